@@ -1,0 +1,53 @@
+"""The errors a user can meet, and the exit code of each."""
+
+
+class PipelineError(Exception):
+    """An error whose message is one paragraph: what was given, what is allowed, what to change."""
+
+    exit_code = 70
+
+
+class InputError(PipelineError):
+    """The config, the source, the network or the store given is wrong."""
+
+    exit_code = 2
+
+
+class ConfigError(InputError):
+    """The config cannot be read, or says something that is not allowed."""
+
+
+class SourceError(InputError):
+    """The raster is missing, unreadable, or not what the config says it is."""
+
+
+class ModelError(InputError):
+    """The network cannot be loaded, or does not fit the bands, classes or sizes asked for."""
+
+
+class StoreError(InputError):
+    """The output path holds something else, or a store of another config, network or source."""
+
+
+class PlanError(PipelineError):
+    """The plan does not fit the memory or the disk; nothing has been run."""
+
+    exit_code = 3
+
+
+class BlocksFailed(PipelineError):
+    """Some blocks failed; the others are committed, and a rerun tries only those."""
+
+    exit_code = 1
+
+
+class Unfinished(PipelineError):
+    """The run stopped early and can be run again."""
+
+    exit_code = 75
+
+
+class ReadError(PipelineError):
+    """One window could not be read. Fails its block, never the run."""
+
+    exit_code = 1

@@ -1,0 +1,130 @@
+"""The sockets: what a source, a network and an engine must offer, whatever their kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.raster.grid import Grid
+from pipeline.raster.window import Window
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pixels:
+    """Raw pixels of one window."""
+
+    data: npt.NDArray[Any]
+    """(bands, rows, cols), the file's dtype; anything where invalid or outside the raster."""
+    valid: npt.NDArray[np.bool_]
+    """(rows, cols); False where nodata, masked, NaN or outside the raster."""
+
+
+class Source(Protocol):
+    """A raster that is read by windows. Safe from many threads; pickles as a spec and opens lazily."""
+
+    @property
+    def grid(self) -> Grid:
+        """Size and georeference."""
+
+    @property
+    def bands(self) -> int:
+        """Number of bands read."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Dtype of the raw pixels."""
+
+    @property
+    def block(self) -> tuple[int, int]:
+        """(rows, cols) of the file's own compressed blocks, px: what one read decodes at least."""
+
+    def read(self, window: Window) -> Pixels:
+        """Read a window, which may reach beyond the raster. Raises ReadError."""
+
+    def identity(self) -> dict[str, Any]:
+        """What makes this source this source: path, size, mtime or ETag, grid, bands, nodata."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepts:
+    """Input sizes a network takes, per axis (both alike), and its batch."""
+
+    minimum: int = 1
+    """Smallest height and width, px."""
+    maximum: int | None = None
+    """Largest height and width, px; equal to the minimum for a fixed size."""
+    multiple: int = 1
+    """Heights and widths are whole multiples of this."""
+    batch: int | None = None
+    """Fixed batch size, or None for any."""
+
+
+class Network(Protocol):
+    """A loaded network on its device, in eval mode. Called by one thread at a time."""
+
+    @property
+    def module(self) -> torch.nn.Module:
+        """What is called: eager, ScriptModule or GraphModule."""
+
+    @property
+    def accepts(self) -> Accepts:
+        """What the file itself says about sizes."""
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """(1, bands, rows, cols) float32 → logits (1, classes, rows, cols) float32, upsampled to the input's size."""
+
+    def identity(self) -> dict[str, Any]:
+        """Kind and SHA-256 of the bytes that make it what it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Radius:
+    """How far an output pixel looks beyond an aligned cut, px, per side."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @property
+    def largest(self) -> int:
+        """The largest of the four."""
+        return max(self.top, self.bottom, self.left, self.right)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locality:
+    """What was measured of a network."""
+
+    verdict: str
+    """``local``, ``not local`` or ``unproven``."""
+    stride: int
+    """Period with which it commutes with shifts, px."""
+    radius: Radius | None
+    """None where the reach has no bound."""
+    bands: int
+    """Input bands it was measured with."""
+    classes: int
+    """Channels of its logits."""
+    minimum: int
+    """Smallest input it takes, px."""
+    blame: tuple[str, ...] = field(default=())
+    """Layers that make it not local or unproven."""
+
+
+Progress = Callable[[str, Any], None]
+"""Called with an event name and its value."""
+
+
+class Engine(Protocol):
+    """Runs one function over many blocks, a bounded number in flight."""
+
+    def __call__(self, work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        """Yield the results as they come, in any order."""

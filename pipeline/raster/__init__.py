@@ -1,0 +1,1 @@
+"""Spans, windows and grids: geometry without any reader."""

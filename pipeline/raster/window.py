@@ -1,0 +1,57 @@
+"""Pixel rectangles: the product of two spans."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.raster.span import Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A pixel rectangle of a raster. It may reach beyond the raster; readers pad what lies outside."""
+
+    row: int
+    """First row, px."""
+    col: int
+    """First column, px."""
+    height: int
+    """Rows, px."""
+    width: int
+    """Columns, px."""
+
+    @classmethod
+    def of(cls, rows: Span, cols: Span) -> Window:
+        """The product of a span of rows and a span of columns."""
+        return cls(row=rows.start, col=cols.start, height=rows.size, width=cols.size)
+
+    @property
+    def rows(self) -> Span:
+        """The rows as a span."""
+        return Span(self.row, self.row + self.height)
+
+    @property
+    def cols(self) -> Span:
+        """The columns as a span."""
+        return Span(self.col, self.col + self.width)
+
+    @property
+    def pixels(self) -> int:
+        """Number of pixels."""
+        return self.height * self.width
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Index of the window in an array that covers the raster."""
+        return slice(self.row, self.row + self.height), slice(self.col, self.col + self.width)
+
+    def within(self, outer: Window) -> tuple[slice, slice]:
+        """Index of this window in an array that covers ``outer``."""
+        return self.rows.within(outer.rows), self.cols.within(outer.cols)
+
+    def clip(self, height: int, width: int) -> Window:
+        """The part inside a raster of ``height`` × ``width`` px."""
+        return Window.of(self.rows.clip(height), self.cols.clip(width))
+
+    def __str__(self) -> str:
+        return f"rows {self.row}–{self.row + self.height - 1}, cols {self.col}–{self.col + self.width - 1}"
