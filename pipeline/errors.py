@@ -51,3 +51,9 @@ class ReadError(PipelineError):
     """One window could not be read. Fails its block, never the run."""
 
     exit_code = 1
+
+
+class InferenceError(PipelineError):
+    """The network could not answer for one block. Fails the block, never the run."""
+
+    exit_code = 1

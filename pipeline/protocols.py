@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -119,12 +120,15 @@ class Locality:
     """Layers that make it not local or unproven."""
 
 
-Progress = Callable[[str, Any], None]
-"""Called with an event name and its value."""
-
-
 class Engine(Protocol):
     """Runs one function over many blocks, a bounded number in flight."""
 
     def __call__(self, work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
         """Yield the results as they come, in any order."""
+
+
+class EngineMaker(Protocol):
+    """Opens an engine and closes it at the end."""
+
+    def __call__(self, workers: int, dashboard: str | None = None) -> AbstractContextManager[Engine]:
+        """An engine with so many blocks in flight."""

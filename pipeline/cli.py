@@ -1,0 +1,171 @@
+"""The commands; errors become exit codes, and heavy libraries are imported only by the command that needs them."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import click
+import typer
+
+from pipeline import __version__
+from pipeline.errors import PipelineError, Unfinished
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=True, help=__doc__)
+
+ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML file of the job.")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY.PATH=VALUE", help="Override a value of the config; may be repeated.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def main() -> None:
+    """Entry of ``wholecloth`` and ``python -m pipeline``."""
+    debug = "--debug" in sys.argv
+    try:
+        code = app(standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        code = _say(error.format_message(), 2)
+    except click.ClickException as error:
+        code = _say(f"{error.format_message()} See wholecloth --help.", 2)
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        code = _say("Stopped. Everything committed is kept; run the same command again to go on.", 130)
+    except PipelineError as error:
+        if debug:
+            raise
+        code = _say(str(error), error.exit_code)
+    except Exception as error:
+        if debug:
+            raise
+        code = _say(f"A bug of ours: {type(error).__name__}: {error}. Run again with --debug to see where, and report it; what is committed is kept.", 70)
+    sys.exit(code or 0)
+
+
+def _say(message: str, code: int) -> int:
+    print(" ".join(message.split()), file=sys.stderr)
+    return code
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    """Segmentation of images too large for memory."""
+
+
+@app.command()
+def run(
+    config: ConfigPath,
+    overrides: Overrides = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Delete the store first, if it is one of ours.")] = False,
+) -> None:
+    """Run a job; a job that was stopped goes on where it was."""
+    from pipeline.load_config import load
+
+    said = load(config, overrides or [])
+    signal.signal(signal.SIGTERM, _terminated)
+    from pipeline.plan.memory import human
+    from pipeline.progress import Progress
+    from pipeline.run import execute, prepare
+
+    job = prepare(said, fresh)
+    with Progress() as progress:
+        report = execute(job, progress, fresh)
+    print(f"{report.blocks} blocks ({report.resumed} before this run, {report.empty} without a valid pixel), {report.speed:.2f} Mpx/s in {report.seconds:.1f} s")
+    print(f"memory: {human(report.peak_memory)} at the peak, {human(report.projected_memory)} projected; {job.plan.tiles.why}")
+    for name, path in report.files.items():
+        print(f"{name}: {path}")
+
+
+@app.command()
+def plan(config: ConfigPath, overrides: Overrides = None, as_json: AsJson = False) -> None:
+    """Print everything that `run` would decide, without running."""
+    from pipeline.describe import describe, lines
+    from pipeline.job import prepare
+    from pipeline.load_config import load
+
+    job = prepare(load(config, overrides or []))
+    _print(lines(job), describe(job) if as_json else None)
+
+
+@app.command()
+def inspect(config: ConfigPath, overrides: Overrides = None, as_json: AsJson = False) -> None:
+    """Print what was measured of the network."""
+    from dataclasses import asdict
+
+    from pipeline.job import prepare
+    from pipeline.load_config import load
+
+    job = prepare(load(config, overrides or []))
+    radius, found = job.locality.radius, job.locality
+    count = sum(parameter.numel() for parameter in job.network.module.parameters())
+    rows = [
+        ("parameters", f"{count:,}"),
+        ("input", f"{found.bands} bands, at least {found.minimum} px, multiples of {job.plan.tiles.multiple} px"),
+        ("output", f"{found.classes} channels"),
+        ("stride", f"{found.stride} px"),
+        ("radius", f"top {radius.top}, bottom {radius.bottom}, left {radius.left}, right {radius.right} px" if radius else "no bound"),
+        ("verdict", found.verdict),
+        ("to blame", ", ".join(found.blame) or "nothing"),
+        ("memory", f"{job.plan.costs.activations:.0f} bytes per px of the input"),
+    ]
+    _print(rows, {"parameters": count, **asdict(found), "bytes_per_pixel": job.plan.costs.activations} if as_json else None)
+
+
+@app.command()
+def status(store: Annotated[Path, typer.Argument(metavar="STORE")], as_json: AsJson = False) -> None:
+    """Print how far a store is, also while a run is at work on it."""
+    from dataclasses import asdict
+
+    from pipeline.store.status import status as read
+
+    found = read(store)
+    state = "complete" if found.complete else "unfinished"
+    rows = [("store", f"{store}, {state}"), ("committed", f"{found.committed} of {found.blocks} blocks"), ("failed", str(len(found.failures)))]
+    _print([*rows, *[("", f"block {block}: {why}") for block, why in found.failures.items()]], asdict(found) if as_json else None)
+
+
+@app.command()
+def sample(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="satellite or ihc; with ?seed=3&size=2048 another one.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the raster and its labels are written.")],
+) -> None:
+    """Write a sample raster and its labels."""
+    from pipeline.samples import materialise
+
+    made = materialise(name, folder)
+    print(f"raster: {made.raster}\nlabels: {made.labels}")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of the config."""
+    import json
+
+    from pipeline.load_config import schema as read
+
+    print(json.dumps(read(), indent=2))
+
+
+def _print(rows: list[tuple[str, str]], document: object | None) -> None:
+    import json
+
+    if document is not None:
+        print(json.dumps(document, indent=2, default=str))
+        return
+    width = max(len(name) for name, _ in rows)
+    for name, text in rows:
+        print(f"{name:<{width}}  {text}")
+
+
+def _terminated(number: int, frame: FrameType | None) -> None:
+    raise Unfinished("Stopped by SIGTERM. Everything committed is kept; run the same command again to go on.")

@@ -1,0 +1,68 @@
+"""A job in words and numbers: what `plan` prints and the report keeps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.job import Job
+from pipeline.plan.memory import human
+
+STORED = 4 / 3
+"""Bytes stored per byte of full resolution: overviews add a third."""
+
+
+def describe(job: Job) -> dict[str, Any]:
+    """Everything that was decided, as plain values."""
+    grid, tiles, layout = job.source.grid, job.plan.tiles, job.task.layout
+    pixels = grid.height * grid.width
+    per_pixel = (1 if job.spec.dtype == "uint8" else 2) + len(job.spec.layers) - 1
+    work = layout.work()
+    return {
+        "raster": {"height": grid.height, "width": grid.width, "bands": job.source.bands, "dtype": str(job.source.dtype), "crs": grid.code or grid.wkt},
+        "network": {"verdict": job.locality.verdict, "stride": job.locality.stride, "radius": _radius(job), "blame": list(job.locality.blame)},
+        "halo": {"px": tiles.halo, "exact": tiles.exact, "why": tiles.why},
+        "tile": {"size": tiles.size, "core": tiles.core, "step": tiles.step, "taper": tiles.taper},
+        "blocks": {"size": tiles.block, "count": layout.count, "in_flight": job.plan.workers, "chunk": tiles.chunk, "shard": tiles.shard},
+        "arithmetic_overhead": round(work, 4),
+        "read_amplification": round(layout.amplification(job.source.block), 4),
+        "memory": {"budget": job.plan.budget, "projected": job.plan.peak, "buffers": job.plan.buffers},
+        "output_bytes_before_compression": round(pixels * per_pixel * (STORED if job.spec.levels > 1 else 1)),
+        "estimated_seconds": round(pixels * work * job.footprint.seconds_per_pixel) if job.footprint else None,
+        "device": job.task.device,
+        "precision": job.task.recipe.precision,
+        "threads": job.task.recipe.threads,
+        "engine": job.config.execution.engine,
+    }
+
+
+def lines(job: Job) -> list[tuple[str, str]]:
+    """The same for a person: rows of a name and a sentence."""
+    said = describe(job)
+    raster, network, tile, blocks, used = said["raster"], said["network"], said["tile"], said["blocks"], said["memory"]
+    blame = f"; to blame: {', '.join(network['blame'])}" if network["blame"] else ""
+    rows = [
+        ("raster", f"{raster['height']} × {raster['width']} px, {raster['bands']} bands of {raster['dtype']}, {job.source.grid.code or 'no CRS code'}"),
+        ("network", f"{network['verdict']}, stride {network['stride']} px, radius {network['radius']} px{blame}"),
+        ("halo", f"{said['halo']['px']} px: {said['halo']['why']}" if said["halo"]["px"] is not None else said["halo"]["why"]),
+        ("tile", f"at most {tile['size']} px" + (f", every {tile['step']} px, taper {tile['taper']}" if tile["step"] else f", core {tile['core']} px")),
+        ("blocks", f"{blocks['count']:,} of {blocks['size']} px, {blocks['in_flight']} in flight; chunk {blocks['chunk']} px, shard {blocks['shard'] or 'none'}"),
+        ("arithmetic", f"{said['arithmetic_overhead']:.2f} × the raster's pixels go through the network"),
+        ("reading", f"{said['read_amplification']:.2f} × the raster's pixels are decoded"),
+        ("memory", f"{human(used['projected'])} projected, {human(used['budget'])} allowed"),
+        *[("", f"{name}: {human(size)}") for name, size in used["buffers"].items()],
+        ("output", f"{human(said['output_bytes_before_compression'])} before compression, at {job.path}"),
+        ("device", f"{said['device']}, {said['precision']}, {said['threads']} intra-op threads, engine {said['engine']}"),
+    ]
+    if said["estimated_seconds"] is not None:
+        rows.append(("time", f"about {_duration(said['estimated_seconds'])} of the network alone, from one small image just now"))
+    return rows
+
+
+def _radius(job: Job) -> int | str:
+    return job.locality.radius.largest if job.locality.radius else "unbounded"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h" if seconds < 172800 else f"{seconds / 86400:.1f} days"

@@ -1,0 +1,85 @@
+"""What changes pixels, and nothing else: a store is resumed only under the same fingerprint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import Config
+from pipeline.errors import StoreError
+from pipeline.plan.resolve import Tiles
+from pipeline.protocols import Network, Source
+from pipeline.raster.span import round_up
+from pipeline.stages.infer import Recipe
+
+Fingerprint = dict[str, Any]
+
+
+def of(source: Source, network: Network, recipe: Recipe, tiles: Tiles, config: Config) -> Fingerprint:
+    """Everything resolved, as flat keys with plain values."""
+    return {
+        **_identity(source, network, recipe),
+        "tile.size": tiles.size,
+        "tile.halo": tiles.halo,
+        "tile.exact": tiles.exact,
+        "tile.step": tiles.step,
+        "tile.taper": tiles.taper,
+        "tile.blend": tiles.blend,
+        "output.block": tiles.block,
+        "output.shard": tiles.shard,
+        "output.chunk": tiles.chunk,
+        "output.zarr_format": config.output.zarr_format,
+        "output.layers": sorted(recipe.layers),
+        "output.nodata": recipe.nodata,
+        "execution.precision": recipe.precision,
+    }
+
+
+def wanted(source: Source, network: Network, recipe: Recipe, config: Config, multiple: int) -> Fingerprint:
+    """What the config insists on: ``auto`` takes whatever the store was made with, so it is left out."""
+    tile, output = config.tile, config.output
+    asked = {
+        "tile.size": tile.size,
+        "tile.taper": tile.taper,
+        "tile.blend": tile.blend,
+        "output.block": output.block,
+        "output.shard": None if output.shard == "none" else output.shard,
+        "output.chunk": output.chunk,
+        "output.zarr_format": output.zarr_format,
+        "output.nodata": output.nodata,
+        "execution.precision": config.execution.precision,
+        "tile.halo": round_up(tile.halo, multiple) if isinstance(tile.halo, int) else "auto",
+        "tile.exact": True if tile.halo == "exact" else "auto",
+    }
+    fixed = {key: value for key, value in asked.items() if value != "auto"}
+    return {**_identity(source, network, recipe), **fixed, "output.layers": sorted(recipe.layers)}
+
+
+def compare(stored: Mapping[str, Any], now: Fingerprint, path: Path) -> None:
+    """Raise StoreError where the store was made under another fingerprint."""
+    differing = [key for key, value in now.items() if stored.get(key) != value]
+    if not differing:
+        return
+    said = "; ".join(f"{key} was {_short(stored.get(key))} and is now {_short(now[key])}" for key in differing[:3])
+    more = f" (and {len(differing) - 3} more)" if len(differing) > 3 else ""
+    raise StoreError(
+        f"{path} was made by another job: {said}{more}. Resuming would mix two results in one store. Undo the change, give another "
+        "output.path, or run with --fresh, which deletes the store and starts over."
+    )
+
+
+def _identity(source: Source, network: Network, recipe: Recipe) -> Fingerprint:
+    said = {
+        "source": source.identity(),
+        "model": network.identity(),
+        "model.input": recipe.normalisation.as_dict(),
+        "model.output": {"activation": recipe.decoding.activation, "threshold": recipe.decoding.threshold},
+        "model.classes": {"codes": list(recipe.decoding.codes)},
+    }
+    return {f"{name}.{key}": value for name, part in said.items() for key, value in part.items()}
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -1,0 +1,206 @@
+"""From a config to a job: open, measure, plan; nothing is written."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pipeline import __version__, fingerprint, machine, resolve_model
+from pipeline.config import Config, parse_bytes
+from pipeline.errors import StoreError
+from pipeline.locality import footprint
+from pipeline.locality.cache import cached
+from pipeline.models import load
+from pipeline.plan import halo, memory
+from pipeline.plan.resolve import Plan, Tiles, Wish, resolve, staff
+from pipeline.protocols import Locality, Network, Source
+from pipeline.sources import open_source
+from pipeline.stages.block import BlockTask
+from pipeline.stages.device import PRECISIONS, choose, on_device
+from pipeline.stages.infer import Recipe
+from pipeline.store import layout as store
+
+IN_FLIGHT = 4
+"""Blocks that ``workers: auto`` keeps in flight: one read, one inferred, one written, and one to spare."""
+GROWTH = 160 * memory.MIB
+"""What libraries grow by once a run is on its way: threads, the scheduler, codecs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Everything that is decided before the first pixel."""
+
+    config: Config
+    source: Source
+    network: Network
+    locality: Locality
+    footprint: footprint.Footprint | None
+    """None where the store was made before: its plan is reused."""
+    plan: Plan
+    task: BlockTask
+    spec: store.StoreSpec
+    fingerprint: fingerprint.Fingerprint
+    resumes: bool
+    """Whether the store is there already."""
+    complete: bool
+    """Whether it is there and complete."""
+
+    @property
+    def path(self) -> Path:
+        """The store."""
+        return self.task.store
+
+    def meta(self) -> dict[str, Any]:
+        """What the store says of itself; nothing of it changes from run to run of one job."""
+        return {
+            "version": __version__,
+            "tiles": self.plan.tiles.as_dict(),
+            "costs": asdict(self.plan.costs),
+            "recipe": {"precision": self.task.recipe.precision, "threads": self.task.recipe.threads, "memory_format": "channels_last"},
+            "fingerprint": self.fingerprint,
+            "locality": asdict(self.locality),
+            "halo": {"exact": self.plan.tiles.exact, "why": self.plan.tiles.why},
+            "classes": [asdict(row) for row in self.spec.classes],
+            "blocks": list(self.task.layout.shape),
+            "config": self.config.model_dump(mode="json"),
+            "versions": {"wholecloth": __version__, "torch": str(torch.__version__)},
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    """What a plan is made from."""
+
+    config: Config
+    source: Source
+    network: Network
+    locality: Locality
+    device: torch.device
+    stored: dict[str, Any] | None
+    precision: str
+
+    @property
+    def multiple(self) -> int:
+        return math.lcm(self.locality.stride, self.network.accepts.multiple)
+
+
+def prepare(config: Config, fresh: bool = False) -> Job:
+    """Decide everything about a job.
+
+    Parameters
+    ----------
+    config
+        What is asked for.
+    fresh
+        Plan as if the store were not there.
+
+    Raises
+    ------
+    InputError
+        The config, source, network or store is wrong.
+    PlanError
+        The plan does not fit the memory.
+    """
+    source = open_source(config.source)
+    stored = _stored(config.output.path, fresh)
+    meaning = resolve_model.resolve(config, source.bands)
+    device = choose(config.execution.device)
+    network = load(meaning.model, source.bands, device)
+    asked = config.execution.precision
+    precision = stored["recipe"]["precision"] if stored else "float32" if asked == "auto" else asked
+    opened = _Opened(
+        config=config, source=source, network=network, locality=cached(network, source.bands), device=device, stored=stored, precision=precision
+    )
+    resolve_model.class_rows(meaning.classes, opened.locality.classes)  # before the plan: a wrong list is the likelier mistake
+    plan, cost = _plan(opened)
+    return _job(opened, meaning, plan, cost)
+
+
+def _job(opened: _Opened, meaning: resolve_model.Meaning, plan: Plan, cost: footprint.Footprint | None) -> Job:
+    config, source, stored, path = opened.config, opened.source, opened.stored, opened.config.output.path
+    recipe, rows = resolve_model.recipe(
+        meaning, config, opened.locality.classes, precision=opened.precision, taper=plan.tiles.taper, overlapping=plan.tiles.halo is None,
+        threads=stored["recipe"]["threads"] if stored else machine.cores(),
+    )  # fmt: skip
+    if stored:
+        wanted = fingerprint.wanted(source, opened.network, recipe, config, plan.tiles.multiple)
+        fingerprint.compare(stored["fingerprint"], wanted, path)
+    task = BlockTask(
+        source=source, model=meaning.model, recipe=recipe, layout=plan.tiles.layout(), store=path, device=str(opened.device),
+        retries=config.execution.retries,
+    )  # fmt: skip
+    made = stored["fingerprint"] if stored else fingerprint.of(source, opened.network, recipe, plan.tiles, config)
+    return Job(
+        config=config, source=source, network=opened.network, locality=opened.locality, footprint=cost, plan=plan, task=task,
+        spec=_spec(config, source, recipe, rows, plan.tiles), fingerprint=made, resumes=stored is not None,
+        complete=bool(stored and stored.get("complete")),
+    )  # fmt: skip
+
+
+def _stored(path: Path, fresh: bool) -> dict[str, Any] | None:
+    if not path.exists():
+        return None
+    if not store.is_ours(path):
+        raise StoreError(f"output.path is {path}, which exists and is not a store of ours; it was left as it is. Give another path, or move it away.")
+    return None if fresh else store.read_meta(path)
+
+
+def _plan(opened: _Opened) -> tuple[Plan, footprint.Footprint | None]:
+    budget = _budget(opened.config)
+    if opened.stored:
+        costs = replace(memory.Costs(**opened.stored["costs"]), libraries=_libraries(), gdal_cache=memory.GDAL_CACHE)
+        return staff(Tiles(**opened.stored["tiles"]), costs, budget, _workers(opened.config)), None
+    cost = on_device(lambda: footprint.measure(opened.network, opened.source.bands, opened.multiple, opened.device, PRECISIONS[opened.precision]))
+    return resolve(_wish(opened, cost, budget)), cost
+
+
+def _wish(opened: _Opened, cost: footprint.Footprint, budget: int) -> Wish:
+    config, network, locality = opened.config, opened.network, opened.locality
+    return Wish(
+        height=opened.source.grid.height, width=opened.source.grid.width, tile=config.tile.size, overlap=config.tile.overlap,
+        taper=config.tile.taper, blend=config.tile.blend, block=config.output.block, chunk=config.output.chunk,
+        shard="none" if config.output.zarr_format == 2 else config.output.shard, multiple=opened.multiple,
+        minimum=max(locality.minimum, network.accepts.minimum), maximum=network.accepts.maximum,
+        training_size=config.model.input.size if config.model.input else None,
+        halo=halo.decide(locality, config.tile.halo, config.tile.overlap, opened.multiple),
+        costs=_costs(opened, cost), budget=budget, workers=_workers(config),
+    )  # fmt: skip
+
+
+def _workers(config: Config) -> int:
+    if config.execution.engine == "serial":
+        return 1
+    return IN_FLIGHT if config.execution.workers == "auto" else config.execution.workers
+
+
+def _budget(config: Config) -> int:
+    asked = config.execution.memory
+    return machine.default_budget() if asked == "auto" else parse_bytes(asked)
+
+
+def _libraries() -> int:
+    return machine.resident() + GROWTH
+
+
+def _costs(opened: _Opened, cost: footprint.Footprint) -> memory.Costs:
+    source = opened.source
+    return memory.Costs(
+        libraries=_libraries(),
+        gdal_cache=memory.GDAL_CACHE,
+        raw=source.bands * (source.dtype.itemsize + 1) + 1,
+        bands=source.bands,
+        classes=opened.locality.classes,
+        activations=cost.bytes_per_pixel,
+        output=1 + len(opened.config.output.layers),
+    )
+
+
+def _spec(config: Config, source: Source, recipe: Recipe, rows: tuple[store.ClassRow, ...], tiles: Tiles) -> store.StoreSpec:
+    return store.StoreSpec(
+        grid=source.grid, layers=recipe.layers, chunk=tiles.chunk, shard=tiles.shard, nodata=recipe.nodata, dtype=recipe.dtype,
+        zarr_format=config.output.zarr_format, classes=rows, levels=store.levels_for(source.grid, tiles.chunk) if config.output.pyramid else 1,
+    )  # fmt: skip

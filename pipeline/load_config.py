@@ -1,0 +1,208 @@
+"""YAML 1.2 in, a checked config out; what is wrong is said in one paragraph."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from pipeline.config import Config
+from pipeline.errors import ConfigError
+
+FOREIGN = {
+    "patch_size": "tile.size", "chip_size": "tile.size", "roi_size": "tile.size", "window_size": "tile.size", "tile_size": "tile.size",
+    "batch_size": "nothing: tiles vary in size and are as large as memory allows", "stride": "tile.overlap", "padding": "tile.halo",
+    "num_workers": "execution.workers", "gpu": "execution.device", "weights": "model.path", "checkpoint": "model.path",
+    "input_path": "source.path", "output_path": "output.path", "num_classes": "model.classes",
+}  # fmt: skip
+"""What other tools call things, and what to write here."""
+LATER = {
+    "source.aoi", "source.only", "tile.augment", "output.min_confidence", "output.certificate", "output.exports", "output.postprocess",
+    "output.probabilities_dtype", "execution.stop_after", "execution.read_timeout",
+}  # fmt: skip
+"""Keys that are planned and not there yet."""
+PATHS = (("source", "path"), ("model", "path"), ("output", "path"), ("model", "factory"))
+
+
+def load(path: Path, overrides: tuple[str, ...] | list[str] = ()) -> Config:
+    """Read a config.
+
+    Parameters
+    ----------
+    path
+        YAML file. Paths in it are relative to its folder.
+    overrides
+        ``key.path=value``, the value in YAML; paths in them are relative to the working directory.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing or broken, or says something that is not allowed.
+    """
+    said = _anchored(_expanded(_read(path)), path.resolve().parent)
+    for override in overrides:
+        _apply(said, override)
+    try:
+        return Config.model_validate(said)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_explain(error)}") from error
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of the config."""
+    return Config.model_json_schema()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise ConfigError(f"The config {path} cannot be read: {why}. Give the path of a YAML file; `wholecloth schema` prints what it may say.") from error
+    said = _parse(text, str(path))
+    if not isinstance(said, dict):
+        raise ConfigError(f"{path} holds {type(said).__name__ if said is not None else 'nothing'}, not the sections source, model and output.")
+    return said
+
+
+def _parse(text: str, name: str) -> Any:
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigError(f"{name} is not valid YAML{where}: {getattr(error, 'problem', None) or 'cannot be parsed'}. Mend that line.") from error
+
+
+def _expanded(value: Any) -> Any:
+    """``${VAR}`` in every string; a variable that is not set is an error."""
+    if isinstance(value, dict):
+        return {key: _expanded(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_expanded(entry) for entry in value]
+    return re.sub(r"\$\{(\w+)\}", _variable, value) if isinstance(value, str) else value
+
+
+def _variable(match: re.Match[str]) -> str:
+    try:
+        return os.environ[match[1]]
+    except KeyError:
+        raise ConfigError(f"The config uses ${{{match[1]}}}, which is not set in the environment. Set it, or write the value.") from None
+
+
+def _anchored(said: dict[str, Any], folder: Path) -> dict[str, Any]:
+    for section, key in PATHS:
+        part = said.get(section)
+        if isinstance(part, dict) and isinstance(part.get(key), str):
+            part[key] = _anchor(key, part[key], folder)
+    return said
+
+
+def _anchor(key: str, value: str, folder: Path) -> str:
+    place, _, name = value.rpartition(":") if key == "factory" else (value, "", "")
+    if "://" in value or value.startswith("/vsi") or key == "factory" and not place.endswith(".py"):
+        return value
+    path = os.path.normpath(folder / Path(place).expanduser())
+    return f"{path}:{name}" if name else path
+
+
+def _apply(said: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    names = key.strip().split(".")
+    if not equals or not all(names):
+        raise ConfigError(f"--set {override} is not of the form key.path=value, such as --set tile.size=1024.")
+    value = _expanded(_parse(text, f"--set {key}"))
+    if tuple(names) in PATHS and isinstance(value, str):
+        value = _anchor(names[-1], value, Path.cwd())
+    part: Any = said
+    for name in names[:-1]:
+        part = part.setdefault(name, {}) if isinstance(part, dict) else None
+    if not isinstance(part, dict):
+        raise ConfigError(f"--set {override}: {'.'.join(names[:-1])} is no section of the config.")
+    part[names[-1]] = value
+
+
+def _explain(error: ValidationError) -> str:
+    """Every problem in one paragraph, each with its key, without pydantic's branches of unions."""
+    problems: dict[str, str] = {}
+    for entry in error.errors():
+        key = _key(entry["loc"])
+        problems.setdefault(key, _problem(key, entry))
+    return "; ".join(problems.values()) + "."
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    """Keys of the file only: branches of unions are named like types and hold brackets or are no fields."""
+    names: list[str] = []
+    model: Any = Config
+    for part in location:
+        if isinstance(part, int):
+            names.append(str(part))
+        elif names and (model is None or isinstance(model, type) and part not in model.model_fields) and not _unknown(location, part):
+            continue
+        else:
+            names.append(part)
+        model = _inner(model, part)
+    return ".".join(names)
+
+
+def _unknown(location: tuple[int | str, ...], part: str) -> bool:
+    return part == location[-1] and "[" not in part and part not in ("int", "float", "str", "list", "constrained-int", "constrained-float", "literal")
+
+
+def _inner(model: Any, part: int | str) -> Any:
+    if isinstance(part, int) or model is None:
+        return model
+    field = model.model_fields.get(part)
+    return _model_of(field.annotation) if field else None
+
+
+def _model_of(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for inner in getattr(annotation, "__args__", ()) if (found := _model_of(inner)) is not None), None)
+
+
+def _problem(key: str, entry: Mapping[str, Any]) -> str:
+    given = entry.get("input")
+    if entry["type"] == "extra_forbidden":
+        return _unknown_key(key)
+    if entry["type"] == "missing":
+        return f"{key} is missing"
+    if key.endswith("color") and given is None:
+        return f"{key} is empty; an unquoted # begins a comment, so write '#2b83ba' with quotes"
+    said = str(entry["msg"]).removeprefix("Value error, ")
+    words = said[0].lower() + said[1:]
+    return f"{key} is {given!r}: {words}{_nearest(str(given), _options(words))}"
+
+
+def _options(words: str) -> list[str]:
+    return re.findall(r"'([^']+)'", words)
+
+
+def _unknown_key(key: str) -> str:
+    section, _, name = key.rpartition(".")
+    if key in LATER:
+        return f"{key} is not available in this version"
+    if name in FOREIGN:
+        return f"{key} is not a key of the config; here it is {FOREIGN[name]}"
+    return f"{key} is not a key of the config{_nearest(name, sorted(_keys(section)))}"
+
+
+def _keys(section: str) -> set[str]:
+    model: Any = Config
+    for part in section.split(".") if section else []:
+        model = model if part.isdigit() else _inner(model, part)
+    return set(model.model_fields) if model is not None else set()
+
+
+def _nearest(name: str, options: list[str]) -> str:
+    near = difflib.get_close_matches(name, options, 1, cutoff=0.5)
+    return f" (did you mean {near[0]}?)" if near else f" (it may be {', '.join(options)})" if options and len(options) < 12 else ""

@@ -1,0 +1,39 @@
+"""What was measured of a network, kept beside other caches under the network's own hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from dataclasses import asdict
+from pathlib import Path
+
+from pipeline.locality.measure import measure
+from pipeline.protocols import Locality, Network, Radius
+
+VERSION = 1
+"""Raised when the measurement changes, so that older results are measured again."""
+
+
+def cached(network: Network, bands: int, folder: Path | None = None) -> Locality:
+    """Measure a network, or read what was measured of the same bytes before."""
+    key = json.dumps([VERSION, bands, network.identity()], sort_keys=True, default=str)
+    path = (folder or cache_folder() / "locality") / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
+    try:
+        said = json.loads(path.read_text())
+        return Locality(**{**said, "radius": Radius(**said["radius"]) if said["radius"] else None, "blame": tuple(said["blame"])})
+    except (OSError, ValueError, KeyError, TypeError):  # absent, cut short or of another version: measure
+        found = measure(network, bands)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{uuid.uuid4().hex}.partial")
+    partial.write_text(json.dumps(asdict(found)))
+    os.replace(partial, path)
+    return found
+
+
+def cache_folder() -> Path:
+    """``$WHOLECLOTH_CACHE``, or ``wholecloth`` in the user's cache."""
+    if said := os.environ.get("WHOLECLOTH_CACHE"):
+        return Path(said)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wholecloth"

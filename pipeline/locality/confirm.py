@@ -1,0 +1,43 @@
+"""The proof on random input: tiles of several sizes at several aligned offsets equal the whole."""
+
+from __future__ import annotations
+
+from pipeline.locality.probe import AXES, Axis, Prober, along
+from pipeline.locality.stride import same
+from pipeline.raster.span import round_up
+
+AREA = 1024**2
+"""Largest square that is tried, px."""
+
+
+def confirm(prober: Prober, stride: int, halo: int, across: int) -> bool:
+    """Whether tiles with this halo equal the whole to rounding, along both axes and in the plane."""
+    return all(_strips(prober, axis, stride, halo, across) for axis in AXES) and _plane(prober, stride, halo, across)
+
+
+def _strips(prober: Prober, axis: Axis, stride: int, halo: int, across: int) -> bool:
+    cores = (stride, 3 * stride, round_up(max(halo // 2, 40), stride))
+    length = prober.size(2 * halo + 2 * max(cores) + 7 * stride, stride)
+    x = prober.strip(axis, length, across, draw=7)
+    whole = prober.see(x)
+    for k, core in enumerate(cores):
+        start = halo + (k + 1) * stride
+        stop = min(start + core, length)
+        low, high = start - halo, min(stop + halo, length)
+        low = max(0, min(low, high - across))  # never below what the network takes
+        tile = prober.see(along(x, axis, low, high))
+        if not same(along(tile, axis, start - low, stop - low), along(whole, axis, start, stop), whole):
+            return False
+    return True
+
+
+def _plane(prober: Prober, stride: int, halo: int, across: int) -> bool:
+    side = prober.size(max(2 * halo + 3 * stride, across + stride), stride)
+    if side * side > AREA:
+        return True
+    x = prober.noise(side, side, draw=8)
+    whole = prober.see(x)
+    edge = side - halo - stride  # a core in the far corner: one side halo, one side the image's own edge
+    low = max(0, min(edge - halo, side - across))
+    tile = prober.see(x[..., low:, low:])
+    return same(tile[:, edge - low :, edge - low :], whole[:, edge:, edge:], whole)

@@ -1,0 +1,72 @@
+"""What a pixel costs inside a network: live bytes at the peak, and seconds."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import torch
+
+from pipeline.protocols import Network
+from pipeline.raster.span import round_up
+
+SIDE = 384
+"""Side of the image that is measured, px."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footprint:
+    """Per pixel of the network's input."""
+
+    bytes_per_pixel: float
+    """Live bytes at the peak, beyond the input."""
+    seconds_per_pixel: float
+    """On this machine, now: a guess for the plan, never a choice."""
+
+
+def measure(network: Network, bands: int, multiple: int, device: torch.device, dtype: torch.dtype = torch.float32) -> Footprint:
+    """Run one image and follow the allocator.
+
+    Parameters
+    ----------
+    network
+        On ``device``.
+    bands
+        Bands of its input.
+    multiple
+        Sizes it takes are multiples of this, px.
+    device
+        CPU or GPU.
+    dtype
+        Below float32, autocast is on.
+    """
+    accepts = network.accepts
+    side = max(round_up(min(SIDE, accepts.maximum or SIDE), multiple), accepts.minimum)
+    x = torch.zeros((1, bands, side, side), device=device).contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode(), torch.autocast(device.type, None if dtype is torch.float32 else dtype, enabled=dtype is not torch.float32):
+        network(x)
+        start = time.perf_counter()
+        network(x)
+        seconds = time.perf_counter() - start
+        peak = _cuda_peak(network, x) if device.type == "cuda" else _cpu_peak(network, x)
+    return Footprint(bytes_per_pixel=peak / side**2, seconds_per_pixel=seconds / side**2)
+
+
+def _cuda_peak(network: Network, x: torch.Tensor) -> int:
+    torch.cuda.reset_peak_memory_stats(x.device)
+    before = torch.cuda.memory_allocated(x.device)
+    network(x)
+    return int(torch.cuda.max_memory_allocated(x.device) - before)
+
+
+def _cpu_peak(network: Network, x: torch.Tensor) -> int:
+    """The allocator's own events see eager, scripted and exported networks alike."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
+        network(x)
+    assert profile.profiler is not None and profile.profiler.kineto_results is not None
+    events = [event for event in profile.profiler.kineto_results.events() if event.name() == "[memory]"]
+    live = peak = 0
+    for event in sorted(events, key=lambda event: event.start_ns()):
+        live += event.nbytes()
+        peak = max(peak, live)
+    return peak

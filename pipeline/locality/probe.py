@@ -1,0 +1,77 @@
+"""Images for a network to look at, of the sizes it takes, evaluated so that NaNs stay where they belong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from pipeline.errors import ModelError
+from pipeline.protocols import Network
+from pipeline.raster.span import round_down, round_up
+
+Axis = Literal["rows", "cols"]
+AXES: tuple[Axis, Axis] = ("rows", "cols")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prober:
+    """A network and the shape of its input."""
+
+    network: Network
+    bands: int
+    device: torch.device
+    seed: int = 0
+
+    @property
+    def fixed(self) -> int | None:
+        """The only size it takes, px, or None."""
+        accepts = self.network.accepts
+        return accepts.minimum if accepts.minimum == accepts.maximum else None
+
+    def size(self, wanted: int, multiple: int) -> int:
+        """The size nearest above ``wanted`` that is a multiple and that the network's file allows, px."""
+        if self.fixed:
+            return self.fixed
+        accepts = self.network.accepts
+        size = round_up(max(wanted, accepts.minimum), multiple)
+        return size if accepts.maximum is None else min(size, round_down(accepts.maximum, multiple))
+
+    def noise(self, rows: int, cols: int, draw: int = 0) -> torch.Tensor:
+        """Standard normal pixels, (1, bands, rows, cols); each draw is another."""
+        generator = torch.Generator().manual_seed(self.seed + draw)
+        return torch.randn((1, self.bands, rows, cols), generator=generator).to(self.device)
+
+    def strip(self, axis: Axis, length: int, side: int, draw: int = 0) -> torch.Tensor:
+        """A long thin image: ``length`` px along ``axis``, ``side`` px across."""
+        return self.noise(length, side, draw) if axis == "rows" else self.noise(side, length, draw)
+
+    def see(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits (classes, rows, cols). Direct convolutions: Winograd and FFT would spread NaNs."""
+        with torch.inference_mode(), _direct_convolutions(), torch.jit.optimized_execution(False):
+            return self.network(x)[0]
+
+    def takes(self, x: torch.Tensor) -> bool:
+        """Whether the network runs on an image of this size."""
+        try:
+            return self.see(x).isfinite().all().item() is not None
+        except (RuntimeError, ModelError, AssertionError, ValueError, IndexError, ZeroDivisionError):
+            return False
+
+
+@contextmanager
+def _direct_convolutions() -> Iterator[None]:
+    before = torch.backends.mkldnn.enabled
+    torch.backends.mkldnn.enabled = False  # type: ignore[assignment]  # a module property, which mypy takes for its descriptor
+    try:
+        yield
+    finally:
+        torch.backends.mkldnn.enabled = before
+
+
+def along(x: torch.Tensor, axis: Axis, start: int, stop: int) -> torch.Tensor:
+    """Part of an image or of logits along an axis."""
+    return x[..., start:stop, :] if axis == "rows" else x[..., start:stop]

@@ -1,0 +1,75 @@
+"""The radius: how far an output looks beyond an aligned cut, per axis and side.
+
+Everything beyond the cut is set to NaN once and to other random numbers several times; where the output changes, it
+depends on what lies beyond. The larger reach counts: NaNs are swallowed by comparisons, draws miss what cancels.
+
+    |xxxxxxxxxxxxxxx|NNNNNNNNNNNNNNN|      input, cut at half its length
+    |ooooooooooo~~~~|~~~~~~~~~~~~~~~|      output: the reach is four
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from pipeline.locality.probe import Axis, Prober, along
+from pipeline.protocols import Radius
+from pipeline.raster.span import round_up
+
+START, BOUND = 512, 8192
+"""Length of the first strip and of the longest, px."""
+DRAWS = 2
+
+Side = Literal["before", "after"]
+
+
+def radius(prober: Prober, stride: int, across: int) -> Radius | None:
+    """The reach on each side, px, or None where it has no bound below 4096 px."""
+    found = {}
+    for axis in ("rows", "cols"):
+        for side in ("before", "after"):
+            reach = _bounded_reach(prober, axis, side, stride, across)  # type: ignore[arg-type]  # literals of the loops above
+            if reach is None:
+                return None
+            found[axis, side] = reach
+    return Radius(top=found["rows", "before"], bottom=found["rows", "after"], left=found["cols", "before"], right=found["cols", "after"])
+
+
+def _bounded_reach(prober: Prober, axis: Axis, side: Side, stride: int, across: int) -> int | None:
+    length = START
+    while length <= BOUND:
+        size = prober.size(length, 2 * stride)
+        reach = _reach(prober, axis, side, size, size // 2 // stride * stride, across)
+        if reach is not None or size < length:  # longer images are not to be had
+            return reach
+        length *= 2
+    return None
+
+
+def _reach(prober: Prober, axis: Axis, side: Side, length: int, cut: int, across: int) -> int | None:
+    """Reach into the kept side of one strip, or None where it touches the strip's end."""
+    base = prober.strip(axis, length, across)
+    seen = prober.see(base)
+    changed = torch.zeros(length, dtype=torch.bool)
+    for draw in range(DRAWS + 1):
+        other = base.clone()
+        beyond = along(other, axis, cut, length) if side == "after" else along(other, axis, 0, cut)
+        beyond.copy_(torch.full_like(beyond, torch.nan) if draw == 0 else 3 * torch.randn(beyond.shape, generator=_generator(draw)).to(beyond.device))
+        differs = prober.see(other) != seen  # NaN differs from everything
+        changed |= differs.any(0).any(1 if axis == "rows" else 0).cpu()
+    hit = changed.nonzero().flatten()
+    if len(hit) == 0:
+        return 0
+    reach = max(0, cut - int(hit[0])) if side == "after" else max(0, int(hit[-1]) + 1 - cut)
+    room = cut if side == "after" else length - cut
+    return None if reach >= room else reach
+
+
+def _generator(draw: int) -> torch.Generator:
+    return torch.Generator().manual_seed(1000 + draw)
+
+
+def halo_for(radius: Radius, stride: int) -> int:
+    """The smallest exact halo, px."""
+    return round_up(radius.largest, stride)

@@ -1,0 +1,55 @@
+"""Facts of the machine: memory that is free, memory that is used, cores."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+from pathlib import Path
+
+import psutil
+
+ROOM = 0.8
+"""Share of the free memory that a run allows itself when nothing is said."""
+
+
+def free_memory() -> int:
+    """Bytes that the machine, or the cgroup of this process, has free."""
+    free = psutil.virtual_memory().available
+    limit, used = _cgroup("memory.max"), _cgroup("memory.current")
+    return min(free, limit - used) if limit is not None and used is not None else free
+
+
+def default_budget() -> int:
+    """Bytes for the whole process when the config says ``auto``: what it has already, and most of what is free."""
+    return int((free_memory() + resident()) * ROOM)
+
+
+def resident() -> int:
+    """Bytes this process holds now, after giving back what it freed."""
+    if platform.system() == "Linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc only
+        if trim is not None:
+            trim(0)
+    return int(psutil.Process().memory_info().rss)
+
+
+def peak_resident() -> int:
+    """Largest number of bytes this process ever held."""
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak if platform.system() == "Darwin" else peak * 1024)
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _cgroup(name: str) -> int | None:
+    try:
+        text = (Path("/sys/fs/cgroup") / name).read_text().strip()
+    except OSError:
+        return None
+    return int(text) if text.isdigit() else None

@@ -1,0 +1,46 @@
+"""Kinds of networks, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from pipeline.config import ModelConfig
+from pipeline.errors import ModelError
+from pipeline.models import exported, fcn8s, python, torchscript
+from pipeline.models.loaded import Loaded, check_bands
+
+Loader = Callable[[ModelConfig, int, torch.device], Loaded]
+
+KINDS: dict[str, Loader] = {
+    "torchscript": torchscript.load,
+    "exported": exported.load,
+    "python": python.load,
+    "fcn8s": fcn8s.load,
+}
+
+
+def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
+    """Load a network onto a device.
+
+    Parameters
+    ----------
+    model
+        With its kind resolved.
+    bands
+        Bands that are read.
+
+    Raises
+    ------
+    ModelError
+        The file is missing, is something else, or does not fit the bands.
+    """
+    assert model.kind is not None, "the kind is resolved before a network is loaded"
+    if model.path is None and model.kind != "python":
+        raise ModelError(f"model.path is missing: kind {model.kind} needs the file that holds the network.")
+    if model.path is not None and not model.path.is_file():
+        raise ModelError(f"model.path is {model.path}, which does not exist. Give the file with the weights or the whole network.")
+    network = KINDS[model.kind](model, bands, device)
+    check_bands(network, bands, str(model.path or model.factory))
+    return network

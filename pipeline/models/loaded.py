@@ -1,0 +1,46 @@
+"""A loaded network: one calling convention, whatever the kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from pipeline.errors import ModelError
+from pipeline.models.output import logits
+from pipeline.protocols import Accepts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A network on its device, in eval mode."""
+
+    module: torch.nn.Module
+    said: dict[str, Any]
+    """Kind and hashes."""
+    key: str = "auto"
+    """Entry of what it returns."""
+    accepts: Accepts = Accepts()
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """(1, bands, rows, cols) float32 → logits (1, classes, rows, cols) float32 at the input's size."""
+        batch = self.accepts.batch
+        if batch is not None and batch > 1:
+            x = x.expand(batch, -1, -1, -1).contiguous()
+        return logits(self.module(x), self.key, x.shape[2], x.shape[3])[:1]
+
+    def identity(self) -> dict[str, Any]:
+        """What makes it this network."""
+        return dict(self.said)
+
+
+def check_bands(network: Loaded, bands: int, name: str) -> None:
+    """Refuse a network whose first convolution takes another number of bands."""
+    for parameter in network.module.parameters():
+        if parameter.ndim == 4:
+            if parameter.shape[1] != bands and parameter.shape[1] > 1:
+                raise ModelError(
+                    f"{bands} bands are read, but the network in {name} takes {parameter.shape[1]} bands. Choose them with source.bands, in the network's order."
+                )
+            return

@@ -1,0 +1,68 @@
+"""``kind: python``: a network built by the user's own code, which runs with the user's rights."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import torch
+
+from pipeline.config import ModelConfig
+from pipeline.errors import ConfigError, ModelError
+from pipeline.models.loaded import Loaded
+from pipeline.models.weights import load_into, sha256
+
+
+def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
+    """Call the factory with ``args`` and load the state dict strictly.
+
+    Raises
+    ------
+    ConfigError, ModelError
+        The factory is not named, not found, or fails; or the weights do not fit.
+    """
+    if model.factory is None or ":" not in model.factory:
+        raise ConfigError(f"model.factory is {model.factory!r}; kind python needs package.module:callable or file.py:callable.")
+    place, _, name = model.factory.rpartition(":")
+    code = _import(place)
+    try:
+        module = getattr(code, name)(**model.args)
+    except Exception as error:  # the user's code may raise anything
+        raise ModelError(f"model.factory {model.factory} failed with args {model.args}: {type(error).__name__}: {error}. Mend it, or change model.args.") from error
+    if not isinstance(module, torch.nn.Module):
+        raise ModelError(f"model.factory {model.factory} returned {type(module).__name__}; it must return a torch.nn.Module.")
+    if model.path is not None:
+        load_into(module, model.path)
+    said = {"kind": "python", "factory": name, "args": json.dumps(model.args, sort_keys=True, default=str), "source": _source(code)}
+    said |= {"sha256": sha256(model.path)} if model.path is not None else {}
+    module.eval().to(device)
+    return Loaded(module=module, said=said, key=model.output.key)
+
+
+def _import(place: str) -> ModuleType:
+    try:
+        if not place.endswith(".py"):
+            return importlib.import_module(place)
+        path = Path(place)
+        name = f"wholecloth_user_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None or not path.is_file():
+            raise ModelError(f"model.factory names {place}, which does not exist. Give file.py:callable relative to the config file.")
+        code = importlib.util.module_from_spec(spec)
+        sys.modules[name] = code  # classes defined there must be found again by name
+        spec.loader.exec_module(code)
+        return code
+    except ModelError:
+        raise
+    except Exception as error:
+        raise ModelError(f"model.factory names {place}, which cannot be imported: {type(error).__name__}: {error}.") from error
+
+
+def _source(code: ModuleType) -> str:
+    """SHA-256 of the file the factory is defined in: other code is another network."""
+    return sha256(Path(code.__file__)) if code.__file__ else ""

@@ -1,0 +1,79 @@
+"""What halo a network needs, and whether it is exact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pipeline.errors import ConfigError
+from pipeline.protocols import Locality
+from pipeline.raster.span import round_up
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HaloDecision:
+    """How tiles meet."""
+
+    halo: int | None
+    """px on each side, or None where tiles are blended instead."""
+    exact: bool
+    """Whether tiled equals whole by construction."""
+    why: str
+    """One sentence for the plan, the report and the store."""
+
+
+def decide(locality: Locality, wanted: Literal["auto", "exact"] | int, overlap: Literal["auto"] | float, stride: int) -> HaloDecision:
+    """Choose between a halo and blending.
+
+    Parameters
+    ----------
+    locality
+        What was measured of the network.
+    wanted
+        ``tile.halo`` of the config: ``auto``, ``exact`` or px.
+    overlap
+        ``tile.overlap`` of the config; above 0 it means blending.
+    stride
+        Multiple that halos are rounded up to, px.
+
+    Raises
+    ------
+    ConfigError
+        ``exact`` is asked of a network whose reach has no bound.
+    """
+    if overlap != "auto" and overlap > 0:
+        return _blended("tile.overlap asks for blending")
+    if isinstance(wanted, int):
+        return _given(locality, round_up(wanted, stride), wanted)
+    if locality.radius is not None and locality.verdict != "not local":
+        return _exact(locality, round_up(locality.radius.largest, stride))
+    if wanted == "exact":
+        raise ConfigError(
+            f"tile.halo is exact, but the network is {locality.verdict} (layers to blame: {_names(locality)}), so that no halo makes tiles "
+            "equal the whole image. Use tile.halo: auto, which blends overlapping tiles, or give a halo in px."
+        )
+    return _blended(f"the network is {locality.verdict}; layers to blame: {_names(locality)}")
+
+
+def _exact(locality: Locality, halo: int) -> HaloDecision:
+    radius = locality.radius.largest if locality.radius else 0
+    if locality.verdict == "local":
+        return HaloDecision(halo=halo, exact=True, why=f"radius {radius} px rounded up to the stride: tiled equals whole")
+    why = f"radius {radius} px as far as probes can see, but {_names(locality)} depend on the data: unproven"
+    return HaloDecision(halo=halo, exact=False, why=why)
+
+
+def _given(locality: Locality, halo: int, wanted: int) -> HaloDecision:
+    rounded = "" if halo == wanted else f", rounded up to {halo} for the stride"
+    if locality.verdict == "local" and locality.radius is not None and halo >= locality.radius.largest:
+        return HaloDecision(halo=halo, exact=True, why=f"{wanted} px given{rounded}; at least the radius: tiled equals whole")
+    needed = "has no bound" if locality.radius is None else f"is {locality.radius.largest} px"
+    return HaloDecision(halo=halo, exact=False, why=f"{wanted} px given{rounded}, but the radius {needed}: seams are possible")
+
+
+def _blended(why: str) -> HaloDecision:
+    return HaloDecision(halo=None, exact=False, why=f"{why}; overlapping tiles are blended, seams are possible")
+
+
+def _names(locality: Locality) -> str:
+    return ", ".join(locality.blame) or "not identified"

@@ -1,0 +1,130 @@
+"""Blocks and the tiles of a block: products of one-axis tilings, enumerated lazily."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from pipeline.plan.tiling import HaloTiling, LatticeTiling
+from pipeline.raster.span import Span
+from pipeline.raster.window import Window
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class BlockIndex:
+    """Position of a block in the grid of blocks."""
+
+    row: int
+    col: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """What the network sees at once."""
+
+    read: Window
+    """Core and halo, px of the raster; may reach beyond its far edges."""
+    keep: Window
+    """The part that counts for the block, px of the raster."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """How a raster is cut into blocks, and blocks into tiles."""
+
+    height: int
+    """Rows of the raster, px."""
+    width: int
+    """Columns of the raster, px."""
+    block: int
+    """Side of a block, px; blocks at the far edges are clipped."""
+    rows: HaloTiling | LatticeTiling
+    """Tiling of the row axis."""
+    cols: HaloTiling | LatticeTiling
+    """Tiling of the column axis."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of blocks per (column, row) of the grid of blocks: (rows, cols)."""
+        return -(-self.height // self.block), -(-self.width // self.block)
+
+    @property
+    def count(self) -> int:
+        """Number of blocks."""
+        rows, cols = self.shape
+        return rows * cols
+
+    @property
+    def blended(self) -> bool:
+        """Whether tiles overlap in what they keep."""
+        return isinstance(self.rows, LatticeTiling)
+
+    def blocks(self) -> Iterator[BlockIndex]:
+        """All blocks, row by row; nothing of the raster's size is held."""
+        rows, cols = self.shape
+        return (BlockIndex(row, col) for row in range(rows) for col in range(cols))
+
+    def window(self, index: BlockIndex) -> Window:
+        """The pixels that a block owns."""
+        rows = Span(index.row * self.block, (index.row + 1) * self.block).clip(self.height)
+        cols = Span(index.col * self.block, (index.col + 1) * self.block).clip(self.width)
+        return Window.of(rows, cols)
+
+    def tiles(self, index: BlockIndex) -> Iterator[Tile]:
+        """The tiles of a block, row by row."""
+        window = self.window(index)
+        cols = list(self.cols.pieces(window.cols))
+        for row in self.rows.pieces(window.rows):
+            for col in cols:
+                yield Tile(read=Window.of(row.read, col.read), keep=Window.of(row.keep, col.keep))
+
+    def frame(self, index: BlockIndex) -> Window:
+        """Everything that the tiles of a block read: the block and its halo."""
+        window = self.window(index)
+        return Window.of(_hull(self.rows, window.rows), _hull(self.cols, window.cols))
+
+    def halved(self) -> Layout | None:
+        """The same blocks with tiles of half the core, or None where that cannot be done without changing results."""
+        if not isinstance(self.rows, HaloTiling) or not isinstance(self.cols, HaloTiling):
+            return None
+        if min(self.rows.core, self.cols.core) < 2 * self.rows.multiple:
+            return None
+        return replace(self, rows=_half(self.rows), cols=_half(self.cols))
+
+    def work(self) -> float:
+        """Network pixels per raster pixel: the arithmetic overhead of halos and overlap."""
+        return _axis_work(self.rows, self.height, self.block) * _axis_work(self.cols, self.width, self.block)
+
+    def amplification(self, source_block: tuple[int, int] = (1, 1)) -> float:
+        """Pixels decoded per raster pixel when each block reads its frame once, in units of the file's own blocks."""
+        return _axis_read(self.rows, self.height, self.block, source_block[0]) * _axis_read(self.cols, self.width, self.block, source_block[1])
+
+
+def _half(axis: HaloTiling) -> HaloTiling:
+    return replace(axis, core=axis.core // 2 // axis.multiple * axis.multiple)
+
+
+def _hull(axis: HaloTiling | LatticeTiling, block: Span) -> Span:
+    reads = [piece.read for piece in axis.pieces(block)]
+    return Span(min(read.start for read in reads), max(read.stop for read in reads))
+
+
+def _spans(length: int, block: int) -> list[tuple[Span, int]]:
+    """Blocks of one axis as (span, how many are like it): first, second, middle and last few stand for all."""
+    count = -(-length // block)
+    if count <= 64:
+        return [(Span(i * block, min((i + 1) * block, length)), 1) for i in range(count)]
+    picked = [*range(24), *range(count - 24, count)]
+    spans = [(Span(i * block, min((i + 1) * block, length)), 1) for i in picked]
+    middle = Span(count // 2 * block, (count // 2 + 1) * block)
+    return [*spans, (middle, count - len(picked))]
+
+
+def _axis_work(axis: HaloTiling | LatticeTiling, length: int, block: int) -> float:
+    seen = sum(times * sum(piece.read.size for piece in axis.pieces(span)) for span, times in _spans(length, block))
+    return seen / length
+
+
+def _axis_read(axis: HaloTiling | LatticeTiling, length: int, block: int, unit: int) -> float:
+    hulls = ((_hull(axis, span).clip(length), times) for span, times in _spans(length, block))
+    return sum(times * min(hull.align(unit).size, length) for hull, times in hulls) / length

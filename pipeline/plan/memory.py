@@ -1,0 +1,87 @@
+"""Projected peak memory, by buffer, and how many blocks may be in flight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MIB = 2**20
+
+GDAL_CACHE = 128 * MIB
+"""GDAL's block cache, for the whole process. GDAL fixes its size at the first read, so a plan cannot change it."""
+
+ACTIVATION_FACTOR = 1.4
+"""Peak resident bytes per byte of live tensors: fragmentation and scratch buffers; 1.15–1.4 measured on CPU."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """What a pixel costs in the process, and what is there before the first one."""
+
+    libraries: int
+    """Resident bytes of the process with its libraries and the network loaded, and what they grow by."""
+    gdal_cache: int
+    """Bytes of GDAL's block cache."""
+    raw: int
+    """Bytes per pixel read: bands × itemsize, with the validity of each band."""
+    bands: int
+    """Bands of the network's float32 input."""
+    classes: int
+    """Channels of the logits."""
+    activations: float
+    """Live bytes per pixel of the network at its peak, beyond its input."""
+    output: int
+    """Bytes per pixel of all layers written."""
+
+
+def per_block(costs: Costs, frame: int, block: int) -> dict[str, int]:
+    """Bytes that each block in flight holds, by buffer.
+
+    Parameters
+    ----------
+    costs
+        Bytes per pixel.
+    frame
+        Pixels read for a block, halo included.
+    block
+        Pixels of the block.
+    """
+    return {"raw pixels in flight": frame * costs.raw, "output and its encoding": block * costs.output * 3}
+
+
+def on_device(costs: Costs, tile: int, accumulator: int) -> dict[str, int]:
+    """Bytes that the tile on the device holds, by buffer; only one tile is there at a time.
+
+    Parameters
+    ----------
+    costs
+        Bytes per pixel.
+    tile
+        Pixels of the largest tile.
+    accumulator
+        Pixels of the blend accumulator, 0 where tiles are not blended.
+    """
+    return {
+        "network input": tile * costs.bands * 4 * 2,
+        "activations": int(tile * costs.activations * ACTIVATION_FACTOR),
+        "logits": tile * (costs.classes * 4 + 16) + accumulator * (costs.classes * 4 * 2),
+    }
+
+
+def projected(costs: Costs, *, tile: int, frame: int, block: int, accumulator: int, workers: int) -> dict[str, int]:
+    """Peak memory of the process, by buffer, in bytes."""
+    held = {name: size * workers for name, size in per_block(costs, frame, block).items()}
+    return {
+        "libraries and network": costs.libraries,
+        "GDAL's cache": costs.gdal_cache,
+        **held,
+        **on_device(costs, tile, accumulator),
+    }
+
+
+def human(size: float) -> str:
+    """Bytes as a person reads them."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if abs(size) < 1024 or unit == "GiB":
+            return f"{size:.0f} {unit}" if unit in ("B", "KiB", "MiB") else f"{size:.1f} {unit}"
+        size /= 1024
+    raise AssertionError("unreachable")

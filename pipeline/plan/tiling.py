@@ -1,0 +1,123 @@
+"""How one axis of a block is tiled: with a halo (local networks) or on a lattice with overlap (all others).
+
+With a halo, ``c`` is kept and ``h`` only read; at the raster's own edge ``e`` there is no halo:
+
+    |hhhh|cccccccccccc|hhhh|                     tile 1
+                  |hhhh|cccccccccccc|hhhh|       tile 2
+    |eccccccccccc|hhhh|                          first tile of the raster
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from pipeline.raster.span import Span, cut_evenly, round_up
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One axis of one tile."""
+
+    read: Span
+    """What the network sees; may reach beyond the raster's far edge, where pixels are invalid."""
+    keep: Span
+    """The part of it that counts for the block."""
+
+
+class Tiling(Protocol):
+    """One axis of the raster and how blocks of it are tiled."""
+
+    @property
+    def padded(self) -> int:
+        """Length of the axis once its far edge is padded, px."""
+
+    @property
+    def largest(self) -> int:
+        """Longest tile that can occur, px."""
+
+    def pieces(self, block: Span) -> Iterator[Piece]:
+        """The tiles that a block needs, in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HaloTiling:
+    """Cores side by side, each read with a halo: exact for a local network whose radius is at most the halo."""
+
+    length: int
+    """Length of the axis, px."""
+    multiple: int
+    """The stride: tiles begin and end on multiples of it, px."""
+    halo: int
+    """A multiple of ``multiple``, px."""
+    core: int
+    """Longest core, a multiple of ``multiple``, px."""
+    minimum: int = 1
+    """Smallest input of the network, px."""
+
+    @property
+    def _smallest(self) -> int:
+        return round_up(self.minimum, self.multiple)
+
+    @property
+    def padded(self) -> int:
+        """Length of the axis, padded to a multiple of the stride and to the network's minimum, px."""
+        return max(round_up(self.length, self.multiple), self._smallest)
+
+    @property
+    def largest(self) -> int:
+        """Longest tile that can occur, px."""
+        return min(max(self.core + 2 * self.halo, self._smallest), self.padded)
+
+    def pieces(self, block: Span) -> Iterator[Piece]:
+        """Cores that cover the block, aligned outwards to the stride and cut evenly, each with its halo."""
+        for core in cut_evenly(block.align(self.multiple), self.core, self.multiple):
+            keep = Span(max(core.start, block.start), min(core.stop, block.stop))
+            yield Piece(self._widen(core.grow(self.halo).clip(self.padded)), keep)
+
+    def _widen(self, read: Span) -> Span:
+        if read.size >= self._smallest:
+            return read
+        start = min(read.start, self.padded - self._smallest)
+        return Span(start, start + self._smallest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatticeTiling:
+    """Tiles of one size at origins 0, step, 2·step …; the last is moved back to end at the padded edge.
+
+    The lattice belongs to the raster, not to the block, so results do not depend on blocks.
+    """
+
+    length: int
+    """Length of the axis, px."""
+    multiple: int
+    """Sizes and origins are multiples of it, px."""
+    size: int
+    """Tile size, a multiple of ``multiple``, px."""
+    step: int
+    """Distance of neighbouring origins, a multiple of ``multiple``, px."""
+
+    @property
+    def padded(self) -> int:
+        """Length of the axis, padded to a multiple and to one tile, px."""
+        return max(round_up(self.length, self.multiple), self.size)
+
+    @property
+    def largest(self) -> int:
+        """The tile size, px."""
+        return self.size
+
+    def pieces(self, block: Span) -> Iterator[Piece]:
+        """The tiles that touch the block."""
+        last = self.padded - self.size
+        count = -(-last // self.step) + 1
+        first = max(0, (block.start - self.size) // self.step + 1)
+        for i in range(min(first, count - 1), count):
+            origin = min(i * self.step, last)
+            start, stop = max(origin, block.start), min(origin + self.size, block.stop)
+            if origin >= block.stop:
+                return
+            if start < stop:
+                yield Piece(Span(origin, origin + self.size), Span(start, stop))

@@ -1,0 +1,63 @@
+"""What a run says at its end, to a person and to a file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A block that is not in the store."""
+
+    block: tuple[int, int]
+    """(row, col) in the grid of blocks."""
+    pixels: str
+    """The window it owns, in words."""
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The outcome of one run."""
+
+    store: str
+    blocks: int
+    """Blocks of the raster."""
+    resumed: int
+    """Blocks that were committed before this run."""
+    done: int
+    """Blocks that this run committed."""
+    empty: int
+    """Of those, blocks without a valid pixel, which were not inferred."""
+    failures: list[Failure] = field(default_factory=list)
+    pixels: int = 0
+    """Pixels of the blocks this run committed."""
+    seconds: float = 0.0
+    """Wall time of the blocks."""
+    waits: dict[str, float] = field(default_factory=dict)
+    """Seconds that blocks spent in each stage, summed over those in flight."""
+    peak_memory: int = 0
+    """Bytes."""
+    projected_memory: int = 0
+    """Bytes."""
+    plan: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    """Store, report, quicklook and sidecar, by name."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every block is in the store."""
+        return not self.failures and self.resumed + self.done == self.blocks
+
+    @property
+    def speed(self) -> float:
+        """Mpx/s of this run's blocks."""
+        return self.pixels / self.seconds / 1e6 if self.seconds else 0.0
+
+    def write(self, path: Path) -> None:
+        """Write as JSON."""
+        document = {**asdict(self), "complete": self.complete, "mpx_per_s": round(self.speed, 3)}
+        path.write_text(json.dumps(document, indent=2, default=str) + "\n")

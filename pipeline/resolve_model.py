@@ -1,0 +1,134 @@
+"""What the network's channels and inputs mean: the config's word, then the file's own, then the defaults."""
+
+from __future__ import annotations
+
+import colorsys
+from dataclasses import dataclass
+from typing import Literal
+
+from pipeline.config import ClassConfig, Config, ModelConfig
+from pipeline.errors import ConfigError, ModelError
+from pipeline.models.weights import ModelMeta, read_meta
+from pipeline.stages.decode import Decoding
+from pipeline.stages.infer import Recipe
+from pipeline.stages.normalise import Normalisation
+from pipeline.store.spec import ClassRow
+
+FIELDS = ("scale", "offset", "mean", "std")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meaning:
+    """A model config with nothing left open."""
+
+    model: ModelConfig
+    normalisation: Normalisation
+    classes: list[ClassConfig] | None
+
+
+def resolve(config: Config, bands: int) -> Meaning:
+    """Merge the config with what the weights file says of itself.
+
+    Raises
+    ------
+    ConfigError, ModelError
+        No kind is known, or a list has another length than the bands.
+    """
+    model = config.model
+    if model.path is not None and not model.path.is_file():
+        raise ModelError(f"model.path is {model.path}, which does not exist. Give the file with the weights or the whole network.")
+    meta = read_meta(model.path) if model.path is not None and model.path.suffix == ".safetensors" else None
+    kind = model.kind or (meta.kind if meta else None)
+    if kind is None:
+        raise ConfigError(f"model.kind is missing, and {model.path} does not say what network it holds. Set model.kind: torchscript, exported, python or fcn8s.")
+    args = {**(meta.args if meta and meta.kind == kind else {}), **model.args}
+    resolved = model.model_copy(update={"kind": kind, "args": args})
+    return Meaning(model=resolved, normalisation=_normalisation(model, meta, bands), classes=_classes(model, meta))
+
+
+def recipe(meaning: Meaning, config: Config, channels: int, *, precision: str, threads: int, taper: str, overlapping: bool) -> tuple[Recipe, tuple[ClassRow, ...]]:
+    """The recipe and the class table of a network with so many output channels.
+
+    Raises
+    ------
+    ConfigError
+        The classes do not fit the channels, two share a code, or nodata is also a code.
+    """
+    rows = class_rows(meaning.classes, channels)
+    codes = tuple(row.code for row in rows)
+    nodata = _nodata(config.output.nodata, codes)
+    made = Recipe(
+        normalisation=meaning.normalisation,
+        decoding=Decoding(activation=_activation(config, channels), threshold=config.model.output.threshold, codes=codes),
+        layers=tuple(config.output.layers),
+        nodata=nodata,
+        dtype="uint8" if max(*codes, nodata) <= 255 else "uint16",
+        precision=precision,
+        threads=threads,
+        taper=taper,
+        blend=config.tile.blend,
+        overlapping=overlapping,
+    )
+    return made, rows
+
+
+def _normalisation(model: ModelConfig, meta: ModelMeta | None, bands: int) -> Normalisation:
+    said = dict(meta.input) if meta else {}
+    if model.input is not None:
+        said |= {name: getattr(model.input, name) for name in FIELDS if name in model.input.model_fields_set}
+    defaults = {"scale": 1.0, "offset": 0.0, "mean": 0.0, "std": 1.0}
+    return Normalisation(**{name: _per_band(name, said.get(name, defaults[name]), bands) for name in FIELDS})
+
+
+def _per_band(name: str, value: float | list[float], bands: int) -> tuple[float, ...]:
+    if isinstance(value, int | float):
+        value = [float(value)] * bands
+    if len(value) != bands:
+        raise ConfigError(
+            f"model.input.{name} has {len(value)} values, but {bands} bands are read. Give one number, one value per band, "
+            "or choose the bands with source.bands."
+        )
+    if name == "std" and 0 in value:
+        raise ConfigError("model.input.std contains 0, by which nothing can be divided. Give the standard deviation of each band.")
+    return tuple(float(v) for v in value)
+
+
+def _classes(model: ModelConfig, meta: ModelMeta | None) -> list[ClassConfig] | None:
+    if model.classes is not None:
+        return model.classes
+    return [ClassConfig(**row) for row in meta.classes] if meta and meta.classes else None
+
+
+def class_rows(classes: list[ClassConfig] | None, channels: int) -> tuple[ClassRow, ...]:
+    """The class table of a network with so many output channels; raises ConfigError where the list does not fit."""
+    count = max(channels, 2)
+    if classes is None:
+        classes = [ClassConfig(name=f"class{k}") for k in range(count)]
+    if len(classes) != count:
+        logits = "one logit, which means two classes" if channels == 1 else f"{channels} classes"
+        raise ConfigError(f"model.classes lists {len(classes)} classes, but the network returns {logits}. List {count} classes, in the network's order.")
+    codes = [k if row.code is None else row.code for k, row in enumerate(classes)]
+    if len(set(codes)) < count:
+        raise ConfigError(f"model.classes gives the codes {codes}, two of which are the same. Give each class a code of its own.")
+    return tuple(
+        ClassRow(code=code, name=row.name, color=row.color or _color(k, count), role=row.role) for k, (row, code) in enumerate(zip(classes, codes, strict=True))
+    )
+
+
+def _color(k: int, count: int) -> str:
+    """Hues at even distances, so that neighbours differ."""
+    r, g, b = colorsys.hsv_to_rgb(k / count, 0.65, 0.85)
+    return f"#{round(r * 255):02x}{round(g * 255):02x}{round(b * 255):02x}"
+
+
+def _nodata(asked: Literal["auto"] | int, codes: tuple[int, ...]) -> int:
+    if asked == "auto":
+        return 255 if max(codes) <= 254 else 65535
+    if asked in codes:
+        raise ConfigError(f"output.nodata is {asked}, which is also the code of a class. Give another value, or auto.")
+    return asked
+
+
+def _activation(config: Config, channels: int) -> Literal["softmax", "sigmoid", "none"]:
+    asked = config.model.output.activation
+    return asked if asked != "auto" else "sigmoid" if channels == 1 else "softmax"

@@ -1,0 +1,148 @@
+"""The composer: a job in, a report out. Everything else is a part of this line."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pipeline import fingerprint, machine
+from pipeline.describe import describe
+from pipeline.engines import KINDS as ENGINES
+from pipeline.errors import BlocksFailed
+from pipeline.job import Job, prepare
+from pipeline.plan.layout import BlockIndex
+from pipeline.progress import Progress
+from pipeline.report import Failure, Report
+from pipeline.stages import pyramid, quicklook
+from pipeline.stages.block import Outcome, adopt
+from pipeline.stages.infer import STOP
+from pipeline.store import layout as store
+from pipeline.store.ledger import Ledger
+
+__all__ = ["Job", "execute", "prepare"]
+
+
+def execute(job: Job, progress: Progress, fresh: bool = False) -> Report:
+    """Run what is not committed yet, then overviews, quicklook and report.
+
+    Parameters
+    ----------
+    job
+        From `prepare`.
+    progress
+        Told of every block.
+    fresh
+        Delete the store first, if it is one of ours.
+
+    Raises
+    ------
+    BlocksFailed
+        Some blocks failed; everything else is committed, and the report is written.
+    Unfinished
+        The run was stopped, or the store cannot be written.
+    """
+    _make_store(job, fresh)
+    report = _blocks(job, progress)
+    if not report.failures and not job.complete:
+        progress.say("overviews")
+        pyramid.build(job.path, job.spec)
+    if not report.failures:
+        store.finish(job.path, job.spec, job.meta())
+    report = _publish(job, report)
+    if report.failures:
+        raise BlocksFailed(_failed(report))
+    return report
+
+
+def _make_store(job: Job, fresh: bool) -> None:
+    """Create the store, or make sure that one which another run made meanwhile is of the same job."""
+    if fresh and job.path.exists():
+        store.delete(job.path)
+    if not job.resumes and not store.create(job.path, job.spec, job.meta()):
+        fingerprint.compare(store.read_meta(job.path)["fingerprint"], job.fingerprint, job.path)
+    if not job.complete:
+        store.sweep(job.path)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What became of the blocks of this run."""
+
+    ledger: Ledger
+    done: int = 0
+    empty: int = 0
+    pixels: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one block; a failure is noted in the ledger, so that `status` can tell."""
+        for stage, seconds in outcome.seconds.items():
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+        if outcome.error is not None:
+            block = (outcome.index.row, outcome.index.col)
+            self.ledger.fail(block, outcome.error)
+            self.failures.append(Failure(block=block, pixels=str(outcome.window), why=outcome.error))
+            return
+        self.done += 1
+        self.empty += not outcome.inferred
+        self.pixels += outcome.window.pixels
+
+
+def _blocks(job: Job, progress: Progress) -> Report:
+    layout, ledger = job.task.layout, Ledger(job.path)
+    committed = ledger.committed()
+    tally, start = _Tally(ledger), time.monotonic()
+    progress.start(layout.count, len(committed))
+    if len(committed) < layout.count:
+        adopt(job.task, job.network)
+        todo = (index for index in layout.blocks() if (index.row, index.col) not in committed)
+        for outcome in _outcomes(job, todo):
+            tally.add(outcome)
+            progress.advance(outcome.window.pixels, outcome.seconds)
+    return Report(
+        store=str(job.path), blocks=layout.count, resumed=len(committed), done=tally.done, empty=tally.empty, failures=tally.failures,
+        pixels=tally.pixels, seconds=time.monotonic() - start, waits=tally.seconds, projected_memory=job.plan.peak, plan=describe(job),
+    )  # fmt: skip
+
+
+def _outcomes(job: Job, todo: Iterator[BlockIndex]) -> Iterator[Outcome]:
+    engine = ENGINES[job.config.execution.engine]
+    with engine(job.plan.workers, job.config.execution.dashboard) as run, _stopping():
+        yield from run(job.task, todo)
+
+
+@contextmanager
+def _stopping() -> Iterator[None]:
+    """Whatever ends the run early also ends the tiles that are under way."""
+    STOP.clear()
+    try:
+        yield
+    except BaseException:
+        STOP.set()
+        raise
+
+
+def _publish(job: Job, report: Report) -> Report:
+    """The picture and the report beside the store."""
+    files = {"store": job.path, "quicklook": job.path.with_suffix(".png"), "report": job.path.with_suffix(".report.json")}
+    if report.complete:
+        quicklook.draw(job.path, job.spec, files["quicklook"])
+        files["sidecar"] = job.path.with_suffix(".vrt")
+    else:
+        del files["quicklook"]
+    report = replace(report, peak_memory=machine.peak_resident(), files={name: str(path) for name, path in files.items()})
+    report.write(Path(files["report"]))
+    return report
+
+
+def _failed(report: Report) -> str:
+    named = "; ".join(f"block {f.block[0]},{f.block[1]} ({f.pixels}): {f.why}" for f in report.failures[:5])
+    more = f"; and {len(report.failures) - 5} more, listed in {report.files['report']}" if len(report.failures) > 5 else ""
+    return (
+        f"{len(report.failures)} of {report.blocks} blocks failed and are left as nodata in {report.store}; the others are committed. {named}{more}. "
+        "Run the same command again to try only these."
+    )

@@ -1,0 +1,241 @@
+"""``kind: raster``: anything GDAL opens, local or remote."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import DatasetReader
+from rasterio.windows import Window as RasterioWindow
+
+from pipeline.config import SourceConfig
+from pipeline.errors import ReadError, SourceError
+from pipeline.plan.memory import GDAL_CACHE
+from pipeline.protocols import Pixels
+from pipeline.raster.grid import Grid
+from pipeline.raster.window import Window
+from pipeline.sources.georeference import grid_of
+from pipeline.sources.identity import identity_of
+
+os.environ["GDAL_CACHEMAX"] = str(GDAL_CACHE)  # bytes; read by GDAL once, before the first pixel
+
+
+@dataclass(frozen=True, kw_only=True)
+class RasterSource:
+    """A raster and how it is read. Pickles as this spec; each thread opens a handle of its own on first use."""
+
+    path: str
+    indexes: tuple[int, ...]
+    """Bands, counted from 1."""
+    nodata: Literal["auto"] | float | None
+    rule: Literal["all", "any"]
+    """Pixels are invalid where all bands are, or where any is."""
+    scale_tags: bool
+    """Whether the file's scale and offset are applied."""
+    _local: threading.local = field(default_factory=threading.local, repr=False, compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("path", "indexes", "nodata", "rule", "scale_tags")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _local=threading.local())
+
+    @cached_property
+    def grid(self) -> Grid:
+        """Size and georeference."""
+        return grid_of(self._dataset)
+
+    @property
+    def bands(self) -> int:
+        """Number of bands read."""
+        return len(self.indexes)
+
+    @cached_property
+    def dtype(self) -> np.dtype[Any]:
+        """Dtype of the raw pixels; float32 where scale and offset are applied."""
+        if self.scale_tags:
+            return np.dtype("float32")
+        return np.result_type(*(self._dataset.dtypes[i - 1] for i in self.indexes))
+
+    @cached_property
+    def block(self) -> tuple[int, int]:
+        """(rows, cols) of the file's own blocks, px."""
+        rows, cols = self._dataset.block_shapes[self.indexes[0] - 1]
+        return rows, cols
+
+    def identity(self) -> dict[str, Any]:
+        """Path, files, grid and what is read of them."""
+        return {
+            **identity_of(self.path, self._dataset.files),
+            "grid": self.grid.as_dict(),
+            "bands": list(self.indexes),
+            "nodata": str(self.nodata),
+            "nodata_rule": self.rule,
+            "scale_tags": self.scale_tags,
+        }
+
+    def read(self, window: Window) -> Pixels:
+        """Read a window; what lies outside the raster is invalid.
+
+        Raises
+        ------
+        ReadError
+            GDAL cannot read it.
+        """
+        inside = window.clip(self.grid.height, self.grid.width)
+        if inside == window:
+            return self._read(window)
+        data = np.zeros((self.bands, window.height, window.width), dtype=self.dtype)
+        valid = np.zeros((window.height, window.width), dtype=bool)
+        if inside.pixels:
+            pixels, where = self._read(inside), inside.within(window)
+            data[(slice(None), *where)], valid[where] = pixels.data, pixels.valid
+        return Pixels(data=data, valid=valid)
+
+    def _read(self, window: Window) -> Pixels:
+        frame = RasterioWindow(window.col, window.row, window.width, window.height)  # type: ignore[no-untyped-call]  # attrs class
+        try:
+            with _quietly():
+                raw = self._dataset.read(list(self.indexes), window=frame)
+                masked = self._masked(frame)
+        except (RasterioError, SourceError, OSError, MemoryError) as error:
+            self._local.__dict__.clear()  # a handle that failed once may go on failing
+            raise ReadError(f"{self.path} cannot be read at {window}: {_words(error)}") from error
+        valid = self._valid(raw)
+        if masked is not None:
+            valid &= masked
+        return Pixels(data=self._scaled(raw), valid=valid)
+
+    def _valid(self, raw: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        """Where the bands' nodata and NaNs leave a pixel valid."""
+        marked = [band == value if value is not None else None for band, value in zip(raw, self._nodata_values, strict=True)]
+        if self.rule == "any":
+            invalid = np.zeros(raw.shape[1:], dtype=bool)
+            for mark in marked:
+                invalid |= False if mark is None else mark
+        else:
+            invalid = np.full(raw.shape[1:], not any(mark is None for mark in marked))
+            for mark in marked:
+                invalid &= False if mark is None else mark
+        if raw.dtype.kind == "f":
+            for band in raw:
+                invalid |= ~np.isfinite(band)
+        return ~invalid
+
+    @cached_property
+    def _nodata_values(self) -> tuple[np.generic | None, ...]:
+        """Nodata of each band in its own dtype; None where there is none, or where the dtype cannot hold it."""
+        if self.nodata is None:
+            return (None,) * self.bands
+        values = [self._dataset.nodatavals[i - 1] if self.nodata == "auto" else float(self.nodata) for i in self.indexes]
+        dtype = np.result_type(*(self._dataset.dtypes[i - 1] for i in self.indexes))
+        return tuple(_representable(value, dtype) for value in values)
+
+    def _masked(self, frame: Any) -> npt.NDArray[np.bool_] | None:
+        """The file's mask band or alpha, where it has one and nodata is not switched off."""
+        if self.nodata is None:
+            return None
+        dataset = self._dataset
+        if ColorInterp.alpha in dataset.colorinterp:
+            alpha = dataset.read(dataset.colorinterp.index(ColorInterp.alpha) + 1, window=frame)
+            return np.asarray(alpha > 0)
+        if MaskFlags.per_dataset in dataset.mask_flag_enums[self.indexes[0] - 1]:
+            return np.asarray(dataset.read_masks(self.indexes[0], window=frame) > 0)
+        return None
+
+    def _scaled(self, raw: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        if not self.scale_tags:
+            return raw
+        scales, offsets = ([np.float32(values[i - 1]) for i in self.indexes] for values in (self._dataset.scales, self._dataset.offsets))
+        return np.stack([band.astype(np.float32) * scale + offset for band, scale, offset in zip(raw, scales, offsets, strict=True)])
+
+    @property
+    def _dataset(self) -> DatasetReader:
+        found: DatasetReader | None = getattr(self._local, "dataset", None)
+        if found is None:
+            found = self._local.dataset = _open(self.path)
+        return found
+
+
+def open_source(config: SourceConfig) -> RasterSource:
+    """Open a raster and check its bands.
+
+    Raises
+    ------
+    SourceError
+        It is missing, no raster, has no such band, or is of complex numbers.
+    """
+    path = _resolve(config.path)
+    with _quietly():
+        dataset = _open(path)
+    indexes = tuple(config.bands or (i for i, kind in enumerate(dataset.colorinterp, 1) if kind is not ColorInterp.alpha)) or (1,)
+    missing = [i for i in indexes if i > dataset.count]
+    if missing:
+        raise SourceError(f"source.bands asks for band {missing[0]}, but {path} has {dataset.count} bands. Bands count from 1.")
+    if any(np.dtype(_plain(dataset.dtypes[i - 1])).kind == "c" for i in indexes):
+        raise SourceError(f"{path} holds complex numbers ({dataset.dtypes[0]}), which no network takes. Give its amplitude or its parts as bands.")
+    return RasterSource(path=path, indexes=indexes, nodata=config.nodata, rule=config.nodata_rule, scale_tags=config.scale_tags)
+
+
+def _plain(dtype: str) -> str:
+    return "complex64" if dtype.startswith("complex") else dtype
+
+
+def _resolve(path: str) -> str:
+    if not path.startswith("sample://"):
+        return path
+    from pipeline.samples import resolve
+
+    return str(resolve(path))
+
+
+def _open(path: str) -> DatasetReader:
+    try:
+        with _quietly():
+            dataset: DatasetReader = rasterio.open(path)
+    except (RasterioError, OSError) as error:
+        missing = "://" not in path and not path.startswith("/vsi") and not os.path.exists(path)
+        why = "does not exist" if missing else f"cannot be opened as a raster ({_words(error)})"
+        raise SourceError(f"source.path is {path}, which {why}. Give anything GDAL opens: GeoTIFF, COG, VRT, JPEG 2000, PNG, https://…, /vsis3/….") from error
+    if dataset.count == 0:
+        inner = f" Name one of its subdatasets: {', '.join(dataset.subdatasets[:3])}." if dataset.subdatasets else ""
+        raise SourceError(f"source.path is {path}, which has no bands of its own.{inner}")
+    return dataset
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without rasterio's warning that a raster has no georeference: ours are allowed to."""
+    import warnings
+
+    if threading.current_thread() is not threading.main_thread():  # filters belong to the process; only the first open warns
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
+
+
+def _representable(value: float | None, dtype: np.dtype[Any]) -> np.generic | None:
+    if value is None or np.isnan(value):  # NaN is invalid anyway
+        return None
+    if dtype.kind in "iu" and (value != int(value) or not np.iinfo(dtype).min <= value <= np.iinfo(dtype).max):
+        return None
+    with np.errstate(over="ignore"):
+        return dtype.type(value)  # type: ignore[no-any-return]  # numpy leaves dtype.type open
+
+
+def _words(error: BaseException) -> str:
+    """GDAL's own words, which rasterio keeps one cause further down."""
+    said = str(error.__cause__ or error).strip()
+    return said.splitlines()[-1][:200] if said else type(error).__name__

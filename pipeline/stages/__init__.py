@@ -1,0 +1,1 @@
+"""The line: read, normalise, infer, blend, decode, write, pyramid, quicklook."""

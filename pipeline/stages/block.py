@@ -1,0 +1,116 @@
+"""One block from raster to committed chunks: what an engine runs, on whatever thread, process or node."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pipeline.config import ModelConfig
+from pipeline.errors import InferenceError, ReadError, Unfinished
+from pipeline.models import load
+from pipeline.plan.layout import BlockIndex, Layout
+from pipeline.protocols import Network, Source
+from pipeline.raster.window import Window
+from pipeline.stages import infer
+from pipeline.stages.device import choose, on_device
+from pipeline.stages.infer import Block, Inference, Recipe
+from pipeline.stages.read import checksum, read
+from pipeline.stages.write import write
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one block."""
+
+    index: BlockIndex
+    window: Window
+    error: str | None
+    """Why it failed, or None where it is committed."""
+    inferred: bool
+    """False where every pixel was invalid."""
+    seconds: dict[str, float]
+    """Time spent in ``read``, ``device`` (waiting for it and computing) and ``write``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockTask:
+    """Everything a worker needs, small and picklable; networks open on first use, once per process."""
+
+    source: Source
+    model: ModelConfig
+    recipe: Recipe
+    layout: Layout
+    store: Path
+    device: str
+    retries: int
+
+    def __call__(self, index: BlockIndex) -> Outcome:
+        """Read, infer, write and commit one block. A block that cannot be read or inferred is an outcome, not an exception."""
+        clock = Clock()
+        error, inferred = None, False
+        try:
+            inferred = self._run(index, clock)
+        except (ReadError, InferenceError) as fault:
+            error = str(fault)
+        return Outcome(index=index, window=self.layout.window(index), error=error, inferred=inferred, seconds=clock.seconds)
+
+    def _run(self, index: BlockIndex, clock: Clock) -> bool:
+        window, frame = self.layout.window(index), self.layout.frame(index)
+        pixels = clock.time("read", lambda: read(self.source, frame, self.retries))
+        record: dict[str, Any] = {"source": clock.time("read", lambda: checksum(pixels))}
+        inferred = bool(pixels.valid[window.within(frame)].any())
+        if inferred:
+            block = Block(index, window, frame, pixels)
+            arrays, halvings = clock.time("device", lambda: on_device(lambda: inference(self)(block, self.layout)))
+            record |= {"halvings": halvings} if halvings else {}
+        else:
+            arrays = {}
+        clock.time("write", lambda: self._write(index, window, arrays, record))
+        return inferred
+
+    def _write(self, index: BlockIndex, window: Window, arrays: infer.Arrays, record: dict[str, Any]) -> None:
+        try:
+            write(self.store, index, window, self.recipe.layers, arrays, record)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+                raise Unfinished(f"{self.store} cannot be written ({error.strerror}). Make room and run the same command again; committed blocks are kept.") from error
+            raise
+
+
+@dataclass(slots=True)
+class Clock:
+    """Seconds by stage."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def time(self, stage: str, work: Callable[[], T]) -> T:
+        """Run, and add the time taken to a stage."""
+        start = time.perf_counter()
+        try:
+            return work()
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+
+
+_open: dict[Path, Inference] = {}
+
+
+def adopt(task: BlockTask, network: Network) -> None:
+    """Use a network that this process has loaded already."""
+    _open[task.store] = Inference(network, task.recipe, choose(task.device))
+
+
+def inference(task: BlockTask) -> Inference:
+    """The network of a task, loaded once per process. Runs in the device's thread, so no lock is needed."""
+    if task.store not in _open:
+        device = choose(task.device)
+        network = load(task.model, task.source.bands, device)
+        _open.clear()
+        _open[task.store] = Inference(network, task.recipe, device)
+    return _open[task.store]

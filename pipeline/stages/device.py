@@ -1,0 +1,59 @@
+"""The device of this process: one thread that owns it, and the switches that keep its rounding fixed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+import torch
+
+from pipeline.errors import ModelError
+
+T = TypeVar("T")
+_thread: ThreadPoolExecutor | None = None
+_guard = threading.Lock()
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def choose(name: str) -> torch.device:
+    """The device a config names; ``auto`` is the first GPU, or the CPU.
+
+    Raises
+    ------
+    ModelError
+        The device does not exist here.
+    """
+    if name == "auto":
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ModelError(f"execution.device is {name!r}, which this machine does not have ({str(error).splitlines()[0]}). Use cpu, cuda:0 or auto.") from error
+    return device
+
+
+def on_device(work: Callable[[], T]) -> T:
+    """Run in the device's thread and wait. OpenMP keeps a team per calling thread, so only one thread may compute."""
+    global _thread
+    with _guard:
+        if _thread is None:
+            _thread = ThreadPoolExecutor(1, thread_name_prefix="device")
+    return _thread.submit(work).result()
+
+
+@contextmanager
+def rounding(precision: str, threads: int, device: torch.device) -> Iterator[None]:
+    """Fix what changes the last bits: intra-op threads, TF32, the TorchScript optimiser, the autocast dtype."""
+    torch.set_num_threads(threads)
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.deterministic = True
+    half = precision != "float32"
+    # a ScriptModule is re-optimised after its first calls, and would round otherwise from then on
+    with torch.inference_mode(), torch.jit.optimized_execution(False), torch.autocast(device.type, PRECISIONS[precision] if half else None, enabled=half):
+        yield

@@ -1,0 +1,49 @@
+"""Raw integers to the network's input, on the device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Normalisation:
+    """(raw·scale + offset − mean) / std, per band."""
+
+    scale: tuple[float, ...]
+    offset: tuple[float, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for the fingerprint."""
+        return {"scale": list(self.scale), "offset": list(self.offset), "mean": list(self.mean), "std": list(self.std)}
+
+
+def normalise(data: npt.NDArray[Any], valid: npt.NDArray[np.bool_], how: Normalisation, device: torch.device) -> torch.Tensor:
+    """Normalise one tile; invalid pixels become 0.
+
+    Parameters
+    ----------
+    data
+        (bands, rows, cols), any integer or float dtype. Travels to the device as it is.
+    valid
+        (rows, cols).
+
+    Returns
+    -------
+    torch.Tensor
+        (1, bands, rows, cols) float32.
+    """
+    raw = torch.from_numpy(np.ascontiguousarray(data)).to(device)
+    x = raw.to(torch.float32, copy=True)
+    del raw
+    for band, (scale, offset, mean, std) in enumerate(zip(how.scale, how.offset, how.mean, how.std, strict=True)):
+        x[band].mul_(scale).add_(offset).sub_(mean).div_(std)
+    if not valid.all():
+        x.masked_fill_(~torch.from_numpy(np.ascontiguousarray(valid)).to(device), 0.0)
+    return x.unsqueeze(0)

@@ -1,0 +1,35 @@
+"""A block's layers into the store, then its commit record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.plan.layout import BlockIndex
+from pipeline.raster.window import Window
+from pipeline.store.ledger import commit_block
+from pipeline.store.layout import open_layer
+
+
+def write(store: Path, index: BlockIndex, window: Window, layers: tuple[str, ...], arrays: dict[str, npt.NDArray[np.generic]], record: dict[str, Any]) -> None:
+    """Write a block and commit it once its chunks are durable.
+
+    Parameters
+    ----------
+    store
+        Path of the store.
+    index, window
+        The block and the pixels it owns.
+    layers
+        Names of all layers.
+    arrays
+        (rows, cols) of the block by layer; a layer that is absent is left at its fill value.
+    record
+        What the commit record says beside the checksums of the chunks.
+    """
+    for name, values in arrays.items():
+        open_layer(store, 0, name)[window.slices] = values
+    commit_block(store, 0, (index.row, index.col), window, layers, record)

@@ -1,0 +1,153 @@
+"""What the store says of itself in the conventions that readers know: GeoZarr's, CF's and OME's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.raster.grid import Grid
+from pipeline.store.spec import StoreSpec
+
+Attributes = dict[str, Any]
+
+_HOME = "https://github.com/zarr-conventions"
+_RAW = "https://raw.githubusercontent.com/zarr-conventions"
+_KNOWN = {
+    "multiscales": ("d35379db-88df-4056-af3a-620245f8e347", "multiscales", "Multiscale layout of zarr datasets"),
+    "proj": ("f17cb550-5864-4468-aeb7-f3180cfb622f", "geo-proj", "Coordinate reference system information for geospatial data"),
+    "spatial": ("689b58e2-cf7b-45e0-9fff-9cfc0883d6b4", "spatial", "Spatial coordinate information"),
+}
+
+
+def root(spec: StoreSpec) -> Attributes:
+    """Attributes of the root: the pyramid, the georeference, and OME's view of both."""
+    names = ["multiscales", *_names(spec.grid)]
+    shared = {"zarr_conventions": [entry for name in names for entry in _registrations(name)], "multiscales": {"layout": _layout(spec)}}
+    ome = {"ome": _ome(spec)} if spec.zarr_format == 3 else {}  # OME-Zarr for v2 claims the key that the pyramid above needs
+    return {**shared, **georeference(spec.grid), **ome}
+
+
+def level(grid: Grid) -> Attributes:
+    """Attributes of one level: its own georeference, so that it can be opened by itself."""
+    return {"zarr_conventions": [entry for name in _names(grid) for entry in _registrations(name)], **georeference(grid)}
+
+
+def georeference(grid: Grid) -> Attributes:
+    """``spatial:`` and ``proj:`` attributes."""
+    said: Attributes = {
+        "spatial:dimensions": ["y", "x"],
+        "spatial:bbox": list(grid.bounds),
+        "spatial:transform_type": "affine",
+        "spatial:transform": list(grid.transform),
+        "spatial:shape": [grid.height, grid.width],
+        "spatial:registration": "pixel",
+    }
+    if grid.code:
+        said["proj:code"] = grid.code
+    if grid.wkt:
+        said["proj:wkt2"] = grid.wkt
+    return said
+
+
+def spatial_ref(grid: Grid) -> Attributes:
+    """Attributes of the CF grid mapping variable, as rioxarray and odc-geo read it."""
+    a, b, c, d, e, f = grid.transform
+    said: Attributes = {"GeoTransform": f"{c!r} {a!r} {b!r} {f!r} {d!r} {e!r}"}
+    if grid.wkt:
+        said |= {**_cf(grid.wkt), "crs_wkt": grid.wkt, "spatial_ref": grid.wkt}
+    return said
+
+
+def mask(spec: StoreSpec) -> Attributes:
+    """Attributes of the mask: nodata and the class table, never ``_FillValue``, which would turn it into floats."""
+    return {
+        "long_name": "class",
+        "nodata": spec.nodata,
+        "flag_values": [row.code for row in spec.classes],
+        "flag_meanings": " ".join(row.name.replace(" ", "_") for row in spec.classes),
+        "flag_colors": " ".join(row.color for row in spec.classes),
+        **_mapping(),
+    }
+
+
+def confidence() -> Attributes:
+    """Attributes of the confidence layer."""
+    return {"long_name": "probability of the chosen class, 255 = 1", "scale": 1 / 255, **_mapping()}
+
+
+def axis(name: str, grid: Grid) -> Attributes:
+    """Attributes of the x or y coordinate."""
+    said: Attributes = {"axis": name.upper(), "long_name": f"{name} coordinate of the pixel's centre"}
+    if grid.unit == "um":
+        return said | {"units": "micrometer"}
+    if not grid.wkt:
+        return said
+    from pyproj import CRS
+
+    known = {str(entry.get("axis")): entry for entry in CRS.from_wkt(grid.wkt).cs_to_cf()}
+    return said | {key: value for key, value in known.get(name.upper(), {}).items() if key in ("standard_name", "units")}
+
+
+def _mapping() -> Attributes:
+    return {"grid_mapping": "spatial_ref", "coordinates": "spatial_ref"}
+
+
+def _cf(wkt: str) -> Attributes:
+    from pyproj import CRS
+    from pyproj.exceptions import CRSError
+
+    try:
+        return {key: value for key, value in CRS.from_wkt(wkt).to_cf().items() if key != "crs_wkt"}
+    except CRSError:  # the WKT alone still says it all
+        return {}
+
+
+def _names(grid: Grid) -> list[str]:
+    return ["proj", "spatial"] if grid.wkt else ["spatial"]
+
+
+def _registrations(name: str) -> list[dict[str, str]]:
+    """A convention under each spelling that readers look for: its name and, for prefixes, its name with a colon."""
+    uuid, place, description = _KNOWN[name]
+    spellings = [name] if name == "multiscales" else [name, f"{name}:"]
+    return [
+        {
+            "schema_url": f"{_RAW}/{place}/refs/tags/v1/schema.json",
+            "spec_url": f"{_HOME}/{place}/blob/v1/README.md",
+            "uuid": uuid,
+            "name": spelling,
+            "description": description,
+        }
+        for spelling in spellings
+    ]
+
+
+def _layout(spec: StoreSpec) -> list[dict[str, Any]]:
+    levels = []
+    for k in range(spec.levels):
+        grid = spec.grid.level(k)
+        said: dict[str, Any] = {"asset": str(k), "spatial:shape": [grid.height, grid.width], "spatial:transform": list(grid.transform)}
+        if k:
+            said |= {"derived_from": str(k - 1), "transform": {"scale": [2.0, 2.0], "translation": [0.5, 0.5]}}
+        levels.append(said)
+    return levels
+
+
+def _ome(spec: StoreSpec) -> dict[str, Any]:
+    unit = {"um": {"unit": "micrometer"}, "crs": {}, "px": {}}[spec.grid.unit]
+    height, width = spec.grid.pixel_size
+    datasets = []
+    for k in range(spec.levels):
+        n = 2**k
+        shift = (n - 1) / 2
+        moves: list[dict[str, Any]] = [{"type": "scale", "scale": [height * n, width * n]}]
+        if k:
+            moves.append({"type": "translation", "translation": [height * shift, width * shift]})
+        datasets.append({"path": f"{k}/mask", "coordinateTransformations": moves})
+    return {
+        "version": "0.5",
+        "multiscales": [{"name": "mask", "axes": [{"name": axis, "type": "space", **unit} for axis in ("y", "x")], "datasets": datasets, "type": "mode"}],
+        "image-label": {
+            "colors": [{"label-value": row.code, "rgba": [*row.rgb, 255]} for row in spec.classes],
+            "properties": [{"label-value": row.code, "class": row.name} for row in spec.classes],
+        },
+    }

@@ -1,0 +1,58 @@
+"""What a store is made of, before it exists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pipeline.raster.grid import Grid
+
+Role = Literal["background", "ignore"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassRow:
+    """One class of the mask."""
+
+    code: int
+    name: str
+    color: str
+    """#rrggbb."""
+    role: Role | None = None
+
+    @property
+    def rgb(self) -> tuple[int, int, int]:
+        """The colour as three bytes."""
+        return int(self.color[1:3], 16), int(self.color[3:5], 16), int(self.color[5:7], 16)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSpec:
+    """Everything that decides the store's arrays and what they say of themselves."""
+
+    grid: Grid
+    layers: tuple[str, ...]
+    chunk: int
+    """px."""
+    shard: int | None
+    """px, a whole number of chunks; None for no shards."""
+    nodata: int
+    dtype: str
+    """Of the mask: uint8 or uint16."""
+    zarr_format: Literal[2, 3]
+    classes: tuple[ClassRow, ...]
+    levels: int
+    """Full resolution and overviews."""
+
+    @property
+    def unit(self) -> int:
+        """Side of what is stored as one file, px: two writers must never share one."""
+        return self.shard or self.chunk
+
+
+def levels_for(grid: Grid, chunk: int) -> int:
+    """Levels until one fits a single chunk."""
+    levels, side = 1, max(grid.height, grid.width)
+    while side > chunk:
+        levels, side = levels + 1, -(-side // 2)
+    return levels
