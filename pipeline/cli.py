@@ -80,7 +80,9 @@ def run(
     job = prepare(said, fresh)
     with Progress() as progress:
         report = execute(job, progress, fresh)
-    print(f"{report.blocks} blocks ({report.resumed} before this run, {report.empty} without a valid pixel), {report.speed:.2f} Mpx/s in {report.seconds:.1f} s")
+    print(
+        f"{report.blocks} blocks ({report.resumed} before this run, {report.empty} without a valid pixel), {report.speed:.2f} Mpx/s in {report.seconds:.1f} s"
+    )
     print(f"memory: {human(report.peak_memory)} at the peak, {human(report.projected_memory)} projected; {job.plan.tiles.why}")
     for name, path in report.files.items():
         print(f"{name}: {path}")

@@ -12,7 +12,21 @@ Auto = Literal["auto"]
 PerBand = float | list[float]
 Count = Annotated[int, Field(ge=1)]
 
-_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12, "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40, "k": 2**10, "m": 2**20, "g": 2**30}
+_UNITS = {
+    "": 1,
+    "b": 1,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "tb": 10**12,
+    "kib": 2**10,
+    "mib": 2**20,
+    "gib": 2**30,
+    "tib": 2**40,
+    "k": 2**10,
+    "m": 2**20,
+    "g": 2**30,
+}
 
 
 def parse_bytes(said: str | int) -> int:
@@ -34,7 +48,9 @@ class SourceConfig(Section):
 
     kind: Literal["raster"] = Field("raster", description="anything GDAL opens")
     path: str = Field(description="path, URL, /vsi… path or sample://NAME")
-    bands: Annotated[list[Count], Field(min_length=1)] | None = Field(None, description="bands in the network's order, counted from 1; all but alpha by default")
+    bands: Annotated[list[Count], Field(min_length=1)] | None = Field(
+        None, description="bands in the network's order, counted from 1; all but alpha by default"
+    )
     nodata: Auto | float | None = Field("auto", description="auto: the file's; a value; or null: none")
     nodata_rule: Literal["all", "any"] = Field("all", description="a pixel is invalid where all its bands are nodata, or any")
     scale_tags: bool = Field(False, description="apply the file's own scale and offset tags")

@@ -45,7 +45,10 @@ def lines(job: Job) -> list[tuple[str, str]]:
         ("network", f"{network['verdict']}, stride {network['stride']} px, radius {network['radius']} px{blame}"),
         ("halo", f"{said['halo']['px']} px: {said['halo']['why']}" if said["halo"]["px"] is not None else said["halo"]["why"]),
         ("tile", f"at most {tile['size']} px" + (f", every {tile['step']} px, taper {tile['taper']}" if tile["step"] else f", core {tile['core']} px")),
-        ("blocks", f"{blocks['count']:,} of {blocks['size']} px, {blocks['in_flight']} in flight; chunk {blocks['chunk']} px, shard {blocks['shard'] or 'none'}"),
+        (
+            "blocks",
+            f"{blocks['count']:,} of {blocks['size']} px, {blocks['in_flight']} in flight; chunk {blocks['chunk']} px, shard {blocks['shard'] or 'none'}",
+        ),
         ("arithmetic", f"{said['arithmetic_overhead']:.2f} × the raster's pixels go through the network"),
         ("reading", f"{said['read_amplification']:.2f} × the raster's pixels are decoded"),
         ("memory", f"{human(used['projected'])} projected, {human(used['budget'])} allowed"),

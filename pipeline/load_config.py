@@ -107,7 +107,7 @@ def _anchored(said: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 def _anchor(key: str, value: str, folder: Path) -> str:
     place, _, name = value.rpartition(":") if key == "factory" else (value, "", "")
-    if "://" in value or value.startswith("/vsi") or key == "factory" and not place.endswith(".py"):
+    if "://" in value or value.startswith("/vsi") or (key == "factory" and not place.endswith(".py")):
         return value
     path = os.path.normpath(folder / Path(place).expanduser())
     return f"{path}:{name}" if name else path
@@ -145,7 +145,7 @@ def _key(location: tuple[int | str, ...]) -> str:
     for part in location:
         if isinstance(part, int):
             names.append(str(part))
-        elif names and (model is None or isinstance(model, type) and part not in model.model_fields) and not _unknown(location, part):
+        elif names and (model is None or (part not in model.model_fields)) and not _unknown(location, part):
             continue
         else:
             names.append(part)

@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bar, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 
 INTERVAL_S = 10.0
 """Seconds between plain lines."""
@@ -40,7 +41,14 @@ class Progress:
         if done:
             self.say(f"{done} of {total} blocks are committed already")
         if self._stream.isatty():
-            columns = (TextColumn("blocks"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"), TimeRemainingColumn(), TextColumn("{task.fields[wait]}"))
+            columns = (
+                TextColumn("blocks"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[speed]}"),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[wait]}"),
+            )
             self._bar = Bar(*columns, console=Console(file=self._stream))
             self._task = self._bar.add_task("blocks", total=total, completed=done, speed="", wait="")
             self._bar.start()

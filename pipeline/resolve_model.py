@@ -40,13 +40,17 @@ def resolve(config: Config, bands: int) -> Meaning:
     meta = read_meta(model.path) if model.path is not None and model.path.suffix == ".safetensors" else None
     kind = model.kind or (meta.kind if meta else None)
     if kind is None:
-        raise ConfigError(f"model.kind is missing, and {model.path} does not say what network it holds. Set model.kind: torchscript, exported, python or fcn8s.")
+        raise ConfigError(
+            f"model.kind is missing, and {model.path} does not say what network it holds. Set model.kind: torchscript, exported, python or fcn8s."
+        )
     args = {**(meta.args if meta and meta.kind == kind else {}), **model.args}
     resolved = model.model_copy(update={"kind": kind, "args": args})
     return Meaning(model=resolved, normalisation=_normalisation(model, meta, bands), classes=_classes(model, meta))
 
 
-def recipe(meaning: Meaning, config: Config, channels: int, *, precision: str, threads: int, taper: str, overlapping: bool) -> tuple[Recipe, tuple[ClassRow, ...]]:
+def recipe(
+    meaning: Meaning, config: Config, channels: int, *, precision: str, threads: int, taper: str, overlapping: bool
+) -> tuple[Recipe, tuple[ClassRow, ...]]:
     """The recipe and the class table of a network with so many output channels.
 
     Raises

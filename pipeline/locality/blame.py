@@ -16,6 +16,9 @@ from pipeline.locality.probe import Prober
 GLOBAL_MODULES = re.compile(r"GroupNorm|InstanceNorm|Adaptive\w*Pool|Global\w*Pool|Squeeze|^SE\w*(Module|Block|Layer)?$|SCSE|Attention|Transformer", re.I)
 GLOBAL_OPS = {
     "native_group_norm": "group norm",
+    "group_norm": "group norm",
+    "instance_norm": "instance norm",
+    "adaptive_avg_pool2d": "adaptive pooling",
     "_adaptive_avg_pool2d": "adaptive pooling",
     "adaptive_max_pool2d": "adaptive pooling",
     "_scaled_dot_product_flash_attention_for_cpu": "attention",
@@ -29,6 +32,7 @@ GLOBAL_OPS = {
 DATA_OPS = {
     "_local_scalar_dense": "a branch on values",
     "item": "a branch on values",
+    "is_nonzero": "a branch on values",
     "nonzero": "a branch on values",
     "grid_sampler_2d": "grid_sample",
     "grid_sampler": "grid_sample",
@@ -86,7 +90,7 @@ class _Watch(TorchDispatchMode):
     """Sees every operation, eager, scripted and exported alike."""
 
     def __init__(self, found: Suspects, stack: list[str]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it open
         self._found, self._stack = found, stack
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -104,7 +108,7 @@ def _global(name: str, args: tuple[Any, ...]) -> str | None:
         return GLOBAL_OPS[name]
     if name in ("mean", "sum", "amax", "max", "var_mean", "var", "std") and len(args) > 1 and _spatial(args[0], args[1]):
         return "global pooling"
-    if name == "native_batch_norm" and len(args) > 5 and args[5] is True:
+    if name in ("batch_norm", "native_batch_norm") and len(args) > 5 and args[5] is True:
         return "normalisation by the image's own statistics"
     if name.startswith("upsample_") and any(arg is True for arg in args[2:3]):
         return "upsampling with align_corners"

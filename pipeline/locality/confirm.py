@@ -23,8 +23,8 @@ def _strips(prober: Prober, axis: Axis, stride: int, halo: int, across: int) -> 
     for k, core in enumerate(cores):
         start = halo + (k + 1) * stride
         stop = min(start + core, length)
-        low, high = start - halo, min(stop + halo, length)
-        low = max(0, min(low, high - across))  # never below what the network takes
+        low = start - halo
+        high = min(max(stop + halo, low + across), length)  # never below what the network takes
         tile = prober.see(along(x, axis, low, high))
         if not same(along(tile, axis, start - low, stop - low), along(whole, axis, start, stop), whole):
             return False

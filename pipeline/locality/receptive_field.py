@@ -29,7 +29,7 @@ def radius(prober: Prober, stride: int, across: int) -> Radius | None:
     found = {}
     for axis in ("rows", "cols"):
         for side in ("before", "after"):
-            reach = _bounded_reach(prober, axis, side, stride, across)  # type: ignore[arg-type]  # literals of the loops above
+            reach = _bounded_reach(prober, axis, side, stride, across)
             if reach is None:
                 return None
             found[axis, side] = reach

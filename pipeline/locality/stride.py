@@ -57,7 +57,7 @@ def _commutes(prober: Prober, axis: Axis, length: int, across: int, shift: int) 
     long = prober.strip(axis, length + shift, across)
     try:
         first, second = prober.see(along(long, axis, 0, length)), prober.see(along(long, axis, shift, length + shift))
-    except (RuntimeError, ValueError, AssertionError):
+    except Exception:  # as above: this size is refused
         return False
     start, stop = round_down(length // 3, shift), round_down(2 * length // 3, shift)
     return same(along(first, axis, start + shift, stop + shift), along(second, axis, start, stop), first)

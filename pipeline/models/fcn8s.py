@@ -66,7 +66,8 @@ class FCN8s(nn.Module):
         deep = self.score(self.fc7(self.fc6(self.pool5(fourth))))
         sixteenth = self.up2(deep) + self.score4(fourth)
         eighth = self.up4(sixteenth) + self.score3(third)
-        return self.up8(eighth)
+        logits: torch.Tensor = self.up8(eighth)
+        return logits
 
 
 def bilinear(channels: int, factor: int) -> nn.ConvTranspose2d:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -21,7 +21,7 @@ class Loaded:
     """Kind and hashes."""
     key: str = "auto"
     """Entry of what it returns."""
-    accepts: Accepts = Accepts()
+    accepts: Accepts = field(default_factory=Accepts)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """(1, bands, rows, cols) float32 → logits (1, classes, rows, cols) float32 at the input's size."""
@@ -40,7 +40,5 @@ def check_bands(network: Loaded, bands: int, name: str) -> None:
     for parameter in network.module.parameters():
         if parameter.ndim == 4:
             if parameter.shape[1] != bands and parameter.shape[1] > 1:
-                raise ModelError(
-                    f"{bands} bands are read, but the network in {name} takes {parameter.shape[1]} bands. Choose them with source.bands, in the network's order."
-                )
+                raise ModelError(f"{bands} bands are read, but the network in {name} takes {parameter.shape[1]} bands. Choose them with source.bands.")
             return

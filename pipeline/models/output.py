@@ -34,7 +34,9 @@ def logits(returned: Any, key: str, height: int, width: int) -> torch.Tensor:
     if tensor.shape[2:] == (height, width):
         return tensor
     if height % tensor.shape[2] or width % tensor.shape[3] or height // tensor.shape[2] != width // tensor.shape[3]:
-        raise ModelError(f"The network returned {tuple(tensor.shape[2:])} for an input of {(height, width)}; only a size smaller by a whole factor can be restored.")
+        raise ModelError(
+            f"The network returned {tuple(tensor.shape[2:])} for an input of {(height, width)}; only a size smaller by a whole factor can be restored."
+        )
     return F.interpolate(tensor, size=(height, width), mode="bilinear", align_corners=False)
 
 
@@ -51,4 +53,6 @@ def _pick(returned: Any, key: str) -> torch.Tensor:
     if isinstance(found, torch.Tensor):
         return found
     keys = f" with keys {sorted(map(str, returned))}" if isinstance(returned, dict) else ""
-    raise ModelError(f"The network returned {type(returned).__name__}{keys}, in which model.output.key {key!r} finds no tensor. Name the entry that holds the logits.")
+    raise ModelError(
+        f"The network returned {type(returned).__name__}{keys}, in which model.output.key {key!r} finds no tensor. Name the entry that holds the logits."
+    )

@@ -33,7 +33,9 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     try:
         module = getattr(code, name)(**model.args)
     except Exception as error:  # the user's code may raise anything
-        raise ModelError(f"model.factory {model.factory} failed with args {model.args}: {type(error).__name__}: {error}. Mend it, or change model.args.") from error
+        raise ModelError(
+            f"model.factory {model.factory} failed with args {model.args}: {type(error).__name__}: {error}. Mend it, or change model.args."
+        ) from error
     if not isinstance(module, torch.nn.Module):
         raise ModelError(f"model.factory {model.factory} returned {type(module).__name__}; it must return a torch.nn.Module.")
     if model.path is not None:

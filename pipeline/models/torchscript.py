@@ -27,7 +27,7 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
             module = torch.jit.load(str(model.path), map_location=device)
     except (RuntimeError, ValueError, EOFError) as error:
         raise ModelError(
-            f"model.path {model.path} is not a TorchScript network ({str(error).strip().splitlines()[0][:160]}). Save one with torch.jit.script(network).save(…); "
+            f"model.path {model.path} is not a TorchScript network ({str(error).strip().splitlines()[0][:160]}). Save one with torch.jit.script(net).save(…); "
             "for a state dict, use model.kind: python with a factory, and for torch.export, kind: exported."
         ) from error
     module.eval()

@@ -103,7 +103,7 @@ class RasterSource:
         return Pixels(data=data, valid=valid)
 
     def _read(self, window: Window) -> Pixels:
-        frame = RasterioWindow(window.col, window.row, window.width, window.height)  # type: ignore[no-untyped-call]  # attrs class
+        frame = RasterioWindow(window.col, window.row, window.width, window.height)
         try:
             with _quietly():
                 raw = self._dataset.read(list(self.indexes), window=frame)

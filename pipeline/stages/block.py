@@ -79,7 +79,9 @@ class BlockTask:
             write(self.store, index, window, self.recipe.layers, arrays, record)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-                raise Unfinished(f"{self.store} cannot be written ({error.strerror}). Make room and run the same command again; committed blocks are kept.") from error
+                raise Unfinished(
+                    f"{self.store} cannot be written ({error.strerror}). Make room and run the same command again; committed blocks are kept."
+                ) from error
             raise
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
+from torch.jit import optimized_execution  # type: ignore[attr-defined]  # public, and left out of its __all__
 
 from pipeline.errors import ModelError
 
@@ -55,5 +56,5 @@ def rounding(precision: str, threads: int, device: torch.device) -> Iterator[Non
     torch.backends.cudnn.deterministic = True
     half = precision != "float32"
     # a ScriptModule is re-optimised after its first calls, and would round otherwise from then on
-    with torch.inference_mode(), torch.jit.optimized_execution(False), torch.autocast(device.type, PRECISIONS[precision] if half else None, enabled=half):
+    with torch.inference_mode(), optimized_execution(False), torch.autocast(device.type, PRECISIONS[precision] if half else None, enabled=half):
         yield

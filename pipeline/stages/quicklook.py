@@ -56,7 +56,7 @@ def _colors(mask: npt.NDArray[np.unsignedinteger], spec: StoreSpec) -> npt.NDArr
     table = np.full((max(spec.nodata, *(row.code for row in spec.classes)) + 1, 3), NODATA, dtype=np.uint8)
     for row in spec.classes:
         table[row.code] = row.rgb
-    return table[mask]
+    return np.asarray(table[mask])
 
 
 def _legend(pen: ImageDraw.ImageDraw, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, spec: StoreSpec, left: int, title: str) -> None:
@@ -79,7 +79,7 @@ def _scale_bar(pen: ImageDraw.ImageDraw, font: ImageFont.ImageFont | ImageFont.F
 
 def _round(length: float) -> float:
     """The largest of 1, 2 and 5 times a power of ten below a length."""
-    power = 10 ** math.floor(math.log10(length))
+    power = 10.0 ** math.floor(math.log10(length))
     return max(step * power for step in (1, 2, 5) if step * power <= length)
 
 

@@ -35,5 +35,5 @@ def checksum(pixels: Pixels) -> str:
     """BLAKE2b of the raw pixels and their validity, hex."""
     digest = hashlib.blake2b(digest_size=16)
     for array in (pixels.data, pixels.valid):
-        digest.update(memoryview(np.ascontiguousarray(array)).cast("B"))
+        digest.update(np.ascontiguousarray(array).view(np.uint8).data)
     return digest.hexdigest()

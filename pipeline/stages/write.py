@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from pipeline.plan.layout import BlockIndex
 from pipeline.raster.window import Window
-from pipeline.store.ledger import commit_block
 from pipeline.store.layout import open_layer
+from pipeline.store.ledger import commit_block
 
 
 def write(store: Path, index: BlockIndex, window: Window, layers: tuple[str, ...], arrays: dict[str, npt.NDArray[np.generic]], record: dict[str, Any]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import shutil
 import threading
 import time
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import zarr
+from zarr.codecs import ZstdCodec
 from zarr.errors import ZarrUserWarning
 
 from pipeline.errors import StoreError
@@ -54,7 +54,7 @@ def create(path: Path, spec: StoreSpec, meta: dict[str, Any]) -> bool:
         _build(partial, spec, meta)
         if path.exists():
             return False
-        os.rename(partial, path)
+        partial.rename(path)
     except OSError as error:
         if path.exists():
             return False
@@ -186,10 +186,10 @@ def _create_coordinates(group: zarr.Group, spec: StoreSpec, grid: Grid) -> None:
 
 def _codec(spec: StoreSpec) -> Any:
     if spec.zarr_format == 2:
-        from numcodecs import Zstd
+        from numcodecs.zstd import Zstd
 
         return Zstd(level=3)
-    return zarr.codecs.ZstdCodec(level=3)
+    return ZstdCodec(level=3)
 
 
 def _names(spec: StoreSpec, dimensions: tuple[str, ...]) -> dict[str, Any]:

@@ -30,22 +30,22 @@ def _axes(spec: StoreSpec) -> str:
     """Rasters are east-north; a geographic CRS of EPSG is north-east."""
     from pyproj import CRS
 
-    first = CRS.from_wkt(spec.grid.wkt).axis_info[:1]
+    first = CRS.from_wkt(spec.grid.wkt or "").axis_info[:1]
     return "2,1" if first and first[0].direction.lower() in ("north", "south") else "1,2"
 
 
 def _band(spec: StoreSpec, store: str) -> str:
     kind = {"uint8": "Byte", "uint16": "UInt16"}[spec.dtype]
-    overviews = "".join(
-        f'    <Overview>\n      <SourceFilename relativeToVRT="1">{escape(store)}/{k}/mask</SourceFilename>\n      <SourceBand>1</SourceBand>\n    </Overview>\n'
-        for k in range(1, spec.levels)
-    )
+    overviews = "".join(f"    <Overview>\n{_source(f'{store}/{k}/mask')}    </Overview>\n" for k in range(1, spec.levels))
     return (
         f'  <VRTRasterBand dataType="{kind}" band="1">\n    <Description>class</Description>\n    <NoDataValue>{spec.nodata}</NoDataValue>\n'
         f"    <ColorInterp>Palette</ColorInterp>\n{_names(spec.classes)}{_palette(spec)}"
-        f'    <SimpleSource>\n      <SourceFilename relativeToVRT="1">{escape(store)}/0/mask</SourceFilename>\n      <SourceBand>1</SourceBand>\n'
-        f"    </SimpleSource>\n{overviews}  </VRTRasterBand>\n"
+        f"    <SimpleSource>\n{_source(f'{store}/0/mask')}    </SimpleSource>\n{overviews}  </VRTRasterBand>\n"
     )
+
+
+def _source(name: str) -> str:
+    return f'      <SourceFilename relativeToVRT="1">{escape(name)}</SourceFilename>\n      <SourceBand>1</SourceBand>\n'
 
 
 def _names(classes: tuple[ClassRow, ...]) -> str:

@@ -1,0 +1,1 @@
+"""Training: windows of rasters and labels, one loop, and what it is worth."""

@@ -1,0 +1,156 @@
+"""Small networks, each with the stride and radius that can be worked out by hand."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def conv(i: int, o: int, k: int = 3, **more: int) -> nn.Conv2d:
+    return nn.Conv2d(i, o, k, padding=more.pop("padding", k // 2 * more.get("dilation", 1)), **more)
+
+
+class Pixelwise(nn.Sequential):
+    """Stride 1, radius 0."""
+
+    def __init__(self, bands: int = 3, classes: int = 4) -> None:
+        super().__init__(nn.Conv2d(bands, classes, 1))
+
+
+class Twice(nn.Sequential):
+    """Two 3×3 convolutions: stride 1, radius 2."""
+
+    def __init__(self, bands: int = 3, classes: int = 4) -> None:
+        super().__init__(conv(bands, 8), nn.ReLU(), conv(8, classes))
+
+
+class Dilated(nn.Sequential):
+    """Dilation 5 reaches 5 px, then 1: stride 1, radius 6."""
+
+    def __init__(self) -> None:
+        super().__init__(conv(3, 6, dilation=5), nn.LeakyReLU(), conv(6, 4))
+
+
+class Sideways(nn.Module):
+    """Looks 3 px to the left and 1 px down only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Conv2d(3, 4, (2, 4))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.a(F.pad(x, (3, 0, 0, 1)))
+
+
+class Strided(nn.Sequential):
+    """Two convolutions of stride 2 and nothing to restore the size: logits at a quarter, upsampled by 4 outside."""
+
+    def __init__(self) -> None:
+        super().__init__(conv(3, 8, stride=2), nn.ReLU(), conv(8, 4, stride=2))
+
+
+class ByThree(nn.Module):
+    """Pools by 3 and upsamples by 3: stride 3; a pixel sees its own cell only, so aligned cuts are never felt."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Conv2d(3, 4, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(F.interpolate(F.max_pool2d(x, 3), scale_factor=3.0, mode="nearest"))
+
+
+class UNet(nn.Module):
+    """Two levels, transposed convolutions, skips. Stride 4.
+
+    Aligned reach, from the output back: dec0 ±2 at stride 1 sees one cell of stride 2, dec1 ±2 of those see cells of
+    stride 4, and so on; it is measured against a whole image in the tests.
+    """
+
+    def __init__(self, bands: int = 3, classes: int = 4, base: int = 6) -> None:
+        super().__init__()
+        self.enc0 = nn.Sequential(conv(bands, base), nn.BatchNorm2d(base), nn.ReLU())
+        self.enc1 = nn.Sequential(conv(base, 2 * base), nn.BatchNorm2d(2 * base), nn.ReLU())
+        self.enc2 = nn.Sequential(conv(2 * base, 2 * base), nn.BatchNorm2d(2 * base), nn.ReLU())
+        self.up1 = nn.ConvTranspose2d(2 * base, 2 * base, 2, 2)
+        self.up0 = nn.ConvTranspose2d(2 * base, base, 2, 2)
+        self.dec1 = nn.Sequential(conv(4 * base, 2 * base), nn.ReLU())
+        self.dec0 = nn.Sequential(conv(2 * base, base), nn.ReLU())
+        self.head = nn.Conv2d(base, classes, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        a = self.enc0(x)
+        b = self.enc1(F.max_pool2d(a, 2))
+        c = self.enc2(F.max_pool2d(b, 2))
+        b = self.dec1(torch.cat([self.up1(c), b], 1))
+        return self.head(self.dec0(torch.cat([self.up0(b), a], 1)))
+
+
+class InstanceNormed(nn.Sequential):
+    def __init__(self) -> None:
+        super().__init__(conv(3, 6), nn.InstanceNorm2d(6), nn.ReLU(), conv(6, 4))
+
+
+class SqueezeExcite(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.gate, self.head = conv(3, 6), nn.Conv2d(6, 6, 1), nn.Conv2d(6, 4, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.body(x)
+        return self.head(x * torch.sigmoid(self.gate(x.mean((2, 3), keepdim=True))))
+
+
+class Adaptive(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.pool, self.head = nn.AdaptiveAvgPool2d(4), nn.Conv2d(3, 4, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(x + F.interpolate(self.pool(x), size=x.shape[2:], mode="nearest"))
+
+
+class CornersAligned(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.up, self.head = conv(3, 6, stride=2), nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True), nn.Conv2d(6, 4, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.up(self.body(x)))
+
+
+class Coordinates(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Conv2d(4, 4, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        ramp = torch.linspace(0, 1, x.shape[3]).expand(x.shape[0], 1, x.shape[2], x.shape[3])
+        return self.head(torch.cat([x, ramp], 1))
+
+
+class Branching(nn.Module):
+    """A branch on values that never matters here: local as far as can be seen, and nobody can know."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = conv(3, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if bool((x == 12345).any()):
+            x = x * 0
+        return self.head(x)
+
+
+def lively(network: nn.Module, bands: int = 3) -> nn.Module:
+    """Weights whose signals live through every layer, and batch norm that fits them."""
+    torch.manual_seed(3)
+    for part in network.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.momentum = None
+            part.reset_running_stats()
+    network.train()
+    with torch.no_grad():
+        network(torch.randn(2, bands, 96, 96))
+    return network.eval()

@@ -1,0 +1,40 @@
+import pytest
+
+from pipeline.errors import ConfigError
+from pipeline.plan.halo import decide
+from pipeline.protocols import Locality, Radius
+
+
+def locality(verdict: str = "local", radius: int | None = 79) -> Locality:
+    reach = None if radius is None else Radius(top=radius, bottom=radius, left=radius, right=radius)
+    return Locality(verdict=verdict, stride=16, radius=reach, bands=4, classes=5, minimum=16, blame=("layer1",) if verdict != "local" else ())
+
+
+def test_auto_is_the_radius_rounded_up_to_the_stride() -> None:
+    made = decide(locality(), "auto", "auto", 16)
+    assert (made.halo, made.exact) == (80, True)
+
+
+def test_a_halo_below_the_radius_is_taken_and_called_inexact() -> None:
+    made = decide(locality(), 60, "auto", 16)
+    assert (made.halo, made.exact) == (64, False)
+    assert "79" in made.why
+
+
+def test_exact_is_refused_for_a_network_that_is_not_local_and_the_layer_is_named() -> None:
+    with pytest.raises(ConfigError, match="layer1"):
+        decide(locality("not local", None), "exact", "auto", 16)
+
+
+def test_a_network_that_is_not_local_is_blended() -> None:
+    made = decide(locality("not local", None), "auto", "auto", 16)
+    assert (made.halo, made.exact) == (None, False)
+
+
+def test_an_unproven_network_keeps_its_halo_and_is_not_called_exact() -> None:
+    made = decide(locality("unproven"), "auto", "auto", 16)
+    assert (made.halo, made.exact) == (80, False)
+
+
+def test_overlap_means_blending_even_for_a_local_network() -> None:
+    assert decide(locality(), "auto", 0.25, 16).halo is None

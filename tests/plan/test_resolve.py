@@ -1,0 +1,77 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.errors import ConfigError, PlanError
+from pipeline.plan.halo import HaloDecision
+from pipeline.plan.memory import GDAL_CACHE, MIB, Costs
+from pipeline.plan.resolve import Wish, resolve
+
+COSTS = Costs(libraries=300 * MIB, gdal_cache=GDAL_CACHE, raw=13, bands=4, classes=5, activations=400, output=2)
+WISH = Wish(
+    height=9000, width=7000, tile="auto", overlap="auto", taper="auto", blend="logits", block="auto", chunk=512, shard="auto", multiple=32,
+    minimum=32, maximum=None, training_size=None, halo=HaloDecision(halo=160, exact=True, why=""), costs=COSTS, budget=8192 * MIB, workers=4,
+)  # fmt: skip
+
+
+@settings(max_examples=60)
+@given(
+    st.integers(1, 20_000), st.integers(1, 20_000), st.sampled_from([64, 200, 512]), st.integers(900, 20_000), st.sampled_from([0, 32, 160]),
+    st.sampled_from(["auto", "none"]),
+)  # fmt: skip
+def test_whatever_is_planned_fits_is_aligned_and_covers(height: int, width: int, chunk: int, budget: int, halo: int, shard: str) -> None:
+    wish = replace(WISH, height=height, width=width, chunk=chunk, budget=budget * MIB, halo=HaloDecision(halo=halo, exact=True, why=""), shard=shard)
+    plan = resolve(wish)
+    tiles = plan.tiles
+    assert plan.peak <= wish.budget
+    assert tiles.block % (tiles.shard or tiles.chunk) == 0
+    layout = tiles.layout()
+    tile = next(iter(layout.tiles(next(iter(layout.blocks())))))
+    assert tile.read.height <= tiles.size
+    assert tile.read.height % 32 == 0
+
+
+def test_a_smaller_budget_gives_smaller_tiles() -> None:
+    assert resolve(replace(WISH, budget=1200 * MIB)).tiles.size < resolve(WISH).tiles.size
+
+
+def test_a_budget_that_holds_nothing_is_refused_with_what_would_fit() -> None:
+    with pytest.raises(PlanError, match=r"execution\.memory.*Raise execution\.memory to (\d+)MiB") as caught:
+        resolve(replace(WISH, budget=64 * MIB))
+    needed = int(str(caught.value).split("Raise execution.memory to ")[1].split("MiB")[0])
+    assert resolve(replace(WISH, budget=needed * MIB)).peak <= needed * MIB
+
+
+def test_a_tile_without_a_core_is_refused_with_the_smallest_that_has_one() -> None:
+    with pytest.raises(ConfigError, match="352"):
+        resolve(replace(WISH, tile=300))
+    assert resolve(replace(WISH, tile=352)).tiles.core == 32
+
+
+def test_a_raster_within_one_tile_needs_no_core_beside_halos() -> None:
+    plan = resolve(replace(WISH, tile=128, height=100, width=90))
+    assert [t.read.height for t in plan.tiles.layout().tiles(next(plan.tiles.layout().blocks()))] == [128]
+
+
+def test_a_block_that_splits_chunks_is_refused() -> None:
+    with pytest.raises(ConfigError, match="whole number of chunks"):
+        resolve(replace(WISH, block=700))
+
+
+def test_many_chunks_are_sharded_and_blocks_are_whole_shards() -> None:
+    tiles = resolve(replace(WISH, height=100_000, width=100_000)).tiles
+    assert tiles.shard is not None
+    assert tiles.block % tiles.shard == 0
+
+
+def test_a_fixed_input_size_is_the_only_tile_there_is() -> None:
+    layout = resolve(replace(WISH, minimum=512, maximum=512)).tiles.layout()
+    sizes = {(t.read.height, t.read.width) for index in layout.blocks() for t in layout.tiles(index)}
+    assert sizes == {(512, 512)}
+
+
+def test_blended_tiles_have_the_training_size_and_step_by_half() -> None:
+    tiles = resolve(replace(WISH, halo=HaloDecision(halo=None, exact=False, why=""), training_size=256)).tiles
+    assert (tiles.size, tiles.step, tiles.taper) == (256, 128, "hann")

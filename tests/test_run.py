@@ -1,0 +1,243 @@
+"""The main job from config to store, against one forward pass over the whole raster."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+import zarr
+
+from pipeline.errors import BlocksFailed, ConfigError, InputError, ModelError, StoreError
+from pipeline.load_config import load
+from pipeline.progress import Progress
+from pipeline.report import Report
+from pipeline.run import execute, prepare
+from pipeline.stages import block
+from pipeline.store.status import status
+from tests import networks, scenes
+
+
+def go(path: Path, *overrides: str, fresh: bool = False) -> Report:
+    job = prepare(load(path, list(overrides)), fresh)
+    with Progress() as progress:
+        return execute(job, progress, fresh)
+
+
+def mask(folder: Path, name: str = "job") -> np.ndarray:
+    return np.asarray(zarr.open_array(folder / f"{name}.zarr" / "0" / "mask", mode="r")[:])
+
+
+def digest(store: Path) -> dict[str, str]:
+    return {str(p.relative_to(store)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(store.rglob("c/*/*")) if p.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("tile", "output"),
+    [({"size": 96}, {}), ({"size": "auto"}, {"block": "auto"}), ({"size": 80}, {"chunk": 50, "block": 150}), ({"size": 72, "halo": "exact"}, {"shard": 128})],
+)
+def test_tiled_equals_whole_whatever_the_tiles_and_blocks(tmp_path: Path, tile: dict[str, Any], output: dict[str, Any]) -> None:
+    report = go(scenes.config(tmp_path, tile=tile, output=output))
+    assert report.complete
+    assert (mask(tmp_path) == scenes.whole(tmp_path)).all()
+
+
+def test_a_halo_that_is_too_small_shows_seams(tmp_path: Path) -> None:
+    """The control of the test above: were the halo ignored, or the network blind to it, this would pass there."""
+    report = go(scenes.config(tmp_path, tile={"size": 40, "halo": 0}))
+    assert report.complete
+    assert (mask(tmp_path) != scenes.whole(tmp_path)).sum() > 100
+
+
+@pytest.mark.parametrize("engine", ["serial", "threads"])
+def test_engines_write_the_same_bytes(tmp_path: Path, engine: str) -> None:
+    layers = {"layers": ["mask", "confidence"]}
+    go(scenes.config(tmp_path, "reference", output=layers))
+    go(scenes.config(tmp_path, output=layers, execution={"engine": engine, "workers": 3}))
+    assert digest(tmp_path / "job.zarr") == digest(tmp_path / "reference.zarr")
+    assert len(digest(tmp_path / "job.zarr")) > 40
+
+
+def test_a_run_that_dies_goes_on_where_it_was_and_ends_with_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    go(scenes.config(tmp_path, "reference"))
+    path, real, calls = scenes.config(tmp_path), block.write, []
+
+    def dies(*args: Any) -> None:
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        calls.append(args)
+        real(*args)
+
+    monkeypatch.setattr(block, "write", dies)
+    with pytest.raises(KeyboardInterrupt):
+        go(path)
+    monkeypatch.setattr(block, "write", real)
+    assert status(tmp_path / "job.zarr").committed == 4
+    debris = tmp_path / "job.zarr" / "0" / "mask" / "c" / "0" / "0.abc.partial"
+    debris.parent.mkdir(parents=True, exist_ok=True)
+    debris.write_bytes(b"cut short")
+    report = go(path)
+    assert (report.resumed, report.done) == (4, 8)
+    assert digest(tmp_path / "job.zarr") == digest(tmp_path / "reference.zarr")
+    assert not debris.exists()
+
+
+def test_a_complete_store_is_left_as_it_is_but_for_its_colours(tmp_path: Path) -> None:
+    path = scenes.config(tmp_path)
+    go(path)
+    before = digest(tmp_path / "job.zarr")
+    recoloured = [{**row, "color": "#123456"} for row in scenes.CLASSES]
+    report = go(scenes.config(tmp_path, model={"classes": recoloured}))
+    assert (report.resumed, report.done) == (12, 0)
+    assert digest(tmp_path / "job.zarr") == before
+    assert "#123456" in zarr.open_array(tmp_path / "job.zarr/0/mask", mode="r").attrs["flag_colors"]
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"model": {"input": {"mean": 400}}}, "model.input.mean"),
+        ({"output": {"chunk": 32}}, "output.chunk"),
+        ({"tile": {"size": 200}}, "tile.size"),
+        ({"source": {"nodata": 7}}, "source.nodata"),
+        ({"output": {"layers": ["mask", "confidence"]}}, "output.layers"),
+    ],
+)
+def test_another_job_on_the_same_store_is_refused_and_the_key_is_named(tmp_path: Path, change: dict[str, Any], key: str) -> None:
+    go(scenes.config(tmp_path, tile={"size": 96}))
+    with pytest.raises(StoreError, match=f"{key}.*--fresh"):
+        go(scenes.config(tmp_path, **{"tile": {"size": 96}, **change}))
+    assert go(scenes.config(tmp_path, **{"tile": {"size": 96}, **change}), fresh=True).done == 12
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"execution": {"retries": 7, "workers": 2, "engine": "threads"}}, {"tile": {"size": "auto"}}, {"execution": {"memory": "9GiB"}}],
+)
+def test_what_changes_no_pixel_does_not_invalidate_a_store(tmp_path: Path, change: dict[str, Any]) -> None:
+    go(scenes.config(tmp_path, tile={"size": 96}))
+    assert go(scenes.config(tmp_path, **{"tile": {"size": 96}, **change})).resumed == 12
+
+
+def test_a_source_that_changed_is_refused(tmp_path: Path) -> None:
+    path = scenes.config(tmp_path)
+    go(path)
+    scenes.scene(tmp_path / "scene.tif", seed=5)
+    with pytest.raises(StoreError, match=r"source\..*--fresh"):
+        go(path)
+
+
+def test_somebody_elses_folder_is_never_touched(tmp_path: Path) -> None:
+    path = scenes.config(tmp_path)
+    (tmp_path / "job.zarr").mkdir()
+    (tmp_path / "job.zarr" / "diary.txt").write_text("keep me")
+    with pytest.raises(StoreError, match=r"job\.zarr"):
+        go(path, fresh=True)
+    assert (tmp_path / "job.zarr" / "diary.txt").read_text() == "keep me"
+
+
+def test_windows_that_cannot_be_read_stay_nodata_and_a_rerun_tries_only_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline.errors import ReadError
+    from pipeline.sources.raster import RasterSource
+
+    path, real = scenes.config(tmp_path, execution={"retries": 0}), RasterSource.read
+
+    def faulty(self: RasterSource, window: Any) -> Any:
+        if window.rows.start <= 130 < window.rows.stop and window.cols.start <= 10 < window.cols.stop:
+            raise ReadError(f"the disk is away at {window}")
+        return real(self, window)
+
+    monkeypatch.setattr(RasterSource, "read", faulty)
+    with pytest.raises(BlocksFailed, match="block 1,0"):
+        go(path)
+    monkeypatch.setattr(RasterSource, "read", real)
+    broken, expected = mask(tmp_path), scenes.whole(tmp_path)
+    failed = [tuple(map(int, key.split(","))) for key in status(tmp_path / "job.zarr").failures]
+    for row, col in failed:
+        where = np.s_[row * 128 : row * 128 + 128, col * 128 : col * 128 + 128]
+        assert (broken[where] == 255).all()
+        expected[where] = 255
+    assert (broken == expected).all()
+    assert not status(tmp_path / "job.zarr").complete
+    said = json.loads((tmp_path / "job.report.json").read_text())
+    assert (said["complete"], len(said["failures"])) == (False, len(failed))
+    report = go(path)
+    assert (report.done, report.complete) == (len(failed), True)
+    assert (mask(tmp_path) == scenes.whole(tmp_path)).all()
+    assert status(tmp_path / "job.zarr").failures == {}
+
+
+def test_a_raster_without_a_valid_pixel_is_not_inferred(tmp_path: Path) -> None:
+    scenes.write(tmp_path / "scene.tif", np.zeros((3, 200, 150), "uint16"), nodata=0)
+    report = go(scenes.config(tmp_path))
+    assert (report.empty, report.blocks) == (4, 4)
+    assert (mask(tmp_path) == 255).all()
+
+
+def test_a_network_that_is_not_local_is_blended_and_does_not_depend_on_blocks(tmp_path: Path) -> None:
+    path = scenes.script(networks.lively(networks.SqueezeExcite()), tmp_path / "se.pt")
+    model = {"path": str(path), "input": {"mean": 500, "std": 200, "size": 96}}
+    report = go(scenes.config(tmp_path, "small", model=model))
+    go(scenes.config(tmp_path, "large", model=model, output={"block": 512}))
+    assert report.plan["halo"]["px"] is None
+    assert "global pooling" in report.plan["halo"]["why"]
+    small, large = mask(tmp_path, "small"), mask(tmp_path, "large")
+    assert (small != large).mean() < 1e-4
+    assert len(np.unique(small)) > 2
+    with pytest.raises(ConfigError, match="global pooling"):
+        prepare(load(scenes.config(tmp_path, "exact", model=model, tile={"halo": "exact"})))
+
+
+def test_one_logit_means_two_classes(tmp_path: Path) -> None:
+    path = scenes.script(networks.Twice(classes=1), tmp_path / "one.pt")
+    go(scenes.config(tmp_path, model={"path": str(path), "classes": [{"name": "no", "code": 3}, {"name": "yes", "code": 9}]}))
+    assert set(np.unique(mask(tmp_path))) == {3, 9, 255}
+
+
+def test_codes_beyond_bytes_make_a_mask_of_uint16(tmp_path: Path) -> None:
+    go(scenes.config(tmp_path, model={"classes": [{"name": name, "code": 1000 + k} for k, name in enumerate("abcd")]}))
+    made = mask(tmp_path)
+    assert made.dtype == np.uint16
+    expected = scenes.whole(tmp_path).astype(int)
+    assert (made == np.where(expected == 255, 65535, expected + 1000)).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"source": {"path": "gone.tif"}}, InputError, "gone.tif"),
+        ({"source": {"bands": [1, 2, 9]}}, InputError, "band 9"),
+        ({"source": {"bands": [1, 2]}}, InputError, "band"),
+        ({"model": {"input": {"mean": [1.0, 2.0]}}}, ConfigError, "mean has 2"),
+        ({"model": {"classes": scenes.CLASSES[:2]}}, ConfigError, "4 classes"),
+        ({"model": {"path": "gone.pt"}}, ModelError, "gone.pt"),
+        ({"output": {"nodata": 2}}, ConfigError, "code of a class"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_written(tmp_path: Path, change: dict[str, Any], error: type[Exception], words: str) -> None:
+    path = scenes.config(tmp_path)
+    with pytest.raises(error, match=words):
+        prepare(load(scenes.config(tmp_path, **change)))
+    assert path.exists()
+    assert not (tmp_path / "job.zarr").exists()
+
+
+def test_a_million_by_a_million_is_planned_from_a_raster_of_nothing(tmp_path: Path) -> None:
+    bands = "".join(f'<VRTRasterBand dataType="UInt16" band="{b}"/>' for b in (1, 2, 3))
+    vrt = tmp_path / "huge.vrt"
+    vrt.write_text(f'<VRTDataset rasterXSize="1000000" rasterYSize="1000000">{bands}</VRTDataset>')
+    job = prepare(load(scenes.config(tmp_path, source={"path": str(vrt)}, output={"chunk": 512, "block": "auto"})))
+    assert job.task.layout.count > 10**5
+    assert job.plan.peak <= job.plan.budget
+
+
+def test_the_report_and_the_picture_lie_beside_the_store(tmp_path: Path) -> None:
+    report = go(scenes.config(tmp_path, output={"layers": ["mask", "confidence"]}))
+    assert {Path(p).name for p in report.files.values()} == {"job.zarr", "job.png", "job.report.json", "job.vrt"}
+    assert json.loads((tmp_path / "job.report.json").read_text())["complete"] is True
+    with rasterio.open(tmp_path / "job.png") as picture:
+        assert picture.read().std() > 10
