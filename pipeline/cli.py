@@ -8,7 +8,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
-import click
 import typer
 
 from pipeline import __version__
@@ -23,24 +22,27 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def main() -> None:
     """Entry of ``wholecloth`` and ``python -m pipeline``."""
-    debug = "--debug" in sys.argv
     try:
         code = app(standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        code = _say(error.format_message(), 2)
-    except click.ClickException as error:
-        code = _say(f"{error.format_message()} See wholecloth --help.", 2)
-    except (KeyboardInterrupt, click.exceptions.Abort):
+        if code == 130:  # typer's word for Ctrl-C
+            raise KeyboardInterrupt
+    except KeyboardInterrupt:
         code = _say("Stopped. Everything committed is kept; run the same command again to go on.", 130)
-    except PipelineError as error:
-        if debug:
-            raise
-        code = _say(str(error), error.exit_code)
     except Exception as error:
-        if debug:
+        if "--debug" in sys.argv:
             raise
-        code = _say(f"A bug of ours: {type(error).__name__}: {error}. Run again with --debug to see where, and report it; what is committed is kept.", 70)
+        code = _say(*_explain(error))
     sys.exit(code or 0)
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    """One paragraph and an exit code."""
+    if isinstance(error, PipelineError):
+        return str(error), error.exit_code
+    if hasattr(error, "format_message"):  # what was typed is no command of ours, in typer's words
+        return f"{error.format_message()} See wholecloth --help.", 2
+    said = f"{type(error).__name__}: {error}"
+    return f"A bug of ours: {said}. Run again with --debug to see where, and report it; what is committed is kept.", 70
 
 
 def _say(message: str, code: int) -> int:

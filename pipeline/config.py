@@ -66,8 +66,10 @@ class ClassConfig(Section):
 
     @field_validator("color")
     @classmethod
-    def _color(cls, color: str | None) -> str | None:
-        if color is not None and not re.fullmatch(r"#[0-9a-fA-F]{6}", color):
+    def _color(cls, color: str | None) -> str:
+        if color is None:
+            raise ValueError("an unquoted # begins a comment in YAML; write '#2b83ba', with quotes")
+        if not re.fullmatch(r"#[0-9a-fA-F]{6}", color):
             raise ValueError(f"{color!r} is no colour; write '#2b83ba', quoted")
         return color
 

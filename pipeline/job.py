@@ -20,7 +20,7 @@ from pipeline.plan.resolve import Plan, Tiles, Wish, resolve, staff
 from pipeline.protocols import Locality, Network, Source
 from pipeline.sources import open_source
 from pipeline.stages.block import BlockTask
-from pipeline.stages.device import PRECISIONS, choose, on_device
+from pipeline.stages.device import PRECISIONS, choose
 from pipeline.stages.infer import Recipe
 from pipeline.store import layout as store
 
@@ -152,7 +152,7 @@ def _plan(opened: _Opened) -> tuple[Plan, footprint.Footprint | None]:
     if opened.stored:
         costs = replace(memory.Costs(**opened.stored["costs"]), libraries=_libraries(), gdal_cache=memory.GDAL_CACHE)
         return staff(Tiles(**opened.stored["tiles"]), costs, budget, _workers(opened.config)), None
-    cost = on_device(lambda: footprint.measure(opened.network, opened.source.bands, opened.multiple, opened.device, PRECISIONS[opened.precision]))
+    cost = footprint.measure(opened.network, opened.source.bands, opened.multiple, opened.device, PRECISIONS[opened.precision])
     return resolve(_wish(opened, cost, budget)), cost
 
 

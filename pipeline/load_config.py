@@ -176,8 +176,6 @@ def _problem(key: str, entry: Mapping[str, Any]) -> str:
         return _unknown_key(key)
     if entry["type"] == "missing":
         return f"{key} is missing"
-    if key.endswith("color") and given is None:
-        return f"{key} is empty; an unquoted # begins a comment, so write '#2b83ba' with quotes"
     said = str(entry["msg"]).removeprefix("Value error, ")
     words = said[0].lower() + said[1:]
     return f"{key} is {given!r}: {words}{_nearest(str(given), _options(words))}"

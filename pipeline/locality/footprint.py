@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ import torch
 
 from pipeline.protocols import Network
 from pipeline.raster.span import round_up
+
+os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler greets on stderr otherwise
 
 SIDE = 384
 """Side of the image that is measured, px."""

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from pipeline.config import ModelConfig
+from pipeline.errors import ConfigError, ModelError, PipelineError
+from pipeline.models import KINDS, load
+from pipeline.models.fcn8s import FCN8s, bilinear
+from pipeline.models.output import logits
+from pipeline.models.weights import ModelMeta, read_meta, save
+from tests import networks, scenes
+
+CODE = """
+import torch.nn as nn
+def make(classes=4):
+    return nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, classes, 1))
+def broken():
+    raise ValueError("out of cheese")
+def number():
+    return 3
+"""
+
+
+def small() -> FCN8s:
+    return networks.lively(FCN8s(3, 4, width=4, fc_kernel=3, fc_width=4))  # type: ignore[return-value]
+
+
+def as_torchscript(folder: Path) -> tuple[ModelConfig, nn.Module]:
+    network = small()
+    return ModelConfig(kind="torchscript", path=scenes.script(network, folder / "a.pt")), network
+
+
+def as_exported(folder: Path) -> tuple[ModelConfig, nn.Module]:
+    network = small()
+    rows, cols = torch.export.Dim("rows", min=1, max=64), torch.export.Dim("cols", min=1, max=64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.export.export(network, (torch.rand(1, 3, 96, 128),), dynamic_shapes=({2: 32 * rows, 3: 32 * cols},))
+        torch.export.save(program, folder / "a.pt2")
+    return ModelConfig(kind="exported", path=folder / "a.pt2"), network
+
+
+def as_python(folder: Path) -> tuple[ModelConfig, nn.Module]:
+    (folder / "nets.py").write_text(CODE)
+    network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 4, 1))
+    torch.save(network.state_dict(), folder / "a.pt")
+    return ModelConfig(kind="python", factory=f"{folder / 'nets.py'}:make", args={"classes": 4}, path=folder / "a.pt"), network
+
+
+def as_fcn8s(folder: Path) -> tuple[ModelConfig, nn.Module]:
+    network = small()
+    args = {"bands": 3, "classes": 4, "width": 4, "fc_kernel": 3, "fc_width": 4}
+    save(folder / "a.safetensors", network, ModelMeta(kind="fcn8s", args=args))
+    return ModelConfig(kind="fcn8s", path=folder / "a.safetensors", args=args), network
+
+
+MAKERS: dict[str, Callable[[Path], tuple[ModelConfig, nn.Module]]] = {
+    "torchscript": as_torchscript, "exported": as_exported, "python": as_python, "fcn8s": as_fcn8s,
+}  # fmt: skip
+
+
+def test_every_kind_is_tested_here() -> None:
+    assert set(MAKERS) == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_a_loaded_network_says_what_the_saved_one_said(kind: str, tmp_path: Path) -> None:
+    config, network = MAKERS[kind](tmp_path)
+    loaded, x = load(config, 3, torch.device("cpu")), torch.randn(1, 3, 64, 96)
+    with torch.inference_mode():
+        assert torch.allclose(loaded(x), network(x), atol=1e-5)
+    assert loaded.identity() == load(config, 3, torch.device("cpu")).identity()
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_other_bytes_are_another_network(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    config, _ = MAKERS[kind](tmp_path / "a")
+    before = load(config, 3, torch.device("cpu")).identity()
+    torch.manual_seed(77)
+    other, changed = MAKERS[kind](tmp_path / "b")
+    if kind == "python":
+        (tmp_path / "b" / "nets.py").write_text(CODE + "\n# another version\n")
+    else:
+        with torch.no_grad():
+            next(changed.parameters()).add_(1)
+        _resave(kind, other, changed)
+    assert load(other, 3, torch.device("cpu")).identity() != before
+
+
+def _resave(kind: str, config: ModelConfig, network: nn.Module) -> None:
+    assert config.path is not None
+    if kind == "torchscript":
+        scenes.script(network, config.path)
+    elif kind == "fcn8s":
+        save(config.path, network, ModelMeta(kind="fcn8s", args=config.args))
+    else:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.export.save(torch.export.export(network, (torch.rand(1, 3, 96, 128),)), config.path)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in MAKERS if kind != "exported"])
+def test_bands_that_do_not_fit_are_refused(kind: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"5 bands.*3 bands|3 bands.*5 bands"):
+        load(MAKERS[kind](tmp_path)[0], 5, torch.device("cpu"))
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_garbage_is_named(kind: str, tmp_path: Path) -> None:
+    config, _ = MAKERS[kind](tmp_path)
+    assert config.path is not None
+    config.path.write_bytes(b"\x80\x04garbage")
+    with pytest.raises(ModelError, match=config.path.name):
+        load(config, 3, torch.device("cpu"))
+
+
+def test_an_exported_network_says_what_sizes_it_takes(tmp_path: Path) -> None:
+    accepts = load(as_exported(tmp_path)[0], 3, torch.device("cpu")).accepts
+    assert (accepts.multiple, accepts.maximum, accepts.batch) == (32, 64 * 32, 1)
+    assert accepts.minimum in (32, 64)
+
+
+def test_a_fixed_batch_is_filled(tmp_path: Path) -> None:
+    network, path = networks.Twice().eval(), tmp_path / "a.pt2"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.export.save(torch.export.export(network, (torch.rand(4, 3, 48, 48),)), path)
+    loaded, x = load(ModelConfig(kind="exported", path=path), 3, torch.device("cpu")), torch.randn(1, 3, 48, 48)
+    assert (loaded.accepts.minimum, loaded.accepts.maximum, loaded.accepts.batch) == (48, 48, 4)
+    with torch.inference_mode():
+        assert torch.allclose(loaded(x), network(x), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"factory": None}, ConfigError, "package.module:callable"),
+        ({"factory": "nowhere.py:make"}, ModelError, "nowhere.py"),
+        ({"factory": "no.such.module:make"}, ModelError, "no.such.module"),
+        ({"name": "broken", "args": {}}, ModelError, "out of cheese"),
+        ({"name": "number", "args": {}}, ModelError, "returned int"),
+        ({"args": {"classes": 7}}, ModelError, r"2\.weight is \(4, 8, 1, 1\)"),
+        ({"args": {"colour": 7}}, ModelError, "colour"),
+    ],
+)
+def test_mistakes_with_a_factory_are_told(change: dict[str, Any], error: type[PipelineError], words: str, tmp_path: Path) -> None:
+    config, _ = as_python(tmp_path)
+    name = change.pop("name", None)
+    said = {**config.model_dump(), **change}
+    if name:
+        said["factory"] = f"{tmp_path / 'nets.py'}:{name}"
+    with pytest.raises(error, match=words):
+        load(ModelConfig(**said), 3, torch.device("cpu"))
+
+
+def test_missing_and_extra_keys_are_shown_with_the_nearest(tmp_path: Path) -> None:
+    config, network = as_python(tmp_path)
+    assert config.path is not None
+    torch.save({key.replace("0.weight", "zero.weight"): value for key, value in network.state_dict().items()}, config.path)
+    with pytest.raises(ModelError, match=r"0\.weight is missing \(nearest in the file: zero\.weight\)"):
+        load(config, 3, torch.device("cpu"))
+
+
+def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
+    config, network = as_python(tmp_path)
+    assert config.path is not None
+    torch.save(network, config.path)
+    with pytest.raises(ModelError, match="without executing code"):
+        load(config, 3, torch.device("cpu"))
+
+
+def test_a_file_of_ours_says_what_it_is(tmp_path: Path) -> None:
+    meta = ModelMeta(kind="fcn8s", args={"bands": 3}, bands=["r", "g", "b"], input={"mean": [1, 2, 3]}, classes=[{"name": "a", "color": "#000000"}])
+    save(tmp_path / "a.safetensors", networks.Pixelwise(), meta)
+    assert read_meta(tmp_path / "a.safetensors") == meta
+
+
+def test_bilinear_upsampling_is_what_the_transposed_convolution_begins_as() -> None:
+    x = torch.randn(1, 2, 9, 9)
+    ours = bilinear(2, 8)(x).detach()
+    theirs = torch.nn.functional.interpolate(x, scale_factor=8, mode="bilinear", align_corners=False)
+    assert torch.allclose(ours[..., 8:-8, 8:-8], theirs[..., 8:-8, 8:-8], atol=1e-5)
+
+
+@pytest.mark.parametrize("wrap", [lambda t: t, lambda t: {"out": t}, lambda t: (t, None), lambda t: type("Answer", (), {"logits": t})()])
+def test_whatever_a_network_returns_its_logits_are_found(wrap: Callable[[torch.Tensor], Any]) -> None:
+    x = torch.randn(1, 2, 8, 12)
+    assert torch.equal(logits(wrap(x), "auto", 8, 12), x)
+
+
+def test_smaller_logits_are_upsampled_by_a_whole_factor_only() -> None:
+    assert logits(torch.randn(1, 2, 4, 6), "auto", 16, 24).shape == (1, 2, 16, 24)
+    for returned, words in ((torch.randn(1, 2, 5, 6), "whole factor"), ({"aux": 1}, "aux"), (torch.randn(2, 3), "shape")):
+        with pytest.raises(ModelError, match=words):
+            logits(returned, "auto", 16, 24)

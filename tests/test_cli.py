@@ -1,0 +1,86 @@
+"""The commands as a user types them, each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests import scenes
+
+pytestmark = pytest.mark.slow
+
+
+def wholecloth(*args: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "pipeline", *map(str, args)], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300)
+
+
+def test_a_job_is_planned_run_and_told_of(tmp_path: Path) -> None:
+    path = scenes.config(tmp_path)
+    planned = wholecloth("plan", path)
+    assert planned.returncode == 0, planned.stderr
+    for word in ("12 of 128 px", "local, stride 4", "GDAL's cache", "projected", "× the raster's pixels"):
+        assert word in planned.stdout
+    assert not (tmp_path / "job.zarr").exists()
+    done = wholecloth("run", path)
+    assert done.returncode == 0, done.stderr
+    assert str(tmp_path / "job.png") in done.stdout
+    said = json.loads(wholecloth("status", tmp_path / "job.zarr", "--json").stdout)
+    assert said == {"blocks": 12, "committed": 12, "failures": {}, "complete": True}
+    assert "verdict" in wholecloth("inspect", path).stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (("run", "nowhere.yaml"), 2, "nowhere.yaml"),
+        (("run",), 2, "CONFIG"),
+        (("runn",), 2, "runn"),
+        (("status", "nowhere.zarr"), 2, "not a store of ours"),
+        (("sample", "moon", "out"), 2, "sample://satellite"),
+    ],
+)
+def test_mistakes_get_their_exit_code_and_one_paragraph(args: tuple[str, ...], code: int, words: str) -> None:
+    done = wholecloth(*args)
+    assert done.returncode == code
+    assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_a_budget_that_cannot_hold_the_job_exits_3(tmp_path: Path) -> None:
+    done = wholecloth("run", scenes.config(tmp_path), "--set", "execution.memory=64MiB")
+    assert done.returncode == 3
+    assert "execution.memory" in done.stderr
+    assert not (tmp_path / "job.zarr").exists()
+
+
+def test_debug_shows_where(tmp_path: Path) -> None:
+    assert "Traceback" in wholecloth("--debug", "run", tmp_path / "nowhere.yaml").stderr
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
+def test_a_signal_stops_cleanly_and_the_job_goes_on(tmp_path: Path, sent: signal.Signals, code: int) -> None:
+    scenes.scene(tmp_path / "scene.tif", 1500, 1500)
+    path = scenes.config(tmp_path, tile={"size": 64}, execution={"engine": "threads", "workers": 2})
+    job = subprocess.Popen([sys.executable, "-m", "pipeline", "run", str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    ledger = tmp_path / "job.zarr" / "0" / "mask" / "ledger"
+    deadline = time.monotonic() + 120
+    while not list(ledger.rglob("*.json")) and job.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(job.pid, sent)
+    _, said = job.communicate(timeout=120)
+    assert job.returncode == code, said
+    assert "run the same command again" in said
+    assert 0 < len(list(ledger.rglob("*.json"))) < 144
+    assert wholecloth("run", path).returncode == 0
+
+
+def test_the_schema_is_json() -> None:
+    assert json.loads(wholecloth("schema").stdout)["title"] == "Config"

@@ -1,0 +1,111 @@
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import parse_bytes
+from pipeline.errors import ConfigError
+from pipeline.load_config import load, schema
+
+GOOD = "source: {path: a.tif}\nmodel: {kind: torchscript, path: net.pt}\noutput: {path: out/a.zarr}\n"
+
+
+def config(folder: Path, text: str = GOOD) -> Path:
+    path = folder / "job.yaml"
+    path.write_text(text)
+    return path
+
+
+def message(folder: Path, text: str, *overrides: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(config(folder, text), overrides)
+    said = str(caught.value)
+    assert "\n" not in said
+    return said
+
+
+def test_paths_are_relative_to_the_file_and_in_overrides_to_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    said = load(config(tmp_path), ["output.path=b.zarr"])
+    assert said.source.path == str(tmp_path / "a.tif")
+    assert said.model.path == tmp_path / "net.pt"
+    assert said.output.path == tmp_path / "elsewhere" / "b.zarr"
+
+
+def test_urls_samples_and_vsi_names_are_left_alone(tmp_path: Path) -> None:
+    for path in ("https://a.example/b.tif", "/vsis3/bucket/b.tif", "sample://satellite?seed=3"):
+        assert load(config(tmp_path), [f"source.path={path}"]).source.path == path
+
+
+def test_a_factory_in_a_file_is_relative_to_the_config_and_one_in_a_module_is_not(tmp_path: Path) -> None:
+    text = GOOD.replace("kind: torchscript", "kind: python, factory: 'nets/a.py:make'")
+    assert load(config(tmp_path, text)).model.factory == f"{tmp_path}/nets/a.py:make"
+    assert load(config(tmp_path, text.replace("nets/a.py:make", "nets.a:make"))).model.factory == "nets.a:make"
+
+
+def test_variables_are_expanded_and_a_missing_one_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCENES", "/data/scenes")
+    assert load(config(tmp_path, GOOD.replace("a.tif", "'${SCENES}/a.tif'"))).source.path == "/data/scenes/a.tif"
+    assert "NO_SUCH_VARIABLE" in message(tmp_path, GOOD.replace("a.tif", "'${NO_SUCH_VARIABLE}/a.tif'"))
+
+
+def test_yaml_is_1_2_where_1e_4_is_a_number_and_no_is_a_word(tmp_path: Path) -> None:
+    said = load(config(tmp_path, GOOD.replace("path: net.pt", "path: net.pt, input: {scale: 1e-4}, classes: [{name: no}, {name: yes}]")))
+    assert said.model.input is not None
+    assert said.model.input.scale == 1e-4
+    assert said.model.classes is not None
+    assert [row.name for row in said.model.classes] == ["no", "yes"]
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("tile.halos=3", "tile.halos is not a key of the config (did you mean halo?)"),
+        ("tile.patch_size=512", "tile.size"),
+        ("tile.halo=-5", "tile.halo is -5"),
+        ("model.kind=fcn9s", "did you mean fcn8s?"),
+        ("source.aoi=a.geojson", "source.aoi is not available in this version"),
+        ("execution.memory=lots", "execution.memory is 'lots'"),
+        ("output.layers=[confidence]", "must name mask"),
+        ("model.classes=[{name: a, color: null, colour: x}]", "did you mean color?"),
+        ("model.classes=[{name: a, color: blue}]", "model.classes.0.color is 'blue'"),
+        ("tile", "key.path=value"),
+        ("source.path.more=1", "no section"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_in_one_paragraph_that_names_the_key(tmp_path: Path, override: str, words: str) -> None:
+    assert words in message(tmp_path, GOOD, override)
+
+
+def test_several_problems_are_told_at_once(tmp_path: Path) -> None:
+    said = message(tmp_path, GOOD, "tile.halos=3", "execution.retries=-1")
+    assert "tile.halos" in said
+    assert "execution.retries" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("source: [unclosed", "line 1"), ("- a\n", "list"), ("", "nothing"), ("source: {path: a.tif}\n", "model is missing")]
+)
+def test_broken_files_are_told_apart(tmp_path: Path, text: str, words: str) -> None:
+    said = message(tmp_path, text)
+    assert words in said
+    assert "job.yaml" in said
+
+
+def test_an_unquoted_colour_is_explained(tmp_path: Path) -> None:
+    bad = "source: {path: a.tif}\noutput: {path: b.zarr}\nmodel:\n  path: net.pt\n  classes:\n    - name: water\n      color: #2b83ba\n"
+    assert "quotes" in message(tmp_path, bad)
+
+
+def test_a_missing_file_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml"):
+        load(Path("nowhere.yaml"))
+
+
+@pytest.mark.parametrize(("said", "size"), [("3072MiB", 3072 * 2**20), ("8GiB", 2**33), ("1.5 GB", 1_500_000_000), (4096, 4096), ("2g", 2**31)])
+def test_amounts_of_memory(said: str | int, size: int) -> None:
+    assert parse_bytes(said) == size
+
+
+def test_the_schema_names_every_section() -> None:
+    assert set(schema()["properties"]) == {"source", "model", "tile", "output", "execution"}
