@@ -35,6 +35,16 @@ def describe(job: Job) -> dict[str, Any]:
     }
 
 
+def headline(job: Job) -> str:
+    """The plan in one line."""
+    tiles, layout = job.plan.tiles, job.task.layout
+    meet = f"halo {tiles.halo} px" if tiles.halo is not None else f"blended every {tiles.step} px"
+    return (
+        f"{layout.height} × {layout.width} px in {layout.count:,} blocks of {tiles.block} px, tiles up to {tiles.size} px, {meet} ({tiles.why}); "
+        f"{layout.work():.2f} × the arithmetic, {human(job.plan.peak)} of {human(job.plan.budget)} projected, on {job.task.device}"
+    )
+
+
 def lines(job: Job) -> list[tuple[str, str]]:
     """The same for a person: rows of a name and a sentence."""
     said = describe(job)

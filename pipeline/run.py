@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline import fingerprint, machine
-from pipeline.describe import describe
+from pipeline.describe import describe, headline
 from pipeline.engines import KINDS as ENGINES
 from pipeline.errors import BlocksFailed
 from pipeline.job import Job, prepare
@@ -45,6 +45,7 @@ def execute(job: Job, progress: Progress, fresh: bool = False) -> Report:
         The run was stopped, or the store cannot be written.
     """
     _make_store(job, fresh)
+    progress.say(headline(job))
     report = _blocks(job, progress)
     if not report.failures and not job.complete:
         progress.say("overviews")

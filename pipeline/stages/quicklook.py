@@ -16,7 +16,9 @@ from pipeline.store.spec import StoreSpec
 SIDE = 1400
 """Longest side of the mask in the picture, px."""
 MARGIN, SWATCH, LEGEND = 24, 22, 300
-NODATA = (238, 238, 238)
+NODATA = ((214, 214, 214), (246, 246, 246))
+"""A chequered pattern, so that no class colour can be taken for it."""
+CHECK = 6
 INK = (34, 34, 34)
 
 
@@ -53,19 +55,29 @@ def _shape(grid: Grid) -> tuple[int, int]:
 
 
 def _colors(mask: npt.NDArray[np.unsignedinteger], spec: StoreSpec) -> npt.NDArray[np.uint8]:
-    table = np.full((max(spec.nodata, *(row.code for row in spec.classes)) + 1, 3), NODATA, dtype=np.uint8)
+    table = np.zeros((max(spec.nodata, *(row.code for row in spec.classes)) + 1, 3), dtype=np.uint8)
     for row in spec.classes:
         table[row.code] = row.rgb
-    return np.asarray(table[mask])
+    return np.where((mask == spec.nodata)[..., None], _chequered(*mask.shape), table[mask])
+
+
+def _chequered(height: int, width: int) -> npt.NDArray[np.uint8]:
+    rows, cols = np.ogrid[:height, :width]
+    return np.asarray(np.array(NODATA, dtype=np.uint8)[(rows // CHECK + cols // CHECK) % 2])
 
 
 def _legend(pen: ImageDraw.ImageDraw, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, spec: StoreSpec, left: int, title: str) -> None:
     pen.text((left, MARGIN), title, fill=INK, font=ImageFont.load_default(size=20))
-    entries = [*((row.rgb, row.name) for row in spec.classes), (NODATA, "no data")]
-    for k, (color, name) in enumerate(entries):
+    for k, row in enumerate(spec.classes):
         top = MARGIN + 44 + 30 * k
-        pen.rectangle((left, top, left + SWATCH, top + SWATCH), fill=color, outline=INK)
-        pen.text((left + SWATCH + 10, top + 1), name, fill=INK, font=font)
+        pen.rectangle((left, top, left + SWATCH, top + SWATCH), fill=row.rgb, outline=INK)
+        pen.text((left + SWATCH + 10, top + 1), row.name, fill=INK, font=font)
+    top = MARGIN + 44 + 30 * len(spec.classes)
+    pen.bitmap((left, top), Image.new("1", (SWATCH, SWATCH), 1), fill=NODATA[0])
+    for row_of, col_of in ((i, j) for i in range(0, SWATCH, CHECK) for j in range(0, SWATCH, CHECK) if (i + j) // CHECK % 2):
+        pen.rectangle((left + col_of, top + row_of, min(left + col_of + CHECK, left + SWATCH) - 1, min(top + row_of + CHECK, top + SWATCH) - 1), fill=NODATA[1])
+    pen.rectangle((left, top, left + SWATCH, top + SWATCH), outline=INK)
+    pen.text((left + SWATCH + 10, top + 1), "no data", fill=INK, font=font)
 
 
 def _scale_bar(pen: ImageDraw.ImageDraw, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, grid: Grid, px_per_px: float, top: int, width: int) -> None:
