@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 
 import torch
+from torch.autograd.profiler import profile
 
 from pipeline.protocols import Network
 from pipeline.raster.span import round_up
@@ -64,11 +65,10 @@ def _cuda_peak(network: Network, x: torch.Tensor) -> int:
 
 def _cpu_peak(network: Network, x: torch.Tensor) -> int:
     """The allocator's own events see eager, scripted and exported networks alike."""
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
+    with profile(profile_memory=True) as profiled:  # torch.profiler would import torch's compiler first, for seconds
         network(x)
-    assert profile.profiler is not None
-    assert profile.profiler.kineto_results is not None
-    events = [event for event in profile.profiler.kineto_results.events() if event.name() == "[memory]"]
+    assert profiled.kineto_results is not None
+    events = [event for event in profiled.kineto_results.events() if event.name() == "[memory]"]
     live = peak = 0
     for event in sorted(events, key=lambda event: event.start_ns()):
         live += event.nbytes()
