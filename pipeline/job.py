@@ -11,12 +11,12 @@ import torch
 
 from pipeline import __version__, fingerprint, machine, resolve_model
 from pipeline.config import Config, parse_bytes
-from pipeline.errors import StoreError
+from pipeline.errors import PlanError, StoreError
 from pipeline.locality import footprint
 from pipeline.locality.cache import cached
 from pipeline.models import load
 from pipeline.plan import halo, memory
-from pipeline.plan.resolve import Plan, Tiles, Wish, resolve, staff
+from pipeline.plan.resolve import Plan, Tiles, Wish, over_budget, resolve, staff
 from pipeline.protocols import Locality, Network, Source
 from pipeline.sources import open_source
 from pipeline.stages.block import BlockTask
@@ -151,7 +151,10 @@ def _plan(opened: _Opened) -> tuple[Plan, footprint.Footprint | None]:
     budget = _budget(opened.config)
     if opened.stored:
         costs = replace(memory.Costs(**opened.stored["costs"]), libraries=_libraries(), gdal_cache=memory.GDAL_CACHE)
-        return staff(Tiles(**opened.stored["tiles"]), costs, budget, _workers(opened.config)), None
+        plan = staff(Tiles(**opened.stored["tiles"]), costs, budget, _workers(opened.config))
+        if plan.peak > budget:
+            raise PlanError(over_budget(plan))
+        return plan, None
     cost = footprint.measure(opened.network, opened.source.bands, opened.multiple, opened.device, PRECISIONS[opened.precision])
     return resolve(_wish(opened, cost, budget)), cost
 

@@ -1,4 +1,4 @@
-"""Facts of the machine: memory that is free, memory that is used, cores."""
+"""Facts of the machine: memory that is free, memory that is used, cores, where caches lie."""
 
 from __future__ import annotations
 
@@ -45,6 +45,13 @@ def peak_resident() -> int:
 def cores() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def cache_folder() -> Path:
+    """``$WHOLECLOTH_CACHE``, or ``wholecloth`` in the user's cache."""
+    if said := os.environ.get("WHOLECLOTH_CACHE"):
+        return Path(said)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wholecloth"
 
 
 def _cgroup(name: str) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,9 +12,10 @@ from pathlib import Path
 from pipeline import fingerprint, machine
 from pipeline.describe import describe, headline
 from pipeline.engines import KINDS as ENGINES
-from pipeline.errors import BlocksFailed
+from pipeline.errors import BlocksFailed, PlanError
 from pipeline.job import Job, prepare
 from pipeline.plan.layout import BlockIndex
+from pipeline.plan.memory import human
 from pipeline.progress import Progress
 from pipeline.report import Failure, Report
 from pipeline.stages import pyramid, quicklook
@@ -23,6 +25,9 @@ from pipeline.store import layout as store
 from pipeline.store.ledger import Ledger
 
 __all__ = ["Job", "execute", "prepare"]
+
+LEAST = 0.01
+"""Bytes stored per byte of pixels, at the least that is expected."""
 
 
 def execute(job: Job, progress: Progress, fresh: bool = False) -> Report:
@@ -41,9 +46,12 @@ def execute(job: Job, progress: Progress, fresh: bool = False) -> Report:
     ------
     BlocksFailed
         Some blocks failed; everything else is committed, and the report is written.
+    PlanError
+        The disk cannot hold the store.
     Unfinished
         The run was stopped, or the store cannot be written.
     """
+    _check_disk(job)
     _make_store(job, fresh)
     progress.say(headline(job))
     report = _blocks(job, progress)
@@ -56,6 +64,14 @@ def execute(job: Job, progress: Progress, fresh: bool = False) -> Report:
     if report.failures:
         raise BlocksFailed(_failed(report))
     return report
+
+
+def _check_disk(job: Job) -> None:
+    """Refuse what cannot fit however well it compresses. Masks of large regions take a hundredth of their pixels or less."""
+    folder = next(parent for parent in job.path.absolute().parents if parent.is_dir())
+    free, least = shutil.disk_usage(folder).free, describe(job)["output_bytes_before_compression"] * LEAST
+    if free < least:
+        raise PlanError(f"The store needs {human(least)} of disk at the least, but {folder} has {human(free)} free. Make room, or give another output.path.")
 
 
 def _make_store(job: Job, fresh: bool) -> None:

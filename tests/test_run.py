@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import rasterio
 import zarr
 
-from pipeline.errors import BlocksFailed, ConfigError, InputError, ModelError, StoreError
+from pipeline.errors import BlocksFailed, ConfigError, InputError, ModelError, PlanError, StoreError, Unfinished
 from pipeline.load_config import load
 from pipeline.progress import Progress
 from pipeline.report import Report
@@ -169,6 +170,37 @@ def test_windows_that_cannot_be_read_stay_nodata_and_a_rerun_tries_only_them(tmp
     assert (report.done, report.complete) == (len(failed), True)
     assert (mask(tmp_path) == scenes.whole(tmp_path)).all()
     assert status(tmp_path / "job.zarr").failures == {}
+
+
+def test_a_full_disk_ends_the_run_and_a_rerun_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, real, calls = scenes.config(tmp_path), block.write, []
+
+    def full(*args: Any) -> None:
+        calls.append(args)
+        if len(calls) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(*args)
+
+    monkeypatch.setattr(block, "write", full)
+    with pytest.raises(Unfinished, match="No space left"):
+        go(path)
+    assert go(path).resumed == 2
+    assert (mask(tmp_path) == scenes.whole(tmp_path)).all()
+
+
+def test_a_disk_that_cannot_hold_the_store_is_told_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = scenes.config(tmp_path)
+    monkeypatch.setattr("pipeline.run.shutil.disk_usage", lambda _: type("Usage", (), {"free": 500})())
+    with pytest.raises(PlanError, match="500 B free"):
+        go(path)
+    assert not (tmp_path / "job.zarr").exists()
+
+
+def test_a_resume_on_a_smaller_machine_is_refused_and_not_replanned(tmp_path: Path) -> None:
+    path = scenes.config(tmp_path)
+    go(path)
+    with pytest.raises(PlanError, match=r"execution\.memory"):
+        go(path, "execution.memory=100MiB")
 
 
 def test_a_raster_without_a_valid_pixel_is_not_inferred(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pipeline.locality.measure import measure
+from pipeline.machine import cache_folder
 from pipeline.protocols import Locality, Network, Radius
 
 VERSION = 1
@@ -30,10 +31,3 @@ def cached(network: Network, bands: int, folder: Path | None = None) -> Locality
     partial.write_text(json.dumps(asdict(found)))
     os.replace(partial, path)
     return found
-
-
-def cache_folder() -> Path:
-    """``$WHOLECLOTH_CACHE``, or ``wholecloth`` in the user's cache."""
-    if said := os.environ.get("WHOLECLOTH_CACHE"):
-        return Path(said)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wholecloth"

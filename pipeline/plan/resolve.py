@@ -80,7 +80,7 @@ class Tiles:
     def _axis(self, length: int) -> HaloTiling | LatticeTiling:
         if self.halo is None:
             return LatticeTiling(length=length, multiple=self.multiple, size=self.size, step=self.step)
-        core = max(self.core, round_up(length, self.multiple)) if length <= self.size else self.core
+        core = max(self.core, round_up(length, self.multiple)) if round_up(length, self.multiple) <= self.size else self.core
         return HaloTiling(length=length, multiple=self.multiple, halo=self.halo, core=core, minimum=self.minimum)
 
     def as_dict(self) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def resolve(wish: Wish) -> Plan:
         if smallest is None or plan.peak < smallest.peak:
             smallest = plan
     assert smallest is not None, "there is always a candidate"
-    raise PlanError(_over_budget(smallest))
+    raise PlanError(over_budget(smallest))
 
 
 def staff(tiles: Tiles, costs: memory.Costs, budget: int, workers: int) -> Plan:
@@ -178,7 +178,7 @@ def _cores(wish: Wish) -> Iterator[int]:
 def _shrinking(wish: Wish, halo: int) -> Iterator[int]:
     core = min(max(PAYS * halo, SMALL), LARGE)
     if wish.maximum is not None:
-        core = min(core, wish.maximum - 2 * halo)
+        core = min(core, _given_core(wish, wish.maximum, halo))
     core = min(core, max(wish.height, wish.width))
     core = max(round_up(core, wish.multiple) if wish.maximum is None else round_down(core, wish.multiple), wish.multiple)
     while core > wish.multiple:
@@ -262,7 +262,8 @@ def _tiles(wish: Wish, core: int, block: int, shard: int | None) -> Tiles:
     )  # fmt: skip
 
 
-def _over_budget(plan: Plan) -> str:
+def over_budget(plan: Plan) -> str:
+    """Why a plan is refused, and what would fit."""
     parts = ", ".join(f"{name} {memory.human(size)}" for name, size in plan.buffers.items())
     return (
         f"The plan needs {memory.human(plan.peak)} of memory at least, but execution.memory allows {memory.human(plan.budget)} ({parts}; "

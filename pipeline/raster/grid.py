@@ -6,6 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
+UNIT_TAG = "WHOLECLOTH_UNIT"
+"""Dataset tag that says what the transform counts in where there is no CRS: ``um``."""
+
 Transform = tuple[float, float, float, float, float, float]
 """Affine coefficients (a, b, c, d, e, f): x = a·col + b·row + c, y = d·col + e·row + f, at the pixel's corner."""
 

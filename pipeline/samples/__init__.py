@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from pipeline.errors import SourceError
-from pipeline.locality.cache import cache_folder
+from pipeline.machine import cache_folder
 from pipeline.samples import ihc, satellite
 
 VERSION = 1

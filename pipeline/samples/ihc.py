@@ -14,9 +14,9 @@ import rasterio
 from rasterio import Affine
 from rasterio.windows import Window as RasterioWindow
 
+from pipeline.raster.grid import UNIT_TAG
 from pipeline.raster.span import cut
 from pipeline.raster.window import Window
-from pipeline.sources.georeference import UNIT
 
 CLASSES = ("background", "nuclei", "stained")
 UNLABELLED = 255
@@ -33,7 +33,7 @@ def make(raster: Path, labels: Path, seed: int, size: int) -> None:
     profile = {"driver": "GTiff", "height": size, "width": size, "dtype": "uint8", "transform": transform, "compress": "deflate", "tiled": True}
     with rasterio.open(raster, "w", count=3, photometric="RGB", **profile) as image, rasterio.open(labels, "w", count=1, nodata=UNLABELLED, **profile) as codes:
         for dataset in (image, codes):
-            dataset.update_tags(**{UNIT: "um"})
+            dataset.update_tags(**{UNIT_TAG: "um"})
         for rows in cut(size, PIECE):
             for cols in cut(size, PIECE):
                 window = Window.of(rows, cols)

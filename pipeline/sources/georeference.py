@@ -7,10 +7,7 @@ from rasterio.enums import WktVersion
 from rasterio.errors import CRSError
 from rasterio.io import DatasetReader
 
-from pipeline.raster.grid import Grid
-
-UNIT = "WHOLECLOTH_UNIT"
-"""Dataset tag that says what the transform counts in where there is no CRS: ``um``."""
+from pipeline.raster.grid import UNIT_TAG, Grid
 
 
 def grid_of(dataset: DatasetReader) -> Grid:
@@ -21,7 +18,7 @@ def grid_of(dataset: DatasetReader) -> Grid:
     """
     a, b, c, d, e, f = tuple(dataset.transform)[:6]
     crs = dataset.crs if dataset.crs else None
-    unit = "crs" if crs else "um" if dataset.tags().get(UNIT) == "um" else "px"
+    unit = "crs" if crs else "um" if dataset.tags().get(UNIT_TAG) == "um" else "px"
     return Grid(
         height=dataset.height,
         width=dataset.width,

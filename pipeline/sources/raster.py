@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -28,6 +27,7 @@ from pipeline.sources.georeference import grid_of
 from pipeline.sources.identity import identity_of
 
 os.environ["GDAL_CACHEMAX"] = str(GDAL_CACHE)  # bytes; read by GDAL once, before the first pixel
+warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)  # a raster of ours need not be; each thread's handle would warn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,9 +105,8 @@ class RasterSource:
     def _read(self, window: Window) -> Pixels:
         frame = RasterioWindow(window.col, window.row, window.width, window.height)
         try:
-            with _quietly():
-                raw = self._dataset.read(list(self.indexes), window=frame)
-                masked = self._masked(frame)
+            raw = self._dataset.read(list(self.indexes), window=frame)
+            masked = self._masked(frame)
         except (RasterioError, SourceError, OSError, MemoryError) as error:
             self._local.__dict__.clear()  # a handle that failed once may go on failing
             raise ReadError(f"{self.path} cannot be read at {window}: {_words(error)}") from error
@@ -176,8 +175,7 @@ def open_source(config: SourceConfig) -> RasterSource:
         It is missing, no raster, has no such band, or is of complex numbers.
     """
     path = _resolve(config.path)
-    with _quietly():
-        dataset = _open(path)
+    dataset = _open(path)
     indexes = tuple(config.bands or (i for i, kind in enumerate(dataset.colorinterp, 1) if kind is not ColorInterp.alpha)) or (1,)
     missing = [i for i in indexes if i > dataset.count]
     if missing:
@@ -201,8 +199,7 @@ def _resolve(path: str) -> str:
 
 def _open(path: str) -> DatasetReader:
     try:
-        with _quietly():
-            dataset: DatasetReader = rasterio.open(path)
+        dataset: DatasetReader = rasterio.open(path)
     except (RasterioError, OSError) as error:
         missing = "://" not in path and not path.startswith("/vsi") and not os.path.exists(path)
         why = "does not exist" if missing else f"cannot be opened as a raster ({_words(error)})"
@@ -211,19 +208,6 @@ def _open(path: str) -> DatasetReader:
         inner = f" Name one of its subdatasets: {', '.join(dataset.subdatasets[:3])}." if dataset.subdatasets else ""
         raise SourceError(f"source.path is {path}, which has no bands of its own.{inner}")
     return dataset
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Without rasterio's warning that a raster has no georeference: ours are allowed to."""
-    import warnings
-
-    if threading.current_thread() is not threading.main_thread():  # filters belong to the process; only the first open warns
-        yield
-        return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        yield
 
 
 def _representable(value: float | None, dtype: np.dtype[Any]) -> np.generic | None:

@@ -79,7 +79,7 @@ class Inference:
             try:
                 with rounding(self._recipe.precision, self._recipe.threads, self._device):
                     return self._layers(block, layout), halvings
-            except RuntimeError as error:
+            except Exception as error:
                 smaller = layout.halved() if out_of_memory(error) else None
                 if smaller is None:
                     raise
@@ -114,8 +114,17 @@ class Inference:
     def _forward(self, block: Block, tile: Tile) -> torch.Tensor:
         where = tile.read.within(block.frame)
         x = normalise(block.pixels.data[(slice(None), *where)], block.pixels.valid[where], self._recipe.normalisation, self._device)
-        logits = self._network(x.contiguous(memory_format=torch.channels_last))[0]
+        logits = self._answer(x.contiguous(memory_format=torch.channels_last))[0]
         return logits[(slice(None), *tile.keep.within(tile.read))].to(torch.float32)
+
+    def _answer(self, x: torch.Tensor) -> torch.Tensor:
+        try:
+            return self._network(x)
+        except Exception as error:  # a network raises whatever its layers raise
+            if out_of_memory(error):
+                raise
+            said = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+            raise InferenceError(f"the network failed on a tile of {x.shape[2]}×{x.shape[3]} px: {said[0][:200]}") from error
 
     def _blended(self, block: Block, tiles: Iterator[tuple[Tile, torch.Tensor]]) -> Iterator[tuple[Window, torch.Tensor]]:
         total: Accumulator | None = None
@@ -148,9 +157,9 @@ def empty(window: Window, recipe: Recipe) -> Arrays:
     return {name: fills[name] for name in recipe.layers}
 
 
-def out_of_memory(error: RuntimeError) -> bool:
-    """Whether torch ran out of memory, on a GPU or on the CPU."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+def out_of_memory(error: Exception) -> bool:
+    """Whether torch ran out of memory, on a GPU or on the CPU; TorchScript wraps either in an error of its own."""
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in ("can't allocate memory", "CUDA out of memory"))
 
 
 def _check_finite(logits: torch.Tensor, valid: npt.NDArray[np.bool_], keep: Window) -> None:

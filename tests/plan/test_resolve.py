@@ -75,3 +75,9 @@ def test_a_fixed_input_size_is_the_only_tile_there_is() -> None:
 def test_blended_tiles_have_the_training_size_and_step_by_half() -> None:
     tiles = resolve(replace(WISH, halo=HaloDecision(halo=None, exact=False, why=""), training_size=256)).tiles
     assert (tiles.size, tiles.step, tiles.taper) == (256, 128, "hann")
+
+
+def test_a_network_whose_largest_input_leaves_no_core_is_refused() -> None:
+    with pytest.raises(ConfigError, match="352"):
+        resolve(replace(WISH, maximum=320))
+    assert resolve(replace(WISH, maximum=512)).tiles.size <= 512

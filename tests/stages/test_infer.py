@@ -70,12 +70,12 @@ def test_a_network_that_overflows_is_a_failed_block_and_no_class() -> None:
         run(Counting(bad=True), block())
 
 
-def test_other_errors_of_the_network_are_not_taken_for_memory() -> None:
+def test_other_errors_of_the_network_fail_the_block_and_are_not_taken_for_memory() -> None:
     class Broken(torch.nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
-    with pytest.raises(RuntimeError, match="mat1"):
+    with pytest.raises(InferenceError, match="64×64 px: mat1"):
         run(Broken(), block())
 
 
