@@ -47,22 +47,29 @@ def check(path: Path, scratch: Path) -> tuple[str, bool]:
         differing = compare(path, store, middle)
         return f"{about} | {'equal' if differing == 0 else f'{differing} labels differ'}", differing == 0
     message = done.stderr.strip().splitlines()
-    clear = "cannot be read" in about and done.returncode in (1, 2) and "Traceback" not in done.stderr
-    return f"{about} | exit {done.returncode}: {message[-1].replace(str(path.resolve().parent), '…')[:220] if message else ''}", clear
+    clear = "cannot be" in about and done.returncode in (1, 2) and "Traceback" not in done.stderr
+    return (
+        f"{about} | exit {done.returncode}: {message[-1].replace(str(path.resolve().parent), '…').replace(str(store), 'STORE')[:400] if message else ''}",
+        clear,
+    )
 
 
 def describe(path: Path) -> tuple[str, int, float]:
     """Cells that say what the file is; number of bands but alpha; middle of the sums of its valid pixels."""
     try:
-        with rasterio.open(path) as src:
-            crs = src.crs.to_string()[:24] if src.crs else ("GCPs only" if src.gcps[0] else "none")
-            said = f"{src.height}×{src.width}, {src.count}, {src.dtypes[0]} | {crs} | {src.nodata}"
-            bands = sum(kind is not ColorInterp.alpha for kind in src.colorinterp) or 1
+        src = rasterio.open(path)
+    except rasterio.errors.RasterioError:
+        return "cannot be opened | – | –", 1, 0.25
+    with src:
+        crs = src.crs.to_string()[:24] if src.crs else ("GCPs only" if src.gcps[0] else "none")
+        said = f"{src.height}×{src.width}, {src.count}, {src.dtypes[0]} | {crs} | {src.nodata}"
+        bands = sum(kind is not ColorInterp.alpha for kind in src.colorinterp) or 1
+        try:
             raw, valid = read(src)
-            sums = score(raw)[valid]
-            return said, bands, float(np.median(sums)) + 0.25 if len(sums) else 0.25
-    except (rasterio.errors.RasterioError, TypeError, ValueError):
-        return "cannot be read whole | – | –", 1, 0.25
+        except rasterio.errors.RasterioError:
+            return f"{said} (cannot be read whole)", bands, 0.25
+        sums = score(raw)[valid]
+        return said, bands, float(np.median(sums)) + 0.25 if len(sums) else 0.25
 
 
 def read(src: rasterio.DatasetReader) -> tuple[np.ndarray, np.ndarray]:

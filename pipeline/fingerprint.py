@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.config import Config
 from pipeline.errors import StoreError
-from pipeline.plan.resolve import Tiles
+from pipeline.plan.types import Tiles
 from pipeline.protocols import Network, Source
 from pipeline.raster.span import round_up
 from pipeline.stages.infer import Recipe

@@ -16,7 +16,8 @@ from pipeline.locality import footprint
 from pipeline.locality.cache import cached
 from pipeline.models import load
 from pipeline.plan import halo, memory
-from pipeline.plan.resolve import Plan, Tiles, Wish, over_budget, resolve, staff
+from pipeline.plan.resolve import over_budget, resolve, staff
+from pipeline.plan.types import Plan, Tiles, Wish
 from pipeline.protocols import Locality, Network, Source
 from pipeline.sources import open_source
 from pipeline.stages.block import BlockTask

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from pipeline.errors import ConfigError, PlanError
 from pipeline.plan.halo import HaloDecision
 from pipeline.plan.memory import GDAL_CACHE, MIB, Costs
-from pipeline.plan.resolve import Wish, resolve
+from pipeline.plan.resolve import resolve
+from pipeline.plan.types import Wish
 
 COSTS = Costs(libraries=300 * MIB, gdal_cache=GDAL_CACHE, raw=13, bands=4, classes=5, activations=400, output=2)
 WISH = Wish(

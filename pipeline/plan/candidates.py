@@ -1,0 +1,126 @@
+"""Tiles and blocks that a wish allows, before anyone asks what they cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from pipeline.errors import ConfigError
+from pipeline.plan.types import Tiles, Wish
+from pipeline.raster.span import round_down, round_up
+
+PAYS = 14
+"""Core per px of halo at which halos cost 1.3 times the arithmetic."""
+SMALL, LARGE = 1024, 3072
+"""Limits of a core that ``auto`` chooses, px."""
+BLENDED = 512
+"""Tile size of a blended network that says nothing of its training size, px."""
+SHARD_FROM = 4096
+"""Chunks from which ``shard: auto`` groups them in shards."""
+
+
+def candidates(wish: Wish) -> Iterator[Tiles]:
+    """All that may be chosen from; raises ConfigError where what is asked for cannot be."""
+    for core in _cores(wish):
+        for block, shard in _blocks(wish, core):
+            yield _tiles(wish, core, block, shard)
+
+
+def _cores(wish: Wish) -> Iterator[int]:
+    """Longest cores (or tile sizes where blended), best first."""
+    halo = wish.halo.halo
+    if halo is None:
+        yield _blend_size(wish)
+    elif wish.tile != "auto" or (wish.maximum is not None and wish.maximum == wish.minimum):
+        size = wish.maximum if wish.tile == "auto" and wish.maximum is not None else wish.tile
+        assert isinstance(size, int)
+        yield _given_core(wish, size, halo)
+    else:
+        yield from _shrinking(wish, halo)
+
+
+def _shrinking(wish: Wish, halo: int) -> Iterator[int]:
+    core = min(max(PAYS * halo, SMALL), LARGE)
+    if wish.maximum is not None:
+        core = min(core, _given_core(wish, wish.maximum, halo))
+    core = min(core, max(wish.height, wish.width))
+    core = max(round_up(core, wish.multiple) if wish.maximum is None else round_down(core, wish.multiple), wish.multiple)
+    while core > wish.multiple:
+        yield core
+        core = round_down(core * 3 // 4, wish.multiple)
+    yield wish.multiple
+
+
+def _given_core(wish: Wish, size: int, halo: int) -> int:
+    if wish.maximum is not None and size > wish.maximum:
+        raise ConfigError(f"tile.size is {size}, but the network takes at most {wish.maximum} px. Give at most that, or auto.")
+    core = round_down(size - 2 * halo, wish.multiple)
+    uncut = max(round_up(wish.height, wish.multiple), round_up(wish.width, wish.multiple)) <= size
+    if core < wish.multiple and not uncut:
+        raise ConfigError(
+            f"tile.size {size} leaves no core beside a halo of {halo} px on each side; the smallest that does is "
+            f"{2 * halo + wish.multiple}. Raise tile.size, leave it auto, or give a smaller tile.halo."
+        )
+    return max(core, wish.multiple)
+
+
+def _blend_size(wish: Wish) -> int:
+    size = wish.tile if wish.tile != "auto" else wish.training_size or wish.maximum or BLENDED
+    size = max(round_up(size, wish.multiple), round_up(wish.minimum, wish.multiple))
+    return min(size, wish.maximum or size)
+
+
+def _blocks(wish: Wish, core: int) -> Iterator[tuple[int, int | None]]:
+    """Blocks of whole chunks and shards, and the shard, largest first."""
+    shard = _shard(wish)
+    unit = shard or wish.chunk
+    if wish.block != "auto":
+        if wish.block % unit:
+            kind = "shards" if shard else "chunks"
+            raise ConfigError(f"output.block {wish.block} is not a whole number of {kind} of {unit} px. Give a multiple of {unit}, or auto.")
+        yield wish.block, shard
+        return
+    whole = round_up(max(wish.height, wish.width), unit)
+    block = min(max(round_down(max(core, SMALL), unit), unit), whole)
+    while block > unit:
+        yield block, shard
+        block = max(round_down(block // 2, unit), unit)
+    yield unit, shard
+
+
+def _shard(wish: Wish) -> int | None:
+    if wish.shard == "none":
+        return None
+    if wish.shard != "auto":
+        if wish.shard % wish.chunk:
+            raise ConfigError(f"output.shard {wish.shard} is not a whole number of chunks of {wish.chunk} px. Give a multiple of it, auto or none.")
+        return wish.shard
+    chunks = math.ceil(wish.height / wish.chunk) * math.ceil(wish.width / wish.chunk)
+    if chunks < SHARD_FROM or (wish.block != "auto" and wish.block < 2 * wish.chunk):
+        return None
+    if wish.block != "auto":
+        return wish.block
+    return wish.chunk * max(1, 2048 // wish.chunk)
+
+
+def _tiles(wish: Wish, core: int, block: int, shard: int | None) -> Tiles:
+    halo = wish.halo.halo
+    overlap = 0.5 if wish.overlap == "auto" else wish.overlap
+    step = 0
+    if halo is None:
+        lost = round(core * overlap) if overlap < 1 else int(overlap)
+        step = max(round_down(core - lost, wish.multiple), 0)
+        if step == 0:
+            raise ConfigError(f"tile.overlap {overlap} leaves no step between tiles of {core} px. Give a smaller overlap or larger tiles.")
+    taper = wish.taper if wish.taper != "auto" else "hann" if halo is None else "flat"
+    size = core if halo is None else max(core + 2 * halo, round_up(wish.minimum, wish.multiple))
+    if halo is not None and isinstance(wish.tile, int):
+        size = max(wish.tile, size)
+    if halo is not None and wish.tile == "auto":
+        core = min(core, round_up(block, wish.multiple) + (wish.multiple if block % wish.multiple else 0))
+        size = max(core + 2 * halo, round_up(wish.minimum, wish.multiple))
+    return Tiles(
+        height=wish.height, width=wish.width, block=block, chunk=wish.chunk, shard=shard, multiple=wish.multiple, minimum=wish.minimum,
+        halo=halo, core=0 if halo is None else core, size=size, step=step, taper=taper, blend=wish.blend,
+        exact=wish.halo.exact, why=wish.halo.why,
+    )  # fmt: skip

@@ -1,0 +1,95 @@
+"""What is wished for, and what is decided."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from pipeline.plan import memory
+from pipeline.plan.halo import HaloDecision
+from pipeline.plan.layout import Layout
+from pipeline.plan.tiling import HaloTiling, LatticeTiling
+from pipeline.raster.span import round_up
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the config asks for and the machine allows, stripped of everything else."""
+
+    height: int
+    width: int
+    tile: Literal["auto"] | int
+    overlap: Literal["auto"] | float
+    taper: Literal["auto", "flat", "linear", "hann", "gaussian"]
+    blend: Literal["logits", "probabilities"]
+    block: Literal["auto"] | int
+    chunk: int
+    shard: Literal["auto", "none"] | int
+    multiple: int
+    """The stride and what the network's file asks for, px."""
+    minimum: int
+    maximum: int | None
+    training_size: int | None
+    halo: HaloDecision
+    costs: memory.Costs
+    budget: int
+    """Bytes."""
+    workers: int
+    """Blocks in flight at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tiles:
+    """The resolved geometry: fixed when the store is created, reused by every resume."""
+
+    height: int
+    width: int
+    block: int
+    chunk: int
+    shard: int | None
+    multiple: int
+    minimum: int
+    halo: int | None
+    core: int
+    """Longest core (halo), px; 0 where blended."""
+    size: int
+    """Longest tile, px."""
+    step: int
+    """Distance of tiles where blended, px; else 0."""
+    taper: str
+    blend: str
+    exact: bool
+    why: str
+
+    def layout(self) -> Layout:
+        """The blocks and tiles."""
+        return Layout(height=self.height, width=self.width, block=self.block, rows=self._axis(self.height), cols=self._axis(self.width))
+
+    def _axis(self, length: int) -> HaloTiling | LatticeTiling:
+        if self.halo is None:
+            return LatticeTiling(length=length, multiple=self.multiple, size=self.size, step=self.step)
+        core = max(self.core, round_up(length, self.multiple)) if round_up(length, self.multiple) <= self.size else self.core
+        return HaloTiling(length=length, multiple=self.multiple, halo=self.halo, core=core, minimum=self.minimum)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for the store."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything that was decided, and what it costs."""
+
+    tiles: Tiles
+    costs: memory.Costs
+    budget: int
+    """Bytes."""
+    workers: int
+    """Blocks in flight."""
+    buffers: dict[str, int] = field(default_factory=dict)
+    """Projected peak memory by buffer, bytes."""
+
+    @property
+    def peak(self) -> int:
+        """Projected peak memory, bytes."""
+        return sum(self.buffers.values())
