@@ -19,7 +19,7 @@ from pipeline.raster.window import Window
 from pipeline.run import execute, prepare
 from pipeline.store.layout import open_layer
 from pipeline.training.metrics import Confusion
-from pipeline.training.recipes import RECIPES, Recipe
+from pipeline.training.recipes import RECIPES, Name, Recipe
 
 PIECE = 1024
 
@@ -47,7 +47,7 @@ def compare(store: Path, labels: Path, area: Window, classes: int) -> Confusion:
     return found
 
 
-def main(config: Annotated[Path, typer.Argument()], name: Annotated[str, typer.Argument(help=f"One of {', '.join(RECIPES)}.")]) -> None:
+def main(config: Annotated[Path, typer.Argument()], name: Name) -> None:
     """Print IoU per class and its mean on each held-out sample, as a Markdown table."""
     recipe = RECIPES[name]
     names = [str(row["name"]) for row in recipe.meta.classes]

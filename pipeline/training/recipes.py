@@ -99,8 +99,18 @@ def _tell(step: int, loss: float) -> None:
         print(f"step {step}: loss {loss:.4f}", flush=True)
 
 
+def known(name: str) -> str:
+    """The name of a recipe, or a usage error that lists them."""
+    if name not in RECIPES:
+        raise typer.BadParameter(f"{name} is not a recipe; there are {', '.join(RECIPES)}.")
+    return name
+
+
+Name = Annotated[str, typer.Argument(help=f"One of {', '.join(RECIPES)}.", callback=known)]
+
+
 def main(
-    name: Annotated[str, typer.Argument(help=f"One of {', '.join(RECIPES)}.")],
+    name: Name,
     out: Annotated[Path, typer.Option(help="Where the weights are written, .safetensors.")],
     steps: Annotated[int | None, typer.Option(help="Steps, instead of the recipe's.")] = None,
 ) -> None:

@@ -1,74 +1,84 @@
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 
-import numpy as np
 import pytest
-import rasterio
 
 from pipeline import samples
 from pipeline.errors import SourceError
-from pipeline.raster.window import Window
-from pipeline.samples import ihc, noise, satellite
-from pipeline.sources.georeference import grid_of
-
-
-def test_a_field_is_the_same_whatever_window_it_is_seen_through() -> None:
-    whole = noise.fractal(Window(row=0, col=0, height=90, width=120), (40, 13), 5)
-    part = noise.fractal(Window(row=31, col=47, height=20, width=30), (40, 13), 5)
-    assert np.allclose(whole[31:51, 47:77], part, atol=1e-6)
-    assert whole.std() > 0.1
-
-
-def test_a_scene_has_every_class_a_crs_a_nodata_wedge_and_labels_on_its_grid() -> None:
-    uri = "sample://satellite?seed=4&size=1500"
-    with rasterio.open(samples.resolve(uri)) as scene, rasterio.open(samples.labels(uri)) as labels:
-        data, label = scene.read(), labels.read(1)
-        assert (scene.crs.to_epsg(), scene.transform, scene.nodata, scene.dtypes[0]) == (32633, labels.transform, 0, "uint16")
-    outside = (data == 0).all(0)
-    assert outside[0, 0]
-    assert ((label == 255) == outside).all()
-    assert set(np.unique(label)) >= {satellite.WATER, satellite.FOREST, satellite.FIELDS, satellite.BUILT}
-    red, infrared = data[2].astype(float), data[3].astype(float)
-    ndvi = (infrared - red) / (infrared + red + 1)
-    assert ndvi[label == satellite.FOREST].mean() > 0.6 > 0 > ndvi[label == satellite.WATER].mean()
-
-
-def test_the_same_seed_gives_the_same_scene_and_another_seed_another() -> None:
-    window = Window(row=128, col=256, height=64, width=64)
-    first, again, other = (satellite.render(window, seed, 1024)[0] for seed in (1, 1, 2))
-    assert (first == again).all()
-    assert (first != other).mean() > 0.5
-
-
-def test_the_picture_is_in_micrometres_and_mirrors_into_larger_ones() -> None:
-    with rasterio.open(samples.resolve("sample://ihc")) as small, rasterio.open(samples.resolve("sample://ihc?size=1100")) as large:
-        picture, mirrored = small.read(), large.read()
-        assert (grid_of(small).unit, grid_of(small).pixel_size, small.crs) == ("um", (0.5, 0.5), None)
-    assert picture.shape == (3, 512, 512)
-    assert (mirrored[:, :512, :512] == picture).all()
-    assert (mirrored[:, :512, 512:1024] == picture[:, :, ::-1]).all()
-
-
-def test_labels_follow_the_stains() -> None:
-    picture = ihc._picture()
-    label = ihc.label_of(picture)
-    brown, blue = picture[label == 2].mean(0), picture[label == 1].mean(0)
-    assert brown[0] > brown[2]
-    assert blue[2] > blue[0]
+from pipeline.machine import cache_folder
 
 
 def test_a_sample_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     first = samples.resolve("sample://ihc?size=256")
-    monkeypatch.setitem(samples.KINDS, "ihc", samples.Kind(make=lambda *_: pytest.fail("made again"), seed=0, size=512))
+    monkeypatch.setitem(samples.KINDS, "ihc", replace(samples.KINDS["ihc"], make=lambda *_: pytest.fail("made again")))
     assert samples.resolve("sample://ihc?size=256") == first
 
 
+def test_two_that_make_it_at_once_get_the_same_whole_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = Barrier(2, timeout=60)
+
+    def make(raster: Path, labels: Path, seed: int, size: int) -> None:
+        together.wait()
+        raster.write_text(f"{seed} {size}")
+        labels.write_text("labels")
+        together.wait()
+
+    monkeypatch.setenv("WHOLECLOTH_CACHE", str(tmp_path))
+    monkeypatch.setitem(samples.KINDS, "ihc", replace(samples.KINDS["ihc"], make=make))
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(samples.resolve, ["sample://ihc?seed=7"] * 2)
+    assert first == second
+    assert first.read_text() == "7 512"
+    assert [path.name for path in (tmp_path / "samples").iterdir()] == [first.parent.name]
+
+
+def test_what_could_not_be_made_is_told_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def make(raster: Path, labels: Path, seed: int, size: int) -> None:
+        raster.write_text("half")
+        raise OSError("no space left")
+
+    monkeypatch.setenv("WHOLECLOTH_CACHE", str(tmp_path))
+    monkeypatch.setitem(samples.KINDS, "ihc", replace(samples.KINDS["ihc"], make=make))
+    with pytest.raises(SourceError, match=r"no space left.*WHOLECLOTH_CACHE"):
+        samples.resolve("sample://ihc")
+    assert list((tmp_path / "samples").iterdir()) == []
+
+
+def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("WHOLECLOTH_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(SourceError, match="WHOLECLOTH_CACHE"):
+        samples.resolve("sample://ihc")
+
+
 def test_both_files_are_copied_on_request(tmp_path: Path) -> None:
-    made = samples.materialise("ihc?size=64", tmp_path / "new")
-    assert made.raster.exists()
-    assert made.labels.exists()
+    cached, copied = samples.materialise("ihc?size=64"), samples.materialise("ihc?size=64", tmp_path / "new")
+    assert cached.raster.is_relative_to(cache_folder())
+    assert copied.raster.read_bytes() == cached.raster.read_bytes()
+    assert copied.labels.read_bytes() == cached.labels.read_bytes()
+    assert copied.classes == ("background", "nuclei", "stained")
 
 
-@pytest.mark.parametrize("uri", ["sample://moon", "sample://ihc?colour=1", "sample://ihc?size=big"])
+def test_a_seed_may_be_given_beside_the_name() -> None:
+    given = samples.materialise("satellite?seed=1&size=64", seed=5)
+    assert given.raster == samples.resolve("sample://satellite?seed=5&size=64")
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SourceError, match="cannot be written"):
+        samples.materialise("ihc?size=64", tmp_path / "file" / "new")
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "sample://moon", "sample://ihc?colour=1", "sample://ihc?size=big", "sample://ihc?size=²", "sample://ihc?size=10", "sample://ihc/left",
+        "sample://ihc?seed=1&seed=2", "sample://ihc?seed=-1", "sample://ihc?seed=1#2", f"sample://ihc?seed={'9' * 5000}",
+    ],
+)  # fmt: skip
 def test_what_is_no_sample_is_told(uri: str) -> None:
     with pytest.raises(SourceError, match="sample"):
         samples.resolve(uri)
