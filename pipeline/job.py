@@ -27,8 +27,8 @@ from pipeline.store import layout as store
 
 IN_FLIGHT = 4
 """Blocks that ``workers: auto`` keeps in flight: one read, one inferred, one written, and one to spare."""
-GROWTH = 160 * memory.MIB
-"""What libraries grow by once a run is on its way: threads, the scheduler, codecs."""
+GROWTH = 320 * memory.MIB
+"""What libraries grow by once a run is on its way: threads and their heaps, the scheduler, codecs, what freed tensors leave behind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

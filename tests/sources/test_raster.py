@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -179,3 +181,21 @@ def test_another_file_under_the_same_name_is_another_source_and_sidecars_of_view
     assert source(path).identity() == before
     scenes.scene(path, seed=9)
     assert source(path).identity() != before
+
+
+def test_a_raster_behind_http_is_read_and_its_identity_is_the_servers_word(tmp_path: Path) -> None:
+    data = scenes.position(60, 50)
+    scenes.write(tmp_path / "a.tif", data, tiled=True, blockxsize=16, blockysize=16)
+    command = [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        try:
+            assert server.stdout is not None
+            port = server.stdout.readline().split(" port ")[1].split()[0]
+            opened = open_source(SourceConfig(path=f"http://127.0.0.1:{port}/a.tif"))
+            got = opened.read(Window(row=5, col=7, height=20, width=30))
+            identity = opened.identity()
+        finally:
+            server.kill()
+    assert (got.data == data[:, 5:25, 7:37]).all()
+    assert identity["size"] == str((tmp_path / "a.tif").stat().st_size)
+    assert "modified" in identity
