@@ -11,8 +11,7 @@ def test_the_picture_is_in_micrometres_and_mirrors_into_larger_ones() -> None:
         picture, mirrored = small.read(), large.read()
         assert (grid_of(small).unit, grid_of(small).pixel_size, small.crs) == ("um", (0.5, 0.5), None)
     assert picture.shape == (3, 512, 512)
-    assert (mirrored[:, :512, :512] == picture).all()
-    assert (mirrored[:, :512, 512:1024] == picture[:, :, ::-1]).all()
+    assert (mirrored == np.pad(picture, ((0, 0), (0, 588), (0, 588)), mode="symmetric")).all()
 
 
 def test_labels_follow_the_stains() -> None:
@@ -28,5 +27,4 @@ def test_labels_are_mirrored_with_the_picture() -> None:
     label = ihc.label_of(ihc._picture())
     with rasterio.open(samples.labels("sample://ihc?size=1100")) as large:
         found = large.read(1)
-    assert (found[:512, :512] == label).all()
-    assert (found[512:1024, 1024:] == label[::-1, : 1100 - 1024]).all()
+    assert (found == np.pad(label, (0, 588), mode="symmetric")).all()
