@@ -154,3 +154,26 @@ def lively(network: nn.Module, bands: int = 3) -> nn.Module:
     with torch.no_grad():
         network(torch.randn(2, bands, 96, 96))
     return network.eval()
+
+
+class Silent(nn.Module):
+    """A 7×7 convolution that only a pixel of 10⁴ would wake: random draws never see it, NaN does. Radius 3."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head, self.far = nn.Conv2d(3, 4, 1), conv(3, 4, 7)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(x) + F.relu(self.far(x) - 1e4)
+
+
+class Swallowing(nn.Module):
+    """A comparison turns NaN into 0, so that only other numbers show what it depends on. Radius 2."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = conv(3, 6, 5), nn.Conv2d(6, 4, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        f = self.body(x)
+        return self.head(torch.where(f > 0, f, torch.zeros_like(f)))

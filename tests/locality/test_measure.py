@@ -20,6 +20,8 @@ LOCAL = [
     (networks.Dilated, 1, (6, 6, 6, 6)),
     (networks.Sideways, 1, (0, 1, 3, 0)),
     (networks.ByThree, 3, (0, 0, 0, 0)),
+    (networks.Silent, 1, (3, 3, 3, 3)),
+    (networks.Swallowing, 1, (2, 2, 2, 2)),
 ]
 NOT_LOCAL = [
     (networks.InstanceNormed, "InstanceNorm"),
