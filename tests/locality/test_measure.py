@@ -21,7 +21,7 @@ LOCAL = [
     (networks.Sideways, 1, (0, 1, 3, 0)),
     (networks.ByThree, 3, (0, 0, 0, 0)),
     (networks.Silent, 1, (3, 3, 3, 3)),
-    (networks.Swallowing, 1, (2, 2, 2, 2)),
+    (networks.Swallowing, 1, (1, 1, 1, 1)),
 ]
 NOT_LOCAL = [
     (networks.InstanceNormed, "InstanceNorm"),
