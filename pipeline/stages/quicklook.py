@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+import functools
+import io
 import math
+import unicodedata
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
+from pyproj import CRS
+from pyproj.exceptions import CRSError
 
 from pipeline.raster.grid import Grid
+from pipeline.store.files import Files
 from pipeline.store.layout import open_layer
 from pipeline.store.spec import StoreSpec
 
 SIDE = 1400
 """Longest side of the mask in the picture, px."""
-MARGIN, SWATCH, LEGEND = 24, 22, 300
+MARGIN, SWATCH, LEGEND, TITLE, LINE, TEXT = 24, 22, 300, 44, 30, 16
+FONTS = ("DejaVuSans.ttf", "LiberationSans-Regular.ttf", "Arial.ttf")
+"""Looked for on the machine, for the sake of class names in any language; Pillow's own font knows little but ASCII."""
+MOST = 40
+"""Classes in the legend, at the most."""
 NODATA = ((214, 214, 214), (246, 246, 246))
 """A chequered pattern, so that no class colour can be taken for it."""
 CHECK = 6
 INK = (34, 34, 34)
+MARK = "quicklook of a mask store"
+"""Written into the picture's first bytes: by this it is known as ours, and may be replaced."""
 
 
-def draw(store: Path, spec: StoreSpec, png: Path) -> None:
-    """Draw the mask from the smallest overview that is large enough.
+def draw(store: Path, spec: StoreSpec, png: Path) -> Path:
+    """Draw the mask from the largest overview that fits the picture.
 
     Parameters
     ----------
@@ -32,22 +45,47 @@ def draw(store: Path, spec: StoreSpec, png: Path) -> None:
     spec
         Its spec.
     png
-        Where the picture is written.
+        Where the picture is written, unless somebody else's picture stands there, such as the source.
+
+    Returns
+    -------
+    Path
+        Where it was written: ``png``, or ``scene.zarr.png`` beside it.
     """
-    level = next((k for k in range(spec.levels) if max(_shape(spec.grid.level(k))) <= SIDE), spec.levels - 1)
-    grid = spec.grid.level(level)
-    step = max(1, math.ceil(max(_shape(grid)) / SIDE))  # only where a store has no overviews
-    colors = _colors(np.asarray(open_layer(store, level, "mask")[::step, ::step]), spec)
-    scale = max(1, min(SIDE // 2 // max(colors.shape[:2]), 16))
-    image = Image.fromarray(colors).resize((colors.shape[1] * scale, colors.shape[0] * scale), Image.Resampling.NEAREST)
-    px_per_px = 2**level * step / scale
-    canvas = Image.new("RGB", (image.width + LEGEND + 3 * MARGIN, max(image.height + 3 * MARGIN + 30, 30 * len(spec.classes) + 140)), "white")
+    codes, px_per_px = _codes(store, spec)
+    image = Image.fromarray(_colors(codes, spec))
+    rows = min(len(spec.classes), MOST) + 2
+    size = image.width + LEGEND + 3 * MARGIN, max(image.height + 3 * MARGIN + 30, TITLE + LINE * rows + 2 * MARGIN)
+    canvas = Image.new("RGB", size, "white")
     canvas.paste(image, (MARGIN, MARGIN))
-    pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(size=16)
-    pen.rectangle((MARGIN - 1, MARGIN - 1, MARGIN + image.width, MARGIN + image.height), outline=INK)
-    _legend(pen, font, spec, image.width + 2 * MARGIN, store.stem)
-    _scale_bar(pen, font, spec.grid, px_per_px, MARGIN + image.height + 16, image.width)
-    canvas.save(png)
+    ImageDraw.Draw(canvas).rectangle((MARGIN - 1, MARGIN - 1, MARGIN + image.width, MARGIN + image.height), outline=INK)
+    _legend(canvas, spec, image.width + 2 * MARGIN, store.stem)
+    _scale_bar(canvas, spec.grid, px_per_px, MARGIN + image.height + 16, image.width)
+    return _save(canvas, png if _may_write(png) else png.with_name(f"{store.name}.png"))
+
+
+def _codes(store: Path, spec: StoreSpec) -> tuple[npt.NDArray[np.unsignedinteger], float]:
+    """The codes to draw, and how many px of the raster each is wide."""
+    level = next((k for k in range(spec.levels) if max(_shape(spec.grid.level(k))) <= SIDE), spec.levels - 1)
+    step = max(1, math.ceil(max(_shape(spec.grid.level(level))) / SIDE))  # only where a store has no overviews
+    codes = np.asarray(open_layer(store, level, "mask")[::step, ::step])
+    scale = max(1, min(SIDE // 2 // max(codes.shape), 16))  # small rasters are enlarged
+    return codes.repeat(scale, axis=0).repeat(scale, axis=1), 2**level * step / scale
+
+
+def _may_write(png: Path) -> bool:
+    if not png.exists():
+        return True
+    with png.open("rb") as file:
+        return MARK.encode() in file.read(256)
+
+
+def _save(canvas: Image.Image, png: Path) -> Path:
+    said, buffer = PngInfo(), io.BytesIO()
+    said.add_text("Software", MARK)
+    canvas.save(buffer, format="PNG", pnginfo=said)
+    Files(png.parent).put(png.name, buffer.getvalue())
+    return png
 
 
 def _shape(grid: Grid) -> tuple[int, int]:
@@ -66,27 +104,58 @@ def _chequered(height: int, width: int) -> npt.NDArray[np.uint8]:
     return np.asarray(np.array(NODATA, dtype=np.uint8)[(rows // CHECK + cols // CHECK) % 2])
 
 
-def _legend(pen: ImageDraw.ImageDraw, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, spec: StoreSpec, left: int, title: str) -> None:
-    pen.text((left, MARGIN), title, fill=INK, font=ImageFont.load_default(size=20))
-    for k, row in enumerate(spec.classes):
-        top = MARGIN + 44 + 30 * k
-        pen.rectangle((left, top, left + SWATCH, top + SWATCH), fill=row.rgb, outline=INK)
-        pen.text((left + SWATCH + 10, top + 1), row.name, fill=INK, font=font)
-    top = MARGIN + 44 + 30 * len(spec.classes)
-    pen.bitmap((left, top), Image.new("1", (SWATCH, SWATCH), 1), fill=NODATA[0])
-    for row_of, col_of in ((i, j) for i in range(0, SWATCH, CHECK) for j in range(0, SWATCH, CHECK) if (i + j) // CHECK % 2):
-        pen.rectangle((left + col_of, top + row_of, min(left + col_of + CHECK, left + SWATCH) - 1, min(top + row_of + CHECK, top + SWATCH) - 1), fill=NODATA[1])
-    pen.rectangle((left, top, left + SWATCH, top + SWATCH), outline=INK)
-    pen.text((left + SWATCH + 10, top + 1), "no data", fill=INK, font=font)
+def _legend(canvas: Image.Image, spec: StoreSpec, left: int, title: str) -> None:
+    _write(canvas, (left, MARGIN), title, 20, LEGEND)
+    shown = spec.classes[:MOST]
+    for k, row in enumerate(shown):
+        _entry(canvas, (left, MARGIN + TITLE + LINE * k), row.name, np.full((SWATCH, SWATCH, 3), row.rgb, dtype=np.uint8))
+    top = MARGIN + TITLE + LINE * len(shown)
+    _entry(canvas, (left, top), "no data", _chequered(SWATCH, SWATCH))
+    if len(shown) < len(spec.classes):
+        _write(canvas, (left, top + LINE), f"and {len(spec.classes) - len(shown)} more classes")
 
 
-def _scale_bar(pen: ImageDraw.ImageDraw, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, grid: Grid, px_per_px: float, top: int, width: int) -> None:
+def _entry(canvas: Image.Image, corner: tuple[int, int], name: str, swatch: npt.NDArray[np.uint8]) -> None:
+    left, top = corner
+    canvas.paste(Image.fromarray(swatch), corner)
+    ImageDraw.Draw(canvas).rectangle((left, top, left + SWATCH, top + SWATCH), outline=INK)
+    _write(canvas, (left + SWATCH + 10, top + 1), name, width=LEGEND - SWATCH - 10)
+
+
+def _write(canvas: Image.Image, corner: tuple[int, int], text: str, size: int = TEXT, width: float = math.inf) -> None:
+    """A line of text, cut to a width in px."""
+    font = _font(size)
+    said = cut = text if font is not None else _ascii(text)
+    drawn = font or ImageFont.load_default(size=size)
+    while len(cut) > 1 and drawn.getlength(cut) > width:
+        said = said[:-1]
+        cut = f"{said}…"
+    ImageDraw.Draw(canvas).text(corner, cut, fill=INK, font=drawn)
+
+
+@functools.cache
+def _font(size: int) -> ImageFont.FreeTypeFont | None:
+    for name in FONTS:
+        try:
+            return ImageFont.truetype(name, size)
+        except OSError:
+            continue
+    return None
+
+
+def _ascii(text: str) -> str:
+    """Letters without their accents, and u for µ."""
+    plain = unicodedata.normalize("NFKD", text.replace("µ", "u"))
+    return "".join(letter for letter in plain if not unicodedata.combining(letter)).encode("ascii", "replace").decode()
+
+
+def _scale_bar(canvas: Image.Image, grid: Grid, px_per_px: float, top: int, width: int) -> None:
     size, unit = _ground(grid)
     length = _round(size * px_per_px * width / 4)
-    pixels = length / (size * px_per_px)
-    pen.rectangle((MARGIN, top, MARGIN + pixels, top + 6), fill=INK)
-    name, value = ("km", length / 1000) if unit == "m" and length >= 1000 else ("mm", length / 1000) if unit == "µm" and length >= 1000 else (unit, length)
-    pen.text((MARGIN, top + 10), f"{value:g} {name}", fill=INK, font=font)
+    ImageDraw.Draw(canvas).rectangle((MARGIN, top, MARGIN + length / (size * px_per_px), top + 6), fill=INK)
+    large = {"m": "km", "µm": "mm"}.get(unit)
+    text = f"{length / 1000:g} {large}" if large and length >= 1000 else f"{length:g} {unit}"
+    _write(canvas, (MARGIN, top + 10), text)
 
 
 def _round(length: float) -> float:
@@ -102,9 +171,10 @@ def _ground(grid: Grid) -> tuple[float, str]:
         return width, "µm"
     if grid.wkt is None:
         return 1.0, "px"
-    from pyproj import CRS
-
-    crs = CRS.from_wkt(grid.wkt)
+    try:
+        crs = CRS.from_wkt(grid.wkt)
+    except CRSError:  # GDAL reads dialects that PROJ does not
+        return 1.0, "px"
     axis = crs.axis_info[0] if crs.axis_info else None
     if crs.is_geographic:
         _, south, _, north = grid.bounds

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
 from pipeline.raster.grid import Grid
 from pipeline.store.spec import StoreSpec
 
@@ -65,6 +68,7 @@ def mask(spec: StoreSpec) -> Attributes:
         "flag_values": [row.code for row in spec.classes],
         "flag_meanings": " ".join(row.name.replace(" ", "_") for row in spec.classes),
         "flag_colors": " ".join(row.color for row in spec.classes),
+        "COLOR_INTERPRETATION": "Palette",  # GDAL's word for codes that are not grey values
         **_mapping(),
     }
 
@@ -79,11 +83,10 @@ def axis(name: str, grid: Grid) -> Attributes:
     said: Attributes = {"axis": name.upper(), "long_name": f"{name} coordinate of the pixel's centre"}
     if grid.unit == "um":
         return said | {"units": "micrometer"}
-    if not grid.wkt:
-        return said
-    from pyproj import CRS
-
-    known = {str(entry.get("axis")): entry for entry in CRS.from_wkt(grid.wkt).cs_to_cf()}
+    try:
+        known = {str(entry.get("axis")): entry for entry in CRS.from_wkt(grid.wkt).cs_to_cf()} if grid.wkt else {}
+    except CRSError:  # GDAL reads dialects that PROJ does not
+        known = {}
     return said | {key: value for key, value in known.get(name.upper(), {}).items() if key in ("standard_name", "units")}
 
 
@@ -92,9 +95,6 @@ def _mapping() -> Attributes:
 
 
 def _cf(wkt: str) -> Attributes:
-    from pyproj import CRS
-    from pyproj.exceptions import CRSError
-
     try:
         return {key: value for key, value in CRS.from_wkt(wkt).to_cf().items() if key != "crs_wkt"}
     except CRSError:  # the WKT alone still says it all

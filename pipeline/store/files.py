@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -21,14 +22,28 @@ class Files:
     def put(self, key: str, data: bytes) -> None:
         """Write or replace a file; it is whole and durable when this returns."""
         path = self.root / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}{PARTIAL}")
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-        _sync(path.parent)
+        partial = self._write_partial(path, data)
+        try:
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+        self._sync_folders([path])
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Write a file that must be new; False where there is one already, which is left as it is.
+
+        Of many that try at once exactly one succeeds, and nobody ever sees half a file.
+        """
+        path = self.root / key
+        partial = self._write_partial(path, data)
+        try:
+            os.link(partial, path)
+        except FileExistsError:
+            return False
+        finally:
+            partial.unlink(missing_ok=True)
+        self._sync_folders([path])
+        return True
 
     def get(self, key: str) -> bytes | None:
         """Contents, or None where there is no such file."""
@@ -37,31 +52,86 @@ class Files:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def list(self, prefix: str) -> Iterator[str]:
-        """Keys of finished files below a folder, in order."""
-        folder = self.root / prefix
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and not path.name.endswith(PARTIAL):
-                yield path.relative_to(self.root).as_posix()
+    def exists(self, key: str) -> bool:
+        """Whether there is such a file."""
+        return (self.root / key).is_file()
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """Keys of finished files below a folder, in order, one folder at a time."""
+        for path in _walk(str(self.root / prefix)):
+            if not path.endswith(PARTIAL):
+                yield Path(path).relative_to(self.root).as_posix()
 
     def delete(self, key: str) -> None:
         """Remove a file, if it is there."""
         (self.root / key).unlink(missing_ok=True)
 
     def sync(self, keys: Iterable[str]) -> None:
-        """Make files that somebody else wrote durable, and their folders."""
+        """Make files that somebody else wrote durable, and the folders that lead to them."""
         paths = [self.root / key for key in keys]
         for path in paths:
             _sync(path)
-        for folder in {path.parent for path in paths}:
+        self._sync_folders(paths)
+
+    def sweep(self, older_than: float = 0.0) -> int:
+        """Remove what killed writers left unfinished.
+
+        Parameters
+        ----------
+        older_than
+            Seconds since they were last written: a younger one may belong to a writer that is alive.
+
+        Returns
+        -------
+        int
+            How many were removed.
+        """
+        debris = [path for path in _walk(str(self.root)) if path.endswith(PARTIAL) and age(Path(path)) >= older_than]
+        for path in debris:
+            Path(path).unlink(missing_ok=True)
+        return len(debris)
+
+    def _write_partial(self, path: Path, data: bytes) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}{PARTIAL}")
+        try:
+            with partial.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            partial.unlink(missing_ok=True)  # a full disk should not be filled further
+            raise
+        return partial
+
+    def _sync_folders(self, paths: Iterable[Path]) -> None:
+        """A name is durable once its folder is, and the folder's own name once the one above is: so all of them, up to the root."""
+        folders = {folder for path in paths for folder in path.parents if folder.is_relative_to(self.root)}
+        for folder in sorted(folders, reverse=True):
             _sync(folder)
 
-    def sweep(self) -> int:
-        """Remove what killed writers left unfinished; returns how many files that were."""
-        debris = [path for path in self.root.rglob(f"*{PARTIAL}") if path.is_file()]
-        for path in debris:
-            path.unlink(missing_ok=True)
-        return len(debris)
+
+def age(path: Path) -> float:
+    """Seconds since a file was last written; negative where it is gone."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return -1.0
+
+
+def _walk(folder: str) -> Iterator[str]:
+    """Files below a folder, in order. Folders that vanish meanwhile are passed over."""
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for name, is_folder in found:
+        path = f"{folder}/{name}"
+        if is_folder:
+            yield from _walk(path)
+        else:
+            yield path
 
 
 def _sync(path: Path) -> None:

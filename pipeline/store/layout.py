@@ -1,33 +1,33 @@
-"""The groups and arrays of a store: made whole in one step, opened by level and layer."""
+"""A store as a whole: made in one step, opened by level and layer, finished, deleted."""
 
 from __future__ import annotations
 
 import functools
+import json
 import shutil
 import threading
-import time
 import uuid
 import warnings
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import zarr
-from zarr.codecs import ZstdCodec
 from zarr.errors import ZarrUserWarning
 
 from pipeline.errors import StoreError
-from pipeline.raster.grid import Grid
-from pipeline.store import conventions, vrt
-from pipeline.store.files import PARTIAL, Files
+from pipeline.store import conventions, palette, skeleton, vrt
+from pipeline.store.files import PARTIAL, Files, age
 from pipeline.store.spec import ClassRow, StoreSpec, levels_for
 
-__all__ = ["ClassRow", "StoreSpec", "create", "delete", "finish", "is_ours", "levels_for", "open_layer", "read_meta", "sweep", "update_meta"]
+__all__ = ["ClassRow", "StoreSpec", "create", "delete", "finish", "is_ours", "levels_for", "open_layer", "read_meta", "sidecar", "sweep", "update_meta"]
 
 KEY = "wholecloth"
 """Attribute of the root by which a store is known as ours."""
-STALE_S = 3600
+ALIVE_S = 60.0
+"""Seconds within which a file that nobody finished may still be in the hands of another run."""
+STALE_S = 3600.0
 """Seconds after which a skeleton that nobody moved into place is debris."""
+_ROOTS = ("zarr.json", ".zattrs")
 
 _cache_lock = threading.Lock()
 
@@ -36,7 +36,7 @@ def create(path: Path, spec: StoreSpec, meta: dict[str, Any]) -> bool:
     """Make an empty store in one step.
 
     The skeleton is built beside its place and moved there, so that nobody ever sees a part of it, and of several runs that
-    start together exactly one makes the store.
+    start together exactly one makes the store. It is durable when this returns.
 
     Returns
     -------
@@ -48,13 +48,15 @@ def create(path: Path, spec: StoreSpec, meta: dict[str, Any]) -> bool:
     StoreError
         The folder cannot be written.
     """
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}{PARTIAL}")
+    partial = _hidden(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _build(partial, spec, meta)
+        skeleton.build(partial, spec, {KEY: meta})
+        Files(partial).sync(list(Files(partial).list()))
         if path.exists():
             return False
         partial.rename(path)
+        Files(path.parent).sync([path.name])
     except OSError as error:
         if path.exists():
             return False
@@ -91,42 +93,76 @@ def open_layer(path: Path, level: int, layer: str) -> zarr.Array[Any]:
 
 
 def update_meta(path: Path, spec: StoreSpec, meta: dict[str, Any]) -> None:
-    """Rewrite what may change between runs: names and colours of classes, and what the store says of itself."""
-    group = zarr.open_group(path, mode="r+", use_consolidated=False)
-    group.attrs.put({**conventions.root(spec), KEY: meta})
+    """Rewrite what may change between runs: names and colours of classes, and what the store says of itself.
+
+    Each file is replaced whole; the root comes last, so that what it says of the store is true of all of it.
+    """
     for k in range(spec.levels):
-        array = group[f"{k}/mask"]
-        array.attrs.put({**_dimensions(spec, ("y", "x")), **_crs(spec), **conventions.mask(spec)})
+        array = zarr.open_array(path / str(k) / "mask", mode="r+")
+        array.attrs.put(skeleton.layer_attributes(spec, "mask"))
+    root = zarr.open_group(path, mode="r+", use_consolidated=False)
+    root.attrs.put({**conventions.root(spec), KEY: meta})
+    _sync_metadata(path, spec)
 
 
-def finish(path: Path, spec: StoreSpec, meta: dict[str, Any]) -> None:
-    """Mark the store complete, consolidate its metadata at the root only, and write the sidecar for QGIS."""
+def finish(path: Path, spec: StoreSpec, meta: dict[str, Any]) -> Path:
+    """Mark a store complete whose blocks and overviews are all committed.
+
+    Metadata is consolidated at the root only: inside the groups of levels it costs GDAL 3.13 the CRS. Colours and class names
+    reach GDAL and QGIS by a VRT beside the store, and by the PAM sidecar of the mask.
+
+    Returns
+    -------
+    Path
+        The VRT.
+    """
+    Files(path).sweep()
+    Files(path).put(palette.pam_key(spec), palette.pam(spec).encode())
     update_meta(path, spec, {**meta, "complete": True})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ZarrUserWarning)  # v3 has no standard for it yet; readers that know it open faster
         zarr.consolidate_metadata(path)
-    sidecar = path.with_suffix(".vrt")
-    Files(sidecar.parent).put(sidecar.name, vrt.document(spec, path.name).encode())
+    _sync_metadata(path, spec)
+    beside = sidecar(path)
+    Files(beside.parent).put(beside.name, vrt.document(spec, path.name).encode())
+    return beside
+
+
+def sidecar(path: Path) -> Path:
+    """Where the VRT of a store goes: ``scene.vrt``, or ``scene.zarr.vrt`` where somebody else's ``scene.vrt`` stands, such as the source."""
+    beside = path.with_suffix(".vrt")
+    return beside if not beside.exists() or _is_our_vrt(beside) else path.with_name(f"{path.name}.vrt")
 
 
 def delete(path: Path) -> None:
-    """Remove a store of ours.
+    """Remove a store of ours and its VRT.
+
+    It is moved out of the way first, so that a kill leaves no half of a store in its place.
 
     Raises
     ------
     StoreError
-        It is something else.
+        It is something else, or cannot be removed.
     """
     read_meta(path)
-    shutil.rmtree(path)
-    _open.cache_clear()
+    place = path.resolve()  # the path may be a link
+    away = _hidden(place)
+    try:
+        if _is_our_vrt(sidecar(path)):
+            sidecar(path).unlink()
+        place.rename(away)
+        shutil.rmtree(away)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be deleted ({error.strerror}: {error.filename}). Delete it by hand, or give another output.path.") from error
+    finally:
+        _open.cache_clear()
 
 
 def sweep(path: Path) -> None:
-    """Remove what killed writers left inside the store and beside it."""
-    Files(path).sweep()
+    """Remove what killed writers left inside the store and beside it, and nothing of a run that is alive."""
+    Files(path).sweep(ALIVE_S)
     for partial in path.parent.glob(f".{path.name}.*{PARTIAL}"):
-        if time.time() - partial.stat().st_mtime > STALE_S:
+        if age(partial) > STALE_S:
             shutil.rmtree(partial, ignore_errors=True)
 
 
@@ -136,70 +172,32 @@ def _open(path: Path, level: int, layer: str) -> zarr.Array[Any]:
 
 
 def _meta(path: Path) -> dict[str, Any] | None:
-    if not (path / "zarr.json").is_file() and not (path / ".zgroup").is_file():
-        return None
+    """Read as plain JSON: a folder may hold anything, and only a root of ours is of interest."""
+    for name in _ROOTS:
+        try:
+            said = json.loads((path / name).read_bytes())
+        except (OSError, ValueError):
+            continue
+        attributes = said.get("attributes") if name == "zarr.json" and isinstance(said, dict) else said
+        meta = attributes.get(KEY) if isinstance(attributes, dict) else None
+        if isinstance(meta, dict):
+            return meta
+    return None
+
+
+def _sync_metadata(path: Path, spec: StoreSpec) -> None:
+    files = Files(path)
+    layers = [f"{k}/mask/" for k in range(spec.levels)]
+    files.sync(key for folder in ("", *layers) for name in (*_ROOTS, ".zmetadata") if files.exists(key := f"{folder}{name}"))
+
+
+def _is_our_vrt(beside: Path) -> bool:
     try:
-        said = zarr.open_group(path, mode="r", use_consolidated=False).attrs.get(KEY)
-    except (ValueError, KeyError, FileNotFoundError, zarr.errors.GroupNotFoundError):
-        return None
-    return dict(said) if isinstance(said, dict) else None
+        with beside.open("rb") as file:
+            return vrt.MARK.encode() in file.read(2**16)
+    except OSError:
+        return False
 
 
-def _build(path: Path, spec: StoreSpec, meta: dict[str, Any]) -> None:
-    root = zarr.create_group(path, zarr_format=spec.zarr_format, attributes={**conventions.root(spec), KEY: meta})
-    for k in range(spec.levels):
-        grid = spec.grid.level(k)
-        group = root.create_group(str(k), attributes=conventions.level(grid))
-        for layer in spec.layers:
-            _create_layer(group, spec, grid, layer)
-        _create_coordinates(group, spec, grid)
-
-
-def _create_layer(group: zarr.Group, spec: StoreSpec, grid: Grid, layer: str) -> None:
-    said = conventions.mask(spec) if layer == "mask" else conventions.confidence()
-    group.create_array(
-        layer,
-        shape=(grid.height, grid.width),
-        chunks=(spec.chunk, spec.chunk),
-        shards=(spec.shard, spec.shard) if spec.shard and spec.shard != spec.chunk else None,
-        dtype=spec.dtype if layer == "mask" else "uint8",
-        fill_value=spec.nodata if layer == "mask" else 0,
-        compressors=_codec(spec),
-        attributes={**_dimensions(spec, ("y", "x")), **_crs(spec), **said},
-        **_names(spec, ("y", "x")),
-    )
-
-
-def _create_coordinates(group: zarr.Group, spec: StoreSpec, grid: Grid) -> None:
-    reference = conventions.spatial_ref(grid)
-    group.create_array("spatial_ref", shape=(), dtype="int64", compressors=None, attributes={**_dimensions(spec, ()), **reference}, **_names(spec, ()))
-    if not grid.axis_aligned:
-        return
-    a, _, c, _, e, f = grid.transform
-    for name, start, step, count in (("y", f, e, grid.height), ("x", c, a, grid.width)):
-        array = group.create_array(
-            name, shape=(count,), chunks=(min(count, 2**16),), dtype="float64", fill_value=float("nan"), compressors=_codec(spec),
-            attributes={**_dimensions(spec, (name,)), **conventions.axis(name, grid)}, **_names(spec, (name,)),
-        )  # fmt: skip
-        array[:] = start + step * (np.arange(count) + 0.5)
-
-
-def _codec(spec: StoreSpec) -> Any:
-    if spec.zarr_format == 2:
-        from numcodecs.zstd import Zstd
-
-        return Zstd(level=3)
-    return ZstdCodec(level=3)
-
-
-def _names(spec: StoreSpec, dimensions: tuple[str, ...]) -> dict[str, Any]:
-    return {"dimension_names": dimensions} if spec.zarr_format == 3 else {}
-
-
-def _dimensions(spec: StoreSpec, dimensions: tuple[str, ...]) -> dict[str, Any]:
-    return {} if spec.zarr_format == 3 else {"_ARRAY_DIMENSIONS": list(dimensions)}
-
-
-def _crs(spec: StoreSpec) -> dict[str, Any]:
-    """GDAL's own attribute, which every version of its driver reads."""
-    return {"_CRS": {"wkt": spec.grid.wkt}} if spec.grid.wkt else {}
+def _hidden(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex}{PARTIAL}")

@@ -51,11 +51,27 @@ class Ledger:
 
     def committed(self) -> set[BlockKey]:
         """Blocks that have a record, by listing alone."""
-        return set(self._listed("json"))
+        return set(self._listed(self._folder, "json"))
+
+    def committed_in(self, row: int) -> set[BlockKey]:
+        """Blocks of one block row that have a record: what a pass over very many blocks holds at once."""
+        return set(self._listed(self._row(row), "json"))
+
+    def count(self) -> int:
+        """How many blocks have a record."""
+        return sum(1 for _ in self._listed(self._folder, "json"))
+
+    def records(self) -> Iterator[tuple[BlockKey, dict[str, Any]]]:
+        """All records, in order, one at a time."""
+        for block in self._listed(self._folder, "json"):
+            record = self.record(block)
+            if record is not None:
+                yield block, record
 
     def failures(self) -> dict[BlockKey, str]:
-        """Blocks that failed when they were last tried, and why."""
-        return {block: json.loads(self._files.get(self._key(block, "failed")) or b'{"error": ""}')["error"] for block in self._listed("failed")}
+        """Blocks that failed when they were last tried and are not committed since, and why."""
+        said = ((block, self._files.get(self._key(block, "failed"))) for block in self._listed(self._folder, "failed"))
+        return {block: json.loads(data)["error"] for block, data in said if data and not self._files.exists(self._key(block, "json"))}
 
     def record(self, block: BlockKey) -> dict[str, Any] | None:
         """What was recorded of a block, or None."""
@@ -63,10 +79,13 @@ class Ledger:
         return None if data is None else json.loads(data)
 
     def _key(self, block: BlockKey, ending: str) -> str:
-        return f"{self._folder}/r{block[0]:05d}/b{block[1]:05d}.{ending}"
+        return f"{self._row(block[0])}/b{block[1]:05d}.{ending}"
 
-    def _listed(self, ending: str) -> Iterator[BlockKey]:
-        for key in self._files.list(self._folder):
+    def _row(self, row: int) -> str:
+        return f"{self._folder}/r{row:05d}"
+
+    def _listed(self, folder: str, ending: str) -> Iterator[BlockKey]:
+        for key in self._files.list(folder):
             match = _NAME.search(key)
             if match and match[3] == ending:
                 yield int(match[1]), int(match[2])
@@ -76,14 +95,26 @@ def commit_block(store: Path, level: int, block: BlockKey, window: Window, layer
     """Make the chunks of a block durable, then record them with their checksums."""
     files = Files(store)
     keys = [key for layer in layers for key in chunk_keys(store, level, layer, window)]
-    files.sync(key for key in keys if (store / key).exists())
+    files.sync(key for key in keys if files.exists(key))
     Ledger(store, level).commit(block, {**record, "chunks": {key: _checksum(files, key) for key in keys}})
 
 
 def check(store: Path, record: dict[str, Any]) -> list[str]:
-    """Chunks of a record that are gone or changed."""
+    """Chunks of a record that are gone or changed; every one is read."""
     files = Files(store)
     return [key for key, said in record["chunks"].items() if _checksum(files, key) != said]
+
+
+def vanished(store: Path, record: dict[str, Any]) -> list[str]:
+    """Chunks of a record that are gone; none is read."""
+    files = Files(store)
+    return [key for key, said in record["chunks"].items() if said != EMPTY and not files.exists(key)]
+
+
+def holds_anything(store: Path, level: int, layer: str, window: Window) -> bool:
+    """Whether any chunk of a window has a file; where none has, all of it is the fill value."""
+    files = Files(store)
+    return any(files.exists(key) for key in chunk_keys(store, level, layer, window))
 
 
 def chunk_keys(store: Path, level: int, layer: str, window: Window) -> Iterator[str]:

@@ -9,6 +9,9 @@ from pipeline.raster.grid import Grid
 
 Role = Literal["background", "ignore"]
 
+OVERVIEW_BLOCK = 1024
+"""Side of a block of an overview, px, or one storage unit where that is larger. Commit records count in it: it stays as it is."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassRow:
@@ -48,6 +51,16 @@ class StoreSpec:
     def unit(self) -> int:
         """Side of what is stored as one file, px: two writers must never share one."""
         return self.shard or self.chunk
+
+    @property
+    def overview_block(self) -> int:
+        """Side of a block of an overview, px: whole storage units."""
+        return overview_block(self.unit)
+
+
+def overview_block(unit: int) -> int:
+    """Side of a block of an overview, px, where storage units have a side of ``unit`` px."""
+    return max(OVERVIEW_BLOCK // unit, 1) * unit
 
 
 def levels_for(grid: Grid, chunk: int) -> int:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.store.layout import read_meta
+from pipeline.store.files import Files
+from pipeline.store.layout import open_layer, read_meta
 from pipeline.store.ledger import Ledger
+from pipeline.store.spec import overview_block
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,4 +35,32 @@ def status(path: Path) -> Status:
     meta, ledger = read_meta(path), Ledger(path)
     rows, cols = meta["blocks"]
     failures = {f"{row},{col}": why for (row, col), why in ledger.failures().items()}
-    return Status(blocks=rows * cols, committed=len(ledger.committed()), failures=failures, complete=bool(meta.get("complete")))
+    return Status(blocks=rows * cols, committed=ledger.count(), failures=failures, complete=bool(meta.get("complete")))
+
+
+def overviews(path: Path) -> tuple[int, int]:
+    """Blocks of overviews that are committed, and all that there will be.
+
+    Raises
+    ------
+    StoreError
+        There is no store of ours.
+    """
+    read_meta(path)
+    levels = list(_levels(path))
+    return sum(Ledger(path, level).count() for level in levels), sum(_blocks(path, level) for level in levels)
+
+
+def _levels(path: Path) -> Iterator[int]:
+    """Levels above full resolution."""
+    level, files = 1, Files(path)
+    while files.exists(f"{level}/mask/zarr.json") or files.exists(f"{level}/mask/.zarray"):
+        yield level
+        level += 1
+
+
+def _blocks(path: Path, level: int) -> int:
+    array = open_layer(path, level, "mask")
+    side = overview_block((array.shards or array.chunks)[0])
+    height, width = array.shape
+    return -(-height // side) * -(-width // side)

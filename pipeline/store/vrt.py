@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, quoteattr
 
-from pipeline.store.spec import ClassRow, StoreSpec
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+from pipeline.store import palette
+from pipeline.store.spec import StoreSpec
+
+MARK = '<MDI key="WHOLECLOTH">sidecar of a mask store</MDI>'
+"""By this a VRT is known as ours, and may be replaced."""
 
 
 def document(spec: StoreSpec, store: str) -> str:
@@ -18,20 +25,27 @@ def document(spec: StoreSpec, store: str) -> str:
         Name of the store, relative to the VRT.
     """
     a, b, c, d, e, f = spec.grid.transform
-    srs = f'  <SRS dataAxisToSRSAxisMapping="{_axes(spec)}">{escape(spec.grid.wkt)}</SRS>\n' if spec.grid.wkt else ""
+    srs = f"  <SRS dataAxisToSRSAxisMapping={quoteattr(axes(spec.grid.wkt))}>{escape(spec.grid.wkt)}</SRS>\n" if spec.grid.wkt else ""
     return (
         f'<VRTDataset rasterXSize="{spec.grid.width}" rasterYSize="{spec.grid.height}">\n{srs}'
-        f"  <GeoTransform>{c!r}, {a!r}, {b!r}, {f!r}, {d!r}, {e!r}</GeoTransform>\n"
+        f"  <GeoTransform>{c!r}, {a!r}, {b!r}, {f!r}, {d!r}, {e!r}</GeoTransform>\n  <Metadata>\n    {MARK}\n  </Metadata>\n"
         f"{_band(spec, store)}</VRTDataset>\n"
     )
 
 
-def _axes(spec: StoreSpec) -> str:
-    """Rasters are east-north; a geographic CRS of EPSG is north-east."""
-    from pyproj import CRS
+def axes(wkt: str) -> str:
+    """Which axis of the CRS is x and which is y: a raster is east-north, but many a CRS is north-east.
 
-    first = CRS.from_wkt(spec.grid.wkt or "").axis_info[:1]
-    return "2,1" if first and first[0].direction.lower() in ("north", "south") else "1,2"
+    The rule is that of GDAL's traditional order: first north then east, or, about the poles where all axes point alike,
+    first a northing then an easting.
+    """
+    try:
+        info = CRS.from_wkt(wkt).axis_info[:2]
+    except CRSError:  # GDAL knows more dialects than PROJ; those were never north-east
+        return "1,2"
+    directions, names = [axis.direction.lower() for axis in info], [axis.name.lower() for axis in info]
+    swapped = directions == ["north", "east"] or (len(set(directions)) == 1 and names[0].startswith("northing"))
+    return "2,1" if swapped else "1,2"
 
 
 def _band(spec: StoreSpec, store: str) -> str:
@@ -39,24 +53,11 @@ def _band(spec: StoreSpec, store: str) -> str:
     overviews = "".join(f"    <Overview>\n{_source(f'{store}/{k}/mask')}    </Overview>\n" for k in range(1, spec.levels))
     return (
         f'  <VRTRasterBand dataType="{kind}" band="1">\n    <Description>class</Description>\n    <NoDataValue>{spec.nodata}</NoDataValue>\n'
-        f"    <ColorInterp>Palette</ColorInterp>\n{_names(spec.classes)}{_palette(spec)}"
+        f"    <ColorInterp>Palette</ColorInterp>\n{palette.names(spec)}{palette.colors(spec)}"
         f"    <SimpleSource>\n{_source(f'{store}/0/mask')}    </SimpleSource>\n{overviews}  </VRTRasterBand>\n"
     )
 
 
 def _source(name: str) -> str:
+    """A bare path to the array: with ``ZARR:"…"`` around it, a relative path is not followed."""
     return f'      <SourceFilename relativeToVRT="1">{escape(name)}</SourceFilename>\n      <SourceBand>1</SourceBand>\n'
-
-
-def _names(classes: tuple[ClassRow, ...]) -> str:
-    by_code = {row.code: row.name for row in classes}
-    entries = "".join(f"      <Category>{escape(by_code.get(code, ''))}</Category>\n" for code in range(max(by_code) + 1))
-    return f"    <CategoryNames>\n{entries}    </CategoryNames>\n"
-
-
-def _palette(spec: StoreSpec) -> str:
-    by_code = {row.code: (*row.rgb, 255) for row in spec.classes}
-    last = max(*by_code, spec.nodata if spec.dtype == "uint8" else 0)
-    entries = (by_code.get(code, (0, 0, 0, 0)) for code in range(last + 1))
-    said = "".join(f'      <Entry c1="{r}" c2="{g}" c3="{b}" c4="{alpha}"/>\n' for r, g, b, alpha in entries)
-    return f"    <ColorTable>\n{said}    </ColorTable>\n"

@@ -1,28 +1,22 @@
-import threading
+import hashlib
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 import zarr
 
-from pipeline.errors import StoreError
-from pipeline.raster.grid import Grid
 from pipeline.raster.window import Window
-from pipeline.store import ledger
-from pipeline.store.files import Files
-from pipeline.store.layout import create, delete, is_ours, open_layer, read_meta, sweep
-from pipeline.store.spec import ClassRow, StoreSpec
+from pipeline.store import files, ledger
+from pipeline.store.layout import create, open_layer
+from tests.store import specs
 
-SPEC = StoreSpec(
-    grid=Grid(height=100, width=130), layers=("mask",), chunk=32, shard=None, nodata=255, dtype="uint8", zarr_format=3,
-    classes=(ClassRow(code=0, name="a", color="#112233"),), levels=2,
-)  # fmt: skip
 WINDOW = Window(row=0, col=64, height=64, width=64)
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    create(tmp_path / "a.zarr", SPEC, {"blocks": [2, 3]})
+    create(tmp_path / "a.zarr", specs.spec(levels=2), {"blocks": [2, 3]})
     return tmp_path / "a.zarr"
 
 
@@ -54,6 +48,7 @@ def test_a_chunk_that_is_not_what_was_committed_is_found(store: Path, harm: str)
     record = ledger.Ledger(store).record((0, 1))
     assert record is not None
     assert ledger.check(store, record) == [chunk.relative_to(store).as_posix()]
+    assert ledger.vanished(store, record) == (["0/mask/c/0/2"] if harm == "gone" else [])
 
 
 def test_a_failure_is_kept_until_the_block_is_committed(store: Path) -> None:
@@ -64,50 +59,58 @@ def test_a_failure_is_kept_until_the_block_is_committed(store: Path) -> None:
     assert (book.failures(), book.committed()) == ({}, {(1, 2)})
 
 
+def test_a_failure_that_a_kill_left_beside_a_record_no_longer_counts(store: Path) -> None:
+    book = ledger.Ledger(store)
+    book.commit((1, 2), {"chunks": {}})
+    book.fail((1, 2), "the disk is away")
+    assert (book.failures(), book.committed()) == ({}, {(1, 2)})
+
+
+def test_records_are_listed_by_row_and_level_in_order(store: Path) -> None:
+    book, above = ledger.Ledger(store), ledger.Ledger(store, 1)
+    blocks = [(0, 0), (0, 11), (2, 3), (100_000, 100_001)]
+    for k in (3, 1, 0, 2):
+        book.commit(blocks[k], {"chunks": {}, "k": k})
+    above.commit((7, 7), {"chunks": {}})
+    book.fail((0, 5), "no")
+    assert [(block, record["k"]) for block, record in book.records()] == list(zip(blocks, range(4), strict=True))
+    assert (book.committed(), book.count(), book.committed_in(0), book.committed_in(1)) == (set(blocks), 4, {(0, 0), (0, 11)}, set())
+    assert (above.committed(), above.record((0, 0))) == ({(7, 7)}, None)
+
+
+def test_a_record_is_written_after_its_chunks_are_durable(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr(files, "_sync", lambda path: synced.append(path.relative_to(store).as_posix()))
+    monkeypatch.setattr(ledger.Ledger, "commit", lambda *args: synced.append("the record"))
+    open_layer(store, 0, "mask")[0:32, 64:96] = 0
+    ledger.commit_block(store, 0, (0, 1), WINDOW, ("mask",), {})
+    assert synced == ["0/mask/c/0/2", "0/mask/c/0", "0/mask/c", "0/mask", "0", ".", "the record"]
+
+
+@pytest.mark.parametrize(("zarr_format", "shard", "keys"), [(3, 64, ["0/mask/c/0/1"]), (2, None, [f"0/mask/{r}.{c}" for r in (0, 1) for c in (2, 3)])])
+def test_what_is_checksummed_is_the_file_whatever_the_format(tmp_path: Path, zarr_format: int, shard: int | None, keys: list[str]) -> None:
+    path = tmp_path / "a.zarr"
+    create(path, specs.spec(zarr_format=zarr_format, shard=shard), {})
+    window = Window(row=0, col=64, height=64, width=64)
+    assert not ledger.holds_anything(path, 0, "mask", window)
+    open_layer(path, 0, "mask")[0:64, 64:128] = 3
+    ledger.commit_block(path, 0, (0, 1), window, ("mask",), {})
+    record = ledger.Ledger(path).record((0, 1))
+    assert record is not None
+    assert record["chunks"] == {key: hashlib.blake2b((path / key).read_bytes(), digest_size=16).hexdigest() for key in keys}
+    assert ledger.holds_anything(path, 0, "mask", window)
+
+
+def test_a_window_at_the_far_edge_ends_with_the_raster(store: Path) -> None:
+    edge = Window(row=64, col=128, height=36, width=2)
+    assert list(ledger.chunk_keys(store, 0, "mask", edge)) == ["0/mask/c/2/4", "0/mask/c/3/4"]
+
+
 def test_the_ledger_is_invisible_to_zarr_readers(store: Path) -> None:
     ledger.Ledger(store).commit((0, 0), {"chunks": {}})
-    group = zarr.open_group(store, mode="r")
-    assert sorted(name for name, _ in group.members(max_depth=None)) == sorted(
-        f"{k}{part}" for k in (0, 1) for part in ("", "/mask", "/spatial_ref", "/x", "/y")
-    )
-
-
-def test_of_many_runs_that_start_together_one_makes_the_store(tmp_path: Path) -> None:
-    path, made = tmp_path / "b.zarr", []
-    threads = [threading.Thread(target=lambda k=k: made.append((create(path, SPEC, {"who": k}), k))) for k in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    winners = [k for won, k in made if won]
-    assert len(winners) == 1
-    assert read_meta(path)["who"] == winners[0]
-    assert [p.name for p in tmp_path.iterdir()] == ["b.zarr"]
-
-
-def test_unwritten_is_nodata_and_debris_is_swept(store: Path) -> None:
-    assert (np.asarray(open_layer(store, 0, "mask")[:]) == 255).all()
-    debris = store / "0/mask/c/0.abc.partial"
-    debris.parent.mkdir(parents=True, exist_ok=True)
-    debris.write_bytes(b"half")
-    sweep(store)
-    assert not debris.exists()
-
-
-def test_only_stores_of_ours_are_deleted(tmp_path: Path, store: Path) -> None:
-    other = tmp_path / "other.zarr"
-    zarr.create_group(other)
-    assert not is_ours(other)
-    with pytest.raises(StoreError, match="not a store of ours"):
-        delete(other)
-    assert other.exists()
-    delete(store)
-    assert not store.exists()
-
-
-def test_files_are_replaced_whole_and_unfinished_ones_are_not_listed(tmp_path: Path) -> None:
-    files = Files(tmp_path)
-    files.put("a/b.json", b"1")
-    files.put("a/b.json", b"2")
-    (tmp_path / "a" / "c.partial").write_bytes(b"x")
-    assert (files.get("a/b.json"), files.get("a/none"), list(files.list("a"))) == (b"2", None, ["a/b.json"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        group = zarr.open_group(store, mode="r")
+        found = sorted(name for name, _ in group.members(max_depth=None))
+    assert found == sorted(f"{k}{part}" for k in (0, 1) for part in ("", "/mask", "/spatial_ref", "/x", "/y"))
+    assert (np.asarray(group["0/mask"][:]) == 255).all()

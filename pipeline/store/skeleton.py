@@ -1,0 +1,95 @@
+"""The empty groups and arrays of a store, with all they say of themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from zarr.codecs import ZstdCodec
+
+from pipeline.raster.grid import Grid
+from pipeline.store import conventions
+from pipeline.store.spec import StoreSpec
+
+Attributes = dict[str, Any]
+
+COORDINATES = 2**16
+"""Coordinates in a chunk of x or y: a raster of 10⁶ px has 16 of them, compressed to next to nothing."""
+
+
+def build(path: Path, spec: StoreSpec, attributes: Attributes) -> None:
+    """Write the whole hierarchy, all levels included.
+
+    Parameters
+    ----------
+    path
+        An empty place.
+    spec
+        The store's spec.
+    attributes
+        What the root says beside the conventions.
+    """
+    root = zarr.create_group(path, zarr_format=spec.zarr_format, attributes={**conventions.root(spec), **attributes})
+    for k in range(spec.levels):
+        grid = spec.grid.level(k)
+        group = root.create_group(str(k), attributes=conventions.level(grid))
+        for layer in spec.layers:
+            _create_layer(group, spec, grid, layer)
+        _create_coordinates(group, spec, grid)
+
+
+def layer_attributes(spec: StoreSpec, layer: str) -> Attributes:
+    """Everything that a layer's array says of itself."""
+    said = conventions.mask(spec) if layer == "mask" else conventions.confidence()
+    return {**_dimensions(spec, ("y", "x")), **_crs(spec), **said}
+
+
+def _create_layer(group: zarr.Group, spec: StoreSpec, grid: Grid, layer: str) -> None:
+    group.create_array(
+        layer,
+        shape=(grid.height, grid.width),
+        chunks=(spec.chunk, spec.chunk),
+        shards=(spec.shard, spec.shard) if spec.shard and spec.shard != spec.chunk else None,
+        dtype=spec.dtype if layer == "mask" else "uint8",
+        fill_value=spec.nodata if layer == "mask" else 0,
+        compressors=_codec(spec),
+        attributes=layer_attributes(spec, layer),
+        **_names(spec, ("y", "x")),
+    )
+
+
+def _create_coordinates(group: zarr.Group, spec: StoreSpec, grid: Grid) -> None:
+    reference = conventions.spatial_ref(grid)
+    group.create_array("spatial_ref", shape=(), dtype="int64", compressors=None, attributes={**_dimensions(spec, ()), **reference}, **_names(spec, ()))
+    if not grid.axis_aligned:
+        return
+    a, _, c, _, e, f = grid.transform
+    for name, start, step, count in (("y", f, e, grid.height), ("x", c, a, grid.width)):
+        array = group.create_array(
+            name, shape=(count,), chunks=(min(count, COORDINATES),), dtype="float64", fill_value=float("nan"), compressors=_codec(spec),
+            attributes={**_dimensions(spec, (name,)), **conventions.axis(name, grid)}, **_names(spec, (name,)),
+        )  # fmt: skip
+        array[:] = start + step * (np.arange(count) + 0.5)
+
+
+def _codec(spec: StoreSpec) -> Any:
+    if spec.zarr_format == 2:
+        from numcodecs.zstd import Zstd
+
+        return Zstd(level=3)
+    return ZstdCodec(level=3)
+
+
+def _names(spec: StoreSpec, dimensions: tuple[str, ...]) -> Attributes:
+    return {"dimension_names": dimensions} if spec.zarr_format == 3 else {}
+
+
+def _dimensions(spec: StoreSpec, dimensions: tuple[str, ...]) -> Attributes:
+    return {} if spec.zarr_format == 3 else {"_ARRAY_DIMENSIONS": list(dimensions)}
+
+
+def _crs(spec: StoreSpec) -> Attributes:
+    """GDAL's own attribute, which every version of its driver reads."""
+    return {"_CRS": {"wkt": spec.grid.wkt}} if spec.grid.wkt else {}

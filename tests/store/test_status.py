@@ -1,0 +1,38 @@
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import StoreError
+from pipeline.raster.grid import Grid
+from pipeline.stages import pyramid
+from pipeline.store.layout import create, finish
+from pipeline.store.ledger import Ledger
+from pipeline.store.status import Status, overviews, status
+from tests.store import specs
+
+
+def test_progress_is_what_the_ledger_says(tmp_path: Path) -> None:
+    path, of = tmp_path / "a.zarr", specs.spec()
+    create(path, of, {"blocks": [2, 3]})
+    assert status(path) == Status(blocks=6, committed=0, failures={}, complete=False)
+    Ledger(path).commit((0, 1), {"chunks": {}})
+    Ledger(path).fail((1, 2), "the disk is away")
+    Ledger(path, 1).commit((0, 0), {"chunks": {}})
+    assert status(path) == Status(blocks=6, committed=1, failures={"1,2": "the disk is away"}, complete=False)
+    finish(path, of, {"blocks": [2, 3]})
+    assert status(path).complete
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_overviews_are_counted_in_their_own_blocks(tmp_path: Path, zarr_format: int) -> None:
+    path, of = tmp_path / "a.zarr", specs.spec(Grid(height=2100, width=4200), chunk=512, zarr_format=zarr_format)
+    specs.store(path, of)
+    assert overviews(path) == (0, 2 * 3 + 1 * 2 + 1 + 1)
+    pyramid.build(path, of)
+    assert overviews(path) == (10, 10)
+
+
+def test_what_is_no_store_of_ours_has_no_progress(tmp_path: Path) -> None:
+    for ask in (status, overviews):
+        with pytest.raises(StoreError, match="not a store of ours"):
+            ask(tmp_path)
