@@ -133,7 +133,7 @@ def _layout(spec: StoreSpec) -> list[dict[str, Any]]:
 
 
 def _ome(spec: StoreSpec) -> dict[str, Any]:
-    unit = {"um": {"unit": "micrometer"}, "crs": {}, "px": {}}[spec.grid.unit]
+    unit = _ome_unit(spec.grid)
     height, width = spec.grid.pixel_size
     datasets = []
     for k in range(spec.levels):
@@ -151,3 +151,10 @@ def _ome(spec: StoreSpec) -> dict[str, Any]:
             "properties": [{"label-value": row.code, "class": row.name} for row in spec.classes],
         },
     }
+
+
+def _ome_unit(grid: Grid) -> dict[str, str]:
+    """OME knows metres and micrometers, but neither degrees nor feet of the surveyors."""
+    if grid.unit == "um":
+        return {"unit": "micrometer"}
+    return {"unit": "meter"} if axis("x", grid).get("units") in ("m", "metre", "meter") else {}

@@ -1,23 +1,50 @@
+import random
+import tracemalloc
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+from pipeline.raster.grid import Grid
+from pipeline.stages import pyramid
 from pipeline.stages.pyramid import reduce_confidence, reduce_mask
+from pipeline.store import ledger, spec
+from pipeline.store.files import Files
+from pipeline.store.layout import create, open_layer
+from pipeline.store.spec import StoreSpec
+from tests.store import specs
 
 SHAPES = array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9)
+
+
+def mode(mask: np.ndarray, nodata: int) -> np.ndarray:
+    """Brute force."""
+    made = np.empty((-(-mask.shape[0] // 2), -(-mask.shape[1] // 2)), mask.dtype)
+    for row, col in np.ndindex(made.shape):
+        votes = Counter(int(v) for v in mask[2 * row : 2 * row + 2, 2 * col : 2 * col + 2].ravel() if v != nodata)
+        made[row, col] = min(votes, key=lambda v: (-votes[v], v)) if votes else nodata
+    return made
 
 
 @given(arrays(np.uint8, SHAPES, elements=st.sampled_from([0, 1, 2, 7, 254, 255])), st.sampled_from([0, 7, 255]))
 def test_the_mask_is_the_mode_of_valid_pixels_ties_to_the_lowest(mask: np.ndarray, nodata: int) -> None:
     made = reduce_mask(mask, nodata)
-    assert made.shape == (-(-mask.shape[0] // 2), -(-mask.shape[1] // 2))
-    for row, col in np.ndindex(made.shape):
-        votes = Counter(int(v) for v in mask[2 * row : 2 * row + 2, 2 * col : 2 * col + 2].ravel() if v != nodata)
-        expected = min(votes, key=lambda v: (-votes[v], v)) if votes else nodata
-        assert made[row, col] == expected
+    assert made.dtype == np.uint8
+    assert (made == mode(mask, nodata)).all()
+
+
+@given(arrays(np.uint16, SHAPES, elements=st.sampled_from([0, 1, 255, 256, 65534, 65535])), st.sampled_from([256, 65535]))
+def test_wide_codes_vote_like_narrow_ones(mask: np.ndarray, nodata: int) -> None:
+    made = reduce_mask(mask, nodata)
+    assert made.dtype == np.uint16
+    assert (made == mode(mask, nodata)).all()
 
 
 @given(arrays(np.uint8, (5, 7)), arrays(np.bool_, (5, 7)))
@@ -27,3 +54,111 @@ def test_confidence_is_the_mean_of_valid_pixels(confidence: np.ndarray, valid: n
         where = np.s_[2 * row : 2 * row + 2, 2 * col : 2 * col + 2]
         values = confidence[where][valid[where]]
         assert made[row, col] == (int(np.floor(values.mean() + 0.5)) if len(values) else 0)
+
+
+@pytest.fixture
+def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Overviews are written in blocks of 64 px, so that small rasters have several."""
+    monkeypatch.setattr(spec, "OVERVIEW_BLOCK", 64)
+
+
+def many_blocks(**changes: Any) -> StoreSpec:
+    """Overviews of 2×3, 1×2, 1 and 1 blocks of 64 px where there are no shards."""
+    return specs.spec(Grid(height=143, width=282), **{"layers": ("mask", "confidence"), **changes})
+
+
+def chunks(path: Path) -> dict[str, bytes]:
+    return {key: (path / key).read_bytes() for key in Files(path).list() if "/mask/c/" in key or "/confidence/c/" in key}
+
+
+def shuffled(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+    there = list(items)
+    random.Random(1).shuffle(there)
+    return map(work, there)
+
+
+def threads(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+    with ThreadPoolExecutor(3) as pool:
+        yield from pool.map(work, items)
+
+
+@pytest.mark.parametrize("changes", [{}, {"shard": 64}, {"shard": 128}, {"zarr_format": 2}], ids=str)
+@pytest.mark.usefixtures("_small_blocks")
+def test_every_level_is_the_level_below_reduced_as_a_whole(tmp_path: Path, changes: dict[str, Any]) -> None:
+    of = many_blocks(**changes)
+    path = specs.store(tmp_path / "a.zarr", of)
+    pyramid.build(path, of)
+    for level in range(1, of.levels):
+        below, made = ({layer: np.asarray(open_layer(path, k, layer)[:]) for layer in of.layers} for k in (level - 1, level))
+        assert (made["mask"] == reduce_mask(below["mask"], 255)).all()
+        assert (made["confidence"] == reduce_confidence(below["confidence"], below["mask"] != 255)).all()
+    assert (made["mask"] != 255).any()
+
+
+@pytest.mark.parametrize("engine", [shuffled, threads])
+@pytest.mark.usefixtures("_small_blocks")
+def test_bytes_do_not_depend_on_the_engine(tmp_path: Path, engine: Callable[..., Iterator[Any]]) -> None:
+    of = many_blocks()
+    for name, way in (("a", pyramid.serial), ("b", engine)):
+        pyramid.build(specs.store(tmp_path / name, of), of, engine=way)
+    assert chunks(tmp_path / "a") == chunks(tmp_path / "b")
+    assert len(chunks(tmp_path / "a")) > 50
+
+
+@pytest.mark.usefixtures("_small_blocks")
+def test_a_build_that_dies_goes_on_with_the_blocks_that_have_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    of, real = many_blocks(), ledger.commit_block
+    whole, path = (specs.store(tmp_path / name, of) for name in "ab")
+    pyramid.build(whole, of)
+    written: list[tuple[int, tuple[int, int]]] = []
+
+    def dies(store: Path, level: int, block: tuple[int, int], *rest: Any) -> None:
+        if len(written) == 4:
+            raise KeyboardInterrupt
+        written.append((level, block))
+        real(store, level, block, *rest)
+
+    monkeypatch.setattr(pyramid, "commit_block", dies)
+    with pytest.raises(KeyboardInterrupt):
+        pyramid.build(path, of)
+    first, told = list(written), []
+    written[:] = []
+    monkeypatch.setattr(pyramid, "commit_block", lambda *args: (written.append(args[1:3]), real(*args)))
+    pyramid.build(path, of, progress=lambda done, total: told.append((done, total)))
+    assert len(set(first) | set(written)) == len(first) + len(written) == 10
+    assert told[0] == (5, 10)
+    assert told[-1] == (10, 10)
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert chunks(path) == chunks(whole)
+
+
+@pytest.mark.usefixtures("_small_blocks")
+def test_what_is_empty_below_is_neither_read_nor_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    of = many_blocks(layers=("mask",))
+    path = tmp_path / "a.zarr"
+    create(path, of, {})
+    open_layer(path, 0, "mask")[130:, 260:] = 3
+    reduced: list[np.ndarray] = []
+    monkeypatch.setattr(pyramid, "reduce_mask", lambda mask, nodata: (reduced.append(mask), reduce_mask(mask, nodata))[1])
+    pyramid.build(path, of)
+    assert sorted(key for key in chunks(path) if key.startswith("1/")) == ["1/mask/c/2/4"]
+    assert sum(mask.size for mask in reduced) == 15 * 26 + 72 * 13 + 36 * 71 + 18 * 36
+    assert ledger.Ledger(path, 1).count() == 6
+    record = ledger.Ledger(path, 1).record((0, 0))
+    assert record is not None
+    assert set(record["chunks"].values()) == {"empty"}
+
+
+def test_what_is_held_does_not_grow_with_the_level_below(tmp_path: Path) -> None:
+    """A block of one shard of 4096² px is made from 8192² px, which are never held at once."""
+    of = specs.spec(Grid(height=8192, width=8192), chunk=256, shard=4096, levels=2)
+    path = tmp_path / "a.zarr"
+    create(path, of, {})
+    open_layer(path, 0, "mask")[:4096:512, ::512] = 3
+    task = pyramid.LevelTask(store=path, spec=of, level=1)
+    tracemalloc.start()
+    task(next(task.missing()))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (open_layer(path, 1, "mask")[:2048:256, ::256] == 3).all()
+    assert peak < 8192 * 8192
