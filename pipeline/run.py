@@ -5,18 +5,17 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from pipeline import fingerprint, machine
 from pipeline.describe import describe, headline
 from pipeline.engines import KINDS as ENGINES
 from pipeline.errors import BlocksFailed, PlanError
 from pipeline.job import Job, prepare
-from pipeline.plan.layout import BlockIndex
 from pipeline.plan.memory import human
 from pipeline.progress import Progress
+from pipeline.protocols import Engine
 from pipeline.report import Failure, Report
 from pipeline.stages import pyramid, quicklook
 from pipeline.stages.block import Outcome, adopt
@@ -54,12 +53,11 @@ def execute(job: Job, progress: Progress, fresh: bool = False) -> Report:
     _check_disk(job)
     _make_store(job, fresh)
     progress.say(headline(job))
-    report = _blocks(job, progress)
-    if not report.failures and not job.complete:
-        progress.say("overviews")
-        pyramid.build(job.path, job.spec)
-    if not report.failures:
-        store.finish(job.path, job.spec, job.meta())
+    with _engine(job) as engine, _stopping():
+        report = _blocks(job, progress, engine)
+        if not report.failures and not job.complete:
+            progress.say("overviews")
+            pyramid.build(job.path, job.spec, engine=engine)
     report = _publish(job, report)
     if report.failures:
         raise BlocksFailed(_failed(report))
@@ -109,7 +107,7 @@ class _Tally:
         self.pixels += outcome.window.pixels
 
 
-def _blocks(job: Job, progress: Progress) -> Report:
+def _blocks(job: Job, progress: Progress, engine: Engine) -> Report:
     layout, ledger = job.task.layout, Ledger(job.path)
     committed = ledger.committed()
     tally, start = _Tally(ledger), time.monotonic()
@@ -117,7 +115,7 @@ def _blocks(job: Job, progress: Progress) -> Report:
     if len(committed) < layout.count:
         adopt(job.task, job.network)
         todo = (index for index in layout.blocks() if (index.row, index.col) not in committed)
-        for outcome in _outcomes(job, todo):
+        for outcome in engine(job.task, todo):
             tally.add(outcome)
             progress.advance(outcome.window.pixels, outcome.seconds)
     return Report(
@@ -126,10 +124,10 @@ def _blocks(job: Job, progress: Progress) -> Report:
     )  # fmt: skip
 
 
-def _outcomes(job: Job, todo: Iterator[BlockIndex]) -> Iterator[Outcome]:
-    engine = ENGINES[job.config.execution.engine]
-    with engine(job.plan.workers, job.config.execution.dashboard) as run, _stopping():
-        yield from run(job.task, todo)
+def _engine(job: Job) -> AbstractContextManager[Engine]:
+    """The engine the config names; none of its workers is started for a job that is done."""
+    name = "serial" if job.complete else job.config.execution.engine
+    return ENGINES[name](job.plan.workers, job.config.execution.dashboard)
 
 
 @contextmanager
@@ -145,14 +143,12 @@ def _stopping() -> Iterator[None]:
 
 def _publish(job: Job, report: Report) -> Report:
     """The picture and the report beside the store."""
-    files = {"store": job.path, "quicklook": job.path.with_suffix(".png"), "report": job.path.with_suffix(".report.json")}
+    written = job.path.with_suffix(".report.json")
+    files = {"store": job.path, "report": written}
     if report.complete:
-        quicklook.draw(job.path, job.spec, files["quicklook"])
-        files["sidecar"] = job.path.with_suffix(".vrt")
-    else:
-        del files["quicklook"]
+        files |= {"sidecar": store.finish(job.path, job.spec, job.meta()), "quicklook": quicklook.draw(job.path, job.spec, job.path.with_suffix(".png"))}
     report = replace(report, peak_memory=machine.peak_resident(), files={name: str(path) for name, path in files.items()})
-    report.write(Path(files["report"]))
+    report.write(written)
     return report
 
 
