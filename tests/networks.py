@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
+from pathlib import Path
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -177,3 +181,98 @@ class Swallowing(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         f = self.body(x)
         return self.head(torch.where(f > 2.7, f, torch.zeros_like(f)))
+
+
+class Depth(nn.Module):
+    """A U-Net of any depth: two 3×3 convolutions a level on the way down, one on the way up. Stride 2**depth."""
+
+    def __init__(self, depth: int, bands: int = 3, classes: int = 4, base: int = 4) -> None:
+        super().__init__()
+        width = [base * 2**k for k in range(depth + 1)]
+        self.down = nn.ModuleList([nn.Sequential(conv(i, o), nn.ReLU(), conv(o, o), nn.ReLU()) for i, o in zip([bands, *width], width, strict=False)])
+        self.up = nn.ModuleList([nn.ConvTranspose2d(width[k + 1], width[k], 2, 2) for k in reversed(range(depth))])
+        self.mix = nn.ModuleList([nn.Sequential(conv(2 * width[k], width[k]), nn.ReLU()) for k in reversed(range(depth))])
+        self.head = nn.Conv2d(base, classes, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        skips: list[torch.Tensor] = []
+        for k, level in enumerate(self.down):
+            x = level(x if k == 0 else F.max_pool2d(x, 2))
+            skips.append(x)
+        for k, (up, mix) in enumerate(zip(self.up, self.mix)):  # noqa: B905  # TorchScript knows no strict
+            x = mix(torch.cat([up(x), skips[len(skips) - 2 - k]], 1))
+        return self.head(x)
+
+
+class Coarse(nn.Module):
+    """Averages cells of n px and restores the size bilinearly, by sizes as traced networks do. Stride n, any n."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.n = n
+        self.head = conv(3, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.head(F.avg_pool2d(x, self.n))
+        return F.interpolate(y, size=(y.shape[2] * self.n, y.shape[3] * self.n), mode="bilinear", align_corners=False)
+
+
+class Mirrored(nn.Module):
+    """Reflects 40 px at its edges, so that it takes nothing smaller than 41 px. Stride 1, radius 40."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = conv(3, 4, dilation=40, padding=0)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.body(F.pad(x, (40, 40, 40, 40), mode="reflect"))
+
+
+class Warped(nn.Module):
+    """Samples where its own pixels tell it to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.flow = conv(3, 4), nn.Conv2d(3, 2, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        height, width = x.shape[2], x.shape[3]
+        rows = (2 * torch.arange(height, device=x.device, dtype=x.dtype) + 1) / height - 1
+        cols = (2 * torch.arange(width, device=x.device, dtype=x.dtype) + 1) / width - 1
+        where = torch.stack([cols[None, :].expand(height, width), rows[:, None].expand(height, width)], 2)[None]
+        flow = torch.tanh(self.flow(x)).permute(0, 2, 3, 1) / height
+        return F.grid_sample(self.body(x), where + flow, align_corners=False)
+
+
+class GroupNormed(nn.Module):
+    """Group norm two modules deep, and sequences that are innocent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(conv(3, 8), nn.Sequential(nn.GroupNorm(2, 8), nn.ReLU()))
+        self.head = nn.Conv2d(8, 4, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.body(x))
+
+
+class Attending(nn.Module):
+    """Attention over cells of 8 px."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.mix, self.head = nn.Conv2d(3, 8, 8, stride=8), nn.MultiheadAttention(8, 2, batch_first=True), nn.Conv2d(8, 4, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.body(x)
+        cells = y.flatten(2).transpose(1, 2)
+        mixed = self.mix(cells, cells, cells, need_weights=False)[0]
+        return self.head(mixed.transpose(1, 2).reshape(y.shape))
+
+
+def export(network: nn.Module, path: Path, shape: tuple[int, ...], dims: dict[int, Any] | None = None) -> Path:
+    """Save an exported program; ``dims`` names the axes that vary."""
+    with warnings.catch_warnings(), path.open("wb") as file:
+        warnings.simplefilter("ignore")
+        torch.export.save(torch.export.export(network.eval(), (torch.rand(shape),), dynamic_shapes=(dims,) if dims else None), file)
+    return path

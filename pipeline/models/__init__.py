@@ -9,7 +9,8 @@ import torch
 from pipeline.config import ModelConfig
 from pipeline.errors import ModelError
 from pipeline.models import exported, fcn8s, python, torchscript
-from pipeline.models.loaded import Loaded, check_bands
+from pipeline.models.fit import check_bands
+from pipeline.models.loaded import Loaded
 
 Loader = Callable[[ModelConfig, int, torch.device], Loaded]
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,8 +15,11 @@ import torch
 from pipeline.config import ModelConfig
 from pipeline.errors import ModelError
 from pipeline.models.loaded import Loaded
+from pipeline.models.recognise import EXPORTED, unreadable
 from pipeline.models.weights import sha256
 from pipeline.protocols import Accepts
+
+ADVICE = "Save one with torch.export.save(torch.export.export(network, …), path), by a torch no newer than this one."
 
 
 def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
@@ -20,41 +28,75 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     Raises
     ------
     ModelError
-        The file holds something else, or its input is not one image of (batch, bands, rows, cols).
+        The file holds something else, its input is not one image of (batch, bands, rows, cols), or the bands do not fit.
     """
     assert model.path is not None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns of its own internals while it reads the archive
-            program = torch.export.load(str(model.path))
-    except Exception as error:  # the reader raises zip, pickle, key and runtime errors alike
-        raise ModelError(
-            f"model.path {model.path} is not an exported program ({str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__}). "
-            "Save one with torch.export.save(torch.export.export(network, …), path), or use another model.kind."
-        ) from error
-    accepts = _accepts(program, str(model.path))
-    if device.type != "cpu":
+    program = _read(model.path)
+    shape = _shape(program, model.path)
+    accepts = _accepts(shape, program.range_constraints, model.path)
+    if isinstance(shape[1], int) and shape[1] != bands:
+        raise ModelError(f"{bands} bands are read, but the program in {model.path} takes {shape[1]} bands. Choose them with source.bands, in its order.")
+    if any(tensor.device.type != device.type for tensor in program.state_dict.values()) or device.type != "cpu":
         from torch.export.passes import move_to_device_pass
 
         program = move_to_device_pass(program, str(device))
     return Loaded(module=program.module(), said={"kind": "exported", "sha256": sha256(model.path)}, key=model.output.key, accepts=accepts)
 
 
-def _accepts(program: Any, name: str) -> Accepts:
+def _read(path: Path) -> Any:
+    try:
+        with _quiet(), path.open("rb") as file:  # given a path, torch insists on the ending .pt2
+            return torch.export.load(file)
+    except Exception as error:  # the reader raises zip, pickle, key and runtime errors alike
+        raise unreadable(path, EXPORTED, error.__context__ or error, ADVICE) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Torch warns of its own internals while it reads, and logs a traceback where the file is broken; we say it in one line."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
+def _shape(program: Any, path: Path) -> Any:
     inputs = program.graph_signature.user_inputs
-    node = next((n for n in program.graph.nodes if n.op == "placeholder" and n.name == inputs[0]), None)
+    node = next((n for n in program.graph.nodes if n.op == "placeholder" and n.name == inputs[0]), None) if len(inputs) == 1 else None
     shape = getattr(node.meta.get("val") if node else None, "shape", None)
     if shape is None or len(shape) != 4:
-        raise ModelError(f"The program in {name} takes {len(inputs)} inputs of shape {tuple(shape or ())}; it must take one of (batch, bands, rows, cols).")
-    axes = [_axis(size, program.range_constraints) for size in shape[2:]]
-    (low, high, multiple), other = axes[0], axes[1]
-    maxima = [m for m in (high, other[1]) if m is not None]
-    return Accepts(
-        minimum=max(low, other[0]),
-        maximum=min(maxima) if maxima else None,
-        multiple=_lcm(multiple, other[2]),
-        batch=shape[0] if isinstance(shape[0], int) else None,
-    )
+        found = f"{len(inputs)} inputs" if len(inputs) != 1 else f"one of shape {tuple(shape or ())}"
+        raise ModelError(f"The program in {path} takes {found}; it must take one image of (batch, bands, rows, cols). Export the network alone.")
+    return shape
+
+
+def _accepts(shape: Any, constraints: Any, path: Path) -> Accepts:
+    """Sizes that rows and columns both take."""
+    (low, high, multiple), other = (_axis(size, constraints) for size in shape[2:])
+    maximum = min((m for m in (high, other[1]) if m is not None), default=None)
+    accepts = Accepts(minimum=max(low, other[0]), maximum=maximum, multiple=math.lcm(multiple, other[2]), batch=_batch(shape[0], constraints))
+    if maximum is not None and maximum // accepts.multiple * accepts.multiple < accepts.minimum:
+        raise ModelError(
+            f"The program in {path} takes rows {_said(low, high)} and cols {_said(*other[:2])}, so no tile can be square. "
+            "Export it with rows and cols alike, best as torch.export.Dim."
+        )
+    return accepts
+
+
+def _said(low: int, high: int | None) -> str:
+    return f"of {low} px" if low == high else f"from {low} px" + (f" to {high} px" if high is not None else "")
+
+
+def _batch(size: Any, constraints: Any) -> int | None:
+    """The batch it must be given, or None where one image is enough."""
+    if isinstance(size, int):
+        return size
+    low = _axis(size, constraints)[0]
+    return low if low > 2 else None  # torch treats 2 as "more than one" without insisting on it
 
 
 def _axis(size: Any, constraints: Any) -> tuple[int, int | None, int]:
@@ -68,14 +110,7 @@ def _axis(size: Any, constraints: Any) -> tuple[int, int | None, int]:
     symbol, unit = symbols[0], expression.coeff(symbols[0])
     if not unit.is_integer or expression != unit * symbol:
         return 1, None, 1
-    bounds = constraints.get(symbol)
-    multiple = int(unit)
+    bounds, multiple = constraints.get(symbol), int(unit)
     low = int(bounds.lower) if bounds is not None else 1
     high = int(bounds.upper) if bounds is not None and bounds.upper.is_number and bounds.upper < 10**6 else None
     return max(low, 1) * multiple, None if high is None else high * multiple, multiple
-
-
-def _lcm(a: int, b: int) -> int:
-    import math
-
-    return math.lcm(a, b)

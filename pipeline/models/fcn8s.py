@@ -39,10 +39,17 @@ class FCN8s(nn.Module):
         Channels of fc6 and fc7, in units of ``width``; 64 is the original.
     norm
         Whether each convolution is followed by batch norm.
+
+    Raises
+    ------
+    ValueError
+        A size is below 1, or ``fc_kernel`` is even.
     """
 
     def __init__(self, bands: int, classes: int, width: int = 64, fc_kernel: int = 7, fc_width: int = 64, norm: bool = True) -> None:
         super().__init__()
+        if min(bands, classes, width, fc_kernel, fc_width) < 1 or fc_kernel % 2 == 0:
+            raise ValueError(f"sizes are at least 1 and fc_kernel is odd, not {bands=}, {classes=}, {width=}, {fc_kernel=}, {fc_width=}")
         channels = [width * k for k in GROWTH]
         inputs = [bands, *channels[:-1]]
         stages = [_stage(i, o, depth, norm) for i, o, depth in zip(inputs, channels, DEPTHS, strict=True)]
@@ -112,7 +119,7 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
         raise ModelError(f"{bands} bands are read, but the network in {model.path} takes {args['bands']} bands. Choose them with source.bands, in its order.")
     try:
         module = FCN8s(**args)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise ModelError(f"model.args {model.args} do not fit fcn8s ({error}). It takes bands, classes, width, fc_kernel, fc_width and norm.") from error
     load_into(module, model.path)
     module.eval().to(device)

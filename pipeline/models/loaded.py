@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from pipeline.errors import ModelError
 from pipeline.models.output import logits
 from pipeline.protocols import Accepts
 
@@ -28,17 +27,9 @@ class Loaded:
         batch = self.accepts.batch
         if batch is not None and batch > 1:
             x = x.expand(batch, -1, -1, -1).contiguous()
-        return logits(self.module(x), self.key, x.shape[2], x.shape[3])[:1]
+        with torch.inference_mode():
+            return logits(self.module(x), self.key, x.shape[2], x.shape[3])[:1]
 
     def identity(self) -> dict[str, Any]:
         """What makes it this network."""
         return dict(self.said)
-
-
-def check_bands(network: Loaded, bands: int, name: str) -> None:
-    """Refuse a network whose first convolution takes another number of bands."""
-    for parameter in network.module.parameters():
-        if parameter.ndim == 4:
-            if parameter.shape[1] != bands and parameter.shape[1] > 1:
-                raise ModelError(f"{bands} bands are read, but the network in {name} takes {parameter.shape[1]} bands. Choose them with source.bands.")
-            return

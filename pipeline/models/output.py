@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 
 from pipeline.errors import ModelError
+
+KEYS = ("out", "logits")
+"""Entries of a mapping that are looked for: torchvision's word and transformers'."""
 
 
 def logits(returned: Any, key: str, height: int, width: int) -> torch.Tensor:
@@ -16,7 +20,7 @@ def logits(returned: Any, key: str, height: int, width: int) -> torch.Tensor:
     Parameters
     ----------
     returned
-        A tensor, a mapping with ``key`` (or ``out``), a tuple (its first entry counts), or an object with ``.logits``.
+        A tensor, a mapping with ``key`` (or ``out`` or ``logits``), a tuple (its first entry counts), or an object with ``.logits``.
     key
         ``auto``, or the key of a mapping or index of a tuple.
     height, width
@@ -44,15 +48,21 @@ def _pick(returned: Any, key: str) -> torch.Tensor:
     if isinstance(returned, torch.Tensor):
         return returned
     found: Any = None
-    if isinstance(returned, dict):
-        found = returned.get("out" if key == "auto" else key)
-    elif isinstance(returned, tuple | list) and returned:
-        found = returned[0 if key == "auto" else int(key)]
+    if isinstance(returned, Mapping):
+        found = next((returned[name] for name in (KEYS if key == "auto" else (key,)) if name in returned), None)
+    elif isinstance(returned, tuple | list):
+        index = 0 if key == "auto" else int(key) if key.isdecimal() else len(returned)
+        found = returned[index] if index < len(returned) else None
     elif hasattr(returned, "logits"):
         found = returned.logits
     if isinstance(found, torch.Tensor):
         return found
-    keys = f" with keys {sorted(map(str, returned))}" if isinstance(returned, dict) else ""
-    raise ModelError(
-        f"The network returned {type(returned).__name__}{keys}, in which model.output.key {key!r} finds no tensor. Name the entry that holds the logits."
-    )
+    raise ModelError(f"The network returned {_described(returned)}, in which model.output.key {key!r} finds no tensor. Name the entry that holds the logits.")
+
+
+def _described(returned: Any) -> str:
+    if isinstance(returned, Mapping):
+        return f"{type(returned).__name__} with keys {sorted(map(str, returned))}"
+    if isinstance(returned, tuple | list):
+        return f"{type(returned).__name__} of {', '.join(type(entry).__name__ for entry in returned) or 'nothing'}"
+    return type(returned).__name__

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import importlib
 import importlib.util
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any, cast
 
 import torch
 
 from pipeline.config import ModelConfig
 from pipeline.errors import ConfigError, ModelError
 from pipeline.models.loaded import Loaded
+from pipeline.models.recognise import first_line
 from pipeline.models.weights import load_into, sha256
 
 
@@ -26,23 +30,22 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     ConfigError, ModelError
         The factory is not named, not found, or fails; or the weights do not fit.
     """
-    if model.factory is None or ":" not in model.factory:
+    place, _, name = (model.factory or "").rpartition(":")
+    if not place or not name:
         raise ConfigError(f"model.factory is {model.factory!r}; kind python needs package.module:callable or file.py:callable.")
-    place, _, name = model.factory.rpartition(":")
     code = _import(place)
+    factory = _find(code, place, name)
     try:
-        module = getattr(code, name)(**model.args)
-    except Exception as error:  # the user's code may raise anything
-        raise ModelError(
-            f"model.factory {model.factory} failed with args {model.args}: {type(error).__name__}: {error}. Mend it, or change model.args."
-        ) from error
+        module = factory(**model.args)
+    except (Exception, SystemExit) as error:  # the user's code may raise anything
+        raise ModelError(f"model.factory {model.factory} failed with args {model.args}: {first_line(error)}. Mend it, or change model.args.") from error
     if not isinstance(module, torch.nn.Module):
         raise ModelError(f"model.factory {model.factory} returned {type(module).__name__}; it must return a torch.nn.Module.")
     if model.path is not None:
         load_into(module, model.path)
     said = {"kind": "python", "factory": name, "args": json.dumps(model.args, sort_keys=True, default=str), "source": _source(code)}
     said |= {"sha256": sha256(model.path)} if model.path is not None else {}
-    module.eval().to(device)
+    module.eval().float().to(device)
     return Loaded(module=module, said=said, key=model.output.key)
 
 
@@ -61,8 +64,19 @@ def _import(place: str) -> ModuleType:
         return code
     except ModelError:
         raise
-    except Exception as error:
-        raise ModelError(f"model.factory names {place}, which cannot be imported: {type(error).__name__}: {error}.") from error
+    except (Exception, SystemExit) as error:  # as above
+        raise ModelError(f"model.factory names {place}, which cannot be imported: {first_line(error)}.") from error
+
+
+def _find(code: ModuleType, place: str, name: str) -> Callable[..., Any]:
+    factory = getattr(code, name, None)
+    if callable(factory):
+        return cast(Callable[..., Any], factory)
+    near = difflib.get_close_matches(name, [other for other in vars(code) if callable(getattr(code, other))], 1)
+    raise ModelError(
+        f"model.factory names {name} in {place}, which is {'not there' if factory is None else 'not callable'}"
+        + (f"; nearest is {near[0]}." if near else ". Name the function or class that makes the network.")
+    )
 
 
 def _source(code: ModuleType) -> str:

@@ -7,9 +7,11 @@ import warnings
 import torch
 
 from pipeline.config import ModelConfig
-from pipeline.errors import ModelError
 from pipeline.models.loaded import Loaded
+from pipeline.models.recognise import TORCHSCRIPT, unreadable
 from pipeline.models.weights import sha256
+
+ADVICE = "Save one with torch.jit.script(network).save(path); where it holds operations of another library, use model.kind: python."
 
 
 def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
@@ -25,10 +27,7 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # torch announces the end of TorchScript at each load
             module = torch.jit.load(str(model.path), map_location=device)
-    except (RuntimeError, ValueError, EOFError) as error:
-        raise ModelError(
-            f"model.path {model.path} is not a TorchScript network ({str(error).strip().splitlines()[0][:160]}). Save one with torch.jit.script(net).save(…); "
-            "for a state dict, use model.kind: python with a factory, and for torch.export, kind: exported."
-        ) from error
-    module.eval()
+    except Exception as error:  # the reader raises whatever the bytes make it raise
+        raise unreadable(model.path, TORCHSCRIPT, error, ADVICE) from error
+    module.eval().float()
     return Loaded(module=module, said={"kind": "torchscript", "sha256": sha256(model.path)}, key=model.output.key)

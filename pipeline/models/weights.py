@@ -14,9 +14,12 @@ from typing import Any
 import torch
 
 from pipeline.errors import ModelError
+from pipeline.models.recognise import SAFETENSORS, SAVED, first_line, recognise, unreadable
 
 KEY = "wholecloth"
 """Metadata entry of a safetensors file of ours."""
+COUNTER = "num_batches_tracked"
+"""Not in state dicts written before torch 0.4.1, and of no use after training."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +61,14 @@ def read_meta(path: Path) -> ModelMeta | None:
             if length > 100 * 2**20:
                 raise ValueError("its header is longer than any")
             said = json.loads(file.read(length)).get("__metadata__", {})
-    except (OSError, ValueError, struct.error) as error:
-        raise ModelError(f"model.path {path} is not a safetensors file ({error}). Give one, or a .pt file with model.kind: torchscript or python.") from error
-    return ModelMeta(**json.loads(said[KEY])) if KEY in said else None
+    except (OSError, ValueError, AttributeError, struct.error) as error:
+        raise unreadable(path, SAFETENSORS, error, "Give one, or a .pt file with model.kind: torchscript or python.") from error
+    try:
+        return ModelMeta(**json.loads(said[KEY])) if KEY in said else None
+    except (ValueError, TypeError) as error:
+        raise ModelError(
+            f"model.path {path} says of itself what this release does not understand ({first_line(error)}). Save it again with this release, or upgrade."
+        ) from error
 
 
 def load_into(module: torch.nn.Module, path: Path) -> None:
@@ -72,7 +80,7 @@ def load_into(module: torch.nn.Module, path: Path) -> None:
         The file cannot be read without executing code, or does not fit the network.
     """
     state = _read(path)
-    wanted = module.state_dict()
+    wanted = {name: tensor for name, tensor in module.state_dict().items() if name in state or not name.endswith(COUNTER)}
     missing, extra = sorted(wanted.keys() - state.keys()), sorted(state.keys() - wanted.keys())
     if missing or extra:
         raise ModelError(f"model.path {path} does not fit the network: {_explain(missing, extra)}. Give the weights of this network, or change model.args.")
@@ -82,7 +90,7 @@ def load_into(module: torch.nn.Module, path: Path) -> None:
                 f"model.path {path} does not fit the network: {name} is {tuple(state[name].shape)} in the file and {tuple(tensor.shape)} in the "
                 "network (the first two numbers are outputs and inputs: classes and bands). Change model.args or source.bands."
             )
-    module.load_state_dict(state)
+    module.load_state_dict(state)  # without the version of batch norm, torch itself adds the counters
 
 
 def sha256(path: Path) -> str:
@@ -102,16 +110,19 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
         try:
             return load_file(path)
         except (OSError, SafetensorError) as error:
-            raise ModelError(f"model.path {path} is not a safetensors file ({error}).") from error
+            raise unreadable(path, SAFETENSORS, error, "Write it again, or fetch it again if it was cut short.") from error
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises whatever the bytes make it raise
-        raise ModelError(
-            f"model.path {path} holds no state dict that can be read without executing code ({str(error).splitlines()[0][:200]}). "
-            "Save the network's state_dict(), or convert it to safetensors."
-        ) from error
+        if recognise(path) == SAVED:
+            raise ModelError(
+                f"model.path {path} holds more than tensors, or is cut short, and cannot be read without executing code. "
+                "Save the network's state_dict() alone, or convert it to safetensors."
+            ) from error
+        raise unreadable(path, SAVED, error, "Save the network's state_dict() with torch.save.") from error
     if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise ModelError(f"model.path {path} holds {type(state).__name__}, not a state dict of tensors. Save the network's state_dict() alone.")
+        held = f" with {', '.join(map(str, list(state)[:5]))}" if isinstance(state, Mapping) else ""
+        raise ModelError(f"model.path {path} holds {type(state).__name__}{held}, not a state dict of tensors. Save the network's state_dict() alone.")
     return dict(state)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,8 @@ def broken():
     raise ValueError("out of cheese")
 def number():
     return 3
+def leave():
+    raise SystemExit(3)
 """
 
 
@@ -105,7 +108,7 @@ def _resave(kind: str, config: ModelConfig, network: nn.Module) -> None:
     else:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            torch.export.save(torch.export.export(network, (torch.rand(1, 3, 96, 128),)), config.path)
+            torch.export.save(torch.export.export(network, (torch.rand(1, 3, 96, 96),)), config.path)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in MAKERS if kind != "exported"])
@@ -148,6 +151,9 @@ def test_a_fixed_batch_is_filled(tmp_path: Path) -> None:
         ({"factory": "no.such.module:make"}, ModelError, "no.such.module"),
         ({"name": "broken", "args": {}}, ModelError, "out of cheese"),
         ({"name": "number", "args": {}}, ModelError, "returned int"),
+        ({"name": "leave", "args": {}}, ModelError, "SystemExit: 3"),
+        ({"name": "mak", "args": {}}, ModelError, "nearest is make"),
+        ({"factory": ":make"}, ConfigError, "package.module:callable"),
         ({"args": {"classes": 7}}, ModelError, r"2\.weight is \(4, 8, 1, 1\)"),
         ({"args": {"colour": 7}}, ModelError, "colour"),
     ],
@@ -170,6 +176,29 @@ def test_missing_and_extra_keys_are_shown_with_the_nearest(tmp_path: Path) -> No
         load(config, 3, torch.device("cpu"))
 
 
+def test_a_checkpoint_around_a_state_dict_is_told_by_its_entries(tmp_path: Path) -> None:
+    config, network = as_python(tmp_path)
+    assert config.path is not None
+    torch.save({"model": network.state_dict(), "epoch": 3}, config.path)
+    with pytest.raises(ModelError, match="holds dict with model, epoch"):
+        load(config, 3, torch.device("cpu"))
+
+
+def test_state_dicts_older_than_the_counters_of_batch_norm_load(tmp_path: Path) -> None:
+    network = small()
+    old = {name: value for name, value in network.state_dict().items() if "num_batches" not in name}
+    torch.save(dict(old), tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+    args = {"bands": 3, "classes": 4, "width": 4, "fc_kernel": 3, "fc_width": 4}
+    loaded, x = load(ModelConfig(kind="fcn8s", path=tmp_path / "old.pt", args=args), 3, torch.device("cpu")), torch.randn(1, 3, 32, 64)
+    with torch.inference_mode():
+        assert torch.allclose(loaded(x), network(x), atol=1e-5)
+
+
+def test_a_network_saved_in_half_precision_is_run_in_float32(tmp_path: Path) -> None:
+    path, x = scenes.script(networks.Twice().half(), tmp_path / "half.pt"), torch.randn(1, 3, 16, 16)
+    assert load(ModelConfig(kind="torchscript", path=path), 3, torch.device("cpu"))(x).dtype == torch.float32
+
+
 def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
     config, network = as_python(tmp_path)
     assert config.path is not None
@@ -182,6 +211,21 @@ def test_a_file_of_ours_says_what_it_is(tmp_path: Path) -> None:
     meta = ModelMeta(kind="fcn8s", args={"bands": 3}, bands=["r", "g", "b"], input={"mean": [1, 2, 3]}, classes=[{"name": "a", "color": "#000000"}])
     save(tmp_path / "a.safetensors", networks.Pixelwise(), meta)
     assert read_meta(tmp_path / "a.safetensors") == meta
+
+
+@pytest.mark.parametrize("said", ['{"kind": "fcn8s", "flavour": 3}', "no json"])
+def test_a_file_that_says_of_itself_what_is_not_understood_is_refused(said: str, tmp_path: Path) -> None:
+    header = json.dumps({"__metadata__": {"wholecloth": said}}).encode()
+    (tmp_path / "a.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(ModelError, match=r"a\.safetensors says of itself"):
+        read_meta(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("args", [{"width": -2}, {"fc_kernel": 4}, {"width": "wide"}])
+def test_impossible_hyperparameters_are_refused(args: dict[str, Any], tmp_path: Path) -> None:
+    config, _ = as_fcn8s(tmp_path)
+    with pytest.raises(ModelError, match="do not fit fcn8s"):
+        load(config.model_copy(update={"args": {**config.args, **args}}), 3, torch.device("cpu"))
 
 
 def test_bilinear_upsampling_is_what_the_transposed_convolution_begins_as() -> None:
@@ -199,6 +243,12 @@ def test_whatever_a_network_returns_its_logits_are_found(wrap: Callable[[torch.T
 
 def test_smaller_logits_are_upsampled_by_a_whole_factor_only() -> None:
     assert logits(torch.randn(1, 2, 4, 6), "auto", 16, 24).shape == (1, 2, 16, 24)
-    for returned, words in ((torch.randn(1, 2, 5, 6), "whole factor"), ({"aux": 1}, "aux"), (torch.randn(2, 3), "shape")):
+    for returned, words in ((torch.randn(1, 2, 5, 6), "whole factor"), ({"aux": 1}, "aux"), (torch.randn(2, 3), "shape"), ((), "nothing")):
         with pytest.raises(ModelError, match=words):
             logits(returned, "auto", 16, 24)
+
+
+@pytest.mark.parametrize(("returned", "key"), [({"a": 1}, "b"), ((1, 2), "5"), ((1, 2), "out")])
+def test_a_key_that_is_not_there_is_named(returned: Any, key: str) -> None:
+    with pytest.raises(ModelError, match=key):
+        logits(returned, key, 16, 24)

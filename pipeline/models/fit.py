@@ -1,0 +1,54 @@
+"""Whether a network takes as many bands as are read, seen by trying."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+import torch
+
+from pipeline.errors import ModelError
+from pipeline.models.loaded import Loaded
+
+SIDES = (64, 224, 256, 480)
+"""Sizes that are tried, px: one of them suits nearly every network."""
+MOST = 256
+"""Bands beyond which a convolution is not taken for the first one."""
+
+
+def check_bands(network: Loaded, bands: int, name: str) -> None:
+    """Refuse a network that takes another number of bands.
+
+    The first weights that are registered need not be the first that run, so they only raise a suspicion: the network is
+    refused where it fails on the bands read and runs on another number.
+
+    Raises
+    ------
+    ModelError
+        With the number of bands read and the number it takes.
+    """
+    suspected = _inputs(network.module)
+    if not suspected or suspected[0] == bands or _runs(network, bands):
+        return
+    wanted = next((number for number in suspected if number != bands and _runs(network, number)), None)
+    if wanted is not None:
+        raise ModelError(f"{bands} bands are read, but the network in {name} takes {wanted} bands. Choose them with source.bands, in its order.")
+
+
+def _inputs(module: torch.nn.Module) -> list[int]:
+    """Input channels of its convolutions, in the order they are registered, each once."""
+    weights = (parameter for name, parameter in module.named_parameters() if name.endswith("weight") and parameter.ndim == 4)
+    told = (getattr(part, "in_channels", None) for part in module.modules())
+    numbers = chain((number for number in told if isinstance(number, int)), (weight.shape[1] for weight in weights))
+    return [number for number in dict.fromkeys(numbers) if number <= MOST]
+
+
+def _runs(network: Loaded, bands: int) -> bool:
+    parameter = next(network.module.parameters(), None)
+    device = parameter.device if parameter is not None else torch.device("cpu")
+    for side in (network.accepts.maximum,) if network.accepts.maximum else SIDES:
+        try:
+            network(torch.zeros((1, bands, side, side), device=device))
+            return True
+        except Exception:  # noqa: S112  # whatever its layers raise, it does not run on this
+            continue
+    return False
