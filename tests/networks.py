@@ -130,7 +130,7 @@ class Coordinates(nn.Module):
         self.head = nn.Conv2d(4, 4, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        ramp = torch.linspace(0, 1, x.shape[3]).expand(x.shape[0], 1, x.shape[2], x.shape[3])
+        ramp = (torch.arange(x.shape[3], dtype=x.dtype) / x.shape[3]).expand(x.shape[0], 1, x.shape[2], x.shape[3])
         return self.head(torch.cat([x, ramp], 1))
 
 

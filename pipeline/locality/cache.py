@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import uuid
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from pipeline.locality.measure import measure
 from pipeline.machine import cache_folder
 from pipeline.protocols import Locality, Network, Radius
 
-VERSION = 1
+VERSION = 2
 """Raised when the measurement changes, so that older results are measured again."""
 
 
@@ -26,8 +27,17 @@ def cached(network: Network, bands: int, folder: Path | None = None) -> Locality
         return Locality(**{**said, "radius": Radius(**said["radius"]) if said["radius"] else None, "blame": tuple(said["blame"])})
     except (OSError, ValueError, KeyError, TypeError):  # absent, cut short or of another version: measure
         found = measure(network, bands)
+    with suppress(OSError):  # a home that is read-only or full costs seconds at the next run, not this run
+        _keep(path, json.dumps(asdict(found)))
+    return found
+
+
+def _keep(path: Path, text: str) -> None:
+    """Write whole or not at all: other processes read at any time."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{uuid.uuid4().hex}.partial")
-    partial.write_text(json.dumps(asdict(found)))
-    os.replace(partial, path)
-    return found
+    try:
+        partial.write_text(text)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

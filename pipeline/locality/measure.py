@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import torch
 
-from pipeline.errors import ModelError
+from pipeline.errors import ModelError, PipelineError
 from pipeline.locality import confirm, receptive_field, stride
-from pipeline.locality.blame import suspects
+from pipeline.locality.blame import Suspects, suspects
 from pipeline.locality.probe import Prober
 from pipeline.protocols import Locality, Network, Radius
 from pipeline.raster.span import round_up
 
 FIXED = "a fixed input size, which leaves no larger image to compare with"
+CRAMPED = "a largest input size that leaves no larger image to compare with"
 
 
 def measure(network: Network, bands: int) -> Locality:
@@ -27,33 +30,56 @@ def measure(network: Network, bands: int) -> Locality:
     Raises
     ------
     ModelError
-        It runs on no size that was tried.
+        It runs on no size that was tried, or fails on sizes it should take.
     """
-    parameter = next(network.module.parameters(), None)
-    prober = Prober(network=network, bands=bands, device=parameter.device if parameter is not None else torch.device("cpu"))
+    try:
+        return _measured(network, bands)
+    except PipelineError:
+        raise
+    except Exception as error:  # a network raises whatever its layers raise
+        said = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+        raise ModelError(
+            f"The network runs on some sizes and fails on others in a way that follows no stride: {said[0][:200]}. "
+            "Make it take every size that is a multiple of its stride."
+        ) from error
+
+
+def _measured(network: Network, bands: int) -> Locality:
+    weights = next(chain(network.module.parameters(), network.module.buffers()), None)
+    prober = Prober(network=network, bands=bands, device=weights.device if weights is not None else torch.device("cpu"))
     period = stride.find(prober)
     unit = period or stride.multiple(prober)
     minimum = stride.side(prober, unit)
-    if minimum is None:
+    if minimum is None or not prober.takes(prober.noise(minimum, minimum)):
         raise ModelError(_refuses(prober, bands))
     across = stride.side(prober, round_up(32, unit)) or minimum
     classes = len(prober.see(prober.noise(across, across)))
     found = suspects(prober, across)
     reach = receptive_field.radius(prober, period, across) if period else None
-    verdict, blame = _verdict(prober, period, reach, across, tuple(found.everywhere), tuple(found.data))
-    return Locality(verdict=verdict, stride=unit, radius=reach if verdict != "not local" else None, bands=bands, classes=classes, minimum=minimum, blame=blame)
+    equal = _equal(prober, period, reach, across)
+    verdict, blame = _verdict(found, equal, FIXED if prober.fixed else CRAMPED, measured=reach is not None)
+    known = None if equal is False or verdict == "not local" else reach
+    return Locality(verdict=verdict, stride=unit, radius=known, bands=bands, classes=classes, minimum=minimum, blame=blame)
 
 
-def _verdict(
-    prober: Prober, period: int | None, reach: Radius | None, across: int, everywhere: tuple[str, ...], data: tuple[str, ...]
-) -> tuple[str, tuple[str, ...]]:
+def _equal(prober: Prober, period: int | None, reach: Radius | None, across: int) -> bool | None:
+    """Whether tiles were seen to equal the whole; None where no image is large enough to see it."""
     if period is None or reach is None:
-        return "not local", everywhere + data
+        return None if prober.cramped else False
     if prober.fixed:
-        return "unproven", (*data, FIXED)
-    if not confirm.confirm(prober, period, receptive_field.halo_for(reach, period), across):
-        return "not local", everywhere + data
-    return ("unproven", data) if data else ("local", ())
+        return None
+    return confirm.confirm(prober, period, receptive_field.halo_for(reach, period), across)
+
+
+def _verdict(found: Suspects, equal: bool | None, unseen: str, measured: bool) -> tuple[str, tuple[str, ...]]:
+    """The verdict, and the layers or the lack that it rests on."""
+    if equal:
+        return ("unproven", found.data) if found.data else ("local", ())
+    if equal is None and (measured or not (found.everywhere or found.positions)):
+        return "unproven", (*found.data, unseen)
+    if equal is False and found.data and not found.everywhere:
+        return "unproven", found.data
+    return "not local", found.all
 
 
 def _refuses(prober: Prober, bands: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -15,6 +15,9 @@ from pipeline.raster.span import round_down, round_up
 
 Axis = Literal["rows", "cols"]
 AXES: tuple[Axis, Axis] = ("rows", "cols")
+ROOM = 1024
+"""Length of the first strips on which shifts are compared, px."""
+Through = Callable[[Network, torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,11 @@ class Prober:
         """The only size it takes, px, or None."""
         accepts = self.network.accepts
         return accepts.minimum if accepts.minimum == accepts.maximum else None
+
+    @property
+    def cramped(self) -> bool:
+        """Whether its largest size leaves no strip whose middle is far from its ends."""
+        return self.network.accepts.maximum is not None and self.network.accepts.maximum < ROOM
 
     def size(self, wanted: int, multiple: int) -> int:
         """The size nearest above ``wanted`` that is a multiple and that the network's file allows, px."""
@@ -49,10 +57,10 @@ class Prober:
         """A long thin image: ``length`` px along ``axis``, ``side`` px across."""
         return self.noise(length, side, draw) if axis == "rows" else self.noise(side, length, draw)
 
-    def see(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits (classes, rows, cols). Direct convolutions: Winograd and FFT would spread NaNs."""
+    def see(self, x: torch.Tensor, through: Through | None = None) -> torch.Tensor:
+        """Logits (classes, rows, cols), the network called by ``through`` if given. Winograd and FFT would spread NaNs."""
         with torch.inference_mode(), _direct_convolutions(), optimized_execution(False):
-            return self.network(x)[0]
+            return (through(self.network, x) if through else self.network(x))[0]
 
     def takes(self, x: torch.Tensor) -> bool:
         """Whether the network runs on an image of this size."""
@@ -64,12 +72,16 @@ class Prober:
 
 @contextmanager
 def _direct_convolutions() -> Iterator[None]:
-    before = torch.backends.mkldnn.enabled
+    """Products of matrices only, and in full precision: TF32 would tell a tile from the whole."""
+    mkldnn, tf32 = torch.backends.mkldnn.enabled, torch.backends.cuda.matmul.allow_tf32
     torch.backends.mkldnn.enabled = False  # type: ignore[assignment]  # a module property, which mypy takes for its descriptor
+    torch.backends.cuda.matmul.allow_tf32 = False
     try:
-        yield
+        with torch.backends.cudnn.flags(enabled=False, allow_tf32=False):
+            yield
     finally:
-        torch.backends.mkldnn.enabled = before
+        torch.backends.mkldnn.enabled = mkldnn
+        torch.backends.cuda.matmul.allow_tf32 = tf32
 
 
 def along(x: torch.Tensor, axis: Axis, start: int, stop: int) -> torch.Tensor:

@@ -1,4 +1,3 @@
-import warnings
 from pathlib import Path
 
 import pytest
@@ -6,12 +5,13 @@ import torch
 from torch import nn
 
 from pipeline.config import ModelConfig
+from pipeline.errors import ModelError
 from pipeline.locality import measure
 from pipeline.locality.cache import cached
 from pipeline.models.exported import load as load_exported
 from pipeline.models.fcn8s import FCN8s
 from pipeline.models.loaded import Loaded
-from pipeline.protocols import Locality, Network, Radius
+from pipeline.protocols import Network, Radius
 from tests import networks
 
 LOCAL = [
@@ -22,6 +22,7 @@ LOCAL = [
     (networks.ByThree, 3, (0, 0, 0, 0)),
     (networks.Silent, 1, (3, 3, 3, 3)),
     (networks.Swallowing, 1, (1, 1, 1, 1)),
+    (networks.Mirrored, 1, (40, 40, 40, 40)),
 ]
 NOT_LOCAL = [
     (networks.InstanceNormed, "InstanceNorm"),
@@ -38,11 +39,12 @@ def load(network: nn.Module, kind: str, folder: Path) -> Network:
         return Loaded(module=network, said={"kind": "test"})
     if kind == "torchscript":
         return Loaded(module=torch.jit.script(network), said={"kind": "test"})
-    dims = {2: torch.export.Dim("h", min=8), 3: torch.export.Dim("w", min=8)}
-    path = folder / "network.pt2"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.export.save(torch.export.export(network, (torch.rand(1, 3, 40, 48),), dynamic_shapes=(dims,)), path)
+    dims = {2: 4 * torch.export.Dim("h", max=4096), 3: 4 * torch.export.Dim("w", max=4096)}
+    return program(network, folder, (1, 3, 40, 48), dims)
+
+
+def program(network: nn.Module, folder: Path, shape: tuple[int, ...], dims: dict[int, torch.export.Dim] | None = None) -> Network:
+    path = networks.export(network, folder / "network.pt2", shape, dims)
     return load_exported(ModelConfig(kind="exported", path=path), 3, torch.device("cpu"))
 
 
@@ -55,14 +57,12 @@ def test_stride_and_radius_are_those_worked_out_by_hand(make: type[nn.Module], s
     assert found.radius == Radius(top=top, bottom=bottom, left=left, right=right)
 
 
-@pytest.mark.parametrize("make", [networks.Twice, networks.Dilated])
-def test_exported_networks_measure_alike(make: type[nn.Module], tmp_path: Path) -> None:
-    found = measure(load(make(), "exported", tmp_path), 3)
-    assert found == Locality(**{**_fields(measure(load(make(), "eager", tmp_path), 3)), "minimum": found.minimum})
-
-
-def _fields(found: Locality) -> dict[str, object]:
-    return {name: getattr(found, name) for name in found.__dataclass_fields__}
+@pytest.mark.parametrize("make", [networks.Twice, networks.Dilated, networks.Swallowing, networks.UNet])
+def test_exported_networks_reach_as_far_and_keep_to_the_sizes_they_take(make: type[nn.Module], tmp_path: Path) -> None:
+    network = networks.lively(make())
+    found, eager = measure(load(network, "exported", tmp_path), 3), measure(load(network, "eager", tmp_path), 3)
+    assert (found.verdict, found.stride, found.radius, found.classes) == ("local", eager.stride, eager.radius, eager.classes)
+    assert found.minimum % 4 == 0
 
 
 def test_upsampling_outside_the_network_counts_in_stride_and_radius(tmp_path: Path) -> None:
@@ -86,22 +86,34 @@ def test_a_halo_of_the_radius_is_enough_for_a_unet_and_one_stride_less_is_not(tm
     assert error(halo) < 1e-5 < error(halo - 8)
 
 
-@pytest.mark.slow
-def test_fcn8s_has_stride_32_and_the_radius_of_its_layers(tmp_path: Path) -> None:
-    """Beyond an aligned cut, worked from the output back in cells of each stride.
+@pytest.mark.parametrize(("depth", "radius"), [(2, 11 + 8), (4, 79)])
+def test_a_unet_reaches_as_far_as_its_levels_add_up(depth: int, radius: int, tmp_path: Path) -> None:
+    """Follow what lies beyond a cut at 0 to the left, in cells of each level.
 
-    up8 mixes 1 cell of 8, up4 and up2 each 1 cell of 16 and 32, fc6 (3×3) 1 cell of 32; pool5's three convolutions reach 3 of 16,
-    pool4's 3 of 8, pool3's 3 of 4, then 2 of 2 and 2 of 1. The pools align, so the reaches add up along the deepest way.
+    Two convolutions reach 2 cells further and a pool halves, rounding away: 2 → 1, 3 → 2, 4 → 2, 4 → 2, and at the bottom 4. On the
+    way up each level doubles and adds 1: 4 → 9 → 19 → 39 → 79. With two levels: 2 → 1, 3 → 2, 4 → 9 → 19.
     """
-    network = networks.lively(FCN8s(3, 4, width=4, fc_kernel=3, fc_width=4))
+    found = measure(load(networks.lively(networks.Depth(depth)), "eager", tmp_path), 3)
+    assert (found.verdict, found.stride) == ("local", 2**depth)
+    assert found.radius == Radius(top=radius, bottom=radius, left=radius, right=radius)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kernel", "radius"), [(3, 156), (7, 220)])
+def test_fcn8s_has_stride_32_and_the_radius_of_its_layers(kernel: int, radius: int, tmp_path: Path) -> None:
+    """Follow what lies beyond a cut at 0 to the left, in cells of each stride.
+
+    Stages of 2, 2, 3, 3, 3 convolutions, each halved by a pool: 2 → 1, 3 → 2, 5 → 3 (score3), 6 → 3 (score4), 6 → 3. fc6 of 3×3 adds 1: 4.
+    Doubling by a kernel of 4 adds 1: 9, then 19, and the last kernel of 16 over a stride of 8 adds 4: 8·19 + 4 = 156. fc6 of 7×7 adds 3:
+    6 → 13 → 27 → 8·27 + 4 = 220. The skips reach less.
+    """
+    network = networks.lively(FCN8s(3, 4, width=4, fc_kernel=kernel, fc_width=4))
     found = measure(load(network, "torchscript", tmp_path), 3)
-    deepest = 32 + 32 + 3 * 16 + 3 * 8 + 3 * 4 + 2 * 2 + 2 * 1
     assert (found.verdict, found.stride, found.minimum) == ("local", 32, 32)
-    assert found.radius is not None
-    assert deepest <= found.radius.largest <= deepest + 8 + 16
+    assert found.radius == Radius(top=radius, bottom=radius, left=radius, right=radius)
 
 
-@pytest.mark.parametrize("kind", ["eager", "torchscript"])
+@pytest.mark.parametrize("kind", ["eager", "torchscript", "exported"])
 @pytest.mark.parametrize(("make", "blame"), NOT_LOCAL)
 def test_networks_that_look_everywhere_are_not_local_and_the_layer_is_named(make: type[nn.Module], blame: str, kind: str, tmp_path: Path) -> None:
     found = measure(load(make(), kind, tmp_path), 3)
@@ -110,10 +122,60 @@ def test_networks_that_look_everywhere_are_not_local_and_the_layer_is_named(make
     assert any(blame in said for said in found.blame), found.blame
 
 
-def test_a_branch_on_values_is_unproven(tmp_path: Path) -> None:
-    found = measure(load(networks.Branching(), "eager", tmp_path), 3)
+@pytest.mark.parametrize("kind", ["eager", "torchscript"])
+def test_a_branch_on_values_is_unproven(kind: str, tmp_path: Path) -> None:
+    found = measure(load(networks.Branching(), kind, tmp_path), 3)
     assert (found.verdict, found.radius) == ("unproven", Radius(top=1, bottom=1, left=1, right=1))
     assert "branch on values" in found.blame[0]
+
+
+@pytest.mark.parametrize("kind", ["eager", "torchscript", "exported"])
+def test_sampling_where_pixels_say_is_unproven_and_has_no_halo_where_tiles_were_seen_to_differ(kind: str, tmp_path: Path) -> None:
+    found = measure(load(networks.Warped(), kind, tmp_path), 3)
+    assert (found.verdict, found.radius, found.blame) == ("unproven", None, ("grid_sample",))
+
+
+def test_a_traced_network_that_computes_with_sizes_is_local(tmp_path: Path) -> None:
+    traced = torch.jit.trace(networks.Coarse(4).eval(), torch.rand(1, 3, 64, 64))
+    assert measure(Loaded(module=traced, said={}), 3).verdict == "local"
+
+
+def test_one_size_alone_proves_nothing_and_the_radius_is_told_where_it_fits(tmp_path: Path) -> None:
+    found = measure(program(networks.Dilated(), tmp_path, (1, 3, 64, 64)), 3)
+    assert (found.verdict, found.stride, found.minimum) == ("unproven", 1, 64)
+    assert found.radius == Radius(top=6, bottom=6, left=6, right=6)
+    assert "fixed input size" in found.blame[-1]
+
+
+def test_one_size_that_the_radius_fills_is_unproven_and_has_no_radius(tmp_path: Path) -> None:
+    found = measure(program(networks.lively(networks.Depth(4)), tmp_path, (1, 3, 64, 64)), 3)
+    assert (found.verdict, found.radius) == ("unproven", None)
+
+
+def test_one_size_does_not_excuse_layers_that_look_everywhere(tmp_path: Path) -> None:
+    found = measure(program(networks.GroupNormed(), tmp_path, (1, 3, 64, 64)), 3)
+    assert (found.verdict, found.blame) == ("not local", ("body.1.0 (GroupNorm)",))
+
+
+@pytest.mark.parametrize(("largest", "verdict"), [(400, "local"), (100, "local"), (32, "unproven")])
+def test_a_network_of_small_sizes_is_proven_as_long_as_a_tile_fits_into_them(largest: int, verdict: str, tmp_path: Path) -> None:
+    dims = {2: torch.export.Dim("h", min=16, max=largest), 3: torch.export.Dim("w", min=16, max=largest)}
+    network = nn.Sequential(networks.conv(3, 4, dilation=8), nn.LeakyReLU(), networks.conv(4, 4, dilation=8))
+    found = measure(program(network, tmp_path, (1, 3, 24, 32), dims), 3)
+    assert found.verdict == verdict
+    if verdict == "local":
+        assert found.radius == Radius(top=16, bottom=16, left=16, right=16)
+
+
+@pytest.mark.parametrize(("bands", "words"), [(5, "5 bands"), (3, "no square")])
+def test_a_network_that_runs_on_nothing_is_refused(bands: int, words: str, tmp_path: Path) -> None:
+    class Picky(networks.Twice):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            assert x.shape[2] > 10_000 or x.shape[2] == 256, "too small"
+            return super().forward(x)
+
+    with pytest.raises(ModelError, match=words):
+        measure(Loaded(module=Picky().eval(), said={}), bands)
 
 
 def test_what_was_measured_is_read_from_the_cache_for_the_same_network_only(tmp_path: Path) -> None:
