@@ -8,6 +8,7 @@ from typing import Literal
 
 from pipeline.config import ClassConfig, Config, ModelConfig
 from pipeline.errors import ConfigError, ModelError
+from pipeline.models import KINDS
 from pipeline.models.weights import ModelMeta, read_meta
 from pipeline.stages.decode import Decoding
 from pipeline.stages.infer import Recipe
@@ -40,9 +41,7 @@ def resolve(config: Config, bands: int) -> Meaning:
     meta = read_meta(model.path) if model.path is not None and model.path.suffix == ".safetensors" else None
     kind = model.kind or (meta.kind if meta else None)
     if kind is None:
-        raise ConfigError(
-            f"model.kind is missing, and {model.path} does not say what network it holds. Set model.kind: torchscript, exported, python or fcn8s."
-        )
+        raise ConfigError(f"model.kind is missing, and {model.path} does not say what network it holds. Set model.kind: {', '.join(KINDS)}.")
     args = {**(meta.args if meta and meta.kind == kind else {}), **model.args}
     resolved = model.model_copy(update={"kind": kind, "args": args})
     return Meaning(model=resolved, normalisation=_normalisation(model, meta, bands), classes=_classes(model, meta))

@@ -8,9 +8,10 @@ import torch
 
 from pipeline.config import ModelConfig
 from pipeline.errors import ModelError
-from pipeline.models import exported, fcn8s, python, torchscript
+from pipeline.models import classifier, exported, ours, python, torchscript
 from pipeline.models.fit import check_bands
 from pipeline.models.loaded import Loaded
+from pipeline.networks import NETWORKS
 
 Loader = Callable[[ModelConfig, int, torch.device], Loaded]
 
@@ -18,8 +19,12 @@ KINDS: dict[str, Loader] = {
     "torchscript": torchscript.load,
     "exported": exported.load,
     "python": python.load,
-    "fcn8s": fcn8s.load,
+    "classifier": classifier.load,
+    **dict.fromkeys(NETWORKS, ours.load),
 }
+
+FACTORIES = {"python", "classifier"}
+"""Kinds that can do without a file."""
 
 
 def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
@@ -38,7 +43,7 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
         The file is missing, is something else, or does not fit the bands.
     """
     assert model.kind is not None, "the kind is resolved before a network is loaded"
-    if model.path is None and model.kind != "python":
+    if model.path is None and model.kind not in FACTORIES:
         raise ModelError(f"model.path is missing: kind {model.kind} needs the file that holds the network.")
     if model.path is not None and not model.path.is_file():
         raise ModelError(f"model.path is {model.path}, which does not exist. Give the file with the weights or the whole network.")

@@ -30,9 +30,15 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     ConfigError, ModelError
         The factory is not named, not found, or fails; or the weights do not fit.
     """
+    module, said = build(model)
+    return Loaded(module=module.to(device), said=said, key=model.output.key)
+
+
+def build(model: ModelConfig) -> tuple[torch.nn.Module, dict[str, Any]]:
+    """What the factory makes, with its weights, in eval mode, and what makes it this network. Raises as ``load`` does."""
     place, _, name = (model.factory or "").rpartition(":")
     if not place or not name:
-        raise ConfigError(f"model.factory is {model.factory!r}; kind python needs package.module:callable or file.py:callable.")
+        raise ConfigError(f"model.factory is {model.factory!r}; kind {model.kind} needs package.module:callable or file.py:callable.")
     code = _import(place)
     factory = _find(code, place, name)
     try:
@@ -45,8 +51,7 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
         load_into(module, model.path)
     said = {"kind": "python", "factory": name, "args": json.dumps(model.args, sort_keys=True, default=str), "source": _source(code)}
     said |= {"sha256": sha256(model.path)} if model.path is not None else {}
-    module.eval().float().to(device)
-    return Loaded(module=module, said=said, key=model.output.key)
+    return module.eval().float(), said
 
 
 def _import(place: str) -> ModuleType:

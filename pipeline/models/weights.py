@@ -71,15 +71,15 @@ def read_meta(path: Path) -> ModelMeta | None:
         ) from error
 
 
-def load_into(module: torch.nn.Module, path: Path) -> None:
-    """Load a state dict strictly: every key must be there, and no other.
+def load_into(module: torch.nn.Module, path: Path, unused: tuple[str, ...] = ()) -> None:
+    """Load a state dict strictly: every key must be there, and no other but those that begin with one of ``unused``.
 
     Raises
     ------
     ModelError
         The file cannot be read without executing code, or does not fit the network.
     """
-    state = _read(path)
+    state = {name: tensor for name, tensor in _read(path).items() if not name.startswith(unused)}
     wanted = {name: tensor for name, tensor in module.state_dict().items() if name in state or not name.endswith(COUNTER)}
     missing, extra = sorted(wanted.keys() - state.keys()), sorted(state.keys() - wanted.keys())
     if missing or extra:

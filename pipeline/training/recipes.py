@@ -10,7 +10,7 @@ import torch
 import typer
 
 from pipeline import samples
-from pipeline.models.fcn8s import FCN8s
+from pipeline.models.ours import build
 from pipeline.models.weights import ModelMeta, save
 from pipeline.raster.window import Window
 from pipeline.stages.normalise import Normalisation
@@ -75,7 +75,7 @@ RECIPES = {"satellite": SATELLITE, "ihc": IHC}
 def train(recipe: Recipe, out: Path, steps: int | None = None) -> None:
     """Train a recipe's network and write its weights, with all that `run` needs to know."""
     torch.manual_seed(recipe.seed)
-    network = FCN8s(**recipe.meta.args)
+    network = build(recipe.meta.kind, recipe.meta.args)
     schedule = recipe.schedule if steps is None else Schedule(steps=steps)
     drawn = batches(_scenes(recipe), _normalisation(recipe.meta), side=recipe.side, count=recipe.count, jitter=recipe.jitter, seed=recipe.seed)
     fit(network, drawn, schedule, _tell)

@@ -9,8 +9,8 @@ from pipeline.errors import ModelError
 from pipeline.locality import measure
 from pipeline.locality.cache import cached
 from pipeline.models.exported import load as load_exported
-from pipeline.models.fcn8s import FCN8s
 from pipeline.models.loaded import Loaded
+from pipeline.networks.fcn8s import FCN8s
 from pipeline.protocols import Network, Radius
 from tests import networks
 

@@ -10,12 +10,16 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.config import ModelConfig
+from pipeline.config import InputConfig, ModelConfig
 from pipeline.errors import ConfigError, ModelError, PipelineError
 from pipeline.models import KINDS, load
-from pipeline.models.fcn8s import FCN8s, bilinear
 from pipeline.models.output import logits
 from pipeline.models.weights import ModelMeta, read_meta, save
+from pipeline.networks import NETWORKS
+from pipeline.networks.classifier import Convolutional
+from pipeline.networks.classifiers import lenet
+from pipeline.networks.fcn8s import FCN8s
+from pipeline.networks.upsample import bilinear
 from tests import networks, scenes
 
 CODE = """
@@ -64,8 +68,36 @@ def as_fcn8s(folder: Path) -> tuple[ModelConfig, nn.Module]:
     return ModelConfig(kind="fcn8s", path=folder / "a.safetensors", args=args), network
 
 
+def as_ours(kind: str) -> Callable[[Path], tuple[ModelConfig, nn.Module]]:
+    """One of our networks other than FCN-8s, by the file that says what it is."""
+
+    def make(folder: Path) -> tuple[ModelConfig, nn.Module]:
+        args = {"bands": 3, "classes": 4, "width": 4} | ({"fc_kernel": 3, "fc_width": 4} if kind.startswith("fcn") and kind != "fcn" else {})
+        network = networks.lively(NETWORKS[kind](**args))
+        save(folder / "a.safetensors", network, ModelMeta(kind=kind, args=args))
+        return ModelConfig(kind=kind, path=folder / "a.safetensors", args=args), network
+
+    return make
+
+
+CLASSIFIER = """
+from pipeline.networks.classifiers import lenet
+def make():
+    return lenet(4, 3)
+"""
+
+
+def as_classifier(folder: Path) -> tuple[ModelConfig, nn.Module]:
+    (folder / "nets.py").write_text(CLASSIFIER)
+    network = lenet(4, 3).eval()
+    torch.save(network.state_dict(), folder / "a.pt")
+    config = ModelConfig(kind="classifier", factory=f"{folder / 'nets.py'}:make", path=folder / "a.pt", input=InputConfig(size=32))
+    return config, Convolutional(network, 3, 32)
+
+
 MAKERS: dict[str, Callable[[Path], tuple[ModelConfig, nn.Module]]] = {
-    "torchscript": as_torchscript, "exported": as_exported, "python": as_python, "fcn8s": as_fcn8s,
+    "torchscript": as_torchscript, "exported": as_exported, "python": as_python, "fcn8s": as_fcn8s, "classifier": as_classifier,
+    **{kind: as_ours(kind) for kind in NETWORKS if kind != "fcn8s"},
 }  # fmt: skip
 
 
@@ -90,8 +122,8 @@ def test_other_bytes_are_another_network(kind: str, tmp_path: Path) -> None:
     before = load(config, 3, torch.device("cpu")).identity()
     torch.manual_seed(77)
     other, changed = MAKERS[kind](tmp_path / "b")
-    if kind == "python":
-        (tmp_path / "b" / "nets.py").write_text(CODE + "\n# another version\n")
+    if kind in ("python", "classifier"):
+        (tmp_path / "b" / "nets.py").write_text((tmp_path / "b" / "nets.py").read_text() + "\n# another version\n")
     else:
         with torch.no_grad():
             next(changed.parameters()).add_(1)
@@ -103,8 +135,8 @@ def _resave(kind: str, config: ModelConfig, network: nn.Module) -> None:
     assert config.path is not None
     if kind == "torchscript":
         scenes.script(network, config.path)
-    elif kind == "fcn8s":
-        save(config.path, network, ModelMeta(kind="fcn8s", args=config.args))
+    elif kind in NETWORKS:
+        save(config.path, network, ModelMeta(kind=kind, args=config.args))
     else:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

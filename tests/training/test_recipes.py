@@ -4,8 +4,8 @@ import pytest
 import typer
 
 from pipeline import samples
-from pipeline.models.fcn8s import FCN8s
 from pipeline.models.weights import load_into, read_meta
+from pipeline.networks.fcn8s import FCN8s
 from pipeline.training.recipes import RECIPES, known, train
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "configs" / "weights"

@@ -1,0 +1,24 @@
+"""FCN-32s: coarse scores, upsampled in one step (Long, Shelhamer & Darrell 2015)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from pipeline.networks.sizes import cropped, padded
+from pipeline.networks.upsample import bilinear
+from pipeline.networks.vgg import Body
+
+
+class FCN32s(Body):
+    """Stride 32, no skips. Parameters are those of the body it shares with FCN-16s and FCN-8s."""
+
+    def __init__(self, bands: int, classes: int, **body: Any) -> None:
+        super().__init__(bands, classes, **body)
+        self.up32 = bilinear(classes, 32)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(batch, bands, rows, cols) → logits (batch, classes, rows, cols)."""
+        logits: torch.Tensor = self.up32(self.coarse(self.pool4(self.pool3(padded(x, self.stride)))))
+        return cropped(logits, x)

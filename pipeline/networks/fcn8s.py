@@ -1,0 +1,33 @@
+"""FCN-8s: coarse scores refined by those of pool4, then of pool3 (Long, Shelhamer & Darrell 2015)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from pipeline.networks.sizes import cropped, padded
+from pipeline.networks.upsample import bilinear
+from pipeline.networks.vgg import Body
+
+
+class FCN8s(Body):
+    """Stride 32 with skips at strides 16 and 8. Parameters are those of the body it shares with FCN-32s and FCN-16s."""
+
+    def __init__(self, bands: int, classes: int, **body: Any) -> None:
+        super().__init__(bands, classes, **body)
+        self.score4 = nn.Conv2d(self.channels[3], classes, 1)
+        self.score3 = nn.Conv2d(self.channels[2], classes, 1)
+        self.up2 = bilinear(classes, 2)
+        self.up4 = bilinear(classes, 2)
+        self.up8 = bilinear(classes, 8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(batch, bands, rows, cols) → logits (batch, classes, rows, cols)."""
+        third = self.pool3(padded(x, self.stride))
+        fourth = self.pool4(third)
+        sixteenth = self.up2(self.coarse(fourth)) + self.score4(fourth)
+        eighth = self.up4(sixteenth) + self.score3(third)
+        logits: torch.Tensor = self.up8(eighth)
+        return cropped(logits, x)
