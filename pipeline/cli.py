@@ -19,6 +19,9 @@ ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML file of
 Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY.PATH=VALUE", help="Override a value of the config; may be repeated.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
+_received: list[int] = []
+"""Signals that asked the run to stop."""
+
 
 def main() -> None:
     """Entry of ``wholecloth`` and ``python -m pipeline``."""
@@ -27,12 +30,16 @@ def main() -> None:
         if code == 130:  # typer's word for Ctrl-C
             raise KeyboardInterrupt
     except KeyboardInterrupt:
-        code = _say("Stopped. Everything committed is kept; run the same command again to go on.", 130)
+        code = _interrupted()
     except Exception as error:
         if "--debug" in sys.argv:
             raise
-        code = _say(*_explain(error))
+        code = _interrupted() if isinstance(error, Unfinished) and signal.SIGINT in _received else _say(*_explain(error))
     sys.exit(code or 0)
+
+
+def _interrupted() -> int:
+    return _say("Stopped. Everything committed is kept; run the same command again to go on.", 130)
 
 
 def _explain(error: Exception) -> tuple[str, int]:
@@ -74,7 +81,8 @@ def run(
     from pipeline.load_config import load
 
     said = load(config, overrides or [])
-    signal.signal(signal.SIGTERM, _terminated)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
     from pipeline.plan.memory import human
     from pipeline.progress import Progress
     from pipeline.run import execute, prepare
@@ -102,27 +110,26 @@ def plan(config: ConfigPath, overrides: Overrides = None, as_json: AsJson = Fals
 
 
 @app.command()
-def inspect(config: ConfigPath, overrides: Overrides = None, as_json: AsJson = False) -> None:
-    """Print what was measured of the network."""
-    from dataclasses import asdict
-
+def inspect(
+    config: ConfigPath,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+    png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="Draw the halo profile.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the places of the raster that are looked at.")] = 0,
+) -> None:
+    """Explain the network: costs, stride, radius, verdict, layers to blame, and what each halo would leave and cost."""
+    from pipeline.inspection.findings import find
+    from pipeline.inspection.picture import draw
+    from pipeline.inspection.words import rows
     from pipeline.job import prepare
     from pipeline.load_config import load
 
-    job = prepare(load(config, overrides or []))
-    radius, found = job.locality.radius, job.locality
-    count = sum(parameter.numel() for parameter in job.network.module.parameters())
-    rows = [
-        ("parameters", f"{count:,}"),
-        ("input", f"{found.bands} bands, at least {found.minimum} px, multiples of {job.plan.tiles.multiple} px"),
-        ("output", f"{found.classes} channels"),
-        ("stride", f"{found.stride} px"),
-        ("radius", f"top {radius.top}, bottom {radius.bottom}, left {radius.left}, right {radius.right} px" if radius else "no bound"),
-        ("verdict", found.verdict),
-        ("to blame", ", ".join(found.blame) or "nothing"),
-        ("memory", f"{job.plan.costs.activations:.0f} bytes per px of the input"),
-    ]
-    _print(rows, {"parameters": count, **asdict(found), "bytes_per_pixel": job.plan.costs.activations} if as_json else None)
+    job = prepare(load(config, overrides or []), fresh=True)
+    found = find(job, seed)
+    said = rows(found)
+    if png is not None:
+        said.append(("picture", str(draw(found, png, f"{config.stem}: {found.locality.verdict}, stride {found.locality.stride} px"))))
+    _print(said, found.as_dict() if as_json else None)
 
 
 @app.command()
@@ -171,5 +178,12 @@ def _print(rows: list[tuple[str, str]], document: object | None) -> None:
         print(f"{name:<{width}}  {text}")
 
 
-def _terminated(number: int, frame: FrameType | None) -> None:
+def _stop(number: int, frame: FrameType | None) -> None:
+    """Stop at once; and, where Python swallows what is raised (inside a finaliser it does), at the next tile."""
+    _received.append(number)
+    inference = sys.modules.get("pipeline.stages.infer")
+    if inference is not None:
+        inference.STOP.set()
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
     raise Unfinished("Stopped by SIGTERM. Everything committed is kept; run the same command again to go on.")

@@ -15,7 +15,7 @@ FLOORS = [
     ("stages",),
     ("resolve_model", "fingerprint", "progress"),
     ("job",),
-    ("describe",),
+    ("describe", "inspection"),
     ("run",),
     ("training", "cli"),
     ("__main__",),

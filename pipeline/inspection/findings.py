@@ -1,0 +1,114 @@
+"""Everything that `inspect` finds out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from pipeline.inspection.halos import HaloCost, priced
+from pipeline.inspection.places import places
+from pipeline.job import Job
+from pipeline.locality import halo_profile
+from pipeline.locality.halo_profile import HaloProfile
+from pipeline.networks.classifier import Convolutional, difference
+from pipeline.protocols import Locality, Network
+from pipeline.raster.span import round_down, round_up
+from pipeline.stages.device import rounding
+
+FARTHEST = 512
+"""How far a profile goes where the reach has no bound, px."""
+PLACES = 3
+SIDE = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """A network on a raster."""
+
+    parameters: int
+    flops_per_pixel: float
+    """Of the input; a multiplication and its addition are two."""
+    bytes_per_pixel: float
+    """Live at the peak, beyond the input."""
+    locality: Locality
+    multiple: int
+    """Sizes it is given are multiples of this, px."""
+    tile: int
+    """Longest tile of the plan, px."""
+    profile: HaloProfile
+    halos: tuple[HaloCost, ...]
+    notes: tuple[str, ...]
+    """What is peculiar to its kind."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        profile = {**asdict(self.profile), **{name: getattr(self.profile, name).tolist() for name in ("largest", "typical", "flipped")}}
+        rest = {"halo_profile": profile, "halos": [asdict(halo) for halo in self.halos], "notes": list(self.notes)}
+        costs = {"parameters": self.parameters, "flops_per_pixel": self.flops_per_pixel, "bytes_per_pixel": self.bytes_per_pixel}
+        return {**costs, **asdict(self.locality), "multiple": self.multiple, "tile": self.tile, **rest}
+
+
+def find(job: Job, seed: int = 0) -> Findings:
+    """Measure what a plan does not need and a person wants to know.
+
+    Parameters
+    ----------
+    job
+        Prepared.
+    seed
+        Of the places of the raster that are looked at.
+    """
+    multiple, network = job.plan.tiles.multiple, job.network
+    with rounding(job.task.recipe.precision, job.task.recipe.threads, torch.device(job.task.device)):
+        profile = _profile(job, seed)
+        return Findings(
+            parameters=sum(parameter.numel() for parameter in network.module.parameters()),
+            flops_per_pixel=flops_per_pixel(network, job.source.bands, multiple, torch.device(job.task.device)),
+            bytes_per_pixel=job.plan.costs.activations,
+            locality=job.locality,
+            multiple=multiple,
+            tile=job.plan.tiles.size,
+            profile=profile,
+            halos=priced(profile, job.locality, multiple, job.plan.tiles.size),
+            notes=_notes(network),
+        )
+
+
+def flops_per_pixel(network: Network, bands: int, multiple: int, device: torch.device) -> float:
+    """Floating-point operations per pixel of the input, as torch counts them: products of matrices and convolutions."""
+    accepts = network.accepts
+    side = max(round_up(min(SIDE, accepts.maximum or SIDE), multiple), accepts.minimum)
+    with FlopCounterMode(display=False) as counted:
+        network(torch.zeros((1, bands, side, side), device=device))
+    return float(counted.get_total_flops()) / side**2
+
+
+def _profile(job: Job, seed: int) -> HaloProfile:
+    """Windows twice as long as the reach, or as long as a tile that fits the memory."""
+    multiple, accepts = job.plan.tiles.multiple, job.network.accepts
+    reach = round_up(job.locality.radius.largest if job.locality.radius else FARTHEST, multiple) + 2 * multiple
+    room = round_down(min(max(job.plan.tiles.size, 2 * multiple), accepts.maximum or job.plan.tiles.size), 2 * multiple)
+    side = max(min(round_up(max(2 * reach, SIDE), 2 * multiple), room), 2 * multiple)
+    cut = _cut(side, reach, multiple, max(job.locality.minimum, accepts.minimum))
+    device, how = torch.device(job.task.device), job.task.recipe.normalisation
+    found = places(job.source, how, device, side=side, multiple=multiple, count=PLACES, seed=seed)
+    return halo_profile.measure(job.network, found, cut)
+
+
+def _cut(side: int, reach: int, multiple: int, minimum: int) -> int:
+    """As far in as the reach, but never so far that what is kept is smaller than half of the window or than the network takes."""
+    return max(min(reach, side // 2, round_down(side - minimum, multiple)) // multiple * multiple, 0)
+
+
+def _notes(network: Network) -> tuple[str, ...]:
+    if not isinstance(network.module, Convolutional):
+        return ()
+    apart = difference(network.module)
+    same = "to rounding, since nothing in it pads" if apart < 1e-3 else "since its padding acts at the image's edges only, not at every window's"
+    return (
+        f"a classifier of {network.module.size} px windows, every {network.module.stride} px; slid over an image its scores differ from the map "
+        f"by at most {apart:.2g} of their standard deviation, {same}",
+    )
