@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from pipeline.locality.places import places
-from pipeline.locality.probe import Prober
+from pipeline.locality.probe import AXES, Axis, Prober, along
 from pipeline.locality.watch import Seen, Watch
 
 GLOBAL_MODULES = re.compile(
     r"GroupNorm|InstanceNorm|Adaptive\w*Pool|Global\w*Pool|Squeeze(And)?Exc|^(c|s|sc)?SE(Module|Block|Layer)?$|SCSE|Attention|^Transformer"
 )
+
+
+LENGTH = 1024
+"""Length of the strips that are changed at one end, px."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,15 +37,52 @@ class Suspects:
         return self.everywhere + self.positions + self.data
 
 
-def suspects(prober: Prober, side: int) -> Suspects:
-    """Run one image and watch; then read the module tree and, where modules cannot be watched, the graphs."""
+def suspects(prober: Prober, side: int, thorough: bool = True) -> Suspects:
+    """Run images and watch.
+
+    Parameters
+    ----------
+    prober
+        The network.
+    side
+        Side of the image, px, which the network takes.
+    thorough
+        Also change a part of a long image and see which operations carry the change everywhere: at four times the cost,
+        and of no interest where tiles equal the whole.
+    """
     module = prober.network.module
     watch = Watch(module)
     prober.see(prober.noise(side, side), watch)
+    seen = [*watch.seen, *(_spread(prober, side) if thorough else ())]
     kinds = _kinds(module)
-    found = {why: _named(module, kinds, [seen for seen in watch.seen if seen.why == why]) for why in ("everywhere", "positions", "data")}
-    everywhere = dict.fromkeys([*_modules(module, kinds), *found["everywhere"]])
-    return Suspects(everywhere=tuple(everywhere), positions=tuple(found["positions"]), data=tuple(found["data"]))
+
+    def named(why: str) -> tuple[str, ...]:
+        paths = ((one, path) for one in seen if one.why == why for path in _paths(module, one, watch.ran[one.operation]))
+        return tuple(dict.fromkeys(_said(kinds, path, one.words) for one, path in paths))
+
+    return Suspects(everywhere=named("everywhere"), positions=named("positions"), data=named("data"))
+
+
+def _spread(prober: Prober, side: int) -> list[Seen]:
+    """Operations that carry a change everywhere from either end of a strip, and tables that are cut to its length."""
+    strips = [_both_ends(prober, axis, side) for axis in AXES]
+    rows, cols = ({(one.operation, one.nth): one for one in strip if one.why == "table"} for strip in strips)
+    tables = [replace(one, why="positions") for key, one in rows.items() if key in cols and cols[key].shape != one.shape]
+    return [one for strip in strips for one in strip if one.why != "table"] + tables
+
+
+def _both_ends(prober: Prober, axis: Axis, side: int) -> list[Seen]:
+    """What is seen whichever end is changed: a part of an image that is cut out may be changed all over by one of them."""
+    length = prober.size(LENGTH, side)
+    base = prober.strip(axis, length, side)
+    seen = []
+    for start, stop in ((0, length // 4), (length - length // 4, length)):
+        other = base.clone()
+        along(other, axis, start, stop).mul_(-10.0)
+        watch = Watch(prober.network.module, other)
+        prober.see(base, watch)
+        seen.append(watch.seen)
+    return [one for one in seen[0] if one in seen[1]]
 
 
 def _kinds(module: torch.nn.Module) -> dict[str, str]:
@@ -53,20 +94,12 @@ def _kinds(module: torch.nn.Module) -> dict[str, str]:
     return {path: str(getattr(part, "original_name", type(part).__name__)) for path, part in module.named_modules() if path}
 
 
-def _modules(module: torch.nn.Module, kinds: dict[str, str]) -> list[str]:
-    corners = [path for path, part in module.named_modules() if getattr(part, "align_corners", None) is True]
-    return [_said(path, kind) for path, kind in kinds.items() if GLOBAL_MODULES.search(kind)] + [_said(path, "align_corners") for path in corners]
+def _paths(module: torch.nn.Module, one: Seen, times: int) -> list[str]:
+    return [one.module] if one.module else places(module, one.operation, one.nth, times) or [""]
 
 
-def _named(module: torch.nn.Module, kinds: dict[str, str], seen: list[Seen]) -> list[str]:
-    """Operations with the modules they stand in, less those whose module is named already."""
-    said: dict[str, None] = {}
-    for one in seen:
-        for path in [one.module] if one.module else places(module, one.operation) or [""]:
-            if not GLOBAL_MODULES.search(kinds.get(path, "")):
-                said[_said(path, one.words)] = None
-    return list(said)
-
-
-def _said(path: str, what: str) -> str:
+def _said(kinds: dict[str, str], path: str, words: str) -> str:
+    """A layer that everybody knows by its class, another by what it does."""
+    kind = kinds.get(path, "")
+    what = kind if GLOBAL_MODULES.search(kind) else words
     return f"{path} ({what})" if path else what

@@ -14,7 +14,7 @@ from pipeline.locality.measure import measure
 from pipeline.machine import cache_folder
 from pipeline.protocols import Locality, Network, Radius
 
-VERSION = 2
+VERSION = 3
 """Raised when the measurement changes, so that older results are measured again."""
 
 

@@ -54,9 +54,9 @@ def _measured(network: Network, bands: int) -> Locality:
         raise ModelError(_refuses(prober, bands))
     across = stride.side(prober, round_up(32, unit)) or minimum
     classes = len(prober.see(prober.noise(across, across)))
-    found = suspects(prober, across)
     reach = receptive_field.radius(prober, period, across) if period else None
     equal = _equal(prober, period, reach, across)
+    found = suspects(prober, across, thorough=not equal)
     verdict, blame = _verdict(found, equal, FIXED if prober.fixed else CRAMPED, measured=reach is not None)
     known = None if equal is False or verdict == "not local" else reach
     return Locality(verdict=verdict, stride=unit, radius=known, bands=bands, classes=classes, minimum=minimum, blame=blame)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
 from typing import Any
 
 import torch
@@ -11,14 +12,19 @@ ALIASES = {"grid_sampler": "grid_sample", "grid_sampler_2d": "grid_sample", "ups
 """Operations that TorchScript calls through a function of another name."""
 
 
-def places(module: torch.nn.Module, operation: str) -> list[str]:
-    """Paths of the modules of a scripted or exported network that hold an operation; none of an eager one."""
+def places(module: torch.nn.Module, operation: str, nth: int, times: int) -> list[str]:
+    """Paths of the modules of a scripted or exported network that hold an operation; none of an eager one.
+
+    Where the graphs hold it as often as it ran, the ``nth`` is meant; with loops and functions in between, any of them may be.
+    """
     names = {operation, ALIASES.get(operation, operation)}
     if isinstance(module, torch.fx.GraphModule):
-        found = (_exported(node) for node in module.graph.nodes if node.op == "call_function" and _name(node.target) in names)
+        found = [_exported(node) for node in module.graph.nodes if node.op == "call_function" and _name(node.target) in names]
+    elif isinstance(module, torch.jit.ScriptModule):
+        found = [path for name, path in _scripted(module, "forward", "") if name in names] or _inside(module, operation)
     else:
-        found = (path for path, part in module.named_modules() if isinstance(part, torch.jit.ScriptModule) and names & set(_scripted(part)))
-    return list(dict.fromkeys(found))
+        return []
+    return [found[nth]] if len(found) == times else list(dict.fromkeys(found))
 
 
 def _name(target: Any) -> str:
@@ -31,14 +37,33 @@ def _exported(node: Any) -> str:
     return str(stack[-1][0]) if stack else ""
 
 
-def _scripted(part: torch.jit.ScriptModule) -> Iterator[str]:
-    """Operations and functions that stand in a module's own methods."""
-    compiled = part._c
-    pending = [node for name in compiled._method_names() for node in compiled._get_method(name).graph.nodes()]
+def _scripted(part: torch.jit.ScriptModule, method: str, path: str) -> Iterator[tuple[str, str]]:
+    """Operations and functions with the paths of their modules, in the order they run."""
+    pending = list(part._c._get_method(method).graph.nodes())[::-1]
     while pending:
         node = pending.pop()
-        pending += [inner for block in node.blocks() for inner in block.nodes()]
+        pending += [inner for block in node.blocks() for inner in block.nodes()][::-1]
         if node.kind().startswith("aten::"):
-            yield node.kind().removeprefix("aten::").rstrip("_")
+            yield node.kind().removeprefix("aten::").rstrip("_"), path
         elif node.kind() == "prim::CallFunction":
-            yield next(iter(node.inputs())).node().s("name")
+            yield next(iter(node.inputs())).node().s("name"), path
+        elif node.kind() == "prim::CallMethod":
+            inside = _attributes(next(iter(node.inputs())).node())
+            yield from _scripted(reduce(getattr, inside, part), node.s("name"), ".".join(filter(None, (path, *inside))))
+
+
+def _attributes(node: Any) -> list[str]:
+    """Names by which a module is reached from the one that calls it; none for itself."""
+    return [*_attributes(next(iter(node.inputs())).node()), node.s("name")] if node.kind() == "prim::GetAttr" else []
+
+
+def _inside(module: torch.nn.Module, operation: str) -> list[str]:
+    """Innermost modules whose functions hold an operation, once every call is written out."""
+    found = [path for path, part in module.named_modules() if isinstance(part, torch.jit.ScriptModule) and _holds(part, operation)]
+    return [path for path in found if not any(other != path and f"{other}.".startswith(f"{path}." if path else "") for other in found)]
+
+
+def _holds(part: torch.jit.ScriptModule, operation: str) -> bool:
+    if "forward" not in part._c._method_names():
+        return False
+    return bool(part._c._get_method("forward").inlined_graph.findAllNodes(f"aten::{operation}", True))

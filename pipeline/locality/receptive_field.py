@@ -19,7 +19,8 @@ from pipeline.raster.span import round_up
 
 START, BOUND = 512, 8192
 """Length of the first strip and of the longest, px."""
-DRAWS = 2
+SCALES = (3.0, 3.0, 1e3)
+"""Standard deviations of the draws: large ones wake what usual pixels do not."""
 
 Side = Literal["before", "after"]
 
@@ -51,19 +52,24 @@ def _reach(prober: Prober, axis: Axis, side: Side, length: int, cut: int, across
     """Reach into the kept side of one strip, or None where it touches the strip's end."""
     base = prober.strip(axis, length, across)
     seen = prober.see(base)
-    changed = torch.zeros(length, dtype=torch.bool)
-    for draw in range(DRAWS + 1):
+    room = cut if side == "after" else length - cut
+    reach = 0
+    for draw, scale in enumerate((torch.nan, *SCALES)):
         other = base.clone()
         beyond = along(other, axis, cut, length) if side == "after" else along(other, axis, 0, cut)
-        beyond.copy_(torch.full_like(beyond, torch.nan) if draw == 0 else 3 * torch.randn(beyond.shape, generator=_generator(draw)).to(beyond.device))
-        differs = prober.see(other) != seen  # NaN differs from everything
-        changed |= differs.any(0).any(1 if axis == "rows" else 0).cpu()
-    hit = changed.nonzero().flatten()
-    if len(hit) == 0:
+        beyond.copy_(scale * torch.randn(beyond.shape, generator=_generator(draw)).to(beyond.device))
+        changed = (prober.see(other) != seen).any(0).any(1 if axis == "rows" else 0)  # NaN differs from everything
+        reach = max(reach, _beyond(changed.nonzero().flatten().tolist(), side, cut))
+        if reach >= room:
+            return None
+    return reach
+
+
+def _beyond(hit: list[int], side: Side, cut: int) -> int:
+    """How far into the kept side an output changed, px."""
+    if not hit:
         return 0
-    reach = max(0, cut - int(hit[0])) if side == "after" else max(0, int(hit[-1]) + 1 - cut)
-    room = cut if side == "after" else length - cut
-    return None if reach >= room else reach
+    return max(0, cut - hit[0] if side == "after" else hit[-1] + 1 - cut)
 
 
 def _generator(draw: int) -> torch.Generator:
