@@ -163,6 +163,8 @@ class Pooled(nn.Module):
             y = x.max().expand(1, x.shape[1])
         elif self.how == "swallowed":
             y = torch.where(x > 0, x, torch.zeros_like(x)).mean(dim=[-2, -1])
+        elif self.how == "dazzled":
+            y = torch.amax(torch.where(x > 50.0, x, torch.zeros_like(x)), dim=(2, 3))
         elif self.how == "topk":
             y = torch.topk(x.flatten(2), 4)[0].mean(-1)
         elif self.how == "sorted":
@@ -297,7 +299,7 @@ class Bright(nn.Module):
     """Bright images are darkened."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if bool(x.max() > 5.0):
+        if bool(x.max() > 12.0):
             x = x * 0.5
         return x
 
@@ -323,23 +325,24 @@ class Quantised(nn.Module):
 
 
 class Swallowing(nn.Module):
-    """A ReLU written so that NaN counts as 0, or clamped so that it stays; then 3×3."""
+    """A ReLU written so that NaN counts as 0, one that only dazzling pixels pass, or a clamp; then 3×3."""
 
     def __init__(self, how: str) -> None:
         super().__init__()
         self.how, self.mix = how, conv(WIDTH, WIDTH)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = torch.where(x > 0, x, torch.zeros_like(x)) if self.how == "where" else x.clamp(min=0.0, max=4.0)
-        return self.mix(x)
+        if self.how == "clamp":
+            return self.mix(x.clamp(min=0.0, max=4.0))
+        return self.mix(torch.where(x > (50.0 if self.how == "dazzled" else 0.0), x, torch.zeros_like(x)))
 
 
 class Smooth(nn.Module):
-    """Keeps the lowest frequencies of the whole image."""
+    """Keeps the strong waves of the whole image."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        waves = torch.fft.rfft2(x)
-        return x + torch.fft.irfft2(waves[..., : waves.shape[3] // 4 + 1], s=[x.shape[2], x.shape[3]])
+        waves = torch.fft.fft2(x)
+        return x + torch.fft.ifft2(waves * (waves.abs() > 20.0)).real
 
 
 class Padded(nn.Module):

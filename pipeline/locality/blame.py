@@ -14,8 +14,7 @@ from pipeline.locality.watch import Seen, Watch
 GLOBAL_MODULES = re.compile(
     r"GroupNorm|InstanceNorm|Adaptive\w*Pool|Global\w*Pool|Squeeze(And)?Exc|^(c|s|sc)?SE(Module|Block|Layer)?$|SCSE|Attention|^Transformer"
 )
-
-
+"""Classes that are a name of their own; what stands in others is named by what it does."""
 LENGTH = 1024
 """Length of the strips that are changed at one end, px."""
 
