@@ -88,6 +88,7 @@ LOCAL = {
     "a lookup in a table": local(framed(zoo.Quantised), 1, 1),
     "a ReLU that swallows NaN": local(framed(zoo.Swallowing, "where"), 1, 2),
     "a threshold that hides from NaN and from usual pixels": local(framed(zoo.Swallowing, "dazzled"), 1, 2),
+    "a layer that only NaN wakes": local(networks.Silent, 1, 3, UNEXPORTED),  # 1×1 beside 7×7
     "a clamp": local(framed(zoo.Swallowing, "clamp"), 1, 2),
     # The body 1 and 5×5 adds 2.
     "reflected": local(framed(zoo.Padded, "reflect"), 1, 3),
