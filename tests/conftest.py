@@ -16,4 +16,4 @@ settings.load_profile("calm")
 def _seeded() -> None:
     torch.manual_seed(0)
     np.random.seed(0)
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
