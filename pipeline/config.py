@@ -98,11 +98,12 @@ class ReturnConfig(Section):
 class ModelConfig(Section):
     """The network and what its classes mean."""
 
-    kind: Literal["torchscript", "exported", "python", "classifier", "fcn32s", "fcn16s", "fcn8s", "fcn", "deconvnet", "resnet_fcn"] | None = Field(
+    kind: Literal["torchscript", "exported", "python", "smp", "classifier", "fcn32s", "fcn16s", "fcn8s", "fcn", "deconvnet", "resnet_fcn"] | None = Field(
         None, description="a file of ours says its own kind"
     )
     path: Path | None = Field(None, description="the weights or the whole network")
     factory: str | None = Field(None, description="package.module:callable or file.py:callable, for kinds python and classifier; its code is executed")
+    arch: str | None = Field(None, description="architecture of segmentation_models_pytorch, such as Unet, for kind smp")
     args: dict[str, Any] = Field({}, description="arguments of the factory or hyperparameters")
     classes: Annotated[list[ClassConfig], Field(min_length=1)] | None = None
     input: InputConfig | None = None

@@ -19,7 +19,13 @@ def describe(job: Job) -> dict[str, Any]:
     work = layout.work()
     return {
         "raster": {"height": grid.height, "width": grid.width, "bands": job.source.bands, "dtype": str(job.source.dtype), "crs": grid.code or grid.wkt},
-        "network": {"verdict": job.locality.verdict, "stride": job.locality.stride, "radius": _radius(job), "blame": list(job.locality.blame)},
+        "network": {
+            "verdict": job.locality.verdict,
+            "stride": job.locality.stride,
+            "radius": _radius(job),
+            "blame": list(job.locality.blame),
+            "notes": list(job.network.notes),
+        },
         "halo": {"px": tiles.halo, "exact": tiles.exact, "why": tiles.why},
         "tile": {"size": tiles.size, "core": tiles.core, "step": tiles.step, "taper": tiles.taper},
         "blocks": {"size": tiles.block, "count": layout.count, "in_flight": job.plan.workers, "chunk": tiles.chunk, "shard": tiles.shard},
@@ -53,6 +59,7 @@ def lines(job: Job) -> list[tuple[str, str]]:
     rows = [
         ("raster", f"{raster['height']} × {raster['width']} px, {raster['bands']} bands of {raster['dtype']}, {job.source.grid.code or 'no CRS code'}"),
         ("network", f"{network['verdict']}, stride {network['stride']} px, radius {network['radius']} px{blame}"),
+        *[("weights", note) for note in said["network"]["notes"]],
         ("halo", f"{said['halo']['px']} px: {said['halo']['why']}" if said["halo"]["px"] is not None else said["halo"]["why"]),
         ("tile", f"at most {tile['size']} px" + (f", every {tile['step']} px, taper {tile['taper']}" if tile["step"] else f", core {tile['core']} px")),
         (

@@ -78,6 +78,10 @@ class Network(Protocol):
     def accepts(self) -> Accepts:
         """What the file itself says about sizes."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was unwrapped and left out of its weights file, in words."""
+
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """(1, bands, rows, cols) float32 → logits (1, classes, rows, cols) float32, upsampled to the input's size."""
 

@@ -42,11 +42,13 @@ class Findings:
     halos: tuple[HaloCost, ...]
     notes: tuple[str, ...]
     """What is peculiar to its kind."""
+    weights: tuple[str, ...]
+    """What was unwrapped and left out of its file."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
         profile = {**asdict(self.profile), **{name: getattr(self.profile, name).tolist() for name in ("largest", "typical", "flipped")}}
-        rest = {"halo_profile": profile, "halos": [asdict(halo) for halo in self.halos], "notes": list(self.notes)}
+        rest = {"halo_profile": profile, "halos": [asdict(halo) for halo in self.halos], "notes": list(self.notes), "weights": list(self.weights)}
         costs = {"parameters": self.parameters, "flops_per_pixel": self.flops_per_pixel, "bytes_per_pixel": self.bytes_per_pixel}
         return {**costs, **asdict(self.locality), "multiple": self.multiple, "tile": self.tile, **rest}
 
@@ -74,6 +76,7 @@ def find(job: Job, seed: int = 0) -> Findings:
             profile=profile,
             halos=priced(profile, job.locality, multiple, job.plan.tiles.size),
             notes=_notes(network),
+            weights=network.notes,
         )
 
 

@@ -18,6 +18,7 @@ def rows(found: Findings) -> list[tuple[str, str]]:
     locality, radius = found.locality, found.locality.radius
     return [
         ("parameters", f"{found.parameters:,}"),
+        *[("weights", note) for note in found.weights],
         ("arithmetic", f"{_scaled(found.flops_per_pixel)}FLOP per px of the input"),
         ("memory", f"{found.bytes_per_pixel:.0f} bytes per px of the input"),
         ("input", f"{locality.bands} bands, at least {locality.minimum} px, multiples of {found.multiple} px"),

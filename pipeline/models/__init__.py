@@ -8,7 +8,7 @@ import torch
 
 from pipeline.config import ModelConfig
 from pipeline.errors import ModelError
-from pipeline.models import classifier, exported, ours, python, torchscript
+from pipeline.models import classifier, exported, ours, python, smp, torchscript
 from pipeline.models.fit import check_bands
 from pipeline.models.loaded import Loaded
 from pipeline.networks import NETWORKS
@@ -19,6 +19,7 @@ KINDS: dict[str, Loader] = {
     "torchscript": torchscript.load,
     "exported": exported.load,
     "python": python.load,
+    "smp": smp.load,
     "classifier": classifier.load,
     **dict.fromkeys(NETWORKS, ours.load),
 }

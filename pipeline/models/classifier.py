@@ -23,7 +23,7 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     size = model.input.size if model.input else None
     if size is None:
         raise ModelError("model.input.size is missing: kind classifier needs the size of the images it was trained on, in px, such as 224.")
-    module, said = python.build(model)
+    module, said, notes = python.build(model)
     try:
         network = Convolutional(module, bands, size)
     except ValueError as error:
@@ -32,4 +32,4 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
             "dense layers, as VGG, AlexNet and LeNet are; check model.input.size and source.bands too."
         ) from error
     said |= {"kind": "classifier", "size": size}
-    return Loaded(module=network.eval().to(device), said=said, key=model.output.key, accepts=Accepts(minimum=size))
+    return Loaded(module=network.eval().to(device), said=said, key=model.output.key, accepts=Accepts(minimum=size), notes=notes)

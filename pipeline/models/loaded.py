@@ -21,6 +21,8 @@ class Loaded:
     key: str = "auto"
     """Entry of what it returns."""
     accepts: Accepts = field(default_factory=Accepts)
+    notes: tuple[str, ...] = ()
+    """What was unwrapped and left out of its weights file, in words."""
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """(1, bands, rows, cols) float32 → logits (1, classes, rows, cols) float32 at the input's size."""

@@ -27,10 +27,10 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     assert model.kind is not None
     args = _args(model, bands)
     module = build(model.kind, args)
-    load_into(module, model.path, unused=getattr(module, "unused", ()))
+    notes = load_into(module, model.path, unused=getattr(module, "unused", ()))
     module.eval().to(device)
     said = {"kind": model.kind, "args": json.dumps(args, sort_keys=True), "sha256": sha256(model.path)}
-    return Loaded(module=module, said=said, key=model.output.key)
+    return Loaded(module=module, said=said, key=model.output.key, notes=notes)
 
 
 def build(kind: str, args: dict[str, Any]) -> torch.nn.Module:

@@ -30,12 +30,12 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     ConfigError, ModelError
         The factory is not named, not found, or fails; or the weights do not fit.
     """
-    module, said = build(model)
-    return Loaded(module=module.to(device), said=said, key=model.output.key)
+    module, said, notes = build(model)
+    return Loaded(module=module.to(device), said=said, key=model.output.key, notes=notes)
 
 
-def build(model: ModelConfig) -> tuple[torch.nn.Module, dict[str, Any]]:
-    """What the factory makes, with its weights, in eval mode, and what makes it this network. Raises as ``load`` does."""
+def build(model: ModelConfig) -> tuple[torch.nn.Module, dict[str, Any], tuple[str, ...]]:
+    """What the factory makes, with its weights, in eval mode; what makes it this network; what was left of its file. Raises as ``load`` does."""
     place, _, name = (model.factory or "").rpartition(":")
     if not place or not name:
         raise ConfigError(f"model.factory is {model.factory!r}; kind {model.kind} needs package.module:callable or file.py:callable.")
@@ -47,11 +47,10 @@ def build(model: ModelConfig) -> tuple[torch.nn.Module, dict[str, Any]]:
         raise ModelError(f"model.factory {model.factory} failed with args {model.args}: {first_line(error)}. Mend it, or change model.args.") from error
     if not isinstance(module, torch.nn.Module):
         raise ModelError(f"model.factory {model.factory} returned {type(module).__name__}; it must return a torch.nn.Module.")
-    if model.path is not None:
-        load_into(module, model.path)
+    notes = load_into(module, model.path) if model.path is not None else ()
     said = {"kind": "python", "factory": name, "args": json.dumps(model.args, sort_keys=True, default=str), "source": _source(code)}
     said |= {"sha256": sha256(model.path)} if model.path is not None else {}
-    return module.eval().float(), said
+    return module.eval().float(), said, notes
 
 
 def _import(place: str) -> ModuleType:

@@ -18,7 +18,7 @@ UNKNOWN = "something that torch does not write, or a part of it"
 REMEDIES = {
     TORCHSCRIPT: "Set model.kind: torchscript.",
     EXPORTED: "Set model.kind: exported.",
-    SAVED: "For a state dict, set model.kind: python with a factory that builds the network.",
+    SAVED: "For a state dict, set model.kind: smp with model.arch, or model.kind: python with a factory that builds the network.",
     SAFETENSORS: "A file of ours says its own kind; for another's, set model.kind: python with a factory that builds the network.",
     POINTER: "Fetch it with git lfs pull.",
 }

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,13 @@ from typing import Any
 import torch
 
 from pipeline.errors import ModelError
+from pipeline.models.checkpoint import choose
 from pipeline.models.recognise import SAFETENSORS, SAVED, first_line, recognise, unreadable
+from pipeline.models.saved import Fetch, opened
 
 KEY = "wholecloth"
 """Metadata entry of a safetensors file of ours."""
-COUNTER = "num_batches_tracked"
-"""Not in state dicts written before torch 0.4.1, and of no use after training."""
+CUT = "Write it again, or fetch it again if it was cut short."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,26 +72,27 @@ def read_meta(path: Path) -> ModelMeta | None:
         ) from error
 
 
-def load_into(module: torch.nn.Module, path: Path, unused: tuple[str, ...] = ()) -> None:
-    """Load a state dict strictly: every key must be there, and no other but those that begin with one of ``unused``.
+def load_into(module: torch.nn.Module, path: Path, unused: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Load weights strictly: every key must be there, and no other but those of losses and metrics and those that begin with one of ``unused``.
+
+    Returns
+    -------
+    tuple
+        What was unwrapped and left out on the way, in words.
 
     Raises
     ------
     ModelError
         The file cannot be read without executing code, or does not fit the network.
     """
-    state = {name: tensor for name, tensor in _read(path).items() if not name.startswith(unused)}
-    wanted = {name: tensor for name, tensor in module.state_dict().items() if name in state or not name.endswith(COUNTER)}
-    missing, extra = sorted(wanted.keys() - state.keys()), sorted(state.keys() - wanted.keys())
-    if missing or extra:
-        raise ModelError(f"model.path {path} does not fit the network: {_explain(missing, extra)}. Give the weights of this network, or change model.args.")
-    for name, tensor in wanted.items():
-        if tensor.shape != state[name].shape:
-            raise ModelError(
-                f"model.path {path} does not fit the network: {name} is {tuple(state[name].shape)} in the file and {tuple(tensor.shape)} in the "
-                "network (the first two numbers are outputs and inputs: classes and bands). Change model.args or source.bands."
-            )
+    with _held(path) as (held, fetch):
+        choice = choose(held, module.state_dict(), path, unused)
+        try:
+            state = {name: fetch(entry) for name, entry in choice.entries.items()}
+        except Exception as error:  # whatever cut or damaged bytes make the reader raise
+            raise unreadable(path, SAVED, error, CUT) from error
     module.load_state_dict(state)  # without the version of batch norm, torch itself adds the counters
+    return choice.notes
 
 
 def sha256(path: Path) -> str:
@@ -102,35 +104,27 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _read(path: Path) -> dict[str, torch.Tensor]:
-    if path.suffix == ".safetensors":
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
+@contextmanager
+def _held(path: Path) -> Iterator[tuple[Any, Fetch]]:
+    """What a file holds, and what reads its tensors."""
+    with ExitStack() as stack:
+        if path.suffix == ".safetensors":
+            held: tuple[Any, Fetch] = (_safetensors(path), lambda tensor: tensor)
+        elif recognise(path) != SAVED:
+            raise unreadable(path, SAVED, ValueError(), "Save the network's state_dict() with torch.save.")
+        else:
+            try:
+                held = stack.enter_context(opened(path))
+            except Exception as error:  # whatever the bytes make the reader raise
+                raise unreadable(path, SAVED, error, CUT) from error
+        yield held
 
-        try:
-            return load_file(path)
-        except (OSError, SafetensorError) as error:
-            raise unreadable(path, SAFETENSORS, error, "Write it again, or fetch it again if it was cut short.") from error
+
+def _safetensors(path: Path) -> dict[str, torch.Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load raises whatever the bytes make it raise
-        if recognise(path) == SAVED:
-            raise ModelError(
-                f"model.path {path} holds more than tensors, or is cut short, and cannot be read without executing code. "
-                "Save the network's state_dict() alone, or convert it to safetensors."
-            ) from error
-        raise unreadable(path, SAVED, error, "Save the network's state_dict() with torch.save.") from error
-    if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        held = f" with {', '.join(map(str, list(state)[:5]))}" if isinstance(state, Mapping) else ""
-        raise ModelError(f"model.path {path} holds {type(state).__name__}{held}, not a state dict of tensors. Save the network's state_dict() alone.")
-    return dict(state)
-
-
-def _explain(missing: list[str], extra: list[str]) -> str:
-    said = []
-    for name in missing[:3]:
-        near = difflib.get_close_matches(name, extra, 1)
-        said.append(f"{name} is missing" + (f" (nearest in the file: {near[0]})" if near else ""))
-    said += [f"{name} is not a part of it" for name in extra[:3]]
-    more = len(missing) + len(extra) - len(said)
-    return "; ".join(said) + (f"; and {more} more" if more > 0 else "")
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise unreadable(path, SAFETENSORS, error, CUT) from error

@@ -51,6 +51,16 @@ def test_a_local_network_is_explained_with_its_exact_halo(tmp_path: Path) -> Non
     assert found.halos[0].differing > exact.differing == 0
 
 
+def test_what_was_taken_off_a_checkpoint_is_told(tmp_path: Path) -> None:
+    (tmp_path / "nets.py").write_text("from tests.networks import Twice\n")
+    torch.save({"epoch": 3, "state_dict": {f"model.{name}": value for name, value in networks.Twice().state_dict().items()}}, tmp_path / "last.ckpt")
+    model = {"kind": "python", "factory": f"{tmp_path / 'nets.py'}:Twice", "path": str(tmp_path / "last.ckpt")}
+    found = findings(tmp_path, model=model)
+    said = ["weights taken from state_dict", "prefix model. taken off the keys", "not read: epoch"]
+    assert [text for name, text in rows(found) if name == "weights"] == said
+    assert found.as_dict()["weights"] == said
+
+
 def test_a_network_that_is_not_local_is_not_promised_anything(tmp_path: Path) -> None:
     found = findings(tmp_path, networks.InstanceNormed())
     assert not any(halo.exact for halo in found.halos)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from pipeline.networks.classifiers import lenet
 from pipeline.networks.fcn8s import FCN8s
 from pipeline.networks.upsample import bilinear
 from tests import networks, scenes
+from tests.models import stand_in
 
 CODE = """
 import torch.nn as nn
@@ -33,6 +35,11 @@ def number():
 def leave():
     raise SystemExit(3)
 """
+
+
+@pytest.fixture(autouse=True)
+def _libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, stand_in.NAME, stand_in.library())
 
 
 def small() -> FCN8s:
@@ -95,8 +102,14 @@ def as_classifier(folder: Path) -> tuple[ModelConfig, nn.Module]:
     return config, Convolutional(network, 3, 32)
 
 
+def as_smp(folder: Path) -> tuple[ModelConfig, nn.Module]:
+    network = networks.lively(stand_in.Unet(encoder_weights=None, classes=4))
+    torch.save(network.state_dict(), folder / "a.pt")
+    return ModelConfig(kind="smp", arch="Unet", path=folder / "a.pt", args={"in_channels": 3, "classes": 4}), network
+
+
 MAKERS: dict[str, Callable[[Path], tuple[ModelConfig, nn.Module]]] = {
-    "torchscript": as_torchscript, "exported": as_exported, "python": as_python, "fcn8s": as_fcn8s, "classifier": as_classifier,
+    "torchscript": as_torchscript, "exported": as_exported, "python": as_python, "smp": as_smp, "fcn8s": as_fcn8s, "classifier": as_classifier,
     **{kind: as_ours(kind) for kind in NETWORKS if kind != "fcn8s"},
 }  # fmt: skip
 
@@ -135,6 +148,8 @@ def _resave(kind: str, config: ModelConfig, network: nn.Module) -> None:
     assert config.path is not None
     if kind == "torchscript":
         scenes.script(network, config.path)
+    elif kind == "smp":
+        torch.save(network.state_dict(), config.path)
     elif kind in NETWORKS:
         save(config.path, network, ModelMeta(kind=kind, args=config.args))
     else:
@@ -208,11 +223,11 @@ def test_missing_and_extra_keys_are_shown_with_the_nearest(tmp_path: Path) -> No
         load(config, 3, torch.device("cpu"))
 
 
-def test_a_checkpoint_around_a_state_dict_is_told_by_its_entries(tmp_path: Path) -> None:
-    config, network = as_python(tmp_path)
+def test_a_file_without_a_state_dict_is_told_by_its_entries(tmp_path: Path) -> None:
+    config, _ = as_python(tmp_path)
     assert config.path is not None
-    torch.save({"model": network.state_dict(), "epoch": 3}, config.path)
-    with pytest.raises(ModelError, match="holds dict with model, epoch"):
+    torch.save({"history": [1, 2], "epoch": 3}, config.path)
+    with pytest.raises(ModelError, match="with history, epoch, in which there is no state dict"):
         load(config, 3, torch.device("cpu"))
 
 

@@ -41,3 +41,4 @@ def test_a_state_dict_with_an_auxiliary_head_loads_and_any_other_extra_is_refuse
     loaded, x = load(config, 3, torch.device("cpu")), torch.randn(1, 3, 64, 64)
     with torch.inference_mode():
         assert torch.allclose(loaded(x), net.eval()(x), atol=1e-5)
+    assert loaded.notes == ("not used: aux_classifier.0.weight, aux_classifier.4.bias",)

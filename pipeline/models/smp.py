@@ -1,0 +1,61 @@
+"""``kind: smp``: a state dict of a network of segmentation_models_pytorch."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable
+from typing import Any, cast
+
+import torch
+
+from pipeline.config import ModelConfig
+from pipeline.errors import ConfigError, ModelError
+from pipeline.models.loaded import Loaded
+from pipeline.models.recognise import first_line
+from pipeline.models.weights import load_into, sha256
+
+WHOLE: dict[str, Any] = {"encoder_weights": None}
+"""Said to every architecture: the file holds all weights, and nothing is to be downloaded that it would replace."""
+
+
+def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
+    """Build ``arch`` with ``args`` and load its weights strictly.
+
+    Raises
+    ------
+    ConfigError, ModelError
+        The library is not installed, knows no such architecture, refuses the arguments, or the weights do not fit.
+    """
+    assert model.path is not None
+    library = _library()
+    args = {"in_channels": bands, "classes": len(model.classes or ()), **model.args, **WHOLE}
+    if not args["classes"]:
+        raise ConfigError("kind smp needs model.args.classes, the channels of the network's output, or a list of model.classes.")
+    try:
+        module = _architecture(library, model.arch)(**args)
+    except (TypeError, ValueError, KeyError) as error:
+        raise ModelError(f"model.args {model.args} do not fit {model.arch} ({first_line(error)}). Give the arguments it was trained with.") from error
+    notes = load_into(module, model.path)
+    module.eval().float().to(device)
+    said = {"kind": "smp", "arch": model.arch, "args": json.dumps(args, sort_keys=True, default=str), "version": str(getattr(library, "__version__", ""))}
+    return Loaded(module=module, said=said | {"sha256": sha256(model.path)}, key=model.output.key, notes=notes)
+
+
+def _library() -> Any:
+    try:
+        import segmentation_models_pytorch
+    except ImportError as error:
+        raise ModelError(
+            f"model.kind smp needs segmentation_models_pytorch, which cannot be imported ({first_line(error)}). Install it: pip install 'wholecloth[smp]'."
+        ) from error
+    return segmentation_models_pytorch
+
+
+def _architecture(library: Any, arch: str | None) -> Callable[..., torch.nn.Module]:
+    known = {name: made for name, made in vars(library).items() if isinstance(made, type) and issubclass(made, torch.nn.Module)}
+    if arch in known:
+        return cast(Callable[..., torch.nn.Module], known[arch])
+    near = difflib.get_close_matches(arch or "", known, 1, cutoff=0.4)
+    nearest = f"; nearest is {near[0]}" if near else f"; it has {', '.join(sorted(known))}"
+    raise ConfigError(f"model.arch is {arch!r}, which segmentation_models_pytorch does not have{nearest}. Name one as that library does.")
