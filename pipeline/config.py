@@ -91,8 +91,14 @@ class ReturnConfig(Section):
     activation: Literal["auto", "none", "softmax", "sigmoid"] = Field(
         "auto", description="what turns what it returns into probabilities; none where the network already did"
     )
-    multilabel: Literal[False] = False
-    threshold: Annotated[float, Field(gt=0, lt=1)] = Field(0.5, description="of one logit's sigmoid")
+    multilabel: bool = Field(False, description="each channel is a class of its own, by a sigmoid; the mask is the likeliest that reaches the threshold")
+    threshold: Annotated[float, Field(gt=0, lt=1)] = Field(0.5, description="of one logit's sigmoid, and of each channel's where multilabel")
+
+    @model_validator(mode="after")
+    def _independent(self) -> ReturnConfig:
+        if self.multilabel and self.activation == "softmax":
+            raise ValueError("multilabel needs activation sigmoid, or none where the network ends in one; a softmax lets one class win over the others")
+        return self
 
 
 class ModelConfig(Section):

@@ -11,6 +11,7 @@ from pipeline.errors import StoreError
 from pipeline.plan.types import Tiles
 from pipeline.protocols import Network, Source
 from pipeline.raster.span import round_up
+from pipeline.stages.decode import Decoding
 from pipeline.stages.infer import Recipe
 
 Fingerprint = dict[str, Any]
@@ -74,10 +75,15 @@ def _identity(source: Source, network: Network, recipe: Recipe) -> Fingerprint:
         "source": source.identity(),
         "model": network.identity(),
         "model.input": recipe.normalisation.as_dict(),
-        "model.output": {"activation": recipe.decoding.activation, "threshold": recipe.decoding.threshold},
+        "model.output": {"activation": _activation(recipe.decoding), "threshold": recipe.decoding.threshold},
         "model.classes": {"codes": list(recipe.decoding.codes)},
     }
     return {f"{name}.{key}": value for name, part in said.items() for key, value in part.items()}
+
+
+def _activation(how: Decoding) -> str:
+    """One word for what turns channels into a class, so that stores made before there was a choice keep theirs."""
+    return how.activation if how.background is None else f"{how.activation} of each class, else code {how.codes[how.background]}"
 
 
 def _short(value: object) -> str:

@@ -6,7 +6,7 @@ import colorsys
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline.config import ClassConfig, Config, ModelConfig
+from pipeline.config import ClassConfig, Config, ModelConfig, ReturnConfig
 from pipeline.errors import ConfigError, ModelError
 from pipeline.models import KINDS
 from pipeline.models.weights import ModelMeta, read_meta
@@ -57,12 +57,13 @@ def recipe(
     ConfigError
         The classes do not fit the channels, two share a code, or nodata is also a code.
     """
-    rows = class_rows(meaning.classes, channels)
-    codes = tuple(row.code for row in rows)
+    rows = class_rows(meaning.classes, channels, config.model.output.multilabel)
+    decoding = _decoding(config.model.output, rows, channels)
+    codes = decoding.codes
     nodata = _nodata(config.output.nodata, codes)
     made = Recipe(
         normalisation=meaning.normalisation,
-        decoding=Decoding(activation=_activation(config, channels), threshold=config.model.output.threshold, codes=codes),
+        decoding=decoding,
         layers=tuple(config.output.layers),
         nodata=nodata,
         dtype="uint8" if max(*codes, nodata) <= 255 else "uint16",
@@ -102,11 +103,14 @@ def _classes(model: ModelConfig, meta: ModelMeta | None) -> list[ClassConfig] | 
     return [ClassConfig(**row) for row in meta.classes] if meta and meta.classes else None
 
 
-def class_rows(classes: list[ClassConfig] | None, channels: int) -> tuple[ClassRow, ...]:
+def class_rows(classes: list[ClassConfig] | None, channels: int, multilabel: bool = False) -> tuple[ClassRow, ...]:
     """The class table of a network with so many output channels; raises ConfigError where the list does not fit."""
-    count = max(channels, 2)
+    count, independent = max(channels, 2), multilabel and channels > 1
     if classes is None:
         classes = [ClassConfig(name=f"class{k}") for k in range(count)]
+        classes += [ClassConfig(name="background", role="background")] if independent else []
+    if independent:
+        count += _beyond_channels(classes, channels)
     if len(classes) != count:
         logits = "one logit, which means two classes" if channels == 1 else f"{channels} classes"
         raise ConfigError(f"model.classes lists {len(classes)} classes, but the network returns {logits}. List {count} classes, in the network's order.")
@@ -116,6 +120,28 @@ def class_rows(classes: list[ClassConfig] | None, channels: int) -> tuple[ClassR
     return tuple(
         ClassRow(code=code, name=row.name, color=row.color or _color(k, count), role=row.role) for k, (row, code) in enumerate(zip(classes, codes, strict=True))
     )
+
+
+def _beyond_channels(classes: list[ClassConfig], channels: int) -> int:
+    """1 where the background has no channel of its own; a pixel of which no class holds must be called something."""
+    if sum(row.role == "background" for row in classes) != 1:
+        raise ConfigError(
+            "model.output.multilabel needs one class with role: background: what a pixel is where no class reaches the threshold. Add "
+            "{name: background, role: background} to model.classes, beyond the network's channels if it has no channel of its own."
+        )
+    return int(len(classes) == channels + 1)
+
+
+def _decoding(said: ReturnConfig, rows: tuple[ClassRow, ...], channels: int) -> Decoding:
+    """What each channel means; a background without a channel comes after them, wherever it is listed."""
+    activation = said.activation if said.activation != "auto" else "sigmoid" if channels == 1 or said.multilabel else "softmax"
+    codes = [row.code for row in rows]
+    if not said.multilabel or channels == 1:
+        return Decoding(activation=activation, threshold=said.threshold, codes=tuple(codes))
+    background = next(row.code for row in rows if row.role == "background")
+    if len(codes) > channels:
+        codes = [code for code in codes if code != background] + [background]
+    return Decoding(activation=activation, threshold=said.threshold, codes=tuple(codes), background=codes.index(background))
 
 
 def _color(k: int, count: int) -> str:
@@ -130,8 +156,3 @@ def _nodata(asked: Literal["auto"] | int, codes: tuple[int, ...]) -> int:
     if asked in codes:
         raise ConfigError(f"output.nodata is {asked}, which is also the code of a class. Give another value, or auto.")
     return asked
-
-
-def _activation(config: Config, channels: int) -> Literal["softmax", "sigmoid", "none"]:
-    asked = config.model.output.activation
-    return asked if asked != "auto" else "sigmoid" if channels == 1 else "softmax"

@@ -67,10 +67,15 @@ def config(folder: Path, name: str = "job", **sections: dict[str, Any]) -> Path:
     return path
 
 
+def read(path: Path) -> np.ndarray:
+    """(bands, rows, cols) float32."""
+    with rasterio.open(path) as src:
+        return src.read().astype("float32")
+
+
 def whole(folder: Path, nodata: int = 255) -> np.ndarray:
     """One forward pass over the whole raster: the mask that every run must equal."""
-    with rasterio.open(folder / "scene.tif") as src:
-        raw = src.read().astype("float32")
+    raw = read(folder / "scene.tif")
     valid = (raw != 0).any(0)
     x = torch.from_numpy((raw - 500) / 200 * valid)[None]
     height, width = valid.shape

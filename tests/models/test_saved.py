@@ -91,7 +91,7 @@ def test_a_parameter_with_attributes_and_a_tensor_of_a_class_are_tensors(tmp_pat
 
 
 @FORMATS
-@pytest.mark.parametrize("protocol", [2, 4])
+@pytest.mark.parametrize("protocol", [2, 3, 4])
 def test_objects_of_any_class_are_inert(zipped: bool, protocol: int, tmp_path: Path) -> None:
     held = {
         "attributes": Attributes(), "inner": Attributes.Inner(), "enum": Colour.RED, "slots": Slotted(), "growing": Growing([1, 2]),
