@@ -54,7 +54,7 @@ def choose(held: Any, wanted: Mapping[str, torch.Tensor], path: Path, unused: tu
     ModelError
         There is no state dict, a key is missing or is not a part of the network, or a shape differs.
     """
-    state, where, beside = _opened(held, path)
+    state, where, beside = unwrap(held, path)
     prefix = _prefix(state, wanted)
     names = {name.removeprefix(prefix): name for name in state if name.startswith(prefix)}
     counters = {name for name in wanted if name.endswith(COUNTER) and name not in names}
@@ -68,8 +68,14 @@ def choose(held: Any, wanted: Mapping[str, torch.Tensor], path: Path, unused: tu
     return Choice(entries=entries, notes=_notes(where, prefix, aside, beside))
 
 
-def _opened(held: Any, path: Path) -> tuple[dict[str, Any], str, list[str]]:
-    """The state dict, the names it lies under, and what lies beside it."""
+def unwrap(held: Any, path: Path) -> tuple[dict[str, Any], str, list[str]]:
+    """The state dict, the names it lies under, and what lies beside it.
+
+    Raises
+    ------
+    ModelError
+        There is no state dict.
+    """
     where: list[str] = []
     beside: list[str] = []
     while isinstance(held, Mapping) and len(where) < 3:
@@ -136,3 +142,12 @@ def _notes(where: str, prefix: str, aside: list[str], beside: list[str]) -> tupl
 
 def _few(names: list[str]) -> str:
     return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+
+
+def bare(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The tensors of a state dict without losses, and without the wrappers' words that stand before all of their keys."""
+    kept = {name: entry for name, entry in state.items() if isinstance(entry, Lazy | torch.Tensor) and not ASIDE.fullmatch(name.partition(".")[0])}
+    firsts = {name.partition(".")[0] for name in kept}
+    if len(firsts) == 1 and firsts <= set(WRAPPERS) and all("." in name for name in kept):
+        return bare({name.partition(".")[2]: entry for name, entry in kept.items()})
+    return kept

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from pipeline.errors import ModelError
-from pipeline.models.checkpoint import choose
+from pipeline.models.checkpoint import bare, choose, unwrap
 from pipeline.models.recognise import SAFETENSORS, SAVED, first_line, recognise, unreadable
 from pipeline.models.saved import Fetch, opened
 
@@ -102,6 +102,22 @@ def sha256(path: Path) -> str:
         while chunk := file.read(2**20):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def read_state(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a file for whatever network they fit, nests and wrappers' prefixes taken off, on the CPU.
+
+    Raises
+    ------
+    ModelError
+        The file cannot be read without executing code, or holds no state dict.
+    """
+    with _held(path) as (held, fetch):
+        entries = bare(unwrap(held, path)[0])
+        try:
+            return {name: fetch(entry) for name, entry in entries.items()}
+        except Exception as error:  # whatever cut or damaged bytes make the reader raise
+            raise unreadable(path, SAVED, error, CUT) from error
 
 
 @contextmanager
