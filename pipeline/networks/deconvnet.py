@@ -48,6 +48,11 @@ class DeconvNet(nn.Module):
     checkerboards (Odena, Dumoulin & Olah 2016).
     """
 
+    head = ("decoder.", "score.")
+    """Beginnings of the names of score and upsampling layers; the rest is the body."""
+    per_class = ("score.",)
+    """Beginnings of the names whose shapes depend on the number of classes."""
+
     def __init__(self, bands: int, classes: int, width: int) -> None:
         super().__init__()
         self.stride = 2**LEVELS
@@ -69,6 +74,11 @@ class Symmetric(nn.Module):
     The original looks at 224 px at a time, which fc6 shrinks to a single cell. Here fc6 is padded to keep the size, so that
     images of any size pass.
     """
+
+    head = ("middle.6.", "middle.7.", "up.", "score.")
+    """Beginnings of the names of score and upsampling layers; the rest is the body."""
+    per_class = ("score.",)
+    """Beginnings of the names whose shapes depend on the number of classes."""
 
     def __init__(self, bands: int, classes: int, width: int, fc_kernel: int, fc_width: int) -> None:
         super().__init__()

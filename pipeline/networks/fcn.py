@@ -35,6 +35,11 @@ class FCN(nn.Module):
         A size is below 1, or the output stride is another.
     """
 
+    head = ("score.",)
+    """Beginnings of the names of score and upsampling layers; the rest is the body."""
+    per_class = head
+    """Beginnings of the names whose shapes depend on the number of classes."""
+
     def __init__(self, bands: int, classes: int, width: int = 64, output_stride: int = 1) -> None:
         super().__init__()
         check(bands=bands, classes=classes, width=width)

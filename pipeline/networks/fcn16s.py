@@ -15,6 +15,11 @@ from pipeline.networks.vgg import Body
 class FCN16s(Body):
     """Stride 32 with a skip at stride 16. Parameters are those of the body it shares with FCN-32s and FCN-8s."""
 
+    head = ("score.", "score4.", "up2.", "up16.")
+    """Beginnings of the names of score and upsampling layers; the rest is the body."""
+    per_class = head
+    """Beginnings of the names whose shapes depend on the number of classes."""
+
     def __init__(self, bands: int, classes: int, **body: Any) -> None:
         super().__init__(bands, classes, **body)
         self.score4 = nn.Conv2d(self.channels[3], classes, 1)

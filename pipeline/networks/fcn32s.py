@@ -14,6 +14,11 @@ from pipeline.networks.vgg import Body
 class FCN32s(Body):
     """Stride 32, no skips. Parameters are those of the body it shares with FCN-16s and FCN-8s."""
 
+    head = ("score.", "up32.")
+    """Beginnings of the names of score and upsampling layers; the rest is the body."""
+    per_class = head
+    """Beginnings of the names whose shapes depend on the number of classes."""
+
     def __init__(self, bands: int, classes: int, **body: Any) -> None:
         super().__init__(bands, classes, **body)
         self.up32 = bilinear(classes, 32)

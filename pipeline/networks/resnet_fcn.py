@@ -35,6 +35,10 @@ class ResNetFCN(nn.Module):
 
     unused = ("aux_classifier.",)
     """Beginnings of keys that state dicts may hold beside it."""
+    head = ("classifier.",)
+    """Beginnings of the names of score and upsampling layers; the rest is the body."""
+    per_class = ("classifier.4.",)
+    """Beginnings of the names whose shapes depend on the number of classes."""
 
     def __init__(self, bands: int, classes: int, depth: int = 50, width: int = 64) -> None:
         super().__init__()
