@@ -12,7 +12,7 @@ FLOORS = [
     ("protocols", "samples"),
     ("plan", "report", "tapers", "load_config"),
     ("engines", "sources", "models", "locality", "store"),
-    ("stages",),
+    ("stages", "transfer"),
     ("resolve_model", "fingerprint", "progress"),
     ("job",),
     ("describe", "inspection"),

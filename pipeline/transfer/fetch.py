@@ -1,0 +1,89 @@
+"""Weights from elsewhere, kept in the cache: URLs, torchvision's published files, files of a Hugging Face repository."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import re
+import shutil
+import urllib.request
+import uuid
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
+
+from pipeline.errors import ModelError
+from pipeline.machine import cache_folder
+from pipeline.models.weights import sha256
+
+PUBLISHED = {
+    "vgg16": "vgg16-397923af.pth", "vgg16_bn": "vgg16_bn-6c64b313.pth",
+    "resnet50": "resnet50-0676ba61.pth", "resnet101": "resnet101-63fe2227.pth",
+    "fcn_resnet50_coco": "fcn_resnet50_coco-1167a1af.pth", "fcn_resnet101_coco": "fcn_resnet101_coco-7ecb50ca.pth",
+}  # fmt: skip
+"""Torchvision's files: the first weights of each, by their names, which end with the beginning of their SHA-256."""
+TORCHVISION = "https://download.pytorch.org/models"
+HUGGING_FACE = "https://huggingface.co"
+ALLOWED = f"Give a file, an http or https URL, torchvision://NAME with one of {', '.join(PUBLISHED)}, or hf://owner/repository/file."
+TIMEOUT = 30
+"""Seconds that a server may be silent."""
+
+
+def address(where: str) -> str | None:
+    """The URL of what is not a local file, with ``#sha256=`` and the beginning of its hash where that is known; None for a file.
+
+    Raises
+    ------
+    ModelError
+        The name or the scheme is unknown.
+    """
+    scheme, found, rest = where.partition("://")
+    if not found:
+        return None
+    if scheme in ("http", "https"):
+        return where
+    if scheme == "torchvision" and rest in PUBLISHED:
+        name = PUBLISHED[rest]
+        return f"{TORCHVISION}/{name}#sha256={name.rpartition('-')[2].partition('.')[0]}"
+    if scheme == "hf" and (parts := re.fullmatch(r"([^/@]+/[^/@]+)(?:@([^/]+))?/(.+)", rest)):
+        repository, revision, name = parts.groups()
+        return f"{HUGGING_FACE}/{repository}/resolve/{revision or 'main'}/{quote(name)}"
+    raise ModelError(f"{where} is not known. {ALLOWED}")
+
+
+def fetched(url: str) -> Path:
+    """The file at a URL, from the cache if it is there and sound.
+
+    Raises
+    ------
+    ModelError
+        It cannot be fetched, is cut short, or has another hash than the URL says.
+    """
+    bare, _, fragment = url.partition("#")
+    digest = fragment.removeprefix("sha256=").lower() if fragment.startswith("sha256=") else ""
+    path = cache_folder() / "pretrained" / f"{hashlib.sha256(bare.encode()).hexdigest()[:12]}-{unquote(urlsplit(bare).path).rpartition('/')[2]}"
+    if path.is_file() and sha256(path).startswith(digest):
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
+    try:
+        _download(bare, partial)
+        if not (found := sha256(partial)).startswith(digest):
+            raise ModelError(f"{bare} has the SHA-256 {found}, and {digest} was expected. Something else came; download it by hand and give its path.")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def _download(url: str, path: Path) -> None:
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT) as answer, path.open("wb") as file:  # noqa: S310  # address() lets only http and https through
+            shutil.copyfileobj(answer, file, 2**20)
+            size = answer.headers.get("Content-Length")
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise ModelError(
+            f"{url} cannot be fetched ({type(error).__name__}: {error}). Where there is no network, download it elsewhere and give the file's path instead."
+        ) from error
+    if size is not None and path.stat().st_size != int(size):
+        raise ModelError(f"{url} was cut short: {path.stat().st_size} of {size} bytes came. Try again, or download it otherwise and give the file's path.")
