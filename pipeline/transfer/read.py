@@ -34,4 +34,6 @@ def read(where: Path | str) -> dict[str, torch.Tensor]:
     try:
         return read_state(path)
     except ModelError as error:  # it speaks of model.path, which may be right and another file
-        raise ModelError(str(error).replace(f"model.path {path}", f"The file {path} to start from", 1)) from error
+        if url:
+            path.unlink()  # a page that says "log in", perhaps; the next try must not find it
+        raise ModelError(str(error).replace(f"model.path {path}", f"The file {where if url else path} to start from", 1)) from error

@@ -79,7 +79,7 @@ def _missing(network: nn.Module, offer: Offer, kind: str) -> tuple[str, ...]:
     body = [name for name in absent if not name.startswith((*ours.head_of(network), *offer.optional))]
     if body:
         raise ModelError(
-            f"The weights do not fit {kind}: they lack {len(body)} tensors of its body, such as {body[0]}. Give those of {ours.STARTS.get(kind, kind)}."
+            f"The weights do not fit {kind}: they lack {len(body)} of the tensors of its body, such as {body[0]}. Give those of {ours.STARTS.get(kind, kind)}."
         )
     return tuple(absent)
 

@@ -79,11 +79,11 @@ def _convolution(place: str, source: str, state: Mapping[str, torch.Tensor], nor
     weight = {f"{place}.weight": plain(f"{source}.weight", state[f"{source}.weight"])}
     bias = f"{source}.bias"
     if not normed:
-        return weight | {f"{place}.bias": plain(bias, state[bias])}
+        return weight | {f"{place}.bias": plain(bias, _there(state, bias))}
     norm, keys = _after(place), {name: f"{_after(source)}.{name}" for name in NORM}
     found = weight | {f"{norm}.{name}": plain(key, state[key]) for name, key in keys.items() if key in state}
-    mean = state[keys["running_mean"]]
-    folded = Offered(tensor=mean - state[bias], sources=(keys["running_mean"], bias), before=tuple(mean.shape), rule=FOLDED)
+    mean = _there(state, keys["running_mean"])
+    folded = Offered(tensor=mean - _there(state, bias), sources=(keys["running_mean"], bias), before=tuple(mean.shape), rule=FOLDED)
     return found | {f"{norm}.running_mean": folded}
 
 
@@ -92,7 +92,7 @@ def _dense(network: nn.Module, place: str, source: str, state: Mapping[str, torc
     assert isinstance(layer, nn.Conv2d)
     key, bias = f"{source}.weight", f"{source}.bias"
     weight, rule = as_convolution(key, state[key], layer, grid)
-    shift = every(state[bias], layer)
+    shift = every(_there(state, bias), layer)
     found = {f"{place}.weight": Offered(tensor=weight, sources=(key,), before=tuple(state[key].shape), rule=rule)}
     if layer.bias is not None:
         cut = "" if shift.shape == state[bias].shape else rule
@@ -103,6 +103,12 @@ def _dense(network: nn.Module, place: str, source: str, state: Mapping[str, torc
     made = {"weight": zero + 1, "bias": shift, "running_mean": zero, "running_var": zero + (1 - norm.eps)}
     same = {f"{_after(place)}.{name}": Offered(tensor=tensor, sources=(bias,), before=tuple(state[bias].shape), rule=IDENTITY) for name, tensor in made.items()}
     return found | same
+
+
+def _there(state: Mapping[str, torch.Tensor], key: str) -> torch.Tensor:
+    if key in state:
+        return state[key]
+    raise ModelError(f"The weights are of a VGG by their names, and {key} is not in them. Give those of vgg16 or vgg16_bn, whole.")
 
 
 def _after(name: str) -> str:

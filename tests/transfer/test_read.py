@@ -42,8 +42,8 @@ def test_a_trainers_checkpoint_is_unwrapped(tmp_path: Path, prefix: str) -> None
 
 
 def test_a_prefix_that_only_some_keys_have_is_a_part_of_their_names(tmp_path: Path) -> None:
-    torch.save({"model.a": torch.ones(1), "b": torch.ones(1)}, tmp_path / "a.pt")
-    assert sorted(read(tmp_path / "a.pt")) == ["b", "model.a"]
+    torch.save({"model.a": torch.ones(1), "head.b": torch.ones(1)}, tmp_path / "a.pt")
+    assert sorted(read(tmp_path / "a.pt")) == ["head.b", "model.a"]
 
 
 @pytest.mark.parametrize("zipped", [True, False])
@@ -77,3 +77,12 @@ def test_a_file_without_weights_is_refused_by_its_own_name(tmp_path: Path, conte
     with pytest.raises(ModelError, match=r"The file .*a\.pth to start from is not a file of torch\.save") as caught:
         read(tmp_path / "a.pth")
     assert "model.path" not in str(caught.value)
+
+
+def test_a_page_in_the_place_of_weights_is_told_by_its_url_and_not_kept(tmp_path: Path, server: Server) -> None:
+    server.content = b"<html>log in</html>"
+    with pytest.raises(ModelError, match=rf"The file {server.url}/a\.pth to start from is not"):
+        read(f"{server.url}/a.pth")
+    torch.save(STATE, tmp_path / "a.pth")
+    server.content = (tmp_path / "a.pth").read_bytes()
+    assert same(read(f"{server.url}/a.pth"))

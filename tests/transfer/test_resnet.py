@@ -72,3 +72,10 @@ def test_torchvisions_fcn_for_other_classes_keeps_all_but_its_scores() -> None:
     started = start(after, before.state_dict(), "resnet_fcn")
     assert [(row.name, row.before[0], row.after[0]) for row in started.fresh] == [("classifier.4.weight", 21, 5), ("classifier.4.bias", 21, 5)]
     assert torch.equal(after.classifier[0].weight, before.classifier[0].weight)
+
+
+def test_a_resnet_that_lacks_a_part_is_refused_by_it() -> None:
+    state = ResNet().state_dict()
+    del state["layer2.0.bn1.weight"]
+    with pytest.raises(ModelError, match=r"they lack 1 of the tensors of its body, such as backbone\.layer2\.0\.bn1\.weight"):
+        start(ResNetFCN(3, 5, width=4), state, "resnet_fcn")

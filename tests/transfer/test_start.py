@@ -124,3 +124,8 @@ def test_an_empty_file_is_refused() -> None:
 def test_a_network_that_does_not_say_its_head_is_refused() -> None:
     with pytest.raises(ModelError, match="Conv2d does not say which of its layers are its head"):
         start(nn.Conv2d(1, 1, 1), {"weight": torch.zeros(1, 1, 1, 1)}, "mine")
+
+
+def test_a_few_names_in_common_make_no_likeness() -> None:
+    state = {f"encoder.{k}.weight": torch.zeros(1) for k in range(20)} | {"score.weight": torch.zeros(1), "score.bias": torch.zeros(1)}
+    assert "By their names" not in refused("fcn8s", state, VGG)

@@ -138,3 +138,16 @@ def test_the_published_files_names_and_shapes_fill_the_full_size_body(norm: bool
     assert (rules["fc6.0.weight"].before, rules["fc6.0.weight"].after) == ((4096, 25088), (4096, 512, 7, 7))
     assert (rules["fc7.0.weight"].before, rules["fc7.0.weight"].after) == ((4096, 4096), (4096, 4096, 1, 1))
     assert all(name.startswith(("score", "up")) for name in started.missing)
+
+
+@pytest.mark.parametrize(
+    ("norm", "key"),
+    [(False, "features.5.bias"), (True, "features.3.bias"), (True, "features.4.running_mean"), (True, "features.4.weight"), (False, "classifier.3.bias")],
+)
+def test_a_vgg_that_lacks_a_part_is_refused_by_it(norm: bool, key: str) -> None:
+    state = VGG16(norm=norm).state_dict()
+    del state[key]
+    with pytest.raises(
+        ModelError, match=key.replace(".", r"\.") if key != "features.4.weight" else r"they lack 1 of the tensors of its body, such as pool3\.0\.4"
+    ):
+        start(NETWORKS["fcn8s"](**SMALL, norm=norm), state, "fcn8s")
