@@ -1,5 +1,10 @@
 """The report in words."""
 
+import re
+from pathlib import Path
+
+import pytest
+
 from pipeline.networks import NETWORKS
 from pipeline.transfer import start, tell
 from tests.transfer.nets import VGG16
@@ -22,3 +27,11 @@ def test_another_number_of_classes_is_told() -> None:
     before, after = (NETWORKS["fcn"](bands=3, classes=classes, width=4) for classes in (4, 6))
     lines = tell(start(after, before.state_dict(), "fcn")).splitlines()
     assert lines[-1] == "     2  begins anew: another number of classes: score.weight 4×16×1×1 → 6×16×1×1, score.bias 4 → 6"
+
+
+def test_the_guide_shows_what_its_example_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "transfer.md").read_text()
+    code, printed = (re.findall(rf"```{language}\n(.*?)```", page, re.S)[0] for language in ("python", "text"))
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "transfer.md", "exec"), {})
+    assert capsys.readouterr().out == printed
