@@ -29,6 +29,14 @@ class StoreError(InputError):
     """The output path holds something else, or a store of another config, network or source."""
 
 
+class LabelsError(InputError):
+    """The labels are missing or unreadable, lie elsewhere than the image, or hold what is no class."""
+
+
+class ExtraError(InputError):
+    """What was asked for needs a library that is not installed."""
+
+
 class PlanError(PipelineError):
     """The plan does not fit the memory or the disk; nothing has been run."""
 

@@ -53,6 +53,21 @@ class Source(Protocol):
         """What makes this source this source: path, size, mtime or ETag, grid, bands, nodata."""
 
 
+IGNORE = 65535
+"""Class code of pixels of which nothing is known: no class may have it."""
+
+
+class Labels(Protocol):
+    """What is known of an image, on the image's grid. Safe from many threads; pickles as a spec and opens lazily."""
+
+    @property
+    def grid(self) -> Grid:
+        """The grid of the image that the labels were laid on."""
+
+    def read(self, window: Window) -> npt.NDArray[np.uint16]:
+        """(rows, cols) class codes of a window, which may reach beyond the image; IGNORE where nothing is known. Raises LabelsError."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepts:
     """Input sizes a network takes, per axis (both alike), and its batch."""

@@ -8,10 +8,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = [
     ("errors",),
-    ("raster", "config", "machine", "networks"),
+    ("raster", "config", "machine", "networks", "extras"),
     ("protocols", "samples"),
     ("plan", "report", "tapers", "load_config"),
     ("engines", "sources", "models", "locality", "store"),
+    ("labels",),
     ("stages", "transfer"),
     ("resolve_model", "fingerprint", "progress"),
     ("job",),

@@ -1,0 +1,32 @@
+"""Libraries that only some commands need: imported where they are used, and named where they are missing."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from pipeline.errors import ExtraError
+
+
+def need(module: str, extra: str, what: str) -> ModuleType:
+    """Import a library of an extra.
+
+    Parameters
+    ----------
+    module
+        Its name, such as ``pyogrio``.
+    extra
+        The extra that brings it.
+    what
+        What it is needed for, as the beginning of a sentence.
+
+    Raises
+    ------
+    ExtraError
+        It is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        missing = error.name or module
+        raise ExtraError(f"{what} needs {missing}, which is not installed. Install it with pip install 'wholecloth[{extra}]'.") from error

@@ -1,0 +1,156 @@
+"""Whether labels lie where the image lies, and which part of them a window of the image needs."""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError, ProjError
+
+from pipeline.errors import LabelsError
+from pipeline.raster.grid import Grid
+from pipeline.raster.window import Window
+
+SAME_PX = 0.01
+"""Corners that lie closer than this are one place: other programs round the last digits of a transform."""
+EDGE_POINTS = 21
+"""Points per edge by which the outline of a box is followed into another CRS, where its edges are curves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """A rectangle of coordinates, in the units of its CRS."""
+
+    left: float
+    bottom: float
+    right: float
+    top: float
+
+    def meets(self, other: Box) -> bool:
+        """Whether they share more than an edge."""
+        return self.left < other.right and other.left < self.right and self.bottom < other.top and other.bottom < self.top
+
+    def grow(self, share: float) -> Box:
+        """Larger on every side by a share of its size."""
+        x, y = (self.right - self.left) * share, (self.top - self.bottom) * share
+        return Box(left=self.left - x, bottom=self.bottom - y, right=self.right + x, top=self.top + y)
+
+    def __str__(self) -> str:
+        return f"x {self.left:.10g} … {self.right:.10g}, y {self.bottom:.10g} … {self.top:.10g}"
+
+
+def outline(grid: Grid, window: Window | None = None) -> Box:
+    """The outline of a grid or one of its windows, in the CRS of the grid; without a CRS, in pixels."""
+    if window is None:
+        window = Window(row=0, col=0, height=grid.height, width=grid.width)
+    a, b, c, d, e, f = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0) if grid.wkt is None else grid.transform
+    moved = (a, b, a * window.col + b * window.row + c, d, e, d * window.col + e * window.row + f)
+    left, bottom, right, top = Grid(height=window.height, width=window.width, transform=moved).bounds
+    return Box(left=left, bottom=bottom, right=right, top=top)
+
+
+def same_grid(labels: Grid, image: Grid) -> bool:
+    """Whether both have the same pixels: size, CRS, and every corner but for the last digits."""
+    if (labels.height, labels.width) != (image.height, image.width) or not same_crs(labels.wkt, image.wkt):
+        return False
+    return same_corners(labels, image)
+
+
+def same_corners(labels: Grid, image: Grid) -> bool:
+    """Whether the corners of two grids of one size and CRS lie on each other."""
+    least = min(image.pixel_size) * SAME_PX
+    a, b, c, d, e, f = (mine - theirs for mine, theirs in zip(labels.transform, image.transform, strict=True))
+    return all(
+        math.hypot(a * col + b * row + c, d * col + e * row + f) < least for row in (0, image.height) for col in (0, image.width)
+    )  # fmt: skip
+
+
+def same_crs(one: str | None, other: str | None) -> bool:
+    """Whether two CRS are one, whatever the order of their axes: coordinates are x, y here."""
+    if one is None or other is None:
+        return one is other
+    return one == other or crs_of(one).equals(crs_of(other), ignore_axis_order=True)
+
+
+@functools.lru_cache(maxsize=64)
+def crs_of(said: str) -> CRS:
+    """A CRS from WKT or AUTHORITY:CODE. Raises LabelsError where PROJ does not know it."""
+    try:
+        return CRS.from_user_input(said)
+    except CRSError as error:
+        raise LabelsError(f"The CRS {said[:60]}… is not one that PROJ knows, so that labels cannot be brought to it. Reproject one of them first.") from error
+
+
+@functools.lru_cache(maxsize=64)
+def transformer(source: str, target: str) -> Transformer:
+    """From one CRS to another, x before y."""
+    return Transformer.from_crs(crs_of(source), crs_of(target), always_xy=True)
+
+
+def boxes(box: Box, source: str, target: str) -> list[Box] | None:
+    """The rectangles that a rectangle takes up in another CRS: two where it crosses the antimeridian; None where it has no place there."""
+    if same_crs(source, target):
+        return [box]
+    try:
+        left, bottom, right, top = transformer(source, target).transform_bounds(box.left, box.bottom, box.right, box.top, densify_pts=EDGE_POINTS)
+    except ProjError:
+        return None
+    if not all(map(math.isfinite, (left, bottom, right, top))):
+        return None
+    if left <= right:
+        return [Box(left=left, bottom=bottom, right=right, top=top)]
+    return [Box(left=left, bottom=bottom, right=180.0, top=top), Box(left=-180.0, bottom=bottom, right=right, top=top)]
+
+
+def check_overlap(path: str, labels: Box, crs: str, image: Grid) -> None:
+    """See that labels and image share some ground.
+
+    Parameters
+    ----------
+    path
+        Of the labels, for the message.
+    labels
+        Their outline.
+    crs
+        Of the labels.
+    image
+        The grid of the image, with a CRS.
+
+    Raises
+    ------
+    LabelsError
+        They share none; both outlines are said.
+    """
+    assert image.wkt is not None
+    there = boxes(outline(image), image.wkt, crs)
+    if there is not None and any(labels.meets(box) for box in there):
+        return
+    back = None if there is not None else boxes(labels, crs, image.wkt)
+    if back is not None and any(outline(image).meets(box) for box in back):
+        return
+    covers = " and ".join(map(str, there)) if there else f"{outline(image)} of its own CRS {name_of(image.wkt)}, which has no place there"
+    raise LabelsError(
+        f"The labels {path} do not overlap the image. In {name_of(crs)} the labels cover {labels}, the image {covers}. "
+        f"Give labels of the same place, or mend the CRS that they claim.{_hint(path, labels, crs)}"
+    )
+
+
+def name_of(crs: str) -> str:
+    """AUTHORITY:CODE or the name of a CRS."""
+    authority = crs_of(crs).to_authority()
+    return ":".join(authority) if authority else str(crs_of(crs).name)
+
+
+def one_sided(path: str, labels_have: bool) -> LabelsError:
+    """What to say where only one of labels and image has a CRS."""
+    who = "they have a CRS and the image has none" if labels_have else "the image has a CRS and they have none"
+    how = "gdal_edit.py -a_srs EPSG:CODE FILE, with -a_ullr where the place is missing too"
+    return LabelsError(f"The labels {path} cannot be laid on the image: {who}. Give the other one its CRS ({how}), or labels that lie as the image does.")
+
+
+def _hint(path: str, labels: Box, crs: str) -> str:
+    if path.endswith("json") and crs_of(crs).is_geographic and max(map(abs, (labels.left, labels.bottom, labels.right, labels.top))) > 360:
+        return " A GeoJSON that names no CRS is in degrees by its standard, and these numbers are none: ogr2ogr -a_srs gives it the CRS that it has."
+    return ""

@@ -1,0 +1,109 @@
+"""What the values of labels mean: class codes, or nothing known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import LabelsError
+from pipeline.protocols import IGNORE
+from pipeline.store.spec import ClassRow
+
+Value = int | str
+"""A value of the labels, or the name or code of a class."""
+SHOWN = 5
+"""Values that are no class, named in one message."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Meaning:
+    """The class code of every value that is known."""
+
+    path: str
+    """Of the labels, for messages."""
+    table: dict[Value, int]
+    """Value → class code, or IGNORE."""
+    classes: str
+    """The class list in words."""
+
+    def of(self, value: Any) -> int:
+        """The class code of one attribute; nothing (null, NaN, an empty text) means IGNORE. Raises LabelsError."""
+        if value is None or value != value or value == "":
+            return IGNORE
+        key = value if isinstance(value, str) and value in self.table else _plain(value)  # a class may be named "3"
+        if key not in self.table:
+            raise self._unknown([key])
+        return self.table[key]
+
+    def of_pixels(self, values: npt.NDArray[Any], valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint16]:
+        """Class codes of pixels, shaped as they are; IGNORE where they are not valid. Raises LabelsError."""
+        keys, codes = self._sorted
+        where = np.searchsorted(keys, values).clip(max=len(keys) - 1)
+        known = keys[where] == values
+        if (valid & ~known).any():
+            raise self._unknown(np.unique(values[valid & ~known]).tolist())
+        return np.where(valid, codes[where], np.uint16(IGNORE))
+
+    @cached_property
+    def _sorted(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint16]]:
+        numbers = sorted(key for key in self.table if isinstance(key, int))
+        return np.array(numbers, dtype=np.int64), np.array([self.table[key] for key in numbers], dtype=np.uint16)
+
+    def _unknown(self, values: list[Any]) -> LabelsError:
+        named = ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values[:SHOWN])
+        more = f" and {len(values) - SHOWN} more" if len(values) > SHOWN else ""
+        first = f"{values[0]:g}" if isinstance(values[0], float) else values[0]
+        return LabelsError(
+            f"{self.path} holds {named}{more}, which {'is no class' if len(values) == 1 else 'are no classes'}; the classes are {self.classes}. "
+            f"Pass over a value with --ignore {first} (labels.ignore: [{first}]), or say which class it means with --values {first}=CLASS "
+            f"(labels.values: {{{first}: CLASS}}; then every value must be listed)."
+        )
+
+
+def meaning(path: str, classes: Sequence[ClassRow], values: Mapping[Value, Value] | None, ignore: Sequence[Value]) -> Meaning:
+    """What values mean, from the class list and what the user says of it.
+
+    Parameters
+    ----------
+    path
+        Of the labels, for messages.
+    classes
+        The class list. A class whose role is ``ignore`` means IGNORE.
+    values
+        Value → code or name of its class; without it, a value is the code or the name itself.
+    ignore
+        Values that mean nothing, or names of classes that are passed over.
+
+    Raises
+    ------
+    LabelsError
+        ``values`` names a class that is not in the list.
+    """
+    listed = ", ".join(f"{row.code} {row.name}" for row in classes)
+    own: dict[Value, int] = {key: IGNORE if row.role == "ignore" else row.code for row in classes for key in (row.name, row.code)}
+    table = own if values is None else {_plain(key): class_code(path, classes, name) for key, name in values.items()}
+    passed = {own[name] for name in ignore if isinstance(name, str) and name in own}
+    table = {key: IGNORE if code in passed or own.get(code) == IGNORE else code for key, code in table.items()}
+    return Meaning(path=path, table={**table, **{_plain(value): IGNORE for value in ignore}}, classes=listed)
+
+
+def class_code(path: str, classes: Sequence[ClassRow], said: Value) -> int:
+    """The code of a class that is given by name or code. Raises LabelsError where there is none."""
+    for row in classes:
+        if said in (row.name, row.code) or str(said) == str(row.code):
+            return row.code
+    listed = ", ".join(f"{row.code} {row.name}" for row in classes)
+    raise LabelsError(f"The labels {path} are said to mean {said!r}, which is no class; the classes are {listed}. Give the name or the code of one.")
+
+
+def _plain(value: Any) -> Value:
+    """``"3"`` and ``3.0`` are 3, as files of many makers have them."""
+    if isinstance(value, str):
+        text = value.strip()
+        return int(text) if text.lstrip("-").isascii() and text.lstrip("-").isdigit() else text
+    return int(value) if isinstance(value, int | float | np.number | np.bool_) and value == int(value) else str(value)

@@ -1,0 +1,141 @@
+"""A layer of polygons in a file, read by rectangles: whatever GDAL's vector drivers open."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import LabelsError
+from pipeline.extras import need
+from pipeline.labels.align import Box
+
+GeometryArray = npt.NDArray[np.object_]
+FLAT = ("Point", "LineString", "MultiPoint", "MultiLineString")
+"""Kinds of geometry that cover no pixel."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Features:
+    """Polygons in the order of the file."""
+
+    fids: npt.NDArray[np.int64]
+    """(features,) numbers in the file."""
+    polygons: GeometryArray
+    """(features,) shapely geometries."""
+    values: npt.NDArray[Any] | None
+    """(features,) of the attribute, if one is read."""
+
+    def __getitem__(self, which: npt.NDArray[Any]) -> Features:
+        return Features(fids=self.fids[which], polygons=self.polygons[which], values=None if self.values is None else self.values[which])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """Where polygons are read from; small and picklable."""
+
+    path: str
+    name: str
+    attribute: str | None
+    crs: str | None
+    """WKT or AUTHORITY:CODE."""
+    box: Box
+    """Outline of all features, in the CRS."""
+    indexed: bool
+    """Whether the file finds what lies in a rectangle without looking at the rest."""
+    is_geojson: bool
+    """GDAL says degrees of every GeoJSON, also where a program for slides wrote columns and rows."""
+
+    def read(self, boxes: Sequence[Box] | None) -> Features:
+        """Polygons that may reach into one of a few rectangles, or all of them. Raises LabelsError."""
+        parts = [self._read(box) for box in boxes] if boxes is not None else [self._read(None)]
+        fids = np.concatenate([part.fids for part in parts])
+        polygons = np.concatenate([part.polygons for part in parts])
+        values = np.concatenate([part.values for part in parts if part.values is not None]) if self.attribute else None
+        _, first = np.unique(fids, return_index=True)  # in the order of the file, which an index does not keep
+        return Features(fids=fids, polygons=polygons, values=values)[first]
+
+    def _read(self, box: Box | None) -> Features:
+        pyogrio, shapely = _libraries()
+        columns = [self.attribute] if self.attribute else []
+        try:
+            _, fids, wkb, fields = pyogrio.raw.read(
+                self.path, layer=self.name, columns=columns, return_fids=True, force_2d=True, bbox=(box.left, box.bottom, box.right, box.top) if box else None
+            )
+            polygons = shapely.from_wkb(wkb)
+        except (RuntimeError, ValueError, OSError, shapely.errors.ShapelyError) as error:
+            raise LabelsError(f"The labels {self.path} cannot be read ({_words(error)}). Mend or replace the file.") from error
+        read = Features(fids=fids, polygons=polygons, values=fields[0] if self.attribute else None)
+        return read[(shapely.get_dimensions(polygons) == 2) & ~shapely.is_empty(polygons)]
+
+
+def open_layer(path: str, layer: str | None, attribute: str | None) -> Layer:
+    """Look at a file of polygons; none of them is read.
+
+    Parameters
+    ----------
+    path
+        A path, a URL, or one of GDAL's ``/vsi`` names.
+    layer
+        Its name, needed where the file has several.
+    attribute
+        Field that is read with each polygon.
+
+    Raises
+    ------
+    LabelsError
+        It is missing, empty, without polygons, or lacks the layer or the attribute.
+    ExtraError
+        The libraries are not installed.
+    """
+    pyogrio, _ = _libraries()
+    try:
+        name = _layer(path, [str(row[0]) for row in pyogrio.list_layers(path)], layer)
+        info = pyogrio.read_info(path, layer=name, force_feature_count=True, force_total_bounds=True)
+    except (RuntimeError, ValueError, OSError) as error:
+        missing = "://" not in path and not path.startswith("/vsi") and not os.path.exists(path)
+        why = "does not exist" if missing else f"cannot be opened as polygons ({_words(error)})"
+        raise LabelsError(f"The labels {path}: the file {why}. Give GeoJSON, GeoPackage, FlatGeobuf, a shapefile, or a raster of class codes.") from error
+    if not info["features"] or info["total_bounds"] is None:
+        raise LabelsError(f"The labels {path} hold no feature in their layer {name}. Give a layer of polygons that say what is known.")
+    if info["geometry_type"] in FLAT:
+        raise LabelsError(f"The labels {path} are of {info['geometry_type']}s, which cover no pixel. Give polygons; a buffer makes them of points and lines.")
+    fields = [str(field) for field in info["fields"]]
+    if attribute is not None and attribute not in fields:
+        raise LabelsError(f"The labels {path} have no attribute {attribute!r}{_nearest(attribute, fields)}. Give --attribute NAME of one that they have.")
+    left, bottom, right, top = (float(edge) for edge in info["total_bounds"])
+    return Layer(
+        path=path, name=name, attribute=attribute, crs=info["crs"], box=Box(left=left, bottom=bottom, right=right, top=top),
+        indexed=bool(info["capabilities"]["fast_spatial_filter"]), is_geojson=str(info["driver"]).startswith("GeoJSON"),
+    )  # fmt: skip
+
+
+def _layer(path: str, names: list[str], asked: str | None) -> str:
+    if asked is not None and asked not in names:
+        raise LabelsError(f"The labels {path} have no layer {asked!r}{_nearest(asked, names)}. Give --layer NAME of one that they have.")
+    if asked is None and len(names) != 1:
+        raise LabelsError(f"The labels {path} have {len(names)} layers ({', '.join(names[:12])}). Give --layer NAME of one.")
+    return asked or names[0]
+
+
+def _nearest(name: str, options: list[str]) -> str:
+    near = difflib.get_close_matches(name, options, 1, cutoff=0.5) or [option for option in options if option.lower() == name.lower()]
+    if near:
+        return f" (did you mean {near[0]}?)"
+    return f"; they have {', '.join(options[:12])}{' …' if len(options) > 12 else ''}" if options else "; they have none at all"
+
+
+def _libraries() -> tuple[Any, Any]:
+    pyogrio, shapely = (need(name, "vector", "Reading labels from polygons") for name in ("pyogrio", "shapely"))
+    pyogrio.set_gdal_config_options({"OGR_GEOJSON_MAX_OBJ_SIZE": 0})  # one feature may be larger than GDAL's 200 MB
+    return pyogrio, shapely
+
+
+def _words(error: BaseException) -> str:
+    said = " ".join(str(error).split())
+    return said[:200] or type(error).__name__

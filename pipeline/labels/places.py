@@ -1,0 +1,108 @@
+"""Polygons in pixel coordinates of an image: x is the column and y the row, so that every window cuts the same shapes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from pipeline.errors import LabelsError
+from pipeline.labels.align import Box, boxes, outline, same_crs, transformer
+from pipeline.labels.layer import Features, GeometryArray, Layer
+from pipeline.raster.grid import Grid
+from pipeline.raster.window import Window
+
+EDGE_PX = 2
+"""Read around a window: outlines bend between the points by which they are followed."""
+EDGE_SHARE = 0.02
+"""The same as a share of what is read."""
+BENDS = 64
+"""Pieces into which an edge as long as the image is cut: across 100 km of degrees a straight edge is off by 170 m, its pieces by 4 cm."""
+
+
+class Held:
+    """All polygons that reach into an image, in memory with an index: for files that have none, such as GeoJSON."""
+
+    def __init__(self, layer: Layer, grid: Grid) -> None:
+        self._features = features_in(layer, grid, Window(row=0, col=0, height=grid.height, width=grid.width))
+        self._tree = shapely.STRtree(self._features.polygons)
+
+    def within(self, window: Window) -> Features:
+        """Those whose outline meets a window, in the order of the file."""
+        frame = shapely.box(window.col, window.row, window.cols.stop, window.rows.stop)
+        return self._features[np.sort(self._tree.query(frame))]
+
+
+def features_in(layer: Layer, grid: Grid, window: Window) -> Features:
+    """Read the polygons that may reach into a window, in pixel coordinates of the image.
+
+    Parameters
+    ----------
+    layer
+        Where from.
+    grid
+        Of the image.
+    window
+        Of the image, px.
+
+    Raises
+    ------
+    LabelsError
+        The file cannot be read, or a polygon has no place in the image's CRS.
+    """
+    found = layer.read(_wanted(layer, grid, window))
+    return replace(found, polygons=_placed(found.polygons, layer, grid))
+
+
+def _wanted(layer: Layer, grid: Grid, window: Window) -> list[Box] | None:
+    """Rectangles of the layer's CRS that hold all of a window; None where only everything does."""
+    near = outline(grid, Window.of(window.rows.grow(EDGE_PX), window.cols.grow(EDGE_PX)))
+    if grid.wkt is None or layer.crs is None:
+        return [near]
+    found = boxes(near, grid.wkt, layer.crs)
+    return None if found is None else [box.grow(EDGE_SHARE) for box in found]
+
+
+def _placed(polygons: GeometryArray, layer: Layer, grid: Grid) -> GeometryArray:
+    """Polygons of the layer's CRS in columns and rows. Nothing here depends on the window: windows must meet."""
+    if grid.wkt is not None and layer.crs is not None and not same_crs(layer.crs, grid.wkt):
+        polygons = _bendable(polygons, _wanted(layer, grid, Window(row=0, col=0, height=grid.height, width=grid.width)))
+    moved = _moved(polygons, layer, grid)
+    if not np.isfinite(shapely.get_coordinates(moved)).all():
+        raise LabelsError(f"The labels {layer.path} hold polygons that have no place in the image's CRS. Clip them to the image's surroundings first.")
+    return moved
+
+
+def _bendable(polygons: GeometryArray, around: list[Box] | None) -> GeometryArray:
+    """Edges that are straight in their CRS are curves in another, and what is far away may have no place there.
+
+    So polygons are cut to what is around the image, and long edges get points by which they can bend.
+    """
+    if around is None or not len(polygons):
+        return polygons
+    left, bottom, right, top = shapely.bounds(polygons).T
+    inside = np.zeros(len(polygons), dtype=bool)
+    for box in around:
+        inside |= (left >= box.left) & (bottom >= box.bottom) & (right <= box.right) & (top <= box.top)
+    large = shapely.make_valid(polygons[~inside])
+    parts = [shapely.clip_by_rect(large, box.left, box.bottom, box.right, box.top) for box in around]
+    near = polygons.copy()
+    near[~inside] = shapely.union_all(parts, axis=0)
+    side = max(max(box.right - box.left, box.top - box.bottom) for box in around)
+    return np.asarray(shapely.segmentize(near, side / BENDS))
+
+
+def _moved(polygons: GeometryArray, layer: Layer, grid: Grid) -> GeometryArray:
+    """Every vertex in columns and rows."""
+    a, b, c, d, e, f = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0) if grid.wkt is None else grid.transform
+    inverse = np.linalg.inv(np.array([[a, b], [d, e]]))
+
+    def move(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        x, y = points.T
+        if grid.wkt is not None and layer.crs is not None and not same_crs(layer.crs, grid.wkt):
+            x, y = transformer(layer.crs, grid.wkt).transform(x, y)
+        return np.stack([x - c, y - f], axis=1) @ inverse.T
+
+    return np.asarray(shapely.transform(polygons, move))

@@ -1,0 +1,152 @@
+"""Labels in a raster: read pixel by pixel where it has the image's grid, warped window by window where it has not."""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from rasterio.crs import CRS
+from rasterio.enums import ColorInterp, Resampling
+from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader
+from rasterio.transform import Affine
+from rasterio.vrt import WarpedVRT
+from rasterio.windows import Window as RasterioWindow
+
+from pipeline.errors import LabelsError
+from pipeline.labels.align import check_overlap, one_sided, outline, same_corners, same_grid
+from pipeline.labels.codes import Meaning
+from pipeline.protocols import IGNORE
+from pipeline.raster.grid import Grid
+from pipeline.raster.window import Window
+from pipeline.sources.georeference import grid_of
+
+EXACT_PX = 1e-6
+"""Error allowed in placing a pixel, px of the labels; GDAL's default of an eighth moves borders, and 0 is one that rasterio cannot pass on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RasterLabels:
+    """Labels in a raster. Pickles as this spec; each thread opens a handle of its own on first use."""
+
+    path: str
+    grid: Grid
+    """Of the image."""
+    meaning: Meaning
+    straight: bool
+    """Whether the labels have the image's own pixels."""
+    _local: threading.local = field(default_factory=threading.local, repr=False, compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("path", "grid", "meaning", "straight")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _local=threading.local())
+
+    def read(self, window: Window) -> npt.NDArray[np.uint16]:
+        """Class codes of a window; IGNORE where the labels end, have nodata, or are to be ignored.
+
+        Returns
+        -------
+        NDArray
+            (rows, cols).
+
+        Raises
+        ------
+        LabelsError
+            The file cannot be read there, or holds what is no class.
+        """
+        codes = np.full((window.height, window.width), IGNORE, dtype=np.uint16)
+        inside = window.clip(self.grid.height, self.grid.width)
+        if inside.pixels:
+            codes[inside.within(window)] = self.meaning.of_pixels(*self._read(inside))
+        return codes
+
+    def _read(self, window: Window) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+        """Values, and where they are valid."""
+        frame = RasterioWindow(window.col, window.row, window.width, window.height)
+        try:
+            dataset = self._dataset
+            values, mask = dataset.read(1, window=frame), dataset.read_masks(1, window=frame)
+        except (RasterioError, OSError, MemoryError) as error:
+            self._local.__dict__.clear()  # a handle that failed once may go on failing
+            raise LabelsError(f"The labels {self.path} cannot be read at {window} ({error.__cause__ or error}). Mend or replace the file.") from error
+        valid = mask > 0
+        return values, valid & ~np.isnan(values) if values.dtype.kind == "f" else valid
+
+    @property
+    def _dataset(self) -> DatasetReader | WarpedVRT:
+        found: DatasetReader | WarpedVRT | None = getattr(self._local, "dataset", None)
+        if found is None:
+            raw = _open(self.path)
+            found = self._local.dataset = raw if self.straight else _warped(raw, self.grid)
+        return found
+
+
+def open_raster(path: str, grid: Grid, meaning: Meaning) -> RasterLabels:
+    """Open labels in a raster and see that they fit the image.
+
+    Raises
+    ------
+    LabelsError
+        They are missing, of several bands, or lie elsewhere.
+    """
+    with _open(path) as dataset:
+        bands = [kind for kind in dataset.colorinterp if kind is not ColorInterp.alpha]
+        if len(bands) != 1:
+            raise LabelsError(f"The labels {path} have {len(bands)} bands. Give a raster of one band that holds class codes.")
+        straight = _straight(path, grid_of(dataset), grid)
+    if not any(isinstance(key, int) for key in meaning.table):
+        raise LabelsError(f"Pixels are numbers, but --values lists only texts for the labels {path}. Say which class each number means, as in 0=CLASS.")
+    return RasterLabels(path=path, grid=grid, meaning=meaning, straight=straight)
+
+
+def _straight(path: str, labels: Grid, image: Grid) -> bool:
+    """Whether pixels correspond one to one; LabelsError where they do not correspond at all."""
+    if (labels.wkt is None) != (image.wkt is None):
+        raise one_sided(path, labels.wkt is not None)
+    if labels.wkt is not None:
+        check_overlap(path, outline(labels), labels.wkt, image)
+        return same_grid(labels, image)
+    if (labels.height, labels.width) != (image.height, image.width):
+        raise LabelsError(
+            f"The labels {path} have {labels.height} × {labels.width} px, the image {image.height} × {image.width}, and neither has a CRS by which to "
+            "lay one on the other. Give labels of the image's size."
+        )
+    placed = [grid for grid in (labels, image) if grid.transform != Grid(height=1, width=1).transform]
+    if len(placed) == 2 and not same_corners(labels, image):
+        raise LabelsError(
+            f"The labels {path} begin at {_corner(labels)}, the image at {_corner(image)}, and neither has a CRS by which to lay one on the other. "
+            "Give labels of the same grid, or give both their CRS."
+        )
+    return True
+
+
+def _corner(grid: Grid) -> str:
+    return f"x {grid.transform[2]:.10g}, y {grid.transform[5]:.10g}"
+
+
+def _open(path: str) -> DatasetReader:
+    try:
+        dataset: DatasetReader = rasterio.open(path)
+    except (RasterioError, OSError) as error:
+        why = "does not exist" if "://" not in path and not path.startswith("/vsi") and not os.path.exists(path) else "is no raster that GDAL can open"
+        raise LabelsError(
+            f"The labels {path}: the file {why}. Give a raster of class codes, or polygons as GeoJSON, GeoPackage, FlatGeobuf or shapefile."
+        ) from error
+    if dataset.count == 0:
+        raise LabelsError(f"The labels {path} have no bands of their own. Name one of the subdatasets: {', '.join(dataset.subdatasets[:3])}.")
+    return dataset
+
+
+def _warped(raw: DatasetReader, grid: Grid) -> WarpedVRT:
+    """The labels on the image's grid, nearest neighbour; what lies outside them is masked."""
+    return WarpedVRT(
+        raw, crs=CRS.from_wkt(grid.wkt), transform=Affine(*grid.transform), height=grid.height, width=grid.width, resampling=Resampling.nearest,
+        tolerance=EXACT_PX, add_alpha=ColorInterp.alpha not in raw.colorinterp,
+    )  # fmt: skip
