@@ -36,6 +36,24 @@ def test_a_job_is_planned_run_and_told_of(tmp_path: Path) -> None:
     assert "verdict" in wholecloth("inspect", path).stdout
 
 
+def test_a_store_is_evaluated_and_what_does_not_fit_it_is_told(tmp_path: Path) -> None:
+    assert wholecloth("run", scenes.config(tmp_path)).returncode == 0
+    store, mask = tmp_path / "job.zarr", scenes.whole(tmp_path)
+    codes = mask.astype("int16")
+    codes[:50], codes[mask == 255] = -1, 2
+    labels = scenes.write(tmp_path / "labels.tif", codes[None])
+    done = wholecloth("evaluate", store, "--labels", labels, "--ignore", -1, "--json", "-")
+    said = json.loads(done.stdout)
+    assert said["pixels"] == {"labelled": 250 * 420, "nodata": int((mask[50:] == 255).sum()), "ignored": 0}
+    assert said["accuracy"] == pytest.approx((mask[50:] != 255).mean())
+    assert [row["name"] for row in said["classes"]] == ["a", "b", "c", "d"]
+    for args, words in ((("--labels", labels), "--ignore -1"), (("--labels", tmp_path / "nowhere.gpkg"), "does not exist"), ((), "--labels")):
+        wrong = wholecloth("evaluate", store, *args)
+        assert wrong.returncode == 2
+        assert words in wrong.stderr
+        assert len(wrong.stderr.strip().splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     ("args", "code", "words"),
     [

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
+import numpy as np
+import pyogrio
 import pytest
+import shapely
 import yaml
+import zarr
+from rasterio.features import shapes
+from rasterio.transform import from_origin
+from typer.testing import CliRunner
 
+from pipeline.cli import app
 from pipeline.load_config import load
 from pipeline.progress import Progress
 from pipeline.run import execute, prepare
@@ -28,12 +37,37 @@ def test_configs_in_the_guides_are_valid(page: Path, tmp_path: Path) -> None:
         assert load(tmp_path / "job.yaml").output.path.suffix == ".zarr"
 
 
-def test_code_in_the_guides_runs_on_a_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two stores and labels of them, where the guides expect them."""
+    folder = tmp_path_factory.mktemp("guides")
     for name, version in (("job", 3), ("old", 2)):
-        path = scenes.config(tmp_path, name, output={"path": str(tmp_path / "out" / f"{name}.zarr"), "zarr_format": version})
+        path = scenes.config(folder, name, output={"path": str(folder / "out" / f"{name}.zarr"), "zarr_format": version})
         with Progress() as progress:
             execute(prepare(load(path)), progress)
-    monkeypatch.chdir(tmp_path)
+    mask = np.asarray(zarr.open_array(folder / "out" / "job.zarr" / "0" / "mask", mode="r")[:])
+    scenes.write(folder / "labels.tif", mask[None])
+    scenes.write(folder / "binary.tif", np.where(mask == 1, 255, 0)[None].astype("uint8"))
+    found = [(outline, int(code)) for outline, code in shapes(mask, mask != 255, transform=from_origin(500_000, 4_600_000, 10, 10))]
+    geometry, names = shapely.to_wkb([shapely.geometry.shape(outline) for outline, _ in found]), np.array(["abcd"[code] for _, code in found])
+    pyogrio.raw.write(folder / "labels.gpkg", geometry=geometry, field_data=[names], fields=["kind"], crs="EPSG:32633", driver="GPKG", geometry_type="Polygon")
+    return folder
+
+
+def test_commands_in_the_guides_run(stores: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(stores)
+    commands = [line for page in PAGES for block in blocks(page, "sh") for line in block.splitlines()]
+    assert len(commands) >= 4
+    for command in commands:
+        name, *args = shlex.split(command)
+        done = CliRunner().invoke(app, args)
+        assert name == "wholecloth"
+        assert done.exit_code == 0, f"{command}: {done.output} {done.exception}"
+    assert (stores / "scores.png").exists()
+
+
+def test_code_in_the_guides_runs_on_a_store(stores: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(stores)
     ran = 0
     for page in PAGES:
         for code in blocks(page, "python"):

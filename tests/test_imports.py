@@ -13,7 +13,7 @@ FLOORS = [
     ("plan", "report", "tapers", "load_config"),
     ("engines", "sources", "models", "locality", "store"),
     ("labels",),
-    ("stages", "transfer"),
+    ("stages", "transfer", "evaluation"),
     ("resolve_model", "fingerprint", "progress"),
     ("job",),
     ("describe", "inspection"),

@@ -28,6 +28,8 @@ class Meaning:
     """Of the labels, for messages."""
     table: dict[Value, int]
     """Value → class code, or IGNORE."""
+    outside: int
+    """Class code of what labels leave out: of the background where there is one, else IGNORE."""
     classes: str
     """The class list in words."""
 
@@ -89,7 +91,8 @@ def meaning(path: str, classes: Sequence[ClassRow], values: Mapping[Value, Value
     table = own if values is None else {_plain(key): class_code(path, classes, name) for key, name in values.items()}
     passed = {own[name] for name in ignore if isinstance(name, str) and name in own}
     table = {key: IGNORE if code in passed or own.get(code) == IGNORE else code for key, code in table.items()}
-    return Meaning(path=path, table={**table, **{_plain(value): IGNORE for value in ignore}}, classes=listed)
+    outside = next((row.code for row in classes if row.role == "background" and row.code not in passed), IGNORE)
+    return Meaning(path=path, table={**table, **{_plain(value): IGNORE for value in ignore}}, outside=outside, classes=listed)
 
 
 def class_code(path: str, classes: Sequence[ClassRow], said: Value) -> int:

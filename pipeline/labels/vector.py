@@ -33,11 +33,9 @@ class VectorLabels:
     meaning: Meaning
     burn: int | None
     """Class code of every polygon, or None where an attribute says it."""
-    outside: int
-    """Class code of what no polygon covers, or IGNORE."""
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("layer", "grid", "meaning", "burn", "outside")}
+        return {name: getattr(self, name) for name in ("layer", "grid", "meaning", "burn")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -65,9 +63,9 @@ class VectorLabels:
         found = features_in(self.layer, self.grid, window) if self.layer.indexed else self._held.within(window)
         codes = self._codes(found)
         if not codes:
-            return np.full((window.height, window.width), self.outside, dtype=np.uint16)
+            return np.full((window.height, window.width), self.meaning.outside, dtype=np.uint16)
         burned: npt.NDArray[np.uint16] = rasterize(
-            zip(found.polygons, codes, strict=True), out_shape=(window.height, window.width), fill=self.outside,
+            zip(found.polygons, codes, strict=True), out_shape=(window.height, window.width), fill=self.meaning.outside,
             transform=Affine.translation(window.col, window.row), dtype="uint16",
         )  # fmt: skip
         return burned
@@ -95,10 +93,7 @@ def lay(layer: Layer, grid: Grid, meaning: Meaning, classes: Sequence[ClassRow],
     if layer.attribute is not None and burn is not None:
         raise LabelsError(f"The labels {layer.path} get their class from the attribute {layer.attribute} or from burn, not from both. Leave one of them out.")
     _check_place(layer, grid)
-    background = [row.code for row in classes if row.role == "background"]
-    return VectorLabels(
-        layer=layer, grid=grid, meaning=meaning, burn=_burn(layer, classes, burn), outside=meaning.table.get(background[0], IGNORE) if background else IGNORE
-    )
+    return VectorLabels(layer=layer, grid=grid, meaning=meaning, burn=_burn(layer, classes, burn))
 
 
 def _burn(layer: Layer, classes: Sequence[ClassRow], burn: Value | None) -> int | None:

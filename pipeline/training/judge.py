@@ -12,13 +12,13 @@ import typer
 from rasterio.windows import Window as RasterioWindow
 
 from pipeline import samples
+from pipeline.evaluation.confusion import Confusion
 from pipeline.load_config import load
 from pipeline.progress import Progress
 from pipeline.raster.span import cut
 from pipeline.raster.window import Window
 from pipeline.run import execute, prepare
 from pipeline.store.layout import open_layer
-from pipeline.training.metrics import Confusion
 from pipeline.training.recipes import RECIPES, Name, Recipe
 
 PIECE = 1024

@@ -104,6 +104,15 @@ def test_what_no_polygon_covers_is_background_where_there_is_one_and_unknown_whe
         assert (opened.read(windows(of)[0]) == cut(opened.read(whole(of)), windows(of)[0], IGNORE)).all()
 
 
+def test_what_values_and_ignored_codes_say_changes_no_background_but_its_own_name_does(tmp_path: Path) -> None:
+    path, of = write(tmp_path / "a.gpkg", polygons(count=3), kind=["yes", "no", "yes"]), GRIDS["the labels' own"]
+    said: dict[str, Any] = {"attribute": "kind", "values": {"yes": "house"}}
+    expected = burned(polygons(count=3), [7, IGNORE, 7], of, 0)
+    assert (open_labels(path, of, GROUND, ignore=["no"], **said).read(whole(of)) == expected).all()
+    unknown = open_labels(path, of, GROUND, ignore=["no", "ground"], **said).read(whole(of))
+    assert (unknown == np.where(expected == 0, IGNORE, expected)).all()
+
+
 def test_one_class_without_a_role_is_what_all_polygons_mean_and_of_several_one_must_be_said(tmp_path: Path) -> None:
     path, of = write(tmp_path / "a.gpkg", polygons(count=3)), GRIDS["the labels' own"]
     assert set(np.unique(open_labels(path, of, (GROUND[0], GROUND[3])).read(whole(of)))) == {0, 7}

@@ -1,0 +1,1 @@
+"""What a store is worth: its mask against labels, streamed."""

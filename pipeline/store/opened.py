@@ -1,0 +1,97 @@
+"""A store that is there, by one of its levels: grid, classes, what is committed, and pixels by windows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+
+from pipeline.errors import StoreError
+from pipeline.raster.grid import Grid
+from pipeline.raster.span import Span
+from pipeline.raster.window import Window
+from pipeline.store.layout import open_layer, read_meta
+from pipeline.store.ledger import Ledger
+from pipeline.store.spec import ClassRow, overview_block
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """One level of a store."""
+
+    path: Path
+    level: int
+    grid: Grid
+    classes: tuple[ClassRow, ...]
+    nodata: int
+    chunk: int
+    """px."""
+    block: int
+    """Side of what has a commit record, px."""
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of this level."""
+        return -(-self.grid.height // self.block) * -(-self.grid.width // self.block)
+
+    def committed_blocks(self) -> int:
+        """Blocks of this level that are committed."""
+        return Ledger(self.path, self.level).count()
+
+    def read(self, window: Window) -> npt.NDArray[np.unsignedinteger]:
+        """(rows, cols) codes of the mask; nodata where nothing is written, and beyond the raster."""
+        array = open_layer(self.path, self.level, "mask")
+        codes = np.full((window.height, window.width), self.nodata, dtype=array.dtype)
+        inside = window.clip(self.grid.height, self.grid.width)
+        if inside.pixels:
+            codes[inside.within(window)] = np.asarray(array[inside.slices])
+        return codes
+
+    def committed(self, window: Window) -> npt.NDArray[np.bool_]:
+        """(rows, cols) whether a pixel lies in a committed block."""
+        inside, ledger = np.zeros((window.height, window.width), dtype=bool), Ledger(self.path, self.level)
+        for row in range(max(window.row, 0) // self.block, -(-window.rows.stop // self.block)):
+            for _, col in ledger.committed_in(row):
+                there = Window.of(*(Span(i * self.block, (i + 1) * self.block) for i in (row, col)))
+                rows, cols = there.within(window)
+                inside[max(rows.start, 0) : max(rows.stop, 0), max(cols.start, 0) : max(cols.stop, 0)] = True
+        return inside
+
+
+def open_store(path: Path, level: int = 0) -> Opened:
+    """Open one level of a store.
+
+    Raises
+    ------
+    StoreError
+        There is no store of ours, or it has no such level.
+    """
+    meta = read_meta(path)
+    levels = [k for k in range(64) if any((path / str(k) / name).is_file() for name in ("zarr.json", ".zgroup"))]
+    if level not in levels:
+        raise StoreError(f"{path} has no level {level}; it has {levels[0]} to {levels[-1]}, of which 0 is the full resolution. Give one of these.")
+    array = open_layer(path, level, "mask")
+    side = (array.shards or array.chunks)[0]
+    return Opened(
+        path=path, level=level, grid=_grid(path, level, array.shape), classes=tuple(ClassRow(**row) for row in meta["classes"]), nodata=int(array.fill_value),
+        chunk=array.chunks[0], block=overview_block(side) if level else int(meta["tiles"]["block"]),
+    )  # fmt: skip
+
+
+def _grid(path: Path, level: int, shape: tuple[int, ...]) -> Grid:
+    said: dict[str, Any] = dict(zarr.open_group(path / str(level), mode="r", use_consolidated=False).attrs)
+    a, b, c, d, e, f = said["spatial:transform"]
+    wkt = said.get("proj:wkt2")
+    return Grid(height=shape[0], width=shape[1], transform=(a, b, c, d, e, f), wkt=wkt, code=said.get("proj:code"), unit="crs" if wkt else _unit(path, level))
+
+
+def _unit(path: Path, level: int) -> Any:
+    try:
+        axis = zarr.open_array(path / str(level) / "x", mode="r")
+    except FileNotFoundError:  # a grid that is rotated has no axes of its own
+        return "px"
+    return "um" if axis.attrs.get("units") == "micrometer" else "px"
