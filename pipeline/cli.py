@@ -155,7 +155,7 @@ def evaluate(
     ignore: Annotated[list[str] | None, typer.Option(metavar="CODE", help="Value of the labels that says nothing; may be repeated.")] = None,
     values: Annotated[str | None, typer.Option(metavar="VALUE=CLASS,…", help="What each value of the labels means.")] = None,
     level: Annotated[int, typer.Option(min=0, help="0 is the full resolution.")] = 0,
-    boundary: Annotated[int, typer.Option(min=0, metavar="PX", help="Distance at which boundaries still match.")] = 2,
+    boundary: Annotated[int, typer.Option(metavar="PX", help="Distance at which boundaries still match, 0 to 256.")] = 2,
     area: Annotated[str | None, typer.Option(metavar="ROW,COL,HEIGHT,WIDTH", help="Judge a part only, px of the level.")] = None,
     partial: Annotated[bool, typer.Option("--partial", help="Judge the committed blocks of a store that is unfinished.")] = False,
     as_json: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write all numbers; - for stdout.")] = None,

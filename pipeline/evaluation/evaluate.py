@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import InputError, StoreError
 from pipeline.evaluation.boundary import Boundaries
-from pipeline.evaluation.confusion import Confusion, PerClass, mean
+from pipeline.evaluation.confusion import Confusion
+from pipeline.evaluation.result import Evaluation
 from pipeline.protocols import IGNORE, Labels
 from pipeline.raster.span import Span, cut
 from pipeline.raster.window import Window
@@ -22,48 +22,10 @@ PIECE = 2048
 LARGEST_CHUNK = 4096
 """Chunks up to this side are never cut by a piece, px."""
 
+FARTHEST = 256
+"""Largest tolerance, px: what is read around a piece stays small beside it, and boundaries that match from so far say nothing."""
+
 Codes = npt.NDArray[np.unsignedinteger]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """What was counted."""
-
-    classes: tuple[ClassRow, ...]
-    """Those that are judged: all but those of role ``ignore``."""
-    confusion: Confusion
-    boundaries: Boundaries
-    nodata: int
-    """Labelled pixels that the mask leaves as nodata; misses."""
-    ignored: int
-    """Labelled pixels whose prediction is a class of role ``ignore``; misses."""
-    committed: int
-    """Blocks of the store that are committed."""
-    blocks: int
-    """Blocks of the store."""
-
-    def columns(self) -> dict[str, PerClass]:
-        """What is said of each class, (classes,) each."""
-        found = self.confusion
-        return {
-            "iou": found.iou(),
-            "f1": found.f1(),
-            "precision": found.precision(),
-            "recall": found.recall(),
-            "boundary_f1": self.boundaries.f1(),
-        }
-
-    def totals(self) -> dict[str, float]:
-        """What is said of all classes together."""
-        columns = self.columns()
-        return {
-            "mean_iou": mean(columns["iou"]),
-            "weighted_iou": self.confusion.weighted_iou(),
-            "mean_f1": mean(columns["f1"]),
-            "mean_boundary_f1": mean(columns["boundary_f1"]),
-            "accuracy": self.confusion.accuracy(),
-            "kappa": self.confusion.kappa(),
-        }
 
 
 def evaluate(store: Opened, labels: Labels, *, tolerance: int = 2, area: Window | None = None, partial: bool = False, side: int | None = None) -> Evaluation:
@@ -78,7 +40,7 @@ def evaluate(store: Opened, labels: Labels, *, tolerance: int = 2, area: Window 
     labels
         On the grid of that level.
     tolerance
-        Distance at which boundaries still match, px.
+        Distance at which boundaries still match, 0 to 256 px.
     area
         The part that is judged, px of the level; labels outside it count as none. Everything by default.
     partial
@@ -93,9 +55,11 @@ def evaluate(store: Opened, labels: Labels, *, tolerance: int = 2, area: Window 
     LabelsError
         They cannot be read, or hold what is no class.
     InputError
-        No pixel of the store has a label.
+        No pixel of the store has a label, or the tolerance is out of bounds.
     """
     assert labels.grid == store.grid
+    if not 0 <= tolerance <= FARTHEST:
+        raise InputError(f"Boundaries cannot match within {tolerance} px. Give --boundary (tolerance=) from 0 to {FARTHEST} px.")
     committed = store.committed_blocks()
     if committed < store.blocks and not partial:
         raise StoreError(

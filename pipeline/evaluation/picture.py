@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.evaluation.confusion import PerClass
-from pipeline.evaluation.evaluate import Evaluation
+from pipeline.evaluation.result import Evaluation
 from pipeline.evaluation.tell import HEADINGS, TOTALS, number
 from pipeline.extras import need
 

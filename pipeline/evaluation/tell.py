@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import InputError
-from pipeline.evaluation.evaluate import Evaluation
+from pipeline.evaluation.result import Evaluation
 from pipeline.raster.grid import Grid
 from pipeline.raster.window import Window
 from pipeline.store.opened import Opened
@@ -106,7 +106,7 @@ def _facts(found: Evaluation, store: Opened, labels: str) -> list[str]:
         said.append(("", f"{found.ignored:,} are predicted as a class of role ignore ({found.ignored / count:.2%})"))
     if found.committed < found.blocks:
         said.append(("partial", f"{found.committed} of {found.blocks} blocks are committed; the others do not count"))
-    return [f"{name:<6}  {text}" for name, text in said]
+    return [f"{name:<7}  {text}" for name, text in said]
 
 
 def _per_class(found: Evaluation) -> list[str]:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import InputError, StoreError
-from pipeline.evaluation.evaluate import Evaluation, _side, evaluate, pieces
+from pipeline.evaluation.evaluate import FARTHEST, _side, evaluate, pieces
+from pipeline.evaluation.result import Evaluation
 from pipeline.labels import IGNORE, open_labels
 from pipeline.raster.window import Window
 from pipeline.store.spec import ClassRow
@@ -84,6 +85,20 @@ def test_an_unfinished_store_is_refused_and_judged_in_part_only_where_it_is_comm
     found = evaluate(opened, Known(opened.grid, label), partial=True, side=side)
     same_as_at_once(found, there, mask)
     assert (found.committed, found.blocks) == (4, 9)
+
+
+@pytest.mark.parametrize("tolerance", [-1, FARTHEST + 1, 10**6])
+def test_a_tolerance_that_no_memory_would_hold_is_refused(tmp_path: Path, tolerance: int) -> None:
+    label, mask = pair()
+    opened = store(tmp_path / "a.zarr", mask)
+    with pytest.raises(InputError, match=rf"{tolerance} px.*from 0 to {FARTHEST} px"):
+        evaluate(opened, Known(opened.grid, label), tolerance=tolerance)
+
+
+def test_the_largest_tolerance_reaches_over_the_whole_image(tmp_path: Path) -> None:
+    label, mask = pair()
+    opened = store(tmp_path / "a.zarr", mask)
+    same_as_at_once(evaluate(opened, Known(opened.grid, label), tolerance=FARTHEST), label, mask)
 
 
 def test_partial_changes_nothing_about_a_whole_store(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from PIL import Image
 from pipeline.errors import ExtraError
 from pipeline.evaluation.boundary import Boundaries
 from pipeline.evaluation.confusion import Confusion
-from pipeline.evaluation.evaluate import Evaluation, evaluate
+from pipeline.evaluation.evaluate import evaluate
 from pipeline.evaluation.picture import BARS, draw
+from pipeline.evaluation.result import Evaluation
 from pipeline.store.spec import ClassRow
 from tests.evaluation.stores import Known, store
 from tests.evaluation.test_evaluate import pair

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.evaluation.evaluate import Evaluation, evaluate
+from pipeline.evaluation.evaluate import evaluate
+from pipeline.evaluation.result import Evaluation
 from pipeline.evaluation.tell import area_of, document, lines, tell
 from pipeline.raster.window import Window
 from pipeline.store.opened import Opened

@@ -11,6 +11,8 @@ from pipeline.raster.window import Window
 from pipeline.store.spec import ClassRow
 
 UTM, LAEA, DEGREES = "EPSG:32633", "EPSG:3035", "EPSG:4326"
+FAR = 300
+"""How far beyond an array a window of it may reach, px."""
 CLASSES = tuple(ClassRow(code=code, name=name, color="#123456") for code, name in ((0, "ground"), (1, "water"), (2, "wood"), (7, "house")))
 
 
@@ -59,5 +61,5 @@ def windows(of: Grid, seed: int = 0, count: int = 12) -> list[Window]:
 
 def cut(array: np.ndarray, window: Window, fill: int) -> np.ndarray:
     """A window of an array, filled where it reaches beyond."""
-    padded = np.pad(array, 200, constant_values=fill)
-    return padded[window.row + 200 : window.row + 200 + window.height, window.col + 200 : window.col + 200 + window.width]
+    padded, row, col = np.pad(array, FAR, constant_values=fill), window.row + FAR, window.col + FAR
+    return padded[row : row + window.height, col : col + window.width]
