@@ -65,7 +65,7 @@ class Labels(Protocol):
         """The grid of the image that the labels were laid on."""
 
     def read(self, window: Window) -> npt.NDArray[np.uint16]:
-        """(rows, cols) class codes of a window, which may reach beyond the image; IGNORE where nothing is known. Raises LabelsError."""
+        """(rows, cols) class codes of a window, which may reach beyond the image, the caller's to change; IGNORE where nothing is known. Raises LabelsError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

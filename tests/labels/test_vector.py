@@ -16,8 +16,9 @@ import pytest
 import shapely
 from affine import Affine
 
+from pipeline.config import LabelsConfig
 from pipeline.errors import ExtraError, LabelsError
-from pipeline.labels import IGNORE, open_labels
+from pipeline.labels import IGNORE, from_config, open_labels
 from pipeline.labels.align import Box
 from pipeline.labels.layer import Layer, open_layer
 from pipeline.store.spec import ClassRow
@@ -94,6 +95,16 @@ def test_the_index_of_a_file_does_not_change_which_polygon_is_the_later(tmp_path
         opened = open_labels(write(tmp_path / f"a.{ending}", shapes, kind=codes), of, CLASSES, attribute="kind")
         assert opened.layer.indexed is (ending == "gpkg")  # type: ignore[attr-defined]
         assert (opened.read(whole(of)) == expected).all()
+
+
+def test_a_section_of_a_config_says_what_a_call_says(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.gpkg", polygons(), kind=KINDS)
+    said = {"path": str(path), "attribute": "kind", "values": {"wood": 2, "water": "house", "ground": 0, "house": 1}, "ignore": ["ground"]}
+    got = from_config(LabelsConfig.model_validate(said), GRIDS["rotated"], GROUND).read(whole(GRIDS["rotated"]))
+    means = {0: IGNORE, 1: 7, 2: 2, 7: 1}
+    assert (got == burned(polygons(), [means[code] for code in CODES], GRIDS["rotated"])).all()
+    one = from_config(LabelsConfig(path=str(path), burn=7, layer="a"), GRIDS["rotated"], GROUND).read(whole(GRIDS["rotated"]))
+    assert (one == burned(polygons(), [7] * len(CODES), GRIDS["rotated"], outside=0)).all()
 
 
 def test_what_no_polygon_covers_is_background_where_there_is_one_and_unknown_where_not(tmp_path: Path) -> None:
