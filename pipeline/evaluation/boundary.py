@@ -45,7 +45,7 @@ class Boundaries:
             (rows, cols) class indices with `halo` px on every side; an index beyond the classes is no label, or no prediction.
         """
         scored = label < self._classes
-        edges = [_edge(label, scored), _edge(mask, scored) & (mask < self._classes)]
+        edges = [_edge(label, scored), _edge(mask, scored)]
         for first in range(0, self._classes, WORD):
             count = min(WORD, self._classes - first)
             mine = [self._bits(values, edge, first, count) for values, edge in zip((label, mask), edges, strict=True)]
@@ -68,7 +68,7 @@ class Boundaries:
         return np.where(self.labelled + self.predicted > 0, f1, np.nan)
 
     def _bits(self, values: Indices, edge: npt.NDArray[np.bool_], first: int, count: int) -> npt.NDArray[np.unsignedinteger]:
-        """(rows, cols) one bit per class, set at its boundary."""
+        """(rows, cols) one bit per class, set at its boundary; none for what is no class."""
         word = next(np.dtype(f"uint{size}") for size in (8, 16, 32, 64) if count <= size)
         table = np.zeros(self._classes + 1, dtype=word)
         table[first : first + count] = word.type(1) << np.arange(count, dtype=word)
