@@ -1,0 +1,65 @@
+"""How a job runs and what it writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from pipeline.config.section import Auto, Count, Section, parse_bytes
+
+
+class TileConfig(Section):
+    """How the network sees the raster."""
+
+    size: Auto | Count = Field("auto", description="px that the network sees at once, halo included")
+    halo: Literal["auto", "exact"] | Annotated[int, Field(ge=0)] = "auto"
+    overlap: Auto | Annotated[float, Field(ge=0)] = Field("auto", description="a fraction below 1, or px; above 0 tiles are blended")
+    taper: Literal["auto", "flat", "linear", "hann", "gaussian"] = "auto"
+    blend: Literal["logits", "probabilities"] = "logits"
+
+
+class OutputConfig(Section):
+    """The store."""
+
+    path: Path
+    layers: list[Literal["mask", "confidence"]] = Field(["mask"], description="mask, and confidence if wanted")
+    chunk: Count = Field(512, description="px")
+    block: Auto | Count = Field("auto", description="px, a whole number of chunks and shards")
+    shard: Literal["auto", "none"] | Count = "auto"
+    nodata: Auto | Annotated[int, Field(ge=0, le=65535)] = "auto"
+    pyramid: bool = True
+    zarr_format: Literal[2, 3] = 3
+
+    @field_validator("layers")
+    @classmethod
+    def _layers(cls, layers: list[str]) -> list[str]:
+        if "mask" not in layers or len(set(layers)) < len(layers):
+            raise ValueError(f"{layers} must name mask, and each layer once")
+        return layers
+
+    @model_validator(mode="after")
+    def _shards(self) -> OutputConfig:
+        if self.zarr_format == 2 and isinstance(self.shard, int):
+            raise ValueError("shard needs zarr_format 3; Zarr v2 has no shards")
+        return self
+
+
+class ExecutionConfig(Section):
+    """How the job runs; nothing here but precision and device changes a pixel."""
+
+    engine: Literal["serial", "threads"] = "threads"
+    workers: Auto | Count = Field("auto", description="blocks in flight")
+    device: str = Field("auto", description="cpu, cuda:0, or auto")
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    memory: str | int = Field("auto", description="bound of the whole process, such as 8GiB")
+    retries: Annotated[int, Field(ge=0)] = Field(2, description="further tries to read a window")
+    dashboard: str | None = Field(None, description="address of the scheduler's dashboard, such as 127.0.0.1:8787")
+
+    @field_validator("memory")
+    @classmethod
+    def _memory(cls, memory: str | int) -> str | int:
+        if memory != "auto":
+            parse_bytes(memory)
+        return memory

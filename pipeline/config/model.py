@@ -1,0 +1,71 @@
+"""The network: what it is, what it takes and what it returns."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from pipeline.config.section import Count, PerBand, Section
+
+
+class ClassConfig(Section):
+    """One class of the mask."""
+
+    name: str
+    color: str | None = Field(None, description="'#rrggbb', quoted")
+    code: Annotated[int, Field(ge=0, le=65534)] | None = Field(None, description="value in the mask; its place in the list by default")
+    role: Literal["background", "ignore"] | None = None
+
+    @field_validator("color")
+    @classmethod
+    def _color(cls, color: str | None) -> str:
+        if color is None:
+            raise ValueError("an unquoted # begins a comment in YAML; write '#2b83ba', with quotes")
+        if not re.fullmatch(r"#[0-9a-fA-F]{6}", color):
+            raise ValueError(f"{color!r} is no colour; write '#2b83ba', quoted")
+        return color
+
+
+class InputConfig(Section):
+    """Normalisation: (raw·scale + offset − mean) / std, each a number or one per band."""
+
+    scale: PerBand = 1.0
+    offset: PerBand = 0.0
+    mean: PerBand = 0.0
+    std: PerBand = 1.0
+    size: Count | None = Field(None, description="training size, px: the tile size of networks that are not local")
+
+
+class ReturnConfig(Section):
+    """What the network returns."""
+
+    key: str = Field("auto", description="entry of a dict or tuple that holds the logits")
+    activation: Literal["auto", "none", "softmax", "sigmoid"] = Field(
+        "auto", description="what turns what it returns into probabilities; none where the network already did"
+    )
+    multilabel: bool = Field(False, description="each channel is a class of its own, by a sigmoid; the mask is the likeliest that reaches the threshold")
+    threshold: Annotated[float, Field(gt=0, lt=1)] = Field(0.5, description="of one logit's sigmoid, and of each channel's where multilabel")
+
+    @model_validator(mode="after")
+    def _independent(self) -> ReturnConfig:
+        if self.multilabel and self.activation == "softmax":
+            raise ValueError("multilabel needs activation sigmoid, or none where the network ends in one; a softmax lets one class win over the others")
+        return self
+
+
+class ModelConfig(Section):
+    """The network and what its classes mean."""
+
+    kind: Literal["torchscript", "exported", "python", "smp", "classifier", "fcn32s", "fcn16s", "fcn8s", "fcn", "deconvnet", "resnet_fcn"] | None = Field(
+        None, description="a file of ours says its own kind"
+    )
+    path: Path | None = Field(None, description="the weights or the whole network")
+    factory: str | None = Field(None, description="package.module:callable or file.py:callable, for kinds python and classifier; its code is executed")
+    arch: str | None = Field(None, description="architecture of segmentation_models_pytorch, such as Unet, for kind smp")
+    args: dict[str, Any] = Field({}, description="arguments of the factory or hyperparameters")
+    classes: Annotated[list[ClassConfig], Field(min_length=1)] | None = None
+    input: InputConfig | None = None
+    output: ReturnConfig = ReturnConfig()

@@ -1,0 +1,35 @@
+"""Where pixels come from, and what is known of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pipeline.config.section import Auto, Count, Section
+
+
+class SourceConfig(Section):
+    """Where the pixels come from."""
+
+    kind: Literal["raster"] = Field("raster", description="anything GDAL opens")
+    path: str = Field(description="path, URL, /vsi… path or sample://NAME")
+    bands: Annotated[list[Count], Field(min_length=1)] | None = Field(
+        None, description="bands in the network's order, counted from 1; all but alpha by default"
+    )
+    nodata: Auto | float | None = Field("auto", description="auto: the file's; a value; or null: none")
+    nodata_rule: Literal["all", "any"] = Field("all", description="a pixel is invalid where all its bands are nodata, or any")
+    scale_tags: bool = Field(False, description="apply the file's own scale and offset tags")
+
+
+class LabelsConfig(Section):
+    """What is known of an image: a raster of class codes, or polygons."""
+
+    path: str = Field(description="raster of one band, polygons (GeoJSON, GeoPackage, FlatGeobuf, shapefile …), or sample://NAME")
+    values: dict[int | str, int | str] | None = Field(
+        None, description="value of the labels → code or name of its class, such as {0: 0, 255: 1}; then every value is listed"
+    )
+    ignore: list[int | str] = Field([], description="values that say nothing, or names of classes that are passed over")
+    attribute: str | None = Field(None, description="field of the polygons that holds the class")
+    burn: int | str | None = Field(None, description="name or code of the class that all polygons mean")
+    layer: str | None = Field(None, description="layer of a file that has several")
