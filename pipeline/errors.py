@@ -25,6 +25,15 @@ class ModelError(InputError):
     """The network cannot be loaded, or does not fit the bands, classes or sizes asked for."""
 
 
+class BandsError(ModelError):
+    """The network takes another number of bands than are read."""
+
+    def __init__(self, message: str, wanted: int = 0) -> None:
+        super().__init__(message)
+        self.wanted = wanted
+        """The number it takes."""
+
+
 class StoreError(InputError):
     """The output path holds something else, or a store of another config, network or source."""
 

@@ -87,6 +87,8 @@ def _refuses(prober: Prober, bands: int) -> str:
     try:
         prober.see(prober.noise(side, side))
         why = "it takes no square up to 1024 px that is a multiple of its stride"
+    except ModelError:  # it runs, and what it returns is no map
+        raise
     except Exception as error:  # whatever it raises is what the user needs to read
         why = f"{type(error).__name__}: {str(error).strip().splitlines()[-1][:200]}"
     return (

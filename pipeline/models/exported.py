@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from pipeline.config import ModelConfig
-from pipeline.errors import ModelError
+from pipeline.errors import BandsError, ModelError
 from pipeline.models.loaded import Loaded
 from pipeline.models.recognise import EXPORTED, unreadable
 from pipeline.models.weights import sha256
@@ -35,7 +35,9 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     shape = _shape(program, model.path)
     accepts = _accepts(shape, program.range_constraints, model.path)
     if isinstance(shape[1], int) and shape[1] != bands:
-        raise ModelError(f"{bands} bands are read, but the program in {model.path} takes {shape[1]} bands. Choose them with source.bands, in its order.")
+        raise BandsError(
+            f"{bands} bands are read, but the program in {model.path} takes {shape[1]} bands. Choose them with source.bands, in its order.", shape[1]
+        )
     if any(tensor.device.type != device.type for tensor in program.state_dict.values()) or device.type != "cpu":
         from torch.export.passes import move_to_device_pass
 

@@ -6,7 +6,7 @@ from itertools import chain
 
 import torch
 
-from pipeline.errors import ModelError
+from pipeline.errors import BandsError, ModelError
 from pipeline.models.loaded import Loaded
 
 SIDES = (64, 224, 256, 480)
@@ -23,7 +23,7 @@ def check_bands(network: Loaded, bands: int, name: str) -> None:
 
     Raises
     ------
-    ModelError
+    BandsError
         With the number of bands read and the number it takes.
     """
     suspected = _inputs(network.module)
@@ -31,7 +31,7 @@ def check_bands(network: Loaded, bands: int, name: str) -> None:
         return
     wanted = next((number for number in suspected if number != bands and _runs(network, number)), None)
     if wanted is not None:
-        raise ModelError(f"{bands} bands are read, but the network in {name} takes {wanted} bands. Choose them with source.bands, in its order.")
+        raise BandsError(f"{bands} bands are read, but the network in {name} takes {wanted} bands. Choose them with source.bands, in its order.", wanted)
 
 
 def _inputs(module: torch.nn.Module) -> list[int]:
@@ -48,6 +48,8 @@ def _runs(network: Loaded, bands: int) -> bool:
     for side in (network.accepts.maximum,) if network.accepts.maximum else SIDES:
         try:
             network(torch.zeros((1, bands, side, side), device=device))
+            return True
+        except ModelError:  # it ran, and what it returns is no map
             return True
         except Exception:  # noqa: S112  # whatever its layers raise, it does not run on this
             continue

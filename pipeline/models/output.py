@@ -33,7 +33,10 @@ def logits(returned: Any, key: str, height: int, width: int) -> torch.Tensor:
     """
     tensor = _pick(returned, key)
     if tensor.ndim != 4:
-        raise ModelError(f"The network returned a tensor of shape {tuple(tensor.shape)}; segmentation needs (batch, classes, rows, cols).")
+        raise ModelError(
+            f"The network returned a tensor of shape {tuple(tensor.shape)}; segmentation needs (batch, classes, rows, cols). "
+            "A classifier of images gives maps with model.kind: classifier and a factory that builds it."
+        )
     tensor = tensor.to(torch.float32)
     if tensor.shape[2:] == (height, width):
         return tensor

@@ -11,6 +11,7 @@ TORCHSCRIPT = "a TorchScript network"
 EXPORTED = "an exported program"
 SAVED = "a file of torch.save (a state dict, or a pickled network)"
 SAFETENSORS = "a safetensors file"
+ONNX = "an ONNX network"
 EMPTY = "an empty file"
 POINTER = "a Git LFS pointer in the place of the file"
 UNKNOWN = "something that torch does not write, or a part of it"
@@ -20,6 +21,7 @@ REMEDIES = {
     EXPORTED: "Set model.kind: exported.",
     SAVED: "For a state dict, set model.kind: smp with model.arch, or model.kind: python with a factory that builds the network.",
     SAFETENSORS: "A file of ours says its own kind; for another's, set model.kind: python with a factory that builds the network.",
+    ONNX: "ONNX is not run by this version: save the same network with torch.jit.save and set model.kind: torchscript.",
     POINTER: "Fetch it with git lfs pull.",
 }
 
@@ -36,7 +38,9 @@ def recognise(path: Path) -> str:
         return POINTER
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size:
         return SAFETENSORS
-    return SAVED if head.startswith(b"\x80\x02\x8a\x0al\xfc\x9c\x46\xf9") else UNKNOWN  # the magic number of torch before 1.6
+    if head.startswith(b"\x80\x02\x8a\x0al\xfc\x9c\x46\xf9"):  # the magic number of torch before 1.6
+        return SAVED
+    return ONNX if path.suffix.lower() == ".onnx" else UNKNOWN  # whose bytes begin in no way of their own
 
 
 def _archive(path: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -93,6 +93,21 @@ def load_into(module: torch.nn.Module, path: Path, unused: tuple[str, ...] = ())
             raise unreadable(path, SAVED, error, CUT) from error
     module.load_state_dict(state)  # without the version of batch norm, torch itself adds the counters
     return choice.notes
+
+
+def peek(path: Path) -> tuple[dict[str, tuple[int, ...]], dict[str, Any]]:
+    """Shapes of the tensors by key, and the hyperparameters beside them where a trainer left any.
+
+    Raises
+    ------
+    ModelError
+        The file holds no state dict.
+    """
+    with _held(path) as (held, _):
+        state, _, _ = unwrap(held, path)
+        said = held.get("hyper_parameters") if isinstance(held, Mapping) else None
+        shapes = {name: tuple(value.shape) for name, value in state.items() if hasattr(value, "shape")}
+    return shapes, dict(said) if isinstance(said, Mapping) else {}
 
 
 def sha256(path: Path) -> str:

@@ -1,0 +1,64 @@
+"""Deepness, a plugin of QGIS, keeps its parameters in an ONNX file's metadata (https://qgis-plugin-deepness.readthedocs.io)."""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+from typing import Any
+
+from pipeline.suggest.facts import EIGHT_BITS, Facts, moments, named, size
+from pipeline.suggest.onnx_file import Shape, read
+
+TODO = "model.path: ONNX is not run by this version; save the same network with torch.jit.save and name that file"
+SEGMENTOR = "segmentor"
+
+
+def facts(path: Path) -> Facts:
+    """An ONNX file: its shapes, and what its metadata say.
+
+    Raises
+    ------
+    ModelError
+        It is no ONNX file.
+    """
+    file = read(path)
+    said = {key: _plain(value) for key, value in file.metadata.items()}
+    threshold = said.get("seg_thresh")
+    return Facts(
+        what="an ONNX network",
+        model={"kind": "torchscript"},
+        runs=False,
+        bands=_channels(file.inputs),
+        channels=_channels(file.outputs),
+        classes=named(said.get("class_names") or said.get("names")),
+        input={"scale": EIGHT_BITS, **moments(said, "standardization_"), **size(said.get("tile_size"), said.get("tiles_size"))} if said else {},
+        output={"threshold": threshold} if isinstance(threshold, int | float) and 0 <= threshold <= 1 else {},
+        origin="its metadata",
+        notes=_notes(said),
+        todo=(TODO,),
+    )
+
+
+def _notes(said: dict[str, Any]) -> tuple[str, ...]:
+    found, kind = [], str(said.get("model_type", SEGMENTOR))
+    if "resolution" in said:
+        found.append(f"it was trained at {said['resolution']} cm per px")
+    if kind.lower() != SEGMENTOR:
+        found.append(f"its metadata call it a {kind}, which gives no map of classes")
+    return tuple(found)
+
+
+def _channels(shapes: tuple[Shape, ...]) -> int | None:
+    """Of the first image among them."""
+    return next((shape[1] for shape in shapes if len(shape) == 4), None)
+
+
+def _plain(text: str) -> Any:
+    """JSON, or a Python literal as some exporters write; text where it is neither."""
+    for read_text in (json.loads, ast.literal_eval):
+        try:
+            return read_text(text)
+        except (ValueError, SyntaxError, RecursionError):
+            continue
+    return text

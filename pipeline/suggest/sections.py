@@ -1,0 +1,121 @@
+"""The sections of a first config, line by line."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.protocols import Source
+from pipeline.raster.grid import Grid
+from pipeline.suggest.facts import EIGHT_BITS, Facts
+from pipeline.suggest.network import Seen
+from pipeline.suggest.scene import Values, normalisation
+from pipeline.suggest.text import comment, line, section
+
+LISTED = 20
+"""Bands whose values are told one by one."""
+
+
+def head(source: Source, values: Values, known: Facts, seen: Seen | None) -> list[str]:
+    """What was found out, as comments."""
+    grid = source.grid
+    said = ["A first config. Lines marked GUESS want a look; `wholecloth plan` tells what a run would do."]
+    said.append(
+        f"scene: {grid.height} × {grid.width} px{_resolution(grid)}, {source.bands} bands of {source.dtype}; {values.share:.0%} of the sampled pixels are valid"
+    )
+    bands = list(enumerate(zip(values.low, values.high, values.mean, values.std, strict=True), 1))
+    said += [f"scene: band {k}: {low:g} … {high:g}, mean {mean:.4g}, deviation {std:.3g}" for k, (low, high, mean, std) in bands[:LISTED]]
+    said += [f"scene: and {len(bands) - LISTED} bands more"] if len(bands) > LISTED else []
+    said += [f"network: {known.what}{_verdict(known, seen)}", *(f"network: {note}" for note in (*known.notes, *(seen.notes if seen else ())))]
+    return [comment(words) for words in (*said, *(f"TO ADD: {words}" for words in known.todo))]
+
+
+def source_section(scene: str, there: int, taken: int | None, folder: Path) -> list[str]:
+    """Where the scene is, and its bands where the network takes fewer."""
+    lines = [line(2, "path", _relative(scene, folder))]
+    if taken is not None and taken != there:
+        words = f"GUESS: the network takes {taken} bands and the scene has {there}; name them in the network's order"
+        lines.append(line(2, "bands", list(range(1, taken + 1)), words))
+    return section("source", lines)
+
+
+def model_section(path: Path, folder: Path, known: Facts, seen: Seen | None, dtype: np.dtype[Any], values: Values, bands: int | None) -> list[str]:
+    """The network, its classes, normalisation and output; what a file of ours says is left to it."""
+    todo = " ".join(known.todo)
+    lines = []
+    for key, value in {} if known.ours else known.model.items():
+        lines.append(line(2, key, _relative(value, folder) if key == "factory" else value, "TO ADD" if f"model.{key}" in todo else ""))
+    lines.append(line(2, "path", _relative(str(path), folder), _own(known) if known.ours else "TO ADD" if "model.path" in todo else ""))
+    lines += [] if known.ours and known.classes else _classes(known, seen)
+    lines += [] if known.ours and known.input else [_input(known, dtype, values, bands)]
+    return section("model", lines + _output(known, seen))
+
+
+def output_section(scene: str) -> list[str]:
+    """Where the store goes."""
+    name = Path(scene.partition("?")[0]).stem or "scene"
+    return section("output", [line(2, "path", f"out/{name}.zarr"), line(2, "layers", ["mask", "confidence"])])
+
+
+def _resolution(grid: Grid) -> str:
+    units = {"um": "µm per px", "crs": f"units of {grid.code or 'its CRS'} per px"}
+    return f" of {grid.pixel_size[0]:g} {units[grid.unit]}" if grid.unit in units else ""
+
+
+def _verdict(known: Facts, seen: Seen | None) -> str:
+    if seen is None:
+        return "; not run, because of what is TO ADD" if known.todo else "; not run here: `wholecloth plan` builds it and gives its verdict"
+    found = seen.locality
+    reach = f"radius {found.radius.largest} px" if found.radius else "no bound to its radius"
+    blame = ", ".join(found.blame) or "what was measured"
+    ends = {"local": "tiles will equal the whole", "unproven": f"whether tiles equal the whole is left open by {blame}"}
+    meaning = ends.get(found.verdict, f"tiles are blended, because of {blame}; set model.input.size to its training size")
+    return f", {found.bands} bands → {found.classes} channels; {found.verdict}, stride {found.stride} px, {reach}: {meaning}"
+
+
+def _own(known: Facts) -> str:
+    said = ["kind", *(["normalisation"] if known.input else []), *(["classes"] if known.classes else [])]
+    return f"it says itself: {', '.join(said)}"
+
+
+def _input(known: Facts, dtype: np.dtype[Any], values: Values, bands: int | None) -> str:
+    if known.input.keys() & {"scale", "mean", "std"}:
+        words = f"as {known.origin} says"
+        if known.input.get("scale") == EIGHT_BITS and dtype != np.uint8:
+            words = f"GUESS: {words}, but of 8-bit images, and the scene is {dtype}; bring it to 8 bits as it was done there, or change the scale"
+        return line(2, "input", known.input, words)
+    said, why = normalisation(dtype, values)
+    guessed = {key: value[:bands] if isinstance(value, list) else value for key, value in said.items()}
+    return line(2, "input", {**guessed, **known.input}, f"GUESS: {why}; what counts is what the network was trained with")
+
+
+def _classes(known: Facts, seen: Seen | None) -> list[str]:
+    channels = seen.locality.classes if seen else known.channels
+    count = None if channels is None else max(channels, 2)
+    if known.classes and count in (None, len(known.classes)):
+        return ["  classes:  " + comment(f"as {known.origin} says"), *(f"    - {line(0, 'name', row['name'])}" for row in known.classes)]
+    if count is None:
+        return []
+    mismatch = f"{known.origin} names {len(known.classes)} classes, but " if known.classes else ""
+    words = f"GUESS: {mismatch}the network returns {channels} channels, which means {count} classes; name them in its order"
+    return [f"  classes:  {comment(words)}", *(f"    - {line(0, 'name', f'class{k}')}" for k in range(count))]
+
+
+def _output(known: Facts, seen: Seen | None) -> list[str]:
+    squashed = seen.squashed if seen else ""
+    said = {**({"activation": "none"} if squashed else {}), **known.output}
+    why = f"what it returns is a {squashed}'s already" if squashed else ""
+    if squashed == "sigmoid" and seen and seen.locality.classes > 1:
+        why += "; where several classes may hold at once, add multilabel: true and a class with role: background"
+    return [line(2, "output", said, why)] if said else []
+
+
+def _relative(path: str, folder: Path) -> str:
+    """Relative to the config where it lies in or near its folder; URLs and modules as they are."""
+    if "://" in path or path.startswith("/vsi") or not Path(path.rpartition(":")[0] if ".py:" in path else path).exists():
+        return path
+    near = os.path.relpath(path, folder)
+    return str(Path(path).resolve()) if near.startswith(os.path.join("..", "..", "..")) else near

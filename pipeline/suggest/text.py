@@ -1,0 +1,50 @@
+"""A config in YAML, with what is a guess marked as one."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+PLAIN = re.compile(r"[A-Za-z_/.~][\w/.\- ]*\w|[A-Za-z]")
+WORDS = {"true", "false", "null", "yes", "no", "on", "off", "nan", "inf"}
+"""What some reader of YAML takes for something else than text."""
+
+
+def comment(words: str) -> str:
+    """One line, whatever the words are."""
+    return "# " + " ".join(words.split())
+
+
+def line(indent: int, key: str, value: Any, words: str = "") -> str:
+    """A key and its value, with a comment behind it."""
+    said = f"{' ' * indent}{key}: {flow(value)}"
+    return f"{said}  {comment(words)}" if words else said
+
+
+def flow(value: Any) -> str:
+    """A value on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {flow(entry)}" for key, entry in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(flow, value))}]"
+    if isinstance(value, bool) or value is None or isinstance(value, int):
+        return json.dumps(value)
+    return _number(value) if isinstance(value, float) else _text(str(value))
+
+
+def section(name: str, lines: Sequence[str]) -> list[str]:
+    """A heading and what is below it."""
+    return [f"{name}:", *lines]
+
+
+def _number(value: float) -> str:
+    said = f"{value:.10g}"
+    mantissa, e, exponent = said.partition("e")
+    return f"{mantissa}.0e{int(exponent)}" if e and "." not in mantissa else said
+
+
+def _text(value: str) -> str:
+    plain = PLAIN.fullmatch(value) and value.lower() not in WORDS and not value.endswith(":")
+    return value if plain else json.dumps(value, ensure_ascii=False)
