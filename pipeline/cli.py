@@ -172,6 +172,29 @@ def status(store: Annotated[Path, typer.Argument(metavar="STORE")], as_json: AsJ
 
 
 @app.command()
+def train(
+    config: ConfigPath,
+    overrides: Overrides = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, replacing what was trained before.")] = False,
+) -> None:
+    """Train a network; a training that was stopped goes on where it was."""
+    from pipeline.load_config import load
+
+    said = load(config, overrides or [])
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+    from pipeline.progress import Progress
+    from pipeline.training.train import train as learn
+
+    with Progress() as progress:
+        made = learn(said, progress.say, fresh)
+    if made.files:
+        print(f"mean IoU {made.mean_iou:.4f} of the held-out blocks after round {made.best} of {made.rounds}")
+    for name, path in made.files.items():
+        print(f"{name}: {path}")
+
+
+@app.command()
 def evaluate(
     store: Annotated[Path, typer.Argument(metavar="STORE")],
     labels: Annotated[str, typer.Option("--labels", metavar="FILE", help="Raster of class codes, polygons, or sample://NAME.")],

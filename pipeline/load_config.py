@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,12 @@ LATER = {
     "output.probabilities_dtype", "execution.stop_after", "execution.read_timeout",
 }  # fmt: skip
 """Keys that are planned and not there yet."""
-PATHS = (("source", "path"), ("model", "path"), ("output", "path"), ("model", "factory"))
+PATHS = (
+    ("source", "path"), ("model", "path"), ("output", "path"), ("model", "factory"), ("training", "start"),
+    ("training", "scenes", "*", "path"), ("training", "scenes", "*", "labels", "path"),
+    ("training", "validation", "scenes", "*", "path"), ("training", "validation", "scenes", "*", "labels", "path"),
+)  # fmt: skip
+"""Keys that hold a path; * is each of a list."""
 
 
 def load(path: Path, overrides: tuple[str, ...] | list[str] = ()) -> Config:
@@ -98,11 +103,22 @@ def _variable(match: re.Match[str]) -> str:
 
 
 def _anchored(said: dict[str, Any], folder: Path) -> dict[str, Any]:
-    for section, key in PATHS:
-        part = said.get(section)
-        if isinstance(part, dict) and isinstance(part.get(key), str):
-            part[key] = _anchor(key, part[key], folder)
+    for path in PATHS:
+        for part in _parts(said, path[:-1]):
+            if isinstance(part.get(path[-1]), str):
+                part[path[-1]] = _anchor(path[-1], part[path[-1]], folder)
     return said
+
+
+def _parts(said: Any, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """The sections that a path of keys leads to, as far as they are there."""
+    if not names:
+        found = [said] if isinstance(said, dict) else []
+    elif names[0] == "*":
+        found = [inner for entry in (said if isinstance(said, list) else []) for inner in _parts(entry, names[1:])]
+    else:
+        found = list(_parts(said.get(names[0]), names[1:])) if isinstance(said, dict) else []
+    yield from found
 
 
 def _anchor(key: str, value: str, folder: Path) -> str:

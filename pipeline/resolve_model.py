@@ -44,7 +44,7 @@ def resolve(config: Config, bands: int) -> Meaning:
         raise ConfigError(f"model.kind is missing, and {model.path} does not say what network it holds. Set model.kind: {', '.join(KINDS)}.")
     args = {**(meta.args if meta and meta.kind == kind else {}), **model.args}
     resolved = model.model_copy(update={"kind": kind, "args": args})
-    return Meaning(model=resolved, normalisation=_normalisation(model, meta, bands), classes=_classes(model, meta))
+    return Meaning(model=resolved, normalisation=normalisation(model, meta, bands), classes=_classes(model, meta))
 
 
 def recipe(
@@ -58,12 +58,12 @@ def recipe(
         The classes do not fit the channels, two share a code, or nodata is also a code.
     """
     rows = class_rows(meaning.classes, channels, config.model.output.multilabel)
-    decoding = _decoding(config.model.output, rows, channels)
-    codes = decoding.codes
+    meant = decoding(config.model.output, rows, channels)
+    codes = meant.codes
     nodata = _nodata(config.output.nodata, codes)
     made = Recipe(
         normalisation=meaning.normalisation,
-        decoding=decoding,
+        decoding=meant,
         layers=tuple(config.output.layers),
         nodata=nodata,
         dtype="uint8" if max(*codes, nodata) <= 255 else "uint16",
@@ -76,7 +76,8 @@ def recipe(
     return made, rows
 
 
-def _normalisation(model: ModelConfig, meta: ModelMeta | None, bands: int) -> Normalisation:
+def normalisation(model: ModelConfig, meta: ModelMeta | None, bands: int) -> Normalisation:
+    """What the config says of the input, else what the file says; raises ConfigError where a list has another length than the bands."""
     said = dict(meta.input) if meta else {}
     if model.input is not None:
         said |= {name: getattr(model.input, name) for name in FIELDS if name in model.input.model_fields_set}
@@ -132,7 +133,7 @@ def _beyond_channels(classes: list[ClassConfig], channels: int) -> int:
     return int(len(classes) == channels + 1)
 
 
-def _decoding(said: ReturnConfig, rows: tuple[ClassRow, ...], channels: int) -> Decoding:
+def decoding(said: ReturnConfig, rows: tuple[ClassRow, ...], channels: int) -> Decoding:
     """What each channel means; a background without a channel comes after them, wherever it is listed."""
     activation = said.activation if said.activation != "auto" else "sigmoid" if channels == 1 or said.multilabel else "softmax"
     codes = [row.code for row in rows]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from pipeline.config.job import ExecutionConfig, OutputConfig, TileConfig
 from pipeline.config.model import ClassConfig, InputConfig, ModelConfig, ReturnConfig
 from pipeline.config.pixels import LabelsConfig, SourceConfig
 from pipeline.config.section import Section, parse_bytes
+from pipeline.config.training import AugmentConfig, LossConfig, OptimiserConfig, SceneConfig, TrainingConfig, ValidationConfig
 
 __all__ = [
-    "ClassConfig", "Config", "ExecutionConfig", "InputConfig", "LabelsConfig", "ModelConfig", "OutputConfig", "ReturnConfig", "Section", "SourceConfig",
-    "TileConfig", "parse_bytes",
+    "AugmentConfig", "ClassConfig", "Config", "ExecutionConfig", "InputConfig", "LabelsConfig", "LossConfig", "ModelConfig", "OptimiserConfig",
+    "OutputConfig", "ReturnConfig", "SceneConfig", "Section", "SourceConfig", "TileConfig", "TrainingConfig", "ValidationConfig", "parse_bytes",
 ]  # fmt: skip
 
 
@@ -21,3 +24,4 @@ class Config(Section):
     tile: TileConfig = TileConfig()
     output: OutputConfig
     execution: ExecutionConfig = ExecutionConfig()
+    training: TrainingConfig | None = Field(None, description="read by train alone")

@@ -25,7 +25,7 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     """
     assert model.path is not None
     assert model.kind is not None
-    args = _args(model, bands)
+    args = arguments(model, bands)
     module = build(model.kind, args)
     notes = load_into(module, model.path, unused=getattr(module, "unused", ()))
     module.eval().to(device)
@@ -55,7 +55,14 @@ def hyperparameters(kind: str) -> list[str]:
     return list(dict.fromkeys(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD and p.name != "self"))
 
 
-def _args(model: ModelConfig, bands: int) -> dict[str, Any]:
+def arguments(model: ModelConfig, bands: int) -> dict[str, Any]:
+    """The hyperparameters of a network of ours for so many bands, with its number of classes.
+
+    Raises
+    ------
+    ModelError
+        Nothing says how many classes there are, or it takes another number of bands.
+    """
     args = {"bands": bands, **model.args}
     if "classes" not in args:
         if model.classes is None:

@@ -1,48 +1,51 @@
-from itertools import islice
-from pathlib import Path
-
-import pytest
 import torch
 
-from pipeline.raster.window import Window
-from pipeline.training.windows import IGNORE, Scene, batches, scene
-from tests import scenes
-from tests.training import HOW
+from pipeline.config import AugmentConfig
+from pipeline.stages.normalise import Normalisation
+from pipeline.training.scenes import UNKNOWN, Scene
+from pipeline.training.windows import Round, Windows
+from tests.training.test_draw import drawing
+
+HOW = Normalisation(scale=(1.0,) * 3, offset=(0.0,) * 3, mean=(80.0,) * 3, std=(60.0,) * 3)
 
 
-def test_windows_and_labels_fit_after_turning_and_nodata_teaches_nothing(pair: Scene) -> None:
-    for batch in islice(batches([pair], HOW, side=48, count=4, jitter=0.0, seed=3), 8):
-        first = (batch.x[:, 0] * 0.3 + 0.5) * 1e3
-        known = batch.y != IGNORE
-        assert ((first > 80.5).long()[known] == batch.y[known]).all()
-        assert (batch.x.abs().sum(1)[~known] == 0).all()
+def test_windows_are_normalised_as_run_normalises_and_zero_where_invalid(scene: Scene) -> None:
+    windows = Windows(drawing=drawing(scene), normalisation=HOW)
+    for number in range(12):
+        x, y = windows[number]
+        drawn = windows.drawing(number)
+        wanted = torch.where(torch.from_numpy(drawn.pixels.valid), (torch.from_numpy(drawn.pixels.data.astype("float32")) - 80) / 60, 0.0)
+        torch.testing.assert_close(x, wanted)
+        assert y.dtype == torch.int64
+        assert (y == UNKNOWN).equal(torch.from_numpy(drawn.label == UNKNOWN))
 
 
-def test_the_same_seed_draws_the_same_windows(pair: Scene) -> None:
-    first, again, other = (next(batches([pair], HOW, side=32, count=3, jitter=0.1, seed=seed)).x for seed in (1, 1, 2))
-    assert torch.equal(first, again)
-    assert not torch.equal(first, other)
+def test_noise_is_added_to_what_is_valid_and_is_that_of_the_number(scene: Scene) -> None:
+    noisy = Windows(drawing=drawing(scene, AugmentConfig(flip=False, turn=False, gain=0, noise=0.1)), normalisation=HOW)
+    x, _ = noisy[3]
+    torch.testing.assert_close(x, noisy[3][0], rtol=0, atol=0)
+    apart = x - Windows(drawing=drawing(scene), normalisation=HOW)[3][0]
+    assert 0.05 < apart.std() < 0.2
 
 
-def test_windows_stay_in_the_area_that_may_be_learnt_from(pair: Scene) -> None:
-    area = Window(row=64, col=96, height=40, width=50)
-    narrow = Scene(raster=pair.raster, labels=pair.labels, area=area)
-    rows = [(batch.x[:, 0] * 0.3 + 0.5) * 1e3 - 1 for batch in islice(batches([narrow], HOW, side=32, count=4, jitter=0.0, seed=1), 5)]
-    assert min(float(r.min()) for r in rows) >= 63.9
-    assert max(float(r.max()) for r in rows) <= 104.1
+def test_a_batch_is_the_same_windows_whatever_the_number_of_devices() -> None:
+    def batches(ranks: int, number: int) -> list[set[int]]:
+        samplers = [Round(steps=3, batch=4, rank=rank, ranks=ranks) for rank in range(ranks)]
+        for sampler in samplers:
+            sampler.set_epoch(number)
+        share = 4 // ranks
+        shares = [list(sampler) for sampler in samplers]
+        assert all(len(sampler) == len(numbers) == 3 * share for sampler, numbers in zip(samplers, shares, strict=True))
+        return [{n for numbers in shares for n in numbers[step * share : (step + 1) * share]} for step in range(3)]
+
+    assert batches(1, 0) == [{0, 1, 2, 3}, {4, 5, 6, 7}, {8, 9, 10, 11}]
+    assert batches(2, 5) == batches(1, 5) == batches(4, 5)
 
 
-def test_jitter_changes_brightness_and_no_label(pair: Scene) -> None:
-    plain, jittered = (next(batches([pair], HOW, side=32, count=1, jitter=jitter, seed=5)) for jitter in (0.0, 0.2))
-    assert torch.equal(plain.y, jittered.y)
-    gain = ((jittered.x * 0.3 + 0.5) / (plain.x * 0.3 + 0.5)).flatten(2)
-    known = (plain.x.abs().sum(1) > 0).flatten(1)
-    for band in gain[0]:
-        assert torch.allclose(band[known[0]], band[known[0]][:1], atol=1e-3)
-        assert 1e-4 < abs(float(band[known[0]][0]) - 1) <= 0.2 * 1.3
-
-
-def test_labels_of_another_size_are_refused(tmp_path: Path) -> None:
-    raster, labels = scenes.write(tmp_path / "a.tif", scenes.position(40, 50)), scenes.write(tmp_path / "b.tif", scenes.position(40, 51, 1))
-    with pytest.raises(ValueError, match="differ in size"):
-        scene(str(raster), str(labels))
+def test_rounds_follow_one_another_without_a_window_twice() -> None:
+    sampler = Round(steps=2, batch=3)
+    seen = []
+    for number in range(4):
+        sampler.set_epoch(number)
+        seen += list(sampler)
+    assert seen == list(range(24))

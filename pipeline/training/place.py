@@ -1,0 +1,89 @@
+"""Where a training keeps its files; each is replaced at once, so that none is ever half written."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from pipeline.errors import ConfigError
+from pipeline.models.weights import ModelMeta, save
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """The files beside the weights."""
+
+    weights: Path
+    """What is asked for; there only when the training has ended."""
+
+    @property
+    def folder(self) -> Path:
+        """What a training that was stopped goes on from."""
+        return self.weights.with_suffix(".training")
+
+    @property
+    def last(self) -> Path:
+        """Everything after the last round: network, optimiser, curves."""
+        return self.folder / "last.ckpt"
+
+    @property
+    def best(self) -> Path:
+        """Weights of the best round so far."""
+        return self.folder / "best.safetensors"
+
+    @property
+    def untrained(self) -> Path:
+        """Weights that plans are made with."""
+        return self.folder / "untrained.safetensors"
+
+    @property
+    def table(self) -> Path:
+        """The curves as numbers."""
+        return self.weights.with_suffix(".curves.csv")
+
+    @property
+    def picture(self) -> Path:
+        """The curves as a picture."""
+        return self.weights.with_suffix(".curves.png")
+
+    @property
+    def card(self) -> Path:
+        """What the network is, was taught and reaches."""
+        return self.weights.with_suffix(".card.md")
+
+
+def place(weights: Path | None, fresh: bool) -> Place:
+    """Where a training of these weights is kept.
+
+    Raises
+    ------
+    ConfigError
+        No path is said, it does not end in .safetensors, or it holds weights of something else.
+    """
+    if weights is None or weights.suffix != ".safetensors":
+        said = "missing" if weights is None else str(weights)
+        raise ConfigError(f"model.path is {said}; train writes the weights there. Give a path that ends in .safetensors.")
+    made = Place(weights=weights)
+    if weights.exists() and not made.last.exists() and not fresh:
+        raise ConfigError(
+            f"model.path is {weights}, which exists, and there is no training beside it to go on with ({made.folder}); it was left as it is. "
+            "Give another path, or replace it with --fresh."
+        )
+    return made
+
+
+def replace_text(path: Path, text: str) -> Path:
+    """Write a file at once."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    return partial.replace(path)
+
+
+def replace_weights(path: Path, network: torch.nn.Module, meta: ModelMeta) -> Path:
+    """Write weights at once; several processes may."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    save(partial, network, meta)
+    return partial.replace(path)

@@ -1,0 +1,153 @@
+"""From a config to a training: everything is opened, counted and planned before the first step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from pipeline import resolve_model, transfer
+from pipeline.config import ClassConfig, Config, InputConfig, ModelConfig, SceneConfig, TrainingConfig
+from pipeline.errors import ConfigError
+from pipeline.models.ours import arguments, build
+from pipeline.models.weights import ModelMeta
+from pipeline.networks import NETWORKS
+from pipeline.sources import open_source
+from pipeline.store.spec import ClassRow
+from pipeline.training.atlas import Atlas, complete, part, survey
+from pipeline.training.draw import Drawing
+from pipeline.training.losses import Loss, class_weights
+from pipeline.training.measure import measured
+from pipeline.training.scenes import Scene, indices, open_scene
+from pipeline.training.windows import Windows
+
+DECIDES_NOTHING = {"devices", "loaders"}
+"""Keys of the training that change no weight but by rounding."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """Everything that is decided before the first step."""
+
+    config: Config
+    how: TrainingConfig
+    model: ModelConfig
+    """With nothing left open."""
+    network: torch.nn.Module
+    """Untrained, or started from other weights; its frozen part does not learn."""
+    loss: Loss
+    windows: Windows
+    judged: Atlas
+    """What judges."""
+    rows: tuple[ClassRow, ...]
+    """In the order of the indices."""
+    table: Any
+    """(65536,) uint8, class code → index."""
+    meta: ModelMeta
+    notes: list[str]
+    """What it starts from and what is frozen, in words."""
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Everything that decides the weights, as plain values."""
+        scenes = [scene.image.identity() for scene in (*self.windows.drawing.atlas.scenes, *self.judged.scenes)]
+        said = {
+            "training": self.how.model_dump(mode="json", exclude=DECIDES_NOTHING), "model.kind": self.meta.kind, "model.args": self.meta.args,
+            "model.classes": [[row.code, row.name, row.role] for row in self.rows], "model.input": self.meta.input,
+            "model.output": self.model.output.model_dump(mode="json"), "scenes": scenes, "execution.precision": self.config.execution.precision,
+        }  # fmt: skip
+        return {key: str(value) for key, value in said.items()}
+
+
+def prepare(config: Config) -> Prepared:
+    """Open scenes, survey their labels, and make the network.
+
+    Raises
+    ------
+    ConfigError
+        Something is missing or does not fit.
+    LabelsError, SourceError, ModelError
+        Labels, scenes or the weights to start from are wrong.
+    """
+    how = _how(config)
+    bands = _bands(config, how.scenes[0])
+    model, rows, codes = _model(config, bands)
+    table = indices(rows, codes)
+    ordered = tuple(next(row for row in rows if row.code == code) for code in codes)
+    taught, judged = _atlases(config, how, rows, table, len(codes))
+    complete(taught, ordered)
+    network, notes = _network(model, how)
+    drawing = Drawing(atlas=taught, table=table, how=how, retries=config.execution.retries)
+    said = measured(drawing) if config.model.input is None else config.model.input.model_dump(include=set(resolve_model.FIELDS))
+    model = model.model_copy(update={"input": InputConfig(**said)})
+    windows = Windows(drawing=drawing, normalisation=resolve_model.normalisation(model, None, bands))
+    return Prepared(
+        config=config, how=how, model=model, network=network, windows=windows, judged=judged, rows=ordered, table=table, notes=notes,
+        loss=Loss(how.loss, _weights(model, how, taught), model.output.multilabel),
+        meta=ModelMeta(kind=str(model.kind), args=model.args, bands=_names(config, bands), input=said, classes=[_class(row) for row in rows]),
+    )  # fmt: skip
+
+
+def _how(config: Config) -> TrainingConfig:
+    how = config.training
+    if how is None:
+        raise ConfigError("The config has no section training, so there is nothing to learn from. Add training: {scenes: [{path: …, labels: {path: …}}]}.")
+    if config.model.kind not in NETWORKS:
+        said = "missing" if config.model.kind is None else config.model.kind
+        raise ConfigError(f"model.kind is {said}; train makes networks of ours. Set it to one of {', '.join(NETWORKS)}.")
+    if config.model.classes is None:
+        raise ConfigError("model.classes is missing; list the classes that the labels hold: [{name: water, color: '#2b83ba'}, …].")
+    if isinstance(how.devices, int) and how.batch % how.devices:
+        raise ConfigError(f"training.batch is {how.batch}, which {how.devices} devices cannot share evenly. Give a multiple of training.devices.")
+    return how
+
+
+def _bands(config: Config, scene: SceneConfig) -> int:
+    return open_source(config.source.model_copy(update={"path": scene.path})).bands
+
+
+def _model(config: Config, bands: int) -> tuple[ModelConfig, tuple[ClassRow, ...], list[int]]:
+    """The model with its arguments, the class table, and the codes in the order of the indices."""
+    model = config.model.model_copy(update={"args": arguments(config.model, bands)})
+    channels = int(model.args["classes"])
+    rows = resolve_model.class_rows(model.classes, channels, model.output.multilabel)
+    return model, rows, list(resolve_model.decoding(model.output, rows, channels).codes)
+
+
+def _atlases(config: Config, how: TrainingConfig, rows: tuple[ClassRow, ...], table: Any, classes: int) -> tuple[Atlas, Atlas]:
+    def opened(said: list[SceneConfig]) -> list[Scene]:
+        return [open_scene(scene, config.source, rows, how.validation.block) for scene in said]
+
+    taught = survey(opened(how.scenes), table, classes)
+    if how.validation.scenes is None:
+        return part(taught, how.validation.share, how.seed)
+    return taught, survey(opened(how.validation.scenes), table, classes)
+
+
+def _network(model: ModelConfig, how: TrainingConfig) -> tuple[torch.nn.Module, list[str]]:
+    torch.manual_seed(how.seed)
+    network = build(str(model.kind), model.args)
+    notes = []
+    if how.start is not None:
+        told = transfer.tell(transfer.start(network, transfer.read(how.start), str(model.kind)))
+        notes.append(f"{how.start}: {'; '.join(line.strip() for line in told.splitlines())}")
+    if how.freeze is not None:
+        frozen = transfer.freeze(network, how.freeze)
+        notes.append(f"{how.freeze} frozen: {frozen.parameters:,} numbers learnt")
+    return network, notes
+
+
+def _weights(model: ModelConfig, how: TrainingConfig, taught: Atlas) -> list[float] | None:
+    """Of each channel, or of both classes of one logit; a background without a channel has none."""
+    said, count = how.loss.classes, max(int(model.args["classes"]), 2)
+    if isinstance(said, list) and len(said) != count:
+        raise ConfigError(f"training.loss.classes has {len(said)} weights, but the network has {count} classes. Give one for each, or balanced.")
+    return class_weights(taught.total.tolist()[:count]) if said == "balanced" else said
+
+
+def _names(config: Config, bands: int) -> list[str]:
+    return [f"band {number}" for number in (config.source.bands or range(1, bands + 1))]
+
+
+def _class(row: ClassRow) -> dict[str, Any]:
+    return ClassConfig(name=row.name, color=row.color, code=row.code, role=row.role).model_dump(exclude_none=True)

@@ -1,0 +1,103 @@
+"""Images and what is known of them, of any size: read by windows, and parted into what teaches and what judges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.config import SceneConfig, SourceConfig
+from pipeline.errors import ConfigError
+from pipeline.labels import from_config
+from pipeline.protocols import IGNORE, Labels, Source
+from pipeline.raster.window import Window
+from pipeline.sources import open_source
+from pipeline.store.spec import ClassRow
+
+UNKNOWN = 255
+"""Index of pixels that teach nothing; channels are counted from 0 and number fewer."""
+
+Cell = tuple[int, int]
+"""(row, col) of a block of the lattice that a scene is cut by."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """One image, its labels on the image's grid, and the part of it that is used."""
+
+    name: str
+    image: Source
+    labels: Labels
+    area: Window
+    block: int
+    """Side of the blocks that are held out, px; they count from the image's corner."""
+    held: frozenset[Cell] = frozenset()
+    """Blocks that judge, so that their labels teach nothing."""
+
+    def known(self, window: Window) -> npt.NDArray[np.uint16]:
+        """(rows, cols) class codes of what may be learnt in a window; IGNORE outside the area, in held-out blocks and where nothing is known."""
+        codes = self.labels.read(window)
+        inside = np.zeros(codes.shape, dtype=bool)
+        inside[_shared(window, self.area)] = True
+        for row, col in self.held & set(self.cells(window)):
+            inside[_shared(window, self.window((row, col)))] = False
+        codes[~inside] = IGNORE
+        return codes
+
+    def window(self, cell: Cell) -> Window:
+        """The pixels of a block of the lattice."""
+        grid = self.image.grid
+        return Window(row=cell[0] * self.block, col=cell[1] * self.block, height=self.block, width=self.block).clip(grid.height, grid.width)
+
+    def cells(self, window: Window) -> list[Cell]:
+        """The blocks of the lattice that a window touches, within the area."""
+        rows, cols = (
+            range(max(seen.start, used.start) // self.block, -(-min(seen.stop, used.stop) // self.block))
+            for seen, used in ((window.rows, self.area.rows), (window.cols, self.area.cols))
+        )
+        return [(row, col) for row in rows for col in cols]
+
+
+def open_scene(said: SceneConfig, source: SourceConfig, classes: Sequence[ClassRow], block: int) -> Scene:
+    """Open one image and its labels.
+
+    Raises
+    ------
+    ConfigError
+        The area reaches beyond the image.
+    SourceError, LabelsError
+        One of them cannot be opened, or they lie in different places.
+    """
+    image = open_source(source.model_copy(update={"path": said.path}))
+    grid = image.grid
+    row, col, height, width = said.area or (0, 0, grid.height, grid.width)
+    area = Window(row=row, col=col, height=height, width=width)
+    if area.clip(grid.height, grid.width) != area:
+        raise ConfigError(f"The area {said.area} of {said.path} reaches beyond its {grid.height} × {grid.width} px. Write [row, col, height, width] within it.")
+    return Scene(name=said.path, image=image, labels=from_config(said.labels, grid, classes), area=area, block=block)
+
+
+def indices(classes: Sequence[ClassRow], codes: Sequence[int]) -> npt.NDArray[np.uint8]:
+    """(65536,) class code → channel of the network, UNKNOWN where there is none.
+
+    Parameters
+    ----------
+    classes
+        The class table.
+    codes
+        Codes in the order of the channels; a background without a channel comes after them.
+    """
+    if len(codes) > UNKNOWN:
+        raise ConfigError(f"model.classes lists {len(classes)} classes; a network can be trained on {UNKNOWN} at the most.")
+    table = np.full(IGNORE + 1, UNKNOWN, dtype=np.uint8)
+    table[list(codes)] = np.arange(len(codes))
+    table[[row.code for row in classes if row.role == "ignore"]] = UNKNOWN
+    return table
+
+
+def _shared(window: Window, other: Window) -> tuple[slice, slice]:
+    """Where another window lies inside a window, as an index; empty where they do not meet."""
+    rows, cols = (slice(max(b.start - a.start, 0), max(min(b.stop, a.stop) - a.start, 0)) for a, b in ((window.rows, other.rows), (window.cols, other.cols)))
+    return rows, cols

@@ -1,0 +1,285 @@
+"""Training as a user meets it: weights that run needs no more than, killed and gone on with, and what is wrong said in one paragraph."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+import yaml
+from safetensors.torch import load_file
+
+from pipeline.errors import ConfigError, LabelsError, ModelError, Unfinished
+from pipeline.load_config import load
+from pipeline.models.weights import read_meta
+from pipeline.progress import Progress
+from pipeline.run import execute
+from pipeline.run import prepare as prepare_run
+from pipeline.store.layout import open_layer
+from pipeline.training.train import Trained, train
+from tests import scenes
+
+Job = Callable[..., Path]
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def trained(config: Path, *overrides: str, fresh: bool = False) -> tuple[Trained, list[str]]:
+    said: list[str] = []
+    return train(load(config, list(overrides)), said.append, fresh), said
+
+
+def equal(one: Path, other: Path) -> bool:
+    first, second = load_file(one), load_file(other)
+    return first.keys() == second.keys() and all(first[name].equal(second[name]) for name in first)
+
+
+def test_weights_say_all_that_run_needs_and_the_task_is_learnt(job: Job, tmp_path: Path) -> None:
+    made, said = trained(job(rounds=6, steps=30, optimiser={"rate": 0.02}, augment={"gain": 0.0}))
+    assert made.mean_iou > 0.9, said
+    meta = read_meta(made.files["weights"])
+    assert meta is not None
+    assert (meta.kind, meta.args["width"], len(meta.bands), [row["name"] for row in meta.classes]) == ("fcn", 4, 3, ["low", "high"])
+    bare = tmp_path / "bare.yaml"
+    bare.write_text(
+        yaml.safe_dump(
+            {
+                "source": {"path": str(tmp_path / "image.tif")},
+                "model": {"path": str(made.files["weights"])},
+                "output": {"path": str(tmp_path / "out.zarr"), "chunk": 64},
+                "execution": {"device": "cpu", "engine": "serial"},
+            }
+        )
+    )
+    with Progress() as progress:
+        execute(prepare_run(load(bare)), progress)
+    mask = np.asarray(open_layer(tmp_path / "out.zarr", 0, "mask")[:])
+    label = scenes.read(tmp_path / "labels.tif")[0]
+    assert (mask == label)[mask != 255].mean() > 0.95
+    assert (mask[:20, :30] == 255).all()
+
+
+def test_card_and_curves_stand_beside_the_weights(job: Job, tmp_path: Path) -> None:
+    made, said = trained(job())
+    assert sorted(made.files) == ["card", "curves", "table", "weights"]
+    card = made.files["card"].read_text()
+    assert f"mean IoU {made.mean_iou:.4f}" in card
+    assert "image.tif" in card
+    assert "12 of 12 steps" in card or f"{made.best * 4} of 12 steps" in card
+    assert len(made.files["table"].read_text().splitlines()) == 4
+    assert sum("the best so far" in line for line in said) >= 1
+    assert not list(tmp_path.glob(".*partial"))
+
+
+def test_the_best_round_is_kept_and_not_the_last(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline.training.keep import Keep
+
+    after: list[dict[str, Any]] = []
+    row = Keep._row
+
+    def spoilt(self: Keep, trainer: Any, lesson: Any) -> Any:
+        after.append({name: tensor.clone() for name, tensor in lesson.network.state_dict().items()})
+        found = row(self, trainer, lesson)
+        return type(found)(**{**found.as_dict(), "mean_iou": {1: 0.2, 2: 0.7, 3: 0.7}[found.round]})
+
+    monkeypatch.setattr(Keep, "_row", spoilt)
+    made, _ = trained(job())
+    assert made.best == 2
+    kept = load_file(made.files["weights"])
+    assert all(kept[name].equal(tensor) for name, tensor in after[1].items())
+    assert not all(kept[name].equal(tensor) for name, tensor in after[2].items())
+
+
+def test_stopped_after_any_round_it_goes_on_to_the_same_weights(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With dropout, batch norm, changed windows and a schedule: all that could remember where it was."""
+    how = {"rounds": 4, "augment": {"rotate": 20, "noise": 0.1}, "balance": 0.3}
+    model = ("model.kind=fcn8s", "model.args={width: 2, fc_kernel: 1, fc_width: 2, dropout: 0.3}")
+    whole, _ = trained(job("whole", **how), *model)
+    from pipeline.training.keep import Keep
+
+    end = Keep.on_train_epoch_end
+
+    def stopping(self: Keep, trainer: Any, lesson: Any) -> None:
+        end(self, trainer, lesson)
+        raise Unfinished("stopped")
+
+    config = job("parts", **how)
+    with monkeypatch.context() as stopped:
+        stopped.setattr(Keep, "on_train_epoch_end", stopping)
+        for _ in range(4):
+            with pytest.raises(Unfinished):
+                trained(config, *model)
+            assert not config.with_suffix(".safetensors").exists()
+    parts, said = trained(config, *model)
+    assert "4 rounds are done already" in said
+    assert equal(whole.files["weights"], parts.files["weights"])
+    assert whole.files["table"].read_text() == parts.files["table"].read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_killed_at_a_random_moment_it_goes_on_to_the_same_weights(job: Job, tmp_path: Path, number: signal.Signals) -> None:
+    how = {"rounds": 8, "steps": 6}
+    whole, _ = trained(job("whole", **how))
+    config = job("killed", **how)
+    command = [sys.executable, "-m", "pipeline", "train", str(config)]
+    running = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "killed.training" / "last.ckpt").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    running.send_signal(number)
+    _, said = running.communicate(timeout=120)
+    assert running.returncode == {signal.SIGKILL: -9, signal.SIGTERM: 75, signal.SIGINT: 130}[number], said
+    if number != signal.SIGKILL:
+        assert "Traceback" not in said
+        assert "run the same command again" in said
+    assert not config.with_suffix(".safetensors").exists()
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env={**os.environ})
+    assert done.returncode == 0, done.stderr
+    assert equal(whole.files["weights"], config.with_suffix(".safetensors"))
+
+
+@pytest.mark.slow
+def test_two_processes_share_each_batch_and_judge_what_one_does(job: Job, tmp_path: Path) -> None:
+    """Without batch norm, and with as many labelled pixels in every window, the same sums in another order."""
+    scene = {"path": str(tmp_path / "image.tif"), "labels": {"path": str(tmp_path / "labels.tif")}}
+    parts = {"scenes": [{**scene, "area": [30, 40, 130, 120]}], "validation": {"scenes": [{**scene, "area": [30, 160, 130, 40]}], "block": 64}}
+    how = {"rounds": 2, "steps": 3, "batch": 4, "optimiser": {"rate": 1e-4}, **parts}
+    model = ["--set=model.kind=fcn8s", "--set=model.args={width: 2, fc_kernel: 1, fc_width: 2, norm: false}"]
+    one, two = job("one", **how), job("two", **how, devices=2)
+    for config in (one, two):
+        done = subprocess.run([sys.executable, "-m", "pipeline", "train", str(config), *model], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    first, second = load_file(one.with_suffix(".safetensors")), load_file(two.with_suffix(".safetensors"))
+    for name in first:
+        np.testing.assert_allclose(first[name].numpy(), second[name].numpy(), rtol=1e-3, atol=1e-5)
+    assert one.with_suffix(".curves.csv").read_text().splitlines()[2].split(",")[4] == two.with_suffix(".curves.csv").read_text().splitlines()[2].split(",")[4]
+
+
+def test_without_progress_it_stops(job: Job) -> None:
+    made, _ = trained(job(rounds=9, patience=2, optimiser={"rate": 1e-12}))
+    assert made.rounds < 9
+
+
+def test_a_rerun_of_what_is_done_changes_nothing(job: Job) -> None:
+    config = job()
+    made, _ = trained(config)
+    before = made.files["weights"].read_bytes()
+    again, said = trained(config)
+    assert said == ["3 rounds are done already"]
+    assert again.files["weights"].read_bytes() == before
+    assert (again.best, again.mean_iou) == (made.best, made.mean_iou)
+
+
+def test_another_training_in_the_same_place_is_refused_by_the_key_and_fresh_replaces_it(job: Job) -> None:
+    config = job()
+    made, _ = trained(config)
+    before = made.files["weights"].read_bytes()
+    with pytest.raises(ConfigError, match=r"differs in training\."):
+        trained(config, "training.optimiser.rate=0.01")
+    assert made.files["weights"].read_bytes() == before
+    again, _ = trained(config, "training.optimiser.rate=0.01", fresh=True)
+    assert again.files["weights"].read_bytes() != before
+
+
+def test_a_frozen_body_stays_that_of_the_weights_it_started_from(job: Job, tmp_path: Path) -> None:
+    vgg = ("model.kind=fcn8s", "model.args={width: 2, fc_kernel: 1, fc_width: 2}")
+    start, _ = trained(job("start"), *vgg)
+    made, said = trained(job("frozen", start=str(start.files["weights"]), freeze="body"), *vgg)
+    before, after = load_file(start.files["weights"]), load_file(made.files["weights"])
+    assert all(before[name].equal(after[name]) for name in before if name.startswith(("pool", "fc")))
+    assert any(not before[name].equal(after[name]) for name in before)
+    assert any("body frozen" in line for line in said)
+
+
+@pytest.mark.parametrize(
+    "loss", [{"dice": 1}, {"focal": 1, "gamma": 1}, {"cross_entropy": 1, "dice": 0.5, "classes": "balanced"}, {"binary_cross_entropy": 1, "classes": [1, 2]}]
+)
+def test_every_loss_teaches(job: Job, loss: dict[str, Any]) -> None:
+    made, _ = trained(job(rounds=2, steps=40, loss=loss, optimiser={"rate": 0.02}, augment={"gain": 0.0}))
+    assert made.mean_iou > 0.7
+
+
+def test_one_logit_is_taught_and_run_as_two_classes(job: Job) -> None:
+    made, _ = trained(job(rounds=2, steps=40, optimiser={"rate": 0.02}, augment={"gain": 0.0}), "model.args={width: 4, output_stride: 2, classes: 1}")
+    assert made.mean_iou > 0.7
+
+
+def test_a_loss_that_is_no_number_ends_it_and_nothing_looks_whole(job: Job) -> None:
+    config = job(optimiser={"rate": 1e30, "clip": None}, steps=8)
+    with pytest.raises(ConfigError, match="loss is no number"):
+        trained(config)
+    assert not config.with_suffix(".safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ("training=null", ConfigError, "no section training"),
+        ("model.kind=torchscript", ConfigError, "train makes networks of ours"),
+        ("model.classes=null", ConfigError, "list the classes"),
+        ("training.devices=3", ConfigError, "3 devices cannot share"),
+        ("training.loss={classes: [1, 2, 3]}", ConfigError, "the network has 2 classes"),
+        ("model.classes=[{name: low}, {name: high}, {name: other}]", LabelsError, "labelled other"),
+        ("model.classes=[{name: low}, {name: high, code: 5}]", LabelsError, "holds 1, which is no class"),
+        ("training.validation.block=512", ConfigError, "validation.block smaller"),
+        ("training.scenes=[]", ConfigError, "training.scenes"),
+        ("model.args={width: 4, depth: 3}", ModelError, "do not fit fcn"),
+    ],
+)
+def test_what_is_wrong_is_told_before_the_first_step(job: Job, change: str, error: type[Exception], words: str) -> None:
+    config = job()
+    with pytest.raises(error, match=words):
+        trained(config, change)
+    assert not config.with_suffix(".safetensors").exists()
+    assert not config.with_suffix(".training").exists()
+
+
+def test_weights_of_another_network_are_refused_as_a_start(job: Job) -> None:
+    start, _ = trained(job("start"))
+    with pytest.raises(ModelError, match="do not fit fcn8s"):
+        trained(job("other", start=str(start.files["weights"])), "model.kind=fcn8s", "model.args={width: 2, fc_kernel: 1, fc_width: 2}")
+
+
+def test_a_missing_library_is_named_with_its_extra(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline.errors import ExtraError
+
+    monkeypatch.setitem(sys.modules, "lightning", None)
+    with pytest.raises(ExtraError, match=r"wholecloth\[train\]"):
+        trained(job())
+
+
+def test_paths_are_those_beside_the_config(job: Job, tmp_path: Path) -> None:
+    config = job()
+    said = yaml.safe_load(config.read_text())
+    said["training"]["scenes"] = [{"path": "image.tif", "labels": {"path": "labels.tif"}}]
+    said["training"]["start"] = "w.safetensors"
+    config.write_text(yaml.safe_dump(said))
+    how = load(config).training
+    assert how is not None
+    assert (how.scenes[0].path, how.scenes[0].labels.path, how.start) == tuple(str(tmp_path / name) for name in ("image.tif", "labels.tif", "w.safetensors"))
+
+
+def test_labels_in_polygons_teach_as_pixels_do(job: Job, tmp_path: Path) -> None:
+    from rasterio.features import shapes
+
+    with rasterio.open(tmp_path / "labels.tif") as file:
+        label, transform = file.read(1), file.transform
+    features = [
+        {"type": "Feature", "geometry": geometry, "properties": {"kind": "high" if value else "low"}} for geometry, value in shapes(label, transform=transform)
+    ]
+    import json
+
+    crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32633"}}
+    (tmp_path / "labels.geojson").write_text(json.dumps({"type": "FeatureCollection", "crs": crs, "features": features}))
+    pixels, _ = trained(job("pixels"))
+    scene = [{"path": str(tmp_path / "image.tif"), "labels": {"path": str(tmp_path / "labels.geojson"), "attribute": "kind"}}]
+    polygons, _ = trained(job("polygons", scenes=scene))
+    assert equal(pixels.files["weights"], polygons.files["weights"])
