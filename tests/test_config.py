@@ -108,4 +108,4 @@ def test_amounts_of_memory(said: str | int, size: int) -> None:
 
 
 def test_the_schema_names_every_section() -> None:
-    assert set(schema()["properties"]) == {"source", "model", "tile", "output", "execution"}
+    assert set(schema()["properties"]) == {"source", "model", "tile", "output", "execution", "training"}
