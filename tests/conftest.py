@@ -3,12 +3,6 @@ import tempfile
 
 os.environ["WHOLECLOTH_CACHE"] = tempfile.mkdtemp(prefix="wholecloth-tests-")
 
-WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
-if WORKER and hasattr(os, "sched_setaffinity"):
-    # What tests run takes as many threads as it sees cores: with a core for each worker, workers do not fight over them.
-    CORES = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {CORES[int(WORKER.removeprefix("gw")) % len(CORES)]})
-
 import numpy as np
 import pytest
 import torch
@@ -16,6 +10,12 @@ from hypothesis import settings
 
 settings.register_profile("calm", deadline=None)  # machines are shared
 settings.load_profile("calm")
+
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+if WORKER and hasattr(os, "sched_setaffinity"):
+    # What tests run takes as many threads as it sees cores: with a core for each worker, workers do not fight over them.
+    CORES = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {CORES[int(WORKER.removeprefix("gw")) % len(CORES)]})
 
 
 @pytest.fixture(autouse=True)

@@ -68,14 +68,16 @@ def draw(rows: list[Row], colors: dict[str, str], path: Path) -> Path:
     """
     need("matplotlib", "plots", "Drawing learning curves")
     from matplotlib.figure import Figure
+    from matplotlib.patheffects import Normal, Stroke
 
+    rim = [Stroke(linewidth=2.5, foreground="#777777"), Normal()]  # pale classes would vanish on white
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     steps = [row.step for row in rows]
     left.plot(steps, [row.loss for row in rows], "o-", ms=3, color="#333333")
     left.set(xlabel="steps", ylabel="mean loss of the round", yscale="log" if min(row.loss for row in rows) > 0 else "linear")
     for name in list(rows[0].iou)[:KEEP]:
-        right.plot(steps, [row.iou[name] for row in rows], ".-", lw=1.5, color=colors[name], label=name)
+        right.plot(steps, [row.iou[name] for row in rows], ".-", lw=1.5, color=colors[name], label=name, path_effects=rim)
     right.plot(steps, [row.mean_iou for row in rows], "o-", ms=3, color="black", label="mean")
     right.set(xlabel="steps", ylabel="IoU of the held-out blocks", ylim=(0, 1.02))
     right.legend(fontsize="small", loc="lower right")

@@ -147,6 +147,20 @@ def test_killed_at_a_random_moment_it_goes_on_to_the_same_weights(job: Job, tmp_
 
 
 @pytest.mark.slow
+def test_windows_read_by_other_processes_are_the_same(job: Job) -> None:
+    alone, _ = trained(job("alone"))
+    helped = job("helped", loaders=2)
+    done = subprocess.run([sys.executable, "-m", "pipeline", "train", str(helped)], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert equal(alone.files["weights"], helped.with_suffix(".safetensors"))
+
+
+def test_mixed_precision_teaches(job: Job) -> None:
+    made, _ = trained(job(rounds=2, steps=40, optimiser={"rate": 0.02}, augment={"gain": 0.0}), "execution.precision=bfloat16")
+    assert made.mean_iou > 0.7
+
+
+@pytest.mark.slow
 def test_two_processes_share_each_batch_and_judge_what_one_does(job: Job, tmp_path: Path) -> None:
     """Without batch norm, and with as many labelled pixels in every window, the same sums in another order."""
     scene = {"path": str(tmp_path / "image.tif"), "labels": {"path": str(tmp_path / "labels.tif")}}
