@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from pipeline.evaluation.confusion import PerClass
 from pipeline.evaluation.result import Evaluation
-from pipeline.evaluation.tell import HEADINGS, TOTALS, number
+from pipeline.evaluation.words import HEADINGS, TOTALS, number
 from pipeline.extras import need
 
 INK, FAINT, GRID = "#1f2933", "#7b8794", "#e4e7eb"

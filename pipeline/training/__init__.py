@@ -1,1 +1,1 @@
-"""Training: windows of rasters and labels, one loop, and what it is worth."""
+"""Training: windows of images and labels, what judges, Lightning's loop over them, and what comes out."""

@@ -6,7 +6,8 @@ import pytest
 from pipeline.errors import InputError
 from pipeline.evaluation.evaluate import evaluate
 from pipeline.evaluation.result import Evaluation
-from pipeline.evaluation.tell import area_of, document, lines, tell
+from pipeline.evaluation.tell import area_of, document, tell
+from pipeline.evaluation.words import lines
 from pipeline.raster.window import Window
 from pipeline.store.opened import Opened
 from tests.evaluation.stores import Known, store
