@@ -99,7 +99,7 @@ def row(name: str, seeds: list[dict[str, Any]]) -> list[str]:
     means = np.nanmean(iou, 1)
     right = np.mean([np.trace(seed["counts"]) / seed["counts"].sum() for seed in seeds])
     size = [f"{seeds[0]['parameters']:,}", f"{seeds[0]['flops']:,.0f}"]
-    spread = [f"**{means.mean():.3f}** ± {means.std():.3f}", " ".join(f"{mean:.3f}" for mean in means)]
+    spread = [f"**{means.mean():.3f}** ± {means.std(ddof=1):.3f}", " ".join(f"{mean:.3f}" for mean in means)]
     return [name, *size, *spread, f"{right:.3f}", *(f"{value:.3f}" for value in np.nanmean(iou, 0))]
 
 

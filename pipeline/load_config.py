@@ -23,6 +23,13 @@ FOREIGN = {
     "input_path": "source.path", "output_path": "output.path", "num_classes": "model.classes",
 }  # fmt: skip
 """What other tools call things, and what to write here."""
+TRAINING = {
+    "batch_size": "training.batch", "epochs": "training.rounds, each of training.steps", "max_epochs": "training.rounds, each of training.steps",
+    "lr": "training.optimiser.rate", "learning_rate": "training.optimiser.rate", "weight_decay": "training.optimiser.decay",
+    "patch_size": "training.window", "chip_size": "training.window", "crop_size": "training.window", "num_workers": "training.loaders",
+    "gpus": "training.devices", "early_stopping": "training.patience", "val_split": "training.validation.share", "num_classes": "model.classes",
+}  # fmt: skip
+"""The same within the section of training."""
 LATER = {
     "source.aoi", "source.only", "tile.augment", "output.min_confidence", "output.certificate", "output.exports", "output.postprocess",
     "output.probabilities_dtype", "execution.stop_after", "execution.read_timeout",
@@ -205,8 +212,9 @@ def _unknown_key(key: str) -> str:
     section, _, name = key.rpartition(".")
     if key in LATER:
         return f"{key} is not available in this version"
-    if name in FOREIGN:
-        return f"{key} is not a key of the config; here it is {FOREIGN[name]}"
+    foreign = TRAINING if section.startswith("training") else FOREIGN
+    if name in foreign:
+        return f"{key} is not a key of the config; here it is {foreign[name]}"
     return f"{key} is not a key of the config{_nearest(name, sorted(_keys(section)))}"
 
 

@@ -85,5 +85,5 @@ class TrainingConfig(Section):
     start: str | None = Field(None, description="weights to start from: a path, URL, torchvision://NAME or hf://…")
     freeze: Literal["body"] | None = Field(None, description="body: train score and upsampling layers only")
     seed: Annotated[int, Field(ge=0)] = 0
-    devices: Auto | Count = Field(1, description="GPUs, or processes on the CPU, that share each batch")
+    devices: Count = Field(1, description="GPUs, or processes on the CPU, that share each batch")
     loaders: Auto | Annotated[int, Field(ge=0)] = Field("auto", description="processes that read windows; auto: none on the CPU, 4 per GPU")

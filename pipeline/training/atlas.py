@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ DRAWS = 256
 Counts = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Atlas:
     """Counts of every class in every block that has a label."""
 
@@ -27,6 +28,17 @@ class Atlas:
     """(scene, block) of each row of the counts."""
     counts: Counts
     """(blocks, classes) px."""
+
+    @cached_property
+    def shares(self) -> list[npt.NDArray[np.float64]]:
+        """Of each class, and last of all together: (blocks,) share of the labelled pixels that lie in a block or before it."""
+        running = [np.cumsum(counts / max(counts.sum(), 1)) for counts in (*self.counts.T, self.counts.sum(1))]
+        return [share / max(share[-1], 1e-300) for share in running]
+
+    @cached_property
+    def present(self) -> Counts:
+        """Classes that have pixels."""
+        return np.flatnonzero(self.total)
 
     @property
     def total(self) -> Counts:
@@ -78,6 +90,8 @@ def complete(atlas: Atlas, classes: Sequence[ClassRow]) -> None:
 def part(atlas: Atlas, share: float, seed: int) -> tuple[Atlas, Atlas]:
     """Hold out a share of the blocks: of many draws, that in which every class is held out most nearly by that share.
 
+    Scenes of one ground (the same grid) hold out the same blocks: what judges in one date does not teach in another.
+
     Returns
     -------
     tuple
@@ -88,17 +102,20 @@ def part(atlas: Atlas, share: float, seed: int) -> tuple[Atlas, Atlas]:
     ConfigError
         There are fewer than two blocks.
     """
-    blocks = len(atlas.places)
+    grounds = [scene.ground for scene in atlas.scenes]
+    numbers: dict[object, int] = {}
+    block_of = np.array([numbers.setdefault((grounds[scene], cell), len(numbers)) for scene, cell in atlas.places])
+    blocks = len(numbers)
     if blocks < 2:
         raise ConfigError(
             f"One labelled block of {atlas.scenes[0].block} px is all there is, and cannot both teach and judge. Set training.validation.block smaller, "
             "or give training.validation.scenes."
         )
     rng, number = np.random.default_rng([seed, 1]), min(max(round(share * blocks), 1), blocks - 1)
-    draws = [np.isin(np.arange(blocks), rng.permutation(blocks)[:number]) for _ in range(DRAWS)]
+    draws = (np.isin(block_of, rng.permutation(blocks)[:number]) for _ in range(DRAWS))
     held = min(draws, key=lambda chosen: _unfairness(atlas, chosen, share))
-    hidden = [frozenset(cell for (scene, cell), out in zip(atlas.places, held, strict=True) if out and scene == k) for k in range(len(atlas.scenes))]
-    teaching = tuple(replace(scene, held=cells) for scene, cells in zip(atlas.scenes, hidden, strict=True))
+    hidden = {(grounds[scene], cell) for (scene, cell), out in zip(atlas.places, held, strict=True) if out}
+    teaching = tuple(replace(scene, held=frozenset(cell for ground, cell in hidden if ground == scene.ground)) for scene in atlas.scenes)
     return replace(_only(atlas, ~held), scenes=teaching), _only(atlas, held)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil, cos, radians, sin
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ PER_BAND = 0.3
 DIGITS = 6
 """Positions are rounded to so many digits of a px: what is meant to fall on a pixel does, and asks none of its neighbours."""
 
+Offset = TypeVar("Offset", float, npt.NDArray[np.float64])
 Positions = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 
 
@@ -95,6 +96,12 @@ def reach(change: Change, side: int) -> int:
     return least + (side - least) % 2
 
 
+def back(change: Change, down: Offset, right: Offset) -> tuple[Offset, Offset]:
+    """From an offset from the window's middle before turns, (rows, cols) px, to that from the source's middle."""
+    along, across = cos(change.angle) / change.factor, sin(change.angle) / change.factor
+    return along * down + across * right, along * right - across * down
+
+
 def apply(pixels: Pixels, label: npt.NDArray[Any], change: Change, side: int, ignore: int) -> tuple[Pixels, npt.NDArray[Any]]:
     """Change an image and its label in step.
 
@@ -150,9 +157,7 @@ def noisy(x: torch.Tensor, valid: npt.NDArray[np.bool_], sigma: float, rng: np.r
 
 def _positions(change: Change, source: int, side: int) -> Positions:
     """(side, side) rows and cols, px, in a square with the same centre: where each pixel of the window comes from."""
-    down, right = np.meshgrid(*[np.arange(side) - (side - 1) / 2] * 2, indexing="ij")
-    along, across = cos(change.angle) / change.factor, sin(change.angle) / change.factor
-    rows, cols = along * down + across * right, along * right - across * down
+    rows, cols = back(change, *np.meshgrid(*[np.arange(side) - (side - 1) / 2] * 2, indexing="ij"))
     inside = [np.clip(np.round(offset + (source - 1) / 2, DIGITS), 0, source - 1) for offset in (rows, cols)]
     return inside[0], inside[1]
 

@@ -29,12 +29,14 @@ def card(name: str, meta: ModelMeta, how: TrainingConfig, atlas: Atlas, judged: 
     notes
         Further lines: what it started from and what was frozen.
     """
+    classes = zip(best.iou.items(), atlas.total, judged.total, strict=True)
     lines = [
         f"# {name}", "",
         f"A `{meta.kind}` network ({_words(meta.args)}) that gives each pixel one of {len(meta.classes)} classes. Made by wholecloth {__version__}.", "",
         "## Use", "",
         "```yaml", "source: {path: scene.tif}", f"model: {{path: {name}}}", "output: {path: out/scene.zarr}", "```", "",
-        f"It takes {len(meta.bands)} bands in this order: {', '.join(meta.bands)}. Their normalisation is in the file: {_words(meta.input)}.",
+        f"It takes {len(meta.bands)} band{'s' * (len(meta.bands) > 1)} in this order: {', '.join(meta.bands)}. "
+        f"Their normalisation is in the file: {_words(meta.input)}.",
         "It is meant for images like those it was taught with; nothing is known of others.", "",
         "## What it was taught", "", *[f"- {scene.name}, {scene.area}" for scene in atlas.scenes], *[f"- {note}" for note in notes],
         f"- {best.step} of {how.rounds * how.steps} steps of {how.batch} windows of {how.window} px, seed {how.seed}", "",
@@ -43,10 +45,14 @@ def card(name: str, meta: ModelMeta, how: TrainingConfig, atlas: Atlas, judged: 
         f"accuracy {best.accuracy:.4f}. These weights are those of the best round by this very number, so it flatters a little; judge by scenes of your own "
         "with `evaluate`.", "",
         "| class | IoU | px that taught | px that judged |", "|---|---|---|---|",
-        *[f"| {row} | {iou:.4f} | {taught:,} | {seen:,} |" for (row, iou), taught, seen in zip(best.iou.items(), atlas.total, judged.total, strict=True)], "",
+        *[f"| {row} | {_number(iou)} | {taught:,} | {seen:,} |" for (row, iou), taught, seen in classes], "",
         "## How it was trained", "", "```json", json.dumps(how.model_dump(mode="json", exclude={"scenes", "validation"}), indent=2), "```", "",
     ]  # fmt: skip
     return "\n".join(lines)
+
+
+def _number(value: float) -> str:
+    return "–" if value != value else f"{value:.4f}"
 
 
 def _words(said: dict[str, object]) -> str:

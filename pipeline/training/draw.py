@@ -58,10 +58,10 @@ class Drawing:
 
     def _place(self, rng: np.random.Generator) -> tuple[Scene, tuple[int, int]]:
         """A scene and a labelled pixel of it: of a class that is drawn evenly, or of whatever there is."""
-        counts, fair = self.atlas.counts, rng.random() < self.how.balance
-        kind = rng.choice(np.flatnonzero(self.atlas.total))
-        weight = counts[:, kind] if fair else counts.sum(1)
-        number, cell = self.atlas.places[rng.choice(len(counts), p=weight / weight.sum())]
+        fair = rng.random() < self.how.balance
+        kind = int(rng.choice(self.atlas.present))
+        shares = self.atlas.shares[kind if fair else -1]
+        number, cell = self.atlas.places[int(shares.searchsorted(rng.random(), side="right"))]
         scene = self.atlas.scenes[number]
         window = scene.window(cell)
         found = self.table[scene.known(window)]
@@ -73,8 +73,9 @@ class Drawing:
         """A window that holds the pixel anywhere, within the area where that is large enough; turned, stretched and brightened."""
         side = self.how.window
         change = augment.draw(self.how.augment, scene.image.bands, rng)
-        spans = ((scene.area.rows, pixel[0]), (scene.area.cols, pixel[1]))
-        row, col = (_start(int(rng.integers(place - side + 1, place + 1)), side, span.start, span.stop) for span, place in spans)
+        away = augment.back(change, *(int(rng.integers(side)) - (side - 1) / 2 for _ in "rc"))  # where in the window the pixel is to be, from its middle
+        spans = ((scene.area.rows, pixel[0] - away[0]), (scene.area.cols, pixel[1] - away[1]))
+        row, col = (_start(round(middle - (side - 1) / 2), side, span.start, span.stop) for span, middle in spans)
         grown = augment.reach(change, side)
         window = Window(row=row - (grown - side) // 2, col=col - (grown - side) // 2, height=grown, width=grown)
         label = self.table[scene.known(window)]

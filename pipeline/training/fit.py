@@ -12,6 +12,7 @@ import torch
 from lightning.pytorch.callbacks import EarlyStopping
 
 from pipeline import machine
+from pipeline.errors import ConfigError
 from pipeline.stages.device import choose
 from pipeline.training.examiner import examiner
 from pipeline.training.keep import Keep
@@ -27,8 +28,7 @@ LOADERS = 4
 
 def keeper(prepared: Prepared, where: Place, kept: dict[str, Any] | None, tell: Callable[[str], None]) -> Keep:
     """What saves a training, with what an earlier start left of it."""
-    devices = prepared.how.devices if isinstance(prepared.how.devices, int) else 1
-    threads = kept["threads"] if kept else max(machine.cores() // devices, 1)
+    threads = kept["threads"] if kept else max(machine.cores() // prepared.how.devices, 1)
     keep = Keep(where, prepared.meta, [row.name for row in prepared.rows], prepared.fingerprint(), threads, tell)
     if kept:
         keep.load_state_dict(kept)
@@ -46,7 +46,7 @@ def _lesson(prepared: Prepared, keep: Keep, where: Place, device: torch.device) 
     return Lesson(prepared.network, prepared.loss, prepared.windows, judge, prepared.how, loaders)
 
 
-def _devices(asked: int | str, device: torch.device) -> Any:
+def _devices(asked: int, device: torch.device) -> Any:
     """As Lightning takes them: the one that the config names, or as many as are asked for."""
     return [device.index or 0] if asked == 1 and device.type == "cuda" else asked
 
@@ -66,7 +66,8 @@ def fit(prepared: Prepared, keep: Keep, where: Place, tell: Callable[[str], None
         trainer = lightning.Trainer(
             accelerator="gpu" if device.type == "cuda" else "cpu", devices=_devices(how.devices, device),
             precision=PRECISIONS[prepared.config.execution.precision],
-            max_epochs=how.rounds, gradient_clip_val=how.optimiser.clip, callbacks=[*stopping, keep], sync_batchnorm=True, use_distributed_sampler=False,
+            max_epochs=how.rounds, gradient_clip_val=how.optimiser.clip, callbacks=[*stopping, keep], sync_batchnorm=device.type == "cuda",
+            use_distributed_sampler=False,
             num_sanity_val_steps=0, logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
             default_root_dir=where.folder,
         )  # fmt: skip
@@ -74,3 +75,10 @@ def fit(prepared: Prepared, keep: Keep, where: Place, tell: Callable[[str], None
             trainer.fit(lesson, ckpt_path=where.last if where.last.exists() else None, weights_only=True)
         except SystemExit as stopped:  # Lightning's answer to Ctrl-C
             raise KeyboardInterrupt from stopped
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise ConfigError(
+                f"training.window {how.window} px and training.batch {how.batch} leave batch norm one value per channel at the network's coarsest level, "
+                "which has no spread. Set either larger."
+            ) from error

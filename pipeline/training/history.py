@@ -74,8 +74,9 @@ def draw(rows: list[Row], colors: dict[str, str], path: Path) -> Path:
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     steps = [row.step for row in rows]
-    left.plot(steps, [row.loss for row in rows], "o-", ms=3, color="#333333")
-    left.set(xlabel="steps", ylabel="mean loss of the round", yscale="log" if min(row.loss for row in rows) > 0 else "linear")
+    losses = [row.loss for row in rows]
+    left.plot(steps, losses, "o-", ms=3, color="#333333")
+    left.set(xlabel="steps", ylabel="mean loss of the round", yscale="log" if max(losses) > 10 * min(losses) > 0 else "linear")
     for name in list(rows[0].iou)[:KEEP]:
         right.plot(steps, [row.iou[name] for row in rows], ".-", lw=1.5, color=colors[name], label=name, path_effects=rim)
     right.plot(steps, [row.mean_iou for row in rows], "o-", ms=3, color="black", label="mean")

@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import Callback
 from pipeline.models.weights import ModelMeta
 from pipeline.training.history import Row, write_csv
 from pipeline.training.lesson import Lesson
-from pipeline.training.place import Place, replace_weights
+from pipeline.training.place import VERSION, Place, replace_weights
 
 Told = dict[str, Any]
 """Everything that decides the weights, as plain values."""
@@ -51,7 +51,13 @@ class Keep(Callback):
 
     def state_dict(self) -> Told:
         """What goes into the checkpoint."""
-        return {"rows": [row.as_dict() for row in self.rows], "ended": self.ended, "threads": self.threads, "fingerprint": self._fingerprint}
+        return {
+            "version": VERSION,
+            "rows": [row.as_dict() for row in self.rows],
+            "ended": self.ended,
+            "threads": self.threads,
+            "fingerprint": self._fingerprint,
+        }
 
     def load_state_dict(self, state_dict: Told) -> None:
         """Go on from a checkpoint."""

@@ -129,7 +129,7 @@ def schedule(optimiser: torch.optim.Optimizer, how: OptimiserConfig, steps: int)
     (Loshchilov & Hutter 2017); ``constant`` rises in a line and stays.
     """
     if how.schedule == "one_cycle":
-        steps = max(steps, 2)
+        steps = max(steps, 3)
         return torch.optim.lr_scheduler.OneCycleLR(optimiser, how.rate, total_steps=steps, pct_start=max(how.warmup, 2 / steps))  # it cannot rise in one step
     rise = max(round(how.warmup * steps), 1)
 

@@ -28,11 +28,11 @@ def class_weights(counts: Sequence[int]) -> list[float]:
     Parameters
     ----------
     counts
-        Pixels of each class, all above 0: of a class that never occurs nothing can be learnt, which is for the caller to say.
+        Pixels of each class. One that never occurs weighs nothing; whether that is a mistake is for the caller to say.
     """
     total = sum(counts)
     roots = [sqrt(count / total) for count in counts]
-    return [1 / (root * sum(roots)) for root in roots]
+    return [1 / (root * sum(roots)) if root else 0.0 for root in roots]
 
 
 class Loss(torch.nn.Module):

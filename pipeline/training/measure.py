@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,7 @@ STILL = AugmentConfig(flip=False, turn=False, gain=0)
 
 
 def measured(drawing: Drawing) -> dict[str, list[float]]:
-    """Mean and standard deviation of each band over valid pixels, of four significant digits.
+    """Mean and standard deviation of each band over valid pixels, to a hundredth or less of the standard deviation.
 
     Raises
     ------
@@ -24,14 +25,17 @@ def measured(drawing: Drawing) -> dict[str, list[float]]:
         A band has the same value everywhere.
     """
     still = replace(drawing, how=drawing.how.model_copy(update={"augment": STILL, "balance": 0.0}))
-    drawn = (still(number).pixels for number in range(DRAWN))
-    pixels = np.concatenate([found.data[:, found.valid].astype(np.float64) for found in drawn], axis=1)
-    mean, std = pixels.mean(1), pixels.std(1)
+    total, squares, count = np.zeros(1), np.zeros(1), 0
+    shift = np.zeros(1)
+    for number in range(DRAWN):
+        found = still(number).pixels
+        pixels = found.data[:, found.valid].astype(np.float64)
+        shift = pixels.mean(1) if number == 0 else shift  # sums of squares lose nothing where values lie far from 0
+        apart = pixels - shift[:, None]
+        total, squares, count = total + apart.sum(1), squares + (apart**2).sum(1), count + apart.shape[1]
+    mean, std = shift + total / count, np.sqrt(np.maximum(squares / count - (total / count) ** 2, 0))
     if not std.all():
         band = int(np.argmin(std)) + 1
         raise SourceError(f"Band {band} of those read has one value in all windows looked at. Leave it out with source.bands, or give model.input.")
-    return {"mean": [_digits(value) for value in mean], "std": [_digits(value) for value in std]}
-
-
-def _digits(value: float) -> float:
-    return float(f"{value:.4g}")
+    digits = [2 - math.floor(math.log10(value)) for value in std]
+    return {name: [round(float(value), kept) for value, kept in zip(values, digits, strict=True)] for name, values in (("mean", mean), ("std", std))}

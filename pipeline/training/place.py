@@ -11,6 +11,9 @@ import torch
 from pipeline.errors import ConfigError
 from pipeline.models.weights import ModelMeta, save
 
+VERSION = 1
+"""Of what a checkpoint of ours holds; raised when it changes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
@@ -67,12 +70,39 @@ def place(weights: Path | None, fresh: bool) -> Place:
         said = "missing" if weights is None else str(weights)
         raise ConfigError(f"model.path is {said}; train writes the weights there. Give a path that ends in .safetensors.")
     made = Place(weights=weights)
+    try:
+        weights.parent.mkdir(parents=True, exist_ok=True)
+        writable = os.access(weights.parent, os.W_OK | os.X_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        raise ConfigError(f"model.path is {weights}, but nothing can be written in {weights.parent}. Give a path in a folder of yours.")
     if weights.exists() and not made.last.exists() and not fresh:
         raise ConfigError(
             f"model.path is {weights}, which exists, and there is no training beside it to go on with ({made.folder}); it was left as it is. "
             "Give another path, or replace it with --fresh."
         )
     return made
+
+
+def clear(where: Place) -> None:
+    """Delete what an earlier training left to go on from, and nothing else.
+
+    Raises
+    ------
+    ConfigError
+        The folder holds something of somebody else's.
+    """
+    if not where.folder.exists():
+        return
+    ours = {where.last.name, where.best.name, where.untrained.name}
+    files = list(where.folder.iterdir())
+    others = [file.name for file in files if file.name not in ours and not file.name.endswith(".partial")]
+    if others:
+        raise ConfigError(f"{where.folder} holds {others[0]}, which is not of a training; nothing was deleted. Move it away, or give another model.path.")
+    for file in files:
+        file.unlink()
+    where.folder.rmdir()
 
 
 def replace_text(path: Path, text: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,14 +17,15 @@ from pipeline.networks import NETWORKS
 from pipeline.sources import open_source
 from pipeline.store.spec import ClassRow
 from pipeline.training.atlas import Atlas, complete, part, survey
+from pipeline.training.doubts import doubts, several
 from pipeline.training.draw import Drawing
 from pipeline.training.losses import Loss, class_weights
 from pipeline.training.measure import measured
 from pipeline.training.scenes import Scene, indices, open_scene
 from pipeline.training.windows import Windows
 
-DECIDES_NOTHING = {"devices", "loaders"}
-"""Keys of the training that change no weight but by rounding."""
+DECIDES_NOTHING = {"loaders"}
+"""Keys of the training that change no weight."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,16 +52,17 @@ class Prepared:
 
     def fingerprint(self) -> dict[str, Any]:
         """Everything that decides the weights, as plain values."""
-        scenes = [scene.image.identity() for scene in (*self.windows.drawing.atlas.scenes, *self.judged.scenes)]
+        scenes = [(scene.image.identity(), scene.truth) for scene in (*self.windows.drawing.atlas.scenes, *self.judged.scenes)]
+        how = self.how.model_dump(mode="json", exclude=DECIDES_NOTHING)
         said = {
-            "training": self.how.model_dump(mode="json", exclude=DECIDES_NOTHING), "model.kind": self.meta.kind, "model.args": self.meta.args,
+            **{f"training.{key}": value for key, value in how.items()}, "model.kind": self.meta.kind, "model.args": self.meta.args,
             "model.classes": [[row.code, row.name, row.role] for row in self.rows], "model.input": self.meta.input,
-            "model.output": self.model.output.model_dump(mode="json"), "scenes": scenes, "execution.precision": self.config.execution.precision,
+            "model.output": self.model.output.model_dump(mode="json"), "scenes and labels": scenes, "execution.precision": self.config.execution.precision,
         }  # fmt: skip
         return {key: str(value) for key, value in said.items()}
 
 
-def prepare(config: Config) -> Prepared:
+def prepare(config: Config, tell: Callable[[str], None]) -> Prepared:
     """Open scenes, survey their labels, and make the network.
 
     Raises
@@ -74,9 +77,13 @@ def prepare(config: Config) -> Prepared:
     model, rows, codes = _model(config, bands)
     table = indices(rows, codes)
     ordered = tuple(next(row for row in rows if row.code == code) for code in codes)
-    taught, judged = _atlases(config, how, rows, table, len(codes))
+    tell(f"counting the labels of {len(how.scenes)} scene{'s' * (len(how.scenes) > 1)}")
+    taught, judged = _atlases(config, how, rows, table, len(codes), bands)
     complete(taught, ordered)
+    for line in doubts(taught, judged, ordered):
+        tell(line)
     network, notes = _network(model, how)
+    several(how, network, judged)
     drawing = Drawing(atlas=taught, table=table, how=how, retries=config.execution.retries)
     said = measured(drawing) if config.model.input is None else config.model.input.model_dump(include=set(resolve_model.FIELDS))
     model = model.model_copy(update={"input": InputConfig(**said)})
@@ -97,7 +104,7 @@ def _how(config: Config) -> TrainingConfig:
         raise ConfigError(f"model.kind is {said}; train makes networks of ours. Set it to one of {', '.join(NETWORKS)}.")
     if config.model.classes is None:
         raise ConfigError("model.classes is missing; list the classes that the labels hold: [{name: water, color: '#2b83ba'}, …].")
-    if isinstance(how.devices, int) and how.batch % how.devices:
+    if how.batch % how.devices:
         raise ConfigError(f"training.batch is {how.batch}, which {how.devices} devices cannot share evenly. Give a multiple of training.devices.")
     return how
 
@@ -114,9 +121,9 @@ def _model(config: Config, bands: int) -> tuple[ModelConfig, tuple[ClassRow, ...
     return model, rows, list(resolve_model.decoding(model.output, rows, channels).codes)
 
 
-def _atlases(config: Config, how: TrainingConfig, rows: tuple[ClassRow, ...], table: Any, classes: int) -> tuple[Atlas, Atlas]:
+def _atlases(config: Config, how: TrainingConfig, rows: tuple[ClassRow, ...], table: Any, classes: int, bands: int) -> tuple[Atlas, Atlas]:
     def opened(said: list[SceneConfig]) -> list[Scene]:
-        return [open_scene(scene, config.source, rows, how.validation.block) for scene in said]
+        return [open_scene(scene, config.source, rows, how.validation.block, bands) for scene in said]
 
     taught = survey(opened(how.scenes), table, classes)
     if how.validation.scenes is None:

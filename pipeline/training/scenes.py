@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.config import SceneConfig, SourceConfig
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, SourceError
 from pipeline.labels import from_config
 from pipeline.protocols import IGNORE, Labels, Source
 from pipeline.raster.window import Window
 from pipeline.sources import open_source
+from pipeline.sources.identity import identity_of
 from pipeline.store.spec import ClassRow
 
 UNKNOWN = 255
@@ -31,6 +32,8 @@ class Scene:
     image: Source
     labels: Labels
     area: Window
+    truth: str
+    """What makes the labels these labels: path, size and modification time."""
     block: int
     """Side of the blocks that are held out, px; they count from the image's corner."""
     held: frozenset[Cell] = frozenset()
@@ -46,6 +49,20 @@ class Scene:
         codes[~inside] = IGNORE
         return codes
 
+    @property
+    def ground(self) -> object:
+        """What scenes have in common that show one place pixel by pixel, such as several dates; without a CRS each image is a place of its own."""
+        grid = self.image.grid
+        return (grid.wkt, grid.transform, grid.height, grid.width) if grid.wkt else self.name
+
+    @property
+    def outline(self) -> tuple[float, float, float, float]:
+        """(left, bottom, right, top) of the area in the units of the image's transform."""
+        a, b, c, d, e, f = self.image.grid.transform
+        corners = [(row, col) for row in (self.area.rows.start, self.area.rows.stop) for col in (self.area.cols.start, self.area.cols.stop)]
+        xs, ys = [a * col + b * row + c for row, col in corners], [d * col + e * row + f for row, col in corners]
+        return min(xs), min(ys), max(xs), max(ys)
+
     def window(self, cell: Cell) -> Window:
         """The pixels of a block of the lattice."""
         grid = self.image.grid
@@ -60,23 +77,29 @@ class Scene:
         return [(row, col) for row in rows for col in cols]
 
 
-def open_scene(said: SceneConfig, source: SourceConfig, classes: Sequence[ClassRow], block: int) -> Scene:
+def open_scene(said: SceneConfig, source: SourceConfig, classes: Sequence[ClassRow], block: int, bands: int | None = None) -> Scene:
     """Open one image and its labels.
 
     Raises
     ------
     ConfigError
-        The area reaches beyond the image.
+        The area reaches beyond the image, or it has not as many bands as the first.
     SourceError, LabelsError
         One of them cannot be opened, or they lie in different places.
     """
-    image = open_source(source.model_copy(update={"path": said.path}))
+    try:
+        image = open_source(source.model_copy(update={"path": said.path}))
+    except SourceError as error:
+        raise SourceError(f"A scene of the training: {str(error).replace('source.path is', 'its path is')}") from error
     grid = image.grid
     row, col, height, width = said.area or (0, 0, grid.height, grid.width)
     area = Window(row=row, col=col, height=height, width=width)
     if area.clip(grid.height, grid.width) != area:
         raise ConfigError(f"The area {said.area} of {said.path} reaches beyond its {grid.height} × {grid.width} px. Write [row, col, height, width] within it.")
-    return Scene(name=said.path, image=image, labels=from_config(said.labels, grid, classes), area=area, block=block)
+    if bands not in (None, image.bands):
+        raise ConfigError(f"{said.path} has {image.bands} bands and the first scene {bands}. Name those that all scenes have with source.bands.")
+    truth = str(sorted(identity_of(said.labels.path, []).items()))
+    return Scene(name=said.path, image=image, labels=from_config(said.labels, grid, classes), area=area, block=block, truth=truth)
 
 
 def indices(classes: Sequence[ClassRow], codes: Sequence[int]) -> npt.NDArray[np.uint8]:

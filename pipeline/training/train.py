@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable
@@ -12,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from pipeline.config import Config
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, Unfinished
 from pipeline.extras import need
 from pipeline.training.card import card
 from pipeline.training.history import draw
-from pipeline.training.place import Place, place, replace_text
+from pipeline.training.place import VERSION, Place, clear, place, replace_text
 from pipeline.training.prepare import Prepared, prepare
 
 if TYPE_CHECKING:
@@ -63,17 +64,22 @@ def train(config: Config, tell: Callable[[str], None], fresh: bool = False) -> T
 
     leads = os.environ.get("LOCAL_RANK", "0") == "0"  # Lightning starts the processes of further devices by this very command
     tell = tell if leads else _silent
-    where = place(config.model.path, fresh and leads)
-    prepared = prepare(config)
+    where = place(config.model.path, fresh)
+    prepared = prepare(config, tell)
     if fresh and leads:
-        shutil.rmtree(where.folder, ignore_errors=True)
+        clear(where)
     kept = _kept(where, prepared.fingerprint())
     for note in prepared.notes:
         tell(note)
-    keep = keeper(prepared, where, kept, tell)
-    if not keep.ended:
-        fit(prepared, keep, where, tell)
-    return _publish(prepared, keep, where) if leads else _trained(keep, {})
+    try:
+        keep = keeper(prepared, where, kept, tell)
+        if not keep.ended:
+            fit(prepared, keep, where, tell)
+        return _publish(prepared, keep, where) if leads else _trained(keep, {})
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG):
+            raise
+        raise Unfinished(f"{where.folder} cannot be written ({error.strerror}). Make room and run the same command again; the last round is kept.") from error
 
 
 def _silent(line: str) -> None:
@@ -84,7 +90,14 @@ def _kept(where: Place, now: dict[str, str]) -> dict[str, Any] | None:
     """What the last round left, or None before the first; raises ConfigError where it is of another training."""
     if not where.last.exists():
         return None
-    kept: dict[str, Any] = torch.load(where.last, map_location="cpu", weights_only=True)["callbacks"]["Keep"]
+    try:
+        kept: dict[str, Any] = torch.load(where.last, map_location="cpu", weights_only=True)["callbacks"]["Keep"]
+        if kept["version"] != VERSION or not where.best.exists():
+            raise ValueError("it was left by another release, or its weights are gone")
+    except Exception as error:  # whatever damaged bytes make the reader raise
+        raise ConfigError(
+            f"{where.last} cannot be gone on from ({type(error).__name__}: {' '.join(str(error).split())[:120]}). Begin anew with --fresh, which replaces it."
+        ) from error
     before = kept["fingerprint"]
     differing = [key for key in now if before.get(key) != now[key]]
     if differing:

@@ -47,6 +47,14 @@ def test_the_parting_is_that_of_its_seed(scene: Scene) -> None:
     assert len({part(atlas, 0.25, seed)[1].places for seed in range(4)}) > 1
 
 
+def test_scenes_of_one_ground_hold_out_the_same_blocks(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    later = scenes.write(tmp_path / "later.tif", scenes.position(160, 200)[::-1].copy())
+    taught, judged = part(survey([opened(pair), opened((later, pair[1]))], TABLE, 2), 0.25, 0)
+    assert taught.scenes[0].held == taught.scenes[1].held == {cell for _, cell in judged.places}
+    assert {cell for _, cell in taught.places}.isdisjoint(cell for _, cell in judged.places)
+    assert {scene for scene, _ in judged.places} == {0, 1}
+
+
 def test_one_block_cannot_both_teach_and_judge(pair: tuple[Path, Path]) -> None:
     with pytest.raises(ConfigError, match=r"validation\.block smaller"):
         part(survey([opened(pair, block=512)], TABLE, 2), 0.2, 0)

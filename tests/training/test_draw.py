@@ -53,6 +53,17 @@ def test_a_balance_of_one_shows_each_class_in_every_other_window(pair: tuple[Pat
     assert sum(left) < 10
 
 
+def test_a_drawn_pixel_is_in_the_window_however_it_is_turned_and_stretched(pair: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    label = np.full((1, 160, 200), 255, dtype="uint8")
+    label[0, 100:103, 100:103] = 1
+    scene = opened((pair[0], scenes.write(tmp_path / "only.tif", label, nodata=255)))
+    monkeypatch.setattr("pipeline.training.draw.TRIES", 1)  # a window without it is an error
+    draw = drawing(scene, AugmentConfig(rotate=180, zoom=0.9), window=12)
+    sizes = [int((draw(number).label == 1).sum()) for number in range(200)]
+    assert min(sizes) >= 1
+    assert max(sizes) > 9  # zoomed into
+
+
 def test_windows_stay_within_the_area_and_the_held_out_blocks_say_nothing(pair: tuple[Path, Path]) -> None:
     atlas = survey([opened(pair, area=[40, 40, 100, 100])], TABLE, 2)
     taught, judged = part(atlas, 0.3, 0)
@@ -80,6 +91,14 @@ def test_labels_where_the_image_is_nodata_are_told_instead_of_drawn_for_ever(pai
     scene = opened((pair[0], scenes.write(tmp_path / "corner.tif", label, nodata=255)))
     with pytest.raises(LabelsError, match="50 windows in a row hold no pixel that is both valid and labelled"):
         drawing(scene, window=8)(0)
+
+
+def test_a_normalisation_far_from_zero_keeps_its_digits(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    far = scenes.write(tmp_path / "far.tif", (50013 + rng.normal(0, 2, (3, 160, 200))).astype("float32"))
+    said = measured(drawing(opened((far, pair[1]))))
+    np.testing.assert_allclose(said["mean"], 50013, atol=0.05)
+    np.testing.assert_allclose(said["std"], 2, rtol=0.05)
 
 
 def test_a_normalisation_nobody_gave_is_that_of_the_valid_pixels(scene: Scene) -> None:

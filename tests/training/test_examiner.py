@@ -20,7 +20,7 @@ from pipeline.training.prepare import prepare
 def test_the_held_out_blocks_are_counted_as_run_and_evaluate_count_them(job: Callable[..., Path], tmp_path: Path) -> None:
     config = job()
     said = load(config)
-    made = prepare(said)
+    made = prepare(said, lambda line: None)
     weights = tmp_path / "net.safetensors"
     save(weights, made.network, made.meta)
     every = replace(made.judged, places=(*made.judged.places, *made.windows.drawing.atlas.places))

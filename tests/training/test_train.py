@@ -187,7 +187,7 @@ def test_a_rerun_of_what_is_done_changes_nothing(job: Job) -> None:
     made, _ = trained(config)
     before = made.files["weights"].read_bytes()
     again, said = trained(config)
-    assert said == ["3 rounds are done already"]
+    assert said[-1] == "3 rounds are done already"
     assert again.files["weights"].read_bytes() == before
     assert (again.best, again.mean_iou) == (made.best, made.mean_iou)
 
@@ -240,6 +240,10 @@ def test_a_loss_that_is_no_number_ends_it_and_nothing_looks_whole(job: Job) -> N
         ("model.kind=torchscript", ConfigError, "train makes networks of ours"),
         ("model.classes=null", ConfigError, "list the classes"),
         ("training.devices=3", ConfigError, "3 devices cannot share"),
+        ("training.devices=2", ConfigError, "batch norms and on the CPU"),
+        ("training.batch_size=2", ConfigError, r"here it is training\.batch"),
+        ("training.optimiser.lr=2", ConfigError, r"here it is training\.optimiser\.rate"),
+        ("model.path=/proc/none/net.safetensors", ConfigError, "nothing can be written"),
         ("training.loss={classes: [1, 2, 3]}", ConfigError, "the network has 2 classes"),
         ("model.classes=[{name: low}, {name: high}, {name: other}]", LabelsError, "labelled other"),
         ("model.classes=[{name: low}, {name: high, code: 5}]", LabelsError, "holds 1, which is no class"),
@@ -254,6 +258,71 @@ def test_what_is_wrong_is_told_before_the_first_step(job: Job, change: str, erro
         trained(config, change)
     assert not config.with_suffix(".safetensors").exists()
     assert not config.with_suffix(".training").exists()
+
+
+def test_fresh_deletes_nothing_of_others(job: Job) -> None:
+    config = job()
+    folder = config.with_suffix(".training")
+    folder.mkdir()
+    (folder / "precious.tif").write_text("mine")
+    with pytest.raises(ConfigError, match=r"precious\.tif, which is not of a training"):
+        trained(config, fresh=True)
+    assert (folder / "precious.tif").read_text() == "mine"
+
+
+def test_labels_that_changed_since_are_noticed(job: Job, tmp_path: Path) -> None:
+    config = job()
+    trained(config)
+    scenes.write(tmp_path / "labels.tif", 1 - scenes.read(tmp_path / "labels.tif").astype("uint8"), nodata=255)
+    with pytest.raises(ConfigError, match="differs in scenes and labels"):
+        trained(config)
+
+
+def test_scenes_of_different_bands_are_told_apart_by_name(job: Job, tmp_path: Path) -> None:
+    four = scenes.write(tmp_path / "four.tif", scenes.position(160, 200, 4))
+    labels = {"path": str(tmp_path / "labels.tif")}
+    config = job(scenes=[{"path": str(tmp_path / "image.tif"), "labels": labels}, {"path": str(four), "labels": labels}])
+    with pytest.raises(ConfigError, match=r"four\.tif has 4 bands and the first scene 3"):
+        trained(config)
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "garbage", "no weights"])
+def test_a_damaged_checkpoint_is_told_with_the_way_out(job: Job, damage: str) -> None:
+    config = job()
+    trained(config)
+    folder = config.with_suffix(".training")
+    last = folder / "last.ckpt"
+    held = last.read_bytes()
+    if damage == "no weights":
+        (folder / "best.safetensors").unlink()
+    else:
+        last.write_bytes({"cut": held[: len(held) // 2], "empty": b"", "garbage": b"garbage" * 99}[damage])
+    with pytest.raises(ConfigError, match=r"last\.ckpt cannot be gone on from .*--fresh"):
+        trained(config)
+    assert trained(config, fresh=True)[0].rounds == 3
+
+
+def test_a_batch_norm_without_a_spread_is_told(job: Job) -> None:
+    with pytest.raises(ConfigError, match="one value per channel"):
+        trained(job(window=8, batch=1), "model.kind=fcn8s", "model.args={width: 2, fc_kernel: 1, fc_width: 2}")
+
+
+@pytest.mark.parametrize(("rounds", "steps"), [(1, 1), (1, 2), (2, 1), (3, 1)])
+def test_the_shortest_trainings_end_well(job: Job, rounds: int, steps: int) -> None:
+    assert trained(job(rounds=rounds, steps=steps))[0].rounds == rounds
+
+
+def test_a_class_that_is_passed_over_weighs_nothing(job: Job) -> None:
+    trained(job(loss={"cross_entropy": 1, "classes": "balanced"}), "model.classes=[{name: low}, {name: high}, {name: other, role: ignore}]")
+
+
+def test_what_flatters_and_what_nobody_judges_is_said(job: Job, tmp_path: Path) -> None:
+    scene = {"path": str(tmp_path / "image.tif"), "labels": {"path": str(tmp_path / "labels.tif")}}
+    _, said = trained(job(validation={"scenes": [{**scene, "area": [0, 0, 60, 200]}], "block": 32}))
+    assert any("judges, so that the number flatters" in line for line in said)
+    assert any("no held-out block is labelled high" in line for line in said)
+    _, said = trained(job("apart", scenes=[{**scene, "area": [60, 0, 100, 200]}], validation={"scenes": [{**scene, "area": [0, 0, 60, 200]}], "block": 32}))
+    assert not any("flatters" in line for line in said)
 
 
 def test_weights_of_another_network_are_refused_as_a_start(job: Job) -> None:
