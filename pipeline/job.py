@@ -114,7 +114,7 @@ def prepare(config: Config, fresh: bool = False) -> Job:
     asked = config.execution.precision
     precision = stored["recipe"]["precision"] if stored else "float32" if asked == "auto" else asked
     opened = _Opened(config=config, source=source, network=network, locality=cached(network, source.bands), device=device, stored=stored, precision=precision)
-    resolve_model.class_rows(meaning.classes, opened.locality.classes, config.model.output.multilabel)  # before the plan: a wrong list is the likelier mistake
+    resolve_model.class_rows(meaning.classes, opened.locality.classes, meaning.model.output.multilabel)  # before the plan: a wrong list is the likelier mistake
     plan, cost = _plan(opened)
     return _job(opened, meaning, plan, cost)
 

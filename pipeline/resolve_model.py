@@ -43,7 +43,8 @@ def resolve(config: Config, bands: int) -> Meaning:
     if kind is None:
         raise ConfigError(f"model.kind is missing, and {model.path} does not say what network it holds. Set model.kind: {', '.join(KINDS)}.")
     args = {**(meta.args if meta and meta.kind == kind else {}), **model.args}
-    resolved = model.model_copy(update={"kind": kind, "args": args})
+    output = ReturnConfig(**{**(meta.output if meta else {}), **model.output.model_dump(exclude_unset=True)})
+    resolved = model.model_copy(update={"kind": kind, "args": args, "output": output})
     return Meaning(model=resolved, normalisation=normalisation(model, meta, bands), classes=_classes(model, meta))
 
 
@@ -57,8 +58,8 @@ def recipe(
     ConfigError
         The classes do not fit the channels, two share a code, or nodata is also a code.
     """
-    rows = class_rows(meaning.classes, channels, config.model.output.multilabel)
-    meant = decoding(config.model.output, rows, channels)
+    rows = class_rows(meaning.classes, channels, meaning.model.output.multilabel)
+    meant = decoding(meaning.model.output, rows, channels)
     codes = meant.codes
     nodata = _nodata(config.output.nodata, codes)
     made = Recipe(

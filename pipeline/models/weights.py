@@ -37,6 +37,8 @@ class ModelMeta:
     """Normalisation: scale, offset, mean, std, each a number or one per band."""
     classes: list[dict[str, Any]] = field(default_factory=list)
     """Name and colour of each class."""
+    output: dict[str, Any] = field(default_factory=dict)
+    """What is said in ``model.output`` beyond its defaults."""
 
 
 def save(path: Path, module: torch.nn.Module, meta: ModelMeta) -> None:
@@ -45,7 +47,8 @@ def save(path: Path, module: torch.nn.Module, meta: ModelMeta) -> None:
 
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, path, metadata={KEY: json.dumps(asdict(meta))})
+    said = {key: value for key, value in asdict(meta).items() if key != "output" or value}  # releases before it can read what needs none
+    save_file(tensors, path, metadata={KEY: json.dumps(said)})
 
 
 def read_meta(path: Path) -> ModelMeta | None:

@@ -91,7 +91,10 @@ def prepare(config: Config, tell: Callable[[str], None]) -> Prepared:
     return Prepared(
         config=config, how=how, model=model, network=network, windows=windows, judged=judged, rows=ordered, table=table, notes=notes,
         loss=Loss(how.loss, _weights(model, how, taught), model.output.multilabel),
-        meta=ModelMeta(kind=str(model.kind), args=model.args, bands=_names(config, bands), input=said, classes=[_class(row) for row in rows]),
+        meta=ModelMeta(
+            kind=str(model.kind), args=model.args, bands=_names(config, bands), input=said, classes=[_class(row) for row in rows],
+            output=model.output.model_dump(exclude_defaults=True),
+        ),
     )  # fmt: skip
 
 

@@ -226,6 +226,22 @@ def test_one_logit_is_taught_and_run_as_two_classes(job: Job) -> None:
     assert made.mean_iou > 0.7
 
 
+def test_classes_that_hold_side_by_side_are_run_so_by_the_path_alone(job: Job, tmp_path: Path) -> None:
+    classes = "model.classes=[{name: high, code: 1}, {name: low, code: 0, role: background}]"
+    made, _ = trained(
+        job(rounds=2, steps=40, optimiser={"rate": 0.02}, augment={"gain": 0.0}), classes, "model.output={multilabel: true, threshold: 0.6}",
+        "model.args={width: 4, output_stride: 2, classes: 1}",
+    )  # fmt: skip
+    meta = read_meta(made.files["weights"])
+    assert meta is not None
+    assert meta.output == {"multilabel": True, "threshold": 0.6}
+    bare = tmp_path / "bare.yaml"
+    said = {"source": {"path": str(tmp_path / "image.tif")}, "model": {"path": str(made.files["weights"])}, "output": {"path": str(tmp_path / "out.zarr")}}
+    bare.write_text(yaml.safe_dump(said))
+    assert prepare_run(load(bare)).task.recipe.decoding.threshold == 0.6
+    assert prepare_run(load(bare, ["model.output.threshold=0.3"])).task.recipe.decoding.threshold == 0.3
+
+
 def test_a_loss_that_is_no_number_ends_it_and_nothing_looks_whole(job: Job) -> None:
     config = job(optimiser={"rate": 1e30, "clip": None}, steps=8)
     with pytest.raises(ConfigError, match="loss is no number"):
