@@ -45,7 +45,7 @@ def _curves(axes: Any, found: Findings, title: str) -> None:
         if halo.exact:
             axes.axvline(halo.halo, color=INK, lw=1, ls="--", label=f"exact halo, {halo.halo} px")
     _cost(axes, found, distances)
-    axes.legend(loc="center right", frameon=False)
+    axes.legend(loc="center right", bbox_to_anchor=(1.0, 0.4), frameon=False)
     axes.spines[["top"]].set_visible(False)
 
 
