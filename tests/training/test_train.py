@@ -24,6 +24,7 @@ from pipeline.progress import Progress
 from pipeline.run import execute
 from pipeline.run import prepare as prepare_run
 from pipeline.store.layout import open_layer
+from pipeline.training.prepare import prepare
 from pipeline.training.train import Trained, train
 from tests import scenes
 
@@ -329,7 +330,12 @@ def test_the_shortest_trainings_end_well(job: Job, rounds: int, steps: int) -> N
 
 
 def test_a_class_that_is_passed_over_weighs_nothing(job: Job) -> None:
-    trained(job(loss={"cross_entropy": 1, "classes": "balanced"}), "model.classes=[{name: low}, {name: high}, {name: other, role: ignore}]")
+    config, classes = job(loss={"cross_entropy": 1, "classes": "balanced"}), "model.classes=[{name: low}, {name: high}, {name: other, role: ignore}]"
+    weights = prepare(load(config, [classes]), lambda line: None).loss.weights
+    assert weights is not None
+    assert (weights[:2] > 0).all()
+    assert weights[2] == 0
+    assert trained(config, classes)[0].rounds == 3
 
 
 def test_what_flatters_and_what_nobody_judges_is_said(job: Job, tmp_path: Path) -> None:
