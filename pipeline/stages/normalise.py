@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+Parts = npt.NDArray[Any]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Normalisation:
@@ -47,3 +49,22 @@ def normalise(data: npt.NDArray[Any], valid: npt.NDArray[np.bool_], how: Normali
     if not valid.all():
         x.masked_fill_(~torch.from_numpy(np.ascontiguousarray(valid)).to(device), 0.0)
     return x.unsqueeze(0)
+
+
+def pooled(counts: Parts, means: Parts, variances: Parts) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Mean and standard deviation of all pixels, from those of parts; nothing is lost where values lie far from 0.
+
+    Parameters
+    ----------
+    counts
+        (parts,) valid pixels.
+    means, variances
+        (parts, bands).
+
+    Returns
+    -------
+    tuple
+        (bands,) each.
+    """
+    mean = np.average(means, axis=0, weights=counts)
+    return mean, np.sqrt(np.average(variances + (means - mean) ** 2, axis=0, weights=counts))

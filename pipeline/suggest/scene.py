@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pipeline.errors import ReadError, SourceError
 from pipeline.protocols import Source
 from pipeline.raster.window import Window
+from pipeline.stages.normalise import pooled
 
 Array = npt.NDArray[np.float64]
 SIDE = 256
@@ -49,9 +50,8 @@ def sample(source: Source) -> Values:
     if not parts:
         return Values(share=share, low=(), high=(), mean=(), std=())
     counts = np.array([part[0] for part in parts])
-    low, high, means, squares = (np.stack([part[k] for part in parts]) for k in range(1, 5))
-    mean = np.average(means, axis=0, weights=counts)
-    std = np.sqrt(np.average(squares + (means - mean) ** 2, axis=0, weights=counts))
+    low, high, means, variances = (np.stack([part[k] for part in parts]) for k in range(1, 5))
+    mean, std = pooled(counts, means, variances)
     return Values(share=share, low=_tuple(low.min(0)), high=_tuple(high.max(0)), mean=_tuple(mean), std=_tuple(std))
 
 

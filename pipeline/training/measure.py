@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.config import AugmentConfig
 from pipeline.errors import SourceError
+from pipeline.stages.normalise import pooled
 from pipeline.training.draw import Drawing
 
 DRAWN = 64
@@ -25,15 +26,10 @@ def measured(drawing: Drawing) -> dict[str, list[float]]:
         A band has the same value everywhere.
     """
     still = replace(drawing, how=drawing.how.model_copy(update={"augment": STILL, "balance": 0.0}))
-    total, squares, count = np.zeros(1), np.zeros(1), 0
-    shift = np.zeros(1)
-    for number in range(DRAWN):
-        found = still(number).pixels
-        pixels = found.data[:, found.valid].astype(np.float64)
-        shift = pixels.mean(1) if number == 0 else shift  # sums of squares lose nothing where values lie far from 0
-        apart = pixels - shift[:, None]
-        total, squares, count = total + apart.sum(1), squares + (apart**2).sum(1), count + apart.shape[1]
-    mean, std = shift + total / count, np.sqrt(np.maximum(squares / count - (total / count) ** 2, 0))
+    drawn = (still(number).pixels for number in range(DRAWN))
+    parts = [(pixels.shape[1], pixels.mean(1), pixels.var(1)) for pixels in (found.data[:, found.valid].astype(np.float64) for found in drawn)]
+    counts, means, variances = (np.array(part) for part in zip(*parts, strict=True))
+    mean, std = pooled(counts, means, variances)
     if not std.all():
         band = int(np.argmin(std)) + 1
         raise SourceError(f"Band {band} of those read has one value in all windows looked at. Leave it out with source.bands, or give model.input.")
