@@ -70,18 +70,19 @@ class Layout:
         cols = Span(index.col * self.block, (index.col + 1) * self.block).clip(self.width)
         return Window.of(rows, cols)
 
-    def tiles(self, index: BlockIndex) -> Iterator[Tile]:
-        """The tiles of a block, row by row."""
+    def tiles(self, index: BlockIndex, inside: Window | None = None) -> Iterator[Tile]:
+        """The tiles of a block, row by row, or those that a part of it needs."""
         window = self.window(index)
-        cols = list(self.cols.pieces(window.cols))
-        for row in self.rows.pieces(window.rows):
+        part = inside or window
+        cols = list(self.cols.pieces(window.cols, part.cols))
+        for row in self.rows.pieces(window.rows, part.rows):
             for col in cols:
                 yield Tile(read=Window.of(row.read, col.read), keep=Window.of(row.keep, col.keep))
 
     def frame(self, index: BlockIndex) -> Window:
         """Everything that the tiles of a block read: the block and its halo."""
         window = self.window(index)
-        return Window.of(_hull(self.rows, window.rows), _hull(self.cols, window.cols))
+        return Window.of(self.rows.hull(window.rows), self.cols.hull(window.cols))
 
     def halved(self) -> Layout | None:
         """The same blocks with tiles of half the core, or None where that cannot be done without changing results."""
@@ -95,6 +96,12 @@ class Layout:
         """Network pixels per raster pixel: the arithmetic overhead of halos and overlap."""
         return _axis_work(self.rows, self.height, self.block) * _axis_work(self.cols, self.width, self.block)
 
+    def recomputed(self) -> float:
+        """Arithmetic spent on tiles that straddle blocks and are computed by each, as a share of what one block would need; 0 without blending."""
+        if not self.blended:
+            return 0.0
+        return self.work() / replace(self, block=max(self.height, self.width)).work() - 1
+
     def amplification(self, source_block: tuple[int, int] = (1, 1)) -> float:
         """Pixels decoded per raster pixel when each block reads its frame once, in units of the file's own blocks."""
         return _axis_read(self.rows, self.height, self.block, source_block[0]) * _axis_read(self.cols, self.width, self.block, source_block[1])
@@ -102,11 +109,6 @@ class Layout:
 
 def _half(axis: HaloTiling) -> HaloTiling:
     return replace(axis, core=axis.core // 2 // axis.multiple * axis.multiple)
-
-
-def _hull(axis: HaloTiling | LatticeTiling, block: Span) -> Span:
-    reads = [piece.read for piece in axis.pieces(block)]
-    return Span(min(read.start for read in reads), max(read.stop for read in reads))
 
 
 def _spans(length: int, block: int) -> list[tuple[Span, int]]:
@@ -126,5 +128,5 @@ def _axis_work(axis: HaloTiling | LatticeTiling, length: int, block: int) -> flo
 
 
 def _axis_read(axis: HaloTiling | LatticeTiling, length: int, block: int, unit: int) -> float:
-    hulls = ((_hull(axis, span).clip(length), times) for span, times in _spans(length, block))
+    hulls = ((axis.hull(span).clip(length), times) for span, times in _spans(length, block))
     return sum(times * min(hull.align(unit).size, length) for hull, times in hulls) / length

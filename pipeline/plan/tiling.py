@@ -37,8 +37,11 @@ class Tiling(Protocol):
     def largest(self) -> int:
         """Longest tile that can occur, px."""
 
-    def pieces(self, block: Span) -> Iterator[Piece]:
-        """The tiles that a block needs, in order."""
+    def hull(self, block: Span) -> Span:
+        """All that the tiles of a block read."""
+
+    def pieces(self, block: Span, inside: Span | None = None) -> Iterator[Piece]:
+        """The tiles that a block needs, in order, or those that a part of it needs; they read nothing that the block's would not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,16 +73,20 @@ class HaloTiling:
         """Longest tile that can occur, px."""
         return min(max(self.core + 2 * self.halo, self._smallest), self.padded)
 
-    def pieces(self, block: Span) -> Iterator[Piece]:
-        """Cores that cover the block, aligned outwards to the stride and cut evenly, each with its halo."""
-        for core in cut_evenly(block.align(self.multiple), self.core, self.multiple):
-            keep = Span(max(core.start, block.start), min(core.stop, block.stop))
-            yield Piece(self._widen(core.grow(self.halo).clip(self.padded)), keep)
+    def pieces(self, block: Span, inside: Span | None = None) -> Iterator[Piece]:
+        """Cores that cover the block or a part of it, aligned outwards to the stride and cut evenly, each with its halo."""
+        part, hull = inside or block, self.hull(block)
+        for core in cut_evenly(part.align(self.multiple), self.core, self.multiple):
+            yield Piece(self._widen(core.grow(self.halo).clip(self.padded), hull.stop), core.meet(part))
 
-    def _widen(self, read: Span) -> Span:
+    def hull(self, block: Span) -> Span:
+        """All that the tiles of a block read."""
+        return self._widen(block.align(self.multiple).grow(self.halo).clip(self.padded), self.padded)
+
+    def _widen(self, read: Span, end: int) -> Span:
         if read.size >= self._smallest:
             return read
-        start = min(read.start, self.padded - self._smallest)
+        start = min(read.start, end - self._smallest)
         return Span(start, start + self._smallest)
 
 
@@ -109,15 +116,19 @@ class LatticeTiling:
         """The tile size, px."""
         return self.size
 
-    def pieces(self, block: Span) -> Iterator[Piece]:
-        """The tiles that touch the block."""
-        last = self.padded - self.size
+    def pieces(self, block: Span, inside: Span | None = None) -> Iterator[Piece]:
+        """The tiles that touch the block, or a part of it."""
+        part, last = inside or block, self.padded - self.size
         count = -(-last // self.step) + 1
-        first = max(0, (block.start - self.size) // self.step + 1)
+        first = max(0, (part.start - self.size) // self.step + 1)
         for i in range(min(first, count - 1), count):
-            origin = min(i * self.step, last)
-            start, stop = max(origin, block.start), min(origin + self.size, block.stop)
-            if origin >= block.stop:
+            tile = Span(min(i * self.step, last), min(i * self.step, last) + self.size)
+            if tile.start >= part.stop:
                 return
-            if start < stop:
-                yield Piece(Span(origin, origin + self.size), Span(start, stop))
+            if tile.stop > part.start:
+                yield Piece(tile, tile.meet(part))
+
+    def hull(self, block: Span) -> Span:
+        """All that the tiles of a block read."""
+        reads = [piece.read for piece in self.pieces(block)]
+        return Span(reads[0].start, reads[-1].stop)

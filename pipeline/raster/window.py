@@ -53,5 +53,9 @@ class Window:
         """The part inside a raster of ``height`` × ``width`` px."""
         return Window.of(self.rows.clip(height), self.cols.clip(width))
 
+    def meet(self, other: Window) -> Window:
+        """What two windows share; without pixels where they are apart."""
+        return Window.of(self.rows.meet(other.rows), self.cols.meet(other.cols))
+
     def __str__(self) -> str:
         return f"rows {self.row}–{self.row + self.height - 1}, cols {self.col}–{self.col + self.width - 1}"
