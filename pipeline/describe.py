@@ -6,6 +6,7 @@ from typing import Any
 
 from pipeline.job import Job
 from pipeline.plan.memory import human
+from pipeline.plan.types import TURNS
 
 STORED = 4 / 3
 """Bytes stored per byte of full resolution: overviews add a third."""
@@ -16,7 +17,7 @@ def describe(job: Job) -> dict[str, Any]:
     grid, tiles, layout = job.source.grid, job.plan.tiles, job.task.layout
     pixels = grid.height * grid.width
     per_pixel = (1 if job.spec.dtype == "uint8" else 2) + len(job.spec.layers) - 1
-    work = layout.work()
+    work = layout.work() * TURNS[tiles.augment]
     return {
         "raster": {"height": grid.height, "width": grid.width, "bands": job.source.bands, "dtype": str(job.source.dtype), "crs": grid.code or grid.wkt},
         "network": {
@@ -27,9 +28,10 @@ def describe(job: Job) -> dict[str, Any]:
             "notes": list(job.network.notes),
         },
         "halo": {"px": tiles.halo, "exact": tiles.exact, "why": tiles.why},
-        "tile": {"size": tiles.size, "core": tiles.core, "step": tiles.step, "taper": tiles.taper},
+        "tile": {name: getattr(tiles, name) for name in ("size", "core", "step", "taper", "blend", "augment", "batch")},
         "blocks": {"size": tiles.block, "count": layout.count, "in_flight": job.plan.workers, "chunk": tiles.chunk, "shard": tiles.shard},
         "arithmetic_overhead": round(work, 4),
+        "recomputed": round(layout.recomputed(), 4),
         "read_amplification": round(layout.amplification(job.source.block), 4),
         "memory": {"budget": job.plan.budget, "projected": job.plan.peak, "buffers": job.plan.buffers},
         "output_bytes_before_compression": round(pixels * per_pixel * (STORED if job.spec.levels > 1 else 1)),
@@ -47,26 +49,26 @@ def headline(job: Job) -> str:
     meet = f"halo {tiles.halo} px" if tiles.halo is not None else f"blended every {tiles.step} px"
     return (
         f"{layout.height} × {layout.width} px in {layout.count:,} blocks of {tiles.block} px, tiles up to {tiles.size} px, {meet} ({tiles.why}); "
-        f"{layout.work():.2f} × the arithmetic, {human(job.plan.peak)} of {human(job.plan.budget)} projected, on {job.task.device}"
+        f"{layout.work() * TURNS[tiles.augment]:.2f} × the arithmetic, {human(job.plan.peak)} of {human(job.plan.budget)} projected, on {job.task.device}"
     )
 
 
 def lines(job: Job) -> list[tuple[str, str]]:
     """The same for a person: rows of a name and a sentence."""
     said = describe(job)
-    raster, network, tile, blocks, used = said["raster"], said["network"], said["tile"], said["blocks"], said["memory"]
+    raster, network, blocks, used = said["raster"], said["network"], said["blocks"], said["memory"]
     blame = f"; to blame: {', '.join(network['blame'])}" if network["blame"] else ""
     rows = [
         ("raster", f"{raster['height']} × {raster['width']} px, {raster['bands']} bands of {raster['dtype']}, {job.source.grid.code or 'no CRS code'}"),
         ("network", f"{network['verdict']}, stride {network['stride']} px, radius {network['radius']} px{blame}"),
         *[("weights", note) for note in said["network"]["notes"]],
         ("halo", f"{said['halo']['px']} px: {said['halo']['why']}" if said["halo"]["px"] is not None else said["halo"]["why"]),
-        ("tile", f"at most {tile['size']} px" + (f", every {tile['step']} px, taper {tile['taper']}" if tile["step"] else f", core {tile['core']} px")),
+        ("tile", _tile(said)),
         (
             "blocks",
             f"{blocks['count']:,} of {blocks['size']} px, {blocks['in_flight']} in flight; chunk {blocks['chunk']} px, shard {blocks['shard'] or 'none'}",
         ),
-        ("arithmetic", f"{said['arithmetic_overhead']:.2f} × the raster's pixels go through the network"),
+        ("arithmetic", _arithmetic(said)),
         ("reading", f"{said['read_amplification']:.2f} × the raster's pixels are decoded"),
         ("memory", f"{human(used['projected'])} projected, {human(used['budget'])} allowed"),
         *[("", f"{name}: {human(size)}") for name, size in used["buffers"].items()],
@@ -76,6 +78,21 @@ def lines(job: Job) -> list[tuple[str, str]]:
     if said["estimated_seconds"] is not None:
         rows.append(("time", f"about {_duration(said['estimated_seconds'])} of the network alone, from one small image just now"))
     return rows
+
+
+def _tile(said: dict[str, Any]) -> str:
+    tile = said["tile"]
+    if not tile["step"]:
+        meet = f"at most {tile['size']} px, core {tile['core']} px"
+    else:
+        several = f", {tile['batch']} at once" if tile["batch"] > 1 else ""
+        meet = f"{tile['size']} px every {tile['step']} px, taper {tile['taper']}, {tile['blend']} averaged{several}"
+    return meet if tile["augment"] == "none" else f"{meet}; each {TURNS[tile['augment']]} times ({tile['augment']}), {tile['blend']} averaged"
+
+
+def _arithmetic(said: dict[str, Any]) -> str:
+    words = f"{said['arithmetic_overhead']:.2f} × the raster's pixels go through the network"
+    return words if not said["tile"]["step"] else f"{words}; tiles that straddle blocks are computed for each, which adds {said['recomputed']:.1%}"
 
 
 def _radius(job: Job) -> int | str:

@@ -16,6 +16,9 @@ from pipeline.stages.infer import Recipe
 
 Fingerprint = dict[str, Any]
 
+BEFORE: Fingerprint = {"tile.batch": 1, "tile.augment": "none"}
+"""What held for stores that were made before there was a choice."""
+
 
 def of(source: Source, network: Network, recipe: Recipe, tiles: Tiles, config: Config) -> Fingerprint:
     """Everything resolved, as flat keys with plain values."""
@@ -27,6 +30,8 @@ def of(source: Source, network: Network, recipe: Recipe, tiles: Tiles, config: C
         "tile.step": tiles.step,
         "tile.taper": tiles.taper,
         "tile.blend": tiles.blend,
+        "tile.batch": tiles.batch,
+        "tile.augment": tiles.augment,
         "output.block": tiles.block,
         "output.shard": tiles.shard,
         "output.chunk": tiles.chunk,
@@ -44,6 +49,8 @@ def wanted(source: Source, network: Network, recipe: Recipe, config: Config, mul
         "tile.size": tile.size,
         "tile.taper": tile.taper,
         "tile.blend": tile.blend,
+        "tile.batch": tile.batch if recipe.overlapping else "auto",
+        "tile.augment": tile.augment,
         "output.block": output.block,
         "output.shard": None if output.shard == "none" else output.shard,
         "output.chunk": output.chunk,
@@ -59,6 +66,7 @@ def wanted(source: Source, network: Network, recipe: Recipe, config: Config, mul
 
 def compare(stored: Mapping[str, Any], now: Fingerprint, path: Path) -> None:
     """Raise StoreError where the store was made under another fingerprint."""
+    stored = {**BEFORE, **stored}
     differing = [key for key, value in now.items() if stored.get(key) != value]
     if not differing:
         return

@@ -11,8 +11,9 @@ import torch
 
 from pipeline import __version__, fingerprint, machine, resolve_model
 from pipeline.config import Config, parse_bytes
-from pipeline.errors import PlanError, StoreError
+from pipeline.errors import ConfigError, PlanError, StoreError
 from pipeline.locality import footprint
+from pipeline.locality.batch import independent
 from pipeline.locality.cache import cached
 from pipeline.models import load
 from pipeline.plan import halo, memory
@@ -25,6 +26,8 @@ from pipeline.stages.device import PRECISIONS, choose
 from pipeline.stages.infer import Recipe
 from pipeline.store import layout as store
 
+BATCH_PX = 2**22
+"""Pixels of all tiles of a batch, on a GPU; a CPU gains nothing from more than one tile."""
 IN_FLIGHT = 4
 """Blocks that ``workers: auto`` keeps in flight: one read, one inferred, one written, and one to spare."""
 GROWTH = 320 * memory.MIB
@@ -122,7 +125,7 @@ def prepare(config: Config, fresh: bool = False) -> Job:
 def _job(opened: _Opened, meaning: resolve_model.Meaning, plan: Plan, cost: footprint.Footprint | None) -> Job:
     config, source, stored, path = opened.config, opened.source, opened.stored, opened.config.output.path
     recipe, rows = resolve_model.recipe(
-        meaning, config, opened.locality.classes, precision=opened.precision, taper=plan.tiles.taper, overlapping=plan.tiles.halo is None,
+        meaning, config, opened.locality.classes, precision=opened.precision, tiles=plan.tiles,
         threads=stored["recipe"]["threads"] if stored else machine.cores(),
     )  # fmt: skip
     if stored:
@@ -162,15 +165,31 @@ def _plan(opened: _Opened) -> tuple[Plan, footprint.Footprint | None]:
 
 def _wish(opened: _Opened, cost: footprint.Footprint, budget: int) -> Wish:
     config, network, locality = opened.config, opened.network, opened.locality
+    meet = halo.decide(locality, config.tile.halo, config.tile.overlap, opened.multiple)
     return Wish(
         height=opened.source.grid.height, width=opened.source.grid.width, tile=config.tile.size, overlap=config.tile.overlap,
         taper=config.tile.taper, blend=config.tile.blend, block=config.output.block, chunk=config.output.chunk,
         shard="none" if config.output.zarr_format == 2 else config.output.shard, multiple=opened.multiple,
         minimum=max(locality.minimum, network.accepts.minimum), maximum=network.accepts.maximum,
         training_size=config.model.input.size if config.model.input else None,
-        halo=halo.decide(locality, config.tile.halo, config.tile.overlap, opened.multiple),
-        costs=_costs(opened, cost), budget=budget, workers=_workers(config),
+        halo=meet, costs=_costs(opened, cost), budget=budget, workers=_workers(config), augment=config.tile.augment,
+        batch=_batch(opened) if meet.halo is None else 1,
     )  # fmt: skip
+
+
+def _batch(opened: _Opened) -> int:
+    """Equal tiles at once: what the network's file fixes, what is asked for, or by the device."""
+    asked, fixed = opened.config.tile.batch, opened.network.accepts.batch
+    if asked != "auto" and fixed is not None and asked > fixed:
+        raise ConfigError(f"tile.batch is {asked}, but the network takes {fixed} images at once. Give at most that, or auto.")
+    if fixed is not None or asked == 1 or (asked == "auto" and opened.device.type == "cpu"):
+        return fixed if asked == "auto" and fixed is not None else 1 if asked == "auto" else asked
+    if not independent(opened.network, opened.source.bands, opened.multiple, opened.device):
+        if asked == "auto":
+            return 1
+        raise ConfigError(f"tile.batch is {asked}, but the images of a batch change each other's answers in this network. Give 1, or auto.")
+    size = opened.config.model.input.size if opened.config.model.input else None
+    return asked if asked != "auto" else max(1, min(16, BATCH_PX // (size or 512) ** 2))
 
 
 def _workers(config: Config) -> int:

@@ -18,7 +18,7 @@ from pipeline.errors import ConfigError
 
 FOREIGN = {
     "patch_size": "tile.size", "chip_size": "tile.size", "roi_size": "tile.size", "window_size": "tile.size", "tile_size": "tile.size",
-    "batch_size": "nothing: tiles vary in size and are as large as memory allows", "stride": "tile.overlap", "padding": "tile.halo",
+    "batch_size": "tile.batch, of blended tiles; others vary in size and are as large as memory allows", "stride": "tile.overlap", "padding": "tile.halo",
     "num_workers": "execution.workers", "gpu": "execution.device", "weights": "model.path", "checkpoint": "model.path",
     "input_path": "source.path", "output_path": "output.path", "num_classes": "model.classes",
 }  # fmt: skip
@@ -31,7 +31,7 @@ TRAINING = {
 }  # fmt: skip
 """The same within the section of training."""
 LATER = {
-    "source.aoi", "source.only", "tile.augment", "output.min_confidence", "output.certificate", "output.exports", "output.postprocess",
+    "source.aoi", "source.only", "output.min_confidence", "output.certificate", "output.exports", "output.postprocess",
     "output.probabilities_dtype", "execution.stop_after", "execution.read_timeout",
 }  # fmt: skip
 """Keys that are planned and not there yet."""

@@ -98,7 +98,7 @@ class Network(Protocol):
         """What was unwrapped and left out of its weights file, in words."""
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """(1, bands, rows, cols) float32 → logits (1, classes, rows, cols) float32, upsampled to the input's size."""
+        """(n, bands, rows, cols) float32 → logits (n, classes, rows, cols) float32, upsampled to the input's size."""
 
     def identity(self) -> dict[str, Any]:
         """Kind and SHA-256 of the bytes that make it what it is."""

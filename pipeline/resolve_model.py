@@ -10,6 +10,7 @@ from pipeline.config import ClassConfig, Config, ModelConfig, ReturnConfig
 from pipeline.errors import ConfigError, ModelError
 from pipeline.models import KINDS
 from pipeline.models.weights import ModelMeta, read_meta
+from pipeline.plan.types import Tiles
 from pipeline.stages.decode import Decoding
 from pipeline.stages.infer import Recipe
 from pipeline.stages.normalise import Normalisation
@@ -48,9 +49,7 @@ def resolve(config: Config, bands: int) -> Meaning:
     return Meaning(model=resolved, normalisation=normalisation(model, meta, bands), classes=_classes(model, meta))
 
 
-def recipe(
-    meaning: Meaning, config: Config, channels: int, *, precision: str, threads: int, taper: str, overlapping: bool
-) -> tuple[Recipe, tuple[ClassRow, ...]]:
+def recipe(meaning: Meaning, config: Config, channels: int, *, precision: str, threads: int, tiles: Tiles) -> tuple[Recipe, tuple[ClassRow, ...]]:
     """The recipe and the class table of a network with so many output channels.
 
     Raises
@@ -70,9 +69,11 @@ def recipe(
         dtype="uint8" if max(*codes, nodata) <= 255 else "uint16",
         precision=precision,
         threads=threads,
-        taper=taper,
-        blend=config.tile.blend,
-        overlapping=overlapping,
+        taper=tiles.taper,
+        blend=tiles.blend,
+        overlapping=tiles.halo is None,
+        augment=tiles.augment,
+        batch=tiles.batch,
     )
     return made, rows
 

@@ -17,7 +17,11 @@ class TileConfig(Section):
     halo: Literal["auto", "exact"] | Annotated[int, Field(ge=0)] = "auto"
     overlap: Auto | Annotated[float, Field(ge=0)] = Field("auto", description="a fraction below 1, or px; above 0 tiles are blended")
     taper: Literal["auto", "flat", "linear", "hann", "gaussian"] = "auto"
-    blend: Literal["logits", "probabilities"] = "logits"
+    blend: Literal["logits", "probabilities"] = Field("logits", description="what is averaged where tiles overlap or are turned")
+    augment: Literal["none", "flips", "dihedral"] = Field(
+        "none", description="test-time augmentation: the mean over 4 flips, or over 8 flips and quarter turns, of each tile"
+    )
+    batch: Auto | Count = Field("auto", description="equal tiles that go through the network at once, where tiles are blended")
 
 
 class OutputConfig(Section):

@@ -25,12 +25,15 @@ class Loaded:
     """What was unwrapped and left out of its weights file, in words."""
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """(1, bands, rows, cols) float32 → logits (1, classes, rows, cols) float32 at the input's size."""
-        batch = self.accepts.batch
-        if batch is not None and batch > 1:
-            x = x.expand(batch, -1, -1, -1).contiguous()
+        """(n, bands, rows, cols) float32 → logits (n, classes, rows, cols) float32 at the input's size.
+
+        A network of a fixed batch is given no more than that; what is missing from a batch is filled up with the last image.
+        """
+        batch, n = self.accepts.batch or len(x), len(x)
+        if n < batch:
+            x = torch.cat([x, x[-1:].expand(batch - n, -1, -1, -1)])
         with torch.inference_mode():
-            return logits(self.module(x), self.key, x.shape[2], x.shape[3])[:1]
+            return logits(self.module(x), self.key, x.shape[2], x.shape[3])[:n]
 
     def identity(self) -> dict[str, Any]:
         """What makes it this network."""

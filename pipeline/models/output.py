@@ -15,7 +15,7 @@ KEYS = ("out", "logits")
 
 
 def logits(returned: Any, key: str, height: int, width: int) -> torch.Tensor:
-    """Logits (1, classes, rows, cols) float32 at the input's size.
+    """Logits (n, classes, rows, cols) float32 at the input's size.
 
     Parameters
     ----------

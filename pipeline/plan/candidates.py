@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pipeline.errors import ConfigError
 from pipeline.plan.types import Tiles, Wish
@@ -15,6 +16,8 @@ SMALL, LARGE = 1024, 3072
 """Limits of a core that ``auto`` chooses, px."""
 BLENDED = 512
 """Tile size of a blended network that says nothing of its training size, px."""
+RECOMPUTED = 0.1
+"""Share of the arithmetic that blended blocks may spend on tiles which straddle them, where memory allows."""
 SHARD_FROM = 4096
 """Chunks from which ``shard: auto`` groups them in shards."""
 
@@ -22,7 +25,10 @@ SHARD_FROM = 4096
 def candidates(wish: Wish) -> Iterator[Tiles]:
     """All that may be chosen from; raises ConfigError where what is asked for cannot be."""
     for core in _cores(wish):
-        for block, shard in _blocks(wish, core):
+        shard = _shard(wish)
+        whole = round_up(max(wish.height, wish.width), shard or wish.chunk)
+        largest = _blended_block(_tiles(wish, core, whole, shard)) if wish.halo.halo is None else max(core, SMALL)
+        for block in _blocks(wish, largest, shard):
             yield _tiles(wish, core, block, shard)
 
 
@@ -70,22 +76,28 @@ def _blend_size(wish: Wish) -> int:
     return min(size, wish.maximum or size)
 
 
-def _blocks(wish: Wish, core: int) -> Iterator[tuple[int, int | None]]:
-    """Blocks of whole chunks and shards, and the shard, largest first."""
-    shard = _shard(wish)
+def _blended_block(whole: Tiles) -> int:
+    """The smallest block of a raster that is not whole by itself, px, whose straddling tiles cost little."""
+    unit, one = whole.shard or whole.chunk, whole.layout()
+    blocks = range(unit, whole.block, unit)
+    return next((block for block in blocks if replace(one, block=block).recomputed() <= RECOMPUTED), whole.block)
+
+
+def _blocks(wish: Wish, largest: int, shard: int | None) -> Iterator[int]:
+    """Blocks of whole chunks and shards, largest first."""
     unit = shard or wish.chunk
     if wish.block != "auto":
         if wish.block % unit:
             kind = "shards" if shard else "chunks"
             raise ConfigError(f"output.block {wish.block} is not a whole number of {kind} of {unit} px. Give a multiple of {unit}, or auto.")
-        yield wish.block, shard
+        yield wish.block
         return
     whole = round_up(max(wish.height, wish.width), unit)
-    block = min(max(round_down(max(core, SMALL), unit), unit), whole)
+    block = min(max(round_down(largest, unit), unit), whole)
     while block > unit:
-        yield block, shard
+        yield block
         block = max(round_down(block // 2, unit), unit)
-    yield unit, shard
+    yield unit
 
 
 def _shard(wish: Wish) -> int | None:
@@ -122,5 +134,5 @@ def _tiles(wish: Wish, core: int, block: int, shard: int | None) -> Tiles:
     return Tiles(
         height=wish.height, width=wish.width, block=block, chunk=wish.chunk, shard=shard, multiple=wish.multiple, minimum=wish.minimum,
         halo=halo, core=0 if halo is None else core, size=size, step=step, taper=taper, blend=wish.blend,
-        exact=wish.halo.exact, why=wish.halo.why,
+        exact=wish.halo.exact, why=wish.halo.why, batch=wish.batch if halo is None else 1, augment=wish.augment,
     )  # fmt: skip

@@ -48,33 +48,36 @@ def per_block(costs: Costs, frame: int, block: int) -> dict[str, int]:
     return {"raw pixels in flight": frame * costs.raw, "output and its encoding": block * costs.output * 3}
 
 
-def on_device(costs: Costs, tile: int, accumulator: int) -> dict[str, int]:
-    """Bytes that the tile on the device holds, by buffer; only one tile is there at a time.
+def on_device(costs: Costs, tile: int, accumulator: int, turned: bool) -> dict[str, int]:
+    """Bytes that the tiles on the device hold, by buffer; only one batch is there at a time.
 
     Parameters
     ----------
     costs
         Bytes per pixel.
     tile
-        Pixels of the largest tile.
+        Pixels of the largest tile, or of all tiles of a batch.
     accumulator
-        Pixels of the blend accumulator, 0 where tiles are not blended.
+        Pixels of the blend's accumulator, 0 where tiles are not blended.
+    turned
+        Whether tiles are also turned: then what is turned and the sum of the answers are held as well.
     """
     return {
-        "network input": tile * costs.bands * 4 * 2,
+        "network input": tile * costs.bands * 4 * (3 if turned else 2),
         "activations": int(tile * costs.activations * ACTIVATION_FACTOR),
-        "logits": tile * (costs.classes * 4 + 16) + accumulator * (costs.classes * 4 * 2),
+        "logits": tile * (costs.classes * 4 * (2 if turned else 1) + 16),
+        **({"sum of the blend": accumulator * costs.classes * 4} if accumulator else {}),
     }
 
 
-def projected(costs: Costs, *, tile: int, frame: int, block: int, accumulator: int, workers: int) -> dict[str, int]:
+def projected(costs: Costs, *, tile: int, frame: int, block: int, accumulator: int, workers: int, turned: bool = False) -> dict[str, int]:
     """Peak memory of the process, by buffer, in bytes."""
     held = {name: size * workers for name, size in per_block(costs, frame, block).items()}
     return {
         "libraries and network": costs.libraries,
         "GDAL's cache": costs.gdal_cache,
         **held,
-        **on_device(costs, tile, accumulator),
+        **on_device(costs, tile, accumulator, turned),
     }
 
 

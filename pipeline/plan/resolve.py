@@ -35,7 +35,7 @@ def resolve(wish: Wish) -> Plan:
 def staff(tiles: Tiles, costs: memory.Costs, budget: int, workers: int) -> Plan:
     """As many blocks in flight as fit, at least one."""
     for count in range(workers, 0, -1):
-        buffers = memory.projected(costs, workers=count, **_largest(tiles))
+        buffers = memory.projected(costs, workers=count, turned=tiles.augment != "none", **_largest(tiles))
         if sum(buffers.values()) <= budget:
             break
     return Plan(tiles=tiles, costs=costs, budget=budget, workers=count, buffers=buffers)
@@ -47,16 +47,16 @@ def _effort(tiles: Tiles) -> tuple[float, int]:
 
 
 def _largest(tiles: Tiles) -> dict[str, int]:
-    """Pixels of the largest tile, frame, block and accumulator."""
+    """Pixels of the largest tile or batch, frame, block and accumulator."""
     layout = tiles.layout()
     rows, cols = layout.shape
     probe = {BlockIndex(r, c) for r in {0, rows // 2, rows - 1} for c in {0, cols // 2, cols - 1}}
-    block = max(layout.window(index).pixels for index in probe)
+    windows = [layout.window(index) for index in probe]
     return {
-        "tile": max(tile.read.pixels for index in probe for tile in layout.tiles(index)),
+        "tile": max(tile.read.pixels for index in probe for tile in layout.tiles(index)) * tiles.batch,
         "frame": max(layout.frame(index).pixels for index in probe),
-        "block": block,
-        "accumulator": block if tiles.halo is None else 0,
+        "block": max(window.pixels for window in windows),
+        "accumulator": max(min(window.height, tiles.size) * window.width for window in windows) if tiles.halo is None else 0,
     }
 
 

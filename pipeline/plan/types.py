@@ -11,6 +11,9 @@ from pipeline.plan.layout import Layout
 from pipeline.plan.tiling import HaloTiling, LatticeTiling
 from pipeline.raster.span import round_up
 
+TURNS = {"none": 1, "flips": 4, "dihedral": 8}
+"""How often the network sees a tile, by ``tile.augment``."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
@@ -36,6 +39,9 @@ class Wish:
     """Bytes."""
     workers: int
     """Blocks in flight at most."""
+    batch: int = 1
+    """Equal tiles that are inferred at once, where tiles are blended."""
+    augment: str = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +66,10 @@ class Tiles:
     blend: str
     exact: bool
     why: str
+    batch: int = 1
+    """Tiles that are inferred at once; 1 unless blended."""
+    augment: str = "none"
+    """How tiles are turned and mirrored."""
 
     def layout(self) -> Layout:
         """The blocks and tiles."""

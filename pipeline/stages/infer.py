@@ -14,12 +14,14 @@ import torch
 from pipeline.errors import InferenceError, Unfinished
 from pipeline.plan.layout import BlockIndex, Layout, Tile
 from pipeline.protocols import Network, Pixels
+from pipeline.raster.span import Span
 from pipeline.raster.window import Window
 from pipeline.stages import decode
-from pipeline.stages.blend import Accumulator
+from pipeline.stages.blend import blend
 from pipeline.stages.decode import Decoding
 from pipeline.stages.device import rounding
-from pipeline.stages.normalise import Normalisation, normalise
+from pipeline.stages.forward import Forward, out_of_memory
+from pipeline.stages.normalise import Normalisation
 from pipeline.tapers import KINDS as TAPERS
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -42,9 +44,23 @@ class Recipe:
     """Intra-op threads."""
     taper: str
     blend: str
-    """``logits`` or ``probabilities``: what is averaged where tiles overlap."""
+    """``logits`` or ``probabilities``: what is averaged where tiles overlap or are turned."""
     overlapping: bool
     """Whether tiles are blended."""
+    augment: str = "none"
+    """How tiles are turned and mirrored: ``none``, ``flips`` or ``dihedral``."""
+    batch: int = 1
+    """Equal tiles that go through the network at once, where tiles are blended."""
+
+    @property
+    def averages_probabilities(self) -> bool:
+        """Whether what arrives at the decoder are probabilities already."""
+        return self.blend == "probabilities" and (self.overlapping or self.augment != "none")
+
+    @property
+    def arrives(self) -> Decoding:
+        """What is left to be done by the decoder."""
+        return replace(self.decoding, activation="none") if self.averages_probabilities else self.decoding
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,99 +71,94 @@ class Block:
     window: Window
     frame: Window
     pixels: Pixels
+    area: npt.NDArray[np.bool_] | None = None
+    """(rows, cols) of the block: what is asked for, or None for all of it. The network sees what lies outside all the same."""
+
+    @property
+    def wanted(self) -> npt.NDArray[np.bool_]:
+        """(rows, cols) of the block: pixels that get a class."""
+        valid = self.pixels.valid[self.window.within(self.frame)]
+        return valid if self.area is None else valid & self.area
 
 
 class Inference:
     """A network with its recipe, on its device."""
 
     def __init__(self, network: Network, recipe: Recipe, device: torch.device) -> None:
-        self._network = network
         self._recipe = recipe
         self._device = device
+        self._forward = Forward(
+            network=network, device=device, normalisation=recipe.normalisation, decoding=recipe.decoding,
+            probabilities=recipe.averages_probabilities, augment=recipe.augment, batch=recipe.batch,
+        )  # fmt: skip
 
     def __call__(self, block: Block, layout: Layout) -> tuple[Arrays, int]:
-        """Infer one block; on out-of-memory with tiles of half the size.
+        """Infer one block; on out-of-memory with tiles of half the size, or half as many at once.
 
         Returns
         -------
         tuple
             The layers, each (rows, cols) of the block, and how often the tiles were halved.
         """
-        halvings = 0
+        forward, halvings = self._forward, 0
         while True:
-            smaller: Layout | None = None
             try:
                 with rounding(self._recipe.precision, self._recipe.threads, self._device):
-                    return self._layers(block, layout), halvings
+                    return self._layers(forward, block, layout), halvings
             except Exception as error:
-                smaller = layout.halved() if out_of_memory(error) else None
+                smaller = _halved(forward, layout) if out_of_memory(error) else None
                 if smaller is None:
                     raise
             if self._device.type == "cuda":
                 torch.cuda.empty_cache()
-            layout, halvings = smaller, halvings + 1
+            (forward, layout), halvings = smaller, halvings + 1
 
-    def _layers(self, block: Block, layout: Layout) -> Arrays:
-        arrays = empty(block.window, self._recipe)
-        valid = block.pixels.valid[block.window.within(block.frame)]
-        for keep, logits in self._logits(block, layout, valid):
-            where = keep.within(block.window)
+    def logits(self, block: Block, layout: Layout, part: Window) -> npt.NDArray[np.float32] | None:
+        """What is decoded in a part of a block, just as a run has it.
+
+        Returns
+        -------
+        array or None
+            (classes, rows, cols) float32 of logits, or probabilities where those are averaged; NaN where no pixel is wanted.
+            None where none is.
+        """
+        found: npt.NDArray[np.float32] | None = None
+        wanted = block.wanted[part.within(block.window)]
+        with rounding(self._recipe.precision, self._recipe.threads, self._device):
+            for window, logits in self._parts(self._forward, block, layout, part):
+                if found is None:
+                    found = np.full((len(logits), part.height, part.width), np.nan, dtype=np.float32)
+                where = window.within(part)
+                np.copyto(found[(slice(None), *where)], logits.cpu().numpy(), where=wanted[where])
+        return found
+
+    def _layers(self, forward: Forward, block: Block, layout: Layout) -> Arrays:
+        arrays, wanted = empty(block.window, self._recipe), block.wanted
+        for window, logits in self._parts(forward, block, layout, block.window):
+            where = window.within(block.window)
             for name, values in self._decoded(logits).items():
-                np.copyto(arrays[name][where], values, where=valid[where])
+                np.copyto(arrays[name][(..., *where)], values, where=wanted[where])
         return arrays
 
-    def _logits(self, block: Block, layout: Layout, valid: npt.NDArray[np.bool_]) -> Iterator[tuple[Window, torch.Tensor]]:
-        """Parts of the block and their logits (classes, rows, cols), finite where the input is valid."""
-        tiles = self._tiles(block, layout, valid)
-        parts = self._blended(block, tiles) if layout.blended else tiles
-        for keep, logits in ((part.keep if isinstance(part, Tile) else part, values) for part, values in parts):
-            _check_finite(logits, valid[keep.within(block.window)], keep)
-            yield keep, logits
-
-    def _tiles(self, block: Block, layout: Layout, valid: npt.NDArray[np.bool_]) -> Iterator[tuple[Tile, torch.Tensor]]:
-        for tile in layout.tiles(block.index):
-            if STOP.is_set():
-                raise Unfinished("The run was asked to stop.")
-            if valid[tile.keep.within(block.window)].any():
-                yield tile, self._forward(block, tile)
-
-    def _forward(self, block: Block, tile: Tile) -> torch.Tensor:
-        where = tile.read.within(block.frame)
-        x = normalise(block.pixels.data[(slice(None), *where)], block.pixels.valid[where], self._recipe.normalisation, self._device)
-        logits = self._answer(x.contiguous(memory_format=torch.channels_last))[0]
-        return logits[(slice(None), *tile.keep.within(tile.read))].to(torch.float32)
-
-    def _answer(self, x: torch.Tensor) -> torch.Tensor:
-        try:
-            return self._network(x)
-        except Exception as error:  # a network raises whatever its layers raise
-            if out_of_memory(error):
-                raise
-            said = str(error).strip().splitlines()[-1:] or [type(error).__name__]
-            raise InferenceError(f"the network failed on a tile of {x.shape[2]}×{x.shape[3]} px: {said[0][:200]}") from error
-
-    def _blended(self, block: Block, tiles: Iterator[tuple[Tile, torch.Tensor]]) -> Iterator[tuple[Window, torch.Tensor]]:
-        total: Accumulator | None = None
-        for tile, logits in tiles:
-            total = total or Accumulator(len(logits), block.window, TAPERS[self._recipe.taper], self._device)
-            blends_probabilities = self._recipe.blend == "probabilities"
-            total.add(decode.probabilities(logits, self._recipe.decoding) if blends_probabilities else logits, tile)
-        if total is not None:
-            yield block.window, total.mean()
+    def _parts(self, forward: Forward, block: Block, layout: Layout, part: Window) -> Iterator[tuple[Window, torch.Tensor]]:
+        wanted = block.wanted
+        inside = _bounds(wanted, block.window)
+        if inside is None:
+            return
+        answered = forward(block.pixels, block.frame, _tiles(block, layout, inside, part, wanted))
+        whole = ((tile.keep, logits) for tile, logits in answered)
+        parts = blend(answered, layout, inside.meet(part), TAPERS[self._recipe.taper]) if layout.blended else whole
+        for window, logits in parts:
+            _check_finite(logits, wanted[window.within(block.window)], window)
+            yield window, logits
 
     def _decoded(self, logits: torch.Tensor) -> Arrays:
-        how, dtype = self._meaning(), getattr(torch, self._recipe.dtype)
+        how, dtype = self._recipe.arrives, getattr(torch, self._recipe.dtype)
         make: dict[str, Callable[[], torch.Tensor]] = {
             "mask": lambda: decode.codes(decode.indices(logits, how), how, dtype),
             "confidence": lambda: decode.confidence(logits, how),
         }
         return {name: make[name]().cpu().numpy() for name in self._recipe.layers}
-
-    def _meaning(self) -> Decoding:
-        """What arrives at the decoder: logits, or probabilities where those were blended."""
-        recipe = self._recipe
-        averaged = recipe.overlapping and recipe.blend == "probabilities"
-        return replace(recipe.decoding, activation="none") if averaged else recipe.decoding
 
 
 def empty(window: Window, recipe: Recipe) -> Arrays:
@@ -157,15 +168,36 @@ def empty(window: Window, recipe: Recipe) -> Arrays:
     return {name: fills[name] for name in recipe.layers}
 
 
-def out_of_memory(error: Exception) -> bool:
-    """Whether torch ran out of memory, on a GPU or on the CPU; TorchScript wraps either in an error of its own."""
-    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in ("can't allocate memory", "CUDA out of memory"))
+def _tiles(block: Block, layout: Layout, inside: Window, part: Window, wanted: npt.NDArray[np.bool_]) -> Iterator[Tile]:
+    """Tiles of the rectangle that holds all wanted pixels, as far as they keep any of a part; the run may be stopped before each."""
+    for tile in layout.tiles(block.index, inside):
+        if STOP.is_set():
+            raise Unfinished("The run was asked to stop.")
+        keep = tile.keep.meet(part)
+        if keep.pixels and wanted[keep.within(block.window)].any():
+            yield replace(tile, keep=keep)
 
 
-def _check_finite(logits: torch.Tensor, valid: npt.NDArray[np.bool_], keep: Window) -> None:
+def _bounds(wanted: npt.NDArray[np.bool_], window: Window) -> Window | None:
+    """The smallest window that holds all wanted pixels of a window."""
+    rows, cols = (np.flatnonzero(wanted.any(axis)) for axis in (1, 0))
+    if not len(rows):
+        return None
+    return Window.of(*(Span(start + int(found[0]), start + int(found[-1]) + 1) for start, found in ((window.row, rows), (window.col, cols))))
+
+
+def _halved(forward: Forward, layout: Layout) -> tuple[Forward, Layout] | None:
+    """What needs about half the memory for the same labels up to ties, or None."""
+    if forward.batch > 1:
+        return replace(forward, batch=forward.batch // 2), layout
+    smaller = layout.halved()
+    return None if smaller is None else (forward, smaller)
+
+
+def _check_finite(logits: torch.Tensor, wanted: npt.NDArray[np.bool_], keep: Window) -> None:
     """A network that overflows must not be given a class."""
     if torch.isfinite(logits.sum()):
         return
-    bad = ~torch.isfinite(logits).all(0).cpu().numpy() & valid
+    bad = ~torch.isfinite(logits).all(0).cpu().numpy() & wanted
     if bad.any():
         raise InferenceError(f"the network returned NaN or infinity at {int(bad.sum())} valid pixels of {keep}")
