@@ -82,3 +82,38 @@ def test_a_network_whose_largest_input_leaves_no_core_is_refused() -> None:
     with pytest.raises(ConfigError, match="352"):
         resolve(replace(WISH, maximum=320))
     assert resolve(replace(WISH, maximum=512)).tiles.size <= 512
+
+
+BLENDED = replace(WISH, halo=HaloDecision(halo=None, exact=False, why=""), training_size=256)
+
+
+def test_a_blended_block_is_the_smallest_whose_straddling_tiles_cost_a_tenth() -> None:
+    tiles = resolve(BLENDED).tiles
+    assert 0 < tiles.layout().recomputed() <= 0.1
+    assert replace(tiles, block=tiles.block - tiles.chunk).layout().recomputed() > 0.1
+
+
+def test_a_budget_too_small_for_such_a_block_gives_a_smaller_one_and_says_what_it_costs() -> None:
+    plan = resolve(replace(BLENDED, budget=600 * MIB))
+    assert plan.peak <= 600 * MIB
+    assert plan.tiles.block < resolve(BLENDED).tiles.block
+    assert plan.tiles.layout().recomputed() > 0.1
+
+
+def test_the_sum_of_a_blend_is_priced_by_one_tile_and_not_by_the_block() -> None:
+    wide = resolve(replace(BLENDED, block=4096)).buffers["sum of the blend"]
+    assert wide == 4096 * 256 * COSTS.classes * 4
+
+
+def test_batches_and_turns_are_priced() -> None:
+    one, several, turned = (resolve(replace(BLENDED, batch=n, augment=how)).buffers for n, how in ((1, "none"), (6, "none"), (1, "dihedral")))
+    assert several["activations"] == 6 * one["activations"]
+    assert turned["logits"] > one["logits"]
+    assert turned["network input"] > one["network input"]
+
+
+def test_there_are_as_many_turns_as_the_plan_says() -> None:
+    from pipeline.plan.types import TURNS
+    from pipeline.stages.turns import GROUPS
+
+    assert {name: len(group) for name, group in GROUPS.items()} == TURNS

@@ -62,3 +62,19 @@ def test_tile_at_the_right_edge_ends_at_the_padded_edge() -> None:
     last = list(axis.pieces(Span(768, 1000)))[-1]
     assert last.read == Span(704, round_up(1000, 32))
     assert last.keep == Span(768, 1000)
+
+
+@given(**SIZES, minimum=st.integers(1, 60), first=st.integers(0, 130), last=st.integers(0, 130))
+def test_halo_tiles_of_a_part_keep_that_part_once_and_read_nothing_more(
+    length: int, multiple: int, halo: int, core: int, block: int, minimum: int, first: int, last: int
+) -> None:
+    axis = HaloTiling(length=length, multiple=multiple, halo=halo * multiple, core=core * multiple, minimum=minimum)
+    for span in cut(length, block):
+        part = Span(span.start + first % span.size, span.stop - last % (span.size - first % span.size))
+        pieces, hull = list(axis.pieces(span, part)), axis.hull(span)
+        assert [x for piece in pieces for x in range(piece.keep.start, piece.keep.stop)] == list(range(part.start, part.stop))
+        for piece in pieces:
+            assert hull.start <= piece.read.start <= max(piece.keep.start - axis.halo, 0)
+            assert hull.stop >= piece.read.stop >= min(piece.keep.stop + axis.halo, axis.padded)
+            assert minimum <= piece.read.size <= axis.largest
+            assert piece.read.start % multiple == piece.read.stop % multiple == 0

@@ -1,0 +1,181 @@
+"""Networks that are not local, from config to store: the same labels whatever the blocks, the workers and the order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import zarr
+from torch import nn
+
+from pipeline import run
+from pipeline.errors import ConfigError
+from pipeline.job import Job, prepare
+from pipeline.load_config import load
+from pipeline.progress import Progress
+from pipeline.stages.block import inference
+from pipeline.stages.infer import Block
+from pipeline.stages.read import read
+from pipeline.stages.turns import GROUPS
+from tests import networks, scenes, zoo
+
+TILE = {"size": 64, "overlap": 0.5}
+
+
+class Constant(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return 0.0 * x + torch.tensor([0.7, -1.3, 0.1])[:, None, None]
+
+
+class Identity(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+
+class OfTheBatch(nn.Module):
+    """Batch norm that keeps no statistics, and so uses those of whatever is in the batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.norm = nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4, track_running_stats=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.norm(self.body(x))
+
+
+def normed(path: Path) -> Path:
+    return scenes.script(networks.lively(zoo.UNet(nn.InstanceNorm2d)), path)
+
+
+def config(folder: Path, name: str = "job", network: nn.Module | None = None, **sections: dict[str, Any]) -> Path:
+    path = folder / "network.pt"
+    if not path.exists():
+        normed(path) if network is None else scenes.script(network, path)
+    classes = scenes.CLASSES[:3] if isinstance(network, Constant | Identity) else scenes.CLASSES
+    return scenes.config(folder, name, **{"tile": TILE, "model": {"path": str(path), "classes": classes}, **sections})
+
+
+def go(path: Path) -> np.ndarray:
+    job = prepare(load(path))
+    with Progress() as progress:
+        run.execute(job, progress)
+    return np.asarray(zarr.open_array(job.path / "0" / "mask", mode="r")[:])
+
+
+def logits(job: Job) -> np.ndarray:
+    """(classes, rows, cols) of the whole raster, block by block, as a run has them."""
+    whole: np.ndarray | None = None
+    for index in job.task.layout.blocks():
+        window, frame = job.task.layout.window(index), job.task.layout.frame(index)
+        part = inference(job.task).logits(Block(index, window, frame, read(job.source, frame, 0)), job.task.layout, window)
+        if part is not None:
+            whole = np.full((len(part), job.source.grid.height, job.source.grid.width), np.nan, np.float32) if whole is None else whole
+            whole[(slice(None), *window.slices)] = part
+    assert whole is not None
+    return whole
+
+
+@contextmanager
+def backwards(workers: int, dashboard: str | None = None) -> Iterator[Callable[..., Iterator[Any]]]:
+    """An engine that begins at the end."""
+
+    def engine(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        return map(work, reversed(list(items)))
+
+    yield engine
+
+
+@pytest.mark.parametrize("blend", ["logits", "probabilities"])
+@pytest.mark.parametrize("overlap", [0.25, 0.5, 0.8])
+def test_blended_labels_are_the_same_for_every_block_size(tmp_path: Path, overlap: float, blend: str) -> None:
+    tile = {**TILE, "overlap": overlap, "blend": blend}
+    made = {block: go(config(tmp_path, f"b{block}", tile=tile, output={"chunk": 64, "block": block})) for block in (64, 192, 448)}
+    assert (made[64] == made[448]).all()
+    assert (made[192] == made[448]).all()
+    assert len(np.unique(made[448])) > 3
+
+
+def test_blended_labels_are_the_same_for_every_worker_count_and_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = go(config(tmp_path, "one"))
+    for workers in (2, 3):
+        assert (go(config(tmp_path, f"w{workers}", execution={"engine": "threads", "workers": workers})) == one).all()
+    monkeypatch.setitem(run.ENGINES, "serial", backwards)
+    assert (go(config(tmp_path, "backwards")) == one).all()
+
+
+@pytest.mark.parametrize("taper", ["flat", "linear", "hann", "gaussian"])
+@pytest.mark.parametrize("augment", ["none", "dihedral"])
+def test_a_constant_network_stays_constant_and_an_identity_returns_its_input(tmp_path: Path, taper: str, augment: str) -> None:
+    tile = {**TILE, "taper": taper, "augment": augment}
+    raw = scenes.read(_scene(tmp_path))
+    valid = (raw != 0).any(0)
+    for name, network, expected in (("c", Constant(), np.float32([0.7, -1.3, 0.1])[:, None, None]), ("i", Identity(), (raw - 500) / 200)):
+        (tmp_path / "network.pt").unlink(missing_ok=True)
+        made = logits(prepare(load(config(tmp_path, name, network, tile=tile))))
+        assert np.isnan(made[:, ~valid]).all()
+        assert np.abs(made - expected)[:, valid].max() < (1e-6 if name == "c" else 3e-6)
+
+
+def _scene(folder: Path) -> Path:
+    return scenes.scene(folder / "scene.tif", 150, 130)
+
+
+def test_a_raster_smaller_than_a_tile_is_padded_with_invalid_pixels(tmp_path: Path) -> None:
+    raw = scenes.read(scenes.scene(tmp_path / "scene.tif", 21, 30))
+    valid = (raw != 0).any(0)
+    made = logits(prepare(load(config(tmp_path))))
+    x = torch.zeros(1, 3, 64, 64)
+    x[0, :, :21, :30] = torch.from_numpy((raw - 500) / 200 * valid)
+    with torch.no_grad():
+        whole = torch.jit.load(str(tmp_path / "network.pt"))(x)[0, :, :21, :30].numpy()
+    assert np.abs(made - whole)[:, valid].max() < 1e-5
+
+
+@pytest.mark.parametrize(("augment", "blend"), [("flips", "logits"), ("dihedral", "logits"), ("dihedral", "probabilities")])
+def test_augmented_tiles_of_a_local_network_equal_the_augmented_whole(tmp_path: Path, augment: str, blend: str) -> None:
+    made = logits(prepare(load(scenes.config(tmp_path, tile={"size": 96, "augment": augment, "blend": blend}))))
+    raw = scenes.read(tmp_path / "scene.tif")
+    valid = (raw != 0).any(0)
+    x = torch.from_numpy((raw - 500) / 200 * valid)[None]  # 300 × 420 px are whole strides
+    network = torch.jit.load(str(tmp_path / "unet.pt"))
+    with torch.no_grad():
+        said = [turn.back(network(turn.there(x))) for turn in GROUPS[augment]]
+    whole = torch.stack([torch.softmax(one, 1) if blend == "probabilities" else one for one in said]).mean(0)[0].numpy()
+    assert np.abs(made - whole)[:, valid].max() < 1e-4
+    assert np.abs(said[0][0].numpy() - whole)[:, valid].max() > 0.1, "the turns make no difference, and the test could not fail"
+
+
+def test_a_batch_of_tiles_gives_the_labels_of_one_at_a_time(tmp_path: Path) -> None:
+    one = logits(prepare(load(config(tmp_path))))
+    several = logits(prepare(load(config(tmp_path, "several", tile={**TILE, "batch": 5}))))
+    assert np.nanmax(np.abs(one - several)) < 1e-4
+    assert (np.isnan(one) == np.isnan(several)).all()
+
+
+def test_a_batch_is_refused_where_its_images_change_each_other(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"tile\.batch is 5, but the images of a batch change each other"):
+        prepare(load(config(tmp_path, network=OfTheBatch(), tile={**TILE, "batch": 5})))
+
+
+def test_a_store_without_turns_is_not_resumed_with_them(tmp_path: Path) -> None:
+    go(config(tmp_path))
+    with pytest.raises(Exception, match=r"tile\.augment was none and is now flips"):
+        prepare(load(config(tmp_path, tile={**TILE, "augment": "flips"})))
+
+
+def test_the_plan_keeps_recomputed_tiles_below_a_tenth_and_counts_the_turns(tmp_path: Path) -> None:
+    from pipeline.describe import describe, lines
+
+    scenes.scene(tmp_path / "scene.tif", 2500, 1800)
+    job = prepare(load(config(tmp_path, tile={**TILE, "augment": "flips"}, output={"chunk": 64, "block": "auto"})))
+    said = describe(job)
+    assert said["blocks"]["count"] > 1
+    assert 0 < said["recomputed"] <= 0.1
+    counted = sum(tile.read.pixels for index in job.task.layout.blocks() for tile in job.task.layout.tiles(index)) / (2500 * 1800)
+    assert said["arithmetic_overhead"] == pytest.approx(4 * counted, rel=1e-3)
+    assert any(f"adds {said['recomputed']:.1%}" in text for _, text in lines(job))
