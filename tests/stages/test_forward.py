@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -70,6 +72,12 @@ def test_out_of_memory_takes_fewer_tiles_at_once() -> None:
     arrays, halvings = Inference(Loaded(module=network, said={}), recipe, torch.device("cpu"))(Block(BlockIndex(0, 0), FRAME, FRAME, PIXELS), layout)
     assert (halvings, set(network.batches)) == (2, {1})
     assert (arrays["mask"] == (PIXELS.data[0] < 0)).all()
+
+
+def test_a_network_that_returns_its_input_is_turned_without_spoiling_it() -> None:
+    turned = replace(forward(torch.nn.Identity(), 1), augment="dihedral")
+    for tile, logits in turned(PIXELS, FRAME, TILES):
+        assert np.allclose(logits[0].numpy(), PIXELS.data[(0, *tile.read.slices)], atol=1e-6)
 
 
 def test_a_network_that_fails_names_the_tile() -> None:
