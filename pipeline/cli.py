@@ -101,12 +101,16 @@ def run(
 @app.command()
 def plan(config: ConfigPath, overrides: Overrides = None, as_json: AsJson = False) -> None:
     """Print everything that `run` would decide, without running."""
+    from dataclasses import asdict
+
     from pipeline.describe import describe, lines
+    from pipeline.inspection.saving import saving
     from pipeline.job import prepare
     from pipeline.load_config import load
 
     job = prepare(load(config, overrides or []))
-    _print(lines(job), describe(job) if as_json else None)
+    saves = saving(job)
+    _print([*lines(job), *([("saving", str(saves))] if saves else [])], {**describe(job), "saving": asdict(saves) if saves else None} if as_json else None)
 
 
 @app.command()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import Config
+from pipeline.config import Config, ToleranceConfig
 from pipeline.errors import StoreError
 from pipeline.plan.types import Tiles
 from pipeline.protocols import Network, Source
@@ -16,7 +16,7 @@ from pipeline.stages.infer import Recipe
 
 Fingerprint = dict[str, Any]
 
-BEFORE: Fingerprint = {"tile.batch": 1, "tile.augment": "none"}
+BEFORE: Fingerprint = {"tile.batch": 1, "tile.augment": "none", "tile.tolerance": None}
 """What held for stores that were made before there was a choice."""
 
 
@@ -27,6 +27,7 @@ def of(source: Source, network: Network, recipe: Recipe, tiles: Tiles, config: C
         "tile.size": tiles.size,
         "tile.halo": tiles.halo,
         "tile.exact": tiles.exact,
+        "tile.tolerance": tiles.tolerated.tolerance if tiles.tolerated else None,
         "tile.step": tiles.step,
         "tile.taper": tiles.taper,
         "tile.blend": tiles.blend,
@@ -59,6 +60,7 @@ def wanted(source: Source, network: Network, recipe: Recipe, config: Config, mul
         "execution.precision": config.execution.precision,
         "tile.halo": round_up(tile.halo, multiple) if isinstance(tile.halo, int) else "auto",
         "tile.exact": True if tile.halo == "exact" else "auto",
+        "tile.tolerance": tile.halo.tolerance if isinstance(tile.halo, ToleranceConfig) and not recipe.overlapping else "auto",
     }
     fixed = {key: value for key, value in asked.items() if value != "auto"}
     return {**_identity(source, network, recipe), **fixed, "output.layers": sorted(recipe.layers)}

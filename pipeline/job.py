@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from pipeline import __version__, fingerprint, machine, resolve_model
-from pipeline.config import Config, parse_bytes
+from pipeline.config import Config, ToleranceConfig, parse_bytes
 from pipeline.errors import ConfigError, PlanError, StoreError
 from pipeline.locality import footprint
 from pipeline.locality.batch import independent
@@ -20,10 +20,13 @@ from pipeline.plan import halo, memory
 from pipeline.plan.resolve import over_budget, resolve, staff
 from pipeline.plan.types import Plan, Tiles, Wish
 from pipeline.protocols import Locality, Network, Source
+from pipeline.resolve_halo.choose import choose as choose_halo
+from pipeline.resolve_halo.profile import Sight
 from pipeline.sources import open_source
 from pipeline.stages.block import BlockTask
-from pipeline.stages.device import PRECISIONS, choose
+from pipeline.stages.device import PRECISIONS, choose, rounding
 from pipeline.stages.infer import Recipe
+from pipeline.stages.normalise import Normalisation
 from pipeline.store import layout as store
 
 BATCH_PX = 2**22
@@ -67,7 +70,7 @@ class Job:
             "recipe": {"precision": self.task.recipe.precision, "threads": self.task.recipe.threads, "memory_format": "channels_last"},
             "fingerprint": self.fingerprint,
             "locality": asdict(self.locality),
-            "halo": {"exact": self.plan.tiles.exact, "why": self.plan.tiles.why},
+            "halo": {"exact": self.plan.tiles.exact, "why": self.plan.tiles.why, "tolerated": self.plan.tiles.as_dict()["tolerated"]},
             "classes": [asdict(row) for row in self.spec.classes],
             "blocks": list(self.task.layout.shape),
             "config": self.config.model_dump(mode="json"),
@@ -84,6 +87,7 @@ class _Opened:
     network: Network
     locality: Locality
     device: torch.device
+    normalisation: Normalisation
     stored: dict[str, Any] | None
     precision: str
 
@@ -116,7 +120,10 @@ def prepare(config: Config, fresh: bool = False) -> Job:
     network = load(meaning.model, source.bands, device)
     asked = config.execution.precision
     precision = stored["recipe"]["precision"] if stored else "float32" if asked == "auto" else asked
-    opened = _Opened(config=config, source=source, network=network, locality=cached(network, source.bands), device=device, stored=stored, precision=precision)
+    opened = _Opened(
+        config=config, source=source, network=network, locality=cached(network, source.bands), device=device, normalisation=meaning.normalisation,
+        stored=stored, precision=precision,
+    )  # fmt: skip
     resolve_model.class_rows(meaning.classes, opened.locality.classes, meaning.model.output.multilabel)  # before the plan: a wrong list is the likelier mistake
     plan, cost = _plan(opened)
     return _job(opened, meaning, plan, cost)
@@ -155,7 +162,7 @@ def _plan(opened: _Opened) -> tuple[Plan, footprint.Footprint | None]:
     budget = _budget(opened.config)
     if opened.stored:
         costs = replace(memory.Costs(**opened.stored["costs"]), libraries=_libraries(), gdal_cache=memory.GDAL_CACHE)
-        plan = staff(Tiles(**opened.stored["tiles"]), costs, budget, _workers(opened.config))
+        plan = staff(Tiles.of(opened.stored["tiles"]), costs, budget, _workers(opened.config))
         if plan.peak > budget:
             raise PlanError(over_budget(plan))
         return plan, None
@@ -165,16 +172,33 @@ def _plan(opened: _Opened) -> tuple[Plan, footprint.Footprint | None]:
 
 def _wish(opened: _Opened, cost: footprint.Footprint, budget: int) -> Wish:
     config, network, locality = opened.config, opened.network, opened.locality
-    meet = halo.decide(locality, config.tile.halo, config.tile.overlap, opened.multiple)
+    costs = _costs(opened, cost)
+    meet = _meet(opened, costs, budget)
     return Wish(
         height=opened.source.grid.height, width=opened.source.grid.width, tile=config.tile.size, overlap=config.tile.overlap,
         taper=config.tile.taper, blend=config.tile.blend, block=config.output.block, chunk=config.output.chunk,
         shard="none" if config.output.zarr_format == 2 else config.output.shard, multiple=opened.multiple,
         minimum=max(locality.minimum, network.accepts.minimum), maximum=network.accepts.maximum,
         training_size=config.model.input.size if config.model.input else None,
-        halo=meet, costs=_costs(opened, cost), budget=budget, workers=_workers(config), augment=config.tile.augment,
+        halo=meet, costs=costs, budget=budget, workers=_workers(config), augment=config.tile.augment,
         batch=_batch(opened) if meet.halo is None else 1,
     )  # fmt: skip
+
+
+def _meet(opened: _Opened, costs: memory.Costs, budget: int) -> halo.HaloDecision:
+    """How tiles meet; measured on the raster where a tolerance is asked for."""
+    wanted, overlap = opened.config.tile.halo, opened.config.tile.overlap
+    if not isinstance(wanted, ToleranceConfig):
+        return halo.decide(opened.locality, wanted, overlap, opened.multiple)
+    if overlap != "auto" and overlap > 0:
+        return halo.decide(opened.locality, "auto", overlap, opened.multiple)
+    sight = Sight(
+        source=opened.source, network=opened.network, locality=opened.locality, normalisation=opened.normalisation, device=opened.device,
+        multiple=opened.multiple, room=memory.longest(costs, budget, wanted.places),
+    )  # fmt: skip
+    with rounding(opened.precision, machine.cores(), opened.device):
+        found = choose_halo(sight, wanted.tolerance, wanted.places, wanted.seed)
+    return halo.by_tolerance(opened.locality, found, opened.multiple)
 
 
 def _batch(opened: _Opened) -> int:

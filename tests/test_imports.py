@@ -14,7 +14,7 @@ FLOORS = [
     ("engines", "sources", "models", "locality", "store"),
     ("labels",),
     ("stages", "transfer", "evaluation"),
-    ("resolve_model", "fingerprint", "progress", "suggest"),
+    ("resolve_model", "resolve_halo", "fingerprint", "progress", "suggest"),
     ("job",),
     ("describe", "inspection"),
     ("run",),

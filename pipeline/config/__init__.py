@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from pipeline.config.job import ExecutionConfig, OutputConfig, TileConfig
+from pipeline.config.job import ExecutionConfig, OutputConfig, TileConfig, ToleranceConfig
 from pipeline.config.model import ClassConfig, InputConfig, ModelConfig, ReturnConfig
 from pipeline.config.pixels import LabelsConfig, SourceConfig
 from pipeline.config.section import Section, parse_bytes
@@ -12,7 +12,8 @@ from pipeline.config.training import AugmentConfig, LossConfig, OptimiserConfig,
 
 __all__ = [
     "AugmentConfig", "ClassConfig", "Config", "ExecutionConfig", "InputConfig", "LabelsConfig", "LossConfig", "ModelConfig", "OptimiserConfig",
-    "OutputConfig", "ReturnConfig", "SceneConfig", "Section", "SourceConfig", "TileConfig", "TrainingConfig", "ValidationConfig", "parse_bytes",
+    "OutputConfig", "ReturnConfig", "SceneConfig", "Section", "SourceConfig", "TileConfig", "ToleranceConfig", "TrainingConfig", "ValidationConfig",
+    "parse_bytes",
 ]  # fmt: skip
 
 

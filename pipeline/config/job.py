@@ -10,11 +10,19 @@ from pydantic import Field, field_validator, model_validator
 from pipeline.config.section import Auto, Count, Section, parse_bytes
 
 
+class ToleranceConfig(Section):
+    """The smallest halo that leaves no more than an error, measured on the raster itself."""
+
+    tolerance: Annotated[float, Field(gt=0, lt=1)] = Field(description="largest error of any logit, in standard deviations of the logits")
+    places: Count = Field(6, description="windows of the raster that are looked at, the most valid of some at random")
+    seed: int = 0
+
+
 class TileConfig(Section):
     """How the network sees the raster."""
 
     size: Auto | Count = Field("auto", description="px that the network sees at once, halo included")
-    halo: Literal["auto", "exact"] | Annotated[int, Field(ge=0)] = "auto"
+    halo: Literal["auto", "exact"] | Annotated[int, Field(ge=0)] | ToleranceConfig = Field("auto", description="px, or {tolerance: 1.0e-3}")
     overlap: Auto | Annotated[float, Field(ge=0)] = Field("auto", description="a fraction below 1, or px; above 0 tiles are blended")
     taper: Literal["auto", "flat", "linear", "hann", "gaussian"] = "auto"
     blend: Literal["logits", "probabilities"] = Field("logits", description="what is averaged where tiles overlap or are turned")

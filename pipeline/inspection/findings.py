@@ -9,17 +9,15 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from pipeline.inspection.halos import HaloCost, priced
-from pipeline.inspection.places import places
 from pipeline.job import Job
-from pipeline.locality import halo_profile
 from pipeline.locality.halo_profile import HaloProfile
 from pipeline.networks.classifier import Convolutional, difference
 from pipeline.protocols import Locality, Network
-from pipeline.raster.span import round_down, round_up
+from pipeline.raster.span import round_up
+from pipeline.resolve_halo.profile import Sight
+from pipeline.resolve_halo.profile import profile as measure
 from pipeline.stages.device import rounding
 
-FARTHEST = 512
-"""How far a profile goes where the reach has no bound, px."""
 PLACES = 3
 SIDE = 256
 
@@ -65,7 +63,7 @@ def find(job: Job, seed: int = 0) -> Findings:
     """
     multiple, network = job.plan.tiles.multiple, job.network
     with rounding(job.task.recipe.precision, job.task.recipe.threads, torch.device(job.task.device)):
-        profile = _profile(job, seed)
+        profile, _ = measure(sight(job), PLACES, seed)
         return Findings(
             parameters=sum(parameter.numel() for parameter in network.module.parameters()),
             flops_per_pixel=flops_per_pixel(network, job.source.bands, multiple, torch.device(job.task.device)),
@@ -89,21 +87,12 @@ def flops_per_pixel(network: Network, bands: int, multiple: int, device: torch.d
     return float(counted.get_total_flops()) / side**2
 
 
-def _profile(job: Job, seed: int) -> HaloProfile:
-    """Windows twice as long as the reach, or as long as a tile that fits the memory."""
-    multiple, accepts = job.plan.tiles.multiple, job.network.accepts
-    reach = round_up(job.locality.radius.largest if job.locality.radius else FARTHEST, multiple) + 2 * multiple
-    room = round_down(min(max(job.plan.tiles.size, 2 * multiple), accepts.maximum or job.plan.tiles.size), 2 * multiple)
-    side = max(min(round_up(max(2 * reach, SIDE), 2 * multiple), room), 2 * multiple)
-    cut = _cut(side, reach, multiple, max(job.locality.minimum, accepts.minimum))
-    device, how = torch.device(job.task.device), job.task.recipe.normalisation
-    found = places(job.source, how, device, side=side, multiple=multiple, count=PLACES, seed=seed)
-    return halo_profile.measure(job.network, found, cut)
-
-
-def _cut(side: int, reach: int, multiple: int, minimum: int) -> int:
-    """As far in as the reach, but never so far that what is kept is smaller than half of the window or than the network takes."""
-    return max(min(reach, side // 2, round_down(side - minimum, multiple)) // multiple * multiple, 0)
+def sight(job: Job) -> Sight:
+    """The network of a job before its raster, with as much room as its tiles have."""
+    return Sight(
+        source=job.source, network=job.network, locality=job.locality, normalisation=job.task.recipe.normalisation, device=torch.device(job.task.device),
+        multiple=job.plan.tiles.multiple, room=job.plan.tiles.size,
+    )  # fmt: skip
 
 
 def _notes(network: Network) -> tuple[str, ...]:

@@ -134,5 +134,5 @@ def _tiles(wish: Wish, core: int, block: int, shard: int | None) -> Tiles:
     return Tiles(
         height=wish.height, width=wish.width, block=block, chunk=wish.chunk, shard=shard, multiple=wish.multiple, minimum=wish.minimum,
         halo=halo, core=0 if halo is None else core, size=size, step=step, taper=taper, blend=wish.blend,
-        exact=wish.halo.exact, why=wish.halo.why, batch=wish.batch if halo is None else 1, augment=wish.augment,
+        exact=wish.halo.exact, why=wish.halo.why, batch=wish.batch if halo is None else 1, augment=wish.augment, tolerated=wish.halo.tolerated,
     )  # fmt: skip

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pipeline.errors import ConfigError
 from pipeline.protocols import Locality
 from pipeline.raster.span import round_up
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerated:
+    """A halo that keeps to a tolerance on the user's own pixels."""
+
+    tolerance: float
+    """Largest error of any logit that is allowed, in standard deviations of the logits."""
+    halo: int
+    """px on each side."""
+    error: float
+    """Largest that was measured, likewise."""
+    places: int
+    """Windows that were looked at."""
+    valid: float
+    """Share of valid pixels in them."""
+    seed: int
+    """Of the places."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +38,8 @@ class HaloDecision:
     """Whether tiled equals whole by construction."""
     why: str
     """One sentence for the plan, the report and the store."""
+    tolerated: Tolerated | None = None
+    """What was measured where a tolerance was asked for."""
 
 
 def decide(locality: Locality, wanted: Literal["auto", "exact"] | int, overlap: Literal["auto"] | float, stride: int) -> HaloDecision:
@@ -53,6 +73,28 @@ def decide(locality: Locality, wanted: Literal["auto", "exact"] | int, overlap: 
             "equal the whole image. Use tile.halo: auto, which blends overlapping tiles, or give a halo in px."
         )
     return _blended(f"the network is {locality.verdict}; layers to blame: {_names(locality)}")
+
+
+def by_tolerance(locality: Locality, found: Tolerated, stride: int) -> HaloDecision:
+    """The halo that was measured for a tolerance, or the exact one where that is no larger.
+
+    Parameters
+    ----------
+    locality, found
+        What was measured of the network, and of it on the raster.
+    stride
+        Multiple that halos are rounded up to, px.
+    """
+    exact = round_up(locality.radius.largest, stride) if locality.radius else None
+    if exact is not None and found.halo >= exact:
+        made = _exact(locality, exact)
+        return replace(made, why=f"{made.why}; no smaller halo keeps to the tolerance of {found.tolerance:g}", tolerated=replace(found, halo=exact))
+    instead = f"the exact one is {exact} px" if exact is not None and locality.verdict == "local" else f"none is exact: the network is {locality.verdict}"
+    why = (
+        f"tolerance {found.tolerance:g}: {found.halo} px change no logit by more than {found.error:.1e} standard deviations in {found.places} places of the "
+        f"raster ({found.valid:.0%} valid, seed {found.seed}); {instead}"
+    )
+    return HaloDecision(halo=found.halo, exact=False, why=why, tolerated=found)
 
 
 def _exact(locality: Locality, halo: int) -> HaloDecision:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 MIB = 2**20
@@ -68,6 +69,12 @@ def on_device(costs: Costs, tile: int, accumulator: int, turned: bool) -> dict[s
         "logits": tile * (costs.classes * 4 * (2 if turned else 1) + 16),
         **({"sum of the blend": accumulator * costs.classes * 4} if accumulator else {}),
     }
+
+
+def longest(costs: Costs, budget: int, windows: int) -> int:
+    """Longest side of a square window that may go through the network before there is a plan, px, while the input of so many is held."""
+    each = sum(on_device(costs, 1, 0, turned=False).values()) + costs.classes * 4 + windows * (costs.bands * 4 + 1) + costs.raw
+    return math.isqrt(max(budget - costs.libraries - costs.gdal_cache, 0) // each)
 
 
 def projected(costs: Costs, *, tile: int, frame: int, block: int, accumulator: int, workers: int, turned: bool = False) -> dict[str, int]:

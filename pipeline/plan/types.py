@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from pipeline.plan import memory
-from pipeline.plan.halo import HaloDecision
+from pipeline.plan.halo import HaloDecision, Tolerated
 from pipeline.plan.layout import Layout
 from pipeline.plan.tiling import HaloTiling, LatticeTiling
 from pipeline.raster.span import round_up
@@ -70,6 +70,14 @@ class Tiles:
     """Tiles that are inferred at once; 1 unless blended."""
     augment: str = "none"
     """How tiles are turned and mirrored."""
+    tolerated: Tolerated | None = None
+    """What was measured where ``tile.halo`` asked for a tolerance."""
+
+    @classmethod
+    def of(cls, said: dict[str, Any]) -> Tiles:
+        """From `as_dict`."""
+        found = said.get("tolerated")
+        return cls(**{**said, "tolerated": Tolerated(**found) if found else None})
 
     def layout(self) -> Layout:
         """The blocks and tiles."""

@@ -13,14 +13,11 @@ from torch import nn
 from pipeline.errors import ConfigError
 from pipeline.inspection import picture
 from pipeline.inspection.findings import find, flops_per_pixel
-from pipeline.inspection.places import places
 from pipeline.inspection.words import advice, rows, table
 from pipeline.job import prepare
 from pipeline.load_config import load
 from pipeline.models.loaded import Loaded
 from pipeline.networks import NETWORKS
-from pipeline.sources import open_source
-from pipeline.stages.normalise import Normalisation
 from tests import networks, scenes
 
 
@@ -125,21 +122,6 @@ def test_the_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ConfigError, match=r"wholecloth\[plots\]"):
         picture.draw(found, tmp_path / "profile.png", "")
-
-
-def test_places_lie_on_the_stride_and_prefer_valid_pixels(tmp_path: Path) -> None:
-    data = scenes.position(400, 400)
-    data[:, :, :250] = 0
-    source = open_source(load(scenes.config(tmp_path, source={"path": str(scenes.write(tmp_path / "half.tif", data, nodata=0))})).source)
-    how = Normalisation(scale=(1.0,) * 3, offset=(0.0,) * 3, mean=(0.0,) * 3, std=(1.0,) * 3)
-    found = places(source, how, torch.device("cpu"), side=64, multiple=8, count=3, seed=0)
-    assert len(found) == 3
-    for x, valid in found:
-        assert valid.mean() >= 0.95
-        assert x.shape == (1, 3, 64, 64)
-        assert (int(x[0, 0, 0, -1]) - 1) % 8 == 0, "the row of its first pixel"
-    again = places(source, how, torch.device("cpu"), side=64, multiple=8, count=3, seed=0)
-    assert all(torch.equal(a, b) for (a, _), (b, _) in zip(found, again, strict=True))
 
 
 def test_a_classifier_says_how_far_its_map_is_from_the_slid_one(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from pipeline.errors import ConfigError
-from pipeline.plan.halo import decide
+from pipeline.plan.halo import Tolerated, by_tolerance, decide
 from pipeline.protocols import Locality, Radius
 
 
@@ -38,3 +38,26 @@ def test_an_unproven_network_keeps_its_halo_and_is_not_called_exact() -> None:
 
 def test_overlap_means_blending_even_for_a_local_network() -> None:
     assert decide(locality(), "auto", 0.25, 16).halo is None
+
+
+FOUND = Tolerated(tolerance=1e-3, halo=48, error=4e-4, places=6, valid=0.9, seed=2)
+
+
+def test_a_tolerance_takes_the_halo_that_was_measured_and_says_on_what() -> None:
+    made = by_tolerance(locality(), FOUND, 16)
+    assert (made.halo, made.exact, made.tolerated) == (48, False, FOUND)
+    for said in ("0.001", "48 px", "4.0e-04", "6 places", "90% valid", "seed 2", "exact one is 80 px"):
+        assert said in made.why
+
+
+def test_a_tolerance_that_needs_the_radius_is_exact() -> None:
+    made = by_tolerance(locality(), Tolerated(tolerance=1e-9, halo=96, error=0.0, places=6, valid=1.0, seed=0), 16)
+    assert (made.halo, made.exact) == (80, True)
+    assert made.tolerated is not None
+    assert made.tolerated.halo == 80
+
+
+def test_a_tolerance_calls_nothing_exact_where_nothing_is() -> None:
+    made = by_tolerance(locality("not local", None), FOUND, 16)
+    assert not made.exact
+    assert "not local" in made.why

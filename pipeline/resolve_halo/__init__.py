@@ -1,0 +1,1 @@
+"""The halo that a tolerance allows, measured on the user's own pixels."""
