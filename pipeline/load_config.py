@@ -158,7 +158,8 @@ def _explain(error: ValidationError) -> str:
     for entry in error.errors():
         key = _key(entry["loc"])
         problems.setdefault(key, _problem(key, entry))
-    return "; ".join(problems.values()) + "."
+    deepest = {key: said for key, said in problems.items() if not any(other.startswith(f"{key}.") for other in problems)}
+    return "; ".join(deepest.values()) + "."
 
 
 def _key(location: tuple[int | str, ...]) -> str:

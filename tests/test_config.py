@@ -109,3 +109,15 @@ def test_amounts_of_memory(said: str | int, size: int) -> None:
 
 def test_the_schema_names_every_section() -> None:
     assert set(schema()["properties"]) == {"source", "model", "tile", "output", "execution", "training"}
+
+
+def test_a_halo_may_be_a_word_a_number_or_a_tolerance(tmp_path: Path) -> None:
+    for wrong, said in (
+        ("{tolerance: 0}", "tile.halo.tolerance is 0"),
+        ("{tol: 1}", "did you mean tolerance"),
+        ("fast", "or {tolerance: 1.0e-3}"),
+        ("-5", "tile.halo is -5"),
+    ):
+        assert said in message(tmp_path, GOOD, f"tile.halo={wrong}")
+    for right in ("auto", "exact", "64", "{tolerance: 1e-3, places: 4}"):
+        load(config(tmp_path), [f"tile.halo={right}"])

@@ -31,6 +31,13 @@ class TileConfig(Section):
     )
     batch: Auto | Count = Field("auto", description="equal tiles that go through the network at once, where tiles are blended")
 
+    @field_validator("halo", mode="before")
+    @classmethod
+    def _halo(cls, halo: object) -> object:
+        if isinstance(halo, dict | ToleranceConfig) or halo in ("auto", "exact") or (type(halo) is int and halo >= 0):
+            return halo
+        raise ValueError("give auto, exact, a number of px, or {tolerance: 1.0e-3}")
+
 
 class OutputConfig(Section):
     """The store."""
