@@ -82,6 +82,44 @@ class Accepts:
     """Fixed batch size, or None for any."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One operation of a network, as it ran where torch does not see it."""
+
+    kind: str
+    """Its operator, such as Conv."""
+    name: str
+    attributes: dict[str, Any]
+    given: tuple[tuple[int, ...], ...]
+    """Shape of each input."""
+    returned: tuple[int, ...]
+    """Shape of the first output."""
+    values: tuple[tuple[float, ...] | None, ...]
+    """Numbers of each input, where they are few."""
+    follows: tuple[bool, ...]
+    """Whether each input descends from the image."""
+    captures: bool
+    """Whether its branches use what descends from the image."""
+    before: float
+    """Largest share of an input's values that differ on another image."""
+    after: float
+    """Share of the output's values that do."""
+
+
+class Graph(Protocol):
+    """What a network is made of, where it runs outside of torch, which sees neither its operations nor its memory."""
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that were learned."""
+
+    def peak(self, bands: int, side: int) -> int:
+        """Bytes at the peak of one square image, beyond the input."""
+
+    def steps(self, x: torch.Tensor, other: torch.Tensor | None = None, kinds: frozenset[str] | None = None) -> list[Step]:
+        """Every operation of some kinds as it runs on an image (1, bands, rows, cols), compared with its run on another."""
+
+
 class Network(Protocol):
     """A loaded network on its device, in eval mode. Called by one thread at a time."""
 
@@ -96,6 +134,10 @@ class Network(Protocol):
     @property
     def notes(self) -> tuple[str, ...]:
         """What was unwrapped and left out of its weights file, in words."""
+
+    @property
+    def graph(self) -> Graph | None:
+        """What it is made of, where torch does not see it run."""
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """(n, bands, rows, cols) float32 → logits (n, classes, rows, cols) float32, upsampled to the input's size."""

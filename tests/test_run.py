@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import rasterio
+import torch
 import zarr
 
 from pipeline.errors import BlocksFailed, ConfigError, InputError, ModelError, PlanError, StoreError, Unfinished
@@ -21,6 +23,7 @@ from pipeline.run import execute, prepare
 from pipeline.stages import block
 from pipeline.store.status import status
 from tests import networks, scenes
+from tests.models.onnx_files import to_onnx
 
 
 def go(path: Path, *overrides: str, fresh: bool = False) -> Report:
@@ -52,6 +55,29 @@ def test_a_halo_that_is_too_small_shows_seams(tmp_path: Path) -> None:
     report = go(scenes.config(tmp_path, tile={"size": 40, "halo": 0}))
     assert report.complete
     assert (mask(tmp_path) != scenes.whole(tmp_path)).sum() > 100
+
+
+def onnx_model(folder: Path, **how: Any) -> dict[str, Any]:
+    return {"kind": "onnx", "path": str(to_onnx(torch.jit.load(str(scenes.unet(folder))), folder / "unet.onnx", **how))}
+
+
+def test_an_onnx_network_gives_the_mask_of_the_whole_and_remembers_its_file(tmp_path: Path) -> None:
+    path = scenes.config(tmp_path, model=onnx_model(tmp_path), tile={"size": 96})
+    report = go(path)
+    assert report.complete
+    assert (mask(tmp_path) == scenes.whole(tmp_path)).all()
+    assert go(path).done == 0
+    network = onnx.load(tmp_path / "unet.onnx")
+    network.doc_string = "another file"
+    onnx.save(network, tmp_path / "unet.onnx")
+    with pytest.raises(StoreError, match=r"model\.sha256"):
+        go(path)
+
+
+def test_a_fixed_size_of_an_onnx_network_is_the_tile(tmp_path: Path) -> None:
+    report = go(scenes.config(tmp_path, model=onnx_model(tmp_path, shape=(1, 3, 96, 96), fixed=True)))
+    assert report.plan["tile"]["size"] == 96
+    assert (mask(tmp_path) == scenes.whole(tmp_path)).all()
 
 
 @pytest.mark.parametrize("engine", ["serial", "threads"])

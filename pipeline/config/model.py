@@ -59,8 +59,8 @@ class ReturnConfig(Section):
 class ModelConfig(Section):
     """The network and what its classes mean."""
 
-    kind: Literal["torchscript", "exported", "python", "smp", "classifier", "fcn32s", "fcn16s", "fcn8s", "fcn", "deconvnet", "resnet_fcn"] | None = Field(
-        None, description="a file of ours says its own kind"
+    kind: Literal["torchscript", "exported", "onnx", "python", "smp", "classifier", "fcn32s", "fcn16s", "fcn8s", "fcn", "deconvnet", "resnet_fcn"] | None = (
+        Field(None, description="a file of ours says its own kind")
     )
     path: Path | None = Field(None, description="the weights or the whole network")
     factory: str | None = Field(None, description="package.module:callable or file.py:callable, for kinds python and classifier; its code is executed")

@@ -10,7 +10,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from pipeline.inspection.halos import HaloCost, priced
 from pipeline.job import Job
+from pipeline.locality import steps
 from pipeline.locality.halo_profile import HaloProfile
+from pipeline.locality.probe import Prober
 from pipeline.networks.classifier import Convolutional, difference
 from pipeline.protocols import Locality, Network
 from pipeline.raster.span import round_up
@@ -65,7 +67,7 @@ def find(job: Job, seed: int = 0) -> Findings:
     with rounding(job.task.recipe.precision, job.task.recipe.threads, torch.device(job.task.device)):
         profile, _ = measure(sight(job), PLACES, seed)
         return Findings(
-            parameters=sum(parameter.numel() for parameter in network.module.parameters()),
+            parameters=network.graph.parameters if network.graph else sum(parameter.numel() for parameter in network.module.parameters()),
             flops_per_pixel=flops_per_pixel(network, job.source.bands, multiple, torch.device(job.task.device)),
             bytes_per_pixel=job.plan.costs.activations,
             locality=job.locality,
@@ -82,6 +84,8 @@ def flops_per_pixel(network: Network, bands: int, multiple: int, device: torch.d
     """Floating-point operations per pixel of the input, as torch counts them: products of matrices and convolutions."""
     accepts = network.accepts
     side = max(round_up(min(SIDE, accepts.maximum or SIDE), multiple), accepts.minimum)
+    if network.graph is not None:
+        return steps.flops(network.graph, Prober(network=network, bands=bands, device=device), side) / side**2
     with FlopCounterMode(display=False) as counted:
         network(torch.zeros((1, bands, side, side), device=device))
     return float(counted.get_total_flops()) / side**2

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 
+from pipeline.locality import steps
 from pipeline.locality.places import places
 from pipeline.locality.probe import AXES, Axis, Prober, along
+from pipeline.locality.suspects import Suspects
 from pipeline.locality.watch import Seen, Watch
 
 GLOBAL_MODULES = re.compile(
@@ -17,23 +19,6 @@ GLOBAL_MODULES = re.compile(
 """Classes that are a name of their own; what stands in others is named by what it does."""
 LENGTH = 1024
 """Length of the strips that are changed at one end, px."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suspects:
-    """Layers and operations that speak against tiles, in the order they were met."""
-
-    everywhere: tuple[str, ...]
-    """They look at the whole image."""
-    positions: tuple[str, ...]
-    """They know where in the image they are."""
-    data: tuple[str, ...]
-    """Where they look, or whether, depends on the pixels."""
-
-    @property
-    def all(self) -> tuple[str, ...]:
-        """Every one of them."""
-        return self.everywhere + self.positions + self.data
 
 
 def suspects(prober: Prober, side: int, thorough: bool = True) -> Suspects:
@@ -49,6 +34,8 @@ def suspects(prober: Prober, side: int, thorough: bool = True) -> Suspects:
         Also change a part of a long image and see which operations carry the change everywhere: at four times the cost,
         and of no interest where tiles equal the whole.
     """
+    if prober.network.graph is not None:
+        return steps.suspects(prober, prober.network.graph, side, thorough)
     module = prober.network.module
     watch = Watch(module)
     prober.see(prober.noise(side, side), watch)

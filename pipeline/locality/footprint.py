@@ -53,6 +53,7 @@ def measure(network: Network, bands: int, multiple: int, device: torch.device, d
         network(x)
         seconds = time.perf_counter() - start
         peak = _cuda_peak(network, x) if device.type == "cuda" else _cpu_peak(network, x)
+        peak += network.graph.peak(bands, side) if network.graph else 0
     return Footprint(bytes_per_pixel=peak / side**2, seconds_per_pixel=seconds / side**2)
 
 

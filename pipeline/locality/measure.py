@@ -8,8 +8,9 @@ import torch
 
 from pipeline.errors import ModelError, PipelineError
 from pipeline.locality import confirm, receptive_field, stride
-from pipeline.locality.blame import Suspects, suspects
+from pipeline.locality.blame import suspects
 from pipeline.locality.probe import Prober
+from pipeline.locality.suspects import Suspects
 from pipeline.protocols import Locality, Network, Radius
 from pipeline.raster.span import round_up
 

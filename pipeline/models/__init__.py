@@ -8,7 +8,7 @@ import torch
 
 from pipeline.config import ModelConfig
 from pipeline.errors import ModelError
-from pipeline.models import classifier, exported, ours, python, smp, torchscript
+from pipeline.models import classifier, exported, onnx, ours, python, smp, torchscript
 from pipeline.models.fit import check_bands
 from pipeline.models.loaded import Loaded
 from pipeline.networks import NETWORKS
@@ -18,6 +18,7 @@ Loader = Callable[[ModelConfig, int, torch.device], Loaded]
 KINDS: dict[str, Loader] = {
     "torchscript": torchscript.load,
     "exported": exported.load,
+    "onnx": onnx.load,
     "python": python.load,
     "smp": smp.load,
     "classifier": classifier.load,

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from pipeline.models.output import logits
-from pipeline.protocols import Accepts
+from pipeline.protocols import Accepts, Graph
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +23,8 @@ class Loaded:
     accepts: Accepts = field(default_factory=Accepts)
     notes: tuple[str, ...] = ()
     """What was unwrapped and left out of its weights file, in words."""
+    graph: Graph | None = None
+    """What it is made of, where torch does not see it run."""
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """(n, bands, rows, cols) float32 → logits (n, classes, rows, cols) float32 at the input's size.

@@ -21,7 +21,7 @@ REMEDIES = {
     EXPORTED: "Set model.kind: exported.",
     SAVED: "For a state dict, set model.kind: smp with model.arch, or model.kind: python with a factory that builds the network.",
     SAFETENSORS: "A file of ours says its own kind; for another's, set model.kind: python with a factory that builds the network.",
-    ONNX: "ONNX is not run by this version: save the same network with torch.jit.save and set model.kind: torchscript.",
+    ONNX: "Set model.kind: onnx.",
     POINTER: "Fetch it with git lfs pull.",
 }
 

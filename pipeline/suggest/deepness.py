@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 import json
+from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from pipeline.models.onnx_file import Shape, channels_last, read
 from pipeline.suggest.facts import EIGHT_BITS, Facts, moments, named, size
-from pipeline.suggest.onnx_file import Shape, read
 
-TODO = "model.path: ONNX is not run by this version; save the same network with torch.jit.save and name that file"
+TODO = "onnxruntime, which runs ONNX and is not installed here: pip install 'wholecloth[onnx]'"
 SEGMENTOR = "segmentor"
 
 
@@ -22,21 +24,21 @@ def facts(path: Path) -> Facts:
     ModelError
         It is no ONNX file.
     """
-    file = read(path)
+    file, runs = read(path), find_spec("onnxruntime") is not None
     said = {key: _plain(value) for key, value in file.metadata.items()}
     threshold = said.get("seg_thresh")
     return Facts(
         what="an ONNX network",
-        model={"kind": "torchscript"},
-        runs=False,
-        bands=_channels(file.inputs),
-        channels=_channels(file.outputs),
+        model={"kind": "onnx"},
+        runs=runs,
+        bands=_channels(value.shape for value in file.inputs),
+        channels=_channels(value.shape for value in file.outputs),
         classes=named(said.get("class_names") or said.get("names")),
         input={"scale": EIGHT_BITS, **moments(said, "standardization_"), **size(said.get("tile_size"), said.get("tiles_size"))} if said else {},
         output={"threshold": threshold} if isinstance(threshold, int | float) and 0 <= threshold <= 1 else {},
         origin="its metadata",
         notes=_notes(said),
-        todo=(TODO,),
+        todo=() if runs else (TODO,),
     )
 
 
@@ -49,9 +51,9 @@ def _notes(said: dict[str, Any]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _channels(shapes: tuple[Shape, ...]) -> int | None:
-    """Of the first image among them."""
-    return next((shape[1] for shape in shapes if len(shape) == 4), None)
+def _channels(shapes: Iterable[Shape]) -> int | None:
+    """Of the first image among them; one with its bands last is left to the loader, which says what to do."""
+    return next((None if channels_last(shape) else shape[1] for shape in shapes if len(shape) == 4), None)
 
 
 def _plain(text: str) -> Any:

@@ -8,8 +8,9 @@ from torch import nn
 from torch.export import Dim
 
 from pipeline.config import ModelConfig
-from pipeline.locality.blame import Suspects, suspects
+from pipeline.locality.blame import suspects
 from pipeline.locality.probe import Prober
+from pipeline.locality.suspects import Suspects
 from pipeline.models.exported import load as load_exported
 from pipeline.models.loaded import Loaded
 from tests import networks

@@ -23,6 +23,7 @@ from pipeline.networks.fcn8s import FCN8s
 from pipeline.networks.upsample import bilinear
 from tests import networks, scenes
 from tests.models import stand_in
+from tests.models.onnx_files import to_onnx
 
 CODE = """
 import torch.nn as nn
@@ -59,6 +60,11 @@ def as_exported(folder: Path) -> tuple[ModelConfig, nn.Module]:
         program = torch.export.export(network, (torch.rand(1, 3, 96, 128),), dynamic_shapes=({2: 32 * rows, 3: 32 * cols},))
         torch.export.save(program, folder / "a.pt2")
     return ModelConfig(kind="exported", path=folder / "a.pt2"), network
+
+
+def as_onnx(folder: Path) -> tuple[ModelConfig, nn.Module]:
+    network = small()
+    return ModelConfig(kind="onnx", path=to_onnx(network, folder / "a.onnx", (1, 3, 64, 64))), network
 
 
 def as_python(folder: Path) -> tuple[ModelConfig, nn.Module]:
@@ -109,7 +115,7 @@ def as_smp(folder: Path) -> tuple[ModelConfig, nn.Module]:
 
 
 MAKERS: dict[str, Callable[[Path], tuple[ModelConfig, nn.Module]]] = {
-    "torchscript": as_torchscript, "exported": as_exported, "python": as_python, "smp": as_smp, "fcn8s": as_fcn8s, "classifier": as_classifier,
+    "torchscript": as_torchscript, "exported": as_exported, "onnx": as_onnx, "python": as_python, "smp": as_smp, "fcn8s": as_fcn8s, "classifier": as_classifier,
     **{kind: as_ours(kind) for kind in NETWORKS if kind != "fcn8s"},
 }  # fmt: skip
 
@@ -148,6 +154,8 @@ def _resave(kind: str, config: ModelConfig, network: nn.Module) -> None:
     assert config.path is not None
     if kind == "torchscript":
         scenes.script(network, config.path)
+    elif kind == "onnx":
+        to_onnx(network, config.path, (1, 3, 64, 64))
     elif kind == "smp":
         torch.save(network.state_dict(), config.path)
     elif kind in NETWORKS:

@@ -1,0 +1,90 @@
+"""Sessions of onnxruntime, and what one run of them costs in memory.
+
+Also run as a script, in a process of its own: what a run holds at its peak is seen from outside, and there is nothing else in
+there. It imports nothing of this package, so that it starts without torch.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+FATAL = 4
+"""Level of onnxruntime's log: its errors are raised as well, and told by us."""
+
+
+def open_session(model: str | bytes, threads: int, device: str = "cpu", *, index: int = 0, folder: str = "", optimise: bool = True) -> Any:
+    """A session that rounds alike every time and keeps no memory between runs.
+
+    Parameters
+    ----------
+    model
+        Path of the file, or its bytes.
+    threads
+        Intra-op threads.
+    device
+        ``cpu`` or ``cuda``.
+    index
+        Of the GPU.
+    folder
+        Where weights outside the file lie, for bytes.
+    optimise
+        Whether operations are fused; without it each keeps its own result.
+    """
+    import onnxruntime
+
+    said = onnxruntime.SessionOptions()
+    said.intra_op_num_threads, said.inter_op_num_threads = threads, 1
+    said.enable_cpu_mem_arena = said.enable_mem_pattern = False  # an arena keeps the largest tile of each shape for good
+    said.use_deterministic_compute = True
+    said.log_severity_level = FATAL
+    said.add_session_config_entry("session.intra_op.allow_spinning", "0")  # threads that wait would take the cores of readers and writers
+    if folder:
+        said.add_session_config_entry("session.model_external_initializers_file_folder_path", folder)
+    if not optimise:
+        said.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return onnxruntime.InferenceSession(model, said, providers=_providers(device, index))
+
+
+def _providers(device: str, index: int) -> list[Any]:
+    if device != "cuda":
+        return ["CPUExecutionProvider"]
+    # the default search takes products of matrices: no choice by timing, and no NaN that spreads as in Winograd's or Fourier's way
+    said = {"device_id": index, "cudnn_conv_algo_search": "DEFAULT", "use_tf32": "0", "arena_extend_strategy": "kSameAsRequested"}
+    return [("CUDAExecutionProvider", said), "CPUExecutionProvider"]
+
+
+def peak(model: str, threads: int, name: str, dtype: str, shape: list[int], output: str) -> int:
+    """Bytes that one run holds at its peak beyond its input; alone in a process."""
+    import numpy as np
+    import psutil
+
+    session = open_session(model, threads)
+    x = np.ones(shape, dtype)
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)  # glibc only
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")  # loading may have held more than running will
+    before = int(psutil.Process().memory_info().rss)
+    held = session.run([output], {name: x})
+    assert held
+    return max(_highest() - before, 0)
+
+
+def _highest() -> int:
+    """Most bytes resident so far; what ``getrusage`` says on Linux is partly the parent's."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+    except (OSError, StopIteration):
+        import resource
+
+        return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+
+
+if __name__ == "__main__":
+    print(peak(**json.loads(sys.argv[1])))
