@@ -27,11 +27,16 @@ def default_budget() -> int:
 
 def resident() -> int:
     """Bytes this process holds now, after giving back what it freed."""
+    give_back()
+    return int(psutil.Process().memory_info().rss)
+
+
+def give_back() -> None:
+    """Give back to the machine what this process freed and keeps for later."""
     if platform.system() == "Linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc only
         if trim is not None:
             trim(0)
-    return int(psutil.Process().memory_info().rss)
 
 
 def peak_resident() -> int:

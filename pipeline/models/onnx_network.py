@@ -15,6 +15,7 @@ from typing import Any
 import torch
 import torch.utils.dlpack
 
+from pipeline import machine
 from pipeline.errors import ModelError
 from pipeline.models import onnx_session
 from pipeline.models.onnx_file import Node, OnnxFile, Value, entry_of
@@ -62,6 +63,9 @@ class OnnxNetwork(torch.nn.Module):
             if any(words in str(error) for words in STARVED):
                 raise torch.OutOfMemoryError(str(error)) from error
             raise
+        finally:
+            if self.device.type == "cpu":
+                machine.give_back()  # tensors below 32 MiB would stay in heaps of their own, beside those of torch
 
     def session(self) -> Any:
         """The session for the threads that torch is set to."""
