@@ -1,0 +1,168 @@
+"""What tiles do to networks that differ in one layer: verdict, scheme, arithmetic and labels that differ from the whole image.
+
+    python benchmarks/seams.py OUT [--size 1536] [--steps 600]
+
+Each network of `tests/networks/families.py` is trained on windows of one satellite sample and run over another by the public
+command, once per scheme, and compared with one forward pass over the whole scene. *At seams* are pixels within 8 px of where
+tiles meet: the borders of cores, or the edges of blended tiles. What is there already in OUT is not done again. Prints a
+Markdown table.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import rasterio
+import torch
+import torch.nn.functional as F
+import typer
+import yaml
+import zarr
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the networks are those of the tests
+
+from pipeline.job import prepare
+from pipeline.load_config import load
+from pipeline.plan.layout import Layout
+from pipeline.samples import labels, resolve
+from tests.networks.families import FAMILIES, SIZE
+
+SCHEMES: dict[str, dict[str, Any]] = {
+    "exact": {"halo": "exact"},
+    "tolerance 1e-3": {"halo": {"tolerance": 1e-3}},
+    "tolerance 0.1": {"halo": {"tolerance": 0.1}},
+    "hann 25 %": {"overlap": 0.25, "taper": "hann"},
+    "hann 50 %": {"overlap": 0.5, "taper": "hann"},
+    "gaussian 50 %": {"overlap": 0.5, "taper": "gaussian"},
+}
+NEAR = 8
+"""Px from a seam that are at the seam."""
+BATCH = 4
+
+
+def main(
+    out: Path,
+    size: Annotated[int, typer.Option(help="Side of the scene, px; a multiple of 32.")] = 1536,
+    steps: Annotated[int, typer.Option(help="Of each training.")] = 600,
+) -> None:
+    """Train, run, compare."""
+    out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(0)
+    lesson, scene = "sample://satellite?seed=8&size=2048", f"sample://satellite?seed=7&size={size}"
+    x, y = pixels(lesson)
+    mean, std = x.mean((1, 2)), x.std((1, 2))
+    rows = [["network", "verdict", "auto", *SCHEMES]]
+    for number, (name, make) in enumerate(FAMILIES.items()):
+        path = out / f"network{number}.pt"
+        if not path.exists():
+            torch.jit.script(taught(make(len(x), 5), (x - mean[:, None, None]) / std[:, None, None], y, steps)).save(str(path))
+        config = {"source": {"path": scene}, "model": {"kind": "torchscript", "path": str(path), "input": _norm(mean, std)}, "output": {"path": "-"}}
+        rows.append([name, *judged(config, out / f"network{number}", whole(path, scene, mean, std), labels(scene))])
+        print(f"{name}: {rows[-1][1:]}", file=sys.stderr, flush=True)
+    print("\n".join("| " + " | ".join(row) + " |" for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]]))
+
+
+def _norm(mean: np.ndarray, std: np.ndarray) -> dict[str, Any]:
+    return {"mean": [float(m) for m in mean], "std": [float(s) for s in std], "size": SIZE}
+
+
+def pixels(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """(bands, rows, cols) float32 and (rows, cols) codes of a sample."""
+    with rasterio.open(resolve(name)) as image, rasterio.open(labels(name)) as known:
+        return image.read().astype("float32"), known.read(1)
+
+
+def taught(network: torch.nn.Module, x: np.ndarray, y: np.ndarray, steps: int) -> torch.nn.Module:
+    """Train on windows of the training size, at random."""
+    optimiser = torch.optim.AdamW(network.parameters(), 2e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, steps)
+    rng = np.random.default_rng(0)
+    for _ in range(steps):
+        corners = rng.integers(0, y.shape[0] - SIZE, (BATCH, 2))
+        picked = [(slice(row, row + SIZE), slice(col, col + SIZE)) for row, col in corners]
+        images, codes = (torch.from_numpy(np.stack([part[(..., *where)] for where in picked])) for part in (x, y))
+        loss = F.cross_entropy(network(images), codes.long(), ignore_index=255)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+    return network.eval()
+
+
+def whole(path: Path, scene: str, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
+    """Labels of one forward pass over the whole scene."""
+    x, _ = pixels(scene)
+    with torch.inference_mode():
+        said = torch.jit.load(str(path))(torch.from_numpy((x - mean[:, None, None]) / std[:, None, None])[None])
+    return said[0].argmax(0).numpy()
+
+
+def judged(config: dict[str, Any], folder: Path, expected: np.ndarray, known: Path) -> list[str]:
+    """A cell of the table for the verdict, for what auto does, and for each scheme."""
+    with rasterio.open(known) as file:
+        truth = file.read(1)
+    told = run(config, folder, {})
+    assert told is not None, "auto takes any network"
+    (_, plan, _), right = told, np.mean(expected[truth != 255] == truth[truth != 255])
+    verdict = f"{plan['network']['verdict']}; whole image {right:.1%} right"
+    auto = (
+        f"halo {plan['halo']['px']} px"
+        if plan["halo"]["px"] is not None
+        else f"{plan['tile']['taper']}, {plan['tile']['size']} px every {plan['tile']['step']}"
+    )
+    cells = [verdict, auto]
+    for number, tile in enumerate(SCHEMES.values()):
+        found = run(config, folder.with_name(f"{folder.name}_scheme{number}"), tile)
+        cells.append("refused" if found is None else cell(*found, expected))
+    return cells
+
+
+def run(config: dict[str, Any], name: Path, tile: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any], Layout] | None:
+    """Mask, plan and layout of a run; None where it is refused."""
+    size = {"size": SIZE} if "overlap" in tile else {"size": 512} if tile else {}
+    said = {**config, "tile": {**size, **tile}, "output": {"path": f"{name.resolve()}.zarr", "pyramid": False}}
+    path = name.with_suffix(".yaml")
+    path.write_text(yaml.safe_dump(said))
+    done = subprocess.run([sys.executable, "-m", "pipeline", "run", str(path)], capture_output=True, text=True, check=False)
+    if done.returncode == 2:
+        print(f"{name.name}: {done.stderr.strip()}", file=sys.stderr)
+        return None
+    assert done.returncode == 0, done.stderr
+    mask = np.asarray(zarr.open_array(f"{name}.zarr/0/mask", mode="r")[:])
+    return mask, json.loads(name.with_suffix(".report.json").read_text())["plan"], prepare(load(path)).task.layout
+
+
+def cell(mask: np.ndarray, plan: dict[str, Any], layout: Layout, expected: np.ndarray) -> str:
+    """Arithmetic, and labels that differ: all of them, and those at seams."""
+    differ, near = mask != expected, seams(layout)
+    halo = f", halo {plan['halo']['px']} px" if plan["halo"]["px"] is not None else ""
+    return f"{plan['arithmetic_overhead']:.2f} ×{halo}: {share(differ)}, {share(differ[near])} at seams"
+
+
+def share(differ: np.ndarray) -> str:
+    """As a percentage, in two digits."""
+    return "0" if not differ.any() else f"{100 * differ.mean():.2g} %"
+
+
+def seams(layout: Layout) -> np.ndarray:
+    """(rows, cols) whether a pixel is near a place where tiles meet."""
+    near = np.zeros((layout.height, layout.width), bool)
+    for index in layout.blocks():
+        for tile in layout.tiles(index):
+            part = tile.read if layout.blended else tile.keep
+            for row in (part.row, part.rows.stop):
+                if 0 < row < layout.height:
+                    near[max(row - NEAR, 0) : row + NEAR, max(part.col, 0) : part.cols.stop] = True
+            for col in (part.col, part.cols.stop):
+                if 0 < col < layout.width:
+                    near[max(part.row, 0) : part.rows.stop, max(col - NEAR, 0) : col + NEAR] = True
+    return near
+
+
+if __name__ == "__main__":
+    typer.run(main)
