@@ -73,7 +73,7 @@ def open_labels(
     means = meaning(name, classes, values, ignore)
     if is_vector(name):
         for library in ("pyogrio", "shapely"):
-            need(library, "vector", "Reading labels from polygons")
+            need(library, "vector", "Reading polygons")
         from pipeline.labels.layer import open_layer
         from pipeline.labels.vector import lay
 

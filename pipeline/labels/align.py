@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError, ProjError
 
-from pipeline.errors import LabelsError
+from pipeline.errors import InputError, LabelsError
 from pipeline.raster.grid import Grid
 from pipeline.raster.window import Window
 
@@ -133,7 +133,7 @@ def check_overlap(path: str, labels: Box, crs: str, image: Grid) -> None:
     covers = " and ".join(map(str, there)) if there else f"{outline(image)} of its own CRS {name_of(image.wkt)}, which has no place there"
     raise LabelsError(
         f"The labels {path} do not overlap the image. In {name_of(crs)} the labels cover {labels}, the image {covers}. "
-        f"Give labels of the same place, or mend the CRS that they claim.{_hint(path, labels, crs)}"
+        f"Give labels of the same place, or mend the CRS that they claim.{hint(path, labels, crs)}"
     )
 
 
@@ -143,14 +143,15 @@ def name_of(crs: str) -> str:
     return ":".join(authority) if authority else str(crs_of(crs).name)
 
 
-def one_sided(path: str, labels_have: bool) -> LabelsError:
-    """What to say where only one of labels and image has a CRS."""
-    who = "they have a CRS and the image has none" if labels_have else "the image has a CRS and they have none"
+def one_sided(who: str, they_have: bool, error: type[InputError] = LabelsError) -> InputError:
+    """What to say where only one of labels, or other polygons, and image has a CRS."""
+    which = "they have a CRS and the image has none" if they_have else "the image has a CRS and they have none"
     how = "gdal_edit.py -a_srs EPSG:CODE FILE, with -a_ullr where the place is missing too"
-    return LabelsError(f"The labels {path} cannot be laid on the image: {who}. Give the other one its CRS ({how}), or labels that lie as the image does.")
+    return error(f"{who} cannot be laid on the image: {which}. Give the other one its CRS ({how}), or something that lies as the image does.")
 
 
-def _hint(path: str, labels: Box, crs: str) -> str:
+def hint(path: str, labels: Box, crs: str) -> str:
+    """What is most likely wrong with a GeoJSON whose numbers are no degrees, or nothing."""
     if path.endswith("json") and crs_of(crs).is_geographic and max(map(abs, (labels.left, labels.bottom, labels.right, labels.top))) > 360:
         return " A GeoJSON that names no CRS is in degrees by its standard, and these numbers are none: ogr2ogr -a_srs gives it the CRS that it has."
     return ""

@@ -11,13 +11,29 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.errors import LabelsError
+from pipeline.errors import InputError, LabelsError
 from pipeline.extras import need
 from pipeline.labels.align import Box
 
 GeometryArray = npt.NDArray[np.object_]
 FLAT = ("Point", "LineString", "MultiPoint", "MultiLineString")
 """Kinds of geometry that cover no pixel."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """What polygons are for, as messages say it."""
+
+    name: str
+    """Who is spoken of, in the plural; their path follows."""
+    option: str
+    """How one of several layers is named."""
+    instead: str
+    """What else may be given."""
+    error: type[InputError]
+
+
+LABELS = Role(name="The labels", option="Give --layer NAME", instead=", or a raster of class codes", error=LabelsError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +66,17 @@ class Layer:
     """Whether the file finds what lies in a rectangle without looking at the rest."""
     is_geojson: bool
     """GDAL says degrees of every GeoJSON, also where a program for slides wrote columns and rows."""
+    where: str | None = None
+    """Condition on the attributes, as GDAL's SQL says it."""
+    role: Role = LABELS
+
+    @property
+    def who(self) -> str:
+        """What the polygons are and where they come from, in words."""
+        return f"{self.role.name} {self.path}"
 
     def read(self, boxes: Sequence[Box] | None) -> Features:
-        """Polygons that may reach into one of a few rectangles, or all of them. Raises LabelsError."""
+        """Polygons that may reach into one of a few rectangles, or all of them. Raises the error of their role."""
         parts = [self._read(box) for box in boxes] if boxes is not None else [self._read(None)]
         fids = np.concatenate([part.fids for part in parts])
         polygons = np.concatenate([part.polygons for part in parts])
@@ -65,16 +89,18 @@ class Layer:
         columns = [self.attribute] if self.attribute else []
         try:
             _, fids, wkb, fields = pyogrio.raw.read(
-                self.path, layer=self.name, columns=columns, return_fids=True, force_2d=True, bbox=(box.left, box.bottom, box.right, box.top) if box else None
-            )
+                self.path, layer=self.name, columns=columns, return_fids=True, force_2d=True, where=self.where,
+                bbox=(box.left, box.bottom, box.right, box.top) if box else None,
+            )  # fmt: skip
             polygons = shapely.from_wkb(wkb)
         except (RuntimeError, ValueError, OSError, shapely.errors.ShapelyError) as error:
-            raise LabelsError(f"The labels {self.path} cannot be read ({_words(error)}). Mend or replace the file.") from error
+            condition = "" if self.where is None else f" where {self.where}"
+            raise self.role.error(f"{self.who} cannot be read{condition} ({_words(error)}). Mend {'the condition or ' * bool(condition)}the file.") from error
         read = Features(fids=fids, polygons=polygons, values=fields[0] if self.attribute else None)
         return read[(shapely.get_dimensions(polygons) == 2) & ~shapely.is_empty(polygons)]
 
 
-def open_layer(path: str, layer: str | None, attribute: str | None) -> Layer:
+def open_layer(path: str, layer: str | None, attribute: str | None = None, *, where: str | None = None, role: Role = LABELS) -> Layer:
     """Look at a file of polygons; none of them is read.
 
     Parameters
@@ -85,41 +111,46 @@ def open_layer(path: str, layer: str | None, attribute: str | None) -> Layer:
         Its name, needed where the file has several.
     attribute
         Field that is read with each polygon.
+    where
+        Condition that the polygons have to meet.
+    role
+        What they are for.
 
     Raises
     ------
-    LabelsError
-        It is missing, empty, without polygons, or lacks the layer or the attribute.
+    InputError
+        The error of the role: it is missing, empty, without polygons, or lacks the layer or the attribute.
     ExtraError
         The libraries are not installed.
     """
     pyogrio, _ = _libraries()
+    who = f"{role.name} {path}"
     try:
-        name = _layer(path, [str(row[0]) for row in pyogrio.list_layers(path)], layer)
+        name = _layer(who, role, [str(row[0]) for row in pyogrio.list_layers(path)], layer)
         info = pyogrio.read_info(path, layer=name, force_feature_count=True, force_total_bounds=True)
     except (RuntimeError, ValueError, OSError) as error:
         missing = "://" not in path and not path.startswith("/vsi") and not os.path.exists(path)
         why = "does not exist" if missing else f"cannot be opened as polygons ({_words(error)})"
-        raise LabelsError(f"The labels {path}: the file {why}. Give GeoJSON, GeoPackage, FlatGeobuf, a shapefile, or a raster of class codes.") from error
+        raise role.error(f"{who}: the file {why}. Give polygons as GeoJSON, GeoPackage, FlatGeobuf or shapefile{role.instead}.") from error
     if not info["features"] or info["total_bounds"] is None:
-        raise LabelsError(f"The labels {path} hold no feature in their layer {name}. Give a layer of polygons that say what is known.")
-    if info["geometry_type"] in FLAT:
-        raise LabelsError(f"The labels {path} are of {info['geometry_type']}s, which cover no pixel. Give polygons; a buffer makes them of points and lines.")
+        raise role.error(f"{who} hold no feature in their layer {name}. Give a layer that holds polygons.")
+    if str(info["geometry_type"]).split()[0] in FLAT:  # with Z or without
+        raise role.error(f"{who} are of {info['geometry_type']}s, which cover no pixel. Give polygons; a buffer makes them of points and lines.")
     fields = [str(field) for field in info["fields"]]
     if attribute is not None and attribute not in fields:
-        raise LabelsError(f"The labels {path} have no attribute {attribute!r}{_nearest(attribute, fields)}. Give --attribute NAME of one that they have.")
+        raise role.error(f"{who} have no attribute {attribute!r}{_nearest(attribute, fields)}. Give --attribute NAME of one that they have.")
     left, bottom, right, top = (float(edge) for edge in info["total_bounds"])
     return Layer(
         path=path, name=name, attribute=attribute, crs=info["crs"], box=Box(left=left, bottom=bottom, right=right, top=top),
-        indexed=bool(info["capabilities"]["fast_spatial_filter"]), is_geojson=str(info["driver"]).startswith("GeoJSON"),
+        indexed=bool(info["capabilities"]["fast_spatial_filter"]), is_geojson=str(info["driver"]).startswith("GeoJSON"), where=where, role=role,
     )  # fmt: skip
 
 
-def _layer(path: str, names: list[str], asked: str | None) -> str:
+def _layer(who: str, role: Role, names: list[str], asked: str | None) -> str:
     if asked is not None and asked not in names:
-        raise LabelsError(f"The labels {path} have no layer {asked!r}{_nearest(asked, names)}. Give --layer NAME of one that they have.")
+        raise role.error(f"{who} have no layer {asked!r}{_nearest(asked, names)}. {role.option} of one that they have.")
     if asked is None and len(names) != 1:
-        raise LabelsError(f"The labels {path} have {len(names)} layers ({', '.join(names[:12])}). Give --layer NAME of one.")
+        raise role.error(f"{who} have {len(names)} layers ({', '.join(names[:12])}). {role.option} of one.")
     return asked or names[0]
 
 
@@ -131,7 +162,7 @@ def _nearest(name: str, options: list[str]) -> str:
 
 
 def _libraries() -> tuple[Any, Any]:
-    pyogrio, shapely = (need(name, "vector", "Reading labels from polygons") for name in ("pyogrio", "shapely"))
+    pyogrio, shapely = (need(name, "vector", "Reading polygons") for name in ("pyogrio", "shapely"))
     pyogrio.set_gdal_config_options({"OGR_GEOJSON_MAX_OBJ_SIZE": 0})  # one feature may be larger than GDAL's 200 MB
     return pyogrio, shapely
 

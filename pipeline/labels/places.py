@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import shapely
 
-from pipeline.errors import LabelsError
-from pipeline.labels.align import Box, boxes, outline, same_crs, transformer
+from pipeline.labels.align import Box, boxes, one_sided, outline, same_crs, transformer
 from pipeline.labels.layer import Features, GeometryArray, Layer
 from pipeline.raster.grid import Grid
 from pipeline.raster.window import Window
@@ -20,6 +20,19 @@ EDGE_SHARE = 0.02
 """The same as a share of what is read."""
 BENDS = 64
 """Pieces into which an edge as long as the image is cut: across 100 km of degrees a straight edge is off by 170 m, its pieces by 4 cm."""
+
+
+def check_sides(layer: Layer, grid: Grid) -> None:
+    """See that polygons and image both have a CRS, or that the polygons' coordinates can be columns and rows.
+
+    Raises
+    ------
+    InputError
+        The error of their role: only one of them has.
+    """
+    if (grid.wkt is None) == (layer.crs is None) or (grid.wkt is None and layer.is_geojson):
+        return
+    raise one_sided(layer.who, layer.crs is not None, layer.role.error)
 
 
 class Held:
@@ -49,14 +62,14 @@ def features_in(layer: Layer, grid: Grid, window: Window) -> Features:
 
     Raises
     ------
-    LabelsError
-        The file cannot be read, or a polygon has no place in the image's CRS.
+    InputError
+        The error of their role: the file cannot be read, or a polygon has no place in the image's CRS.
     """
-    found = layer.read(_wanted(layer, grid, window))
-    return replace(found, polygons=_placed(found.polygons, layer, grid))
+    found = layer.read(wanted(layer, grid, window))
+    return replace(found, polygons=placed(found.polygons, layer, grid))
 
 
-def _wanted(layer: Layer, grid: Grid, window: Window) -> list[Box] | None:
+def wanted(layer: Layer, grid: Grid, window: Window) -> list[Box] | None:
     """Rectangles of the layer's CRS that hold all of a window; None where only everything does."""
     near = outline(grid, Window.of(window.rows.grow(EDGE_PX), window.cols.grow(EDGE_PX)))
     if grid.wkt is None or layer.crs is None:
@@ -65,13 +78,13 @@ def _wanted(layer: Layer, grid: Grid, window: Window) -> list[Box] | None:
     return None if found is None else [box.grow(EDGE_SHARE) for box in found]
 
 
-def _placed(polygons: GeometryArray, layer: Layer, grid: Grid) -> GeometryArray:
+def placed(polygons: GeometryArray, layer: Layer, grid: Grid) -> GeometryArray:
     """Polygons of the layer's CRS in columns and rows. Nothing here depends on the window: windows must meet."""
     if grid.wkt is not None and layer.crs is not None and not same_crs(layer.crs, grid.wkt):
-        polygons = _bendable(polygons, _wanted(layer, grid, Window(row=0, col=0, height=grid.height, width=grid.width)))
+        polygons = _bendable(polygons, wanted(layer, grid, Window(row=0, col=0, height=grid.height, width=grid.width)))
     moved = _moved(polygons, layer, grid)
     if not np.isfinite(shapely.get_coordinates(moved)).all():
-        raise LabelsError(f"The labels {layer.path} hold polygons that have no place in the image's CRS. Clip them to the image's surroundings first.")
+        raise layer.role.error(f"{layer.who} hold polygons that have no place in the image's CRS. Clip them to the image's surroundings first.")
     return moved
 
 
@@ -86,12 +99,20 @@ def _bendable(polygons: GeometryArray, around: list[Box] | None) -> GeometryArra
     inside = np.zeros(len(polygons), dtype=bool)
     for box in around:
         inside |= (left >= box.left) & (bottom >= box.bottom) & (right <= box.right) & (top <= box.top)
-    large = shapely.make_valid(polygons[~inside])
+    crossed = ~shapely.is_valid(polygons)  # of a polygon that crosses itself, what gives points to its edges would keep a part only
+    polygons = polygons.copy()
+    polygons[crossed] = [shapely.multipolygons(ground(shape)) for shape in shapely.make_valid(polygons[crossed])]
+    large = polygons[~inside]
     parts = [shapely.clip_by_rect(large, box.left, box.bottom, box.right, box.top) for box in around]
-    near = polygons.copy()
-    near[~inside] = shapely.union_all(parts, axis=0)
+    polygons[~inside] = shapely.union_all(parts, axis=0)
     side = max(max(box.right - box.left, box.top - box.bottom) for box in around)
-    return np.asarray(shapely.segmentize(near, side / BENDS))
+    return np.asarray(shapely.segmentize(polygons, side / BENDS))
+
+
+def ground(shapes: Any) -> GeometryArray:
+    """What of geometries covers ground: polygons, one each."""
+    parts = shapely.get_parts(shapely.get_parts(shapes))
+    return np.asarray(parts[(shapely.get_dimensions(parts) == 2) & ~shapely.is_empty(parts)])
 
 
 def _moved(polygons: GeometryArray, layer: Layer, grid: Grid) -> GeometryArray:

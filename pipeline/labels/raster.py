@@ -109,7 +109,7 @@ def open_raster(path: str, grid: Grid, meaning: Meaning) -> RasterLabels:
 def _straight(path: str, labels: Grid, image: Grid) -> bool:
     """Whether pixels correspond one to one; LabelsError where they do not correspond at all."""
     if (labels.wkt is None) != (image.wkt is None):
-        raise one_sided(path, labels.wkt is not None)
+        raise one_sided(f"The labels {path}", labels.wkt is not None)
     if labels.wkt is not None:
         check_overlap(path, outline(labels), labels.wkt, image)
         return same_grid(labels, image)

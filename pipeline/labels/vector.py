@@ -13,10 +13,10 @@ from rasterio.features import rasterize
 from rasterio.transform import Affine
 
 from pipeline.errors import LabelsError
-from pipeline.labels.align import check_overlap, one_sided, outline
+from pipeline.labels.align import check_overlap, outline
 from pipeline.labels.codes import Meaning, Value, class_code
 from pipeline.labels.layer import Features, Layer
-from pipeline.labels.places import Held, features_in
+from pipeline.labels.places import Held, check_sides, features_in
 from pipeline.protocols import IGNORE
 from pipeline.raster.grid import Grid
 from pipeline.raster.window import Window
@@ -114,8 +114,7 @@ def _check_place(layer: Layer, grid: Grid) -> None:
     if grid.wkt is not None and layer.crs is not None:
         check_overlap(layer.path, layer.box, layer.crs, grid)
         return
-    if grid.wkt is not None or (layer.crs is not None and not layer.is_geojson):
-        raise one_sided(layer.path, layer.crs is not None)
+    check_sides(layer, grid)
     if not outline(grid).meets(layer.box):
         raise LabelsError(
             f"The labels {layer.path} do not overlap the image: it has no CRS, so their coordinates are its columns and rows, and they cover {layer.box}, "

@@ -97,6 +97,14 @@ def test_the_index_of_a_file_does_not_change_which_polygon_is_the_later(tmp_path
         assert (opened.read(whole(of)) == expected).all()
 
 
+def test_polygons_that_cross_themselves_are_whole_in_another_crs(tmp_path: Path) -> None:
+    of = GRIDS["the labels' own"]
+    bow = shapely.Polygon([(500_105, 4_599_893), (502_303, 4_598_204), (502_311, 4_599_896), (500_108, 4_598_197)])
+    there = reproject(np.array([bow]), UTM, DEGREES)
+    opened = open_labels(write(tmp_path / "a.gpkg", there, DEGREES), of, CLASSES, burn=1)
+    assert (opened.read(whole(of)) == burned(shapely.make_valid(there), [1], of, crs=DEGREES)).all()
+
+
 def test_a_section_of_a_config_says_what_a_call_says(tmp_path: Path) -> None:
     path = write(tmp_path / "a.gpkg", polygons(), kind=KINDS)
     said = {"path": str(path), "attribute": "kind", "values": {"wood": 2, "water": "house", "ground": 0, "house": 1}, "ignore": ["ground"]}
