@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.area.cost import Spent, spent
 from pipeline.job import Job
 from pipeline.plan.memory import human
 from pipeline.plan.types import TURNS
@@ -15,9 +16,9 @@ STORED = 4 / 3
 def describe(job: Job) -> dict[str, Any]:
     """Everything that was decided, as plain values."""
     grid, tiles, layout = job.source.grid, job.plan.tiles, job.task.layout
-    pixels = grid.height * grid.width
+    cost, pixels = _cost(job), grid.height * grid.width
     per_pixel = (1 if job.spec.dtype == "uint8" else 2) + len(job.spec.layers) - 1
-    work = layout.work() * TURNS[tiles.augment]
+    work = cost.network / cost.asked * TURNS[tiles.augment]
     return {
         "raster": {"height": grid.height, "width": grid.width, "bands": job.source.bands, "dtype": str(job.source.dtype), "crs": grid.code or grid.wkt},
         "network": {
@@ -29,13 +30,14 @@ def describe(job: Job) -> dict[str, Any]:
         },
         "halo": {"px": tiles.halo, "exact": tiles.exact, "why": tiles.why},
         "tile": {name: getattr(tiles, name) for name in ("size", "core", "step", "taper", "blend", "augment", "batch")},
-        "blocks": {"size": tiles.block, "count": layout.count, "in_flight": job.plan.workers, "chunk": tiles.chunk, "shard": tiles.shard},
+        "blocks": {"size": tiles.block, "count": job.blocks, "of": layout.count, "in_flight": job.plan.workers, "chunk": tiles.chunk, "shard": tiles.shard},
+        "area": {"path": job.task.area.layer.path, "pixels": cost.asked, "share": cost.asked / pixels} if job.task.area else None,
         "arithmetic_overhead": round(work, 4),
         "recomputed": round(layout.recomputed(), 4),
-        "read_amplification": round(layout.amplification(job.source.block), 4),
+        "read_amplification": round(cost.read / cost.asked, 4),
         "memory": {"budget": job.plan.budget, "projected": job.plan.peak, "buffers": job.plan.buffers},
-        "output_bytes_before_compression": round(pixels * per_pixel * (STORED if job.spec.levels > 1 else 1)),
-        "estimated_seconds": round(pixels * work * job.footprint.seconds_per_pixel) if job.footprint else None,
+        "output_bytes_before_compression": round(cost.asked * per_pixel * (STORED if job.spec.levels > 1 else 1)),
+        "estimated_seconds": round(cost.asked * work * job.footprint.seconds_per_pixel) if job.footprint else None,
         "device": job.task.device,
         "precision": job.task.recipe.precision,
         "threads": job.task.recipe.threads,
@@ -43,13 +45,24 @@ def describe(job: Job) -> dict[str, Any]:
     }
 
 
+def _cost(job: Job) -> Spent:
+    """Pixels asked for, inferred and decoded."""
+    layout = job.task.layout
+    if job.task.area is not None:
+        return spent(job.task.area, layout, job.blocks, job.source.block)
+    pixels = layout.height * layout.width
+    return Spent(asked=pixels, network=pixels * layout.work(), read=pixels * layout.amplification(job.source.block))
+
+
 def headline(job: Job) -> str:
     """The plan in one line."""
     tiles, layout = job.plan.tiles, job.task.layout
+    cost = _cost(job)
+    work, blocks = cost.network / cost.asked * TURNS[tiles.augment], f"{layout.count:,}" if job.task.area is None else f"{job.blocks:,} of {layout.count:,}"
     meet = f"halo {tiles.halo} px" if tiles.halo is not None else f"blended every {tiles.step} px"
     return (
-        f"{layout.height} × {layout.width} px in {layout.count:,} blocks of {tiles.block} px, tiles up to {tiles.size} px, {meet} ({tiles.why}); "
-        f"{layout.work() * TURNS[tiles.augment]:.2f} × the arithmetic, {human(job.plan.peak)} of {human(job.plan.budget)} projected, on {job.task.device}"
+        f"{layout.height} × {layout.width} px in {blocks} blocks of {tiles.block} px, tiles up to {tiles.size} px, {meet} ({tiles.why}); "
+        f"{work:.2f} × the arithmetic, {human(job.plan.peak)} of {human(job.plan.budget)} projected, on {job.task.device}"
     )
 
 
@@ -61,15 +74,16 @@ def lines(job: Job) -> list[tuple[str, str]]:
     rows = [
         ("raster", f"{raster['height']} × {raster['width']} px, {raster['bands']} bands of {raster['dtype']}, {job.source.grid.code or 'no CRS code'}"),
         ("network", f"{network['verdict']}, stride {network['stride']} px, radius {network['radius']} px{blame}"),
+        *_area(said),
         *[("weights", note) for note in said["network"]["notes"]],
         ("halo", f"{said['halo']['px']} px: {said['halo']['why']}" if said["halo"]["px"] is not None else said["halo"]["why"]),
         ("tile", _tile(said)),
         (
             "blocks",
-            f"{blocks['count']:,} of {blocks['size']} px, {blocks['in_flight']} in flight; chunk {blocks['chunk']} px, shard {blocks['shard'] or 'none'}",
+            f"{_blocks(said)} of {blocks['size']} px, {blocks['in_flight']} in flight; chunk {blocks['chunk']} px, shard {blocks['shard'] or 'none'}",
         ),
         ("arithmetic", _arithmetic(said)),
-        ("reading", f"{said['read_amplification']:.2f} × the raster's pixels are decoded"),
+        ("reading", f"{said['read_amplification']:.2f} × {_whose(said)} pixels are decoded"),
         ("memory", f"{human(used['projected'])} projected, {human(used['budget'])} allowed"),
         *[("", f"{name}: {human(size)}") for name, size in used["buffers"].items()],
         ("output", f"{human(said['output_bytes_before_compression'])} before compression, at {job.path}"),
@@ -78,6 +92,20 @@ def lines(job: Job) -> list[tuple[str, str]]:
     if said["estimated_seconds"] is not None:
         rows.append(("time", f"about {_duration(said['estimated_seconds'])} of the network alone, from one small image just now"))
     return rows
+
+
+def _area(said: dict[str, Any]) -> list[tuple[str, str]]:
+    area = said["area"]
+    return [] if area is None else [("area", f"{area['pixels']:,} px, {area['share']:.2%} of the raster, in {area['path']}")]
+
+
+def _blocks(said: dict[str, Any]) -> str:
+    blocks = said["blocks"]
+    return f"{blocks['count']:,}" if said["area"] is None else f"{blocks['count']:,} that touch the area, of {blocks['of']:,}"
+
+
+def _whose(said: dict[str, Any]) -> str:
+    return "the raster's" if said["area"] is None else "the area's"
 
 
 def _tile(said: dict[str, Any]) -> str:
@@ -91,7 +119,7 @@ def _tile(said: dict[str, Any]) -> str:
 
 
 def _arithmetic(said: dict[str, Any]) -> str:
-    words = f"{said['arithmetic_overhead']:.2f} × the raster's pixels go through the network"
+    words = f"{said['arithmetic_overhead']:.2f} × {_whose(said)} pixels go through the network"
     return words if not said["tile"]["step"] else f"{words}; tiles that straddle blocks are computed for each, which adds {said['recomputed']:.1%}"
 
 

@@ -18,7 +18,7 @@ class ConfigError(InputError):
 
 
 class SourceError(InputError):
-    """The raster is missing, unreadable, or not what the config says it is."""
+    """The raster, or the area of it that is asked for, is missing, unreadable, or not what the config says it is."""
 
 
 class ModelError(InputError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Config, ToleranceConfig
 from pipeline.errors import StoreError
@@ -14,16 +14,19 @@ from pipeline.raster.span import round_up
 from pipeline.stages.decode import Decoding
 from pipeline.stages.infer import Recipe
 
+if TYPE_CHECKING:
+    from pipeline.area.area import Area
+
 Fingerprint = dict[str, Any]
 
-BEFORE: Fingerprint = {"tile.batch": 1, "tile.augment": "none", "tile.tolerance": None}
+BEFORE: Fingerprint = {"tile.batch": 1, "tile.augment": "none", "tile.tolerance": None, "source.aoi": None}
 """What held for stores that were made before there was a choice."""
 
 
-def of(source: Source, network: Network, recipe: Recipe, tiles: Tiles, config: Config) -> Fingerprint:
+def of(source: Source, area: Area | None, network: Network, recipe: Recipe, tiles: Tiles, config: Config) -> Fingerprint:
     """Everything resolved, as flat keys with plain values."""
     return {
-        **_identity(source, network, recipe),
+        **_identity(source, area, network, recipe),
         "tile.size": tiles.size,
         "tile.halo": tiles.halo,
         "tile.exact": tiles.exact,
@@ -43,7 +46,7 @@ def of(source: Source, network: Network, recipe: Recipe, tiles: Tiles, config: C
     }
 
 
-def wanted(source: Source, network: Network, recipe: Recipe, config: Config, multiple: int) -> Fingerprint:
+def wanted(source: Source, area: Area | None, network: Network, recipe: Recipe, config: Config, multiple: int) -> Fingerprint:
     """What the config insists on: ``auto`` takes whatever the store was made with, so it is left out."""
     tile, output = config.tile, config.output
     asked = {
@@ -63,7 +66,7 @@ def wanted(source: Source, network: Network, recipe: Recipe, config: Config, mul
         "tile.tolerance": tile.halo.tolerance if isinstance(tile.halo, ToleranceConfig) and not recipe.overlapping else "auto",
     }
     fixed = {key: value for key, value in asked.items() if value != "auto"}
-    return {**_identity(source, network, recipe), **fixed, "output.layers": sorted(recipe.layers)}
+    return {**_identity(source, area, network, recipe), **fixed, "output.layers": sorted(recipe.layers)}
 
 
 def compare(stored: Mapping[str, Any], now: Fingerprint, path: Path) -> None:
@@ -80,9 +83,9 @@ def compare(stored: Mapping[str, Any], now: Fingerprint, path: Path) -> None:
     )
 
 
-def _identity(source: Source, network: Network, recipe: Recipe) -> Fingerprint:
+def _identity(source: Source, area: Area | None, network: Network, recipe: Recipe) -> Fingerprint:
     said = {
-        "source": source.identity(),
+        "source": {**source.identity(), "aoi": area.digest if area else None},
         "model": network.identity(),
         "model.input": recipe.normalisation.as_dict(),
         "model.output": {"activation": _activation(recipe.decoding), "threshold": recipe.decoding.threshold},

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from pipeline import __version__, fingerprint, machine, resolve_model
+from pipeline.area import open_area
 from pipeline.config import Config, ToleranceConfig, parse_bytes
-from pipeline.errors import ConfigError, PlanError, StoreError
+from pipeline.errors import ConfigError, PlanError, SourceError, StoreError
 from pipeline.locality import footprint
 from pipeline.locality.batch import independent
 from pipeline.locality.cache import cached
@@ -28,6 +29,9 @@ from pipeline.stages.device import PRECISIONS, choose, rounding
 from pipeline.stages.infer import Recipe
 from pipeline.stages.normalise import Normalisation
 from pipeline.store import layout as store
+
+if TYPE_CHECKING:
+    from pipeline.area.area import Area
 
 BATCH_PX = 2**22
 """Pixels of all tiles of a batch, on a GPU; a CPU gains nothing from more than one tile."""
@@ -49,6 +53,8 @@ class Job:
     """None where the store was made before: its plan is reused."""
     plan: Plan
     task: BlockTask
+    blocks: int
+    """Blocks that hold anything that is asked for."""
     spec: store.StoreSpec
     fingerprint: fingerprint.Fingerprint
     resumes: bool
@@ -73,6 +79,7 @@ class Job:
             "halo": {"exact": self.plan.tiles.exact, "why": self.plan.tiles.why, "tolerated": self.plan.tiles.as_dict()["tolerated"]},
             "classes": [asdict(row) for row in self.spec.classes],
             "blocks": list(self.task.layout.shape),
+            **({"asked": self.blocks} if self.task.area else {}),
             "config": self.config.model_dump(mode="json"),
             "versions": {"wholecloth": __version__, "torch": str(torch.__version__)},
         }
@@ -84,6 +91,7 @@ class _Opened:
 
     config: Config
     source: Source
+    area: Area | None
     network: Network
     locality: Locality
     device: torch.device
@@ -114,6 +122,7 @@ def prepare(config: Config, fresh: bool = False) -> Job:
         The plan does not fit the memory.
     """
     source = open_source(config.source)
+    area = open_area(config.source.aoi, source.grid)
     stored = _stored(config.output.path, fresh)
     meaning = resolve_model.resolve(config, source.bands)
     device = choose(config.execution.device)
@@ -121,8 +130,8 @@ def prepare(config: Config, fresh: bool = False) -> Job:
     asked = config.execution.precision
     precision = stored["recipe"]["precision"] if stored else "float32" if asked == "auto" else asked
     opened = _Opened(
-        config=config, source=source, network=network, locality=cached(network, source.bands), device=device, normalisation=meaning.normalisation,
-        stored=stored, precision=precision,
+        config=config, source=source, area=area, network=network, locality=cached(network, source.bands), device=device,
+        normalisation=meaning.normalisation, stored=stored, precision=precision,
     )  # fmt: skip
     resolve_model.class_rows(meaning.classes, opened.locality.classes, meaning.model.output.multilabel)  # before the plan: a wrong list is the likelier mistake
     plan, cost = _plan(opened)
@@ -136,18 +145,28 @@ def _job(opened: _Opened, meaning: resolve_model.Meaning, plan: Plan, cost: foot
         threads=stored["recipe"]["threads"] if stored else machine.cores(),
     )  # fmt: skip
     if stored:
-        wanted = fingerprint.wanted(source, opened.network, recipe, config, plan.tiles.multiple)
+        wanted = fingerprint.wanted(source, opened.area, opened.network, recipe, config, plan.tiles.multiple)
         fingerprint.compare(stored["fingerprint"], wanted, path)
     task = BlockTask(
         source=source, model=meaning.model, recipe=recipe, layout=plan.tiles.layout(), store=path, device=str(opened.device),
-        retries=config.execution.retries,
+        retries=config.execution.retries, area=opened.area,
     )  # fmt: skip
-    made = stored["fingerprint"] if stored else fingerprint.of(source, opened.network, recipe, plan.tiles, config)
+    made = stored["fingerprint"] if stored else fingerprint.of(source, opened.area, opened.network, recipe, plan.tiles, config)
     return Job(
         config=config, source=source, network=opened.network, locality=opened.locality, footprint=cost, plan=plan, task=task,
-        spec=_spec(config, source, recipe, rows, plan.tiles), fingerprint=made, resumes=stored is not None,
+        blocks=_count(task), spec=_spec(config, source, recipe, rows, plan.tiles), fingerprint=made, resumes=stored is not None,
         complete=bool(stored and stored.get("complete")),
     )  # fmt: skip
+
+
+def _count(task: BlockTask) -> int:
+    """Blocks that hold anything that is asked for."""
+    if task.area is None:
+        return task.layout.count
+    count = sum(1 for _ in task.blocks())
+    if not count:
+        raise SourceError(f"{task.area.layer.who} hold no pixel's centre of the raster, so that there is nothing to infer. Give a larger area.")
+    return count
 
 
 def _stored(path: Path, fresh: bool) -> dict[str, Any] | None:
@@ -240,7 +259,7 @@ def _costs(opened: _Opened, cost: footprint.Footprint) -> memory.Costs:
         bands=source.bands,
         classes=opened.locality.classes,
         activations=cost.bytes_per_pixel,
-        output=1 + len(opened.config.output.layers),
+        output=1 + len(opened.config.output.layers) + (opened.area is not None),
     )
 
 

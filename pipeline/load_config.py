@@ -31,12 +31,12 @@ TRAINING = {
 }  # fmt: skip
 """The same within the section of training."""
 LATER = {
-    "source.aoi", "source.only", "output.min_confidence", "output.certificate", "output.exports", "output.postprocess",
+    "source.only", "output.min_confidence", "output.certificate", "output.exports", "output.postprocess",
     "output.probabilities_dtype", "execution.stop_after", "execution.read_timeout",
 }  # fmt: skip
 """Keys that are planned and not there yet."""
 PATHS = (
-    ("source", "path"), ("model", "path"), ("output", "path"), ("model", "factory"), ("training", "start"),
+    ("source", "path"), ("source", "aoi"), ("source", "aoi", "path"), ("model", "path"), ("output", "path"), ("model", "factory"), ("training", "start"),
     ("training", "scenes", "*", "path"), ("training", "scenes", "*", "labels", "path"),
     ("training", "validation", "scenes", "*", "path"), ("training", "validation", "scenes", "*", "labels", "path"),
 )  # fmt: skip

@@ -25,7 +25,7 @@ class Report:
 
     store: str
     blocks: int
-    """Blocks of the raster."""
+    """Blocks that hold anything that is asked for."""
     resumed: int
     """Blocks that were committed before this run."""
     done: int
@@ -34,7 +34,7 @@ class Report:
     """Of those, blocks without a valid pixel, which were not inferred."""
     failures: list[Failure] = field(default_factory=list)
     pixels: int = 0
-    """Pixels of the blocks this run committed."""
+    """Pixels that were asked for of the blocks this run committed."""
     seconds: float = 0.0
     """Wall time of the blocks."""
     waits: dict[str, float] = field(default_factory=dict)

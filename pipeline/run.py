@@ -104,22 +104,22 @@ class _Tally:
             return
         self.done += 1
         self.empty += not outcome.inferred
-        self.pixels += outcome.window.pixels
+        self.pixels += outcome.pixels
 
 
 def _blocks(job: Job, progress: Progress, engine: Engine) -> Report:
-    layout, ledger = job.task.layout, Ledger(job.path)
+    ledger = Ledger(job.path)
     committed = ledger.committed()
     tally, start = _Tally(ledger), time.monotonic()
-    progress.start(layout.count, len(committed))
-    if len(committed) < layout.count:
+    progress.start(job.blocks, len(committed))
+    if len(committed) < job.blocks:
         adopt(job.task, job.network)
-        todo = (index for index in layout.blocks() if (index.row, index.col) not in committed)
+        todo = (index for index in job.task.blocks() if (index.row, index.col) not in committed)
         for outcome in engine(job.task, todo):
             tally.add(outcome)
-            progress.advance(outcome.window.pixels, outcome.seconds)
+            progress.advance(outcome.pixels, outcome.seconds)
     return Report(
-        store=str(job.path), blocks=layout.count, resumed=len(committed), done=tally.done, empty=tally.empty, failures=tally.failures,
+        store=str(job.path), blocks=job.blocks, resumed=len(committed), done=tally.done, empty=tally.empty, failures=tally.failures,
         pixels=tally.pixels, seconds=time.monotonic() - start, waits=tally.seconds, projected_memory=job.plan.peak, plan=describe(job),
     )  # fmt: skip
 

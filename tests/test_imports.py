@@ -13,6 +13,7 @@ FLOORS = [
     ("plan", "report", "tapers", "load_config"),
     ("engines", "sources", "models", "locality", "store"),
     ("labels",),
+    ("area",),
     ("stages", "transfer", "evaluation"),
     ("resolve_model", "resolve_halo", "fingerprint", "progress", "suggest"),
     ("job",),

@@ -6,13 +6,14 @@ from pydantic import Field
 
 from pipeline.config.job import ExecutionConfig, OutputConfig, TileConfig, ToleranceConfig
 from pipeline.config.model import ClassConfig, InputConfig, ModelConfig, ReturnConfig
-from pipeline.config.pixels import LabelsConfig, SourceConfig
+from pipeline.config.pixels import AreaConfig, LabelsConfig, SourceConfig
 from pipeline.config.section import Section, parse_bytes
 from pipeline.config.training import AugmentConfig, LossConfig, OptimiserConfig, SceneConfig, TrainingConfig, ValidationConfig
 
 __all__ = [
-    "AugmentConfig", "ClassConfig", "Config", "ExecutionConfig", "InputConfig", "LabelsConfig", "LossConfig", "ModelConfig", "OptimiserConfig",
-    "OutputConfig", "ReturnConfig", "SceneConfig", "Section", "SourceConfig", "TileConfig", "ToleranceConfig", "TrainingConfig", "ValidationConfig",
+    "AreaConfig", "AugmentConfig", "ClassConfig", "Config", "ExecutionConfig", "InputConfig", "LabelsConfig", "LossConfig", "ModelConfig",
+    "OptimiserConfig", "OutputConfig", "ReturnConfig", "SceneConfig", "Section", "SourceConfig", "TileConfig", "ToleranceConfig", "TrainingConfig",
+    "ValidationConfig",
     "parse_bytes",
 ]  # fmt: skip
 

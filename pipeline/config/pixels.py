@@ -9,6 +9,14 @@ from pydantic import Field
 from pipeline.config.section import Auto, Count, Section
 
 
+class AreaConfig(Section):
+    """The part of a raster that is asked for."""
+
+    path: str = Field(description="polygons in any CRS: GeoJSON, GeoPackage, FlatGeobuf, shapefile …")
+    layer: str | None = Field(None, description="layer of a file that has several")
+    where: str | None = Field(None, description="condition on the attributes, such as: name = 'north'")
+
+
 class SourceConfig(Section):
     """Where the pixels come from."""
 
@@ -20,6 +28,7 @@ class SourceConfig(Section):
     nodata: Auto | float | None = Field("auto", description="auto: the file's; a value; or null: none")
     nodata_rule: Literal["all", "any"] = Field("all", description="a pixel is invalid where all its bands are nodata, or any")
     scale_tags: bool = Field(False, description="apply the file's own scale and offset tags")
+    aoi: str | AreaConfig | None = Field(None, description="path of polygons: only pixels in them are inferred and written")
 
 
 class LabelsConfig(Section):

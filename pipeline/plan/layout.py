@@ -70,18 +70,28 @@ class Layout:
         cols = Span(index.col * self.block, (index.col + 1) * self.block).clip(self.width)
         return Window.of(rows, cols)
 
-    def tiles(self, index: BlockIndex, inside: Window | None = None) -> Iterator[Tile]:
-        """The tiles of a block, row by row, or those that a part of it needs."""
-        window = self.window(index)
+    def tiles(self, index: BlockIndex, inside: Window | None = None, within: Window | None = None) -> Iterator[Tile]:
+        """The tiles of a block, row by row, or those that a part of it needs.
+
+        Parameters
+        ----------
+        index
+            The block.
+        inside
+            The part of it that the tiles keep; all of it by default.
+        within
+            A part of the block around that, whose frame holds all that the tiles read; the block by default.
+        """
+        window = within or self.window(index)
         part = inside or window
         cols = list(self.cols.pieces(window.cols, part.cols))
         for row in self.rows.pieces(window.rows, part.rows):
             for col in cols:
                 yield Tile(read=Window.of(row.read, col.read), keep=Window.of(row.keep, col.keep))
 
-    def frame(self, index: BlockIndex) -> Window:
-        """Everything that the tiles of a block read: the block and its halo."""
-        window = self.window(index)
+    def frame(self, index: BlockIndex, inside: Window | None = None) -> Window:
+        """Everything that the tiles of a block, or of a part of it, read: with its halo, aligned to the stride."""
+        window = inside or self.window(index)
         return Window.of(self.rows.hull(window.rows), self.cols.hull(window.cols))
 
     def halved(self) -> Layout | None:

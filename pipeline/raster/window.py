@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from pipeline.raster.span import Span
 
 
@@ -59,3 +62,11 @@ class Window:
 
     def __str__(self) -> str:
         return f"rows {self.row}–{self.row + self.height - 1}, cols {self.col}–{self.col + self.width - 1}"
+
+
+def bounds(wanted: npt.NDArray[np.bool_], window: Window) -> Window | None:
+    """The smallest window that holds all wanted pixels, (rows, cols), of a window; None where there is none."""
+    rows, cols = (np.flatnonzero(wanted.any(axis)) for axis in (1, 0))
+    if not len(rows):
+        return None
+    return Window.of(*(Span(start + int(found[0]), start + int(found[-1]) + 1) for start, found in ((window.row, rows), (window.col, cols))))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from pipeline.config import ModelConfig
 from pipeline.errors import InferenceError, ReadError, Unfinished
@@ -17,9 +20,12 @@ from pipeline.protocols import Network, Source
 from pipeline.raster.window import Window
 from pipeline.stages import infer
 from pipeline.stages.device import choose, on_device
-from pipeline.stages.infer import Block, Inference, Recipe
+from pipeline.stages.infer import Block, Inference, Recipe, part_of
 from pipeline.stages.read import checksum, read
 from pipeline.stages.write import write
+
+if TYPE_CHECKING:
+    from pipeline.area.area import Area
 
 T = TypeVar("T")
 
@@ -34,6 +40,8 @@ class Outcome:
     """Why it failed, or None where it is committed."""
     inferred: bool
     """False where every pixel was invalid."""
+    pixels: int
+    """Of the block that were asked for."""
     seconds: dict[str, float]
     """Time spent in ``read``, ``device`` (waiting for it and computing) and ``write``."""
 
@@ -49,24 +57,36 @@ class BlockTask:
     store: Path
     device: str
     retries: int
+    area: Area | None = None
+    """What is asked for, or None for everything."""
+
+    def blocks(self) -> Iterator[BlockIndex]:
+        """All blocks that hold anything that is asked for, row by row."""
+        return self.layout.blocks() if self.area is None else self.area.blocks(self.layout)
+
+    def asked(self, index: BlockIndex) -> npt.NDArray[np.bool_] | None:
+        """(rows, cols) of a block: what is asked for; None for all of it."""
+        asked = None if self.area is None else self.area.read(self.layout.window(index))
+        return None if asked is None or asked.all() else asked
 
     def __call__(self, index: BlockIndex) -> Outcome:
         """Read, infer, write and commit one block. A block that cannot be read or inferred is an outcome, not an exception."""
         clock = Clock()
-        error, inferred = None, False
+        error, inferred, window, area = None, False, self.layout.window(index), self.asked(index)
         try:
-            inferred = self._run(index, clock)
+            inferred = self._run(index, window, area, clock)
         except (ReadError, InferenceError) as fault:
             error = str(fault)
-        return Outcome(index=index, window=self.layout.window(index), error=error, inferred=inferred, seconds=clock.seconds)
+        pixels = window.pixels if area is None else int(area.sum())
+        return Outcome(index=index, window=window, error=error, inferred=inferred, pixels=pixels, seconds=clock.seconds)
 
-    def _run(self, index: BlockIndex, clock: Clock) -> bool:
-        window, frame = self.layout.window(index), self.layout.frame(index)
+    def _run(self, index: BlockIndex, window: Window, area: npt.NDArray[np.bool_] | None, clock: Clock) -> bool:
+        frame = self.layout.frame(index, part_of(window, area))
         pixels = clock.time("read", lambda: read(self.source, frame, self.retries))
         record: dict[str, Any] = {"source": clock.time("read", lambda: checksum(pixels))}
-        inferred = bool(pixels.valid[window.within(frame)].any())
+        block = Block(index, window, frame, pixels, area)
+        inferred = bool(block.wanted.any())
         if inferred:
-            block = Block(index, window, frame, pixels)
             arrays, halvings = clock.time("device", lambda: on_device(lambda: inference(self)(block, self.layout)))
             record |= {"halvings": halvings} if halvings else {}
         else:

@@ -14,8 +14,7 @@ import torch
 from pipeline.errors import InferenceError, Unfinished
 from pipeline.plan.layout import BlockIndex, Layout, Tile
 from pipeline.protocols import Network, Pixels
-from pipeline.raster.span import Span
-from pipeline.raster.window import Window
+from pipeline.raster.window import Window, bounds
 from pipeline.stages import decode
 from pipeline.stages.blend import blend
 from pipeline.stages.decode import Decoding
@@ -75,10 +74,24 @@ class Block:
     """(rows, cols) of the block: what is asked for, or None for all of it. The network sees what lies outside all the same."""
 
     @property
+    def part(self) -> Window:
+        """The rectangle that holds all that is asked for; the frame is what its tiles read."""
+        return part_of(self.window, self.area)
+
+    @property
     def wanted(self) -> npt.NDArray[np.bool_]:
         """(rows, cols) of the block: pixels that get a class."""
-        valid = self.pixels.valid[self.window.within(self.frame)]
-        return valid if self.area is None else valid & self.area
+        if self.area is None:
+            return self.pixels.valid[self.window.within(self.frame)]
+        wanted, part = np.zeros(self.area.shape, dtype=bool), self.part
+        where = part.within(self.window)
+        wanted[where] = self.area[where] & self.pixels.valid[part.within(self.frame)]
+        return wanted
+
+
+def part_of(window: Window, area: npt.NDArray[np.bool_] | None) -> Window:
+    """The rectangle of a block that holds all that is asked for: all of it where that is everything or nothing."""
+    return window if area is None else bounds(area, window) or window
 
 
 class Inference:
@@ -142,7 +155,7 @@ class Inference:
 
     def _parts(self, forward: Forward, block: Block, layout: Layout, part: Window) -> Iterator[tuple[Window, torch.Tensor]]:
         wanted = block.wanted
-        inside = _bounds(wanted, block.window)
+        inside = bounds(wanted, block.window)
         if inside is None:
             return
         answered = forward(block.pixels, block.frame, _tiles(block, layout, inside, part, wanted))
@@ -170,20 +183,12 @@ def empty(window: Window, recipe: Recipe) -> Arrays:
 
 def _tiles(block: Block, layout: Layout, inside: Window, part: Window, wanted: npt.NDArray[np.bool_]) -> Iterator[Tile]:
     """Tiles of the rectangle that holds all wanted pixels, as far as they keep any of a part; the run may be stopped before each."""
-    for tile in layout.tiles(block.index, inside):
+    for tile in layout.tiles(block.index, inside, block.part):
         if STOP.is_set():
             raise Unfinished("The run was asked to stop.")
         keep = tile.keep.meet(part)
         if keep.pixels and wanted[keep.within(block.window)].any():
             yield replace(tile, keep=keep)
-
-
-def _bounds(wanted: npt.NDArray[np.bool_], window: Window) -> Window | None:
-    """The smallest window that holds all wanted pixels of a window."""
-    rows, cols = (np.flatnonzero(wanted.any(axis)) for axis in (1, 0))
-    if not len(rows):
-        return None
-    return Window.of(*(Span(start + int(found[0]), start + int(found[-1]) + 1) for start, found in ((window.row, rows), (window.col, cols))))
 
 
 def _halved(forward: Forward, layout: Layout) -> tuple[Forward, Layout] | None:

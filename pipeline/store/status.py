@@ -17,6 +17,7 @@ class Status:
     """Progress of a store."""
 
     blocks: int
+    """Blocks that there will be: all, or those that touch the area of interest."""
     committed: int
     failures: dict[str, str]
     """Why blocks failed when they were last tried, by "row,col"."""
@@ -35,7 +36,7 @@ def status(path: Path) -> Status:
     meta, ledger = read_meta(path), Ledger(path)
     rows, cols = meta["blocks"]
     failures = {f"{row},{col}": why for (row, col), why in ledger.failures().items()}
-    return Status(blocks=rows * cols, committed=ledger.count(), failures=failures, complete=bool(meta.get("complete")))
+    return Status(blocks=meta.get("asked", rows * cols), committed=ledger.count(), failures=failures, complete=bool(meta.get("complete")))
 
 
 def overviews(path: Path) -> tuple[int, int]:

@@ -1,0 +1,109 @@
+"""An area of interest on the grid of a raster, by windows and by blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from rasterio.features import rasterize
+from rasterio.transform import Affine
+
+from pipeline.area.outlines import Outlines, load
+from pipeline.errors import SourceError
+from pipeline.labels.layer import Layer
+from pipeline.plan.layout import BlockIndex, Layout
+from pipeline.raster.grid import Grid
+from pipeline.raster.window import Window
+
+LATTICE = 4
+"""Pixels per axis at which a block is looked at before all of it is."""
+HELD = 16
+"""Areas that a process keeps in memory."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Area:
+    """Pixels whose centre lies in one of the polygons of a file. Pickles as this spec; each process reads the file once, on first use."""
+
+    layer: Layer
+    grid: Grid
+    """Of the raster."""
+    digest: str
+    """Of the polygons: another file with the same polygons is the same area."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("layer", "grid", "digest")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    def read(self, window: Window) -> npt.NDArray[np.bool_]:
+        """(rows, cols) whether a pixel's centre lies in the area; False beyond the raster.
+
+        Raises
+        ------
+        SourceError
+            The file cannot be read any more, or holds other polygons than it did.
+        """
+        inside, shape = window.clip(self.grid.height, self.grid.width), (window.height, window.width)
+        near = self._outlines.near(inside)
+        if not inside.pixels or not len(near):
+            return np.zeros(shape, dtype=bool)
+        burned = rasterize(((piece, 1) for piece in near), out_shape=shape, transform=Affine.translation(window.col, window.row), dtype="uint8")
+        return np.asarray(burned.view(bool))
+
+    def touches(self, windows: Sequence[Window]) -> npt.NDArray[np.bool_]:
+        """(windows,) whether any pixel of a window lies in the area.
+
+        Windows far from the polygons and windows well inside are told apart by geometry; the others are looked at pixel by pixel.
+        """
+        found = np.zeros(len(windows), dtype=bool)
+        near = self._outlines.meeting(windows)
+        found[near[self._outlines.holding([_lattice(windows[i]) for i in near])]] = True
+        for i in near[~found[near]]:
+            found[i] = self.read(windows[i]).any()
+        return found
+
+    def blocks(self, layout: Layout) -> Iterator[BlockIndex]:
+        """Blocks with a pixel in the area, row by row; one row of blocks is held at a time."""
+        rows, cols = layout.shape
+        for row in range(rows):
+            line = [BlockIndex(row, col) for col in range(cols)]
+            yield from (line[col] for col in np.flatnonzero(self.touches([layout.window(index) for index in line])))
+
+    @cached_property
+    def _outlines(self) -> Outlines:
+        if self not in _held:
+            _hold(self, load(self.layer, self.grid))
+        found = _held[self]
+        if found.digest != self.digest:
+            raise SourceError(f"{self.layer.who} are not those with which the run began. Put the file back, or begin anew with --fresh.")
+        return found
+
+
+_held: dict[Area, Outlines] = {}
+
+
+def lay(layer: Layer, grid: Grid) -> Area:
+    """Polygons on the grid of a raster. Raises SourceError where they lie elsewhere."""
+    outlines = load(layer, grid)
+    area = Area(layer=layer, grid=grid, digest=outlines.digest)
+    _hold(area, outlines)
+    return area
+
+
+def _hold(area: Area, outlines: Outlines) -> None:
+    for old in list(_held)[: max(len(_held) - HELD + 1, 0)]:
+        _held.pop(old, None)
+    _held[area] = outlines
+
+
+def _lattice(window: Window) -> npt.NDArray[np.object_]:
+    """Centres of a few pixels of a window, as points."""
+    rows, cols = (span.start + (2 * np.arange(LATTICE) + 1) * span.size // (2 * LATTICE) + 0.5 for span in (window.rows, window.cols))
+    return np.asarray(shapely.points(*(axis.ravel() for axis in np.meshgrid(cols, rows))))
