@@ -216,6 +216,7 @@ def evaluate(
 ) -> None:
     """Compare the mask of a store with labels."""
     from pipeline.evaluation.evaluate import evaluate as judge
+    from pipeline.evaluation.limit import limited
     from pipeline.evaluation.tell import area_of, tell
     from pipeline.labels import open_labels
     from pipeline.labels.typed import ignored, values_of
@@ -225,7 +226,7 @@ def evaluate(
     known = open_labels(
         labels, opened.grid, opened.classes, values=values_of(values), ignore=ignored(ignore), attribute=attribute, burn=burn, layer=layer
     )  # fmt: skip
-    found = judge(opened, known, tolerance=boundary, area=area_of(area, opened.grid), partial=partial)
+    found = judge(opened, limited(known, opened), tolerance=boundary, area=area_of(area, opened.grid), partial=partial)
     tell(found, opened, labels, as_json, png)
 
 

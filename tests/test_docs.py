@@ -51,6 +51,8 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = [(outline, int(code)) for outline, code in shapes(mask, mask != 255, transform=from_origin(500_000, 4_600_000, 10, 10))]
     geometry, names = shapely.to_wkb([shapely.geometry.shape(outline) for outline, _ in found]), np.array(["abcd"[code] for _, code in found])
     pyogrio.raw.write(folder / "labels.gpkg", geometry=geometry, field_data=[names], fields=["kind"], crs="EPSG:32633", driver="GPKG", geometry_type="Polygon")
+    field, name = shapely.to_wkb([shapely.Polygon([(500_300, 4_599_800), (502_900, 4_599_300), (501_400, 4_597_900)])]), np.array(["north"])
+    pyogrio.raw.write(folder / "field.gpkg", geometry=field, field_data=[name], fields=["name"], crs="EPSG:32633", driver="GPKG", geometry_type="Polygon")
     (folder / "small.yaml").write_text(blocks(ROOT / "docs" / "training.md", "yaml")[0])
     return folder
 

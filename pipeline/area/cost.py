@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ class Spent:
     """Decoded from the file."""
 
 
+@functools.lru_cache(maxsize=4)
 def spent(area: Area, layout: Layout, count: int, source_block: tuple[int, int] = (1, 1)) -> Spent:
     """Add up what the blocks of an area need where every pixel is valid.
 

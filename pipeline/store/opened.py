@@ -32,10 +32,14 @@ class Opened:
     """px."""
     block: int
     """Side of what has a commit record, px."""
+    asked: int | None = None
+    """Blocks that touch the area of interest; None where all do."""
 
     @property
     def blocks(self) -> int:
-        """Blocks of this level."""
+        """Blocks of this level that there will be."""
+        if self.asked is not None:
+            return self.asked
         return -(-self.grid.height // self.block) * -(-self.grid.width // self.block)
 
     def committed_blocks(self) -> int:
@@ -79,6 +83,7 @@ def open_store(path: Path, level: int = 0) -> Opened:
     return Opened(
         path=path, level=level, grid=_grid(path, level, array.shape), classes=tuple(ClassRow(**row) for row in meta["classes"]), nodata=int(array.fill_value),
         chunk=array.chunks[0], block=overview_block(side) if level else int(meta["tiles"]["block"]),
+        asked=None if level else meta.get("asked"),
     )  # fmt: skip
 
 

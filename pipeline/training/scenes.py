@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.area import open_area
 from pipeline.config import SceneConfig, SourceConfig
 from pipeline.errors import ConfigError, SourceError
 from pipeline.labels import from_config
@@ -16,6 +18,9 @@ from pipeline.raster.window import Window
 from pipeline.sources import open_source
 from pipeline.sources.identity import identity_of
 from pipeline.store.spec import ClassRow
+
+if TYPE_CHECKING:
+    from pipeline.area.area import Area
 
 UNKNOWN = 255
 """Index of pixels that teach nothing; channels are counted from 0 and number fewer."""
@@ -33,19 +38,23 @@ class Scene:
     labels: Labels
     area: Window
     truth: str
-    """What makes the labels these labels: path, size and modification time."""
+    """What makes the labels these labels: path, size and modification time, and the area of interest."""
+    within: Area | None
+    """Area of interest: labels outside it say nothing."""
     block: int
     """Side of the blocks that are held out, px; they count from the image's corner."""
     held: frozenset[Cell] = frozenset()
     """Blocks that judge, so that their labels teach nothing."""
 
     def known(self, window: Window) -> npt.NDArray[np.uint16]:
-        """(rows, cols) class codes of what may be learnt in a window; IGNORE outside the area, in held-out blocks and where nothing is known."""
+        """(rows, cols) class codes of what may be learnt in a window; IGNORE outside both areas, in held-out blocks and where nothing is known."""
         codes = self.labels.read(window)
         inside = np.zeros(codes.shape, dtype=bool)
         inside[_shared(window, self.area)] = True
         for row, col in self.held & set(self.cells(window)):
             inside[_shared(window, self.window((row, col)))] = False
+        if self.within is not None:
+            inside &= self.within.read(window)
         codes[~inside] = IGNORE
         return codes
 
@@ -98,8 +107,9 @@ def open_scene(said: SceneConfig, source: SourceConfig, classes: Sequence[ClassR
         raise ConfigError(f"The area {said.area} of {said.path} reaches beyond its {grid.height} × {grid.width} px. Write [row, col, height, width] within it.")
     if bands not in (None, image.bands):
         raise ConfigError(f"{said.path} has {image.bands} bands and the first scene {bands}. Name those that all scenes have with source.bands.")
-    truth = str(sorted(identity_of(said.labels.path, []).items()))
-    return Scene(name=said.path, image=image, labels=from_config(said.labels, grid, classes), area=area, block=block, truth=truth)
+    within = open_area(source.aoi, grid)
+    truth = str(sorted(identity_of(said.labels.path, []).items())) + (f" within {within.digest}" if within else "")
+    return Scene(name=said.path, image=image, labels=from_config(said.labels, grid, classes), area=area, within=within, block=block, truth=truth)
 
 
 def indices(classes: Sequence[ClassRow], codes: Sequence[int]) -> npt.NDArray[np.uint8]:

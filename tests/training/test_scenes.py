@@ -2,15 +2,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyogrio
 import pytest
+import shapely
 
+from pipeline.config import LabelsConfig, SceneConfig, SourceConfig
 from pipeline.errors import ConfigError, LabelsError
 from pipeline.protocols import IGNORE
 from pipeline.raster.window import Window
 from pipeline.store.spec import ClassRow
-from pipeline.training.scenes import UNKNOWN, Scene, indices
+from pipeline.training.scenes import UNKNOWN, Scene, indices, open_scene
 from tests import scenes
-from tests.training.conftest import opened
+from tests.training.conftest import ROWS, opened
 
 
 def test_labels_of_held_out_blocks_and_beyond_the_area_are_unknown(pair: tuple[Path, Path]) -> None:
@@ -55,3 +58,16 @@ def test_labels_of_another_place_are_refused(pair: tuple[Path, Path], tmp_path: 
     elsewhere = scenes.write(tmp_path / "elsewhere.tif", np.ones((1, 50, 50), dtype="uint8"), transform=from_origin(900_000, 1_000_000, 10, 10))
     with pytest.raises(LabelsError):
         opened((pair[0], elsewhere))
+
+
+def test_what_lies_outside_an_area_of_interest_teaches_nothing_and_the_area_is_part_of_what_is_learnt_from(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    left, _, _, top = opened(pair).image.grid.bounds
+    area = shapely.box(left + 305, top - 704, left + 912, top - 96)  # m, of pixels of 10 m
+    path = tmp_path / "area.gpkg"
+    pyogrio.raw.write(path, geometry=shapely.to_wkb([area]), field_data=[], fields=[], crs="EPSG:32633", driver="GPKG", geometry_type="Polygon")
+    said = SceneConfig(path=str(pair[0]), labels=LabelsConfig(path=str(pair[1])), area=[0, 50, 160, 150])
+    scene = open_scene(said, SourceConfig(path="unused", aoi=str(path)), ROWS, 32)
+    rows, cols = np.mgrid[-5:160, 3:193]
+    expected = (rows >= 10) & (rows < 70) & (cols >= 50) & (cols < 91)
+    np.testing.assert_array_equal(scene.known(Window(row=-5, col=3, height=165, width=190)) != IGNORE, expected)
+    assert scene.truth != open_scene(said, SourceConfig(path="unused"), ROWS, 32).truth

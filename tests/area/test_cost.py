@@ -1,0 +1,44 @@
+"""What an area costs, against what its blocks read and infer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.area import cost
+from pipeline.area.cost import spent
+from pipeline.plan.layout import Layout
+from pipeline.plan.tiling import HaloTiling
+from tests import networks
+from tests.area import shapes
+from tests.area.shapes import HEIGHT, OF, SHAPES, WIDTH
+from tests.stages.fields import Field, balanced, made
+
+
+def layout(block: int) -> Layout:
+    rows, cols = (HaloTiling(length=n, multiple=4, halo=20, core=200) for n in (HEIGHT, WIDTH))
+    return Layout(height=HEIGHT, width=WIDTH, block=block, rows=rows, cols=cols)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_the_price_of_an_area_is_what_is_paid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    area, asked = shapes.area(tmp_path, SHAPES[name])
+    source, how = Field.of(OF), layout(37)
+    got = made(monkeypatch, source, balanced(networks.lively(networks.UNet())), how, area)
+    found = spent(area, how, len(got.outcomes))
+    assert found.asked == asked.sum()
+    assert found.network == got.pixels
+    assert found.read == sum(window.clip(HEIGHT, WIDTH).pixels for window in source.reads)
+
+
+def test_of_very_many_blocks_some_stand_for_the_others_and_files_are_decoded_by_their_own_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    area, _ = shapes.area(tmp_path, SHAPES["a square that is turned"])
+    how = layout(4)
+    count = sum(1 for _ in area.blocks(how))
+    exact = spent(area, how, count)
+    spent.cache_clear()
+    monkeypatch.setattr(cost, "LOOKED_AT", 40)
+    assert spent(area, how, count).asked == pytest.approx(exact.asked, rel=0.15)
+    assert spent(area, how, count).network == pytest.approx(exact.network, rel=0.05)
+    assert spent(area, layout(128), 1, (1000, 1000)).read == HEIGHT * WIDTH
