@@ -94,6 +94,8 @@ def run(
         f"{report.blocks} blocks ({report.resumed} before this run, {report.empty} without a valid pixel), {report.speed:.2f} Mpx/s in {report.seconds:.1f} s"
     )
     print(f"memory: {human(report.peak_memory)} at the peak, {human(report.projected_memory)} projected; {job.plan.tiles.why}")
+    if report.certificate is not None:
+        print(f"certificate: {report.certificate['why']}")
     for name, path in report.files.items():
         print(f"{name}: {path}")
 
@@ -172,7 +174,35 @@ def status(store: Annotated[Path, typer.Argument(metavar="STORE")], as_json: AsJ
     found = read(store)
     state = "complete" if found.complete else "unfinished"
     rows = [("store", f"{store}, {state}"), ("committed", f"{found.committed} of {found.blocks} blocks"), ("failed", str(len(found.failures)))]
-    _print([*rows, *[("", f"block {block}: {why}") for block, why in found.failures.items()]], asdict(found) if as_json else None)
+    rows += [("", f"block {block}: {why}") for block, why in found.failures.items()]
+    if found.certificate is not None:
+        rows.append(("certificate", f"{'passed' if found.certificate['passed'] else 'FAILED'}, {found.certificate['why']}"))
+    _print(rows, asdict(found) if as_json else None)
+
+
+@app.command()
+def verify(
+    store: Annotated[Path, typer.Argument(metavar="STORE")],
+    windows: Annotated[int, typer.Option(min=0, help="Seams that are looked at, and as many places far from them; with as many as blocks, every block.")] = 16,
+    seed: Annotated[int, typer.Option(help="Of the draw of windows.")] = 0,
+    tolerance: Annotated[float | None, typer.Option(min=0.0, help="Largest error at seams, in standard deviations of the logits.")] = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Prove a store: every chunk is read, and seams are inferred again with wider halos; writes the certificate."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+    from pipeline.progress import Progress
+    from pipeline.verification import certificate
+    from pipeline.verification.verify import job_of
+    from pipeline.verification.verify import verify as look
+
+    job = job_of(store, overrides or [])
+    with Progress() as progress:
+        made = look(job, progress.say, windows=windows, seed=seed, tolerance=tolerance)
+    written = certificate.publish(store, made)
+    _print([*certificate.lines(store, made), ("report", str(written))], made if as_json else None)
+    certificate.demand(store, made)
 
 
 @app.command()

@@ -52,6 +52,12 @@ class PlanError(PipelineError):
     exit_code = 3
 
 
+class CertificateError(PipelineError):
+    """A store is not what it should be, or its seams show more than was promised."""
+
+    exit_code = 4
+
+
 class BlocksFailed(PipelineError):
     """Some blocks failed; the others are committed, and a rerun tries only those."""
 

@@ -81,6 +81,7 @@ class Job:
             "blocks": list(self.task.layout.shape),
             **({"asked": self.blocks} if self.task.area else {}),
             "config": self.config.model_dump(mode="json"),
+            "given": self.config.model_dump(mode="json", exclude_unset=True),
             "versions": {"wholecloth": __version__, "torch": str(torch.__version__)},
         }
 

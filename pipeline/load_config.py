@@ -31,7 +31,7 @@ TRAINING = {
 }  # fmt: skip
 """The same within the section of training."""
 LATER = {
-    "source.only", "output.min_confidence", "output.certificate", "output.exports", "output.postprocess",
+    "source.only", "output.min_confidence", "output.exports", "output.postprocess",
     "output.probabilities_dtype", "execution.stop_after", "execution.read_timeout",
 }  # fmt: skip
 """Keys that are planned and not there yet."""
@@ -58,7 +58,11 @@ def load(path: Path, overrides: tuple[str, ...] | list[str] = ()) -> Config:
     ConfigError
         The file is missing or broken, or says something that is not allowed.
     """
-    said = _anchored(_expanded(_read(path)), path.resolve().parent)
+    return checked(_anchored(_expanded(_read(path)), path.resolve().parent), overrides, path)
+
+
+def checked(said: dict[str, Any], overrides: tuple[str, ...] | list[str], path: Path) -> Config:
+    """A config from plain values, with overrides as for `load`; raises ConfigError, which names ``path``."""
     for override in overrides:
         _apply(said, override)
     try:

@@ -44,6 +44,8 @@ class Report:
     projected_memory: int = 0
     """Bytes."""
     plan: dict[str, Any] = field(default_factory=dict)
+    certificate: dict[str, Any] | None = None
+    """What `verify` found, of a store that was verified as it is now."""
     files: dict[str, str] = field(default_factory=dict)
     """Store, report, quicklook and sidecar, by name."""
 

@@ -22,6 +22,8 @@ from pipeline.stages.block import Outcome, adopt
 from pipeline.stages.infer import STOP
 from pipeline.store import layout as store
 from pipeline.store.ledger import Ledger
+from pipeline.verification.certificate import demand, publish
+from pipeline.verification.verify import verify
 
 __all__ = ["Job", "execute", "prepare"]
 
@@ -30,7 +32,7 @@ LEAST = 0.01
 
 
 def execute(job: Job, progress: Progress, fresh: bool = False) -> Report:
-    """Run what is not committed yet, then overviews, quicklook and report.
+    """Run what is not committed yet, then overviews, quicklook and report; then the certificate, where the config wants one.
 
     Parameters
     ----------
@@ -45,6 +47,8 @@ def execute(job: Job, progress: Progress, fresh: bool = False) -> Report:
     ------
     BlocksFailed
         Some blocks failed; everything else is committed, and the report is written.
+    CertificateError
+        The store is not what it should be; the certificate says why, in the store and in the report.
     PlanError
         The disk cannot hold the store.
     Unfinished
@@ -61,7 +65,7 @@ def execute(job: Job, progress: Progress, fresh: bool = False) -> Report:
     report = _publish(job, report)
     if report.failures:
         raise BlocksFailed(_failed(report))
-    return report
+    return _certified(job, report, progress) if job.config.output.certificate else report
 
 
 def _check_disk(job: Job) -> None:
@@ -145,11 +149,24 @@ def _publish(job: Job, report: Report) -> Report:
     """The picture and the report beside the store."""
     written = job.path.with_suffix(".report.json")
     files = {"store": job.path, "report": written}
+    certificate = None if report.done else store.read_meta(job.path).get("certificate")  # it holds for as long as no block is written
     if report.complete:
-        files |= {"sidecar": store.finish(job.path, job.spec, job.meta()), "quicklook": quicklook.draw(job.path, job.spec, job.path.with_suffix(".png"))}
-    report = replace(report, peak_memory=machine.peak_resident(), files={name: str(path) for name, path in files.items()})
+        meta = {**job.meta(), **({"certificate": certificate} if certificate else {})}
+        files |= {"sidecar": store.finish(job.path, job.spec, meta), "quicklook": quicklook.draw(job.path, job.spec, job.path.with_suffix(".png"))}
+    report = replace(report, peak_memory=machine.peak_resident(), certificate=certificate, files={name: str(path) for name, path in files.items()})
     report.write(written)
     return report
+
+
+def _certified(job: Job, report: Report, progress: Progress) -> Report:
+    """With a certificate that passes: that of an earlier run, if nothing was done since."""
+    made = report.certificate
+    if not (made and made["passed"]):
+        with _stopping():
+            made = verify(job, progress.say)
+        publish(job.path, made)
+        demand(job.path, made)
+    return replace(report, certificate=made)
 
 
 def _failed(report: Report) -> str:

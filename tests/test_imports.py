@@ -17,7 +17,7 @@ FLOORS = [
     ("stages", "transfer", "evaluation"),
     ("resolve_model", "resolve_halo", "fingerprint", "progress", "suggest"),
     ("job",),
-    ("describe", "inspection"),
+    ("describe", "inspection", "verification"),
     ("run",),
     ("training", "cli"),
     ("__main__",),

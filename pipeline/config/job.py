@@ -49,6 +49,7 @@ class OutputConfig(Section):
     shard: Literal["auto", "none"] | Count = "auto"
     nodata: Auto | Annotated[int, Field(ge=0, le=65535)] = "auto"
     pyramid: bool = True
+    certificate: bool = Field(False, description="verify the store at the end of run")
     zarr_format: Literal[2, 3] = 3
 
     @field_validator("layers")

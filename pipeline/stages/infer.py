@@ -145,6 +145,10 @@ class Inference:
                 np.copyto(found[(slice(None), *where)], logits.cpu().numpy(), where=wanted[where])
         return found
 
+    def decoded(self, logits: npt.NDArray[np.float32]) -> Arrays:
+        """The layers that a run makes of what `logits` gave; anything where no pixel is wanted."""
+        return self._decoded(torch.from_numpy(np.nan_to_num(logits)).to(self._device))
+
     def _layers(self, forward: Forward, block: Block, layout: Layout) -> Arrays:
         arrays, wanted = empty(block.window, self._recipe), block.wanted
         for window, logits in self._parts(forward, block, layout, block.window):

@@ -19,7 +19,21 @@ from pipeline.store import conventions, palette, skeleton, vrt
 from pipeline.store.files import PARTIAL, Files, age
 from pipeline.store.spec import ClassRow, StoreSpec, levels_for
 
-__all__ = ["ClassRow", "StoreSpec", "create", "delete", "finish", "is_ours", "levels_for", "open_layer", "read_meta", "sidecar", "sweep", "update_meta"]
+__all__ = [
+    "ClassRow",
+    "StoreSpec",
+    "certify",
+    "create",
+    "delete",
+    "finish",
+    "is_ours",
+    "levels_for",
+    "open_layer",
+    "read_meta",
+    "sidecar",
+    "sweep",
+    "update_meta",
+]
 
 KEY = "wholecloth"
 """Attribute of the root by which a store is known as ours."""
@@ -119,13 +133,30 @@ def finish(path: Path, spec: StoreSpec, meta: dict[str, Any]) -> Path:
     Files(path).sweep()
     Files(path).put(palette.pam_key(spec), palette.pam(spec).encode())
     update_meta(path, spec, {**meta, "complete": True})
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ZarrUserWarning)  # v3 has no standard for it yet; readers that know it open faster
-        zarr.consolidate_metadata(path)
+    _consolidate(path)
     _sync_metadata(path, spec)
     beside = sidecar(path)
     Files(beside.parent).put(beside.name, vrt.document(spec, path.name).encode())
     return beside
+
+
+def certify(path: Path, certificate: dict[str, Any]) -> None:
+    """Put a certificate into the root; everything else that is said there stays as it is.
+
+    Raises
+    ------
+    StoreError
+        There is no store of ours, or it cannot be written.
+    """
+    meta = {**read_meta(path), "certificate": certificate}
+    try:
+        root = zarr.open_group(path, mode="r+", use_consolidated=False)
+        root.attrs.put({**dict(root.attrs), KEY: meta})
+        if meta.get("complete"):
+            _consolidate(path)
+        Files(path).sync(name for name in (*_ROOTS, ".zmetadata") if Files(path).exists(name))
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written ({error.strerror}), so that it holds no certificate. Make it writable, or copy it.") from error
 
 
 def sidecar(path: Path) -> Path:
@@ -183,6 +214,12 @@ def _meta(path: Path) -> dict[str, Any] | None:
         if isinstance(meta, dict):
             return meta
     return None
+
+
+def _consolidate(path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ZarrUserWarning)  # v3 has no standard for it yet; readers that know it open faster
+        zarr.consolidate_metadata(path)
 
 
 def _sync_metadata(path: Path, spec: StoreSpec) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pipeline.store.files import Files
 from pipeline.store.layout import open_layer, read_meta
@@ -23,6 +24,8 @@ class Status:
     """Why blocks failed when they were last tried, by "row,col"."""
     complete: bool
     """Every block committed and overviews made."""
+    certificate: dict[str, Any] | None = None
+    """Whether it ``passed`` when it was last verified, and ``why``."""
 
 
 def status(path: Path) -> Status:
@@ -36,7 +39,10 @@ def status(path: Path) -> Status:
     meta, ledger = read_meta(path), Ledger(path)
     rows, cols = meta["blocks"]
     failures = {f"{row},{col}": why for (row, col), why in ledger.failures().items()}
-    return Status(blocks=meta.get("asked", rows * cols), committed=ledger.count(), failures=failures, complete=bool(meta.get("complete")))
+    said = meta.get("certificate")
+    certificate = {key: said[key] for key in ("passed", "why")} if said else None
+    blocks = meta.get("asked", rows * cols)
+    return Status(blocks=blocks, committed=ledger.count(), failures=failures, complete=bool(meta.get("complete")), certificate=certificate)
 
 
 def overviews(path: Path) -> tuple[int, int]:

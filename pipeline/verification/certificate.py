@@ -1,0 +1,115 @@
+"""The certificate of a store: what was looked at, what was found, and whether it passes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import CertificateError
+from pipeline.job import Job
+from pipeline.store.files import Files
+from pipeline.store.layout import certify
+from pipeline.verification.compare import NEAR, spread
+from pipeline.verification.coverage import Coverage
+from pipeline.verification.examine import Examination
+from pipeline.verification.fault import Fault, Faults
+from pipeline.verification.verdict import Promise, kept, why
+
+VERSION = 1
+Certificate = dict[str, Any]
+"""As it stands in the store and in the report."""
+
+
+def uncovered(found: Coverage) -> Certificate:
+    """Of a store in which blocks are missing or not as they were committed; no seam was looked at."""
+    said = "not every block is as it was committed: " if found.committed == found.blocks else "it is not complete: "
+    return _document(False, f"{said}{found.faults.said()}", found, found.faults)
+
+
+def examined(job: Job, found: Coverage, seen: Examination, promise: Promise, seed: int, asked: int) -> Certificate:
+    """Of a store that is covered, after windows were looked at."""
+    unit = f"standard deviations of the {'probabilities' if job.task.recipe.averages_probabilities else 'logits'}"
+    std = spread(seen.seams, seen.control)
+    said = f"blocks are not what the network says: {seen.faults.said()}" if seen.faults.count else why(promise, seen.seams, seen.control, unit)
+    around = seen.around
+    return {
+        **_document(not seen.faults.count and kept(promise, seen.seams, seen.control), said, found, seen.faults),
+        "windows": {"asked": asked, "seed": seed, "side": around.side},
+        "promise": asdict(promise),
+        "unit": unit,
+        "std": float(f"{std:.6g}"),
+        "reference": {"halo": around.halo, "wanted": around.wanted, "of_the_run": job.plan.tiles.halo},
+        "seams": seen.seams.document(std, apart=True),
+        "control": seen.control.document(std, apart=False),
+        "labels": asdict(seen.labels),
+    }
+
+
+def publish(store: Path, made: Certificate) -> Path:
+    """Write it into the store and into the report beside it, whatever else that says; returns the report.
+
+    Raises
+    ------
+    StoreError
+        The store cannot be written.
+    """
+    certify(store, made)
+    beside = store.with_suffix(".report.json")
+    try:
+        report = json.loads(beside.read_bytes())
+    except (OSError, ValueError):
+        report = {}
+    report = report if isinstance(report, dict) else {}
+    Files(beside.parent).put(beside.name, f"{json.dumps({**report, 'store': str(store), 'certificate': made}, indent=2)}\n".encode())
+    return beside
+
+
+def demand(store: Path, made: Certificate) -> None:
+    """Raise CertificateError where it does not pass."""
+    if made["passed"]:
+        return
+    if made["coverage"]["missing"]:
+        advice = "Run the job again, which does what is missing; status tells how far it is."
+    elif made["faults"]:
+        advice = "Run the job with --fresh to make the store anew, or put back the source or the network that it was made with."
+    else:
+        advice = "Give a wider tile.halo or more tile.overlap and run with --fresh, or a tolerance that it keeps."
+    raise CertificateError(f"The certificate of {store} failed: {made['why']}. {advice}")
+
+
+def lines(store: Path, made: Certificate) -> list[tuple[str, str]]:
+    """For a person: rows of a name and a sentence."""
+    found = made["coverage"]
+    rows = [
+        ("store", f"{store}, {'passed' if made['passed'] else 'FAILED'}"),
+        ("why", made["why"]),
+        ("coverage", f"{found['committed']:,} of {found['blocks']:,} blocks are committed, {found['chunks']:,} chunks were read"),
+        *[("", str(Fault(**{**fault, "block": tuple(fault["block"])}))) for fault in made["faults"]],
+    ]
+    return rows if "seams" not in made else [*rows, *_measured(made)]
+
+
+def _measured(made: Certificate) -> list[tuple[str, str]]:
+    seams, labels, around = made["seams"], made["labels"], made["reference"]
+    near = f"within {NEAR} px {_difference(seams['near'])}; further away {_difference(seams['away'])}"
+    narrowed = f", of {around['wanted']} px that it should have: memory or the network's largest input" if around["halo"] < around["wanted"] else ""
+    return [
+        ("reference", f"a halo of {around['halo']} px around windows of {made['windows']['side']} px, seed {made['windows']['seed']}{narrowed}"),
+        ("seams", f"{seams['windows']} windows: {near}" if seams["windows"] else "none"),
+        ("control", f"{made['control']['windows']} windows far from seams: {_difference(made['control'])}"),
+        ("labels", f"{labels['pixels']:,} compared with the store: {labels['differ']} differ, {labels['ties']} of them ties"),
+        ("unit", made["unit"]),
+    ]
+
+
+def _difference(said: dict[str, Any]) -> str:
+    largest = "not finite" if said["max"] is None else f"max {said['max']:.1e}, rms {said['rms']:.1e}"
+    return f"{largest}, {said['flips']:,} of {said['pixels']:,} labels differ"
+
+
+def _document(passed: bool, said: str, found: Coverage, faults: Faults) -> Certificate:
+    counts = {name: getattr(found, name) for name in ("blocks", "committed", "chunks", "missing")}
+    named = [{**asdict(fault), "block": list(fault.block)} for fault in faults]
+    return {"version": VERSION, "passed": passed, "why": said, "coverage": counts, "fault_count": faults.count, "faults": named}

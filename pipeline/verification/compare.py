@@ -1,0 +1,130 @@
+"""What a run decoded in a window against its reference and against what is stored."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from pipeline.raster.window import Window
+from pipeline.stages import decode
+from pipeline.stages.decode import Decoding
+
+Logits = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
+
+NEAR = 16
+"""Pixels from a line within which a pixel counts as near a seam."""
+TIES = {"float32": 1e-4, "bfloat16": 3e-2, "float16": 4e-3}
+"""Rounding of logits by precision, in their standard deviations: where the two best are closer, either label is right."""
+
+
+@dataclass(slots=True, eq=False)
+class View:
+    """A window that is looked at, filled block by block."""
+
+    window: Window
+    at_a_seam: bool
+    logits: Logits | None = None
+    """(classes, rows, cols) as the run has them, NaN where no pixel is wanted; None while none is."""
+    near: Bools = field(init=False)
+    """(rows, cols) whether a seam is near."""
+
+    def __post_init__(self) -> None:
+        self.near = np.zeros((self.window.height, self.window.width), dtype=bool)
+
+    def fill(self, part: Window, logits: Logits, near: Bools) -> None:
+        """What one tile or block says of a part."""
+        where = part.within(self.window)
+        if self.logits is None:
+            self.logits = np.full((len(logits), self.window.height, self.window.width), np.nan, dtype=np.float32)
+        self.logits[(slice(None), *where)] = logits
+        self.near[where] = near
+
+
+@dataclass(slots=True)
+class Differences:
+    """Errors of many pixels: of each, the largest over its classes."""
+
+    pixels: int = 0
+    largest: float = 0.0
+    squares: float = 0.0
+    flips: int = 0
+    """Labels that differ."""
+
+    def add(self, error: npt.NDArray[np.float64], flipped: Bools) -> None:
+        """Count (n,) pixels."""
+        self.pixels += len(error)
+        self.largest = max(self.largest, float(error.max(initial=0.0)))
+        self.squares += float((error**2).sum())
+        self.flips += int(flipped.sum())
+
+    def document(self, std: float) -> dict[str, Any]:
+        """Plain values, errors in units of ``std``."""
+        rms = math.sqrt(self.squares / max(self.pixels, 1))
+        return {"pixels": self.pixels, "max": _plain(self.largest / std), "rms": _plain(rms / std), "flips": self.flips}
+
+
+@dataclass(slots=True)
+class Tally:
+    """Windows of one kind against their references."""
+
+    windows: int = 0
+    near: Differences = field(default_factory=Differences)
+    away: Differences = field(default_factory=Differences)
+    variances: list[float] = field(default_factory=list)
+
+    def add(self, view: View, reference: Logits, flipped: Bools) -> None:
+        """Count one window of which something is wanted."""
+        assert view.logits is not None
+        wanted = ~np.isnan(view.logits[0])
+        error = np.nan_to_num(np.abs(view.logits - reference).max(0).astype(np.float64), nan=np.inf)
+        self.windows += 1
+        self.variances.append(float(np.var(reference[:, wanted])))
+        for where, found in ((wanted & view.near, self.near), (wanted & ~view.near, self.away)):
+            found.add(error[where], flipped[where])
+
+    @property
+    def largest(self) -> float:
+        """The largest error of all."""
+        return max(self.near.largest, self.away.largest)
+
+    def document(self, std: float, apart: bool) -> dict[str, Any]:
+        """Plain values; near and away from seams where they are told apart."""
+        both = Differences(
+            pixels=self.near.pixels + self.away.pixels, largest=self.largest, squares=self.near.squares + self.away.squares,
+            flips=self.near.flips + self.away.flips,
+        )  # fmt: skip
+        parts = {"near": self.near.document(std), "away": self.away.document(std)} if apart else {}
+        return {"windows": self.windows, **both.document(std), **parts}
+
+
+def spread(*tallies: Tally) -> float:
+    """Standard deviation of the logits over all windows."""
+    variances = [variance for tally in tallies for variance in tally.variances if math.isfinite(variance)]
+    return max(float(np.mean(variances)) ** 0.5, 1e-30) if variances else 1.0
+
+
+def undecided(logits: Logits, how: Decoding, precision: str) -> Bools:
+    """(rows, cols) whether rounding may turn the label: the two best, or the best and the threshold, are as good as equal."""
+    known = logits[:, ~np.isnan(logits[0])]
+    nearly = TIES[precision] * max(float(known.std()) if known.size else 0.0, 1e-30)
+    best = np.sort(np.nan_to_num(logits), axis=0)
+    tie = best[-1] - best[-2] < nearly if len(best) > 1 else np.zeros(best.shape[1:], dtype=bool)
+    if len(best) == 1 or how.background is not None:
+        p = decode.probabilities(torch.from_numpy(np.stack([best[-1] - nearly, best[-1] + nearly])), _channelwise(how)).numpy()
+        tie |= (p[0] <= how.threshold) & (p[1] >= how.threshold)
+    return np.asarray(tie & ~np.isnan(logits[0]))
+
+
+def _channelwise(how: Decoding) -> Decoding:
+    return Decoding(activation="none" if how.activation == "none" else "sigmoid", threshold=how.threshold, codes=how.codes)
+
+
+def _plain(value: float) -> float | None:
+    """JSON knows no infinity."""
+    return float(f"{value:.4g}") if math.isfinite(value) else None

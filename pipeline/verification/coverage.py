@@ -1,0 +1,103 @@
+"""Whether everything is there: a record for each block of each level, and each chunk as it was recorded and readable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.job import Job
+from pipeline.plan.layout import BlockIndex
+from pipeline.raster.span import cut
+from pipeline.raster.window import Window
+from pipeline.stages.pyramid import LevelTask
+from pipeline.store.layout import open_layer
+from pipeline.store.ledger import Ledger, check, chunk_keys, vanished
+from pipeline.store.spec import StoreSpec
+from pipeline.verification.fault import Faults
+
+Tell = Callable[[int, int], None]
+"""Told of the blocks that were looked at, and of all there are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """Blocks of one level of a store."""
+
+    level: int
+    shape: tuple[int, int]
+    """Blocks (rows, cols)."""
+    window: Callable[[BlockIndex], Window]
+    """The pixels that a block owns."""
+
+
+@dataclass(slots=True)
+class Coverage:
+    """What was found of the blocks of all levels."""
+
+    blocks: int = 0
+    committed: int = 0
+    chunks: int = 0
+    """Files of chunks or shards that were read and decoded."""
+    missing: int = 0
+    """Blocks of the full resolution without a record."""
+    faults: Faults = field(default_factory=Faults)
+
+
+def cover(job: Job, tell: Tell = lambda done, total: None) -> Coverage:
+    """Read every chunk of a store once for its checksum and once through Zarr; one strip of chunks is held at a time."""
+    found, levels = Coverage(), list(levels_of(job))
+    total = sum(rows * cols for level in levels for rows, cols in [level.shape])
+    for level in levels:
+        failures = Ledger(job.path, level.level).failures()
+        for index in _blocks(level.shape):
+            _look(job.path, job.spec, level, index, failures, found)
+            tell(found.blocks, total)
+    return found
+
+
+def levels_of(job: Job) -> Iterator[Level]:
+    """Full resolution, then the overviews."""
+    yield Level(level=0, shape=job.task.layout.shape, window=job.task.layout.window)
+    for k in range(1, job.spec.levels):
+        task = LevelTask(store=job.path, spec=job.spec, level=k)
+        yield Level(level=k, shape=task.shape, window=task.window)
+
+
+def _blocks(shape: tuple[int, int]) -> Iterator[BlockIndex]:
+    return (BlockIndex(row, col) for row in range(shape[0]) for col in range(shape[1]))
+
+
+def _look(store: Path, spec: StoreSpec, level: Level, index: BlockIndex, failures: dict[tuple[int, int], str], found: Coverage) -> None:
+    block = (index.row, index.col)
+    record = Ledger(store, level.level).record(block)
+    found.blocks += 1
+    if record is None:
+        found.missing += level.level == 0
+        found.faults.add(level.level, block, f"not committed ({failures[block]})" if block in failures else "not committed")
+        return
+    found.committed += 1
+    window, kept = level.window(index), record.get("chunks", {})
+    keys = [key for layer in spec.layers for key in chunk_keys(store, level.level, layer, window)]
+    wrong = _wrong(store, keys, kept) or [why for layer in spec.layers for why in _unreadable(store, level.level, layer, window)]
+    found.chunks += sum(1 for key in keys if kept.get(key) not in (None, "empty"))
+    for why in wrong:
+        found.faults.add(level.level, block, why)
+
+
+def _wrong(store: Path, keys: list[str], kept: dict[str, str]) -> list[str]:
+    """Chunks that are not as they were recorded, in words."""
+    unknown = [f"the record does not know chunk {key}" for key in keys if key not in kept]
+    gone = set(vanished(store, {"chunks": kept}))
+    return unknown + [f"chunk {key} is gone" if key in gone else f"chunk {key} is not what was committed" for key in check(store, {"chunks": kept})]
+
+
+def _unreadable(store: Path, level: int, layer: str, window: Window) -> Iterator[str]:
+    array = open_layer(store, level, layer)
+    for rows in cut(window.height, (array.shards or array.chunks)[-2]):
+        strip = Window(row=window.row + rows.start, col=window.col, height=rows.size, width=window.width)
+        try:
+            array[(..., *strip.slices)]
+        except Exception as error:  # a codec raises what it likes
+            said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            yield f"{layer} cannot be read at {strip}: {said[:120]}"

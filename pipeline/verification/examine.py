@@ -1,0 +1,183 @@
+"""Windows of a store, at seams and far from them, inferred again: as the run did it, and with a reference around them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from random import Random
+
+import numpy as np
+
+from pipeline.errors import InferenceError, ReadError
+from pipeline.job import Job
+from pipeline.plan.layout import BlockIndex, Layout
+from pipeline.raster.span import Span
+from pipeline.raster.window import Window
+from pipeline.stages.block import inference
+from pipeline.stages.device import on_device
+from pipeline.stages.infer import Block, bounds
+from pipeline.stages.read import checksum, read
+from pipeline.store.ledger import Ledger
+from pipeline.verification import reference, seams, stored
+from pipeline.verification.compare import NEAR, Logits, Tally, View, undecided
+from pipeline.verification.fault import Faults
+
+TRIES = 8
+"""Places of a block that are drawn before the one with the most valid pixels is taken."""
+PASSED_OVER = 4
+"""Blocks that are looked at for each window, at the most, where blocks have no valid pixel."""
+HELD = 2**26
+"""Bytes of logits that windows hold at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A block as it is read now, and how its tiles were cut when it was committed."""
+
+    block: Block
+    layout: Layout
+    inside: Window | None
+    """The rectangle that holds all wanted pixels, or None where there are none."""
+    lines: seams.Lines
+
+
+@dataclass(slots=True, kw_only=True)
+class Examination:
+    """What is found in windows."""
+
+    job: Job
+    around: reference.Frame
+    faults: Faults
+    labels: stored.Labels = field(default_factory=stored.Labels)
+    seams: Tally = field(default_factory=Tally)
+    control: Tally = field(default_factory=Tally)
+
+    def look(self, windows: int, seed: int) -> None:
+        """Look at so many seams, and at as many places that are far from them."""
+        views = self._draw(windows, Random(seed))
+        each = self.around.side**2 * self.job.locality.classes * 4
+        while several := list(islice(views, max(HELD // each, 2))):
+            self._fill(several)
+            for view in several:
+                self._compare(view)
+
+    def _draw(self, windows: int, rng: Random) -> Iterator[View]:
+        """Two views of each block that is drawn: the middle of a tile, and a seam where there is one."""
+        found = 0
+        for index in islice(seams.blocks(self.job.task.layout, rng), PASSED_OVER * windows):
+            known = self._known(index)
+            if known is None or known.inside is None:
+                continue
+            yield View(seams.at_a_centre(known.lines, known.inside, self.around.side, rng), at_a_seam=False)
+            if known.lines:
+                yield View(self._at_a_seam(known, known.inside, rng), at_a_seam=True)
+            found += 1
+            if found == windows:
+                return
+
+    def _at_a_seam(self, known: Known, inside: Window, rng: Random) -> Window:
+        drawn = [seams.at_a_seam(known.lines, known.layout, inside, self.around.side, rng) for _ in range(TRIES)]
+        wanted, window = known.block.wanted, known.block.window
+        return max(drawn, key=lambda place: int(wanted[place.meet(window).within(window)].sum()))
+
+    def _known(self, index: BlockIndex) -> Known | None:
+        """Read a block as the run did; what differs from its record is a fault."""
+        layout, place = self.job.task.layout, (index.row, index.col)
+        record = Ledger(self.job.path).record(place) or {}
+        for _ in range(record.get("halvings", 0)):
+            layout = layout.halved() or layout
+        window, frame = layout.window(index), layout.frame(index)
+        try:
+            pixels = read(self.job.source, frame, self.job.task.retries)
+        except ReadError as error:
+            self.faults.add(0, place, str(error))
+            return None
+        if record.get("source") != checksum(pixels):
+            self.faults.add(0, place, "the source gives other pixels there than when it was committed")
+        block = Block(index, window, frame, pixels)
+        inside = bounds(block.wanted, window)
+        return Known(block=block, layout=layout, inside=inside, lines=seams.lines(layout, index, inside or window))
+
+    def _fill(self, views: list[View]) -> None:
+        """Block by block, so that one is held at a time and a tile is inferred once for all windows that it touches."""
+        touched: dict[BlockIndex, list[View]] = defaultdict(list)
+        for view in views:
+            for index in _touched(view.window, self.job.task.layout.block):
+                touched[index].append(view)
+        for index in sorted(touched):
+            known = self._known(index)
+            if known is None:
+                continue
+            try:
+                self._infer(known, touched[index])
+            except InferenceError as error:
+                self.faults.add(0, (index.row, index.col), str(error))
+                continue
+            for view in touched[index]:
+                self._check(known, view)
+
+    def _infer(self, known: Known, views: list[View]) -> None:
+        run = inference(self.job.task)
+        for part, several in _parts(known, views):
+            logits = on_device(lambda part=part: run.logits(known.block, known.layout, part))  # type: ignore[misc]  # bound now
+            if logits is None:
+                continue
+            for view in several:
+                piece = view.window.meet(part)
+                view.fill(piece, logits[(slice(None), *piece.within(part))], known.lines.distance(piece) < NEAR)
+
+    def _check(self, known: Known, view: View) -> None:
+        """What is stored of a view's part of a block."""
+        block, recipe = known.block, self.job.task.recipe
+        part = view.window.meet(block.window)
+        logits = _cut(view, part, self.job.locality.classes)
+        wanted = ~np.isnan(logits[0])
+        expected = on_device(lambda: inference(self.job.task).decoded(logits))
+        tie = undecided(logits, recipe.arrives, recipe.precision)
+        for why in stored.differences(self.job.path, part, expected, wanted, tie, recipe, self.labels):
+            self.faults.add(0, (block.index.row, block.index.col), why)
+
+    def _compare(self, view: View) -> None:
+        if view.logits is None or np.isnan(view.logits[0]).all():
+            return
+        try:
+            wider = reference.infer(self.job, self.around, view.window)
+        except (InferenceError, ReadError) as error:
+            home = next(_touched(view.window, self.job.task.layout.block))
+            self.faults.add(0, (home.row, home.col), f"no reference could be had at {view.window}: {error}")
+            return
+        ours, theirs = (on_device(lambda said=said: inference(self.job.task).decoded(said)) for said in (view.logits, wider))  # type: ignore[misc]  # bound now
+        (self.seams if view.at_a_seam else self.control).add(view, wider, ours["mask"] != theirs["mask"])
+
+
+def _parts(known: Known, views: Iterable[View]) -> Iterator[tuple[Window, list[View]]]:
+    """What is inferred at once: with halos all that windows want of a tile, where tiles are blended a window."""
+    if known.inside is None:
+        return
+    block = known.block.window
+    if known.layout.blended:
+        yield from ((view.window.meet(block), [view]) for view in views)
+        return
+    for tile in known.layout.tiles(known.block.index, known.inside):
+        several = [view for view in views if view.window.meet(tile.keep).pixels]
+        if several:
+            rows, cols = ([getattr(view.window.meet(tile.keep), axis) for view in several] for axis in ("rows", "cols"))
+            yield Window.of(*(_hull(spans) for spans in (rows, cols))), several
+
+
+def _hull(spans: list[Span]) -> Span:
+    return Span(min(span.start for span in spans), max(span.stop for span in spans))
+
+
+def _cut(view: View, part: Window, classes: int) -> Logits:
+    if view.logits is None:
+        return np.full((classes, part.height, part.width), np.nan, dtype=np.float32)
+    return view.logits[(slice(None), *part.within(view.window))]
+
+
+def _touched(window: Window, block: int) -> Iterator[BlockIndex]:
+    for row in range(window.row // block, -(-window.rows.stop // block)):
+        for col in range(window.col // block, -(-window.cols.stop // block)):
+            yield BlockIndex(row, col)

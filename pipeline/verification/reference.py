@@ -1,0 +1,91 @@
+"""The reference of a window: one forward pass over it with a halo much wider than that of the run."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.job import Job
+from pipeline.plan import memory
+from pipeline.plan.layout import Tile
+from pipeline.plan.tiling import HaloTiling
+from pipeline.plan.types import Plan
+from pipeline.protocols import Locality
+from pipeline.raster.span import Span, round_down, round_up
+from pipeline.raster.window import Window
+from pipeline.stages.device import choose, on_device, rounding
+from pipeline.stages.forward import Forward
+from pipeline.stages.read import read
+
+SIDE = 128
+"""Longest side of a window, px."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """How wide a reference looks around a window."""
+
+    side: int
+    """Of the windows, px."""
+    halo: int
+    """Px around a window, aligned outwards to the stride."""
+    wanted: int
+    """The halo that memory or the network's largest input may have kept it from."""
+    smallest: int
+    """No tile is smaller, px."""
+
+    def tile(self, job: Job, window: Window) -> Tile:
+        """The tile of a window, clipped at the raster's edges as the tiles of the run are."""
+        multiple, grid = job.plan.tiles.multiple, job.source.grid
+        rows, cols = (self._piece(span, length, multiple) for span, length in ((window.rows, grid.height), (window.cols, grid.width)))
+        return Tile(read=Window.of(rows, cols), keep=window)
+
+    def _piece(self, span: Span, length: int, multiple: int) -> Span:
+        axis = HaloTiling(length=length, multiple=multiple, halo=self.halo, core=round_up(length, multiple), minimum=self.smallest)
+        return next(axis.pieces(span)).read
+
+
+def frame(job: Job) -> Frame:
+    """As wide as is needed for a halo to be beyond doubt, as far as memory and the network allow it."""
+    tiles, multiple, largest = job.plan.tiles, job.plan.tiles.multiple, job.network.accepts.maximum
+    longest = max(math.isqrt(_room(job.plan)), job.task.layout.rows.largest) if largest is None else min(largest, math.isqrt(_room(job.plan)))
+    side = max(min(SIDE, tiles.block, longest // 2), 1)
+    wanted = needed(job.locality, tiles.halo, tiles.size, multiple)
+    halo = max(min(wanted, round_down((longest - round_up(side, multiple) - multiple) // 2, multiple)), 0)
+    smallest = max(tiles.minimum, 1 if tiles.halo is not None else tiles.size)
+    return Frame(side=side, halo=halo, wanted=wanted, smallest=smallest)
+
+
+def needed(locality: Locality, halo: int | None, size: int, multiple: int) -> int:
+    """Px: more than the radius and twice the run's halo; where the reach has no bound, so that the tile is twice as long as the run's."""
+    if locality.radius is not None and locality.verdict != "not local":
+        return round_up(max(locality.radius.largest, 2 * (halo or 0)), multiple) + multiple
+    return round_up(size if halo is None else max(size, 2 * halo), multiple)
+
+
+def infer(job: Job, around: Frame, window: Window) -> npt.NDArray[np.float32]:
+    """What one tile says of a window, (classes, rows, cols) float32: logits, or probabilities where the run averages those."""
+    tile, recipe, device = around.tile(job, window), job.task.recipe, choose(job.task.device)
+    pixels = read(job.source, tile.read, job.task.retries)
+    forward = Forward(
+        network=job.network, device=device, normalisation=recipe.normalisation, decoding=recipe.decoding,
+        probabilities=recipe.averages_probabilities, augment=recipe.augment, batch=1,
+    )  # fmt: skip
+
+    def answer() -> npt.NDArray[np.float32]:
+        with rounding(recipe.precision, recipe.threads, device):
+            logits: npt.NDArray[np.float32] = next(logits for _, logits in forward(pixels, tile.read, [tile])).cpu().numpy()
+            return logits
+
+    return on_device(answer)
+
+
+def _room(plan: Plan) -> int:
+    """Pixels of one tile that fit the memory beside what blocks in flight hold."""
+    turned = plan.tiles.augment != "none"
+    there = memory.on_device(plan.costs, 2**20, 0, turned)
+    rest = sum(size for name, size in plan.buffers.items() if name not in there)
+    return int((plan.budget - rest) * 2**20 / sum(there.values()))

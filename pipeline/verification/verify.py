@@ -1,0 +1,92 @@
+"""The certificate of a store, from its job."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline.errors import StoreError
+from pipeline.job import Job, prepare
+from pipeline.load_config import checked
+from pipeline.stages.block import adopt
+from pipeline.store.layout import read_meta
+from pipeline.verification import reference
+from pipeline.verification.certificate import Certificate, examined, uncovered
+from pipeline.verification.coverage import Tell, cover
+from pipeline.verification.examine import Examination
+from pipeline.verification.fault import Faults
+from pipeline.verification.verdict import promised
+
+WINDOWS = 16
+"""Seams that are looked at when nothing is said."""
+INTERVAL_S = 10.0
+"""Seconds between lines of progress."""
+
+
+def verify(job: Job, say: Callable[[str], None], *, windows: int = WINDOWS, seed: int = 0, tolerance: float | None = None) -> Certificate:
+    """Look at every chunk, then at seams; nothing is written.
+
+    Parameters
+    ----------
+    job
+        Prepared, of a store that is there.
+    say
+        Told how far it is.
+    windows, seed
+        How many seams are looked at, each with a place far from seams, and of which draw. With as many windows as blocks
+        every block is looked at.
+    tolerance
+        Largest error of a logit at seams, in standard deviations of the logits, instead of what the plan promises.
+
+    Raises
+    ------
+    Unfinished
+        It was asked to stop.
+    """
+    found = cover(job, _told(say))
+    if found.faults.count:
+        return uncovered(found)
+    say(f"{found.chunks:,} chunks of {found.blocks:,} blocks are as they were committed; looking at {windows} seams")
+    adopt(job.task, job.network)
+    seen = Examination(job=job, around=reference.frame(job), faults=Faults())
+    seen.look(windows, seed)
+    return examined(job, found, seen, promised(job, tolerance, seen.control), seed, windows)
+
+
+def job_of(store: Path, overrides: list[str]) -> Job:
+    """The job that a store was made by.
+
+    Parameters
+    ----------
+    store
+        May have been moved since.
+    overrides
+        ``key.path=value``, as for `run`.
+
+    Raises
+    ------
+    InputError
+        There is no store of ours, or its source or network is gone or another one.
+    PlanError
+        Its tiles do not fit the memory.
+    """
+    meta = read_meta(store)
+    if "given" not in meta:
+        raise StoreError(
+            f"{store} was made before stores kept their config as it was given. Run its job once more, which changes no pixel, and verify it then."
+        )
+    config = checked(meta["given"], overrides, store)
+    return prepare(config.model_copy(update={"output": config.output.model_copy(update={"path": store})}))
+
+
+def _told(say: Callable[[str], None]) -> Tell:
+    last = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= INTERVAL_S:
+            last = time.monotonic()
+            say(f"{done:,} of {total:,} blocks read")
+
+    return tell

@@ -1,0 +1,116 @@
+"""The certificate in the store, in the report, in `run` and on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray
+import zarr
+from typer.testing import CliRunner
+
+from pipeline.cli import app
+from pipeline.errors import CertificateError
+from pipeline.load_config import load
+from pipeline.progress import Progress
+from pipeline.report import Report
+from pipeline.run import execute, prepare
+from pipeline.store.status import status
+from pipeline.verification import certificate
+from tests import scenes
+from tests.verification import made
+
+EXACT: dict[str, Any] = {"tile": {"size": 96}, "output": {**made.LAYERS, "certificate": True}}
+
+
+def go(path: Path, fresh: bool = False) -> Report:
+    job = prepare(load(path), fresh)
+    with Progress() as progress:
+        return execute(job, progress, fresh)
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_a_certificate_changes_nothing_else_in_the_store(tmp_path: Path, zarr_format: int) -> None:
+    path = made.store(tmp_path, output={"zarr_format": zarr_format})
+    before = {str(file): file.read_bytes() for file in path.rglob("*") if file.is_file() and file.name not in ("zarr.json", ".zattrs", ".zmetadata")}
+    root, report = dict(zarr.open_group(path, mode="r").attrs), json.loads((tmp_path / "job.report.json").read_text())
+    said = made.looked(path, windows=2)
+    certificate.publish(path, said)
+    assert {name: Path(name).read_bytes() for name in before} == before
+    now = dict(zarr.open_group(path, mode="r").attrs)  # consolidated
+    assert now["wholecloth"].pop("certificate") == said
+    assert now == root
+    told = json.loads((tmp_path / "job.report.json").read_text())
+    assert told.pop("certificate") == said
+    assert {key: value for key, value in report.items() if key != "certificate"} == told
+    scene = xarray.open_zarr(path, group="0", mask_and_scale=False)
+    assert scene.mask.shape == (300, 420)
+    assert status(path).certificate == {"passed": True, "why": said["why"]}
+
+
+def test_run_makes_the_certificate_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = scenes.config(tmp_path, **EXACT)
+    first = go(path)
+    assert first.certificate is not None
+    assert first.certificate["passed"]
+    assert made.meta(tmp_path / "job.zarr")["certificate"] == first.certificate
+    monkeypatch.setattr("pipeline.run.verify", lambda *args, **more: pytest.fail("it was verified again"))
+    again = go(path)
+    assert again.certificate == first.certificate == made.meta(tmp_path / "job.zarr")["certificate"]
+    assert json.loads((tmp_path / "job.report.json").read_text())["certificate"] == first.certificate
+
+
+def test_a_certificate_does_not_outlive_the_blocks_that_it_was_made_of(tmp_path: Path) -> None:
+    go(scenes.config(tmp_path, **EXACT))
+    plain = scenes.config(tmp_path, **{**EXACT, "output": made.LAYERS})
+    assert go(plain).certificate is not None
+    (tmp_path / "job.zarr" / "0" / "mask" / "ledger" / "r00000" / "b00000.json").unlink()
+    assert go(plain).done == 1
+    assert "certificate" not in made.meta(tmp_path / "job.zarr")
+
+
+def test_a_run_whose_store_is_spoilt_fails_with_its_certificate(tmp_path: Path) -> None:
+    path = scenes.config(tmp_path, **{**EXACT, "output": made.LAYERS})
+    go(path)
+    made.spoil(tmp_path / "job.zarr", (1, 1), lambda values: np.roll(values, 3, 0))
+    with pytest.raises(CertificateError, match=r"block 1,1.*--fresh"):
+        go(scenes.config(tmp_path, **EXACT))
+    said = status(tmp_path / "job.zarr").certificate
+    assert said is not None
+    assert not said["passed"]
+    assert go(scenes.config(tmp_path, **EXACT), fresh=True).certificate is not None
+
+
+def test_the_command_tells_a_person_and_a_program_and_exits_by_the_outcome(tmp_path: Path) -> None:
+    path = made.store(tmp_path, tile={"size": 96})
+    told = CliRunner().invoke(app, ["verify", str(path), "--windows", "3"])
+    assert told.exit_code == 0, told.output
+    for words in ("passed", "tiled equals whole", "15 of 15 blocks", "3 windows", "within 16 px"):
+        assert words in told.stdout
+    said = json.loads(CliRunner().invoke(app, ["verify", str(path), "--windows", "2", "--seed", "7", "--json"]).stdout)
+    assert said["windows"] == {"asked": 2, "seed": 7, "side": 128}
+    assert "passed" in CliRunner().invoke(app, ["status", str(path)]).stdout
+    (path / "0" / "mask" / "c" / "0" / "0").unlink()
+    failed = CliRunner().invoke(app, ["verify", str(path)])
+    assert isinstance(failed.exception, CertificateError)
+    assert failed.exception.exit_code == 4
+    assert "FAILED" in failed.stdout
+    assert "FAILED" in CliRunner().invoke(app, ["status", str(path)]).stdout
+    assert not made.meta(path)["certificate"]["passed"]
+
+
+def test_a_store_that_is_unfinished_is_not_made_complete(tmp_path: Path) -> None:
+    path = made.store(tmp_path, output={"pyramid": False})
+    (path / "0" / "mask" / "ledger" / "r00000" / "b00000.json").unlink()
+    root = json.loads((path / "zarr.json").read_text())
+    del root["attributes"]["wholecloth"]["complete"], root["consolidated_metadata"]
+    (path / "zarr.json").write_text(json.dumps(root))
+    said = made.looked(path)
+    certificate.publish(path, said)
+    assert not said["passed"]
+    assert "complete" not in made.meta(path)
+    assert "consolidated_metadata" not in json.loads((path / "zarr.json").read_text())
+    assert not status(path).complete

@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+from pipeline.raster.window import Window
+from pipeline.stages.decode import Decoding
+from pipeline.verification.compare import Differences, Tally, View, spread, undecided
+
+TWO = Decoding(activation="softmax", threshold=0.5, codes=(0, 1))
+ONE = Decoding(activation="sigmoid", threshold=0.5, codes=(0, 1))
+SIDE_BY_SIDE = Decoding(activation="sigmoid", threshold=0.5, codes=(0, 1, 9), background=2)
+
+
+@pytest.mark.parametrize(
+    ("how", "logits", "expected"),
+    [
+        (TWO, [[3.0, 1.0, 1.0, -2.0], [1.0, 1.00001, 1.5, -2.0]], [False, True, False, True]),
+        (ONE, [[3.0, 0.00001, -1.0, -0.00001]], [False, True, False, True]),
+        (SIDE_BY_SIDE, [[3.0, 0.00001, -1.0, 2.0], [-1.0, -4.0, -3.0, 2.0]], [False, True, False, True]),
+    ],
+)
+def test_a_label_is_undecided_where_rounding_may_turn_it(how: Decoding, logits: list[list[float]], expected: list[bool]) -> None:
+    values = np.array(logits, dtype=np.float32)[:, None]
+    assert undecided(values, how, "float32")[0].tolist() == expected
+    values[:, 0, 1] = np.nan
+    assert not undecided(values, how, "float32")[0, 1]
+
+
+def test_errors_are_counted_near_and_away_from_seams_in_standard_deviations() -> None:
+    rng = np.random.default_rng(0)
+    reference = rng.normal(0, 2, (3, 8, 8)).astype(np.float32)
+    view, tally = View(Window(row=0, col=0, height=8, width=8), at_a_seam=True), Tally()
+    ours = reference.copy()
+    ours[1, 2, 2] += 1
+    ours[:, 0, 0] = np.nan
+    view.fill(view.window, ours, np.repeat(np.arange(8) < 4, 8).reshape(8, 8))
+    flipped = np.zeros((8, 8), bool)
+    flipped[[0, 2, 7], [0, 2, 7]] = True
+    tally.add(view, reference, flipped)
+    std = spread(tally)
+    assert std == pytest.approx(reference[:, ~np.isnan(ours[0])].std(), rel=1e-5)
+    said = tally.document(std, apart=True)
+    assert (said["pixels"], said["near"]["pixels"], said["away"]["pixels"]) == (63, 31, 32)
+    assert (said["flips"], said["near"]["flips"], said["away"]["flips"]) == (2, 1, 1)
+    assert said["max"] == said["near"]["max"] == pytest.approx(1 / std, rel=1e-3)
+    assert said["away"]["max"] == 0
+    assert said["rms"] == pytest.approx((1 / 63) ** 0.5 / std, rel=1e-3)
+
+
+def test_what_is_not_finite_is_no_number_of_json() -> None:
+    found = Differences()
+    found.add(np.array([np.inf]), np.array([True]))
+    assert found.document(1.0)["max"] is None

@@ -1,0 +1,217 @@
+"""Stores that are right pass, and each way to be wrong is caught and named."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+import zarr
+
+from pipeline.errors import CertificateError, ModelError, StoreError
+from pipeline.verification.certificate import demand
+from tests import networks, scenes
+from tests.verification import made
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made.store(tmp_path_factory.mktemp("good"), tile={"size": 96})
+
+
+@pytest.fixture
+def copy(good: Path, tmp_path: Path) -> Path:
+    """A store of one's own, moved away from where it was made."""
+    return Path(shutil.copytree(good, tmp_path / "moved.zarr"))
+
+
+def test_a_store_with_an_exact_halo_equals_the_whole_at_its_seams(copy: Path) -> None:
+    said = made.looked(copy)
+    assert said["passed"], said["why"]
+    assert said["why"].startswith("tiled equals whole")
+    assert said["promise"] == {"kind": "exact", "limit": 1e-4}
+    assert said["seams"]["windows"] == said["control"]["windows"] == 12
+    assert said["seams"]["max"] < 1e-5
+    assert said["seams"]["near"]["pixels"] > 1000
+    assert said["seams"]["away"]["pixels"] > 1000
+    assert said["labels"]["differ"] == said["labels"]["ties"]
+    assert said["coverage"]["missing"] == 0
+    assert said["coverage"]["blocks"] == said["coverage"]["committed"] == 12 + 3
+    assert said["reference"]["halo"] > said["reference"]["of_the_run"] * 2
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"tile": {"size": 96, "augment": "dihedral"}},
+        {"output": {"zarr_format": 2}},
+        {"output": {"shard": 128}},
+        {"execution": {"precision": "bfloat16"}, "tile": {"size": 96}},
+        {"model": {"classes": [{"name": name, "code": 1000 + k} for k, name in enumerate("abcd")]}},
+    ],
+    ids=["turned", "v2", "shards", "half", "codes"],
+)
+def test_other_stores_pass_as_well(tmp_path: Path, sections: dict[str, Any]) -> None:
+    said = made.looked(made.store(tmp_path, **sections), windows=4)
+    assert said["passed"], said["why"]
+    assert said["seams"]["windows"] == 4
+
+
+def test_a_blended_store_is_promised_nothing_and_passes_until_a_tolerance_is_asked_for(tmp_path: Path) -> None:
+    path = made.store(tmp_path, **made.blended(tmp_path))
+    said = made.looked(path)
+    assert said["passed"], said["why"]
+    assert said["why"].startswith("nothing was promised")
+    assert said["seams"]["max"] > 1e-3
+    assert said["labels"]["differ"] == said["labels"]["ties"]
+    asked = made.looked(path, tolerance=1e-3)
+    assert not asked["passed"]
+    with pytest.raises(CertificateError, match="tolerance asked for is not kept"):
+        demand(path, asked)
+
+
+def test_without_a_halo_labels_flip_at_seams_and_the_centres_are_clean(tmp_path: Path) -> None:
+    scenes.scene(tmp_path / "scene.tif", 384, 512)  # whole blocks, so that centres are far from all edges of tiles
+    path = made.store(tmp_path, tile={"size": 128, "halo": 0})
+    said = made.looked(path)
+    assert said["passed"], said["why"]
+    assert said["seams"]["near"]["flips"] > 20
+    assert said["seams"]["away"]["flips"] < said["seams"]["near"]["flips"] / 10
+    assert said["control"]["flips"] == 0
+    assert said["control"]["max"] < 1e-5 < 1e-2 < said["seams"]["max"]
+    assert not made.looked(path, tolerance=1e-3)["passed"]
+    assert made.looked(path, tolerance=100.0)["passed"]
+
+
+def test_a_raster_of_one_tile_has_no_seams(tmp_path: Path) -> None:
+    said = made.looked(made.store(tmp_path, output={"block": 512}), windows=2)
+    assert said["passed"]
+    assert "one tile covers all of it" in said["why"]
+    assert said["control"]["windows"] == 2
+
+
+def test_a_raster_without_a_valid_pixel_passes_by_its_chunks_alone(tmp_path: Path) -> None:
+    scenes.write(tmp_path / "scene.tif", np.zeros((3, 200, 150), "uint16"), nodata=0)
+    said = made.looked(made.store(tmp_path))
+    assert said["passed"]
+    assert "no window has a valid pixel" in said["why"]
+
+
+def test_one_tile_that_is_shifted_is_caught_and_its_block_is_named(copy: Path) -> None:
+    def shifted(values: np.ndarray) -> np.ndarray:
+        values[:64, :64] = np.roll(values[:64, :64], 3, 1)
+        return values
+
+    made.spoil(copy, (0, 1), shifted)
+    said = made.looked(copy)
+    assert not said["passed"]
+    assert {tuple(fault["block"]) for fault in said["faults"]} == {(0, 1)}
+    assert "not what the network says" in said["why"]
+    with pytest.raises(CertificateError, match=r"block 0,1: .*pixels of mask at rows"):
+        demand(copy, said)
+
+
+def test_one_block_of_another_run_is_caught_and_named(copy: Path, tmp_path: Path) -> None:
+    for name in ("scene.tif", "unet.pt"):
+        shutil.copy(Path(made.meta(copy)["config"]["source"]["path"]).parent / name, tmp_path / name)
+    other = made.store(tmp_path, "other", tile={"size": 96}, model={"input": {"mean": 480, "std": 210}})
+    stale = {layer: np.asarray(zarr.open_array(other / "0" / layer, mode="r")[128:256, 256:384]) for layer in ("mask", "confidence")}
+    both = iter(stale.values())
+    made.spoil(copy, (1, 2), lambda values: next(both))
+    said = made.looked(copy)
+    assert not said["passed"]
+    assert {tuple(fault["block"]) for fault in said["faults"]} == {(1, 2)}
+
+
+def test_confidence_that_is_not_the_networks_is_caught(copy: Path) -> None:
+    changed = iter([0, 5])  # the mask, then confidence
+    made.spoil(copy, (0, 0), lambda values: np.where(next(changed), np.minimum(values, 250) + 5, values).astype(values.dtype))
+    said = made.looked(copy)
+    assert not said["passed"]
+    assert "pixels of confidence" in said["why"]
+
+
+def test_a_class_where_no_pixel_is_valid_is_caught(copy: Path) -> None:
+    made.spoil(copy, (1, 1), lambda values: np.where(values == 255, 1, values).astype(values.dtype))
+    assert "block 1,1" in made.looked(copy, windows=40)["why"]
+
+
+def test_a_chunk_of_zeros_is_caught_by_its_checksum(copy: Path) -> None:
+    zarr.open_array(copy / "0" / "mask", mode="r+")[64:128, 192:256] = 0
+    said = made.looked(copy)
+    assert not said["passed"]
+    assert "block 0,1: chunk 0/mask/c/1/3 is not what was committed" in said["why"]
+    assert "seams" not in said
+
+
+def test_a_chunk_of_zeros_in_an_overview_is_caught(copy: Path) -> None:
+    zarr.open_array(copy / "2" / "confidence", mode="r+")[:64, :64] = 0
+    assert "overview 2, block 0,0: chunk 2/confidence/c/0/0" in made.looked(copy)["why"]
+
+
+def test_a_chunk_that_is_gone_is_named(copy: Path) -> None:
+    (copy / "0" / "mask" / "c" / "3" / "5").unlink()
+    assert "block 1,2: chunk 0/mask/c/3/5 is gone" in made.looked(copy)["why"]
+
+
+def test_bytes_that_were_recorded_but_do_not_decode_are_caught(copy: Path) -> None:
+    (copy / "0" / "mask" / "c" / "0" / "0").write_bytes(b"no zstd at all")
+    job = made.job_of(copy, [])
+    made.again(job, (0, 0), job.task.layout.window(made.BlockIndex(0, 0)), made.Ledger(copy).record((0, 0)) or {})
+    assert "block 0,0: mask cannot be read at rows 0–63, cols 0–127" in made.looked(copy)["why"]
+
+
+def test_a_chunk_that_a_record_says_is_empty_may_not_be_there(tmp_path: Path) -> None:
+    raster = np.full((3, 256, 256), 400, "uint16")
+    raster[:, 128:, 128:] = 0
+    scenes.write(tmp_path / "scene.tif", raster, nodata=0)
+    path = made.store(tmp_path)
+    zarr.open_array(path / "0" / "mask", mode="r+")[200:210, 200:210] = 1
+    assert "block 1,1: chunk 0/mask/c/3/3 is not what was committed" in made.looked(path)["why"]
+
+
+def test_a_block_without_a_record_makes_the_store_incomplete(copy: Path) -> None:
+    (copy / "0" / "mask" / "ledger" / "r00001" / "b00002.json").unlink()
+    said = made.looked(copy)
+    assert not said["passed"]
+    assert said["coverage"]["missing"] == 1
+    with pytest.raises(CertificateError, match=r"block 1,2: not committed\. Run the job again"):
+        demand(copy, said)
+
+
+def test_pixels_that_changed_under_the_same_size_and_time_are_noticed(tmp_path: Path) -> None:
+    raster = scenes.scene(tmp_path / "compressed.tif")
+    with rasterio.open(raster) as src:
+        data = src.read()
+    raster = scenes.write(tmp_path / "scene.tif", data, nodata=0, interleave="band")
+    path = made.store(tmp_path, tile={"size": 96})
+    before, raw = raster.stat(), bytearray(raster.read_bytes())
+    at = raw.index(data[0, 20, 30:60].tobytes())
+    raw[at] ^= 0x40
+    raster.write_bytes(raw)
+    os.utime(raster, ns=(before.st_atime_ns, before.st_mtime_ns))
+    said = made.looked(path)
+    assert not said["passed"]
+    assert "block 0,0: the source gives other pixels there" in said["why"]
+
+
+def test_a_network_or_source_that_is_gone_or_another_one_is_refused(tmp_path: Path) -> None:
+    path = made.store(tmp_path)
+    (tmp_path / "unet.pt").rename(tmp_path / "away.pt")
+    with pytest.raises(ModelError, match="does not exist"):
+        made.job_of(path, [])
+    assert made.job_of(path, [f"model.path={tmp_path / 'away.pt'}"]).complete
+    scenes.script(
+        networks.lively(networks.UNet(), seed=9) if "seed" in networks.lively.__code__.co_varnames else networks.lively(networks.UNet(base=5)),
+        tmp_path / "unet.pt",
+    )
+    with pytest.raises(StoreError, match="model"):
+        made.job_of(path, [])
+
+
+def test_the_same_seed_looks_at_the_same_windows(good: Path) -> None:
+    assert made.looked(good, windows=3, seed=5) == made.looked(good, windows=3, seed=5) != made.looked(good, windows=3, seed=6)
