@@ -149,7 +149,8 @@ def _publish(job: Job, report: Report) -> Report:
     """The picture and the report beside the store."""
     written = job.path.with_suffix(".report.json")
     files = {"store": job.path, "report": written}
-    certificate = None if report.done else store.read_meta(job.path).get("certificate")  # it holds for as long as no block is written
+    unchanged = job.complete and not report.done  # a certificate holds for as long as nothing is written
+    certificate = store.read_meta(job.path).get("certificate") if unchanged else None
     if report.complete:
         meta = {**job.meta(), **({"certificate": certificate} if certificate else {})}
         files |= {"sidecar": store.finish(job.path, job.spec, meta), "quicklook": quicklook.draw(job.path, job.spec, job.path.with_suffix(".png"))}

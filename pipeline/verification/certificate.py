@@ -32,7 +32,12 @@ def examined(job: Job, found: Coverage, seen: Examination, promise: Promise, see
     """Of a store that is covered, after windows were looked at."""
     unit = f"standard deviations of the {'probabilities' if job.task.recipe.averages_probabilities else 'logits'}"
     std = spread(seen.seams, seen.control)
-    said = f"blocks are not what the network says: {seen.faults.said()}" if seen.faults.count else why(promise, seen.seams, seen.control, unit)
+    if seen.faults.count:
+        said = f"blocks are not what the network makes of the source: {seen.faults.said()}"
+    elif asked:
+        said = why(promise, seen.seams, seen.control, unit)
+    else:
+        said = "every chunk is as it was committed; no seam was looked at, since no window was asked for"
     around = seen.around
     return {
         **_document(not seen.faults.count and kept(promise, seen.seams, seen.control), said, found, seen.faults),

@@ -66,7 +66,7 @@ class Examination:
     def _draw(self, windows: int, rng: Random) -> Iterator[View]:
         """Two views of each block that is drawn: the middle of a tile, and a seam where there is one."""
         found = 0
-        for index in islice(seams.blocks(self.job.task.layout, rng), PASSED_OVER * windows):
+        for index in seams.blocks(self.job.task.layout, PASSED_OVER * windows, rng):
             known = self._known(index)
             if known is None or known.inside is None:
                 continue

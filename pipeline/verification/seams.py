@@ -48,12 +48,13 @@ def lines(layout: Layout, index: BlockIndex, inside: Window) -> Lines:
     )  # fmt: skip
 
 
-def blocks(layout: Layout, rng: Random) -> Iterator[BlockIndex]:
-    """Blocks at random without end; none comes twice before all have come. Up to a million are drawn at once, so that none is held of more."""
+def blocks(layout: Layout, most: int, rng: Random) -> Iterator[BlockIndex]:
+    """So many blocks at random; none comes twice before all have come, and no more than are drawn are ever held."""
     count, cols = layout.count, layout.shape[1]
-    while True:
-        for number in rng.sample(range(count), min(count, 10**6)):
-            yield BlockIndex(*divmod(number, cols))
+    while most > 0:
+        drawn = rng.sample(range(count), min(count, most))
+        most -= len(drawn)
+        yield from (BlockIndex(*divmod(number, cols)) for number in drawn)
 
 
 def at_a_seam(found: Lines, layout: Layout, inside: Window, side: int, rng: Random) -> Window:

@@ -41,9 +41,9 @@ def why(promise: Promise, seams: Tally, control: Tally, unit: str) -> str:
     """One sentence for people."""
     std = spread(seams, control)
     flips, pixels = seams.near.flips + seams.away.flips, seams.near.pixels + seams.away.pixels
-    compared = f"at most {control.largest / std:.1e} at {control.windows} places far from seams" if control.windows else "nothing far from seams was seen"
+    compared = f"at most {control.largest / std:.1e} at {control.windows} places far from seams"
     if not seams.windows:
-        return f"no seam was looked at, since {_none(control)}; {compared}, in {unit}"
+        return f"no seam was looked at, since {_none(control)}" + (f"; {compared}, in {unit}" if control.windows else "")
     furthest = f"at {seams.windows} seams the logits are at most {seams.largest / std:.1e} {unit} from the reference"
     said = f"{furthest}, {compared}; {flips:,} of {pixels:,} labels differ"
     if promise.kind == "none":
@@ -60,4 +60,4 @@ def kept(promise: Promise, seams: Tally, control: Tally) -> bool:
 
 
 def _none(control: Tally) -> str:
-    return "one tile covers all of it" if control.windows else "no window has a valid pixel"
+    return "one tile covers all of it" if control.windows else "no pixel that was drawn is valid"

@@ -94,11 +94,18 @@ def test_a_raster_of_one_tile_has_no_seams(tmp_path: Path) -> None:
     assert said["control"]["windows"] == 2
 
 
+def test_without_windows_the_chunks_alone_are_looked_at(good: Path) -> None:
+    said = made.looked(good, windows=0)
+    assert said["passed"]
+    assert said["why"] == "every chunk is as it was committed; no seam was looked at, since no window was asked for"
+    assert said["labels"]["pixels"] == 0
+
+
 def test_a_raster_without_a_valid_pixel_passes_by_its_chunks_alone(tmp_path: Path) -> None:
     scenes.write(tmp_path / "scene.tif", np.zeros((3, 200, 150), "uint16"), nodata=0)
     said = made.looked(made.store(tmp_path))
     assert said["passed"]
-    assert "no window has a valid pixel" in said["why"]
+    assert "no pixel that was drawn is valid" in said["why"]
 
 
 def test_one_tile_that_is_shifted_is_caught_and_its_block_is_named(copy: Path) -> None:
@@ -110,7 +117,7 @@ def test_one_tile_that_is_shifted_is_caught_and_its_block_is_named(copy: Path) -
     said = made.looked(copy)
     assert not said["passed"]
     assert {tuple(fault["block"]) for fault in said["faults"]} == {(0, 1)}
-    assert "not what the network says" in said["why"]
+    assert "pixels of mask at rows" in said["why"]
     with pytest.raises(CertificateError, match=r"block 0,1: .*pixels of mask at rows"):
         demand(copy, said)
 
