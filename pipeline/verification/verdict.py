@@ -51,7 +51,7 @@ def why(promise: Promise, seams: Tally, control: Tally, unit: str) -> str:
     kept = promise.limit is not None and seams.largest / std <= promise.limit
     words = {"exact": "tiled equals whole", "tolerance": "the tolerance is kept", "asked": "the tolerance asked for is kept"}
     broken = {"exact": "tiled does not equal the whole", "tolerance": "the tolerance is not kept", "asked": "the tolerance asked for is not kept"}
-    return f"{(words if kept else broken)[promise.kind]} ({promise.limit:.1e}): {said}"
+    return f"{(words if kept else broken)[promise.kind]}, within {promise.limit:g}: {said}"
 
 
 def kept(promise: Promise, seams: Tally, control: Tally) -> bool:

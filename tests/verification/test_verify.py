@@ -222,3 +222,15 @@ def test_a_network_or_source_that_is_gone_or_another_one_is_refused(tmp_path: Pa
 
 def test_the_same_seed_looks_at_the_same_windows(good: Path) -> None:
     assert made.looked(good, windows=3, seed=5) == made.looked(good, windows=3, seed=5) != made.looked(good, windows=3, seed=6)
+
+
+def test_a_block_whose_tiles_were_halved_for_want_of_memory_is_judged_by_those_tiles(tmp_path: Path) -> None:
+    scenes.scene(tmp_path / "scene.tif", 256, 256)
+    path = made.store(tmp_path, tile={"size": 128, "halo": 0})
+    halved = made.store(tmp_path, "halved", tile={"size": 64, "halo": 0})
+    layers = iter([np.asarray(zarr.open_array(halved / "0" / layer, mode="r")[:128, :128]) for layer in ("mask", "confidence")])
+    made.spoil(path, (0, 0), lambda values: next(layers))
+    assert "block 0,0" in made.looked(path, windows=4)["why"]
+    job, record = made.job_of(path, []), made.Ledger(path).record((0, 0)) or {}
+    made.again(job, (0, 0), job.task.layout.window(made.BlockIndex(0, 0)), {**record, "halvings": 1})
+    assert made.looked(path, windows=4)["passed"]
