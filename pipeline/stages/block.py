@@ -74,24 +74,28 @@ class BlockTask:
         clock = Clock()
         error, inferred, window, area = None, False, self.layout.window(index), self.asked(index)
         try:
-            inferred = self._run(index, window, area, clock)
+            inferred = self._run(index, area, clock)
         except (ReadError, InferenceError) as fault:
             error = str(fault)
         pixels = window.pixels if area is None else int(area.sum())
         return Outcome(index=index, window=window, error=error, inferred=inferred, pixels=pixels, seconds=clock.seconds)
 
-    def _run(self, index: BlockIndex, window: Window, area: npt.NDArray[np.bool_] | None, clock: Clock) -> bool:
+    def block(self, index: BlockIndex, area: npt.NDArray[np.bool_] | None) -> Block:
+        """The pixels of a block and of what its tiles see around what is asked for. Raises ReadError."""
+        window = self.layout.window(index)
         frame = self.layout.frame(index, part_of(window, area))
-        pixels = clock.time("read", lambda: read(self.source, frame, self.retries))
-        record: dict[str, Any] = {"source": clock.time("read", lambda: checksum(pixels))}
-        block = Block(index, window, frame, pixels, area)
+        return Block(index, window, frame, read(self.source, frame, self.retries), area)
+
+    def _run(self, index: BlockIndex, area: npt.NDArray[np.bool_] | None, clock: Clock) -> bool:
+        block = clock.time("read", lambda: self.block(index, area))
+        record: dict[str, Any] = {"source": clock.time("read", lambda: checksum(block.pixels))}
         inferred = bool(block.wanted.any())
         if inferred:
             arrays, halvings = clock.time("device", lambda: on_device(lambda: inference(self)(block, self.layout)))
             record |= {"halvings": halvings} if halvings else {}
         else:
             arrays = {}
-        clock.time("write", lambda: self._write(index, window, arrays, record))
+        clock.time("write", lambda: self._write(index, block.window, arrays, record))
         return inferred
 
     def _write(self, index: BlockIndex, window: Window, arrays: infer.Arrays, record: dict[str, Any]) -> None:

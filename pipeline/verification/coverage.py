@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from pipeline.job import Job
@@ -25,8 +26,9 @@ class Level:
     """Blocks of one level of a store."""
 
     level: int
-    shape: tuple[int, int]
-    """Blocks (rows, cols)."""
+    count: int
+    blocks: Callable[[], Iterator[BlockIndex]]
+    """All that must be committed."""
     window: Callable[[BlockIndex], Window]
     """The pixels that a block owns."""
 
@@ -47,10 +49,10 @@ class Coverage:
 def cover(job: Job, tell: Tell = lambda done, total: None) -> Coverage:
     """Read every chunk of a store once for its checksum and once through Zarr; one strip of chunks is held at a time."""
     found, levels = Coverage(), list(levels_of(job))
-    total = sum(rows * cols for level in levels for rows, cols in [level.shape])
+    total = sum(level.count for level in levels)
     for level in levels:
         failures = Ledger(job.path, level.level).failures()
-        for index in _blocks(level.shape):
+        for index in level.blocks():
             _look(job.path, job.spec, level, index, failures, found)
             tell(found.blocks, total)
     return found
@@ -58,14 +60,15 @@ def cover(job: Job, tell: Tell = lambda done, total: None) -> Coverage:
 
 def levels_of(job: Job) -> Iterator[Level]:
     """Full resolution, then the overviews."""
-    yield Level(level=0, shape=job.task.layout.shape, window=job.task.layout.window)
+    yield Level(level=0, count=job.blocks, blocks=job.task.blocks, window=job.task.layout.window)
     for k in range(1, job.spec.levels):
         task = LevelTask(store=job.path, spec=job.spec, level=k)
-        yield Level(level=k, shape=task.shape, window=task.window)
+        rows, cols = task.shape
+        yield Level(level=k, count=rows * cols, blocks=partial(_all, rows, cols), window=task.window)
 
 
-def _blocks(shape: tuple[int, int]) -> Iterator[BlockIndex]:
-    return (BlockIndex(row, col) for row in range(shape[0]) for col in range(shape[1]))
+def _all(rows: int, cols: int) -> Iterator[BlockIndex]:
+    return (BlockIndex(row, col) for row in range(rows) for col in range(cols))
 
 
 def _look(store: Path, spec: StoreSpec, level: Level, index: BlockIndex, failures: dict[tuple[int, int], str], found: Coverage) -> None:

@@ -14,11 +14,11 @@ from pipeline.errors import InferenceError, ReadError
 from pipeline.job import Job
 from pipeline.plan.layout import BlockIndex, Layout
 from pipeline.raster.span import Span
-from pipeline.raster.window import Window
+from pipeline.raster.window import Window, bounds
 from pipeline.stages.block import inference
 from pipeline.stages.device import on_device
-from pipeline.stages.infer import Block, bounds
-from pipeline.stages.read import checksum, read
+from pipeline.stages.infer import Block
+from pipeline.stages.read import checksum
 from pipeline.store.ledger import Ledger
 from pipeline.verification import reference, seams, stored
 from pipeline.verification.compare import NEAR, Logits, Tally, View, undecided
@@ -66,7 +66,8 @@ class Examination:
     def _draw(self, windows: int, rng: Random) -> Iterator[View]:
         """Two views of each block that is drawn: the middle of a tile, and a seam where there is one."""
         found = 0
-        for index in seams.blocks(self.job.task.layout, PASSED_OVER * windows, rng):
+        task, most = self.job.task, PASSED_OVER * windows
+        for index in seams.blocks(task.layout, most, rng) if task.area is None else seams.some(task.blocks(), most, rng):
             known = self._known(index)
             if known is None or known.inside is None:
                 continue
@@ -88,17 +89,18 @@ class Examination:
         record = Ledger(self.job.path).record(place) or {}
         for _ in range(record.get("halvings", 0)):
             layout = layout.halved() or layout
-        window, frame = layout.window(index), layout.frame(index)
+        area = self.job.task.asked(index)
+        if area is not None and not area.any():
+            return None
         try:
-            pixels = read(self.job.source, frame, self.job.task.retries)
+            block = self.job.task.block(index, area)
         except ReadError as error:
             self.faults.add(0, place, str(error))
             return None
-        if record.get("source") != checksum(pixels):
+        if record.get("source") != checksum(block.pixels):
             self.faults.add(0, place, "the source gives other pixels there than when it was committed")
-        block = Block(index, window, frame, pixels)
-        inside = bounds(block.wanted, window)
-        return Known(block=block, layout=layout, inside=inside, lines=seams.lines(layout, index, inside or window))
+        inside = bounds(block.wanted, block.window)
+        return Known(block=block, layout=layout, inside=inside, lines=seams.lines(layout, index, inside or block.window))
 
     def _fill(self, views: list[View]) -> None:
         """Block by block, so that one is held at a time and a tile is inferred once for all windows that it touches."""

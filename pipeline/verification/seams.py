@@ -9,7 +9,7 @@ With halos, tiles meet where their cores do, also at the borders of blocks; wher
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
@@ -55,6 +55,18 @@ def blocks(layout: Layout, most: int, rng: Random) -> Iterator[BlockIndex]:
         drawn = rng.sample(range(count), min(count, most))
         most -= len(drawn)
         yield from (BlockIndex(*divmod(number, cols)) for number in drawn)
+
+
+def some(blocks: Iterable[BlockIndex], most: int, rng: Random) -> Iterator[BlockIndex]:
+    """The same of an unknown number of blocks; no more than are drawn are ever held (algorithm R of Vitter 1985)."""
+    held: list[BlockIndex] = []
+    for number, block in enumerate(blocks):
+        if number < most:
+            held.append(block)
+        elif (place := rng.randrange(number + 1)) < most:
+            held[place] = block
+    for start in range(0, most, max(len(held), 1)):
+        yield from rng.sample(held, min(len(held), most - start))
 
 
 def at_a_seam(found: Lines, layout: Layout, inside: Window, side: int, rng: Random) -> Window:

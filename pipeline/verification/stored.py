@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.raster.window import Window
-from pipeline.stages.infer import Arrays, Recipe, bounds, empty
+from pipeline.raster.window import Window, bounds
+from pipeline.stages.infer import Arrays, Recipe, empty
 from pipeline.store.layout import open_layer
 
 CLOSE = {"float32": 1, "bfloat16": 8, "float16": 3}

@@ -28,7 +28,7 @@ def promised(job: Job, asked: float | None, control: Tally) -> Promise:
     where they are as far from the reference as centres are.
     """
     tiles, locality, precision = job.plan.tiles, job.locality, job.task.recipe.precision
-    tolerance: float | None = getattr(tiles, "tolerance", None)
+    tolerance = tiles.tolerated.tolerance if tiles.tolerated else None
     if asked is not None:
         return Promise(kind="asked", limit=asked)
     if tiles.exact or (locality.verdict == "unproven" and locality.radius and tiles.halo is not None and tiles.halo >= locality.radius.largest):

@@ -15,6 +15,7 @@ import zarr
 from pipeline.errors import CertificateError, ModelError, StoreError
 from pipeline.verification.certificate import demand
 from tests import networks, scenes
+from tests.area.test_jobs import TOUCHED, drawn
 from tests.verification import made
 
 
@@ -59,6 +60,26 @@ def test_other_stores_pass_as_well(tmp_path: Path, sections: dict[str, Any]) -> 
     said = made.looked(made.store(tmp_path, **sections), windows=4)
     assert said["passed"], said["why"]
     assert said["seams"]["windows"] == 4
+
+
+def test_a_store_of_an_area_is_looked_at_there_alone(tmp_path: Path) -> None:
+    drawn(tmp_path)
+    path = made.store(tmp_path, source={"aoi": str(tmp_path / "area.gpkg")}, tile={"size": 72})
+    said = made.looked(path)
+    assert said["passed"], said["why"]
+    assert said["coverage"]["blocks"] == said["coverage"]["committed"] == len(TOUCHED) + 3
+    assert said["seams"]["windows"] == 12
+    made.spoil(path, (0, 0), lambda values: np.where(values == values.max(), values.min(), values))
+    assert not made.looked(path)["passed"]
+
+
+@pytest.mark.parametrize(("tolerance", "halo"), [(0.2, None), (1e-9, 8)])
+def test_a_store_is_held_to_the_tolerance_that_chose_its_halo(tmp_path: Path, tolerance: float, halo: int | None) -> None:
+    path = made.store(tmp_path, tile={"size": 96, "halo": {"tolerance": tolerance}})
+    said = made.looked(path)
+    assert said["passed"], said["why"]
+    assert said["promise"] == ({"kind": "tolerance", "limit": tolerance} if halo is None else {"kind": "exact", "limit": 1e-4})
+    assert said["seams"]["max"] <= said["promise"]["limit"]
 
 
 def test_a_blended_store_is_promised_nothing_and_passes_until_a_tolerance_is_asked_for(tmp_path: Path) -> None:
