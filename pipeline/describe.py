@@ -17,7 +17,7 @@ def describe(job: Job) -> dict[str, Any]:
     """Everything that was decided, as plain values."""
     grid, tiles, layout = job.source.grid, job.plan.tiles, job.task.layout
     cost, pixels = _cost(job), grid.height * grid.width
-    per_pixel = (1 if job.spec.dtype == "uint8" else 2) + len(job.spec.layers) - 1
+    per_pixel = sum(job.spec.layer(name).bytes_per_pixel for name in job.spec.layers)
     work = cost.network / cost.asked * TURNS[tiles.augment]
     return {
         "raster": {"height": grid.height, "width": grid.width, "bands": job.source.bands, "dtype": str(job.source.dtype), "crs": grid.code or grid.wkt},

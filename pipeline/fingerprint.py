@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 Fingerprint = dict[str, Any]
 
-BEFORE: Fingerprint = {"tile.batch": 1, "tile.augment": "none", "tile.tolerance": None, "source.aoi": None}
+BEFORE: Fingerprint = {
+    "tile.batch": 1, "tile.augment": "none", "tile.tolerance": None, "source.aoi": None, "output.min_confidence": 0.0,
+    "output.probabilities_dtype": "uint8", "output.probabilities_codes": None,
+}  # fmt: skip
 """What held for stores that were made before there was a choice."""
 
 
@@ -40,7 +43,7 @@ def of(source: Source, area: Area | None, network: Network, recipe: Recipe, tile
         "output.shard": tiles.shard,
         "output.chunk": tiles.chunk,
         "output.zarr_format": config.output.zarr_format,
-        "output.layers": sorted(recipe.layers),
+        **_layers(recipe),
         "output.nodata": recipe.nodata,
         "execution.precision": recipe.precision,
     }
@@ -66,7 +69,7 @@ def wanted(source: Source, area: Area | None, network: Network, recipe: Recipe, 
         "tile.tolerance": tile.halo.tolerance if isinstance(tile.halo, ToleranceConfig) and not recipe.overlapping else "auto",
     }
     fixed = {key: value for key, value in asked.items() if value != "auto"}
-    return {**_identity(source, area, network, recipe), **fixed, "output.layers": sorted(recipe.layers)}
+    return {**_identity(source, area, network, recipe), **fixed, **_layers(recipe)}
 
 
 def compare(stored: Mapping[str, Any], now: Fingerprint, path: Path) -> None:
@@ -88,10 +91,24 @@ def _identity(source: Source, area: Area | None, network: Network, recipe: Recip
         "source": {**source.identity(), "aoi": area.digest if area else None},
         "model": network.identity(),
         "model.input": recipe.normalisation.as_dict(),
-        "model.output": {"activation": _activation(recipe.decoding), "threshold": recipe.decoding.threshold},
+        "model.output": {"activation": _activation(recipe.decoding), "threshold": _threshold(recipe.decoding)},
         "model.classes": {"codes": list(recipe.decoding.codes)},
     }
     return {f"{name}.{key}": value for name, part in said.items() for key, value in part.items()}
+
+
+def _layers(recipe: Recipe) -> Fingerprint:
+    how, asked = recipe.decoding, "probabilities" in recipe.layers
+    return {
+        "output.layers": sorted(recipe.layers),
+        "output.min_confidence": recipe.min_confidence,
+        "output.probabilities_dtype": recipe.probabilities if asked else SINCE["output.probabilities_dtype"],
+        "output.probabilities_codes": [how.codes[k] for k in how.outcomes] if asked else SINCE["output.probabilities_codes"],
+    }
+
+
+def _threshold(how: Decoding) -> float | list[float]:
+    return list(how.threshold) if isinstance(how.threshold, tuple) else how.threshold
 
 
 def _activation(how: Decoding) -> str:

@@ -11,7 +11,7 @@ import torch
 
 from pipeline import __version__, fingerprint, machine, resolve_model
 from pipeline.area import open_area
-from pipeline.config import Config, ToleranceConfig, parse_bytes
+from pipeline.config import Config, OutputConfig, ToleranceConfig, parse_bytes
 from pipeline.errors import ConfigError, PlanError, SourceError, StoreError
 from pipeline.locality import footprint
 from pipeline.locality.batch import independent
@@ -134,8 +134,8 @@ def prepare(config: Config, fresh: bool = False) -> Job:
         config=config, source=source, area=area, network=network, locality=cached(network, source.bands), device=device,
         normalisation=meaning.normalisation, stored=stored, precision=precision,
     )  # fmt: skip
-    resolve_model.class_rows(meaning.classes, opened.locality.classes, meaning.model.output.multilabel)  # before the plan: a wrong list is the likelier mistake
-    plan, cost = _plan(opened)
+    rows = resolve_model.class_rows(meaning.classes, opened.locality.classes, meaning.model.output)  # before the plan: a wrong list is the likelier mistake
+    plan, cost = _plan(opened, len(rows))
     return _job(opened, meaning, plan, cost)
 
 
@@ -178,7 +178,7 @@ def _stored(path: Path, fresh: bool) -> dict[str, Any] | None:
     return None if fresh else store.read_meta(path)
 
 
-def _plan(opened: _Opened) -> tuple[Plan, footprint.Footprint | None]:
+def _plan(opened: _Opened, classes: int) -> tuple[Plan, footprint.Footprint | None]:
     budget = _budget(opened.config)
     if opened.stored:
         costs = replace(memory.Costs(**opened.stored["costs"]), libraries=_libraries(), gdal_cache=memory.GDAL_CACHE)
@@ -187,12 +187,11 @@ def _plan(opened: _Opened) -> tuple[Plan, footprint.Footprint | None]:
             raise PlanError(over_budget(plan))
         return plan, None
     cost = footprint.measure(opened.network, opened.source.bands, opened.multiple, opened.device, PRECISIONS[opened.precision])
-    return resolve(_wish(opened, cost, budget)), cost
+    return resolve(_wish(opened, _costs(opened, cost, classes), budget)), cost
 
 
-def _wish(opened: _Opened, cost: footprint.Footprint, budget: int) -> Wish:
+def _wish(opened: _Opened, costs: memory.Costs, budget: int) -> Wish:
     config, network, locality = opened.config, opened.network, opened.locality
-    costs = _costs(opened, cost)
     meet = _meet(opened, costs, budget)
     return Wish(
         height=opened.source.grid.height, width=opened.source.grid.width, tile=config.tile.size, overlap=config.tile.overlap,
@@ -251,7 +250,7 @@ def _libraries() -> int:
     return machine.resident() + GROWTH
 
 
-def _costs(opened: _Opened, cost: footprint.Footprint) -> memory.Costs:
+def _costs(opened: _Opened, cost: footprint.Footprint, classes: int) -> memory.Costs:
     source = opened.source
     return memory.Costs(
         libraries=_libraries(),
@@ -260,12 +259,19 @@ def _costs(opened: _Opened, cost: footprint.Footprint) -> memory.Costs:
         bands=source.bands,
         classes=opened.locality.classes,
         activations=cost.bytes_per_pixel,
-        output=1 + len(opened.config.output.layers) + (opened.area is not None),
+        output=_output(opened.config.output, classes) + (opened.area is not None),
     )
+
+
+def _output(output: OutputConfig, classes: int) -> int:
+    """Bytes per pixel of all layers; the mask may turn out to need two."""
+    layers = (store.layer_spec(name, dtype="uint16", nodata=0, probabilities=output.probabilities_dtype, planes=classes) for name in output.layers)
+    return sum(layer.bytes_per_pixel for layer in layers)
 
 
 def _spec(config: Config, source: Source, recipe: Recipe, rows: tuple[store.ClassRow, ...], tiles: Tiles) -> store.StoreSpec:
     return store.StoreSpec(
         grid=source.grid, layers=recipe.layers, chunk=tiles.chunk, shard=tiles.shard, nodata=recipe.nodata, dtype=recipe.dtype,
         zarr_format=config.output.zarr_format, classes=rows, levels=store.levels_for(source.grid, tiles.chunk) if config.output.pyramid else 1,
+        probabilities=recipe.probabilities, planes=tuple(recipe.decoding.codes[k] for k in recipe.decoding.outcomes), doubtful=recipe.min_confidence > 0,
     )  # fmt: skip

@@ -31,8 +31,7 @@ TRAINING = {
 }  # fmt: skip
 """The same within the section of training."""
 LATER = {
-    "source.only", "output.min_confidence", "output.exports", "output.postprocess",
-    "output.probabilities_dtype", "execution.stop_after", "execution.read_timeout",
+    "source.only", "output.exports", "output.postprocess", "execution.stop_after", "execution.read_timeout",
 }  # fmt: skip
 """Keys that are planned and not there yet."""
 PATHS = (

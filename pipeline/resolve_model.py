@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import colorsys
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from pipeline.config import ClassConfig, Config, ModelConfig, ReturnConfig
@@ -57,7 +58,7 @@ def recipe(meaning: Meaning, config: Config, channels: int, *, precision: str, t
     ConfigError
         The classes do not fit the channels, two share a code, or nodata is also a code.
     """
-    rows = class_rows(meaning.classes, channels, meaning.model.output.multilabel)
+    rows = class_rows(meaning.classes, channels, meaning.model.output)
     meant = decoding(meaning.model.output, rows, channels)
     codes = meant.codes
     nodata = _nodata(config.output.nodata, codes)
@@ -74,6 +75,8 @@ def recipe(meaning: Meaning, config: Config, channels: int, *, precision: str, t
         overlapping=tiles.halo is None,
         augment=tiles.augment,
         batch=tiles.batch,
+        probabilities=config.output.probabilities_dtype,
+        min_confidence=config.output.min_confidence,
     )
     return made, rows
 
@@ -106,16 +109,17 @@ def _classes(model: ModelConfig, meta: ModelMeta | None) -> list[ClassConfig] | 
     return [ClassConfig(**row) for row in meta.classes] if meta and meta.classes else None
 
 
-def class_rows(classes: list[ClassConfig] | None, channels: int, multilabel: bool = False) -> tuple[ClassRow, ...]:
-    """The class table of a network with so many output channels; raises ConfigError where the list does not fit."""
-    count, independent = max(channels, 2), multilabel and channels > 1
+def class_rows(classes: list[ClassConfig] | None, channels: int, said: ReturnConfig) -> tuple[ClassRow, ...]:
+    """The class table of a network with so many output channels; raises ConfigError where the list or the thresholds do not fit."""
+    cuts, independent = thresholds(said, channels), said.multilabel and channels > 1
+    count = channels if channels > 1 else len(cuts) + 1
     if classes is None:
         classes = [ClassConfig(name=f"class{k}") for k in range(count)]
         classes += [ClassConfig(name="background", role="background")] if independent else []
     if independent:
         count += _beyond_channels(classes, channels)
     if len(classes) != count:
-        logits = "one logit, which means two classes" if channels == 1 else f"{channels} classes"
+        logits = f"one logit, which means {_in_words(len(cuts))}" if channels == 1 else f"{channels} classes"
         raise ConfigError(f"model.classes lists {len(classes)} classes, but the network returns {logits}. List {count} classes, in the network's order.")
     codes = [k if row.code is None else row.code for k, row in enumerate(classes)]
     if len(set(codes)) < count:
@@ -135,16 +139,39 @@ def _beyond_channels(classes: list[ClassConfig], channels: int) -> int:
     return int(len(classes) == channels + 1)
 
 
+def thresholds(said: ReturnConfig, channels: int) -> tuple[float, ...]:
+    """The thresholds of a network with so many output channels; raises ConfigError where a list of them cannot be meant."""
+    given = tuple(said.threshold) if isinstance(said.threshold, list) else (said.threshold,)
+    if channels > 1 and not said.multilabel and isinstance(said.threshold, list):
+        raise ConfigError(
+            f"model.output.threshold lists {list(given)}, but the network returns {channels} classes, of which the likeliest wins. Leave it out; a list "
+            "is for networks of one logit, or with multilabel: true, one threshold per channel."
+        )
+    if channels > 1 and isinstance(said.threshold, list) and len(given) != channels:
+        raise ConfigError(
+            f"model.output.threshold lists {len(given)} thresholds, but the network has {channels} channels. Give one number, or one per channel."
+        )
+    if channels == 1 and any(high <= low for low, high in pairwise(given)):
+        raise ConfigError(f"model.output.threshold lists {list(given)}, which does not increase. Give each threshold once, the lowest first, as [0.3, 0.7].")
+    return given
+
+
+def _in_words(cuts: int) -> str:
+    return "two classes" if cuts == 1 else f"{cuts + 1} classes with its {cuts} thresholds"
+
+
 def decoding(said: ReturnConfig, rows: tuple[ClassRow, ...], channels: int) -> Decoding:
     """What each channel means; a background without a channel comes after them, wherever it is listed."""
     activation = said.activation if said.activation != "auto" else "sigmoid" if channels == 1 or said.multilabel else "softmax"
-    codes = [row.code for row in rows]
+    cuts, codes = thresholds(said, channels), [row.code for row in rows]
+    threshold = cuts if len(cuts) > 1 else cuts[0]
     if not said.multilabel or channels == 1:
-        return Decoding(activation=activation, threshold=said.threshold, codes=tuple(codes))
+        return Decoding(activation=activation, threshold=threshold, codes=tuple(codes))
     background = next(row.code for row in rows if row.role == "background")
     if len(codes) > channels:
         codes = [code for code in codes if code != background] + [background]
-    return Decoding(activation=activation, threshold=said.threshold, codes=tuple(codes), background=codes.index(background))
+    order = tuple(codes.index(row.code) for row in rows)
+    return Decoding(activation=activation, threshold=threshold, codes=tuple(codes), background=codes.index(background), order=order)
 
 
 def _color(k: int, count: int) -> str:

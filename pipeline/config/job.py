@@ -43,7 +43,9 @@ class OutputConfig(Section):
     """The store."""
 
     path: Path
-    layers: list[Literal["mask", "confidence"]] = Field(["mask"], description="mask, and confidence if wanted")
+    layers: list[Literal["mask", "confidence", "probabilities", "entropy"]] = Field(["mask"], description="mask, and whichever else is wanted")
+    probabilities_dtype: Literal["uint8", "float16"] = Field("uint8", description="uint8, of which 255 is 1, or float16")
+    min_confidence: Annotated[float, Field(ge=0, le=1)] = Field(0.0, description="pixels whose class is less probable are nodata in the mask")
     chunk: Count = Field(512, description="px")
     block: Auto | Count = Field("auto", description="px, a whole number of chunks and shards")
     shard: Literal["auto", "none"] | Count = "auto"

@@ -47,7 +47,18 @@ class ReturnConfig(Section):
         "auto", description="what turns what it returns into probabilities; none where the network already did"
     )
     multilabel: bool = Field(False, description="each channel is a class of its own, by a sigmoid; the mask is the likeliest that reaches the threshold")
-    threshold: Annotated[float, Field(gt=0, lt=1)] = Field(0.5, description="of one logit's sigmoid, and of each channel's where multilabel")
+    threshold: float | Annotated[list[float], Field(min_length=1)] = Field(
+        0.5,
+        description="between 0 and 1; of one logit's sigmoid, or several that cut it into as many classes and one more; "
+        "where multilabel, of each channel's, or one per channel",
+    )
+
+    @field_validator("threshold")
+    @classmethod
+    def _probability(cls, threshold: float | list[float]) -> float | list[float]:
+        if not all(0 < value < 1 for value in (threshold if isinstance(threshold, list) else [threshold])):
+            raise ValueError("a threshold is a probability, above 0 and below 1")
+        return threshold
 
     @model_validator(mode="after")
     def _independent(self) -> ReturnConfig:

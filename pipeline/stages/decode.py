@@ -1,8 +1,10 @@
-"""Logits to codes and confidence, on the device."""
+"""Logits to class indices and probabilities, on the device."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import torch
@@ -14,12 +16,50 @@ class Decoding:
 
     activation: Literal["softmax", "sigmoid", "none"]
     """What turns logits into probabilities; ``none`` where the network already did."""
-    threshold: float
-    """Probability above which one channel means class 1."""
+    threshold: float | tuple[float, ...]
+    """Probability above which one channel means class 1. Several cut it into as many classes and one more. Where several classes
+    may hold at once: what a channel must reach, one number for all or one for each."""
     codes: tuple[int, ...]
-    """Class code of each channel; of classes 0 and 1 for one channel; last that of a background without a channel."""
+    """Class code of each channel; of all classes for one channel; last that of a background without a channel."""
     background: int | None = None
     """Where several classes may hold at once: the place in ``codes`` of what a pixel is where none reaches the threshold."""
+    order: tuple[int, ...] = ()
+    """Places in ``codes`` as the class table lists them; empty where that is their order already."""
+
+    @property
+    def outcomes(self) -> tuple[int, ...]:
+        """Places in ``codes`` of what has a probability of its own, as the class table lists them.
+
+        All classes; but the first and the last where one probability is cut by several thresholds: it is that of the last class,
+        and the classes between have none.
+        """
+        if isinstance(self.threshold, tuple) and self.background is None:
+            return 0, len(self.codes) - 1
+        return self.order or tuple(range(len(self.codes)))
+
+
+class Answer:
+    """What the logits of a tile say; each part is computed once, when a layer first asks for it."""
+
+    def __init__(self, logits: torch.Tensor, how: Decoding) -> None:
+        """Take (classes, rows, cols) float32 logits."""
+        self.logits = logits
+        self.how = how
+
+    @cached_property
+    def p(self) -> torch.Tensor:
+        """(channels, rows, cols) float32 probabilities."""
+        return probabilities(self.logits, self.how)
+
+    @cached_property
+    def certainty(self) -> torch.Tensor:
+        """(rows, cols) float32 probability of the chosen class."""
+        return certainty(self.p, self.how)
+
+    @property
+    def codes(self) -> torch.Tensor:
+        """(rows, cols) int64 or narrower: the code of the chosen class."""
+        return codes(indices(self.logits, self.how), self.how)
 
 
 def probabilities(logits: torch.Tensor, how: Decoding) -> torch.Tensor:
@@ -30,10 +70,12 @@ def probabilities(logits: torch.Tensor, how: Decoding) -> torch.Tensor:
 
 
 def indices(logits: torch.Tensor, how: Decoding) -> torch.Tensor:
-    """The winning class, (rows, cols) uint8; ties go to the lower class."""
+    """The winning class, (rows, cols) uint8, or int32 of more than 256 classes; ties go to the lower class."""
     if len(logits) == 1:
-        return (probabilities(logits, how)[0] > how.threshold).to(torch.uint8)
-    best, index = logits[0], torch.zeros(logits.shape[1:], dtype=_index_dtype(len(how.codes)), device=logits.device)
+        return _bins(probabilities(logits, how)[0], how)
+    if isinstance(how.threshold, tuple):
+        return _likeliest_that_reaches(logits, how)
+    best, index = logits[0], torch.zeros(logits.shape[1:], dtype=_index_dtype(how), device=logits.device)
     for k in range(1, len(logits)):  # a running maximum: argmax over a strided class axis is several times slower
         better = logits[k] > best
         index.masked_fill_(better, k)
@@ -43,23 +85,59 @@ def indices(logits: torch.Tensor, how: Decoding) -> torch.Tensor:
     return index
 
 
-def confidence(logits: torch.Tensor, how: Decoding) -> torch.Tensor:
-    """Round(255·p) of the winning class, (rows, cols) uint8; max(p, 1−p) for one channel, 1 − the largest p for a background without one."""
-    p = probabilities(logits, how)
-    top = torch.maximum(p[0], 1 - p[0]) if len(p) == 1 else p.amax(0)
-    if how.background is not None:
-        otherwise = p[how.background] if how.background < len(p) else 1 - top
-        top = torch.where(top < how.threshold, otherwise, top)
-    return top.clamp(0, 1).mul(255).round().to(torch.uint8)
+def certainty(p: torch.Tensor, how: Decoding) -> torch.Tensor:
+    """Probability of the winning class, (rows, cols) float32: max(p, 1−p) for one channel; for a background without one, 1 − the largest p."""
+    if len(p) == 1:
+        return torch.maximum(p[0], 1 - p[0])
+    top = p.amax(0)
+    if how.background is None:
+        return top
+    otherwise = p[how.background] if how.background < len(p) else 1 - top
+    if not isinstance(how.threshold, tuple):
+        return torch.where(top < how.threshold, otherwise, top)
+    held = torch.zeros_like(top)
+    for plane, threshold in zip(p, how.threshold, strict=True):
+        held = torch.maximum(held, torch.where(plane >= threshold, plane, 0))
+    return torch.where(held > 0, held, otherwise)
 
 
-def codes(index: torch.Tensor, how: Decoding, dtype: torch.dtype) -> torch.Tensor:
-    """Class indices → class codes, (rows, cols) of ``dtype``."""
+def outcomes(p: torch.Tensor, how: Decoding) -> Iterator[torch.Tensor]:
+    """Probabilities, (rows, cols) float32 each, in the order of `Decoding.outcomes`; for a background without a channel, 1 − the largest p."""
+    if len(p) == 1:
+        yield 1 - p[0]
+        yield p[0]
+        return
+    for k in how.outcomes:
+        yield p[k] if k < len(p) else 1 - p.amax(0)
+
+
+def codes(index: torch.Tensor, how: Decoding) -> torch.Tensor:
+    """Class indices → class codes, (rows, cols)."""
     if how.codes == tuple(range(len(how.codes))):
-        return index.to(dtype)
-    table = torch.tensor(how.codes, dtype=torch.int64, device=index.device)
-    return table[index.to(torch.int64)].to(dtype)
+        return index
+    return torch.tensor(how.codes, dtype=torch.int64, device=index.device)[index.to(torch.int64)]
 
 
-def _index_dtype(classes: int) -> torch.dtype:
-    return torch.uint8 if classes <= 256 else torch.int32
+def _bins(p: torch.Tensor, how: Decoding) -> torch.Tensor:
+    """How many thresholds a probability lies above."""
+    index = torch.zeros(p.shape, dtype=_index_dtype(how), device=p.device)
+    for threshold in how.threshold if isinstance(how.threshold, tuple) else (how.threshold,):
+        index += p > threshold
+    return index
+
+
+def _likeliest_that_reaches(logits: torch.Tensor, how: Decoding) -> torch.Tensor:
+    """The winner among the channels that reach each its own threshold, else the background."""
+    assert isinstance(how.threshold, tuple)
+    assert how.background is not None
+    best = torch.full_like(logits[0], -torch.inf)
+    index = torch.full(best.shape, how.background, dtype=_index_dtype(how), device=best.device)
+    for k, threshold in enumerate(how.threshold):
+        better = (logits[k] > best) & (probabilities(logits[k], how) >= threshold)
+        index.masked_fill_(better, k)
+        best = torch.where(better, logits[k], best)
+    return index
+
+
+def _index_dtype(how: Decoding) -> torch.dtype:
+    return torch.uint8 if len(how.codes) <= 256 else torch.int32

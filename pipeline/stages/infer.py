@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from pipeline.errors import InferenceError, Unfinished
 from pipeline.plan.layout import BlockIndex, Layout, Tile
 from pipeline.protocols import Network, Pixels
 from pipeline.raster.window import Window, bounds
-from pipeline.stages import decode
+from pipeline.stages import layers
 from pipeline.stages.blend import blend
 from pipeline.stages.decode import Decoding
 from pipeline.stages.device import rounding
@@ -50,6 +50,10 @@ class Recipe:
     """How tiles are turned and mirrored: ``none``, ``flips`` or ``dihedral``."""
     batch: int = 1
     """Equal tiles that go through the network at once, where tiles are blended."""
+    probabilities: str = "uint8"
+    """Dtype of the layer of that name: uint8 or float16."""
+    min_confidence: float = 0.0
+    """Below it a pixel is nodata in the mask."""
 
     @property
     def averages_probabilities(self) -> bool:
@@ -111,7 +115,7 @@ class Inference:
         Returns
         -------
         tuple
-            The layers, each (rows, cols) of the block, and how often the tiles were halved.
+            The layers, each ([classes,] rows, cols) of the block, and how often the tiles were halved.
         """
         forward, halvings = self._forward, 0
         while True:
@@ -147,13 +151,13 @@ class Inference:
 
     def decoded(self, logits: npt.NDArray[np.float32]) -> Arrays:
         """The layers that a run makes of what `logits` gave; anything where no pixel is wanted."""
-        return self._decoded(torch.from_numpy(np.nan_to_num(logits)).to(self._device))
+        return layers.decoded(torch.from_numpy(np.nan_to_num(logits)).to(self._device), self._recipe.arrives, self._recipe)
 
     def _layers(self, forward: Forward, block: Block, layout: Layout) -> Arrays:
-        arrays, wanted = empty(block.window, self._recipe), block.wanted
+        arrays, wanted = layers.empty(block.window, self._recipe), block.wanted
         for window, logits in self._parts(forward, block, layout, block.window):
             where = window.within(block.window)
-            for name, values in self._decoded(logits).items():
+            for name, values in layers.decoded(logits, self._recipe.arrives, self._recipe).items():
                 np.copyto(arrays[name][(..., *where)], values, where=wanted[where])
         return arrays
 
@@ -168,21 +172,6 @@ class Inference:
         for window, logits in parts:
             _check_finite(logits, wanted[window.within(block.window)], window)
             yield window, logits
-
-    def _decoded(self, logits: torch.Tensor) -> Arrays:
-        how, dtype = self._recipe.arrives, getattr(torch, self._recipe.dtype)
-        make: dict[str, Callable[[], torch.Tensor]] = {
-            "mask": lambda: decode.codes(decode.indices(logits, how), how, dtype),
-            "confidence": lambda: decode.confidence(logits, how),
-        }
-        return {name: make[name]().cpu().numpy() for name in self._recipe.layers}
-
-
-def empty(window: Window, recipe: Recipe) -> Arrays:
-    """The layers of a block that nothing is known of: nodata, and confidence 0."""
-    shape = (window.height, window.width)
-    fills = {"mask": np.full(shape, recipe.nodata, dtype=recipe.dtype), "confidence": np.zeros(shape, dtype=np.uint8)}
-    return {name: fills[name] for name in recipe.layers}
 
 
 def _tiles(block: Block, layout: Layout, inside: Window, part: Window, wanted: npt.NDArray[np.bool_]) -> Iterator[Tile]:

@@ -17,11 +17,15 @@ from pipeline.plan.layout import BlockIndex
 from pipeline.protocols import Engine
 from pipeline.raster.span import Span, cut
 from pipeline.raster.window import Window
+from pipeline.stages.reduce import Array, reduce_mask, reduce_mean
 from pipeline.store.layout import open_layer
 from pipeline.store.ledger import Ledger, commit_block, holds_anything
 from pipeline.store.spec import StoreSpec
 
-Array = npt.NDArray[np.unsignedinteger[Any]]
+Where = tuple[int | slice, ...]
+"""A place on the class axis of a layer that has one, else nothing."""
+TELLING = ("entropy", "confidence", "probabilities")
+"""Layers by which a pixel without an answer is told from one with a doubtful one, the plainest first."""
 
 
 def serial(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
@@ -59,29 +63,58 @@ class LevelTask:
     def __call__(self, index: BlockIndex) -> BlockIndex:
         """Reduce, write and commit one block."""
         window = self.window(index)
-        if holds_anything(self.store, self.level - 1, "mask", self._below(window)):
-            for layer, values in self._reduce(window).items():
-                open_layer(self.store, self.level, layer)[window.slices] = values
+        if any(holds_anything(self.store, self.level - 1, layer, self._below(window)) for layer in self.spec.layers):
+            for layer, where, values in self._reduced(window):
+                open_layer(self.store, self.level, layer)[where + window.slices] = values
         commit_block(self.store, self.level, (index.row, index.col), window, self.spec.layers, {})
         return index
 
-    def _reduce(self, window: Window) -> dict[str, Array]:
-        """All layers of a block, from strips one chunk high: what is held beside the block itself does not grow with it."""
-        made: dict[str, Array] = {
-            layer: np.empty((window.height, window.width), self.spec.dtype if layer == "mask" else np.uint8) for layer in self.spec.layers
-        }
-        for rows in cut(window.height, self.spec.chunk):
-            strip = Window(row=window.row + rows.start, col=window.col, height=rows.size, width=window.width)
-            for layer, values in self._reduce_strip(self._below(strip)).items():
-                made[layer][rows.start : rows.stop] = values
-        return made
+    def _reduced(self, window: Window) -> Iterator[tuple[str, Where, Array]]:
+        """All layers of a block, class by class: the layer, the place on its class axis if it has one, and its pixels.
 
-    def _reduce_strip(self, below: Window) -> dict[str, Array]:
-        read = {layer: np.asarray(open_layer(self.store, self.level - 1, layer)[below.slices]) for layer in self.spec.layers}
-        valid = read["mask"] != self.spec.nodata
-        return {
-            layer: reduce_mask(values, self.spec.nodata) if layer == "mask" else reduce_confidence(values, valid) for layer, values in read.items()
-        }  # fmt: skip
+        The pixels are gone when the next are asked for. Strips are one chunk high: beside one plane of the block and one strip,
+        what is held is a bit per pixel below.
+        """
+        strips = [
+            (rows, self._below(Window(row=window.row + rows.start, col=window.col, height=rows.size, width=window.width)))
+            for rows in cut(window.height, self.spec.chunk)
+        ]
+        known: list[npt.NDArray[np.uint8]] = []
+        made = np.empty((window.height, window.width), self.spec.dtype)
+        for rows, below in strips:
+            mask = self._read("mask", (), below)
+            made[rows.start : rows.stop] = reduce_mask(mask, self.spec.nodata)
+            known.append(np.packbits(self._known(mask, below), axis=1))
+        yield "mask", (), made
+        for layer, where in self._planes():
+            of = self.spec.layer(layer)
+            if made.dtype != of.dtype:  # else what the caller has written by now makes room
+                made = np.empty((window.height, window.width), of.dtype)
+            for (rows, below), bits in zip(strips, known, strict=True):
+                valid = np.unpackbits(bits, axis=1, count=below.width).view(np.bool_)
+                made[rows.start : rows.stop] = reduce_mean(self._read(layer, where, below), valid, of.fill)
+            yield layer, where, made
+
+    def _planes(self) -> Iterator[tuple[str, Where]]:
+        """Every layer but the mask, and every place on its class axis."""
+        for layer in self.spec.layers:
+            if layer != "mask":
+                planes = self.spec.layer(layer).planes
+                yield from ((layer, where) for where in ([()] if planes is None else [(k,) for k in range(planes)]))
+
+    def _known(self, mask: Array, below: Window) -> npt.NDArray[np.bool_]:
+        """Pixels that the network answered for: those of the mask, and where it may pass over some, those of the layer that says so best."""
+        known = np.asarray(mask != self.spec.nodata)
+        if self.spec.doubtful:
+            tells = next((layer for layer in TELLING if layer in self.spec.layers), None)
+            for layer, where in self._planes():
+                if layer == tells:
+                    values = self._read(layer, where, below)
+                    known |= (values != self.spec.layer(layer).fill) & (values == values)  # NaN is not itself
+        return known
+
+    def _read(self, layer: str, where: Where, below: Window) -> Array:
+        return np.asarray(open_layer(self.store, self.level - 1, layer)[where + below.slices])
 
     def _below(self, window: Window) -> Window:
         """The pixels of the level below that a window of this one is made from."""
@@ -117,47 +150,3 @@ def build(
             progress(done + there + made, total)
         done += rows * cols
         progress(done, total)
-
-
-def reduce_mask(mask: Array, nodata: int) -> Array:
-    """Mode of 2×2 valid pixels.
-
-    Parameters
-    ----------
-    mask
-        (rows, cols), odd sizes count as padded with nodata.
-    nodata
-        Pixels of this value do not vote; where all four have it, so has the result.
-
-    Returns
-    -------
-    Array
-        (⌈rows/2⌉, ⌈cols/2⌉); ties go to the lowest code.
-    """
-    wide = np.uint16 if mask.dtype == np.uint8 else np.uint32
-    last = wide(np.iinfo(mask.dtype).max + 1)  # beyond every code, so that the invalid sort to the end
-    a, b, c, d = (np.where(part == nodata, last, part.astype(wide)) for part in _quarters(mask, nodata))
-    a, b = np.minimum(a, b), np.maximum(a, b)
-    c, d = np.minimum(c, d), np.maximum(c, d)
-    a, c = np.minimum(a, c), np.maximum(a, c)
-    b, d = np.minimum(b, d), np.maximum(b, d)
-    b, c = np.minimum(b, c), np.maximum(b, c)  # a ≤ b ≤ c ≤ d, the invalid last
-    voted = [valid & (low == high) for low, high, valid in ((a, b, b != last), (b, c, c != last), (c, d, d != last))]
-    mode = np.select(voted, [a, b, c], a)
-    return np.where(mode == last, wide(nodata), mode).astype(mask.dtype)
-
-
-def reduce_confidence(confidence: Array, valid: npt.NDArray[np.bool_]) -> Array:
-    """Mean of 2×2 valid pixels, rounded half up; 0 where none is valid. Shapes as for the mask."""
-    weights = [part.astype(np.uint16) for part in _quarters(valid, False)]
-    total = sum((part.astype(np.uint16) * weight for part, weight in zip(_quarters(confidence, 0), weights, strict=True)), np.uint16(0))
-    count = np.maximum(sum(weights, np.uint16(0)), 1)
-    return np.asarray((2 * total + count) // (2 * count)).astype(confidence.dtype)
-
-
-def _quarters(values: npt.NDArray[Any], fill: Any) -> list[npt.NDArray[Any]]:
-    """The four pixels of each 2×2, each (⌈rows/2⌉, ⌈cols/2⌉)."""
-    rows, cols = values.shape
-    if rows % 2 or cols % 2:
-        values = np.pad(values, ((0, rows % 2), (0, cols % 2)), constant_values=fill)
-    return [values[i::2, j::2] for i in (0, 1) for j in (0, 1)]

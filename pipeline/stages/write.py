@@ -26,10 +26,10 @@ def write(store: Path, index: BlockIndex, window: Window, layers: tuple[str, ...
     layers
         Names of all layers.
     arrays
-        (rows, cols) of the block by layer; a layer that is absent is left at its fill value.
+        ([classes,] rows, cols) of the block by layer; a layer that is absent is left at its fill value.
     record
         What the commit record says beside the checksums of the chunks.
     """
     for name, values in arrays.items():
-        open_layer(store, 0, name)[window.slices] = values
+        open_layer(store, 0, name)[(..., *window.slices)] = values
     commit_block(store, 0, (index.row, index.col), window, layers, record)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from pipeline.raster.grid import Grid
-from pipeline.store.spec import StoreSpec
+from pipeline.store.spec import ENTROPY_ONE, ClassRow, StoreSpec
 
 Attributes = dict[str, Any]
 
@@ -65,17 +66,37 @@ def mask(spec: StoreSpec) -> Attributes:
     return {
         "long_name": "class",
         "nodata": spec.nodata,
-        "flag_values": [row.code for row in spec.classes],
-        "flag_meanings": " ".join(row.name.replace(" ", "_") for row in spec.classes),
-        "flag_colors": " ".join(row.color for row in spec.classes),
+        **_flags(spec.classes),
         "COLOR_INTERPRETATION": "Palette",  # GDAL's word for codes that are not grey values
         **_mapping(),
     }
 
 
-def confidence() -> Attributes:
+def confidence(spec: StoreSpec) -> Attributes:
     """Attributes of the confidence layer."""
     return {"long_name": "probability of the chosen class, 255 = 1", "scale": 1 / 255, **_mapping()}
+
+
+def probabilities(spec: StoreSpec) -> Attributes:
+    """Attributes of the probabilities: as bytes without ``scale_factor``, by which xarray would make floats of them, four times as large."""
+    if spec.layer("probabilities").dtype == "uint8":
+        return {"long_name": "probability of each class, 255 = 1", "scale": 1 / 255, **_mapping()}
+    return {"long_name": "probability of each class", "units": "1", "valid_range": [0.0, 1.0], **_mapping()}
+
+
+def entropy(spec: StoreSpec) -> Attributes:
+    """Attributes of the entropy, with its nodata as the mask has it."""
+    said = {"long_name": f"entropy of the classes' probabilities, {ENTROPY_ONE} = 1 = all alike", "scale": 1 / ENTROPY_ONE}
+    return {**said, "nodata": spec.layer("entropy").fill, "valid_range": [0, ENTROPY_ONE], **_mapping()}
+
+
+LAYERS: dict[str, Callable[[StoreSpec], Attributes]] = {"mask": mask, "confidence": confidence, "probabilities": probabilities, "entropy": entropy}
+"""What each layer says of itself."""
+
+
+def axis_of_classes(spec: StoreSpec) -> Attributes:
+    """Attributes of the class coordinate: the names of its codes."""
+    return {"long_name": "class", **_flags(spec.axis)}
 
 
 def axis(name: str, grid: Grid) -> Attributes:
@@ -88,6 +109,14 @@ def axis(name: str, grid: Grid) -> Attributes:
     except CRSError:  # GDAL reads dialects that PROJ does not
         known = {}
     return said | {key: value for key, value in known.get(name.upper(), {}).items() if key in ("standard_name", "units")}
+
+
+def _flags(rows: tuple[ClassRow, ...]) -> Attributes:
+    return {
+        "flag_values": [row.code for row in rows],
+        "flag_meanings": " ".join(row.name.replace(" ", "_") for row in rows),
+        "flag_colors": " ".join(row.color for row in rows),
+    }
 
 
 def _mapping() -> Attributes:

@@ -17,23 +17,12 @@ from zarr.errors import ZarrUserWarning
 from pipeline.errors import StoreError
 from pipeline.store import conventions, palette, skeleton, vrt
 from pipeline.store.files import PARTIAL, Files, age
-from pipeline.store.spec import ClassRow, StoreSpec, levels_for
+from pipeline.store.spec import ClassRow, StoreSpec, layer_spec, levels_for
 
 __all__ = [
-    "ClassRow",
-    "StoreSpec",
-    "certify",
-    "create",
-    "delete",
-    "finish",
-    "is_ours",
-    "levels_for",
-    "open_layer",
-    "read_meta",
-    "sidecar",
-    "sweep",
+    "ClassRow", "StoreSpec", "certify", "create", "delete", "finish", "is_ours", "layer_spec", "levels_for", "open_layer", "read_meta", "sidecar", "sweep",
     "update_meta",
-]
+]  # fmt: skip
 
 KEY = "wholecloth"
 """Attribute of the root by which a store is known as ours."""
@@ -112,8 +101,8 @@ def update_meta(path: Path, spec: StoreSpec, meta: dict[str, Any]) -> None:
     Each file is replaced whole; the root comes last, so that what it says of the store is true of all of it.
     """
     for k in range(spec.levels):
-        array = zarr.open_array(path / str(k) / "mask", mode="r+")
-        array.attrs.put(skeleton.layer_attributes(spec, "mask"))
+        for name, attributes in skeleton.named(spec).items():
+            zarr.open_array(path / str(k) / name, mode="r+").attrs.put(attributes)
     root = zarr.open_group(path, mode="r+", use_consolidated=False)
     root.attrs.put({**conventions.root(spec), KEY: meta})
     _sync_metadata(path, spec)
@@ -224,8 +213,8 @@ def _consolidate(path: Path) -> None:
 
 def _sync_metadata(path: Path, spec: StoreSpec) -> None:
     files = Files(path)
-    layers = [f"{k}/mask/" for k in range(spec.levels)]
-    files.sync(key for folder in ("", *layers) for name in (*_ROOTS, ".zmetadata") if files.exists(key := f"{folder}{name}"))
+    arrays = [f"{k}/{name}/" for k in range(spec.levels) for name in skeleton.named(spec)]
+    files.sync(key for folder in ("", *arrays) for name in (*_ROOTS, ".zmetadata") if files.exists(key := f"{folder}{name}"))
 
 
 def _is_our_vrt(beside: Path) -> bool:

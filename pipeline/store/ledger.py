@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -118,12 +119,13 @@ def holds_anything(store: Path, level: int, layer: str, window: Window) -> bool:
 
 
 def chunk_keys(store: Path, level: int, layer: str, window: Window) -> Iterator[str]:
-    """Keys of the chunk (or shard) files that a window covers."""
+    """Keys of the chunk (or shard) files that a window covers, of every class where a layer has them."""
     array = open_layer(store, level, layer)
-    rows, cols = array.shards or array.chunks
-    for row in range(window.row // rows, -(-(window.row + window.height) // rows)):
-        for col in range(window.col // cols, -(-(window.col + window.width) // cols)):
-            yield f"{level}/{layer}/{array.metadata.encode_chunk_key((row, col))}"
+    *planes, rows, cols = array.shards or array.chunks
+    axes = [range(-(-length // plane)) for length, plane in zip(array.shape, planes, strict=False)]
+    axes += [range(axis.start // side, -(-axis.stop // side)) for axis, side in ((window.rows, rows), (window.cols, cols))]
+    for place in product(*axes):
+        yield f"{level}/{layer}/{array.metadata.encode_chunk_key(place)}"
 
 
 def _checksum(files: Files, key: str) -> str:

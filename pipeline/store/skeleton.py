@@ -38,26 +38,50 @@ def build(path: Path, spec: StoreSpec, attributes: Attributes) -> None:
         for layer in spec.layers:
             _create_layer(group, spec, grid, layer)
         _create_coordinates(group, spec, grid)
+        _create_classes(group, spec)
+
+
+def named(spec: StoreSpec) -> dict[str, Attributes]:
+    """Arrays of each level that say names and colours of classes, and everything that they say of themselves."""
+    arrays = {"mask": layer_attributes(spec, "mask")}
+    return {**arrays, "class": {**_dimensions(spec, ("class",)), **conventions.axis_of_classes(spec)}} if _has_classes(spec) else arrays
 
 
 def layer_attributes(spec: StoreSpec, layer: str) -> Attributes:
     """Everything that a layer's array says of itself."""
-    said = conventions.mask(spec) if layer == "mask" else conventions.confidence()
-    return {**_dimensions(spec, ("y", "x")), **_crs(spec), **said}
+    return {**_dimensions(spec, spec.layer(layer).dimensions), **_crs(spec), **conventions.LAYERS[layer](spec)}
 
 
 def _create_layer(group: zarr.Group, spec: StoreSpec, grid: Grid, layer: str) -> None:
+    of = spec.layer(layer)
+    one = () if of.planes is None else (1,)  # whoever looks at one class reads no other, and no writer holds more than one plane of a file
     group.create_array(
         layer,
-        shape=(grid.height, grid.width),
-        chunks=(spec.chunk, spec.chunk),
-        shards=(spec.shard, spec.shard) if spec.shard and spec.shard != spec.chunk else None,
-        dtype=spec.dtype if layer == "mask" else "uint8",
-        fill_value=spec.nodata if layer == "mask" else 0,
+        shape=of.shape(grid.height, grid.width),
+        chunks=(*one, spec.chunk, spec.chunk),
+        shards=(*one, spec.shard, spec.shard) if spec.shard and spec.shard != spec.chunk else None,
+        dtype=of.dtype,
+        fill_value=of.fill,
         compressors=_codec(spec),
         attributes=layer_attributes(spec, layer),
-        **_names(spec, ("y", "x")),
+        **_names(spec, of.dimensions),
     )
+
+
+def _has_classes(spec: StoreSpec) -> bool:
+    return any(spec.layer(layer).planes is not None for layer in spec.layers)
+
+
+def _create_classes(group: zarr.Group, spec: StoreSpec) -> None:
+    """The class axis: codes as in the mask. Zarr v3 has no settled type for text, so the names are among its attributes."""
+    if not _has_classes(spec):
+        return
+    count = len(spec.axis)
+    array = group.create_array(
+        "class", shape=(count,), chunks=(count,), dtype=spec.dtype, fill_value=None, compressors=None, attributes=named(spec)["class"],
+        **_names(spec, ("class",)),
+    )  # fmt: skip
+    array[:] = np.array([row.code for row in spec.axis], dtype=spec.dtype)
 
 
 def _create_coordinates(group: zarr.Group, spec: StoreSpec, grid: Grid) -> None:

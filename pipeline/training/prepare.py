@@ -120,7 +120,9 @@ def _model(config: Config, bands: int) -> tuple[ModelConfig, tuple[ClassRow, ...
     """The model with its arguments, the class table, and the codes in the order of the indices."""
     model = config.model.model_copy(update={"args": arguments(config.model, bands)})
     channels = int(model.args["classes"])
-    rows = resolve_model.class_rows(model.classes, channels, model.output.multilabel)
+    if channels == 1 and len(resolve_model.thresholds(model.output, channels)) > 1:
+        raise ConfigError("model.output.threshold lists several thresholds, but labels tell one logit two classes. Train with one; run may cut as it likes.")
+    rows = resolve_model.class_rows(model.classes, channels, model.output)
     return model, rows, list(resolve_model.decoding(model.output, rows, channels).codes)
 
 

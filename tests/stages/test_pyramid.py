@@ -1,59 +1,24 @@
 import random
 import tracemalloc
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import array_shapes, arrays
 
 from pipeline.raster.grid import Grid
 from pipeline.stages import pyramid
-from pipeline.stages.pyramid import reduce_confidence, reduce_mask
+from pipeline.stages.reduce import reduce_mask, reduce_mean
 from pipeline.store import ledger, spec
 from pipeline.store.files import Files
 from pipeline.store.layout import create, open_layer
 from pipeline.store.spec import StoreSpec
 from tests.store import specs
 
-SHAPES = array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9)
-
-
-def mode(mask: np.ndarray, nodata: int) -> np.ndarray:
-    """Brute force."""
-    made = np.empty((-(-mask.shape[0] // 2), -(-mask.shape[1] // 2)), mask.dtype)
-    for row, col in np.ndindex(made.shape):
-        votes = Counter(int(v) for v in mask[2 * row : 2 * row + 2, 2 * col : 2 * col + 2].ravel() if v != nodata)
-        made[row, col] = min(votes, key=lambda v: (-votes[v], v)) if votes else nodata
-    return made
-
-
-@given(arrays(np.uint8, SHAPES, elements=st.sampled_from([0, 1, 2, 7, 254, 255])), st.sampled_from([0, 7, 255]))
-def test_the_mask_is_the_mode_of_valid_pixels_ties_to_the_lowest(mask: np.ndarray, nodata: int) -> None:
-    made = reduce_mask(mask, nodata)
-    assert made.dtype == np.uint8
-    assert (made == mode(mask, nodata)).all()
-
-
-@given(arrays(np.uint16, SHAPES, elements=st.sampled_from([0, 1, 255, 256, 65534, 65535])), st.sampled_from([256, 65535]))
-def test_wide_codes_vote_like_narrow_ones(mask: np.ndarray, nodata: int) -> None:
-    made = reduce_mask(mask, nodata)
-    assert made.dtype == np.uint16
-    assert (made == mode(mask, nodata)).all()
-
-
-@given(arrays(np.uint8, (5, 7)), arrays(np.bool_, (5, 7)))
-def test_confidence_is_the_mean_of_valid_pixels(confidence: np.ndarray, valid: np.ndarray) -> None:
-    made = reduce_confidence(confidence, valid)
-    for row, col in np.ndindex(made.shape):
-        where = np.s_[2 * row : 2 * row + 2, 2 * col : 2 * col + 2]
-        values = confidence[where][valid[where]]
-        assert made[row, col] == (int(np.floor(values.mean() + 0.5)) if len(values) else 0)
+LAYERS = ("mask", "confidence", "probabilities", "entropy")
 
 
 @pytest.fixture
@@ -64,11 +29,11 @@ def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def many_blocks(**changes: Any) -> StoreSpec:
     """Overviews of 2×3, 1×2, 1 and 1 blocks of 64 px where there are no shards."""
-    return specs.spec(Grid(height=143, width=282), **{"layers": ("mask", "confidence"), **changes})
+    return specs.spec(Grid(height=143, width=282), **{"layers": LAYERS, **changes})
 
 
 def chunks(path: Path) -> dict[str, bytes]:
-    return {key: (path / key).read_bytes() for key in Files(path).list() if "/mask/c/" in key or "/confidence/c/" in key}
+    return {key: (path / key).read_bytes() for key in Files(path).list() if any(f"/{layer}/c/" in key for layer in LAYERS)}
 
 
 def shuffled(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
@@ -82,7 +47,7 @@ def threads(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
         yield from pool.map(work, items)
 
 
-@pytest.mark.parametrize("changes", [{}, {"shard": 64}, {"shard": 128}, {"zarr_format": 2}], ids=str)
+@pytest.mark.parametrize("changes", [{}, {"shard": 64}, {"shard": 128}, {"zarr_format": 2}, {"probabilities": "float16"}], ids=str)
 @pytest.mark.usefixtures("_small_blocks")
 def test_every_level_is_the_level_below_reduced_as_a_whole(tmp_path: Path, changes: dict[str, Any]) -> None:
     of = many_blocks(**changes)
@@ -91,8 +56,30 @@ def test_every_level_is_the_level_below_reduced_as_a_whole(tmp_path: Path, chang
     for level in range(1, of.levels):
         below, made = ({layer: np.asarray(open_layer(path, k, layer)[:]) for layer in of.layers} for k in (level - 1, level))
         assert (made["mask"] == reduce_mask(below["mask"], 255)).all()
-        assert (made["confidence"] == reduce_confidence(below["confidence"], below["mask"] != 255)).all()
+        valid = below["mask"] != 255
+        assert (made["confidence"] == reduce_mean(below["confidence"], valid, 0)).all()
+        assert (made["entropy"] == reduce_mean(below["entropy"], valid, 255)).all()
+        planes = [reduce_mean(plane, valid, of.layer("probabilities").fill) for plane in below["probabilities"]]
+        assert np.array_equal(made["probabilities"], planes, equal_nan=of.probabilities == "float16")
     assert (made["mask"] != 255).any()
+
+
+@pytest.mark.parametrize("telling", [("entropy",), ("confidence",), ("probabilities",), ("confidence", "probabilities", "entropy")], ids=str)
+@pytest.mark.parametrize("dtype", ["uint8", "float16"])
+@pytest.mark.usefixtures("_small_blocks")
+def test_pixels_too_doubtful_for_the_mask_count_in_the_other_layers(tmp_path: Path, telling: tuple[str, ...], dtype: str) -> None:
+    """A store whose mask leaves pixels out is, in all other layers, the store of the same pixels whose mask does not."""
+    both = many_blocks(probabilities=dtype, layers=("mask", *telling))
+    sure, path = specs.store(tmp_path / "a", both), specs.store(tmp_path / "b", both)
+    mask = open_layer(path, 0, "mask")
+    mask[64:, 30:200] = 255
+    pyramid.build(sure, both)
+    pyramid.build(path, replace(both, doubtful=True))
+    for level in range(1, both.levels):
+        assert (np.asarray(open_layer(path, level, "mask")[:]) == reduce_mask(np.asarray(open_layer(path, level - 1, "mask")[:]), 255)).all()
+        for layer in telling:
+            found = [np.asarray(open_layer(store, level, layer)[:]) for store in (sure, path)]
+            assert np.array_equal(*found, equal_nan=layer == "probabilities" and dtype == "float16"), (level, layer)
 
 
 @pytest.mark.parametrize("engine", [shuffled, threads])
@@ -149,12 +136,17 @@ def test_what_is_empty_below_is_neither_read_nor_written(tmp_path: Path, monkeyp
     assert set(record["chunks"].values()) == {"empty"}
 
 
-def test_what_is_held_does_not_grow_with_the_level_below(tmp_path: Path) -> None:
-    """A block of one shard of 4096² px is made from 8192² px, which are never held at once."""
-    of = specs.spec(Grid(height=8192, width=8192), chunk=256, shard=4096, levels=2)
+@pytest.mark.parametrize("classes", [0, 2, 12])
+def test_what_is_held_grows_neither_with_the_level_below_nor_with_the_classes(tmp_path: Path, classes: int) -> None:
+    """A block of one shard of 4096² px is made from 8192² px, which are never held at once, and of probabilities one class at a time."""
+    rows = tuple(spec.ClassRow(code=k, name=f"c{k}", color="#000000") for k in range(classes))
+    more = {"layers": ("mask", "probabilities"), "classes": rows} if classes else {}
+    of = specs.spec(Grid(height=8192, width=8192), chunk=256, shard=4096, levels=2, **more)
     path = tmp_path / "a.zarr"
     create(path, of, {})
     open_layer(path, 0, "mask")[:4096:512, ::512] = 3
+    for k in range(classes):
+        open_layer(path, 0, "probabilities")[k, :4096:512, ::512] = 9
     task = pyramid.LevelTask(store=path, spec=of, level=1)
     tracemalloc.start()
     task(next(task.missing()))

@@ -51,7 +51,19 @@ def pixels(of: StoreSpec) -> np.ndarray:
 def store(path: Path, of: StoreSpec) -> Path:
     create(path, of, {"blocks": [1, 1]})
     open_layer(path, 0, "mask")[:] = pixels(of)
+    unknown = pixels(of) == of.nodata
+    rows, cols = np.mgrid[: of.grid.height, : of.grid.width]
     if "confidence" in of.layers:
-        rows, cols = np.mgrid[: of.grid.height, : of.grid.width]
-        open_layer(path, 0, "confidence")[:] = np.where(pixels(of) == of.nodata, 0, (3 * rows + 7 * cols) % 251)
+        open_layer(path, 0, "confidence")[:] = np.where(unknown, 0, 1 + (3 * rows + 7 * cols) % 251)
+    if "probabilities" in of.layers:
+        open_layer(path, 0, "probabilities")[:] = np.where(unknown, of.layer("probabilities").fill, planes(of))
+    if "entropy" in of.layers:
+        open_layer(path, 0, "entropy")[:] = np.where(unknown, 255, (5 * rows + 3 * cols) % 241)
     return path
+
+
+def planes(of: StoreSpec) -> np.ndarray:
+    """(classes, rows, cols) that differ along all axes and are nowhere 0."""
+    k, rows, cols = np.mgrid[: len(of.axis), : of.grid.height, : of.grid.width]
+    values = 1 + (40 * k + 3 * rows + 7 * cols) % 250
+    return (values / 255 if of.probabilities == "float16" else values).astype(of.probabilities)

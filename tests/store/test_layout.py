@@ -79,10 +79,10 @@ def test_the_skeleton_of_a_very_large_raster_is_small(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("dtype", "nodata"), [("uint8", 255), ("uint16", 65535)])
 def test_unwritten_is_nodata_and_a_chunk_of_nothing_else_has_no_file(tmp_path: Path, dtype: str, nodata: int) -> None:
-    of = specs.spec(layers=("mask", "confidence"), dtype=dtype, nodata=nodata)
+    of = specs.spec(layers=("mask", "confidence", "probabilities", "entropy"), dtype=dtype, nodata=nodata)
     create(tmp_path / "a.zarr", of, {})
     before = contents(tmp_path / "a.zarr")
-    for layer, fill in (("mask", nodata), ("confidence", 0)):
+    for layer, fill in (("mask", nodata), ("confidence", 0), ("probabilities", 0), ("entropy", 255)):
         array = open_layer(tmp_path / "a.zarr", 0, layer)
         assert (np.asarray(array[:]) == fill).all()
         array[:] = np.full(array.shape, fill, array.dtype)

@@ -106,6 +106,20 @@ def test_a_window_at_the_far_edge_ends_with_the_raster(store: Path) -> None:
     assert list(ledger.chunk_keys(store, 0, "mask", edge)) == ["0/mask/c/2/4", "0/mask/c/3/4"]
 
 
+@pytest.mark.parametrize(("zarr_format", "name"), [(3, "0/probabilities/c/{k}/0/3"), (2, "0/probabilities/{k}.0.3")])
+def test_a_layer_of_several_classes_has_a_chunk_of_each(tmp_path: Path, zarr_format: int, name: str) -> None:
+    path, layers = tmp_path / "a.zarr", ("mask", "probabilities")
+    create(path, specs.spec(zarr_format=zarr_format, layers=layers), {})
+    open_layer(path, 0, "probabilities")[:, 0:32, 96:128] = np.arange(3)[:, None, None]
+    ledger.commit_block(path, 0, (0, 1), WINDOW, layers, {})
+    record = ledger.Ledger(path).record((0, 1))
+    assert record is not None
+    assert len(record["chunks"]) == 4 + 3 * 4
+    assert [key for key, said in record["chunks"].items() if said != "empty"] == [name.format(k=k) for k in (1, 2)]
+    (path / name.format(k=2)).unlink()
+    assert ledger.check(path, record) == [name.format(k=2)]
+
+
 def test_the_ledger_is_invisible_to_zarr_readers(store: Path) -> None:
     ledger.Ledger(store).commit((0, 0), {"chunks": {}})
     with warnings.catch_warnings():

@@ -23,7 +23,7 @@ TRANSFORM = (10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0)
 @pytest.fixture(scope="module", params=[3, 2])
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
     folder = tmp_path_factory.mktemp(f"v{request.param}")
-    output = {"zarr_format": request.param, "layers": ["mask", "confidence"]}
+    output = {"zarr_format": request.param, "layers": ["mask", "confidence", "probabilities", "entropy"]}
     job = prepare(load(scenes.config(folder, output=output)))
     with Progress() as progress:
         execute(job, progress)
@@ -45,7 +45,14 @@ def test_xarray_and_rioxarray_need_the_group_and_nothing_else(made: tuple[Path, 
     assert opened.mask.rio.crs.to_epsg() == 32633
     assert tuple(opened.mask.rio.transform())[:6] == TRANSFORM
     assert opened.mask.rio.nodata == 255
-    assert opened.confidence.rio.crs.to_epsg() == 32633
+    for layer, dimensions in (("confidence", ("y", "x")), ("entropy", ("y", "x")), ("probabilities", ("class", "y", "x"))):
+        assert (opened[layer].dtype, opened[layer].dims) == (np.uint8, dimensions)
+        assert opened[layer].rio.crs.to_epsg() == 32633
+        assert tuple(opened[layer].rio.transform())[:6] == TRANSFORM
+    assert opened.entropy.rio.nodata == 255
+    assert (opened.probabilities.argmax("class").values == opened.mask.values)[opened.confidence.values > 128].all()
+    assert opened.probabilities.sel({"class": 2}).shape == opened.mask.shape
+    assert dict(zip(opened["class"].values.tolist(), opened["class"].attrs["flag_meanings"].split(), strict=True)) == dict(enumerate("abcd"))
     assert (float(opened.x[0]), float(opened.y[0])) == (500_005.0, 4_599_995.0)
 
 
@@ -54,10 +61,11 @@ def test_odc_geo_finds_the_geobox(made: tuple[Path, int]) -> None:
     import xarray
 
     opened = xarray.open_zarr(made[0] / "job.zarr", group="0", mask_and_scale=False)
-    box = opened.mask.odc.geobox
-    assert box.crs.epsg == 32633
-    assert tuple(box.affine)[:6] == TRANSFORM
-    assert box.shape == (300, 420)
+    for layer in ("mask", "confidence", "probabilities", "entropy"):
+        box = opened[layer].odc.geobox
+        assert box.crs.epsg == 32633
+        assert tuple(box.affine)[:6] == TRANSFORM
+        assert box.shape == (300, 420)
 
 
 def test_tensorstore_reads_the_same_pixels(made: tuple[Path, int]) -> None:
@@ -66,6 +74,32 @@ def test_tensorstore_reads_the_same_pixels(made: tuple[Path, int]) -> None:
     folder, version = made
     spec = {"driver": "zarr3" if version == 3 else "zarr", "kvstore": {"driver": "file", "path": str(folder / "job.zarr" / "0" / "mask")}}
     assert (np.asarray(tensorstore.open(spec).result().read().result()) == scenes.whole(folder)).all()
+
+
+@pytest.mark.parametrize("changes", [{}, {"shard": 64}, {"zarr_format": 2}], ids=str)
+@pytest.mark.parametrize("dtype", ["uint8", "float16"])
+def test_every_reader_finds_the_probabilities_of_each_class(tmp_path: Path, changes: dict[str, Any], dtype: str) -> None:
+    import tensorstore
+    import xarray
+
+    changes = {**changes, "layers": ("mask", "probabilities", "entropy"), "probabilities": dtype}
+    of = specs.spec(**changes)
+    expected = np.where(specs.pixels(of) == 255, of.layer("probabilities").fill, specs.planes(of))
+    path = finished(tmp_path, **changes)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        opened = xarray.open_zarr(path, group="0", mask_and_scale=False)
+    assert opened.probabilities.dtype == dtype
+    assert opened["class"].values.tolist() == [0, 3, 7]
+    assert np.array_equal(opened.probabilities.values, expected, equal_nan=dtype == "float16")
+    place = {"driver": "zarr" if of.zarr_format == 2 else "zarr3", "kvstore": {"driver": "file", "path": str(path / "0" / "probabilities")}}
+    assert np.array_equal(np.asarray(tensorstore.open(place).result().read().result()), expected, equal_nan=dtype == "float16")
+    if of.zarr_format == 2 and dtype == "uint8":
+        with rasterio.open(f'ZARR:"{path}":/0/probabilities:1') as plane:
+            assert (plane.read(1) == expected[1]).all()
+            assert plane.crs.to_epsg() == 32633
+        with rasterio.open(f'ZARR:"{path}":/0/entropy') as layer:
+            assert layer.nodata == 255
 
 
 def test_rasterio_opens_the_array_with_georeference_and_the_sidecar_adds_palette_and_overviews(made: tuple[Path, int]) -> None:

@@ -1,0 +1,80 @@
+"""The layers of a store: how each is made of a tile's logits. One layer, one file; what it is on disk is in `pipeline.store.spec`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from pipeline.raster.window import Window
+from pipeline.stages.decode import Answer, Decoding
+from pipeline.stages.layers import confidence, entropy, mask, probabilities
+from pipeline.store.spec import LayerSpec, layer_spec
+
+KINDS: MappingProxyType[str, Callable[[Answer, LayerSpec, float], torch.Tensor]] = MappingProxyType(
+    {"mask": mask.make, "confidence": confidence.make, "probabilities": probabilities.make, "entropy": entropy.make}
+)
+"""Each takes what a tile's logits say, the layer, and ``output.min_confidence``; gives ([classes,] rows, cols) on the device."""
+
+
+class Wanted(Protocol):
+    """What decides the layers of a job: a part of its recipe."""
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Their names."""
+
+    @property
+    def dtype(self) -> str:
+        """Of the mask."""
+
+    @property
+    def nodata(self) -> int:
+        """Of the mask."""
+
+    @property
+    def probabilities(self) -> str:
+        """Dtype of the layer of that name."""
+
+    @property
+    def min_confidence(self) -> float:
+        """Below it a pixel is nodata in the mask."""
+
+    @property
+    def decoding(self) -> Decoding:
+        """What the network's channels mean."""
+
+
+def empty(window: Window, wanted: Wanted) -> dict[str, npt.NDArray[Any]]:
+    """The layers of a window of which nothing is known, each ([classes,] rows, cols) of its fill value."""
+    return {name: np.full(of.shape(window.height, window.width), of.fill, dtype=of.dtype) for name, of in _specs(wanted).items()}
+
+
+def decoded(logits: torch.Tensor, how: Decoding, wanted: Wanted) -> dict[str, npt.NDArray[Any]]:
+    """The layers of a tile.
+
+    Parameters
+    ----------
+    logits
+        (channels, rows, cols) float32, on the device.
+    how
+        What they mean: the decoding of the recipe, but for tiles whose probabilities were blended.
+    wanted
+        Which layers, and of what dtypes.
+
+    Returns
+    -------
+    dict
+        Each layer as ([classes,] rows, cols), by name. One layer is on the device at a time, beside logits and probabilities.
+    """
+    answer = Answer(logits, how)
+    return {name: KINDS[name](answer, of, wanted.min_confidence).cpu().numpy() for name, of in _specs(wanted).items()}
+
+
+def _specs(wanted: Wanted) -> dict[str, LayerSpec]:
+    planes = len(wanted.decoding.outcomes)
+    return {name: layer_spec(name, dtype=wanted.dtype, nodata=wanted.nodata, probabilities=wanted.probabilities, planes=planes) for name in wanted.layers}

@@ -1,0 +1,72 @@
+"""2×2 pixels to one: what overviews are made by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+def reduce_mask(mask: Array, nodata: int) -> Array:
+    """Mode of 2×2 valid pixels.
+
+    Parameters
+    ----------
+    mask
+        (rows, cols), odd sizes count as padded with nodata.
+    nodata
+        Pixels of this value do not vote; where all four have it, so has the result.
+
+    Returns
+    -------
+    Array
+        (⌈rows/2⌉, ⌈cols/2⌉); ties go to the lowest code.
+    """
+    wide = np.uint16 if mask.dtype == np.uint8 else np.uint32
+    last = wide(np.iinfo(mask.dtype).max + 1)  # beyond every code, so that the invalid sort to the end
+    a, b, c, d = (np.where(part == nodata, last, part.astype(wide)) for part in _quarters(mask, nodata))
+    a, b = np.minimum(a, b), np.maximum(a, b)
+    c, d = np.minimum(c, d), np.maximum(c, d)
+    a, c = np.minimum(a, c), np.maximum(a, c)
+    b, d = np.minimum(b, d), np.maximum(b, d)
+    b, c = np.minimum(b, c), np.maximum(b, c)  # a ≤ b ≤ c ≤ d, the invalid last
+    voted = [valid & (low == high) for low, high, valid in ((a, b, b != last), (b, c, c != last), (c, d, d != last))]
+    mode = np.select(voted, [a, b, c], a)
+    return np.where(mode == last, wide(nodata), mode).astype(mask.dtype)
+
+
+def reduce_mean(values: Array, valid: npt.NDArray[np.bool_], fill: float) -> Array:
+    """Mean of 2×2 valid pixels.
+
+    Parameters
+    ----------
+    values
+        (rows, cols) of uint8, or of floats.
+    valid
+        Pixels that count; odd sizes count as padded with others.
+    fill
+        Where none counts.
+
+    Returns
+    -------
+    Array
+        (⌈rows/2⌉, ⌈cols/2⌉) of the same dtype; bytes are rounded half up, floats are added up as float32.
+    """
+    wide = np.uint16 if values.dtype == np.uint8 else np.float32
+    known = _quarters(valid, False)
+    total = np.sum([np.where(there, part, 0).astype(wide) for part, there in zip(_quarters(values, 0), known, strict=True)], axis=0, dtype=wide)
+    number = np.sum(known, axis=0, dtype=wide)
+    count = np.maximum(number, 1)
+    mean = (2 * total + count) // (2 * count) if wide is np.uint16 else total / count
+    return np.where(number > 0, mean, fill).astype(values.dtype)
+
+
+def _quarters(values: Array, fill: Any) -> list[Array]:
+    """The four pixels of each 2×2, each (⌈rows/2⌉, ⌈cols/2⌉)."""
+    rows, cols = values.shape
+    if rows % 2 or cols % 2:
+        values = np.pad(values, ((0, rows % 2), (0, cols % 2)), constant_values=fill)
+    return [values[i::2, j::2] for i in (0, 1) for j in (0, 1)]
