@@ -23,6 +23,7 @@ from pipeline.run import execute, prepare
 from tests import scenes
 
 ROOT = Path(__file__).resolve().parents[1]
+LAYERS = ["mask", "confidence", "probabilities", "entropy"]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -42,7 +43,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two stores and labels of them, where the guides expect them."""
     folder = tmp_path_factory.mktemp("guides")
     for name, version in (("job", 3), ("old", 2)):
-        path = scenes.config(folder, name, output={"path": str(folder / "out" / f"{name}.zarr"), "zarr_format": version})
+        path = scenes.config(folder, name, output={"path": str(folder / "out" / f"{name}.zarr"), "zarr_format": version, "layers": LAYERS})
         with Progress() as progress:
             execute(prepare(load(path)), progress)
     mask = np.asarray(zarr.open_array(folder / "out" / "job.zarr" / "0" / "mask", mode="r")[:])

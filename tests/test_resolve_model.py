@@ -15,7 +15,7 @@ from pipeline.errors import ConfigError, StoreError
 from pipeline.load_config import load
 from pipeline.progress import Progress
 from pipeline.run import execute, prepare
-from tests import scenes
+from tests import networks, scenes
 
 BACKGROUND = {"name": "background", "role": "background", "code": 9}
 FIRST = [BACKGROUND, *scenes.CLASSES]
@@ -80,6 +80,42 @@ def test_without_a_list_a_background_is_added(tmp_path: Path) -> None:
 def test_a_list_that_leaves_pixels_without_a_name_is_refused(classes: list[dict[str, Any]], words: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=words):
         prepare(load(job(tmp_path, classes)))
+
+
+def one_logit(folder: Path, threshold: Any, classes: list[dict[str, Any]] | None = None) -> Path:
+    path = folder / "one.pt"
+    path = path if path.exists() else scenes.script(networks.Twice(classes=1), path)
+    return scenes.config(folder, model={"path": str(path), "classes": classes, "output": {"threshold": threshold}})
+
+
+def test_thresholds_of_one_logit_make_one_class_more_than_there_are(tmp_path: Path) -> None:
+    made = prepare(load(one_logit(tmp_path, [0.3, 0.5, 0.9])))
+    assert [row.code for row in made.spec.classes] == [0, 1, 2, 3]
+    assert made.task.recipe.decoding.threshold == (0.3, 0.5, 0.9)
+    assert prepare(load(one_logit(tmp_path, [0.4]))).task.recipe.decoding.threshold == 0.4
+
+
+@pytest.mark.parametrize(
+    ("threshold", "words"),
+    [
+        ([0.7, 0.3], r"lists \[0.7, 0.3\], which does not increase"),
+        ([0.3, 0.3], r"lists \[0.3, 0.3\], which does not increase"),
+        ([0.3, 0.7], "lists 2 classes, but the network returns one logit, which means 3 classes with its 2 thresholds"),
+    ],
+)
+def test_thresholds_that_cut_nothing_are_refused(threshold: list[float], words: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=words):
+        prepare(load(one_logit(tmp_path, threshold, scenes.CLASSES[:2])))
+
+
+@pytest.mark.parametrize(
+    ("multilabel", "words"), [(False, "4 classes, of which the likeliest wins"), (True, "lists 2 thresholds, but the network has 4 channels")]
+)
+def test_a_list_of_thresholds_for_several_channels_has_one_of_each(multilabel: bool, words: str, tmp_path: Path) -> None:
+    path = job(tmp_path, FIRST if multilabel else scenes.CLASSES, multilabel=multilabel, threshold=[0.3, 0.7])
+    with pytest.raises(ConfigError, match=words):
+        prepare(load(path))
+    assert prepare(load(job(tmp_path, threshold=[0.7, 0.3, 0.3, 0.5]))).task.recipe.decoding.threshold == (0.7, 0.3, 0.3, 0.5)
 
 
 def test_a_softmax_is_refused(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import rasterio
 import torch
 import zarr
 
+from pipeline.describe import describe
 from pipeline.errors import BlocksFailed, ConfigError, InputError, ModelError, PlanError, StoreError, Unfinished
 from pipeline.load_config import load
 from pipeline.progress import Progress
@@ -291,6 +292,21 @@ def test_a_million_by_a_million_is_planned_from_a_raster_of_nothing(tmp_path: Pa
     job = prepare(load(scenes.config(tmp_path, source={"path": str(vrt)}, output={"chunk": 512, "block": "auto"})))
     assert job.task.layout.count > 10**5
     assert job.plan.peak <= job.plan.budget
+
+
+def test_memory_and_disk_are_planned_for_the_probabilities_of_every_class(tmp_path: Path) -> None:
+    def planned(classes: int, **output: Any) -> tuple[int, int]:
+        path = scenes.script(networks.Twice(classes=classes), tmp_path / f"{classes}.pt")
+        job = prepare(load(scenes.config(tmp_path, model={"path": str(path), "classes": None}, output=output)))
+        return job.plan.buffers["output and its encoding"], describe(job)["output_bytes_before_compression"]
+
+    (least, disk), (few, _), (many, larger), (half, _) = (
+        planned(5), planned(2, layers=["mask", "probabilities"]), planned(5, layers=["mask", "probabilities"]),
+        planned(5, layers=["mask", "probabilities"], probabilities_dtype="float16"),
+    )  # fmt: skip
+    pixel = 3 * 128 * 128  # of the only block in flight
+    assert (few - least, many - least, half - least) == (2 * pixel, 5 * pixel, 10 * pixel)
+    assert larger == pytest.approx(6 * disk, abs=5)
 
 
 def test_the_report_and_the_picture_lie_beside_the_store(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 import json
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,27 @@ def test_unwritten_is_nodata_and_a_chunk_of_nothing_else_has_no_file(tmp_path: P
         array[:] = np.full(array.shape, fill, array.dtype)
     assert contents(tmp_path / "a.zarr") == before
     assert open_layer(tmp_path / "a.zarr", 1, "mask").dtype == dtype
+
+
+def test_probabilities_of_two_bytes_are_no_number_where_nothing_is_written_and_take_no_file(tmp_path: Path) -> None:
+    create(tmp_path / "a.zarr", specs.spec(layers=("mask", "probabilities"), probabilities="float16"), {})
+    before = contents(tmp_path / "a.zarr")
+    array = open_layer(tmp_path / "a.zarr", 0, "probabilities")
+    assert np.isnan(np.asarray(array[:])).all()
+    array[:] = np.full(array.shape, np.nan, array.dtype)
+    assert contents(tmp_path / "a.zarr") == before
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_a_new_name_of_a_class_reaches_the_mask_and_the_class_axis_of_every_level(tmp_path: Path, zarr_format: int) -> None:
+    of = specs.spec(layers=("mask", "probabilities"), zarr_format=zarr_format)
+    create(tmp_path / "a.zarr", of, {})
+    update_meta(tmp_path / "a.zarr", replace(of, classes=(ClassRow(code=0, name="lakes", color="#112233"), *of.classes[1:])), {})
+    for k in range(of.levels):
+        for name in ("mask", "class"):
+            array = zarr.open_array(tmp_path / "a.zarr" / str(k) / name, mode="r")
+            assert array.attrs["flag_meanings"].split()[0] == "lakes"
+            assert ("_ARRAY_DIMENSIONS" in array.attrs) == (zarr_format == 2)
 
 
 def test_debris_of_killed_writers_is_swept_and_the_files_of_living_ones_are_not(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def test_entropy_is_shannons_by_hand() -> None:
 
 
 def test_where_classes_hold_side_by_side_each_channel_is_a_question_of_its_own() -> None:
-    assert of([[0.5], [1.0]], background=2) == pytest.approx(0.5)
+    assert of([[0.5], [0.25], [1.0]], background=3) == pytest.approx((1 + of([[0.25]]) + 0) / 3)
     assert of([[0.25], [0.75]], background=0) == pytest.approx(of([[0.25]]))
 
 
