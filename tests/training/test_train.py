@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from safetensors.torch import load_file
 
 from pipeline.errors import ConfigError, LabelsError, ModelError, Unfinished
 from pipeline.load_config import load
-from pipeline.models.weights import read_meta
+from pipeline.models.weights import read_meta, save
 from pipeline.progress import Progress
 from pipeline.run import execute
 from pipeline.run import prepare as prepare_run
@@ -241,6 +243,22 @@ def test_classes_that_hold_side_by_side_are_run_so_by_the_path_alone(job: Job, t
     bare.write_text(yaml.safe_dump(said))
     assert prepare_run(load(bare)).task.recipe.decoding.threshold == 0.6
     assert prepare_run(load(bare, ["model.output.threshold=0.3"])).task.recipe.decoding.threshold == 0.3
+
+
+def test_a_list_of_thresholds_travels_with_the_weights_and_is_no_matter_of_labels(job: Job, tmp_path: Path) -> None:
+    args = "model.args={width: 4, output_stride: 2, classes: 1}"
+    with pytest.raises(ConfigError, match="Train with one"):
+        trained(job(steps=8), "model.output={threshold: [0.3, 0.7]}", "model.classes=[{name: a}, {name: b}, {name: c}]", args)
+    made, _ = trained(job(rounds=1, steps=8), args)
+    weights, meta = made.files["weights"], read_meta(made.files["weights"])
+    assert meta is not None
+    network: Any = SimpleNamespace(state_dict=lambda: load_file(weights))
+    save(tmp_path / "cut.safetensors", network, replace(meta, classes=[], output={"threshold": [0.3, 0.7]}))
+    said = {"source": {"path": str(tmp_path / "image.tif")}, "model": {"path": str(tmp_path / "cut.safetensors")}, "output": {"path": str(tmp_path / "o.zarr")}}
+    (tmp_path / "bare.yaml").write_text(yaml.safe_dump(said))
+    found = prepare_run(load(tmp_path / "bare.yaml"))
+    assert found.task.recipe.decoding.threshold == (0.3, 0.7)
+    assert len(found.spec.classes) == 3
 
 
 def test_a_loss_that_is_no_number_ends_it_and_nothing_looks_whole(job: Job) -> None:
