@@ -102,8 +102,8 @@ def _layers(recipe: Recipe) -> Fingerprint:
     return {
         "output.layers": sorted(recipe.layers),
         "output.min_confidence": recipe.min_confidence,
-        "output.probabilities_dtype": recipe.probabilities if asked else SINCE["output.probabilities_dtype"],
-        "output.probabilities_codes": [how.codes[k] for k in how.outcomes] if asked else SINCE["output.probabilities_codes"],
+        "output.probabilities_dtype": recipe.probabilities if asked else BEFORE["output.probabilities_dtype"],
+        "output.probabilities_codes": [how.codes[k] for k in how.outcomes] if asked else BEFORE["output.probabilities_codes"],
     }
 
 

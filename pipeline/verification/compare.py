@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,8 @@ import numpy.typing as npt
 import torch
 
 from pipeline.raster.window import Window
-from pipeline.stages import decode
-from pipeline.stages.decode import Decoding
+from pipeline.stages import layers
+from pipeline.stages.infer import Recipe
 
 Logits = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
@@ -109,20 +109,22 @@ def spread(*tallies: Tally) -> float:
     return max(float(np.mean(variances)) ** 0.5, 1e-30) if variances else 1.0
 
 
-def undecided(logits: Logits, how: Decoding, precision: str) -> Bools:
-    """(rows, cols) whether rounding may turn the label: the two best, or the best and the threshold, are as good as equal."""
+def undecided(logits: Logits, recipe: Recipe) -> Bools:
+    """(rows, cols) whether rounding may turn the label: it is another one where any channel is a little more or a little less."""
+    said = np.nan_to_num(logits)
     known = logits[:, ~np.isnan(logits[0])]
-    nearly = TIES[precision] * max(float(known.std()) if known.size else 0.0, 1e-30)
-    best = np.sort(np.nan_to_num(logits), axis=0)
-    tie = best[-1] - best[-2] < nearly if len(best) > 1 else np.zeros(best.shape[1:], dtype=bool)
-    if len(best) == 1 or how.background is not None:
-        p = decode.probabilities(torch.from_numpy(np.stack([best[-1] - nearly, best[-1] + nearly])), _channelwise(how)).numpy()
-        tie |= (p[0] <= how.threshold) & (p[1] >= how.threshold)
-    return np.asarray(tie & ~np.isnan(logits[0]))
+    nearly = TIES[recipe.precision] * (float(known.std()) if known.size else 0.0)
+    label, turns = _labels(said, recipe), np.zeros(logits.shape[1:], dtype=bool)
+    for channel in range(len(said)):
+        for change in (nearly, -nearly):
+            other = said.copy()
+            other[channel] += change
+            turns |= _labels(other, recipe) != label
+    return np.asarray(turns & ~np.isnan(logits[0]))
 
 
-def _channelwise(how: Decoding) -> Decoding:
-    return Decoding(activation="none" if how.activation == "none" else "sigmoid", threshold=how.threshold, codes=how.codes)
+def _labels(logits: Logits, recipe: Recipe) -> npt.NDArray[np.unsignedinteger[Any]]:
+    return np.asarray(layers.decoded(torch.from_numpy(logits), recipe.arrives, replace(recipe, layers=("mask",)))["mask"])
 
 
 def _plain(value: float) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -137,7 +138,7 @@ class Examination:
         logits = _cut(view, part, self.job.locality.classes)
         wanted = ~np.isnan(logits[0])
         expected = on_device(lambda: inference(self.job.task).decoded(logits))
-        tie = undecided(logits, recipe.arrives, recipe.precision)
+        tie = functools.cache(lambda: undecided(logits, recipe))
         for why in stored.differences(self.job.path, part, expected, wanted, tie, recipe, self.labels):
             self.faults.add(0, (block.index.row, block.index.col), why)
 

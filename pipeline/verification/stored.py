@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.raster.window import Window, bounds
-from pipeline.stages.infer import Arrays, Recipe, empty
+from pipeline.stages.infer import Arrays, Recipe
+from pipeline.stages.layers import empty
 from pipeline.store.layout import open_layer
 
 CLOSE = {"float32": 1, "bfloat16": 8, "float16": 3}
@@ -30,8 +31,12 @@ class Labels:
     ties: int = 0
     """Of those that differ, the ones that rounding explains."""
 
+    def add(self, pixels: int, differ: int, ties: int) -> None:
+        """Count a part."""
+        self.pixels, self.differ, self.ties = self.pixels + pixels, self.differ + differ, self.ties + ties
 
-def differences(store: Path, part: Window, expected: Arrays, wanted: Bools, tie: Bools, how: Recipe, count: Labels) -> Iterator[str]:
+
+def differences(store: Path, part: Window, expected: Arrays, wanted: Bools, tie: Callable[[], Bools], how: Recipe, count: Labels) -> Iterator[str]:
     """What is stored otherwise than the run's own tiles say, in words.
 
     Parameters
@@ -42,8 +47,10 @@ def differences(store: Path, part: Window, expected: Arrays, wanted: Bools, tie:
         Within one block.
     expected
         Layers, (…, rows, cols) of the part; they count where a pixel is wanted, and elsewhere the layer is empty.
-    wanted, tie
-        (rows, cols) of the part: pixels that get a class, and those whose label rounding may turn.
+    wanted
+        (rows, cols) of the part: pixels that get a class.
+    tie
+        (rows, cols) of the part, asked for where anything differs: pixels whose label rounding may turn.
     how
         Of the run.
     count
@@ -52,20 +59,20 @@ def differences(store: Path, part: Window, expected: Arrays, wanted: Bools, tie:
     for layer, fill in empty(part, how).items():
         found = np.asarray(open_layer(store, 0, layer)[(..., *part.slices)])
         should = np.where(wanted, expected[layer], fill) if layer in expected else fill
+        wrong = found != should if layer == "mask" else _apart(found, should) > _close(found, how.precision)
+        turned = tie() & wrong if wrong.any() else wrong
         if layer == "mask":
-            wrong = found != should
-            _count(count, wrong, wanted, tie)
-        else:
-            wrong = np.abs(found.astype(np.float64) - should).max(tuple(range(found.ndim - 2)), initial=0.0) > _close(found, how.precision)
-        wrong &= ~tie
+            count.add(int(wanted.sum()), int(wrong.sum()), int(turned.sum()))
+        wrong &= ~turned
         if wrong.any():
             yield f"{int(wrong.sum())} of {part.pixels} pixels of {layer} at {bounds(wrong, part)} are not what the network says"
 
 
-def _count(count: Labels, wrong: Bools, wanted: Bools, tie: Bools) -> None:
-    count.pixels += int(wanted.sum())
-    count.differ += int(wrong.sum())
-    count.ties += int((wrong & tie).sum())
+def _apart(found: npt.NDArray[Any], should: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """(rows, cols) how far values are from what they should be; infinity where only one of them is a number."""
+    one, other = found.astype(np.float64), should.astype(np.float64)
+    apart = np.where(np.isnan(one) | np.isnan(other), np.where(np.isnan(one) == np.isnan(other), 0.0, np.inf), np.abs(one - other))
+    return np.asarray(apart.max(tuple(range(found.ndim - 2)), initial=0.0))
 
 
 def _close(values: npt.NDArray[Any], precision: str) -> float:

@@ -3,26 +3,39 @@ import pytest
 
 from pipeline.raster.window import Window
 from pipeline.stages.decode import Decoding
+from pipeline.stages.infer import Recipe
+from pipeline.stages.normalise import Normalisation
 from pipeline.verification.compare import Differences, Tally, View, spread, undecided
 
 TWO = Decoding(activation="softmax", threshold=0.5, codes=(0, 1))
 ONE = Decoding(activation="sigmoid", threshold=0.5, codes=(0, 1))
 SIDE_BY_SIDE = Decoding(activation="sigmoid", threshold=0.5, codes=(0, 1, 9), background=2)
+CUT = Decoding(activation="none", threshold=(0.3, 0.7), codes=(0, 1, 2))
+
+
+def recipe(how: Decoding, doubt: float = 0.0) -> Recipe:
+    return Recipe(
+        normalisation=Normalisation(scale=(1.0,), offset=(0.0,), mean=(0.0,), std=(1.0,)), decoding=how, layers=("mask", "entropy"), nodata=255,
+        dtype="uint8", precision="float32", threads=1, taper="flat", blend="logits", overlapping=False, min_confidence=doubt,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("how", "logits", "expected"),
+    ("how", "doubt", "logits", "expected"),
     [
-        (TWO, [[3.0, 1.0, 1.0, -2.0], [1.0, 1.00001, 1.5, -2.0]], [False, True, False, True]),
-        (ONE, [[3.0, 0.00001, -1.0, -0.00001]], [False, True, False, True]),
-        (SIDE_BY_SIDE, [[3.0, 0.00001, -1.0, 2.0], [-1.0, -4.0, -3.0, 2.0]], [False, True, False, True]),
+        (TWO, 0.0, [[3.0, 1.0, 1.0, -2.0], [1.0, 1.00001, 1.5, -2.0]], [False, True, False, True]),
+        (TWO, 0.8807971, [[3.0, 2.0, 1.0, -2.0], [1.0, 0.0, 1.5, -2.0]], [True, True, False, False]),
+        (ONE, 0.0, [[3.0, 0.00001, -1.0, -0.00001]], [False, True, False, True]),
+        (CUT, 0.0, [[0.1, 0.30001, 0.5, 0.69999]], [False, True, False, True]),
+        (SIDE_BY_SIDE, 0.0, [[3.0, 0.00001, -1.0, 2.0], [-1.0, -4.0, -3.0, 2.0]], [False, True, False, True]),
     ],
+    ids=["two", "doubtful", "one", "cut", "side by side"],
 )
-def test_a_label_is_undecided_where_rounding_may_turn_it(how: Decoding, logits: list[list[float]], expected: list[bool]) -> None:
+def test_a_label_is_undecided_where_rounding_may_turn_it(how: Decoding, doubt: float, logits: list[list[float]], expected: list[bool]) -> None:
     values = np.array(logits, dtype=np.float32)[:, None]
-    assert undecided(values, how, "float32")[0].tolist() == expected
+    assert undecided(values, recipe(how, doubt))[0].tolist() == expected
     values[:, 0, 1] = np.nan
-    assert not undecided(values, how, "float32")[0, 1]
+    assert not undecided(values, recipe(how, doubt))[0, 1]
 
 
 def test_errors_are_counted_near_and_away_from_seams_in_standard_deviations() -> None:

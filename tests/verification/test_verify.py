@@ -53,8 +53,9 @@ def test_a_store_with_an_exact_halo_equals_the_whole_at_its_seams(copy: Path) ->
         {"output": {"shard": 128}},
         {"execution": {"precision": "bfloat16"}, "tile": {"size": 96}},
         {"model": {"classes": [{"name": name, "code": 1000 + k} for k, name in enumerate("abcd")]}},
+        {"output": {"layers": ["mask", "probabilities", "entropy"], "min_confidence": 0.6, "probabilities_dtype": "float16"}},
     ],
-    ids=["turned", "v2", "shards", "half", "codes"],
+    ids=["turned", "v2", "shards", "half", "codes", "layers"],
 )
 def test_other_stores_pass_as_well(tmp_path: Path, sections: dict[str, Any]) -> None:
     said = made.looked(made.store(tmp_path, **sections), windows=4)
