@@ -1,0 +1,169 @@
+"""From what was opened to a plan: sizes, halo, batch, and what a pixel costs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from pipeline import machine
+from pipeline.config import Config, OutputConfig, ToleranceConfig, parse_bytes
+from pipeline.errors import ConfigError, PlanError
+from pipeline.locality import footprint
+from pipeline.locality.batch import independent
+from pipeline.plan import halo, memory
+from pipeline.plan.candidates import BLENDED
+from pipeline.plan.resolve import over_budget, resolve, staff
+from pipeline.plan.types import Plan, Tiles, Wish
+from pipeline.protocols import Locality, Network, Source
+from pipeline.resolve_halo.choose import choose
+from pipeline.resolve_halo.profile import Sight
+from pipeline.stages.device import PRECISIONS, rounding
+from pipeline.stages.normalise import Normalisation
+from pipeline.store.spec import layer_spec
+
+if TYPE_CHECKING:
+    from pipeline.area.area import Area
+
+BATCH_PX = 2**22
+"""Pixels of all tiles of a batch, on a GPU; a CPU gains nothing from more than one tile."""
+IN_FLIGHT = 4
+"""Blocks that ``workers: auto`` keeps in flight: one read, one inferred, one written, and one to spare."""
+GROWTH = 320 * memory.MIB
+"""What libraries grow by once a run is on its way: threads and their heaps, the scheduler, codecs, what freed tensors leave behind."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """What a plan is made from."""
+
+    config: Config
+    source: Source
+    area: Area | None
+    network: Network
+    locality: Locality
+    device: torch.device
+    normalisation: Normalisation
+    stored: dict[str, Any] | None
+    """What the store says of itself, where it is there already."""
+    precision: str
+
+    @property
+    def multiple(self) -> int:
+        """Sizes that the network sees are multiples of this, px."""
+        return math.lcm(self.locality.stride, self.network.accepts.multiple)
+
+
+def plan(opened: Opened, classes: int) -> tuple[Plan, footprint.Footprint | None]:
+    """Plan a job, or take up the plan that its store was made with.
+
+    Parameters
+    ----------
+    opened
+        Source, network and config.
+    classes
+        Rows of the class table.
+
+    Returns
+    -------
+    tuple
+        The plan, and what was measured for it; None where the store has one.
+
+    Raises
+    ------
+    ConfigError
+        What is asked for cannot be.
+    PlanError
+        Nothing fits the memory.
+    """
+    budget = _budget(opened.config)
+    if opened.stored:
+        costs = replace(memory.Costs(**opened.stored["costs"]), libraries=_libraries(), gdal_cache=memory.GDAL_CACHE)
+        made = staff(Tiles.of(opened.stored["tiles"]), costs, budget, _workers(opened.config))
+        if made.peak > budget:
+            raise PlanError(over_budget(made))
+        return made, None
+    cost = footprint.measure(opened.network, opened.source.bands, opened.multiple, opened.device, PRECISIONS[opened.precision])
+    return resolve(_wish(opened, _costs(opened, cost, classes), budget)), cost
+
+
+def _wish(opened: Opened, costs: memory.Costs, budget: int) -> Wish:
+    config, network, locality = opened.config, opened.network, opened.locality
+    meet = _meet(opened, costs, budget)
+    return Wish(
+        height=opened.source.grid.height, width=opened.source.grid.width, tile=config.tile.size, overlap=config.tile.overlap,
+        taper=config.tile.taper, blend=config.tile.blend, block=config.output.block, chunk=config.output.chunk,
+        shard="none" if config.output.zarr_format == 2 else config.output.shard, multiple=opened.multiple,
+        minimum=max(locality.minimum, network.accepts.minimum), maximum=network.accepts.maximum,
+        training_size=config.model.input.size if config.model.input else None,
+        halo=meet, costs=costs, budget=budget, workers=_workers(config), augment=config.tile.augment,
+        batch=_batch(opened) if meet.halo is None else 1,
+    )  # fmt: skip
+
+
+def _meet(opened: Opened, costs: memory.Costs, budget: int) -> halo.HaloDecision:
+    """How tiles meet; measured on the raster where a tolerance is asked for."""
+    wanted, overlap = opened.config.tile.halo, opened.config.tile.overlap
+    if not isinstance(wanted, ToleranceConfig):
+        return halo.decide(opened.locality, wanted, overlap, opened.multiple)
+    if overlap != "auto" and overlap > 0:
+        return halo.decide(opened.locality, "auto", overlap, opened.multiple)
+    sight = Sight(
+        source=opened.source, network=opened.network, locality=opened.locality, normalisation=opened.normalisation, device=opened.device,
+        multiple=opened.multiple, room=memory.longest(costs, budget, wanted.places),
+    )  # fmt: skip
+    with rounding(opened.precision, machine.cores(), opened.device):
+        found = choose(sight, wanted.tolerance, wanted.places, wanted.seed)
+    return halo.by_tolerance(opened.locality, found, opened.multiple)
+
+
+def _batch(opened: Opened) -> int:
+    """Equal tiles at once: what the network's file fixes, what is asked for, or by the device."""
+    asked, fixed = opened.config.tile.batch, opened.network.accepts.batch
+    if asked != "auto" and fixed is not None and asked > fixed:
+        raise ConfigError(f"tile.batch is {asked}, but the network takes {fixed} images at once. Give at most that, or auto.")
+    if fixed is not None or asked == 1 or (asked == "auto" and opened.device.type == "cpu"):
+        return fixed if asked == "auto" and fixed is not None else 1 if asked == "auto" else asked
+    if not independent(opened.network, opened.source.bands, opened.multiple, opened.device):
+        if asked == "auto":
+            return 1
+        raise ConfigError(f"tile.batch is {asked}, but the images of a batch change each other's answers in this network. Give 1, or auto.")
+    trained = opened.config.model.input.size if opened.config.model.input else None
+    size = (trained or BLENDED) if opened.config.tile.size == "auto" else opened.config.tile.size
+    return asked if asked != "auto" else max(1, min(16, BATCH_PX // size**2))
+
+
+def _workers(config: Config) -> int:
+    if config.execution.engine == "serial":
+        return 1
+    return IN_FLIGHT if config.execution.workers == "auto" else config.execution.workers
+
+
+def _budget(config: Config) -> int:
+    asked = config.execution.memory
+    return machine.default_budget() if asked == "auto" else parse_bytes(asked)
+
+
+def _libraries() -> int:
+    return machine.resident() + GROWTH
+
+
+def _costs(opened: Opened, cost: footprint.Footprint, classes: int) -> memory.Costs:
+    source = opened.source
+    return memory.Costs(
+        libraries=_libraries(),
+        gdal_cache=memory.GDAL_CACHE,
+        raw=source.bands * (source.dtype.itemsize + 1) + 1,
+        bands=source.bands,
+        classes=opened.locality.classes,
+        activations=cost.bytes_per_pixel,
+        output=_output(opened.config.output, classes) + (opened.area is not None),
+    )
+
+
+def _output(output: OutputConfig, classes: int) -> int:
+    """Bytes per pixel of all layers; the mask may turn out to need two."""
+    layers = (layer_spec(name, dtype="uint16", nodata=0, probabilities=output.probabilities_dtype, planes=classes) for name in output.layers)
+    return sum(layer.bytes_per_pixel for layer in layers)

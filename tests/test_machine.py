@@ -1,0 +1,23 @@
+import subprocess
+import sys
+
+import pytest
+
+from pipeline import machine
+
+READ = "from pipeline import machine; print(machine.peak_resident())"
+LARGE = 600 * 2**20
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system counts no other way")
+def test_the_peak_is_that_of_the_process_and_not_of_the_one_that_started_it() -> None:
+    start = f"import subprocess, sys; held = bytearray({LARGE}); held[::4096] = b'x' * len(held[::4096]); subprocess.run([sys.executable, '-c', {READ!r}], check=True)"
+    said = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True, check=True).stdout
+    assert 0 < int(said) < LARGE / 2
+
+
+def test_the_peak_grows_with_what_is_held() -> None:
+    before = machine.peak_resident()
+    held = bytearray(before + 64 * 2**20)
+    held[::4096] = b"x" * len(held[::4096])
+    assert machine.peak_resident() > before
