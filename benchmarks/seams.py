@@ -54,13 +54,13 @@ def main(
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
     lesson, scene = "sample://satellite?seed=8&size=2048", f"sample://satellite?seed=7&size={size}"
-    x, y = pixels(lesson)
-    mean, std = x.mean((1, 2)), x.std((1, 2))
+    x, y, valid = pixels(lesson)
+    mean, std = x[:, valid].mean(1), x[:, valid].std(1)
     rows = [["network", "verdict", "auto", *SCHEMES]]
     for number, (name, make) in enumerate(FAMILIES.items()):
         path = out / f"network{number}.pt"
         if not path.exists():
-            torch.jit.script(taught(make(len(x), 5), (x - mean[:, None, None]) / std[:, None, None], y, steps)).save(str(path))
+            torch.jit.script(taught(make(len(x), 5), normalised(x, valid, mean, std), y, steps)).save(str(path))
         config = {"source": {"path": scene}, "model": {"kind": "torchscript", "path": str(path), "input": _norm(mean, std)}, "output": {"path": "-"}}
         rows.append([name, *judged(config, out / f"network{number}", whole(path, scene, mean, std), labels(scene))])
         print(f"{name}: {rows[-1][1:]}", file=sys.stderr, flush=True)
@@ -71,10 +71,15 @@ def _norm(mean: np.ndarray, std: np.ndarray) -> dict[str, Any]:
     return {"mean": [float(m) for m in mean], "std": [float(s) for s in std], "size": SIZE}
 
 
-def pixels(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """(bands, rows, cols) float32 and (rows, cols) codes of a sample."""
+def pixels(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(bands, rows, cols) float32, (rows, cols) codes, and (rows, cols) validity of a sample."""
     with rasterio.open(resolve(name)) as image, rasterio.open(labels(name)) as known:
-        return image.read().astype("float32"), known.read(1)
+        return image.read().astype("float32"), known.read(1), image.dataset_mask() > 0
+
+
+def normalised(x: np.ndarray, valid: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
+    """As networks see it: invalid pixels are 0."""
+    return np.where(valid, (x - mean[:, None, None]) / std[:, None, None], 0).astype("float32")
 
 
 def taught(network: torch.nn.Module, x: np.ndarray, y: np.ndarray, steps: int) -> torch.nn.Module:
@@ -95,11 +100,11 @@ def taught(network: torch.nn.Module, x: np.ndarray, y: np.ndarray, steps: int) -
 
 
 def whole(path: Path, scene: str, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
-    """Labels of one forward pass over the whole scene."""
-    x, _ = pixels(scene)
+    """Labels of one forward pass over the whole scene; 255 where it is invalid."""
+    x, _, valid = pixels(scene)
     with torch.inference_mode():
-        said = torch.jit.load(str(path))(torch.from_numpy((x - mean[:, None, None]) / std[:, None, None])[None])
-    return said[0].argmax(0).numpy()
+        said = torch.jit.load(str(path))(torch.from_numpy(normalised(x, valid, mean, std))[None])
+    return np.where(valid, said[0].argmax(0).numpy(), 255)
 
 
 def judged(config: dict[str, Any], folder: Path, expected: np.ndarray, known: Path) -> list[str]:
@@ -139,9 +144,9 @@ def run(config: dict[str, Any], name: Path, tile: dict[str, Any]) -> tuple[np.nd
 
 def cell(mask: np.ndarray, plan: dict[str, Any], layout: Layout, expected: np.ndarray) -> str:
     """Arithmetic, and labels that differ: all of them, and those at seams."""
-    differ, near = mask != expected, seams(layout)
+    differ, near, valid = mask != expected, seams(layout), expected != 255
     halo = f", halo {plan['halo']['px']} px" if plan["halo"]["px"] is not None else ""
-    return f"{plan['arithmetic_overhead']:.2f} ×{halo}: {share(differ)}, {share(differ[near])} at seams"
+    return f"{plan['arithmetic_overhead']:.2f} ×{halo}: {share(differ[valid])}, {share(differ[near & valid])} at seams"
 
 
 def share(differ: np.ndarray) -> str:
