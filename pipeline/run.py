@@ -61,7 +61,7 @@ def execute(job: Job, progress: Progress, fresh: bool = False) -> Report:
         report = _blocks(job, progress, engine)
         if not report.failures and not job.complete:
             progress.say("overviews")
-            pyramid.build(job.path, job.spec, engine=engine)
+            pyramid.build(job.path, job.spec, engine=engine, block=job.plan.tiles.block if job.task.area else None)
     report = _publish(job, report)
     if report.failures:
         raise BlocksFailed(_failed(report))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from pipeline.protocols import Engine
 from pipeline.raster.span import Span, cut
 from pipeline.raster.window import Window
 from pipeline.stages.reduce import Array, reduce_mask, reduce_mean
+from pipeline.store.due import BlockKey, due
 from pipeline.store.layout import open_layer
 from pipeline.store.ledger import Ledger, commit_block, holds_anything
 from pipeline.store.spec import StoreSpec
@@ -52,13 +54,6 @@ class LevelTask:
         grid, side = self.spec.grid.level(self.level), self.spec.overview_block
         rows, cols = (Span(i * side, (i + 1) * side) for i in (index.row, index.col))
         return Window.of(rows, cols).clip(grid.height, grid.width)
-
-    def missing(self) -> Iterator[BlockIndex]:
-        """Blocks without a record, row by row; one row is held at a time."""
-        ledger, (rows, cols) = Ledger(self.store, self.level), self.shape
-        for row in range(rows):
-            there = ledger.committed_in(row)
-            yield from (BlockIndex(row, col) for col in range(cols) if (row, col) not in there)
 
     def __call__(self, index: BlockIndex) -> BlockIndex:
         """Reduce, write and commit one block."""
@@ -122,11 +117,55 @@ class LevelTask:
         return Window(row=2 * window.row, col=2 * window.col, height=2 * window.height, width=2 * window.width).clip(grid.height, grid.width)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """The blocks of one overview that there must be."""
+
+    task: LevelTask
+    due: set[BlockKey] | None
+    """None for all."""
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        rows, cols = self.task.shape
+        return rows * cols if self.due is None else len(self.due)
+
+    def blocks(self) -> Iterator[BlockIndex]:
+        """All of them, row by row."""
+        rows, cols = self.task.shape
+        every = ((row, col) for row in range(rows) for col in range(cols)) if self.due is None else sorted(self.due)
+        return (BlockIndex(*block) for block in every)
+
+    def missing(self) -> Iterator[BlockIndex]:
+        """Those without a record; records of one row are held at a time."""
+        ledger = Ledger(self.task.store, self.task.level)
+        for row, blocks in groupby(self.blocks(), key=lambda index: index.row):
+            there = ledger.committed_in(row)
+            yield from (index for index in blocks if (row, index.col) not in there)
+
+
+def levels(path: Path, spec: StoreSpec, block: int | None = None) -> list[Level]:
+    """The overviews of a store, finest first.
+
+    Parameters
+    ----------
+    path, spec
+        The store.
+    block
+        Side of the blocks of full resolution, px, where only some of them are asked for: then overviews lie over those that are committed.
+    """
+    tasks = [LevelTask(store=path, spec=spec, level=level) for level in range(1, spec.levels)]
+    over = [None] * len(tasks) if block is None else due(Ledger(path).committed(), block, spec.overview_block, spec.levels)
+    return [Level(task=task, due=some) for task, some in zip(tasks, over, strict=True)]
+
+
 def build(
     path: Path,
     spec: StoreSpec,
     progress: Callable[[int, int], None] = lambda done, total: None,
     engine: Engine = serial,
+    block: int | None = None,
 ) -> None:
     """Write all overviews that are not committed yet, level by level.
 
@@ -140,13 +179,14 @@ def build(
         Called with the blocks done and the blocks of all overviews.
     engine
         Runs the blocks of one level, in any order.
+    block
+        As for `levels`.
     """
-    tasks = [LevelTask(store=path, spec=spec, level=level) for level in range(1, spec.levels)]
-    total, done = sum(rows * cols for rows, cols in (task.shape for task in tasks)), 0
-    for task in tasks:
-        rows, cols = task.shape
-        there = Ledger(path, task.level).count()
-        for made, _ in enumerate(engine(task, task.missing()), start=1):
+    every = levels(path, spec, block)
+    total, done = sum(level.count for level in every), 0
+    for level in every:
+        there = Ledger(path, level.task.level).count()
+        for made, _ in enumerate(engine(level.task, level.missing()), start=1):
             progress(done + there + made, total)
-        done += rows * cols
+        done += level.count
         progress(done, total)

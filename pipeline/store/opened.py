@@ -14,6 +14,7 @@ from pipeline.errors import StoreError
 from pipeline.raster.grid import Grid
 from pipeline.raster.span import Span
 from pipeline.raster.window import Window
+from pipeline.store.due import due
 from pipeline.store.layout import open_layer, read_meta
 from pipeline.store.ledger import Ledger
 from pipeline.store.spec import ClassRow, overview_block
@@ -33,7 +34,7 @@ class Opened:
     block: int
     """Side of what has a commit record, px."""
     asked: int | None = None
-    """Blocks that touch the area of interest; None where all do."""
+    """Blocks that touch the area of interest, or lie over those that are committed of them; None where all do."""
 
     @property
     def blocks(self) -> int:
@@ -83,8 +84,14 @@ def open_store(path: Path, level: int = 0) -> Opened:
     return Opened(
         path=path, level=level, grid=_grid(path, level, array.shape), classes=tuple(ClassRow(**row) for row in meta["classes"]), nodata=int(array.fill_value),
         chunk=array.chunks[0], block=overview_block(side) if level else int(meta["tiles"]["block"]),
-        asked=None if level else meta.get("asked"),
+        asked=_asked(path, meta, level, overview_block(side)),
     )  # fmt: skip
+
+
+def _asked(path: Path, meta: dict[str, Any], level: int, side: int) -> int | None:
+    if level and "asked" in meta:
+        return len(due(Ledger(path).committed(), meta["tiles"]["block"], side, level + 1)[-1])
+    return meta.get("asked")
 
 
 def _grid(path: Path, level: int, shape: tuple[int, ...]) -> Grid:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.store.due import due
 from pipeline.store.files import Files
 from pipeline.store.layout import open_layer, read_meta
 from pipeline.store.ledger import Ledger
@@ -46,16 +47,19 @@ def status(path: Path) -> Status:
 
 
 def overviews(path: Path) -> tuple[int, int]:
-    """Blocks of overviews that are committed, and all that there will be.
+    """Blocks of overviews that are committed, and all that there will be; of a store with an area, those over blocks that are committed.
 
     Raises
     ------
     StoreError
         There is no store of ours.
     """
-    read_meta(path)
-    levels = list(_levels(path))
-    return sum(Ledger(path, level).count() for level in levels), sum(_blocks(path, level) for level in levels)
+    meta, levels = read_meta(path), list(_levels(path))
+    done = sum(Ledger(path, level).count() for level in levels)
+    if "asked" not in meta:
+        return done, sum(_blocks(path, level) for level in levels)
+    there = due(Ledger(path).committed(), meta["tiles"]["block"], _side(path, 1), len(levels) + 1) if levels else []
+    return done, sum(len(some) for some in there)
 
 
 def _levels(path: Path) -> Iterator[int]:
@@ -66,8 +70,11 @@ def _levels(path: Path) -> Iterator[int]:
         level += 1
 
 
-def _blocks(path: Path, level: int) -> int:
+def _side(path: Path, level: int) -> int:
     array = open_layer(path, level, "mask")
-    side = overview_block((array.shards or array.chunks)[0])
-    height, width = array.shape
+    return overview_block((array.shards or array.chunks)[0])
+
+
+def _blocks(path: Path, level: int) -> int:
+    (height, width), side = open_layer(path, level, "mask").shape, _side(path, level)
     return -(-height // side) * -(-width // side)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from pipeline.job import Job
 from pipeline.plan.layout import BlockIndex
 from pipeline.raster.span import cut
 from pipeline.raster.window import Window
-from pipeline.stages.pyramid import LevelTask
+from pipeline.stages import pyramid
 from pipeline.store.layout import open_layer
 from pipeline.store.ledger import Ledger, check, chunk_keys, vanished
 from pipeline.store.spec import StoreSpec
@@ -61,14 +60,8 @@ def cover(job: Job, tell: Tell = lambda done, total: None) -> Coverage:
 def levels_of(job: Job) -> Iterator[Level]:
     """Full resolution, then the overviews."""
     yield Level(level=0, count=job.blocks, blocks=job.task.blocks, window=job.task.layout.window)
-    for k in range(1, job.spec.levels):
-        task = LevelTask(store=job.path, spec=job.spec, level=k)
-        rows, cols = task.shape
-        yield Level(level=k, count=rows * cols, blocks=partial(_all, rows, cols), window=task.window)
-
-
-def _all(rows: int, cols: int) -> Iterator[BlockIndex]:
-    return (BlockIndex(row, col) for row in range(rows) for col in range(cols))
+    for over in pyramid.levels(job.path, job.spec, job.plan.tiles.block if job.task.area else None):
+        yield Level(level=over.task.level, count=over.count, blocks=over.blocks, window=over.task.window)
 
 
 def _look(store: Path, spec: StoreSpec, level: Level, index: BlockIndex, failures: dict[tuple[int, int], str], found: Coverage) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
+import zarr
 from typer.testing import CliRunner
 
 from pipeline.area import open_area
@@ -26,7 +27,8 @@ from pipeline.sources.raster import RasterSource
 from pipeline.stages import block
 from pipeline.store.ledger import Ledger
 from pipeline.store.opened import open_store
-from pipeline.store.status import status
+from pipeline.store.status import overviews, status
+from pipeline.verification.verify import job_of, verify
 from tests import scenes
 from tests.area.shapes import placed, write
 from tests.labels.places import DEGREES, UTM, whole
@@ -178,3 +180,24 @@ def test_a_store_made_within_an_area_is_judged_there_alone(tmp_path: Path) -> No
     drawn(tmp_path, SHAPE.buffer(3))
     with pytest.raises(StoreError, match="that has changed since"):
         limited(labels, store)
+
+
+def test_overviews_are_made_over_the_area_alone_and_counted_so(tmp_path: Path) -> None:
+    scenes.scene(tmp_path / "scene.tif", 260, 5000)
+    of = open_source(SourceConfig(path=str(tmp_path / "scene.tif"))).grid
+    write(tmp_path / "area.gpkg", placed(shapely.box(4400, 20, 4700, 200), of, DEGREES), DEGREES)
+    path = config(tmp_path)
+    go(path)
+    store = tmp_path / "job.zarr"
+    assert Ledger(store, 1).committed() == {(0, 2)}
+    assert overviews(store) == (7, 7)
+    assert {open_store(store, level).blocks for level in range(1, 8)} == {1}
+    whole = go(config(tmp_path, "whole", aoi=None))
+    assert whole.complete
+    for level in range(1, 4):
+        one, other = (np.asarray(zarr.open_array(tmp_path / f"{name}.zarr" / str(level) / "mask", mode="r")[:]) for name in ("job", "whole"))
+        assert (one[:, 4420 >> level : 4680 >> level][30 >> level : 190 >> level] == other[:, 4420 >> level : 4680 >> level][30 >> level : 190 >> level]).all()
+        assert (one[:, : 4300 >> level] == 255).all()
+    made = verify(job_of(store, []), lambda line: None, windows=2)
+    assert made["passed"], made["why"]
+    assert made["coverage"]["blocks"] == open_store(store).blocks + 7

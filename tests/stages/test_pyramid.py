@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.plan.layout import BlockIndex
 from pipeline.raster.grid import Grid
 from pipeline.stages import pyramid
 from pipeline.stages.reduce import reduce_mask, reduce_mean
@@ -149,7 +150,7 @@ def test_what_is_held_grows_neither_with_the_level_below_nor_with_the_classes(tm
         open_layer(path, 0, "probabilities")[k, :4096:512, ::512] = 9
     task = pyramid.LevelTask(store=path, spec=of, level=1)
     tracemalloc.start()
-    task(next(task.missing()))
+    task(BlockIndex(0, 0))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert (open_layer(path, 1, "mask")[:2048:256, ::256] == 3).all()
