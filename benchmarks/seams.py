@@ -2,7 +2,7 @@
 
     python benchmarks/seams.py OUT [--size 1536] [--steps 600]
 
-Each network of `tests/networks/families.py` is trained on windows of one satellite sample and run over another by the public
+Each network of `tests/networks/families.py` is trained on windows of eight satellite samples and run over another by the public
 command, once per scheme, and compared with one forward pass over the whole scene. *At seams* are pixels within 8 px of where
 tiles meet: the borders of cores, or the edges of blended tiles. What is there already in OUT is not done again. Prints a
 Markdown table.
@@ -53,14 +53,16 @@ def main(
     """Train, run, compare."""
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
-    lesson, scene = "sample://satellite?seed=8&size=2048", f"sample://satellite?seed=7&size={size}"
-    x, y, valid = pixels(lesson)
-    mean, std = x[:, valid].mean(1), x[:, valid].std(1)
+    scene = f"sample://satellite?seed=7&size={size}"
+    lessons = [pixels(f"sample://satellite?seed={seed}&size=1024") for seed in range(8, 16)]
+    known = np.concatenate([x[:, valid] for x, _, valid in lessons], axis=1)
+    mean, std = known.mean(1), known.std(1)
+    taught_by = [(normalised(x, valid, mean, std), y) for x, y, valid in lessons]
     rows = [["network", "verdict", "auto", *SCHEMES]]
     for number, (name, make) in enumerate(FAMILIES.items()):
         path = out / f"network{number}.pt"
         if not path.exists():
-            torch.jit.script(taught(make(len(x), 5), normalised(x, valid, mean, std), y, steps)).save(str(path))
+            torch.jit.script(taught(make(len(mean), 5), taught_by, steps)).save(str(path))
         config = {"source": {"path": scene}, "model": {"kind": "torchscript", "path": str(path), "input": _norm(mean, std)}, "output": {"path": "-"}}
         rows.append([name, *judged(config, out / f"network{number}", whole(path, scene, mean, std), labels(scene))])
         print(f"{name}: {rows[-1][1:]}", file=sys.stderr, flush=True)
@@ -82,21 +84,26 @@ def normalised(x: np.ndarray, valid: np.ndarray, mean: np.ndarray, std: np.ndarr
     return np.where(valid, (x - mean[:, None, None]) / std[:, None, None], 0).astype("float32")
 
 
-def taught(network: torch.nn.Module, x: np.ndarray, y: np.ndarray, steps: int) -> torch.nn.Module:
+def taught(network: torch.nn.Module, lessons: list[tuple[np.ndarray, np.ndarray]], steps: int) -> torch.nn.Module:
     """Train on windows of the training size, at random."""
-    optimiser = torch.optim.AdamW(network.parameters(), 2e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, steps)
+    optimiser = torch.optim.AdamW(network.parameters(), 1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1e-2, steps)
     rng = np.random.default_rng(0)
     for _ in range(steps):
-        corners = rng.integers(0, y.shape[0] - SIZE, (BATCH, 2))
-        picked = [(slice(row, row + SIZE), slice(col, col + SIZE)) for row, col in corners]
-        images, codes = (torch.from_numpy(np.stack([part[(..., *where)] for where in picked])) for part in (x, y))
+        picked = [window(*lessons[rng.integers(len(lessons))], rng) for _ in range(BATCH)]
+        images, codes = (torch.from_numpy(np.stack(parts)) for parts in zip(*picked, strict=True))
         loss = F.cross_entropy(network(images), codes.long(), ignore_index=255)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         schedule.step()
     return network.eval()
+
+
+def window(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """A window of the training size, anywhere."""
+    row, col = rng.integers(0, y.shape[0] - SIZE, 2)
+    return x[:, row : row + SIZE, col : col + SIZE], y[row : row + SIZE, col : col + SIZE]
 
 
 def whole(path: Path, scene: str, mean: np.ndarray, std: np.ndarray) -> np.ndarray:

@@ -112,7 +112,7 @@ def _meet(opened: Opened, costs: memory.Costs, budget: int) -> halo.HaloDecision
         return halo.decide(opened.locality, "auto", overlap, opened.multiple)
     sight = Sight(
         source=opened.source, network=opened.network, locality=opened.locality, normalisation=opened.normalisation, device=opened.device,
-        multiple=opened.multiple, room=memory.longest(costs, budget, wanted.places),
+        multiple=opened.multiple, room=memory.longest(costs, budget, wanted.places), area=opened.area,
     )  # fmt: skip
     with rounding(opened.precision, machine.cores(), opened.device):
         found = choose(sight, wanted.tolerance, wanted.places, wanted.seed)

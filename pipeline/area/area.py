@@ -22,6 +22,8 @@ from pipeline.raster.window import Window
 
 LATTICE = 4
 """Pixels per axis at which a block is looked at before all of it is."""
+DRAWS = 64
+"""Points that are drawn in the box around a piece; that none lies in it is rare."""
 HELD = 16
 """Areas that a process keeps in memory."""
 
@@ -75,6 +77,16 @@ class Area:
         for row in range(rows):
             line = [BlockIndex(row, col) for col in range(cols)]
             yield from (line[col] for col in np.flatnonzero(self.touches([layout.window(index) for index in line])))
+
+    def somewhere(self, rng: np.random.Generator) -> tuple[int, int]:
+        """(row, col) of a pixel that lies in the area, or beside it where that is narrower than a pixel; large parts are hit more often."""
+        pieces = self._outlines.pieces
+        sizes = shapely.area(pieces)
+        piece = pieces[rng.choice(len(pieces), p=sizes / sizes.sum())]
+        left, top, right, bottom = piece.bounds
+        drawn = shapely.points(rng.uniform(left, right, DRAWS), rng.uniform(top, bottom, DRAWS))
+        point = next(iter(drawn[shapely.within(drawn, piece)]), shapely.point_on_surface(piece))
+        return min(int(point.y), self.grid.height - 1), min(int(point.x), self.grid.width - 1)
 
     @cached_property
     def _outlines(self) -> Outlines:

@@ -95,7 +95,7 @@ def sight(job: Job) -> Sight:
     """The network of a job before its raster, with as much room as its tiles have."""
     return Sight(
         source=job.source, network=job.network, locality=job.locality, normalisation=job.task.recipe.normalisation, device=torch.device(job.task.device),
-        multiple=job.plan.tiles.multiple, room=job.plan.tiles.size,
+        multiple=job.plan.tiles.multiple, room=job.plan.tiles.size, area=job.task.area,
     )  # fmt: skip
 
 

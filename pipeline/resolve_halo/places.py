@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -10,16 +12,22 @@ from pipeline.protocols import Pixels, Source
 from pipeline.raster.window import Window
 from pipeline.stages.normalise import Normalisation, normalise
 
+if TYPE_CHECKING:
+    from pipeline.area.area import Area
+
 TRIES = 24
 """Places that are read before the best of them are taken."""
 ENOUGH = 0.95
 """Share of valid pixels from which a place is taken at once."""
 
+_Seen = tuple[float, int, Pixels, npt.NDArray[np.bool_]]
 Place = tuple[torch.Tensor, npt.NDArray[np.bool_]]
 
 
-def places(source: Source, how: Normalisation, device: torch.device, *, side: int, multiple: int, count: int, seed: int) -> list[Place]:
-    """Normalised windows with their validity, those with the most valid pixels among a few at random.
+def places(
+    source: Source, how: Normalisation, device: torch.device, *, side: int, multiple: int, count: int, seed: int, area: Area | None = None
+) -> list[Place]:
+    """Normalised windows and which of their pixels count, those with the most such pixels among a few at random.
 
     Parameters
     ----------
@@ -33,16 +41,26 @@ def places(source: Source, how: Normalisation, device: torch.device, *, side: in
         Windows begin on multiples of this, as tiles do.
     count, seed
         How many, and of which draw.
+    area
+        What is asked for: then windows lie around it, and what lies outside does not count.
     """
     rng = np.random.default_rng(seed)
-    taken: list[tuple[float, int, Pixels]] = []
-    rest: list[tuple[float, int, Pixels]] = []
-    for _ in range(TRIES):
-        row, col = (int(rng.integers(max(length - side, 0) // multiple + 1)) * multiple for length in (source.grid.height, source.grid.width))
-        pixels = source.read(Window(row=row, col=col, height=side, width=side))
-        share = float(pixels.valid.mean())
-        (taken if share >= ENOUGH else rest).append((share, len(taken) + len(rest), pixels))
-        if len(taken) == count:
-            break
+    taken: list[_Seen] = []
+    rest: list[_Seen] = []
+    while len(taken) < count and len(taken) + len(rest) < TRIES:
+        window = _window(source, area, side, multiple, rng)
+        pixels = source.read(window)
+        wanted = pixels.valid if area is None else pixels.valid & area.read(window)
+        (taken if wanted.mean() >= ENOUGH else rest).append((float(wanted.mean()), len(taken) + len(rest), pixels, wanted))
     best = (taken + sorted(rest, reverse=True, key=lambda found: found[:2]))[:count]
-    return [(normalise(pixels.data, pixels.valid, how, device), pixels.valid) for share, _, pixels in best if share > 0 or not taken]
+    return [(normalise(pixels.data, pixels.valid, how, device), wanted) for share, _, pixels, wanted in best if share > 0 or not taken]
+
+
+def _window(source: Source, area: Area | None, side: int, multiple: int, rng: np.random.Generator) -> Window:
+    """Anywhere on the raster, or around a pixel of the area."""
+    rows, cols = (max(length - side, 0) // multiple for length in (source.grid.height, source.grid.width))
+    if area is None:
+        row, col = (int(rng.integers(most + 1)) for most in (rows, cols))
+    else:
+        row, col = (min(max((at - side // 2) // multiple, 0), most) for at, most in zip(area.somewhere(rng), (rows, cols), strict=True))
+    return Window(row=row * multiple, col=col * multiple, height=side, width=side)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -12,6 +13,9 @@ from pipeline.protocols import Locality, Network, Source
 from pipeline.raster.span import round_down, round_up
 from pipeline.resolve_halo.places import Place, places
 from pipeline.stages.normalise import Normalisation
+
+if TYPE_CHECKING:
+    from pipeline.area.area import Area
 
 FARTHEST = 512
 """How far a profile goes where the reach has no bound, px."""
@@ -32,6 +36,8 @@ class Sight:
     """Sizes are multiples of this, px."""
     room: int
     """Longest window that the memory allows, px."""
+    area: Area | None = None
+    """What is asked for, or None for everything."""
 
     @property
     def reach(self) -> int:
@@ -53,5 +59,5 @@ class Sight:
 
 def profile(sight: Sight, count: int, seed: int) -> tuple[HaloProfile, list[Place]]:
     """Measure in several places of the raster, the most valid of some at random; and the places."""
-    found = places(sight.source, sight.normalisation, sight.device, side=sight.side, multiple=sight.multiple, count=count, seed=seed)
+    found = places(sight.source, sight.normalisation, sight.device, side=sight.side, multiple=sight.multiple, count=count, seed=seed, area=sight.area)
     return halo_profile.measure(sight.network, found, sight.cut), found

@@ -1,12 +1,17 @@
 from pathlib import Path
 
+import shapely
 import torch
 
+from pipeline.area import open_area
 from pipeline.load_config import load
+from pipeline.raster.window import Window
 from pipeline.resolve_halo.places import places
 from pipeline.sources import open_source
 from pipeline.stages.normalise import Normalisation
 from tests import scenes
+from tests.area.shapes import placed, write
+from tests.labels.places import UTM
 
 
 def test_places_lie_on_the_stride_and_prefer_valid_pixels(tmp_path: Path) -> None:
@@ -22,3 +27,18 @@ def test_places_lie_on_the_stride_and_prefer_valid_pixels(tmp_path: Path) -> Non
         assert (int(x[0, 0, 0, -1]) - 1) % 8 == 0, "the row of its first pixel"
     again = places(source, how, torch.device("cpu"), side=64, multiple=8, count=3, seed=0)
     assert all(torch.equal(a, b) for (a, _), (b, _) in zip(found, again, strict=True))
+
+
+def test_places_lie_where_an_area_asks_and_nothing_else_counts(tmp_path: Path) -> None:
+    data = scenes.position(400, 400)
+    source = open_source(load(scenes.config(tmp_path, source={"path": str(scenes.write(tmp_path / "all.tif", data))})).source)
+    how = Normalisation(scale=(1.0,) * 3, offset=(0.0,) * 3, mean=(0.0,) * 3, std=(1.0,) * 3)
+    shape = shapely.MultiPolygon([shapely.box(30, 300, 70, 340), shapely.box(350, 20, 352, 60)])
+    area = open_area(str(write(tmp_path / "area.gpkg", placed(shape, source.grid), UTM)), source.grid)
+    found = places(source, how, torch.device("cpu"), side=64, multiple=8, count=3, seed=0, area=area)
+    assert len(found) == 3
+    for x, counts in found:
+        row, col = int(x[0, 0, 0, 0]) - 1, int(x[0, 1, 0, 0]) - 1
+        assert (counts == area.read(Window(row=row, col=col, height=64, width=64))).all()
+        assert counts.any()
+        assert not counts.all()
