@@ -12,7 +12,7 @@ from pipeline.plan.types import Tiles
 from pipeline.protocols import Network, Source
 from pipeline.raster.span import round_up
 from pipeline.stages.decode import Decoding
-from pipeline.stages.infer import Recipe
+from pipeline.stages.recipe import Recipe
 
 if TYPE_CHECKING:
     from pipeline.area.area import Area

@@ -21,7 +21,7 @@ from pipeline.resolve_plan import Opened
 from pipeline.sources import open_source
 from pipeline.stages.block import BlockTask
 from pipeline.stages.device import choose
-from pipeline.stages.infer import Recipe
+from pipeline.stages.recipe import Recipe
 from pipeline.store import layout as store
 
 

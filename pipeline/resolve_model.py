@@ -13,8 +13,8 @@ from pipeline.models import KINDS
 from pipeline.models.weights import ModelMeta, read_meta
 from pipeline.plan.types import Tiles
 from pipeline.stages.decode import Decoding
-from pipeline.stages.infer import Recipe
 from pipeline.stages.normalise import Normalisation
+from pipeline.stages.recipe import Recipe
 from pipeline.store.spec import ClassRow
 
 FIELDS = ("scale", "offset", "mean", "std")

@@ -19,8 +19,8 @@ from pipeline.job import Job, prepare
 from pipeline.load_config import load
 from pipeline.progress import Progress
 from pipeline.stages.block import inference
-from pipeline.stages.infer import Block
 from pipeline.stages.read import read
+from pipeline.stages.recipe import Block
 from pipeline.stages.turns import GROUPS
 from tests import networks, scenes, zoo
 

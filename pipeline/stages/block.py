@@ -20,8 +20,9 @@ from pipeline.protocols import Network, Source
 from pipeline.raster.window import Window
 from pipeline.stages import infer
 from pipeline.stages.device import choose, on_device
-from pipeline.stages.infer import Block, Inference, Recipe, part_of
+from pipeline.stages.infer import Inference
 from pipeline.stages.read import checksum, read
+from pipeline.stages.recipe import Block, Recipe, part_of
 from pipeline.stages.write import write
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ from pipeline.job import prepare
 from pipeline.models.loaded import Loaded
 from pipeline.plan.layout import BlockIndex
 from pipeline.stages.block import BlockTask
-from pipeline.stages.infer import Block, Inference
+from pipeline.stages.infer import Inference
 from pipeline.stages.read import read
+from pipeline.stages.recipe import Block
 from pipeline.training.atlas import Atlas
 from pipeline.training.scenes import Scene
 

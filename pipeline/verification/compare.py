@@ -12,7 +12,7 @@ import torch
 
 from pipeline.raster.window import Window
 from pipeline.stages import layers
-from pipeline.stages.infer import Recipe
+from pipeline.stages.recipe import Recipe
 
 Logits = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]

@@ -18,8 +18,8 @@ from pipeline.raster.span import Span
 from pipeline.raster.window import Window, bounds
 from pipeline.stages.block import inference
 from pipeline.stages.device import on_device
-from pipeline.stages.infer import Block
 from pipeline.stages.read import checksum
+from pipeline.stages.recipe import Block
 from pipeline.store.ledger import Ledger
 from pipeline.verification import reference, seams, stored
 from pipeline.verification.compare import NEAR, Logits, Tally, View, undecided

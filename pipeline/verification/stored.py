@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.raster.window import Window, bounds
-from pipeline.stages.infer import Arrays, Recipe
+from pipeline.stages.infer import Arrays
 from pipeline.stages.layers import empty
+from pipeline.stages.recipe import Recipe
 from pipeline.store.layout import open_layer
 
 CLOSE = {"float32": 1, "bfloat16": 8, "float16": 3}

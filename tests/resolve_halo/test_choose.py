@@ -22,8 +22,8 @@ from pipeline.resolve_halo.choose import choose, left_over
 from pipeline.resolve_halo.profile import Sight, profile
 from pipeline.run import execute
 from pipeline.stages.block import inference
-from pipeline.stages.infer import Block
 from pipeline.stages.read import read
+from pipeline.stages.recipe import Block
 from pipeline.store.layout import read_meta
 from tests import networks, scenes
 

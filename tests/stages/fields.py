@@ -19,8 +19,8 @@ from pipeline.raster.window import Window
 from pipeline.stages import block, infer
 from pipeline.stages.block import BlockTask, Outcome
 from pipeline.stages.decode import Decoding
-from pipeline.stages.infer import Recipe
 from pipeline.stages.normalise import Normalisation
+from pipeline.stages.recipe import Recipe
 from tests.labels.places import cut
 
 

@@ -13,8 +13,9 @@ from pipeline.raster.window import Window
 from pipeline.stages import infer
 from pipeline.stages.decode import Decoding
 from pipeline.stages.forward import Forward
-from pipeline.stages.infer import Block, Inference, Recipe
+from pipeline.stages.infer import Inference
 from pipeline.stages.normalise import Normalisation
+from pipeline.stages.recipe import Block, Recipe
 
 FRAME = Window(row=0, col=0, height=32, width=96)
 TILES = [Tile(read=window, keep=window) for window in (Window(row=0, col=col, height=32, width=32) for col in (0, 16, 32, 48, 64))]

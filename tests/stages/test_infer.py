@@ -10,8 +10,9 @@ from pipeline.protocols import Pixels
 from pipeline.raster.window import Window
 from pipeline.stages import infer
 from pipeline.stages.decode import Decoding
-from pipeline.stages.infer import Block, Inference, Recipe
+from pipeline.stages.infer import Inference
 from pipeline.stages.normalise import Normalisation
+from pipeline.stages.recipe import Block, Recipe
 
 RECIPE = Recipe(
     normalisation=Normalisation(scale=(1.0,), offset=(0.0,), mean=(0.0,), std=(1.0,)),

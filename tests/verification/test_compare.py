@@ -3,8 +3,8 @@ import pytest
 
 from pipeline.raster.window import Window
 from pipeline.stages.decode import Decoding
-from pipeline.stages.infer import Recipe
 from pipeline.stages.normalise import Normalisation
+from pipeline.stages.recipe import Recipe
 from pipeline.verification.compare import Differences, Tally, View, spread, undecided
 
 TWO = Decoding(activation="softmax", threshold=0.5, codes=(0, 1))
