@@ -4,8 +4,8 @@
 
 Each network of `tests/networks/families.py` is trained on windows of eight satellite samples and run over another by the public
 command, once per scheme, and compared with one forward pass over the whole scene. *At seams* are pixels within 8 px of where
-tiles meet: the borders of cores, or the edges of blended tiles. What is there already in OUT is not done again. Prints a
-Markdown table.
+tiles meet: the borders of cores, or the edges of blended tiles. *Right* are pixels that have their label. What is there
+already in OUT is not done again. Prints a Markdown table.
 """
 
 from __future__ import annotations
@@ -58,14 +58,14 @@ def main(
     known = np.concatenate([x[:, valid] for x, _, valid in lessons], axis=1)
     mean, std = known.mean(1), known.std(1)
     taught_by = [(normalised(x, valid, mean, std), y) for x, y, valid in lessons]
-    rows = [["network", "verdict", "auto", *SCHEMES]]
+    rows = [["network", "scheme", "arithmetic", "differ", "at seams", "right"]]
     for number, (name, make) in enumerate(FAMILIES.items()):
         path = out / f"network{number}.pt"
         if not path.exists():
             torch.jit.script(taught(make(len(mean), 5), taught_by, steps)).save(str(path))
         config = {"source": {"path": scene}, "model": {"kind": "torchscript", "path": str(path), "input": _norm(mean, std)}, "output": {"path": "-"}}
-        rows.append([name, *judged(config, out / f"network{number}", whole(path, scene, mean, std), labels(scene))])
-        print(f"{name}: {rows[-1][1:]}", file=sys.stderr, flush=True)
+        rows += [[name, *row] for row in judged(config, out / f"network{number}", whole(path, scene, mean, std), labels(scene))]
+        print(*rows[-len(SCHEMES) - 1 :], sep="\n", file=sys.stderr, flush=True)
     print("\n".join("| " + " | ".join(row) + " |" for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]]))
 
 
@@ -114,24 +114,23 @@ def whole(path: Path, scene: str, mean: np.ndarray, std: np.ndarray) -> np.ndarr
     return np.where(valid, said[0].argmax(0).numpy(), 255)
 
 
-def judged(config: dict[str, Any], folder: Path, expected: np.ndarray, known: Path) -> list[str]:
-    """A cell of the table for the verdict, for what auto does, and for each scheme."""
+def judged(config: dict[str, Any], folder: Path, expected: np.ndarray, known: Path) -> list[list[str]]:
+    """A row for the whole image, with the verdict and what auto does, and one for each scheme."""
     with rasterio.open(known) as file:
         truth = file.read(1)
     told = run(config, folder, {})
     assert told is not None, "auto takes any network"
-    (_, plan, _), right = told, np.mean(expected[truth != 255] == truth[truth != 255])
-    verdict = f"{plan['network']['verdict']}; whole image {right:.1%} right"
-    auto = (
+    plan, judge = told[1], (truth != 255) & (expected != 255)
+    meet = (
         f"halo {plan['halo']['px']} px"
         if plan["halo"]["px"] is not None
-        else f"{plan['tile']['taper']}, {plan['tile']['size']} px every {plan['tile']['step']}"
+        else f"{plan['tile']['taper']} at {plan['tile']['size']} px every {plan['tile']['step']}"
     )
-    cells = [verdict, auto]
-    for number, tile in enumerate(SCHEMES.values()):
+    rows = [[f"whole image; {plan['network']['verdict']}, auto takes {meet}", "1", "", "", f"{np.mean((expected == truth)[judge]):.1%}"]]
+    for number, (scheme, tile) in enumerate(SCHEMES.items()):
         found = run(config, folder.with_name(f"{folder.name}_scheme{number}"), tile)
-        cells.append("refused" if found is None else cell(*found, expected))
-    return cells
+        rows.append([scheme, *(["refused", "", "", ""] if found is None else [*cells(*found, expected), f"{np.mean((found[0] == truth)[judge]):.1%}"])])
+    return rows
 
 
 def run(config: dict[str, Any], name: Path, tile: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any], Layout] | None:
@@ -149,11 +148,11 @@ def run(config: dict[str, Any], name: Path, tile: dict[str, Any]) -> tuple[np.nd
     return mask, json.loads(name.with_suffix(".report.json").read_text())["plan"], prepare(load(path)).task.layout
 
 
-def cell(mask: np.ndarray, plan: dict[str, Any], layout: Layout, expected: np.ndarray) -> str:
+def cells(mask: np.ndarray, plan: dict[str, Any], layout: Layout, expected: np.ndarray) -> list[str]:
     """Arithmetic, and labels that differ: all of them, and those at seams."""
     differ, near, valid = mask != expected, seams(layout), expected != 255
     halo = f", halo {plan['halo']['px']} px" if plan["halo"]["px"] is not None else ""
-    return f"{plan['arithmetic_overhead']:.2f} ×{halo}: {share(differ[valid])}, {share(differ[near & valid])} at seams"
+    return [f"{plan['arithmetic_overhead']:.2f} ×{halo}", share(differ[valid]), share(differ[near & valid])]
 
 
 def share(differ: np.ndarray) -> str:
