@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Config, ToleranceConfig
 from pipeline.errors import StoreError
+from pipeline.plan.candidates import blend_size, blend_step
 from pipeline.plan.types import Tiles
 from pipeline.protocols import Network, Source
 from pipeline.raster.span import round_up
@@ -49,13 +50,14 @@ def of(source: Source, area: Area | None, network: Network, recipe: Recipe, tile
     }
 
 
-def wanted(source: Source, area: Area | None, network: Network, recipe: Recipe, config: Config, multiple: int) -> Fingerprint:
+def wanted(source: Source, area: Area | None, network: Network, recipe: Recipe, config: Config, tiles: Tiles) -> Fingerprint:
     """What the config insists on: ``auto`` takes whatever the store was made with, so it is left out."""
     tile, output = config.tile, config.output
-    asked = {
-        "tile.size": tile.size,
+    asked: Fingerprint = {
+        "tile.size": _size(config, network, tiles) if recipe.overlapping else tile.size,
+        "tile.step": "auto" if tile.overlap == "auto" else blend_step(tiles.size, tile.overlap, tiles.multiple) if tile.overlap else 0,
         "tile.taper": tile.taper,
-        "tile.blend": tile.blend,
+        "tile.blend": tile.blend if recipe.overlapping or tile.augment != "none" else "auto",
         "tile.batch": tile.batch if recipe.overlapping else "auto",
         "tile.augment": tile.augment,
         "output.block": output.block,
@@ -64,12 +66,19 @@ def wanted(source: Source, area: Area | None, network: Network, recipe: Recipe, 
         "output.zarr_format": output.zarr_format,
         "output.nodata": output.nodata,
         "execution.precision": config.execution.precision,
-        "tile.halo": round_up(tile.halo, multiple) if isinstance(tile.halo, int) else "auto",
+        "tile.halo": round_up(tile.halo, tiles.multiple) if isinstance(tile.halo, int) else "auto",
         "tile.exact": True if tile.halo == "exact" else "auto",
-        "tile.tolerance": tile.halo.tolerance if isinstance(tile.halo, ToleranceConfig) and not recipe.overlapping else "auto",
+        "tile.tolerance": tile.halo.tolerance if isinstance(tile.halo, ToleranceConfig) and tile.overlap in ("auto", 0) else "auto",
     }
     fixed = {key: value for key, value in asked.items() if value != "auto"}
     return {**_identity(source, area, network, recipe), **fixed, **_layers(recipe)}
+
+
+def _size(config: Config, network: Network, tiles: Tiles) -> int | str:
+    """What blended tiles would have, where anything says so."""
+    trained = config.model.input.size if config.model.input else None
+    asked = trained if config.tile.size == "auto" else config.tile.size
+    return "auto" if asked is None else blend_size(asked, tiles.multiple, tiles.minimum, network.accepts.maximum)
 
 
 def compare(stored: Mapping[str, Any], now: Fingerprint, path: Path) -> None:

@@ -20,7 +20,7 @@ from pipeline.protocols import Locality, Network, Source
 from pipeline.resolve_plan import Opened
 from pipeline.sources import open_source
 from pipeline.stages.block import BlockTask
-from pipeline.stages.device import choose
+from pipeline.stages.device import choose, steady
 from pipeline.stages.recipe import Recipe
 from pipeline.store import layout as store
 
@@ -87,6 +87,11 @@ def prepare(config: Config, fresh: bool = False) -> Job:
     PlanError
         The plan does not fit the memory.
     """
+    with steady():
+        return _prepared(config, fresh)
+
+
+def _prepared(config: Config, fresh: bool) -> Job:
     source = open_source(config.source)
     area = open_area(config.source.aoi, source.grid)
     stored = _stored(config.output.path, fresh)
@@ -111,7 +116,7 @@ def _job(opened: Opened, meaning: resolve_model.Meaning, plan: Plan, cost: footp
         threads=stored["recipe"]["threads"] if stored else machine.cores(),
     )  # fmt: skip
     if stored:
-        wanted = fingerprint.wanted(source, opened.area, opened.network, recipe, config, plan.tiles.multiple)
+        wanted = fingerprint.wanted(source, opened.area, opened.network, recipe, config, plan.tiles)
         fingerprint.compare(stored["fingerprint"], wanted, path)
     task = BlockTask(
         source=source, model=meaning.model, recipe=recipe, layout=plan.tiles.layout(), store=path, device=str(opened.device),
@@ -120,7 +125,7 @@ def _job(opened: Opened, meaning: resolve_model.Meaning, plan: Plan, cost: footp
     made = stored["fingerprint"] if stored else fingerprint.of(source, opened.area, opened.network, recipe, plan.tiles, config)
     return Job(
         config=config, source=source, network=opened.network, locality=opened.locality, footprint=cost, plan=plan, task=task,
-        blocks=_count(task), spec=_spec(config, source, recipe, rows, plan.tiles), fingerprint=made, resumes=stored is not None,
+        blocks=_count(task), spec=_spec(config, source, recipe, rows, plan.tiles, _levels(opened, plan.tiles)), fingerprint=made, resumes=stored is not None,
         complete=bool(stored and stored.get("complete")),
     )  # fmt: skip
 
@@ -143,9 +148,23 @@ def _stored(path: Path, fresh: bool) -> dict[str, Any] | None:
     return None if fresh else store.read_meta(path)
 
 
-def _spec(config: Config, source: Source, recipe: Recipe, rows: tuple[store.ClassRow, ...], tiles: Tiles) -> store.StoreSpec:
+def _spec(config: Config, source: Source, recipe: Recipe, rows: tuple[store.ClassRow, ...], tiles: Tiles, levels: int) -> store.StoreSpec:
     return store.StoreSpec(
         grid=source.grid, layers=recipe.layers, chunk=tiles.chunk, shard=tiles.shard, nodata=recipe.nodata, dtype=recipe.dtype,
-        zarr_format=config.output.zarr_format, classes=rows, levels=store.levels_for(source.grid, tiles.chunk) if config.output.pyramid else 1,
+        zarr_format=config.output.zarr_format, classes=rows, levels=levels,
         probabilities=recipe.probabilities, planes=tuple(recipe.decoding.codes[k] for k in recipe.decoding.outcomes), doubtful=recipe.min_confidence > 0,
     )  # fmt: skip
+
+
+def _levels(opened: Opened, tiles: Tiles) -> int:
+    """Levels of the store that is there, or of the one that will be; raises StoreError where overviews are asked of a store without."""
+    wanted = store.levels_for(opened.source.grid, tiles.chunk) if opened.config.output.pyramid else 1
+    if not opened.stored:
+        return wanted
+    there = store.levels_of(opened.config.output.path)
+    if there < wanted:
+        raise StoreError(
+            f"{opened.config.output.path} was made without overviews, but output.pyramid asks for them. Set output.pyramid: false, give another output.path, "
+            "or run with --fresh, which deletes the store and starts over."
+        )
+    return there

@@ -158,11 +158,16 @@ def _apply(said: dict[str, Any], override: str) -> None:
 def _explain(error: ValidationError) -> str:
     """Every problem in one paragraph, each with its key, without pydantic's branches of unions."""
     problems: dict[str, str] = {}
-    for entry in error.errors():
+    for entry in sorted(error.errors(), key=_far_off):
         key = _key(entry["loc"])
         problems.setdefault(key, _problem(key, entry))
     deepest = {key: said for key, said in problems.items() if not any(other.startswith(f"{key}.") for other in problems)}
     return "; ".join(deepest.values()) + "."
+
+
+def _far_off(entry: Mapping[str, Any]) -> bool:
+    """Whether another branch of a union says more of what was given: a number is not told of words that it might have been."""
+    return entry["type"] == "literal_error" and not isinstance(entry["input"], str)
 
 
 def _key(location: tuple[int | str, ...]) -> str:
@@ -205,7 +210,8 @@ def _problem(key: str, entry: Mapping[str, Any]) -> str:
         return f"{key} is missing"
     said = str(entry["msg"]).removeprefix("Value error, ")
     words = said[0].lower() + said[1:]
-    return f"{key} is {given!r}: {words}{_nearest(str(given), _options(words))}"
+    options = _options(words) if entry["type"] == "literal_error" else []
+    return f"{key} is {given!r}: {words}{_nearest(str(given), options)}"
 
 
 def _options(words: str) -> list[str]:

@@ -116,6 +116,8 @@ def _meet(opened: Opened, costs: memory.Costs, budget: int) -> halo.HaloDecision
     )  # fmt: skip
     with rounding(opened.precision, machine.cores(), opened.device):
         found = choose(sight, wanted.tolerance, wanted.places, wanted.seed)
+    if found is None:
+        return halo.unmeasured(opened.locality, wanted.tolerance, wanted.seed, opened.multiple)
     return halo.by_tolerance(opened.locality, found, opened.multiple)
 
 
@@ -123,7 +125,7 @@ def _batch(opened: Opened) -> int:
     """Equal tiles at once: what the network's file fixes, what is asked for, or by the device."""
     asked, fixed = opened.config.tile.batch, opened.network.accepts.batch
     if asked != "auto" and fixed is not None and asked > fixed:
-        raise ConfigError(f"tile.batch is {asked}, but the network takes {fixed} images at once. Give at most that, or auto.")
+        raise ConfigError(f"tile.batch is {asked}, but the network's file fixes its batch at {fixed}. Give at most that, or auto.")
     if fixed is not None or asked == 1 or (asked == "auto" and opened.device.type == "cpu"):
         return fixed if asked == "auto" and fixed is not None else 1 if asked == "auto" else asked
     if not independent(opened.network, opened.source.bands, opened.multiple, opened.device):

@@ -127,3 +127,12 @@ def test_a_halo_may_be_a_word_a_number_or_a_tolerance(tmp_path: Path) -> None:
         assert said in message(tmp_path, GOOD, f"tile.halo={wrong}")
     for right in ("auto", "exact", "64", "{tolerance: 1e-3, places: 4}"):
         load(config(tmp_path), [f"tile.halo={right}"])
+
+
+def test_a_number_is_told_of_numbers_and_a_list_is_not_guessed_at(tmp_path: Path) -> None:
+    for wrong in ("-1", "1.0", "1.5", "half"):
+        assert "a fraction below 1 such as 0.5, or a whole number of px" in message(tmp_path, GOOD, f"tile.overlap={wrong}")
+    assert "greater than or equal to 1" in message(tmp_path, GOOD, "tile.batch=0")
+    assert "it may be" not in message(tmp_path, GOOD, "output.layers=[mask, mask]")
+    for right in ("0", "0.5", "64", "0.99"):
+        load(config(tmp_path), [f"tile.overlap={right}"])

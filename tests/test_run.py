@@ -15,6 +15,7 @@ import rasterio
 import torch
 import zarr
 
+from pipeline import resolve_plan
 from pipeline.describe import describe
 from pipeline.errors import BlocksFailed, ConfigError, InputError, ModelError, PlanError, StoreError, Unfinished
 from pipeline.load_config import load
@@ -315,3 +316,27 @@ def test_the_report_and_the_picture_lie_beside_the_store(tmp_path: Path) -> None
     assert json.loads((tmp_path / "job.report.json").read_text())["complete"] is True
     with rasterio.open(tmp_path / "job.png") as picture:
         assert picture.read().std() > 10
+
+
+def test_overviews_are_asked_for_when_the_store_is_made(tmp_path: Path) -> None:
+    without = scenes.config(tmp_path, output={"pyramid": False})
+    go(without)
+    with pytest.raises(StoreError, match="made without overviews"):
+        prepare(load(without, ["output.pyramid=true"]))
+    assert prepare(load(without)).complete
+    go(scenes.config(tmp_path, "other"))
+    assert prepare(load(scenes.config(tmp_path, "other", output={"pyramid": False}))).spec.levels == 4
+
+
+def test_nothing_that_is_measured_before_the_run_changes_how_it_rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ScriptModule keeps what it was optimised to: a store that is resumed, whose plan is measured no more, would round otherwise."""
+    seen, measure = [], resolve_plan.footprint.measure
+
+    def noted(*args: Any) -> Any:
+        seen.append(torch._C._get_graph_executor_optimize())
+        return measure(*args)
+
+    monkeypatch.setattr(resolve_plan.footprint, "measure", noted)
+    prepare(load(scenes.config(tmp_path)))
+    assert seen == [False]
+    assert torch._C._get_graph_executor_optimize()

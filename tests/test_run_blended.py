@@ -14,7 +14,7 @@ import zarr
 from torch import nn
 
 from pipeline import run
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, StoreError
 from pipeline.job import Job, prepare
 from pipeline.load_config import load
 from pipeline.progress import Progress
@@ -179,3 +179,43 @@ def test_the_plan_keeps_recomputed_tiles_below_a_tenth_and_counts_the_turns(tmp_
     counted = sum(tile.read.pixels for index in job.task.layout.blocks() for tile in job.task.layout.tiles(index)) / (2500 * 1800)
     assert said["arithmetic_overhead"] == pytest.approx(4 * counted, rel=1e-3)
     assert any(f"adds {said['recomputed']:.1%}" in text for _, text in lines(job))
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "said"),
+    [
+        ({"overlap": 0.5}, {"overlap": 0.25}, r"tile\.step was 32 and is now 48"),
+        ({"overlap": "auto"}, {"overlap": 0.25}, r"tile\.step"),
+        ({"overlap": 0.5}, {"overlap": 0}, r"tile\.step was 32 and is now 0"),
+        ({"overlap": 0.5}, {"overlap": 32}, None),
+        ({"overlap": "auto"}, {"overlap": 0.5}, None),
+        ({"size": 61}, {"size": 61}, None),
+        ({"size": 61}, {"size": 80}, r"tile\.size was 64 and is now 80"),
+        ({"blend": "logits"}, {"blend": "probabilities"}, r"tile\.blend"),
+        ({}, {"halo": {"tolerance": 0.1}, "overlap": "auto"}, r"tile\.tolerance was None and is now 0\.1"),
+    ],
+)
+def test_a_store_is_resumed_with_the_same_tiles_only(tmp_path: Path, first: dict[str, Any], then: dict[str, Any], said: str | None) -> None:
+    scenes.scene(tmp_path / "scene.tif", 90, 80)
+    go(config(tmp_path, tile={**TILE, **first}))
+    if said is None:
+        assert prepare(load(config(tmp_path, tile={**TILE, **then}))).complete
+        return
+    with pytest.raises(StoreError, match=said):
+        prepare(load(config(tmp_path, tile={**TILE, **then})))
+
+
+def test_another_training_size_is_another_job_and_blending_is_no_halo(tmp_path: Path) -> None:
+    scenes.scene(tmp_path / "scene.tif", 90, 80)
+    model = {"path": str(normed(tmp_path / "network.pt")), "input": {"mean": 500, "std": 200}}
+    go(config(tmp_path, tile={}, model={**model, "input": {**model["input"], "size": 64}}))
+    with pytest.raises(StoreError, match=r"tile\.size was 64 and is now 80"):
+        prepare(load(config(tmp_path, tile={}, model={**model, "input": {**model["input"], "size": 80}})))
+    with pytest.raises(StoreError, match=r"tile\.step was 0 and is now 48"):
+        prepare(load(_local(tmp_path, overlap=0.5)))
+
+
+def _local(folder: Path, **tile: Any) -> Path:
+    with Progress() as progress:
+        run.execute(prepare(load(scenes.config(folder, "local", tile={"size": 96}))), progress)
+    return scenes.config(folder, "local", tile={"size": 96, **tile})

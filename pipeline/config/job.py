@@ -23,7 +23,7 @@ class TileConfig(Section):
 
     size: Auto | Count = Field("auto", description="px that the network sees at once, halo included")
     halo: Literal["auto", "exact"] | Annotated[int, Field(ge=0)] | ToleranceConfig = Field("auto", description="px, or {tolerance: 1.0e-3}")
-    overlap: Auto | Annotated[float, Field(ge=0)] = Field("auto", description="a fraction below 1, or px; above 0 tiles are blended")
+    overlap: Auto | float = Field("auto", description="a fraction below 1, or px; above 0 tiles are blended")
     taper: Literal["auto", "flat", "linear", "hann", "gaussian"] = "auto"
     blend: Literal["logits", "probabilities"] = Field("logits", description="what is averaged where tiles overlap or are turned")
     augment: Literal["none", "flips", "dihedral"] = Field(
@@ -37,6 +37,13 @@ class TileConfig(Section):
         if isinstance(halo, dict | ToleranceConfig) or halo in ("auto", "exact") or (type(halo) is int and halo >= 0):
             return halo
         raise ValueError("give auto, exact, a number of px, or {tolerance: 1.0e-3}")
+
+    @field_validator("overlap", mode="before")
+    @classmethod
+    def _overlap(cls, overlap: object) -> object:
+        if overlap == "auto" or (type(overlap) is int and overlap >= 0) or (isinstance(overlap, float) and 0 <= overlap < 1):
+            return overlap
+        raise ValueError("give auto, a fraction below 1 such as 0.5, or a whole number of px")
 
 
 class OutputConfig(Section):

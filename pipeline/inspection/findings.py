@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from pipeline.errors import SourceError
 from pipeline.inspection.halos import HaloCost, priced
 from pipeline.job import Job
 from pipeline.locality import steps
-from pipeline.locality.halo_profile import HaloProfile
+from pipeline.locality.halo_profile import Floats, HaloProfile
 from pipeline.locality.probe import Prober
 from pipeline.networks.classifier import Convolutional, difference
 from pipeline.protocols import Locality, Network
@@ -47,7 +49,7 @@ class Findings:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
-        profile = {**asdict(self.profile), **{name: getattr(self.profile, name).tolist() for name in ("largest", "typical", "flipped")}}
+        profile = {**asdict(self.profile), **{name: _plain(getattr(self.profile, name)) for name in ("largest", "typical", "flipped")}}
         rest = {"halo_profile": profile, "halos": [asdict(halo) for halo in self.halos], "notes": list(self.notes), "weights": list(self.weights)}
         costs = {"parameters": self.parameters, "flops_per_pixel": self.flops_per_pixel, "bytes_per_pixel": self.bytes_per_pixel}
         return {**costs, **asdict(self.locality), "multiple": self.multiple, "tile": self.tile, **rest}
@@ -65,7 +67,10 @@ def find(job: Job, seed: int = 0) -> Findings:
     """
     multiple, network = job.plan.tiles.multiple, job.network
     with rounding(job.task.recipe.precision, job.task.recipe.threads, torch.device(job.task.device)):
-        profile, _ = measure(sight(job), PLACES, seed)
+        measured = measure(sight(job), PLACES, seed)
+        if measured is None:
+            raise SourceError(f"No valid pixel was found in {job.config.source.path} to look at the network on. Give another raster, or source.nodata.")
+        profile = measured[0]
         return Findings(
             parameters=network.graph.parameters if network.graph else sum(parameter.numel() for parameter in network.module.parameters()),
             flops_per_pixel=flops_per_pixel(network, job.source.bands, multiple, torch.device(job.task.device)),
@@ -89,6 +94,11 @@ def flops_per_pixel(network: Network, bands: int, multiple: int, device: torch.d
     with FlopCounterMode(display=False) as counted:
         network(torch.zeros((1, bands, side, side), device=device))
     return float(counted.get_total_flops()) / side**2
+
+
+def _plain(values: Floats) -> list[float | None]:
+    """JSON knows no infinity."""
+    return [float(value) if np.isfinite(value) else None for value in values]
 
 
 def sight(job: Job) -> Sight:

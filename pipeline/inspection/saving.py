@@ -54,7 +54,10 @@ def saving(job: Job, seed: int = 0) -> Saving | None:
     if tiles.halo is None or tiles.tolerated is not None or work < WORTH or looks.cut < looks.multiple:
         return None
     with rounding(job.task.recipe.precision, job.task.recipe.threads, torch.device(job.task.device)):
-        found, _ = profile(looks, PLACES, seed)
+        measured = profile(looks, PLACES, seed)
+    if measured is None:
+        return None
+    found = measured[0]
     halo = found.halo_for(TOLERANCE, tiles.multiple)
     if halo is None or halo >= tiles.halo:
         return Saving(tolerance=TOLERANCE, halo=None, error=found.error(tiles.halo), arithmetic=work, instead=work)

@@ -122,6 +122,13 @@ class _Sums:
         largest, squares, flips, counts = (np.stack([part[k][:reach] for part in self.parts]) for k in range(4))
         std, seen = max(float(np.mean(self.variance)) ** 0.5, 1e-30), np.maximum(counts.sum(0), 1)
         return HaloProfile(
-            largest=largest.max(0) / std, typical=np.sqrt(squares.sum(0) / seen) / std, flipped=flips.sum(0) / seen,
+            largest=_carried(largest.max(0), counts.sum(0)) / std, typical=np.sqrt(squares.sum(0) / seen) / std, flipped=flips.sum(0) / seen,
             std=std, windows=len(self.variance), valid=float(np.mean(self.valid)),
         )  # fmt: skip
+
+
+def _carried(largest: Floats, counts: Floats) -> Floats:
+    """At distances where no pixel counted, the error of the last nearer one where some did; infinity where there is none."""
+    found = np.where(counts > 0, largest, np.nan)
+    last = np.maximum.accumulate(np.where(counts > 0, np.arange(len(counts)), -1))
+    return np.asarray(np.where(last >= 0, found[last], np.inf))

@@ -36,7 +36,8 @@ def _cores(wish: Wish) -> Iterator[int]:
     """Longest cores (or tile sizes where blended), best first."""
     halo = wish.halo.halo
     if halo is None:
-        yield _blend_size(wish)
+        asked = wish.tile if wish.tile != "auto" else wish.training_size or wish.maximum or BLENDED
+        yield blend_size(asked, wish.multiple, wish.minimum, wish.maximum)
     elif wish.tile != "auto" or (wish.maximum is not None and wish.maximum == wish.minimum):
         size = wish.maximum if wish.tile == "auto" and wish.maximum is not None else wish.tile
         assert isinstance(size, int)
@@ -70,10 +71,16 @@ def _given_core(wish: Wish, size: int, halo: int) -> int:
     return max(core, wish.multiple)
 
 
-def _blend_size(wish: Wish) -> int:
-    size = wish.tile if wish.tile != "auto" else wish.training_size or wish.maximum or BLENDED
-    size = max(round_up(size, wish.multiple), round_up(wish.minimum, wish.multiple))
-    return min(size, wish.maximum or size)
+def blend_size(asked: int, multiple: int, minimum: int, maximum: int | None) -> int:
+    """Size of blended tiles, px, where so many are asked for."""
+    size = max(round_up(asked, multiple), round_up(minimum, multiple))
+    return min(size, maximum or size)
+
+
+def blend_step(size: int, overlap: float, multiple: int) -> int:
+    """Distance of blended tiles, px, for an overlap in px or as a fraction below 1; 0 where it leaves none."""
+    lost = round(size * overlap) if overlap < 1 else int(overlap)
+    return max(round_down(size - lost, multiple), 0)
 
 
 def _blended_block(whole: Tiles) -> int:
@@ -120,8 +127,7 @@ def _tiles(wish: Wish, core: int, block: int, shard: int | None) -> Tiles:
     overlap = 0.5 if wish.overlap == "auto" else wish.overlap
     step = 0
     if halo is None:
-        lost = round(core * overlap) if overlap < 1 else int(overlap)
-        step = max(round_down(core - lost, wish.multiple), 0)
+        step = blend_step(core, overlap, wish.multiple)
         if step == 0:
             raise ConfigError(f"tile.overlap {overlap} leaves no step between tiles of {core} px. Give a smaller overlap or larger tiles.")
     taper = wish.taper if wish.taper != "auto" else "hann" if halo is None else "flat"

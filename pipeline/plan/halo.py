@@ -97,11 +97,28 @@ def by_tolerance(locality: Locality, found: Tolerated, stride: int) -> HaloDecis
     return HaloDecision(halo=found.halo, exact=False, why=why, tolerated=found)
 
 
+def unmeasured(locality: Locality, tolerance: float, seed: int, stride: int) -> HaloDecision:
+    """The exact halo, where a tolerance was asked for and no valid pixel was found to measure it on.
+
+    Raises
+    ------
+    ConfigError
+        There is no exact halo.
+    """
+    if locality.radius is None or locality.verdict == "not local":
+        raise ConfigError(
+            "tile.halo asks for a tolerance, but no valid pixel was found to measure it on. Give tile.halo: auto, which blends overlapping tiles."
+        )
+    made = _exact(locality, round_up(locality.radius.largest, stride))
+    none = Tolerated(tolerance=tolerance, halo=round_up(locality.radius.largest, stride), error=0.0, places=0, valid=0.0, seed=seed)
+    return replace(made, why=f"{made.why}; no valid pixel was found to measure a tolerance on", tolerated=none)
+
+
 def _exact(locality: Locality, halo: int) -> HaloDecision:
     radius = locality.radius.largest if locality.radius else 0
     if locality.verdict == "local":
         return HaloDecision(halo=halo, exact=True, why=f"radius {radius} px rounded up to the stride: tiled equals whole")
-    why = f"radius {radius} px as far as probes can see, but {_names(locality)} depend on the data: unproven"
+    why = f"radius {radius} px as far as probes can see; unproven, because of: {_names(locality)}"
     return HaloDecision(halo=halo, exact=False, why=why)
 
 

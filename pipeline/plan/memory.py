@@ -49,7 +49,7 @@ def per_block(costs: Costs, frame: int, block: int) -> dict[str, int]:
     return {"raw pixels in flight": frame * costs.raw, "output and its encoding": block * costs.output * 3}
 
 
-def on_device(costs: Costs, tile: int, accumulator: int, turned: bool) -> dict[str, int]:
+def on_device(costs: Costs, tile: int, accumulator: int, turned: bool, probabilities: bool) -> dict[str, int]:
     """Bytes that the tiles on the device hold, by buffer; only one batch is there at a time.
 
     Parameters
@@ -62,29 +62,33 @@ def on_device(costs: Costs, tile: int, accumulator: int, turned: bool) -> dict[s
         Pixels of the blend's accumulator, 0 where tiles are not blended.
     turned
         Whether tiles are also turned: then what is turned and the sum of the answers are held as well.
+    probabilities
+        Whether probabilities are averaged: then they are held beside the logits.
     """
     return {
         "network input": tile * costs.bands * 4 * (3 if turned else 2),
         "activations": int(tile * costs.activations * ACTIVATION_FACTOR),
-        "logits": tile * (costs.classes * 4 * (2 if turned else 1) + 16),
+        "logits": tile * (costs.classes * 4 * (1 + turned + probabilities) + 16),
         **({"sum of the blend": accumulator * costs.classes * 4} if accumulator else {}),
     }
 
 
 def longest(costs: Costs, budget: int, windows: int) -> int:
     """Longest side of a square window that may go through the network before there is a plan, px, while the input of so many is held."""
-    each = sum(on_device(costs, 1, 0, turned=False).values()) + costs.classes * 4 + windows * (costs.bands * 4 + 1) + costs.raw
+    each = sum(on_device(costs, 1, 0, turned=False, probabilities=False).values()) + costs.classes * 4 + windows * (costs.bands * 4 + 1) + costs.raw
     return math.isqrt(max(budget - costs.libraries - costs.gdal_cache, 0) // each)
 
 
-def projected(costs: Costs, *, tile: int, frame: int, block: int, accumulator: int, workers: int, turned: bool = False) -> dict[str, int]:
+def projected(
+    costs: Costs, *, tile: int, frame: int, block: int, accumulator: int, workers: int, turned: bool = False, probabilities: bool = False
+) -> dict[str, int]:
     """Peak memory of the process, by buffer, in bytes."""
     held = {name: size * workers for name, size in per_block(costs, frame, block).items()}
     return {
         "libraries and network": costs.libraries,
         "GDAL's cache": costs.gdal_cache,
         **held,
-        **on_device(costs, tile, accumulator, turned),
+        **on_device(costs, tile, accumulator, turned, probabilities),
     }
 
 

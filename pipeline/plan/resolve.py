@@ -35,7 +35,7 @@ def resolve(wish: Wish) -> Plan:
 def staff(tiles: Tiles, costs: memory.Costs, budget: int, workers: int) -> Plan:
     """As many blocks in flight as fit, at least one."""
     for count in range(workers, 0, -1):
-        buffers = memory.projected(costs, workers=count, turned=tiles.augment != "none", **_largest(tiles))
+        buffers = memory.projected(costs, workers=count, turned=tiles.turned, probabilities=tiles.averages_probabilities, **_largest(tiles))
         if sum(buffers.values()) <= budget:
             break
     return Plan(tiles=tiles, costs=costs, budget=budget, workers=count, buffers=buffers)

@@ -73,6 +73,16 @@ class Tiles:
     tolerated: Tolerated | None = None
     """What was measured where ``tile.halo`` asked for a tolerance."""
 
+    @property
+    def turned(self) -> bool:
+        """Whether the network sees each tile in several ways."""
+        return self.augment != "none"
+
+    @property
+    def averages_probabilities(self) -> bool:
+        """Whether it is probabilities that are averaged."""
+        return self.blend == "probabilities" and (self.turned or self.halo is None)
+
     @classmethod
     def of(cls, said: dict[str, Any]) -> Tiles:
         """From `as_dict`."""

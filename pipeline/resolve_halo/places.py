@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 TRIES = 24
 """Places that are read before the best of them are taken."""
+PATIENCE = 480
+"""Places that are read where none of them holds a pixel that counts, before it is given up."""
 ENOUGH = 0.95
 """Share of valid pixels from which a place is taken at once."""
 
@@ -27,7 +29,7 @@ Place = tuple[torch.Tensor, npt.NDArray[np.bool_]]
 def places(
     source: Source, how: Normalisation, device: torch.device, *, side: int, multiple: int, count: int, seed: int, area: Area | None = None
 ) -> list[Place]:
-    """Normalised windows and which of their pixels count, those with the most such pixels among a few at random.
+    """Normalised windows and which of their pixels count, those with the most such pixels among a few at random; none where no pixel does.
 
     Parameters
     ----------
@@ -47,13 +49,16 @@ def places(
     rng = np.random.default_rng(seed)
     taken: list[_Seen] = []
     rest: list[_Seen] = []
-    while len(taken) < count and len(taken) + len(rest) < TRIES:
+    for number in range(PATIENCE):
+        if len(taken) == count or (number >= TRIES and taken + rest):
+            break
         window = _window(source, area, side, multiple, rng)
         pixels = source.read(window)
         wanted = pixels.valid if area is None else pixels.valid & area.read(window)
-        (taken if wanted.mean() >= ENOUGH else rest).append((float(wanted.mean()), len(taken) + len(rest), pixels, wanted))
+        if wanted.any():
+            (taken if wanted.mean() >= ENOUGH else rest).append((float(wanted.mean()), number, pixels, wanted))
     best = (taken + sorted(rest, reverse=True, key=lambda found: found[:2]))[:count]
-    return [(normalise(pixels.data, pixels.valid, how, device), wanted) for share, _, pixels, wanted in best if share > 0 or not taken]
+    return [(normalise(pixels.data, pixels.valid, how, device), wanted) for _, _, pixels, wanted in best]
 
 
 def _window(source: Source, area: Area | None, side: int, multiple: int, rng: np.random.Generator) -> Window:

@@ -50,6 +50,11 @@ class Sight:
         room = round_down(min(max(self.room, 2 * self.multiple), self.network.accepts.maximum or self.room), 2 * self.multiple)
         return max(min(round_up(max(2 * self.reach, LEAST), 2 * self.multiple), room), 2 * self.multiple)
 
+    def core(self, halo: int) -> int:
+        """The smallest core, px, of which a tile with a halo may be cut that the network takes."""
+        least = max(self.locality.minimum, self.network.accepts.minimum) - 2 * halo
+        return max(round_up(max(least, 1), self.multiple), 2 * self.multiple)
+
     @property
     def cut(self) -> int:
         """As far in as the reach, but never so far that what is kept is smaller than half of the window or than the network takes, px."""
@@ -57,7 +62,7 @@ class Sight:
         return max(round_down(min(self.reach, self.side // 2, round_down(self.side - minimum, self.multiple)), self.multiple), 0)
 
 
-def profile(sight: Sight, count: int, seed: int) -> tuple[HaloProfile, list[Place]]:
-    """Measure in several places of the raster, the most valid of some at random; and the places."""
+def profile(sight: Sight, count: int, seed: int) -> tuple[HaloProfile, list[Place]] | None:
+    """Measure in several places of the raster, the most valid of some at random; and the places. None where no valid pixel was found."""
     found = places(sight.source, sight.normalisation, sight.device, side=sight.side, multiple=sight.multiple, count=count, seed=seed, area=sight.area)
-    return halo_profile.measure(sight.network, found, sight.cut), found
+    return (halo_profile.measure(sight.network, found, sight.cut), found) if found else None

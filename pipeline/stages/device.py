@@ -48,6 +48,13 @@ def on_device(work: Callable[[], T]) -> T:
 
 
 @contextmanager
+def steady() -> Iterator[None]:
+    """Let no ScriptModule be optimised anew after its first calls: it would round otherwise from then on, and keeps what it was optimised to."""
+    with optimized_execution(False):
+        yield
+
+
+@contextmanager
 def rounding(precision: str, threads: int, device: torch.device) -> Iterator[None]:
     """Fix what changes the last bits: intra-op threads, TF32, the TorchScript optimiser, the autocast dtype."""
     torch.set_num_threads(threads)
@@ -55,6 +62,5 @@ def rounding(precision: str, threads: int, device: torch.device) -> Iterator[Non
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.deterministic = True
     half = precision != "float32"
-    # a ScriptModule is re-optimised after its first calls, and would round otherwise from then on
-    with torch.inference_mode(), optimized_execution(False), torch.autocast(device.type, PRECISIONS[precision] if half else None, enabled=half):
+    with torch.inference_mode(), steady(), torch.autocast(device.type, PRECISIONS[precision] if half else None, enabled=half):
         yield

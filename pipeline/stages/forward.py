@@ -83,7 +83,10 @@ class Forward:
                 raise
             said = str(error).strip().splitlines()[-1:] or [type(error).__name__]
             raise InferenceError(f"the network failed on a tile of {x.shape[2]}×{x.shape[3]} px: {said[0][:200]}") from error
-        return torch.stack([decode.probabilities(one, self.decoding) for one in answer]) if self.probabilities else answer
+        if not self.probabilities:
+            return answer
+        each = [decode.probabilities(one, self.decoding) for one in answer]
+        return torch.stack(each) if len(each) > 1 else each[0][None]
 
 
 def out_of_memory(error: Exception) -> bool:

@@ -20,7 +20,8 @@ from pipeline.store.files import PARTIAL, Files, age
 from pipeline.store.spec import ClassRow, StoreSpec, layer_spec, levels_for
 
 __all__ = [
-    "ClassRow", "StoreSpec", "certify", "create", "delete", "finish", "is_ours", "layer_spec", "levels_for", "open_layer", "read_meta", "sidecar", "sweep",
+    "ClassRow", "StoreSpec", "certify", "create", "delete", "finish", "is_ours", "layer_spec", "levels_for", "levels_of", "open_layer", "read_meta",
+    "sidecar", "sweep",
     "update_meta",
 ]  # fmt: skip
 
@@ -87,6 +88,12 @@ def read_meta(path: Path) -> dict[str, Any]:
     if meta is None:
         raise StoreError(f"{path} is not a store of ours: its root has no {KEY!r} attribute. Give the path of a store that `run` made.")
     return meta
+
+
+def levels_of(path: Path) -> int:
+    """Levels that a store was made with, the full resolution among them."""
+    names = ("mask/zarr.json", "mask/.zarray")
+    return next(level for level in range(64) if not any((path / str(level) / name).is_file() for name in names))
 
 
 def open_layer(path: Path, level: int, layer: str) -> zarr.Array[Any]:

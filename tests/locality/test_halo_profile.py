@@ -48,7 +48,8 @@ def test_invalid_pixels_do_not_count() -> None:
     valid = EVERYWHERE.copy()
     valid[:, 24:27] = valid[24:27] = valid[:, 37:40] = valid[37:40] = False
     found = profile(networks.Sideways(), valid=valid)
-    assert found.largest.max() < 1e-5
+    assert np.isinf(found.largest[:3]).all()
+    assert found.largest[3:].max() < 1e-5
     assert found.valid == pytest.approx(valid.mean())
 
 
@@ -84,3 +85,15 @@ def test_one_logit_flips_where_its_sign_does() -> None:
 def test_no_window_is_no_profile() -> None:
     with pytest.raises(ValueError, match="at least one window"):
         halo_profile.measure(Loaded(module=networks.Twice(), said={}), [], 8)
+
+
+def test_a_distance_at_which_no_pixel_counted_is_taken_for_as_bad_as_a_nearer_one() -> None:
+    valid = EVERYWHERE.copy()
+    valid[26:30] = valid[34:38] = False
+    valid[:, 26:30] = valid[:, 34:38] = False
+    whole, holes = profile(networks.Dilated()), profile(networks.Dilated(), valid=valid)
+    assert (holes.largest[2:6] == holes.largest[1]).all()
+    assert holes.halo_for(1e-4, 1) >= whole.halo_for(1e-4, 1)
+    nothing = profile(networks.Dilated(), valid=np.zeros_like(valid))
+    assert np.isinf(nothing.largest).all()
+    assert nothing.halo_for(0.5, 1) is None

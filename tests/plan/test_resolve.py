@@ -110,6 +110,7 @@ def test_batches_and_turns_are_priced() -> None:
     assert several["activations"] == 6 * one["activations"]
     assert turned["logits"] > one["logits"]
     assert turned["network input"] > one["network input"]
+    assert resolve(replace(BLENDED, blend="probabilities")).buffers["logits"] > one["logits"]
 
 
 def test_there_are_as_many_turns_as_the_plan_says() -> None:

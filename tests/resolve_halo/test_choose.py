@@ -42,8 +42,8 @@ class Fading(nn.Module):
         return y
 
 
-def job(folder: Path, net: nn.Module | None = None, name: str = "job", **tile: Any) -> Job:
-    path = folder / "network.pt"
+def job(folder: Path, net: nn.Module | None = None, name: str = "job", path: str | Path = "network.pt", **tile: Any) -> Job:
+    path = folder / path
     if not path.exists():
         scenes.script(net or Fading(), path)
     return prepare(load(scenes.config(folder, name, model={"path": str(path)}, tile={"size": 128, **tile})))
@@ -97,18 +97,15 @@ def test_the_choice_is_that_of_the_seed_and_stays_in_the_store(tmp_path: Path, m
         job(tmp_path, halo={"tolerance": 1e-2})
 
 
-def test_tiles_cut_off_on_all_sides_are_compared_with_the_whole(tmp_path: Path) -> None:
+def test_tiles_cut_off_on_all_sides_are_compared_with_the_whole_where_most_is_valid(tmp_path: Path) -> None:
     looks = sight(job(tmp_path))
-    _, seen = profile(looks, 2, 0)
-    x, valid = seen[0]
-    side, halo = x.shape[2], 8
-    start = (side - 2 * halo - 2) // 2
-    core = slice(start + halo, start + halo + 2)
+    x, valid = torch.randn(1, 3, 96, 96), np.zeros((96, 96), bool)
+    valid[20:22, 60:62] = True
     with torch.no_grad():
-        tile = looks.network(x[:, :, start : start + 18, start : start + 18])[0, :, 8:10, 8:10]
-        apart = (tile - looks.network(x)[0, :, core, core]).abs().amax(0).numpy()
-    assert left_over(looks.network, seen[:1], halo, 1) == pytest.approx(apart[valid[core, core]].max())
-    assert left_over(looks.network, seen, 32, 1) < 1e-5 < left_over(looks.network, seen, 4, 1)
+        tile = looks.network(x[:, :, 12:30, 52:70])[0, :, 8:10, 8:10]
+        apart = (tile - looks.network(x)[0, :, 20:22, 60:62]).abs().max()
+    assert left_over(looks, [(x, valid)], 8) == pytest.approx(float(apart))
+    assert left_over(looks, [(x, valid)], 32) < 1e-5 < left_over(looks, [(x, valid)], 4)
 
 
 def test_a_profile_that_was_too_kind_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,8 +120,26 @@ def test_a_profile_that_was_too_kind_is_not_believed(tmp_path: Path, monkeypatch
     assert choose(looks, 1e-3, 3, 0).halo >= honest.halo - 4 > 0
 
 
-def test_invalid_pixels_do_not_widen_the_halo(tmp_path: Path) -> None:
-    assert left_over(lambda x: x.cumsum(2), [(torch.ones(1, 1, 64, 64), np.zeros((64, 64), bool))], 8, 1) == 0.0
+def test_without_a_valid_pixel_the_halo_is_exact(tmp_path: Path) -> None:
+    scenes.write(tmp_path / "scene.tif", np.zeros((3, 200, 300), "uint16"), nodata=0)
+    made = job(tmp_path, halo={"tolerance": 1e-3})
+    assert (made.plan.tiles.halo, made.plan.tiles.exact) == (32, True)
+    assert "no valid pixel was found" in made.plan.tiles.why
+    with Progress() as progress:
+        execute(made, progress)
+    assert job(tmp_path, halo={"tolerance": 1e-3}).resumes
+    with pytest.raises(ConfigError, match="no valid pixel was found to measure it on"):
+        job(tmp_path, networks.InstanceNormed(), name="other", halo={"tolerance": 1e-3}, path="norm.pt")
+
+
+def test_a_patch_of_valid_pixels_in_a_large_raster_is_found_and_measured(tmp_path: Path) -> None:
+    data = np.zeros((3, 2400, 2400), "uint16")
+    data[:, 1500:1700, 300:480] = np.random.default_rng(0).integers(1, 1000, (3, 200, 180))
+    scenes.write(tmp_path / "scene.tif", data, nodata=0, tiled=True, compress="deflate")
+    found = job(tmp_path, halo={"tolerance": 1e-3}).plan.tiles.tolerated
+    assert found is not None
+    assert found.halo > 8
+    assert found.valid > 0
 
 
 def test_a_tolerance_that_no_halo_keeps_is_refused_with_what_is_left(tmp_path: Path) -> None:
