@@ -21,8 +21,7 @@ from pipeline.store.spec import ClassRow, StoreSpec, layer_spec, levels_for
 
 __all__ = [
     "ClassRow", "StoreSpec", "certify", "create", "delete", "finish", "is_ours", "layer_spec", "levels_for", "levels_of", "open_layer", "read_meta",
-    "sidecar", "sweep",
-    "update_meta",
+    "sidecar", "sweep", "update_meta",
 ]  # fmt: skip
 
 KEY = "wholecloth"
