@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 
 from pipeline.job import Job
 from pipeline.plan.layout import BlockIndex
@@ -12,8 +13,9 @@ from pipeline.raster.span import cut
 from pipeline.raster.window import Window
 from pipeline.stages import pyramid
 from pipeline.store.layout import open_layer
-from pipeline.store.ledger import Ledger, check, chunk_keys, vanished
+from pipeline.store.ledger import EMPTY, Ledger, check, chunk_keys, vanished
 from pipeline.store.spec import StoreSpec
+from pipeline.verification.draw import Draw
 from pipeline.verification.fault import Faults
 
 Tell = Callable[[int, int], None]
@@ -43,14 +45,27 @@ class Coverage:
     missing: int = 0
     """Blocks of the full resolution without a record."""
     faults: Faults = field(default_factory=Faults)
+    draws: list[Draw] = field(default_factory=list)
+    """Blocks of each level that may be looked at more closely, by level."""
 
 
-def cover(job: Job, tell: Tell = lambda done, total: None) -> Coverage:
-    """Read every chunk of a store once for its checksum and once through Zarr; one strip of chunks is held at a time."""
+def cover(job: Job, tell: Tell = lambda done, total: None, draw: int = 0, rng: Random | None = None) -> Coverage:
+    """Read every chunk of a store once for its checksum and once through Zarr; one strip of chunks is held at a time.
+
+    Parameters
+    ----------
+    job
+        Of the store.
+    tell
+        Told of every block.
+    draw, rng
+        So many blocks of each level with data, and as many without, are drawn on the way.
+    """
     found, levels = Coverage(), list(levels_of(job))
-    total = sum(level.count for level in levels)
+    total, rng = sum(level.count for level in levels), rng or Random(0)
     for level in levels:
         failures = Ledger(job.path, level.level).failures()
+        found.draws.append(Draw.of(draw, rng))
         for index in level.blocks():
             _look(job.path, job.spec, level, index, failures, found)
             tell(found.blocks, total)
@@ -74,9 +89,10 @@ def _look(store: Path, spec: StoreSpec, level: Level, index: BlockIndex, failure
         return
     found.committed += 1
     window, kept = level.window(index), record.get("chunks", {})
+    found.draws[level.level].add(index, kept, EMPTY)
     keys = [key for layer in spec.layers for key in chunk_keys(store, level.level, layer, window)]
     wrong = _wrong(store, keys, kept) or [why for layer in spec.layers for why in _unreadable(store, level.level, layer, window)]
-    found.chunks += sum(1 for key in keys if kept.get(key) not in (None, "empty"))
+    found.chunks += sum(1 for key in keys if kept.get(key) not in (None, EMPTY))
     for why in wrong:
         found.faults.add(level.level, block, why)
 

@@ -23,12 +23,13 @@ from pipeline.stages.recipe import Block
 from pipeline.store.ledger import Ledger
 from pipeline.verification import reference, seams, stored
 from pipeline.verification.compare import NEAR, Logits, Tally, View, undecided
+from pipeline.verification.draw import Draw
 from pipeline.verification.fault import Faults
 
 TRIES = 8
 """Places of a block that are drawn before the one with the most valid pixels is taken."""
 PASSED_OVER = 4
-"""Blocks that are looked at for each window, at the most, where blocks have no valid pixel."""
+"""Blocks with data that are looked at for each window, at the most, where they cannot be read or have no valid pixel after all."""
 HELD = 2**26
 """Bytes of logits that windows hold at once."""
 
@@ -55,34 +56,39 @@ class Examination:
     seams: Tally = field(default_factory=Tally)
     control: Tally = field(default_factory=Tally)
 
-    def look(self, windows: int, seed: int) -> None:
-        """Look at so many seams, and at as many places that are far from them."""
-        views = self._draw(windows, Random(seed))
+    def look(self, draw: Draw, windows: int, seed: int) -> None:
+        """Look at so many seams, and at as many places that are far from them; blocks without data must have no valid pixel."""
+        views = self._draw(draw, windows, Random(seed))
         each = self.around.side**2 * self.job.locality.classes * 4
         while several := list(islice(views, max(HELD // each, 2))):
             self._fill(several)
             for view in several:
                 self._compare(view)
 
-    def _draw(self, windows: int, rng: Random) -> Iterator[View]:
-        """Two views of each block that is drawn: the middle of a tile, and a seam where there is one."""
+    def _draw(self, draw: Draw, windows: int, rng: Random) -> Iterator[View]:
+        """Views of each block that is drawn: the middle of a tile, and a seam where there is one."""
         found = 0
-        task, most = self.job.task, PASSED_OVER * windows
-        for index in seams.blocks(task.layout, most, rng) if task.area is None else seams.some(task.blocks(), most, rng):
-            known = self._known(index)
-            if known is None or known.inside is None:
-                continue
-            yield View(seams.at_a_centre(known.lines, known.inside, self.around.side, rng), at_a_seam=False)
-            if known.lines:
-                yield View(self._at_a_seam(known, known.inside, rng), at_a_seam=True)
-            found += 1
+        for index in draw.full.turns(PASSED_OVER * windows, rng):
+            views = self._views(index, rng)
+            yield from views
+            found += bool(views)
             if found == windows:
-                return
+                break
+        for index in draw.empty.turns(min(windows, len(draw.empty.held)), rng):
+            yield from self._views(index, rng)
 
-    def _at_a_seam(self, known: Known, inside: Window, rng: Random) -> Window:
-        drawn = [seams.at_a_seam(known.lines, known.layout, inside, self.around.side, rng) for _ in range(TRIES)]
-        wanted, window = known.block.wanted, known.block.window
-        return max(drawn, key=lambda place: int(wanted[place.meet(window).within(window)].sum()))
+    def _views(self, index: BlockIndex, rng: Random) -> list[View]:
+        known = self._known(index)
+        if known is None or known.inside is None:
+            return []
+        inside, side, layout = known.inside, self.around.side, known.layout
+        centre = _fullest(known, [seams.at_a_centre(known.lines, inside, side, rng) for _ in range(TRIES)])
+        if not known.lines:
+            return [View(centre if _wanted(known, centre) else _anywhere(known, side, rng), at_a_seam=False)]
+        seam = _fullest(known, [seams.at_a_seam(known.lines, layout, inside, side, rng) for _ in range(TRIES)])
+        if not _wanted(known, centre) and not _wanted(known, seam):
+            seam = _anywhere(known, side, rng)
+        return [View(centre, at_a_seam=False), View(seam, at_a_seam=True)]
 
     def _known(self, index: BlockIndex) -> Known | None:
         """Read a block as the run did; what differs from its record is a fault."""
@@ -153,6 +159,24 @@ class Examination:
             return
         ours, theirs = (on_device(lambda said=said: inference(self.job.task).decoded(said)) for said in (view.logits, wider))  # type: ignore[misc]  # bound now
         (self.seams if view.at_a_seam else self.control).add(view, wider, ours["mask"] != theirs["mask"])
+
+
+def _wanted(known: Known, place: Window) -> int:
+    """Pixels of a window that get a class, of those in a block."""
+    window = known.block.window
+    return int(known.block.wanted[place.meet(window).within(window)].sum())
+
+
+def _fullest(known: Known, places: list[Window]) -> Window:
+    return max(places, key=lambda place: _wanted(known, place))
+
+
+def _anywhere(known: Known, side: int, rng: Random) -> Window:
+    """Around a pixel that gets a class, where such pixels are so few that places drawn without looking hold none."""
+    window, wanted = known.block.window, known.block.wanted
+    places = np.flatnonzero(wanted)
+    row, col = np.unravel_index(places[rng.randrange(len(places))], wanted.shape)
+    return seams.around(window.row + int(row), window.col + int(col), known.layout, side)
 
 
 def _parts(known: Known, views: Iterable[View]) -> Iterator[tuple[Window, list[View]]]:

@@ -9,7 +9,6 @@ With halos, tiles meet where their cores do, also at the borders of blocks; wher
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
@@ -48,33 +47,17 @@ def lines(layout: Layout, index: BlockIndex, inside: Window) -> Lines:
     )  # fmt: skip
 
 
-def blocks(layout: Layout, most: int, rng: Random) -> Iterator[BlockIndex]:
-    """So many blocks at random; none comes twice before all have come, and no more than are drawn are ever held."""
-    count, cols = layout.count, layout.shape[1]
-    while most > 0:
-        drawn = rng.sample(range(count), min(count, most))
-        most -= len(drawn)
-        yield from (BlockIndex(*divmod(number, cols)) for number in drawn)
-
-
-def some(blocks: Iterable[BlockIndex], most: int, rng: Random) -> Iterator[BlockIndex]:
-    """The same of an unknown number of blocks; no more than are drawn are ever held (algorithm R of Vitter 1985)."""
-    held: list[BlockIndex] = []
-    for number, block in enumerate(blocks):
-        if number < most:
-            held.append(block)
-        elif (place := rng.randrange(number + 1)) < most:
-            held[place] = block
-    for start in range(0, most, max(len(held), 1)):
-        yield from rng.sample(held, min(len(held), most - start))
-
-
 def at_a_seam(found: Lines, layout: Layout, inside: Window, side: int, rng: Random) -> Window:
     """A window in whose middle tiles meet: along a line, or where two cross. There must be a line."""
     ways = [way for way, there in (("rows", found.rows), ("cols", found.cols), ("both", found.rows and found.cols)) if there]
     way = rng.choice(ways)
     row = rng.choice(found.rows) if way != "cols" else rng.randrange(inside.rows.start, inside.rows.stop)
     col = rng.choice(found.cols) if way != "rows" else rng.randrange(inside.cols.start, inside.cols.stop)
+    return around(row, col, layout, side)
+
+
+def around(row: int, col: int, layout: Layout, side: int) -> Window:
+    """A window with a pixel in its middle, moved inside the raster."""
     return Window.of(_around(row, side, layout.height), _around(col, side, layout.width))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 from pipeline.errors import StoreError
 from pipeline.job import Job, prepare
@@ -14,7 +15,7 @@ from pipeline.store.layout import read_meta
 from pipeline.verification import reference
 from pipeline.verification.certificate import Certificate, examined, uncovered
 from pipeline.verification.coverage import Tell, cover
-from pipeline.verification.examine import Examination
+from pipeline.verification.examine import PASSED_OVER, Examination
 from pipeline.verification.fault import Faults
 from pipeline.verification.verdict import promised
 
@@ -44,13 +45,13 @@ def verify(job: Job, say: Callable[[str], None], *, windows: int = WINDOWS, seed
     Unfinished
         It was asked to stop.
     """
-    found = cover(job, _told(say))
+    found = cover(job, _told(say), PASSED_OVER * windows, Random(seed))
     if found.faults.count:
         return uncovered(found)
     say(f"{found.chunks:,} chunks of {found.blocks:,} blocks are as they were committed; looking at {windows} seams")
     adopt(job.task, job.network)
     seen = Examination(job=job, around=reference.frame(job), faults=Faults())
-    seen.look(windows, seed)
+    seen.look(found.draws[0], windows, seed)
     return examined(job, found, seen, promised(job, tolerance, seen.control), seed, windows)
 
 

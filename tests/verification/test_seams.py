@@ -86,21 +86,3 @@ def test_windows_hold_a_seam_in_their_middle_or_keep_away_from_all(case: tuple[L
         assert window.clip(layout.height, layout.width) == window
         assert (window.height, window.width) == (min(side, layout.height), min(side, layout.width))
         assert any(window.row <= p <= window.rows.stop for p in found.rows) or any(window.col <= p <= window.cols.stop for p in found.cols)
-
-
-def test_blocks_of_which_nobody_knows_the_number_come_as_often_as_each_other() -> None:
-    few = [BlockIndex(0, k) for k in range(5)]
-    assert sorted(list(seams.some(iter(few), 12, Random(0)))[:10]) == sorted(few * 2)
-    drawn = [index for seed in range(400) for index in seams.some(iter([BlockIndex(0, k) for k in range(40)]), 4, Random(seed))]
-    assert len(drawn) == 1600
-    assert min(drawn.count(BlockIndex(0, k)) for k in range(40)) > 15
-
-
-def test_no_block_comes_twice_before_all_have_come_and_a_huge_raster_is_not_enumerated() -> None:
-    axis = HaloTiling(length=100, multiple=1, halo=0, core=10)
-    small = Layout(height=100, width=70, block=10, rows=axis, cols=axis)
-    drawn = list(seams.blocks(small, 100, Random(0)))
-    assert len(set(drawn[:70])) == 70
-    assert len(set(drawn[70:])) == 30
-    huge = Layout(height=10**9, width=10**9, block=100, rows=axis, cols=axis)
-    assert len(set(seams.blocks(huge, 50, Random(0)))) == 50

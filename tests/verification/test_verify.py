@@ -130,6 +130,34 @@ def test_a_raster_without_a_valid_pixel_passes_by_its_chunks_alone(tmp_path: Pat
     assert "no pixel that was drawn is valid" in said["why"]
 
 
+def test_a_store_with_a_single_block_of_data_is_looked_at_there(tmp_path: Path) -> None:
+    raster = np.zeros((3, 1500, 1500), "uint16")
+    raster[:, 1290:1330, 1170:1210] = 300 + np.arange(40)[:, None] * 10
+    scenes.write(tmp_path / "scene.tif", raster, nodata=0)
+    path = made.store(tmp_path)
+    said = made.looked(path, windows=2)
+    assert said["passed"], said["why"]
+    assert said["labels"]["pixels"] > 1000
+    made.spoil(path, (10, 9), lambda values: np.where(values == values.max(), values, 2).astype(values.dtype))
+    assert "block 10,9" in made.looked(path, windows=2)["why"]
+
+
+def test_a_single_valid_pixel_of_a_block_is_compared(tmp_path: Path) -> None:
+    raster = np.zeros((3, 700, 700), "uint16")
+    raster[:, [10, 680], [10, 680]] = 500
+    scenes.write(tmp_path / "scene.tif", raster, nodata=0)
+    said = made.looked(made.store(tmp_path, output={"block": 704}), windows=1)
+    assert said["labels"]["pixels"] >= 1
+
+
+def test_a_block_that_is_recorded_as_empty_must_have_no_valid_pixel(copy: Path) -> None:
+    for layer, fill in (("mask", 255), ("confidence", 0)):
+        zarr.open_array(copy / "0" / layer, mode="r+", config={"write_empty_chunks": False})[:128, 128:256] = fill
+    job = made.job_of(copy, [])
+    made.again(job, (0, 1), job.task.layout.window(made.BlockIndex(0, 1)), made.Ledger(copy).record((0, 1)) or {})
+    assert "block 0,1" in made.looked(copy)["why"]
+
+
 def test_one_tile_that_is_shifted_is_caught_and_its_block_is_named(copy: Path) -> None:
     def shifted(values: np.ndarray) -> np.ndarray:
         values[:64, :64] = np.roll(values[:64, :64], 3, 1)

@@ -1,0 +1,52 @@
+"""Which blocks are looked at, drawn while all of them pass by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from random import Random
+
+from pipeline.plan.layout import BlockIndex
+
+
+@dataclass(slots=True)
+class Reservoir:
+    """So many of an unknown number of blocks, each as likely as any other (algorithm R of Vitter 1985); no more are ever held."""
+
+    most: int
+    rng: Random
+    held: list[BlockIndex] = field(default_factory=list)
+    passed: int = 0
+    """Blocks that were offered."""
+
+    def add(self, index: BlockIndex) -> None:
+        """Offer a block."""
+        self.passed += 1
+        if len(self.held) < self.most:
+            self.held.append(index)
+        elif (place := self.rng.randrange(self.passed)) < self.most:
+            self.held[place] = index
+
+    def turns(self, most: int, rng: Random) -> Iterator[BlockIndex]:
+        """So many at random; none comes twice before all have come."""
+        for start in range(0, most, max(len(self.held), 1)):
+            yield from rng.sample(self.held, min(len(self.held), most - start))
+
+
+@dataclass(slots=True)
+class Draw:
+    """Blocks of one level: where nearly all hold nothing, those that do hold something are drawn all the same."""
+
+    full: Reservoir
+    """Of blocks with data: a chunk of which is recorded with a checksum."""
+    empty: Reservoir
+    """Of blocks that are recorded as nothing but fill."""
+
+    @classmethod
+    def of(cls, most: int, rng: Random) -> Draw:
+        """Up to so many of each."""
+        return cls(full=Reservoir(most, rng), empty=Reservoir(most, rng))
+
+    def add(self, index: BlockIndex, chunks: dict[str, str], empty: str) -> None:
+        """Offer a block with what is recorded of its chunks."""
+        (self.full if any(said != empty for said in chunks.values()) else self.empty).add(index)
