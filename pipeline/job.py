@@ -15,6 +15,7 @@ from pipeline.errors import SourceError, StoreError
 from pipeline.locality import footprint
 from pipeline.locality.cache import cached
 from pipeline.models import load
+from pipeline.plan import memory
 from pipeline.plan.types import Plan, Tiles
 from pipeline.protocols import Locality, Network, Source
 from pipeline.resolve_plan import Opened
@@ -145,7 +146,17 @@ def _stored(path: Path, fresh: bool) -> dict[str, Any] | None:
         return None
     if not store.is_ours(path):
         raise StoreError(f"output.path is {path}, which exists and is not a store of ours; it was left as it is. Give another path, or move it away.")
-    return None if fresh else store.read_meta(path)
+    return None if fresh else _usable(path)
+
+
+def _usable(path: Path) -> dict[str, Any]:
+    """What a store says of itself, where a plan can be made of it."""
+    meta = store.read_meta(path, "tiles", "costs", "recipe", "fingerprint", "blocks")
+    try:
+        Tiles.of(meta["tiles"]), memory.Costs(**meta["costs"]), meta["recipe"]["precision"], meta["recipe"]["threads"]
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        raise StoreError(f"{path} is damaged: its root does not say its plan ({error}). Put zarr.json back from a copy, or run with --fresh.") from error
+    return meta
 
 
 def _spec(config: Config, source: Source, recipe: Recipe, rows: tuple[store.ClassRow, ...], tiles: Tiles, levels: int) -> store.StoreSpec:

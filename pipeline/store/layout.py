@@ -20,8 +20,8 @@ from pipeline.store.files import PARTIAL, Files, age
 from pipeline.store.spec import ClassRow, StoreSpec, layer_spec, levels_for
 
 __all__ = [
-    "ClassRow", "StoreSpec", "certify", "create", "delete", "finish", "is_ours", "layer_spec", "levels_for", "levels_of", "open_layer", "read_meta",
-    "sidecar", "sweep", "update_meta",
+    "ClassRow", "StoreSpec", "certify", "create", "delete", "finish", "is_ours", "layer_spec", "levels_for", "levels_of", "open_afresh", "open_layer",
+    "read_meta", "sidecar", "sweep", "update_meta",
 ]  # fmt: skip
 
 KEY = "wholecloth"
@@ -66,7 +66,7 @@ def create(path: Path, spec: StoreSpec, meta: dict[str, Any]) -> bool:
         raise StoreError(f"output.path {path} cannot be made ({error.strerror}). Give a path in a folder that can be written.") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    _open.cache_clear()
+    open_afresh()
     return True
 
 
@@ -75,17 +75,29 @@ def is_ours(path: Path) -> bool:
     return _meta(path) is not None
 
 
-def read_meta(path: Path) -> dict[str, Any]:
+def read_meta(path: Path, *needed: str) -> dict[str, Any]:
     """What the store says of how it was made.
+
+    Parameters
+    ----------
+    path
+        Of the store.
+    needed
+        What it must say.
 
     Raises
     ------
     StoreError
-        There is no store of ours.
+        There is no store of ours, or its root lacks what is needed.
     """
     meta = _meta(path)
     if meta is None:
         raise StoreError(f"{path} is not a store of ours: its root has no {KEY!r} attribute. Give the path of a store that `run` made.")
+    if gone := [name for name in needed if not isinstance(meta.get(name), dict | list)]:
+        raise StoreError(
+            f"{path} is damaged: {KEY!r} in the attributes of its root does not say {', '.join(gone)}. "
+            "Put the root's metadata back from a copy, or make the store anew: run with --fresh."
+        )
     return meta
 
 
@@ -99,6 +111,12 @@ def open_layer(path: Path, level: int, layer: str) -> zarr.Array[Any]:
     """An array of the store, opened once per process; safe from many threads."""
     with _cache_lock:
         return _open(path, level, layer)
+
+
+def open_afresh() -> None:
+    """Forget the arrays that this process has open, so that what was done to them since is seen."""
+    with _cache_lock:
+        _open.cache_clear()
 
 
 def update_meta(path: Path, spec: StoreSpec, meta: dict[str, Any]) -> None:
@@ -148,7 +166,7 @@ def certify(path: Path, certificate: dict[str, Any]) -> None:
         root = zarr.open_group(path, mode="r+", use_consolidated=False)
         root.attrs.put({**dict(root.attrs), KEY: meta})
         if meta.get("complete"):
-            _consolidate(path)
+            _consolidate_if_whole(path)
         Files(path).sync(name for name in (*_ROOTS, ".zmetadata") if Files(path).exists(name))
     except OSError as error:
         raise StoreError(f"{path} cannot be written ({error.strerror}), so that it holds no certificate. Make it writable, or copy it.") from error
@@ -181,7 +199,7 @@ def delete(path: Path) -> None:
     except OSError as error:
         raise StoreError(f"{path} cannot be deleted ({error.strerror}: {error.filename}). Delete it by hand, or give another output.path.") from error
     finally:
-        _open.cache_clear()
+        open_afresh()
 
 
 def sweep(path: Path) -> None:
@@ -215,6 +233,14 @@ def _consolidate(path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ZarrUserWarning)  # v3 has no standard for it yet; readers that know it open faster
         zarr.consolidate_metadata(path)
+
+
+def _consolidate_if_whole(path: Path) -> None:
+    """A damaged store opens without it as far as it opens at all, and its certificate must still be told."""
+    try:
+        _consolidate(path)
+    except (ValueError, KeyError, TypeError, LookupError):
+        return
 
 
 def _sync_metadata(path: Path, spec: StoreSpec) -> None:

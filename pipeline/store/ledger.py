@@ -15,6 +15,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import StoreError
 from pipeline.raster.window import Window
 from pipeline.store.files import Files
 from pipeline.store.layout import open_layer
@@ -71,13 +72,36 @@ class Ledger:
 
     def failures(self) -> dict[BlockKey, str]:
         """Blocks that failed when they were last tried and are not committed since, and why."""
-        said = ((block, self._files.get(self._key(block, "failed"))) for block in self._listed(self._folder, "failed"))
-        return {block: json.loads(data)["error"] for block, data in said if data and not self._files.exists(self._key(block, "json"))}
+        said = ((block, self._said(self._key(block, "failed"))) for block in self._listed(self._folder, "failed"))
+        return {block: _reason(data) for block, data in said if data is not None and not self._files.exists(self._key(block, "json"))}
 
     def record(self, block: BlockKey) -> dict[str, Any] | None:
-        """What was recorded of a block, or None."""
-        data = self._files.get(self._key(block, "json"))
-        return None if data is None else json.loads(data)
+        """What was recorded of a block, or None.
+
+        Raises
+        ------
+        StoreError
+            There is something else in its place.
+        """
+        key = self._key(block, "json")
+        try:
+            data = self._files.get(key)
+            record = None if data is None else json.loads(data)
+        except (OSError, ValueError) as error:
+            raise _damaged(self.store, key) from error
+        if record is not None and not _is_record(record):
+            raise _damaged(self.store, key)
+        return record
+
+    def place(self, block: BlockKey) -> str:
+        """Key of a block's record, below the store."""
+        return self._key(block, "json")
+
+    def _said(self, key: str) -> bytes | None:
+        try:
+            return self._files.get(key)
+        except OSError:
+            return b""
 
     def _key(self, block: BlockKey, ending: str) -> str:
         return f"{self._row(block[0])}/b{block[1]:05d}.{ending}"
@@ -103,7 +127,7 @@ def commit_block(store: Path, level: int, block: BlockKey, window: Window, layer
 def check(store: Path, record: dict[str, Any]) -> list[str]:
     """Chunks of a record that are gone or changed; every one is read."""
     files = Files(store)
-    return [key for key, said in record["chunks"].items() if _checksum(files, key) != said]
+    return [key for key, said in record["chunks"].items() if _found(files, key) != said]
 
 
 def vanished(store: Path, record: dict[str, Any]) -> list[str]:
@@ -131,3 +155,28 @@ def chunk_keys(store: Path, level: int, layer: str, window: Window) -> Iterator[
 def _checksum(files: Files, key: str) -> str:
     data = files.get(key)
     return EMPTY if data is None else hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def _found(files: Files, key: str) -> str | None:
+    """Checksum of a chunk; None where what stands in its place cannot be read."""
+    try:
+        return _checksum(files, key)
+    except OSError:
+        return None
+
+
+def _is_record(said: Any) -> bool:
+    chunks = said.get("chunks") if isinstance(said, dict) else None
+    return isinstance(chunks, dict) and all(isinstance(found, str) for found in chunks.values())
+
+
+def _damaged(store: Path, key: str) -> StoreError:
+    return StoreError(f"the commit record {key} in {store} cannot be read. Delete it and run the job again, which makes its block anew.")
+
+
+def _reason(data: bytes) -> str:
+    """Why a block failed, by its note."""
+    try:
+        return str(json.loads(data)["error"])
+    except (ValueError, KeyError, TypeError):
+        return "the note that says why cannot be read"

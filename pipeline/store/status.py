@@ -37,7 +37,7 @@ def status(path: Path) -> Status:
     StoreError
         There is no store of ours.
     """
-    meta, ledger = read_meta(path), Ledger(path)
+    meta, ledger = read_meta(path, "blocks"), Ledger(path)
     rows, cols = meta["blocks"]
     failures = {f"{row},{col}": why for (row, col), why in ledger.failures().items()}
     said = meta.get("certificate")

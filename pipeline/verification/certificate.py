@@ -24,7 +24,8 @@ Certificate = dict[str, Any]
 
 def uncovered(found: Coverage) -> Certificate:
     """Of a store in which blocks are missing or not as they were committed; no seam was looked at."""
-    said = "not every block is as it was committed: " if found.committed == found.blocks else "it is not complete: "
+    whole = found.committed == found.blocks
+    said = "not everything is as it was committed: " if whole else "it is not complete: "
     return _document(False, f"{said}{found.faults.said()}", found, found.faults)
 
 
@@ -91,7 +92,7 @@ def lines(store: Path, made: Certificate) -> list[tuple[str, str]]:
         ("store", f"{store}, {'passed' if made['passed'] else 'FAILED'}"),
         ("why", made["why"]),
         ("coverage", f"{found['committed']:,} of {found['blocks']:,} blocks are committed, {found['chunks']:,} chunks were read"),
-        *[("", str(Fault(**{**fault, "block": tuple(fault["block"])}))) for fault in made["faults"]],
+        *[("", str(Fault(**{**fault, "block": fault["block"] and tuple(fault["block"])}))) for fault in made["faults"]],
     ]
     return rows if "seams" not in made else [*rows, *_measured(made)]
 
@@ -116,5 +117,5 @@ def _difference(said: dict[str, Any]) -> str:
 
 def _document(passed: bool, said: str, found: Coverage, faults: Faults) -> Certificate:
     counts = {name: getattr(found, name) for name in ("blocks", "committed", "chunks", "missing")}
-    named = [{**asdict(fault), "block": list(fault.block)} for fault in faults]
+    named = [{**asdict(fault), "block": fault.block and list(fault.block)} for fault in faults]
     return {"version": VERSION, "passed": passed, "why": said, "coverage": counts, "fault_count": faults.count, "faults": named}

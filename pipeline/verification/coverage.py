@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from pipeline.errors import StoreError
 from pipeline.job import Job
 from pipeline.plan.layout import BlockIndex
 from pipeline.raster.span import cut
@@ -14,7 +15,7 @@ from pipeline.raster.window import Window
 from pipeline.stages import pyramid
 from pipeline.store.layout import open_layer
 from pipeline.store.ledger import EMPTY, Ledger, check, chunk_keys, vanished
-from pipeline.store.spec import StoreSpec
+from pipeline.verification import arrays
 from pipeline.verification.draw import Draw
 from pipeline.verification.fault import Faults
 
@@ -66,8 +67,9 @@ def cover(job: Job, tell: Tell = lambda done, total: None, draw: int = 0, rng: R
     for level in levels:
         failures = Ledger(job.path, level.level).failures()
         found.draws.append(Draw.of(draw, rng))
+        layers = _sound(job, level.level, found)
         for index in level.blocks():
-            _look(job.path, job.spec, level, index, failures, found)
+            _look(job.path, layers, level, index, failures, found)
             tell(found.blocks, total)
     return found
 
@@ -79,19 +81,31 @@ def levels_of(job: Job) -> Iterator[Level]:
         yield Level(level=over.task.level, count=over.count, blocks=over.blocks, window=over.task.window)
 
 
-def _look(store: Path, spec: StoreSpec, level: Level, index: BlockIndex, failures: dict[tuple[int, int], str], found: Coverage) -> None:
+def _sound(job: Job, level: int, found: Coverage) -> tuple[str, ...]:
+    """Layers of a level whose arrays are as they should be; the others are faults."""
+    wrong = list(arrays.wrong(job.path, job.spec, level))
+    for _, why in wrong:
+        found.faults.add(level, None, why)
+    return tuple(layer for layer in job.spec.layers if layer not in dict(wrong))
+
+
+def _look(store: Path, layers: tuple[str, ...], level: Level, index: BlockIndex, failures: dict[tuple[int, int], str], found: Coverage) -> None:
     block = (index.row, index.col)
-    record = Ledger(store, level.level).record(block)
     found.blocks += 1
+    try:
+        record = Ledger(store, level.level).record(block)
+    except StoreError:
+        found.faults.add(level.level, block, "its commit record cannot be read")
+        return
     if record is None:
         found.missing += level.level == 0
         found.faults.add(level.level, block, f"not committed ({failures[block]})" if block in failures else "not committed")
         return
     found.committed += 1
-    window, kept = level.window(index), record.get("chunks", {})
+    window, kept = level.window(index), record["chunks"]
     found.draws[level.level].add(index, kept, EMPTY)
-    keys = [key for layer in spec.layers for key in chunk_keys(store, level.level, layer, window)]
-    wrong = _wrong(store, keys, kept) or [why for layer in spec.layers for why in _unreadable(store, level.level, layer, window)]
+    keys = [key for layer in layers for key in chunk_keys(store, level.level, layer, window)]
+    wrong = _wrong(store, keys, kept) or [why for layer in layers for why in _unreadable(store, level.level, layer, window)]
     found.chunks += sum(1 for key in keys if kept.get(key) not in (None, EMPTY))
     for why in wrong:
         found.faults.add(level.level, block, why)

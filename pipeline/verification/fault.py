@@ -11,17 +11,18 @@ NAMED = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One block that is not what it should be."""
+    """One block, or all of a level, that is not what it should be."""
 
     level: int
     """0 is the full resolution."""
-    block: tuple[int, int]
-    """(row, col) in the grid of blocks of that level."""
+    block: tuple[int, int] | None
+    """(row, col) in the grid of blocks of that level; None for all of it."""
     why: str
 
     def __str__(self) -> str:
-        place = f"block {self.block[0]},{self.block[1]}"
-        return f"{place if not self.level else f'overview {self.level}, {place}'}: {self.why}"
+        level = "full resolution" if not self.level else f"overview {self.level}"
+        place = f"block {self.block[0]},{self.block[1]}" if self.block else ""
+        return f"{', '.join(part for part in (level if self.level or not place else '', place) if part)}: {self.why}"
 
 
 @dataclass(slots=True)
@@ -32,7 +33,7 @@ class Faults:
     named: list[Fault] = field(default_factory=list)
     _seen: set[Fault] = field(default_factory=set)
 
-    def add(self, level: int, block: tuple[int, int], why: str) -> None:
+    def add(self, level: int, block: tuple[int, int] | None, why: str) -> None:
         """Note a fault, once."""
         found = Fault(level=level, block=block, why=why)
         if found in self._seen:

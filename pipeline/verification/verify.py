@@ -11,7 +11,7 @@ from pipeline.errors import StoreError
 from pipeline.job import Job, prepare
 from pipeline.load_config import checked
 from pipeline.stages.block import adopt
-from pipeline.store.layout import read_meta
+from pipeline.store.layout import open_afresh, read_meta
 from pipeline.verification import reference
 from pipeline.verification.certificate import Certificate, examined, uncovered
 from pipeline.verification.coverage import Tell, cover
@@ -45,6 +45,7 @@ def verify(job: Job, say: Callable[[str], None], *, windows: int = WINDOWS, seed
     Unfinished
         It was asked to stop.
     """
+    open_afresh()
     found = cover(job, _told(say), PASSED_OVER * windows, Random(seed))
     if found.faults.count:
         return uncovered(found)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import zarr
 
+from pipeline.errors import StoreError
 from pipeline.raster.window import Window
 from pipeline.store import files, ledger
 from pipeline.store.layout import create, open_layer
@@ -64,6 +65,36 @@ def test_a_failure_that_a_kill_left_beside_a_record_no_longer_counts(store: Path
     book.commit((1, 2), {"chunks": {}})
     book.fail((1, 2), "the disk is away")
     assert (book.failures(), book.committed()) == ({}, {(1, 2)})
+
+
+def test_a_note_of_a_failure_that_cannot_be_read_is_still_a_failure(store: Path) -> None:
+    book = ledger.Ledger(store)
+    for column, garbage in enumerate((b"", b"[]", b'{"error"', b"{}")):
+        book.fail((0, column), "no")
+        (store / f"0/mask/ledger/r00000/b{column:05d}.failed").write_bytes(garbage)
+    assert set(book.failures()) == {(0, column) for column in range(4)}
+    assert all("cannot be read" in why for why in book.failures().values())
+
+
+@pytest.mark.parametrize("garbage", [b"", b'{"chu', b"[]", b'{"chunks": []}', b'{"chunks": {"a": 1}}', b"{}", None])
+def test_a_record_that_cannot_be_read_is_named(store: Path, garbage: bytes | None) -> None:
+    book = ledger.Ledger(store)
+    path = store / book.place((1, 2))
+    path.parent.mkdir(parents=True)
+    path.mkdir() if garbage is None else path.write_bytes(garbage)
+    with pytest.raises(StoreError, match=r"r00001/b00002.json .* cannot be read"):
+        book.record((1, 2))
+
+
+def test_a_folder_in_the_place_of_a_chunk_is_not_what_was_committed(store: Path) -> None:
+    open_layer(store, 0, "mask")[0:32, 64:96] = 0
+    ledger.commit_block(store, 0, (0, 1), WINDOW, ("mask",), {})
+    for key in ("0/mask/c/0/2", "0/mask/c/1/3"):
+        (store / key).unlink(missing_ok=True)
+        (store / key).mkdir(parents=True)
+    record = ledger.Ledger(store).record((0, 1))
+    assert record is not None
+    assert ledger.check(store, record) == ["0/mask/c/0/2", "0/mask/c/1/3"]
 
 
 def test_records_are_listed_by_row_and_level_in_order(store: Path) -> None:

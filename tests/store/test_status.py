@@ -32,6 +32,12 @@ def test_overviews_are_counted_in_their_own_blocks(tmp_path: Path, zarr_format: 
     assert overviews(path) == (10, 10)
 
 
+def test_a_root_that_lost_its_count_of_blocks_is_damaged(tmp_path: Path) -> None:
+    create(tmp_path / "a.zarr", specs.spec(), {"version": "1"})
+    with pytest.raises(StoreError, match=r"is damaged: .* does not say blocks"):
+        status(tmp_path / "a.zarr")
+
+
 def test_what_is_no_store_of_ours_has_no_progress(tmp_path: Path) -> None:
     for ask in (status, overviews):
         with pytest.raises(StoreError, match="not a store of ours"):

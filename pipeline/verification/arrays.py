@@ -1,0 +1,48 @@
+"""Whether the arrays of a store are those that its job made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.store.layout import open_layer
+from pipeline.store.spec import StoreSpec
+
+
+def wrong(store: Path, spec: StoreSpec, level: int) -> Iterator[tuple[str, str]]:
+    """Layers of a level that cannot be opened, or whose shape, dtype, fill or chunks are others, each with what is wrong with it."""
+    for layer in spec.layers:
+        try:
+            found = _found(open_layer(store, level, layer))
+        except Exception as error:  # metadata may hold anything, and every kind of damage raises something else
+            yield layer, f"the array of {layer} cannot be opened: {_said(error)}"
+            continue
+        for name, should in _expected(spec, level, layer).items():
+            if found[name] != should:
+                yield layer, f"{layer} has {name} {found[name]} instead of {should}"
+
+
+def _said(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [""])[0][:120] or type(error).__name__
+
+
+def _found(array: Any) -> dict[str, str]:
+    fill = np.asarray(array.fill_value).item() if array.fill_value is not None else None
+    return _words(array.shape, array.dtype, fill, array.chunks, array.shards)
+
+
+def _expected(spec: StoreSpec, level: int, layer: str) -> dict[str, str]:
+    of, grid = spec.layer(layer), spec.grid.level(level)
+    one = () if of.planes is None else (1,)
+    shards = (*one, spec.shard, spec.shard) if spec.shard and spec.shard != spec.chunk else None
+    fill = np.asarray(of.fill, dtype=of.dtype).item()
+    return _words(of.shape(grid.height, grid.width), np.dtype(of.dtype), fill, (*one, spec.chunk, spec.chunk), shards)
+
+
+def _words(shape: tuple[int, ...], dtype: Any, fill: object, chunks: tuple[int, ...], shards: tuple[int, ...] | None) -> dict[str, str]:
+    """In words, in which NaN equals itself."""
+    said = {"shape": shape, "dtype": dtype, "fill": fill, "chunks": chunks, "shards": shards}
+    return {name: str(value) for name, value in said.items()}
