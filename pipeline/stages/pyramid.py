@@ -59,12 +59,12 @@ class LevelTask:
         """Reduce, write and commit one block."""
         window = self.window(index)
         if any(holds_anything(self.store, self.level - 1, layer, self._below(window)) for layer in self.spec.layers):
-            for layer, where, values in self._reduced(window):
+            for layer, where, values in self.reduced(window):
                 open_layer(self.store, self.level, layer)[where + window.slices] = values
         commit_block(self.store, self.level, (index.row, index.col), window, self.spec.layers, {})
         return index
 
-    def _reduced(self, window: Window) -> Iterator[tuple[str, Where, Array]]:
+    def reduced(self, window: Window) -> Iterator[tuple[str, Where, Array]]:
         """All layers of a block, class by class: the layer, the place on its class axis if it has one, and its pixels.
 
         The pixels are gone when the next are asked for. Strips are one chunk high: beside one plane of the block and one strip,

@@ -34,7 +34,8 @@ def examined(job: Job, found: Coverage, seen: Examination, promise: Promise, see
     unit = f"standard deviations of the {'probabilities' if job.task.recipe.averages_probabilities else 'logits'}"
     std = spread(seen.seams, seen.control)
     if seen.faults.count:
-        said = f"blocks are not what the network makes of the source: {seen.faults.said()}"
+        below = "the level below makes of them" if all(fault.level for fault in seen.faults) else "the network makes of the source"
+        said = f"blocks are not what {below}: {seen.faults.said()}"
     elif asked:
         said = why(promise, seen.seams, seen.control, unit)
     else:

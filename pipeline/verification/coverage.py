@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +15,17 @@ from pipeline.plan.layout import BlockIndex
 from pipeline.raster.span import cut
 from pipeline.raster.window import Window
 from pipeline.stages import pyramid
+from pipeline.store.files import Files
 from pipeline.store.layout import open_layer
 from pipeline.store.ledger import EMPTY, Ledger, check, chunk_keys, vanished
 from pipeline.verification import arrays
 from pipeline.verification.draw import Draw
 from pipeline.verification.fault import Faults
+
+REMEMBERED = 2**12
+"""Blocks of which is remembered whether they are asked for."""
+_PLACE = re.compile(r"(?:\d+[./])*(\d+)[./](\d+)")
+"""Row and column of a chunk, after its class where it has one."""
 
 Tell = Callable[[int, int], None]
 """Told of the blocks that were looked at, and of all there are."""
@@ -33,6 +41,10 @@ class Level:
     """All that must be committed."""
     window: Callable[[BlockIndex], Window]
     """The pixels that a block owns."""
+    side: int
+    """Of a block, px."""
+    asked: Callable[[BlockIndex], bool] | None
+    """Whether a block must be committed; None where all must."""
 
 
 @dataclass(slots=True)
@@ -71,14 +83,21 @@ def cover(job: Job, tell: Tell = lambda done, total: None, draw: int = 0, rng: R
         for index in level.blocks():
             _look(job.path, layers, level, index, failures, found)
             tell(found.blocks, total)
+        if level.asked is not None:
+            for layer in layers:
+                _beyond(job, level, level.asked, layer, found)
     return found
 
 
 def levels_of(job: Job) -> Iterator[Level]:
     """Full resolution, then the overviews."""
-    yield Level(level=0, count=job.blocks, blocks=job.task.blocks, window=job.task.layout.window)
-    for over in pyramid.levels(job.path, job.spec, job.plan.tiles.block if job.task.area else None):
-        yield Level(level=over.task.level, count=over.count, blocks=over.blocks, window=over.task.window)
+    task, side = job.task, job.plan.tiles.block
+    area, layout = task.area, task.layout
+    asked = None if area is None else functools.lru_cache(maxsize=REMEMBERED)(lambda index: bool(area.touches([layout.window(index)])[0]))
+    yield Level(level=0, count=job.blocks, blocks=task.blocks, window=layout.window, side=side, asked=asked)
+    for over in pyramid.levels(job.path, job.spec, side if area else None):
+        due = None if over.due is None else (lambda index, due=over.due: (index.row, index.col) in due)
+        yield Level(level=over.task.level, count=over.count, blocks=over.blocks, window=over.task.window, side=job.spec.overview_block, asked=due)
 
 
 def _sound(job: Job, level: int, found: Coverage) -> tuple[str, ...]:
@@ -109,6 +128,18 @@ def _look(store: Path, layers: tuple[str, ...], level: Level, index: BlockIndex,
     found.chunks += sum(1 for key in keys if kept.get(key) not in (None, EMPTY))
     for why in wrong:
         found.faults.add(level.level, block, why)
+
+
+def _beyond(job: Job, level: Level, asked: Callable[[BlockIndex], bool], layer: str, found: Coverage) -> None:
+    """Chunks of blocks that nobody asked for; files are listed one at a time."""
+    folder = f"{level.level}/{layer}" + ("/c" if job.spec.zarr_format == 3 else "")
+    for key in Files(job.path).list(folder):
+        place = _PLACE.fullmatch(key.removeprefix(f"{folder}/"))
+        if not place:
+            continue
+        index = BlockIndex(*(int(number) * job.spec.unit // level.side for number in place.groups()))
+        if not asked(index):
+            found.faults.add(level.level, (index.row, index.col), f"chunk {key} is there, though the block lies outside source.aoi")
 
 
 def _wrong(store: Path, keys: list[str], kept: dict[str, str]) -> list[str]:

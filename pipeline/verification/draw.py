@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from random import Random
 
 from pipeline.plan.layout import BlockIndex
@@ -50,3 +51,8 @@ class Draw:
     def add(self, index: BlockIndex, chunks: dict[str, str], empty: str) -> None:
         """Offer a block with what is recorded of its chunks."""
         (self.full if any(said != empty for said in chunks.values()) else self.empty).add(index)
+
+    def both(self, rng: Random) -> Iterator[BlockIndex]:
+        """Those that were drawn, each once, those with data and those without by turns."""
+        sides = (list(side.turns(len(side.held), rng)) for side in (self.full, self.empty))
+        yield from (index for pair in zip_longest(*sides) for index in pair if index is not None)

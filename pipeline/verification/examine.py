@@ -6,7 +6,7 @@ import functools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, zip_longest
 from random import Random
 
 import numpy as np
@@ -18,6 +18,7 @@ from pipeline.raster.span import Span
 from pipeline.raster.window import Window, bounds
 from pipeline.stages.block import inference
 from pipeline.stages.device import on_device
+from pipeline.stages.pyramid import LevelTask
 from pipeline.stages.read import checksum
 from pipeline.stages.recipe import Block
 from pipeline.store.ledger import Ledger
@@ -65,6 +66,15 @@ class Examination:
             for view in several:
                 self._compare(view)
 
+    def overviews(self, draws: list[Draw], most: int, seed: int) -> None:
+        """Make so many blocks of overviews again, of each level by turns."""
+        rng = Random(seed)
+        turns = zip_longest(*([(level, index) for index in draw.both(rng)] for level, draw in enumerate(draws, start=1)))
+        for level, index in islice((place for several in turns for place in several if place), most):
+            task = LevelTask(store=self.job.path, spec=self.job.spec, level=level)
+            for why in stored.unlike(self.job.path, task, task.window(index)):
+                self.faults.add(level, (index.row, index.col), why)
+
     def _draw(self, draw: Draw, windows: int, rng: Random) -> Iterator[View]:
         """Views of each block that is drawn: the middle of a tile, and a seam where there is one."""
         found = 0
@@ -79,7 +89,11 @@ class Examination:
 
     def _views(self, index: BlockIndex, rng: Random) -> list[View]:
         known = self._known(index)
-        if known is None or known.inside is None:
+        if known is None:
+            return []
+        if known.inside is None:
+            for why in stored.unfilled(self.job.path, known.block.window, self.job.spec):
+                self.faults.add(0, (index.row, index.col), why)
             return []
         inside, side, layout = known.inside, self.around.side, known.layout
         centre = _fullest(known, [seams.at_a_centre(known.lines, inside, side, rng) for _ in range(TRIES)])

@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.raster.span import cut
 from pipeline.raster.window import Window, bounds
 from pipeline.stages.infer import Arrays
 from pipeline.stages.layers import empty
+from pipeline.stages.pyramid import LevelTask
 from pipeline.stages.recipe import Recipe
 from pipeline.store.layout import open_layer
+from pipeline.store.spec import StoreSpec
 
 CLOSE = {"float32": 1, "bfloat16": 8, "float16": 3}
 """Steps of 1/255 by which layers of bytes may differ by rounding."""
@@ -67,6 +70,28 @@ def differences(store: Path, part: Window, expected: Arrays, wanted: Bools, tie:
         wrong &= ~turned
         if wrong.any():
             yield f"{int(wrong.sum())} of {part.pixels} pixels of {layer} at {bounds(wrong, part)} are not what the network says"
+
+
+def unfilled(store: Path, window: Window, spec: StoreSpec) -> Iterator[str]:
+    """Layers that hold anything in a window of which nothing is known, in words; one strip of chunks is held at a time."""
+    for layer in spec.layers:
+        wrong, fill = 0, np.asarray(spec.layer(layer).fill)
+        for rows in cut(window.height, spec.unit):
+            strip = Window(row=window.row + rows.start, col=window.col, height=rows.size, width=window.width)
+            wrong += int((_apart(np.asarray(open_layer(store, 0, layer)[(..., *strip.slices)]), fill) > 0).sum())
+        if wrong:
+            yield f"{wrong} of {window.pixels} pixels of {layer} hold something, though no pixel of the block is valid"
+
+
+def unlike(store: Path, task: LevelTask, window: Window) -> Iterator[str]:
+    """Layers of a block of an overview that are not what the level below makes of it, in words; a plane of it is held at a time."""
+    wrong: dict[str, int] = {}
+    for layer, where, values in task.reduced(window):
+        found = np.asarray(open_layer(store, task.level, layer)[where + window.slices])
+        wrong[layer] = wrong.get(layer, 0) + int((_apart(found, values) > 0).sum())
+    for layer, count in wrong.items():
+        if count:
+            yield f"{count} values of {layer} are not what the level below makes of it"
 
 
 def _apart(found: npt.NDArray[Any], should: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

@@ -53,6 +53,8 @@ def verify(job: Job, say: Callable[[str], None], *, windows: int = WINDOWS, seed
     adopt(job.task, job.network)
     seen = Examination(job=job, around=reference.frame(job), faults=Faults())
     seen.look(found.draws[0], windows, seed)
+    if not seen.faults.count:
+        seen.overviews(found.draws[1:], windows, seed)
     return examined(job, found, seen, promised(job, tolerance, seen.control), seed, windows)
 
 

@@ -36,3 +36,4 @@ def test_blocks_with_data_are_told_from_those_without_by_their_record() -> None:
         draw.add(BlockIndex(0, k), {"0/mask/c/0/0": "empty", "0/confidence/c/0/0": "abc" if k == 70 else "empty"}, "empty")
     assert draw.full.held == [BlockIndex(0, 70)]
     assert (len(draw.empty.held), draw.empty.passed) == (2, 99)
+    assert set(draw.both(Random(0))) == {*draw.full.held, *draw.empty.held}

@@ -13,6 +13,8 @@ import rasterio
 import zarr
 
 from pipeline.errors import CertificateError, ModelError, StoreError
+from pipeline.stages.pyramid import LevelTask
+from pipeline.store.ledger import commit_block
 from pipeline.verification.certificate import demand
 from tests import networks, scenes
 from tests.area.test_jobs import TOUCHED, drawn
@@ -195,6 +197,46 @@ def test_confidence_that_is_not_the_networks_is_caught(copy: Path) -> None:
 def test_a_class_where_no_pixel_is_valid_is_caught(copy: Path) -> None:
     made.spoil(copy, (1, 1), lambda values: np.where(values == 255, 1, values).astype(values.dtype))
     assert "block 1,1" in made.looked(copy, windows=40)["why"]
+
+
+def test_a_block_without_a_valid_pixel_must_hold_nothing(tmp_path: Path) -> None:
+    raster = np.full((3, 256, 256), 400, "uint16")
+    raster[:, 128:, 128:] = 0
+    scenes.write(tmp_path / "scene.tif", raster, nodata=0)
+    path = made.store(tmp_path)
+    made.spoil(path, (1, 1), lambda values: np.where(np.arange(values.size).reshape(values.shape) == 77, 3, values).astype(values.dtype))
+    said = made.looked(path, windows=4)["why"]
+    assert "block 1,1: 1 of 16384 pixels of mask hold something, though no pixel of the block is valid" in said
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("level", [0, 1])
+def test_a_chunk_outside_the_area_is_named(tmp_path: Path, zarr_format: int, level: int) -> None:
+    scenes.scene(tmp_path / "scene.tif", 2600, 300)
+    drawn(tmp_path)
+    output = {"zarr_format": zarr_format, "layers": ["mask", "probabilities"]}
+    path = made.store(tmp_path, source={"aoi": str(tmp_path / "area.gpkg")}, output=output)
+    assert made.looked(path, windows=1)["passed"]
+    zarr.open_array(path / str(level) / "probabilities", mode="r+")[1, -3:, :5] = 7
+    row, col = (2600 // 128, 0) if not level else (1, 0)
+    assert f"block {row},{col}: chunk {level}/probabilities/" in (said := made.looked(path, windows=1)["why"])
+    assert "outside source.aoi" in said
+
+
+@pytest.mark.parametrize(("layer", "level"), [("mask", 1), ("probabilities", 2)])
+def test_an_overview_that_is_not_of_the_level_below_is_caught(tmp_path: Path, layer: str, level: int) -> None:
+    path = made.store(tmp_path, output={"layers": ["mask", "probabilities", "entropy"], "probabilities_dtype": "float16"})
+    assert made.looked(path, windows=4)["passed"]
+    array = zarr.open_array(path / str(level) / layer, mode="r+")
+    array[..., 10, 10] = array[..., 10, 10] + 1
+    job = made.job_of(path, [])
+    over = LevelTask(store=path, spec=job.spec, level=level)
+    commit_block(path, level, (0, 0), over.window(made.BlockIndex(0, 0)), job.spec.layers, {})
+    said = made.looked(path, windows=4)
+    assert not said["passed"]
+    assert "blocks are not what the level below makes of them" in said["why"]
+    assert f"overview {level}, block 0,0: " in said["why"]
+    assert f"values of {layer} are not" in said["why"]
 
 
 def test_a_chunk_of_zeros_is_caught_by_its_checksum(copy: Path) -> None:
