@@ -31,13 +31,14 @@ def uncovered(found: Coverage) -> Certificate:
 
 def examined(job: Job, found: Coverage, seen: Examination, promise: Promise, seed: int, asked: int) -> Certificate:
     """Of a store that is covered, after windows were looked at."""
-    unit = f"standard deviations of the {'probabilities' if job.task.recipe.averages_probabilities else 'logits'}"
+    what = "probabilities" if job.task.recipe.averages_probabilities else "logits"
+    unit = f"standard deviations of the {what}"
     std = spread(seen.seams, seen.control)
     if seen.faults.count:
         below = "the level below makes of them" if all(fault.level for fault in seen.faults) else "the network makes of the source"
         said = f"blocks are not what {below}: {seen.faults.said()}"
     elif asked:
-        said = why(promise, seen.seams, seen.control, unit)
+        said = why(promise, seen.seams, seen.control, what)
     else:
         said = "every chunk is as it was committed; no seam was looked at, since no window was asked for"
     around = seen.around

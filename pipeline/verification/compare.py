@@ -109,18 +109,38 @@ def spread(*tallies: Tally) -> float:
     return max(float(np.mean(variances)) ** 0.5, 1e-30) if variances else 1.0
 
 
-def undecided(logits: Logits, recipe: Recipe) -> Bools:
-    """(rows, cols) whether rounding may turn the label: it is another one where any channel is a little more or a little less."""
-    said = np.nan_to_num(logits)
-    known = logits[:, ~np.isnan(logits[0])]
-    nearly = TIES[recipe.precision] * (float(known.std()) if known.size else 0.0)
-    label, turns = _labels(said, recipe), np.zeros(logits.shape[1:], dtype=bool)
-    for channel in range(len(said)):
+def undecided(logits: Logits, recipe: Recipe, where: Bools) -> Bools:
+    """(rows, cols) whether rounding may turn the label: it is another one where any channel is a little more or a little less.
+
+    Parameters
+    ----------
+    logits
+        (classes, rows, cols), NaN where no pixel is wanted.
+    recipe
+        Of the run.
+    where
+        (rows, cols) of the pixels that are asked about, and no others: each takes two decodings per channel.
+    """
+    wanted = ~np.isnan(logits[0])
+    nearly = TIES[recipe.precision] * (float(logits[:, wanted].std()) if wanted.any() else 0.0)
+    found: Bools = wanted & where
+    found[found] = _turn(np.ascontiguousarray(logits[:, None, found]), nearly, recipe)
+    return found
+
+
+def _turn(said: Logits, nearly: float, recipe: Recipe) -> Bools:
+    """(n,) of (classes, 1, n) pixels, which are changed on the way."""
+    turns = np.zeros(said.shape[1:], dtype=bool)
+    if not turns.size:
+        return np.asarray(turns[0])
+    label = _labels(said, recipe)
+    for channel in said:
+        kept = channel.copy()
         for change in (nearly, -nearly):
-            other = said.copy()
-            other[channel] += change
-            turns |= _labels(other, recipe) != label
-    return np.asarray(turns & ~np.isnan(logits[0]))
+            np.add(kept, change, out=channel)
+            turns |= _labels(said, recipe) != label
+        channel[:] = kept
+    return np.asarray(turns[0])
 
 
 def _labels(logits: Logits, recipe: Recipe) -> npt.NDArray[np.unsignedinteger[Any]]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice, zip_longest
 from random import Random
@@ -56,6 +55,8 @@ class Examination:
     labels: stored.Labels = field(default_factory=stored.Labels)
     seams: Tally = field(default_factory=Tally)
     control: Tally = field(default_factory=Tally)
+    tell: Callable[[str], None] = lambda line: None
+    """Told how far it is, in words."""
 
     def look(self, draw: Draw, windows: int, seed: int) -> None:
         """Look at so many seams, and at as many places that are far from them; blocks without data must have no valid pixel."""
@@ -65,6 +66,8 @@ class Examination:
             self._fill(several)
             for view in several:
                 self._compare(view)
+                done = self.seams.windows + self.control.windows
+                self.tell(f"{done:,} of about {2 * windows:,} windows at seams and far from them compared with their references")
 
     def overviews(self, draws: list[Draw], most: int, seed: int) -> None:
         """Make so many blocks of overviews again, of each level by turns."""
@@ -129,7 +132,8 @@ class Examination:
         for view in views:
             for index in _touched(view.window, self.job.task.layout.block):
                 touched[index].append(view)
-        for index in sorted(touched):
+        for done, index in enumerate(sorted(touched)):
+            self.tell(f"{done:,} of {len(touched):,} blocks with windows inferred again")
             known = self._known(index)
             if known is None:
                 continue
@@ -158,8 +162,7 @@ class Examination:
         logits = _cut(view, part, self.job.locality.classes)
         wanted = ~np.isnan(logits[0])
         expected = on_device(lambda: inference(self.job.task).decoded(logits))
-        tie = functools.cache(lambda: undecided(logits, recipe))
-        for why in stored.differences(self.job.path, part, expected, wanted, tie, recipe, self.labels):
+        for why in stored.differences(self.job.path, part, expected, wanted, lambda wrong: undecided(logits, recipe, wrong), recipe, self.labels):
             self.faults.add(0, (block.index.row, block.index.col), why)
 
     def _compare(self, view: View) -> None:

@@ -40,7 +40,7 @@ class Labels:
         self.pixels, self.differ, self.ties = self.pixels + pixels, self.differ + differ, self.ties + ties
 
 
-def differences(store: Path, part: Window, expected: Arrays, wanted: Bools, tie: Callable[[], Bools], how: Recipe, count: Labels) -> Iterator[str]:
+def differences(store: Path, part: Window, expected: Arrays, wanted: Bools, tie: Callable[[Bools], Bools], how: Recipe, count: Labels) -> Iterator[str]:
     """What is stored otherwise than the run's own tiles say, in words.
 
     Parameters
@@ -54,7 +54,7 @@ def differences(store: Path, part: Window, expected: Arrays, wanted: Bools, tie:
     wanted
         (rows, cols) of the part: pixels that get a class.
     tie
-        (rows, cols) of the part, asked for where anything differs: pixels whose label rounding may turn.
+        Of pixels that differ, (rows, cols) of the part: those whose label rounding may turn.
     how
         Of the run.
     count
@@ -64,7 +64,7 @@ def differences(store: Path, part: Window, expected: Arrays, wanted: Bools, tie:
         found = np.asarray(open_layer(store, 0, layer)[(..., *part.slices)])
         should = np.where(wanted, expected[layer], fill) if layer in expected else fill
         wrong = found != should if layer == "mask" else _apart(found, should) > _close(found, how.precision)
-        turned = tie() & wrong if wrong.any() else wrong
+        turned = tie(wrong) if wrong.any() else wrong
         if layer == "mask":
             count.add(int(wanted.sum()), int(wrong.sum()), int(turned.sum()))
         wrong &= ~turned

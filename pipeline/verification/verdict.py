@@ -37,14 +37,15 @@ def promised(job: Job, asked: float | None, control: Tally) -> Promise:
     return Promise(kind="none", limit=None) if tolerance is None else Promise(kind="tolerance", limit=tolerance)
 
 
-def why(promise: Promise, seams: Tally, control: Tally, unit: str) -> str:
-    """One sentence for people."""
+def why(promise: Promise, seams: Tally, control: Tally, what: str) -> str:
+    """One sentence for people of the logits or the probabilities."""
+    unit = f"standard deviations of the {what}"
     std = spread(seams, control)
     flips, pixels = seams.near.flips + seams.away.flips, seams.near.pixels + seams.away.pixels
     compared = f"at most {control.largest / std:.1e} at {control.windows} places far from seams"
     if not seams.windows:
         return f"no seam was looked at, since {_none(control)}" + (f"; {compared}, in {unit}" if control.windows else "")
-    furthest = f"at {seams.windows} seams the logits are at most {seams.largest / std:.1e} {unit} from the reference"
+    furthest = f"at {seams.windows} seams the {what} are at most {seams.largest / std:.1e} {unit} from the reference"
     said = f"{furthest}, {compared}; {flips:,} of {pixels:,} labels differ"
     if promise.kind == "none":
         return f"nothing was promised of the seams: {said}"

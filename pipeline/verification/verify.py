@@ -14,7 +14,7 @@ from pipeline.stages.block import adopt
 from pipeline.store.layout import open_afresh, read_meta
 from pipeline.verification import reference
 from pipeline.verification.certificate import Certificate, examined, uncovered
-from pipeline.verification.coverage import Tell, cover
+from pipeline.verification.coverage import cover
 from pipeline.verification.examine import PASSED_OVER, Examination
 from pipeline.verification.fault import Faults
 from pipeline.verification.verdict import promised
@@ -46,12 +46,13 @@ def verify(job: Job, say: Callable[[str], None], *, windows: int = WINDOWS, seed
         It was asked to stop.
     """
     open_afresh()
-    found = cover(job, _told(say), PASSED_OVER * windows, Random(seed))
+    tell = _seldom(say)
+    found = cover(job, lambda done, total: tell(f"{done:,} of {total:,} blocks read"), PASSED_OVER * windows, Random(seed))
     if found.faults.count:
         return uncovered(found)
     say(f"{found.chunks:,} chunks of {found.blocks:,} blocks are as they were committed; looking at {windows} seams")
     adopt(job.task, job.network)
-    seen = Examination(job=job, around=reference.frame(job), faults=Faults())
+    seen = Examination(job=job, around=reference.frame(job), faults=Faults(), tell=tell)
     seen.look(found.draws[0], windows, seed)
     if not seen.faults.count:
         seen.overviews(found.draws[1:], windows, seed)
@@ -84,13 +85,14 @@ def job_of(store: Path, overrides: list[str]) -> Job:
     return prepare(config.model_copy(update={"output": config.output.model_copy(update={"path": store})}))
 
 
-def _told(say: Callable[[str], None]) -> Tell:
+def _seldom(say: Callable[[str], None]) -> Callable[[str], None]:
+    """Of very many lines, one in a while."""
     last = time.monotonic()
 
-    def tell(done: int, total: int) -> None:
+    def tell(line: str) -> None:
         nonlocal last
         if time.monotonic() - last >= INTERVAL_S:
             last = time.monotonic()
-            say(f"{done:,} of {total:,} blocks read")
+            say(line)
 
     return tell

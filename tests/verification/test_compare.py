@@ -5,6 +5,7 @@ from pipeline.raster.window import Window
 from pipeline.stages.decode import Decoding
 from pipeline.stages.normalise import Normalisation
 from pipeline.stages.recipe import Recipe
+from pipeline.verification import compare
 from pipeline.verification.compare import Differences, Tally, View, spread, undecided
 
 TWO = Decoding(activation="softmax", threshold=0.5, codes=(0, 1))
@@ -33,9 +34,24 @@ def recipe(how: Decoding, doubt: float = 0.0) -> Recipe:
 )
 def test_a_label_is_undecided_where_rounding_may_turn_it(how: Decoding, doubt: float, logits: list[list[float]], expected: list[bool]) -> None:
     values = np.array(logits, dtype=np.float32)[:, None]
-    assert undecided(values, recipe(how, doubt))[0].tolist() == expected
+    everywhere = np.ones(values.shape[1:], dtype=bool)
+    assert undecided(values, recipe(how, doubt), everywhere)[0].tolist() == expected
+    one = np.arange(len(expected))[None] == expected.index(True)
+    assert undecided(values, recipe(how, doubt), one)[0].tolist() == one[0].tolist()
+    assert not undecided(values, recipe(how, doubt), ~everywhere).any()
     values[:, 0, 1] = np.nan
-    assert not undecided(values, recipe(how, doubt))[0, 1]
+    assert not undecided(values, recipe(how, doubt), everywhere)[0, 1]
+
+
+def test_only_pixels_that_are_asked_about_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded, labels = [], compare._labels
+    monkeypatch.setattr(compare, "_labels", lambda said, how: (decoded.append(said.shape), labels(said, how))[1])
+    logits = np.random.default_rng(0).normal(0, 1, (2, 30, 30)).astype(np.float32)
+    before, where = logits.copy(), np.zeros((30, 30), dtype=bool)
+    where[3, [4, 9]] = True
+    undecided(logits, recipe(TWO), where)
+    assert set(decoded) == {(2, 1, 2)}
+    assert (logits == before).all()
 
 
 def test_errors_are_counted_near_and_away_from_seams_in_standard_deviations() -> None:

@@ -13,8 +13,10 @@ import rasterio
 import zarr
 
 from pipeline.errors import CertificateError, ModelError, StoreError
+from pipeline.stages import pyramid
 from pipeline.stages.pyramid import LevelTask
 from pipeline.store.ledger import commit_block
+from pipeline.verification import verify
 from pipeline.verification.certificate import demand
 from tests import networks, scenes
 from tests.area.test_jobs import TOUCHED, drawn
@@ -239,6 +241,14 @@ def test_an_overview_that_is_not_of_the_level_below_is_caught(tmp_path: Path, la
     assert f"values of {layer} are not" in said["why"]
 
 
+def test_progress_is_told_while_windows_are_looked_at(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "INTERVAL_S", 0.0)
+    said: list[str] = []
+    verify.verify(verify.job_of(good, []), said.append, windows=3)
+    for words in ("3 of 15 blocks read", "blocks with windows inferred again", "6 of about 6 windows"):
+        assert any(words in line for line in said), words
+
+
 def test_a_chunk_of_zeros_is_caught_by_its_checksum(copy: Path) -> None:
     zarr.open_array(copy / "0" / "mask", mode="r+")[64:128, 192:256] = 0
     said = made.looked(copy)
@@ -325,4 +335,7 @@ def test_a_block_whose_tiles_were_halved_for_want_of_memory_is_judged_by_those_t
     assert "block 0,0" in made.looked(path, windows=4)["why"]
     job, record = made.job_of(path, []), made.Ledger(path).record((0, 0)) or {}
     made.again(job, (0, 0), job.task.layout.window(made.BlockIndex(0, 0)), {**record, "halvings": 1})
+    for level in range(1, job.spec.levels):
+        shutil.rmtree(path / str(level) / "mask" / "ledger")
+    pyramid.build(path, job.spec)
     assert made.looked(path, windows=4)["passed"]
