@@ -59,10 +59,11 @@ def execute(job: Job, progress: Progress, fresh: bool = False) -> Report:
     progress.say(headline(job))
     with _engine(job) as engine, _stopping():
         report = _blocks(job, progress, engine)
-        if not report.failures and not job.complete:
+        overviews = not report.failures and (not job.complete or _lacks_overviews(job))
+        if overviews:
             progress.say("overviews")
-            pyramid.build(job.path, job.spec, engine=engine, block=job.plan.tiles.block if job.task.area else None)
-    report = _publish(job, report)
+            pyramid.build(job.path, job.spec, engine=engine, block=_asked(job))
+    report = _publish(job, report, unchanged=job.complete and not report.done and not overviews)
     if report.failures:
         raise BlocksFailed(_failed(report))
     return _certified(job, report, progress) if job.config.output.certificate else report
@@ -118,6 +119,8 @@ def _blocks(job: Job, progress: Progress, engine: Engine) -> Report:
     progress.start(job.blocks, len(committed))
     if len(committed) < job.blocks:
         adopt(job.task, job.network)
+        missing = ((index.row, index.col) for index in job.task.blocks() if (index.row, index.col) not in committed)
+        pyramid.outdate(job.path, job.spec, job.plan.tiles.block, missing)
         todo = (index for index in job.task.blocks() if (index.row, index.col) not in committed)
         for outcome in engine(job.task, todo):
             tally.add(outcome)
@@ -134,6 +137,15 @@ def _engine(job: Job) -> AbstractContextManager[Engine]:
     return ENGINES[name](job.plan.workers, job.config.execution.dashboard)
 
 
+def _asked(job: Job) -> int | None:
+    """Side of the blocks where only some are asked for."""
+    return job.plan.tiles.block if job.task.area else None
+
+
+def _lacks_overviews(job: Job) -> bool:
+    return any(True for level in pyramid.levels(job.path, job.spec, _asked(job)) for _ in level.missing())
+
+
 @contextmanager
 def _stopping() -> Iterator[None]:
     """Whatever ends the run early also ends the tiles that are under way."""
@@ -145,11 +157,10 @@ def _stopping() -> Iterator[None]:
         raise
 
 
-def _publish(job: Job, report: Report) -> Report:
-    """The picture and the report beside the store."""
+def _publish(job: Job, report: Report, unchanged: bool) -> Report:
+    """The picture and the report beside the store; a certificate holds for as long as nothing is written."""
     written = job.path.with_suffix(".report.json")
     files = {"store": job.path, "report": written}
-    unchanged = job.complete and not report.done  # a certificate holds for as long as nothing is written
     certificate = store.read_meta(job.path).get("certificate") if unchanged else None
     if report.complete:
         meta = {**job.meta(), **({"certificate": certificate} if certificate else {})}

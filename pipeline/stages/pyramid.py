@@ -160,6 +160,16 @@ def levels(path: Path, spec: StoreSpec, block: int | None = None) -> list[Level]
     return [Level(task=task, due=some) for task, some in zip(tasks, over, strict=True)]
 
 
+def outdate(path: Path, spec: StoreSpec, block: int, blocks: Iterable[BlockKey]) -> None:
+    """Forget the records of overviews above blocks of full resolution, of ``block`` px, that are about to be made."""
+    ledgers = [Ledger(path, level) for level in range(1, spec.levels)]
+    if not any(next(ledger.listed(), None) for ledger in ledgers):
+        return
+    for ledger, over in zip(ledgers, due(blocks, block, spec.overview_block, spec.levels), strict=True):
+        for place in over:
+            ledger.drop(place)
+
+
 def build(
     path: Path,
     spec: StoreSpec,

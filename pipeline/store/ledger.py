@@ -47,9 +47,17 @@ class Ledger:
         self._files.put(self._key(block, "json"), json.dumps(record, sort_keys=True).encode())
         self._files.delete(self._key(block, "failed"))
 
+    def drop(self, block: BlockKey) -> None:
+        """Forget a block's record, so that it is made anew."""
+        self._files.delete(self._key(block, "json"))
+
     def fail(self, block: BlockKey, why: str) -> None:
         """Note why a block is not committed."""
         self._files.put(self._key(block, "failed"), json.dumps({"error": why}).encode())
+
+    def listed(self) -> Iterator[BlockKey]:
+        """Blocks that have a record, in order, one folder at a time."""
+        yield from self._listed(self._folder, "json")
 
     def committed(self) -> set[BlockKey]:
         """Blocks that have a record, by listing alone."""

@@ -11,8 +11,9 @@ from pipeline.errors import CertificateError
 from pipeline.job import Job
 from pipeline.store.files import Files
 from pipeline.store.layout import certify
+from pipeline.store.ledger import Ledger
 from pipeline.verification.compare import NEAR, spread
-from pipeline.verification.coverage import Coverage
+from pipeline.verification.coverage import OUTSIDE, Coverage
 from pipeline.verification.examine import Examination
 from pipeline.verification.fault import Fault, Faults
 from pipeline.verification.verdict import Promise, kept, why
@@ -78,13 +79,28 @@ def demand(store: Path, made: Certificate) -> None:
     """Raise CertificateError where it does not pass."""
     if made["passed"]:
         return
-    if made["coverage"]["missing"]:
-        advice = "Run the job again, which does what is missing; status tells how far it is."
-    elif made["faults"]:
-        advice = "Run the job with --fresh to make the store anew, or put back the source or the network that it was made with."
-    else:
-        advice = "Give a wider tile.halo or more tile.overlap and run with --fresh, or a tolerance that it keeps."
-    raise CertificateError(f"The certificate of {store} failed: {made['why']}. {advice}")
+    raise CertificateError(f"The certificate of {store} failed: {made['why']}. {_advice(store, made)}")
+
+
+def _advice(store: Path, made: Certificate) -> str:
+    """What to change."""
+    faults, again = made["faults"], "Run the job again, which does what is missing; status tells how far it is."
+    if not faults:
+        blended = made["reference"]["of_the_run"] is None
+        more = "more tile.overlap or a larger tile.size" if blended else "a wider tile.halo"
+        return f"Give {more} and run with --fresh, or a tolerance that it keeps."
+    first = next((fault for fault in faults if not fault["why"].startswith("not committed")), None)
+    if first is None:
+        return again
+    if OUTSIDE in first["why"]:
+        return "Delete the chunks that are named, or run the job with --fresh to make the store anew."
+    if first["block"] is None or ("seams" in made and not first["level"]):
+        return "Run the job with --fresh to make the store anew, or put back the store, the source or the network that it was made with."
+    record = Ledger(store, first["level"]).place(tuple(first["block"]))
+    return (
+        f"To make one block anew, delete its commit record ({store / record} for the first) and the chunks that are named, and run the job again; "
+        "or run it with --fresh."
+    )
 
 
 def lines(store: Path, made: Certificate) -> list[tuple[str, str]]:

@@ -22,6 +22,7 @@ from pipeline.verification import arrays
 from pipeline.verification.draw import Draw
 from pipeline.verification.fault import Faults
 
+OUTSIDE = "the block lies outside source.aoi"
 REMEMBERED = 2**12
 """Blocks of which is remembered whether they are asked for."""
 _PLACE = re.compile(r"(?:\d+[./])*(\d+)[./](\d+)")
@@ -139,7 +140,7 @@ def _beyond(job: Job, level: Level, asked: Callable[[BlockIndex], bool], layer: 
             continue
         index = BlockIndex(*(int(number) * job.spec.unit // level.side for number in place.groups()))
         if not asked(index):
-            found.faults.add(level.level, (index.row, index.col), f"chunk {key} is there, though the block lies outside source.aoi")
+            found.faults.add(level.level, (index.row, index.col), f"chunk {key} is there, though {OUTSIDE}")
 
 
 def _wrong(store: Path, keys: list[str], kept: dict[str, str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from pipeline.load_config import load
 from pipeline.progress import Progress
 from pipeline.report import Report
 from pipeline.run import execute, prepare
+from pipeline.stages import pyramid
 from pipeline.store.status import status
 from pipeline.verification import certificate
 from tests import scenes
@@ -114,3 +116,50 @@ def test_a_store_that_is_unfinished_is_not_made_complete(tmp_path: Path) -> None
     assert "complete" not in made.meta(path)
     assert "consolidated_metadata" not in json.loads((path / "zarr.json").read_text())
     assert not status(path).complete
+
+
+def contents(store: Path) -> dict[str, bytes]:
+    """All files but the root's metadata, which says what memory the last run measured."""
+    return {str(path.relative_to(store)): path.read_bytes() for path in store.rglob("*") if path.is_file() and path != store / "zarr.json"}
+
+
+def test_a_block_that_is_made_anew_in_a_complete_store_is_made_anew_in_its_overviews(tmp_path: Path) -> None:
+    path, store = scenes.config(tmp_path), tmp_path / "job.zarr"
+    go(path)
+    before = contents(store)
+    made.spoil(store, (1, 2), lambda values: np.full_like(values, 1))
+    for level in ("1", "2", "3"):
+        shutil.rmtree(store / level / "mask" / "ledger", ignore_errors=True)
+    pyramid.build(store, prepare(load(path)).spec)
+    assert contents(store)["1/mask/c/1/2"] != before["1/mask/c/1/2"]
+    (store / "0/mask/ledger/r00001/b00002.json").unlink()
+    (store / "0/mask/c/3/5").unlink()
+    assert go(path).done == 1
+    assert contents(store) == before
+
+
+def test_overviews_that_are_gone_from_a_complete_store_are_made_again_and_end_its_certificate(tmp_path: Path) -> None:
+    go(scenes.config(tmp_path, **EXACT))
+    store, plain = tmp_path / "job.zarr", scenes.config(tmp_path, **{**EXACT, "output": made.LAYERS})
+    before = contents(store)
+    shutil.rmtree(store / "1" / "mask" / "ledger")
+    (store / "1/mask/c/0/0").unlink()
+    with pytest.raises(CertificateError, match=r"overview 1, block 0,0: not committed.* Run the job again"):
+        certificate.demand(store, made.looked(store))
+    assert go(plain).done == 0
+    assert "certificate" not in made.meta(store)
+    assert contents(store) == before
+
+
+def test_advice_names_the_record_of_a_block_that_is_damaged(tmp_path: Path) -> None:
+    store = made.store(tmp_path)
+    (store / "0/mask/c/3/5").unlink()
+    with pytest.raises(CertificateError, match=r"delete its commit record \(.*job.zarr/0/mask/ledger/r00001/b00002.json"):
+        certificate.demand(store, made.looked(store))
+
+
+def test_advice_for_a_blended_store_does_not_speak_of_halos(tmp_path: Path) -> None:
+    store = made.store(tmp_path, **made.blended(tmp_path))
+    with pytest.raises(CertificateError, match=r"more tile.overlap or a larger tile.size") as failed:
+        certificate.demand(store, made.looked(store, windows=2, tolerance=1e-9))
+    assert "tile.halo" not in str(failed.value)
