@@ -64,6 +64,7 @@ class Job:
             "halo": {"exact": self.plan.tiles.exact, "why": self.plan.tiles.why, "tolerated": self.plan.tiles.as_dict()["tolerated"]},
             "classes": [asdict(row) for row in self.spec.classes],
             "blocks": list(self.task.layout.shape),
+            "levels": self.spec.levels,
             **({"asked": self.blocks} if self.task.area else {}),
             "config": self.config.model_dump(mode="json"),
             "given": self.config.model_dump(mode="json", exclude_unset=True),
@@ -170,9 +171,7 @@ def _spec(config: Config, source: Source, recipe: Recipe, rows: tuple[store.Clas
 def _levels(opened: Opened, tiles: Tiles) -> int:
     """Levels of the store that is there, or of the one that will be; raises StoreError where overviews are asked of a store without."""
     wanted = store.levels_for(opened.source.grid, tiles.chunk) if opened.config.output.pyramid else 1
-    if not opened.stored:
-        return wanted
-    there = store.levels_of(opened.config.output.path)
+    there: int = opened.stored.get("levels", wanted) if opened.stored else wanted
     if there < wanted:
         raise StoreError(
             f"{opened.config.output.path} was made without overviews, but output.pyramid asks for them. Set output.pyramid: false, give another output.path, "

@@ -20,8 +20,8 @@ from pipeline.store.files import PARTIAL, Files, age
 from pipeline.store.spec import ClassRow, StoreSpec, layer_spec, levels_for
 
 __all__ = [
-    "ClassRow", "StoreSpec", "certify", "create", "delete", "finish", "is_ours", "layer_spec", "levels_for", "levels_of", "open_afresh", "open_layer",
-    "read_meta", "sidecar", "sweep", "update_meta",
+    "ClassRow", "StoreSpec", "certify", "create", "delete", "finish", "is_ours", "layer_spec", "levels_for", "open_afresh", "open_layer", "read_meta",
+    "sidecar", "sweep", "update_meta",
 ]  # fmt: skip
 
 KEY = "wholecloth"
@@ -99,12 +99,6 @@ def read_meta(path: Path, *needed: str) -> dict[str, Any]:
             "Put the root's metadata back from a copy, or make the store anew: run with --fresh."
         )
     return meta
-
-
-def levels_of(path: Path) -> int:
-    """Levels that a store was made with, the full resolution among them."""
-    names = ("mask/zarr.json", "mask/.zarray")
-    return next(level for level in range(64) if not any((path / str(level) / name).is_file() for name in names))
 
 
 def open_layer(path: Path, level: int, layer: str) -> zarr.Array[Any]:
