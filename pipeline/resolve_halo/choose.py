@@ -15,6 +15,9 @@ from pipeline.raster.span import round_down
 from pipeline.resolve_halo.places import Place
 from pipeline.resolve_halo.profile import Sight, profile
 
+PLACES = 16
+"""Per axis of a window, at which a core is tried."""
+
 
 def choose(sight: Sight, tolerance: float, count: int, seed: int) -> Tolerated | None:
     """Measure the halo profile, take the smallest halo that keeps to the tolerance, and confirm it on tiles that are cut off on all four sides.
@@ -82,7 +85,8 @@ def _error(sight: Sight, x: torch.Tensor, valid: npt.NDArray[np.bool_], halo: in
 
 def _most_valid(valid: npt.NDArray[np.bool_], halo: int, core: int, multiple: int) -> tuple[slice, slice]:
     """Of places for a core, aligned and with room for its halo, the one with most valid pixels, the nearest to the middle of those."""
-    most, step = len(valid) - 2 * halo - core, max(core // multiple // 2, 1) * multiple
+    most = len(valid) - 2 * halo - core
+    step = max(max(core // 2, most // PLACES) // multiple, 1) * multiple
     starts = [halo + start for start in range(0, most + 1, step)]
     places = [(slice(row, row + core), slice(col, col + core)) for row in starts for col in starts]
     middle = (len(valid) - core) / 2
