@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = [
     ("errors",),
-    ("raster", "config", "machine", "networks", "extras"),
+    ("raster", "config", "machine", "allocator", "networks", "extras"),
     ("protocols", "samples"),
     ("plan", "report", "tapers", "load_config"),
     ("engines", "sources", "models", "locality", "store"),

@@ -16,6 +16,7 @@ import torch
 import torch.utils.dlpack
 
 from pipeline import machine
+from pipeline.allocator import plain
 from pipeline.errors import ModelError
 from pipeline.models import onnx_session
 from pipeline.models.onnx_file import Node, OnnxFile, Value, entry_of
@@ -114,7 +115,7 @@ class OnnxGraph:
         }  # fmt: skip
         # -P: the folder of the script has modules whose names other libraries have too
         command = [sys.executable, "-P", onnx_session.__file__, json.dumps(said)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | GIVES_BACK)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=plain(os.environ) | GIVES_BACK)  # noqa: S603
         if done.returncode:
             raise ModelError(f"The network in {network.path} could not be run on an image of {side} px to see its memory: {done.stderr.strip()[-300:]}")
         return int(done.stdout)
