@@ -121,7 +121,7 @@ class Examination:
         except ReadError as error:
             self.faults.add(0, place, str(error))
             return None
-        if record.get("source") != checksum(block.pixels):
+        if record.get("source") != checksum(block.pixels, like=record.get("source")):
             self.faults.add(0, place, "the source gives other pixels there than when it was committed")
         inside = bounds(block.wanted, block.window)
         return Known(block=block, layout=layout, inside=inside, lines=seams.lines(layout, index, inside or block.window))

@@ -1,3 +1,5 @@
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -41,3 +43,10 @@ def test_the_checksum_sees_pixels_and_validity() -> None:
     other = Pixels(data=pixels.data, valid=~pixels.valid)
     assert stage.checksum(pixels) == stage.checksum(Flaky(0).read(WINDOW))
     assert stage.checksum(pixels) != stage.checksum(other)
+
+
+def test_a_checksum_of_an_older_store_is_compared_with_its_like() -> None:
+    pixels = Flaky(0).read(WINDOW)
+    older = hashlib.blake2b(pixels.data.tobytes() + pixels.valid.tobytes(), digest_size=16).hexdigest()
+    assert stage.checksum(pixels, like=older) == older
+    assert stage.checksum(pixels, like=stage.checksum(pixels)) == stage.checksum(pixels, like=None) != older
