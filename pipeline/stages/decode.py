@@ -75,11 +75,8 @@ def indices(logits: torch.Tensor, how: Decoding) -> torch.Tensor:
         return _bins(probabilities(logits, how)[0], how)
     if isinstance(how.threshold, tuple):
         return _likeliest_that_reaches(logits, how)
-    best, index = logits[0], torch.zeros(logits.shape[1:], dtype=_index_dtype(how), device=logits.device)
-    for k in range(1, len(logits)):  # a running maximum: argmax over a strided class axis is several times slower
-        better = logits[k] > best
-        index.masked_fill_(better, k)
-        best = torch.maximum(best, logits[k])
+    best, winner = logits.max(0)  # of equals the first; several times faster than argmax over a strided class axis
+    index = winner.to(_index_dtype(how))
     if how.background is not None:
         index.masked_fill_(probabilities(best, how) < how.threshold, how.background)
     return index

@@ -44,8 +44,10 @@ def normalise(data: npt.NDArray[Any], valid: npt.NDArray[np.bool_], how: Normali
     raw = torch.from_numpy(np.ascontiguousarray(data)).to(device)
     x = raw.to(torch.float32, copy=True)
     del raw
-    for band, (scale, offset, mean, std) in enumerate(zip(how.scale, how.offset, how.mean, how.std, strict=True)):
-        x[band].mul_(scale).add_(offset).sub_(mean).div_(std)
+    for band, (scale, offset, mean, std) in zip(x, zip(how.scale, how.offset, how.mean, how.std, strict=True), strict=True):
+        for change, by, nothing in ((band.mul_, scale, 1), (band.add_, offset, 0), (band.sub_, mean, 0), (band.div_, std, 1)):
+            if by != nothing:
+                change(by)
     if not valid.all():
         x.masked_fill_(~torch.from_numpy(np.ascontiguousarray(valid)).to(device), 0.0)
     return x.unsqueeze(0)

@@ -17,13 +17,13 @@ def beside(threshold: float | tuple[float, ...], background: int, classes: int =
     return Decoding(activation="sigmoid", threshold=threshold, codes=tuple(range(classes)), background=background)
 
 
-def test_the_running_maximum_is_argmax() -> None:
-    logits = torch.randn(7, 30, 40)
-    assert torch.equal(indices(logits, how(classes=7)), logits.argmax(0).to(torch.uint8))
-
-
-def test_ties_go_to_the_lower_class() -> None:
-    assert indices(torch.tensor([1.0, 2.0, 2.0])[:, None, None], how()).item() == 1
+@pytest.mark.parametrize("classes", [2, 7, 60, 300])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_the_largest_logit_wins_and_of_equals_the_lower_class(classes: int, layout: torch.memory_format) -> None:
+    drawn = torch.randint(-2, 3, (1, classes, 67, 41), generator=torch.Generator().manual_seed(classes)).to(torch.float32).contiguous(memory_format=layout)[0]
+    made = indices(drawn, how(classes=classes))
+    assert np.array_equal(made.numpy(), drawn.numpy().argmax(0))
+    assert made.dtype == (torch.uint8 if classes <= 256 else torch.int32)
 
 
 @pytest.mark.parametrize(("logit", "threshold", "expected"), [(0.1, 0.5, 1), (-0.1, 0.5, 0), (0.1, 0.7, 0), (-0.1, 0.3, 1)])
