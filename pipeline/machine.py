@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import platform
 from contextlib import suppress
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+CGROUP = Path("/sys/fs/cgroup")
 ROOM = 0.8
 """Share of the free memory that a run allows itself when nothing is said."""
 
@@ -53,8 +55,11 @@ def peak_resident() -> int:
 
 
 def cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores this process may use: those it is bound to, no more than its cgroup's share of their time, and than ``OMP_NUM_THREADS`` says."""
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    limits = [bound, *([int(asked)] if asked.isdigit() and int(asked) else []), *_share()]
+    return max(1, min(limits))
 
 
 def cache_folder() -> Path:
@@ -64,9 +69,19 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wholecloth"
 
 
+def _share() -> list[int]:
+    """Cores' worth of time that the cgroup of this process gets, where it is limited: a container sees all cores of its host."""
+    quota, _, period = (_said("cpu.max") or "").partition(" ")
+    return [math.ceil(int(quota) / int(period))] if quota.isdigit() and period.isdigit() else []
+
+
 def _cgroup(name: str) -> int | None:
+    text = _said(name)
+    return int(text) if text is not None and text.isdigit() else None
+
+
+def _said(name: str) -> str | None:
     try:
-        text = (Path("/sys/fs/cgroup") / name).read_text().strip()
+        return (CGROUP / name).read_text().strip()
     except OSError:
         return None
-    return int(text) if text.isdigit() else None

@@ -1,5 +1,7 @@
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -22,3 +24,14 @@ def test_the_peak_grows_with_what_is_held() -> None:
     held = bytearray(before + 64 * 2**20)
     held[::4096] = b"x" * len(held[::4096])
     assert machine.peak_resident() > before
+
+
+@pytest.mark.parametrize(
+    ("quota", "asked", "cores"), [("max 100000", "", 8), ("250000 100000", "", 3), ("50000 100000", "", 1), ("max 100000", "2", 2), ("x", "4,2", 4)]
+)
+def test_cores_are_those_that_may_be_used(quota: str, asked: str, cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cpu.max").write_text(quota + "\n")
+    monkeypatch.setattr(machine, "CGROUP", tmp_path)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    assert machine.cores() == cores
