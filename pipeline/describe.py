@@ -27,6 +27,7 @@ def describe(job: Job) -> dict[str, Any]:
             "radius": _radius(job),
             "blame": list(job.locality.blame),
             "notes": list(job.network.notes),
+            "fold": job.fold,
         },
         "halo": {"px": tiles.halo, "exact": tiles.exact, "why": tiles.why},
         "tile": {name: getattr(tiles, name) for name in ("size", "core", "step", "taper", "blend", "augment", "batch")},
@@ -73,7 +74,7 @@ def lines(job: Job) -> list[tuple[str, str]]:
     blame = f"; to blame: {', '.join(network['blame'])}" if network["blame"] else ""
     rows = [
         ("raster", f"{raster['height']} × {raster['width']} px, {raster['bands']} bands of {raster['dtype']}, {job.source.grid.code or 'no CRS code'}"),
-        ("network", f"{network['verdict']}, stride {network['stride']} px, radius {network['radius']} px{blame}"),
+        ("network", f"{network['verdict']}, stride {network['stride']} px, radius {network['radius']} px{blame}; {network['fold']}"),
         *_area(said),
         *[("weights", note) for note in said["network"]["notes"]],
         ("halo", f"{said['halo']['px']} px: {said['halo']['why']}" if said["halo"]["px"] is not None else said["halo"]["why"]),

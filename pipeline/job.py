@@ -8,13 +8,14 @@ from typing import Any
 
 import torch
 
-from pipeline import __version__, fingerprint, machine, resolve_model, resolve_plan
+from pipeline import __version__, fingerprint, machine, resolve_fold, resolve_model, resolve_plan
 from pipeline.area import open_area
 from pipeline.config import Config
 from pipeline.errors import SourceError, StoreError
 from pipeline.locality import footprint
 from pipeline.locality.cache import cached
 from pipeline.models import load
+from pipeline.models.folding import Folded
 from pipeline.plan import memory
 from pipeline.plan.types import Plan, Tiles
 from pipeline.protocols import Locality, Network, Source
@@ -33,6 +34,11 @@ class Job:
     config: Config
     source: Source
     network: Network
+    """What runs."""
+    loaded: Network
+    """The same as it was loaded."""
+    fold: str
+    """What was folded of it, or why nothing was, in words."""
     locality: Locality
     footprint: footprint.Footprint | None
     """None where the store was made before: its plan is reused."""
@@ -58,7 +64,12 @@ class Job:
             "version": __version__,
             "tiles": self.plan.tiles.as_dict(),
             "costs": asdict(self.plan.costs),
-            "recipe": {"precision": self.task.recipe.precision, "threads": self.task.recipe.threads, "memory_format": "channels_last"},
+            "recipe": {
+                "precision": self.task.recipe.precision,
+                "threads": self.task.recipe.threads,
+                "memory_format": "channels_last",
+                "fold": self.task.recipe.fold,
+            },
             "fingerprint": self.fingerprint,
             "locality": asdict(self.locality),
             "halo": {"exact": self.plan.tiles.exact, "why": self.plan.tiles.why, "tolerated": self.plan.tiles.as_dict()["tolerated"]},
@@ -102,19 +113,21 @@ def _prepared(config: Config, fresh: bool) -> Job:
     network = load(meaning.model, source.bands, device)
     asked = config.execution.precision
     precision = stored["recipe"]["precision"] if stored else "float32" if asked == "auto" else asked
+    locality = cached(network, source.bands)
+    folded = resolve_fold.decide(network, locality, device, config.execution.fold == "auto", stored["recipe"].get("fold", False) if stored else None)
     opened = Opened(
-        config=config, source=source, area=area, network=network, locality=cached(network, source.bands), device=device,
+        config=config, source=source, area=area, network=folded.network, locality=locality, device=device,
         normalisation=meaning.normalisation, stored=stored, precision=precision,
     )  # fmt: skip
     rows = resolve_model.class_rows(meaning.classes, opened.locality.classes, meaning.model.output)  # before the plan: a wrong list is the likelier mistake
     plan, cost = resolve_plan.plan(opened, len(rows))
-    return _job(opened, meaning, plan, cost)
+    return _job(opened, network, folded, meaning, plan, cost)
 
 
-def _job(opened: Opened, meaning: resolve_model.Meaning, plan: Plan, cost: footprint.Footprint | None) -> Job:
+def _job(opened: Opened, loaded: Network, folded: Folded, meaning: resolve_model.Meaning, plan: Plan, cost: footprint.Footprint | None) -> Job:
     config, source, stored, path = opened.config, opened.source, opened.stored, opened.config.output.path
     recipe, rows = resolve_model.recipe(
-        meaning, config, opened.locality.classes, precision=opened.precision, tiles=plan.tiles,
+        meaning, config, opened.locality.classes, precision=opened.precision, tiles=plan.tiles, fold=folded.done,
         threads=stored["recipe"]["threads"] if stored else machine.cores(),
     )  # fmt: skip
     if stored:
@@ -126,7 +139,7 @@ def _job(opened: Opened, meaning: resolve_model.Meaning, plan: Plan, cost: footp
     )  # fmt: skip
     made = stored["fingerprint"] if stored else fingerprint.of(source, opened.area, opened.network, recipe, plan.tiles, config)
     return Job(
-        config=config, source=source, network=opened.network, locality=opened.locality, footprint=cost, plan=plan, task=task,
+        config=config, source=source, network=opened.network, loaded=loaded, fold=folded.said, locality=opened.locality, footprint=cost, plan=plan, task=task,
         blocks=_count(task), spec=_spec(config, source, recipe, rows, plan.tiles, _levels(opened, plan.tiles)), fingerprint=made, resumes=stored is not None,
         complete=bool(stored and stored.get("complete")),
     )  # fmt: skip

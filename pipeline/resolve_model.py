@@ -50,7 +50,9 @@ def resolve(config: Config, bands: int) -> Meaning:
     return Meaning(model=resolved, normalisation=normalisation(model, meta, bands), classes=_classes(model, meta))
 
 
-def recipe(meaning: Meaning, config: Config, channels: int, *, precision: str, threads: int, tiles: Tiles) -> tuple[Recipe, tuple[ClassRow, ...]]:
+def recipe(
+    meaning: Meaning, config: Config, channels: int, *, precision: str, threads: int, tiles: Tiles, fold: bool
+) -> tuple[Recipe, tuple[ClassRow, ...]]:  # fmt: skip
     """The recipe and the class table of a network with so many output channels.
 
     Raises
@@ -77,6 +79,7 @@ def recipe(meaning: Meaning, config: Config, channels: int, *, precision: str, t
         batch=tiles.batch,
         probabilities=config.output.probabilities_dtype,
         min_confidence=config.output.min_confidence,
+        fold=fold,
     )
     return made, rows
 

@@ -65,7 +65,7 @@ def find(job: Job, seed: int = 0) -> Findings:
     seed
         Of the places of the raster that are looked at.
     """
-    multiple, network = job.plan.tiles.multiple, job.network
+    multiple, network = job.plan.tiles.multiple, job.loaded
     with rounding(job.task.recipe.precision, job.task.recipe.threads, torch.device(job.task.device)):
         measured = measure(sight(job), PLACES, seed)
         if measured is None:

@@ -15,11 +15,12 @@ import numpy.typing as npt
 from pipeline.config import ModelConfig
 from pipeline.errors import InferenceError, ReadError, Unfinished
 from pipeline.models import load
+from pipeline.models.folding import fold
 from pipeline.plan.layout import BlockIndex, Layout
 from pipeline.protocols import Network, Source
 from pipeline.raster.window import Window
 from pipeline.stages import infer
-from pipeline.stages.device import choose, on_device
+from pipeline.stages.device import choose, on_device, steady
 from pipeline.stages.infer import Inference
 from pipeline.stages.read import checksum, read
 from pipeline.stages.recipe import Block, Recipe, part_of
@@ -137,7 +138,8 @@ def inference(task: BlockTask) -> Inference:
     """The network of a task, loaded once per process. Runs in the device's thread, so no lock is needed."""
     if task.store not in _open:
         device = choose(task.device)
-        network = load(task.model, task.source.bands, device)
+        with steady():
+            network = load(task.model, task.source.bands, device)
         _open.clear()
-        _open[task.store] = Inference(network, task.recipe, device)
+        _open[task.store] = Inference(fold(network).network if task.recipe.fold else network, task.recipe, device)
     return _open[task.store]

@@ -40,6 +40,8 @@ class Recipe:
     """Dtype of the layer of that name: uint8 or float16."""
     min_confidence: float = 0.0
     """Below it a pixel is nodata in the mask."""
+    fold: bool = False
+    """Whether batch norm is folded into convolutions."""
 
     @property
     def averages_probabilities(self) -> bool:

@@ -1,0 +1,41 @@
+"""TorchScript, frozen: weights become constants, calls are written out, and batch norm is folded by torch's own passes."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import Any
+
+import torch
+from torch.jit import optimized_execution  # type: ignore[attr-defined]  # public, and left out of its __all__
+
+from pipeline.models.folding.arithmetic import words
+from pipeline.models.recognise import first_line
+
+
+def fold(module: torch.nn.Module) -> tuple[torch.nn.Module | None, str]:
+    """A frozen copy, or None; and what was done, or why nothing was. It is worth its while without batch norm too: it holds about half of the memory."""
+    if any(getattr(part, "training", False) for part in module.modules()):
+        return None, "parts of the TorchScript are in training mode"
+    try:
+        with optimized_execution(True), warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # torch announces the end of TorchScript at each call
+            fresh = _anew(module)
+            count = _norms(fresh)
+            made: Any = torch.jit.freeze(fresh)
+            count -= _norms(made)
+    except Exception as error:  # its passes raise whatever the code makes them raise
+        return None, f"torch cannot freeze this TorchScript ({first_line(error)})"
+    return made, f"TorchScript frozen, {words(count)}" if count > 0 else "TorchScript frozen"
+
+
+def _anew(module: torch.nn.Module) -> Any:
+    """The same, never run: what ran unoptimised keeps its calls as they are, even in copies; freezing would leave them in, and yet throw away what they call."""
+    file = io.BytesIO()
+    torch.jit.save(module, file)
+    file.seek(0)
+    return torch.jit.load(file).eval()
+
+
+def _norms(module: Any) -> int:
+    return len(module.inlined_graph.findAllNodes("aten::batch_norm"))

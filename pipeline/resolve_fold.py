@@ -1,0 +1,85 @@
+"""Whether a job runs its network with batch norm folded: decided when its store is made, after both were seen to say the same."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from pipeline import machine
+from pipeline.errors import ModelError
+from pipeline.models.folding import Folded, fold
+from pipeline.models.loaded import Loaded
+from pipeline.models.recognise import first_line
+from pipeline.protocols import Locality, Network
+from pipeline.raster.span import round_up
+from pipeline.stages.device import rounding
+
+SIDE = 128
+"""Side of the images that are tried, px."""
+ROUNDING = 1e-4
+"""Of the largest logit. Folding moves roundings, by 1e-6 or so."""
+
+
+def decide(network: Loaded, locality: Locality, device: torch.device, asked: bool, stored: bool | None) -> Folded:
+    """Fold a network, and keep to it where it says the same.
+
+    Parameters
+    ----------
+    network
+        As it was loaded.
+    locality
+        What was measured of it.
+    device
+        Where it is.
+    asked
+        Whether it may be folded.
+    stored
+        What a store was made with, which holds whatever is asked for; None where there is none yet.
+
+    Raises
+    ------
+    ModelError
+        The store was made by a folded network, and this one cannot be folded here.
+    """
+    if not (asked if stored is None else stored):
+        why = "execution.fold is false" if stored is None else "the store was made without"
+        return Folded(network=network, done=False, said=f"batch norm is not folded: {why}")
+    found = fold(network)
+    if stored and not found.done:
+        raise ModelError(
+            f"The store was made by a folded network, but here {found.said} (torch {torch.__version__}). Use the release of torch that made it, or run with "
+            "--fresh, which deletes the store and starts over."
+        )
+    apart = None if stored or not found.done else _apart(network, found.network, locality, device)
+    return found if apart is None else Folded(network=network, done=False, said=f"batch norm is not folded: {apart}")
+
+
+def _apart(network: Network, other: Network, locality: Locality, device: torch.device) -> str | None:
+    """How two networks differ in float32 on noise, on stronger noise and on nothing but invalid pixels; None where they do not."""
+    accepts = network.accepts
+    side = max(round_up(max(min(SIDE, accepts.maximum or SIDE), locality.minimum), math.lcm(locality.stride, accepts.multiple)), accepts.minimum)
+    noise = torch.randn((1, locality.bands, side, side), generator=torch.Generator().manual_seed(0))
+    with rounding("float32", machine.cores(), device):
+        for x in (noise, 3 * noise + 1, torch.zeros_like(noise)):
+            image = x.to(device).contiguous(memory_format=torch.channels_last)
+            try:
+                why = _difference(network(image), other(image))
+            except Exception as error:  # whatever its layers raise
+                return f"it could not be compared with the network as it is ({first_line(error)})"
+            if why is not None:
+                return why
+    return None
+
+
+def _difference(one: torch.Tensor, other: torch.Tensor) -> str | None:
+    if one.shape != other.shape or not torch.equal(_strange(one), _strange(other)):
+        return "it gives NaN or infinity elsewhere than the network as it is"
+    known = one.isfinite()
+    apart, largest = (float(values[known].abs().max()) if known.any() else 0.0 for values in (one - other, one))
+    return None if apart <= ROUNDING * largest else f"it is {apart / max(largest, 1e-30):.1e} of the largest logit from what the network says as it is"
+
+
+def _strange(values: torch.Tensor) -> torch.Tensor:
+    """1 where NaN, 2 where infinite, 3 where infinite below 0, else 0."""
+    return values.isnan() + 2 * values.isposinf() + 3 * values.isneginf()
