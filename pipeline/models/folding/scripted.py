@@ -30,7 +30,7 @@ def fold(module: torch.nn.Module) -> tuple[torch.nn.Module | None, str]:
 
 
 def _anew(module: torch.nn.Module) -> Any:
-    """The same, never run: what ran unoptimised keeps its calls as they are, even in copies; freezing would leave them in, and yet throw away what they call."""
+    """The same, never run: what ran unoptimised keeps its calls as they are, even in copies; freezing leaves them in, and yet throws away what they call."""
     file = io.BytesIO()
     torch.jit.save(module, file)
     file.seek(0)
