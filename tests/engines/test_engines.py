@@ -1,6 +1,9 @@
 import importlib.util
+import subprocess
+import sys
 import threading
 import time
+import urllib.request
 
 import psutil
 import pytest
@@ -78,3 +81,56 @@ def test_nothing_listens_beyond_this_machine() -> None:
         list(run(abs, [1]))
         listening = [c.laddr.ip for c in psutil.Process().net_connections("inet") if c.status == psutil.CONN_LISTEN]
     assert set(listening) <= {"127.0.0.1", "::1"}
+
+
+def test_the_scheduler_knows_of_a_few_tasks_however_many_blocks_there_are() -> None:
+    from distributed import default_client
+
+    with KINDS["threads"](2) as run:
+        known = []
+        for done, _ in enumerate(run(abs, range(20_000))):
+            if not done % 100:
+                client = default_client()
+                known.append((len(client.futures), len(client.cluster.scheduler.tasks), len(client.cluster.workers[0].state.tasks)))
+    assert max(max(counts) for counts in known) <= 2 * 4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_block_is_worked_on_by_the_same_object(kind: str) -> None:
+    class Opened:
+        """Holds what does not pickle, such as an open file."""
+
+        handle = threading.Lock()
+
+        def __call__(self, item: int) -> int:
+            return id(self)
+
+    work = Opened()
+    work.handle = threading.Lock()
+    with KINDS[kind](2) as run:
+        assert set(run(work, range(50))) == {id(work)}
+
+
+STARTED = """
+import sys
+from pipeline.engines import KINDS
+with KINDS["threads"](1) as run:
+    list(run(abs, [1]))
+print(sorted(name for name in ("bokeh", "torch", "zarr", "rasterio") if name in sys.modules))
+"""
+
+
+def test_what_draws_the_dashboard_is_not_imported_where_none_is_asked_for() -> None:
+    assert subprocess.run([sys.executable, "-c", STARTED], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.skipif(importlib.util.find_spec("bokeh") is None, reason="needs the extra dashboard")
+def test_a_dashboard_that_is_asked_for_answers() -> None:
+    from distributed import default_client
+
+    with KINDS["threads"](1, "127.0.0.1:0") as run:
+        list(run(abs, [1]))
+        port = default_client().cluster.scheduler.services["dashboard"].port
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/status", timeout=20) as page:
+            assert b"bokeh" in page.read().lower()

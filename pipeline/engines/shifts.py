@@ -1,0 +1,118 @@
+"""Short items in longer tasks: a task takes item after item for a while, so that what the scheduler spends on a task is a small share of it.
+
+What is worked with stays in this process, and is the same object for every item: files that one item opened are open for the next.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import count, islice
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import Any, Self
+
+SHIFT_S = 0.5
+"""Seconds after which a task takes no further item; one that lasts longer is a task of its own."""
+
+GO_HOME = object()
+"""In place of an item: there will be none."""
+
+_numbers = count()
+_open: dict[int, Shifts] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What a thread tells the one that hands out items: the end of an item, or of a task."""
+
+    value: Any = None
+    error: BaseException | None = None
+    task: Any = None
+
+
+@dataclass(slots=True, eq=False)
+class Shifts:
+    """Items on their way to the threads of this process and results on their way back."""
+
+    work: Callable[[Any], Any]
+    number: int = field(default_factory=_numbers.__next__)
+    """By which a task, which must pickle, finds it."""
+    todo: SimpleQueue[Any] = field(default_factory=SimpleQueue)
+    said: SimpleQueue[Said] = field(default_factory=SimpleQueue)
+    tasks: set[Any] = field(default_factory=set)
+    """Futures of those that have not ended."""
+
+    def __enter__(self) -> Self:
+        _open[self.number] = self
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Items that nobody began are not begun any more, and who waits for one goes home."""
+        del _open[self.number]
+        with suppress(Empty):
+            while True:
+                self.todo.get_nowait()
+        for _ in self.tasks:
+            self.todo.put(GO_HOME)
+
+    def results(self, submit: Callable[..., Any], items: Iterable[Any], window: int) -> Iterator[Any]:
+        """Hand out items and yield what becomes of them, as it comes.
+
+        Parameters
+        ----------
+        submit
+            Makes a task of a function and its argument; returns a future.
+        items
+            Taken as results are.
+        window
+            Items on their way at once, and tasks at once. An item asks for a task, unless there are so many.
+        """
+        queue, owed = iter(items), 0
+        while True:
+            for item in islice(queue, window - owed):
+                self.todo.put(item)
+                owed += 1
+                self._ask(submit, window)
+            if not owed:
+                return
+            said = self.said.get()
+            if said.error is not None:
+                raise said.error
+            if said.task is None:
+                owed -= 1
+                yield said.value
+                continue
+            self.tasks.discard(said.task)
+            said.task.result()  # a task that the scheduler could not run says so
+            if not self.todo.empty():
+                self._ask(submit, window)
+
+    def shift(self) -> None:
+        """Item after item for a while, waiting for the next where there is none."""
+        left, end = SHIFT_S, time.monotonic() + SHIFT_S
+        with suppress(Empty):
+            while left >= 0 and (item := self.todo.get(timeout=left)) is not GO_HOME:
+                self.said.put(self._worked(item))
+                left = end - time.monotonic()
+
+    def _worked(self, item: Any) -> Said:
+        try:
+            return Said(value=self.work(item))
+        except BaseException as error:
+            return Said(error=error)
+
+    def _ask(self, submit: Callable[..., Any], window: int) -> None:
+        if len(self.tasks) < window:
+            task = submit(work_shift, self.number)
+            self.tasks.add(task)
+            task.add_done_callback(lambda ended: self.said.put(Said(task=ended)))
+
+
+def work_shift(number: int) -> None:
+    """One task: the items of a run of this process, for a while; nothing where that run is over."""
+    shifts = _open.get(number)
+    if shifts is not None:
+        shifts.shift()
