@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -11,8 +12,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from pipeline.timing.stalls import lately
+
 INTERVAL_S = 10.0
 """Seconds between plain lines."""
+BAR_S = 1.0
+"""Seconds over which a bar says what the device did."""
 
 
 class Progress:
@@ -21,7 +26,8 @@ class Progress:
     def __init__(self, stream: TextIO | None = None, interval: float = INTERVAL_S) -> None:
         self._stream = stream or sys.stderr
         self._interval = interval
-        self._waits: dict[str, float] = {}
+        self._device: dict[str, float] = {}
+        self._wait = lately({}, {})
         self._pixels = self._done = self._total = self._first = 0
         self._began = self._said = time.monotonic()
         self._bar: Bar | None = None
@@ -53,16 +59,17 @@ class Progress:
             self._task = self._bar.add_task("blocks", total=total, completed=done, speed="", wait="")
             self._bar.start()
 
-    def advance(self, pixels: int, waits: dict[str, float]) -> None:
-        """One block is done: its pixels, and the seconds it spent in each stage."""
+    def advance(self, pixels: int, so_far: Callable[[], dict[str, float]]) -> None:
+        """One block is done: its pixels, and what tells what the device did so far, as `Stalls.so_far` does."""
         self._done += 1
         self._pixels += pixels
-        for stage, seconds in waits.items():
-            self._waits[stage] = self._waits.get(stage, 0.0) + seconds
+        due = time.monotonic() - self._said >= (self._interval if self._bar is None else BAR_S)
+        if due:
+            device = so_far()
+            self._said, self._wait, self._device = time.monotonic(), lately(self._device, device), device
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=self._done, speed=f"{self.speed:.2f} Mpx/s", wait=f"waits for {self.waits_for}")
-        elif time.monotonic() - self._said >= self._interval:
-            self._said = time.monotonic()
+            self._bar.update(self._task, completed=self._done, speed=f"{self.speed:.2f} Mpx/s", wait=self._wait)
+        elif due:
             self.say(self.line())
 
     def say(self, line: str) -> None:
@@ -77,16 +84,11 @@ class Progress:
         """Mpx/s since the start."""
         return self._pixels / max(time.monotonic() - self._began, 1e-9) / 1e6
 
-    @property
-    def waits_for(self) -> str:
-        """The stage that blocks spend most time in."""
-        return max(self._waits, key=self._waits.__getitem__) if self._waits else "the first block"
-
     def line(self) -> str:
-        """Blocks, speed, time left and what is waited for, in words."""
+        """Blocks, speed, time left and what the device did since the last line, in words."""
         elapsed = time.monotonic() - self._began
         left = elapsed / max(self._done - self._first, 1) * (self._total - self._done)
-        return f"{self._done}/{self._total} blocks, {self.speed:.2f} Mpx/s, {_duration(left)} left, waits for {self.waits_for}"
+        return f"{self._done}/{self._total} blocks, {self.speed:.2f} Mpx/s, {_duration(left)} left, {self._wait}"
 
 
 def _duration(seconds: float) -> str:

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.timing.stalls import DeviceTime
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
@@ -39,6 +41,8 @@ class Report:
     """Wall time of the blocks."""
     waits: dict[str, float] = field(default_factory=dict)
     """Seconds that blocks spent in each stage, summed over those in flight."""
+    device: DeviceTime | None = None
+    """What the device did meanwhile, in shares; None where no block was run."""
     peak_memory: int = 0
     """Bytes."""
     projected_memory: int = 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -22,6 +21,9 @@ from pipeline.stages.block import Outcome, adopt
 from pipeline.stages.infer import STOP
 from pipeline.store import layout as store
 from pipeline.store.ledger import Ledger
+from pipeline.timing.clock import now
+from pipeline.timing.trace import Trace
+from pipeline.timing.watch import Watch
 from pipeline.verification.certificate import demand, publish
 from pipeline.verification.verify import verify
 
@@ -31,7 +33,7 @@ LEAST = 0.01
 """Bytes stored per byte of pixels, at the least that is expected."""
 
 
-def execute(job: Job, progress: Progress, fresh: bool = False) -> Report:
+def execute(job: Job, progress: Progress, fresh: bool = False, trace: Trace | None = None) -> Report:
     """Run what is not committed yet, then overviews, quicklook and report; then the certificate, where the config wants one.
 
     Parameters
@@ -42,6 +44,8 @@ def execute(job: Job, progress: Progress, fresh: bool = False) -> Report:
         Told of every block.
     fresh
         Delete the store first, if it is one of ours.
+    trace
+        Given every block, of overviews as well.
 
     Raises
     ------
@@ -57,12 +61,14 @@ def execute(job: Job, progress: Progress, fresh: bool = False) -> Report:
     _check_disk(job)
     _make_store(job, fresh)
     progress.say(headline(job))
+    if trace is not None:
+        trace.begin()
     with _engine(job) as engine, _stopping():
-        report = _blocks(job, progress, engine)
+        report = _blocks(job, progress, Watch(engine, trace))
         overviews = not report.failures and (not job.complete or _lacks_overviews(job))
         if overviews:
             progress.say("overviews")
-            pyramid.build(job.path, job.spec, engine=engine, block=_asked(job))
+            pyramid.build(job.path, job.spec, engine=Watch(engine, trace), block=_asked(job))
     report = _publish(job, report, unchanged=job.complete and not report.done and not overviews)
     if report.failures:
         raise BlocksFailed(_failed(report))
@@ -100,7 +106,7 @@ class _Tally:
 
     def add(self, outcome: Outcome) -> None:
         """Count one block; a failure is noted in the ledger, so that `status` can tell."""
-        for stage, seconds in outcome.seconds.items():
+        for stage, seconds in outcome.timing.seconds.items():
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
         if outcome.error is not None:
             block = (outcome.index.row, outcome.index.col)
@@ -112,22 +118,24 @@ class _Tally:
         self.pixels += outcome.pixels
 
 
-def _blocks(job: Job, progress: Progress, engine: Engine) -> Report:
+def _blocks(job: Job, progress: Progress, watch: Watch) -> Report:
     ledger = Ledger(job.path)
     committed = ledger.committed()
-    tally, start = _Tally(ledger), time.monotonic()
+    tally = _Tally(ledger)
     progress.start(job.blocks, len(committed))
     if len(committed) < job.blocks:
         adopt(job.task, job.network)
         missing = ((index.row, index.col) for index in job.task.blocks() if (index.row, index.col) not in committed)
         pyramid.outdate(job.path, job.spec, job.plan.tiles.block, missing)
         todo = (index for index in job.task.blocks() if (index.row, index.col) not in committed)
-        for outcome in engine(job.task, todo):
+        for outcome in watch(job.task, todo):
             tally.add(outcome)
-            progress.advance(outcome.pixels, outcome.seconds)
+            progress.advance(outcome.pixels, watch.stalls.so_far)
+    device = watch.stalls.finish(now())
     return Report(
         store=str(job.path), blocks=job.blocks, resumed=len(committed), done=tally.done, empty=tally.empty, failures=tally.failures,
-        pixels=tally.pixels, seconds=time.monotonic() - start, waits=tally.seconds, projected_memory=job.plan.peak, plan=describe(job),
+        pixels=tally.pixels, seconds=device.seconds, waits=tally.seconds, device=device if tally.seconds else None,
+        projected_memory=job.plan.peak, plan=describe(job),
     )  # fmt: skip
 
 

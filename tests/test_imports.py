@@ -10,7 +10,7 @@ FLOORS = [
     ("errors",),
     ("raster", "config", "machine", "allocator", "networks", "extras"),
     ("protocols", "samples"),
-    ("plan", "report", "tapers", "load_config"),
+    ("plan", "report", "tapers", "load_config", "timing"),
     ("engines", "sources", "models", "locality", "store"),
     ("labels",),
     ("area",),

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import errno
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,11 +24,10 @@ from pipeline.stages.infer import Inference
 from pipeline.stages.read import checksum, read
 from pipeline.stages.recipe import Block, Recipe, part_of
 from pipeline.stages.write import write
+from pipeline.timing.clock import Clock, Timing, stage
 
 if TYPE_CHECKING:
     from pipeline.area.area import Area
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +42,8 @@ class Outcome:
     """False where every pixel was invalid."""
     pixels: int
     """Of the block that were asked for."""
-    seconds: dict[str, float]
-    """Time spent in ``read``, ``device`` (waiting for it and computing) and ``write``."""
+    timing: Timing
+    """Where it was, and when: in seconds since the epoch of a clock that the processes of one machine share."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,14 +71,17 @@ class BlockTask:
 
     def __call__(self, index: BlockIndex) -> Outcome:
         """Read, infer, write and commit one block. A block that cannot be read or inferred is an outcome, not an exception."""
-        clock = Clock()
-        error, inferred, window, area = None, False, self.layout.window(index), self.asked(index)
-        try:
-            inferred = self._run(index, area, clock)
-        except (ReadError, InferenceError) as fault:
-            error = str(fault)
-        pixels = window.pixels if area is None else int(area.sum())
-        return Outcome(index=index, window=window, error=error, inferred=inferred, pixels=pixels, seconds=clock.seconds)
+        clock, window = Clock(), self.layout.window(index)
+        error, inferred, area = None, False, None
+        with clock.running():
+            try:
+                with stage("read"):
+                    area = self.asked(index)
+                inferred = self._run(index, area)
+            except (ReadError, InferenceError) as fault:
+                error = str(fault)
+        pixels, timing = window.pixels if area is None else int(area.sum()), clock.timing("block", (index.row, index.col))
+        return Outcome(index=index, window=window, error=error, inferred=inferred, pixels=pixels, timing=timing)
 
     def block(self, index: BlockIndex, area: npt.NDArray[np.bool_] | None) -> Block:
         """The pixels of a block and of what its tiles see around what is asked for. Raises ReadError."""
@@ -88,17 +89,24 @@ class BlockTask:
         frame = self.layout.frame(index, part_of(window, area))
         return Block(index, window, frame, read(self.source, frame, self.retries), area)
 
-    def _run(self, index: BlockIndex, area: npt.NDArray[np.bool_] | None, clock: Clock) -> bool:
-        block = clock.time("read", lambda: self.block(index, area))
-        record: dict[str, Any] = {"source": clock.time("read", lambda: checksum(block.pixels))}
+    def _run(self, index: BlockIndex, area: npt.NDArray[np.bool_] | None) -> bool:
+        with stage("read"):
+            block = self.block(index, area)
+        with stage("checksum"):
+            record: dict[str, Any] = {"source": checksum(block.pixels)}
         inferred = bool(block.wanted.any())
         if inferred:
-            arrays, halvings = clock.time("device", lambda: on_device(lambda: inference(self)(block, self.layout)))
+            arrays, halvings = on_device(lambda: self._infer(block))
             record |= {"halvings": halvings} if halvings else {}
         else:
             arrays = {}
-        clock.time("write", lambda: self._write(index, block.window, arrays, record))
+        self._write(index, block.window, arrays, record)
         return inferred
+
+    def _infer(self, block: Block) -> tuple[infer.Arrays, int]:
+        network = inference(self)
+        with stage("device"):
+            return network(block, self.layout)
 
     def _write(self, index: BlockIndex, window: Window, arrays: infer.Arrays, record: dict[str, Any]) -> None:
         try:
@@ -109,21 +117,6 @@ class BlockTask:
                     f"{self.store} cannot be written ({error.strerror}). Make room and run the same command again; committed blocks are kept."
                 ) from error
             raise
-
-
-@dataclass(slots=True)
-class Clock:
-    """Seconds by stage."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    def time(self, stage: str, work: Callable[[], T]) -> T:
-        """Run, and add the time taken to a stage."""
-        start = time.perf_counter()
-        try:
-            return work()
-        finally:
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
 
 
 _open: dict[Path, Inference] = {}
@@ -138,7 +131,7 @@ def inference(task: BlockTask) -> Inference:
     """The network of a task, loaded once per process. Runs in the device's thread, so no lock is needed."""
     if task.store not in _open:
         device = choose(task.device)
-        with steady():
+        with steady(), stage("load"):
             network = load(task.model, task.source.bands, device)
         _open.clear()
         _open[task.store] = Inference(fold(network).network if task.recipe.fold else network, task.recipe, device)

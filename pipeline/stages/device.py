@@ -12,6 +12,7 @@ import torch
 from torch.jit import optimized_execution  # type: ignore[attr-defined]  # public, and left out of its __all__
 
 from pipeline.errors import ModelError
+from pipeline.timing.clock import carried
 
 T = TypeVar("T")
 _thread: ThreadPoolExecutor | None = None
@@ -44,7 +45,7 @@ def on_device(work: Callable[[], T]) -> T:
     with _guard:
         if _thread is None:
             _thread = ThreadPoolExecutor(1, thread_name_prefix="device")
-    return _thread.submit(work).result()
+    return _thread.submit(carried(work)).result()
 
 
 @contextmanager

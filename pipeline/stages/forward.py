@@ -16,6 +16,7 @@ from pipeline.stages import decode
 from pipeline.stages.decode import Decoding
 from pipeline.stages.normalise import Normalisation, normalise
 from pipeline.stages.turns import GROUPS
+from pipeline.timing.clock import stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,8 @@ class Forward:
 
     def _input(self, pixels: Pixels, frame: Window, tile: Tile) -> torch.Tensor:
         where = tile.read.within(frame)
-        return normalise(pixels.data[(slice(None), *where)], pixels.valid[where], self.normalisation, self.device)
+        with stage("normalise"):
+            return normalise(pixels.data[(slice(None), *where)], pixels.valid[where], self.normalisation, self.device)
 
     def _merged(self, x: torch.Tensor) -> torch.Tensor:
         """The mean over all turns, (n, classes, rows, cols) float32 for n ≤ batch tiles."""
@@ -77,7 +79,8 @@ class Forward:
 
     def _answer(self, x: torch.Tensor) -> torch.Tensor:
         try:
-            answer = self.network(x.contiguous(memory_format=torch.channels_last)).to(torch.float32)
+            with stage("network"):
+                answer = self.network(x.contiguous(memory_format=torch.channels_last)).to(torch.float32)
         except Exception as error:  # a network raises whatever its layers raise
             if out_of_memory(error):
                 raise

@@ -21,6 +21,7 @@ from pipeline.stages.device import rounding
 from pipeline.stages.forward import Forward, out_of_memory
 from pipeline.stages.recipe import Block, Recipe
 from pipeline.tapers import KINDS as TAPERS
+from pipeline.timing.clock import stage
 
 Arrays = dict[str, npt.NDArray[Any]]
 STOP = threading.Event()
@@ -86,8 +87,9 @@ class Inference:
         arrays, wanted = layers.empty(block.window, self._recipe), block.wanted
         for window, logits in self._parts(forward, block, layout, block.window):
             where = window.within(block.window)
-            for name, values in layers.decoded(logits, self._recipe.arrives, self._recipe).items():
-                np.copyto(arrays[name][(..., *where)], values, where=wanted[where])
+            with stage("decode"):
+                for name, values in layers.decoded(logits, self._recipe.arrives, self._recipe).items():
+                    np.copyto(arrays[name][(..., *where)], values, where=wanted[where])
         return arrays
 
     def _parts(self, forward: Forward, block: Block, layout: Layout, part: Window) -> Iterator[tuple[Window, torch.Tensor]]:

@@ -23,6 +23,7 @@ from pipeline.store.due import BlockKey, due
 from pipeline.store.layout import open_layer
 from pipeline.store.ledger import Ledger, commit_block, holds_anything
 from pipeline.store.spec import StoreSpec
+from pipeline.timing.clock import Clock, Timing, stage
 
 Where = tuple[int | slice, ...]
 """A place on the class axis of a layer that has one, else nothing."""
@@ -33,6 +34,14 @@ TELLING = ("entropy", "confidence", "probabilities")
 def serial(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
     """One block after another: the meaning of every engine."""
     return map(work, items)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A block of an overview that is committed."""
+
+    index: BlockIndex
+    timing: Timing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,14 +64,20 @@ class LevelTask:
         rows, cols = (Span(i * side, (i + 1) * side) for i in (index.row, index.col))
         return Window.of(rows, cols).clip(grid.height, grid.width)
 
-    def __call__(self, index: BlockIndex) -> BlockIndex:
+    def __call__(self, index: BlockIndex) -> Made:
         """Reduce, write and commit one block."""
-        window = self.window(index)
+        clock = Clock()
+        with clock.running():
+            self._make(index, self.window(index))
+        return Made(index=index, timing=clock.timing("overview", (index.row, index.col), self.level))
+
+    def _make(self, index: BlockIndex, window: Window) -> None:
         if any(holds_anything(self.store, self.level - 1, layer, self._below(window)) for layer in self.spec.layers):
             for layer, where, values in self.reduced(window):
-                open_layer(self.store, self.level, layer)[where + window.slices] = values
-        commit_block(self.store, self.level, (index.row, index.col), window, self.spec.layers, {})
-        return index
+                with stage("write"):
+                    open_layer(self.store, self.level, layer)[where + window.slices] = values
+        with stage("commit"):
+            commit_block(self.store, self.level, (index.row, index.col), window, self.spec.layers, {})
 
     def reduced(self, window: Window) -> Iterator[tuple[str, Where, Array]]:
         """All layers of a block, class by class: the layer, the place on its class axis if it has one, and its pixels.

@@ -12,6 +12,7 @@ from pipeline.plan.layout import BlockIndex
 from pipeline.raster.window import Window
 from pipeline.store.layout import open_layer
 from pipeline.store.ledger import commit_block
+from pipeline.timing.clock import stage
 
 
 def write(store: Path, index: BlockIndex, window: Window, layers: tuple[str, ...], arrays: dict[str, npt.NDArray[np.generic]], record: dict[str, Any]) -> None:
@@ -30,6 +31,8 @@ def write(store: Path, index: BlockIndex, window: Window, layers: tuple[str, ...
     record
         What the commit record says beside the checksums of the chunks.
     """
-    for name, values in arrays.items():
-        open_layer(store, 0, name)[(..., *window.slices)] = values
-    commit_block(store, 0, (index.row, index.col), window, layers, record)
+    with stage("write"):
+        for name, values in arrays.items():
+            open_layer(store, 0, name)[(..., *window.slices)] = values
+    with stage("commit"):
+        commit_block(store, 0, (index.row, index.col), window, layers, record)

@@ -1,0 +1,71 @@
+"""An engine that is watched: which blocks are out, where they were, and so what the device waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol
+
+from pipeline.protocols import Engine
+from pipeline.timing.clock import Timing, now
+from pipeline.timing.stalls import Stalls
+from pipeline.timing.trace import Trace
+
+PATIENCE = 4096
+"""Blocks that may come back before one that was handed out earlier. After that it is not waited for, lest what is held grows with the blocks."""
+
+
+class Timed(Protocol):
+    """What a task of the engine says of a block."""
+
+    @property
+    def index(self) -> Any:
+        """The block, as it was handed out."""
+
+    @property
+    def timing(self) -> Timing:
+        """Where it was, and when."""
+
+
+class Watch:
+    """Runs blocks as its engine does.
+
+    A block can have been nowhere before it was handed out, so that everything before the oldest one that is still out is known, and
+    is added up and forgotten.
+    """
+
+    def __init__(self, engine: Engine, trace: Trace | None = None) -> None:
+        """Begin now; all blocks also go to a trace, if one is given."""
+        self._engine, self._trace = engine, trace
+        self._out: dict[Any, tuple[float, int]] = {}
+        self._back = 0
+        self.stalls = Stalls(now())
+
+    def __call__(self, work: Callable[[Any], Timed], items: Iterable[Any]) -> Iterator[Any]:
+        """Yield the results as they come, in any order."""
+        for result in self._engine(work, self._handed_out(items)):
+            self._note(result)
+            yield result
+
+    def _handed_out(self, items: Iterable[Any]) -> Iterator[Any]:
+        for item in items:
+            self._out[item] = now(), self._back
+            yield item
+
+    def _note(self, result: Timed) -> None:
+        self._out.pop(result.index, None)
+        self._back += 1
+        known = self._known()
+        self.stalls.add(result.timing.intervals)
+        self.stalls.until(known)
+        if self._trace is not None:
+            self._trace.add(result.timing)
+            self._trace.until(known)
+
+    def _known(self) -> float:
+        """The time, s, before which nothing will be heard of any more."""
+        while self._out:
+            item, (time, back) = next(iter(self._out.items()))
+            if self._back - back <= PATIENCE:
+                return time
+            del self._out[item]
+        return now()
