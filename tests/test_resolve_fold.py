@@ -121,7 +121,6 @@ def test_a_store_that_was_made_before_there_was_folding_goes_on_without(tmp_path
     assert again.network.module is again.loaded.module
     assert again.fold == "batch norm is not folded: the store was made without"
     assert run(again).resumed == again.blocks
-    forgotten(tmp_path / "job.zarr")
     assert made(tmp_path, "job", "execution.fold=false").resumes
 
 
