@@ -12,6 +12,9 @@ from pathlib import Path
 PARTIAL = ".partial"
 """Ending of files that are not finished; nobody reads them."""
 
+_durable: set[Path] = set()
+"""Folders that this process has made durable, with all that lead to them: what is put into one needs no more than the folder itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Files:
@@ -58,9 +61,10 @@ class Files:
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Keys of finished files below a folder, in order, one folder at a time."""
-        for path in _walk(str(self.root / prefix)):
+        below = str(self.root / prefix)
+        for path in _walk(below):
             if not path.endswith(PARTIAL):
-                yield Path(path).relative_to(self.root).as_posix()
+                yield f"{prefix}{path[len(below) :]}".lstrip("/")
 
     def delete(self, key: str) -> None:
         """Remove a file, if it is there."""
@@ -105,10 +109,24 @@ class Files:
         return partial
 
     def _sync_folders(self, paths: Iterable[Path]) -> None:
-        """A name is durable once its folder is, and the folder's own name once the one above is: so all of them, up to the root."""
-        folders = {folder for path in paths for folder in path.parents if folder.is_relative_to(self.root)}
+        """A name is durable once its folder is, and the folder's own name once the one above is: so all of them, up to one that is known, or the root."""
+        folders = {folder for path in paths for folder in self._unsure(path)}
         for folder in sorted(folders, reverse=True):
             _sync(folder)
+        _durable.update(folders)
+
+    def _unsure(self, path: Path) -> Iterator[Path]:
+        for folder in path.parents:
+            if not folder.is_relative_to(self.root):
+                return
+            yield folder
+            if folder in _durable:
+                return
+
+
+def forget() -> None:
+    """Take no folder for durable that was so: it may have been replaced since."""
+    _durable.clear()
 
 
 def age(path: Path) -> float:

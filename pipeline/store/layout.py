@@ -16,7 +16,7 @@ from zarr.errors import ZarrUserWarning
 
 from pipeline.errors import StoreError
 from pipeline.store import conventions, palette, skeleton, vrt
-from pipeline.store.files import PARTIAL, Files, age
+from pipeline.store.files import PARTIAL, Files, age, forget
 from pipeline.store.spec import ClassRow, StoreSpec, layer_spec, levels_for
 
 __all__ = [
@@ -109,6 +109,7 @@ def open_layer(path: Path, level: int, layer: str) -> zarr.Array[Any]:
 
 def open_afresh() -> None:
     """Forget the arrays that this process has open, so that what was done to them since is seen."""
+    forget()
     with _cache_lock:
         _open.cache_clear()
 

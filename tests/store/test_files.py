@@ -78,3 +78,27 @@ def test_sweeping_spares_what_a_living_writer_may_hold(tmp_path: Path) -> None:
     assert names(tmp_path) == ["kept", "young.partial"]
     assert files.sweep() == 1
     assert names(tmp_path) == ["kept"]
+
+
+def test_a_folder_that_was_made_durable_needs_no_second_look_at_what_leads_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr(module, "_sync", lambda path: synced.append(path.relative_to(tmp_path).as_posix()))
+    files = Files(tmp_path)
+    files.put("c/0/0", b"")
+    synced.clear()
+    files.put("c/0/1", b"")
+    assert synced == ["c/0"]
+    synced.clear()
+    files.put("c/1/0", b"")
+    assert synced == ["c/1", "c"]  # the name of the new folder stands in the old one
+    module.forget()
+    synced.clear()
+    files.put("c/0/2", b"")
+    assert synced == ["c/0", "c", "."]
+
+
+def test_files_are_listed_by_the_same_keys_from_wherever_the_root_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Files(tmp_path).put("a/b/c", b"")
+    monkeypatch.chdir(tmp_path)
+    for root in (Path(), tmp_path, Path("../") / tmp_path.name):
+        assert [list(Files(root).list(prefix)) for prefix in ("", "a", "a/b")] == [["a/b/c"]] * 3
