@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -77,6 +78,20 @@ def test_a_budget_that_cannot_hold_the_job_exits_3(tmp_path: Path) -> None:
     assert done.returncode == 3
     assert "execution.memory" in done.stderr
     assert not (tmp_path / "job.zarr").exists()
+
+
+def test_a_run_tells_what_its_device_did_and_where_its_trace_is_and_refuses_one_that_cannot_be_written(tmp_path: Path) -> None:
+    path = scenes.config(tmp_path)
+    wrong = wholecloth("run", path, "--profile", tmp_path / "nowhere" / "trace.json")
+    assert wrong.returncode == 2
+    assert "--profile is" in wrong.stderr
+    assert len(wrong.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "job.zarr").exists()
+    done = wholecloth("run", path, "--profile", tmp_path / "trace.json")
+    assert done.returncode == 0, done.stderr
+    assert f"profile: {tmp_path / 'trace.json'}" in done.stdout
+    assert re.search(r"^device: busy \d+ % of \d+\.\d s \(.*network \d+ %.*; waited for writing \d+ %", done.stdout, re.M)
+    assert {event["name"] for event in json.loads((tmp_path / "trace.json").read_text())} > {"read", "device", "commit", "overview"}
 
 
 def test_debug_shows_where(tmp_path: Path) -> None:
