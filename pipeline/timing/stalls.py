@@ -121,7 +121,7 @@ class Stalls:
         return ahead.total
 
     def finish(self, stop: float) -> DeviceTime:
-        """The shares up to a time, s, when no block is in flight any more."""
+        """The shares up to a time, s, that nothing was gone through beyond, when no block is in flight any more."""
         self.until(stop)
         self._account.settle("end" if self._account.began else None)
         wall = max(stop - self._start, 1e-9)

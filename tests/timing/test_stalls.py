@@ -82,7 +82,7 @@ def test_blocks_that_come_in_as_they_end_give_the_same(job: list[list[Interval]]
     rng.shuffle(left)
     while left:
         stalls.add(left.pop())
-        stalls.until(min((one.start for block in left for one in block), default=STOP))
+        stalls.until(min([STOP, *(one.start for block in left for one in block)]))
         seen = stalls.so_far()
         assert min(seen.values()) >= 0
     assert flat(stalls.finish(STOP)) == pytest.approx(by_points([one for block in job for one in block]))
