@@ -1,0 +1,138 @@
+"""How near the machine's ceilings a run is, beside other tools.
+
+    python -m benchmarks.performance --out out/performance.json --page docs/performance.md
+    python -m benchmarks.performance --raster scene.tif --model network.pt --peer-python .peers/bin/python
+    python -m benchmarks.performance --tables out/performance.json --page docs/performance.md
+
+Each round runs every way once, one after the other; figures are medians over the rounds. Run it on a machine that does
+nothing else: what other programs took is in the last column. Prints Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import rasterio
+
+from benchmarks.performance import page, table
+from benchmarks.performance.agreement import agreement
+from benchmarks.performance.arguments import options_of, parse
+from benchmarks.performance.machine import facts
+from benchmarks.performance.peers.installed import installed as installed_in
+from benchmarks.performance.setting import Options, Setting, Way
+from benchmarks.performance.ways import ways
+from pipeline.samples import resolve
+
+
+def main() -> None:
+    """Measure, or take up what was measured; then print and write."""
+    said = parse()
+    if said.tables:
+        document = json.loads(said.tables.read_text())
+    else:
+        with _folder(said.scratch) as folder:
+            document = measured(said, options_of(said), folder)
+    text = table.tables(document)
+    if said.page:
+        page.put(said.page, text)
+    print(text)
+
+
+def measured(said: argparse.Namespace, options: Options, folder: Path) -> dict[str, Any]:
+    """Round by round, everything once; what is known so far is in ``--out`` after each run."""
+    raster = said.raster or resolve(f"sample://satellite?seed=7&size={said.size}")
+    installed = {peer: installed_in(options.peer_python, peer) for peer in options.peers}
+    document = {
+        "machine": facts(), "rounds": options.rounds, "raster": about(raster), "networks": {}, "runs": [],
+        "peers": {name: version for peer, found in installed.items() for name, version in (found or {}).items() if name == peer},
+    }  # fmt: skip
+    settings = list(prepared(said, options, folder, raster.resolve(), document))
+    todo = [(setting, way) for setting in settings for way in ways(setting, installed)]
+    for number in range(options.rounds):
+        for setting, way in todo:
+            if not gave_up(document, setting, way):
+                document["runs"].append(run(setting, way, number, document))
+                _save(said.out, document)
+    return document
+
+
+def about(raster: Path) -> dict[str, Any]:
+    """Of the raster."""
+    with rasterio.open(raster) as src:
+        return {"height": src.height, "width": src.width, "bands": src.count, "dtype": src.dtypes[0]}
+
+
+def prepared(said: argparse.Namespace, options: Options, folder: Path, raster: Path, document: dict[str, Any]) -> Iterator[Setting]:
+    """A setting for each network: the network itself, what our plan says of it, and the labels of one forward pass."""
+    for name, given in [(model.stem, model.resolve()) for model in said.model] or [(name, None) for name in said.networks]:
+        home = folder / name
+        home.mkdir(parents=True, exist_ok=True)
+        setting = Setting(name=name, network=given or home / "network.pt", raster=raster, folder=home, options=options)
+        if given is None:
+            needed(setting, setting.child("network", "preparation", "networks", kind=name, narrower=options.narrower))
+        setting = replace(setting, facts=planned(setting))
+        shape = [document["raster"]["height"], document["raster"]["width"]]
+        orders = {"multiple": setting.multiple, "radius": setting.radius, "shape": shape, "memory": int(options.limits.memory * 0.8)}
+        places = {"labels": str(home / "labels.npy"), "ties": str(home / "ties.npy")}
+        reference = needed(setting, setting.child("reference", "preparation", "reference", **orders, **places))
+        network = setting.facts["network"]
+        document["networks"][name] = {"pixels": shape[0] * shape[1], "reference": reference, **{key: network[key] for key in ("stride", "radius", "verdict")}}
+        yield setting
+
+
+def planned(setting: Setting) -> dict[str, Any]:
+    """What `plan` says."""
+    return needed(setting, setting.child("plan", "preparation", "planned", config=str(setting.config("plan", {}, "float32"))))
+
+
+def needed(setting: Setting, way: Way) -> dict[str, Any]:
+    """The answer of a preparation, without which nothing can be measured."""
+    print(f"{setting.name}: {way.name}", file=sys.stderr, flush=True)
+    found = way.go(setting.options.limits)
+    if found.status != "ok":
+        sys.exit(f"{setting.name}: {way.name} {found.status}; see {way.answer.with_suffix('.log')}")
+    return found.answer
+
+
+def gave_up(document: dict[str, Any], setting: Setting, way: Way) -> bool:
+    """Whether it failed in an earlier round; it is not tried again."""
+    return any(run["network"] == setting.name and run["way"] == way.name and run["status"] != "ok" for run in document["runs"])
+
+
+def run(setting: Setting, way: Way, number: int, document: dict[str, Any]) -> dict[str, Any]:
+    """One run, and in the first round how its labels compare."""
+    found = way.go(setting.options.limits)
+    reference = document["networks"][setting.name]["reference"]
+    judged = number == 0 and found.status == "ok" and way.mask is not None and reference.get("labels") is not None
+    record = {"network": setting.name, "way": way.name, "group": way.group, "precision": way.precision, "round": number, **asdict(found)}
+    print(f"round {number + 1}, {setting.name}: {way.name}: {found.status}, {found.wall:.1f} s, others {found.others:.2f}", file=sys.stderr, flush=True)
+    return {**record, "agreement": agreement(way.mask, reference)} if judged and way.mask else record
+
+
+def _save(out: Path | None, document: dict[str, Any]) -> None:
+    if out:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(document, indent=1))
+
+
+@contextlib.contextmanager
+def _folder(given: Path | None) -> Iterator[Path]:
+    """For stores and masks: one that is given stays."""
+    if given:
+        given.mkdir(parents=True, exist_ok=True)
+        yield given.resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="performance-") as made:
+        yield Path(made).resolve()
+
+
+if __name__ == "__main__":
+    main()

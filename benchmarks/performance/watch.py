@@ -1,0 +1,138 @@
+"""A process watched from outside: wall time, the largest memory of its tree, what other programs did meanwhile, and a limit for both."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+EVERY_S = 0.02
+INHERITED = ("MALLOC_", "OMP_", "MKL_", "OPENBLAS_", "GDAL_CACHEMAX", "GDAL_NUM_THREADS")
+"""Settings of whoever starts the benchmark that would reach some of what is measured: everything is run as if they were not there."""
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Beyond these a process is stopped, and nothing but it."""
+
+    memory: int
+    """Bytes of the process and its children."""
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """What became of a process."""
+
+    status: str
+    """``ok``, or why there is no answer."""
+    wall: float
+    """Seconds from its start to its end."""
+    peak: int
+    """Bytes."""
+    others: float
+    """Cores that other programs kept busy meanwhile, on average."""
+    answer: dict[str, Any] = field(default_factory=dict)
+
+
+def watch(command: list[str], answer: Path, environment: Mapping[str, str], limits: Limits) -> Watched:
+    """Run a command to its end or to a limit, and take up what it wrote to ``answer``."""
+    answer.unlink(missing_ok=True)
+    log = answer.with_suffix(".log")
+    ours, everyone, start = _own_cpu(), _all_cpu(), time.perf_counter()
+    with log.open("wb") as said:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd=ROOT, env=environment_for(environment), start_new_session=True
+        )
+        peak, stopped = _until_done(process, limits)
+    wall = time.perf_counter() - start
+    others = max(_all_cpu() - everyone - (_own_cpu() - ours), 0.0) / wall
+    status = stopped or (f"failed: {_last_words(log)}" if process.returncode or not answer.exists() else "ok")
+    return Watched(status=status, wall=wall, peak=peak, others=others, answer=json.loads(answer.read_text()) if status == "ok" else {})
+
+
+def environment_for(given: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a measured process."""
+    return {**{name: value for name, value in os.environ.items() if not name.startswith(INHERITED)}, **given}
+
+
+def _until_done(process: subprocess.Popen[bytes], limits: Limits) -> tuple[int, str]:
+    """Largest memory seen, and why it was stopped, if it was."""
+    start, tree, peak = time.perf_counter(), Tree(process.pid), 0
+    try:
+        while process.poll() is None:
+            peak = max(peak, tree.held())
+            over = peak > limits.memory
+            if over or time.perf_counter() - start > limits.seconds:
+                return peak, f"stopped at {limits.memory / 2**30:.0f} GiB" if over else f"stopped after {limits.seconds:.0f} s"
+            time.sleep(EVERY_S)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    return peak, ""
+
+
+class Tree:
+    """The memory of a process and its children."""
+
+    def __init__(self, pid: int) -> None:
+        self._root = psutil.Process(pid)
+        self._known: set[int] = set()
+
+    def held(self) -> int:
+        """Bytes: the kernel's own mark of the most that the process held, and what it and its children hold now, whichever is more.
+
+        A child counts from its second look on, since between fork and exec it shows the memory of its parent.
+        """
+        try:
+            children = {child.pid: child for child in self._root.children(recursive=True)}
+        except psutil.Error:
+            return 0
+        counted = [child for pid, child in children.items() if pid in self._known]
+        self._known = set(children)
+        return max(high_water(self._root.pid), sum(resident(process) for process in (self._root, *counted)))
+
+
+def high_water(pid: int) -> int:
+    """VmHWM in bytes; 0 where there is none."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+def resident(process: psutil.Process) -> int:
+    """Bytes held now; 0 of one that is gone."""
+    with suppress(psutil.Error):
+        return int(process.memory_info().rss)
+    return 0
+
+
+def _own_cpu() -> float:
+    """Seconds of this process and of all its children that ended."""
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def _all_cpu() -> float:
+    """Seconds of everything on the machine."""
+    times = psutil.cpu_times()
+    return float(sum(getattr(times, name, 0.0) for name in ("user", "nice", "system", "irq", "softirq")))
+
+
+def _last_words(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1][:200] if lines else "without a word"

@@ -1,0 +1,87 @@
+"""All ways to go over one raster with one network: the ceilings, ours, and the peers."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from benchmarks.performance.peers.installed import NEEDS
+from benchmarks.performance.setting import Setting, Way
+
+KEPT = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**34), "MALLOC_TOP_PAD_": str(2**28)}
+"""Makes glibc keep what is freed, in a process that does not say so itself."""
+FORWARD: dict[str, dict[str, Any]] = {
+    "forward, as it is": {"keep": False, "channels_last": False},
+    "forward, channels_last": {"keep": False, "channels_last": True},
+    "forward, memory kept": {"keep": True, "channels_last": False},
+    "forward, channels_last, memory kept": {"keep": True, "channels_last": True},
+    "forward, channels_last, memory kept, bfloat16": {"keep": True, "channels_last": True, "precision": "bfloat16"},
+}
+
+
+def ways(setting: Setting, installed: dict[str, dict[str, str] | None]) -> list[Way]:
+    """Everything that is run in a round; ours first, since the mask of the exact run is what the writing is tried with."""
+    return [*ours(setting), *ceilings(setting), *peers(setting, installed)]
+
+
+def variants(setting: Setting) -> dict[str, tuple[dict[str, Any], str]]:
+    """``tile`` and precision of our runs, by name."""
+    known: dict[str, tuple[dict[str, Any], str]] = {
+        "exact": ({"halo": "exact"}, "float32"),
+        "tolerance": ({"halo": {"tolerance": setting.options.tolerance}}, "float32"),
+        "bfloat16": ({"halo": "exact"}, "bfloat16"),
+    }
+    if setting.radius is None:  # no halo is exact: auto blends
+        known |= {"exact": ({}, "float32"), "bfloat16": ({}, "bfloat16")}
+    return {name: known[name] for name in ("exact", *setting.options.variants)}
+
+
+def ours(setting: Setting) -> list[Way]:
+    """The public command as a user gives it."""
+    found = []
+    for name, (tile, precision) in variants(setting).items():
+        config = setting.config(name, tile, precision)
+        store = config.with_suffix(".zarr")
+        command = [sys.executable, "-m", "pipeline", "run", str(config), "--fresh"]
+        label = {"tolerance": f"tolerance {setting.options.tolerance:g}"}.get(name, name)
+        answer = store.with_suffix(".report.json")
+        found.append(Way(name=f"wholecloth, {label}", group="ours", command=command, answer=answer, precision=precision, mask=store / "0" / "mask"))
+    return found
+
+
+def ceilings(setting: Setting) -> list[Way]:
+    """What the machine can do."""
+    options = setting.options
+    common = {"sides": options.sides, "seconds": options.seconds, "memory": options.limits.memory}
+    found = [setting.child(name, "forward", "ceilings.forward", **common, **orders) for name, orders in FORWARD.items()]
+    mask = setting.folder / "exact.zarr" / "0" / "mask"
+    return [
+        *found,
+        setting.child("reading", "machine", "ceilings.reading"),
+        setting.child("writing", "machine", "ceilings.writing", like=str(mask), out=str(setting.folder / "written.zarr")),
+    ]
+
+
+def peers(setting: Setting, installed: dict[str, dict[str, str] | None]) -> list[Way]:
+    """Other tools, each as it is and with the allocator set."""
+    known = {"monai": _monai(setting), "dask": _dask(setting)}
+    return [
+        setting.child(
+            f"{name}{', memory kept' if environment else ''}", "peer", python=setting.options.peer_python, environment=environment,
+            missing=orders.pop("missing", "") if installed[peer] else f"not installed ({', '.join(NEEDS[peer])})", **orders,
+        )
+        for peer in setting.options.peers for name, said in known[peer].items() for environment in ({}, KEPT) for orders in [dict(said)]
+    ]  # fmt: skip
+
+
+def _monai(setting: Setting) -> dict[str, dict[str, Any]]:
+    common = {"module": "peers.monai_window", "tile": setting.options.window}
+    return {f"MONAI, {mode}": {**common, "mode": mode, "mask": f"monai-{mode}.tif"} for mode in ("gaussian", "constant")}
+
+
+def _dask(setting: Setting) -> dict[str, dict[str, Any]]:
+    halo = setting.facts["halo"]["px"]
+    missing = "no halo makes it right: the network is not local" if setting.radius is None else ""
+    chunk = max(setting.options.chunk, halo or 0)
+    orders = {"tile": chunk, "halo": halo, "multiple": setting.multiple, "mask": "dask.zarr", "missing": missing}
+    return {"dask map_overlap": {"module": "peers.dask_overlap", **orders}}
