@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -35,6 +36,7 @@ from pipeline.samples import resolve
 def main() -> None:
     """Measure, or take up what was measured; then print and write."""
     said = parse()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # what is under way ends with it
     if said.tables:
         document = json.loads(said.tables.read_text())
     else:

@@ -22,10 +22,10 @@ def header(document: dict[str, Any]) -> str:
     """Machine, versions, raster and date."""
     machine, raster = document["machine"], document["raster"]
     versions = ", ".join(f"{name} {said}" for name, said in {**machine["versions"], **document["peers"]}.items())
-    bfloat16 = "with" if machine["bfloat16"] else "without"
+    rounds = f"{document['rounds']} round{'s' if document['rounds'] > 1 else ''}"
+    cores = f"{machine['cores']} core{'s' if machine['cores'] > 1 else ''} of {machine['cpu']} ({'with' if machine['bfloat16'] else 'without'} bfloat16)"
     return (
-        f"{machine['date']}: {raster['height']} × {raster['width']} px, {raster['bands']} bands of {raster['dtype']}, {document['rounds']} "
-        f"round{'s' if document['rounds'] > 1 else ''}; {machine['cores']} cores of {machine['cpu']} ({bfloat16} bfloat16), "
+        f"{machine['date']}: {raster['height']} × {raster['width']} px, {raster['bands']} bands of {raster['dtype']}, {rounds}; {cores}, "
         f"{machine['memory'] / 2**30:.0f} GiB, {machine['system']}; {versions}."
     )
 

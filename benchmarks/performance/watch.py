@@ -75,7 +75,7 @@ def _until_done(process: subprocess.Popen[bytes], limits: Limits) -> tuple[int, 
             peak = max(peak, tree.held())
             over = peak > limits.memory
             if over or time.perf_counter() - start > limits.seconds:
-                return peak, f"stopped at {limits.memory / 2**30:.0f} GiB" if over else f"stopped after {limits.seconds:.0f} s"
+                return peak, f"stopped at {limits.memory / 2**30:.3g} GiB" if over else f"stopped after {limits.seconds:g} s"
             time.sleep(EVERY_S)
     finally:
         with suppress(ProcessLookupError):
