@@ -17,7 +17,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from benchmarks.performance.agreement import agreement
 from benchmarks.performance.arguments import options_of, parse
 from benchmarks.performance.machine import facts
 from benchmarks.performance.peers.installed import installed as installed_in
+from benchmarks.performance.prepare import described, prepared
 from benchmarks.performance.setting import Options, Setting, Way
 from benchmarks.performance.ways import ways
 from pipeline.samples import resolve
@@ -52,11 +53,13 @@ def measured(said: argparse.Namespace, options: Options, folder: Path) -> dict[s
     """Round by round, everything once; what is known so far is in ``--out`` after each run."""
     raster = said.raster or resolve(f"sample://satellite?seed=7&size={said.size}")
     installed = {peer: installed_in(options.peer_python, peer) for peer in options.peers}
-    document = {
+    document: dict[str, Any] = {
         "machine": facts(), "rounds": options.rounds, "raster": about(raster), "networks": {}, "runs": [],
         "peers": {name: version for peer, found in installed.items() for name, version in (found or {}).items() if name == peer},
     }  # fmt: skip
-    settings = list(prepared(said, options, folder, raster.resolve(), document))
+    given = [(model.stem, model.resolve()) for model in said.model] or [(name, None) for name in said.networks]
+    settings = [prepared(name, network, raster.resolve(), folder / name, options) for name, network in given]
+    document["networks"] = {one.name: described(one, (document["raster"]["height"], document["raster"]["width"])) for one in settings}
     todo = [(setting, way) for setting in settings for way in ways(setting, installed)]
     for number in range(options.rounds):
         for setting, way in todo:
@@ -70,38 +73,6 @@ def about(raster: Path) -> dict[str, Any]:
     """Of the raster."""
     with rasterio.open(raster) as src:
         return {"height": src.height, "width": src.width, "bands": src.count, "dtype": src.dtypes[0]}
-
-
-def prepared(said: argparse.Namespace, options: Options, folder: Path, raster: Path, document: dict[str, Any]) -> Iterator[Setting]:
-    """A setting for each network: the network itself, what our plan says of it, and the labels of one forward pass."""
-    for name, given in [(model.stem, model.resolve()) for model in said.model] or [(name, None) for name in said.networks]:
-        home = folder / name
-        home.mkdir(parents=True, exist_ok=True)
-        setting = Setting(name=name, network=given or home / "network.pt", raster=raster, folder=home, options=options)
-        if given is None:
-            needed(setting, setting.child("network", "preparation", "networks", kind=name, narrower=options.narrower))
-        setting = replace(setting, facts=planned(setting))
-        shape = [document["raster"]["height"], document["raster"]["width"]]
-        orders = {"multiple": setting.multiple, "radius": setting.radius, "shape": shape, "memory": int(options.limits.memory * 0.8)}
-        places = {"labels": str(home / "labels.npy"), "ties": str(home / "ties.npy")}
-        reference = needed(setting, setting.child("reference", "preparation", "reference", **orders, **places))
-        network = setting.facts["network"]
-        document["networks"][name] = {"pixels": shape[0] * shape[1], "reference": reference, **{key: network[key] for key in ("stride", "radius", "verdict")}}
-        yield setting
-
-
-def planned(setting: Setting) -> dict[str, Any]:
-    """What `plan` says."""
-    return needed(setting, setting.child("plan", "preparation", "planned", config=str(setting.config("plan", {}, "float32"))))
-
-
-def needed(setting: Setting, way: Way) -> dict[str, Any]:
-    """The answer of a preparation, without which nothing can be measured."""
-    print(f"{setting.name}: {way.name}", file=sys.stderr, flush=True)
-    found = way.go(setting.options.limits)
-    if found.status != "ok":
-        sys.exit(f"{setting.name}: {way.name} {found.status}; see {way.answer.with_suffix('.log')}")
-    return found.answer
 
 
 def gave_up(document: dict[str, Any], setting: Setting, way: Way) -> bool:

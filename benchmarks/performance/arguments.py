@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -45,7 +46,7 @@ def parse() -> argparse.Namespace:
 
 def options_of(said: argparse.Namespace) -> Options:
     """The options that all settings share."""
-    small = {"sides": (256,), "seconds": 0.01, "narrower": 4, "tile": 384, "window": 128, "chunk": 256} if said.small else {}
+    small: dict[str, Any] = {"sides": (256,), "seconds": 0.01, "narrower": 4, "tile": 384, "window": 128, "chunk": 256} if said.small else {}
     return Options(
         rounds=said.rounds, limits=Limits(memory=int(said.memory_limit * GIB), seconds=said.time_limit), variants=tuple(said.variants),
         tolerance=said.tolerance, peers=tuple(said.peers), peer_python=said.peer_python, **small,

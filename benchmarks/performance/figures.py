@@ -112,7 +112,7 @@ def _row(document: Record, network: str, runs: list[Record]) -> Row:
     mpx, precision, peak = document["networks"][network]["pixels"] / 1e6, good[0]["precision"], _median(good, lambda r: r["peak"])
     ceiling, floor = best(document, network, precision), slowest(document, network, precision)
     work = _ratio(None if overhead is None else mpx * overhead, ceiling)
-    compared = next((run["agreement"] for run in good if run.get("agreement")), {})
+    compared: dict[str, int] = next((run["agreement"] for run in good if run.get("agreement")), {})
     return Row(
         name=runs[0]["way"], status=failed, rounds=len(good), overhead=overhead, peak=peak,
         command=_ratio(mpx, wall), of_ceiling=_ratio(_ratio(mpx, wall), floor),
@@ -123,8 +123,9 @@ def _row(document: Record, network: str, runs: list[Record]) -> Row:
 
 
 def _overhead(run: Record) -> float | None:
-    answer = run["answer"]
-    return answer["plan"]["arithmetic_overhead"] if run["group"] == "ours" else answer.get("overhead")
+    answer, ours = run["answer"], run["group"] == "ours"
+    found: float | None = answer["plan"]["arithmetic_overhead"] if ours else answer.get("overhead")
+    return found
 
 
 def _busy(run: Record) -> float | None:

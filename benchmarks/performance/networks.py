@@ -55,7 +55,8 @@ class UNet(nn.Module):
         for stage in reversed(list(self.up)):
             wide = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
             x = stage(torch.cat([levels.pop(), wide], 1))
-        return self.head(x)
+        logits: torch.Tensor = self.head(x)
+        return logits
 
 
 class FCN8s(nn.Module):
@@ -76,7 +77,8 @@ class FCN8s(nn.Module):
         at16 = self.to16(at8)
         at32 = self.to32(at16)
         y = self.from32(self.scores[2](at32)) + self.scores[1](at16)
-        return self.head(self.from8(self.from16(y) + self.scores[0](at8)))
+        logits: torch.Tensor = self.head(self.from8(self.from16(y) + self.scores[0](at8)))
+        return logits
 
 
 def bilinear(step: int) -> nn.ConvTranspose2d:
@@ -112,7 +114,8 @@ class FromRaw(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(n, bands, rows, cols) of raw pixels as float32 → (n, classes, rows, cols)."""
-        return self.network(x * self.scale)
+        logits: torch.Tensor = self.network(x * self.scale)
+        return logits
 
 
 def make(orders: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import zarr
 
 from benchmarks.performance.child import cores, serve
@@ -22,7 +23,7 @@ BLOCK = 2048
 def measure(orders: dict[str, Any]) -> dict[str, Any]:
     """Seconds that the mask of a store takes to be written anew."""
     made = zarr.open_array(orders["like"], mode="r")
-    mask, path = made[:], Path(orders["out"])
+    mask, path = np.asarray(made[:]), Path(orders["out"])
     array = zarr.create_array(
         path, shape=made.shape, chunks=made.chunks, shards=made.shards, dtype=made.dtype, fill_value=made.fill_value,
         compressors=made.compressors, zarr_format=made.metadata.zarr_format, config={"write_empty_chunks": False}, overwrite=True,
