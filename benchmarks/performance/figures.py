@@ -15,7 +15,9 @@ class Ceiling:
     """The most that a part of the work can do here."""
 
     name: str
+    status: str
     mpx_per_s: float
+    """0 where it was never measured."""
     side: int | None
     """Of the tiles, px, where there are tiles."""
     others: float
@@ -70,7 +72,7 @@ def best(document: Record, network: str, precision: str = "float32") -> float:
 
 
 def slowest(document: Record, network: str, precision: str = "float32") -> float:
-    """Mpx/s of the slowest of network, reading and writing: no run can be faster."""
+    """Mpx/s of the slowest of network, reading and writing: no run can be faster. 0 where one of them is not known."""
     machine = [c.mpx_per_s for run, c in _ceilings(document, network) if run["group"] == "machine"]
     return min([best(document, network, precision), *machine])
 
@@ -90,22 +92,29 @@ def by_way(runs: Iterable[Record]) -> dict[str, list[Record]]:
 
 
 def _ceilings(document: Record, network: str) -> list[tuple[Record, Ceiling]]:
-    grouped = by_way(r for r in document["runs"] if r["network"] == network and r["group"] in ("forward", "machine") and r["status"] == "ok")
+    grouped = by_way(r for r in document["runs"] if r["network"] == network and r["group"] in ("forward", "machine"))
     return [(runs[0], _ceiling(name, runs)) for name, runs in grouped.items()]
 
 
 def _ceiling(name: str, runs: list[Record]) -> Ceiling:
-    others = median(run["others"] for run in runs)
+    good, status, others = [run for run in runs if run["status"] == "ok"], _failed(runs), median(run["others"] for run in runs)
+    if not good:
+        return Ceiling(name=name, status=status, mpx_per_s=0.0, side=None, others=others)
     if runs[0]["group"] == "machine":
-        return Ceiling(name=name, mpx_per_s=median(run["answer"]["mpx_per_s"] for run in runs), side=None, others=others)
-    rates = {side: median(run["answer"]["rates"][side] for run in runs if side in run["answer"]["rates"]) for side in runs[0]["answer"]["rates"]}
+        return Ceiling(name=name, status=status, mpx_per_s=median(run["answer"]["mpx_per_s"] for run in good), side=None, others=others)
+    rates = {side: median(run["answer"]["rates"][side] for run in good if side in run["answer"]["rates"]) for side in good[0]["answer"]["rates"]}
     side = max(rates, key=lambda side: rates[side])
-    return Ceiling(name=name, mpx_per_s=rates[side], side=int(side), others=others)
+    return Ceiling(name=name, status=status, mpx_per_s=rates[side], side=int(side), others=others)
+
+
+def _failed(runs: list[Record]) -> str:
+    """Why a way did not come to its end in some round; ok where it always did."""
+    return next((run["status"] for run in runs if run["status"] != "ok"), "ok")
 
 
 def _row(document: Record, network: str, runs: list[Record]) -> Row:
     good = [run for run in runs if run["status"] == "ok"]
-    failed = next((run["status"] for run in runs if run["status"] != "ok"), "ok")
+    failed = _failed(runs)
     if not good:
         return Row(name=runs[0]["way"], status=failed)
     wall, seconds, overhead = (_median(good, pick) for pick in (lambda r: r["wall"], lambda r: r["answer"].get("seconds"), _overhead))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -53,9 +54,9 @@ def referenced(setting: Setting, shape: tuple[int, int]) -> dict[str, Any]:
 
 
 def needed(setting: Setting, way: Way) -> dict[str, Any]:
-    """The answer of a preparation, without which nothing can be measured."""
+    """The answer of a preparation, without which nothing can be measured; it may take its time."""
     print(f"{setting.name}: {way.name}", file=sys.stderr, flush=True)
-    found = way.go(setting.options.limits)
+    found = way.go(replace(setting.options.limits, seconds=math.inf))
     if found.status != "ok":
         sys.exit(f"{setting.name}: {way.name} {found.status}; see {way.answer.with_suffix('.log')}")
     return found.answer

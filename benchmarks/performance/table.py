@@ -41,7 +41,7 @@ def section(document: dict[str, Any], name: str) -> str:
 def ceilings(document: dict[str, Any], name: str) -> str:
     """What the machine can do."""
     found = figures.ceilings(document, name)
-    rows = [[c.name, _number(c.mpx_per_s), "" if c.side is None else f"{c.side} px", _number(c.others)] for c in found]
+    rows = [[c.name, _number(c.mpx_per_s) if c.mpx_per_s else c.status, "" if c.side is None else f"{c.side} px", _number(c.others)] for c in found]
     return _markdown([["ceiling", "Mpx/s", "best tile", "others, cores"], *rows])
 
 

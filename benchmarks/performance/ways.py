@@ -68,7 +68,7 @@ def peers(setting: Setting, installed: dict[str, dict[str, str] | None]) -> list
     return [
         setting.child(
             f"{name}{', memory kept' if environment else ''}", "peer", python=setting.options.peer_python, environment=environment,
-            missing=orders.pop("missing", "") if installed[peer] else f"not installed ({', '.join(NEEDS[peer])})", **orders,
+            missing=orders.pop("missing", "") if installed[peer] else f"not installed (needs {', '.join(NEEDS[peer])})", **orders,
         )
         for peer in setting.options.peers for name, said in known[peer].items() for environment in ({}, KEPT) for orders in [dict(said)]
     ]  # fmt: skip

@@ -68,6 +68,12 @@ def test_a_way_that_fails_is_named_and_not_left_out(document: dict[str, Any]) ->
     assert "| peer | stopped at 18 GiB |" in table.runs(document, "net")
 
 
+def test_a_ceiling_that_fails_is_named_and_nothing_is_judged_by_it(document: dict[str, Any]) -> None:
+    document["runs"] = [run if run["way"] != "writing" else {**run, "status": "stopped after 9 s", "answer": {}} for run in document["runs"]]
+    assert "| writing | stopped after 9 s |" in table.ceilings(document, "net")
+    assert figures.rows(document, "net")[0].of_ceiling is None
+
+
 def test_a_way_that_fails_later_says_so_beside_its_figures(document: dict[str, Any]) -> None:
     document["runs"] += [run("peer", "peer", 0, 20.0, seconds=20.0), {**run("peer", "peer", 1, 3.0), "status": "stopped after 9 s"}]
     assert "| peer (stopped after 9 s in some rounds) | 0.50 |" in table.runs(document, "net")
