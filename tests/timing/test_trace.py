@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import signal
 import subprocess
@@ -164,6 +165,19 @@ def test_every_process_has_its_own_lanes(tmp_path: Path) -> None:
     events = json.loads((tmp_path / "trace.json").read_text())
     assert [(e["pid"], e["tid"]) for e in slices(events, "block")] == [(7, 2), (7, 3), (8, 2), (7, 2)]
     assert {(e["pid"], e["tid"]) for e in slices(events, "device")} == {(7, 1), (8, 1)}
+
+
+def test_slices_that_touch_do_not_overlap_by_rounding(tmp_path: Path) -> None:
+    start = time.time() + 1
+    cuts = [start + k * 1.7e-6 for k in range(200)]
+    intervals = tuple(Interval("read", a, b) for a, b in itertools.pairwise(cuts))
+    with recorded(tmp_path / "trace.json") as trace:
+        assert trace is not None
+        trace.begin()
+        trace.add(Timing(kind="block", block=(0, 0), level=0, process=7, lane="a", start=start, stop=cuts[-1], intervals=intervals))
+    events = json.loads((tmp_path / "trace.json").read_text())
+    assert len(slices(events, "read")) == 199
+    assert_nested(events)
 
 
 class Full:
