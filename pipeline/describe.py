@@ -36,6 +36,7 @@ def describe(job: Job) -> dict[str, Any]:
         "arithmetic_overhead": round(work, 4),
         "recomputed": round(layout.recomputed(), 4),
         "read_amplification": round(cost.read / cost.asked, 4),
+        "reading": {"file_block": list(job.source.block), "held": job.plan.sharing.held, "swaths": job.plan.sharing.swaths},
         "memory": {"budget": job.plan.budget, "projected": job.plan.peak, "buffers": job.plan.buffers},
         "output_bytes_before_compression": round(cost.asked * per_pixel * (STORED if job.spec.levels > 1 else 1)),
         "estimated_seconds": round(cost.asked * work * job.footprint.seconds_per_pixel) if job.footprint else None,
@@ -50,9 +51,9 @@ def _cost(job: Job) -> Spent:
     """Pixels asked for, inferred and decoded."""
     layout = job.task.layout
     if job.task.area is not None:
-        return spent(job.task.area, layout, job.blocks, job.source.block)
+        return spent(job.task.area, layout, job.blocks, job.source.block, job.plan.sharing)
     pixels = layout.height * layout.width
-    return Spent(asked=pixels, network=pixels * layout.work(), read=pixels * layout.amplification(job.source.block))
+    return Spent(asked=pixels, network=pixels * layout.work(), read=pixels * job.plan.sharing.amplification)
 
 
 def headline(job: Job) -> str:
@@ -84,7 +85,7 @@ def lines(job: Job) -> list[tuple[str, str]]:
             f"{_blocks(said)} of {blocks['size']} px, {blocks['in_flight']} in flight; chunk {blocks['chunk']} px, shard {blocks['shard'] or 'none'}",
         ),
         ("arithmetic", _arithmetic(said)),
-        ("reading", f"{said['read_amplification']:.2f} × {_whose(said)} pixels are decoded"),
+        ("reading", _reading(said)),
         ("memory", f"{human(used['projected'])} projected, {human(used['budget'])} allowed"),
         *[("", f"{name}: {human(size)}") for name, size in used["buffers"].items()],
         ("output", f"{human(said['output_bytes_before_compression'])} before compression, at {job.path}"),
@@ -122,6 +123,15 @@ def _tile(said: dict[str, Any]) -> str:
 def _arithmetic(said: dict[str, Any]) -> str:
     words = f"{said['arithmetic_overhead']:.2f} × {_whose(said)} pixels go through the network"
     return words if not said["tile"]["step"] else f"{words}; tiles that straddle blocks are computed for each, which adds {said['recomputed']:.1%}"
+
+
+def _reading(said: dict[str, Any]) -> str:
+    rows, cols = said["reading"]["file_block"]
+    words = f"{said['read_amplification']:.2f} × {_whose(said)} pixels are decoded, from the file's blocks of {rows} × {cols} px"
+    if not said["reading"]["held"]:
+        return words
+    swaths = f", in {said['reading']['swaths']:,} swaths" if said["reading"]["swaths"] > 1 else ""
+    return f"{words}{swaths}; {human(said['reading']['held'])} are held for neighbouring blocks"
 
 
 def _radius(job: Job) -> int | str:

@@ -21,6 +21,7 @@ from pipeline.plan.types import Plan, Tiles
 from pipeline.protocols import Locality, Network, Source
 from pipeline.resolve_plan import Opened
 from pipeline.sources import open_source
+from pipeline.sources.once import once
 from pipeline.stages.block import BlockTask
 from pipeline.stages.device import choose, steady
 from pipeline.stages.recipe import Recipe
@@ -133,8 +134,9 @@ def _job(opened: Opened, loaded: Network, folded: Folded, meaning: resolve_model
     if stored:
         wanted = fingerprint.wanted(source, opened.area, opened.network, recipe, config, plan.tiles)
         fingerprint.compare(stored["fingerprint"], wanted, path)
+    layout = plan.layout()
     task = BlockTask(
-        source=source, model=meaning.model, recipe=recipe, layout=plan.tiles.layout(), store=path, device=str(opened.device),
+        source=once(source, layout, plan.sharing), model=meaning.model, recipe=recipe, layout=layout, store=path, device=str(opened.device),
         retries=config.execution.retries, area=opened.area,
     )  # fmt: skip
     made = stored["fingerprint"] if stored else fingerprint.of(source, opened.area, opened.network, recipe, plan.tiles, config)

@@ -25,6 +25,8 @@ class Pixels:
     """(bands, rows, cols), the file's dtype; anything where invalid or outside the raster."""
     valid: npt.NDArray[np.bool_]
     """(rows, cols); False where nodata, masked, NaN or outside the raster."""
+    decoded: int = 0
+    """Pixels of the file's own blocks that were decoded for these; what was decoded before for others does not count."""
 
 
 class Source(Protocol):

@@ -37,6 +37,8 @@ class Report:
     failures: list[Failure] = field(default_factory=list)
     pixels: int = 0
     """Pixels that were asked for of the blocks this run committed."""
+    decoded: int = 0
+    """Pixels of the file's own blocks that were decoded for them."""
     seconds: float = 0.0
     """Wall time of the blocks."""
     waits: dict[str, float] = field(default_factory=dict)
@@ -63,7 +65,12 @@ class Report:
         """Mpx/s of this run's blocks."""
         return self.pixels / self.seconds / 1e6 if self.seconds else 0.0
 
+    @property
+    def read_amplification(self) -> float:
+        """Pixels decoded per pixel that was asked for."""
+        return self.decoded / self.pixels if self.pixels else 0.0
+
     def write(self, path: Path) -> None:
         """Write as JSON."""
-        document = {**asdict(self), "complete": self.complete, "mpx_per_s": round(self.speed, 3)}
+        document = {**asdict(self), "complete": self.complete, "mpx_per_s": round(self.speed, 3), "read_amplification": round(self.read_amplification, 4)}
         path.write_text(json.dumps(document, indent=2, default=str) + "\n")

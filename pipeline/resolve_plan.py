@@ -81,7 +81,7 @@ def plan(opened: Opened, classes: int) -> tuple[Plan, footprint.Footprint | None
     budget = _budget(opened.config)
     if opened.stored:
         costs = replace(memory.Costs(**opened.stored["costs"]), libraries=_libraries(), gdal_cache=memory.GDAL_CACHE)
-        made = staff(Tiles.of(opened.stored["tiles"]), costs, budget, _workers(opened.config))
+        made = staff(Tiles.of(opened.stored["tiles"]), costs, budget, _workers(opened.config), opened.source.block)
         if made.peak > budget:
             raise PlanError(over_budget(made))
         return made, None
@@ -99,7 +99,7 @@ def _wish(opened: Opened, costs: memory.Costs, budget: int) -> Wish:
         minimum=max(locality.minimum, network.accepts.minimum), maximum=network.accepts.maximum,
         training_size=config.model.input.size if config.model.input else None,
         halo=meet, costs=costs, budget=budget, workers=_workers(config), augment=config.tile.augment,
-        batch=_batch(opened) if meet.halo is None else 1,
+        batch=_batch(opened) if meet.halo is None else 1, source_block=opened.source.block,
     )  # fmt: skip
 
 

@@ -101,6 +101,7 @@ class _Tally:
     done: int = 0
     empty: int = 0
     pixels: int = 0
+    decoded: int = 0
     failures: list[Failure] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -116,6 +117,7 @@ class _Tally:
         self.done += 1
         self.empty += not outcome.inferred
         self.pixels += outcome.pixels
+        self.decoded += outcome.decoded
 
 
 def _blocks(job: Job, progress: Progress, watch: Watch) -> Report:
@@ -134,7 +136,7 @@ def _blocks(job: Job, progress: Progress, watch: Watch) -> Report:
     device = watch.stalls.finish(now())
     return Report(
         store=str(job.path), blocks=job.blocks, resumed=len(committed), done=tally.done, empty=tally.empty, failures=tally.failures,
-        pixels=tally.pixels, seconds=device.seconds, waits=tally.seconds, device=device if tally.seconds else None,
+        pixels=tally.pixels, decoded=tally.decoded, seconds=device.seconds, waits=tally.seconds, device=device if tally.seconds else None,
         projected_memory=job.plan.peak, plan=describe(job),
     )  # fmt: skip
 

@@ -19,10 +19,12 @@ from pipeline import resolve_plan
 from pipeline.describe import describe
 from pipeline.errors import BlocksFailed, ConfigError, InputError, ModelError, PlanError, StoreError, Unfinished
 from pipeline.load_config import load
+from pipeline.plan import resolve, sharing
 from pipeline.progress import Progress
 from pipeline.report import Report
 from pipeline.run import execute, prepare
 from pipeline.stages import block
+from pipeline.store.ledger import Ledger
 from pipeline.store.status import status
 from tests import networks, scenes
 from tests.models.onnx_files import to_onnx
@@ -340,3 +342,48 @@ def test_nothing_that_is_measured_before_the_run_changes_how_it_rounds(tmp_path:
     prepare(load(scenes.config(tmp_path)))
     assert seen == [False]
     assert torch._C._get_graph_executor_optimize()
+
+
+@pytest.mark.parametrize("engine", ["serial", "threads"])
+def test_what_neighbours_share_is_decoded_once_in_swaths_and_the_bytes_are_those_of_blocks_that_share_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:  # fmt: skip
+    scenes.scene(tmp_path / "scene.tif", 700, 900)
+    said: dict[str, Any] = {"output": {"layers": ["mask", "confidence"]}, "execution": {"engine": engine, "workers": 3}}
+    shared = go(scenes.config(tmp_path, **said))
+    assert shared.plan["reading"]["held"] > 0
+    assert shared.read_amplification == pytest.approx(shared.plan["read_amplification"], rel=0.05)
+    assert json.loads((tmp_path / "job.report.json").read_text())["read_amplification"] == pytest.approx(1, abs=0.05)
+    monkeypatch.setattr(sharing, "AIM", 1.6)
+    swaths = go(scenes.config(tmp_path, "swaths", **said))
+    assert swaths.plan["reading"]["swaths"] > 1
+    assert 1 < swaths.read_amplification == pytest.approx(swaths.plan["read_amplification"], rel=0.1)
+    monkeypatch.setattr(resolve, "share", lambda layout, block, per_pixel, room, workers: sharing.share(layout, block, per_pixel, 0, workers))
+    alone = go(scenes.config(tmp_path, "alone", **said))
+    assert alone.plan["reading"]["held"] == 0
+    assert alone.read_amplification == pytest.approx(alone.plan["read_amplification"], abs=1e-4)
+    assert alone.read_amplification > swaths.read_amplification
+    assert digest(tmp_path / "job.zarr") == digest(tmp_path / "swaths.zarr") == digest(tmp_path / "alone.zarr")
+    records = [dict(Ledger(tmp_path / f"{name}.zarr").records()) for name in ("job", "swaths", "alone")]
+    assert records[0] == records[1] == records[2]
+
+
+def test_a_resumed_run_shares_what_its_own_memory_allows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scenes.scene(tmp_path / "scene.tif", 500, 600)
+    go(scenes.config(tmp_path, "reference"))
+    path, real, calls = scenes.config(tmp_path), block.write, []
+
+    def dies(*args: Any) -> None:
+        calls.append(args)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        real(*args)
+
+    monkeypatch.setattr(block, "write", dies)
+    with pytest.raises(KeyboardInterrupt):
+        go(path)
+    monkeypatch.setattr(block, "write", real)
+    monkeypatch.setattr(sharing, "AIM", 1.6)
+    report = go(path)
+    assert (report.complete, report.resumed, report.plan["reading"]["swaths"] > 1) == (True, 5, True)
+    assert digest(tmp_path / "job.zarr") == digest(tmp_path / "reference.zarr")

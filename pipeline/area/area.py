@@ -72,11 +72,9 @@ class Area:
         return found
 
     def blocks(self, layout: Layout) -> Iterator[BlockIndex]:
-        """Blocks with a pixel in the area, row by row; one row of blocks is held at a time."""
-        rows, cols = layout.shape
-        for row in range(rows):
-            line = [BlockIndex(row, col) for col in range(cols)]
-            yield from (line[col] for col in np.flatnonzero(self.touches([layout.window(index) for index in line])))
+        """Blocks with a pixel in the area, in the order in which blocks are read; one row of a swath is held at a time."""
+        for line in layout.lines():
+            yield from (line[i] for i in np.flatnonzero(self.touches([layout.window(index) for index in line])))
 
     def somewhere(self, rng: np.random.Generator) -> tuple[int, int]:
         """(row, col) of a pixel that lies in the area, or beside it where that is narrower than a pixel; large parts are hit more often."""

@@ -42,6 +42,8 @@ class Layout:
     """Tiling of the row axis."""
     cols: HaloTiling | LatticeTiling
     """Tiling of the column axis."""
+    swaths: int = 1
+    """Into how many swaths the columns of blocks are cut, which are read one after the other."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -60,9 +62,27 @@ class Layout:
         return isinstance(self.rows, LatticeTiling)
 
     def blocks(self) -> Iterator[BlockIndex]:
-        """All blocks, row by row; nothing of the raster's size is held."""
-        rows, cols = self.shape
-        return (BlockIndex(row, col) for row in range(rows) for col in range(cols))
+        """All blocks in the order in which they are read: swath by swath, row by row; nothing of the raster's size is held."""
+        return (index for line in self.lines() for index in line)
+
+    def lines(self) -> Iterator[list[BlockIndex]]:
+        """The same, by rows of a swath."""
+        for swath in map(self.swath, range(self.swaths)):
+            for row in range(self.shape[0]):
+                yield [BlockIndex(row, col) for col in range(swath.start, swath.stop)]
+
+    def swath(self, k: int) -> Span:
+        """Columns of blocks of a swath; all swaths are about equally wide."""
+        cols = self.shape[1]
+        return Span(k * cols // self.swaths, (k + 1) * cols // self.swaths)
+
+    def swath_of(self, col: int) -> int:
+        """The swath in which a column of blocks lies."""
+        return ((col + 1) * self.swaths - 1) // self.shape[1]
+
+    def with_swaths(self, swaths: int) -> Layout:
+        """The same blocks, read in so many swaths."""
+        return replace(self, swaths=swaths)
 
     def window(self, index: BlockIndex) -> Window:
         """The pixels that a block owns."""
@@ -113,7 +133,7 @@ class Layout:
         return self.work() / replace(self, block=max(self.height, self.width)).work() - 1
 
     def amplification(self, source_block: tuple[int, int] = (1, 1)) -> float:
-        """Pixels decoded per raster pixel when each block reads its frame once, in units of the file's own blocks."""
+        """Pixels decoded per raster pixel when each block reads its frame for itself, in units of the file's own blocks."""
         return _axis_read(self.rows, self.height, self.block, source_block[0]) * _axis_read(self.cols, self.width, self.block, source_block[1])
 
 
@@ -139,4 +159,4 @@ def _axis_work(axis: HaloTiling | LatticeTiling, length: int, block: int) -> flo
 
 def _axis_read(axis: HaloTiling | LatticeTiling, length: int, block: int, unit: int) -> float:
     hulls = ((axis.hull(span).clip(length), times) for span, times in _spans(length, block))
-    return sum(times * min(hull.align(unit).size, length) for hull, times in hulls) / length
+    return sum(times * hull.align(unit).clip(length).size for hull, times in hulls) / length

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 MIB = 2**20
 
-GDAL_CACHE = 128 * MIB
+GDAL_CACHE = 64 * MIB
 """GDAL's block cache, for the whole process. GDAL fixes its size at the first read, so a plan cannot change it."""
 
 ACTIVATION_FACTOR = 1.4
@@ -32,6 +32,11 @@ class Costs:
     """Live bytes per pixel of the network at its peak, beyond its input."""
     output: int
     """Bytes per pixel of all layers written."""
+
+    @property
+    def kept(self) -> int:
+        """Bytes per pixel that is held once it was read: bands × itemsize, and whether it is valid."""
+        return self.raw - self.bands
 
 
 def per_block(costs: Costs, frame: int, block: int) -> dict[str, int]:
@@ -82,7 +87,7 @@ def longest(costs: Costs, budget: int, windows: int) -> int:
 def projected(
     costs: Costs, *, tile: int, frame: int, block: int, accumulator: int, workers: int, turned: bool = False, probabilities: bool = False
 ) -> dict[str, int]:
-    """Peak memory of the process, by buffer, in bytes."""
+    """Peak memory of the process, by buffer, in bytes, where each block is read for itself."""
     held = {name: size * workers for name, size in per_block(costs, frame, block).items()}
     return {
         "libraries and network": costs.libraries,
@@ -90,6 +95,23 @@ def projected(
         **held,
         **on_device(costs, tile, accumulator, turned, probabilities),
     }
+
+
+def sharing(costs: Costs, *, held: int, decoding: int, workers: int) -> dict[str, int]:
+    """Bytes by buffer of what blocks share.
+
+    Parameters
+    ----------
+    costs
+        Bytes per pixel.
+    held
+        Bytes of decoded pixels that are held for neighbours.
+    decoding
+        Pixels that a reader decodes at once, beside those of its block.
+    workers
+        Blocks in flight.
+    """
+    return {"decoded and held for neighbours": held, "being decoded": decoding * costs.raw * workers} if held else {}
 
 
 def human(size: float) -> str:

@@ -8,6 +8,7 @@ from pipeline.errors import PlanError
 from pipeline.plan import memory
 from pipeline.plan.candidates import candidates
 from pipeline.plan.layout import BlockIndex
+from pipeline.plan.sharing import DECODED_PX, Sharing, share, unit_of
 from pipeline.plan.types import Plan, Tiles, Wish
 
 
@@ -23,7 +24,7 @@ def resolve(wish: Wish) -> Plan:
     """
     smallest: Plan | None = None
     for tiles in sorted(candidates(wish), key=_effort):
-        plan = staff(tiles, wish.costs, wish.budget, wish.workers)
+        plan = staff(tiles, wish.costs, wish.budget, wish.workers, wish.source_block)
         if plan.peak <= wish.budget:
             return plan
         if smallest is None or plan.peak < smallest.peak:
@@ -32,13 +33,36 @@ def resolve(wish: Wish) -> Plan:
     raise PlanError(over_budget(smallest))
 
 
-def staff(tiles: Tiles, costs: memory.Costs, budget: int, workers: int) -> Plan:
-    """As many blocks in flight as fit, at least one."""
+def staff(tiles: Tiles, costs: memory.Costs, budget: int, workers: int, source_block: tuple[int, int]) -> Plan:
+    """As many blocks in flight as fit, at least one; then what they share, as far as it fits beside them.
+
+    Parameters
+    ----------
+    tiles
+        The geometry.
+    costs
+        Bytes per pixel.
+    budget
+        Bytes.
+    workers
+        Blocks in flight at most.
+    source_block
+        (rows, cols) of the file's own blocks, px.
+    """
     for count in range(workers, 0, -1):
         buffers = memory.projected(costs, workers=count, turned=tiles.turned, probabilities=tiles.averages_probabilities, **_largest(tiles))
         if sum(buffers.values()) <= budget:
             break
-    return Plan(tiles=tiles, costs=costs, budget=budget, workers=count, buffers=buffers)
+    shared = _shared(tiles, costs, budget - sum(buffers.values()), count, source_block)
+    buffers |= memory.sharing(costs, held=shared.held, decoding=shared.decoding, workers=count)
+    return Plan(tiles=tiles, costs=costs, budget=budget, workers=count, buffers=buffers, sharing=shared)
+
+
+def _shared(tiles: Tiles, costs: memory.Costs, room: int, workers: int, source_block: tuple[int, int]) -> Sharing:
+    """What is decoded once within what is left of the budget."""
+    rows, cols = unit_of(source_block, tiles.height, tiles.width)
+    decoding = max(DECODED_PX, rows * cols) * costs.raw * workers
+    return share(tiles.layout(), source_block, costs.kept, room - decoding, workers)
 
 
 def _effort(tiles: Tiles) -> tuple[float, int]:

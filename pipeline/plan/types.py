@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pipeline.plan import memory
 from pipeline.plan.halo import HaloDecision, Tolerated
 from pipeline.plan.layout import Layout
+from pipeline.plan.sharing import Sharing
 from pipeline.plan.tiling import HaloTiling, LatticeTiling
 from pipeline.raster.span import round_up
 
@@ -42,6 +43,8 @@ class Wish:
     batch: int = 1
     """Equal tiles that are inferred at once, where tiles are blended."""
     augment: str = "none"
+    source_block: tuple[int, int] = (1, 1)
+    """(rows, cols) of the file's own blocks, px."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,8 +117,14 @@ class Plan:
     """Bytes."""
     workers: int
     """Blocks in flight."""
+    sharing: Sharing
+    """How what neighbouring blocks read in common is decoded once. It changes no pixel, so that every run decides it anew."""
     buffers: dict[str, int] = field(default_factory=dict)
     """Projected peak memory by buffer, bytes."""
+
+    def layout(self) -> Layout:
+        """The blocks, in the order in which they are read, and their tiles."""
+        return self.tiles.layout().with_swaths(self.sharing.swaths)
 
     @property
     def peak(self) -> int:

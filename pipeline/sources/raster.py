@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import uuid
 import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,6 +24,7 @@ from pipeline.plan.memory import GDAL_CACHE
 from pipeline.protocols import Pixels
 from pipeline.raster.grid import Grid
 from pipeline.raster.window import Window
+from pipeline.sources import alive
 from pipeline.sources.georeference import grid_of
 from pipeline.sources.identity import identity_of
 
@@ -42,13 +44,16 @@ class RasterSource:
     """Pixels are invalid where all bands are, or where any is."""
     scale_tags: bool
     """Whether the file's scale and offset are applied."""
-    _local: threading.local = field(default_factory=threading.local, repr=False, compare=False)
+    name: str = field(default_factory=lambda: uuid.uuid4().hex, repr=False, compare=False)
+    """By which its handles are found again where it comes by pickle once more."""
+    _local: threading.local = field(default_factory=threading.local, repr=False, compare=False, init=False)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("path", "indexes", "nodata", "rule", "scale_tags")}
+    def __post_init__(self) -> None:
+        alive.enter(self.name, self)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _local=threading.local())
+    def __reduce__(self) -> tuple[Any, ...]:
+        said = {name: getattr(self, name) for name in ("path", "indexes", "nodata", "rule", "scale_tags")}
+        return alive.revive, (type(self), self.name, said)
 
     @cached_property
     def grid(self) -> Grid:
@@ -96,11 +101,11 @@ class RasterSource:
         if inside == window:
             return self._read(window)
         data = np.zeros((self.bands, window.height, window.width), dtype=self.dtype)
-        valid = np.zeros((window.height, window.width), dtype=bool)
+        valid, decoded = np.zeros((window.height, window.width), dtype=bool), 0
         if inside.pixels:
             pixels, where = self._read(inside), inside.within(window)
-            data[(slice(None), *where)], valid[where] = pixels.data, pixels.valid
-        return Pixels(data=data, valid=valid)
+            data[(slice(None), *where)], valid[where], decoded = pixels.data, pixels.valid, pixels.decoded
+        return Pixels(data=data, valid=valid, decoded=decoded)
 
     def _read(self, window: Window) -> Pixels:
         frame = RasterioWindow(window.col, window.row, window.width, window.height)
@@ -113,7 +118,11 @@ class RasterSource:
         valid = self._valid(raw)
         if masked is not None:
             valid &= masked
-        return Pixels(data=self._scaled(raw), valid=valid)
+        return Pixels(data=self._scaled(raw), valid=valid, decoded=self._decoded(window))
+
+    def _decoded(self, window: Window) -> int:
+        """Pixels of the file's blocks that hold a window."""
+        return Window.of(window.rows.align(self.block[0]), window.cols.align(self.block[1])).clip(self.grid.height, self.grid.width).pixels
 
     def _valid(self, raw: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
         """Where the bands' nodata and NaNs leave a pixel valid."""

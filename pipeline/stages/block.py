@@ -42,6 +42,8 @@ class Outcome:
     """False where every pixel was invalid."""
     pixels: int
     """Of the block that were asked for."""
+    decoded: int
+    """Pixels decoded for it from the file's own blocks."""
     timing: Timing
     """Where it was, and when: in seconds since the epoch of a clock that the processes of one machine share."""
 
@@ -61,7 +63,7 @@ class BlockTask:
     """What is asked for, or None for everything."""
 
     def blocks(self) -> Iterator[BlockIndex]:
-        """All blocks that hold anything that is asked for, row by row."""
+        """All blocks that hold anything that is asked for, in the order in which they are read."""
         return self.layout.blocks() if self.area is None else self.area.blocks(self.layout)
 
     def asked(self, index: BlockIndex) -> npt.NDArray[np.bool_] | None:
@@ -72,16 +74,16 @@ class BlockTask:
     def __call__(self, index: BlockIndex) -> Outcome:
         """Read, infer, write and commit one block. A block that cannot be read or inferred is an outcome, not an exception."""
         clock, window = Clock(), self.layout.window(index)
-        error, inferred, area = None, False, None
+        error, inferred, decoded, area = None, False, 0, None
         with clock.running():
             try:
                 with stage("read"):
                     area = self.asked(index)
-                inferred = self._run(index, area)
+                inferred, decoded = self._run(index, area)
             except (ReadError, InferenceError) as fault:
                 error = str(fault)
         pixels, timing = window.pixels if area is None else int(area.sum()), clock.timing("block", (index.row, index.col))
-        return Outcome(index=index, window=window, error=error, inferred=inferred, pixels=pixels, timing=timing)
+        return Outcome(index=index, window=window, error=error, inferred=inferred, pixels=pixels, decoded=decoded, timing=timing)
 
     def block(self, index: BlockIndex, area: npt.NDArray[np.bool_] | None) -> Block:
         """The pixels of a block and of what its tiles see around what is asked for. Raises ReadError."""
@@ -89,7 +91,7 @@ class BlockTask:
         frame = self.layout.frame(index, part_of(window, area))
         return Block(index, window, frame, read(self.source, frame, self.retries), area)
 
-    def _run(self, index: BlockIndex, area: npt.NDArray[np.bool_] | None) -> bool:
+    def _run(self, index: BlockIndex, area: npt.NDArray[np.bool_] | None) -> tuple[bool, int]:
         with stage("read"):
             block = self.block(index, area)
         with stage("checksum"):
@@ -101,7 +103,7 @@ class BlockTask:
         else:
             arrays = {}
         self._write(index, block.window, arrays, record)
-        return inferred
+        return inferred, block.pixels.decoded
 
     def _infer(self, block: Block) -> tuple[infer.Arrays, int]:
         network = inference(self)

@@ -9,7 +9,9 @@ import pytest
 from pipeline.area import cost
 from pipeline.area.cost import spent
 from pipeline.plan.layout import Layout
+from pipeline.plan.sharing import Sharing
 from pipeline.plan.tiling import HaloTiling
+from pipeline.raster.window import bounds
 from tests import networks
 from tests.area import shapes
 from tests.area.shapes import HEIGHT, OF, SHAPES, WIDTH
@@ -42,3 +44,18 @@ def test_of_very_many_blocks_some_stand_for_the_others_and_files_are_decoded_by_
     assert spent(area, how, count).asked == pytest.approx(exact.asked, rel=0.15)
     assert spent(area, how, count).network == pytest.approx(exact.network, rel=0.05)
     assert spent(area, layout(128), 1, (1000, 1000)).read == HEIGHT * WIDTH
+
+
+@pytest.mark.parametrize(("name", "swaths"), [(name, swaths) for name in SHAPES for swaths in (1, 2)])
+def test_what_neighbours_share_is_decoded_once(tmp_path: Path, name: str, swaths: int) -> None:
+    area, _ = shapes.area(tmp_path, SHAPES[name])
+    how, unit = layout(37).with_swaths(swaths), (9, 14)
+    seen: set[tuple[int, int, int]] = set()
+    for index in area.blocks(how):
+        part = bounds(area.read(how.window(index)), how.window(index))
+        frame = how.frame(index, part).clip(HEIGHT, WIDTH)
+        rows, cols = range(frame.row // 9, -(-frame.rows.stop // 9)), range(frame.col // 14, -(-frame.cols.stop // 14))
+        seen |= {(how.swath_of(index.col), row, col) for row in rows for col in cols}
+    count = sum(1 for _ in area.blocks(how))
+    expected = sum(min(9, HEIGHT - row * 9) * min(14, WIDTH - col * 14) for _, row, col in seen)
+    assert spent(area, how, count, (9, 14), Sharing(unit=unit, swaths=swaths, held=1, amplification=1)).read == expected

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pipeline.errors import ConfigError, PlanError
 from pipeline.plan.halo import HaloDecision
 from pipeline.plan.memory import GDAL_CACHE, MIB, Costs
-from pipeline.plan.resolve import resolve
+from pipeline.plan.resolve import resolve, staff
 from pipeline.plan.types import Wish
 
 COSTS = Costs(libraries=300 * MIB, gdal_cache=GDAL_CACHE, raw=13, bands=4, classes=5, activations=400, output=2)
@@ -94,8 +94,8 @@ def test_a_blended_block_is_the_smallest_whose_straddling_tiles_cost_a_tenth() -
 
 
 def test_a_budget_too_small_for_such_a_block_gives_a_smaller_one_and_says_what_it_costs() -> None:
-    plan = resolve(replace(BLENDED, budget=600 * MIB))
-    assert plan.peak <= 600 * MIB
+    plan = resolve(replace(BLENDED, budget=536 * MIB))
+    assert plan.peak <= 536 * MIB
     assert plan.tiles.block < resolve(BLENDED).tiles.block
     assert plan.tiles.layout().recomputed() > 0.1
 
@@ -118,3 +118,17 @@ def test_there_are_as_many_turns_as_the_plan_says() -> None:
     from pipeline.stages.turns import GROUPS
 
     assert {name: len(group) for name, group in GROUPS.items()} == TURNS
+
+
+def test_what_is_held_for_neighbours_is_priced_and_comes_after_the_blocks_in_flight() -> None:
+    wish = replace(WISH, height=90_000, width=70_000, source_block=(512, 512))
+    rich = resolve(wish)
+    assert rich.buffers["decoded and held for neighbours"] == rich.sharing.held > 0
+    assert rich.layout().swaths == rich.sharing.swaths > 1
+    made = [staff(rich.tiles, COSTS, budget * MIB, 4, (512, 512)) for budget in range(rich.peak // MIB + 1, 300, -20)]
+    fits = [plan for plan in made if plan.peak <= plan.budget]
+    assert len({plan.sharing.held for plan in fits}) > 2
+    assert all(plan.sharing.amplification >= rich.sharing.amplification for plan in fits)
+    assert all(plan.workers == 4 for plan in fits if plan.sharing.held == rich.sharing.held)
+    assert any(plan.sharing.held == 0 and "being decoded" not in plan.buffers for plan in fits)
+    assert made[-1].workers == 1
