@@ -348,7 +348,7 @@ def test_nothing_that_is_measured_before_the_run_changes_how_it_rounds(tmp_path:
 def test_what_neighbours_share_is_decoded_once_in_swaths_and_the_bytes_are_those_of_blocks_that_share_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
 ) -> None:  # fmt: skip
-    scenes.scene(tmp_path / "scene.tif", 700, 900)
+    scenes.scene(tmp_path / "scene.tif", 380, 760)
     said: dict[str, Any] = {"output": {"layers": ["mask", "confidence"]}, "execution": {"engine": engine, "workers": 3}}
     shared = go(scenes.config(tmp_path, **said))
     assert shared.plan["reading"]["held"] > 0
@@ -369,7 +369,7 @@ def test_what_neighbours_share_is_decoded_once_in_swaths_and_the_bytes_are_those
 
 
 def test_a_resumed_run_shares_what_its_own_memory_allows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scenes.scene(tmp_path / "scene.tif", 500, 600)
+    scenes.scene(tmp_path / "scene.tif", 300, 640)
     go(scenes.config(tmp_path, "reference"))
     path, real, calls = scenes.config(tmp_path), block.write, []
 
