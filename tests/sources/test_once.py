@@ -162,6 +162,15 @@ def test_blocks_that_are_left_out_or_come_in_any_order_change_no_pixel_and_the_r
         assert source._held.size <= source.sharing.held
 
 
+def test_what_is_held_keeps_no_more_alive_than_it_counts(tmp_path: Path) -> None:
+    source, how = shared(opened(tiled(tmp_path / "a.tif", 700, 900)), layout(700, 900))
+    source.read(how.frame(next(iter(how.blocks()))))
+    held = [wanted.pixels for wanted in source._held._units.values() if wanted.pixels]
+    assert len(held) > 0
+    assert all(pixels.data.base is None and pixels.valid.base is None for pixels in held)
+    assert source._held.size == sum(pixels.data.nbytes + pixels.valid.nbytes for pixels in held)
+
+
 class Faulty:
     """A source that cannot read what touches a window."""
 
