@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from pipeline import __version__, fingerprint, machine, resolve_fold, resolve_model, resolve_plan
+from pipeline import __version__, fingerprint, machine, resolve_fold, resolve_model, resolve_plan, resolve_precision
 from pipeline.area import open_area
 from pipeline.config import Config
 from pipeline.errors import SourceError, StoreError
@@ -112,10 +112,9 @@ def _prepared(config: Config, fresh: bool) -> Job:
     meaning = resolve_model.resolve(config, source.bands)
     device = choose(config.execution.device)
     network = load(meaning.model, source.bands, device)
-    asked = config.execution.precision
-    precision = stored["recipe"]["precision"] if stored else "float32" if asked == "auto" else asked
     locality = cached(network, source.bands)
     folded = resolve_fold.decide(network, locality, device, config.execution.fold == "auto", stored["recipe"].get("fold", False) if stored else None)
+    precision = resolve_precision.decide(config.execution.precision, folded.network, locality, device, stored["recipe"]["precision"] if stored else None)
     opened = Opened(
         config=config, source=source, area=area, network=folded.network, locality=locality, device=device,
         normalisation=meaning.normalisation, stored=stored, precision=precision,

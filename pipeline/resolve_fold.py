@@ -55,14 +55,19 @@ def decide(network: Loaded, locality: Locality, device: torch.device, asked: boo
     return found if apart is None else Folded(network=network, done=False, said=f"batch norm is not folded: {apart}")
 
 
-def _apart(network: Network, other: Network, locality: Locality, device: torch.device) -> str | None:
-    """How two networks differ in float32 on noise, on stronger noise and on nothing but invalid pixels; None where they do not."""
+def trial(network: Network, locality: Locality, device: torch.device) -> torch.Tensor:
+    """(1, bands, rows, cols) float32 of seeded noise, as small as the network takes and no smaller than `SIDE`."""
     accepts = network.accepts
     side = max(round_up(max(min(SIDE, accepts.maximum or SIDE), locality.minimum), math.lcm(locality.stride, accepts.multiple)), accepts.minimum)
     noise = torch.randn((1, locality.bands, side, side), generator=torch.Generator().manual_seed(0))
+    return noise.to(device).contiguous(memory_format=torch.channels_last)
+
+
+def _apart(network: Network, other: Network, locality: Locality, device: torch.device) -> str | None:
+    """How two networks differ in float32 on noise, on stronger noise and on nothing but invalid pixels; None where they do not."""
+    noise = trial(network, locality, device)
     with rounding("float32", machine.cores(), device):
-        for x in (noise, 3 * noise + 1, torch.zeros_like(noise)):
-            image = x.to(device).contiguous(memory_format=torch.channels_last)
+        for image in (noise, 3 * noise + 1, torch.zeros_like(noise)):
             try:
                 why = _difference(network(image), other(image))
             except Exception as error:  # whatever its layers raise

@@ -15,7 +15,7 @@ FLOORS = [
     ("labels",),
     ("area",),
     ("stages", "transfer", "evaluation"),
-    ("resolve_model", "resolve_fold", "resolve_halo", "resolve_plan", "fingerprint", "progress", "suggest"),
+    ("resolve_model", "resolve_fold", "resolve_precision", "resolve_halo", "resolve_plan", "fingerprint", "progress", "suggest"),
     ("job",),
     ("describe", "inspection", "verification"),
     ("run",),

@@ -24,6 +24,7 @@ def fold(module: torch.nn.Module) -> tuple[torch.nn.Module | None, str]:
             count = _norms(fresh)
             made: Any = torch.jit.freeze(fresh)
             count -= _norms(made)
+            _name_convolutions(made)
     except Exception as error:  # its passes raise whatever the code makes them raise
         return None, f"torch cannot freeze this TorchScript ({first_line(error)})"
     return made, f"TorchScript frozen, {words(count)}" if count > 0 else "TorchScript frozen"
@@ -39,3 +40,19 @@ def _anew(module: torch.nn.Module) -> Any:
 
 def _norms(module: Any) -> int:
     return len(module.inlined_graph.findAllNodes("aten::batch_norm"))
+
+
+def _name_convolutions(module: Any) -> None:
+    """Write convolutions as autocast knows them. A trace has them by an inner name, which would be computed in float32 whatever precision is asked for."""
+    graph = module.graph
+    for node in graph.findAllNodes("aten::_convolution"):
+        image, weight, bias, stride, padding, dilation, transposed, output_padding, groups = list(node.inputs())[:9]
+        sides, turned = weight.type().dim(), transposed.toIValue()
+        if turned is None or sides not in (3, 4, 5):
+            continue
+        ordered = [image, weight, bias, stride, padding, *([output_padding, groups, dilation] if turned else [dilation, groups])]
+        call = graph.create(f"aten::conv{'_transpose' if turned else ''}{sides - 2}d", ordered, 1)
+        call.insertBefore(node)
+        call.output().setType(node.output().type())
+        node.output().replaceAllUsesWith(call.output())
+        node.destroy()

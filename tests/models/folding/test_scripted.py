@@ -113,3 +113,29 @@ def test_what_torch_cannot_freeze_is_left_as_it_is(monkeypatch: pytest.MonkeyPat
     made, said = scripted.fold(torch.jit.script(nn.Sequential(conv(3, 8)).eval()))
     assert made is None
     assert "attributes values that overlaps" in said
+
+
+class Turned(nn.Module):
+    """Every kind of argument that a transposed convolution has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down, self.up = conv(3, 8), nn.ConvTranspose2d(8, 4, 3, stride=2, padding=1, output_padding=1, groups=2, dilation=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        scores: torch.Tensor = self.up(torch.relu(self.down(x)))
+        return scores
+
+
+@pytest.mark.parametrize("make", [lambda: settled(networks.UNet()), Turned])
+def test_a_traced_network_computes_in_the_precision_that_is_asked_for(make: Callable[[], nn.Module]) -> None:
+    network, x = make().eval(), networks_input((64, 96))
+    made, _ = scripted.fold(reloaded(torch.jit.trace(network, x)))
+    assert made is not None
+    with rounding("float32", 1, torch.device("cpu")):
+        exact = made(x)
+        assert torch.allclose(exact, network(x), atol=1e-5 * float(exact.abs().max()))
+    with rounding("bfloat16", 1, torch.device("cpu")):
+        half = made(x)
+    assert half.dtype == torch.bfloat16
+    assert 0 < (half.float() - exact).abs().max() < exact.abs().max() / 10
