@@ -56,7 +56,8 @@ class Forward:
         """
         waiting = iter(tiles)
         while several := list(islice(waiting, self.batch)):
-            said = self._merged(torch.cat([self._input(pixels, frame, tile) for tile in several]))
+            inputs = [self._input(pixels, frame, tile) for tile in several]
+            said = self._merged(torch.cat(inputs) if len(inputs) > 1 else inputs[0])
             for tile, values in zip(several, said, strict=False):
                 yield tile, values[(slice(None), *tile.keep.within(tile.read))]
 
