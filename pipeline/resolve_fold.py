@@ -17,8 +17,8 @@ from pipeline.stages.device import rounding
 
 SIDE = 128
 """Side of the images that are tried, px."""
-ROUNDING = 1e-4
-"""Of the largest logit. Folding moves roundings, by 1e-6 or so."""
+ROUNDING = 5e-6
+"""Of the largest logit. Folding moves roundings by so much or less, unless a network magnifies them; then labels would differ where no tie is seen."""
 
 
 def decide(network: Loaded, locality: Locality, device: torch.device, asked: bool, stored: bool | None) -> Folded:

@@ -17,7 +17,7 @@ def test_blocks_of_a_raster_of_a_million_squared_are_enumerated_one_at_a_time() 
     assert sum(1 for _ in layout.blocks()) == layout.count
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 100_000  # a list of them takes over 100 MB
+    assert peak < 1_000_000  # a list of them takes over 100 MB
 
 
 @pytest.mark.slow

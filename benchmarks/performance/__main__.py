@@ -39,11 +39,11 @@ def main() -> None:
     said = parse()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # what is under way ends with it
     if said.tables:
-        document = json.loads(said.tables.read_text())
+        documents = [json.loads(path.read_text()) for path in said.tables]
     else:
         with _folder(said.scratch) as folder:
-            document = measured(said, options_of(said), folder)
-    text = table.tables(document)
+            documents = [measured(said, options_of(said), folder)]
+    text = "\n\n".join(table.tables(document) for document in documents)
     if said.page:
         page.put(said.page, text)
     print(text)

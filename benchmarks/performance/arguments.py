@@ -36,7 +36,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--scratch", type=Path, help="folder for stores and masks, which then stay; a temporary one by default")
     parser.add_argument("--out", type=Path, help="JSON of every run")
     parser.add_argument("--page", type=Path, help="Markdown page to put the tables into, between its marks")
-    parser.add_argument("--tables", type=Path, metavar="JSON", help="measure nothing; tables of what --out wrote")
+    parser.add_argument("--tables", type=Path, nargs="+", metavar="JSON", help="measure nothing; tables of what --out wrote, one after the other")
     parser.add_argument("--small", action="store_true", help="tiny networks and raster, one round: shows that everything goes through")
     said = parser.parse_args()
     if said.small:
