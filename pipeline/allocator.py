@@ -47,6 +47,11 @@ def environment(given: Mapping[str, str]) -> dict[str, str] | None:
     return None if chosen else {**given, "GLIBC_TUNABLES": f"{tunables}:{OURS}" if tunables else OURS}
 
 
+def settled() -> bool:
+    """Whether this process runs with the settings."""
+    return OURS in os.environ.get("GLIBC_TUNABLES", "")
+
+
 def plain(given: Mapping[str, str]) -> dict[str, str]:
     """The environment without the settings, for a process whose frees are to be seen from outside."""
     tunables = given.get("GLIBC_TUNABLES", "").replace(OURS, "").rstrip(":")

@@ -18,6 +18,7 @@ from pipeline.protocols import Engine
 from pipeline.report import Failure, Report
 from pipeline.stages import pyramid, quicklook
 from pipeline.stages.block import Outcome, adopt
+from pipeline.stages.device import make_room
 from pipeline.stages.infer import STOP
 from pipeline.store import layout as store
 from pipeline.store.ledger import Ledger
@@ -59,6 +60,8 @@ def execute(job: Job, progress: Progress, fresh: bool = False, trace: Trace | No
         The run was stopped, or the store cannot be written.
     """
     _check_disk(job)
+    if not job.complete and job.task.device == "cpu":
+        make_room(job.plan.tensors)
     _make_store(job, fresh)
     progress.say(headline(job))
     if trace is not None:

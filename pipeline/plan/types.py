@@ -130,3 +130,8 @@ class Plan:
     def peak(self) -> int:
         """Projected peak memory, bytes."""
         return sum(self.buffers.values())
+
+    @property
+    def tensors(self) -> int:
+        """Of that, what the tensors of a tile on its way through the network take, bytes."""
+        return sum(self.buffers[name] for name in ("network input", "activations", "logits"))

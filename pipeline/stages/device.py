@@ -11,6 +11,7 @@ from typing import TypeVar
 import torch
 from torch.jit import optimized_execution  # type: ignore[attr-defined]  # public, and left out of its __all__
 
+from pipeline.allocator import settled
 from pipeline.errors import ModelError
 from pipeline.timing.clock import carried
 
@@ -41,11 +42,31 @@ def choose(name: str) -> torch.device:
 
 def on_device(work: Callable[[], T]) -> T:
     """Run in the device's thread and wait. OpenMP keeps a team per calling thread, so only one thread may compute."""
+    return _device().submit(carried(work)).result()
+
+
+def make_room(size: int) -> None:
+    """Have the system lay out memory for tensors, in the device's thread and without waiting: the first tile would have to wait for it.
+
+    Parameters
+    ----------
+    size
+        Bytes. Does nothing where the allocator would give them back at once.
+    """
+    if settled():
+        _device().submit(_touch, size)
+
+
+def _touch(size: int) -> None:
+    torch.empty(size, dtype=torch.uint8).fill_(0)
+
+
+def _device() -> ThreadPoolExecutor:
     global _thread
     with _guard:
         if _thread is None:
             _thread = ThreadPoolExecutor(1, thread_name_prefix="device")
-    return _thread.submit(carried(work)).result()
+    return _thread
 
 
 @contextmanager
