@@ -48,6 +48,10 @@ class Source(Protocol):
     def block(self) -> tuple[int, int]:
         """(rows, cols) of the file's own compressed blocks, px: what one read decodes at least."""
 
+    @property
+    def open_files(self) -> int:
+        """Bytes that files hold while they are open, beside GDAL's cache and what is read; 0 unless the raster is put together from many."""
+
     def read(self, window: Window) -> Pixels:
         """Read a window, which may reach beyond the raster. Raises ReadError."""
 

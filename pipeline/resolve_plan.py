@@ -80,7 +80,7 @@ def plan(opened: Opened, classes: int) -> tuple[Plan, footprint.Footprint | None
     """
     budget = _budget(opened.config)
     if opened.stored:
-        costs = replace(memory.Costs(**opened.stored["costs"]), libraries=_libraries(), gdal_cache=memory.GDAL_CACHE)
+        costs = replace(memory.Costs(**opened.stored["costs"]), libraries=_libraries(), gdal_cache=memory.GDAL_CACHE, open_files=opened.source.open_files)
         made = staff(Tiles.of(opened.stored["tiles"]), costs, budget, _workers(opened.config), opened.source.block)
         if made.peak > budget:
             raise PlanError(over_budget(made))
@@ -162,6 +162,7 @@ def _costs(opened: Opened, cost: footprint.Footprint, classes: int) -> memory.Co
         classes=opened.locality.classes,
         activations=cost.bytes_per_pixel,
         output=_output(opened.config.output, classes) + (opened.area is not None),
+        open_files=source.open_files,
     )
 
 

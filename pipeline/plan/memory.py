@@ -32,6 +32,8 @@ class Costs:
     """Live bytes per pixel of the network at its peak, beyond its input."""
     output: int
     """Bytes per pixel of all layers written."""
+    open_files: int = 0
+    """Bytes that the files of a mosaic hold while they are open."""
 
     @property
     def kept(self) -> int:
@@ -81,7 +83,7 @@ def on_device(costs: Costs, tile: int, accumulator: int, turned: bool, probabili
 def longest(costs: Costs, budget: int, windows: int) -> int:
     """Longest side of a square window that may go through the network before there is a plan, px, while the input of so many is held."""
     each = sum(on_device(costs, 1, 0, turned=False, probabilities=False).values()) + costs.classes * 4 + windows * (costs.bands * 4 + 1) + costs.raw
-    return math.isqrt(max(budget - costs.libraries - costs.gdal_cache, 0) // each)
+    return math.isqrt(max(budget - costs.libraries - costs.gdal_cache - costs.open_files, 0) // each)
 
 
 def projected(
@@ -92,6 +94,7 @@ def projected(
     return {
         "libraries and network": costs.libraries,
         "GDAL's cache": costs.gdal_cache,
+        **({"open files of the mosaic": costs.open_files} if costs.open_files else {}),
         **held,
         **on_device(costs, tile, accumulator, turned, probabilities),
     }

@@ -66,6 +66,11 @@ class Once:
         """(rows, cols) of the file's own blocks, px."""
         return self.source.block
 
+    @property
+    def open_files(self) -> int:
+        """Bytes that the files of a mosaic hold while they are open."""
+        return self.source.open_files
+
     def identity(self) -> dict[str, Any]:
         """That of the source."""
         return self.source.identity()

@@ -27,6 +27,8 @@ from pipeline.raster.window import Window
 from pipeline.sources import alive
 from pipeline.sources.georeference import grid_of
 from pipeline.sources.identity import identity_of
+from pipeline.sources.mosaic import Mosaic, mosaic_of, parts_of
+from pipeline.sources.remote import Settings, around, settings, shown
 
 os.environ["GDAL_CACHEMAX"] = str(GDAL_CACHE)  # bytes; read by GDAL once, before the first pixel
 warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)  # a raster of ours need not be; each thread's handle would warn
@@ -44,6 +46,10 @@ class RasterSource:
     """Pixels are invalid where all bands are, or where any is."""
     scale_tags: bool
     """Whether the file's scale and offset are applied."""
+    settings: Settings = ()
+    """What GDAL is told around this raster's handles."""
+    mosaic: Mosaic = field(default_factory=Mosaic)
+    """What is kept open of the files that it is put together from."""
     name: str = field(default_factory=lambda: uuid.uuid4().hex, repr=False, compare=False)
     """By which its handles are found again where it comes by pickle once more."""
     _local: threading.local = field(default_factory=threading.local, repr=False, compare=False, init=False)
@@ -52,7 +58,7 @@ class RasterSource:
         alive.enter(self.name, self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        said = {name: getattr(self, name) for name in ("path", "indexes", "nodata", "rule", "scale_tags")}
+        said = {name: getattr(self, name) for name in ("path", "indexes", "nodata", "rule", "scale_tags", "settings", "mosaic")}
         return alive.revive, (type(self), self.name, said)
 
     @cached_property
@@ -77,6 +83,11 @@ class RasterSource:
         """(rows, cols) of the file's own blocks, px."""
         rows, cols = self._dataset.block_shapes[self.indexes[0] - 1]
         return rows, cols
+
+    @property
+    def open_files(self) -> int:
+        """Bytes that the files of a mosaic hold while they are open."""
+        return self.mosaic.size
 
     def identity(self) -> dict[str, Any]:
         """Path, files, grid and what is read of them."""
@@ -110,11 +121,12 @@ class RasterSource:
     def _read(self, window: Window) -> Pixels:
         frame = RasterioWindow(window.col, window.row, window.width, window.height)
         try:
-            raw = self._dataset.read(list(self.indexes), window=frame)
-            masked = self._masked(frame)
+            with around(self.settings):
+                raw = self._dataset.read(list(self.indexes), window=frame)
+                masked = self._masked(frame)
         except (RasterioError, SourceError, OSError, MemoryError) as error:
             self._local.__dict__.clear()  # a handle that failed once may go on failing
-            raise ReadError(f"{self.path} cannot be read at {window}: {_words(error)}") from error
+            raise ReadError(f"{shown(self.path)} cannot be read at {window}: {_words(error)}") from error
         valid = self._valid(raw)
         if masked is not None:
             valid &= masked
@@ -171,7 +183,8 @@ class RasterSource:
     def _dataset(self) -> DatasetReader:
         found: DatasetReader | None = getattr(self._local, "dataset", None)
         if found is None:
-            found = self._local.dataset = _open(self.path)
+            with around(self.settings):
+                found = self._local.dataset = _open(self.path)
         return found
 
 
@@ -184,14 +197,26 @@ def open_source(config: SourceConfig) -> RasterSource:
         It is missing, no raster, has no such band, or is of complex numbers.
     """
     path = _resolve(config.path)
-    dataset = _open(path)
-    indexes = tuple(config.bands or (i for i, kind in enumerate(dataset.colorinterp, 1) if kind is not ColorInterp.alpha)) or (1,)
+    with around(settings(path, [])), _open(path) as dataset:
+        indexes, parts = _checked(path, dataset, config.bands), parts_of(path, dataset.files)
+    said = settings(path, parts)
+    with around(said):
+        mosaic = mosaic_of(parts)
+    return RasterSource(
+        path=path, indexes=indexes, nodata=config.nodata, rule=config.nodata_rule, scale_tags=config.scale_tags,
+        settings=(*said, *mosaic.settings), mosaic=mosaic,
+    )  # fmt: skip
+
+
+def _checked(path: str, dataset: DatasetReader, bands: list[int] | None) -> tuple[int, ...]:
+    """The bands to read."""
+    indexes = tuple(bands or (i for i, kind in enumerate(dataset.colorinterp, 1) if kind is not ColorInterp.alpha)) or (1,)
     missing = [i for i in indexes if i > dataset.count]
     if missing:
-        raise SourceError(f"source.bands asks for band {missing[0]}, but {path} has {dataset.count} bands. Bands count from 1.")
+        raise SourceError(f"source.bands asks for band {missing[0]}, but {shown(path)} has {dataset.count} bands. Bands count from 1.")
     if any(np.dtype(_plain(dataset.dtypes[i - 1])).kind == "c" for i in indexes):
-        raise SourceError(f"{path} holds complex numbers ({dataset.dtypes[0]}), which no network takes. Give its amplitude or its parts as bands.")
-    return RasterSource(path=path, indexes=indexes, nodata=config.nodata, rule=config.nodata_rule, scale_tags=config.scale_tags)
+        raise SourceError(f"{shown(path)} holds complex numbers ({dataset.dtypes[0]}), which no network takes. Give its amplitude or its parts as bands.")
+    return indexes
 
 
 def _plain(dtype: str) -> str:
@@ -212,10 +237,12 @@ def _open(path: str) -> DatasetReader:
     except (RasterioError, OSError) as error:
         missing = "://" not in path and not path.startswith("/vsi") and not os.path.exists(path)
         why = "does not exist" if missing else f"cannot be opened as a raster ({_words(error)})"
-        raise SourceError(f"source.path is {path}, which {why}. Give anything GDAL opens: GeoTIFF, COG, VRT, JPEG 2000, PNG, https://…, /vsis3/….") from error
+        raise SourceError(
+            f"source.path is {shown(path)}, which {why}. Give anything GDAL opens: GeoTIFF, COG, VRT, JPEG 2000, PNG, https://…, /vsis3/…."
+        ) from error
     if dataset.count == 0:
         inner = f" Name one of its subdatasets: {', '.join(dataset.subdatasets[:3])}." if dataset.subdatasets else ""
-        raise SourceError(f"source.path is {path}, which has no bands of its own.{inner}")
+        raise SourceError(f"source.path is {shown(path)}, which has no bands of its own.{inner}")
     return dataset
 
 
@@ -231,4 +258,4 @@ def _representable(value: float | None, dtype: np.dtype[Any]) -> np.generic | No
 def _words(error: BaseException) -> str:
     """GDAL's own words, which rasterio keeps one cause further down."""
     said = str(error.__cause__ or error).strip()
-    return said.splitlines()[-1][:200] if said else type(error).__name__
+    return shown(said.splitlines()[-1])[:200] if said else type(error).__name__

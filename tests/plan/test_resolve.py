@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError, PlanError
+from pipeline.plan import memory
 from pipeline.plan.halo import HaloDecision
 from pipeline.plan.memory import GDAL_CACHE, MIB, Costs
 from pipeline.plan.resolve import resolve, staff
@@ -132,3 +133,10 @@ def test_what_is_held_for_neighbours_is_priced_and_comes_after_the_blocks_in_fli
     assert all(plan.workers == 4 for plan in fits if plan.sharing.held == rich.sharing.held)
     assert any(plan.sharing.held == 0 and "being decoded" not in plan.buffers for plan in fits)
     assert made[-1].workers == 1
+
+
+def test_open_files_of_a_mosaic_are_a_buffer_of_the_plan() -> None:
+    alone, mosaic = (memory.projected(replace(COSTS, open_files=size), tile=100, frame=200, block=50, accumulator=0, workers=2) for size in (0, 96 * MIB))
+    assert sum(mosaic.values()) - sum(alone.values()) == 96 * MIB
+    assert mosaic["open files of the mosaic"] == 96 * MIB
+    assert memory.longest(replace(COSTS, open_files=96 * MIB), 2**31, 3) < memory.longest(COSTS, 2**31, 3)

@@ -43,6 +43,7 @@ class Field:
     bands: int = 3
     dtype: Any = "float32"
     block: tuple[int, int] = (1, 1)
+    open_files: int = 0
 
     @classmethod
     def of(cls, grid: Grid, valid: np.ndarray | None = None, seed: int = 0) -> Field:

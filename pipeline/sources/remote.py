@@ -1,0 +1,66 @@
+"""Rasters that are read over HTTP or from object storage: what GDAL is told for them, and nothing that the user told it already."""
+
+from __future__ import annotations
+
+import re
+from contextlib import AbstractContextManager, nullcontext
+
+import rasterio
+from rasterio.env import get_gdal_config
+
+Settings = tuple[tuple[str, str], ...]
+"""GDAL's configuration options, by name."""
+
+_REMOTE = re.compile(r"(^|[/+])(https?|ftp|s3|gs|az|oss)://|/vsi(curl|s3|gs|az|adls|oss|swift|hdfs|webhdfs)(_streaming)?[/?]")
+_WHOLE = (".tif", ".tiff", ".vrt", ".jp2")
+"""Names of files that carry all they say in themselves."""
+
+POLITE: Settings = (
+    ("GDAL_HTTP_MERGE_CONSECUTIVE_RANGES", "YES"),  # blocks that lie one behind the other come by one request
+    ("GDAL_HTTP_MULTIPLEX", "YES"),  # where the server speaks HTTP/2
+    ("GDAL_INGESTED_BYTES_AT_OPEN", "32768"),  # header and first tags of a COG by one request
+    ("CPL_VSIL_CURL_CACHE_SIZE", str(16 * 2**20)),  # bytes, of the process: headers; blocks are decoded once and need no second copy
+    ("GDAL_HTTP_CONNECTTIMEOUT", "15"),  # s
+    ("GDAL_HTTP_LOW_SPEED_LIMIT", "1000"),  # bytes/s: a slow line is waited for, a dead one is not
+    ("GDAL_HTTP_LOW_SPEED_TIME", "30"),  # s
+    ("GDAL_HTTP_TIMEOUT", "300"),  # s, of a whole request
+    ("GDAL_HTTP_MAX_RETRY", "4"),
+    ("GDAL_HTTP_RETRY_DELAY", "0.5"),  # s, about doubled by each try
+)
+
+
+def is_remote(path: str) -> bool:
+    """Whether a file is read over the net."""
+    return _REMOTE.search(path) is not None
+
+
+def settings(path: str, behind: list[str]) -> Settings:
+    """What GDAL is told for a raster.
+
+    Local sidecars (masks, world files) are found by listing the folder, which a server answers slowly or not at all: folders are not listed
+    where everything is remote. GDAL still asks for sidecars by name, unless the file carries all in itself.
+
+    Parameters
+    ----------
+    path
+        Of the raster.
+    behind
+        Files that it is put together from, if any.
+    """
+    names = [path, *behind]
+    if not any(map(is_remote, names)):
+        return ()
+    if not is_remote(path) and not all(map(is_remote, behind)):
+        return POLITE
+    whole = all(name.partition("?")[0].lower().endswith(_WHOLE) for name in names)
+    return (("GDAL_DISABLE_READDIR_ON_OPEN", "EMPTY_DIR" if whole else "TRUE"), *POLITE)
+
+
+def around(said: Settings) -> AbstractContextManager[object]:
+    """GDAL told so, in this thread; what the user has set in the environment, or around us, stays."""
+    return rasterio.Env(**{key: value for key, value in said if get_gdal_config(key) is None}) if said else nullcontext()
+
+
+def shown(text: str) -> str:
+    """A text with URLs as others may see it: without passwords and without what follows a question mark, where signatures are."""
+    return re.sub(r"(?<=[^\s?]\?)[^\s'\"]+", "…", re.sub(r"(?<=://)[^/@\s]+@", "…@", text))
