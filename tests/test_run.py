@@ -24,6 +24,7 @@ from pipeline.progress import Progress
 from pipeline.report import Report
 from pipeline.run import execute, prepare
 from pipeline.stages import block
+from pipeline.store import skeleton
 from pipeline.store.ledger import Ledger
 from pipeline.store.status import status
 from tests import networks, scenes
@@ -200,6 +201,28 @@ def test_windows_that_cannot_be_read_stay_nodata_and_a_rerun_tries_only_them(tmp
     assert (report.done, report.complete) == (len(failed), True)
     assert (mask(tmp_path) == scenes.whole(tmp_path)).all()
     assert status(tmp_path / "job.zarr").failures == {}
+
+
+def test_a_store_keeps_the_codec_that_it_was_made_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    go(scenes.config(tmp_path, "reference"))
+    path, real, calls = scenes.config(tmp_path), block.write, []
+
+    def dies(*args: Any) -> None:
+        calls.append(args)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        real(*args)
+
+    with monkeypatch.context() as before:
+        before.setattr(skeleton, "_codec", lambda _: zarr.codecs.GzipCodec(level=2))
+        before.setattr(block, "write", dies)
+        with pytest.raises(KeyboardInterrupt):
+            go(path)
+    assert go(path).resumed == 2
+    store = load(path).output.path
+    assert zarr.open_array(store / "0" / "mask", mode="r").compressors == (zarr.codecs.GzipCodec(level=2),)
+    assert all(file.read_bytes()[:2] == b"\x1f\x8b" for file in (store / "0" / "mask" / "c").rglob("*") if file.is_file())
+    assert (mask(tmp_path) == mask(tmp_path, "reference")).all()
 
 
 def test_a_full_disk_ends_the_run_and_a_rerun_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
