@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -35,7 +36,16 @@ def main() -> None:
         if "--debug" in sys.argv:
             raise
         code = _interrupted() if isinstance(error, Unfinished) and signal.SIGINT in _received else _say(*_explain(error))
-    sys.exit(code or 0)
+    _leave(code or 0)
+
+
+def _leave(code: int) -> None:
+    """End the process. One that was told to stop does not wait for the thread that measures or infers: all that matters is closed or will be swept."""
+    if code in (130, 75):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _interrupted() -> int:

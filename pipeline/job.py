@@ -23,7 +23,7 @@ from pipeline.resolve_plan import Opened
 from pipeline.sources import open_source
 from pipeline.sources.once import once
 from pipeline.stages.block import BlockTask
-from pipeline.stages.device import choose, steady
+from pipeline.stages.device import choose, on_device, steady
 from pipeline.stages.recipe import Recipe
 from pipeline.store import layout as store
 
@@ -101,10 +101,10 @@ def prepare(config: Config, fresh: bool = False) -> Job:
     PlanError
         The plan does not fit the memory.
     """
-    with steady():
-        return _prepared(config, fresh)
+    return on_device(lambda: _prepared(config, fresh))
 
 
+@steady()
 def _prepared(config: Config, fresh: bool) -> Job:
     source = open_source(config.source)
     area = open_area(config.source.aoi, source.grid)

@@ -115,5 +115,32 @@ def test_a_signal_stops_cleanly_and_the_job_goes_on(tmp_path: Path, sent: signal
     assert wholecloth("run", path).returncode == 0
 
 
+SLOW = """
+import os, time, torch
+class Slow(torch.nn.Conv2d):
+    def forward(self, x):
+        open("measuring", "w").close()
+        time.sleep(600)
+        return super().forward(x)
+def make():
+    return Slow(3, 4, 1)
+"""
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
+def test_a_signal_does_not_wait_for_the_network_to_be_measured(tmp_path: Path, sent: signal.Signals, code: int) -> None:
+    (tmp_path / "slow.py").write_text(SLOW)
+    path = scenes.config(tmp_path, model={"kind": "python", "factory": f"{tmp_path / 'slow.py'}:make", "path": None})
+    job = subprocess.Popen([sys.executable, "-m", "pipeline", "run", str(path)], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "measuring").exists() and job.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(job.pid, sent)
+    _, said = job.communicate(timeout=120)
+    assert job.returncode == code, said
+    assert len(said.strip().splitlines()) == 1
+    assert not (tmp_path / "job.zarr").exists()
+
+
 def test_the_schema_is_json() -> None:
     assert json.loads(wholecloth("schema").stdout)["title"] == "Config"

@@ -28,6 +28,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--model", type=Path, nargs="*", default=[], help="TorchScript files of yours that take its raw pixels, instead of our networks")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--variants", nargs="*", choices=VARIANTS, default=VARIANTS, help="of our runs, beside exact")
+    parser.add_argument("--forwards", choices=("all", "best"), default="all", help="ceilings of the network: all ways, or only what has always been fastest")
     parser.add_argument("--tolerance", type=float, default=1e-3, help="of the run with a halo by tolerance, standard deviations of the logits")
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=PEERS)
     parser.add_argument("--peer-python", default=sys.executable, help="interpreter of an environment that has them")
@@ -48,6 +49,6 @@ def options_of(said: argparse.Namespace) -> Options:
     """The options that all settings share."""
     small: dict[str, Any] = {"sides": (256,), "seconds": 0.01, "narrower": 4, "tile": 384, "window": 128, "chunk": 256} if said.small else {}
     return Options(
-        rounds=said.rounds, limits=Limits(memory=int(said.memory_limit * GIB), seconds=said.time_limit), variants=tuple(said.variants),
+        rounds=said.rounds, limits=Limits(memory=int(said.memory_limit * GIB), seconds=said.time_limit), variants=tuple(said.variants), forwards=said.forwards,
         tolerance=said.tolerance, peers=tuple(said.peers), peer_python=said.peer_python, **small,
     )  # fmt: skip

@@ -24,6 +24,8 @@ class Options:
     limits: Limits
     variants: tuple[str, ...]
     """Of our runs: exact, tolerance, bfloat16."""
+    forwards: Literal["all", "best"]
+    """Ceilings of the network: all of them, or what has always been fastest, in the precisions of our runs."""
     tolerance: float
     peers: tuple[str, ...]
     peer_python: str

@@ -53,7 +53,11 @@ def ceilings(setting: Setting) -> list[Way]:
     """What the machine can do."""
     options = setting.options
     common = {"sides": options.sides, "seconds": options.seconds, "memory": options.limits.memory}
-    found = [setting.child(name, "forward", "ceilings.forward", **common, **orders) for name, orders in FORWARD.items()]
+    wanted = FORWARD if options.forwards == "all" else {
+        name: orders for name, orders in FORWARD.items()
+        if orders["keep"] and orders["channels_last"] and orders.get("precision", "float32") in ("float32", *options.variants)
+    }  # fmt: skip
+    found = [setting.child(name, "forward", "ceilings.forward", **common, **orders) for name, orders in wanted.items()]
     mask = setting.folder / "exact.zarr" / "0" / "mask"
     return [
         *found,
