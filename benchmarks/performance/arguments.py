@@ -16,6 +16,7 @@ GIB = 2**30
 NETWORKS = ("unet", "fcn8s", "dense", "light")
 VARIANTS = ("tolerance", "bfloat16")
 PEERS = ("dask", "monai")
+MODES = ("gaussian", "constant")
 SMALL_SIZE = 512
 
 
@@ -31,6 +32,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--forwards", choices=("all", "best"), default="all", help="ceilings of the network: all ways, or only what has always been fastest")
     parser.add_argument("--tolerance", type=float, default=1e-3, help="of the run with a halo by tolerance, standard deviations of the logits")
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=PEERS)
+    parser.add_argument("--monai-modes", nargs="*", choices=MODES, default=MODES, help="weights by which MONAI averages where windows overlap")
     parser.add_argument("--peer-python", default=sys.executable, help="interpreter of an environment that has them")
     parser.add_argument("--memory-limit", type=float, default=psutil.virtual_memory().total / GIB * 0.8, help="GiB at which a run is stopped")
     parser.add_argument("--time-limit", type=float, default=1800, help="seconds after which a run is stopped")
@@ -50,5 +52,6 @@ def options_of(said: argparse.Namespace) -> Options:
     small: dict[str, Any] = {"sides": (256,), "seconds": 0.01, "narrower": 4, "tile": 384, "window": 128, "chunk": 256} if said.small else {}
     return Options(
         rounds=said.rounds, limits=Limits(memory=int(said.memory_limit * GIB), seconds=said.time_limit), variants=tuple(said.variants), forwards=said.forwards,
+        modes=tuple(said.monai_modes),
         tolerance=said.tolerance, peers=tuple(said.peers), peer_python=said.peer_python, **small,
     )  # fmt: skip

@@ -28,6 +28,8 @@ class Options:
     """Ceilings of the network: all of them, or what has always been fastest, in the precisions of our runs."""
     tolerance: float
     peers: tuple[str, ...]
+    modes: tuple[str, ...]
+    """Of MONAI: gaussian, constant."""
     peer_python: str
     sides: tuple[int, ...] = (512, 1024, 2048)
     """Tiles of the network's ceiling, px."""

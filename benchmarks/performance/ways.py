@@ -80,7 +80,7 @@ def peers(setting: Setting, installed: dict[str, dict[str, str] | None]) -> list
 
 def _monai(setting: Setting) -> dict[str, dict[str, Any]]:
     common = {"module": "peers.monai_window", "tile": setting.options.window}
-    return {f"MONAI, {mode}": {**common, "mode": mode, "mask": f"monai-{mode}.tif"} for mode in ("gaussian", "constant")}
+    return {f"MONAI, {mode}": {**common, "mode": mode, "mask": f"monai-{mode}.tif"} for mode in setting.options.modes}
 
 
 def _dask(setting: Setting) -> dict[str, dict[str, Any]]:
