@@ -113,7 +113,8 @@ def _prepared(config: Config, fresh: bool) -> Job:
     device = choose(config.execution.device)
     network = load(meaning.model, source.bands, device)
     locality = cached(network, source.bands)
-    folded = resolve_fold.decide(network, locality, device, config.execution.fold == "auto", stored["recipe"].get("fold", False) if stored else None)
+    apart = resolve_fold.most(config.execution.fold, config.execution.precision)
+    folded = resolve_fold.decide(network, locality, device, apart, stored["recipe"].get("fold", False) if stored else None)
     precision = resolve_precision.decide(config.execution.precision, folded.network, locality, device, stored["recipe"]["precision"] if stored else None)
     opened = Opened(
         config=config, source=source, area=area, network=folded.network, locality=locality, device=device,

@@ -22,11 +22,12 @@ from pipeline.models.folding import Folded, eager
 from pipeline.models.loaded import Loaded
 from pipeline.progress import Progress
 from pipeline.protocols import Locality
-from pipeline.resolve_fold import decide
+from pipeline.resolve_fold import ROUNDING, TIE, decide, most
 from pipeline.run import execute
 from pipeline.stages import block
 from pipeline.verification.verify import job_of, verify
 from tests import networks, scenes
+from tests.models.folding.pairs import settled
 
 CPU = torch.device("cpu")
 LOCAL = Locality(verdict="local", stride=4, radius=None, bands=3, classes=4, minimum=8)
@@ -38,7 +39,7 @@ def of(network: nn.Module) -> Loaded:
 
 def test_a_network_that_says_the_same_is_folded() -> None:
     network = of(networks.lively(networks.UNet()))
-    found = decide(network, LOCAL, CPU, True, None)
+    found = decide(network, LOCAL, CPU, ROUNDING, None)
     assert found.done
     assert found.said == "batch norm folded into 3 convolutions"
     assert found.network.module is not network.module
@@ -47,7 +48,7 @@ def test_a_network_that_says_the_same_is_folded() -> None:
 def test_a_wrong_pair_is_seen_and_the_network_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     network = of(networks.lively(networks.UNet()))
     monkeypatch.setattr(eager, "_pairs", lambda *_: [("enc1.0", "enc2.1")])
-    found = decide(network, LOCAL, CPU, True, None)
+    found = decide(network, LOCAL, CPU, ROUNDING, None)
     assert not found.done
     assert found.network is network
     assert "of the largest logit from what the network says as it is" in found.said
@@ -62,22 +63,22 @@ def test_a_single_strange_value_elsewhere_is_seen(strange: float, monkeypatch: p
             return y
 
     monkeypatch.setattr(resolve_fold, "fold", lambda network: Folded(network=of(Strange()), done=True, said="done"))
-    assert "NaN or infinity elsewhere" in decide(of(nn.Identity()), LOCAL, CPU, True, None).said
-    assert decide(of(Strange()), LOCAL, CPU, True, None).done
+    assert "NaN or infinity elsewhere" in decide(of(nn.Identity()), LOCAL, CPU, ROUNDING, None).said
+    assert decide(of(Strange()), LOCAL, CPU, ROUNDING, None).done
 
 
 def test_what_fails_once_folded_is_not_folded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resolve_fold, "fold", lambda network: Folded(network=of(nn.Conv2d(1, 1, 1)), done=True, said="done"))
-    assert "could not be compared" in decide(of(nn.Conv2d(3, 4, 1)), LOCAL, CPU, True, None).said
+    assert "could not be compared" in decide(of(nn.Conv2d(3, 4, 1)), LOCAL, CPU, ROUNDING, None).said
 
 
 def test_what_a_store_was_made_with_holds_whatever_is_asked_for() -> None:
     network = of(networks.lively(networks.UNet()))
-    assert decide(network, LOCAL, CPU, False, True).done
-    assert not decide(network, LOCAL, CPU, True, False).done
-    assert not decide(network, LOCAL, CPU, False, None).done
+    assert decide(network, LOCAL, CPU, None, True).done
+    assert not decide(network, LOCAL, CPU, ROUNDING, False).done
+    assert not decide(network, LOCAL, CPU, None, None).done
     with pytest.raises(ModelError, match=r"made by a folded network, but here batch norm is not folded: there is none.*--fresh"):
-        decide(of(nn.Sequential(nn.Conv2d(3, 4, 1))), LOCAL, CPU, True, True)
+        decide(of(nn.Sequential(nn.Conv2d(3, 4, 1))), LOCAL, CPU, ROUNDING, True)
 
 
 def run(job: Job) -> Any:
@@ -145,3 +146,20 @@ def test_a_worker_that_loads_the_network_itself_does_as_the_recipe_says(tmp_path
 def test_only_auto_and_false_are_taken(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="fold"):
         made(tmp_path, "job", "execution.fold=always")
+
+
+@pytest.mark.parametrize(
+    ("asked", "precision", "expected"),
+    [("auto", "auto", TIE), ("auto", "float32", TIE), ("auto", "bfloat16", ROUNDING), (True, "float32", ROUNDING), (False, "bfloat16", None)],
+)
+def test_how_far_apart_they_may_be_depends_on_what_is_asked(asked: Any, precision: str, expected: float | None) -> None:
+    assert most(asked, precision) == expected
+
+
+def test_a_network_that_folding_moves_beyond_a_tie_is_folded_only_where_that_is_asked() -> None:
+    network = of(settled(networks.UNet()))
+    at = next(limit for limit in (10.0**-k for k in range(12, 3, -1)) if decide(network, LOCAL, CPU, limit, None).done)
+    assert 1e-9 < at <= ROUNDING
+    refused = decide(network, LOCAL, CPU, at / 1000, None)
+    assert not refused.done
+    assert "of the largest logit" in refused.said

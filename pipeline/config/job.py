@@ -82,7 +82,7 @@ class ExecutionConfig(Section):
     workers: Auto | Count = Field("auto", description="blocks in flight")
     device: str = Field("auto", description="cpu, cuda:0, or auto")
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    fold: Auto | Literal[False] = Field("auto", description="batch norm into convolutions: auto where that changes no more than rounding, or false")
+    fold: Auto | bool = Field("auto", description="batch norm into convolutions: auto where labels stay the same up to ties; true up to 1e-4; false")
     memory: str | int = Field("auto", description="bound of the whole process, such as 8GiB")
     retries: Annotated[int, Field(ge=0)] = Field(2, description="further tries to read a window")
     dashboard: str | None = Field(None, description="address of the scheduler's dashboard, such as 127.0.0.1:8787")
