@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What one small run leaves."""
     made = tmp_path_factory.mktemp("performance")
-    (made / "page.md").write_text(f"Before.\n\n{page.BEGIN}\nold\n{page.END}\n\nAfter.\n")
+    (made / "page.md").write_text(f"Before.\n\n{page.BEGIN}\nformer figures\n{page.END}\n\nAfter.\n")
     options = ["--small", "--networks", "unet", "--out", str(made / "runs.json"), "--page", str(made / "page.md")]
     done = subprocess.run([sys.executable, "-m", "benchmarks.performance", *options], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
@@ -72,5 +72,5 @@ def test_the_page_has_the_tables_and_keeps_the_rest(folder: Path, document: dict
     assert said.startswith(f"Before.\n\n{page.BEGIN}\n\n")
     assert said.endswith(f"{page.END}\n\nAfter.\n")
     assert table.tables(document) in said
-    assert "old" not in said
+    assert "former figures" not in said
     assert all(f"| {name} |" in said for name in [*OURS, *DASK, *MONAI, *FORWARD, "reading", "writing"])
