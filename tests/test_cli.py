@@ -25,7 +25,7 @@ def wholecloth(*args: object) -> subprocess.CompletedProcess[str]:
 def test_a_job_is_planned_run_and_told_of(tmp_path: Path) -> None:
     path = scenes.config(tmp_path)
     planned = wholecloth("plan", path)
-    assert planned.returncode == 0, planned.stderr
+    assert (planned.returncode, planned.stderr) == (0, "")
     for word in ("12 of 128 px", "local, stride 4", "GDAL's cache", "projected", "× the raster's pixels"):
         assert word in planned.stdout
     assert not (tmp_path / "job.zarr").exists()

@@ -12,7 +12,9 @@ from torch.autograd.profiler import profile
 from pipeline.protocols import Network
 from pipeline.raster.span import round_up
 
-os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler greets on stderr otherwise
+os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler greets on stderr otherwise,
+with profile():  # and complains there unless the thread that imported torch used it first
+    pass
 
 SIDE = 384
 """Side of the image that is measured, px."""
