@@ -1,11 +1,14 @@
 """``python -m pipeline`` and ``wholecloth``."""
 
+import os
+
 from pipeline.allocator import keep
 
 
 def main() -> None:
-    """Entry of both; the allocator is settled before anything large is imported."""
+    """Entry of both; the allocator, and how threads of OpenMP wait, are settled before anything large is imported."""
     keep()
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin between layers take the cores of those that read and write
     from pipeline.cli import main as command
 
     command()
