@@ -1,0 +1,22 @@
+"""The commands, one file each; heavy libraries are imported only by the command that needs them."""
+
+from __future__ import annotations
+
+from pipeline.cli import evaluate, init, inspect, plan, run, sample, schema, status, train, verify
+from pipeline.cli.app import app
+from pipeline.cli.ending import ended
+
+__all__ = ["app", "main"]
+
+COMMANDS = (
+    run.run, plan.plan, inspect.inspect, init.init, status.status, verify.verify, train.train, evaluate.evaluate, sample.sample, schema.schema,
+)  # fmt: skip
+"""As ``--help`` lists them."""
+
+for command in COMMANDS:
+    app.command()(command)
+
+
+def main() -> None:
+    """Entry of ``wholecloth`` and ``python -m pipeline``."""
+    ended(lambda: app(standalone_mode=False))

@@ -1,0 +1,41 @@
+"""``wholecloth evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.app import StorePath
+
+
+def evaluate(
+    store: StorePath,
+    labels: Annotated[str, typer.Option("--labels", metavar="FILE", help="Raster of class codes, polygons, or sample://NAME.")],
+    attribute: Annotated[str | None, typer.Option(help="Field of the polygons that holds the class.")] = None,
+    burn: Annotated[str | None, typer.Option(metavar="CLASS", help="Class that all polygons mean.")] = None,
+    layer: Annotated[str | None, typer.Option(help="Layer, of a file that has several.")] = None,
+    ignore: Annotated[list[str] | None, typer.Option(metavar="CODE", help="Value of the labels that says nothing; may be repeated.")] = None,
+    values: Annotated[str | None, typer.Option(metavar="VALUE=CLASS,…", help="What each value of the labels means.")] = None,
+    level: Annotated[int, typer.Option(min=0, help="0 is the full resolution.")] = 0,
+    boundary: Annotated[int, typer.Option(metavar="PX", help="Distance at which boundaries still match, 0 to 256.")] = 2,
+    area: Annotated[str | None, typer.Option(metavar="ROW,COL,HEIGHT,WIDTH", help="Judge a part only, px of the level.")] = None,
+    partial: Annotated[bool, typer.Option("--partial", help="Judge the committed blocks of a store that is unfinished.")] = False,
+    as_json: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write all numbers; - for stdout.")] = None,
+    png: Annotated[Path | None, typer.Option(help="Draw the confusion matrix and the classes.")] = None,
+) -> None:
+    """Compare the mask of a store with labels."""
+    from pipeline.evaluation.evaluate import evaluate as judge
+    from pipeline.evaluation.limit import limited
+    from pipeline.evaluation.tell import area_of, tell
+    from pipeline.labels import open_labels
+    from pipeline.labels.typed import ignored, values_of
+    from pipeline.store.opened import open_store
+
+    opened = open_store(store, level)
+    known = open_labels(
+        labels, opened.grid, opened.classes, values=values_of(values), ignore=ignored(ignore), attribute=attribute, burn=burn, layer=layer
+    )  # fmt: skip
+    found = judge(opened, limited(known, opened), tolerance=boundary, area=area_of(area, opened.grid), partial=partial)
+    tell(found, opened, labels, as_json, png)

@@ -1,0 +1,32 @@
+"""``wholecloth inspect``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.app import AsJson, ConfigPath, Overrides, tell
+
+
+def inspect(
+    config: ConfigPath,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+    png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="Draw the halo profile.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the places of the raster that are looked at.")] = 0,
+) -> None:
+    """Explain the network: costs, stride, radius, verdict, layers to blame, and what each halo would leave and cost."""
+    from pipeline.inspection.findings import find
+    from pipeline.inspection.picture import draw
+    from pipeline.inspection.words import rows
+    from pipeline.job import prepare
+    from pipeline.load_config import load
+
+    job = prepare(load(config, overrides or []), fresh=True)
+    found = find(job, seed)
+    said = rows(found)
+    if png is not None:
+        said.append(("picture", str(draw(found, png, f"{config.stem}: {found.locality.verdict}, stride {found.locality.stride} px"))))
+    tell(said, found.as_dict() if as_json else None)

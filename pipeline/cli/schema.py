@@ -1,0 +1,12 @@
+"""``wholecloth schema``."""
+
+from __future__ import annotations
+
+
+def schema() -> None:
+    """Print the JSON schema of the config."""
+    import json
+
+    from pipeline.load_config import schema as read
+
+    print(json.dumps(read(), indent=2))

@@ -1,0 +1,31 @@
+"""``wholecloth train``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.app import ConfigPath, Overrides
+from pipeline.cli.ending import on_signals
+
+
+def train(
+    config: ConfigPath,
+    overrides: Overrides = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, replacing what was trained before.")] = False,
+) -> None:
+    """Train a network; a training that was stopped goes on where it was."""
+    from pipeline.load_config import load
+
+    said = load(config, overrides or [])
+    on_signals()
+    from pipeline.progress import Progress
+    from pipeline.training.train import train as learn
+
+    with Progress() as progress:
+        made = learn(said, progress.say, fresh)
+    if made.files:
+        print(f"mean IoU {made.mean_iou:.4f} of the held-out blocks after round {made.best} of {made.rounds}")
+    for name, path in made.files.items():
+        print(f"{name}: {path}")
