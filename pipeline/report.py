@@ -54,10 +54,16 @@ class Report:
     """What `verify` found, of a store that was verified as it is now."""
     files: dict[str, str] = field(default_factory=dict)
     """Store, report, quicklook and sidecar, by name."""
+    shard: str | None = None
+    """Of a run of one shard, such as 3/16: everything else above speaks of its blocks alone."""
+    made: str = ""
+    """Id of the store that a shard was run on."""
+    left: int | None = None
+    """Blocks of the whole store that were not committed when the shard ended; others may have been at work on them."""
 
     @property
     def complete(self) -> bool:
-        """Whether every block is in the store."""
+        """Whether every block that it speaks of is in the store."""
         return not self.failures and self.resumed + self.done == self.blocks
 
     @property

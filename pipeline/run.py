@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 
-from pipeline import fingerprint, machine
+from pipeline import machine
 from pipeline.describe import describe, headline
 from pipeline.engines import KINDS as ENGINES
 from pipeline.errors import BlocksFailed, PlanError
 from pipeline.job import Job, prepare
+from pipeline.own import owned
+from pipeline.plan.layout import BlockIndex
 from pipeline.plan.memory import human
+from pipeline.plan.shards import Shard, Share
 from pipeline.progress import Progress
 from pipeline.protocols import Engine
 from pipeline.report import Failure, Report
@@ -21,6 +24,7 @@ from pipeline.stages.block import Outcome, adopt
 from pipeline.stages.device import make_room
 from pipeline.stages.infer import STOP
 from pipeline.store import layout as store
+from pipeline.store.lease import confirm
 from pipeline.store.ledger import Ledger
 from pipeline.timing.clock import now
 from pipeline.timing.trace import Trace
@@ -34,7 +38,7 @@ LEAST = 0.01
 """Bytes stored per byte of pixels, at the least that is expected."""
 
 
-def execute(job: Job, progress: Progress, fresh: bool = False, trace: Trace | None = None) -> Report:
+def execute(job: Job, progress: Progress, fresh: bool = False, trace: Trace | None = None, shard: Shard | None = None) -> Report:
     """Run what is not committed yet, then overviews, quicklook and report; then the certificate, where the config wants one.
 
     Parameters
@@ -47,6 +51,8 @@ def execute(job: Job, progress: Progress, fresh: bool = False, trace: Trace | No
         Delete the store first, if it is one of ours.
     trace
         Given every block, of overviews as well.
+    shard
+        Run its blocks alone, and leave everything that needs all of them to whoever finishes the store.
 
     Raises
     ------
@@ -57,25 +63,31 @@ def execute(job: Job, progress: Progress, fresh: bool = False, trace: Trace | No
     PlanError
         The disk cannot hold the store.
     Unfinished
-        The run was stopped, or the store cannot be written.
+        The run was stopped, the store cannot be written, or somebody else is at work on it.
     """
     _check_disk(job)
     if not job.complete and job.task.device == "cpu":
         make_room(job.plan.tensors)
-    _make_store(job, fresh)
-    progress.say(headline(job))
+    with owned(job, progress.say, fresh, shard) as ours:
+        return _executed(ours, progress, trace, shard)
+
+
+def _executed(job: Job, progress: Progress, trace: Trace | None, shard: Shard | None) -> Report:
+    mine = None if shard is None else job.task.share(shard, job.blocks)
+    progress.say(headline(job) if mine is None else f"{headline(job)}; {mine.count} blocks are those of shard {shard}")
     if trace is not None:
         trace.begin()
     with _engine(job) as engine, _stopping():
-        report = _blocks(job, progress, Watch(engine, trace))
-        overviews = not report.failures and (not job.complete or _lacks_overviews(job))
+        report = _blocks(job, progress, Watch(engine, trace), mine)
+        overviews = mine is None and not report.failures and (not job.complete or _lacks_overviews(job))
         if overviews:
             progress.say("overviews")
             pyramid.build(job.path, job.spec, engine=Watch(engine, trace), block=_asked(job))
-    report = _publish(job, report, unchanged=job.complete and not report.done and not overviews)
+    confirm(job.path)
+    report = _publish(job, report, unchanged=job.complete and not report.done and not overviews) if shard is None else _publish_shard(job, report, shard)
     if report.failures:
         raise BlocksFailed(_failed(report))
-    return _certified(job, report, progress) if job.config.output.certificate else report
+    return _certified(job, report, progress) if job.config.output.certificate and mine is None else report
 
 
 def _check_disk(job: Job) -> None:
@@ -84,16 +96,6 @@ def _check_disk(job: Job) -> None:
     free, least = shutil.disk_usage(folder).free, describe(job)["output_bytes_before_compression"] * LEAST
     if free < least:
         raise PlanError(f"The store needs {human(least)} of disk at the least, but {folder} has {human(free)} free. Make room, or give another output.path.")
-
-
-def _make_store(job: Job, fresh: bool) -> None:
-    """Create the store, or make sure that one which another run made meanwhile is of the same job."""
-    if fresh and job.path.exists():
-        store.delete(job.path)
-    if not job.resumes and not store.create(job.path, job.spec, job.meta()):
-        fingerprint.compare(store.read_meta(job.path)["fingerprint"], job.fingerprint, job.path)
-    if not job.complete:
-        store.sweep(job.path)
 
 
 @dataclass(slots=True)
@@ -123,25 +125,29 @@ class _Tally:
         self.decoded += outcome.decoded
 
 
-def _blocks(job: Job, progress: Progress, watch: Watch) -> Report:
+def _blocks(job: Job, progress: Progress, watch: Watch, mine: Share | None) -> Report:
     ledger = Ledger(job.path)
-    committed = ledger.committed()
-    tally = _Tally(ledger)
-    progress.start(job.blocks, len(committed))
-    if len(committed) < job.blocks:
+    committed = ledger.committed() if mine is None else {block for row in mine.rows for block in ledger.committed_in(row) if BlockIndex(*block) in mine}
+    tally, count = _Tally(ledger), job.blocks if mine is None else mine.count
+    progress.start(count, len(committed))
+    if len(committed) < count:
         adopt(job.task, job.network)
-        missing = ((index.row, index.col) for index in job.task.blocks() if (index.row, index.col) not in committed)
-        pyramid.outdate(job.path, job.spec, job.plan.tiles.block, missing)
-        todo = (index for index in job.task.blocks() if (index.row, index.col) not in committed)
-        for outcome in watch(job.task, todo):
+        pyramid.outdate(job.path, job.spec, job.plan.tiles.block, ((index.row, index.col) for index in _todo(job, mine, committed)))
+        for outcome in watch(job.task, _todo(job, mine, committed)):
+            confirm(job.path)
             tally.add(outcome)
             progress.advance(outcome.pixels, watch.stalls.so_far)
     device = watch.stalls.finish(now())
     return Report(
-        store=str(job.path), blocks=job.blocks, resumed=len(committed), done=tally.done, empty=tally.empty, failures=tally.failures,
+        store=str(job.path), blocks=count, resumed=len(committed), done=tally.done, empty=tally.empty, failures=tally.failures,
         pixels=tally.pixels, decoded=tally.decoded, seconds=device.seconds, waits=tally.seconds, device=device if tally.seconds else None,
         projected_memory=job.plan.peak, plan=describe(job),
     )  # fmt: skip
+
+
+def _todo(job: Job, mine: Share | None, committed: set[tuple[int, int]]) -> Iterator[BlockIndex]:
+    """Blocks that are not committed, in the order in which they are read."""
+    return (index for index in job.task.blocks() if (mine is None or index in mine) and (index.row, index.col) not in committed)
 
 
 def _engine(job: Job) -> AbstractContextManager[Engine]:
@@ -176,9 +182,20 @@ def _publish(job: Job, report: Report, unchanged: bool) -> Report:
     files = {"store": job.path, "report": written}
     certificate = store.read_meta(job.path).get("certificate") if unchanged else None
     if report.complete:
-        meta = {**job.meta(), **({"certificate": certificate} if certificate else {})}
+        kept = {"id": job.task.made, "certificate": certificate}
+        meta = {**job.meta(), **{name: said for name, said in kept.items() if said}}
         files |= {"sidecar": store.finish(job.path, job.spec, meta), "quicklook": quicklook.draw(job.path, job.spec, job.path.with_suffix(".png"))}
     report = replace(report, peak_memory=machine.peak_resident(), certificate=certificate, files={name: str(path) for name, path in files.items()})
+    report.write(written)
+    return report
+
+
+def _publish_shard(job: Job, report: Report, shard: Shard) -> Report:
+    """The report of a shard, under a name of its own; the store is as unfinished as it was."""
+    written = job.path.with_suffix(f".{shard.name}.report.json")
+    files = {"store": str(job.path), "report": str(written)}
+    left = job.blocks - Ledger(job.path).count()
+    report = replace(report, shard=str(shard), made=job.task.made, left=left, peak_memory=machine.peak_resident(), files=files)
     report.write(written)
     return report
 

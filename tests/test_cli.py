@@ -33,7 +33,7 @@ def test_a_job_is_planned_run_and_told_of(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert str(tmp_path / "job.png") in done.stdout
     said = json.loads(wholecloth("status", tmp_path / "job.zarr", "--json").stdout)
-    assert said == {"blocks": 12, "committed": 12, "failures": {}, "complete": True, "certificate": None}
+    assert said == {"blocks": 12, "committed": 12, "failures": {}, "complete": True, "certificate": None, "leases": []}
     assert "verdict" in wholecloth("inspect", path).stdout
 
 

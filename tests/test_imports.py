@@ -19,8 +19,8 @@ FLOORS = [
     ("stages", "transfer", "evaluation"),
     ("resolve_model", "resolve_fold", "resolve_precision", "resolve_halo", "resolve_plan", "fingerprint", "progress", "suggest"),
     ("job",),
-    ("describe", "inspection", "verification"),
-    ("run",),
+    ("describe", "inspection", "verification", "own"),
+    ("run", "finish"),
     ("training", "cli"),
     ("__main__",),
 ]

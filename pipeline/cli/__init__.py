@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pipeline.cli import evaluate, init, inspect, plan, run, sample, schema, status, train, verify
+from pipeline.cli import evaluate, finish, init, inspect, plan, run, sample, schema, status, train, verify
 from pipeline.cli.app import app
 from pipeline.cli.ending import ended
 
 __all__ = ["app", "main"]
 
 COMMANDS = (
-    run.run, plan.plan, inspect.inspect, init.init, status.status, verify.verify, train.train, evaluate.evaluate, sample.sample, schema.schema,
+    run.run, plan.plan, inspect.inspect, init.init, status.status, finish.finish, verify.verify, train.train, evaluate.evaluate, sample.sample, schema.schema,
 )  # fmt: skip
 """As ``--help`` lists them."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,9 +10,11 @@ import typer
 
 from pipeline.cli.app import ConfigPath, Overrides
 from pipeline.cli.ending import on_signals
+from pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
     from pipeline.job import Job
+    from pipeline.plan.shards import Shard
     from pipeline.report import Report
 
 
@@ -19,11 +22,13 @@ def run(
     config: ConfigPath,
     overrides: Overrides = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the store first, if it is one of ours.")] = False,
+    shard: Annotated[str | None, typer.Option("--shard", metavar="I/N", help="Run one of N shares of the blocks, or auto in a job array; then finish.")] = None,
     profile: Annotated[Path | None, typer.Option("--profile", metavar="FILE", help="Write a trace of all blocks, for Perfetto or speedscope.")] = None,
 ) -> None:
     """Run a job; a job that was stopped goes on where it was."""
     from pipeline.load_config import load
 
+    mine = None if shard is None else _shard(shard, fresh)
     said = load(config, overrides or [])
     on_signals()
     from pipeline.progress import Progress
@@ -33,10 +38,19 @@ def run(
     with recorded(profile) as trace:
         job = prepare(said, fresh)
         with Progress() as progress:
-            report = execute(job, progress, fresh, trace)
+            report = execute(job, progress, fresh, trace, mine)
     _say(job, report)
     if trace is not None:
         print(f"profile: {trace.words}")
+
+
+def _shard(said: str, fresh: bool) -> Shard:
+    """The shard that is meant; raises ConfigError where it is none, or would delete what the others did."""
+    from pipeline.plan.shards import shard_of
+
+    if fresh:
+        raise ConfigError("--fresh deletes the store and what other shards did in it, so it does not go with --shard. Delete the store first, or give another.")
+    return shard_of(said, os.environ)
 
 
 def _say(job: Job, report: Report) -> None:
@@ -54,3 +68,5 @@ def _say(job: Job, report: Report) -> None:
         print(f"certificate: {report.certificate['why']}")
     for name, path in report.files.items():
         print(f"{name}: {path}")
+    if report.shard is not None:
+        print(f"shard {report.shard}: {report.left} of {job.blocks} blocks of the store are left; when there are none, wholecloth finish {report.store}")

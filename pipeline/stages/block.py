@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from pipeline.errors import InferenceError, ReadError, Unfinished
 from pipeline.models import load
 from pipeline.models.folding import fold
 from pipeline.plan.layout import BlockIndex, Layout
+from pipeline.plan.shards import Shard, Share, share
 from pipeline.protocols import Network, Source
 from pipeline.raster.window import Window
 from pipeline.stages import infer
@@ -61,10 +62,16 @@ class BlockTask:
     retries: int
     area: Area | None = None
     """What is asked for, or None for everything."""
+    made: str = ""
+    """Id of the store, once it is there; a worker writes into no other under the same path."""
 
     def blocks(self) -> Iterator[BlockIndex]:
         """All blocks that hold anything that is asked for, in the order in which they are read."""
         return self.layout.blocks() if self.area is None else self.area.blocks(self.layout)
+
+    def share(self, shard: Shard, total: int) -> Share:
+        """Those of a shard, of so many in all: by the layout and the area alone, whatever the swaths in which this machine's memory lets them be read."""
+        return share(shard, replace(self, layout=self.layout.with_swaths(1)).blocks(), total)
 
     def asked(self, index: BlockIndex) -> npt.NDArray[np.bool_] | None:
         """(rows, cols) of a block: what is asked for; None for all of it."""
@@ -112,7 +119,7 @@ class BlockTask:
 
     def _write(self, index: BlockIndex, window: Window, arrays: infer.Arrays, record: dict[str, Any]) -> None:
         try:
-            write(self.store, index, window, self.recipe.layers, arrays, record)
+            write(self.store, index, window, self.recipe.layers, arrays, record, self.made)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
                 raise Unfinished(

@@ -19,8 +19,10 @@ from pipeline.protocols import Engine
 from pipeline.raster.span import Span, cut
 from pipeline.raster.window import Window
 from pipeline.stages.reduce import Array, reduce_mask, reduce_mean
+from pipeline.store.claims import identity
 from pipeline.store.due import BlockKey, due
 from pipeline.store.layout import open_layer
+from pipeline.store.lease import confirm
 from pipeline.store.ledger import Ledger, commit_block, holds_anything
 from pipeline.store.spec import StoreSpec
 from pipeline.timing.clock import Clock, Timing, stage
@@ -51,6 +53,8 @@ class LevelTask:
     store: Path
     spec: StoreSpec
     level: int
+    made: str = ""
+    """Id of the store, as for `confirm`."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -72,11 +76,13 @@ class LevelTask:
         return Made(index=index, timing=clock.timing("overview", (index.row, index.col), self.level))
 
     def _make(self, index: BlockIndex, window: Window) -> None:
+        confirm(self.store, self.made)
         if any(holds_anything(self.store, self.level - 1, layer, self._below(window)) for layer in self.spec.layers):
             for layer, where, values in self.reduced(window):
                 with stage("write"):
                     open_layer(self.store, self.level, layer)[where + window.slices] = values
         with stage("commit"):
+            confirm(self.store, self.made)
             commit_block(self.store, self.level, (index.row, index.col), window, self.spec.layers, {})
 
     def reduced(self, window: Window) -> Iterator[tuple[str, Where, Array]]:
@@ -170,7 +176,8 @@ def levels(path: Path, spec: StoreSpec, block: int | None = None) -> list[Level]
     block
         Side of the blocks of full resolution, px, where only some of them are asked for: then overviews lie over those that are committed.
     """
-    tasks = [LevelTask(store=path, spec=spec, level=level) for level in range(1, spec.levels)]
+    made = identity(path)
+    tasks = [LevelTask(store=path, spec=spec, level=level, made=made) for level in range(1, spec.levels)]
     over = [None] * len(tasks) if block is None else due(Ledger(path).committed(), block, spec.overview_block, spec.levels)
     return [Level(task=task, due=some) for task, some in zip(tasks, over, strict=True)]
 

@@ -11,11 +11,14 @@ import numpy.typing as npt
 from pipeline.plan.layout import BlockIndex
 from pipeline.raster.window import Window
 from pipeline.store.layout import open_layer
+from pipeline.store.lease import confirm
 from pipeline.store.ledger import commit_block
 from pipeline.timing.clock import stage
 
 
-def write(store: Path, index: BlockIndex, window: Window, layers: tuple[str, ...], arrays: dict[str, npt.NDArray[np.generic]], record: dict[str, Any]) -> None:
+def write(
+    store: Path, index: BlockIndex, window: Window, layers: tuple[str, ...], arrays: dict[str, npt.NDArray[np.generic]], record: dict[str, Any], made: str = ""
+) -> None:
     """Write a block and commit it once its chunks are durable.
 
     Parameters
@@ -30,9 +33,18 @@ def write(store: Path, index: BlockIndex, window: Window, layers: tuple[str, ...
         ([classes,] rows, cols) of the block by layer; a layer that is absent is left at its fill value.
     record
         What the commit record says beside the checksums of the chunks.
+    made
+        Id of the store, as for `confirm`.
+
+    Raises
+    ------
+    Unfinished
+        The store is not ours any more; what was not written by then is not written.
     """
     with stage("write"):
+        confirm(store, made)
         for name, values in arrays.items():
             open_layer(store, 0, name)[(..., *window.slices)] = values
     with stage("commit"):
+        confirm(store, made)
         commit_block(store, 0, (index.row, index.col), window, layers, record)

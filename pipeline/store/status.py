@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pipeline.store.due import due
 from pipeline.store.files import Files
 from pipeline.store.layout import open_layer, read_meta
+from pipeline.store.lease import holders
 from pipeline.store.ledger import Ledger
 from pipeline.store.spec import overview_block
 
@@ -27,6 +28,8 @@ class Status:
     """Every block committed and overviews made."""
     certificate: dict[str, Any] | None = None
     """Whether it ``passed`` when it was last verified, and ``why``."""
+    leases: list[dict[str, Any]] = field(default_factory=list)
+    """Who is at work on it, or died at work, as `holders` tells."""
 
 
 def status(path: Path) -> Status:
@@ -43,7 +46,8 @@ def status(path: Path) -> Status:
     said = meta.get("certificate")
     certificate = {key: said[key] for key in ("passed", "why")} if said else None
     blocks = meta.get("asked", rows * cols)
-    return Status(blocks=blocks, committed=ledger.count(), failures=failures, complete=bool(meta.get("complete")), certificate=certificate)
+    complete, leases = bool(meta.get("complete")), holders(path)
+    return Status(blocks=blocks, committed=ledger.count(), failures=failures, complete=complete, certificate=certificate, leases=leases)
 
 
 def overviews(path: Path) -> tuple[int, int]:

@@ -1,14 +1,18 @@
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from pipeline.cli import app
 from pipeline.errors import StoreError
+from pipeline.plan.shards import Shard
 from pipeline.raster.grid import Grid
 from pipeline.stages import pyramid
 from pipeline.store.layout import create, finish
+from pipeline.store.lease import acquire
 from pipeline.store.ledger import Ledger
 from pipeline.store.status import Status, overviews, status
-from tests.store import specs
+from tests.store import leases, specs
 
 
 def test_progress_is_what_the_ledger_says(tmp_path: Path) -> None:
@@ -42,3 +46,15 @@ def test_what_is_no_store_of_ours_has_no_progress(tmp_path: Path) -> None:
     for ask in (status, overviews):
         with pytest.raises(StoreError, match="not a store of ours"):
             ask(tmp_path)
+
+
+def test_who_is_at_work_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.zarr"
+    create(path, specs.spec(), {"blocks": [2, 3], "id": "one"})
+    leases.elsewhere(path, Shard(index=2, count=3))
+    with acquire(path, Shard(index=1, count=3), "a run of shard 1/3", print):
+        assert [(one["shard"], one["host"] == "node7", one["alive"]) for one in status(path).leases] == [("1/3", False, True), ("2/3", True, None)]
+        said = CliRunner().invoke(app, ["status", str(path)]).stdout
+    assert "in use     a run of shard 1/3, process" in said
+    assert ", alive\n" in said
+    assert "a run, process 7 on node7 since 2099-01-01 00:00:00 UTC\n" in said

@@ -1,0 +1,21 @@
+"""``wholecloth finish``."""
+
+from __future__ import annotations
+
+from pipeline.cli.app import StorePath
+from pipeline.cli.ending import on_signals
+
+
+def finish(store: StorePath) -> None:
+    """Finish a store whose blocks are all there, such as one that shards made: overviews, sidecars, picture, report."""
+    on_signals()
+    from pipeline.finish import finish as complete
+    from pipeline.progress import Progress
+
+    with Progress() as progress:
+        report = complete(store, progress.say)
+    print(f"{report.blocks} blocks, all committed")
+    if report.certificate is not None:
+        print(f"certificate: {report.certificate['why']}")
+    for name, path in report.files.items():
+        print(f"{name}: {path}")

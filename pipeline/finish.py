@@ -1,0 +1,123 @@
+"""What is left to do when the blocks of a store are all there: by its own word, without source, weights or a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pipeline import machine
+from pipeline.engines import KINDS as ENGINES
+from pipeline.errors import Unfinished
+from pipeline.report import Report
+from pipeline.stages import pyramid, quicklook
+from pipeline.store import layout as store
+from pipeline.store.lease import acquire, confirm, holders
+from pipeline.store.ledger import Ledger
+from pipeline.store.respec import spec_of
+from pipeline.store.shards import unheard
+from pipeline.store.spec import StoreSpec
+
+Say = Callable[[str], None]
+
+
+def finish(path: Path, say: Say) -> Report:
+    """Make overviews, sidecars, picture and report, mark the store complete, and certify it where its config wants that.
+
+    Only the certificate needs the source and the network. Stopped anywhere and begun again, it gives the same bytes.
+
+    Parameters
+    ----------
+    path
+        Of the store.
+    say
+        Told how far it is.
+
+    Raises
+    ------
+    Unfinished
+        Blocks are missing, somebody is at work on the store, or it was stopped.
+    StoreError
+        There is no store of ours, or it is damaged.
+    CertificateError
+        The certificate that the config wants does not pass.
+    """
+    store.open_afresh()
+    spec, blocks = spec_of(path), _blocks(path)
+    with acquire(path, None, "finish", say):
+        meta = store.read_meta(path)
+        unchanged = not _overviews(path, spec, meta, say) and bool(meta.get("complete"))
+        confirm(path)
+        if not unchanged:
+            meta.pop("certificate", None)  # it holds for as long as nothing is written
+        report = _published(path, spec, meta, blocks)
+        return _certified(path, report, say) if meta["config"]["output"].get("certificate") else report
+
+
+def _blocks(path: Path) -> int:
+    """How many blocks there are; raises Unfinished where some are missing."""
+    meta = store.read_meta(path, "blocks")
+    rows, cols = meta["blocks"]
+    blocks: int = meta.get("asked", rows * cols)
+    missing = blocks - Ledger(path).count()
+    if missing > 0:
+        whose = _whose(path, meta.get("id", ""))
+        raise Unfinished(
+            f"{path} lacks {missing:,} of its {blocks:,} blocks, so that it cannot be finished yet. {whose} Then finish it again; or let "
+            "wholecloth run CONFIG, without --shard, do all that is missing and finish as well."
+        )
+    return blocks
+
+
+def _whose(path: Path, made: str) -> str:
+    """What is known of the runs that should have made what is missing."""
+    at_work = [one["work"] for one in holders(path) if one["alive"] is not False]
+    if at_work:
+        return f"At work, by their own word: {', '.join(at_work[:5])}{' and others' if len(at_work) > 5 else ''}; wait until they are through."
+    told = unheard(path, made)
+    if told is None:
+        return "No shard has left a report beside it: run the job's shards, wholecloth run CONFIG --shard i/n."
+    count, shards = told
+    if not shards:
+        return f"All {count} shards have reported that they are through, so what they made has vanished since: run them again."
+    named = ", ".join(map(str, shards[:20])) + (f" and {len(shards) - 20} more" if len(shards) > 20 else "")
+    return f"Of {count} shards, these have not reported that they are through: {named}. Run wholecloth run CONFIG --shard i/{count} for each."
+
+
+def _overviews(path: Path, spec: StoreSpec, meta: dict[str, Any], say: Say) -> bool:
+    """Make what is missing of the overviews; whether anything was."""
+    block = meta["tiles"]["block"] if "asked" in meta else None
+    if not any(True for level in pyramid.levels(path, spec, block) for _ in level.missing()):
+        return False
+    say("overviews")
+    name = "serial" if meta["config"]["execution"].get("engine") == "serial" else "threads"
+    with ENGINES[name](machine.cores()) as engine:
+        pyramid.build(path, spec, engine=engine, block=block)
+    return True
+
+
+def _published(path: Path, spec: StoreSpec, meta: dict[str, Any], blocks: int) -> Report:
+    """Mark it complete, and put sidecar, picture and report beside it."""
+    written = path.with_suffix(".report.json")
+    sidecar, picture = store.finish(path, spec, meta), quicklook.draw(path, spec, path.with_suffix(".png"))
+    files = {"store": path, "report": written, "sidecar": sidecar, "quicklook": picture}
+    report = Report(
+        store=str(path), blocks=blocks, resumed=blocks, done=0, empty=0, peak_memory=machine.peak_resident(), certificate=meta.get("certificate"),
+        files={name: str(file) for name, file in files.items()}, made=meta.get("id", ""),
+    )  # fmt: skip
+    report.write(written)
+    return report
+
+
+def _certified(path: Path, report: Report, say: Say) -> Report:
+    """With a certificate that passes. It infers, which nothing else here does."""
+    made = report.certificate
+    if not (made and made["passed"]):
+        from pipeline.verification.certificate import demand, publish
+        from pipeline.verification.verify import job_of, verify
+
+        made = verify(job_of(path, []), say)
+        publish(path, made)
+        demand(path, made)
+    return replace(report, certificate=made)

@@ -1,0 +1,56 @@
+"""The spec of a store that is there, from what the store says of itself: neither source nor network is needed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+
+from pipeline.errors import StoreError
+from pipeline.raster.grid import Grid
+from pipeline.store.layout import open_layer, read_meta
+from pipeline.store.opened import open_store
+from pipeline.store.spec import StoreSpec, levels_for
+
+
+def spec_of(path: Path) -> StoreSpec:
+    """What a store was made by.
+
+    Raises
+    ------
+    StoreError
+        There is no store of ours, or it is damaged.
+    """
+    meta = read_meta(path, "tiles", "classes", "config", "fingerprint")
+    try:
+        return _spec(path, meta)
+    except (KeyError, TypeError, ValueError, FileNotFoundError) as error:
+        raise StoreError(
+            f"{path} is damaged: what it says of itself does not make a store ({type(error).__name__}: {error}). Put its metadata back from a copy, or make it "
+            "anew: run with --fresh."
+        ) from error
+
+
+def _spec(path: Path, meta: dict[str, Any]) -> StoreSpec:
+    there, mask, output, tiles = open_store(path), open_layer(path, 0, "mask"), meta["config"]["output"], meta["tiles"]
+    layers = tuple(output["layers"])
+    grid = replace(there.grid, unit=meta["fingerprint"].get("source.grid", {}).get("unit", there.grid.unit))
+    return StoreSpec(
+        grid=grid, layers=layers, chunk=tiles["chunk"], shard=tiles["shard"], nodata=there.nodata, dtype=str(mask.dtype),
+        zarr_format=mask.metadata.zarr_format, classes=there.classes, levels=meta.get("levels", _levels(grid, output, tiles)),
+        probabilities=output.get("probabilities_dtype", "uint8"), planes=_planes(path, layers), doubtful=output.get("min_confidence", 0) > 0,
+    )  # fmt: skip
+
+
+def _levels(grid: Grid, output: dict[str, Any], tiles: dict[str, Any]) -> int:
+    return levels_for(grid, tiles["chunk"]) if output.get("pyramid", True) else 1
+
+
+def _planes(path: Path, layers: tuple[str, ...]) -> tuple[int, ...]:
+    """Codes along the class axis, where there is one."""
+    if "probabilities" not in layers:
+        return ()
+    return tuple(int(code) for code in np.asarray(zarr.open_array(path / "0" / "class", mode="r")[:]))

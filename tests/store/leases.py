@@ -1,0 +1,33 @@
+"""Stores to hold, and holders that cannot be looked at from here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pipeline.plan.shards import Shard
+from pipeline.store.claims import Claim, Claims
+from pipeline.store.holder import here
+from pipeline.store.layout import create
+from tests.store import specs
+
+
+def store(folder: Path, made: str = "one") -> Path:
+    path = folder / "a.zarr"
+    create(path, specs.spec(), {"blocks": [1, 1], "id": made})
+    return path
+
+
+def elsewhere(path: Path, shard: Shard | None = None, patience: float = 0.3, **changes: Any) -> tuple[Claims, Claim]:
+    """A claim of a process of another machine, whose clock is years ahead."""
+    claims = Claims.on(path, patience)
+    said = {"host": "node7", "boot": "another", "since": "2099-01-01 00:00:00 UTC", "pid": 7, **changes}
+    claim = claims.make(shard, claims.against(shard), replace(here("a run", patience), **said))
+    assert claim is not None
+    return claims, claim
+
+
+def keys(path: Path) -> list[str]:
+    folder = path / "0" / "mask" / "lease"
+    return sorted(file.name for file in folder.rglob("*") if file.is_file())
