@@ -24,6 +24,7 @@ from pipeline.stages.block import Outcome, adopt
 from pipeline.stages.device import make_room
 from pipeline.stages.infer import STOP
 from pipeline.store import layout as store
+from pipeline.store.away import unless_away
 from pipeline.store.lease import confirm
 from pipeline.store.ledger import Ledger
 from pipeline.timing.clock import now
@@ -65,6 +66,11 @@ def execute(job: Job, progress: Progress, fresh: bool = False, trace: Trace | No
     Unfinished
         The run was stopped, the store cannot be written, or somebody else is at work on it.
     """
+    with unless_away(job.path):
+        return _execute(job, progress, fresh, trace, shard)
+
+
+def _execute(job: Job, progress: Progress, fresh: bool, trace: Trace | None, shard: Shard | None) -> Report:
     _check_disk(job)
     if not job.complete and job.task.device == "cpu":
         make_room(job.plan.tensors)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.config import ModelConfig
-from pipeline.errors import InferenceError, ReadError, Unfinished
+from pipeline.errors import InferenceError, ReadError
 from pipeline.models import load
 from pipeline.models.folding import fold
 from pipeline.plan.layout import BlockIndex, Layout
@@ -25,6 +24,7 @@ from pipeline.stages.infer import Inference
 from pipeline.stages.read import checksum, read
 from pipeline.stages.recipe import Block, Recipe, part_of
 from pipeline.stages.write import write
+from pipeline.store.away import unless_away
 from pipeline.timing.clock import Clock, Timing, stage
 
 if TYPE_CHECKING:
@@ -118,14 +118,8 @@ class BlockTask:
             return network(block, self.layout)
 
     def _write(self, index: BlockIndex, window: Window, arrays: infer.Arrays, record: dict[str, Any]) -> None:
-        try:
+        with unless_away(self.store):
             write(self.store, index, window, self.recipe.layers, arrays, record, self.made)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-                raise Unfinished(
-                    f"{self.store} cannot be written ({error.strerror}). Make room and run the same command again; committed blocks are kept."
-                ) from error
-            raise
 
 
 _open: dict[Path, Inference] = {}

@@ -16,6 +16,7 @@ from zarr.errors import ZarrUserWarning
 
 from pipeline.errors import StoreError
 from pipeline.store import conventions, palette, skeleton, vrt
+from pipeline.store.away import FULL
 from pipeline.store.files import PARTIAL, Files, age, forget
 from pipeline.store.spec import ClassRow, StoreSpec, layer_spec, levels_for
 
@@ -50,6 +51,8 @@ def create(path: Path, spec: StoreSpec, meta: dict[str, Any]) -> bool:
     ------
     StoreError
         The folder cannot be written.
+    OSError
+        The disk is full.
     """
     partial = _hidden(path)
     try:
@@ -63,6 +66,8 @@ def create(path: Path, spec: StoreSpec, meta: dict[str, Any]) -> bool:
     except OSError as error:
         if path.exists():
             return False
+        if error.errno in FULL:
+            raise
         raise StoreError(f"output.path {path} cannot be made ({error.strerror}). Give a path in a folder that can be written.") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
