@@ -31,6 +31,7 @@ from pipeline.timing.clock import now
 from pipeline.timing.trace import Trace
 from pipeline.timing.watch import Watch
 from pipeline.verification.certificate import demand, publish
+from pipeline.verification.sound import make_sound
 from pipeline.verification.verify import verify
 
 __all__ = ["Job", "execute", "prepare"]
@@ -63,6 +64,8 @@ def execute(job: Job, progress: Progress, fresh: bool = False, trace: Trace | No
         The store is not what it should be; the certificate says why, in the store and in the report.
     PlanError
         The disk cannot hold the store.
+    StoreError
+        The store is damaged.
     Unfinished
         The run was stopped, the store cannot be written, or somebody else is at work on it.
     """
@@ -80,6 +83,7 @@ def _execute(job: Job, progress: Progress, fresh: bool, trace: Trace | None, sha
 
 def _executed(job: Job, progress: Progress, trace: Trace | None, shard: Shard | None) -> Report:
     mine = None if shard is None else job.task.share(shard, job.blocks)
+    make_sound(job, progress.say, mine)
     progress.say(headline(job) if mine is None else f"{headline(job)}; {mine.count} blocks are those of shard {shard}")
     if trace is not None:
         trace.begin()

@@ -1,0 +1,59 @@
+"""What a run looks at before it goes on."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import StoreError
+from pipeline.load_config import load
+from pipeline.run import prepare
+from pipeline.store.ledger import Ledger
+from pipeline.verification.sound import make_sound
+from tests import scenes
+from tests.verification import made
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made.store(tmp_path_factory.mktemp("good"), tile={"size": 96})
+
+
+def config(good: Path, folder: Path) -> Path:
+    """Of a copy of a store, with its raster and its network."""
+    shutil.copytree(good, folder / "job.zarr")
+    said = {"source": {"path": str(good.parent / "scene.tif")}, "output": made.LAYERS, "tile": {"size": 96}}
+    return scenes.config(folder, model={"path": str(good.parent / "unet.pt")}, **said)
+
+
+def unfinish(store: Path) -> None:
+    root = store / "zarr.json"
+    root.write_text(root.read_text().replace('"complete": true', '"complete": false'))
+
+
+def test_an_unfinished_store_forgets_what_it_lost_and_says_so(good: Path, tmp_path: Path) -> None:
+    path, said = config(good, tmp_path), []
+    unfinish(tmp_path / "job.zarr")
+    (tmp_path / "job.zarr/0/confidence/c/0/2").unlink()
+    (tmp_path / "job.zarr/1/mask/ledger/r00000/b00000.json").write_bytes(b"")
+    make_sound(prepare(load(path)), said.append)
+    assert len(said) == 1
+    assert said[0].startswith("2 commit records")
+    assert (0, 1) not in Ledger(tmp_path / "job.zarr").committed()
+    assert Ledger(tmp_path / "job.zarr", 1).count() == 0
+
+
+def test_a_complete_store_is_left_to_verify(good: Path, tmp_path: Path) -> None:
+    path, said = config(good, tmp_path), []
+    (tmp_path / "job.zarr/0/confidence/c/0/2").unlink()
+    make_sound(prepare(load(path)), said.append)
+    assert (said, Ledger(tmp_path / "job.zarr").count()) == ([], 12)
+
+
+def test_arrays_that_are_gone_are_told(good: Path, tmp_path: Path) -> None:
+    path, said = config(good, tmp_path), []
+    (tmp_path / "job.zarr/1/confidence/zarr.json").unlink()
+    with pytest.raises(StoreError, match=r"is damaged: the array of confidence cannot be opened.*level 1.*--fresh"):
+        make_sound(prepare(load(path)), said.append)
