@@ -53,9 +53,11 @@ class Inference:
                 with rounding(self._recipe.precision, self._recipe.threads, self._device):
                     return self._layers(forward, block, layout), halvings
             except Exception as error:
-                smaller = _halved(forward, layout) if out_of_memory(error) else None
-                if smaller is None:
+                if not out_of_memory(error):
                     raise
+                smaller = _halved(forward, layout)
+                if smaller is None:
+                    raise InferenceError(f"{self._device} is out of memory even for the smallest tiles; free some, or give another execution.device") from error
             if self._device.type == "cuda":
                 torch.cuda.empty_cache()
             (forward, layout), halvings = smaller, halvings + 1

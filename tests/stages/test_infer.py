@@ -66,6 +66,11 @@ def test_out_of_memory_halves_the_tile_and_changes_no_label() -> None:
     assert (arrays["mask"] == run(Counting(), of)[0]["mask"]).all()
 
 
+def test_a_device_without_memory_for_the_smallest_tile_fails_the_block() -> None:
+    with pytest.raises(InferenceError, match="cpu is out of memory even for the smallest tiles"):
+        run(Counting(most=0), block())
+
+
 def test_a_network_that_overflows_is_a_failed_block_and_no_class() -> None:
     with pytest.raises(InferenceError, match="NaN or infinity"):
         run(Counting(bad=True), block())
