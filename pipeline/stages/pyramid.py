@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.errors import StoreError
 from pipeline.plan.layout import BlockIndex
 from pipeline.protocols import Engine
 from pipeline.raster.span import Span, cut
@@ -130,7 +131,15 @@ class LevelTask:
         return known
 
     def _read(self, layer: str, where: Where, below: Window) -> Array:
-        return np.asarray(open_layer(self.store, self.level - 1, layer)[where + below.slices])
+        try:
+            return np.asarray(open_layer(self.store, self.level - 1, layer)[where + below.slices])
+        except OSError:
+            raise
+        except Exception as error:  # a codec raises what it likes
+            raise StoreError(
+                f"{self.store} is damaged: {layer} of level {self.level - 1} cannot be read at {below}, though it was committed. "
+                "verify names the blocks and says how they are made anew; or run with --fresh."
+            ) from error
 
     def _below(self, window: Window) -> Window:
         """The pixels of the level below that a window of this one is made from."""
