@@ -90,7 +90,8 @@ class Files:
         int
             How many were removed.
         """
-        debris = [path for path in _walk(str(self.root)) if path.endswith(PARTIAL) and age(Path(path)) >= older_than]
+        now = clock(self.root)
+        debris = [path for path in _walk(str(self.root)) if path.endswith(PARTIAL) and age(Path(path), now) >= older_than]
         for path in debris:
             Path(path).unlink(missing_ok=True)
         return len(debris)
@@ -129,10 +130,22 @@ def forget() -> None:
     _durable.clear()
 
 
-def age(path: Path) -> float:
-    """Seconds since a file was last written; negative where it is gone."""
+def clock(folder: Path) -> float:
+    """Seconds since the epoch by the clock that stamps the files of a folder: ours may be another, of another machine, or wrong."""
+    probe = folder / f".{uuid.uuid4().hex}{PARTIAL}"
     try:
-        return time.time() - path.stat().st_mtime
+        probe.touch()
+        return probe.stat().st_mtime
+    except OSError:  # a disk that is full has no room for it, and sweeping makes some
+        return time.time()
+    finally:
+        probe.unlink(missing_ok=True)
+
+
+def age(path: Path, now: float) -> float:
+    """Seconds since a file was last written, by `clock`; negative where it is gone."""
+    try:
+        return now - path.stat().st_mtime
     except FileNotFoundError:
         return -1.0
 

@@ -17,7 +17,7 @@ from zarr.errors import ZarrUserWarning
 from pipeline.errors import StoreError
 from pipeline.store import conventions, palette, skeleton, vrt
 from pipeline.store.away import FULL
-from pipeline.store.files import PARTIAL, Files, age, forget
+from pipeline.store.files import PARTIAL, Files, age, clock, forget
 from pipeline.store.spec import ClassRow, StoreSpec, layer_spec, levels_for
 
 __all__ = [
@@ -205,8 +205,9 @@ def delete(path: Path) -> None:
 def sweep(path: Path) -> None:
     """Remove what killed writers left inside the store and beside it, and nothing of a run that is alive."""
     Files(path).sweep(ALIVE_S)
+    now = clock(path.parent)
     for partial in path.parent.glob(f".{path.name}.*{PARTIAL}"):
-        if age(partial) > STALE_S:
+        if age(partial, now) > STALE_S:
             shutil.rmtree(partial, ignore_errors=True)
 
 

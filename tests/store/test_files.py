@@ -1,5 +1,6 @@
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,14 @@ def test_sweeping_spares_what_a_living_writer_may_hold(tmp_path: Path) -> None:
     assert names(tmp_path) == ["kept", "young.partial"]
     assert files.sweep() == 1
     assert names(tmp_path) == ["kept"]
+
+
+def test_what_is_young_is_spared_by_a_machine_whose_clock_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "young.partial").touch()
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + 86_400)
+    assert Files(tmp_path).sweep(older_than=60) == 0
+    assert names(tmp_path) == ["young.partial"]
 
 
 def test_a_folder_that_was_made_durable_needs_no_second_look_at_what_leads_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
