@@ -56,6 +56,19 @@ def _cost(job: Job) -> Spent:
     return Spent(asked=pixels, network=pixels * layout.work(), read=pixels * job.plan.sharing.amplification)
 
 
+def numbers(job: Job) -> dict[str, Any]:
+    """Its main numbers, flat, for machines."""
+    said = describe(job)
+    raster, tile, blocks, used = said["raster"], said["tile"], said["blocks"], said["memory"]
+    return {
+        "store": str(job.path), "height": raster["height"], "width": raster["width"], "blocks": blocks["count"], "block": blocks["size"],
+        "tile": tile["size"], "halo": said["halo"]["px"], "step": tile["step"], "arithmetic_overhead": said["arithmetic_overhead"],
+        "read_amplification": said["read_amplification"], "memory_projected": used["projected"], "memory_budget": used["budget"],
+        "estimated_seconds": said["estimated_seconds"], "device": said["device"], "precision": said["precision"], "engine": said["engine"],
+        "in_flight": blocks["in_flight"], "resumes": job.resumes, "locked": job.config.locked is not None,
+    }  # fmt: skip
+
+
 def headline(job: Job) -> str:
     """The plan in one line."""
     tiles, layout = job.plan.tiles, job.task.layout

@@ -76,6 +76,10 @@ class ReadError(PipelineError):
     exit_code = 1
 
 
+class ReadHangs(ReadError):
+    """One window did not come in time."""
+
+
 class InferenceError(PipelineError):
     """The network could not answer for one block. Fails the block, never the run."""
 

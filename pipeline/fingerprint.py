@@ -97,14 +97,21 @@ def compare(stored: Mapping[str, Any], now: Fingerprint, path: Path) -> None:
     )
 
 
+def things(source: Source, area: Area | None, network: Network) -> Fingerprint:
+    """What a job is made of: the source, what is asked for of it, and the network."""
+    return _flat({"source": {**source.identity(), "aoi": area.digest if area else None}, "model": network.identity()})
+
+
 def _identity(source: Source, area: Area | None, network: Network, recipe: Recipe) -> Fingerprint:
     said = {
-        "source": {**source.identity(), "aoi": area.digest if area else None},
-        "model": network.identity(),
         "model.input": recipe.normalisation.as_dict(),
         "model.output": {"activation": _activation(recipe.decoding), "threshold": _threshold(recipe.decoding)},
         "model.classes": {"codes": list(recipe.decoding.codes)},
     }
+    return {**things(source, area, network), **_flat(said)}
+
+
+def _flat(said: Mapping[str, Mapping[str, Any]]) -> Fingerprint:
     return {f"{name}.{key}": value for name, part in said.items() for key, value in part.items()}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from pipeline import __version__, fingerprint, machine, resolve_fold, resolve_model, resolve_plan, resolve_precision
+from pipeline import __version__, fingerprint, lock, machine, resolve_fold, resolve_model, resolve_plan, resolve_precision
 from pipeline.area import open_area
 from pipeline.config import Config
 from pipeline.errors import SourceError, StoreError
@@ -42,7 +42,7 @@ class Job:
     """What was folded of it, or why nothing was, in words."""
     locality: Locality
     footprint: footprint.Footprint | None
-    """None where the store was made before: its plan is reused."""
+    """None where the store was made before, or the plan frozen: it is reused."""
     plan: Plan
     task: BlockTask
     blocks: int
@@ -68,7 +68,7 @@ class Job:
             "recipe": {
                 "precision": self.task.recipe.precision,
                 "threads": self.task.recipe.threads,
-                "memory_format": "channels_last",
+                "memory_format": lock.MEMORY_FORMAT,
                 "fold": self.task.recipe.fold,
             },
             "fingerprint": self.fingerprint,
@@ -78,8 +78,8 @@ class Job:
             "blocks": list(self.task.layout.shape),
             "levels": self.spec.levels,
             **({"asked": self.blocks} if self.task.area else {}),
-            "config": self.config.model_dump(mode="json"),
-            "given": self.config.model_dump(mode="json", exclude_unset=True),
+            "config": self.config.model_dump(mode="json", exclude={"locked"}),
+            "given": self.config.model_dump(mode="json", exclude_unset=True, exclude={"locked"}),
             "versions": {"wholecloth": __version__, "torch": str(torch.__version__)},
         }
 
@@ -106,19 +106,21 @@ def prepare(config: Config, fresh: bool = False) -> Job:
 
 @steady()
 def _prepared(config: Config, fresh: bool) -> Job:
-    source = open_source(config.source)
+    source = open_source(config.source, config.execution.read_timeout)
     area = open_area(config.source.aoi, source.grid)
-    stored = _stored(config.output.path, fresh)
+    there = _stored(config.output.path, fresh)
+    stored = lock.fixed(config, there)
     meaning = resolve_model.resolve(config, source.bands)
     device = choose(config.execution.device)
     network = load(meaning.model, source.bands, device)
-    locality = cached(network, source.bands)
+    known = None if config.locked is None else lock.locality(config.locked, fingerprint.things(source, area, network), device.type)
+    locality = known or cached(network, source.bands)
     apart = resolve_fold.most(config.execution.fold, config.execution.precision)
     folded = resolve_fold.decide(network, locality, device, apart, stored["recipe"].get("fold", False) if stored else None)
     precision = resolve_precision.decide(config.execution.precision, folded.network, locality, device, stored["recipe"]["precision"] if stored else None)
     opened = Opened(
         config=config, source=source, area=area, network=folded.network, locality=locality, device=device,
-        normalisation=meaning.normalisation, stored=stored, precision=precision,
+        normalisation=meaning.normalisation, stored=stored, resumes=there is not None, precision=precision,
     )  # fmt: skip
     rows = resolve_model.class_rows(meaning.classes, opened.locality.classes, meaning.model.output)  # before the plan: a wrong list is the likelier mistake
     plan, cost = resolve_plan.plan(opened, len(rows))
@@ -133,6 +135,8 @@ def _job(opened: Opened, loaded: Network, folded: Folded, meaning: resolve_model
     )  # fmt: skip
     if stored:
         wanted = fingerprint.wanted(source, opened.area, opened.network, recipe, config, plan.tiles)
+        if config.locked is not None:
+            lock.demand(config, wanted, _wanted_levels(opened, plan.tiles))
         fingerprint.compare(stored["fingerprint"], wanted, path)
     layout = plan.layout()
     task = BlockTask(
@@ -142,7 +146,7 @@ def _job(opened: Opened, loaded: Network, folded: Folded, meaning: resolve_model
     made = stored["fingerprint"] if stored else fingerprint.of(source, opened.area, opened.network, recipe, plan.tiles, config)
     return Job(
         config=config, source=source, network=opened.network, loaded=loaded, fold=folded.said, locality=opened.locality, footprint=cost, plan=plan, task=task,
-        blocks=_count(task), spec=_spec(config, source, recipe, rows, plan.tiles, _levels(opened, plan.tiles)), fingerprint=made, resumes=stored is not None,
+        blocks=_count(task), spec=_spec(config, source, recipe, rows, plan.tiles, _levels(opened, plan.tiles)), fingerprint=made, resumes=opened.resumes,
         complete=bool(stored and stored.get("complete")),
     )  # fmt: skip
 
@@ -185,7 +189,7 @@ def _spec(config: Config, source: Source, recipe: Recipe, rows: tuple[store.Clas
 
 def _levels(opened: Opened, tiles: Tiles) -> int:
     """Levels of the store that is there, or of the one that will be; raises StoreError where overviews are asked of a store without."""
-    wanted = store.levels_for(opened.source.grid, tiles.chunk) if opened.config.output.pyramid else 1
+    wanted = _wanted_levels(opened, tiles)
     there: int = opened.stored.get("levels", wanted) if opened.stored else wanted
     if there < wanted:
         raise StoreError(
@@ -193,3 +197,8 @@ def _levels(opened: Opened, tiles: Tiles) -> int:
             "or run with --fresh, which deletes the store and starts over."
         )
     return there
+
+
+def _wanted_levels(opened: Opened, tiles: Tiles) -> int:
+    """Levels that the config asks for."""
+    return store.levels_for(opened.source.grid, tiles.chunk) if opened.config.output.pyramid else 1

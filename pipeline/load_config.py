@@ -30,9 +30,7 @@ TRAINING = {
     "gpus": "training.devices", "early_stopping": "training.patience", "val_split": "training.validation.share", "num_classes": "model.classes",
 }  # fmt: skip
 """The same within the section of training."""
-LATER = {
-    "source.only", "output.exports", "output.postprocess", "execution.stop_after", "execution.read_timeout",
-}  # fmt: skip
+LATER = {"source.only", "output.exports", "output.postprocess"}
 """Keys that are planned and not there yet."""
 PATHS = (
     ("source", "path"), ("source", "aoi"), ("source", "aoi", "path"), ("model", "path"), ("output", "path"), ("model", "factory"), ("training", "start"),
@@ -144,6 +142,8 @@ def _apply(said: dict[str, Any], override: str) -> None:
     names = key.strip().split(".")
     if not equals or not all(names):
         raise ConfigError(f"--set {override} is not of the form key.path=value, such as --set tile.size=1024.")
+    if names[0] == "locked":
+        raise ConfigError(f"--set {override}: what is locked is not set. Freeze another plan with `wholecloth plan CONFIG --freeze FILE`.")
     value = _expanded(_parse(text, f"--set {key}"))
     if tuple(names) in PATHS and isinstance(value, str):
         value = _anchor(names[-1], value, Path.cwd())

@@ -6,12 +6,14 @@ import ctypes
 import math
 import os
 import platform
+import time
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
 CGROUP = Path("/sys/fs/cgroup")
+_BEGAN = time.monotonic()
 ROOM = 0.8
 """Share of the free memory that a run allows itself when nothing is said."""
 
@@ -52,6 +54,15 @@ def peak_resident() -> int:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(peak if platform.system() == "Darwin" else peak * 1024)
+
+
+def age() -> float:
+    """Seconds since this process was started, whatever is done to the wall clock; since this was imported, where the system does not say."""
+    imported = time.monotonic() - _BEGAN
+    with suppress(OSError, ValueError, IndexError, AttributeError):
+        started = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+        return max(imported, time.clock_gettime(time.CLOCK_BOOTTIME) - started) if started else imported
+    return imported
 
 
 def cores() -> int:

@@ -47,7 +47,9 @@ class Opened:
     device: torch.device
     normalisation: Normalisation
     stored: dict[str, Any] | None
-    """What the store says of itself, where it is there already."""
+    """What the store says of itself where it is there already, else what was frozen."""
+    resumes: bool
+    """Whether the store is there already."""
     precision: str
 
     @property
@@ -57,7 +59,7 @@ class Opened:
 
 
 def plan(opened: Opened, classes: int) -> tuple[Plan, footprint.Footprint | None]:
-    """Plan a job, or take up the plan that its store was made with.
+    """Plan a job, or take up the plan that its store was made with, or that was frozen.
 
     Parameters
     ----------
@@ -69,7 +71,7 @@ def plan(opened: Opened, classes: int) -> tuple[Plan, footprint.Footprint | None
     Returns
     -------
     tuple
-        The plan, and what was measured for it; None where the store has one.
+        The plan, and what was measured for it; None where there is one.
 
     Raises
     ------

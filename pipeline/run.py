@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 
 from pipeline import machine
-from pipeline.describe import describe, headline
+from pipeline.describe import describe, headline, numbers
 from pipeline.engines import KINDS as ENGINES
 from pipeline.errors import BlocksFailed, PlanError
 from pipeline.job import Job, prepare
@@ -84,17 +84,19 @@ def _execute(job: Job, progress: Progress, fresh: bool, trace: Trace | None, sha
 def _executed(job: Job, progress: Progress, trace: Trace | None, shard: Shard | None) -> Report:
     mine = None if shard is None else job.task.share(shard, job.blocks)
     make_sound(job, progress.say, mine)
-    progress.say(headline(job) if mine is None else f"{headline(job)}; {mine.count} blocks are those of shard {shard}")
+    share = {} if mine is None else {"shard": str(shard), "shard_blocks": mine.count}
+    progress.say(headline(job) if mine is None else f"{headline(job)}; {mine.count} blocks are those of shard {shard}", "planned", **numbers(job), **share)
     if trace is not None:
         trace.begin()
     with _engine(job) as engine, _stopping():
         report = _blocks(job, progress, Watch(engine, trace), mine)
         overviews = mine is None and not report.failures and (not job.complete or _lacks_overviews(job))
         if overviews:
-            progress.say("overviews")
-            pyramid.build(job.path, job.spec, engine=Watch(engine, trace), block=_asked(job))
+            progress.say("overviews", "stage", stage="overviews")
+            pyramid.build(job.path, job.spec, progress.overviews, engine=Watch(engine, trace), block=_asked(job))
     confirm(job.path)
     report = _publish(job, report, unchanged=job.complete and not report.done and not overviews) if shard is None else _publish_shard(job, report, shard)
+    progress.note("report", complete=report.complete, failed=len(report.failures), **report.files)
     if report.failures:
         raise BlocksFailed(_failed(report))
     return _certified(job, report, progress) if job.config.output.certificate and mine is None else report
@@ -146,6 +148,8 @@ def _blocks(job: Job, progress: Progress, watch: Watch, mine: Share | None) -> R
         for outcome in watch(job.task, _todo(job, mine, committed)):
             confirm(job.path)
             tally.add(outcome)
+            if outcome.error is not None:
+                progress.failed((outcome.index.row, outcome.index.col), str(outcome.window), outcome.error)
             progress.advance(outcome.pixels, watch.stalls.so_far)
     device = watch.stalls.finish(now())
     return Report(
@@ -214,9 +218,11 @@ def _certified(job: Job, report: Report, progress: Progress) -> Report:
     """With a certificate that passes: that of an earlier run, if nothing was done since."""
     made = report.certificate
     if not (made and made["passed"]):
+        progress.note("stage", stage="certificate")
         with _stopping():
             made = verify(job, progress.say)
         publish(job.path, made)
+        progress.note("certificate", passed=made["passed"], why=made["why"])
         demand(job.path, made)
     return replace(report, certificate=made)
 

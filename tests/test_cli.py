@@ -33,7 +33,14 @@ def test_a_job_is_planned_run_and_told_of(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert str(tmp_path / "job.png") in done.stdout
     said = json.loads(wholecloth("status", tmp_path / "job.zarr", "--json").stdout)
-    assert said == {"blocks": 12, "committed": 12, "failures": {}, "complete": True, "certificate": None, "leases": []}
+    assert {key: said[key] for key in ("blocks", "committed", "failures", "complete", "certificate", "leases")} == {
+        "blocks": 12, "committed": 12, "failures": {}, "complete": True, "certificate": None, "leases": [],
+    }  # fmt: skip
+    assert (said["overviews"], said["share"], said["resume"]) == ({"done": 3, "total": 3}, 1.0, False)
+    assert said["size"] > 1000
+    assert set(said["versions"]) == {"wholecloth", "torch"}
+    for words in ("12 of 12 blocks", "to do", "nothing", "torch"):
+        assert words in wholecloth("status", tmp_path / "job.zarr").stdout
     assert "verdict" in wholecloth("inspect", path).stdout
 
 

@@ -1,8 +1,9 @@
+import json
 from pathlib import Path
 
 import pytest
 
-from pipeline.config import parse_bytes
+from pipeline.config import Config, parse_bytes, parse_seconds
 from pipeline.errors import ConfigError
 from pipeline.load_config import load, schema
 
@@ -75,6 +76,9 @@ def test_yaml_is_1_2_where_1e_4_is_a_number_and_no_is_a_word(tmp_path: Path) -> 
         ("model.output.threshold=[]", "model.output.threshold is []"),
         ("model.classes=[{name: a, color: null, colour: x}]", "did you mean color?"),
         ("model.classes=[{name: a, color: blue}]", "model.classes.0.color is 'blue'"),
+        ("execution.stop_after=soon", "execution.stop_after is 'soon': give a time above 0: 23h30m"),
+        ("execution.read_timeout=0", "execution.read_timeout is 0: give a time above 0"),
+        ("locked.levels=3", "what is locked is not set"),
         ("tile", "key.path=value"),
         ("source.path.more=1", "no section"),
     ],
@@ -113,8 +117,34 @@ def test_amounts_of_memory(said: str | int, size: int) -> None:
     assert parse_bytes(said) == size
 
 
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("23h30m", 84600), ("1d2h", 93600), ("90m", 5400), ("3600s", 3600), ("90", 90), (90, 90), (1.5, 1.5), ("1D 2H 3M 4.5S", 93784.5), (84600.0, 84600)],
+)
+def test_times(said: str | float, seconds: float) -> None:
+    assert parse_seconds(said) == seconds
+
+
+@pytest.mark.parametrize("said", ["", "1h30", "30m1h", "1h1h", "-5", "0", "0h", "1w", "1-02:00:00", "h", "1.2.3", True, 1e300])
+def test_what_is_no_time_is_refused(said: str | float) -> None:
+    with pytest.raises(ValueError, match=r"time above 0|could not convert"):
+        parse_seconds(said)
+
+
+def test_times_may_be_left_out(tmp_path: Path) -> None:
+    said = load(config(tmp_path), ["execution.stop_after=23h30m", "execution.read_timeout=null"]).execution
+    assert (said.stop_after, said.read_timeout) == (84600, None)
+
+
+def test_an_overlap_in_px_stays_one_when_a_store_remembers_it(tmp_path: Path) -> None:
+    said = load(config(tmp_path), ["tile.overlap=64"])
+    again = Config.model_validate(json.loads(said.model_dump_json(exclude_unset=True)))
+    assert again.tile.overlap == 64
+    assert Config.model_validate({**said.model_dump(), "tile": {"overlap": 64.0}}).tile.overlap == 64
+
+
 def test_the_schema_names_every_section() -> None:
-    assert set(schema()["properties"]) == {"source", "model", "tile", "output", "execution", "training"}
+    assert set(schema()["properties"]) == {"source", "model", "tile", "output", "execution", "training", "locked"}
 
 
 def test_a_halo_may_be_a_word_a_number_or_a_tolerance(tmp_path: Path) -> None:

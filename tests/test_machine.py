@@ -26,6 +26,12 @@ def test_the_peak_grows_with_what_is_held() -> None:
     assert machine.peak_resident() > before
 
 
+def test_the_age_is_that_of_the_process_whatever_the_clock_on_the_wall_says() -> None:
+    late = "import time; time.sleep(0.5); time.time = lambda: 0.0; from pipeline import machine; print(machine.age())"
+    said = subprocess.run([sys.executable, "-c", late], capture_output=True, text=True, check=True).stdout
+    assert 0.5 <= float(said) < 600
+
+
 @pytest.mark.parametrize(
     ("quota", "asked", "cores"), [("max 100000", "", 8), ("250000 100000", "", 3), ("50000 100000", "", 1), ("max 100000", "2", 2), ("x", "4,2", 4)]
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,16 @@ ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML file of
 Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY.PATH=VALUE", help="Override a value of the config; may be repeated.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 StorePath = Annotated[Path, typer.Argument(metavar="STORE", help="Zarr store that `run` made.")]
+
+
+class Format(StrEnum):
+    """How stderr is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+LogFormat = Annotated[Format, typer.Option("--log-format", help="How stderr is written: text, or json, one object per line.")]
 
 
 def _version(wanted: bool) -> None:

@@ -1,18 +1,28 @@
-"""How a command ends: errors become exit codes, signals stop what is under way."""
+"""How a command ends: errors become exit codes; signals, and the end of the time that it has, stop what is under way."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
 from types import FrameType
 from typing import NoReturn
 
+from pipeline import log
 from pipeline.errors import PipelineError, Unfinished
+
+KEPT = "Everything committed is kept; run the same command again to go on."
+SOON_S = 1e-3
+"""Of a time that has passed already: a timer of 0 s would never go off."""
 
 _received: list[int] = []
 """Signals that asked the run to stop."""
+_words = {signal.SIGINT: "Stopped.", signal.SIGTERM: "Stopped by SIGTERM."}
+"""Why each of them stops it."""
 
 
 def ended(command: Callable[[], int | None]) -> NoReturn:
@@ -22,25 +32,29 @@ def ended(command: Callable[[], int | None]) -> NoReturn:
         if code == 130:  # typer's word for Ctrl-C
             raise KeyboardInterrupt
     except KeyboardInterrupt:
-        code = _interrupted()
+        code = _stopped(signal.SIGINT)
     except Exception as error:
-        if "--debug" in sys.argv:
+        if "--debug" in sys.argv and not _to_machines():
             raise
-        code = _interrupted() if isinstance(error, Unfinished) and signal.SIGINT in _received else _say(*_explain(error))
+        code = _stopped(_received[0]) if isinstance(error, Unfinished) and _received else _say(*_explain(error), error)
     _leave(code or 0)
 
 
 def _leave(code: int) -> NoReturn:
-    """End the process. One that was told to stop does not wait for the thread that measures or infers: all that matters is closed or will be swept."""
-    if code in (130, 75):
+    """End the process. One that was told to stop does not wait for the thread that measures or infers: all that matters is closed or will be swept.
+
+    Nor is a read waited for that hangs, lest it does so in what GDAL has to do at the end.
+    """
+    patient = sys.modules.get("pipeline.sources.patient")
+    if code in (130, 75) or (patient is not None and patient.hanging()):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
 
 
-def _interrupted() -> int:
-    return _say("Stopped. Everything committed is kept; run the same command again to go on.", 130)
+def _stopped(number: int) -> int:
+    return _say(f"{_words[signal.Signals(number)]} {KEPT}", 130 if number == signal.SIGINT else 75)
 
 
 def _explain(error: Exception) -> tuple[str, int]:
@@ -53,15 +67,47 @@ def _explain(error: Exception) -> tuple[str, int]:
     return f"A bug of ours: {said}. Run again with --debug to see where, and report it; what is committed is kept.", 70
 
 
-def _say(message: str, code: int) -> int:
-    print(" ".join(message.split()), file=sys.stderr)
+def _say(message: str, code: int, error: Exception | None = None) -> int:
+    paragraph = " ".join(message.split())
+    if _to_machines():
+        where = {"traceback": "".join(traceback.format_exception(error))} if error is not None and "--debug" in sys.argv else {}
+        paragraph = log.line("error", "warning" if code in (130, 75) else "error", message=paragraph, exit_code=code, **where)
+    print(paragraph, file=sys.stderr)
     return code
+
+
+def _to_machines() -> bool:
+    """Whether JSON is asked for, also by a command line that typer refuses."""
+    return "--log-format=json" in sys.argv or ("--log-format", "json") in pairwise(sys.argv)
 
 
 def on_signals() -> None:
     """From now on SIGTERM and Ctrl-C stop what is under way."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
+
+
+@contextmanager
+def limited(seconds: float | None) -> Iterator[None]:
+    """Stop what is under way, as SIGTERM does, once this process is so old.
+
+    Parameters
+    ----------
+    seconds
+        Since the process was started; None for never. The system's timer counts them, whatever is done to the wall clock.
+    """
+    if seconds is None:
+        yield
+        return
+    from pipeline.machine import age
+
+    _words[signal.SIGALRM] = f"Stopped: the {seconds:.10g} s of execution.stop_after are over."
+    signal.signal(signal.SIGALRM, _stop)
+    signal.setitimer(signal.ITIMER_REAL, max(seconds - age(), SOON_S))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
@@ -72,4 +118,4 @@ def _stop(number: int, frame: FrameType | None) -> None:
         inference.STOP.set()
     if number == signal.SIGINT:
         raise KeyboardInterrupt
-    raise Unfinished("Stopped by SIGTERM. Everything committed is kept; run the same command again to go on.")
+    raise Unfinished(f"{_words[signal.Signals(number)]} {KEPT}")

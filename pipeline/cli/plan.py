@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
 from pipeline.cli.app import AsJson, ConfigPath, Overrides, tell
 
 
-def plan(config: ConfigPath, overrides: Overrides = None, as_json: AsJson = False) -> None:
+def plan(
+    config: ConfigPath,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+    frozen: Annotated[Path | None, typer.Option("--freeze", metavar="FILE", help="Write a config with nothing left to decide, for `run --locked`.")] = None,
+) -> None:
     """Print everything that `run` would decide, without running."""
     from dataclasses import asdict
 
     from pipeline.describe import describe, lines
+    from pipeline.freeze import freeze
     from pipeline.inspection.saving import saving
     from pipeline.job import prepare
     from pipeline.load_config import load
 
     job = prepare(load(config, overrides or []))
     saves = saving(job)
-    tell([*lines(job), *([("saving", str(saves))] if saves else [])], {**describe(job), "saving": asdict(saves) if saves else None} if as_json else None)
+    rows, document = [*lines(job), *([("saving", str(saves))] if saves else [])], {**describe(job), "saving": asdict(saves) if saves else None}
+    if frozen is not None:
+        document["frozen"] = str(freeze(job, config, frozen))
+        rows.append(("frozen", document["frozen"]))
+    tell(rows, document if as_json else None)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.app import ConfigPath, Overrides
-from pipeline.cli.ending import on_signals
+from pipeline.cli.app import ConfigPath, Format, LogFormat, Overrides
+from pipeline.cli.ending import limited, on_signals
 from pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
+    from pipeline.config import Config
     from pipeline.job import Job
     from pipeline.plan.shards import Shard
     from pipeline.report import Report
@@ -21,27 +23,43 @@ if TYPE_CHECKING:
 def run(
     config: ConfigPath,
     overrides: Overrides = None,
+    out: Annotated[str | None, typer.Option("--out", metavar="PATH", help="The store, instead of output.path.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the store first, if it is one of ours.")] = False,
+    locked: Annotated[bool, typer.Option("--locked", help="Refuse a config whose plan was not frozen by `plan --freeze`.")] = False,
     shard: Annotated[str | None, typer.Option("--shard", metavar="I/N", help="Run one of N shares of the blocks, or auto in a job array; then finish.")] = None,
     profile: Annotated[Path | None, typer.Option("--profile", metavar="FILE", help="Write a trace of all blocks, for Perfetto or speedscope.")] = None,
+    log_format: LogFormat = Format.TEXT,
 ) -> None:
     """Run a job; a job that was stopped goes on where it was."""
     from pipeline.load_config import load
 
     mine = None if shard is None else _shard(shard, fresh)
-    said = load(config, overrides or [])
+    said = load(config, [*(overrides or []), *([f"output.path={json.dumps(out)}"] if out is not None else [])])
+    _demand(said, locked, config)
     on_signals()
-    from pipeline.progress import Progress
+    from pipeline.lock import unlike
+    from pipeline.progress import progress_as
     from pipeline.run import execute, prepare
     from pipeline.timing.trace import recorded
 
-    with recorded(profile) as trace:
+    with limited(said.execution.stop_after), recorded(profile) as trace, progress_as(log_format) as progress:
         job = prepare(said, fresh)
-        with Progress() as progress:
-            report = execute(job, progress, fresh, trace, mine)
+        for words in unlike(said.locked, job.task.device):
+            progress.say(words, level="warning")
+        report = execute(job, progress, fresh, trace, mine)
+        progress.note("done", exit_code=0, blocks=report.blocks, resumed=report.resumed, mpx_per_s=round(report.speed, 3), **report.files)
     _say(job, report)
     if trace is not None:
         print(f"profile: {trace.words}")
+
+
+def _demand(said: Config, locked: bool, config: Path) -> None:
+    """Raise ConfigError where a frozen plan is demanded and there is none."""
+    if locked and said.locked is None:
+        raise ConfigError(
+            f"--locked demands a frozen plan, but {config} has no section locked, so that the plan would be made anew. "
+            f"Freeze it with `wholecloth plan {config} --freeze run.lock.yaml` and run that file, or leave --locked away."
+        )
 
 
 def _shard(said: str, fresh: bool) -> Shard:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pipeline.cli.app import AsJson, StorePath, tell
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.store.status import Status
 
 _ALIVE = {True: ", alive", False: ", dead", None: ""}
 
@@ -14,10 +21,21 @@ def status(store: StorePath, as_json: AsJson = False) -> None:
     from pipeline.store.status import status as read
 
     found = read(store)
-    state = "complete" if found.complete else "unfinished"
-    rows = [("store", f"{store}, {state}"), ("committed", f"{found.committed} of {found.blocks} blocks"), ("failed", str(len(found.failures)))]
-    rows += [("", f"block {block}: {why}") for block, why in found.failures.items()]
+    tell(_rows(store, found), asdict(found) if as_json else None)
+
+
+def _rows(store: Path, found: Status) -> list[tuple[str, str]]:
+    from pipeline.plan.memory import human
+
+    what = "blocks" if found.committed == found.blocks else f"blocks, {found.share:.1%} of what is asked for".replace("%", " %")
+    rows = [("store", f"{store}, {'complete' if found.complete else 'unfinished'}"), ("committed", f"{found.committed} of {found.blocks} {what}")]
+    if found.overviews is None or found.overviews["total"]:
+        rows.append(("overviews", "damaged" if found.overviews is None else f"{found.overviews['done']} of {found.overviews['total']} blocks"))
+    rows += [("failed", str(len(found.failures))), *(("", f"block {block}: {why}") for block, why in found.failures.items())]
     rows += [("in use", f"{one['work']}, process {one['pid']} on {one['host']} since {one['since']}{_ALIVE[one['alive']]}") for one in found.leases]
     if found.certificate is not None:
         rows.append(("certificate", f"{'passed' if found.certificate['passed'] else 'FAILED'}, {found.certificate['why']}"))
-    tell(rows, asdict(found) if as_json else None)
+    if found.size is not None:
+        rows.append(("size", human(found.size)))
+    rows.append(("to do", "run the job again, which does what is missing" if found.resume else "nothing"))
+    return [*rows, ("made by", ", ".join(f"{name} {version}" for name, version in found.versions.items()))] if found.versions else rows

@@ -6,25 +6,27 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.app import ConfigPath, Overrides
-from pipeline.cli.ending import on_signals
+from pipeline.cli.app import ConfigPath, Format, LogFormat, Overrides
+from pipeline.cli.ending import limited, on_signals
 
 
 def train(
     config: ConfigPath,
     overrides: Overrides = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, replacing what was trained before.")] = False,
+    log_format: LogFormat = Format.TEXT,
 ) -> None:
     """Train a network; a training that was stopped goes on where it was."""
     from pipeline.load_config import load
 
     said = load(config, overrides or [])
     on_signals()
-    from pipeline.progress import Progress
+    from pipeline.progress import progress_as
     from pipeline.training.train import train as learn
 
-    with Progress() as progress:
+    with limited(said.execution.stop_after), progress_as(log_format) as progress:
         made = learn(said, progress.say, fresh)
+        progress.note("done", exit_code=0, **{name: str(path) for name, path in made.files.items()})
     if made.files:
         print(f"mean IoU {made.mean_iou:.4f} of the held-out blocks after round {made.best} of {made.rounds}")
     for name, path in made.files.items():

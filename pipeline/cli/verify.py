@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.app import AsJson, Overrides, StorePath, tell
+from pipeline.cli.app import AsJson, Format, LogFormat, Overrides, StorePath, tell
 from pipeline.cli.ending import on_signals
 
 
@@ -17,17 +17,19 @@ def verify(
     tolerance: Annotated[float | None, typer.Option(min=0.0, help="Largest error at seams, in standard deviations of the logits.")] = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
+    log_format: LogFormat = Format.TEXT,
 ) -> None:
     """Prove a store: every chunk is read, and seams are inferred again with wider halos; writes the certificate."""
     on_signals()
-    from pipeline.progress import Progress
+    from pipeline.progress import progress_as
     from pipeline.verification import certificate
     from pipeline.verification.verify import job_of
     from pipeline.verification.verify import verify as look
 
-    job = job_of(store, overrides or [])
-    with Progress() as progress:
+    with progress_as(log_format) as progress:
+        job = job_of(store, overrides or [])
         made = look(job, progress.say, windows=windows, seed=seed, tolerance=tolerance)
-    written = certificate.publish(store, made)
+        written = certificate.publish(store, made)
+        progress.note("certificate", passed=made["passed"], why=made["why"], report=str(written))
     tell([*certificate.lines(store, made), ("report", str(written))], made if as_json else None)
     certificate.demand(store, made)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from pydantic import Field
 
 from pipeline.config.job import ExecutionConfig, OutputConfig, TileConfig, ToleranceConfig
+from pipeline.config.locked import LockedConfig
 from pipeline.config.model import ClassConfig, InputConfig, ModelConfig, ReturnConfig
 from pipeline.config.pixels import AreaConfig, LabelsConfig, SourceConfig
-from pipeline.config.section import Section, parse_bytes
+from pipeline.config.section import Section, parse_bytes, parse_seconds
 from pipeline.config.training import AugmentConfig, LossConfig, OptimiserConfig, SceneConfig, TrainingConfig, ValidationConfig
 
 __all__ = [
-    "AreaConfig", "AugmentConfig", "ClassConfig", "Config", "ExecutionConfig", "InputConfig", "LabelsConfig", "LossConfig", "ModelConfig",
-    "OptimiserConfig", "OutputConfig", "ReturnConfig", "SceneConfig", "Section", "SourceConfig", "TileConfig", "ToleranceConfig", "TrainingConfig",
-    "ValidationConfig",
-    "parse_bytes",
+    "AreaConfig", "AugmentConfig", "ClassConfig", "Config", "ExecutionConfig", "InputConfig", "LabelsConfig", "LockedConfig", "LossConfig",
+    "ModelConfig", "OptimiserConfig", "OutputConfig", "ReturnConfig", "SceneConfig", "Section", "SourceConfig", "TileConfig", "ToleranceConfig",
+    "TrainingConfig", "ValidationConfig",
+    "parse_bytes", "parse_seconds",
 ]  # fmt: skip
 
 
@@ -27,3 +28,4 @@ class Config(Section):
     output: OutputConfig
     execution: ExecutionConfig = ExecutionConfig()
     training: TrainingConfig | None = Field(None, description="read by train alone")
+    locked: LockedConfig | None = Field(None, description="a plan that `plan --freeze` made: taken up as it is")

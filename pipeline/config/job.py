@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from pipeline.config.section import Auto, Count, Section, parse_bytes
+from pipeline.config.section import Auto, Count, Seconds, Section, parse_bytes
 
 
 class ToleranceConfig(Section):
@@ -23,7 +23,7 @@ class TileConfig(Section):
 
     size: Auto | Count = Field("auto", description="px that the network sees at once, halo included")
     halo: Literal["auto", "exact"] | Annotated[int, Field(ge=0)] | ToleranceConfig = Field("auto", description="px, or {tolerance: 1.0e-3}")
-    overlap: Auto | float = Field("auto", description="a fraction below 1, or px; above 0 tiles are blended")
+    overlap: Auto | int | float = Field("auto", description="a fraction below 1, or px; above 0 tiles are blended")
     taper: Literal["auto", "flat", "linear", "hann", "gaussian"] = "auto"
     blend: Literal["logits", "probabilities"] = Field("logits", description="what is averaged where tiles overlap or are turned")
     augment: Literal["none", "flips", "dihedral"] = Field(
@@ -41,9 +41,14 @@ class TileConfig(Section):
     @field_validator("overlap", mode="before")
     @classmethod
     def _overlap(cls, overlap: object) -> object:
-        if overlap == "auto" or (type(overlap) is int and overlap >= 0) or (isinstance(overlap, float) and 0 <= overlap < 1):
+        if overlap == "auto" or (type(overlap) is int and overlap >= 0) or (isinstance(overlap, float) and (0 <= overlap < 1 or _whole(overlap))):
             return overlap
         raise ValueError("give auto, a fraction below 1 such as 0.5, or a whole number of px")
+
+
+def _whole(px: float) -> bool:
+    """Whether it may be a number of px: stores of earlier releases remember it as a float."""
+    return px > 1 and px.is_integer()
 
 
 class OutputConfig(Section):
@@ -85,6 +90,8 @@ class ExecutionConfig(Section):
     fold: Auto | bool = Field("auto", description="batch norm into convolutions: auto where labels stay the same up to ties; true up to 1e-4; false")
     memory: str | int = Field("auto", description="bound of the whole process, such as 8GiB")
     retries: Annotated[int, Field(ge=0)] = Field(2, description="further tries to read a window")
+    read_timeout: Seconds | None = Field(None, description="s, or such as 2m: a read that takes longer has failed")
+    stop_after: Seconds | None = Field(None, description="s, or such as 23h30m: the run ends with 75, to be run again, once its process is so old")
     dashboard: str | None = Field(None, description="address of the scheduler's dashboard, such as 127.0.0.1:8787")
 
     @field_validator("memory")

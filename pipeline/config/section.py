@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 Auto = Literal["auto"]
 PerBand = float | list[float]
@@ -26,6 +26,10 @@ _UNITS = {
     "m": 2**20,
     "g": 2**30,
 }
+_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+_PART = re.compile(r"(\d+(?:\.\d+)?)\s*([dhms])")
+_TIME = re.compile(r"\s*".join(rf"(?:\d+(?:\.\d+)?\s*{unit})?" for unit in _SECONDS))
+"""Each unit once at most, the longest first."""
 
 
 def parse_bytes(said: str | int) -> int:
@@ -34,6 +38,20 @@ def parse_bytes(said: str | int) -> int:
     if match is None or match[2].lower() not in _UNITS:
         raise ValueError(f"{said!r} is no amount of memory; write 3072MiB, 8GiB, a number of bytes, or auto")
     return int(float(match[1]) * _UNITS[match[2].lower()])
+
+
+def parse_seconds(said: str | float) -> float:
+    """``23h30m``, ``1d2h``, ``90m``, ``3600s`` or a number of seconds → s. Raises ValueError."""
+    text = str(said).strip().lower()
+    text = f"{text}s" if re.fullmatch(r"[\d.]+", text) else text
+    seconds = sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text)) if _TIME.fullmatch(text) else 0.0
+    if seconds <= 0:
+        raise ValueError("give a time above 0: 23h30m, 1d2h, 90m, 3600s, or a number of seconds")
+    return seconds
+
+
+Seconds = Annotated[float, BeforeValidator(parse_seconds), WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}]})]
+"""A time, s, that may be written as `parse_seconds` reads it."""
 
 
 class Section(BaseModel):

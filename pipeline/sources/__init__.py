@@ -7,16 +7,31 @@ from collections.abc import Callable
 from pipeline.config import SourceConfig
 from pipeline.protocols import Source
 from pipeline.sources import raster
+from pipeline.sources.patient import patient
+from pipeline.sources.remote import shown
 
-KINDS: dict[str, Callable[[SourceConfig], Source]] = {"raster": raster.open_source}
+KINDS: dict[str, Callable[[SourceConfig, float | None], Source]] = {"raster": raster.open_source}
 
 
-def open_source(config: SourceConfig) -> Source:
+def open_source(config: SourceConfig, timeout: float | None = None) -> Source:
     """Open a source and check what the config says of it.
+
+    Parameters
+    ----------
+    config
+        What is read, and how.
+    timeout
+        ``execution.read_timeout``, s, after which a read has failed; None to wait for as long as it takes.
 
     Raises
     ------
     SourceError
         It is missing, unreadable, or lacks a band.
+    Unfinished
+        It does not answer in time.
     """
-    return KINDS[config.kind](config)
+
+    def open_() -> Source:
+        return KINDS[config.kind](config, timeout)
+
+    return open_() if timeout is None else patient(open_, timeout, shown(config.path))

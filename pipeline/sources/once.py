@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.errors import ReadError
+from pipeline.errors import ReadError, ReadHangs
 from pipeline.plan.layout import Layout
 from pipeline.plan.sharing import Hulls, Sharing, rectangles, rows_and_cols, window_of
 from pipeline.protocols import Pixels, Source
@@ -90,6 +90,8 @@ class Once:
         try:
             with self._held.reading(here):
                 return self._assemble(window, inside, here)
+        except ReadHangs:
+            raise  # the window by itself would hang as well, and for as long
         except ReadError:
             return self.source.read(window)
 

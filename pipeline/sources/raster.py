@@ -188,8 +188,15 @@ class RasterSource:
         return found
 
 
-def open_source(config: SourceConfig) -> RasterSource:
+def open_source(config: SourceConfig, timeout: float | None = None) -> RasterSource:
     """Open a raster and check its bands.
+
+    Parameters
+    ----------
+    config
+        Which raster, and how it is read.
+    timeout
+        ``execution.read_timeout``, s, for what comes over the net.
 
     Raises
     ------
@@ -197,9 +204,9 @@ def open_source(config: SourceConfig) -> RasterSource:
         It is missing, no raster, has no such band, or is of complex numbers.
     """
     path = _resolve(config.path)
-    with around(settings(path, [])), _open(path) as dataset:
+    with around(settings(path, [], timeout)), _open(path) as dataset:
         indexes, parts = _checked(path, dataset, config.bands), parts_of(path, dataset.files)
-    said = settings(path, parts)
+    said = settings(path, parts, timeout)
     with around(said):
         mosaic = mosaic_of(parts)
     return RasterSource(

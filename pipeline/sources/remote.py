@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from contextlib import AbstractContextManager, nullcontext
 
@@ -28,13 +29,17 @@ POLITE: Settings = (
     ("GDAL_HTTP_RETRY_DELAY", "0.5"),  # s, about doubled by each try
 )
 
+REQUEST = "GDAL_HTTP_TIMEOUT"
+PATIENCE = ("GDAL_HTTP_CONNECTTIMEOUT", "GDAL_HTTP_LOW_SPEED_TIME")
+"""Options that are times, s, and need never be longer than a whole request."""
+
 
 def is_remote(path: str) -> bool:
     """Whether a file is read over the net."""
     return _REMOTE.search(path) is not None
 
 
-def settings(path: str, behind: list[str]) -> Settings:
+def settings(path: str, behind: list[str], timeout: float | None = None) -> Settings:
     """What GDAL is told for a raster.
 
     Local sidecars (masks, world files) are found by listing the folder, which a server answers slowly or not at all: folders are not listed
@@ -46,14 +51,24 @@ def settings(path: str, behind: list[str]) -> Settings:
         Of the raster.
     behind
         Files that it is put together from, if any.
+    timeout
+        ``execution.read_timeout``, s, which a request may take as well; None for GDAL's own measure of it.
     """
     names = [path, *behind]
     if not any(map(is_remote, names)):
         return ()
     if not is_remote(path) and not all(map(is_remote, behind)):
-        return POLITE
+        return _polite(timeout)
     whole = all(name.partition("?")[0].lower().endswith(_WHOLE) for name in names)
-    return (("GDAL_DISABLE_READDIR_ON_OPEN", "EMPTY_DIR" if whole else "TRUE"), *POLITE)
+    return (("GDAL_DISABLE_READDIR_ON_OPEN", "EMPTY_DIR" if whole else "TRUE"), *_polite(timeout))
+
+
+def _polite(timeout: float | None) -> Settings:
+    if timeout is None:
+        return POLITE
+    most = math.ceil(timeout)  # GDAL reads some of them as whole seconds
+    times = {REQUEST: str(most), **{name: str(min(int(value), most)) for name, value in POLITE if name in PATIENCE}}
+    return tuple((name, times.get(name, value)) for name, value in POLITE)
 
 
 def around(said: Settings) -> AbstractContextManager[object]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,9 @@ from pipeline.store.layout import open_layer, read_meta
 from pipeline.store.lease import holders
 from pipeline.store.ledger import Ledger
 from pipeline.store.spec import overview_block
+
+CHEAP = 20_000
+"""Files whose sizes are added up; of more, nobody who only asks how far it is would want to wait for the sum."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +33,16 @@ class Status:
     """Every block committed and overviews made."""
     certificate: dict[str, Any] | None = None
     """Whether it ``passed`` when it was last verified, and ``why``."""
+    overviews: dict[str, int] | None = None
+    """Blocks of overviews that are ``done``, and the ``total``, as `overviews` counts them; None where their arrays are damaged."""
+    share: float = 0.0
+    """Of the pixels, those in committed blocks; where an area is asked for, of its blocks."""
+    resume: bool = True
+    """Whether the job is to be run again: something is missing."""
+    size: int | None = None
+    """Bytes in its files; None where these are very many."""
+    versions: dict[str, str] = field(default_factory=dict)
+    """Of what made it."""
     leases: list[dict[str, Any]] = field(default_factory=list)
     """Who is at work on it, or died at work, as `holders` tells."""
 
@@ -45,9 +60,14 @@ def status(path: Path) -> Status:
     failures = {f"{row},{col}": why for (row, col), why in ledger.failures().items()}
     said = meta.get("certificate")
     certificate = {key: said[key] for key in ("passed", "why")} if said else None
-    blocks = meta.get("asked", rows * cols)
-    complete, leases = bool(meta.get("complete")), holders(path)
-    return Status(blocks=blocks, committed=ledger.count(), failures=failures, complete=complete, certificate=certificate, leases=leases)
+    blocks, complete = meta.get("asked", rows * cols), bool(meta.get("complete"))
+    committed, share = _committed(path, meta, blocks)
+    made = _overviews(path)
+    whole = complete and committed == blocks and made is not None and made["done"] == made["total"]
+    return Status(
+        blocks=blocks, committed=committed, failures=failures, complete=complete, certificate=certificate, overviews=made, share=share, resume=not whole,
+        size=_size(path), versions=meta.get("versions", {}), leases=holders(path),
+    )  # fmt: skip
 
 
 def overviews(path: Path) -> tuple[int, int]:
@@ -82,3 +102,37 @@ def _side(path: Path, level: int) -> int:
 def _blocks(path: Path, level: int) -> int:
     (height, width), side = open_layer(path, level, "mask").shape, _side(path, level)
     return -(-height // side) * -(-width // side)
+
+
+def _committed(path: Path, meta: dict[str, Any], blocks: int) -> tuple[int, float]:
+    """Committed blocks, and their share: of the pixels, or of the blocks where it is these that are asked for."""
+    ledger, tiles = Ledger(path), meta.get("tiles")
+    if "asked" in meta or not isinstance(tiles, dict) or not tiles.keys() >= {"height", "width", "block"}:
+        count = ledger.count()
+        return count, count / blocks
+    count, pixels, (height, width, side) = 0, 0, (tiles[name] for name in ("height", "width", "block"))
+    for row, col in ledger.listed():
+        count += 1
+        pixels += min(side, height - row * side) * min(side, width - col * side)
+    return count, pixels / (height * width)
+
+
+def _overviews(path: Path) -> dict[str, int] | None:
+    try:
+        done, total = overviews(path)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return {"done": done, "total": total}
+
+
+def _size(path: Path) -> int | None:
+    """Bytes in the files of a store, unless there are more than `CHEAP`."""
+    count = total = 0
+    for folder, _, names in os.walk(path):
+        count += len(names)
+        if count > CHEAP:
+            return None
+        for name in names:
+            with suppress(FileNotFoundError):  # a run is at work
+                total += Path(folder, name).stat().st_size
+    return total

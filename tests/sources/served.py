@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,10 +30,19 @@ class Served:
         """(method, path, status, bytes sent) of each request, in order."""
         return [tuple(json.loads(line)) for line in self.log.read_text().splitlines()] if self.log.exists() else []
 
+    def hang(self) -> None:
+        """From now on ranges are not answered, and lines not closed."""
+        hung(self.log).touch()
+
     @property
     def sent(self) -> int:
         """Bytes of all bodies."""
         return sum(size for *_, size in self.asked)
+
+
+def hung(log: Path) -> Path:
+    """A file that is there while the server hangs."""
+    return log.with_name(f"{log.name}.hangs")
 
 
 @contextmanager
@@ -67,7 +77,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         file = self.folder / self.path.partition("?")[0].lstrip("/")
-        if self._fails():
+        if "Range" in self.headers and hung(self.log).exists():
+            time.sleep(600)
+        elif self._fails():
             self._send(503, b"", {})
         elif not file.is_file():
             self._send(404, b"", {})

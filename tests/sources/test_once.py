@@ -6,6 +6,7 @@ import pickle
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from rasterio.enums import ColorInterp
 from rasterio.shutil import copy
 
 from pipeline.config import SourceConfig
-from pipeline.errors import ReadError
+from pipeline.errors import ReadError, ReadHangs
 from pipeline.plan.layout import Layout
 from pipeline.plan.sharing import share
 from pipeline.plan.tiling import HaloTiling
@@ -229,3 +230,20 @@ def test_a_window_beyond_the_raster_is_invalid(tmp_path: Path) -> None:
     source, _ = shared(opened(tiled(tmp_path / "a.tif", 300, 300)), layout(300, 300))
     got = source.read(Window(row=-9, col=400, height=5, width=6))
     assert (got.decoded, got.valid.any(), got.data.shape) == (0, False, (3, 5, 6))
+
+
+def test_a_read_that_hung_is_not_tried_by_itself_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, how = shared(opened(tiled(tmp_path / "a.tif", 300, 300)), layout(300, 300))
+    asked: list[Window] = []
+
+    def fails(self: Any, window: Window, error: type[ReadError]) -> Pixels:
+        asked.append(window)
+        raise error("away")
+
+    frame = how.frame(next(iter(how.blocks())))
+    for error, calls in ((ReadError, 2), (ReadHangs, 1)):
+        asked.clear()
+        monkeypatch.setattr(type(source.source), "read", partialmethod(fails, error=error))
+        with pytest.raises(error):
+            source.read(frame)
+        assert len(asked) == calls

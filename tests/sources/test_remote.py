@@ -18,6 +18,7 @@ from pipeline.plan.layout import Layout
 from pipeline.plan.tiling import HaloTiling
 from pipeline.raster.window import Window
 from pipeline.sources import open_source
+from pipeline.sources.patient import Patient
 from pipeline.sources.remote import around, is_remote, settings, shown
 from tests import scenes
 from tests.sources.served import Served, served
@@ -121,6 +122,20 @@ def test_a_local_mosaic_of_remote_files_lists_no_folder(folder: Path, tmp_path: 
 def test_folders_are_listed_only_where_that_is_cheap(path: str, behind: list[str], said: Any) -> None:
     assert dict(settings(path, behind)).get("GDAL_DISABLE_READDIR_ON_OPEN", "nothing") == (said or "nothing")
     assert bool(settings(path, behind)) == (said is not None)
+
+
+@pytest.mark.parametrize(("timeout", "said"), [(None, ("15", "30", "300")), (20.5, ("15", "21", "21")), (0.2, ("1", "1", "1")), (900, ("15", "30", "900"))])
+def test_gdal_waits_no_longer_than_a_read_may_take(timeout: float | None, said: tuple[str, ...]) -> None:
+    found = dict(settings("s3://a/b.tif", [], timeout))
+    assert tuple(found[f"GDAL_HTTP_{name}"] for name in ("CONNECTTIMEOUT", "LOW_SPEED_TIME", "TIMEOUT")) == said
+    assert settings("/data/b.tif", [], timeout) == ()
+
+
+def test_the_patience_of_a_source_reaches_its_handles(folder: Path, tmp_path: Path) -> None:
+    with served(folder, tmp_path / "log") as server:
+        opened = open_source(SourceConfig(path=f"{server.url}/cog.tif"), 7)
+    assert isinstance(opened, Patient)
+    assert dict(opened.source.settings)["GDAL_HTTP_TIMEOUT"] == "7"  # type: ignore[attr-defined]
 
 
 def test_what_is_remote_is_seen_by_its_name() -> None:

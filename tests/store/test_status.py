@@ -18,13 +18,55 @@ from tests.store import leases, specs
 def test_progress_is_what_the_ledger_says(tmp_path: Path) -> None:
     path, of = tmp_path / "a.zarr", specs.spec()
     create(path, of, {"blocks": [2, 3]})
-    assert status(path) == Status(blocks=6, committed=0, failures={}, complete=False)
+    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    assert status(path) == Status(blocks=6, committed=0, failures={}, complete=False, overviews={"done": 0, "total": 3}, size=size)
     Ledger(path).commit((0, 1), {"chunks": {}})
     Ledger(path).fail((1, 2), "the disk is away")
     Ledger(path, 1).commit((0, 0), {"chunks": {}})
-    assert status(path) == Status(blocks=6, committed=1, failures={"1,2": "the disk is away"}, complete=False)
+    found = status(path)
+    assert (found.committed, found.failures, found.complete, found.share) == (1, {"1,2": "the disk is away"}, False, 1 / 6)
+    assert (found.overviews, found.resume) == ({"done": 1, "total": 3}, True)
     finish(path, of, {"blocks": [2, 3]})
     assert status(path).complete
+
+
+def test_a_store_that_is_marked_complete_is_to_be_resumed_where_anything_is_missing(tmp_path: Path) -> None:
+    path, of = tmp_path / "a.zarr", specs.spec()
+    create(path, of, {"blocks": [1, 1]})
+    Ledger(path).commit((0, 0), {"chunks": {}})
+    pyramid.build(path, of)
+    assert status(path).resume
+    finish(path, of, {"blocks": [1, 1]})
+    assert not status(path).resume
+    Ledger(path, 1).drop((0, 0))
+    assert status(path).resume
+    pyramid.build(path, of)
+    assert not status(path).resume
+    Ledger(path).drop((0, 0))
+    assert (status(path).resume, status(path).complete) == (True, True)
+
+
+def test_the_share_is_that_of_pixels_and_an_odd_block_counts_less(tmp_path: Path) -> None:
+    path = tmp_path / "a.zarr"
+    create(path, specs.spec(), {"blocks": [2, 2], "tiles": {"height": 100, "width": 130, "block": 96}, "versions": {"wholecloth": "0.1"}})
+    Ledger(path).commit((0, 0), {"chunks": {}})
+    Ledger(path).commit((1, 1), {"chunks": {}})
+    assert status(path).share == (96 * 96 + 4 * 34) / (100 * 130)
+    assert status(path).versions == {"wholecloth": "0.1"}
+
+
+def test_a_size_is_added_up_only_where_that_is_cheap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = specs.store(tmp_path / "a.zarr", specs.spec())
+    assert status(path).size == sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) > 1000
+    monkeypatch.setattr("pipeline.store.status.CHEAP", 5)
+    assert status(path).size is None
+
+
+def test_arrays_of_overviews_that_are_damaged_do_not_keep_the_rest_from_being_told(tmp_path: Path) -> None:
+    path = specs.store(tmp_path / "a.zarr", specs.spec())
+    (path / "1" / "mask" / "zarr.json").write_text("{")
+    found = status(path)
+    assert (found.overviews, found.resume, found.blocks) == (None, True, 1)
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])

@@ -1,0 +1,46 @@
+"""What `run` and `plan` are told on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pipeline.cli import app
+from pipeline.errors import ConfigError
+from pipeline.load_config import load
+from pipeline.store.status import status
+from tests import scenes
+from tests.test_run import digest
+
+
+def invoke(*args: object) -> str:
+    done = CliRunner().invoke(app, [str(arg) for arg in args])
+    if done.exception is not None:
+        raise done.exception
+    return done.output
+
+
+def test_out_is_the_store_wherever_the_config_has_it_and_relative_to_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = scenes.config(tmp_path)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    said = invoke("run", path, "--set", "output.path=lost.zarr", "--out", "it's: {mine}.zarr")
+    assert f"store: {tmp_path / 'here'}/it's: {{mine}}.zarr" in said
+    assert status(tmp_path / "here" / "it's: {mine}.zarr").complete
+    assert not (tmp_path / "job.zarr").exists()
+    assert not (tmp_path / "here" / "lost.zarr").exists()
+
+
+def test_a_plan_is_frozen_and_run_and_without_one_locked_is_refused(tmp_path: Path) -> None:
+    path, file = scenes.config(tmp_path), tmp_path / "run.lock.yaml"
+    with pytest.raises(ConfigError, match=r"--locked demands a frozen plan, but .*job\.yaml has no section locked.*--freeze"):
+        invoke("run", path, "--locked")
+    assert f"frozen      {file}" in invoke("plan", path, "--freeze", file)
+    assert not (tmp_path / "job.zarr").exists()
+    invoke("run", file, "--locked", "--out", tmp_path / "one.zarr")
+    invoke("run", file, "--out", tmp_path / "two.zarr")
+    assert digest(tmp_path / "one.zarr") == digest(tmp_path / "two.zarr")
+    assert len(digest(tmp_path / "one.zarr")) > 10
+    assert load(file).output.path == tmp_path / "job.zarr"
