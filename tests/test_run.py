@@ -203,6 +203,12 @@ def test_windows_that_cannot_be_read_stay_nodata_and_a_rerun_tries_only_them(tmp
     assert status(tmp_path / "job.zarr").failures == {}
 
 
+@pytest.mark.parametrize(("said", "patience"), [("2m", 120.0), ("null", None)])
+def test_a_read_has_as_long_as_the_config_says(tmp_path: Path, said: str, patience: float | None) -> None:
+    source = prepare(load(scenes.config(tmp_path), [f"execution.read_timeout={said}"])).source
+    assert getattr(source, "seconds", None) == patience
+
+
 def test_a_store_keeps_the_codec_that_it_was_made_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     go(scenes.config(tmp_path, "reference"))
     path, real, calls = scenes.config(tmp_path), block.write, []

@@ -169,6 +169,7 @@ def test_the_timer_stops_what_is_under_way_and_is_off_afterwards(monkeypatch: py
         assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
     with ending.limited(1000.0):
         assert 800 < signal.getitimer(signal.ITIMER_REAL)[0] <= 900
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
 @pytest.fixture(autouse=True)
