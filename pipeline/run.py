@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from pipeline import machine
 from pipeline.describe import describe, headline, numbers
@@ -84,7 +85,7 @@ def _execute(job: Job, progress: Progress, fresh: bool, trace: Trace | None, sha
 def _executed(job: Job, progress: Progress, trace: Trace | None, shard: Shard | None) -> Report:
     mine = None if shard is None else job.task.share(shard, job.blocks)
     make_sound(job, progress.say, mine)
-    share = {} if mine is None else {"shard": str(shard), "shard_blocks": mine.count}
+    share: dict[str, Any] = {} if mine is None else {"shard": str(shard), "shard_blocks": mine.count}
     progress.say(headline(job) if mine is None else f"{headline(job)}; {mine.count} blocks are those of shard {shard}", "planned", **numbers(job), **share)
     if trace is not None:
         trace.begin()
