@@ -25,6 +25,10 @@ _words = {signal.SIGINT: "Stopped.", signal.SIGTERM: "Stopped by SIGTERM."}
 """Why each of them stops it."""
 
 
+class Stop(BaseException):
+    """The run is to end. No error: whoever catches what libraries and networks raise must not take it for theirs."""
+
+
 def ended(command: Callable[[], int | None]) -> NoReturn:
     """Run a command and end the process as it says."""
     try:
@@ -33,6 +37,8 @@ def ended(command: Callable[[], int | None]) -> NoReturn:
             raise KeyboardInterrupt
     except KeyboardInterrupt:
         code = _stopped(signal.SIGINT)
+    except Stop:
+        code = _stopped(_received[0])
     except Exception as error:
         if "--debug" in sys.argv and not _to_machines():
             raise
@@ -118,4 +124,4 @@ def _stop(number: int, frame: FrameType | None) -> None:
         inference.STOP.set()
     if number == signal.SIGINT:
         raise KeyboardInterrupt
-    raise Unfinished(f"{_words[signal.Signals(number)]} {KEPT}")
+    raise Stop

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pipeline.cli import ending
-from pipeline.errors import Unfinished
+from pipeline.errors import InferenceError
 from pipeline.store.status import status
 from tests import scenes
 
@@ -159,10 +159,27 @@ def test_a_signal_is_told_in_json_too(tmp_path: Path) -> None:
     assert "SIGTERM" in last["message"]
 
 
+def test_what_stops_a_run_is_not_taken_for_an_error_of_what_it_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A network, a codec or a reader may raise anything, so that whatever they raise is caught."""
+    told: list[int] = []
+    monkeypatch.setattr(ending, "_leave", told.append)
+
+    def works() -> None:
+        with ending.limited(1e-9):
+            try:
+                time.sleep(60)
+            except Exception as error:
+                raise InferenceError("the network failed") from error
+
+    ending.ended(works)
+    assert told == [75]
+    assert capsys.readouterr().err == f"Stopped: the 1e-09 s of execution.stop_after are over. {ending.KEPT}\n"
+
+
 def test_the_timer_stops_what_is_under_way_and_is_off_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.machine.age", lambda: 100.0)
     for seconds in (100.05, 3.0):  # soon, and over already
-        with pytest.raises(Unfinished, match=r"execution\.stop_after are over\. Everything committed is kept"), ending.limited(seconds):
+        with pytest.raises(ending.Stop), ending.limited(seconds):
             time.sleep(60)
         assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
     with ending.limited(None):
