@@ -12,6 +12,7 @@ from pipeline.describe import describe, headline
 from pipeline.engines import KINDS as ENGINES
 from pipeline.errors import BlocksFailed, PlanError
 from pipeline.job import Job, prepare
+from pipeline.place import Place, Remote
 from pipeline.plan.memory import human
 from pipeline.progress import Progress
 from pipeline.protocols import Engine
@@ -21,6 +22,7 @@ from pipeline.stages.block import Outcome, adopt
 from pipeline.stages.device import make_room
 from pipeline.stages.infer import STOP
 from pipeline.store import layout as store
+from pipeline.store.files import Files
 from pipeline.store.ledger import Ledger
 from pipeline.timing.clock import now
 from pipeline.timing.trace import Trace
@@ -79,7 +81,9 @@ def execute(job: Job, progress: Progress, fresh: bool = False, trace: Trace | No
 
 
 def _check_disk(job: Job) -> None:
-    """Refuse what cannot fit however well it compresses. Masks of large regions take a hundredth of their pixels or less."""
+    """Refuse what cannot fit however well it compresses. Masks of large regions take a hundredth of their pixels or less; object storage has room."""
+    if isinstance(job.path, Remote):
+        return
     folder = next(parent for parent in job.path.absolute().parents if parent.is_dir())
     free, least = shutil.disk_usage(folder).free, describe(job)["output_bytes_before_compression"] * LEAST
     if free < least:
@@ -88,7 +92,7 @@ def _check_disk(job: Job) -> None:
 
 def _make_store(job: Job, fresh: bool) -> None:
     """Create the store, or make sure that one which another run made meanwhile is of the same job."""
-    if fresh and job.path.exists():
+    if fresh and store.exists(job.path):
         store.delete(job.path)
     if not job.resumes and not store.create(job.path, job.spec, job.meta()):
         fingerprint.compare(store.read_meta(job.path)["fingerprint"], job.fingerprint, job.path)
@@ -173,13 +177,13 @@ def _stopping() -> Iterator[None]:
 def _publish(job: Job, report: Report, unchanged: bool) -> Report:
     """The picture and the report beside the store; a certificate holds for as long as nothing is written."""
     written = job.path.with_suffix(".report.json")
-    files = {"store": job.path, "report": written}
+    files: dict[str, Place] = {"store": job.path, "report": written}
     certificate = store.read_meta(job.path).get("certificate") if unchanged else None
     if report.complete:
         meta = {**job.meta(), **({"certificate": certificate} if certificate else {})}
         files |= {"sidecar": store.finish(job.path, job.spec, meta), "quicklook": quicklook.draw(job.path, job.spec, job.path.with_suffix(".png"))}
     report = replace(report, peak_memory=machine.peak_resident(), certificate=certificate, files={name: str(path) for name, path in files.items()})
-    report.write(written)
+    Files(written.parent).put(written.name, report.text().encode())
     return report
 
 

@@ -10,6 +10,7 @@ from types import FrameType
 from typing import NoReturn
 
 from pipeline.errors import PipelineError, Unfinished
+from pipeline.public import public
 
 _received: list[int] = []
 """Signals that asked the run to stop."""
@@ -54,7 +55,7 @@ def _explain(error: Exception) -> tuple[str, int]:
 
 
 def _say(message: str, code: int) -> int:
-    print(" ".join(message.split()), file=sys.stderr)
+    print(public(" ".join(message.split())), file=sys.stderr)
     return code
 
 

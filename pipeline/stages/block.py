@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from pipeline.config import ModelConfig
 from pipeline.errors import InferenceError, ReadError, Unfinished
 from pipeline.models import load
 from pipeline.models.folding import fold
+from pipeline.place import Place
 from pipeline.plan.layout import BlockIndex, Layout
 from pipeline.protocols import Network, Source
 from pipeline.raster.window import Window
@@ -56,7 +56,7 @@ class BlockTask:
     model: ModelConfig
     recipe: Recipe
     layout: Layout
-    store: Path
+    store: Place
     device: str
     retries: int
     area: Area | None = None
@@ -121,7 +121,7 @@ class BlockTask:
             raise
 
 
-_open: dict[Path, Inference] = {}
+_open: dict[Place, Inference] = {}
 
 
 def adopt(task: BlockTask, network: Network) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.place import Place
 from pipeline.plan.layout import BlockIndex
 from pipeline.raster.window import Window
 from pipeline.store.layout import open_layer
@@ -15,13 +15,13 @@ from pipeline.store.ledger import commit_block
 from pipeline.timing.clock import stage
 
 
-def write(store: Path, index: BlockIndex, window: Window, layers: tuple[str, ...], arrays: dict[str, npt.NDArray[np.generic]], record: dict[str, Any]) -> None:
+def write(store: Place, index: BlockIndex, window: Window, layers: tuple[str, ...], arrays: dict[str, npt.NDArray[np.generic]], record: dict[str, Any]) -> None:
     """Write a block and commit it once its chunks are durable.
 
     Parameters
     ----------
     store
-        Path of the store.
+        Where it is.
     index, window
         The block and the pixels it owns.
     layers

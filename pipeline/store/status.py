@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from pipeline.place import Place
 from pipeline.store.due import due
 from pipeline.store.files import Files
 from pipeline.store.layout import open_layer, read_meta
@@ -29,7 +29,7 @@ class Status:
     """Whether it ``passed`` when it was last verified, and ``why``."""
 
 
-def status(path: Path) -> Status:
+def status(path: Place) -> Status:
     """Read a store's progress, also while a run is at work on it.
 
     Raises
@@ -46,7 +46,7 @@ def status(path: Path) -> Status:
     return Status(blocks=blocks, committed=ledger.count(), failures=failures, complete=bool(meta.get("complete")), certificate=certificate)
 
 
-def overviews(path: Path) -> tuple[int, int]:
+def overviews(path: Place) -> tuple[int, int]:
     """Blocks of overviews that are committed, and all that there will be; of a store with an area, those over blocks that are committed.
 
     Raises
@@ -62,7 +62,7 @@ def overviews(path: Path) -> tuple[int, int]:
     return done, sum(len(some) for some in there)
 
 
-def _levels(path: Path) -> Iterator[int]:
+def _levels(path: Place) -> Iterator[int]:
     """Levels above full resolution."""
     level, files = 1, Files(path)
     while files.exists(f"{level}/mask/zarr.json") or files.exists(f"{level}/mask/.zarray"):
@@ -70,11 +70,11 @@ def _levels(path: Path) -> Iterator[int]:
         level += 1
 
 
-def _side(path: Path, level: int) -> int:
+def _side(path: Place, level: int) -> int:
     array = open_layer(path, level, "mask")
     return overview_block((array.shards or array.chunks)[0])
 
 
-def _blocks(path: Path, level: int) -> int:
+def _blocks(path: Place, level: int) -> int:
     (height, width), side = open_layer(path, level, "mask").shape, _side(path, level)
     return -(-height // side) * -(-width // side)
