@@ -42,6 +42,14 @@ class Storage:
     @property
     def asked(self) -> list[tuple[str, str, int]]:
         """(method, path with query, status) of each request, in order."""
+        return [(method, path, status) for method, path, status, _ in self._noted()]
+
+    @property
+    def keys(self) -> list[str | None]:
+        """Who signed each request: the access key, or None."""
+        return [key for *_, key in self._noted()]
+
+    def _noted(self) -> list[tuple[str, str, int, str | None]]:
         return [tuple(json.loads(line)) for line in self.log.read_text().splitlines()] if self.log.exists() else []
 
     def forget(self) -> None:

@@ -55,15 +55,15 @@ class Faulty:
 
     def _fail(self, environ: dict[str, Any], start: Callable[..., Any], method: str, asked: str, status: int) -> Iterable[bytes]:
         environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        self._note(method, asked, status)
-        code = {403: "AccessDenied", 500: "InternalError", 503: "SlowDown"}[status]
+        self._note(environ, asked, status)
+        code = {403: "AccessDenied", 500: "InternalError"}.get(status, "SlowDown")
         body = f"<Error><Code>{code}</Code><Message>as told</Message></Error>".encode()
         start(f"{status} as told", [("Content-Length", str(len(body))), ("Content-Type", "application/xml")])
         return [b"" if method == "HEAD" else body]
 
     def _pass(self, environ: dict[str, Any], start: Callable[..., Any], method: str, asked: str) -> Iterable[bytes]:
         def noted(status: str, *args: Any) -> Any:
-            self._note(method, asked, int(status.split()[0]))
+            self._note(environ, asked, int(status.split()[0]))
             return start(status, *args)
 
         if method != "PUT":
@@ -71,9 +71,10 @@ class Faulty:
         with self.puts:
             return list(self.app(environ, noted))
 
-    def _note(self, method: str, asked: str, status: int) -> None:
+    def _note(self, environ: dict[str, Any], asked: str, status: int) -> None:
+        signer = re.search(r"Credential=([^/]+)", environ.get("HTTP_AUTHORIZATION", ""))
         with self.lock, self.log.open("a") as log:
-            log.write(json.dumps([method, asked, status]) + "\n")
+            log.write(json.dumps([environ["REQUEST_METHOD"], asked, status, signer and signer[1]]) + "\n")
 
 
 def main(log: str) -> None:

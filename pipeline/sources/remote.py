@@ -76,7 +76,7 @@ def _storage() -> Settings:
     scheme, _, host = found.partition("://")
     own = os.environ.get("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "").lower() == "true"
     said: Settings = ()
-    if host:
+    if host and get_gdal_config("AWS_S3_ENDPOINT") is None:
         said = (("AWS_S3_ENDPOINT", host.rstrip("/")), ("AWS_HTTPS", "NO" if scheme == "http" else "YES"), ("AWS_VIRTUAL_HOSTING", "TRUE" if own else "FALSE"))
     return (*said, ("AWS_NO_SIGN_REQUEST", "YES")) if os.environ.get("AWS_SKIP_SIGNATURE", "").lower() in ("true", "1") else said
 

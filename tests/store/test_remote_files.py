@@ -76,7 +76,7 @@ def test_very_many_files_are_listed_and_deleted_by_the_thousand(s3: Storage, tmp
     assert list(files.list()) == []
 
 
-@pytest.mark.parametrize("status", [503, 500])
+@pytest.mark.parametrize("status", [503, 500, 429])
 def test_storage_that_fails_twice_is_asked_again(s3: Storage, tmp_path: Path, status: int) -> None:
     files = remote(tmp_path)
     s3.fail({"count": 2, "status": status})
@@ -118,6 +118,33 @@ def test_storage_that_refuses_is_a_matter_of_credentials(s3: Storage, tmp_path: 
     s3.forget()
     with pytest.raises(StoreError, match="there is no bucket nobodys"):
         Files(Remote("s3://nobodys/a.zarr")).put("a", b"")
+
+
+def test_a_profile_is_read_where_the_environment_holds_no_key(s3: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name)
+    (tmp_path / "credentials").write_text(
+        "[default]\naws_access_key_id = AKIAOTHER\naws_secret_access_key = x\n[mine]\naws_access_key_id = AKIAMINE\naws_secret_access_key = y\n"
+    )
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    for profile, key in ((None, "AKIAOTHER"), ("mine", "AKIAMINE")):
+        storage.forget()
+        if profile:
+            monkeypatch.setenv("AWS_PROFILE", profile)
+        remote(tmp_path).put("a", b"1")
+        assert s3.keys[-1] == key
+    monkeypatch.setenv("AWS_PROFILE", "nobodys")
+    storage.forget()
+    with pytest.raises(StoreError, match=r"profile of AWS cannot be used .*nobodys.*AWS_PROFILE"):
+        remote(tmp_path).put("a", b"1")
+
+
+@pytest.mark.parametrize(("name", "said"), [("AWS_NO_SIGN_REQUEST", "YES"), ("AWS_SKIP_SIGNATURE", "true")])
+def test_buckets_that_are_open_to_all_need_no_credentials(s3: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, said: str) -> None:
+    monkeypatch.setenv(name, said)
+    storage.forget()
+    remote(tmp_path).put("a", b"1")
+    assert s3.keys[-1] is None
 
 
 def test_nobody_else_is_taken_for_ours(place: Place) -> None:
