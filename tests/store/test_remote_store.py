@@ -104,6 +104,16 @@ def test_a_creator_that_is_killed_anywhere_leaves_nothing_that_looks_whole_and_t
         assert made == (first if writes else second)
 
 
+def test_a_helper_that_comes_late_replaces_nothing(place: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        killed_after(1, patch)
+        with pytest.raises(Killed):
+            create(place, specs.spec(), {})
+    Files(place).put("0/mask/zarr.json", b"made since")
+    assert not create(place, specs.spec(), {})
+    assert Files(place).get("0/mask/zarr.json") == b"made since"
+
+
 def test_of_many_creators_with_unlike_plans_one_makes_the_whole_store(place: Remote, tmp_path: Path) -> None:
     plans = [{"chunk": 32}, {"chunk": 64}, {"zarr_format": 2}, {"layers": ("mask", "confidence")}]
     made, start = [], threading.Barrier(8)
@@ -212,6 +222,19 @@ def test_a_block_costs_a_request_for_each_chunk_and_two_for_its_record(s3: Stora
     asked = [(method, path.partition("scene.zarr/")[2]) for method, path, _ in s3.asked]
     assert sorted(asked[:4]) == [("PUT", f"0/mask/c/{row}/{col}") for row in (1, 2) for col in (2, 3)]
     assert asked[4:] == [("PUT", "0/mask/ledger/r00000/b00000.json"), ("POST", "")]
+
+
+def test_a_chunk_that_is_empty_costs_one_request_and_is_recorded_so(s3: Storage, place: Remote) -> None:
+    of, window = specs.spec(), Window(row=0, col=0, height=32, width=32)
+    create(place, of, {"blocks": [4, 5]})
+    for code, said in ((1, 1), (255, 0)):
+        open_layer(place, 0, "mask")[window.slices] = np.full((32, 32), code, dtype="uint8")
+        s3.forget()
+        commit_block(place, 0, (0, 0), window, of.layers, {})
+        assert [method for method, _, _ in s3.asked] == ["PUT", "POST"]
+        record = Ledger(place).record((0, 0)) or {}
+        assert (record["chunks"]["0/mask/c/0/0"] != EMPTY) == said
+        assert check(place, record) == []
 
 
 def test_everybody_opens_it(s3: Storage, place: Remote) -> None:
