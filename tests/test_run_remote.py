@@ -185,6 +185,17 @@ def test_a_creation_that_was_cut_short_is_carried_out(s3: Storage, tmp_path: Pat
     assert go(path, fresh=True).done == 12
 
 
+def test_two_commands_at_once_make_one_whole_store(s3: Storage, tmp_path: Path) -> None:
+    """Whether the second joins or is refused, nothing of either is lost."""
+    path = config(tmp_path, execution={"engine": "threads", "workers": 2})
+    runs = [command("run", str(path), storage=s3) for _ in range(2)]
+    said = [run.communicate(timeout=200)[1] for run in runs]
+    codes = sorted(run.returncode for run in runs)
+    assert codes in ([0, 0], [0, 75]), said
+    assert status(place(tmp_path)).complete
+    assert chunks(place(tmp_path)) == on_disk(tmp_path)
+
+
 def test_nothing_is_asked_of_the_disk_where_the_store_is_not_on_it(s3: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.run.shutil.disk_usage", lambda _: type("Usage", (), {"free": 0})())
     assert go(config(tmp_path)).complete

@@ -95,9 +95,10 @@ def _patience() -> dict[str, Any]:
 
 
 def _credentials(scheme: str) -> dict[str, Any]:
-    """What obstore does not find by itself: a profile of AWS, and buckets that are open to all by the name that GDAL and others have for it."""
+    """What obstore does not find by itself: a profile of AWS, and by the names that GDAL has for them buckets that are open to all, and Azure's account."""
     if scheme != "s3":
-        return {}
+        account = os.environ.get("AZURE_STORAGE_ACCOUNT_NAME") or os.environ.get("AZURE_STORAGE_ACCOUNT")
+        return {"account_name": account} if scheme == "az" and account else {}
     if os.environ.get("AWS_NO_SIGN_REQUEST", "").upper() in ("YES", "TRUE", "ON", "1"):
         return {"skip_signature": True}
     if "AWS_ACCESS_KEY_ID" in os.environ or "AWS_SKIP_SIGNATURE" in os.environ or not _has_profile():

@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.errors import ExtraError, StoreError, Unfinished
 from pipeline.place import Place, Remote
+from pipeline.store import cloud
 from pipeline.store import files as module
 from pipeline.store.files import Files, is_foreign
 from tests import storage
@@ -145,6 +146,18 @@ def test_buckets_that_are_open_to_all_need_no_credentials(s3: Storage, tmp_path:
     storage.forget()
     remote(tmp_path).put("a", b"1")
     assert s3.keys[-1] is None
+
+
+def test_other_storage_has_clients_that_can_name_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT", "ours")
+    storage.forget()
+    assert "ours" in repr(cloud.client("az", "container"))
+    assert "bucket" in repr(cloud.client("gs", "bucket"))
+    monkeypatch.delenv("AZURE_STORAGE_ACCOUNT")
+    storage.forget()
+    with pytest.raises(StoreError, match=r"az://container cannot be used .*environment"):
+        cloud.client("az", "container")
+    storage.forget()
 
 
 def test_nobody_else_is_taken_for_ours(place: Place) -> None:
