@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Config, ToleranceConfig
 from pipeline.errors import StoreError
+from pipeline.place import Place
 from pipeline.plan.candidates import blend_size, blend_step
 from pipeline.plan.types import Tiles
 from pipeline.protocols import Network, Source
+from pipeline.public import publicly
 from pipeline.raster.span import round_up
 from pipeline.stages.decode import Decoding
 from pipeline.stages.recipe import Recipe
@@ -25,6 +26,8 @@ BEFORE: Fingerprint = {
     "output.probabilities_dtype": "uint8", "output.probabilities_codes": None, "execution.fold": False,
 }  # fmt: skip
 """What held for stores that were made before there was a choice."""
+UNSAID = {"source.etag", "source.size", "source.modified"}
+"""What a server may leave out, or may not have been asked for when the store was made."""
 
 
 def of(source: Source, area: Area | None, network: Network, recipe: Recipe, tiles: Tiles, config: Config) -> Fingerprint:
@@ -83,10 +86,11 @@ def _size(config: Config, network: Network, tiles: Tiles) -> int | str:
     return "auto" if asked is None else blend_size(asked, tiles.multiple, tiles.minimum, network.accepts.maximum)
 
 
-def compare(stored: Mapping[str, Any], now: Fingerprint, path: Path) -> None:
+def compare(stored: Mapping[str, Any], now: Fingerprint, path: Place) -> None:
     """Raise StoreError where the store was made under another fingerprint."""
-    stored = {**BEFORE, **stored}
-    differing = [key for key, value in now.items() if stored.get(key) != value]
+    stored = {**BEFORE, **publicly(dict(stored))}
+    unsaid = UNSAID - stored.keys()
+    differing = [key for key, value in now.items() if stored.get(key) != value and key not in unsaid]
     if not differing:
         return
     said = "; ".join(f"{key} was {_short(stored.get(key))} and is now {_short(now[key])}" for key in differing[:3])

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from pipeline import machine
 from pipeline.engines import KINDS as ENGINES
 from pipeline.errors import Unfinished
+from pipeline.place import Place
 from pipeline.report import Report
 from pipeline.stages import pyramid, quicklook
 from pipeline.store import layout as store
+from pipeline.store.files import Files
 from pipeline.store.lease import acquire, confirm, holders
 from pipeline.store.ledger import Ledger
 from pipeline.store.respec import spec_of
-from pipeline.store.shards import unheard
+from pipeline.store.shards import forget, unheard
 from pipeline.store.spec import StoreSpec
 
 Say = Callable[[str], None]
 
 
-def finish(path: Path, say: Say) -> Report:
+def finish(path: Place, say: Say) -> Report:
     """Make overviews, sidecars, picture and report, mark the store complete, and certify it where its config wants that.
 
     Only the certificate needs the source and the network. Stopped anywhere and begun again, it gives the same bytes.
@@ -55,14 +56,14 @@ def finish(path: Path, say: Say) -> Report:
         return _certified(path, report, say) if meta["config"]["output"].get("certificate") else report
 
 
-def _blocks(path: Path) -> int:
+def _blocks(path: Place) -> int:
     """How many blocks there are; raises Unfinished where some are missing."""
     meta = store.read_meta(path, "blocks")
     rows, cols = meta["blocks"]
     blocks: int = meta.get("asked", rows * cols)
     missing = blocks - Ledger(path).count()
     if missing > 0:
-        whose = _whose(path, meta.get("id", ""))
+        whose = _whose(path)
         raise Unfinished(
             f"{path} lacks {missing:,} of its {blocks:,} blocks, so that it cannot be finished yet. {whose} Then finish it again; or let "
             "wholecloth run CONFIG, without --shard, do all that is missing and finish as well."
@@ -70,14 +71,14 @@ def _blocks(path: Path) -> int:
     return blocks
 
 
-def _whose(path: Path, made: str) -> str:
+def _whose(path: Place) -> str:
     """What is known of the runs that should have made what is missing."""
     at_work = [one["work"] for one in holders(path) if one["alive"] is not False]
     if at_work:
         return f"At work, by their own word: {', '.join(at_work[:5])}{' and others' if len(at_work) > 5 else ''}; wait until they are through."
-    told = unheard(path, made)
+    told = unheard(path)
     if told is None:
-        return "No shard has left a report beside it: run the job's shards, wholecloth run CONFIG --shard i/n."
+        return "No shard has left a note in it: run the job's shards, wholecloth run CONFIG --shard i/n."
     count, shards = told
     if not shards:
         return f"All {count} shards have reported that they are through, so what they made has vanished since: run them again."
@@ -85,7 +86,7 @@ def _whose(path: Path, made: str) -> str:
     return f"Of {count} shards, these have not reported that they are through: {named}. Run wholecloth run CONFIG --shard i/{count} for each."
 
 
-def _overviews(path: Path, spec: StoreSpec, meta: dict[str, Any], say: Say) -> bool:
+def _overviews(path: Place, spec: StoreSpec, meta: dict[str, Any], say: Say) -> bool:
     """Make what is missing of the overviews; whether anything was."""
     block = meta["tiles"]["block"] if "asked" in meta else None
     if not any(True for level in pyramid.levels(path, spec, block) for _ in level.missing()):
@@ -97,20 +98,21 @@ def _overviews(path: Path, spec: StoreSpec, meta: dict[str, Any], say: Say) -> b
     return True
 
 
-def _published(path: Path, spec: StoreSpec, meta: dict[str, Any], blocks: int) -> Report:
+def _published(path: Place, spec: StoreSpec, meta: dict[str, Any], blocks: int) -> Report:
     """Mark it complete, and put sidecar, picture and report beside it."""
     written = path.with_suffix(".report.json")
+    forget(path)
     sidecar, picture = store.finish(path, spec, meta), quicklook.draw(path, spec, path.with_suffix(".png"))
-    files = {"store": path, "report": written, "sidecar": sidecar, "quicklook": picture}
+    files: dict[str, Place] = {"store": path, "report": written, "sidecar": sidecar, "quicklook": picture}
     report = Report(
         store=str(path), blocks=blocks, resumed=blocks, done=0, empty=0, peak_memory=machine.peak_resident(), certificate=meta.get("certificate"),
         files={name: str(file) for name, file in files.items()}, made=meta.get("id", ""),
     )  # fmt: skip
-    report.write(written)
+    Files(written.parent).put(written.name, report.text().encode())
     return report
 
 
-def _certified(path: Path, report: Report, say: Say) -> Report:
+def _certified(path: Place, report: Report, say: Say) -> Report:
     """With a certificate that passes. It infers, which nothing else here does."""
     made = report.certificate
     if not (made and made["passed"]):

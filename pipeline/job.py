@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,9 +15,11 @@ from pipeline.locality import footprint
 from pipeline.locality.cache import cached
 from pipeline.models import load
 from pipeline.models.folding import Folded
+from pipeline.place import Place
 from pipeline.plan import memory
 from pipeline.plan.types import Plan, Tiles
 from pipeline.protocols import Locality, Network, Source
+from pipeline.public import publicly
 from pipeline.resolve_plan import Opened
 from pipeline.sources import open_source
 from pipeline.sources.once import once
@@ -55,7 +56,7 @@ class Job:
     """Whether it is there and complete."""
 
     @property
-    def path(self) -> Path:
+    def path(self) -> Place:
         """The store."""
         return self.task.store
 
@@ -78,8 +79,8 @@ class Job:
             "blocks": list(self.task.layout.shape),
             "levels": self.spec.levels,
             **({"asked": self.blocks} if self.task.area else {}),
-            "config": self.config.model_dump(mode="json", exclude={"locked"}),
-            "given": self.config.model_dump(mode="json", exclude_unset=True, exclude={"locked"}),
+            "config": publicly(self.config.model_dump(mode="json", exclude={"locked"})),
+            "given": publicly(self.config.model_dump(mode="json", exclude_unset=True, exclude={"locked"})),
             "versions": {"wholecloth": __version__, "torch": str(torch.__version__)},
         }
 
@@ -161,15 +162,15 @@ def _count(task: BlockTask) -> int:
     return count
 
 
-def _stored(path: Path, fresh: bool) -> dict[str, Any] | None:
-    if not path.exists():
+def _stored(path: Place, fresh: bool) -> dict[str, Any] | None:
+    if not store.exists(path):
         return None
     if not store.is_ours(path):
         raise StoreError(f"output.path is {path}, which exists and is not a store of ours; it was left as it is. Give another path, or move it away.")
-    return None if fresh else _usable(path)
+    return None if fresh or store.is_claimed(path) else _usable(path)
 
 
-def _usable(path: Path) -> dict[str, Any]:
+def _usable(path: Place) -> dict[str, Any]:
     """What a store says of itself, where a plan can be made of it."""
     meta = store.read_meta(path, "tiles", "costs", "recipe", "fingerprint", "blocks")
     try:

@@ -15,6 +15,7 @@ from ruamel.yaml.error import YAMLError
 
 from pipeline.config import Config
 from pipeline.errors import ConfigError
+from pipeline.place import Place
 
 FOREIGN = {
     "patch_size": "tile.size", "chip_size": "tile.size", "roi_size": "tile.size", "window_size": "tile.size", "tile_size": "tile.size",
@@ -58,7 +59,7 @@ def load(path: Path, overrides: tuple[str, ...] | list[str] = ()) -> Config:
     return checked(_anchored(_expanded(_read(path)), path.resolve().parent), overrides, path)
 
 
-def checked(said: dict[str, Any], overrides: tuple[str, ...] | list[str], path: Path) -> Config:
+def checked(said: dict[str, Any], overrides: tuple[str, ...] | list[str], path: Place) -> Config:
     """A config from plain values, with overrides as for `load`; raises ConfigError, which names ``path``."""
     for override in overrides:
         _apply(said, override)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,6 +10,7 @@ import torch
 from pipeline.config import Config, LockedConfig
 from pipeline.errors import ConfigError, StoreError
 from pipeline.fingerprint import BEFORE, Fingerprint
+from pipeline.place import Place
 from pipeline.plan import memory
 from pipeline.plan.types import Tiles
 from pipeline.protocols import Locality, Radius
@@ -133,7 +133,7 @@ def _decided(said: Stored) -> Fingerprint:
     return {**BEFORE, **said["fingerprint"], **tiles, **recipe, "levels": said.get("levels")}
 
 
-def _same_plan(stored: Fingerprint, held: Fingerprint, path: Path) -> None:
+def _same_plan(stored: Fingerprint, held: Fingerprint, path: Place) -> None:
     if differing := _differing(held, {**dict.fromkeys(held), **stored}):
         said = _listed([f"{key} is {_short(stored.get(key))} in the store and locked at {_short(held.get(key))}" for key in differing])
         raise StoreError(

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from pipeline.public import publicly
+
 LEAST = logging.WARNING
 """Of what libraries log."""
 
@@ -16,7 +18,7 @@ LEAST = logging.WARNING
 def line(event: str, level: str = "info", **fields: Any) -> str:
     """One object: ``time`` (UTC), ``level`` (info, warning, error), ``event``, and whatever else is known. ASCII, so that no locale can spoil it."""
     time = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return json.dumps({"time": time, "level": level, "event": event, **fields}, default=str)
+    return json.dumps(publicly({"time": time, "level": level, "event": event, **fields}), default=str)
 
 
 @contextmanager

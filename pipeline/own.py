@@ -6,10 +6,10 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 from pipeline import fingerprint
 from pipeline.job import Job, prepare
+from pipeline.place import Place
 from pipeline.plan.shards import Shard
 from pipeline.stages.infer import STOP
 from pipeline.store import layout as store
@@ -43,7 +43,7 @@ def owned(job: Job, say: Callable[[str], None], fresh: bool = False, shard: Shar
     StoreError
         It is of another job, or cannot be made or deleted.
     """
-    if fresh and job.path.exists():
+    if fresh and store.exists(job.path):
         _delete(job.path, say)
     if not job.resumes and not store.create(job.path, job.spec, {**job.meta(), "id": uuid.uuid4().hex}):
         say(f"another run has made {job.path} just now; its plan is taken")
@@ -56,8 +56,11 @@ def owned(job: Job, say: Callable[[str], None], fresh: bool = False, shard: Shar
         yield replace(job, complete=bool(meta.get("complete")), task=replace(job.task, made=meta.get("id", "")))
 
 
-def _delete(path: Path, say: Callable[[str], None]) -> None:
+def _delete(path: Place, say: Callable[[str], None]) -> None:
     """Delete a store that nobody is at work on; what held it meanwhile goes with it."""
+    if store.is_claimed(path):  # what is left of one: nobody can be at work on it
+        store.delete(path)
+        return
     lease = acquire(path, None, "a run that begins anew", say)
     try:
         store.delete(path)

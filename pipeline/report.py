@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
+from pipeline.public import publicly
 from pipeline.timing.stalls import DeviceTime
 
 
@@ -76,7 +76,7 @@ class Report:
         """Pixels decoded per pixel that was asked for."""
         return self.decoded / self.pixels if self.pixels else 0.0
 
-    def write(self, path: Path) -> None:
-        """Write as JSON."""
+    def text(self) -> str:
+        """As JSON, without the secrets of URLs."""
         document = {**asdict(self), "complete": self.complete, "mpx_per_s": round(self.speed, 3), "read_amplification": round(self.read_amplification, 4)}
-        path.write_text(json.dumps(document, indent=2, default=str) + "\n")
+        return json.dumps(publicly(document), indent=2, default=str) + "\n"

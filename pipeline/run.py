@@ -14,6 +14,7 @@ from pipeline.engines import KINDS as ENGINES
 from pipeline.errors import BlocksFailed, PlanError
 from pipeline.job import Job, prepare
 from pipeline.own import owned
+from pipeline.place import Place, Remote
 from pipeline.plan.layout import BlockIndex
 from pipeline.plan.memory import human
 from pipeline.plan.shards import Shard, Share
@@ -25,7 +26,9 @@ from pipeline.stages.block import Outcome, adopt
 from pipeline.stages.device import make_room
 from pipeline.stages.infer import STOP
 from pipeline.store import layout as store
+from pipeline.store import shards
 from pipeline.store.away import unless_away
+from pipeline.store.files import Files
 from pipeline.store.lease import confirm
 from pipeline.store.ledger import Ledger
 from pipeline.timing.clock import now
@@ -104,7 +107,9 @@ def _executed(job: Job, progress: Progress, trace: Trace | None, shard: Shard | 
 
 
 def _check_disk(job: Job) -> None:
-    """Refuse what cannot fit however well it compresses. Masks of large regions take a hundredth of their pixels or less."""
+    """Refuse what cannot fit however well it compresses. Masks of large regions take a hundredth of their pixels or less; object storage has room."""
+    if isinstance(job.path, Remote):
+        return
     folder = next(parent for parent in job.path.absolute().parents if parent.is_dir())
     free, least = shutil.disk_usage(folder).free, describe(job)["output_bytes_before_compression"] * LEAST
     if free < least:
@@ -194,14 +199,15 @@ def _stopping() -> Iterator[None]:
 def _publish(job: Job, report: Report, unchanged: bool) -> Report:
     """The picture and the report beside the store; a certificate holds for as long as nothing is written."""
     written = job.path.with_suffix(".report.json")
-    files = {"store": job.path, "report": written}
+    files: dict[str, Place] = {"store": job.path, "report": written}
     certificate = store.read_meta(job.path).get("certificate") if unchanged else None
     if report.complete:
         kept = {"id": job.task.made, "certificate": certificate}
         meta = {**job.meta(), **{name: said for name, said in kept.items() if said}}
+        shards.forget(job.path)
         files |= {"sidecar": store.finish(job.path, job.spec, meta), "quicklook": quicklook.draw(job.path, job.spec, job.path.with_suffix(".png"))}
     report = replace(report, peak_memory=machine.peak_resident(), certificate=certificate, files={name: str(path) for name, path in files.items()})
-    report.write(written)
+    Files(written.parent).put(written.name, report.text().encode())
     return report
 
 
@@ -209,9 +215,11 @@ def _publish_shard(job: Job, report: Report, shard: Shard) -> Report:
     """The report of a shard, under a name of its own; the store is as unfinished as it was."""
     written = job.path.with_suffix(f".{shard.name}.report.json")
     files = {"store": str(job.path), "report": str(written)}
+    if not job.complete:
+        shards.tell(job.path, shard, report.complete)
     left = job.blocks - Ledger(job.path).count()
     report = replace(report, shard=str(shard), made=job.task.made, left=left, peak_memory=machine.peak_resident(), files=files)
-    report.write(written)
+    Files(written.parent).put(written.name, report.text().encode())
     return report
 
 

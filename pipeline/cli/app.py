@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline import __version__
+from pipeline.place import Place, place_of
+from pipeline.public import public, publicly
 
 app = typer.Typer(
     add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=True, help="Segmentation of images too large for memory."
@@ -17,7 +19,10 @@ app = typer.Typer(
 ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML file of the job.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY.PATH=VALUE", help="Override a value of the config; may be repeated.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-StorePath = Annotated[Path, typer.Argument(metavar="STORE", help="Zarr store that `run` made.")]
+if TYPE_CHECKING:
+    StorePath = Place
+else:  # typer knows no unions; what it hands on is a Place all the same
+    StorePath = Annotated[str, typer.Argument(metavar="STORE", help="Zarr store that `run` made: a folder, or s3://…", parser=place_of)]
 
 
 class Format(StrEnum):
@@ -49,8 +54,8 @@ def tell(rows: list[tuple[str, str]], document: object | None) -> None:
     import json
 
     if document is not None:
-        print(json.dumps(document, indent=2, default=str))
+        print(json.dumps(publicly(document), indent=2, default=str))
         return
     width = max(len(name) for name, _ in rows)
     for name, text in rows:
-        print(f"{name:<{width}}  {text}")
+        print(f"{name:<{width}}  {public(text)}")

@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from pipeline import log
 from pipeline.errors import PipelineError, Unfinished
+from pipeline.public import public
 
 KEPT = "Everything committed is kept; run the same command again to go on."
 SOON_S = 1e-3
@@ -74,9 +75,9 @@ def _explain(error: Exception) -> tuple[str, int]:
 
 
 def _say(message: str, code: int, error: Exception | None = None) -> int:
-    paragraph = " ".join(message.split())
+    paragraph = public(" ".join(message.split()))
     if _to_machines():
-        where = {"traceback": "".join(traceback.format_exception(error))} if error is not None and "--debug" in sys.argv else {}
+        where = {"traceback": public("".join(traceback.format_exception(error)))} if error is not None and "--debug" in sys.argv else {}
         paragraph = log.line("error", "warning" if code in (130, 75) else "error", message=paragraph, exit_code=code, **where)
     print(paragraph, file=sys.stderr)
     return code

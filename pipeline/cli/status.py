@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from pipeline.cli.app import AsJson, StorePath, tell
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from pipeline.place import Place
     from pipeline.store.status import Status
 
 _ALIVE = {True: ", alive", False: ", dead", None: ""}
@@ -24,7 +23,7 @@ def status(store: StorePath, as_json: AsJson = False) -> None:
     tell(_rows(store, found), asdict(found) if as_json else None)
 
 
-def _rows(store: Path, found: Status) -> list[tuple[str, str]]:
+def _rows(store: Place, found: Status) -> list[tuple[str, str]]:
     from pipeline.plan.memory import human
 
     what = "blocks" if found.committed == found.blocks else f"blocks, {found.share:.1%} of what is asked for".replace("%", " %")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema, field_validator, model_validator
 
 from pipeline.config.section import Auto, Count, Seconds, Section, parse_bytes
+from pipeline.place import Place, place_of
+
+StorePlace = Annotated[Place, PlainValidator(place_of), PlainSerializer(str, when_used="json"), WithJsonSchema({"type": "string", "format": "path"})]
 
 
 class ToleranceConfig(Section):
@@ -54,7 +56,7 @@ def _whole(px: float) -> bool:
 class OutputConfig(Section):
     """The store."""
 
-    path: Path
+    path: StorePlace = Field(description="a folder, or s3://bucket/scene.zarr")
     layers: list[Literal["mask", "confidence", "probabilities", "entropy"]] = Field(["mask"], description="mask, and whichever else is wanted")
     probabilities_dtype: Literal["uint8", "float16"] = Field("uint8", description="uint8, of which 255 is 1, or float16")
     min_confidence: Annotated[float, Field(ge=0, le=1)] = Field(0.0, description="pixels whose class is less probable are nodata in the mask")

@@ -12,6 +12,7 @@ from pipeline.errors import InputError
 from pipeline.evaluation.picture import draw
 from pipeline.evaluation.result import Evaluation
 from pipeline.evaluation.words import lines
+from pipeline.public import publicly
 from pipeline.raster.grid import Grid
 from pipeline.raster.window import Window
 from pipeline.store.opened import Opened
@@ -59,7 +60,7 @@ def tell(found: Evaluation, store: Opened, labels: str, to_json: str | None = No
     """
     if png is not None:
         _write(png, draw(found, f"{store.path.name} against {PurePath(labels).name}"))
-    text = json.dumps(document(found, store, labels), indent=2)
+    text = json.dumps(publicly(document(found, store, labels)), indent=2)
     if to_json is not None and to_json != "-":
         _write(Path(to_json), f"{text}\n".encode())
     print(text if to_json == "-" else "\n".join(lines(found, store, labels)))

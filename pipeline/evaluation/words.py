@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.evaluation.result import Evaluation
+from pipeline.public import public
 from pipeline.store.opened import Opened
 
 HEADINGS = {"iou": "IoU", "f1": "F1", "precision": "precision", "recall": "recall", "boundary_f1": "boundary F1"}
@@ -23,7 +24,7 @@ def _facts(found: Evaluation, store: Opened, labels: str) -> list[str]:
     count = found.confusion.pixels
     said = [
         ("store", f"{store.path}, level {store.level}"),
-        ("labels", labels),
+        ("labels", public(labels)),
         ("judged", f"{count:,} labelled pixels of {store.grid.height * store.grid.width:,}"),
         ("missed", f"{found.nodata:,} of them are nodata in the mask ({found.nodata / count:.2%})"),
     ]

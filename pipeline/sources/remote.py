@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from contextlib import AbstractContextManager, nullcontext
 
 import rasterio
 from rasterio.env import get_gdal_config
+from rasterio.session import DummySession
+
+from pipeline.public import shown
+
+__all__ = ["POLITE", "Settings", "around", "is_remote", "settings", "shown"]
 
 Settings = tuple[tuple[str, str], ...]
 """GDAL's configuration options, by name."""
@@ -15,6 +21,9 @@ Settings = tuple[tuple[str, str], ...]
 _REMOTE = re.compile(r"(^|[/+])(https?|ftp|s3|gs|az|oss)://|/vsi(curl|s3|gs|az|adls|oss|swift|hdfs|webhdfs)(_streaming)?[/?]")
 _WHOLE = (".tif", ".tiff", ".vrt", ".jp2")
 """Names of files that carry all they say in themselves."""
+
+ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+"""Variables that may hold the URL of the storage, the first that does counts."""
 
 POLITE: Settings = (
     ("GDAL_HTTP_MERGE_CONSECUTIVE_RANGES", "YES"),  # blocks that lie one behind the other come by one request
@@ -57,10 +66,11 @@ def settings(path: str, behind: list[str], timeout: float | None = None) -> Sett
     names = [path, *behind]
     if not any(map(is_remote, names)):
         return ()
+    storage = _storage() if any(map(_on_s3, names)) else ()
     if not is_remote(path) and not all(map(is_remote, behind)):
-        return _polite(timeout)
+        return (*_polite(timeout), *storage)
     whole = all(name.partition("?")[0].lower().endswith(_WHOLE) for name in names)
-    return (("GDAL_DISABLE_READDIR_ON_OPEN", "EMPTY_DIR" if whole else "TRUE"), *_polite(timeout))
+    return (("GDAL_DISABLE_READDIR_ON_OPEN", "EMPTY_DIR" if whole else "TRUE"), *_polite(timeout), *storage)
 
 
 def _polite(timeout: float | None) -> Settings:
@@ -71,11 +81,25 @@ def _polite(timeout: float | None) -> Settings:
     return tuple((name, times.get(name, value)) for name, value in POLITE)
 
 
+def _on_s3(path: str) -> bool:
+    return "s3://" in path or "/vsis3" in path
+
+
+def _storage() -> Settings:
+    """What the environment says of S3 in the words of Amazon's tools, in GDAL's words: both reach the same storage so. Credentials have one name for both."""
+    found = next((os.environ[name] for name in ENDPOINTS if os.environ.get(name)), "")
+    scheme, _, host = found.partition("://")
+    own = os.environ.get("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "").lower() == "true"
+    said: Settings = ()
+    if host and get_gdal_config("AWS_S3_ENDPOINT") is None:
+        said = (("AWS_S3_ENDPOINT", host.rstrip("/")), ("AWS_HTTPS", "NO" if scheme == "http" else "YES"), ("AWS_VIRTUAL_HOSTING", "TRUE" if own else "FALSE"))
+    return (*said, ("AWS_NO_SIGN_REQUEST", "YES")) if os.environ.get("AWS_SKIP_SIGNATURE", "").lower() in ("true", "1") else said
+
+
 def around(said: Settings) -> AbstractContextManager[object]:
     """GDAL told so, in this thread; what the user has set in the environment, or around us, stays."""
-    return rasterio.Env(**{key: value for key, value in said if get_gdal_config(key) is None}) if said else nullcontext()
-
-
-def shown(text: str) -> str:
-    """A text with URLs as others may see it: without passwords and without what follows a question mark, where signatures are."""
-    return re.sub(r"(?<=[^\s?]\?)[^\s'\"]+", "…", re.sub(r"(?<=://)[^/@\s]+@", "…@", text))
+    if not said:
+        return nullcontext()
+    told = {key: value for key, value in said if get_gdal_config(key) is None}
+    env: AbstractContextManager[object] = rasterio.Env(DummySession(), **told)  # credentials were found when the file was opened; rasterio looks for every read
+    return env

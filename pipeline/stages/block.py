@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from pipeline.config import ModelConfig
 from pipeline.errors import InferenceError, ReadError
 from pipeline.models import load
 from pipeline.models.folding import fold
+from pipeline.place import Place
 from pipeline.plan.layout import BlockIndex, Layout
 from pipeline.plan.shards import Shard, Share, share
 from pipeline.protocols import Network, Source
@@ -57,7 +57,7 @@ class BlockTask:
     model: ModelConfig
     recipe: Recipe
     layout: Layout
-    store: Path
+    store: Place
     device: str
     retries: int
     area: Area | None = None
@@ -122,7 +122,7 @@ class BlockTask:
             write(self.store, index, window, self.recipe.layers, arrays, record, self.made)
 
 
-_open: dict[Path, Inference] = {}
+_open: dict[Place, Inference] = {}
 
 
 def adopt(task: BlockTask, network: Network) -> None:

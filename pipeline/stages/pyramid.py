@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.errors import StoreError
+from pipeline.errors import PipelineError, StoreError
+from pipeline.place import Place
 from pipeline.plan.layout import BlockIndex
 from pipeline.protocols import Engine
 from pipeline.raster.span import Span, cut
@@ -51,7 +51,7 @@ class Made:
 class LevelTask:
     """Makes the blocks of one overview from the level below; small and picklable."""
 
-    store: Path
+    store: Place
     spec: StoreSpec
     level: int
     made: str = ""
@@ -133,7 +133,7 @@ class LevelTask:
     def _read(self, layer: str, where: Where, below: Window) -> Array:
         try:
             return np.asarray(open_layer(self.store, self.level - 1, layer)[where + below.slices])
-        except OSError:
+        except (OSError, PipelineError):
             raise
         except Exception as error:  # a codec raises what it likes
             raise StoreError(
@@ -175,7 +175,7 @@ class Level:
             yield from (index for index in blocks if (row, index.col) not in there)
 
 
-def levels(path: Path, spec: StoreSpec, block: int | None = None) -> list[Level]:
+def levels(path: Place, spec: StoreSpec, block: int | None = None) -> list[Level]:
     """The overviews of a store, finest first.
 
     Parameters
@@ -191,7 +191,7 @@ def levels(path: Path, spec: StoreSpec, block: int | None = None) -> list[Level]
     return [Level(task=task, due=some) for task, some in zip(tasks, over, strict=True)]
 
 
-def outdate(path: Path, spec: StoreSpec, block: int, blocks: Iterable[BlockKey]) -> None:
+def outdate(path: Place, spec: StoreSpec, block: int, blocks: Iterable[BlockKey]) -> None:
     """Forget the records of overviews above blocks of full resolution, of ``block`` px, that are about to be made."""
     ledgers = [Ledger(path, level) for level in range(1, spec.levels)]
     if not any(next(ledger.listed(), None) for ledger in ledgers):
@@ -202,7 +202,7 @@ def outdate(path: Path, spec: StoreSpec, block: int, blocks: Iterable[BlockKey])
 
 
 def build(
-    path: Path,
+    path: Place,
     spec: StoreSpec,
     progress: Callable[[int, int], None] = lambda done, total: None,
     engine: Engine = serial,

@@ -6,7 +6,6 @@ import functools
 import io
 import math
 import unicodedata
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +14,9 @@ from PIL.PngImagePlugin import PngInfo
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
+from pipeline.place import Place
 from pipeline.raster.grid import Grid
-from pipeline.store.files import Files
+from pipeline.store.files import Files, is_foreign
 from pipeline.store.layout import open_layer
 from pipeline.store.spec import StoreSpec
 
@@ -35,7 +35,7 @@ MARK = "quicklook of a mask store"
 """Written into the picture's first bytes: by this it is known as ours, and may be replaced."""
 
 
-def draw(store: Path, spec: StoreSpec, png: Path) -> Path:
+def draw(store: Place, spec: StoreSpec, png: Place) -> Place:
     """Draw the mask from the largest overview that fits the picture.
 
     Parameters
@@ -49,7 +49,7 @@ def draw(store: Path, spec: StoreSpec, png: Path) -> Path:
 
     Returns
     -------
-    Path
+    Place
         Where it was written: ``png``, or ``scene.zarr.png`` beside it.
     """
     codes, px_per_px = _codes(store, spec)
@@ -61,10 +61,10 @@ def draw(store: Path, spec: StoreSpec, png: Path) -> Path:
     ImageDraw.Draw(canvas).rectangle((MARGIN - 1, MARGIN - 1, MARGIN + image.width, MARGIN + image.height), outline=INK)
     _legend(canvas, spec, image.width + 2 * MARGIN, store.stem)
     _scale_bar(canvas, spec.grid, px_per_px, MARGIN + image.height + 16, image.width)
-    return _save(canvas, png if _may_write(png) else png.with_name(f"{store.name}.png"))
+    return _save(canvas, png.with_name(f"{store.name}.png") if is_foreign(png, MARK) else png)
 
 
-def _codes(store: Path, spec: StoreSpec) -> tuple[npt.NDArray[np.unsignedinteger], float]:
+def _codes(store: Place, spec: StoreSpec) -> tuple[npt.NDArray[np.unsignedinteger], float]:
     """The codes to draw, and how many px of the raster each is wide."""
     level = next((k for k in range(spec.levels) if max(_shape(spec.grid.level(k))) <= SIDE), spec.levels - 1)
     step = max(1, math.ceil(max(_shape(spec.grid.level(level))) / SIDE))  # only where a store has no overviews
@@ -73,14 +73,7 @@ def _codes(store: Path, spec: StoreSpec) -> tuple[npt.NDArray[np.unsignedinteger
     return codes.repeat(scale, axis=0).repeat(scale, axis=1), 2**level * step / scale
 
 
-def _may_write(png: Path) -> bool:
-    if not png.exists():
-        return True
-    with png.open("rb") as file:
-        return MARK.encode() in file.read(256)
-
-
-def _save(canvas: Image.Image, png: Path) -> Path:
+def _save(canvas: Image.Image, png: Place) -> Place:
     said, buffer = PngInfo(), io.BytesIO()
     said.add_text("Software", MARK)
     canvas.save(buffer, format="PNG", pnginfo=said)

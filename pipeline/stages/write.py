@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.place import Place
 from pipeline.plan.layout import BlockIndex
 from pipeline.raster.window import Window
 from pipeline.store.layout import open_layer
@@ -17,14 +17,14 @@ from pipeline.timing.clock import stage
 
 
 def write(
-    store: Path, index: BlockIndex, window: Window, layers: tuple[str, ...], arrays: dict[str, npt.NDArray[np.generic]], record: dict[str, Any], made: str = ""
+    store: Place, index: BlockIndex, window: Window, layers: tuple[str, ...], arrays: dict[str, npt.NDArray[np.generic]], record: dict[str, Any], made: str = ""
 ) -> None:
     """Write a block and commit it once its chunks are durable.
 
     Parameters
     ----------
     store
-        Path of the store.
+        Where it is.
     index, window
         The block and the pixels it owns.
     layers

@@ -15,9 +15,9 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from pipeline.errors import Unfinished
+from pipeline.place import Place
 from pipeline.plan.shards import Shard
 from pipeline.store.files import Files
 from pipeline.store.holder import Holder, alive, load
@@ -46,13 +46,13 @@ class Claim:
 class Claims:
     """The claims on one store."""
 
-    store: Path
+    store: Place
     folder: str
     patience: float
     """Seconds without a heartbeat after which a holder may be taken for dead, as we have it."""
 
     @classmethod
-    def on(cls, store: Path, patience: float) -> Claims:
+    def on(cls, store: Place, patience: float) -> Claims:
         """Those on a store as it is now; raises StoreError where there is none of ours."""
         return cls(store, f"{FOLDER}/{identity(store) or 'old'}", patience)
 
@@ -184,6 +184,6 @@ def forbids(other: Shard | None, shard: Shard | None) -> bool:
     return other is None or shard is None or other.count != shard.count or other.index == shard.index
 
 
-def identity(store: Path) -> str:
+def identity(store: Place) -> str:
     """The id that a store was given when it was made; empty for one that was made before there were any."""
     return str(read_meta(store).get("id", ""))

@@ -1,84 +1,65 @@
-"""Small files below a store: durable, atomic, and listed without reading them."""
+"""Small files below a store or beside it, wherever it is."""
 
 from __future__ import annotations
 
-import os
-import time
-import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-PARTIAL = ".partial"
-"""Ending of files that are not finished; nobody reads them."""
+from pipeline.place import Place, Remote
+from pipeline.store.disk import Disk, forget
 
-_durable: set[Path] = set()
-"""Folders that this process has made durable, with all that lead to them: what is put into one needs no more than the folder itself."""
+if TYPE_CHECKING:
+    from pipeline.store.bucket import Bucket
+
+__all__ = ["Files", "forget", "is_foreign"]
+
+_HEAD = 2**16
+"""Bytes by which a file of ours is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Keys below a root folder. What an object store offers, and no more, so that one can take its place."""
+    """Keys below a root. What object storage offers and no more, so that a store may lie on it as well as on disk.
 
-    root: Path
+    Every method raises OSError where the disk does not obey, Unfinished where object storage is away, and StoreError where it refuses.
+    """
+
+    root: Place
 
     def put(self, key: str, data: bytes) -> None:
         """Write or replace a file; it is whole and durable when this returns."""
-        path = self.root / key
-        partial = self._write_partial(path, data)
-        try:
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-        self._sync_folders([path])
+        self._kind.put(key, data)
 
     def create(self, key: str, data: bytes) -> bool:
         """Write a file that must be new; False where there is one already, which is left as it is.
 
         Of many that try at once exactly one succeeds, and nobody ever sees half a file.
         """
-        path = self.root / key
-        partial = self._write_partial(path, data)
-        try:
-            os.link(partial, path)
-        except FileExistsError:
-            return False
-        finally:
-            partial.unlink(missing_ok=True)
-        self._sync_folders([path])
-        return True
+        return self._kind.create(key, data)
 
-    def get(self, key: str) -> bytes | None:
-        """Contents, or None where there is no such file."""
-        try:
-            return (self.root / key).read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+    def get(self, key: str, most: int | None = None) -> bytes | None:
+        """Contents, or their first bytes; None where there is no such file."""
+        return self._kind.get(key, most)
 
     def exists(self, key: str) -> bool:
         """Whether there is such a file."""
-        return (self.root / key).is_file()
+        return self._kind.exists(key)
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Keys of finished files below a folder, in order, one folder at a time."""
-        below = str(self.root / prefix)
-        for path in _walk(below):
-            if not path.endswith(PARTIAL):
-                yield f"{prefix}{path[len(below) :]}".lstrip("/")
+        return self._kind.list(prefix)
 
     def delete(self, key: str) -> None:
         """Remove a file, if it is there."""
-        (self.root / key).unlink(missing_ok=True)
+        self._kind.delete(key)
 
     def sync(self, keys: Iterable[str]) -> None:
-        """Make files that somebody else wrote durable, and the folders that lead to them."""
-        paths = [self.root / key for key in keys]
-        for path in paths:
-            _sync(path)
-        self._sync_folders(paths)
+        """Make files that somebody else wrote durable, and the folders that lead to them; object storage does so by itself, and takes no key."""
+        self._kind.sync(keys)
 
     def sweep(self, older_than: float = 0.0) -> int:
-        """Remove what killed writers left unfinished.
+        """Remove what killed writers left unfinished; on object storage there is no such thing.
 
         Parameters
         ----------
@@ -90,84 +71,25 @@ class Files:
         int
             How many were removed.
         """
-        now = clock(self.root)
-        debris = [path for path in _walk(str(self.root)) if path.endswith(PARTIAL) and age(Path(path), now) >= older_than]
-        for path in debris:
-            Path(path).unlink(missing_ok=True)
-        return len(debris)
+        return self._kind.sweep(older_than)
 
-    def _write_partial(self, path: Path, data: bytes) -> Path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}{PARTIAL}")
-        try:
-            with partial.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        except BaseException:
-            partial.unlink(missing_ok=True)  # a full disk should not be filled further
-            raise
-        return partial
-
-    def _sync_folders(self, paths: Iterable[Path]) -> None:
-        """A name is durable once its folder is, and the folder's own name once the one above is: so all of them, up to one that is known, or the root."""
-        folders = {folder for path in paths for folder in self._unsure(path)}
-        for folder in sorted(folders, reverse=True):
-            _sync(folder)
-        _durable.update(folders)
-
-    def _unsure(self, path: Path) -> Iterator[Path]:
-        for folder in path.parents:
-            if not folder.is_relative_to(self.root):
-                return
-            yield folder
-            if folder in _durable:
-                return
+    @property
+    def _kind(self) -> Disk | Bucket:
+        return _bucket(self.root) if isinstance(self.root, Remote) else Disk(self.root)
 
 
-def forget() -> None:
-    """Take no folder for durable that was so: it may have been replaced since."""
-    _durable.clear()
-
-
-def clock(folder: Path) -> float:
-    """Seconds since the epoch by the clock that stamps the files of a folder: ours may be another, of another machine, or wrong."""
-    probe = folder / f".{uuid.uuid4().hex}{PARTIAL}"
+def is_foreign(place: Place, mark: str) -> bool:
+    """Whether something stands in a place that is no file of ours: those have a mark among their first bytes."""
     try:
-        probe.touch()
-        return probe.stat().st_mtime
-    except OSError:  # a disk that is full has no room for it, and sweeping makes some
-        return time.time()
-    finally:
-        probe.unlink(missing_ok=True)
+        head = Files(place.parent).get(place.name, most=_HEAD)
+    except OSError:  # a folder, or what may not be read
+        return True
+    return head is not None and mark.encode() not in head
 
 
-def age(path: Path, now: float) -> float:
-    """Seconds since a file was last written, by `clock`; negative where it is gone."""
-    try:
-        return now - path.stat().st_mtime
-    except FileNotFoundError:
-        return -1.0
+def _bucket(root: Remote) -> Bucket:
+    from pipeline.store.bucket import Bucket
+    from pipeline.store.cloud import need_obstore
 
-
-def _walk(folder: str) -> Iterator[str]:
-    """Files below a folder, in order. Folders that vanish meanwhile are passed over."""
-    try:
-        with os.scandir(folder) as entries:
-            found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for name, is_folder in found:
-        path = f"{folder}/{name}"
-        if is_folder:
-            yield from _walk(path)
-        else:
-            yield path
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    need_obstore()
+    return Bucket(root)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-import shutil
 import threading
-import uuid
 import warnings
 from pathlib import Path
 from typing import Any
@@ -15,32 +13,32 @@ import zarr
 from zarr.errors import ZarrUserWarning
 
 from pipeline.errors import StoreError
-from pipeline.store import conventions, palette, skeleton, vrt
-from pipeline.store.away import FULL
-from pipeline.store.files import PARTIAL, Files, age, clock, forget
+from pipeline.place import Place, Remote
+from pipeline.store import claim, conventions, folder, palette, skeleton, vrt
+from pipeline.store.files import Files, forget, is_foreign
+from pipeline.store.node import node
 from pipeline.store.spec import ClassRow, StoreSpec, layer_spec, levels_for
 
 __all__ = [
-    "ClassRow", "StoreSpec", "certify", "create", "delete", "finish", "is_ours", "layer_spec", "levels_for", "open_afresh", "open_layer", "read_meta",
-    "sidecar", "sweep", "update_meta",
+    "ClassRow", "StoreSpec", "certify", "create", "delete", "exists", "finish", "is_claimed", "is_ours", "layer_spec", "levels_for", "open_afresh",
+    "open_layer", "read_meta", "sidecar", "sweep", "update_meta",
 ]  # fmt: skip
 
 KEY = "wholecloth"
 """Attribute of the root by which a store is known as ours."""
 ALIVE_S = 60.0
 """Seconds within which a file that nobody finished may still be in the hands of another run."""
-STALE_S = 3600.0
-"""Seconds after which a skeleton that nobody moved into place is debris."""
-_ROOTS = ("zarr.json", ".zattrs")
+_ROOTS = claim.ROOTS[:2]
 
 _cache_lock = threading.Lock()
 
 
-def create(path: Path, spec: StoreSpec, meta: dict[str, Any]) -> bool:
+def create(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> bool:
     """Make an empty store in one step.
 
-    The skeleton is built beside its place and moved there, so that nobody ever sees a part of it, and of several runs that
-    start together exactly one makes the store. It is durable when this returns.
+    On disk the skeleton is built beside its place and moved there, on object storage it is claimed first and gets its root
+    last: nobody ever takes a part of it for the whole, and of several runs that start together exactly one makes the store.
+    It is durable when this returns.
 
     Returns
     -------
@@ -50,37 +48,35 @@ def create(path: Path, spec: StoreSpec, meta: dict[str, Any]) -> bool:
     Raises
     ------
     StoreError
-        The folder cannot be written.
+        The place cannot be written.
     OSError
         The disk is full.
     """
-    partial = _hidden(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        skeleton.build(partial, spec, {KEY: meta})
-        Files(partial).sync(list(Files(partial).list()))
-        if path.exists():
-            return False
-        partial.rename(path)
-        Files(path.parent).sync([path.name])
-    except OSError as error:
-        if path.exists():
-            return False
-        if error.errno in FULL:
-            raise
-        raise StoreError(f"output.path {path} cannot be made ({error.strerror}). Give a path in a folder that can be written.") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+
+    def build(empty: Path) -> None:
+        skeleton.build(empty, spec, {KEY: meta})
+
+    made = claim.create(path, build) if isinstance(path, Remote) else folder.create(path, build)
     open_afresh()
-    return True
+    return made
 
 
-def is_ours(path: Path) -> bool:
-    """Whether a folder is a store of ours."""
-    return _meta(path) is not None
+def exists(path: Place) -> bool:
+    """Whether anything is there."""
+    return next(Files(path).list(), None) is not None if isinstance(path, Remote) else path.exists()
 
 
-def read_meta(path: Path, *needed: str) -> dict[str, Any]:
+def is_ours(path: Place) -> bool:
+    """Whether what is there is a store of ours, or on object storage was begun to be one."""
+    return _meta(path) is not None or is_claimed(path)
+
+
+def is_claimed(path: Place) -> bool:
+    """Whether what is there is no store yet, but what a creator or a deletion left on object storage that was cut short."""
+    return isinstance(path, Remote) and _meta(path) is None and claim.is_claimed(path)
+
+
+def read_meta(path: Place, *needed: str) -> dict[str, Any]:
     """What the store says of how it was made.
 
     Parameters
@@ -106,7 +102,7 @@ def read_meta(path: Path, *needed: str) -> dict[str, Any]:
     return meta
 
 
-def open_layer(path: Path, level: int, layer: str) -> zarr.Array[Any]:
+def open_layer(path: Place, level: int, layer: str) -> zarr.Array[Any]:
     """An array of the store, opened once per process; safe from many threads."""
     with _cache_lock:
         return _open(path, level, layer)
@@ -119,20 +115,20 @@ def open_afresh() -> None:
         _open.cache_clear()
 
 
-def update_meta(path: Path, spec: StoreSpec, meta: dict[str, Any]) -> None:
+def update_meta(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> None:
     """Rewrite what may change between runs: names and colours of classes, and what the store says of itself.
 
     Each file is replaced whole; the root comes last, so that what it says of the store is true of all of it.
     """
     for k in range(spec.levels):
         for name, attributes in skeleton.named(spec).items():
-            zarr.open_array(path / str(k) / name, mode="r+").attrs.put(attributes)
-    root = zarr.open_group(path, mode="r+", use_consolidated=False)
+            zarr.open_array(node(path, f"{k}/{name}"), mode="r+").attrs.put(attributes)
+    root = zarr.open_group(node(path), mode="r+", use_consolidated=False)
     root.attrs.put({**conventions.root(spec), KEY: meta})
     _sync_metadata(path, spec)
 
 
-def finish(path: Path, spec: StoreSpec, meta: dict[str, Any]) -> Path:
+def finish(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> Place:
     """Mark a store complete whose blocks and overviews are all committed.
 
     Metadata is consolidated at the root only: inside the groups of levels it costs GDAL 3.13 the CRS. Colours and class names
@@ -140,7 +136,7 @@ def finish(path: Path, spec: StoreSpec, meta: dict[str, Any]) -> Path:
 
     Returns
     -------
-    Path
+    Place
         The VRT.
     """
     Files(path).sweep()
@@ -153,7 +149,7 @@ def finish(path: Path, spec: StoreSpec, meta: dict[str, Any]) -> Path:
     return beside
 
 
-def certify(path: Path, certificate: dict[str, Any]) -> None:
+def certify(path: Place, certificate: dict[str, Any]) -> None:
     """Put a certificate into the root; everything else that is said there stays as it is.
 
     Raises
@@ -163,7 +159,7 @@ def certify(path: Path, certificate: dict[str, Any]) -> None:
     """
     meta = {**read_meta(path), "certificate": certificate}
     try:
-        root = zarr.open_group(path, mode="r+", use_consolidated=False)
+        root = zarr.open_group(node(path), mode="r+", use_consolidated=False)
         root.attrs.put({**dict(root.attrs), KEY: meta})
         if meta.get("complete"):
             _consolidate_if_whole(path)
@@ -172,55 +168,53 @@ def certify(path: Path, certificate: dict[str, Any]) -> None:
         raise StoreError(f"{path} cannot be written ({error.strerror}), so that it holds no certificate. Make it writable, or copy it.") from error
 
 
-def sidecar(path: Path) -> Path:
+def sidecar(path: Place) -> Place:
     """Where the VRT of a store goes: ``scene.vrt``, or ``scene.zarr.vrt`` where somebody else's ``scene.vrt`` stands, such as the source."""
     beside = path.with_suffix(".vrt")
-    return beside if not beside.exists() or _is_our_vrt(beside) else path.with_name(f"{path.name}.vrt")
+    return path.with_name(f"{path.name}.vrt") if is_foreign(beside, vrt.MARK) else beside
 
 
-def delete(path: Path) -> None:
-    """Remove a store of ours and its VRT.
-
-    It is moved out of the way first, so that a kill leaves no half of a store in its place.
+def delete(path: Place) -> None:
+    """Remove a store of ours and its VRT, so that a kill leaves no half of a store in its place.
 
     Raises
     ------
     StoreError
         It is something else, or cannot be removed.
     """
-    read_meta(path)
-    place = path.resolve()  # the path may be a link
-    away = _hidden(place)
+    if not is_claimed(path):
+        read_meta(path)
+    beside = sidecar(path)
     try:
-        if _is_our_vrt(sidecar(path)):
-            sidecar(path).unlink()
-        place.rename(away)
-        shutil.rmtree(away)
+        if not is_foreign(beside, vrt.MARK):
+            Files(beside.parent).delete(beside.name)
+        if isinstance(path, Remote):
+            claim.delete(path)
+        else:
+            folder.delete(path)
     except OSError as error:
         raise StoreError(f"{path} cannot be deleted ({error.strerror}: {error.filename}). Delete it by hand, or give another output.path.") from error
     finally:
         open_afresh()
 
 
-def sweep(path: Path) -> None:
+def sweep(path: Place) -> None:
     """Remove what killed writers left inside the store and beside it, and nothing of a run that is alive."""
     Files(path).sweep(ALIVE_S)
-    now = clock(path.parent)
-    for partial in path.parent.glob(f".{path.name}.*{PARTIAL}"):
-        if age(partial, now) > STALE_S:
-            shutil.rmtree(partial, ignore_errors=True)
+    if not isinstance(path, Remote):
+        folder.sweep(path)
 
 
 @functools.lru_cache(maxsize=256)
-def _open(path: Path, level: int, layer: str) -> zarr.Array[Any]:
-    return zarr.open_array(path / str(level) / layer, mode="r+", config={"write_empty_chunks": False})
+def _open(path: Place, level: int, layer: str) -> zarr.Array[Any]:
+    return zarr.open_array(node(path, f"{level}/{layer}"), mode="r+", config={"write_empty_chunks": False})
 
 
-def _meta(path: Path) -> dict[str, Any] | None:
+def _meta(path: Place) -> dict[str, Any] | None:
     """Read as plain JSON: a folder may hold anything, and only a root of ours is of interest."""
     for name in _ROOTS:
         try:
-            said = json.loads((path / name).read_bytes())
+            said = json.loads(Files(path).get(name) or b"")
         except (OSError, ValueError):
             continue
         attributes = said.get("attributes") if name == "zarr.json" and isinstance(said, dict) else said
@@ -230,13 +224,13 @@ def _meta(path: Path) -> dict[str, Any] | None:
     return None
 
 
-def _consolidate(path: Path) -> None:
+def _consolidate(path: Place) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ZarrUserWarning)  # v3 has no standard for it yet; readers that know it open faster
-        zarr.consolidate_metadata(path)
+        zarr.consolidate_metadata(node(path))
 
 
-def _consolidate_if_whole(path: Path) -> None:
+def _consolidate_if_whole(path: Place) -> None:
     """A damaged store opens without it as far as it opens at all, and its certificate must still be told."""
     try:
         _consolidate(path)
@@ -244,19 +238,7 @@ def _consolidate_if_whole(path: Path) -> None:
         return
 
 
-def _sync_metadata(path: Path, spec: StoreSpec) -> None:
+def _sync_metadata(path: Place, spec: StoreSpec) -> None:
     files = Files(path)
     arrays = [f"{k}/{name}/" for k in range(spec.levels) for name in skeleton.named(spec)]
     files.sync(key for folder in ("", *arrays) for name in (*_ROOTS, ".zmetadata") if files.exists(key := f"{folder}{name}"))
-
-
-def _is_our_vrt(beside: Path) -> bool:
-    try:
-        with beside.open("rb") as file:
-            return vrt.MARK.encode() in file.read(2**16)
-    except OSError:
-        return False
-
-
-def _hidden(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{uuid.uuid4().hex}{PARTIAL}")

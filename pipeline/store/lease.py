@@ -8,11 +8,11 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from pipeline.errors import ConfigError, StoreError, Unfinished
+from pipeline.place import Place
 from pipeline.plan.shards import Shard
 from pipeline.store.claims import Claim, Claims, Say, identity
 from pipeline.store.holder import alive, here
@@ -108,13 +108,13 @@ class Lease:
         )
 
 
-_held: dict[Path, Lease] = {}
+_held: dict[Place, Lease] = {}
 """Leases of this process, by store."""
-_seen: dict[tuple[Path, str], float] = {}
+_seen: dict[tuple[Place, str], float] = {}
 """When a store was last seen to be the one that it was, by id."""
 
 
-def acquire(store: Path, shard: Shard | None, work: str, say: Say, stop: Callable[[], None] = lambda: None) -> Lease:
+def acquire(store: Place, shard: Shard | None, work: str, say: Say, stop: Callable[[], None] = lambda: None) -> Lease:
     """Claim a store, or a shard of it.
 
     Parameters
@@ -145,7 +145,7 @@ def acquire(store: Path, shard: Shard | None, work: str, say: Say, stop: Callabl
     return Lease(claims, mine, stop, since)
 
 
-def confirm(store: Path, made: str = "") -> None:
+def confirm(store: Place, made: str = "") -> None:
     """Make sure that something may be written to a store: before chunks, and before the record that commits them.
 
     Parameters
@@ -167,7 +167,7 @@ def confirm(store: Path, made: str = "") -> None:
         _recognise(store, made)
 
 
-def holders(store: Path) -> list[dict[str, Any]]:
+def holders(store: Place) -> list[dict[str, Any]]:
     """Who holds a store, as plain values; ``alive`` is None where that cannot be seen from here."""
     found = Claims.on(store, _patience()).all()
     return [
@@ -200,7 +200,7 @@ def _claimed(claims: Claims, shard: Shard | None, work: str, say: Say) -> tuple[
     return mine, since
 
 
-def _recognise(store: Path, made: str) -> None:
+def _recognise(store: Place, made: str) -> None:
     now = clock()
     try:
         same = identity(store) == made

@@ -6,21 +6,21 @@ What is in the store is what has a record; nothing is deduced from which chunks 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 from pipeline.errors import StoreError
+from pipeline.place import Place
 from pipeline.raster.window import Window
+from pipeline.store import sent
 from pipeline.store.files import Files
 from pipeline.store.layout import open_layer
 
-EMPTY = "empty"
+EMPTY = sent.EMPTY
 """Stands for a chunk that holds nothing but the fill value and has no file."""
 _NAME = re.compile(r"r(\d+)/b(\d+)\.(json|failed)$")
 
@@ -31,7 +31,7 @@ BlockKey = tuple[int, int]
 class Ledger:
     """The records of one level of a store."""
 
-    store: Path
+    store: Place
     level: int = 0
 
     @property
@@ -124,33 +124,34 @@ class Ledger:
                 yield int(match[1]), int(match[2])
 
 
-def commit_block(store: Path, level: int, block: BlockKey, window: Window, layers: tuple[str, ...], record: dict[str, Any]) -> None:
-    """Make the chunks of a block durable, then record them with their checksums."""
+def commit_block(store: Place, level: int, block: BlockKey, window: Window, layers: tuple[str, ...], record: dict[str, Any]) -> None:
+    """Make the chunks of a block durable, then record them with their checksums: of what was sent, where that is known, or else of what is there."""
     files = Files(store)
     keys = [key for layer in layers for key in chunk_keys(store, level, layer, window)]
     files.sync(key for key in keys if files.exists(key))
-    Ledger(store, level).commit(block, {**record, "chunks": {key: _checksum(files, key) for key in keys}})
+    sums = {key: sent.taken(store, key) or _checksum(files, key) for key in keys}
+    Ledger(store, level).commit(block, {**record, "chunks": sums})
 
 
-def check(store: Path, record: dict[str, Any]) -> list[str]:
+def check(store: Place, record: dict[str, Any]) -> list[str]:
     """Chunks of a record that are gone or changed; every one is read."""
     files = Files(store)
     return [key for key, said in record["chunks"].items() if _found(files, key) != said]
 
 
-def vanished(store: Path, record: dict[str, Any]) -> list[str]:
+def vanished(store: Place, record: dict[str, Any]) -> list[str]:
     """Chunks of a record that are gone; none is read."""
     files = Files(store)
     return [key for key, said in record["chunks"].items() if said != EMPTY and not files.exists(key)]
 
 
-def holds_anything(store: Path, level: int, layer: str, window: Window) -> bool:
+def holds_anything(store: Place, level: int, layer: str, window: Window) -> bool:
     """Whether any chunk of a window has a file; where none has, all of it is the fill value."""
     files = Files(store)
     return any(files.exists(key) for key in chunk_keys(store, level, layer, window))
 
 
-def chunk_keys(store: Path, level: int, layer: str, window: Window) -> Iterator[str]:
+def chunk_keys(store: Place, level: int, layer: str, window: Window) -> Iterator[str]:
     """Keys of the chunk (or shard) files that a window covers, of every class where a layer has them."""
     array = open_layer(store, level, layer)
     *planes, rows, cols = array.shards or array.chunks
@@ -162,7 +163,7 @@ def chunk_keys(store: Path, level: int, layer: str, window: Window) -> Iterator[
 
 def _checksum(files: Files, key: str) -> str:
     data = files.get(key)
-    return EMPTY if data is None else hashlib.blake2b(data, digest_size=16).hexdigest()
+    return EMPTY if data is None else sent.checksum(data)
 
 
 def _found(files: Files, key: str) -> str | None:
@@ -178,7 +179,7 @@ def _is_record(said: Any) -> bool:
     return isinstance(chunks, dict) and all(isinstance(found, str) for found in chunks.values())
 
 
-def _damaged(store: Path, key: str) -> StoreError:
+def _damaged(store: Place, key: str) -> StoreError:
     return StoreError(f"the commit record {key} in {store} cannot be read. Delete it and run the job again, which makes its block anew.")
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from pipeline.errors import StoreError
+from pipeline.place import Place
 from pipeline.store.ledger import BlockKey, Ledger, vanished
 
 
-def forget_lost(store: Path, level: int, blocks: Iterable[BlockKey] | None = None) -> int:
+def forget_lost(store: Place, level: int, blocks: Iterable[BlockKey] | None = None) -> int:
     """Of some blocks, or of all, drop records that cannot be read or name a chunk that is gone, so that their blocks are made anew; no chunk is read.
 
     A kill never does this, since a record comes after its chunks are durable; disks, copies and people do.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,12 +10,15 @@ import numpy.typing as npt
 import zarr
 
 from pipeline.errors import StoreError
+from pipeline.place import Place
 from pipeline.raster.grid import Grid
 from pipeline.raster.span import Span
 from pipeline.raster.window import Window
 from pipeline.store.due import due
+from pipeline.store.files import Files
 from pipeline.store.layout import open_layer, read_meta
 from pipeline.store.ledger import Ledger
+from pipeline.store.node import node
 from pipeline.store.spec import ClassRow, overview_block
 
 
@@ -24,7 +26,7 @@ from pipeline.store.spec import ClassRow, overview_block
 class Opened:
     """One level of a store."""
 
-    path: Path
+    path: Place
     level: int
     grid: Grid
     classes: tuple[ClassRow, ...]
@@ -67,7 +69,7 @@ class Opened:
         return inside
 
 
-def open_store(path: Path, level: int = 0) -> Opened:
+def open_store(path: Place, level: int = 0) -> Opened:
     """Open one level of a store.
 
     Raises
@@ -76,8 +78,8 @@ def open_store(path: Path, level: int = 0) -> Opened:
         There is no store of ours, or it has no such level.
     """
     meta = read_meta(path)
-    levels = [k for k in range(64) if any((path / str(k) / name).is_file() for name in ("zarr.json", ".zgroup"))]
-    if level not in levels:
+    if not _has(path, level):
+        levels = [k for k in range(64) if _has(path, k)]
         raise StoreError(f"{path} has no level {level}; it has {levels[0]} to {levels[-1]}, of which 0 is the full resolution. Give one of these.")
     array = open_layer(path, level, "mask")
     side = (array.shards or array.chunks)[0]
@@ -88,22 +90,26 @@ def open_store(path: Path, level: int = 0) -> Opened:
     )  # fmt: skip
 
 
-def _asked(path: Path, meta: dict[str, Any], level: int, side: int) -> int | None:
+def _has(path: Place, level: int) -> bool:
+    return any(Files(path).exists(f"{level}/{name}") for name in ("zarr.json", ".zgroup"))
+
+
+def _asked(path: Place, meta: dict[str, Any], level: int, side: int) -> int | None:
     if level and "asked" in meta:
         return len(due(Ledger(path).committed(), meta["tiles"]["block"], side, level + 1)[-1])
     return meta.get("asked")
 
 
-def _grid(path: Path, level: int, shape: tuple[int, ...]) -> Grid:
-    said: dict[str, Any] = dict(zarr.open_group(path / str(level), mode="r", use_consolidated=False).attrs)
+def _grid(path: Place, level: int, shape: tuple[int, ...]) -> Grid:
+    said: dict[str, Any] = dict(zarr.open_group(node(path, str(level)), mode="r", use_consolidated=False).attrs)
     a, b, c, d, e, f = said["spatial:transform"]
     wkt = said.get("proj:wkt2")
     return Grid(height=shape[0], width=shape[1], transform=(a, b, c, d, e, f), wkt=wkt, code=said.get("proj:code"), unit="crs" if wkt else _unit(path, level))
 
 
-def _unit(path: Path, level: int) -> Any:
+def _unit(path: Place, level: int) -> Any:
     try:
-        axis = zarr.open_array(path / str(level) / "x", mode="r")
+        axis = zarr.open_array(node(path, f"{level}/x"), mode="r")
     except FileNotFoundError:  # a grid that is rotated has no axes of its own
         return "px"
     return "um" if axis.attrs.get("units") == "micrometer" else "px"

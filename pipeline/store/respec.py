@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
 
 from pipeline.errors import StoreError
+from pipeline.place import Place
 from pipeline.raster.grid import Grid
 from pipeline.store.layout import open_layer, read_meta
+from pipeline.store.node import node
 from pipeline.store.opened import open_store
 from pipeline.store.spec import StoreSpec, levels_for
 
 
-def spec_of(path: Path) -> StoreSpec:
+def spec_of(path: Place) -> StoreSpec:
     """What a store was made by.
 
     Raises
@@ -34,7 +35,7 @@ def spec_of(path: Path) -> StoreSpec:
         ) from error
 
 
-def _spec(path: Path, meta: dict[str, Any]) -> StoreSpec:
+def _spec(path: Place, meta: dict[str, Any]) -> StoreSpec:
     there, mask, output, tiles = open_store(path), open_layer(path, 0, "mask"), meta["config"]["output"], meta["tiles"]
     layers = tuple(output["layers"])
     grid = replace(there.grid, unit=meta["fingerprint"].get("source.grid", {}).get("unit", there.grid.unit))
@@ -49,8 +50,8 @@ def _levels(grid: Grid, output: dict[str, Any], tiles: dict[str, Any]) -> int:
     return levels_for(grid, tiles["chunk"]) if output.get("pyramid", True) else 1
 
 
-def _planes(path: Path, layers: tuple[str, ...]) -> tuple[int, ...]:
+def _planes(path: Place, layers: tuple[str, ...]) -> tuple[int, ...]:
     """Codes along the class axis, where there is one."""
     if "probabilities" not in layers:
         return ()
-    return tuple(int(code) for code in np.asarray(zarr.open_array(path / "0" / "class", mode="r")[:]))
+    return tuple(int(code) for code in np.asarray(zarr.open_array(node(path, "0/class"), mode="r")[:]))

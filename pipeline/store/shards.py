@@ -1,57 +1,67 @@
-"""Which shards of a job are through, by the reports that they left beside the store."""
+"""Which shards of a job are through, by the notes that they left in the store; they go when it is finished."""
 
 from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-_NAME = re.compile(r"\.shard-(\d+)-of-(\d+)\.report\.json")
+from pipeline.place import Place
+from pipeline.plan.shards import Shard
+from pipeline.store.files import Files
+
+FOLDER = "0/mask/shards"
+"""Below an array, where no Zarr reader looks."""
+_NAME = re.compile(r"shard-(\d+)-of-(\d+)\.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Told:
-    """What a report says."""
+    """What a note says."""
 
-    index: int
-    count: int
+    shard: Shard
     whole: bool
-    age: float
+    when: float
 
 
-def unheard(store: Path, made: str) -> tuple[int, list[int]] | None:
+def tell(store: Place, shard: Shard, whole: bool) -> None:
+    """Note that a shard has ended, and whether all its blocks are committed."""
+    Files(store).put(f"{FOLDER}/{shard.name}.json", json.dumps({"whole": whole, "when": time.time()}).encode())
+
+
+def unheard(store: Place) -> tuple[int, list[int]] | None:
     """Shards that have not said that all their blocks are committed.
-
-    Parameters
-    ----------
-    store
-        The store.
-    made
-        Its id: reports of another store, which stood there before, do not count.
 
     Returns
     -------
     tuple or None
-        How many shards there are, by the youngest report, and which of them; None where none has reported.
+        How many shards there are, by the youngest note, and which of them; None where none has left any.
     """
-    told = list(_reports(store, made))
+    told = list(_notes(Files(store)))
     if not told:
         return None
-    count = max(told, key=lambda one: one.age).count
-    whole = {one.index for one in told if one.count == count and one.whole}
+    count = max(told, key=lambda one: one.when).shard.count
+    whole = {one.shard.index for one in told if one.shard.count == count and one.whole}
     return count, [index for index in range(1, count + 1) if index not in whole]
 
 
-def _reports(store: Path, made: str) -> Iterator[_Told]:
-    for path in store.parent.iterdir():
-        match = _NAME.fullmatch(path.name.removeprefix(store.stem))
-        if match is None or not path.name.startswith(store.stem):
+def forget(store: Place) -> None:
+    """Remove the notes: every block is there."""
+    files = Files(store)
+    for key in list(files.list(FOLDER)):
+        files.delete(key)
+
+
+def _notes(files: Files) -> Iterator[_Told]:
+    for key in list(files.list(FOLDER)):
+        match = _NAME.fullmatch(key.rpartition("/")[2])
+        if match is None:
             continue
         try:
-            said, age = json.loads(path.read_bytes()), path.stat().st_mtime
-        except (OSError, ValueError):
+            said = json.loads(files.get(key) or b"")
+            told = _Told(shard=Shard(index=int(match[1]), count=int(match[2])), whole=bool(said["whole"]), when=float(said["when"]))
+        except (ValueError, KeyError, TypeError):  # a note that cannot be read says nothing
             continue
-        if isinstance(said, dict) and said.get("made") == made:
-            yield _Told(index=int(match[1]), count=int(match[2]), whole=bool(said.get("complete")), age=age)
+        yield told

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.place import Place, Remote
 from pipeline.store.due import due
 from pipeline.store.files import Files
 from pipeline.store.layout import open_layer, read_meta
@@ -47,7 +48,7 @@ class Status:
     """Who is at work on it, or died at work, as `holders` tells."""
 
 
-def status(path: Path) -> Status:
+def status(path: Place) -> Status:
     """Read a store's progress, also while a run is at work on it.
 
     Raises
@@ -70,7 +71,7 @@ def status(path: Path) -> Status:
     )  # fmt: skip
 
 
-def overviews(path: Path) -> tuple[int, int]:
+def overviews(path: Place) -> tuple[int, int]:
     """Blocks of overviews that are committed, and all that there will be; of a store with an area, those over blocks that are committed.
 
     Raises
@@ -86,7 +87,7 @@ def overviews(path: Path) -> tuple[int, int]:
     return done, sum(len(some) for some in there)
 
 
-def _levels(path: Path) -> Iterator[int]:
+def _levels(path: Place) -> Iterator[int]:
     """Levels above full resolution."""
     level, files = 1, Files(path)
     while files.exists(f"{level}/mask/zarr.json") or files.exists(f"{level}/mask/.zarray"):
@@ -94,17 +95,17 @@ def _levels(path: Path) -> Iterator[int]:
         level += 1
 
 
-def _side(path: Path, level: int) -> int:
+def _side(path: Place, level: int) -> int:
     array = open_layer(path, level, "mask")
     return overview_block((array.shards or array.chunks)[0])
 
 
-def _blocks(path: Path, level: int) -> int:
+def _blocks(path: Place, level: int) -> int:
     (height, width), side = open_layer(path, level, "mask").shape, _side(path, level)
     return -(-height // side) * -(-width // side)
 
 
-def _committed(path: Path, meta: dict[str, Any], blocks: int) -> tuple[int, float]:
+def _committed(path: Place, meta: dict[str, Any], blocks: int) -> tuple[int, float]:
     """Committed blocks, and their share: of the pixels, or of the blocks where it is these that are asked for."""
     ledger, tiles = Ledger(path), meta.get("tiles")
     if "asked" in meta or not isinstance(tiles, dict) or not tiles.keys() >= {"height", "width", "block"}:
@@ -117,7 +118,7 @@ def _committed(path: Path, meta: dict[str, Any], blocks: int) -> tuple[int, floa
     return count, pixels / (height * width)
 
 
-def _overviews(path: Path) -> dict[str, int] | None:
+def _overviews(path: Place) -> dict[str, int] | None:
     try:
         done, total = overviews(path)
     except (OSError, ValueError, KeyError, TypeError):
@@ -125,8 +126,10 @@ def _overviews(path: Path) -> dict[str, int] | None:
     return {"done": done, "total": total}
 
 
-def _size(path: Path) -> int | None:
-    """Bytes in the files of a store, unless there are more than `CHEAP`."""
+def _size(path: Place) -> int | None:
+    """Bytes in the files of a store, unless there are more than `CHEAP`, or it is not on disk."""
+    if isinstance(path, Remote):
+        return None
     count = total = 0
     for folder, _, names in os.walk(path):
         count += len(names)

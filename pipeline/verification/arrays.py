@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pipeline.place import Place
 from pipeline.store.layout import open_layer
 from pipeline.store.spec import StoreSpec
 
 
-def wrong(store: Path, spec: StoreSpec, level: int) -> Iterator[tuple[str, str]]:
+def wrong(store: Place, spec: StoreSpec, level: int) -> Iterator[tuple[str, str]]:
     """Layers of a level that cannot be opened, or whose shape, dtype, fill or chunks are others, each with what is wrong with it."""
     for layer in spec.layers:
         try:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from pipeline.errors import CertificateError
 from pipeline.job import Job
+from pipeline.place import Place
 from pipeline.store.files import Files
 from pipeline.store.layout import certify
 from pipeline.store.ledger import Ledger
@@ -56,7 +56,7 @@ def examined(job: Job, found: Coverage, seen: Examination, promise: Promise, see
     }
 
 
-def publish(store: Path, made: Certificate) -> Path:
+def publish(store: Place, made: Certificate) -> Place:
     """Write it into the store and into the report beside it, whatever else that says; returns the report.
 
     Raises
@@ -67,7 +67,7 @@ def publish(store: Path, made: Certificate) -> Path:
     certify(store, made)
     beside = store.with_suffix(".report.json")
     try:
-        report = json.loads(beside.read_bytes())
+        report = json.loads(Files(beside.parent).get(beside.name) or b"")
     except (OSError, ValueError):
         report = {}
     report = report if isinstance(report, dict) else {}
@@ -75,14 +75,14 @@ def publish(store: Path, made: Certificate) -> Path:
     return beside
 
 
-def demand(store: Path, made: Certificate) -> None:
+def demand(store: Place, made: Certificate) -> None:
     """Raise CertificateError where it does not pass."""
     if made["passed"]:
         return
     raise CertificateError(f"The certificate of {store} failed: {made['why']}. {_advice(store, made)}")
 
 
-def _advice(store: Path, made: Certificate) -> str:
+def _advice(store: Place, made: Certificate) -> str:
     """What to change."""
     faults, again = made["faults"], "Run the job again, which does what is missing; status tells how far it is."
     if not faults:
@@ -103,7 +103,7 @@ def _advice(store: Path, made: Certificate) -> str:
     )
 
 
-def lines(store: Path, made: Certificate) -> list[tuple[str, str]]:
+def lines(store: Place, made: Certificate) -> list[tuple[str, str]]:
     """For a person: rows of a name and a sentence."""
     found = made["coverage"]
     rows = [

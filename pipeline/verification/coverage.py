@@ -6,11 +6,11 @@ import functools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from random import Random
 
 from pipeline.errors import StoreError
 from pipeline.job import Job
+from pipeline.place import Place
 from pipeline.plan.layout import BlockIndex
 from pipeline.raster.span import cut
 from pipeline.raster.window import Window
@@ -109,7 +109,7 @@ def _sound(job: Job, level: int, found: Coverage) -> tuple[str, ...]:
     return tuple(layer for layer in job.spec.layers if layer not in dict(wrong))
 
 
-def _look(store: Path, layers: tuple[str, ...], level: Level, index: BlockIndex, failures: dict[tuple[int, int], str], found: Coverage) -> None:
+def _look(store: Place, layers: tuple[str, ...], level: Level, index: BlockIndex, failures: dict[tuple[int, int], str], found: Coverage) -> None:
     block = (index.row, index.col)
     found.blocks += 1
     try:
@@ -143,14 +143,14 @@ def _beyond(job: Job, level: Level, asked: Callable[[BlockIndex], bool], layer: 
             found.faults.add(level.level, (index.row, index.col), f"chunk {key} is there, though {OUTSIDE}")
 
 
-def _wrong(store: Path, keys: list[str], kept: dict[str, str]) -> list[str]:
+def _wrong(store: Place, keys: list[str], kept: dict[str, str]) -> list[str]:
     """Chunks that are not as they were recorded, in words."""
     unknown = [f"the record does not know chunk {key}" for key in keys if key not in kept]
     gone = set(vanished(store, {"chunks": kept}))
     return unknown + [f"chunk {key} is gone" if key in gone else f"chunk {key} is not what was committed" for key in check(store, {"chunks": kept})]
 
 
-def _unreadable(store: Path, level: int, layer: str, window: Window) -> Iterator[str]:
+def _unreadable(store: Place, level: int, layer: str, window: Window) -> Iterator[str]:
     array = open_layer(store, level, layer)
     for rows in cut(window.height, (array.shards or array.chunks)[-2]):
         strip = Window(row=window.row + rows.start, col=window.col, height=rows.size, width=window.width)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.place import Place
 from pipeline.raster.span import cut
 from pipeline.raster.window import Window, bounds
 from pipeline.stages.infer import Arrays
@@ -40,13 +40,13 @@ class Labels:
         self.pixels, self.differ, self.ties = self.pixels + pixels, self.differ + differ, self.ties + ties
 
 
-def differences(store: Path, part: Window, expected: Arrays, wanted: Bools, tie: Callable[[Bools], Bools], how: Recipe, count: Labels) -> Iterator[str]:
+def differences(store: Place, part: Window, expected: Arrays, wanted: Bools, tie: Callable[[Bools], Bools], how: Recipe, count: Labels) -> Iterator[str]:
     """What is stored otherwise than the run's own tiles say, in words.
 
     Parameters
     ----------
     store
-        Path of the store.
+        Where it is.
     part
         Within one block.
     expected
@@ -72,7 +72,7 @@ def differences(store: Path, part: Window, expected: Arrays, wanted: Bools, tie:
             yield f"{int(wrong.sum())} of {part.pixels} pixels of {layer} at {bounds(wrong, part)} are not what the network says"
 
 
-def unfilled(store: Path, window: Window, spec: StoreSpec) -> Iterator[str]:
+def unfilled(store: Place, window: Window, spec: StoreSpec) -> Iterator[str]:
     """Layers that hold anything in a window of which nothing is known, in words; one strip of chunks is held at a time."""
     for layer in spec.layers:
         wrong, fill = 0, np.asarray(spec.layer(layer).fill)
@@ -83,7 +83,7 @@ def unfilled(store: Path, window: Window, spec: StoreSpec) -> Iterator[str]:
             yield f"{wrong} of {window.pixels} pixels of {layer} hold something, though no pixel of the block is valid"
 
 
-def unlike(store: Path, task: LevelTask, window: Window) -> Iterator[str]:
+def unlike(store: Place, task: LevelTask, window: Window) -> Iterator[str]:
     """Layers of a block of an overview that are not what the level below makes of it, in words; a plane of it is held at a time."""
     wrong: dict[str, int] = {}
     for layer, where, values in task.reduced(window):

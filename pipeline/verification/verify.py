@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from random import Random
 
 from pipeline.errors import StoreError
 from pipeline.job import Job, prepare
 from pipeline.load_config import checked
+from pipeline.place import Place
 from pipeline.stages.block import adopt
 from pipeline.store.layout import open_afresh, read_meta
 from pipeline.verification import reference
@@ -59,7 +59,7 @@ def verify(job: Job, say: Callable[[str], None], *, windows: int = WINDOWS, seed
     return examined(job, found, seen, promised(job, tolerance, seen.control), seed, windows)
 
 
-def job_of(store: Path, overrides: list[str]) -> Job:
+def job_of(store: Place, overrides: list[str]) -> Job:
     """The job that a store was made by.
 
     Parameters

@@ -138,6 +138,28 @@ def test_the_patience_of_a_source_reaches_its_handles(folder: Path, tmp_path: Pa
     assert dict(opened.source.settings)["GDAL_HTTP_TIMEOUT"] == "7"  # type: ignore[attr-defined]
 
 
+def test_an_endpoint_of_s3_reaches_gdal_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT", "AWS_S3_ENDPOINT", "AWS_HTTPS", "AWS_VIRTUAL_HOSTING", "AWS_SKIP_SIGNATURE"):
+        monkeypatch.delenv(name, raising=False)
+
+    def told(path: str) -> dict[str, str]:
+        return {name: value for name, value in settings(path, []) if name.startswith("AWS")}
+
+    assert told("s3://a/b.tif") == {}
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9000/")
+    assert told("https://host/b.tif") == {}
+    for path in ("s3://a/b.tif", "/vsis3/a/b.tif", "/vsizip/vsis3/a/b.zip/c.tif"):
+        assert told(path) == {"AWS_S3_ENDPOINT": "127.0.0.1:9000", "AWS_HTTPS": "NO", "AWS_VIRTUAL_HOSTING": "FALSE"}
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "https://minio.example")
+    monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
+    monkeypatch.setenv("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "true")
+    own = {"AWS_S3_ENDPOINT": "minio.example", "AWS_HTTPS": "YES", "AWS_VIRTUAL_HOSTING": "TRUE", "AWS_NO_SIGN_REQUEST": "YES"}
+    assert told("s3://a/b.tif") == own
+    monkeypatch.setenv("AWS_S3_ENDPOINT", "theirs:1")
+    with around(settings("s3://a/b.tif", [])):
+        assert (get_gdal_config("AWS_S3_ENDPOINT"), get_gdal_config("AWS_HTTPS")) == ("theirs:1", None)
+
+
 def test_what_is_remote_is_seen_by_its_name() -> None:
     assert all(map(is_remote, ("gs://a", "/vsigs/a/b", "/vsicurl?url=x", "/vsiadls/x", "/vsizip/vsis3/a/b.zip/c.tif")))
     assert not any(map(is_remote, ("/data/s3/a.tif", "/vsizip/a.zip/b.tif", "file:///a.tif", "ftp.tif", "/vsimem/a.tif")))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.store import files as module
+from pipeline.store import disk as module
 from pipeline.store.files import Files
 
 

@@ -1,36 +1,42 @@
-from __future__ import annotations
-
-import json
-import os
 from pathlib import Path
 
+import pytest
+
 from pipeline.plan.shards import Shard
-from pipeline.store.shards import unheard
+from pipeline.store import shards
+from pipeline.store.shards import FOLDER, forget, tell, unheard
 
 
-def report(store: Path, index: int, count: int, age: float = 0, **said: object) -> None:
-    path = store.with_suffix(f".{Shard(index=index, count=count).name}.report.json")
-    path.write_text(json.dumps({"made": "one", "complete": True, **said}))
-    os.utime(path, (1e9 - age, 1e9 - age))
+def shard(index: int, count: int) -> Shard:
+    return Shard(index=index, count=count)
 
 
-def test_shards_that_left_no_report_or_failed_blocks_are_named(tmp_path: Path) -> None:
-    store = tmp_path / "a.b.zarr"
-    for index in (1, 2, 4):
-        report(store, index, 5, complete=index != 2)
-    assert unheard(store, "one") == (5, [2, 3, 5])
+def test_shards_that_have_not_said_that_they_are_through_are_named(tmp_path: Path) -> None:
+    assert unheard(tmp_path) is None
+    for index, whole in ((1, True), (2, False), (4, True)):
+        tell(tmp_path, shard(index, 5), whole)
+    assert unheard(tmp_path) == (5, [2, 3, 5])
+    tell(tmp_path, shard(2, 5), True)
+    assert unheard(tmp_path) == (5, [3, 5])
 
 
-def test_without_a_report_nothing_is_known(tmp_path: Path) -> None:
-    assert unheard(tmp_path / "a.zarr", "one") is None
+def test_the_youngest_note_says_how_many_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for when, one in ((20.0, shard(2, 3)), (10.0, shard(1, 9)), (15.0, shard(2, 9))):
+        monkeypatch.setattr(shards.time, "time", lambda when=when: when)
+        tell(tmp_path, one, True)
+    assert unheard(tmp_path) == (3, [1, 3])
 
 
-def test_reports_of_another_store_another_number_and_broken_ones_do_not_count(tmp_path: Path) -> None:
-    store = tmp_path / "a.zarr"
-    report(store, 1, 4, age=60)
-    report(store, 1, 3)
-    report(store, 2, 3, made="the store that stood here before")
-    report(tmp_path / "other.zarr", 3, 3)
-    (tmp_path / "a.shard-003-of-003.report.json").write_text("{cut sh")
-    (tmp_path / "a.shard-007-of-009.report.json.abc.partial").write_text("{}")
-    assert unheard(store, "one") == (3, [2, 3])
+@pytest.mark.parametrize("said", [b"", b"{cut sh", b"[]", b'{"whole": true}'])
+def test_a_note_that_cannot_be_read_says_nothing(tmp_path: Path, said: bytes) -> None:
+    tell(tmp_path, shard(1, 2), True)
+    (tmp_path / FOLDER / f"{shard(2, 2).name}.json").write_bytes(said)
+    (tmp_path / FOLDER / "something else").write_bytes(b"{}")
+    assert unheard(tmp_path) == (2, [2])
+
+
+def test_notes_go_when_all_is_there(tmp_path: Path) -> None:
+    tell(tmp_path, shard(1, 2), True)
+    forget(tmp_path)
+    assert unheard(tmp_path) is None
+    assert not list((tmp_path / FOLDER).iterdir())

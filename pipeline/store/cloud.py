@@ -1,0 +1,121 @@
+"""Object storage: its clients, how long they are patient, whose credentials they bear, and its errors in our words."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pipeline.errors import StoreError, Unfinished
+from pipeline.extras import need
+from pipeline.public import shown
+
+RETRIES = 8
+"""Times that a request is made again after an answer of 5xx, a timeout or a line that broke."""
+FIRST_S, LONGEST_S = 0.2, 10.0
+"""Seconds between two tries: at first, and at the most; each is drawn at random below about twice the one before."""
+PATIENCE_S = 120.0
+"""Seconds after which a request is not made again."""
+REQUEST_S = 60.0
+"""Seconds that one try may take."""
+_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+
+
+@functools.lru_cache(maxsize=16)
+def client(scheme: str, bucket: str) -> Any:
+    """The client of a bucket, opened once per process; safe from many threads.
+
+    Raises
+    ------
+    ExtraError
+        The extra ``cloud`` is not installed.
+    StoreError
+        What the environment says of object storage cannot be used.
+    """
+    kind = {"s3": "S3Store", "gs": "GCSStore", "az": "AzureStore"}[scheme]
+    stores = need_obstore("obstore.store")
+    from obstore.exceptions import BaseError
+
+    try:
+        return getattr(stores, kind)(bucket, client_options=_options(), retry_config=_patience(), **_credentials(scheme))
+    except (BaseError, ValueError) as error:
+        raise StoreError(f"{scheme}://{bucket} cannot be used ({words(error)}). Mend what the environment says of it.") from error
+
+
+def need_obstore(module: str = "obstore") -> ModuleType:
+    """The library, or a part of it; raises ExtraError where it is not installed."""
+    return need(module, "cloud", "A store on object storage")
+
+
+@contextmanager
+def told(place: object) -> Iterator[None]:
+    """What object storage raises, in our words; that something is not there, or there already, is left for the caller.
+
+    Raises
+    ------
+    Unfinished
+        It is away, and was for longer than we are patient.
+    StoreError
+        It refuses us.
+    """
+    from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
+
+    try:
+        yield
+    except (FileNotFoundError, AlreadyExistsError):
+        raise
+    except (PermissionDeniedError, UnauthenticatedError) as error:
+        raise StoreError(
+            f"{place} refuses us ({words(error)}). Credentials come from the environment, a profile or the machine's role; give ones that may list, read, "
+            "write and delete there. What is committed is kept."
+        ) from error
+    except BaseError as error:
+        raise Unfinished(f"{place} is away ({words(error)}). What is committed is kept; run the same command again when it is back.") from error
+
+
+def words(error: BaseException) -> str:
+    """The first line of what a library says, without what others must not see."""
+    said = str(error).strip()
+    return shown(said.splitlines()[0])[:240] if said else type(error).__name__
+
+
+def _options() -> dict[str, Any]:
+    plain = any(os.environ.get(name, "").startswith("http://") for name in _ENDPOINTS)
+    return {"timeout": timedelta(seconds=REQUEST_S), "connect_timeout": timedelta(seconds=5), "allow_http": plain}
+
+
+def _patience() -> dict[str, Any]:
+    backoff = {"init_backoff": timedelta(seconds=FIRST_S), "max_backoff": timedelta(seconds=LONGEST_S), "base": 2}
+    return {"max_retries": RETRIES, "retry_timeout": timedelta(seconds=PATIENCE_S), "backoff": backoff}
+
+
+def _credentials(scheme: str) -> dict[str, Any]:
+    """What obstore does not find by itself: a profile of AWS, and by the names that GDAL has for them buckets that are open to all, and Azure's account."""
+    if scheme != "s3":
+        account = os.environ.get("AZURE_STORAGE_ACCOUNT_NAME") or os.environ.get("AZURE_STORAGE_ACCOUNT")
+        return {"account_name": account} if scheme == "az" and account else {}
+    if os.environ.get("AWS_NO_SIGN_REQUEST", "").upper() in ("YES", "TRUE", "ON", "1"):
+        return {"skip_signature": True}
+    if "AWS_ACCESS_KEY_ID" in os.environ or "AWS_SKIP_SIGNATURE" in os.environ or not _has_profile():
+        return {}
+    need("boto3", "cloud", "A profile of AWS")
+    from botocore.exceptions import BotoCoreError
+    from obstore.auth.boto3 import Boto3CredentialProvider
+
+    try:
+        return {"credential_provider": Boto3CredentialProvider()}
+    except BotoCoreError as error:
+        raise StoreError(f"The profile of AWS cannot be used ({words(error)}). Mend AWS_PROFILE or the files below ~/.aws.") from error
+    except ValueError:  # the files hold no credentials; the machine's role may
+        return {}
+
+
+def _has_profile() -> bool:
+    files = (("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"), ("AWS_CONFIG_FILE", "~/.aws/config"))
+    named = os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE")
+    return bool(named) or any(Path(os.environ.get(name, place)).expanduser().is_file() for name, place in files)

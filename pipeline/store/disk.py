@@ -1,0 +1,160 @@
+"""Small files in a folder on disk: durable, atomic, and listed without reading them."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+PARTIAL = ".partial"
+"""Ending of files that are not finished; nobody reads them."""
+
+_durable: set[Path] = set()
+"""Folders that this process has made durable, with all that lead to them: what is put into one needs no more than the folder itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """Keys below a root folder; `Files` says what each method means."""
+
+    root: Path
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write beside the file, then replace it."""
+        path = self.root / key
+        partial = self._write_partial(path, data)
+        try:
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+        self._sync_folders([path])
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Write beside the file, then link it to its name, which fails where there is one."""
+        path = self.root / key
+        partial = self._write_partial(path, data)
+        try:
+            os.link(partial, path)
+        except FileExistsError:
+            return False
+        finally:
+            partial.unlink(missing_ok=True)
+        self._sync_folders([path])
+        return True
+
+    def get(self, key: str, most: int | None = None) -> bytes | None:
+        """Contents, or None where there is no such file."""
+        try:
+            with (self.root / key).open("rb") as file:
+                return file.read(-1 if most is None else most)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def exists(self, key: str) -> bool:
+        """Whether there is such a file."""
+        return (self.root / key).is_file()
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """Keys of finished files below a folder, in order, one folder at a time."""
+        below = str(self.root / prefix)
+        for path in _walk(below):
+            if not path.endswith(PARTIAL):
+                yield f"{prefix}{path[len(below) :]}".lstrip("/")
+
+    def delete(self, key: str) -> None:
+        """Remove a file, if it is there."""
+        (self.root / key).unlink(missing_ok=True)
+
+    def sync(self, keys: Iterable[str]) -> None:
+        """Make files that somebody else wrote durable, and the folders that lead to them."""
+        paths = [self.root / key for key in keys]
+        for path in paths:
+            _sync(path)
+        self._sync_folders(paths)
+
+    def sweep(self, older_than: float = 0.0) -> int:
+        """Remove what killed writers left unfinished."""
+        now = clock(self.root)
+        debris = [path for path in _walk(str(self.root)) if path.endswith(PARTIAL) and age(Path(path), now) >= older_than]
+        for path in debris:
+            Path(path).unlink(missing_ok=True)
+        return len(debris)
+
+    def _write_partial(self, path: Path, data: bytes) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}{PARTIAL}")
+        try:
+            with partial.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            partial.unlink(missing_ok=True)  # a full disk should not be filled further
+            raise
+        return partial
+
+    def _sync_folders(self, paths: Iterable[Path]) -> None:
+        """A name is durable once its folder is, and the folder's own name once the one above is: so all of them, up to one that is known, or the root."""
+        folders = {folder for path in paths for folder in self._unsure(path)}
+        for folder in sorted(folders, reverse=True):
+            _sync(folder)
+        _durable.update(folders)
+
+    def _unsure(self, path: Path) -> Iterator[Path]:
+        for folder in path.parents:
+            if not folder.is_relative_to(self.root):
+                return
+            yield folder
+            if folder in _durable:
+                return
+
+
+def forget() -> None:
+    """Take no folder for durable that was so: it may have been replaced since."""
+    _durable.clear()
+
+
+def clock(folder: Path) -> float:
+    """Seconds since the epoch by the clock that stamps the files of a folder: ours may be another, of another machine, or wrong."""
+    probe = folder / f".{uuid.uuid4().hex}{PARTIAL}"
+    try:
+        probe.touch()
+        return probe.stat().st_mtime
+    except OSError:  # a disk that is full has no room for it, and sweeping makes some
+        return time.time()
+    finally:
+        probe.unlink(missing_ok=True)
+
+
+def age(path: Path, now: float) -> float:
+    """Seconds since a file was last written, by `clock`; negative where it is gone."""
+    try:
+        return now - path.stat().st_mtime
+    except FileNotFoundError:
+        return -1.0
+
+
+def _walk(folder: str) -> Iterator[str]:
+    """Files below a folder, in order. Folders that vanish meanwhile are passed over."""
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for name, is_folder in found:
+        path = f"{folder}/{name}"
+        if is_folder:
+            yield from _walk(path)
+        else:
+            yield path
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,78 @@
+"""Zarr on object storage: obstore's store, with errors in our words and every chunk by one request."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from typing import Any
+
+from zarr.abc.store import ByteRequest
+from zarr.core.buffer import Buffer, BufferPrototype
+from zarr.storage import ObjectStore
+
+from pipeline.place import Remote
+from pipeline.store.cloud import client, told
+from pipeline.store.sent import EMPTY, checksum, note
+
+
+class Objects(ObjectStore[Any]):
+    """A bucket, as Zarr sees it."""
+
+    where: str = "object storage"
+    """What is named in errors."""
+
+    async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
+        """As of any store; raises Unfinished or StoreError."""
+        with told(self.where):
+            return await super().get(key, prototype, byte_range)
+
+    async def get_partial_values(self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]) -> list[Buffer | None]:
+        """As of any store."""
+        with told(self.where):
+            return await super().get_partial_values(prototype, key_ranges)
+
+    async def exists(self, key: str) -> bool:
+        """As of any store."""
+        with told(self.where):
+            return await super().exists(key)
+
+    async def set(self, key: str, value: Buffer) -> None:
+        """One PUT, of whatever size: uploads in parts leave debris where they are cut off."""
+        import obstore
+
+        self._check_writable()
+        data = value.as_buffer_like()
+        with told(self.where):
+            await obstore.put_async(self.store, key, data, use_multipart=False)
+        note(f"{self.where}/{key}", checksum(data))
+
+    async def delete(self, key: str) -> None:
+        """As of any store."""
+        with told(self.where):
+            await super().delete(key)
+        note(f"{self.where}/{key}", EMPTY)
+
+    def list(self) -> AsyncGenerator[str, None]:
+        """As of any store."""
+        return self._told(super().list())
+
+    def list_prefix(self, prefix: str) -> AsyncGenerator[str, None]:
+        """As of any store."""
+        return self._told(super().list_prefix(prefix))
+
+    def list_dir(self, prefix: str) -> AsyncGenerator[str, None]:
+        """As of any store."""
+        return self._told(super().list_dir(prefix))
+
+    async def _told(self, keys: AsyncIterator[str]) -> AsyncGenerator[str, None]:
+        with told(self.where):
+            async for key in keys:
+                yield key
+
+
+@functools.lru_cache(maxsize=16)
+def objects(scheme: str, bucket: str) -> Objects:
+    """The bucket, once per process."""
+    made = Objects(client(scheme, bucket))
+    made.where = str(Remote(f"{scheme}://{bucket}"))
+    return made
