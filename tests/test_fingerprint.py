@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pipeline import fingerprint
 from pipeline.errors import StoreError
 from pipeline.load_config import load
 from pipeline.progress import Progress
@@ -90,3 +91,19 @@ def test_what_changes_a_layer_is_named(job: Any, tmp_path: Path, first: Any, the
 def test_a_dtype_of_a_layer_that_is_not_there_changes_nothing(job: Any) -> None:
     run(job())
     assert run(job(output={"probabilities_dtype": "float16"})) == 2
+
+
+def test_what_a_server_did_not_say_before_is_no_difference_and_what_it_says_otherwise_is() -> None:
+    now = {"source.path": "https://h/a.tif", "source.etag": '"2"', "source.size": "9"}
+    fingerprint.compare({"source.path": "https://h/a.tif"}, now, Path("a.zarr"))
+    fingerprint.compare({"source.path": "https://h/a.tif", "source.etag": '"2"', "source.size": "9"}, {"source.path": "https://h/a.tif"}, Path("a.zarr"))
+    with pytest.raises(StoreError, match=r"source\.etag was \"1\" and is now \"2\""):
+        fingerprint.compare({**now, "source.etag": '"1"'}, now, Path("a.zarr"))
+
+
+def test_a_store_that_kept_a_signature_is_still_known_and_its_signature_not_told() -> None:
+    signed = {"source.path": "https://h/a.tif?sig=tellNobody", "model.sha256": "1"}
+    fingerprint.compare(signed, {"source.path": "https://h/a.tif"}, Path("a.zarr"))
+    with pytest.raises(StoreError, match=r"source\.path was https://h/a\.tif and is now https://h/b\.tif") as told:
+        fingerprint.compare(signed, {"source.path": "https://h/b.tif"}, Path("a.zarr"))
+    assert "tellNobody" not in str(told.value)

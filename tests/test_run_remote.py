@@ -219,6 +219,20 @@ def test_a_raster_on_the_same_storage_is_read_with_the_same_environment(s3: Stor
         go(path)
 
 
+def test_a_raster_is_read_by_the_profile_that_the_store_is_written_by(s3: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scenes.scene(tmp_path / "scene.tif")
+    Files(place(tmp_path).parent).put("scene.tif", (tmp_path / "scene.tif").read_bytes())
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name)
+    (tmp_path / "credentials").write_text("[mine]\naws_access_key_id = AKIAMINE\naws_secret_access_key = y\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_PROFILE", "mine")
+    storage.forget()
+    s3.forget()
+    assert go(config(tmp_path, source={"path": f"s3://{BUCKET}/{tmp_path.name}/scene.tif"})).complete
+    assert set(s3.keys) == {"AKIAMINE"}
+
+
 def test_a_signed_raster_is_the_same_under_another_signature_and_no_signature_is_kept(s3: Storage, tmp_path: Path) -> None:
     scenes.scene(tmp_path / "scene.tif")
     log = tmp_path / "log"

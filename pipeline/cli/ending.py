@@ -69,7 +69,7 @@ def _explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, PipelineError):
         return str(error), error.exit_code
     if hasattr(error, "format_message"):  # what was typed is no command of ours, in typer's words
-        return f"{error.format_message()} See wholecloth --help.", 2
+        return f"{error.format_message().replace('Value error, ', '')} See wholecloth --help.", 2
     said = f"{type(error).__name__}: {error}"
     return f"A bug of ours: {said}. Run again with --debug to see where, and report it; what is committed is kept.", 70
 

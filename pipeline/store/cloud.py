@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -15,14 +16,19 @@ from pipeline.errors import StoreError, Unfinished
 from pipeline.extras import need
 from pipeline.public import shown
 
-RETRIES = 8
-"""Times that a request is made again after an answer of 5xx, a timeout or a line that broke."""
-FIRST_S, LONGEST_S = 0.2, 10.0
-"""Seconds between two tries: at first, and at the most; each is drawn at random below about twice the one before."""
+RETRIES = 200
+"""Times that a request is made again at the most, after an answer of 5xx, a timeout or a line that broke: more than there is patience for."""
+FIRST_S, LONGEST_S, GROWS = 0.2, 10.0, 3
+"""Seconds between two tries, at first and at the most; each is drawn at random below so many times the one before."""
 PATIENCE_S = 120.0
 """Seconds after which a request is not made again."""
 REQUEST_S = 60.0
 """Seconds that one try may take."""
+_STATUS = re.compile(r"status code: (\d{3})")
+_PASSES = (408, 425, 429)
+"""Answers below 500 that mean another time, not another request."""
+_NOBODY = ("169.254.169.254", "without LOCATION")
+"""What is said where neither environment nor profile holds credentials and the machine has no role, and where a bucket is in another region."""
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 
 
@@ -70,27 +76,40 @@ def told(place: object) -> Iterator[None]:
     except (FileNotFoundError, AlreadyExistsError):
         raise
     except (PermissionDeniedError, UnauthenticatedError) as error:
-        raise StoreError(
-            f"{place} refuses us ({words(error)}). Credentials come from the environment, a profile or the machine's role; give ones that may list, read, "
-            "write and delete there. What is committed is kept."
-        ) from error
+        raise _refused(place, error) from error
     except BaseError as error:
+        status = int((_STATUS.search(str(error)) or [0, 0])[1])
+        if status == 404:  # listings say no more of a bucket that is not there
+            raise FileNotFoundError(words(error)) from error
+        if (300 <= status < 500 and status not in _PASSES) or any(word in str(error) for word in _NOBODY):
+            raise _refused(place, error) from error
         raise Unfinished(f"{place} is away ({words(error)}). What is committed is kept; run the same command again when it is back.") from error
 
 
 def words(error: BaseException) -> str:
-    """The first line of what a library says, without what others must not see."""
+    """The first line of what a library says, without what others must not see and without the answer's XML."""
     said = str(error).strip()
-    return shown(said.splitlines()[0])[:240] if said else type(error).__name__
+    return shown(said.splitlines()[0].partition(": <")[0])[:240] if said else type(error).__name__
+
+
+def _refused(place: object, error: BaseException) -> StoreError:
+    return StoreError(
+        f"{place} refuses us ({words(error)}). Credentials come from the environment, a profile or the machine's role, the bucket's place from AWS_REGION and "
+        "AWS_ENDPOINT_URL; give ones by which we may list, read, write and delete there. What is committed is kept."
+    )
 
 
 def _options() -> dict[str, Any]:
-    plain = any(os.environ.get(name, "").startswith("http://") for name in _ENDPOINTS)
+    said = {name: os.environ[name] for name in _ENDPOINTS if os.environ.get(name)}
+    for name, url in said.items():
+        if not re.fullmatch(r"https?://[^/@\s]+(/\S*)?", url):  # obstore does not survive it
+            raise StoreError(f"{name} is {shown(url)}, which is no endpoint. Write https://host:port, without a name or a password.")
+    plain = any(url.startswith("http://") for url in said.values())
     return {"timeout": timedelta(seconds=REQUEST_S), "connect_timeout": timedelta(seconds=5), "allow_http": plain}
 
 
 def _patience() -> dict[str, Any]:
-    backoff = {"init_backoff": timedelta(seconds=FIRST_S), "max_backoff": timedelta(seconds=LONGEST_S), "base": 2}
+    backoff = {"init_backoff": timedelta(seconds=FIRST_S), "max_backoff": timedelta(seconds=LONGEST_S), "base": GROWS}
     return {"max_retries": RETRIES, "retry_timeout": timedelta(seconds=PATIENCE_S), "backoff": backoff}
 
 

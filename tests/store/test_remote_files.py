@@ -114,9 +114,13 @@ def test_storage_that_stays_away_ends_the_run_and_tells_no_secret(s3: Storage, t
 
 def test_storage_that_refuses_is_a_matter_of_credentials(s3: Storage, tmp_path: Path) -> None:
     s3.fail({"status": 403})
-    with pytest.raises(StoreError, match=r"refuses us .*Credentials come from the environment"):
-        remote(tmp_path).put("a", b"")
+    files = remote(tmp_path)
+    for ask in (lambda: files.put("a", b""), lambda: files.create("a", b""), lambda: files.get("a"), lambda: list(files.list()), lambda: files.delete("a")):
+        with pytest.raises(StoreError, match=r"refuses us .*Credentials come from the environment") as told:
+            ask()
+        assert "<" not in str(told.value)
     s3.forget()
+    assert list(Files(Remote("s3://nobodys/a.zarr")).list()) == []
     with pytest.raises(StoreError, match="there is no bucket nobodys"):
         Files(Remote("s3://nobodys/a.zarr")).put("a", b"")
 
@@ -138,6 +142,16 @@ def test_a_profile_is_read_where_the_environment_holds_no_key(s3: Storage, tmp_p
     storage.forget()
     with pytest.raises(StoreError, match=r"profile of AWS cannot be used .*nobodys.*AWS_PROFILE"):
         remote(tmp_path).put("a", b"1")
+
+
+@pytest.mark.parametrize("url", ["ftp:/x", "localhost:9000", "http://me:secret@host"])
+def test_an_endpoint_that_is_none_is_told_without_its_password(s3: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    storage.forget()
+    with pytest.raises(StoreError, match=r"AWS_ENDPOINT_URL is .* no endpoint") as told:
+        remote(tmp_path).put("a", b"")
+    assert "secret" not in str(told.value)
+    storage.forget()
 
 
 @pytest.mark.parametrize(("name", "said"), [("AWS_NO_SIGN_REQUEST", "YES"), ("AWS_SKIP_SIGNATURE", "true")])
