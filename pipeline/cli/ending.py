@@ -13,7 +13,7 @@ from types import FrameType
 from typing import NoReturn
 
 from pipeline import log
-from pipeline.errors import PipelineError, Unfinished
+from pipeline.errors import PipelineError
 from pipeline.public import public
 
 KEPT = "Everything committed is kept; run the same command again to go on."
@@ -41,9 +41,9 @@ def ended(command: Callable[[], int | None]) -> NoReturn:
     except Stop:
         code = _stopped(_received[0])
     except Exception as error:
-        if "--debug" in sys.argv and not _to_machines():
+        if "--debug" in sys.argv and not _received and not _to_machines():
             raise
-        code = _stopped(_received[0]) if isinstance(error, Unfinished) and _received else _say(*_explain(error), error)
+        code = _stopped(_received[0]) if _received else _say(*_explain(error), error)  # what breaks while a run is stopped, breaks by that
     _leave(code or 0)
 
 
@@ -61,6 +61,8 @@ def _leave(code: int) -> NoReturn:
 
 
 def _stopped(number: int) -> int:
+    for signal_ in _words:
+        signal.signal(signal_, signal.SIG_IGN)  # it ends as it is; a second one would break into that
     return _say(f"{_words[signal.Signals(number)]} {KEPT}", 130 if number == signal.SIGINT else 75)
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -159,19 +160,35 @@ def test_a_signal_is_told_in_json_too(tmp_path: Path) -> None:
     assert "SIGTERM" in last["message"]
 
 
-def test_what_stops_a_run_is_not_taken_for_an_error_of_what_it_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def caught() -> None:
     """A network, a codec or a reader may raise anything, so that whatever they raise is caught."""
+    try:
+        time.sleep(60)
+    except Exception as error:
+        raise InferenceError("the network failed") from error
+
+
+def broken() -> None:
+    """What is closed in the midst of something may complain."""
+    try:
+        time.sleep(60)
+    finally:
+        raise OSError("closed already")
+
+
+@pytest.mark.parametrize("work", [caught, broken])
+def test_what_stops_a_run_is_no_error_and_hides_those_that_it_makes(
+    work: Callable[[], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:  # fmt: skip
     told: list[int] = []
     monkeypatch.setattr(ending, "_leave", told.append)
 
     def works() -> None:
         with ending.limited(1e-9):
-            try:
-                time.sleep(60)
-            except Exception as error:
-                raise InferenceError("the network failed") from error
+            work()
 
     ending.ended(works)
+    os.kill(os.getpid(), signal.SIGTERM)  # by now a second one changes nothing
     assert told == [75]
     assert capsys.readouterr().err == f"Stopped: the 1e-09 s of execution.stop_after are over. {ending.KEPT}\n"
 
@@ -190,5 +207,9 @@ def test_the_timer_stops_what_is_under_way_and_is_off_afterwards(monkeypatch: py
 
 
 @pytest.fixture(autouse=True)
-def _forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def _forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(ending, "_received", [])
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
