@@ -86,7 +86,7 @@ def made(monkeypatch: pytest.MonkeyPatch, source: Field, network: torch.nn.Modul
     """Every block of a job, as a run does it."""
     counted, mask, records = Counted(network), np.full(source.valid.shape, 255, "uint8"), {}
 
-    def write(store: Path, index: BlockIndex, window: Window, layers: Any, arrays: Any, record: dict[str, Any]) -> None:
+    def write(store: Path, index: BlockIndex, window: Window, layers: Any, arrays: Any, record: dict[str, Any], made: str) -> None:
         records[index] = record
         if arrays:
             mask[window.slices] = arrays["mask"]
