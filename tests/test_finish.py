@@ -18,7 +18,7 @@ from pipeline.errors import CertificateError, InputError, StoreError, Unfinished
 from pipeline.finish import finish
 from pipeline.plan.shards import Shard
 from pipeline.stages import pyramid
-from pipeline.store.layout import read_meta
+from pipeline.store.layout import certify, read_meta
 from pipeline.store.lease import acquire
 from pipeline.store.ledger import Ledger
 from pipeline.store.status import status
@@ -186,6 +186,16 @@ def test_the_certificate_that_the_config_wants_is_made_and_kept(tmp_path: Path) 
     again = finish(store, anything)
     assert again.certificate == report.certificate
     assert runs.everything(store) == before
+
+
+def test_a_certificate_holds_for_as_long_as_nothing_is_written(tmp_path: Path) -> None:
+    store = in_shards(tmp_path)
+    finish(store, anything)
+    certify(store, {"passed": True, "why": "it was looked at"})
+    assert finish(store, anything).certificate == read_meta(store)["certificate"]
+    Ledger(store, 1).drop((0, 0))
+    assert finish(store, anything).certificate is None
+    assert "certificate" not in read_meta(store)
 
 
 def test_a_certificate_that_fails_says_so_and_one_without_its_network_leaves_the_store_complete(tmp_path: Path) -> None:

@@ -148,6 +148,18 @@ def test_whoever_comes_back_to_life_while_it_is_taken_over_stops_the_one_who_tak
     assert not claims.renew(dead, 2)
 
 
+def test_who_is_taken_over_while_it_beats_knows_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, real = leases.store(tmp_path), Files.put
+    claims, claim = leases.elsewhere(path)
+
+    def slow(self: Files, key: str, data: bytes) -> None:
+        self.delete(claim.key)
+        real(self, key, data)
+
+    monkeypatch.setattr(Files, "put", slow)
+    assert not claims.renew(claim, 1)
+
+
 def test_a_claim_under_our_key_by_somebody_else_is_neither_ours_nor_deleted(tmp_path: Path) -> None:
     path = leases.store(tmp_path)
     claims, first = leases.elsewhere(path)

@@ -219,7 +219,7 @@ def test_who_was_frozen_while_nobody_wanted_the_store_goes_on(tmp_path: Path) ->
 
 @pytest.mark.usefixtures("quick")
 def test_who_lost_its_lease_is_told_by_the_heartbeat_and_every_failure_since_is_for_that_reason(tmp_path: Path) -> None:
-    path, stop = leases.store(tmp_path), threading.Event()
+    path, stop, told = leases.store(tmp_path), threading.Event(), list[bool]()
 
     def run() -> None:
         with acquire(path, None, "a run", nothing, stop.set):
@@ -227,13 +227,14 @@ def test_who_lost_its_lease_is_told_by_the_heartbeat_and_every_failure_since_is_
             for claim in found.against(None):
                 found.drop(claim)
             leases.elsewhere(path)
-            assert stop.wait(60)
+            told.append(stop.wait(20))
             with pytest.raises(Unfinished, match="was taken over"):
                 confirm(path)
             raise KeyError("whatever comes of it")
 
     with pytest.raises(Unfinished, match="was taken over"):
         run()
+    assert told == [True]
     assert leases.keys(path) == ["all.000001.json"]
 
 
