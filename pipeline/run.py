@@ -87,7 +87,7 @@ def _execute(job: Job, progress: Progress, fresh: bool, trace: Trace | None, sha
 
 def _executed(job: Job, progress: Progress, trace: Trace | None, shard: Shard | None) -> Report:
     mine = None if shard is None else job.task.share(shard, job.blocks)
-    make_sound(job, progress.say, mine)
+    make_sound(job.path, job.spec, job.resumes and not job.complete, progress.say, mine)
     share: dict[str, Any] = {} if mine is None else {"shard": str(shard), "shard_blocks": mine.count}
     progress.say(headline(job) if mine is None else f"{headline(job)}; {mine.count} blocks are those of shard {shard}", "planned", **numbers(job), **share)
     if trace is not None:

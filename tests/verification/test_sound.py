@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.errors import StoreError
 from pipeline.load_config import load
+from pipeline.plan.shards import Shard
 from pipeline.run import prepare
 from pipeline.store.ledger import Ledger
 from pipeline.verification.sound import make_sound
@@ -28,6 +29,11 @@ def config(good: Path, folder: Path) -> Path:
     return scenes.config(folder, model={"path": str(good.parent / "unet.pt")}, **said)
 
 
+def look(path: Path, said: list[str]) -> None:
+    job = prepare(load(path))
+    make_sound(job.path, job.spec, not job.complete, said.append)
+
+
 def unfinish(store: Path) -> None:
     root = store / "zarr.json"
     root.write_text(root.read_text().replace('"complete": true', '"complete": false'))
@@ -38,7 +44,7 @@ def test_an_unfinished_store_forgets_what_it_lost_and_says_so(good: Path, tmp_pa
     unfinish(tmp_path / "job.zarr")
     (tmp_path / "job.zarr/0/confidence/c/0/2").unlink()
     (tmp_path / "job.zarr/1/mask/ledger/r00000/b00000.json").write_bytes(b"")
-    make_sound(prepare(load(path)), said.append)
+    look(path, said)
     assert len(said) == 1
     assert said[0].startswith("2 commit records")
     assert (0, 1) not in Ledger(tmp_path / "job.zarr").committed()
@@ -48,7 +54,7 @@ def test_an_unfinished_store_forgets_what_it_lost_and_says_so(good: Path, tmp_pa
 def test_a_complete_store_is_left_to_verify(good: Path, tmp_path: Path) -> None:
     path, said = config(good, tmp_path), []
     (tmp_path / "job.zarr/0/confidence/c/0/2").unlink()
-    make_sound(prepare(load(path)), said.append)
+    look(path, said)
     assert (said, Ledger(tmp_path / "job.zarr").count()) == ([], 12)
 
 
@@ -56,4 +62,16 @@ def test_arrays_that_are_gone_are_told(good: Path, tmp_path: Path) -> None:
     path, said = config(good, tmp_path), []
     (tmp_path / "job.zarr/1/confidence/zarr.json").unlink()
     with pytest.raises(StoreError, match=r"is damaged: the array of confidence cannot be opened.*level 1.*--fresh"):
-        make_sound(prepare(load(path)), said.append)
+        look(path, said)
+
+
+def test_a_shard_forgets_blocks_of_its_own_alone(good: Path, tmp_path: Path) -> None:
+    path, said = config(good, tmp_path), []
+    unfinish(tmp_path / "job.zarr")
+    for chunk in ("0/2", "4/0"):
+        (tmp_path / f"job.zarr/0/confidence/c/{chunk}").unlink()
+    job = prepare(load(path))
+    make_sound(job.path, job.spec, True, said.append, job.task.share(Shard(index=1, count=2), job.blocks))
+    assert said[0].startswith("1 commit records")
+    assert Ledger(tmp_path / "job.zarr").count() == 11
+    assert (0, 1) not in Ledger(tmp_path / "job.zarr").committed()
