@@ -1,4 +1,4 @@
-"""The recipes, run for real: over the public command, and over stand-ins for its failures."""
+"""The job for cron, run for real: over the public command, and over stand-ins for its failures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from pipeline.store.status import status
 from tests import scenes
 
-NIGHTLY = Path(__file__).resolve().parents[1] / "workflows" / "nightly.sh"
+NIGHTLY = Path(__file__).resolve().parents[2] / "workflows" / "nightly.sh"
 
 
 def nightly(config: Path, command: str, folder: Path) -> subprocess.CompletedProcess[str]:
