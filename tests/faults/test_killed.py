@@ -12,7 +12,7 @@ from tests.faults import harness
 
 pytestmark = pytest.mark.slow
 
-MOMENTS = [("creation", 0), ("inference", 20), ("write", 21), ("commit", 5), ("overviews", 0), ("finishing", 0), ("sidecar", 0)]
+MOMENTS = [("creation", 0), ("inference", 20), ("write", 21), ("commit", 5), ("overviews", 0), ("finishing", 0)]
 SIGNALS = [(signal.SIGKILL, -9), (signal.SIGTERM, 75)]
 
 
@@ -32,7 +32,7 @@ def test_a_run_that_is_ended_at_any_moment_goes_on_to_the_same_bytes(
         ended.told("Stopped by SIGTERM", "run the same command again")
     report = harness.again(path)
     assert (report.resumed, report.done) == (there, 12 - there)
-    assert there == {"creation": 0, "overviews": 12, "finishing": 12, "sidecar": 12}.get(at, there)
+    assert there == {"creation": 0, "overviews": 12, "finishing": 12}.get(at, there)
     calm.same(tmp_path)
 
 
