@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 
-from pipeline import fingerprint, machine
+from pipeline import fingerprint, terms
 from pipeline.describe import describe, headline
 from pipeline.engines import KINDS as ENGINES
 from pipeline.errors import BlocksFailed, PlanError
@@ -60,13 +60,13 @@ def execute(job: Job, progress: Progress, fresh: bool = False, trace: Trace | No
         The run was stopped, or the store cannot be written.
     """
     _check_disk(job)
-    if not job.complete and job.task.device == "cpu":
+    if not job.complete and job.task.device == "cpu" and not terms.apart(job):
         make_room(job.plan.tensors)
     _make_store(job, fresh)
     progress.say(headline(job))
     if trace is not None:
         trace.begin()
-    with _engine(job) as engine, _stopping():
+    with _engine(job, progress) as engine, _stopping():
         report = _blocks(job, progress, Watch(engine, trace))
         overviews = not report.failures and (not job.complete or _lacks_overviews(job))
         if overviews:
@@ -105,11 +105,13 @@ class _Tally:
     empty: int = 0
     pixels: int = 0
     decoded: int = 0
+    peak: int = 0
     failures: list[Failure] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
     def add(self, outcome: Outcome) -> None:
         """Count one block; a failure is noted in the ledger, so that `status` can tell."""
+        self.peak = max(self.peak, outcome.peak)
         for stage, seconds in outcome.timing.seconds.items():
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
         if outcome.error is not None:
@@ -133,21 +135,22 @@ def _blocks(job: Job, progress: Progress, watch: Watch) -> Report:
         missing = ((index.row, index.col) for index in job.task.blocks() if (index.row, index.col) not in committed)
         pyramid.outdate(job.path, job.spec, job.plan.tiles.block, missing)
         todo = (index for index in job.task.blocks() if (index.row, index.col) not in committed)
-        for outcome in watch(job.task, todo):
+        for outcome in watch(terms.task(job), todo):
             tally.add(outcome)
             progress.advance(outcome.pixels, watch.stalls.so_far)
     device = watch.stalls.finish(now())
     return Report(
         store=str(job.path), blocks=job.blocks, resumed=len(committed), done=tally.done, empty=tally.empty, failures=tally.failures,
         pixels=tally.pixels, decoded=tally.decoded, seconds=device.seconds, waits=tally.seconds, device=device if tally.seconds else None,
-        projected_memory=job.plan.peak, plan=describe(job),
+        projected_memory=job.plan.peak, peak_memory=tally.peak, plan=describe(job),
     )  # fmt: skip
 
 
-def _engine(job: Job) -> AbstractContextManager[Engine]:
+def _engine(job: Job, progress: Progress) -> AbstractContextManager[Engine]:
     """The engine the config names; none of its workers is started for a job that is done."""
-    name = "serial" if job.complete else job.config.execution.engine
-    return ENGINES[name](job.plan.workers, job.config.execution.dashboard)
+    if job.complete:
+        return ENGINES["serial"](1)
+    return ENGINES[job.config.execution.engine](job.plan.workers, terms.terms(job, progress.say))
 
 
 def _asked(job: Job) -> int | None:
@@ -178,7 +181,7 @@ def _publish(job: Job, report: Report, unchanged: bool) -> Report:
     if report.complete:
         meta = {**job.meta(), **({"certificate": certificate} if certificate else {})}
         files |= {"sidecar": store.finish(job.path, job.spec, meta), "quicklook": quicklook.draw(job.path, job.spec, job.path.with_suffix(".png"))}
-    report = replace(report, peak_memory=machine.peak_resident(), certificate=certificate, files={name: str(path) for name, path in files.items()})
+    report = replace(report, peak_memory=terms.peak(job, report.peak_memory), certificate=certificate, files={name: str(path) for name, path in files.items()})
     report.write(written)
     return report
 
