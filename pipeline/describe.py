@@ -31,7 +31,15 @@ def describe(job: Job) -> dict[str, Any]:
         },
         "halo": {"px": tiles.halo, "exact": tiles.exact, "why": tiles.why},
         "tile": {name: getattr(tiles, name) for name in ("size", "core", "step", "taper", "blend", "augment", "batch")},
-        "blocks": {"size": tiles.block, "count": job.blocks, "of": layout.count, "in_flight": job.plan.workers, "chunk": tiles.chunk, "shard": tiles.shard},
+        "blocks": {
+            "size": tiles.block,
+            "count": job.blocks,
+            "of": layout.count,
+            "in_flight": job.plan.workers,
+            "processes": job.plan.hands.processes,
+            "chunk": tiles.chunk,
+            "shard": tiles.shard,
+        },
         "area": {"path": job.task.area.layer.path, "pixels": cost.asked, "share": cost.asked / pixels} if job.task.area else None,
         "arithmetic_overhead": round(work, 4),
         "recomputed": round(layout.recomputed(), 4),
@@ -95,7 +103,7 @@ def lines(job: Job) -> list[tuple[str, str]]:
         ("tile", _tile(said)),
         (
             "blocks",
-            f"{_blocks(said)} of {blocks['size']} px, {blocks['in_flight']} in flight; chunk {blocks['chunk']} px, shard {blocks['shard'] or 'none'}",
+            f"{_blocks(said)} of {blocks['size']} px, {_hands(said)}; chunk {blocks['chunk']} px, shard {blocks['shard'] or 'none'}",
         ),
         ("arithmetic", _arithmetic(said)),
         ("reading", _reading(said)),
@@ -117,6 +125,14 @@ def _area(said: dict[str, Any]) -> list[tuple[str, str]]:
 def _blocks(said: dict[str, Any]) -> str:
     blocks = said["blocks"]
     return f"{blocks['count']:,}" if said["area"] is None else f"{blocks['count']:,} that touch the area, of {blocks['of']:,}"
+
+
+def _hands(said: dict[str, Any]) -> str:
+    blocks, where = said["blocks"], {"slurm": " of a job", "processes": ""}.get(said["engine"])
+    if said["engine"] == "address":
+        return "as many in flight in each worker as it has threads"
+    each = f" in each of {blocks['processes']} processes{where}" if where is not None else ""
+    return f"{blocks['in_flight']} in flight{each}"
 
 
 def _whose(said: dict[str, Any]) -> str:

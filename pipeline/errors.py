@@ -46,6 +46,10 @@ class ExtraError(InputError):
     """What was asked for needs a library that is not installed."""
 
 
+class WorkerError(InputError):
+    """A worker, or the scheduler that has them, is not there or lacks something that the run needs."""
+
+
 class PlanError(PipelineError):
     """The plan does not fit the memory or the disk; nothing has been run."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from pipeline import __version__, fingerprint, lock, machine, resolve_fold, resolve_model, resolve_plan, resolve_precision
+from pipeline import __version__, fingerprint, lock, resolve_fold, resolve_hands, resolve_model, resolve_plan, resolve_precision
 from pipeline.area import open_area
 from pipeline.config import Config
 from pipeline.errors import SourceError, StoreError
@@ -132,7 +132,7 @@ def _job(opened: Opened, loaded: Network, folded: Folded, meaning: resolve_model
     config, source, stored, path = opened.config, opened.source, opened.stored, opened.config.output.path
     recipe, rows = resolve_model.recipe(
         meaning, config, opened.locality.classes, precision=opened.precision, tiles=plan.tiles, fold=folded.done,
-        threads=stored["recipe"]["threads"] if stored else machine.cores(),
+        threads=stored["recipe"]["threads"] if stored else resolve_hands.threads(config, opened.device),
     )  # fmt: skip
     if stored:
         wanted = fingerprint.wanted(source, opened.area, opened.network, recipe, config, plan.tiles)

@@ -36,6 +36,7 @@ LATER = {"source.only", "output.exports", "output.postprocess"}
 PATHS = (
     ("source", "path"), ("source", "aoi"), ("source", "aoi", "path"), ("model", "path"), ("output", "path"), ("model", "factory"), ("training", "start"),
     ("training", "scenes", "*", "path"), ("training", "scenes", "*", "labels", "path"),
+    *(("execution", engine, "tls", file) for engine in ("slurm", "address") for file in ("ca", "cert", "key")), ("execution", "slurm", "logs"),
     ("training", "validation", "scenes", "*", "path"), ("training", "validation", "scenes", "*", "labels", "path"),
 )  # fmt: skip
 """Keys that hold a path; * is each of a list."""

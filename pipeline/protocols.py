@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from pipeline.raster.window import Window
 
 if TYPE_CHECKING:
     import torch
+
+    from pipeline.config import AddressConfig, SlurmConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,8 +197,50 @@ class Engine(Protocol):
         """Yield the results as they come, in any order."""
 
 
+class Needs(Protocol):
+    """What a process needs before it may run blocks; small, and pickles."""
+
+    def __call__(self, room: int | None) -> tuple[str, ...]:
+        """What lacks in this process, in words, given the bytes it may take; nothing where all is there, and then it is ready to begin."""
+
+    def halt(self) -> None:
+        """Stop what is under way in this process at the next tile."""
+
+    def leave(self) -> None:
+        """Let go of what this process opened for the run."""
+
+
+def to_stderr(line: str) -> None:
+    """Where an engine says what happens, unless it is told otherwise."""
+    print(line, file=sys.stderr, flush=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What an engine is told beside the number of blocks in flight; each takes what concerns it."""
+
+    dashboard: str | None = None
+    """Address of the scheduler's dashboard, such as ``127.0.0.1:8787``; None for none."""
+    processes: int = 1
+    threads: int | None = None
+    """Threads with which a process computes."""
+    gpus: tuple[str, ...] = ()
+    """What CUDA calls the GPU of each process; none for the CPU."""
+    patience: float = 600.0
+    """Seconds without any worker after which the run gives up."""
+    slurm: SlurmConfig | None = None
+    address: AddressConfig | None = None
+    needs: Needs | None = None
+    """What each process is asked at the start; None for nothing."""
+    tell: Callable[[str], None] = to_stderr
+    """Told of workers that come, lack something, or go."""
+
+
+PLAIN = Terms()
+
+
 class EngineMaker(Protocol):
     """Opens an engine and closes it at the end."""
 
-    def __call__(self, workers: int, dashboard: str | None = None) -> AbstractContextManager[Engine]:
-        """An engine with so many blocks in flight."""
+    def __call__(self, workers: int, terms: Terms = PLAIN) -> AbstractContextManager[Engine]:
+        """An engine with so many blocks in flight in each process."""

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from pipeline import machine
-from pipeline.config import Config, OutputConfig, ToleranceConfig, parse_bytes
+from pipeline import machine, resolve_hands
+from pipeline.config import Config, OutputConfig, ToleranceConfig
 from pipeline.errors import ConfigError, PlanError
 from pipeline.locality import footprint
 from pipeline.locality.batch import independent
 from pipeline.plan import halo, memory
 from pipeline.plan.candidates import BLENDED
 from pipeline.plan.resolve import over_budget, resolve, staff
-from pipeline.plan.types import Plan, Tiles, Wish
+from pipeline.plan.types import Hands, Plan, Tiles, Wish
 from pipeline.protocols import Locality, Network, Source
 from pipeline.resolve_halo.choose import choose
 from pipeline.resolve_halo.profile import Sight
@@ -80,18 +80,18 @@ def plan(opened: Opened, classes: int) -> tuple[Plan, footprint.Footprint | None
     PlanError
         Nothing fits the memory.
     """
-    budget = _budget(opened.config)
+    budget, hands = resolve_hands.budget(opened.config), resolve_hands.hands(opened.config, opened.device)
     if opened.stored:
         costs = replace(memory.Costs(**opened.stored["costs"]), libraries=_libraries(), gdal_cache=memory.GDAL_CACHE, open_files=opened.source.open_files)
-        made = staff(Tiles.of(opened.stored["tiles"]), costs, budget, _workers(opened.config), opened.source.block)
+        made = staff(Tiles.of(opened.stored["tiles"]), costs, budget, _workers(opened.config), opened.source.block, hands)
         if made.peak > budget:
             raise PlanError(over_budget(made))
         return made, None
     cost = footprint.measure(opened.network, opened.source.bands, opened.multiple, opened.device, PRECISIONS[opened.precision])
-    return resolve(_wish(opened, _costs(opened, cost, classes), budget)), cost
+    return resolve(_wish(opened, _costs(opened, cost, classes), budget, hands)), cost
 
 
-def _wish(opened: Opened, costs: memory.Costs, budget: int) -> Wish:
+def _wish(opened: Opened, costs: memory.Costs, budget: int, hands: Hands) -> Wish:
     config, network, locality = opened.config, opened.network, opened.locality
     meet = _meet(opened, costs, budget)
     return Wish(
@@ -101,7 +101,7 @@ def _wish(opened: Opened, costs: memory.Costs, budget: int) -> Wish:
         minimum=max(locality.minimum, network.accepts.minimum), maximum=network.accepts.maximum,
         training_size=config.model.input.size if config.model.input else None,
         halo=meet, costs=costs, budget=budget, workers=_workers(config), augment=config.tile.augment,
-        batch=_batch(opened) if meet.halo is None else 1, source_block=opened.source.block,
+        batch=_batch(opened) if meet.halo is None else 1, source_block=opened.source.block, hands=hands,
     )  # fmt: skip
 
 
@@ -143,11 +143,6 @@ def _workers(config: Config) -> int:
     if config.execution.engine == "serial":
         return 1
     return IN_FLIGHT if config.execution.workers == "auto" else config.execution.workers
-
-
-def _budget(config: Config) -> int:
-    asked = config.execution.memory
-    return machine.default_budget() if asked == "auto" else parse_bytes(asked)
 
 
 def _libraries() -> int:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pipeline import machine
+from pipeline import terms
 from pipeline.describe import describe, headline, numbers
 from pipeline.engines import KINDS as ENGINES
 from pipeline.errors import BlocksFailed, PlanError
@@ -79,7 +79,7 @@ def execute(job: Job, progress: Progress, fresh: bool = False, trace: Trace | No
 
 def _execute(job: Job, progress: Progress, fresh: bool, trace: Trace | None, shard: Shard | None) -> Report:
     _check_disk(job)
-    if not job.complete and job.task.device == "cpu":
+    if not job.complete and job.task.device == "cpu" and not terms.apart(job):
         make_room(job.plan.tensors)
     with owned(job, progress.say, fresh, shard) as ours:
         return _executed(ours, progress, trace, shard)
@@ -92,7 +92,7 @@ def _executed(job: Job, progress: Progress, trace: Trace | None, shard: Shard | 
     progress.say(headline(job) if mine is None else f"{headline(job)}; {mine.count} blocks are those of shard {shard}", "planned", **numbers(job), **share)
     if trace is not None:
         trace.begin()
-    with _engine(job) as engine, _stopping():
+    with _engine(job, progress) as engine, _stopping():
         report = _blocks(job, progress, Watch(engine, trace), mine)
         overviews = mine is None and not report.failures and (not job.complete or _lacks_overviews(job))
         if overviews:
@@ -125,11 +125,13 @@ class _Tally:
     empty: int = 0
     pixels: int = 0
     decoded: int = 0
+    peak: int = 0
     failures: list[Failure] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
     def add(self, outcome: Outcome) -> None:
         """Count one block; a failure is noted in the ledger, so that `status` can tell."""
+        self.peak = max(self.peak, outcome.peak)
         for stage, seconds in outcome.timing.seconds.items():
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
         if outcome.error is not None:
@@ -151,7 +153,7 @@ def _blocks(job: Job, progress: Progress, watch: Watch, mine: Share | None) -> R
     if len(committed) < count:
         adopt(job.task, job.network)
         pyramid.outdate(job.path, job.spec, job.plan.tiles.block, ((index.row, index.col) for index in _todo(job, mine, committed)))
-        for outcome in watch(job.task, _todo(job, mine, committed)):
+        for outcome in watch(terms.task(job), _todo(job, mine, committed)):
             confirm(job.path)
             tally.add(outcome)
             if outcome.error is not None:
@@ -161,7 +163,7 @@ def _blocks(job: Job, progress: Progress, watch: Watch, mine: Share | None) -> R
     return Report(
         store=str(job.path), blocks=count, resumed=len(committed), done=tally.done, empty=tally.empty, failures=tally.failures,
         pixels=tally.pixels, decoded=tally.decoded, seconds=device.seconds, waits=tally.seconds, device=device if tally.seconds else None,
-        projected_memory=job.plan.peak, plan=describe(job),
+        projected_memory=job.plan.peak, peak_memory=tally.peak, plan=describe(job),
     )  # fmt: skip
 
 
@@ -170,10 +172,11 @@ def _todo(job: Job, mine: Share | None, committed: set[tuple[int, int]]) -> Iter
     return (index for index in job.task.blocks() if (mine is None or index in mine) and (index.row, index.col) not in committed)
 
 
-def _engine(job: Job) -> AbstractContextManager[Engine]:
+def _engine(job: Job, progress: Progress) -> AbstractContextManager[Engine]:
     """The engine the config names; none of its workers is started for a job that is done."""
-    name = "serial" if job.complete else job.config.execution.engine
-    return ENGINES[name](job.plan.workers, job.config.execution.dashboard)
+    if job.complete:
+        return ENGINES["serial"](1)
+    return ENGINES[job.config.execution.engine](job.plan.workers, terms.terms(job, progress.say))
 
 
 def _asked(job: Job) -> int | None:
@@ -206,7 +209,7 @@ def _publish(job: Job, report: Report, unchanged: bool) -> Report:
         meta = {**job.meta(), **{name: said for name, said in kept.items() if said}}
         shards.forget(job.path)
         files |= {"sidecar": store.finish(job.path, job.spec, meta), "quicklook": quicklook.draw(job.path, job.spec, job.path.with_suffix(".png"))}
-    report = replace(report, peak_memory=machine.peak_resident(), certificate=certificate, files={name: str(path) for name, path in files.items()})
+    report = replace(report, peak_memory=terms.peak(job, report.peak_memory), certificate=certificate, files={name: str(path) for name, path in files.items()})
     Files(written.parent).put(written.name, report.text().encode())
     return report
 
@@ -218,7 +221,7 @@ def _publish_shard(job: Job, report: Report, shard: Shard) -> Report:
     if not job.complete:
         shards.tell(job.path, shard, report.complete)
     left = job.blocks - Ledger(job.path).count()
-    report = replace(report, shard=str(shard), made=job.task.made, left=left, peak_memory=machine.peak_resident(), files=files)
+    report = replace(report, shard=str(shard), made=job.task.made, left=left, peak_memory=terms.peak(job, report.peak_memory), files=files)
     Files(written.parent).put(written.name, report.text().encode())
     return report
 

@@ -166,3 +166,26 @@ def test_a_number_is_told_of_numbers_and_a_list_is_not_guessed_at(tmp_path: Path
     assert "it may be" not in message(tmp_path, GOOD, "output.layers=[mask, mask]")
     for right in ("0", "0.5", "64", "0.99"):
         load(config(tmp_path), [f"tile.overlap={right}"])
+
+
+def test_an_engine_without_its_section_is_told_what_it_needs(tmp_path: Path) -> None:
+    assert "execution.slurm: {cores: 8, memory: 32GiB}" in message(tmp_path, GOOD, "execution.engine=slurm")
+    assert "execution.address: {scheduler: tcp://…}" in message(tmp_path, GOOD, "execution.engine=address")
+
+
+def test_what_slurm_cannot_be_asked_for_is_refused(tmp_path: Path) -> None:
+    asked = "execution={engine: slurm, slurm: {cores: 2, memory: 4GiB, %s}}"
+    assert "more than the 2 cores" in message(tmp_path, GOOD, asked % "processes: 4")
+    assert "in quotes: '04:00:00'" in message(tmp_path, GOOD, asked % "walltime: 04.5")
+    assert "execution.slurm.partition is not a key of the config" in message(tmp_path, GOOD, asked % "partition: gpu")
+    assert "no amount of memory" in message(tmp_path, GOOD, "execution={engine: slurm, slurm: {cores: 2, memory: lots}}")
+
+
+def test_certificates_are_relative_to_the_file_and_needed_where_a_scheduler_is_encrypted(tmp_path: Path) -> None:
+    where = GOOD + "execution: {engine: address, address: {scheduler: 'tls://10.0.0.5:8786', tls: {ca: a.pem, cert: b.pem, key: c.pem}}}\n"
+    said = load(config(tmp_path, where)).execution.address
+    assert said is not None
+    assert said.tls is not None
+    assert said.tls.cert == tmp_path / "b.pem"
+    assert "needs tls: {ca: …" in message(tmp_path, GOOD, "execution={engine: address, address: {scheduler: 'tls://10.0.0.5:8786'}}")
+    assert "write tcp://" in message(tmp_path, GOOD, "execution={engine: address, address: {scheduler: '10.0.0.5:8786'}}")

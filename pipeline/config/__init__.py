@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from pipeline.config.cluster import AddressConfig, SlurmConfig, TlsConfig
 from pipeline.config.job import ExecutionConfig, OutputConfig, TileConfig, ToleranceConfig
 from pipeline.config.locked import LockedConfig
 from pipeline.config.model import ClassConfig, InputConfig, ModelConfig, ReturnConfig
@@ -12,9 +13,9 @@ from pipeline.config.section import Section, parse_bytes, parse_seconds
 from pipeline.config.training import AugmentConfig, LossConfig, OptimiserConfig, SceneConfig, TrainingConfig, ValidationConfig
 
 __all__ = [
-    "AreaConfig", "AugmentConfig", "ClassConfig", "Config", "ExecutionConfig", "InputConfig", "LabelsConfig", "LockedConfig", "LossConfig",
-    "ModelConfig", "OptimiserConfig", "OutputConfig", "ReturnConfig", "SceneConfig", "Section", "SourceConfig", "TileConfig", "ToleranceConfig",
-    "TrainingConfig", "ValidationConfig",
+    "AddressConfig", "AreaConfig", "AugmentConfig", "ClassConfig", "Config", "ExecutionConfig", "InputConfig", "LabelsConfig", "LockedConfig", "LossConfig",
+    "ModelConfig", "OptimiserConfig", "OutputConfig", "ReturnConfig", "SceneConfig", "Section", "SlurmConfig", "SourceConfig", "TileConfig", "TlsConfig",
+    "ToleranceConfig", "TrainingConfig", "ValidationConfig",
     "parse_bytes", "parse_seconds",
 ]  # fmt: skip
 

@@ -6,10 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema, field_validator, model_validator
 
+from pipeline.config.cluster import AddressConfig, SlurmConfig
 from pipeline.config.section import Auto, Count, Seconds, Section, parse_bytes
 from pipeline.place import Place, place_of
 
 StorePlace = Annotated[Place, PlainValidator(place_of), PlainSerializer(str, when_used="json"), WithJsonSchema({"type": "string", "format": "path"})]
+
+NEEDED = {"slurm": "{cores: 8, memory: 32GiB}, and more", "address": "{scheduler: tcp://…}"}
+"""What engines cannot do without."""
 
 
 class ToleranceConfig(Section):
@@ -85,8 +89,12 @@ class OutputConfig(Section):
 class ExecutionConfig(Section):
     """How the job runs; nothing here but precision, fold and device changes a pixel."""
 
-    engine: Literal["serial", "threads"] = "threads"
-    workers: Auto | Count = Field("auto", description="blocks in flight")
+    engine: Literal["serial", "threads", "processes", "slurm", "address"] = "threads"
+    workers: Auto | Count = Field("auto", description="blocks in flight, in each process")
+    processes: Auto | Count = Field("auto", description="of engine processes; auto: one per GPU, and one on the CPU")
+    slurm: SlurmConfig | None = Field(None, description="of engine slurm")
+    address: AddressConfig | None = Field(None, description="of engine address")
+    patience: Annotated[float, Field(gt=0)] = Field(600, description="seconds without any worker after which a run gives up, to be run again")
     device: str = Field("auto", description="cpu, cuda:0, or auto")
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     fold: Auto | bool = Field("auto", description="batch norm into convolutions: auto where labels stay the same up to ties; true up to 1e-4; false")
@@ -102,3 +110,9 @@ class ExecutionConfig(Section):
         if memory != "auto":
             parse_bytes(memory)
         return memory
+
+    @model_validator(mode="after")
+    def _engine(self) -> ExecutionConfig:
+        if self.engine in ("slurm", "address") and getattr(self, self.engine) is None:
+            raise ValueError(f"engine {self.engine} needs execution.{self.engine}: {NEEDED[self.engine]}")
+        return self

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from pipeline.engines import serial, threads
+from pipeline.engines import address, processes, serial, slurm, threads
 from pipeline.protocols import EngineMaker
 
-KINDS: dict[str, EngineMaker] = {"serial": serial.engine, "threads": threads.engine}
+KINDS: dict[str, EngineMaker] = {
+    "serial": serial.engine,
+    "threads": threads.engine,
+    "processes": processes.engine,
+    "slurm": slurm.engine,
+    "address": address.engine,
+}
+
+APART = {"processes", "slurm", "address"}
+"""Those that run blocks in other processes."""

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pipeline.protocols import Engine
+from pipeline.protocols import PLAIN, Engine, Terms
 
 
 @contextmanager
-def engine(workers: int, dashboard: str | None = None) -> Iterator[Engine]:
-    """An engine that needs nothing; ``workers`` and ``dashboard`` do not apply."""
+def engine(workers: int, terms: Terms = PLAIN) -> Iterator[Engine]:
+    """An engine that needs nothing; neither ``workers`` nor ``terms`` apply."""
     yield _run
 
 

@@ -117,6 +117,11 @@ def sharing(costs: Costs, *, held: int, decoding: int, workers: int) -> dict[str
     return {"decoded and held for neighbours": held, "being decoded": decoding * costs.raw * workers} if held else {}
 
 
+def tree(buffers: dict[str, int], processes: int, apart: int) -> dict[str, int]:
+    """Bytes by buffer of several equal processes, and of the one that starts them where it is none of them."""
+    return {**({"the process that hands out blocks": apart} if apart else {}), **{name: size * processes for name, size in buffers.items()}}
+
+
 def human(size: float) -> str:
     """Bytes as a person reads them."""
     for unit in ("B", "KiB", "MiB", "GiB"):

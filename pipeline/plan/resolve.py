@@ -9,7 +9,7 @@ from pipeline.plan import memory
 from pipeline.plan.candidates import candidates
 from pipeline.plan.layout import BlockIndex
 from pipeline.plan.sharing import DECODED_PX, Sharing, share, unit_of
-from pipeline.plan.types import Plan, Tiles, Wish
+from pipeline.plan.types import HERE, Hands, Plan, Tiles, Wish
 
 
 def resolve(wish: Wish) -> Plan:
@@ -24,7 +24,7 @@ def resolve(wish: Wish) -> Plan:
     """
     smallest: Plan | None = None
     for tiles in sorted(candidates(wish), key=_effort):
-        plan = staff(tiles, wish.costs, wish.budget, wish.workers, wish.source_block)
+        plan = staff(tiles, wish.costs, wish.budget, wish.workers, wish.source_block, wish.hands)
         if plan.peak <= wish.budget:
             return plan
         if smallest is None or plan.peak < smallest.peak:
@@ -33,8 +33,8 @@ def resolve(wish: Wish) -> Plan:
     raise PlanError(over_budget(smallest))
 
 
-def staff(tiles: Tiles, costs: memory.Costs, budget: int, workers: int, source_block: tuple[int, int]) -> Plan:
-    """As many blocks in flight as fit, at least one; then what they share, as far as it fits beside them.
+def staff(tiles: Tiles, costs: memory.Costs, budget: int, workers: int, source_block: tuple[int, int], hands: Hands = HERE) -> Plan:
+    """As many blocks in flight as fit, at least one in each process; then what they share, as far as it fits beside them.
 
     Parameters
     ----------
@@ -45,17 +45,21 @@ def staff(tiles: Tiles, costs: memory.Costs, budget: int, workers: int, source_b
     budget
         Bytes.
     workers
-        Blocks in flight at most.
+        Blocks in flight at most, in each process.
     source_block
         (rows, cols) of the file's own blocks, px.
+    hands
+        The processes that share the budget.
     """
+    each = (budget - hands.apart) // hands.processes
     for count in range(workers, 0, -1):
         buffers = memory.projected(costs, workers=count, turned=tiles.turned, probabilities=tiles.averages_probabilities, **_largest(tiles))
-        if sum(buffers.values()) <= budget:
+        if sum(buffers.values()) <= each:
             break
-    shared = _shared(tiles, costs, budget - sum(buffers.values()), count, source_block)
+    shared = _shared(tiles, costs, each - sum(buffers.values()) if hands.together else 0, count, source_block)
     buffers |= memory.sharing(costs, held=shared.held, decoding=shared.decoding, workers=count)
-    return Plan(tiles=tiles, costs=costs, budget=budget, workers=count, buffers=buffers, sharing=shared)
+    buffers = memory.tree(buffers, hands.processes, hands.apart)
+    return Plan(tiles=tiles, costs=costs, budget=budget, workers=count, buffers=buffers, sharing=shared, hands=hands)
 
 
 def _shared(tiles: Tiles, costs: memory.Costs, room: int, workers: int, source_block: tuple[int, int]) -> Sharing:
@@ -89,6 +93,10 @@ def over_budget(plan: Plan) -> str:
     parts = ", ".join(f"{name} {memory.human(size)}" for name, size in plan.buffers.items())
     return (
         f"The plan needs {memory.human(plan.peak)} of memory at least, but execution.memory allows {memory.human(plan.budget)} ({parts}; "
-        f"tile {plan.tiles.size} px, block {plan.tiles.block} px, {plan.workers} in flight). Raise execution.memory to "
+        f"tile {plan.tiles.size} px, block {plan.tiles.block} px, {plan.workers} in flight{_each(plan)}). Raise execution.memory to "
         f"{math.ceil(plan.peak / memory.MIB)}MiB or more, or ask for smaller tiles or blocks, or a smaller halo."
     )
+
+
+def _each(plan: Plan) -> str:
+    return f" in each of {plan.hands.processes} processes" if plan.hands.processes > 1 else ""

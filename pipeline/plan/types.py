@@ -17,6 +17,21 @@ TURNS = {"none": 1, "flips": 4, "dihedral": 8}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hands:
+    """The processes that run blocks within one budget: those of this machine, of one job of a cluster, or one worker of a scheduler."""
+
+    processes: int = 1
+    apart: int = 0
+    """Bytes of the process that starts them, where it is none of them."""
+    together: bool = True
+    """Whether one process runs all blocks, so that it can hold what neighbouring blocks read in common."""
+
+
+HERE = Hands()
+"""This process alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """What the config asks for and the machine allows, stripped of everything else."""
 
@@ -45,6 +60,7 @@ class Wish:
     augment: str = "none"
     source_block: tuple[int, int] = (1, 1)
     """(rows, cols) of the file's own blocks, px."""
+    hands: Hands = HERE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,11 +132,12 @@ class Plan:
     budget: int
     """Bytes."""
     workers: int
-    """Blocks in flight."""
+    """Blocks in flight, in each process."""
     sharing: Sharing
     """How what neighbouring blocks read in common is decoded once. It changes no pixel, so that every run decides it anew."""
     buffers: dict[str, int] = field(default_factory=dict)
-    """Projected peak memory by buffer, bytes."""
+    """Projected peak memory of all processes of the budget by buffer, bytes."""
+    hands: Hands = HERE
 
     def layout(self) -> Layout:
         """The blocks, in the order in which they are read, and their tiles."""
@@ -133,5 +150,10 @@ class Plan:
 
     @property
     def tensors(self) -> int:
-        """Of that, what the tensors of a tile on its way through the network take, bytes."""
-        return sum(self.buffers[name] for name in ("network input", "activations", "logits"))
+        """Of that, what the tensors of a tile on its way through the network take in one process, bytes."""
+        return sum(self.buffers[name] for name in ("network input", "activations", "logits")) // self.hands.processes
+
+    @property
+    def each(self) -> int:
+        """Projected peak memory of one process that runs blocks, bytes."""
+        return (self.peak - self.hands.apart) // self.hands.processes

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline import machine
 from pipeline.config import ModelConfig
 from pipeline.errors import InferenceError, ReadError
 from pipeline.models import load
@@ -45,6 +46,8 @@ class Outcome:
     """Of the block that were asked for."""
     decoded: int
     """Pixels decoded for it from the file's own blocks."""
+    peak: int
+    """Most memory that its process ever held, bytes."""
     timing: Timing
     """Where it was, and when: in seconds since the epoch of a clock that the processes of one machine share."""
 
@@ -90,7 +93,14 @@ class BlockTask:
             except (ReadError, InferenceError) as fault:
                 error = str(fault)
         pixels, timing = window.pixels if area is None else int(area.sum()), clock.timing("block", (index.row, index.col))
-        return Outcome(index=index, window=window, error=error, inferred=inferred, pixels=pixels, decoded=decoded, timing=timing)
+        return Outcome(
+            index=index, window=window, error=error, inferred=inferred, pixels=pixels, decoded=decoded, peak=machine.peak_resident(), timing=timing
+        )  # fmt: skip
+
+    def failed(self, index: BlockIndex, why: str) -> Outcome:
+        """What became of a block that no process lived to tell of."""
+        timing = Clock().timing("block", (index.row, index.col))
+        return Outcome(index=index, window=self.layout.window(index), error=why, inferred=False, pixels=0, decoded=0, peak=0, timing=timing)
 
     def block(self, index: BlockIndex, area: npt.NDArray[np.bool_] | None) -> Block:
         """The pixels of a block and of what its tiles see around what is asked for. Raises ReadError."""
@@ -123,6 +133,11 @@ class BlockTask:
 
 
 _open: dict[Place, Inference] = {}
+
+
+def forget() -> None:
+    """Let go of the network that this process has loaded: a run to come may have another under the same names."""
+    _open.clear()
 
 
 def adopt(task: BlockTask, network: Network) -> None:

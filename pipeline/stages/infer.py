@@ -39,6 +39,11 @@ class Inference:
             probabilities=recipe.averages_probabilities, augment=recipe.augment, batch=recipe.batch,
         )  # fmt: skip
 
+    @property
+    def network(self) -> Network:
+        """What infers."""
+        return self._forward.network
+
     def __call__(self, block: Block, layout: Layout) -> tuple[Arrays, int]:
         """Infer one block; on out-of-memory with tiles of half the size, or half as many at once.
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from pipeline.protocols import Engine
 from pipeline.timing.clock import Timing, now
-from pipeline.timing.stalls import Stalls
+from pipeline.timing.devices import Devices
 from pipeline.timing.trace import Trace
 
 PATIENCE = 4096
@@ -38,7 +38,7 @@ class Watch:
         self._engine, self._trace = engine, trace
         self._out: dict[Any, tuple[float, int]] = {}
         self._back = 0
-        self.stalls = Stalls(now())
+        self.stalls = Devices(now())
 
     def __call__(self, work: Callable[[Any], Timed], items: Iterable[Any]) -> Iterator[Any]:
         """Yield the results as they come, in any order."""
@@ -55,7 +55,7 @@ class Watch:
         self._out.pop(result.index, None)
         self._back += 1
         known = self._known()
-        self.stalls.add(result.timing.intervals)
+        self.stalls.add(result.timing.process, result.timing.intervals)
         self.stalls.until(known)
         if self._trace is not None:
             self._trace.add(result.timing)

@@ -8,8 +8,12 @@ import urllib.request
 import psutil
 import pytest
 
-from pipeline.engines import KINDS
+from pipeline.engines import APART, KINDS
 from pipeline.errors import ConfigError
+from pipeline.protocols import Terms
+
+HERE = [kind for kind in KINDS if kind not in APART]
+"""Engines that run in this process."""
 
 
 class Work:
@@ -35,14 +39,14 @@ def _nobody_works() -> None:
     Work.running = Work.most = 0
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", HERE)
 def test_every_item_is_worked_on_once_and_never_more_at_a_time_than_allowed(kind: str) -> None:
     with KINDS[kind](3) as run:
         assert sorted(run(Work(), range(40))) == [k * k for k in range(40)]
     assert 1 <= Work.most <= 3
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", HERE)
 def test_items_are_taken_as_they_are_needed(kind: str) -> None:
     taken: list[int] = []
 
@@ -58,13 +62,13 @@ def test_items_are_taken_as_they_are_needed(kind: str) -> None:
         assert len(taken) <= 5 + 2 * 2 + 1
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", HERE)
 def test_an_error_reaches_the_caller_as_it_is(kind: str) -> None:
     with pytest.raises(KeyError, match="bad item"), KINDS[kind](2) as run:
         list(run(Work(), [1, 666, 2]))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", HERE)
 def test_no_items_are_no_work(kind: str) -> None:
     with KINDS[kind](2) as run:
         assert list(run(Work(), [])) == []
@@ -72,7 +76,7 @@ def test_no_items_are_no_work(kind: str) -> None:
 
 def test_a_dashboard_without_its_extra_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"wholecloth\[dashboard\]"), KINDS["threads"](1, "127.0.0.1:0"):
+    with pytest.raises(ConfigError, match=r"wholecloth\[dashboard\]"), KINDS["threads"](1, Terms(dashboard="127.0.0.1:0")):
         pass
 
 
@@ -95,7 +99,7 @@ def test_the_scheduler_knows_of_a_few_tasks_however_many_blocks_there_are() -> N
     assert max(max(counts) for counts in known) <= 2 * 4
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", HERE)
 def test_every_block_is_worked_on_by_the_same_object(kind: str) -> None:
     class Opened:
         """Holds what does not pickle, such as an open file."""
@@ -129,7 +133,7 @@ def test_what_draws_the_dashboard_is_not_imported_where_none_is_asked_for() -> N
 def test_a_dashboard_that_is_asked_for_answers() -> None:
     from distributed import default_client
 
-    with KINDS["threads"](1, "127.0.0.1:0") as run:
+    with KINDS["threads"](1, Terms(dashboard="127.0.0.1:0")) as run:
         list(run(abs, [1]))
         port = default_client().cluster.scheduler.services["dashboard"].port
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/status", timeout=20) as page:

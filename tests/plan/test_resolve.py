@@ -9,7 +9,7 @@ from pipeline.plan import memory
 from pipeline.plan.halo import HaloDecision
 from pipeline.plan.memory import GDAL_CACHE, MIB, Costs
 from pipeline.plan.resolve import resolve, staff
-from pipeline.plan.types import Wish
+from pipeline.plan.types import Hands, Wish
 
 COSTS = Costs(libraries=300 * MIB, gdal_cache=GDAL_CACHE, raw=13, bands=4, classes=5, activations=400, output=2)
 WISH = Wish(
@@ -140,3 +140,24 @@ def test_open_files_of_a_mosaic_are_a_buffer_of_the_plan() -> None:
     assert sum(mosaic.values()) - sum(alone.values()) == 96 * MIB
     assert mosaic["open files of the mosaic"] == 96 * MIB
     assert memory.longest(replace(COSTS, open_files=96 * MIB), 2**31, 3) < memory.longest(COSTS, 2**31, 3)
+
+
+def test_several_processes_share_the_budget_and_hold_nothing_for_neighbours() -> None:
+    wish = replace(WISH, height=90_000, width=70_000, source_block=(512, 512))
+    one, hands = resolve(wish), Hands(processes=3, apart=500 * MIB, together=False)
+    several = staff(one.tiles, COSTS, 3 * one.peak + 500 * MIB, 4, (512, 512), hands)
+    assert several.sharing.held == 0
+    assert several.sharing.amplification > one.sharing.amplification
+    assert several.buffers["the process that hands out blocks"] == 500 * MIB
+    assert several.buffers["activations"] == 3 * one.buffers["activations"]
+    assert several.peak == 500 * MIB + 3 * several.each
+    assert several.tensors == one.tensors
+    assert several.workers == 4
+
+
+def test_blocks_in_flight_are_fewer_where_several_processes_must_fit() -> None:
+    alone = resolve(WISH)
+    hands = Hands(processes=4, apart=300 * MIB, together=False)
+    assert staff(alone.tiles, COSTS, alone.peak * 3, 4, (1, 1), hands).workers < 4
+    with pytest.raises(PlanError, match=r"in flight in each of 40 processes"):
+        resolve(replace(WISH, hands=replace(hands, processes=40)))

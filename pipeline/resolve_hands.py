@@ -1,0 +1,85 @@
+"""Which processes run the blocks, with how many threads, and what they may take: decided from the engine and the machine."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from pipeline import machine
+from pipeline.config import Config, ExecutionConfig, SlurmConfig, parse_bytes
+from pipeline.errors import ConfigError
+from pipeline.plan.memory import MIB
+from pipeline.plan.types import HERE, Hands
+
+NANNY = 192 * MIB
+"""Bytes of the process that starts the workers of a job of SLURM, and starts them again."""
+SCHEDULING = 64 * MIB
+"""Bytes that the process which hands out blocks grows by."""
+BESIDE = 0.9
+"""Share of a job's memory that ``auto`` takes: batch systems count what the shell and the kernel hold as well."""
+
+
+def processes(execution: ExecutionConfig, device: torch.device) -> int:
+    """Processes of engine ``processes``: as many as asked for; else one per GPU, or one on the CPU.
+
+    Raises
+    ------
+    ConfigError
+        More are asked for than there are GPUs.
+    """
+    asked = execution.processes
+    if device.type != "cuda":
+        return 1 if asked == "auto" else asked
+    there = len(gpus(device, execution.device))
+    if asked != "auto" and asked > there:
+        raise ConfigError(f"execution.processes is {asked}, but {there} GPUs may be used here, and each takes one process. Give at most {there}, or auto.")
+    return there if asked == "auto" else asked
+
+
+def gpus(device: torch.device, asked: str) -> tuple[str, ...]:
+    """What CUDA calls the GPUs that a job may use, in order: the one that its config names, or all that this process sees; none for the CPU."""
+    if device.type != "cuda":
+        return ()
+    said = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    seen = said or [str(k) for k in range(torch.cuda.device_count())]
+    named = torch.device(asked).index if asked != "auto" else None
+    return tuple(seen) if named is None else (seen[named],)
+
+
+def hands(config: Config, device: torch.device) -> Hands:
+    """The processes that share the budget of `budget`."""
+    execution = config.execution
+    if execution.engine == "processes":
+        count = processes(execution, device)
+        return Hands(processes=count, apart=machine.resident() + SCHEDULING, together=count == 1)
+    if execution.engine == "slurm":
+        return Hands(processes=slurm(execution).processes, apart=NANNY, together=False)
+    return Hands(together=False) if execution.engine == "address" else HERE
+
+
+def budget(config: Config) -> int:
+    """Bytes that may be taken on one machine, in one job of a cluster, or by one worker of a scheduler."""
+    execution = config.execution
+    if execution.memory != "auto":
+        return parse_bytes(execution.memory)
+    if execution.engine == "slurm":
+        return int(parse_bytes(slurm(execution).memory) * BESIDE)
+    return machine.default_budget()
+
+
+def threads(config: Config, device: torch.device) -> int:
+    """Threads with which one process computes: its share of the cores."""
+    execution = config.execution
+    if execution.engine == "slurm":
+        return slurm(execution).cores // slurm(execution).processes
+    if execution.engine == "address" and execution.address is not None and execution.address.threads is not None:
+        return execution.address.threads
+    count = processes(execution, device) if execution.engine == "processes" else 1
+    return max(1, machine.cores() // count)
+
+
+def slurm(execution: ExecutionConfig) -> SlurmConfig:
+    """What a config that names the engine says of it."""
+    assert execution.slurm is not None, "the config is refused without"
+    return execution.slurm

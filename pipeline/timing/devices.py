@@ -1,0 +1,58 @@
+"""What several devices did at once: each process that runs blocks has one, and what is said of all is the mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pipeline.timing.clock import Interval
+from pipeline.timing.stalls import DeviceTime, Stalls
+
+
+class Devices:
+    """The account of each process; one that comes late has waited for its first block until then, and one that is gone for its last."""
+
+    def __init__(self, start: float) -> None:
+        """Begin at a time, s."""
+        self._start = start
+        self._each: dict[int, Stalls] = {}
+
+    def __len__(self) -> int:
+        """Events that are held."""
+        return sum(map(len, self._each.values()))
+
+    def add(self, process: int, intervals: Iterable[Interval]) -> None:
+        """Some intervals of any block that was in a process."""
+        if process not in self._each:
+            self._each[process] = Stalls(self._start)
+        self._each[process].add(intervals)
+
+    def until(self, time: float) -> None:
+        """Go through to a time, s, before which nothing will come any more."""
+        for stalls in self._each.values():
+            stalls.until(time)
+
+    def so_far(self) -> dict[str, float]:
+        """Seconds of all devices together, as `Stalls.so_far` has them of one."""
+        return _sum(stalls.so_far() for stalls in self._all())
+
+    def finish(self, stop: float) -> DeviceTime:
+        """The shares up to a time, s, when no block is in flight any more."""
+        found = [stalls.finish(stop) for stalls in self._all()]
+        mean = 1 / len(found)
+        return DeviceTime(
+            seconds=found[0].seconds,
+            busy=mean * sum(one.busy for one in found),
+            waits={kind: mean * share for kind, share in _sum(one.waits for one in found).items()},
+            work={kind: mean * share for kind, share in _sum(one.work for one in found).items()},
+        )
+
+    def _all(self) -> list[Stalls]:
+        return list(self._each.values()) or [Stalls(self._start)]
+
+
+def _sum(several: Iterable[dict[str, float]]) -> dict[str, float]:
+    total: dict[str, float] = {}
+    for one in several:
+        for kind, value in one.items():
+            total[kind] = total.get(kind, 0.0) + value
+    return total

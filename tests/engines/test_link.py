@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from queue import SimpleQueue
+from typing import Any
+
+import pytest
+
+from pipeline.engines import enrol as enrolling
+from pipeline.engines.dashboard import dashboard
+from pipeline.engines.link import Answer, Came, Link, Roll, Said
+from pipeline.engines.threads import _cluster
+from pipeline.protocols import Terms
+from tests.engines import works
+
+
+@pytest.fixture
+def client() -> Iterator[Any]:
+    """Of a scheduler and a worker in this process."""
+    from distributed import Client
+
+    with _cluster(2, dashboard(Terms())) as cluster, Client(cluster) as made:
+        yield made
+    enrolling._works.clear()
+    enrolling._needs.clear()
+
+
+def heard(said: SimpleQueue[Said], kind: type[Any]) -> Any:
+    """The next of a kind."""
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        found = said.get(timeout=20)
+        if isinstance(found, kind):
+            return found
+    raise AssertionError(f"no {kind.__name__} is heard")
+
+
+def link(client: Any, needs: Any = None) -> Link:
+    return Link(client=client, run="run", needs=needs)
+
+
+def test_who_is_there_is_said_again_and_again(client: Any) -> None:
+    with link(client).working(works.square) as said:
+        first, second = heard(said, Roll), heard(said, Roll)
+    assert first == second
+    assert list(first.there.values()) == [2]
+
+
+def test_a_worker_that_is_asked_takes_the_work_and_items_come_back(client: Any) -> None:
+    made = link(client)
+    with made.working(works.square) as said:
+        (address,) = heard(said, Roll).there
+        made.enrol(address)
+        assert heard(said, Answer).said.lacks == ()
+        numbers = {made.submit(value, [address])[0]: value for value in range(4)}
+        came = [heard(said, Came) for _ in numbers]
+    assert {one.number: one.value for one in came} == {number: value * value for number, value in numbers.items()}
+
+
+def test_what_a_worker_lacks_comes_back(client: Any) -> None:
+    made = link(client, works.Lacking(what=("a GPU",)))
+    with made.working(works.square) as said:
+        (address,) = heard(said, Roll).there
+        made.enrol(address)
+        answer = heard(said, Answer)
+    assert (answer.address, answer.said.lacks) == (address, ("a GPU",))
+    assert answer.said.host
+
+
+def test_a_worker_that_went_away_does_not_answer(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def gone(*given: Any) -> Any:
+        raise OSError("Timed out trying to connect to tcp://127.0.0.1:9")
+
+    monkeypatch.setattr(Link, "_ran", gone)
+    made = link(client)
+    with made.working(works.square) as said:
+        made.enrol("tcp://127.0.0.1:9")
+        assert heard(said, Answer).said is None
+
+
+def test_a_worker_that_was_not_asked_says_that_it_is_a_stranger(client: Any) -> None:
+    made = link(client)
+    with made.working(works.square) as said:
+        (address,) = heard(said, Roll).there
+        made.submit(3, [address])
+        came = heard(said, Came)
+    assert came.value == enrolling.Stranger(address)
+
+
+def test_what_is_taken_back_is_lost_and_nobody_waits_for_it(client: Any) -> None:
+    made = link(client)
+    with made.working(works.square) as said:
+        number, future = made.submit(3, ["inproc://nowhere/1/2"])
+        made.cancel(future)
+        came = heard(said, Came)
+    assert (came.number, came.lost) == (number, True)
+
+
+def test_when_a_work_is_over_workers_forget_it_and_the_scheduler_too(client: Any) -> None:
+    made = link(client)
+    with made.working(works.square) as said:
+        (address,) = heard(said, Roll).there
+        made.enrol(address)
+        heard(said, Answer)
+        made.submit(3, ["inproc://nowhere/1/2"])
+    made.close(stop=False, wait=True)
+    end = time.monotonic() + 10
+    while (enrolling._works or client.cluster.scheduler.tasks) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not enrolling._works
+    assert not client.cluster.scheduler.tasks
+
+
+def test_a_connection_that_is_closed_is_gone(client: Any) -> None:
+    made = link(client)
+    assert not made.gone
+    client.close()
+    assert made.gone
+    with made.working(works.square):
+        pass
