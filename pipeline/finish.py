@@ -13,12 +13,14 @@ from pipeline.place import Place
 from pipeline.report import Report
 from pipeline.stages import pyramid, quicklook
 from pipeline.store import layout as store
+from pipeline.store.away import unless_away
 from pipeline.store.files import Files
 from pipeline.store.lease import acquire, confirm, holders
 from pipeline.store.ledger import Ledger
 from pipeline.store.respec import spec_of
 from pipeline.store.shards import forget, unheard
 from pipeline.store.spec import StoreSpec
+from pipeline.verification.sound import make_sound
 
 Say = Callable[[str], None]
 
@@ -45,9 +47,16 @@ def finish(path: Place, say: Say) -> Report:
         The certificate that the config wants does not pass.
     """
     store.open_afresh()
-    spec, blocks = spec_of(path), _blocks(path)
+    with unless_away(path):
+        return _finished(path, spec_of(path), say)
+
+
+def _finished(path: Place, spec: StoreSpec, say: Say) -> Report:
+    _blocks(path)  # who waits for others is told of them before they are asked whether they are alive
     with acquire(path, None, "finish", say):
         meta = store.read_meta(path)
+        make_sound(path, spec, not meta.get("complete"), say)
+        blocks = _blocks(path, held=True)
         unchanged = not _overviews(path, spec, meta, say) and bool(meta.get("complete"))
         confirm(path)
         if not unchanged:
@@ -56,14 +65,14 @@ def finish(path: Place, say: Say) -> Report:
         return _certified(path, report, say) if meta["config"]["output"].get("certificate") else report
 
 
-def _blocks(path: Place) -> int:
+def _blocks(path: Place, held: bool = False) -> int:
     """How many blocks there are; raises Unfinished where some are missing."""
     meta = store.read_meta(path, "blocks")
     rows, cols = meta["blocks"]
     blocks: int = meta.get("asked", rows * cols)
     missing = blocks - Ledger(path).count()
     if missing > 0:
-        whose = _whose(path)
+        whose = _whose(path, held)
         raise Unfinished(
             f"{path} lacks {missing:,} of its {blocks:,} blocks, so that it cannot be finished yet. {whose} Then finish it again; or let "
             "wholecloth run CONFIG, without --shard, do all that is missing and finish as well."
@@ -71,9 +80,9 @@ def _blocks(path: Place) -> int:
     return blocks
 
 
-def _whose(path: Place) -> str:
+def _whose(path: Place, held: bool) -> str:
     """What is known of the runs that should have made what is missing."""
-    at_work = [one["work"] for one in holders(path) if one["alive"] is not False]
+    at_work = [] if held else [one["work"] for one in holders(path) if one["alive"] is not False]  # it would be ourselves
     if at_work:
         return f"At work, by their own word: {', '.join(at_work[:5])}{' and others' if len(at_work) > 5 else ''}; wait until they are through."
     told = unheard(path)

@@ -18,7 +18,7 @@ from pipeline.errors import CertificateError, InputError, StoreError, Unfinished
 from pipeline.finish import finish
 from pipeline.plan.shards import Shard
 from pipeline.stages import pyramid
-from pipeline.store.layout import certify, read_meta
+from pipeline.store.layout import certify, open_layer, read_meta
 from pipeline.store.lease import acquire
 from pipeline.store.ledger import Ledger
 from pipeline.store.status import status
@@ -206,8 +206,8 @@ def test_a_certificate_that_fails_says_so_and_one_without_its_network_leaves_the
         finish(tmp_path / "copy.zarr", anything)
     assert status(tmp_path / "copy.zarr").complete
     (tmp_path / "away.pt").rename(tmp_path / "unet.pt")
-    next(file for file in sorted((store / "0/mask/c").rglob("*")) if file.is_file()).unlink()
-    with pytest.raises(CertificateError, match="is gone"):
+    open_layer(store, 0, "mask")[0:64, 0:64] = 0
+    with pytest.raises(CertificateError, match="is not what was committed"):
         finish(store, anything)
     assert leases.keys(store) == []
 
@@ -231,3 +231,11 @@ def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="not a store of ours"):
         finish(tmp_path, anything)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_chunk_that_vanished_is_missed_before_anything_is_made_of_it(tmp_path: Path) -> None:
+    store = in_shards(tmp_path)
+    next(path for path in sorted((store / "0/mask/c").rglob("*")) if path.is_file()).unlink()
+    with pytest.raises(Unfinished, match=r"lacks 1 of its 12 blocks.* All 2 shards have reported"):
+        finish(store, anything)
+    assert not status(store).complete

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from pipeline.cli.app import StorePath
+from pipeline.cli.app import Format, LogFormat, StorePath
 from pipeline.cli.ending import on_signals
 
 
-def finish(store: StorePath) -> None:
+def finish(store: StorePath, log_format: LogFormat = Format.TEXT) -> None:
     """Finish a store whose blocks are all there, such as one that shards made: overviews, sidecars, picture, report."""
     on_signals()
     from pipeline.finish import finish as complete
-    from pipeline.progress import Progress
+    from pipeline.progress import progress_as
 
-    with Progress() as progress:
+    with progress_as(log_format) as progress:
         report = complete(store, progress.say)
     print(f"{report.blocks} blocks, all committed")
     if report.certificate is not None:

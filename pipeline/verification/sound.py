@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pipeline.errors import StoreError
-from pipeline.place import Place
+from pipeline.place import Place, Remote
 from pipeline.plan.layout import BlockIndex
 from pipeline.plan.shards import Share
 from pipeline.store.ledger import Ledger
@@ -36,7 +36,7 @@ def make_sound(store: Place, spec: StoreSpec, unfinished: bool, say: Callable[[s
     for level in range(spec.levels):
         for _, why in arrays.wrong(store, spec, level):
             raise StoreError(f"{store} is damaged: {why} (level {level}). Put its metadata back from a copy, or make the store anew: run with --fresh.")
-    lost = _forget(store, spec, mine) if unfinished else 0
+    lost = _forget(store, spec, mine) if unfinished and not isinstance(store, Remote) else 0  # a request for every chunk, where nothing gets lost by itself
     if lost:
         say(f"{lost} commit records cannot be read or name chunks that are gone; their blocks are made anew")
 
