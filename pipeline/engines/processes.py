@@ -43,7 +43,12 @@ def engine(workers: int, terms: Terms = PLAIN) -> Iterator[Engine]:
     shown = dashboard(terms)
     from distributed import Client
 
-    with _cluster(workers, terms, shown) as cluster, Client(cluster) as client, _stopped(cluster), crew(client, terms, keeper(cluster)) as run:
+    with (
+        _cluster(workers, terms, shown) as cluster,
+        Client(cluster, set_as_default=False) as client,
+        _stopped(cluster),
+        crew(client, terms, keeper(cluster)) as run,
+    ):
         yield run
 
 

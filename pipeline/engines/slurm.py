@@ -46,7 +46,7 @@ def engine(workers: int, terms: Terms = PLAIN) -> Iterator[Engine]:
     need("dask_jobqueue", "slurm", "execution.engine slurm")
     from distributed import Client
 
-    with ours(), cluster(workers, terms) as made, Client(made, security=security(asked.tls)) as client:
+    with ours(), cluster(workers, terms) as made, Client(made, security=security(asked.tls), set_as_default=False) as client:
         made.sync(_submitted, made, asked.jobs)
         with crew(client, terms, keeper(made)) as run:
             yield run

@@ -34,7 +34,7 @@ def engine(workers: int, terms: Terms = PLAIN) -> Iterator[Engine]:
     shown = dashboard(terms)
     from distributed import Client
 
-    with _cluster(workers, shown) as cluster, Client(cluster) as client:
+    with _cluster(workers, shown) as cluster, Client(cluster, set_as_default=False) as client:
 
         def run(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
             with Shifts(work) as shifts:

@@ -4,6 +4,7 @@ import sys
 import threading
 import time
 import urllib.request
+from typing import Any
 
 import psutil
 import pytest
@@ -37,6 +38,13 @@ class Work:
 @pytest.fixture(autouse=True)
 def _nobody_works() -> None:
     Work.running = Work.most = 0
+
+
+def clients() -> list[Any]:
+    """Those of this process that are open; none of them is Dask's default, which others would compute by."""
+    from distributed import Client
+
+    return [client for client in Client._instances if client.status == "running"]
 
 
 @pytest.mark.parametrize("kind", HERE)
@@ -80,6 +88,16 @@ def test_a_dashboard_without_its_extra_is_told(monkeypatch: pytest.MonkeyPatch) 
         pass
 
 
+def test_what_others_compute_with_dask_goes_on_as_it_did() -> None:
+    import dask
+    from distributed.client import _get_global_client
+
+    with KINDS["threads"](1) as run:
+        list(run(abs, [1]))
+        assert _get_global_client() is None
+        assert dask.config.get("scheduler", None) is None
+
+
 def test_nothing_listens_beyond_this_machine() -> None:
     with KINDS["threads"](1) as run:
         list(run(abs, [1]))
@@ -88,13 +106,11 @@ def test_nothing_listens_beyond_this_machine() -> None:
 
 
 def test_the_scheduler_knows_of_a_few_tasks_however_many_blocks_there_are() -> None:
-    from distributed import default_client
-
     with KINDS["threads"](2) as run:
         known = []
         for done, _ in enumerate(run(abs, range(20_000))):
             if not done % 100:
-                client = default_client()
+                client = clients()[0]
                 known.append((len(client.futures), len(client.cluster.scheduler.tasks), len(client.cluster.workers[0].state.tasks)))
     assert max(max(counts) for counts in known) <= 2 * 4
 
@@ -131,10 +147,8 @@ def test_what_draws_the_dashboard_is_not_imported_where_none_is_asked_for() -> N
 @pytest.mark.filterwarnings("default")
 @pytest.mark.skipif(importlib.util.find_spec("bokeh") is None, reason="needs the extra dashboard")
 def test_a_dashboard_that_is_asked_for_answers() -> None:
-    from distributed import default_client
-
     with KINDS["threads"](1, Terms(dashboard="127.0.0.1:0")) as run:
         list(run(abs, [1]))
-        port = default_client().cluster.scheduler.services["dashboard"].port
+        port = clients()[0].cluster.scheduler.services["dashboard"].port
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/status", timeout=20) as page:
             assert b"bokeh" in page.read().lower()

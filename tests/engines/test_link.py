@@ -20,7 +20,7 @@ def client() -> Iterator[Any]:
     """Of a scheduler and a worker in this process."""
     from distributed import Client
 
-    with _cluster(2, dashboard(Terms())) as cluster, Client(cluster) as made:
+    with _cluster(2, dashboard(Terms())) as cluster, Client(cluster, set_as_default=False) as made:
         yield made
     enrolling._works.clear()
     enrolling._needs.clear()

@@ -17,13 +17,14 @@ from pipeline.sources import open_source
 from pipeline.stages import block
 from pipeline.stages.infer import STOP
 from pipeline.stages.needs import Needs
+from pipeline.store import layout as store
 from tests import scenes
 
 
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
     made = run.prepare(load(scenes.config(tmp_path, execution={"engine": "processes", "processes": 2})))
-    run._make_store(made, fresh=False)
+    assert store.create(made.path, made.spec, made.meta())
     return made
 
 
