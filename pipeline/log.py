@@ -39,6 +39,5 @@ class _Lines(logging.Handler):
     stream: TextIO
 
     def emit(self, record: logging.LogRecord) -> None:
-        """One record."""
-        level = "error" if record.levelno >= logging.ERROR else "warning"
-        print(line("log", level, logger=record.name, message=record.getMessage()), file=self.stream, flush=True)
+        """One record. A warning at most: what ends the run is said by the run, and libraries cry of workers that are replaced."""
+        print(line("log", "warning", logger=record.name, message=record.getMessage()), file=self.stream, flush=True)

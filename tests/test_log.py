@@ -38,7 +38,7 @@ def test_what_libraries_log_and_warn_of_becomes_lines_and_only_meanwhile() -> No
         warnings.warn("old", DeprecationWarning, stacklevel=1)
     logging.getLogger("of.a.library").warning("later")
     said = lines(out)
-    assert [(entry["event"], entry["level"], entry["message"]) for entry in said[:2]] == [("log", "warning", "slow: disk"), ("log", "error", "broken")]
+    assert [(entry["event"], entry["level"], entry["message"]) for entry in said[:2]] == [("log", "warning", "slow: disk"), ("log", "warning", "broken")]
     assert len(said) == 3
     assert "DeprecationWarning: old" in str(said[2]["message"])
     with pytest.warns(DeprecationWarning, match="again"):

@@ -220,3 +220,16 @@ def test_a_run_that_loses_its_store_in_its_midst_ends_unfinished_and_writes_noth
     assert Ledger(store).count() == 3
     assert runs.go(path).done == 9
     assert runs.arrays(store) == runs.arrays(calm / "calm.zarr")
+
+
+def test_status_says_to_finish_what_shards_have_made(tmp_path: Path, calm: Path) -> None:
+    path, store = config(tmp_path, calm), tmp_path / "job.zarr"
+    for shard, words in ((1, "those of its shards"), (2, f"wholecloth finish {store}")):
+        runs.go(path, shard=Shard(index=shard, count=2))
+        assert words in runs.wait(runs.start("status", store))[1]
+
+
+def test_where_nothing_is_nothing_is_said_to_be_there(tmp_path: Path) -> None:
+    for command in ("status", "finish", "verify"):
+        code, _, err = runs.wait(runs.start(command, tmp_path / "nowhere.zarr"))
+        assert (code, "nothing is there" in err) == (2, True), err

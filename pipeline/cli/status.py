@@ -36,5 +36,15 @@ def _rows(store: Place, found: Status) -> list[tuple[str, str]]:
         rows.append(("certificate", f"{'passed' if found.certificate['passed'] else 'FAILED'}, {found.certificate['why']}"))
     if found.size is not None:
         rows.append(("size", human(found.size)))
-    rows.append(("to do", "run the job again, which does what is missing" if found.resume else "nothing"))
+    rows.append(("to do", _to_do(store, found)))
     return [*rows, ("made by", ", ".join(f"{name} {version}" for name, version in found.versions.items()))] if found.versions else rows
+
+
+def _to_do(store: Place, found: Status) -> str:
+    if not found.resume:
+        return "nothing"
+    if any(one["alive"] for one in found.leases):
+        return "wait for who is at work on it"
+    if found.committed == found.blocks:
+        return f"finish it: wholecloth finish {store}"
+    return "run the job again, or those of its shards that are not through, which does what is missing"

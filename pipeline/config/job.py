@@ -87,7 +87,7 @@ class OutputConfig(Section):
 
 
 class ExecutionConfig(Section):
-    """How the job runs; nothing here but precision, fold and device changes a pixel."""
+    """How the job runs. Precision, fold and device change pixels; so may, by ties, threads that follow from engine and processes when a store is made."""
 
     engine: Literal["serial", "threads", "processes", "slurm", "address"] = "threads"
     workers: Auto | Count = Field("auto", description="blocks in flight, in each process")

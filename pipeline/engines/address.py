@@ -40,6 +40,7 @@ def engine(workers: int, terms: Terms = PLAIN) -> Iterator[Engine]:
 
     asked = terms.address
     assert asked is not None, "the config is refused without"
+    terms.tell(f"asking for the workers of {asked.scheduler}, which has {CONNECT_S} s to answer")
     with silence_logging_cmgr(QUIET), _connected(asked) as client, crew(client, terms) as run:
         yield run
 

@@ -92,6 +92,8 @@ def read_meta(path: Place, *needed: str) -> dict[str, Any]:
         There is no store of ours, or its root lacks what is needed.
     """
     meta = _meta(path)
+    if meta is None and not exists(path):
+        raise StoreError(f"{path} is not a store of ours: nothing is there. Give the path of a store that `run` made.")
     if meta is None:
         raise StoreError(f"{path} is not a store of ours: its root has no {KEY!r} attribute. Give the path of a store that `run` made.")
     if gone := [name for name in needed if not isinstance(meta.get(name), dict | list)]:
