@@ -39,7 +39,7 @@ class Cluster:
     @property
     def held(self) -> int:
         """Its number."""
-        return int((self.place / "held").read_text().split()[0])
+        return int((self.place / "held").read_text())
 
     def go(self) -> None:
         """Let it go on."""
@@ -87,7 +87,7 @@ def test_a_worker_that_is_killed_costs_its_blocks_only(calm: harness.Calm, tmp_p
     path = harness.config(tmp_path, calm.raster, execution={"engine": "processes", "processes": 2, "workers": 1})
     started = harness.start(path, "inference", 6)
     started.reached()
-    os.kill(int((started.place / "held").read_text().split()[0]), signal.SIGKILL)
+    os.kill(int((started.place / "held").read_text()), signal.SIGKILL)
     started.go()
     ended = started.ended()
     assert ended.code == 0, ended.err
@@ -99,7 +99,7 @@ def test_a_client_that_ends_takes_its_workers_with_it(calm: harness.Calm, tmp_pa
     path = harness.config(tmp_path, calm.raster, execution={"engine": "processes", "processes": 2, "workers": 1})
     started = harness.start(path, "inference", 6)
     started.reached()
-    worker = int((started.place / "held").read_text().split()[0])
+    worker = int((started.place / "held").read_text())
     started.send(sent)
     ended = started.ended()
     assert ended.code == code, ended.err

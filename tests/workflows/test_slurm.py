@@ -65,9 +65,9 @@ def test_a_job_whose_walltime_nears_is_queued_again_and_goes_on(slurm: Slurm, tm
     until(lambda: "Restarts=1" in slurm.said("scontrol", "show", "job", job, "-o"))
     until(lambda: job in slurm.jobs("pending"))
     (tmp_path / GO).touch()
-    slurm.said("scontrol", "update", f"JobId={job}", "StartTime=now")  # SLURM lets two minutes pass
-    assert slurm.wait(job) == "COMPLETED"
-    log = (slurm.folder / f"{job}.out").read_text()
+    slurm.said("scontrol", "update", f"JobId={job}", "StartTime=now+5")  # SLURM lets two minutes pass; at once, its node still takes the job for killed
+    ended, log = slurm.wait(job), (slurm.folder / f"{job}.out").read_text()
+    assert ended == "COMPLETED", log + slurm.logs()
     assert "Stopped by SIGTERM" in log
     assert "the job is queued again" in log
     assert "4 of 12 blocks are committed already" in log
@@ -115,7 +115,7 @@ def stand_ins(folder: Path, state: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("code", "state", "restarts", "queued"),
     [(0, "RUNNING", "", False), (75, "RUNNING", "", True), (75, "RUNNING", "99", True), (75, "RUNNING", "100", False), (75, "COMPLETING", "", False)]
-    + [(code, "RUNNING", "", False) for code in (1, 2, 3, 4, 70, 137)],
+    + [(code, "RUNNING", "", False) for code in (1, 2, 3, 4, 70, 137)] + [(143, "RUNNING", "", True)],
 )
 def test_only_what_is_unfinished_is_queued_again(tmp_path: Path, recipe: str, shard: str, code: int, state: str, restarts: str, queued: bool) -> None:
     stand_in = tmp_path / "stand_in.sh"
