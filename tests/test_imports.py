@@ -20,7 +20,8 @@ FLOORS = [
     ("resolve_model", "resolve_fold", "resolve_precision", "resolve_halo", "resolve_hands", "resolve_plan", "fingerprint", "lock", "progress", "suggest"),
     ("job",),
     ("describe", "freeze", "inspection", "terms", "verification", "own"),
-    ("run", "finish"),
+    ("blocks", "publish", "finish"),
+    ("run",),
     ("training", "cli"),
     ("__main__",),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +27,17 @@ from pipeline.timing.clock import stage
 Arrays = dict[str, npt.NDArray[Any]]
 STOP = threading.Event()
 """Set when the run is to end; looked at between tiles."""
+
+
+@contextmanager
+def stopping() -> Iterator[None]:
+    """Whatever ends a run early also ends the tiles that are under way."""
+    STOP.clear()
+    try:
+        yield
+    except BaseException:
+        STOP.set()
+        raise
 
 
 class Inference:

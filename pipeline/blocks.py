@@ -1,0 +1,77 @@
+"""Block after block through the engine, and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from pipeline import terms
+from pipeline.describe import describe
+from pipeline.job import Job
+from pipeline.plan.layout import BlockIndex
+from pipeline.plan.shards import Share
+from pipeline.progress import Progress
+from pipeline.report import Failure, Report
+from pipeline.stages import pyramid
+from pipeline.stages.block import Outcome, adopt
+from pipeline.store.lease import confirm
+from pipeline.store.ledger import Ledger
+from pipeline.timing.clock import now
+from pipeline.timing.watch import Watch
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the blocks of this run."""
+
+    ledger: Ledger
+    done: int = 0
+    empty: int = 0
+    pixels: int = 0
+    decoded: int = 0
+    peak: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one block; a failure is noted in the ledger, so that `status` can tell."""
+        self.peak = max(self.peak, outcome.peak)
+        for stage, seconds in outcome.timing.seconds.items():
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+        if outcome.error is not None:
+            block = (outcome.index.row, outcome.index.col)
+            self.ledger.fail(block, outcome.error)
+            self.failures.append(Failure(block=block, pixels=str(outcome.window), why=outcome.error))
+            return
+        self.done += 1
+        self.empty += not outcome.inferred
+        self.pixels += outcome.pixels
+        self.decoded += outcome.decoded
+
+
+def blocks(job: Job, progress: Progress, watch: Watch, mine: Share | None) -> Report:
+    """Run those that are not committed, of all or of a share; the report says nothing of files yet."""
+    ledger = Ledger(job.path)
+    committed = ledger.committed() if mine is None else {block for row in mine.rows for block in ledger.committed_in(row) if BlockIndex(*block) in mine}
+    tally, count = Tally(ledger), job.blocks if mine is None else mine.count
+    progress.start(count, len(committed))
+    if len(committed) < count:
+        adopt(job.task, job.network)
+        pyramid.outdate(job.path, job.spec, job.plan.tiles.block, ((index.row, index.col) for index in _todo(job, mine, committed)))
+        for outcome in watch(terms.task(job), _todo(job, mine, committed)):
+            confirm(job.path)
+            tally.add(outcome)
+            if outcome.error is not None:
+                progress.failed((outcome.index.row, outcome.index.col), str(outcome.window), outcome.error)
+            progress.advance(outcome.pixels, watch.stalls.so_far)
+    device = watch.stalls.finish(now())
+    return Report(
+        store=str(job.path), blocks=count, resumed=len(committed), done=tally.done, empty=tally.empty, failures=tally.failures,
+        pixels=tally.pixels, decoded=tally.decoded, seconds=device.seconds, waits=tally.seconds, device=device if tally.seconds else None,
+        projected_memory=job.plan.peak, peak_memory=tally.peak, plan=describe(job),
+    )  # fmt: skip
+
+
+def _todo(job: Job, mine: Share | None, committed: set[tuple[int, int]]) -> Iterator[BlockIndex]:
+    """Blocks that are not committed, in the order in which they are read."""
+    return (index for index in job.task.blocks() if (mine is None or index in mine) and (index.row, index.col) not in committed)

@@ -1,0 +1,70 @@
+"""What a run leaves beside its blocks: report, sidecar, picture and certificate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pipeline import terms
+from pipeline.job import Job
+from pipeline.place import Place
+from pipeline.plan.shards import Shard
+from pipeline.progress import Progress
+from pipeline.report import Report
+from pipeline.stages import quicklook
+from pipeline.stages.infer import stopping
+from pipeline.store import layout as store
+from pipeline.store import shards
+from pipeline.store.files import Files
+from pipeline.store.ledger import Ledger
+from pipeline.verification.certificate import demand, publish
+from pipeline.verification.verify import verify
+
+
+def publish_run(job: Job, report: Report, unchanged: bool) -> Report:
+    """The picture and the report beside the store; a certificate holds for as long as nothing is written."""
+    written = job.path.with_suffix(".report.json")
+    files: dict[str, Place] = {"store": job.path, "report": written}
+    certificate = store.read_meta(job.path).get("certificate") if unchanged else None
+    if report.complete:
+        kept = {"id": job.task.made, "certificate": certificate}
+        meta = {**job.meta(), **{name: said for name, said in kept.items() if said}}
+        shards.forget(job.path)
+        files |= {"sidecar": store.finish(job.path, job.spec, meta), "quicklook": quicklook.draw(job.path, job.spec, job.path.with_suffix(".png"))}
+    report = replace(report, peak_memory=terms.peak(job, report.peak_memory), certificate=certificate, files={name: str(path) for name, path in files.items()})
+    Files(written.parent).put(written.name, report.text().encode())
+    return report
+
+
+def publish_shard(job: Job, report: Report, shard: Shard) -> Report:
+    """The report of a shard, under a name of its own; the store is as unfinished as it was."""
+    written = job.path.with_suffix(f".{shard.name}.report.json")
+    files = {"store": str(job.path), "report": str(written)}
+    if not job.complete:
+        shards.tell(job.path, shard, report.complete)
+    left = job.blocks - Ledger(job.path).count()
+    report = replace(report, shard=str(shard), made=job.task.made, left=left, peak_memory=terms.peak(job, report.peak_memory), files=files)
+    Files(written.parent).put(written.name, report.text().encode())
+    return report
+
+
+def certified(job: Job, report: Report, progress: Progress) -> Report:
+    """With a certificate that passes: that of an earlier run, if nothing was done since."""
+    made = report.certificate
+    if not (made and made["passed"]):
+        progress.note("stage", stage="certificate")
+        with stopping():
+            made = verify(job, progress.say)
+        publish(job.path, made)
+        progress.note("certificate", passed=made["passed"], why=made["why"])
+        demand(job.path, made)
+    return replace(report, certificate=made)
+
+
+def failed(report: Report) -> str:
+    """What is said of blocks that failed."""
+    named = "; ".join(f"block {f.block[0]},{f.block[1]} ({f.pixels}): {f.why}" for f in report.failures[:5])
+    more = f"; and {len(report.failures) - 5} more, listed in {report.files['report']}" if len(report.failures) > 5 else ""
+    return (
+        f"{len(report.failures)} of {report.blocks} blocks failed and are left as nodata in {report.store}; the others are committed. {named}{more}. "
+        "Run the same command again to try only these."
+    )
