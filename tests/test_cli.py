@@ -151,3 +151,16 @@ def test_a_signal_does_not_wait_for_the_network_to_be_measured(tmp_path: Path, s
 
 def test_the_schema_is_json() -> None:
     assert json.loads(wholecloth("schema").stdout)["title"] == "Config"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_what_could_not_be_said_is_no_success(unbuffered: str) -> None:
+    env = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    with Path("/dev/full").open("w") as full:
+        assert subprocess.run([sys.executable, "-m", "pipeline", "schema"], stdout=full, stderr=subprocess.PIPE, env=env, timeout=60).returncode not in (0, -13)
+
+
+def test_a_reader_that_has_seen_enough_is_no_bug() -> None:
+    done = subprocess.run(f"{sys.executable} -m pipeline schema | head -c 10", shell=True, capture_output=True, text=True, timeout=60)
+    assert (len(done.stdout), done.stderr) == (10, "")

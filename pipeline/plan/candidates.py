@@ -14,6 +14,8 @@ PAYS = 14
 """Core per px of halo at which halos cost 1.3 times the arithmetic."""
 SMALL, LARGE = 1024, 3072
 """Limits of a core that ``auto`` chooses, px."""
+TINY = 64
+"""Core below which memory gains nothing, px."""
 BLENDED = 512
 """Tile size of a blended network that says nothing of its training size, px."""
 RECOMPUTED = 0.1
@@ -52,10 +54,11 @@ def _shrinking(wish: Wish, halo: int) -> Iterator[int]:
         core = min(core, _given_core(wish, wish.maximum, halo))
     core = min(core, max(wish.height, wish.width))
     core = max(round_up(core, wish.multiple) if wish.maximum is None else round_down(core, wish.multiple), wish.multiple)
-    while core > wish.multiple:
+    smallest = min(core, round_up(TINY, wish.multiple))
+    while core > smallest:
         yield core
         core = round_down(core * 3 // 4, wish.multiple)
-    yield wish.multiple
+    yield smallest
 
 
 def _given_core(wish: Wish, size: int, halo: int) -> int:

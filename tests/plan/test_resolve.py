@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError, PlanError
 from pipeline.plan import memory
+from pipeline.plan.candidates import TINY, candidates
 from pipeline.plan.halo import HaloDecision
 from pipeline.plan.memory import GDAL_CACHE, MIB, Costs
 from pipeline.plan.resolve import resolve, staff
@@ -161,3 +162,10 @@ def test_blocks_in_flight_are_fewer_where_several_processes_must_fit() -> None:
     assert staff(alone.tiles, COSTS, alone.peak * 3, 4, (1, 1), hands).workers < 4
     with pytest.raises(PlanError, match=r"in flight in each of 40 processes"):
         resolve(replace(WISH, hands=replace(hands, processes=40)))
+
+
+def test_cores_that_are_tried_end_where_memory_gains_nothing() -> None:
+    wish = replace(WISH, multiple=1, minimum=1, halo=HaloDecision(halo=0, exact=True, why=""))
+    assert min(tiles.core for tiles in candidates(wish)) == TINY
+    assert min(tiles.core for tiles in candidates(replace(wish, height=10, width=20))) == 20
+    assert min(tiles.core for tiles in candidates(replace(wish, multiple=96))) == 96

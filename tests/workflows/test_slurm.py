@@ -115,7 +115,8 @@ def stand_ins(folder: Path, state: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("code", "state", "restarts", "queued"),
     [(0, "RUNNING", "", False), (75, "RUNNING", "", True), (75, "RUNNING", "99", True), (75, "RUNNING", "100", False), (75, "COMPLETING", "", False)]
-    + [(code, "RUNNING", "", False) for code in (1, 2, 3, 4, 70, 137)] + [(143, "RUNNING", "", True)],
+    + [(code, "RUNNING", "", False) for code in (1, 2, 3, 4, 70, 137)]
+    + [(143, "RUNNING", "", True)],
 )
 def test_only_what_is_unfinished_is_queued_again(tmp_path: Path, recipe: str, shard: str, code: int, state: str, restarts: str, queued: bool) -> None:
     stand_in = tmp_path / "stand_in.sh"
