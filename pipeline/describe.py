@@ -28,6 +28,7 @@ def describe(job: Job) -> dict[str, Any]:
             "blame": list(job.locality.blame),
             "notes": list(job.network.notes),
             "fold": job.fold,
+            "compile": job.task.recipe.compile,
         },
         "halo": {"px": tiles.halo, "exact": tiles.exact, "why": tiles.why},
         "tile": {name: getattr(tiles, name) for name in ("size", "core", "step", "taper", "blend", "augment", "batch")},
@@ -96,7 +97,7 @@ def lines(job: Job) -> list[tuple[str, str]]:
     blame = f"; to blame: {', '.join(network['blame'])}" if network["blame"] else ""
     rows = [
         ("raster", f"{raster['height']} × {raster['width']} px, {raster['bands']} bands of {raster['dtype']}, {job.source.grid.code or 'no CRS code'}"),
-        ("network", f"{network['verdict']}, stride {network['stride']} px, radius {network['radius']} px{blame}; {network['fold']}"),
+        ("network", f"{network['verdict']}, stride {network['stride']} px, radius {network['radius']} px{blame}; {_made(network)}"),
         *_area(said),
         *[("weights", note) for note in said["network"]["notes"]],
         ("halo", f"{said['halo']['px']} px: {said['halo']['why']}" if said["halo"]["px"] is not None else said["halo"]["why"]),
@@ -115,6 +116,10 @@ def lines(job: Job) -> list[tuple[str, str]]:
     if said["estimated_seconds"] is not None:
         rows.append(("time", f"about {_duration(said['estimated_seconds'])} of the network alone, from one small image just now"))
     return rows
+
+
+def _made(network: dict[str, Any]) -> str:
+    return f"{network['fold']}; compiled" if network["compile"] else str(network["fold"])
 
 
 def _area(said: dict[str, Any]) -> list[tuple[str, str]]:

@@ -24,6 +24,7 @@ Fingerprint = dict[str, Any]
 BEFORE: Fingerprint = {
     "tile.batch": 1, "tile.augment": "none", "tile.tolerance": None, "source.aoi": None, "output.min_confidence": 0.0,
     "output.probabilities_dtype": "uint8", "output.probabilities_codes": None, "execution.fold": False,
+    "execution.compile": False,
 }  # fmt: skip
 """What held for stores that were made before there was a choice."""
 UNSAID = {"source.etag", "source.size", "source.modified"}
@@ -51,6 +52,7 @@ def of(source: Source, area: Area | None, network: Network, recipe: Recipe, tile
         "output.nodata": recipe.nodata,
         "execution.precision": recipe.precision,
         "execution.fold": recipe.fold,
+        "execution.compile": recipe.compile,
     }
 
 
@@ -71,6 +73,7 @@ def wanted(source: Source, area: Area | None, network: Network, recipe: Recipe, 
         "output.nodata": output.nodata,
         "execution.precision": config.execution.precision,
         "execution.fold": config.execution.fold and "auto",
+        "execution.compile": config.execution.compile,
         "tile.halo": round_up(tile.halo, tiles.multiple) if isinstance(tile.halo, int) else "auto",
         "tile.exact": True if tile.halo == "exact" else "auto",
         "tile.tolerance": tile.halo.tolerance if isinstance(tile.halo, ToleranceConfig) and tile.overlap in ("auto", 0) else "auto",

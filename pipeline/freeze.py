@@ -71,7 +71,7 @@ def _resolved(job: Job) -> dict[str, dict[str, Any]]:
     return {
         "tile": {**meet, **tile},
         "output": {"chunk": tiles.chunk, "block": tiles.block, "shard": tiles.shard or "none", "nodata": recipe.nodata},
-        "execution": {"device": job.task.device if device == "auto" else device, "precision": recipe.precision, "fold": recipe.fold},
+        "execution": {"device": job.task.device if device == "auto" else device, "precision": recipe.precision, "fold": recipe.fold, "compile": recipe.compile},
     }
 
 
@@ -97,7 +97,7 @@ def _head(job: Job, config: Path, file: Path) -> str:
 #     wholecloth run {file} --locked
 # It is needed where runs that share no store must make the same bytes, on nodes of unlike memory and cores. It is not needed to resume a run, nor for shards of
 # one store: whoever makes the store fixes its plan in it, and all others take that up.
-# Free to change: output.path (--out), execution but device, precision and fold, names and colours of classes. All else is held by the section locked.
+# Free to change: output.path (--out), execution but device, precision, fold and compile, names and colours of classes. All else is held by the section locked.
 """
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from pipeline import __version__, fingerprint, lock, resolve_fold, resolve_hands, resolve_model, resolve_plan, resolve_precision
+from pipeline import __version__, fingerprint, lock, resolve_compile, resolve_fold, resolve_hands, resolve_model, resolve_plan, resolve_precision
 from pipeline.area import open_area
 from pipeline.config import Config
 from pipeline.errors import SourceError, StoreError
@@ -71,6 +71,7 @@ class Job:
                 "threads": self.task.recipe.threads,
                 "memory_format": lock.MEMORY_FORMAT,
                 "fold": self.task.recipe.fold,
+                "compile": self.task.recipe.compile,
             },
             "fingerprint": self.fingerprint,
             "locality": asdict(self.locality),
@@ -119,9 +120,10 @@ def _prepared(config: Config, fresh: bool) -> Job:
     apart = resolve_fold.most(config.execution.fold, config.execution.precision)
     folded = resolve_fold.decide(network, locality, device, apart, stored["recipe"].get("fold", False) if stored else None)
     precision = resolve_precision.decide(config.execution.precision, folded.network, locality, device, stored["recipe"]["precision"] if stored else None)
+    compiles = resolve_compile.decide(config.execution.compile, folded.network, locality, device, stored["recipe"].get("compile", False) if stored else None)
     opened = Opened(
         config=config, source=source, area=area, network=folded.network, locality=locality, device=device,
-        normalisation=meaning.normalisation, stored=stored, resumes=there is not None, precision=precision,
+        normalisation=meaning.normalisation, stored=stored, resumes=there is not None, precision=precision, compiles=compiles,
     )  # fmt: skip
     rows = resolve_model.class_rows(meaning.classes, opened.locality.classes, meaning.model.output)  # before the plan: a wrong list is the likelier mistake
     plan, cost = resolve_plan.plan(opened, len(rows))
@@ -131,7 +133,7 @@ def _prepared(config: Config, fresh: bool) -> Job:
 def _job(opened: Opened, loaded: Network, folded: Folded, meaning: resolve_model.Meaning, plan: Plan, cost: footprint.Footprint | None) -> Job:
     config, source, stored, path = opened.config, opened.source, opened.stored, opened.config.output.path
     recipe, rows = resolve_model.recipe(
-        meaning, config, opened.locality.classes, precision=opened.precision, tiles=plan.tiles, fold=folded.done,
+        meaning, config, opened.locality.classes, precision=opened.precision, tiles=plan.tiles, fold=folded.done, compiles=opened.compiles,
         threads=stored["recipe"]["threads"] if stored else resolve_hands.threads(config, opened.device),
     )  # fmt: skip
     if stored:

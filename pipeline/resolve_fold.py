@@ -82,7 +82,7 @@ def _apart(network: Network, other: Network, locality: Locality, device: torch.d
     with rounding("float32", machine.cores(), device):
         for image in (noise, 3 * noise + 1, torch.zeros_like(noise)):
             try:
-                why = _difference(network(image), other(image), most)
+                why = difference(network(image), other(image), most)
             except Exception as error:  # whatever its layers raise
                 return f"it could not be compared with the network as it is ({first_line(error)})"
             if why is not None:
@@ -90,7 +90,8 @@ def _apart(network: Network, other: Network, locality: Locality, device: torch.d
     return None
 
 
-def _difference(one: torch.Tensor, other: torch.Tensor, most: float) -> str | None:
+def difference(one: torch.Tensor, other: torch.Tensor, most: float) -> str | None:
+    """How far logits of one network are from those of another, where that is more than a share of the largest; None where it is not."""
     if one.shape != other.shape or not torch.equal(_strange(one), _strange(other)):
         return "it gives NaN or infinity elsewhere than the network as it is"
     known = one.isfinite()

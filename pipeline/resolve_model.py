@@ -51,7 +51,7 @@ def resolve(config: Config, bands: int) -> Meaning:
 
 
 def recipe(
-    meaning: Meaning, config: Config, channels: int, *, precision: str, threads: int, tiles: Tiles, fold: bool
+    meaning: Meaning, config: Config, channels: int, *, precision: str, threads: int, tiles: Tiles, fold: bool, compiles: bool
 ) -> tuple[Recipe, tuple[ClassRow, ...]]:  # fmt: skip
     """The recipe and the class table of a network with so many output channels.
 
@@ -80,6 +80,7 @@ def recipe(
         probabilities=config.output.probabilities_dtype,
         min_confidence=config.output.min_confidence,
         fold=fold,
+        compile=compiles,
     )
     return made, rows
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -33,6 +33,8 @@ IN_FLIGHT = 4
 """Blocks that ``workers: auto`` keeps in flight: one read, one inferred, one written, and one to spare."""
 GROWTH = 256 * memory.MIB
 """What libraries grow by once a run is on its way: threads and their heaps, the scheduler, codecs, what freed tensors leave behind."""
+COMPILING = 512 * memory.MIB
+"""What torch's compiler holds, and the C++ compiler that it calls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,7 @@ class Opened:
     resumes: bool
     """Whether the store is there already."""
     precision: str
+    compiles: bool
 
     @property
     def multiple(self) -> int:
@@ -82,7 +85,8 @@ def plan(opened: Opened, classes: int) -> tuple[Plan, footprint.Footprint | None
     """
     budget, hands = resolve_hands.budget(opened.config), resolve_hands.hands(opened.config, opened.device)
     if opened.stored:
-        costs = replace(memory.Costs(**opened.stored["costs"]), libraries=_libraries(), gdal_cache=memory.GDAL_CACHE, open_files=opened.source.open_files)
+        now = {"libraries": _libraries(opened.compiles), "gdal_cache": memory.GDAL_CACHE, "open_files": opened.source.open_files}
+        costs = memory.Costs(**{**opened.stored["costs"], **now})
         made = staff(Tiles.of(opened.stored["tiles"]), costs, budget, _workers(opened.config), opened.source.block, hands)
         if made.peak > budget:
             raise PlanError(over_budget(made))
@@ -145,14 +149,14 @@ def _workers(config: Config) -> int:
     return IN_FLIGHT if config.execution.workers == "auto" else config.execution.workers
 
 
-def _libraries() -> int:
-    return machine.resident() + GROWTH
+def _libraries(compiles: bool) -> int:
+    return machine.resident() + GROWTH + (COMPILING if compiles else 0)
 
 
 def _costs(opened: Opened, cost: footprint.Footprint, classes: int) -> memory.Costs:
     source = opened.source
     return memory.Costs(
-        libraries=_libraries(),
+        libraries=_libraries(opened.compiles),
         gdal_cache=memory.GDAL_CACHE,
         raw=source.bands * (source.dtype.itemsize + 1) + 1,
         bands=source.bands,

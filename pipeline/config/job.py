@@ -87,7 +87,7 @@ class OutputConfig(Section):
 
 
 class ExecutionConfig(Section):
-    """How the job runs. Precision, fold and device change pixels; so may, by ties, threads that follow from engine and processes when a store is made."""
+    """How the job runs. Precision, fold, compile and device change pixels; by ties so may threads, of which engine and processes decide for a new store."""
 
     engine: Literal["serial", "threads", "processes", "slurm", "address"] = "threads"
     workers: Auto | Count = Field("auto", description="blocks in flight, in each process")
@@ -98,6 +98,7 @@ class ExecutionConfig(Section):
     device: str = Field("auto", description="cpu, cuda:0, or auto")
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     fold: Auto | bool = Field("auto", description="batch norm into convolutions: auto where labels stay the same up to ties; true up to 1e-4; false")
+    compile: bool = Field(False, description="torch.compile: faster after minutes of compiling, for long runs; rounds otherwise, up to 1e-4")
     memory: str | int = Field("auto", description="bound of the whole process, such as 8GiB")
     retries: Annotated[int, Field(ge=0)] = Field(2, description="further tries to read a window")
     read_timeout: Seconds | None = Field(None, description="s, or such as 2m: a read that takes longer has failed")

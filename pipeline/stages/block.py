@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from pipeline import machine
 from pipeline.config import ModelConfig
 from pipeline.errors import InferenceError, ReadError
 from pipeline.models import load
+from pipeline.models.compiled import compiled
 from pipeline.models.folding import fold
+from pipeline.models.loaded import Loaded
 from pipeline.place import Place
 from pipeline.plan.layout import BlockIndex, Layout
 from pipeline.plan.shards import Shard, Share, share
@@ -142,7 +145,7 @@ def forget() -> None:
 
 def adopt(task: BlockTask, network: Network) -> None:
     """Use a network that this process has loaded already."""
-    _open[task.store] = Inference(network, task.recipe, choose(task.device))
+    _open[task.store] = _inference(network, task, choose(task.device))
 
 
 def inference(task: BlockTask) -> Inference:
@@ -152,5 +155,9 @@ def inference(task: BlockTask) -> Inference:
         with steady(), stage("load"):
             network = load(task.model, task.source.bands, device)
         _open.clear()
-        _open[task.store] = Inference(fold(network).network if task.recipe.fold else network, task.recipe, device)
+        _open[task.store] = _inference(fold(network).network if task.recipe.fold else network, task, device)
     return _open[task.store]
+
+
+def _inference(network: Network, task: BlockTask, device: torch.device) -> Inference:
+    return Inference(compiled(cast(Loaded, network)) if task.recipe.compile else network, task.recipe, device)

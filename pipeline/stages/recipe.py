@@ -42,6 +42,8 @@ class Recipe:
     """Below it a pixel is nodata in the mask."""
     fold: bool = False
     """Whether batch norm is folded into convolutions."""
+    compile: bool = False
+    """Whether the network is compiled."""
 
     @property
     def averages_probabilities(self) -> bool:

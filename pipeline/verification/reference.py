@@ -16,6 +16,7 @@ from pipeline.plan.types import Plan
 from pipeline.protocols import Locality
 from pipeline.raster.span import Span, round_down, round_up
 from pipeline.raster.window import Window
+from pipeline.stages.block import inference
 from pipeline.stages.device import choose, on_device, rounding
 from pipeline.stages.forward import Forward
 from pipeline.stages.read import read
@@ -70,12 +71,12 @@ def infer(job: Job, around: Frame, window: Window) -> npt.NDArray[np.float32]:
     """What one tile says of a window, (classes, rows, cols) float32: logits, or probabilities where the run averages those."""
     tile, recipe, device = around.tile(job, window), job.task.recipe, choose(job.task.device)
     pixels = read(job.source, tile.read, job.task.retries)
-    forward = Forward(
-        network=job.network, device=device, normalisation=recipe.normalisation, decoding=recipe.decoding,
-        probabilities=recipe.averages_probabilities, augment=recipe.augment, batch=1,
-    )  # fmt: skip
 
     def answer() -> npt.NDArray[np.float32]:
+        forward = Forward(
+            network=inference(job.task).network, device=device, normalisation=recipe.normalisation, decoding=recipe.decoding,
+            probabilities=recipe.averages_probabilities, augment=recipe.augment, batch=1,
+        )  # fmt: skip
         with rounding(recipe.precision, recipe.threads, device):
             logits: npt.NDArray[np.float32] = next(logits for _, logits in forward(pixels, tile.read, [tile])).cpu().numpy()
             return logits

@@ -1,0 +1,57 @@
+"""A network through ``torch.compile``: kernels of its own for every shape of tile, made once and kept on disk, for runs long enough to pay for them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from contextlib import suppress
+from dataclasses import replace
+from typing import cast
+
+import torch
+
+from pipeline.machine import cache_folder
+from pipeline.models.loaded import Loaded
+
+SHAPES = 64
+"""Shapes of tiles, each with kernels of its own; torch gives up compiling at eight by itself, and would go on with other roundings."""
+
+
+def compiled(network: Loaded) -> Loaded:
+    """The same network, compiled when it first sees a shape; its answers differ by roundings.
+
+    Kernels are made for each shape by itself. Those for any size would depend on which size came first, and with it the bytes of a store that was gone on with.
+
+    Parameters
+    ----------
+    network
+        On its device, in eval mode; `obstacle` is None for it.
+    """
+    _settle()
+    import torch._dynamo.config as limits
+
+    limits.cache_size_limit, limits.fail_on_cache_limit_hit = SHAPES, True
+    return replace(network, module=cast(torch.nn.Module, torch.compile(network.module, dynamic=False)))
+
+
+def obstacle(network: Loaded, device: torch.device) -> str | None:
+    """Why a network cannot be compiled here, or None."""
+    if network.graph is not None:
+        return "an ONNX file runs in onnxruntime, which torch cannot compile"
+    if isinstance(network.module, torch.jit.ScriptModule):
+        return "TorchScript runs in an interpreter of its own, which torch.compile cannot look into; run the network from its code or an exported program"
+    compiler = os.environ.get("CXX") or ("clang++" if sys.platform == "darwin" else "g++")
+    if device.type == "cpu" and shutil.which(compiler) is None:
+        return f"on a CPU it needs a C++ compiler, and {compiler} is not installed"
+    return None
+
+
+def _settle() -> None:
+    """Kernels are kept with our other caches, where no other user puts any, and made in this process, whose memory is planned, unless the shell says so."""
+    os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
+    if "TORCHINDUCTOR_CACHE_DIR" not in os.environ:
+        folder = cache_folder() / "compiled"
+        with suppress(OSError):  # a home that is read-only costs seconds at the next run, not this one
+            folder.mkdir(parents=True, exist_ok=True)
+            os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)
