@@ -1,5 +1,9 @@
+from __future__ import annotations
+
 import os
 import tempfile
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 os.environ["WHOLECLOTH_CACHE"] = tempfile.mkdtemp(prefix="wholecloth-tests-")
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
@@ -10,6 +14,9 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
 from hypothesis import settings  # noqa: E402
+
+if TYPE_CHECKING:
+    from tests.storage import Storage
 
 settings.register_profile("calm", deadline=None)  # machines are shared
 settings.load_profile("calm")
@@ -25,3 +32,23 @@ def _seeded() -> None:
     torch.manual_seed(0)
     np.random.seed(0)
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
+    """Object storage, one for all tests of a worker."""
+    from tests import storage
+
+    with storage.served(tmp_path_factory.mktemp("s3")) as found:
+        yield found
+
+
+@pytest.fixture
+def s3(server: Storage) -> Iterator[Storage]:
+    """Object storage that this process reaches, with nothing asked of it so far and no fault."""
+    from tests import storage
+
+    server.forget()
+    with storage.reached(server):
+        yield server
+    server.forget()

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,20 +31,6 @@ from tests.sources.served import served
 from tests.storage import BUCKET, KEY, SECRET, TOKEN, Storage, contents
 
 PLAN = {"tile": {"size": 96}}
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
-    with storage.served(tmp_path_factory.mktemp("s3")) as found:
-        yield found
-
-
-@pytest.fixture
-def s3(server: Storage) -> Iterator[Storage]:
-    server.forget()
-    with storage.reached(server):
-        yield server
-    server.forget()
 
 
 def config(folder: Path, **sections: dict[str, Any]) -> Path:

@@ -51,6 +51,14 @@ def start(folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, env=env, cwd=folder, stderr=subprocess.PIPE, text=True)
 
 
+def under_way(job: subprocess.Popen[str], folder: Path) -> list[psutil.Process]:
+    """All that it started, once the run is at work."""
+    end = time.monotonic() + 120
+    while not (folder / "seen").exists() and job.poll() is None and time.monotonic() < end:
+        time.sleep(0.1)
+    return psutil.Process(job.pid).children(recursive=True)
+
+
 def left(children: list[psutil.Process], folder: Path) -> list[str]:
     """What is left of what was started."""
     _, alive = psutil.wait_procs(children, timeout=20)
@@ -61,10 +69,7 @@ def left(children: list[psutil.Process], folder: Path) -> list[str]:
 def test_a_job_is_given_the_address_and_nothing_is_left_of_its_workers(tmp_path: Path) -> None:
     (tmp_path / "wait").touch()
     job = start(tmp_path)
-    end = time.monotonic() + 120
-    while not (tmp_path / "seen").exists() and job.poll() is None and time.monotonic() < end:
-        time.sleep(0.1)
-    children = psutil.Process(job.pid).children(recursive=True)
+    children = under_way(job, tmp_path)
     (tmp_path / "wait").unlink()
     _, said = job.communicate(timeout=120)
     assert job.returncode == 75, said
@@ -77,10 +82,7 @@ def test_a_job_is_given_the_address_and_nothing_is_left_of_its_workers(tmp_path:
 def test_sigterm_ends_the_run_first_and_then_its_workers(tmp_path: Path) -> None:
     (tmp_path / "wait").touch()
     job = start(tmp_path)
-    end = time.monotonic() + 120
-    while not (tmp_path / "seen").exists() and job.poll() is None and time.monotonic() < end:
-        time.sleep(0.1)
-    children = psutil.Process(job.pid).children(recursive=True)
+    children = under_way(job, tmp_path)
     job.send_signal(signal.SIGTERM)
     job.communicate(timeout=120)
     assert job.returncode == 128 + signal.SIGTERM  # of the stand-in, which is no run of ours
