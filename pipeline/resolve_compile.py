@@ -34,7 +34,7 @@ def decide(asked: bool, network: Loaded, locality: Locality, device: torch.devic
     wanted = asked if stored is None else stored
     why = None if not wanted else obstacle(network, device) or (None if stored else _apart(network, locality, device))
     if why is not None:
-        raise ConfigError(f"execution.compile is true, but {why}. Leave it out, or take what is missing into account.")
+        raise ConfigError(f"execution.compile is true, but {why}. Leave it out, or mend that.")
     return wanted
 
 

@@ -11,7 +11,8 @@ GDAL_CACHE = 64 * MIB
 """GDAL's block cache, for the whole process. GDAL fixes its size at the first read, so a plan cannot change it."""
 
 ACTIVATION_FACTOR = 2.0
-"""Peak resident bytes per byte of live tensors: fragmentation and scratch buffers; 1.15–1.6 measured on CPU, the most where tiles have several sizes, and 1.77 once in some twenty runs."""
+"""Peak resident bytes per byte of live tensors: fragmentation and scratch buffers. On CPU 1.15–1.6 measured, the most where tiles have several sizes, and 1.77
+once in some twenty runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

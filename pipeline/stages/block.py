@@ -12,9 +12,9 @@ import torch
 
 from pipeline import machine
 from pipeline.config import ModelConfig
-from pipeline.errors import InferenceError, ReadError
+from pipeline.errors import InferenceError, ModelError, ReadError
 from pipeline.models import load
-from pipeline.models.compiled import compiled
+from pipeline.models.compiled import compiled, obstacle
 from pipeline.models.folding import fold
 from pipeline.models.loaded import Loaded
 from pipeline.place import Place
@@ -160,4 +160,10 @@ def inference(task: BlockTask) -> Inference:
 
 
 def _inference(network: Network, task: BlockTask, device: torch.device) -> Inference:
-    return Inference(compiled(cast(Loaded, network)) if task.recipe.compile else network, task.recipe, device)
+    if not task.recipe.compile:
+        return Inference(network, task.recipe, device)
+    loaded = cast(Loaded, network)
+    why = obstacle(loaded, device)
+    if why is not None:
+        raise ModelError(f"The network cannot be compiled here: {why}.")
+    return Inference(compiled(loaded), task.recipe, device)

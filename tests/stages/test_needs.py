@@ -12,6 +12,7 @@ from pipeline import run, terms
 from pipeline.config import SourceConfig
 from pipeline.job import Job
 from pipeline.load_config import load
+from pipeline.models.compiled import obstacle
 from pipeline.plan.memory import human
 from pipeline.sources import open_source
 from pipeline.stages import block
@@ -66,6 +67,11 @@ def test_other_weights_of_the_same_name_are_named(job: Job, tmp_path: Path) -> N
         next(network.parameters()).add_(1)
     network.save(str(tmp_path / "unet.pt"))
     assert asked(None) == (f"the network: {tmp_path / 'unet.pt'} is there, and another one",)
+
+
+def test_what_the_network_is_to_be_compiled_with_is_asked_for_too(job: Job) -> None:
+    asked = replace(needs(job), task=replace(job.task, recipe=replace(job.task.recipe, compile=True)))
+    assert asked(None) == ("the network: The network cannot be compiled here: " + str(obstacle(job.loaded, torch.device("cpu"))),)
 
 
 def test_a_missing_raster_is_named(job: Job, tmp_path: Path) -> None:
