@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
+
 from pipeline import terms
 from pipeline.describe import describe
 from pipeline.job import Job
@@ -52,10 +55,10 @@ class Tally:
 def blocks(job: Job, progress: Progress, watch: Watch, mine: Share | None) -> Report:
     """Run those that are not committed, of all or of a share; the report says nothing of files yet."""
     ledger = Ledger(job.path)
-    committed = ledger.committed() if mine is None else {block for row in mine.rows for block in ledger.committed_in(row) if BlockIndex(*block) in mine}
-    tally, count = Tally(ledger), job.blocks if mine is None else mine.count
-    progress.start(count, len(committed))
-    if len(committed) < count:
+    committed = _committed(job, ledger, mine)
+    tally, count, resumed = Tally(ledger), job.blocks if mine is None else mine.count, int(committed.sum())
+    progress.start(count, resumed)
+    if resumed < count:
         adopt(job.task, job.network)
         pyramid.outdate(job.path, job.spec, job.plan.tiles.block, ((index.row, index.col) for index in _todo(job, mine, committed)))
         for outcome in watch(terms.task(job), _todo(job, mine, committed)):
@@ -66,12 +69,22 @@ def blocks(job: Job, progress: Progress, watch: Watch, mine: Share | None) -> Re
             progress.advance(outcome.pixels, watch.stalls.so_far)
     device = watch.stalls.finish(now())
     return Report(
-        store=str(job.path), blocks=count, resumed=len(committed), done=tally.done, empty=tally.empty, failures=tally.failures,
+        store=str(job.path), blocks=count, resumed=resumed, done=tally.done, empty=tally.empty, failures=tally.failures,
         pixels=tally.pixels, decoded=tally.decoded, seconds=device.seconds, waits=tally.seconds, device=device if tally.seconds else None,
         projected_memory=job.plan.peak, peak_memory=tally.peak, plan=describe(job),
     )  # fmt: skip
 
 
-def _todo(job: Job, mine: Share | None, committed: set[tuple[int, int]]) -> Iterator[BlockIndex]:
+def _committed(job: Job, ledger: Ledger, mine: Share | None) -> npt.NDArray[np.bool_]:
+    """(rows, cols) of blocks: which of this run's are committed. A byte each, since there may be millions."""
+    found = np.zeros(job.task.layout.shape, dtype=bool)
+    listed = ledger.listed() if mine is None else (block for row in mine.rows for block in ledger.committed_in(row) if BlockIndex(*block) in mine)
+    for row, col in listed:
+        if row < found.shape[0] and col < found.shape[1]:
+            found[row, col] = True
+    return found
+
+
+def _todo(job: Job, mine: Share | None, committed: npt.NDArray[np.bool_]) -> Iterator[BlockIndex]:
     """Blocks that are not committed, in the order in which they are read."""
-    return (index for index in job.task.blocks() if (mine is None or index in mine) and (index.row, index.col) not in committed)
+    return (index for index in job.task.blocks() if (mine is None or index in mine) and not committed[index.row, index.col])
