@@ -150,8 +150,9 @@ class Plan:
 
     @property
     def tensors(self) -> int:
-        """Of that, what the tensors of a tile on its way through the network take in one process, bytes."""
-        return sum(self.buffers[name] for name in ("network input", "activations", "logits")) // self.hands.processes
+        """Of that, what the tensors of a tile on its way through the network take in one process whatever becomes of the heap, bytes."""
+        sure = self.buffers["activations"] * memory.LEAST_FACTOR / memory.ACTIVATION_FACTOR
+        return (self.buffers["network input"] + int(sure) + self.buffers["logits"]) // self.hands.processes
 
     @property
     def each(self) -> int:
