@@ -74,7 +74,7 @@ def test_the_process_stays_the_same() -> None:
 
 @pytest.mark.parametrize(("chosen", "waits"), [({}, "passive"), ({"OMP_WAIT_POLICY": "active"}, "active")])
 def test_threads_do_not_spin_while_they_wait_unless_somebody_wants_it(chosen: dict[str, str], waits: str) -> None:
-    script = "import os; from pipeline.__main__ import main\ntry: main()\nfinally: print(os.environ['OMP_WAIT_POLICY'])"
+    script = "import os, pipeline.cli; from pipeline import __main__; pipeline.cli.main = lambda: print(os.environ['OMP_WAIT_POLICY']); __main__.main()"
     env = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"} | chosen
     done = subprocess.run([sys.executable, "-c", script, "status", "/nowhere"], env=env, capture_output=True, text=True, check=False)
     assert done.stdout.strip() == waits

@@ -151,8 +151,8 @@ class Plan:
     @property
     def tensors(self) -> int:
         """Of that, what the tensors of a tile on its way through the network take in one process whatever becomes of the heap, bytes."""
-        sure = self.buffers["activations"] * memory.LEAST_FACTOR / memory.ACTIVATION_FACTOR
-        return (self.buffers["network input"] + int(sure) + self.buffers["logits"]) // self.hands.processes
+        held, activations, logits = (self.buffers[name] // self.hands.processes for name in ("network input", "activations", "logits"))
+        return held + int(activations * memory.LEAST_FACTOR / memory.ACTIVATION_FACTOR) + logits
 
     @property
     def each(self) -> int:
