@@ -153,6 +153,7 @@ def test_several_processes_share_the_budget_and_hold_nothing_for_neighbours() ->
     assert several.buffers["activations"] == 3 * one.buffers["activations"]
     assert several.peak == 500 * MIB + 3 * several.each
     assert several.tensors == one.tensors
+    assert one.tensors < sum(one.buffers[name] for name in ("network input", "activations", "logits")), "what may be needed is laid out beforehand"
     assert several.workers == 4
 
 
