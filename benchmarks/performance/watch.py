@@ -16,7 +16,10 @@ from typing import Any
 
 import psutil
 
-EVERY_S = 0.02
+EVERY_S = 0.1
+"""Between two looks at a process. Each takes a core for a while, and so holds up all threads of a network."""
+CHILDREN_EVERY = 5
+"""Looks at a process for one look for its children, which goes through all processes of the machine and takes a millisecond."""
 INHERITED = ("MALLOC_", "OMP_", "MKL_", "OPENBLAS_", "GDAL_CACHEMAX", "GDAL_NUM_THREADS")
 """Settings of whoever starts the benchmark that would reach some of what is measured: everything is run as if they were not there."""
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,19 +92,21 @@ class Tree:
 
     def __init__(self, pid: int) -> None:
         self._root = psutil.Process(pid)
+        self._children: dict[int, psutil.Process] = {}
         self._known: set[int] = set()
+        self._looks = 0
 
     def held(self) -> int:
         """Bytes: the kernel's own mark of the most that the process held, and what it and its children hold now, whichever is more.
 
         A child counts from its second look on, since between fork and exec it shows the memory of its parent.
         """
-        try:
-            children = {child.pid: child for child in self._root.children(recursive=True)}
-        except psutil.Error:
-            return 0
-        counted = [child for pid, child in children.items() if pid in self._known]
-        self._known = set(children)
+        self._known = set(self._children)
+        if self._looks % CHILDREN_EVERY == 0:
+            with suppress(psutil.Error):
+                self._children = {child.pid: child for child in self._root.children(recursive=True)}
+        self._looks += 1
+        counted = [child for pid, child in self._children.items() if pid in self._known]
         return max(high_water(self._root.pid), sum(resident(process) for process in (self._root, *counted)))
 
 

@@ -71,7 +71,7 @@ def test_a_process_answers_and_its_memory_is_seen(tmp_path: Path) -> None:
 
 
 def test_memory_of_children_counts(tmp_path: Path) -> None:
-    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; held = bytearray(200 * 2**20); time.sleep(0.4)'])"
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; held = bytearray(200 * 2**20); time.sleep(1.5)'])"
     found = watch([sys.executable, "-c", code], tmp_path / "answer.json", {}, CALM)
     assert found.peak > 200 * 2**20
 
