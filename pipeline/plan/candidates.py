@@ -12,6 +12,8 @@ from pipeline.raster.span import round_down, round_up
 
 PAYS = 14
 """Core per px of halo at which halos cost 1.3 times the arithmetic."""
+ROOMY = 18
+"""The same for 1.23 times, in nearly twice the memory."""
 SMALL, LARGE = 1024, 3072
 """Limits of a core that ``auto`` chooses, px."""
 TINY = 64
@@ -48,17 +50,33 @@ def _cores(wish: Wish) -> Iterator[int]:
         yield from _shrinking(wish, halo)
 
 
+def roomy(wish: Wish, tiles: Tiles) -> bool:
+    """Whether tiles are larger than halos alone demand."""
+    return wish.tile == "auto" and tiles.halo is not None and tiles.core > _fitted(wish, _paying(tiles.halo), tiles.halo)
+
+
 def _shrinking(wish: Wish, halo: int) -> Iterator[int]:
-    core = min(max(PAYS * halo, SMALL), LARGE)
-    if wish.maximum is not None:
-        core = min(core, _given_core(wish, wish.maximum, halo))
-    core = min(core, max(wish.height, wish.width))
-    core = max(round_up(core, wish.multiple) if wish.maximum is None else round_down(core, wish.multiple), wish.multiple)
+    core = _fitted(wish, _paying(halo), halo)
+    wide = _fitted(wish, min(round(ROOMY * halo / wish.chunk) * wish.chunk, LARGE), halo)  # whole chunks, or blocks would cut it
+    if wide > core:
+        yield wide
     smallest = min(core, round_up(TINY, wish.multiple))
     while core > smallest:
         yield core
         core = round_down(core * 3 // 4, wish.multiple)
     yield smallest
+
+
+def _paying(halo: int) -> int:
+    return min(max(PAYS * halo, SMALL), LARGE)
+
+
+def _fitted(wish: Wish, core: int, halo: int) -> int:
+    """A core of about so many px that the raster, the network and its stride allow."""
+    if wish.maximum is not None:
+        core = min(core, _given_core(wish, wish.maximum, halo))
+    core = min(core, max(wish.height, wish.width))
+    return max(round_up(core, wish.multiple) if wish.maximum is None else round_down(core, wish.multiple), wish.multiple)
 
 
 def _given_core(wish: Wish, size: int, halo: int) -> int:

@@ -6,10 +6,15 @@ import math
 
 from pipeline.errors import PlanError
 from pipeline.plan import memory
-from pipeline.plan.candidates import candidates
+from pipeline.plan.candidates import candidates, roomy
 from pipeline.plan.layout import BlockIndex
 from pipeline.plan.sharing import DECODED_PX, Sharing, share, unit_of
 from pipeline.plan.types import HERE, Hands, Plan, Tiles, Wish
+
+ROOMY = 1 / 3
+"""Share of the budget that a plan may take with larger tiles than halos demand."""
+WORTH = 1.03
+"""By what arithmetic must shrink for such tiles."""
 
 
 def resolve(wish: Wish) -> Plan:
@@ -23,9 +28,9 @@ def resolve(wish: Wish) -> Plan:
         Nothing fits the memory; the message says what would.
     """
     smallest: Plan | None = None
-    for tiles in sorted(candidates(wish), key=_effort):
+    for tiles in sorted(candidates(wish), key=lambda tiles: _effort(wish, tiles)):
         plan = staff(tiles, wish.costs, wish.budget, wish.workers, wish.source_block, wish.hands)
-        if plan.peak <= wish.budget:
+        if plan.peak <= wish.budget * (ROOMY if roomy(wish, tiles) else 1):
             return plan
         if smallest is None or plan.peak < smallest.peak:
             smallest = plan
@@ -69,9 +74,9 @@ def _shared(tiles: Tiles, costs: memory.Costs, room: int, workers: int, source_b
     return share(tiles.layout(), source_block, costs.kept, room - decoding, workers)
 
 
-def _effort(tiles: Tiles) -> tuple[float, int]:
+def _effort(wish: Wish, tiles: Tiles) -> tuple[float, int]:
     """What a candidate costs: arithmetic first, and among equals the larger block reads fewer pixels twice."""
-    return round(tiles.layout().work(), 2), -tiles.block
+    return round(tiles.layout().work() * (WORTH if roomy(wish, tiles) else 1), 2), -tiles.block
 
 
 def _largest(tiles: Tiles) -> dict[str, int]:

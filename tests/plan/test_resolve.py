@@ -40,6 +40,27 @@ def test_a_smaller_budget_gives_smaller_tiles() -> None:
     assert resolve(replace(WISH, budget=1200 * MIB)).tiles.size < resolve(WISH).tiles.size
 
 
+def test_where_memory_is_plenty_tiles_are_larger_than_halos_demand_and_whole_blocks() -> None:
+    wish = replace(WISH, budget=64_000 * MIB)
+    rich = resolve(wish)
+    poor = resolve(replace(wish, budget=3 * rich.peak - 1))
+    assert (rich.tiles.core, rich.tiles.block) == (3072, 3072)
+    assert poor.tiles.core < rich.tiles.core
+    assert poor.tiles.layout().work() > rich.tiles.layout().work()
+    assert resolve(replace(wish, budget=3 * rich.peak)).tiles == rich.tiles
+
+
+def test_larger_tiles_that_save_no_arithmetic_are_not_worth_their_memory() -> None:
+    tiles = resolve(replace(WISH, height=4096, width=4096, budget=64_000 * MIB)).tiles
+    assert (tiles.core, tiles.layout().shape) == (2048, (2, 2))
+
+
+@pytest.mark.parametrize("asked", [{"tile": 2368}, {"maximum": 2368}])
+def test_a_size_that_is_asked_for_or_fixed_takes_what_memory_there_is(asked: dict[str, int]) -> None:
+    wish = replace(WISH, block=1024, **asked)
+    assert resolve(replace(wish, budget=resolve(wish).peak)).tiles == resolve(wish).tiles
+
+
 def test_a_budget_that_holds_nothing_is_refused_with_what_would_fit() -> None:
     with pytest.raises(PlanError, match=r"execution\.memory.*Raise execution\.memory to (\d+)MiB") as caught:
         resolve(replace(WISH, budget=64 * MIB))
