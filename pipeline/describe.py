@@ -47,6 +47,7 @@ def describe(job: Job) -> dict[str, Any]:
         "read_amplification": round(cost.read / cost.asked, 4),
         "reading": {"file_block": list(job.source.block), "held": job.plan.sharing.held, "swaths": job.plan.sharing.swaths},
         "memory": {"budget": job.plan.budget, "projected": job.plan.peak, "buffers": job.plan.buffers},
+        "device_memory": _on_device(job),
         "output_bytes_before_compression": round(cost.asked * per_pixel * (STORED if job.spec.levels > 1 else 1)),
         "estimated_seconds": round(cost.asked * work * job.footprint.seconds_per_pixel) if job.footprint else None,
         "device": job.task.device,
@@ -110,12 +111,28 @@ def lines(job: Job) -> list[tuple[str, str]]:
         ("reading", _reading(said)),
         ("memory", f"{human(used['projected'])} projected, {human(used['budget'])} allowed"),
         *[("", f"{name}: {human(size)}") for name, size in used["buffers"].items()],
+        *_device_memory(said),
         ("output", f"{human(said['output_bytes_before_compression'])} before compression, at {job.path}"),
         ("device", f"{said['device']}, {said['precision']}, {said['threads']} intra-op threads, engine {said['engine']}"),
     ]
     if said["estimated_seconds"] is not None:
         rows.append(("time", f"about {_duration(said['estimated_seconds'])} of the network alone, from one small image just now"))
     return rows
+
+
+def _on_device(job: Job) -> dict[str, Any] | None:
+    """Of a device with memory of its own."""
+    plan = job.plan
+    return None if plan.hands.device is None else {"free": plan.hands.device, "projected": sum(plan.on_device.values()), "buffers": plan.on_device}
+
+
+def _device_memory(said: dict[str, Any]) -> list[tuple[str, str]]:
+    used = said["device_memory"]
+    if used is None:
+        return []
+    halved = "" if used["projected"] <= used["free"] else "; tiles that do not fit are halved"
+    buffers = [("", f"{name}: {human(size)}") for name, size in used["buffers"].items()]
+    return [("on device", f"{human(used['projected'])} projected, {human(used['free'])} free{halved}"), *buffers]
 
 
 def _made(network: dict[str, Any]) -> str:

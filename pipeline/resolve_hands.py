@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import torch
 
@@ -48,7 +49,19 @@ def gpus(device: torch.device, asked: str) -> tuple[str, ...]:
 
 
 def hands(config: Config, device: torch.device) -> Hands:
-    """The processes that share the budget of `budget`."""
+    """The processes that share the budget of `budget`, each with a device such as the one here."""
+    return replace(_hands(config, device), device=free(device))
+
+
+def free(device: torch.device) -> int | None:
+    """Bytes that tensors may take of a device with memory of its own; None of the CPU."""
+    if device.type != "cuda":
+        return None
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int((torch.cuda.mem_get_info(device)[0] + kept) * machine.ROOM)
+
+
+def _hands(config: Config, device: torch.device) -> Hands:
     execution = config.execution
     if execution.engine == "processes":
         count = processes(execution, device)

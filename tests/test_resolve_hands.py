@@ -53,6 +53,15 @@ def test_what_cuda_may_see_keeps_its_names(monkeypatch: pytest.MonkeyPatch) -> N
     assert resolve_hands.gpus(torch.device("cuda:1"), "cuda:1") == ("GPU-7f",)
 
 
+def test_a_gpu_has_room_for_most_of_what_is_free_or_kept_for_tensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {"memory_reserved": 500, "memory_allocated": 100, "mem_get_info": (9600, 20000)}
+    for name, value in said.items():
+        monkeypatch.setattr(torch.cuda, name, lambda device, value=value: value)
+    assert resolve_hands.free(GPU) == 8000
+    assert resolve_hands.hands(config(tmp_path), GPU).device == 8000
+    assert resolve_hands.hands(config(tmp_path), CPU).device is None
+
+
 def test_more_processes_than_gpus_are_refused(tmp_path: Path, eight: None) -> None:
     with pytest.raises(ConfigError, match=r"execution.processes is 4, but 3 GPUs may be used here"):
         resolve_hands.processes(config(tmp_path, engine="processes", processes=4, device="auto").execution, GPU)

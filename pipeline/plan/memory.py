@@ -89,17 +89,14 @@ def longest(costs: Costs, budget: int, windows: int) -> int:
     return math.isqrt(max(budget - costs.libraries - costs.gdal_cache - costs.open_files, 0) // each)
 
 
-def projected(
-    costs: Costs, *, tile: int, frame: int, block: int, accumulator: int, workers: int, turned: bool = False, probabilities: bool = False
-) -> dict[str, int]:
-    """Peak memory of the process, by buffer, in bytes, where each block is read for itself."""
+def projected(costs: Costs, *, frame: int, block: int, workers: int) -> dict[str, int]:
+    """Peak memory of the process, by buffer, in bytes, where each block is read for itself; what is on the device comes beside it."""
     held = {name: size * workers for name, size in per_block(costs, frame, block).items()}
     return {
         "libraries and network": costs.libraries,
         "GDAL's cache": costs.gdal_cache,
         **({"open files of the mosaic": costs.open_files} if costs.open_files else {}),
         **held,
-        **on_device(costs, tile, accumulator, turned, probabilities),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from pipeline.errors import PlanError
 from pipeline.plan import memory
@@ -18,7 +19,9 @@ WORTH = 1.03
 
 
 def resolve(wish: Wish) -> Plan:
-    """Choose the tiles and blocks that fit the budget and cost least arithmetic.
+    """Choose the tiles and blocks that fit the budget and the device and cost least arithmetic.
+
+    What fits no device is tried with the smallest of them: there is no harm in it, since a run halves tiles that do not fit.
 
     Raises
     ------
@@ -27,15 +30,19 @@ def resolve(wish: Wish) -> Plan:
     PlanError
         Nothing fits the memory; the message says what would.
     """
-    smallest: Plan | None = None
+    tight: list[Plan] = []
+    over: list[Plan] = []
     for tiles in sorted(candidates(wish), key=lambda tiles: _effort(wish, tiles)):
         plan = staff(tiles, wish.costs, wish.budget, wish.workers, wish.source_block, wish.hands)
-        if plan.peak <= wish.budget * (ROOMY if roomy(wish, tiles) else 1):
+        if plan.peak > wish.budget * (ROOMY if roomy(wish, tiles) else 1):
+            over.append(plan)
+        elif plan.fits_device:
             return plan
-        if smallest is None or plan.peak < smallest.peak:
-            smallest = plan
-    assert smallest is not None, "there is always a candidate"
-    raise PlanError(over_budget(smallest))
+        else:
+            tight.append(plan)
+    if tight:
+        return min(tight, key=lambda plan: sum(plan.on_device.values()))
+    raise PlanError(over_budget(min(over, key=lambda plan: plan.peak)))
 
 
 def staff(tiles: Tiles, costs: memory.Costs, budget: int, workers: int, source_block: tuple[int, int], hands: Hands = HERE) -> Plan:
@@ -56,15 +63,18 @@ def staff(tiles: Tiles, costs: memory.Costs, budget: int, workers: int, source_b
     hands
         The processes that share the budget.
     """
-    each = (budget - hands.apart) // hands.processes
+    each, largest = (budget - hands.apart) // hands.processes, _largest(tiles)
+    tensors = memory.on_device(costs, largest.tile, largest.accumulator, tiles.turned, tiles.averages_probabilities)
     for count in range(workers, 0, -1):
-        buffers = memory.projected(costs, workers=count, turned=tiles.turned, probabilities=tiles.averages_probabilities, **_largest(tiles))
+        buffers = memory.projected(costs, frame=largest.frame, block=largest.block, workers=count) | (tensors if hands.device is None else {})
         if sum(buffers.values()) <= each:
             break
     shared = _shared(tiles, costs, each - sum(buffers.values()) if hands.together else 0, count, source_block)
     buffers |= memory.sharing(costs, held=shared.held, decoding=shared.decoding, workers=count)
-    buffers = memory.tree(buffers, hands.processes, hands.apart)
-    return Plan(tiles=tiles, costs=costs, budget=budget, workers=count, buffers=buffers, sharing=shared, hands=hands)
+    return Plan(
+        tiles=tiles, costs=costs, budget=budget, workers=count, buffers=memory.tree(buffers, hands.processes, hands.apart),
+        on_device={} if hands.device is None else tensors, sharing=shared, hands=hands,
+    )  # fmt: skip
 
 
 def _shared(tiles: Tiles, costs: memory.Costs, room: int, workers: int, source_block: tuple[int, int]) -> Sharing:
@@ -79,18 +89,27 @@ def _effort(wish: Wish, tiles: Tiles) -> tuple[float, int]:
     return round(tiles.layout().work() * (WORTH if roomy(wish, tiles) else 1), 2), -tiles.block
 
 
-def _largest(tiles: Tiles) -> dict[str, int]:
-    """Pixels of the largest tile or batch, frame, block and accumulator."""
+class _Largest(NamedTuple):
+    """Pixels of the largest of each."""
+
+    tile: int
+    """Or batch of them."""
+    frame: int
+    block: int
+    accumulator: int
+
+
+def _largest(tiles: Tiles) -> _Largest:
     layout = tiles.layout()
     rows, cols = layout.shape
     probe = {BlockIndex(r, c) for r in {0, rows // 2, rows - 1} for c in {0, cols // 2, cols - 1}}
     windows = [layout.window(index) for index in probe]
-    return {
-        "tile": max(tile.read.pixels for index in probe for tile in layout.tiles(index)) * tiles.batch,
-        "frame": max(layout.frame(index).pixels for index in probe),
-        "block": max(window.pixels for window in windows),
-        "accumulator": max(min(window.height, tiles.size) * window.width for window in windows) if tiles.halo is None else 0,
-    }
+    return _Largest(
+        tile=max(tile.read.pixels for index in probe for tile in layout.tiles(index)) * tiles.batch,
+        frame=max(layout.frame(index).pixels for index in probe),
+        block=max(window.pixels for window in windows),
+        accumulator=max(min(window.height, tiles.size) * window.width for window in windows) if tiles.halo is None else 0,
+    )
 
 
 def over_budget(plan: Plan) -> str:

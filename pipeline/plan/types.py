@@ -25,6 +25,8 @@ class Hands:
     """Bytes of the process that starts them, where it is none of them."""
     together: bool = True
     """Whether one process runs all blocks, so that it can hold what neighbouring blocks read in common."""
+    device: int | None = None
+    """Bytes that the device of each has free, where it has memory of its own; None where tensors lie in the budget."""
 
 
 HERE = Hands()
@@ -137,6 +139,8 @@ class Plan:
     """How what neighbouring blocks read in common is decoded once. It changes no pixel, so that every run decides it anew."""
     buffers: dict[str, int] = field(default_factory=dict)
     """Projected peak memory of all processes of the budget by buffer, bytes."""
+    on_device: dict[str, int] = field(default_factory=dict)
+    """The same of one device with memory of its own; empty where there is none."""
     hands: Hands = HERE
 
     def layout(self) -> Layout:
@@ -151,8 +155,14 @@ class Plan:
     @property
     def tensors(self) -> int:
         """Of that, what the tensors of a tile on its way through the network take in one process whatever becomes of the heap, bytes."""
-        held, activations, logits = (self.buffers[name] // self.hands.processes for name in ("network input", "activations", "logits"))
+        of = self.on_device or {name: size // self.hands.processes for name, size in self.buffers.items()}
+        held, activations, logits = (of[name] for name in ("network input", "activations", "logits"))
         return held + int(activations * memory.LEAST_FACTOR / memory.ACTIVATION_FACTOR) + logits
+
+    @property
+    def fits_device(self) -> bool:
+        """Whether its device has room for what is projected; always so where tensors lie in the budget."""
+        return self.hands.device is None or sum(self.on_device.values()) <= self.hands.device
 
     @property
     def each(self) -> int:

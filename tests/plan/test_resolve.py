@@ -158,7 +158,7 @@ def test_what_is_held_for_neighbours_is_priced_and_comes_after_the_blocks_in_fli
 
 
 def test_open_files_of_a_mosaic_are_a_buffer_of_the_plan() -> None:
-    alone, mosaic = (memory.projected(replace(COSTS, open_files=size), tile=100, frame=200, block=50, accumulator=0, workers=2) for size in (0, 96 * MIB))
+    alone, mosaic = (memory.projected(replace(COSTS, open_files=size), frame=200, block=50, workers=2) for size in (0, 96 * MIB))
     assert sum(mosaic.values()) - sum(alone.values()) == 96 * MIB
     assert mosaic["open files of the mosaic"] == 96 * MIB
     assert memory.longest(replace(COSTS, open_files=96 * MIB), 2**31, 3) < memory.longest(COSTS, 2**31, 3)
@@ -184,6 +184,36 @@ def test_blocks_in_flight_are_fewer_where_several_processes_must_fit() -> None:
     assert staff(alone.tiles, COSTS, alone.peak * 3, 4, (1, 1), hands).workers < 4
     with pytest.raises(PlanError, match=r"in flight in each of 40 processes"):
         resolve(replace(WISH, hands=replace(hands, processes=40)))
+
+
+TENSORS = ("network input", "activations", "logits")
+
+
+def test_tensors_on_a_device_with_memory_of_its_own_leave_that_of_the_process_alone() -> None:
+    here = resolve(WISH)
+    there = resolve(replace(WISH, hands=Hands(device=here.peak)))
+    assert there.tiles == here.tiles
+    assert tuple(there.on_device) == TENSORS
+    assert there.peak + sum(there.on_device.values()) == here.peak
+    assert there.tensors == here.tensors
+    assert here.on_device == {}
+
+
+def test_tiles_are_as_large_as_the_device_has_room_for() -> None:
+    sizes = []
+    for room in (64_000, 4_000, 1_000, 300):
+        plan = resolve(replace(WISH, budget=64_000 * MIB, hands=Hands(device=room * MIB)))
+        assert sum(plan.on_device.values()) <= room * MIB
+        sizes.append(plan.tiles.size)
+    assert sizes == sorted(set(sizes), reverse=True), "each less than the one before"
+
+
+def test_a_device_without_room_is_tried_with_the_smallest_tiles() -> None:
+    plan = resolve(replace(WISH, hands=Hands(device=10 * MIB)))
+    assert not plan.fits_device
+    assert plan.tiles.size == min(tiles.size for tiles in candidates(WISH))
+    with pytest.raises(PlanError, match=r"execution\.memory"):
+        resolve(replace(WISH, budget=64 * MIB, hands=Hands(device=10 * MIB)))
 
 
 def test_cores_that_are_tried_end_where_memory_gains_nothing() -> None:
