@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from pipeline import __version__, fingerprint, lock, resolve_compile, resolve_fold, resolve_hands, resolve_model, resolve_plan, resolve_precision
+from pipeline import __version__, fingerprint, lock
 from pipeline.area import open_area
 from pipeline.config import Config
 from pipeline.errors import SourceError, StoreError
@@ -20,7 +20,8 @@ from pipeline.plan import memory
 from pipeline.plan.types import Plan, Tiles
 from pipeline.protocols import Locality, Network, Source
 from pipeline.public import publicly
-from pipeline.resolve_plan import Opened
+from pipeline.resolve import compiling, folding, meaning, planning, precisions, staffing
+from pipeline.resolve.planning import Opened
 from pipeline.sources import open_source
 from pipeline.sources.once import once
 from pipeline.stages.block import BlockTask
@@ -112,29 +113,29 @@ def _prepared(config: Config, fresh: bool) -> Job:
     area = open_area(config.source.aoi, source.grid)
     there = _stored(config.output.path, fresh)
     stored = lock.fixed(config, there)
-    meaning = resolve_model.resolve(config, source.bands)
+    meant = meaning.resolve(config, source.bands)
     device = choose(config.execution.device)
-    network = load(meaning.model, source.bands, device)
+    network = load(meant.model, source.bands, device)
     known = None if config.locked is None else lock.locality(config.locked, fingerprint.things(source, area, network), device.type)
     locality = known or cached(network, source.bands)
-    apart = resolve_fold.most(config.execution.fold, config.execution.precision)
-    folded = resolve_fold.decide(network, locality, device, apart, stored["recipe"].get("fold", False) if stored else None)
-    precision = resolve_precision.decide(config.execution.precision, folded.network, locality, device, stored["recipe"]["precision"] if stored else None)
-    compiles = resolve_compile.decide(config.execution.compile, folded.network, locality, device, stored["recipe"].get("compile", False) if stored else None)
+    apart = folding.most(config.execution.fold, config.execution.precision)
+    folded = folding.decide(network, locality, device, apart, stored["recipe"].get("fold", False) if stored else None)
+    precision = precisions.decide(config.execution.precision, folded.network, locality, device, stored["recipe"]["precision"] if stored else None)
+    compiles = compiling.decide(config.execution.compile, folded.network, locality, device, stored["recipe"].get("compile", False) if stored else None)
     opened = Opened(
         config=config, source=source, area=area, network=folded.network, locality=locality, device=device,
-        normalisation=meaning.normalisation, stored=stored, resumes=there is not None, precision=precision, compiles=compiles,
+        normalisation=meant.normalisation, stored=stored, resumes=there is not None, precision=precision, compiles=compiles,
     )  # fmt: skip
-    rows = resolve_model.class_rows(meaning.classes, opened.locality.classes, meaning.model.output)  # before the plan: a wrong list is the likelier mistake
-    plan, cost = resolve_plan.plan(opened, len(rows))
-    return _job(opened, network, folded, meaning, plan, cost)
+    rows = meaning.class_rows(meant.classes, opened.locality.classes, meant.model.output)  # before the plan: a wrong list is the likelier mistake
+    plan, cost = planning.plan(opened, len(rows))
+    return _job(opened, network, folded, meant, plan, cost)
 
 
-def _job(opened: Opened, loaded: Network, folded: Folded, meaning: resolve_model.Meaning, plan: Plan, cost: footprint.Footprint | None) -> Job:
+def _job(opened: Opened, loaded: Network, folded: Folded, meant: meaning.Meaning, plan: Plan, cost: footprint.Footprint | None) -> Job:
     config, source, stored, path = opened.config, opened.source, opened.stored, opened.config.output.path
-    recipe, rows = resolve_model.recipe(
-        meaning, config, opened.locality.classes, precision=opened.precision, tiles=plan.tiles, fold=folded.done, compiles=opened.compiles,
-        threads=stored["recipe"]["threads"] if stored else resolve_hands.threads(config, opened.device),
+    recipe, rows = meaning.recipe(
+        meant, config, opened.locality.classes, precision=opened.precision, tiles=plan.tiles, fold=folded.done, compiles=opened.compiles,
+        threads=stored["recipe"]["threads"] if stored else staffing.threads(config, opened.device),
     )  # fmt: skip
     if stored:
         wanted = fingerprint.wanted(source, opened.area, opened.network, recipe, config, plan.tiles)
@@ -143,7 +144,7 @@ def _job(opened: Opened, loaded: Network, folded: Folded, meaning: resolve_model
         fingerprint.compare(stored["fingerprint"], wanted, path)
     layout = plan.layout()
     task = BlockTask(
-        source=once(source, layout, plan.sharing), model=meaning.model, recipe=recipe, layout=layout, store=path, device=str(opened.device),
+        source=once(source, layout, plan.sharing), model=meant.model, recipe=recipe, layout=layout, store=path, device=str(opened.device),
         retries=config.execution.retries, area=opened.area,
     )  # fmt: skip
     made = stored["fingerprint"] if stored else fingerprint.of(source, opened.area, opened.network, recipe, plan.tiles, config)

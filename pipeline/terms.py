@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import torch
 
-from pipeline import machine, resolve_hands
+from pipeline import machine
 from pipeline.engines import APART
 from pipeline.job import Job
 from pipeline.protocols import Terms
+from pipeline.resolve import staffing
 from pipeline.stages.block import BlockTask
 from pipeline.stages.needs import Needs
 
@@ -33,7 +34,7 @@ def terms(job: Job, tell: Callable[[str], None]) -> Terms:
     execution, work = job.config.execution, task(job)
     return Terms(
         dashboard=execution.dashboard, processes=job.plan.hands.processes, threads=work.recipe.threads,
-        gpus=resolve_hands.gpus(torch.device(job.task.device), execution.device), patience=execution.patience, slurm=execution.slurm,
+        gpus=staffing.gpus(torch.device(job.task.device), execution.device), patience=execution.patience, slurm=execution.slurm,
         address=execution.address, tell=tell,
         needs=Needs.of(work, job.network.identity(), job.fingerprint, job.plan.each, job.plan.tensors) if apart(job) else None,
     )  # fmt: skip

@@ -13,7 +13,7 @@ import torch
 import yaml
 
 from pipeline import job as jobs
-from pipeline import lock, machine, resolve_fold, resolve_plan
+from pipeline import lock, machine
 from pipeline.config import Config
 from pipeline.errors import ConfigError, PlanError, StoreError
 from pipeline.freeze import MARK, freeze
@@ -21,6 +21,7 @@ from pipeline.job import Job
 from pipeline.load_config import load
 from pipeline.progress import Progress
 from pipeline.report import Report
+from pipeline.resolve import folding, planning
 from pipeline.run import execute, prepare
 from pipeline.store.layout import read_meta
 from pipeline.store.status import status
@@ -107,7 +108,7 @@ def test_tiles_that_a_node_with_less_memory_would_choose_are_not_taken(tmp_path:
     scenes.scene(tmp_path / "scene.tif", 1500, 1500)
     path = scenes.config(tmp_path, **AUTO)
     file, plan = frozen(path), prepare(load(path)).plan
-    large, fixed = plan.tiles, plan.costs.gdal_cache + resolve_plan.GROWTH
+    large, fixed = plan.tiles, plan.costs.gdal_cache + planning.GROWTH
     elsewhere(monkeypatch, memory=fixed + plan.tensors // 2)
     small = prepare(load(path)).plan.tiles
     assert small.size < large.size  # the control
@@ -123,9 +124,9 @@ def test_nothing_is_measured_for_a_frozen_plan(tmp_path: Path, monkeypatch: pyte
     def measures(*_: Any, **__: Any) -> Any:
         raise AssertionError("measured anew")
 
-    monkeypatch.setattr(resolve_plan.footprint, "measure", measures)
+    monkeypatch.setattr(planning.footprint, "measure", measures)
     monkeypatch.setattr(jobs, "cached", measures)
-    monkeypatch.setattr(resolve_fold, "_apart", measures)
+    monkeypatch.setattr(folding, "_apart", measures)
     monkeypatch.setattr(machine, "cores", measures)
     go(prepare(load(file)))
     with pytest.raises(AssertionError, match="measured anew"):

@@ -17,7 +17,7 @@ FLOORS = [
     ("labels",),
     ("area",),
     ("stages", "transfer", "evaluation"),
-    ("resolve_model", "resolve_fold", "resolve_compile", "resolve_precision", "resolve_halo", "resolve_hands", "resolve_plan"),
+    ("resolve",),
     ("fingerprint", "lock", "progress", "suggest"),
     ("job",),
     ("describe", "freeze", "inspection", "terms", "verification", "own"),

@@ -15,13 +15,13 @@ import rasterio
 import torch
 import zarr
 
-from pipeline import resolve_plan
 from pipeline.describe import describe
 from pipeline.errors import BlocksFailed, ConfigError, InputError, ModelError, PlanError, StoreError, Unfinished
 from pipeline.load_config import load
 from pipeline.plan import resolve, sharing
 from pipeline.progress import Progress
 from pipeline.report import Report
+from pipeline.resolve import planning
 from pipeline.run import execute, prepare
 from pipeline.stages import block
 from pipeline.store import skeleton
@@ -361,13 +361,13 @@ def test_overviews_are_asked_for_when_the_store_is_made(tmp_path: Path) -> None:
 
 def test_nothing_that_is_measured_before_the_run_changes_how_it_rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A ScriptModule keeps what it was optimised to: a store that is resumed, whose plan is measured no more, would round otherwise."""
-    seen, measure = [], resolve_plan.footprint.measure
+    seen, measure = [], planning.footprint.measure
 
     def noted(*args: Any) -> Any:
         seen.append(torch._C._get_graph_executor_optimize())
         return measure(*args)
 
-    monkeypatch.setattr(resolve_plan.footprint, "measure", noted)
+    monkeypatch.setattr(planning.footprint, "measure", noted)
     prepare(load(scenes.config(tmp_path)))
     assert seen == [False]
     assert torch._C._get_graph_executor_optimize()

@@ -18,8 +18,8 @@ from pipeline.locality.probe import Prober
 from pipeline.networks.classifier import Convolutional, difference
 from pipeline.protocols import Locality, Network
 from pipeline.raster.span import round_up
-from pipeline.resolve_halo.profile import Sight
-from pipeline.resolve_halo.profile import profile as measure
+from pipeline.resolve.halo.profile import Sight
+from pipeline.resolve.halo.profile import profile as measure
 from pipeline.stages.device import rounding
 
 PLACES = 3

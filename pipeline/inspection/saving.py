@@ -8,7 +8,7 @@ import torch
 
 from pipeline.inspection.findings import PLACES, sight
 from pipeline.job import Job
-from pipeline.resolve_halo.profile import profile
+from pipeline.resolve.halo.profile import profile
 from pipeline.stages.device import rounding
 
 TOLERANCE = 1e-3

@@ -8,12 +8,13 @@ from typing import Any
 
 import torch
 
-from pipeline import resolve_model, transfer
+from pipeline import transfer
 from pipeline.config import ClassConfig, Config, InputConfig, ModelConfig, SceneConfig, TrainingConfig
 from pipeline.errors import ConfigError
 from pipeline.models.ours import arguments, build
 from pipeline.models.weights import ModelMeta
 from pipeline.networks import NETWORKS
+from pipeline.resolve import meaning
 from pipeline.sources import open_source
 from pipeline.store.spec import ClassRow
 from pipeline.training.atlas import Atlas, complete, part, survey
@@ -85,9 +86,9 @@ def prepare(config: Config, tell: Callable[[str], None]) -> Prepared:
     network, notes = _network(model, how)
     several(how, network, judged)
     drawing = Drawing(atlas=taught, table=table, how=how, retries=config.execution.retries)
-    said = measured(drawing) if config.model.input is None else config.model.input.model_dump(include=set(resolve_model.FIELDS))
+    said = measured(drawing) if config.model.input is None else config.model.input.model_dump(include=set(meaning.FIELDS))
     model = model.model_copy(update={"input": InputConfig(**said)})
-    windows = Windows(drawing=drawing, normalisation=resolve_model.normalisation(model, None, bands))
+    windows = Windows(drawing=drawing, normalisation=meaning.normalisation(model, None, bands))
     return Prepared(
         config=config, how=how, model=model, network=network, windows=windows, judged=judged, rows=ordered, table=table, notes=notes,
         loss=Loss(how.loss, _weights(model, how, taught), model.output.multilabel),
@@ -120,10 +121,10 @@ def _model(config: Config, bands: int) -> tuple[ModelConfig, tuple[ClassRow, ...
     """The model with its arguments, the class table, and the codes in the order of the indices."""
     model = config.model.model_copy(update={"args": arguments(config.model, bands)})
     channels = int(model.args["classes"])
-    if channels == 1 and len(resolve_model.thresholds(model.output, channels)) > 1:
+    if channels == 1 and len(meaning.thresholds(model.output, channels)) > 1:
         raise ConfigError("model.output.threshold lists several thresholds, but labels tell one logit two classes. Train with one; run may cut as it likes.")
-    rows = resolve_model.class_rows(model.classes, channels, model.output)
-    return model, rows, list(resolve_model.decoding(model.output, rows, channels).codes)
+    rows = meaning.class_rows(model.classes, channels, model.output)
+    return model, rows, list(meaning.decoding(model.output, rows, channels).codes)
 
 
 def _atlases(config: Config, how: TrainingConfig, rows: tuple[ClassRow, ...], table: Any, classes: int, bands: int) -> tuple[Atlas, Atlas]:

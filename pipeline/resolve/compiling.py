@@ -10,7 +10,7 @@ from pipeline.models.compiled import compiled, obstacle
 from pipeline.models.loaded import Loaded
 from pipeline.models.recognise import first_line
 from pipeline.protocols import Locality
-from pipeline.resolve_fold import ROUNDING, difference, trial
+from pipeline.resolve.folding import ROUNDING, difference, trial
 from pipeline.stages.device import rounding
 
 

@@ -11,7 +11,7 @@ from pipeline.locality import halo_profile
 from pipeline.locality.halo_profile import HaloProfile
 from pipeline.protocols import Locality, Network, Source
 from pipeline.raster.span import round_down, round_up
-from pipeline.resolve_halo.places import Place, places
+from pipeline.resolve.halo.places import Place, places
 from pipeline.stages.normalise import Normalisation
 
 if TYPE_CHECKING:

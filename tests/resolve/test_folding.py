@@ -12,7 +12,6 @@ import torch
 import zarr
 from torch import nn
 
-from pipeline import resolve_fold
 from pipeline.describe import describe, lines
 from pipeline.errors import ConfigError, ModelError, StoreError
 from pipeline.inspection.findings import find
@@ -22,7 +21,8 @@ from pipeline.models.folding import Folded, eager
 from pipeline.models.loaded import Loaded
 from pipeline.progress import Progress
 from pipeline.protocols import Locality
-from pipeline.resolve_fold import ROUNDING, TIE, decide, most
+from pipeline.resolve import folding
+from pipeline.resolve.folding import ROUNDING, TIE, decide, most
 from pipeline.run import execute
 from pipeline.stages import block
 from pipeline.verification.verify import job_of, verify
@@ -62,13 +62,13 @@ def test_a_single_strange_value_elsewhere_is_seen(strange: float, monkeypatch: p
             y[0, 0, 3, 5] = strange
             return y
 
-    monkeypatch.setattr(resolve_fold, "fold", lambda network: Folded(network=of(Strange()), done=True, said="done"))
+    monkeypatch.setattr(folding, "fold", lambda network: Folded(network=of(Strange()), done=True, said="done"))
     assert "NaN or infinity elsewhere" in decide(of(nn.Identity()), LOCAL, CPU, ROUNDING, None).said
     assert decide(of(Strange()), LOCAL, CPU, ROUNDING, None).done
 
 
 def test_what_fails_once_folded_is_not_folded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resolve_fold, "fold", lambda network: Folded(network=of(nn.Conv2d(1, 1, 1)), done=True, said="done"))
+    monkeypatch.setattr(folding, "fold", lambda network: Folded(network=of(nn.Conv2d(1, 1, 1)), done=True, said="done"))
     assert "could not be compared" in decide(of(nn.Conv2d(3, 4, 1)), LOCAL, CPU, ROUNDING, None).said
 
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline import resolve_compile, run
+from pipeline import run
 from pipeline.config import ModelConfig
 from pipeline.describe import lines
 from pipeline.errors import ConfigError, StoreError
@@ -24,7 +24,8 @@ from pipeline.models.exported import load as load_exported
 from pipeline.models.loaded import Loaded
 from pipeline.progress import Progress
 from pipeline.protocols import Locality
-from pipeline.resolve_compile import decide
+from pipeline.resolve import compiling
+from pipeline.resolve.compiling import decide
 from pipeline.store.layout import open_layer
 from pipeline.verification.verify import job_of, verify
 from tests import networks, scenes
@@ -100,7 +101,7 @@ def test_a_compiled_job_says_the_same_up_to_ties_and_the_same_bytes_in_any_order
 @pytest.mark.slow
 def test_a_store_is_gone_on_with_as_it_was_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ran(made(tmp_path, "job", True))
-    monkeypatch.setattr(resolve_compile, "_apart", lambda *_: pytest.fail("it was tried again"))
+    monkeypatch.setattr(compiling, "_apart", lambda *_: pytest.fail("it was tried again"))
     assert made(tmp_path, "job", True).resumes
     with pytest.raises(StoreError, match=r"execution\.compile was True and is now False"):
         made(tmp_path, "job", False)
@@ -122,7 +123,7 @@ def test_an_exported_program_is_compiled_too(tmp_path: Path) -> None:
 
 def test_what_says_something_else_once_compiled_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     network = of(nn.Conv2d(3, 4, 1))
-    monkeypatch.setattr(resolve_compile, "compiled", lambda _: of(nn.Conv2d(3, 4, 1)))
+    monkeypatch.setattr(compiling, "compiled", lambda _: of(nn.Conv2d(3, 4, 1)))
     with pytest.raises(ConfigError, match=r"execution\.compile is true, but it is .* of the largest logit from what the network says as it is"):
         decide(True, network, LOCAL, CPU, None)
     assert not decide(False, network, LOCAL, CPU, None)
@@ -132,7 +133,7 @@ def test_what_torch_cannot_compile_is_refused_by_name(monkeypatch: pytest.Monkey
     def fails(_: Loaded) -> Loaded:
         raise RuntimeError("no such thing\nat all")
 
-    monkeypatch.setattr(resolve_compile, "compiled", fails)
+    monkeypatch.setattr(compiling, "compiled", fails)
     with pytest.raises(ConfigError, match=r"torch cannot compile this network here \(.*no such thing"):
         decide(True, of(nn.Conv2d(3, 4, 1)), LOCAL, CPU, None)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from pipeline import machine, resolve_hands
+from pipeline import machine
 from pipeline.config import Config, OutputConfig, ToleranceConfig
 from pipeline.errors import ConfigError, PlanError
 from pipeline.locality import footprint
@@ -18,8 +18,9 @@ from pipeline.plan.candidates import BLENDED
 from pipeline.plan.resolve import over_budget, resolve, staff
 from pipeline.plan.types import Hands, Plan, Tiles, Wish
 from pipeline.protocols import Locality, Network, Source
-from pipeline.resolve_halo.choose import choose
-from pipeline.resolve_halo.profile import Sight
+from pipeline.resolve import staffing
+from pipeline.resolve.halo.choose import choose
+from pipeline.resolve.halo.profile import Sight
 from pipeline.stages.device import PRECISIONS, rounding
 from pipeline.stages.normalise import Normalisation
 from pipeline.store.spec import layer_spec
@@ -83,7 +84,7 @@ def plan(opened: Opened, classes: int) -> tuple[Plan, footprint.Footprint | None
     PlanError
         Nothing fits the memory.
     """
-    budget, hands = resolve_hands.budget(opened.config), resolve_hands.hands(opened.config, opened.device)
+    budget, hands = staffing.budget(opened.config), staffing.hands(opened.config, opened.device)
     if opened.stored:
         now = {"libraries": _libraries(opened.compiles), "gdal_cache": memory.GDAL_CACHE, "open_files": opened.source.open_files}
         costs = memory.Costs(**{**opened.stored["costs"], **now})

@@ -6,7 +6,7 @@ import torch
 from pipeline.area import open_area
 from pipeline.load_config import load
 from pipeline.raster.window import Window
-from pipeline.resolve_halo.places import places
+from pipeline.resolve.halo.places import places
 from pipeline.sources import open_source
 from pipeline.stages.normalise import Normalisation
 from tests import scenes

@@ -12,8 +12,8 @@ from pipeline.errors import ConfigError
 from pipeline.locality.halo_profile import HaloProfile
 from pipeline.plan.halo import Tolerated
 from pipeline.raster.span import round_down
-from pipeline.resolve_halo.places import Place
-from pipeline.resolve_halo.profile import Sight, profile
+from pipeline.resolve.halo.places import Place
+from pipeline.resolve.halo.profile import Sight, profile
 
 PLACES = 16
 """Per axis of a window, at which a core is tried."""

@@ -9,7 +9,7 @@ from torch import nn
 from pipeline.errors import ConfigError
 from pipeline.models.loaded import Loaded
 from pipeline.protocols import Locality
-from pipeline.resolve_precision import decide
+from pipeline.resolve.precisions import decide
 
 CPU = torch.device("cpu")
 LOCAL = Locality(verdict="local", stride=1, radius=None, bands=3, classes=4, minimum=1)

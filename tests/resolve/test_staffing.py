@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 import torch
 
-from pipeline import machine, resolve_hands
+from pipeline import machine
 from pipeline.config import Config
 from pipeline.errors import ConfigError
 from pipeline.load_config import load
 from pipeline.plan.memory import MIB
 from pipeline.plan.types import HERE
+from pipeline.resolve import staffing
 from tests import scenes
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda:0")
@@ -32,44 +33,44 @@ def eight(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_one_process_does_for_a_cpu_and_as_many_as_asked_for(tmp_path: Path, eight: None) -> None:
-    assert resolve_hands.processes(config(tmp_path, engine="processes").execution, CPU) == 1
-    assert resolve_hands.processes(config(tmp_path, engine="processes", processes=5).execution, CPU) == 5
+    assert staffing.processes(config(tmp_path, engine="processes").execution, CPU) == 1
+    assert staffing.processes(config(tmp_path, engine="processes", processes=5).execution, CPU) == 5
 
 
 def test_each_gpu_has_a_process(tmp_path: Path, eight: None) -> None:
     execution = config(tmp_path, engine="processes", device="auto").execution
-    assert resolve_hands.processes(execution, GPU) == 3
-    assert resolve_hands.gpus(GPU, "auto") == ("0", "1", "2")
-    assert resolve_hands.gpus(CPU, "auto") == ()
+    assert staffing.processes(execution, GPU) == 3
+    assert staffing.gpus(GPU, "auto") == ("0", "1", "2")
+    assert staffing.gpus(CPU, "auto") == ()
 
 
 def test_a_gpu_that_is_named_is_the_only_one(eight: None) -> None:
-    assert resolve_hands.gpus(torch.device("cuda:2"), "cuda:2") == ("2",)
+    assert staffing.gpus(torch.device("cuda:2"), "cuda:2") == ("2",)
 
 
 def test_what_cuda_may_see_keeps_its_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4, GPU-7f")
-    assert resolve_hands.gpus(GPU, "auto") == ("4", "GPU-7f")
-    assert resolve_hands.gpus(torch.device("cuda:1"), "cuda:1") == ("GPU-7f",)
+    assert staffing.gpus(GPU, "auto") == ("4", "GPU-7f")
+    assert staffing.gpus(torch.device("cuda:1"), "cuda:1") == ("GPU-7f",)
 
 
 def test_a_gpu_has_room_for_most_of_what_is_free_or_kept_for_tensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = {"memory_reserved": 500, "memory_allocated": 100, "mem_get_info": (9600, 20000)}
     for name, value in said.items():
         monkeypatch.setattr(torch.cuda, name, lambda device, value=value: value)
-    assert resolve_hands.free(GPU) == 8000
-    assert resolve_hands.hands(config(tmp_path), GPU).device == 8000
-    assert resolve_hands.hands(config(tmp_path), CPU).device is None
+    assert staffing.free(GPU) == 8000
+    assert staffing.hands(config(tmp_path), GPU).device == 8000
+    assert staffing.hands(config(tmp_path), CPU).device is None
 
 
 def test_more_processes_than_gpus_are_refused(tmp_path: Path, eight: None) -> None:
     with pytest.raises(ConfigError, match=r"execution.processes is 4, but 3 GPUs may be used here"):
-        resolve_hands.processes(config(tmp_path, engine="processes", processes=4, device="auto").execution, GPU)
+        staffing.processes(config(tmp_path, engine="processes", processes=4, device="auto").execution, GPU)
 
 
 def test_processes_share_the_cores(tmp_path: Path, eight: None) -> None:
     def threads(**execution: Any) -> int:
-        return resolve_hands.threads(config(tmp_path, **execution), CPU)
+        return staffing.threads(config(tmp_path, **execution), CPU)
 
     assert threads(engine="threads") == 8
     assert threads(engine="processes", processes=4) == 2
@@ -80,16 +81,16 @@ def test_processes_share_the_cores(tmp_path: Path, eight: None) -> None:
 
 
 def test_what_shares_the_budget_depends_on_the_engine(tmp_path: Path, eight: None) -> None:
-    assert resolve_hands.hands(config(tmp_path, engine="threads"), CPU) == HERE
-    many = resolve_hands.hands(config(tmp_path, engine="processes", processes=4), CPU)
+    assert staffing.hands(config(tmp_path, engine="threads"), CPU) == HERE
+    many = staffing.hands(config(tmp_path, engine="processes", processes=4), CPU)
     assert (many.processes, many.together) == (4, False)
     assert many.apart > 50 * MIB
-    assert resolve_hands.hands(config(tmp_path, engine="processes"), CPU).together
-    job = resolve_hands.hands(config(tmp_path, **SLURM), CPU)
+    assert staffing.hands(config(tmp_path, engine="processes"), CPU).together
+    job = staffing.hands(config(tmp_path, **SLURM), CPU)
     assert (job.processes, job.together) == (3, False)
-    assert resolve_hands.hands(config(tmp_path, **ADDRESS), CPU).processes == 1
+    assert staffing.hands(config(tmp_path, **ADDRESS), CPU).processes == 1
 
 
 def test_a_job_of_slurm_has_its_own_memory(tmp_path: Path) -> None:
-    assert resolve_hands.budget(config(tmp_path, **SLURM)) == int(10 * 2**30 * 0.9)
-    assert resolve_hands.budget(config(tmp_path, memory="3GiB", **SLURM)) == 3 * 2**30
+    assert staffing.budget(config(tmp_path, **SLURM)) == int(10 * 2**30 * 0.9)
+    assert staffing.budget(config(tmp_path, memory="3GiB", **SLURM)) == 3 * 2**30

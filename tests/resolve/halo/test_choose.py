@@ -17,9 +17,9 @@ from pipeline.inspection.saving import saving
 from pipeline.job import Job, prepare
 from pipeline.load_config import load
 from pipeline.progress import Progress
-from pipeline.resolve_halo import choose as chosen
-from pipeline.resolve_halo.choose import choose, left_over
-from pipeline.resolve_halo.profile import Sight, profile
+from pipeline.resolve.halo import choose as chosen
+from pipeline.resolve.halo.choose import choose, left_over
+from pipeline.resolve.halo.profile import Sight, profile
 from pipeline.run import execute
 from pipeline.stages.block import inference
 from pipeline.stages.read import read
