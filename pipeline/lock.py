@@ -148,7 +148,8 @@ def _keep(held: Fingerprint, now: Fingerprint) -> None:
         said = _listed([f"{key} is locked at {_short(held.get(key))} and would be {_short(now.get(key))}" for key in differing])
         raise ConfigError(
             f"The plan of this config is frozen, but {said}. It runs on the source and the network that it was frozen with, and only what changes no byte may "
-            "be set anew (path, engine, workers, memory, retries, names and colours). Undo the change, or freeze another plan with `plan --freeze`."
+            "be set anew (path, engine, workers, memory, retries, certificate, names and colours). Undo the change, or freeze another plan with "
+            "`plan --freeze`."
         )
 
 

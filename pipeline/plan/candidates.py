@@ -42,7 +42,7 @@ def _cores(wish: Wish) -> Iterator[int]:
     if halo is None:
         asked = wish.tile if wish.tile != "auto" else wish.training_size or wish.maximum or BLENDED
         yield blend_size(asked, wish.multiple, wish.minimum, wish.maximum)
-    elif wish.tile != "auto" or (wish.maximum is not None and wish.maximum == wish.minimum):
+    elif wish.tile != "auto" or _fixed(wish):
         size = wish.maximum if wish.tile == "auto" and wish.maximum is not None else wish.tile
         assert isinstance(size, int)
         yield _given_core(wish, size, halo)
@@ -51,8 +51,14 @@ def _cores(wish: Wish) -> Iterator[int]:
 
 
 def roomy(wish: Wish, tiles: Tiles) -> bool:
-    """Whether tiles are larger than halos alone demand."""
-    return wish.tile == "auto" and tiles.halo is not None and tiles.core > _fitted(wish, _paying(tiles.halo), tiles.halo)
+    """Whether tiles of our choice are larger than halos alone demand."""
+    halo = tiles.halo
+    return wish.tile == "auto" and halo is not None and not _fixed(wish) and tiles.core > _fitted(wish, _paying(halo), halo)
+
+
+def _fixed(wish: Wish) -> bool:
+    """Whether the network takes one size only."""
+    return wish.maximum is not None and wish.maximum == wish.minimum
 
 
 def _shrinking(wish: Wish, halo: int) -> Iterator[int]:

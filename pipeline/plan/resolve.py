@@ -12,7 +12,7 @@ from pipeline.plan.layout import BlockIndex
 from pipeline.plan.sharing import DECODED_PX, Sharing, share, unit_of
 from pipeline.plan.types import HERE, Hands, Plan, Tiles, Wish
 
-ROOMY = 1 / 3
+SPARE = 1 / 3
 """Share of the budget that a plan may take with larger tiles than halos demand."""
 WORTH = 1.03
 """By what arithmetic must shrink for such tiles."""
@@ -34,7 +34,7 @@ def resolve(wish: Wish) -> Plan:
     over: list[Plan] = []
     for tiles in sorted(candidates(wish), key=lambda tiles: _effort(wish, tiles)):
         plan = staff(tiles, wish.costs, wish.budget, wish.workers, wish.source_block, wish.hands)
-        if plan.peak > wish.budget * (ROOMY if roomy(wish, tiles) else 1):
+        if plan.peak > wish.budget * (SPARE if roomy(wish, tiles) else 1):
             over.append(plan)
         elif plan.fits_device:
             return plan

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import re
 import shutil
 import uuid
 from collections.abc import Callable
@@ -13,7 +15,9 @@ from pipeline.store.disk import PARTIAL, age, clock
 from pipeline.store.files import Files
 
 STALE_S = 3600.0
-"""Seconds after which a skeleton that nobody moved into place is debris."""
+"""Seconds after which what nobody moved into place is debris."""
+_UNFINISHED = re.compile(rf"\.[0-9a-f]{{32}}{re.escape(PARTIAL)}")
+"""Ending of a file that was being written beside a store: its picture, its report."""
 
 
 def create(path: Path, build: Callable[[Path], None]) -> bool:
@@ -67,11 +71,14 @@ def delete(path: Path) -> None:
 
 
 def sweep(path: Path) -> None:
-    """Remove what killed creators left beside a store."""
+    """Remove what killed creators left beside a store, and what was killed while it wrote the files that go with it."""
     now = clock(path.parent)
-    for partial in path.parent.glob(f".{path.name}.*{PARTIAL}"):
+    for partial in path.parent.glob(f".{glob.escape(path.name)}.*{PARTIAL}"):
         if age(partial, now) > STALE_S:
             shutil.rmtree(partial, ignore_errors=True)
+    for partial in path.parent.glob(f"{glob.escape(path.stem)}.*{PARTIAL}"):
+        if _UNFINISHED.search(partial.name) and age(partial, now) > STALE_S:
+            partial.unlink(missing_ok=True)
 
 
 def _hidden(path: Path) -> Path:

@@ -1,6 +1,7 @@
 import json
 import os
 import threading
+import uuid
 from dataclasses import replace
 from pathlib import Path
 
@@ -115,16 +116,19 @@ def test_a_new_name_of_a_class_reaches_the_mask_and_the_class_axis_of_every_leve
 def test_debris_of_killed_writers_is_swept_and_the_files_of_living_ones_are_not(tmp_path: Path) -> None:
     path = tmp_path / "a.zarr"
     create(path, specs.spec(), {})
-    old = [path / "0/mask/c/0/0.abc.partial", path / "0/mask/ledger/r00000/b00000.json.abc.partial", tmp_path / ".a.zarr.abc.partial" / "zarr.json"]
-    young = [path / "0/mask/c/0/1.abc.partial", tmp_path / ".a.zarr.def.partial" / "zarr.json", tmp_path / ".other.zarr.abc.partial" / "zarr.json"]
-    for file in (*old, *young):
+    name = uuid.uuid4().hex
+    inside = [path / "0/mask/c/0/0.abc.partial", path / "0/mask/ledger/r00000/b00000.json.abc.partial"]
+    old = [*inside, tmp_path / f"a.vrt.{name}.partial", tmp_path / f"a.report.json.{name}.partial", tmp_path / ".a.zarr.abc.partial" / "zarr.json"]
+    beside = [tmp_path / f"a.png.{name}.partial", tmp_path / ".a.zarr.def.partial" / "zarr.json", tmp_path / ".other.zarr.abc.partial" / "zarr.json"]
+    young, others = [path / "0/mask/c/0/1.abc.partial", *beside], [tmp_path / "a.tif.partial", tmp_path / f"b.vrt.{name}.partial"]
+    for file in (*old, *young, *others):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
-    for file in (*old, old[-1].parent):
+    for file in (*old, *others, old[-1].parent):
         os.utime(file, (1_000_000_000, 1_000_000_000))
     sweep(path)
-    assert [file.exists() for file in old] == [False] * 3
-    assert [file.exists() for file in young] == [True] * 3
+    assert [file.exists() for file in old] == [False] * 5
+    assert [file.exists() for file in (*young, *others)] == [True] * 6, "those of the living, and what is not ours"
 
 
 @pytest.mark.parametrize("name", ["zarr.json", ".zattrs"])
