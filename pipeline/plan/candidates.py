@@ -14,6 +14,8 @@ PAYS = 14
 """Core per px of halo at which halos cost 1.3 times the arithmetic."""
 ROOMY = 18
 """The same for 1.23 times, in nearly twice the memory."""
+MANY = 9
+"""Blocks from which that pays: for fewer, laying out the memory takes as long as the arithmetic that it saves."""
 SMALL, LARGE = 1024, 3072
 """Limits of a core that ``auto`` chooses, px."""
 TINY = 64
@@ -33,7 +35,9 @@ def candidates(wish: Wish) -> Iterator[Tiles]:
         whole = round_up(max(wish.height, wish.width), shard or wish.chunk)
         largest = _blended_block(_tiles(wish, core, whole, shard)) if wish.halo.halo is None else max(core, SMALL)
         for block in _blocks(wish, largest, shard):
-            yield _tiles(wish, core, block, shard)
+            tiles = _tiles(wish, core, block, shard)
+            if tiles.layout().count >= MANY or not roomy(wish, tiles):
+                yield tiles
 
 
 def _cores(wish: Wish) -> Iterator[int]:

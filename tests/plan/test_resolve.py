@@ -50,6 +50,12 @@ def test_where_memory_is_plenty_tiles_are_larger_than_halos_demand_and_whole_blo
     assert resolve(replace(wish, budget=3 * rich.peak)).tiles == rich.tiles
 
 
+def test_few_blocks_are_not_worth_larger_tiles() -> None:
+    many, few = (resolve(replace(WISH, height=side, width=side, budget=64_000 * MIB)) for side in (3 * 3072, 2 * 3072))
+    assert (many.tiles.core, many.layout().count) == (3072, 9)
+    assert few.tiles.core < 3072
+
+
 def test_larger_tiles_that_save_no_arithmetic_are_not_worth_their_memory() -> None:
     tiles = resolve(replace(WISH, height=4096, width=4096, budget=64_000 * MIB)).tiles
     assert (tiles.core, tiles.layout().shape) == (2048, (2, 2))
