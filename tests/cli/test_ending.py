@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -190,6 +191,42 @@ def test_what_stops_a_run_is_no_error_and_hides_those_that_it_makes(
     assert told == [75]
     os.kill(os.getpid(), signal.SIGTERM)  # by now a second one changes nothing
     assert capfd.readouterr().err == f"Stopped: the 1e-09 s of execution.stop_after are over. {ending.KEPT}\n"
+
+
+def exit_code(monkeypatch: pytest.MonkeyPatch, error: Exception) -> object:
+    """Of a command in this process that raises."""
+
+    def command() -> int:
+        raise error
+
+    def leave(code: int) -> None:
+        raise SystemExit(code)
+
+    monkeypatch.setattr(os, "_exit", leave)
+    with pytest.raises(SystemExit) as left:
+        ending.ended(command)
+    return left.value.code
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(), OSError(errno.ENOMEM, "Cannot allocate memory"), RuntimeError("can't start new thread"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:117] . DefaultCPUAllocator: can't allocate memory: you tried to allocate 4294967296 bytes."),
+    ],
+)  # fmt: skip
+def test_a_machine_that_gives_no_more_memory_or_threads_is_no_bug_of_ours(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code(monkeypatch, error) == 75
+    said = capsys.readouterr().err
+    assert "no more memory, or threads" in said
+    assert "run the same command again" in said
+
+
+def test_whatever_else_is_raised_is_one(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(monkeypatch, OSError(errno.EIO, "Input/output error")) == 70
+    assert "A bug of ours: OSError: [Errno 5] Input/output error." in capsys.readouterr().err
 
 
 def test_the_timer_stops_what_is_under_way_and_is_off_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
