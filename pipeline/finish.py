@@ -110,6 +110,7 @@ def _overviews(path: Place, spec: StoreSpec, meta: dict[str, Any], say: Say) -> 
 def _published(path: Place, spec: StoreSpec, meta: dict[str, Any], blocks: int) -> Report:
     """Mark it complete, and put sidecar, picture and report beside it."""
     written = path.with_suffix(".report.json")
+    store.sweep_beside(path)
     forget(path)
     sidecar, picture = store.finish(path, spec, meta), quicklook.draw(path, spec, path.with_suffix(".png"))
     files: dict[str, Place] = {"store": path, "report": written, "sidecar": sidecar, "quicklook": picture}

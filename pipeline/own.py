@@ -51,6 +51,7 @@ def owned(job: Job, say: Callable[[str], None], fresh: bool = False, shard: Shar
     with acquire(job.path, shard, "a run" if shard is None else f"a run of shard {shard}", say, STOP.set):
         meta = store.read_meta(job.path, "fingerprint")
         fingerprint.compare(meta["fingerprint"], job.fingerprint, job.path)  # it may be another than the one that was prepared for
+        store.sweep_beside(job.path)
         if not meta.get("complete"):
             store.sweep(job.path)
         yield replace(job, complete=bool(meta.get("complete")), task=replace(job.task, made=meta.get("id", "")))

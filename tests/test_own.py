@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import uuid
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,17 @@ def test_of_two_that_were_planned_before_there_was_a_store_the_second_takes_the_
     assert "its plan is taken" in said[0]
     report = runs.go(path)
     assert report.plan["tile"]["size"] == 96
+
+
+def test_a_picture_that_a_kill_left_unfinished_is_swept_by_the_next_run_also_of_a_store_that_is_complete(tmp_path: Path) -> None:
+    path = scenes.config(tmp_path)
+    store = Path(runs.go(path).store)
+    left = [store.with_name(f"{store.stem}.{what}.{uuid.uuid4().hex}.partial") for what in ("png", "report.json", "vrt")]
+    for file in left:
+        file.write_bytes(b"half")
+        os.utime(file, (1_000_000_000, 1_000_000_000))
+    runs.go(path)
+    assert not any(file.exists() for file in left)
 
 
 def test_of_two_that_insist_on_different_plans_the_second_is_refused(tmp_path: Path) -> None:

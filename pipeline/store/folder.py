@@ -7,6 +7,7 @@ import re
 import shutil
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from pipeline.errors import StoreError
@@ -16,7 +17,7 @@ from pipeline.store.files import Files
 
 STALE_S = 3600.0
 """Seconds after which what nobody moved into place is debris."""
-_UNFINISHED = re.compile(rf"\.[0-9a-f]{{32}}{re.escape(PARTIAL)}")
+_UNFINISHED = re.compile(rf"\.[0-9a-f]{{32}}{re.escape(PARTIAL)}$")
 """Ending of a file that was being written beside a store: its picture, its report."""
 
 
@@ -77,8 +78,9 @@ def sweep(path: Path) -> None:
         if age(partial, now) > STALE_S:
             shutil.rmtree(partial, ignore_errors=True)
     for partial in path.parent.glob(f"{glob.escape(path.stem)}.*{PARTIAL}"):
-        if _UNFINISHED.search(partial.name) and age(partial, now) > STALE_S:
-            partial.unlink(missing_ok=True)
+        if _UNFINISHED.search(partial.name) and partial.is_file() and age(partial, now) > STALE_S:
+            with suppress(OSError):  # somebody else's, in a folder that many share
+                partial.unlink()
 
 
 def _hidden(path: Path) -> Path:

@@ -21,7 +21,7 @@ from pipeline.store.spec import ClassRow, StoreSpec, layer_spec, levels_for
 
 __all__ = [
     "ClassRow", "StoreSpec", "certify", "create", "delete", "exists", "finish", "is_claimed", "is_ours", "layer_spec", "levels_for", "open_afresh",
-    "open_layer", "read_meta", "sidecar", "sweep", "update_meta",
+    "open_layer", "read_meta", "sidecar", "sweep", "sweep_beside", "update_meta",
 ]  # fmt: skip
 
 KEY = "wholecloth"
@@ -201,8 +201,12 @@ def delete(path: Place) -> None:
 
 
 def sweep(path: Place) -> None:
-    """Remove what killed writers left inside the store and beside it, and nothing of a run that is alive."""
+    """Remove what killed writers left inside the store, and nothing of a run that is alive."""
     Files(path).sweep(ALIVE_S)
+
+
+def sweep_beside(path: Place) -> None:
+    """The same beside the store, where little is: also of one that is complete, since its picture and its report come last."""
     if not isinstance(path, Remote):
         folder.sweep(path)
 

@@ -13,7 +13,7 @@ from pipeline.errors import StoreError
 from pipeline.raster.grid import Grid
 from pipeline.store import vrt
 from pipeline.store.files import Files
-from pipeline.store.layout import create, delete, finish, is_ours, open_layer, read_meta, sidecar, sweep, update_meta
+from pipeline.store.layout import create, delete, finish, is_ours, open_layer, read_meta, sidecar, sweep, sweep_beside, update_meta
 from pipeline.store.spec import ClassRow
 from tests.store import specs
 
@@ -127,6 +127,7 @@ def test_debris_of_killed_writers_is_swept_and_the_files_of_living_ones_are_not(
     for file in (*old, *others, old[-1].parent):
         os.utime(file, (1_000_000_000, 1_000_000_000))
     sweep(path)
+    sweep_beside(path)
     assert [file.exists() for file in old] == [False] * 5
     assert [file.exists() for file in (*young, *others)] == [True] * 6, "those of the living, and what is not ours"
 
