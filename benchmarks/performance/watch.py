@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import select
 import signal
 import subprocess
 import time
@@ -72,15 +73,16 @@ def environment_for(given: Mapping[str, str]) -> dict[str, str]:
 
 def _until_done(process: subprocess.Popen[bytes], limits: Limits) -> tuple[int, str]:
     """Largest memory seen, and why it was stopped, if it was."""
-    start, tree, peak = time.perf_counter(), Tree(process.pid), 0
+    start, tree, peak, ended = time.perf_counter(), Tree(process.pid), 0, os.pidfd_open(process.pid)
     try:
         while process.poll() is None:
             peak = max(peak, tree.held())
             over = peak > limits.memory
             if over or time.perf_counter() - start > limits.seconds:
                 return peak, f"stopped at {limits.memory / 2**30:.3g} GiB" if over else f"stopped after {limits.seconds:g} s"
-            time.sleep(EVERY_S)
+            select.select([ended], [], [], EVERY_S)
     finally:
+        os.close(ended)
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
