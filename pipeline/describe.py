@@ -123,16 +123,16 @@ def lines(job: Job) -> list[tuple[str, str]]:
 def _on_device(job: Job) -> dict[str, Any] | None:
     """Of a device with memory of its own."""
     plan = job.plan
-    return None if plan.hands.device is None else {"free": plan.hands.device, "projected": sum(plan.on_device.values()), "buffers": plan.on_device}
+    return None if plan.hands.device is None else {"room": plan.hands.device, "projected": sum(plan.on_device.values()), "buffers": plan.on_device}
 
 
 def _device_memory(said: dict[str, Any]) -> list[tuple[str, str]]:
     used = said["device_memory"]
     if used is None:
         return []
-    halved = "" if used["projected"] <= used["free"] else "; tiles that do not fit are halved"
+    halved = "" if used["projected"] <= used["room"] else f"; {'batches' if said['tile']['step'] else 'tiles'} that do not fit are halved"
     buffers = [("", f"{name}: {human(size)}") for name, size in used["buffers"].items()]
-    return [("on device", f"{human(used['projected'])} projected, {human(used['free'])} free{halved}"), *buffers]
+    return [("on device", f"{human(used['projected'])} projected, {human(used['room'])} allowed{halved}"), *buffers]
 
 
 def _made(network: dict[str, Any]) -> str:

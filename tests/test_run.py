@@ -15,13 +15,13 @@ import rasterio
 import torch
 import zarr
 
-from pipeline.describe import describe
+from pipeline.describe import describe, lines
 from pipeline.errors import BlocksFailed, ConfigError, InputError, ModelError, PlanError, StoreError, Unfinished
 from pipeline.load_config import load
 from pipeline.plan import resolve, sharing
 from pipeline.progress import Progress
 from pipeline.report import Report
-from pipeline.resolve import planning
+from pipeline.resolve import planning, staffing
 from pipeline.run import execute, prepare
 from pipeline.stages import block
 from pipeline.store import skeleton
@@ -416,3 +416,14 @@ def test_a_resumed_run_shares_what_its_own_memory_allows(tmp_path: Path, monkeyp
     report = go(path)
     assert (report.complete, report.resumed, report.plan["reading"]["swaths"] > 1) == (True, 5, True)
     assert digest(tmp_path / "job.zarr") == digest(tmp_path / "reference.zarr")
+
+
+@pytest.mark.parametrize(("room", "told"), [(10**12, "allowed"), (10, "tiles that do not fit are halved")])
+def test_a_device_with_memory_of_its_own_is_told_of_beside_that_of_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int, told: str) -> None:
+    monkeypatch.setattr(staffing, "room", lambda device: room)
+    job = prepare(load(scenes.config(tmp_path)))
+    of = dict(lines(job))["on device"]
+    assert of.endswith(told)
+    assert describe(job)["device_memory"]["room"] == room
+    assert "activations" not in describe(job)["memory"]["buffers"]
+    assert describe(job)["device_memory"]["buffers"]["activations"] > 0

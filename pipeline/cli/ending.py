@@ -75,13 +75,13 @@ def _explain(error: Exception) -> tuple[str, int]:
         return f"{error.format_message().replace('Value error, ', '')} See wholecloth --help.", 2
     said = f"{type(error).__name__}: {error}".removesuffix(": ")
     if _exhausted(error):
-        return f"The machine has no more memory, or threads, for this process ({said}). Free some, or give a smaller execution.memory. {KEPT}", 75
+        return f"The machine has no more memory, or threads, for this process ({said}). Free some, or ask for less (execution.memory, tile.size). {KEPT}", 75
     return f"A bug of ours: {said}. Run again with --debug to see where, and report it; what is committed is kept.", 70
 
 
 def _exhausted(error: Exception) -> bool:
     """Whether the system gave no more memory or threads, in the words of Python and torch."""
-    told = isinstance(error, RuntimeError) and any(words in str(error) for words in ("can't start new thread", "can't allocate memory"))
+    told = isinstance(error, RuntimeError) and any(words in str(error) for words in ("can't start new thread", "can't allocate memory", "out of memory"))
     return told or isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
 
 

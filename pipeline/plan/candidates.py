@@ -67,7 +67,8 @@ def _fixed(wish: Wish) -> bool:
 
 def _shrinking(wish: Wish, halo: int) -> Iterator[int]:
     core = _fitted(wish, _paying(halo), halo)
-    wide = _fitted(wish, min(round(ROOMY * halo / wish.chunk) * wish.chunk, LARGE), halo)  # whole chunks, or blocks would cut it
+    unit = _shard(wish) or wish.chunk  # blocks are whole ones, and would cut it
+    wide = _fitted(wish, min(round(ROOMY * halo / unit) * unit, LARGE), halo)
     if wide > core:
         yield wide
     smallest = min(core, round_up(TINY, wish.multiple))

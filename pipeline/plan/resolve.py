@@ -21,7 +21,8 @@ WORTH = 1.03
 def resolve(wish: Wish) -> Plan:
     """Choose the tiles and blocks that fit the budget and the device and cost least arithmetic.
 
-    What fits no device is tried with the smallest of them: there is no harm in it, since a run halves tiles that do not fit.
+    What fits no device is tried with the smallest of them: projections are the most that may be needed, and a run halves tiles (or batches, where
+    they are blended) that do not fit.
 
     Raises
     ------

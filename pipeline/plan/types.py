@@ -26,7 +26,7 @@ class Hands:
     together: bool = True
     """Whether one process runs all blocks, so that it can hold what neighbouring blocks read in common."""
     device: int | None = None
-    """Bytes that the device of each has free, where it has memory of its own; None where tensors lie in the budget."""
+    """Bytes that tensors may take on the device of each, where it has memory of its own; None where they lie in the budget."""
 
 
 HERE = Hands()

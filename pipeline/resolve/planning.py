@@ -98,7 +98,7 @@ def plan(opened: Opened, classes: int) -> tuple[Plan, footprint.Footprint | None
 
 def _wish(opened: Opened, costs: memory.Costs, budget: int, hands: Hands) -> Wish:
     config, network, locality = opened.config, opened.network, opened.locality
-    meet = _meet(opened, costs, budget)
+    meet = _meet(opened, costs, budget if hands.device is None else min(budget, hands.device))
     return Wish(
         height=opened.source.grid.height, width=opened.source.grid.width, tile=config.tile.size, overlap=config.tile.overlap,
         taper=config.tile.taper, blend=config.tile.blend, block=config.output.block, chunk=config.output.chunk,

@@ -50,15 +50,15 @@ def gpus(device: torch.device, asked: str) -> tuple[str, ...]:
 
 def hands(config: Config, device: torch.device) -> Hands:
     """The processes that share the budget of `budget`, each with a device such as the one here."""
-    return replace(_hands(config, device), device=free(device))
+    return replace(_hands(config, device), device=room(device))
 
 
-def free(device: torch.device) -> int | None:
-    """Bytes that tensors may take of a device with memory of its own; None of the CPU."""
-    if device.type != "cuda":
-        return None
-    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return int((torch.cuda.mem_get_info(device)[0] + kept) * machine.ROOM)
+def room(device: torch.device) -> int | None:
+    """Bytes that tensors may take of a device with memory of its own; None of the CPU.
+
+    Of all of its memory: what others hold of it comes and goes, while tiles are decided once.
+    """
+    return int(torch.cuda.mem_get_info(device)[1] * machine.ROOM) if device.type == "cuda" else None
 
 
 def _hands(config: Config, device: torch.device) -> Hands:

@@ -85,7 +85,7 @@ def infer(job: Job, around: Frame, window: Window) -> npt.NDArray[np.float32]:
 
 
 def _room(plan: Plan) -> int:
-    """Pixels of one tile that fit the memory beside what blocks in flight hold."""
+    """Pixels of one tile that fit the memory beside what blocks in flight hold, or a device with memory of its own."""
     there = memory.on_device(plan.costs, 2**20, 0, plan.tiles.turned, plan.tiles.averages_probabilities)
     if plan.hands.device is not None:
         return plan.hands.device * 2**20 // sum(there.values())

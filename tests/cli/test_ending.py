@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from pipeline.cli import ending
 from pipeline.store.status import status
@@ -211,7 +212,8 @@ def exit_code(monkeypatch: pytest.MonkeyPatch, error: Exception) -> object:
 @pytest.mark.parametrize(
     "error",
     [
-        MemoryError(), OSError(errno.ENOMEM, "Cannot allocate memory"), RuntimeError("can't start new thread"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."), MemoryError(),
+        OSError(errno.ENOMEM, "Cannot allocate memory"), RuntimeError("can't start new thread"),
         RuntimeError("[enforce fail at alloc_cpu.cpp:117] . DefaultCPUAllocator: can't allocate memory: you tried to allocate 4294967296 bytes."),
     ],
 )  # fmt: skip

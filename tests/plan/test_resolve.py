@@ -61,6 +61,11 @@ def test_larger_tiles_that_save_no_arithmetic_are_not_worth_their_memory() -> No
     assert (tiles.core, tiles.layout().shape) == (2048, (2, 2))
 
 
+def test_larger_tiles_are_whole_shards_where_there_are_shards() -> None:
+    tiles = resolve(replace(WISH, height=40_000, width=40_000, halo=HaloDecision(halo=96, exact=True, why=""), budget=64_000 * MIB)).tiles
+    assert (tiles.shard, tiles.block, tiles.core) == (2048, 2048, 2048)
+
+
 @pytest.mark.parametrize("asked", [{"tile": 4096}, {"minimum": 4096, "maximum": 4096}])
 def test_a_size_that_is_asked_for_or_fixed_takes_what_memory_there_is(asked: dict[str, int]) -> None:
     wish = replace(WISH, budget=64_000 * MIB, **asked)
