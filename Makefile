@@ -2,6 +2,8 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+# some 250 tests start Python anew: without compiled modules each would compile torch again, for seconds
+unexport PYTHONDONTWRITEBYTECODE
 UV := .venv/bin/uv pip install --quiet --python $(PY) -c constraints.txt
 
 .PHONY: run test clean

@@ -21,7 +21,7 @@ EVERY_S = 0.1
 """Between two looks at a process. Each takes a core for a while, and so holds up all threads of a network."""
 CHILDREN_EVERY = 5
 """Looks at a process for one look for its children, which goes through all processes of the machine and takes a millisecond."""
-INHERITED = ("MALLOC_", "OMP_", "MKL_", "OPENBLAS_", "GDAL_CACHEMAX", "GDAL_NUM_THREADS")
+INHERITED = ("MALLOC_", "OMP_", "MKL_", "OPENBLAS_", "GDAL_CACHEMAX", "GDAL_NUM_THREADS", "PYTHONDONTWRITEBYTECODE")
 """Settings of whoever starts the benchmark that would reach some of what is measured: everything is run as if they were not there."""
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,7 +46,7 @@ class Watched:
     peak: int
     """Bytes."""
     others: float
-    """Cores that other programs kept busy meanwhile, on average."""
+    """Cores that other programs, or other guests of the machine's host, kept busy meanwhile, on average."""
     answer: dict[str, Any] = field(default_factory=dict)
 
 
@@ -135,9 +135,9 @@ def _own_cpu() -> float:
 
 
 def _all_cpu() -> float:
-    """Seconds of everything on the machine."""
+    """Seconds of everything on the machine, and those that its host gave to others while there was work here."""
     times = psutil.cpu_times()
-    return float(sum(getattr(times, name, 0.0) for name in ("user", "nice", "system", "irq", "softirq")))
+    return float(sum(getattr(times, name, 0.0) for name in ("user", "nice", "system", "irq", "softirq", "steal")))
 
 
 def _last_words(log: Path) -> str:

@@ -32,7 +32,7 @@ BATCH_PX = 2**22
 """Pixels of all tiles of a batch, on a GPU; a CPU gains nothing from more than one tile."""
 IN_FLIGHT = 4
 """Blocks that ``workers: auto`` keeps in flight: one read, one inferred, one written, and one to spare."""
-GROWTH = 256 * memory.MIB
+GROWTH = 160 * memory.MIB
 """What libraries grow by once a run is on its way: threads and their heaps, the scheduler, codecs, what freed tensors leave behind."""
 COMPILING = 512 * memory.MIB
 """What torch's compiler holds, and the C++ compiler that it calls."""

@@ -8,14 +8,12 @@ import pytest
 
 from tests.faults import harness
 
-pytestmark = pytest.mark.slow
 SHIMS = [*Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), *Path("/usr/lib/faketime").glob("libfaketime.so.1")]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not SHIMS, reason="libfaketime is not installed")]
 
 
 def clock(folder: Path, jump: str) -> dict[str, str]:
     """A clock that is set by a file, and jumps as soon as that is written anew. What is measured by a steady clock goes on."""
-    if not SHIMS:
-        pytest.skip("libfaketime is not installed")
     (folder / "clock").write_text(jump)
     said = {"LD_PRELOAD": str(SHIMS[0]), "FAKETIME_TIMESTAMP_FILE": str(folder / "clock"), "FAKETIME_NO_CACHE": "1"}
     return {**said, "FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}  # the disk has a clock of its own
