@@ -53,6 +53,7 @@ def describe(job: Job) -> dict[str, Any]:
         "device": job.task.device,
         "precision": job.task.recipe.precision,
         "threads": job.task.recipe.threads,
+        "streams": job.plan.hands.streams,
         "engine": job.config.execution.engine,
     }
 
@@ -113,7 +114,7 @@ def lines(job: Job) -> list[tuple[str, str]]:
         *[("", f"{name}: {human(size)}") for name, size in used["buffers"].items()],
         *_device_memory(said),
         ("output", f"{human(said['output_bytes_before_compression'])} before compression, at {job.path}"),
-        ("device", f"{said['device']}, {said['precision']}, {said['threads']} intra-op threads, engine {said['engine']}"),
+        ("device", f"{said['device']}, {said['precision']}, {_threads(said)}, engine {said['engine']}"),
     ]
     if said["estimated_seconds"] is not None:
         rows.append(("time", f"about {_duration(said['estimated_seconds'])} of the network alone, from one small image just now"))
@@ -155,6 +156,11 @@ def _hands(said: dict[str, Any]) -> str:
         return "as many in flight in each worker as it has threads"
     each = f" in each of {blocks['processes']} processes{where}" if where is not None else ""
     return f"{blocks['in_flight']} in flight{each}"
+
+
+def _threads(said: dict[str, Any]) -> str:
+    many = f"{said['threads']} intra-op thread{'s' if said['threads'] > 1 else ''}"
+    return many if said["streams"] == 1 else f"{said['streams']} tiles at once with {many} each"
 
 
 def _whose(said: dict[str, Any]) -> str:

@@ -135,7 +135,7 @@ def _job(opened: Opened, loaded: Network, folded: Folded, meant: meaning.Meaning
     config, source, stored, path = opened.config, opened.source, opened.stored, opened.config.output.path
     recipe, rows = meaning.recipe(
         meant, config, opened.locality.classes, precision=opened.precision, tiles=plan.tiles, fold=folded.done, compiles=opened.compiles,
-        threads=stored["recipe"]["threads"] if stored else staffing.threads(config, opened.device),
+        threads=stored["recipe"]["threads"] if stored else max(staffing.threads(config, opened.device) // plan.hands.streams, 1),
     )  # fmt: skip
     if stored:
         wanted = fingerprint.wanted(source, opened.area, opened.network, recipe, config, plan.tiles)
@@ -145,7 +145,7 @@ def _job(opened: Opened, loaded: Network, folded: Folded, meant: meaning.Meaning
     layout = plan.layout()
     task = BlockTask(
         source=once(source, layout, plan.sharing), model=meant.model, recipe=recipe, layout=layout, store=path, device=str(opened.device),
-        retries=config.execution.retries, area=opened.area,
+        retries=config.execution.retries, area=opened.area, streams=plan.hands.streams,
     )  # fmt: skip
     made = stored["fingerprint"] if stored else fingerprint.of(source, opened.area, opened.network, recipe, plan.tiles, config)
     return Job(

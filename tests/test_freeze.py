@@ -127,7 +127,6 @@ def test_nothing_is_measured_for_a_frozen_plan(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(planning.footprint, "measure", measures)
     monkeypatch.setattr(jobs, "cached", measures)
     monkeypatch.setattr(folding, "_apart", measures)
-    monkeypatch.setattr(machine, "cores", measures)
     go(prepare(load(file)))
     with pytest.raises(AssertionError, match="measured anew"):
         prepare(load(path, [f"output.path={tmp_path / 'own.zarr'}"]))
@@ -137,7 +136,7 @@ def test_nothing_is_measured_for_a_frozen_plan(tmp_path: Path, monkeypatch: pyte
     "override",
     [
         "execution.engine=threads", "execution.workers=3", "execution.memory=9GiB", "execution.retries=0", "execution.stop_after=2h",
-        "execution.read_timeout=60", "output.certificate=true", "tile.size=auto", "execution.fold=auto",
+        "execution.read_timeout=60", "output.certificate=true", "tile.size=auto", "execution.fold=auto", "execution.streams=1",
     ],
 )  # fmt: skip
 def test_what_changes_no_byte_may_be_set(tmp_path: Path, override: str) -> None:

@@ -15,7 +15,9 @@ FORWARD: dict[str, dict[str, Any]] = {
     "forward, channels_last": {"keep": False, "channels_last": True},
     "forward, memory kept": {"keep": True, "channels_last": False},
     "forward, channels_last, memory kept": {"keep": True, "channels_last": True},
+    "forward, channels_last, memory kept, a tile per core": {"keep": True, "channels_last": True, "streams": True},
     "forward, channels_last, memory kept, bfloat16": {"keep": True, "channels_last": True, "precision": "bfloat16"},
+    "forward, channels_last, memory kept, a tile per core, bfloat16": {"keep": True, "channels_last": True, "streams": True, "precision": "bfloat16"},
 }
 
 

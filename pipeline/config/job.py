@@ -87,7 +87,7 @@ class OutputConfig(Section):
 
 
 class ExecutionConfig(Section):
-    """How the job runs. Precision, fold, compile and device change pixels; by ties so may threads, of which engine and processes decide for a new store."""
+    """How the job runs. Precision, fold, compile and device change pixels; by ties so may threads, of which engine, processes and streams decide."""
 
     engine: Literal["serial", "threads", "processes", "slurm", "address"] = "threads"
     workers: Auto | Count = Field("auto", description="blocks in flight, in each process")
@@ -96,6 +96,7 @@ class ExecutionConfig(Section):
     address: AddressConfig | None = Field(None, description="of engine address")
     patience: Annotated[float, Field(gt=0)] = Field(600, description="seconds without any worker after which a run gives up, to be run again")
     device: str = Field("auto", description="cpu, cuda:0, or auto")
+    streams: Auto | Count = Field("auto", description="tiles that a CPU computes at once in each process, with the cores shared among them")
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     fold: Auto | bool = Field("auto", description="batch norm into convolutions: auto where labels stay the same up to ties; true up to 1e-4; false")
     compile: bool = Field(False, description="torch.compile: faster after minutes of compiling, for long runs; rounds otherwise, up to 1e-4")

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from pipeline import machine
 from pipeline.errors import SourceError
 from pipeline.inspection.halos import HaloCost, priced
 from pipeline.job import Job
@@ -66,7 +67,7 @@ def find(job: Job, seed: int = 0) -> Findings:
         Of the places of the raster that are looked at.
     """
     multiple, network = job.plan.tiles.multiple, job.loaded
-    with rounding(job.task.recipe.precision, job.task.recipe.threads, torch.device(job.task.device)):
+    with rounding(job.task.recipe.precision, machine.cores(), torch.device(job.task.device)):
         measured = measure(sight(job), PLACES, seed)
         if measured is None:
             raise SourceError(f"No valid pixel was found in {job.config.source.path} to look at the network on. Give another raster, or source.nodata.")

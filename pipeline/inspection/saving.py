@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from pipeline import machine
 from pipeline.inspection.findings import PLACES, sight
 from pipeline.job import Job
 from pipeline.resolve.halo.profile import profile
@@ -53,7 +54,7 @@ def saving(job: Job, seed: int = 0) -> Saving | None:
     tiles, work, looks = job.plan.tiles, job.task.layout.work(), sight(job)
     if tiles.halo is None or tiles.tolerated is not None or work < WORTH or looks.cut < looks.multiple:
         return None
-    with rounding(job.task.recipe.precision, job.task.recipe.threads, torch.device(job.task.device)):
+    with rounding(job.task.recipe.precision, machine.cores(), torch.device(job.task.device)):
         measured = profile(looks, PLACES, seed)
     if measured is None:
         return None

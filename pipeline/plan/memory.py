@@ -13,6 +13,8 @@ GDAL_CACHE = 64 * MIB
 ACTIVATION_FACTOR = 2.2
 """Peak resident bytes per byte of live tensors: fragmentation and scratch buffers. On CPU 1.15–1.8 measured, the most where tiles have several sizes, and
 2.02 where single tensors are as large as half of all."""
+SHARED_FACTOR = 1.6
+"""The same of very many tiles at once: what lies between the tensors of one of them others make use of. 1.35–1.42 measured of four."""
 LEAST_FACTOR = 1.2
 """The same where nothing is lost between tensors."""
 
@@ -59,8 +61,13 @@ def per_block(costs: Costs, frame: int, block: int) -> dict[str, int]:
     return {"raw pixels in flight": frame * costs.raw, "output and its encoding": block * costs.output * 3}
 
 
-def on_device(costs: Costs, tile: int, accumulator: int, turned: bool, probabilities: bool) -> dict[str, int]:
-    """Bytes that the tiles on the device hold, by buffer; only one batch is there at a time.
+def factor(streams: int) -> float:
+    """Peak resident bytes per byte of live tensors where so many tiles are computed at once."""
+    return SHARED_FACTOR + (ACTIVATION_FACTOR - SHARED_FACTOR) / streams
+
+
+def on_device(costs: Costs, tile: int, accumulator: int, turned: bool, probabilities: bool, streams: int = 1) -> dict[str, int]:
+    """Bytes that the tiles on the device hold, by buffer.
 
     Parameters
     ----------
@@ -74,12 +81,14 @@ def on_device(costs: Costs, tile: int, accumulator: int, turned: bool, probabili
         Whether tiles are also turned: then what is turned and the sum of the answers are held as well.
     probabilities
         Whether probabilities are averaged: then they are held beside the logits.
+    streams
+        Tiles, or batches of them, that are there at a time.
     """
     return {
-        "network input": tile * costs.bands * 4 * (3 if turned else 2),
-        "activations": int(tile * costs.activations * ACTIVATION_FACTOR),
-        "logits": tile * (costs.classes * 4 * (1 + turned + probabilities) + 16),
-        **({"sum of the blend": accumulator * costs.classes * 4} if accumulator else {}),
+        "network input": streams * tile * costs.bands * 4 * (3 if turned else 2),
+        "activations": int(streams * tile * costs.activations * factor(streams)),
+        "logits": streams * tile * (costs.classes * 4 * (1 + turned + probabilities) + 16),
+        **({"sum of the blend": streams * accumulator * costs.classes * 4} if accumulator else {}),
     }
 
 

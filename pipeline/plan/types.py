@@ -27,6 +27,8 @@ class Hands:
     """Whether one process runs all blocks, so that it can hold what neighbouring blocks read in common."""
     device: int | None = None
     """Bytes that tensors may take on the device of each, where it has memory of its own; None where they lie in the budget."""
+    streams: int = 1
+    """Tiles that each computes at once."""
 
 
 HERE = Hands()
@@ -55,14 +57,18 @@ class Wish:
     costs: memory.Costs
     budget: int
     """Bytes."""
-    workers: int
-    """Blocks in flight at most."""
+    workers: int | None
+    """Blocks in flight at most; None for as many as are of use."""
     batch: int = 1
     """Equal tiles that are inferred at once, where tiles are blended."""
     augment: str = "none"
     source_block: tuple[int, int] = (1, 1)
     """(rows, cols) of the file's own blocks, px."""
     hands: Hands = HERE
+    cores: int = 1
+    """That each process computes with."""
+    streams: tuple[int, ...] = (1,)
+    """Tiles that may be computed at once in each process, among which the cores are shared evenly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,10 +160,10 @@ class Plan:
 
     @property
     def tensors(self) -> int:
-        """Of that, what the tensors of a tile on its way through the network take in one process whatever becomes of the heap, bytes."""
+        """Of that, what the tensors of tiles on their way through the network take in one process whatever becomes of the heap, bytes."""
         of = self.on_device or {name: size // self.hands.processes for name, size in self.buffers.items()}
         held, activations, logits = (of[name] for name in ("network input", "activations", "logits"))
-        return held + int(activations * memory.LEAST_FACTOR / memory.ACTIVATION_FACTOR) + logits
+        return held + int(activations * memory.LEAST_FACTOR / memory.factor(self.hands.streams)) + logits
 
     @property
     def fits_device(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 BATCH_PX = 2**22
 """Pixels of all tiles of a batch, on a GPU; a CPU gains nothing from more than one tile."""
-IN_FLIGHT = 4
-"""Blocks that ``workers: auto`` keeps in flight: one read, one inferred, one written, and one to spare."""
 GROWTH = 160 * memory.MIB
 """What libraries grow by once a run is on its way: threads and their heaps, the scheduler, codecs, what freed tensors leave behind."""
 COMPILING = 512 * memory.MIB
@@ -88,6 +86,7 @@ def plan(opened: Opened, classes: int) -> tuple[Plan, footprint.Footprint | None
     if opened.stored:
         now = {"libraries": _libraries(opened.compiles), "gdal_cache": memory.GDAL_CACHE, "open_files": opened.source.open_files}
         costs = memory.Costs(**{**opened.stored["costs"], **now})
+        hands = replace(hands, streams=_streams_for(opened, opened.stored["recipe"]["threads"]))
         made = staff(Tiles.of(opened.stored["tiles"]), costs, budget, _workers(opened.config), opened.source.block, hands)
         if made.peak > budget:
             raise PlanError(over_budget(made))
@@ -107,7 +106,19 @@ def _wish(opened: Opened, costs: memory.Costs, budget: int, hands: Hands) -> Wis
         training_size=config.model.input.size if config.model.input else None,
         halo=meet, costs=costs, budget=budget, workers=_workers(config), augment=config.tile.augment,
         batch=_batch(opened) if meet.halo is None else 1, source_block=opened.source.block, hands=hands,
+        cores=staffing.threads(config, opened.device), streams=_streams(opened),
     )  # fmt: skip
+
+
+def _streams(opened: Opened) -> tuple[int, ...]:
+    radius = opened.locality.radius.largest if opened.locality.radius else None
+    return staffing.streams(opened.config, opened.device, radius, opened.compiles)
+
+
+def _streams_for(opened: Opened, threads: int) -> int:
+    """Tiles at once with as many threads each as a store was made with."""
+    most, asked = max(_streams(opened)), opened.config.execution.streams != "auto"
+    return most if asked or most == 1 else max(1, staffing.threads(opened.config, opened.device) // threads)
 
 
 def _meet(opened: Opened, costs: memory.Costs, budget: int) -> halo.HaloDecision:
@@ -144,10 +155,10 @@ def _batch(opened: Opened) -> int:
     return asked if asked != "auto" else max(1, min(16, BATCH_PX // size**2))
 
 
-def _workers(config: Config) -> int:
+def _workers(config: Config) -> int | None:
     if config.execution.engine == "serial":
         return 1
-    return IN_FLIGHT if config.execution.workers == "auto" else config.execution.workers
+    return None if config.execution.workers == "auto" else config.execution.workers
 
 
 def _libraries(compiles: bool) -> int:

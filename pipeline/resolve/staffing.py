@@ -17,6 +17,10 @@ NANNY = 192 * MIB
 """Bytes of the process that starts the workers of a job of SLURM, and starts them again."""
 SCHEDULING = 64 * MIB
 """Bytes that the process which hands out blocks grows by."""
+FOREIGN = ("python", "smp", "classifier")
+"""Kinds of networks whose code is not ours, and may hold something between calls."""
+LOCAL = ("threads", "processes")
+"""Engines whose processes share this machine, of which all is known."""
 BESIDE = 0.9
 """Share of a job's memory that ``auto`` takes: batch systems count what the shell and the kernel hold as well."""
 
@@ -90,6 +94,28 @@ def threads(config: Config, device: torch.device) -> int:
         return execution.address.threads
     count = processes(execution, device) if execution.engine == "processes" else 1
     return max(1, machine.cores() // count)
+
+
+def streams(config: Config, device: torch.device, radius: int | None, compiles: bool) -> tuple[int, ...]:
+    """Tiles that each process may compute at once: as many as asked for; else one, and whatever shares its cores evenly where that is safe and pays.
+
+    Safe is what holds nothing between calls: code of others may. A GPU computes one at a time, and so does what was compiled, which is not
+    made for several threads. Networks that look at single pixels gain nothing.
+
+    Raises
+    ------
+    ConfigError
+        Several are asked for where only one can be.
+    """
+    execution, cores = config.execution, threads(config, device)
+    most = cores if execution.workers == "auto" else min(cores, execution.workers)
+    alone = "a GPU" if device.type != "cpu" else "a compiled network" if compiles else "engine serial" if execution.engine == "serial" else None
+    if execution.streams != "auto":
+        if alone and execution.streams > 1:
+            raise ConfigError(f"execution.streams is {execution.streams}, but {alone} computes one tile at a time. Give 1, or auto.")
+        return (execution.streams,)
+    suits = alone is None and config.model.kind not in FOREIGN and execution.engine in LOCAL and radius != 0
+    return tuple(count for count in range(most, 0, -1) if cores % count == 0) if suits else (1,)
 
 
 def slurm(execution: ExecutionConfig) -> SlurmConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
@@ -68,6 +69,8 @@ class BlockTask:
     retries: int
     area: Area | None = None
     """What is asked for, or None for everything."""
+    streams: int = 1
+    """Blocks that are inferred at once in each process."""
     made: str = ""
     """Id of the store, once it is there; a worker writes into no other under the same path."""
 
@@ -118,7 +121,7 @@ class BlockTask:
             record: dict[str, Any] = {"source": checksum(block.pixels)}
         inferred = bool(block.wanted.any())
         if inferred:
-            arrays, halvings = on_device(lambda: self._infer(block))
+            arrays, halvings = on_device(lambda: self._infer(block), self.streams)
             record |= {"halvings": halvings} if halvings else {}
         else:
             arrays = {}
@@ -136,6 +139,7 @@ class BlockTask:
 
 
 _open: dict[Place, Inference] = {}
+_opening = threading.Lock()
 
 
 def forget() -> None:
@@ -149,14 +153,15 @@ def adopt(task: BlockTask, network: Network) -> None:
 
 
 def inference(task: BlockTask) -> Inference:
-    """The network of a task, loaded once per process. Runs in the device's thread, so no lock is needed."""
-    if task.store not in _open:
-        device = choose(task.device)
-        with steady(), stage("load"):
-            network = load(task.model, task.source.bands, device)
-        _open.clear()
-        _open[task.store] = _inference(fold(network).network if task.recipe.fold else network, task, device)
-    return _open[task.store]
+    """The network of a task, loaded once per process."""
+    with _opening:
+        if task.store not in _open:
+            device = choose(task.device)
+            with steady(), stage("load"):
+                network = load(task.model, task.source.bands, device)
+            _open.clear()
+            _open[task.store] = _inference(fold(network).network if task.recipe.fold else network, task, device)
+        return _open[task.store]
 
 
 def _inference(network: Network, task: BlockTask, device: torch.device) -> Inference:

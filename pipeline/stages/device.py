@@ -1,10 +1,10 @@
-"""The device of this process: one thread that owns it, and the switches that keep its rounding fixed."""
+"""The device of this process: the threads that own it, and the switches that keep its rounding fixed."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -16,11 +16,13 @@ from pipeline.errors import ModelError
 from pipeline.timing.clock import carried
 
 T = TypeVar("T")
-_thread: ThreadPoolExecutor | None = None
+_pools: dict[int, ThreadPoolExecutor] = {}
 _guard = threading.Lock()
+_room: Future[None] | None = None
+"""Memory that is being laid out."""
 
 NAME = "device"
-"""Of the thread that owns the device, before its number."""
+"""Of the threads that own the device, before their numbers."""
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -42,15 +44,24 @@ def choose(name: str) -> torch.device:
     return device
 
 
-def on_device(work: Callable[[], T]) -> T:
-    """Run in the device's thread and wait.
+def on_device(work: Callable[[], T], streams: int = 1) -> T:
+    """Run in one of the device's threads and wait.
 
     OpenMP keeps a team per thread that computes, and where there are more threads in all teams than cores it puts those that wait
-    to sleep at once, which costs a tenth of a network's speed; so only one thread may compute, from the first measurement on.
+    to sleep at once, which costs a tenth of a network's speed; so no more threads compute than the plan says, from the first measurement on.
+
+    Parameters
+    ----------
+    work
+        What is run.
+    streams
+        As many may run at once as are called with this number; what is called with another does not wait for them.
     """
     if threading.current_thread().name.startswith(NAME):
         return work()
-    return _device().submit(carried(work)).result()
+    if streams > 1 and _room is not None:
+        _room.result()  # tiles would take memory beside what is being laid out for them
+    return _device(streams).submit(carried(work)).result()
 
 
 def make_room(size: int) -> None:
@@ -61,20 +72,20 @@ def make_room(size: int) -> None:
     size
         Bytes. Does nothing where the allocator would give them back at once.
     """
+    global _room
     if settled():
-        _device().submit(_touch, size)
+        _room = _device().submit(_touch, size)
 
 
 def _touch(size: int) -> None:
     torch.empty(size, dtype=torch.uint8).fill_(0)
 
 
-def _device() -> ThreadPoolExecutor:
-    global _thread
+def _device(streams: int = 1) -> ThreadPoolExecutor:
     with _guard:
-        if _thread is None:
-            _thread = ThreadPoolExecutor(1, thread_name_prefix=NAME)
-    return _thread
+        if streams not in _pools:
+            _pools[streams] = ThreadPoolExecutor(streams, thread_name_prefix=NAME)
+        return _pools[streams]
 
 
 @contextmanager

@@ -55,6 +55,8 @@ class Timing:
     """Identity of the process."""
     lane: str
     """Name of the thread that had the block."""
+    stream: str = ""
+    """Name of the device's thread that inferred it."""
     start: float
     """When a worker took it, s."""
     stop: float
@@ -75,10 +77,11 @@ class Timing:
 class Clock:
     """Takes the times of one block, from when it is made."""
 
-    __slots__ = ("_intervals", "_start")
+    __slots__ = ("_intervals", "_start", "stream")
 
     def __init__(self) -> None:
         self._start = now()
+        self.stream = ""
         self._intervals: list[Interval] = []
 
     def add(self, kind: str, start: float, stop: float) -> None:
@@ -98,7 +101,7 @@ class Clock:
     def timing(self, kind: str, block: tuple[int, int], level: int = 0) -> Timing:
         """All that was noted until now, by the thread that had the block."""
         return Timing(
-            kind=kind, block=block, level=level, process=os.getpid(), lane=threading.current_thread().name, start=self._start, stop=now(),
+            kind=kind, block=block, level=level, process=os.getpid(), lane=threading.current_thread().name, stream=self.stream, start=self._start, stop=now(),
             intervals=tuple(self._intervals),
         )  # fmt: skip
 
@@ -131,6 +134,7 @@ def carried(work: Callable[[], T]) -> Callable[[], T]:
 
     def there() -> T:
         clock.add("wait", asked, now())
+        clock.stream = threading.current_thread().name
         with clock.running():
             return work()
 

@@ -1,4 +1,4 @@
-"""What several devices did at once: each process that runs blocks has one, and what is said of all is the mean."""
+"""What several devices did at once: each process that runs blocks has one, or several streams of tiles, and what is said of all is the mean."""
 
 from __future__ import annotations
 
@@ -9,22 +9,25 @@ from pipeline.timing.stalls import DeviceTime, Stalls
 
 
 class Devices:
-    """The account of each process; one that comes late has waited for its first block until then, and one that is gone for its last."""
+    """The account of each; one that comes late has waited for its first block until then, and one that is gone for its last."""
 
     def __init__(self, start: float) -> None:
         """Begin at a time, s."""
         self._start = start
-        self._each: dict[int, Stalls] = {}
+        self._each: dict[tuple[int, str], Stalls] = {}
 
     def __len__(self) -> int:
         """Events that are held."""
         return sum(map(len, self._each.values()))
 
-    def add(self, process: int, intervals: Iterable[Interval]) -> None:
-        """Some intervals of any block that was in a process."""
-        if process not in self._each:
-            self._each[process] = Stalls(self._start)
-        self._each[process].add(intervals)
+    def add(self, process: int, intervals: Iterable[Interval], stream: str = "") -> None:
+        """Some intervals of any block that was in a process, and in one of its streams if it reached any."""
+        nowhere, mine = (process, ""), (process, stream)
+        if not stream:
+            mine = next((known for known in self._each if known[0] == process), nowhere)
+        elif nowhere in self._each:
+            self._each[mine] = self._each.pop(nowhere)
+        self._each.setdefault(mine, Stalls(self._start)).add(intervals)
 
     def until(self, time: float) -> None:
         """Go through to a time, s, before which nothing will come any more."""

@@ -1,6 +1,6 @@
 """A trace of a run in the trace event format (JSON array), which Perfetto and speedscope open.
 
-One lane per thread that has blocks and one for the device::
+One lane per thread that has blocks and one for the device, or for each of the streams of tiles that it computes at once::
 
     device     |        | normalise · network · decode |   | …
     worker 1   | read · checksum · wait for device |             | write · commit |
@@ -36,6 +36,7 @@ class Trace:
         self._path, self._file = path, file
         self._zero = now()
         self._lanes: dict[tuple[int, str], int] = {}
+        self._streams: dict[int, list[str]] = {}
         self._flight, self._sweep = 0, Sweep()
         self._fault: str | None = None
         self.begun = False
@@ -54,7 +55,7 @@ class Trace:
         args = {"row": timing.block[0], "col": timing.block[1], **({"level": timing.level} if timing.level else {})}
         events: list[dict[str, Any]] = []
         for one in (whole, *timing.intervals):
-            lane = self._lane(timing.process, "device" if one.kind in ON_DEVICE else timing.lane, events)
+            lane = self._lane(timing.process, self._stream(timing) if one.kind in ON_DEVICE else timing.lane, events)
             start, stop = self._us(one.start), self._us(one.stop)
             name = NAMES.get(one.kind, one.kind)
             events.append({"name": name, "cat": timing.kind, "ph": "X", "ts": start, "dur": stop - start, "pid": timing.process, "tid": lane, "args": args})
@@ -84,13 +85,21 @@ class Trace:
         """Whole microseconds: rounded sums would let slices overlap."""
         return round((time - self._zero) * 1e6)
 
+    def _stream(self, timing: Timing) -> str:
+        """What the stream of a block is called."""
+        known = self._streams.setdefault(timing.process, [])
+        if timing.stream not in known:
+            known.append(timing.stream)
+        number = known.index(timing.stream)
+        return f"device {number + 1}" if number else "device"
+
     def _lane(self, process: int, name: str, events: list[dict[str, Any]]) -> int:
-        """Number of a lane; one that is new is named by an event. The device's is 1."""
+        """Number of a lane; one that is new is named by an event. The device's first is 1."""
         if (process, "device") not in self._lanes:
             self._name(process, "device", "device", events)
         if (process, name) not in self._lanes:
-            workers = sum(known == process for known, _ in self._lanes)
-            self._name(process, name, f"worker {workers} ({name})", events)
+            workers = 1 + sum(known == process and not lane.startswith("device") for known, lane in self._lanes)
+            self._name(process, name, name if name.startswith("device") else f"worker {workers} ({name})", events)
         return self._lanes[process, name]
 
     def _name(self, process: int, name: str, said: str, events: list[dict[str, Any]]) -> None:

@@ -55,7 +55,7 @@ class Watch:
         self._out.pop(result.index, None)
         self._back += 1
         known = self._known()
-        self.stalls.add(result.timing.process, result.timing.intervals)
+        self.stalls.add(result.timing.process, result.timing.intervals, result.timing.stream)
         self.stalls.until(known)
         if self._trace is not None:
             self._trace.add(result.timing)

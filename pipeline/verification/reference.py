@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pipeline import machine
 from pipeline.job import Job
 from pipeline.plan import memory
 from pipeline.plan.layout import Tile
@@ -73,11 +74,13 @@ def infer(job: Job, around: Frame, window: Window) -> npt.NDArray[np.float32]:
     pixels = read(job.source, tile.read, job.task.retries)
 
     def answer() -> npt.NDArray[np.float32]:
+        network = inference(job.task).network
+        threads = machine.cores() if network.graph is None else recipe.threads  # onnxruntime opens a session for each number of threads
         forward = Forward(
-            network=inference(job.task).network, device=device, normalisation=recipe.normalisation, decoding=recipe.decoding,
+            network=network, device=device, normalisation=recipe.normalisation, decoding=recipe.decoding,
             probabilities=recipe.averages_probabilities, augment=recipe.augment, batch=1,
         )  # fmt: skip
-        with rounding(recipe.precision, recipe.threads, device):
+        with rounding(recipe.precision, threads, device):
             logits: npt.NDArray[np.float32] = next(logits for _, logits in forward(pixels, tile.read, [tile])).cpu().numpy()
             return logits
 

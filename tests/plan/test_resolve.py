@@ -232,3 +232,45 @@ def test_cores_that_are_tried_end_where_memory_gains_nothing() -> None:
     assert min(tiles.core for tiles in candidates(wish)) == TINY
     assert min(tiles.core for tiles in candidates(replace(wish, height=10, width=20))) == 20
     assert min(tiles.core for tiles in candidates(replace(wish, multiple=96))) == 96
+
+
+SHARED = replace(WISH, height=16 * 3072, width=3 * 3072, workers=None, budget=256_000 * MIB, cores=4, streams=(4, 2, 1))
+
+
+def test_where_memory_is_plenty_each_core_computes_a_tile() -> None:
+    rich = resolve(SHARED)
+    assert (rich.hands.streams, rich.workers) == (4, 7)
+    alone = resolve(replace(SHARED, streams=(1,)))
+    assert (alone.hands.streams, alone.workers) == (1, 4)
+    assert rich.tiles == alone.tiles
+    assert 2 * alone.buffers["activations"] < rich.buffers["activations"] < 4 * alone.buffers["activations"]
+    assert rich.buffers["logits"] == 4 * alone.buffers["logits"]
+    assert 3 * alone.tensors < rich.tensors < sum(rich.buffers[name] for name in TENSORS)
+
+
+def test_several_tiles_of_our_choice_leave_some_of_the_memory() -> None:
+    rich = resolve(SHARED)
+    for budget in (rich.peak * 10 // 6 + 1, rich.peak * 10 // 6 - MIB, 6000 * MIB, 3000 * MIB):
+        plan = resolve(replace(SHARED, budget=budget))
+        assert plan.peak <= budget * (0.6 if plan.hands.streams > 1 else 1)
+        assert (plan.tiles == rich.tiles and plan.hands.streams == 4) == (budget > rich.peak * 10 / 6)
+    assert plan.hands.streams == 1
+    asked = resolve(replace(SHARED, budget=3000 * MIB, streams=(4,)))
+    assert asked.hands.streams == 4
+    assert asked.tiles.size < plan.tiles.size
+
+
+def test_blocks_that_would_leave_cores_without_one_are_not_shared_out() -> None:
+    """Nine on eight cores take as long as sixteen."""
+    nine = replace(SHARED, height=3 * 3072, cores=8, streams=(8, 4, 2, 1))
+    assert resolve(nine).hands.streams < 8
+    assert resolve(replace(nine, height=16 * 3072)).hands.streams == 8
+
+
+def test_a_plan_that_is_there_computes_as_many_tiles_at_once_as_fit() -> None:
+    tiles, counts = resolve(SHARED).tiles, []
+    for budget in (64_000, 30_000, 24_000, 12_000, 600):
+        plan = staff(tiles, COSTS, budget * MIB, None, (1, 1), Hands(streams=4))
+        assert plan.peak <= plan.budget or budget == 600
+        counts.append(plan.hands.streams)
+    assert counts == [4, 3, 2, 1, 1]

@@ -91,3 +91,33 @@ def test_what_shares_the_budget_depends_on_the_engine(tmp_path: Path, eight: Non
 def test_a_job_of_slurm_has_its_own_memory(tmp_path: Path) -> None:
     assert staffing.budget(config(tmp_path, **SLURM)) == int(10 * 2**30 * 0.9)
     assert staffing.budget(config(tmp_path, memory="3GiB", **SLURM)) == 3 * 2**30
+
+
+def streams(folder: Path, device: torch.device = CPU, radius: int | None = 40, compiles: bool = False, **execution: Any) -> tuple[int, ...]:
+    return staffing.streams(config(folder, **{"engine": "threads", **execution}), device, radius, compiles)
+
+
+def test_tiles_share_the_cores_evenly(tmp_path: Path, eight: None) -> None:
+    assert streams(tmp_path) == (8, 4, 2, 1)
+    assert streams(tmp_path, radius=None) == (8, 4, 2, 1)
+    assert streams(tmp_path, engine="processes", processes=4) == (2, 1)
+    assert streams(tmp_path, workers=3) == (2, 1)
+
+
+@pytest.mark.parametrize("alone", [{"device": GPU}, {"compiles": True}, {"engine": "serial"}, {"radius": 0}, SLURM, ADDRESS])
+def test_one_tile_is_computed_at_a_time_where_several_cannot_be_or_gain_nothing(tmp_path: Path, eight: None, alone: dict[str, Any]) -> None:
+    assert streams(tmp_path, **alone) == (1,)
+
+
+def test_code_that_is_not_ours_is_called_by_one_thread_unless_somebody_says_otherwise(tmp_path: Path, eight: None) -> None:
+    said = load(scenes.config(tmp_path, model={"kind": "python", "factory": "network.py:make"}, execution={"engine": "threads"}))
+    assert staffing.streams(said, CPU, 40, False) == (1,)
+    asked = said.model_copy(update={"execution": said.execution.model_copy(update={"streams": 3})})
+    assert staffing.streams(asked, CPU, 40, False) == (3,)
+
+
+@pytest.mark.parametrize("alone", [{"device": GPU}, {"compiles": True}, {"engine": "serial"}])
+def test_several_tiles_where_only_one_can_be_are_refused(tmp_path: Path, eight: None, alone: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"execution\.streams is 2, but .* computes one tile at a time"):
+        streams(tmp_path, streams=2, **alone)
+    assert streams(tmp_path, streams=1, **alone) == (1,)

@@ -3,10 +3,12 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
-from pipeline import allocator
+from pipeline import allocator, machine
 from pipeline.job import prepare
 from pipeline.load_config import load
 from pipeline.models.loaded import Loaded
@@ -44,3 +46,51 @@ def test_a_network_is_measured_and_run_by_one_thread_only(tmp_path: Path, monkey
         execute(prepare(load(scenes.config(tmp_path, execution={"engine": "threads"}))), progress)
     assert len(seen) == 1
     assert seen != {threading.get_ident()}
+
+
+def streamed(folder: Path, name: str, streams: int, **sections: Any) -> Any:
+    execution = {"engine": "threads", "streams": streams, **sections.pop("execution", {})}
+    return prepare(load(scenes.config(folder, name, execution=execution, **sections)))
+
+
+def run(job: Any) -> Any:
+    with Progress() as progress:
+        return execute(job, progress)
+
+
+@pytest.mark.parametrize("tile", [{"size": 96}, {"size": 64, "overlap": 0.5, "batch": 2}], ids=["halo", "blended"])
+def test_several_tiles_at_once_give_the_bytes_of_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tile: dict[str, Any]) -> None:
+    real, seen, meet = Loaded.__call__, set(), threading.Barrier(3)
+
+    def together(network: Loaded, x: torch.Tensor) -> torch.Tensor:
+        if threading.current_thread() not in seen and len(seen) < 3 and meeting.is_set():
+            seen.add(threading.current_thread())
+            meet.wait(60)  # three are inside the network at one moment
+        return real(network, x)
+
+    meeting = threading.Event()
+    monkeypatch.setattr(Loaded, "__call__", together)
+    alone, several = (streamed(tmp_path, name, streams, tile=tile) for name, streams in (("alone", 1), ("several", 3)))
+    assert alone.task.recipe.threads == several.task.recipe.threads == 1, "threads change roundings"
+    assert several.plan.hands.streams == several.task.streams == 3
+    assert several.plan.buffers["logits"] == 3 * alone.plan.buffers["logits"]
+    run(alone)
+    meeting.set()
+    run(several)
+    assert len(seen) == 3
+    assert chunks(tmp_path / "alone.zarr") == chunks(tmp_path / "several.zarr")
+    assert len(chunks(tmp_path / "alone.zarr")) > 20
+
+
+def chunks(store: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(store)): path.read_bytes() for path in store.rglob("*") if path.is_file() and "c" in path.relative_to(store).parts}
+
+
+def test_a_store_is_gone_on_with_in_the_threads_it_was_made_in_however_many_tiles_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "cores", lambda: 6)
+    assert (streamed(tmp_path, "job", 2).task.recipe.threads, streamed(tmp_path, "job", 3).task.recipe.threads) == (3, 2)
+    run(streamed(tmp_path, "job", 3))
+    for cores, asked, expected in ((6, "auto", 3), (2, "auto", 1), (1, "auto", 1), (6, 1, 1), (6, 5, 5)):
+        monkeypatch.setattr(machine, "cores", lambda cores=cores: cores)
+        job = streamed(tmp_path, "job", asked)  # type: ignore[arg-type]
+        assert (job.task.recipe.threads, job.plan.hands.streams, job.complete) == (2, expected, True)

@@ -46,3 +46,22 @@ def test_what_was_gone_through_is_not_held() -> None:
 def test_without_any_block_nothing_was_done() -> None:
     assert Devices(0).so_far()["busy"] == 0
     assert Devices(0).finish(3).busy == 0
+
+
+def test_streams_of_one_process_are_accounted_each_and_told_as_their_mean() -> None:
+    devices = Devices(0)
+    devices.add(7, WORK, "device_0")
+    devices.add(7, [Interval("read", 0, 6), Interval("device", 6, 10)], "device_1")
+    found = devices.finish(10)
+    assert found.busy == pytest.approx((4 + 4) / 2 / 10)
+    assert found.waits["start"] == pytest.approx((2 + 6) / 2 / 10)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_block_that_reached_no_stream_makes_none(late: bool) -> None:
+    alone, devices = Devices(0), Devices(0)
+    empty, rest = [Interval("read", 0, 1)], WORK
+    for said in (alone, devices):
+        for intervals in (rest, empty) if late else (empty, rest):
+            said.add(7, intervals, "device_0" if said is devices and intervals is rest else "")
+    assert devices.finish(10) == alone.finish(10)

@@ -80,6 +80,20 @@ def test_a_trace_of_a_run_nests_and_agrees_with_the_report(tmp_path: Path, engin
     assert json.loads((tmp_path / "job.report.json").read_text())["device"]["waits"].keys() == {"start", "read", "write", "schedule", "end"}
 
 
+def test_each_of_several_streams_of_tiles_has_a_lane(tmp_path: Path) -> None:
+    config = scenes.config(tmp_path, tile={"size": 96}, execution={"engine": "threads", "streams": 2})
+    report, events = traced(config, tmp_path / "trace.json")
+    assert_nested(events)
+    names = {event["tid"]: event["args"]["name"] for event in events if event["name"] == "thread_name"}
+    assert {names[event["tid"]] for event in slices(events, "device")} <= {"device", "device 2"}
+    assert {name.split(" ")[0] for name in names.values()} == {"device", "worker"}
+    lanes = {event["tid"] for event in slices(events, "device")}
+    busy = sum(event["dur"] for event in slices(events, "device")) / 1e6 / len(lanes)
+    assert report.device is not None
+    assert busy == pytest.approx(report.device.busy * report.device.seconds, abs=12e-6 + 1e-3)
+    assert report.device.busy + sum(report.device.waits.values()) == pytest.approx(1)
+
+
 def test_blocks_in_flight_are_counted_and_overviews_are_in_it(tmp_path: Path) -> None:
     config = scenes.config(tmp_path, execution={"engine": "threads", "workers": 2})
     _, events = traced(config, tmp_path / "trace.json")

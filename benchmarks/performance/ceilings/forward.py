@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import statistics
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.performance.child import cores, peak, serve
@@ -27,7 +29,8 @@ def measure(orders: dict[str, Any]) -> dict[str, Any]:
     kept = keep_freed() if orders["keep"] else False
     import torch
 
-    torch.set_num_threads(cores())
+    streams = cores() if orders.get("streams") else 1
+    torch.set_num_threads(cores() // streams)
     network = torch.jit.load(orders["network"]).eval()
     layout = torch.channels_last if orders["channels_last"] else torch.contiguous_format
     network.to(memory_format=layout)
@@ -39,7 +42,8 @@ def measure(orders: dict[str, Any]) -> dict[str, Any]:
         for side in sorted(orders["sides"]):
             if held[0] and before + held[1] * (side / held[0]) ** 2 > orders["memory"]:
                 break
-            rates[side] = rate(network, tile(orders["raster"], side).to(memory_format=layout), orders["seconds"])
+            x = tile(orders["raster"], side).to(memory_format=layout)
+            rates[side] = side * side * streams / median(several(network, x, streams, orders["precision"]), orders["seconds"]) / 1e6
             held = (side, peak() - before)
     return {"rates": rates, "kept": kept, "threads": torch.get_num_threads()}
 
@@ -62,15 +66,31 @@ def tile(raster: str, side: int) -> torch.Tensor:
         return torch.from_numpy(src.read(window=window).astype("float32"))[None]
 
 
-def rate(network: Any, x: torch.Tensor, seconds: float) -> float:
-    """Mpx/s of the median pass, after a warm-up."""
-    network(x)
+def several(network: Any, x: torch.Tensor, streams: int, precision: str) -> Callable[[], object]:
+    """One pass in each of so many threads at once; in this thread where it is one."""
+    import torch
+
+    if streams == 1:
+        return lambda: network(x)
+    threads, each = ThreadPoolExecutor(streams), torch.get_num_threads()
+
+    def one() -> None:
+        torch.set_num_threads(each)  # OpenMP's settings are those of the calling thread, and so are torch's modes
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+            network(x)
+
+    return lambda: [future.result() for future in [threads.submit(one) for _ in range(streams)]]
+
+
+def median(work: Callable[[], object], seconds: float) -> float:
+    """Seconds of the median pass, after a warm-up."""
+    work()
     times: list[float] = []
     while sum(times) < (seconds if len(times) >= ENOUGH else TOO_LONG * seconds):
         start = time.perf_counter()
-        network(x)
+        work()
         times.append(time.perf_counter() - start)
-    return x.shape[-2] * x.shape[-1] / statistics.median(times) / 1e6
+    return statistics.median(times)
 
 
 if __name__ == "__main__":
