@@ -20,7 +20,7 @@ SPARE = 1 / 3
 """Share of the budget that a plan may take with larger tiles than halos demand."""
 WORTH = 1.03
 """By what arithmetic must shrink for such tiles."""
-SEVERAL = 0.6
+SEVERAL = 2 / 3
 """Share of the budget that a plan may take with several tiles at once."""
 LOST = 0.1
 """What doubling the threads of a tile costs, as a share of its time: layers wait for the slowest of them, and some have work for one only. Two were seen to

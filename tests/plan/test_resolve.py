@@ -250,10 +250,10 @@ def test_where_memory_is_plenty_each_core_computes_a_tile() -> None:
 
 def test_several_tiles_of_our_choice_leave_some_of_the_memory() -> None:
     rich = resolve(SHARED)
-    for budget in (rich.peak * 10 // 6 + 1, rich.peak * 10 // 6 - MIB, 6000 * MIB, 3000 * MIB):
+    for budget in (rich.peak * 3 // 2 + 1, rich.peak * 3 // 2 - MIB, 6000 * MIB, 3000 * MIB):
         plan = resolve(replace(SHARED, budget=budget))
-        assert plan.peak <= budget * (0.6 if plan.hands.streams > 1 else 1)
-        assert (plan.tiles == rich.tiles and plan.hands.streams == 4) == (budget > rich.peak * 10 / 6)
+        assert plan.peak <= budget * (2 / 3 if plan.hands.streams > 1 else 1)
+        assert (plan.tiles == rich.tiles and plan.hands.streams == 4) == (budget > rich.peak * 3 / 2)
     assert plan.hands.streams == 1
     asked = resolve(replace(SHARED, budget=3000 * MIB, streams=(4,)))
     assert asked.hands.streams == 4
