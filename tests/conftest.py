@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 settings.register_profile("calm", deadline=None)  # machines are shared
 settings.load_profile("calm")
 
-if WORKER and hasattr(os, "sched_setaffinity"):
-    # What tests run takes as many threads as it sees cores: with a core for each worker, workers do not fight over them.
+if hasattr(os, "sched_setaffinity"):
+    # What tests run takes as many threads, and computes as many tiles at once, as it sees cores: with one for each worker, or for all where there are none,
+    # workers do not fight over them, and a plan is the same on every machine.
     CORES = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {CORES[int(WORKER.removeprefix("gw")) % len(CORES)]})
+    os.sched_setaffinity(0, {CORES[int(WORKER.removeprefix("gw") or 0) % len(CORES)]})
 
 
 @pytest.fixture(autouse=True)

@@ -13,9 +13,9 @@ GDAL_CACHE = 64 * MIB
 ACTIVATION_FACTOR = 2.2
 """Peak resident bytes per byte of live tensors: fragmentation and scratch buffers. On CPU 1.15–1.8 measured, the most where tiles have several sizes, and
 2.02 where single tensors are as large as half of all."""
-SHARED_FACTOR = 1.9
-"""The same of very many tiles at once: what lies between the tensors of one of them others make use of. 1.35–1.42 measured of four, 1.85 where single tensors are
-as large as half of all."""
+SHARED_FACTOR = 1.75
+"""The same of very many tiles at once: what lies between the tensors of one of them others make use of. 1.35–1.42 measured of four, and 1.85 where single
+tensors are as large as half of all."""
 LEAST_FACTOR = 1.2
 """The same where nothing is lost between tensors."""
 

@@ -59,9 +59,10 @@ def on_device(work: Callable[[], T], streams: int = 1) -> T:
     """
     if threading.current_thread().name.startswith(NAME):
         return work()
+    carrying = carried(work)
     if streams > 1 and _room is not None:
-        _room.result()  # tiles would take memory beside what is being laid out for them
-    return _device(streams).submit(carried(work)).result()
+        _room.exception()  # until it is there: tiles would take memory beside what is being laid out for them
+    return _device(streams).submit(carrying).result()
 
 
 def make_room(size: int) -> None:

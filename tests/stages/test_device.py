@@ -14,6 +14,8 @@ from pipeline.load_config import load
 from pipeline.models.loaded import Loaded
 from pipeline.progress import Progress
 from pipeline.run import execute
+from pipeline.stages import device
+from pipeline.stages.device import make_room, on_device
 from tests import scenes
 
 SIZE = 256 * 2**20
@@ -48,6 +50,19 @@ def test_a_network_is_measured_and_run_by_one_thread_only(tmp_path: Path, monkey
     assert seen != {threading.get_ident()}
 
 
+def test_no_tile_begins_beside_the_memory_that_is_being_laid_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    laid, order = threading.Event(), []
+    monkeypatch.setattr(device, "settled", lambda: True)
+    monkeypatch.setattr(device, "_touch", lambda size: (laid.wait(60), order.append("room")))
+    make_room(1)
+    tile = threading.Thread(target=lambda: on_device(lambda: order.append("tile"), 2))
+    tile.start()
+    tile.join(0.2)
+    laid.set()
+    tile.join(60)
+    assert order == ["room", "tile"]
+
+
 def streamed(folder: Path, name: str, streams: int, **sections: Any) -> Any:
     execution = {"engine": "threads", "streams": streams, **sections.pop("execution", {})}
     return prepare(load(scenes.config(folder, name, execution=execution, **sections)))
@@ -70,6 +85,7 @@ def test_several_tiles_at_once_give_the_bytes_of_one_after_the_other(tmp_path: P
 
     meeting = threading.Event()
     monkeypatch.setattr(Loaded, "__call__", together)
+    monkeypatch.setattr(machine, "cores", lambda: 1)
     alone, several = (streamed(tmp_path, name, streams, tile=tile) for name, streams in (("alone", 1), ("several", 3)))
     assert alone.task.recipe.threads == several.task.recipe.threads == 1, "threads change roundings"
     assert several.plan.hands.streams == several.task.streams == 3
