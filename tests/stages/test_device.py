@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+import zarr
 
 from pipeline import allocator, machine
 from pipeline.job import prepare
@@ -110,3 +111,12 @@ def test_a_store_is_gone_on_with_in_the_threads_it_was_made_in_however_many_tile
         monkeypatch.setattr(machine, "cores", lambda cores=cores: cores)
         job = streamed(tmp_path, "job", asked)  # type: ignore[arg-type]
         assert (job.task.recipe.threads, job.plan.hands.streams, job.complete) == (2, expected, True)
+
+
+def test_each_core_computes_a_tile_where_nothing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "cores", lambda: 4)
+    job = prepare(load(scenes.config(tmp_path, tile={"size": 96}, execution={"engine": "threads"})))
+    assert (job.plan.hands.streams, job.task.recipe.threads) == (4, 1)
+    run(job)
+    labels = zarr.open_array(tmp_path / "job.zarr" / "0" / "mask", mode="r")[:]
+    assert (labels == scenes.whole(tmp_path)).all()
