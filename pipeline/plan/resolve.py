@@ -22,6 +22,8 @@ WORTH = 1.03
 """By what arithmetic must shrink for such tiles."""
 SEVERAL = 2 / 3
 """Share of the budget that a plan may take with several tiles at once."""
+ROUNDS = 3
+"""Blocks for each of them, from which that pays: for fewer, laying out the memory and the first and last blocks take what is gained."""
 LOST = 0.1
 """What doubling the threads of a tile costs, as a share of its time: layers wait for the slowest of them, and some have work for one only. Two were seen to
 cost 0.07–0.12, four 0.1–0.35."""
@@ -42,7 +44,8 @@ def resolve(wish: Wish) -> Plan:
     """
     tight: list[Plan] = []
     over: list[Plan] = []
-    for tiles, streams in sorted(product(candidates(wish), wish.streams), key=lambda choice: _effort(wish, *choice)):
+    choices = [choice for choice in product(candidates(wish), wish.streams) if _pays(wish, *choice)]
+    for tiles, streams in sorted(choices, key=lambda choice: _effort(wish, *choice)):
         plan = _staffed(tiles, wish.costs, wish.budget, wish.workers, wish.source_block, replace(wish.hands, streams=streams))
         if plan.peak > wish.budget * _share(wish, tiles, streams):
             over.append(plan)
@@ -103,6 +106,10 @@ def _shared(tiles: Tiles, costs: memory.Costs, room: int, workers: int, source_b
 def _share(wish: Wish, tiles: Tiles, streams: int) -> float:
     """Of the budget, what a choice of ours may take: it is whole where nothing smaller would do."""
     return SEVERAL if streams > min(wish.streams) else SPARE if roomy(wish, tiles) else 1
+
+
+def _pays(wish: Wish, tiles: Tiles, streams: int) -> bool:
+    return streams == min(wish.streams) or tiles.layout().count >= ROUNDS * streams
 
 
 def _effort(wish: Wish, tiles: Tiles, streams: int) -> tuple[float, int]:

@@ -267,6 +267,12 @@ def test_blocks_that_would_leave_cores_without_one_are_not_shared_out() -> None:
     assert resolve(replace(nine, height=16 * 3072)).hands.streams == 8
 
 
+def test_few_blocks_are_not_worth_the_memory_of_several_tiles() -> None:
+    few, enough = (resolve(replace(SHARED, height=height, width=2048, block=2048, tile=2048 + 320)) for height in (11 * 2048, 12 * 2048))
+    assert (few.hands.streams, enough.hands.streams) == (2, 4)
+    assert resolve(replace(SHARED, height=2048, width=2048, streams=(4,))).hands.streams == 4, "as asked for"
+
+
 def test_a_plan_that_is_there_computes_as_many_tiles_at_once_as_fit() -> None:
     tiles, counts = resolve(SHARED).tiles, []
     for budget in (64_000, 30_000, 24_000, 12_000, 600):
