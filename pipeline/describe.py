@@ -114,7 +114,7 @@ def lines(job: Job) -> list[tuple[str, str]]:
         *[("", f"{name}: {human(size)}") for name, size in used["buffers"].items()],
         *_device_memory(said),
         ("output", f"{human(said['output_bytes_before_compression'])} before compression, at {job.path}"),
-        ("device", f"{said['device']}, {said['precision']}, {_threads(said)}, engine {said['engine']}"),
+        ("device", f"{said['device']}, {said['precision']}, {threads(said)}, engine {said['engine']}"),
     ]
     if said["estimated_seconds"] is not None:
         rows.append(("time", f"about {_duration(said['estimated_seconds'])} of the network alone, from one small image just now"))
@@ -158,9 +158,11 @@ def _hands(said: dict[str, Any]) -> str:
     return f"{blocks['in_flight']} in flight{each}"
 
 
-def _threads(said: dict[str, Any]) -> str:
+def threads(said: dict[str, Any]) -> str:
+    """Of `describe`, or of what a report keeps of it: tiles at once, and threads of each."""
     many = f"{said['threads']} intra-op thread{'s' if said['threads'] > 1 else ''}"
-    return many if said["streams"] == 1 else f"{said['streams']} tiles at once with {many} each"
+    streams = said.get("streams", 1)  # reports of earlier releases know none
+    return many if streams == 1 else f"{streams} tiles at once with {many} each"
 
 
 def _whose(said: dict[str, Any]) -> str:

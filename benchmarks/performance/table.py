@@ -6,6 +6,7 @@ from typing import Any
 
 from benchmarks.performance import figures
 from benchmarks.performance.figures import Row
+from pipeline.describe import threads
 
 SPEEDS = ["command, Mpx/s", "of the ceiling", "blocks, Mpx/s", "arithmetic", "at its rate: command", "at its rate: blocks", "device busy"]
 MEMORY = ["peak, GiB", "by its report", "projected / peak"]
@@ -71,13 +72,7 @@ def note(run: dict[str, Any]) -> str:
         meet = f"halo {halo} px, tiles of at most {tile['size']} px with a core of at most {tile['core']} px, (core/tile)² = {most:.2f}"
     useful = f"{1 / plan['arithmetic_overhead']:.2f} of the pixels that go through the network are kept"
     read = f"{plan['read_amplification']:.2f} × the raster's pixels are decoded"
-    return f"- {run['way']}: {meet}; {useful}; {read}; {plan['precision']}, {_threads(plan)}."
-
-
-def _threads(plan: dict[str, Any]) -> str:
-    many = f"{plan['threads']} intra-op thread{'s' if plan['threads'] > 1 else ''}"
-    streams = plan.get("streams", 1)  # earlier releases know none
-    return many if streams == 1 else f"{streams} tiles at once with {many} each"
+    return f"- {run['way']}: {meet}; {useful}; {read}; {plan['precision']}, {threads(plan)}."
 
 
 def _ours(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
