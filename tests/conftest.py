@@ -21,11 +21,17 @@ if TYPE_CHECKING:
 settings.register_profile("calm", deadline=None)  # machines are shared
 settings.load_profile("calm")
 
-if hasattr(os, "sched_setaffinity"):
-    # What tests run takes as many threads, and computes as many tiles at once, as it sees cores: with one for each worker, or for all where there are none,
-    # workers do not fight over them, and a plan is the same on every machine.
-    CORES = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {CORES[int(WORKER.removeprefix("gw") or 0) % len(CORES)]})
+
+def pytest_configure(config: pytest.Config) -> None:
+    """See one core.
+
+    What tests run takes as many threads, and computes as many tiles at once, as it sees cores: with one for each worker, or for all where there are none,
+    workers do not fight over them, and a plan is the same on every machine. Who hands tests out to workers keeps all cores, which they inherit.
+    """
+    hands_out = not WORKER and bool(config.getoption("numprocesses", None))
+    if hasattr(os, "sched_setaffinity") and not hands_out:
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(WORKER.removeprefix("gw") or 0) % len(cores)]})
 
 
 @pytest.fixture(autouse=True)
