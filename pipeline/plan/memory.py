@@ -16,6 +16,8 @@ ACTIVATION_FACTOR = 2.2
 SHARED_FACTOR = 1.75
 """The same of very many tiles at once: what lies between the tensors of one of them others make use of. 1.35–1.42 measured of four, and 1.85 where single
 tensors are as large as half of all."""
+LOCKED_FACTOR = 2
+"""Page-locked bytes per byte that is carried: torch rounds them up to powers of two."""
 LEAST_FACTOR = 1.2
 """The same where nothing is lost between tensors."""
 
@@ -91,6 +93,23 @@ def on_device(costs: Costs, tile: int, accumulator: int, turned: bool, probabili
         "logits": streams * tile * (costs.classes * 4 * (1 + turned + probabilities) + 16),
         **({"sum of the blend": streams * accumulator * costs.classes * 4} if accumulator else {}),
     }
+
+
+def carried(costs: Costs, frame: int, block: int, workers: int) -> int:
+    """Bytes on a device with memory of its own of the blocks in flight: their raw pixels and their layers.
+
+    Parameters
+    ----------
+    costs
+        Bytes per pixel.
+    frame
+        Pixels read for a block, halo included.
+    block
+        Pixels of the block.
+    workers
+        Blocks in flight.
+    """
+    return workers * (frame * costs.kept + block * costs.output)
 
 
 def longest(costs: Costs, budget: int, windows: int) -> int:

@@ -85,15 +85,24 @@ def _staffed(tiles: Tiles, costs: memory.Costs, budget: int, workers: int | None
     each, largest = (budget - hands.apart) // hands.processes, _largest(tiles)
     tensors = memory.on_device(costs, largest.tile, largest.accumulator, tiles.turned, tiles.averages_probabilities, hands.streams)
     for count in range(workers or IN_FLIGHT - 1 + hands.streams, 0, -1):
-        buffers = memory.projected(costs, frame=largest.frame, block=largest.block, workers=count) | (tensors if hands.device is None else {})
-        if sum(buffers.values()) <= each:
+        buffers = memory.projected(costs, frame=largest.frame, block=largest.block, workers=count)
+        here, there = _parted(tensors, memory.carried(costs, largest.frame, largest.block, count), hands)
+        buffers |= here
+        if sum(buffers.values()) <= each and sum(there.values()) <= (hands.device or 0):
             break
     shared = _shared(tiles, costs, each - sum(buffers.values()) if hands.together else 0, count, source_block)
     buffers |= memory.sharing(costs, held=shared.held, decoding=shared.decoding, workers=count)
     return Plan(
         tiles=tiles, costs=costs, budget=budget, workers=count, buffers=memory.tree(buffers, hands.processes, hands.apart),
-        on_device={} if hands.device is None else tensors, sharing=shared, hands=hands,
+        on_device=there, sharing=shared, hands=hands,
     )  # fmt: skip
+
+
+def _parted(tensors: dict[str, int], carried: int, hands: Hands) -> tuple[dict[str, int], dict[str, int]]:
+    """Bytes by buffer in the process and on its device, where that has memory of its own, of tensors and of blocks that are carried to and fro."""
+    if hands.device is None:
+        return tensors, {}
+    return {"page-locked copies": carried * memory.LOCKED_FACTOR}, tensors | {"blocks in flight": carried}
 
 
 def _shared(tiles: Tiles, costs: memory.Costs, room: int, workers: int, source_block: tuple[int, int]) -> Sharing:

@@ -18,16 +18,16 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from pipeline.plan.layout import Layout, Tile
 from pipeline.plan.tiling import Piece
 from pipeline.raster.span import Span, cut
 from pipeline.raster.window import Window
+from pipeline.stages.bus import put
 from pipeline.tapers import Taper
 
-Weights = dict[Span, npt.NDArray[np.float32]]
+Weights = dict[Span, torch.Tensor]
 
 
 def blend(tiles: Iterable[tuple[Tile, torch.Tensor]], layout: Layout, area: Window, taper: Taper) -> Iterator[tuple[Window, torch.Tensor]]:
@@ -67,15 +67,15 @@ class _Sweep:
     """The weighted sum over the rows of an area that are under way."""
 
     def __init__(self, classes: int, layout: Layout, area: Window, taper: Taper, device: torch.device) -> None:
-        self._area, self._device = area, device
+        self._area = area
         self._top, self._most = area.row, layout.rows.largest * layout.cols.largest
         self._sum = torch.zeros((classes, min(layout.rows.largest, area.height), area.width), dtype=torch.float32, device=device)
-        self._rows, self._row_total = _weights(layout.rows.pieces(area.rows), area.rows, taper)
-        self._cols, self._col_total = _weights(layout.cols.pieces(area.cols), area.cols, taper)
+        self._rows, self._row_total = _weights(layout.rows.pieces(area.rows), area.rows, taper, device)
+        self._cols, self._col_total = _weights(layout.cols.pieces(area.cols), area.cols, taper, device)
 
     def add(self, tile: Tile, logits: torch.Tensor) -> None:
         keep = tile.keep.meet(self._area)
-        weight = self._on_device(np.outer(self._rows[tile.read.rows], self._cols[tile.read.cols]))
+        weight = torch.outer(self._rows[tile.read.rows], self._cols[tile.read.cols])
         rows = slice(keep.row - self._top, keep.rows.stop - self._top)
         self._sum[:, rows, keep.cols.within(self._area.cols)] += logits[(slice(None), *keep.within(tile.keep))] * weight
 
@@ -83,9 +83,9 @@ class _Sweep:
         """Give away the rows above ``until``, at most a tile's worth of pixels at a time, and move up what is left."""
         done = max(min(until, self._area.rows.stop) - self._top, 0)
         for rows in cut(min(done, self._sum.shape[1]), max(1, self._most // self._area.width)):
-            total = np.outer(self._row_total[self._top - self._area.row :][rows.start : rows.stop], self._col_total)
+            total = self._row_total[self._top - self._area.row :][rows.start : rows.stop]
             strip = self._sum[:, rows.start : rows.stop]
-            strip /= self._on_device(total)
+            strip /= torch.outer(total, self._col_total).to(torch.float32)
             yield Window(row=self._top + rows.start, col=self._area.col, height=rows.size, width=self._area.width), strip
         self._move_up(done)
 
@@ -98,15 +98,13 @@ class _Sweep:
         self._sum[:, max(height - rows, 0) :] = 0
         self._top += rows
 
-    def _on_device(self, values: npt.NDArray[np.float64]) -> torch.Tensor:
-        return torch.from_numpy(values.astype(np.float32)).to(self._device)
 
-
-def _weights(pieces: Iterable[Piece], axis: Span, taper: Taper) -> tuple[Weights, npt.NDArray[np.float64]]:
-    """Weights of each tile over what it keeps, and their sum over the axis."""
+def _weights(pieces: Iterable[Piece], axis: Span, taper: Taper, device: torch.device) -> tuple[Weights, torch.Tensor]:
+    """Weights of each tile over what it keeps, and their sum over the axis, (px,) float64 on the device."""
     weights: Weights = {}
     total = np.zeros(axis.size, dtype=np.float64)
     for piece in pieces:
-        weights[piece.read] = taper(piece.read.size)[piece.keep.within(piece.read)]
-        total[piece.keep.within(axis)] += weights[piece.read]
-    return weights, total
+        mine = taper(piece.read.size)[piece.keep.within(piece.read)]
+        total[piece.keep.within(axis)] += mine
+        weights[piece.read] = put(mine, device)
+    return weights, put(total, device)

@@ -23,7 +23,7 @@ from pipeline.plan.layout import BlockIndex, Layout
 from pipeline.plan.shards import Shard, Share, share
 from pipeline.protocols import Network, Source
 from pipeline.raster.window import Window
-from pipeline.stages import infer
+from pipeline.stages.bus.way import Arrays
 from pipeline.stages.device import choose, on_device, steady
 from pipeline.stages.infer import Inference
 from pipeline.stages.read import checksum, read
@@ -121,19 +121,21 @@ class BlockTask:
             record: dict[str, Any] = {"source": checksum(block.pixels)}
         inferred = bool(block.wanted.any())
         if inferred:
-            arrays, halvings = on_device(lambda: self._infer(block), self.streams)
+            arrays, halvings = self._infer(block)
             record |= {"halvings": halvings} if halvings else {}
         else:
             arrays = {}
         self._write(index, block.window, arrays, record)
         return inferred, block.pixels.decoded
 
-    def _infer(self, block: Block) -> tuple[infer.Arrays, int]:
-        network = inference(self)
-        with stage("device"):
-            return network(block, self.layout)
+    def _infer(self, block: Block) -> tuple[Arrays, int]:
+        """In this thread, but for what owns the device."""
+        network = _open.get(self.store) or on_device(lambda: inference(self), self.streams)
+        with stage("read"):
+            brought = network.bring(block)
+        return network.fetch(on_device(lambda: network.ask(brought, self.layout), self.streams))
 
-    def _write(self, index: BlockIndex, window: Window, arrays: infer.Arrays, record: dict[str, Any]) -> None:
+    def _write(self, index: BlockIndex, window: Window, arrays: Arrays, record: dict[str, Any]) -> None:
         with unless_away(self.store):
             write(self.store, index, window, self.recipe.layers, arrays, record, self.made)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import torch
@@ -112,7 +112,13 @@ def codes(index: torch.Tensor, how: Decoding) -> torch.Tensor:
     """Class indices → class codes, (rows, cols)."""
     if how.codes == tuple(range(len(how.codes))):
         return index
-    return torch.tensor(how.codes, dtype=torch.int64, device=index.device)[index.to(torch.int64)]
+    return _table(how.codes, index.device)[index.to(torch.int64)]
+
+
+@lru_cache(maxsize=16)
+def _table(codes: tuple[int, ...], device: torch.device) -> torch.Tensor:
+    """The codes on a device, brought there once: bringing them waits for all that the device was asked for."""
+    return torch.tensor(codes, dtype=torch.int64, device=device)
 
 
 def _bins(p: torch.Tensor, how: Decoding) -> torch.Tensor:

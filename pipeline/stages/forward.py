@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from pipeline.errors import InferenceError
@@ -13,6 +15,7 @@ from pipeline.plan.layout import Tile
 from pipeline.protocols import Network, Pixels
 from pipeline.raster.window import Window
 from pipeline.stages import decode
+from pipeline.stages.bus.way import Raw
 from pipeline.stages.decode import Decoding
 from pipeline.stages.normalise import Normalisation, normalise
 from pipeline.stages.turns import GROUPS
@@ -34,7 +37,7 @@ class Forward:
     batch: int
     """Equal tiles that go through the network at once. It is always as many, since kernels, and with them the last bits, are chosen by shape."""
 
-    def __call__(self, pixels: Pixels, frame: Window, tiles: Iterable[Tile]) -> Iterator[tuple[Tile, torch.Tensor]]:
+    def __call__(self, pixels: Pixels, frame: Window, tiles: Iterable[Tile], raw: Raw | None = None) -> Iterator[tuple[Tile, torch.Tensor]]:
         """Run tiles in order.
 
         Parameters
@@ -43,6 +46,8 @@ class Forward:
             Raw pixels, and the window of the raster that they cover: all that the tiles read.
         tiles
             Of one size where ``batch`` is above 1.
+        raw
+            The same pixels on the device, where they were brought there already.
 
         Yields
         ------
@@ -54,17 +59,18 @@ class Forward:
         InferenceError
             The network fails.
         """
-        waiting = iter(tiles)
+        waiting, raw = iter(tiles), raw or Raw.of(pixels)
         while several := list(islice(waiting, self.batch)):
-            inputs = [self._input(pixels, frame, tile) for tile in several]
+            inputs = [self._input(raw, pixels.valid, frame, tile) for tile in several]
             said = self._merged(torch.cat(inputs) if len(inputs) > 1 else inputs[0])
             for tile, values in zip(several, said, strict=False):
                 yield tile, values[(slice(None), *tile.keep.within(tile.read))]
 
-    def _input(self, pixels: Pixels, frame: Window, tile: Tile) -> torch.Tensor:
+    def _input(self, raw: Raw, valid: npt.NDArray[np.bool_], frame: Window, tile: Tile) -> torch.Tensor:
+        """Whether all pixels of a tile are valid is looked up here: a GPU would be waited for."""
         where = tile.read.within(frame)
         with stage("normalise"):
-            return normalise(pixels.data[(slice(None), *where)], pixels.valid[where], self.normalisation, self.device)
+            return normalise(raw.data[(slice(None), *where)], None if valid[where].all() else raw.valid[where], self.normalisation, self.device)
 
     def _merged(self, x: torch.Tensor) -> torch.Tensor:
         """The mean over all turns, (n, classes, rows, cols) float32 for n ≤ batch tiles."""

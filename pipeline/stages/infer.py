@@ -1,12 +1,14 @@
-"""One block through the network: tile by tile, blended where tiles overlap, decoded on the device."""
+"""One block through the network: tile by tile, blended where tiles overlap, decoded on the device.
+
+A worker brings a block, the device's thread asks the device for its layers, and the worker fetches them.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,13 +20,16 @@ from pipeline.protocols import Network
 from pipeline.raster.window import Window, bounds
 from pipeline.stages import layers
 from pipeline.stages.blend import blend
-from pipeline.stages.device import rounding
+from pipeline.stages.bus import bus
+from pipeline.stages.bus.way import Arrays, Raw, Span
+from pipeline.stages.device import on_device, rounding
 from pipeline.stages.forward import Forward, out_of_memory
 from pipeline.stages.recipe import Block, Recipe
 from pipeline.tapers import KINDS as TAPERS
 from pipeline.timing.clock import stage
 
-Arrays = dict[str, npt.NDArray[Any]]
+SUMS = "sums"
+"""Fetched beside the layers where nobody looked at the logits."""
 STOP = threading.Event()
 """Set when the run is to end; looked at between tiles."""
 
@@ -40,12 +45,36 @@ def stopping() -> Iterator[None]:
         raise
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brought:
+    """A block whose pixels are on their way to the device."""
+
+    block: Block
+    raw: Raw
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A block whose layers the device was asked for."""
+
+    block: Block
+    layout: Layout
+    """With the tiles it was asked in."""
+    layers: dict[str, torch.Tensor]
+    """Each ([classes,] rows, cols) of the block, anything where no pixel is wanted."""
+    sums: torch.Tensor
+    """(parts,) float32 sums of the logits that nobody looked at yet; one that is no number has one that is none among them."""
+    halvings: int
+    span: Span
+
+
 class Inference:
     """A network with its recipe, on its device."""
 
     def __init__(self, network: Network, recipe: Recipe, device: torch.device) -> None:
         self._recipe = recipe
         self._device = device
+        self._bus = bus(device)
         self._forward = Forward(
             network=network, device=device, normalisation=recipe.normalisation, decoding=recipe.decoding,
             probabilities=recipe.averages_probabilities, augment=recipe.augment, batch=recipe.batch,
@@ -57,18 +86,27 @@ class Inference:
         return self._forward.network
 
     def __call__(self, block: Block, layout: Layout) -> tuple[Arrays, int]:
-        """Infer one block; on out-of-memory with tiles of half the size, or half as many at once.
+        """Infer one block, from one thread."""
+        return self.fetch(self.ask(self.bring(block), layout))
 
-        Returns
-        -------
-        tuple
-            The layers, each ([classes,] rows, cols) of the block, and how often the tiles were halved.
+    def bring(self, block: Block) -> Brought:
+        """Bring a block's pixels to the device; from any thread."""
+        return Brought(block=block, raw=self._bus.up(block.pixels))
+
+    def ask(self, brought: Brought, layout: Layout) -> Asked:
+        """Ask for the layers of a block; on out-of-memory with tiles of half the size, or half as many at once. In the device's thread.
+
+        Raises
+        ------
+        InferenceError
+            The network fails, or the device is out of memory for the smallest tiles.
         """
         forward, halvings = self._forward, 0
         while True:
             try:
-                with rounding(self._recipe.precision, self._recipe.threads, self._device):
-                    return self._layers(forward, block, layout), halvings
+                with rounding(self._recipe.precision, self._recipe.threads, self._device), self._bus.computing(brought.raw) as span:
+                    made, sums = self._layers(forward, brought, layout)
+                return Asked(block=brought.block, layout=layout, layers=made, sums=sums, halvings=halvings, span=span)
             except Exception as error:
                 if not out_of_memory(error):
                     raise
@@ -78,6 +116,25 @@ class Inference:
             if self._device.type == "cuda":
                 torch.cuda.empty_cache()
             (forward, layout), halvings = smaller, halvings + 1
+
+    def fetch(self, asked: Asked) -> tuple[Arrays, int]:
+        """Wait for what was asked for, and fetch it; from any thread.
+
+        Returns
+        -------
+        tuple
+            The layers, each ([classes,] rows, cols) of the block, and how often the tiles were halved.
+
+        Raises
+        ------
+        InferenceError
+            The network says NaN or infinity of a valid pixel.
+        """
+        arrays = self._bus.down({**asked.layers, SUMS: asked.sums}, asked.span)
+        if not np.isfinite(arrays.pop(SUMS)).all():  # nor is a sum of numbers that overflows
+            on_device(lambda: self._examine(asked.block, asked.layout))
+        layers.blank(arrays, asked.block.wanted, self._recipe)
+        return arrays, asked.halvings
 
     def logits(self, block: Block, layout: Layout, part: Window) -> npt.NDArray[np.float32] | None:
         """What is decoded in a part of a block, just as a run has it.
@@ -92,6 +149,7 @@ class Inference:
         wanted = block.wanted[part.within(block.window)]
         with rounding(self._recipe.precision, self._recipe.threads, self._device):
             for window, logits in self._parts(self._forward, block, layout, part):
+                _check_finite(logits, wanted[window.within(block.window)], window)
                 if found is None:
                     found = np.full((len(logits), part.height, part.width), np.nan, dtype=np.float32)
                 where = window.within(part)
@@ -102,26 +160,37 @@ class Inference:
         """The layers that a run makes of what `logits` gave; anything where no pixel is wanted."""
         return layers.decoded(torch.from_numpy(np.nan_to_num(logits)).to(self._device), self._recipe.arrives, self._recipe)
 
-    def _layers(self, forward: Forward, block: Block, layout: Layout) -> Arrays:
-        arrays, wanted = layers.empty(block.window, self._recipe), block.wanted
-        for window, logits in self._parts(forward, block, layout, block.window):
+    def _layers(self, forward: Forward, brought: Brought, layout: Layout) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+        """All layers of a block, and `Asked.sums`; where the device computes ahead nothing here waits for it."""
+        block, wanted = brought.block, brought.block.wanted
+        made, sums = layers.room(block.window, self._recipe, self._device), [torch.zeros((), device=self._device)]
+        for window, logits in self._parts(forward, block, layout, block.window, brought.raw):
             where = window.within(block.window)
+            if self._bus.ahead:
+                sums.append(logits.sum())
+            else:
+                _check_finite(logits, wanted[where], window)
             with stage("decode"):
-                for name, values in layers.decoded(logits, self._recipe.arrives, self._recipe).items():
-                    np.copyto(arrays[name][(..., *where)], values, where=wanted[where])
-        return arrays
+                for name, values in layers.made(logits, self._recipe.arrives, self._recipe):
+                    made[name][(..., *where)] = values
+        return made, torch.stack(sums)
 
-    def _parts(self, forward: Forward, block: Block, layout: Layout, part: Window) -> Iterator[tuple[Window, torch.Tensor]]:
+    def _examine(self, block: Block, layout: Layout) -> None:
+        """Infer a block once more, to name what is no number."""
+        with rounding(self._recipe.precision, self._recipe.threads, self._device):
+            for window, logits in self._parts(self._forward, block, layout, block.window):
+                _check_finite(logits, block.wanted[window.within(block.window)], window)
+
+    def _parts(self, forward: Forward, block: Block, layout: Layout, part: Window, raw: Raw | None = None) -> Iterator[tuple[Window, torch.Tensor]]:
         wanted = block.wanted
         inside = bounds(wanted, block.window)
         if inside is None:
             return
-        answered = forward(block.pixels, block.frame, _tiles(block, layout, inside, part, wanted))
-        whole = ((tile.keep, logits) for tile, logits in answered)
-        parts = blend(answered, layout, inside.meet(part), TAPERS[self._recipe.taper]) if layout.blended else whole
-        for window, logits in parts:
-            _check_finite(logits, wanted[window.within(block.window)], window)
-            yield window, logits
+        answered = forward(block.pixels, block.frame, _tiles(block, layout, inside, part, wanted), raw)
+        if layout.blended:
+            yield from blend(answered, layout, inside.meet(part), TAPERS[self._recipe.taper])
+        else:
+            yield from ((tile.keep, logits) for tile, logits in answered)
 
 
 def _tiles(block: Block, layout: Layout, inside: Window, part: Window, wanted: npt.NDArray[np.bool_]) -> Iterator[Tile]:

@@ -26,30 +26,28 @@ class Normalisation:
         return {"scale": list(self.scale), "offset": list(self.offset), "mean": list(self.mean), "std": list(self.std)}
 
 
-def normalise(data: npt.NDArray[Any], valid: npt.NDArray[np.bool_], how: Normalisation, device: torch.device) -> torch.Tensor:
+def normalise(data: torch.Tensor, valid: torch.Tensor | None, how: Normalisation, device: torch.device) -> torch.Tensor:
     """Normalise one tile; invalid pixels become 0.
 
     Parameters
     ----------
     data
-        (bands, rows, cols), any integer or float dtype. Travels to the device as it is.
+        (bands, rows, cols), any integer or float dtype. Travels to the device as it is, where it is not there yet.
     valid
-        (rows, cols).
+        (rows, cols) bool; None where all are.
 
     Returns
     -------
     torch.Tensor
         (1, bands, rows, cols) float32.
     """
-    raw = torch.from_numpy(np.ascontiguousarray(data)).to(device)
-    x = raw.to(torch.float32, copy=True)
-    del raw
+    x = data.to(device).to(torch.float32, copy=True)
     for band, (scale, offset, mean, std) in zip(x, zip(how.scale, how.offset, how.mean, how.std, strict=True), strict=True):
         for change, by, nothing in ((band.mul_, scale, 1), (band.add_, offset, 0), (band.sub_, mean, 0), (band.div_, std, 1)):
             if by != nothing:
                 change(by)
-    if not valid.all():
-        x.masked_fill_(~torch.from_numpy(np.ascontiguousarray(valid)).to(device), 0.0)
+    if valid is not None:
+        x.masked_fill_(~valid.to(device), 0.0)
     return x.unsqueeze(0)
 
 

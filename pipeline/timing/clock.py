@@ -116,9 +116,14 @@ class _Stage:
         self._start = now()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        clock = _running()
-        if clock is not None:
-            clock.add(self._kind, self._start, now())
+        note(self._kind, self._start, now())
+
+
+def note(kind: str, start: float, stop: float) -> None:
+    """Note an interval, s of `now`, on the clock that runs in this thread, if one does."""
+    clock = _running()
+    if clock is not None:
+        clock.add(kind, start, stop)
 
 
 def stage(kind: str) -> AbstractContextManager[None]:
@@ -139,6 +144,17 @@ def carried(work: Callable[[], T]) -> Callable[[], T]:
             return work()
 
     return there
+
+
+@contextmanager
+def muted() -> Iterator[None]:
+    """What this thread does meanwhile is noted nowhere."""
+    before = _running()
+    _here.clock = None
+    try:
+        yield
+    finally:
+        _here.clock = before
 
 
 def _running() -> Clock | None:

@@ -41,8 +41,8 @@ class DeviceTime:
     waits: dict[str, float]
     """While it did nothing, by what it waited for: `WAITS`."""
     work: dict[str, float]
-    """Of ``busy``: ``normalise``, ``network``, ``decode`` and ``other`` (blending, checks), by the wall time of the calls. A GPU is asked and not
-    waited for, so that there only the sum means anything."""
+    """Of ``busy``: ``normalise``, ``network``, ``decode`` and ``other`` (blending, checks), by the wall time of the calls; all of it is ``other`` on a GPU,
+    which is asked and not waited for."""
 
 
 class _Account:

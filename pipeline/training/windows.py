@@ -27,7 +27,7 @@ class Windows(Dataset[Example]):
     def __getitem__(self, number: int) -> Example:
         """Window ``number``. Raises LabelsError, ReadError."""
         drawn = self.drawing(number)
-        x = normalise(drawn.pixels.data, drawn.pixels.valid, self.normalisation, torch.device("cpu"))[0]
+        x = normalise(torch.from_numpy(drawn.pixels.data), torch.from_numpy(drawn.pixels.valid), self.normalisation, torch.device("cpu"))[0]
         x = augment.noisy(x, drawn.pixels.valid, self.drawing.how.augment.noise, drawn.rng)
         return x, torch.from_numpy(drawn.label.astype(np.int64))
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pipeline.place import Place
 from pipeline.raster.span import cut
 from pipeline.raster.window import Window, bounds
-from pipeline.stages.infer import Arrays
+from pipeline.stages.bus.way import Arrays
 from pipeline.stages.layers import empty
 from pipeline.stages.pyramid import LevelTask
 from pipeline.stages.recipe import Recipe

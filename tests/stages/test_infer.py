@@ -9,6 +9,7 @@ from pipeline.plan.tiling import HaloTiling
 from pipeline.protocols import Pixels
 from pipeline.raster.window import Window
 from pipeline.stages import infer
+from pipeline.stages.bus.way import Arrays
 from pipeline.stages.decode import Decoding
 from pipeline.stages.infer import Inference
 from pipeline.stages.normalise import Normalisation
@@ -44,7 +45,7 @@ def block(valid: np.ndarray | None = None) -> Block:
     return Block(BlockIndex(0, 0), WINDOW, WINDOW, Pixels(data=data, valid=np.ones((64, 64), bool) if valid is None else valid))
 
 
-def run(network: torch.nn.Module, of: Block) -> tuple[infer.Arrays, int]:
+def run(network: torch.nn.Module, of: Block) -> tuple[Arrays, int]:
     infer.STOP.clear()
     return Inference(Loaded(module=network, said={}), RECIPE, torch.device("cpu"))(of, LAYOUT)
 

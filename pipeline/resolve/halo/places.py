@@ -58,7 +58,7 @@ def places(
         if wanted.any():
             (taken if wanted.mean() >= ENOUGH else rest).append((float(wanted.mean()), number, pixels, wanted))
     best = (taken + sorted(rest, reverse=True, key=lambda found: found[:2]))[:count]
-    return [(normalise(pixels.data, pixels.valid, how, device), wanted) for _, _, pixels, wanted in best]
+    return [(normalise(torch.from_numpy(pixels.data), torch.from_numpy(pixels.valid), how, device), wanted) for _, _, pixels, wanted in best]
 
 
 def _window(source: Source, area: Area | None, side: int, multiple: int, rng: np.random.Generator) -> Window:

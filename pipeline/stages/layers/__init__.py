@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -54,8 +54,14 @@ def empty(window: Window, wanted: Wanted) -> dict[str, npt.NDArray[Any]]:
     return {name: np.full(of.shape(window.height, window.width), of.fill, dtype=of.dtype) for name, of in _specs(wanted).items()}
 
 
-def decoded(logits: torch.Tensor, how: Decoding, wanted: Wanted) -> dict[str, npt.NDArray[Any]]:
-    """The layers of a tile.
+def room(window: Window, wanted: Wanted, device: torch.device) -> dict[str, torch.Tensor]:
+    """Where the layers of a window go, each ([classes,] rows, cols) of anything."""
+    shapes = {name: (of.shape(window.height, window.width), getattr(torch, of.dtype)) for name, of in _specs(wanted).items()}
+    return {name: torch.empty(shape, dtype=dtype, device=device) for name, (shape, dtype) in shapes.items()}
+
+
+def made(logits: torch.Tensor, how: Decoding, wanted: Wanted) -> Iterator[tuple[str, torch.Tensor]]:
+    """The layers of a tile, on the device.
 
     Parameters
     ----------
@@ -66,13 +72,35 @@ def decoded(logits: torch.Tensor, how: Decoding, wanted: Wanted) -> dict[str, np
     wanted
         Which layers, and of what dtypes.
 
-    Returns
-    -------
-    dict
-        Each layer as ([classes,] rows, cols), by name. One layer is on the device at a time, beside logits and probabilities.
+    Yields
+    ------
+    tuple
+        Name and ([classes,] rows, cols) of each, one after the other: one layer is there at a time, beside logits and probabilities.
     """
     answer = Answer(logits, how)
-    return {name: KINDS[name](answer, of, wanted.min_confidence).cpu().numpy() for name, of in _specs(wanted).items()}
+    return ((name, KINDS[name](answer, of, wanted.min_confidence)) for name, of in _specs(wanted).items())
+
+
+def decoded(logits: torch.Tensor, how: Decoding, wanted: Wanted) -> dict[str, npt.NDArray[Any]]:
+    """The same in the memory of the process."""
+    return {name: values.cpu().numpy() for name, values in made(logits, how, wanted)}
+
+
+def blank(layers: Mapping[str, npt.NDArray[Any]], asked: npt.NDArray[np.bool_], wanted: Wanted) -> None:
+    """Put the fill value where nothing is known.
+
+    Parameters
+    ----------
+    layers
+        Each ([classes,] rows, cols), by name; changed in place.
+    asked
+        (rows, cols): where it is known.
+    wanted
+        Which layers, and of what dtypes.
+    """
+    if not asked.all():
+        for name, of in _specs(wanted).items():
+            np.copyto(layers[name], of.fill, where=~asked)
 
 
 def _specs(wanted: Wanted) -> dict[str, LayerSpec]:

@@ -1,0 +1,30 @@
+"""How a block's pixels get to the device, and its layers back, beside the device's computing.
+
+A block is brought and fetched by its worker, while the device's thread has asked for the next ones already::
+
+    up         | block 2 |          | block 3 |
+    computing  |    block 1    |    block 2    |    block 3 …
+    down                       | 1 |           | 2 |
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy.typing as npt
+import torch
+
+from pipeline.stages.bus.gpu import Gpu
+from pipeline.stages.bus.shared import Shared
+from pipeline.stages.bus.way import Bus
+
+
+def bus(device: torch.device) -> Bus:
+    """The way to a device."""
+    return Gpu(device) if device.type == "cuda" else Shared()
+
+
+def put(values: npt.NDArray[Any], device: torch.device) -> torch.Tensor:
+    """Bring a few numbers to the device in the order of its computing, without waiting for what it was asked for before."""
+    here = torch.from_numpy(values)
+    return here.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else here.to(device)

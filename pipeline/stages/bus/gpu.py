@@ -1,0 +1,65 @@
+"""A GPU computes in memory of its own, and copies in streams of their own from and to page-locked memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import cast
+
+import torch
+
+from pipeline.protocols import Pixels
+from pipeline.stages.bus.way import Arrays, Raw, Span, Tensors
+from pipeline.timing.clock import muted, note, now
+
+
+class Gpu:
+    """A device with memory of its own."""
+
+    ahead = True
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._up, self._down = torch.cuda.Stream(device), torch.cuda.Stream(device)
+
+    def up(self, pixels: Pixels) -> Raw:
+        """Where the device has no room for a whole block it stays here, and goes there tile by tile."""
+        here = Raw.of(pixels)
+        with torch.cuda.stream(self._up):
+            try:
+                data, valid = (part.contiguous().pin_memory().to(self._device, non_blocking=True) for part in (here.data, here.valid))
+            except torch.OutOfMemoryError:
+                return here
+            return Raw(data, valid, self._up.record_event())
+
+    @contextmanager
+    def computing(self, raw: Raw) -> Iterator[Span]:
+        """How long the calls take says nothing of the device."""
+        stream = torch.cuda.current_stream(self._device)
+        if raw.arrived is not None:
+            stream.wait_event(raw.arrived)
+            for part in (raw.data, raw.valid):
+                part.record_stream(stream)
+        begun, done = (torch.cuda.Event(enable_timing=True, blocking=True) for _ in range(2))
+        begun.record(stream)
+        with muted():
+            yield Span(begun, done)
+        done.record(stream)
+
+    def down(self, tensors: Tensors, span: Span) -> Arrays:
+        """When it was computed is noted once it is known."""
+        begun, done = cast(torch.cuda.Event, span.begun), cast(torch.cuda.Event, span.done)
+        done.synchronize()
+        stop = now()
+        note("device", stop - begun.elapsed_time(done) / 1000, stop)
+        fetched = torch.cuda.Event(blocking=True)
+        with torch.cuda.stream(self._down):
+            here = {name: _locked(tensor).copy_(tensor, non_blocking=True) for name, tensor in tensors.items()}
+            fetched.record(self._down)
+        fetched.synchronize()
+        return {name: tensor.numpy() for name, tensor in here.items()}
+
+
+def _locked(like: torch.Tensor) -> torch.Tensor:
+    """Page-locked memory of the process."""
+    return torch.empty(like.shape, dtype=like.dtype, pin_memory=True)

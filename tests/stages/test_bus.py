@@ -1,0 +1,114 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.errors import InferenceError
+from pipeline.job import Job, prepare
+from pipeline.load_config import load
+from pipeline.models.loaded import Loaded
+from pipeline.progress import Progress
+from pipeline.report import Report
+from pipeline.run import execute
+from pipeline.stages import infer
+from pipeline.stages.bus.way import Raw
+from pipeline.stages.infer import Inference
+from pipeline.timing.trace import recorded
+from tests import scenes
+from tests.stages import late
+from tests.stages.test_infer import LAYOUT, RECIPE, Counting, block
+
+
+@pytest.fixture
+def far(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All networks run on a GPU whose copies are late."""
+    late.install(monkeypatch)
+    monkeypatch.setattr(infer, "bus", late.Late)
+
+
+def inference(network: torch.nn.Module) -> Inference:
+    infer.STOP.clear()
+    return Inference(Loaded(module=network, said={}), RECIPE, torch.device("cpu"))
+
+
+@pytest.mark.usefixtures("far")
+def test_nothing_is_computed_or_handed_on_before_it_has_arrived() -> None:
+    valid = np.ones((64, 64), bool)
+    valid[10:20, 5:9] = False
+    of = block(valid)
+    arrays, _ = inference(Counting())(of, LAYOUT)
+    assert (arrays["mask"] == np.where(valid, of.pixels.data[0] < 0, 255)).all()
+    assert (arrays["confidence"][~valid] == 0).all()
+
+
+@pytest.mark.usefixtures("far")
+def test_the_device_is_asked_for_more_before_anything_is_fetched() -> None:
+    run, blocks = inference(Counting()), [block() for _ in range(3)]
+    for k, of in enumerate(blocks):
+        of.pixels.data[:] += k
+    asked = [run.ask(run.bring(of), LAYOUT) for of in blocks]
+    for of, (arrays, _) in zip(blocks, map(run.fetch, reversed(asked)), strict=False):
+        assert arrays["mask"].shape == of.pixels.data[0].shape
+    for of, one in zip(blocks, asked, strict=True):
+        assert (run.fetch(one)[0]["mask"] == (of.pixels.data[0] < 0)).all()
+
+
+@pytest.mark.usefixtures("far")
+def test_a_sum_that_nobody_looked_at_still_fails_the_block_and_is_named() -> None:
+    with pytest.raises(InferenceError, match="NaN or infinity at 4096 valid pixels"):
+        inference(Counting(bad=True))(block(), LAYOUT)
+
+
+@pytest.mark.usefixtures("far")
+def test_numbers_whose_sum_overflows_fail_nothing() -> None:
+    class Large(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.cat([x.abs() + 3e38, x.abs()], 1)
+
+    arrays, _ = inference(Large())(block(), LAYOUT)
+    assert (arrays["mask"] == 0).all()
+
+
+@pytest.mark.usefixtures("far")
+def test_a_block_that_finds_no_room_on_the_device_goes_there_tile_by_tile(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(tensor: torch.Tensor) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", full)
+    run, of = inference(Counting()), block()
+    brought = run.bring(of)
+    assert brought.raw.arrived is None
+    assert (run.fetch(run.ask(brought, LAYOUT))[0]["mask"] == (of.pixels.data[0] < 0)).all()
+
+
+def test_a_device_in_the_memory_of_the_process_copies_nothing() -> None:
+    of = block()
+    raw = inference(Counting()).bring(of).raw
+    assert raw.data.data_ptr() == of.pixels.data.ctypes.data
+    assert raw == Raw(raw.data, raw.valid)
+
+
+def run(job: Job, trace: Path) -> Report:
+    with Progress() as progress, recorded(trace) as file:
+        return execute(job, progress, trace=file)
+
+
+@pytest.mark.parametrize("tile", [{"size": 96}, {"size": 64, "overlap": 0.5, "batch": 2}], ids=["halo", "blended"])
+def test_a_whole_job_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tile: dict[str, Any]) -> None:
+    here, there = (prepare(load(scenes.config(tmp_path, name, tile=tile, execution={"engine": "threads"}))) for name in ("here", "there"))
+    run(here, tmp_path / "here.json")
+    late.install(monkeypatch)
+    monkeypatch.setattr(infer, "bus", late.Late)
+    report = run(there, tmp_path / "there.json")
+    assert chunks(tmp_path / "here.zarr") == chunks(tmp_path / "there.zarr")
+    assert 0 < report.device.busy <= 1
+    slices = [event for event in json.loads((tmp_path / "there.json").read_text()) if event["ph"] == "X"]
+    assert sum(event["name"] == "device" for event in slices) == sum(event["name"] == "wait for device" for event in slices) > 5
+    assert not any(event["name"] == "network" for event in slices), "that is when it was asked for, not when it was computed"
+
+
+def chunks(store: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(store)): path.read_bytes() for path in store.rglob("*") if path.is_file() and "c" in path.relative_to(store).parts}
