@@ -1,4 +1,4 @@
-# `make run` and `make test` each do all set-up. PYTHON names the interpreter to build the environment with.
+# `make run` and `make test` each do all set-up; `make quick` is `make test` without what takes seconds each. PYTHON names the interpreter to build the environment with.
 PYTHON ?= python3
 PY := .venv/bin/python
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
@@ -6,16 +6,17 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 unexport PYTHONDONTWRITEBYTECODE
 UV := .venv/bin/uv pip install --quiet --python $(PY) -c constraints.txt
 
-.PHONY: run test clean
+.PHONY: run test quick clean
 
 run: .venv/run.stamp
 	$(PY) -m pipeline run configs/satellite.yaml
 
-test: .venv/dev.stamp
+quick: SOME := -m "not slow"
+test quick: .venv/dev.stamp
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
-	$(PY) -m pytest -n auto
+	$(PY) -m pytest -n auto $(SOME)
 
 .venv/uv.stamp:
 	$(PYTHON) -m venv .venv

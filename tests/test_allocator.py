@@ -55,6 +55,7 @@ def test_the_same_command_is_started_with_the_same_words(monkeypatch: pytest.Mon
     assert started == [(sys.executable, [sys.executable, "-m", "pipeline", "run", "my job.yaml"])]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not allocator._glibc(), reason="the settings are glibc's")
 def test_freed_tensors_are_used_again_without_new_pages() -> None:
     chosen = {name: value for name, value in os.environ.items() if name != "GLIBC_TUNABLES" and not name.startswith("MALLOC_")}

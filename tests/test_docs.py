@@ -58,6 +58,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_commands_in_the_guides_run(stores: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(stores)
     commands = [line for page in PAGES for block in blocks(page, "sh") for line in block.splitlines()]

@@ -45,6 +45,7 @@ def but_for_its_making(store: Path) -> dict[str, bytes]:
     return {key: told.sub(b"", data) for key, data in runs.everything(store).items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "output",
     [{"layers": ["mask", "confidence"]}, {"layers": EVERY, "zarr_format": 2}, {"shard": 128, "pyramid": False}, {"layers": EVERY, "min_confidence": 0.5}],
@@ -126,6 +127,7 @@ def test_neither_raster_nor_weights_nor_torch_are_needed(tmp_path: Path) -> None
     assert status(away).complete
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", ["the first overview", "the last overview", "store.finish", "store.sidecar", "quicklook.draw", "report"])
 def test_stopped_anywhere_and_begun_again_it_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str) -> None:
     said = {"output": {"layers": ["mask", "confidence"], "chunk": 16, "block": 128, "path": str(tmp_path / "job.zarr")}, "execution": {"engine": "serial"}}

@@ -84,6 +84,7 @@ def test_what_is_frozen_is_read_back_to_the_last_digit(tmp_path: Path) -> None:
         assert held == said[name] if name != "costs" else held.keys() == said[name].keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["halo", "blended"])
 def test_a_node_of_other_cores_and_memory_makes_the_same_bytes_by_the_frozen_plan_and_only_by_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str

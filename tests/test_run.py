@@ -129,6 +129,7 @@ def test_a_complete_store_is_left_as_it_is_but_for_its_colours(tmp_path: Path) -
     assert "#123456" in zarr.open_array(tmp_path / "job.zarr/0/mask", mode="r").attrs["flag_colors"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "key"),
     [
@@ -231,6 +232,7 @@ def test_a_store_keeps_the_codec_that_it_was_made_with(tmp_path: Path, monkeypat
     assert (mask(tmp_path) == mask(tmp_path, "reference")).all()
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_the_run_and_a_rerun_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, real, calls = scenes.config(tmp_path), block.write, []
 
@@ -373,6 +375,7 @@ def test_nothing_that_is_measured_before_the_run_changes_how_it_rounds(tmp_path:
     assert torch._C._get_graph_executor_optimize()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["serial", "threads"])
 def test_what_neighbours_share_is_decoded_once_in_swaths_and_the_bytes_are_those_of_blocks_that_share_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str

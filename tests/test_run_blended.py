@@ -90,6 +90,7 @@ def backwards(workers: int, dashboard: str | None = None) -> Iterator[Callable[.
     yield engine
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blend", ["logits", "probabilities"])
 @pytest.mark.parametrize("overlap", [0.25, 0.5, 0.8])
 def test_blended_labels_are_the_same_for_every_block_size(tmp_path: Path, overlap: float, blend: str) -> None:
@@ -100,6 +101,7 @@ def test_blended_labels_are_the_same_for_every_block_size(tmp_path: Path, overla
     assert len(np.unique(made[448])) > 3
 
 
+@pytest.mark.slow
 def test_blended_labels_are_the_same_for_every_worker_count_and_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = go(config(tmp_path, "one"))
     for workers in (2, 3):
@@ -181,6 +183,7 @@ def test_the_plan_keeps_recomputed_tiles_below_a_tenth_and_counts_the_turns(tmp_
     assert any(f"adds {said['recomputed']:.1%}" in text for _, text in lines(job))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "then", "said"),
     [

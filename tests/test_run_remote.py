@@ -64,6 +64,7 @@ def command(*args: str, storage: Storage) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-m", "pipeline", *args], env=said, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output", [{}, {"zarr_format": 2}, {"shard": 128}], ids=str)
 def test_a_store_on_object_storage_holds_what_a_folder_holds(s3: Storage, tmp_path: Path, output: dict[str, Any]) -> None:
     report = go(config(tmp_path, output=output, execution={"engine": "threads", "workers": 3}))
@@ -77,6 +78,7 @@ def test_a_store_on_object_storage_holds_what_a_folder_holds(s3: Storage, tmp_pa
     assert go(config(tmp_path, output=output)).resumed == 12
 
 
+@pytest.mark.slow
 def test_the_commands_take_it_as_they_take_a_folder(s3: Storage, tmp_path: Path) -> None:
     path, store = config(tmp_path, output={"certificate": True}), str(place(tmp_path))
     labels = scenes.write(tmp_path / "labels.tif", np.full((1, 300, 420), 1, dtype="uint8"))
@@ -89,6 +91,7 @@ def test_the_commands_take_it_as_they_take_a_folder(s3: Storage, tmp_path: Path)
     assert read_meta(place(tmp_path))["certificate"]["passed"] is True
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_goes_on_where_it_was(s3: Storage, tmp_path: Path) -> None:
     path = config(tmp_path, execution={"engine": "threads", "workers": 2})
     s3.fail({"method": "PUT", "match": r"0/mask/c/", "skip": 17, "hang": 60})
@@ -105,6 +108,7 @@ def test_a_run_that_is_killed_goes_on_where_it_was(s3: Storage, tmp_path: Path) 
     assert chunks(place(tmp_path)) == on_disk(tmp_path)
 
 
+@pytest.mark.slow
 def test_storage_that_fails_twice_is_asked_again_and_nothing_is_lost(s3: Storage, tmp_path: Path) -> None:
     s3.fail(
         {"method": "PUT", "match": "0/mask/c/", "skip": 5, "count": 2, "status": 503}, {"method": "PUT", "match": "ledger", "count": 2, "status": 500},
@@ -116,6 +120,7 @@ def test_storage_that_fails_twice_is_asked_again_and_nothing_is_lost(s3: Storage
     assert chunks(place(tmp_path)) == on_disk(tmp_path)
 
 
+@pytest.mark.slow
 def test_storage_that_goes_away_ends_the_run_with_75_and_one_paragraph_and_a_rerun_goes_on(tmp_path: Path, s3: Storage) -> None:
     path = config(tmp_path)
     s3.fail({"method": "PUT", "match": "0/mask/c/", "skip": 20, "status": 503})
@@ -128,6 +133,7 @@ def test_storage_that_goes_away_ends_the_run_with_75_and_one_paragraph_and_a_rer
     assert chunks(place(tmp_path)) == on_disk(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_in_mid_run_is_told_in_one_paragraph(tmp_path: Path) -> None:
     with storage.served(tmp_path) as alone:
         alone.fail({"method": "PUT", "match": "0/mask/c/", "skip": 9, "die": True})
@@ -143,6 +149,7 @@ def test_a_server_that_dies_in_mid_run_is_told_in_one_paragraph(tmp_path: Path) 
     assert not any(secret in run.stderr + run.stdout for secret in (SECRET, TOKEN, KEY))
 
 
+@pytest.mark.slow
 def test_another_job_on_the_same_store_is_refused_and_fresh_begins_anew(s3: Storage, tmp_path: Path) -> None:
     go(config(tmp_path))
     other = {"model": {"input": {"mean": 400}}}
@@ -154,6 +161,7 @@ def test_another_job_on_the_same_store_is_refused_and_fresh_begins_anew(s3: Stor
         go(config(tmp_path), f"output.path={place(tmp_path).with_name('other.zarr')}", fresh=True)
 
 
+@pytest.mark.slow
 def test_a_creation_that_was_cut_short_is_carried_out(s3: Storage, tmp_path: Path) -> None:
     path = config(tmp_path)
     s3.fail({"method": "PUT", "match": "job.zarr/zarr.json", "status": 503})
@@ -170,6 +178,7 @@ def test_a_creation_that_was_cut_short_is_carried_out(s3: Storage, tmp_path: Pat
     assert go(path, fresh=True).done == 12
 
 
+@pytest.mark.slow
 def test_two_commands_at_once_make_one_whole_store(s3: Storage, tmp_path: Path) -> None:
     """Whether the second joins or is refused, nothing of either is lost."""
     path = config(tmp_path, execution={"engine": "threads", "workers": 2})
@@ -186,6 +195,7 @@ def test_nothing_is_asked_of_the_disk_where_the_store_is_not_on_it(s3: Storage, 
     assert go(config(tmp_path)).complete
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prefix", ["s3://", "/vsis3/"])
 def test_a_raster_on_the_same_storage_is_read_with_the_same_environment(s3: Storage, tmp_path: Path, prefix: str) -> None:
     scenes.scene(tmp_path / "scene.tif")
@@ -204,6 +214,7 @@ def test_a_raster_on_the_same_storage_is_read_with_the_same_environment(s3: Stor
         go(path)
 
 
+@pytest.mark.slow
 def test_a_raster_is_read_by_the_profile_that_the_store_is_written_by(s3: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scenes.scene(tmp_path / "scene.tif")
     Files(place(tmp_path).parent).put("scene.tif", (tmp_path / "scene.tif").read_bytes())
@@ -218,6 +229,7 @@ def test_a_raster_is_read_by_the_profile_that_the_store_is_written_by(s3: Storag
     assert set(s3.keys) == {"AKIAMINE"}
 
 
+@pytest.mark.slow
 def test_a_signed_raster_is_the_same_under_another_signature_and_no_signature_is_kept(s3: Storage, tmp_path: Path) -> None:
     scenes.scene(tmp_path / "scene.tif")
     log = tmp_path / "log"
@@ -241,6 +253,7 @@ def test_a_signed_raster_is_the_same_under_another_signature_and_no_signature_is
     assert meta["given"]["source"]["path"] == meta["fingerprint"]["source.path"]
 
 
+@pytest.mark.slow
 def test_gdal_opens_a_store_of_a_run_by_its_sidecar(s3: Storage, tmp_path: Path) -> None:
     go(config(tmp_path, output={"zarr_format": 2}))
     there = rasterio.Env(AWS_S3_ENDPOINT=s3.url.removeprefix("http://"), AWS_HTTPS="NO", AWS_VIRTUAL_HOSTING="FALSE")
@@ -249,6 +262,7 @@ def test_gdal_opens_a_store_of_a_run_by_its_sidecar(s3: Storage, tmp_path: Path)
         assert len(mask.overviews(1)) == 3
 
 
+@pytest.mark.slow
 def test_what_a_run_asks_of_the_storage_is_little_more_than_its_chunks(s3: Storage, tmp_path: Path) -> None:
     """12 blocks of 4 chunks of 2 layers: what `docs/object_storage.md` says."""
     path = config(tmp_path, output={"pyramid": False})

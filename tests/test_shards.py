@@ -90,6 +90,7 @@ def test_a_shard_that_is_killed_is_run_again_at_once_and_the_bytes_are_the_same(
     assert runs.arrays(tmp_path / "job.zarr") == runs.arrays(tmp_path / "slow.zarr")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 5, 20])
 def test_any_number_of_shards_in_any_order_gives_the_same_bytes_and_a_plain_run_ends_it(tmp_path: Path, calm: Path, count: int) -> None:
     path = config(tmp_path, calm)
@@ -124,6 +125,7 @@ def test_shards_of_machines_with_unlike_memory_mean_the_same_blocks(tmp_path: Pa
     assert Ledger(tmp_path / "job.zarr").committed() == {(row, col) for row in range(2) for col in range(6)}
 
 
+@pytest.mark.slow
 def test_within_an_area_shards_share_its_blocks(tmp_path: Path, calm: Path) -> None:
     area = {"type": "Polygon", "coordinates": [[[20, 20], [400, 30], [390, 90], [150, 110], [140, 280], [30, 290], [20, 20]]]}
     (tmp_path / "area.geojson").write_text(json.dumps(area))
@@ -229,6 +231,7 @@ def test_status_says_to_finish_what_shards_have_made(tmp_path: Path, calm: Path)
         assert words in runs.wait(runs.start("status", store))[1]
 
 
+@pytest.mark.slow
 def test_where_nothing_is_nothing_is_said_to_be_there(tmp_path: Path) -> None:
     for command in ("status", "finish", "verify"):
         code, _, err = runs.wait(runs.start(command, tmp_path / "nowhere.zarr"))

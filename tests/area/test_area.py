@@ -77,6 +77,7 @@ def test_outlines_of_very_many_points_are_cut_into_small_pieces_without_a_seam(t
     assert (opened.read(whole(OF)) == expected).all()
 
 
+@pytest.mark.slow
 def test_blocks_well_inside_or_far_away_are_not_looked_at_pixel_by_pixel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     of = Grid(height=10**6, width=10**6, transform=OF.transform, wkt=OF.wkt, code=OF.code, unit="crs")
     disc = shapely.Point(300_000, 500_000).buffer(200_000, quad_segs=3000)

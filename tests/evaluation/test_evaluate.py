@@ -172,6 +172,7 @@ def test_pieces_are_of_bounded_size_and_cut_no_chunk_but_a_very_large_one(chunk:
     assert side % chunk == 0 or chunk > 4096
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_store(tmp_path: Path) -> None:
     def peak(size: int) -> Any:
         opened = store(tmp_path / f"{size}.zarr", blobs(size, size, JUDGED, 0).astype("uint8"))

@@ -59,6 +59,7 @@ def test_a_local_network_is_local_with_the_same_stride_and_radius(name: str, tmp
     assert found.radius == Radius(top=row.radius, bottom=row.radius, left=row.radius, right=row.radius)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BLAME)
 def test_a_network_that_is_not_local_is_told_by_its_nodes(name: str, tmp_path: Path) -> None:
     found, row = measure(saved(name, tmp_path), 3), ZOO[name]

@@ -170,6 +170,7 @@ def saved(row: Row, form: str, folder: Path) -> Network:
         return Loaded(module=FORMS[form](network), said={})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "form"), [(name, form) for name, row in ZOO.items() for form in row.forms])
 def test_the_verdict_the_radius_and_the_blame_are_right(name: str, form: str, tmp_path: Path) -> None:
     row = ZOO[name]
@@ -214,6 +215,7 @@ def test_the_zoo_is_labelled_right(name: str, size: tuple[int, int]) -> None:
     assert (found < 1e-5) if row.verdict == "local" else (found > 1e-4), found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", UNEXPORTED)
 def test_windows_that_are_rolled_and_masked_are_not_called_local(form: str, tmp_path: Path) -> None:
     """Swin's own way. Its mask takes 100 off, which usual pixels never overrule; NaN and large values do, and look from one end to the other."""

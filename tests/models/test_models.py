@@ -124,6 +124,7 @@ def test_every_kind_is_tested_here() -> None:
     assert set(MAKERS) == set(KINDS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MAKERS)
 def test_a_loaded_network_says_what_the_saved_one_said(kind: str, tmp_path: Path) -> None:
     config, network = MAKERS[kind](tmp_path)
@@ -133,6 +134,7 @@ def test_a_loaded_network_says_what_the_saved_one_said(kind: str, tmp_path: Path
     assert loaded.identity() == load(config, 3, torch.device("cpu")).identity()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MAKERS)
 def test_other_bytes_are_another_network(kind: str, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()

@@ -73,6 +73,7 @@ UNPADDED = [(Valid, 20, 4), (lambda: lenet(4, 3), 32, 4), (Averaged, 16, 2), (Po
 PADDED = [(lambda: vgg(11, classes=5, width=4, hidden=16), 224, 32), (lambda: vgg(16, classes=5, norm=True, width=4, hidden=16), 224, 32)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("make", "size", "stride"), [*UNPADDED, *PADDED])
 def test_scores_on_the_training_size_are_the_classifiers(make, size: int, stride: int) -> None:
     classifier = settled(make(), size)
@@ -148,6 +149,7 @@ def test_the_classifier_is_left_as_it_was() -> None:
     assert all(torch.equal(classifier.state_dict()[name], value) for name, value in before.items())
 
 
+@pytest.mark.slow
 def test_it_can_be_scripted_and_exported() -> None:
     network = Convolutional(settled(Valid(), 20), 3, 20).eval()
     dims = {2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO}
@@ -204,6 +206,7 @@ def test_mistakes_in_the_config_are_told(tmp_path: Path) -> None:
         load(config.model_copy(update={"input": InputConfig(size=30)}), 3, torch.device("cpu"))
 
 
+@pytest.mark.slow
 def test_recognition_runs_tile_by_tile_as_in_one_piece(tmp_path: Path) -> None:
     """The whole job: the mask says which class the window around each pixel is of."""
     torch.manual_seed(1)

@@ -61,6 +61,7 @@ def test_logits_have_the_size_of_the_input_whatever_it_is(name: str, size: tuple
     assert torch.allclose(logits, grown[:, :, : size[0], : size[1]], atol=1e-5), "padding inside and outside differ"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_scripted_and_exported_for_every_size_it_says_the_same(name: str) -> None:
     net = network(name)
@@ -76,6 +77,7 @@ def test_scripted_and_exported_for_every_size_it_says_the_same(name: str) -> Non
             assert torch.allclose(exported(x), net(x), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "before", "after"),
     [

@@ -171,6 +171,7 @@ def facts(source: Any) -> tuple[Any, ...]:
     return source.grid, source.bands, source.dtype, source.block, source.open_files, source.identity()
 
 
+@pytest.mark.slow
 def test_a_server_that_no_longer_answers_fails_the_read_and_gdal_lets_go_of_it_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GDAL_HTTP_MAX_RETRY", "0")
     scenes.write(tmp_path / "a.tif", scenes.position(1000, 1000), tiled=True, blockxsize=256, blockysize=256)

@@ -33,6 +33,7 @@ print(resident() - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not allocator._glibc(), reason="the settings are glibc's")
 def test_memory_that_is_laid_out_ahead_is_there_for_the_first_tile() -> None:
     env = allocator.environment({name: value for name, value in os.environ.items() if name != "GLIBC_TUNABLES" and not name.startswith("MALLOC_")})

@@ -65,6 +65,7 @@ def test_every_level_is_the_level_below_reduced_as_a_whole(tmp_path: Path, chang
     assert (made["mask"] != 255).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("telling", [("entropy",), ("confidence",), ("probabilities",), ("confidence", "probabilities", "entropy")], ids=str)
 @pytest.mark.parametrize("dtype", ["uint8", "float16"])
 @pytest.mark.usefixtures("_small_blocks")
@@ -137,6 +138,7 @@ def test_what_is_empty_below_is_neither_read_nor_written(tmp_path: Path, monkeyp
     assert set(record["chunks"].values()) == {"empty"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [0, 2, 12])
 def test_what_is_held_grows_neither_with_the_level_below_nor_with_the_classes(tmp_path: Path, classes: int) -> None:
     """A block of one shard of 4096² px is made from 8192² px, which are never held at once, and of probabilities one class at a time."""

@@ -62,6 +62,7 @@ def test_of_many_that_create_a_file_one_succeeds_wherever_it_is(place: Place) ->
     assert not files.create("lease", bytes(winners))  # not even with the same bytes
 
 
+@pytest.mark.slow
 def test_very_many_files_are_listed_and_deleted_by_the_thousand(s3: Storage, tmp_path: Path) -> None:
     files = remote(tmp_path)
     for k in range(1003):

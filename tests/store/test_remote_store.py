@@ -82,6 +82,7 @@ def test_nothing_is_written_after_the_root_and_the_root_after_everything(s3: Sto
     assert len(puts) == len(set(puts)) == len(contents(place))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", [3, 2])
 def test_a_creator_that_is_killed_anywhere_leaves_nothing_that_looks_whole_and_the_next_one_carries_it_out(
     place: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: Any
@@ -135,6 +136,7 @@ def test_of_many_creators_with_unlike_plans_one_makes_the_whole_store(place: Rem
     assert found == whole(tmp_path / "scene.zarr", **plans[winners[0] % 4])  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_deletion_that_is_killed_anywhere_leaves_no_store_and_can_be_taken_up(place: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
     for steps in range(5):
         there = place.with_name(f"{steps}.zarr")
@@ -180,6 +182,7 @@ def committed(place: Remote | Path, **changes: Any) -> Remote | Path:
     return place
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{}, {"zarr_format": 2}, {"shard": 64}], ids=str)
 def test_a_finished_store_is_the_one_that_a_disk_holds(place: Remote, tmp_path: Path, changes: dict[str, Any]) -> None:
     committed(place, **changes)

@@ -44,6 +44,7 @@ def equal(one: Path, other: Path) -> bool:
     return first.keys() == second.keys() and all(first[name].equal(second[name]) for name in first)
 
 
+@pytest.mark.slow
 def test_weights_say_all_that_run_needs_and_the_task_is_learnt(job: Job, tmp_path: Path) -> None:
     made, said = trained(job(rounds=6, steps=30, optimiser={"rate": 0.02}, augment={"gain": 0.0}))
     assert made.mean_iou > 0.9, said
@@ -100,6 +101,7 @@ def test_the_best_round_is_kept_and_not_the_last(job: Job, monkeypatch: pytest.M
     assert not all(kept[name].equal(tensor) for name, tensor in after[2].items())
 
 
+@pytest.mark.slow
 def test_stopped_after_any_round_it_goes_on_to_the_same_weights(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     """With dropout, batch norm, changed windows and a schedule: all that could remember where it was."""
     how = {"rounds": 4, "augment": {"rotate": 20, "noise": 0.1}, "balance": 0.3}
@@ -206,6 +208,7 @@ def test_another_training_in_the_same_place_is_refused_by_the_key_and_fresh_repl
     assert again.files["weights"].read_bytes() != before
 
 
+@pytest.mark.slow
 def test_a_frozen_body_stays_that_of_the_weights_it_started_from(job: Job, tmp_path: Path) -> None:
     vgg = ("model.kind=fcn8s", "model.args={width: 2, fc_kernel: 1, fc_width: 2}")
     start, _ = trained(job("start"), *vgg)
@@ -229,6 +232,7 @@ def test_one_logit_is_taught_and_run_as_two_classes(job: Job) -> None:
     assert made.mean_iou > 0.7
 
 
+@pytest.mark.slow
 def test_classes_that_hold_side_by_side_are_run_so_by_the_path_alone(job: Job, tmp_path: Path) -> None:
     classes = "model.classes=[{name: high, code: 1}, {name: low, code: 0, role: background}]"
     made, _ = trained(

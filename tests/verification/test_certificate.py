@@ -65,6 +65,7 @@ def test_run_makes_the_certificate_once(tmp_path: Path, monkeypatch: pytest.Monk
     assert json.loads((tmp_path / "job.report.json").read_text())["certificate"] == first.certificate
 
 
+@pytest.mark.slow
 def test_a_certificate_does_not_outlive_the_blocks_that_it_was_made_of(tmp_path: Path) -> None:
     go(scenes.config(tmp_path, **EXACT))
     plain = scenes.config(tmp_path, **{**EXACT, "output": made.LAYERS})
@@ -74,6 +75,7 @@ def test_a_certificate_does_not_outlive_the_blocks_that_it_was_made_of(tmp_path:
     assert "certificate" not in made.meta(tmp_path / "job.zarr")
 
 
+@pytest.mark.slow
 def test_a_run_whose_store_is_spoilt_fails_with_its_certificate(tmp_path: Path) -> None:
     path = scenes.config(tmp_path, **{**EXACT, "output": made.LAYERS})
     go(path)
@@ -86,6 +88,7 @@ def test_a_run_whose_store_is_spoilt_fails_with_its_certificate(tmp_path: Path) 
     assert go(scenes.config(tmp_path, **EXACT), fresh=True).certificate is not None
 
 
+@pytest.mark.slow
 def test_the_command_tells_a_person_and_a_program_and_exits_by_the_outcome(tmp_path: Path) -> None:
     path = made.store(tmp_path, tile={"size": 96})
     told = CliRunner().invoke(app, ["verify", str(path), "--windows", "3"])
@@ -138,6 +141,7 @@ def test_a_block_that_is_made_anew_in_a_complete_store_is_made_anew_in_its_overv
     assert contents(store) == before
 
 
+@pytest.mark.slow
 def test_overviews_that_are_gone_from_a_complete_store_are_made_again_and_end_its_certificate(tmp_path: Path) -> None:
     go(scenes.config(tmp_path, **EXACT))
     store, plain = tmp_path / "job.zarr", scenes.config(tmp_path, **{**EXACT, "output": made.LAYERS})
@@ -158,6 +162,7 @@ def test_advice_names_the_record_of_a_block_that_is_damaged(tmp_path: Path) -> N
         certificate.demand(store, made.looked(store))
 
 
+@pytest.mark.slow
 def test_advice_for_a_blended_store_does_not_speak_of_halos(tmp_path: Path) -> None:
     store = made.store(tmp_path, **made.blended(tmp_path))
     with pytest.raises(CertificateError, match=r"more tile.overlap or a larger tile.size") as failed:

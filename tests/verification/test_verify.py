@@ -49,6 +49,7 @@ def test_a_store_with_an_exact_halo_equals_the_whole_at_its_seams(copy: Path) ->
     assert said["reference"]["halo"] > said["reference"]["of_the_run"] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sections",
     [
@@ -67,6 +68,7 @@ def test_other_stores_pass_as_well(tmp_path: Path, sections: dict[str, Any]) -> 
     assert said["seams"]["windows"] == 4
 
 
+@pytest.mark.slow
 def test_a_store_of_an_area_is_looked_at_there_alone(tmp_path: Path) -> None:
     drawn(tmp_path)
     path = made.store(tmp_path, source={"aoi": str(tmp_path / "area.gpkg")}, tile={"size": 72})
@@ -78,6 +80,7 @@ def test_a_store_of_an_area_is_looked_at_there_alone(tmp_path: Path) -> None:
     assert not made.looked(path)["passed"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("tolerance", "halo"), [(0.2, None), (1e-9, 8)])
 def test_a_store_is_held_to_the_tolerance_that_chose_its_halo(tmp_path: Path, tolerance: float, halo: int | None) -> None:
     path = made.store(tmp_path, tile={"size": 96, "halo": {"tolerance": tolerance}})
@@ -87,6 +90,7 @@ def test_a_store_is_held_to_the_tolerance_that_chose_its_halo(tmp_path: Path, to
     assert said["seams"]["max"] <= said["promise"]["limit"]
 
 
+@pytest.mark.slow
 def test_a_blended_store_is_promised_nothing_and_passes_until_a_tolerance_is_asked_for(tmp_path: Path) -> None:
     path = made.store(tmp_path, **made.blended(tmp_path))
     said = made.looked(path)
@@ -100,6 +104,7 @@ def test_a_blended_store_is_promised_nothing_and_passes_until_a_tolerance_is_ask
         demand(path, asked)
 
 
+@pytest.mark.slow
 def test_without_a_halo_labels_flip_at_seams_and_the_centres_are_clean(tmp_path: Path) -> None:
     scenes.scene(tmp_path / "scene.tif", 384, 512)  # whole blocks, so that centres are far from all edges of tiles
     path = made.store(tmp_path, tile={"size": 128, "halo": 0})
@@ -134,6 +139,7 @@ def test_a_raster_without_a_valid_pixel_passes_by_its_chunks_alone(tmp_path: Pat
     assert "no pixel that was drawn is valid" in said["why"]
 
 
+@pytest.mark.slow
 def test_a_store_with_a_single_block_of_data_is_looked_at_there(tmp_path: Path) -> None:
     raster = np.zeros((3, 1500, 1500), "uint16")
     raster[:, 1290:1330, 1170:1210] = 300 + np.arange(40)[:, None] * 10
@@ -211,6 +217,7 @@ def test_a_block_without_a_valid_pixel_must_hold_nothing(tmp_path: Path) -> None
     assert "block 1,1: 1 of 16384 pixels of mask hold something, though no pixel of the block is valid" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zarr_format", [2, 3])
 @pytest.mark.parametrize("level", [0, 1])
 def test_a_chunk_outside_the_area_is_named(tmp_path: Path, zarr_format: int, level: int) -> None:
@@ -225,6 +232,7 @@ def test_a_chunk_outside_the_area_is_named(tmp_path: Path, zarr_format: int, lev
     assert "outside source.aoi" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("layer", "level"), [("mask", 1), ("probabilities", 2)])
 def test_an_overview_that_is_not_of_the_level_below_is_caught(tmp_path: Path, layer: str, level: int) -> None:
     path = made.store(tmp_path, output={"layers": ["mask", "probabilities", "entropy"], "probabilities_dtype": "float16"})
