@@ -11,7 +11,7 @@ from pipeline import fingerprint
 from pipeline.job import Job, prepare
 from pipeline.place import Place
 from pipeline.plan.shards import Shard
-from pipeline.stages.infer import STOP
+from pipeline.stages.stop import STOP
 from pipeline.store import layout as store
 from pipeline.store.lease import acquire
 

@@ -11,7 +11,7 @@ from pipeline.plan.shards import Shard
 from pipeline.progress import Progress
 from pipeline.report import Report
 from pipeline.stages import quicklook
-from pipeline.stages.infer import stopping
+from pipeline.stages.stop import stopping
 from pipeline.store import layout as store
 from pipeline.store import shards
 from pipeline.store.files import Files

@@ -22,7 +22,7 @@ from pipeline.publish import certified, failed, publish_run, publish_shard
 from pipeline.report import Report
 from pipeline.stages import pyramid
 from pipeline.stages.device import make_room
-from pipeline.stages.infer import stopping
+from pipeline.stages.stop import stopping
 from pipeline.store.away import unless_away
 from pipeline.store.lease import confirm
 from pipeline.timing.trace import Trace

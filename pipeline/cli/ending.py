@@ -16,6 +16,7 @@ from typing import NoReturn
 from pipeline import log
 from pipeline.errors import PipelineError
 from pipeline.public import public
+from pipeline.stages.stop import STOP
 
 KEPT = "Everything committed is kept; run the same command again to go on."
 SOON_S = 1e-3
@@ -131,9 +132,7 @@ def limited(seconds: float | None) -> Iterator[None]:
 def _stop(number: int, frame: FrameType | None) -> None:
     """Stop at once; and, where Python swallows what is raised (inside a finaliser it does), at the next tile."""
     _received.append(number)
-    inference = sys.modules.get("pipeline.stages.infer")
-    if inference is not None:
-        inference.STOP.set()
+    STOP.set()
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     raise Stop

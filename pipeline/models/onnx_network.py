@@ -82,7 +82,7 @@ class OnnxNetwork(torch.nn.Module):
 
         device, index = self.device.type, self.device.index or 0
         if device == "cuda":
-            torch.cuda.current_stream(self.device).synchronize()
+            torch.cuda.current_stream(self.device).synchronize()  # the input is there, and nobody needs the answer before, whose memory is onnxruntime's
         binding = session.io_binding()
         binding.bind_input(self.taken.name, device, index, np.dtype(str(x.dtype).removeprefix("torch.")), tuple(x.shape), x.data_ptr())
         for name in outputs:

@@ -16,8 +16,8 @@ ACTIVATION_FACTOR = 2.2
 SHARED_FACTOR = 1.75
 """The same of very many tiles at once: what lies between the tensors of one of them others make use of. 1.35–1.42 measured of four, and 1.85 where single
 tensors are as large as half of all."""
-LOCKED_FACTOR = 2
-"""Page-locked bytes per byte that is carried: torch rounds them up to powers of two."""
+LOCKED_FACTOR = 4
+"""Page-locked bytes per byte that is carried: torch rounds them up to powers of two, and keeps what it had for blocks of other sizes."""
 LEAST_FACTOR = 1.2
 """The same where nothing is lost between tensors."""
 

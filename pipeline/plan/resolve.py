@@ -82,13 +82,13 @@ def staff(tiles: Tiles, costs: memory.Costs, budget: int, workers: int | None, s
 
 def _staffed(tiles: Tiles, costs: memory.Costs, budget: int, workers: int | None, source_block: tuple[int, int], hands: Hands) -> Plan:
     """The same with as many tiles at once as are given."""
-    each, largest = (budget - hands.apart) // hands.processes, _largest(tiles)
+    each, room, largest = (budget - hands.apart) // hands.processes, hands.device or 0, _largest(tiles)
     tensors = memory.on_device(costs, largest.tile, largest.accumulator, tiles.turned, tiles.averages_probabilities, hands.streams)
     for count in range(workers or IN_FLIGHT - 1 + hands.streams, 0, -1):
         buffers = memory.projected(costs, frame=largest.frame, block=largest.block, workers=count)
         here, there = _parted(tensors, memory.carried(costs, largest.frame, largest.block, count), hands)
         buffers |= here
-        if sum(buffers.values()) <= each and sum(there.values()) <= (hands.device or 0):
+        if sum(buffers.values()) <= each and (sum(there.values()) <= room or sum(tensors.values()) > room):
             break
     shared = _shared(tiles, costs, each - sum(buffers.values()) if hands.together else 0, count, source_block)
     buffers |= memory.sharing(costs, held=shared.held, decoding=shared.decoding, workers=count)

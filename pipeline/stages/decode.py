@@ -94,7 +94,7 @@ def certainty(p: torch.Tensor, how: Decoding) -> torch.Tensor:
         return torch.where(top < how.threshold, otherwise, top)
     held = torch.zeros_like(top)
     for plane, threshold in zip(p, how.threshold, strict=True):
-        held = torch.maximum(held, torch.where(plane >= threshold, plane, 0))
+        held = torch.maximum(held, plane.masked_fill(~(plane >= threshold), 0))  # a 0 for `where` would be brought to a GPU, which waits
     return torch.where(held > 0, held, otherwise)
 
 

@@ -15,7 +15,7 @@ from pipeline.plan.layout import Tile
 from pipeline.protocols import Network, Pixels
 from pipeline.raster.window import Window
 from pipeline.stages import decode
-from pipeline.stages.bus.way import Raw
+from pipeline.stages.bus.way import Raw, out_of_memory
 from pipeline.stages.decode import Decoding
 from pipeline.stages.normalise import Normalisation, normalise
 from pipeline.stages.turns import GROUPS
@@ -97,8 +97,3 @@ class Forward:
             return answer
         each = [decode.probabilities(one, self.decoding) for one in answer]
         return torch.stack(each) if len(each) > 1 else each[0][None]
-
-
-def out_of_memory(error: Exception) -> bool:
-    """Whether torch ran out of memory, on a GPU or on the CPU; TorchScript wraps either in an error of its own."""
-    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in ("can't allocate memory", "CUDA out of memory"))

@@ -5,49 +5,33 @@ A worker brings a block, the device's thread asks the device for its layers, and
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from pipeline.errors import InferenceError, Unfinished
-from pipeline.plan.layout import Layout, Tile
+from pipeline.errors import InferenceError
+from pipeline.plan.layout import Layout
 from pipeline.protocols import Network
-from pipeline.raster.window import Window, bounds
+from pipeline.raster.window import Window
 from pipeline.stages import layers
-from pipeline.stages.blend import blend
 from pipeline.stages.bus import bus
-from pipeline.stages.bus.way import Arrays, Raw, Span
+from pipeline.stages.bus.way import Arrays, Raw, Span, out_of_memory
 from pipeline.stages.device import on_device, rounding
-from pipeline.stages.forward import Forward, out_of_memory
+from pipeline.stages.forward import Forward
+from pipeline.stages.parts import check_finite, parts
 from pipeline.stages.recipe import Block, Recipe
 from pipeline.tapers import KINDS as TAPERS
-from pipeline.timing.clock import stage
+from pipeline.timing.clock import muted, stage
 
 SUMS = "sums"
 """Fetched beside the layers where nobody looked at the logits."""
-STOP = threading.Event()
-"""Set when the run is to end; looked at between tiles."""
 
 
-@contextmanager
-def stopping() -> Iterator[None]:
-    """Whatever ends a run early also ends the tiles that are under way."""
-    STOP.clear()
-    try:
-        yield
-    except BaseException:
-        STOP.set()
-        raise
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Brought:
-    """A block whose pixels are on their way to the device."""
+    """A block whose pixels are on their way to the device, until they have to make room there."""
 
     block: Block
     raw: Raw
@@ -58,6 +42,7 @@ class Asked:
     """A block whose layers the device was asked for."""
 
     block: Block
+    forward: Forward
     layout: Layout
     """With the tiles it was asked in."""
     layers: dict[str, torch.Tensor]
@@ -74,6 +59,7 @@ class Inference:
     def __init__(self, network: Network, recipe: Recipe, device: torch.device) -> None:
         self._recipe = recipe
         self._device = device
+        self._taper = TAPERS[recipe.taper]
         self._bus = bus(device)
         self._forward = Forward(
             network=network, device=device, normalisation=recipe.normalisation, decoding=recipe.decoding,
@@ -94,7 +80,9 @@ class Inference:
         return Brought(block=block, raw=self._bus.up(block.pixels))
 
     def ask(self, brought: Brought, layout: Layout) -> Asked:
-        """Ask for the layers of a block; on out-of-memory with tiles of half the size, or half as many at once. In the device's thread.
+        """Ask for the layers of a block, in the device's thread.
+
+        On out-of-memory first without the block itself on the device, then with tiles of half the size, or half as many at once.
 
         Raises
         ------
@@ -106,16 +94,18 @@ class Inference:
             try:
                 with rounding(self._recipe.precision, self._recipe.threads, self._device), self._bus.computing(brought.raw) as span:
                     made, sums = self._layers(forward, brought, layout)
-                return Asked(block=brought.block, layout=layout, layers=made, sums=sums, halvings=halvings, span=span)
+                return Asked(block=brought.block, forward=forward, layout=layout, layers=made, sums=sums, halvings=halvings, span=span)
             except Exception as error:
                 if not out_of_memory(error):
                     raise
-                smaller = _halved(forward, layout)
+                carried = brought.raw.arrived is not None
+                smaller = (forward, layout) if carried else _halved(forward, layout)
                 if smaller is None:
                     raise InferenceError(f"{self._device} is out of memory even for the smallest tiles; free some, or give another execution.device") from error
+            brought.raw = Raw.of(brought.block.pixels)
             if self._device.type == "cuda":
                 torch.cuda.empty_cache()
-            (forward, layout), halvings = smaller, halvings + 1
+            (forward, layout), halvings = smaller, halvings + (not carried)
 
     def fetch(self, asked: Asked) -> tuple[Arrays, int]:
         """Wait for what was asked for, and fetch it; from any thread.
@@ -132,7 +122,7 @@ class Inference:
         """
         arrays = self._bus.down({**asked.layers, SUMS: asked.sums}, asked.span)
         if not np.isfinite(arrays.pop(SUMS)).all():  # nor is a sum of numbers that overflows
-            on_device(lambda: self._examine(asked.block, asked.layout))
+            on_device(lambda: self._examine(asked))
         layers.blank(arrays, asked.block.wanted, self._recipe)
         return arrays, asked.halvings
 
@@ -148,8 +138,8 @@ class Inference:
         found: npt.NDArray[np.float32] | None = None
         wanted = block.wanted[part.within(block.window)]
         with rounding(self._recipe.precision, self._recipe.threads, self._device):
-            for window, logits in self._parts(self._forward, block, layout, part):
-                _check_finite(logits, wanted[window.within(block.window)], window)
+            for window, logits in parts(self._forward, self._taper, block, layout, part):
+                check_finite(logits, wanted[window.within(block.window)], window)
                 if found is None:
                     found = np.full((len(logits), part.height, part.width), np.nan, dtype=np.float32)
                 where = window.within(part)
@@ -161,46 +151,31 @@ class Inference:
         return layers.decoded(torch.from_numpy(np.nan_to_num(logits)).to(self._device), self._recipe.arrives, self._recipe)
 
     def _layers(self, forward: Forward, brought: Brought, layout: Layout) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-        """All layers of a block, and `Asked.sums`; where the device computes ahead nothing here waits for it."""
+        """All layers of a block, where its pixels are, and `Asked.sums`; where the device computes ahead, and has them, nothing here waits for it."""
         block, wanted = brought.block, brought.block.wanted
-        made, sums = layers.room(block.window, self._recipe, self._device), [torch.zeros((), device=self._device)]
-        for window, logits in self._parts(forward, block, layout, block.window, brought.raw):
+        made, sums = layers.room(block.window, self._recipe, brought.raw.data.device), [torch.zeros((), device=self._device)]
+        for window, logits in parts(forward, self._taper, block, layout, block.window, brought.raw):
             where = window.within(block.window)
             if self._bus.ahead:
                 sums.append(logits.sum())
             else:
-                _check_finite(logits, wanted[where], window)
+                check_finite(logits, wanted[where], window)
             with stage("decode"):
                 for name, values in layers.made(logits, self._recipe.arrives, self._recipe):
                     made[name][(..., *where)] = values
         return made, torch.stack(sums)
 
-    def _examine(self, block: Block, layout: Layout) -> None:
+    def _examine(self, asked: Asked) -> None:
         """Infer a block once more, to name what is no number."""
-        with rounding(self._recipe.precision, self._recipe.threads, self._device):
-            for window, logits in self._parts(self._forward, block, layout, block.window):
-                _check_finite(logits, block.wanted[window.within(block.window)], window)
-
-    def _parts(self, forward: Forward, block: Block, layout: Layout, part: Window, raw: Raw | None = None) -> Iterator[tuple[Window, torch.Tensor]]:
-        wanted = block.wanted
-        inside = bounds(wanted, block.window)
-        if inside is None:
-            return
-        answered = forward(block.pixels, block.frame, _tiles(block, layout, inside, part, wanted), raw)
-        if layout.blended:
-            yield from blend(answered, layout, inside.meet(part), TAPERS[self._recipe.taper])
-        else:
-            yield from ((tile.keep, logits) for tile, logits in answered)
-
-
-def _tiles(block: Block, layout: Layout, inside: Window, part: Window, wanted: npt.NDArray[np.bool_]) -> Iterator[Tile]:
-    """Tiles of the rectangle that holds all wanted pixels, as far as they keep any of a part; the run may be stopped before each."""
-    for tile in layout.tiles(block.index, inside, block.part):
-        if STOP.is_set():
-            raise Unfinished("The run was asked to stop.")
-        keep = tile.keep.meet(part)
-        if keep.pixels and wanted[keep.within(block.window)].any():
-            yield replace(tile, keep=keep)
+        block = asked.block
+        with stage("device"), muted(), rounding(self._recipe.precision, self._recipe.threads, self._device):
+            try:
+                for window, logits in parts(asked.forward, self._taper, block, asked.layout, block.window):
+                    check_finite(logits, block.wanted[window.within(block.window)], window)
+            except Exception as error:
+                if not out_of_memory(error):
+                    raise
+                raise InferenceError(f"the network returned NaN or infinity in {block.window}, and there is no memory to see where") from error
 
 
 def _halved(forward: Forward, layout: Layout) -> tuple[Forward, Layout] | None:
@@ -209,12 +184,3 @@ def _halved(forward: Forward, layout: Layout) -> tuple[Forward, Layout] | None:
         return replace(forward, batch=forward.batch // 2), layout
     smaller = layout.halved()
     return None if smaller is None else (forward, smaller)
-
-
-def _check_finite(logits: torch.Tensor, wanted: npt.NDArray[np.bool_], keep: Window) -> None:
-    """A network that overflows must not be given a class."""
-    if torch.isfinite(logits.sum()):
-        return
-    bad = ~torch.isfinite(logits).all(0).cpu().numpy() & wanted
-    if bad.any():
-        raise InferenceError(f"the network returned NaN or infinity at {int(bad.sum())} valid pixels of {keep}")

@@ -16,11 +16,12 @@ from pipeline.plan.layout import BlockIndex, Layout
 from pipeline.protocols import Pixels
 from pipeline.raster.grid import Grid
 from pipeline.raster.window import Window
-from pipeline.stages import block, infer
+from pipeline.stages import block
 from pipeline.stages.block import BlockTask, Outcome
 from pipeline.stages.decode import Decoding
 from pipeline.stages.normalise import Normalisation
 from pipeline.stages.recipe import Recipe
+from pipeline.stages.stop import STOP
 from tests.labels.places import cut
 
 
@@ -94,7 +95,7 @@ def made(monkeypatch: pytest.MonkeyPatch, source: Field, network: torch.nn.Modul
     task = BlockTask(
         source=source, model=ModelConfig(kind="fcn8s"), recipe=recipe(layout.blended), layout=layout, store=Path("nowhere"), device="cpu", retries=0, area=area
     )  # fmt: skip
-    infer.STOP.clear()
+    STOP.clear()
     monkeypatch.setattr(block, "write", write)
     monkeypatch.setattr(block, "_open", {})
     block.adopt(task, Loaded(module=counted, said={}))

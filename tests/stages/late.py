@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import pytest
@@ -63,7 +63,7 @@ class _Locked:
     def __init__(self, like: torch.Tensor, stream: Stream) -> None:
         self._here, self._stream = torch.full_like(like, 7), stream
 
-    def copy_(self, there: torch.Tensor, non_blocking: bool) -> torch.Tensor:
+    def copy_(self, there: torch.Tensor, non_blocking: bool = False) -> torch.Tensor:
         self._stream.asked.append(lambda: self._here.copy_(there))
         return self._here
 
@@ -79,13 +79,8 @@ def install(patch: pytest.MonkeyPatch) -> None:
         yield
         streams.pop()
 
-    def locked(here: torch.Tensor) -> torch.Tensor:
-        sent = torch.zeros_like(here)
-        streams[-1].asked.append(lambda: sent.copy_(here))
-        return sent
-
-    for name, fake in (("Event", Event), ("Stream", Stream), ("stream", within), ("current_stream", lambda device: computing)):
+    cuda = {"Event": Event, "Stream": Stream, "stream": within, "current_stream": lambda device: computing, "device": lambda device: nullcontext()}
+    for name, fake in cuda.items():
         patch.setattr(torch.cuda, name, fake)
-    patch.setattr(torch.Tensor, "pin_memory", locked)
     patch.setattr(torch.Tensor, "record_stream", lambda tensor, stream: None)
-    patch.setattr(gpu, "_locked", lambda like: _Locked(like, streams[-1]))
+    patch.setattr(gpu, "locked", lambda like: _Locked(like, streams[-1]))

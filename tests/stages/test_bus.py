@@ -14,8 +14,10 @@ from pipeline.progress import Progress
 from pipeline.report import Report
 from pipeline.run import execute
 from pipeline.stages import infer
+from pipeline.stages.bus import gpu
 from pipeline.stages.bus.way import Raw
 from pipeline.stages.infer import Inference
+from pipeline.stages.stop import STOP
 from pipeline.timing.trace import recorded
 from tests import scenes
 from tests.stages import late
@@ -30,7 +32,7 @@ def far(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def inference(network: torch.nn.Module) -> Inference:
-    infer.STOP.clear()
+    STOP.clear()
     return Inference(Loaded(module=network, said={}), RECIPE, torch.device("cpu"))
 
 
@@ -73,15 +75,69 @@ def test_numbers_whose_sum_overflows_fail_nothing() -> None:
 
 
 @pytest.mark.usefixtures("far")
-def test_a_block_that_finds_no_room_on_the_device_goes_there_tile_by_tile(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(tensor: torch.Tensor) -> torch.Tensor:
+def test_blocks_go_tile_by_tile_once_one_found_no_room_on_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def full(like: torch.Tensor) -> torch.Tensor:
+        asked.append(like)
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(torch.Tensor, "pin_memory", full)
     run, of = inference(Counting()), block()
+    there = run.bring(of)
+    with monkeypatch.context() as patch:
+        patch.setattr(gpu, "locked", full)
+        brought = [run.bring(of), run.bring(of)]
+    assert len(asked) == 1, "looking for room stops what computes"
+    assert there.raw.arrived is not None
+    for one in brought:
+        assert one.raw.arrived is None
+        assert (run.fetch(run.ask(one, LAYOUT))[0]["mask"] == (of.pixels.data[0] < 0)).all()
+
+
+@pytest.mark.usefixtures("far")
+def test_a_block_makes_room_on_the_device_before_tiles_are_halved() -> None:
+    class Tight(Counting):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.calls += 1
+            if self.calls == 1:
+                raise RuntimeError("CUDA error: out of memory")
+            return torch.cat([x, -x], 1)
+
+    network, of = Tight(), block()
+    run = inference(network)
     brought = run.bring(of)
-    assert brought.raw.arrived is None
-    assert (run.fetch(run.ask(brought, LAYOUT))[0]["mask"] == (of.pixels.data[0] < 0)).all()
+    arrays, halvings = run.fetch(run.ask(brought, LAYOUT))
+    assert (network.calls, halvings, brought.raw.arrived) == (2, 0, None)
+    assert (arrays["mask"] == (of.pixels.data[0] < 0)).all()
+
+
+@pytest.mark.usefixtures("far")
+def test_where_memory_is_short_for_a_second_look_the_block_fails_all_the_same() -> None:
+    class Greedy(Counting):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.calls += 1
+            if self.calls > 1:
+                raise RuntimeError("CUBLAS_STATUS_ALLOC_FAILED")
+            return torch.cat([x, -x], 1) / 0
+
+    with pytest.raises(InferenceError, match=r"NaN or infinity in .*no memory to see where"):
+        inference(Greedy())(block(), LAYOUT)
+
+
+def test_without_page_locked_memory_any_other_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = torch.empty
+
+    def empty(*shape: Any, pin_memory: bool = False, **said: Any) -> torch.Tensor:
+        if pin_memory:
+            raise RuntimeError(words)
+        return real(*shape, **said)
+
+    monkeypatch.setattr(torch, "empty", empty)
+    words = "CUDA error: out of memory"
+    assert gpu.locked(torch.zeros(3, dtype=torch.uint16)).shape == (3,)
+    words = "no such thing"
+    with pytest.raises(RuntimeError, match=words):
+        gpu.locked(torch.zeros(3))
 
 
 def test_a_device_in_the_memory_of_the_process_copies_nothing() -> None:

@@ -10,12 +10,12 @@ from pipeline.plan.layout import BlockIndex, Layout, Tile
 from pipeline.plan.tiling import LatticeTiling
 from pipeline.protocols import Accepts, Pixels
 from pipeline.raster.window import Window
-from pipeline.stages import infer
 from pipeline.stages.decode import Decoding
 from pipeline.stages.forward import Forward
 from pipeline.stages.infer import Inference
 from pipeline.stages.normalise import Normalisation
 from pipeline.stages.recipe import Block, Recipe
+from pipeline.stages.stop import STOP
 
 FRAME = Window(row=0, col=0, height=32, width=96)
 TILES = [Tile(read=window, keep=window) for window in (Window(row=0, col=col, height=32, width=32) for col in (0, 16, 32, 48, 64))]
@@ -69,7 +69,7 @@ def test_out_of_memory_takes_fewer_tiles_at_once() -> None:
     )  # fmt: skip
     rows, cols = (LatticeTiling(length=n, multiple=4, size=32, step=16) for n in (32, 96))
     layout, network = Layout(height=32, width=96, block=96, rows=rows, cols=cols), Counting(most=1)
-    infer.STOP.clear()
+    STOP.clear()
     arrays, halvings = Inference(Loaded(module=network, said={}), recipe, torch.device("cpu"))(Block(BlockIndex(0, 0), FRAME, FRAME, PIXELS), layout)
     assert (halvings, set(network.batches)) == (2, {1})
     assert (arrays["mask"] == (PIXELS.data[0] < 0)).all()

@@ -8,12 +8,12 @@ from pipeline.plan.layout import BlockIndex, Layout
 from pipeline.plan.tiling import HaloTiling
 from pipeline.protocols import Pixels
 from pipeline.raster.window import Window
-from pipeline.stages import infer
 from pipeline.stages.bus.way import Arrays
 from pipeline.stages.decode import Decoding
 from pipeline.stages.infer import Inference
 from pipeline.stages.normalise import Normalisation
 from pipeline.stages.recipe import Block, Recipe
+from pipeline.stages.stop import STOP
 
 RECIPE = Recipe(
     normalisation=Normalisation(scale=(1.0,), offset=(0.0,), mean=(0.0,), std=(1.0,)),
@@ -46,7 +46,7 @@ def block(valid: np.ndarray | None = None) -> Block:
 
 
 def run(network: torch.nn.Module, of: Block) -> tuple[Arrays, int]:
-    infer.STOP.clear()
+    STOP.clear()
     return Inference(Loaded(module=network, said={}), RECIPE, torch.device("cpu"))(of, LAYOUT)
 
 
@@ -87,7 +87,7 @@ def test_other_errors_of_the_network_fail_the_block_and_are_not_taken_for_memory
 
 
 def test_a_run_that_is_stopped_ends_between_tiles() -> None:
-    infer.STOP.set()
+    STOP.set()
     with pytest.raises(Unfinished):
         Inference(Loaded(module=Counting(), said={}), RECIPE, torch.device("cpu"))(block(), LAYOUT)
-    infer.STOP.clear()
+    STOP.clear()

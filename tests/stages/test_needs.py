@@ -16,8 +16,8 @@ from pipeline.models.compiled import obstacle
 from pipeline.plan.memory import human
 from pipeline.sources import open_source
 from pipeline.stages import block
-from pipeline.stages.infer import STOP
 from pipeline.stages.needs import Needs
+from pipeline.stages.stop import STOP
 from pipeline.store import layout as store
 from tests import scenes
 

@@ -9,22 +9,24 @@ A block is brought and fetched by its worker, while the device's thread has aske
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy.typing as npt
 import torch
 
-from pipeline.stages.bus.gpu import Gpu
+from pipeline.stages.bus.gpu import Gpu, locked
 from pipeline.stages.bus.shared import Shared
 from pipeline.stages.bus.way import Bus
 
 
+@lru_cache
 def bus(device: torch.device) -> Bus:
-    """The way to a device."""
+    """The way to a device, one in each process."""
     return Gpu(device) if device.type == "cuda" else Shared()
 
 
 def put(values: npt.NDArray[Any], device: torch.device) -> torch.Tensor:
     """Bring a few numbers to the device in the order of its computing, without waiting for what it was asked for before."""
     here = torch.from_numpy(values)
-    return here.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else here.to(device)
+    return (locked(here).copy_(here) if device.type == "cuda" else here).to(device, non_blocking=True)

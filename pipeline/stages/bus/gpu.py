@@ -9,7 +9,7 @@ from typing import cast
 import torch
 
 from pipeline.protocols import Pixels
-from pipeline.stages.bus.way import Arrays, Raw, Span, Tensors
+from pipeline.stages.bus.way import Arrays, Raw, Span, Tensors, out_of_memory
 from pipeline.timing.clock import muted, note, now
 
 
@@ -21,16 +21,22 @@ class Gpu:
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._up, self._down = torch.cuda.Stream(device), torch.cuda.Stream(device)
+        self._roomy = True
 
     def up(self, pixels: Pixels) -> Raw:
-        """Where the device has no room for a whole block it stays here, and goes there tile by tile."""
+        """Once the device had no room for a whole block, blocks stay here, and go there tile by tile: to look for room stops what computes."""
         here = Raw.of(pixels)
-        with torch.cuda.stream(self._up):
-            try:
-                data, valid = (part.contiguous().pin_memory().to(self._device, non_blocking=True) for part in (here.data, here.valid))
-            except torch.OutOfMemoryError:
-                return here
-            return Raw(data, valid, self._up.record_event())
+        if not self._roomy:
+            return here
+        try:
+            with self._in(self._up):
+                data, valid = (locked(part).copy_(part).to(self._device, non_blocking=True) for part in (here.data, here.valid))
+                return Raw(data, valid, self._up.record_event())
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            self._roomy = False
+            return here
 
     @contextmanager
     def computing(self, raw: Raw) -> Iterator[Span]:
@@ -53,13 +59,24 @@ class Gpu:
         stop = now()
         note("device", stop - begun.elapsed_time(done) / 1000, stop)
         fetched = torch.cuda.Event(blocking=True)
-        with torch.cuda.stream(self._down):
-            here = {name: _locked(tensor).copy_(tensor, non_blocking=True) for name, tensor in tensors.items()}
+        with self._in(self._down):
+            here = {name: locked(tensor).copy_(tensor, non_blocking=True) for name, tensor in tensors.items()}
             fetched.record(self._down)
         fetched.synchronize()
         return {name: tensor.numpy() for name, tensor in here.items()}
 
+    @contextmanager
+    def _in(self, stream: torch.cuda.Stream) -> Iterator[None]:
+        """A stream of a device that need not be the current one; leaving the stream alone would wake the first GPU."""
+        with torch.cuda.device(self._device), torch.cuda.stream(stream):
+            yield
 
-def _locked(like: torch.Tensor) -> torch.Tensor:
-    """Page-locked memory of the process."""
-    return torch.empty(like.shape, dtype=like.dtype, pin_memory=True)
+
+def locked(like: torch.Tensor) -> torch.Tensor:
+    """Page-locked memory of the process; any memory where there is no more of it, from which copies are waited for."""
+    try:
+        return torch.empty(like.shape, dtype=like.dtype, pin_memory=True)
+    except RuntimeError as error:
+        if not out_of_memory(error):
+            raise
+        return torch.empty(like.shape, dtype=like.dtype)
