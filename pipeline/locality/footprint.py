@@ -26,6 +26,8 @@ class Footprint:
 
     bytes_per_pixel: float
     """Live bytes at the peak, beyond the input."""
+    fullness: float | None
+    """Live bytes on average, over all bytes that are allocated one after the other, as a share of those at the peak; None where that is not seen."""
     seconds_per_pixel: float
     """On this machine, now: a guess for the plan, never a choice."""
 
@@ -54,9 +56,10 @@ def measure(network: Network, bands: int, multiple: int, device: torch.device, d
         start = time.perf_counter()
         network(x)
         seconds = time.perf_counter() - start
-        peak = _cuda_peak(network, x) if device.type == "cuda" else _cpu_peak(network, x)
-        peak += network.graph.peak(bands, side) if network.graph else 0
-    return Footprint(bytes_per_pixel=peak / side**2, seconds_per_pixel=seconds / side**2)
+        peak, fullness = (_cuda_peak(network, x), None) if device.type == "cuda" else _cpu_peak(network, x)
+    if network.graph:
+        peak, fullness = peak + network.graph.peak(bands, side), None
+    return Footprint(bytes_per_pixel=peak / side**2, fullness=fullness, seconds_per_pixel=seconds / side**2)
 
 
 def _cuda_peak(network: Network, x: torch.Tensor) -> int:
@@ -66,14 +69,16 @@ def _cuda_peak(network: Network, x: torch.Tensor) -> int:
     return int(torch.cuda.max_memory_allocated(x.device) - before)
 
 
-def _cpu_peak(network: Network, x: torch.Tensor) -> int:
-    """The allocator's own events see eager, scripted and exported networks alike."""
+def _cpu_peak(network: Network, x: torch.Tensor) -> tuple[int, float | None]:
+    """The allocator's own events see eager, scripted and exported networks alike. They are weighed by bytes: by time the share would differ from run to run."""
     with profile(profile_memory=True) as profiled:  # torch.profiler would import torch's compiler first, for seconds
         network(x)
     assert profiled.kineto_results is not None
     events = [event for event in profiled.kineto_results.events() if event.name() == "[memory]"]
-    live = peak = 0
+    live = peak = allocated = weighed = 0
     for event in sorted(events, key=lambda event: event.start_ns()):
         live += event.nbytes()
         peak = max(peak, live)
-    return peak
+        allocated += max(event.nbytes(), 0)
+        weighed += max(event.nbytes(), 0) * live
+    return peak, weighed / (allocated * peak) if allocated and peak else None

@@ -13,13 +13,16 @@ GDAL_CACHE = 64 * MIB
 ACTIVATION_FACTOR = 2.2
 """Peak resident bytes per byte of live tensors: fragmentation and scratch buffers. On CPU 1.15–1.8 measured, the most where tiles have several sizes, and
 2.02 where single tensors are as large as half of all."""
-SHARED_FACTOR = 1.75
-"""The same of very many tiles at once: what lies between the tensors of one of them others make use of. 1.35–1.42 measured of four, and 1.85 where single
-tensors are as large as half of all."""
-LOCKED_FACTOR = 4
-"""Page-locked bytes per byte that is carried: torch rounds them up to powers of two, and keeps what it had for blocks of other sizes."""
 LEAST_FACTOR = 1.2
 """The same where nothing is lost between tensors."""
+SHARED_FACTOR = 1.75
+"""`ACTIVATION_FACTOR` for very many tiles at once: what one of them does not hold at a time others make use of. 1.85 measured of four whose memory is 0.77
+full on average, beside its peak."""
+FULL, EMPTIER, SHARED_LEAST = 0.6, 2.0, 1.4
+"""Below which fullness it shrinks, by how much for tiles that are always empty instead of never, and to what at least. 1.2–1.3 measured of four at 0.43, and
+up to 1.55 at 0.56."""
+LOCKED_FACTOR = 4
+"""Page-locked bytes per byte that is carried: torch rounds them up to powers of two, and keeps what it had for blocks of other sizes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,8 @@ class Costs:
     """Live bytes per pixel of the network at its peak, beyond its input."""
     output: int
     """Bytes per pixel of all layers written."""
+    fullness: float = 1.0
+    """Live bytes of the network on average, as a share of those at its peak; 1 where nobody saw."""
     open_files: int = 0
     """Bytes that the files of a mosaic hold while they are open."""
 
@@ -64,9 +69,10 @@ def per_block(costs: Costs, frame: int, block: int) -> dict[str, int]:
     return {"raw pixels in flight": frame * costs.raw, "output and its encoding": block * costs.output * 3}
 
 
-def factor(streams: int) -> float:
-    """Peak resident bytes per byte of live tensors where so many tiles are computed at once."""
-    return SHARED_FACTOR + (ACTIVATION_FACTOR - SHARED_FACTOR) / streams
+def factor(streams: int, fullness: float = 1.0) -> float:
+    """Peak resident bytes per byte of live tensors where so many tiles are computed at once, each of which is so full on average."""
+    shared = max(SHARED_FACTOR - EMPTIER * max(FULL - fullness, 0), SHARED_LEAST)
+    return shared + (ACTIVATION_FACTOR - shared) / streams
 
 
 def on_device(costs: Costs, tile: int, accumulator: int, turned: bool, probabilities: bool, streams: int = 1) -> dict[str, int]:
@@ -89,7 +95,7 @@ def on_device(costs: Costs, tile: int, accumulator: int, turned: bool, probabili
     """
     return {
         "network input": streams * tile * costs.bands * 4 * (3 if turned else 2),
-        "activations": int(streams * tile * costs.activations * factor(streams)),
+        "activations": int(streams * tile * costs.activations * factor(streams, costs.fullness)),
         "logits": streams * tile * (costs.classes * 4 * (1 + turned + probabilities) + 16),
         **({"sum of the blend": streams * accumulator * costs.classes * 4} if accumulator else {}),
     }

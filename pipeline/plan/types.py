@@ -163,7 +163,7 @@ class Plan:
         """Of that, what the tensors of tiles on their way through the network take in one process whatever becomes of the heap, bytes."""
         of = self.on_device or {name: size // self.hands.processes for name, size in self.buffers.items()}
         held, activations, logits = (of[name] for name in ("network input", "activations", "logits"))
-        return held + int(activations * memory.LEAST_FACTOR / memory.factor(self.hands.streams)) + logits
+        return held + int(activations * memory.LEAST_FACTOR / memory.factor(self.hands.streams, self.costs.fullness)) + logits
 
     @property
     def fits_device(self) -> bool:

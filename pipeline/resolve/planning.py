@@ -174,6 +174,7 @@ def _costs(opened: Opened, cost: footprint.Footprint, classes: int) -> memory.Co
         bands=source.bands,
         classes=opened.locality.classes,
         activations=cost.bytes_per_pixel,
+        fullness=1.0 if cost.fullness is None else round(cost.fullness, 2),
         output=_output(opened.config.output, classes) + (opened.area is not None),
         open_files=source.open_files,
     )

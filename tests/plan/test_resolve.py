@@ -197,6 +197,14 @@ def test_blocks_in_flight_are_fewer_where_several_processes_must_fit() -> None:
         resolve(replace(WISH, hands=replace(hands, processes=40)))
 
 
+def test_tiles_at_once_that_are_seldom_full_take_less_together() -> None:
+    tiles = resolve(WISH).tiles
+    for streams, grows in ((1, False), (4, True)):
+        each = [staff(tiles, replace(COSTS, fullness=share), 10**12, 4, (1, 1), Hands(streams=streams)).buffers["activations"] for share in (0.45, 0.55, 0.8)]
+        assert (each == sorted(set(each))) is grows
+        assert max(each) <= streams * 2.2 * COSTS.activations * tiles.size**2
+
+
 TENSORS = ("network input", "activations", "logits")
 
 
