@@ -48,7 +48,7 @@ class Asked:
     layers: dict[str, torch.Tensor]
     """Each ([classes,] rows, cols) of the block, anything where no pixel is wanted."""
     sums: torch.Tensor
-    """(parts,) float32 sums of the logits that nobody looked at yet; one that is no number has one that is none among them."""
+    """(parts,) float32 sums of the logits of valid pixels that nobody looked at yet: finite only where all of them are."""
     halvings: int
     span: Span
 
@@ -157,7 +157,8 @@ class Inference:
         for window, logits in parts(forward, self._taper, block, layout, block.window, brought.raw):
             where = window.within(block.window)
             if self._bus.ahead:
-                sums.append(logits.sum())
+                valid = brought.raw.valid[window.within(block.frame)].to(self._device)
+                sums.append(logits.masked_fill(~valid, 0).sum())
             else:
                 check_finite(logits, wanted[where], window)
             with stage("decode"):

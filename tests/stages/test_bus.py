@@ -65,6 +65,20 @@ def test_a_sum_that_nobody_looked_at_still_fails_the_block_and_is_named() -> Non
 
 
 @pytest.mark.usefixtures("far")
+def test_what_the_network_says_where_nothing_is_valid_is_not_looked_at_again() -> None:
+    class Divided(Counting):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.calls += 1
+            return torch.cat([x, -x], 1) / (x != 0)
+
+    valid, network = np.ones((64, 64), bool), Divided()
+    valid[10:20, 5:9] = False
+    arrays, _ = inference(network)(block(valid), LAYOUT)
+    assert ((arrays["mask"] == 255) == ~valid).all()
+    assert network.calls == 1
+
+
+@pytest.mark.usefixtures("far")
 def test_numbers_whose_sum_overflows_fail_nothing() -> None:
     class Large(torch.nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
