@@ -14,6 +14,7 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
 from hypothesis import settings  # noqa: E402
+from torch.jit import _builtins  # noqa: E402
 
 if TYPE_CHECKING:
     from tests.storage import Storage
@@ -39,6 +40,13 @@ def _seeded() -> None:
     torch.manual_seed(0)
     np.random.seed(0)
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _operations_stay() -> None:
+    """torch.jit knows operations by their ids, also those that are gone: a module with a list in the place of one could once not be scripted."""
+    register, kept = _builtins._register_builtin, []
+    _builtins._register_builtin = lambda operation, name: (kept.append(operation), register(operation, name))[1]
 
 
 @pytest.fixture(scope="session")
