@@ -69,6 +69,11 @@ def per_block(costs: Costs, frame: int, block: int) -> dict[str, int]:
     return {"raw pixels in flight": frame * costs.raw, "output and its encoding": block * costs.output * 3}
 
 
+def carried(costs: Costs, frame: int, block: int) -> int:
+    """Bytes that each block in flight holds on a device with memory of its own, its raw pixels and its layers; of the same as `per_block`."""
+    return frame * costs.kept + block * costs.output
+
+
 def factor(streams: int, fullness: float = 1.0) -> float:
     """Peak resident bytes per byte of live tensors where so many tiles are computed at once, each of which is so full on average."""
     shared = max(SHARED_FACTOR - EMPTIER * max(FULL - fullness, 0), SHARED_LEAST)
@@ -99,23 +104,6 @@ def on_device(costs: Costs, tile: int, accumulator: int, turned: bool, probabili
         "logits": streams * tile * (costs.classes * 4 * (1 + turned + probabilities) + 16),
         **({"sum of the blend": streams * accumulator * costs.classes * 4} if accumulator else {}),
     }
-
-
-def carried(costs: Costs, frame: int, block: int, workers: int) -> int:
-    """Bytes on a device with memory of its own of the blocks in flight: their raw pixels and their layers.
-
-    Parameters
-    ----------
-    costs
-        Bytes per pixel.
-    frame
-        Pixels read for a block, halo included.
-    block
-        Pixels of the block.
-    workers
-        Blocks in flight.
-    """
-    return workers * (frame * costs.kept + block * costs.output)
 
 
 def longest(costs: Costs, budget: int, windows: int) -> int:

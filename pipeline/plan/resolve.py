@@ -86,7 +86,7 @@ def _staffed(tiles: Tiles, costs: memory.Costs, budget: int, workers: int | None
     tensors = memory.on_device(costs, largest.tile, largest.accumulator, tiles.turned, tiles.averages_probabilities, hands.streams)
     for count in range(workers or IN_FLIGHT - 1 + hands.streams, 0, -1):
         buffers = memory.projected(costs, frame=largest.frame, block=largest.block, workers=count)
-        here, there = _parted(tensors, memory.carried(costs, largest.frame, largest.block, count), hands)
+        here, there = _parted(tensors, count * memory.carried(costs, largest.frame, largest.block), hands)
         buffers |= here
         if sum(buffers.values()) <= each and (sum(there.values()) <= room or sum(tensors.values()) > room):
             break
