@@ -104,6 +104,7 @@ def prepare(config: Config, fresh: bool = False) -> Job:
     PlanError
         The plan does not fit the memory.
     """
+    footprint.start_profiler()
     return on_device(lambda: _prepared(config, fresh))
 
 

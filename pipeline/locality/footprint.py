@@ -12,10 +12,6 @@ from torch.autograd.profiler import profile
 from pipeline.protocols import Network
 from pipeline.raster.span import round_up
 
-os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler greets on stderr otherwise,
-with profile():  # and complains there unless the thread that imported torch used it first
-    pass
-
 SIDE = 384
 """Side of the image that is measured, px."""
 
@@ -30,6 +26,13 @@ class Footprint:
     """Live bytes on average, over all bytes that are allocated one after the other, as a share of those at the peak; None where that is not seen."""
     seconds_per_pixel: float
     """On this machine, now: a guess for the plan, never a choice."""
+
+
+def start_profiler() -> None:
+    """Start torch's profiler, quietly, in the thread that imported torch: it complains on stderr where another thread is the first to use it."""
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # it greets otherwise
+    with profile():
+        pass
 
 
 def measure(network: Network, bands: int, multiple: int, device: torch.device, dtype: torch.dtype = torch.float32) -> Footprint:
