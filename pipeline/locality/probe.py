@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -28,6 +28,8 @@ class Prober:
     bands: int
     device: torch.device
     seed: int = 0
+    _taken: dict[torch.Size, bool] = field(default_factory=dict, compare=False, repr=False)
+    """Shapes of images that were tried, and whether the network runs on them."""
 
     @property
     def fixed(self) -> int | None:
@@ -63,7 +65,12 @@ class Prober:
             return (through(self.network, x) if through else self.network(x))[0]
 
     def takes(self, x: torch.Tensor) -> bool:
-        """Whether the network runs on an image of this size."""
+        """Whether the network runs on an image of this size, which is tried once: a stride is searched for over the same few sizes."""
+        if x.shape not in self._taken:
+            self._taken[x.shape] = self._runs(x)
+        return self._taken[x.shape]
+
+    def _runs(self, x: torch.Tensor) -> bool:
         try:
             return self.see(x).isfinite().all().item() is not None
         except Exception:  # a network refuses a size with whatever its layers raise

@@ -30,7 +30,7 @@ def find(prober: Prober) -> int | None:
     unit = next((unit for unit in units if _is_period(prober, unit, LENGTHS[:1])), None)
     if unit is None:
         # a radius above a third of the first length, or sizes that only an unusual stride divides
-        unit = next((unit for unit in (units[0], _taken(prober)) if unit and _is_period(prober, unit, LENGTHS[1:])), None)
+        unit = next((unit for unit in dict.fromkeys((units[0], _taken(prober))) if unit and _is_period(prober, unit, LENGTHS[1:])), None)
     return None if unit is None else _structural(prober, _reduce(unit, lambda n: _is_period(prober, n, LENGTHS)), unit)
 
 
