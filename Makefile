@@ -1,22 +1,36 @@
-# `make run` and `make test` each do all set-up; `make quick` is `make test` without what takes seconds each. PYTHON names the interpreter to build the environment with.
+# `make run` and `make test` each do all set-up. PYTHON names the interpreter to build the environment with.
+# quick: no processes and no servers. test: what every change must pass. nightly: all there is; it names the programs that it needs.
 PYTHON ?= python3
 PY := .venv/bin/python
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
-# some 250 tests start Python anew: without compiled modules each would compile torch again, for seconds
+# what tests start would compile its imports each time, for seconds
 unexport PYTHONDONTWRITEBYTECODE
 UV := .venv/bin/uv pip install --quiet --python $(PY) -c constraints.txt
+GROUPS :=
+# one more worker than cores: some tests wait for time-outs, servers and processes
+WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 
-.PHONY: run test quick clean
+.PHONY: run quick test nightly groups programs lint clean
 
 run: .venv/run.stamp
 	$(PY) -m pipeline run configs/satellite.yaml
 
-quick: SOME := -m "not slow"
-test quick: .venv/dev.stamp
+quick test nightly: lint
+	$(PY) -m pytest -n $(WORKERS) --tier $@ --durations=20
+
+nightly groups: programs
+
+programs:
+	$(PYTHON) -m tests.programs $(GROUPS)
+
+# the nightly tests of some groups alone: make groups GROUPS="kills compile"
+groups: .venv/dev.stamp
+	$(PY) -m pytest -n $(WORKERS) $(GROUPS:%=--group %) --durations=20
+
+lint: .venv/dev.stamp
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
-	$(PY) -m pytest -n auto $(SOME)
 
 .venv/uv.stamp:
 	$(PYTHON) -m venv .venv

@@ -1,14 +1,23 @@
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-os.environ["WHOLECLOTH_CACHE"] = tempfile.mkdtemp(prefix="wholecloth-tests-")
+ROOT = Path(__file__).resolve().parents[1]
+os.environ["PYTHONPATH"] = str(ROOT)  # what tests start imports these tests, wherever it runs
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
-if WORKER:  # before torch is there: threads of one worker would spin on the cores of the others
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+GIVEN = "WHOLECLOTH_TESTS_TUNABLES"
+"""Variable by which a worker learns what GLIBC_TUNABLES was before the tests set it for their workers."""
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+"""Read before torch is there, and by what tests start: a plan is then the same on every machine, and workers do not fight over cores."""
+if GIVEN in os.environ:  # glibc has read it; what tests start has what was given
+    os.environ["GLIBC_TUNABLES"] = os.environ.pop(GIVEN)
+    if not os.environ["GLIBC_TUNABLES"]:
+        del os.environ["GLIBC_TUNABLES"]
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
@@ -16,30 +25,61 @@ import torch  # noqa: E402
 from hypothesis import settings  # noqa: E402
 from torch.jit import _builtins  # noqa: E402
 
+from pipeline import allocator  # noqa: E402
+from tests.commands import read_at_start  # noqa: E402
+from tests.temporary import Temporary, pytest_runtest_makereport, pytest_runtest_teardown  # noqa: E402
+from tests.tiers import pytest_addoption, pytest_collection_modifyitems  # noqa: E402
+
 if TYPE_CHECKING:
     from tests.storage import Storage
 
-settings.register_profile("calm", deadline=None)  # machines are shared
-settings.load_profile("calm")
+__all__ = ["pytest_addoption", "pytest_collection_modifyitems", "pytest_runtest_makereport", "pytest_runtest_teardown"]
+
+settings.register_profile("test", deadline=None, derandomize=True, max_examples=25)  # machines are shared, and a change is judged by what it changes
+settings.register_profile("nightly", deadline=None, max_examples=500)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """See one core.
-
-    What tests run takes as many threads, and computes as many tiles at once, as it sees cores: with one for each worker, or for all where there are none,
-    workers do not fight over them, and a plan is the same on every machine. Who hands tests out to workers keeps all cores, which they inherit.
-    """
-    hands_out = not WORKER and bool(config.getoption("numprocesses", None))
-    if hasattr(os, "sched_setaffinity") and not hands_out:
-        cores = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {cores[int(WORKER.removeprefix("gw") or 0) % len(cores)]})
+    """Choose where tests write and how hard they try."""
+    settings.load_profile("nightly" if config.getoption("--tier") == "nightly" else "test")
+    if not (WORKER or config.option.basetemp):
+        config.pluginmanager.register(Temporary(config))
+    os.environ["WHOLECLOTH_CACHE"] = tempfile.mkdtemp(prefix="cache-", dir=Path(config.option.basetemp).parent)
+    if not WORKER and config.getoption("numprocesses", None):
+        give_workers_memory()
 
 
-@pytest.fixture(autouse=True)
-def _seeded() -> None:
+def give_workers_memory() -> None:
+    """Have workers keep what they free, as the public command does: a quarter of a network's time in tests goes into pages that are mapped anew."""
+    tuned = allocator.environment(os.environ)
+    if tuned is not None:
+        os.environ.update({GIVEN: os.environ.get("GLIBC_TUNABLES", ""), "GLIBC_TUNABLES": tuned["GLIBC_TUNABLES"]})
+
+
+def pytest_collection_finish() -> None:
+    """Leave what collecting made out of every later search for garbage: it is the most of what there is, and stays."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Seed before any fixture is made, so that one of a module does not depend on the test that came before."""
     torch.manual_seed(0)
     np.random.seed(0)
     torch.set_num_threads(1)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    """Take back what libraries write into the environment, as Dask's nannies do: commands that are started later would be started with it."""
+    before = read_at_start(os.environ)
+    result = yield
+    for name in read_at_start(os.environ).keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
+    return result
 
 
 @pytest.fixture(scope="session", autouse=True)

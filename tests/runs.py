@@ -14,6 +14,7 @@ from pipeline.plan.shards import Shard
 from pipeline.progress import Progress
 from pipeline.report import Report
 from pipeline.run import execute, prepare
+from tests.commands import Command
 
 
 def go(path: Path, *overrides: str, fresh: bool = False, shard: Shard | None = None) -> Report:
@@ -23,12 +24,10 @@ def go(path: Path, *overrides: str, fresh: bool = False, shard: Shard | None = N
         return execute(job, progress, fresh, shard=shard)
 
 
-def start(*args: object, **environ: str) -> subprocess.Popen[str]:
+def start(*args: object, **environ: str) -> Command:
     """The public command in a process of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "pipeline", *map(str, args)], env={**os.environ, **environ}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return Command([sys.executable, "-m", "pipeline", *map(str, args)], env={**os.environ, **environ}, text=True, **streams)
 
 
 def wait(process: subprocess.Popen[str]) -> tuple[int, str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +33,21 @@ def write(path: Path, data: np.ndarray, **profile: Any) -> Path:
 
 def scene(path: Path, height: int = 300, width: int = 420, seed: int = 0) -> Path:
     """Smooth structure, noise, and a hole of nodata (0)."""
+    path.write_bytes(_scene(height, width, seed))
+    return path
+
+
+@cache
+def _scene(height: int, width: int, seed: int) -> bytes:
+    """The file, made once per process: a third of what a small job takes."""
     rng = np.random.default_rng(seed)
     rows, cols = np.mgrid[:height, :width]
     waves = np.stack([np.sin(rows / (11 + 4 * b)) + np.cos(cols / (9 + 3 * b)) for b in range(3)])
     data = np.clip(500 + 150 * waves + rng.normal(0, 60, waves.shape), 1, 1000).astype("uint16")
     data[:, height // 2 : height // 2 + 40, width // 3 : width // 3 + 70] = 0
-    return write(path, data, nodata=0, tiled=True, blockxsize=64, blockysize=64, compress="deflate")
+    with tempfile.TemporaryDirectory() as folder:
+        file = write(Path(folder) / "scene.tif", data, nodata=0, tiled=True, blockxsize=64, blockysize=64, compress="deflate")
+        return file.read_bytes()
 
 
 def script(network: torch.nn.Module, path: Path) -> Path:
@@ -45,8 +56,19 @@ def script(network: torch.nn.Module, path: Path) -> Path:
 
 
 def unet(folder: Path) -> Path:
+    """A small U-Net, the same in every folder."""
     path = folder / "unet.pt"
-    return path if path.exists() else script(networks.lively(networks.UNet()), path)
+    if not path.exists():
+        path.write_bytes(_unet())
+    return path
+
+
+@cache
+def _unet() -> bytes:
+    """The file, made once per process."""
+    with tempfile.TemporaryDirectory() as folder, torch.random.fork_rng():
+        torch.manual_seed(0)
+        return script(networks.lively(networks.UNet()), Path(folder) / "unet.pt").read_bytes()
 
 
 def config(folder: Path, name: str = "job", **sections: dict[str, Any]) -> Path:

@@ -81,6 +81,7 @@ def test_threads_do_not_spin_while_they_wait_unless_somebody_wants_it(chosen: di
     assert done.stdout.strip() == waits
 
 
+@pytest.mark.slow
 def test_every_command_settles_it_first() -> None:
     script = "import sys; from pipeline import __main__; __main__.keep = lambda: print('kept', 'pipeline.cli' in sys.modules); __main__.main()"
     done = subprocess.run([sys.executable, "-c", script, "status", "/nowhere"], capture_output=True, text=True, check=False)

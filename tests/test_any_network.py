@@ -36,8 +36,12 @@ def mask(of: Job) -> np.ndarray:
     return np.asarray(zarr.open_array(of.path / "0" / "mask", mode="r")[:])
 
 
+BY_DAY = ("U-Net, batch norm",)
+"""How blended ones run is tested by tests/test_run_blended.py as well."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", [name if name in BY_DAY else pytest.param(name, marks=pytest.mark.nightly("networks")) for name in FAMILIES])
 def test_each_family_gets_its_verdict_and_a_scheme_that_does_not_depend_on_blocks(tmp_path: Path, name: str) -> None:
     scenes.scene(tmp_path / "scene.tif", 192, 256)
     one = job(tmp_path, name, "one")

@@ -7,7 +7,6 @@ import shlex
 from pathlib import Path
 
 import numpy as np
-import pyogrio
 import pytest
 import shapely
 import yaml
@@ -20,7 +19,7 @@ from pipeline.cli import app
 from pipeline.load_config import load
 from pipeline.progress import Progress
 from pipeline.run import execute, prepare
-from tests import scenes
+from tests import scenes, vector_files
 
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = ["mask", "confidence", "probabilities", "entropy"]
@@ -51,9 +50,9 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     scenes.write(folder / "binary.tif", np.where(mask == 1, 255, 0)[None].astype("uint8"))
     found = [(outline, int(code)) for outline, code in shapes(mask, mask != 255, transform=from_origin(500_000, 4_600_000, 10, 10))]
     geometry, names = shapely.to_wkb([shapely.geometry.shape(outline) for outline, _ in found]), np.array(["abcd"[code] for _, code in found])
-    pyogrio.raw.write(folder / "labels.gpkg", geometry=geometry, field_data=[names], fields=["kind"], crs="EPSG:32633", driver="GPKG", geometry_type="Polygon")
+    vector_files.write(folder / "labels.gpkg", geometry=geometry, field_data=[names], fields=["kind"], crs="EPSG:32633", driver="GPKG", geometry_type="Polygon")
     field, name = shapely.to_wkb([shapely.Polygon([(500_300, 4_599_800), (502_900, 4_599_300), (501_400, 4_597_900)])]), np.array(["north"])
-    pyogrio.raw.write(folder / "field.gpkg", geometry=field, field_data=[name], fields=["name"], crs="EPSG:32633", driver="GPKG", geometry_type="Polygon")
+    vector_files.write(folder / "field.gpkg", geometry=field, field_data=[name], fields=["name"], crs="EPSG:32633", driver="GPKG", geometry_type="Polygon")
     (folder / "small.yaml").write_text(blocks(ROOT / "docs" / "training.md", "yaml")[0])
     return folder
 
@@ -71,6 +70,7 @@ def test_commands_in_the_guides_run(stores: Path, monkeypatch: pytest.MonkeyPatc
     assert (stores / "scores.png").exists()
 
 
+@pytest.mark.slow
 def test_code_in_the_guides_runs_on_a_store(stores: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(stores)
     ran = 0

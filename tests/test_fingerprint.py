@@ -38,6 +38,7 @@ def run(path: Path) -> int:
         return execute(prepare(load(path)), progress).resumed
 
 
+@pytest.mark.slow
 def test_a_store_that_was_made_before_there_were_these_layers_is_gone_on_with(job: Any) -> None:
     path = job(output={"layers": ["mask", "confidence"]})
     run(path)
@@ -52,6 +53,7 @@ def test_a_store_that_was_made_before_there_were_these_layers_is_gone_on_with(jo
         run(job(output={"layers": ["mask", "confidence"], "min_confidence": 0.6}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "then", "key"),
     [

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from pipeline.store.lease import acquire
 from pipeline.store.ledger import Ledger
 from pipeline.store.status import status
 from tests import runs, scenes
+from tests.commands import run
 from tests.store import leases
 
 EVERY = ["mask", "confidence", "probabilities", "entropy"]
@@ -63,6 +62,7 @@ def test_a_finished_store_is_that_of_a_plain_run_to_the_last_file(tmp_path: Path
     assert but_for_its_making(store) == made
 
 
+@pytest.mark.slow
 def test_finishing_again_changes_nothing_and_a_run_finds_nothing_to_do(tmp_path: Path) -> None:
     store = in_shards(tmp_path)
     finish(store, anything)
@@ -74,6 +74,7 @@ def test_finishing_again_changes_nothing_and_a_run_finds_nothing_to_do(tmp_path:
     assert but_for_its_making(store) == before
 
 
+@pytest.mark.slow
 def test_missing_blocks_are_counted_and_the_shards_named_that_have_not_reported(tmp_path: Path) -> None:
     path, store = scenes.config(tmp_path), tmp_path / "job.zarr"
     for index in (1, 3):
@@ -91,6 +92,7 @@ def test_missing_blocks_are_counted_and_the_shards_named_that_have_not_reported(
     assert finish(store, anything).complete
 
 
+@pytest.mark.slow
 def test_shards_that_are_at_work_are_named_and_what_vanished_is_told(tmp_path: Path) -> None:
     store = in_shards(tmp_path)
     Ledger(store).drop((0, 1))
@@ -121,7 +123,7 @@ def test_neither_raster_nor_weights_nor_torch_are_needed(tmp_path: Path) -> None
     away = tmp_path / "here" / "job.zarr"
     shutil.copytree(store, away)
     shutil.rmtree(tmp_path / "there")
-    done = subprocess.run([sys.executable, "-c", WITHOUT, str(away)], capture_output=True, text=True, timeout=300)
+    done = run([sys.executable, "-c", WITHOUT, str(away)], fork=False)
     assert done.returncode == 0, done.stderr
     assert str(away.with_suffix(".png")) in done.stdout
     assert status(away).complete
@@ -130,7 +132,7 @@ def test_neither_raster_nor_weights_nor_torch_are_needed(tmp_path: Path) -> None
 @pytest.mark.slow
 @pytest.mark.parametrize("at", ["the first overview", "the last overview", "store.finish", "store.sidecar", "quicklook.draw", "report"])
 def test_stopped_anywhere_and_begun_again_it_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str) -> None:
-    said = {"output": {"layers": ["mask", "confidence"], "chunk": 16, "block": 128, "path": str(tmp_path / "job.zarr")}, "execution": {"engine": "serial"}}
+    said = {"output": {"layers": ["mask", "confidence"], "chunk": 32, "block": 128, "path": str(tmp_path / "job.zarr")}, "execution": {"engine": "serial"}}
     store = in_shards(tmp_path, **said)
     shutil.copytree(store, tmp_path / "again" / "job.zarr")
     finish(store, anything)
@@ -162,13 +164,12 @@ def test_stopped_anywhere_and_begun_again_it_gives_the_same_bytes(tmp_path: Path
 
 @pytest.mark.slow
 def test_killed_by_the_system_it_is_begun_again_at_once(tmp_path: Path) -> None:
-    said = {"output": {"layers": EVERY, "chunk": 16, "block": 128, "path": str(tmp_path / "job.zarr")}}
+    said = {"output": {"layers": EVERY, "chunk": 32, "block": 128, "path": str(tmp_path / "job.zarr")}}
     store = in_shards(tmp_path, **said)
     for after in ("1/mask/ledger", "2/mask/ledger", "job.vrt"):
         process = runs.start("finish", store)
         watched = tmp_path / after if after.endswith(".vrt") else store / after
-        while not watched.exists() and process.poll() is None:
-            threading.Event().wait(0.002)
+        process.wait_for(watched.exists)
         process.kill()
         process.communicate()
     code, _, err = runs.wait(runs.start("finish", store))
@@ -178,6 +179,7 @@ def test_killed_by_the_system_it_is_begun_again_at_once(tmp_path: Path) -> None:
     assert runs.arrays(store) == finished
 
 
+@pytest.mark.slow
 def test_the_certificate_that_the_config_wants_is_made_and_kept(tmp_path: Path) -> None:
     store = in_shards(tmp_path, output={"path": str(tmp_path / "job.zarr"), "certificate": True})
     report = finish(store, anything)
@@ -190,6 +192,7 @@ def test_the_certificate_that_the_config_wants_is_made_and_kept(tmp_path: Path) 
     assert runs.everything(store) == before
 
 
+@pytest.mark.slow
 def test_a_certificate_holds_for_as_long_as_nothing_is_written(tmp_path: Path) -> None:
     store = in_shards(tmp_path)
     finish(store, anything)
@@ -200,6 +203,7 @@ def test_a_certificate_holds_for_as_long_as_nothing_is_written(tmp_path: Path) -
     assert "certificate" not in read_meta(store)
 
 
+@pytest.mark.slow
 def test_a_certificate_that_fails_says_so_and_one_without_its_network_leaves_the_store_complete(tmp_path: Path) -> None:
     store = in_shards(tmp_path, output={"path": str(tmp_path / "job.zarr"), "certificate": True})
     shutil.copytree(store, tmp_path / "copy.zarr")
@@ -214,6 +218,7 @@ def test_a_certificate_that_fails_says_so_and_one_without_its_network_leaves_the
     assert leases.keys(store) == []
 
 
+@pytest.mark.slow
 def test_of_an_area_only_its_overviews_are_made(tmp_path: Path) -> None:
     data = scenes.position(2300, 100)
     data[:, 300:] = 0
@@ -235,6 +240,7 @@ def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_chunk_that_vanished_is_missed_before_anything_is_made_of_it(tmp_path: Path) -> None:
     store = in_shards(tmp_path)
     next(path for path in sorted((store / "0/mask/c").rglob("*")) if path.is_file()).unlink()

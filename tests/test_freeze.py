@@ -105,6 +105,7 @@ def test_a_node_of_other_cores_and_memory_makes_the_same_bytes_by_the_frozen_pla
     assert len(digest(tmp_path / "job.zarr")) > 10
 
 
+@pytest.mark.slow
 def test_tiles_that_a_node_with_less_memory_would_choose_are_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scenes.scene(tmp_path / "scene.tif", 1500, 1500)
     path = scenes.config(tmp_path, **AUTO)
@@ -118,6 +119,7 @@ def test_tiles_that_a_node_with_less_memory_would_choose_are_not_taken(tmp_path:
     assert prepare(load(file, ["execution.memory=64GiB"])).plan.tiles == large
 
 
+@pytest.mark.slow
 def test_nothing_is_measured_for_a_frozen_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = scenes.config(tmp_path, **AUTO)
     file = frozen(path)
@@ -133,6 +135,7 @@ def test_nothing_is_measured_for_a_frozen_plan(tmp_path: Path, monkeypatch: pyte
         prepare(load(path, [f"output.path={tmp_path / 'own.zarr'}"]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "override",
     [
@@ -145,6 +148,7 @@ def test_what_changes_no_byte_may_be_set(tmp_path: Path, override: str) -> None:
     assert prepare(load(file, [override])).plan.tiles.as_dict() == load(file).locked.tiles  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("override", "words"),
     [
@@ -168,6 +172,7 @@ def test_what_changes_a_byte_is_refused_by_name(tmp_path: Path, override: str, w
         prepare(load(file, [override]))
 
 
+@pytest.mark.slow
 def test_another_source_or_network_is_refused_and_the_same_weights_elsewhere_are_not(tmp_path: Path) -> None:
     path = scenes.config(tmp_path, **AUTO)
     file, copy = frozen(path), tmp_path / "copy.pt"
@@ -193,6 +198,7 @@ def test_a_frozen_plan_works_wherever_its_file_lies(tmp_path: Path) -> None:
     assert (job.path, job.config.source.path) == (tmp_path / "out" / "job.zarr", str(tmp_path / "scene.tif"))
 
 
+@pytest.mark.slow
 def test_a_store_of_another_plan_is_refused_and_one_of_this_plan_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = scenes.config(tmp_path, **AUTO)
     file = frozen(path)
@@ -217,6 +223,7 @@ def test_a_store_does_not_hold_the_lock_and_is_verified_without(tmp_path: Path) 
     assert not status(tmp_path / "job.zarr").resume
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -247,6 +254,7 @@ def test_another_kind_of_device_is_refused_and_other_libraries_are_told(tmp_path
     assert "hardware ABACUS" in hardware
 
 
+@pytest.mark.slow
 def test_a_tolerance_is_measured_once(tmp_path: Path) -> None:
     path = scenes.config(tmp_path, **AUTO, tile={"halo": {"tolerance": 0.05}})
     file = frozen(path)
@@ -257,6 +265,7 @@ def test_a_tolerance_is_measured_once(tmp_path: Path) -> None:
     go(prepare(load(path)))
 
 
+@pytest.mark.slow
 def test_a_plan_is_frozen_from_the_store_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = scenes.config(tmp_path, **AUTO)
     go(prepare(load(path)))
@@ -266,6 +275,7 @@ def test_a_plan_is_frozen_from_the_store_that_is_there(tmp_path: Path, monkeypat
     assert locked.recipe == read_meta(tmp_path / "job.zarr")["recipe"]
 
 
+@pytest.mark.slow
 def test_no_file_but_a_frozen_plan_is_overwritten(tmp_path: Path) -> None:
     path = scenes.config(tmp_path, **AUTO)
     before = path.read_text()

@@ -11,6 +11,7 @@ READ = "from pipeline import machine; print(machine.peak_resident())"
 LARGE = 600 * 2**20
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system counts no other way")
 def test_the_peak_is_that_of_the_process_and_not_of_the_one_that_started_it() -> None:
     held = f"held = bytearray({LARGE}); held[::4096] = b'x' * len(held[::4096])"
@@ -19,6 +20,7 @@ def test_the_peak_is_that_of_the_process_and_not_of_the_one_that_started_it() ->
     assert 0 < int(said) < LARGE / 2
 
 
+@pytest.mark.slow
 def test_the_peak_grows_with_what_is_held() -> None:
     before = machine.peak_resident()
     held = bytearray(before + 64 * 2**20)

@@ -24,6 +24,7 @@ def anything(line: str) -> None:
     """Whatever is said."""
 
 
+@pytest.mark.slow
 def test_of_two_that_were_planned_before_there_was_a_store_the_second_takes_the_plan_of_the_first(tmp_path: Path) -> None:
     path, said = scenes.config(tmp_path), list[str]()
     first, second = prepare(load(path, ["tile.size=96"])), prepare(load(path))
@@ -40,6 +41,7 @@ def test_of_two_that_were_planned_before_there_was_a_store_the_second_takes_the_
     assert report.plan["tile"]["size"] == 96
 
 
+@pytest.mark.slow
 def test_a_picture_that_a_kill_left_unfinished_is_swept_by_the_next_run_also_of_a_store_that_is_complete(tmp_path: Path) -> None:
     path = scenes.config(tmp_path)
     store = Path(runs.go(path).store)
@@ -51,6 +53,7 @@ def test_a_picture_that_a_kill_left_unfinished_is_swept_by_the_next_run_also_of_
     assert not any(file.exists() for file in left)
 
 
+@pytest.mark.slow
 def test_of_two_that_insist_on_different_plans_the_second_is_refused(tmp_path: Path) -> None:
     path = scenes.config(tmp_path)
     first, second = prepare(load(path, ["tile.size=96"])), prepare(load(path, ["tile.size=200"]))
@@ -61,6 +64,7 @@ def test_of_two_that_insist_on_different_plans_the_second_is_refused(tmp_path: P
     assert holders(first.path) == []
 
 
+@pytest.mark.slow
 def test_a_store_of_another_job_that_was_put_there_since_is_not_written_to(tmp_path: Path) -> None:
     path = scenes.config(tmp_path)
     runs.go(path)
@@ -72,6 +76,7 @@ def test_a_store_of_another_job_that_was_put_there_since_is_not_written_to(tmp_p
     assert holders(job.path) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shard", [None, Shard(index=2, count=3)])
 def test_nothing_is_deleted_while_anybody_is_at_work(tmp_path: Path, shard: Shard | None) -> None:
     path = scenes.config(tmp_path)
@@ -89,6 +94,7 @@ def test_nothing_is_deleted_while_anybody_is_at_work(tmp_path: Path, shard: Shar
     assert read_meta(store)["id"] != made
 
 
+@pytest.mark.slow
 def test_a_store_keeps_its_id_from_its_making_to_the_end_and_leaves_no_lease_behind(tmp_path: Path) -> None:
     path = scenes.config(tmp_path)
     job = prepare(load(path))
@@ -102,6 +108,7 @@ def test_a_store_keeps_its_id_from_its_making_to_the_end_and_leaves_no_lease_beh
     assert leases.keys(job.path) == []
 
 
+@pytest.mark.slow
 def test_a_store_of_before_there_were_ids_and_leases_is_finished_by_a_run(tmp_path: Path) -> None:
     path = scenes.config(tmp_path)
     job = prepare(load(path))

@@ -45,6 +45,7 @@ def digest(store: Path) -> dict[str, str]:
     return {str(p.relative_to(store)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(store.rglob("c/*/*")) if p.is_file()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tile", "output"),
     [({"size": 96}, {}), ({"size": "auto"}, {"block": "auto"}), ({"size": 80}, {"chunk": 50, "block": 150}), ({"size": 72, "halo": "exact"}, {"shard": 128})],
@@ -55,6 +56,7 @@ def test_tiled_equals_whole_whatever_the_tiles_and_blocks(tmp_path: Path, tile: 
     assert (mask(tmp_path) == scenes.whole(tmp_path)).all()
 
 
+@pytest.mark.slow
 def test_a_halo_that_is_too_small_shows_seams(tmp_path: Path) -> None:
     """The control of the test above: were the halo ignored, or the network blind to it, this would pass there."""
     report = go(scenes.config(tmp_path, tile={"size": 40, "halo": 0}))
@@ -66,6 +68,7 @@ def onnx_model(folder: Path, **how: Any) -> dict[str, Any]:
     return {"kind": "onnx", "path": str(to_onnx(torch.jit.load(str(scenes.unet(folder))), folder / "unet.onnx", **how))}
 
 
+@pytest.mark.slow
 def test_an_onnx_network_gives_the_mask_of_the_whole_and_remembers_its_file(tmp_path: Path) -> None:
     path = scenes.config(tmp_path, model=onnx_model(tmp_path), tile={"size": 96})
     report = go(path)
@@ -79,12 +82,14 @@ def test_an_onnx_network_gives_the_mask_of_the_whole_and_remembers_its_file(tmp_
         go(path)
 
 
+@pytest.mark.slow
 def test_a_fixed_size_of_an_onnx_network_is_the_tile(tmp_path: Path) -> None:
     report = go(scenes.config(tmp_path, model=onnx_model(tmp_path, shape=(1, 3, 96, 96), fixed=True)))
     assert report.plan["tile"]["size"] == 96
     assert (mask(tmp_path) == scenes.whole(tmp_path)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["serial", "threads"])
 def test_engines_write_the_same_bytes(tmp_path: Path, engine: str) -> None:
     layers = {"layers": ["mask", "confidence"]}
@@ -94,6 +99,7 @@ def test_engines_write_the_same_bytes(tmp_path: Path, engine: str) -> None:
     assert len(digest(tmp_path / "job.zarr")) > 40
 
 
+@pytest.mark.slow
 def test_a_run_that_dies_goes_on_where_it_was_and_ends_with_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     go(scenes.config(tmp_path, "reference"))
     path, real, calls = scenes.config(tmp_path), block.write, []
@@ -118,6 +124,7 @@ def test_a_run_that_dies_goes_on_where_it_was_and_ends_with_the_same_bytes(tmp_p
     assert not debris.exists()
 
 
+@pytest.mark.slow
 def test_a_complete_store_is_left_as_it_is_but_for_its_colours(tmp_path: Path) -> None:
     path = scenes.config(tmp_path)
     go(path)
@@ -147,6 +154,7 @@ def test_another_job_on_the_same_store_is_refused_and_the_key_is_named(tmp_path:
     assert go(scenes.config(tmp_path, **{"tile": {"size": 96}, **change}), fresh=True).done == 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [{"execution": {"retries": 7, "workers": 2, "engine": "threads"}}, {"tile": {"size": "auto"}}, {"execution": {"memory": "9GiB"}}],
@@ -156,6 +164,7 @@ def test_what_changes_no_pixel_does_not_invalidate_a_store(tmp_path: Path, chang
     assert go(scenes.config(tmp_path, **{"tile": {"size": 96}, **change})).resumed == 12
 
 
+@pytest.mark.slow
 def test_a_source_that_changed_is_refused(tmp_path: Path) -> None:
     path = scenes.config(tmp_path)
     go(path)
@@ -173,6 +182,7 @@ def test_somebody_elses_folder_is_never_touched(tmp_path: Path) -> None:
     assert (tmp_path / "job.zarr" / "diary.txt").read_text() == "keep me"
 
 
+@pytest.mark.slow
 def test_windows_that_cannot_be_read_stay_nodata_and_a_rerun_tries_only_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from pipeline.errors import ReadError
     from pipeline.sources.raster import RasterSource
@@ -210,6 +220,7 @@ def test_a_read_has_as_long_as_the_config_says(tmp_path: Path, said: str, patien
     assert getattr(source, "seconds", None) == patience
 
 
+@pytest.mark.slow
 def test_a_store_keeps_the_codec_that_it_was_made_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     go(scenes.config(tmp_path, "reference"))
     path, real, calls = scenes.config(tmp_path), block.write, []
@@ -257,6 +268,7 @@ def test_a_disk_that_cannot_hold_the_store_is_told_before_anything_is_written(tm
     assert not (tmp_path / "job.zarr").exists()
 
 
+@pytest.mark.slow
 def test_a_resume_on_a_smaller_machine_is_refused_and_not_replanned(tmp_path: Path) -> None:
     path = scenes.config(tmp_path)
     go(path)
@@ -271,6 +283,7 @@ def test_a_raster_without_a_valid_pixel_is_not_inferred(tmp_path: Path) -> None:
     assert (mask(tmp_path) == 255).all()
 
 
+@pytest.mark.slow
 def test_a_network_that_is_not_local_is_blended_and_does_not_depend_on_blocks(tmp_path: Path) -> None:
     path = scenes.script(networks.lively(networks.SqueezeExcite()), tmp_path / "se.pt")
     model = {"path": str(path), "input": {"mean": 500, "std": 200, "size": 96}}
@@ -328,6 +341,7 @@ def test_a_million_by_a_million_is_planned_from_a_raster_of_nothing(tmp_path: Pa
     assert job.plan.peak <= job.plan.budget
 
 
+@pytest.mark.slow
 def test_memory_and_disk_are_planned_for_the_probabilities_of_every_class(tmp_path: Path) -> None:
     def planned(classes: int, **output: Any) -> tuple[int, int]:
         path = scenes.script(networks.Twice(classes=classes), tmp_path / f"{classes}.pt")
@@ -351,6 +365,7 @@ def test_the_report_and_the_picture_lie_beside_the_store(tmp_path: Path) -> None
         assert picture.read().std() > 10
 
 
+@pytest.mark.slow
 def test_overviews_are_asked_for_when_the_store_is_made(tmp_path: Path) -> None:
     without = scenes.config(tmp_path, output={"pyramid": False})
     go(without)
@@ -400,6 +415,7 @@ def test_what_neighbours_share_is_decoded_once_in_swaths_and_the_bytes_are_those
     assert records[0] == records[1] == records[2]
 
 
+@pytest.mark.slow
 def test_a_resumed_run_shares_what_its_own_memory_allows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scenes.scene(tmp_path / "scene.tif", 300, 640)
     go(scenes.config(tmp_path, "reference"))

@@ -80,6 +80,13 @@ def logits(job: Job) -> np.ndarray:
     return whole
 
 
+NIGHTLY = pytest.mark.nightly("networks")
+BLENDS = [
+    ("logits", 0.25), ("probabilities", 0.5), pytest.param("logits", 0.5, marks=NIGHTLY), pytest.param("logits", 0.8, marks=NIGHTLY),
+    pytest.param("probabilities", 0.25, marks=NIGHTLY), pytest.param("probabilities", 0.8, marks=NIGHTLY),
+]  # fmt: skip
+
+
 @contextmanager
 def backwards(workers: int, dashboard: str | None = None) -> Iterator[Callable[..., Iterator[Any]]]:
     """An engine that begins at the end."""
@@ -91,8 +98,7 @@ def backwards(workers: int, dashboard: str | None = None) -> Iterator[Callable[.
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("blend", ["logits", "probabilities"])
-@pytest.mark.parametrize("overlap", [0.25, 0.5, 0.8])
+@pytest.mark.parametrize(("blend", "overlap"), BLENDS)
 def test_blended_labels_are_the_same_for_every_block_size(tmp_path: Path, overlap: float, blend: str) -> None:
     tile = {**TILE, "overlap": overlap, "blend": blend}
     made = {block: go(config(tmp_path, f"b{block}", tile=tile, output={"chunk": 64, "block": block})) for block in (64, 192, 448)}
@@ -110,6 +116,7 @@ def test_blended_labels_are_the_same_for_every_worker_count_and_order(tmp_path: 
     assert (go(config(tmp_path, "backwards")) == one).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("taper", ["flat", "linear", "hann", "gaussian"])
 @pytest.mark.parametrize("augment", ["none", "dihedral"])
 def test_a_constant_network_stays_constant_and_an_identity_returns_its_input(tmp_path: Path, taper: str, augment: str) -> None:
@@ -127,6 +134,7 @@ def _scene(folder: Path) -> Path:
     return scenes.scene(folder / "scene.tif", 150, 130)
 
 
+@pytest.mark.slow
 def test_a_raster_smaller_than_a_tile_is_padded_with_invalid_pixels(tmp_path: Path) -> None:
     raw = scenes.read(scenes.scene(tmp_path / "scene.tif", 21, 30))
     valid = (raw != 0).any(0)
@@ -138,6 +146,7 @@ def test_a_raster_smaller_than_a_tile_is_padded_with_invalid_pixels(tmp_path: Pa
     assert np.abs(made - whole)[:, valid].max() < 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("augment", "blend"), [("flips", "logits"), ("dihedral", "logits"), ("dihedral", "probabilities")])
 def test_augmented_tiles_of_a_local_network_equal_the_augmented_whole(tmp_path: Path, augment: str, blend: str) -> None:
     made = logits(prepare(load(scenes.config(tmp_path, tile={"size": 96, "augment": augment, "blend": blend}))))
@@ -152,6 +161,7 @@ def test_augmented_tiles_of_a_local_network_equal_the_augmented_whole(tmp_path: 
     assert np.abs(said[0][0].numpy() - whole)[:, valid].max() > 0.1, "the turns make no difference, and the test could not fail"
 
 
+@pytest.mark.slow
 def test_a_batch_of_tiles_gives_the_labels_of_one_at_a_time(tmp_path: Path) -> None:
     one = logits(prepare(load(config(tmp_path))))
     several = logits(prepare(load(config(tmp_path, "several", tile={**TILE, "batch": 5}))))
@@ -159,17 +169,20 @@ def test_a_batch_of_tiles_gives_the_labels_of_one_at_a_time(tmp_path: Path) -> N
     assert (np.isnan(one) == np.isnan(several)).all()
 
 
+@pytest.mark.slow
 def test_a_batch_is_refused_where_its_images_change_each_other(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"tile\.batch is 5, but the images of a batch change each other"):
         prepare(load(config(tmp_path, network=OfTheBatch(), tile={**TILE, "batch": 5})))
 
 
+@pytest.mark.slow
 def test_a_store_without_turns_is_not_resumed_with_them(tmp_path: Path) -> None:
     go(config(tmp_path))
     with pytest.raises(Exception, match=r"tile\.augment was none and is now flips"):
         prepare(load(config(tmp_path, tile={**TILE, "augment": "flips"})))
 
 
+@pytest.mark.slow
 def test_the_plan_keeps_recomputed_tiles_below_a_tenth_and_counts_the_turns(tmp_path: Path) -> None:
     from pipeline.describe import describe, lines
 
@@ -208,6 +221,7 @@ def test_a_store_is_resumed_with_the_same_tiles_only(tmp_path: Path, first: dict
         prepare(load(config(tmp_path, tile={**TILE, **then})))
 
 
+@pytest.mark.slow
 def test_another_training_size_is_another_job_and_blending_is_no_halo(tmp_path: Path) -> None:
     scenes.scene(tmp_path / "scene.tif", 90, 80)
     model = {"path": str(normed(tmp_path / "network.pt")), "input": {"mean": 500, "std": 200}}

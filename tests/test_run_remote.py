@@ -27,6 +27,7 @@ from pipeline.store.files import Files
 from pipeline.store.layout import open_layer, read_meta
 from pipeline.store.status import status
 from tests import scenes, storage
+from tests.commands import Command, run, settled
 from tests.sources.served import served
 from tests.storage import BUCKET, KEY, SECRET, TOKEN, Storage, contents
 
@@ -60,8 +61,8 @@ def on_disk(folder: Path, **output: Any) -> dict[str, bytes]:
 
 
 def command(*args: str, storage: Storage) -> subprocess.Popen[str]:
-    said = {**os.environ, **storage.environment(), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([sys.executable, "-m", "pipeline", *args], env=said, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return Command([sys.executable, "-m", "pipeline", *args], env={**os.environ, **storage.environment()}, text=True, **streams)
 
 
 @pytest.mark.slow
@@ -139,14 +140,13 @@ def test_a_server_that_dies_in_mid_run_is_told_in_one_paragraph(tmp_path: Path) 
         alone.fail({"method": "PUT", "match": "0/mask/c/", "skip": 9, "die": True})
         path = config(tmp_path)
         code = "import sys; from pipeline.store import cloud; cloud.RETRIES = 2; from pipeline.cli import main; sys.argv[1:] = {!r}; main()"
-        said = {**os.environ, **alone.environment()}
-        run = subprocess.run([sys.executable, "-c", code.format(["run", str(path)])], env=said, capture_output=True, text=True, timeout=120, check=False)
-    assert run.returncode == 75, run.stderr
-    last = run.stderr.splitlines()[-1]
+        done = run([sys.executable, "-c", code.format(["run", str(path)])], env=settled({**os.environ, **alone.environment()}))
+    assert done.returncode == 75, done.stderr
+    last = done.stderr.splitlines()[-1]
     assert last.startswith(f"s3://{BUCKET}")
     assert "run the same command again" in last
-    assert "Traceback" not in run.stderr
-    assert not any(secret in run.stderr + run.stdout for secret in (SECRET, TOKEN, KEY))
+    assert "Traceback" not in done.stderr
+    assert not any(secret in done.stderr + done.stdout for secret in (SECRET, TOKEN, KEY))
 
 
 @pytest.mark.slow
@@ -190,6 +190,7 @@ def test_two_commands_at_once_make_one_whole_store(s3: Storage, tmp_path: Path) 
     assert chunks(place(tmp_path)) == on_disk(tmp_path)
 
 
+@pytest.mark.slow
 def test_nothing_is_asked_of_the_disk_where_the_store_is_not_on_it(s3: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.run.shutil.disk_usage", lambda _: type("Usage", (), {"free": 0})())
     assert go(config(tmp_path)).complete

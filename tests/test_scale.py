@@ -21,7 +21,7 @@ def test_blocks_of_a_raster_of_a_million_squared_are_enumerated_one_at_a_time() 
     assert peak < 1_000_000  # a list of them takes over 100 MB
 
 
-@pytest.mark.slow
+@pytest.mark.nightly("scale")
 def test_the_benchmark_of_scale_runs_and_fills_its_page(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- measured -->\nold\n<!-- /measured -->\nafter\n")

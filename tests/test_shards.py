@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +73,7 @@ def test_a_shard_that_is_killed_is_run_again_at_once_and_the_bytes_are_the_same(
     path = config(tmp_path, calm, tile={"size": 80})
     runs.go(scenes.config(tmp_path, "slow", **{**runs.CONFIG, "tile": {"size": 80}}))
     killed = runs.start("run", path, "--shard", "1/2")
-    deadline = time.monotonic() + 120
-    while not any((tmp_path / "job.zarr").glob("0/mask/ledger/*/*.json")) and killed.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.005)
+    killed.wait_for(lambda: any((tmp_path / "job.zarr").glob("0/mask/ledger/*/*.json")))
     os.kill(killed.pid, signal.SIGKILL)
     killed.communicate()
     before = Ledger(tmp_path / "job.zarr").count()
@@ -105,6 +102,7 @@ def test_any_number_of_shards_in_any_order_gives_the_same_bytes_and_a_plain_run_
     assert names == ["job.report.json", *(f"job.{shard.name}.report.json" for shard in runs.shards(count))]
 
 
+@pytest.mark.slow
 def test_a_shard_commits_its_own_blocks_and_no_other(tmp_path: Path, calm: Path) -> None:
     path, store = config(tmp_path, calm), tmp_path / "job.zarr"
     runs.go(path, shard=Shard(index=2, count=2))
@@ -114,6 +112,7 @@ def test_a_shard_commits_its_own_blocks_and_no_other(tmp_path: Path, calm: Path)
     assert Ledger(store).committed() - there == {(0, 0), (0, 1), (0, 2), (0, 3), (1, 0), (1, 1)}
 
 
+@pytest.mark.slow
 def test_shards_of_machines_with_unlike_memory_mean_the_same_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scenes.scene(tmp_path / "scene.tif", 380, 760)
     path = scenes.config(tmp_path)
@@ -142,6 +141,7 @@ def test_within_an_area_shards_share_its_blocks(tmp_path: Path, calm: Path) -> N
     assert runs.arrays(tmp_path / "job.zarr") == runs.arrays(tmp_path / "calm.zarr")
 
 
+@pytest.mark.slow
 def test_a_shard_with_windows_that_cannot_be_read_fails_alone_and_is_tried_again(tmp_path: Path, calm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, real = config(tmp_path, calm, execution={"retries": 0}), RasterSource.read
 
@@ -164,6 +164,7 @@ def test_a_shard_with_windows_that_cannot_be_read_fails_alone_and_is_tried_again
     assert runs.arrays(tmp_path / "job.zarr") == runs.arrays(calm / "calm.zarr")
 
 
+@pytest.mark.slow
 def test_a_shard_of_a_store_that_is_complete_leaves_it_complete(tmp_path: Path, calm: Path) -> None:
     path = config(tmp_path, calm)
     runs.go(path)
@@ -193,9 +194,7 @@ def test_sigterm_gives_the_lease_back_and_the_next_run_goes_on_at_once(tmp_path:
     shutil.copy2(calm / "unet.pt", tmp_path / "unet.pt")
     path = scenes.config(tmp_path, tile={"size": 80}, execution={"engine": "threads", "workers": 2})
     first = runs.start("run", path)
-    deadline = time.monotonic() + 120
-    while not any((tmp_path / "job.zarr").glob("0/mask/ledger/*/*.json")) and first.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
+    first.wait_for(lambda: any((tmp_path / "job.zarr").glob("0/mask/ledger/*/*.json")))
     assert [one["alive"] for one in status(tmp_path / "job.zarr").leases] == [True]
     first.send_signal(signal.SIGTERM)
     code, _, err = runs.wait(first)
@@ -203,6 +202,7 @@ def test_sigterm_gives_the_lease_back_and_the_next_run_goes_on_at_once(tmp_path:
     assert status(tmp_path / "job.zarr").leases == []
 
 
+@pytest.mark.slow
 def test_a_run_that_loses_its_store_in_its_midst_ends_unfinished_and_writes_nothing_more(tmp_path: Path, calm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, real, calls = config(tmp_path, calm), block.write, list[int]()
     store = tmp_path / "job.zarr"
@@ -224,6 +224,7 @@ def test_a_run_that_loses_its_store_in_its_midst_ends_unfinished_and_writes_noth
     assert runs.arrays(store) == runs.arrays(calm / "calm.zarr")
 
 
+@pytest.mark.slow
 def test_status_says_to_finish_what_shards_have_made(tmp_path: Path, calm: Path) -> None:
     path, store = config(tmp_path, calm), tmp_path / "job.zarr"
     for shard, words in ((1, "those of its shards"), (2, f"wholecloth finish {store}")):

@@ -168,7 +168,7 @@ class Pooled(nn.Module):
         elif self.how == "topk":
             y = torch.topk(x.flatten(2), 4)[0].mean(-1)
         elif self.how == "sorted":
-            y = torch.sort(x.flatten(2), dim=-1)[0][:, :, 10]
+            y = torch.sort(x.mean(1, keepdim=True).flatten(2), dim=-1)[0][:, :, 10]
         else:
             y = x.mean(3).mean(2)
         return x + y[:, :, None, None]

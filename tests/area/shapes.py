@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyogrio
 import pyproj
 import shapely
 from affine import Affine
@@ -15,6 +14,7 @@ from affine import Affine
 from pipeline.area import open_area
 from pipeline.area.area import Area
 from pipeline.raster.grid import Grid
+from tests import vector_files
 from tests.labels.places import DEGREES, NORTH_UP, UTM, centres, grid
 
 HEIGHT, WIDTH = 93, 118
@@ -57,7 +57,7 @@ def write(path: Path, shape: Any, crs: str | None = DEGREES, **fields: Any) -> P
     driver = {".geojson": "GeoJSON", ".gpkg": "GPKG"}[path.suffix]
     more = {"COORDINATE_PRECISION": 15} if path.suffix == ".geojson" else {}
     shapes = shape if isinstance(shape, list) else [shape]
-    pyogrio.raw.write(
+    vector_files.write(
         path, geometry=shapely.to_wkb(np.array(shapes, dtype=object)), field_data=[np.asarray(v) for v in fields.values()], fields=list(fields), crs=crs,
         driver=driver, geometry_type="Unknown", **more,
     )  # fmt: skip

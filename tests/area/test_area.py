@@ -90,6 +90,7 @@ def test_blocks_well_inside_or_far_away_are_not_looked_at_pixel_by_pixel(tmp_pat
     assert 0 < len(looked) < 0.02 * len(touched)
 
 
+@pytest.mark.slow
 def test_what_travels_to_a_worker_is_small_and_reads_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened, expected = shapes.area(tmp_path, coast(20_000), name="a.gpkg")
     sent = pickle.dumps(opened)

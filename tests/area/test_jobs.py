@@ -52,6 +52,7 @@ def config(folder: Path, name: str = "job", aoi: Any = "area.gpkg", **more: Any)
     return scenes.config(folder, name, source={"path": str(folder / "scene.tif"), "aoi": aoi}, **more)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["serial", "threads"])
 def test_an_area_limits_what_is_read_written_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
     asked, reads, real = drawn(tmp_path), [], RasterSource.read
@@ -69,6 +70,7 @@ def test_an_area_limits_what_is_read_written_and_counted(tmp_path: Path, monkeyp
     assert (tmp_path / "job.png").exists()
 
 
+@pytest.mark.slow
 def test_a_run_that_dies_goes_on_and_tells_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn(tmp_path)
     go(config(tmp_path, "reference"))
@@ -92,6 +94,7 @@ def test_a_run_that_dies_goes_on_and_tells_how_far_it_is(tmp_path: Path, monkeyp
     assert status(tmp_path / "job.zarr").complete
 
 
+@pytest.mark.slow
 def test_an_area_that_is_added_removed_or_changed_is_another_job_and_a_file_that_is_moved_is_not(tmp_path: Path) -> None:
     drawn(tmp_path)
     drawn(tmp_path, SHAPE.buffer(3), "wider.gpkg")
@@ -107,6 +110,7 @@ def test_an_area_that_is_added_removed_or_changed_is_another_job_and_a_file_that
     assert go(config(tmp_path, aoi={"path": "moved.gpkg", "layer": "area"})).resumed == 4
 
 
+@pytest.mark.slow
 def test_a_store_that_is_older_than_areas_goes_on(tmp_path: Path) -> None:
     go(scenes.config(tmp_path))
     root = tmp_path / "job.zarr" / "zarr.json"
@@ -116,6 +120,7 @@ def test_a_store_that_is_older_than_areas_goes_on(tmp_path: Path) -> None:
     assert go(scenes.config(tmp_path)).resumed == 12
 
 
+@pytest.mark.slow
 def test_the_plan_says_what_the_area_costs(tmp_path: Path) -> None:
     asked = drawn(tmp_path)
     everything, part = (describe(prepare(load(path))) for path in (scenes.config(tmp_path, "all"), config(tmp_path)))
@@ -159,6 +164,7 @@ def test_paths_of_areas_are_relative_to_the_config_or_to_the_working_directory(t
     assert load(path, ["source.aoi.path=b.gpkg"]).source.aoi.path == str(tmp_path / "here" / "b.gpkg")  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_a_store_made_within_an_area_is_judged_there_alone(tmp_path: Path) -> None:
     asked = drawn(tmp_path)
     go(config(tmp_path))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import pyogrio
 import pytest
 import shapely
 
@@ -13,6 +12,7 @@ from pipeline.area import open_area
 from pipeline.config import AreaConfig
 from pipeline.errors import ExtraError, SourceError
 from pipeline.raster.grid import Grid
+from tests import vector_files
 from tests.area.shapes import OF, SHAPES, placed, plain, write
 from tests.labels.places import DEGREES, UTM
 
@@ -38,7 +38,7 @@ def test_a_file_that_is_missing_or_no_polygons_is_named(tmp_path: Path) -> None:
 def test_points_and_lines_are_refused_also_with_heights(tmp_path: Path, ending: str) -> None:
     for kind, shape in (("Point", shapely.Point(15, 41)), ("Point Z", shapely.Point(15, 41, 3)), ("LineString", shapely.LineString([(15, 41), (16, 42)]))):
         path = tmp_path / f"{kind.replace(' ', '')}.{ending}"
-        pyogrio.raw.write(path, geometry=shapely.to_wkb([shape]), field_data=[], fields=[], crs=DEGREES, geometry_type=kind)
+        vector_files.write(path, geometry=shapely.to_wkb([shape]), field_data=[], fields=[], crs=DEGREES, geometry_type=kind)
         refused(path, "which cover no pixel. Give polygons")
 
 
@@ -77,7 +77,7 @@ def test_layers_and_conditions_that_are_not_there_are_named(tmp_path: Path) -> N
     refused(path, r"no layer 'aa' \(did you mean a\?\)\. Give source\.aoi: \{path: …, layer: NAME\}", layer="aa")
     refused(path, "hold no polygon where name = 'south'.*or another condition", where="name = 'south'")
     refused(path, "cannot be read where nonsense = = 3", where="nonsense = = 3")
-    pyogrio.raw.write(path, geometry=shapely.to_wkb([HERE]), field_data=[], fields=[], crs=UTM, driver="GPKG", geometry_type="Polygon", layer="more")
+    vector_files.write(path, geometry=shapely.to_wkb([HERE]), field_data=[], fields=[], crs=UTM, driver="GPKG", geometry_type="Polygon", layer="more")
     refused(path, r"2 layers \(a, more\)")
 
 

@@ -17,6 +17,7 @@ from tests.store import specs
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 def test_the_small_form_runs_on_a_store(tmp_path: Path) -> None:
     create(tmp_path / "a.zarr", specs.spec(), {})
     done = subprocess.run(

@@ -19,7 +19,7 @@ OURS = ["wholecloth, exact", "wholecloth, tolerance 0.001", "wholecloth, bfloat1
 DASK = ["dask map_overlap", "dask map_overlap, memory kept"]
 MONAI = [f"MONAI, {mode}{kept}" for mode in ("gaussian", "constant") for kept in ("", ", memory kept")]
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.nightly("scale")
 
 
 @pytest.fixture(scope="module")

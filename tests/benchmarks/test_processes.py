@@ -51,7 +51,7 @@ def test_ties_are_those_of_the_two_best() -> None:
     assert ties.tolist() == [[True, False, True]]
 
 
-@pytest.mark.slow
+@pytest.mark.nightly("scale")
 @pytest.mark.parametrize("kind", networks.NETWORKS)
 def test_networks_know_every_class_and_look_around(kind: str, tmp_path: Path) -> None:
     raster = resolve("sample://satellite?seed=7&size=512")

@@ -18,14 +18,13 @@ import torch
 
 from pipeline.cli import ending
 from pipeline.store.status import status
-from tests import scenes
+from tests import commands, scenes
 
 SURROUNDINGS = Path(__file__).with_name("surroundings.py")
 
 
 def wholecloth(*args: object, fault: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pipeline", *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300, env={**os.environ, "FAULT": fault})
+    return commands.wholecloth(*args, env={**os.environ, "FAULT": fault})
 
 
 def config(folder: Path, side: int = 600, **sections: dict[str, Any]) -> Path:
@@ -82,7 +81,7 @@ def test_the_time_of_a_run_ends_its_planning_and_counts_from_the_start_of_the_pr
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["serial", "threads"])
+@pytest.mark.parametrize("engine", ["serial", pytest.param("threads", marks=pytest.mark.nightly("kills"))])
 def test_a_place_that_hangs_fails_its_blocks_and_the_process_ends(tmp_path: Path, engine: str) -> None:
     path = config(tmp_path, execution={"engine": engine, "workers": 2, "read_timeout": "2s", "retries": 0})
     done = wholecloth("run", path, fault="place")
@@ -96,7 +95,7 @@ def test_a_place_that_hangs_fails_its_blocks_and_the_process_ends(tmp_path: Path
     assert again.returncode == 0, again.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.nightly("kills")
 def test_storage_that_goes_away_ends_the_run_to_be_run_again(tmp_path: Path) -> None:
     path = config(tmp_path, execution={"engine": "threads", "workers": 3, "read_timeout": "2s"})
     done = wholecloth("run", path, fault="away")
@@ -150,10 +149,9 @@ def lines(done: subprocess.CompletedProcess[str], code: int) -> list[dict[str, A
 def test_a_signal_is_told_in_json_too(tmp_path: Path) -> None:
     path = config(tmp_path, 1000, tile={"size": 20})
     command = [sys.executable, "-m", "pipeline", "run", str(path), "--log-format", "json"]
-    job = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    ledger, deadline = tmp_path / "job.zarr" / "0" / "mask" / "ledger", time.monotonic() + 120
-    while not list(ledger.rglob("*.json")) and job.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
+    job = commands.Command(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    ledger = tmp_path / "job.zarr" / "0" / "mask" / "ledger"
+    job.wait_for(lambda: list(ledger.rglob("*.json")))
     os.kill(job.pid, signal.SIGTERM)
     _, said = job.communicate(timeout=120)
     last = json.loads(said.splitlines()[-1])

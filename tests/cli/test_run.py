@@ -33,6 +33,7 @@ def test_out_is_the_store_wherever_the_config_has_it_and_relative_to_the_working
     assert not (tmp_path / "here" / "lost.zarr").exists()
 
 
+@pytest.mark.slow
 def test_a_plan_is_frozen_and_run_and_without_one_locked_is_refused(tmp_path: Path) -> None:
     path, file = scenes.config(tmp_path), tmp_path / "run.lock.yaml"
     with pytest.raises(ConfigError, match=r"--locked demands a frozen plan, but .*job\.yaml has no section locked.*--freeze"):

@@ -14,18 +14,20 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tests.commands import Command, settled
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def environment(**more: str) -> dict[str, str]:
     """In which commands find this checkout."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]), **more}
+    return settled({**os.environ, **more})
 
 
 @contextmanager
 def started(command: list[str], **how: Any) -> Iterator[subprocess.Popen[Any]]:
     """A command in the background, gone with all of its children afterwards."""
-    process = subprocess.Popen(command, cwd=ROOT, env=how.pop("env", None) or environment(), **{"start_new_session": True, **how})
+    process = Command(command, cwd=ROOT, env=how.pop("env", None) or environment(), **{"start_new_session": True, **how})
     try:
         yield process
     finally:

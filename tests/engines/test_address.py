@@ -60,6 +60,7 @@ def test_a_job_has_the_same_bytes_as_one_by_one_also_where_a_worker_ran_another_
     assert digest(tmp_path / "job.zarr") == digest(tmp_path / "reference.zarr")
 
 
+@pytest.mark.nightly("kills")
 def test_a_worker_that_comes_late_takes_part_and_one_that_goes_is_replaced(tmp_path: Path) -> None:
     said: list[str] = []
     with Dask(tmp_path) as dask:
@@ -112,6 +113,7 @@ def test_without_workers_a_run_gives_up_after_its_patience(tmp_path: Path) -> No
         list(run(works.square, range(3)))
 
 
+@pytest.mark.nightly("kills")
 def test_a_scheduler_that_goes_away_ends_the_run_to_be_run_again(tmp_path: Path) -> None:
     with Dask(tmp_path) as dask:
         dask.worker()

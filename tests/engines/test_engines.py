@@ -140,10 +140,12 @@ print(sorted(name for name in ("bokeh", "torch", "zarr", "rasterio") if name in 
 """
 
 
+@pytest.mark.slow
 def test_what_draws_the_dashboard_is_not_imported_where_none_is_asked_for() -> None:
     assert subprocess.run([sys.executable, "-c", STARTED], capture_output=True, text=True, check=True).stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 @pytest.mark.skipif(importlib.util.find_spec("bokeh") is None, reason="needs the extra dashboard")
 def test_a_dashboard_that_is_asked_for_answers() -> None:

@@ -109,7 +109,7 @@ def go(path: Path) -> Any:
         return execute(prepare(load(path)), progress)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly("slurm")
 def test_a_job_on_slurm_has_the_same_bytes_as_one_by_one_and_leaves_no_job_behind(here: Slurm, tmp_path: Path) -> None:
     go(scenes.config(tmp_path, "reference"))
     report = go(scenes.config(tmp_path, execution={"engine": "slurm", "workers": 2, "slurm": asked(tmp_path, jobs=2)}))
@@ -118,7 +118,7 @@ def test_a_job_on_slurm_has_the_same_bytes_as_one_by_one_and_leaves_no_job_behin
     wait_for(lambda: not here.jobs("PD,R"), 20)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly("slurm")
 def test_a_worker_that_is_cancelled_in_the_middle_costs_only_its_blocks_and_is_asked_for_again(
     here: Slurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,14 +140,14 @@ def test_a_worker_that_is_cancelled_in_the_middle_costs_only_its_blocks_and_is_a
     assert len({process for process, _ in seen}) >= 3
 
 
-@pytest.mark.slow
+@pytest.mark.nightly("slurm")
 def test_a_job_that_slurm_refuses_is_named_in_slurms_words(here: Slurm, tmp_path: Path) -> None:
     terms = Terms(slurm=SlurmConfig(**asked(tmp_path, queue="nowhere")))
     with pytest.raises(WorkerError, match=r"SLURM takes no job: .*[Ii]nvalid partition"), KINDS["slurm"](1, terms):
         pass
 
 
-@pytest.mark.slow
+@pytest.mark.nightly("slurm")
 def test_jobs_of_a_command_that_was_killed_end_by_themselves(here: Slurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "running.py").write_text(RUNNING.format(asked=asked(tmp_path)))
     log = (tmp_path / "log").open("w")

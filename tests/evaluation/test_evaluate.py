@@ -47,6 +47,7 @@ def same_as_at_once(found: Evaluation, label: np.ndarray, mask: np.ndarray) -> N
     assert (np.stack([edges.labelled, edges.found, edges.predicted, edges.right], 1) == brute(truth, said, 3, edges.tolerance)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", [None, 20, 32, 64, 96])
 def test_pieces_do_not_show(tmp_path: Path, side: int | None) -> None:
     label, mask = pair()
@@ -58,6 +59,7 @@ def test_pieces_do_not_show(tmp_path: Path, side: int | None) -> None:
     assert found.ignored == ((mask == 9) & (label != IGNORE)).sum() > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tolerance", [0, 7])
 def test_the_tolerance_reaches_over_pieces(tmp_path: Path, tolerance: int) -> None:
     label, mask = pair()
@@ -172,7 +174,7 @@ def test_pieces_are_of_bounded_size_and_cut_no_chunk_but_a_very_large_one(chunk:
     assert side % chunk == 0 or chunk > 4096
 
 
-@pytest.mark.slow
+@pytest.mark.nightly("scale")
 def test_memory_does_not_grow_with_the_store(tmp_path: Path) -> None:
     def peak(size: int) -> Any:
         opened = store(tmp_path / f"{size}.zarr", blobs(size, size, JUDGED, 0).astype("uint8"))

@@ -33,6 +33,7 @@ def judged(folder: Path) -> Evaluation:
     return evaluate(opened, Known(opened.grid, label))
 
 
+@pytest.mark.slow
 def test_bars_are_as_long_as_their_numbers_and_classes_have_their_colours(tmp_path: Path) -> None:
     found = judged(tmp_path)
     none = replace(found, confusion=Confusion(3), boundaries=Boundaries(3, 2))
@@ -43,6 +44,7 @@ def test_bars_are_as_long_as_their_numbers_and_classes_have_their_colours(tmp_pa
     assert all(share(drawn, row.color) > 1e-4 for row in found.classes)
 
 
+@pytest.mark.slow
 def test_the_matrix_is_dark_where_the_labels_went(tmp_path: Path) -> None:
     right, wrong = (replace(judged(tmp_path / name), confusion=Confusion(3)) for name in "ab")
     np.fill_diagonal(right.confusion.counts, 9)
@@ -53,6 +55,7 @@ def test_the_matrix_is_dark_where_the_labels_went(tmp_path: Path) -> None:
     assert np.ptp(dark[1][:, 1]) < 0.5 * np.ptp(dark[0][:, 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 40])
 def test_few_and_many_classes_are_drawn_in_a_picture_of_bounded_size(tmp_path: Path, count: int) -> None:
     classes = tuple(ClassRow(code=k, name=f"a class with a long name, {k}", color="#123456") for k in range(count))

@@ -54,6 +54,7 @@ def test_a_partial_evaluation_says_so(tmp_path: Path) -> None:
     assert any("5 of 9 blocks are committed" in line for line in lines(found, opened, "b.tif"))
 
 
+@pytest.mark.slow
 def test_json_goes_to_a_file_beside_the_table_or_in_its_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found, opened = judged(tmp_path)
     tell(found, opened, "b.tif", str(tmp_path / "a.json"), tmp_path / "a.png")

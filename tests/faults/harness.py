@@ -21,6 +21,7 @@ from pipeline.report import Report
 from pipeline.run import execute, prepare
 from pipeline.store.status import status
 from tests import scenes
+from tests.commands import Command, settled
 from tests.faults.moments import GO, HELD
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,7 +53,7 @@ class Ended:
 class Run:
     """A run that is under way."""
 
-    process: subprocess.Popen[str]
+    process: Command
     place: Path
     """Where it says that it is held."""
 
@@ -119,10 +120,10 @@ def start(path: Path, at: str = "", after: int = 0, *options: str, **environment
     place = path.parent / f"moment{count}"
     place.mkdir()
     store = yaml.safe_load(path.read_text())["output"]["path"]
-    said = {"PYTHONPATH": str(ROOT), "FAULT_STORE": store, **({"FAULT_AT": f"{at}:{after}:{place}"} if at else {}), **environment}
+    said = {"FAULT_STORE": store, **({"FAULT_AT": f"{at}:{after}:{place}"} if at else {}), **environment}
     command = [sys.executable, str(HERE / "held.py"), "run", str(path), *options]
     how = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": path.parent, "text": True}
-    return Run(subprocess.Popen(command, env={**os.environ, **said}, **how), place)
+    return Run(Command(command, env=settled({**os.environ, **said}), **how), place)
 
 
 def run(path: Path, *options: str, **environment: str) -> Ended:

@@ -9,7 +9,7 @@ import pytest
 from tests.faults import harness
 
 SHIMS = [*Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), *Path("/usr/lib/faketime").glob("libfaketime.so.1")]
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not SHIMS, reason="libfaketime is not installed")]
+pytestmark = [pytest.mark.nightly("clocks"), pytest.mark.skipif(not SHIMS, reason="libfaketime is not installed")]
 
 
 def clock(folder: Path, jump: str) -> dict[str, str]:

@@ -13,11 +13,17 @@ from tests.faults import harness
 pytestmark = pytest.mark.slow
 
 MOMENTS = [("creation", 0), ("inference", 20), ("write", 21), ("commit", 5), ("overviews", 0), ("finishing", 0)]
-SIGNALS = [(signal.SIGKILL, -9), (signal.SIGTERM, 75)]
+NIGHTLY = pytest.mark.nightly("kills")
+SIGNALS = [(signal.SIGKILL, -9), pytest.param(signal.SIGTERM, 75, marks=NIGHTLY)]
+ENDS = [
+    pytest.param(*moment, sent, code, marks=NIGHTLY if sent == signal.SIGTERM and moment[0] != "commit" else ())
+    for sent, code in ((signal.SIGKILL, -9), (signal.SIGTERM, 75))
+    for moment in MOMENTS
+]
+"""Killed at each moment by day, and asked to stop at one."""
 
 
-@pytest.mark.parametrize(("sent", "code"), SIGNALS)
-@pytest.mark.parametrize(("at", "after"), MOMENTS)
+@pytest.mark.parametrize(("at", "after", "sent", "code"), ENDS)
 def test_a_run_that_is_ended_at_any_moment_goes_on_to_the_same_bytes(
     calm: harness.Calm, tmp_path: Path, at: str, after: int, sent: signal.Signals, code: int
 ) -> None:
@@ -50,6 +56,7 @@ def test_blocks_that_were_under_way_in_threads_are_lost_and_no_others(calm: harn
     calm.same(tmp_path)
 
 
+@pytest.mark.nightly("kills")
 def test_a_run_that_is_killed_again_and_again_loses_only_what_was_under_way(calm: harness.Calm, tmp_path: Path) -> None:
     path, there = harness.config(tmp_path, calm.raster), []
     for after in (2, 3, 1):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,8 +38,7 @@ def test_reads_that_fail_twice_are_tried_again_and_nothing_is_lost(calm: harness
     started = held(path, **ONCE)
     server.now("fail")
     started.go()
-    while server.failed < 12 and started.process.poll() is None:
-        time.sleep(0.01)
+    started.process.wait_for(lambda: server.failed >= 12)
     server.now("ok")
     ended = started.ended()
     assert ended.code == 0, ended.err
@@ -66,13 +64,13 @@ def test_reads_that_always_fail_are_named_and_left_nodata_and_only_they_are_trie
     calm.same(tmp_path)
 
 
+@pytest.mark.nightly("kills")
 def test_reads_that_hang_fail_their_blocks_once_their_time_is_over(calm: harness.Calm, tmp_path: Path, server: Faulty) -> None:
     path = harness.config(tmp_path, server.url, execution={"retries": 0})
     started = held(path, **ONCE, GDAL_HTTP_TIMEOUT="1")
     server.now("hang")
     started.go()
-    while not list((tmp_path / "job.zarr").rglob("*.failed")) and started.process.poll() is None:
-        time.sleep(0.05)
+    started.process.wait_for(lambda: list((tmp_path / "job.zarr").rglob("*.failed")))
     server.now("ok")
     ended = started.ended()
     assert ended.code == 1, ended.err
@@ -81,7 +79,7 @@ def test_reads_that_hang_fail_their_blocks_once_their_time_is_over(calm: harness
     calm.same(tmp_path)
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 75)])
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGKILL, -9), pytest.param(signal.SIGTERM, 75, marks=pytest.mark.nightly("kills"))])
 def test_a_run_that_is_ended_while_a_read_hangs_goes_on_to_the_same_bytes(
     calm: harness.Calm, tmp_path: Path, server: Faulty, sent: signal.Signals, code: int
 ) -> None:

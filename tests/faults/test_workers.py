@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.store.ledger import Ledger
+from tests.commands import Command, settled
 from tests.faults import harness
 
 pytestmark = pytest.mark.slow
@@ -51,23 +52,32 @@ def cluster(folder: Path, host: str = "127.0.0.1", away: str | None = None) -> I
     """A scheduler that takes silence of three seconds for death, a worker beside it, and one that is held in its third tile, perhaps elsewhere."""
     place = folder / "cluster"
     place.mkdir()
-    plain = {**os.environ, "PYTHONPATH": str(harness.ROOT), "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "3s", "FAULT_STORE": str(folder / "job.zarr")}
+    plain = {**settled(os.environ), "FAULT_STORE": str(folder / "job.zarr")}
     held = {**plain, "FAULT_AT": f"inference:2:{place}"}
     said, log, dask = place / "scheduler.json", (place / "log").open("w"), [sys.executable, "-m", "dask"]
     how = {"stdout": log, "stderr": log, "stdin": subprocess.DEVNULL, "cwd": place}
     started: list[subprocess.Popen[bytes]] = []
     try:
         scheduler = [*dask, "scheduler", "--host", host, "--port", "0", "--no-dashboard", "--scheduler-file", str(said)]
-        started.append(subprocess.Popen(scheduler, env=plain, **how))
+        started.append(Command(scheduler, env={**plain, "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "3s"}, **how))
         address = _address(said, started[0])
         for env, where, prefix in ((plain, host, []), (held, away or host, ["ip", "netns", "exec", AWAY] if away else [])):
             worker = [*dask, "worker", address, "--host", where, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--memory-limit", "0"]
-            started.append(subprocess.Popen([*prefix, *worker], env=env, **how))
+            started.append(Command([*prefix, *worker], env=env, **how))
+        _joined(address, len(started) - 1)
         yield Cluster(address, started[1:], place)
     finally:
         for process in reversed(started):
             process.kill()
             process.wait()
+
+
+def _joined(address: str, count: int) -> None:
+    """Wait for workers, one of which may be started more slowly than the other does all blocks."""
+    from distributed import Client
+
+    with Client(address, set_as_default=False) as client:
+        client.wait_for_workers(count, timeout=60)
 
 
 def _address(said: Path, scheduler: subprocess.Popen[bytes]) -> str:
@@ -94,7 +104,7 @@ def test_a_worker_that_is_killed_costs_its_blocks_only(calm: harness.Calm, tmp_p
     calm.same(tmp_path)
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 75)])
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGKILL, -9), pytest.param(signal.SIGTERM, 75, marks=pytest.mark.nightly("kills"))])
 def test_a_client_that_ends_takes_its_workers_with_it(calm: harness.Calm, tmp_path: Path, sent: signal.Signals, code: int) -> None:
     path = harness.config(tmp_path, calm.raster, execution={"engine": "processes", "processes": 2, "workers": 1})
     started = harness.start(path, "inference", 6)
@@ -112,6 +122,7 @@ def test_a_client_that_ends_takes_its_workers_with_it(calm: harness.Calm, tmp_pa
     calm.same(tmp_path)
 
 
+@pytest.mark.nightly("kills")
 def test_a_worker_that_freezes_and_is_revived_late_does_no_harm(calm: harness.Calm, tmp_path: Path) -> None:
     with cluster(tmp_path) as made:
         started = harness.start(config(calm, tmp_path, made))
@@ -146,6 +157,7 @@ def ip(words: str) -> bool:
     return shutil.which("ip") is not None and subprocess.run(["ip", *words.split()], capture_output=True).returncode == 0
 
 
+@pytest.mark.nightly("kills")
 @pytest.mark.usefixtures("line")
 def test_a_host_that_is_cut_off_and_comes_back_costs_its_blocks_for_a_while(calm: harness.Calm, tmp_path: Path) -> None:
     with cluster(tmp_path, HERE, THERE) as made:

@@ -35,6 +35,7 @@ def test_flops_are_those_of_the_convolutions_and_pixels_those_of_the_input() -> 
     assert flops_per_pixel(dense, 3, 1, torch.device("cpu")) == 2 * (27 * 8 + 72 * 16 + 144 * 32 + 288 * 32 + 32 * 4)
 
 
+@pytest.mark.slow
 def test_a_local_network_is_explained_with_its_exact_halo(tmp_path: Path) -> None:
     found = findings(tmp_path)
     exact = next(halo for halo in found.halos if halo.exact)
@@ -58,6 +59,7 @@ def test_what_was_taken_off_a_checkpoint_is_told(tmp_path: Path) -> None:
     assert found.as_dict()["weights"] == said
 
 
+@pytest.mark.slow
 def test_a_network_that_is_not_local_is_not_promised_anything(tmp_path: Path) -> None:
     found = findings(tmp_path, networks.InstanceNormed())
     assert not any(halo.exact for halo in found.halos)
@@ -106,6 +108,7 @@ def test_everything_is_said_as_json_too(tmp_path: Path) -> None:
     assert {"parameters", "flops_per_pixel", "bytes_per_pixel", "stride", "radius", "blame", "halos"} <= set(said)
 
 
+@pytest.mark.slow
 def test_the_picture_is_drawn(tmp_path: Path) -> None:
     found = findings(tmp_path)
     path = picture.draw(found, tmp_path / "new" / "profile.png", "a title")
@@ -124,6 +127,7 @@ def test_the_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         picture.draw(found, tmp_path / "profile.png", "")
 
 
+@pytest.mark.slow
 def test_a_classifier_says_how_far_its_map_is_from_the_slid_one(tmp_path: Path) -> None:
     model = {"kind": "classifier", "path": None, "factory": "pipeline.networks.classifiers:lenet", "args": {"classes": 4, "bands": 3}}
     found = findings(tmp_path, model={**model, "input": {"mean": 500, "std": 200, "size": 32}})

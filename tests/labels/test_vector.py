@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyogrio
 import pyproj
 import pytest
 import shapely
@@ -22,6 +21,7 @@ from pipeline.labels import IGNORE, from_config, open_labels
 from pipeline.labels.align import Box
 from pipeline.labels.layer import Layer, open_layer
 from pipeline.store.spec import ClassRow
+from tests import vector_files
 from tests.labels.places import CLASSES, DEGREES, GRIDS, UTM, centres, cut, grid, whole, windows
 
 FORMATS = {"geojson": "GeoJSON", "gpkg": "GPKG", "fgb": "FlatGeobuf", "shp": "ESRI Shapefile"}
@@ -45,7 +45,7 @@ def write(path: Path, shapes: Any, crs: str | None = UTM, **fields: Any) -> Path
     if path.suffix == ".geojson" and crs == UTM:
         crs, moved = DEGREES, reproject(moved, UTM, DEGREES)
     more = {"COORDINATE_PRECISION": 15} if path.suffix == ".geojson" else {}
-    pyogrio.raw.write(
+    vector_files.write(
         path, geometry=shapely.to_wkb(moved), field_data=[np.asarray(v) for v in fields.values()], fields=list(fields), crs=crs,
         driver=FORMATS[path.suffix[1:]], geometry_type="Unknown" if path.suffix != ".shp" else "Polygon", **more,
     )  # fmt: skip
@@ -85,6 +85,7 @@ def test_every_pixel_is_of_the_last_polygon_that_holds_its_centre_whatever_the_g
         assert (opened.read(window) == cut(got, window, IGNORE)).all()
 
 
+@pytest.mark.slow
 def test_the_index_of_a_file_does_not_change_which_polygon_is_the_later(tmp_path: Path) -> None:
     rng, of = np.random.default_rng(2), GRIDS["the labels' own"]
     corners = rng.uniform(0, 1500, (600, 2))
@@ -249,7 +250,7 @@ def test_an_attribute_and_a_layer_that_are_not_there_are_told_with_the_nearest(t
         open_labels(path, of, CLASSES, attribute="kinds")
     with pytest.raises(LabelsError, match="no attribute 'zzz'; they have kind, height"):
         open_labels(path, of, CLASSES, attribute="zzz")
-    pyogrio.raw.write(path, geometry=shapely.to_wkb(polygons()), field_data=[], fields=[], crs=UTM, driver="GPKG", geometry_type="Unknown", layer="more")
+    vector_files.write(path, geometry=shapely.to_wkb(polygons()), field_data=[], fields=[], crs=UTM, driver="GPKG", geometry_type="Unknown", layer="more")
     with pytest.raises(LabelsError, match=r"2 layers \(a, more\)"):
         open_labels(path, of, CLASSES, burn=1)
     assert (open_labels(path, of, CLASSES, burn=1, layer="more").read(whole(of)) == 1).any()

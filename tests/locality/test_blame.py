@@ -39,6 +39,7 @@ def compiled(network: nn.Module, kind: str) -> nn.Module:
     return make[kind](network)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["eager", "scripted", "traced", "exported"])
 @pytest.mark.parametrize(
     ("make", "layer"),
@@ -55,6 +56,7 @@ def test_the_layer_is_named_once_by_its_path_and_innocent_ones_are_not(make: typ
     assert found(make(), kind, tmp_path).everywhere == (layer,)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["eager", "scripted", "traced", "exported"])
 def test_sampling_where_pixels_say_depends_on_the_data(kind: str, tmp_path: Path) -> None:
     assert found(networks.Warped(), kind, tmp_path).data == ("grid_sample",)

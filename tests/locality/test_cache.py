@@ -20,6 +20,7 @@ def test_a_network_is_measured_once(tmp_path: Path) -> None:
         assert cached(network(), 3, tmp_path) == first
 
 
+@pytest.mark.slow
 def test_a_network_without_bound_is_read_back_as_it_was_measured(tmp_path: Path) -> None:
     found = Loaded(module=networks.InstanceNormed().eval(), said={"sha256": "n"})
     first = cached(found, 3, tmp_path)
@@ -27,6 +28,7 @@ def test_a_network_without_bound_is_read_back_as_it_was_measured(tmp_path: Path)
     assert cached(found, 3, tmp_path) == first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["", "{", "[]", json.dumps({"verdict": "local"})])
 def test_a_record_that_was_cut_short_is_measured_again(text: str, tmp_path: Path) -> None:
     first = cached(network(), 3, tmp_path)

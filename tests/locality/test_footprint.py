@@ -24,6 +24,7 @@ def test_live_tensors_at_the_peak_are_counted_eager_and_scripted_alike() -> None
     assert scripted == pytest.approx(eager, rel=0.05)
 
 
+@pytest.mark.slow
 def test_a_wider_network_costs_more() -> None:
     assert bytes_per_pixel(networks.UNet(base=24)) > 2 * bytes_per_pixel(networks.UNet(base=6))
 
@@ -32,6 +33,7 @@ def fullness(network: nn.Module) -> float | None:
     return measure(Loaded(module=network.eval(), said={}), 3, 4, torch.device("cpu")).fullness
 
 
+@pytest.mark.slow
 def test_memory_that_is_always_in_use_is_told_from_a_peak_that_passes() -> None:
     """Of two layers at full resolution both ends are held nearly always; of an encoder and decoder all of it only at one end."""
     level = nn.Sequential(*(nn.Conv2d(width, 16, 3, padding=1) for width in (3, *[16] * 7)))
@@ -44,6 +46,7 @@ def test_memory_that_is_always_in_use_is_told_from_a_peak_that_passes() -> None:
     assert fullness(level) == full, "a plan is decided by it"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [384, 900])
 def test_what_onnxruntime_holds_is_counted_whatever_the_size(size: int, tmp_path: Path) -> None:
     """While the second layer runs, 32 and 8 channels of float32 are alive; torch sees none of them."""

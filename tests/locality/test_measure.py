@@ -57,6 +57,7 @@ def test_stride_and_radius_are_those_worked_out_by_hand(make: type[nn.Module], s
     assert found.radius == Radius(top=top, bottom=bottom, left=left, right=right)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [networks.Twice, networks.Dilated, networks.Swallowing, networks.UNet])
 def test_exported_networks_reach_as_far_and_keep_to_the_sizes_they_take(make: type[nn.Module], tmp_path: Path) -> None:
     network = networks.lively(make())
@@ -86,6 +87,7 @@ def test_a_halo_of_the_radius_is_enough_for_a_unet_and_one_stride_less_is_not(tm
     assert error(halo) < 1e-5 < error(halo - 8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("depth", "radius"), [(2, 11 + 8), (4, 79)])
 def test_a_unet_reaches_as_far_as_its_levels_add_up(depth: int, radius: int, tmp_path: Path) -> None:
     """Follow what lies beyond a cut at 0 to the left, in cells of each level.
@@ -113,6 +115,7 @@ def test_fcn8s_has_stride_32_and_the_radius_of_its_layers(kernel: int, radius: i
     assert found.radius == Radius(top=radius, bottom=radius, left=radius, right=radius)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["eager", "torchscript", "exported"])
 @pytest.mark.parametrize(("make", "blame"), NOT_LOCAL)
 def test_networks_that_look_everywhere_are_not_local_and_the_layer_is_named(make: type[nn.Module], blame: str, kind: str, tmp_path: Path) -> None:
@@ -129,6 +132,7 @@ def test_a_branch_on_values_is_unproven(kind: str, tmp_path: Path) -> None:
     assert "branch on values" in found.blame[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["eager", "torchscript", "exported"])
 def test_sampling_where_pixels_say_is_unproven_and_has_no_halo_where_tiles_were_seen_to_differ(kind: str, tmp_path: Path) -> None:
     found = measure(load(networks.Warped(), kind, tmp_path), 3)
@@ -157,6 +161,7 @@ def test_one_size_does_not_excuse_layers_that_look_everywhere(tmp_path: Path) ->
     assert (found.verdict, found.blame) == ("not local", ("body.1.0 (GroupNorm)",))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("largest", "verdict"), [(400, "local"), (100, "local"), (32, "unproven")])
 def test_a_network_of_small_sizes_is_proven_as_long_as_a_tile_fits_into_them(largest: int, verdict: str, tmp_path: Path) -> None:
     dims = {2: torch.export.Dim("h", min=16, max=largest), 3: torch.export.Dim("w", min=16, max=largest)}
@@ -167,6 +172,7 @@ def test_a_network_of_small_sizes_is_proven_as_long_as_a_tile_fits_into_them(lar
         assert found.radius == Radius(top=16, bottom=16, left=16, right=16)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("bands", "words"), [(5, "5 bands"), (3, "no square")])
 def test_a_network_that_runs_on_nothing_is_refused(bands: int, words: str, tmp_path: Path) -> None:
     class Picky(networks.Twice):

@@ -22,6 +22,7 @@ def test_every_usual_stride_is_found(n: int) -> None:
     assert stride.find(prober(networks.Coarse(n))) == n
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [17, 27, 100])
 def test_a_stride_that_divides_none_of_the_usual_sizes_is_found(n: int) -> None:
     assert stride.find(prober(networks.Coarse(n))) == n

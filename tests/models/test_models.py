@@ -183,6 +183,7 @@ def test_garbage_is_named(kind: str, tmp_path: Path) -> None:
         load(config, 3, torch.device("cpu"))
 
 
+@pytest.mark.slow
 def test_an_exported_network_says_what_sizes_it_takes(tmp_path: Path) -> None:
     accepts = load(as_exported(tmp_path)[0], 3, torch.device("cpu")).accepts
     assert (accepts.multiple, accepts.maximum, accepts.batch) == (32, 64 * 32, 1)

@@ -85,7 +85,7 @@ def test_scores_on_the_training_size_are_the_classifiers(make, size: int, stride
     assert (got[:, :, 0, 0] - wanted).abs().max() <= 1e-5 * wanted.abs().max()
 
 
-@pytest.mark.slow
+@pytest.mark.nightly("networks")
 @pytest.mark.parametrize(("make", "size", "stride"), [(vgg16, 224, 32), (alexnet, 224, 32)])
 def test_the_classics_in_full_size_keep_their_scores(make, size: int, stride: int) -> None:
     classifier = make(classes=10).eval()
@@ -107,6 +107,7 @@ def test_the_map_of_an_unpadded_body_is_the_slid_classifier(make, size: int, str
     assert torch.allclose(got, wanted, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_difference_to_the_slid_classifier_is_nothing_for_unpadded_bodies_and_told_for_padded_ones() -> None:
     torch.manual_seed(0)
     assert difference(Convolutional(settled(Valid(), 20), 3, 20).eval()) < 1e-4
@@ -128,6 +129,7 @@ def test_each_pixel_takes_the_score_of_the_window_with_the_nearest_centre() -> N
     assert torch.equal(logits[0, :, 30, 0], scores[0, :, found[30], 0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("make", "size"), [(Valid, 20), (lambda: lenet(4, 3), 32)])
 def test_it_is_local_and_its_radius_is_that_of_the_nearest_windows(make, size: int) -> None:
     """Counted pixel by pixel: how far the windows of px at a cut look beyond it."""

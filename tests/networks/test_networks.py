@@ -63,18 +63,21 @@ def test_logits_have_the_size_of_the_input_whatever_it_is(name: str, size: tuple
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
-def test_scripted_and_exported_for_every_size_it_says_the_same(name: str) -> None:
+@pytest.mark.parametrize("form", ["scripted", pytest.param("exported", marks=pytest.mark.nightly("networks"))])
+def test_scripted_or_exported_for_every_size_it_says_the_same(name: str, form: str) -> None:
     net = network(name)
-    scripted = torch.jit.script(net)
-    dims = {2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        exported = torch.export.export(net, (torch.rand(1, 3, 96, 128),), dynamic_shapes=(dims,)).module()
+    saved = torch.jit.script(net) if form == "scripted" else exported(net)
     for size in ((96, 160), (75, 101), (200, 67)):
         x = torch.randn(1, 3, *size)
         with torch.inference_mode():
-            assert torch.allclose(scripted(x), net(x), atol=1e-5)
-            assert torch.allclose(exported(x), net(x), atol=1e-5)
+            assert torch.allclose(saved(x), net(x), atol=1e-5)
+
+
+def exported(net: nn.Module) -> nn.Module:
+    dims = {2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.export.export(net, (torch.rand(1, 3, 96, 128),), dynamic_shapes=(dims,)).module()
 
 
 @pytest.mark.slow
@@ -92,7 +95,7 @@ def test_scripted_and_exported_for_every_size_it_says_the_same(name: str) -> Non
         ("resnet_fcn", 228, 220),
     ],
 )
-@pytest.mark.parametrize("kind", ["eager", "scripted"])
+@pytest.mark.parametrize("kind", ["eager", pytest.param("scripted", marks=pytest.mark.nightly("networks"))])
 def test_stride_and_radius_are_those_of_its_layers(name: str, before: int, after: int, kind: str) -> None:
     """Follow what lies beyond a cut at 0 to the left (*after*), in cells of each stride.
 
@@ -152,9 +155,18 @@ def _whole(net: nn.Module, x: torch.Tensor, valid: np.ndarray) -> tuple[np.ndarr
     return np.where(valid, logits.argmax(0).numpy(), 255), ((top[0] - top[1]) < 4e-6 * logits.abs().max()).numpy()
 
 
+NIGHTLY = pytest.mark.nightly("networks")
+BY_DAY = ("fcn8s", "fcn, output stride 4", "deconvnet", "resnet_fcn")
+"""One of each sort. What other forms change is tested by the zoo and by `test_scripted_or_exported_for_every_size_it_says_the_same`."""
+TILED = [
+    pytest.param(name, form, size, marks=() if form == "ours" and name in BY_DAY else NIGHTLY)
+    for form, size in (("ours", (517, 1021)), ("torchscript", (1021, 517)), ("exported", (75, 1130)))
+    for name in SMALL
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SMALL)
-@pytest.mark.parametrize(("form", "size"), [("ours", (517, 1021)), ("torchscript", (1021, 517)), ("exported", (75, 1130))])
+@pytest.mark.parametrize(("name", "form", "size"), TILED)
 def test_tiled_equals_whole(name: str, form: str, size: tuple[int, int], tmp_path: Path) -> None:
     net = network(name)
     x, valid = _pixels(scenes.scene(tmp_path / "scene.tif", *size))

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ def layout(height: int, width: int, block: int, core: int = 64, halo: int = 32) 
     return Layout(height=height, width=width, block=block, rows=rows, cols=cols)
 
 
+@pytest.mark.slow
 @given(st.integers(1, 200), st.integers(1, 200), st.integers(1, 90))
 def test_tiles_of_all_blocks_keep_every_pixel_once(height: int, width: int, block: int) -> None:
     made, seen = layout(height, width, block), np.zeros((height, width), dtype=int)

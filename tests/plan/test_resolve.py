@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError, PlanError
@@ -19,7 +19,6 @@ WISH = Wish(
 )  # fmt: skip
 
 
-@settings(max_examples=60)
 @given(
     st.integers(1, 20_000), st.integers(1, 20_000), st.sampled_from([64, 200, 512]), st.integers(900, 20_000), st.sampled_from([0, 32, 160]),
     st.sampled_from(["auto", "none"]),
@@ -267,6 +266,7 @@ def test_where_memory_is_plenty_each_core_computes_a_tile() -> None:
     assert 3 * alone.tensors < rich.tensors < sum(rich.buffers[name] for name in TENSORS)
 
 
+@pytest.mark.slow
 def test_several_tiles_of_our_choice_leave_some_of_the_memory() -> None:
     rich = resolve(SHARED)
     for budget in (rich.peak * 3 // 2 + 1, rich.peak * 3 // 2 - MIB, 6000 * MIB, 3000 * MIB):

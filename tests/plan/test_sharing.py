@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pipeline.plan.layout import Layout
@@ -42,7 +42,6 @@ def pixels(layout: Layout, unit: Unit, which: set[Unit]) -> int:
     return sum(min(unit[0], layout.height - r * unit[0]) * min(unit[1], layout.width - c * unit[1]) for r, c in which)
 
 
-@settings(max_examples=40, deadline=None)
 @given(LAYOUTS, UNITS, st.integers(1, 5))
 def test_how_many_blocks_of_a_swath_read_a_unit_is_what_counting_gives(layout: Layout, unit: Unit, swaths: int) -> None:
     assume(swaths <= layout.shape[1])
@@ -58,7 +57,6 @@ def test_how_many_blocks_of_a_swath_read_a_unit_is_what_counting_gives(layout: L
         assert counted == {(r, c): rows.users(r * unit[0]).size * cols.users(c * unit[1], span).size for r, c in counted}
 
 
-@settings(max_examples=40, deadline=None)
 @given(LAYOUTS, UNITS, st.integers(1, 5))
 def test_every_earlier_block_of_the_swath_that_reads_the_same_is_named(layout: Layout, unit: Unit, swaths: int) -> None:
     assume(swaths <= layout.shape[1])
@@ -72,7 +70,6 @@ def test_every_earlier_block_of_the_swath_that_reads_the_same_is_named(layout: L
         seen.append(index)
 
 
-@settings(max_examples=40, deadline=None)
 @given(LAYOUTS, UNITS, st.integers(0, 60_000), st.integers(1, 5))
 def test_what_is_promised_is_what_a_run_decodes_and_holds(layout: Layout, block: Unit, room: int, workers: int) -> None:
     made = share(layout, block, 1, room, workers)

@@ -73,8 +73,8 @@ def ran(job: Job) -> Job:
     return job
 
 
+@pytest.mark.nightly("compile")
 @needs_compiler
-@pytest.mark.slow
 def test_a_compiled_job_says_the_same_up_to_ties_and_the_same_bytes_in_any_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain, job = ran(made(tmp_path, "plain", False)), ran(made(tmp_path, "job", True))
     assert job.task.recipe.compile
@@ -97,8 +97,8 @@ def test_a_compiled_job_says_the_same_up_to_ties_and_the_same_bytes_in_any_order
     assert digest(again.path) == digest(job.path)
 
 
+@pytest.mark.nightly("compile")
 @needs_compiler
-@pytest.mark.slow
 def test_a_store_is_gone_on_with_as_it_was_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ran(made(tmp_path, "job", True))
     monkeypatch.setattr(compiling, "_apart", lambda *_: pytest.fail("it was tried again"))
@@ -110,8 +110,8 @@ def test_a_store_is_gone_on_with_as_it_was_made(tmp_path: Path, monkeypatch: pyt
         made(tmp_path, "plain", True)
 
 
+@pytest.mark.nightly("compile")
 @needs_compiler
-@pytest.mark.slow
 def test_an_exported_program_is_compiled_too(tmp_path: Path) -> None:
     dims = {axis: torch.export.Dim(name, min=8, max=512) for axis, name in ((2, "rows"), (3, "cols"))}
     path = networks.export(nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.SiLU()).eval(), tmp_path / "net.pt2", (1, 3, 24, 20), dims)

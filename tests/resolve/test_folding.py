@@ -90,6 +90,7 @@ def made(folder: Path, name: str, *overrides: str, **sections: dict[str, Any]) -
     return prepare(load(scenes.config(folder, name, **{"output": {"layers": ["mask", "confidence"]}, **sections}), list(overrides)))
 
 
+@pytest.mark.slow
 def test_a_job_runs_folded_says_so_and_measures_the_network_as_loaded(tmp_path: Path) -> None:
     job = made(tmp_path, "job")
     assert job.task.recipe.fold
@@ -112,6 +113,7 @@ def forgotten(store: Path) -> None:
     root.write_text(json.dumps(said))
 
 
+@pytest.mark.slow
 def test_a_store_that_was_made_before_there_was_folding_goes_on_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     job = made(tmp_path, "job", "execution.fold=false")
     assert not job.task.recipe.fold
@@ -125,6 +127,7 @@ def test_a_store_that_was_made_before_there_was_folding_goes_on_without(tmp_path
     assert made(tmp_path, "job", "execution.fold=false").resumes
 
 
+@pytest.mark.slow
 def test_a_store_that_was_made_folded_is_not_gone_on_with_unfolded(tmp_path: Path) -> None:
     run(made(tmp_path, "job"))
     with pytest.raises(StoreError, match=r"execution\.fold was True and is now False"):

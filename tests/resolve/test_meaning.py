@@ -41,6 +41,7 @@ def probabilities(folder: Path) -> np.ndarray:
         return torch.sigmoid(network(nn.functional.pad(x, (0, -width % 4, 0, -height % 4))))[0, :, :height, :width].numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threshold", [0.6, 0.65])
 def test_a_pixel_is_the_likeliest_class_that_reaches_the_threshold_or_background(threshold: float, tmp_path: Path) -> None:
     found = made(job(tmp_path, threshold=threshold))
@@ -56,6 +57,7 @@ def test_a_pixel_is_the_likeliest_class_that_reaches_the_threshold_or_background
     assert np.abs(found["confidence"].values - 255 * sure).max() <= 1
 
 
+@pytest.mark.slow
 def test_a_background_with_a_channel_of_its_own_keeps_its_probability(tmp_path: Path) -> None:
     classes = [{**scenes.CLASSES[0], "role": "background"}, *scenes.CLASSES[1:]]
     found, p = made(job(tmp_path, classes, threshold=0.6)), probabilities(tmp_path)
@@ -108,6 +110,7 @@ def test_thresholds_that_cut_nothing_are_refused(threshold: list[float], words: 
         prepare(load(one_logit(tmp_path, threshold, scenes.CLASSES[:2])))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("multilabel", "words"), [(False, "4 classes, of which the likeliest wins"), (True, "lists 2 thresholds, but the network has 4 channels")]
 )
@@ -123,6 +126,7 @@ def test_a_softmax_is_refused(tmp_path: Path) -> None:
         load(job(tmp_path, activation="softmax"))
 
 
+@pytest.mark.slow
 def test_a_store_of_one_meaning_is_not_gone_on_with_in_another(tmp_path: Path) -> None:
     made(job(tmp_path, activation="sigmoid"))
     with pytest.raises(StoreError, match=r"model\.output\.activation was sigmoid of each class, else code 9"):

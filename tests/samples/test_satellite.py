@@ -9,6 +9,7 @@ from pipeline.raster.window import Window
 from pipeline.samples import satellite
 
 
+@pytest.mark.slow
 def test_a_scene_has_every_class_a_crs_a_nodata_wedge_and_labels_on_its_grid() -> None:
     uri = "sample://satellite?seed=4&size=1500"
     with rasterio.open(samples.resolve(uri)) as scene, rasterio.open(samples.labels(uri)) as labels:
@@ -24,6 +25,7 @@ def test_a_scene_has_every_class_a_crs_a_nodata_wedge_and_labels_on_its_grid() -
     assert ndvi[label == satellite.FOREST].mean() > 0.6 > 0 > ndvi[label == satellite.WATER].mean()
 
 
+@pytest.mark.slow
 def test_clouds_are_bright_and_labelled_where_they_hide_more_than_half() -> None:
     window = Window(row=0, col=0, height=1500, width=1500)
     data, label = satellite.render(window, 4, 1500)

@@ -51,6 +51,7 @@ def read_all(server: Served, threads: int) -> int:
         return sum(pixels.decoded for pixels in pool.map(source.read, [how.frame(index) for index in how.blocks()]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 4])
 def test_all_frames_of_a_cog_cost_little_more_than_its_pixels(folder: Path, tmp_path: Path, threads: int) -> None:
     with served(folder, tmp_path / "log") as server:

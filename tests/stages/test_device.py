@@ -42,6 +42,7 @@ def test_memory_that_is_laid_out_ahead_is_there_for_the_first_tile() -> None:
     assert grown[1] > SIZE / 3
 
 
+@pytest.mark.slow
 def test_a_network_is_measured_and_run_by_one_thread_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real, seen = Loaded.__call__, set()
     monkeypatch.setattr(Loaded, "__call__", lambda network, x: (seen.add(threading.get_ident()), real(network, x))[1])
@@ -75,6 +76,7 @@ def run(job: Any) -> Any:
         return execute(job, progress)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tile", [{"size": 96}, {"size": 64, "overlap": 0.5, "batch": 2}], ids=["halo", "blended"])
 def test_several_tiles_at_once_give_the_bytes_of_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tile: dict[str, Any]) -> None:
     real, seen, meet = Loaded.__call__, set(), threading.Barrier(3)
@@ -104,6 +106,7 @@ def chunks(store: Path) -> dict[str, bytes]:
     return {str(path.relative_to(store)): path.read_bytes() for path in store.rglob("*") if path.is_file() and "c" in path.relative_to(store).parts}
 
 
+@pytest.mark.slow
 def test_a_store_is_gone_on_with_in_the_threads_it_was_made_in_however_many_tiles_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "cores", lambda: 6)
     assert (streamed(tmp_path, "job", 2).task.recipe.threads, streamed(tmp_path, "job", 3).task.recipe.threads) == (3, 2)
@@ -114,6 +117,7 @@ def test_a_store_is_gone_on_with_in_the_threads_it_was_made_in_however_many_tile
         assert (job.task.recipe.threads, job.plan.hands.streams, job.complete) == (2, expected, True)
 
 
+@pytest.mark.slow
 def test_each_core_computes_a_tile_where_nothing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "cores", lambda: 4)
     job = prepare(load(scenes.config(tmp_path, tile={"size": 96}, execution={"engine": "threads"})))

@@ -98,6 +98,7 @@ def test_a_store_of_another_job_is_named(job: Job) -> None:
     assert asked(None) == (f"the store: {job.path} is there, and of another job",)
 
 
+@pytest.mark.slow
 def test_a_device_that_is_missing_is_named(job: Job) -> None:
     asked = replace(needs(job), task=replace(job.task, device="cuda:7"))
     (said,) = asked(None)

@@ -48,6 +48,7 @@ def threads(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
         yield from pool.map(work, items)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{}, {"shard": 64}, {"shard": 128}, {"zarr_format": 2}, {"probabilities": "float16"}], ids=str)
 @pytest.mark.usefixtures("_small_blocks")
 def test_every_level_is_the_level_below_reduced_as_a_whole(tmp_path: Path, changes: dict[str, Any]) -> None:
@@ -84,6 +85,7 @@ def test_pixels_too_doubtful_for_the_mask_count_in_the_other_layers(tmp_path: Pa
             assert np.array_equal(*found, equal_nan=layer == "probabilities" and dtype == "float16"), (level, layer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", [shuffled, threads])
 @pytest.mark.usefixtures("_small_blocks")
 def test_bytes_do_not_depend_on_the_engine(tmp_path: Path, engine: Callable[..., Iterator[Any]]) -> None:
@@ -94,6 +96,7 @@ def test_bytes_do_not_depend_on_the_engine(tmp_path: Path, engine: Callable[...,
     assert len(chunks(tmp_path / "a")) > 50
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_small_blocks")
 def test_a_build_that_dies_goes_on_with_the_blocks_that_have_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     of, real = many_blocks(), ledger.commit_block
@@ -139,7 +142,7 @@ def test_what_is_empty_below_is_neither_read_nor_written(tmp_path: Path, monkeyp
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("classes", [0, 2, 12])
+@pytest.mark.parametrize("classes", [2, *(pytest.param(classes, marks=pytest.mark.nightly("scale")) for classes in (0, 12))])
 def test_what_is_held_grows_neither_with_the_level_below_nor_with_the_classes(tmp_path: Path, classes: int) -> None:
     """A block of one shard of 4096² px is made from 8192² px, which are never held at once, and of probabilities one class at a time."""
     rows = tuple(spec.ClassRow(code=k, name=f"c{k}", color="#000000") for k in range(classes))

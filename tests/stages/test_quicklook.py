@@ -58,6 +58,7 @@ def test_a_picture_of_somebody_else_is_not_overwritten_and_one_of_ours_is(tmp_pa
     assert sorted(p.name for p in tmp_path.iterdir()) == ["scene.png", "scene.zarr", "scene.zarr.png"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("levels", "overviews"), [(4, True), (1, False)])
 def test_a_large_raster_is_drawn_small_with_and_without_overviews(tmp_path: Path, levels: int, overviews: bool) -> None:
     of = specs.spec(Grid(height=1500, width=3000), chunk=512, levels=levels)
@@ -76,6 +77,7 @@ def test_an_enlarged_pixel_is_as_wide_as_the_scale_bar_says(tmp_path: Path) -> N
     assert px_per_px == 1 / 16
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fonts", [quicklook.FONTS, ()])
 def test_many_classes_and_long_names_in_any_language_leave_the_picture_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fonts: tuple[str, ...]) -> None:
     monkeypatch.setattr(quicklook, "FONTS", fonts)

@@ -20,6 +20,7 @@ from pipeline.store.claims import Claims
 from pipeline.store.files import Files
 from pipeline.store.layout import create, delete
 from pipeline.store.lease import acquire, confirm, holders
+from tests.commands import Command, settled
 from tests.store import leases, specs
 
 FIRST, SECOND, OTHER = Shard(index=1, count=3), Shard(index=2, count=3), Shard(index=1, count=4)
@@ -55,10 +56,8 @@ def anything(line: str) -> None:
 
 
 def holding(path: Path, seconds: float = 600, patience: float = 1.5) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", HOLDS, str(path), str(path.parent / "log"), str(seconds)], env={**os.environ, lease.VARIABLE: str(patience)},
-        stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    command, environment = [sys.executable, "-c", HOLDS, str(path), str(path.parent / "log"), str(seconds)], {**os.environ, lease.VARIABLE: str(patience)}
+    return Command(command, env=settled(environment), stdout=subprocess.PIPE, text=True)
 
 
 def lines(path: Path) -> int:

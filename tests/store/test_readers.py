@@ -30,6 +30,7 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return folder, request.param
 
 
+@pytest.mark.slow
 def test_xarray_and_rioxarray_need_the_group_and_nothing_else(made: tuple[Path, int]) -> None:
     import rioxarray  # noqa: F401  # registers .rio
     import xarray
@@ -76,6 +77,7 @@ def test_tensorstore_reads_the_same_pixels(made: tuple[Path, int]) -> None:
     assert (np.asarray(tensorstore.open(spec).result().read().result()) == scenes.whole(folder)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{}, {"shard": 64}, {"zarr_format": 2}], ids=str)
 @pytest.mark.parametrize("dtype", ["uint8", "float16"])
 def test_every_reader_finds_the_probabilities_of_each_class(tmp_path: Path, changes: dict[str, Any], dtype: str) -> None:

@@ -60,6 +60,7 @@ def whole(path: Path, **changes: Any) -> dict[str, bytes]:
     return contents(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{}, {"zarr_format": 2}, {"shard": 64, "layers": ("mask", "probabilities")}], ids=str)
 def test_an_empty_store_is_the_one_that_a_disk_holds(place: Remote, tmp_path: Path, changes: dict[str, Any]) -> None:
     assert not exists(place)
@@ -115,6 +116,7 @@ def test_a_helper_that_comes_late_replaces_nothing(place: Remote, monkeypatch: p
     assert Files(place).get("0/mask/zarr.json") == b"made since"
 
 
+@pytest.mark.slow
 def test_of_many_creators_with_unlike_plans_one_makes_the_whole_store(place: Remote, tmp_path: Path) -> None:
     plans = [{"chunk": 32}, {"chunk": 64}, {"zarr_format": 2}, {"layers": ("mask", "confidence")}]
     made, start = [], threading.Barrier(8)
@@ -240,6 +242,7 @@ def test_a_chunk_that_is_empty_costs_one_request_and_is_recorded_so(s3: Storage,
         assert check(place, record) == []
 
 
+@pytest.mark.slow
 def test_everybody_opens_it(s3: Storage, place: Remote) -> None:
     committed(place)
     expected = specs.pixels(specs.spec())

@@ -17,6 +17,7 @@ from tests import scenes
 EVERY = ["mask", "confidence", "probabilities", "entropy"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sections",
     [
@@ -37,6 +38,7 @@ def test_a_store_says_all_of_the_spec_that_it_was_made_by(tmp_path: Path, sectio
         assert getattr(found, name) == getattr(job.spec, name), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transform", [None, (0.25, 0.0, 3.0, 0.0, 0.25, 4.0), (0.2, 0.15, 0.0, 0.15, -0.2, 0.0)])
 def test_a_grid_without_a_crs_comes_back_with_its_unit(tmp_path: Path, transform: tuple[float, ...] | None) -> None:
     from rasterio.transform import Affine
@@ -54,6 +56,7 @@ def test_a_grid_without_a_crs_comes_back_with_its_unit(tmp_path: Path, transform
     assert spec_of(job.path).grid == job.spec.grid
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gone", ["config", "tiles", "fingerprint", "classes"])
 def test_a_root_that_lost_what_is_needed_is_damaged(tmp_path: Path, gone: str) -> None:
     job = prepare(load(scenes.config(tmp_path)))

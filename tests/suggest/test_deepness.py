@@ -29,6 +29,7 @@ def onnx(path: Path, bands: int = 3, **said: str) -> Path:
 SAID = {"standardization_mean": "[0.1, 0.2, 0.3]", "standardization_std": "[1, 1, 2]", "resolution": "20", "seg_thresh": "0.4", "model_type": '"Segmentor"'}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", ['{"0": "other", "1": "field"}', "{1: 'field', 0: 'other'}"])
 @pytest.mark.parametrize("key", ["tile_size", "tiles_size"])
 def test_deepness_says_its_parameters_in_the_onnx_file(names: str, key: str, folder: Path) -> None:
@@ -45,6 +46,7 @@ def test_deepness_says_its_parameters_in_the_onnx_file(names: str, key: str, fol
     assert made.todo == ()
 
 
+@pytest.mark.slow
 def test_an_onnx_file_without_metadata_still_tells_its_bands_and_channels(tmp_path: Path) -> None:
     scenes.write(tmp_path / "scene.tif", scenes.position(300, 200, 4))
     made, config = written(tmp_path, onnx(tmp_path / "a.onnx").name)
@@ -53,6 +55,7 @@ def test_an_onnx_file_without_metadata_still_tells_its_bands_and_channels(tmp_pa
     assert "its metadata" not in made.text
 
 
+@pytest.mark.slow
 def test_metadata_that_are_no_numbers_are_not_believed(folder: Path) -> None:
     onnx(folder / "a.onnx", standardization_mean="bright", standardization_std="[NaN]", seg_thresh="7", tile_size="huge", model_type='"Detector"')
     made, config = written(folder, "a.onnx")

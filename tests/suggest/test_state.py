@@ -46,6 +46,7 @@ def test_a_trainers_checkpoint_tells_architecture_bands_and_classes(said: Any, a
     assert ("not run, because of what is TO ADD" if todo else "not run here: `wholecloth plan` builds it") in made.text
 
 
+@pytest.mark.slow
 def test_weights_with_a_factory_are_run(folder: Path) -> None:
     (folder / "network.py").write_text("from tests.networks import UNet\ndef make():\n    return UNet()\n")
     torch.save({"state_dict": {f"model.{name}": value for name, value in networks.lively(networks.UNet()).state_dict().items()}}, folder / "last.ckpt")
@@ -63,6 +64,7 @@ def test_a_factory_for_a_whole_network_is_refused(folder: Path) -> None:
         suggest(scenes.unet(folder), str(folder / "scene.tif"), folder, "network.py:make")
 
 
+@pytest.mark.slow
 def test_weights_without_code_say_what_to_add(folder: Path) -> None:
     torch.save(networks.UNet().state_dict(), folder / "a.pt")
     made, config = written(folder, "a.pt")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from pipeline.progress import Progress
 from pipeline.run import execute
 from pipeline.suggest import suggest
 from tests import networks, scenes
+from tests.commands import wholecloth
 from tests.suggest.first import planned, written
 
 
@@ -58,6 +57,7 @@ def as_file_of_ours(folder: Path) -> str:
     return "a.safetensors"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [as_script, as_program, as_file_of_ours])
 def test_a_job_succeeds_with_what_was_written(make: Callable[[Path], str], folder: Path) -> None:
     made, config = written(folder, make(folder))
@@ -92,6 +92,7 @@ def test_a_network_of_more_bands_than_there_are_is_refused(folder: Path) -> None
         written(folder, "a.pt")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("end", "activation", "words"), [
     (nn.Softmax(1), "none", "softmax's already"), (nn.Sigmoid(), "none", "add multilabel: true"), (nn.ReLU(), "auto", "GUESS"),
 ])  # fmt: skip
@@ -109,6 +110,7 @@ def test_one_channel_means_two_classes(folder: Path) -> None:
     planned(config)
 
 
+@pytest.mark.slow
 def test_a_network_that_is_not_local_is_told_so(folder: Path) -> None:
     scenes.script(networks.lively(networks.InstanceNormed()), folder / "a.pt")
     made, config = written(folder, "a.pt")
@@ -116,6 +118,7 @@ def test_a_network_that_is_not_local_is_told_so(folder: Path) -> None:
     planned(config)
 
 
+@pytest.mark.slow
 def test_a_file_of_ours_leaves_nothing_to_guess(folder: Path) -> None:
     args = {"bands": 2, "classes": 3, "width": 4, "fc_kernel": 3, "fc_width": 4}
     network = networks.lively(FCN8s(**args), 2)  # type: ignore[arg-type]
@@ -129,6 +132,7 @@ def test_a_file_of_ours_leaves_nothing_to_guess(folder: Path) -> None:
     assert [row.name for row in planned(config).spec.classes] == ["a", "b", "c"]
 
 
+@pytest.mark.slow
 def test_what_a_file_of_ours_leaves_open_is_guessed(folder: Path) -> None:
     args = {"bands": 3, "classes": 4, "width": 4, "fc_kernel": 3, "fc_width": 4}
     save(folder / "a.safetensors", networks.lively(FCN8s(**args)), ModelMeta(kind="fcn8s", args=args))  # type: ignore[arg-type]
@@ -145,6 +149,7 @@ def test_a_file_of_ours_of_more_bands_than_there_are_is_refused(tmp_path: Path) 
         written(tmp_path, "a.safetensors")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bands", [3, 4])
 def test_a_classifier_of_whole_images_is_told_from_a_network_of_maps(bands: int, tmp_path: Path) -> None:
     scenes.write(tmp_path / "scene.tif", scenes.position(300, 200, bands))
@@ -185,9 +190,7 @@ def test_the_command_prints_or_writes_and_never_overwrites_unasked(folder: Path)
     scenes.unet(folder)
 
     def init(*more: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "pipeline", "init", "unet.pt", "scene.tif", *more]
-        known = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
-        return subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=300, env=known)
+        return wholecloth("init", "unet.pt", "scene.tif", *more, cwd=folder)
 
     printed = init()
     assert printed.returncode == 0, printed.stderr

@@ -24,6 +24,7 @@ from pipeline.stages.pyramid import levels
 from pipeline.timing.clock import Interval, Timing
 from pipeline.timing.trace import recorded
 from tests import scenes
+from tests.commands import Command
 
 Events = list[dict[str, Any]]
 
@@ -60,6 +61,7 @@ def assert_nested(events: Events) -> None:
             stack.append(start - minus)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("engine", "tile"), [("serial", {}), ("threads", {"size": 96}), ("threads", {"size": 64, "overlap": 0.5, "batch": 2})])
 def test_a_trace_of_a_run_nests_and_agrees_with_the_report(tmp_path: Path, engine: str, tile: dict[str, Any]) -> None:
     config = scenes.config(tmp_path, tile=tile, execution={"engine": engine, "workers": 3})
@@ -80,6 +82,7 @@ def test_a_trace_of_a_run_nests_and_agrees_with_the_report(tmp_path: Path, engin
     assert json.loads((tmp_path / "job.report.json").read_text())["device"]["waits"].keys() == {"start", "read", "write", "schedule", "end"}
 
 
+@pytest.mark.slow
 def test_each_of_several_streams_of_tiles_has_a_lane(tmp_path: Path) -> None:
     config = scenes.config(tmp_path, tile={"size": 96}, execution={"engine": "threads", "streams": 2})
     report, events = traced(config, tmp_path / "trace.json")
@@ -94,6 +97,7 @@ def test_each_of_several_streams_of_tiles_has_a_lane(tmp_path: Path) -> None:
     assert report.device.busy + sum(report.device.waits.values()) == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_blocks_in_flight_are_counted_and_overviews_are_in_it(tmp_path: Path) -> None:
     config = scenes.config(tmp_path, execution={"engine": "threads", "workers": 2})
     _, events = traced(config, tmp_path / "trace.json")
@@ -139,6 +143,7 @@ def test_a_block_without_a_valid_pixel_and_one_that_cannot_be_read_are_in_it(tmp
     assert sum(device["waits"].values()) == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_a_run_with_nothing_to_do_has_a_trace_without_slices_and_no_shares(tmp_path: Path) -> None:
     config = scenes.config(tmp_path)
     traced(config, tmp_path / "trace.json")
@@ -151,9 +156,8 @@ def test_a_run_with_nothing_to_do_has_a_trace_without_slices_and_no_shares(tmp_p
 def test_the_trace_of_a_killed_run_lacks_no_more_than_its_end(tmp_path: Path) -> None:
     path = tmp_path / "trace.json"
     config = scenes.config(tmp_path, output={"chunk": 16, "block": 16})
-    run = subprocess.Popen([sys.executable, "-m", "pipeline", "run", str(config), "--profile", str(path)], stderr=subprocess.DEVNULL)
-    while (not path.exists() or path.stat().st_size < 20_000) and run.poll() is None:
-        time.sleep(0.01)
+    run = Command([sys.executable, "-m", "pipeline", "run", str(config), "--profile", str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    run.wait_for(lambda: path.exists() and path.stat().st_size >= 20_000)
     run.send_signal(signal.SIGKILL)
     run.wait()
     text = path.read_text()

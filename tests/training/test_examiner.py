@@ -3,6 +3,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from pipeline.evaluation.evaluate import evaluate
@@ -17,6 +18,7 @@ from pipeline.training.examiner import examiner
 from pipeline.training.prepare import prepare
 
 
+@pytest.mark.slow
 def test_the_held_out_blocks_are_counted_as_run_and_evaluate_count_them(job: Callable[..., Path], tmp_path: Path) -> None:
     config = job()
     said = load(config)

@@ -4,10 +4,11 @@ import torch
 
 from pipeline.config import OptimiserConfig
 from pipeline.evaluation.confusion import Confusion
-from pipeline.training.lesson import Counts, schedule
 
 
 def rates(how: OptimiserConfig, steps: int) -> list[float]:
+    from pipeline.training.lesson import schedule  # which imports Lightning, for seconds
+
     optimiser = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=how.rate)
     changes = schedule(optimiser, how, steps)
     found = []
@@ -18,6 +19,7 @@ def rates(how: OptimiserConfig, steps: int) -> list[float]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["one_cycle", "cosine", "constant"])
 def test_the_rate_rises_to_what_was_asked_for_and_falls_where_it_should(name: str) -> None:
     found = rates(OptimiserConfig(rate=0.5, schedule=name, warmup=0.2), 100)
@@ -35,6 +37,8 @@ def test_a_short_training_has_rates(name: str) -> None:
 
 
 def test_counts_of_blocks_are_added_up_and_begin_anew() -> None:
+    from pipeline.training.lesson import Counts
+
     counts, one = Counts(2), Confusion(2)
     one.add(np.array([0, 1, 1], dtype=np.uint8), np.array([0, 1, 2], dtype=np.uint8))
     counts.update(one)

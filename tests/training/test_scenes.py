@@ -2,7 +2,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyogrio
 import pytest
 import shapely
 
@@ -12,7 +11,7 @@ from pipeline.protocols import IGNORE
 from pipeline.raster.window import Window
 from pipeline.store.spec import ClassRow
 from pipeline.training.scenes import UNKNOWN, Scene, indices, open_scene
-from tests import scenes
+from tests import scenes, vector_files
 from tests.training.conftest import ROWS, opened
 
 
@@ -64,7 +63,7 @@ def test_what_lies_outside_an_area_of_interest_teaches_nothing_and_the_area_is_p
     left, _, _, top = opened(pair).image.grid.bounds
     area = shapely.box(left + 305, top - 704, left + 912, top - 96)  # m, of pixels of 10 m
     path = tmp_path / "area.gpkg"
-    pyogrio.raw.write(path, geometry=shapely.to_wkb([area]), field_data=[], fields=[], crs="EPSG:32633", driver="GPKG", geometry_type="Polygon")
+    vector_files.write(path, geometry=shapely.to_wkb([area]), field_data=[], fields=[], crs="EPSG:32633", driver="GPKG", geometry_type="Polygon")
     said = SceneConfig(path=str(pair[0]), labels=LabelsConfig(path=str(pair[1])), area=[0, 50, 160, 150])
     scene = open_scene(said, SourceConfig(path="unused", aoi=str(path)), ROWS, 32)
     rows, cols = np.mgrid[-5:160, 3:193]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -27,14 +25,19 @@ from pipeline.run import execute
 from pipeline.run import prepare as prepare_run
 from pipeline.store.layout import open_layer
 from pipeline.training.prepare import prepare
-from pipeline.training.train import Trained, train
 from tests import scenes
+from tests.commands import Command, run, wholecloth
+
+if TYPE_CHECKING:
+    from pipeline.training.train import Trained
 
 Job = Callable[..., Path]
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def trained(config: Path, *overrides: str, fresh: bool = False) -> tuple[Trained, list[str]]:
+    from pipeline.training.train import train  # which imports Lightning, for seconds
+
     said: list[str] = []
     return train(load(config, list(overrides)), said.append, fresh), said
 
@@ -70,6 +73,7 @@ def test_weights_say_all_that_run_needs_and_the_task_is_learnt(job: Job, tmp_pat
     assert (mask[:20, :30] == 255).all()
 
 
+@pytest.mark.slow
 def test_card_and_curves_stand_beside_the_weights(job: Job, tmp_path: Path) -> None:
     made, said = trained(job())
     assert sorted(made.files) == ["card", "curves", "table", "weights"]
@@ -82,6 +86,7 @@ def test_card_and_curves_stand_beside_the_weights(job: Job, tmp_path: Path) -> N
     assert not list(tmp_path.glob(".*partial"))
 
 
+@pytest.mark.slow
 def test_the_best_round_is_kept_and_not_the_last(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     from pipeline.training.keep import Keep
 
@@ -129,16 +134,16 @@ def test_stopped_after_any_round_it_goes_on_to_the_same_weights(job: Job, monkey
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, *(pytest.param(number, marks=pytest.mark.nightly("training")) for number in (signal.SIGTERM, signal.SIGINT))]
+)
 def test_killed_at_a_random_moment_it_goes_on_to_the_same_weights(job: Job, tmp_path: Path, number: signal.Signals) -> None:
     how = {"rounds": 8, "steps": 6}
     whole, _ = trained(job("whole", **how))
     config = job("killed", **how)
     command = [sys.executable, "-m", "pipeline", "train", str(config)]
-    running = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "killed.training" / "last.ckpt").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    running = Command(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    running.wait_for((tmp_path / "killed.training" / "last.ckpt").exists)
     running.send_signal(number)
     _, said = running.communicate(timeout=120)
     assert running.returncode == {signal.SIGKILL: -9, signal.SIGTERM: 75, signal.SIGINT: 130}[number], said
@@ -146,26 +151,27 @@ def test_killed_at_a_random_moment_it_goes_on_to_the_same_weights(job: Job, tmp_
         assert "Traceback" not in said
         assert "run the same command again" in said
     assert not config.with_suffix(".safetensors").exists()
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env={**os.environ})
+    done = run(command, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert equal(whole.files["weights"], config.with_suffix(".safetensors"))
 
 
-@pytest.mark.slow
+@pytest.mark.nightly("training")
 def test_windows_read_by_other_processes_are_the_same(job: Job) -> None:
     alone, _ = trained(job("alone"))
     helped = job("helped", loaders=2)
-    done = subprocess.run([sys.executable, "-m", "pipeline", "train", str(helped)], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = wholecloth("train", helped, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert equal(alone.files["weights"], helped.with_suffix(".safetensors"))
 
 
+@pytest.mark.slow
 def test_mixed_precision_teaches(job: Job) -> None:
     made, _ = trained(job(rounds=2, steps=40, optimiser={"rate": 0.02}, augment={"gain": 0.0}), "execution.precision=bfloat16")
     assert made.mean_iou > 0.7
 
 
-@pytest.mark.slow
+@pytest.mark.nightly("training")
 def test_two_processes_share_each_batch_and_judge_what_one_does(job: Job, tmp_path: Path) -> None:
     """Without batch norm, and with as many labelled pixels in every window, the same sums in another order."""
     scene = {"path": str(tmp_path / "image.tif"), "labels": {"path": str(tmp_path / "labels.tif")}}
@@ -174,7 +180,7 @@ def test_two_processes_share_each_batch_and_judge_what_one_does(job: Job, tmp_pa
     model = ["--set=model.kind=fcn8s", "--set=model.args={width: 2, fc_kernel: 1, fc_width: 2, norm: false}"]
     one, two = job("one", **how), job("two", **how, devices=2)
     for config in (one, two):
-        done = subprocess.run([sys.executable, "-m", "pipeline", "train", str(config), *model], cwd=ROOT, capture_output=True, text=True, check=False)
+        done = wholecloth("train", config, *model, cwd=ROOT)
         assert done.returncode == 0, done.stderr
     first, second = load_file(one.with_suffix(".safetensors")), load_file(two.with_suffix(".safetensors"))
     for name in first:
@@ -182,11 +188,13 @@ def test_two_processes_share_each_batch_and_judge_what_one_does(job: Job, tmp_pa
     assert one.with_suffix(".curves.csv").read_text().splitlines()[2].split(",")[4] == two.with_suffix(".curves.csv").read_text().splitlines()[2].split(",")[4]
 
 
+@pytest.mark.slow
 def test_without_progress_it_stops(job: Job) -> None:
     made, _ = trained(job(rounds=9, patience=2, optimiser={"rate": 1e-12}))
     assert made.rounds < 9
 
 
+@pytest.mark.slow
 def test_a_rerun_of_what_is_done_changes_nothing(job: Job) -> None:
     config = job()
     made, _ = trained(config)
@@ -197,6 +205,7 @@ def test_a_rerun_of_what_is_done_changes_nothing(job: Job) -> None:
     assert (again.best, again.mean_iou) == (made.best, made.mean_iou)
 
 
+@pytest.mark.slow
 def test_another_training_in_the_same_place_is_refused_by_the_key_and_fresh_replaces_it(job: Job) -> None:
     config = job()
     made, _ = trained(config)
@@ -219,6 +228,7 @@ def test_a_frozen_body_stays_that_of_the_weights_it_started_from(job: Job, tmp_p
     assert any("body frozen" in line for line in said)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "loss", [{"dice": 1}, {"focal": 1, "gamma": 1}, {"cross_entropy": 1, "dice": 0.5, "classes": "balanced"}, {"binary_cross_entropy": 1, "classes": [1, 2]}]
 )
@@ -227,6 +237,7 @@ def test_every_loss_teaches(job: Job, loss: dict[str, Any]) -> None:
     assert made.mean_iou > 0.7
 
 
+@pytest.mark.slow
 def test_one_logit_is_taught_and_run_as_two_classes(job: Job) -> None:
     made, _ = trained(job(rounds=2, steps=40, optimiser={"rate": 0.02}, augment={"gain": 0.0}), "model.args={width: 4, output_stride: 2, classes: 1}")
     assert made.mean_iou > 0.7
@@ -249,6 +260,7 @@ def test_classes_that_hold_side_by_side_are_run_so_by_the_path_alone(job: Job, t
     assert prepare_run(load(bare, ["model.output.threshold=0.3"])).task.recipe.decoding.threshold == 0.3
 
 
+@pytest.mark.slow
 def test_a_list_of_thresholds_travels_with_the_weights_and_is_no_matter_of_labels(job: Job, tmp_path: Path) -> None:
     args = "model.args={width: 4, output_stride: 2, classes: 1}"
     with pytest.raises(ConfigError, match="Train with one"):
@@ -309,6 +321,7 @@ def test_fresh_deletes_nothing_of_others(job: Job) -> None:
     assert (folder / "precious.tif").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_labels_that_changed_since_are_noticed(job: Job, tmp_path: Path) -> None:
     config = job()
     trained(config)
@@ -325,6 +338,7 @@ def test_scenes_of_different_bands_are_told_apart_by_name(job: Job, tmp_path: Pa
         trained(config)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["cut", "empty", "garbage", "no weights"])
 def test_a_damaged_checkpoint_is_told_with_the_way_out(job: Job, damage: str) -> None:
     config = job()
@@ -346,11 +360,13 @@ def test_a_batch_norm_without_a_spread_is_told(job: Job) -> None:
         trained(job(window=8, batch=1), "model.kind=fcn8s", "model.args={width: 2, fc_kernel: 1, fc_width: 2}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rounds", "steps"), [(1, 1), (1, 2), (2, 1), (3, 1)])
 def test_the_shortest_trainings_end_well(job: Job, rounds: int, steps: int) -> None:
     assert trained(job(rounds=rounds, steps=steps))[0].rounds == rounds
 
 
+@pytest.mark.slow
 def test_a_class_that_is_passed_over_weighs_nothing(job: Job) -> None:
     config, classes = job(loss={"cross_entropy": 1, "classes": "balanced"}), "model.classes=[{name: low}, {name: high}, {name: other, role: ignore}]"
     weights = prepare(load(config, [classes]), lambda line: None).loss.weights
@@ -360,6 +376,7 @@ def test_a_class_that_is_passed_over_weighs_nothing(job: Job) -> None:
     assert trained(config, classes)[0].rounds == 3
 
 
+@pytest.mark.slow
 def test_what_flatters_and_what_nobody_judges_is_said(job: Job, tmp_path: Path) -> None:
     scene = {"path": str(tmp_path / "image.tif"), "labels": {"path": str(tmp_path / "labels.tif")}}
     _, said = trained(job(validation={"scenes": [{**scene, "area": [0, 0, 60, 200]}], "block": 32}))
@@ -369,6 +386,7 @@ def test_what_flatters_and_what_nobody_judges_is_said(job: Job, tmp_path: Path) 
     assert not any("flatters" in line for line in said)
 
 
+@pytest.mark.slow
 def test_weights_of_another_network_are_refused_as_a_start(job: Job) -> None:
     start, _ = trained(job("start"))
     with pytest.raises(ModelError, match="do not fit fcn8s"):
@@ -394,6 +412,7 @@ def test_paths_are_those_beside_the_config(job: Job, tmp_path: Path) -> None:
     assert (how.scenes[0].path, how.scenes[0].labels.path, how.start) == tuple(str(tmp_path / name) for name in ("image.tif", "labels.tif", "w.safetensors"))
 
 
+@pytest.mark.slow
 def test_labels_in_polygons_teach_as_pixels_do(job: Job, tmp_path: Path) -> None:
     from rasterio.features import shapes
 

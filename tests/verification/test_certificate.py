@@ -34,6 +34,7 @@ def go(path: Path, fresh: bool = False) -> Report:
         return execute(job, progress, fresh)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zarr_format", [2, 3])
 def test_a_certificate_changes_nothing_else_in_the_store(tmp_path: Path, zarr_format: int) -> None:
     path = made.store(tmp_path, output={"zarr_format": zarr_format})
@@ -53,6 +54,7 @@ def test_a_certificate_changes_nothing_else_in_the_store(tmp_path: Path, zarr_fo
     assert status(path).certificate == {"passed": True, "why": said["why"]}
 
 
+@pytest.mark.slow
 def test_run_makes_the_certificate_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = scenes.config(tmp_path, **EXACT)
     first = go(path)
@@ -126,6 +128,7 @@ def contents(store: Path) -> dict[str, bytes]:
     return {str(path.relative_to(store)): path.read_bytes() for path in store.rglob("*") if path.is_file() and path != store / "zarr.json"}
 
 
+@pytest.mark.slow
 def test_a_block_that_is_made_anew_in_a_complete_store_is_made_anew_in_its_overviews(tmp_path: Path) -> None:
     path, store = scenes.config(tmp_path), tmp_path / "job.zarr"
     go(path)
@@ -155,6 +158,7 @@ def test_overviews_that_are_gone_from_a_complete_store_are_made_again_and_end_it
     assert contents(store) == before
 
 
+@pytest.mark.slow
 def test_advice_names_the_record_of_a_block_that_is_damaged(tmp_path: Path) -> None:
     store = made.store(tmp_path)
     (store / "0/mask/c/3/5").unlink()

@@ -59,6 +59,7 @@ def filled(store: Path) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), "fill_value": 9}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("harm", "words"),
     [

@@ -30,6 +30,7 @@ def test_the_halo_is_beyond_the_radius_or_as_wide_as_a_tile(locality: Locality, 
     assert reference.needed(locality, halo, size, 8) == expected
 
 
+@pytest.mark.slow
 def test_a_tile_is_aligned_and_clipped_at_the_padded_edge(tmp_path: Path) -> None:
     job = made.job_of(made.store(tmp_path, tile={"size": 96}), [])
     around = reference.frame(job)

@@ -6,7 +6,7 @@ from itertools import pairwise
 from random import Random
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.plan.layout import BlockIndex, Layout
@@ -38,7 +38,6 @@ def parts(draw: st.DrawFn) -> tuple[Layout, BlockIndex, Window]:
 
 
 @given(parts())
-@settings(max_examples=150)
 def test_lines_are_where_the_tile_that_made_a_pixel_changes(case: tuple[Layout, BlockIndex, Window]) -> None:
     layout, index, inside = case
     found, made = seams.lines(layout, index, inside), np.full((layout.height, layout.width), -1)
@@ -57,7 +56,6 @@ def test_lines_are_where_the_tile_that_made_a_pixel_changes(case: tuple[Layout, 
 
 
 @given(parts(), st.integers(0, 99))
-@settings(max_examples=60)
 def test_the_distance_is_that_to_the_nearest_line(case: tuple[Layout, BlockIndex, Window], seed: int) -> None:
     layout, index, inside = case
     found = seams.lines(layout, index, inside)
@@ -70,7 +68,6 @@ def test_the_distance_is_that_to_the_nearest_line(case: tuple[Layout, BlockIndex
 
 
 @given(parts(), st.integers(1, 40), st.integers(0, 99))
-@settings(max_examples=150)
 def test_windows_hold_a_seam_in_their_middle_or_keep_away_from_all(case: tuple[Layout, BlockIndex, Window], side: int, seed: int) -> None:
     layout, index, inside = case
     found, rng = seams.lines(layout, index, inside), Random(seed)

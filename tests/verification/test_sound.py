@@ -39,6 +39,7 @@ def unfinish(store: Path) -> None:
     root.write_text(root.read_text().replace('"complete": true', '"complete": false'))
 
 
+@pytest.mark.slow
 def test_an_unfinished_store_forgets_what_it_lost_and_says_so(good: Path, tmp_path: Path) -> None:
     path, said = config(good, tmp_path), []
     unfinish(tmp_path / "job.zarr")

@@ -34,6 +34,7 @@ def copy(good: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(good, tmp_path / "moved.zarr"))
 
 
+@pytest.mark.slow
 def test_a_store_with_an_exact_halo_equals_the_whole_at_its_seams(copy: Path) -> None:
     said = made.looked(copy)
     assert said["passed"], said["why"]
@@ -118,6 +119,7 @@ def test_without_a_halo_labels_flip_at_seams_and_the_centres_are_clean(tmp_path:
     assert made.looked(path, tolerance=100.0)["passed"]
 
 
+@pytest.mark.slow
 def test_a_raster_of_one_tile_has_no_seams(tmp_path: Path) -> None:
     said = made.looked(made.store(tmp_path, output={"block": 512}), windows=2)
     assert said["passed"]
@@ -132,6 +134,7 @@ def test_without_windows_the_chunks_alone_are_looked_at(good: Path) -> None:
     assert said["labels"]["pixels"] == 0
 
 
+@pytest.mark.slow
 def test_a_raster_without_a_valid_pixel_passes_by_its_chunks_alone(tmp_path: Path) -> None:
     scenes.write(tmp_path / "scene.tif", np.zeros((3, 200, 150), "uint16"), nodata=0)
     said = made.looked(made.store(tmp_path))
@@ -152,6 +155,7 @@ def test_a_store_with_a_single_block_of_data_is_looked_at_there(tmp_path: Path) 
     assert "block 10,9" in made.looked(path, windows=2)["why"]
 
 
+@pytest.mark.slow
 def test_a_single_valid_pixel_of_a_block_is_compared(tmp_path: Path) -> None:
     raster = np.zeros((3, 700, 700), "uint16")
     raster[:, [10, 680], [10, 680]] = 500
@@ -160,6 +164,7 @@ def test_a_single_valid_pixel_of_a_block_is_compared(tmp_path: Path) -> None:
     assert said["labels"]["pixels"] >= 1
 
 
+@pytest.mark.slow
 def test_a_block_that_is_recorded_as_empty_must_have_no_valid_pixel(copy: Path) -> None:
     for layer, fill in (("mask", 255), ("confidence", 0)):
         zarr.open_array(copy / "0" / layer, mode="r+", config={"write_empty_chunks": False})[:128, 128:256] = fill
@@ -168,6 +173,7 @@ def test_a_block_that_is_recorded_as_empty_must_have_no_valid_pixel(copy: Path) 
     assert "block 0,1" in made.looked(copy)["why"]
 
 
+@pytest.mark.slow
 def test_one_tile_that_is_shifted_is_caught_and_its_block_is_named(copy: Path) -> None:
     def shifted(values: np.ndarray) -> np.ndarray:
         values[:64, :64] = np.roll(values[:64, :64], 3, 1)
@@ -182,6 +188,7 @@ def test_one_tile_that_is_shifted_is_caught_and_its_block_is_named(copy: Path) -
         demand(copy, said)
 
 
+@pytest.mark.slow
 def test_one_block_of_another_run_is_caught_and_named(copy: Path, tmp_path: Path) -> None:
     for name in ("scene.tif", "unet.pt"):
         shutil.copy(Path(made.meta(copy)["config"]["source"]["path"]).parent / name, tmp_path / name)
@@ -194,6 +201,7 @@ def test_one_block_of_another_run_is_caught_and_named(copy: Path, tmp_path: Path
     assert {tuple(fault["block"]) for fault in said["faults"]} == {(1, 2)}
 
 
+@pytest.mark.slow
 def test_confidence_that_is_not_the_networks_is_caught(copy: Path) -> None:
     changed = iter([0, 5])  # the mask, then confidence
     made.spoil(copy, (0, 0), lambda values: np.where(next(changed), np.minimum(values, 250) + 5, values).astype(values.dtype))
@@ -202,11 +210,13 @@ def test_confidence_that_is_not_the_networks_is_caught(copy: Path) -> None:
     assert "pixels of confidence" in said["why"]
 
 
+@pytest.mark.slow
 def test_a_class_where_no_pixel_is_valid_is_caught(copy: Path) -> None:
     made.spoil(copy, (1, 1), lambda values: np.where(values == 255, 1, values).astype(values.dtype))
     assert "block 1,1" in made.looked(copy, windows=40)["why"]
 
 
+@pytest.mark.slow
 def test_a_block_without_a_valid_pixel_must_hold_nothing(tmp_path: Path) -> None:
     raster = np.full((3, 256, 256), 400, "uint16")
     raster[:, 128:, 128:] = 0
@@ -282,6 +292,7 @@ def test_bytes_that_were_recorded_but_do_not_decode_are_caught(copy: Path) -> No
     assert "block 0,0: mask cannot be read at rows 0–63, cols 0–127" in made.looked(copy)["why"]
 
 
+@pytest.mark.slow
 def test_a_chunk_that_a_record_says_is_empty_may_not_be_there(tmp_path: Path) -> None:
     raster = np.full((3, 256, 256), 400, "uint16")
     raster[:, 128:, 128:] = 0
@@ -300,6 +311,7 @@ def test_a_block_without_a_record_makes_the_store_incomplete(copy: Path) -> None
         demand(copy, said)
 
 
+@pytest.mark.slow
 def test_pixels_that_changed_under_the_same_size_and_time_are_noticed(tmp_path: Path) -> None:
     raster = scenes.scene(tmp_path / "compressed.tif")
     with rasterio.open(raster) as src:
@@ -316,6 +328,7 @@ def test_pixels_that_changed_under_the_same_size_and_time_are_noticed(tmp_path: 
     assert "block 0,0: the source gives other pixels there" in said["why"]
 
 
+@pytest.mark.slow
 def test_a_network_or_source_that_is_gone_or_another_one_is_refused(tmp_path: Path) -> None:
     path = made.store(tmp_path)
     (tmp_path / "unet.pt").rename(tmp_path / "away.pt")
@@ -330,10 +343,12 @@ def test_a_network_or_source_that_is_gone_or_another_one_is_refused(tmp_path: Pa
         made.job_of(path, [])
 
 
+@pytest.mark.slow
 def test_the_same_seed_looks_at_the_same_windows(good: Path) -> None:
     assert made.looked(good, windows=3, seed=5) == made.looked(good, windows=3, seed=5) != made.looked(good, windows=3, seed=6)
 
 
+@pytest.mark.slow
 def test_a_block_whose_tiles_were_halved_for_want_of_memory_is_judged_by_those_tiles(tmp_path: Path) -> None:
     scenes.scene(tmp_path / "scene.tif", 256, 256)
     path = made.store(tmp_path, tile={"size": 128, "halo": 0})

@@ -65,7 +65,7 @@ def left(children: list[psutil.Process], folder: Path) -> list[str]:
     return [str(process) for process in alive] + [str(file.relative_to(folder)) for file in (folder / "tmp").rglob("*")]
 
 
-@pytest.mark.slow
+@pytest.mark.nightly("kills")
 def test_a_job_is_given_the_address_and_nothing_is_left_of_its_workers(tmp_path: Path) -> None:
     (tmp_path / "wait").touch()
     job = start(tmp_path)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from pipeline import __version__, errors
 from pipeline.load_config import load
 from pipeline.store.status import status
 from tests import networks, scenes
+from tests.commands import wholecloth
 
 FOLDER = Path(__file__).resolve().parents[2] / "workflows" / "kubernetes"
 DOCUMENTS = [(path.name, document) for path in sorted(FOLDER.glob("*.yaml")) for document in yaml.safe_load_all(path.read_text())]
@@ -87,11 +86,10 @@ def test_the_pods_commands_make_a_whole_store(tmp_path: Path) -> None:
     env = {**os.environ, **variables("wholecloth"), "OMP_NUM_THREADS": "1", "WHOLECLOTH_SHARDS": str(shards)}
     small = ["--set", "output.chunk=64", "--set", "output.block=128"]
     for index in range(shards):
-        command = [sys.executable, "-m", "pipeline", "run", str(path), *container("wholecloth")["args"][2:], *small]
-        done = subprocess.run(command, env={**env, "JOB_COMPLETION_INDEX": str(index)}, capture_output=True, text=True, timeout=300)
+        done = wholecloth("run", path, *container("wholecloth")["args"][2:], *small, env={**env, "JOB_COMPLETION_INDEX": str(index)})
         assert done.returncode == 0, done.stderr
     store = tmp_path / "out" / "country.zarr"
     assert not status(store).complete
-    done = subprocess.run([sys.executable, "-m", "pipeline", "finish", str(store)], env=env, capture_output=True, text=True, timeout=300)
+    done = wholecloth("finish", store, env=env)
     assert done.returncode == 0, done.stderr
     assert status(store).complete

@@ -41,7 +41,7 @@ def until(passed: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly("slurm")
 def test_a_job_of_slurm_ends_with_a_whole_store(slurm: Slurm, tmp_path: Path) -> None:
     job = submit(slurm, "slurm.sbatch", scenes.config(tmp_path), "--set", "execution.retries=1")
     assert slurm.wait(job) == "COMPLETED", (slurm.folder / f"{job}.out").read_text()
@@ -58,7 +58,7 @@ def held(slurm: Slurm, folder: Path) -> str:
     return job
 
 
-@pytest.mark.slow
+@pytest.mark.nightly("slurm")
 def test_a_job_whose_walltime_nears_is_queued_again_and_goes_on(slurm: Slurm, tmp_path: Path) -> None:
     job = held(slurm, tmp_path)
     slurm.said("scancel", "--batch", "--signal=TERM", job)  # as --signal=B:TERM@120 does
@@ -74,7 +74,7 @@ def test_a_job_whose_walltime_nears_is_queued_again_and_goes_on(slurm: Slurm, tm
     assert status(tmp_path / "job.zarr").complete
 
 
-@pytest.mark.slow
+@pytest.mark.nightly("slurm")
 def test_a_job_that_is_cancelled_stays_so_and_another_goes_on(slurm: Slurm, tmp_path: Path) -> None:
     job = held(slurm, tmp_path)
     slurm.said("scancel", job)
@@ -85,7 +85,7 @@ def test_a_job_that_is_cancelled_stays_so_and_another_goes_on(slurm: Slurm, tmp_
     assert status(tmp_path / "job.zarr").complete
 
 
-@pytest.mark.slow
+@pytest.mark.nightly("slurm")
 def test_the_tasks_of_an_array_and_the_job_that_waits_for_them_make_a_whole_store(slurm: Slurm, tmp_path: Path) -> None:
     array = submit(slurm, "slurm_array.sbatch", scenes.config(tmp_path), options=(*ASKED, "--array=1-3"))
     last = submit(slurm, "slurm_finish.sbatch", tmp_path / "job.zarr", options=(*ASKED, f"--dependency=afterany:{array}"))
@@ -93,7 +93,7 @@ def test_the_tasks_of_an_array_and_the_job_that_waits_for_them_make_a_whole_stor
     assert status(tmp_path / "job.zarr").complete
 
 
-@pytest.mark.slow
+@pytest.mark.nightly("slurm")
 def test_the_finishing_job_fails_with_75_where_a_share_is_missing(slurm: Slurm, tmp_path: Path) -> None:
     done = subprocess.run([*PYTHON.split(), "run", str(scenes.config(tmp_path)), "--shard", "1/2"], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr

@@ -82,6 +82,7 @@ def test_a_tighter_tolerance_takes_a_wider_halo(tmp_path: Path) -> None:
     assert halos == sorted(set(halos))
 
 
+@pytest.mark.slow
 def test_the_choice_is_that_of_the_seed_and_stays_in_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one, two = (job(tmp_path, halo={"tolerance": 1e-3, "places": 3, "seed": 5}) for _ in range(2))
     assert one.plan.tiles == two.plan.tiles
@@ -110,6 +111,7 @@ def test_tiles_cut_off_on_all_sides_are_compared_with_the_whole_where_most_is_va
     assert left_over(looks, [(x, valid)], 32) < 1e-5 < left_over(looks, [(x, valid)], 4)
 
 
+@pytest.mark.slow
 def test_a_profile_that_was_too_kind_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looks = sight(job(tmp_path))
     honest = choose(looks, 1e-3, 3, 0)
@@ -162,6 +164,7 @@ def test_overlap_asks_for_blending_and_nothing_is_measured(tmp_path: Path, monke
     assert job(tmp_path, halo={"tolerance": 1e-3}, overlap=0.5).plan.tiles.halo is None
 
 
+@pytest.mark.slow
 def test_the_plan_says_what_a_tolerance_would_save(tmp_path: Path) -> None:
     said = saving(job(tmp_path))
     assert said is not None

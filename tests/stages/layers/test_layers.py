@@ -107,6 +107,7 @@ def test_layers_come_in_the_shapes_and_dtypes_of_nothing_known() -> None:
         assert {name: (v.shape, v.dtype) for name, v in found.items()} == {name: (v.shape, v.dtype) for name, v in nothing.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zarr_format", [3, 2])
 def test_classes_that_exclude_each_other(tmp_path: Path, zarr_format: int) -> None:
     found = made(job(tmp_path, output={"zarr_format": zarr_format}))
@@ -121,6 +122,7 @@ def test_classes_that_exclude_each_other(tmp_path: Path, zarr_format: int) -> No
     assert 0.1 < found["entropy"].values[valid].mean() / 254 < 0.9
 
 
+@pytest.mark.slow
 def test_one_logit_cut_by_several_thresholds(tmp_path: Path) -> None:
     path = job(tmp_path, channels=1)  # makes the scene
     z, valid = logits(tmp_path)
@@ -140,6 +142,7 @@ def test_one_logit_cut_by_several_thresholds(tmp_path: Path) -> None:
     assert np.isnan(found["probabilities"].values[:, ~valid]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quantiles", [[0.7], [0.7, 0.6, 0.8, 0.5]])
 def test_classes_side_by_side_in_the_order_of_their_table(tmp_path: Path, quantiles: list[float]) -> None:
     job(tmp_path)  # makes the scene
@@ -160,6 +163,7 @@ def test_classes_side_by_side_in_the_order_of_their_table(tmp_path: Path, quanti
     assert close(found["confidence"], 255 * np.where(held.max(0) > 0, held.max(0), 1 - p.max(0)), agreed, np.nan)
 
 
+@pytest.mark.slow
 def test_a_pixel_too_doubtful_for_the_mask_shows_why_in_the_others(tmp_path: Path) -> None:
     plain = made(job(tmp_path, "plain"))
     z, valid = logits(tmp_path)
@@ -173,6 +177,7 @@ def test_a_pixel_too_doubtful_for_the_mask_shows_why_in_the_others(tmp_path: Pat
             assert (at[0] == at[1]).all(), (layer, k)
 
 
+@pytest.mark.slow
 def test_blended_probabilities_are_what_is_written(tmp_path: Path) -> None:
     found = made(job(tmp_path, tile={"size": 96, "overlap": 0.5, "blend": "probabilities"}))
     p = found["probabilities"].values.astype(int)

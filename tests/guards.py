@@ -1,0 +1,49 @@
+"""Which nightly groups a change asks for: ``python -m tests.guards`` prints them, from the files that changed since ``CI_BASE``.
+
+Without ``CI_BASE``, a change is all that was committed in the twelve hours before the newest commit.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+GUARDS = {
+    "kills": (
+        "pipeline/store/", "pipeline/engines/", "pipeline/stages/block.py", "pipeline/stages/pyramid.py", "pipeline/cli/ending.py", "pipeline/run.py",
+        "pipeline/blocks.py", "pipeline/finish.py", "pipeline/publish.py", "pipeline/own.py", "pipeline/sources/patient.py", "tests/faults/",
+    ),
+    "networks": (
+        "pipeline/locality/", "pipeline/models/", "pipeline/networks/", "pipeline/resolve/folding.py", "tests/zoo.py", "tests/networks/", "tests/locality/",
+    ),
+    "training": ("pipeline/training/", "tests/training/"),
+    "compile": ("pipeline/models/compiled.py", "pipeline/resolve/compiling.py", "pipeline/stages/forward.py", "tests/resolve/test_compiling.py"),
+    "slurm": ("pipeline/engines/", "pipeline/config/cluster.py", "workflows/", "tests/slurm_cluster.py", "tests/workflows/", "tests/engines/test_slurm.py"),
+    "clocks": ("pipeline/store/lease.py", "pipeline/store/claims.py", "pipeline/store/holder.py", "pipeline/machine.py", "tests/faults/"),
+    "scale": ("benchmarks/", "pipeline/plan/", "pipeline/blocks.py", "tests/benchmarks/", "tests/test_scale.py"),
+    "readers": (
+        "pipeline/store/vrt.py", "pipeline/store/palette.py", "pipeline/store/conventions.py", "pipeline/store/skeleton.py", "tests/store/test_foreign.py",
+    ),
+}  # fmt: skip
+"""Beginnings of paths, by the group that tests what lies there."""
+HOURS = 12
+
+
+def groups(changed: list[str]) -> list[str]:
+    """The groups that guard any of some paths, in the order of the table."""
+    return [group for group, guarded in GUARDS.items() if any(path.startswith(guarded) for path in changed)]
+
+
+def changes() -> list[str]:
+    """Paths that differ from the base."""
+    newest = int(git("log", "-1", "--format=%ct"))
+    base = os.environ.get("CI_BASE") or git("rev-list", "-1", f"--before={newest - HOURS * 3600}", "HEAD")
+    return (git("diff", "--name-only", base, "HEAD") if base else git("ls-files")).splitlines()
+
+
+def git(*words: str) -> str:
+    return subprocess.run(["git", *words], capture_output=True, text=True, check=True).stdout.strip()
+
+
+if __name__ == "__main__":
+    print(*groups(changes()))

@@ -1,0 +1,65 @@
+"""Which tests run: quick ones, those of every change, or all of the night. CONTRIBUTING.md says what stands where, and why.
+
+A test marked ``slow`` starts a process, waits for a server or takes a second: ``--tier quick`` leaves it out. One marked ``nightly("group")`` runs in
+``--tier nightly`` only, and where ``--group`` names its group.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+TIERS = ("quick", "test", "nightly")
+GROUPS = {
+    "kills": "every moment, signal and engine of a run that is ended, frozen or cut off",
+    "networks": "networks in every form that people save them in, and the classics in full size",
+    "training": "a training on several devices, and ended by each signal",
+    "compile": "kernels made by torch.compile",
+    "slurm": "a real SLURM",
+    "clocks": "a wall clock that jumps",
+    "scale": "benchmarks, rasters of 10¹¹ px",
+    "readers": "stores opened by other people's GDAL",
+}
+"""Of tests of the night, with what they need time or a machine for."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--tier", choices=TIERS, default="test", help="Run the tests of this tier and of those before it (default: test).")
+    parser.addoption("--group", action="append", choices=list(GROUPS), default=[], help="Run the nightly tests of this group, and no others; may be repeated.")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect what is above the tier, and keep on one worker what shares a server or an import."""
+    height, groups = TIERS.index(config.getoption("--tier")), set(config.getoption("--group"))
+    chosen = [item for item in items if (group_of(item) in groups if groups else height_of(item) <= height)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+    for item in chosen:
+        if config.pluginmanager.hasplugin("xdist") and (shared := shares(item)):
+            item.add_marker(pytest.mark.xdist_group(shared))
+    items[:] = chosen
+
+
+def group_of(item: pytest.Item) -> str | None:
+    """The group of a test of the night."""
+    mark = item.get_closest_marker("nightly")
+    if mark is None:
+        return None
+    (group,) = mark.args
+    assert group in GROUPS, f"{item.nodeid} names the group {group!r}; tests/tiers.py lists {', '.join(GROUPS)}"
+    return str(group)
+
+
+def height_of(item: pytest.Item) -> int:
+    """Index of the lowest tier that a test runs in."""
+    return 2 if group_of(item) else int(item.get_closest_marker("slow") is not None)
+
+
+def shares(item: pytest.Item) -> str | None:
+    """What a test shares with others, so that one worker makes it once: object storage, Lightning's imports, what its file makes for all of its tests."""
+    assert isinstance(item, pytest.Function)
+    definitions = [fixture[-1] for fixture in item._fixtureinfo.name2fixturedefs.values()]
+    if "server" in item.fixturenames and not any(fixture.argname == "server" and fixture.scope != "session" for fixture in definitions):
+        return "storage"
+    if item.path.name in ("test_train.py", "test_lesson.py"):
+        return "lightning"
+    return item.nodeid.partition("::")[0] if any(fixture.scope == "module" for fixture in definitions) else None
