@@ -13,6 +13,7 @@ from typing import Any
 
 from pipeline.engines.crew import crew
 from pipeline.engines.dashboard import NOWHERE, dashboard
+from pipeline.engines.forking import forked
 from pipeline.engines.own import SCHEDULING, environment, keeper, ours
 from pipeline.protocols import PLAIN, Engine, Terms
 
@@ -58,9 +59,9 @@ def _cluster(workers: int, terms: Terms, shown: dict[str, Any]) -> Iterator[Any]
 
     scheduler = {"protocol": "tcp://", "host": HERE, "port": 0, **SCHEDULING, **shown}
     specs = {k: {"cls": Nanny, "options": _options(k, workers, terms, shown)} for k in range(terms.processes)}
-    with ours(), unheard():
+    with ours(), unheard(), forked(environment(terms)):
         cluster = SpecCluster(scheduler={"cls": Scheduler, "options": scheduler}, workers=specs, silence_logs=50)
-    with ours(), cluster:
+    with ours(), forked(environment(terms)), cluster:
         yield cluster
 
 

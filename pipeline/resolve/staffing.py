@@ -17,6 +17,8 @@ NANNY = 192 * MIB
 """Bytes of the process that starts the workers of a job of SLURM, and starts them again."""
 SCHEDULING = 64 * MIB
 """Bytes that the process which hands out blocks grows by."""
+FORK_SERVER = 320 * MIB
+"""Bytes of the process that imports what workers need, and forks them."""
 FOREIGN = ("python", "smp", "classifier")
 """Kinds of networks whose code is not ours, and may hold something between calls."""
 LOCAL = ("threads", "processes")
@@ -69,7 +71,7 @@ def _hands(config: Config, device: torch.device) -> Hands:
     execution = config.execution
     if execution.engine == "processes":
         count = processes(execution, device)
-        return Hands(processes=count, apart=machine.resident() + SCHEDULING, together=count == 1)
+        return Hands(processes=count, apart=machine.resident() + SCHEDULING + FORK_SERVER, together=count == 1)
     if execution.engine == "slurm":
         return Hands(processes=slurm(execution).processes, apart=NANNY, together=False)
     return Hands(together=False) if execution.engine == "address" else HERE

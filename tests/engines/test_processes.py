@@ -21,6 +21,7 @@ from pipeline.run import execute, prepare
 from pipeline.store.ledger import Ledger
 from pipeline.timing.trace import recorded
 from tests import scenes
+from tests.commands import run as run_command
 from tests.engines import works
 from tests.engines.runs import digest, started, wait_for
 
@@ -34,8 +35,9 @@ def run() -> Iterator[Any]:
 
 
 def children(of: int | None = None) -> list[psutil.Process]:
-    """Worker processes of a process."""
-    return [child for child in psutil.Process(of).children() if "spawn_main" in _command(child)]
+    """Worker processes of a process: they are forked by a child of it."""
+    servers = [child for child in psutil.Process(of).children() if "forkserver" in _command(child)]
+    return [worker for server in servers for worker in server.children()]
 
 
 def _command(process: psutil.Process) -> str:
@@ -262,7 +264,7 @@ def test_a_block_that_kills_every_worker_is_named_and_all_others_are_committed(t
     (tmp_path / "net.py").write_text(LETHAL)
     network = {"kind": "python", "path": None, "factory": f"{tmp_path / 'net.py'}:net", "args": {"path": str(scenes.unet(tmp_path))}}
     path = scenes.config(tmp_path, model=network, execution={"engine": "processes", "processes": 2, "workers": 2})
-    done = subprocess.run(command(path), capture_output=True, text=True, timeout=300)
+    done = run_command(command(path))
     assert done.returncode == 1, done.stderr
     assert "1 of 12 blocks failed" in done.stderr
     assert "block 1,1" in done.stderr

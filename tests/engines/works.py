@@ -134,3 +134,18 @@ class Halted:
 
     def leave(self) -> None:
         pass
+
+
+def effects(item: int) -> tuple[int, int, tuple[object, ...], bool, int]:
+    """What a worker's settings do: threads of torch, page faults of a tensor made where another was freed, GPUs that torch sees; and whether it was forked."""
+    import resource
+    from multiprocessing import forkserver
+
+    import torch
+
+    time.sleep(0.05)
+    torch.zeros(32 << 20, dtype=torch.uint8)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.zeros(32 << 20, dtype=torch.uint8)
+    faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+    return torch.get_num_threads(), faults, tuple(torch.cuda._parse_visible_devices()), forkserver._forkserver._forkserver_pid is None, os.getpid()
