@@ -33,6 +33,7 @@ class Tally:
     pixels: int = 0
     decoded: int = 0
     peak: int = 0
+    invalid: dict[str, int] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -50,6 +51,8 @@ class Tally:
         self.empty += not outcome.inferred
         self.pixels += outcome.pixels
         self.decoded += outcome.decoded
+        for cause, pixels in outcome.invalid.items():
+            self.invalid[cause] = self.invalid.get(cause, 0) + pixels
 
 
 def blocks(job: Job, progress: Progress, watch: Watch, mine: Share | None) -> Report:
@@ -69,8 +72,8 @@ def blocks(job: Job, progress: Progress, watch: Watch, mine: Share | None) -> Re
             progress.advance(outcome.pixels, watch.stalls.so_far)
     device = watch.stalls.finish(now())
     return Report(
-        store=str(job.path), blocks=count, resumed=resumed, done=tally.done, empty=tally.empty, failures=tally.failures,
-        pixels=tally.pixels, decoded=tally.decoded, seconds=device.seconds, waits=tally.seconds, device=device if tally.seconds else None,
+        store=str(job.path), blocks=count, resumed=resumed, done=tally.done, empty=tally.empty, failures=tally.failures, pixels=tally.pixels,
+        invalid=tally.invalid, decoded=tally.decoded, seconds=device.seconds, waits=tally.seconds, device=device if tally.seconds else None,
         projected_memory=job.plan.peak, peak_memory=tally.peak, plan=describe(job),
     )  # fmt: skip
 

@@ -20,7 +20,14 @@ def describe(job: Job) -> dict[str, Any]:
     per_pixel = sum(job.spec.layer(name).bytes_per_pixel for name in job.spec.layers)
     work = cost.network / cost.asked * TURNS[tiles.augment]
     return {
-        "raster": {"height": grid.height, "width": grid.width, "bands": job.source.bands, "dtype": str(job.source.dtype), "crs": grid.code or grid.wkt},
+        "raster": {
+            "height": grid.height,
+            "width": grid.width,
+            "bands": job.source.bands,
+            "dtype": str(job.source.dtype),
+            "crs": grid.code or grid.wkt,
+            "notes": list(job.source.notes),
+        },
         "network": {
             "verdict": job.locality.verdict,
             "stride": job.locality.stride,
@@ -99,6 +106,7 @@ def lines(job: Job) -> list[tuple[str, str]]:
     blame = f"; to blame: {', '.join(network['blame'])}" if network["blame"] else ""
     rows = [
         ("raster", f"{raster['height']} × {raster['width']} px, {raster['bands']} bands of {raster['dtype']}, {job.source.grid.code or 'no CRS code'}"),
+        *[("", note) for note in raster["notes"]],
         ("network", f"{network['verdict']}, stride {network['stride']} px, radius {network['radius']} px{blame}; {_made(network)}"),
         *_area(said),
         *[("weights", note) for note in said["network"]["notes"]],

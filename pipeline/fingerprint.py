@@ -12,6 +12,7 @@ from pipeline.plan.candidates import blend_size, blend_step
 from pipeline.plan.types import Tiles
 from pipeline.protocols import Network, Source
 from pipeline.public import publicly
+from pipeline.raster.grid import Grid
 from pipeline.raster.span import round_up
 from pipeline.stages.decode import Decoding
 from pipeline.stages.recipe import Recipe
@@ -24,11 +25,11 @@ Fingerprint = dict[str, Any]
 BEFORE: Fingerprint = {
     "tile.batch": 1, "tile.augment": "none", "tile.tolerance": None, "source.aoi": None, "output.min_confidence": 0.0,
     "output.probabilities_dtype": "uint8", "output.probabilities_codes": None, "execution.fold": False,
-    "execution.compile": False,
+    "execution.compile": False, "source.as": [],
 }  # fmt: skip
 """What held for stores that were made before there was a choice."""
-UNSAID = {"source.etag", "source.size", "source.modified"}
-"""What a server may leave out, or may not have been asked for when the store was made."""
+UNSAID = {"source.etag", "source.size", "source.modified", "source.chunks"}
+"""What a server may leave out, or what nobody asked for when the store was made."""
 
 
 def of(source: Source, area: Area | None, network: Network, recipe: Recipe, tiles: Tiles, config: Config) -> Fingerprint:
@@ -93,7 +94,7 @@ def compare(stored: Mapping[str, Any], now: Fingerprint, path: Place) -> None:
     """Raise StoreError where the store was made under another fingerprint."""
     stored = {**BEFORE, **publicly(dict(stored))}
     unsaid = UNSAID - stored.keys()
-    differing = [key for key, value in now.items() if stored.get(key) != value and key not in unsaid]
+    differing = [key for key, value in now.items() if not same(key, stored.get(key), value) and key not in unsaid]
     if not differing:
         return
     said = "; ".join(f"{key} was {_short(stored.get(key))} and is now {_short(now[key])}" for key in differing[:3])
@@ -102,6 +103,21 @@ def compare(stored: Mapping[str, Any], now: Fingerprint, path: Place) -> None:
         f"{path} was made by another job: {said}{more}. Resuming would mix two results in one store. Undo the change, give another "
         "output.path, or run with --fresh, which deletes the store and starts over."
     )
+
+
+def same(key: str, then: object, now: object) -> bool:
+    """Whether a key has the value that it had.
+
+    Earlier releases counted pixels where the tags of a microscope's file, or coordinates without a CRS, say more of the place: no pixel changed by that.
+    """
+    if key == "source.grid" and isinstance(then, Mapping) and isinstance(now, Mapping) and unplaced(then) and now.get("crs") is None:
+        return all(then.get(name) == now.get(name) for name in ("height", "width"))
+    return then == now
+
+
+def unplaced(grid: Mapping[str, Any]) -> bool:
+    """Whether a grid of a fingerprint counts nothing but pixels."""
+    return grid.get("unit") == "px" and grid.get("transform") == list(Grid(height=1, width=1).transform)
 
 
 def things(source: Source, area: Area | None, network: Network) -> Fingerprint:

@@ -9,25 +9,35 @@ import torch
 
 from pipeline import __version__, fingerprint, lock
 from pipeline.area import open_area
-from pipeline.config import Config
-from pipeline.errors import SourceError, StoreError
+from pipeline.config import Config, ModelConfig
+from pipeline.errors import BandsError, ConfigError, SourceError, StoreError
 from pipeline.locality import footprint
 from pipeline.locality.cache import cached
 from pipeline.models import load
 from pipeline.models.folding import Folded
+from pipeline.models.loaded import Loaded
 from pipeline.place import Place
 from pipeline.plan import memory
 from pipeline.plan.types import Plan, Tiles
 from pipeline.protocols import Locality, Network, Source
 from pipeline.public import publicly
+from pipeline.raster.grid import Grid
 from pipeline.resolve import compiling, folding, meaning, planning, precisions, staffing
 from pipeline.resolve.planning import Opened
-from pipeline.sources import open_source
+from pipeline.sources import open_source, with_notes
 from pipeline.sources.once import once
 from pipeline.stages.block import BlockTask
 from pipeline.stages.device import choose, on_device, steady
 from pipeline.stages.recipe import Recipe
 from pipeline.store import layout as store
+
+FORMS = {
+    **dict.fromkeys((".tif", ".tiff", ".gtiff"), "GeoTIFF"), ".vrt": "VRT", ".png": "PNG", **dict.fromkeys((".jpg", ".jpeg"), "JPEG"), ".jp2": "JPEG 2000",
+    ".img": "ERDAS Imagine", ".nc": "NetCDF", **dict.fromkeys((".h5", ".hdf5", ".hdf"), "HDF5"), ".gpkg": "GeoPackage", ".shp": "shapefile",
+    **dict.fromkeys((".geojson", ".json"), "GeoJSON"), ".parquet": "Parquet", ".fgb": "FlatGeobuf", ".kml": "KML", ".csv": "CSV", ".zip": "ZIP",
+    ".npy": "NumPy", ".npz": "NumPy", ".svs": "a slide", ".yaml": "YAML", ".yml": "YAML", ".html": "HTML",
+}  # fmt: skip
+"""Endings of files that are no Zarr, and what people take them for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +126,7 @@ def _prepared(config: Config, fresh: bool) -> Job:
     stored = lock.fixed(config, there)
     meant = meaning.resolve(config, source.bands)
     device = choose(config.execution.device)
-    network = load(meant.model, source.bands, device)
+    network = _loaded(meant.model, source, device)
     known = None if config.locked is None else lock.locality(config.locked, fingerprint.things(source, area, network), device.type)
     locality = known or cached(network, source.bands)
     apart = folding.most(config.execution.fold, config.execution.precision)
@@ -130,6 +140,14 @@ def _prepared(config: Config, fresh: bool) -> Job:
     rows = meaning.class_rows(meant.classes, opened.locality.classes, meant.model.output)  # before the plan: a wrong list is the likelier mistake
     plan, cost = planning.plan(opened, len(rows))
     return _job(opened, network, folded, meant, plan, cost)
+
+
+def _loaded(model: ModelConfig, source: Source, device: torch.device) -> Loaded:
+    """The network on the source's bands. Where it takes others, what of the source is not read belongs to the message."""
+    try:
+        return load(model, source.bands, device)
+    except BandsError as error:
+        raise BandsError(with_notes(str(error), source), error.wanted) from error
 
 
 def _job(opened: Opened, loaded: Network, folded: Folded, meant: meaning.Meaning, plan: Plan, cost: footprint.Footprint | None) -> Job:
@@ -149,9 +167,10 @@ def _job(opened: Opened, loaded: Network, folded: Folded, meant: meaning.Meaning
         retries=config.execution.retries, area=opened.area, streams=plan.hands.streams,
     )  # fmt: skip
     made = stored["fingerprint"] if stored else fingerprint.of(source, opened.area, opened.network, recipe, plan.tiles, config)
+    spec = _spec(config, _grid(source, made), recipe, rows, plan.tiles, _levels(opened, plan.tiles))
     return Job(
         config=config, source=source, network=opened.network, loaded=loaded, fold=folded.said, locality=opened.locality, footprint=cost, plan=plan, task=task,
-        blocks=_count(task), spec=_spec(config, source, recipe, rows, plan.tiles, _levels(opened, plan.tiles)), fingerprint=made, resumes=opened.resumes,
+        blocks=_count(task), spec=spec, fingerprint=made, resumes=opened.resumes,
         complete=bool(stored and stored.get("complete")),
     )  # fmt: skip
 
@@ -168,10 +187,20 @@ def _count(task: BlockTask) -> int:
 
 def _stored(path: Place, fresh: bool) -> dict[str, Any] | None:
     if not store.exists(path):
+        _check_name(path)
         return None
     if not store.is_ours(path):
         raise StoreError(f"output.path is {path}, which exists and is not a store of ours; it was left as it is. Give another path, or move it away.")
     return None if fresh or store.is_claimed(path) else _usable(path)
+
+
+def _check_name(path: Place) -> None:
+    """Refuse a new store whose name says that it is a file of another form; one that is there already keeps its name."""
+    form = FORMS.get(path.suffix.lower())
+    if form is not None:
+        raise ConfigError(
+            f"output.path is {path}, whose name says {form}, but a store is a folder in Zarr. Name it {path.stem}.zarr; the mask as one file is made from it."
+        )
 
 
 def _usable(path: Place) -> dict[str, Any]:
@@ -184,9 +213,15 @@ def _usable(path: Place) -> dict[str, Any]:
     return meta
 
 
-def _spec(config: Config, source: Source, recipe: Recipe, rows: tuple[store.ClassRow, ...], tiles: Tiles, levels: int) -> store.StoreSpec:
+def _grid(source: Source, made: fingerprint.Fingerprint) -> Grid:
+    """The grid of the store: one that was made in pixels stays so, whatever is known of the raster's place now."""
+    then = made.get("source.grid", {})
+    return Grid(height=source.grid.height, width=source.grid.width) if source.grid.wkt is None and fingerprint.unplaced(then) else source.grid
+
+
+def _spec(config: Config, grid: Grid, recipe: Recipe, rows: tuple[store.ClassRow, ...], tiles: Tiles, levels: int) -> store.StoreSpec:
     return store.StoreSpec(
-        grid=source.grid, layers=recipe.layers, chunk=tiles.chunk, shard=tiles.shard, nodata=recipe.nodata, dtype=recipe.dtype,
+        grid=grid, layers=recipe.layers, chunk=tiles.chunk, shard=tiles.shard, nodata=recipe.nodata, dtype=recipe.dtype,
         zarr_format=config.output.zarr_format, classes=rows, levels=levels,
         probabilities=recipe.probabilities, planes=tuple(recipe.decoding.codes[k] for k in recipe.decoding.outcomes), doubtful=recipe.min_confidence > 0,
     )  # fmt: skip

@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.config import Config
+from pipeline.config.paths import anchored, is_there
 from pipeline.errors import ConfigError
 from pipeline.place import Place
 
@@ -57,7 +58,8 @@ def load(path: Path, overrides: tuple[str, ...] | list[str] = ()) -> Config:
     ConfigError
         The file is missing or broken, or says something that is not allowed.
     """
-    return checked(_anchored(_expanded(_read(path)), path.resolve().parent), overrides, path)
+    folder = path.resolve().parent
+    return checked(_anchored(_expanded(_read(path), folder), folder), overrides, path)
 
 
 def checked(said: dict[str, Any], overrides: tuple[str, ...] | list[str], path: Place) -> Config:
@@ -96,13 +98,15 @@ def _parse(text: str, name: str) -> Any:
         raise ConfigError(f"{name} is not valid YAML{where}: {getattr(error, 'problem', None) or 'cannot be parsed'}. Mend that line.") from error
 
 
-def _expanded(value: Any) -> Any:
-    """``${VAR}`` in every string; a variable that is not set is an error."""
+def _expanded(value: Any, folder: Path) -> Any:
+    """``${VAR}`` in every string that is no file's name as it is written; a variable that is not set is an error."""
     if isinstance(value, dict):
-        return {key: _expanded(entry) for key, entry in value.items()}
+        return {key: _expanded(entry, folder) for key, entry in value.items()}
     if isinstance(value, list):
-        return [_expanded(entry) for entry in value]
-    return re.sub(r"\$\{(\w+)\}", _variable, value) if isinstance(value, str) else value
+        return [_expanded(entry, folder) for entry in value]
+    if not isinstance(value, str) or "${" not in value or is_there(value, folder):
+        return value
+    return re.sub(r"\$\{(\w+)\}", _variable, value)
 
 
 def _variable(match: re.Match[str]) -> str:
@@ -132,11 +136,10 @@ def _parts(said: Any, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
 
 
 def _anchor(key: str, value: str, folder: Path) -> str:
-    place, _, name = value.rpartition(":") if key == "factory" else (value, "", "")
-    if "://" in value or value.startswith("/vsi") or (key == "factory" and not place.endswith(".py")):
-        return value
-    path = os.path.normpath(folder / Path(place).expanduser())
-    return f"{path}:{name}" if name else path
+    if key != "factory":
+        return anchored(value, folder)
+    place, _, name = value.rpartition(":")
+    return f"{anchored(place, folder)}:{name}" if place.endswith(".py") else value
 
 
 def _apply(said: dict[str, Any], override: str) -> None:
@@ -146,7 +149,7 @@ def _apply(said: dict[str, Any], override: str) -> None:
         raise ConfigError(f"--set {override} is not of the form key.path=value, such as --set tile.size=1024.")
     if names[0] == "locked":
         raise ConfigError(f"--set {override}: what is locked is not set. Freeze another plan with `wholecloth plan CONFIG --freeze FILE`.")
-    value = _expanded(_parse(text, f"--set {key}"))
+    value = _expanded(_parse(text, f"--set {key}"), Path.cwd())
     if tuple(names) in PATHS and isinstance(value, str):
         value = _anchor(names[-1], value, Path.cwd())
     part: Any = said

@@ -9,7 +9,7 @@ import torch
 
 from pipeline.config import Config, LockedConfig
 from pipeline.errors import ConfigError, StoreError
-from pipeline.fingerprint import BEFORE, Fingerprint
+from pipeline.fingerprint import BEFORE, Fingerprint, same
 from pipeline.place import Place
 from pipeline.plan import memory
 from pipeline.plan.types import Tiles
@@ -154,7 +154,7 @@ def _keep(held: Fingerprint, now: Fingerprint) -> None:
 
 
 def _differing(held: Fingerprint, now: Fingerprint) -> list[str]:
-    return [key for key, value in now.items() if held.get(key) != value]
+    return [key for key, value in now.items() if not same(key, held.get(key), value)]
 
 
 def _listed(said: list[str]) -> str:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from pipeline.config import AddressConfig, SlurmConfig
 
 
+CAUSES = ("", "nodata", "never written", "mask", "alpha", "NaN or infinity", "beyond float32")
+"""What makes pixels invalid, by its code in `Pixels.causes`; 0 is nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pixels:
     """Raw pixels of one window."""
@@ -28,6 +32,8 @@ class Pixels:
     """(bands, rows, cols), the file's dtype; anything where invalid or outside the raster."""
     valid: npt.NDArray[np.bool_]
     """(rows, cols); False where nodata, masked, NaN or outside the raster."""
+    causes: npt.NDArray[np.uint8] | None = None
+    """(rows, cols) codes of `CAUSES`, 0 where valid or outside the raster; None where all of the raster is valid."""
     decoded: int = 0
     """Pixels of the file's own blocks that were decoded for these; what was decoded before for others does not count."""
 
@@ -50,6 +56,10 @@ class Source(Protocol):
     @property
     def block(self) -> tuple[int, int]:
         """(rows, cols) of the file's own compressed blocks, px: what one read decodes at least."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person must know of how it is read: what is left out, changed, or taken as unknown."""
 
     @property
     def open_files(self) -> int:

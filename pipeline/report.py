@@ -37,6 +37,8 @@ class Report:
     failures: list[Failure] = field(default_factory=list)
     pixels: int = 0
     """Pixels that were asked for of the blocks this run committed."""
+    invalid: dict[str, int] = field(default_factory=dict)
+    """Of those, the invalid ones by what makes them so: nodata, never written, mask, alpha, NaN or infinity, beyond float32."""
     decoded: int = 0
     """Pixels of the file's own blocks that were decoded for them."""
     seconds: float = 0.0

@@ -81,6 +81,8 @@ def _executed(job: Job, progress: Progress, trace: Trace | None, shard: Shard | 
     make_sound(job.path, job.spec, job.resumes and not job.complete, progress.say, mine)
     share: dict[str, Any] = {} if mine is None else {"shard": str(shard), "shard_blocks": mine.count}
     progress.say(headline(job) if mine is None else f"{headline(job)}; {mine.count} blocks are those of shard {shard}", "planned", **numbers(job), **share)
+    for note in job.source.notes:
+        progress.say(f"source: {note}", "source")
     if trace is not None:
         trace.begin()
     with _engine(job, progress) as engine, stopping():

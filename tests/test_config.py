@@ -189,3 +189,18 @@ def test_certificates_are_relative_to_the_file_and_needed_where_a_scheduler_is_e
     assert said.tls.cert == tmp_path / "b.pem"
     assert "needs tls: {ca: …" in message(tmp_path, GOOD, "execution={engine: address, address: {scheduler: 'tls://10.0.0.5:8786'}}")
     assert "write tcp://" in message(tmp_path, GOOD, "execution={engine: address, address: {scheduler: '10.0.0.5:8786'}}")
+
+
+def test_a_dollar_in_a_name_is_a_variable_only_where_no_file_has_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCENE", "other")
+    monkeypatch.chdir(tmp_path)
+    text = GOOD.replace("a.tif", "'${SCENE}.tif'")
+    assert load(config(tmp_path, text)).source.path.endswith("/other.tif")
+    (tmp_path / "${SCENE}.tif").touch()
+    assert load(config(tmp_path, text)).source.path == f"{tmp_path}/${{SCENE}}.tif"
+    assert load(config(tmp_path, GOOD), ["source.path=${SCENE}.tif"]).source.path == f"{tmp_path}/${{SCENE}}.tif"
+
+
+def test_several_files_are_told_how_to_become_one_raster(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"source.path is \['a.tif', 'b.tif'\].*gdalbuildvrt -separate stack.vrt a.tif b.tif"):
+        load(config(tmp_path, GOOD), ["source.path=[a.tif, b.tif]"])

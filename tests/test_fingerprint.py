@@ -109,3 +109,13 @@ def test_a_store_that_kept_a_signature_is_still_known_and_its_signature_not_told
     with pytest.raises(StoreError, match=r"source\.path was https://h/a\.tif and is now https://h/b\.tif") as told:
         fingerprint.compare(signed, {"source.path": "https://h/b.tif"}, Path("a.zarr"))
     assert "tellNobody" not in str(told.value)
+
+
+def test_a_store_that_counted_pixels_is_gone_on_with_where_more_is_known_of_the_place_now() -> None:
+    pixels = {"height": 30, "width": 40, "transform": [1.0, 0.0, 0.0, 0.0, 1.0, 0.0], "crs": None, "unit": "px"}
+    slide = {**pixels, "transform": [0.5, 0.0, 0.0, 0.0, 0.5, 0.0], "unit": "um"}
+    assert fingerprint.same("source.grid", pixels, slide)
+    assert not fingerprint.same("source.grid", slide, pixels)
+    assert not fingerprint.same("source.grid", pixels, {**slide, "height": 31})
+    assert not fingerprint.same("source.grid", pixels, {**slide, "crs": "EPSG:4326"})
+    assert not fingerprint.same("tile.size", 1, 2)

@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 import pytest
 import rasterio
+import tifffile
 import torch
 import zarr
 
@@ -446,3 +447,32 @@ def test_a_device_with_memory_of_its_own_is_told_of_beside_that_of_the_process(t
     assert describe(job)["device_memory"]["room"] == room
     assert "activations" not in describe(job)["memory"]["buffers"]
     assert describe(job)["device_memory"]["buffers"]["activations"] > 0
+
+
+@pytest.mark.parametrize("name", ["mask.tif", "mask.PNG", "mask.gpkg"])
+def test_a_store_is_not_named_like_a_file_of_another_form(tmp_path: Path, name: str) -> None:
+    path = scenes.config(tmp_path, output={"path": str(tmp_path / name)})
+    with pytest.raises(ConfigError, match=r"a store is a folder in Zarr\. Name it mask\.zarr"):
+        prepare(load(path))
+
+
+def test_the_report_says_how_many_pixels_are_invalid_and_why_each_counted_once(tmp_path: Path) -> None:
+    scenes.scene(tmp_path / "scene.tif", 200, 230)
+    with rasterio.open(tmp_path / "scene.tif", "r+") as opened:
+        opened.write_mask(np.arange(230)[None].repeat(200, 0) >= 30)
+    path = scenes.config(tmp_path)
+    with Progress() as progress:
+        report = execute(prepare(load(path)), progress)
+    assert report.blocks > 1
+    hole = np.zeros((200, 230), bool)
+    hole[100:140, 76:146] = True
+    assert report.invalid == {"nodata": int(hole.sum()), "mask": 30 * 200}
+
+
+def test_what_of_a_file_is_not_read_is_told_by_the_plan_and_belongs_to_the_refusal_of_a_network_that_lacks_it(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "scene.tif", np.ones((3, 70, 80), "uint16"), photometric="minisblack")
+    with pytest.raises(ModelError, match=r"takes 3 bands.*Of the source: the file has 3 pages, and only the first is read"):
+        prepare(load(scenes.config(tmp_path)))
+    tifffile.imwrite(tmp_path / "scene.tif", np.ones((2, 70, 80, 3), "uint16"), photometric="rgb")
+    rows = lines(prepare(load(scenes.config(tmp_path))))
+    assert any("the file has 2 pages" in text for _, text in rows)

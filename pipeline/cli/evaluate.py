@@ -17,7 +17,8 @@ def evaluate(
     burn: Annotated[str | None, typer.Option(metavar="CLASS", help="Class that all polygons mean.")] = None,
     layer: Annotated[str | None, typer.Option(help="Layer, of a file that has several.")] = None,
     ignore: Annotated[list[str] | None, typer.Option(metavar="CODE", help="Value of the labels that says nothing; may be repeated.")] = None,
-    values: Annotated[str | None, typer.Option(metavar="VALUE=CLASS,…", help="What each value of the labels means.")] = None,
+    values: Annotated[list[str] | None, typer.Option(metavar="VALUE=CLASS,…", help="What each value of the labels means; may be repeated.")] = None,
+    groups: Annotated[list[str] | None, typer.Option("--map", metavar="CLASS=GROUP,…", help="Judge classes of the mask as one: water=water,*=other.")] = None,
     level: Annotated[int, typer.Option(min=0, help="0 is the full resolution.")] = 0,
     boundary: Annotated[int, typer.Option(metavar="PX", help="Distance at which boundaries still match, 0 to 256.")] = 2,
     area: Annotated[str | None, typer.Option(metavar="ROW,COL,HEIGHT,WIDTH", help="Judge a part only, px of the level.")] = None,
@@ -27,15 +28,21 @@ def evaluate(
 ) -> None:
     """Compare the mask of a store with labels."""
     from pipeline.evaluation.evaluate import evaluate as judge
+    from pipeline.evaluation.grouping import grouping
     from pipeline.evaluation.limit import limited
     from pipeline.evaluation.tell import area_of, tell
     from pipeline.labels import open_labels
-    from pipeline.labels.typed import ignored, values_of
+    from pipeline.labels.typed import ignored, pairs_of, values_of
     from pipeline.store.opened import open_store
 
     opened = open_store(store, level)
+    together = grouping(opened.classes, pairs_of("--map", groups, "water=water,*=other"), opened.nodata) if groups else None
     known = open_labels(
-        labels, opened.grid, opened.classes, values=values_of(values), ignore=ignored(ignore), attribute=attribute, burn=burn, layer=layer
+        labels, opened.grid, together.known if together else opened.classes,
+        values=values_of(values), ignore=ignored(ignore), attribute=attribute, burn=burn, layer=layer,
     )  # fmt: skip
-    found = judge(opened, limited(known, opened), tolerance=boundary, area=area_of(area, opened.grid), partial=partial)
-    tell(found, opened, labels, as_json, png)
+    known, mask = limited(known, opened), opened
+    if together:
+        known, mask = together.labels(known), together.mask(opened)
+    found = judge(mask, known, tolerance=boundary, area=area_of(area, opened.grid), partial=partial)
+    tell(found, mask, labels, as_json, png)

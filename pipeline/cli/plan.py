@@ -21,13 +21,17 @@ def plan(
 
     from pipeline.describe import describe, lines
     from pipeline.freeze import freeze
+    from pipeline.inspection.invalid import invalid
     from pipeline.inspection.saving import saving
     from pipeline.job import prepare
     from pipeline.load_config import load
 
     job = prepare(load(config, overrides or []))
-    saves = saving(job)
+    saves, unknown = saving(job), invalid(job.source)
     rows, document = [*lines(job), *([("saving", str(saves))] if saves else [])], {**describe(job), "saving": asdict(saves) if saves else None}
+    if unknown is not None:
+        rows.insert(1, ("invalid", str(unknown)))
+        document["invalid"] = asdict(unknown)
     if frozen is not None:
         document["frozen"] = str(freeze(job, config, frozen))
         rows.append(("frozen", document["frozen"]))

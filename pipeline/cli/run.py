@@ -79,6 +79,8 @@ def _say(job: Job, report: Report) -> None:
     print(
         f"{report.blocks} blocks ({report.resumed} before this run, {report.empty} without a valid pixel), {report.speed:.2f} Mpx/s in {report.seconds:.1f} s"
     )
+    if report.invalid:
+        print(f"invalid: {', '.join(f'{count:,} px {cause}' for cause, count in report.invalid.items())} of {report.pixels:,} px")
     if report.device is not None:
         print(f"device: {words(report.device, parts=job.task.device == 'cpu')}")
     print(f"memory: {human(report.peak_memory)} at the peak, {human(report.projected_memory)} projected; {job.plan.tiles.why}")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from pipeline.config.section import Auto, Count, Section
+
+NAMED = 4
+"""Files that a message names."""
 
 
 class AreaConfig(Section):
@@ -21,14 +25,28 @@ class SourceConfig(Section):
     """Where the pixels come from."""
 
     kind: Literal["raster"] = Field("raster", description="anything GDAL opens")
-    path: str = Field(description="path, URL, /vsi… path or sample://NAME")
+    path: str = Field(description='path, URL, /vsi… path, a name of GDAL\'s such as NETCDF:"FILE":NAME, or sample://NAME')
     bands: Annotated[list[Count], Field(min_length=1)] | None = Field(
         None, description="bands in the network's order, counted from 1; all but alpha by default"
     )
-    nodata: Auto | float | None = Field("auto", description="auto: the file's; a value; or null: none")
+    nodata: Auto | int | float | None = Field("auto", description="auto: the file's; a value; or null: none")
     nodata_rule: Literal["all", "any"] = Field("all", description="a pixel is invalid where all its bands are nodata, or any")
     scale_tags: bool = Field(False, description="apply the file's own scale and offset tags")
     aoi: str | AreaConfig | None = Field(None, description="path of polygons: only pixels in them are inferred and written")
+
+    @field_validator("path", mode="before")
+    @classmethod
+    def _one(cls, path: object) -> object:
+        if isinstance(path, list):
+            raise ValueError(f"several files are no source yet; {one_raster([str(name) for name in path])}")
+        return path
+
+
+def one_raster(names: list[str]) -> str:
+    """How several files become one raster, as a message says it."""
+    listed = " ".join(shlex.quote(name) for name in names[:NAMED]) + (" …" if len(names) > NAMED else "")
+    stacked, beside = f"gdalbuildvrt -separate stack.vrt {listed}", f"gdalbuildvrt mosaic.vrt {listed}"
+    return f"make one raster of them: {stacked} where each is a band, or {beside} where they lie side by side"
 
 
 class LabelsConfig(Section):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError, ProjError
@@ -15,6 +15,8 @@ from pipeline.raster.window import Window
 
 SAME_PX = 0.01
 """Corners that lie closer than this are one place: other programs round the last digits of a transform."""
+TURN = 360.0
+"""Degrees after which longitudes are the same place."""
 EDGE_POINTS = 21
 """Points per edge by which the outline of a box is followed into another CRS, where its edges are curves."""
 
@@ -90,7 +92,7 @@ def transformer(source: str, target: str) -> Transformer:
 
 
 def boxes(box: Box, source: str, target: str) -> list[Box] | None:
-    """The rectangles that a rectangle takes up in another CRS: two where it crosses the antimeridian; None where it has no place there."""
+    """The rectangles that a rectangle takes up in another CRS: two, a turn apart, where it crosses the antimeridian; None where it has no place."""
     if same_crs(source, target):
         return [box]
     try:
@@ -101,7 +103,15 @@ def boxes(box: Box, source: str, target: str) -> list[Box] | None:
         return None
     if left <= right:
         return [Box(left=left, bottom=bottom, right=right, top=top)]
-    return [Box(left=left, bottom=bottom, right=180.0, top=top), Box(left=-180.0, bottom=bottom, right=right, top=top)]
+    return [Box(left=left, bottom=bottom, right=right + TURN, top=top), Box(left=left - TURN, bottom=bottom, right=right, top=top)]
+
+
+def around(there: list[Box], crs: str, layer: Box) -> list[Box]:
+    """The rectangles that a layer may have for some ground: a turn further east or west as well, where its CRS is in degrees and it reaches there."""
+    if not crs_of(crs).is_geographic:
+        return there
+    turned = [replace(box, left=box.left + turn, right=box.right + turn) for box in there for turn in (-TURN, TURN)]
+    return there + [box for box in dict.fromkeys(turned) if box not in there and box.meets(layer)]
 
 
 def check_overlap(path: str, labels: Box, crs: str, image: Grid) -> None:
@@ -125,7 +135,7 @@ def check_overlap(path: str, labels: Box, crs: str, image: Grid) -> None:
     """
     assert image.wkt is not None
     there = boxes(outline(image), image.wkt, crs)
-    if there is not None and any(labels.meets(box) for box in there):
+    if there is not None and any(labels.meets(box) for box in around(there, crs, labels)):
         return
     back = None if there is not None else boxes(labels, crs, image.wkt)
     if back is not None and any(outline(image).meets(box) for box in back):

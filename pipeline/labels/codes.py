@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,9 +33,12 @@ class Meaning:
     """Class code of what labels leave out: of the background where there is one, else IGNORE."""
     classes: str
     """The class list in words."""
+    listed: bool = False
+    """Whether the user lists what each value means."""
 
     def of(self, value: Any) -> int:
         """The class code of one attribute; nothing (null, NaN, an empty text) means IGNORE. Raises LabelsError."""
+        value = classified(value)
         if value is None or value != value or value == "":
             return IGNORE
         key = value if isinstance(value, str) and value in self.table else _plain(value)  # a class may be named "3"
@@ -67,6 +71,18 @@ class Meaning:
         )
 
 
+def classified(value: Any) -> Any:
+    """The name in a classification as QuPath writes it, ``{"name": "Tumor", "color": […]}`` or ``{"names": ["Tumor", "Positive"]}``; others as they are."""
+    if not isinstance(value, str) or not value.lstrip().startswith("{"):
+        return value
+    try:
+        known = json.loads(value)
+    except ValueError:
+        return value
+    names = known.get("names")
+    return ": ".join(map(str, names)) if isinstance(names, list) and names else known.get("name", value)
+
+
 def meaning(path: str, classes: Sequence[ClassRow], values: Mapping[Value, Value] | None, ignore: Sequence[Value]) -> Meaning:
     """What values mean, from the class list and what the user says of it.
 
@@ -92,7 +108,7 @@ def meaning(path: str, classes: Sequence[ClassRow], values: Mapping[Value, Value
     passed = {own[name] for name in ignore if isinstance(name, str) and name in own}
     table = {key: IGNORE if code in passed or own.get(code) == IGNORE else code for key, code in table.items()}
     outside = next((row.code for row in classes if row.role == "background" and row.code not in passed), IGNORE)
-    return Meaning(path=path, table={**table, **{_plain(value): IGNORE for value in ignore}}, outside=outside, classes=listed)
+    return Meaning(path=path, table={**table, **{_plain(value): IGNORE for value in ignore}}, outside=outside, classes=listed, listed=values is not None)
 
 
 def class_code(path: str, classes: Sequence[ClassRow], said: Value) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from pipeline.labels.align import Box, boxes, one_sided, outline, same_crs, transformer
+from pipeline.labels.align import TURN, Box, around, boxes, crs_of, one_sided, outline, same_crs, transformer
 from pipeline.labels.layer import Features, GeometryArray, Layer
 from pipeline.raster.grid import Grid
 from pipeline.raster.window import Window
@@ -74,38 +74,66 @@ def wanted(layer: Layer, grid: Grid, window: Window) -> list[Box] | None:
     near = outline(grid, Window.of(window.rows.grow(EDGE_PX), window.cols.grow(EDGE_PX)))
     if grid.wkt is None or layer.crs is None:
         return [near]
-    found = boxes(near, grid.wkt, layer.crs)
-    return None if found is None else [box.grow(EDGE_SHARE) for box in found]
+    there = boxes(near, grid.wkt, layer.crs)
+    return None if there is None else around([box.grow(EDGE_SHARE) for box in there], layer.crs, layer.box)
 
 
 def placed(polygons: GeometryArray, layer: Layer, grid: Grid) -> GeometryArray:
     """Polygons of the layer's CRS in columns and rows. Nothing here depends on the window: windows must meet."""
     if grid.wkt is not None and layer.crs is not None and not same_crs(layer.crs, grid.wkt):
         polygons = _bendable(polygons, wanted(layer, grid, Window(row=0, col=0, height=grid.height, width=grid.width)))
+    elif in_degrees(grid):
+        polygons = _turned(polygons, outline(grid).grow(EDGE_SHARE))
     moved = _moved(polygons, layer, grid)
     if not np.isfinite(shapely.get_coordinates(moved)).all():
         raise layer.role.error(f"{layer.who} hold polygons that have no place in the image's CRS. Clip them to the image's surroundings first.")
     return moved
 
 
-def _bendable(polygons: GeometryArray, around: list[Box] | None) -> GeometryArray:
+def in_degrees(grid: Grid) -> bool:
+    """Whether the columns of an image are longitudes, which are the same place a turn further on; not where it spans half the globe."""
+    if grid.wkt is None or not crs_of(grid.wkt).is_geographic:
+        return False
+    box = outline(grid)
+    return box.right - box.left < TURN / 2
+
+
+def _turned(polygons: GeometryArray, frame: Box) -> GeometryArray:
+    """Polygons of longitudes that are a turn away brought to where the image has them; a polygon may have parts on both sides."""
+    if not len(polygons):
+        return polygons
+    left, _, right, _ = shapely.bounds(polygons).T
+    away = np.flatnonzero(np.any([(left + turn < frame.right) & (right + turn > frame.left) for turn in (-TURN, TURN)], axis=0))
+    if not len(away):
+        return polygons
+    polygons, there = polygons.copy(), polygons[away]
+    valid = shapely.make_valid(there)
+    parts = []
+    for turn in (-TURN, 0.0, TURN):
+        moved = shapely.transform(valid, lambda points, turn=turn: points + np.array([turn, 0.0]))
+        parts.append(shapely.clip_by_rect(moved, frame.left, frame.bottom, frame.right, frame.top))
+    polygons[away] = shapely.union_all(parts, axis=0)
+    return polygons
+
+
+def _bendable(polygons: GeometryArray, near: list[Box] | None) -> GeometryArray:
     """Edges that are straight in their CRS are curves in another, and what is far away may have no place there.
 
     So polygons are cut to what is around the image, and long edges get points by which they can bend.
     """
-    if around is None or not len(polygons):
+    if near is None or not len(polygons):
         return polygons
     left, bottom, right, top = shapely.bounds(polygons).T
     inside = np.zeros(len(polygons), dtype=bool)
-    for box in around:
+    for box in near:
         inside |= (left >= box.left) & (bottom >= box.bottom) & (right <= box.right) & (top <= box.top)
     crossed = ~shapely.is_valid(polygons)  # of a polygon that crosses itself, what gives points to its edges would keep a part only
     polygons = polygons.copy()
     polygons[crossed] = [shapely.multipolygons(ground(shape)) for shape in shapely.make_valid(polygons[crossed])]
     large = polygons[~inside]
-    parts = [shapely.clip_by_rect(large, box.left, box.bottom, box.right, box.top) for box in around]
+    parts = [shapely.clip_by_rect(large, box.left, box.bottom, box.right, box.top) for box in near]
     polygons[~inside] = shapely.union_all(parts, axis=0)
-    side = max(max(box.right - box.left, box.top - box.bottom) for box in around)
+    side = max(max(box.right - box.left, box.top - box.bottom) for box in near)
     return np.asarray(shapely.segmentize(polygons, side / BENDS))
 
 
@@ -120,10 +148,14 @@ def _moved(polygons: GeometryArray, layer: Layer, grid: Grid) -> GeometryArray:
     a, b, c, d, e, f = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0) if grid.wkt is None else grid.transform
     inverse = np.linalg.inv(np.array([[a, b], [d, e]]))
 
+    box = outline(grid)
+    middle = (box.left + box.right) / 2 if in_degrees(grid) else None  # what PROJ says of longitudes jumps at the antimeridian
+
     def move(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         x, y = points.T
         if grid.wkt is not None and layer.crs is not None and not same_crs(layer.crs, grid.wkt):
             x, y = transformer(layer.crs, grid.wkt).transform(x, y)
+            x = x if middle is None else x - TURN * np.round((x - middle) / TURN)
         return np.stack([x - c, y - f], axis=1) @ inverse.T
 
     return np.asarray(shapely.transform(polygons, move))

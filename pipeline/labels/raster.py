@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 from rasterio.crs import CRS
-from rasterio.enums import ColorInterp, Resampling
+from rasterio.enums import ColorInterp, MaskFlags, Resampling
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 from rasterio.transform import Affine
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RasterioWindow
 
+from pipeline.config.paths import is_gdal_name
 from pipeline.errors import LabelsError
 from pipeline.labels.align import check_overlap, one_sided, outline, same_corners, same_grid
 from pipeline.labels.codes import Meaning
@@ -40,10 +41,12 @@ class RasterLabels:
     meaning: Meaning
     straight: bool
     """Whether the labels have the image's own pixels."""
+    unmarked: bool = False
+    """Whether the file's nodata is a value like the others, since the user says which class it means."""
     _local: threading.local = field(default_factory=threading.local, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("path", "grid", "meaning", "straight")}
+        return {name: getattr(self, name) for name in ("path", "grid", "meaning", "straight", "unmarked")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _local=threading.local())
@@ -77,6 +80,8 @@ class RasterLabels:
             self._local.__dict__.clear()  # a handle that failed once may go on failing
             raise LabelsError(f"The labels {self.path} cannot be read at {window} ({error.__cause__ or error}). Mend or replace the file.") from error
         valid = mask > 0
+        if self.unmarked and self.straight:
+            valid[:] = True
         return values, valid & ~np.isnan(values) if values.dtype.kind == "f" else valid
 
     @property
@@ -84,7 +89,7 @@ class RasterLabels:
         found: DatasetReader | WarpedVRT | None = getattr(self._local, "dataset", None)
         if found is None:
             raw = _open(self.path)
-            found = self._local.dataset = raw if self.straight else _warped(raw, self.grid)
+            found = self._local.dataset = raw if self.straight else _warped(raw, self.grid, self.unmarked)
         return found
 
 
@@ -100,10 +105,26 @@ def open_raster(path: str, grid: Grid, meaning: Meaning) -> RasterLabels:
         bands = [kind for kind in dataset.colorinterp if kind is not ColorInterp.alpha]
         if len(bands) != 1:
             raise LabelsError(f"The labels {path} have {len(bands)} bands. Give a raster of one band that holds class codes.")
-        straight = _straight(path, grid_of(dataset), grid)
+        straight, unmarked = _straight(path, grid_of(dataset), grid), _unmarked(path, dataset, meaning)
     if not any(isinstance(key, int) for key in meaning.table):
         raise LabelsError(f"Pixels are numbers, but --values lists only texts for the labels {path}. Say which class each number means, as in 0=CLASS.")
-    return RasterLabels(path=path, grid=grid, meaning=meaning, straight=straight)
+    return RasterLabels(path=path, grid=grid, meaning=meaning, straight=straight, unmarked=unmarked)
+
+
+def _unmarked(path: str, dataset: DatasetReader, meaning: Meaning) -> bool:
+    """Whether the file's nodata is a value like the others. LabelsError where it is also the code of a class, and nobody says which of the two it means."""
+    nodata = dataset.nodatavals[0]
+    if MaskFlags.nodata not in dataset.mask_flag_enums[0] or nodata is None or not float(nodata).is_integer():
+        return False
+    value = int(nodata)
+    if meaning.table.get(value, IGNORE) == IGNORE or meaning.listed:
+        return meaning.table.get(value, IGNORE) != IGNORE
+    example = ",".join(f"{row}={row}" for row in sorted({key for key in meaning.table if isinstance(key, int)})[:2])
+    raise LabelsError(
+        f"The labels {path} have nodata {value}, which is also the code of a class; the classes are {meaning.classes}. Say that it is the class by listing "
+        f"what every value means, --values {example},… (labels.values: {{{value}: {value}, …}}), or that it is unknown, --ignore {value} "
+        f"(labels.ignore: [{value}])."
+    )
 
 
 def _straight(path: str, labels: Grid, image: Grid) -> bool:
@@ -135,7 +156,8 @@ def _open(path: str) -> DatasetReader:
     try:
         dataset: DatasetReader = rasterio.open(path)
     except (RasterioError, OSError) as error:
-        why = "does not exist" if "://" not in path and not path.startswith("/vsi") and not os.path.exists(path) else "is no raster that GDAL can open"
+        whole = "://" not in path and not path.startswith("/vsi") and not is_gdal_name(path)
+        why = "does not exist" if whole and not os.path.exists(path) else "is no raster that GDAL can open"
         raise LabelsError(
             f"The labels {path}: the file {why}. Give a raster of class codes, or polygons as GeoJSON, GeoPackage, FlatGeobuf or shapefile."
         ) from error
@@ -144,9 +166,10 @@ def _open(path: str) -> DatasetReader:
     return dataset
 
 
-def _warped(raw: DatasetReader, grid: Grid) -> WarpedVRT:
+def _warped(raw: DatasetReader, grid: Grid, unmarked: bool) -> WarpedVRT:
     """The labels on the image's grid, nearest neighbour; what lies outside them is masked."""
+    nodata = {"src_nodata": None, "nodata": None} if unmarked else {}
     return WarpedVRT(
         raw, crs=CRS.from_wkt(grid.wkt), transform=Affine(*grid.transform), height=grid.height, width=grid.width, resampling=Resampling.nearest,
-        tolerance=EXACT_PX, add_alpha=ColorInterp.alpha not in raw.colorinterp,
+        tolerance=EXACT_PX, add_alpha=ColorInterp.alpha not in raw.colorinterp, **nodata,
     )  # fmt: skip

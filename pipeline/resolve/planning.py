@@ -170,7 +170,7 @@ def _costs(opened: Opened, cost: footprint.Footprint, classes: int) -> memory.Co
     return memory.Costs(
         libraries=_libraries(opened.compiles),
         gdal_cache=memory.GDAL_CACHE,
-        raw=source.bands * (source.dtype.itemsize + 1) + 1,
+        raw=source.bands * (source.dtype.itemsize + 1) + 2,  # with whether a pixel is valid, and why not
         bands=source.bands,
         classes=opened.locality.classes,
         activations=cost.bytes_per_pixel,

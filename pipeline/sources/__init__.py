@@ -35,3 +35,8 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> Source:
         return KINDS[config.kind](config, timeout)
 
     return open_() if timeout is None else patient(open_, timeout, shown(config.path))
+
+
+def with_notes(message: str, source: Source) -> str:
+    """A message of what a source lacks, with what of it is not read: that may be what lacks."""
+    return f"{message} Of the source: {'; '.join(source.notes)}." if source.notes else message

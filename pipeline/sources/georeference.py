@@ -2,12 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 from rasterio.crs import CRS
 from rasterio.enums import WktVersion
 from rasterio.errors import CRSError
 from rasterio.io import DatasetReader
 
 from pipeline.raster.grid import UNIT_TAG, Grid
+from pipeline.sources import netcdf
+from pipeline.sources.pixel_size import pixel_size
+from pipeline.sources.remote import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """Where a raster lies, and who says so."""
+
+    grid: Grid
+    settings: Settings = ()
+    """What GDAL is told so that its rows are in that order."""
+    notes: tuple[str, ...] = ()
+    """In words, where it is not the georeference itself."""
+
+
+def place_of(dataset: DatasetReader, path: str) -> Placed:
+    """The grid of an open raster by its georeference, else by its coordinates, else by the tags of a microscope."""
+    grid = grid_of(dataset)
+    if grid.wkt is not None or grid.transform != netcdf.IDENTITY:
+        return Placed(grid=grid)
+    if (place := netcdf.placed(dataset, path)) is not None:
+        return Placed(grid=replace(grid, transform=place[0]), settings=place[1], notes=("it lies where its coordinates say; they name no CRS",))
+    if (size := pixel_size(dataset.tags())) is not None:
+        transform = (size.width, 0.0, 0.0, 0.0, size.height, 0.0)
+        return Placed(grid=replace(grid, transform=transform, unit="um"), notes=(size.words,))
+    return Placed(grid=grid)
 
 
 def grid_of(dataset: DatasetReader) -> Grid:

@@ -56,7 +56,8 @@ class _Wanted:
 
     @property
     def size(self) -> int:
-        return self.pixels.data.nbytes + self.pixels.valid.nbytes if self.pixels else 0
+        parts = (self.pixels.data, self.pixels.valid, self.pixels.causes) if self.pixels else ()
+        return sum(part.nbytes for part in parts if part is not None)
 
 
 class Held:

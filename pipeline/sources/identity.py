@@ -23,6 +23,8 @@ from pipeline.sources.remote import ENDPOINTS
 
 MADE_BY_READERS = (".aux.xml", ".ovr")
 """Sidecars that other programs write when they look at a raster; they change no pixel."""
+ZARR = (".zarray", "zarr.json")
+"""Files that describe an array of Zarr; its chunks lie beside and below them."""
 PAUSES_S = (0.5, 1.0, 2.0, 4.0)
 """Seconds before a server that was busy or away is asked again."""
 _BUSY = (408, 425, 429, 500, 502, 503, 504)
@@ -40,8 +42,23 @@ def identity_of(path: str, files: list[str]) -> dict[str, Any]:
     local = sorted((str(file), file.stat()) for file in known if file.is_file())
     if local:
         digest = hashlib.blake2b("\n".join(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in local).encode(), digest_size=16)
-        return {"path": path, "size": sum(stat.st_size for _, stat in local), "files": digest.hexdigest()}
+        return {"path": path, "size": sum(stat.st_size for _, stat in local), "files": digest.hexdigest(), **_chunks(local)}
     return {"path": public(path), **_remote(path)}
+
+
+def _chunks(local: list[tuple[str, os.stat_result]]) -> dict[str, str]:
+    """Of an array of Zarr, all its files: GDAL names the one alone that says its shape."""
+    arrays = sorted({Path(name).parent for name, _ in local if Path(name).name in ZARR})
+    if not arrays:
+        return {}
+    digest = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        for folder, inner, names in os.walk(array):
+            inner.sort()
+            for name in sorted(names):
+                stat = Path(folder, name).stat()
+                digest.update(f"{os.path.relpath(folder, array)}/{name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return {"chunks": digest.hexdigest()}
 
 
 def _remote(path: str) -> dict[str, Any]:

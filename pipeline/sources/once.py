@@ -11,6 +11,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.errors import ReadError, ReadHangs
 from pipeline.plan.layout import Layout
@@ -67,6 +68,11 @@ class Once:
         return self.source.block
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person must know of how it is read."""
+        return self.source.notes
+
+    @property
     def open_files(self) -> int:
         """Bytes that the files of a mosaic hold while they are open."""
         return self.source.open_files
@@ -106,7 +112,7 @@ class Once:
                 made.paste(self._window(unit), pixels)
             decoded += self._decode({unit: todo[unit] for unit in claim.mine}, made)
             todo = {unit: todo[unit] for unit, waiting in claim.others.items() if not self._taken(unit, todo[unit], waiting, made)}
-        return Pixels(data=data, valid=made.pixels.valid, decoded=decoded)
+        return Pixels(data=data, valid=made.pixels.valid, causes=made.causes, decoded=decoded)
 
     def _decode(self, units: dict[Unit, Need], made: _Frame) -> int:
         """Read units that nobody has, several at once where they are adjacent; how many pixels that decoded."""
@@ -169,12 +175,14 @@ class Once:
         return rows_and_cols(self.layout, self.sharing.unit)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Frame:
     """A window that is put together."""
 
     window: Window
     pixels: Pixels
+    causes: npt.NDArray[np.uint8] | None = None
+    """Made where the first part has any."""
 
     def paste(self, where: Window, pixels: Pixels) -> None:
         """Take over what a window has in common with this one."""
@@ -182,9 +190,16 @@ class _Frame:
         to, of = both.within(self.window), both.within(where)
         self.pixels.data[(slice(None), *to)] = pixels.data[(slice(None), *of)]
         self.pixels.valid[to] = pixels.valid[of]
+        if pixels.causes is not None:
+            if self.causes is None:
+                self.causes = np.zeros(self.pixels.valid.shape, np.uint8)
+            self.causes[to] = pixels.causes[of]
 
 
 def _part(pixels: Pixels, of: Window, window: Window, copied: bool) -> Pixels:
     where = window.within(of)
     data, valid = pixels.data[(slice(None), *where)], pixels.valid[where]
-    return Pixels(data=data.copy(), valid=valid.copy()) if copied else Pixels(data=data, valid=valid)
+    causes = None if pixels.causes is None or valid.all() else pixels.causes[where]
+    if copied:
+        data, valid, causes = data.copy(), valid.copy(), None if causes is None else causes.copy()
+    return Pixels(data=data, valid=valid, causes=causes)

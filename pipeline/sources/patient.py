@@ -89,6 +89,11 @@ class Patient:
         return self._told(lambda: self.source.block)
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person must know of how it is read."""
+        return self.source.notes
+
+    @property
     def open_files(self) -> int:
         """Bytes that the files of a mosaic hold while they are open."""
         return self.source.open_files

@@ -52,6 +52,8 @@ class Outcome:
     """Pixels decoded for it from the file's own blocks."""
     peak: int
     """Most memory that its process ever held, bytes."""
+    invalid: dict[str, int]
+    """Pixels that were asked for and are invalid, by their cause."""
     timing: Timing
     """Where it was, and when: in seconds since the epoch of a clock that the processes of one machine share."""
 
@@ -91,22 +93,24 @@ class BlockTask:
         """Read, infer, write and commit one block. A block that cannot be read or inferred is an outcome, not an exception."""
         clock, window = Clock(), self.layout.window(index)
         error, inferred, decoded, area = None, False, 0, None
+        invalid: dict[str, int] = {}
         with clock.running():
             try:
                 with stage("read"):
                     area = self.asked(index)
-                inferred, decoded = self._run(index, area)
+                inferred, decoded, invalid = self._run(index, area)
             except (ReadError, InferenceError) as fault:
                 error = str(fault)
         pixels, timing = window.pixels if area is None else int(area.sum()), clock.timing("block", (index.row, index.col))
         return Outcome(
-            index=index, window=window, error=error, inferred=inferred, pixels=pixels, decoded=decoded, peak=machine.peak_resident(), timing=timing
+            index=index, window=window, error=error, inferred=inferred, pixels=pixels, decoded=decoded, peak=machine.peak_resident(), invalid=invalid,
+            timing=timing,
         )  # fmt: skip
 
     def failed(self, index: BlockIndex, why: str) -> Outcome:
         """What became of a block that no process lived to tell of."""
         timing = Clock().timing("block", (index.row, index.col))
-        return Outcome(index=index, window=self.layout.window(index), error=why, inferred=False, pixels=0, decoded=0, peak=0, timing=timing)
+        return Outcome(index=index, window=self.layout.window(index), error=why, inferred=False, pixels=0, decoded=0, peak=0, invalid={}, timing=timing)
 
     def block(self, index: BlockIndex, area: npt.NDArray[np.bool_] | None) -> Block:
         """The pixels of a block and of what its tiles see around what is asked for. Raises ReadError."""
@@ -114,7 +118,7 @@ class BlockTask:
         frame = self.layout.frame(index, part_of(window, area))
         return Block(index, window, frame, read(self.source, frame, self.retries), area)
 
-    def _run(self, index: BlockIndex, area: npt.NDArray[np.bool_] | None) -> tuple[bool, int]:
+    def _run(self, index: BlockIndex, area: npt.NDArray[np.bool_] | None) -> tuple[bool, int, dict[str, int]]:
         with stage("read"):
             block = self.block(index, area)
         with stage("checksum"):
@@ -126,7 +130,7 @@ class BlockTask:
         else:
             arrays = {}
         self._write(index, block.window, arrays, record)
-        return inferred, block.pixels.decoded
+        return inferred, block.pixels.decoded, block.invalid
 
     def _infer(self, block: Block) -> tuple[Arrays, int]:
         """In this thread, but for what owns the device."""

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.plan.layout import BlockIndex
-from pipeline.protocols import Pixels
+from pipeline.protocols import CAUSES, Pixels
 from pipeline.raster.window import Window, bounds
 from pipeline.stages.decode import Decoding
 from pipeline.stages.normalise import Normalisation
@@ -81,6 +81,17 @@ class Block:
         where = part.within(self.window)
         wanted[where] = self.area[where] & self.pixels.valid[part.within(self.frame)]
         return wanted
+
+    @property
+    def invalid(self) -> dict[str, int]:
+        """Pixels of what is asked for that are invalid, by their cause."""
+        if self.pixels.causes is None:
+            return {}
+        causes = self.pixels.causes[self.part.within(self.frame)]
+        if self.area is not None:
+            causes = causes[self.area[self.part.within(self.window)]]
+        counts = np.bincount(causes.ravel(), minlength=len(CAUSES))
+        return {name: int(count) for name, count in zip(CAUSES, counts, strict=True) if name and count}
 
 
 def part_of(window: Window, area: npt.NDArray[np.bool_] | None) -> Window:

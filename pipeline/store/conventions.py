@@ -24,10 +24,16 @@ _KNOWN = {
 
 def root(spec: StoreSpec) -> Attributes:
     """Attributes of the root: the pyramid, the georeference, and OME's view of both."""
-    names = ["multiscales", *_names(spec.grid)]
-    shared = {"zarr_conventions": [entry for name in names for entry in _registrations(name)], "multiscales": {"layout": _layout(spec)}}
-    ome = {"ome": _ome(spec)} if spec.zarr_format == 3 else {}  # OME-Zarr for v2 claims the key that the pyramid above needs
-    return {**shared, **georeference(spec.grid), **ome}
+    names = _names(spec.grid) if spec.zarr_format == 2 else ["multiscales", *_names(spec.grid)]
+    shared = {"zarr_conventions": [entry for name in names for entry in _registrations(name)]}
+    return {**shared, **_pyramid(spec), **georeference(spec.grid)}
+
+
+def _pyramid(spec: StoreSpec) -> Attributes:
+    """The levels. OME-Zarr of v2 has the key that the multiscales convention needs as well, so that a v2 store says them to OME's readers alone."""
+    if spec.zarr_format == 2:
+        return {"multiscales": [{"version": "0.4", **_multiscale(spec)}], "image-label": {"version": "0.4", **_label(spec)}}
+    return {"multiscales": {"layout": _layout(spec)}, "ome": {"version": "0.5", "multiscales": [_multiscale(spec)], "image-label": _label(spec)}}
 
 
 def level(grid: Grid) -> Attributes:
@@ -161,25 +167,33 @@ def _layout(spec: StoreSpec) -> list[dict[str, Any]]:
     return levels
 
 
-def _ome(spec: StoreSpec) -> dict[str, Any]:
+def _multiscale(spec: StoreSpec) -> dict[str, Any]:
+    """The levels as OME-Zarr has them, each with the size of its pixels and the place of its first one's centre."""
     unit = _ome_unit(spec.grid)
     height, width = spec.grid.pixel_size
+    top, left = _origin(spec.grid)
     datasets = []
     for k in range(spec.levels):
         n = 2**k
         shift = (n - 1) / 2
         moves: list[dict[str, Any]] = [{"type": "scale", "scale": [height * n, width * n]}]
-        if k:
-            moves.append({"type": "translation", "translation": [height * shift, width * shift]})
+        if k or top or left:
+            moves.append({"type": "translation", "translation": [top + height * shift, left + width * shift]})
         datasets.append({"path": f"{k}/mask", "coordinateTransformations": moves})
+    return {"name": "mask", "axes": [{"name": axis, "type": "space", **unit} for axis in ("y", "x")], "datasets": datasets, "type": "mode"}
+
+
+def _label(spec: StoreSpec) -> dict[str, Any]:
     return {
-        "version": "0.5",
-        "multiscales": [{"name": "mask", "axes": [{"name": axis, "type": "space", **unit} for axis in ("y", "x")], "datasets": datasets, "type": "mode"}],
-        "image-label": {
-            "colors": [{"label-value": row.code, "rgba": [*row.rgb, 255]} for row in spec.classes],
-            "properties": [{"label-value": row.code, "class": row.name} for row in spec.classes],
-        },
+        "colors": [{"label-value": row.code, "rgba": [*row.rgb, 255]} for row in spec.classes],
+        "properties": [{"label-value": row.code, "class": row.name} for row in spec.classes],
     }
+
+
+def _origin(grid: Grid) -> tuple[float, float]:
+    """(y, x) where a part of an image was cut from it, in the transform's units. OME's rows run down and its columns right; a grid that does not has none."""
+    across, _, left, _, down, top = grid.transform
+    return (top, left) if grid.wkt is None and grid.axis_aligned and across > 0 and down > 0 else (0.0, 0.0)
 
 
 def _ome_unit(grid: Grid) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,8 @@ class Opened:
     """px."""
     block: int
     """Side of what has a commit record, px."""
+    table: npt.NDArray[np.uint16] | None = field(default=None, repr=False, compare=False)
+    """(65536,) code → code that it is read as; None where it stays."""
     asked: int | None = None
     """Blocks that touch the area of interest, or lie over those that are committed of them; None where all do."""
 
@@ -56,7 +58,7 @@ class Opened:
         inside = window.clip(self.grid.height, self.grid.width)
         if inside.pixels:
             codes[inside.within(window)] = np.asarray(array[inside.slices])
-        return codes
+        return codes if self.table is None else np.asarray(self.table[codes])
 
     def committed(self, window: Window) -> npt.NDArray[np.bool_]:
         """(rows, cols) whether a pixel lies in a committed block."""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pipeline.config import ModelConfig, SourceConfig
 from pipeline.errors import BandsError, ModelError
-from pipeline.sources import open_source
+from pipeline.protocols import Source
+from pipeline.sources import open_source, with_notes
 from pipeline.suggest.facts import Facts
 from pipeline.suggest.model_file import look
 from pipeline.suggest.network import Seen, see
@@ -43,7 +44,7 @@ def suggest(model: Path, scene: str, folder: Path, factory: str | None = None) -
         One of them is missing, is nothing that can be used, or does not fit the other.
     """
     source, known = open_source(SourceConfig(path=scene)), look(model, factory)
-    seen = _seen(model, known, scene, source.bands)
+    seen = _seen(model, known, scene, source)
     bands = seen.bands if seen else known.bands
     values = sample(source)
     parts = [
@@ -55,14 +56,16 @@ def suggest(model: Path, scene: str, folder: Path, factory: str | None = None) -
     return Suggestion(text="\n".join("\n".join(part) for part in parts) + "\n", todo=known.todo)
 
 
-def _seen(model: Path, known: Facts, scene: str, there: int) -> Seen | None:
+def _seen(model: Path, known: Facts, scene: str, source: Source) -> Seen | None:
     """The network at work; None where it cannot run yet. Refuses one that takes more bands than there are."""
+    there = source.bands
     try:
         if known.bands is not None and known.bands > there:
             raise BandsError("", known.bands)
         return see(ModelConfig(path=model, **known.model), known.bands or there) if known.runs else None
     except BandsError as error:
-        raise ModelError(
+        words = (
             f"MODEL {model} takes {error.wanted} bands, but SCENE {scene} has {there}. Give a scene that has them all, such as a VRT that stacks "
             "several files (gdalbuildvrt -separate), or a network for these bands."
-        ) from error
+        )
+        raise ModelError(with_notes(words, source)) from error

@@ -41,7 +41,7 @@ def sample(source: Source) -> Values:
     SourceError
         One of them cannot be read.
     """
-    windows = _windows(source.grid.height, source.grid.width)
+    windows = lattice(source.grid.height, source.grid.width)
     try:
         parts = [part for window in windows if (part := _moments(source, window)) is not None]  # one window in memory at a time
     except ReadError as error:
@@ -76,7 +76,7 @@ def normalisation(dtype: np.dtype[Any], values: Values) -> tuple[dict[str, Any],
     return {"mean": [_short(v) for v in values.mean], "std": [_short(v) or 1.0 for v in values.std]}, "the scene's own mean and deviation"
 
 
-def _windows(height: int, width: int) -> list[Window]:
+def lattice(height: int, width: int) -> list[Window]:
     """Windows that do not overlap, so that no pixel counts twice."""
     return [Window(row=row, col=col, height=min(SIDE, height - row), width=min(SIDE, width - col)) for row in _starts(height) for col in _starts(width)]
 

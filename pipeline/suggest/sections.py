@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.config.paths import anchored, is_gdal_name
 from pipeline.protocols import Source
 from pipeline.raster.grid import Grid
 from pipeline.suggest.facts import EIGHT_BITS, Facts
@@ -26,6 +27,7 @@ def head(source: Source, values: Values, known: Facts, seen: Seen | None) -> lis
     said.append(
         f"scene: {grid.height} × {grid.width} px{_resolution(grid)}, {source.bands} bands of {source.dtype}; {values.share:.0%} of the sampled pixels are valid"
     )
+    said += [f"scene: {note}" for note in source.notes]
     bands = list(enumerate(zip(values.low, values.high, values.mean, values.std, strict=True), 1))
     said += [f"scene: band {k}: {low:g} … {high:g}, mean {mean:.4g}, deviation {std:.3g}" for k, (low, high, mean, std) in bands[:LISTED]]
     said += [f"scene: and {len(bands) - LISTED} bands more"] if len(bands) > LISTED else []
@@ -56,7 +58,8 @@ def model_section(path: Path, folder: Path, known: Facts, seen: Seen | None, dty
 
 def output_section(scene: str) -> list[str]:
     """Where the store goes."""
-    name = Path(scene.partition("?")[0]).stem or "scene"
+    parts = scene.replace('"', "").split(":")[1:] if is_gdal_name(scene) else [scene.partition("?")[0]]
+    name = "_".join(stem for part in parts if (stem := Path(part).stem)) or "scene"
     return section("output", [line(2, "path", f"out/{name}.zarr"), line(2, "layers", ["mask", "confidence"])])
 
 
@@ -114,8 +117,10 @@ def _output(known: Facts, seen: Seen | None) -> list[str]:
 
 
 def _relative(path: str, folder: Path) -> str:
-    """Relative to the config where it lies in or near its folder; URLs and modules as they are."""
-    if "://" in path or path.startswith("/vsi") or not Path(path.rpartition(":")[0] if ".py:" in path else path).exists():
+    """Relative to the config where it lies in or near its folder; URLs and modules as they are, a file in a name of GDAL's by its whole path."""
+    if path.startswith(("/vsi", "vrt://")) or is_gdal_name(path):
+        return anchored(path, Path.cwd())
+    if "://" in path or not Path(path.rpartition(":")[0] if ".py:" in path else path).exists():
         return path
     near = os.path.relpath(path, folder)
     return str(Path(path).resolve()) if near.startswith(os.path.join("..", "..", "..")) else near

@@ -77,3 +77,20 @@ def test_pixels_are_looked_up_as_one_would_by_hand(values: list[int], table: dic
     valid = np.array([value in table for value in array.tolist()], bool)
     got = means(values=table).of_pixels(array, valid)
     assert got.tolist() == [table.get(value, IGNORE) for value in array.tolist()]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ('{"name": "wood", "color": [200, 0, 0]}', 2), ('{ "names": ["wood"], "color": [1, 2, 3] }', 2), ('{"colorRGB": -377282, "name": "water"}', 1),
+        ('{"name": "house"}', 7),
+    ],
+)  # fmt: skip
+def test_a_classification_of_qupath_is_its_name(text: str, code: int) -> None:
+    assert means().of(text) == code
+
+
+def test_a_derived_class_of_qupath_and_what_only_looks_like_one_are_told_by_name() -> None:
+    for text, name in (('{"names": ["Tumor", "Positive"]}', "Tumor: Positive"), ('{"name": "Stroma"}', "Stroma"), ("{wood}", "{wood}")):
+        with pytest.raises(LabelsError, match=f"holds {name}, which is no class"):
+            means().of(text)

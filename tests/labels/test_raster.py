@@ -59,7 +59,33 @@ def test_nodata_and_what_a_mask_hides_are_unknown(tmp_path: Path, name: str) -> 
     marked, _ = labels(tmp_path / "nodata.tif", nodata=7)
     masked = np.where(np.arange(260) < 120, IGNORE, data.astype(int))
     for path, expected in ((hidden, masked), (marked, np.where(data == 7, IGNORE, data.astype(int)))):
-        assert (open_labels(path, GRIDS[name], CLASSES).read(whole(GRIDS[name])) == nearest(expected, GRIDS[name])).all()
+        assert (open_labels(path, GRIDS[name], CLASSES, ignore=[] if path == hidden else [7]).read(whole(GRIDS[name])) == nearest(expected, GRIDS[name])).all()
+
+
+@pytest.mark.parametrize("name", ["the labels' own", "rotated"])
+def test_a_nodata_that_is_a_class_as_well_is_refused_until_the_user_says_which_it_is(tmp_path: Path, name: str) -> None:
+    path, data = labels(tmp_path / "a.tif", nodata=0)
+    with pytest.raises(LabelsError, match=r"nodata 0, which is also the code of a class.*--ignore 0"):
+        open_labels(path, GRIDS[name], CLASSES)
+    listed = {int(code): int(code) for code in CODES}
+    assert (open_labels(path, GRIDS[name], CLASSES, values=listed).read(whole(GRIDS[name])) == nearest(data, GRIDS[name])).all()
+    hidden = nearest(np.where(data == 0, IGNORE, data.astype(int)), GRIDS[name])
+    assert (open_labels(path, GRIDS[name], CLASSES, ignore=[0]).read(whole(GRIDS[name])) == hidden).all()
+    unlisted = {value: code for value, code in listed.items() if value}
+    assert (open_labels(path, GRIDS[name], CLASSES, values=unlisted).read(whole(GRIDS[name])) == hidden).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+def test_labels_of_floats_are_codes_where_they_are_whole(tmp_path: Path, dtype: str) -> None:
+    _path, data = labels(tmp_path / "a.tif")
+    with_nan = data.astype(dtype)
+    if dtype != "int64":
+        with_nan[0, 0] = np.nan
+    got = open_labels(scenes.write(tmp_path / "b.tif", with_nan[None], transform=NORTH_UP, crs=UTM), GRIDS["the labels' own"], CLASSES)
+    assert (got.read(whole(got.grid)).ravel()[1:] == data.ravel()[1:]).all()
+    half = scenes.write(tmp_path / "c.tif", np.full((1, 200, 260), 1.5, "float32"), transform=NORTH_UP, crs=UTM)
+    with pytest.raises(LabelsError, match=r"holds 1\.5, which is no class"):
+        open_labels(half, got.grid, CLASSES).read(whole(got.grid))
 
 
 def test_no_label_of_class_0_is_made_up_where_the_labels_end(tmp_path: Path) -> None:

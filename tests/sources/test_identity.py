@@ -11,8 +11,10 @@ from threading import Thread
 from typing import Any
 
 import pytest
+import zarr
 
-from pipeline.sources import identity
+from pipeline.config import SourceConfig
+from pipeline.sources import identity, open_source
 from pipeline.sources.identity import identity_of
 
 
@@ -90,3 +92,13 @@ def test_gdals_own_endpoint_is_not_asked_by_another_client(monkeypatch: pytest.M
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_S3_ENDPOINT", "127.0.0.1:9")
     assert identity_of("/vsis3/bucket/a.tif", []) == {"path": "/vsis3/bucket/a.tif"}
+
+
+def test_another_chunk_of_a_zarr_is_another_source(tmp_path: Path) -> None:
+    array = zarr.open_group(str(tmp_path / "a.zarr"), mode="w", zarr_format=2).create_array("v", shape=(40, 50), chunks=(20, 25), dtype="uint16")
+    array[:] = 7
+    name = f'ZARR:"{tmp_path}/a.zarr":/v'
+    before = open_source(SourceConfig(path=name)).identity()
+    assert open_source(SourceConfig(path=name)).identity() == before
+    array[0, 0] = 8
+    assert open_source(SourceConfig(path=name)).identity() != before

@@ -3,6 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.raster.grid import Grid
 from pipeline.store import conventions
 from tests.store import specs
 
@@ -64,6 +65,22 @@ def test_a_pixels_centre_lies_in_the_same_place_at_every_level_of_ome() -> None:
         start = moves[0]["translation"] if moves else [0.0, 0.0]
         assert scale["scale"] == [0.25 * 2**k] * 2
         assert start == [float(np.mean(np.arange(2**k) * 0.25))] * 2
+
+
+def test_a_part_of_an_image_lies_in_ome_where_it_was_cut() -> None:
+    grid = Grid(height=200, width=300, transform=(0.65, 0.0, 325.0, 0.0, 0.65, 130.0), unit="um")
+    moves = [d["coordinateTransformations"] for d in conventions.root(specs.spec(grid=grid))["ome"]["multiscales"][0]["datasets"]]
+    assert moves[0][1] == {"type": "translation", "translation": [130.0, 325.0]}
+    assert moves[1][1] == {"type": "translation", "translation": [130.0 + 0.325, 325.0 + 0.325]}
+
+
+def test_a_v2_store_says_its_levels_as_ome_of_0_4_does() -> None:
+    said = conventions.root(specs.spec(zarr_format=2))
+    (multiscale,) = said["multiscales"]
+    assert multiscale["version"] == said["image-label"]["version"] == "0.4"
+    assert [d["path"] for d in multiscale["datasets"]] == [f"{k}/mask" for k in range(4)]
+    assert "ome" not in said
+    assert {entry["name"] for entry in said["zarr_conventions"]} <= {"proj", "proj:", "spatial", "spatial:"}
 
 
 @pytest.mark.parametrize(("grid", "unit"), [("of a slide", "micrometer"), ("with a code", "meter"), ("without a CRS", None)])
