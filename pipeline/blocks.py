@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline import terms
-from pipeline.describe import describe
+from pipeline.describe import describe, room
 from pipeline.job import Job
 from pipeline.plan.layout import BlockIndex
 from pipeline.plan.shards import Share
@@ -17,6 +17,7 @@ from pipeline.progress import Progress
 from pipeline.report import Failure, Report
 from pipeline.stages import pyramid
 from pipeline.stages.block import Outcome, adopt
+from pipeline.stages.device import make_room
 from pipeline.store.lease import confirm
 from pipeline.store.ledger import Ledger
 from pipeline.timing.clock import now
@@ -62,6 +63,8 @@ def blocks(job: Job, progress: Progress, watch: Watch, mine: Share | None) -> Re
     tally, count, resumed = Tally(ledger), job.blocks if mine is None else mine.count, int(committed.sum())
     progress.start(count, resumed)
     if resumed < count:
+        if job.resumes:  # whoever makes a store has it laid out meanwhile
+            lay_out(job)
         adopt(job.task, job.network)
         pyramid.outdate(job.path, job.spec, job.plan.tiles.block, ((index.row, index.col) for index in _todo(job, mine, committed)))
         for outcome in watch(terms.task(job), _todo(job, mine, committed)):
@@ -76,6 +79,12 @@ def blocks(job: Job, progress: Progress, watch: Watch, mine: Share | None) -> Re
         invalid=tally.invalid, decoded=tally.decoded, seconds=device.seconds, waits=tally.seconds, device=device if tally.seconds else None,
         projected_memory=job.plan.peak, peak_memory=tally.peak, plan=describe(job),
     )  # fmt: skip
+
+
+def lay_out(job: Job) -> None:
+    """Have memory laid out for the tensors of the first tiles, where this process computes them on the CPU."""
+    if job.task.device == "cpu" and not terms.apart(job):
+        make_room(room(job))
 
 
 def _committed(job: Job, ledger: Ledger, mine: Share | None) -> npt.NDArray[np.bool_]:

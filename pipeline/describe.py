@@ -65,13 +65,18 @@ def describe(job: Job) -> dict[str, Any]:
     }
 
 
+def room(job: Job) -> int:
+    """Bytes of tensors that are worth laying out before the first tile: those of the largest tile that the job has, not of the largest that it may have."""
+    return int(job.plan.tensors * min(_cost(job).largest / job.plan.tiles.size**2, 1.0))
+
+
 def _cost(job: Job) -> Spent:
     """Pixels asked for, inferred and decoded."""
     layout = job.task.layout
     if job.task.area is not None:
         return spent(job.task.area, layout, job.blocks, job.source.block, job.plan.sharing)
     pixels = layout.height * layout.width
-    return Spent(asked=pixels, network=pixels * layout.work(), read=pixels * job.plan.sharing.amplification)
+    return Spent(asked=pixels, network=pixels * layout.work(), read=pixels * job.plan.sharing.amplification, largest=job.plan.tiles.size**2)
 
 
 def numbers(job: Job) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import importlib
 from types import ModuleType
 
 from pipeline.errors import ExtraError
+from pipeline.foreign import fault
 
 
 def need(module: str, extra: str, what: str) -> ModuleType:
@@ -23,10 +24,12 @@ def need(module: str, extra: str, what: str) -> ModuleType:
     Raises
     ------
     ExtraError
-        It is not installed.
+        It is not installed, or cannot be imported here.
     """
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         missing = error.name or module
         raise ExtraError(f"{what} needs {missing}, which is not installed. Install it with pip install 'wholecloth[{extra}]'.") from error
+    except (Exception, SystemExit) as error:  # whatever its code raises, or what it imports
+        raise ExtraError(f"{what} needs {module}, which cannot be imported: {fault(error) or repr(error)}") from error

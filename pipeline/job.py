@@ -13,6 +13,7 @@ from pipeline.config import Config, ModelConfig
 from pipeline.errors import BandsError, ConfigError, SourceError, StoreError
 from pipeline.locality import footprint
 from pipeline.locality.cache import cached
+from pipeline.locality.room import Room
 from pipeline.models import load
 from pipeline.models.folding import Folded
 from pipeline.models.loaded import Loaded
@@ -128,7 +129,7 @@ def _prepared(config: Config, fresh: bool) -> Job:
     device = choose(config.execution.device)
     network = _loaded(meant.model, source, device)
     known = None if config.locked is None else lock.locality(config.locked, fingerprint.things(source, area, network), device.type)
-    locality = known or cached(network, source.bands)
+    locality = known or cached(network, source.bands, room=Room(staffing.budget(config)))
     apart = folding.most(config.execution.fold, config.execution.precision)
     folded = folding.decide(network, locality, device, apart, stored["recipe"].get("fold", False) if stored else None)
     precision = precisions.decide(config.execution.precision, folded.network, locality, device, stored["recipe"]["precision"] if stored else None)

@@ -64,7 +64,11 @@ def failed(report: Report) -> str:
     """What is said of blocks that failed."""
     named = "; ".join(f"block {f.block[0]},{f.block[1]} ({f.pixels}): {f.why}" for f in report.failures[:5])
     more = f"; and {len(report.failures) - 5} more, listed in {report.files['report']}" if len(report.failures) > 5 else ""
-    return (
-        f"{len(report.failures)} of {report.blocks} blocks failed and are left as nodata in {report.store}; the others are committed. {named}{more}. "
-        "Run the same command again to try only these."
-    )
+    others = "; the others are committed" if len(report.failures) < report.blocks else ""
+    return f"{_how_many(len(report.failures), report.blocks)} as nodata in {report.store}{others}. {named}{more}. Run the same command again to try only these."
+
+
+def _how_many(failures: int, blocks: int) -> str:
+    if failures < blocks:
+        return f"{failures} of {blocks} blocks failed and are left"
+    return "The only block failed and is left" if blocks == 1 else f"All {blocks} blocks failed and are left"

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from pipeline import terms
-from pipeline.blocks import blocks
+from pipeline.blocks import blocks, lay_out
 from pipeline.describe import describe, headline, numbers
 from pipeline.engines import KINDS as ENGINES
 from pipeline.errors import BlocksFailed, PlanError
@@ -21,7 +21,6 @@ from pipeline.protocols import Engine
 from pipeline.publish import certified, failed, publish_run, publish_shard
 from pipeline.report import Report
 from pipeline.stages import pyramid
-from pipeline.stages.device import make_room
 from pipeline.stages.stop import stopping
 from pipeline.store.away import unless_away
 from pipeline.store.lease import confirm
@@ -70,8 +69,8 @@ def execute(job: Job, progress: Progress, fresh: bool = False, trace: Trace | No
 
 def _execute(job: Job, progress: Progress, fresh: bool, trace: Trace | None, shard: Shard | None) -> Report:
     _check_disk(job)
-    if not job.complete and job.task.device == "cpu" and not terms.apart(job):
-        make_room(job.plan.tensors)
+    if not job.resumes:
+        lay_out(job)
     with owned(job, progress.say, fresh, shard) as ours:
         return _executed(ours, progress, trace, shard)
 

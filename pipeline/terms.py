@@ -8,6 +8,7 @@ from dataclasses import replace
 import torch
 
 from pipeline import machine
+from pipeline.describe import room
 from pipeline.engines import APART
 from pipeline.job import Job
 from pipeline.protocols import Terms
@@ -36,7 +37,7 @@ def terms(job: Job, tell: Callable[[str], None]) -> Terms:
         dashboard=execution.dashboard, processes=job.plan.hands.processes, threads=work.recipe.threads,
         gpus=staffing.gpus(torch.device(job.task.device), execution.device), patience=execution.patience, slurm=execution.slurm,
         address=execution.address, tell=tell,
-        needs=Needs.of(work, job.network.identity(), job.fingerprint, job.plan.each, job.plan.tensors) if apart(job) else None,
+        needs=Needs.of(work, job.network.identity(), job.fingerprint, job.plan.each, room(job)) if apart(job) else None,
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,7 @@ import shapely
 from rasterio.features import rasterize
 from rasterio.transform import Affine
 
+from pipeline.area.lines import lines
 from pipeline.area.outlines import Outlines, load
 from pipeline.errors import SourceError
 from pipeline.labels.layer import Layer
@@ -22,6 +23,8 @@ from pipeline.raster.window import Window
 
 LATTICE = 4
 """Pixels per axis at which a block is looked at before all of it is."""
+TOGETHER = 512
+"""Blocks that are looked at together; the first few are not, since some who ask want no more."""
 DRAWS = 64
 """Points that are drawn in the box around a piece; that none lies in it is rare."""
 HELD = 16
@@ -66,15 +69,17 @@ class Area:
         """
         found = np.zeros(len(windows), dtype=bool)
         near = self._outlines.meeting(windows)
-        found[near[self._outlines.holding([_lattice(windows[i]) for i in near])]] = True
+        found[near[self._outlines.holding(_lattice([windows[i] for i in near]))]] = True
+        near = near[~found[near]]
+        found[near[self._outlines.centred([windows[i] for i in near])]] = True
         for i in near[~found[near]]:
             found[i] = self.read(windows[i]).any()
         return found
 
     def blocks(self, layout: Layout) -> Iterator[BlockIndex]:
-        """Blocks with a pixel in the area, in the order in which blocks are read; one row of a swath is held at a time."""
-        for line in layout.lines():
-            yield from (line[i] for i in np.flatnonzero(self.touches([layout.window(index) for index in line])))
+        """Blocks with a pixel in the area, in the order in which blocks are read; a few rows of a swath are held at a time, and others not visited."""
+        for some in _together(lines(self._outlines.pieces, layout)):
+            yield from (some[i] for i in np.flatnonzero(self.touches([layout.window(index) for index in some])))
 
     def somewhere(self, rng: np.random.Generator) -> tuple[int, int]:
         """(row, col) of a pixel that lies in the area, or beside it where that is narrower than a pixel; large parts are hit more often."""
@@ -113,7 +118,22 @@ def _hold(area: Area, outlines: Outlines) -> None:
     _held[area] = outlines
 
 
-def _lattice(window: Window) -> npt.NDArray[np.object_]:
-    """Centres of a few pixels of a window, as points."""
-    rows, cols = (span.start + (2 * np.arange(LATTICE) + 1) * span.size // (2 * LATTICE) + 0.5 for span in (window.rows, window.cols))
-    return np.asarray(shapely.points(*(axis.ravel() for axis in np.meshgrid(cols, rows))))
+def _together(lists: Iterable[list[BlockIndex]]) -> Iterator[list[BlockIndex]]:
+    """Lists after each other, few of them short."""
+    some: list[BlockIndex] = []
+    enough = 1
+    for each in lists:
+        some += each
+        if len(some) >= enough:
+            yield some
+            some, enough = [], min(2 * enough, TOGETHER)
+    yield some
+
+
+def _lattice(windows: Sequence[Window]) -> npt.NDArray[np.object_]:
+    """(windows, points) centres of a few pixels of each window."""
+    at = np.array([(window.row, window.height, window.col, window.width) for window in windows], dtype=np.int64).reshape(-1, 4)
+    rows, cols = (
+        first[:, None] + (2 * np.arange(LATTICE) + 1) * size[:, None] // (2 * LATTICE) + 0.5 for first, size in ((at[:, 0], at[:, 1]), (at[:, 2], at[:, 3]))
+    )
+    return np.asarray(shapely.points(np.tile(cols, LATTICE), np.repeat(rows, LATTICE, 1)))

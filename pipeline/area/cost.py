@@ -32,6 +32,8 @@ class Spent:
     """Through the network, halos and overlap included."""
     read: float
     """Decoded from the file."""
+    largest: int
+    """Of the largest tile."""
 
 
 @functools.lru_cache(maxsize=4)
@@ -52,17 +54,18 @@ def spent(area: Area, layout: Layout, count: int, source_block: tuple[int, int] 
         What neighbouring blocks decode together; None where each reads for itself.
     """
     step = -(-count // LOOKED_AT)
-    asked = network = read = seen = 0
+    asked = network = read = seen = largest = 0
     parts = _Parts(area, layout)
     for index in islice(area.blocks(layout), 0, None, step):
         mask = area.read(layout.window(index))
         part, seen = parts.of(index), seen + 1
         if part is not None:
             asked += int(mask.sum())
-            network += sum(tile.read.pixels for tile in layout.tiles(index, part, part))
+            tiles = [tile.read.pixels for tile in layout.tiles(index, part, part)]
+            network, largest = network + sum(tiles), max(largest, *tiles)
             read += parts.decoded(index, sharing.unit) if sharing and sharing.held else parts.frame(index, source_block).pixels
     share = count / seen
-    return Spent(asked=round(asked * share), network=network * share, read=read * share)
+    return Spent(asked=round(asked * share), network=network * share, read=read * share, largest=largest)
 
 
 class _Parts:

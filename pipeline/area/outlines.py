@@ -47,11 +47,24 @@ class Outlines:
         shrunk = np.array([_box(window, EDGE) for window in windows])
         return np.unique(self.tree.query(shrunk, predicate="intersects")[0])
 
-    def holding(self, points: Sequence[GeometryArray]) -> npt.NDArray[np.bool_]:
-        """(groups,) whether any point of a group lies in the area."""
+    def holding(self, points: GeometryArray) -> npt.NDArray[np.bool_]:
+        """(groups,) whether any point of a group, (groups, points), lies in the area."""
         found = np.zeros(len(points), dtype=bool)
-        if len(points):
-            found[self.tree.query(np.concatenate(points), predicate="within")[0] // len(points[0])] = True
+        found[self.tree.query(points.ravel(), predicate="within")[0] // points.shape[1]] = True
+        return found
+
+    def centred(self, windows: Sequence[Window]) -> npt.NDArray[np.bool_]:
+        """(windows,) whether the pixel in the middle of some part of the area in a window has its centre there; of most windows that hold any it has."""
+        found = np.zeros(len(windows), dtype=bool)
+        if not len(windows):
+            return found
+        boxes = np.array([_box(window) for window in windows])
+        which, near = self.tree.query(boxes)
+        inside = shapely.point_on_surface(shapely.intersection(self.pieces[near], boxes[which]))
+        there = ~shapely.is_empty(inside)
+        which, near, centres = which[there], near[there], np.floor(shapely.get_coordinates(inside[there])) + 0.5
+        points = shapely.points(centres)
+        found[which[shapely.within(points, self.pieces[near]) & shapely.within(points, boxes[which])]] = True
         return found
 
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
 import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import metadata
 from itertools import pairwise
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from pipeline import log
+from pipeline import __version__, log
 from pipeline.errors import PipelineError
+from pipeline.foreign import fault
 from pipeline.public import public
 from pipeline.stages.stop import STOP
 
@@ -77,7 +81,28 @@ def _explain(error: Exception) -> tuple[str, int]:
     said = f"{type(error).__name__}: {error}".removesuffix(": ")
     if _exhausted(error):
         return f"The machine has no more memory, or threads, for this process ({said}). Free some, or ask for less (execution.memory, tile.size). {KEPT}", 75
-    return f"A bug of ours: {said}. Run again with --debug to see where, and report it; what is committed is kept.", 70
+    way = fault(error)
+    if way is not None:
+        return f"A library that this needs cannot be imported here: {way}", 2
+    return (
+        f"A bug of ours: {said}. What is committed is kept. Please report it with this paragraph, the config, and what the same command prints with "
+        f"--debug before its name (wholecloth --debug …). {_whereabouts(error)}.", 70,
+    )  # fmt: skip
+
+
+def _whereabouts(error: Exception) -> str:
+    """Where an error arose, and in which releases."""
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    where = f"{type(error).__name__} in {Path(last[0].filename).name}:{last[0].lineno}, " if last else ""
+    versions = ", ".join(f"{name} {_release(name)}" for name in ("torch", "rasterio", "zarr", "dask"))
+    return f"{where}wholecloth {__version__}, Python {platform.python_version()}, {platform.platform()}, {versions}"
+
+
+def _release(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "missing"
 
 
 def _exhausted(error: Exception) -> bool:

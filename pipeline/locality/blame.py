@@ -10,6 +10,7 @@ import torch
 from pipeline.locality import steps
 from pipeline.locality.places import places
 from pipeline.locality.probe import AXES, Axis, Prober, along
+from pipeline.locality.room import SEVERAL
 from pipeline.locality.suspects import Suspects
 from pipeline.locality.watch import Seen, Watch
 
@@ -66,7 +67,7 @@ def _both_ends(prober: Prober, axis: Axis, side: int) -> list[Seen]:
         other = base.clone()
         along(other, axis, start, stop).mul_(-10.0)
         watch = Watch(prober.network.module, other)
-        prober.see(base, watch)
+        prober.see(base, watch, SEVERAL)
         seen.append(watch.seen)
     return [one for one in seen[0] if one in seen[1]]
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch.autograd.profiler import profile
 
+from pipeline.locality.room import LEAST, Room
 from pipeline.protocols import Network
 from pipeline.raster.span import round_up
 
@@ -35,7 +36,9 @@ def start_profiler() -> None:
         pass
 
 
-def measure(network: Network, bands: int, multiple: int, device: torch.device, dtype: torch.dtype = torch.float32) -> Footprint:
+def measure(
+    network: Network, bands: int, multiple: int, device: torch.device, dtype: torch.dtype = torch.float32, *, minimum: int = 1, room: Room | None = None
+) -> Footprint:
     """Run one image and follow the allocator.
 
     Parameters
@@ -50,10 +53,18 @@ def measure(network: Network, bands: int, multiple: int, device: torch.device, d
         CPU or GPU.
     dtype
         Below float32, autocast is on.
+    minimum
+        The smallest size that it takes, px.
+    room
+        Memory that the image may take; None for as much as there is.
+
+    Raises
+    ------
+    PlanError
+        There is none for the smallest image.
     """
-    accepts = network.accepts
-    side = max(round_up(min(SIDE, accepts.maximum or SIDE), multiple), accepts.minimum)
-    x = torch.zeros((1, bands, side, side), device=device).contiguous(memory_format=torch.channels_last)
+    x = _image(network, bands, multiple, minimum, device, room)
+    side = x.shape[2]
     with torch.inference_mode(), torch.autocast(device.type, None if dtype is torch.float32 else dtype, enabled=dtype is not torch.float32):
         network(x)
         start = time.perf_counter()
@@ -63,6 +74,21 @@ def measure(network: Network, bands: int, multiple: int, device: torch.device, d
     if network.graph:
         peak, fullness = peak + network.graph.peak(bands, side), None
     return Footprint(bytes_per_pixel=peak / side**2, fullness=fullness, seconds_per_pixel=seconds / side**2)
+
+
+def _image(network: Network, bands: int, multiple: int, minimum: int, device: torch.device, room: Room | None) -> torch.Tensor:
+    """(1, bands, side, side): the largest image up to `SIDE` that there is room for. Raises PlanError where there is none for any."""
+    accepts = network.accepts
+    images = [
+        torch.zeros((1, bands, side, side), device=device).contiguous(memory_format=torch.channels_last)
+        for wanted in (SIDE, SIDE * 2 // 3, SIDE // 2, SIDE // 3, LEAST)
+        for side in (max(round_up(max(min(wanted, accepts.maximum or wanted), minimum), multiple), accepts.minimum),)
+    ]
+    if room is None:
+        return images[0]
+    with torch.inference_mode():
+        room.admit(network, images[-1])
+        return next(image for image in images if image is images[-1] or room.fits(network, image))
 
 
 def _cuda_peak(network: Network, x: torch.Tensor) -> int:

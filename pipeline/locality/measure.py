@@ -10,6 +10,7 @@ from pipeline.errors import ModelError, PipelineError
 from pipeline.locality import confirm, receptive_field, stride
 from pipeline.locality.blame import suspects
 from pipeline.locality.probe import Prober
+from pipeline.locality.room import Room
 from pipeline.locality.suspects import Suspects
 from pipeline.protocols import Locality, Network, Radius
 from pipeline.raster.span import round_up
@@ -18,7 +19,7 @@ FIXED = "a fixed input size, which leaves no larger image to compare with"
 CRAMPED = "a largest input size that leaves no larger image to compare with"
 
 
-def measure(network: Network, bands: int) -> Locality:
+def measure(network: Network, bands: int, room: Room | None = None) -> Locality:
     """Measure a network, on whatever device it is.
 
     Parameters
@@ -27,14 +28,18 @@ def measure(network: Network, bands: int) -> Locality:
         In eval mode.
     bands
         Bands of its input.
+    room
+        Memory that its images may take; None for as much as there is.
 
     Raises
     ------
+    PlanError
+        There is less than that.
     ModelError
         It runs on no size that was tried, or fails on sizes it should take.
     """
     try:
-        return _measured(network, bands)
+        return _measured(network, bands, room)
     except PipelineError:
         raise
     except Exception as error:  # a network raises whatever its layers raise
@@ -45,9 +50,9 @@ def measure(network: Network, bands: int) -> Locality:
         ) from error
 
 
-def _measured(network: Network, bands: int) -> Locality:
+def _measured(network: Network, bands: int, room: Room | None) -> Locality:
     weights = next(chain(network.module.parameters(), network.module.buffers()), None)
-    prober = Prober(network=network, bands=bands, device=weights.device if weights is not None else torch.device("cpu"))
+    prober = Prober(network=network, bands=bands, device=weights.device if weights is not None else torch.device("cpu"), room=room)
     period = stride.find(prober)
     unit = period or stride.multiple(prober)
     minimum = stride.side(prober, unit)

@@ -10,6 +10,8 @@ from typing import Literal
 import torch
 from torch.jit import optimized_execution  # type: ignore[attr-defined]  # public, and left out of its __all__
 
+from pipeline.errors import PlanError
+from pipeline.locality.room import Room
 from pipeline.protocols import Network
 from pipeline.raster.span import round_down, round_up
 
@@ -28,6 +30,8 @@ class Prober:
     bands: int
     device: torch.device
     seed: int = 0
+    room: Room | None = None
+    """Memory that images may take; None for as much as there is."""
     _taken: dict[torch.Size, bool] = field(default_factory=dict, compare=False, repr=False)
     """Shapes of images that were tried, and whether the network runs on them."""
 
@@ -59,9 +63,17 @@ class Prober:
         """A long thin image: ``length`` px along ``axis``, ``side`` px across."""
         return self.noise(length, side, draw) if axis == "rows" else self.noise(side, length, draw)
 
-    def see(self, x: torch.Tensor, through: Through | None = None) -> torch.Tensor:
-        """Logits (classes, rows, cols), the network called by ``through`` if given. Winograd and FFT would spread NaNs."""
+    def see(self, x: torch.Tensor, through: Through | None = None, copies: int = 1) -> torch.Tensor:
+        """Logits (classes, rows, cols), the network called by ``through`` if given, which holds so many copies of all. Winograd and FFT would spread NaNs.
+
+        Raises
+        ------
+        PlanError
+            The image needs more memory than there is room for.
+        """
         with torch.inference_mode(), _direct_convolutions(), optimized_execution(False):
+            if self.room is not None:
+                self.room.admit(self.network, x, copies)
             return (through(self.network, x) if through else self.network(x))[0]
 
     def takes(self, x: torch.Tensor) -> bool:
@@ -73,6 +85,8 @@ class Prober:
     def _runs(self, x: torch.Tensor) -> bool:
         try:
             return self.see(x).isfinite().all().item() is not None
+        except PlanError:
+            raise
         except Exception:  # a network refuses a size with whatever its layers raise
             return False
 

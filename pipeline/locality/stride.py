@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import torch
 
+from pipeline.errors import PlanError
 from pipeline.locality.probe import AXES, ROOM, Axis, Prober, along
 from pipeline.raster.span import round_down, round_up
 
@@ -97,6 +98,8 @@ def _commutes(prober: Prober, axis: Axis, length: int, across: int, shift: int, 
         along(long, axis, round_down(length // 2, shift), length + shift).fill_(beyond)
     try:
         first, second = prober.see(along(long, axis, 0, length)), prober.see(along(long, axis, shift, length + shift))
+    except PlanError:
+        raise
     except Exception:  # a network refuses a size with whatever its layers raise
         return False
     start, stop = _middle(length, shift, narrow=prober.cramped)

@@ -11,6 +11,7 @@ from pipeline.errors import ModelError
 from pipeline.models import classifier, exported, onnx, ours, python, smp, torchscript
 from pipeline.models.fit import check_bands
 from pipeline.models.loaded import Loaded
+from pipeline.models.recognise import in_folder
 from pipeline.networks import NETWORKS
 
 Loader = Callable[[ModelConfig, int, torch.device], Loaded]
@@ -47,6 +48,8 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     assert model.kind is not None, "the kind is resolved before a network is loaded"
     if model.path is None and model.kind not in FACTORIES:
         raise ModelError(f"model.path is missing: kind {model.kind} needs the file that holds the network.")
+    if model.path is not None and model.path.is_dir():
+        raise in_folder(model.path, "model.path")
     if model.path is not None and not model.path.is_file():
         raise ModelError(f"model.path is {model.path}, which does not exist. Give the file with the weights or the whole network.")
     network = KINDS[model.kind](model, bands, device)

@@ -22,6 +22,8 @@ from pipeline.models.weights import sha256
 from pipeline.protocols import Accepts
 
 EXTRA = "onnx"
+OLDEST, WANTED = 7, 17
+"""The first opset whose operators onnxruntime has, and one to which old ones can be converted."""
 NAMES = {2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64", 9: "bool", 16: "bfloat16"}
 """Of types that are not fed."""
 
@@ -126,7 +128,7 @@ def _opened(path: Path, file: OnnxFile, taken: Value, output: str, device: torch
     try:
         network = OnnxNetwork(path, file, taken, output, device)
     except Exception as error:  # onnxruntime raises whatever the bytes make it raise
-        raise ModelError(f"model.path {path} is an ONNX network, but {_why(str(error), file, error)}") from error
+        raise ModelError(f"model.path {path} is an ONNX network, but {_why(str(error), path, file, error)}") from error
     if device.type == "cuda" and "CUDAExecutionProvider" not in network.session().get_providers():
         raise ModelError(
             f"execution.device is {device}, but onnxruntime could not start there, most often for want of its own CUDA and cuDNN. "
@@ -135,7 +137,7 @@ def _opened(path: Path, file: OnnxFile, taken: Value, output: str, device: torch
     return network
 
 
-def _why(said: str, file: OnnxFile, error: Exception) -> str:
+def _why(said: str, path: Path, file: OnnxFile, error: Exception) -> str:
     """What onnxruntime does not like, and what to do."""
     import onnxruntime
 
@@ -147,6 +149,12 @@ def _why(said: str, file: OnnxFile, error: Exception) -> str:
         )
     if found := re.search(r"model IR version: (\d+), max supported IR version: (\d+)", said):
         return f"of IR version {found[1]}, and {here} reads up to {found[2]}. Upgrade onnxruntime, or export the network with an older onnx."
+    if file.opset < OLDEST:
+        change = f"onnx.save(v.convert_version(onnx.load('{path}'), {WANTED}), 'newer.onnx')"
+        return (
+            f"of opset {file.opset}, and {here} runs networks from opset {OLDEST} on. Convert it once, with the package onnx installed: "
+            f'python -c "import onnx, onnx.version_converter as v; {change}", and give newer.onnx as model.path. Where that fails, export it again.'
+        )
     if found := re.search(r"opset import for domain '([^']*)'|(\S+)\(-?\d+\) is not a registered|No Op registered for (\S+)", said):
         strange = sorted({f"{node.domain}:{node.kind}" for node in file.nodes if node.domain not in ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")})
         named = ", ".join(strange[:3]) or next(group for group in found.groups() if group)

@@ -17,6 +17,7 @@ import torch
 
 from pipeline.config import ModelConfig
 from pipeline.errors import ConfigError, ModelError
+from pipeline.foreign import fault
 from pipeline.models.loaded import Loaded
 from pipeline.models.recognise import first_line
 from pipeline.models.weights import load_into, sha256
@@ -44,7 +45,8 @@ def build(model: ModelConfig) -> tuple[torch.nn.Module, dict[str, Any], tuple[st
     try:
         module = factory(**model.args)
     except (Exception, SystemExit) as error:  # the user's code may raise anything
-        raise ModelError(f"model.factory {model.factory} failed with args {model.args}: {first_line(error)}. Mend it, or change model.args.") from error
+        way = fault(error) or f"{first_line(error)}. Mend it, or change model.args."
+        raise ModelError(f"model.factory {model.factory} failed with args {model.args}: {way}") from error
     if not isinstance(module, torch.nn.Module):
         raise ModelError(f"model.factory {model.factory} returned {type(module).__name__}; it must return a torch.nn.Module.")
     notes = load_into(module, model.path) if model.path is not None else ()
@@ -69,7 +71,7 @@ def _import(place: str) -> ModuleType:
     except ModelError:
         raise
     except (Exception, SystemExit) as error:  # as above
-        raise ModelError(f"model.factory names {place}, which cannot be imported: {first_line(error)}.") from error
+        raise ModelError(f"model.factory names {place}, which cannot be imported: {fault(error) or first_line(error) + '.'}") from error
 
 
 def _find(code: ModuleType, place: str, name: str) -> Callable[..., Any]:

@@ -11,6 +11,7 @@ import torch
 
 from pipeline.config import ModelConfig
 from pipeline.errors import ConfigError, ModelError
+from pipeline.extras import need
 from pipeline.models.loaded import Loaded
 from pipeline.models.recognise import first_line
 from pipeline.models.weights import load_into, sha256
@@ -43,13 +44,7 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
 
 
 def _library() -> Any:
-    try:
-        import segmentation_models_pytorch
-    except ImportError as error:
-        raise ModelError(
-            f"model.kind smp needs segmentation_models_pytorch, which cannot be imported ({first_line(error)}). Install it: pip install 'wholecloth[smp]'."
-        ) from error
-    return segmentation_models_pytorch
+    return need("segmentation_models_pytorch", "smp", "model.kind smp")
 
 
 def _architecture(library: Any, arch: str | None) -> Callable[..., torch.nn.Module]:

@@ -36,7 +36,7 @@ def candidates(wish: Wish) -> Iterator[Tiles]:
         largest = _blended_block(_tiles(wish, core, whole, shard)) if wish.halo.halo is None else max(core, SMALL)
         for block in _blocks(wish, largest, shard):
             tiles = _tiles(wish, core, block, shard)
-            if tiles.layout().count >= MANY or not roomy(wish, tiles):
+            if not roomy(wish, tiles) or wish.count(tiles.layout(), MANY) >= MANY:
                 yield tiles
 
 

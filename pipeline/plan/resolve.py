@@ -24,6 +24,8 @@ SEVERAL = 2 / 3
 """Share of the budget that a plan may take with several tiles at once."""
 ROUNDS = 3
 """Blocks for each of them, from which that pays: for fewer, laying out the memory and the first and last blocks take what is gained."""
+FEW = 16
+"""Rounds of tiles at once, from which it does not matter that the last of them is not full."""
 LOST = 0.1
 """What doubling the threads of a tile costs, as a share of its time: layers wait for the slowest of them, and some have work for one only. Two were seen to
 cost 0.07–0.12, four 0.1–0.35."""
@@ -118,13 +120,14 @@ def _share(wish: Wish, tiles: Tiles, streams: int) -> float:
 
 
 def _pays(wish: Wish, tiles: Tiles, streams: int) -> bool:
-    return streams == min(wish.streams) or tiles.layout().count >= ROUNDS * streams
+    return streams == min(wish.streams) or wish.count(tiles.layout(), ROUNDS * streams) >= ROUNDS * streams
 
 
 def _effort(wish: Wish, tiles: Tiles, streams: int) -> tuple[float, int]:
     """What a candidate costs: time for arithmetic first, and among equals the larger block reads fewer pixels twice."""
     layout = tiles.layout()
-    idle = math.ceil(layout.count / streams) * streams / layout.count  # the last blocks leave some without
+    count = max(wish.count(layout, FEW * streams), 1)
+    idle = math.ceil(count / streams) * streams / count  # the last blocks leave some without
     threads = max(wish.cores // streams, 1)
     return round(layout.work() * idle * (1 + LOST * math.log2(threads)) * (WORTH if roomy(wish, tiles) else 1), 2), -tiles.block
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import Any, Literal
 
 from pipeline.plan import memory
 from pipeline.plan.halo import HaloDecision, Tolerated
-from pipeline.plan.layout import Layout
+from pipeline.plan.layout import BlockIndex, Layout
 from pipeline.plan.sharing import Sharing
 from pipeline.plan.tiling import HaloTiling, LatticeTiling
 from pipeline.raster.span import round_up
@@ -69,6 +71,12 @@ class Wish:
     """That each process computes with."""
     streams: tuple[int, ...] = (1,)
     """Tiles that may be computed at once in each process, among which the cores are shared evenly."""
+    asked: Callable[[Layout], Iterable[BlockIndex]] | None = None
+    """The blocks of a layout that an area touches; None where all are asked for."""
+
+    def count(self, layout: Layout, most: int) -> int:
+        """Blocks of a layout that are asked for; those of an area are counted up to ``most``."""
+        return layout.count if self.asked is None else sum(1 for _ in islice(self.asked(layout), most))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

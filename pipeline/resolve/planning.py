@@ -13,6 +13,7 @@ from pipeline.config import Config, OutputConfig, ToleranceConfig
 from pipeline.errors import ConfigError, PlanError
 from pipeline.locality import footprint
 from pipeline.locality.batch import independent
+from pipeline.locality.room import Room
 from pipeline.plan import halo, memory
 from pipeline.plan.candidates import BLENDED
 from pipeline.plan.resolve import over_budget, resolve, staff
@@ -91,7 +92,9 @@ def plan(opened: Opened, classes: int) -> tuple[Plan, footprint.Footprint | None
         if made.peak > budget:
             raise PlanError(over_budget(made))
         return made, None
-    cost = footprint.measure(opened.network, opened.source.bands, opened.multiple, opened.device, PRECISIONS[opened.precision])
+    cost = footprint.measure(
+        opened.network, opened.source.bands, opened.multiple, opened.device, PRECISIONS[opened.precision], minimum=opened.locality.minimum, room=Room(budget)
+    )
     return resolve(_wish(opened, _costs(opened, cost, classes), budget, hands)), cost
 
 
@@ -106,7 +109,7 @@ def _wish(opened: Opened, costs: memory.Costs, budget: int, hands: Hands) -> Wis
         training_size=config.model.input.size if config.model.input else None,
         halo=meet, costs=costs, budget=budget, workers=_workers(config), augment=config.tile.augment,
         batch=_batch(opened) if meet.halo is None else 1, source_block=opened.source.block, hands=hands,
-        cores=staffing.threads(config, opened.device), streams=_streams(opened),
+        cores=staffing.threads(config, opened.device), streams=_streams(opened), asked=opened.area.blocks if opened.area else None,
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from rasterio.io import DatasetReader
 from pipeline.config.paths import is_gdal_name
 from pipeline.config.pixels import one_raster
 from pipeline.errors import SourceError
+from pipeline.sources.remedies import ANYTHING, remedy
 from pipeline.sources.remote import shown
 
 
@@ -22,9 +23,8 @@ def open_dataset(path: str) -> DatasetReader:
     try:
         dataset: DatasetReader = rasterio.open(path)
     except (RasterioError, OSError) as error:
-        raise SourceError(
-            f"source.path is {shown(path)}, which {_why(path, error)}. Give anything GDAL opens: GeoTIFF, COG, VRT, JPEG 2000, PNG, https://…, /vsis3/…."
-        ) from error
+        advice = shown(remedy(path, words(error))) if _is_there(path) else ANYTHING
+        raise SourceError(f"source.path is {shown(path)}, which {_why(path, error)}. {advice}") from error
     if dataset.count == 0:
         inner = f" Name one of its subdatasets: {', '.join(dataset.subdatasets[:3])}." if dataset.subdatasets else ""
         raise SourceError(f"source.path is {shown(path)}, which has no bands of its own.{inner}")
@@ -52,9 +52,14 @@ def _plain(dtype: str) -> str:
     return "complex64" if dtype.startswith("complex") else dtype
 
 
+def _is_there(path: str) -> bool:
+    """Whether there is something at a path, as far as can be known without GDAL."""
+    return "://" in path or path.startswith("/vsi") or is_gdal_name(path) or os.path.exists(path)
+
+
 def _why(path: str, error: BaseException) -> str:
     """Why a path cannot be opened."""
-    if "://" in path or path.startswith("/vsi") or is_gdal_name(path) or os.path.exists(path):
+    if _is_there(path):
         return f"cannot be opened as a raster ({words(error)})"
     several = sorted(glob.glob(path))
     return f"names {len(several)} files; {one_raster(several)}" if several else "does not exist"

@@ -20,6 +20,10 @@ _pools: dict[int, ThreadPoolExecutor] = {}
 _guard = threading.Lock()
 _room: Future[None] | None = None
 """Memory that is being laid out."""
+_asked = threading.Event()
+"""Set once something is to be computed: then what is laid out is enough, since whatever comes would wait for the rest of it."""
+STEP = 2**26
+"""Bytes that are laid out before a look whether something is to be computed."""
 
 NAME = "device"
 """Of the threads that own the device, before their numbers."""
@@ -60,6 +64,7 @@ def on_device(work: Callable[[], T], streams: int = 1) -> T:
     if threading.current_thread().name.startswith(NAME):
         return work()
     carrying = carried(work)
+    _asked.set()
     if streams > 1 and _room is not None:
         _room.exception()  # until it is there: tiles would take memory beside what is being laid out for them
     return _device(streams).submit(carrying).result()
@@ -68,6 +73,8 @@ def on_device(work: Callable[[], T], streams: int = 1) -> T:
 def make_room(size: int) -> None:
     """Have the system lay out memory for tensors, in the device's thread and without waiting: the first tile would have to wait for it.
 
+    It ends as soon as a tile comes, which lays out what it needs and no more. So this never takes longer than it saves.
+
     Parameters
     ----------
     size
@@ -75,11 +82,16 @@ def make_room(size: int) -> None:
     """
     global _room
     if settled():
+        _asked.clear()
         _room = _device().submit(_touch, size)
 
 
 def _touch(size: int) -> None:
-    torch.empty(size, dtype=torch.uint8).fill_(0)
+    room = torch.empty(size, dtype=torch.uint8)
+    for start in range(0, size, STEP):
+        if _asked.is_set():
+            return
+        room[start : start + STEP].fill_(0)
 
 
 def _device(streams: int = 1) -> ThreadPoolExecutor:

@@ -33,7 +33,7 @@ class Needs:
     memory: int
     """Projected peak of one process, bytes."""
     tensors: int
-    """What the tensors of one tile take of it, bytes."""
+    """What the tensors of the first tiles take of it, bytes."""
 
     @classmethod
     def of(cls, task: BlockTask, network: dict[str, Any], fingerprint: dict[str, Any], memory: int, tensors: int) -> Needs:

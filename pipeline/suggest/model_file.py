@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.errors import ModelError
 from pipeline.models import KINDS
-from pipeline.models.recognise import EXPORTED, ONNX, SAFETENSORS, SAVED, TORCHSCRIPT, recognise, unreadable
+from pipeline.models.recognise import EXPORTED, ONNX, SAFETENSORS, SAVED, TORCHSCRIPT, in_folder, recognise, unreadable
 from pipeline.models.weights import read_meta
 from pipeline.suggest import deepness, wsinfer
 from pipeline.suggest.facts import Facts
@@ -29,6 +29,8 @@ def look(path: Path, factory: str | None = None) -> Facts:
     ModelError
         It is missing, nothing that a network can be made of, or whole although there is a factory.
     """
+    if path.is_dir():
+        raise in_folder(path, "MODEL")
     if not path.is_file():
         raise ModelError(f"MODEL is {path}, which does not exist. Give the file with the weights or the whole network.")
     found = recognise(path)

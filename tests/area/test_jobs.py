@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from pipeline.area import open_area
 from pipeline.cli import app
 from pipeline.config import SourceConfig
-from pipeline.describe import describe, lines
+from pipeline.describe import describe, lines, room
 from pipeline.errors import SourceError, StoreError
 from pipeline.evaluation.evaluate import evaluate
 from pipeline.evaluation.limit import limited
@@ -209,3 +209,12 @@ def test_overviews_are_made_over_the_area_alone_and_counted_so(tmp_path: Path) -
     made = verify(job_of(store, []), lambda line: None, windows=2)
     assert made["passed"], made["why"]
     assert made["coverage"]["blocks"] == open_store(store).blocks + 7
+
+
+def test_memory_is_laid_out_for_the_tiles_of_the_area_and_not_for_whole_blocks(tmp_path: Path) -> None:
+    scenes.config(tmp_path)
+    of = open_source(SourceConfig(path=str(tmp_path / "scene.tif"))).grid
+    write(tmp_path / "small.gpkg", placed(shapely.box(100, 90, 130, 110), of, DEGREES), DEGREES)
+    part, all_ = prepare(load(config(tmp_path, aoi="small.gpkg"))), prepare(load(config(tmp_path, "all", aoi=None)))
+    assert part.plan.tensors == all_.plan.tensors == room(all_)
+    assert 0 < room(part) < room(all_) / 3

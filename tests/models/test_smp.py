@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from pipeline.config import ClassConfig, ModelConfig
-from pipeline.errors import ConfigError, ModelError, PipelineError
+from pipeline.errors import ConfigError, ExtraError, ModelError, PipelineError
 from pipeline.models import load
 from tests import networks
 from tests.models import stand_in
@@ -69,5 +69,5 @@ def test_mistakes_are_told(said: dict[str, Any], error: type[PipelineError], wor
 
 def test_the_missing_library_is_named_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, stand_in.NAME, None)
-    with pytest.raises(ModelError, match=r"segmentation_models_pytorch.*pip install 'wholecloth\[smp\]'"):
+    with pytest.raises(ExtraError, match=r"segmentation_models_pytorch.*pip install 'wholecloth\[smp\]'"):
         load(config(tmp_path)[0], 3, torch.device("cpu"))

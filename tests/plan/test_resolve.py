@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,7 @@ from pipeline.errors import ConfigError, PlanError
 from pipeline.plan import memory
 from pipeline.plan.candidates import TINY, candidates
 from pipeline.plan.halo import HaloDecision
+from pipeline.plan.layout import BlockIndex, Layout
 from pipeline.plan.memory import GDAL_CACHE, MIB, Costs
 from pipeline.plan.resolve import resolve, staff
 from pipeline.plan.types import Hands, Wish
@@ -53,6 +55,17 @@ def test_few_blocks_are_not_worth_larger_tiles() -> None:
     many, few = (resolve(replace(WISH, height=side, width=side, budget=64_000 * MIB)) for side in (3 * 3072, 2 * 3072))
     assert (many.tiles.core, many.layout().count) == (3072, 9)
     assert few.tiles.core < 3072
+
+
+def test_an_area_of_few_blocks_is_not_worth_larger_tiles_or_several_at_once() -> None:
+    wish = replace(WISH, height=3 * 3072, width=3 * 3072, budget=64_000 * MIB)
+    several = replace(wish, tile=1024, block=1024, streams=(2, 1), cores=2)
+
+    def two(layout: Layout) -> Iterator[BlockIndex]:
+        return iter([BlockIndex(0, 0), BlockIndex(0, 1)])
+
+    assert resolve(wish).tiles.core == 3072 > resolve(replace(wish, asked=two)).tiles.core
+    assert resolve(several).hands.streams == 2 > resolve(replace(several, asked=two)).hands.streams
 
 
 def test_larger_tiles_that_save_no_arithmetic_are_not_worth_their_memory() -> None:

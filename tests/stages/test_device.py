@@ -22,9 +22,11 @@ from tests import scenes
 SIZE = 256 * 2**20
 FAULTS = f"""
 import psutil, sys, torch
+from pipeline.stages import device
 from pipeline.stages.device import make_room, on_device
 if sys.argv[1] == "ahead":
     make_room({SIZE})
+    device._room.result()
 on_device(lambda: None)
 resident = lambda: psutil.Process().memory_info().rss
 before = resident()
@@ -64,6 +66,27 @@ def test_no_tile_begins_beside_the_memory_that_is_being_laid_out(monkeypatch: py
     laid.set()
     tile.join(60)
     assert order == ["room", "tile"]
+
+
+def test_memory_is_laid_out_until_a_tile_comes_and_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    laid: list[int] = []
+    begun = threading.Event()
+
+    class Slow:
+        def __getitem__(self, part: slice) -> Any:
+            begun.set()
+            laid.append(part.stop - part.start)
+            assert device._asked.wait(60)
+            return self
+
+        def fill_(self, value: int) -> None: ...
+
+    monkeypatch.setattr(device, "settled", lambda: True)
+    monkeypatch.setattr(torch, "empty", lambda *of, **more: Slow())
+    make_room(10 * device.STEP)
+    assert begun.wait(60)
+    assert on_device(lambda: "a tile") == "a tile"
+    assert laid == [device.STEP]
 
 
 def streamed(folder: Path, name: str, streams: int, **sections: Any) -> Any:

@@ -1,0 +1,127 @@
+"""Rasters by the form of their file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+import tifffile
+
+from pipeline.config import SourceConfig
+from pipeline.raster.window import Window
+from pipeline.sources import open_source
+from tests import scenes
+from tests.inputs.rows import row
+
+
+def opened(path: str | Path, **more: Any) -> str:
+    """Open a raster as a job does, and tell of it."""
+    source = open_source(SourceConfig(path=str(path), **more))
+    pixels = source.read(Window(row=0, col=0, height=source.grid.height, width=source.grid.width))
+    where = source.grid.code or "no CRS"
+    return f"{source.bands} bands of {source.dtype}, {source.grid.height} × {source.grid.width} px, {where}; {pixels.valid.mean():.0%} valid"
+
+
+def data(bands: int = 3, dtype: str = "uint16") -> np.ndarray:
+    return scenes.position(40, 50, bands).astype(dtype)
+
+
+@row("raster", "a GeoTIFF")
+def geotiff(folder: Path) -> str:
+    return opened(scenes.write(folder / "scene.tif", data()))
+
+
+@row("raster", "a GeoTIFF whose nodata is 0")
+def nodata(folder: Path) -> str:
+    values = data()
+    values[:, :20] = 0
+    return opened(scenes.write(folder / "scene.tif", values, nodata=0))
+
+
+@row("raster", "a fourth band that is tagged alpha")
+def alpha(folder: Path) -> str:
+    return opened(scenes.write(folder / "scene.tif", data(4, "uint8"), photometric="RGB", alpha="YES"))
+
+
+@row("raster", "a band that is not there")
+def missing_band(folder: Path) -> str:
+    return opened(scenes.write(folder / "scene.tif", data()), bands=[1, 7])
+
+
+@row("raster", "complex numbers")
+def complex_numbers(folder: Path) -> str:
+    return opened(scenes.write(folder / "radar.tif", data(1, "complex64")))
+
+
+@row("raster", "a path that does not exist")
+def absent(folder: Path) -> str:
+    return opened(folder / "absent.tif")
+
+
+@row("raster", "a folder with rasters")
+def folder_of_bands(folder: Path) -> str:
+    (folder / "scene.SAFE").mkdir()
+    for name in ("B04.tif", "B08.tif"):
+        scenes.write(folder / "scene.SAFE" / name, data(1))
+    return opened(folder / "scene.SAFE")
+
+
+@row("raster", "a folder without one")
+def empty_folder(folder: Path) -> str:
+    (folder / "scene.SAFE").mkdir()
+    return opened(folder / "scene.SAFE")
+
+
+def compressed(folder: Path, name: str, code: int) -> Path:
+    """A TIFF that says another compression than its own."""
+    path = folder / name
+    tifffile.imwrite(path, np.zeros((256, 256, 3), "uint8"), tile=(128, 128), photometric="rgb")
+    raw = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as file:
+        at = file.pages[0].tags["Compression"].valueoffset
+    raw[at : at + 2] = code.to_bytes(2, "little")
+    path.write_bytes(raw)
+    return path
+
+
+@row("raster", "a slide whose tiles are JPEG 2000 (Aperio)")
+def jpeg_2000(folder: Path) -> str:
+    return opened(compressed(folder, "slide.svs", 33005))
+
+
+@row("raster", "a TIFF of a compression that GDAL lacks")
+def other_codec(folder: Path) -> str:
+    return opened(compressed(folder, "scan.tif", 34892))
+
+
+@row("raster", "a file of a microscope")
+def microscope(folder: Path) -> str:
+    (folder / "cells.czi").write_bytes(b"ZISRAWFILE" + bytes(100))
+    return opened(folder / "cells.czi")
+
+
+@row("raster", "a slide that only OpenSlide reads")
+def slide(folder: Path) -> str:
+    (folder / "slide.mrxs").write_bytes(b"\xff\xd8\xff" + bytes(100))
+    return opened(folder / "slide.mrxs")
+
+
+@row("raster", "an array of numpy")
+def array(folder: Path) -> str:
+    np.save(folder / "scene.npy", data())
+    return opened(folder / "scene.npy")
+
+
+@row("raster", "a text")
+def text(folder: Path) -> str:
+    (folder / "scene.tif").write_text("not a raster")
+    return opened(folder / "scene.tif")
+
+
+@row("raster", "PNG, 8 bits")
+def png(folder: Path) -> str:
+    with rasterio.open(folder / "scene.png", "w", driver="PNG", count=3, height=40, width=50, dtype="uint8") as made:
+        made.write(data(3, "uint8"))
+    return opened(folder / "scene.png")

@@ -1,0 +1,110 @@
+"""Measuring stays within the memory that it is given, and what does not fit is refused before it is taken."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import pytest
+import torch
+from torch import nn
+
+from pipeline import machine
+from pipeline.errors import PlanError
+from pipeline.locality import footprint, measure
+from pipeline.locality.live import Live
+from pipeline.locality.probe import _direct_convolutions
+from pipeline.locality.room import FACTOR, Room
+from pipeline.models.loaded import Loaded
+from pipeline.plan.memory import MIB
+from tests import networks
+
+CPU = torch.device("cpu")
+
+
+class Seen(nn.Module):
+    """A network that remembers how large its images were."""
+
+    def __init__(self, inside: nn.Module) -> None:
+        super().__init__()
+        self.inside, self.sizes = inside, list[int]()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.sizes.append(x.shape[2] * x.shape[3])
+        return self.inside(x)
+
+
+class Attention(nn.Module):
+    """Every pixel looks at every other: memory grows by the square of the pixels."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        small = nn.functional.avg_pool2d(x, 4)
+        flat = small.flatten(2).transpose(1, 2)
+        mixed = torch.softmax(flat @ flat.transpose(1, 2), -1) @ flat
+        return nn.functional.interpolate(mixed.transpose(1, 2).reshape(small.shape), scale_factor=4.0)
+
+
+def counted(network: nn.Module, side: int, direct: bool) -> float:
+    live, x = Live(network, 2**40), torch.zeros(1, 3, side, side)
+    with torch.inference_mode(), _direct_convolutions() if direct else nullcontext(), live:
+        network(x)
+    return live.resident / side**2
+
+
+@pytest.mark.parametrize("kind", ["eager", "scripted"])
+def test_live_tensors_are_counted_with_the_largest_hole_and_what_convolutions_unfold(kind: str) -> None:
+    """32 and 8 channels of float32 are alive at the peak, 32 are the largest; 3 × 3 weights over 32 channels unfold to 288."""
+    network = nn.Sequential(nn.Conv2d(3, 32, 1), nn.Conv2d(32, 8, 3, padding=1)).eval()
+    module = torch.jit.script(network) if kind == "scripted" else network
+    assert counted(module, 64, direct=False) == (32 + 8 + 32) * 4
+    assert counted(module, 64, direct=True) == (32 + 8 + 288 + 288) * 4
+
+
+def left(monkeypatch: pytest.MonkeyPatch, mib: float) -> Room:
+    """A room of so many MiB beside what the process has."""
+    monkeypatch.setattr(Room, "_left", lambda self, need: int(mib * MIB))
+    return Room(int(mib * MIB) + machine.resident())
+
+
+def test_no_image_goes_through_that_would_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Seen(nn.Sequential(nn.Conv2d(3, 64, 1), nn.Conv2d(64, 64, 1), nn.Conv2d(64, 3, 3, padding=1))).eval()
+    per_pixel = FACTOR * counted(network, 64, direct=True)
+    network.sizes.clear()
+    with pytest.raises(
+        PlanError, match=r"Measuring the network takes about .* for an image of 1088 × 64 px, but execution.memory allows .* Raise execution.memory to \d+MiB"
+    ):
+        measure(Loaded(module=network, said={}), 3, left(monkeypatch, 64))
+    assert 0 < max(network.sizes) * per_pixel < 64 * MIB
+    assert measure(Loaded(module=network, said={}), 3, left(monkeypatch, 4096)).verdict == "local"
+
+
+def test_what_is_measured_does_not_depend_on_the_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Loaded(module=networks.lively(networks.UNet()), said={})
+    assert measure(network, 3, left(monkeypatch, 700)) == measure(network, 3)
+
+
+def test_attention_is_counted_anew_and_stopped_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From 64 × 64 to 1024 × 1024 px pixels grow 256 times, and the products of all with all 65,536 times."""
+    room, network = left(monkeypatch, 256), Loaded(module=Attention().eval(), said={})
+    room.admit(network, torch.zeros(1, 3, 64, 64))
+    with pytest.raises(PlanError, match="takes more than"):
+        room.admit(network, torch.zeros(1, 3, 1024, 1024))
+    room.admit(network, torch.zeros(1, 3, 96, 96))
+
+
+def test_a_network_of_one_large_size_is_refused_before_it_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Loaded(module=nn.Sequential(nn.Conv2d(3, 256, 1), nn.Conv2d(256, 3, 1)).eval(), said={})
+    with pytest.raises(PlanError, match=r"more than .* for an image of 1024 × 1024 px"):
+        left(monkeypatch, 128).admit(network, torch.zeros(1, 3, 1024, 1024))
+
+
+def test_the_image_of_which_costs_are_told_is_as_small_as_the_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Seen(nn.Sequential(nn.Conv2d(3, 128, 1), nn.Conv2d(128, 3, 1))).eval()
+    loaded = Loaded(module=network, said={})
+    free = footprint.measure(loaded, 3, 1, CPU)
+    assert max(network.sizes) == footprint.SIDE**2
+    network.sizes.clear()
+    tight = footprint.measure(loaded, 3, 1, CPU, room=left(monkeypatch, 50))
+    assert 64**2 <= max(network.sizes) < footprint.SIDE**2
+    assert tight.bytes_per_pixel == pytest.approx(free.bytes_per_pixel, rel=0.05)
+    with pytest.raises(PlanError, match=r"execution\.memory"):
+        footprint.measure(loaded, 3, 1, CPU, room=left(monkeypatch, 1))
