@@ -36,6 +36,7 @@ def describe(job: Job) -> dict[str, Any]:
             "notes": list(job.network.notes),
             "fold": job.fold,
             "compile": job.task.recipe.compile,
+            "remarks": list(job.remarks),
         },
         "halo": {"px": tiles.halo, "exact": tiles.exact, "why": tiles.why},
         "tile": {name: getattr(tiles, name) for name in ("size", "core", "step", "taper", "blend", "augment", "batch")},
@@ -115,6 +116,7 @@ def lines(job: Job) -> list[tuple[str, str]]:
         ("network", f"{network['verdict']}, stride {network['stride']} px, radius {network['radius']} px{blame}; {_made(network)}"),
         *_area(said),
         *[("weights", note) for note in said["network"]["notes"]],
+        *[("answer", remark) for remark in said["network"]["remarks"]],
         ("halo", f"{said['halo']['px']} px: {said['halo']['why']}" if said["halo"]["px"] is not None else said["halo"]["why"]),
         ("tile", _tile(said)),
         (

@@ -132,4 +132,6 @@ def _certified(path: Place, report: Report, say: Say) -> Report:
         made = verify(job_of(path, []), say)
         publish(path, made)
         demand(path, made)
-    return replace(report, certificate=made)
+        if made["passed"] is None:
+            say(made["why"])
+    return replace(report, certificate=made if made["passed"] else None)

@@ -23,7 +23,7 @@ from pipeline.plan.types import Plan, Tiles
 from pipeline.protocols import Locality, Network, Source
 from pipeline.public import publicly
 from pipeline.raster.grid import Grid
-from pipeline.resolve import compiling, folding, meaning, planning, precisions, staffing
+from pipeline.resolve import activation, compiling, folding, meaning, planning, precisions, staffing
 from pipeline.resolve.planning import Opened
 from pipeline.sources import open_source, with_notes
 from pipeline.sources.once import once
@@ -66,6 +66,8 @@ class Job:
     """Whether the store is there already."""
     complete: bool
     """Whether it is there and complete."""
+    remarks: tuple[str, ...] = ()
+    """What is to be said of what the network returns, a sentence each."""
 
     @property
     def path(self) -> Place:
@@ -129,7 +131,9 @@ def _prepared(config: Config, fresh: bool) -> Job:
     device = choose(config.execution.device)
     network = _loaded(meant.model, source, device)
     known = None if config.locked is None else lock.locality(config.locked, fingerprint.things(source, area, network), device.type)
-    locality = known or cached(network, source.bands, room=Room(staffing.budget(config)))
+    trained = meant.model.input.size if meant.model.input else None
+    locality = known or cached(network, source.bands, trained=trained, room=Room(staffing.budget(config)))
+    network = locality.given(network)
     apart = folding.most(config.execution.fold, config.execution.precision)
     folded = folding.decide(network, locality, device, apart, stored["recipe"].get("fold", False) if stored else None)
     precision = precisions.decide(config.execution.precision, folded.network, locality, device, stored["recipe"]["precision"] if stored else None)
@@ -138,9 +142,10 @@ def _prepared(config: Config, fresh: bool) -> Job:
         config=config, source=source, area=area, network=folded.network, locality=locality, device=device,
         normalisation=meant.normalisation, stored=stored, resumes=there is not None, precision=precision, compiles=compiles,
     )  # fmt: skip
+    chosen = activation.decide(meant.model.output, locality, stored["fingerprint"] if stored else None)
     rows = meaning.class_rows(meant.classes, opened.locality.classes, meant.model.output)  # before the plan: a wrong list is the likelier mistake
     plan, cost = planning.plan(opened, len(rows))
-    return _job(opened, network, folded, meant, plan, cost)
+    return _job(opened, network, folded, meant, chosen, plan, cost)
 
 
 def _loaded(model: ModelConfig, source: Source, device: torch.device) -> Loaded:
@@ -151,10 +156,12 @@ def _loaded(model: ModelConfig, source: Source, device: torch.device) -> Loaded:
         raise BandsError(with_notes(str(error), source), error.wanted) from error
 
 
-def _job(opened: Opened, loaded: Network, folded: Folded, meant: meaning.Meaning, plan: Plan, cost: footprint.Footprint | None) -> Job:
+def _job(
+    opened: Opened, loaded: Network, folded: Folded, meant: meaning.Meaning, chosen: activation.Activation, plan: Plan, cost: footprint.Footprint | None
+) -> Job:
     config, source, stored, path = opened.config, opened.source, opened.stored, opened.config.output.path
     recipe, rows = meaning.recipe(
-        meant, config, opened.locality.classes, precision=opened.precision, tiles=plan.tiles, fold=folded.done, compiles=opened.compiles,
+        meant, config, opened.locality.classes, chosen, precision=opened.precision, tiles=plan.tiles, fold=folded.done, compiles=opened.compiles,
         threads=stored["recipe"]["threads"] if stored else max(staffing.threads(config, opened.device) // plan.hands.streams, 1),
     )  # fmt: skip
     if stored:
@@ -166,13 +173,14 @@ def _job(opened: Opened, loaded: Network, folded: Folded, meant: meaning.Meaning
     task = BlockTask(
         source=once(source, layout, plan.sharing), model=meant.model, recipe=recipe, layout=layout, store=path, device=str(opened.device),
         retries=config.execution.retries, area=opened.area, streams=plan.hands.streams,
+        margin=opened.locality.margin,
     )  # fmt: skip
     made = stored["fingerprint"] if stored else fingerprint.of(source, opened.area, opened.network, recipe, plan.tiles, config)
     spec = _spec(config, _grid(source, made), recipe, rows, plan.tiles, _levels(opened, plan.tiles))
     return Job(
         config=config, source=source, network=opened.network, loaded=loaded, fold=folded.said, locality=opened.locality, footprint=cost, plan=plan, task=task,
         blocks=_count(task), spec=spec, fingerprint=made, resumes=opened.resumes,
-        complete=bool(stored and stored.get("complete")),
+        complete=bool(stored and stored.get("complete")), remarks=tuple(activation.remarks(meant.model.output, opened.locality, chosen)),
     )  # fmt: skip
 
 

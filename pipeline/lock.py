@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -13,7 +13,7 @@ from pipeline.fingerprint import BEFORE, Fingerprint, same
 from pipeline.place import Place
 from pipeline.plan import memory
 from pipeline.plan.types import Tiles
-from pipeline.protocols import Locality, Radius
+from pipeline.protocols import Locality
 
 MEMORY_FORMAT = "channels_last"
 """In which the network is given its tiles."""
@@ -68,7 +68,7 @@ def locality(locked: LockedConfig, things: Fingerprint, device: str) -> Locality
         One of them is another one.
     """
     _keep({"execution.device": locked.device, **locked.fingerprint}, {"execution.device": device, **things})
-    return _locality(locked.locality)
+    return Locality.of(locked.locality)
 
 
 def demand(config: Config, wanted: Fingerprint, levels: int) -> None:
@@ -109,7 +109,7 @@ def _usable(locked: LockedConfig) -> Stored:
     """The frozen plan in the words of a store."""
     recipe = locked.recipe
     try:
-        Tiles.of(locked.tiles), memory.Costs(**locked.costs), _locality(locked.locality)
+        Tiles.of(locked.tiles), memory.Costs(**locked.costs), Locality.of(locked.locality)
         lacking = {"precision", "threads", "memory_format", "fold"} - recipe.keys()
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise ConfigError(_damaged(str(error))) from error
@@ -120,10 +120,6 @@ def _usable(locked: LockedConfig) -> Stored:
 
 def _damaged(why: str) -> str:
     return f"The section locked of the config is no plan of this release ({why}), so that it would be decided anew. Freeze it again with `plan --freeze`."
-
-
-def _locality(said: Mapping[str, Any]) -> Locality:
-    return Locality(**{**said, "radius": Radius(**said["radius"]) if said["radius"] else None, "blame": tuple(said["blame"])})
 
 
 def _decided(said: Stored) -> Fingerprint:

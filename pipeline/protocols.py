@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -102,6 +102,32 @@ class Accepts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Margin:
+    """What an unpadded network leaves off, px, alike on both axes, and the sizes that it takes."""
+
+    before: int
+    """Above and on the left."""
+    after: int
+    """Below and on the right."""
+    least: int
+    """The smallest size that it takes."""
+    step: int
+    """It takes every size that is so many px, or a multiple of that, more."""
+
+    def taken(self, size: int) -> int:
+        """The smallest size that it takes and that holds so many px."""
+        return self.least + max(-(-(size - self.least) // self.step), 0) * self.step
+
+    def inside(self, window: Window, height: int, width: int) -> npt.NDArray[np.bool_]:
+        """(rows, cols) of a window: pixels of a raster that are not within the margin of its edges."""
+        rows, cols = (
+            (np.arange(span.start, span.stop) >= self.before) & (np.arange(span.start, span.stop) < length - self.after)
+            for span, length in ((window.rows, height), (window.cols, width))
+        )
+        return np.asarray(rows[:, None] & cols[None, :])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One operation of a network, as it ran where torch does not see it."""
 
@@ -125,12 +151,37 @@ class Step:
     """Share of the output's values that do."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Origin:
+    """What made a value."""
+
+    operation: str
+    """Torch's name of it, without underscores at its ends; empty of what nothing made, such as the image."""
+    inputs: tuple[Any, ...] = ()
+    """Origins of tensors, and plain values as they are, in order."""
+    shape: tuple[int, ...] = ()
+    """Of the value; empty where it is not known."""
+    place: int = 0
+    """Among what the operation returned."""
+
+
 class Graph(Protocol):
     """What a network is made of, where it runs outside of torch, which sees neither its operations nor its memory."""
 
     @property
     def parameters(self) -> int:
         """Numbers that were learned."""
+
+    @property
+    def outputs(self) -> Mapping[str, tuple[int | None, ...]]:
+        """Name and shape of all that it returns; None of lengths that vary."""
+
+    @property
+    def answer(self) -> str:
+        """Name of the output that is taken."""
+
+    def origin(self) -> Origin:
+        """What made the output that is taken."""
 
     def peak(self, bands: int, side: int) -> int:
         """Bytes at the peak of one square image, beyond the input."""
@@ -151,6 +202,10 @@ class Network(Protocol):
         """What the file itself says about sizes."""
 
     @property
+    def key(self) -> str:
+        """``model.output.key``: the entry of what it returns."""
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What was unwrapped and left out of its weights file, in words."""
 
@@ -161,8 +216,17 @@ class Network(Protocol):
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """(n, bands, rows, cols) float32 → logits (n, classes, rows, cols) float32, upsampled to the input's size."""
 
+    def only(self, size: int) -> Self:
+        """The same network, that is given no other size, px."""
+
+    def within(self, margin: Margin) -> Self:
+        """The same network, that returns as many pixels as it is given: 0 in its margins."""
+
     def identity(self) -> dict[str, Any]:
         """Kind and SHA-256 of the bytes that make it what it is."""
+
+
+AnyNetwork = TypeVar("AnyNetwork", bound=Network)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +262,32 @@ class Locality:
     """Smallest input it takes, px."""
     blame: tuple[str, ...] = field(default=())
     """Layers that make it not local or unproven."""
+    size: int | None = None
+    """The one size that it takes, px, by its file or by trying; None where it takes several."""
+
+    returns: str = ""
+    """``probability``, ``logarithm`` of one, ``label``, or ``scaled`` probability, where that is known; else empty."""
+    ending: str = ""
+    """The operation by which that is known, in words."""
+    between: str = ""
+    """``softmax`` or ``sigmoid`` where all that was returned for noise lies in 0…1 as theirs does; a guess, and empty where it does not."""
+    remarks: tuple[str, ...] = ()
+    """What else is to be said of what it returns."""
+    margin: Margin | None = None
+    """Of an unpadded network."""
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any]) -> Locality:
+        """From its plain values; those that an earlier release did not know are as they were then."""
+        radius = Radius(**said["radius"]) if said["radius"] else None
+        margin = Margin(**said["margin"]) if said.get("margin") else None
+        return cls(**{**said, "radius": radius, "blame": tuple(said["blame"]), "remarks": tuple(said.get("remarks", ())), "margin": margin})
+
+    def given(self, network: AnyNetwork) -> AnyNetwork:
+        """The network with the size or the margin that was found."""
+        if self.margin is not None:
+            return network.within(self.margin)
+        return network if self.size is None else network.only(self.size)
 
 
 class Engine(Protocol):

@@ -57,7 +57,9 @@ def certified(job: Job, report: Report, progress: Progress) -> Report:
         publish(job.path, made)
         progress.note("certificate", passed=made["passed"], why=made["why"])
         demand(job.path, made)
-    return replace(report, certificate=made)
+        if made["passed"] is None:
+            progress.say(made["why"])
+    return replace(report, certificate=made if made["passed"] else None)
 
 
 def failed(report: Report) -> str:

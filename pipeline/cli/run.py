@@ -46,6 +46,8 @@ def run(
         job = prepare(said, fresh)
         for words in unlike(said.locked, job.task.device):
             progress.say(words, level="warning")
+        for words in job.remarks:
+            progress.say(words)
         report = execute(job, progress, fresh, trace, mine)
         progress.note("done", exit_code=0, blocks=report.blocks, resumed=report.resumed, mpx_per_s=round(report.speed, 3), **report.files)
     _say(job, report)

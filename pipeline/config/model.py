@@ -42,7 +42,7 @@ class InputConfig(Section):
 class ReturnConfig(Section):
     """What the network returns."""
 
-    key: str = Field("auto", description="entry of a dict or tuple that holds the logits")
+    key: str = Field("auto", description="entry of a dict, or place in a tuple from 0, that holds the logits")
     activation: Literal["auto", "none", "softmax", "sigmoid"] = Field(
         "auto", description="what turns what it returns into probabilities; none where the network already did"
     )
@@ -52,6 +52,11 @@ class ReturnConfig(Section):
         description="between 0 and 1; of one logit's sigmoid, or several that cut it into as many classes and one more; "
         "where multilabel, of each channel's, or one per channel",
     )
+
+    @field_validator("key", mode="before")
+    @classmethod
+    def _key(cls, key: object) -> object:
+        return str(key) if type(key) is int else key
 
     @field_validator("threshold")
     @classmethod

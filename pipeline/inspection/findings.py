@@ -41,7 +41,8 @@ class Findings:
     """Sizes it is given are multiples of this, px."""
     tile: int
     """Longest tile of the plan, px."""
-    profile: HaloProfile
+    profile: HaloProfile | None
+    """None where the network takes no image of which anything could be cut off and compared."""
     halos: tuple[HaloCost, ...]
     notes: tuple[str, ...]
     """What is peculiar to its kind."""
@@ -50,7 +51,8 @@ class Findings:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
-        profile = {**asdict(self.profile), **{name: _plain(getattr(self.profile, name)) for name in ("largest", "typical", "flipped")}}
+        curves = {name: _plain(getattr(self.profile, name)) for name in ("largest", "typical", "flipped")} if self.profile else {}
+        profile = {**asdict(self.profile), **curves} if self.profile else None
         rest = {"halo_profile": profile, "halos": [asdict(halo) for halo in self.halos], "notes": list(self.notes), "weights": list(self.weights)}
         costs = {"parameters": self.parameters, "flops_per_pixel": self.flops_per_pixel, "bytes_per_pixel": self.bytes_per_pixel}
         return {**costs, **asdict(self.locality), "multiple": self.multiple, "tile": self.tile, **rest}
@@ -68,10 +70,7 @@ def find(job: Job, seed: int = 0) -> Findings:
     """
     multiple, network = job.plan.tiles.multiple, job.loaded
     with rounding(job.task.recipe.precision, machine.cores(), torch.device(job.task.device)):
-        measured = measure(sight(job), PLACES, seed)
-        if measured is None:
-            raise SourceError(f"No valid pixel was found in {job.config.source.path} to look at the network on. Give another raster, or source.nodata.")
-        profile = measured[0]
+        profile = _profile(job, seed)
         return Findings(
             parameters=network.graph.parameters if network.graph else sum(parameter.numel() for parameter in network.module.parameters()),
             flops_per_pixel=flops_per_pixel(network, job.source.bands, multiple, torch.device(job.task.device), job.plan.tiles.size),
@@ -84,6 +83,16 @@ def find(job: Job, seed: int = 0) -> Findings:
             notes=_notes(network),
             weights=network.notes,
         )
+
+
+def _profile(job: Job, seed: int) -> HaloProfile | None:
+    looks = sight(job)
+    if looks.cut < looks.multiple:
+        return None
+    measured = measure(looks, PLACES, seed)
+    if measured is None:
+        raise SourceError(f"No valid pixel was found in {job.config.source.path} to look at the network on. Give another raster, or source.nodata.")
+    return measured[0]
 
 
 def flops_per_pixel(network: Network, bands: int, multiple: int, device: torch.device, largest: int = SIDE) -> float:

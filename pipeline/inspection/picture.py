@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.errors import ConfigError
 from pipeline.inspection.findings import Findings
+from pipeline.locality.halo_profile import HaloProfile
 
 INK, CURVE, TYPICAL, COST = "#222222", "#c7433e", "#e8a29f", "#2b6ca3"
 
@@ -19,21 +20,22 @@ def draw(found: Findings, path: Path, title: str) -> Path:
     Raises
     ------
     ConfigError
-        Matplotlib is not installed.
+        Matplotlib is not installed, or there is no profile.
     """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ConfigError("A picture of the halo profile needs matplotlib. Install it with pip install 'wholecloth[plots]', or leave --png out.") from error
+    if found.profile is None:
+        raise ConfigError("There is no halo profile to draw: the network takes no image of which anything could be cut off and compared. Leave --png out.")
     figure = Figure(figsize=(9, 5), dpi=130, layout="constrained")
-    _curves(figure.add_subplot(), found, title)
+    _curves(figure.add_subplot(), found, found.profile, title)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
     return path
 
 
-def _curves(axes: Any, found: Findings, title: str) -> None:
-    profile = found.profile
+def _curves(axes: Any, found: Findings, profile: HaloProfile, title: str) -> None:
     distances = np.arange(len(profile.largest))
     floor = max(1e-9, float(np.min(profile.largest[profile.largest > 0], initial=1)) / 3)
     axes.semilogy(distances, np.maximum(profile.largest, floor), color=CURVE, lw=1.6, label="largest error")

@@ -21,7 +21,7 @@ def rows(found: Findings) -> list[tuple[str, str]]:
         *[("weights", note) for note in found.weights],
         ("arithmetic", f"{_scaled(found.flops_per_pixel)}FLOP per px of the input"),
         ("memory", f"{found.bytes_per_pixel:.0f} bytes per px of the input"),
-        ("input", f"{locality.bands} bands, at least {locality.minimum} px, multiples of {found.multiple} px"),
+        ("input", f"{locality.bands} bands, {_sizes(found)}"),
         ("output", f"{locality.classes} channels"),
         ("stride", f"{locality.stride} px"),
         ("radius", f"top {radius.top}, bottom {radius.bottom}, left {radius.left}, right {radius.right} px" if radius else "no bound"),
@@ -29,7 +29,7 @@ def rows(found: Findings) -> list[tuple[str, str]]:
         ("to blame", ", ".join(locality.blame) or "nothing"),
         *[("note", note) for note in found.notes],
         ("profile", _measured(found)),
-        *[("", line) for line in table(found.halos)],
+        *[("", line) for line in (table(found.halos) if found.halos else ())],
         ("advice", advice(found)),
     ]
 
@@ -40,18 +40,20 @@ def table(halos: tuple[HaloCost, ...]) -> list[str]:
     for halo in halos:
         differing = "–" if halo.differing is None else f"{halo.differing:.1e}" if halo.differing else "0"
         arithmetic = "–" if halo.arithmetic is None else f"{halo.arithmetic:.2f} ×"
-        lines.append(f"{halo.halo:>4} px  {halo.error:>13.1e}  {differing:>18}  {arithmetic:>10}  {_bar(halo.error)}{'  exact' if halo.exact else ''}".rstrip())
+        error = "–" if halo.error is None else f"{halo.error:.1e}"
+        lines.append(f"{halo.halo:>4} px  {error:>13}  {differing:>18}  {arithmetic:>10}  {_bar(halo.error)}{'  exact' if halo.exact else ''}".rstrip())
     return lines
 
 
 def advice(found: Findings) -> str:
     """What to do."""
     exact = next((halo for halo in found.halos if halo.exact), None)
+    if found.profile is None:
+        return _unmeasured(found, exact)
     if found.locality.verdict == "not local" or exact is None:
-        floor = found.halos[-1].error
         return (
-            f"no halo makes tiles equal the whole: at {found.halos[-1].halo} px the error is still {floor:.1e}. Tiles are blended; set model.input.size "
-            "to the size it was trained on, and look at seams before trusting areas."
+            f"no halo makes tiles equal the whole: at {found.halos[-1].halo} px the error is still {found.halos[-1].error:.1e}. Tiles are blended; set "
+            "model.input.size to the size it was trained on, and look at seams before trusting areas."
         )
     known = "" if found.locality.verdict == "local" else "as far as was seen, "
     if exact.arithmetic is None:
@@ -65,16 +67,33 @@ def advice(found: Findings) -> str:
     return f"{said}. tile.halo: {cheaper.halo} would leave at most {cheaper.error:.0e} on these places for {cheaper.arithmetic:.2f} ×, {saved:.0%} less."
 
 
+def _sizes(found: Findings) -> str:
+    only = found.locality.size
+    return f"at least {found.locality.minimum} px, multiples of {found.multiple} px" if only is None else f"{only} px only"
+
+
+def _unmeasured(found: Findings, exact: HaloCost | None) -> str:
+    """What to do where no image could be cut and compared."""
+    if exact is None or exact.arithmetic is None:
+        return "no halo is known to be enough. Tiles are blended; set model.input.size to the size it was trained on, and look at seams before trusting areas."
+    return (
+        f"tile.halo: exact ({exact.halo} px) is as far as the network was seen to look, for {exact.arithmetic:.2f} × the arithmetic; whether a smaller one "
+        "would do cannot be seen."
+    )
+
+
 def _measured(found: Findings) -> str:
     profile = found.profile
+    if profile is None:
+        return f"none: tiles of {found.tile} px are all that the network or execution.memory allows, so that nothing of them can be cut off and compared"
     return (
         f"cuts in {profile.windows} places of the raster ({profile.valid:.0%} valid), errors in standard deviations of the logits ({profile.std:.3g}), "
         f"arithmetic at tiles of {found.tile} px"
     )
 
 
-def _bar(error: float) -> str:
-    if not error > 0:
+def _bar(error: float | None) -> str:
+    if error is None or not error > 0:
         return ""
     return "█" * max(0, min(BAR, round(BAR * (1 + math.log10(error) / DECADES))))
 

@@ -50,6 +50,11 @@ def suspects(prober: Prober, side: int, thorough: bool = True) -> Suspects:
     return Suspects(everywhere=named("everywhere"), positions=named("positions"), data=named("data"))
 
 
+def by_name(module: torch.nn.Module) -> tuple[str, ...]:
+    """Layers whose class says that they look at the whole image; nothing is run."""
+    return tuple(f"{path} ({kind})" for path, kind in _kinds(module).items() if GLOBAL_MODULES.search(kind))
+
+
 def _spread(prober: Prober, side: int) -> list[Seen]:
     """Operations that carry a change everywhere from either end of a strip, and tables that are cut to its length."""
     strips = [_both_ends(prober, axis, side) for axis in AXES]

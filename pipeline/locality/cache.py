@@ -13,21 +13,20 @@ from pathlib import Path
 from pipeline.locality.measure import measure
 from pipeline.locality.room import Room
 from pipeline.machine import cache_folder
-from pipeline.protocols import Locality, Network, Radius
+from pipeline.protocols import Locality, Network
 
-VERSION = 3
+VERSION = 4
 """Raised when the measurement changes, so that older results are measured again."""
 
 
-def cached(network: Network, bands: int, folder: Path | None = None, room: Room | None = None) -> Locality:
-    """Measure a network within the memory that there is room for, or read what was measured of the same bytes before."""
-    key = json.dumps([VERSION, bands, network.identity()], sort_keys=True, default=str)
+def cached(network: Network, bands: int, folder: Path | None = None, trained: int | None = None, room: Room | None = None) -> Locality:
+    """Measure a network within the memory that there is room for, or read what was measured of the same bytes before, with the same training size."""
+    key = json.dumps([VERSION, bands, trained, network.identity()], sort_keys=True, default=str)
     path = (folder or cache_folder() / "locality") / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
     try:
-        said = json.loads(path.read_text())
-        return Locality(**{**said, "radius": Radius(**said["radius"]) if said["radius"] else None, "blame": tuple(said["blame"])})
+        return Locality.of(json.loads(path.read_text()))
     except (OSError, ValueError, KeyError, TypeError):  # absent, cut short or of another version: measure
-        found = measure(network, bands, room)
+        found = measure(network, bands, trained, room)
     with suppress(OSError):  # a home that is read-only or full costs seconds at the next run, not this run
         _keep(path, json.dumps(asdict(found)))
     return found

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
 
 import torch
 
 from pipeline.errors import ModelError, PipelineError
-from pipeline.locality import confirm, receptive_field, stride
+from pipeline.locality import confirm, fixed, receptive_field, stride
+from pipeline.locality.answer import looked_at
 from pipeline.locality.blame import suspects
 from pipeline.locality.probe import Prober
 from pipeline.locality.room import Room
+from pipeline.locality.sizes import only_size, tried
 from pipeline.locality.suspects import Suspects
-from pipeline.protocols import Locality, Network, Radius
+from pipeline.locality.unpadded import margin
+from pipeline.protocols import Locality, Margin, Network, Radius
 from pipeline.raster.span import round_up
 
-FIXED = "a fixed input size, which leaves no larger image to compare with"
 CRAMPED = "a largest input size that leaves no larger image to compare with"
 
 
-def measure(network: Network, bands: int, room: Room | None = None) -> Locality:
+def measure(network: Network, bands: int, trained: int | None = None, room: Room | None = None) -> Locality:
     """Measure a network, on whatever device it is.
 
     Parameters
@@ -28,6 +31,8 @@ def measure(network: Network, bands: int, room: Room | None = None) -> Locality:
         In eval mode.
     bands
         Bands of its input.
+    trained
+        ``model.input.size``, px: tried before the usual sizes.
     room
         Memory that its images may take; None for as much as there is.
 
@@ -39,7 +44,7 @@ def measure(network: Network, bands: int, room: Room | None = None) -> Locality:
         It runs on no size that was tried, or fails on sizes it should take.
     """
     try:
-        return _measured(network, bands, room)
+        return _measured(network, bands, trained, room)
     except PipelineError:
         raise
     except Exception as error:  # a network raises whatever its layers raise
@@ -50,54 +55,81 @@ def measure(network: Network, bands: int, room: Room | None = None) -> Locality:
         ) from error
 
 
-def _measured(network: Network, bands: int, room: Room | None) -> Locality:
+def _measured(network: Network, bands: int, trained: int | None, room: Room | None) -> Locality:
     weights = next(chain(network.module.parameters(), network.module.buffers()), None)
     prober = Prober(network=network, bands=bands, device=weights.device if weights is not None else torch.device("cpu"), room=room)
+    only = only_size(prober, trained)
+    if only is not None:
+        prober = replace(prober, network=network.only(only))
+    if prober.fixed is not None:
+        return looked_at(prober, fixed.measure(prober, prober.fixed))
+    left_off = margin(prober) if network.accepts.maximum is None else None
+    if left_off is not None:
+        return _unpadded(_several(replace(prober, network=network.within(left_off)), bands, trained), left_off)
+    return _several(prober, bands, trained)
+
+
+def _several(prober: Prober, bands: int, trained: int | None) -> Locality:
+    """Of a network that takes several sizes."""
     period = stride.find(prober)
     unit = period or stride.multiple(prober)
     minimum = stride.side(prober, unit)
     if minimum is None or not prober.takes(prober.noise(minimum, minimum)):
-        raise ModelError(_refuses(prober, bands))
+        raise ModelError(_refuses(prober, bands, trained))
     across = stride.side(prober, round_up(32, unit)) or minimum
     classes = len(prober.see(prober.noise(across, across)))
     reach = receptive_field.radius(prober, period, across) if period else None
     equal = _equal(prober, period, reach, across)
     found = suspects(prober, across, thorough=not equal)
-    verdict, blame = _verdict(found, equal, FIXED if prober.fixed else CRAMPED, measured=reach is not None)
+    verdict, blame = _verdict(found, equal, measured=reach is not None)
     known = None if equal is False or verdict == "not local" else reach
-    return Locality(verdict=verdict, stride=unit, radius=known, bands=bands, classes=classes, minimum=minimum, blame=blame)
+    return looked_at(prober, Locality(verdict=verdict, stride=unit, radius=known, bands=bands, classes=classes, minimum=minimum, blame=blame))
+
+
+def _unpadded(found: Locality, left_off: Margin) -> Locality:
+    """With a radius that holds the margin, since a tile has nothing to keep there."""
+    before, after, radius = left_off.before, left_off.after, found.radius
+    if radius is not None:
+        radius = Radius(
+            top=max(radius.top, before), bottom=max(radius.bottom, after), left=max(radius.left, before), right=max(radius.right, after)
+        )  # fmt: skip
+    said = (
+        f"the network is unpadded: of {left_off.least} px it returns {left_off.least - before - after}, and it takes sizes that are multiples of "
+        f"{left_off.step} px larger; pixels within {max(before, after)} px of the raster's edge are nodata"
+    )
+    return replace(found, margin=left_off, radius=radius, remarks=(said, *found.remarks))
 
 
 def _equal(prober: Prober, period: int | None, reach: Radius | None, across: int) -> bool | None:
     """Whether tiles were seen to equal the whole; None where no image is large enough to see it."""
     if period is None or reach is None:
         return None if prober.cramped else False
-    if prober.fixed:
-        return None
     return confirm.confirm(prober, period, receptive_field.halo_for(reach, period), across)
 
 
-def _verdict(found: Suspects, equal: bool | None, unseen: str, measured: bool) -> tuple[str, tuple[str, ...]]:
+def _verdict(found: Suspects, equal: bool | None, measured: bool) -> tuple[str, tuple[str, ...]]:
     """The verdict, and the layers or the lack that it rests on."""
     if equal:
         return ("unproven", found.data) if found.data else ("local", ())
     if equal is None and (measured or not (found.everywhere or found.positions)):
-        return "unproven", (*found.data, unseen)
+        return "unproven", (*found.data, CRAMPED)
     if equal is False and found.data and not found.everywhere:
         return "unproven", found.data
     return "not local", found.all
 
 
-def _refuses(prober: Prober, bands: int) -> str:
-    side = prober.size(256, 64)
+def _refuses(prober: Prober, bands: int, trained: int | None) -> str:
+    """Why it runs on nothing, and which sizes were tried."""
+    side = prober.size(trained or 256, prober.network.accepts.multiple)
     try:
         prober.see(prober.noise(side, side))
-        why = "it takes no square up to 1024 px that is a multiple of its stride"
+        why = f"it takes squares of {side} px, and none of those that a tiling needs"
     except ModelError:  # it runs, and what it returns is no map
         raise
     except Exception as error:  # whatever it raises is what the user needs to read
-        why = f"{type(error).__name__}: {str(error).strip().splitlines()[-1][:200]}"
+        why = f"at {side} px: {type(error).__name__}: {(str(error).strip().splitlines() or [''])[-1][:200]}"
+    sizes = ", ".join(map(str, sorted(tried(trained)))) if prober.network.accepts.maximum is None else f"those that its file allows, such as {side}"
     return (
-        f"The network cannot run on {bands} bands at any size that was tried ({why}). Check that source.bands gives the number of bands it was "
-        "trained on, and that it takes one image of (batch, bands, rows, cols)."
+        f"The network cannot run on {bands} bands at any size that was tried ({why}). Tried were squares of {sizes} px. Set model.input.size to the size "
+        "it was trained on, and check that source.bands gives the bands it was trained on and that it takes one image of (batch, bands, rows, cols)."
     )

@@ -32,7 +32,7 @@ class Prober:
     seed: int = 0
     room: Room | None = None
     """Memory that images may take; None for as much as there is."""
-    _taken: dict[torch.Size, bool] = field(default_factory=dict, compare=False, repr=False)
+    _taken: dict[torch.Size, bool] = field(init=False, default_factory=dict, compare=False, repr=False)
     """Shapes of images that were tried, and whether the network runs on them."""
 
     @property

@@ -25,36 +25,36 @@ SCALES = (3.0, 3.0, 1e3)
 Side = Literal["before", "after"]
 
 
-def radius(prober: Prober, stride: int, across: int) -> Radius | None:
+def radius(prober: Prober, stride: int, across: int, scales: tuple[float, ...] = SCALES) -> Radius | None:
     """The reach on each side, px, or None where it has no bound below 4096 px."""
     found = {}
     for axis in ("rows", "cols"):
         for side in ("before", "after"):
-            reach = _bounded_reach(prober, axis, side, stride, across)
+            reach = _bounded_reach(prober, axis, side, stride, across, scales)
             if reach is None:
                 return None
             found[axis, side] = reach
     return Radius(top=found["rows", "before"], bottom=found["rows", "after"], left=found["cols", "before"], right=found["cols", "after"])
 
 
-def _bounded_reach(prober: Prober, axis: Axis, side: Side, stride: int, across: int) -> int | None:
+def _bounded_reach(prober: Prober, axis: Axis, side: Side, stride: int, across: int, scales: tuple[float, ...]) -> int | None:
     length = START
     while length <= BOUND:
         size = prober.size(length, 2 * stride)
-        reach = _reach(prober, axis, side, size, size // 2 // stride * stride, across)
+        reach = _reach(prober, axis, side, size, size // 2 // stride * stride, across, scales)
         if reach is not None or size < length:  # longer images are not to be had
             return reach
         length *= 2
     return None
 
 
-def _reach(prober: Prober, axis: Axis, side: Side, length: int, cut: int, across: int) -> int | None:
+def _reach(prober: Prober, axis: Axis, side: Side, length: int, cut: int, across: int, scales: tuple[float, ...]) -> int | None:
     """Reach into the kept side of one strip, or None where it touches the strip's end."""
     base = prober.strip(axis, length, across)
     seen = prober.see(base)
     room = cut if side == "after" else length - cut
     reach = 0
-    for draw, scale in enumerate((torch.nan, *SCALES)):
+    for draw, scale in enumerate((torch.nan, *scales)):
         other = base.clone()
         beyond = along(other, axis, cut, length) if side == "after" else along(other, axis, 0, cut)
         beyond.copy_(scale * torch.randn(beyond.shape, generator=_generator(draw)).to(beyond.device))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import torch
 
-from pipeline.models.output import logits
-from pipeline.protocols import Accepts, Graph
+from pipeline.models.output import checked, logits
+from pipeline.models.unpadded import answer
+from pipeline.protocols import Accepts, Graph, Margin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,8 @@ class Loaded:
     """What was unwrapped and left out of its weights file, in words."""
     graph: Graph | None = None
     """What it is made of, where torch does not see it run."""
+    margin: Margin | None = None
+    """Of an unpadded network."""
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """(n, bands, rows, cols) float32 → logits (n, classes, rows, cols) float32 at the input's size.
@@ -35,7 +38,21 @@ class Loaded:
         if n < batch:
             x = torch.cat([x, x[-1:].expand(batch - n, -1, -1, -1)])
         with torch.inference_mode():
-            return logits(self.module(x), self.key, x.shape[2], x.shape[3])[:n]
+            if self.margin is not None:
+                return answer(self._returned, x, self.margin)[:n]
+            return logits(self.module(x), self.key, x.shape[2], x.shape[3], len(x))[:n]
+
+    def _returned(self, x: torch.Tensor) -> torch.Tensor:
+        return checked(self.module(x), self.key, len(x))
+
+    def within(self, margin: Margin) -> Self:
+        """The same network, that returns as many pixels as it is given: 0 in its margins."""
+        least = margin.before + margin.after + margin.step
+        return replace(self, margin=margin, accepts=replace(self.accepts, minimum=max(least, margin.least)))
+
+    def only(self, size: int) -> Self:
+        """The same network, that is given no other size, px."""
+        return replace(self, accepts=Accepts(minimum=size, maximum=size, batch=self.accepts.batch))
 
     def identity(self) -> dict[str, Any]:
         """What makes it this network."""

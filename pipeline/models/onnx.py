@@ -49,7 +49,7 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     said = {"kind": "onnx", "sha256": sha256(model.path), "output": output, **_outside(file, model.path)}
     _check_device(runtime, device)
     network = _opened(model.path, file, taken, output, device).eval()
-    return Loaded(module=network, said=said, accepts=accepts, graph=OnnxGraph(network, accepts.batch or 1))
+    return Loaded(module=network, said=said, key=model.output.key, accepts=accepts, graph=OnnxGraph(network, accepts.batch or 1))
 
 
 def _taken(file: OnnxFile, path: Path) -> Value:
@@ -81,7 +81,8 @@ def _output(file: OnnxFile, key: str, path: Path) -> str:
     """The output that holds the logits: the one named, else out or logits, else the first of four axes, else the first."""
     names = [value.name for value in file.outputs]
     if key != "auto":
-        found = key if key in names else names[int(key)] if key.isdecimal() and int(key) < len(names) else None
+        place = int(key) if key.removeprefix("-").isdecimal() else len(names)
+        found = key if key in names else names[place] if -len(names) <= place < len(names) else None
         if found is None:
             raise ModelError(f"model.output.key is {key!r}, but the network in {path} returns {', '.join(names)}. Name one of them, or its place from 0.")
         return found

@@ -19,8 +19,9 @@ from pipeline import machine
 from pipeline.allocator import plain
 from pipeline.errors import ModelError
 from pipeline.models import onnx_session
-from pipeline.models.onnx_file import Node, OnnxFile, Value, entry_of
-from pipeline.protocols import Step
+from pipeline.models.onnx_file import Node, OnnxFile, Shape, Value, entry_of
+from pipeline.models.onnx_origin import origin_of
+from pipeline.protocols import Origin, Step
 
 DTYPES = {1: torch.float32, 10: torch.float16, 11: torch.float64}
 """What is fed, by the number of its type."""
@@ -102,6 +103,20 @@ class OnnxGraph:
     def parameters(self) -> int:
         """Numbers that were learned."""
         return sum(prod(tensor.shape) for tensor in self._network.file.weights.values())
+
+    @property
+    def outputs(self) -> dict[str, Shape]:
+        """Name and shape of all that it returns."""
+        return {value.name: value.shape for value in self._network.file.outputs}
+
+    @property
+    def answer(self) -> str:
+        """Name of the output that is taken."""
+        return self._network.output
+
+    def origin(self) -> Origin:
+        """What made the output that is taken."""
+        return origin_of(self._network.file, self._network.output)
 
     def peak(self, bands: int, side: int) -> int:
         """Bytes at the peak of one square image, beyond the input."""

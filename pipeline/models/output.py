@@ -14,7 +14,7 @@ KEYS = ("out", "logits")
 """Entries of a mapping that are looked for: torchvision's word and transformers'."""
 
 
-def logits(returned: Any, key: str, height: int, width: int) -> torch.Tensor:
+def logits(returned: Any, key: str, height: int, width: int, batch: int | None = None) -> torch.Tensor:
     """Logits (n, classes, rows, cols) float32 at the input's size.
 
     Parameters
@@ -22,22 +22,18 @@ def logits(returned: Any, key: str, height: int, width: int) -> torch.Tensor:
     returned
         A tensor, a mapping with ``key`` (or ``out`` or ``logits``), a tuple (its first entry counts), or an object with ``.logits``.
     key
-        ``auto``, or the key of a mapping or index of a tuple.
+        ``auto``, or the key of a mapping, the index of a tuple, or an attribute.
     height, width
         Size of the input, px. Logits smaller by a whole factor are upsampled bilinearly (align_corners=False).
+    batch
+        Images that went in; None where nobody knows.
 
     Raises
     ------
     ModelError
-        What is returned is none of these.
+        What is returned is none of these, of another batch, or class numbers.
     """
-    tensor = _pick(returned, key)
-    if tensor.ndim != 4:
-        raise ModelError(
-            f"The network returned a tensor of shape {tuple(tensor.shape)}; segmentation needs (batch, classes, rows, cols). "
-            "A classifier of images gives maps with model.kind: classifier and a factory that builds it."
-        )
-    tensor = tensor.to(torch.float32)
+    tensor = checked(returned, key, batch).to(torch.float32)
     if tensor.shape[2:] == (height, width):
         return tensor
     if height % tensor.shape[2] or width % tensor.shape[3] or height // tensor.shape[2] != width // tensor.shape[3]:
@@ -47,25 +43,93 @@ def logits(returned: Any, key: str, height: int, width: int) -> torch.Tensor:
     return F.interpolate(tensor, size=(height, width), mode="bilinear", align_corners=False)
 
 
-def _pick(returned: Any, key: str) -> torch.Tensor:
+def checked(returned: Any, key: str, batch: int | None = None) -> torch.Tensor:
+    """The scores (n, classes, rows, cols) as they are returned, at whatever size; raises as `logits` does."""
+    tensor = pick(returned, key)
+    _check(tensor, batch)
+    return tensor
+
+
+def _check(tensor: torch.Tensor, batch: int | None) -> None:
+    """Raise ModelError where a tensor is no scores of each image of a batch."""
+    shape = tuple(tensor.shape)
+    if not tensor.is_floating_point() and tensor.ndim in (2, 3, 4):
+        raise ModelError(
+            f"The network returned class numbers, a tensor of {str(tensor.dtype).removeprefix('torch.')} of shape {shape}, not a score for each class. "
+            "Let it return what its argmax or threshold is given, or export it without that step."
+        )
+    if tensor.ndim == 5:
+        raise ModelError(f"The network returned a tensor of shape {shape}, as 3-D networks do. Give one that returns (batch, classes, rows, cols).")
+    if tensor.ndim != 4:
+        raise ModelError(
+            f"The network returned a tensor of shape {shape}; segmentation needs (batch, classes, rows, cols). "
+            "A classifier of images gives maps with model.kind: classifier and a factory that builds it."
+        )
+    if batch is not None and len(tensor) != batch:
+        raise ModelError(f"The network returned a tensor of shape {shape} for a batch of {batch}: its first axis is not that of the images. {THREE_DIMENSIONS}")
+
+
+THREE_DIMENSIONS = (
+    "A network of three dimensions (Conv3d) takes bands for depth and images for channels: give one that takes images of (batch, bands, rows, cols), or wrap "
+    "it in a module that adds the axis and takes it away."
+)
+
+
+def pick(returned: Any, key: str) -> torch.Tensor:
+    """The tensor that is meant; raises ModelError where there is none."""
     if isinstance(returned, torch.Tensor):
         return returned
-    found: Any = None
-    if isinstance(returned, Mapping):
-        found = next((returned[name] for name in (KEYS if key == "auto" else (key,)) if name in returned), None)
-    elif isinstance(returned, tuple | list):
-        index = 0 if key == "auto" else int(key) if key.isdecimal() else len(returned)
-        found = returned[index] if index < len(returned) else None
-    elif hasattr(returned, "logits"):
-        found = returned.logits
-    if isinstance(found, torch.Tensor):
+    there = entries(returned)
+    found = _named(there, key) if key != "auto" else _usual(there)
+    if found is not None:
         return found
-    raise ModelError(f"The network returned {_described(returned)}, in which model.output.key {key!r} finds no tensor. Name the entry that holds the logits.")
+    raise ModelError(
+        f"The network returned {_described(returned, there)}, in which model.output.key {key!r} finds no tensor. Name the entry that holds the logits."
+    )
 
 
-def _described(returned: Any) -> str:
+def entries(returned: Any) -> dict[str, torch.Tensor]:
+    """The tensors of whatever a network returns, by key, by place from 0 or by attribute, in order."""
+    if isinstance(returned, torch.Tensor):
+        return {"0": returned}
     if isinstance(returned, Mapping):
-        return f"{type(returned).__name__} with keys {sorted(map(str, returned))}"
-    if isinstance(returned, tuple | list):
-        return f"{type(returned).__name__} of {', '.join(type(entry).__name__ for entry in returned) or 'nothing'}"
-    return type(returned).__name__
+        pairs = [(str(name), value) for name, value in returned.items()]
+    elif isinstance(returned, tuple | list):
+        pairs = [(str(k), value) for k, value in enumerate(returned)]
+    else:
+        pairs = list(getattr(returned, "__dict__", {}).items())
+        pairs += [("logits", returned.logits)] if hasattr(returned, "logits") else []
+    return {name: value for name, value in pairs if isinstance(value, torch.Tensor)}
+
+
+def taken(there: dict[str, torch.Tensor], key: str) -> str:
+    """Name of the entry that is meant."""
+    chosen = _named(there, key) if key != "auto" else _usual(there)
+    return next((name for name, tensor in there.items() if tensor is chosen), "none")
+
+
+def shapes(there: Mapping[str, Any]) -> str:
+    """Names and shapes, in words."""
+    return ", ".join(f"{name} {tuple(getattr(value, 'shape', value))}" for name, value in there.items())
+
+
+def _named(there: dict[str, torch.Tensor], key: str) -> torch.Tensor | None:
+    if key in there:
+        return there[key]
+    place = key.removeprefix("-")
+    last = len(there) - int(place) if place.isdecimal() and key != place else -1
+    return list(there.values())[last] if 0 <= last < len(there) else None
+
+
+def _usual(there: dict[str, torch.Tensor]) -> torch.Tensor | None:
+    """The entry of a usual name, else the first of a tuple, else the only one."""
+    return next((there[name] for name in (*KEYS, "0") if name in there), next(iter(there.values())) if len(there) == 1 else None)
+
+
+def _described(returned: Any, there: dict[str, torch.Tensor]) -> str:
+    kind = type(returned).__name__
+    if there:
+        return f"{kind} with the tensors {shapes(there)}"
+    if isinstance(returned, Mapping):
+        return f"{kind} with keys {sorted(map(str, returned))}"
+    return f"{kind} of {', '.join(type(entry).__name__ for entry in returned) or 'nothing'}" if isinstance(returned, tuple | list) else kind

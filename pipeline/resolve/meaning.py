@@ -12,6 +12,7 @@ from pipeline.errors import ConfigError, ModelError
 from pipeline.models import KINDS
 from pipeline.models.weights import ModelMeta, read_meta
 from pipeline.plan.types import Tiles
+from pipeline.resolve.activation import Activation, by_channels
 from pipeline.stages.decode import Decoding
 from pipeline.stages.normalise import Normalisation
 from pipeline.stages.recipe import Recipe
@@ -51,9 +52,9 @@ def resolve(config: Config, bands: int) -> Meaning:
 
 
 def recipe(
-    meaning: Meaning, config: Config, channels: int, *, precision: str, threads: int, tiles: Tiles, fold: bool, compiles: bool
+    meaning: Meaning, config: Config, channels: int, activation: Activation, *, precision: str, threads: int, tiles: Tiles, fold: bool, compiles: bool
 ) -> tuple[Recipe, tuple[ClassRow, ...]]:  # fmt: skip
-    """The recipe and the class table of a network with so many output channels.
+    """The recipe and the class table of a network with so many output channels, whose activation is decided.
 
     Raises
     ------
@@ -61,7 +62,7 @@ def recipe(
         The classes do not fit the channels, two share a code, or nodata is also a code.
     """
     rows = class_rows(meaning.classes, channels, meaning.model.output)
-    meant = decoding(meaning.model.output, rows, channels)
+    meant = decoding(meaning.model.output, rows, channels, activation)
     codes = meant.codes
     nodata = _nodata(config.output.nodata, codes)
     made = Recipe(
@@ -164,9 +165,9 @@ def _in_words(cuts: int) -> str:
     return "two classes" if cuts == 1 else f"{cuts + 1} classes with its {cuts} thresholds"
 
 
-def decoding(said: ReturnConfig, rows: tuple[ClassRow, ...], channels: int) -> Decoding:
+def decoding(said: ReturnConfig, rows: tuple[ClassRow, ...], channels: int, activation: Activation | None = None) -> Decoding:
     """What each channel means; a background without a channel comes after them, wherever it is listed."""
-    activation = said.activation if said.activation != "auto" else "sigmoid" if channels == 1 or said.multilabel else "softmax"
+    activation = activation or by_channels(said, channels)
     cuts, codes = thresholds(said, channels), [row.code for row in rows]
     threshold = cuts if len(cuts) > 1 else cuts[0]
     if not said.multilabel or channels == 1:

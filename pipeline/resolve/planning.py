@@ -101,6 +101,7 @@ def plan(opened: Opened, classes: int) -> tuple[Plan, footprint.Footprint | None
 def _wish(opened: Opened, costs: memory.Costs, budget: int, hands: Hands) -> Wish:
     config, network, locality = opened.config, opened.network, opened.locality
     meet = _meet(opened, costs, budget if hands.device is None else min(budget, hands.device))
+    _check_margin(locality, meet)
     return Wish(
         height=opened.source.grid.height, width=opened.source.grid.width, tile=config.tile.size, overlap=config.tile.overlap,
         taper=config.tile.taper, blend=config.tile.blend, block=config.output.block, chunk=config.output.chunk,
@@ -111,6 +112,20 @@ def _wish(opened: Opened, costs: memory.Costs, budget: int, hands: Hands) -> Wis
         batch=_batch(opened) if meet.halo is None else 1, source_block=opened.source.block, hands=hands,
         cores=staffing.threads(config, opened.device), streams=_streams(opened), asked=opened.area.blocks if opened.area else None,
     )  # fmt: skip
+
+
+def _check_margin(locality: Locality, meet: halo.HaloDecision) -> None:
+    """Refuse tiles that keep what an unpadded network does not return."""
+    if locality.margin is None:
+        return
+    least = max(locality.margin.before, locality.margin.after)
+    if meet.halo is None:
+        raise ConfigError(
+            f"The network is unpadded and its tiles would be blended ({meet.why}), which takes tiles that are returned whole. Leave tile.overlap auto, or give "
+            f"tile.halo in px, {least} or more."
+        )
+    if meet.halo < least:
+        raise ConfigError(f"tile.halo is {meet.halo} px, but the network is unpadded and leaves off {least} px on each side. Give at least that, or auto.")
 
 
 def _streams(opened: Opened) -> tuple[int, ...]:

@@ -21,7 +21,7 @@ from pipeline.models.loaded import Loaded
 from pipeline.place import Place
 from pipeline.plan.layout import BlockIndex, Layout
 from pipeline.plan.shards import Shard, Share, share
-from pipeline.protocols import Network, Source
+from pipeline.protocols import Margin, Network, Source
 from pipeline.raster.window import Window
 from pipeline.stages.bus.way import Arrays
 from pipeline.stages.device import choose, on_device, steady
@@ -73,6 +73,8 @@ class BlockTask:
     """What is asked for, or None for everything."""
     streams: int = 1
     """Blocks that are inferred at once in each process."""
+    margin: Margin | None = None
+    """Of an unpadded network: pixels so near the raster's edge are nodata."""
     made: str = ""
     """Id of the store, once it is there; a worker writes into no other under the same path."""
 
@@ -85,8 +87,12 @@ class BlockTask:
         return share(shard, replace(self, layout=self.layout.with_swaths(1)).blocks(), total)
 
     def asked(self, index: BlockIndex) -> npt.NDArray[np.bool_] | None:
-        """(rows, cols) of a block: what is asked for; None for all of it."""
-        asked = None if self.area is None else self.area.read(self.layout.window(index))
+        """(rows, cols) of a block: what is asked for and can be had; None for all of it."""
+        window = self.layout.window(index)
+        asked = None if self.area is None else self.area.read(window)
+        if self.margin is not None:
+            inside = self.margin.inside(window, self.layout.height, self.layout.width)
+            asked = inside if asked is None else asked & inside
         return None if asked is None or asked.all() else asked
 
     def __call__(self, index: BlockIndex) -> Outcome:
@@ -165,6 +171,7 @@ def inference(task: BlockTask) -> Inference:
             device = choose(task.device)
             with steady(), stage("load"):
                 network = load(task.model, task.source.bands, device)
+                network = network if task.margin is None else network.within(task.margin)
             _open.clear()
             _open[task.store] = _inference(fold(network).network if task.recipe.fold else network, task, device)
         return _open[task.store]

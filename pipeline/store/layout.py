@@ -151,15 +151,16 @@ def finish(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> Place:
     return beside
 
 
-def certify(path: Place, certificate: dict[str, Any]) -> None:
-    """Put a certificate into the root; everything else that is said there stays as it is.
+def certify(path: Place, certificate: dict[str, Any] | None) -> None:
+    """Put a certificate into the root, or take away the one that is there; everything else that is said there stays as it is.
 
     Raises
     ------
     StoreError
         There is no store of ours, or it cannot be written.
     """
-    meta = {**read_meta(path), "certificate": certificate}
+    meta = read_meta(path)
+    meta = {**{key: said for key, said in meta.items() if key != "certificate"}, **({"certificate": certificate} if certificate else {})}
     try:
         root = zarr.open_group(node(path), mode="r+", use_consolidated=False)
         root.attrs.put({**dict(root.attrs), KEY: meta})

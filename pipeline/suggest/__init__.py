@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pipeline.config import ModelConfig, SourceConfig
 from pipeline.errors import BandsError, ModelError
@@ -62,10 +63,15 @@ def _seen(model: Path, known: Facts, scene: str, source: Source) -> Seen | None:
     try:
         if known.bands is not None and known.bands > there:
             raise BandsError("", known.bands)
-        return see(ModelConfig(path=model, **known.model), known.bands or there) if known.runs else None
+        return see(ModelConfig(path=model, **known.model, **_trained(known)), known.bands or there) if known.runs else None
     except BandsError as error:
         words = (
             f"MODEL {model} takes {error.wanted} bands, but SCENE {scene} has {there}. Give a scene that has them all, such as a VRT that stacks "
             "several files (gdalbuildvrt -separate), or a network for these bands."
         )
         raise ModelError(with_notes(words, source)) from error
+
+
+def _trained(known: Facts) -> dict[str, Any]:
+    """The training size, as a section of the config."""
+    return {"input": {"size": known.input["size"]}} if "size" in known.input else {}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
@@ -12,8 +10,8 @@ from pipeline.config import ModelConfig
 from pipeline.errors import BandsError
 from pipeline.locality.cache import cached
 from pipeline.models import load
-from pipeline.protocols import Locality, Network
-from pipeline.raster.span import round_up
+from pipeline.protocols import Locality
+from pipeline.resolve import activation
 
 CPU = torch.device("cpu")
 
@@ -24,8 +22,6 @@ class Seen:
 
     bands: int
     locality: Locality
-    squashed: str
-    """``softmax`` or ``sigmoid`` where what it returns are probabilities already, else empty."""
     notes: tuple[str, ...]
     """What was unwrapped and left out of its file."""
 
@@ -45,15 +41,6 @@ def see(model: ModelConfig, bands: int) -> Seen:
             raise
         bands = error.wanted
         network = load(model, bands, CPU)
-    locality = cached(network, bands)
-    return Seen(bands=bands, locality=locality, squashed=_squashed(network, locality), notes=network.notes)
-
-
-def _squashed(network: Network, locality: Locality) -> str:
-    unit = math.lcm(locality.stride, network.accepts.multiple)
-    side = round_up(max(locality.minimum, network.accepts.minimum, 32), unit)
-    side = min(side, network.accepts.maximum or side)
-    answer: Any = network(3 * torch.randn(1, locality.bands, side, side, generator=torch.Generator().manual_seed(0)))[0]
-    if answer.min() < 0 or answer.max() > 1 or answer.max() == answer.min():
-        return ""
-    return "softmax" if len(answer) > 1 and bool(((answer.sum(0) - 1).abs() < 1e-3).all()) else "sigmoid"
+    locality = cached(network, bands, trained=model.input.size if model.input else None)
+    activation.check(model.output, locality)
+    return Seen(bands=bands, locality=locality, notes=network.notes)

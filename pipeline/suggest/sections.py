@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,10 @@ def head(source: Source, values: Values, known: Facts, seen: Seen | None) -> lis
     bands = list(enumerate(zip(values.low, values.high, values.mean, values.std, strict=True), 1))
     said += [f"scene: band {k}: {low:g} … {high:g}, mean {mean:.4g}, deviation {std:.3g}" for k, (low, high, mean, std) in bands[:LISTED]]
     said += [f"scene: and {len(bands) - LISTED} bands more"] if len(bands) > LISTED else []
-    said += [f"network: {known.what}{_verdict(known, seen)}", *(f"network: {note}" for note in (*known.notes, *(seen.notes if seen else ())))]
+    said += [
+        f"network: {known.what}{_verdict(known, seen)}",
+        *(f"network: {note}" for note in (*known.notes, *(seen.notes + seen.locality.remarks if seen else ()))),
+    ]
     return [comment(words) for words in (*said, *(f"TO ADD: {words}" for words in known.todo))]
 
 
@@ -52,7 +56,7 @@ def model_section(path: Path, folder: Path, known: Facts, seen: Seen | None, dty
         lines.append(line(2, key, _relative(value, folder) if key == "factory" else value, "TO ADD" if f"model.{key}" in todo else ""))
     lines.append(line(2, "path", _relative(str(path), folder), _own(known) if known.ours else "TO ADD" if "model.path" in todo else ""))
     lines += [] if known.ours and known.classes else _classes(known, seen)
-    lines += [] if known.ours and known.input else [_input(known, dtype, values, bands)]
+    lines += [] if known.ours and known.input else [_input(_sized(known, seen), dtype, values, bands)]
     return section("model", lines + _output(known, seen))
 
 
@@ -84,6 +88,12 @@ def _own(known: Facts) -> str:
     return f"it says itself: {', '.join(said)}"
 
 
+def _sized(known: Facts, seen: Seen | None) -> Facts:
+    """With the one size that the network was seen to take."""
+    only = seen.locality.size if seen else None
+    return known if only is None else replace(known, input={**known.input, "size": only})
+
+
 def _input(known: Facts, dtype: np.dtype[Any], values: Values, bands: int | None) -> str:
     if known.input.keys() & {"scale", "mean", "std"}:
         words = f"as {known.origin} says"
@@ -108,10 +118,13 @@ def _classes(known: Facts, seen: Seen | None) -> list[str]:
 
 
 def _output(known: Facts, seen: Seen | None) -> list[str]:
-    squashed = seen.squashed if seen else ""
-    said = {**({"activation": "none"} if squashed else {}), **known.output}
-    why = f"what it returns is a {squashed}'s already" if squashed else ""
-    if squashed == "sigmoid" and seen and seen.locality.classes > 1:
+    found = seen.locality if seen else None
+    sure = found.ending if found and found.returns == "probability" else ""
+    said = {**({"activation": "none"} if found and (sure or found.between) else {}), **known.output}
+    why = f"it ends in a {sure}: what it returns are probabilities" if sure else ""
+    if found and found.between and not sure:
+        why = f"GUESS: all that it returned for noise lies between 0 and 1, as a {found.between}'s does; if these are logits, leave this line out"
+    if found and found.classes > 1 and (sure == "sigmoid" or found.between == "sigmoid"):
         why += "; where several classes may hold at once, add multilabel: true and a class with role: background"
     return [line(2, "output", said, why)] if said else []
 

@@ -16,9 +16,11 @@ from pipeline.verification.compare import NEAR, spread
 from pipeline.verification.coverage import OUTSIDE, Coverage
 from pipeline.verification.examine import Examination
 from pipeline.verification.fault import Fault, Faults
+from pipeline.verification.reference import Frame
 from pipeline.verification.verdict import Promise, kept, why
 
 VERSION = 1
+OUTCOMES = {True: "passed", False: "FAILED", None: "cannot judge"}
 Certificate = dict[str, Any]
 """As it stands in the store and in the report."""
 
@@ -34,17 +36,19 @@ def examined(job: Job, found: Coverage, seen: Examination, promise: Promise, see
     """Of a store that is covered, after windows were looked at."""
     what = "probabilities" if job.task.recipe.averages_probabilities else "logits"
     unit = f"standard deviations of the {what}"
-    std = spread(seen.seams, seen.control)
+    std, around = spread(seen.seams, seen.control), seen.around
+    passed: bool | None = not seen.faults.count and kept(promise, seen.seams, seen.control)
     if seen.faults.count:
         below = "the level below makes of them" if all(fault.level for fault in seen.faults) else "the network makes of the source"
         said = f"blocks are not what {below}: {seen.faults.said()}"
+    elif asked and not around.judges and seen.seams.windows:
+        passed, said = None, _unjudged(job, around)
     elif asked:
         said = why(promise, seen.seams, seen.control, what)
     else:
         said = "every chunk is as it was committed; no seam was looked at, since no window was asked for"
-    around = seen.around
     return {
-        **_document(not seen.faults.count and kept(promise, seen.seams, seen.control), said, found, seen.faults),
+        **_document(passed, said, found, seen.faults),
         "windows": {"asked": asked, "seed": seed, "side": around.side},
         "promise": asdict(promise),
         "unit": unit,
@@ -56,28 +60,38 @@ def examined(job: Job, found: Coverage, seen: Examination, promise: Promise, see
     }
 
 
+def _unjudged(job: Job, around: Frame) -> str:
+    size = job.network.accepts.maximum
+    limit = f"the network takes {size} px at most" if size is not None else "execution.memory allows no larger one"
+    return (
+        f"cannot judge the seams: a reference must look {around.least} px beyond its window, as the run's halo and the network do, but {limit}, which leaves "
+        f"{around.halo} px. Every chunk is as it was committed, and the labels that were inferred again are those of the store; no certificate is given"
+    )
+
+
 def publish(store: Place, made: Certificate) -> Place:
-    """Write it into the store and into the report beside it, whatever else that says; returns the report.
+    """Write it into the store and into the report beside it, whatever else that says; returns the report. What could not be judged is no certificate.
 
     Raises
     ------
     StoreError
         The store cannot be written.
     """
-    certify(store, made)
+    judged = made if made["passed"] is not None else None
+    certify(store, judged)
     beside = store.with_suffix(".report.json")
     try:
         report = json.loads(Files(beside.parent).get(beside.name) or b"")
     except (OSError, ValueError):
         report = {}
     report = report if isinstance(report, dict) else {}
-    Files(beside.parent).put(beside.name, f"{json.dumps({**report, 'store': str(store), 'certificate': made}, indent=2)}\n".encode())
+    Files(beside.parent).put(beside.name, f"{json.dumps({**report, 'store': str(store), 'certificate': judged}, indent=2)}\n".encode())
     return beside
 
 
 def demand(store: Place, made: Certificate) -> None:
     """Raise CertificateError where it does not pass."""
-    if made["passed"]:
+    if made["passed"] is not False:
         return
     raise CertificateError(f"The certificate of {store} failed: {made['why']}. {_advice(store, made)}")
 
@@ -107,7 +121,7 @@ def lines(store: Place, made: Certificate) -> list[tuple[str, str]]:
     """For a person: rows of a name and a sentence."""
     found = made["coverage"]
     rows = [
-        ("store", f"{store}, {'passed' if made['passed'] else 'FAILED'}"),
+        ("store", f"{store}, {OUTCOMES[made['passed']]}"),
         ("why", made["why"]),
         ("coverage", f"{found['committed']:,} of {found['blocks']:,} blocks are committed, {found['chunks']:,} chunks were read"),
         *[("", str(Fault(**{**fault, "block": fault["block"] and tuple(fault["block"])}))) for fault in made["faults"]],
@@ -133,7 +147,7 @@ def _difference(said: dict[str, Any]) -> str:
     return f"{largest}, {said['flips']:,} of {said['pixels']:,} labels differ"
 
 
-def _document(passed: bool, said: str, found: Coverage, faults: Faults) -> Certificate:
+def _document(passed: bool | None, said: str, found: Coverage, faults: Faults) -> Certificate:
     counts = {name: getattr(found, name) for name in ("blocks", "committed", "chunks", "missing")}
     named = [{**asdict(fault), "block": fault.block and list(fault.block)} for fault in faults]
     return {"version": VERSION, "passed": passed, "why": said, "coverage": counts, "fault_count": faults.count, "faults": named}

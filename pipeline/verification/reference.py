@@ -38,6 +38,13 @@ class Frame:
     """The halo that memory or the network's largest input may have kept it from."""
     smallest: int
     """No tile is smaller, px."""
+    least: int
+    """The halo below which nothing can be judged, px."""
+
+    @property
+    def judges(self) -> bool:
+        """Whether it looks at least as far as the run and the network do."""
+        return self.halo >= self.least
 
     def tile(self, job: Job, window: Window) -> Tile:
         """The tile of a window, clipped at the raster's edges as the tiles of the run are."""
@@ -54,11 +61,13 @@ def frame(job: Job) -> Frame:
     """As wide as is needed for a halo to be beyond doubt, as far as memory and the network allow it."""
     tiles, multiple, largest = job.plan.tiles, job.plan.tiles.multiple, job.network.accepts.maximum
     longest = max(math.isqrt(_room(job.plan)), job.task.layout.rows.largest) if largest is None else min(largest, math.isqrt(_room(job.plan)))
+    wanted, least = needed(job.locality, tiles.halo, tiles.size, multiple), needed_least(job.locality, tiles.halo, tiles.size)
     side = max(min(SIDE, tiles.block, longest // 2), 1)
-    wanted = needed(job.locality, tiles.halo, tiles.size, multiple)
+    narrowed = round_down(longest - multiple - 2 * round_up(least, multiple), multiple)  # the window whose halo is just wide enough
+    side = min(side, narrowed) if narrowed > 0 else side
     halo = max(min(wanted, round_down((longest - round_up(side, multiple) - multiple) // 2, multiple)), 0)
     smallest = max(tiles.minimum, 1 if tiles.halo is not None else tiles.size)
-    return Frame(side=side, halo=halo, wanted=wanted, smallest=smallest)
+    return Frame(side=side, halo=halo, wanted=wanted, smallest=smallest, least=least)
 
 
 def needed(locality: Locality, halo: int | None, size: int, multiple: int) -> int:
@@ -66,6 +75,13 @@ def needed(locality: Locality, halo: int | None, size: int, multiple: int) -> in
     if locality.radius is not None and locality.verdict != "not local":
         return round_up(max(locality.radius.largest, 2 * (halo or 0)), multiple) + multiple
     return round_up(size if halo is None else max(size, 2 * halo), multiple)
+
+
+def needed_least(locality: Locality, halo: int | None, size: int) -> int:
+    """Px: the run's halo and the radius; where the reach has no bound, so that the reference is longer than a tile of the run."""
+    if locality.radius is not None and locality.verdict != "not local":
+        return max(locality.radius.largest, halo or 0)
+    return size // 2 if halo is None else halo + 1
 
 
 def infer(job: Job, around: Frame, window: Window) -> npt.NDArray[np.float32]:

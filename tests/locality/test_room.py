@@ -72,14 +72,14 @@ def test_no_image_goes_through_that_would_not_fit(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(
         PlanError, match=r"Measuring the network takes about .* for an image of 1088 × 64 px, but execution.memory allows .* Raise execution.memory to \d+MiB"
     ):
-        measure(Loaded(module=network, said={}), 3, left(monkeypatch, 64))
+        measure(Loaded(module=network, said={}), 3, room=left(monkeypatch, 64))
     assert 0 < max(network.sizes) * per_pixel < 64 * MIB
-    assert measure(Loaded(module=network, said={}), 3, left(monkeypatch, 4096)).verdict == "local"
+    assert measure(Loaded(module=network, said={}), 3, room=left(monkeypatch, 4096)).verdict == "local"
 
 
 def test_what_is_measured_does_not_depend_on_the_room(monkeypatch: pytest.MonkeyPatch) -> None:
     network = Loaded(module=networks.lively(networks.UNet()), said={})
-    assert measure(network, 3, left(monkeypatch, 700)) == measure(network, 3)
+    assert measure(network, 3, room=left(monkeypatch, 700)) == measure(network, 3)
 
 
 def test_attention_is_counted_anew_and_stopped_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:

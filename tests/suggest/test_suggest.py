@@ -94,7 +94,7 @@ def test_a_network_of_more_bands_than_there_are_is_refused(folder: Path) -> None
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("end", "activation", "words"), [
-    (nn.Softmax(1), "none", "softmax's already"), (nn.Sigmoid(), "none", "add multilabel: true"), (nn.ReLU(), "auto", "GUESS"),
+    (nn.Softmax(1), "none", "ends in a softmax"), (nn.Sigmoid(), "none", "add multilabel: true"), (nn.ReLU(), "auto", "GUESS"),
 ])  # fmt: skip
 def test_a_network_that_returns_probabilities_is_known_by_them(end: nn.Module, activation: str, words: str, folder: Path) -> None:
     scenes.script(nn.Sequential(networks.Twice(), end), folder / "a.pt")

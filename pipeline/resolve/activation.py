@@ -1,0 +1,77 @@
+"""What turns a network's answer into probabilities: decided here, for `init`, `plan` and `run` alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, get_args
+
+from pipeline.config import ReturnConfig
+from pipeline.errors import ModelError
+from pipeline.protocols import Locality
+
+Activation = Literal["softmax", "sigmoid", "none"]
+
+
+def decide(said: ReturnConfig, locality: Locality, stored: Mapping[str, Any] | None = None) -> Activation:
+    """The activation of a job.
+
+    Parameters
+    ----------
+    said
+        ``model.output`` of the config.
+    locality
+        What was measured of the network, and is known of what it returns.
+    stored
+        Fingerprint of the store, or of the frozen plan, that is gone on with: it keeps the activation that it was made with.
+
+    Raises
+    ------
+    ModelError
+        The network returns class numbers, or the logarithm or a multiple of a probability where that cannot be meant.
+    """
+    if said.activation != "auto":
+        return said.activation
+    kept = str((stored or {}).get("model.output.activation", "")).partition(" ")[0]
+    if kept in get_args(Activation):
+        return kept  # type: ignore[return-value]  # it is one of them
+    check(said, locality)
+    return "none" if locality.returns == "probability" else by_channels(said, locality.classes)
+
+
+def by_channels(said: ReturnConfig, channels: int) -> Activation:
+    """What logits take: one logit, and classes that hold side by side, a sigmoid."""
+    return "sigmoid" if channels == 1 or said.multilabel else "softmax"
+
+
+def check(said: ReturnConfig, locality: Locality) -> None:
+    """Raise ModelError where what a network returns is known to be no scores; an activation that is named is taken at its word, but for class numbers."""
+    if locality.returns == "label":
+        raise ModelError(
+            f"The network returns class numbers ({locality.ending}), not a score for each class, so that no probability can be had of them. Let it return what "
+            "its argmax or threshold is given, or export it without that step."
+        )
+    alone = said.activation == "auto" and by_channels(said, locality.classes) == "sigmoid"
+    if alone and locality.returns in ("logarithm", "scaled"):
+        words = locality.ending if locality.returns == "scaled" else f"the logarithm of a probability ({locality.ending})"
+        raise ModelError(
+            f"The network returns {words}, which is neither a logit nor a probability between 0 and 1. Let it return the logit, or the probability with "
+            "model.output.activation: none; or name the activation that you mean."
+        )
+
+
+def remarks(said: ReturnConfig, locality: Locality, chosen: Activation) -> Iterator[str]:
+    """What is to be said of the choice, a sentence each."""
+    yield from locality.remarks
+    auto, known = said.activation == "auto", locality.returns == "probability"
+    if known and chosen == "none" and auto:
+        yield f"the network ends in a {locality.ending}, so that it returns probabilities: model.output.activation auto is none"
+    elif known and chosen != "none":
+        kept = f"GUESS: a {chosen} is taken of them once more" if not auto else f"the store keeps the {chosen} that it was made with"
+        yield f"the network ends in a {locality.ending}, so that it returns probabilities; {kept}. model.output.activation: none takes them as they are"
+    elif locality.between and auto:
+        yield (
+            f"GUESS: all that the network returned for noise lies between 0 and 1, as a {locality.between}'s does, but none was seen at its end. A {chosen} is "
+            "taken of it; set model.output.activation: none if these are probabilities"
+        )
+    elif locality.returns == "scaled" and chosen != "none":
+        yield f"the network returns {locality.ending}: classes are right, and confidences are those of a {chosen} of that"
