@@ -25,11 +25,17 @@ Fingerprint = dict[str, Any]
 BEFORE: Fingerprint = {
     "tile.batch": 1, "tile.augment": "none", "tile.tolerance": None, "source.aoi": None, "output.min_confidence": 0.0,
     "output.probabilities_dtype": "uint8", "output.probabilities_codes": None, "execution.fold": False,
-    "execution.compile": False, "source.as": [],
+    "execution.compile": False, "source.as": [], "model.revision": 1,
 }  # fmt: skip
 """What held for stores that were made before there was a choice."""
-UNSAID = {"source.etag", "source.size", "source.modified", "source.chunks"}
-"""What a server may leave out, or what nobody asked for when the store was made."""
+UNSAID = {
+    "source.etag", "source.size", "source.modified", "source.chunks", "model.key", "model.tensors", "model.code", "model.reads", "model.encoders",
+}  # fmt: skip
+"""What a server may leave out, or nobody asked for when the store was made; and what stores of before do not know of their network."""
+INSTEAD = {"model.sha256": "model.tensors", "model.source": "model.code"}
+"""What stores of before know in the place of what is known since: a file that was saved again holds the same tensors."""
+MOVED = {"source.path", "source.files", "source.chunks", "source.etag", "source.modified"}
+"""Where a raster lies, and since when: its pixels may be the same all the same."""
 
 
 def of(source: Source, area: Area | None, network: Network, recipe: Recipe, tiles: Tiles, config: Config) -> Fingerprint:
@@ -90,15 +96,35 @@ def _size(config: Config, network: Network, tiles: Tiles) -> int | str:
     return "auto" if asked is None else blend_size(asked, tiles.multiple, tiles.minimum, network.accepts.maximum)
 
 
-def compare(stored: Mapping[str, Any], now: Fingerprint, path: Place) -> None:
-    """Raise StoreError where the store was made under another fingerprint."""
+def completed(meta: Mapping[str, Any]) -> Fingerprint:
+    """The fingerprint that a store says, with what stores of before say elsewhere in their root."""
+    said: Any = meta
+    for name in ("config", "model", "output", "key"):
+        said = said.get(name) if isinstance(said, Mapping) else None
+    return {**({"model.key": said} if isinstance(said, str) else {}), **meta["fingerprint"]}
+
+
+def differing(then: Mapping[str, Any], now: Fingerprint) -> list[str]:
+    """Keys of what is wanted now that were otherwise; what could not be known then is no difference."""
+    then = {**BEFORE, **publicly(dict(then))}
+    passed_over = (UNSAID - then.keys()) | {old for old, new in INSTEAD.items() if new in then and new in now}
+    return [key for key, value in now.items() if not same(key, then.get(key), value) and key not in passed_over]
+
+
+def compare(stored: Mapping[str, Any], now: Fingerprint, path: Place) -> bool:
+    """Raise StoreError where the store was made under another fingerprint.
+
+    Returns
+    -------
+    bool
+        Whether the source lies elsewhere, or was written anew, and nothing else differs: then its pixels decide.
+    """
+    keys = differing(stored, now)
+    if set(keys) <= MOVED:
+        return bool(keys)
     stored = {**BEFORE, **publicly(dict(stored))}
-    unsaid = UNSAID - stored.keys()
-    differing = [key for key, value in now.items() if not same(key, stored.get(key), value) and key not in unsaid]
-    if not differing:
-        return
-    said = "; ".join(f"{key} was {_short(stored.get(key))} and is now {_short(now[key])}" for key in differing[:3])
-    more = f" (and {len(differing) - 3} more)" if len(differing) > 3 else ""
+    said = "; ".join(f"{key} was {_short(stored.get(key))} and is now {_short(now[key])}" for key in keys[:3])
+    more = f" (and {len(keys) - 3} more)" if len(keys) > 3 else ""
     raise StoreError(
         f"{path} was made by another job: {said}{more}. Resuming would mix two results in one store. Undo the change, give another "
         "output.path, or run with --fresh, which deletes the store and starts over."

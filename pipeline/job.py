@@ -11,6 +11,7 @@ from pipeline import __version__, fingerprint, lock
 from pipeline.area import open_area
 from pipeline.config import Config, ModelConfig
 from pipeline.errors import BandsError, ConfigError, SourceError, StoreError
+from pipeline.fingerprint import Fingerprint
 from pipeline.locality import footprint
 from pipeline.locality.cache import cached
 from pipeline.locality.room import Room
@@ -61,11 +62,15 @@ class Job:
     blocks: int
     """Blocks that hold anything that is asked for."""
     spec: store.StoreSpec
-    fingerprint: fingerprint.Fingerprint
+    fingerprint: Fingerprint
     resumes: bool
     """Whether the store is there already."""
     complete: bool
     """Whether it is there and complete."""
+    moved: Fingerprint
+    """What is known of the source now, where it lies elsewhere than the store says, or was written anew; else nothing."""
+    same_source: bool
+    """Whether the source is taken for the same without a look at its pixels."""
     remarks: tuple[str, ...] = ()
     """What is to be said of what the network returns, a sentence each."""
 
@@ -100,7 +105,7 @@ class Job:
         }
 
 
-def prepare(config: Config, fresh: bool = False) -> Job:
+def prepare(config: Config, fresh: bool = False, same_source: bool = False) -> Job:
     """Decide everything about a job.
 
     Parameters
@@ -109,6 +114,8 @@ def prepare(config: Config, fresh: bool = False) -> Job:
         What is asked for.
     fresh
         Plan as if the store were not there.
+    same_source
+        Take the source for the one that the store, or the frozen plan, was made with, where it has the same size and grid.
 
     Raises
     ------
@@ -118,11 +125,11 @@ def prepare(config: Config, fresh: bool = False) -> Job:
         The plan does not fit the memory.
     """
     footprint.start_profiler()
-    return on_device(lambda: _prepared(config, fresh))
+    return on_device(lambda: _prepared(config, fresh, same_source))
 
 
 @steady()
-def _prepared(config: Config, fresh: bool) -> Job:
+def _prepared(config: Config, fresh: bool, same_source: bool) -> Job:
     source = open_source(config.source, config.execution.read_timeout)
     area = open_area(config.source.aoi, source.grid)
     there = _stored(config.output.path, fresh)
@@ -130,7 +137,8 @@ def _prepared(config: Config, fresh: bool) -> Job:
     meant = meaning.resolve(config, source.bands)
     device = choose(config.execution.device)
     network = _loaded(meant.model, source, device)
-    known = None if config.locked is None else lock.locality(config.locked, fingerprint.things(source, area, network), device.type)
+    things, moved = fingerprint.things(source, area, network), same_source or there is not None
+    known = None if config.locked is None else lock.locality(config.locked, things, device.type, moved)
     trained = meant.model.input.size if meant.model.input else None
     locality = known or cached(network, source.bands, trained=trained, room=Room(staffing.budget(config)))
     network = locality.given(network)
@@ -140,7 +148,7 @@ def _prepared(config: Config, fresh: bool) -> Job:
     compiles = compiling.decide(config.execution.compile, folded.network, locality, device, stored["recipe"].get("compile", False) if stored else None)
     opened = Opened(
         config=config, source=source, area=area, network=folded.network, locality=locality, device=device,
-        normalisation=meant.normalisation, stored=stored, resumes=there is not None, precision=precision, compiles=compiles,
+        normalisation=meant.normalisation, stored=stored, resumes=there is not None, precision=precision, compiles=compiles, same_source=same_source,
     )  # fmt: skip
     chosen = activation.decide(meant.model.output, locality, stored["fingerprint"] if stored else None)
     rows = meaning.class_rows(meant.classes, opened.locality.classes, meant.model.output)  # before the plan: a wrong list is the likelier mistake
@@ -164,24 +172,34 @@ def _job(
         meant, config, opened.locality.classes, chosen, precision=opened.precision, tiles=plan.tiles, fold=folded.done, compiles=opened.compiles,
         threads=stored["recipe"]["threads"] if stored else max(staffing.threads(config, opened.device) // plan.hands.streams, 1),
     )  # fmt: skip
-    if stored:
-        wanted = fingerprint.wanted(source, opened.area, opened.network, recipe, config, plan.tiles)
-        if config.locked is not None:
-            lock.demand(config, wanted, _wanted_levels(opened, plan.tiles))
-        fingerprint.compare(stored["fingerprint"], wanted, path)
+    moved = _moved(opened, recipe, plan.tiles) if stored else {}
     layout = plan.layout()
     task = BlockTask(
         source=once(source, layout, plan.sharing), model=meant.model, recipe=recipe, layout=layout, store=path, device=str(opened.device),
         retries=config.execution.retries, area=opened.area, streams=plan.hands.streams,
         margin=opened.locality.margin,
     )  # fmt: skip
-    made = stored["fingerprint"] if stored else fingerprint.of(source, opened.area, opened.network, recipe, plan.tiles, config)
+    made = fingerprint.of(source, opened.area, opened.network, recipe, plan.tiles, config)
+    if stored:  # a store keeps what it says; one that a frozen plan makes also says what plans of before do not know
+        made = stored["fingerprint"] if opened.resumes else {**made, **stored["fingerprint"], **moved}
     spec = _spec(config, _grid(source, made), recipe, rows, plan.tiles, _levels(opened, plan.tiles))
     return Job(
         config=config, source=source, network=opened.network, loaded=loaded, fold=folded.said, locality=opened.locality, footprint=cost, plan=plan, task=task,
-        blocks=_count(task), spec=spec, fingerprint=made, resumes=opened.resumes,
-        complete=bool(stored and stored.get("complete")), remarks=tuple(activation.remarks(meant.model.output, opened.locality, chosen)),
+        blocks=_count(task), spec=spec, fingerprint=made, resumes=opened.resumes, complete=bool(stored and stored.get("complete")), moved=moved,
+        same_source=opened.same_source, remarks=tuple(activation.remarks(meant.model.output, opened.locality, chosen)),
     )  # fmt: skip
+
+
+def _moved(opened: Opened, recipe: Recipe, tiles: Tiles) -> Fingerprint:
+    """What is known of the source now, where it lies elsewhere; raises StoreError where the store is of another job, ConfigError where a frozen plan is."""
+    config, stored = opened.config, fingerprint.completed(opened.stored or {})
+    wanted = fingerprint.wanted(opened.source, opened.area, opened.network, recipe, config, tiles)
+    if (then := stored.get("model.key")) is not None and opened.network.returns_alike(then):
+        wanted["model.key"] = then
+    if config.locked is not None:
+        lock.demand(config, wanted, _wanted_levels(opened, tiles), opened.same_source or opened.resumes)
+    elsewhere = fingerprint.compare(stored, wanted, config.output.path)
+    return {key: value for key, value in wanted.items() if key.startswith("source.")} if elsewhere else {}
 
 
 def _count(task: BlockTask) -> int:

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from pipeline.config import Config
-from pipeline.config.paths import anchored, is_there
+from pipeline.config import Config, factory, paths
+from pipeline.config.paths import is_there
 from pipeline.errors import ConfigError
 from pipeline.place import Place
 
@@ -36,6 +36,7 @@ LATER = {"source.only", "output.exports", "output.postprocess"}
 """Keys that are planned and not there yet."""
 PATHS = (
     ("source", "path"), ("source", "aoi"), ("source", "aoi", "path"), ("model", "path"), ("output", "path"), ("model", "factory"), ("training", "start"),
+    ("model", "input", "transform"),
     ("training", "scenes", "*", "path"), ("training", "scenes", "*", "labels", "path"),
     *(("execution", engine, "tls", file) for engine in ("slurm", "address") for file in ("ca", "cert", "key")), ("execution", "slurm", "logs"),
     ("training", "validation", "scenes", "*", "path"), ("training", "validation", "scenes", "*", "labels", "path"),
@@ -136,10 +137,7 @@ def _parts(said: Any, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
 
 
 def _anchor(key: str, value: str, folder: Path) -> str:
-    if key != "factory":
-        return anchored(value, folder)
-    place, _, name = value.rpartition(":")
-    return f"{anchored(place, folder)}:{name}" if place.endswith(".py") else value
+    return factory.anchored(value, folder) if key in ("factory", "transform") else paths.anchored(value, folder)
 
 
 def _apply(said: dict[str, Any], override: str) -> None:

@@ -9,7 +9,7 @@ import torch
 
 from pipeline.config import Config, LockedConfig
 from pipeline.errors import ConfigError, StoreError
-from pipeline.fingerprint import BEFORE, Fingerprint, same
+from pipeline.fingerprint import BEFORE, MOVED, UNSAID, Fingerprint, differing
 from pipeline.place import Place
 from pipeline.plan import memory
 from pipeline.plan.types import Tiles
@@ -50,7 +50,7 @@ def fixed(config: Config, stored: Stored | None) -> Stored | None:
     return stored
 
 
-def locality(locked: LockedConfig, things: Fingerprint, device: str) -> Locality:
+def locality(locked: LockedConfig, things: Fingerprint, device: str, moved: bool = False) -> Locality:
     """What was measured of the network when its plan was frozen, if it still is that network.
 
     Parameters
@@ -61,17 +61,19 @@ def locality(locked: LockedConfig, things: Fingerprint, device: str) -> Locality
         The source, area and network that are there now, as the fingerprint has them.
     device
         Kind of device that is there now.
+    moved
+        Whether the source may lie elsewhere, or have been written anew: where its pixels decide, or are known to be the same.
 
     Raises
     ------
     ConfigError
         One of them is another one.
     """
-    _keep({"execution.device": locked.device, **locked.fingerprint}, {"execution.device": device, **things})
+    _keep({"execution.device": locked.device, **locked.fingerprint}, {"execution.device": device, **things}, moved)
     return Locality.of(locked.locality)
 
 
-def demand(config: Config, wanted: Fingerprint, levels: int) -> None:
+def demand(config: Config, wanted: Fingerprint, levels: int, moved: bool = False) -> None:
     """Raise ConfigError where a config with a frozen plan wants anything that would change a byte of the store.
 
     Parameters
@@ -82,11 +84,13 @@ def demand(config: Config, wanted: Fingerprint, levels: int) -> None:
         All that the config insists on, as the fingerprint has it.
     levels
         Full resolution and overviews that it asks for.
+    moved
+        As for `locality`.
     """
     locked, fold = config.locked, config.execution.fold
     assert locked is not None, "asked only of a config with a frozen plan"
     folds = {"execution.fold": fold} if isinstance(fold, bool) else {}
-    _keep({**locked.fingerprint, "output.pyramid": _levels(locked.levels)}, {**wanted, **folds, "output.pyramid": _levels(levels)})
+    _keep({**locked.fingerprint, "output.pyramid": _levels(locked.levels)}, {**wanted, **folds, "output.pyramid": _levels(levels)}, moved)
 
 
 def unlike(locked: LockedConfig | None, device: str) -> Iterator[str]:
@@ -130,27 +134,32 @@ def _decided(said: Stored) -> Fingerprint:
 
 
 def _same_plan(stored: Fingerprint, held: Fingerprint, path: Place) -> None:
-    if differing := _differing(held, {**dict.fromkeys(held), **stored}):
-        said = _listed([f"{key} is {_short(stored.get(key))} in the store and locked at {_short(held.get(key))}" for key in differing])
+    if keys := _beyond_moves(differing(held, {**dict.fromkeys(held.keys() - UNSAID), **stored})):
+        said = _listed([f"{key} is {_short(stored.get(key))} in the store and locked at {_short(held.get(key))}" for key in keys])
         raise StoreError(
             f"{path} was made by another plan than the one that is locked: {said}. Give another path (--out), run the config that the store was made by, "
             "or run with --fresh, which deletes the store and starts over."
         )
 
 
-def _keep(held: Fingerprint, now: Fingerprint) -> None:
-    held = {**BEFORE, **held}
-    if differing := _differing(held, now):
-        said = _listed([f"{key} is locked at {_short(held.get(key))} and would be {_short(now.get(key))}" for key in differing])
+def _beyond_moves(keys: list[str]) -> list[str]:
+    """Without those of a raster that lies elsewhere: of a store that is there, its pixels decide."""
+    return [key for key in keys if key not in MOVED]
+
+
+def _keep(held: Fingerprint, now: Fingerprint, moved: bool) -> None:
+    held, keys = {**BEFORE, **held}, differing(held, now)
+    if keys := _beyond_moves(keys) if moved else keys:
+        said = _listed([f"{key} is locked at {_short(held.get(key))} and would be {_short(now.get(key))}" for key in keys])
         raise ConfigError(
             f"The plan of this config is frozen, but {said}. It runs on the source and the network that it was frozen with, and only what changes no byte may "
-            "be set anew (path, engine, workers, memory, retries, certificate, names and colours). Undo the change, or freeze another plan with "
-            "`plan --freeze`."
+            f"be set anew (path, engine, workers, memory, retries, certificate, names and colours). {_remedy(keys)}"
         )
 
 
-def _differing(held: Fingerprint, now: Fingerprint) -> list[str]:
-    return [key for key, value in now.items() if not same(key, held.get(key), value)]
+def _remedy(keys: list[str]) -> str:
+    same = "" if _beyond_moves(keys) else "give --same-source if its pixels are the same, "
+    return f"Undo the change, {same}or freeze another plan with `plan --freeze`."
 
 
 def _listed(said: list[str]) -> str:

@@ -6,11 +6,14 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 from pipeline import fingerprint
+from pipeline.errors import StoreError
 from pipeline.job import Job, prepare
 from pipeline.place import Place
 from pipeline.plan.shards import Shard
+from pipeline.sameness import check_pixels
 from pipeline.stages.stop import STOP
 from pipeline.store import layout as store
 from pipeline.store.lease import acquire
@@ -47,14 +50,28 @@ def owned(job: Job, say: Callable[[str], None], fresh: bool = False, shard: Shar
         _delete(job.path, say)
     if not job.resumes and not store.create(job.path, job.spec, {**job.meta(), "id": uuid.uuid4().hex}):
         say(f"another run has made {job.path} just now; its plan is taken")
-        job = prepare(job.config)
+        job = prepare(job.config, same_source=job.same_source)
     with acquire(job.path, shard, "a run" if shard is None else f"a run of shard {shard}", say, STOP.set):
         meta = store.read_meta(job.path, "fingerprint")
-        fingerprint.compare(meta["fingerprint"], job.fingerprint, job.path)  # it may be another than the one that was prepared for
+        if fingerprint.compare(meta["fingerprint"], job.fingerprint, job.path):  # it may be another than the one that was prepared for
+            raise StoreError(f"{job.path} was given another source by another run just now (source.path, or when it was written). Run the job again.")
+        if job.moved and job.resumes:
+            job = _compared(job, meta, shard, say)
         store.sweep_beside(job.path)
         if not meta.get("complete"):
             store.sweep(job.path)
         yield replace(job, complete=bool(meta.get("complete")), task=replace(job.task, made=meta.get("id", "")))
+
+
+def _compared(job: Job, meta: dict[str, Any], shard: Shard | None, say: Callable[[str], None]) -> Job:
+    """The job, once its source was seen to give the same pixels; the store then says where it is, unless shards hold it together."""
+    if not job.same_source:
+        check_pixels(job, None if shard is None else job.task.share(shard, job.blocks), say)
+    if shard is not None:
+        return job
+    known = {**{key: said for key, said in meta["fingerprint"].items() if key not in fingerprint.MOVED}, **job.moved}
+    store.restate(job.path, {**meta, "fingerprint": known})
+    return replace(job, fingerprint=known)
 
 
 def _delete(path: Place, say: Callable[[str], None]) -> None:

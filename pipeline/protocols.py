@@ -225,6 +225,9 @@ class Network(Protocol):
     def identity(self) -> dict[str, Any]:
         """Kind and SHA-256 of the bytes that make it what it is."""
 
+    def returns_alike(self, key: str) -> bool:
+        """Whether another ``model.output.key`` names the same of what it returns."""
+
 
 AnyNetwork = TypeVar("AnyNetwork", bound=Network)
 

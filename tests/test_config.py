@@ -204,3 +204,15 @@ def test_a_dollar_in_a_name_is_a_variable_only_where_no_file_has_that_name(tmp_p
 def test_several_files_are_told_how_to_become_one_raster(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"source.path is \['a.tif', 'b.tif'\].*gdalbuildvrt -separate stack.vrt a.tif b.tif"):
         load(config(tmp_path, GOOD), ["source.path=[a.tif, b.tif]"])
+
+
+def test_a_factory_in_a_module_beside_the_config_is_found_there(tmp_path: Path) -> None:
+    (tmp_path / "nets").mkdir()
+    (tmp_path / "nets" / "a.py").touch()
+    text = GOOD.replace("kind: torchscript", "kind: python, factory: 'nets.a:make'")
+    assert load(config(tmp_path, text)).model.factory == f"{tmp_path}/nets.a:make"
+    assert load(config(tmp_path, text.replace("nets.a", "./repo/nets.a"))).model.factory == f"{tmp_path}/repo/nets.a:make"
+    (tmp_path / "configs").mkdir()
+    assert load(config(tmp_path / "configs", text)).model.factory == f"{tmp_path}/nets.a:make"
+    ours = text.replace("nets.a:make", "pipeline.networks.classifiers:vgg16")
+    assert load(config(tmp_path, ours)).model.factory == "pipeline.networks.classifiers:vgg16"

@@ -99,15 +99,24 @@ def test_what_a_server_did_not_say_before_is_no_difference_and_what_it_says_othe
     now = {"source.path": "https://h/a.tif", "source.etag": '"2"', "source.size": "9"}
     fingerprint.compare({"source.path": "https://h/a.tif"}, now, Path("a.zarr"))
     fingerprint.compare({"source.path": "https://h/a.tif", "source.etag": '"2"', "source.size": "9"}, {"source.path": "https://h/a.tif"}, Path("a.zarr"))
-    with pytest.raises(StoreError, match=r"source\.etag was \"1\" and is now \"2\""):
-        fingerprint.compare({**now, "source.etag": '"1"'}, now, Path("a.zarr"))
+    with pytest.raises(StoreError, match=r"source\.size was 8 and is now 9"):
+        fingerprint.compare({**now, "source.size": "8"}, now, Path("a.zarr"))
+
+
+@pytest.mark.parametrize("key", ["source.path", "source.etag", "source.files", "source.modified"])
+def test_of_a_source_that_lies_elsewhere_or_was_written_anew_the_pixels_decide(key: str) -> None:
+    now = {"source.path": "a.tif", "source.etag": '"2"', "source.files": "7", "source.modified": "now", "model.sha256": "1"}
+    assert not fingerprint.compare(now, now, Path("a.zarr"))
+    assert fingerprint.compare({**now, key: "then"}, now, Path("a.zarr"))
+    with pytest.raises(StoreError, match=r"model\.sha256 was 1 and is now 2"):
+        fingerprint.compare({**now, key: "then"}, {**now, "model.sha256": "2"}, Path("a.zarr"))
 
 
 def test_a_store_that_kept_a_signature_is_still_known_and_its_signature_not_told() -> None:
     signed = {"source.path": "https://h/a.tif?sig=tellNobody", "model.sha256": "1"}
-    fingerprint.compare(signed, {"source.path": "https://h/a.tif"}, Path("a.zarr"))
+    assert not fingerprint.compare(signed, {"source.path": "https://h/a.tif"}, Path("a.zarr"))
     with pytest.raises(StoreError, match=r"source\.path was https://h/a\.tif and is now https://h/b\.tif") as told:
-        fingerprint.compare(signed, {"source.path": "https://h/b.tif"}, Path("a.zarr"))
+        fingerprint.compare(signed, {"source.path": "https://h/b.tif", "model.sha256": "2"}, Path("a.zarr"))
     assert "tellNobody" not in str(told.value)
 
 

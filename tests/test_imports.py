@@ -20,7 +20,7 @@ FLOORS = [
     ("resolve",),
     ("fingerprint", "lock", "progress", "suggest"),
     ("job",),
-    ("describe", "freeze", "inspection", "terms", "verification", "own"),
+    ("describe", "freeze", "inspection", "sameness", "terms", "verification", "own"),
     ("blocks", "publish", "finish"),
     ("run",),
     ("training", "cli"),

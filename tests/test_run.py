@@ -381,9 +381,9 @@ def test_nothing_that_is_measured_before_the_run_changes_how_it_rounds(tmp_path:
     """A ScriptModule keeps what it was optimised to: a store that is resumed, whose plan is measured no more, would round otherwise."""
     seen, measure = [], planning.footprint.measure
 
-    def noted(*args: Any) -> Any:
+    def noted(*args: Any, **more: Any) -> Any:
         seen.append(torch._C._get_graph_executor_optimize())
-        return measure(*args)
+        return measure(*args, **more)
 
     monkeypatch.setattr(planning.footprint, "measure", noted)
     prepare(load(scenes.config(tmp_path)))

@@ -17,13 +17,18 @@ def init(
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write it there instead of printing it.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite FILE.")] = False,
     factory: Annotated[str | None, typer.Option("--factory", metavar="FILE.py:NAME", help="What builds the network of a file of weights.")] = None,
+    args: Annotated[list[str] | None, typer.Option("--args", metavar="JSON", help="Its arguments: '{\"width\": 7}', or width=7; may be repeated.")] = None,
+    bands: Annotated[list[str] | None, typer.Option("--bands", metavar="4,3,2", help="Bands in the network's order, counted from 1.")] = None,
+    key: Annotated[str | None, typer.Option("--key", help="Which of several tensors that the network returns holds the logits.")] = None,
 ) -> None:
     """Write a first config for a network and a scene, by looking at both."""
     if out is not None and out.exists() and not force:
         raise ConfigError(f"--out is {out}, which exists and was left as it is. Give another file, or --force to overwrite it.")
-    from pipeline.suggest import suggest
+    from pipeline.suggest import Wishes, suggest
+    from pipeline.suggest.typed import arguments, numbers
 
-    made = suggest(model, scene, (out.parent if out is not None else Path.cwd()).resolve(), factory)
+    wishes = Wishes(args=arguments(args), bands=numbers(bands), key=key)
+    made = suggest(model, scene, (out.parent if out is not None else Path.cwd()).resolve(), factory, wishes)
     if out is None:
         print(made.text, end="")
     else:

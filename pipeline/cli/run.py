@@ -27,6 +27,7 @@ def run(
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the store first, if it is one of ours.")] = False,
     locked: Annotated[bool, typer.Option("--locked", help="Refuse a config whose plan was not frozen by `plan --freeze`.")] = False,
     shard: Annotated[str | None, typer.Option("--shard", metavar="I/N", help="Run one of N shares of the blocks, or auto in a job array; then finish.")] = None,
+    same_source: Annotated[bool, typer.Option("--same-source", help="Take a source that lies elsewhere, or is newer, for the same without comparing.")] = False,
     profile: Annotated[Path | None, typer.Option("--profile", metavar="FILE", help="Write a trace of all blocks, for Perfetto or speedscope.")] = None,
     log_format: LogFormat = Format.TEXT,
 ) -> None:
@@ -43,7 +44,7 @@ def run(
     from pipeline.timing.trace import recorded
 
     with limited(said.execution.stop_after), recorded(profile) as trace, progress_as(log_format) as progress:
-        job = prepare(said, fresh)
+        job = prepare(said, fresh, same_source)
         for words in unlike(said.locked, job.task.device):
             progress.say(words, level="warning")
         for words in job.remarks:

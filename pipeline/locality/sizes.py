@@ -9,7 +9,7 @@ import torch
 
 from pipeline.errors import PlanError
 from pipeline.locality.probe import Prober
-from pipeline.models.fit import SIDES
+from pipeline.models.answer import SIDES
 from pipeline.protocols import Network
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 
@@ -52,6 +53,6 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
         raise in_folder(model.path, "model.path")
     if model.path is not None and not model.path.is_file():
         raise ModelError(f"model.path is {model.path}, which does not exist. Give the file with the weights or the whole network.")
-    network = KINDS[model.kind](model, bands, device)
+    network = replace(KINDS[model.kind](model, bands, device), bands=bands)
     check_bands(network, bands, str(model.path or model.factory))
     return network

@@ -19,10 +19,26 @@ NESTS = ("state_dict", "model_state_dict", "model_state", "model", "net", "netwo
 """Entries under which trainers keep the network, in the order in which they are looked for."""
 WRAPPERS = ("model", "net", "network", "module", "_orig_mod")
 """Words that trainers, DistributedDataParallel and torch.compile put before every key."""
+INNER = ("module", "_orig_mod")
+"""Those of them that are also put between parts of a network."""
 ASIDE = re.compile(r"(\w+_)?(criterion|criteria|loss|losses|metric|metrics)(_\w+|\d+)?")
 """First word of keys that belong to training."""
 COUNTER = "num_batches_tracked"
 """Not in state dicts written before torch 0.4.1, and of no use after training."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """How names of a file become names of a network."""
+
+    names: dict[str, str]
+    """A name of the file by the network's."""
+    off: str
+    """What is taken off the file's names."""
+    on: str
+    """What is put before them."""
+    inner: bool = False
+    """Whether wrappers' words between parts do not count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,17 +71,18 @@ def choose(held: Any, wanted: Mapping[str, torch.Tensor], path: Path, unused: tu
         There is no state dict, a key is missing or is not a part of the network, or a shape differs.
     """
     state, where, beside = unwrap(held, path)
-    prefix = _prefix(state, wanted)
-    names = {name.removeprefix(prefix): name for name in state if name.startswith(prefix)}
+    match = _match(state, wanted)
+    names, prefix = match.names, match.off
     counters = {name for name in wanted if name.endswith(COUNTER) and name not in names}
-    aside = sorted(name for name in state if name.removeprefix(prefix) not in wanted and _aside(name, prefix, unused))
+    used = {names[name] for name in wanted.keys() & names.keys()}
+    aside = sorted(name for name in state if name not in used and _aside(name, prefix, unused))
     missing = sorted(wanted.keys() - names.keys() - counters)
-    extra = sorted(state.keys() - {names[name] for name in wanted.keys() & names.keys()} - set(aside))
+    extra = sorted(state.keys() - used - set(aside))
     if missing or extra:
         raise ModelError(f"model.path {path} does not fit the network: {_explain(missing, extra)}. Give the weights of this network, or change model.args.")
     entries = {name: state[names[name]] for name in wanted if name in names}
     _check(entries, wanted, path)
-    return Choice(entries=entries, notes=_notes(where, prefix, aside, beside))
+    return Choice(entries=entries, notes=_notes(where, match, aside, beside))
 
 
 def unwrap(held: Any, path: Path) -> tuple[dict[str, Any], str, list[str]]:
@@ -96,11 +113,35 @@ def _nothing(held: Any, path: Path) -> str:
     return f"model.path {path} holds {type(held).__name__}{inside}, in which there is no state dict of tensors. Save the network's state_dict()."
 
 
-def _prefix(names: Collection[str], wanted: Collection[str]) -> str:
-    """The shortest prefix of wrappers' words under which every wanted key lies; where there is none, that of the most, for the message."""
+def _match(names: Collection[str], wanted: Collection[str]) -> Match:
+    """With the shortest prefixes of wrappers' words, off the file's names and before them, by which every wanted key is there.
+
+    Where none are, wrappers' words between parts are passed over; where that does not help either, the prefixes of the most, for the message.
+    """
+    plain = _prefixed(names, wanted)
+    if _lacking(plain, wanted):
+        ours, theirs = ({_without_inner(name): name for name in several} for several in (wanted, names))
+        found = _prefixed(theirs, ours)
+        if len(ours) == len(wanted) and len(theirs) == len(names) and not _lacking(found, ours):
+            return Match(names={ours[name]: theirs[other] for name, other in found.names.items() if name in ours}, off="", on="", inner=True)
+    return plain
+
+
+def _prefixed(names: Collection[str], wanted: Collection[str]) -> Match:
     needed = [name for name in wanted if not name.endswith(COUNTER)]
-    prefixes = sorted({"", *(prefix for name in names for prefix in _leading(name))}, key=lambda prefix: (len(prefix), prefix))
-    return max(prefixes, key=lambda prefix: sum(prefix + name in names for name in needed))
+    offs, ons = ({"", *(prefix for name in several for prefix in _leading(name))} for several in (names, needed))
+    pairs = [(off, on) for off in offs for on in ons if all(name.startswith(on) for name in needed)]
+    pairs.sort(key=lambda pair: (len(pair[0]) + len(pair[1]), pair))
+    off, on = max(pairs, key=lambda pair: sum(pair[0] + name.removeprefix(pair[1]) in names for name in needed))
+    return Match(names={on + name.removeprefix(off): name for name in names if name.startswith(off)}, off=off, on=on)
+
+
+def _lacking(match: Match, wanted: Collection[str]) -> bool:
+    return any(name not in match.names for name in wanted if not name.endswith(COUNTER))
+
+
+def _without_inner(name: str) -> str:
+    return ".".join(word for word in name.split(".") if word not in INNER)
 
 
 def _leading(name: str) -> list[str]:
@@ -133,9 +174,11 @@ def _explain(missing: list[str], extra: list[str]) -> str:
     return "; ".join(said) + (f"; and {more} more" if more > 0 else "")
 
 
-def _notes(where: str, prefix: str, aside: list[str], beside: list[str]) -> tuple[str, ...]:
+def _notes(where: str, match: Match, aside: list[str], beside: list[str]) -> tuple[str, ...]:
     said = [f"weights taken from {where}"] if where else []
-    said += [f"prefix {prefix} taken off the keys"] if prefix else []
+    said += [f"prefix {match.off} taken off the keys"] if match.off else []
+    said += [f"prefix {match.on} put before the keys"] if match.on else []
+    said += [f"{' and '.join(INNER)} passed over in the keys"] if match.inner else []
     said += [f"not used: {_few(aside)}"] if aside else []
     return (*said, *([f"not read: {_few(beside)}"] if beside else []))
 

@@ -7,8 +7,8 @@ from typing import Any, Self
 
 import torch
 
-from pipeline.models.output import checked, logits
-from pipeline.models.unpadded import answer
+from pipeline.models import answer, unpadded
+from pipeline.models.output import checked, entry, logits
 from pipeline.protocols import Accepts, Graph, Margin
 
 
@@ -28,6 +28,8 @@ class Loaded:
     """What it is made of, where torch does not see it run."""
     margin: Margin | None = None
     """Of an unpadded network."""
+    bands: int = 0
+    """Of its input."""
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """(n, bands, rows, cols) float32 → logits (n, classes, rows, cols) float32 at the input's size.
@@ -39,7 +41,7 @@ class Loaded:
             x = torch.cat([x, x[-1:].expand(batch - n, -1, -1, -1)])
         with torch.inference_mode():
             if self.margin is not None:
-                return answer(self._returned, x, self.margin)[:n]
+                return unpadded.answer(self._returned, x, self.margin)[:n]
             return logits(self.module(x), self.key, x.shape[2], x.shape[3], len(x))[:n]
 
     def _returned(self, x: torch.Tensor) -> torch.Tensor:
@@ -55,5 +57,12 @@ class Loaded:
         return replace(self, accepts=Accepts(minimum=size, maximum=size, batch=self.accepts.batch))
 
     def identity(self) -> dict[str, Any]:
-        """What makes it this network."""
-        return dict(self.said)
+        """What makes it this network, and what counts of what it returns."""
+        return {**self.said, **({} if "output" in self.said else {"key": self.key})}
+
+    def returns_alike(self, key: str) -> bool:
+        """Whether another ``model.output.key`` names the same of what it returns, such as ``auto`` and ``out``."""
+        if key == self.key or "output" in self.said:
+            return True
+        returned = answer.answer(self.module, self.bands, self.accepts)
+        return returned is not None and entry(returned, key) == entry(returned, self.key)

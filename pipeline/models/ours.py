@@ -11,8 +11,9 @@ import torch
 from pipeline.config import ModelConfig
 from pipeline.errors import ModelError
 from pipeline.models.loaded import Loaded
+from pipeline.models.tensors import state_of
 from pipeline.models.weights import load_into, sha256
-from pipeline.networks import NETWORKS
+from pipeline.networks import NETWORKS, revision
 
 
 def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
@@ -28,9 +29,11 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     args = arguments(model, bands)
     module = build(model.kind, args)
     notes = load_into(module, model.path, unused=getattr(module, "unused", ()))
-    module.eval().to(device)
-    said = {"kind": model.kind, "args": json.dumps(args, sort_keys=True), "sha256": sha256(model.path)}
-    return Loaded(module=module, said=said, key=model.output.key, notes=notes)
+    said = {
+        "kind": model.kind, "args": json.dumps(args, sort_keys=True), "revision": revision(f"pipeline.networks.{model.kind}"),
+        "tensors": state_of(module.eval()), "sha256": sha256(model.path),
+    }  # fmt: skip
+    return Loaded(module=module.to(device), said=said, key=model.output.key, notes=notes)
 
 
 def build(kind: str, args: dict[str, Any]) -> torch.nn.Module:

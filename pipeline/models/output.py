@@ -43,6 +43,15 @@ def logits(returned: Any, key: str, height: int, width: int, batch: int | None =
     return F.interpolate(tensor, size=(height, width), mode="bilinear", align_corners=False)
 
 
+def entry(returned: Any, key: str) -> str:
+    """The one name of what a key finds in what a network returned: its key or place; the key itself where there is nothing to choose or to find."""
+    if isinstance(returned, torch.Tensor):
+        return "auto"
+    there = entries(returned)
+    chosen = taken(there, key)
+    return chosen if chosen in there else key
+
+
 def checked(returned: Any, key: str, batch: int | None = None) -> torch.Tensor:
     """The scores (n, classes, rows, cols) as they are returned, at whatever size; raises as `logits` does."""
     tensor = pick(returned, key)

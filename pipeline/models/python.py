@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
-import importlib
-import importlib.util
 import json
-import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -20,7 +17,26 @@ from pipeline.errors import ConfigError, ModelError
 from pipeline.foreign import fault
 from pipeline.models.loaded import Loaded
 from pipeline.models.recognise import first_line
+from pipeline.models.repository import Repository, repository_of
+from pipeline.models.repository.reads import by_name, digests, named, recorded
+from pipeline.models.tensors import tensors_of
 from pipeline.models.weights import load_into, sha256
+from pipeline.protocols import Accepts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A network, and what makes it what it is."""
+
+    module: torch.nn.Module
+    """In eval mode, on the CPU unless its factory says otherwise."""
+    said: dict[str, Any]
+    notes: tuple[str, ...]
+    """What was unwrapped and left out of its weights file, in words."""
+    tensors: str
+    """Digest of what it infers with."""
+    drawn: bool
+    """Whether any of it comes from its factory, and not from a file of weights."""
 
 
 def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
@@ -29,19 +45,58 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     Raises
     ------
     ConfigError, ModelError
-        The factory is not named, not found, or fails; or the weights do not fit.
+        The factory is not named, not found, fails, or makes another network each time; or the weights do not fit.
     """
-    module, said, notes = build(model)
-    return Loaded(module=module.to(device), said=said, key=model.output.key, notes=notes)
+    made = build(model, bands)
+    return Loaded(module=made.module.to(device), said=made.said, key=model.output.key, notes=made.notes)
 
 
-def build(model: ModelConfig) -> tuple[torch.nn.Module, dict[str, Any], tuple[str, ...]]:
-    """What the factory makes, with its weights, in eval mode; what makes it this network; what was left of its file. Raises as ``load`` does."""
+def build(model: ModelConfig, bands: int) -> Made:
+    """What the factory makes, with its weights. Made twice where it brings tensors of its own: they must be the same. Raises as ``load`` does."""
     place, _, name = (model.factory or "").rpartition(":")
     if not place or not name:
         raise ConfigError(f"model.factory is {model.factory!r}; kind {model.kind} needs package.module:callable or file.py:callable.")
-    code = _import(place)
-    factory = _find(code, place, name)
+    made = _made(model, bands, place, name)
+    if not made.drawn:
+        return made
+    before = made.tensors
+    del made  # one at a time: they may be large
+    made = _made(model, bands, place, name)
+    if made.tensors != before:
+        raise ModelError(
+            f"model.factory {model.factory} makes another network each time: two calls with the same arguments gave other tensors, as of weights "
+            "that are drawn at random. Give its weights with model.path, or load them in the factory, or seed what it draws (torch.manual_seed)."
+        )
+    return made
+
+
+def _made(model: ModelConfig, bands: int, place: str, name: str) -> Made:
+    repository, opened = _repository(place), set[str](named(model.args))
+    with repository.entered(), recorded(opened):
+        code = repository.imported()
+        module = _called(_find(code, place, name), model)
+    with repository.entered():
+        notes = load_into(module, model.path) if model.path is not None else ()
+        module = module.eval().float()
+    with repository.entered(), recorded(opened):
+        tensors, beside = tensors_of(module, bands, Accepts(), model.input.size if model.input else None)
+    made_by = repository.code()
+    reads = {**repository.reads(made_by), **digests(opened - ({str(model.path)} if model.path else set()))}
+    said = {
+        "kind": "python", "factory": name, "args": json.dumps(model.args, sort_keys=True, default=str), **_source(code), "code": made_by,
+        "reads": by_name(reads), "tensors": tensors, **({"sha256": sha256(model.path)} if model.path is not None else {}),
+    }  # fmt: skip
+    return Made(module=module, said=said, notes=notes, tensors=tensors, drawn=model.path is None or bool(beside))
+
+
+def _repository(place: str) -> Repository:
+    try:
+        return repository_of(place)
+    except (SyntaxError, ImportError, ValueError) as error:  # of packages above it, which are looked at
+        raise ModelError(f"model.factory names {place}, which cannot be imported: {first_line(error)}.") from error
+
+
+def _called(factory: Callable[..., Any], model: ModelConfig) -> torch.nn.Module:
     try:
         module = factory(**model.args)
     except (Exception, SystemExit) as error:  # the user's code may raise anything
@@ -49,29 +104,7 @@ def build(model: ModelConfig) -> tuple[torch.nn.Module, dict[str, Any], tuple[st
         raise ModelError(f"model.factory {model.factory} failed with args {model.args}: {way}") from error
     if not isinstance(module, torch.nn.Module):
         raise ModelError(f"model.factory {model.factory} returned {type(module).__name__}; it must return a torch.nn.Module.")
-    notes = load_into(module, model.path) if model.path is not None else ()
-    said = {"kind": "python", "factory": name, "args": json.dumps(model.args, sort_keys=True, default=str), "source": _source(code)}
-    said |= {"sha256": sha256(model.path)} if model.path is not None else {}
-    return module.eval().float(), said, notes
-
-
-def _import(place: str) -> ModuleType:
-    try:
-        if not place.endswith(".py"):
-            return importlib.import_module(place)
-        path = Path(place)
-        name = f"wholecloth_user_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
-        spec = importlib.util.spec_from_file_location(name, path)
-        if spec is None or spec.loader is None or not path.is_file():
-            raise ModelError(f"model.factory names {place}, which does not exist. Give file.py:callable relative to the config file.")
-        code = importlib.util.module_from_spec(spec)
-        sys.modules[name] = code  # classes defined there must be found again by name
-        spec.loader.exec_module(code)
-        return code
-    except ModelError:
-        raise
-    except (Exception, SystemExit) as error:  # as above
-        raise ModelError(f"model.factory names {place}, which cannot be imported: {fault(error) or first_line(error) + '.'}") from error
+    return module
 
 
 def _find(code: ModuleType, place: str, name: str) -> Callable[..., Any]:
@@ -85,6 +118,7 @@ def _find(code: ModuleType, place: str, name: str) -> Callable[..., Any]:
     )
 
 
-def _source(code: ModuleType) -> str:
-    """SHA-256 of the file the factory is defined in: other code is another network."""
-    return sha256(Path(code.__file__)) if code.__file__ else ""
+def _source(code: ModuleType) -> dict[str, str]:
+    """SHA-256 of the file the factory is defined in, which stores of before know alone; ours go by their revision."""
+    ours = code.__name__.startswith("pipeline.")
+    return {} if ours else {"source": sha256(Path(code.__file__)) if code.__file__ else ""}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, cast
 
 import torch
@@ -14,6 +15,7 @@ from pipeline.errors import ConfigError, ModelError
 from pipeline.extras import need
 from pipeline.models.loaded import Loaded
 from pipeline.models.recognise import first_line
+from pipeline.models.tensors import state_of
 from pipeline.models.weights import load_into, sha256
 
 WHOLE: dict[str, Any] = {"encoder_weights": None}
@@ -38,9 +40,19 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     except (TypeError, ValueError, KeyError) as error:
         raise ModelError(f"model.args {model.args} do not fit {model.arch} ({first_line(error)}). Give the arguments it was trained with.") from error
     notes = load_into(module, model.path)
-    module.eval().float().to(device)
-    said = {"kind": "smp", "arch": model.arch, "args": json.dumps(args, sort_keys=True, default=str), "version": str(getattr(library, "__version__", ""))}
-    return Loaded(module=module, said=said | {"sha256": sha256(model.path)}, key=model.output.key, notes=notes)
+    said = {
+        "kind": "smp", "arch": model.arch, "args": json.dumps(args, sort_keys=True, default=str), "version": str(getattr(library, "__version__", "")),
+        "encoders": _encoders(), "tensors": state_of(module.eval().float()), "sha256": sha256(model.path),
+    }  # fmt: skip
+    return Loaded(module=module.to(device), said=said, key=model.output.key, notes=notes)
+
+
+def _encoders() -> str:
+    """Version of timm, which has most of its encoders; empty where it is not installed."""
+    try:
+        return version("timm")
+    except PackageNotFoundError:
+        return ""
 
 
 def _library() -> Any:

@@ -6,6 +6,8 @@ its stride is padded at the far edges with 0, as the raster is, and cropped agai
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 from collections.abc import Callable
 
 import torch
@@ -25,3 +27,23 @@ NETWORKS: dict[str, Callable[..., torch.nn.Module]] = {
     "deconvnet": deconvnet,
     "resnet_fcn": ResNetFCN,
 }
+
+
+def revision(module: str) -> int | None:
+    """How often what a module of ours makes was changed: networks of one name and revision say the same of the same weights.
+
+    Parameters
+    ----------
+    module
+        Its dotted name, such as ``pipeline.networks.fcn8s``.
+
+    Returns
+    -------
+    int or None
+        The number that is kept as ``REVISION`` in it; None where it makes no network.
+    """
+    name = module.removeprefix(f"{__name__}.")
+    if name == module or "." in name or importlib.util.find_spec(module) is None:
+        return None
+    found: int | None = getattr(importlib.import_module(module), "REVISION", None)
+    return found

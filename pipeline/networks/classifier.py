@@ -16,6 +16,8 @@ from torch import nn
 
 from pipeline.networks.dense_layers import as_convolutions
 
+REVISION = 1
+"""Raised when the same weights would say something else."""
 FARTHEST = 4096
 """Px beyond the training size at which a second score must have appeared."""
 TOLERANCE = 1e-5

@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+REVISION = 1
+"""Raised when the same weights would say something else."""
 DEPTHS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 """Convolutions per stage, by the number of layers with weights."""
 GROWTH = (1, 2, 4, 8, 8)

@@ -11,6 +11,8 @@ from torch import nn
 from pipeline.networks.sizes import check, cropped, padded
 from pipeline.networks.vgg import DEPTHS, GROWTH, STRIDE, stage, unit
 
+REVISION = 1
+"""Raised when the same weights would say something else."""
 LEVELS = 3
 FILTERS = 64
 """Channels of each transposed convolution."""

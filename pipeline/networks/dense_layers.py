@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from torch import fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
+REVISION = 1
+"""Raised when the same weights would say something else."""
 POOLS: dict[Any, Callable[..., torch.Tensor]] = {
     nn.AdaptiveAvgPool2d: F.avg_pool2d, nn.AdaptiveMaxPool2d: F.max_pool2d,
     F.adaptive_avg_pool2d: F.avg_pool2d, F.adaptive_max_pool2d: F.max_pool2d,

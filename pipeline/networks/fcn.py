@@ -8,6 +8,8 @@ from torch import nn
 
 from pipeline.networks.sizes import check, cropped, padded
 
+REVISION = 1
+"""Raised when the same weights would say something else."""
 GROWTH = (1, 2, 4, 4)
 """Channels of each convolution, in units of ``width``."""
 STEPS = {1: (1, 1, 1, 1), 2: (1, 2, 1, 1), 4: (1, 2, 2, 1)}

@@ -11,6 +11,9 @@ from pipeline.networks.sizes import cropped, padded
 from pipeline.networks.upsample import bilinear
 from pipeline.networks.vgg import Body
 
+REVISION = 1
+"""Raised when the same weights would say something else."""
+
 
 class FCN16s(Body):
     """Stride 32 with a skip at stride 16. Parameters are those of the body it shares with FCN-32s and FCN-8s."""

@@ -10,6 +10,9 @@ from pipeline.networks.sizes import cropped, padded
 from pipeline.networks.upsample import bilinear
 from pipeline.networks.vgg import Body
 
+REVISION = 1
+"""Raised when the same weights would say something else."""
+
 
 class FCN32s(Body):
     """Stride 32, no skips. Parameters are those of the body it shares with FCN-16s and FCN-8s."""

@@ -11,6 +11,9 @@ from pipeline.networks.sizes import cropped, padded
 from pipeline.networks.upsample import bilinear
 from pipeline.networks.vgg import Body
 
+REVISION = 1
+"""Raised when the same weights would say something else."""
+
 
 class FCN8s(Body):
     """Stride 32 with skips at strides 16 and 8. Parameters are those of the body it shares with FCN-32s and FCN-16s."""

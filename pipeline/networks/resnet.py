@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+REVISION = 1
+"""Raised when the same weights would say something else."""
 BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 """Bottlenecks per stage, by depth."""
 EXPANSION = 4

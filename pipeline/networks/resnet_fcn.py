@@ -9,6 +9,9 @@ from torch import nn
 from pipeline.networks.resnet import EXPANSION, STRIDE, ResNet
 from pipeline.networks.sizes import check, cropped, padded
 
+REVISION = 1
+"""Raised when the same weights would say something else."""
+
 
 class ResNetFCN(nn.Module):
     """Dilated ResNet, a 3×3 convolution, scores at stride 8, bilinear upsampling.

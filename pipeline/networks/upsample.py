@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+REVISION = 1
+"""Raised when the same weights would say something else."""
+
 
 def bilinear(channels: int, factor: int) -> nn.ConvTranspose2d:
     """A transposed convolution that upsamples bilinearly until it is trained (Long, Shelhamer & Darrell 2015, section 3.3).

@@ -7,6 +7,8 @@ from torch import nn
 
 from pipeline.networks.sizes import check
 
+REVISION = 1
+"""Raised when the same weights would say something else."""
 DEPTHS = (2, 2, 3, 3, 3)
 """Convolutions per stage, as in VGG16."""
 GROWTH = (1, 2, 4, 8, 8)

@@ -21,7 +21,7 @@ from pipeline.store.spec import ClassRow, StoreSpec, layer_spec, levels_for
 
 __all__ = [
     "ClassRow", "StoreSpec", "certify", "create", "delete", "exists", "finish", "is_claimed", "is_ours", "layer_spec", "levels_for", "open_afresh",
-    "open_layer", "read_meta", "sidecar", "sweep", "sweep_beside", "update_meta",
+    "open_layer", "read_meta", "restate", "sidecar", "sweep", "sweep_beside", "update_meta",
 ]  # fmt: skip
 
 KEY = "wholecloth"
@@ -159,16 +159,20 @@ def certify(path: Place, certificate: dict[str, Any] | None) -> None:
     StoreError
         There is no store of ours, or it cannot be written.
     """
-    meta = read_meta(path)
-    meta = {**{key: said for key, said in meta.items() if key != "certificate"}, **({"certificate": certificate} if certificate else {})}
+    meta = {key: said for key, said in read_meta(path).items() if key != "certificate"}
     try:
-        root = zarr.open_group(node(path), mode="r+", use_consolidated=False)
-        root.attrs.put({**dict(root.attrs), KEY: meta})
-        if meta.get("complete"):
-            _consolidate_if_whole(path)
-        Files(path).sync(name for name in (*_ROOTS, ".zmetadata") if Files(path).exists(name))
+        restate(path, {**meta, **({"certificate": certificate} if certificate else {})})
     except OSError as error:
         raise StoreError(f"{path} cannot be written ({error.strerror}), so that it holds no certificate. Make it writable, or copy it.") from error
+
+
+def restate(path: Place, meta: dict[str, Any]) -> None:
+    """Replace what the root says of how the store was made, and nothing else; raises OSError where it cannot be written."""
+    root = zarr.open_group(node(path), mode="r+", use_consolidated=False)
+    root.attrs.put({**dict(root.attrs), KEY: meta})
+    if meta.get("complete"):
+        _consolidate_if_whole(path)
+    Files(path).sync(name for name in (*_ROOTS, ".zmetadata") if Files(path).exists(name))
 
 
 def sidecar(path: Place) -> Place:

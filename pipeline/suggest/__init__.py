@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.config import ModelConfig, SourceConfig
 from pipeline.errors import BandsError, ModelError
+from pipeline.networks import NETWORKS
 from pipeline.protocols import Source
 from pipeline.sources import open_source, with_notes
 from pipeline.suggest.facts import Facts
@@ -15,6 +16,9 @@ from pipeline.suggest.model_file import look
 from pipeline.suggest.network import Seen, see
 from pipeline.suggest.scene import sample
 from pipeline.suggest.sections import head, model_section, output_section, source_section
+
+WITH_ARGS = {"python", "classifier", "smp", *NETWORKS}
+"""Kinds that are built with arguments."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +29,19 @@ class Suggestion:
     todo: tuple[str, ...]
 
 
-def suggest(model: Path, scene: str, folder: Path, factory: str | None = None) -> Suggestion:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What is known beforehand."""
+
+    args: dict[str, Any] | None = None
+    """Arguments of the factory, or hyperparameters."""
+    bands: list[int] | None = None
+    """Of the scene in the network's order, counted from 1."""
+    key: str | None = None
+    """Of what the network returns."""
+
+
+def suggest(model: Path, scene: str, folder: Path, factory: str | None = None, wishes: Wishes | None = None) -> Suggestion:
     """Look at a model file and a scene, and write a config for them.
 
     Parameters
@@ -38,33 +54,55 @@ def suggest(model: Path, scene: str, folder: Path, factory: str | None = None) -
         Where the config will lie; its paths are relative to that.
     factory
         ``package.module:callable`` or ``file.py:callable`` that builds the network of a file of weights; its code is executed.
+    wishes
+        What else is said beforehand.
 
     Raises
     ------
     InputError
         One of them is missing, is nothing that can be used, or does not fit the other.
     """
-    source, known = open_source(SourceConfig(path=scene)), look(model, factory)
-    seen = _seen(model, known, scene, source)
+    wishes = wishes or Wishes()
+    source, known = open_source(SourceConfig(path=scene, bands=wishes.bands)), _known(model, factory, wishes)
+    seen = _seen(model, known, scene, source, wishes)
     bands = seen.bands if seen else known.bands
     values = sample(source)
     parts = [
         head(source, values, known, seen),
-        source_section(scene, source.bands, bands, folder),
+        source_section(scene, source.bands, bands, folder, wishes.bands),
         model_section(model, folder, known, seen, source.dtype, values, bands),
         output_section(scene),
     ]
     return Suggestion(text="\n".join("\n".join(part) for part in parts) + "\n", todo=known.todo)
 
 
-def _seen(model: Path, known: Facts, scene: str, source: Source) -> Seen | None:
-    """The network at work; None where it cannot run yet. Refuses one that takes more bands than there are."""
+def _known(model: Path, factory: str | None, wishes: Wishes) -> Facts:
+    """What the file says, with what is said beforehand; raises ModelError where there is no use for that."""
+    known = look(model, factory)
+    output = {**known.output, **({"key": wishes.key} if wishes.key is not None else {})}
+    if wishes.args is None:
+        return replace(known, output=output)
+    if known.model["kind"] not in WITH_ARGS:
+        raise ModelError(f"--args is {wishes.args}, but MODEL {model} is {known.what}, which takes none. Leave it out, or name what builds it by --factory.")
+    return replace(known, output=output, ours=False, model={**known.model, "args": {**known.model.get("args", {}), **wishes.args}})
+
+
+def _seen(model: Path, known: Facts, scene: str, source: Source, wishes: Wishes) -> Seen | None:
+    """The network at work; None where it cannot run yet. Refuses one that takes more bands than there are, or others than are asked for."""
     there = source.bands
     try:
         if known.bands is not None and known.bands > there:
             raise BandsError("", known.bands)
-        return see(ModelConfig(path=model, **known.model, **_trained(known)), known.bands or there) if known.runs else None
+        if not known.runs:
+            return None
+        output = {"output": {"key": wishes.key}} if wishes.key is not None else {}
+        seen = see(ModelConfig(path=model, **known.model, **_trained(known), **output), there if wishes.bands else known.bands or there)
+        if wishes.bands and seen.bands != there:
+            raise BandsError("", seen.bands)
+        return seen
     except BandsError as error:
+        if wishes.bands:
+            raise ModelError(f"--bands names {there} bands, but MODEL {model} takes {error.wanted}. Name as many, in the order of its training.") from error
         words = (
             f"MODEL {model} takes {error.wanted} bands, but SCENE {scene} has {there}. Give a scene that has them all, such as a VRT that stacks "
             "several files (gdalbuildvrt -separate), or a network for these bands."

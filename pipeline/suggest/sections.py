@@ -39,10 +39,12 @@ def head(source: Source, values: Values, known: Facts, seen: Seen | None) -> lis
     return [comment(words) for words in (*said, *(f"TO ADD: {words}" for words in known.todo))]
 
 
-def source_section(scene: str, there: int, taken: int | None, folder: Path) -> list[str]:
-    """Where the scene is, and its bands where the network takes fewer."""
+def source_section(scene: str, there: int, taken: int | None, folder: Path, asked: list[int] | None = None) -> list[str]:
+    """Where the scene is, and its bands where they were asked for, or the network takes fewer."""
     lines = [line(2, "path", _relative(scene, folder))]
-    if taken is not None and taken != there:
+    if asked is not None:
+        lines.append(line(2, "bands", asked))
+    elif taken is not None and taken != there:
         words = f"GUESS: the network takes {taken} bands and the scene has {there}; name them in the network's order"
         lines.append(line(2, "bands", list(range(1, taken + 1)), words))
     return section("source", lines)

@@ -18,6 +18,7 @@ from pipeline.job import prepare
 from pipeline.load_config import load
 from pipeline.models.loaded import Loaded
 from pipeline.networks import NETWORKS
+from pipeline.networks.classifiers import lenet
 from tests import networks, scenes
 
 
@@ -129,6 +130,9 @@ def test_the_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.slow
 def test_a_classifier_says_how_far_its_map_is_from_the_slid_one(tmp_path: Path) -> None:
-    model = {"kind": "classifier", "path": None, "factory": "pipeline.networks.classifiers:lenet", "args": {"classes": 4, "bands": 3}}
+    torch.save(lenet(4, 3).state_dict(), tmp_path / "lenet.pt")
+    model = {
+        "kind": "classifier", "path": str(tmp_path / "lenet.pt"), "factory": "pipeline.networks.classifiers:lenet", "args": {"classes": 4, "bands": 3},
+    }  # fmt: skip
     found = findings(tmp_path, model={**model, "input": {"mean": 500, "std": 200, "size": 32}})
     assert "to rounding, since nothing in it pads" in found.notes[0]

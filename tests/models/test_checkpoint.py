@@ -15,6 +15,7 @@ from torch import nn
 from pipeline.config import ModelConfig
 from pipeline.errors import ModelError
 from pipeline.models import load
+from pipeline.models.checkpoint import choose
 from pipeline.models.loaded import Loaded
 from tests import networks
 from tests.models.test_saved import Attributes, Payload
@@ -150,3 +151,31 @@ def test_a_file_saved_on_a_gpu_is_read_on_the_cpu(zipped: bool, tmp_path: Path, 
         torch.load(tmp_path / "last.ckpt", weights_only=True)
     for name, value in found.module.state_dict().items():
         assert torch.equal(value, wanted.state_dict()[name])
+
+
+@pytest.mark.parametrize(
+    ("saved", "wanted", "notes"),
+    [
+        ("module.", "", ("prefix module. taken off the keys",)),
+        ("_orig_mod.module.", "", ("prefix _orig_mod.module. taken off the keys",)),
+        ("", "net", ("prefix net. put before the keys",)),
+        ("module.", "model", ("prefix module. taken off the keys", "prefix model. put before the keys")),
+        ("net.", "net", ()),
+    ],
+)
+def test_common_prefixes_come_off_and_on_where_all_keys_then_match(saved: str, wanted: str, notes: tuple[str, ...]) -> None:
+    state = {f"{key}.weight": torch.ones(2) for key in ("first", "second")}
+    names = {f"{wanted}.{key}" if wanted else key: value for key, value in state.items()}
+    found = choose({saved + key: value for key, value in state.items()}, names, Path("a.pt"))
+    assert found.entries.keys() == names.keys()
+    assert found.notes == notes
+
+
+@pytest.mark.parametrize(("saved", "wanted"), [("encoder.module.first", "encoder.first"), ("encoder.first", "encoder._orig_mod.first")])
+def test_words_of_wrappers_between_parts_are_passed_over(saved: str, wanted: str) -> None:
+    found = choose(
+        {f"{saved}.weight": torch.ones(2), "head.weight": torch.ones(3)}, {f"{wanted}.weight": torch.ones(2), "head.weight": torch.ones(3)}, Path("a.pt")
+    )
+    assert found.entries[f"{wanted}.weight"].shape == (2,)
+    with pytest.raises(ModelError, match=r"other\.weight is missing"):
+        choose({f"{saved}.weight": torch.ones(2)}, {f"{wanted}.weight": torch.ones(2), "other.weight": torch.ones(3)}, Path("a.pt"))

@@ -201,7 +201,8 @@ def test_classifiers_of_another_form_are_refused_by_the_layer(make, words: str) 
 
 
 def test_mistakes_in_the_config_are_told(tmp_path: Path) -> None:
-    config = ModelConfig(kind="classifier", factory="pipeline.networks.classifiers:lenet", args={"bands": 3})
+    torch.save(lenet(10, 3).state_dict(), tmp_path / "lenet.pt")
+    config = ModelConfig(kind="classifier", factory="pipeline.networks.classifiers:lenet", args={"bands": 3}, path=tmp_path / "lenet.pt")
     with pytest.raises(ModelError, match=r"model\.input\.size is missing"):
         load(config, 3, torch.device("cpu"))
     with pytest.raises(ModelError, match=r"does not run on 3 bands of 30 × 30 px"):

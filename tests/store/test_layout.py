@@ -168,8 +168,7 @@ def test_colours_and_names_are_rewritten_in_every_level_and_nothing_else_is(tmp_
     update_meta(path, specs.spec(zarr_format=zarr_format, classes=(ClassRow(code=0, name="sea", color="#000000"),)), {"blocks": [1, 1]})
     changed = {key for key, data in contents(path).items() if data != before[key]}
     name = "zarr.json" if zarr_format == 3 else ".zattrs"
-    roots = {name} if zarr_format == 3 else set()  # OME's view of the colours is of v3 only
-    assert changed == roots | {f"{k}/mask/{name}" for k in range(of.levels)}
+    assert changed == {name} | {f"{k}/mask/{name}" for k in range(of.levels)}
     assert zarr.open_array(path / "2/mask", mode="r").attrs["flag_meanings"] == "sea"
 
 

@@ -1,0 +1,56 @@
+"""A user's repository: where a factory's imports come from, what it reads, and what of it makes the network what it is."""
+
+from __future__ import annotations
+
+import importlib
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from types import ModuleType
+
+from pipeline.errors import ModelError
+from pipeline.foreign import fault
+from pipeline.models.recognise import first_line
+from pipeline.models.repository.code import Code, code_of, reads_of
+from pipeline.models.repository.importer import install
+from pipeline.models.repository.roots import place_of
+from pipeline.models.repository.world import World, world_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """A factory's module and the modules around it."""
+
+    place: str
+    """As ``model.factory`` names it."""
+    module: str
+    """Its plain dotted name."""
+    world: World | None
+    """None where Python itself finds it: it is installed, or ours."""
+
+    def entered(self) -> AbstractContextManager[None]:
+        """While its code runs to make a network."""
+        return nullcontext() if self.world is None else self.world.entered()
+
+    def imported(self) -> ModuleType:
+        """The factory's module; raises ModelError where it cannot be imported."""
+        try:
+            return importlib.import_module(self.module) if self.world is None else self.world.module(self.module)
+        except (Exception, SystemExit) as error:  # the user's code may raise anything
+            raise ModelError(f"model.factory names {self.place}, which cannot be imported: {fault(error) or first_line(error) + '.'}") from error
+
+    def code(self) -> Code:
+        """What its sources and libraries are."""
+        return code_of(self.world, self.module)
+
+    def reads(self, code: Code) -> dict[str, str]:
+        """What was read while its modules were imported: digests by path."""
+        return reads_of(self.world, code)
+
+
+def repository_of(place: str) -> Repository:
+    """What lies around ``file.py``, ``folder/package.module`` or ``package.module``; raises ModelError where a file is not there."""
+    install()
+    found = place_of(place)
+    world = world_of(found)
+    apart = found.file is not None or world.owns(found.module)
+    return Repository(place=place, module=found.module, world=world if apart else None)

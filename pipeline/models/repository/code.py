@@ -1,0 +1,138 @@
+"""The code that a network is made by: the sources in the closure of its factory's imports, and versions of what is installed."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from importlib.machinery import SOURCE_SUFFIXES
+from pathlib import Path
+
+from pipeline.errors import ModelError
+from pipeline.models.repository import finding
+from pipeline.models.repository.installed import distribution, is_standard, standard
+from pipeline.models.repository.reads import digest
+from pipeline.models.repository.world import OURS, World
+from pipeline.networks import revision
+
+BESIDE = {"torch", "numpy"}
+"""Libraries that all networks run in: a release of theirs rounds otherwise, and is told where it matters."""
+_first_seen: dict[Path, str] = {}
+"""Digests of sources that Python itself imported, when they were first looked at: what runs is what was there then."""
+
+Code = dict[str, str]
+"""Digest of the source, or version, by the name of a module or distribution."""
+
+
+def code_of(world: World | None, module: str) -> Code:
+    """What a factory's module is made of.
+
+    Parameters
+    ----------
+    world
+        Of the repository that it belongs to; None where Python itself finds it.
+    module
+        Its plain name.
+
+    Raises
+    ------
+    ModelError
+        A source that Python imported into this process was changed since.
+    """
+    code, todo, done = Code(), [(module, world is not None)], set[tuple[str, bool]]()
+    while todo:
+        name, apart = todo.pop()
+        if not name or (name, apart) in done:
+            continue
+        done.add((name, apart))
+        apart = apart and world is not None and (name == module or name in world.sources or world.owns(name))
+        found = _in_world(world, name) if apart and world is not None else _in_python(name)
+        if found is None:
+            continue
+        code[found[0]] = found[1]
+        if found[2] is not None:
+            todo += [(other, apart) for other in (*_imports(found[2], name), *(sorted(world.edges[name]) if apart and world is not None else ()))]
+    return dict(sorted(code.items()))
+
+
+def reads_of(world: World | None, code: Code) -> dict[str, str]:
+    """What modules opened while they were imported: digests by path."""
+    return {} if world is None else {path: then for name in code for path, then in world.reads.get(name, {}).items()}
+
+
+def _in_world(world: World, name: str) -> tuple[str, str, Path | None] | None:
+    """Name, digest and file of a repository's module; None where it is a package without code, or no module at all."""
+    if name in world.sources:
+        file, then = world.sources[name]
+        return name, then, file
+    if name in world.pinned:
+        return name, digest(world.pinned[name]), world.pinned[name]
+    spec = world.find(name.partition(".")[0])
+    spec = None if spec is None else finding.deep(spec, name)
+    if spec is None or spec.origin is None or not Path(spec.origin).is_file():
+        return None
+    file = Path(spec.origin)
+    return name, digest(file), file if file.suffix in SOURCE_SUFFIXES else None
+
+
+def _in_python(name: str) -> tuple[str, str, Path | None] | None:
+    """The same of a module that Python finds: the user's by its source, what is installed by its version, ours by its revision."""
+    top = name.partition(".")[0]
+    if top == OURS:
+        number = revision(name)
+        return None if number is None else (name, f"revision {number}", None)
+    if standard(top) or top in BESIDE:
+        return None
+    file = _file(name)
+    if file is None or is_standard(file):
+        return None
+    known = distribution(file)
+    if known is not None:
+        return None if known[0].lower() in BESIDE else (known[0], known[1], None)
+    return name, _unchanged(file), file if file.suffix in SOURCE_SUFFIXES else None
+
+
+def _file(name: str) -> Path | None:
+    module = sys.modules.get(name)
+    said = getattr(module, "__file__", None)
+    if said is None and module is None:
+        spec = finding.anywhere(name.partition(".")[0])
+        spec = None if spec is None else finding.deep(spec, name)
+        said = None if spec is None else spec.origin
+    return Path(said).resolve() if said is not None and Path(said).is_file() else None
+
+
+def _unchanged(file: Path) -> str:
+    now = digest(file)
+    if _first_seen.setdefault(file, now) != now:
+        raise ModelError(
+            f"{file}, which makes the network, was changed since this process imported it, and what runs is what it was. Start the process anew: "
+            "the command, or the Dask worker."
+        )
+    return now
+
+
+def _imports(file: Path, name: str) -> Iterator[str]:
+    """Plain names of all that a source imports anywhere, and of what may be modules among it; packages above them are imported, too."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError):
+        return
+    package = name if file.stem == "__init__" else name.rpartition(".")[0]
+    for node in ast.walk(tree):
+        for imported in _named(node, package):
+            yield from _chain(imported)
+
+
+def _named(node: ast.AST, package: str) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        base = finding.absolute(node.module or "", package, node.level) if node.level else node.module or ""
+        yield base
+        yield from (f"{base}.{alias.name}".lstrip(".") for alias in node.names if alias.name != "*")
+
+
+def _chain(name: str) -> Iterator[str]:
+    parts = name.split(".")
+    yield from (".".join(parts[: k + 1]) for k in range(len(parts)))

@@ -1,0 +1,109 @@
+"""Which files are opened while a network is made: by an audit hook, whoever opens them."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+import xxhash
+
+from pipeline.models.repository.installed import distribution, is_standard
+
+SYSTEM = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/share/", "/run/", "/var/lib/")
+"""Of the machine, which tells nothing of a network."""
+COMPILED = (".pyc", ".pyo")
+"""Made from sources, which count themselves."""
+_writes = os.O_WRONLY | os.O_RDWR
+_now = threading.local()
+_lock = threading.Lock()
+_hooked = False
+
+
+@contextmanager
+def recorded(into: set[str]) -> Iterator[None]:
+    """Add to a set what this thread opens for reading meanwhile."""
+    _hook()
+    before, _now.into = getattr(_now, "into", None), into
+    read_script = torch._C.import_ir_module
+    torch._C.import_ir_module = _noting(read_script)  # torch reads a script by itself, of which no hook is told
+    try:
+        yield
+    finally:
+        torch._C.import_ir_module, _now.into = read_script, before
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """What is opened meanwhile is not recorded: code, which counts by itself."""
+    before, _now.into = getattr(_now, "into", None), None
+    try:
+        yield
+    finally:
+        _now.into = before
+
+
+def digests(paths: Iterable[str]) -> dict[str, str]:
+    """XXH3 of each file that tells something of a network, by its path; others, and those that are gone again, are left out."""
+    files = sorted({Path(path).resolve() for path in paths})
+    return {str(file): digest(file) for file in files if _counts(file)}
+
+
+def by_name(found: dict[str, str]) -> dict[str, str]:
+    """The same by the names of files alone: a network that was moved is the same network."""
+    names = sorted({Path(path).name for path in found})
+    return {name: " ".join(sorted(said for path, said in found.items() if Path(path).name == name)) for name in names}
+
+
+def digest(file: Path) -> str:
+    """XXH3 of a file, 128 bits in hex; damage is sought, not malice."""
+    found = xxhash.xxh3_128()
+    with aside(), file.open("rb") as data:
+        while chunk := data.read(2**22):
+            found.update(chunk)
+    return found.hexdigest()
+
+
+def named(args: Any) -> Iterator[str]:
+    """Files that arguments name: libraries in C open them without a word to Python."""
+    if isinstance(args, dict | list | tuple):
+        for value in args.values() if isinstance(args, dict) else args:
+            yield from named(value)
+    elif isinstance(args, str | Path) and 0 < len(str(args)) < 4096 and "\0" not in str(args) and Path(args).is_file():
+        yield str(Path(args).absolute())
+
+
+def _counts(file: Path) -> bool:
+    if str(file).startswith(SYSTEM) or file.suffix in COMPILED or not file.is_file():
+        return False
+    return not is_standard(file) and distribution(file) is None
+
+
+def _hook() -> None:
+    """Once for a process: a hook of Python's can not be taken away."""
+    global _hooked
+    with _lock:
+        if not _hooked:
+            sys.addaudithook(_heard)
+            _hooked = True
+
+
+def _heard(event: str, args: tuple[Any, ...]) -> None:
+    if event != "open":
+        return
+    into = getattr(_now, "into", None)
+    if into is not None and isinstance(args[0], str | bytes | os.PathLike) and not (isinstance(args[2], int) and args[2] & _writes):
+        into.add(str(Path(os.fsdecode(args[0])).absolute()))
+
+
+def _noting(read: Any) -> Any:
+    def noted(unit: Any, path: Any, *rest: Any) -> Any:
+        _heard("open", (os.fspath(path), "rb", 0))
+        return read(unit, path, *rest)
+
+    return noted

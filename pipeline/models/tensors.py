@@ -1,0 +1,96 @@
+"""The tensors that a network infers with, whoever loaded them: what its modules hold, and what else goes into its operations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+import torch
+import xxhash
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from pipeline.models.answer import answer
+from pipeline.protocols import Accepts
+
+
+class Uses(TorchDispatchMode):
+    """Digests of tensors that operations were given and none of them made, in the order in which they were."""
+
+    def __init__(self, held: Iterator[torch.Tensor]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it open
+        self.found: list[str] = []
+        self._known: dict[int, StorageWeakRef] = {}
+        """Storages, by an address that stays theirs for as long as they are here; what they hold may go."""
+        for tensor in held:
+            self.know(tensor)
+
+    def know(self, tensor: torch.Tensor) -> bool:
+        """Whether a tensor's storage was not known before; now it is."""
+        if tensor.layout is not torch.strided:
+            return False
+        storage = StorageWeakRef(tensor.untyped_storage())
+        return self._known.setdefault(storage.cdata, storage) is storage
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        for given in _tensors((args, kwargs)):
+            if self.know(given):
+                self.found.append(digest(given))
+        made = func(*args, **(kwargs or {}))
+        for returned in _tensors(made):
+            self.know(returned)
+        return made
+
+
+def tensors_of(module: torch.nn.Module, bands: int, accepts: Accepts, trained: int | None) -> tuple[str, str]:
+    """What a network infers with, seen on one small image.
+
+    Parameters
+    ----------
+    module
+        In eval mode, as it was made.
+    bands, accepts, trained
+        As for `answer`.
+
+    Returns
+    -------
+    tuple
+        XXH3 of all its tensors, and of those that are no part of its state dict; empty where there are none of these.
+    """
+    state = {name: digest(tensor) for name, tensor in chain(module.named_parameters(), module.named_buffers())}
+    with Uses(chain(module.parameters(), module.buffers())) as uses:
+        answer(module, bands, accepts, trained)
+    kept = module.state_dict().keys()
+    beside = [f"{name} {said}" for name, said in state.items() if name not in kept] + uses.found
+    everything = [f"{name} {said}" for name, said in sorted(state.items())] + uses.found
+    return _hash(everything), _hash(beside) if beside else ""
+
+
+def state_of(module: torch.nn.Module) -> str:
+    """XXH3 of all tensors of a network that keeps every one of them in its state dict."""
+    return _hash([f"{name} {digest(tensor)}" for name, tensor in sorted(module.state_dict().items())])
+
+
+def digest(tensor: torch.Tensor) -> str:
+    """XXH3 of a tensor's dtype, shape and bytes, in hex."""
+    found = xxhash.xxh3_128(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+    if not tensor.is_meta:
+        found.update(_bytes(tensor.detach()))
+    return found.hexdigest()
+
+
+def _bytes(tensor: torch.Tensor) -> Any:
+    if tensor.is_quantized:
+        tensor = tensor.dequantize()
+    dense = (tensor if tensor.layout is torch.strided else tensor.to_dense()).cpu().resolve_conj().resolve_neg().contiguous()
+    return dense.reshape(-1).view(torch.uint8).numpy().data
+
+
+def _hash(lines: list[str]) -> str:
+    return xxhash.xxh3_128("\n".join(lines).encode()).hexdigest()
+
+
+def _tensors(value: Any) -> Iterator[torch.Tensor]:
+    return (leaf for leaf in tree_leaves(value) if isinstance(leaf, torch.Tensor))

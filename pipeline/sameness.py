@@ -1,0 +1,86 @@
+"""Whether a source that lies elsewhere, or was written anew, gives the pixels that a store was made of: by the ledger, without the network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+
+from pipeline.errors import ReadError, SourceError, StoreError
+from pipeline.job import Job
+from pipeline.plan.layout import BlockIndex
+from pipeline.plan.shards import Share
+from pipeline.stages.read import checksum, read
+from pipeline.stages.recipe import part_of
+from pipeline.store.ledger import Ledger
+
+THREADS = 4
+"""That read at once, where the plan has as many blocks in flight."""
+AT_ONCE = 64
+"""Blocks that are handed to them together."""
+
+
+def check_pixels(job: Job, mine: Share | None, say: Callable[[str], None]) -> None:
+    """Compare the pixels of all committed blocks with the checksums that were taken when they were read.
+
+    Parameters
+    ----------
+    job
+        Whose source is not where its store says it is, or not as old.
+    mine
+        Blocks that this run answers for, or None for all.
+    say
+        Told what is compared.
+
+    Raises
+    ------
+    SourceError
+        The source cannot be read there.
+    StoreError
+        Some of its pixels are others.
+    """
+    blocks = _committed(job, mine)
+    say(f"the source lies elsewhere or was written anew since {job.path} was made: pixels of committed blocks are compared with the ledger")
+    threads, done, other = max(1, min(job.plan.workers, THREADS)), 0, list[BlockIndex]()
+    with ThreadPoolExecutor(threads, thread_name_prefix="compare") as pool:
+        while several := list(islice(blocks, AT_ONCE)):
+            alike = pool.map(lambda index: _alike(job, index), several)
+            other += [index for index, same in zip(several, alike, strict=True) if not same]
+            done += len(several)
+    if other:
+        raise StoreError(_other(job, other, done))
+    say(f"{done:,} committed blocks have the same pixels; the store is gone on with")
+
+
+def _committed(job: Job, mine: Share | None) -> Iterator[BlockIndex]:
+    ledger = Ledger(job.path)
+    if mine is None:
+        return (BlockIndex(*block) for block in ledger.listed())
+    return (BlockIndex(*block) for row in mine.rows for block in ledger.committed_in(row) if BlockIndex(*block) in mine)
+
+
+def _alike(job: Job, index: BlockIndex) -> bool:
+    record = Ledger(job.path).record((index.row, index.col))
+    if record is None or "source" not in record:  # dropped meanwhile, or to be made anew
+        return True
+    task = job.task
+    frame = task.layout.frame(index, part_of(task.layout.window(index), task.asked(index)))
+    try:
+        pixels = read(job.source, frame, task.retries)
+    except ReadError as error:
+        raise SourceError(
+            f"{str(error).rstrip('.')}. Mend the file, or give --same-source if the pixels of its committed blocks are known to be the same."
+        ) from error
+    known: str = record["source"]
+    return checksum(pixels, like=known) == known
+
+
+def _other(job: Job, other: list[BlockIndex], done: int) -> str:
+    then, now = job.fingerprint.get("source.path"), job.moved.get("source.path")
+    where = f"source.path was {then} and is now {now}" if then != now else f"{now} was written anew since"
+    first = other[0]
+    return (
+        f"{job.path} was made of other pixels: {where}, and {len(other):,} of {done:,} committed blocks differ, the first at row {first.row} and column "
+        f"{first.col} of blocks. Resuming would mix two results in one store. Give back the source that it was made of, give another output.path, or run with "
+        "--fresh, which deletes the store and starts over."
+    )

@@ -1,0 +1,70 @@
+"""What is typed beside a model and a scene, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from pipeline.errors import ConfigError
+
+
+def arguments(given: list[str] | None) -> dict[str, Any] | None:
+    """Arguments of a factory: JSON or YAML between braces, or NAME=VALUE; several are taken together.
+
+    Raises
+    ------
+    ConfigError
+        One of them is neither.
+    """
+    if given is None:
+        return None
+    found: dict[str, Any] = {}
+    for text in given:
+        found |= _mapping(text) if text.lstrip().startswith("{") else dict(_pairs(text))
+    return found
+
+
+def numbers(given: list[str] | None) -> list[int] | None:
+    """Numbers of bands from ``4,3,2``, ``[4, 3, 2]`` or several of them.
+
+    Raises
+    ------
+    ConfigError
+        One is no number, or below 1.
+    """
+    if given is None:
+        return None
+    words = [word for text in given for word in text.strip().removeprefix("[").removesuffix("]").replace(",", " ").split()]
+    if not words or not all(word.isdecimal() and int(word) for word in words):
+        raise ConfigError(f"--bands is {' '.join(given)}, which are no numbers of bands. Give them in the network's order, counted from 1, as 4,3,2.")
+    return [int(word) for word in words]
+
+
+def _mapping(text: str) -> dict[str, Any]:
+    found = _value(text)
+    if not isinstance(found, dict):
+        raise ConfigError(_neither(text))
+    return {str(name): value for name, value in found.items()}
+
+
+def _pairs(text: str) -> Iterator[tuple[str, Any]]:
+    parts = text.split(",")
+    for part in parts if all("=" in part for part in parts) else [text]:
+        name, equals, value = part.partition("=")
+        if not equals or not name.strip().isidentifier():
+            raise ConfigError(_neither(text))
+        yield name.strip(), _value(value)
+
+
+def _value(text: str) -> Any:
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except YAMLError as error:
+        raise ConfigError(_neither(text)) from error
+
+
+def _neither(text: str) -> str:
+    return f'--args is {text}, which says no arguments. Give them as \'{{"width": 7, "classes": 3}}\', or as width=7; the option may be repeated.'
