@@ -54,12 +54,14 @@ FAULTS = {
 
 def stub(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
     """A library that does this at its import."""
-    (folder / "site" / name).mkdir(parents=True)
-    (folder / "site" / name / "__init__.py").write_text(text + "\n")
-    (folder / "site" / f"{name}-1.5.dist-info").mkdir()
-    (folder / "site" / f"{name}-1.5.dist-info" / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.5\n")
-    (folder / "site" / f"{name}-1.5.dist-info" / "top_level.txt").write_text(f"{name}\n")
-    monkeypatch.syspath_prepend(str(folder / "site"))
+    site = folder / "site-packages"
+    (site / name).mkdir(parents=True)
+    (site / name / "__init__.py").write_text(text + "\n")
+    (site / f"{name}-1.5.dist-info").mkdir()
+    (site / f"{name}-1.5.dist-info" / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.5\n")
+    (site / f"{name}-1.5.dist-info" / "top_level.txt").write_text(f"{name}\n")
+    (site / f"{name}-1.5.dist-info" / "RECORD").write_text(f"{name}/__init__.py,,\n")
+    monkeypatch.syspath_prepend(str(site))
     monkeypatch.delitem(sys.modules, name, raising=False)
 
 
@@ -106,6 +108,7 @@ def test_a_library_of_an_extra_is_refused_with_the_way_out(case: str, tmp_path: 
         need(name_of(case), "smp", "model.kind smp")
 
 
+@pytest.mark.slow
 def test_networks_of_smp_name_the_torchvision_below_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stub(tmp_path, monkeypatch, "torchvision", FAULTS["a torchvision of another torch"][0])
     stub(tmp_path / "more", monkeypatch, "segmentation_models_pytorch", "import torchvision")

@@ -46,10 +46,12 @@ def radius(path: Path, *overrides: str) -> int:
     return found.largest
 
 
+@pytest.mark.slow
 def test_each_output_is_measured_by_itself(heads: Path) -> None:
     assert [radius(heads, key(k)) for k in ("0", "1", "0")] == [1, 13, 1]
 
 
+@pytest.mark.slow
 def test_another_output_is_another_job_and_another_word_for_the_same_is_not(heads: Path) -> None:
     runs.go(heads)
     assert runs.go(heads, key("0")).done == 0

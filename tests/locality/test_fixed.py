@@ -100,6 +100,7 @@ def test_halo_tiles_of_the_one_size_equal_the_whole_and_the_store_verifies(folde
     assert said["reference"]["halo"] >= 6
 
 
+@pytest.mark.slow
 def test_where_no_reference_is_wider_than_the_run_nothing_is_judged_and_there_is_no_certificate(folder: Path) -> None:
     path = job(folder, "blended", OneSize(64, weight=1.0), output={"certificate": True})
     assert go(path).certificate is None
@@ -109,12 +110,14 @@ def test_where_no_reference_is_wider_than_the_run_nothing_is_judged_and_there_is
     assert "certificate" not in made.meta(folder / "blended.zarr")
 
 
+@pytest.mark.slow
 def test_labels_that_are_not_the_networks_are_found_where_seams_cannot_be_judged(folder: Path) -> None:
     go(job(folder, "spoilt", OneSize(64, weight=1.0)))
     made.spoil(folder / "spoilt.zarr", (0, 0), lambda values: values * 0 + 3)
     assert verify(job_of(folder / "spoilt.zarr", []), lambda line: None, windows=16)["passed"] is False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("weight", "words"), [(0.0, "tile.halo: exact (6 px)"), (1.0, "no halo is known")])
 def test_inspect_advises_no_halo_that_it_could_not_measure(folder: Path, weight: float, words: str) -> None:
     found = find(prepare(load(job(folder, f"looked{weight}", OneSize(64, weight=weight)))))

@@ -65,6 +65,7 @@ def left(monkeypatch: pytest.MonkeyPatch, mib: float) -> Room:
     return Room(int(mib * MIB) + machine.resident())
 
 
+@pytest.mark.slow
 def test_no_image_goes_through_that_would_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     network = Seen(nn.Sequential(nn.Conv2d(3, 64, 1), nn.Conv2d(64, 64, 1), nn.Conv2d(64, 3, 3, padding=1))).eval()
     per_pixel = FACTOR * counted(network, 64, direct=True)
@@ -77,6 +78,7 @@ def test_no_image_goes_through_that_would_not_fit(monkeypatch: pytest.MonkeyPatc
     assert measure(Loaded(module=network, said={}), 3, room=left(monkeypatch, 4096)).verdict == "local"
 
 
+@pytest.mark.slow
 def test_what_is_measured_does_not_depend_on_the_room(monkeypatch: pytest.MonkeyPatch) -> None:
     network = Loaded(module=networks.lively(networks.UNet()), said={})
     assert measure(network, 3, room=left(monkeypatch, 700)) == measure(network, 3)
@@ -91,6 +93,7 @@ def test_attention_is_counted_anew_and_stopped_on_its_way(monkeypatch: pytest.Mo
     room.admit(network, torch.zeros(1, 3, 96, 96))
 
 
+@pytest.mark.slow
 def test_a_network_of_one_large_size_is_refused_before_it_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     network = Loaded(module=nn.Sequential(nn.Conv2d(3, 256, 1), nn.Conv2d(256, 3, 1)).eval(), said={})
     with pytest.raises(PlanError, match=r"more than .* for an image of 1024 × 1024 px"):

@@ -64,6 +64,7 @@ def test_a_padded_network_leaves_nothing_off(make: type[nn.Module]) -> None:
     assert margin(Prober(network=loaded(make()), bands=3, device=CPU)) is None
 
 
+@pytest.mark.slow
 def test_the_radius_holds_the_margin_and_the_stride_is_that_of_the_network() -> None:
     found = measure(loaded(plain()), 3)
     assert (found.verdict, found.stride, found.radius and found.radius.largest) == ("local", 1, 4)
@@ -93,6 +94,7 @@ def whole(module: nn.Module, folder: Path, least: int, step: int) -> tuple[np.nd
     return mask, off
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "height", "width"), [("plain", 150, 211), ("valid", 150, 211), ("valid", 151, 210)])
 def test_tiles_equal_the_whole_and_the_margin_of_the_raster_is_nodata(name: str, height: int, width: int, tmp_path: Path) -> None:
     module = (plain() if name == "plain" else Valid()).eval()

@@ -20,6 +20,7 @@ def cube(path: Path, y: np.ndarray) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["netcdf:{}:a", 'NETCDF:"{}":a'])
 @pytest.mark.parametrize("down", [True, False])
 def test_rows_of_a_variable_lie_where_its_coordinates_say(tmp_path: Path, name: str, down: bool) -> None:

@@ -17,6 +17,8 @@ from pipeline.models.repository.installed import distribution, is_standard
 
 SYSTEM = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/share/", "/run/", "/var/lib/")
 """Of the machine, which tells nothing of a network."""
+SHARED = "/dev/shm/"  # noqa: S108  # nothing is written there by us
+"""A folder in memory, for files like any other."""
 COMPILED = (".pyc", ".pyo")
 """Made from sources, which count themselves."""
 _writes = os.O_WRONLY | os.O_RDWR
@@ -79,7 +81,7 @@ def named(args: Any) -> Iterator[str]:
 
 
 def _counts(file: Path) -> bool:
-    if str(file).startswith(SYSTEM) or file.suffix in COMPILED or not file.is_file():
+    if (str(file).startswith(SYSTEM) and not str(file).startswith(SHARED)) or file.suffix in COMPILED or not file.is_file():
         return False
     return not is_standard(file) and distribution(file) is None
 
