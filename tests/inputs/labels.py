@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyogrio
 import shapely
 from rasterio.transform import from_origin
 
@@ -15,7 +14,7 @@ from pipeline.labels import open_labels
 from pipeline.raster.window import Window
 from pipeline.sources import open_source
 from pipeline.store.spec import ClassRow
-from tests import scenes
+from tests import scenes, vector_files
 from tests.inputs.rows import row
 
 CLASSES = tuple(ClassRow(code=code, name=name, color="#000000", role=None) for code, name in enumerate(("water", "forest", "field")))
@@ -81,7 +80,7 @@ def polygons(path: Path, geometry: str = "Polygon", **fields: str) -> Path:
     shape = shapely.box(500_100, 4_599_700, 500_300, 4_599_900)
     drawn = [shape if geometry == "Polygon" else shape.centroid]
     data = [np.array([value]) for value in fields.values()]
-    pyogrio.raw.write(path, geometry=shapely.to_wkb(drawn), field_data=data, fields=list(fields), crs="EPSG:32633", driver="GPKG", geometry_type=geometry)
+    vector_files.write(path, geometry=shapely.to_wkb(drawn), field_data=data, fields=list(fields), crs="EPSG:32633", driver="GPKG", geometry_type=geometry)
     return path
 
 
