@@ -9,12 +9,12 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline import fingerprint
+from pipeline.cancellation import STOP
 from pipeline.errors import StoreError
 from pipeline.job import Job, prepare
 from pipeline.place import Place
 from pipeline.plan.shards import Shard
 from pipeline.sameness import check_pixels
-from pipeline.stages.stop import STOP
 from pipeline.store import layout as store
 from pipeline.store.lease import acquire
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pipeline import terms
+from pipeline.cancellation import stopping
 from pipeline.job import Job
 from pipeline.place import Place
 from pipeline.plan.shards import Shard
 from pipeline.progress import Progress
 from pipeline.report import Report
 from pipeline.stages import quicklook
-from pipeline.stages.stop import stopping
 from pipeline.store import layout as store
 from pipeline.store import shards
 from pipeline.store.files import Files

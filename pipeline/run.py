@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline import terms
 from pipeline.blocks import blocks, lay_out
+from pipeline.cancellation import stopping
 from pipeline.describe import describe, headline, numbers
 from pipeline.engines import KINDS as ENGINES
 from pipeline.errors import BlocksFailed, PlanError
@@ -21,7 +22,6 @@ from pipeline.protocols import Engine
 from pipeline.publish import certified, failed, publish_run, publish_shard
 from pipeline.report import Report
 from pipeline.stages import pyramid
-from pipeline.stages.stop import stopping
 from pipeline.store.away import unless_away
 from pipeline.store.lease import confirm
 from pipeline.timing.trace import Trace

@@ -26,6 +26,7 @@ from hypothesis import settings  # noqa: E402
 from torch.jit import _builtins  # noqa: E402
 
 from pipeline import allocator  # noqa: E402
+from pipeline.cancellation import STOP  # noqa: E402
 from tests.commands import read_at_start  # noqa: E402
 from tests.temporary import Temporary, pytest_runtest_makereport, pytest_runtest_teardown  # noqa: E402
 from tests.tiers import pytest_addoption, pytest_collection_modifyitems  # noqa: E402
@@ -66,6 +67,7 @@ def pytest_collection_finish() -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Seed before any fixture is made, so that one of a module does not depend on the test that came before."""
+    STOP.clear()  # one test may have ended a run that another would take for its own
     torch.manual_seed(0)
     np.random.seed(0)
     torch.set_num_threads(1)

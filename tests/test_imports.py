@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = [
     ("errors",),
-    ("raster", "config", "machine", "allocator", "networks", "extras", "foreign", "log", "place", "public"),
+    ("raster", "config", "machine", "allocator", "networks", "extras", "foreign", "log", "place", "public", "cancellation"),
     ("protocols", "samples"),
     ("plan", "report", "tapers", "load_config", "timing"),
     ("engines", "sources", "models", "locality", "store"),

@@ -17,11 +17,12 @@ from dataclasses import dataclass, field
 from queue import Empty
 from typing import Any
 
+from pipeline.cancellation import STOP
 from pipeline.engines.backlog import Backlog, Item
 from pipeline.engines.enrol import Stranger
 from pipeline.engines.link import Came, Link, Roll, Said
 from pipeline.engines.roster import Keeper, Roster
-from pipeline.errors import BlocksFailed
+from pipeline.errors import BlocksFailed, Unfinished
 from pipeline.protocols import Engine, Terms
 
 WINDOW = 2
@@ -87,7 +88,7 @@ class Shift:
         BlocksFailed
             Workers die of an item, and the work has no word for that.
         Unfinished
-            There is no worker, and none comes.
+            There is no worker, and none comes; or the run was asked to stop.
         WorkerError
             A worker that is there at the start lacks something.
         """
@@ -95,6 +96,8 @@ class Shift:
             return
         with self.link.working(self.work) as said:
             while self._hand_out():
+                if STOP.is_set():  # a signal may come while Python runs a finaliser, which swallows what the signal raises
+                    raise Unfinished("The run was asked to stop.")
                 with suppress(Empty):
                     yield from self._hear(said.get(timeout=TICK_S))
                 self.roster.check(self.link.lost, self.link.gone)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.cancellation import STOP
 from pipeline.errors import PipelineError
 from pipeline.plan.memory import human
 from pipeline.stages.block import BlockTask, forget, inference
 from pipeline.stages.device import make_room, on_device
-from pipeline.stages.stop import STOP
 from pipeline.store import layout as store
 
 PAUSES = 0.8

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from pipeline.cancellation import STOP
 from pipeline.errors import InferenceError, Unfinished
 from pipeline.plan.layout import Layout, Tile
 from pipeline.raster.window import Window, bounds
@@ -16,7 +17,6 @@ from pipeline.stages.blend import blend
 from pipeline.stages.bus.way import Raw
 from pipeline.stages.forward import Forward
 from pipeline.stages.recipe import Block
-from pipeline.stages.stop import STOP
 from pipeline.tapers import Taper
 
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from pipeline.cancellation import STOP
 from pipeline.engines.backlog import Backlog
 from pipeline.engines.crew import WINDOW, Shift
 from pipeline.engines.enrol import Enrolled, Stranger
 from pipeline.engines.link import Answer, Came, Roll, Said
 from pipeline.engines.roster import Roster
-from pipeline.errors import BlocksFailed
+from pipeline.errors import BlocksFailed, Unfinished
 from pipeline.protocols import Terms
 from tests.engines.works import Lethal, square
 
@@ -205,3 +206,11 @@ def _addresses(lane: Lane) -> list[set[str]]:
 
     lane.submit = noted  # type: ignore[method-assign]
     return seen
+
+
+def test_a_run_that_was_asked_to_stop_does_not_wait_for_items_that_never_come_back() -> None:
+    """The signal's own exception is lost where Python runs a finaliser just then."""
+    results = shift(Lane(a=1), range(10)).results()
+    STOP.set()
+    with pytest.raises(Unfinished, match="asked to stop"):
+        next(results)

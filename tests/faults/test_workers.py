@@ -104,12 +104,7 @@ def test_a_worker_that_is_killed_costs_its_blocks_only(calm: harness.Calm, tmp_p
     calm.same(tmp_path)
 
 
-SWALLOWED = pytest.mark.xfail(
-    strict=False, reason="once in a while Stop is raised in a finaliser and swallowed, and engines/crew.py waits on without a look at STOP"
-)
-
-
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGKILL, -9), pytest.param(signal.SIGTERM, 75, marks=[pytest.mark.nightly("kills"), SWALLOWED])])
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGKILL, -9), pytest.param(signal.SIGTERM, 75, marks=pytest.mark.nightly("kills"))])
 def test_a_client_that_ends_takes_its_workers_with_it(calm: harness.Calm, tmp_path: Path, sent: signal.Signals, code: int) -> None:
     path = harness.config(tmp_path, calm.raster, execution={"engine": "processes", "processes": 2, "workers": 1})
     started = harness.start(path, "inference", 6)

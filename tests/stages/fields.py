@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.cancellation import STOP
 from pipeline.config import ModelConfig
 from pipeline.models.loaded import Loaded
 from pipeline.plan.layout import BlockIndex, Layout
@@ -21,7 +22,6 @@ from pipeline.stages.block import BlockTask, Outcome
 from pipeline.stages.decode import Decoding
 from pipeline.stages.normalise import Normalisation
 from pipeline.stages.recipe import Recipe
-from pipeline.stages.stop import STOP
 from tests.labels.places import cut
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.cancellation import STOP
 from pipeline.errors import InferenceError
 from pipeline.job import Job, prepare
 from pipeline.load_config import load
@@ -17,7 +18,6 @@ from pipeline.stages import infer
 from pipeline.stages.bus import gpu
 from pipeline.stages.bus.way import Raw
 from pipeline.stages.infer import Inference
-from pipeline.stages.stop import STOP
 from pipeline.timing.trace import recorded
 from tests import scenes
 from tests.stages import late

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.cancellation import STOP
 from pipeline.errors import InferenceError
 from pipeline.models.loaded import Loaded
 from pipeline.plan.layout import BlockIndex, Layout, Tile
@@ -15,7 +16,6 @@ from pipeline.stages.forward import Forward
 from pipeline.stages.infer import Inference
 from pipeline.stages.normalise import Normalisation
 from pipeline.stages.recipe import Block, Recipe
-from pipeline.stages.stop import STOP
 
 FRAME = Window(row=0, col=0, height=32, width=96)
 TILES = [Tile(read=window, keep=window) for window in (Window(row=0, col=col, height=32, width=32) for col in (0, 16, 32, 48, 64))]

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.cancellation import STOP
 from pipeline.errors import InferenceError, Unfinished
 from pipeline.models.loaded import Loaded
 from pipeline.plan.layout import BlockIndex, Layout
@@ -13,7 +14,6 @@ from pipeline.stages.decode import Decoding
 from pipeline.stages.infer import Inference
 from pipeline.stages.normalise import Normalisation
 from pipeline.stages.recipe import Block, Recipe
-from pipeline.stages.stop import STOP
 
 RECIPE = Recipe(
     normalisation=Normalisation(scale=(1.0,), offset=(0.0,), mean=(0.0,), std=(1.0,)),

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from pipeline import run, terms
+from pipeline.cancellation import STOP
 from pipeline.config import SourceConfig
 from pipeline.job import Job
 from pipeline.load_config import load
@@ -17,7 +18,6 @@ from pipeline.plan.memory import human
 from pipeline.sources import open_source
 from pipeline.stages import block
 from pipeline.stages.needs import Needs
-from pipeline.stages.stop import STOP
 from pipeline.store import layout as store
 from tests import scenes
 
