@@ -105,6 +105,7 @@ def test_what_is_returned_is_known_by_walking_back(name: str, form: str, tmp_pat
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("networks", after=6)
 @pytest.mark.parametrize("form", ["exported", "onnx"])
 @pytest.mark.parametrize("name", ["sigmoid", "softmax", "crop, pad and cast", "channels last", "one less", "both sides", "logarithms", "classes as floats"])
 def test_programs_and_graphs_are_known_alike(name: str, form: str, tmp_path: Path) -> None:

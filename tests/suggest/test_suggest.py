@@ -58,6 +58,7 @@ def as_file_of_ours(folder: Path) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize("make", [as_script, as_program, as_file_of_ours])
 def test_a_job_succeeds_with_what_was_written(make: Callable[[Path], str], folder: Path) -> None:
     made, config = written(folder, make(folder))
@@ -150,6 +151,7 @@ def test_a_file_of_ours_of_more_bands_than_there_are_is_refused(tmp_path: Path) 
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("networks", after=1)
 @pytest.mark.parametrize("bands", [3, 4])
 def test_a_classifier_of_whole_images_is_told_from_a_network_of_maps(bands: int, tmp_path: Path) -> None:
     scenes.write(tmp_path / "scene.tif", scenes.position(300, 200, bands))

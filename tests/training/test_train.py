@@ -166,6 +166,7 @@ def test_windows_read_by_other_processes_are_the_same(job: Job) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("training")
 def test_mixed_precision_teaches(job: Job) -> None:
     made, _ = trained(job(rounds=2, steps=40, optimiser={"rate": 0.02}, augment={"gain": 0.0}), "execution.precision=bfloat16")
     assert made.mean_iou > 0.7
@@ -229,6 +230,7 @@ def test_a_frozen_body_stays_that_of_the_weights_it_started_from(job: Job, tmp_p
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("training", after=1)
 @pytest.mark.parametrize(
     "loss", [{"dice": 1}, {"focal": 1, "gamma": 1}, {"cross_entropy": 1, "dice": 0.5, "classes": "balanced"}, {"binary_cross_entropy": 1, "classes": [1, 2]}]
 )
@@ -238,12 +240,14 @@ def test_every_loss_teaches(job: Job, loss: dict[str, Any]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("training")
 def test_one_logit_is_taught_and_run_as_two_classes(job: Job) -> None:
     made, _ = trained(job(rounds=2, steps=40, optimiser={"rate": 0.02}, augment={"gain": 0.0}), "model.args={width: 4, output_stride: 2, classes: 1}")
     assert made.mean_iou > 0.7
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("training")
 def test_classes_that_hold_side_by_side_are_run_so_by_the_path_alone(job: Job, tmp_path: Path) -> None:
     classes = "model.classes=[{name: high, code: 1}, {name: low, code: 0, role: background}]"
     made, _ = trained(
@@ -339,6 +343,7 @@ def test_scenes_of_different_bands_are_told_apart_by_name(job: Job, tmp_path: Pa
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("training", after=1)
 @pytest.mark.parametrize("damage", ["cut", "empty", "garbage", "no weights"])
 def test_a_damaged_checkpoint_is_told_with_the_way_out(job: Job, damage: str) -> None:
     config = job()
@@ -361,6 +366,7 @@ def test_a_batch_norm_without_a_spread_is_told(job: Job) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("training", after=1)
 @pytest.mark.parametrize(("rounds", "steps"), [(1, 1), (1, 2), (2, 1), (3, 1)])
 def test_the_shortest_trainings_end_well(job: Job, rounds: int, steps: int) -> None:
     assert trained(job(rounds=rounds, steps=steps))[0].rounds == rounds
@@ -413,6 +419,7 @@ def test_paths_are_those_beside_the_config(job: Job, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("training")
 def test_labels_in_polygons_teach_as_pixels_do(job: Job, tmp_path: Path) -> None:
     from rasterio.features import shapes
 
