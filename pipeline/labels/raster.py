@@ -107,7 +107,9 @@ def open_raster(path: str, grid: Grid, meaning: Meaning) -> RasterLabels:
             raise LabelsError(f"The labels {path} have {len(bands)} bands. Give a raster of one band that holds class codes.")
         straight, unmarked = _straight(path, grid_of(dataset), grid), _unmarked(path, dataset, meaning)
     if not any(isinstance(key, int) for key in meaning.table):
-        raise LabelsError(f"Pixels are numbers, but --values lists only texts for the labels {path}. Say which class each number means, as in 0=CLASS.")
+        raise LabelsError(
+            f"Pixels are numbers, but --values (labels.values) lists only texts for the labels {path}. Say which class each number means, as in 0=CLASS."
+        )
     return RasterLabels(path=path, grid=grid, meaning=meaning, straight=straight, unmarked=unmarked)
 
 
