@@ -9,12 +9,14 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[2] / "pipeline"
 HOLE = "◌"
 COMMAND = re.compile(r"(?:\bwholecloth|python -m pipeline) ([a-z]+)\b([^.;,)`]*)|`([a-z]+) (--[^`]*)`")
 OPTION = re.compile(r"(?<![\w-])--([a-z][a-z-]*)")
+CALL = re.compile(r'\bneed\("(\w+)", "(\w+)"')
 EXTRA = re.compile(r"wholecloth\[([^\]]+)\]")
 SECTIONS = ("source", "model", "tile", "output", "execution", "training", "labels")
 KEY = re.compile(rf"(?<![\w./-])((?:{'|'.join(SECTIONS)})(?!\.onnx)(?:\.[a-z_]+)+)(?:: (\{{[^}}]*\}}|\[[^\]]*\]|{HOLE}|[\w+-]+(?:\.\d\w*)?))?(?![\w/]|:\w)")
@@ -33,26 +35,34 @@ class Text:
         return f"{self.file}:{self.line}: {self.words}"
 
 
-def texts() -> list[Text]:
-    """Every string with a space in it that is no docstring; a f-string counts as one."""
-    return [text for file in sorted(PACKAGE.rglob("*.py")) for text in texts_of(file.read_text(encoding="utf-8"), str(file.relative_to(PACKAGE)))]
+@cache
+def texts() -> tuple[Text, ...]:
+    """Every string with a space in it that is no docstring; an f-string counts as one."""
+    return tuple(text for file, source in sources() for text in texts_of(source, file))
+
+
+def sources() -> Iterator[tuple[str, str]]:
+    """Name and text of each file of the package."""
+    for file in sorted(PACKAGE.rglob("*.py")):
+        yield str(file.relative_to(PACKAGE)), file.read_text(encoding="utf-8")
 
 
 def texts_of(source: str, file: str) -> Iterator[Text]:
-    tree = ast.parse(source)
-    bare = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings, of attributes too
-    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
-    for node in ast.walk(tree):
-        if id(node) not in bare | parts and (words := _words(node)) is not None and " " in words:
-            yield Text(file=file, line=node.lineno, words=words)  # type: ignore[attr-defined]  # strings have a line
+    """The strings of one file: a node is met before its parts, so that docstrings and parts of f-strings are known when they come."""
+    passed: set[int] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr):
+            passed.add(id(node.value))
+        elif isinstance(node, ast.JoinedStr):
+            passed.update(map(id, node.values))
+        if isinstance(node, ast.Constant | ast.JoinedStr) and id(node) not in passed and (words := _words(node)) is not None and " " in words:
+            yield Text(file=file, line=node.lineno, words=words)
 
 
-def _words(node: ast.AST) -> str | None:
+def _words(node: ast.Constant | ast.JoinedStr) -> str | None:
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else None
-    if isinstance(node, ast.JoinedStr):
-        return "".join(part.value if isinstance(part, ast.Constant) else HOLE for part in node.values)
-    return None
+    return "".join(str(part.value) if isinstance(part, ast.Constant) else HOLE for part in node.values)
 
 
 def commands(text: str) -> list[tuple[str, list[str]]]:
@@ -77,6 +87,5 @@ def extras(text: str) -> list[str]:
 
 def needs() -> list[tuple[str, str, str]]:
     """File, module and extra of every call of `pipeline.extras.need` that names them."""
-    calls = [(file, node) for file in PACKAGE.rglob("*.py") for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
-    named = [(file, [part.value for part in node.args[:2] if isinstance(part, ast.Constant)]) for file, node in calls if ast.unparse(node.func) == "need"]
-    return [(file.name, str(names[0]), str(names[-1])) for file, names in named if len(names) == 2]
+    calls = [(file, *CALL.findall(source)) for file, source in sources() if "extras import" in source]
+    return [(file, module, extra) for file, *found in calls for module, extra in found]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import re
 import tomllib
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from tests.messages import proposals
 from tests.messages.proposals import HOLE, SECTIONS, Text, texts_of
 
 ROOT = Path(__file__).resolve().parents[2]
-TEXTS = proposals.texts()
+pytestmark = pytest.mark.xdist_group("messages")
+"""One process reads the package."""
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # a group has them
 OPTIONS = {name: {option.removeprefix("--") for part in command.params for option in part.opts} | {"help"} for name, command in COMMANDS.items()}
 BEFORE = {"debug", "version", "help"}
@@ -44,20 +46,15 @@ SHORTEST: dict[str, Any] = {
 }
 
 
-def ids(text: Text) -> str:
-    return f"{text.file}:{text.line}"
+def having(part: Callable[[str], list[Any]]) -> list[Text]:
+    """The texts that propose something of a kind."""
+    return [text for text in proposals.texts() if part(text.words)]
 
 
-def having(part: object) -> list[Text]:
-    return [text for text in TEXTS if part(text.words)]  # type: ignore[operator]
-
-
-@pytest.mark.parametrize("text", having(proposals.commands), ids=ids)
-def test_commands_are_there_and_take_the_options_that_follow_them(text: Text) -> None:
-    for command, options in proposals.commands(text.words):
-        if command in COMMANDS or options:
-            assert command in COMMANDS, text.place
-            assert set(options) <= OPTIONS[command], text.place
+def test_commands_are_there_and_take_the_options_that_follow_them() -> None:
+    for text in having(proposals.commands):
+        for command, options in proposals.commands(text.words):
+            assert set(options) <= OPTIONS.get(command, set()) and command in COMMANDS, text.place
 
 
 def test_options_are_those_of_a_command_that_shows_the_message() -> None:
@@ -78,7 +75,7 @@ def test_options_of_labels_come_with_the_key_that_train_has_for_them() -> None:
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_keys_are_keys_of_the_config(section: str) -> None:
-    for text in TEXTS:
+    for text in proposals.texts():
         for key, _ in proposals.keys(text.words):
             if key.startswith(f"{section}."):
                 assert is_key(key), text.place
@@ -98,7 +95,7 @@ def is_key(key: str) -> bool:
 
 
 def test_values_that_are_proposed_are_taken() -> None:
-    proposed = {(key, value): text for text in TEXTS for key, value in proposals.keys(text.words) if value not in (None, HOLE, *PROSE)}
+    proposed = {(key, value): text for text in proposals.texts() for key, value in proposals.keys(text.words) if value not in (None, HOLE, *PROSE)}
     assert len(proposed) > 15
     for (key, value), text in proposed.items():
         assert accepted(key, filled(str(value))), text.place
@@ -124,7 +121,7 @@ def filled(value: str) -> str:
 
 def test_extras_bring_what_their_messages_need() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    assert {name for text in TEXTS for name in proposals.extras(text.words)} <= set(extras)
+    assert {name for text in proposals.texts() for name in proposals.extras(text.words)} <= set(extras)
     calls = proposals.needs()
     assert len(calls) > 3
     installed = metadata.packages_distributions()
@@ -137,9 +134,16 @@ def plain(name: str) -> str:
     return name.lower().replace("_", "-")
 
 
+NEW = """
+def check(x):
+    '''Set tile.doc: 3.'''
+    raise Error(f"Size {x}. Set tile.size: {x}, or run wholecloth run CONFIG "
+                "--fast, with pip install 'wholecloth[gpu]'.")
+"""
+
+
 def test_a_new_message_is_seen_with_what_it_proposes() -> None:
-    source = 'def f(x):\n    """Set tile.doc: 3."""\n    raise E(f"Size {x}. Set tile.size: {x}, or run it "\n        "as wholecloth run CONFIG --fast, with pip install \'wholecloth[gpu]\'.")\n'
-    (text,) = texts_of(source, "x.py")
+    (text,) = texts_of(NEW, "x.py")
     assert proposals.keys(text.words) == [("tile.size", HOLE)]
     assert proposals.commands(text.words) == [("run", ["fast"])]
     assert proposals.extras(text.words) == ["gpu"]
