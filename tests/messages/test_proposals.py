@@ -54,7 +54,8 @@ def having(part: Callable[[str], list[Any]]) -> list[Text]:
 def test_commands_are_there_and_take_the_options_that_follow_them() -> None:
     for text in having(proposals.commands):
         for command, options in proposals.commands(text.words):
-            assert set(options) <= OPTIONS.get(command, set()) and command in COMMANDS, text.place
+            assert command in COMMANDS, text.place
+            assert set(options) <= OPTIONS[command], text.place
 
 
 def test_options_are_those_of_a_command_that_shows_the_message() -> None:
