@@ -69,7 +69,7 @@ def _alike(job: Job, index: BlockIndex) -> bool:
         pixels = read(job.source, frame, task.retries)
     except ReadError as error:
         raise SourceError(
-            f"{str(error).rstrip('.')}. Mend the file, or give --same-source if the pixels of its committed blocks are known to be the same."
+            f"{str(error).rstrip('.')}. Mend the file, or run with --same-source if the pixels of its committed blocks are known to be the same."
         ) from error
     known: str = record["source"]
     return checksum(pixels, like=known) == known

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -61,7 +62,7 @@ def _demand(said: Config, locked: bool, config: Path) -> None:
     if locked and said.locked is None:
         raise ConfigError(
             f"--locked demands a frozen plan, but {config} has no section locked, so that the plan would be made anew. "
-            f"Freeze it with `wholecloth plan {config} --freeze run.lock.yaml` and run that file, or leave --locked away."
+            f"Freeze it with `wholecloth plan {shlex.quote(str(config))} --freeze run.lock.yaml` and run that file, or leave --locked away."
         )
 
 
@@ -92,4 +93,5 @@ def _say(job: Job, report: Report) -> None:
     for name, path in report.files.items():
         print(f"{name}: {path}")
     if report.shard is not None:
-        print(f"shard {report.shard}: {report.left} of {job.blocks} blocks of the store are left; when there are none, wholecloth finish {report.store}")
+        finish = f"wholecloth finish {shlex.quote(str(report.store))}"
+        print(f"shard {report.shard}: {report.left} of {job.blocks} blocks of the store are left; when there are none, {finish}")

@@ -26,6 +26,11 @@ LEAST = 64
 BESIDE = 160 * MIB
 """Of a process that runs a network outside of torch to see what it takes."""
 
+LARGER = 2
+"""Of what is proposed: the images that follow the one that is refused may be larger."""
+LEAST_ROOM = 64 * MIB
+"""What a refusal proposes at the least beyond what the process takes."""
+
 
 class Room:
     """Memory for the images that a network is measured with, on the CPU.
@@ -114,8 +119,9 @@ class Room:
 
     def _refusal(self, x: torch.Tensor, need: int, left: int) -> str:
         taken = self._budget - left
+        amount = f"{'more than' if self._stopped else 'about'} {human(need)} of" if need else "some"
         return (
-            f"Measuring the network takes {'more than' if self._stopped else 'about'} {human(need)} of memory for an image of {x.shape[2]} × {x.shape[3]} px, "
-            f"but execution.memory allows {human(self._budget)}, of which {human(taken)} are taken by the process and its libraries. "
-            f"Raise execution.memory to {math.ceil((taken + need) / MIB)}MiB or more."
+            f"Measuring the network takes {amount} memory for an image of {x.shape[2]} × {x.shape[3]} px, but "
+            f"execution.memory allows {human(self._budget)}, of which {human(taken)} are taken by the process and its libraries. "
+            f"Raise execution.memory to {math.ceil((taken + max(LARGER * need, LEAST_ROOM)) / MIB)}MiB or more."
         )

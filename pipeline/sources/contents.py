@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 from rasterio.io import DatasetReader
 
@@ -19,7 +20,8 @@ def left_out(dataset: DatasetReader) -> list[str]:
     described = _described(dataset)
     if dataset.driver == "GTiff" and len(inner) > 1:
         others = f" ({pages} of them of its size)" if pages < len(inner) else ""
-        names = f"{shown(inner[1])} names the next, and gdalbuildvrt -separate stack.vrt {shown(inner[0])} {shown(inner[1])} … makes bands of several"
+        both = " ".join(shlex.quote(shown(name)) for name in inner[:2])
+        names = f"{shown(inner[1])} names the next, and gdalbuildvrt -separate stack.vrt {both} … makes bands of several"
         return [f"the file has {len(inner)} pages{others}{described}, and only the first is read: {names}"]
     if inner:
         return [f"the file has {len(inner)} subdatasets beside what is read, such as {shown(inner[0])}"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 ANYTHING = "Give anything GDAL opens: GeoTIFF, COG, VRT, JPEG 2000, PNG, https://…, /vsis3/…."
@@ -36,14 +37,19 @@ def remedy(path: str, said: str) -> str:
     if ending in SLIDES:
         return f"Slides that only OpenSlide reads are converted once with {_vips(place)}."
     if ending in MICROSCOPES:
-        return f"Files of microscopes are converted once with bfconvert -tilex 512 -tiley 512 '{path}' '{place.with_suffix('.ome.tif')}' (Bio-Formats)."
+        return f"Files of microscopes are converted once with bfconvert -tilex 512 -tiley 512 {_both(place, '.ome.tif')} (Bio-Formats)."
     if ending in ARRAYS:
         return "It is no raster: write its pixels as a GeoTIFF, of (bands, rows, cols), with rasterio or tifffile."
     return ANYTHING
 
 
 def _vips(place: Path) -> str:
-    return f"vips tiffsave '{place}' '{place.with_suffix('.jpeg.tif')}' --tile --pyramid --bigtiff --compression jpeg (libvips with OpenSlide)"
+    return f"vips tiffsave {_both(place, '.jpeg.tif')} --tile --pyramid --bigtiff --compression jpeg (libvips with OpenSlide)"
+
+
+def _both(place: Path, ending: str) -> str:
+    """A file and what is made of it, as a shell takes them."""
+    return shlex.join([str(place), str(place.with_suffix(ending))])
 
 
 def _folder(place: Path) -> str:
