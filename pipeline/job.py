@@ -134,7 +134,7 @@ def _prepared(config: Config, fresh: bool, same_source: bool) -> Job:
     area = open_area(config.source.aoi, source.grid)
     there = _stored(config.output.path, fresh)
     stored = lock.fixed(config, there)
-    meant = meaning.resolve(config, source.bands)
+    meant = meaning.resolve(config.model, source.bands)
     device = choose(config.execution.device)
     network = _loaded(meant.model, source, device)
     things, moved = fingerprint.things(source, area, network), same_source or there is not None

@@ -22,13 +22,15 @@ def plan(
     from pipeline.describe import describe, lines
     from pipeline.freeze import freeze
     from pipeline.inspection.invalid import invalid
+    from pipeline.inspection.plausibility import warnings
     from pipeline.inspection.saving import saving
     from pipeline.job import prepare
     from pipeline.load_config import load
 
     job = prepare(load(config, overrides or []))
-    saves, unknown = saving(job), invalid(job.source)
-    rows, document = [*lines(job), *([("saving", str(saves))] if saves else [])], {**describe(job), "saving": asdict(saves) if saves else None}
+    saves, unknown, doubtful = saving(job), invalid(job.source), warnings(job)
+    rows = [*lines(job), *([("saving", str(saves))] if saves else []), *(("warning", words) for words in doubtful)]
+    document = {**describe(job), "saving": asdict(saves) if saves else None, "warnings": list(doubtful)}
     if unknown is not None:
         rows.insert(1, ("invalid", str(unknown)))
         document["invalid"] = asdict(unknown)

@@ -39,6 +39,7 @@ def run(
     said = load(config, [*(overrides or []), *([f"output.path={json.dumps(out)}"] if out is not None else [])])
     _demand(said, locked, config)
     on_signals()
+    from pipeline.inspection.plausibility import warnings
     from pipeline.lock import unlike
     from pipeline.progress import progress_as
     from pipeline.run import execute, prepare
@@ -50,6 +51,8 @@ def run(
             progress.say(words, level="warning")
         for words in job.remarks:
             progress.say(words)
+        for words in () if job.resumes else warnings(job):
+            progress.say(f"warning: {words}", level="warning")
         report = execute(job, progress, fresh, trace, mine)
         progress.note("done", exit_code=0, blocks=report.blocks, resumed=report.resumed, mpx_per_s=round(report.speed, 3), **report.files)
     _say(job, report)

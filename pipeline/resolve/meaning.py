@@ -30,15 +30,14 @@ class Meaning:
     classes: list[ClassConfig] | None
 
 
-def resolve(config: Config, bands: int) -> Meaning:
-    """Merge the config with what the weights file says of itself.
+def resolve(model: ModelConfig, bands: int) -> Meaning:
+    """Merge the config's model with what the weights file says of itself.
 
     Raises
     ------
     ConfigError, ModelError
         No kind is known, or a list has another length than the bands.
     """
-    model = config.model
     if model.path is not None and not model.path.is_file():
         raise ModelError(f"model.path is {model.path}, which does not exist. Give the file with the weights or the whole network.")
     meta = read_meta(model.path) if model.path is not None and model.path.suffix == ".safetensors" else None

@@ -16,6 +16,8 @@ from pipeline.suggest.model_file import look
 from pipeline.suggest.network import Seen, see
 from pipeline.suggest.scene import sample
 from pipeline.suggest.sections import head, model_section, output_section, source_section
+from pipeline.suggest.text import comment
+from pipeline.suggest.trial import warnings
 
 WITH_ARGS = {"python", "classifier", "smp", *NETWORKS}
 """Kinds that are built with arguments."""
@@ -73,6 +75,8 @@ def suggest(model: Path, scene: str, folder: Path, factory: str | None = None, w
         model_section(model, folder, known, seen, source.dtype, values, bands),
         output_section(scene),
     ]
+    if seen is not None:
+        parts[0] += [comment(f"WARNING: {words}") for words in warnings(seen, scene, wishes.bands, model, parts[2])]
     return Suggestion(text="\n".join("\n".join(part) for part in parts) + "\n", todo=known.todo)
 
 
