@@ -27,6 +27,7 @@ def describe(job: Job) -> dict[str, Any]:
             "dtype": str(job.source.dtype),
             "crs": grid.code or grid.wkt,
             "notes": list(job.source.notes),
+            "transform": _transform(job),
         },
         "network": {
             "verdict": job.locality.verdict,
@@ -113,6 +114,7 @@ def lines(job: Job) -> list[tuple[str, str]]:
     rows = [
         ("raster", f"{raster['height']} × {raster['width']} px, {raster['bands']} bands of {raster['dtype']}, {job.source.grid.code or 'no CRS code'}"),
         *[("", note) for note in raster["notes"]],
+        *[("input", words) for words in (raster["transform"],) if words],
         ("network", f"{network['verdict']}, stride {network['stride']} px, radius {network['radius']} px{blame}; {_made(network)}"),
         *_area(said),
         *[("weights", note) for note in said["network"]["notes"]],
@@ -153,6 +155,14 @@ def _device_memory(said: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _made(network: dict[str, Any]) -> str:
     return f"{network['fold']}; compiled" if network["compile"] else str(network["fold"])
+
+
+def _transform(job: Job) -> str | None:
+    """What changes raw pixels before they are normalised, in words."""
+    how = job.task.recipe.normalisation
+    if how.transform is None:
+        return None
+    return f"{how.transform.place} changes the raw pixels first: {how.transform.bands} bands give {how.channels} channels, each pixel by itself"
 
 
 def _area(said: dict[str, Any]) -> list[tuple[str, str]]:

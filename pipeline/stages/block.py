@@ -170,7 +170,7 @@ def inference(task: BlockTask) -> Inference:
         if task.store not in _open:
             device = choose(task.device)
             with steady(), stage("load"):
-                network = load(task.model, task.source.bands, device)
+                network = load(task.model, task.recipe.normalisation.channels, device)
                 network = network if task.margin is None else network.within(task.margin)
             _open.clear()
             _open[task.store] = _inference(fold(network).network if task.recipe.fold else network, task, device)
