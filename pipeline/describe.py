@@ -8,9 +8,12 @@ from pipeline.area.cost import Spent, spent
 from pipeline.job import Job
 from pipeline.plan.memory import human
 from pipeline.plan.types import TURNS
+from pipeline.sameness import moved
 
 STORED = 4 / 3
 """Bytes stored per byte of full resolution: overviews add a third."""
+GOES_ON = "`run` compares the pixels of the blocks that are committed and goes on where they are the same; with --same-source it goes on without a look"
+"""What becomes of a store whose source lies elsewhere."""
 
 
 def describe(job: Job) -> dict[str, Any]:
@@ -28,6 +31,7 @@ def describe(job: Job) -> dict[str, Any]:
             "crs": grid.code or grid.wkt,
             "notes": list(job.source.notes),
             "transform": _transform(job),
+            "moved": moved(job),
         },
         "network": {
             "verdict": job.locality.verdict,
@@ -114,6 +118,7 @@ def lines(job: Job) -> list[tuple[str, str]]:
     rows = [
         ("raster", f"{raster['height']} × {raster['width']} px, {raster['bands']} bands of {raster['dtype']}, {job.source.grid.code or 'no CRS code'}"),
         *[("", note) for note in raster["notes"]],
+        *[("", f"{words}: {GOES_ON}") for words in (raster["moved"],) if words],
         *[("input", words) for words in (raster["transform"],) if words],
         ("network", f"{network['verdict']}, stride {network['stride']} px, radius {network['radius']} px{blame}; {_made(network)}"),
         *_area(said),
