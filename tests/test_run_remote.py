@@ -29,6 +29,8 @@ from pipeline.store.status import status
 from tests import scenes, storage
 from tests.commands import Command, run, settled
 from tests.sources.served import served
+from tests.sources.test_picture import rgba
+from tests.sources.test_validity import notes
 from tests.storage import BUCKET, KEY, SECRET, TOKEN, Storage, contents
 
 PLAN = {"tile": {"size": 96}}
@@ -194,6 +196,13 @@ def test_two_commands_at_once_make_one_whole_store(s3: Storage, tmp_path: Path) 
 def test_nothing_is_asked_of_the_disk_where_the_store_is_not_on_it(s3: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.run.shutil.disk_usage", lambda _: type("Usage", (), {"free": 0})())
     assert go(config(tmp_path)).complete
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("prefix", ["s3://", "/vsis3/"])
+def test_associated_alpha_is_noticed_on_object_storage(s3: Storage, tmp_path: Path, prefix: str) -> None:
+    Files(place(tmp_path).parent).put("a.tif", rgba(tmp_path / "a.tif").read_bytes())
+    assert "multiplied by its alpha" in notes(f"{prefix}{BUCKET}/{tmp_path.name}/a.tif")
 
 
 @pytest.mark.slow
