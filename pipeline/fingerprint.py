@@ -26,6 +26,7 @@ BEFORE: Fingerprint = {
     "tile.batch": 1, "tile.augment": "none", "tile.tolerance": None, "source.aoi": None, "output.min_confidence": 0.0,
     "output.probabilities_dtype": "uint8", "output.probabilities_codes": None, "execution.fold": False,
     "execution.compile": False, "source.as": [], "model.revision": 1,
+    "model.input.transform": None,
 }  # fmt: skip
 """What held for stores that were made before there was a choice."""
 UNSAID = {

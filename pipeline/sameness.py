@@ -75,12 +75,18 @@ def _alike(job: Job, index: BlockIndex) -> bool:
     return checksum(pixels, like=known) == known
 
 
-def _other(job: Job, other: list[BlockIndex], done: int) -> str:
+def moved(job: Job) -> str | None:
+    """How the source is told apart from the one that the store was made of, in words; None where it lies as it lay, or there is no store."""
+    if not (job.moved and job.resumes):
+        return None
     then, now = job.fingerprint.get("source.path"), job.moved.get("source.path")
-    where = f"source.path was {then} and is now {now}" if then != now else f"{now} was written anew since"
+    return f"source.path was {then} and is now {now}" if then != now else f"{now} was written anew since"
+
+
+def _other(job: Job, other: list[BlockIndex], done: int) -> str:
     first = other[0]
     return (
-        f"{job.path} was made of other pixels: {where}, and {len(other):,} of {done:,} committed blocks differ, the first at row {first.row} and column "
+        f"{job.path} was made of other pixels: {moved(job)}, and {len(other):,} of {done:,} committed blocks differ, the first at row {first.row} and column "
         f"{first.col} of blocks. Resuming would mix two results in one store. Give back the source that it was made of, give another output.path, or run with "
         "--fresh, which deletes the store and starts over."
     )

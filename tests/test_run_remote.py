@@ -29,6 +29,8 @@ from pipeline.store.status import status
 from tests import scenes, storage
 from tests.commands import Command, run, settled
 from tests.sources.served import served
+from tests.sources.test_picture import rgba
+from tests.sources.test_validity import notes
 from tests.storage import BUCKET, KEY, SECRET, TOKEN, Storage, contents
 
 PLAN = {"tile": {"size": 96}}
@@ -204,6 +206,13 @@ def test_nothing_is_asked_of_the_disk_where_the_store_is_not_on_it(s3: Storage, 
 
 @pytest.mark.slow
 @pytest.mark.nightly("storage", after=1)
+@pytest.mark.parametrize("prefix", ["s3://", "/vsis3/"])
+def test_associated_alpha_is_noticed_on_object_storage(s3: Storage, tmp_path: Path, prefix: str) -> None:
+    Files(place(tmp_path).parent).put("a.tif", rgba(tmp_path / "a.tif").read_bytes())
+    assert "multiplied by its alpha" in notes(f"{prefix}{BUCKET}/{tmp_path.name}/a.tif")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("prefix", ["s3://", "/vsis3/"])
 def test_a_raster_on_the_same_storage_is_read_with_the_same_environment(s3: Storage, tmp_path: Path, prefix: str) -> None:
     scenes.scene(tmp_path / "scene.tif")

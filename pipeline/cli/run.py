@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -86,8 +87,8 @@ def _say(job: Job, report: Report) -> None:
     print(
         f"{report.blocks} blocks ({report.resumed} before this run, {report.empty} without a valid pixel), {report.speed:.2f} Mpx/s in {report.seconds:.1f} s"
     )
-    if report.invalid:
-        print(f"invalid: {', '.join(f'{count:,} px {cause}' for cause, count in report.invalid.items())} of {report.pixels:,} px")
+    for line in _invalid(report):
+        print(line)
     if report.device is not None:
         print(f"device: {words(report.device, parts=job.task.device == 'cpu')}")
     print(f"memory: {human(report.peak_memory)} at the peak, {human(report.projected_memory)} projected; {job.plan.tiles.why}")
@@ -98,3 +99,16 @@ def _say(job: Job, report: Report) -> None:
     if report.shard is not None:
         finish = f"wholecloth finish {shlex.quote(str(report.store))}"
         print(f"shard {report.shard}: {report.left} of {job.blocks} blocks of the store are left; when there are none, {finish}")
+
+
+def _invalid(report: Report) -> Iterator[str]:
+    """Invalid pixels by their cause: of the whole job, where its earlier blocks are known, or else of this run's blocks, which is said."""
+    known = report.whole or {"pixels": report.pixels, "invalid": report.invalid}
+    counted = ", ".join(f"{count:,} px {cause}" for cause, count in known["invalid"].items())
+    of = (
+        ""
+        if report.whole is not None or not report.resumed
+        else f" in the {report.done} blocks of this run; nothing is known of the {report.resumed} before it"
+    )
+    if counted or of:
+        yield f"invalid: {counted or 'none'} of {known['pixels']:,} px{of}"

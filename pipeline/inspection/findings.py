@@ -73,7 +73,7 @@ def find(job: Job, seed: int = 0) -> Findings:
         profile = _profile(job, seed)
         return Findings(
             parameters=network.graph.parameters if network.graph else sum(parameter.numel() for parameter in network.module.parameters()),
-            flops_per_pixel=flops_per_pixel(network, job.source.bands, multiple, torch.device(job.task.device), job.plan.tiles.size),
+            flops_per_pixel=flops_per_pixel(network, job.task.recipe.normalisation.channels, multiple, torch.device(job.task.device), job.plan.tiles.size),
             bytes_per_pixel=job.plan.costs.activations,
             locality=job.locality,
             multiple=multiple,

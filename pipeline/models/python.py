@@ -23,6 +23,8 @@ from pipeline.models.tensors import tensors_of
 from pipeline.models.weights import load_into, sha256
 from pipeline.protocols import Accepts
 
+FACTORY = "model.factory"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
@@ -71,17 +73,17 @@ def build(model: ModelConfig, bands: int) -> Made:
 
 
 def _made(model: ModelConfig, bands: int, place: str, name: str) -> Made:
-    repository, opened = _repository(place), set[str](named(model.args))
-    with repository.entered(), recorded(opened):
-        code = repository.imported()
-        module = _called(_find(code, place, name), model)
-    with repository.entered():
+    around, opened = repository(place), set[str](named(model.args))
+    with around.entered(), recorded(opened):
+        code = around.imported()
+        module = _called(find(code, place, name), model)
+    with around.entered():
         notes = load_into(module, model.path) if model.path is not None else ()
         module = module.eval().float()
-    with repository.entered(), recorded(opened):
+    with around.entered(), recorded(opened):
         tensors, beside = tensors_of(module, bands, Accepts(), model.input.size if model.input else None)
-    made_by = repository.code()
-    reads = {**repository.reads(made_by), **digests(opened - ({str(model.path)} if model.path else set()))}
+    made_by = around.code()
+    reads = {**around.reads(made_by), **digests(opened - ({str(model.path)} if model.path else set()))}
     said = {
         "kind": "python", "factory": name, "args": json.dumps(model.args, sort_keys=True, default=str), **_source(code), "code": made_by,
         "reads": by_name(reads), "tensors": tensors, **({"sha256": sha256(model.path)} if model.path is not None else {}),
@@ -89,11 +91,12 @@ def _made(model: ModelConfig, bands: int, place: str, name: str) -> Made:
     return Made(module=module, said=said, notes=notes, tensors=tensors, drawn=model.path is None or bool(beside))
 
 
-def _repository(place: str) -> Repository:
+def repository(place: str, key: str = FACTORY) -> Repository:
+    """What lies around a place that a key of the config names; raises ModelError where it cannot be looked at."""
     try:
-        return repository_of(place)
+        return repository_of(place, key)
     except (SyntaxError, ImportError, ValueError) as error:  # of packages above it, which are looked at
-        raise ModelError(f"model.factory names {place}, which cannot be imported: {first_line(error)}.") from error
+        raise ModelError(f"{key} names {place}, which cannot be imported: {first_line(error)}.") from error
 
 
 def _called(factory: Callable[..., Any], model: ModelConfig) -> torch.nn.Module:
@@ -107,14 +110,15 @@ def _called(factory: Callable[..., Any], model: ModelConfig) -> torch.nn.Module:
     return module
 
 
-def _find(code: ModuleType, place: str, name: str) -> Callable[..., Any]:
+def find(code: ModuleType, place: str, name: str, key: str = FACTORY) -> Callable[..., Any]:
+    """A callable of a module that a key of the config names; raises ModelError, with the nearest name, where there is none."""
     factory = getattr(code, name, None)
     if callable(factory):
         return cast(Callable[..., Any], factory)
     near = difflib.get_close_matches(name, [other for other in vars(code) if callable(getattr(code, other))], 1)
     raise ModelError(
-        f"model.factory names {name} in {place}, which is {'not there' if factory is None else 'not callable'}"
-        + (f"; nearest is {near[0]}." if near else ". Name the function or class that makes the network.")
+        f"{key} names {name} in {place}, which is {'not there' if factory is None else 'not callable'}"
+        + (f"; nearest is {near[0]}." if near else ". Name a function or class of that module.")
     )
 
 

@@ -57,8 +57,10 @@ def _safetensors(path: Path) -> Facts:
     return Facts(
         what=f"a file of ours, {meta.kind}",
         model={"kind": meta.kind, "args": meta.args},
+        runs="transform" not in meta.input,
+        todo=("model.input.transform",) if "transform" in meta.input else (),
         ours=True,
-        bands=meta.args.get("bands") or len(meta.bands) or None,
+        bands=(len(meta.bands) if "transform" in meta.input else meta.args.get("bands") or len(meta.bands)) or None,
         classes=meta.classes,
         input=meta.input,
         notes=(f"its bands, in order: {', '.join(meta.bands)}",) if meta.bands else (),

@@ -58,7 +58,7 @@ def model_section(path: Path, folder: Path, known: Facts, seen: Seen | None, dty
         lines.append(line(2, key, _relative(value, folder) if key == "factory" else value, "TO ADD" if f"model.{key}" in todo else ""))
     lines.append(line(2, "path", _relative(str(path), folder), _own(known) if known.ours else "TO ADD" if "model.path" in todo else ""))
     lines += [] if known.ours and known.classes else _classes(known, seen)
-    lines += [] if known.ours and known.input else [_input(_sized(known, seen), dtype, values, bands)]
+    lines += _own_transform(known) if known.ours and known.input else [_input(_sized(known, seen), dtype, values, bands)]
     return section("model", lines + _output(known, seen))
 
 
@@ -88,6 +88,12 @@ def _verdict(known: Facts, seen: Seen | None) -> str:
 def _own(known: Facts) -> str:
     said = ["kind", *(["normalisation"] if known.input else []), *(["classes"] if known.classes else [])]
     return f"it says itself: {', '.join(said)}"
+
+
+def _own_transform(known: Facts) -> list[str]:
+    """The name of the code that changed raw pixels when a file of ours was trained: where it lies is not in the file."""
+    name = known.input.get("transform")
+    return [] if name is None else [line(2, "input", {"transform": name}, "TO ADD: the path of this code, which the weights were trained with")]
 
 
 def _sized(known: Facts, seen: Seen | None) -> Facts:

@@ -33,11 +33,11 @@ def warnings(seen: Seen, scene: str, bands: list[int] | None, path: Path, sectio
         Lines of the config's section ``model``.
     """
     written = YAML(typ="safe").load("\n".join(section))["model"]
-    meant = meaning.resolve(ModelConfig(**{**written, "path": path}), seen.bands)
+    source = open_source(SourceConfig(path=scene, bands=bands or list(range(1, seen.bands + 1))))
+    meant = meaning.resolve(ModelConfig(**{**written, "path": path}), seen.bands, source.dtype)
     rows = meaning.class_rows(meant.classes, seen.locality.classes, meant.model.output)
     chosen = activation.decide(meant.model.output, seen.locality)
     decoding = meaning.decoding(meant.model.output, rows, seen.locality.classes, chosen)
-    source = open_source(SourceConfig(path=scene, bands=bands or list(range(1, seen.bands + 1))))
     try:
         with rounding("float32", machine.cores(), CPU):
             return tuple(plausibility.warnings(_sight(seen, source, meant), decoding, {row.code: row.name for row in rows}))

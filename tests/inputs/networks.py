@@ -6,12 +6,14 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper
 
 from pipeline.config import ModelConfig
 from pipeline.models import load
+from pipeline.models.transform import transform
 from pipeline.suggest.model_file import look
 from tests.inputs.rows import row, shape
 
@@ -157,3 +159,34 @@ def new_opset(folder: Path) -> str:
 def foreign(folder: Path) -> str:
     (folder / "net.py").write_text('raise RuntimeError("operator torchvision::nms does not exist")\n')
     return loaded(kind="python", factory=f"{folder}/net.py:make")
+
+
+def changed(folder: Path, body: str) -> str:
+    (folder / "raw.py").write_text(f"import torch\n\n\ndef change(x):\n    return {body}\n")
+    made = transform(f"{folder}/raw.py:change", BANDS, np.dtype("uint16"))
+    return f"code that changes raw pixels first: {made.bands} bands give {made.channels} channels"
+
+
+@row("network", "a logarithm of the pixels (`model.input.transform`)")
+def logarithm(folder: Path) -> str:
+    return changed(folder, "torch.log1p(x)")
+
+
+@row("network", "a ratio of bands (`model.input.transform`)")
+def ratio(folder: Path) -> str:
+    return changed(folder, "((x[1] - x[0]) / (x[1] + x[0]))[None]")
+
+
+@row("network", "a stretch between the smallest and the largest pixel (`model.input.transform`)")
+def stretch(folder: Path) -> str:
+    return changed(folder, "(x - x.min()) / (x.max() - x.min())")
+
+
+@row("network", "a blur (`model.input.transform`)")
+def blur(folder: Path) -> str:
+    return changed(folder, "torch.nn.functional.avg_pool2d(x, 3, 1, 1)")
+
+
+@row("network", "an array of numpy in the place of a tensor (`model.input.transform`)")
+def array(folder: Path) -> str:
+    return changed(folder, "x.numpy()")

@@ -47,6 +47,30 @@ def alpha(folder: Path) -> str:
     return opened(scenes.write(folder / "scene.tif", data(4, "uint8"), photometric="RGB", alpha="YES"))
 
 
+def multiplied(path: Path, kind: str = "assocalpha") -> Path:
+    tifffile.imwrite(path, np.moveaxis(data(4, "uint8"), 0, -1), photometric="rgb", extrasamples=[kind])
+    return path
+
+
+@row("raster", "colours that are multiplied by their alpha (associated alpha)")
+def associated(folder: Path) -> str:
+    path = multiplied(folder / "scene.tif")
+    return f"{opened(path)}; {open_source(SourceConfig(path=str(path))).notes[0]}"
+
+
+@row("raster", "a VRT over associated and plain alpha")
+def both_alphas(folder: Path) -> str:
+    parts = [multiplied(folder / f"{kind}.tif", kind) for kind in ("assocalpha", "unassalpha")]
+    bands = "".join(
+        f'<VRTRasterBand dataType="Byte" band="{band}"><ColorInterp>{color}</ColorInterp>'
+        + "".join(f"<SimpleSource><SourceFilename>{part}</SourceFilename><SourceBand>{band}</SourceBand></SimpleSource>" for part in parts)
+        + "</VRTRasterBand>"
+        for band, color in enumerate(("Red", "Green", "Blue", "Alpha"), 1)
+    )
+    (folder / "both.vrt").write_text(f'<VRTDataset rasterXSize="50" rasterYSize="40">{bands}</VRTDataset>')
+    return opened(folder / "both.vrt")
+
+
 @row("raster", "a band that is not there")
 def missing_band(folder: Path) -> str:
     return opened(scenes.write(folder / "scene.tif", data()), bands=[1, 7])

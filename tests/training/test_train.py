@@ -264,6 +264,22 @@ def test_classes_that_hold_side_by_side_are_run_so_by_the_path_alone(job: Job, t
     assert prepare_run(load(bare, ["model.output.threshold=0.3"])).task.recipe.decoding.threshold == 0.3
 
 
+def test_weights_name_the_code_that_changed_their_pixels_and_run_only_with_it(job: Job, tmp_path: Path) -> None:
+    (tmp_path / "raw.py").write_text("import torch\n\n\ndef log(x):\n    return torch.log(x[:2])\n")
+    taught = prepare(load(job(), [f"model.input.transform={tmp_path}/raw.py:log", "model.input.mean=4"]), lambda line: None)
+    assert taught.windows[0][0].shape[0] == 2
+    save(tmp_path / "net.safetensors", taught.network, meta := taught.meta)
+    assert (meta.input["transform"], meta.args["bands"], len(meta.bands)) == ("raw.py:log", 2, 3)
+    bare = scenes.config(tmp_path, "bare", source={"path": str(tmp_path / "image.tif")})
+    said = yaml.safe_load(bare.read_text())
+    said["model"] = {"path": str(tmp_path / "net.safetensors")}
+    bare.write_text(yaml.safe_dump(said))
+    with pytest.raises(ConfigError, match=r"trained on pixels that model\.input\.transform raw\.py:log had changed.*the path of that raw\.py:log, or null"):
+        prepare_run(load(bare))
+    made = prepare_run(load(bare, [f"model.input.transform={tmp_path}/raw.py:log"])).task.recipe.normalisation
+    assert (made.channels, made.mean, made.std) == (2, (4.0, 4.0), (60.0, 60.0))
+
+
 @pytest.mark.slow
 def test_a_list_of_thresholds_travels_with_the_weights_and_is_no_matter_of_labels(job: Job, tmp_path: Path) -> None:
     args = "model.args={width: 4, output_stride: 2, classes: 1}"
