@@ -177,7 +177,7 @@ def _job(
     task = BlockTask(
         source=once(source, layout, plan.sharing), model=meant.model, recipe=recipe, layout=layout, store=path, device=str(opened.device),
         retries=config.execution.retries, area=opened.area, streams=plan.hands.streams,
-        margin=opened.locality.margin,
+        margin=opened.locality.margin, edges=None if opened.locality.margin is None else opened.locality.margin.turned(plan.tiles.augment),
     )  # fmt: skip
     made = fingerprint.of(source, opened.area, opened.network, recipe, plan.tiles, config)
     if stored:  # a store keeps what it says; one that a frozen plan makes also says what plans of before do not know

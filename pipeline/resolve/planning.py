@@ -120,14 +120,14 @@ def _check_margin(locality: Locality, meet: halo.HaloDecision) -> None:
     """Refuse tiles that keep what an unpadded network does not return."""
     if locality.margin is None:
         return
-    least = max(locality.margin.before, locality.margin.after)
+    least, sides = locality.margin.largest, locality.margin.sides
     if meet.halo is None:
         raise ConfigError(
             f"The network is unpadded and its tiles would be blended ({meet.why}), which takes tiles that are returned whole. Leave tile.overlap auto, or give "
             f"tile.halo in px, {least} or more."
         )
     if meet.halo < least:
-        raise ConfigError(f"tile.halo is {meet.halo} px, but the network is unpadded and leaves off {least} px on each side. Give at least that, or auto.")
+        raise ConfigError(f"tile.halo is {meet.halo} px, but the network is unpadded and leaves off {sides}. Give at least {least}, or auto.")
 
 
 def _streams(opened: Opened) -> tuple[int, ...]:
