@@ -103,7 +103,7 @@ def _unpadded(found: Locality, left_off: Margin) -> Locality:
     given, returned = (rows.least, cols.least), (rows.least - rows.before - rows.after, cols.least - cols.before - cols.after)
     said = (
         f"the network is unpadded: of {_by(given)} px it returns {_by(returned)}, and it takes sizes that are multiples of {_by((rows.step, cols.step))} px "
-        f"larger; it leaves off {left_off.sides}, and pixels so near the raster's edge are nodata"
+        f"larger; it leaves off {left_off.sides}"
     )
     return replace(found, margin=left_off, remarks=(said, *found.remarks))
 

@@ -106,6 +106,16 @@ class Margin:
         rows, cols = (self.rows, self.cols) if augment == "flips" else (self.cols, self.rows)
         return Margin(rows=self.rows.wider(rows), cols=self.cols.wider(cols))
 
+    def aprons(self, height: int, width: int, multiple: int, augment: str) -> tuple[tuple[int, int], tuple[int, int]]:
+        """By how much a raster is padded above and below, and on the left and on the right, so that every pixel is returned, in every way tiles are turned."""
+        wide = self.turned(augment)
+        trims = ((wide.rows, wide.cols), (wide.cols, wide.rows)) if augment == "dihedral" else ((wide.rows,), (wide.cols,))
+        both = []
+        for several, length in zip(trims, (height, width), strict=True):
+            before, behind = (max(ends) for ends in zip(*(trim.apron(length, multiple) for trim in several), strict=True))
+            both.append((before, behind if augment == "none" else max(before, behind)))
+        return both[0], both[1]
+
     def inside(self, window: Window, height: int, width: int) -> npt.NDArray[np.bool_]:
         """(rows, cols) of a window: pixels of a raster that are not within the margin of its edges."""
         return np.asarray(self.rows.inside(window.rows, height)[:, None] & self.cols.inside(window.cols, width)[None, :])

@@ -19,7 +19,7 @@ from pipeline.plan.candidates import BLENDED
 from pipeline.plan.resolve import over_budget, resolve, staff
 from pipeline.plan.types import Hands, Plan, Tiles, Wish
 from pipeline.protocols import Locality, Network, Source
-from pipeline.resolve import staffing
+from pipeline.resolve import edges, staffing
 from pipeline.resolve.halo.choose import choose
 from pipeline.resolve.halo.profile import Sight
 from pipeline.stages.device import PRECISIONS, rounding
@@ -104,6 +104,7 @@ def _wish(opened: Opened, costs: memory.Costs, budget: int, hands: Hands) -> Wis
     config, network, locality = opened.config, opened.network, opened.locality
     meet = _meet(opened, costs, budget if hands.device is None else min(budget, hands.device))
     _check_margin(locality, meet)
+    near, far = edges.aprons(locality, config.tile, opened.source.grid.height, opened.source.grid.width, opened.multiple)
     return Wish(
         height=opened.source.grid.height, width=opened.source.grid.width, tile=config.tile.size, overlap=config.tile.overlap,
         taper=config.tile.taper, blend=config.tile.blend, block=config.output.block, chunk=config.output.chunk,
@@ -113,6 +114,7 @@ def _wish(opened: Opened, costs: memory.Costs, budget: int, hands: Hands) -> Wis
         halo=meet, costs=costs, budget=budget, workers=_workers(config), augment=config.tile.augment,
         batch=_batch(opened) if meet.halo is None else 1, source_block=opened.source.block, hands=hands,
         cores=staffing.threads(config, opened.device), streams=_streams(opened), asked=opened.area.blocks if opened.area else None,
+        pad=config.tile.pad, near=near, far=far,
     )  # fmt: skip
 
 

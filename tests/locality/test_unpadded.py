@@ -128,21 +128,42 @@ def test_pixels_within_the_margin_of_the_raster_are_told_from_those_inside() -> 
     assert inside.tolist() == [[False] * 5, [False] * 5, [True, True, False, False, False], [True, True, False, False, False]]
 
 
-def whole(module: nn.Module, folder: Path, margin: Margin) -> np.ndarray:
-    """The mask of one pass over the whole raster, padded at its far edges to a size that is taken."""
+def answer(module: nn.Module, x: torch.Tensor, margin: Margin, pad: str = "none") -> torch.Tensor:
+    """(classes, rows, cols) of one pass over a raster, padded at its far edges to a size that is taken, or on all sides: then of every pixel."""
+    around = [(0, trim.taken(size) - size) for trim, size in ((margin.rows, x.shape[1]), (margin.cols, x.shape[2]))]
+    if pad != "none":
+        trims = ((margin.rows, x.shape[1]), (margin.cols, x.shape[2]))
+        around = [(trim.before, trim.taken(trim.before + size + trim.after) - trim.before - size) for trim, size in trims]
+    wide = np.pad(x.numpy(), [(0, 0), *around], mode="reflect" if pad == "reflect" else "constant")
+    with torch.inference_mode():
+        returned = module.eval()(torch.from_numpy(wide)[None])[0]
+    return returned[:, : x.shape[1], : x.shape[2]]
+
+
+def whole(module: nn.Module, folder: Path, margin: Margin, pad: str = "none") -> np.ndarray:
+    """The mask of one pass over the whole raster."""
     raw = torch.from_numpy(scenes.read(folder / "scene.tif"))
     valid = (raw != 0).any(0)
-    x = ((raw - 500) / 200 * valid)[None]
-    height, width = x.shape[2:]
+    labels = answer(module, (raw - 500) / 200 * valid, margin, pad).argmax(0)
+    mask = torch.full(valid.shape, 255, dtype=torch.uint8)
     rows, cols = margin.rows, margin.cols
-    with torch.inference_mode():
-        labels = module.eval()(F.pad(x, (0, cols.taken(width) - width, 0, rows.taken(height) - height)))[0].argmax(0)
-    mask = torch.full((height, width), 255, dtype=torch.uint8)
-    inner = mask[rows.before : height - rows.after, cols.before : width - cols.after]
+    inner = mask if pad != "none" else mask[rows.before : len(mask) - rows.after, cols.before : mask.shape[1] - cols.after]
     inner.copy_(labels[: inner.shape[0], : inner.shape[1]])
     return mask.masked_fill(~valid, 255).numpy()
 
 
+class Late(nn.Module):
+    """The U-Net without padding, that begins 3 px later, so that its stride and its margin do not fit."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = Valid()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.body(x[:, :, 3:, 3:])
+
+
+LATE = alike(before=9, after=6, least=17, step=2)
 PLAIN, VALID = alike(before=4, after=4, least=9, step=1), alike(before=6, after=6, least=14, step=2)
 UNEVEN = Margin(rows=Trim(before=5, after=3, least=9, step=1), cols=Trim(before=2, after=4, least=7, step=1))
 
@@ -172,6 +193,53 @@ def test_mirrored_tiles_give_no_class_to_what_one_of_them_lacks(tmp_path: Path) 
     mask = zarr.open(tmp_path / "job.zarr", mode="r")["0/mask"][:]
     assert np.argwhere(mask != 255).min(0).tolist() == [5, 4]
     assert np.argwhere(mask != 255).max(0).tolist() == [144, 205]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("make", "margin", "pad", "height", "width"),
+    [
+        (Valid, VALID, "constant", 151, 210),
+        (Uneven, UNEVEN, "reflect", 150, 211),
+        (Late, LATE, "reflect", 149, 212),
+    ],
+)
+def test_every_pixel_of_a_padded_raster_has_the_class_of_the_whole_and_verify_says_so(
+    make: Callable[[], nn.Module], margin: Margin, pad: str, height: int, width: int, tmp_path: Path
+) -> None:
+    module = make().eval()
+    scenes.scene(tmp_path / "scene.tif", height, width)
+    path = scenes.script(module, tmp_path / "net.pt")
+    go(scenes.config(tmp_path, model={"path": str(path)}, tile={"size": 64, "pad": pad}, output={"certificate": True}))
+    store = zarr.open(tmp_path / "job.zarr", mode="r")
+    mask, expected = store["0/mask"][:], whole(module, tmp_path, margin, pad)
+    assert (expected[0] != 255).all()
+    assert (mask != expected).mean() < 1e-4
+    assert (mask[:12] != expected[:12]).sum() + (mask[:, :12] != expected[:, :12]).sum() <= 2
+    assert store.attrs["wholecloth"]["certificate"]["passed"]
+
+
+@pytest.mark.slow
+def test_mirrored_tiles_of_a_padded_raster_are_the_mean_over_the_mirrored_whole(tmp_path: Path) -> None:
+    scenes.scene(tmp_path / "scene.tif", 150, 210)
+    module = Uneven().eval()
+    path = scenes.script(module, tmp_path / "net.pt")
+    go(scenes.config(tmp_path, model={"path": str(path)}, tile={"size": 64, "augment": "flips", "pad": "reflect"}))
+    raw = torch.from_numpy(scenes.read(tmp_path / "scene.tif"))
+    valid = (raw != 0).any(0)
+    x = F.pad(((raw - 500) / 200 * valid)[None], (4, 4, 5, 5), mode="reflect")
+    with torch.inference_mode():
+        turned = [module(x.flip(axes))[:, :, :150, 2:212].flip(axes) for axes in ([], [2], [3], [2, 3])]
+    expected = torch.stack(turned).mean(0)[0].argmax(0).masked_fill(~valid, 255).numpy()
+    mask = zarr.open(tmp_path / "job.zarr", mode="r")["0/mask"][:]
+    assert (mask != expected).sum() <= 2
+
+
+def test_a_network_that_pads_by_itself_is_not_padded_for(tmp_path: Path) -> None:
+    path = scenes.script(networks.Twice(), tmp_path / "net.pt")
+    scenes.scene(tmp_path / "scene.tif", 150, 210)
+    with pytest.raises(ConfigError, match=r"tile\.pad is reflect.*Leave tile\.pad out"):
+        prepare(load(scenes.config(tmp_path, model={"path": str(path)}, tile={"pad": "reflect"})))
 
 
 def test_a_halo_that_keeps_what_is_not_returned_is_refused(tmp_path: Path) -> None:
