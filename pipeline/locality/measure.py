@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from itertools import chain
 
@@ -72,7 +73,7 @@ def _measured(network: Network, bands: int, trained: int | None, room: Room | No
 
 def _several(prober: Prober, bands: int, trained: int | None, left_off: Margin | None = None) -> Locality:
     """Of a network that takes several sizes, unpadded where it leaves anything off."""
-    period = stride.find(prober)
+    period = _step(prober, left_off) or stride.find(prober)
     unit = period or stride.multiple(prober)
     minimum = stride.side(prober, unit)
     if minimum is None or not prober.takes(prober.noise(minimum, minimum)):
@@ -85,6 +86,12 @@ def _several(prober: Prober, bands: int, trained: int | None, left_off: Margin |
     verdict, blame = _verdict(found, equal, measured=reach is not None)
     known = None if equal is False or verdict == "not local" else reach
     return looked_at(prober, Locality(verdict=verdict, stride=unit, radius=known, bands=bands, classes=classes, minimum=minimum, blame=blame))
+
+
+def _step(prober: Prober, left_off: Margin | None) -> int | None:
+    """The step of the sizes that an unpadded network takes, px, where that is a stride; no smaller one is of use, since tiles are of such sizes."""
+    step = 0 if left_off is None else math.lcm(left_off.rows.step, left_off.cols.step)
+    return step if step and stride.holds(prober, step) else None
 
 
 def _beyond(radius: Radius | None, left_off: Margin | None) -> Radius | None:
