@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Fingerprint = dict[str, Any]
 
 BEFORE: Fingerprint = {
-    "tile.batch": 1, "tile.augment": "none", "tile.tolerance": None, "source.aoi": None, "output.min_confidence": 0.0,
+    "tile.batch": 1, "tile.augment": "none", "tile.pad": "none", "tile.tolerance": None, "source.aoi": None, "output.min_confidence": 0.0,
     "output.probabilities_dtype": "uint8", "output.probabilities_codes": None, "execution.fold": False,
     "execution.compile": False, "source.as": [], "model.revision": 1,
     "model.input.transform": None,
@@ -52,6 +52,7 @@ def of(source: Source, area: Area | None, network: Network, recipe: Recipe, tile
         "tile.blend": tiles.blend,
         "tile.batch": tiles.batch,
         "tile.augment": tiles.augment,
+        "tile.pad": tiles.pad,
         "output.block": tiles.block,
         "output.shard": tiles.shard,
         "output.chunk": tiles.chunk,
@@ -74,6 +75,7 @@ def wanted(source: Source, area: Area | None, network: Network, recipe: Recipe, 
         "tile.blend": tile.blend if recipe.overlapping or tile.augment != "none" else "auto",
         "tile.batch": tile.batch if recipe.overlapping else "auto",
         "tile.augment": tile.augment,
+        "tile.pad": tile.pad,
         "output.block": output.block,
         "output.shard": None if output.shard == "none" else output.shard,
         "output.chunk": output.chunk,

@@ -68,7 +68,7 @@ def _resolved(job: Job) -> dict[str, dict[str, Any]]:
     """What is decided, by the keys of the config. A tolerance was measured, so that its halo stands for it."""
     tiles, recipe, device = job.plan.tiles, job.task.recipe, job.config.execution.device
     meet = {"halo": tiles.halo, "overlap": 0} if tiles.halo is not None else {"overlap": tiles.size - tiles.step}
-    tile = {name: getattr(tiles, name) for name in ("size", "taper", "blend", "augment", "batch")}
+    tile = {name: getattr(tiles, name) for name in ("size", "taper", "blend", "augment", "pad", "batch")}
     return {
         "tile": {**meet, **tile},
         "output": {"chunk": tiles.chunk, "block": tiles.block, "shard": tiles.shard or "none", "nodata": recipe.nodata},

@@ -24,7 +24,7 @@ from pipeline.plan.types import Plan, Tiles
 from pipeline.protocols import Locality, Network, Source
 from pipeline.public import publicly
 from pipeline.raster.grid import Grid
-from pipeline.resolve import activation, compiling, finite, folding, meaning, planning, precisions, staffing
+from pipeline.resolve import activation, compiling, edges, finite, folding, meaning, planning, precisions, staffing
 from pipeline.resolve.planning import Opened
 from pipeline.sources import open_source, with_notes
 from pipeline.sources.once import once
@@ -143,6 +143,7 @@ def _prepared(config: Config, fresh: bool, same_source: bool) -> Job:
     known = None if config.locked is None else lock.locality(config.locked, things, device.type, moved)
     trained = meant.model.input.size if meant.model.input else None
     locality = known or cached(network, meant.normalisation.channels, trained=trained, room=Room(staffing.budget(config)))
+    locality = edges.padded(locality, config.tile, network.accepts.multiple)
     network = locality.given(network)
     apart = folding.most(config.execution.fold, config.execution.precision)
     folded = folding.decide(network, locality, device, apart, stored["recipe"].get("fold", False) if stored else None)
@@ -182,18 +183,19 @@ def _job(
     moved = _moved(opened, recipe, plan.tiles) if stored else {}
     layout = plan.layout()
     task = BlockTask(
-        source=once(source, layout, plan.sharing), model=meant.model, recipe=recipe, layout=layout, store=path, device=str(opened.device),
-        retries=config.execution.retries, area=opened.area, streams=plan.hands.streams,
-        margin=opened.locality.margin,
+        source=edges.seen(once(source, layout, plan.sharing), plan.tiles.pad), model=meant.model, recipe=recipe, layout=layout, store=path,
+        device=str(opened.device), retries=config.execution.retries, area=opened.area, streams=plan.hands.streams,
+        margin=opened.locality.margin, edges=edges.without_class(opened.locality.margin, config.tile),
     )  # fmt: skip
     made = fingerprint.of(source, opened.area, opened.network, recipe, plan.tiles, config)
     if stored:  # a store keeps what it says; one that a frozen plan makes also says what plans of before do not know
         made = stored["fingerprint"] if opened.resumes else {**made, **stored["fingerprint"], **moved}
     spec = _spec(config, _grid(source, made), recipe, rows, plan.tiles, _levels(opened, plan.tiles))
     return Job(
-        config=config, source=source, network=opened.network, loaded=loaded, fold=folded.said, locality=opened.locality, footprint=cost, plan=plan, task=task,
-        blocks=_count(task), spec=spec, fingerprint=made, resumes=opened.resumes, complete=bool(stored and stored.get("complete")), moved=moved,
-        same_source=opened.same_source, remarks=tuple(activation.remarks(meant.model.output, opened.locality, chosen)),
+        config=config, source=edges.seen(source, plan.tiles.pad), network=opened.network, loaded=loaded, fold=folded.said, locality=opened.locality,
+        footprint=cost, plan=plan, task=task, blocks=_count(task), spec=spec, fingerprint=made, resumes=opened.resumes,
+        complete=bool(stored and stored.get("complete")), moved=moved,
+        same_source=opened.same_source, remarks=(*activation.remarks(meant.model.output, opened.locality, chosen), *edges.words(opened.locality, config.tile)),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.raster.grid import Grid
+from pipeline.raster.margin import Margin
 from pipeline.raster.window import Window
 
 if TYPE_CHECKING:
@@ -99,32 +100,6 @@ class Accepts:
     """Heights and widths are whole multiples of this."""
     batch: int | None = None
     """Fixed batch size, or None for any."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Margin:
-    """What an unpadded network leaves off, px, alike on both axes, and the sizes that it takes."""
-
-    before: int
-    """Above and on the left."""
-    after: int
-    """Below and on the right."""
-    least: int
-    """The smallest size that it takes."""
-    step: int
-    """It takes every size that is so many px, or a multiple of that, more."""
-
-    def taken(self, size: int) -> int:
-        """The smallest size that it takes and that holds so many px."""
-        return self.least + max(-(-(size - self.least) // self.step), 0) * self.step
-
-    def inside(self, window: Window, height: int, width: int) -> npt.NDArray[np.bool_]:
-        """(rows, cols) of a window: pixels of a raster that are not within the margin of its edges."""
-        rows, cols = (
-            (np.arange(span.start, span.stop) >= self.before) & (np.arange(span.start, span.stop) < length - self.after)
-            for span, length in ((window.rows, height), (window.cols, width))
-        )
-        return np.asarray(rows[:, None] & cols[None, :])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,7 +258,7 @@ class Locality:
     def of(cls, said: Mapping[str, Any]) -> Locality:
         """From its plain values; those that an earlier release did not know are as they were then."""
         radius = Radius(**said["radius"]) if said["radius"] else None
-        margin = Margin(**said["margin"]) if said.get("margin") else None
+        margin = Margin.of(said["margin"]) if said.get("margin") else None
         return cls(**{**said, "radius": radius, "blame": tuple(said["blame"]), "remarks": tuple(said.get("remarks", ())), "margin": margin})
 
     def given(self, network: AnyNetwork) -> AnyNetwork:

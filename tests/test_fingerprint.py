@@ -128,3 +128,9 @@ def test_a_store_that_counted_pixels_is_gone_on_with_where_more_is_known_of_the_
     assert not fingerprint.same("source.grid", pixels, {**slide, "height": 31})
     assert not fingerprint.same("source.grid", pixels, {**slide, "crs": "EPSG:4326"})
     assert not fingerprint.same("tile.size", 1, 2)
+
+
+def test_a_store_of_before_there_was_padding_was_not_padded() -> None:
+    assert fingerprint.differing({}, {"tile.pad": "none"}) == []
+    assert fingerprint.differing({}, {"tile.pad": "reflect"}) == ["tile.pad"]
+    assert fingerprint.differing({"tile.pad": "reflect"}, {"tile.pad": "constant"}) == ["tile.pad"]

@@ -64,7 +64,8 @@ def test_the_file_says_what_it_is_and_leaves_nothing_open(tmp_path: Path) -> Non
         assert words in text
     said, job = load(file), prepare(load(path))
     assert said.tile.model_dump() == {
-        "size": job.plan.tiles.size, "halo": job.plan.tiles.halo, "overlap": 0, "taper": "flat", "blend": "logits", "augment": "none", "batch": 1,
+        "size": job.plan.tiles.size, "halo": job.plan.tiles.halo, "overlap": 0, "taper": "flat", "blend": "logits", "augment": "none", "pad": "none",
+        "batch": 1,
     }  # fmt: skip
     assert (said.output.block, said.output.shard, said.output.nodata) == (job.plan.tiles.block, "none", 255)
     assert (said.execution.precision, said.execution.fold, said.execution.device) == ("float32", job.task.recipe.fold, "cpu")

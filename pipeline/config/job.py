@@ -35,6 +35,9 @@ class TileConfig(Section):
     augment: Literal["none", "flips", "dihedral"] = Field(
         "none", description="test-time augmentation: the mean over 4 flips, or over 8 flips and quarter turns, of each tile"
     )
+    pad: Literal["none", "reflect", "constant"] = Field(
+        "none", description="of an unpadded network: how the raster is padded at its edges, where pixels are nodata without"
+    )
     batch: Auto | Count = Field("auto", description="equal tiles that go through the network at once, where tiles are blended")
 
     @field_validator("halo", mode="before")

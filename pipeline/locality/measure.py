@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from itertools import chain
 
@@ -16,7 +17,8 @@ from pipeline.locality.room import Room
 from pipeline.locality.sizes import only_size, tried
 from pipeline.locality.suspects import Suspects
 from pipeline.locality.unpadded import margin
-from pipeline.protocols import Locality, Margin, Network, Radius
+from pipeline.protocols import Locality, Network, Radius
+from pipeline.raster.margin import Margin
 from pipeline.raster.span import round_up
 
 CRAMPED = "a largest input size that leaves no larger image to compare with"
@@ -65,20 +67,20 @@ def _measured(network: Network, bands: int, trained: int | None, room: Room | No
         return looked_at(prober, fixed.measure(prober, prober.fixed))
     left_off = margin(prober) if network.accepts.maximum is None else None
     if left_off is not None:
-        return _unpadded(_several(replace(prober, network=network.within(left_off)), bands, trained), left_off)
+        return _unpadded(_several(replace(prober, network=network.within(left_off)), bands, trained, left_off), left_off)
     return _several(prober, bands, trained)
 
 
-def _several(prober: Prober, bands: int, trained: int | None) -> Locality:
-    """Of a network that takes several sizes."""
-    period = stride.find(prober)
+def _several(prober: Prober, bands: int, trained: int | None, left_off: Margin | None = None) -> Locality:
+    """Of a network that takes several sizes, unpadded where it leaves anything off."""
+    period = _step(prober, left_off) or stride.find(prober)
     unit = period or stride.multiple(prober)
     minimum = stride.side(prober, unit)
     if minimum is None or not prober.takes(prober.noise(minimum, minimum)):
         raise ModelError(_refuses(prober, bands, trained))
     across = stride.side(prober, round_up(32, unit)) or minimum
     classes = len(prober.see(prober.noise(across, across)))
-    reach = receptive_field.radius(prober, period, across) if period else None
+    reach = _beyond(receptive_field.radius(prober, period, across) if period else None, left_off)
     equal = _equal(prober, period, reach, across)
     found = suspects(prober, across, thorough=not equal)
     verdict, blame = _verdict(found, equal, measured=reach is not None)
@@ -86,18 +88,37 @@ def _several(prober: Prober, bands: int, trained: int | None) -> Locality:
     return looked_at(prober, Locality(verdict=verdict, stride=unit, radius=known, bands=bands, classes=classes, minimum=minimum, blame=blame))
 
 
+def _step(prober: Prober, left_off: Margin | None) -> int | None:
+    """The step of the sizes that an unpadded network takes, px, where that is a stride; no smaller one is of use, since tiles are of such sizes."""
+    step = 0 if left_off is None else math.lcm(left_off.rows.step, left_off.cols.step)
+    return step if step and stride.holds(prober, step) else None
+
+
+def _beyond(radius: Radius | None, left_off: Margin | None) -> Radius | None:
+    """A radius that holds the margin, since a tile has nothing to keep there."""
+    if radius is None or left_off is None:
+        return radius
+    rows, cols = left_off.rows, left_off.cols
+    return Radius(
+        top=max(radius.top, rows.before), bottom=max(radius.bottom, rows.after), left=max(radius.left, cols.before), right=max(radius.right, cols.after)
+    )  # fmt: skip
+
+
 def _unpadded(found: Locality, left_off: Margin) -> Locality:
-    """With a radius that holds the margin, since a tile has nothing to keep there."""
-    before, after, radius = left_off.before, left_off.after, found.radius
-    if radius is not None:
-        radius = Radius(
-            top=max(radius.top, before), bottom=max(radius.bottom, after), left=max(radius.left, before), right=max(radius.right, after)
-        )  # fmt: skip
+    """With its margin, and what is to be said of it."""
+    rows, cols = left_off.rows, left_off.cols
+    given, returned = (rows.least, cols.least), (rows.least - rows.before - rows.after, cols.least - cols.before - cols.after)
     said = (
-        f"the network is unpadded: of {left_off.least} px it returns {left_off.least - before - after}, and it takes sizes that are multiples of "
-        f"{left_off.step} px larger; pixels within {max(before, after)} px of the raster's edge are nodata"
+        f"the network is unpadded: of {_by(given)} px it returns {_by(returned)}, and it takes sizes that are multiples of {_by((rows.step, cols.step))} px "
+        f"larger; it leaves off {left_off.sides}"
     )
-    return replace(found, margin=left_off, radius=radius, remarks=(said, *found.remarks))
+    return replace(found, margin=left_off, remarks=(said, *found.remarks))
+
+
+def _by(size: tuple[int, int]) -> str:
+    """Rows and columns in words, once where they are alike."""
+    rows, cols = size
+    return str(rows) if rows == cols else f"{rows} × {cols}"
 
 
 def _equal(prober: Prober, period: int | None, reach: Radius | None, across: int) -> bool | None:

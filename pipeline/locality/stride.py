@@ -35,6 +35,11 @@ def find(prober: Prober) -> int | None:
     return None if unit is None else _structural(prober, _reduce(unit, lambda n: _is_period(prober, n, LENGTHS)), unit)
 
 
+def holds(prober: Prober, n: int) -> bool:
+    """Whether a network commutes with shifts by ``n`` px, and its NaNs do."""
+    return _is_period(prober, n, LENGTHS) and _is_period(prober, n, LENGTHS, beyond=torch.nan)
+
+
 def _structural(prober: Prober, n: int, unit: int) -> int:
     """The smallest period from ``n`` up that NaNs keep as well: where deep signals are faint, values alone would tell too small a one."""
     kept = (m for m in range(n, unit + 1, n) if unit % m == 0 and _is_period(prober, m, LENGTHS, beyond=torch.nan))

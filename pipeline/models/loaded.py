@@ -9,7 +9,8 @@ import torch
 
 from pipeline.models import answer, unpadded
 from pipeline.models.output import checked, entry, logits
-from pipeline.protocols import Accepts, Graph, Margin
+from pipeline.protocols import Accepts, Graph
+from pipeline.raster.margin import Margin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +50,7 @@ class Loaded:
 
     def within(self, margin: Margin) -> Self:
         """The same network, that returns as many pixels as it is given: 0 in its margins."""
-        least = margin.before + margin.after + margin.step
-        return replace(self, margin=margin, accepts=replace(self.accepts, minimum=max(least, margin.least)))
+        return replace(self, margin=margin, accepts=replace(self.accepts, minimum=margin.minimum))
 
     def only(self, size: int) -> Self:
         """The same network, that is given no other size, px."""

@@ -2,8 +2,8 @@
 
 ::
 
-    |mmmm|oooooooooooo|mmmm|pp|      what is given: m are margins, p pads it to a size that the network takes
-         |oooooooooooo|oo|           what comes back; what belongs to p and to the margin of the far edge is cut off
+    |ss|mmmm|oooooooooooo|mmmm|pp|      a tile: s is skipped, m are margins, p pads it to a size that the network takes
+            |oooooooooooo|oo|           what comes back; what belongs to p and to the margin of the far edge is cut off
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 
-from pipeline.protocols import Margin
+from pipeline.raster.margin import Margin, Trim
 
 
 def answer(run: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, margin: Margin) -> torch.Tensor:
@@ -29,8 +29,15 @@ def answer(run: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, margin:
         What the network leaves off.
     """
     rows, cols = x.shape[2:]
-    wide = F.pad(x, (0, margin.taken(cols) - cols, 0, margin.taken(rows) - rows))
-    returned = run(wide).to(torch.float32)
-    below, right = rows - margin.after - margin.before, cols - margin.after - margin.before
-    inner = returned[..., : max(below, 0), : max(right, 0)]
-    return F.pad(inner, (margin.before, cols - margin.before - inner.shape[3], margin.before, rows - margin.before - inner.shape[2]))
+    seen = x[..., margin.rows.skip :, margin.cols.skip :]
+    height, width = seen.shape[2:]
+    returned = run(F.pad(seen, (0, margin.cols.taken(width) - width, 0, margin.rows.taken(height) - height))).to(torch.float32)
+    (top, below), (left, right) = _kept(margin.rows, rows), _kept(margin.cols, cols)
+    inner = returned[..., : below - top, : right - left]
+    return F.pad(inner, (left, cols - left - inner.shape[3], top, rows - top - inner.shape[2]))
+
+
+def _kept(trim: Trim, size: int) -> tuple[int, int]:
+    """The first pixel of an axis that is returned, and the one after the last."""
+    start = trim.skip + trim.before
+    return start, max(size - trim.after, start)

@@ -94,7 +94,7 @@ def _given_core(wish: Wish, size: int, halo: int) -> int:
     if wish.maximum is not None and size > wish.maximum:
         raise ConfigError(f"tile.size is {size}, but the network takes at most {wish.maximum} px. Give at most that, or auto.")
     core = round_down(size - 2 * halo, wish.multiple)
-    uncut = max(round_up(wish.height, wish.multiple), round_up(wish.width, wish.multiple)) <= size
+    uncut = wish.whole <= size
     if core < wish.multiple and not uncut:
         raise ConfigError(
             f"tile.size {size} leaves no core beside a halo of {halo} px on each side; the smallest that does is "
@@ -173,4 +173,5 @@ def _tiles(wish: Wish, core: int, block: int, shard: int | None) -> Tiles:
         height=wish.height, width=wish.width, block=block, chunk=wish.chunk, shard=shard, multiple=wish.multiple, minimum=wish.minimum,
         halo=halo, core=0 if halo is None else core, size=size, step=step, taper=taper, blend=wish.blend,
         exact=wish.halo.exact, why=wish.halo.why, batch=wish.batch if halo is None else 1, augment=wish.augment, tolerated=wish.halo.tolerated,
+        pad=wish.pad, near=wish.near, far=wish.far,
     )  # fmt: skip

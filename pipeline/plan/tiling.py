@@ -5,6 +5,7 @@ With a halo, ``c`` is kept and ``h`` only read; at the raster's own edge ``e`` t
     |hhhh|cccccccccccc|hhhh|                     tile 1
                   |hhhh|cccccccccccc|hhhh|       tile 2
     |eccccccccccc|hhhh|                          first tile of the raster
+  |pp|eccccccccccc|hhhh|                         the same where the raster is padded by p
 """
 
 from __future__ import annotations
@@ -58,6 +59,10 @@ class HaloTiling:
     """Longest core, a multiple of ``multiple``, px."""
     minimum: int = 1
     """Smallest input of the network, px."""
+    near: int = 0
+    """What tiles may see before the axis, a multiple of ``multiple``, px."""
+    far: int = 0
+    """What tiles see behind the axis at least, px."""
 
     @property
     def _smallest(self) -> int:
@@ -65,23 +70,28 @@ class HaloTiling:
 
     @property
     def padded(self) -> int:
-        """Length of the axis, padded to a multiple of the stride and to the network's minimum, px."""
-        return max(round_up(self.length, self.multiple), self._smallest)
+        """Where the axis ends, padded to a multiple of the stride and to the network's minimum, px."""
+        return max(round_up(self.length + self.far, self.multiple), self._smallest - self.near)
+
+    @property
+    def whole(self) -> Span:
+        """All that tiles may see."""
+        return Span(-self.near, self.padded)
 
     @property
     def largest(self) -> int:
         """Longest tile that can occur, px."""
-        return min(max(self.core + 2 * self.halo, self._smallest), self.padded)
+        return min(max(self.core + 2 * self.halo, self._smallest), self.whole.size)
 
     def pieces(self, block: Span, inside: Span | None = None) -> Iterator[Piece]:
         """Cores that cover the block or a part of it, aligned outwards to the stride and cut evenly, each with its halo."""
         part, hull = inside or block, self.hull(block)
         for core in cut_evenly(part.align(self.multiple), self.core, self.multiple):
-            yield Piece(self._widen(core.grow(self.halo).clip(self.padded), hull.stop), core.meet(part))
+            yield Piece(self._widen(core.grow(self.halo).meet(self.whole), hull.stop), core.meet(part))
 
     def hull(self, block: Span) -> Span:
         """All that the tiles of a block read."""
-        return self._widen(block.align(self.multiple).grow(self.halo).clip(self.padded), self.padded)
+        return self._widen(block.align(self.multiple).grow(self.halo).meet(self.whole), self.padded)
 
     def _widen(self, read: Span, end: int) -> Span:
         if read.size >= self._smallest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from typing import Any, Literal
 
@@ -16,6 +16,8 @@ from pipeline.raster.span import round_up
 
 TURNS = {"none": 1, "flips": 4, "dihedral": 8}
 """How often the network sees a tile, by ``tile.augment``."""
+APRONS = ("near", "far")
+"""Of the tiles: by how much the raster is padded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +73,20 @@ class Wish:
     """That each process computes with."""
     streams: tuple[int, ...] = (1,)
     """Tiles that may be computed at once in each process, among which the cores are shared evenly."""
+    pad: str = "none"
+    """How the raster is padded at its edges: ``none``, ``reflect`` or ``constant``."""
+    near: tuple[int, int] = (0, 0)
+    """(rows, cols) px before the raster that tiles may see."""
+    far: tuple[int, int] = (0, 0)
+    """(rows, cols) px behind it that they see at least."""
     asked: Callable[[Layout], Iterable[BlockIndex]] | None = None
     """The blocks of a layout that an area touches; None where all are asked for."""
+
+    @property
+    def whole(self) -> int:
+        """The longer side of the raster as tiles see it, px."""
+        sides = zip((self.height, self.width), self.near, self.far, strict=True)
+        return max(near + round_up(length + far, self.multiple) for length, near, far in sides)
 
     def count(self, layout: Layout, most: int) -> int:
         """Blocks of a layout that are asked for; those of an area are counted up to ``most``."""
@@ -107,6 +121,12 @@ class Tiles:
     """How tiles are turned and mirrored."""
     tolerated: Tolerated | None = None
     """What was measured where ``tile.halo`` asked for a tolerance."""
+    pad: str = "none"
+    """How the raster is padded at its edges."""
+    near: tuple[int, int] = (0, 0)
+    """(rows, cols) px before the raster that tiles may see."""
+    far: tuple[int, int] = (0, 0)
+    """(rows, cols) px behind it that they see at least."""
 
     @property
     def turned(self) -> bool:
@@ -122,21 +142,24 @@ class Tiles:
     def of(cls, said: dict[str, Any]) -> Tiles:
         """From `as_dict`."""
         found = said.get("tolerated")
-        return cls(**{**said, "tolerated": Tolerated(**found) if found else None})
+        aprons = {name: tuple(said[name]) for name in APRONS if name in said}
+        return cls(**{**said, **aprons, "tolerated": Tolerated(**found) if found else None})
 
     def layout(self) -> Layout:
         """The blocks and tiles."""
-        return Layout(height=self.height, width=self.width, block=self.block, rows=self._axis(self.height), cols=self._axis(self.width))
+        return Layout(height=self.height, width=self.width, block=self.block, rows=self.axis(0), cols=self.axis(1))
 
-    def _axis(self, length: int) -> HaloTiling | LatticeTiling:
+    def axis(self, number: int) -> HaloTiling | LatticeTiling:
+        """Tiling of the rows (0) or of the columns (1)."""
+        length, near, far = (self.height, self.width)[number], self.near[number], self.far[number]
         if self.halo is None:
             return LatticeTiling(length=length, multiple=self.multiple, size=self.size, step=self.step)
-        core = max(self.core, round_up(length, self.multiple)) if round_up(length, self.multiple) <= self.size else self.core
-        return HaloTiling(length=length, multiple=self.multiple, halo=self.halo, core=core, minimum=self.minimum)
+        made = HaloTiling(length=length, multiple=self.multiple, halo=self.halo, core=self.core, minimum=self.minimum, near=near, far=far)
+        return replace(made, core=max(self.core, round_up(length, self.multiple))) if made.whole.size <= self.size else made
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for the store."""
-        return asdict(self)
+        """Plain values for the store; those of a raster that is not padded are as those of before there was a choice."""
+        return {name: value for name, value in asdict(self).items() if self.pad != "none" or name not in ("pad", *APRONS)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from pipeline.plan.candidates import BLENDED
 from pipeline.plan.resolve import over_budget, resolve, staff
 from pipeline.plan.types import Hands, Plan, Tiles, Wish
 from pipeline.protocols import Locality, Network, Source
-from pipeline.resolve import staffing
+from pipeline.resolve import edges, staffing
 from pipeline.resolve.halo.choose import choose
 from pipeline.resolve.halo.profile import Sight
 from pipeline.stages.device import PRECISIONS, rounding
@@ -105,6 +105,7 @@ def _wish(opened: Opened, costs: memory.Costs, budget: int, hands: Hands) -> Wis
     config, network, locality = opened.config, opened.network, opened.locality
     meet = _meet(opened, costs, budget if hands.device is None else min(budget, hands.device))
     _check_margin(locality, meet)
+    near, far = edges.aprons(locality, config.tile, opened.source.grid.height, opened.source.grid.width, opened.multiple)
     return Wish(
         height=opened.source.grid.height, width=opened.source.grid.width, tile=config.tile.size, overlap=config.tile.overlap,
         taper=config.tile.taper, blend=config.tile.blend, block=config.output.block, chunk=config.output.chunk,
@@ -114,6 +115,7 @@ def _wish(opened: Opened, costs: memory.Costs, budget: int, hands: Hands) -> Wis
         halo=meet, costs=costs, budget=budget, workers=_workers(config), augment=config.tile.augment,
         batch=_batch(opened) if meet.halo is None else 1, source_block=opened.source.block, hands=hands,
         cores=staffing.threads(config, opened.device), streams=_streams(opened), asked=opened.area.blocks if opened.area else None,
+        pad=config.tile.pad, near=near, far=far,
     )  # fmt: skip
 
 
@@ -121,14 +123,14 @@ def _check_margin(locality: Locality, meet: halo.HaloDecision) -> None:
     """Refuse tiles that keep what an unpadded network does not return."""
     if locality.margin is None:
         return
-    least = max(locality.margin.before, locality.margin.after)
+    least, sides = locality.margin.largest, locality.margin.sides
     if meet.halo is None:
         raise ConfigError(
             f"The network is unpadded and its tiles would be blended ({meet.why}), which takes tiles that are returned whole. Leave tile.overlap auto, or give "
             f"tile.halo in px, {least} or more."
         )
     if meet.halo < least:
-        raise ConfigError(f"tile.halo is {meet.halo} px, but the network is unpadded and leaves off {least} px on each side. Give at least that, or auto.")
+        raise ConfigError(f"tile.halo is {meet.halo} px, but the network is unpadded and leaves off {sides}. Give at least {least}, or auto.")
 
 
 def _streams(opened: Opened) -> tuple[int, ...]:

@@ -100,7 +100,7 @@ def _together(four: Sequence[Place]) -> torch.Tensor:
 def _side(sight: Sight) -> int:
     """Side of the sample, px: as near to `SIDE` as the network and the memory allow."""
     accepts, margin = sight.network.accepts, sight.locality.margin
-    wanted = SIDE + (margin.before + margin.after if margin else 0)
+    wanted = SIDE + (2 * margin.largest if margin else 0)
     least = round_up(max(sight.locality.minimum, accepts.minimum, sight.multiple), sight.multiple)
     most = round_down(min(sight.room, accepts.maximum or sight.room), sight.multiple)
     return max(min(round_up(wanted, sight.multiple), most), least)

@@ -21,7 +21,8 @@ from pipeline.models.loaded import Loaded
 from pipeline.place import Place
 from pipeline.plan.layout import BlockIndex, Layout
 from pipeline.plan.shards import Shard, Share, share
-from pipeline.protocols import Margin, Network, Source
+from pipeline.protocols import Network, Source
+from pipeline.raster.margin import Margin
 from pipeline.raster.window import Window
 from pipeline.stages.bus.way import Arrays
 from pipeline.stages.device import choose, on_device, steady
@@ -75,7 +76,9 @@ class BlockTask:
     streams: int = 1
     """Blocks that are inferred at once in each process."""
     margin: Margin | None = None
-    """Of an unpadded network: pixels so near the raster's edge are nodata."""
+    """Of an unpadded network."""
+    edges: Margin | None = None
+    """Pixels so near the raster's edge are nodata; None where there are none."""
     made: str = ""
     """Id of the store, once it is there; a worker writes into no other under the same path."""
 
@@ -91,8 +94,8 @@ class BlockTask:
         """(rows, cols) of a block: what is asked for and can be had; None for all of it."""
         window = self.layout.window(index)
         asked = None if self.area is None else self.area.read(window)
-        if self.margin is not None:
-            inside = self.margin.inside(window, self.layout.height, self.layout.width)
+        if self.edges is not None:
+            inside = self.edges.inside(window, self.layout.height, self.layout.width)
             asked = inside if asked is None else asked & inside
         return None if asked is None or asked.all() else asked
 

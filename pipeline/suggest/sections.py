@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.config import TileConfig
 from pipeline.config.paths import anchored, is_gdal_name
 from pipeline.protocols import Source
 from pipeline.raster.grid import Grid
+from pipeline.resolve import edges
 from pipeline.suggest.facts import EIGHT_BITS, Facts
 from pipeline.suggest.network import Seen
 from pipeline.suggest.scene import Values, normalisation
@@ -34,7 +36,7 @@ def head(source: Source, values: Values, known: Facts, seen: Seen | None) -> lis
     said += [f"scene: and {len(bands) - LISTED} bands more"] if len(bands) > LISTED else []
     said += [
         f"network: {known.what}{_verdict(known, seen)}",
-        *(f"network: {note}" for note in (*known.notes, *(seen.notes + seen.locality.remarks if seen else ()))),
+        *(f"network: {note}" for note in (*known.notes, *(seen.notes + seen.locality.remarks + edges.words(seen.locality, TileConfig()) if seen else ()))),
     ]
     return [comment(words) for words in (*said, *(f"TO ADD: {words}" for words in known.todo))]
 

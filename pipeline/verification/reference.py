@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +12,9 @@ from pipeline import machine
 from pipeline.job import Job
 from pipeline.plan import memory
 from pipeline.plan.layout import Tile
-from pipeline.plan.tiling import HaloTiling
 from pipeline.plan.types import Plan
 from pipeline.protocols import Locality
-from pipeline.raster.span import Span, round_down, round_up
+from pipeline.raster.span import round_down, round_up
 from pipeline.raster.window import Window
 from pipeline.stages.block import inference
 from pipeline.stages.device import choose, on_device, rounding
@@ -48,13 +47,9 @@ class Frame:
 
     def tile(self, job: Job, window: Window) -> Tile:
         """The tile of a window, clipped at the raster's edges as the tiles of the run are."""
-        multiple, grid = job.plan.tiles.multiple, job.source.grid
-        rows, cols = (self._piece(span, length, multiple) for span, length in ((window.rows, grid.height), (window.cols, grid.width)))
+        tiles = replace(job.plan.tiles, halo=self.halo, core=round_up(max(job.plan.tiles.height, job.plan.tiles.width), job.plan.tiles.multiple))
+        rows, cols = (next(replace(tiles, minimum=self.smallest).axis(k).pieces(span)).read for k, span in enumerate((window.rows, window.cols)))
         return Tile(read=Window.of(rows, cols), keep=window)
-
-    def _piece(self, span: Span, length: int, multiple: int) -> Span:
-        axis = HaloTiling(length=length, multiple=multiple, halo=self.halo, core=round_up(length, multiple), minimum=self.smallest)
-        return next(axis.pieces(span)).read
 
 
 def frame(job: Job) -> Frame:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper
 
-from pipeline.config import ModelConfig
+from pipeline.config import ModelConfig, TileConfig
+from pipeline.locality.probe import Prober
+from pipeline.locality.unpadded import margin
 from pipeline.models import load
+from pipeline.models.loaded import Loaded
 from pipeline.models.transform import transform
+from pipeline.protocols import Locality
+from pipeline.resolve import edges
 from pipeline.suggest.model_file import look
 from tests.inputs.rows import row, shape
 
@@ -190,3 +195,25 @@ def blur(folder: Path) -> str:
 @row("network", "an array of numpy in the place of a tensor (`model.input.transform`)")
 def array(folder: Path) -> str:
     return changed(folder, "x.numpy()")
+
+
+def edge(module: torch.nn.Module, pad: Literal["none", "reflect"]) -> str:
+    """What becomes of the raster's edge."""
+    prober = Prober(network=Loaded(module=module.eval(), said={}), bands=BANDS, device=torch.device("cpu"))
+    tile, found = TileConfig(pad=pad), Locality(verdict="local", stride=1, radius=None, bands=BANDS, classes=4, minimum=1, margin=margin(prober))
+    return "".join(edges.words(edges.padded(found, tile, 1), tile))
+
+
+@row("network", "an unpadded one (valid convolutions)")
+def unpadded(folder: Path) -> str:
+    return edge(torch.nn.Conv2d(BANDS, 4, 5), "none")
+
+
+@row("network", "an unpadded one, with `tile.pad: reflect`")
+def unpadded_and_reflected(folder: Path) -> str:
+    return edge(torch.nn.Conv2d(BANDS, 4, 5), "reflect")
+
+
+@row("network", "one that returns as much as it is given, with `tile.pad: reflect`")
+def padded(folder: Path) -> str:
+    return edge(network(), "reflect")

@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from pipeline.models.loaded import Loaded
-from pipeline.protocols import Locality, Margin, Pixels
+from pipeline.protocols import Locality, Pixels
 from pipeline.raster.grid import Grid
+from pipeline.raster.margin import Margin, Trim
 from pipeline.raster.window import Window
 from pipeline.resolve import plausibility
 from pipeline.resolve.halo.profile import Sight
@@ -115,7 +116,8 @@ def test_a_table_of_positions_that_hides_the_image_is_seen() -> None:
 
 
 def test_margins_of_an_unpadded_network_are_not_compared() -> None:
-    margin = Margin(before=1, after=1, least=3, step=1)
+    trim = Trim(before=1, after=1, least=3, step=1)
+    margin = Margin(rows=trim, cols=trim)
     net = nn.Conv2d(2, 3, 3)
     net.weight, net.bias = nn.Parameter(1e-3 * net.weight), nn.Parameter(torch.tensor([0.0, 9.0, 0.0]))
     seen = sight(net)

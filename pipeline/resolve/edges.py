@@ -1,0 +1,86 @@
+"""The raster's edge where a network is unpadded: pixels without a class, or padding that gives them one (``tile.pad``)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from pipeline.config import TileConfig
+from pipeline.errors import ConfigError
+from pipeline.protocols import Locality, Radius, Source
+from pipeline.raster.margin import Margin
+from pipeline.sources.reflected import Reflected
+
+
+def padded(locality: Locality, tile: TileConfig, multiple: int) -> Locality:
+    """What was measured of a network, for tiles that begin where the padded raster does.
+
+    The network's grid then begins ``margin`` px before the raster, and tiles begin on multiples of the stride: the rest is skipped, and reaches grow by it.
+
+    Parameters
+    ----------
+    locality
+        As it was measured, or as this gave it before.
+    tile
+        Section ``tile`` of the config.
+    multiple
+        Sizes that the network's file asks for are multiples of this, px.
+
+    Raises
+    ------
+    ConfigError
+        The raster is to be padded for a network that returns as much as it is given.
+    """
+    margin, unit = locality.margin, math.lcm(locality.stride, multiple)
+    if tile.pad == "none":
+        return locality
+    if margin is None:
+        raise ConfigError(
+            f"tile.pad is {tile.pad}, which pads the raster for a network that returns less than it is given. This one returns as many pixels as it is "
+            "given and pads by itself, so that every pixel has a class already. Leave tile.pad out."
+        )
+    wide = margin.turned(tile.augment)
+    rows, cols = (replace(trim, skip=-by.before % unit) for trim, by in ((margin.rows, wide.rows), (margin.cols, wide.cols)))
+    moved = Margin(rows=rows, cols=cols)
+    return locality if moved == margin else replace(locality, margin=moved, radius=_moved(locality, moved))
+
+
+def _moved(locality: Locality, margin: Margin) -> Radius | None:
+    """The radius beyond cuts that do not lie on the network's grid: as far as that of the next cut that does."""
+    radius, stride = locality.radius, locality.stride
+    if radius is None:
+        return None
+    down, right = margin.rows.skip % stride, margin.cols.skip % stride
+    return Radius(
+        top=max(radius.top + down, margin.rows.skip + margin.rows.before), bottom=radius.bottom + -down % stride,
+        left=max(radius.left + right, margin.cols.skip + margin.cols.before), right=radius.right + -right % stride,
+    )  # fmt: skip
+
+
+def aprons(locality: Locality, tile: TileConfig, height: int, width: int, multiple: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """(rows, cols) px before the raster's first pixel, and (rows, cols) px behind its last, that tiles may see; 0 where it is not padded."""
+    if tile.pad == "none" or locality.margin is None:
+        return (0, 0), (0, 0)
+    (top, bottom), (left, right) = locality.margin.aprons(height, width, multiple, tile.augment)
+    return (top, left), (bottom, right)
+
+
+def seen(source: Source, pad: str) -> Source:
+    """The source as tiles see it: mirrored at its edges, or as it is, with 0 outside."""
+    return Reflected(source=source) if pad == "reflect" else source
+
+
+def without_class(margin: Margin | None, tile: TileConfig) -> Margin | None:
+    """How near to the raster's edges pixels are nodata, on each side; None where none are."""
+    return margin.turned(tile.augment) if margin is not None and tile.pad == "none" else None
+
+
+def words(locality: Locality, tile: TileConfig) -> tuple[str, ...]:
+    """What becomes of the raster's edge, a sentence; nothing where the network leaves nothing off."""
+    if locality.margin is None:
+        return ()
+    wide = locality.margin.turned(tile.augment)
+    if tile.pad == "none":
+        return (f"{wide.sides} of the raster are nodata, since the network leaves them off; tile.pad: reflect gives them a class",)
+    how = "its mirror image" if tile.pad == "reflect" else "0 after normalisation"
+    return (f"the raster is padded by {wide.sides} with {how}, so that every pixel has a class",)
