@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.app import AsJson, ConfigPath, Overrides, tell
+from pipeline.cli.app import AsJson, ConfigPath, Out, Overrides, overriding, tell
 
 
 def plan(
     config: ConfigPath,
     overrides: Overrides = None,
+    out: Out = None,
     as_json: AsJson = False,
     frozen: Annotated[Path | None, typer.Option("--freeze", metavar="FILE", help="Write a config with nothing left to decide, for `run --locked`.")] = None,
 ) -> None:
@@ -27,7 +28,7 @@ def plan(
     from pipeline.job import prepare
     from pipeline.load_config import load
 
-    job = prepare(load(config, overrides or []))
+    job = prepare(load(config, overriding(overrides, out)))
     saves, unknown, doubtful = saving(job), invalid(job.source), warnings(job)
     rows = [*lines(job), *([("saving", str(saves))] if saves else []), *(("warning", words) for words in doubtful)]
     document = {**describe(job), "saving": asdict(saves) if saves else None, "warnings": list(doubtful)}

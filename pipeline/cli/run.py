@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.app import ConfigPath, Format, LogFormat, Overrides
+from pipeline.cli.app import ConfigPath, Format, LogFormat, Out, Overrides, overriding
 from pipeline.cli.ending import limited, on_signals
 from pipeline.errors import ConfigError
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 def run(
     config: ConfigPath,
     overrides: Overrides = None,
-    out: Annotated[str | None, typer.Option("--out", metavar="PATH", help="The store, instead of output.path.")] = None,
+    out: Out = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the store first, if it is one of ours.")] = False,
     locked: Annotated[bool, typer.Option("--locked", help="Refuse a config whose plan was not frozen by `plan --freeze`.")] = False,
     shard: Annotated[str | None, typer.Option("--shard", metavar="I/N", help="Run one of N shares of the blocks, or auto in a job array; then finish.")] = None,
@@ -37,7 +36,7 @@ def run(
     from pipeline.load_config import load
 
     mine = None if shard is None else _shard(shard, fresh)
-    said = load(config, [*(overrides or []), *([f"output.path={json.dumps(out)}"] if out is not None else [])])
+    said = load(config, overriding(overrides, out))
     _demand(said, locked, config)
     on_signals()
     from pipeline.inspection.plausibility import warnings

@@ -26,6 +26,7 @@ def test_out_is_the_store_wherever_the_config_has_it_and_relative_to_the_working
     path = scenes.config(tmp_path)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
+    assert f"at {tmp_path / 'here'}/it's: {{mine}}.zarr" in invoke("plan", path, "--set", "output.path=lost.zarr", "--out", "it's: {mine}.zarr")
     said = invoke("run", path, "--set", "output.path=lost.zarr", "--out", "it's: {mine}.zarr")
     assert f"store: {tmp_path / 'here'}/it's: {{mine}}.zarr" in said
     assert status(tmp_path / "here" / "it's: {mine}.zarr").complete
