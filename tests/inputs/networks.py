@@ -55,6 +55,15 @@ def exported(folder: Path) -> str:
     return loaded(kind="exported", path=folder / "net.pt2")
 
 
+@row("network", "a `.pt2` of a compiled library alone (AOTInductor)")
+def compiled(folder: Path) -> str:
+    writer = torch._C.PyTorchFileWriter(str(folder / "net.pt2"))
+    for name, text in {"archive_format": "pt2", "archive_version": "0", "data/aotinductor/model/a": "no library"}.items():
+        writer.write_record(name, text, len(text))
+    writer.write_end_of_file()
+    return loaded(kind="exported", path=folder / "net.pt2")
+
+
 @row("network", "a state dict with the code that builds its network (`kind: python`)")
 def state_dict(folder: Path) -> str:
     torch.save(network().state_dict(), folder / "net.pth")

@@ -27,17 +27,28 @@ _lock = threading.Lock()
 _hooked = False
 
 
+class _Archive(torch._C.PyTorchFileReader):
+    """Torch's reader of exported programs, compiled libraries and packages: a file that it is given by its path is told."""
+
+    def __init__(self, file: Any) -> None:
+        if isinstance(file, str | os.PathLike):
+            _heard("open", (os.fspath(file), "rb", 0))
+        super().__init__(file)
+
+
 @contextmanager
 def recorded(into: set[str]) -> Iterator[None]:
     """Add to a set what this thread opens for reading meanwhile."""
     _hook()
     before, _now.into = getattr(_now, "into", None), into
-    read_script = torch._C.import_ir_module
-    torch._C.import_ir_module = _noting(read_script)  # torch reads a script by itself, of which no hook is told
+    read_script, reader = torch._C.import_ir_module, torch._C.PyTorchFileReader
+    torch._C.import_ir_module = _noting(read_script)  # torch reads scripts and archives by itself, of which no hook is told
+    torch._C.PyTorchFileReader = _Archive  # type: ignore[assignment, misc]
     try:
         yield
     finally:
-        torch._C.import_ir_module, _now.into = read_script, before
+        torch._C.import_ir_module, torch._C.PyTorchFileReader = read_script, reader  # type: ignore[misc]
+        _now.into = before
 
 
 @contextmanager
