@@ -9,7 +9,7 @@ import torch
 
 from pipeline.errors import ModelError, PipelineError
 from pipeline.locality import confirm, fixed, receptive_field, stride
-from pipeline.locality.answer import looked_at
+from pipeline.locality.answer import with_answer
 from pipeline.locality.blame import suspects
 from pipeline.locality.probe import Prober
 from pipeline.locality.room import Room
@@ -62,7 +62,7 @@ def _measured(network: Network, bands: int, trained: int | None, room: Room | No
     if only is not None:
         prober = replace(prober, network=network.only(only))
     if prober.fixed is not None:
-        return looked_at(prober, fixed.measure(prober, prober.fixed))
+        return with_answer(prober, fixed.measure(prober, prober.fixed))
     left_off = margin(prober) if network.accepts.maximum is None else None
     if left_off is not None:
         return _unpadded(_several(replace(prober, network=network.within(left_off)), bands, trained), left_off)
@@ -80,24 +80,24 @@ def _several(prober: Prober, bands: int, trained: int | None) -> Locality:
     classes = len(prober.see(prober.noise(across, across)))
     reach = receptive_field.radius(prober, period, across) if period else None
     equal = _equal(prober, period, reach, across)
-    found = suspects(prober, across, thorough=not equal)
-    verdict, blame = _verdict(found, equal, measured=reach is not None)
-    known = None if equal is False or verdict == "not local" else reach
-    return looked_at(prober, Locality(verdict=verdict, stride=unit, radius=known, bands=bands, classes=classes, minimum=minimum, blame=blame))
+    layers = suspects(prober, across, thorough=not equal)
+    verdict, blame = _verdict(layers, equal, measured=reach is not None)
+    radius = None if equal is False or verdict == "not local" else reach
+    return with_answer(prober, Locality(verdict=verdict, stride=unit, radius=radius, bands=bands, classes=classes, minimum=minimum, blame=blame))
 
 
-def _unpadded(found: Locality, left_off: Margin) -> Locality:
+def _unpadded(locality: Locality, left_off: Margin) -> Locality:
     """With a radius that holds the margin, since a tile has nothing to keep there."""
-    before, after, radius = left_off.before, left_off.after, found.radius
+    before, after, radius = left_off.before, left_off.after, locality.radius
     if radius is not None:
         radius = Radius(
             top=max(radius.top, before), bottom=max(radius.bottom, after), left=max(radius.left, before), right=max(radius.right, after)
         )  # fmt: skip
-    said = (
+    words = (
         f"the network is unpadded: of {left_off.least} px it returns {left_off.least - before - after}, and it takes sizes that are multiples of "
         f"{left_off.step} px larger; pixels within {max(before, after)} px of the raster's edge are nodata"
     )
-    return replace(found, margin=left_off, radius=radius, remarks=(said, *found.remarks))
+    return replace(locality, margin=left_off, radius=radius, remarks=(words, *locality.remarks))
 
 
 def _equal(prober: Prober, period: int | None, reach: Radius | None, across: int) -> bool | None:

@@ -26,17 +26,17 @@ def margin(prober: Prober) -> Margin | None:
     size, left = next(_answers(prober, SIDES), (0, 0))
     if not size or left == size or left > size or (size % left == 0 and _shrinks(prober, size, left)):
         return None
-    lost = {given: given - returned for given, returned in _answers(prober, range(size, size + 2 * SPAN))}
+    lost = {side: side - returned for side, returned in _answers(prober, range(size, size + 2 * SPAN))}
     least = min(lost.values())
     if least <= 0:
         return None
-    taken = [given for given, off in lost.items() if off == least]
-    steps = {later - earlier for earlier, later in pairwise(taken)}
+    sides = [side for side, off in lost.items() if off == least]
+    steps = {later - earlier for earlier, later in pairwise(sides)}
     if len(steps) != 1:
         return None
     step = steps.pop()
-    first = taken[0] - (taken[0] - least - 1) // step * step  # the smallest that leaves a pixel over, by the same rule
-    return Margin(before=least // 2, after=least - least // 2, least=_smallest(prober, range(first, taken[0] + 1, step)), step=step)
+    first = sides[0] - (sides[0] - least - 1) // step * step  # the smallest that leaves a pixel over, by the same rule
+    return Margin(before=least // 2, after=least - least // 2, least=_smallest(prober, range(first, sides[0] + 1, step)), step=step)
 
 
 def _answers(prober: Prober, sizes: tuple[int, ...] | range) -> Iterator[tuple[int, int]]:

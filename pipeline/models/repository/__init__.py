@@ -50,7 +50,7 @@ class Repository:
 def repository_of(place: str) -> Repository:
     """What lies around ``file.py``, ``folder/package.module`` or ``package.module``; raises ModelError where a file is not there."""
     install()
-    found = place_of(place)
-    world = world_of(found)
-    apart = found.file is not None or world.owns(found.module)
-    return Repository(place=place, module=found.module, world=world if apart else None)
+    parts = place_of(place)
+    world = world_of(parts)
+    isolated = parts.file is not None or world.owns(parts.module)
+    return Repository(place=place, module=parts.module, world=world if isolated else None)
