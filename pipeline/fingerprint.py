@@ -101,10 +101,10 @@ def _size(config: Config, network: Network, tiles: Tiles) -> int | str:
 
 def completed(meta: Mapping[str, Any]) -> Fingerprint:
     """The fingerprint that a store says, with what stores of before say elsewhere in their root."""
-    said: Any = meta
+    part: Any = meta
     for name in ("config", "model", "output", "key"):
-        said = said.get(name) if isinstance(said, Mapping) else None
-    return {**({"model.key": said} if isinstance(said, str) else {}), **meta["fingerprint"]}
+        part = part.get(name) if isinstance(part, Mapping) else None
+    return {**({"model.key": part} if isinstance(part, str) else {}), **meta["fingerprint"]}
 
 
 def differing(then: Mapping[str, Any], now: Fingerprint) -> list[str]:

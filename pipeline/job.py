@@ -202,13 +202,13 @@ def _job(
 def _moved(opened: Opened, recipe: Recipe, tiles: Tiles) -> Fingerprint:
     """What is known of the source now, where it lies elsewhere; raises StoreError where the store is of another job, ConfigError where a frozen plan is."""
     config, stored = opened.config, fingerprint.completed(opened.stored or {})
-    wanted = fingerprint.wanted(opened.source, opened.area, opened.network, recipe, config, tiles)
+    current = fingerprint.wanted(opened.source, opened.area, opened.network, recipe, config, tiles)
     if (then := stored.get("model.key")) is not None and opened.network.returns_alike(then):
-        wanted["model.key"] = then
+        current["model.key"] = then
     if config.locked is not None:
-        lock.demand(config, wanted, _wanted_levels(opened, tiles), opened.same_source or opened.resumes)
-    elsewhere = fingerprint.compare(stored, wanted, config.output.path)
-    return {key: value for key, value in wanted.items() if key.startswith("source.")} if elsewhere else {}
+        lock.demand(config, current, _wanted_levels(opened, tiles), opened.same_source or opened.resumes)
+    elsewhere = fingerprint.compare(stored, current, config.output.path)
+    return {key: value for key, value in current.items() if key.startswith("source.")} if elsewhere else {}
 
 
 def _count(task: BlockTask) -> int:
@@ -249,9 +249,9 @@ def _usable(path: Place) -> dict[str, Any]:
     return meta
 
 
-def _grid(source: Source, made: fingerprint.Fingerprint) -> Grid:
+def _grid(source: Source, stored: fingerprint.Fingerprint) -> Grid:
     """The grid of the store: one that was made in pixels stays so, whatever is known of the raster's place now."""
-    then = made.get("source.grid", {})
+    then = stored.get("source.grid", {})
     return Grid(height=source.grid.height, width=source.grid.width) if source.grid.wkt is None and fingerprint.unplaced(then) else source.grid
 
 

@@ -97,8 +97,8 @@ def _profile(job: Job, seed: int) -> HaloProfile | None:
 
 def flops_per_pixel(network: Network, bands: int, multiple: int, device: torch.device, largest: int = SIDE) -> float:
     """Floating-point operations per pixel of an input of at most ``largest`` px, as torch counts them: products of matrices and convolutions."""
-    accepts, wanted = network.accepts, min(SIDE, largest)
-    side = max(round_up(min(wanted, accepts.maximum or wanted), multiple), accepts.minimum)
+    accepts, length = network.accepts, min(SIDE, largest)
+    side = max(round_up(min(length, accepts.maximum or length), multiple), accepts.minimum)
     if network.graph is not None:
         return steps.flops(network.graph, Prober(network=network, bands=bands, device=device), side) / side**2
     with FlopCounterMode(display=False) as counted:

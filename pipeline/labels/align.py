@@ -108,10 +108,10 @@ def boxes(box: Box, source: str, target: str) -> list[Box] | None:
     return [Box(left=left, bottom=bottom, right=right + TURN, top=top), Box(left=left - TURN, bottom=bottom, right=right, top=top)]
 
 
-def around(there: list[Box], crs: str, layer: Box) -> list[Box]:
+def around(sides: list[Box], crs: str, layer: Box) -> list[Box]:
     """The rectangles that a layer may have for some ground: a turn further east or west as well, where its CRS comes round and it reaches there."""
-    turned = [moved(box, turn) for box in there for turn in (-turn_of(crs), turn_of(crs)) if turn]
-    return there + [box for box in dict.fromkeys(turned) if box not in there and box.meets(layer)]
+    turned = [moved(box, turn) for box in sides for turn in (-turn_of(crs), turn_of(crs)) if turn]
+    return sides + [box for box in dict.fromkeys(turned) if box not in sides and box.meets(layer)]
 
 
 def moved(box: Box, x: float) -> Box:
@@ -122,22 +122,22 @@ def moved(box: Box, x: float) -> Box:
 @functools.lru_cache(maxsize=64)
 def turn_of(crs: str) -> float:
     """What x grows by once around the earth, in the units of a CRS; 0 where it does not come round."""
-    known = crs_of(crs)
-    if known.is_geographic:
+    target = crs_of(crs)
+    if target.is_geographic:
         return TURN
-    operation = known.coordinate_operation
-    if operation is None or known.geodetic_crs is None or not operation.method_name.startswith(CYLINDRICAL):
+    operation = target.coordinate_operation
+    if operation is None or target.geodetic_crs is None or not operation.method_name.startswith(CYLINDRICAL):
         return 0.0
     middle = next((float(row.value) for row in operation.params if row.name == "Longitude of natural origin"), 0.0)
-    there = Transformer.from_crs(known.geodetic_crs, known, always_xy=True)
-    return float(2 * (there.transform(middle + TURN / 4, 0)[0] - there.transform(middle - TURN / 4, 0)[0]))
+    change = Transformer.from_crs(target.geodetic_crs, target, always_xy=True)
+    return float(2 * (change.transform(middle + TURN / 4, 0)[0] - change.transform(middle - TURN / 4, 0)[0]))
 
 
 def turns(labels: Box, crs: str, image: Grid) -> tuple[float, ...]:
     """How far to the east labels are moved so that they lie on an image, in the units of their CRS; several where it crosses the antimeridian."""
     assert image.wkt is not None
-    there = boxes(outline(image), image.wkt, crs) or []
-    return tuple(x for x in dict.fromkeys((0.0, -turn_of(crs), turn_of(crs))) if any(moved(labels, x).meets(box) for box in there)) or (0.0,)
+    sides = boxes(outline(image), image.wkt, crs) or []
+    return tuple(x for x in dict.fromkeys((0.0, -turn_of(crs), turn_of(crs))) if any(moved(labels, x).meets(box) for box in sides)) or (0.0,)
 
 
 def check_overlap(path: str, labels: Box, crs: str, image: Grid) -> None:

@@ -78,11 +78,11 @@ def classified(value: Any) -> Any:
     if not isinstance(value, str) or not value.lstrip().startswith("{"):
         return value
     try:
-        known = json.loads(value)
+        entry = json.loads(value)
     except ValueError:
         return value
-    names = known.get("names")
-    return ": ".join(map(str, names)) if isinstance(names, list) and names else known.get("name", value)
+    names = entry.get("names")
+    return ": ".join(map(str, names)) if isinstance(names, list) and names else entry.get("name", value)
 
 
 def meaning(path: str, classes: Sequence[ClassRow], values: Mapping[Value, Value] | None, ignore: Sequence[Value]) -> Meaning:

@@ -187,9 +187,9 @@ def _extra(labels: Grid, image: Grid) -> int:
     assert image.wkt is not None
     assert labels.wkt is not None
     corners = [Window(row=0, col=0, height=1, width=1), Window(row=image.height - 1, col=image.width - 1, height=1, width=1)]
-    there = [box for corner in corners for box in boxes(outline(image, corner), image.wkt, labels.wkt) or []]
+    sides = [box for corner in corners for box in boxes(outline(image, corner), image.wkt, labels.wkt) or []]
     height, width = labels.pixel_size
-    return 2 + math.ceil(2 * min((max((box.right - box.left) / width, (box.top - box.bottom) / height) for box in there), default=0.0))
+    return 2 + math.ceil(2 * min((max((box.right - box.left) / width, (box.top - box.bottom) / height) for box in sides), default=0.0))
 
 
 def _warped(raw: DatasetReader, labels: RasterLabels, turn: float) -> WarpedVRT:

@@ -82,8 +82,8 @@ def _image(network: Network, bands: int, multiple: int, minimum: int, device: to
     accepts = network.accepts
     images = [
         torch.zeros((1, bands, side, side), device=device).contiguous(memory_format=torch.channels_last)
-        for wanted in (SIDE, SIDE * 2 // 3, SIDE // 2, SIDE // 3, LEAST)
-        for side in (max(round_up(max(min(wanted, accepts.maximum or wanted), minimum), multiple), accepts.minimum),)
+        for edge in (SIDE, SIDE * 2 // 3, SIDE // 2, SIDE // 3, LEAST)
+        for side in (max(round_up(max(min(edge, accepts.maximum or edge), minimum), multiple), accepts.minimum),)
     ]
     if room is None:
         return images[0]

@@ -40,8 +40,8 @@ def _images(group: Path) -> Iterator[Mapping[str, Any]]:
     """The entries of ``multiscales`` of a group, whether Zarr v2 or v3 wrote them."""
     for name in GROUPS:
         try:
-            said = json.loads((group / name).read_bytes())
-            attributes = said.get("attributes", {}).get("ome", {}) if name == "zarr.json" else said
+            document = json.loads((group / name).read_bytes())
+            attributes = document.get("attributes", {}).get("ome", {}) if name == "zarr.json" else document
             images = attributes.get("multiscales")
         except (OSError, ValueError, AttributeError):  # no group, or none of OME's
             continue

@@ -46,9 +46,9 @@ class PixelSize:
 def pixel_size(tags: Mapping[str, str]) -> PixelSize | None:
     """What the tags of a TIFF say, the most explicit of them first; None where nothing says it."""
     for read in READERS:
-        known = read(tags)
-        if known is not None and known.height > 0 and known.width > 0:
-            return known
+        size = read(tags)
+        if size is not None and size.height > 0 and size.width > 0:
+            return size
     return None
 
 
@@ -108,8 +108,8 @@ def _size(height: float | None, width: float | None, origin: str) -> PixelSize |
 
 def length(text: str | float | None, unit: str) -> float | None:
     """A length in µm; None for units that are no lengths, such as pixel."""
-    known = UNITS.get(unit.strip().lower())
-    return None if known is None else _number(text, known)
+    factor = UNITS.get(unit.strip().lower())
+    return None if factor is None else _number(text, factor)
 
 
 def _inverse(text: str | None) -> float | None:

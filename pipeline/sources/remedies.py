@@ -16,20 +16,20 @@ RASTERS = (".tif", ".tiff", ".vrt", ".jp2", ".img", ".png", ".jpg", ".nc")
 """What is looked for in a folder."""
 
 
-def remedy(path: str, said: str) -> str:
+def remedy(path: str, words: str) -> str:
     """What to do, in one sentence.
 
     Parameters
     ----------
     path
         That is given.
-    said
+    words
         What GDAL says of it.
     """
     place, ending = Path(path), Path(path).suffix.lower()
     if place.is_dir():
         return _folder(place)
-    codec = re.search(r"missing codec (?:of code )?(\w+)", said)
+    codec = re.search(r"missing codec (?:of code )?(\w+)", words)
     if codec and codec[1] in JPEG_2000:
         return f"Its pixels are compressed by JPEG 2000, which this GDAL does not decode in a TIFF; convert it once with {_vips(place)}."
     if codec:
@@ -37,17 +37,17 @@ def remedy(path: str, said: str) -> str:
     if ending in SLIDES:
         return f"Slides that only OpenSlide reads are converted once with {_vips(place)}."
     if ending in MICROSCOPES:
-        return f"Files of microscopes are converted once with bfconvert -tilex 512 -tiley 512 {_both(place, '.ome.tif')} (Bio-Formats)."
+        return f"Files of microscopes are converted once with bfconvert -tilex 512 -tiley 512 {_pair(place, '.ome.tif')} (Bio-Formats)."
     if ending in ARRAYS:
         return "It is no raster: write its pixels as a GeoTIFF, of (bands, rows, cols), with rasterio or tifffile."
     return ANYTHING
 
 
 def _vips(place: Path) -> str:
-    return f"vips tiffsave {_both(place, '.jpeg.tif')} --tile --pyramid --bigtiff --compression jpeg (libvips with OpenSlide)"
+    return f"vips tiffsave {_pair(place, '.jpeg.tif')} --tile --pyramid --bigtiff --compression jpeg (libvips with OpenSlide)"
 
 
-def _both(place: Path, ending: str) -> str:
+def _pair(place: Path, ending: str) -> str:
     """A file and what is made of it, as a shell takes them."""
     return shlex.join([str(place), str(place.with_suffix(ending))])
 

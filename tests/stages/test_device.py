@@ -77,7 +77,7 @@ def test_memory_is_laid_out_until_a_tile_comes_and_no_further(monkeypatch: pytes
         def __getitem__(self, part: slice) -> Any:
             begun.set()
             laid.append(part.stop - part.start)
-            assert device._asked.wait(60)
+            assert device._requested.wait(60)
             return self
 
         def fill_(self, value: int) -> None: ...

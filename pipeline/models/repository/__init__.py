@@ -52,7 +52,7 @@ class Repository:
 def repository_of(place: str, key: str = "model.factory") -> Repository:
     """What lies around ``file.py`` or ``package.module`` that a key of the config names; raises ModelError where a file is not there."""
     install()
-    found = place_of(place, key)
-    world = world_of(found)
-    apart = found.file is not None or world.owns(found.module)
-    return Repository(place=place, key=key, module=found.module, world=world if apart else None)
+    parts = place_of(place, key)
+    world = world_of(parts)
+    isolated = parts.file is not None or world.owns(parts.module)
+    return Repository(place=place, key=key, module=parts.module, world=world if isolated else None)

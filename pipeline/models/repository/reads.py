@@ -67,19 +67,19 @@ def digests(paths: Iterable[str]) -> dict[str, str]:
     return {str(file): digest(file) for file in files if _counts(file)}
 
 
-def by_name(found: dict[str, str]) -> dict[str, str]:
+def by_name(digests: dict[str, str]) -> dict[str, str]:
     """The same by the names of files alone: a network that was moved is the same network."""
-    names = sorted({Path(path).name for path in found})
-    return {name: " ".join(sorted(said for path, said in found.items() if Path(path).name == name)) for name in names}
+    names = sorted({Path(path).name for path in digests})
+    return {name: " ".join(sorted(digest for path, digest in digests.items() if Path(path).name == name)) for name in names}
 
 
 def digest(file: Path) -> str:
     """XXH3 of a file, 128 bits in hex; damage is sought, not malice."""
-    found = xxhash.xxh3_128()
+    state = xxhash.xxh3_128()
     with aside(), file.open("rb") as data:
         while chunk := data.read(2**22):
-            found.update(chunk)
-    return found.hexdigest()
+            state.update(chunk)
+    return state.hexdigest()
 
 
 def named(args: Any) -> Iterator[str]:
