@@ -13,6 +13,8 @@ from pipeline.suggest import deepness, wsinfer
 from pipeline.suggest.facts import Facts
 from pipeline.suggest.state import guess
 
+TRANSFORM = "model.input.transform: the code that changed raw pixels when the weights were trained, as FILE.py:NAME"
+
 
 def look(path: Path, factory: str | None = None) -> Facts:
     """Look at a model file.
@@ -58,7 +60,7 @@ def _safetensors(path: Path) -> Facts:
         what=f"a file of ours, {meta.kind}",
         model={"kind": meta.kind, "args": meta.args},
         runs="transform" not in meta.input,
-        todo=("model.input.transform",) if "transform" in meta.input else (),
+        todo=(TRANSFORM,) if "transform" in meta.input else (),
         ours=True,
         bands=(len(meta.bands) if "transform" in meta.input else meta.args.get("bands") or len(meta.bands)) or None,
         classes=meta.classes,

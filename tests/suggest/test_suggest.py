@@ -15,6 +15,7 @@ from pipeline.errors import ModelError
 from pipeline.load_config import load
 from pipeline.models.loaded import Loaded
 from pipeline.models.weights import ModelMeta, save
+from pipeline.networks.fcn import FCN
 from pipeline.networks.fcn8s import FCN8s
 from pipeline.progress import Progress
 from pipeline.run import execute
@@ -131,6 +132,21 @@ def test_a_file_of_ours_leaves_nothing_to_guess(folder: Path) -> None:
     assert "its bands, in order: red, nir" in made.text
     assert "it says itself: kind, normalisation, classes" in made.text
     assert [row.name for row in planned(config).spec.classes] == ["a", "b", "c"]
+
+
+def test_a_file_of_ours_that_was_taught_with_code_asks_for_its_path(folder: Path) -> None:
+    args = {"bands": 1, "classes": 2, "width": 4}
+    meta = ModelMeta(
+        kind="fcn", args=args, bands=["red", "green", "blue"], input={"mean": [0.5], "transform": "raw.py:ratio"}, classes=[{"name": "a"}, {"name": "b"}]
+    )
+    save(folder / "ours.safetensors", FCN(**args), meta)
+    made, config = written(folder, "ours.safetensors")
+    assert made.todo[0].startswith("model.input.transform: ")
+    assert any("raw.py:ratio" in line and "TO ADD" in line for line in made.text.splitlines())
+    assert config.model.input is not None
+    assert config.model.input.transform == f"{folder}/raw.py:ratio"
+    (folder / "raw.py").write_text("def ratio(x):\n    return (x[1] / (x[0] + 1))[None]\n")
+    assert planned(config).locality.bands == 1
 
 
 @pytest.mark.slow
