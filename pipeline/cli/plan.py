@@ -29,9 +29,8 @@ def plan(
     job = prepare(load(config, overrides or []))
     saves, unknown = saving(job), invalid(job.source)
     rows, document = [*lines(job), *([("saving", str(saves))] if saves else [])], {**describe(job), "saving": asdict(saves) if saves else None}
-    if unknown is not None:
-        rows.insert(1, ("invalid", str(unknown)))
-        document["invalid"] = asdict(unknown)
+    rows.insert(1, ("invalid", str(unknown)))
+    document["invalid"] = asdict(unknown)
     if frozen is not None:
         document["frozen"] = str(freeze(job, config, frozen))
         rows.append(("frozen", document["frozen"]))
