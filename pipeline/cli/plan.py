@@ -31,10 +31,8 @@ def plan(
     job = prepare(load(config, overriding(overrides, out)))
     saves, unknown, doubtful = saving(job), invalid(job.source), warnings(job)
     rows = [*lines(job), *([("saving", str(saves))] if saves else []), *(("warning", words) for words in doubtful)]
-    document = {**describe(job), "saving": asdict(saves) if saves else None, "warnings": list(doubtful)}
-    if unknown is not None:
-        rows.insert(1, ("invalid", str(unknown)))
-        document["invalid"] = asdict(unknown)
+    rows.insert(1, ("invalid", str(unknown)))
+    document = {**describe(job), "saving": asdict(saves) if saves else None, "warnings": list(doubtful), "invalid": asdict(unknown)}
     if frozen is not None:
         document["frozen"] = str(freeze(job, config, frozen))
         rows.append(("frozen", document["frozen"]))

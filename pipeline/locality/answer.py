@@ -53,7 +53,7 @@ def _check_dimensions(prober: Prober, image: torch.Tensor) -> None:
 
 
 def _wording(end: Ending | None, answer: torch.Tensor) -> tuple[str, str]:
-    """In which words a job is told of it."""
+    """What an answer is known to be, and the words for it, as `Locality` keeps them; empty where nothing is known."""
     if end is None:
         return "", ""
     if end.kind != "probability":

@@ -20,14 +20,13 @@ from pipeline.protocols import Network
 FACTOR = 1.1
 """Resident bytes per byte that was counted."""
 SEVERAL = 3
-"""Images in the place of one, where operations of two are compared while they run."""
+"""Images that are alive at once where the operations of two runs are compared."""
 LEAST = 64
 """Side of the first image of a network, px, of which all others are told."""
 OTHER_PROCESS = 160 * MIB
-"""Of a process that runs a network outside of torch to see what it takes."""
-
+"""Resident bytes of the process that runs a graph outside of torch, to measure what it takes."""
 LARGER = 2
-"""Of what is proposed: the images that follow the one that is refused may be larger."""
+"""Factor on the need that a refusal proposes: images that follow may be larger."""
 LEAST_ROOM = 64 * MIB
 """What a refusal proposes at the least beyond what the process takes."""
 
