@@ -99,6 +99,7 @@ CALLS: dict[str, tuple[Callable[[], AbstractContextManager[None]], dict[str, Any
 }
 
 
+@pytest.mark.nightly("jobs", after=5)
 @pytest.mark.parametrize("call", CALLS)
 def test_a_forked_process_has_of_its_parent_what_a_started_one_has(call: str) -> None:
     around, options = CALLS[call]
@@ -148,6 +149,7 @@ def test_a_forked_process_is_a_child_with_a_pid_and_signals_of_its_own() -> None
         assert ("KeyboardInterrupt" in errors) == (number == signal.SIGINT)
 
 
+@pytest.mark.nightly("jobs", after=5)
 @pytest.mark.parametrize(
     "code",
     ["print('a'); raise SystemExit(3)", "raise ValueError('no such tile')", "import sys; sys.exit('said and gone')", "import os; os._exit(9)", "pass",

@@ -204,6 +204,7 @@ def test_a_frozen_plan_works_wherever_its_file_lies(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_a_store_of_another_plan_is_refused_and_one_of_this_plan_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = scenes.config(tmp_path, **AUTO)
     file = frozen(path)

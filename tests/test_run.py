@@ -139,7 +139,7 @@ def test_a_complete_store_is_left_as_it_is_but_for_its_colours(tmp_path: Path) -
 
 
 @pytest.mark.slow
-@pytest.mark.nightly("jobs", after=2)
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize(
     ("change", "key"),
     [
@@ -397,7 +397,7 @@ def test_nothing_that_is_measured_before_the_run_changes_how_it_rounds(tmp_path:
 
 
 @pytest.mark.slow
-@pytest.mark.nightly("jobs", after=1)
+@pytest.mark.nightly("jobs")
 @pytest.mark.parametrize("engine", ["serial", "threads"])
 def test_what_neighbours_share_is_decoded_once_in_swaths_and_the_bytes_are_those_of_blocks_that_share_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str

@@ -138,6 +138,7 @@ def _scene(folder: Path) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_a_raster_smaller_than_a_tile_is_padded_with_invalid_pixels(tmp_path: Path) -> None:
     raw = scenes.read(scenes.scene(tmp_path / "scene.tif", 21, 30))
     valid = (raw != 0).any(0)
@@ -204,7 +205,7 @@ def test_the_plan_keeps_recomputed_tiles_below_a_tenth_and_counts_the_turns(tmp_
 
 
 @pytest.mark.slow
-@pytest.mark.nightly("jobs", after=3)
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize(
     ("first", "then", "said"),
     [

@@ -213,6 +213,7 @@ def test_associated_alpha_is_noticed_on_object_storage(s3: Storage, tmp_path: Pa
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("storage")
 @pytest.mark.parametrize("prefix", ["s3://", "/vsis3/"])
 def test_a_raster_on_the_same_storage_is_read_with_the_same_environment(s3: Storage, tmp_path: Path, prefix: str) -> None:
     scenes.scene(tmp_path / "scene.tif")
@@ -247,6 +248,7 @@ def test_a_raster_is_read_by_the_profile_that_the_store_is_written_by(s3: Storag
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("storage")
 def test_a_signed_raster_is_the_same_under_another_signature_and_no_signature_is_kept(s3: Storage, tmp_path: Path) -> None:
     scenes.scene(tmp_path / "scene.tif")
     log = tmp_path / "log"
@@ -280,6 +282,7 @@ def test_gdal_opens_a_store_of_a_run_by_its_sidecar(s3: Storage, tmp_path: Path)
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("storage")
 def test_what_a_run_asks_of_the_storage_is_little_more_than_its_chunks(s3: Storage, tmp_path: Path) -> None:
     """12 blocks of 4 chunks of 2 layers: what `docs/object_storage.md` says."""
     path = config(tmp_path, output={"pyramid": False})

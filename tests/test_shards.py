@@ -55,6 +55,7 @@ def test_shards_that_start_together_make_one_store_and_finish_makes_it_that_of_o
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("kills")
 def test_of_two_clients_that_start_together_one_runs_and_the_other_says_who_does_it(tmp_path: Path, calm: Path) -> None:
     scenes.scene(tmp_path / "scene.tif", 1000, 1000)
     shutil.copy2(calm / "unet.pt", tmp_path / "unet.pt")

@@ -86,6 +86,7 @@ def test_it(number, costly, worker_id): print("at", worker_id)
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_what_a_module_makes_once_is_made_on_one_worker(tmp_path: Path) -> None:
     (tmp_path / "test_sharing.py").write_text(SHARING)
     done = pytest_of_its_own(tmp_path, "-n", "2", "--dist", "loadgroup", "-vv")
@@ -107,6 +108,7 @@ def test_collecting_imports_nothing_that_few_tests_need() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_the_collection_of_all_tests_has_not_imported_them_by_others_either() -> None:
     code = "import sys, pytest; pytest.main(['--collect-only', '-q', '--tier', 'nightly']); print(sorted({'lightning', 'moto', 'pyogrio'} & set(sys.modules)))"
     done = commands.run([sys.executable, "-c", code], cwd=ROOT, fork=False)

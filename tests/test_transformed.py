@@ -116,6 +116,7 @@ def test_memory_counts_what_the_code_holds(job: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_a_process_that_is_given_the_job_makes_the_same_bytes(job: Path, tmp_path: Path) -> None:
     runs.go(job)
     serial = runs.arrays(tmp_path / "job.zarr")

@@ -191,6 +191,7 @@ def test_a_store_made_within_an_area_is_judged_there_alone(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_overviews_are_made_over_the_area_alone_and_counted_so(tmp_path: Path) -> None:
     scenes.scene(tmp_path / "scene.tif", 260, 5000)
     of = open_source(SourceConfig(path=str(tmp_path / "scene.tif"))).grid

@@ -125,6 +125,7 @@ def test_what_a_worker_lacks_is_named_with_its_host_before_the_first_item(tmp_pa
     assert children() == before
 
 
+@pytest.mark.nightly("kills")
 def test_a_worker_that_comes_late_and_lacks_something_is_passed_over(tmp_path: Path) -> None:
     said: list[str] = []
     (gone := tmp_path / "once").mkdir()

@@ -42,6 +42,7 @@ def test_a_run_that_is_frozen_and_revived_late_does_no_harm(calm: harness.Calm, 
     assert harness.again(path).done == 0
 
 
+@pytest.mark.nightly("kills")
 def test_a_run_whose_unfinished_files_were_swept_meanwhile_ends_with_75(calm: harness.Calm, tmp_path: Path) -> None:
     """So long that what it had begun was taken for debris."""
     path = harness.config(tmp_path, calm.raster)

@@ -169,6 +169,7 @@ UNEVEN = Margin(rows=Trim(before=5, after=3, least=9, step=1), cols=Trim(before=
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("networks", after=2)
 @pytest.mark.parametrize(
     ("make", "margin", "height", "width"),
     [(plain, PLAIN, 150, 211), (Valid, VALID, 150, 211), (Valid, VALID, 151, 210), (Uneven, UNEVEN, 150, 211)],
@@ -196,6 +197,7 @@ def test_mirrored_tiles_give_no_class_to_what_one_of_them_lacks(tmp_path: Path) 
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("networks", after=1)
 @pytest.mark.parametrize(
     ("make", "margin", "pad", "height", "width"),
     [

@@ -73,6 +73,7 @@ def test_its_margin_depends_on_the_size() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("networks", after=8)
 @pytest.mark.parametrize("more", range(16))
 def test_tiles_equal_the_whole_at_every_size(more: int) -> None:
     module, height, width = unet(), 208 + more, 222 - more

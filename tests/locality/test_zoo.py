@@ -185,10 +185,11 @@ def by_day(cases: Iterable[tuple[tuple[str, ...], object]]) -> list[Any]:
 
 
 def forms_of(name: str) -> Iterator[tuple[tuple[str, str], object]]:
-    """A network scripted, once per rule by day, and exported, once per verdict."""
-    for form in ZOO[name].forms:
+    """A network scripted and exported: by day once per verdict and stride, and once per verdict."""
+    row = ZOO[name]
+    for form in row.forms:
         if form != "eager":
-            yield (name, form), (form, rule(name) if form == "scripted" else ZOO[name].verdict)
+            yield (name, form), (form, row.verdict, row.stride if form == "scripted" else None)
 
 
 @pytest.mark.slow

@@ -82,6 +82,7 @@ def exported(net: nn.Module) -> nn.Module:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("networks", after=6)
 @pytest.mark.parametrize(
     ("name", "before", "after"),
     [
@@ -96,7 +97,7 @@ def exported(net: nn.Module) -> nn.Module:
         ("resnet_fcn", 228, 220),
     ],
 )
-@pytest.mark.parametrize("kind", ["eager", pytest.param("scripted", marks=pytest.mark.nightly("networks"))])
+@pytest.mark.parametrize("kind", ["eager", "scripted"])
 def test_stride_and_radius_are_those_of_its_layers(name: str, before: int, after: int, kind: str) -> None:
     """Follow what lies beyond a cut at 0 to the left (*after*), in cells of each stride.
 

@@ -78,6 +78,7 @@ def test_tensorstore_reads_the_same_pixels(made: tuple[Path, int]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=2)
 @pytest.mark.parametrize("changes", [{}, {"shard": 64}, {"zarr_format": 2}], ids=str)
 @pytest.mark.parametrize("dtype", ["uint8", "float16"])
 def test_every_reader_finds_the_probabilities_of_each_class(tmp_path: Path, changes: dict[str, Any], dtype: str) -> None:

@@ -219,6 +219,7 @@ def test_another_training_in_the_same_place_is_refused_by_the_key_and_fresh_repl
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("training")
 def test_a_frozen_body_stays_that_of_the_weights_it_started_from(job: Job, tmp_path: Path) -> None:
     vgg = ("model.kind=fcn8s", "model.args={width: 2, fc_kernel: 1, fc_width: 2}")
     start, _ = trained(job("start"), *vgg)

@@ -84,7 +84,7 @@ def test_a_store_of_an_area_is_looked_at_there_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.nightly("jobs", after=1)
+@pytest.mark.nightly("jobs")
 @pytest.mark.parametrize(("tolerance", "halo"), [(0.2, None), (1e-9, 8)])
 def test_a_store_is_held_to_the_tolerance_that_chose_its_halo(tmp_path: Path, tolerance: float, halo: int | None) -> None:
     path = made.store(tmp_path, tile={"size": 96, "halo": {"tolerance": tolerance}})
@@ -249,7 +249,7 @@ def test_a_chunk_outside_the_area_is_named(tmp_path: Path, zarr_format: int, lev
 
 
 @pytest.mark.slow
-@pytest.mark.nightly("jobs", after=1)
+@pytest.mark.nightly("jobs")
 @pytest.mark.parametrize(("layer", "level"), [("mask", 1), ("probabilities", 2)])
 def test_an_overview_that_is_not_of_the_level_below_is_caught(tmp_path: Path, layer: str, level: int) -> None:
     path = made.store(tmp_path, output={"layers": ["mask", "probabilities", "entropy"], "probabilities_dtype": "float16"})

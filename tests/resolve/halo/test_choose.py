@@ -170,6 +170,7 @@ def test_overlap_asks_for_blending_and_nothing_is_measured(tmp_path: Path, monke
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_the_plan_says_what_a_tolerance_would_save(tmp_path: Path) -> None:
     said = saving(job(tmp_path))
     assert said is not None
