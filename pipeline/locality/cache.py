@@ -15,7 +15,7 @@ from pipeline.locality.room import Room
 from pipeline.machine import cache_folder
 from pipeline.protocols import Locality, Network
 
-VERSION = 4
+VERSION = 5
 """Raised when the measurement changes, so that older results are measured again."""
 
 

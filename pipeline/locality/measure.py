@@ -13,11 +13,11 @@ from pipeline.locality.answer import looked_at
 from pipeline.locality.blame import suspects
 from pipeline.locality.probe import Prober
 from pipeline.locality.room import Room
-from pipeline.locality.sizes import only_size, tried
+from pipeline.locality.sizes import first, largest, tried
 from pipeline.locality.suspects import Suspects
 from pipeline.locality.unpadded import margin
 from pipeline.protocols import Locality, Margin, Network, Radius
-from pipeline.raster.span import round_up
+from pipeline.raster.span import round_down, round_up
 
 CRAMPED = "a largest input size that leaves no larger image to compare with"
 
@@ -58,11 +58,15 @@ def measure(network: Network, bands: int, trained: int | None = None, room: Room
 def _measured(network: Network, bands: int, trained: int | None, room: Room | None) -> Locality:
     weights = next(chain(network.module.parameters(), network.module.buffers()), None)
     prober = Prober(network=network, bands=bands, device=weights.device if weights is not None else torch.device("cpu"), room=room)
-    only = only_size(prober, trained)
-    if only is not None:
-        prober = replace(prober, network=network.only(only))
+    taken = first(prober, trained)
+    size, step = taken or (0, 0)
+    if taken and not step:
+        prober = replace(prober, network=network.only(size))
     if prober.fixed is not None:
         return looked_at(prober, fixed.measure(prober, prober.fixed))
+    most = largest(prober, size, step) if taken else None
+    if most is not None:
+        return _limited(replace(prober, network=network.upto(most, stride.unit(prober, size, step))), bands, trained, most)
     left_off = margin(prober) if network.accepts.maximum is None else None
     if left_off is not None:
         return _unpadded(_several(replace(prober, network=network.within(left_off)), bands, trained), left_off)
@@ -84,6 +88,14 @@ def _several(prober: Prober, bands: int, trained: int | None) -> Locality:
     verdict, blame = _verdict(found, equal, measured=reach is not None)
     known = None if equal is False or verdict == "not local" else reach
     return looked_at(prober, Locality(verdict=verdict, stride=unit, radius=known, bands=bands, classes=classes, minimum=minimum, blame=blame))
+
+
+def _limited(prober: Prober, bands: int, trained: int | None, most: int) -> Locality:
+    """Of a network that takes no size beyond one that its file does not declare."""
+    found = _several(prober, bands, trained)
+    most = round_down(most, found.stride)
+    said = f"the network takes no images larger than about {most} px, which was found by trying: tiles are no larger"
+    return replace(found, maximum=most, remarks=(said, *found.remarks))
 
 
 def _unpadded(found: Locality, left_off: Margin) -> Locality:
