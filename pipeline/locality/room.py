@@ -25,6 +25,8 @@ LEAST = 64
 """Side of the first image of a network, px, of which all others are told."""
 BESIDE = 160 * MIB
 """Of a process that runs a network outside of torch to see what it takes."""
+OUT_OF_MEMORY = ("can't allocate memory", "CUDA out of memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
+"""What torch, the driver and the libraries of kernels say."""
 
 
 class Room:
@@ -119,3 +121,17 @@ class Room:
             f"but execution.memory allows {human(self._budget)}, of which {human(taken)} are taken by the process and its libraries. "
             f"Raise execution.memory to {math.ceil((taken + need) / MIB)}MiB or more."
         )
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out, of a GPU, of page-locked memory or on the CPU; TorchScript wraps any of them in an error of its own."""
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in OUT_OF_MEMORY)
+
+
+def starved(x: torch.Tensor) -> PlanError:
+    """An image for which a device had no memory, as the refusal that it is: it says nothing of the sizes that a network takes."""
+    way = "Free some of it, or set execution.device to another device or to cpu" if x.device.type != "cpu" else "Free some of it"
+    return PlanError(
+        f"Measuring the network takes more memory than {x.device} has free for an image of {x.shape[2]} × {x.shape[3]} px, the smallest that tells. {way}; "
+        "or give a network of fewer channels."
+    )

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import torch
 
+from pipeline.locality.room import out_of_memory
 from pipeline.locality.sizes import LONG, last
 from pipeline.plan.types import Plan
 from pipeline.raster.span import round_up
@@ -64,8 +65,6 @@ def _runs(opened: Opened, rows: int, cols: int) -> bool:
     try:
         with torch.inference_mode(), torch.autocast(device.type, None if dtype is torch.float32 else dtype, enabled=dtype is not torch.float32):
             opened.network(image)
-    except torch.OutOfMemoryError:  # tiles that do not fit are halved
-        return True
-    except Exception:  # a network refuses a size with whatever its layers raise
-        return False
+    except Exception as error:  # a network refuses a size with whatever its layers raise; tiles that do not fit a device are halved
+        return out_of_memory(error)
     return True
