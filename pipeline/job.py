@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -24,7 +24,7 @@ from pipeline.plan.types import Plan, Tiles
 from pipeline.protocols import Locality, Network, Source
 from pipeline.public import publicly
 from pipeline.raster.grid import Grid
-from pipeline.resolve import activation, compiling, edges, finite, folding, meaning, planning, precisions, staffing
+from pipeline.resolve import activation, compiling, edges, finite, folding, limits, meaning, planning, precisions, staffing
 from pipeline.resolve.planning import Opened
 from pipeline.sources import open_source, with_notes
 from pipeline.sources.once import once
@@ -143,6 +143,8 @@ def _prepared(config: Config, fresh: bool, same_source: bool) -> Job:
     known = None if config.locked is None else lock.locality(config.locked, things, device.type, moved)
     trained = meant.model.input.size if meant.model.input else None
     locality = known or cached(network, meant.normalisation.channels, trained=trained, room=Room(staffing.budget(config)))
+    if stored and locality.maximum is None:
+        locality = replace(locality, maximum=stored.get("locality", {}).get("maximum"))
     locality = edges.padded(locality, config.tile, network.accepts.multiple)
     network = locality.given(network)
     apart = folding.most(config.execution.fold, config.execution.precision)
@@ -156,6 +158,9 @@ def _prepared(config: Config, fresh: bool, same_source: bool) -> Job:
     chosen = activation.decide(meant.model.output, locality, stored["fingerprint"] if stored else None)
     rows = meaning.class_rows(meant.classes, opened.locality.classes, meant.model.output)  # before the plan: a wrong list is the likelier mistake
     plan, cost = planning.plan(opened, len(rows))
+    while (smaller := limits.limited(opened, plan)) is not None:
+        opened = smaller
+        plan, cost = planning.plan(opened, len(rows))
     return _job(opened, network, folded, meant, chosen, plan, cost)
 
 

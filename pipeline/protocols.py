@@ -194,6 +194,9 @@ class Network(Protocol):
     def only(self, size: int) -> Self:
         """The same network, that is given no other size, px."""
 
+    def upto(self, maximum: int, multiple: int = 1) -> Self:
+        """The same network, that is given no larger size, px, and multiples of a number alone."""
+
     def within(self, margin: Margin) -> Self:
         """The same network, that returns as many pixels as it is given: 0 in its margins."""
 
@@ -253,6 +256,8 @@ class Locality:
     """What else is to be said of what it returns."""
     margin: Margin | None = None
     """Of an unpadded network."""
+    maximum: int | None = None
+    """The largest size that it takes, px, where its file does not say so and trying found one."""
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Locality:
@@ -262,7 +267,9 @@ class Locality:
         return cls(**{**values, "radius": radius, "blame": tuple(values["blame"]), "remarks": tuple(values.get("remarks", ())), "margin": margin})
 
     def given(self, network: AnyNetwork) -> AnyNetwork:
-        """The network with the size or the margin that was found."""
+        """The network with the size, the largest size or the margin that was found."""
+        if self.maximum is not None:
+            return network.upto(self.maximum)
         if self.margin is not None:
             return network.within(self.margin)
         return network if self.size is None else network.only(self.size)

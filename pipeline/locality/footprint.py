@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch.autograd.profiler import profile
 
-from pipeline.locality.room import LEAST, Room
+from pipeline.locality.room import LEAST, Room, out_of_memory, starved
 from pipeline.protocols import Network
 from pipeline.raster.span import round_up
 
@@ -62,10 +62,22 @@ def measure(
     Raises
     ------
     PlanError
-        There is none for the smallest image.
+        There is none for the smallest image, here or on the device.
     """
-    x = _image(network, bands, multiple, minimum, device, room)
-    side = x.shape[2]
+    images = _images(network, bands, multiple, minimum, device, room)
+    for smaller, x in enumerate(images, 1):
+        try:
+            return _measured(network, x, dtype)
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            if smaller == len(images):
+                raise starved(x) from error
+    raise AssertionError("there is at least one image")
+
+
+def _measured(network: Network, x: torch.Tensor, dtype: torch.dtype) -> Footprint:
+    device, bands, side = x.device, x.shape[1], x.shape[2]
     with torch.inference_mode(), torch.autocast(device.type, None if dtype is torch.float32 else dtype, enabled=dtype is not torch.float32):
         network(x)
         start = time.perf_counter()
@@ -77,8 +89,8 @@ def measure(
     return Footprint(bytes_per_pixel=peak / side**2, fullness=fullness, seconds_per_pixel=seconds / side**2)
 
 
-def _image(network: Network, bands: int, multiple: int, minimum: int, device: torch.device, room: Room | None) -> torch.Tensor:
-    """(1, bands, side, side): the largest image up to `SIDE` that there is room for. Raises PlanError where there is none for any."""
+def _images(network: Network, bands: int, multiple: int, minimum: int, device: torch.device, room: Room | None) -> list[torch.Tensor]:
+    """(1, bands, side, side) each, from the largest up to `SIDE` that there is room for down to the smallest. Raises PlanError where there is none for any."""
     accepts = network.accepts
     images = [
         torch.zeros((1, bands, side, side), device=device).contiguous(memory_format=torch.channels_last)
@@ -86,10 +98,10 @@ def _image(network: Network, bands: int, multiple: int, minimum: int, device: to
         for side in (max(round_up(max(min(edge, accepts.maximum or edge), minimum), multiple), accepts.minimum),)
     ]
     if room is None:
-        return images[0]
+        return images
     with torch.inference_mode():
         room.admit(network, images[-1])
-        return next(image for image in images if image is images[-1] or room.fits(network, image))
+        return images[next(k for k, image in enumerate(images) if image is images[-1] or room.fits(network, image)) :]
 
 
 def peak(function: Callable[[torch.Tensor], torch.Tensor], bands: int, device: torch.device) -> float:

@@ -14,12 +14,12 @@ from pipeline.locality.answer import with_answer
 from pipeline.locality.blame import suspects
 from pipeline.locality.probe import Prober
 from pipeline.locality.room import Room
-from pipeline.locality.sizes import only_size, tried
+from pipeline.locality.sizes import first, largest, tried
 from pipeline.locality.suspects import Suspects
 from pipeline.locality.unpadded import margin
 from pipeline.protocols import Locality, Network, Radius
 from pipeline.raster.margin import Margin
-from pipeline.raster.span import round_up
+from pipeline.raster.span import round_down, round_up
 
 CRAMPED = "a largest input size that leaves no larger image to compare with"
 
@@ -60,11 +60,15 @@ def measure(network: Network, bands: int, trained: int | None = None, room: Room
 def _measured(network: Network, bands: int, trained: int | None, room: Room | None) -> Locality:
     weights = next(chain(network.module.parameters(), network.module.buffers()), None)
     prober = Prober(network=network, bands=bands, device=weights.device if weights is not None else torch.device("cpu"), room=room)
-    only = only_size(prober, trained)
-    if only is not None:
-        prober = replace(prober, network=network.only(only))
+    taken = first(prober, trained)
+    size, step = taken or (0, 0)
+    if taken and not step:
+        prober = replace(prober, network=network.only(size))
     if prober.fixed is not None:
         return with_answer(prober, fixed.measure(prober, prober.fixed))
+    most = largest(prober, size, step) if taken else None
+    if most is not None:
+        return _limited(replace(prober, network=network.upto(most, stride.unit(prober, size, step))), bands, trained, most)
     left_off = margin(prober) if network.accepts.maximum is None else None
     if left_off is not None:
         return _unpadded(_several(replace(prober, network=network.within(left_off)), bands, trained, left_off), left_off)
@@ -86,6 +90,14 @@ def _several(prober: Prober, bands: int, trained: int | None, left_off: Margin |
     verdict, blame = _verdict(layers, equal, measured=reach is not None)
     radius = None if equal is False or verdict == "not local" else reach
     return with_answer(prober, Locality(verdict=verdict, stride=unit, radius=radius, bands=bands, classes=classes, minimum=minimum, blame=blame))
+
+
+def _limited(prober: Prober, bands: int, trained: int | None, most: int) -> Locality:
+    """Of a network that takes no size beyond one that its file does not declare."""
+    locality = _several(prober, bands, trained)
+    most = round_down(most, locality.stride)
+    words = f"the network takes no images larger than about {most} px, which was found by trying: tiles are no larger"
+    return replace(locality, maximum=most, remarks=(words, *locality.remarks))
 
 
 def _step(prober: Prober, left_off: Margin | None) -> int | None:

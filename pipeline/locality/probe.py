@@ -11,7 +11,7 @@ import torch
 from torch.jit import optimized_execution  # type: ignore[attr-defined]  # public, and left out of its __all__
 
 from pipeline.errors import PlanError
-from pipeline.locality.room import Room
+from pipeline.locality.room import Room, out_of_memory, starved
 from pipeline.protocols import Network
 from pipeline.raster.span import round_down, round_up
 
@@ -69,12 +69,17 @@ class Prober:
         Raises
         ------
         PlanError
-            The image needs more memory than there is room for.
+            The image needs more memory than there is room for, or than its device has.
         """
         with torch.inference_mode(), _direct_convolutions(), optimized_execution(False):
             if self.room is not None:
                 self.room.admit(self.network, x, copies)
-            return (through(self.network, x) if through else self.network(x))[0]
+            try:
+                return (through(self.network, x) if through else self.network(x))[0]
+            except Exception as error:
+                if out_of_memory(error):
+                    raise starved(x) from error
+                raise
 
     def takes(self, x: torch.Tensor) -> bool:
         """Whether the network runs on an image of this size, which is tried once: a stride is searched for over the same few sizes."""

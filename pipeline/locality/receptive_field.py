@@ -38,7 +38,7 @@ def radius(prober: Prober, stride: int, across: int, scales: tuple[float, ...] =
 
 
 def _bounded_reach(prober: Prober, axis: Axis, side: Side, stride: int, across: int, scales: tuple[float, ...]) -> int | None:
-    length = START
+    length = max(START, across)  # never below what the network takes
     while length <= BOUND:
         size = prober.size(length, 2 * stride)
         reach = _reach(prober, axis, side, size, size // 2 // stride * stride, across, scales)

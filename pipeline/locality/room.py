@@ -29,6 +29,8 @@ LARGER = 2
 """Factor on the need that a refusal proposes: images that follow may be larger."""
 LEAST_ROOM = 64 * MIB
 """What a refusal proposes at the least beyond what the process takes."""
+OUT_OF_MEMORY = ("can't allocate memory", "CUDA out of memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
+"""What torch, the driver and the libraries of kernels say."""
 
 
 class Room:
@@ -124,3 +126,17 @@ class Room:
             f"execution.memory allows {human(self._budget)}, of which {human(resident)} are taken by the process and its libraries. "
             f"Raise execution.memory to {math.ceil((resident + max(LARGER * need, LEAST_ROOM)) / MIB)}MiB or more."
         )
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out, of a GPU, of page-locked memory or on the CPU; TorchScript wraps any of them in an error of its own."""
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in OUT_OF_MEMORY)
+
+
+def starved(x: torch.Tensor) -> PlanError:
+    """An image for which a device had no memory, as the refusal that it is: it says nothing of the sizes that a network takes."""
+    way = "Free some of it, or set execution.device to another device or to cpu" if x.device.type != "cpu" else "Free some of it"
+    return PlanError(
+        f"Measuring the network takes more memory than {x.device} has free for an image of {x.shape[2]} × {x.shape[3]} px, the smallest that tells. {way}; "
+        "or give a network of fewer channels."
+    )

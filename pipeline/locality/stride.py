@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import gcd
 
 import torch
 
@@ -14,6 +15,8 @@ UNITS = (64, 96, 80, 112, 120, 72, 88, 104, 128, 256)
 """Periods tried first; every stride up to 16 divides one of them."""
 SMALL = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64)
 """Periods tried, from below, where the network's largest size has no room for the others."""
+TIMES = (1, 2, 3, 4, 6, 8, 16, 32, 64, 96, 128, 192, 256, 320, 384, 448, 512, 576, 640, 768, 896, 1024)
+"""Units that a side is tried with, from below."""
 LENGTHS = (ROOM, 2 * ROOM, 4 * ROOM)
 """Lengths of the strip, px: its middle third must not feel the ends."""
 UNUSUAL = 256
@@ -54,11 +57,16 @@ def multiple(prober: Prober) -> int:
     return 1 if unit is None else _reduce(unit, lambda n: _takes_multiples(prober, n))
 
 
+def unit(prober: Prober, size: int, step: int) -> int:
+    """The smallest number of which a size, px, and the steps from it that a network takes are multiples; for one that takes no large sizes."""
+    return _reduce(gcd(size, step), lambda n: prober.takes(prober.noise(size + n, size)) and prober.takes(prober.noise(size, size + n)))
+
+
 def side(prober: Prober, unit: int) -> int | None:
     """The smallest side ≥ 1 unit that the network takes across a strip, px."""
     if prober.fixed:
         return prober.fixed
-    sizes = (prober.size(k * unit, unit) for k in (1, 2, 3, 4, 6, 8, 16, 32, 64) if k * unit <= 1024 or k == 1)
+    sizes = dict.fromkeys(prober.size(k * unit, unit) for k in TIMES if k * unit <= ROOM or k == 1)
     return next((size for size in sizes if prober.takes(prober.noise(size, size))), None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -55,6 +56,10 @@ class Loaded:
     def only(self, size: int) -> Self:
         """The same network, that is given no other size, px."""
         return replace(self, accepts=Accepts(minimum=size, maximum=size, batch=self.accepts.batch))
+
+    def upto(self, maximum: int, multiple: int = 1) -> Self:
+        """The same network, that is given no larger size, px, and multiples of a number alone."""
+        return replace(self, accepts=replace(self.accepts, maximum=maximum, multiple=math.lcm(multiple, self.accepts.multiple)))
 
     def identity(self) -> dict[str, Any]:
         """What makes it this network, and what counts of what it returns."""

@@ -111,3 +111,39 @@ def test_the_image_of_which_costs_are_told_is_as_small_as_the_room(monkeypatch: 
     assert tight.bytes_per_pixel == pytest.approx(free.bytes_per_pixel, rel=0.05)
     with pytest.raises(PlanError, match=r"execution\.memory"):
         footprint.measure(loaded, 3, 1, CPU, room=left(monkeypatch, 1))
+
+
+class Device(nn.Module):
+    """A network on a device that has no memory for images beyond so many pixels."""
+
+    def __init__(self, pixels: int, error: Exception) -> None:
+        super().__init__()
+        self.inside, self.pixels, self.error = networks.Twice(), pixels, error
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x.shape[2] * x.shape[3] > self.pixels:
+            raise self.error
+        answer: torch.Tensor = self.inside(x)
+        return answer
+
+
+STARVED = (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB"), RuntimeError("The following operation failed: CUDA out of memory."))
+
+
+@pytest.mark.parametrize("error", STARVED, ids=["torch", "TorchScript"])
+def test_a_device_without_memory_is_no_size_that_a_network_refuses(error: Exception) -> None:
+    network = Loaded(module=Device(100 * 100, error).eval(), said={})
+    with pytest.raises(PlanError, match=r"takes more memory than cpu has free for an image of \d+ × \d+ px"):
+        measure(network, 3)
+
+
+@pytest.mark.parametrize(("pixels", "side"), [(10**9, 384), (200 * 200, 192), (64 * 64, 64), (10, None)])
+def test_a_footprint_is_measured_on_the_largest_image_that_the_device_has_memory_for(pixels: int, side: int | None) -> None:
+    network = Loaded(module=Seen(Device(pixels, STARVED[0])).eval(), said={})
+    if side is None:
+        with pytest.raises(PlanError, match="for an image of 64 × 64 px"):
+            footprint.measure(network, 3, 1, CPU)
+        return
+    found = footprint.measure(network, 3, 1, CPU)
+    assert network.module.sizes[-1] == side * side
+    assert found.bytes_per_pixel > 0

@@ -14,8 +14,6 @@ from pipeline.protocols import Pixels
 
 Arrays = dict[str, npt.NDArray[Any]]
 Tensors = Mapping[str, torch.Tensor]
-OUT_OF_MEMORY = ("can't allocate memory", "CUDA out of memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
-"""What torch, the driver and the libraries of kernels say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +55,3 @@ class Bus(Protocol):
 
     def down(self, tensors: Tensors, span: Span) -> Arrays:
         """Wait until they are computed, and fetch them. From any thread."""
-
-
-def out_of_memory(error: Exception) -> bool:
-    """Whether memory ran out, of a GPU, of page-locked memory or on the CPU; TorchScript wraps any of them in an error of its own."""
-    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in OUT_OF_MEMORY)
