@@ -30,14 +30,15 @@ def looked_at(prober: Prober, found: Locality) -> Locality:
     """
     size = prober.size(max(found.minimum, 32), found.stride)
     image = SPREAD * prober.noise(size, size)
-    _check_dimensions(prober, image)
+    allowed = image[..., : found.size, : found.size]  # tiles of an unpadded network may be a little larger than its one size
+    _check_dimensions(prober, allowed)
     recorder = Recorder()
     answer = prober.see(image, recorder)
     graph = prober.network.graph
     returns, words = _known(ending(graph.origin() if graph else recorder.origin_of_answer()), answer)
     if not returns and _numbers(answer):
         returns, words = "label", "whole numbers"
-    return replace(found, returns=returns, ending=words, between="" if returns else _between(answer), remarks=_remarks(prober, image))
+    return replace(found, returns=returns, ending=words, between="" if returns else _between(answer), remarks=_remarks(prober, allowed))
 
 
 def _check_dimensions(prober: Prober, image: torch.Tensor) -> None:
