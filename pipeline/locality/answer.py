@@ -30,14 +30,15 @@ def with_answer(prober: Prober, locality: Locality) -> Locality:
     """
     size = prober.size(max(locality.minimum, 32), locality.stride)
     image = SPREAD * prober.noise(size, size)
-    _check_dimensions(prober, image)
+    allowed = image[..., : locality.size, : locality.size]  # tiles of an unpadded network may be a little larger than its one size
+    _check_dimensions(prober, allowed)
     recorder = Recorder()
     answer = prober.see(image, recorder)
     graph = prober.network.graph
     returns, words = _wording(ending(graph.origin() if graph else recorder.origin_of_answer()), answer)
     if not returns and _numbers(answer):
         returns, words = "label", "whole numbers"
-    return replace(locality, returns=returns, ending=words, between="" if returns else _between(answer), remarks=_remarks(prober, image))
+    return replace(locality, returns=returns, ending=words, between="" if returns else _between(answer), remarks=_remarks(prober, allowed))
 
 
 def _check_dimensions(prober: Prober, image: torch.Tensor) -> None:

@@ -9,7 +9,7 @@ from itertools import chain
 import torch
 
 from pipeline.errors import ModelError, PipelineError
-from pipeline.locality import confirm, fixed, receptive_field, stride
+from pipeline.locality import confirm, cropped, fixed, receptive_field, stride
 from pipeline.locality.answer import with_answer
 from pipeline.locality.blame import suspects
 from pipeline.locality.probe import Prober
@@ -64,6 +64,8 @@ def _measured(network: Network, bands: int, trained: int | None, room: Room | No
     size, step = taken or (0, 0)
     if taken and not step:
         prober = replace(prober, network=network.only(size))
+    if prober.fixed is not None and (crop := cropped.margin(prober, prober.fixed)) is not None:
+        return _one_size(prober, crop)
     if prober.fixed is not None:
         return with_answer(prober, fixed.measure(prober, prober.fixed))
     most = largest(prober, size, step) if taken else None
@@ -106,13 +108,25 @@ def _step(prober: Prober, left_off: Margin | None) -> int | None:
     return step if step and stride.holds(prober, step) else None
 
 
+def _one_size(prober: Prober, left_off: Margin) -> Locality:
+    """Of an unpadded network that takes one size: a tile has all that its answer needs."""
+    size, inside = left_off.rows.least, replace(prober, network=prober.network.within(left_off))
+    classes = len(inside.see(inside.noise(left_off.minimum, left_off.minimum)))
+    locality = Locality(
+        verdict="unproven", stride=left_off.rows.step, radius=_beyond(Radius(top=0, bottom=0, left=0, right=0), left_off), bands=prober.bands,
+        classes=classes, minimum=left_off.minimum, blame=(fixed.FIXED,), size=size,
+    )  # fmt: skip
+    return _unpadded(with_answer(inside, locality), left_off)
+
+
 def _beyond(radius: Radius | None, left_off: Margin | None) -> Radius | None:
     """A radius that holds the margin, since a tile has nothing to keep there."""
     if radius is None or left_off is None:
         return radius
     rows, cols = left_off.rows, left_off.cols
     return Radius(
-        top=max(radius.top, rows.before), bottom=max(radius.bottom, rows.after), left=max(radius.left, cols.before), right=max(radius.right, cols.after)
+        top=max(radius.top, rows.skip + rows.before), bottom=max(radius.bottom, rows.after + rows.slack),
+        left=max(radius.left, cols.skip + cols.before), right=max(radius.right, cols.after + cols.slack),
     )  # fmt: skip
 
 
@@ -120,10 +134,8 @@ def _unpadded(locality: Locality, left_off: Margin) -> Locality:
     """With its margin, and what is to be said of it."""
     rows, cols = left_off.rows, left_off.cols
     given, returned = (rows.least, cols.least), (rows.least - rows.before - rows.after, cols.least - cols.before - cols.after)
-    words = (
-        f"the network is unpadded: of {_by(given)} px it returns {_by(returned)}, and it takes sizes that are multiples of {_by((rows.step, cols.step))} px "
-        f"larger; it leaves off {left_off.sides}"
-    )
+    sizes = f"sizes that are multiples of {_by((rows.step, cols.step))} px larger" if left_off.maximum is None else "no other size"
+    words = f"the network is unpadded: of {_by(given)} px it returns {_by(returned)}, and it takes {sizes}; it leaves off {left_off.sides}"
     return replace(locality, margin=left_off, remarks=(words, *locality.remarks))
 
 

@@ -1,6 +1,6 @@
 """What an unpadded network leaves off above and below, on the left and on the right: seen by where a cut through the image comes back.
 
-All that lies on one side of the cut is set to NaN and to other random numbers; the pixels that change are those that look there::
+All that lies on one side of the cut is set to NaN, or to other random numbers where that changes nothing; the pixels that change are those that look there::
 
     |..............|xxxxxxxxxxxxxx|      what is given, other behind the cut
        |oooooooo|~~~~~~~~~~~~~|          what comes back: changed from the first ~ on, as what is other before the cut changes all up to some other pixel
@@ -25,7 +25,7 @@ from pipeline.raster.margin import Margin, Trim
 GROWN = (3, 6, 12)
 """How many times what is left off an image is long: the cut must not be felt at its ends."""
 SCALE = 1e3
-"""Standard deviations of the draw beyond a cut, beside NaN."""
+"""Standard deviations of the draw beyond a cut, where NaN changes nothing."""
 
 
 def apart(prober: Prober, margin: Margin) -> Margin:
@@ -39,7 +39,7 @@ def _shared(prober: Prober, axis: Axis, margin: Margin) -> Trim:
     off = trim.before + trim.after
     if not off:
         return trim
-    lengths = (trim.taken(times * off + 4 * trim.step) for times in GROWN)
+    lengths = [trim.taken(times * off + 4 * trim.step) for times in GROWN] if trim.tile is None else [trim.least]
     seen = (_before(_Cuts(prober, axis, prober.strip(axis, length, other.least)), length, off, trim.step) for length in lengths)
     before = next((found for found in seen if found is not None), off // 2)
     before = min(max(before, 0), off)
@@ -61,7 +61,7 @@ class _Cuts:
 
     def __init__(self, prober: Prober, axis: Axis, image: torch.Tensor) -> None:
         self._prober, self._axis, self._image = prober, axis, image
-        self._seen = prober.see(image, _returned)
+        self._seen = prober.see(image, returned)
 
     def twice(self, cut: int) -> float:
         """Twice the px between a cut and where it comes back; NaN where that is at an end of the image."""
@@ -73,16 +73,17 @@ class _Cuts:
     def _changed(self, start: int, stop: int) -> list[int]:
         """Places along the axis of what comes back that change where a part of the image is other."""
         seen, axis = self._seen, self._axis
-        changed = torch.zeros(seen.shape[1 if axis == "rows" else 2], dtype=torch.bool, device=seen.device)
-        for scale in (torch.nan, SCALE):
+        for scale in (torch.nan, SCALE):  # a network may swallow NaNs
             other = self._image.clone()
             part = along(other, axis, start, stop)
             part.copy_(scale * torch.randn(part.shape, generator=torch.Generator().manual_seed(2)).to(part.device))
-            changed |= (self._prober.see(other, _returned) != seen).any(0).any(1 if axis == "rows" else 0)  # NaN differs from everything
-        return [int(at) for at in changed.nonzero().flatten()]
+            changed = (self._prober.see(other, returned) != seen).any(0).any(1 if axis == "rows" else 0)  # NaN differs from everything
+            if changed.any():
+                return [int(at) for at in changed.nonzero().flatten()]
+        return []
 
 
-def _returned(network: Network, x: torch.Tensor) -> torch.Tensor:
+def returned(network: Network, x: torch.Tensor) -> torch.Tensor:
     """What a network returns, unpadded as it is."""
     x = x.expand(network.accepts.batch or 1, -1, -1, -1)
     return checked(network.module(x), network.key)

@@ -51,7 +51,13 @@ class Loaded:
 
     def within(self, margin: Margin) -> Self:
         """The same network, that returns as many pixels as it is given: 0 in its margins."""
-        return replace(self, margin=margin, accepts=replace(self.accepts, minimum=margin.minimum))
+        graph = None if self.graph is None else unpadded.WithinMargin(graph=self.graph, margin=margin)
+        return replace(self, margin=margin, accepts=self._accepts(margin), graph=graph)
+
+    def _accepts(self, margin: Margin) -> Accepts:
+        if margin.maximum is None:
+            return replace(self.accepts, minimum=margin.minimum)
+        return Accepts(minimum=margin.minimum, maximum=margin.maximum, batch=self.accepts.batch)
 
     def only(self, size: int) -> Self:
         """The same network, that is given no other size, px."""
@@ -69,5 +75,6 @@ class Loaded:
         """Whether another ``model.output.key`` names the same of what it returns, such as ``auto`` and ``out``."""
         if key == self.key or "output" in self.said:
             return True
-        returned = answer.answer(self.module, self.bands, self.accepts)
+        only = self.margin.rows.least if self.margin is not None and self.margin.maximum is not None else None
+        returned = answer.answer(self.module, self.bands, self.accepts if only is None else Accepts(minimum=only, maximum=only, batch=self.accepts.batch))
         return returned is not None and entry(returned, key) == entry(returned, self.key)

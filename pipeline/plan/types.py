@@ -159,7 +159,8 @@ class Tiles:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for the store; those of a raster that is not padded are as those of before there was a choice."""
-        return {name: value for name, value in asdict(self).items() if self.pad != "none" or name not in ("pad", *APRONS)}
+        unsaid = ("pad", *APRONS) if (self.pad, self.near, self.far) == ("none", (0, 0), (0, 0)) else ()
+        return {name: value for name, value in asdict(self).items() if name not in unsaid}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.raster.span import Span, round_up
+from pipeline.raster.span import Span, round_down, round_up
 from pipeline.raster.window import Window
 
 
@@ -32,19 +32,30 @@ class Trim:
     """It takes every size that is so many px, or a multiple of that, more."""
     skip: int = 0
     """At the start of each tile, px that are not given to the network: its first pixel lies on its grid then."""
+    tile: int | None = None
+    """Of a network that takes one size, ``least``: that of every tile, of which the rest is not given; None where it takes several."""
+
+    @property
+    def slack(self) -> int:
+        """At the end of each tile, px that are not given to the network."""
+        return 0 if self.tile is None else self.tile - self.skip - self.least
 
     @property
     def largest(self) -> int:
-        """The larger of both sides, with what is skipped."""
-        return max(self.skip + self.before, self.after)
+        """The larger of both sides, with what is not given."""
+        return max(self.skip + self.before, self.after + self.slack)
 
     @property
     def minimum(self) -> int:
         """The smallest size of which a pixel is returned for sure."""
-        return self.skip + max(self.before + self.after + self.step, self.least)
+        return self.tile if self.tile is not None else self.skip + max(self.before + self.after + self.step, self.least)
+
+    def given(self, size: int) -> int:
+        """Of so many px, how many the network is given: as many as it takes and more, or its one size."""
+        return self.taken(size) if self.tile is None else self.least
 
     def taken(self, size: int) -> int:
-        """The smallest size that it takes and that holds so many px."""
+        """The smallest size that it takes, or would by the same rule, and that holds so many px."""
         return self.least + max(-(-(size - self.least) // self.step), 0) * self.step
 
     def inside(self, span: Span, length: int) -> npt.NDArray[np.bool_]:
@@ -57,13 +68,22 @@ class Trim:
         most = max(self.before, self.after, other.before, other.after)
         return replace(self, before=most, after=most)
 
-    def apron(self, length: int, multiple: int) -> tuple[int, int]:
-        """By how much an axis is padded before and after it, so that every pixel is returned; before in multiples of the stride.
+    def apron(self, length: int, padded: bool) -> tuple[int, int]:
+        """What tiles see before and behind an axis of so many px, where every pixel is to be returned or not.
 
-        The network is given ``before`` px there, the rest is skipped; behind the axis there is as much as makes a size that it takes, at least ``after``.
+        Of that the network is given ``before`` px, and behind the axis as much as makes a size that it takes, at least ``after``; or nothing.
         """
-        behind = self.taken(self.before + length + self.after) - self.before
-        return round_up(self.before, multiple), behind - length
+        behind = self.taken(self.before + length + self.after) - self.before - length if padded else 0
+        return self.skip + (self.before if padded else 0), behind + self.slack
+
+    def ends(self, core: int, multiple: int) -> tuple[int, int]:
+        """Of the one size, what lies before and behind a core on the stride of which all is returned, px; before in multiples of the stride."""
+        before = round_up(self.skip + self.before, multiple)
+        return before, self.skip + self.least - before - core
+
+    def core(self, multiple: int) -> int:
+        """Of the one size, how many px on the stride are returned."""
+        return max(round_down(self.skip + self.least - self.after - self.ends(0, multiple)[0], multiple), 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +112,11 @@ class Margin:
         return max(self.rows.minimum, self.cols.minimum)
 
     @property
+    def maximum(self) -> int | None:
+        """The one size that tiles have, px; None where they may have several."""
+        return self.rows.tile
+
+    @property
     def sides(self) -> str:
         """What is left off, in words."""
         rows, cols = self.rows, self.cols
@@ -106,14 +131,31 @@ class Margin:
         rows, cols = (self.rows, self.cols) if augment == "flips" else (self.cols, self.rows)
         return Margin(rows=self.rows.wider(rows), cols=self.cols.wider(cols))
 
-    def aprons(self, height: int, width: int, multiple: int, augment: str) -> tuple[tuple[int, int], tuple[int, int]]:
-        """By how much a raster is padded above and below, and on the left and on the right, so that every pixel is returned, in every way tiles are turned."""
+    def in_one_size(self, multiple: int) -> Margin:
+        """Of a network that takes one size: with tiles whose core, a multiple of the stride, lies in their middle, as halo tiles need it.
+
+        ::
+
+            |ss|bbbb|cccccccc|aa|pp|      b, c and a are the one size; s is skipped and p is not given, so that as much lies before the core c as behind it
+        """
+        trims = self.rows, self.cols
+        core = min(trim.core(multiple) for trim in trims)
+        ends = [trim.ends(core, multiple) for trim in trims]
+        halo = max(round_up(end, multiple) for both in ends for end in both)
+        rows, cols = (replace(trim, skip=trim.skip + halo - before, tile=core + 2 * halo) for trim, (before, _) in zip(trims, ends, strict=True))
+        return Margin(rows=rows, cols=cols)
+
+    def aprons(self, height: int, width: int, multiple: int, augment: str, padded: bool) -> tuple[tuple[int, int], tuple[int, int]]:
+        """What tiles see above and below a raster, and on its left and right, in every way they are turned: see `Trim.apron`."""
         wide = self.turned(augment)
         trims = ((wide.rows, wide.cols), (wide.cols, wide.rows)) if augment == "dihedral" else ((wide.rows,), (wide.cols,))
         both = []
         for several, length in zip(trims, (height, width), strict=True):
-            before, behind = (max(ends) for ends in zip(*(trim.apron(length, multiple) for trim in several), strict=True))
-            both.append((before, behind if augment == "none" else max(before, behind)))
+            before, behind = (max(ends) for ends in zip(*(trim.apron(length, padded) for trim in several), strict=True))
+            if augment != "none":  # what one side lacks, the other does once a tile is turned
+                before = round_up(max(before, *(trim.largest if padded else trim.slack for trim in several)), multiple)
+                behind = max(before, behind)
+            both.append((before, behind))
         return both[0], both[1]
 
     def inside(self, window: Window, height: int, width: int) -> npt.NDArray[np.bool_]:

@@ -42,6 +42,7 @@ def padded(locality: Locality, tile: TileConfig, multiple: int) -> Locality:
     wide = margin.turned(tile.augment)
     rows, cols = (replace(trim, skip=-by.before % unit) for trim, by in ((margin.rows, wide.rows), (margin.cols, wide.cols)))
     moved = Margin(rows=rows, cols=cols)
+    moved = moved if margin.maximum is None else moved.in_one_size(unit)
     return locality if moved == margin else replace(locality, margin=moved, radius=_moved(locality, moved))
 
 
@@ -50,6 +51,9 @@ def _moved(locality: Locality, margin: Margin) -> Radius | None:
     radius, stride = locality.radius, locality.stride
     if radius is None:
         return None
+    if margin.maximum is not None:  # a tile has all that its answer needs
+        rows, cols = margin.rows, margin.cols
+        return Radius(top=rows.skip + rows.before, bottom=rows.after + rows.slack, left=cols.skip + cols.before, right=cols.after + cols.slack)
     down, right = margin.rows.skip % stride, margin.cols.skip % stride
     return Radius(
         top=max(radius.top + down, margin.rows.skip + margin.rows.before), bottom=radius.bottom + -down % stride,
@@ -58,10 +62,10 @@ def _moved(locality: Locality, margin: Margin) -> Radius | None:
 
 
 def aprons(locality: Locality, tile: TileConfig, height: int, width: int, multiple: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    """(rows, cols) px before the raster's first pixel, and (rows, cols) px behind its last, that tiles may see; 0 where it is not padded."""
-    if tile.pad == "none" or locality.margin is None:
+    """(rows, cols) px that tiles see before the raster's first pixel, and (rows, cols) px behind its last; 0 where nothing is padded."""
+    if locality.margin is None:
         return (0, 0), (0, 0)
-    (top, bottom), (left, right) = locality.margin.aprons(height, width, multiple, tile.augment)
+    (top, bottom), (left, right) = locality.margin.aprons(height, width, multiple, tile.augment, padded=tile.pad != "none")
     return (top, left), (bottom, right)
 
 

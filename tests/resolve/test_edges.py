@@ -43,9 +43,9 @@ def test_a_raster_that_is_not_padded_is_seen_as_before() -> None:
 
 def test_mirrored_tiles_see_as_much_behind_the_raster_as_before_it() -> None:
     uneven = Margin(rows=Trim(before=5, after=3, least=9, step=1), cols=Trim(before=2, after=4, least=7, step=1))
-    assert uneven.aprons(50, 60, 1, "none") == ((5, 3), (2, 4))
-    assert uneven.aprons(50, 60, 1, "flips") == ((5, 5), (4, 4))
-    assert uneven.aprons(50, 60, 8, "dihedral") == ((8, 8), (8, 8))
+    assert uneven.aprons(50, 60, 1, "none", padded=True) == ((5, 3), (2, 4))
+    assert uneven.aprons(50, 60, 1, "flips", padded=True) == ((5, 5), (4, 4))
+    assert uneven.aprons(50, 60, 8, "dihedral", padded=True) == ((8, 8), (8, 8))
 
 
 def test_what_becomes_of_the_edge_is_said() -> None:
