@@ -139,6 +139,7 @@ def _prepared(config: Config, fresh: bool, same_source: bool) -> Job:
     device = choose(config.execution.device)
     finite.check(source, meant.normalisation.transform)
     network = _loaded(meant.model, source, meant.normalisation, device)
+    mark = network.mark
     things, moved = fingerprint.things(source, area, network), same_source or there is not None
     known = None if config.locked is None else lock.locality(config.locked, things, device.type, moved)
     trained = meant.model.input.size if meant.model.input else None
@@ -154,6 +155,7 @@ def _prepared(config: Config, fresh: bool, same_source: bool) -> Job:
     opened = Opened(
         config=config, source=source, area=area, network=folded.network, locality=locality, device=device,
         normalisation=meant.normalisation, stored=stored, resumes=there is not None, precision=precision, compiles=compiles, same_source=same_source,
+        mark=mark,
     )  # fmt: skip
     chosen = activation.decide(meant.model.output, locality, stored["fingerprint"] if stored else None)
     rows = meaning.class_rows(meant.classes, opened.locality.classes, meant.model.output)  # before the plan: a wrong list is the likelier mistake
@@ -190,7 +192,7 @@ def _job(
     task = BlockTask(
         source=edges.seen(once(source, layout, plan.sharing), plan.tiles.pad), model=meant.model, recipe=recipe, layout=layout, store=path,
         device=str(opened.device), retries=config.execution.retries, area=opened.area, streams=plan.hands.streams,
-        margin=opened.locality.margin, edges=edges.without_class(opened.locality.margin, config.tile),
+        margin=opened.locality.margin, edges=edges.without_class(opened.locality.margin, config.tile), mark=opened.mark,
     )  # fmt: skip
     made = fingerprint.of(source, opened.area, opened.network, recipe, plan.tiles, config)
     if stored:  # a store keeps what it says; one that a frozen plan makes also says what plans of before do not know

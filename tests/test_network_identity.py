@@ -10,10 +10,11 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.errors import ConfigError, StoreError
+from pipeline.errors import ConfigError, ModelError, StoreError
 from pipeline.freeze import freeze
 from pipeline.job import prepare
 from pipeline.load_config import load
+from pipeline.stages import block
 from tests import runs, scenes
 
 
@@ -71,6 +72,18 @@ def test_a_frozen_plan_holds_the_output(heads: Path, tmp_path: Path) -> None:
     plan = freeze(prepare(load(heads, [key("0")])), heads, tmp_path / "run.lock.yaml")
     with pytest.raises(ConfigError, match=r"model\.key is locked at 0 and would be 1"):
         prepare(load(plan, [key("1")]))
+
+
+def test_a_process_that_finds_another_network_than_was_planned_writes_nothing(heads: Path, tmp_path: Path) -> None:
+    job = prepare(load(heads, [key("0")]))
+    block.forget()
+    block.inference(job.task)
+    torch.manual_seed(1)
+    scenes.script(Heads(), tmp_path / "heads.pt")
+    block.forget()
+    with pytest.raises(ModelError, match=r"heads\.pt is another one here than when this run was planned"):
+        block.inference(job.task)
+    block.forget()
 
 
 def forget(root: Path, *keys: str) -> None:

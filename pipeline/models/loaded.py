@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -10,8 +12,12 @@ import torch
 
 from pipeline.models import answer, unpadded
 from pipeline.models.output import checked, entry, logits
+from pipeline.models.tensors import state_of
 from pipeline.protocols import Accepts, Graph
 from pipeline.raster.margin import Margin
+
+SEEN_ALIKE = ("kind", "sha256", "external", "code", "args", "arch", "revision", "output")
+"""Parts of an identity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +76,12 @@ class Loaded:
     def identity(self) -> dict[str, Any]:
         """What makes it this network, and what counts of what it returns."""
         return {**self.said, **({} if "output" in self.said else {"key": self.key})}
+
+    @property
+    def mark(self) -> str:
+        """Digest of what every process and machine sees alike of it: its file, code, arguments and state dict, and nothing that is computed on the way."""
+        parts = [*(self.said.get(name) for name in SEEN_ALIKE), state_of(self.module) if "tensors" in self.said else None]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def returns_alike(self, key: str) -> bool:
         """Whether another ``model.output.key`` names the same of what it returns, such as ``auto`` and ``out``."""

@@ -54,6 +54,8 @@ class Opened:
     """Whether the store is there already."""
     precision: str
     compiles: bool
+    mark: str = ""
+    """Of the network as it was loaded."""
     same_source: bool = False
     """Whether the source is taken for the one of the store without a look at its pixels."""
 

@@ -79,6 +79,8 @@ class BlockTask:
     """Of an unpadded network."""
     edges: Margin | None = None
     """Pixels so near the raster's edge are nodata; None where there are none."""
+    mark: str = ""
+    """Of the network that the job was planned with, as `Loaded.mark`; empty where it is taken as it is."""
     made: str = ""
     """Id of the store, once it is there; a worker writes into no other under the same path."""
 
@@ -176,10 +178,20 @@ def inference(task: BlockTask) -> Inference:
             device = choose(task.device)
             with steady(), stage("load"):
                 network = load(task.model, task.recipe.normalisation.channels, device)
+                _check_mark(network, task)
                 network = network if task.margin is None else network.within(task.margin)
             _open.clear()
             _open[task.store] = _inference(fold(network).network if task.recipe.fold else network, task, device)
         return _open[task.store]
+
+
+def _check_mark(network: Loaded, task: BlockTask) -> None:
+    """Raise ModelError where a process that joins later, or lies elsewhere, finds another network than the job was planned with."""
+    if task.mark and network.mark != task.mark:
+        raise ModelError(
+            f"The network of {task.model.path or task.model.factory} is another one here than when this run was planned: its weights, code or arguments were "
+            "changed meanwhile, or this worker's machine has other files. Put them back, or run again, which plans anew."
+        )
 
 
 def _inference(network: Network, task: BlockTask, device: torch.device) -> Inference:
