@@ -8,8 +8,9 @@ from itertools import pairwise
 from typing import Literal
 
 from pipeline.config import ClassConfig, Config, ModelConfig, ReturnConfig
-from pipeline.errors import ConfigError, ModelError
+from pipeline.errors import ConfigError
 from pipeline.models import KINDS
+from pipeline.models.recognise import check_file
 from pipeline.models.weights import ModelMeta, read_meta
 from pipeline.plan.types import Tiles
 from pipeline.resolve.activation import Activation, by_channels
@@ -39,8 +40,8 @@ def resolve(config: Config, bands: int) -> Meaning:
         No kind is known, or a list has another length than the bands.
     """
     model = config.model
-    if model.path is not None and not model.path.is_file():
-        raise ModelError(f"model.path is {model.path}, which does not exist. Give the file with the weights or the whole network.")
+    if model.path is not None:
+        check_file(model.path)
     meta = read_meta(model.path) if model.path is not None and model.path.suffix == ".safetensors" else None
     kind = model.kind or (meta.kind if meta else None)
     if kind is None:
