@@ -116,6 +116,7 @@ def passes(*words: object) -> Answer:
     return done
 
 
+@pytest.mark.slow
 def test_a_subdataset_is_read_by_the_name_that_is_proposed(folder: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -154,6 +155,7 @@ def test_blocks_that_were_never_written_are_data_by_the_nodata_that_is_proposed(
     assert "never written" not in passes("plan", path, "--set", f"source.nodata={value}").text
 
 
+@pytest.mark.slow
 def test_a_tensor_is_chosen_by_a_name_that_is_listed(folder: Path) -> None:
     path = job(folder, form="two")
     name = refused("plan", path).proposed(r"with the tensors \w+ \([^)]*\), (\w+) \(")
