@@ -147,15 +147,24 @@ def _apply(said: dict[str, Any], override: str) -> None:
         raise ConfigError(f"--set {override} is not of the form key.path=value, such as --set tile.size=1024.")
     if names[0] == "locked":
         raise ConfigError(f"--set {override}: what is locked is not set. Freeze another plan with `wholecloth plan CONFIG --freeze FILE`.")
-    value = _expanded(_parse(text, f"--set {key}"), Path.cwd())
-    if tuple(names) in PATHS and isinstance(value, str):
-        value = _anchor(names[-1], value, Path.cwd())
+    value = _from_here(names, _expanded(_parse(text, f"--set {key}"), Path.cwd()))
     part: Any = said
     for name in names[:-1]:
         part = part.setdefault(name, {}) if isinstance(part, dict) else None
     if not isinstance(part, dict):
         raise ConfigError(f"--set {override}: {'.'.join(names[:-1])} is no section of the config.")
     part[names[-1]] = value
+
+
+def _from_here(names: list[str], value: Any) -> Any:
+    """The value of a key, with the paths in it made absolute from the working directory."""
+    whole = value
+    for name in reversed(names):
+        whole = {name: whole}
+    whole = _anchored(whole, Path.cwd())
+    for name in names:
+        whole = whole[name]
+    return whole
 
 
 def _explain(error: ValidationError) -> str:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import Config, parse_bytes, parse_seconds
+from pipeline.config import AreaConfig, Config, parse_bytes, parse_seconds
 from pipeline.errors import ConfigError
 from pipeline.load_config import load, schema
 
@@ -31,6 +31,15 @@ def test_paths_are_relative_to_the_file_and_in_overrides_to_the_working_director
     assert said.source.path == str(tmp_path / "a.tif")
     assert said.model.path == tmp_path / "net.pt"
     assert said.output.path == tmp_path / "elsewhere" / "b.zarr"
+
+
+@pytest.mark.parametrize("override", ["source.aoi={path: a.gpkg, layer: fields}", "source={path: b.tif, aoi: {path: a.gpkg}}", "source.aoi.path=a.gpkg"])
+def test_paths_within_a_section_that_is_set_are_relative_to_the_working_directory_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, override: str) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    aoi = load(config(tmp_path), [override]).source.aoi
+    assert isinstance(aoi, AreaConfig)
+    assert aoi.path == str(tmp_path / "elsewhere" / "a.gpkg")
 
 
 def test_urls_samples_and_vsi_names_are_left_alone(tmp_path: Path) -> None:

@@ -26,7 +26,9 @@ from pipeline.labels.codes import Meaning
 from pipeline.protocols import IGNORE
 from pipeline.raster.grid import Grid
 from pipeline.raster.window import Window
+from pipeline.sources.contents import inner_names
 from pipeline.sources.georeference import grid_of
+from pipeline.sources.nodata import attributes
 
 EXACT_PX = 1e-3
 """Error allowed in placing a pixel, px of the labels. GDAL's default of an eighth moves borders; a millionth is 6 times as slow and moves 3 pixels in 10⁵."""
@@ -132,6 +134,8 @@ def _unmarked(path: str, dataset: DatasetReader, meaning: Meaning) -> bool:
     nodata = dataset.nodatavals[0]
     if MaskFlags.nodata not in dataset.mask_flag_enums[0] or nodata is None or not float(nodata).is_integer():
         return False
+    if dataset.driver == "Zarr" and nodata not in attributes(dataset):
+        return True  # the fill value says what a missing chunk holds, and no more
     value = int(nodata)
     if meaning.table.get(value, IGNORE) == IGNORE or meaning.listed:
         return meaning.table.get(value, IGNORE) != IGNORE
@@ -178,7 +182,7 @@ def _open(path: str) -> DatasetReader:
             f"The labels {path}: the file {why}. Give a raster of class codes, or polygons as GeoJSON, GeoPackage, FlatGeobuf or shapefile."
         ) from error
     if dataset.count == 0:
-        raise LabelsError(f"The labels {path} have no bands of their own. Name one of the subdatasets: {', '.join(dataset.subdatasets[:3])}.")
+        raise LabelsError(f"The labels {path} have no bands of their own. Name one of the subdatasets: {', '.join(inner_names(dataset)[:3])}.")
     return dataset
 
 

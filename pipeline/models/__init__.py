@@ -12,7 +12,7 @@ from pipeline.errors import ModelError
 from pipeline.models import classifier, exported, onnx, ours, python, smp, torchscript
 from pipeline.models.fit import check_bands
 from pipeline.models.loaded import Loaded
-from pipeline.models.recognise import in_folder
+from pipeline.models.recognise import check_file
 from pipeline.networks import NETWORKS
 
 Loader = Callable[[ModelConfig, int, torch.device], Loaded]
@@ -49,10 +49,8 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     assert model.kind is not None, "the kind is resolved before a network is loaded"
     if model.path is None and model.kind not in FACTORIES:
         raise ModelError(f"model.path is missing: kind {model.kind} needs the file that holds the network.")
-    if model.path is not None and model.path.is_dir():
-        raise in_folder(model.path, "model.path")
-    if model.path is not None and not model.path.is_file():
-        raise ModelError(f"model.path is {model.path}, which does not exist. Give the file with the weights or the whole network.")
+    if model.path is not None:
+        check_file(model.path)
     network = replace(KINDS[model.kind](model, bands, device), bands=bands)
     check_bands(network, bands, str(model.path or model.factory))
     return network

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import zipfile
 from pathlib import Path
 
@@ -83,11 +84,19 @@ def _archive(path: Path) -> str:
     return SAVED if "data.pkl" in names else UNKNOWN
 
 
+def check_file(path: Path) -> None:
+    """Raise ModelError where ``model.path`` names no file: a folder, or nothing."""
+    if path.is_dir():
+        raise in_folder(path, "model.path")
+    if not path.is_file():
+        raise ModelError(f"model.path is {path}, which does not exist. Give the file with the weights or the whole network.")
+
+
 def in_folder(path: Path, name: str) -> ModelError:
     """The error for a folder in the place of a file, with the files in it that may be meant."""
     if (path / "saved_model.pb").is_file():
         return ModelError(
-            f"{name} is {path}, which is a folder: a SavedModel of TensorFlow. {CONVERT} --saved-model {path} --output model.onnx "
+            f"{name} is {path}, which is a folder: a SavedModel of TensorFlow. {CONVERT} --saved-model {shlex.quote(str(path))} --output model.onnx "
             "--inputs-as-nchw INPUT --outputs-as-nchw OUTPUT, and give that file with model.kind: onnx."
         )
     inside = sorted(each for each in path.rglob("*") if each.suffix.lower() in ENDINGS and each.is_file())[:5] if path.is_dir() else []

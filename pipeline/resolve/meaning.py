@@ -10,8 +10,9 @@ from typing import Any, Literal
 import numpy as np
 
 from pipeline.config import ClassConfig, Config, ModelConfig, ReturnConfig
-from pipeline.errors import ConfigError, ModelError
+from pipeline.errors import ConfigError
 from pipeline.models import KINDS
+from pipeline.models.recognise import check_file
 from pipeline.models.transform import Transform, transform
 from pipeline.models.weights import ModelMeta, read_meta
 from pipeline.plan.types import Tiles
@@ -41,8 +42,8 @@ def resolve(model: ModelConfig, bands: int, dtype: np.dtype[Any]) -> Meaning:
     ConfigError, ModelError
         No kind is known, or a list has another length than the bands.
     """
-    if model.path is not None and not model.path.is_file():
-        raise ModelError(f"model.path is {model.path}, which does not exist. Give the file with the weights or the whole network.")
+    if model.path is not None:
+        check_file(model.path)
     meta = read_meta(model.path) if model.path is not None and model.path.suffix == ".safetensors" else None
     kind = model.kind or (meta.kind if meta else None)
     if kind is None:

@@ -16,7 +16,7 @@ _PAGE = re.compile(r"\((\d+)P x (\d+)L")
 
 def left_out(dataset: DatasetReader) -> list[str]:
     """What of a file is not read, in words; nothing where all of it is."""
-    pages, inner = _pages(dataset), dataset.subdatasets
+    pages, inner = _pages(dataset), inner_names(dataset)
     described = _described(dataset)
     if dataset.driver == "GTiff" and len(inner) > 1:
         others = f" ({pages} of them of its size)" if pages < len(inner) else ""
@@ -28,6 +28,11 @@ def left_out(dataset: DatasetReader) -> list[str]:
     if described:
         return [f"the file holds more planes than its {dataset.count} bands{described}, which GDAL does not see: save them as bands or pages of a TIFF"]
     return []
+
+
+def inner_names(dataset: DatasetReader) -> list[str]:
+    """GDAL's names of what lies in a file, in its order; folders of a Zarr come in any."""
+    return sorted(dataset.subdatasets) if dataset.driver == "Zarr" else list(dataset.subdatasets)
 
 
 def _pages(dataset: DatasetReader) -> int:

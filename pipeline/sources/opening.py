@@ -14,6 +14,7 @@ from rasterio.io import DatasetReader
 from pipeline.config.paths import is_gdal_name
 from pipeline.config.pixels import one_raster
 from pipeline.errors import SourceError
+from pipeline.sources.contents import inner_names
 from pipeline.sources.remedies import ANYTHING, remedy
 from pipeline.sources.remote import shown
 
@@ -26,8 +27,7 @@ def open_dataset(path: str) -> DatasetReader:
         advice = shown(remedy(path, words(error))) if _is_there(path) else ANYTHING
         raise SourceError(f"source.path is {shown(path)}, which {_why(path, error)}. {advice}") from error
     if dataset.count == 0:
-        names = sorted(dataset.subdatasets) if dataset.driver == "Zarr" else dataset.subdatasets  # whose folders come in any order
-        inner = f" Name one of its subdatasets: {', '.join(names[:3])}." if names else ""
+        inner = f" Name one of its subdatasets: {', '.join(inner_names(dataset)[:3])}." if dataset.subdatasets else ""
         raise SourceError(f"source.path is {shown(path)}, which has no bands of its own.{inner}")
     return dataset
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+import zarr
 from affine import Affine
 
 from pipeline.errors import LabelsError
 from pipeline.labels import IGNORE, open_labels
+from pipeline.raster.grid import Grid
+from pipeline.raster.window import Window
 from tests import scenes
 from tests.labels.places import CLASSES, DEGREES, GRIDS, NORTH_UP, UTM, centres, cut, grid, whole, windows
 
@@ -178,3 +182,15 @@ def test_a_file_that_breaks_in_the_middle_is_named(tmp_path: Path) -> None:
     path.write_bytes(broken)
     with pytest.raises(LabelsError, match=r"a\.tif"):
         open_labels(path, grid(200, 260, NORTH_UP), CLASSES).read(whole(grid(200, 260, NORTH_UP)))
+
+
+@pytest.mark.parametrize(("attributes", "code"), [({}, 0), ({"_FillValue": 0}, IGNORE)])
+def test_the_fill_value_of_a_zarr_is_a_class_unless_an_attribute_says_nodata(tmp_path: Path, attributes: dict[str, int], code: int) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        group = zarr.open_group(tmp_path / "labels.zarr", mode="w", zarr_format=2)
+        group.create_array("v", shape=(4, 6), chunks=(2, 6), dtype="uint8", fill_value=0, attributes=attributes)[:2] = 1
+    image, classes = Grid(height=4, width=6), tuple(row for row in CLASSES if not attributes or row.code)
+    codes = open_labels(f'ZARR:"{tmp_path / "labels.zarr"}":/v', image, classes).read(Window(row=0, col=0, height=4, width=6))
+    assert (codes[:2] == 1).all()
+    assert (codes[2:] == code).all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import signal
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 import torch
 import yaml
 import zarr
+from affine import Affine
 from onnx import TensorProto, helper
 from torch import nn
 from typer.testing import CliRunner
@@ -46,8 +48,11 @@ class Answer:
 
 
 def typed(*words: object) -> Answer:
-    """A command in this process."""
+    """A command in this process, whose signals it leaves as they were."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     done = CliRunner().invoke(app, [str(word) for word in words])
+    for number, handler in before.items():
+        signal.signal(number, handler)
     code = getattr(done.exception, "exit_code", done.exit_code)
     return Answer(code=code, text=f"{done.output} {done.exception or ''}")
 
@@ -111,6 +116,7 @@ def passes(*words: object) -> Answer:
     return done
 
 
+@pytest.mark.slow
 def test_a_subdataset_is_read_by_the_name_that_is_proposed(folder: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -149,6 +155,7 @@ def test_blocks_that_were_never_written_are_data_by_the_nodata_that_is_proposed(
     assert "never written" not in passes("plan", path, "--set", f"source.nodata={value}").text
 
 
+@pytest.mark.slow
 def test_a_tensor_is_chosen_by_a_name_that_is_listed(folder: Path) -> None:
     path = job(folder, form="two")
     name = refused("plan", path).proposed(r"with the tensors \w+ \([^)]*\), (\w+) \(")
@@ -255,3 +262,25 @@ def test_an_old_network_is_converted_as_proposed(folder: Path, monkeypatch: pyte
     assert (program, option) == ("python", "-c")
     exec(compile(code, "proposed", "exec"), {})
     passes("plan", path, "--set", "model.path=newer.onnx")
+
+
+def test_a_file_of_a_folder_is_taken_by_the_name_that_is_proposed(folder: Path) -> None:
+    path = job(folder)
+    raster = refused("plan", path, "--set", f"source.path='{folder}'").proposed(r"files in it, such as (.*?\.tif)")
+    passes("plan", path, "--set", f"source.path='{raster}'")
+    network = refused("plan", path, "--set", f"model.path='{folder}'").proposed(r"such as (.*?\.pt)\.")
+    passes("plan", path, "--set", f"model.path='{network}'")
+
+
+def test_labels_in_a_subdataset_are_read_by_the_name_that_is_proposed(folder: Path) -> None:
+    raster = scenes.write(folder / "scene.tif", scenes.position(SIDE, SIDE), crs=None, transform=Affine.identity())
+    passes("run", job(folder, raster))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        group = zarr.open_group(folder / "labels.zarr", mode="w", zarr_format=2)
+        for name in ("b", "a"):
+            group.create_array(name, data=np.ones((SIDE, SIDE), "uint8"))
+    words = ["evaluate", folder / "out.zarr", "--labels"]
+    name = refused(*words, folder / "labels.zarr").proposed(r"subdatasets: (ZARR:.*?), ZARR:")
+    assert name.endswith("/a")
+    passes(*words, name)
