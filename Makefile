@@ -10,13 +10,18 @@ GROUPS :=
 # one more worker than cores: some tests wait for time-outs, servers and processes
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 
-.PHONY: run quick test nightly groups programs lint clean
+TIERS := quick test nightly
+.PHONY: run $(TIERS) $(TIERS:%=pytest-%) groups programs lint clean
 
 run: .venv/run.stamp
 	$(PY) -m pipeline run configs/satellite.yaml
 
-quick test nightly: lint
-	$(PY) -m pytest -n $(WORKERS) --tier $@ --durations=20
+# types are checked beside the tests, on the core that pytest leaves idle while it collects
+$(TIERS): .venv/dev.stamp
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line lint pytest-$@
+
+$(TIERS:%=pytest-%): pytest-%: .venv/dev.stamp
+	$(PY) -m pytest -n $(WORKERS) --tier $* --durations=20
 
 nightly groups: programs
 

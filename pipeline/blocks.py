@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from pipeline import terms
 from pipeline.describe import describe, room
 from pipeline.job import Job
+from pipeline.place import Remote
 from pipeline.plan.layout import BlockIndex
 from pipeline.plan.shards import Share
 from pipeline.progress import Progress
@@ -18,10 +20,14 @@ from pipeline.report import Failure, Report
 from pipeline.stages import pyramid
 from pipeline.stages.block import Outcome, adopt
 from pipeline.stages.device import make_room
+from pipeline.store.counts import Counts, counts
 from pipeline.store.lease import confirm
 from pipeline.store.ledger import Ledger
 from pipeline.timing.clock import now
 from pipeline.timing.watch import Watch
+
+CHEAP = 20_000
+"""Records of a complete store that are read for the report alone; an incomplete one has its records looked at in any case."""
 
 
 @dataclass(slots=True)
@@ -31,10 +37,9 @@ class Tally:
     ledger: Ledger
     done: int = 0
     empty: int = 0
-    pixels: int = 0
+    counts: Counts = field(default_factory=Counts)
     decoded: int = 0
     peak: int = 0
-    invalid: dict[str, int] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -50,10 +55,8 @@ class Tally:
             return
         self.done += 1
         self.empty += not outcome.inferred
-        self.pixels += outcome.pixels
+        self.counts.add(outcome.pixels, outcome.invalid)
         self.decoded += outcome.decoded
-        for cause, pixels in outcome.invalid.items():
-            self.invalid[cause] = self.invalid.get(cause, 0) + pixels
 
 
 def blocks(job: Job, progress: Progress, watch: Watch, mine: Share | None) -> Report:
@@ -75,8 +78,9 @@ def blocks(job: Job, progress: Progress, watch: Watch, mine: Share | None) -> Re
             progress.advance(outcome.pixels, watch.stalls.so_far)
     device = watch.stalls.finish(now())
     return Report(
-        store=str(job.path), blocks=count, resumed=resumed, done=tally.done, empty=tally.empty, failures=tally.failures, pixels=tally.pixels,
-        invalid=tally.invalid, decoded=tally.decoded, seconds=device.seconds, waits=tally.seconds, device=device if tally.seconds else None,
+        store=str(job.path), blocks=count, resumed=resumed, done=tally.done, empty=tally.empty, failures=tally.failures, pixels=tally.counts.pixels,
+        invalid=tally.counts.invalid, whole=_whole(job, ledger, committed, tally.counts),
+        decoded=tally.decoded, seconds=device.seconds, waits=tally.seconds, device=device if tally.seconds else None,
         projected_memory=job.plan.peak, peak_memory=tally.peak, plan=describe(job),
     )  # fmt: skip
 
@@ -95,6 +99,18 @@ def _committed(job: Job, ledger: Ledger, mine: Share | None) -> npt.NDArray[np.b
         if row < found.shape[0] and col < found.shape[1]:
             found[row, col] = True
     return found
+
+
+def _whole(job: Job, ledger: Ledger, committed: npt.NDArray[np.bool_], done: Counts) -> dict[str, Any] | None:
+    """Pixels of this run's blocks and of those that were committed before it, by their records; None where these are not read, or do not say."""
+    if isinstance(job.path, Remote) or (job.complete and committed.sum() > CHEAP):
+        before = None if committed.any() else Counts()
+    else:
+        before = counts(ledger, ((int(row), int(col)) for row, col in np.argwhere(committed)))
+    if before is None:
+        return None
+    before.add(done.pixels, done.invalid)
+    return before.recorded()
 
 
 def _todo(job: Job, mine: Share | None, committed: npt.NDArray[np.bool_]) -> Iterator[BlockIndex]:

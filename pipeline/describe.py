@@ -8,9 +8,12 @@ from pipeline.area.cost import Spent, spent
 from pipeline.job import Job
 from pipeline.plan.memory import human
 from pipeline.plan.types import TURNS
+from pipeline.sameness import moved
 
 STORED = 4 / 3
 """Bytes stored per byte of full resolution: overviews add a third."""
+GOES_ON = "`run` compares the pixels of the blocks that are committed and goes on where they are the same; with --same-source it goes on without a look"
+"""What becomes of a store whose source lies elsewhere."""
 
 
 def describe(job: Job) -> dict[str, Any]:
@@ -27,6 +30,8 @@ def describe(job: Job) -> dict[str, Any]:
             "dtype": str(job.source.dtype),
             "crs": grid.code or grid.wkt,
             "notes": list(job.source.notes),
+            "transform": _transform(job),
+            "moved": moved(job),
         },
         "network": {
             "verdict": job.locality.verdict,
@@ -113,6 +118,8 @@ def lines(job: Job) -> list[tuple[str, str]]:
     rows = [
         ("raster", f"{raster['height']} × {raster['width']} px, {raster['bands']} bands of {raster['dtype']}, {job.source.grid.code or 'no CRS code'}"),
         *[("", note) for note in raster["notes"]],
+        *[("", f"{words}: {GOES_ON}") for words in (raster["moved"],) if words],
+        *[("input", words) for words in (raster["transform"],) if words],
         ("network", f"{network['verdict']}, stride {network['stride']} px, radius {network['radius']} px{blame}; {_made(network)}"),
         *_area(said),
         *[("weights", note) for note in said["network"]["notes"]],
@@ -153,6 +160,14 @@ def _device_memory(said: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _made(network: dict[str, Any]) -> str:
     return f"{network['fold']}; compiled" if network["compile"] else str(network["fold"])
+
+
+def _transform(job: Job) -> str | None:
+    """What changes raw pixels before they are normalised, in words."""
+    how = job.task.recipe.normalisation
+    if how.transform is None:
+        return None
+    return f"{how.transform.place} changes the raw pixels first: {how.transform.bands} bands give {how.channels} channels, each pixel by itself"
 
 
 def _area(said: dict[str, Any]) -> list[tuple[str, str]]:

@@ -26,6 +26,7 @@ BEFORE: Fingerprint = {
     "tile.batch": 1, "tile.augment": "none", "tile.pad": "none", "tile.tolerance": None, "source.aoi": None, "output.min_confidence": 0.0,
     "output.probabilities_dtype": "uint8", "output.probabilities_codes": None, "execution.fold": False,
     "execution.compile": False, "source.as": [], "model.revision": 1,
+    "model.input.transform": None,
 }  # fmt: skip
 """What held for stores that were made before there was a choice."""
 UNSAID = {
@@ -100,10 +101,10 @@ def _size(config: Config, network: Network, tiles: Tiles) -> int | str:
 
 def completed(meta: Mapping[str, Any]) -> Fingerprint:
     """The fingerprint that a store says, with what stores of before say elsewhere in their root."""
-    said: Any = meta
+    part: Any = meta
     for name in ("config", "model", "output", "key"):
-        said = said.get(name) if isinstance(said, Mapping) else None
-    return {**({"model.key": said} if isinstance(said, str) else {}), **meta["fingerprint"]}
+        part = part.get(name) if isinstance(part, Mapping) else None
+    return {**({"model.key": part} if isinstance(part, str) else {}), **meta["fingerprint"]}
 
 
 def differing(then: Mapping[str, Any], now: Fingerprint) -> list[str]:

@@ -9,11 +9,12 @@ from typing import Any
 from pipeline import machine
 from pipeline.engines import KINDS as ENGINES
 from pipeline.errors import Unfinished
-from pipeline.place import Place
+from pipeline.place import Place, Remote
 from pipeline.report import Report
 from pipeline.stages import pyramid, quicklook
 from pipeline.store import layout as store
 from pipeline.store.away import unless_away
+from pipeline.store.counts import counts
 from pipeline.store.files import Files
 from pipeline.store.lease import acquire, confirm, holders
 from pipeline.store.ledger import Ledger
@@ -115,11 +116,18 @@ def _published(path: Place, spec: StoreSpec, meta: dict[str, Any], blocks: int) 
     sidecar, picture = store.finish(path, spec, meta), quicklook.draw(path, spec, path.with_suffix(".png"))
     files: dict[str, Place] = {"store": path, "report": written, "sidecar": sidecar, "quicklook": picture}
     report = Report(
-        store=str(path), blocks=blocks, resumed=blocks, done=0, empty=0, peak_memory=machine.peak_resident(), certificate=meta.get("certificate"),
-        files={name: str(file) for name, file in files.items()}, made=meta.get("id", ""),
+        store=str(path), blocks=blocks, resumed=blocks, done=0, empty=0, whole=_whole(path), peak_memory=machine.peak_resident(),
+        certificate=meta.get("certificate"), files={name: str(file) for name, file in files.items()}, made=meta.get("id", ""),
     )  # fmt: skip
     Files(written.parent).put(written.name, report.text().encode())
     return report
+
+
+def _whole(path: Place) -> dict[str, Any] | None:
+    """Pixels of all blocks, and the invalid ones, by their records; None where these do not say, or where each is a request."""
+    ledger = Ledger(path)
+    found = None if isinstance(path, Remote) else counts(ledger, ledger.listed())
+    return None if found is None else found.recorded()
 
 
 def _certified(path: Place, report: Report, say: Say) -> Report:

@@ -36,11 +36,11 @@ def fault(error: BaseException) -> str | None:
     name = _importing(error)
     if name is None:
         return None
-    said = _line(error)
+    text = _line(error)
     for explains in (_absent, _torchvision, _missing, _older, _numpy, _backend, _symbol):
-        if (why := explains(name, said)) is not None:
+        if (why := explains(name, text)) is not None:
             return why
-    return _whatever(name, said)
+    return _whatever(name, text)
 
 
 def _importing(error: BaseException) -> str | None:
@@ -72,13 +72,13 @@ def _line(error: BaseException) -> str:
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
-def _absent(name: str, said: str) -> str | None:
-    if not said.startswith("ModuleNotFoundError"):
+def _absent(name: str, text: str) -> str | None:
+    if not text.startswith("ModuleNotFoundError"):
         return None
-    return f"the module {name} is not there ({said}). Install the package that has it, or name the folder that has it in PYTHONPATH."
+    return f"the module {name} is not there ({text}). Install the package that has it, or name the folder that has it in PYTHONPATH."
 
 
-def _whatever(name: str, said: str) -> str | None:
+def _whatever(name: str, text: str) -> str | None:
     """Of a library that raises what nobody knows: None where it is the user's own file."""
     if name.startswith(USERS):
         return None
@@ -88,73 +88,73 @@ def _whatever(name: str, said: str) -> str | None:
         if _installed(name)
         else "Mend it, or take it off the path"
     )
-    return f"{_released(name)} raises an error at its import ({said}){f' in {file}' if file else ''}. {way}."
+    return f"{_released(name)} raises an error at its import ({text}){f' in {file}' if file else ''}. {way}."
 
 
-def _torchvision(name: str, said: str) -> str | None:
-    if "torchvision" not in f"{name} {said}" or not re.search(
-        r"operator torchvision::|custom C\+\+ ops|compiled with different CUDA|undefined symbol|_C\.so", said
+def _torchvision(name: str, text: str) -> str | None:
+    if "torchvision" not in f"{name} {text}" or not re.search(
+        r"operator torchvision::|custom C\+\+ ops|compiled with different CUDA|undefined symbol|_C\.so", text
     ):
         return None
     torch = _version("torch")
     return (
-        f"torchvision {_version('torchvision')} does not fit torch {torch} ({said}). Install the one that goes with it: "
+        f"torchvision {_version('torchvision')} does not fit torch {torch} ({text}). Install the one that goes with it: "
         f"{_pip()} install --force-reinstall --no-deps torchvision{_partner(torch)}{f' --index-url {CPU}' if torch.endswith('+cpu') else ''}."
     )
 
 
 def _partner(torch: str) -> str:
     """Which torchvision goes with a torch: 0.15 with 2.0, and a minor release with each up to 0.28 with 2.13."""
-    found = re.match(r"2\.(\d+)\.", torch)
-    return f"==0.{int(found[1]) + 15}.*" if found and int(found[1]) <= 13 else ""
+    match = re.match(r"2\.(\d+)\.", torch)
+    return f"==0.{int(match[1]) + 15}.*" if match and int(match[1]) <= 13 else ""
 
 
-def _missing(name: str, said: str) -> str | None:
+def _missing(name: str, text: str) -> str | None:
     """A library of the system that is not there."""
-    found = re.search(
-        r"(\S*?\.so[\w.]*|\S+\.dylib): cannot open shared object file|(?:Library not loaded: \S*?)(lib\S+)|DLL load failed while importing (\S+)", said
+    match = re.search(
+        r"(\S*?\.so[\w.]*|\S+\.dylib): cannot open shared object file|(?:Library not loaded: \S*?)(lib\S+)|DLL load failed while importing (\S+)", text
     )
-    if found is None:
+    if match is None:
         return None
-    library = next(group for group in found.groups() if group)
+    library = next(group for group in match.groups() if group)
     package = next((package for part, package in LIBRARIES.items() if library.lower().startswith(part.lower())), None)
     how = (
         f"Install it: apt-get install {package} (Debian, Ubuntu), or the package of your system that has it"
         if package
         else "Install the package of your system that has it"
     )
-    return f"{_released(name)} needs the library {library}, which this system lacks ({said}). {how}."
+    return f"{_released(name)} needs the library {library}, which this system lacks ({text}). {how}."
 
 
-def _older(name: str, said: str) -> str | None:
-    found = re.search(r"version [`']((?:GLIBC|GLIBCXX|CXXABI)_[\d.]+)' not found", said)
-    if found is None:
+def _older(name: str, text: str) -> str | None:
+    match = re.search(r"version [`']((?:GLIBC|GLIBCXX|CXXABI)_[\d.]+)' not found", text)
+    if match is None:
         return None
-    needs = f"{_released(name)} was built for a newer system: it needs {found[1]} ({said})"
+    needs = f"{_released(name)} was built for a newer system: it needs {match[1]} ({text})"
     return f"{needs}. Install an older release of it, or run on a newer system or in a container."
 
 
-def _numpy(name: str, said: str) -> str | None:
-    if not re.search(r"compiled using NumPy 1|numpy\.core\.multiarray failed|_ARRAY_API not found|numpy\.dtype size changed", said):
+def _numpy(name: str, text: str) -> str | None:
+    if not re.search(r"compiled using NumPy 1|numpy\.core\.multiarray failed|_ARRAY_API not found|numpy\.dtype size changed", text):
         return None
-    return f"{_released(name)} was built for another numpy than {_version('numpy')} ({said}). Upgrade it: {_pip()} install --upgrade {_distribution(name)}."
+    return f"{_released(name)} was built for another numpy than {_version('numpy')} ({text}). Upgrade it: {_pip()} install --upgrade {_distribution(name)}."
 
 
-def _backend(name: str, said: str) -> str | None:
-    found = re.search(r"Failed to load the backend extension: (\S+?)\.?(?:\s|$)", said)
-    if found is None:
+def _backend(name: str, text: str) -> str | None:
+    match = re.search(r"Failed to load the backend extension: (\S+?)\.?(?:\s|$)", text)
+    if match is None:
         return None
     return (
-        f"torch loads its extension {found[1]} at its import, which raises an error ({said}). Upgrade or uninstall {found[1]}, or set "
+        f"torch loads its extension {match[1]} at its import, which raises an error ({text}). Upgrade or uninstall {match[1]}, or set "
         "TORCH_DEVICE_BACKEND_AUTOLOAD=0 in the environment."
     )
 
 
-def _symbol(name: str, said: str) -> str | None:
-    if "undefined symbol" not in said:
+def _symbol(name: str, text: str) -> str | None:
+    if "undefined symbol" not in text:
         return None
     way = f"{_pip()} install --force-reinstall {_distribution(name)}"
-    return f"{_released(name)} was built for another release of a library that it uses ({said}). Install it again: {way}."
+    return f"{_released(name)} was built for another release of a library that it uses ({text}). Install it again: {way}."
 
 
 def _pip() -> str:

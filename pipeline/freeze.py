@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -92,9 +93,9 @@ def _head(job: Job, config: Path, file: Path) -> str:
     return f"""\
 {MARK}: {config.name} with nothing left to decide.
 # Frozen {datetime.now(UTC):%Y-%m-%d %H:%M} UTC with wholecloth {versions["wholecloth"]}, torch {versions["torch"]}, by
-#     wholecloth plan {config} --freeze {file}
+#     wholecloth plan {shlex.quote(str(config))} --freeze {shlex.quote(str(file))}
 # Run it where its source and its network are, on any number of nodes, each into a store of its own or all into one:
-#     wholecloth run {file} --locked
+#     wholecloth run {shlex.quote(str(file))} --locked
 # It is needed where runs that share no store must make the same bytes, on nodes of unlike memory and cores. It is not needed to resume a run, nor for shards of
 # one store: whoever makes the store fixes its plan in it, and all others take that up.
 # Free to change: output.path (--out), execution but device, precision, fold and compile, names and colours of classes. All else is held by the section locked.

@@ -10,7 +10,7 @@ import torch
 from pipeline import __version__, fingerprint, lock
 from pipeline.area import open_area
 from pipeline.config import Config, ModelConfig
-from pipeline.errors import BandsError, ConfigError, SourceError, StoreError
+from pipeline.errors import BandsError, ConfigError, ModelError, SourceError, StoreError
 from pipeline.fingerprint import Fingerprint
 from pipeline.locality import footprint
 from pipeline.locality.cache import cached
@@ -24,12 +24,13 @@ from pipeline.plan.types import Plan, Tiles
 from pipeline.protocols import Locality, Network, Source
 from pipeline.public import publicly
 from pipeline.raster.grid import Grid
-from pipeline.resolve import activation, compiling, edges, folding, meaning, planning, precisions, staffing
+from pipeline.resolve import activation, compiling, edges, finite, folding, meaning, planning, precisions, staffing
 from pipeline.resolve.planning import Opened
 from pipeline.sources import open_source, with_notes
 from pipeline.sources.once import once
 from pipeline.stages.block import BlockTask
 from pipeline.stages.device import choose, on_device, steady
+from pipeline.stages.normalise import Normalisation
 from pipeline.stages.recipe import Recipe
 from pipeline.store import layout as store
 
@@ -134,13 +135,14 @@ def _prepared(config: Config, fresh: bool, same_source: bool) -> Job:
     area = open_area(config.source.aoi, source.grid)
     there = _stored(config.output.path, fresh)
     stored = lock.fixed(config, there)
-    meant = meaning.resolve(config, source.bands)
+    meant = meaning.resolve(config.model, source.bands, source.dtype)
     device = choose(config.execution.device)
-    network = _loaded(meant.model, source, device)
+    finite.check(source, meant.normalisation.transform)
+    network = _loaded(meant.model, source, meant.normalisation, device)
     things, moved = fingerprint.things(source, area, network), same_source or there is not None
     known = None if config.locked is None else lock.locality(config.locked, things, device.type, moved)
     trained = meant.model.input.size if meant.model.input else None
-    locality = known or cached(network, source.bands, trained=trained, room=Room(staffing.budget(config)))
+    locality = known or cached(network, meant.normalisation.channels, trained=trained, room=Room(staffing.budget(config)))
     locality = edges.padded(locality, config.tile, network.accepts.multiple)
     network = locality.given(network)
     apart = folding.most(config.execution.fold, config.execution.precision)
@@ -157,11 +159,16 @@ def _prepared(config: Config, fresh: bool, same_source: bool) -> Job:
     return _job(opened, network, folded, meant, chosen, plan, cost)
 
 
-def _loaded(model: ModelConfig, source: Source, device: torch.device) -> Loaded:
+def _loaded(model: ModelConfig, source: Source, how: Normalisation, device: torch.device) -> Loaded:
     """The network on the source's bands. Where it takes others, what of the source is not read belongs to the message."""
     try:
-        return load(model, source.bands, device)
+        return load(model, how.channels, device)
     except BandsError as error:
+        if how.transform is not None and how.channels != source.bands:
+            raise ModelError(
+                f"model.input.transform {how.transform.place} makes {how.channels} channels of {source.bands} bands, but the network takes {error.wanted}. "
+                f"Let it return {error.wanted}, or name another network."
+            ) from error
         raise BandsError(with_notes(str(error), source), error.wanted) from error
 
 
@@ -195,13 +202,13 @@ def _job(
 def _moved(opened: Opened, recipe: Recipe, tiles: Tiles) -> Fingerprint:
     """What is known of the source now, where it lies elsewhere; raises StoreError where the store is of another job, ConfigError where a frozen plan is."""
     config, stored = opened.config, fingerprint.completed(opened.stored or {})
-    wanted = fingerprint.wanted(opened.source, opened.area, opened.network, recipe, config, tiles)
+    current = fingerprint.wanted(opened.source, opened.area, opened.network, recipe, config, tiles)
     if (then := stored.get("model.key")) is not None and opened.network.returns_alike(then):
-        wanted["model.key"] = then
+        current["model.key"] = then
     if config.locked is not None:
-        lock.demand(config, wanted, _wanted_levels(opened, tiles), opened.same_source or opened.resumes)
-    elsewhere = fingerprint.compare(stored, wanted, config.output.path)
-    return {key: value for key, value in wanted.items() if key.startswith("source.")} if elsewhere else {}
+        lock.demand(config, current, _wanted_levels(opened, tiles), opened.same_source or opened.resumes)
+    elsewhere = fingerprint.compare(stored, current, config.output.path)
+    return {key: value for key, value in current.items() if key.startswith("source.")} if elsewhere else {}
 
 
 def _count(task: BlockTask) -> int:
@@ -242,9 +249,9 @@ def _usable(path: Place) -> dict[str, Any]:
     return meta
 
 
-def _grid(source: Source, made: fingerprint.Fingerprint) -> Grid:
+def _grid(source: Source, stored: fingerprint.Fingerprint) -> Grid:
     """The grid of the store: one that was made in pixels stays so, whatever is known of the raster's place now."""
-    then = made.get("source.grid", {})
+    then = stored.get("source.grid", {})
     return Grid(height=source.grid.height, width=source.grid.width) if source.grid.wkt is None and fingerprint.unplaced(then) else source.grid
 
 

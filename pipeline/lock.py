@@ -137,7 +137,7 @@ def _same_plan(stored: Fingerprint, held: Fingerprint, path: Place) -> None:
     if keys := _beyond_moves(differing(held, {**dict.fromkeys(held.keys() - UNSAID), **stored})):
         said = _listed([f"{key} is {_short(stored.get(key))} in the store and locked at {_short(held.get(key))}" for key in keys])
         raise StoreError(
-            f"{path} was made by another plan than the one that is locked: {said}. Give another path (--out), run the config that the store was made by, "
+            f"{path} was made by another plan than the one that is locked: {said}. Give another output.path, run the config that the store was made by, "
             "or run with --fresh, which deletes the store and starts over."
         )
 
@@ -158,7 +158,7 @@ def _keep(held: Fingerprint, now: Fingerprint, moved: bool) -> None:
 
 
 def _remedy(keys: list[str]) -> str:
-    same = "" if _beyond_moves(keys) else "give --same-source if its pixels are the same, "
+    same = "" if _beyond_moves(keys) else "run with --same-source if its pixels are the same, "
     return f"Undo the change, {same}or freeze another plan with `plan --freeze`."
 
 

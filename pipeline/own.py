@@ -69,9 +69,9 @@ def _compared(job: Job, meta: dict[str, Any], shard: Shard | None, say: Callable
         check_pixels(job, None if shard is None else job.task.share(shard, job.blocks), say)
     if shard is not None:
         return job
-    known = {**{key: said for key, said in meta["fingerprint"].items() if key not in fingerprint.MOVED}, **job.moved}
-    store.restate(job.path, {**meta, "fingerprint": known})
-    return replace(job, fingerprint=known)
+    stored = {**{key: value for key, value in meta["fingerprint"].items() if key not in fingerprint.MOVED}, **job.moved}
+    store.restate(job.path, {**meta, "fingerprint": stored})
+    return replace(job, fingerprint=stored)
 
 
 def _delete(path: Place, say: Callable[[str], None]) -> None:

@@ -255,11 +255,11 @@ class Locality:
     """Of an unpadded network."""
 
     @classmethod
-    def of(cls, said: Mapping[str, Any]) -> Locality:
+    def of(cls, values: Mapping[str, Any]) -> Locality:
         """From its plain values; those that an earlier release did not know are as they were then."""
-        radius = Radius(**said["radius"]) if said["radius"] else None
-        margin = Margin.of(said["margin"]) if said.get("margin") else None
-        return cls(**{**said, "radius": radius, "blame": tuple(said["blame"]), "remarks": tuple(said.get("remarks", ())), "margin": margin})
+        radius = Radius(**values["radius"]) if values["radius"] else None
+        margin = Margin.of(values["margin"]) if values.get("margin") else None
+        return cls(**{**values, "radius": radius, "blame": tuple(values["blame"]), "remarks": tuple(values.get("remarks", ())), "margin": margin})
 
     def given(self, network: AnyNetwork) -> AnyNetwork:
         """The network with the size or the margin that was found."""

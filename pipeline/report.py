@@ -39,6 +39,9 @@ class Report:
     """Pixels that were asked for of the blocks this run committed."""
     invalid: dict[str, int] = field(default_factory=dict)
     """Of those, the invalid ones by what makes them so: nodata, never written, mask, alpha, NaN or infinity, beyond float32."""
+    whole: dict[str, Any] | None = None
+    """``pixels`` and ``invalid`` of all committed blocks that it speaks of, also of those before this run; None where their records are not looked at (object
+    storage, or very many blocks of a store that was complete) or do not say (blocks of earlier releases)."""
     decoded: int = 0
     """Pixels of the file's own blocks that were decoded for them."""
     seconds: float = 0.0

@@ -20,14 +20,14 @@ AT_ONCE = 64
 """Blocks that are handed to them together."""
 
 
-def check_pixels(job: Job, mine: Share | None, say: Callable[[str], None]) -> None:
+def check_pixels(job: Job, share: Share | None, say: Callable[[str], None]) -> None:
     """Compare the pixels of all committed blocks with the checksums that were taken when they were read.
 
     Parameters
     ----------
     job
         Whose source is not where its store says it is, or not as old.
-    mine
+    share
         Blocks that this run answers for, or None for all.
     say
         Told what is compared.
@@ -39,24 +39,24 @@ def check_pixels(job: Job, mine: Share | None, say: Callable[[str], None]) -> No
     StoreError
         Some of its pixels are others.
     """
-    blocks = _committed(job, mine)
+    blocks = _committed(job, share)
     say(f"the source lies elsewhere or was written anew since {job.path} was made: pixels of committed blocks are compared with the ledger")
-    threads, done, other = max(1, min(job.plan.workers, THREADS)), 0, list[BlockIndex]()
+    threads, compared, other = max(1, min(job.plan.workers, THREADS)), 0, list[BlockIndex]()
     with ThreadPoolExecutor(threads, thread_name_prefix="compare") as pool:
         while several := list(islice(blocks, AT_ONCE)):
             alike = pool.map(lambda index: _alike(job, index), several)
             other += [index for index, same in zip(several, alike, strict=True) if not same]
-            done += len(several)
+            compared += len(several)
     if other:
-        raise StoreError(_other(job, other, done))
-    say(f"{done:,} committed blocks have the same pixels; the store is gone on with")
+        raise StoreError(_other(job, other, compared))
+    say(f"{compared:,} committed blocks have the same pixels; the store is gone on with")
 
 
-def _committed(job: Job, mine: Share | None) -> Iterator[BlockIndex]:
+def _committed(job: Job, share: Share | None) -> Iterator[BlockIndex]:
     ledger = Ledger(job.path)
-    if mine is None:
+    if share is None:
         return (BlockIndex(*block) for block in ledger.listed())
-    return (BlockIndex(*block) for row in mine.rows for block in ledger.committed_in(row) if BlockIndex(*block) in mine)
+    return (BlockIndex(*block) for row in share.rows for block in ledger.committed_in(row) if BlockIndex(*block) in share)
 
 
 def _alike(job: Job, index: BlockIndex) -> bool:
@@ -69,18 +69,24 @@ def _alike(job: Job, index: BlockIndex) -> bool:
         pixels = read(job.source, frame, task.retries)
     except ReadError as error:
         raise SourceError(
-            f"{str(error).rstrip('.')}. Mend the file, or give --same-source if the pixels of its committed blocks are known to be the same."
+            f"{str(error).rstrip('.')}. Mend the file, or run with --same-source if the pixels of its committed blocks are known to be the same."
         ) from error
-    known: str = record["source"]
-    return checksum(pixels, like=known) == known
+    stored: str = record["source"]
+    return checksum(pixels, like=stored) == stored
 
 
-def _other(job: Job, other: list[BlockIndex], done: int) -> str:
+def moved(job: Job) -> str | None:
+    """How the source is told apart from the one that the store was made of, in words; None where it lies as it lay, or there is no store."""
+    if not (job.moved and job.resumes):
+        return None
     then, now = job.fingerprint.get("source.path"), job.moved.get("source.path")
-    where = f"source.path was {then} and is now {now}" if then != now else f"{now} was written anew since"
+    return f"source.path was {then} and is now {now}" if then != now else f"{now} was written anew since"
+
+
+def _other(job: Job, other: list[BlockIndex], compared: int) -> str:
     first = other[0]
     return (
-        f"{job.path} was made of other pixels: {where}, and {len(other):,} of {done:,} committed blocks differ, the first at row {first.row} and column "
-        f"{first.col} of blocks. Resuming would mix two results in one store. Give back the source that it was made of, give another output.path, or run with "
-        "--fresh, which deletes the store and starts over."
+        f"{job.path} was made of other pixels: {moved(job)}, and {len(other):,} of {compared:,} committed blocks differ, the first at row {first.row} and "
+        f"column {first.col} of blocks. Resuming would mix two results in one store. Give back the source that it was made of, give another output.path, or "
+        "run with --fresh, which deletes the store and starts over."
     )

@@ -13,6 +13,12 @@ GUARDS = {
         "pipeline/store/", "pipeline/engines/", "pipeline/stages/block.py", "pipeline/stages/pyramid.py", "pipeline/cli/ending.py", "pipeline/run.py",
         "pipeline/blocks.py", "pipeline/finish.py", "pipeline/publish.py", "pipeline/own.py", "pipeline/sources/patient.py", "tests/faults/",
     ),
+    "jobs": (
+        "pipeline/stages/", "pipeline/store/", "pipeline/plan/", "pipeline/resolve/", "pipeline/verification/", "pipeline/area/", "pipeline/foreign.py",
+        "pipeline/blocks.py", "pipeline/finish.py", "pipeline/freeze.py", "pipeline/fingerprint.py", "pipeline/run.py", "pipeline/job.py",
+        "pipeline/sameness.py", "pipeline/cli/", "docs/", "tests/commands.py", "tests/tiers.py", "tests/fork_server.py", "workflows/",
+    ),
+    "storage": ("pipeline/store/", "pipeline/sources/", "pipeline/place.py", "pipeline/publish.py", "pipeline/own.py", "tests/storage_server.py"),
     "networks": (
         "pipeline/locality/", "pipeline/models/", "pipeline/networks/", "pipeline/resolve/folding.py", "tests/zoo.py", "tests/networks/", "tests/locality/",
     ),
@@ -20,7 +26,7 @@ GUARDS = {
     "compile": ("pipeline/models/compiled.py", "pipeline/resolve/compiling.py", "pipeline/stages/forward.py", "tests/resolve/test_compiling.py"),
     "slurm": ("pipeline/engines/", "pipeline/config/cluster.py", "workflows/", "tests/slurm_cluster.py", "tests/workflows/", "tests/engines/test_slurm.py"),
     "clocks": ("pipeline/store/lease.py", "pipeline/store/claims.py", "pipeline/store/holder.py", "pipeline/machine.py", "tests/faults/"),
-    "scale": ("benchmarks/", "pipeline/plan/", "pipeline/blocks.py", "tests/benchmarks/", "tests/test_scale.py"),
+    "scale": ("benchmarks/", "pipeline/allocator.py", "pipeline/stages/", "pipeline/plan/", "pipeline/blocks.py", "tests/benchmarks/", "tests/test_scale.py"),
     "readers": (
         "pipeline/store/vrt.py", "pipeline/store/palette.py", "pipeline/store/conventions.py", "pipeline/store/skeleton.py", "tests/store/test_foreign.py",
     ),

@@ -18,7 +18,7 @@ class Faulty:
     """WSGI before moto: notes each request, and fails some. Objects are put one after another, as S3's conditions are atomic."""
 
     def __init__(self, app: Any, log: Path) -> None:
-        self.app, self.log, self.rules = app, log, []
+        self.app, self.log, self.rules = app, log.open("a", buffering=1), []
         self.lock, self.puts = Lock(), Lock()
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
@@ -73,13 +73,13 @@ class Faulty:
 
     def _note(self, environ: dict[str, Any], asked: str, status: int) -> None:
         signer = re.search(r"Credential=([^/]+)", environ.get("HTTP_AUTHORIZATION", ""))
-        with self.lock, self.log.open("a") as log:
-            log.write(json.dumps([environ["REQUEST_METHOD"], asked, status, signer and signer[1]]) + "\n")
+        with self.lock:
+            self.log.write(json.dumps([environ["REQUEST_METHOD"], asked, status, signer and signer[1]]) + "\n")
 
 
 def main(log: str) -> None:
     """Serve until killed."""
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+    from moto.moto_server.werkzeug_app import create_backend_app
     from werkzeug.serving import WSGIRequestHandler, make_server
 
     class Handler(WSGIRequestHandler):
@@ -88,7 +88,7 @@ def main(log: str) -> None:
         def log(self, *_: Any) -> None:
             """Say nothing."""
 
-    server = make_server("127.0.0.1", 0, Faulty(DomainDispatcherApplication(create_backend_app), Path(log)), threaded=True, request_handler=Handler)
+    server = make_server("127.0.0.1", 0, Faulty(create_backend_app("s3"), Path(log)), threaded=True, request_handler=Handler)
     print(f"http://127.0.0.1:{server.server_port}")
     server.serve_forever()
 

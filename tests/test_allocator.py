@@ -56,6 +56,7 @@ def test_the_same_command_is_started_with_the_same_words(monkeypatch: pytest.Mon
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("scale")
 @pytest.mark.skipif(not allocator._glibc(), reason="the settings are glibc's")
 def test_freed_tensors_are_used_again_without_new_pages() -> None:
     chosen = {name: value for name, value in os.environ.items() if name != "GLIBC_TUNABLES" and not name.startswith("MALLOC_")}

@@ -128,6 +128,7 @@ def make():
 """
 
 
+@pytest.mark.nightly("kills", after=1)
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
 def test_a_signal_does_not_wait_for_the_network_to_be_measured(tmp_path: Path, sent: signal.Signals, code: int) -> None:
     (tmp_path / "slow.py").write_text(SLOW)

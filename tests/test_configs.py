@@ -19,6 +19,7 @@ SCENES = {"satellite": ("satellite", "sample://satellite?seed=104&size=1024", []
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize("config", SCENES)
 def test_the_weights_at_hand_do_well_where_they_never_learnt(config: str, tmp_path: Path) -> None:
     _, uri, options, least = SCENES[config]

@@ -45,6 +45,7 @@ def but_for_its_making(store: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize(
     "output",
     [{"layers": ["mask", "confidence"]}, {"layers": EVERY, "zarr_format": 2}, {"shard": 128, "pyramid": False}, {"layers": EVERY, "min_confidence": 0.5}],
@@ -130,6 +131,7 @@ def test_neither_raster_nor_weights_nor_torch_are_needed(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("kills", after=2)
 @pytest.mark.parametrize("at", ["the first overview", "the last overview", "store.finish", "store.sidecar", "quicklook.draw", "report"])
 def test_stopped_anywhere_and_begun_again_it_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str) -> None:
     said = {"output": {"layers": ["mask", "confidence"], "chunk": 32, "block": 128, "path": str(tmp_path / "job.zarr")}, "execution": {"engine": "serial"}}
@@ -204,6 +206,7 @@ def test_a_certificate_holds_for_as_long_as_nothing_is_written(tmp_path: Path) -
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_a_certificate_that_fails_says_so_and_one_without_its_network_leaves_the_store_complete(tmp_path: Path) -> None:
     store = in_shards(tmp_path, output={"path": str(tmp_path / "job.zarr"), "certificate": True})
     shutil.copytree(store, tmp_path / "copy.zarr")
@@ -219,6 +222,7 @@ def test_a_certificate_that_fails_says_so_and_one_without_its_network_leaves_the
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_of_an_area_only_its_overviews_are_made(tmp_path: Path) -> None:
     data = scenes.position(2300, 100)
     data[:, 300:] = 0

@@ -69,6 +69,7 @@ def name_of(case: str) -> str:
     return "torchvision" if "torchvision" in case else "odd_plugin"
 
 
+@pytest.mark.nightly("jobs", after=2)
 @pytest.mark.parametrize("case", FAULTS)
 def test_a_factory_that_imports_it_is_refused_with_the_way_out(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text, words = FAULTS[case]
@@ -100,6 +101,7 @@ def test_a_factory_that_imports_it_when_it_is_called_is_refused_alike(tmp_path: 
         load(ModelConfig(kind="python", factory=f"{tmp_path}/late.py:make"), 3, CPU)
 
 
+@pytest.mark.nightly("jobs", after=2)
 @pytest.mark.parametrize("case", FAULTS)
 def test_a_library_of_an_extra_is_refused_with_the_way_out(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text, words = FAULTS[case]
@@ -129,6 +131,7 @@ def told(error: Exception) -> tuple[str, int]:
     return ending._explain(error)
 
 
+@pytest.mark.nightly("jobs", after=2)
 @pytest.mark.parametrize("case", [case for case in FAULTS if "ends the process" not in case])
 def test_a_library_that_everything_needs_ends_a_command_with_2(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text, words = FAULTS[case]

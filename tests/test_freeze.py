@@ -86,6 +86,7 @@ def test_what_is_frozen_is_read_back_to_the_last_digit(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize("kind", ["halo", "blended"])
 def test_a_node_of_other_cores_and_memory_makes_the_same_bytes_by_the_frozen_plan_and_only_by_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
@@ -107,6 +108,7 @@ def test_a_node_of_other_cores_and_memory_makes_the_same_bytes_by_the_frozen_pla
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_tiles_that_a_node_with_less_memory_would_choose_are_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scenes.scene(tmp_path / "scene.tif", 1500, 1500)
     path = scenes.config(tmp_path, **AUTO)
@@ -137,6 +139,7 @@ def test_nothing_is_measured_for_a_frozen_plan(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=4)
 @pytest.mark.parametrize(
     "override",
     [
@@ -150,6 +153,7 @@ def test_what_changes_no_byte_may_be_set(tmp_path: Path, override: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=5)
 @pytest.mark.parametrize(
     ("override", "words"),
     [
@@ -256,6 +260,7 @@ def test_another_kind_of_device_is_refused_and_other_libraries_are_told(tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_a_tolerance_is_measured_once(tmp_path: Path) -> None:
     path = scenes.config(tmp_path, **AUTO, tile={"halo": {"tolerance": 0.05}})
     file = frozen(path)

@@ -77,6 +77,7 @@ def test_a_store_of_another_job_that_was_put_there_since_is_not_written_to(tmp_p
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize("shard", [None, Shard(index=2, count=3)])
 def test_nothing_is_deleted_while_anybody_is_at_work(tmp_path: Path, shard: Shard | None) -> None:
     path = scenes.config(tmp_path)

@@ -47,6 +47,7 @@ def digest(store: Path) -> dict[str, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=2)
 @pytest.mark.parametrize(
     ("tile", "output"),
     [({"size": 96}, {}), ({"size": "auto"}, {"block": "auto"}), ({"size": 80}, {"chunk": 50, "block": 150}), ({"size": 72, "halo": "exact"}, {"shard": 128})],
@@ -138,6 +139,7 @@ def test_a_complete_store_is_left_as_it_is_but_for_its_colours(tmp_path: Path) -
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=2)
 @pytest.mark.parametrize(
     ("change", "key"),
     [
@@ -156,6 +158,7 @@ def test_another_job_on_the_same_store_is_refused_and_the_key_is_named(tmp_path:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize(
     "change",
     [{"execution": {"retries": 7, "workers": 2, "engine": "threads"}}, {"tile": {"size": "auto"}}, {"execution": {"memory": "9GiB"}}],
@@ -222,6 +225,7 @@ def test_a_read_has_as_long_as_the_config_says(tmp_path: Path, said: str, patien
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_a_store_keeps_the_codec_that_it_was_made_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     go(scenes.config(tmp_path, "reference"))
     path, real, calls = scenes.config(tmp_path), block.write, []
@@ -367,6 +371,7 @@ def test_the_report_and_the_picture_lie_beside_the_store(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_overviews_are_asked_for_when_the_store_is_made(tmp_path: Path) -> None:
     without = scenes.config(tmp_path, output={"pyramid": False})
     go(without)
@@ -392,6 +397,7 @@ def test_nothing_that_is_measured_before_the_run_changes_how_it_rounds(tmp_path:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize("engine", ["serial", "threads"])
 def test_what_neighbours_share_is_decoded_once_in_swaths_and_the_bytes_are_those_of_blocks_that_share_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
@@ -417,6 +423,7 @@ def test_what_neighbours_share_is_decoded_once_in_swaths_and_the_bytes_are_those
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_a_resumed_run_shares_what_its_own_memory_allows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scenes.scene(tmp_path / "scene.tif", 300, 640)
     go(scenes.config(tmp_path, "reference"))

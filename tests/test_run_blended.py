@@ -98,6 +98,7 @@ def backwards(workers: int, dashboard: str | None = None) -> Iterator[Callable[.
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize(("blend", "overlap"), BLENDS)
 def test_blended_labels_are_the_same_for_every_block_size(tmp_path: Path, overlap: float, blend: str) -> None:
     tile = {**TILE, "overlap": overlap, "blend": blend}
@@ -108,6 +109,7 @@ def test_blended_labels_are_the_same_for_every_block_size(tmp_path: Path, overla
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_blended_labels_are_the_same_for_every_worker_count_and_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = go(config(tmp_path, "one"))
     for workers in (2, 3):
@@ -117,6 +119,7 @@ def test_blended_labels_are_the_same_for_every_worker_count_and_order(tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=2)
 @pytest.mark.parametrize("taper", ["flat", "linear", "hann", "gaussian"])
 @pytest.mark.parametrize("augment", ["none", "dihedral"])
 def test_a_constant_network_stays_constant_and_an_identity_returns_its_input(tmp_path: Path, taper: str, augment: str) -> None:
@@ -147,6 +150,7 @@ def test_a_raster_smaller_than_a_tile_is_padded_with_invalid_pixels(tmp_path: Pa
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize(("augment", "blend"), [("flips", "logits"), ("dihedral", "logits"), ("dihedral", "probabilities")])
 def test_augmented_tiles_of_a_local_network_equal_the_augmented_whole(tmp_path: Path, augment: str, blend: str) -> None:
     made = logits(prepare(load(scenes.config(tmp_path, tile={"size": 96, "augment": augment, "blend": blend}))))
@@ -162,6 +166,7 @@ def test_augmented_tiles_of_a_local_network_equal_the_augmented_whole(tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_a_batch_of_tiles_gives_the_labels_of_one_at_a_time(tmp_path: Path) -> None:
     one = logits(prepare(load(config(tmp_path))))
     several = logits(prepare(load(config(tmp_path, "several", tile={**TILE, "batch": 5}))))
@@ -176,6 +181,7 @@ def test_a_batch_is_refused_where_its_images_change_each_other(tmp_path: Path) -
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_a_store_without_turns_is_not_resumed_with_them(tmp_path: Path) -> None:
     go(config(tmp_path))
     with pytest.raises(Exception, match=r"tile\.augment was none and is now flips"):
@@ -183,6 +189,7 @@ def test_a_store_without_turns_is_not_resumed_with_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_the_plan_keeps_recomputed_tiles_below_a_tenth_and_counts_the_turns(tmp_path: Path) -> None:
     from pipeline.describe import describe, lines
 
@@ -197,6 +204,7 @@ def test_the_plan_keeps_recomputed_tiles_below_a_tenth_and_counts_the_turns(tmp_
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=3)
 @pytest.mark.parametrize(
     ("first", "then", "said"),
     [
@@ -222,6 +230,7 @@ def test_a_store_is_resumed_with_the_same_tiles_only(tmp_path: Path, first: dict
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_another_training_size_is_another_job_and_blending_is_no_halo(tmp_path: Path) -> None:
     scenes.scene(tmp_path / "scene.tif", 90, 80)
     model = {"path": str(normed(tmp_path / "network.pt")), "input": {"mean": 500, "std": 200}}

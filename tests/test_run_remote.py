@@ -29,6 +29,8 @@ from pipeline.store.status import status
 from tests import scenes, storage
 from tests.commands import Command, run, settled
 from tests.sources.served import served
+from tests.sources.test_picture import rgba
+from tests.sources.test_validity import notes
 from tests.storage import BUCKET, KEY, SECRET, TOKEN, Storage, contents
 
 PLAN = {"tile": {"size": 96}}
@@ -66,6 +68,7 @@ def command(*args: str, storage: Storage) -> subprocess.Popen[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("storage", after=1)
 @pytest.mark.parametrize("output", [{}, {"zarr_format": 2}, {"shard": 128}], ids=str)
 def test_a_store_on_object_storage_holds_what_a_folder_holds(s3: Storage, tmp_path: Path, output: dict[str, Any]) -> None:
     report = go(config(tmp_path, output=output, execution={"engine": "threads", "workers": 3}))
@@ -110,6 +113,7 @@ def test_a_run_that_is_killed_goes_on_where_it_was(s3: Storage, tmp_path: Path) 
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("storage")
 def test_storage_that_fails_twice_is_asked_again_and_nothing_is_lost(s3: Storage, tmp_path: Path) -> None:
     s3.fail(
         {"method": "PUT", "match": "0/mask/c/", "skip": 5, "count": 2, "status": 503}, {"method": "PUT", "match": "ledger", "count": 2, "status": 500},
@@ -135,6 +139,7 @@ def test_storage_that_goes_away_ends_the_run_with_75_and_one_paragraph_and_a_rer
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("storage")
 def test_a_server_that_dies_in_mid_run_is_told_in_one_paragraph(tmp_path: Path) -> None:
     with storage.served(tmp_path) as alone:
         alone.fail({"method": "PUT", "match": "0/mask/c/", "skip": 9, "die": True})
@@ -150,6 +155,7 @@ def test_a_server_that_dies_in_mid_run_is_told_in_one_paragraph(tmp_path: Path) 
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("storage")
 def test_another_job_on_the_same_store_is_refused_and_fresh_begins_anew(s3: Storage, tmp_path: Path) -> None:
     go(config(tmp_path))
     other = {"model": {"input": {"mean": 400}}}
@@ -162,6 +168,7 @@ def test_another_job_on_the_same_store_is_refused_and_fresh_begins_anew(s3: Stor
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("storage")
 def test_a_creation_that_was_cut_short_is_carried_out(s3: Storage, tmp_path: Path) -> None:
     path = config(tmp_path)
     s3.fail({"method": "PUT", "match": "job.zarr/zarr.json", "status": 503})
@@ -179,6 +186,7 @@ def test_a_creation_that_was_cut_short_is_carried_out(s3: Storage, tmp_path: Pat
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("storage")
 def test_two_commands_at_once_make_one_whole_store(s3: Storage, tmp_path: Path) -> None:
     """Whether the second joins or is refused, nothing of either is lost."""
     path = config(tmp_path, execution={"engine": "threads", "workers": 2})
@@ -194,6 +202,14 @@ def test_two_commands_at_once_make_one_whole_store(s3: Storage, tmp_path: Path) 
 def test_nothing_is_asked_of_the_disk_where_the_store_is_not_on_it(s3: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.run.shutil.disk_usage", lambda _: type("Usage", (), {"free": 0})())
     assert go(config(tmp_path)).complete
+
+
+@pytest.mark.slow
+@pytest.mark.nightly("storage", after=1)
+@pytest.mark.parametrize("prefix", ["s3://", "/vsis3/"])
+def test_associated_alpha_is_noticed_on_object_storage(s3: Storage, tmp_path: Path, prefix: str) -> None:
+    Files(place(tmp_path).parent).put("a.tif", rgba(tmp_path / "a.tif").read_bytes())
+    assert "multiplied by its alpha" in notes(f"{prefix}{BUCKET}/{tmp_path.name}/a.tif")
 
 
 @pytest.mark.slow

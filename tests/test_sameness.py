@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import rasterio
 
+from pipeline.describe import GOES_ON, describe, lines
 from pipeline.errors import ConfigError, StoreError
 from pipeline.freeze import freeze
 from pipeline.job import prepare
@@ -56,6 +57,45 @@ def test_the_same_bytes_at_another_path_and_time_are_gone_on_with(config: Path, 
     report = runs.go(config, f"source.path={copy}")
     assert (report.resumed, report.done) == (3, 3)
     assert read_meta(tmp_path / "job.zarr")["fingerprint"]["source.path"] == str(copy)
+
+
+@pytest.mark.parametrize("age", [-86400, 3600], ids=["older", "newer"])
+def test_another_time_alone_is_gone_on_with(config: Path, tmp_path: Path, age: float) -> None:
+    runs.go(config, shard=runs.shards(2)[0])
+    then = (tmp_path / "scene.tif").stat()
+    os.utime(tmp_path / "scene.tif", (then.st_atime, then.st_mtime + age))
+    report = runs.go(config)
+    assert (report.resumed, report.done) == (3, 3)
+
+
+def test_another_path_alone_is_gone_on_with_and_so_is_a_link(config: Path, tmp_path: Path) -> None:
+    runs.go(config, shard=runs.shards(2)[0])
+    (tmp_path / "scene.tif").rename(tmp_path / "moved.tif")
+    assert runs.go(config, f"source.path={tmp_path}/moved.tif").resumed == 3
+    (tmp_path / "link.tif").symlink_to(tmp_path / "moved.tif")
+    assert runs.go(config, f"source.path={tmp_path}/link.tif").resumed == 6
+
+
+def test_the_pixels_come_from_where_the_source_lies_now(config: Path, tmp_path: Path) -> None:
+    whole = runs.arrays(Path(runs.go(config).store))
+    shutil.rmtree(tmp_path / "job.zarr")
+    runs.go(config, shard=runs.shards(2)[0])
+    moved = shutil.move(tmp_path / "scene.tif", tmp_path / "moved.tif")
+    runs.go(config, f"source.path={moved}")
+    assert runs.arrays(tmp_path / "job.zarr") == whole
+
+
+def test_plan_says_where_the_source_was_and_that_the_run_goes_on(config: Path, tmp_path: Path) -> None:
+    assert describe(prepare(load(config)))["raster"]["moved"] is None
+    runs.go(config, shard=runs.shards(2)[0])
+    assert describe(prepare(load(config)))["raster"]["moved"] is None
+    before = runs.everything(tmp_path / "job.zarr")
+    os.utime(tmp_path / "scene.tif")
+    assert describe(prepare(load(config)))["raster"]["moved"] == f"{tmp_path}/scene.tif was written anew since"
+    moved = shutil.move(tmp_path / "scene.tif", tmp_path / "moved.tif")
+    told = [words for _, words in lines(prepare(load(config, [f"source.path={moved}"])))]
+    assert f"source.path was {tmp_path}/scene.tif and is now {moved}: {GOES_ON}" in told
+    assert runs.everything(tmp_path / "job.zarr") == before, "a plan writes nothing"
 
 
 def test_once_it_was_compared_it_is_not_compared_again(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

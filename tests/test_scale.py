@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("scale")
 def test_blocks_of_a_raster_of_a_million_squared_are_enumerated_one_at_a_time() -> None:
     layout = thought.layout()
     assert layout.count == 977 * 977

@@ -88,6 +88,7 @@ def test_a_shard_that_is_killed_is_run_again_at_once_and_the_bytes_are_the_same(
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize("count", [1, 5, 20])
 def test_any_number_of_shards_in_any_order_gives_the_same_bytes_and_a_plain_run_ends_it(tmp_path: Path, calm: Path, count: int) -> None:
     path = config(tmp_path, calm)
@@ -125,6 +126,7 @@ def test_shards_of_machines_with_unlike_memory_mean_the_same_blocks(tmp_path: Pa
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_within_an_area_shards_share_its_blocks(tmp_path: Path, calm: Path) -> None:
     area = {"type": "Polygon", "coordinates": [[[20, 20], [400, 30], [390, 90], [150, 110], [140, 280], [30, 290], [20, 20]]]}
     (tmp_path / "area.geojson").write_text(json.dumps(area))

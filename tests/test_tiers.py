@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_every_group_of_the_night_has_tests_and_guards_and_every_guard_a_group() -> None:
-    marked = {group for path in (ROOT / "tests").rglob("test_*.py") for group in re.findall(r'mark\.nightly\("(\w+)"\)', path.read_text())}
+    marked = {group for path in (ROOT / "tests").rglob("test_*.py") for group in re.findall(r'mark\.nightly\("(\w+)"', path.read_text())}
     assert marked == set(tiers.GROUPS) == set(GUARDS)
     assert set(programs.PROGRAMS) <= set(tiers.GROUPS)
 
@@ -30,7 +30,7 @@ def test_what_is_guarded_exists() -> None:
 def test_a_change_asks_for_the_groups_that_guard_it() -> None:
     assert groups(["README.md", "pipeline/config/job.py"]) == []
     assert groups(["pipeline/models/compiled.py"]) == ["networks", "compile"]
-    assert groups(["pipeline/engines/slurm.py", "docs/cluster.md"]) == ["kills", "slurm"]
+    assert groups(["pipeline/engines/slurm.py", "docs/cluster.md"]) == ["kills", "jobs", "slurm"]
 
 
 def test_what_is_missing_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,19 +48,23 @@ def test_of_each_change(): pass
 def test_of_the_night(): pass
 @pytest.mark.nightly("scale")
 def test_of_another_group(): pass
+@pytest.mark.nightly("scale", after=1)
+@pytest.mark.parametrize("case", range(3))
+def test_of_which_one_case_is_of_the_day(case): print('case', case)
 """
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=2)
 @pytest.mark.parametrize(
     ("options", "count"),
-    [([], 2), (["--tier=quick"], 1), (["--tier=test"], 2), (["--tier=nightly"], 4), (["--group=kills"], 1), (["--group=kills", "--group=scale"], 2)],
+    [([], 3), (["--tier=quick"], 2), (["--tier=nightly"], 7), (["--group=kills"], 1), (["--group=kills", "--group=scale"], 4)],
 )  # fmt: skip
 def test_a_tier_has_its_tests_and_those_of_the_tiers_before_it(options: list[str], count: int, tmp_path: Path) -> None:
     (tmp_path / "test_some.py").write_text(TESTS)
     done = pytest_of_its_own(tmp_path, *options)
     assert f"{count} passed" in done.stdout, done.stdout
-    assert (f"{4 - count} deselected" in done.stdout) == (count < 4)
+    assert (f"{7 - count} deselected" in done.stdout) == (count < 7)
 
 
 def pytest_of_its_own(folder: Path, *options: str) -> Any:

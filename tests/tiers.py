@@ -1,7 +1,7 @@
 """Which tests run: quick ones, those of every change, or all of the night. CONTRIBUTING.md says what stands where, and why.
 
 A test marked ``slow`` starts a process, waits for a server or takes a second: ``--tier quick`` leaves it out. One marked ``nightly("group")`` runs in
-``--tier nightly`` only, and where ``--group`` names its group.
+``--tier nightly`` only, and where ``--group`` names its group; with ``after=2``, only its cases after the first two are left to the night.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import pytest
 TIERS = ("quick", "test", "nightly")
 GROUPS = {
     "kills": "every moment, signal and engine of a run that is ended, frozen or cut off",
+    "jobs": "whole jobs in every variation: of stores, tiles, layers, areas, plans and certificates",
+    "storage": "stores and rasters on object storage, whatever goes wrong there",
     "networks": "networks in every form that people save them in, and the classics in full size",
     "training": "a training on several devices, and ended by each signal",
     "compile": "kernels made by torch.compile",
@@ -20,6 +22,9 @@ GROUPS = {
     "readers": "stores opened by other people's GDAL",
 }
 """Of tests of the night, with what they need time or a machine for."""
+
+CASES = pytest.StashKey[dict[str, dict[str, int]]]()
+"""Of a file or class: of each function, its cases in order."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,11 +47,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def group_of(item: pytest.Item) -> str | None:
     """The group of a test of the night."""
     mark = item.get_closest_marker("nightly")
-    if mark is None:
+    if mark is None or case_of(item) < mark.kwargs.get("after", 0):
         return None
     (group,) = mark.args
     assert group in GROUPS, f"{item.nodeid} names the group {group!r}; tests/tiers.py lists {', '.join(GROUPS)}"
     return str(group)
+
+
+def case_of(item: pytest.Item) -> int:
+    """Position of a test among the cases of its function, from 0, as they are collected."""
+    assert isinstance(item, pytest.Function)
+    assert item.parent is not None
+    cases = item.parent.stash.setdefault(CASES, {}).setdefault(item.originalname, {})
+    return cases.setdefault(item.nodeid, len(cases))
 
 
 def height_of(item: pytest.Item) -> int:
@@ -55,11 +68,13 @@ def height_of(item: pytest.Item) -> int:
 
 
 def shares(item: pytest.Item) -> str | None:
-    """What a test shares with others, so that one worker makes it once: object storage, Lightning's imports, what its file makes for all of its tests."""
+    """What a test shares with others, so that one worker makes it once: object storage, the imports of Lightning and of torch.export, what its file makes."""
     assert isinstance(item, pytest.Function)
     definitions = [fixture[-1] for fixture in item._fixtureinfo.name2fixturedefs.values()]
     if "server" in item.fixturenames and not any(fixture.argname == "server" and fixture.scope != "session" for fixture in definitions):
         return "storage"
     if item.path.name in ("test_train.py", "test_lesson.py"):
         return "lightning"
+    if "export" in item.name:
+        return "export"
     return item.nodeid.partition("::")[0] if any(fixture.scope == "module" for fixture in definitions) else None

@@ -45,9 +45,9 @@ def lines(pieces: GeometryArray, layout: Layout) -> Iterator[list[BlockIndex]]:
         starts, stops = _spans(inside, 1, layout.block, rows)
         for row, active in _sweep(starts, stops, rows):
             strip = Window.of(Span(row * layout.block, (row + 1) * layout.block), columns)
-            found = _touched(*_spans(_cut(inside[active], strip, layout.block), 0, layout.block, cols), swath)
-            if len(found):
-                yield [BlockIndex(row, col) for col in found.tolist()]
+            touched = _touched(*_spans(_cut(inside[active], strip, layout.block), 0, layout.block, cols), swath)
+            if len(touched):
+                yield [BlockIndex(row, col) for col in touched.tolist()]
 
 
 def _swaths(pieces: GeometryArray, layout: Layout) -> Iterator[tuple[Span, GeometryArray]]:
@@ -78,16 +78,16 @@ def _spans(pieces: GeometryArray, axis: int, block: int, count: int) -> tuple[In
     return starts, stops
 
 
-def _touched(starts: Integers, stops: Integers, within: Span) -> Integers:
+def _touched(starts: Integers, stops: Integers, span: Span) -> Integers:
     """Numbers inside a span that lie in any of a few spans, sorted."""
-    first, behind = (np.clip(edges, within.start, within.stop) - within.start for edges in (starts, stops))
+    first, behind = (np.clip(edges, span.start, span.stop) - span.start for edges in (starts, stops))
     if len(starts) == 1:  # as nearly always
-        return np.arange(first[0], behind[0]) + within.start
-    steps = np.zeros(within.size + 1, dtype=np.int64)
+        return np.arange(first[0], behind[0]) + span.start
+    steps = np.zeros(span.size + 1, dtype=np.int64)
     np.add.at(steps, first, 1)
     np.add.at(steps, behind, -1)
-    found: Integers = np.flatnonzero(np.cumsum(steps[:-1])) + within.start
-    return found
+    indexes: Integers = np.flatnonzero(np.cumsum(steps[:-1])) + span.start
+    return indexes
 
 
 def _cut(pieces: GeometryArray, window: Window, block: int) -> GeometryArray:

@@ -55,17 +55,17 @@ class Outlines:
 
     def centred(self, windows: Sequence[Window]) -> npt.NDArray[np.bool_]:
         """(windows,) whether the pixel in the middle of some part of the area in a window has its centre there; of most windows that hold any it has."""
-        found = np.zeros(len(windows), dtype=bool)
+        hits = np.zeros(len(windows), dtype=bool)
         if not len(windows):
-            return found
+            return hits
         boxes = np.array([_box(window) for window in windows])
-        which, near = self.tree.query(boxes)
-        inside = shapely.point_on_surface(shapely.intersection(self.pieces[near], boxes[which]))
-        there = ~shapely.is_empty(inside)
-        which, near, centres = which[there], near[there], np.floor(shapely.get_coordinates(inside[there])) + 0.5
+        places, near = self.tree.query(boxes)
+        inside = shapely.point_on_surface(shapely.intersection(self.pieces[near], boxes[places]))
+        meets = ~shapely.is_empty(inside)
+        places, near, centres = places[meets], near[meets], np.floor(shapely.get_coordinates(inside[meets])) + 0.5
         points = shapely.points(centres)
-        found[which[shapely.within(points, self.pieces[near]) & shapely.within(points, boxes[which])]] = True
-        return found
+        hits[places[shapely.within(points, self.pieces[near]) & shapely.within(points, boxes[places])]] = True
+        return hits
 
 
 def load(layer: Layer, grid: Grid) -> Outlines:

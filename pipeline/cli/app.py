@@ -18,6 +18,7 @@ app = typer.Typer(
 
 ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML file of the job.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY.PATH=VALUE", help="Override a value of the config; may be repeated.")]
+Out = Annotated[str | None, typer.Option("--out", metavar="PATH", help="The store, instead of output.path.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 if TYPE_CHECKING:
     StorePath = Place
@@ -47,6 +48,13 @@ def options(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
 ) -> None:
     """Segmentation of images too large for memory."""
+
+
+def overriding(overrides: list[str] | None, out: str | None) -> list[str]:
+    """Overrides of the config, the store last, which stands as JSON since names may hold what YAML reads as more than a text."""
+    import json
+
+    return [*(overrides or []), *([f"output.path={json.dumps(out)}"] if out is not None else [])]
 
 
 def tell(rows: list[tuple[str, str]], document: object | None) -> None:

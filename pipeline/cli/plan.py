@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.app import AsJson, ConfigPath, Overrides, tell
+from pipeline.cli.app import AsJson, ConfigPath, Out, Overrides, overriding, tell
 
 
 def plan(
     config: ConfigPath,
     overrides: Overrides = None,
+    out: Out = None,
     as_json: AsJson = False,
     frozen: Annotated[Path | None, typer.Option("--freeze", metavar="FILE", help="Write a config with nothing left to decide, for `run --locked`.")] = None,
 ) -> None:
@@ -22,16 +23,16 @@ def plan(
     from pipeline.describe import describe, lines
     from pipeline.freeze import freeze
     from pipeline.inspection.invalid import invalid
+    from pipeline.inspection.plausibility import warnings
     from pipeline.inspection.saving import saving
     from pipeline.job import prepare
     from pipeline.load_config import load
 
-    job = prepare(load(config, overrides or []))
-    saves, unknown = saving(job), invalid(job.source)
-    rows, document = [*lines(job), *([("saving", str(saves))] if saves else [])], {**describe(job), "saving": asdict(saves) if saves else None}
-    if unknown is not None:
-        rows.insert(1, ("invalid", str(unknown)))
-        document["invalid"] = asdict(unknown)
+    job = prepare(load(config, overriding(overrides, out)))
+    saves, unknown, doubtful = saving(job), invalid(job.source), warnings(job)
+    rows = [*lines(job), *([("saving", str(saves))] if saves else []), *(("warning", words) for words in doubtful)]
+    rows.insert(1, ("invalid", str(unknown)))
+    document = {**describe(job), "saving": asdict(saves) if saves else None, "warnings": list(doubtful), "invalid": asdict(unknown)}
     if frozen is not None:
         document["frozen"] = str(freeze(job, config, frozen))
         rows.append(("frozen", document["frozen"]))

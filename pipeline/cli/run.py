@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.app import ConfigPath, Format, LogFormat, Overrides
+from pipeline.cli.app import ConfigPath, Format, LogFormat, Out, Overrides, overriding
 from pipeline.cli.ending import limited, on_signals
 from pipeline.errors import ConfigError
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 def run(
     config: ConfigPath,
     overrides: Overrides = None,
-    out: Annotated[str | None, typer.Option("--out", metavar="PATH", help="The store, instead of output.path.")] = None,
+    out: Out = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the store first, if it is one of ours.")] = False,
     locked: Annotated[bool, typer.Option("--locked", help="Refuse a config whose plan was not frozen by `plan --freeze`.")] = False,
     shard: Annotated[str | None, typer.Option("--shard", metavar="I/N", help="Run one of N shares of the blocks, or auto in a job array; then finish.")] = None,
@@ -35,9 +36,10 @@ def run(
     from pipeline.load_config import load
 
     mine = None if shard is None else _shard(shard, fresh)
-    said = load(config, [*(overrides or []), *([f"output.path={json.dumps(out)}"] if out is not None else [])])
+    said = load(config, overriding(overrides, out))
     _demand(said, locked, config)
     on_signals()
+    from pipeline.inspection.plausibility import warnings
     from pipeline.lock import unlike
     from pipeline.progress import progress_as
     from pipeline.run import execute, prepare
@@ -49,6 +51,8 @@ def run(
             progress.say(words, level="warning")
         for words in job.remarks:
             progress.say(words)
+        for words in () if job.resumes else warnings(job):
+            progress.say(f"warning: {words}", level="warning")
         report = execute(job, progress, fresh, trace, mine)
         progress.note("done", exit_code=0, blocks=report.blocks, resumed=report.resumed, mpx_per_s=round(report.speed, 3), **report.files)
     _say(job, report)
@@ -61,7 +65,7 @@ def _demand(said: Config, locked: bool, config: Path) -> None:
     if locked and said.locked is None:
         raise ConfigError(
             f"--locked demands a frozen plan, but {config} has no section locked, so that the plan would be made anew. "
-            f"Freeze it with `wholecloth plan {config} --freeze run.lock.yaml` and run that file, or leave --locked away."
+            f"Freeze it with `wholecloth plan {shlex.quote(str(config))} --freeze run.lock.yaml` and run that file, or leave --locked away."
         )
 
 
@@ -82,8 +86,8 @@ def _say(job: Job, report: Report) -> None:
     print(
         f"{report.blocks} blocks ({report.resumed} before this run, {report.empty} without a valid pixel), {report.speed:.2f} Mpx/s in {report.seconds:.1f} s"
     )
-    if report.invalid:
-        print(f"invalid: {', '.join(f'{count:,} px {cause}' for cause, count in report.invalid.items())} of {report.pixels:,} px")
+    for line in _invalid(report):
+        print(line)
     if report.device is not None:
         print(f"device: {words(report.device, parts=job.task.device == 'cpu')}")
     print(f"memory: {human(report.peak_memory)} at the peak, {human(report.projected_memory)} projected; {job.plan.tiles.why}")
@@ -92,4 +96,18 @@ def _say(job: Job, report: Report) -> None:
     for name, path in report.files.items():
         print(f"{name}: {path}")
     if report.shard is not None:
-        print(f"shard {report.shard}: {report.left} of {job.blocks} blocks of the store are left; when there are none, wholecloth finish {report.store}")
+        finish = f"wholecloth finish {shlex.quote(str(report.store))}"
+        print(f"shard {report.shard}: {report.left} of {job.blocks} blocks of the store are left; when there are none, {finish}")
+
+
+def _invalid(report: Report) -> Iterator[str]:
+    """Invalid pixels by their cause: of the whole job, where its earlier blocks are known, or else of this run's blocks, which is said."""
+    known = report.whole or {"pixels": report.pixels, "invalid": report.invalid}
+    counted = ", ".join(f"{count:,} px {cause}" for cause, count in known["invalid"].items())
+    of = (
+        ""
+        if report.whole is not None or not report.resumed
+        else f" in the {report.done} blocks of this run; nothing is known of the {report.resumed} before it"
+    )
+    if counted or of:
+        yield f"invalid: {counted or 'none'} of {known['pixels']:,} px{of}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from pipeline.cli.app import AsJson, StorePath, tell
@@ -46,5 +47,5 @@ def _to_do(store: Place, found: Status) -> str:
     if any(one["alive"] for one in found.leases):
         return "wait for who is at work on it"
     if found.committed == found.blocks:
-        return f"finish it: wholecloth finish {store}"
+        return f"finish it: wholecloth finish {shlex.quote(str(store))}"
     return "run the job again, or those of its shards that are not through, which does what is missing"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 ABOVE = 3
 """Folders above the config's that are looked at where Python itself knows no such module."""
-_OWN = Path(__file__).resolve().parents[1]
+_PACKAGE = Path(__file__).resolve().parents[1]
 """Our own package: factories of ours are found by their names alone."""
 
 
@@ -35,8 +35,8 @@ def anchored(factory: str, folder: Path) -> str:
     where, slash, module = place.rpartition("/")
     if slash:
         return f"{_absolute(where or '/', folder)}/{module}:{name}"
-    found = _folder(module.partition(".")[0], folder)
-    return factory if found is None else f"{found}/{module}:{name}"
+    root = _folder(module.partition(".")[0], folder)
+    return factory if root is None else f"{root}/{module}:{name}"
 
 
 def _absolute(path: str, folder: Path) -> str:
@@ -49,17 +49,17 @@ def _folder(top: str, folder: Path) -> Path | None:
         return None
     if _holds(folder, top):
         return folder
-    known = _known(top)
+    file = _importable(top)
     near = (Path.cwd(), *folder.parents[:ABOVE])
-    return next((other for other in near if _holds(other, top) and (known is None or known.is_relative_to(other / top) or known == other / f"{top}.py")), None)
+    return next((other for other in near if _holds(other, top) and (file is None or file.is_relative_to(other / top) or file == other / f"{top}.py")), None)
 
 
 def _holds(folder: Path, top: str) -> bool:
     package = folder / top
-    return (folder / f"{top}.py").is_file() or (package.is_dir() and package.resolve() != _OWN)
+    return (folder / f"{top}.py").is_file() or (package.is_dir() and package.resolve() != _PACKAGE)
 
 
-def _known(top: str) -> Path | None:
+def _importable(top: str) -> Path | None:
     try:
         spec = importlib.util.find_spec(top)
     except (ImportError, ValueError):

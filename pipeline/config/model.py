@@ -30,12 +30,17 @@ class ClassConfig(Section):
 
 
 class InputConfig(Section):
-    """Normalisation: (raw·scale + offset − mean) / std, each a number or one per band."""
+    """Normalisation: (raw·scale + offset − mean) / std, each a number or one per band; of what the transform returns, where there is one."""
 
     scale: PerBand = 1.0
     offset: PerBand = 0.0
     mean: PerBand = 0.0
     std: PerBand = 1.0
+    transform: str | None = Field(
+        None,
+        description="file.py:callable or package.module:callable that changes raw pixels (bands, rows, cols) before all else, each by itself; "
+        "its code is executed",
+    )
     size: Count | None = Field(None, description="training size, px: the tile size of networks that are not local")
 
 

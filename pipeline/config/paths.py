@@ -19,8 +19,8 @@ _ARCHIVE = re.compile(r"/vsi(?:zip|tar|gzip|7z|rar)/(?=[^/{])")
 
 def is_gdal_name(value: str) -> bool:
     """Whether a string begins with a prefix of GDAL's, such as ``NETCDF:"cube.nc":B04``; then it is no path as a whole."""
-    found = _PREFIX.match(value)
-    return found is not None and (found[1].upper() in PREFIXES or found[1].upper().startswith("SENTINEL2_"))
+    match = _PREFIX.match(value)
+    return match is not None and (match[1].upper() in PREFIXES or match[1].upper().startswith("SENTINEL2_"))
 
 
 def anchored(value: str, folder: Path) -> str:
@@ -82,9 +82,9 @@ def _parts(value: str) -> list[str]:
 
 def _in_archive(value: str, folder: Path) -> str:
     """A relative archive made absolute, where it is there; GDAL takes what is left relative to the working directory."""
-    found = _ARCHIVE.match(value)
-    if found is None:
+    match = _ARCHIVE.match(value)
+    if match is None:
         return value
-    inside = Path(value[found.end() :])
+    inside = Path(value[match.end() :])
     near = any((folder / part).is_file() for part in (inside, *inside.parents))
-    return found[0] + os.path.normpath(folder / inside) if near else value
+    return match[0] + os.path.normpath(folder / inside) if near else value

@@ -36,7 +36,7 @@ class SourceConfig(Section):
 
     @field_validator("path", mode="before")
     @classmethod
-    def _one(cls, path: object) -> object:
+    def _single(cls, path: object) -> object:
         if isinstance(path, list):
             raise ValueError(f"several files are no source yet; {one_raster([str(name) for name in path])}")
         return path
@@ -45,8 +45,8 @@ class SourceConfig(Section):
 def one_raster(names: list[str]) -> str:
     """How several files become one raster, as a message says it."""
     listed = " ".join(shlex.quote(name) for name in names[:NAMED]) + (" …" if len(names) > NAMED else "")
-    stacked, beside = f"gdalbuildvrt -separate stack.vrt {listed}", f"gdalbuildvrt mosaic.vrt {listed}"
-    return f"make one raster of them: {stacked} where each is a band, or {beside} where they lie side by side"
+    stacked, mosaic = f"gdalbuildvrt -separate stack.vrt {listed}", f"gdalbuildvrt mosaic.vrt {listed}"
+    return f"make one raster of them: {stacked} where each is a band, or {mosaic} where they lie side by side"
 
 
 class LabelsConfig(Section):

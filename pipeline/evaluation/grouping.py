@@ -79,13 +79,13 @@ def grouping(classes: Sequence[ClassRow], pairs: Mapping[str, str], nodata: int)
     groups = {row.code: groups.get(row.code, pairs.get(OTHERS, "")) for row in plain}
     if lost := [row.name for row in plain if not groups[row.code]]:
         raise LabelsError(f"--map says nothing of {', '.join(lost)}. Add {lost[0]}=CLASS, or {OTHERS}=CLASS for all that are not named.")
-    made = _rows(classes, plain, groups, nodata)
+    rows = _rows(classes, plain, groups, nodata)
     table = np.arange(IGNORE + 1, dtype=np.uint16)
     for row in plain:
-        table[row.code] = made[groups[row.code]].code
+        table[row.code] = rows[groups[row.code]].code
     return Grouping(
-        judged=(*made.values(), *(row for row in classes if row.role == "ignore" and row.code not in groups)),
-        known=(*classes, *(row for row in made.values() if row.name not in {other.name for other in classes})), table=table,
+        judged=(*rows.values(), *(row for row in classes if row.role == "ignore" and row.code not in groups)),
+        known=(*classes, *(row for row in rows.values() if row.name not in {other.name for other in classes})), table=table,
     )  # fmt: skip
 
 

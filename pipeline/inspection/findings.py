@@ -73,7 +73,7 @@ def find(job: Job, seed: int = 0) -> Findings:
         profile = _profile(job, seed)
         return Findings(
             parameters=network.graph.parameters if network.graph else sum(parameter.numel() for parameter in network.module.parameters()),
-            flops_per_pixel=flops_per_pixel(network, job.source.bands, multiple, torch.device(job.task.device), job.plan.tiles.size),
+            flops_per_pixel=flops_per_pixel(network, job.task.recipe.normalisation.channels, multiple, torch.device(job.task.device), job.plan.tiles.size),
             bytes_per_pixel=job.plan.costs.activations,
             locality=job.locality,
             multiple=multiple,
@@ -97,8 +97,8 @@ def _profile(job: Job, seed: int) -> HaloProfile | None:
 
 def flops_per_pixel(network: Network, bands: int, multiple: int, device: torch.device, largest: int = SIDE) -> float:
     """Floating-point operations per pixel of an input of at most ``largest`` px, as torch counts them: products of matrices and convolutions."""
-    accepts, wanted = network.accepts, min(SIDE, largest)
-    side = max(round_up(min(wanted, accepts.maximum or wanted), multiple), accepts.minimum)
+    accepts, length = network.accepts, min(SIDE, largest)
+    side = max(round_up(min(length, accepts.maximum or length), multiple), accepts.minimum)
     if network.graph is not None:
         return steps.flops(network.graph, Prober(network=network, bands=bands, device=device), side) / side**2
     with FlopCounterMode(display=False) as counted:

@@ -19,21 +19,32 @@ class Invalid:
     """Pixels that were looked at."""
     counts: dict[str, int]
     """Invalid ones, by their cause."""
+    windows: int
+    """Windows that were to be looked at."""
+    unread: int
+    """Those of them that cannot be read."""
 
     def __str__(self) -> str:
+        lost = f"{self.unread} of {self.windows} windows that were to be looked at cannot be read"
+        if not self.pixels:
+            return lost
         causes = ", ".join(f"{count / self.pixels:.2%} {cause}" for cause, count in self.counts.items())
-        return f"{sum(self.counts.values()) / self.pixels:.2%} of {self.pixels:,} px that were looked at{': ' * bool(causes)}{causes}"
+        shares = f"{sum(self.counts.values()) / self.pixels:.2%} of {self.pixels:,} px that were looked at{': ' * bool(causes)}{causes}"
+        return f"{shares}; {lost}" if self.unread else shares
 
 
-def invalid(source: Source) -> Invalid | None:
-    """Look at windows on a lattice over a raster; None where none of them can be read, which the run will tell."""
-    pixels, counts = 0, np.zeros(len(CAUSES), np.int64)
+def invalid(source: Source) -> Invalid:
+    """Look at windows on a lattice over a raster; those that cannot be read are counted."""
+    pixels, counts, windows, unread = 0, np.zeros(len(CAUSES), np.int64), 0, 0
     for window in lattice(source.grid.height, source.grid.width):
+        windows += 1
         try:
             causes = source.read(window).causes
         except ReadError:
+            unread += 1
             continue
         pixels += window.pixels
         if causes is not None:
             counts += np.bincount(causes.ravel(), minlength=len(CAUSES))
-    return Invalid(pixels=pixels, counts={name: int(count) for name, count in zip(CAUSES, counts, strict=True) if name and count}) if pixels else None
+    by_cause = {name: int(count) for name, count in zip(CAUSES, counts, strict=True) if name and count}
+    return Invalid(pixels=pixels, counts=by_cause, windows=windows, unread=unread)

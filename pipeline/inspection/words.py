@@ -67,12 +67,12 @@ def advice(found: Findings) -> str:
     return f"{said}. tile.halo: {cheaper.halo} would leave at most {cheaper.error:.0e} on these places for {cheaper.arithmetic:.2f} ×, {saved:.0%} less."
 
 
-def _sizes(found: Findings) -> str:
-    only = found.locality.size
-    return f"at least {found.locality.minimum} px, multiples of {found.multiple} px" if only is None else f"{only} px only"
+def _sizes(findings: Findings) -> str:
+    only = findings.locality.size
+    return f"at least {findings.locality.minimum} px, multiples of {findings.multiple} px" if only is None else f"{only} px only"
 
 
-def _unmeasured(found: Findings, exact: HaloCost | None) -> str:
+def _unmeasured(findings: Findings, exact: HaloCost | None) -> str:
     """What to do where no image could be cut and compared."""
     if exact is None or exact.arithmetic is None:
         return "no halo is known to be enough. Tiles are blended; set model.input.size to the size it was trained on, and look at seams before trusting areas."

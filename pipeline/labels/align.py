@@ -17,6 +17,8 @@ SAME_PX = 0.01
 """Corners that lie closer than this are one place: other programs round the last digits of a transform."""
 TURN = 360.0
 """Degrees after which longitudes are the same place."""
+CYLINDRICAL = ("Mercator", "Popular Visualisation Pseudo Mercator", "Equidistant Cylindrical", "Lambert Cylindrical Equal Area")
+"""Beginnings of the names of projections, by EPSG, in which x is a multiple of the longitude."""
 EDGE_POINTS = 21
 """Points per edge by which the outline of a box is followed into another CRS, where its edges are curves."""
 
@@ -106,12 +108,36 @@ def boxes(box: Box, source: str, target: str) -> list[Box] | None:
     return [Box(left=left, bottom=bottom, right=right + TURN, top=top), Box(left=left - TURN, bottom=bottom, right=right, top=top)]
 
 
-def around(there: list[Box], crs: str, layer: Box) -> list[Box]:
-    """The rectangles that a layer may have for some ground: a turn further east or west as well, where its CRS is in degrees and it reaches there."""
-    if not crs_of(crs).is_geographic:
-        return there
-    turned = [replace(box, left=box.left + turn, right=box.right + turn) for box in there for turn in (-TURN, TURN)]
-    return there + [box for box in dict.fromkeys(turned) if box not in there and box.meets(layer)]
+def around(sides: list[Box], crs: str, layer: Box) -> list[Box]:
+    """The rectangles that a layer may have for some ground: a turn further east or west as well, where its CRS comes round and it reaches there."""
+    turned = [moved(box, turn) for box in sides for turn in (-turn_of(crs), turn_of(crs)) if turn]
+    return sides + [box for box in dict.fromkeys(turned) if box not in sides and box.meets(layer)]
+
+
+def moved(box: Box, x: float) -> Box:
+    """A rectangle further east."""
+    return replace(box, left=box.left + x, right=box.right + x)
+
+
+@functools.lru_cache(maxsize=64)
+def turn_of(crs: str) -> float:
+    """What x grows by once around the earth, in the units of a CRS; 0 where it does not come round."""
+    target = crs_of(crs)
+    if target.is_geographic:
+        return TURN
+    operation = target.coordinate_operation
+    if operation is None or target.geodetic_crs is None or not operation.method_name.startswith(CYLINDRICAL):
+        return 0.0
+    middle = next((float(row.value) for row in operation.params if row.name == "Longitude of natural origin"), 0.0)
+    change = Transformer.from_crs(target.geodetic_crs, target, always_xy=True)
+    return float(2 * (change.transform(middle + TURN / 4, 0)[0] - change.transform(middle - TURN / 4, 0)[0]))
+
+
+def turns(labels: Box, crs: str, image: Grid) -> tuple[float, ...]:
+    """How far to the east labels are moved so that they lie on an image, in the units of their CRS; several where it crosses the antimeridian."""
+    assert image.wkt is not None
+    sides = boxes(outline(image), image.wkt, crs) or []
+    return tuple(x for x in dict.fromkeys((0.0, -turn_of(crs), turn_of(crs))) if any(moved(labels, x).meets(box) for box in sides)) or (0.0,)
 
 
 def check_overlap(path: str, labels: Box, crs: str, image: Grid) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -63,11 +64,12 @@ class Meaning:
     def _unknown(self, values: list[Any]) -> LabelsError:
         named = ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values[:SHOWN])
         more = f" and {len(values) - SHOWN} more" if len(values) > SHOWN else ""
-        first = f"{values[0]:g}" if isinstance(values[0], float) else values[0]
+        first = f"{values[0]:g}" if isinstance(values[0], float) else str(values[0])
+        typed, key = shlex.quote(first), json.dumps(first, ensure_ascii=False) if isinstance(values[0], str) else first
         return LabelsError(
             f"{self.path} holds {named}{more}, which {'is no class' if len(values) == 1 else 'are no classes'}; the classes are {self.classes}. "
-            f"Pass over a value with --ignore {first} (labels.ignore: [{first}]), or say which class it means with --values {first}=CLASS "
-            f"(labels.values: {{{first}: CLASS}}; then every value must be listed)."
+            f"Pass over a value with --ignore {typed} (labels.ignore: [{key}]), or say which class it means with --values {typed}=CLASS "
+            f"(labels.values: {{{key}: CLASS}}; then every value must be listed)."
         )
 
 
@@ -76,11 +78,11 @@ def classified(value: Any) -> Any:
     if not isinstance(value, str) or not value.lstrip().startswith("{"):
         return value
     try:
-        known = json.loads(value)
+        entry = json.loads(value)
     except ValueError:
         return value
-    names = known.get("names")
-    return ": ".join(map(str, names)) if isinstance(names, list) and names else known.get("name", value)
+    names = entry.get("names")
+    return ": ".join(map(str, names)) if isinstance(names, list) and names else entry.get("name", value)
 
 
 def meaning(path: str, classes: Sequence[ClassRow], values: Mapping[Value, Value] | None, ignore: Sequence[Value]) -> Meaning:

@@ -33,7 +33,7 @@ class Role:
     error: type[InputError]
 
 
-LABELS = Role(name="The labels", option="Give --layer NAME", instead=", or a raster of class codes", error=LabelsError)
+LABELS = Role(name="The labels", option="Give --layer NAME (labels.layer)", instead=", or a raster of class codes", error=LabelsError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +138,7 @@ def open_layer(path: str, layer: str | None, attribute: str | None = None, *, wh
         raise role.error(f"{who} are of {info['geometry_type']}s, which cover no pixel. Give polygons; a buffer makes them of points and lines.")
     fields = [str(field) for field in info["fields"]]
     if attribute is not None and attribute not in fields:
-        raise role.error(f"{who} have no attribute {attribute!r}{_nearest(attribute, fields)}. Give --attribute NAME of one that they have.")
+        raise role.error(f"{who} have no attribute {attribute!r}{_nearest(attribute, fields)}. Give --attribute NAME (labels.attribute) of one that they have.")
     left, bottom, right, top = (float(edge) for edge in info["total_bounds"])
     return Layer(
         path=path, name=name, attribute=attribute, crs=info["crs"], box=Box(left=left, bottom=bottom, right=right, top=top),

@@ -74,8 +74,8 @@ def wanted(layer: Layer, grid: Grid, window: Window) -> list[Box] | None:
     near = outline(grid, Window.of(window.rows.grow(EDGE_PX), window.cols.grow(EDGE_PX)))
     if grid.wkt is None or layer.crs is None:
         return [near]
-    there = boxes(near, grid.wkt, layer.crs)
-    return None if there is None else around([box.grow(EDGE_SHARE) for box in there], layer.crs, layer.box)
+    sides = boxes(near, grid.wkt, layer.crs)
+    return None if sides is None else around([box.grow(EDGE_SHARE) for box in sides], layer.crs, layer.box)
 
 
 def placed(polygons: GeometryArray, layer: Layer, grid: Grid) -> GeometryArray:
@@ -103,16 +103,16 @@ def _turned(polygons: GeometryArray, frame: Box) -> GeometryArray:
     if not len(polygons):
         return polygons
     left, _, right, _ = shapely.bounds(polygons).T
-    away = np.flatnonzero(np.any([(left + turn < frame.right) & (right + turn > frame.left) for turn in (-TURN, TURN)], axis=0))
-    if not len(away):
+    far = np.flatnonzero(np.any([(left + turn < frame.right) & (right + turn > frame.left) for turn in (-TURN, TURN)], axis=0))
+    if not len(far):
         return polygons
-    polygons, there = polygons.copy(), polygons[away]
-    valid = shapely.make_valid(there)
+    polygons, turned = polygons.copy(), polygons[far]
+    valid = shapely.make_valid(turned)
     parts = []
     for turn in (-TURN, 0.0, TURN):
         moved = shapely.transform(valid, lambda points, turn=turn: points + np.array([turn, 0.0]))
         parts.append(shapely.clip_by_rect(moved, frame.left, frame.bottom, frame.right, frame.top))
-    polygons[away] = shapely.union_all(parts, axis=0)
+    polygons[far] = shapely.union_all(parts, axis=0)
     return polygons
 
 

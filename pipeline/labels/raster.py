@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from rasterio.windows import Window as RasterioWindow
 
 from pipeline.config.paths import is_gdal_name
 from pipeline.errors import LabelsError
-from pipeline.labels.align import check_overlap, one_sided, outline, same_corners, same_grid
+from pipeline.labels.align import boxes, check_overlap, one_sided, outline, same_corners, same_grid, turns
 from pipeline.labels.codes import Meaning
 from pipeline.protocols import IGNORE
 from pipeline.raster.grid import Grid
@@ -41,12 +42,14 @@ class RasterLabels:
     meaning: Meaning
     straight: bool
     """Whether the labels have the image's own pixels."""
+    turns: tuple[float, ...] = (0.0,)
+    """How far to the east they are moved to lie on the image, each in turn, in the units of their CRS; unless straight."""
     unmarked: bool = False
     """Whether the file's nodata is a value like the others, since the user says which class it means."""
     _local: threading.local = field(default_factory=threading.local, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("path", "grid", "meaning", "straight", "unmarked")}
+        return {name: getattr(self, name) for name in ("path", "grid", "meaning", "straight", "turns", "unmarked")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _local=threading.local())
@@ -74,8 +77,7 @@ class RasterLabels:
         """Values, and where they are valid."""
         frame = RasterioWindow(window.col, window.row, window.width, window.height)
         try:
-            dataset = self._dataset
-            values, mask = dataset.read(1, window=frame), dataset.read_masks(1, window=frame)
+            values, mask = self._merged(frame)
         except (RasterioError, OSError, MemoryError) as error:
             self._local.__dict__.clear()  # a handle that failed once may go on failing
             raise LabelsError(f"The labels {self.path} cannot be read at {window} ({error.__cause__ or error}). Mend or replace the file.") from error
@@ -84,13 +86,23 @@ class RasterLabels:
             valid[:] = True
         return values, valid & ~np.isnan(values) if values.dtype.kind == "f" else valid
 
+    def _merged(self, frame: RasterioWindow) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]:
+        """Values and mask of a window, those of a later turn where an earlier one has none."""
+        first, *others = self._datasets
+        values, mask = first.read(1, window=frame), first.read_masks(1, window=frame)
+        for dataset in others:
+            beyond = (mask == 0) & (dataset.read_masks(1, window=frame) > 0)
+            if beyond.any():
+                values[beyond], mask[beyond] = dataset.read(1, window=frame)[beyond], 255
+        return values, mask
+
     @property
-    def _dataset(self) -> DatasetReader | WarpedVRT:
-        found: DatasetReader | WarpedVRT | None = getattr(self._local, "dataset", None)
-        if found is None:
+    def _datasets(self) -> list[DatasetReader | WarpedVRT]:
+        handles: list[DatasetReader | WarpedVRT] | None = getattr(self._local, "datasets", None)
+        if handles is None:
             raw = _open(self.path)
-            found = self._local.dataset = raw if self.straight else _warped(raw, self.grid, self.unmarked)
-        return found
+            handles = self._local.datasets = [raw] if self.straight else [_warped(raw, self, turn) for turn in self.turns]
+        return handles
 
 
 def open_raster(path: str, grid: Grid, meaning: Meaning) -> RasterLabels:
@@ -105,10 +117,14 @@ def open_raster(path: str, grid: Grid, meaning: Meaning) -> RasterLabels:
         bands = [kind for kind in dataset.colorinterp if kind is not ColorInterp.alpha]
         if len(bands) != 1:
             raise LabelsError(f"The labels {path} have {len(bands)} bands. Give a raster of one band that holds class codes.")
-        straight, unmarked = _straight(path, grid_of(dataset), grid), _unmarked(path, dataset, meaning)
+        place = grid_of(dataset)
+        straight, unmarked = _straight(path, place, grid), _unmarked(path, dataset, meaning)
     if not any(isinstance(key, int) for key in meaning.table):
-        raise LabelsError(f"Pixels are numbers, but --values lists only texts for the labels {path}. Say which class each number means, as in 0=CLASS.")
-    return RasterLabels(path=path, grid=grid, meaning=meaning, straight=straight, unmarked=unmarked)
+        raise LabelsError(
+            f"Pixels are numbers, but --values (labels.values) lists only texts for the labels {path}. Say which class each number means, as in 0=CLASS."
+        )
+    moves = (0.0,) if straight or place.wkt is None else turns(outline(place), place.wkt, grid)
+    return RasterLabels(path=path, grid=grid, meaning=meaning, straight=straight, turns=moves, unmarked=unmarked)
 
 
 def _unmarked(path: str, dataset: DatasetReader, meaning: Meaning) -> bool:
@@ -166,10 +182,25 @@ def _open(path: str) -> DatasetReader:
     return dataset
 
 
-def _warped(raw: DatasetReader, grid: Grid, unmarked: bool) -> WarpedVRT:
-    """The labels on the image's grid, nearest neighbour; what lies outside them is masked."""
-    nodata = {"src_nodata": None, "nodata": None} if unmarked else {}
+def _extra(labels: Grid, image: Grid) -> int:
+    """Pixels of the labels that two of the image take up, by the smaller of its first and last: one that x jumps within looks as wide as the earth."""
+    assert image.wkt is not None
+    assert labels.wkt is not None
+    corners = [Window(row=0, col=0, height=1, width=1), Window(row=image.height - 1, col=image.width - 1, height=1, width=1)]
+    sides = [box for corner in corners for box in boxes(outline(image, corner), image.wkt, labels.wkt) or []]
+    height, width = labels.pixel_size
+    return 2 + math.ceil(2 * min((max((box.right - box.left) / width, (box.top - box.bottom) / height) for box in sides), default=0.0))
+
+
+def _warped(raw: DatasetReader, labels: RasterLabels, turn: float) -> WarpedVRT:
+    """The labels on the image's grid, moved to the east, nearest neighbour; what lies outside them is masked."""
+    grid = labels.grid
+    options: dict[str, Any] = {"src_nodata": None, "nodata": None} if labels.unmarked else {}
+    if len(labels.turns) > 1:
+        options |= {"SAMPLE_STEPS": "ALL", "SOURCE_EXTRA": _extra(grid_of(raw), grid)}  # x jumps between two corners, by which GDAL finds what it is to read
+    if turn:
+        options["src_transform"] = Affine.translation(turn, 0) * raw.transform
     return WarpedVRT(
         raw, crs=CRS.from_wkt(grid.wkt), transform=Affine(*grid.transform), height=grid.height, width=grid.width, resampling=Resampling.nearest,
-        tolerance=EXACT_PX, add_alpha=ColorInterp.alpha not in raw.colorinterp, **nodata,
+        tolerance=EXACT_PX, add_alpha=ColorInterp.alpha not in raw.colorinterp, **options,
     )  # fmt: skip

@@ -105,8 +105,8 @@ def _burn(layer: Layer, classes: Sequence[ClassRow], burn: Value | None) -> int 
     if len(plain) == 1:
         return plain[0]
     raise LabelsError(
-        f"The labels {layer.path} are polygons, and which of the {len(plain)} classes they mean is not said. Give --attribute NAME of the field that "
-        "holds the class, or --burn CLASS where all of them mean one."
+        f"The labels {layer.path} are polygons, and which of the {len(plain)} classes they mean is not said. Give --attribute NAME (labels.attribute) "
+        "of the field that holds the class, or --burn CLASS (labels.burn) where all of them mean one."
     )
 
 

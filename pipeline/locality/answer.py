@@ -11,7 +11,7 @@ from pipeline.errors import ModelError
 from pipeline.locality.ending import Ending, ending
 from pipeline.locality.origin import Recorder
 from pipeline.locality.probe import Prober
-from pipeline.models.output import THREE_DIMENSIONS, entries, shapes, taken
+from pipeline.models.output import THREE_DIMENSIONS, chosen_name, entries, shapes
 from pipeline.protocols import Locality
 
 SPREAD = 3.0
@@ -20,7 +20,7 @@ CLOSE = 1e-3
 """How far probabilities of all classes may be from 1 together, and weights from 1."""
 
 
-def looked_at(prober: Prober, found: Locality) -> Locality:
+def with_answer(prober: Prober, locality: Locality) -> Locality:
     """What was measured of a network, with what it returns, by a few passes on noise.
 
     Raises
@@ -28,17 +28,17 @@ def looked_at(prober: Prober, found: Locality) -> Locality:
     ModelError
         It is a network of three dimensions.
     """
-    size = prober.size(max(found.minimum, 32), found.stride)
+    size = prober.size(max(locality.minimum, 32), locality.stride)
     image = SPREAD * prober.noise(size, size)
-    allowed = image[..., : found.size, : found.size]  # tiles of an unpadded network may be a little larger than its one size
+    allowed = image[..., : locality.size, : locality.size]  # tiles of an unpadded network may be a little larger than its one size
     _check_dimensions(prober, allowed)
     recorder = Recorder()
     answer = prober.see(image, recorder)
     graph = prober.network.graph
-    returns, words = _known(ending(graph.origin() if graph else recorder.origin_of_answer()), answer)
+    returns, words = _wording(ending(graph.origin() if graph else recorder.origin_of_answer()), answer)
     if not returns and _numbers(answer):
         returns, words = "label", "whole numbers"
-    return replace(found, returns=returns, ending=words, between="" if returns else _between(answer), remarks=_remarks(prober, allowed))
+    return replace(locality, returns=returns, ending=words, between="" if returns else _between(answer), remarks=_remarks(prober, allowed))
 
 
 def _check_dimensions(prober: Prober, image: torch.Tensor) -> None:
@@ -53,19 +53,19 @@ def _check_dimensions(prober: Prober, image: torch.Tensor) -> None:
         raise ModelError(f"The network holds 3-D convolutions and takes no batch of two images. {THREE_DIMENSIONS}") from error
 
 
-def _known(found: Ending | None, answer: torch.Tensor) -> tuple[str, str]:
-    """In which words a job is told of it."""
-    if found is None:
+def _wording(end: Ending | None, answer: torch.Tensor) -> tuple[str, str]:
+    """What an answer is known to be, and the words for it, as `Locality` keeps them; empty where nothing is known."""
+    if end is None:
         return "", ""
-    if found.kind != "probability":
-        return found.kind, found.operation
-    if abs(found.weight / 2 + found.offset) <= CLOSE:  # such as tanh: above 0 where the probability is above a half
+    if end.kind != "probability":
+        return end.kind, end.operation
+    if abs(end.weight / 2 + end.offset) <= CLOSE:  # such as tanh: above 0 where the probability is above a half
         return "", ""
-    if abs(found.weight - 1) > CLOSE or abs(found.offset) > CLOSE:
-        return "scaled", f"{found.weight:.4g} × {found.operation} {'+' if found.offset >= 0 else '−'} {abs(found.offset):.4g}"
-    if "softmax" in found.operation and found.axis != 1 and not (found.axis is None and (len(answer) == 1 or _sums_to_one(answer))):
+    if abs(end.weight - 1) > CLOSE or abs(end.offset) > CLOSE:
+        return "scaled", f"{end.weight:.4g} × {end.operation} {'+' if end.offset >= 0 else '−'} {abs(end.offset):.4g}"
+    if "softmax" in end.operation and end.axis != 1 and not (end.axis is None and (len(answer) == 1 or _sums_to_one(answer))):
         return "", ""  # over pixels, or something else than the classes
-    return "probability", found.operation
+    return "probability", end.operation
 
 
 def _between(answer: torch.Tensor) -> str:
@@ -87,14 +87,14 @@ def _remarks(prober: Prober, image: torch.Tensor) -> tuple[str, ...]:
     """Where there is more than one tensor to choose from and nothing says which."""
     network, key = prober.network, prober.network.key
     if network.graph is not None:
-        there: dict[str, Any] = dict(network.graph.outputs)
+        tensors: dict[str, Any] = dict(network.graph.outputs)
         chosen = network.graph.answer
     else:
         with torch.inference_mode():
-            there = dict(entries(network.module(image.expand(network.accepts.batch or 1, -1, -1, -1))))
-        chosen = taken(there, key)
-        if len(there) == 1 and key != "auto" and key not in there:
+            tensors = dict(entries(network.module(image.expand(network.accepts.batch or 1, -1, -1, -1))))
+        chosen = chosen_name(tensors, key)
+        if len(tensors) == 1 and key != "auto" and key not in tensors:
             return (f"the network returns one tensor, so that model.output.key {key} chooses nothing",)
-    if len(there) < 2 or key != "auto":
+    if len(tensors) < 2 or key != "auto":
         return ()
-    return (f"the network returns {len(there)} tensors: {shapes(there)}; {chosen} is taken, as model.output.key is auto: set it to take another",)
+    return (f"the network returns {len(tensors)} tensors: {shapes(tensors)}; {chosen} is taken, as model.output.key is auto: set it to take another",)

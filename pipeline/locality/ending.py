@@ -62,29 +62,29 @@ def ending(origin: Any, depth: int = DEEP) -> Ending | None:
         return Ending(operation=LOGARITHMS[name], kind="logarithm", axis=_axis(origin) if "softmax" in name else None)
     if name in LABELS or (name in CHOICES and origin.place == 1):
         return Ending(operation=LABELS.get(name, name), kind="label")
-    rule = _kept if name in KEEPS or name in CHOICES else RULES.get(name)
+    rule = _unchanged if name in KEEPS or name in CHOICES else RULES.get(name)
     return None if rule is None else rule(origin, depth - 1)
 
 
-def _kept(origin: Origin, depth: int) -> Ending | None:
-    found = ending(origin.inputs[0], depth)
-    if found is None or found.axis is None:
-        return found
-    return replace(found, axis=_moved(origin, found.axis))
+def _unchanged(origin: Origin, depth: int) -> Ending | None:
+    end = ending(origin.inputs[0], depth)
+    if end is None or end.axis is None:
+        return end
+    return replace(end, axis=_moved(origin, end.axis))
 
 
 def _moved(origin: Origin, axis: int) -> int | None:
     """Where an axis lies after an operation; None where that is not plain."""
-    given, numbers = origin.inputs[0].shape, [value for value in origin.inputs[1:] if isinstance(value, int) and not isinstance(value, bool)]
+    shape, numbers = origin.inputs[0].shape, [value for value in origin.inputs[1:] if isinstance(value, int) and not isinstance(value, bool)]
     if origin.operation == "permute":
         return numbers.index(axis) if axis in numbers else numbers.index(axis - len(numbers)) if axis - len(numbers) in numbers else None
-    if not given:  # nothing was run
+    if not shape:  # nothing was run
         return axis if origin.operation in PLAIN else None
     if origin.operation in ("transpose", "movedim") and len(numbers) >= 2:
-        first, second = (number % len(given) for number in numbers[:2])
+        first, second = (number % len(shape) for number in numbers[:2])
         return {first: second, second: first}.get(axis, axis) if origin.operation == "transpose" else None
-    if origin.operation in RESHAPES or len(given) != len(origin.shape):
-        places = [k for k, size in enumerate(origin.shape) if size == given[axis] and prod(origin.shape[:k]) == prod(given[:axis])]
+    if origin.operation in RESHAPES or len(shape) != len(origin.shape):
+        places = [k for k, size in enumerate(origin.shape) if size == shape[axis] and prod(origin.shape[:k]) == prod(shape[:axis])]
         return places[0] if len(places) == 1 else None
     return axis
 
@@ -100,11 +100,11 @@ def _scaled(origin: Origin, depth: int) -> Ending | None:
     """A product with a number, or a quotient by one."""
     values = origin.inputs[:2]
     number = next((value for value in values if _is_number(value)), None)
-    found = next((known for value in values if (known := ending(value, depth)) is not None), None)
-    if number is None or found is None or found.kind != "probability" or (origin.operation == "div" and (number == 0 or values[1] is not number)):
+    end = next((part for value in values if (part := ending(value, depth)) is not None), None)
+    if number is None or end is None or end.kind != "probability" or (origin.operation == "div" and (number == 0 or values[1] is not number)):
         return None
     factor = 1 / number if origin.operation == "div" else number
-    return replace(found, weight=found.weight * factor, offset=found.offset * factor)
+    return replace(end, weight=end.weight * factor, offset=end.offset * factor)
 
 
 def _added(origin: Origin, depth: int) -> Ending | None:
@@ -128,17 +128,17 @@ def _added(origin: Origin, depth: int) -> Ending | None:
 
 def _joined(origin: Origin, depth: int) -> Ending | None:
     """Side by side; all of them must be the same in kind."""
-    found = [ending(value, depth) for value in origin.inputs if isinstance(value, Origin)]
-    known = [part for part in found if part is not None]
-    if not known or len(known) < len(found) or any((a.kind, a.weight, a.offset) != (b.kind, b.weight, b.offset) for a, b in pairwise(map(_upright, known))):
+    branches = [ending(value, depth) for value in origin.inputs if isinstance(value, Origin)]
+    ends = [part for part in branches if part is not None]
+    if not ends or len(ends) < len(branches) or any((a.kind, a.weight, a.offset) != (b.kind, b.weight, b.offset) for a, b in pairwise(map(_upright, ends))):
         return None
-    first = _upright(known[0])
-    return replace(_together(known, first.weight, first.offset), axis=None)
+    first = _upright(ends[0])
+    return replace(_together(ends, first.weight, first.offset), axis=None)
 
 
-def _upright(found: Ending) -> Ending:
+def _upright(end: Ending) -> Ending:
     """As a sum: c − w·p is (c − w) + w·(1 − p), of another probability."""
-    return found if found.weight >= 0 or found.kind != "probability" else replace(found, weight=-found.weight, offset=found.offset + found.weight)
+    return end if end.weight >= 0 or end.kind != "probability" else replace(end, weight=-end.weight, offset=end.offset + end.weight)
 
 
 def _together(parts: list[Ending], weight: float, offset: float) -> Ending:
@@ -148,24 +148,24 @@ def _together(parts: list[Ending], weight: float, offset: float) -> Ending:
 
 
 def _negative(origin: Origin, depth: int) -> Ending | None:
-    found = ending(origin.inputs[0], depth)
-    return None if found is None or found.kind != "probability" else _upright(replace(found, weight=-found.weight, offset=-found.offset))
+    end = ending(origin.inputs[0], depth)
+    return None if end is None or end.kind != "probability" else _upright(replace(end, weight=-end.weight, offset=-end.offset))
 
 
 def _exponential(origin: Origin, depth: int) -> Ending | None:
-    found = ending(origin.inputs[0], depth)
-    return replace(found, kind="probability") if found is not None and found.kind == "logarithm" else None
+    end = ending(origin.inputs[0], depth)
+    return replace(end, kind="probability") if end is not None and end.kind == "logarithm" else None
 
 
 def _logarithm(origin: Origin, depth: int) -> Ending | None:
-    found = ending(origin.inputs[0], depth)
-    plain = found is not None and found.kind == "probability" and abs(found.weight - 1) < 1e-2 and abs(found.offset) < 1e-2  # an epsilon is usual
-    return replace(found, kind="logarithm", operation=f"the logarithm of a {found.operation}") if found is not None and plain else None
+    end = ending(origin.inputs[0], depth)
+    plain = end is not None and end.kind == "probability" and abs(end.weight - 1) < 1e-2 and abs(end.offset) < 1e-2  # an epsilon is usual
+    return replace(end, kind="logarithm", operation=f"the logarithm of a {end.operation}") if end is not None and plain else None
 
 
 def _rounded(origin: Origin, depth: int) -> Ending | None:
-    found = ending(origin.inputs[0], depth)
-    return None if found is None else replace(found, kind="label", operation=f"a rounded {found.operation}")
+    end = ending(origin.inputs[0], depth)
+    return None if end is None else replace(end, kind="label", operation=f"a rounded {end.operation}")
 
 
 def _is_number(value: Any) -> bool:

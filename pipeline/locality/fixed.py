@@ -31,11 +31,11 @@ def measure(prober: Prober, size: int) -> Locality:
     classes = len(prober.see(prober.noise(size, size)))
     period = _period(prober, size)
     reach = None if period is None else _reach(prober, size, period)
-    found = _suspects(prober, size)
-    local = reach is not None or not (found.everywhere or found.positions)
+    layers = _suspects(prober, size)
+    local = reach is not None or not (layers.everywhere or layers.positions)
     return Locality(
         verdict="unproven" if local else "not local", stride=period if period and reach else 1, radius=reach, bands=prober.bands, classes=classes,
-        minimum=size, blame=(*found.data, FIXED) if local else found.all, size=size,
+        minimum=size, blame=(*layers.data, FIXED) if local else layers.all, size=size,
     )  # fmt: skip
 
 
@@ -49,9 +49,9 @@ def _period(prober: Prober, size: int) -> int | None:
 
     def holds(step: int) -> bool:
         start = (size - 2 * step) // 2
-        here, there = (slice(start + step, start + 2 * step),) * 2, (slice(start, start + step),) * 2
+        moved, still = (slice(start + step, start + 2 * step),) * 2, (slice(start, start + step),) * 2
         shifted = prober.see(image[..., step : step + size, step : step + size])
-        return same(first[(..., *here)], shifted[(..., *there)], first)
+        return same(first[(..., *moved)], shifted[(..., *still)], first)
 
     return next((step for step in periods if holds(step)), None)
 
@@ -72,15 +72,15 @@ def _agree(prober: Prober, size: int, period: int, halo: int) -> bool:
         return True  # no tile but one keeps any pixel of it
     image = prober.noise(size + step, size + step, draw=9)
     first, second = prober.see(image[..., :size, :size]), prober.see(image[..., step:, step:])
-    here, there = slice(halo + step, size - halo), slice(halo, size - halo - step)
-    return same(first[:, here, here], second[:, there, there], first)
+    moved, still = slice(halo + step, size - halo), slice(halo, size - halo - step)
+    return same(first[:, moved, moved], second[:, still, still], first)
 
 
 def _suspects(prober: Prober, size: int) -> Suspects:
     """What one pass and the names of layers show; a graph outside of torch is asked for the operators that look everywhere by their names."""
     if prober.network.graph is None:
-        found = suspects(prober, size, thorough=False)
-        return replace(found, everywhere=tuple(dict.fromkeys((*found.everywhere, *by_name(prober.network.module)))))
+        layers = suspects(prober, size, thorough=False)
+        return replace(layers, everywhere=tuple(dict.fromkeys((*layers.everywhere, *by_name(prober.network.module)))))
     graph, image = prober.network.graph, torch.zeros((1, prober.bands, size, size), device=prober.device)
     names = tuple(f"{step.name} ({steps.GLOBAL[step.kind]})" for step in graph.steps(image, kinds=frozenset(steps.GLOBAL)))
     return Suspects(everywhere=names, positions=(), data=())

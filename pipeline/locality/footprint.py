@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -81,8 +82,8 @@ def _image(network: Network, bands: int, multiple: int, minimum: int, device: to
     accepts = network.accepts
     images = [
         torch.zeros((1, bands, side, side), device=device).contiguous(memory_format=torch.channels_last)
-        for wanted in (SIDE, SIDE * 2 // 3, SIDE // 2, SIDE // 3, LEAST)
-        for side in (max(round_up(max(min(wanted, accepts.maximum or wanted), minimum), multiple), accepts.minimum),)
+        for edge in (SIDE, SIDE * 2 // 3, SIDE // 2, SIDE // 3, LEAST)
+        for side in (max(round_up(max(min(edge, accepts.maximum or edge), minimum), multiple), accepts.minimum),)
     ]
     if room is None:
         return images[0]
@@ -91,14 +92,21 @@ def _image(network: Network, bands: int, multiple: int, minimum: int, device: to
         return next(image for image in images if image is images[-1] or room.fits(network, image))
 
 
-def _cuda_peak(network: Network, x: torch.Tensor) -> int:
+def peak(function: Callable[[torch.Tensor], torch.Tensor], bands: int, device: torch.device) -> float:
+    """Live bytes per pixel at the peak of any function of an image (1, bands, rows, cols), beyond its input."""
+    x = torch.ones((1, bands, SIDE, SIDE), device=device)
+    function(x)
+    return (_cuda_peak(function, x) if device.type == "cuda" else _cpu_peak(function, x)[0]) / SIDE**2
+
+
+def _cuda_peak(network: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> int:
     torch.cuda.reset_peak_memory_stats(x.device)
     before = torch.cuda.memory_allocated(x.device)
     network(x)
     return int(torch.cuda.max_memory_allocated(x.device) - before)
 
 
-def _cpu_peak(network: Network, x: torch.Tensor) -> tuple[int, float | None]:
+def _cpu_peak(network: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> tuple[int, float | None]:
     """The allocator's own events see eager, scripted and exported networks alike. They are weighed by bytes: by time the share would differ from run to run."""
     with profile(profile_memory=True) as profiled:  # torch.profiler would import torch's compiler first, for seconds
         network(x)

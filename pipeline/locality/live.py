@@ -46,16 +46,16 @@ class Live(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         columns = _columns(func, args)
-        self._look(columns, _made(func, args))
+        self._look(columns, _created(func, args))
         returned = func(*args, **(kwargs or {}))
         for tensor in tensors(returned):
             self._add(tensor.untyped_storage())
         self._look(columns)
         return returned
 
-    def _look(self, *beside: int) -> None:
-        self._largest = max(self._largest, *beside)
-        self.resident = max(self.resident, self._bytes + sum(beside) + self._largest)
+    def _look(self, *extra: int) -> None:
+        self._largest = max(self._largest, *extra)
+        self.resident = max(self.resident, self._bytes + sum(extra) + self._largest)
         if self.resident > self._limit:
             self.full = True
             raise torch.OutOfMemoryError("measuring needs more memory than it may take")
@@ -73,7 +73,7 @@ class Live(TorchDispatchMode):
         self._storages[key] = weakref.ref(storage, gone)
 
 
-def _made(func: Any, args: Any) -> int:
+def _created(func: Any, args: Any) -> int:
     """Bytes of what an operation is about to make: of a product, which may be far larger than both of its factors; 0 of others."""
     if getattr(func, "overloadpacket", func).__name__ not in PRODUCTS:
         return 0

@@ -10,7 +10,7 @@ import torch
 
 from pipeline.errors import ModelError, PipelineError
 from pipeline.locality import confirm, cropped, fixed, receptive_field, stride
-from pipeline.locality.answer import looked_at
+from pipeline.locality.answer import with_answer
 from pipeline.locality.blame import suspects
 from pipeline.locality.probe import Prober
 from pipeline.locality.room import Room
@@ -66,7 +66,7 @@ def _measured(network: Network, bands: int, trained: int | None, room: Room | No
     if prober.fixed is not None and (crop := cropped.margin(prober, prober.fixed)) is not None:
         return _one_size(prober, crop)
     if prober.fixed is not None:
-        return looked_at(prober, fixed.measure(prober, prober.fixed))
+        return with_answer(prober, fixed.measure(prober, prober.fixed))
     left_off = margin(prober) if network.accepts.maximum is None else None
     if left_off is not None:
         return _unpadded(_several(replace(prober, network=network.within(left_off)), bands, trained, left_off), left_off)
@@ -84,10 +84,10 @@ def _several(prober: Prober, bands: int, trained: int | None, left_off: Margin |
     classes = len(prober.see(prober.noise(across, across)))
     reach = _beyond(receptive_field.radius(prober, period, across) if period else None, left_off)
     equal = _equal(prober, period, reach, across)
-    found = suspects(prober, across, thorough=not equal)
-    verdict, blame = _verdict(found, equal, measured=reach is not None)
-    known = None if equal is False or verdict == "not local" else reach
-    return looked_at(prober, Locality(verdict=verdict, stride=unit, radius=known, bands=bands, classes=classes, minimum=minimum, blame=blame))
+    layers = suspects(prober, across, thorough=not equal)
+    verdict, blame = _verdict(layers, equal, measured=reach is not None)
+    radius = None if equal is False or verdict == "not local" else reach
+    return with_answer(prober, Locality(verdict=verdict, stride=unit, radius=radius, bands=bands, classes=classes, minimum=minimum, blame=blame))
 
 
 def _step(prober: Prober, left_off: Margin | None) -> int | None:
@@ -100,11 +100,11 @@ def _one_size(prober: Prober, left_off: Margin) -> Locality:
     """Of an unpadded network that takes one size: a tile has all that its answer needs."""
     size, inside = left_off.rows.least, replace(prober, network=prober.network.within(left_off))
     classes = len(inside.see(inside.noise(left_off.minimum, left_off.minimum)))
-    found = Locality(
+    locality = Locality(
         verdict="unproven", stride=left_off.rows.step, radius=_beyond(Radius(top=0, bottom=0, left=0, right=0), left_off), bands=prober.bands,
         classes=classes, minimum=left_off.minimum, blame=(fixed.FIXED,), size=size,
     )  # fmt: skip
-    return _unpadded(looked_at(inside, found), left_off)
+    return _unpadded(with_answer(inside, locality), left_off)
 
 
 def _beyond(radius: Radius | None, left_off: Margin | None) -> Radius | None:
@@ -118,13 +118,13 @@ def _beyond(radius: Radius | None, left_off: Margin | None) -> Radius | None:
     )  # fmt: skip
 
 
-def _unpadded(found: Locality, left_off: Margin) -> Locality:
+def _unpadded(locality: Locality, left_off: Margin) -> Locality:
     """With its margin, and what is to be said of it."""
     rows, cols = left_off.rows, left_off.cols
     given, returned = (rows.least, cols.least), (rows.least - rows.before - rows.after, cols.least - cols.before - cols.after)
     sizes = f"sizes that are multiples of {_by((rows.step, cols.step))} px larger" if left_off.maximum is None else "no other size"
-    said = f"the network is unpadded: of {_by(given)} px it returns {_by(returned)}, and it takes {sizes}; it leaves off {left_off.sides}"
-    return replace(found, margin=left_off, remarks=(said, *found.remarks))
+    words = f"the network is unpadded: of {_by(given)} px it returns {_by(returned)}, and it takes {sizes}; it leaves off {left_off.sides}"
+    return replace(locality, margin=left_off, remarks=(words, *locality.remarks))
 
 
 def _by(size: tuple[int, int]) -> str:

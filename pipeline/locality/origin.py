@@ -19,7 +19,7 @@ class Recorder(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it open
-        self._made: Any = WeakTensorKeyDictionary()
+        self._origins: Any = WeakTensorKeyDictionary()
         self._answer = Origin(operation="")
 
     @classmethod
@@ -39,22 +39,22 @@ class Recorder(TorchDispatchMode):
 
     def origin(self, tensor: torch.Tensor) -> Origin:
         """Where a tensor comes from; an operation without a name where that is not known, as of a weight."""
-        found: Origin = self._made.get(tensor, Origin(operation="", shape=tuple(tensor.shape)))
-        return found
+        source: Origin = self._origins.get(tensor, Origin(operation="", shape=tuple(tensor.shape)))
+        return source
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        given = tuple(self._value(leaf) for leaf in tree_leaves((args, kwargs)))  # before an operation that writes in place
+        values = tuple(self._value(leaf) for leaf in tree_leaves((args, kwargs)))  # before an operation that writes in place
         returned = func(*args, **kwargs)
         name = getattr(func, "overloadpacket", func).__name__.strip("_")
         for place, leaf in enumerate(tree_leaves(returned)):
             if isinstance(leaf, torch.Tensor):
-                self._made[leaf] = Origin(operation=name, inputs=given, shape=tuple(leaf.shape), place=place)
+                self._origins[leaf] = Origin(operation=name, inputs=values, shape=tuple(leaf.shape), place=place)
         return returned
 
     def _value(self, leaf: Any) -> Any:
         if not isinstance(leaf, torch.Tensor):
             return leaf
-        if leaf not in self._made and leaf.numel() == 1:
+        if leaf not in self._origins and leaf.numel() == 1:
             return float(leaf)  # a constant that is kept as a tensor
         return self.origin(leaf)

@@ -32,7 +32,7 @@ class Prober:
     seed: int = 0
     room: Room | None = None
     """Memory that images may take; None for as much as there is."""
-    _taken: dict[torch.Size, bool] = field(init=False, default_factory=dict, compare=False, repr=False)
+    _accepted: dict[torch.Size, bool] = field(init=False, default_factory=dict, compare=False, repr=False)
     """Shapes of images that were tried, and whether the network runs on them."""
 
     @property
@@ -78,9 +78,9 @@ class Prober:
 
     def takes(self, x: torch.Tensor) -> bool:
         """Whether the network runs on an image of this size, which is tried once: a stride is searched for over the same few sizes."""
-        if x.shape not in self._taken:
-            self._taken[x.shape] = self._runs(x)
-        return self._taken[x.shape]
+        if x.shape not in self._accepted:
+            self._accepted[x.shape] = self._runs(x)
+        return self._accepted[x.shape]
 
     def _runs(self, x: torch.Tensor) -> bool:
         try:

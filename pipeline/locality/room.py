@@ -20,11 +20,15 @@ from pipeline.protocols import Network
 FACTOR = 1.1
 """Resident bytes per byte that was counted."""
 SEVERAL = 3
-"""Images in the place of one, where operations of two are compared while they run."""
+"""Images that are alive at once where the operations of two runs are compared."""
 LEAST = 64
 """Side of the first image of a network, px, of which all others are told."""
-BESIDE = 160 * MIB
-"""Of a process that runs a network outside of torch to see what it takes."""
+OTHER_PROCESS = 160 * MIB
+"""Resident bytes of the process that runs a graph outside of torch, to measure what it takes."""
+LARGER = 2
+"""Factor on the need that a refusal proposes: images that follow may be larger."""
+LEAST_ROOM = 64 * MIB
+"""What a refusal proposes at the least beyond what the process takes."""
 
 
 class Room:
@@ -78,7 +82,7 @@ class Room:
         if network.graph is not None:
             if not self._pixels:
                 self._pixels, self._bytes = pixels, network.graph.peak(x.shape[1], math.isqrt(pixels))
-            return self._expected(pixels) + BESIDE
+            return self._expected(pixels) + OTHER_PROCESS
         self._stopped = False
         counts = not self._pixels or (pixels > self._pixels and self._expected(pixels) * pixels / self._pixels > self._left(0))
         return max(self._count(network, x, pixels) if counts else 0, self._expected(pixels))
@@ -113,9 +117,10 @@ class Room:
         return left if left >= need else self._budget - machine.resident()
 
     def _refusal(self, x: torch.Tensor, need: int, left: int) -> str:
-        taken = self._budget - left
+        resident = self._budget - left
+        amount = f"{'more than' if self._stopped else 'about'} {human(need)} of" if need else "some"
         return (
-            f"Measuring the network takes {'more than' if self._stopped else 'about'} {human(need)} of memory for an image of {x.shape[2]} × {x.shape[3]} px, "
-            f"but execution.memory allows {human(self._budget)}, of which {human(taken)} are taken by the process and its libraries. "
-            f"Raise execution.memory to {math.ceil((taken + need) / MIB)}MiB or more."
+            f"Measuring the network takes {amount} memory for an image of {x.shape[2]} × {x.shape[3]} px, but "
+            f"execution.memory allows {human(self._budget)}, of which {human(resident)} are taken by the process and its libraries. "
+            f"Raise execution.memory to {math.ceil((resident + max(LARGER * need, LEAST_ROOM)) / MIB)}MiB or more."
         )

@@ -28,8 +28,8 @@ def answer(module: torch.nn.Module, bands: int, accepts: Accepts, trained: int |
     trained
         Training size, px, where it is known: it is tried first.
     """
-    held = next(chain(module.parameters(), module.buffers()), None)
-    device = held.device if held is not None else torch.device("cpu")
+    tensor = next(chain(module.parameters(), module.buffers()), None)
+    device = tensor.device if tensor is not None else torch.device("cpu")
     for side in _sides(accepts, trained):
         image = torch.randn((accepts.batch or 1, bands, side, side), generator=torch.Generator().manual_seed(0)).to(device)
         try:

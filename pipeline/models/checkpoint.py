@@ -113,22 +113,22 @@ def _nothing(held: Any, path: Path) -> str:
     return f"model.path {path} holds {type(held).__name__}{inside}, in which there is no state dict of tensors. Save the network's state_dict()."
 
 
-def _match(names: Collection[str], wanted: Collection[str]) -> Match:
+def _match(names: Collection[str], keys: Collection[str]) -> Match:
     """With the shortest prefixes of wrappers' words, off the file's names and before them, by which every wanted key is there.
 
     Where none are, wrappers' words between parts are passed over; where that does not help either, the prefixes of the most, for the message.
     """
-    plain = _prefixed(names, wanted)
-    if _lacking(plain, wanted):
-        ours, theirs = ({_without_inner(name): name for name in several} for several in (wanted, names))
-        found = _prefixed(theirs, ours)
-        if len(ours) == len(wanted) and len(theirs) == len(names) and not _lacking(found, ours):
-            return Match(names={ours[name]: theirs[other] for name, other in found.names.items() if name in ours}, off="", on="", inner=True)
+    plain = _prefixed(names, keys)
+    if _lacking(plain, keys):
+        in_network, in_file = ({_without_inner(name): name for name in several} for several in (keys, names))
+        match = _prefixed(in_file, in_network)
+        if len(in_network) == len(keys) and len(in_file) == len(names) and not _lacking(match, in_network):
+            return Match(names={in_network[name]: in_file[other] for name, other in match.names.items() if name in in_network}, off="", on="", inner=True)
     return plain
 
 
-def _prefixed(names: Collection[str], wanted: Collection[str]) -> Match:
-    needed = [name for name in wanted if not name.endswith(COUNTER)]
+def _prefixed(names: Collection[str], keys: Collection[str]) -> Match:
+    needed = [name for name in keys if not name.endswith(COUNTER)]
     offs, ons = ({"", *(prefix for name in several for prefix in _leading(name))} for several in (names, needed))
     pairs = [(off, on) for off in offs for on in ons if all(name.startswith(on) for name in needed)]
     pairs.sort(key=lambda pair: (len(pair[0]) + len(pair[1]), pair))
@@ -136,8 +136,8 @@ def _prefixed(names: Collection[str], wanted: Collection[str]) -> Match:
     return Match(names={on + name.removeprefix(off): name for name in names if name.startswith(off)}, off=off, on=on)
 
 
-def _lacking(match: Match, wanted: Collection[str]) -> bool:
-    return any(name not in match.names for name in wanted if not name.endswith(COUNTER))
+def _lacking(match: Match, keys: Collection[str]) -> bool:
+    return any(name not in match.names for name in keys if not name.endswith(COUNTER))
 
 
 def _without_inner(name: str) -> str:

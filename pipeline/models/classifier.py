@@ -24,13 +24,13 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     size = model.input.size if model.input else None
     if size is None:
         raise ModelError("model.input.size is missing: kind classifier needs the size of the images it was trained on, in px, such as 224.")
-    made = python.build(model, bands)
+    built = python.build(model, bands)
     try:
-        network = Convolutional(made.module, bands, size)
+        network = Convolutional(built.module, bands, size)
     except ValueError as error:
         raise ModelError(
             f"The classifier of {model.factory} cannot be made fully convolutional: {error}. It must be convolutions and pools, a flattening, and "
             "dense layers, as VGG, AlexNet and LeNet are; check model.input.size and source.bands too."
         ) from error
-    said = {**made.said, "kind": "classifier", "size": size, "revision": revision(Convolutional.__module__)}
-    return Loaded(module=network.eval().to(device), said=said, key=model.output.key, accepts=Accepts(minimum=size), notes=made.notes)
+    said = {**built.identity, "kind": "classifier", "size": size, "revision": revision(Convolutional.__module__)}
+    return Loaded(module=network.eval().to(device), said=said, key=model.output.key, accepts=Accepts(minimum=size), notes=built.notes)

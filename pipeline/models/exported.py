@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import warnings
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,7 +51,22 @@ def _read(path: Path) -> Any:
         with _quiet(), path.open("rb") as file:  # given a path, torch insists on the ending .pt2
             return torch.export.load(file)
     except Exception as error:  # the reader raises zip, pickle, key and runtime errors alike
+        if _is_compiled(path):
+            raise ModelError(
+                f"model.path {path} holds a library that AOTInductor compiled for one kind of device, and no program that can be measured and tiled. Give the "
+                "program that it was made of (torch.export.save), or load the library in a factory (model.kind: python)."
+            ) from error
         raise unreadable(path, EXPORTED, error.__context__ or error, ADVICE) from error
+
+
+def _is_compiled(path: Path) -> bool:
+    """Whether an archive holds compiled libraries alone."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name.partition("/")[2] for name in archive.namelist()]
+    except (OSError, zipfile.BadZipFile):
+        return False
+    return any(name.startswith("data/aotinductor/") for name in names) and not any(name.startswith("models/") for name in names)
 
 
 @contextmanager

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from pipeline.models.weights import sha256
 from pipeline.protocols import Accepts
 
 EXTRA = "onnx"
-OLDEST, WANTED = 7, 17
+OLDEST, TARGET = 7, 17
 """The first opset whose operators onnxruntime has, and one to which old ones can be converted."""
 NAMES = {2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64", 9: "bool", 16: "bfloat16"}
 """Of types that are not fed."""
@@ -151,10 +153,10 @@ def _why(said: str, path: Path, file: OnnxFile, error: Exception) -> str:
     if found := re.search(r"model IR version: (\d+), max supported IR version: (\d+)", said):
         return f"of IR version {found[1]}, and {here} reads up to {found[2]}. Upgrade onnxruntime, or export the network with an older onnx."
     if file.opset < OLDEST:
-        change = f"onnx.save(v.convert_version(onnx.load('{path}'), {WANTED}), 'newer.onnx')"
+        change = f'import onnx, onnx.version_converter as v; onnx.save(v.convert_version(onnx.load({json.dumps(str(path))}), {TARGET}), "newer.onnx")'
         return (
             f"of opset {file.opset}, and {here} runs networks from opset {OLDEST} on. Convert it once, with the package onnx installed: "
-            f'python -c "import onnx, onnx.version_converter as v; {change}", and give newer.onnx as model.path. Where that fails, export it again.'
+            f"python -c {shlex.quote(change)}, and give newer.onnx as model.path. Where that fails, export it again."
         )
     if found := re.search(r"opset import for domain '([^']*)'|(\S+)\(-?\d+\) is not a registered|No Op registered for (\S+)", said):
         strange = sorted({f"{node.domain}:{node.kind}" for node in file.nodes if node.domain not in ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")})

@@ -21,16 +21,16 @@ RESIZES = ("Resize", "Upsample")
 
 def origin_of(file: OnnxFile, output: str) -> Origin:
     """What made an output."""
-    made: dict[str, Origin] = {}
+    origins: dict[str, Origin] = {}
     constants = {name: tensor.values for name, tensor in file.weights.items()}
     for node in file.nodes:
         if node.kind == "Constant":
             constants |= {name: _constant(node) for name in node.outputs}
             continue
-        inputs = tuple(made[name] if name in made else _plain(constants.get(name)) for name in node.inputs)
+        inputs = tuple(origins[name] if name in origins else _plain(constants.get(name)) for name in node.inputs)
         for place, name in enumerate(node.outputs):
-            made[name] = Origin(operation=_word(node), inputs=_ordered(node, inputs), place=place)
-    return made.get(output, Origin(operation=""))
+            origins[name] = Origin(operation=_word(node), inputs=_ordered(node, inputs), place=place)
+    return origins.get(output, Origin(operation=""))
 
 
 def _word(node: Node) -> str:

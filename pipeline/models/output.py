@@ -47,9 +47,9 @@ def entry(returned: Any, key: str) -> str:
     """The one name of what a key finds in what a network returned: its key or place; the key itself where there is nothing to choose or to find."""
     if isinstance(returned, torch.Tensor):
         return "auto"
-    there = entries(returned)
-    chosen = taken(there, key)
-    return chosen if chosen in there else key
+    tensors = entries(returned)
+    chosen = chosen_name(tensors, key)
+    return chosen if chosen in tensors else key
 
 
 def checked(returned: Any, key: str, batch: int | None = None) -> torch.Tensor:
@@ -88,12 +88,12 @@ def pick(returned: Any, key: str) -> torch.Tensor:
     """The tensor that is meant; raises ModelError where there is none."""
     if isinstance(returned, torch.Tensor):
         return returned
-    there = entries(returned)
-    found = _named(there, key) if key != "auto" else _usual(there)
-    if found is not None:
-        return found
+    tensors = entries(returned)
+    chosen = _named(tensors, key) if key != "auto" else _usual(tensors)
+    if chosen is not None:
+        return chosen
     raise ModelError(
-        f"The network returned {_described(returned, there)}, in which model.output.key {key!r} finds no tensor. Name the entry that holds the logits."
+        f"The network returned {_described(returned, tensors)}, in which model.output.key {key!r} finds no tensor. Name the entry that holds the logits."
     )
 
 
@@ -111,34 +111,34 @@ def entries(returned: Any) -> dict[str, torch.Tensor]:
     return {name: value for name, value in pairs if isinstance(value, torch.Tensor)}
 
 
-def taken(there: dict[str, torch.Tensor], key: str) -> str:
+def chosen_name(tensors: dict[str, torch.Tensor], key: str) -> str:
     """Name of the entry that is meant."""
-    chosen = _named(there, key) if key != "auto" else _usual(there)
-    return next((name for name, tensor in there.items() if tensor is chosen), "none")
+    chosen = _named(tensors, key) if key != "auto" else _usual(tensors)
+    return next((name for name, tensor in tensors.items() if tensor is chosen), "none")
 
 
-def shapes(there: Mapping[str, Any]) -> str:
+def shapes(tensors: Mapping[str, Any]) -> str:
     """Names and shapes, in words."""
-    return ", ".join(f"{name} {tuple(getattr(value, 'shape', value))}" for name, value in there.items())
+    return ", ".join(f"{name} {tuple(getattr(value, 'shape', value))}" for name, value in tensors.items())
 
 
-def _named(there: dict[str, torch.Tensor], key: str) -> torch.Tensor | None:
-    if key in there:
-        return there[key]
+def _named(tensors: dict[str, torch.Tensor], key: str) -> torch.Tensor | None:
+    if key in tensors:
+        return tensors[key]
     place = key.removeprefix("-")
-    last = len(there) - int(place) if place.isdecimal() and key != place else -1
-    return list(there.values())[last] if 0 <= last < len(there) else None
+    last = len(tensors) - int(place) if place.isdecimal() and key != place else -1
+    return list(tensors.values())[last] if 0 <= last < len(tensors) else None
 
 
-def _usual(there: dict[str, torch.Tensor]) -> torch.Tensor | None:
+def _usual(tensors: dict[str, torch.Tensor]) -> torch.Tensor | None:
     """The entry of a usual name, else the first of a tuple, else the only one."""
-    return next((there[name] for name in (*KEYS, "0") if name in there), next(iter(there.values())) if len(there) == 1 else None)
+    return next((tensors[name] for name in (*KEYS, "0") if name in tensors), next(iter(tensors.values())) if len(tensors) == 1 else None)
 
 
-def _described(returned: Any, there: dict[str, torch.Tensor]) -> str:
+def _described(returned: Any, tensors: dict[str, torch.Tensor]) -> str:
     kind = type(returned).__name__
-    if there:
-        return f"{kind} with the tensors {shapes(there)}"
+    if tensors:
+        return f"{kind} with the tensors {shapes(tensors)}"
     if isinstance(returned, Mapping):
         return f"{kind} with keys {sorted(map(str, returned))}"
     return f"{kind} of {', '.join(type(entry).__name__ for entry in returned) or 'nothing'}" if isinstance(returned, tuple | list) else kind

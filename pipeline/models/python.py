@@ -23,14 +23,17 @@ from pipeline.models.tensors import tensors_of
 from pipeline.models.weights import load_into, sha256
 from pipeline.protocols import Accepts
 
+FACTORY = "model.factory"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class Built:
     """A network, and what makes it what it is."""
 
     module: torch.nn.Module
     """In eval mode, on the CPU unless its factory says otherwise."""
-    said: dict[str, Any]
+    identity: dict[str, Any]
+    """What it is known by, for caches and fingerprints."""
     notes: tuple[str, ...]
     """What was unwrapped and left out of its weights file, in words."""
     tensors: str
@@ -47,53 +50,54 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     ConfigError, ModelError
         The factory is not named, not found, fails, or makes another network each time; or the weights do not fit.
     """
-    made = build(model, bands)
-    return Loaded(module=made.module.to(device), said=made.said, key=model.output.key, notes=made.notes)
+    built = build(model, bands)
+    return Loaded(module=built.module.to(device), said=built.identity, key=model.output.key, notes=built.notes)
 
 
-def build(model: ModelConfig, bands: int) -> Made:
+def build(model: ModelConfig, bands: int) -> Built:
     """What the factory makes, with its weights. Made twice where it brings tensors of its own: they must be the same. Raises as ``load`` does."""
     place, _, name = (model.factory or "").rpartition(":")
     if not place or not name:
         raise ConfigError(f"model.factory is {model.factory!r}; kind {model.kind} needs package.module:callable or file.py:callable.")
-    made = _made(model, bands, place, name)
-    if not made.drawn:
-        return made
-    before = made.tensors
-    del made  # one at a time: they may be large
-    made = _made(model, bands, place, name)
-    if made.tensors != before:
+    built = _built(model, bands, place, name)
+    if not built.drawn:
+        return built
+    before = built.tensors
+    del built  # one at a time: they may be large
+    built = _built(model, bands, place, name)
+    if built.tensors != before:
         raise ModelError(
             f"model.factory {model.factory} makes another network each time: two calls with the same arguments gave other tensors, as of weights "
             "that are drawn at random. Give its weights with model.path, or load them in the factory, or seed what it draws (torch.manual_seed)."
         )
-    return made
+    return built
 
 
-def _made(model: ModelConfig, bands: int, place: str, name: str) -> Made:
-    repository, opened = _repository(place), set[str](named(model.args))
-    with repository.entered(), recorded(opened):
-        code = repository.imported()
-        module = _called(_find(code, place, name), model)
-    with repository.entered():
+def _built(model: ModelConfig, bands: int, place: str, name: str) -> Built:
+    around, opened = repository(place), set[str](named(model.args))
+    with around.entered(), recorded(opened):
+        code = around.imported()
+        module = _called(find(code, place, name), model)
+    with around.entered():
         notes = load_into(module, model.path) if model.path is not None else ()
         module = module.eval().float()
-    with repository.entered(), recorded(opened):
-        tensors, beside = tensors_of(module, bands, Accepts(), model.input.size if model.input else None)
-    made_by = repository.code()
-    reads = {**repository.reads(made_by), **digests(opened - ({str(model.path)} if model.path else set()))}
-    said = {
+    with around.entered(), recorded(opened):
+        tensors, others = tensors_of(module, bands, Accepts(), model.input.size if model.input else None)
+    made_by = around.code()
+    reads = {**around.reads(made_by), **digests(opened - ({str(model.path)} if model.path else set()))}
+    identity = {
         "kind": "python", "factory": name, "args": json.dumps(model.args, sort_keys=True, default=str), **_source(code), "code": made_by,
         "reads": by_name(reads), "tensors": tensors, **({"sha256": sha256(model.path)} if model.path is not None else {}),
     }  # fmt: skip
-    return Made(module=module, said=said, notes=notes, tensors=tensors, drawn=model.path is None or bool(beside))
+    return Built(module=module, identity=identity, notes=notes, tensors=tensors, drawn=model.path is None or bool(others))
 
 
-def _repository(place: str) -> Repository:
+def repository(place: str, key: str = FACTORY) -> Repository:
+    """What lies around a place that a key of the config names; raises ModelError where it cannot be looked at."""
     try:
-        return repository_of(place)
+        return repository_of(place, key)
     except (SyntaxError, ImportError, ValueError) as error:  # of packages above it, which are looked at
-        raise ModelError(f"model.factory names {place}, which cannot be imported: {first_line(error)}.") from error
+        raise ModelError(f"{key} names {place}, which cannot be imported: {first_line(error)}.") from error
 
 
 def _called(factory: Callable[..., Any], model: ModelConfig) -> torch.nn.Module:
@@ -107,18 +111,19 @@ def _called(factory: Callable[..., Any], model: ModelConfig) -> torch.nn.Module:
     return module
 
 
-def _find(code: ModuleType, place: str, name: str) -> Callable[..., Any]:
+def find(code: ModuleType, place: str, name: str, key: str = FACTORY) -> Callable[..., Any]:
+    """A callable of a module that a key of the config names; raises ModelError, with the nearest name, where there is none."""
     factory = getattr(code, name, None)
     if callable(factory):
         return cast(Callable[..., Any], factory)
     near = difflib.get_close_matches(name, [other for other in vars(code) if callable(getattr(code, other))], 1)
     raise ModelError(
-        f"model.factory names {name} in {place}, which is {'not there' if factory is None else 'not callable'}"
-        + (f"; nearest is {near[0]}." if near else ". Name the function or class that makes the network.")
+        f"{key} names {name} in {place}, which is {'not there' if factory is None else 'not callable'}"
+        + (f"; nearest is {near[0]}." if near else ". Name a function or class of that module.")
     )
 
 
 def _source(code: ModuleType) -> dict[str, str]:
     """SHA-256 of the file the factory is defined in, which stores of before know alone; ours go by their revision."""
-    ours = code.__name__.startswith("pipeline.")
-    return {} if ours else {"source": sha256(Path(code.__file__)) if code.__file__ else ""}
+    internal = code.__name__.startswith("pipeline.")
+    return {} if internal else {"source": sha256(Path(code.__file__)) if code.__file__ else ""}

@@ -91,8 +91,8 @@ def in_folder(path: Path, name: str) -> ModelError:
             "--inputs-as-nchw INPUT --outputs-as-nchw OUTPUT, and give that file with model.kind: onnx."
         )
     inside = sorted(each for each in path.rglob("*") if each.suffix.lower() in ENDINGS and each.is_file())[:5] if path.is_dir() else []
-    there = f"such as {', '.join(str(each) for each in inside)}" if inside else "but it holds none that a network is saved in"
-    return ModelError(f"{name} is {path}, which is a folder. Give the file in it with the weights or the whole network, {there}.")
+    examples = f"such as {', '.join(str(each) for each in inside)}" if inside else "but it holds none that a network is saved in"
+    return ModelError(f"{name} is {path}, which is a folder. Give the file in it with the weights or the whole network, {examples}.")
 
 
 def unreadable(path: Path, wanted: str, error: BaseException, advice: str) -> ModelError:

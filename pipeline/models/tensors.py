@@ -19,12 +19,12 @@ from pipeline.protocols import Accepts
 class Uses(TorchDispatchMode):
     """Digests of tensors that operations were given and none of them made, in the order in which they were."""
 
-    def __init__(self, held: Iterator[torch.Tensor]) -> None:
+    def __init__(self, tensors: Iterator[torch.Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it open
         self.found: list[str] = []
         self._known: dict[int, StorageWeakRef] = {}
         """Storages, by an address that stays theirs for as long as they are here; what they hold may go."""
-        for tensor in held:
+        for tensor in tensors:
             self.know(tensor)
 
     def know(self, tensor: torch.Tensor) -> bool:
@@ -35,13 +35,13 @@ class Uses(TorchDispatchMode):
         return self._known.setdefault(storage.cdata, storage) is storage
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        for given in _tensors((args, kwargs)):
-            if self.know(given):
-                self.found.append(digest(given))
-        made = func(*args, **(kwargs or {}))
-        for returned in _tensors(made):
+        for tensor in _tensors((args, kwargs)):
+            if self.know(tensor):
+                self.found.append(digest(tensor))
+        result = func(*args, **(kwargs or {}))
+        for returned in _tensors(result):
             self.know(returned)
-        return made
+        return result
 
 
 def tensors_of(module: torch.nn.Module, bands: int, accepts: Accepts, trained: int | None) -> tuple[str, str]:
@@ -62,10 +62,10 @@ def tensors_of(module: torch.nn.Module, bands: int, accepts: Accepts, trained: i
     state = {name: digest(tensor) for name, tensor in chain(module.named_parameters(), module.named_buffers())}
     with Uses(chain(module.parameters(), module.buffers())) as uses:
         answer(module, bands, accepts, trained)
-    kept = module.state_dict().keys()
-    beside = [f"{name} {said}" for name, said in state.items() if name not in kept] + uses.found
-    everything = [f"{name} {said}" for name, said in sorted(state.items())] + uses.found
-    return _hash(everything), _hash(beside) if beside else ""
+    saved = module.state_dict().keys()
+    others = [f"{name} {value}" for name, value in state.items() if name not in saved] + uses.found
+    everything = [f"{name} {value}" for name, value in sorted(state.items())] + uses.found
+    return _hash(everything), _hash(others) if others else ""
 
 
 def state_of(module: torch.nn.Module) -> str:
@@ -75,10 +75,10 @@ def state_of(module: torch.nn.Module) -> str:
 
 def digest(tensor: torch.Tensor) -> str:
     """XXH3 of a tensor's dtype, shape and bytes, in hex."""
-    found = xxhash.xxh3_128(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+    state = xxhash.xxh3_128(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
     if not tensor.is_meta:
-        found.update(_bytes(tensor.detach()))
-    return found.hexdigest()
+        state.update(_bytes(tensor.detach()))
+    return state.hexdigest()
 
 
 def _bytes(tensor: torch.Tensor) -> Any:

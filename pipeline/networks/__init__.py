@@ -45,5 +45,5 @@ def revision(module: str) -> int | None:
     name = module.removeprefix(f"{__name__}.")
     if name == module or "." in name or importlib.util.find_spec(module) is None:
         return None
-    found: int | None = getattr(importlib.import_module(module), "REVISION", None)
-    return found
+    number: int | None = getattr(importlib.import_module(module), "REVISION", None)
+    return number

@@ -10,6 +10,8 @@ MIB = 2**20
 GDAL_CACHE = 64 * MIB
 """GDAL's block cache, for the whole process. GDAL fixes its size at the first read, so a plan cannot change it."""
 
+SPARE = 16 * MIB
+"""Added to what a refusal proposes: the same libraries take some MiB more or less each time that a process starts."""
 ACTIVATION_FACTOR = 2.2
 """Peak resident bytes per byte of live tensors: fragmentation and scratch buffers. On CPU 1.15–1.8 measured, the most where tiles have several sizes, and
 2.02 where single tensors are as large as half of all."""

@@ -161,7 +161,7 @@ def over_budget(plan: Plan) -> str:
     return (
         f"The plan needs {memory.human(plan.peak)} of memory at least, but execution.memory allows {memory.human(plan.budget)} ({parts}; "
         f"tile {plan.tiles.size} px, block {plan.tiles.block} px, {plan.workers} in flight{_each(plan)}). Raise execution.memory to "
-        f"{math.ceil(plan.peak / memory.MIB)}MiB or more, or ask for smaller tiles or blocks, or a smaller halo."
+        f"{math.ceil((plan.peak + memory.SPARE) / memory.MIB)}MiB or more, or ask for smaller tiles or blocks, or a smaller halo."
     )
 
 

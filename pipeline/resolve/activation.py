@@ -12,12 +12,12 @@ from pipeline.protocols import Locality
 Activation = Literal["softmax", "sigmoid", "none"]
 
 
-def decide(said: ReturnConfig, locality: Locality, stored: Mapping[str, Any] | None = None) -> Activation:
+def decide(config: ReturnConfig, locality: Locality, stored: Mapping[str, Any] | None = None) -> Activation:
     """The activation of a job.
 
     Parameters
     ----------
-    said
+    config
         ``model.output`` of the config.
     locality
         What was measured of the network, and is known of what it returns.
@@ -29,28 +29,28 @@ def decide(said: ReturnConfig, locality: Locality, stored: Mapping[str, Any] | N
     ModelError
         The network returns class numbers, or the logarithm or a multiple of a probability where that cannot be meant.
     """
-    if said.activation != "auto":
-        return said.activation
-    kept = str((stored or {}).get("model.output.activation", "")).partition(" ")[0]
-    if kept in get_args(Activation):
-        return kept  # type: ignore[return-value]  # it is one of them
-    check(said, locality)
-    return "none" if locality.returns == "probability" else by_channels(said, locality.classes)
+    if config.activation != "auto":
+        return config.activation
+    before = str((stored or {}).get("model.output.activation", "")).partition(" ")[0]
+    if before in get_args(Activation):
+        return before  # type: ignore[return-value]  # it is one of them
+    check(config, locality)
+    return "none" if locality.returns == "probability" else by_channels(config, locality.classes)
 
 
-def by_channels(said: ReturnConfig, channels: int) -> Activation:
+def by_channels(config: ReturnConfig, channels: int) -> Activation:
     """What logits take: one logit, and classes that hold side by side, a sigmoid."""
-    return "sigmoid" if channels == 1 or said.multilabel else "softmax"
+    return "sigmoid" if channels == 1 or config.multilabel else "softmax"
 
 
-def check(said: ReturnConfig, locality: Locality) -> None:
+def check(config: ReturnConfig, locality: Locality) -> None:
     """Raise ModelError where what a network returns is known to be no scores; an activation that is named is taken at its word, but for class numbers."""
     if locality.returns == "label":
         raise ModelError(
             f"The network returns class numbers ({locality.ending}), not a score for each class, so that no probability can be had of them. Let it return what "
             "its argmax or threshold is given, or export it without that step."
         )
-    alone = said.activation == "auto" and by_channels(said, locality.classes) == "sigmoid"
+    alone = config.activation == "auto" and by_channels(config, locality.classes) == "sigmoid"
     if alone and locality.returns in ("logarithm", "scaled"):
         words = locality.ending if locality.returns == "scaled" else f"the logarithm of a probability ({locality.ending})"
         raise ModelError(
@@ -59,15 +59,15 @@ def check(said: ReturnConfig, locality: Locality) -> None:
         )
 
 
-def remarks(said: ReturnConfig, locality: Locality, chosen: Activation) -> Iterator[str]:
+def remarks(config: ReturnConfig, locality: Locality, chosen: Activation) -> Iterator[str]:
     """What is to be said of the choice, a sentence each."""
     yield from locality.remarks
-    auto, known = said.activation == "auto", locality.returns == "probability"
-    if known and chosen == "none" and auto:
+    auto, certain = config.activation == "auto", locality.returns == "probability"
+    if certain and chosen == "none" and auto:
         yield f"the network ends in a {locality.ending}, so that it returns probabilities: model.output.activation auto is none"
-    elif known and chosen != "none":
-        kept = f"GUESS: a {chosen} is taken of them once more" if not auto else f"the store keeps the {chosen} that it was made with"
-        yield f"the network ends in a {locality.ending}, so that it returns probabilities; {kept}. model.output.activation: none takes them as they are"
+    elif certain and chosen != "none":
+        words = f"GUESS: a {chosen} is taken of them once more" if not auto else f"the store keeps the {chosen} that it was made with"
+        yield f"the network ends in a {locality.ending}, so that it returns probabilities; {words}. model.output.activation: none takes them as they are"
     elif locality.between and auto:
         yield (
             f"GUESS: all that the network returned for noise lies between 0 and 1, as a {locality.between}'s does, but none was seen at its end. A {chosen} is "

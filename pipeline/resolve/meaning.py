@@ -5,11 +5,14 @@ from __future__ import annotations
 import colorsys
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
 
 from pipeline.config import ClassConfig, Config, ModelConfig, ReturnConfig
 from pipeline.errors import ConfigError, ModelError
 from pipeline.models import KINDS
+from pipeline.models.transform import Transform, transform
 from pipeline.models.weights import ModelMeta, read_meta
 from pipeline.plan.types import Tiles
 from pipeline.resolve.activation import Activation, by_channels
@@ -30,15 +33,14 @@ class Meaning:
     classes: list[ClassConfig] | None
 
 
-def resolve(config: Config, bands: int) -> Meaning:
-    """Merge the config with what the weights file says of itself.
+def resolve(model: ModelConfig, bands: int, dtype: np.dtype[Any]) -> Meaning:
+    """Merge the config's model with what the weights file says of itself, for so many bands of a dtype.
 
     Raises
     ------
     ConfigError, ModelError
         No kind is known, or a list has another length than the bands.
     """
-    model = config.model
     if model.path is not None and not model.path.is_file():
         raise ModelError(f"model.path is {model.path}, which does not exist. Give the file with the weights or the whole network.")
     meta = read_meta(model.path) if model.path is not None and model.path.suffix == ".safetensors" else None
@@ -48,7 +50,7 @@ def resolve(config: Config, bands: int) -> Meaning:
     args = {**(meta.args if meta and meta.kind == kind else {}), **model.args}
     output = ReturnConfig(**{**(meta.output if meta else {}), **model.output.model_dump(exclude_unset=True)})
     resolved = model.model_copy(update={"kind": kind, "args": args, "output": output})
-    return Meaning(model=resolved, normalisation=normalisation(model, meta, bands), classes=_classes(model, meta))
+    return Meaning(model=resolved, normalisation=normalisation(model, meta, bands, dtype), classes=_classes(model, meta))
 
 
 def recipe(
@@ -86,22 +88,36 @@ def recipe(
     return made, rows
 
 
-def normalisation(model: ModelConfig, meta: ModelMeta | None, bands: int) -> Normalisation:
+def normalisation(model: ModelConfig, meta: ModelMeta | None, bands: int, dtype: np.dtype[Any]) -> Normalisation:
     """What the config says of the input, else what the file says; raises ConfigError where a list has another length than the bands."""
     said = dict(meta.input) if meta else {}
+    changed = _transform(model, said.pop("transform", None), bands, dtype)
+    count = bands if changed is None else changed.channels
     if model.input is not None:
         said |= {name: getattr(model.input, name) for name in FIELDS if name in model.input.model_fields_set}
     defaults = {"scale": 1.0, "offset": 0.0, "mean": 0.0, "std": 1.0}
-    return Normalisation(**{name: _per_band(name, said.get(name, defaults[name]), bands) for name in FIELDS})
+    return Normalisation(**{name: _per_band(name, said.get(name, defaults[name]), count, bands) for name in FIELDS}, transform=changed)
 
 
-def _per_band(name: str, value: float | list[float], bands: int) -> tuple[float, ...]:
+def _transform(model: ModelConfig, trained: str | None, bands: int, dtype: np.dtype[Any]) -> Transform | None:
+    """What changes raw pixels first; raises ConfigError where the weights were trained with a transform that the config does not name."""
+    if model.input is not None and "transform" in model.input.model_fields_set:
+        return None if model.input.transform is None else transform(model.input.transform, bands, dtype)
+    if trained is None:
+        return None
+    raise ConfigError(
+        f"The weights in {model.path} were trained on pixels that model.input.transform {trained} had changed, and the config names no transform. Give "
+        f"model.input.transform: the path of that {trained}, or null to do without."
+    )
+
+
+def _per_band(name: str, value: float | list[float], bands: int, read: int) -> tuple[float, ...]:
     if isinstance(value, int | float):
         value = [float(value)] * bands
     if len(value) != bands:
+        there = f"{bands} bands are read" if bands == read else f"model.input.transform makes {bands} channels of the {read} bands that are read"
         raise ConfigError(
-            f"model.input.{name} has {len(value)} values, but {bands} bands are read. Give one number, one value per band, "
-            "or choose the bands with source.bands."
+            f"model.input.{name} has {len(value)} values, but {there}. Give one number, one value per band, or choose the bands with source.bands."
         )
     if name == "std" and 0 in value:
         raise ConfigError("model.input.std contains 0, by which nothing can be divided. Give the standard deviation of each band.")

@@ -23,7 +23,7 @@ from pipeline.resolve import edges, staffing
 from pipeline.resolve.halo.choose import choose
 from pipeline.resolve.halo.profile import Sight
 from pipeline.stages.device import PRECISIONS, rounding
-from pipeline.stages.normalise import Normalisation
+from pipeline.stages.normalise import Normalisation, normalise
 from pipeline.store.spec import layer_spec
 
 if TYPE_CHECKING:
@@ -95,8 +95,9 @@ def plan(opened: Opened, classes: int) -> tuple[Plan, footprint.Footprint | None
             raise PlanError(over_budget(made))
         return made, None
     cost = footprint.measure(
-        opened.network, opened.source.bands, opened.multiple, opened.device, PRECISIONS[opened.precision], minimum=opened.locality.minimum, room=Room(budget)
-    )
+        opened.network, opened.normalisation.channels, opened.multiple, opened.device, PRECISIONS[opened.precision], minimum=opened.locality.minimum,
+        room=Room(budget),
+    )  # fmt: skip
     return resolve(_wish(opened, _costs(opened, cost, classes), budget, hands)), cost
 
 
@@ -168,7 +169,7 @@ def _batch(opened: Opened) -> int:
         raise ConfigError(f"tile.batch is {asked}, but the network's file fixes its batch at {fixed}. Give at most that, or auto.")
     if fixed is not None or asked == 1 or (asked == "auto" and opened.device.type == "cpu"):
         return fixed if asked == "auto" and fixed is not None else 1 if asked == "auto" else asked
-    if not independent(opened.network, opened.source.bands, opened.multiple, opened.device):
+    if not independent(opened.network, opened.normalisation.channels, opened.multiple, opened.device):
         if asked == "auto":
             return 1
         raise ConfigError(f"tile.batch is {asked}, but the images of a batch change each other's answers in this network. Give 1, or auto.")
@@ -193,13 +194,21 @@ def _costs(opened: Opened, cost: footprint.Footprint, classes: int) -> memory.Co
         libraries=_libraries(opened.compiles),
         gdal_cache=memory.GDAL_CACHE,
         raw=source.bands * (source.dtype.itemsize + 1) + 2,  # with whether a pixel is valid, and why not
-        bands=source.bands,
+        bands=opened.normalisation.channels,
         classes=opened.locality.classes,
-        activations=cost.bytes_per_pixel,
+        activations=max(cost.bytes_per_pixel, _transforming(opened)),
         fullness=1.0 if cost.fullness is None else round(cost.fullness, 2),
         output=_output(opened.config.output, classes) + (opened.area is not None),
         open_files=source.open_files,
     )
+
+
+def _transforming(opened: Opened) -> float:
+    """Live bytes per pixel while raw pixels are transformed; the network runs afterwards."""
+    how = opened.normalisation
+    if how.transform is None:
+        return 0.0
+    return footprint.peak(lambda image: normalise(image[0], None, how, opened.device), how.transform.bands, opened.device)
 
 
 def _output(output: OutputConfig, classes: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 from rasterio.io import DatasetReader
 
@@ -19,7 +20,8 @@ def left_out(dataset: DatasetReader) -> list[str]:
     described = _described(dataset)
     if dataset.driver == "GTiff" and len(inner) > 1:
         others = f" ({pages} of them of its size)" if pages < len(inner) else ""
-        names = f"{shown(inner[1])} names the next, and gdalbuildvrt -separate stack.vrt {shown(inner[0])} {shown(inner[1])} … makes bands of several"
+        pair = " ".join(shlex.quote(shown(name)) for name in inner[:2])
+        names = f"{shown(inner[1])} names the next, and gdalbuildvrt -separate stack.vrt {pair} … makes bands of several"
         return [f"the file has {len(inner)} pages{others}{described}, and only the first is read: {names}"]
     if inner:
         return [f"the file has {len(inner)} subdatasets beside what is read, such as {shown(inner[0])}"]
@@ -30,7 +32,7 @@ def left_out(dataset: DatasetReader) -> list[str]:
 
 def _pages(dataset: DatasetReader) -> int:
     """Pages of a TIFF that have the size of the first."""
-    sizes = [found.groups() for text in dataset.tags(ns="SUBDATASETS").values() if (found := _PAGE.search(text))]
+    sizes = [match.groups() for text in dataset.tags(ns="SUBDATASETS").values() if (match := _PAGE.search(text))]
     return sizes.count((str(dataset.width), str(dataset.height)))
 
 

@@ -11,6 +11,7 @@ from rasterio.io import DatasetReader
 
 from pipeline.raster.grid import UNIT_TAG, Grid
 from pipeline.sources import netcdf
+from pipeline.sources.ome_zarr import ome_size
 from pipeline.sources.pixel_size import pixel_size
 from pipeline.sources.remote import Settings
 
@@ -33,7 +34,7 @@ def place_of(dataset: DatasetReader, path: str) -> Placed:
         return Placed(grid=grid)
     if (place := netcdf.placed(dataset, path)) is not None:
         return Placed(grid=replace(grid, transform=place[0]), settings=place[1], notes=("it lies where its coordinates say; they name no CRS",))
-    if (size := pixel_size(dataset.tags())) is not None:
+    if (size := pixel_size(dataset.tags()) or ome_size(dataset)) is not None:
         transform = (size.width, 0.0, 0.0, 0.0, size.height, 0.0)
         return Placed(grid=replace(grid, transform=transform, unit="um"), notes=(size.words,))
     return Placed(grid=grid)

@@ -46,8 +46,8 @@ def share(dataset: DatasetReader, bands: tuple[int, ...]) -> float:
     """Pixels of a VRT that no file covers in some bands, at most: files are taken not to overlap."""
     if dataset.driver != "VRT":
         return 0.0
-    known = [_bands(dataset.tags(ns="xml:VRT").get("xml:VRT", "")).get(band) for band in bands if dataset.nodatavals[band - 1] is None]
-    covered = [int(((each[:, 2] - each[:, 0]) * (each[:, 3] - each[:, 1])).sum()) for each in known if each is not None]
+    pieces = [_bands(dataset.tags(ns="xml:VRT").get("xml:VRT", "")).get(band) for band in bands if dataset.nodatavals[band - 1] is None]
+    covered = [int(((each[:, 2] - each[:, 0]) * (each[:, 3] - each[:, 1])).sum()) for each in pieces if each is not None]
     return max(1 - min(covered) / (dataset.height * dataset.width), 0.0) if covered else 0.0
 
 

@@ -35,7 +35,7 @@ class Nodata:
         return np.asarray(band == self.low if self.low == self.high else (band >= self.low) & (band <= self.high))
 
 
-def said(dataset: DatasetReader, band: int, given: Literal["auto"] | Number | None) -> tuple[Number, ...]:
+def declared(dataset: DatasetReader, band: int, wish: Literal["auto"] | Number | None) -> tuple[Number, ...]:
     """The nodata of a band: what the config gives, else the file's own.
 
     Parameters
@@ -44,17 +44,17 @@ def said(dataset: DatasetReader, band: int, given: Literal["auto"] | Number | No
         An open raster.
     band
         Counted from 1.
-    given
+    wish
         ``source.nodata``.
     """
-    if given is None:
+    if wish is None:
         return ()
-    if given != "auto":
-        return (given,)
+    if wish != "auto":
+        return (wish,)
     if dataset.driver == "Zarr":
         return attributes(dataset)
-    own = dataset.nodatavals[band - 1]
-    return () if own is None else (own,)
+    value = dataset.nodatavals[band - 1]
+    return () if value is None else (value,)
 
 
 def attributes(dataset: DatasetReader) -> tuple[Number, ...]:

@@ -49,20 +49,20 @@ def notes_of(dataset: DatasetReader, indexes: tuple[int, ...], config: SourceCon
     return notes
 
 
-def _alpha(dataset: DatasetReader, indexes: Sequence[int], alpha: int, given: Any) -> str:
+def _alpha(dataset: DatasetReader, indexes: Sequence[int], alpha: int, wish: Any) -> str:
     every = ", ".join(str(i) for i in range(1, dataset.count + 1))
-    masks = "is left out" if given is None else "is left out and masks pixels where it is 0"
+    masks = "is left out" if wish is None else "is left out and masks pixels where it is 0"
     return f"band {alpha} is tagged alpha and {masks}; if it is data, source.bands: [{every}] reads it"
 
 
-def _strange(dataset: DatasetReader, indexes: tuple[int, ...], given: Any) -> list[str]:
+def _strange(dataset: DatasetReader, indexes: tuple[int, ...], wish: Any) -> list[str]:
     """Nodata that no pixel can have; fractions and numbers beyond an integer's range."""
     odd = {}
     for i in indexes:
-        values = nodata.said(dataset, i, given)
+        values = nodata.declared(dataset, i, wish)
         odd.update(dict.fromkeys((value, dataset.dtypes[i - 1]) for value in nodata.strange(values, np.dtype(dataset.dtypes[i - 1]))))
-    whose = "the file's nodata" if given == "auto" else "source.nodata"
-    return [f"{whose} is {value:g}, which no {dtype} can be, so that no pixel is nodata by it" for value, dtype in odd]
+    subject = "the file's nodata" if wish == "auto" else "source.nodata"
+    return [f"{subject} is {value:g}, which no {dtype} can be, so that no pixel is nodata by it" for value, dtype in odd]
 
 
 def news_of(dataset: DatasetReader, indexes: tuple[int, ...], config: SourceConfig, picture: Picture) -> list[str]:

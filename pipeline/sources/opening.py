@@ -26,7 +26,8 @@ def open_dataset(path: str) -> DatasetReader:
         advice = shown(remedy(path, words(error))) if _is_there(path) else ANYTHING
         raise SourceError(f"source.path is {shown(path)}, which {_why(path, error)}. {advice}") from error
     if dataset.count == 0:
-        inner = f" Name one of its subdatasets: {', '.join(dataset.subdatasets[:3])}." if dataset.subdatasets else ""
+        names = sorted(dataset.subdatasets) if dataset.driver == "Zarr" else dataset.subdatasets  # whose folders come in any order
+        inner = f" Name one of its subdatasets: {', '.join(names[:3])}." if names else ""
         raise SourceError(f"source.path is {shown(path)}, which has no bands of its own.{inner}")
     return dataset
 

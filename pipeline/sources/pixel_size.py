@@ -14,6 +14,7 @@ DESCRIPTION = "TIFFTAG_IMAGEDESCRIPTION"
 UNITS = {
     "µm": 1.0, "μm": 1.0, "\\u00b5m": 1.0, "um": 1.0, "micron": 1.0, "microns": 1.0, "micrometer": 1.0, "micrometre": 1.0, "pm": 1e-6, "å": 1e-4,
     "nm": 1e-3, "nanometer": 1e-3, "mm": 1e3, "millimeter": 1e3, "cm": 1e4, "centimeter": 1e4, "m": 1e6, "meter": 1e6, "inch": 25400.0, "in": 25400.0,
+    "angstrom": 1e-4,
 }  # fmt: skip
 """µm in each unit that people write, in lower case; the first two are two characters that look alike."""
 TAGGED = {"2": 25400.0, "3": 1e4}
@@ -45,9 +46,9 @@ class PixelSize:
 def pixel_size(tags: Mapping[str, str]) -> PixelSize | None:
     """What the tags of a TIFF say, the most explicit of them first; None where nothing says it."""
     for read in READERS:
-        known = read(tags)
-        if known is not None and known.height > 0 and known.width > 0:
-            return known
+        size = read(tags)
+        if size is not None and size.height > 0 and size.width > 0:
+            return size
     return None
 
 
@@ -67,7 +68,7 @@ def _of_ome(tags: Mapping[str, str]) -> PixelSize | None:
     pixels = ome_pixels(tags.get(DESCRIPTION, ""))
     if pixels is None:
         return None
-    height, width = (_length(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm")) for axis in "YX")
+    height, width = (length(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm")) for axis in "YX")
     return _size(height, width, "its OME-XML")
 
 
@@ -77,7 +78,7 @@ def _of_imagej(tags: Mapping[str, str]) -> PixelSize | None:
     unit = re.search(r"^unit=(.+)$", text, re.M)
     if not text.startswith("ImageJ=") or unit is None:
         return None
-    height, width = (_length(_inverse(tags.get(f"TIFFTAG_{axis}RESOLUTION")), unit[1]) for axis in "YX")
+    height, width = (length(_inverse(tags.get(f"TIFFTAG_{axis}RESOLUTION")), unit[1]) for axis in "YX")
     return _size(height, width, "ImageJ's description")
 
 
@@ -105,10 +106,10 @@ def _size(height: float | None, width: float | None, origin: str) -> PixelSize |
     return None if height is None or width is None else PixelSize(height=height, width=width, origin=origin)
 
 
-def _length(text: str | float | None, unit: str) -> float | None:
-    """µm; None for units that are no lengths, such as pixel."""
-    known = UNITS.get(unit.strip().lower())
-    return None if known is None else _number(text, known)
+def length(text: str | float | None, unit: str) -> float | None:
+    """A length in µm; None for units that are no lengths, such as pixel."""
+    factor = UNITS.get(unit.strip().lower())
+    return None if factor is None else _number(text, factor)
 
 
 def _inverse(text: str | None) -> float | None:

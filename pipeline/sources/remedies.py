@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 ANYTHING = "Give anything GDAL opens: GeoTIFF, COG, VRT, JPEG 2000, PNG, https://…, /vsis3/…."
@@ -15,20 +16,20 @@ RASTERS = (".tif", ".tiff", ".vrt", ".jp2", ".img", ".png", ".jpg", ".nc")
 """What is looked for in a folder."""
 
 
-def remedy(path: str, said: str) -> str:
+def remedy(path: str, words: str) -> str:
     """What to do, in one sentence.
 
     Parameters
     ----------
     path
         That is given.
-    said
+    words
         What GDAL says of it.
     """
     place, ending = Path(path), Path(path).suffix.lower()
     if place.is_dir():
         return _folder(place)
-    codec = re.search(r"missing codec (?:of code )?(\w+)", said)
+    codec = re.search(r"missing codec (?:of code )?(\w+)", words)
     if codec and codec[1] in JPEG_2000:
         return f"Its pixels are compressed by JPEG 2000, which this GDAL does not decode in a TIFF; convert it once with {_vips(place)}."
     if codec:
@@ -36,14 +37,19 @@ def remedy(path: str, said: str) -> str:
     if ending in SLIDES:
         return f"Slides that only OpenSlide reads are converted once with {_vips(place)}."
     if ending in MICROSCOPES:
-        return f"Files of microscopes are converted once with bfconvert -tilex 512 -tiley 512 '{path}' '{place.with_suffix('.ome.tif')}' (Bio-Formats)."
+        return f"Files of microscopes are converted once with bfconvert -tilex 512 -tiley 512 {_pair(place, '.ome.tif')} (Bio-Formats)."
     if ending in ARRAYS:
         return "It is no raster: write its pixels as a GeoTIFF, of (bands, rows, cols), with rasterio or tifffile."
     return ANYTHING
 
 
 def _vips(place: Path) -> str:
-    return f"vips tiffsave '{place}' '{place.with_suffix('.jpeg.tif')}' --tile --pyramid --bigtiff --compression jpeg (libvips with OpenSlide)"
+    return f"vips tiffsave {_pair(place, '.jpeg.tif')} --tile --pyramid --bigtiff --compression jpeg (libvips with OpenSlide)"
+
+
+def _pair(place: Path, ending: str) -> str:
+    """A file and what is made of it, as a shell takes them."""
+    return shlex.join([str(place), str(place.with_suffix(ending))])
 
 
 def _folder(place: Path) -> str:

@@ -23,7 +23,7 @@ class Unwritten:
 
     def marks(self, band: int, frame: Any) -> npt.NDArray[np.bool_] | None:
         """(rows, cols) of a window, True where a band was never written; None where all of it was."""
-        if not self._known:
+        if not self._readable:
             return None
         rows, cols = self.dataset.block_shapes[band - 1]
         top, left = frame.row_off // rows, frame.col_off // cols
@@ -38,7 +38,7 @@ class Unwritten:
 
     def share(self, bands: tuple[int, ...]) -> float:
         """Blocks that were never written, as a share of all blocks of some bands."""
-        if not self._known:
+        if not self._readable:
             return 0.0
         planes = sorted({self._plane(band) for band in bands})
         rows, cols = self._shape
@@ -59,7 +59,7 @@ class Unwritten:
         return -(-self.dataset.height // rows), -(-self.dataset.width // cols)
 
     @cached_property
-    def _known(self) -> bool:
+    def _readable(self) -> bool:
         """Whether blocks can be told apart: GDAL reads a large strip row by row, and then knows of as many rows as there are strips, one a band."""
         if self.dataset.driver != "GTiff":
             return False

@@ -72,9 +72,9 @@ class Validity:
             yield from self._joined("nodata", bands)
 
     def _joined(self, cause: str, bands: Sequence[dict[str, Marks]]) -> Iterator[tuple[str, Marks]]:
-        there = [np.logical_or.reduce(list(marks.values())) for marks in bands if marks]
-        if there and (self.rule == "any" or len(there) == len(bands)):
-            yield cause, np.asarray((np.logical_or if self.rule == "any" else np.logical_and).reduce(there))
+        marked = [np.logical_or.reduce(list(marks.values())) for marks in bands if marks]
+        if marked and (self.rule == "any" or len(marked) == len(bands)):
+            yield cause, np.asarray((np.logical_or if self.rule == "any" else np.logical_and).reduce(marked))
 
     def _marked(self, k: int, band: npt.NDArray[Any], frame: Any) -> dict[str, Marks]:
         """Where one band is unknown, by the causes that there are."""
@@ -82,8 +82,8 @@ class Validity:
         if values := self._values[k]:
             marks["nodata"] = np.asarray(np.logical_or.reduce([value.marks(band) for value in values]))
         if self._asks_gdal(index):
-            own = not self.dataset.mask_flag_enums[index - 1]
-            marks["mask" if own else "nodata"] = np.asarray(self.dataset.read_masks(index, window=frame) == 0)
+            unmasked = not self.dataset.mask_flag_enums[index - 1]
+            marks["mask" if unmasked else "nodata"] = np.asarray(self.dataset.read_masks(index, window=frame) == 0)
         for unwritten in (self._unwritten.marks(index, frame), holes(self.dataset, index, frame)):
             if unwritten is not None:
                 marks["never written"] = unwritten
@@ -98,7 +98,7 @@ class Validity:
     def _values(self) -> tuple[tuple[Nodata, ...], ...]:
         """Nodata of each band in its own dtype."""
         return tuple(
-            tuple(known for value in nodata.said(self.dataset, i, self.nodata) if (known := nodata.understood(value, np.dtype(self.dataset.dtypes[i - 1]))))
+            tuple(row for value in nodata.declared(self.dataset, i, self.nodata) if (row := nodata.understood(value, np.dtype(self.dataset.dtypes[i - 1]))))
             if not (self.nodata == "auto" and self._asks_gdal(i)) else ()
             for i in self.indexes
         )  # fmt: skip

@@ -31,6 +31,7 @@ from pipeline.stages.read import checksum, read
 from pipeline.stages.recipe import Block, Recipe, part_of
 from pipeline.stages.write import write
 from pipeline.store.away import unless_away
+from pipeline.store.counts import Counts
 from pipeline.timing.clock import Clock, Timing, stage
 
 if TYPE_CHECKING:
@@ -130,8 +131,9 @@ class BlockTask:
     def _run(self, index: BlockIndex, area: npt.NDArray[np.bool_] | None) -> tuple[bool, int, dict[str, int]]:
         with stage("read"):
             block = self.block(index, area)
+        pixels = block.window.pixels if area is None else int(area.sum())
         with stage("checksum"):
-            record: dict[str, Any] = {"source": checksum(block.pixels)}
+            record: dict[str, Any] = {"source": checksum(block.pixels), **Counts(pixels, block.invalid).recorded()}
         inferred = bool(block.wanted.any())
         if inferred:
             arrays, halvings = self._infer(block)
@@ -173,7 +175,7 @@ def inference(task: BlockTask) -> Inference:
         if task.store not in _open:
             device = choose(task.device)
             with steady(), stage("load"):
-                network = load(task.model, task.source.bands, device)
+                network = load(task.model, task.recipe.normalisation.channels, device)
                 network = network if task.margin is None else network.within(task.margin)
             _open.clear()
             _open[task.store] = _inference(fold(network).network if task.recipe.fold else network, task, device)

@@ -20,7 +20,7 @@ _pools: dict[int, ThreadPoolExecutor] = {}
 _guard = threading.Lock()
 _room: Future[None] | None = None
 """Memory that is being laid out."""
-_asked = threading.Event()
+_requested = threading.Event()
 """Set once something is to be computed: then what is laid out is enough, since whatever comes would wait for the rest of it."""
 STEP = 2**26
 """Bytes that are laid out before a look whether something is to be computed."""
@@ -64,7 +64,7 @@ def on_device(work: Callable[[], T], streams: int = 1) -> T:
     if threading.current_thread().name.startswith(NAME):
         return work()
     carrying = carried(work)
-    _asked.set()
+    _requested.set()
     if streams > 1 and _room is not None:
         _room.exception()  # until it is there: tiles would take memory beside what is being laid out for them
     return _device(streams).submit(carrying).result()
@@ -82,14 +82,14 @@ def make_room(size: int) -> None:
     """
     global _room
     if settled():
-        _asked.clear()
+        _requested.clear()
         _room = _device().submit(_touch, size)
 
 
 def _touch(size: int) -> None:
     room = torch.empty(size, dtype=torch.uint8)
     for start in range(0, size, STEP):
-        if _asked.is_set():
+        if _requested.is_set():
             return
         room[start : start + STEP].fill_(0)
 

@@ -9,21 +9,31 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from pipeline.errors import InferenceError
+from pipeline.models.transform import KEY, Transform
+
 Parts = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Normalisation:
-    """(raw·scale + offset − mean) / std, per band."""
+    """(raw·scale + offset − mean) / std, per band; of what a transform makes of the raw pixels, where there is one."""
 
     scale: tuple[float, ...]
     offset: tuple[float, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    transform: Transform | None = None
+
+    @property
+    def channels(self) -> int:
+        """Bands of the network's input."""
+        return len(self.scale)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for the fingerprint."""
-        return {"scale": list(self.scale), "offset": list(self.offset), "mean": list(self.mean), "std": list(self.std)}
+        per_band = {"scale": list(self.scale), "offset": list(self.offset), "mean": list(self.mean), "std": list(self.std)}
+        return {**per_band, "transform": None if self.transform is None else self.transform.identity()}
 
 
 def normalise(data: torch.Tensor, valid: torch.Tensor | None, how: Normalisation, device: torch.device) -> torch.Tensor:
@@ -39,15 +49,24 @@ def normalise(data: torch.Tensor, valid: torch.Tensor | None, how: Normalisation
     Returns
     -------
     torch.Tensor
-        (1, bands, rows, cols) float32.
+        (1, channels, rows, cols) float32.
+
+    Raises
+    ------
+    InferenceError
+        The transform fails, or gives a valid pixel no number.
     """
     x = data.to(device).to(torch.float32, copy=True)
+    if how.transform is not None:
+        x = how.transform(x)
     for band, (scale, offset, mean, std) in zip(x, zip(how.scale, how.offset, how.mean, how.std, strict=True), strict=True):
         for change, by, nothing in ((band.mul_, scale, 1), (band.add_, offset, 0), (band.sub_, mean, 0), (band.div_, std, 1)):
             if by != nothing:
                 change(by)
     if valid is not None:
         x.masked_fill_(~valid.to(device), 0.0)
+    if how.transform is not None and not torch.isfinite(x).all():
+        raise InferenceError(f"{KEY} {how.transform.place} gives NaN or infinity for valid pixels of a tile of {x.shape[1]}×{x.shape[2]} px")
     return x.unsqueeze(0)
 
 

@@ -159,7 +159,7 @@ def certify(path: Place, certificate: dict[str, Any] | None) -> None:
     StoreError
         There is no store of ours, or it cannot be written.
     """
-    meta = {key: said for key, said in read_meta(path).items() if key != "certificate"}
+    meta = {key: value for key, value in read_meta(path).items() if key != "certificate"}
     try:
         restate(path, {**meta, **({"certificate": certificate} if certificate else {})})
     except OSError as error:

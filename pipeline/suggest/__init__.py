@@ -16,6 +16,8 @@ from pipeline.suggest.model_file import look
 from pipeline.suggest.network import Seen, see
 from pipeline.suggest.scene import sample
 from pipeline.suggest.sections import head, model_section, output_section, source_section
+from pipeline.suggest.text import comment
+from pipeline.suggest.trial import warnings
 
 WITH_ARGS = {"python", "classifier", "smp", *NETWORKS}
 """Kinds that are built with arguments."""
@@ -63,7 +65,7 @@ def suggest(model: Path, scene: str, folder: Path, factory: str | None = None, w
         One of them is missing, is nothing that can be used, or does not fit the other.
     """
     wishes = wishes or Wishes()
-    source, known = open_source(SourceConfig(path=scene, bands=wishes.bands)), _known(model, factory, wishes)
+    source, known = open_source(SourceConfig(path=scene, bands=wishes.bands)), _facts(model, factory, wishes)
     seen = _seen(model, known, scene, source, wishes)
     bands = seen.bands if seen else known.bands
     values = sample(source)
@@ -73,18 +75,20 @@ def suggest(model: Path, scene: str, folder: Path, factory: str | None = None, w
         model_section(model, folder, known, seen, source.dtype, values, bands),
         output_section(scene),
     ]
+    if seen is not None:
+        parts[0] += [comment(f"WARNING: {words}") for words in warnings(seen, scene, wishes.bands, model, parts[2])]
     return Suggestion(text="\n".join("\n".join(part) for part in parts) + "\n", todo=known.todo)
 
 
-def _known(model: Path, factory: str | None, wishes: Wishes) -> Facts:
+def _facts(model: Path, factory: str | None, wishes: Wishes) -> Facts:
     """What the file says, with what is said beforehand; raises ModelError where there is no use for that."""
-    known = look(model, factory)
-    output = {**known.output, **({"key": wishes.key} if wishes.key is not None else {})}
+    facts = look(model, factory)
+    output = {**facts.output, **({"key": wishes.key} if wishes.key is not None else {})}
     if wishes.args is None:
-        return replace(known, output=output)
-    if known.model["kind"] not in WITH_ARGS:
-        raise ModelError(f"--args is {wishes.args}, but MODEL {model} is {known.what}, which takes none. Leave it out, or name what builds it by --factory.")
-    return replace(known, output=output, ours=False, model={**known.model, "args": {**known.model.get("args", {}), **wishes.args}})
+        return replace(facts, output=output)
+    if facts.model["kind"] not in WITH_ARGS:
+        raise ModelError(f"--args is {wishes.args}, but MODEL {model} is {facts.what}, which takes none. Leave it out, or name what builds it by --factory.")
+    return replace(facts, output=output, ours=False, model={**facts.model, "args": {**facts.model.get("args", {}), **wishes.args}})
 
 
 def _seen(model: Path, known: Facts, scene: str, source: Source, wishes: Wishes) -> Seen | None:
@@ -96,10 +100,10 @@ def _seen(model: Path, known: Facts, scene: str, source: Source, wishes: Wishes)
         if not known.runs:
             return None
         output = {"output": {"key": wishes.key}} if wishes.key is not None else {}
-        seen = see(ModelConfig(path=model, **known.model, **_trained(known), **output), there if wishes.bands else known.bands or there)
-        if wishes.bands and seen.bands != there:
-            raise BandsError("", seen.bands)
-        return seen
+        sight = see(ModelConfig(path=model, **known.model, **_trained(known), **output), there if wishes.bands else known.bands or there)
+        if wishes.bands and sight.bands != there:
+            raise BandsError("", sight.bands)
+        return sight
     except BandsError as error:
         if wishes.bands:
             raise ModelError(f"--bands names {there} bands, but MODEL {model} takes {error.wanted}. Name as many, in the order of its training.") from error
@@ -110,6 +114,6 @@ def _seen(model: Path, known: Facts, scene: str, source: Source, wishes: Wishes)
         raise ModelError(with_notes(words, source)) from error
 
 
-def _trained(known: Facts) -> dict[str, Any]:
+def _trained(facts: Facts) -> dict[str, Any]:
     """The training size, as a section of the config."""
-    return {"input": {"size": known.input["size"]}} if "size" in known.input else {}
+    return {"input": {"size": facts.input["size"]}} if "size" in facts.input else {}

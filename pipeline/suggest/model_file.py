@@ -13,6 +13,8 @@ from pipeline.suggest import deepness, wsinfer
 from pipeline.suggest.facts import Facts
 from pipeline.suggest.state import guess
 
+TRANSFORM = "model.input.transform: the code that changed raw pixels when the weights were trained, as FILE.py:NAME"
+
 
 def look(path: Path, factory: str | None = None) -> Facts:
     """Look at a model file.
@@ -57,8 +59,10 @@ def _safetensors(path: Path) -> Facts:
     return Facts(
         what=f"a file of ours, {meta.kind}",
         model={"kind": meta.kind, "args": meta.args},
+        runs="transform" not in meta.input,
+        todo=(TRANSFORM,) if "transform" in meta.input else (),
         ours=True,
-        bands=meta.args.get("bands") or len(meta.bands) or None,
+        bands=(len(meta.bands) if "transform" in meta.input else meta.args.get("bands") or len(meta.bands)) or None,
         classes=meta.classes,
         input=meta.input,
         notes=(f"its bands, in order: {', '.join(meta.bands)}",) if meta.bands else (),

@@ -10,7 +10,7 @@ from pipeline.config import ModelConfig
 from pipeline.errors import BandsError
 from pipeline.locality.cache import cached
 from pipeline.models import load
-from pipeline.protocols import Locality
+from pipeline.protocols import Locality, Network
 from pipeline.resolve import activation
 
 CPU = torch.device("cpu")
@@ -20,6 +20,7 @@ CPU = torch.device("cpu")
 class Seen:
     """What was seen of a network."""
 
+    network: Network
     bands: int
     locality: Locality
     notes: tuple[str, ...]
@@ -43,4 +44,4 @@ def see(model: ModelConfig, bands: int) -> Seen:
         network = load(model, bands, CPU)
     locality = cached(network, bands, trained=model.input.size if model.input else None)
     activation.check(model.output, locality)
-    return Seen(bands=bands, locality=locality, notes=network.notes)
+    return Seen(network=locality.given(network), bands=bands, locality=locality, notes=network.notes)

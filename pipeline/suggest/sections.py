@@ -60,7 +60,7 @@ def model_section(path: Path, folder: Path, known: Facts, seen: Seen | None, dty
         lines.append(line(2, key, _relative(value, folder) if key == "factory" else value, "TO ADD" if f"model.{key}" in todo else ""))
     lines.append(line(2, "path", _relative(str(path), folder), _own(known) if known.ours else "TO ADD" if "model.path" in todo else ""))
     lines += [] if known.ours and known.classes else _classes(known, seen)
-    lines += [] if known.ours and known.input else [_input(_sized(known, seen), dtype, values, bands)]
+    lines += _own_transform(known) if known.ours and known.input else [_input(_sized(known, seen), dtype, values, bands)]
     return section("model", lines + _output(known, seen))
 
 
@@ -92,10 +92,16 @@ def _own(known: Facts) -> str:
     return f"it says itself: {', '.join(said)}"
 
 
-def _sized(known: Facts, seen: Seen | None) -> Facts:
+def _own_transform(facts: Facts) -> list[str]:
+    """The name of the code that changed raw pixels when a file of ours was trained: where it lies is not in the file."""
+    name = facts.input.get("transform")
+    return [] if name is None else [line(2, "input", {"transform": name}, "TO ADD: the path of this code, which the weights were trained with")]
+
+
+def _sized(facts: Facts, sight: Seen | None) -> Facts:
     """With the one size that the network was seen to take."""
-    only = seen.locality.size if seen else None
-    return known if only is None else replace(known, input={**known.input, "size": only})
+    only = sight.locality.size if sight else None
+    return facts if only is None else replace(facts, input={**facts.input, "size": only})
 
 
 def _input(known: Facts, dtype: np.dtype[Any], values: Values, bands: int | None) -> str:
@@ -122,13 +128,13 @@ def _classes(known: Facts, seen: Seen | None) -> list[str]:
 
 
 def _output(known: Facts, seen: Seen | None) -> list[str]:
-    found = seen.locality if seen else None
-    sure = found.ending if found and found.returns == "probability" else ""
-    said = {**({"activation": "none"} if found and (sure or found.between) else {}), **known.output}
+    locality = seen.locality if seen else None
+    sure = locality.ending if locality and locality.returns == "probability" else ""
+    said = {**({"activation": "none"} if locality and (sure or locality.between) else {}), **known.output}
     why = f"it ends in a {sure}: what it returns are probabilities" if sure else ""
-    if found and found.between and not sure:
-        why = f"GUESS: all that it returned for noise lies between 0 and 1, as a {found.between}'s does; if these are logits, leave this line out"
-    if found and found.classes > 1 and (sure == "sigmoid" or found.between == "sigmoid"):
+    if locality and locality.between and not sure:
+        why = f"GUESS: all that it returned for noise lies between 0 and 1, as a {locality.between}'s does; if these are logits, leave this line out"
+    if locality and locality.classes > 1 and (sure == "sigmoid" or locality.between == "sigmoid"):
         why += "; where several classes may hold at once, add multilabel: true and a class with role: background"
     return [line(2, "output", said, why)] if said else []
 

@@ -11,7 +11,7 @@ from ruamel.yaml.error import YAMLError
 from pipeline.errors import ConfigError
 
 
-def arguments(given: list[str] | None) -> dict[str, Any] | None:
+def arguments(texts: list[str] | None) -> dict[str, Any] | None:
     """Arguments of a factory: JSON or YAML between braces, or NAME=VALUE; several are taken together.
 
     Raises
@@ -19,15 +19,15 @@ def arguments(given: list[str] | None) -> dict[str, Any] | None:
     ConfigError
         One of them is neither.
     """
-    if given is None:
+    if texts is None:
         return None
-    found: dict[str, Any] = {}
-    for text in given:
-        found |= _mapping(text) if text.lstrip().startswith("{") else dict(_pairs(text))
-    return found
+    values: dict[str, Any] = {}
+    for text in texts:
+        values |= _mapping(text) if text.lstrip().startswith("{") else dict(_pairs(text))
+    return values
 
 
-def numbers(given: list[str] | None) -> list[int] | None:
+def numbers(texts: list[str] | None) -> list[int] | None:
     """Numbers of bands from ``4,3,2``, ``[4, 3, 2]`` or several of them.
 
     Raises
@@ -35,19 +35,19 @@ def numbers(given: list[str] | None) -> list[int] | None:
     ConfigError
         One is no number, or below 1.
     """
-    if given is None:
+    if texts is None:
         return None
-    words = [word for text in given for word in text.strip().removeprefix("[").removesuffix("]").replace(",", " ").split()]
+    words = [word for text in texts for word in text.strip().removeprefix("[").removesuffix("]").replace(",", " ").split()]
     if not words or not all(word.isdecimal() and int(word) for word in words):
-        raise ConfigError(f"--bands is {' '.join(given)}, which are no numbers of bands. Give them in the network's order, counted from 1, as 4,3,2.")
+        raise ConfigError(f"--bands is {' '.join(texts)}, which are no numbers of bands. Give them in the network's order, counted from 1, as 4,3,2.")
     return [int(word) for word in words]
 
 
 def _mapping(text: str) -> dict[str, Any]:
-    found = _value(text)
-    if not isinstance(found, dict):
+    mapping = _value(text)
+    if not isinstance(mapping, dict):
         raise ConfigError(_neither(text))
-    return {str(name): value for name, value in found.items()}
+    return {str(name): value for name, value in mapping.items()}
 
 
 def _pairs(text: str) -> Iterator[tuple[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,8 +15,10 @@ from pipeline.errors import ConfigError
 from pipeline.models.ours import arguments, build
 from pipeline.models.weights import ModelMeta
 from pipeline.networks import NETWORKS
-from pipeline.resolve import meaning
+from pipeline.protocols import Source
+from pipeline.resolve import finite, meaning
 from pipeline.sources import open_source
+from pipeline.stages.normalise import Normalisation
 from pipeline.store.spec import ClassRow
 from pipeline.training.atlas import Atlas, complete, part, survey
 from pipeline.training.doubts import doubts, several
@@ -58,6 +61,7 @@ class Prepared:
         said = {
             **{f"training.{key}": value for key, value in how.items()}, "model.kind": self.meta.kind, "model.args": self.meta.args,
             "model.classes": [[row.code, row.name, row.role] for row in self.rows], "model.input": self.meta.input,
+            **_code(self.windows.normalisation),
             "model.output": self.model.output.model_dump(mode="json"), "scenes and labels": scenes, "execution.precision": self.config.execution.precision,
         }  # fmt: skip
         return {key: str(value) for key, value in said.items()}
@@ -74,8 +78,9 @@ def prepare(config: Config, tell: Callable[[str], None]) -> Prepared:
         Labels, scenes or the weights to start from are wrong.
     """
     how = _how(config)
-    bands = _bands(config, how.scenes[0])
-    model, rows, codes = _model(config, bands)
+    first = _first(config, how.scenes[0])
+    bands, how_read = first.bands, meaning.normalisation(config.model, None, first.bands, first.dtype)
+    model, rows, codes = _model(config, how_read.channels)
     table = indices(rows, codes)
     ordered = tuple(next(row for row in rows if row.code == code) for code in codes)
     tell(f"counting the labels of {len(how.scenes)} scene{'s' * (len(how.scenes) > 1)}")
@@ -87,16 +92,25 @@ def prepare(config: Config, tell: Callable[[str], None]) -> Prepared:
     several(how, network, judged)
     drawing = Drawing(atlas=taught, table=table, how=how, retries=config.execution.retries)
     said = measured(drawing) if config.model.input is None else config.model.input.model_dump(include=set(meaning.FIELDS))
-    model = model.model_copy(update={"input": InputConfig(**said)})
-    windows = Windows(drawing=drawing, normalisation=meaning.normalisation(model, None, bands))
+    changed = {} if how_read.transform is None else {"transform": how_read.transform.place}
+    for scene in (*taught.scenes, *judged.scenes):
+        finite.check(scene.image, how_read.transform)
+    model = model.model_copy(update={"input": InputConfig(**said, **changed)})
+    windows = Windows(drawing=drawing, normalisation=meaning.normalisation(model, None, bands, first.dtype))
     return Prepared(
         config=config, how=how, model=model, network=network, windows=windows, judged=judged, rows=ordered, table=table, notes=notes,
         loss=Loss(how.loss, _weights(model, how, taught), model.output.multilabel),
         meta=ModelMeta(
-            kind=str(model.kind), args=model.args, bands=_names(config, bands), input=said, classes=[_class(row) for row in rows],
+            kind=str(model.kind), args=model.args, bands=_names(config, bands), classes=[_class(row) for row in rows],
+            input={**said, **{key: Path(place).name for key, place in changed.items()}},
             output=model.output.model_dump(exclude_defaults=True),
         ),
     )  # fmt: skip
+
+
+def _code(how: Normalisation) -> dict[str, Any]:
+    """What the transform of raw pixels is made of, where there is one."""
+    return {} if how.transform is None else {"model.input.transform": how.transform.identity()}
 
 
 def _how(config: Config) -> TrainingConfig:
@@ -113,8 +127,8 @@ def _how(config: Config) -> TrainingConfig:
     return how
 
 
-def _bands(config: Config, scene: SceneConfig) -> int:
-    return open_source(config.source.model_copy(update={"path": scene.path})).bands
+def _first(config: Config, scene: SceneConfig) -> Source:
+    return open_source(config.source.model_copy(update={"path": scene.path}))
 
 
 def _model(config: Config, bands: int) -> tuple[ModelConfig, tuple[ClassRow, ...], list[int]]:

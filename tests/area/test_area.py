@@ -29,6 +29,7 @@ def layout(of: Grid, block: int) -> Layout:
     return Layout(height=of.height, width=of.width, block=block, rows=rows, cols=cols)
 
 
+@pytest.mark.nightly("jobs", after=12)
 @pytest.mark.parametrize("crs", [UTM, DEGREES, LAEA])
 @pytest.mark.parametrize("name", SHAPES)
 def test_a_pixel_belongs_to_the_area_if_its_centre_does(tmp_path: Path, name: str, crs: str) -> None:
@@ -46,6 +47,7 @@ def test_the_grid_may_lie_as_it_likes(tmp_path: Path, name: str) -> None:
     assert (opened.read(whole(of)) == expected).all()
 
 
+@pytest.mark.nightly("jobs", after=16)
 @pytest.mark.parametrize("block", [1, 16, 37, 500])
 @pytest.mark.parametrize("name", SHAPES)
 def test_blocks_are_those_that_hold_a_pixel_of_the_area(tmp_path: Path, name: str, block: int) -> None:

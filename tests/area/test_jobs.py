@@ -53,6 +53,7 @@ def config(folder: Path, name: str = "job", aoi: Any = "area.gpkg", **more: Any)
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize("engine", ["serial", "threads"])
 def test_an_area_limits_what_is_read_written_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
     asked, reads, real = drawn(tmp_path), [], RasterSource.read

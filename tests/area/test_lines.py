@@ -19,6 +19,7 @@ from tests.area.test_area import layout
 from tests.labels.places import UTM
 
 
+@pytest.mark.nightly("jobs", after=30)
 @pytest.mark.parametrize("swaths", [1, 2, 5])
 @pytest.mark.parametrize("block", [3, 16, 37])
 @pytest.mark.parametrize("name", SHAPES)

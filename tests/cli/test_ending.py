@@ -43,6 +43,7 @@ def said_once(done: subprocess.CompletedProcess[str], *words: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("kills", after=1)
 @pytest.mark.parametrize(
     ("phase", "engine", "committed"), [("blocks", "serial", range(1, 25)), ("blocks", "threads", range(1, 25)), ("overviews", "serial", [25])]
 )
@@ -60,6 +61,7 @@ def test_the_time_of_a_run_ends_it_in_any_phase_and_it_is_gone_on_with(tmp_path:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("kills")
 def test_the_time_of_a_run_ends_its_certificate_too(tmp_path: Path) -> None:
     path = config(tmp_path, execution={"stop_after": "1h"}, output={"certificate": True})
     done = wholecloth("run", path, fault="certificate")
@@ -81,7 +83,8 @@ def test_the_time_of_a_run_ends_its_planning_and_counts_from_the_start_of_the_pr
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["serial", pytest.param("threads", marks=pytest.mark.nightly("kills"))])
+@pytest.mark.nightly("kills")
+@pytest.mark.parametrize("engine", ["serial", "threads"])
 def test_a_place_that_hangs_fails_its_blocks_and_the_process_ends(tmp_path: Path, engine: str) -> None:
     path = config(tmp_path, execution={"engine": engine, "workers": 2, "read_timeout": "2s", "retries": 0})
     done = wholecloth("run", path, fault="place")

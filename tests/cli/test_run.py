@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 
 import pytest
+import rasterio
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, StoreError
 from pipeline.load_config import load
 from pipeline.store.status import status
 from tests import scenes
@@ -26,11 +29,28 @@ def test_out_is_the_store_wherever_the_config_has_it_and_relative_to_the_working
     path = scenes.config(tmp_path)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
+    assert f"at {tmp_path / 'here'}/it's: {{mine}}.zarr" in invoke("plan", path, "--set", "output.path=lost.zarr", "--out", "it's: {mine}.zarr")
     said = invoke("run", path, "--set", "output.path=lost.zarr", "--out", "it's: {mine}.zarr")
     assert f"store: {tmp_path / 'here'}/it's: {{mine}}.zarr" in said
     assert status(tmp_path / "here" / "it's: {mine}.zarr").complete
     assert not (tmp_path / "job.zarr").exists()
     assert not (tmp_path / "here" / "lost.zarr").exists()
+
+
+def test_a_source_that_was_moved_is_planned_with_a_word_and_taken_for_the_same_where_that_is_said(tmp_path: Path) -> None:
+    path = scenes.config(tmp_path)
+    invoke("run", path)
+    moved = shutil.move(tmp_path / "scene.tif", tmp_path / "moved.tif")
+    with rasterio.open(moved, "r+") as file:
+        file.write(file.read()[:, ::-1])
+    size = tmp_path / "job.zarr" / "zarr.json"
+    size.write_text(re.sub(r'"source.size": \d+', f'"source.size": {Path(moved).stat().st_size}', size.read_text()))
+    where = ("--set", f"source.path={moved}")
+    assert f"source.path was {tmp_path}/scene.tif and is now {moved}: `run` compares" in invoke("plan", path, *where)
+    with pytest.raises(StoreError, match="committed blocks differ"):
+        invoke("run", path, *where)
+    assert "before this run" in invoke("run", path, *where, "--same-source")
+    assert "is now" not in invoke("plan", path, *where)
 
 
 @pytest.mark.slow

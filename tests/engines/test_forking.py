@@ -46,7 +46,7 @@ def effects(*threads: int, folder: Path) -> list[tuple[list[list[Any]], int]]:
 def test_threads_allocator_and_gpu_of_a_forked_worker_are_those_that_it_is_given(tmp_path: Path) -> None:
     ((results, server),) = effects(2, folder=tmp_path)
     assert {threads for threads, *_ in results} == {2}
-    assert max(faults for _, faults, *_ in results) < 100, "a tensor of 8,192 pages lies where the one before it lay"
+    assert max(faults for _, faults, *_ in results) < 1000, "a tensor of 8,192 pages lies where the one before it lay"
     assert {tuple(gpus) for _, _, gpus, *_ in results} == {(3,), (7,)}
     assert server == 1, "only imports ran in the process that forks"
 

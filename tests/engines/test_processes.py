@@ -231,6 +231,7 @@ def test_a_job_has_the_same_bytes_as_one_by_one(tmp_path: Path) -> None:
     assert report.peak_memory > 2 * 100 * 2**20
 
 
+@pytest.mark.nightly("kills")
 def test_a_job_that_loses_a_worker_in_the_middle_has_the_same_bytes(tmp_path: Path, slow: dict[str, Any]) -> None:
     go(scenes.config(tmp_path, "reference", **slow))
     path = scenes.config(tmp_path, execution={"engine": "processes", "processes": 2, "workers": 1}, **slow)
@@ -243,6 +244,7 @@ def test_a_job_that_loses_a_worker_in_the_middle_has_the_same_bytes(tmp_path: Pa
     assert digest(tmp_path / "job.zarr") == digest(tmp_path / "reference.zarr")
 
 
+@pytest.mark.nightly("kills", after=1)
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
 def test_a_stopped_job_leaves_no_worker_and_says_nothing_but_that(tmp_path: Path, slow: dict[str, Any], how: signal.Signals, code: int) -> None:
     path = scenes.config(tmp_path, execution={"engine": "processes", "processes": 2, "workers": 1}, **slow)
@@ -257,6 +259,7 @@ def test_a_stopped_job_leaves_no_worker_and_says_nothing_but_that(tmp_path: Path
     wait_for(lambda: not any(worker.is_running() for worker in workers), 10)
 
 
+@pytest.mark.nightly("kills")
 def test_a_block_that_kills_every_worker_is_named_and_all_others_are_committed(tmp_path: Path) -> None:
     data = scenes.read(scenes.scene(tmp_path / "scene.tif")).astype("uint16")
     data[:, 192, 192] = 60_000  # the middle of block 1,1
@@ -273,6 +276,7 @@ def test_a_block_that_kills_every_worker_is_named_and_all_others_are_committed(t
     assert len(Ledger(tmp_path / "job.zarr").committed()) == 11
 
 
+@pytest.mark.nightly("kills")
 def test_overviews_are_made_by_the_workers_too(tmp_path: Path) -> None:
     go(scenes.config(tmp_path, "reference", output={"chunk": 32, "block": 64}))
     path, trace = scenes.config(tmp_path, output={"chunk": 32, "block": 64}, execution={"engine": "processes", "processes": 2}), tmp_path / "trace.json"

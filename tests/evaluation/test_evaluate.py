@@ -48,6 +48,7 @@ def same_as_at_once(found: Evaluation, label: np.ndarray, mask: np.ndarray) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=2)
 @pytest.mark.parametrize("side", [None, 20, 32, 64, 96])
 def test_pieces_do_not_show(tmp_path: Path, side: int | None) -> None:
     label, mask = pair()

@@ -56,6 +56,7 @@ def test_the_matrix_is_dark_where_the_labels_went(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize("count", [1, 2, 40])
 def test_few_and_many_classes_are_drawn_in_a_picture_of_bounded_size(tmp_path: Path, count: int) -> None:
     classes = tuple(ClassRow(code=k, name=f"a class with a long name, {k}", color="#123456") for k in range(count))

@@ -92,6 +92,7 @@ def test_a_store_that_lost_its_root_is_left_alone(calm: harness.Calm, tmp_path: 
     assert harness.digest(tmp_path / "job.zarr") == before
 
 
+@pytest.mark.nightly("kills", after=1)
 @pytest.mark.parametrize("harm", [gone("0/confidence/zarr.json"), cut("2/mask/zarr.json")], ids=["gone", "cut"])
 def test_a_store_that_lost_an_array_is_damaged_and_fresh_mends_it(calm: harness.Calm, tmp_path: Path, killed: Path, harm: Harm) -> None:
     path = moved(killed, tmp_path, calm.raster)
@@ -102,6 +103,7 @@ def test_a_store_that_lost_an_array_is_damaged_and_fresh_mends_it(calm: harness.
     calm.same(tmp_path)
 
 
+@pytest.mark.nightly("kills", after=1)
 @pytest.mark.parametrize("harm", [cut(CHUNK), gone(CHUNK), cut(OVERVIEW)], ids=["chunk cut", "chunk gone", "overview cut"])
 def test_damage_of_a_complete_store_is_named_by_verify_and_mended_as_it_says(calm: harness.Calm, tmp_path: Path, whole: Path, harm: Harm) -> None:
     path = moved(whole, tmp_path, calm.raster)

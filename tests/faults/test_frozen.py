@@ -65,6 +65,7 @@ def test_a_run_whose_unfinished_files_were_swept_meanwhile_ends_with_75(calm: ha
     calm.same(tmp_path)
 
 
+@pytest.mark.nightly("kills")
 def test_two_runs_that_start_together_make_one_store(calm: harness.Calm, tmp_path: Path) -> None:
     path = harness.config(tmp_path, calm.raster)
     both = [harness.start(path, "creation"), harness.start(path, "creation")]

@@ -48,6 +48,7 @@ def write_on(file: BinaryIO) -> None:
         file.write(bytes(4096))
 
 
+@pytest.mark.nightly("kills", after=2)
 @pytest.mark.parametrize(("at", "after"), MOMENTS)
 def test_a_disk_that_fills_up_at_any_moment_ends_the_run_and_the_next_goes_on(calm: harness.Calm, tmp_path: Path, small: Path, at: str, after: int) -> None:
     path = harness.config(tmp_path, calm.raster, output={"path": str(small / "job.zarr")})

@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper
@@ -15,6 +16,7 @@ from pipeline.locality.probe import Prober
 from pipeline.locality.unpadded import margin
 from pipeline.models import load
 from pipeline.models.loaded import Loaded
+from pipeline.models.transform import transform
 from pipeline.protocols import Locality
 from pipeline.resolve import edges
 from pipeline.suggest.model_file import look
@@ -50,6 +52,15 @@ def torchscript(folder: Path) -> str:
 @row("network", "a program of torch.export (`kind: exported`)")
 def exported(folder: Path) -> str:
     torch.export.save(torch.export.export(network(), (torch.zeros(1, BANDS, 64, 64),)), folder / "net.pt2")
+    return loaded(kind="exported", path=folder / "net.pt2")
+
+
+@row("network", "a `.pt2` of a compiled library alone (AOTInductor)")
+def compiled(folder: Path) -> str:
+    writer = torch._C.PyTorchFileWriter(str(folder / "net.pt2"))
+    for name, text in {"archive_format": "pt2", "archive_version": "0", "data/aotinductor/model/a": "no library"}.items():
+        writer.write_record(name, text, len(text))
+    writer.write_end_of_file()
     return loaded(kind="exported", path=folder / "net.pt2")
 
 
@@ -162,6 +173,37 @@ def new_opset(folder: Path) -> str:
 def foreign(folder: Path) -> str:
     (folder / "net.py").write_text('raise RuntimeError("operator torchvision::nms does not exist")\n')
     return loaded(kind="python", factory=f"{folder}/net.py:make")
+
+
+def changed(folder: Path, body: str) -> str:
+    (folder / "raw.py").write_text(f"import torch\n\n\ndef change(x):\n    return {body}\n")
+    made = transform(f"{folder}/raw.py:change", BANDS, np.dtype("uint16"))
+    return f"code that changes raw pixels first: {made.bands} bands give {made.channels} channels"
+
+
+@row("network", "a logarithm of the pixels (`model.input.transform`)")
+def logarithm(folder: Path) -> str:
+    return changed(folder, "torch.log1p(x)")
+
+
+@row("network", "a ratio of bands (`model.input.transform`)")
+def ratio(folder: Path) -> str:
+    return changed(folder, "((x[1] - x[0]) / (x[1] + x[0]))[None]")
+
+
+@row("network", "a stretch between the smallest and the largest pixel (`model.input.transform`)")
+def stretch(folder: Path) -> str:
+    return changed(folder, "(x - x.min()) / (x.max() - x.min())")
+
+
+@row("network", "a blur (`model.input.transform`)")
+def blur(folder: Path) -> str:
+    return changed(folder, "torch.nn.functional.avg_pool2d(x, 3, 1, 1)")
+
+
+@row("network", "an array of numpy in the place of a tensor (`model.input.transform`)")
+def array(folder: Path) -> str:
+    return changed(folder, "x.numpy()")
 
 
 def edge(module: torch.nn.Module, pad: Literal["none", "reflect"]) -> str:

@@ -14,13 +14,15 @@ from pipeline.raster.window import Window
 from pipeline.sources import open_source
 from tests import scenes
 from tests.inputs.rows import row
+from tests.sources import test_ome_zarr as ome_zarr
 
 
 def opened(path: str | Path, **more: Any) -> str:
     """Open a raster as a job does, and tell of it."""
     source = open_source(SourceConfig(path=str(path), **more))
     pixels = source.read(Window(row=0, col=0, height=source.grid.height, width=source.grid.width))
-    where = source.grid.code or "no CRS"
+    height, width = source.grid.pixel_size
+    where = source.grid.code or (f"{height:g} × {width:g} µm per px" if source.grid.unit == "um" else "no CRS")
     return f"{source.bands} bands of {source.dtype}, {source.grid.height} × {source.grid.width} px, {where}; {pixels.valid.mean():.0%} valid"
 
 
@@ -45,6 +47,30 @@ def alpha(folder: Path) -> str:
     return opened(scenes.write(folder / "scene.tif", data(4, "uint8"), photometric="RGB", alpha="YES"))
 
 
+def multiplied(path: Path, kind: str = "assocalpha") -> Path:
+    tifffile.imwrite(path, np.moveaxis(data(4, "uint8"), 0, -1), photometric="rgb", extrasamples=[kind])
+    return path
+
+
+@row("raster", "colours that are multiplied by their alpha (associated alpha)")
+def associated(folder: Path) -> str:
+    path = multiplied(folder / "scene.tif")
+    return f"{opened(path)}; {open_source(SourceConfig(path=str(path))).notes[0]}"
+
+
+@row("raster", "a VRT over associated and plain alpha")
+def both_alphas(folder: Path) -> str:
+    parts = [multiplied(folder / f"{kind}.tif", kind) for kind in ("assocalpha", "unassalpha")]
+    bands = "".join(
+        f'<VRTRasterBand dataType="Byte" band="{band}"><ColorInterp>{color}</ColorInterp>'
+        + "".join(f"<SimpleSource><SourceFilename>{part}</SourceFilename><SourceBand>{band}</SourceBand></SimpleSource>" for part in parts)
+        + "</VRTRasterBand>"
+        for band, color in enumerate(("Red", "Green", "Blue", "Alpha"), 1)
+    )
+    (folder / "both.vrt").write_text(f'<VRTDataset rasterXSize="50" rasterYSize="40">{bands}</VRTDataset>')
+    return opened(folder / "both.vrt")
+
+
 @row("raster", "a band that is not there")
 def missing_band(folder: Path) -> str:
     return opened(scenes.write(folder / "scene.tif", data()), bands=[1, 7])
@@ -53,6 +79,16 @@ def missing_band(folder: Path) -> str:
 @row("raster", "complex numbers")
 def complex_numbers(folder: Path) -> str:
     return opened(scenes.write(folder / "radar.tif", data(1, "complex64")))
+
+
+@row("raster", 'a level of an OME-Zarr by GDAL\'s name (`ZARR:"FILE":/0`)')
+def level_of_ome_zarr(folder: Path) -> str:
+    return opened(f'ZARR:"{ome_zarr.image(folder / "cells.ome.zarr")}":/0')
+
+
+@row("raster", "an OME-Zarr without the name of a level")
+def whole_ome_zarr(folder: Path) -> str:
+    return opened(ome_zarr.image(folder / "cells.ome.zarr"))
 
 
 @row("raster", "a path that does not exist")

@@ -70,6 +70,7 @@ KINDS = [CLASSES[i].name for i in np.random.default_rng(5).integers(0, 4, 40)]
 CODES = [next(row.code for row in CLASSES if row.name == name) for name in KINDS]
 
 
+@pytest.mark.nightly("jobs", after=8)
 @pytest.mark.parametrize("ending", FORMATS)
 @pytest.mark.parametrize("name", ["the labels' own", "rotated", "in degrees", "in another CRS, rotated", "coarser"])
 def test_every_pixel_is_of_the_last_polygon_that_holds_its_centre_whatever_the_grid_and_the_window(tmp_path: Path, name: str, ending: str) -> None:

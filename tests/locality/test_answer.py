@@ -13,7 +13,7 @@ from torch import nn
 
 from pipeline.config import ModelConfig
 from pipeline.errors import ModelError
-from pipeline.locality.answer import looked_at
+from pipeline.locality.answer import with_answer
 from pipeline.locality.probe import Prober
 from pipeline.models import onnx
 from pipeline.models.exported import load as load_exported
@@ -93,7 +93,7 @@ def network_of(module: nn.Module, form: str, folder: Path) -> Network:
 
 
 def looked(network: Network) -> Locality:
-    return looked_at(Prober(network=network, bands=3, device=CPU), PLAIN)
+    return with_answer(Prober(network=network, bands=3, device=CPU), PLAIN)
 
 
 @pytest.mark.parametrize("form", ["eager", "traced"])
@@ -105,6 +105,7 @@ def test_what_is_returned_is_known_by_walking_back(name: str, form: str, tmp_pat
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("networks", after=6)
 @pytest.mark.parametrize("form", ["exported", "onnx"])
 @pytest.mark.parametrize("name", ["sigmoid", "softmax", "crop, pad and cast", "channels last", "one less", "both sides", "logarithms", "classes as floats"])
 def test_programs_and_graphs_are_known_alike(name: str, form: str, tmp_path: Path) -> None:

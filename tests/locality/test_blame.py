@@ -40,6 +40,7 @@ def compiled(network: nn.Module, kind: str) -> nn.Module:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("networks", after=10)
 @pytest.mark.parametrize("kind", ["eager", "scripted", "traced", "exported"])
 @pytest.mark.parametrize(
     ("make", "layer"),

@@ -8,17 +8,22 @@ import pytest
 import torch
 from torch import nn
 
+from pipeline.config import ModelConfig
 from pipeline.inspection.findings import find
 from pipeline.inspection.words import advice
 from pipeline.load_config import load
 from pipeline.locality import measure
 from pipeline.locality.probe import Prober
 from pipeline.locality.sizes import only_size
+from pipeline.models import load as load_network
+from pipeline.models import onnx_session
 from pipeline.models.loaded import Loaded
+from pipeline.models.onnx_network import OnnxNetwork
 from pipeline.protocols import Locality, Radius
 from pipeline.run import prepare
 from pipeline.verification.verify import job_of, verify
 from tests import networks, scenes
+from tests.models.onnx_files import to_onnx
 from tests.runs import go
 from tests.verification import made
 
@@ -71,6 +76,18 @@ def test_few_passes_are_enough() -> None:
     module = OneSize(128, body=networks.lively(networks.UNet()))
     seen(module, 128)
     assert module.passes <= 40
+
+
+def test_an_onnx_network_of_many_nodes_is_opened_once_and_run_a_few_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real_session, real_run, opened, runs = onnx_session.open_session, OnnxNetwork._run, list[int](), list[int]()
+    monkeypatch.setattr(onnx_session, "open_session", lambda *given, **more: (opened.append(1), real_session(*given, **more))[1])
+    monkeypatch.setattr(OnnxNetwork, "_run", lambda *given: (runs.append(1), real_run(*given))[1])
+    body = nn.Sequential(networks.Dilated(), *(nn.Tanh() for _ in range(60)))
+    network = load_network(ModelConfig(kind="onnx", path=to_onnx(body, tmp_path / "a.onnx", (1, 3, 64, 64), fixed=True)), 3, CPU)
+    found = measure(network, 3)
+    assert (found.size, found.radius and found.radius.largest) == (64, 6)
+    assert len(opened) == 1
+    assert len(runs) <= 40
 
 
 @pytest.fixture(scope="module")

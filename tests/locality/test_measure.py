@@ -58,6 +58,7 @@ def test_stride_and_radius_are_those_worked_out_by_hand(make: type[nn.Module], s
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("networks", after=1)
 @pytest.mark.parametrize("make", [networks.Twice, networks.Dilated, networks.Swallowing, networks.UNet])
 def test_exported_networks_reach_as_far_and_keep_to_the_sizes_they_take(make: type[nn.Module], tmp_path: Path) -> None:
     network = networks.lively(make())
@@ -116,6 +117,7 @@ def test_fcn8s_has_stride_32_and_the_radius_of_its_layers(kernel: int, radius: i
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("networks", after=6)
 @pytest.mark.parametrize("kind", ["eager", "torchscript", "exported"])
 @pytest.mark.parametrize(("make", "blame"), NOT_LOCAL)
 def test_networks_that_look_everywhere_are_not_local_and_the_layer_is_named(make: type[nn.Module], blame: str, kind: str, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pipeline.models import load
 from pipeline.models.loaded import Loaded
 from pipeline.protocols import Network, Radius
 from tests import networks
-from tests.locality.test_zoo import LOCAL, ZOO, made, once_per_rule
+from tests.locality.test_zoo import LOCAL, ZOO, by_day, made, rule
 from tests.models.onnx_files import to_onnx
 
 CPU = torch.device("cpu")
@@ -52,7 +52,7 @@ def loaded(network: nn.Module, folder: Path, shape: tuple[int, ...] = (1, 3, 48,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", once_per_rule(EXPORTED))
+@pytest.mark.parametrize("name", by_day(((name,), rule(name)) for name in EXPORTED))
 def test_a_local_network_is_local_with_the_same_stride_and_radius(name: str, tmp_path: Path) -> None:
     found, row = measure(saved(name, tmp_path), 3), ZOO[name]
     assert row.radius is not None
@@ -61,7 +61,7 @@ def test_a_local_network_is_local_with_the_same_stride_and_radius(name: str, tmp
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", once_per_rule(BLAME))
+@pytest.mark.parametrize("name", by_day(((name,), BLAME[name][0].partition("(")[2]) for name in BLAME))
 def test_a_network_that_is_not_local_is_told_by_its_nodes(name: str, tmp_path: Path) -> None:
     found, row = measure(saved(name, tmp_path), 3), ZOO[name]
     words, count = BLAME[name]

@@ -178,10 +178,17 @@ def rule(name: str) -> object:
     return tuple(re.findall(r"\(.*", blamed)[0] if "(" in blamed else blamed for blamed in row.blame[:1]) or (row.verdict, row.stride)
 
 
-def once_per_rule(names: Iterable[str]) -> list[Any]:
-    """Names as parameters: those after the first of their rule are left to the night."""
-    seen: dict[object, str] = {}
-    return [name if seen.setdefault(rule(name), name) == name else pytest.param(name, marks=pytest.mark.nightly("networks")) for name in names]
+def by_day(cases: Iterable[tuple[tuple[str, ...], object]]) -> list[Any]:
+    """Parameters, each with the sort of its network: the first of a sort runs by day, the others at night."""
+    first: dict[object, tuple[str, ...]] = {}
+    return [pytest.param(*values, marks=() if first.setdefault(sort, values) == values else pytest.mark.nightly("networks")) for values, sort in cases]
+
+
+def forms_of(name: str) -> Iterator[tuple[tuple[str, str], object]]:
+    """A network scripted, once per rule by day, and exported, once per verdict."""
+    for form in ZOO[name].forms:
+        if form != "eager":
+            yield (name, form), (form, rule(name) if form == "scripted" else ZOO[name].verdict)
 
 
 @pytest.mark.slow
@@ -191,11 +198,8 @@ def test_the_verdict_the_radius_and_the_blame_are_right(name: str, tmp_path: Pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", ["scripted", "exported"])
-@pytest.mark.parametrize("name", once_per_rule(ZOO))
+@pytest.mark.parametrize(("name", "form"), by_day(case for name in ZOO for case in forms_of(name)))
 def test_the_verdict_the_radius_and_the_blame_of_a_saved_network_are_right(name: str, form: str, tmp_path: Path) -> None:
-    if form not in ZOO[name].forms:
-        pytest.skip("torch does not save it so")
     judged_right(name, form, tmp_path)
 
 
@@ -243,6 +247,7 @@ def test_the_zoo_is_labelled_right(name: str, size: tuple[int, int]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("networks", after=1)
 @pytest.mark.parametrize("form", UNEXPORTED)
 def test_windows_that_are_rolled_and_masked_are_not_called_local(form: str, tmp_path: Path) -> None:
     """Swin's own way. Its mask takes 100 off, which usual pixels never overrule; NaN and large values do, and look from one end to the other."""

@@ -57,3 +57,27 @@ def test_a_program_of_two_inputs_is_refused(tmp_path: Path) -> None:
     torch.export.save(torch.export.export(Two(), (torch.rand(1, 3, 8, 8), torch.rand(1, 3, 8, 8))), path)
     with pytest.raises(ModelError, match="takes 2 inputs"):
         load(ModelConfig(kind="exported", path=path), 3, torch.device("cpu"))
+
+
+def archive(path: Path, **records: str) -> Path:
+    writer = torch._C.PyTorchFileWriter(str(path))
+    for name, text in {"archive_format": "pt2", "archive_version": "0", **{name.replace("__", "/"): text for name, text in records.items()}}.items():
+        writer.write_record(name, text, len(text))
+    writer.write_end_of_file()
+    return path
+
+
+def test_a_library_that_was_compiled_is_no_program(tmp_path: Path) -> None:
+    path = archive(tmp_path / "net.pt2", data__aotinductor__model__a="no library")
+    with pytest.raises(ModelError, match=r"a library that AOTInductor compiled.*torch\.export\.save.*factory"):
+        load(ModelConfig(kind="exported", path=path), 3, torch.device("cpu"))
+
+
+def test_all_of_an_archive_is_what_a_program_is(tmp_path: Path) -> None:
+    """Its graph, its weights, and whatever else lies in it, such as a compiled library."""
+    path = networks.export(networks.Twice(), tmp_path / "net.pt2", (1, 3, 32, 32), {})
+    program, found = torch.export.load(path), list[dict[str, object]]()
+    for text in ("a library", "another one"):
+        torch.export.save(program, path, extra_files={"library": text})
+        found.append(load(ModelConfig(kind="exported", path=path), 3, torch.device("cpu")).identity())
+    assert found[0] != found[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from pipeline.config import InputConfig, ModelConfig
 from pipeline.errors import ModelError
 from pipeline.models import load
 from pipeline.models.loaded import Loaded
+from pipeline.models.repository.reads import _Archive
 
 CPU = torch.device("cpu")
 SEEDED = (
@@ -250,6 +252,54 @@ def test_installed_libraries_count_by_version_and_what_no_record_lists_by_its_so
     write(site, wc_lib__added="A = 2\n")
     with pytest.raises(ModelError, match="changed since this process imported it"):
         made(f"{tmp_path}/build.py:make")
+
+
+def test_an_archive_that_torch_opens_by_itself_counts(tmp_path: Path) -> None:
+    def archive(text: str) -> None:
+        writer = torch._C.PyTorchFileWriter(str(tmp_path / "net.pt2"))
+        writer.write_record("models/model.json", text, len(text))
+        writer.write_end_of_file()
+
+    body = f'torch._C.PyTorchFileReader({str(tmp_path / "net.pt2")!r}).get_record("models/model.json")'
+    write(tmp_path, build=f"import torch\n\n\ndef make():\n    {body}\n    torch.manual_seed(0)\n    return torch.nn.Conv2d(1, 2, 3)\n")
+    archive("relu")
+    before = known(f"{tmp_path}/build.py:make", "reads")
+    assert set(before) == {"net.pt2"}
+    archive("silu")
+    assert known(f"{tmp_path}/build.py:make", "reads") != before
+    assert not issubclass(torch._C.PyTorchFileReader, _Archive), "torch is left as it was"
+
+
+class Editable:
+    """What an editable installation puts before Python's own finders: the module lies where it is developed."""
+
+    def __init__(self, name: str, file: Path) -> None:
+        self._name, self._file = name, file
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        return importlib.util.spec_from_file_location(name, self._file) if name == self._name else None
+
+
+@pytest.mark.parametrize("way", ["path", "finder"])
+def test_an_editable_installation_is_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    name, site = f"wc_edited_{way}", tmp_path / "site-packages"
+    info = site / f"{name}-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "RECORD").write_text(f"__editable__.{name}-1.0.pth,sha256=x,10\n{name}-1.0.dist-info/direct_url.json,sha256=x,10\n")
+    source = write(tmp_path / "src", **{name: SEEDED}) / f"{name}.py"
+    monkeypatch.syspath_prepend(str(site))
+    if way == "path":
+        monkeypatch.syspath_prepend(str(source.parent))
+    else:
+        monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Editable(name, source)])
+    write(tmp_path / "job", build=f"from {name} import seeded\n\n\ndef make():\n    return seeded(1, 2)\n")
+    before = known(f"{tmp_path}/job/build.py:make")
+    assert set(before) == {"build", name}
+    source.write_text(SEEDED.replace("width=3", "width=5"))
+    after = made(f"{tmp_path}/job/build.py:make")
+    assert after.module.kernel_size == (5, 5)
+    assert after.identity()["code"] != before
 
 
 def test_modules_on_the_path_are_the_users_own_and_seen_when_they_are_edited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,6 +74,7 @@ PADDED = [(lambda: vgg(11, classes=5, width=4, hidden=16), 224, 32), (lambda: vg
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("networks", after=2)
 @pytest.mark.parametrize(("make", "size", "stride"), [*UNPADDED, *PADDED])
 def test_scores_on_the_training_size_are_the_classifiers(make, size: int, stride: int) -> None:
     classifier = settled(make(), size)
@@ -108,6 +109,7 @@ def test_the_map_of_an_unpadded_body_is_the_slid_classifier(make, size: int, str
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("networks")
 def test_the_difference_to_the_slid_classifier_is_nothing_for_unpadded_bodies_and_told_for_padded_ones() -> None:
     torch.manual_seed(0)
     assert difference(Convolutional(settled(Valid(), 20), 3, 20).eval()) < 1e-4
@@ -210,6 +212,7 @@ def test_mistakes_in_the_config_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("networks")
 def test_recognition_runs_tile_by_tile_as_in_one_piece(tmp_path: Path) -> None:
     """The whole job: the mask says which class the window around each pixel is of."""
     torch.manual_seed(1)

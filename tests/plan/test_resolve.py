@@ -88,7 +88,8 @@ def test_a_budget_that_holds_nothing_is_refused_with_what_would_fit() -> None:
     with pytest.raises(PlanError, match=r"execution\.memory.*Raise execution\.memory to (\d+)MiB") as caught:
         resolve(replace(WISH, budget=64 * MIB))
     needed = int(str(caught.value).split("Raise execution.memory to ")[1].split("MiB")[0])
-    assert resolve(replace(WISH, budget=needed * MIB)).peak <= needed * MIB
+    for budget in (needed * MIB, (needed - 15) * MIB):  # in another process libraries take a few MiB more
+        assert resolve(replace(WISH, budget=budget)).peak <= budget
 
 
 def test_a_tile_without_a_core_is_refused_with_the_smallest_that_has_one() -> None:

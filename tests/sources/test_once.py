@@ -100,6 +100,7 @@ FILES: dict[str, Any] = {
 }  # fmt: skip
 
 
+@pytest.mark.nightly("jobs", after=8)
 @pytest.mark.parametrize("kind", FILES)
 @pytest.mark.parametrize("threads", [1, 5])
 def test_every_frame_is_what_the_source_gives(tmp_path: Path, kind: str, threads: int) -> None:
@@ -115,6 +116,7 @@ def test_every_frame_is_what_the_source_gives(tmp_path: Path, kind: str, threads
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=3)
 @pytest.mark.parametrize("threads", [1, 4])
 @pytest.mark.parametrize("kind", ["tiles", "compressed strips", "strips of one row", "VRT"])
 def test_what_is_decoded_is_what_the_plan_promises(tmp_path: Path, kind: str, threads: int) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from PIL import Image
 from rasterio.enums import ColorInterp
 
 from pipeline.errors import SourceError
+from pipeline.sources import tiff
 from tests import scenes
+from tests.sources.served import served
 from tests.sources.test_validity import everything, notes
 
 RNG = np.random.default_rng(0)
@@ -114,6 +117,85 @@ def test_colours_that_are_multiplied_by_their_alpha_are_divided_by_it(tmp_path: 
     assert "associated alpha" in notes(tmp_path / "a.tif")
     assert (everything(tmp_path / "b.tif").data == np.moveaxis(stored, -1, 0)).all()
     assert (everything(tmp_path / "a.tif", bands=[1, 2, 3]).data == np.moveaxis(stored, -1, 0)).all()
+
+
+ALPHA = np.dstack([RGB // 2, np.full((20, 30), 128, np.uint8)])
+"""Colours times an alpha of one half."""
+
+
+def rgba(path: Path, kind: str = "assocalpha", **said: Any) -> Path:
+    tifffile.imwrite(path, ALPHA, photometric="rgb", extrasamples=[kind], **said)
+    return path
+
+
+def zipped(folder: Path) -> str:
+    with zipfile.ZipFile(folder / "a.zip", "w") as archive:
+        archive.write(rgba(folder / "a.tif"), "a.tif")
+    return f"/vsizip/{folder}/a.zip/a.tif"
+
+
+def second_page(folder: Path) -> str:
+    with tifffile.TiffWriter(folder / "a.tif") as out:
+        out.write(RGB, photometric="rgb")
+        out.write(ALPHA, photometric="rgb", extrasamples=["assocalpha"])
+    return f"GTIFF_DIR:2:{folder}/a.tif"
+
+
+def mosaic(folder: Path, *kinds: str) -> Path:
+    parts = [rgba(folder / f"{k}.tif", kind) for k, kind in enumerate(kinds)]
+    bands = "".join(
+        f'<VRTRasterBand dataType="Byte" band="{band}"><ColorInterp>{color}</ColorInterp>'
+        + "".join(
+            f'<SimpleSource><SourceFilename>{part}</SourceFilename><SourceBand>{band}</SourceBand><SrcRect xOff="0" yOff="0" xSize="30" ySize="20"/>'
+            f'<DstRect xOff="{30 * k}" yOff="0" xSize="30" ySize="20"/>'
+            "</SimpleSource>" for k, part in enumerate(parts)
+        ) + "</VRTRasterBand>"
+        for band, color in enumerate(("Red", "Green", "Blue", "Alpha"), 1)
+    )  # fmt: skip
+    (folder / "a.vrt").write_text(f'<VRTDataset rasterXSize="{30 * len(parts)}" rasterYSize="20">{bands}</VRTDataset>')
+    return folder / "a.vrt"
+
+
+FORMS = {
+    "in an archive": zipped, "on a second page": second_page, "BigTIFF": lambda folder: rgba(folder / "a.tif", bigtiff=True),
+    "of the other byte order": lambda folder: rgba(folder / "a.tif", byteorder=">"), "in a VRT": lambda folder: mosaic(folder, "assocalpha", "assocalpha"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_associated_alpha_is_noticed_wherever_a_tiff_lies(tmp_path: Path, form: str) -> None:
+    path = FORMS[form](tmp_path)
+    shown = everything(path).data.astype(int)
+    assert "associated alpha" in notes(path)
+    assert np.abs(shown[:, :, :30] - np.moveaxis(ALPHA[..., :3] / 128 * 255, -1, 0)).max() <= 1
+
+
+@pytest.mark.slow
+def test_associated_alpha_is_noticed_on_a_server(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    for name, kind in (("a&b.tif", "assocalpha"), ("c.tif", "unassalpha")):
+        rgba(tmp_path / "a" / name, kind)
+    with served(tmp_path / "a", tmp_path / "log") as server:
+        there = {name: everything(f"{server.url}/{name}").data for name in ("a&b.tif", "c.tif")}
+    assert (there["c.tif"] == np.moveaxis(ALPHA[..., :3], -1, 0)).all()
+    assert (there["a&b.tif"] == everything(tmp_path / "a" / "a&b.tif").data).all()
+    assert (there["a&b.tif"] != there["c.tif"]).any()
+
+
+def test_what_cannot_be_seen_of_an_alpha_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(name: str, offset: int, count: int) -> bytes:
+        raise PermissionError(name)
+
+    monkeypatch.setattr(tiff, "_bytes", refused)
+    assert "whether its colours are multiplied by its alpha (associated alpha) cannot be seen" in notes(rgba(tmp_path / "a.tif"))
+    assert "associated" not in notes(tmp_path / "a.tif", bands=[1, 2, 3])
+
+
+def test_a_mosaic_of_both_kinds_of_alpha_is_refused_and_one_of_plain_alpha_is_not(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"associated alpha\) and others whose are not.*source\.bands"):
+        everything(mosaic(tmp_path, "assocalpha", "unassalpha"))
+    assert everything(mosaic(tmp_path, "assocalpha", "unassalpha"), bands=[1, 2, 3]).data.shape == (3, 20, 60)
+    assert (everything(mosaic(tmp_path, "unassalpha")).data == np.moveaxis(ALPHA[..., :3], -1, 0)).all()
 
 
 def test_frames_of_a_gif_are_no_bands_unless_they_are_named(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ def lattice(block: int, size: int = 36, step: int = 20) -> Layout:
 LAYOUTS = {"tiles": tiled(52), "one block": tiled(128), "odd blocks": tiled(37, core=24), "tiles of a least size": tiled(37, core=8, minimum=73)}
 
 
+@pytest.mark.nightly("jobs", after=16)
 @pytest.mark.parametrize("how", LAYOUTS)
 @pytest.mark.parametrize("name", SHAPES)
 def test_labels_in_an_area_are_those_of_the_whole_image_and_outside_is_nodata(
@@ -45,6 +46,7 @@ def test_labels_in_an_area_are_those_of_the_whole_image_and_outside_is_nodata(
     assert (got.mask == np.where(asked, expected, 255)).all()
 
 
+@pytest.mark.nightly("jobs", after=8)
 @pytest.mark.parametrize("block", [37, 128])
 @pytest.mark.parametrize("name", SHAPES)
 def test_a_network_that_is_not_local_sees_the_same_tiles_with_an_area_as_without(
@@ -59,6 +61,7 @@ def test_a_network_that_is_not_local_sees_the_same_tiles_with_an_area_as_without
     assert len(np.unique(got.mask[asked])) > (1 if asked.sum() > 9 else 0)
 
 
+@pytest.mark.nightly("jobs", after=20)
 @pytest.mark.parametrize("how", [*LAYOUTS, "blended"])
 @pytest.mark.parametrize("name", SHAPES)
 def test_labels_of_a_raster_that_is_valid_in_part_are_those_of_the_whole_image(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, how: str) -> None:

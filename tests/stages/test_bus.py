@@ -167,6 +167,7 @@ def run(job: Job, trace: Path) -> Report:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize("tile", [{"size": 96}, {"size": 64, "overlap": 0.5, "batch": 2}], ids=["halo", "blended"])
 def test_a_whole_job_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tile: dict[str, Any]) -> None:
     here, there = (prepare(load(scenes.config(tmp_path, name, tile=tile, execution={"engine": "threads"}))) for name in ("here", "there"))

@@ -36,6 +36,7 @@ print(resident() - before)
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("scale")
 @pytest.mark.skipif(not allocator._glibc(), reason="the settings are glibc's")
 def test_memory_that_is_laid_out_ahead_is_there_for_the_first_tile() -> None:
     env = allocator.environment({name: value for name, value in os.environ.items() if name != "GLIBC_TUNABLES" and not name.startswith("MALLOC_")})
@@ -76,7 +77,7 @@ def test_memory_is_laid_out_until_a_tile_comes_and_no_further(monkeypatch: pytes
         def __getitem__(self, part: slice) -> Any:
             begun.set()
             laid.append(part.stop - part.start)
-            assert device._asked.wait(60)
+            assert device._requested.wait(60)
             return self
 
         def fill_(self, value: int) -> None: ...
@@ -100,6 +101,7 @@ def run(job: Any) -> Any:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize("tile", [{"size": 96}, {"size": 64, "overlap": 0.5, "batch": 2}], ids=["halo", "blended"])
 def test_several_tiles_at_once_give_the_bytes_of_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tile: dict[str, Any]) -> None:
     real, seen, meet = Loaded.__call__, set(), threading.Barrier(3)
@@ -130,6 +132,7 @@ def chunks(store: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_a_store_is_gone_on_with_in_the_threads_it_was_made_in_however_many_tiles_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "cores", lambda: 6)
     assert (streamed(tmp_path, "job", 2).task.recipe.threads, streamed(tmp_path, "job", 3).task.recipe.threads) == (3, 2)

@@ -49,6 +49,7 @@ def threads(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=2)
 @pytest.mark.parametrize("changes", [{}, {"shard": 64}, {"shard": 128}, {"zarr_format": 2}, {"probabilities": "float16"}], ids=str)
 @pytest.mark.usefixtures("_small_blocks")
 def test_every_level_is_the_level_below_reduced_as_a_whole(tmp_path: Path, changes: dict[str, Any]) -> None:
@@ -67,6 +68,7 @@ def test_every_level_is_the_level_below_reduced_as_a_whole(tmp_path: Path, chang
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=2)
 @pytest.mark.parametrize("telling", [("entropy",), ("confidence",), ("probabilities",), ("confidence", "probabilities", "entropy")], ids=str)
 @pytest.mark.parametrize("dtype", ["uint8", "float16"])
 @pytest.mark.usefixtures("_small_blocks")
@@ -86,6 +88,7 @@ def test_pixels_too_doubtful_for_the_mask_count_in_the_other_layers(tmp_path: Pa
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize("engine", [shuffled, threads])
 @pytest.mark.usefixtures("_small_blocks")
 def test_bytes_do_not_depend_on_the_engine(tmp_path: Path, engine: Callable[..., Iterator[Any]]) -> None:
@@ -142,7 +145,8 @@ def test_what_is_empty_below_is_neither_read_nor_written(tmp_path: Path, monkeyp
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("classes", [2, *(pytest.param(classes, marks=pytest.mark.nightly("scale")) for classes in (0, 12))])
+@pytest.mark.nightly("scale")
+@pytest.mark.parametrize("classes", [2, 0, 12])
 def test_what_is_held_grows_neither_with_the_level_below_nor_with_the_classes(tmp_path: Path, classes: int) -> None:
     """A block of one shard of 4096² px is made from 8192² px, which are never held at once, and of probabilities one class at a time."""
     rows = tuple(spec.ClassRow(code=k, name=f"c{k}", color="#000000") for k in range(classes))

@@ -154,6 +154,7 @@ def test_a_holder_that_was_killed_here_is_not_waited_for(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("kills", after=1)
 @pytest.mark.parametrize("died", ["here", "elsewhere"])
 def test_of_many_processes_that_find_a_holder_dead_at_once_one_takes_over(tmp_path: Path, died: str) -> None:
     path = leases.store(tmp_path)

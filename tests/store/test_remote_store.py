@@ -84,6 +84,7 @@ def test_nothing_is_written_after_the_root_and_the_root_after_everything(s3: Sto
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("storage", after=1)
 @pytest.mark.parametrize("version", [3, 2])
 def test_a_creator_that_is_killed_anywhere_leaves_nothing_that_looks_whole_and_the_next_one_carries_it_out(
     place: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: Any
@@ -185,6 +186,7 @@ def committed(place: Remote | Path, **changes: Any) -> Remote | Path:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("storage", after=1)
 @pytest.mark.parametrize("changes", [{}, {"zarr_format": 2}, {"shard": 64}], ids=str)
 def test_a_finished_store_is_the_one_that_a_disk_holds(place: Remote, tmp_path: Path, changes: dict[str, Any]) -> None:
     committed(place, **changes)

@@ -70,6 +70,7 @@ def test_arrays_of_overviews_that_are_damaged_do_not_keep_the_rest_from_being_to
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize("zarr_format", [2, 3])
 def test_overviews_are_counted_in_their_own_blocks(tmp_path: Path, zarr_format: int) -> None:
     path, of = tmp_path / "a.zarr", specs.spec(Grid(height=2100, width=4200), chunk=512, zarr_format=zarr_format)

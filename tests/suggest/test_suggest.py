@@ -15,6 +15,7 @@ from pipeline.errors import ModelError
 from pipeline.load_config import load
 from pipeline.models.loaded import Loaded
 from pipeline.models.weights import ModelMeta, save
+from pipeline.networks.fcn import FCN
 from pipeline.networks.fcn8s import FCN8s
 from pipeline.progress import Progress
 from pipeline.run import execute
@@ -58,6 +59,7 @@ def as_file_of_ours(folder: Path) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize("make", [as_script, as_program, as_file_of_ours])
 def test_a_job_succeeds_with_what_was_written(make: Callable[[Path], str], folder: Path) -> None:
     made, config = written(folder, make(folder))
@@ -132,6 +134,21 @@ def test_a_file_of_ours_leaves_nothing_to_guess(folder: Path) -> None:
     assert [row.name for row in planned(config).spec.classes] == ["a", "b", "c"]
 
 
+def test_a_file_of_ours_that_was_taught_with_code_asks_for_its_path(folder: Path) -> None:
+    args = {"bands": 1, "classes": 2, "width": 4}
+    meta = ModelMeta(
+        kind="fcn", args=args, bands=["red", "green", "blue"], input={"mean": [0.5], "transform": "raw.py:ratio"}, classes=[{"name": "a"}, {"name": "b"}]
+    )
+    save(folder / "ours.safetensors", FCN(**args), meta)
+    made, config = written(folder, "ours.safetensors")
+    assert made.todo[0].startswith("model.input.transform: ")
+    assert any("raw.py:ratio" in line and "TO ADD" in line for line in made.text.splitlines())
+    assert config.model.input is not None
+    assert config.model.input.transform == f"{folder}/raw.py:ratio"
+    (folder / "raw.py").write_text("def ratio(x):\n    return (x[1] / (x[0] + 1))[None]\n")
+    assert planned(config).locality.bands == 1
+
+
 @pytest.mark.slow
 def test_what_a_file_of_ours_leaves_open_is_guessed(folder: Path) -> None:
     args = {"bands": 3, "classes": 4, "width": 4, "fc_kernel": 3, "fc_width": 4}
@@ -150,6 +167,7 @@ def test_a_file_of_ours_of_more_bands_than_there_are_is_refused(tmp_path: Path) 
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("networks", after=1)
 @pytest.mark.parametrize("bands", [3, 4])
 def test_a_classifier_of_whole_images_is_told_from_a_network_of_maps(bands: int, tmp_path: Path) -> None:
     scenes.write(tmp_path / "scene.tif", scenes.position(300, 200, bands))

@@ -166,6 +166,7 @@ def test_windows_read_by_other_processes_are_the_same(job: Job) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("training")
 def test_mixed_precision_teaches(job: Job) -> None:
     made, _ = trained(job(rounds=2, steps=40, optimiser={"rate": 0.02}, augment={"gain": 0.0}), "execution.precision=bfloat16")
     assert made.mean_iou > 0.7
@@ -229,6 +230,7 @@ def test_a_frozen_body_stays_that_of_the_weights_it_started_from(job: Job, tmp_p
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("training", after=1)
 @pytest.mark.parametrize(
     "loss", [{"dice": 1}, {"focal": 1, "gamma": 1}, {"cross_entropy": 1, "dice": 0.5, "classes": "balanced"}, {"binary_cross_entropy": 1, "classes": [1, 2]}]
 )
@@ -238,12 +240,14 @@ def test_every_loss_teaches(job: Job, loss: dict[str, Any]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("training")
 def test_one_logit_is_taught_and_run_as_two_classes(job: Job) -> None:
     made, _ = trained(job(rounds=2, steps=40, optimiser={"rate": 0.02}, augment={"gain": 0.0}), "model.args={width: 4, output_stride: 2, classes: 1}")
     assert made.mean_iou > 0.7
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("training")
 def test_classes_that_hold_side_by_side_are_run_so_by_the_path_alone(job: Job, tmp_path: Path) -> None:
     classes = "model.classes=[{name: high, code: 1}, {name: low, code: 0, role: background}]"
     made, _ = trained(
@@ -258,6 +262,22 @@ def test_classes_that_hold_side_by_side_are_run_so_by_the_path_alone(job: Job, t
     bare.write_text(yaml.safe_dump(said))
     assert prepare_run(load(bare)).task.recipe.decoding.threshold == 0.6
     assert prepare_run(load(bare, ["model.output.threshold=0.3"])).task.recipe.decoding.threshold == 0.3
+
+
+def test_weights_name_the_code_that_changed_their_pixels_and_run_only_with_it(job: Job, tmp_path: Path) -> None:
+    (tmp_path / "raw.py").write_text("import torch\n\n\ndef log(x):\n    return torch.log(x[:2])\n")
+    taught = prepare(load(job(), [f"model.input.transform={tmp_path}/raw.py:log", "model.input.mean=4"]), lambda line: None)
+    assert taught.windows[0][0].shape[0] == 2
+    save(tmp_path / "net.safetensors", taught.network, meta := taught.meta)
+    assert (meta.input["transform"], meta.args["bands"], len(meta.bands)) == ("raw.py:log", 2, 3)
+    bare = scenes.config(tmp_path, "bare", source={"path": str(tmp_path / "image.tif")})
+    said = yaml.safe_load(bare.read_text())
+    said["model"] = {"path": str(tmp_path / "net.safetensors")}
+    bare.write_text(yaml.safe_dump(said))
+    with pytest.raises(ConfigError, match=r"trained on pixels that model\.input\.transform raw\.py:log had changed.*the path of that raw\.py:log, or null"):
+        prepare_run(load(bare))
+    made = prepare_run(load(bare, [f"model.input.transform={tmp_path}/raw.py:log"])).task.recipe.normalisation
+    assert (made.channels, made.mean, made.std) == (2, (4.0, 4.0), (60.0, 60.0))
 
 
 @pytest.mark.slow
@@ -339,6 +359,7 @@ def test_scenes_of_different_bands_are_told_apart_by_name(job: Job, tmp_path: Pa
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("training", after=1)
 @pytest.mark.parametrize("damage", ["cut", "empty", "garbage", "no weights"])
 def test_a_damaged_checkpoint_is_told_with_the_way_out(job: Job, damage: str) -> None:
     config = job()
@@ -361,6 +382,7 @@ def test_a_batch_norm_without_a_spread_is_told(job: Job) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("training", after=1)
 @pytest.mark.parametrize(("rounds", "steps"), [(1, 1), (1, 2), (2, 1), (3, 1)])
 def test_the_shortest_trainings_end_well(job: Job, rounds: int, steps: int) -> None:
     assert trained(job(rounds=rounds, steps=steps))[0].rounds == rounds
@@ -413,6 +435,7 @@ def test_paths_are_those_beside_the_config(job: Job, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("training")
 def test_labels_in_polygons_teach_as_pixels_do(job: Job, tmp_path: Path) -> None:
     from rasterio.features import shapes
 

@@ -35,6 +35,7 @@ def go(path: Path, fresh: bool = False) -> Report:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize("zarr_format", [2, 3])
 def test_a_certificate_changes_nothing_else_in_the_store(tmp_path: Path, zarr_format: int) -> None:
     path = made.store(tmp_path, output={"zarr_format": zarr_format})
@@ -55,6 +56,7 @@ def test_a_certificate_changes_nothing_else_in_the_store(tmp_path: Path, zarr_fo
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_run_makes_the_certificate_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = scenes.config(tmp_path, **EXACT)
     first = go(path)
@@ -145,6 +147,7 @@ def test_a_block_that_is_made_anew_in_a_complete_store_is_made_anew_in_its_overv
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_overviews_that_are_gone_from_a_complete_store_are_made_again_and_end_its_certificate(tmp_path: Path) -> None:
     go(scenes.config(tmp_path, **EXACT))
     store, plain = tmp_path / "job.zarr", scenes.config(tmp_path, **{**EXACT, "output": made.LAYERS})
@@ -167,6 +170,7 @@ def test_advice_names_the_record_of_a_block_that_is_damaged(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_advice_for_a_blended_store_does_not_speak_of_halos(tmp_path: Path) -> None:
     store = made.store(tmp_path, **made.blended(tmp_path))
     with pytest.raises(CertificateError, match=r"more tile.overlap or a larger tile.size") as failed:

@@ -51,6 +51,7 @@ def test_a_store_with_an_exact_halo_equals_the_whole_at_its_seams(copy: Path) ->
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=2)
 @pytest.mark.parametrize(
     "sections",
     [
@@ -70,6 +71,7 @@ def test_other_stores_pass_as_well(tmp_path: Path, sections: dict[str, Any]) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_a_store_of_an_area_is_looked_at_there_alone(tmp_path: Path) -> None:
     drawn(tmp_path)
     path = made.store(tmp_path, source={"aoi": str(tmp_path / "area.gpkg")}, tile={"size": 72})
@@ -82,6 +84,7 @@ def test_a_store_of_an_area_is_looked_at_there_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize(("tolerance", "halo"), [(0.2, None), (1e-9, 8)])
 def test_a_store_is_held_to_the_tolerance_that_chose_its_halo(tmp_path: Path, tolerance: float, halo: int | None) -> None:
     path = made.store(tmp_path, tile={"size": 96, "halo": {"tolerance": tolerance}})
@@ -92,6 +95,7 @@ def test_a_store_is_held_to_the_tolerance_that_chose_its_halo(tmp_path: Path, to
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_a_blended_store_is_promised_nothing_and_passes_until_a_tolerance_is_asked_for(tmp_path: Path) -> None:
     path = made.store(tmp_path, **made.blended(tmp_path))
     said = made.looked(path)
@@ -143,6 +147,7 @@ def test_a_raster_without_a_valid_pixel_passes_by_its_chunks_alone(tmp_path: Pat
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_a_store_with_a_single_block_of_data_is_looked_at_there(tmp_path: Path) -> None:
     raster = np.zeros((3, 1500, 1500), "uint16")
     raster[:, 1290:1330, 1170:1210] = 300 + np.arange(40)[:, None] * 10
@@ -228,6 +233,7 @@ def test_a_block_without_a_valid_pixel_must_hold_nothing(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize("zarr_format", [2, 3])
 @pytest.mark.parametrize("level", [0, 1])
 def test_a_chunk_outside_the_area_is_named(tmp_path: Path, zarr_format: int, level: int) -> None:
@@ -243,6 +249,7 @@ def test_a_chunk_outside_the_area_is_named(tmp_path: Path, zarr_format: int, lev
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize(("layer", "level"), [("mask", 1), ("probabilities", 2)])
 def test_an_overview_that_is_not_of_the_level_below_is_caught(tmp_path: Path, layer: str, level: int) -> None:
     path = made.store(tmp_path, output={"layers": ["mask", "probabilities", "entropy"], "probabilities_dtype": "float16"})
@@ -344,11 +351,13 @@ def test_a_network_or_source_that_is_gone_or_another_one_is_refused(tmp_path: Pa
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_the_same_seed_looks_at_the_same_windows(good: Path) -> None:
     assert made.looked(good, windows=3, seed=5) == made.looked(good, windows=3, seed=5) != made.looked(good, windows=3, seed=6)
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_a_block_whose_tiles_were_halved_for_want_of_memory_is_judged_by_those_tiles(tmp_path: Path) -> None:
     scenes.scene(tmp_path / "scene.tif", 256, 256)
     path = made.store(tmp_path, tile={"size": 128, "halo": 0})

@@ -35,6 +35,7 @@ sys.exit(75)
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_a_job_runs_on_the_workers_to_a_whole_store(tmp_path: Path) -> None:
     env = {**os.environ, "WHOLECLOTH": f"{sys.executable} -m pipeline", "DASK": f"{sys.executable} -m dask", "TMPDIR": str(tmp_path)}
     env["PYTHONPATH"] = str(RECIPE.parents[1])
@@ -79,6 +80,7 @@ def test_a_job_is_given_the_address_and_nothing_is_left_of_its_workers(tmp_path:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_sigterm_ends_the_run_first_and_then_its_workers(tmp_path: Path) -> None:
     (tmp_path / "wait").touch()
     job = start(tmp_path)

@@ -24,6 +24,8 @@ class Repository:
     """As ``model.factory`` names it."""
     module: str
     """Its plain dotted name."""
+    key: str
+    """Of the config, which names it."""
     world: World | None
     """None where Python itself finds it: it is installed, or ours."""
 
@@ -36,7 +38,7 @@ class Repository:
         try:
             return importlib.import_module(self.module) if self.world is None else self.world.module(self.module)
         except (Exception, SystemExit) as error:  # the user's code may raise anything
-            raise ModelError(f"model.factory names {self.place}, which cannot be imported: {fault(error) or first_line(error) + '.'}") from error
+            raise ModelError(f"{self.key} names {self.place}, which cannot be imported: {fault(error) or first_line(error) + '.'}") from error
 
     def code(self) -> Code:
         """What its sources and libraries are."""
@@ -47,10 +49,10 @@ class Repository:
         return reads_of(self.world, code)
 
 
-def repository_of(place: str) -> Repository:
-    """What lies around ``file.py``, ``folder/package.module`` or ``package.module``; raises ModelError where a file is not there."""
+def repository_of(place: str, key: str = "model.factory") -> Repository:
+    """What lies around ``file.py`` or ``package.module`` that a key of the config names; raises ModelError where a file is not there."""
     install()
-    found = place_of(place)
-    world = world_of(found)
-    apart = found.file is not None or world.owns(found.module)
-    return Repository(place=place, module=found.module, world=world if apart else None)
+    parts = place_of(place, key)
+    world = world_of(parts)
+    isolated = parts.file is not None or world.owns(parts.module)
+    return Repository(place=place, key=key, module=parts.module, world=world if isolated else None)

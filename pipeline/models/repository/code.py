@@ -12,10 +12,10 @@ from pipeline.errors import ModelError
 from pipeline.models.repository import finding
 from pipeline.models.repository.installed import distribution, is_standard, standard
 from pipeline.models.repository.reads import digest
-from pipeline.models.repository.world import OURS, World
+from pipeline.models.repository.world import PACKAGE, World
 from pipeline.networks import revision
 
-BESIDE = {"torch", "numpy"}
+BY_VERSION = {"torch", "numpy"}
 """Libraries that all networks run in: a release of theirs rounds otherwise, and is told where it matters."""
 _first_seen: dict[Path, str] = {}
 """Digests of sources that Python itself imported, when they were first looked at: what runs is what was there then."""
@@ -39,19 +39,19 @@ def code_of(world: World | None, module: str) -> Code:
     ModelError
         A source that Python imported into this process was changed since.
     """
-    code, todo, done = Code(), [(module, world is not None)], set[tuple[str, bool]]()
+    code, todo, visited = Code(), [(module, world is not None)], set[tuple[str, bool]]()
     while todo:
-        name, apart = todo.pop()
-        if not name or (name, apart) in done:
+        name, isolated = todo.pop()
+        if not name or (name, isolated) in visited:
             continue
-        done.add((name, apart))
-        apart = apart and world is not None and (name == module or name in world.sources or world.owns(name))
-        found = _in_world(world, name) if apart and world is not None else _in_python(name)
-        if found is None:
+        visited.add((name, isolated))
+        isolated = isolated and world is not None and (name == module or name in world.sources or world.owns(name))
+        entry = _in_world(world, name) if isolated and world is not None else _in_python(name)
+        if entry is None:
             continue
-        code[found[0]] = found[1]
-        if found[2] is not None:
-            todo += [(other, apart) for other in (*_imports(found[2], name), *(sorted(world.edges[name]) if apart and world is not None else ()))]
+        code[entry[0]] = entry[1]
+        if entry[2] is not None:
+            todo += [(other, isolated) for other in (*_imports(entry[2], name), *(sorted(world.edges[name]) if isolated and world is not None else ()))]
     return dict(sorted(code.items()))
 
 
@@ -78,28 +78,28 @@ def _in_world(world: World, name: str) -> tuple[str, str, Path | None] | None:
 def _in_python(name: str) -> tuple[str, str, Path | None] | None:
     """The same of a module that Python finds: the user's by its source, what is installed by its version, ours by its revision."""
     top = name.partition(".")[0]
-    if top == OURS:
+    if top == PACKAGE:
         number = revision(name)
         return None if number is None else (name, f"revision {number}", None)
-    if standard(top) or top in BESIDE:
+    if standard(top) or top in BY_VERSION:
         return None
     file = _file(name)
     if file is None or is_standard(file):
         return None
-    known = distribution(file)
-    if known is not None:
-        return None if known[0].lower() in BESIDE else (known[0], known[1], None)
+    release = distribution(file)
+    if release is not None:
+        return None if release[0].lower() in BY_VERSION else (release[0], release[1], None)
     return name, _unchanged(file), file if file.suffix in SOURCE_SUFFIXES else None
 
 
 def _file(name: str) -> Path | None:
     module = sys.modules.get(name)
-    said = getattr(module, "__file__", None)
-    if said is None and module is None:
+    path = getattr(module, "__file__", None)
+    if path is None and module is None:
         spec = finding.anywhere(name.partition(".")[0])
         spec = None if spec is None else finding.deep(spec, name)
-        said = None if spec is None else spec.origin
-    return Path(said).resolve() if said is not None and Path(said).is_file() else None
+        path = None if spec is None else spec.origin
+    return Path(path).resolve() if path is not None and Path(path).is_file() else None
 
 
 def _unchanged(file: Path) -> str:

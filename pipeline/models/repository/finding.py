@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.models.repository.installed import distribution, is_standard, site_of
 
-_OWN = Path(__file__).resolve().parents[2]
+_PACKAGE = Path(__file__).resolve().parents[2]
 """Our own package."""
 
 
@@ -22,12 +22,12 @@ def top(name: str, folders: Sequence[str]) -> ModuleSpec | None:
 
 def deep(spec: ModuleSpec, name: str) -> ModuleSpec | None:
     """The module of a dotted name below the one of its first part."""
-    found: ModuleSpec | None = spec
+    inner: ModuleSpec | None = spec
     for part in name.split(".")[1:]:
-        if found is None or found.submodule_search_locations is None:
+        if inner is None or inner.submodule_search_locations is None:
             return None
-        found = _listed(PathFinder.find_spec(part, found.submodule_search_locations))
-    return found
+        inner = _listed(PathFinder.find_spec(part, inner.submodule_search_locations))
+    return inner
 
 
 def _listed(spec: ModuleSpec | None) -> ModuleSpec | None:
@@ -75,7 +75,7 @@ def _submodule(name: str, part: str) -> bool:
 
 def is_ours(spec: ModuleSpec) -> bool:
     """Whether it is our own package, which lies in its repository like any other."""
-    return spec.origin is not None and Path(spec.origin).resolve().parent == _OWN
+    return spec.origin is not None and Path(spec.origin).resolve().parent == _PACKAGE
 
 
 def is_users(spec: ModuleSpec) -> bool:
@@ -85,13 +85,13 @@ def is_users(spec: ModuleSpec) -> bool:
 
 
 def _inside(place: Path) -> bool:
-    return place == _OWN or _OWN in place.parents
+    return place == _PACKAGE or _PACKAGE in place.parents
 
 
 def version(file: Path) -> str | None:
     """``name version`` of the distribution that lists a file."""
-    said = distribution(file)
-    return None if said is None else " ".join(said)
+    release = distribution(file)
+    return None if release is None else " ".join(release)
 
 
 def absolute(name: str, package: str, level: int) -> str:

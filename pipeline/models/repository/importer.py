@@ -102,9 +102,9 @@ def _renamed(spec: ModuleSpec, fullname: str, world: World) -> ModuleSpec:
         loader = Loader(fullname, spec.origin, world)
     elif loader is not None and spec.origin is not None:
         loader = type(loader)(fullname, spec.origin)  # type: ignore[call-arg]  # of extensions and of compiled modules
-    made = ModuleSpec(fullname, loader, origin=spec.origin, is_package=folders is not None)
-    made.submodule_search_locations, made.has_location = folders, spec.has_location
-    return made
+    renamed = ModuleSpec(fullname, loader, origin=spec.origin, is_package=folders is not None)
+    renamed.submodule_search_locations, renamed.has_location = folders, spec.has_location
+    return renamed
 
 
 FINDER = Finder()

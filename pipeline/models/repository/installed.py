@@ -37,18 +37,18 @@ def distribution(file: Path) -> tuple[str, str] | None:
     if site is None:
         return None
     listed = file.relative_to(site).as_posix()
-    return next((said for record, said in _records(site, listed.partition("/")[0].partition(".")[0]) if f"\n{listed}," in record), None)
+    return next((release for record, release in _records(site, listed.partition("/")[0].partition(".")[0]) if f"\n{listed}," in record), None)
 
 
 @lru_cache(maxsize=512)
 def _records(site: Path, top: str) -> tuple[tuple[str, tuple[str, str]], ...]:
     """Lines of every RECORD that are of one module or package, and whose they are."""
-    found = []
+    rows = []
     for record in sorted(site.glob("*.dist-info/RECORD")):
         lines = [line for line in record.read_text(encoding="utf-8", errors="replace").splitlines() if line.startswith((f"{top}/", f"{top}."))]
         if lines:
-            found.append(("\n" + "\n".join(lines), _named(record.parent)))
-    return tuple(found)
+            rows.append(("\n" + "\n".join(lines), _named(record.parent)))
+    return tuple(rows)
 
 
 def _named(folder: Path) -> tuple[str, str]:
@@ -57,9 +57,9 @@ def _named(folder: Path) -> tuple[str, str]:
         head = (folder / "METADATA").read_text(encoding="utf-8", errors="replace").partition("\n\n")[0]
     except OSError:
         head = ""
-    said = dict(_NAMED.findall(head))
+    fields = dict(_NAMED.findall(head))
     name, _, version = folder.name.removesuffix(".dist-info").partition("-")
-    return said.get("Name", name).strip(), said.get("Version", version).strip()
+    return fields.get("Name", name).strip(), fields.get("Version", version).strip()
 
 
 def standard(top: str) -> bool:

@@ -27,17 +27,28 @@ _lock = threading.Lock()
 _hooked = False
 
 
+class _Archive(torch._C.PyTorchFileReader):
+    """Torch's reader of exported programs, compiled libraries and packages: a file that it is given by its path is told."""
+
+    def __init__(self, file: Any) -> None:
+        if isinstance(file, str | os.PathLike):
+            _heard("open", (os.fspath(file), "rb", 0))
+        super().__init__(file)
+
+
 @contextmanager
 def recorded(into: set[str]) -> Iterator[None]:
     """Add to a set what this thread opens for reading meanwhile."""
     _hook()
     before, _now.into = getattr(_now, "into", None), into
-    read_script = torch._C.import_ir_module
-    torch._C.import_ir_module = _noting(read_script)  # torch reads a script by itself, of which no hook is told
+    read_script, reader = torch._C.import_ir_module, torch._C.PyTorchFileReader
+    torch._C.import_ir_module = _noting(read_script)  # torch reads scripts and archives by itself, of which no hook is told
+    torch._C.PyTorchFileReader = _Archive  # type: ignore[assignment, misc]
     try:
         yield
     finally:
-        torch._C.import_ir_module, _now.into = read_script, before
+        torch._C.import_ir_module, torch._C.PyTorchFileReader = read_script, reader  # type: ignore[misc]
+        _now.into = before
 
 
 @contextmanager
@@ -56,19 +67,19 @@ def digests(paths: Iterable[str]) -> dict[str, str]:
     return {str(file): digest(file) for file in files if _counts(file)}
 
 
-def by_name(found: dict[str, str]) -> dict[str, str]:
+def by_name(digests: dict[str, str]) -> dict[str, str]:
     """The same by the names of files alone: a network that was moved is the same network."""
-    names = sorted({Path(path).name for path in found})
-    return {name: " ".join(sorted(said for path, said in found.items() if Path(path).name == name)) for name in names}
+    names = sorted({Path(path).name for path in digests})
+    return {name: " ".join(sorted(digest for path, digest in digests.items() if Path(path).name == name)) for name in names}
 
 
 def digest(file: Path) -> str:
     """XXH3 of a file, 128 bits in hex; damage is sought, not malice."""
-    found = xxhash.xxh3_128()
+    state = xxhash.xxh3_128()
     with aside(), file.open("rb") as data:
         while chunk := data.read(2**22):
-            found.update(chunk)
-    return found.hexdigest()
+            state.update(chunk)
+    return state.hexdigest()
 
 
 def named(args: Any) -> Iterator[str]:

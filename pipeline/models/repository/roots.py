@@ -29,8 +29,8 @@ class Place:
     """Folders that come after it."""
 
 
-def place_of(factory: str) -> Place:
-    """The place of ``file.py``, ``folder/package.module`` or ``package.module``.
+def place_of(factory: str, key: str = "model.factory") -> Place:
+    """The place of ``file.py``, ``folder/package.module`` or ``package.module`` that a key of the config names.
 
     Raises
     ------
@@ -38,15 +38,15 @@ def place_of(factory: str) -> Place:
         It names a file that does not exist.
     """
     if factory.endswith(".py"):
-        return _file(Path(os.path.normpath(Path(factory).absolute())), factory)
+        return _file(Path(os.path.normpath(Path(factory).absolute())), factory, key)
     folder, slash, module = factory.rpartition("/")
     root = os.path.normpath(Path(folder or "/").absolute()) if slash else None
     return Place(module=module, file=None, first=(root,) if root else (), last=_last(root, None))
 
 
-def _file(file: Path, said: str) -> Place:
+def _file(file: Path, text: str, key: str) -> Place:
     if not file.is_file():
-        raise ModelError(f"model.factory names {said}, which does not exist. Give file.py:callable relative to the config file.")
+        raise ModelError(f"{key} names {text}, which does not exist. Give file.py:callable relative to the config file.")
     root, deep = file.parent, 0
     while (root / "__init__.py").is_file() and root != root.parent:
         root, deep = root.parent, deep + 1
@@ -67,10 +67,10 @@ def _level(file: Path) -> int:
     return max((node.level for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)), default=0)
 
 
-def _last(root: str | None, beside: str | None) -> tuple[str, ...]:
+def _last(root: str | None, neighbour: str | None) -> tuple[str, ...]:
     """Beside the file, above the root as far as its repository goes, and the working directory."""
     above = _above(Path(root)) if root else []
-    folders = [*([beside] if beside else []), *map(str, above), str(Path.cwd())]
+    folders = [*([neighbour] if neighbour else []), *map(str, above), str(Path.cwd())]
     return tuple(folder for folder in dict.fromkeys(folders) if folder != root)
 
 

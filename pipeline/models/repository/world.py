@@ -27,7 +27,7 @@ from pipeline.models.repository.reads import aside, digest
 from pipeline.models.repository.roots import Place
 
 PREFIX = "wholecloth_user_"
-OURS = "pipeline"
+PACKAGE = "pipeline"
 _lock = threading.RLock()
 """Whoever makes a network, or imports for one, goes alone: plain names are everybody's."""
 _worlds: dict[tuple[tuple[str, ...], tuple[str, ...]], World] = {}
@@ -68,14 +68,14 @@ class World:
         self, name: str, globals: dict[str, Any] | None = None, locals: Any = None, fromlist: Sequence[str] | None = (), level: int = 0  # noqa: A002
     ) -> Any:  # fmt: skip
         """What import statements of the repository's modules do."""
-        said, names = globals or {}, fromlist or ()
+        variables, names = globals or {}, fromlist or ()
         if level == 0 and (name.startswith(PREFIX) or not self.owns(name, names)):
             with aside():
-                found = builtins.__import__(name, globals, locals, names, 0)
-            return self._importlib(found) if found is importlib else found
-        base = str(said.get("__package__") or "").removeprefix(self.name).lstrip(".")
+                imported = builtins.__import__(name, globals, locals, names, 0)
+            return self._importlib(imported) if imported is importlib else imported
+        base = str(variables.get("__package__") or "").removeprefix(self.name).lstrip(".")
         plain = finding.absolute(name, base, level) if level else name
-        self._note(str(said.get("__name__", "")), plain, names)
+        self._note(str(variables.get("__name__", "")), plain, names)
         module = self.module(plain) if plain else sys.modules[self.name]
         if not names:
             return sys.modules[f"{self.name}.{plain.partition('.')[0]}"] if plain else module
@@ -90,11 +90,11 @@ class World:
         spec = finding.top(top, self.first)
         if spec is not None and finding.is_ours(spec):
             return False
-        if spec is not None and (standard(top) or top == OURS):  # theirs only where Python's, or ours, is not what they mean
+        if spec is not None and (standard(top) or top == PACKAGE):  # theirs only where Python's, or ours, is not what they mean
             return finding.deep(spec, name) is not None and not finding.elsewhere(name, names)
         if spec is not None:
             return True
-        return not standard(top) and top != OURS and self.find(top) is not None
+        return not standard(top) and top != PACKAGE and self.find(top) is not None
 
     def find(self, top: str) -> ModuleSpec | None:
         """Where a module or package without a dot lies, if it is the repository's or its user's; None where Python is to find it."""
@@ -162,7 +162,7 @@ class World:
     def alias(self, plain: str) -> None:
         """Let a module go by its plain name until the repository is left."""
         module = sys.modules.get(f"{self.name}.{plain}")
-        if module is not None and plain not in sys.modules and not standard(plain.partition(".")[0]) and plain.partition(".")[0] != OURS:
+        if module is not None and plain not in sys.modules and not standard(plain.partition(".")[0]) and plain.partition(".")[0] != PACKAGE:
             sys.modules[plain] = module
             self._aliased.add(plain)
 

@@ -27,8 +27,9 @@ Place = tuple[torch.Tensor, npt.NDArray[np.bool_]]
 
 
 def places(
-    source: Source, how: Normalisation, device: torch.device, *, side: int, multiple: int, count: int, seed: int, area: Area | None = None
-) -> list[Place]:
+    source: Source, how: Normalisation, device: torch.device, *, side: int, multiple: int, count: int, seed: int, area: Area | None = None,
+    tries: int = TRIES, patience: int = PATIENCE,
+) -> list[Place]:  # fmt: skip
     """Normalised windows and which of their pixels count, those with the most such pixels among a few at random; none where no pixel does.
 
     Parameters
@@ -45,12 +46,14 @@ def places(
         How many, and of which draw.
     area
         What is asked for: then windows lie around it, and what lies outside does not count.
+    tries, patience
+        Places that are read before the best of them are taken; and where none of them holds a pixel that counts.
     """
     rng = np.random.default_rng(seed)
     taken: list[_Seen] = []
     rest: list[_Seen] = []
-    for number in range(PATIENCE):
-        if len(taken) == count or (number >= TRIES and taken + rest):
+    for number in range(patience):
+        if len(taken) == count or (number >= tries and taken + rest):
             break
         window = _window(source, area, side, multiple, rng)
         pixels = source.read(window)

@@ -65,6 +65,7 @@ def logits(of: Job) -> np.ndarray:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize("tolerance", [1e-1, 1e-2, 1e-4])
 def test_the_run_keeps_to_the_tolerance_with_less_than_the_radius(tmp_path: Path, tolerance: float) -> None:
     exact, near = job(tmp_path), job(tmp_path, name="near", halo={"tolerance": tolerance})
@@ -77,12 +78,14 @@ def test_the_run_keeps_to_the_tolerance_with_less_than_the_radius(tmp_path: Path
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_a_tighter_tolerance_takes_a_wider_halo(tmp_path: Path) -> None:
     halos = [job(tmp_path, name=f"t{k}", halo={"tolerance": 0.1**k}).plan.tiles.halo for k in (1, 2, 3, 4)]
     assert halos == sorted(set(halos))
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_the_choice_is_that_of_the_seed_and_stays_in_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one, two = (job(tmp_path, halo={"tolerance": 1e-3, "places": 3, "seed": 5}) for _ in range(2))
     assert one.plan.tiles == two.plan.tiles
@@ -125,6 +128,7 @@ def test_a_profile_that_was_too_kind_is_not_believed(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_without_a_valid_pixel_the_halo_is_exact(tmp_path: Path) -> None:
     scenes.write(tmp_path / "scene.tif", np.zeros((3, 200, 300), "uint16"), nodata=0)
     made = job(tmp_path, halo={"tolerance": 1e-3})
@@ -148,6 +152,7 @@ def test_a_patch_of_valid_pixels_in_a_large_raster_is_found_and_measured(tmp_pat
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_a_tolerance_that_no_halo_keeps_is_refused_with_what_is_left(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"tile\.halo\.tolerance is 1e-06 .*px.*not local.*InstanceNorm.*tile\.halo: auto, which blends"):
         job(tmp_path, networks.InstanceNormed(), halo={"tolerance": 1e-6})

@@ -108,6 +108,7 @@ def test_layers_come_in_the_shapes_and_dtypes_of_nothing_known() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize("zarr_format", [3, 2])
 def test_classes_that_exclude_each_other(tmp_path: Path, zarr_format: int) -> None:
     found = made(job(tmp_path, output={"zarr_format": zarr_format}))
@@ -143,6 +144,7 @@ def test_one_logit_cut_by_several_thresholds(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize("quantiles", [[0.7], [0.7, 0.6, 0.8, 0.5]])
 def test_classes_side_by_side_in_the_order_of_their_table(tmp_path: Path, quantiles: list[float]) -> None:
     job(tmp_path)  # makes the scene

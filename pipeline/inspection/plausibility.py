@@ -1,0 +1,33 @@
+"""What does not look right of a job, before it runs."""
+
+from __future__ import annotations
+
+import torch
+
+from pipeline import machine
+from pipeline.errors import ReadError
+from pipeline.inspection.findings import sight
+from pipeline.job import Job
+from pipeline.resolve import plausibility
+from pipeline.stages.device import on_device, rounding
+
+
+def warnings(job: Job) -> tuple[str, ...]:
+    """A sentence for each; none where the raster cannot be read, which the run will tell.
+
+    Parameters
+    ----------
+    job
+        Prepared.
+    """
+    names = {row.code: row.name for row in job.spec.classes}
+    recipe, device = job.task.recipe, torch.device(job.task.device)
+
+    def tried() -> tuple[str, ...]:
+        with rounding(recipe.precision, machine.cores(), device):
+            return tuple(plausibility.warnings(sight(job), recipe.decoding, names))
+
+    try:
+        return on_device(tried)
+    except ReadError:
+        return ()
