@@ -40,8 +40,8 @@ def _shared(prober: Prober, axis: Axis, margin: Margin) -> Trim:
     if not off:
         return trim
     lengths = [trim.taken(times * off + 4 * trim.step) for times in GROWN] if trim.tile is None else [trim.least]
-    seen = (_before(_Cuts(prober, axis, prober.strip(axis, length, other.least)), length, off, trim.step) for length in lengths)
-    before = next((found for found in seen if found is not None), off // 2)
+    measured = (_before(_Cuts(prober, axis, prober.strip(axis, length, other.least)), length, off, trim.step) for length in lengths)
+    before = next((px for px in measured if px is not None), off // 2)
     before = min(max(before, 0), off)
     return replace(trim, before=before, after=off - before)
 

@@ -83,6 +83,6 @@ def _shrinks(prober: Prober, size: int, axis: int, left: int) -> bool:
 
 
 def _smallest(prober: Prober, sizes: Iterable[Size]) -> Size:
-    """The first of some sizes that the network takes; the last is known to be."""
+    """The first of some sizes that the network takes; the last was seen to be."""
     several = list(sizes)
     return next((size for size, _ in _answers(prober, several)), several[-1])

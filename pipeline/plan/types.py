@@ -154,8 +154,8 @@ class Tiles:
         length, near, far = (self.height, self.width)[number], self.near[number], self.far[number]
         if self.halo is None:
             return LatticeTiling(length=length, multiple=self.multiple, size=self.size, step=self.step)
-        made = HaloTiling(length=length, multiple=self.multiple, halo=self.halo, core=self.core, minimum=self.minimum, near=near, far=far)
-        return replace(made, core=max(self.core, round_up(length, self.multiple))) if made.whole.size <= self.size else made
+        tiling = HaloTiling(length=length, multiple=self.multiple, halo=self.halo, core=self.core, minimum=self.minimum, near=near, far=far)
+        return replace(tiling, core=max(self.core, round_up(length, self.multiple))) if tiling.whole.size <= self.size else tiling
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for the store; those of a raster that is not padded are as those of before there was a choice."""

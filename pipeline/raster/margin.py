@@ -96,9 +96,9 @@ class Margin:
     """On the left and on the right."""
 
     @classmethod
-    def of(cls, said: Mapping[str, Any]) -> Self:
+    def of(cls, values: Mapping[str, Any]) -> Self:
         """From its plain values; an earlier release had one axis for both."""
-        rows, cols = (said["rows"], said["cols"]) if "rows" in said else (said, said)
+        rows, cols = (values["rows"], values["cols"]) if "rows" in values else (values, values)
         return cls(rows=Trim(**rows), cols=Trim(**cols))
 
     @property
