@@ -76,7 +76,9 @@ def largest(prober: Prober, size: int, step: int) -> int | None:
     def takes(length: int, other: int) -> bool:
         return _factor(prober, length, other) == _factor(prober, other, length) == factor
 
-    if many < 2 or factor is None or not _fits(prober, size + many * step, across) or takes(size + many * step, across) or not takes(size + step, across):
+    if many < 2 or factor is None or not (_fits(prober, size) and _fits(prober, size + many * step, across)):  # a size that it takes tells what a pixel costs
+        return None
+    if takes(size + many * step, across) or not takes(size + step, across):
         return None
     most = last(lambda k: takes(size + k * step, across), 1, many)
     if _fits(prober, size + most * step) and not takes(size + most * step, size + most * step):

@@ -167,7 +167,7 @@ def _alike(answers: Sequence[torch.Tensor], inside: torch.Tensor, decoding: Deco
         there = [names.get(code, str(code)) for (code,) in seen]
         both = f"noise and {_pixels(inside)} get class {there[0]} alone"
         words = both if there[0] == there[1] else f"noise gets class {there[0]} alone, and {_pixels(inside)} get class {there[1]} alone"
-        yield f"{words}. Check model.input, the order of source.bands, and model.output's activation and threshold, against the network's training"
+        yield f"{words}. Check model.input, the order of source.bands and model.output's threshold against the network's training"
 
 
 def _classes(answer: torch.Tensor, inside: torch.Tensor, decoding: Decoding) -> Codes:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
 
 from pipeline.locality import measure
 from pipeline.locality.probe import Prober
+from pipeline.locality.room import Room
 from pipeline.locality.sizes import first, largest, only_size
 from pipeline.models.loaded import Loaded
 from pipeline.protocols import Radius
@@ -68,6 +71,14 @@ def test_without_a_limit_one_narrow_strip_along_each_axis_is_all_that_is_tried()
     module.shapes.clear()
     assert largest(looks, size, step) is None
     assert module.shapes == [(512, 512), (64, 64), (1280, 64), (64, 1280)]
+
+
+def test_what_a_graph_costs_is_told_of_a_size_that_it_takes() -> None:
+    asked: list[int] = []
+    graph = SimpleNamespace(peak=lambda bands, side: asked.append(side) or 1)
+    network = Loaded(module=Limited(160).eval(), said={}, graph=graph)  # type: ignore[arg-type]  # all that is asked of it
+    assert largest(Prober(network=network, bands=3, device=CPU, room=Room(2**40)), 64, 32) == 160
+    assert asked == [64]
 
 
 def test_a_network_that_cuts_all_to_one_size_takes_that_alone() -> None:
