@@ -81,9 +81,8 @@ def _measured(network: Network, x: torch.Tensor, dtype: torch.dtype) -> Footprin
     with torch.inference_mode(), torch.autocast(device.type, None if dtype is torch.float32 else dtype, enabled=dtype is not torch.float32):
         network(x)
         start = time.perf_counter()
-        network(x)
-        seconds = time.perf_counter() - start
         peak, fullness = (_cuda_peak(network, x), None) if device.type == "cuda" else _cpu_peak(network, x)
+        seconds = time.perf_counter() - start
     if network.graph:
         peak, fullness = peak + network.graph.peak(bands, side), None
     return Footprint(bytes_per_pixel=peak / side**2, fullness=fullness, seconds_per_pixel=seconds / side**2)
