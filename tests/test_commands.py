@@ -182,7 +182,7 @@ COMMANDS = [
 """In this order: each finds what those before it left."""
 
 
-@pytest.mark.nightly("jobs", after=3)
+@pytest.mark.nightly("jobs", after=2)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_both_ways_give_the_same_output_exit_code_and_store(folders: tuple[Path, Path], command: str) -> None:
     forked, started = (outcome(command, folder, fork) for folder, fork in zip(folders, (True, False), strict=True))

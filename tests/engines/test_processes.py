@@ -106,6 +106,7 @@ def test_a_worker_that_is_killed_costs_nothing_but_time(tmp_path: Path) -> None:
     assert any("has come" in line for line in said)
 
 
+@pytest.mark.nightly("kills")
 def test_an_item_that_kills_every_worker_fails_by_name_and_all_others_are_done() -> None:
     with KINDS["processes"](2, Terms(processes=1, tell=lambda line: None)) as run:
         found = list(run(works.Lethal(items=(4,)), range(10)))

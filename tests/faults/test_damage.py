@@ -72,6 +72,7 @@ def mend(store: Path) -> None:
         file.unlink(missing_ok=True)
 
 
+@pytest.mark.nightly("kills", after=1)
 @pytest.mark.parametrize("harm", [gone(CHUNK), gone(RECORD), cut(RECORD)], ids=["chunk gone", "record gone", "record cut"])
 def test_what_vanished_after_a_kill_is_made_anew(calm: harness.Calm, tmp_path: Path, killed: Path, harm: Harm) -> None:
     path = moved(killed, tmp_path, calm.raster)

@@ -80,6 +80,7 @@ def test_two_runs_that_start_together_make_one_store(calm: harness.Calm, tmp_pat
     calm.same(tmp_path)
 
 
+@pytest.mark.nightly("kills")
 def test_a_run_beside_one_that_is_at_work_is_refused(calm: harness.Calm, tmp_path: Path) -> None:
     path = harness.config(tmp_path, calm.raster)
     first = harness.start(path, "commit", 5)

@@ -20,6 +20,7 @@ def mask(folder: Path) -> np.ndarray:
     return np.asarray(zarr.open_array(folder / "job.zarr" / "0" / "mask", mode="r")[:])
 
 
+@pytest.mark.nightly("kills")
 def test_a_device_without_memory_for_a_tile_takes_halves_and_says_so_in_the_ledger(calm: harness.Calm, tmp_path: Path) -> None:
     path = harness.config(tmp_path, calm.raster)
     ended = harness.run(path, FAULT_LARGEST=str(60 * 60))
@@ -29,6 +30,7 @@ def test_a_device_without_memory_for_a_tile_takes_halves_and_says_so_in_the_ledg
     assert (mask(tmp_path) == mask(calm.raster.parent)).all()
 
 
+@pytest.mark.nightly("kills")
 def test_a_device_without_memory_for_any_tile_fails_blocks_and_a_rerun_on_another_does_them(calm: harness.Calm, tmp_path: Path) -> None:
     path = harness.config(tmp_path, calm.raster)
     ended = harness.run(path, FAULT_LARGEST="0")

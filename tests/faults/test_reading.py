@@ -32,6 +32,7 @@ def held(path: Path, **environment: str) -> harness.Run:
     return started
 
 
+@pytest.mark.nightly("kills")
 def test_reads_that_fail_twice_are_tried_again_and_nothing_is_lost(calm: harness.Calm, tmp_path: Path, server: Faulty) -> None:
     """GDAL asks up to six times, in several ways, before it calls a read failed."""
     path = harness.config(tmp_path, server.url, execution={"retries": 6})

@@ -48,7 +48,7 @@ def write_on(file: BinaryIO) -> None:
         file.write(bytes(4096))
 
 
-@pytest.mark.nightly("kills", after=2)
+@pytest.mark.nightly("kills", after=1)
 @pytest.mark.parametrize(("at", "after"), MOMENTS)
 def test_a_disk_that_fills_up_at_any_moment_ends_the_run_and_the_next_goes_on(calm: harness.Calm, tmp_path: Path, small: Path, at: str, after: int) -> None:
     path = harness.config(tmp_path, calm.raster, output={"path": str(small / "job.zarr")})
@@ -76,6 +76,7 @@ def test_a_disk_without_room_for_the_empty_store_leaves_nothing_behind(calm: har
     calm.same(small)
 
 
+@pytest.mark.nightly("kills")
 def test_a_disk_that_becomes_read_only_ends_the_run_and_the_next_goes_on(calm: harness.Calm, tmp_path: Path, small: Path) -> None:
     path = harness.config(tmp_path, calm.raster, output={"path": str(small / "job.zarr")})
     started = harness.start(path, "commit", 5)

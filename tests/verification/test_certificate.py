@@ -70,6 +70,7 @@ def test_run_makes_the_certificate_once(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_a_certificate_does_not_outlive_the_blocks_that_it_was_made_of(tmp_path: Path) -> None:
     go(scenes.config(tmp_path, **EXACT))
     plain = scenes.config(tmp_path, **{**EXACT, "output": made.LAYERS})

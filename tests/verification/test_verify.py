@@ -51,7 +51,7 @@ def test_a_store_with_an_exact_halo_equals_the_whole_at_its_seams(copy: Path) ->
 
 
 @pytest.mark.slow
-@pytest.mark.nightly("jobs", after=2)
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize(
     "sections",
     [
