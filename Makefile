@@ -18,7 +18,7 @@ run: .venv/run.stamp
 
 # types are checked beside the tests, on the core that pytest leaves idle while it collects
 $(TIERS): .venv/dev.stamp
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line lint pytest-$@
+	@$(MAKE) --no-print-directory --jobs=2 lint pytest-$@
 
 $(TIERS:%=pytest-%): pytest-%: .venv/dev.stamp
 	$(PY) -m pytest -n $(WORKERS) --tier $* --durations=20
