@@ -9,6 +9,9 @@ from pipeline.errors import ConfigError
 from pipeline.protocols import Locality
 from pipeline.raster.span import round_up
 
+LISTED = 3
+"""Layers to blame that a sentence names; `plan` lists all of them once, with the network."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tolerated:
@@ -135,4 +138,5 @@ def _blended(why: str) -> HaloDecision:
 
 
 def _names(locality: Locality) -> str:
-    return ", ".join(locality.blame) or "not identified"
+    names, more = ", ".join(locality.blame[:LISTED]) or "not identified", len(locality.blame) - LISTED
+    return f"{names} and {more} more" if more > 0 else names

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from pipeline.errors import ConfigError
@@ -29,6 +31,12 @@ def test_exact_is_refused_for_a_network_that_is_not_local_and_the_layer_is_named
 def test_a_network_that_is_not_local_is_blended() -> None:
     made = decide(locality("not local", None), "auto", "auto", 16)
     assert (made.halo, made.exact) == (None, False)
+
+
+@pytest.mark.parametrize(("layers", "words"), [(3, "l0, l1, l2; overlapping"), (32, "l0, l1, l2 and 29 more; overlapping")])
+def test_of_many_layers_to_blame_the_first_are_named(layers: int, words: str) -> None:
+    network = replace(locality("not local", None), blame=tuple(f"l{k}" for k in range(layers)))
+    assert words in decide(network, "auto", "auto", 16).why
 
 
 def test_an_unproven_network_keeps_its_halo_and_is_not_called_exact() -> None:
