@@ -142,6 +142,8 @@ def _short(value: float) -> str:
 
 def _advice(how: Normalisation, raw: Mapping[int, float], dtype: np.dtype[np.generic]) -> str:
     """What to change of a normalisation by which values come to lie far from 0."""
+    if how.transform is not None:
+        return "Set model.input.mean and std for values as model.input.transform returns them"
     if how == Normalisation(scale=(1.0,) * len(how.std), offset=(0.0,) * len(how.std), mean=(0.0,) * len(how.std), std=(1.0,) * len(how.std)):
         return "They reach the network as they are in the file: set model.input to the scale, mean and std of its training, unless it normalises by itself"
     small = all(abs(value) <= UNIT for band in raw for value in (how.mean[band], how.std[band]))

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from pipeline.models.loaded import Loaded
+from pipeline.models.transform import Transform
 from pipeline.protocols import Locality, Pixels
 from pipeline.raster.grid import Grid
 from pipeline.raster.margin import Margin, Trim
@@ -113,6 +114,13 @@ def test_a_table_of_positions_that_hides_the_image_is_seen() -> None:
 
     (sentence,) = told(Table())
     assert "does not depend on the image" in sentence
+
+
+def test_values_that_a_transform_returned_are_not_called_those_of_the_raster() -> None:
+    how = Normalisation(scale=(1.0,), offset=(0.0,), mean=(0.5,), std=(0.1,), transform=Transform(place="raw.py:log", bands=1, channels=1, code=()))
+    sample = plausibility.Sample(image=torch.full((1, 1, 4, 4), 60.0), counts=torch.ones(4, 4, dtype=torch.bool))
+    (sentence,) = plausibility._unfit(sample, how, np.dtype("uint16"))
+    assert sentence.endswith("as model.input.transform returns them")
 
 
 def test_margins_of_an_unpadded_network_are_not_compared() -> None:
