@@ -269,7 +269,7 @@ class Locality:
     def given(self, network: AnyNetwork) -> AnyNetwork:
         """The network with the size, the largest size or the margin that was found."""
         if self.maximum is not None:
-            return network.upto(self.maximum)
+            network = network.upto(self.maximum)
         if self.margin is not None:
             return network.within(self.margin)
         return network if self.size is None else network.only(self.size)

@@ -108,6 +108,12 @@ def test_a_network_for_other_channels_is_refused_by_both_numbers(job: Path, tmp_
         prepare(load(job, [f"model.path={path}"]))
 
 
+def test_code_that_has_no_number_for_pixels_which_the_raster_has_not_is_planned(job: Path, tmp_path: Path) -> None:
+    (tmp_path / "raw.py").write_text("def stretch(x):\n    return 1 / (x - 1)\n")
+    scenes.write(tmp_path / "scene.tif", scenes.read(tmp_path / "scene.tif") * 2, nodata=0)
+    assert prepare(load(job)).plan.costs.activations > 0
+
+
 @pytest.mark.slow
 def test_memory_counts_what_the_code_holds(job: Path, tmp_path: Path) -> None:
     plain = prepare(load(job)).plan.costs.activations

@@ -54,7 +54,7 @@ def overriding(overrides: list[str] | None, out: str | None) -> list[str]:
     """Overrides of the config, the store last, which stands as JSON since names may hold what YAML reads as more than a text."""
     import json
 
-    return [*(overrides or []), *([f"output.path={json.dumps(out)}"] if out is not None else [])]
+    return [*(overrides or []), *([f"output.path={json.dumps(out, ensure_ascii=False)}"] if out is not None else [])]
 
 
 def tell(rows: list[tuple[str, str]], document: object | None) -> None:

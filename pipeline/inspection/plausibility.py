@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from pipeline import machine
-from pipeline.errors import ReadError
+from pipeline.errors import InferenceError, ReadError
 from pipeline.inspection.findings import sight
 from pipeline.job import Job
 from pipeline.resolve import plausibility
@@ -31,3 +31,5 @@ def warnings(job: Job) -> tuple[str, ...]:
         return on_device(tried)
     except ReadError:
         return ()
+    except InferenceError as error:  # of the transform, on a window of the sample: it fails the blocks that lie there
+        return (f"{error}. Blocks that hold such pixels will fail: clip or shift them in the transform, or set source.nodata where they are no data",)

@@ -128,10 +128,13 @@ def _imported(place: str) -> _Imported:
 
 
 def _function(which: Transform) -> Function:
-    """The callable in this process; raises ModelError where its code is another than that of the plan."""
+    """The callable in this process; raises ModelError where its code, or a file that its import reads, is another than that of the plan."""
     if which not in _functions:
         imported = _imported(which.place)
-        if imported.code != dict(which.code):
-            raise ModelError(f"{KEY} {which.place} was changed since this run was planned. Run it again: it is planned with the code that is there.")
+        files, planned = by_name(imported.files), dict(which.files)  # a process that imports a library first reads more
+        if imported.code != dict(which.code) or any(not set(files[name].split()) <= set(planned[name].split()) for name in files.keys() & planned.keys()):
+            raise ModelError(
+                f"{KEY} {which.place} was changed since this run was planned, or a file that it reads. Run it again: it is planned with what is there."
+            )
         _functions[which] = imported.function
     return _functions[which]

@@ -61,7 +61,7 @@ def _takes(opened: Opened, size: int, blended: bool) -> bool:
 
 def _runs(opened: Opened, rows: int, cols: int) -> bool:
     device, dtype = opened.device, PRECISIONS[opened.precision]
-    image = torch.zeros((1, opened.source.bands, rows, cols), device=device)
+    image = torch.zeros((1, opened.normalisation.channels, rows, cols), device=device)
     try:
         with torch.inference_mode(), torch.autocast(device.type, None if dtype is torch.float32 else dtype, enabled=dtype is not torch.float32):
             opened.network(image)

@@ -210,7 +210,12 @@ def _transforming(opened: Opened) -> float:
     how = opened.normalisation
     if how.transform is None:
         return 0.0
-    return footprint.peak(lambda image: normalise(image[0], None, how, opened.device), how.transform.bands, opened.device)
+
+    def transformed(image: torch.Tensor) -> torch.Tensor:
+        nowhere = torch.zeros(image.shape[2:], dtype=torch.bool, device=image.device)  # made-up pixels may become no numbers
+        return normalise(image[0], nowhere, how, opened.device)
+
+    return footprint.peak(transformed, how.transform.bands, opened.device)
 
 
 def _output(output: OutputConfig, classes: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,6 +56,15 @@ def test_a_raster_that_cannot_be_read_is_left_to_the_run(config: Path) -> None:
     job = prepare(load(config))
     assert len(warnings(job)) == 1
     assert warnings(replace(job, source=Broken(job.source))) == ()  # type: ignore[arg-type]  # all that is asked of it
+
+
+def test_pixels_for_which_a_transform_has_no_number_are_told_and_end_no_command(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "raw.py").write_text("def change(x):\n    return x / (x != 65000)\n")
+    raw = scenes.read(tmp_path / "scene.tif").astype("uint16")
+    raw[:, :59], raw[:, 241:] = 65000, 65000  # beyond the windows that are looked at before
+    scenes.write(tmp_path / "scene.tif", raw, nodata=0)
+    (words,) = warnings(prepare(load(config, [f"model.input.transform={tmp_path}/raw.py:change"])))
+    assert re.search(r"raw\.py:change gives NaN or infinity for valid pixels .* Blocks that hold such pixels will fail", words)
 
 
 @pytest.mark.slow

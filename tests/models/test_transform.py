@@ -133,6 +133,18 @@ def test_a_worker_that_finds_other_code_refuses_it(tmp_path: Path) -> None:
         travelled(torch.zeros(1, 1, 1))
 
 
+def test_a_worker_that_finds_another_table_beside_the_code_refuses_it(tmp_path: Path) -> None:
+    (tmp_path / "factor.txt").write_text("2")
+    (tmp_path / "raw.py").write_text(f"FACTOR = float(open({str(tmp_path / 'factor.txt')!r}).read())\n\n\ndef change(x):\n    return x * FACTOR\n")
+    planned = transform(f"{tmp_path}/raw.py:change", 1)
+    module._functions.clear()
+    assert planned(torch.ones(1, 1, 1)).item() == 2
+    module._functions.clear()
+    (tmp_path / "factor.txt").write_text("5")
+    with pytest.raises(ModelError, match="or a file that it reads"):
+        planned(torch.ones(1, 1, 1))
+
+
 def test_a_tile_that_it_cannot_change_is_an_error_of_the_block(tmp_path: Path) -> None:
     made = transform(code(tmp_path, "assert x.max() < 70000; return x"), 1)
     with pytest.raises(InferenceError, match="failed on a tile of 2×3 px: AssertionError"):

@@ -8,6 +8,7 @@ import torch
 
 from pipeline.models.loaded import Loaded
 from pipeline.models.unpadded import WithinMargin, answer, given
+from pipeline.protocols import Locality
 from pipeline.raster.margin import Margin, Trim
 
 SKIPPED = Trim(before=2, after=1, least=8, step=3, skip=1)
@@ -65,3 +66,10 @@ def test_what_runs_outside_of_torch_is_looked_at_on_a_size_that_it_takes() -> No
 def test_of_one_size_the_network_says_the_size_of_its_tiles() -> None:
     accepts = Loaded(module=torch.nn.Identity(), said={}).within(alike(ONE_SIZE)).accepts
     assert (accepts.minimum, accepts.maximum) == (12, 12)
+
+
+def test_a_network_of_a_largest_size_keeps_its_margin() -> None:
+    margin = alike(Trim(before=2, after=1, least=8, step=1))
+    locality = Locality(verdict="local", stride=1, radius=None, bands=1, classes=1, minimum=4, margin=margin, maximum=64)
+    network = locality.given(Loaded(module=torch.nn.Identity(), said={}))
+    assert (network.margin, network.accepts.maximum) == (margin, 64)

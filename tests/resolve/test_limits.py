@@ -42,10 +42,14 @@ def opened(module: nn.Module, multiple: int = 1, **more: Any) -> Opened:
     said = {
         "config": Config.model_construct(), "source": SimpleNamespace(bands=3), "area": None, "network": Loaded(module=module.eval(), said={}),
         "locality": Locality(verdict="local", stride=multiple, radius=None, bands=3, classes=4, minimum=1), "device": torch.device("cpu"),
-        "normalisation": Normalisation(scale=(1.0,), offset=(0.0,), mean=(0.0,), std=(1.0,)), "stored": None, "resumes": False, "precision": "float32",
+        "normalisation": normalisation(3), "stored": None, "resumes": False, "precision": "float32",
         "compiles": False, **more,
     }  # fmt: skip
     return Opened(**said)
+
+
+def normalisation(channels: int) -> Normalisation:
+    return Normalisation(scale=(1.0,) * channels, offset=(0.0,) * channels, mean=(0.0,) * channels, std=(1.0,) * channels)
 
 
 def plan(size: int, halo: int | None = 2) -> Any:
@@ -76,6 +80,10 @@ def test_what_was_measured_or_run_before_is_not_tried_again(size: int, halo: int
     module = Upto(1)
     assert limited(opened(module, **more), plan(size, halo)) is None
     assert module.shapes == []
+
+
+def test_the_network_is_tried_on_the_channels_that_a_transform_makes_of_the_bands() -> None:
+    assert limited(opened(Upto(2048), source=SimpleNamespace(bands=5)), plan(2048)) is None
 
 
 @pytest.mark.slow
