@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -43,12 +44,19 @@ settings.register_profile("nightly", deadline=None, max_examples=500)
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Choose where tests write and how hard they try."""
+    hear_interrupts()
     settings.load_profile("nightly" if config.getoption("--tier") == "nightly" else "test")
     if not (WORKER or config.option.basetemp):
         config.pluginmanager.register(Temporary(config))
     os.environ["WHOLECLOTH_CACHE"] = tempfile.mkdtemp(prefix="cache-", dir=Path(config.option.basetemp).parent)
     if not WORKER and config.getoption("numprocesses", None):
         give_workers_memory()
+
+
+def hear_interrupts() -> None:
+    """Take the signal of Ctrl-C where a shell had it ignored, as it does for `make test &`: what tests start and interrupt would inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def give_workers_memory() -> None:

@@ -19,6 +19,7 @@ import torch
 
 from tests import commands, runs, scenes
 from tests.commands import Command, run, settled, wholecloth
+from tests.conftest import hear_interrupts
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every command is started")]
 
@@ -136,8 +137,17 @@ def forks(**options: Any) -> bool:
     return bool(done.stdout == "True\n")
 
 
+def test_a_suite_that_a_shell_put_into_the_background_hears_interrupts() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        hear_interrupts()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_a_forked_process_is_a_child_with_a_pid_and_signals_of_its_own() -> None:
-    code = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+    code = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
     for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
         with Command([sys.executable, "-c", code], env=settled(os.environ), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
