@@ -90,6 +90,7 @@ def test_what_changes_a_layer_is_named(job: Any, tmp_path: Path, first: Any, the
         run(job(**then))
 
 
+@pytest.mark.slow
 def test_a_dtype_of_a_layer_that_is_not_there_changes_nothing(job: Any) -> None:
     run(job())
     assert run(job(output={"probabilities_dtype": "float16"})) == 2

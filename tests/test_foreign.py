@@ -69,6 +69,7 @@ def name_of(case: str) -> str:
     return "torchvision" if "torchvision" in case else "odd_plugin"
 
 
+@pytest.mark.slow
 @pytest.mark.nightly("jobs", after=2)
 @pytest.mark.parametrize("case", FAULTS)
 def test_a_factory_that_imports_it_is_refused_with_the_way_out(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,6 +86,7 @@ def test_a_fault_of_the_users_own_file_is_told_as_it_is(tmp_path: Path) -> None:
         load(ModelConfig(kind="python", factory=f"{tmp_path}/own.py:make"), 3, CPU)
 
 
+@pytest.mark.slow
 def test_a_module_that_is_no_installed_library_is_to_be_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "beside_it.py").write_text("{}['a key']\n")
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -94,6 +96,7 @@ def test_a_module_that_is_no_installed_library_is_to_be_mended(tmp_path: Path, m
     assert "Mend it" in said
 
 
+@pytest.mark.slow
 def test_a_factory_that_imports_it_when_it_is_called_is_refused_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stub(tmp_path, monkeypatch, "torchvision", FAULTS["a torchvision of another torch"][0])
     (tmp_path / "late.py").write_text("def make():\n    import torchvision\n")
@@ -101,6 +104,7 @@ def test_a_factory_that_imports_it_when_it_is_called_is_refused_alike(tmp_path: 
         load(ModelConfig(kind="python", factory=f"{tmp_path}/late.py:make"), 3, CPU)
 
 
+@pytest.mark.slow
 @pytest.mark.nightly("jobs", after=2)
 @pytest.mark.parametrize("case", FAULTS)
 def test_a_library_of_an_extra_is_refused_with_the_way_out(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,6 +135,7 @@ def told(error: Exception) -> tuple[str, int]:
     return ending._explain(error)
 
 
+@pytest.mark.slow
 @pytest.mark.nightly("jobs", after=2)
 @pytest.mark.parametrize("case", [case for case in FAULTS if "ends the process" not in case])
 def test_a_library_that_everything_needs_ends_a_command_with_2(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,7 @@ def blended(folder: Path) -> dict[str, Any]:
     return {**AUTO, "model": {"path": str(path)}, "tile": {"size": 96, "overlap": 0.4}}
 
 
+@pytest.mark.slow
 def test_the_file_says_what_it_is_and_leaves_nothing_open(tmp_path: Path) -> None:
     path = scenes.config(tmp_path, **AUTO)
     file = frozen(path)
@@ -75,6 +76,7 @@ def test_the_file_says_what_it_is_and_leaves_nothing_open(tmp_path: Path) -> Non
     assert yaml.safe_load(text)["model"]["classes"] == scenes.CLASSES
 
 
+@pytest.mark.slow
 def test_what_is_frozen_is_read_back_to_the_last_digit(tmp_path: Path) -> None:
     path = scenes.config(tmp_path, **blended(tmp_path))
     job, locked = prepare(load(path)), load(frozen(path)).locked
@@ -191,6 +193,7 @@ def test_another_source_or_network_is_refused_and_the_same_weights_elsewhere_are
         prepare(load(file))
 
 
+@pytest.mark.slow
 def test_a_frozen_plan_works_wherever_its_file_lies(tmp_path: Path) -> None:
     path = scenes.config(tmp_path, **AUTO)
     said = yaml.safe_load(path.read_text())
@@ -219,6 +222,7 @@ def test_a_store_of_another_plan_is_refused_and_one_of_this_plan_gone_on_with(tm
     assert go(prepare(load(path))).done == 0
 
 
+@pytest.mark.slow
 def test_a_store_does_not_hold_the_lock_and_is_verified_without(tmp_path: Path) -> None:
     path = scenes.config(tmp_path, **blended(tmp_path))
     go(prepare(load(frozen(path))))

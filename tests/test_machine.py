@@ -27,6 +27,7 @@ def test_the_peak_grows_with_what_is_held() -> None:
     assert int(subprocess.run([sys.executable, "-c", grow], capture_output=True, text=True, check=True).stdout) > 0
 
 
+@pytest.mark.slow
 def test_the_age_is_that_of_the_process_whatever_the_clock_on_the_wall_says() -> None:
     late = "import time; time.sleep(0.5); time.time = lambda: 0.0; from pipeline import machine; print(machine.age())"
     said = subprocess.run([sys.executable, "-c", late], capture_output=True, text=True, check=True).stdout

@@ -60,6 +60,7 @@ def test_another_output_is_another_job_and_another_word_for_the_same_is_not(head
         runs.go(heads, key("1"))
 
 
+@pytest.mark.slow
 def test_a_store_of_before_knows_its_output_by_its_config(heads: Path, tmp_path: Path) -> None:
     runs.go(heads, key("0"))
     forget(tmp_path / "job.zarr" / "zarr.json", "model.key")

@@ -303,12 +303,14 @@ def test_a_network_that_is_not_local_is_blended_and_does_not_depend_on_blocks(tm
         prepare(load(scenes.config(tmp_path, "exact", model=model, tile={"halo": "exact"})))
 
 
+@pytest.mark.slow
 def test_one_logit_means_two_classes(tmp_path: Path) -> None:
     path = scenes.script(networks.Twice(classes=1), tmp_path / "one.pt")
     go(scenes.config(tmp_path, model={"path": str(path), "classes": [{"name": "no", "code": 3}, {"name": "yes", "code": 9}]}))
     assert set(np.unique(mask(tmp_path))) == {3, 9, 255}
 
 
+@pytest.mark.slow
 def test_codes_beyond_bytes_make_a_mask_of_uint16(tmp_path: Path) -> None:
     go(scenes.config(tmp_path, model={"classes": [{"name": name, "code": 1000 + k} for k, name in enumerate("abcd")]}))
     made = mask(tmp_path)
@@ -337,6 +339,7 @@ def test_bad_input_is_refused_before_anything_is_written(tmp_path: Path, change:
     assert not (tmp_path / "job.zarr").exists()
 
 
+@pytest.mark.slow
 def test_a_million_by_a_million_is_planned_from_a_raster_of_nothing(tmp_path: Path) -> None:
     bands = "".join(f'<VRTRasterBand dataType="UInt16" band="{b}"/>' for b in (1, 2, 3))
     vrt = tmp_path / "huge.vrt"
@@ -362,6 +365,7 @@ def test_memory_and_disk_are_planned_for_the_probabilities_of_every_class(tmp_pa
     assert larger == pytest.approx(6 * disk, abs=5)
 
 
+@pytest.mark.slow
 def test_the_report_and_the_picture_lie_beside_the_store(tmp_path: Path) -> None:
     report = go(scenes.config(tmp_path, output={"layers": ["mask", "confidence"]}))
     assert {Path(p).name for p in report.files.values()} == {"job.zarr", "job.png", "job.report.json", "job.vrt"}
@@ -445,6 +449,7 @@ def test_a_resumed_run_shares_what_its_own_memory_allows(tmp_path: Path, monkeyp
     assert digest(tmp_path / "job.zarr") == digest(tmp_path / "reference.zarr")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("room", "told"), [(10**12, "allowed"), (10, "tiles that do not fit are halved")])
 def test_a_device_with_memory_of_its_own_is_told_of_beside_that_of_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int, told: str) -> None:
     monkeypatch.setattr(staffing, "room", lambda device: room)
@@ -463,6 +468,7 @@ def test_a_store_is_not_named_like_a_file_of_another_form(tmp_path: Path, name: 
         prepare(load(path))
 
 
+@pytest.mark.slow
 def test_the_report_says_how_many_pixels_are_invalid_and_why_each_counted_once(tmp_path: Path) -> None:
     scenes.scene(tmp_path / "scene.tif", 200, 230)
     with rasterio.open(tmp_path / "scene.tif", "r+") as opened:

@@ -47,6 +47,7 @@ def changed(path: Path, row: int) -> None:
         file.write(data)
 
 
+@pytest.mark.slow
 def test_the_same_bytes_at_another_path_and_time_are_gone_on_with(config: Path, tmp_path: Path) -> None:
     runs.go(config, shard=runs.shards(2)[0])
     (tmp_path / "other").mkdir()
@@ -59,6 +60,7 @@ def test_the_same_bytes_at_another_path_and_time_are_gone_on_with(config: Path, 
     assert read_meta(tmp_path / "job.zarr")["fingerprint"]["source.path"] == str(copy)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("age", [-86400, 3600], ids=["older", "newer"])
 def test_another_time_alone_is_gone_on_with(config: Path, tmp_path: Path, age: float) -> None:
     runs.go(config, shard=runs.shards(2)[0])
@@ -68,6 +70,7 @@ def test_another_time_alone_is_gone_on_with(config: Path, tmp_path: Path, age: f
     assert (report.resumed, report.done) == (3, 3)
 
 
+@pytest.mark.slow
 def test_another_path_alone_is_gone_on_with_and_so_is_a_link(config: Path, tmp_path: Path) -> None:
     runs.go(config, shard=runs.shards(2)[0])
     (tmp_path / "scene.tif").rename(tmp_path / "moved.tif")
@@ -76,6 +79,7 @@ def test_another_path_alone_is_gone_on_with_and_so_is_a_link(config: Path, tmp_p
     assert runs.go(config, f"source.path={tmp_path}/link.tif").resumed == 6
 
 
+@pytest.mark.slow
 def test_the_pixels_come_from_where_the_source_lies_now(config: Path, tmp_path: Path) -> None:
     whole = runs.arrays(Path(runs.go(config).store))
     shutil.rmtree(tmp_path / "job.zarr")
@@ -85,6 +89,7 @@ def test_the_pixels_come_from_where_the_source_lies_now(config: Path, tmp_path: 
     assert runs.arrays(tmp_path / "job.zarr") == whole
 
 
+@pytest.mark.slow
 def test_plan_says_where_the_source_was_and_that_the_run_goes_on(config: Path, tmp_path: Path) -> None:
     assert describe(prepare(load(config)))["raster"]["moved"] is None
     runs.go(config, shard=runs.shards(2)[0])
@@ -98,6 +103,7 @@ def test_plan_says_where_the_source_was_and_that_the_run_goes_on(config: Path, t
     assert runs.everything(tmp_path / "job.zarr") == before, "a plan writes nothing"
 
 
+@pytest.mark.slow
 def test_once_it_was_compared_it_is_not_compared_again(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs.go(config)
     os.utime(tmp_path / "scene.tif")
@@ -110,6 +116,7 @@ def test_once_it_was_compared_it_is_not_compared_again(config: Path, tmp_path: P
     assert not any("compared" in line for line in said)
 
 
+@pytest.mark.slow
 def test_other_pixels_in_a_committed_block_are_refused_with_the_block(config: Path, tmp_path: Path) -> None:
     runs.go(config)
     before = runs.arrays(tmp_path / "job.zarr")
@@ -125,6 +132,7 @@ def test_other_pixels_in_a_committed_block_are_refused_with_the_block(config: Pa
     assert trusting(config).resumed == 6
 
 
+@pytest.mark.slow
 def test_another_grid_is_refused_at_once_and_so_is_another_size(config: Path, tmp_path: Path) -> None:
     runs.go(config)
     with rasterio.open(tmp_path / "scene.tif", "r+") as file:
@@ -134,6 +142,7 @@ def test_another_grid_is_refused_at_once_and_so_is_another_size(config: Path, tm
             go(config)
 
 
+@pytest.mark.slow
 def test_a_store_of_a_moved_source_is_planned_and_verified(config: Path, tmp_path: Path) -> None:
     runs.go(config)
     moved = shutil.move(tmp_path / "scene.tif", tmp_path / "moved.tif")
@@ -142,6 +151,7 @@ def test_a_store_of_a_moved_source_is_planned_and_verified(config: Path, tmp_pat
     assert certificate["passed"]
 
 
+@pytest.mark.slow
 def test_a_frozen_plan_takes_a_moved_source_where_it_is_said_to_be_the_same_or_a_store_shows_it(config: Path, tmp_path: Path) -> None:
     plan = freeze(prepare(load(config)), config, tmp_path / "run.lock.yaml")
     os.utime(tmp_path / "scene.tif")

@@ -39,6 +39,7 @@ def mask(folder: Path) -> np.ndarray:
     return np.asarray(zarr.open_array(folder / "job.zarr" / "0" / "mask", mode="r")[:])
 
 
+@pytest.mark.slow
 def test_the_network_sees_what_the_code_makes_of_raw_pixels_and_then_the_rest(job: Path, tmp_path: Path) -> None:
     runs.go(job)
     raw = scenes.read(tmp_path / "scene.tif")
@@ -48,6 +49,7 @@ def test_the_network_sees_what_the_code_makes_of_raw_pixels_and_then_the_rest(jo
     assert 0.1 < right.mean() < 0.9
 
 
+@pytest.mark.slow
 def test_edited_code_is_another_job_and_a_copy_of_it_elsewhere_is_not(job: Path, tmp_path: Path) -> None:
     runs.go(job)
     (tmp_path / "lib").mkdir()
@@ -60,6 +62,7 @@ def test_edited_code_is_another_job_and_a_copy_of_it_elsewhere_is_not(job: Path,
         runs.go(job, "model.input.transform=null")
 
 
+@pytest.mark.slow
 def test_a_store_of_before_had_none(job: Path, tmp_path: Path) -> None:
     runs.go(job, "model.input.transform=null")
     forget(tmp_path / "job.zarr" / "zarr.json", "model.input.transform")
@@ -90,6 +93,7 @@ def test_a_pixel_that_becomes_no_number_later_fails_its_block_by_the_name_of_the
         runs.go(job)
 
 
+@pytest.mark.slow
 def test_a_ratio_of_bands_is_one_channel(job: Path, tmp_path: Path) -> None:
     (tmp_path / "raw.py").write_text("def stretch(x):\n    return ((x[1] - x[0]) / (x[1] + x[0] + 1))[None]\n")
     made = prepare(load(job, ["model.input.mean=0", "model.input.std=[1]"]))

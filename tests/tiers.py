@@ -1,7 +1,8 @@
 """Which tests run: quick ones, those of every change, or all of the night. CONTRIBUTING.md says what stands where, and why.
 
-A test marked ``slow`` starts a process, waits for a server or takes a second: ``--tier quick`` leaves it out. One marked ``nightly("group")`` runs in
-``--tier nightly`` only, and where ``--group`` names its group; with ``after=2``, only its cases after the first two are left to the night.
+A test marked ``slow`` starts a process or takes half a second: ``--tier quick`` leaves it out, as it does what asks a server. One marked
+``nightly("group")`` runs in ``--tier nightly`` only, and where ``--group`` names its group; with ``after=2``, only its cases after the first two are left
+to the night.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ def case_of(item: pytest.Item) -> int:
 
 def height_of(item: pytest.Item) -> int:
     """Index of the lowest tier that a test runs in."""
-    return 2 if group_of(item) else int(item.get_closest_marker("slow") is not None)
+    served = isinstance(item, pytest.Function) and "server" in item.fixturenames
+    return 2 if group_of(item) else int(served or item.get_closest_marker("slow") is not None)
 
 
 def shares(item: pytest.Item) -> str | None:

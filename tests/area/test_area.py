@@ -40,6 +40,7 @@ def test_a_pixel_belongs_to_the_area_if_its_centre_does(tmp_path: Path, name: st
         assert (opened.read(window) == cut(expected, window, False)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["rotated", "in another CRS, rotated", "south up", "in degrees"])
 def test_the_grid_may_lie_as_it_likes(tmp_path: Path, name: str) -> None:
     of = GRIDS[name]
@@ -47,6 +48,7 @@ def test_the_grid_may_lie_as_it_likes(tmp_path: Path, name: str) -> None:
     assert (opened.read(whole(of)) == expected).all()
 
 
+@pytest.mark.slow
 @pytest.mark.nightly("jobs", after=16)
 @pytest.mark.parametrize("block", [1, 16, 37, 500])
 @pytest.mark.parametrize("name", SHAPES)
@@ -71,6 +73,7 @@ def coast(points: int) -> Any:
     return shapely.Polygon(np.stack([60 + 100 * far * np.cos(angles), 46 + 80 * far * np.sin(angles)], 1))
 
 
+@pytest.mark.slow
 def test_outlines_of_very_many_points_are_cut_into_small_pieces_without_a_seam(tmp_path: Path) -> None:
     opened, expected = shapes.area(tmp_path, coast(20_000), name="a.gpkg")
     pieces = opened._outlines.pieces

@@ -213,6 +213,7 @@ def test_overviews_are_made_over_the_area_alone_and_counted_so(tmp_path: Path) -
     assert made["coverage"]["blocks"] == open_store(store).blocks + 7
 
 
+@pytest.mark.slow
 def test_memory_is_laid_out_for_the_tiles_of_the_area_and_not_for_whole_blocks(tmp_path: Path) -> None:
     scenes.config(tmp_path)
     of = open_source(SourceConfig(path=str(tmp_path / "scene.tif"))).grid

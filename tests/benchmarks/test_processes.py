@@ -64,6 +64,7 @@ def test_networks_know_every_class_and_look_around(kind: str, tmp_path: Path) ->
     assert shares.min() > 0.01, "a network whose signal has died hides every seam"
 
 
+@pytest.mark.slow
 def test_a_process_answers_and_its_memory_is_seen(tmp_path: Path) -> None:
     code = "import sys, time; held = bytearray(200 * 2**20); time.sleep(0.3); del held; open(sys.argv[1], 'w').write('{\"a\": 1}'); time.sleep(0.2)"
     found = watch([sys.executable, "-c", code, str(tmp_path / "answer.json")], tmp_path / "answer.json", {}, CALM)
@@ -71,12 +72,14 @@ def test_a_process_answers_and_its_memory_is_seen(tmp_path: Path) -> None:
     assert 200 * 2**20 < found.peak < 400 * 2**20
 
 
+@pytest.mark.slow
 def test_memory_of_children_counts(tmp_path: Path) -> None:
     code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; held = bytearray(200 * 2**20); time.sleep(1.5)'])"
     found = watch([sys.executable, "-c", code], tmp_path / "answer.json", {}, CALM)
     assert found.peak > 200 * 2**20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("limits", "said"), [(Limits(memory=2**40, seconds=0.5), "stopped after 0.5 s"), (Limits(memory=100 * 2**20, seconds=60), "stopped at 0.0977 GiB")]
 )

@@ -26,6 +26,7 @@ def invoke(*args: object) -> str:
     return done.output
 
 
+@pytest.mark.slow
 def test_out_is_the_store_wherever_the_config_has_it_and_relative_to_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = scenes.config(tmp_path)
     (tmp_path / "here").mkdir()
@@ -38,6 +39,7 @@ def test_out_is_the_store_wherever_the_config_has_it_and_relative_to_the_working
     assert not (tmp_path / "here" / "lost.zarr").exists()
 
 
+@pytest.mark.slow
 def test_a_source_that_was_moved_is_planned_with_a_word_and_taken_for_the_same_where_that_is_said(tmp_path: Path) -> None:
     path = scenes.config(tmp_path)
     invoke("run", path)

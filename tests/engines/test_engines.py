@@ -54,6 +54,7 @@ def test_every_item_is_worked_on_once_and_never_more_at_a_time_than_allowed(kind
     assert 1 <= Work.most <= 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", HERE)
 def test_items_are_taken_as_they_are_needed(kind: str) -> None:
     taken: list[int] = []

@@ -40,6 +40,7 @@ def link(client: Any, needs: Any = None) -> Link:
     return Link(client=client, run="run", needs=needs)
 
 
+@pytest.mark.slow
 def test_who_is_there_is_said_again_and_again(client: Any) -> None:
     with link(client).working(works.square) as said:
         first, second = heard(said, Roll), heard(said, Roll)

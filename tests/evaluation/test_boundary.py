@@ -75,6 +75,7 @@ def test_however_many_classes(classes: int) -> None:
     assert found.labelled[-1] > 0
 
 
+@pytest.mark.slow
 @given(st.integers(0, 9), st.integers(0, 2**32 - 1))
 def test_a_bit_spreads_over_a_disk(tolerance: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -77,6 +77,7 @@ def test_an_area_is_judged_as_if_nothing_else_had_a_label(tmp_path: Path, side: 
     same_as_at_once(evaluate(opened, Known(opened.grid, label), area=area, side=side), inside, mask)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", [None, 32])
 def test_an_unfinished_store_is_refused_and_judged_in_part_only_where_it_is_committed(tmp_path: Path, side: int | None) -> None:
     label, mask = pair()
@@ -98,12 +99,14 @@ def test_a_tolerance_that_no_memory_would_hold_is_refused(tmp_path: Path, tolera
         evaluate(opened, Known(opened.grid, label), tolerance=tolerance)
 
 
+@pytest.mark.slow
 def test_the_largest_tolerance_reaches_over_the_whole_image(tmp_path: Path) -> None:
     label, mask = pair()
     opened = store(tmp_path / "a.zarr", mask)
     same_as_at_once(evaluate(opened, Known(opened.grid, label), tolerance=FARTHEST), label, mask)
 
 
+@pytest.mark.slow
 def test_partial_changes_nothing_about_a_whole_store(tmp_path: Path) -> None:
     label, mask = pair()
     opened = store(tmp_path / "a.zarr", mask)
@@ -131,6 +134,7 @@ def test_labels_of_another_grid_give_what_the_same_labels_on_the_stores_own_grid
     same_as_at_once(evaluate(opened, open_labels(path, opened.grid, opened.classes), side=64), label, mask)
 
 
+@pytest.mark.slow
 def test_labels_of_a_class_that_is_ignored_do_not_count(tmp_path: Path) -> None:
     label, mask = pair()
     label[100:130] = 9

@@ -73,6 +73,7 @@ def test_an_unproven_network_is_promised_only_what_was_seen(tmp_path: Path) -> N
     assert advice(findings(tmp_path, networks.Branching())).startswith("as far as was seen")
 
 
+@pytest.mark.slow
 def test_a_smaller_halo_is_offered_where_the_far_end_is_faint(tmp_path: Path) -> None:
     class Faint(nn.Module):
         """What is 40 px away counts for a hundred-thousandth."""
@@ -102,6 +103,7 @@ def test_a_tile_without_a_core_is_told(tmp_path: Path) -> None:
     assert lines[-1].endswith("exact")
 
 
+@pytest.mark.slow
 def test_everything_is_said_as_json_too(tmp_path: Path) -> None:
     said = json.loads(json.dumps(findings(tmp_path).as_dict()))
     assert said["verdict"] == "local"
@@ -121,6 +123,7 @@ def test_the_picture_is_drawn(tmp_path: Path) -> None:
         assert (np.abs(pixels.astype(int) - wanted).max(1) < 8).sum() > 200, "a curve is missing"
 
 
+@pytest.mark.slow
 def test_the_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = findings(tmp_path)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)

@@ -34,6 +34,7 @@ def config(tmp_path: Path) -> Path:
     return scenes.config(tmp_path, model={"path": str(scenes.script(network, tmp_path / "a.pt"))})
 
 
+@pytest.mark.slow
 def test_plan_tells_it_in_words_and_as_json(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plan(config)
     assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning ") and WORDS in line]

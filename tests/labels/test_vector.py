@@ -175,6 +175,7 @@ def test_a_file_without_an_index_is_read_once(tmp_path: Path, monkeypatch: pytes
     assert len(read) == 1
 
 
+@pytest.mark.slow
 def test_it_pickles_as_a_small_spec_and_many_threads_read_what_one_reads(tmp_path: Path) -> None:
     for ending in ("geojson", "gpkg"):
         opened = open_labels(write(tmp_path / f"a.{ending}", polygons(), kind=KINDS), GRIDS["rotated"], CLASSES, attribute="kind")

@@ -87,6 +87,7 @@ class Conditional(nn.Module):
         return torch.cond((x == 12345).any(), lambda y: y * 0, lambda y: y + 0, (x,))
 
 
+@pytest.mark.slow
 def test_a_branch_inside_a_program_is_seen(tmp_path: Path) -> None:
     assert found(Conditional(), "exported", tmp_path).data == ("a branch on values",)
 

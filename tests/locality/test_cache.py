@@ -14,6 +14,7 @@ def network(name: str = "a") -> Loaded:
     return Loaded(module=networks.Twice().eval(), said={"sha256": name})
 
 
+@pytest.mark.slow
 def test_a_network_is_measured_once(tmp_path: Path) -> None:
     first = cached(network(), 3, tmp_path)
     with patch.object(cache, "measure", side_effect=AssertionError("measured again")):

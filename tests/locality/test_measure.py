@@ -48,6 +48,7 @@ def program(network: nn.Module, folder: Path, shape: tuple[int, ...], dims: dict
     return load_exported(ModelConfig(kind="exported", path=path), 3, torch.device("cpu"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["eager", "torchscript"])
 @pytest.mark.parametrize(("make", "stride", "radius"), LOCAL)
 def test_stride_and_radius_are_those_worked_out_by_hand(make: type[nn.Module], stride: int, radius: tuple[int, ...], kind: str, tmp_path: Path) -> None:
@@ -74,6 +75,7 @@ def test_upsampling_outside_the_network_counts_in_stride_and_radius(tmp_path: Pa
     assert found.radius == Radius(top=6, bottom=2, left=6, right=2)
 
 
+@pytest.mark.slow
 def test_a_halo_of_the_radius_is_enough_for_a_unet_and_one_stride_less_is_not(tmp_path: Path) -> None:
     network = networks.lively(networks.UNet())
     found = measure(load(network, "eager", tmp_path), 3)
@@ -153,11 +155,13 @@ def test_one_size_alone_proves_nothing_and_the_radius_is_told_where_it_fits(tmp_
     assert "fixed input size" in found.blame[-1]
 
 
+@pytest.mark.slow
 def test_one_size_that_the_radius_fills_is_unproven_and_has_no_radius(tmp_path: Path) -> None:
     found = measure(program(networks.lively(networks.Depth(4)), tmp_path, (1, 3, 64, 64)), 3)
     assert (found.verdict, found.radius) == ("unproven", None)
 
 
+@pytest.mark.slow
 def test_one_size_does_not_excuse_layers_that_look_everywhere(tmp_path: Path) -> None:
     found = measure(program(networks.GroupNormed(), tmp_path, (1, 3, 64, 64)), 3)
     assert (found.verdict, found.blame) == ("not local", ("body.1.0 (GroupNorm)",))
@@ -186,6 +190,7 @@ def test_a_network_that_runs_on_nothing_is_refused(bands: int, words: str, tmp_p
         measure(Loaded(module=Picky().eval(), said={}), bands)
 
 
+@pytest.mark.slow
 def test_what_was_measured_is_read_from_the_cache_for_the_same_network_only(tmp_path: Path) -> None:
     network = Loaded(module=networks.Twice().eval(), said={"sha256": "a"})
     first = cached(network, 3, tmp_path)

@@ -52,6 +52,7 @@ def limit(module: nn.Module, trained: int | None = None) -> int | None:
     return largest(looks, size, step)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "size", "expected"), [("raises", 256, 256), ("table", 300, 288), ("cuts", 250, 224), ("counts", 160, 160), ("raises", 700, 672)]
 )
@@ -94,6 +95,7 @@ def test_a_network_with_a_limit_is_measured_within_it(body: nn.Module | None, st
     assert found.given(Loaded(module=Limited(160), said={})).accepts.maximum == 160
 
 
+@pytest.mark.slow
 def test_a_network_that_takes_no_small_images_is_measured_on_larger_ones() -> None:
     found = measure(Loaded(module=Limited(90, "small").eval(), said={}), 3)
     assert (found.verdict, found.stride, found.minimum, found.maximum) == ("local", 1, 96, None)

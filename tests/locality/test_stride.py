@@ -28,6 +28,7 @@ def test_a_stride_that_divides_none_of_the_usual_sizes_is_found(n: int) -> None:
     assert stride.find(prober(networks.Coarse(n))) == n
 
 
+@pytest.mark.slow
 def test_a_period_that_the_file_tells_is_tried_whatever_it_is(tmp_path: Path) -> None:
     dims = {2: 34 * Dim("rows", max=300), 3: 34 * Dim("cols", max=300)}
     path = networks.export(networks.Coarse(17), tmp_path / "net.pt2", (1, 3, 68, 102), dims)
@@ -39,6 +40,7 @@ def test_a_network_that_knows_positions_has_no_period() -> None:
     assert stride.find(prober(networks.Coordinates())) is None
 
 
+@pytest.mark.slow
 def test_sizes_a_network_without_period_takes_are_told_all_the_same() -> None:
     class Placed(networks.Coarse):
         def forward(self, x: torch.Tensor) -> torch.Tensor:

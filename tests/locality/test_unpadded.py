@@ -63,6 +63,7 @@ def seen(module: nn.Module) -> Margin | None:
     return margin(Prober(network=loaded(module), bands=3, device=CPU))
 
 
+@pytest.mark.slow
 def test_what_is_left_off_and_which_sizes_are_taken_is_found_by_trying() -> None:
     assert seen(plain()) == alike(before=4, after=4, least=9, step=1)
     assert seen(Valid()) == alike(before=6, after=6, least=14, step=2)
@@ -244,6 +245,7 @@ def test_a_network_that_pads_by_itself_is_not_padded_for(tmp_path: Path) -> None
         prepare(load(scenes.config(tmp_path, model={"path": str(path)}, tile={"pad": "reflect"})))
 
 
+@pytest.mark.slow
 def test_a_halo_that_keeps_what_is_not_returned_is_refused(tmp_path: Path) -> None:
     path = scenes.script(plain(), tmp_path / "net.pt")
     scenes.scene(tmp_path / "scene.tif", 150, 210)

@@ -169,6 +169,7 @@ def test_an_activation_that_is_guessed_is_set_as_proposed(folder: Path) -> None:
     assert "GUESS" not in passes("plan", path, "--set", f"model.output.activation={value}").text
 
 
+@pytest.mark.slow
 def test_sizes_that_are_proposed_are_taken(folder: Path) -> None:
     path, wishes = job(folder), ["tile.halo=40", "tile.size=20", "output.block=33"]
     words = [word for wish in wishes for word in ("--set", wish)]
@@ -178,6 +179,7 @@ def test_sizes_that_are_proposed_are_taken(folder: Path) -> None:
     passes("plan", path, *words, "--set", f"tile.size={size}")
 
 
+@pytest.mark.slow
 def test_memory_that_is_proposed_is_enough(folder: Path) -> None:
     path, memory = job(folder), "64MiB"
     for _ in range(3):  # to measure the network, then to run it, and once more where this process has grown meanwhile
@@ -188,6 +190,7 @@ def test_memory_that_is_proposed_is_enough(folder: Path) -> None:
     assert memory != "64MiB"
 
 
+@pytest.mark.slow
 def test_a_name_that_is_nearly_right_is_proposed(folder: Path) -> None:
     path = job(folder)
     key = refused("plan", path, "--set", "tile.sise=64").proposed(r"did you mean (\w+)\?")
@@ -198,6 +201,7 @@ def test_a_name_that_is_nearly_right_is_proposed(folder: Path) -> None:
     passes("plan", path, "--set", f"output.path='{folder / name}'")
 
 
+@pytest.mark.slow
 def test_a_store_of_another_job_is_made_anew_as_proposed(folder: Path) -> None:
     path = job(folder)
     passes("run", path)
@@ -205,6 +209,7 @@ def test_a_store_of_another_job_is_made_anew_as_proposed(folder: Path) -> None:
     passes("run", path, "--set", "model.input.mean=400", option)
 
 
+@pytest.mark.slow
 def test_a_plan_is_frozen_as_proposed_and_taken_elsewhere(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     path = job(folder)
@@ -216,6 +221,7 @@ def test_a_plan_is_frozen_as_proposed_and_taken_elsewhere(folder: Path, monkeypa
     passes(*words, option)
 
 
+@pytest.mark.slow
 def test_shards_and_their_finish_are_typed_as_proposed(folder: Path) -> None:
     path = job(folder, output={"block": 32})
     told = passes("run", path, "--shard", "1/2")
@@ -228,6 +234,7 @@ def test_shards_and_their_finish_are_typed_as_proposed(folder: Path) -> None:
 ROWS = tuple(ClassRow(code=code, name=str(row["name"]), color="#000000", role=None) for code, row in enumerate(CLASSES))
 
 
+@pytest.mark.slow
 def test_values_of_labels_are_typed_as_proposed(folder: Path) -> None:
     path = job(folder)
     passes("run", path)
@@ -250,6 +257,7 @@ def test_a_file_that_is_there_is_replaced_as_proposed(folder: Path) -> None:
     passes("plan", folder / "job.yaml")
 
 
+@pytest.mark.slow
 def test_an_old_network_is_converted_as_proposed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = helper.make_opsetid("", 5)
     sides = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3, 32, 32]) for name in ("x", "y")]
@@ -264,6 +272,7 @@ def test_an_old_network_is_converted_as_proposed(folder: Path, monkeypatch: pyte
     passes("plan", path, "--set", "model.path=newer.onnx")
 
 
+@pytest.mark.slow
 def test_a_file_of_a_folder_is_taken_by_the_name_that_is_proposed(folder: Path) -> None:
     path = job(folder)
     raster = refused("plan", path, "--set", f"source.path='{folder}'").proposed(r"files in it, such as (.*?\.tif)")
@@ -272,6 +281,7 @@ def test_a_file_of_a_folder_is_taken_by_the_name_that_is_proposed(folder: Path) 
     passes("plan", path, "--set", f"model.path='{network}'")
 
 
+@pytest.mark.slow
 def test_labels_in_a_subdataset_are_read_by_the_name_that_is_proposed(folder: Path) -> None:
     raster = scenes.write(folder / "scene.tif", scenes.position(SIDE, SIDE), crs=None, transform=Affine.identity())
     passes("run", job(folder, raster))

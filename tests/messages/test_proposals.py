@@ -51,6 +51,7 @@ def having(part: Callable[[str], list[Any]]) -> list[Text]:
     return [text for text in proposals.texts() if part(text.words)]
 
 
+@pytest.mark.slow
 def test_commands_are_there_and_take_the_options_that_follow_them() -> None:
     for text in having(proposals.commands):
         for command, options in proposals.commands(text.words):

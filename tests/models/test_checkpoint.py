@@ -98,6 +98,7 @@ def test_safetensors_lose_their_prefix_too(tmp_path: Path) -> None:
     assert load(config, 3, torch.device("cpu")).notes == ("prefix net. taken off the keys",)
 
 
+@pytest.mark.slow
 def test_a_network_whose_own_keys_begin_like_a_wrapper_keeps_them(tmp_path: Path) -> None:
     (tmp_path / "nets.py").write_text("import torch.nn as nn\nfrom tests.networks import UNet\ndef make():\n    return nn.ModuleDict({'model': UNet()})\n")
     torch.save(prefixed("model.")(network()), tmp_path / "a.pt")

@@ -168,12 +168,14 @@ def _resave(kind: str, config: ModelConfig, network: nn.Module) -> None:
             torch.export.save(torch.export.export(network, (torch.rand(1, 3, 96, 96),)), config.path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind in MAKERS if kind != "exported"])
 def test_bands_that_do_not_fit_are_refused(kind: str, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"5 bands.*3 bands|3 bands.*5 bands"):
         load(MAKERS[kind](tmp_path)[0], 5, torch.device("cpu"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MAKERS)
 def test_garbage_is_named(kind: str, tmp_path: Path) -> None:
     config, _ = MAKERS[kind](tmp_path)

@@ -97,6 +97,7 @@ def test_the_classics_in_full_size_keep_their_scores(make, size: int, stride: in
     assert (got - wanted).abs().max() <= 1e-5 * max(1.0, float(wanted.abs().max()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("make", "size", "stride"), UNPADDED)
 @pytest.mark.parametrize("more", [(0, 0), (1, 7), (13, 40), (33, 2)])
 def test_the_map_of_an_unpadded_body_is_the_slid_classifier(make, size: int, stride: int, more: tuple[int, int]) -> None:
@@ -202,6 +203,7 @@ def test_classifiers_of_another_form_are_refused_by_the_layer(make, words: str) 
         Convolutional(make().eval(), 3, 20)
 
 
+@pytest.mark.slow
 def test_mistakes_in_the_config_are_told(tmp_path: Path) -> None:
     torch.save(lenet(10, 3).state_dict(), tmp_path / "lenet.pt")
     config = ModelConfig(kind="classifier", factory="pipeline.networks.classifiers:lenet", args={"bands": 3}, path=tmp_path / "lenet.pt")

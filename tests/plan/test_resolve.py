@@ -21,6 +21,7 @@ WISH = Wish(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(
     st.integers(1, 20_000), st.integers(1, 20_000), st.sampled_from([64, 200, 512]), st.integers(900, 20_000), st.sampled_from([0, 32, 160]),
     st.sampled_from(["auto", "none"]),
@@ -167,6 +168,7 @@ def test_there_are_as_many_turns_as_the_plan_says() -> None:
     assert {name: len(group) for name, group in GROUPS.items()} == TURNS
 
 
+@pytest.mark.slow
 def test_what_is_held_for_neighbours_is_priced_and_comes_after_the_blocks_in_flight() -> None:
     wish = replace(WISH, height=90_000, width=70_000, source_block=(512, 512))
     rich = resolve(wish)

@@ -135,6 +135,7 @@ def test_a_store_that_was_made_folded_is_not_gone_on_with_unfolded(tmp_path: Pat
     assert made(tmp_path, "job").task.recipe.fold
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fold", ["auto", "false"])
 def test_a_worker_that_loads_the_network_itself_does_as_the_recipe_says(tmp_path: Path, fold: str) -> None:
     """Float16 probabilities show the last bits of what was run."""

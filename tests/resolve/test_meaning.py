@@ -66,6 +66,7 @@ def test_a_background_with_a_channel_of_its_own_keeps_its_probability(tmp_path: 
     assert np.abs(found["confidence"].values - 255 * np.where(valid, np.where(held, p.max(0), p[0]), 0)).max() <= 1
 
 
+@pytest.mark.slow
 def test_without_a_list_a_background_is_added(tmp_path: Path) -> None:
     rows = prepare(load(job(tmp_path, None))).spec.classes
     assert [(row.code, row.role) for row in rows] == [(0, None), (1, None), (2, None), (3, None), (4, "background")]
@@ -90,6 +91,7 @@ def one_logit(folder: Path, threshold: Any, classes: list[dict[str, Any]] | None
     return scenes.config(folder, model={"path": str(path), "classes": classes, "output": {"threshold": threshold}})
 
 
+@pytest.mark.slow
 def test_thresholds_of_one_logit_make_one_class_more_than_there_are(tmp_path: Path) -> None:
     made = prepare(load(one_logit(tmp_path, [0.3, 0.5, 0.9])))
     assert [row.code for row in made.spec.classes] == [0, 1, 2, 3]

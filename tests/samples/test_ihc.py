@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import rasterio
 
 from pipeline import samples
@@ -6,6 +7,7 @@ from pipeline.samples import ihc
 from pipeline.sources.georeference import grid_of
 
 
+@pytest.mark.slow
 def test_the_picture_is_in_micrometres_and_mirrors_into_larger_ones() -> None:
     with rasterio.open(samples.resolve("sample://ihc")) as small, rasterio.open(samples.resolve("sample://ihc?size=1100")) as large:
         picture, mirrored = small.read(), large.read()

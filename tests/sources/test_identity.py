@@ -52,6 +52,7 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(identity, "PAUSES_S", (0.01, 0.01, 0.01))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [503, 500, 429, 408])
 def test_a_server_that_is_busy_for_a_moment_is_asked_again(status: int) -> None:
     with answers(("HEAD", status, {}), ("HEAD", status, {}), ("HEAD", 200, WHOLE)) as (url, asked):
@@ -59,6 +60,7 @@ def test_a_server_that_is_busy_for_a_moment_is_asked_again(status: int) -> None:
     assert asked == ["HEAD"] * 3
 
 
+@pytest.mark.slow
 def test_a_signature_that_holds_for_get_alone_still_tells_what_the_file_is() -> None:
     part = {**WHOLE, "Content-Length": "1", "Content-Range": "bytes 0-0/99"}
     with answers(("HEAD", 403, {}), ("GET", 206, part)) as (url, asked):
@@ -66,6 +68,7 @@ def test_a_signature_that_holds_for_get_alone_still_tells_what_the_file_is() -> 
     assert asked == ["HEAD", "GET"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [404, 403, 503])
 def test_of_a_server_that_says_nothing_only_the_path_is_known(status: int) -> None:
     with answers(*[(method, status, {}) for method in ["HEAD"] * 4 + ["GET"] * 4]) as (url, _):
@@ -73,6 +76,7 @@ def test_of_a_server_that_says_nothing_only_the_path_is_known(status: int) -> No
     assert identity_of("http://127.0.0.1:9/a.tif", []) == {"path": "http://127.0.0.1:9/a.tif"}
 
 
+@pytest.mark.slow
 def test_a_name_and_a_password_are_used_and_not_kept() -> None:
     with answers(("HEAD", 200, WHOLE)) as (url, asked):
         assert identity_of(url.replace("://", "://me:s%40crit@"), []) == {"path": url, **KNOWN}

@@ -143,6 +143,7 @@ def test_in_narrow_swaths_hardly_more_is_decoded_than_promised_and_no_more_held(
         assert amplification(again, ordered, 3) == pytest.approx(again.sharing.amplification, rel=0.05)
 
 
+@pytest.mark.slow
 def test_no_unit_is_decoded_twice_by_threads_that_want_it_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, how = shared(opened(tiled(tmp_path / "a.tif", 500, 500)), layout(500, 500))
     frame, barrier, real = how.frame(next(iter(how.blocks()))), threading.Barrier(6), RasterSource.read

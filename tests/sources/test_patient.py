@@ -95,6 +95,7 @@ def test_where_so_many_hang_the_storage_is_away_and_nobody_is_sent_any_more_unti
     assert of(storage, 60).read(WINDOW).valid.all()
 
 
+@pytest.mark.slow
 def test_bad_places_among_good_ones_are_not_the_storage_until_there_are_very_many(storage: Storage) -> None:
     storage.away, hasty, calm, good = 10_000, of(storage, 0.01), of(storage, 60), Storage()
     for k in range(MOST):

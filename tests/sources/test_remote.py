@@ -64,6 +64,7 @@ def test_all_frames_of_a_cog_cost_little_more_than_its_pixels(folder: Path, tmp_
     assert {path for _, path, _, _ in asked} == {"/cog.tif"}  # no listing, no sidecars
 
 
+@pytest.mark.slow
 def test_a_server_that_fails_twice_is_asked_again(folder: Path, tmp_path: Path) -> None:
     with served(folder, tmp_path / "log", faults=2) as server:
         opened = open_source(SourceConfig(path=f"{server.url}/cog.tif"))
@@ -97,6 +98,7 @@ def test_nothing_is_left_behind_and_local_rasters_find_their_sidecars(folder: Pa
     assert open_source(SourceConfig(path=str(path))).read(Window(row=0, col=0, height=2, width=2)).valid.tolist() == [[True, False], [True, True]]
 
 
+@pytest.mark.slow
 def test_a_local_mosaic_of_remote_files_lists_no_folder(folder: Path, tmp_path: Path) -> None:
     with served(folder, tmp_path / "log") as server:
         with rasterio.open(f"{server.url}/cog.tif") as _:

@@ -37,6 +37,7 @@ def needs(job: Job) -> Needs:
     return travelled
 
 
+@pytest.mark.slow
 def test_where_all_is_there_nothing_lacks_and_the_network_is_open(job: Job) -> None:
     asked = needs(job)
     STOP.set()
@@ -59,6 +60,7 @@ def test_missing_weights_are_named(job: Job, tmp_path: Path) -> None:
     assert "unet.pt, which does not exist" in said
 
 
+@pytest.mark.slow
 def test_other_weights_of_the_same_name_are_named(job: Job, tmp_path: Path) -> None:
     asked = needs(job)
     assert asked(None) == ()
@@ -70,11 +72,13 @@ def test_other_weights_of_the_same_name_are_named(job: Job, tmp_path: Path) -> N
     assert words.startswith(f"the network: The network of {tmp_path / 'unet.pt'} is another one here than when this run was planned")
 
 
+@pytest.mark.slow
 def test_what_the_network_is_to_be_compiled_with_is_asked_for_too(job: Job) -> None:
     asked = replace(needs(job), task=replace(job.task, recipe=replace(job.task.recipe, compile=True)))
     assert asked(None) == ("the network: The network cannot be compiled here: " + str(obstacle(job.loaded, torch.device("cpu"))),)
 
 
+@pytest.mark.slow
 def test_a_missing_raster_is_named(job: Job, tmp_path: Path) -> None:
     asked = replace(needs(job), task=replace(job.task, source=_elsewhere(tmp_path / "gone.tif")))
     (said,) = asked(None)
@@ -82,11 +86,13 @@ def test_a_missing_raster_is_named(job: Job, tmp_path: Path) -> None:
     assert "gone.tif" in said
 
 
+@pytest.mark.slow
 def test_another_raster_of_the_same_name_is_named(job: Job, tmp_path: Path) -> None:
     asked = replace(needs(job), source={**needs(job).source, "size": 1})
     assert asked(None) == (f"the raster: {tmp_path / 'scene.tif'} is there, and another one: of another size, grid or time of change",)
 
 
+@pytest.mark.slow
 def test_a_store_that_is_not_there_is_named(job: Job, tmp_path: Path) -> None:
     asked = replace(needs(job), task=replace(job.task, store=tmp_path / "elsewhere.zarr"))
     (said,) = asked(None)
@@ -94,6 +100,7 @@ def test_a_store_that_is_not_there_is_named(job: Job, tmp_path: Path) -> None:
     assert "elsewhere.zarr" in said
 
 
+@pytest.mark.slow
 def test_a_store_of_another_job_is_named(job: Job) -> None:
     asked = replace(needs(job), fingerprint={**job.fingerprint, "tile.size": 1})
     assert asked(None) == (f"the store: {job.path} is there, and of another job",)
@@ -107,6 +114,7 @@ def test_a_device_that_is_missing_is_named(job: Job) -> None:
     assert "this machine does not have" in said
 
 
+@pytest.mark.slow
 def test_too_little_memory_is_named_with_what_would_do(job: Job) -> None:
     asked = needs(job)
     (said,) = asked(asked.memory)
@@ -114,6 +122,7 @@ def test_too_little_memory_is_named_with_what_would_do(job: Job) -> None:
     assert asked(2 * asked.memory) == ()
 
 
+@pytest.mark.slow
 def test_all_that_lacks_is_named_at_once(job: Job, tmp_path: Path) -> None:
     asked = replace(needs(job), task=replace(job.task, store=tmp_path / "elsewhere.zarr"))
     (tmp_path / "unet.pt").unlink()
@@ -132,6 +141,7 @@ def _elsewhere(path: Path) -> Any:
     return replace(source, name="another")
 
 
+@pytest.mark.slow
 def test_halting_stops_tiles_that_are_under_way(job: Job) -> None:
     asked = needs(job)
     asked(None)

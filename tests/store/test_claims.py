@@ -32,6 +32,7 @@ def test_who_is_silent_is_dead_after_a_while_by_our_own_clock_and_it_is_said_tha
     assert "node7" in said[0]
 
 
+@pytest.mark.slow
 def test_the_longer_patience_counts_ours_or_the_holders(tmp_path: Path) -> None:
     path = leases.store(tmp_path)
     _, claim = leases.elsewhere(path, patience=0.4)
@@ -41,6 +42,7 @@ def test_the_longer_patience_counts_ours_or_the_holders(tmp_path: Path) -> None:
         assert time.monotonic() - began >= 0.4
 
 
+@pytest.mark.slow
 def test_who_beats_is_alive_however_slowly(tmp_path: Path) -> None:
     claims, claim = leases.elsewhere(leases.store(tmp_path), patience=20)
     later = threading.Timer(0.2, lambda: claims.renew(claim, 1))
@@ -50,6 +52,7 @@ def test_who_beats_is_alive_however_slowly(tmp_path: Path) -> None:
     later.join()
 
 
+@pytest.mark.slow
 def test_who_gives_its_claim_back_while_we_wait_is_not_waited_for_any_longer(tmp_path: Path) -> None:
     claims, claim = leases.elsewhere(leases.store(tmp_path), patience=600)
     claims.renew(claim, 1)

@@ -34,6 +34,7 @@ def test_counts_add_up_by_cause_in_one_order() -> None:
     assert list(found.invalid) == ["nodata", "alpha"]
 
 
+@pytest.mark.slow
 def test_a_resumed_run_reports_the_whole_job_beside_its_own_blocks(config: Path, tmp_path: Path) -> None:
     alone = runs.go(config)
     assert alone.whole == {"pixels": alone.pixels, "invalid": alone.invalid} == {"pixels": 15000, "invalid": {"nodata": HOLE}}
@@ -57,6 +58,7 @@ def test_shards_count_their_own_and_finish_all(config: Path, tmp_path: Path) -> 
     assert sum(part["invalid"].get("nodata", 0) for part in parts if part) == whole["invalid"]["nodata"] == HOLE
 
 
+@pytest.mark.slow
 def test_blocks_of_earlier_releases_say_nothing_and_so_does_the_report(config: Path, tmp_path: Path) -> None:
     runs.go(config, shard=runs.shards(2)[0])
     ledger = Ledger(tmp_path / "job.zarr")

@@ -22,6 +22,7 @@ def contents(path: Path) -> dict[str, bytes]:
     return {key: Files(path).get(key) or b"" for key in Files(path).list()}
 
 
+@pytest.mark.slow
 def test_of_many_runs_that_start_together_one_makes_the_store(tmp_path: Path) -> None:
     path, made, start = tmp_path / "b.zarr", [], threading.Barrier(6)
 
@@ -68,6 +69,7 @@ def test_two_empty_stores_of_one_spec_are_the_same_bytes(tmp_path: Path, zarr_fo
     assert len(contents(tmp_path / "a")) > 20
 
 
+@pytest.mark.slow
 def test_the_skeleton_of_a_very_large_raster_is_small(tmp_path: Path) -> None:
     grid = Grid(height=10**6, width=10**6, transform=specs.NORTH_UP, wkt=specs.UTM, unit="crs")
     of = specs.spec(grid, chunk=512, shard=2048)
@@ -79,6 +81,7 @@ def test_the_skeleton_of_a_very_large_raster_is_small(tmp_path: Path) -> None:
     assert sum(map(len, made.values())) < 8 * 2**20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dtype", "nodata"), [("uint8", 255), ("uint16", 65535)])
 def test_unwritten_is_nodata_and_a_chunk_of_nothing_else_has_no_file(tmp_path: Path, dtype: str, nodata: int) -> None:
     of = specs.spec(layers=("mask", "confidence", "probabilities", "entropy"), dtype=dtype, nodata=nodata)

@@ -120,6 +120,7 @@ def test_a_lease_is_given_back_when_the_run_fails_and_the_failure_stays_what_it_
         assert leases.keys(path) == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick", "far")
 def test_a_heartbeat_keeps_a_lease_from_those_who_cannot_look_at_the_process(tmp_path: Path) -> None:
     path = leases.store(tmp_path)
@@ -130,6 +131,7 @@ def test_a_heartbeat_keeps_a_lease_from_those_who_cannot_look_at_the_process(tmp
         confirm(path)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_whoever_died_elsewhere_is_taken_over_whatever_the_clock_was_there(tmp_path: Path) -> None:
     path, said = leases.store(tmp_path), list[str]()
@@ -217,6 +219,7 @@ def test_who_was_frozen_while_nobody_wanted_the_store_goes_on(tmp_path: Path) ->
         assert frozen.returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_who_lost_its_lease_is_told_by_the_heartbeat_and_every_failure_since_is_for_that_reason(tmp_path: Path) -> None:
     path, stop, told = leases.store(tmp_path), threading.Event(), list[bool]()
@@ -264,6 +267,7 @@ def test_storage_that_is_away_stops_the_run_when_nobody_knows_any_more_whose_the
             confirm(path)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_a_heartbeat_that_fails_once_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, real, calls = leases.store(tmp_path), Claims.renew, list[int]()

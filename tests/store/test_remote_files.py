@@ -23,6 +23,7 @@ def remote(tmp_path: Path) -> Files:
     return Files(Remote(f"s3://{BUCKET}/{tmp_path.name}"))
 
 
+@pytest.mark.slow
 def test_files_are_the_same_wherever_they_are(place: Place) -> None:
     files = Files(place)
     assert (list(files.list()), files.get("a"), files.exists("a")) == ([], None, False)
@@ -78,6 +79,7 @@ def test_very_many_files_are_listed_and_deleted_by_the_thousand(s3: Storage, tmp
     assert list(files.list()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [503, 500, 429])
 def test_storage_that_fails_twice_is_asked_again(s3: Storage, tmp_path: Path, status: int) -> None:
     files = remote(tmp_path)
@@ -103,6 +105,7 @@ def test_who_created_a_file_knows_it_though_the_answer_was_lost(s3: Storage, tmp
     assert not files.create("lease", b"mine")
 
 
+@pytest.mark.slow
 def test_storage_that_stays_away_ends_the_run_and_tells_no_secret(s3: Storage, tmp_path: Path) -> None:
     files = remote(tmp_path)
     s3.fail({"status": 503})

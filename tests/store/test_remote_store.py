@@ -107,6 +107,7 @@ def test_a_creator_that_is_killed_anywhere_leaves_nothing_that_looks_whole_and_t
         assert made == (first if writes else second)
 
 
+@pytest.mark.slow
 def test_a_helper_that_comes_late_replaces_nothing(place: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         killed_after(1, patch)
@@ -204,6 +205,7 @@ def test_a_finished_store_is_the_one_that_a_disk_holds(place: Remote, tmp_path: 
     assert sweep(place) is None
 
 
+@pytest.mark.slow
 def test_records_know_what_was_sent_and_damage_is_found(s3: Storage, place: Remote) -> None:
     committed(place)
     records = dict(Ledger(place).records())
@@ -218,6 +220,7 @@ def test_records_know_what_was_sent_and_damage_is_found(s3: Storage, place: Remo
     assert not holds_anything(place, 0, "mask", Window(row=0, col=0, height=32, width=32))
 
 
+@pytest.mark.slow
 def test_a_block_costs_a_request_for_each_chunk_and_two_for_its_record(s3: Storage, place: Remote) -> None:
     of = specs.spec()
     create(place, of, {"blocks": [2, 3]})
@@ -231,6 +234,7 @@ def test_a_block_costs_a_request_for_each_chunk_and_two_for_its_record(s3: Stora
     assert asked[4:] == [("PUT", "0/mask/ledger/r00000/b00000.json"), ("POST", "")]
 
 
+@pytest.mark.slow
 def test_a_chunk_that_is_empty_costs_one_request_and_is_recorded_so(s3: Storage, place: Remote) -> None:
     of, window = specs.spec(), Window(row=0, col=0, height=32, width=32)
     create(place, of, {"blocks": [4, 5]})
@@ -261,6 +265,7 @@ def test_everybody_opens_it(s3: Storage, place: Remote) -> None:
     assert (opened.read(Window(row=0, col=0, height=50, width=65)) == zarr.open_array(node(place, "1/mask"), mode="r")[:]).all()
 
 
+@pytest.mark.slow
 def test_gdal_opens_the_sidecar_where_it_lies(s3: Storage, place: Remote) -> None:
     committed(place, zarr_format=2)
     host = s3.url.removeprefix("http://")
@@ -272,6 +277,7 @@ def test_gdal_opens_the_sidecar_where_it_lies(s3: Storage, place: Remote) -> Non
             assert (mask.read(1) == specs.pixels(specs.spec())).all()
 
 
+@pytest.mark.slow
 def test_what_was_opened_is_seen_anew(place: Remote) -> None:
     create(place, specs.spec(), {})
     assert (open_layer(place, 0, "mask")[:] == 255).all()

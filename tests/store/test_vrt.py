@@ -22,6 +22,7 @@ def opened(folder: Path, name: str, **changes: object) -> rasterio.DatasetReader
     return rasterio.open(finish(path, of, {}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("grid", specs.GRIDS)
 def test_pixels_and_georeference_are_the_stores(tmp_path: Path, grid: str) -> None:
     there = specs.GRIDS[grid]

@@ -92,6 +92,7 @@ def test_a_job_with_an_onnx_file_of_another_kind_is_told_what_to_do(folder: Path
         prepare(load(path))
 
 
+@pytest.mark.slow
 def test_a_suggested_onnx_network_is_planned(folder: Path) -> None:
     onnx(folder / "a.onnx")
     _, config = written(folder, "a.onnx")

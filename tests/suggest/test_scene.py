@@ -32,6 +32,7 @@ def test_values_are_those_of_valid_pixels(folder: Path) -> None:
     assert config.model.input.mean == pytest.approx([float(mean) for _, _, mean, _ in said], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_large_scene_is_sampled_on_a_lattice_from_edge_to_edge(tmp_path: Path) -> None:
     source = open_source(SourceConfig(path=str(scenes.write(tmp_path / "scene.tif", scenes.position(3000, 1100)))))
     values = sample(source)

@@ -25,6 +25,7 @@ from tests.commands import wholecloth
 from tests.suggest.first import planned, written
 
 
+@pytest.mark.slow
 def test_a_script_and_a_scene_make_a_config_that_passes_the_plan(folder: Path) -> None:
     scenes.unet(folder)
     made, config = written(folder, "unet.pt")
@@ -73,6 +74,7 @@ def test_a_job_succeeds_with_what_was_written(make: Callable[[Path], str], folde
     assert (mask[~valid] == 255).all()
 
 
+@pytest.mark.slow
 def test_a_network_of_fewer_bands_takes_the_first_and_says_that_this_is_a_guess(tmp_path: Path) -> None:
     scenes.write(tmp_path / "scene.tif", scenes.position(300, 200, 4))
     scenes.unet(tmp_path)
@@ -105,6 +107,7 @@ def test_a_network_that_returns_probabilities_is_known_by_them(end: nn.Module, a
     assert words in made.text
 
 
+@pytest.mark.slow
 def test_one_channel_means_two_classes(folder: Path) -> None:
     scenes.script(networks.Twice(3, 1), folder / "a.pt")
     config = written(folder, "a.pt")[1]
@@ -134,6 +137,7 @@ def test_a_file_of_ours_leaves_nothing_to_guess(folder: Path) -> None:
     assert [row.name for row in planned(config).spec.classes] == ["a", "b", "c"]
 
 
+@pytest.mark.slow
 def test_a_file_of_ours_that_was_taught_with_code_asks_for_its_path(folder: Path) -> None:
     args = {"bands": 1, "classes": 2, "width": 4}
     meta = ModelMeta(
@@ -176,6 +180,7 @@ def test_a_classifier_of_whole_images_is_told_from_a_network_of_maps(bands: int,
         written(tmp_path, "a.pt")
 
 
+@pytest.mark.slow
 def test_a_program_that_takes_large_images_is_looked_at_on_a_small_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     networks.export(networks.Twice(), folder / "a.pt2", (1, 3, 64, 64), {axis: 2 * torch.export.Dim(f"half{axis}", min=8, max=4096) for axis in (2, 3)})
     seen, run = [], Loaded.__call__

@@ -59,6 +59,7 @@ def first(folder: Path, **wishes: Any) -> str:
     return suggest(folder / "sized.pth", str(folder / "scene.tif"), folder, f"{folder}/sized.py:make", Wishes(**wishes)).text
 
 
+@pytest.mark.slow
 def test_a_factory_with_arguments_and_bands_gives_a_config_that_runs(folder: Path) -> None:
     (folder / "job.yaml").write_text(first(folder, args={"width": 7, "classes": 3}, bands=[4, 2]))
     said = yaml.safe_load((folder / "job.yaml").read_text())

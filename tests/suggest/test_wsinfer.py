@@ -11,6 +11,7 @@ from tests import scenes
 from tests.suggest.first import planned, written
 
 
+@pytest.mark.slow
 def test_wsinfer_says_classes_size_and_normalisation_beside_the_script(folder: Path) -> None:
     said = {
         "architecture": "unet", "num_classes": 4, "class_names": ["1", "null", 'b "#"', "d: e"], "patch_size_pixels": 96, "spacing_um_px": 0.88,
@@ -34,6 +35,7 @@ def test_wsinfer_says_classes_size_and_normalisation_beside_the_script(folder: P
     planned(config)
 
 
+@pytest.mark.slow
 def test_what_wsinfer_says_is_no_guess_on_a_scene_of_8_bits(tmp_path: Path) -> None:
     scenes.write(tmp_path / "scene.tif", (scenes.position(300, 200) % 256).astype("uint8"))
     said = {"class_names": ["a", "b", "c", "d"], "patch_size_pixels": 96, "spacing_um_px": 0.5, "transform": [{"name": "ToTensor"}]}
@@ -44,6 +46,7 @@ def test_what_wsinfer_says_is_no_guess_on_a_scene_of_8_bits(tmp_path: Path) -> N
     assert "trained at 0.5 µm per px" in made.text
 
 
+@pytest.mark.slow
 def test_another_programs_config_json_is_left_alone(folder: Path) -> None:
     scenes.unet(folder)
     for text in ("no json", "[1]", '{"model": 3}'):

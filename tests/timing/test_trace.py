@@ -117,6 +117,7 @@ def test_blocks_in_flight_are_counted_and_overviews_are_in_it(tmp_path: Path) ->
     assert all(names[event["tid"]].startswith("worker") for event in slices(events, "overview"))
 
 
+@pytest.mark.slow
 def test_a_block_without_a_valid_pixel_and_one_that_cannot_be_read_are_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import numpy as np
 

@@ -34,6 +34,7 @@ def task(index: int) -> Result:
     return Result(index, clock.timing("block", (index, 0)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["serial", "threads", "processes"])
 def test_everything_comes_through_and_what_is_held_is_what_is_in_flight(kind: str) -> None:
     done, most = [], 0
@@ -85,6 +86,7 @@ class Noted:
         self.told.append(time)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["serial", "threads", "processes"])
 def test_a_trace_gets_every_block_and_what_it_is_told_to_be_known_is(kind: str) -> None:
     noted = Noted()

@@ -80,6 +80,7 @@ def test_every_pixel_shows_the_place_that_the_geometry_says(change: Change, side
     assert got.valid.all()
 
 
+@pytest.mark.slow
 @given(change=changes, side=st.integers(1, 40))
 def test_reach_keeps_the_centre_and_is_no_larger_than_it_must_be(change: Change, side: int) -> None:
     ends = np.array([(row, col) for row in (-1, 1) for col in (-1, 1)]) * (side - 1) / 2

@@ -43,6 +43,7 @@ def test_pixels_and_labels_belong_together_and_nodata_teaches_nothing(scene: Sce
         assert (drawn.label[~valid] == UNKNOWN).all()
 
 
+@pytest.mark.slow
 def test_a_balance_of_one_shows_each_class_in_every_other_window(pair: tuple[Path, Path], tmp_path: Path) -> None:
     rare = np.zeros((1, 160, 200), dtype="uint8")
     rare[0, 100:103, 100:103] = 1

@@ -265,6 +265,7 @@ def test_classes_that_hold_side_by_side_are_run_so_by_the_path_alone(job: Job, t
     assert prepare_run(load(bare, ["model.output.threshold=0.3"])).task.recipe.decoding.threshold == 0.3
 
 
+@pytest.mark.slow
 def test_weights_name_the_code_that_changed_their_pixels_and_run_only_with_it(job: Job, tmp_path: Path) -> None:
     (tmp_path / "raw.py").write_text("import torch\n\n\ndef log(x):\n    return torch.log(x[:2])\n")
     taught = prepare(load(job(), [f"model.input.transform={tmp_path}/raw.py:log", "model.input.mean=4"]), lambda line: None)
@@ -298,6 +299,7 @@ def test_a_list_of_thresholds_travels_with_the_weights_and_is_no_matter_of_label
     assert len(found.spec.classes) == 3
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_ends_it_and_nothing_looks_whole(job: Job) -> None:
     config = job(optimiser={"rate": 1e30, "clip": None}, steps=8)
     with pytest.raises(ConfigError, match="loss is no number"):
@@ -377,6 +379,7 @@ def test_a_damaged_checkpoint_is_told_with_the_way_out(job: Job, damage: str) ->
     assert trained(config, fresh=True)[0].rounds == 3
 
 
+@pytest.mark.slow
 def test_a_batch_norm_without_a_spread_is_told(job: Job) -> None:
     with pytest.raises(ConfigError, match="one value per channel"):
         trained(job(window=8, batch=1), "model.kind=fcn8s", "model.args={width: 2, fc_kernel: 1, fc_width: 2}")

@@ -40,6 +40,7 @@ def test_three_bands_keep_their_colours() -> None:
     assert torch.equal(network.pool3[0][0].weight, classifier.features[0].weight)
 
 
+@pytest.mark.slow
 def test_a_resnet_and_a_file_of_ours_follow_the_same_rule() -> None:
     network = NETWORKS["resnet_fcn"](bands=5, classes=2, width=4)
     classifier = lively(ResNet())

@@ -24,6 +24,7 @@ def test_every_network_of_ours_is_tested_here() -> None:
     assert set(KINDS) == set(NETWORKS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "args"), [*KINDS.items(), SYMMETRIC])
 def test_the_same_kind_is_taken_over_whole(kind: str, args: dict[str, int]) -> None:
     before, after = lively(make(kind, args)), make(kind, args)
@@ -33,6 +34,7 @@ def test_the_same_kind_is_taken_over_whole(kind: str, args: dict[str, int]) -> N
     assert all(torch.equal(tensor, before.state_dict()[name]) for name, tensor in after.state_dict().items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "args"), [*KINDS.items(), SYMMETRIC])
 def test_another_number_of_classes_begins_its_scores_anew_and_says_so(kind: str, args: dict[str, int]) -> None:
     before, after = lively(make(kind, args)), make(kind, args, classes=6)
@@ -90,6 +92,7 @@ def test_a_checkpoint_of_a_stranger_is_refused_with_its_first_keys_and_what_woul
     assert "By their names" not in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "args", "alike"),
     [

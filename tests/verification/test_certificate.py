@@ -112,6 +112,7 @@ def test_the_command_tells_a_person_and_a_program_and_exits_by_the_outcome(tmp_p
     assert not made.meta(path)["certificate"]["passed"]
 
 
+@pytest.mark.slow
 def test_a_store_that_is_unfinished_is_not_made_complete(tmp_path: Path) -> None:
     path = made.store(tmp_path, output={"pyramid": False})
     (path / "0" / "mask" / "ledger" / "r00000" / "b00000.json").unlink()

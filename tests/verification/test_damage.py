@@ -120,6 +120,7 @@ def test_a_root_that_lost_its_plan_is_damaged(copy: Path, name: str) -> None:
         made.job_of(copy, [])
 
 
+@pytest.mark.slow
 def test_damage_done_after_an_array_was_opened_is_seen(copy: Path) -> None:
     assert made.looked(copy, windows=1)["passed"]
     reshaped(copy)

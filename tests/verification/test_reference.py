@@ -42,6 +42,7 @@ def test_a_tile_is_aligned_and_clipped_at_the_padded_edge(tmp_path: Path) -> Non
     assert tile.read.cols.stop == 232 + around.halo
 
 
+@pytest.mark.slow
 def test_memory_keeps_the_reference_as_narrow_as_it_must(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     job = made.job_of(made.store(tmp_path, **made.blended(tmp_path)), [])
     assert reference.frame(job).halo == 96

@@ -131,6 +131,7 @@ def test_a_raster_of_one_tile_has_no_seams(tmp_path: Path) -> None:
     assert said["control"]["windows"] == 2
 
 
+@pytest.mark.slow
 def test_without_windows_the_chunks_alone_are_looked_at(good: Path) -> None:
     said = made.looked(good, windows=0)
     assert said["passed"]
@@ -266,6 +267,7 @@ def test_an_overview_that_is_not_of_the_level_below_is_caught(tmp_path: Path, la
     assert f"values of {layer} are not" in said["why"]
 
 
+@pytest.mark.slow
 def test_progress_is_told_while_windows_are_looked_at(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verify, "INTERVAL_S", 0.0)
     said: list[str] = []
@@ -274,6 +276,7 @@ def test_progress_is_told_while_windows_are_looked_at(good: Path, monkeypatch: p
         assert any(words in line for line in said), words
 
 
+@pytest.mark.slow
 def test_a_chunk_of_zeros_is_caught_by_its_checksum(copy: Path) -> None:
     zarr.open_array(copy / "0" / "mask", mode="r+")[64:128, 192:256] = 0
     said = made.looked(copy)
@@ -287,11 +290,13 @@ def test_a_chunk_of_zeros_in_an_overview_is_caught(copy: Path) -> None:
     assert "overview 2, block 0,0: chunk 2/confidence/c/0/0" in made.looked(copy)["why"]
 
 
+@pytest.mark.slow
 def test_a_chunk_that_is_gone_is_named(copy: Path) -> None:
     (copy / "0" / "mask" / "c" / "3" / "5").unlink()
     assert "block 1,2: chunk 0/mask/c/3/5 is gone" in made.looked(copy)["why"]
 
 
+@pytest.mark.slow
 def test_bytes_that_were_recorded_but_do_not_decode_are_caught(copy: Path) -> None:
     (copy / "0" / "mask" / "c" / "0" / "0").write_bytes(b"no zstd at all")
     job = made.job_of(copy, [])
@@ -309,6 +314,7 @@ def test_a_chunk_that_a_record_says_is_empty_may_not_be_there(tmp_path: Path) ->
     assert "block 1,1: chunk 0/mask/c/3/3 is not what was committed" in made.looked(path)["why"]
 
 
+@pytest.mark.slow
 def test_a_block_without_a_record_makes_the_store_incomplete(copy: Path) -> None:
     (copy / "0" / "mask" / "ledger" / "r00001" / "b00002.json").unlink()
     said = made.looked(copy)

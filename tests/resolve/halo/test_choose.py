@@ -103,6 +103,7 @@ def test_the_choice_is_that_of_the_seed_and_stays_in_the_store(tmp_path: Path, m
         job(tmp_path, halo={"tolerance": 1e-2})
 
 
+@pytest.mark.slow
 def test_tiles_cut_off_on_all_sides_are_compared_with_the_whole_where_most_is_valid(tmp_path: Path) -> None:
     looks = sight(job(tmp_path))
     x, valid = torch.randn(1, 3, 96, 96), np.zeros((96, 96), bool)
@@ -141,6 +142,7 @@ def test_without_a_valid_pixel_the_halo_is_exact(tmp_path: Path) -> None:
         job(tmp_path, networks.InstanceNormed(), name="other", halo={"tolerance": 1e-3}, path="norm.pt")
 
 
+@pytest.mark.slow
 def test_a_patch_of_valid_pixels_in_a_large_raster_is_found_and_measured(tmp_path: Path) -> None:
     data = np.zeros((3, 2400, 2400), "uint16")
     data[:, 1500:1700, 300:480] = np.random.default_rng(0).integers(1, 1000, (3, 200, 180))
