@@ -205,7 +205,7 @@ def test_nothing_is_asked_of_the_disk_where_the_store_is_not_on_it(s3: Storage, 
 
 
 @pytest.mark.slow
-@pytest.mark.nightly("storage", after=1)
+@pytest.mark.nightly("storage")
 @pytest.mark.parametrize("prefix", ["s3://", "/vsis3/"])
 def test_associated_alpha_is_noticed_on_object_storage(s3: Storage, tmp_path: Path, prefix: str) -> None:
     Files(place(tmp_path).parent).put("a.tif", rgba(tmp_path / "a.tif").read_bytes())
@@ -233,6 +233,7 @@ def test_a_raster_on_the_same_storage_is_read_with_the_same_environment(s3: Stor
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("storage")
 def test_a_raster_is_read_by_the_profile_that_the_store_is_written_by(s3: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scenes.scene(tmp_path / "scene.tif")
     Files(place(tmp_path).parent).put("scene.tif", (tmp_path / "scene.tif").read_bytes())

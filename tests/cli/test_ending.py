@@ -111,6 +111,7 @@ def test_storage_that_goes_away_ends_the_run_to_be_run_again(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("kills")
 def test_machines_are_told_in_lines_of_json_whatever_the_end(tmp_path: Path) -> None:
     path = config(tmp_path, execution={"engine": "threads", "workers": 2, "read_timeout": "2s", "retries": 0})
     failed = lines(wholecloth("run", path, "--log-format", "json", fault="place"), 1)

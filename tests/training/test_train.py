@@ -134,9 +134,8 @@ def test_stopped_after_any_round_it_goes_on_to_the_same_weights(job: Job, monkey
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "number", [signal.SIGKILL, *(pytest.param(number, marks=pytest.mark.nightly("training")) for number in (signal.SIGTERM, signal.SIGINT))]
-)
+@pytest.mark.nightly("training")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_killed_at_a_random_moment_it_goes_on_to_the_same_weights(job: Job, tmp_path: Path, number: signal.Signals) -> None:
     how = {"rounds": 8, "steps": 6}
     whole, _ = trained(job("whole", **how))
