@@ -58,7 +58,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.nightly("jobs", after=2)
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "sh")], ids=lambda p: p.name)
 def test_commands_in_the_guides_run(page: Path, stores: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(stores)

@@ -182,6 +182,7 @@ def test_killed_by_the_system_it_is_begun_again_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_the_certificate_that_the_config_wants_is_made_and_kept(tmp_path: Path) -> None:
     store = in_shards(tmp_path, output={"path": str(tmp_path / "job.zarr"), "certificate": True})
     report = finish(store, anything)

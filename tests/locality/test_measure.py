@@ -119,7 +119,7 @@ def test_fcn8s_has_stride_32_and_the_radius_of_its_layers(kernel: int, radius: i
 
 
 @pytest.mark.slow
-@pytest.mark.nightly("networks", after=6)
+@pytest.mark.nightly("networks", after=3)
 @pytest.mark.parametrize("kind", ["eager", "torchscript", "exported"])
 @pytest.mark.parametrize(("make", "blame"), NOT_LOCAL)
 def test_networks_that_look_everywhere_are_not_local_and_the_layer_is_named(make: type[nn.Module], blame: str, kind: str, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ def test_a_scene_has_every_class_a_crs_a_nodata_wedge_and_labels_on_its_grid() -
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_clouds_are_bright_and_labelled_where_they_hide_more_than_half() -> None:
     window = Window(row=0, col=0, height=1500, width=1500)
     data, label = satellite.render(window, 4, 1500)

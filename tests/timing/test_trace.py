@@ -62,6 +62,7 @@ def assert_nested(events: Events) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize(("engine", "tile"), [("serial", {}), ("threads", {"size": 96}), ("threads", {"size": 64, "overlap": 0.5, "batch": 2})])
 def test_a_trace_of_a_run_nests_and_agrees_with_the_report(tmp_path: Path, engine: str, tile: dict[str, Any]) -> None:
     config = scenes.config(tmp_path, tile=tile, execution={"engine": engine, "workers": 3})

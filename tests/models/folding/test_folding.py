@@ -18,6 +18,7 @@ PLAIN = {"python", "classifier"}
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("networks", after=6)
 @pytest.mark.parametrize("kind", MAKERS)
 def test_every_kind_is_folded_or_says_why_not(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, stand_in.NAME, stand_in.library())
