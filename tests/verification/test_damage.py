@@ -60,7 +60,7 @@ def filled(store: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.nightly("jobs", after=4)
+@pytest.mark.nightly("jobs", after=8)
 @pytest.mark.parametrize(
     ("harm", "words"),
     [
