@@ -17,10 +17,10 @@ from pipeline.errors import ReadError, ReadHangs
 from pipeline.plan.layout import Layout
 from pipeline.plan.sharing import Hulls, Sharing, rectangles, rows_and_cols, window_of
 from pipeline.protocols import Pixels, Source
-from pipeline.raster.grid import Grid
 from pipeline.raster.span import Span
 from pipeline.raster.window import Window
 from pipeline.sources import alive
+from pipeline.sources.around import Around
 from pipeline.sources.held import Held, Need, Place, Unit
 
 
@@ -30,10 +30,9 @@ def once(source: Source, layout: Layout, sharing: Sharing) -> Source:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Once:
+class Once(Around):
     """A source that holds what the blocks to come will read again. Pickles as its spec; a process has one, whoever brings it."""
 
-    source: Source
     layout: Layout
     sharing: Sharing
     name: str = field(default_factory=lambda: uuid.uuid4().hex, compare=False, repr=False)
@@ -46,40 +45,6 @@ class Once:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return alive.revive, (type(self), self.name, {"source": self.source, "layout": self.layout, "sharing": self.sharing})
-
-    @property
-    def grid(self) -> Grid:
-        """Size and georeference."""
-        return self.source.grid
-
-    @property
-    def bands(self) -> int:
-        """Number of bands read."""
-        return self.source.bands
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Dtype of the raw pixels."""
-        return self.source.dtype
-
-    @property
-    def block(self) -> tuple[int, int]:
-        """(rows, cols) of the file's own blocks, px."""
-        return self.source.block
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a person must know of how it is read."""
-        return self.source.notes
-
-    @property
-    def open_files(self) -> int:
-        """Bytes that the files of a mosaic hold while they are open."""
-        return self.source.open_files
-
-    def identity(self) -> dict[str, Any]:
-        """That of the source."""
-        return self.source.identity()
 
     def read(self, window: Window) -> Pixels:
         """Read a window; what lies outside the raster is invalid.

@@ -20,6 +20,7 @@ from pipeline.errors import ReadHangs, Unfinished
 from pipeline.protocols import Pixels, Source
 from pipeline.raster.grid import Grid
 from pipeline.raster.window import Window
+from pipeline.sources.around import Around
 
 T = TypeVar("T")
 
@@ -60,10 +61,9 @@ def patient(open_: Callable[[], Source], seconds: float, who: str) -> Source:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Patient:
+class Patient(Around):
     """A source that is not waited for beyond measure. Pickles as this spec."""
 
-    source: Source
     seconds: float
     """For each read."""
     who: str
@@ -72,11 +72,6 @@ class Patient:
     def grid(self) -> Grid:
         """Size and georeference."""
         return self._told(lambda: self.source.grid)
-
-    @property
-    def bands(self) -> int:
-        """Number of bands read."""
-        return self.source.bands
 
     @cached_property
     def dtype(self) -> np.dtype[Any]:
@@ -87,16 +82,6 @@ class Patient:
     def block(self) -> tuple[int, int]:
         """(rows, cols) of the file's own blocks, px."""
         return self._told(lambda: self.source.block)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a person must know of how it is read."""
-        return self.source.notes
-
-    @property
-    def open_files(self) -> int:
-        """Bytes that the files of a mosaic hold while they are open."""
-        return self.source.open_files
 
     def identity(self) -> dict[str, Any]:
         """That of the source."""

@@ -13,51 +13,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.protocols import Pixels, Source
-from pipeline.raster.grid import Grid
+from pipeline.protocols import Pixels
 from pipeline.raster.span import Span
 from pipeline.raster.window import Window
+from pipeline.sources.around import Around
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reflected:
+class Reflected(Around):
     """A source that is valid beyond its edges where its mirror image is."""
-
-    source: Source
-
-    @property
-    def grid(self) -> Grid:
-        """Size and georeference."""
-        return self.source.grid
-
-    @property
-    def bands(self) -> int:
-        """Number of bands read."""
-        return self.source.bands
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Dtype of the raw pixels."""
-        return self.source.dtype
-
-    @property
-    def block(self) -> tuple[int, int]:
-        """(rows, cols) of the file's own blocks, px."""
-        return self.source.block
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a person must know of how it is read."""
-        return self.source.notes
-
-    @property
-    def open_files(self) -> int:
-        """Bytes that the files of a mosaic take while they are open."""
-        return self.source.open_files
-
-    def identity(self) -> dict[str, Any]:
-        """That of the source."""
-        return self.source.identity()
 
     def read(self, window: Window) -> Pixels:
         """Read a window; what lies outside the raster is mirrored, with whether it is valid.
