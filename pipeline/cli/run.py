@@ -102,12 +102,12 @@ def _say(job: Job, report: Report) -> None:
 
 def _invalid(report: Report) -> Iterator[str]:
     """Invalid pixels by their cause: of the whole job, where its earlier blocks are known, or else of this run's blocks, which is said."""
-    known = report.whole or {"pixels": report.pixels, "invalid": report.invalid}
-    counted = ", ".join(f"{count:,} px {cause}" for cause, count in known["invalid"].items())
+    counts = report.whole or {"pixels": report.pixels, "invalid": report.invalid}
+    counted = ", ".join(f"{count:,} px {cause}" for cause, count in counts["invalid"].items())
     of = (
         ""
         if report.whole is not None or not report.resumed
         else f" in the {report.done} blocks of this run; nothing is known of the {report.resumed} before it"
     )
     if counted or of:
-        yield f"invalid: {counted or 'none'} of {known['pixels']:,} px{of}"
+        yield f"invalid: {counted or 'none'} of {counts['pixels']:,} px{of}"

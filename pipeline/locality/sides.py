@@ -72,12 +72,12 @@ class _Cuts:
 
     def _changed(self, start: int, stop: int) -> list[int]:
         """Places along the axis of what comes back that change where a part of the image is other."""
-        seen, axis = self._seen, self._axis
+        answer, axis = self._seen, self._axis
         for scale in (torch.nan, SCALE):  # a network may swallow NaNs
             other = self._image.clone()
             part = along(other, axis, start, stop)
             part.copy_(scale * torch.randn(part.shape, generator=torch.Generator().manual_seed(2)).to(part.device))
-            changed = (self._prober.see(other, returned) != seen).any(0).any(1 if axis == "rows" else 0)  # NaN differs from everything
+            changed = (self._prober.see(other, returned) != answer).any(0).any(1 if axis == "rows" else 0)  # NaN differs from everything
             if changed.any():
                 return [int(at) for at in changed.nonzero().flatten()]
         return []

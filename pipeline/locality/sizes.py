@@ -41,8 +41,8 @@ def only_size(prober: Prober, trained: int | None) -> int | None:
     PlanError
         There is no room for an image that would tell.
     """
-    found = first(prober, trained)
-    return None if found is None or found[1] else found[0]
+    taken = first(prober, trained)
+    return None if taken is None or taken[1] else taken[0]
 
 
 def first(prober: Prober, trained: int | None) -> tuple[int, int] | None:
@@ -133,13 +133,13 @@ def _factor(prober: Prober, rows: int, cols: int) -> int | None:
 
 def _shape(prober: Prober, rows: int, cols: int) -> tuple[int, int] | None:
     """(rows, cols) of what it returns, 0 where that is no map; None where it does not run."""
-    network, seen = prober.network, [(0, 0)]
+    network, shape = prober.network, [(0, 0)]
 
     def through(network: Network, x: torch.Tensor) -> torch.Tensor:
         returned = network.module(x)
         with suppress(ModelError):  # of whatever form
             height, width = checked(returned, network.key).shape[2:]
-            seen[0] = height, width
+            shape[0] = height, width
         return x
 
     # a process that tells the memory of a graph takes longer than a run: sizes that it refuses have none
@@ -150,7 +150,7 @@ def _shape(prober: Prober, rows: int, cols: int) -> tuple[int, int] | None:
         raise
     except Exception:  # a network refuses a size with whatever its layers raise
         return None
-    return seen[0]
+    return shape[0]
 
 
 def _image(prober: Prober, rows: int, cols: int | None = None) -> torch.Tensor:

@@ -66,12 +66,12 @@ def _images(bands: int, shape: tuple[int, int], dtype: Dtype) -> list[torch.Tens
 
 def _returned(function: Function, image: torch.Tensor) -> torch.Tensor:
     with torch.no_grad():
-        made = function(image.clone())
-    if not isinstance(made, torch.Tensor) or not made.is_floating_point():
-        raise Fault(f"returns {form(made)} for {form(image)}, which is no tensor of floating numbers")
-    if made.ndim != 3 or made.shape[1:] != image.shape[1:] or not len(made):
-        raise Fault(f"returns {form(made)} for {form(image)}, which has other rows and columns or no bands")
-    return made.to(device="cpu", dtype=torch.float32, copy=True)
+        returned = function(image.clone())
+    if not isinstance(returned, torch.Tensor) or not returned.is_floating_point():
+        raise Fault(f"returns {form(returned)} for {form(image)}, which is no tensor of floating numbers")
+    if returned.ndim != 3 or returned.shape[1:] != image.shape[1:] or not len(returned):
+        raise Fault(f"returns {form(returned)} for {form(image)}, which has other rows and columns or no bands")
+    return returned.to(device="cpu", dtype=torch.float32, copy=True)
 
 
 def _check_repeats(function: Function, image: torch.Tensor) -> None:

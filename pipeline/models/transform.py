@@ -57,12 +57,12 @@ class Transform:
         function, shape = _function(self), (self.channels, *raw.shape[1:])
         try:
             with torch.no_grad():
-                made = function(raw)
+                returned = function(raw)
         except Exception as error:  # the user's code may raise anything
             raise InferenceError(f"{KEY} {self.place} failed on a tile of {shape[1]}×{shape[2]} px: {first_line(error)}") from error
-        if not isinstance(made, torch.Tensor) or made.shape != shape:
-            raise InferenceError(f"{KEY} {self.place} returned {pixelwise.form(made)} for a tile of {shape[1]}×{shape[2]} px, not {shape}")
-        return made.to(device=raw.device, dtype=torch.float32, copy=True)  # it may be a tensor that the user's code goes on with
+        if not isinstance(returned, torch.Tensor) or returned.shape != shape:
+            raise InferenceError(f"{KEY} {self.place} returned {pixelwise.form(returned)} for a tile of {shape[1]}×{shape[2]} px, not {shape}")
+        return returned.to(device=raw.device, dtype=torch.float32, copy=True)  # it may be a tensor that the user's code goes on with
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +98,9 @@ def transform(place: str, bands: int, dtype: np.dtype[Any]) -> Transform:
     with recorded(opened):
         channels = _tried(place, imported.function, bands, dtype)
     files = by_name({**imported.files, **digests(opened)})
-    made = Transform(place=place, bands=bands, channels=channels, code=tuple(imported.code.items()), files=tuple(files.items()))
-    _functions[made] = imported.function
-    return made
+    result = Transform(place=place, bands=bands, channels=channels, code=tuple(imported.code.items()), files=tuple(files.items()))
+    _functions[result] = imported.function
+    return result
 
 
 def _tried(place: str, function: Function, bands: int, dtype: np.dtype[Any]) -> int:

@@ -37,10 +37,10 @@ def check(source: Source, transform: Transform | None) -> None:
 def _check(transform: Transform, pixels: Pixels, window: Window) -> None:
     raw = torch.from_numpy(pixels.data).to(torch.float32, copy=True)
     try:
-        made, valid = transform(raw.clone()), torch.from_numpy(pixels.valid)
+        values, valid = transform(raw.clone()), torch.from_numpy(pixels.valid)
     except InferenceError as error:
         raise ModelError(f"{error}. Mend it, for values such as {window} has.") from error
-    wrong = valid & ~torch.isfinite(made).all(0)
+    wrong = valid & ~torch.isfinite(values).all(0)
     if wrong.any():
         row, col = (int(at) for at in wrong.nonzero()[0])
         raise ModelError(

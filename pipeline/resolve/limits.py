@@ -37,14 +37,14 @@ def limited(opened: Opened, plan: Plan) -> Opened | None:
         That was made of it.
     """
     size, blended = plan.tiles.size, plan.tiles.halo is None
-    known = MEASURED if blended else LONG
-    if opened.stored or opened.network.accepts.maximum is not None or size <= known or _takes(opened, size, blended):
+    enough = MEASURED if blended else LONG
+    if opened.stored or opened.network.accepts.maximum is not None or size <= enough or _takes(opened, size, blended):
         return None
     multiple = opened.multiple
     low, high = _least(opened) // multiple, -(-size // multiple)
     most = multiple * last(lambda count: _takes(opened, count * multiple, blended), low, high)
-    said = f"the network fails on images of {size} px, and takes those of {most} px, which was found by trying: tiles are no larger"
-    locality = replace(opened.locality, maximum=most, remarks=(said, *opened.locality.remarks))
+    remark = f"the network fails on images of {size} px, and takes those of {most} px, which was found by trying: tiles are no larger"
+    locality = replace(opened.locality, maximum=most, remarks=(remark, *opened.locality.remarks))
     return replace(opened, network=opened.network.upto(most), locality=locality)
 
 

@@ -82,12 +82,12 @@ def _sample(sight: Sight) -> Sample | None:
     """Four windows side by side, repeated where fewer hold a valid pixel."""
     side = _side(sight)
     half = -(-side // 2)
-    found = places(
+    samples = places(
         sight.source, sight.normalisation, sight.device, side=half, multiple=1, count=4, seed=0, area=sight.area, tries=TRIES, patience=PATIENCE,
     )  # fmt: skip
-    if not found:
+    if not samples:
         return None
-    four = [found[k % len(found)] for k in range(4)]
+    four = [samples[k % len(samples)] for k in range(4)]
     counts = np.block([[four[0][1], four[1][1]], [four[2][1], four[3][1]]])[:side, :side]
     return Sample(image=_together(four)[..., :side, :side].contiguous(), counts=torch.from_numpy(counts).to(sight.device))
 
@@ -164,11 +164,11 @@ def _alike(answers: Sequence[torch.Tensor], inside: torch.Tensor, decoding: Deco
             "weights, and that model.output.key names the scores"
         )
         return
-    seen = [_classes(answer, inside, decoding) for answer in answers]
-    if all(len(found) == 1 for found in seen):
-        there = [names.get(code, str(code)) for (code,) in seen]
-        both = f"noise and {_pixels(inside)} get class {there[0]} alone"
-        words = both if there[0] == there[1] else f"noise gets class {there[0]} alone, and {_pixels(inside)} get class {there[1]} alone"
+    classes = [_classes(answer, inside, decoding) for answer in answers]
+    if all(len(several) == 1 for several in classes):
+        labels = [names.get(code, str(code)) for (code,) in classes]
+        both = f"noise and {_pixels(inside)} get class {labels[0]} alone"
+        words = both if labels[0] == labels[1] else f"noise gets class {labels[0]} alone, and {_pixels(inside)} get class {labels[1]} alone"
         yield f"{words}. Check model.input, the order of source.bands and model.output's threshold against the network's training"
 
 

@@ -144,15 +144,15 @@ def _palette(dataset: DatasetReader, path: str, count: int) -> Picture:
 
 def _multiplied(dataset: DatasetReader, path: str) -> Picture:
     alpha = alpha_of(dataset, ())
-    said = {False} if alpha is None else tiff.multiplied(dataset)
-    if len(said) > 1 and True in said:
+    multiplied = {False} if alpha is None else tiff.multiplied(dataset)
+    if len(multiplied) > 1 and True in multiplied:
         raise SourceError(
-            f"{path} is put together from files whose colours are multiplied by their alpha (associated alpha) and others whose are not, so that neither can "
-            "be undone for all. Bring them to one form first, or name the bands in source.bands, which takes their numbers as they are."
+            f"{path} is put together from files whose colours are multiplied by their alpha (associated alpha) and others whose are not, or do not say "
+            "so, so that neither can be undone for all. Bring them to one form first, or name the bands in source.bands, which takes their numbers as they are."
         )
-    if said == {None}:
+    if None in multiplied:
         return Picture(name="", words="whether its colours are multiplied by its alpha (associated alpha) cannot be seen; they are read as they are")
-    if said != {True}:
+    if multiplied != {True}:
         return PLAIN
     if len(set(dataset.dtypes)) > 1:
         raise _refused(path, "associated alpha of mixed dtypes", _WAYS)

@@ -67,6 +67,6 @@ def _bytes(name: str, offset: int, count: int) -> bytes:
         with Path(name).open("rb") as file:
             file.seek(offset)
             return file.read(count)
-    said = _RAW.format(name=html.escape(name), offset=offset, count=count)
-    with rasterio.Env(GDAL_VRT_RAWRASTERBAND_ALLOWED_SOURCE="ALL"), rasterio.open(said) as raw:
+    vrt = _RAW.format(name=html.escape(name), offset=offset, count=count)
+    with rasterio.Env(GDAL_VRT_RAWRASTERBAND_ALLOWED_SOURCE="ALL"), rasterio.open(vrt) as raw:
         return bytes(raw.read(1)[0])

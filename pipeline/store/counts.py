@@ -32,13 +32,13 @@ class Counts:
 
 def counts(ledger: Ledger, blocks: Iterable[BlockKey]) -> Counts | None:
     """Of some blocks together; None where a record does not say, as in releases before this one, or cannot be read."""
-    found = Counts()
+    total = Counts()
     for block in blocks:
         record = _record(ledger, block)
         if not (isinstance(record.get("pixels"), int) and isinstance(record.get("invalid"), dict)):
             return None
-        found.add(record["pixels"], record["invalid"])
-    return found
+        total.add(record["pixels"], record["invalid"])
+    return total
 
 
 def _record(ledger: Ledger, block: BlockKey) -> dict[str, Any]:
