@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from pipeline.locality.room import out_of_memory
 from pipeline.protocols import Locality
 from pipeline.raster.span import round_down, round_up
 from pipeline.raster.window import Window
@@ -181,6 +182,8 @@ def _pixels(inside: torch.Tensor) -> str:
 
 
 def _raised(error: Exception, sample: Sample) -> str:
+    if out_of_memory(error):
+        return f"{sample.image.device} has no memory to try the network on {_pixels(sample.counts)}, so that nothing is known of its answer"
     why = (str(error).strip().splitlines() or [""])[-1][:200]
     return (
         f"the network fails on {_pixels(sample.counts)}: {type(error).__name__}: {why}. Blocks will fail alike: check model.input, and what the network takes"

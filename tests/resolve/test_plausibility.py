@@ -116,6 +116,15 @@ def test_a_table_of_positions_that_hides_the_image_is_seen() -> None:
     assert "does not depend on the image" in sentence
 
 
+def test_memory_that_runs_out_is_no_fault_of_the_network() -> None:
+    class Large(Net):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    (sentence,) = told(Large())
+    assert sentence.startswith("cpu has no memory to try the network")
+
+
 def test_values_that_a_transform_returned_are_not_called_those_of_the_raster() -> None:
     how = Normalisation(scale=(1.0,), offset=(0.0,), mean=(0.5,), std=(0.1,), transform=Transform(place="raw.py:log", bands=1, channels=1, code=()))
     sample = plausibility.Sample(image=torch.full((1, 1, 4, 4), 60.0), counts=torch.ones(4, 4, dtype=torch.bool))
