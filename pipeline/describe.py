@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.area.cost import Spent, spent
 from pipeline.job import Job
-from pipeline.plan.memory import human
+from pipeline.machine import human
 from pipeline.plan.types import TURNS
 from pipeline.sameness import moved
 

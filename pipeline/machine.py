@@ -12,6 +12,9 @@ from pathlib import Path
 
 import psutil
 
+MIB = 2**20
+GDAL_CACHE = 64 * MIB
+"""GDAL's block cache, for the whole process. GDAL fixes its size at the first read, so a plan cannot change it."""
 CGROUP = Path("/sys/fs/cgroup")
 _BEGAN = time.monotonic()
 ROOM = 0.8
@@ -78,6 +81,15 @@ def cache_folder() -> Path:
     if said := os.environ.get("WHOLECLOTH_CACHE"):
         return Path(said)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wholecloth"
+
+
+def human(size: float) -> str:
+    """Bytes as a person reads them."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if abs(size) < 1024 or unit == "GiB":
+            return f"{size:.0f} {unit}" if unit in ("B", "KiB", "MiB") else f"{size:.1f} {unit}"
+        size /= 1024
+    raise AssertionError("unreachable")
 
 
 def _share() -> list[int]:

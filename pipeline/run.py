@@ -13,9 +13,9 @@ from pipeline.describe import describe, headline, numbers
 from pipeline.engines import KINDS as ENGINES
 from pipeline.errors import BlocksFailed, PlanError
 from pipeline.job import Job, prepare
+from pipeline.machine import human
 from pipeline.own import owned
 from pipeline.place import Remote
-from pipeline.plan.memory import human
 from pipeline.plan.shards import Shard
 from pipeline.progress import Progress
 from pipeline.protocols import Engine

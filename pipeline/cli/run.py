@@ -80,7 +80,7 @@ def _shard(said: str, fresh: bool) -> Shard:
 
 def _say(job: Job, report: Report) -> None:
     """What became of it, on stdout."""
-    from pipeline.plan.memory import human
+    from pipeline.machine import human
     from pipeline.timing.stalls import words
 
     print(

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import torch
 from torch.autograd.profiler import profile
 
-from pipeline.locality.room import LEAST, Room, out_of_memory, starved
+from pipeline.locality.room import LEAST, Room, starved
 from pipeline.protocols import Network
 from pipeline.raster.span import round_up
+from pipeline.stages.device import out_of_memory
 
 SIDE = 384
 """Side of the image that is measured, px."""

@@ -11,9 +11,10 @@ import torch
 from torch.jit import optimized_execution  # type: ignore[attr-defined]  # public, and left out of its __all__
 
 from pipeline.errors import PlanError
-from pipeline.locality.room import Room, out_of_memory, starved
+from pipeline.locality.room import Room, starved
 from pipeline.protocols import Network
 from pipeline.raster.span import round_down, round_up
+from pipeline.stages.device import out_of_memory
 
 Axis = Literal["rows", "cols"]
 AXES: tuple[Axis, Axis] = ("rows", "cols")

@@ -14,7 +14,7 @@ import torch
 from pipeline import machine
 from pipeline.errors import ModelError, PlanError
 from pipeline.locality.live import Live
-from pipeline.plan.memory import MIB, human
+from pipeline.machine import MIB, human
 from pipeline.protocols import Network
 
 FACTOR = 1.1
@@ -29,8 +29,6 @@ LARGER = 2
 """Factor on the need that a refusal proposes: images that follow may be larger."""
 LEAST_ROOM = 64 * MIB
 """What a refusal proposes at the least beyond what the process takes."""
-OUT_OF_MEMORY = ("can't allocate memory", "CUDA out of memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
-"""What torch, the driver and the libraries of kernels say."""
 
 
 class Room:
@@ -126,11 +124,6 @@ class Room:
             f"execution.memory allows {human(self._budget)}, of which {human(resident)} are taken by the process and its libraries. "
             f"Raise execution.memory to {math.ceil((resident + max(LARGER * need, LEAST_ROOM)) / MIB)}MiB or more."
         )
-
-
-def out_of_memory(error: Exception) -> bool:
-    """Whether memory ran out, of a GPU, of page-locked memory or on the CPU; TorchScript wraps any of them in an error of its own."""
-    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in OUT_OF_MEMORY)
 
 
 def starved(x: torch.Tensor) -> PlanError:

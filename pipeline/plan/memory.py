@@ -5,10 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-MIB = 2**20
-
-GDAL_CACHE = 64 * MIB
-"""GDAL's block cache, for the whole process. GDAL fixes its size at the first read, so a plan cannot change it."""
+from pipeline.machine import MIB
 
 SPARE = 16 * MIB
 """Added to what a refusal proposes: the same libraries take some MiB more or less each time that a process starts."""
@@ -145,12 +142,3 @@ def sharing(costs: Costs, *, held: int, decoding: int, workers: int) -> dict[str
 def tree(buffers: dict[str, int], processes: int, apart: int) -> dict[str, int]:
     """Bytes by buffer of several equal processes, and of the one that starts them where it is none of them."""
     return {**({"the process that hands out blocks": apart} if apart else {}), **{name: size * processes for name, size in buffers.items()}}
-
-
-def human(size: float) -> str:
-    """Bytes as a person reads them."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if abs(size) < 1024 or unit == "GiB":
-            return f"{size:.0f} {unit}" if unit in ("B", "KiB", "MiB") else f"{size:.1f} {unit}"
-        size /= 1024
-    raise AssertionError("unreachable")

@@ -8,6 +8,7 @@ from itertools import product
 from typing import NamedTuple
 
 from pipeline.errors import PlanError
+from pipeline.machine import MIB, human
 from pipeline.plan import memory
 from pipeline.plan.candidates import candidates, roomy
 from pipeline.plan.layout import BlockIndex
@@ -157,11 +158,11 @@ def _largest(tiles: Tiles) -> _Largest:
 
 def over_budget(plan: Plan) -> str:
     """Why a plan is refused, and what would fit."""
-    parts = ", ".join(f"{name} {memory.human(size)}" for name, size in plan.buffers.items())
+    parts = ", ".join(f"{name} {human(size)}" for name, size in plan.buffers.items())
     return (
-        f"The plan needs {memory.human(plan.peak)} of memory at least, but execution.memory allows {memory.human(plan.budget)} ({parts}; "
+        f"The plan needs {human(plan.peak)} of memory at least, but execution.memory allows {human(plan.budget)} ({parts}; "
         f"tile {plan.tiles.size} px, block {plan.tiles.block} px, {plan.workers} in flight{_each(plan)}). Raise execution.memory to "
-        f"{math.ceil((plan.peak + memory.SPARE) / memory.MIB)}MiB or more, or ask for smaller tiles or blocks, or a smaller halo."
+        f"{math.ceil((plan.peak + memory.SPARE) / MIB)}MiB or more, or ask for smaller tiles or blocks, or a smaller halo."
     )
 
 

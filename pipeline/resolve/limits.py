@@ -13,12 +13,11 @@ from dataclasses import replace
 
 import torch
 
-from pipeline.locality.room import out_of_memory
 from pipeline.locality.sizes import LONG, last
 from pipeline.plan.types import Plan
 from pipeline.raster.span import round_up
 from pipeline.resolve.planning import Opened
-from pipeline.stages.device import PRECISIONS
+from pipeline.stages.device import PRECISIONS, out_of_memory
 
 MEASURED = 384
 """Side of the squares that were measured, px."""

@@ -14,6 +14,7 @@ from pipeline.errors import ConfigError, PlanError
 from pipeline.locality import footprint
 from pipeline.locality.batch import independent
 from pipeline.locality.room import Room
+from pipeline.machine import GDAL_CACHE, MIB
 from pipeline.plan import halo, memory
 from pipeline.plan.candidates import BLENDED
 from pipeline.plan.resolve import over_budget, resolve, staff
@@ -31,9 +32,9 @@ if TYPE_CHECKING:
 
 BATCH_PX = 2**22
 """Pixels of all tiles of a batch, on a GPU; a CPU gains nothing from more than one tile."""
-GROWTH = 160 * memory.MIB
+GROWTH = 160 * MIB
 """What libraries grow by once a run is on its way: threads and their heaps, the scheduler, codecs, what freed tensors leave behind."""
-COMPILING = 512 * memory.MIB
+COMPILING = 512 * MIB
 """What torch's compiler holds, and the C++ compiler that it calls."""
 
 
@@ -89,7 +90,7 @@ def plan(opened: Opened, classes: int) -> tuple[Plan, footprint.Footprint | None
     """
     budget, hands = staffing.budget(opened.config), staffing.hands(opened.config, opened.device)
     if opened.stored:
-        now = {"libraries": _libraries(opened.compiles), "gdal_cache": memory.GDAL_CACHE, "open_files": opened.source.open_files}
+        now = {"libraries": _libraries(opened.compiles), "gdal_cache": GDAL_CACHE, "open_files": opened.source.open_files}
         costs = memory.Costs(**{**opened.stored["costs"], **now})
         hands = replace(hands, streams=_streams_for(opened, opened.stored["recipe"]["threads"]))
         made = staff(Tiles.of(opened.stored["tiles"]), costs, budget, _workers(opened.config), opened.source.block, hands)
@@ -194,7 +195,7 @@ def _costs(opened: Opened, cost: footprint.Footprint, classes: int) -> memory.Co
     source = opened.source
     return memory.Costs(
         libraries=_libraries(opened.compiles),
-        gdal_cache=memory.GDAL_CACHE,
+        gdal_cache=GDAL_CACHE,
         raw=source.bands * (source.dtype.itemsize + 1) + 2,  # with whether a pixel is valid, and why not
         bands=opened.normalisation.channels,
         classes=opened.locality.classes,

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pipeline.locality.room import out_of_memory
 from pipeline.protocols import Locality
 from pipeline.raster.span import round_down, round_up
 from pipeline.raster.window import Window
 from pipeline.resolve.halo.places import Place, places
 from pipeline.resolve.halo.profile import Sight
 from pipeline.stages.decode import Decoding, codes, indices
+from pipeline.stages.device import out_of_memory
 from pipeline.stages.normalise import Normalisation
 
 SIDE = 128

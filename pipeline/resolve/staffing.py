@@ -10,7 +10,7 @@ import torch
 from pipeline import machine
 from pipeline.config import Config, ExecutionConfig, SlurmConfig, parse_bytes
 from pipeline.errors import ConfigError
-from pipeline.plan.memory import MIB
+from pipeline.machine import MIB
 from pipeline.plan.types import HERE, Hands
 
 NANNY = 192 * MIB

@@ -19,7 +19,7 @@ from rasterio.windows import Window as RasterioWindow
 
 from pipeline.config import SourceConfig
 from pipeline.errors import ReadError, SourceError
-from pipeline.plan.memory import GDAL_CACHE
+from pipeline.machine import GDAL_CACHE
 from pipeline.protocols import CAUSES, Pixels
 from pipeline.raster.grid import Grid
 from pipeline.raster.window import Window

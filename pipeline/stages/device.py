@@ -28,6 +28,8 @@ STEP = 2**26
 NAME = "device"
 """Of the threads that own the device, before their numbers."""
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+OUT_OF_MEMORY = ("can't allocate memory", "CUDA out of memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
+"""What torch, the driver and the libraries of kernels say."""
 
 
 def choose(name: str) -> torch.device:
@@ -118,3 +120,8 @@ def rounding(precision: str, threads: int, device: torch.device) -> Iterator[Non
     half = precision != "float32"
     with torch.inference_mode(), steady(), torch.autocast(device.type, PRECISIONS[precision] if half else None, enabled=half):
         yield
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out, of a GPU, of page-locked memory or on the CPU; TorchScript wraps any of them in an error of its own."""
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in OUT_OF_MEMORY)

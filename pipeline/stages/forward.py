@@ -11,13 +11,13 @@ import numpy.typing as npt
 import torch
 
 from pipeline.errors import InferenceError
-from pipeline.locality.room import out_of_memory
 from pipeline.plan.layout import Tile
 from pipeline.protocols import Network, Pixels
 from pipeline.raster.window import Window
 from pipeline.stages import decode
 from pipeline.stages.bus.way import Raw
 from pipeline.stages.decode import Decoding
+from pipeline.stages.device import out_of_memory
 from pipeline.stages.normalise import Normalisation, normalise
 from pipeline.stages.turns import GROUPS
 from pipeline.timing.clock import stage

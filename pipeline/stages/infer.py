@@ -12,14 +12,13 @@ import numpy.typing as npt
 import torch
 
 from pipeline.errors import InferenceError
-from pipeline.locality.room import out_of_memory
 from pipeline.plan.layout import Layout
 from pipeline.protocols import Network
 from pipeline.raster.window import Window
 from pipeline.stages import layers
 from pipeline.stages.bus import bus
 from pipeline.stages.bus.way import Arrays, Raw, Span
-from pipeline.stages.device import on_device, rounding
+from pipeline.stages.device import on_device, out_of_memory, rounding
 from pipeline.stages.forward import Forward
 from pipeline.stages.parts import check_finite, parts
 from pipeline.stages.recipe import Block, Recipe

@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.cancellation import STOP
 from pipeline.errors import PipelineError
-from pipeline.plan.memory import human
+from pipeline.machine import human
 from pipeline.stages.block import BlockTask, forget, inference
 from pipeline.stages.device import make_room, on_device
 from pipeline.store import layout as store

@@ -14,8 +14,8 @@ from pipeline.locality import footprint, measure
 from pipeline.locality.live import Live
 from pipeline.locality.probe import _direct_convolutions
 from pipeline.locality.room import FACTOR, Room
+from pipeline.machine import MIB
 from pipeline.models.loaded import Loaded
-from pipeline.plan.memory import MIB
 from tests import networks
 
 CPU = torch.device("cpu")

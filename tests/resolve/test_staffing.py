@@ -10,7 +10,7 @@ from pipeline import machine
 from pipeline.config import Config
 from pipeline.errors import ConfigError
 from pipeline.load_config import load
-from pipeline.plan.memory import MIB
+from pipeline.machine import MIB
 from pipeline.plan.types import HERE
 from pipeline.resolve import staffing
 from tests import scenes

@@ -12,7 +12,7 @@ import rasterio
 
 from pipeline import machine
 from pipeline.config import SourceConfig
-from pipeline.plan.memory import MIB
+from pipeline.machine import MIB
 from pipeline.raster.window import Window
 from pipeline.sources import alive, open_source
 from pipeline.sources.mosaic import MOST, mosaic_of

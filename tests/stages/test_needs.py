@@ -13,8 +13,8 @@ from pipeline.cancellation import STOP
 from pipeline.config import SourceConfig
 from pipeline.job import Job
 from pipeline.load_config import load
+from pipeline.machine import human
 from pipeline.models.compiled import obstacle
-from pipeline.plan.memory import human
 from pipeline.sources import open_source
 from pipeline.stages import block
 from pipeline.stages.needs import Needs
