@@ -275,6 +275,24 @@ class Locality:
         return network if self.size is None else network.only(self.size)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerated:
+    """A halo that keeps to a tolerance on the user's own pixels."""
+
+    tolerance: float
+    """Largest error of any logit that is allowed, in standard deviations of the logits."""
+    halo: int
+    """px on each side."""
+    error: float
+    """Largest that was measured, likewise."""
+    places: int
+    """Windows that were looked at."""
+    valid: float
+    """Share of valid pixels in them."""
+    seed: int
+    """Of the places."""
+
+
 class Engine(Protocol):
     """Runs one function over many blocks, a bounded number in flight."""
 

@@ -6,29 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from pipeline.errors import ConfigError
-from pipeline.protocols import Locality
+from pipeline.protocols import Locality, Tolerated
 from pipeline.raster.span import round_up
 
 LISTED = 3
 """Layers to blame that a sentence names; `plan` lists all of them once, with the network."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tolerated:
-    """A halo that keeps to a tolerance on the user's own pixels."""
-
-    tolerance: float
-    """Largest error of any logit that is allowed, in standard deviations of the logits."""
-    halo: int
-    """px on each side."""
-    error: float
-    """Largest that was measured, likewise."""
-    places: int
-    """Windows that were looked at."""
-    valid: float
-    """Share of valid pixels in them."""
-    seed: int
-    """Of the places."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import torch
 
 from pipeline.errors import ConfigError
 from pipeline.locality.halo_profile import HaloProfile
-from pipeline.plan.halo import Tolerated
+from pipeline.protocols import Tolerated
 from pipeline.raster.span import round_down
 from pipeline.resolve.halo.places import Place
 from pipeline.resolve.halo.profile import Sight, profile
