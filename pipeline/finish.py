@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from pipeline import machine
+from pipeline import machine, sidecars
 from pipeline.engines import KINDS as ENGINES
 from pipeline.errors import Unfinished
 from pipeline.place import Place, Remote
@@ -113,7 +113,7 @@ def _published(path: Place, spec: StoreSpec, meta: dict[str, Any], blocks: int) 
     written = path.with_suffix(".report.json")
     store.sweep_beside(path)
     forget(path)
-    sidecar, picture = store.finish(path, spec, meta), quicklook.draw(path, spec, path.with_suffix(".png"))
+    sidecar, picture = sidecars.finish(path, spec, meta), quicklook.draw(path, spec, path.with_suffix(".png"))
     files: dict[str, Place] = {"store": path, "report": written, "sidecar": sidecar, "quicklook": picture}
     report = Report(
         store=str(path), blocks=blocks, resumed=blocks, done=0, empty=0, whole=_whole(path), peak_memory=machine.peak_resident(),

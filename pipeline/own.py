@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from pipeline import fingerprint
+from pipeline import fingerprint, sidecars
 from pipeline.cancellation import STOP
 from pipeline.errors import StoreError
 from pipeline.job import Job, prepare
@@ -77,11 +77,11 @@ def _compared(job: Job, meta: dict[str, Any], shard: Shard | None, say: Callable
 def _delete(path: Place, say: Callable[[str], None]) -> None:
     """Delete a store that nobody is at work on; what held it meanwhile goes with it."""
     if store.is_claimed(path):  # what is left of one: nobody can be at work on it
-        store.delete(path)
+        sidecars.delete(path)
         return
     lease = acquire(path, None, "a run that begins anew", say)
     try:
-        store.delete(path)
+        sidecars.delete(path)
     except BaseException:
         lease.release()
         raise

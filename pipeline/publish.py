@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pipeline import terms
+from pipeline import sidecars, terms
 from pipeline.cancellation import stopping
 from pipeline.job import Job
 from pipeline.place import Place
@@ -29,7 +29,7 @@ def publish_run(job: Job, report: Report, unchanged: bool) -> Report:
         kept = {"id": job.task.made, "certificate": certificate}
         meta = {**job.meta(), **{name: said for name, said in kept.items() if said}}
         shards.forget(job.path)
-        files |= {"sidecar": store.finish(job.path, job.spec, meta), "quicklook": quicklook.draw(job.path, job.spec, job.path.with_suffix(".png"))}
+        files |= {"sidecar": sidecars.finish(job.path, job.spec, meta), "quicklook": quicklook.draw(job.path, job.spec, job.path.with_suffix(".png"))}
     report = replace(report, peak_memory=terms.peak(job, report.peak_memory), certificate=certificate, files={name: str(path) for name, path in files.items()})
     Files(written.parent).put(written.name, report.text().encode())
     return report

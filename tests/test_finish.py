@@ -132,7 +132,7 @@ def test_neither_raster_nor_weights_nor_torch_are_needed(tmp_path: Path) -> None
 
 @pytest.mark.slow
 @pytest.mark.nightly("kills", after=1)
-@pytest.mark.parametrize("at", ["the first overview", "the last overview", "store.finish", "store.sidecar", "quicklook.draw", "report"])
+@pytest.mark.parametrize("at", ["the first overview", "the last overview", "sidecars.finish", "sidecars.sidecar", "quicklook.draw", "report"])
 def test_stopped_anywhere_and_begun_again_it_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str) -> None:
     said = {"output": {"layers": ["mask", "confidence"], "chunk": 32, "block": 128, "path": str(tmp_path / "job.zarr")}, "execution": {"engine": "serial"}}
     store = in_shards(tmp_path, **said)

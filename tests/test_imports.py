@@ -17,7 +17,7 @@ FLOORS = [
     ("labels",),
     ("area",),
     ("stages", "transfer", "evaluation"),
-    ("resolve",),
+    ("resolve", "sidecars"),
     ("fingerprint", "lock", "progress", "suggest"),
     ("job",),
     ("describe", "freeze", "inspection", "sameness", "terms", "verification", "own"),

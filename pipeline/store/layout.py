@@ -6,6 +6,8 @@ import functools
 import json
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +16,14 @@ from zarr.errors import ZarrUserWarning
 
 from pipeline.errors import StoreError
 from pipeline.place import Place, Remote
-from pipeline.store import claim, conventions, folder, palette, skeleton, vrt
-from pipeline.store.files import Files, forget, is_foreign
+from pipeline.store import claim, conventions, folder, skeleton
+from pipeline.store.files import Files, forget
 from pipeline.store.node import node
 from pipeline.store.spec import ClassRow, StoreSpec, layer_spec, levels_for
 
 __all__ = [
-    "ClassRow", "StoreSpec", "certify", "create", "delete", "exists", "finish", "is_claimed", "is_ours", "layer_spec", "levels_for", "open_afresh",
-    "open_layer", "read_meta", "restate", "sidecar", "sweep", "sweep_beside", "update_meta",
+    "ClassRow", "StoreSpec", "certify", "check_deletable", "create", "delete", "exists", "finish", "is_claimed", "is_ours", "layer_spec", "levels_for",
+    "open_afresh", "open_layer", "read_meta", "restate", "sweep", "sweep_beside", "undeletable", "update_meta",
 ]  # fmt: skip
 
 KEY = "wholecloth"
@@ -130,25 +132,15 @@ def update_meta(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> None:
     _sync_metadata(path, spec)
 
 
-def finish(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> Place:
+def finish(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> None:
     """Mark a store complete whose blocks and overviews are all committed.
 
-    Metadata is consolidated at the root only: inside the groups of levels it costs GDAL 3.13 the CRS. Colours and class names
-    reach GDAL and QGIS by a VRT beside the store, and by the PAM sidecar of the mask.
-
-    Returns
-    -------
-    Place
-        The VRT.
+    Metadata is consolidated at the root only: inside the groups of levels it costs GDAL 3.13 the CRS.
     """
     Files(path).sweep()
-    Files(path).put(palette.pam_key(spec), palette.pam(spec).encode())
     update_meta(path, spec, {**meta, "complete": True})
     _consolidate(path)
     _sync_metadata(path, spec)
-    beside = sidecar(path)
-    Files(beside.parent).put(beside.name, vrt.document(spec, path.name).encode())
-    return beside
 
 
 def certify(path: Place, certificate: dict[str, Any] | None) -> None:
@@ -175,34 +167,38 @@ def restate(path: Place, meta: dict[str, Any]) -> None:
     Files(path).sync(name for name in (*_ROOTS, ".zmetadata") if Files(path).exists(name))
 
 
-def sidecar(path: Place) -> Place:
-    """Where the VRT of a store goes: ``scene.vrt``, or ``scene.zarr.vrt`` where somebody else's ``scene.vrt`` stands, such as the source."""
-    beside = path.with_suffix(".vrt")
-    return path.with_name(f"{path.name}.vrt") if is_foreign(beside, vrt.MARK) else beside
-
-
 def delete(path: Place) -> None:
-    """Remove a store of ours and its VRT, so that a kill leaves no half of a store in its place.
+    """Remove a store of ours, so that a kill leaves no half of a store in its place.
 
     Raises
     ------
     StoreError
         It is something else, or cannot be removed.
     """
-    if not is_claimed(path):
-        read_meta(path)
-    beside = sidecar(path)
+    check_deletable(path)
     try:
-        if not is_foreign(beside, vrt.MARK):
-            Files(beside.parent).delete(beside.name)
-        if isinstance(path, Remote):
-            claim.delete(path)
-        else:
-            folder.delete(path)
-    except OSError as error:
-        raise StoreError(f"{path} cannot be deleted ({error.strerror}: {error.filename}). Delete it by hand, or give another output.path.") from error
+        with undeletable(path):
+            if isinstance(path, Remote):
+                claim.delete(path)
+            else:
+                folder.delete(path)
     finally:
         open_afresh()
+
+
+def check_deletable(path: Place) -> None:
+    """Raise StoreError where something else than a store of ours, or a part of one, lies at a path."""
+    if not is_claimed(path):
+        read_meta(path)
+
+
+@contextmanager
+def undeletable(path: Place) -> Iterator[None]:
+    """Raise StoreError where a file of a store, or beside it, cannot be deleted."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"{path} cannot be deleted ({error.strerror}: {error.filename}). Delete it by hand, or give another output.path.") from error
 
 
 def sweep(path: Place) -> None:

@@ -11,9 +11,10 @@ import zarr
 
 from pipeline.errors import StoreError
 from pipeline.raster.grid import Grid
+from pipeline.sidecars import delete, finish, sidecar
 from pipeline.store import vrt
 from pipeline.store.files import Files
-from pipeline.store.layout import create, delete, finish, is_ours, open_layer, read_meta, sidecar, sweep, sweep_beside, update_meta
+from pipeline.store.layout import create, is_ours, open_layer, read_meta, sweep, sweep_beside, update_meta
 from pipeline.store.spec import ClassRow
 from tests.store import specs
 

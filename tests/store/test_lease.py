@@ -15,10 +15,11 @@ import pytest
 
 from pipeline.errors import ConfigError, StoreError, Unfinished
 from pipeline.plan.shards import Shard
+from pipeline.sidecars import delete
 from pipeline.store import claims, lease
 from pipeline.store.claims import Claims
 from pipeline.store.files import Files
-from pipeline.store.layout import create, delete
+from pipeline.store.layout import create
 from pipeline.store.lease import acquire, confirm, holders
 from tests.commands import Command, settled
 from tests.store import leases, specs

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 import rasterio
 
+from pipeline.sidecars import finish
 from pipeline.store import palette
-from pipeline.store.layout import finish
 from tests.store import specs
 
 

@@ -13,7 +13,7 @@ import rasterio
 from pipeline.load_config import load
 from pipeline.progress import Progress
 from pipeline.run import execute, prepare
-from pipeline.store.layout import finish
+from pipeline.sidecars import finish
 from tests import scenes
 from tests.store import specs
 

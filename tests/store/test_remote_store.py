@@ -17,12 +17,13 @@ from zarr.storage import ObjectStore
 from pipeline.errors import StoreError
 from pipeline.place import Remote
 from pipeline.raster.window import Window
+from pipeline.sidecars import delete, finish, sidecar
 from pipeline.stages import pyramid, quicklook
 from pipeline.store import claim
 from pipeline.store.bucket import Bucket
 from pipeline.store.cloud import client
 from pipeline.store.files import Files
-from pipeline.store.layout import certify, create, delete, exists, finish, is_claimed, is_ours, open_afresh, open_layer, read_meta, sidecar, sweep
+from pipeline.store.layout import certify, create, exists, is_claimed, is_ours, open_afresh, open_layer, read_meta, sweep
 from pipeline.store.ledger import EMPTY, Ledger, check, commit_block, holds_anything
 from pipeline.store.node import node
 from pipeline.store.opened import open_store

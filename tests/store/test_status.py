@@ -7,8 +7,9 @@ from pipeline.cli import app
 from pipeline.errors import StoreError
 from pipeline.plan.shards import Shard
 from pipeline.raster.grid import Grid
+from pipeline.sidecars import finish
 from pipeline.stages import pyramid
-from pipeline.store.layout import create, finish
+from pipeline.store.layout import create
 from pipeline.store.lease import acquire
 from pipeline.store.ledger import Ledger
 from pipeline.store.status import Status, overviews, status

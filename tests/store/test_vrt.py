@@ -8,9 +8,9 @@ from rasterio.shutil import copy
 from rasterio.transform import from_origin
 
 from pipeline.raster.grid import Grid
+from pipeline.sidecars import finish
 from pipeline.stages import pyramid
 from pipeline.store import vrt
-from pipeline.store.layout import finish
 from tests.store import specs
 
 

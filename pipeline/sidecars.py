@@ -1,0 +1,54 @@
+"""Files by which GDAL and QGIS see the classes of a store: a VRT beside it, and the PAM sidecar of its mask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.place import Place
+from pipeline.store import layout, palette, vrt
+from pipeline.store.files import Files, is_foreign
+from pipeline.store.spec import StoreSpec
+
+
+def finish(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> Place:
+    """Write the sidecars of a store, and mark the store complete.
+
+    Parameters
+    ----------
+    path
+        Of a store whose blocks and overviews are all committed.
+    spec, meta
+        Its spec, and what its root says of it.
+
+    Returns
+    -------
+    Place
+        The VRT. It comes last, since it reads the store.
+    """
+    Files(path).put(palette.pam_key(spec), palette.pam(spec).encode())
+    layout.finish(path, spec, meta)
+    beside = sidecar(path)
+    Files(beside.parent).put(beside.name, vrt.document(spec, path.name).encode())
+    return beside
+
+
+def sidecar(path: Place) -> Place:
+    """Where the VRT of a store goes: ``scene.vrt``, or ``scene.zarr.vrt`` where somebody else's ``scene.vrt`` stands, such as the source."""
+    beside = path.with_suffix(".vrt")
+    return path.with_name(f"{path.name}.vrt") if is_foreign(beside, vrt.MARK) else beside
+
+
+def delete(path: Place) -> None:
+    """Remove a store of ours with its VRT; the VRT goes first, so that none is left without a store.
+
+    Raises
+    ------
+    StoreError
+        The path holds something else, or cannot be removed.
+    """
+    layout.check_deletable(path)
+    beside = sidecar(path)
+    with layout.undeletable(path):
+        if not is_foreign(beside, vrt.MARK):
+            Files(beside.parent).delete(beside.name)
+    layout.delete(path)
