@@ -23,9 +23,10 @@ def inspect(
     from pipeline.inspection.words import rows
     from pipeline.job import prepare
     from pipeline.load_config import load
+    from pipeline.subject import subject
 
     job = prepare(load(config, overrides or []), fresh=True)
-    found = find(job, seed)
+    found = find(subject(job), seed)
     said = rows(found)
     if png is not None:
         said.append(("picture", str(draw(found, png, f"{config.stem}: {found.locality.verdict}, stride {found.locality.stride} px"))))

@@ -12,7 +12,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from pipeline import machine
 from pipeline.errors import SourceError
 from pipeline.inspection.halos import HaloCost, priced
-from pipeline.job import Job
 from pipeline.locality import steps
 from pipeline.locality.halo_profile import Floats, HaloProfile
 from pipeline.locality.probe import Prober
@@ -58,40 +57,55 @@ class Findings:
         return {**costs, **asdict(self.locality), "multiple": self.multiple, "tile": self.tile, **rest}
 
 
-def find(job: Job, seed: int = 0) -> Findings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A network on a raster, as a plan would run it."""
+
+    sight: Sight
+    """The network as it runs, with as much room as a tile of the plan has."""
+    loaded: Network
+    """The network as its file has it."""
+    precision: str
+    activations: float
+    """Live bytes per pixel at the peak, beyond the input."""
+    raster: str
+    """The raster's path, for messages."""
+
+
+def find(subject: Subject, seed: int = 0) -> Findings:
     """Measure what a plan does not need and a person wants to know.
 
     Parameters
     ----------
-    job
-        Prepared.
+    subject
+        The network on its raster.
     seed
         Of the places of the raster that are looked at.
     """
-    multiple, network = job.plan.tiles.multiple, job.loaded
-    with rounding(job.task.recipe.precision, machine.cores(), torch.device(job.task.device)):
-        profile = _profile(job, seed)
+    sight, network = subject.sight, subject.loaded
+    with rounding(subject.precision, machine.cores(), sight.device):
+        profile = _profile(subject, seed)
         return Findings(
             parameters=network.graph.parameters if network.graph else sum(parameter.numel() for parameter in network.module.parameters()),
-            flops_per_pixel=flops_per_pixel(network, job.task.recipe.normalisation.channels, multiple, torch.device(job.task.device), job.plan.tiles.size),
-            bytes_per_pixel=job.plan.costs.activations,
-            locality=job.locality,
-            multiple=multiple,
-            tile=job.plan.tiles.size,
+            flops_per_pixel=flops_per_pixel(network, sight.normalisation.channels, sight.multiple, sight.device, sight.room),
+            bytes_per_pixel=subject.activations,
+            locality=sight.locality,
+            multiple=sight.multiple,
+            tile=sight.room,
             profile=profile,
-            halos=priced(profile, job.locality, multiple, job.plan.tiles.size),
+            halos=priced(profile, sight.locality, sight.multiple, sight.room),
             notes=_notes(network),
             weights=network.notes,
         )
 
 
-def _profile(job: Job, seed: int) -> HaloProfile | None:
-    looks = sight(job)
-    if looks.cut < looks.multiple:
+def _profile(subject: Subject, seed: int) -> HaloProfile | None:
+    sight = subject.sight
+    if sight.cut < sight.multiple:
         return None
-    measured = measure(looks, PLACES, seed)
+    measured = measure(sight, PLACES, seed)
     if measured is None:
-        raise SourceError(f"No valid pixel was found in {job.config.source.path} to look at the network on. Give another raster, or source.nodata.")
+        raise SourceError(f"No valid pixel was found in {subject.raster} to look at the network on. Give another raster, or source.nodata.")
     return measured[0]
 
 
@@ -109,14 +123,6 @@ def flops_per_pixel(network: Network, bands: int, multiple: int, device: torch.d
 def _plain(values: Floats) -> list[float | None]:
     """JSON knows no infinity."""
     return [float(value) if np.isfinite(value) else None for value in values]
-
-
-def sight(job: Job) -> Sight:
-    """The network of a job before its raster, with as much room as its tiles have."""
-    return Sight(
-        source=job.source, network=job.network, locality=job.locality, normalisation=job.task.recipe.normalisation, device=torch.device(job.task.device),
-        multiple=job.plan.tiles.multiple, room=job.plan.tiles.size, area=job.task.area,
-    )  # fmt: skip
 
 
 def _notes(network: Network) -> tuple[str, ...]:

@@ -6,10 +6,10 @@ import torch
 
 from pipeline import machine
 from pipeline.errors import InferenceError, ReadError
-from pipeline.inspection.findings import sight
 from pipeline.job import Job
 from pipeline.resolve import plausibility
 from pipeline.stages.device import on_device, rounding
+from pipeline.subject import sight
 
 
 def warnings(job: Job) -> tuple[str, ...]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 import torch
 
 from pipeline import machine
-from pipeline.inspection.findings import PLACES, sight
+from pipeline.inspection.findings import PLACES
 from pipeline.job import Job
 from pipeline.resolve.halo.profile import profile
 from pipeline.stages.device import rounding
+from pipeline.subject import sight
 
 TOLERANCE = 1e-3
 """In standard deviations of the logits: what a mask hardly shows."""

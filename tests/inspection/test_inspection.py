@@ -19,13 +19,14 @@ from pipeline.load_config import load
 from pipeline.models.loaded import Loaded
 from pipeline.networks import NETWORKS
 from pipeline.networks.classifiers import lenet
+from pipeline.subject import subject
 from tests import networks, scenes
 
 
 def findings(folder: Path, net: nn.Module | None = None, **sections: dict):
     if net is not None:
         sections["model"] = {"path": str(scenes.script(net, folder / "net.pt"))}
-    return find(prepare(load(scenes.config(folder, **sections))))
+    return find(subject(prepare(load(scenes.config(folder, **sections)))))
 
 
 def test_flops_are_those_of_the_convolutions_and_pixels_those_of_the_input() -> None:

@@ -21,6 +21,7 @@ from pipeline.models.loaded import Loaded
 from pipeline.models.onnx_network import OnnxNetwork
 from pipeline.protocols import Locality, Radius
 from pipeline.run import prepare
+from pipeline.subject import subject
 from pipeline.verification.verify import job_of, verify
 from tests import networks, scenes
 from tests.models.onnx_files import to_onnx
@@ -137,7 +138,7 @@ def test_labels_that_are_not_the_networks_are_found_where_seams_cannot_be_judged
 @pytest.mark.slow
 @pytest.mark.parametrize(("weight", "words"), [(0.0, "tile.halo: exact (6 px)"), (1.0, "no halo is known")])
 def test_inspect_advises_no_halo_that_it_could_not_measure(folder: Path, weight: float, words: str) -> None:
-    found = find(prepare(load(job(folder, f"looked{weight}", OneSize(64, weight=weight)))))
+    found = find(subject(prepare(load(job(folder, f"looked{weight}", OneSize(64, weight=weight))))))
     assert found.profile is None
     assert words in advice(found)
     assert found.as_dict()["halo_profile"] is None

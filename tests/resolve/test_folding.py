@@ -25,6 +25,7 @@ from pipeline.resolve import folding
 from pipeline.resolve.folding import ROUNDING, TIE, decide, most
 from pipeline.run import execute
 from pipeline.stages import block
+from pipeline.subject import subject
 from pipeline.verification.verify import job_of, verify
 from tests import networks, scenes
 from tests.models.folding.pairs import settled
@@ -97,7 +98,7 @@ def test_a_job_runs_folded_says_so_and_measures_the_network_as_loaded(tmp_path: 
     assert describe(job)["network"]["fold"] == "TorchScript frozen, batch norm folded into 3 convolutions" == job.fold
     assert job.fold in dict(lines(job))["network"]
     assert job.loaded.module is not job.network.module
-    assert find(job).parameters == sum(value.numel() for value in networks.UNet().parameters())
+    assert find(subject(job)).parameters == sum(value.numel() for value in networks.UNet().parameters())
     run(job)
     assert (np.asarray(zarr.open_array(tmp_path / "job.zarr" / "0" / "mask", mode="r")[:]) == scenes.whole(tmp_path)).all()
     with Progress() as progress:
