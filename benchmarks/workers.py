@@ -27,7 +27,7 @@ def measure(method: str, workers: int) -> tuple[float, float]:
     """Seconds, and MiB."""
     from benchmarks import workers as module
     from pipeline.engines import KINDS, processes
-    from pipeline.protocols import Terms
+    from pipeline.interfaces import Terms
 
     start, seen = time.perf_counter(), set[str]()
     forking = nullcontext() if method == "forkserver" else patch.object(processes, "forked", lambda environment: nullcontext())

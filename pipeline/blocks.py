@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pipeline import terms
 from pipeline.describe import describe, room
 from pipeline.job import Job
-from pipeline.place import Remote
+from pipeline.locations import Remote
 from pipeline.plan.layout import BlockIndex
 from pipeline.plan.shards import Share
 from pipeline.progress import Progress

@@ -9,7 +9,7 @@ from typing import Any
 from pipeline import machine, sidecars
 from pipeline.engines import KINDS as ENGINES
 from pipeline.errors import Unfinished
-from pipeline.place import Place, Remote
+from pipeline.locations import Place, Remote
 from pipeline.report import Report
 from pipeline.stages import pyramid, quicklook
 from pipeline.store import layout as store

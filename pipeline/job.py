@@ -12,18 +12,18 @@ from pipeline.area import open_area
 from pipeline.config import Config, ModelConfig
 from pipeline.errors import BandsError, ConfigError, ModelError, SourceError, StoreError
 from pipeline.fingerprint import Fingerprint
+from pipeline.interfaces import Locality, Network, Source
 from pipeline.locality import footprint
 from pipeline.locality.cache import cached
 from pipeline.locality.room import Room
+from pipeline.locations import Place
 from pipeline.models import load
 from pipeline.models.folding import Folded
 from pipeline.models.loaded import Loaded
-from pipeline.place import Place
 from pipeline.plan import memory
 from pipeline.plan.types import Plan, Tiles
-from pipeline.protocols import Locality, Network, Source
-from pipeline.public import publicly
 from pipeline.raster.grid import Grid
+from pipeline.redact import publicly
 from pipeline.resolve import activation, compiling, edges, finite, folding, limits, meaning, planning, precisions, staffing
 from pipeline.resolve.planning import Opened
 from pipeline.sources import open_source, with_notes

@@ -16,7 +16,7 @@ from ruamel.yaml.error import YAMLError
 from pipeline.config import Config, factory, paths
 from pipeline.config.paths import is_there
 from pipeline.errors import ConfigError
-from pipeline.place import Place
+from pipeline.locations import Place
 
 FOREIGN = {
     "patch_size": "tile.size", "chip_size": "tile.size", "roi_size": "tile.size", "window_size": "tile.size", "tile_size": "tile.size",

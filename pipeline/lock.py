@@ -10,10 +10,10 @@ import torch
 from pipeline.config import Config, LockedConfig
 from pipeline.errors import ConfigError, StoreError
 from pipeline.fingerprint import BEFORE, MOVED, UNSAID, Fingerprint, differing
-from pipeline.place import Place
+from pipeline.interfaces import Locality
+from pipeline.locations import Place
 from pipeline.plan import memory
 from pipeline.plan.types import Tiles
-from pipeline.protocols import Locality
 
 MEMORY_FORMAT = "channels_last"
 """In which the network is given its tiles."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from pipeline.public import publicly
+from pipeline.redact import publicly
 
 LEAST = logging.WARNING
 """Of what libraries log."""

@@ -12,7 +12,7 @@ from pipeline import fingerprint, sidecars
 from pipeline.cancellation import STOP
 from pipeline.errors import StoreError
 from pipeline.job import Job, prepare
-from pipeline.place import Place
+from pipeline.locations import Place
 from pipeline.plan.shards import Shard
 from pipeline.sameness import check_pixels
 from pipeline.store import layout as store

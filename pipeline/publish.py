@@ -7,7 +7,7 @@ from dataclasses import replace
 from pipeline import sidecars, terms
 from pipeline.cancellation import stopping
 from pipeline.job import Job
-from pipeline.place import Place
+from pipeline.locations import Place
 from pipeline.plan.shards import Shard
 from pipeline.progress import Progress
 from pipeline.report import Report

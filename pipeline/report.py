@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from pipeline.public import publicly
+from pipeline.redact import publicly
 from pipeline.timing.stalls import DeviceTime
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.place import Place
+from pipeline.locations import Place
 from pipeline.store import layout, palette, vrt
 from pipeline.store.files import Files, is_foreign
 from pipeline.store.spec import StoreSpec

@@ -10,8 +10,8 @@ import torch
 from pipeline import machine
 from pipeline.describe import room
 from pipeline.engines import APART
+from pipeline.interfaces import Terms
 from pipeline.job import Job
-from pipeline.protocols import Terms
 from pipeline.resolve import staffing
 from pipeline.stages.block import BlockTask
 from pipeline.stages.needs import Needs

@@ -18,7 +18,7 @@ GUARDS = {
         "pipeline/blocks.py", "pipeline/finish.py", "pipeline/freeze.py", "pipeline/fingerprint.py", "pipeline/run.py", "pipeline/job.py",
         "pipeline/sameness.py", "pipeline/cli/", "docs/", "tests/commands.py", "tests/tiers.py", "tests/fork_server.py", "workflows/",
     ),
-    "storage": ("pipeline/store/", "pipeline/sources/", "pipeline/place.py", "pipeline/publish.py", "pipeline/own.py", "tests/storage_server.py"),
+    "storage": ("pipeline/store/", "pipeline/sources/", "pipeline/locations.py", "pipeline/publish.py", "pipeline/own.py", "tests/storage_server.py"),
     "networks": (
         "pipeline/locality/", "pipeline/models/", "pipeline/networks/", "pipeline/resolve/folding.py", "tests/zoo.py", "tests/networks/", "tests/locality/",
     ),

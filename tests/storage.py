@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.place import Remote
+from pipeline.locations import Remote
 from pipeline.store import cloud, objects
 from pipeline.store.files import Files
 

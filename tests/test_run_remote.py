@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from pipeline.cli import app
 from pipeline.errors import StoreError, Unfinished
 from pipeline.load_config import load
-from pipeline.place import Remote
+from pipeline.locations import Remote
 from pipeline.progress import Progress
 from pipeline.report import Report
 from pipeline.run import execute, prepare

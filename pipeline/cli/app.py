@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline import __version__
-from pipeline.place import Place, place_of
-from pipeline.public import public, publicly
+from pipeline.locations import Place, place_of
+from pipeline.redact import public, publicly
 
 app = typer.Typer(
     add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=True, help="Segmentation of images too large for memory."

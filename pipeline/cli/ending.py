@@ -20,7 +20,7 @@ from pipeline import __version__, log
 from pipeline.cancellation import STOP
 from pipeline.errors import PipelineError
 from pipeline.foreign import fault
-from pipeline.public import public
+from pipeline.redact import public
 
 KEPT = "Everything committed is kept; run the same command again to go on."
 SOON_S = 1e-3

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline.cli.app import AsJson, StorePath, tell
 
 if TYPE_CHECKING:
-    from pipeline.place import Place
+    from pipeline.locations import Place
     from pipeline.store.status import Status
 
 _ALIVE = {True: ", alive", False: ", dead", None: ""}

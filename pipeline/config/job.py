@@ -8,7 +8,7 @@ from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema, fie
 
 from pipeline.config.cluster import AddressConfig, SlurmConfig
 from pipeline.config.section import Auto, Count, Seconds, Section, parse_bytes
-from pipeline.place import Place, place_of
+from pipeline.locations import Place, place_of
 
 StorePlace = Annotated[Place, PlainValidator(place_of), PlainSerializer(str, when_used="json"), WithJsonSchema({"type": "string", "format": "path"})]
 

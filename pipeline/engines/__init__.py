@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.engines import address, processes, serial, slurm, threads
-from pipeline.protocols import EngineMaker
+from pipeline.interfaces import EngineMaker
 
 KINDS: dict[str, EngineMaker] = {
     "serial": serial.engine,

@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.config import AddressConfig, TlsConfig
 from pipeline.engines.crew import crew
 from pipeline.errors import WorkerError
-from pipeline.protocols import PLAIN, Engine, Terms
+from pipeline.interfaces import PLAIN, Engine, Terms
 
 QUIET = 50
 """Level of logging above which Dask says nothing: what becomes of the connection is said by the run."""

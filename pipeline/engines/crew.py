@@ -23,7 +23,7 @@ from pipeline.engines.enrol import Stranger
 from pipeline.engines.link import Came, Link, Roll, Said
 from pipeline.engines.roster import Keeper, Roster
 from pipeline.errors import BlocksFailed, Unfinished
-from pipeline.protocols import Engine, Terms
+from pipeline.interfaces import Engine, Terms
 
 WINDOW = 2
 """Items that are out per thread: one that is worked on, and one that waits for the thread."""

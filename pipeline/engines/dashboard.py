@@ -6,7 +6,7 @@ import importlib.util
 from typing import Any
 
 from pipeline.errors import ConfigError
-from pipeline.protocols import Terms
+from pipeline.interfaces import Terms
 
 NOWHERE = "127.0.0.1:0"
 """A free port that only this machine sees; without an address, Dask opens one to every network."""

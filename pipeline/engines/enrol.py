@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from pipeline import __version__
-from pipeline.protocols import Needs
+from pipeline.interfaces import Needs
 
 _needs: dict[str, Needs | None] = {}
 """By the name of a run: those that this process was found to be fit for."""

@@ -16,7 +16,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from pipeline.engines.enrol import Enrolled, discharge, dismiss, enrol, versions, work_item
-from pipeline.protocols import Needs
+from pipeline.interfaces import Needs
 
 ROLL_S = 0.5
 """Seconds between two looks at who is there."""

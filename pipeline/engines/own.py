@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pipeline.engines.roster import Keeper
-from pipeline.protocols import Terms
+from pipeline.interfaces import Terms
 
 TTL_S = 60
 """Seconds without a sign of life after which a worker counts as dead."""

@@ -15,7 +15,7 @@ from pipeline.engines.crew import crew
 from pipeline.engines.dashboard import NOWHERE, dashboard
 from pipeline.engines.forking import forked
 from pipeline.engines.own import SCHEDULING, environment, keeper, ours
-from pipeline.protocols import PLAIN, Engine, Terms
+from pipeline.interfaces import PLAIN, Engine, Terms
 
 HERE = "127.0.0.1"
 """Nobody else need reach these workers."""

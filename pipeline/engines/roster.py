@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from pipeline.engines.link import Answer, Roll
 from pipeline.errors import Unfinished, WorkerError
-from pipeline.protocols import Terms
+from pipeline.interfaces import Terms
 
 KEPT = "Everything committed is kept; see that workers can start and reach the scheduler, and run the same command again to go on."
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pipeline.protocols import PLAIN, Engine, Terms
+from pipeline.interfaces import PLAIN, Engine, Terms
 
 
 @contextmanager

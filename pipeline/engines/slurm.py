@@ -17,7 +17,7 @@ from pipeline.engines.dashboard import dashboard
 from pipeline.engines.own import SCHEDULING, environment, keeper, ours
 from pipeline.errors import WorkerError
 from pipeline.extras import need
-from pipeline.protocols import PLAIN, Engine, Terms
+from pipeline.interfaces import PLAIN, Engine, Terms
 
 DEATH_S = 60
 """Seconds after which a worker that does not find its scheduler ends, and its job with it."""

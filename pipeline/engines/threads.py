@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.engines.dashboard import NOWHERE, dashboard
 from pipeline.engines.shifts import Shifts
-from pipeline.protocols import PLAIN, Engine, Terms
+from pipeline.interfaces import PLAIN, Engine, Terms
 
 WINDOW = 2
 """Blocks handed out, and tasks that the scheduler knows of, per worker thread: enough that none waits, and never the whole job."""

@@ -11,7 +11,7 @@ from pipeline.errors import InputError, StoreError
 from pipeline.evaluation.boundary import Boundaries
 from pipeline.evaluation.confusion import Confusion
 from pipeline.evaluation.result import Evaluation
-from pipeline.protocols import IGNORE, Labels
+from pipeline.interfaces import IGNORE, Labels
 from pipeline.raster.span import Span, cut
 from pipeline.raster.window import Window
 from pipeline.store.opened import Opened

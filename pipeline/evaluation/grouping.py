@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import LabelsError
+from pipeline.interfaces import IGNORE, Labels
 from pipeline.labels.codes import class_code
-from pipeline.protocols import IGNORE, Labels
 from pipeline.raster.grid import Grid
 from pipeline.raster.window import Window
 from pipeline.store.opened import Opened

@@ -11,7 +11,7 @@ from pipeline.area import open_area
 from pipeline.area.area import Area
 from pipeline.config import SourceConfig
 from pipeline.errors import SourceError, StoreError
-from pipeline.protocols import IGNORE, Labels
+from pipeline.interfaces import IGNORE, Labels
 from pipeline.raster.grid import Grid
 from pipeline.raster.window import Window
 from pipeline.store.layout import read_meta

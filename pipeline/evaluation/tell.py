@@ -12,9 +12,9 @@ from pipeline.errors import InputError
 from pipeline.evaluation.picture import draw
 from pipeline.evaluation.result import Evaluation
 from pipeline.evaluation.words import lines
-from pipeline.public import publicly
 from pipeline.raster.grid import Grid
 from pipeline.raster.window import Window
+from pipeline.redact import publicly
 from pipeline.store.opened import Opened
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.evaluation.result import Evaluation
-from pipeline.public import public
+from pipeline.redact import public
 from pipeline.store.opened import Opened
 
 HEADINGS = {"iou": "IoU", "f1": "F1", "precision": "precision", "recall": "recall", "boundary_f1": "boundary F1"}

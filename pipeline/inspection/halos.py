@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipeline.interfaces import Locality
 from pipeline.locality.halo_profile import HaloProfile
-from pipeline.protocols import Locality
 from pipeline.raster.span import round_up
 
 TOLERANCES = (1e-1, 1e-2, 1e-3, 1e-4)

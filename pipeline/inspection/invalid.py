@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.errors import ReadError
-from pipeline.protocols import CAUSES, Source
+from pipeline.interfaces import CAUSES, Source
 from pipeline.suggest.scene import lattice
 
 

@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 from pipeline.config import LabelsConfig
 from pipeline.errors import LabelsError
 from pipeline.extras import need
+from pipeline.interfaces import IGNORE, Labels
 from pipeline.labels.codes import Value, meaning
-from pipeline.protocols import IGNORE, Labels
 from pipeline.raster.grid import Grid
 from pipeline.store.spec import ClassRow
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import LabelsError
-from pipeline.protocols import IGNORE
+from pipeline.interfaces import IGNORE
 from pipeline.store.spec import ClassRow
 
 Value = int | str

@@ -21,9 +21,9 @@ from rasterio.windows import Window as RasterioWindow
 
 from pipeline.config.paths import is_gdal_name
 from pipeline.errors import LabelsError
+from pipeline.interfaces import IGNORE
 from pipeline.labels.align import boxes, check_overlap, one_sided, outline, same_corners, same_grid, turns
 from pipeline.labels.codes import Meaning
-from pipeline.protocols import IGNORE
 from pipeline.raster.grid import Grid
 from pipeline.raster.window import Window
 from pipeline.sources.contents import inner_names

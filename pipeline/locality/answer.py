@@ -8,11 +8,11 @@ from typing import Any
 import torch
 
 from pipeline.errors import ModelError
+from pipeline.interfaces import Locality
 from pipeline.locality.ending import Ending, ending
 from pipeline.locality.origin import Recorder
 from pipeline.locality.probe import Prober
 from pipeline.models.output import THREE_DIMENSIONS, chosen_name, entries, shapes
-from pipeline.protocols import Locality
 
 SPREAD = 3.0
 """Standard deviation of the noise that is shown."""

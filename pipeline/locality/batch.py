@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from pipeline.protocols import Network
+from pipeline.interfaces import Network
 from pipeline.raster.span import round_up
 
 SIDE = 128

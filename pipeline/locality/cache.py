@@ -10,10 +10,10 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
+from pipeline.interfaces import Locality, Network
 from pipeline.locality.measure import measure
 from pipeline.locality.room import Room
 from pipeline.machine import cache_folder
-from pipeline.protocols import Locality, Network
 
 VERSION = 5
 """Raised when the measurement changes, so that older results are measured again."""

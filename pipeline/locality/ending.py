@@ -14,7 +14,7 @@ from itertools import pairwise
 from math import prod
 from typing import Any
 
-from pipeline.protocols import Origin
+from pipeline.interfaces import Origin
 
 PROBABILITIES = {"sigmoid": "sigmoid", "hardsigmoid": "hard sigmoid", "softmax": "softmax", "safe_softmax": "softmax"}
 LOGARITHMS = {"log_softmax": "log_softmax", "log_sigmoid": "logsigmoid", "log_sigmoid_forward": "logsigmoid"}

@@ -14,12 +14,12 @@ from dataclasses import replace
 
 import torch
 
+from pipeline.interfaces import Locality, Radius
 from pipeline.locality import receptive_field, steps
 from pipeline.locality.blame import by_name, suspects
 from pipeline.locality.probe import Prober
 from pipeline.locality.stride import same
 from pipeline.locality.suspects import Suspects
-from pipeline.protocols import Locality, Radius
 
 FIXED = "a fixed input size, which leaves no larger image to compare with"
 SCALES = (3.0, 1e3)

@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from pipeline.interfaces import Network
 from pipeline.locality.probe import AXES, Axis, along
-from pipeline.protocols import Network
 
 Floats = npt.NDArray[np.float64]
 

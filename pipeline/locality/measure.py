@@ -9,6 +9,7 @@ from itertools import chain
 import torch
 
 from pipeline.errors import ModelError, PipelineError
+from pipeline.interfaces import Locality, Network, Radius
 from pipeline.locality import confirm, cropped, fixed, receptive_field, stride
 from pipeline.locality.answer import with_answer
 from pipeline.locality.blame import suspects
@@ -17,7 +18,6 @@ from pipeline.locality.room import Room
 from pipeline.locality.sizes import first, largest, tried
 from pipeline.locality.suspects import Suspects
 from pipeline.locality.unpadded import margin
-from pipeline.protocols import Locality, Network, Radius
 from pipeline.raster.margin import Margin
 from pipeline.raster.span import round_down, round_up
 

@@ -9,7 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from pipeline.protocols import Network, Origin
+from pipeline.interfaces import Network, Origin
 
 
 class Recorder(TorchDispatchMode):

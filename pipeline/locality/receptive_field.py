@@ -13,8 +13,8 @@ from typing import Literal
 
 import torch
 
+from pipeline.interfaces import Radius
 from pipeline.locality.probe import Axis, Prober, along
-from pipeline.protocols import Radius
 from pipeline.raster.span import round_up
 
 START, BOUND = 512, 8192

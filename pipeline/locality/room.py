@@ -13,9 +13,9 @@ import torch
 
 from pipeline import machine
 from pipeline.errors import ModelError, PlanError
+from pipeline.interfaces import Network
 from pipeline.locality.live import Live
 from pipeline.machine import MIB, human
-from pipeline.protocols import Network
 
 FACTOR = 1.1
 """Resident bytes per byte that was counted."""

@@ -17,9 +17,9 @@ from dataclasses import replace
 
 import torch
 
+from pipeline.interfaces import Network
 from pipeline.locality.probe import AXES, Axis, Prober, along
 from pipeline.models.output import checked
-from pipeline.protocols import Network
 from pipeline.raster.margin import Margin, Trim
 
 GROWN = (3, 6, 12)

@@ -15,10 +15,10 @@ from dataclasses import replace
 import torch
 
 from pipeline.errors import ModelError, PlanError
+from pipeline.interfaces import Network
 from pipeline.locality.probe import Prober
 from pipeline.models.answer import SIDES
 from pipeline.models.output import checked
-from pipeline.protocols import Network
 
 LONG = 1280
 """Length of the strips that are tried, px: a network that is measured gets no longer ones at first."""

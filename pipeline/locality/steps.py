@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from math import prod
 
+from pipeline.interfaces import Graph, Step
 from pipeline.locality.operations import FEW, MOST
 from pipeline.locality.probe import AXES, Axis, Prober, along
 from pipeline.locality.suspects import Suspects
-from pipeline.protocols import Graph, Step
 
 GLOBAL = {
     "GlobalAveragePool": "global pooling", "GlobalMaxPool": "global pooling", "GlobalLpPool": "global pooling",

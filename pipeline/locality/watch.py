@@ -13,9 +13,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from pipeline.interfaces import Network
 from pipeline.locality.operations import Call, spread, why
 from pipeline.locality.shadow import Shadows, tensors
-from pipeline.protocols import Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from pipeline.protocols import Accepts
+from pipeline.interfaces import Accepts
 
 SIDES = (64, 96, 128, 224, 256, 384, 512, 160, 192, 320, 448, 480, 640, 768, 1024, 32, 48, 100, 200, 240, 250, 288, 299, 300, 336, 400, 500, 518, 572, 600, 16)
 """Usual sizes, px, in the order in which they are tried: one of them suits nearly every network."""

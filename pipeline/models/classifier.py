@@ -6,11 +6,11 @@ import torch
 
 from pipeline.config import ModelConfig
 from pipeline.errors import ModelError
+from pipeline.interfaces import Accepts
 from pipeline.models import python
 from pipeline.models.loaded import Loaded
 from pipeline.networks import revision
 from pipeline.networks.classifier import Convolutional
-from pipeline.protocols import Accepts
 
 
 def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:

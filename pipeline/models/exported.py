@@ -15,10 +15,10 @@ import torch
 
 from pipeline.config import ModelConfig
 from pipeline.errors import BandsError, ModelError
+from pipeline.interfaces import Accepts
 from pipeline.models.loaded import Loaded
 from pipeline.models.recognise import EXPORTED, unreadable
 from pipeline.models.weights import sha256
-from pipeline.protocols import Accepts
 
 ADVICE = "Save one with torch.export.save(torch.export.export(network, …), path), by a torch no newer than this one."
 

@@ -18,10 +18,10 @@ import torch.utils.dlpack
 from pipeline import machine
 from pipeline.allocator import plain
 from pipeline.errors import ModelError
+from pipeline.interfaces import Origin, Step
 from pipeline.models import onnx_session
 from pipeline.models.onnx_file import Node, OnnxFile, Shape, Value, entry_of
 from pipeline.models.onnx_origin import origin_of
-from pipeline.protocols import Origin, Step
 
 DTYPES = {1: torch.float32, 10: torch.float16, 11: torch.float64}
 """What is fed, by the number of its type."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.interfaces import Origin
 from pipeline.models.onnx_file import Node, OnnxFile
-from pipeline.protocols import Origin
 
 WORDS = {
     "Sigmoid": "sigmoid", "HardSigmoid": "hardsigmoid", "Softmax": "softmax", "LogSoftmax": "log_softmax", "Tanh": "tanh", "ArgMax": "argmax",

@@ -15,13 +15,13 @@ import torch
 from pipeline.config import ModelConfig
 from pipeline.errors import ConfigError, ModelError
 from pipeline.foreign import fault
+from pipeline.interfaces import Accepts
 from pipeline.models.loaded import Loaded
 from pipeline.models.recognise import first_line
 from pipeline.models.repository import Repository, repository_of
 from pipeline.models.repository.reads import by_name, digests, named, recorded
 from pipeline.models.tensors import tensors_of
 from pipeline.models.weights import load_into, sha256
-from pipeline.protocols import Accepts
 
 FACTORY = "model.factory"
 

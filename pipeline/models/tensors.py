@@ -12,8 +12,8 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from pipeline.interfaces import Accepts
 from pipeline.models.answer import answer
-from pipeline.protocols import Accepts
 
 
 class Uses(TorchDispatchMode):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from pipeline.protocols import Graph, Origin, Step
+from pipeline.interfaces import Graph, Origin, Step
 from pipeline.raster.margin import Margin, Trim
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from pipeline.errors import ConfigError
-from pipeline.protocols import Locality, Tolerated
+from pipeline.interfaces import Locality, Tolerated
 from pipeline.raster.span import round_up
 
 LISTED = 3

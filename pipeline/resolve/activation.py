@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 from pipeline.config import ReturnConfig
 from pipeline.errors import ModelError
-from pipeline.protocols import Locality
+from pipeline.interfaces import Locality
 
 Activation = Literal["softmax", "sigmoid", "none"]
 

@@ -6,10 +6,10 @@ import torch
 
 from pipeline import machine
 from pipeline.errors import ConfigError
+from pipeline.interfaces import Locality
 from pipeline.models.compiled import compiled, obstacle
 from pipeline.models.loaded import Loaded
 from pipeline.models.recognise import first_line
-from pipeline.protocols import Locality
 from pipeline.resolve.folding import ROUNDING, difference, trial
 from pipeline.stages.device import rounding
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pipeline.config import TileConfig
 from pipeline.errors import ConfigError
-from pipeline.protocols import Locality, Radius, Source
+from pipeline.interfaces import Locality, Radius, Source
 from pipeline.raster.margin import Margin
 from pipeline.sources.reflected import Reflected
 

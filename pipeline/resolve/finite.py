@@ -7,8 +7,8 @@ from contextlib import suppress
 import torch
 
 from pipeline.errors import InferenceError, ModelError, ReadError
+from pipeline.interfaces import Pixels, Source
 from pipeline.models.transform import KEY, Transform
-from pipeline.protocols import Pixels, Source
 from pipeline.raster.window import Window
 
 SIDE = 64

@@ -9,10 +9,10 @@ import torch
 
 from pipeline import machine
 from pipeline.errors import ModelError
+from pipeline.interfaces import Locality, Network
 from pipeline.models.folding import Folded, fold
 from pipeline.models.loaded import Loaded
 from pipeline.models.recognise import first_line
-from pipeline.protocols import Locality, Network
 from pipeline.raster.span import round_up
 from pipeline.stages.device import rounding
 

@@ -11,6 +11,7 @@ import torch
 from pipeline import machine
 from pipeline.config import Config, OutputConfig, ToleranceConfig
 from pipeline.errors import ConfigError, PlanError
+from pipeline.interfaces import Locality, Network, Source
 from pipeline.locality import footprint
 from pipeline.locality.batch import independent
 from pipeline.locality.room import Room
@@ -19,7 +20,6 @@ from pipeline.plan import halo, memory
 from pipeline.plan.candidates import BLENDED
 from pipeline.plan.resolve import over_budget, resolve, staff
 from pipeline.plan.types import Hands, Plan, Tiles, Wish
-from pipeline.protocols import Locality, Network, Source
 from pipeline.resolve import edges, staffing
 from pipeline.resolve.halo.choose import choose
 from pipeline.resolve.halo.profile import Sight

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pipeline.protocols import Locality
+from pipeline.interfaces import Locality
 from pipeline.raster.span import round_down, round_up
 from pipeline.raster.window import Window
 from pipeline.resolve.halo.places import Place, places

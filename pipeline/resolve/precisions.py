@@ -6,7 +6,7 @@ import torch
 
 from pipeline import machine
 from pipeline.errors import ConfigError, ModelError
-from pipeline.protocols import Locality, Network
+from pipeline.interfaces import Locality, Network
 from pipeline.resolve.folding import trial
 from pipeline.stages.device import rounding
 

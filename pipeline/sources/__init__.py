@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pipeline.config import SourceConfig
-from pipeline.protocols import Source
+from pipeline.interfaces import Source
 from pipeline.sources import raster
 from pipeline.sources.patient import patient
 from pipeline.sources.remote import shown

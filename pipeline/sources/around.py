@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.protocols import Source
+from pipeline.interfaces import Source
 from pipeline.raster.grid import Grid
 
 

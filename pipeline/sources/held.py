@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from pipeline.errors import ReadError
-from pipeline.protocols import Pixels
+from pipeline.interfaces import Pixels
 
 Unit = tuple[int, int]
 """(row, col) in the grid of units."""

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from pipeline.errors import PipelineError
-from pipeline.public import public
+from pipeline.redact import public
 from pipeline.sources.remote import ENDPOINTS
 
 MADE_BY_READERS = (".aux.xml", ".ovr")

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import ReadError, ReadHangs
+from pipeline.interfaces import Pixels, Source
 from pipeline.plan.layout import Layout
 from pipeline.plan.sharing import Hulls, Sharing, rectangles, rows_and_cols, window_of
-from pipeline.protocols import Pixels, Source
 from pipeline.raster.span import Span
 from pipeline.raster.window import Window
 from pipeline.sources import alive

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pipeline.errors import ReadHangs, Unfinished
-from pipeline.protocols import Pixels, Source
+from pipeline.interfaces import Pixels, Source
 from pipeline.raster.grid import Grid
 from pipeline.raster.window import Window
 from pipeline.sources.around import Around

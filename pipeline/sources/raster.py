@@ -19,8 +19,8 @@ from rasterio.windows import Window as RasterioWindow
 
 from pipeline.config import SourceConfig
 from pipeline.errors import ReadError, SourceError
+from pipeline.interfaces import CAUSES, Pixels
 from pipeline.machine import GDAL_CACHE
-from pipeline.protocols import CAUSES, Pixels
 from pipeline.raster.grid import Grid
 from pipeline.raster.window import Window
 from pipeline.sources import alive

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.protocols import Pixels
+from pipeline.interfaces import Pixels
 from pipeline.raster.span import Span
 from pipeline.raster.window import Window
 from pipeline.sources.around import Around

@@ -11,7 +11,7 @@ import rasterio
 from rasterio.env import get_gdal_config
 from rasterio.session import DummySession
 
-from pipeline.public import shown
+from pipeline.redact import shown
 
 __all__ = ["POLITE", "Settings", "around", "is_remote", "settings", "shown"]
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.io import DatasetReader
 
-from pipeline.protocols import CAUSES
+from pipeline.interfaces import CAUSES
 from pipeline.sources import nodata
 from pipeline.sources.holes import holes
 from pipeline.sources.nodata import Nodata

@@ -14,14 +14,14 @@ import torch
 from pipeline import machine
 from pipeline.config import ModelConfig
 from pipeline.errors import InferenceError, ModelError, ReadError
+from pipeline.interfaces import Network, Source
+from pipeline.locations import Place
 from pipeline.models import load
 from pipeline.models.compiled import compiled, obstacle
 from pipeline.models.folding import fold
 from pipeline.models.loaded import Loaded
-from pipeline.place import Place
 from pipeline.plan.layout import BlockIndex, Layout
 from pipeline.plan.shards import Shard, Share, share
-from pipeline.protocols import Network, Source
 from pipeline.raster.margin import Margin
 from pipeline.raster.window import Window
 from pipeline.stages.bus.way import Arrays

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import torch
 
 from pipeline.errors import InferenceError
+from pipeline.interfaces import Network, Pixels
 from pipeline.plan.layout import Tile
-from pipeline.protocols import Network, Pixels
 from pipeline.raster.window import Window
 from pipeline.stages import decode
 from pipeline.stages.bus.way import Raw

@@ -12,8 +12,8 @@ import numpy.typing as npt
 import torch
 
 from pipeline.errors import InferenceError
+from pipeline.interfaces import Network
 from pipeline.plan.layout import Layout
-from pipeline.protocols import Network
 from pipeline.raster.window import Window
 from pipeline.stages import layers
 from pipeline.stages.bus import bus

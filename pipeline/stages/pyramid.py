@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import PipelineError, StoreError
-from pipeline.place import Place
+from pipeline.interfaces import Engine
+from pipeline.locations import Place
 from pipeline.plan.layout import BlockIndex
-from pipeline.protocols import Engine
 from pipeline.raster.span import Span, cut
 from pipeline.raster.window import Window
 from pipeline.stages.reduce import Array, reduce_mask, reduce_mean

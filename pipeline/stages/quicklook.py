@@ -14,7 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from pipeline.place import Place
+from pipeline.locations import Place
 from pipeline.raster.grid import Grid
 from pipeline.store.files import Files, is_foreign
 from pipeline.store.layout import open_layer

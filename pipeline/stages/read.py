@@ -9,7 +9,7 @@ import numpy as np
 import xxhash
 
 from pipeline.errors import ReadError
-from pipeline.protocols import Pixels, Source
+from pipeline.interfaces import Pixels, Source
 from pipeline.raster.window import Window
 
 PAUSE_S = 0.2

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.interfaces import CAUSES, Pixels
 from pipeline.plan.layout import BlockIndex
-from pipeline.protocols import CAUSES, Pixels
 from pipeline.raster.window import Window, bounds
 from pipeline.stages.decode import Decoding
 from pipeline.stages.normalise import Normalisation

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.place import Place
+from pipeline.locations import Place
 from pipeline.plan.layout import BlockIndex
 from pipeline.raster.window import Window
 from pipeline.store.layout import open_layer

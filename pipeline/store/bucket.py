@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from pipeline.errors import StoreError, Unfinished
-from pipeline.place import Remote
+from pipeline.locations import Remote
 from pipeline.store.cloud import client, told
 
 _WRITER = "writer"

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pipeline.errors import StoreError
-from pipeline.place import Remote
+from pipeline.locations import Remote
 from pipeline.store.bucket import Bucket
 
 CLAIM = "0/mask/claim.zip"

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pipeline.errors import Unfinished
-from pipeline.place import Place
+from pipeline.locations import Place
 from pipeline.plan.shards import Shard
 from pipeline.store.files import Files
 from pipeline.store.holder import Holder, alive, load

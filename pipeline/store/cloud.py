@@ -14,7 +14,7 @@ from typing import Any
 
 from pipeline.errors import StoreError, Unfinished
 from pipeline.extras import need
-from pipeline.public import shown
+from pipeline.redact import shown
 
 RETRIES = 200
 """Times that a request is made again at the most, after an answer of 5xx, a timeout or a line that broke: more than there is patience for."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.errors import StoreError
-from pipeline.protocols import CAUSES
+from pipeline.interfaces import CAUSES
 from pipeline.store.ledger import BlockKey, Ledger
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.place import Place, Remote
+from pipeline.locations import Place, Remote
 from pipeline.store.disk import Disk, forget
 
 if TYPE_CHECKING:

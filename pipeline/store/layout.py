@@ -15,7 +15,7 @@ import zarr
 from zarr.errors import ZarrUserWarning
 
 from pipeline.errors import StoreError
-from pipeline.place import Place, Remote
+from pipeline.locations import Place, Remote
 from pipeline.store import claim, conventions, folder, skeleton
 from pipeline.store.files import Files, forget
 from pipeline.store.node import node

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from pipeline.errors import ConfigError, StoreError, Unfinished
-from pipeline.place import Place
+from pipeline.locations import Place
 from pipeline.plan.shards import Shard
 from pipeline.store.claims import Claim, Claims, Say, identity
 from pipeline.store.holder import alive, here

@@ -14,7 +14,7 @@ from itertools import product
 from typing import Any
 
 from pipeline.errors import StoreError
-from pipeline.place import Place
+from pipeline.locations import Place
 from pipeline.raster.window import Window
 from pipeline.store import sent
 from pipeline.store.files import Files

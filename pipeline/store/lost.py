@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pipeline.errors import StoreError
-from pipeline.place import Place
+from pipeline.locations import Place
 from pipeline.store.ledger import BlockKey, Ledger, vanished
 
 

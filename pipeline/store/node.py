@@ -6,7 +6,7 @@ from pathlib import Path
 
 from zarr.storage import StorePath
 
-from pipeline.place import Place
+from pipeline.locations import Place
 
 
 def node(place: Place, key: str = "") -> Path | StorePath:

@@ -10,7 +10,7 @@ from zarr.abc.store import ByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import ObjectStore
 
-from pipeline.place import Remote
+from pipeline.locations import Remote
 from pipeline.store.cloud import client, told
 from pipeline.store.sent import EMPTY, checksum, note
 

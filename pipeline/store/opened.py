@@ -10,7 +10,7 @@ import numpy.typing as npt
 import zarr
 
 from pipeline.errors import StoreError
-from pipeline.place import Place
+from pipeline.locations import Place
 from pipeline.raster.grid import Grid
 from pipeline.raster.span import Span
 from pipeline.raster.window import Window

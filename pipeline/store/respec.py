@@ -9,7 +9,7 @@ import numpy as np
 import zarr
 
 from pipeline.errors import StoreError
-from pipeline.place import Place
+from pipeline.locations import Place
 from pipeline.raster.grid import Grid
 from pipeline.store.layout import open_layer, read_meta
 from pipeline.store.node import node

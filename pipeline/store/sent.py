@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from pipeline.place import Place
+from pipeline.locations import Place
 
 EMPTY = "empty"
 """Stands for a chunk that holds nothing but the fill value and has no file."""

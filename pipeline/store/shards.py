@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipeline.place import Place
+from pipeline.locations import Place
 from pipeline.plan.shards import Shard
 from pipeline.store.files import Files
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.place import Place, Remote
+from pipeline.locations import Place, Remote
 from pipeline.store.due import due
 from pipeline.store.files import Files
 from pipeline.store.layout import open_layer, read_meta

@@ -8,9 +8,9 @@ import torch
 
 from pipeline.config import ModelConfig
 from pipeline.errors import BandsError
+from pipeline.interfaces import Locality, Network
 from pipeline.locality.cache import cached
 from pipeline.models import load
-from pipeline.protocols import Locality, Network
 from pipeline.resolve import activation
 
 CPU = torch.device("cpu")

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import ReadError, SourceError
-from pipeline.protocols import Source
+from pipeline.interfaces import Source
 from pipeline.raster.window import Window
 from pipeline.stages.normalise import pooled
 

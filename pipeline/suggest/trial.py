@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from pipeline import machine
 from pipeline.config import ModelConfig, SourceConfig
 from pipeline.errors import ReadError
-from pipeline.protocols import Source
+from pipeline.interfaces import Source
 from pipeline.resolve import activation, meaning, plausibility
 from pipeline.resolve.halo.profile import Sight
 from pipeline.sources import open_source

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
-from pipeline.protocols import Engine
+from pipeline.interfaces import Engine
 from pipeline.timing.clock import Timing, now
 from pipeline.timing.devices import Devices
 from pipeline.timing.trace import Trace

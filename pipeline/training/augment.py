@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from pipeline.config import AugmentConfig
-from pipeline.protocols import Pixels
+from pipeline.interfaces import Pixels
 
 PER_BAND = 0.3
 """Share of the gain that each band has of its own."""

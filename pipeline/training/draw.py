@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from pipeline.config import TrainingConfig
 from pipeline.errors import LabelsError
-from pipeline.protocols import Pixels
+from pipeline.interfaces import Pixels
 from pipeline.raster.window import Window
 from pipeline.stages.read import read
 from pipeline.training import augment

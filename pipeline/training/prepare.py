@@ -12,10 +12,10 @@ import torch
 from pipeline import transfer
 from pipeline.config import ClassConfig, Config, InputConfig, ModelConfig, SceneConfig, TrainingConfig
 from pipeline.errors import ConfigError
+from pipeline.interfaces import Source
 from pipeline.models.ours import arguments, build
 from pipeline.models.weights import ModelMeta
 from pipeline.networks import NETWORKS
-from pipeline.protocols import Source
 from pipeline.resolve import finite, meaning
 from pipeline.sources import open_source
 from pipeline.stages.normalise import Normalisation

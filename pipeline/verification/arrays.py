@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.place import Place
+from pipeline.locations import Place
 from pipeline.store.layout import open_layer
 from pipeline.store.spec import StoreSpec
 

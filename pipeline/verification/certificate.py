@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.errors import CertificateError
 from pipeline.job import Job
-from pipeline.place import Place
+from pipeline.locations import Place
 from pipeline.store.files import Files
 from pipeline.store.layout import certify
 from pipeline.store.ledger import Ledger

@@ -10,7 +10,7 @@ from random import Random
 
 from pipeline.errors import StoreError
 from pipeline.job import Job
-from pipeline.place import Place
+from pipeline.locations import Place
 from pipeline.plan.layout import BlockIndex
 from pipeline.raster.span import cut
 from pipeline.raster.window import Window

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline import machine
+from pipeline.interfaces import Locality
 from pipeline.job import Job
 from pipeline.plan import memory
 from pipeline.plan.layout import Tile
 from pipeline.plan.types import Plan
-from pipeline.protocols import Locality
 from pipeline.raster.span import round_down, round_up
 from pipeline.raster.window import Window
 from pipeline.stages.block import inference

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pipeline.errors import StoreError
-from pipeline.place import Place, Remote
+from pipeline.locations import Place, Remote
 from pipeline.plan.layout import BlockIndex
 from pipeline.plan.shards import Share
 from pipeline.store.ledger import Ledger

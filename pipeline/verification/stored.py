@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.place import Place
+from pipeline.locations import Place
 from pipeline.raster.span import cut
 from pipeline.raster.window import Window, bounds
 from pipeline.stages.bus.way import Arrays

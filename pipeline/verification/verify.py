@@ -9,7 +9,7 @@ from random import Random
 from pipeline.errors import StoreError
 from pipeline.job import Job, prepare
 from pipeline.load_config import checked
-from pipeline.place import Place
+from pipeline.locations import Place
 from pipeline.stages.block import adopt
 from pipeline.store.layout import open_afresh, read_meta
 from pipeline.verification import reference

@@ -11,9 +11,9 @@ import pytest
 from pipeline.config import AddressConfig, TlsConfig
 from pipeline.engines import KINDS
 from pipeline.errors import Unfinished, WorkerError
+from pipeline.interfaces import Terms
 from pipeline.load_config import load
 from pipeline.progress import Progress
-from pipeline.protocols import Terms
 from pipeline.run import execute, prepare
 from tests import scenes
 from tests.engines import works

@@ -14,7 +14,7 @@ from pipeline.engines.enrol import Enrolled, Stranger
 from pipeline.engines.link import Answer, Came, Roll, Said
 from pipeline.engines.roster import Roster
 from pipeline.errors import BlocksFailed, Unfinished
-from pipeline.protocols import Terms
+from pipeline.interfaces import Terms
 from tests.engines.works import Lethal, square
 
 

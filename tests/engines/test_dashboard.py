@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.engines.dashboard import NOWHERE, dashboard
 from pipeline.errors import ConfigError
-from pipeline.protocols import Terms
+from pipeline.interfaces import Terms
 
 
 def test_without_one_nothing_is_shown_and_only_this_machine_could_see_it() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.engines import APART, KINDS
 from pipeline.errors import ConfigError
-from pipeline.protocols import Terms
+from pipeline.interfaces import Terms
 
 HERE = [kind for kind in KINDS if kind not in APART]
 """Engines that run in this process."""

@@ -22,7 +22,7 @@ EFFECTS = """
 import json, sys
 from multiprocessing import forkserver
 from pipeline.engines import KINDS
-from pipeline.protocols import Terms
+from pipeline.interfaces import Terms
 from tests.engines import works
 if __name__ == "__main__":
     for threads in map(int, sys.argv[1:]):

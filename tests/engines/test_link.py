@@ -11,7 +11,7 @@ from pipeline.engines import enrol as enrolling
 from pipeline.engines.dashboard import dashboard
 from pipeline.engines.link import Answer, Came, Link, Roll, Said
 from pipeline.engines.threads import _cluster
-from pipeline.protocols import Terms
+from pipeline.interfaces import Terms
 from tests.engines import works
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.engines import own
 from pipeline.engines.own import UNSET, environment, keeper, ours
-from pipeline.protocols import Terms
+from pipeline.interfaces import Terms
 
 
 def test_workers_get_what_changes_how_they_compute(monkeypatch: pytest.MonkeyPatch) -> None:

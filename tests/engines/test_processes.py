@@ -14,9 +14,9 @@ import pytest
 
 from pipeline.engines import KINDS
 from pipeline.errors import Unfinished, WorkerError
+from pipeline.interfaces import Terms
 from pipeline.load_config import load
 from pipeline.progress import Progress
-from pipeline.protocols import Terms
 from pipeline.run import execute, prepare
 from pipeline.store.ledger import Ledger
 from pipeline.timing.trace import recorded
@@ -145,7 +145,7 @@ def test_each_process_has_a_gpu_of_its_own() -> None:
 RUNNING = """
 import sys
 from pipeline.engines import KINDS
-from pipeline.protocols import Terms
+from pipeline.interfaces import Terms
 from tests.engines import works
 if __name__ == "__main__":
     with KINDS["processes"](1, Terms(processes=2)) as run:

@@ -7,7 +7,7 @@ from pipeline.engines.enrol import Enrolled
 from pipeline.engines.link import Answer, Roll
 from pipeline.engines.roster import Keeper, Roster
 from pipeline.errors import Unfinished, WorkerError
-from pipeline.protocols import Terms
+from pipeline.interfaces import Terms
 
 
 class Keeping:

@@ -11,9 +11,9 @@ from pipeline.config import SlurmConfig, TlsConfig
 from pipeline.engines import KINDS, own
 from pipeline.engines.slurm import cluster
 from pipeline.errors import ExtraError, WorkerError
+from pipeline.interfaces import Terms
 from pipeline.load_config import load
 from pipeline.progress import Progress
-from pipeline.protocols import Terms
 from pipeline.run import execute, prepare
 from tests import scenes
 from tests.engines import works
@@ -164,7 +164,7 @@ RUNNING = """
 import sys
 from pipeline.config import SlurmConfig
 from pipeline.engines import KINDS, slurm
-from pipeline.protocols import Terms
+from pipeline.interfaces import Terms
 from tests.engines import works
 slurm.DEATH_S = 5
 with KINDS["slurm"](1, Terms(slurm=SlurmConfig(**{asked}))) as run:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.protocols import IGNORE
+from pipeline.interfaces import IGNORE
 from pipeline.raster.grid import Grid
 from pipeline.raster.window import Window
 from pipeline.stages import pyramid

@@ -12,12 +12,12 @@ import torch
 from onnx import TensorProto, helper
 
 from pipeline.config import ModelConfig, TileConfig
+from pipeline.interfaces import Locality
 from pipeline.locality.probe import Prober
 from pipeline.locality.unpadded import margin
 from pipeline.models import load
 from pipeline.models.loaded import Loaded
 from pipeline.models.transform import transform
-from pipeline.protocols import Locality
 from pipeline.resolve import edges
 from pipeline.suggest.model_file import look
 from tests.inputs.rows import row, shape

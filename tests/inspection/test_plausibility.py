@@ -13,8 +13,8 @@ import torch
 from pipeline.cli.plan import plan
 from pipeline.errors import ReadError
 from pipeline.inspection.plausibility import warnings
+from pipeline.interfaces import Pixels, Source
 from pipeline.load_config import load
-from pipeline.protocols import Pixels, Source
 from pipeline.raster.window import Window
 from pipeline.run import prepare
 from pipeline.suggest import suggest

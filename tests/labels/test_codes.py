@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import LabelsError
+from pipeline.interfaces import IGNORE
 from pipeline.labels.codes import Meaning, meaning
-from pipeline.protocols import IGNORE
 from pipeline.store.spec import ClassRow
 from tests.labels.places import CLASSES
 

@@ -10,10 +10,10 @@ import pytest
 import rasterio
 from affine import Affine
 
+from pipeline.interfaces import IGNORE
 from pipeline.labels import open_labels
 from pipeline.labels.align import turn_of
 from pipeline.labels.raster import open_raster
-from pipeline.protocols import IGNORE
 from pipeline.raster.grid import Grid
 from pipeline.raster.window import Window
 from tests.labels.places import CLASSES, grid

@@ -13,12 +13,12 @@ from torch import nn
 
 from pipeline.config import ModelConfig
 from pipeline.errors import ModelError
+from pipeline.interfaces import Accepts, Locality, Network
 from pipeline.locality.answer import with_answer
 from pipeline.locality.probe import Prober
 from pipeline.models import onnx
 from pipeline.models.exported import load as load_exported
 from pipeline.models.loaded import Loaded
-from pipeline.protocols import Accepts, Locality, Network
 from tests import networks
 from tests.models.onnx_files import to_onnx
 

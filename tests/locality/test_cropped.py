@@ -11,9 +11,9 @@ import zarr
 from torch import nn
 
 from pipeline.errors import ModelError
+from pipeline.interfaces import Locality, Radius
 from pipeline.locality import measure
 from pipeline.models.loaded import Loaded
-from pipeline.protocols import Locality, Radius
 from pipeline.raster.margin import Margin
 from tests import networks, scenes
 from tests.locality.test_unpadded import LATE, UNEVEN, VALID, Late, Uneven, Valid, plain, whole

@@ -11,6 +11,7 @@ from torch import nn
 from pipeline.config import ModelConfig
 from pipeline.inspection.findings import find
 from pipeline.inspection.words import advice
+from pipeline.interfaces import Locality, Radius
 from pipeline.load_config import load
 from pipeline.locality import measure
 from pipeline.locality.probe import Prober
@@ -19,7 +20,6 @@ from pipeline.models import load as load_network
 from pipeline.models import onnx_session
 from pipeline.models.loaded import Loaded
 from pipeline.models.onnx_network import OnnxNetwork
-from pipeline.protocols import Locality, Radius
 from pipeline.run import prepare
 from pipeline.subject import subject
 from pipeline.verification.verify import job_of, verify

@@ -6,12 +6,12 @@ from torch import nn
 
 from pipeline.config import ModelConfig
 from pipeline.errors import ModelError
+from pipeline.interfaces import Network, Radius
 from pipeline.locality import measure
 from pipeline.locality.cache import cached
 from pipeline.models.exported import load as load_exported
 from pipeline.models.loaded import Loaded
 from pipeline.networks.fcn8s import FCN8s
-from pipeline.protocols import Network, Radius
 from tests import networks
 
 LOCAL = [

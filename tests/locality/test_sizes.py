@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import nn
 
+from pipeline.interfaces import Radius
 from pipeline.locality import measure
 from pipeline.locality.probe import Prober
 from pipeline.locality.room import Room
 from pipeline.locality.sizes import first, largest, only_size
 from pipeline.models.loaded import Loaded
-from pipeline.protocols import Radius
 from tests import networks
 
 CPU = torch.device("cpu")

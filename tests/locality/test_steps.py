@@ -9,10 +9,10 @@ from torch import nn
 
 from pipeline.config import ModelConfig
 from pipeline.inspection.findings import flops_per_pixel
+from pipeline.interfaces import Network, Radius
 from pipeline.locality import measure
 from pipeline.models import load
 from pipeline.models.loaded import Loaded
-from pipeline.protocols import Network, Radius
 from tests import networks
 from tests.locality.test_zoo import LOCAL, ZOO, by_day, made, rule
 from tests.models.onnx_files import to_onnx

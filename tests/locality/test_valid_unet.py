@@ -12,11 +12,11 @@ import torch
 import zarr
 
 from pipeline.config import TileConfig
+from pipeline.interfaces import Locality, Radius
 from pipeline.load_config import load
 from pipeline.models.loaded import Loaded
 from pipeline.plan.types import Tiles
 from pipeline.progress import Progress
-from pipeline.protocols import Locality, Radius
 from pipeline.raster.margin import Margin, Trim
 from pipeline.resolve import edges
 from pipeline.run import execute, prepare

@@ -13,10 +13,10 @@ from torch import nn
 from torch.export import Dim
 
 from pipeline.config import ModelConfig
+from pipeline.interfaces import Network, Radius
 from pipeline.locality import measure
 from pipeline.models.exported import load as load_exported
 from pipeline.models.loaded import Loaded
-from pipeline.protocols import Network, Radius
 from tests import networks, zoo
 from tests.networks import conv
 from tests.zoo import Cells, Framed, UNet

@@ -7,9 +7,9 @@ from torch.export import Dim
 
 from pipeline.config import ModelConfig
 from pipeline.errors import ModelError
+from pipeline.interfaces import Accepts
 from pipeline.models.exported import load
 from pipeline.models.loaded import Loaded
-from pipeline.protocols import Accepts
 from tests import networks
 
 

@@ -13,10 +13,10 @@ from torch import nn
 
 from pipeline.config import ModelConfig, ReturnConfig
 from pipeline.errors import BandsError, ExtraError, ModelError
+from pipeline.interfaces import Accepts
 from pipeline.models import load
 from pipeline.models.loaded import Loaded
 from pipeline.models.onnx_network import OnnxNetwork
-from pipeline.protocols import Accepts
 from tests import networks
 from tests.models.onnx_files import to_onnx
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
+from pipeline.interfaces import Locality
 from pipeline.models.loaded import Loaded
 from pipeline.models.unpadded import WithinMargin, answer, given
-from pipeline.protocols import Locality
 from pipeline.raster.margin import Margin, Trim
 
 SKIPPED = Trim(before=2, after=1, least=8, step=3, skip=1)

@@ -14,6 +14,7 @@ from torch import nn
 
 from pipeline.config import InputConfig, ModelConfig
 from pipeline.errors import ModelError
+from pipeline.interfaces import Accepts, Radius
 from pipeline.load_config import load as load_config
 from pipeline.locality import measure
 from pipeline.models import load
@@ -21,7 +22,6 @@ from pipeline.models.loaded import Loaded
 from pipeline.networks.classifier import Convolutional, difference, slid
 from pipeline.networks.classifiers import alexnet, lenet, vgg, vgg16
 from pipeline.progress import Progress
-from pipeline.protocols import Accepts, Radius
 from pipeline.run import execute, prepare
 from pipeline.store.layout import open_layer
 from tests import scenes

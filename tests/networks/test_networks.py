@@ -13,6 +13,7 @@ import rasterio
 import torch
 from torch import nn
 
+from pipeline.interfaces import Radius
 from pipeline.load_config import load as load_config
 from pipeline.locality import measure
 from pipeline.models.loaded import Loaded
@@ -20,7 +21,6 @@ from pipeline.models.ours import hyperparameters
 from pipeline.models.weights import ModelMeta, save
 from pipeline.networks import NETWORKS
 from pipeline.progress import Progress
-from pipeline.protocols import Radius
 from pipeline.run import execute, prepare
 from pipeline.store.layout import open_layer
 from tests import networks, scenes

@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 
 from pipeline.errors import ConfigError
+from pipeline.interfaces import Locality, Radius, Tolerated
 from pipeline.plan.halo import by_tolerance, decide
-from pipeline.protocols import Locality, Radius, Tolerated
 
 
 def locality(verdict: str = "local", radius: int | None = 79) -> Locality:

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.config import ReturnConfig
 from pipeline.errors import ModelError
-from pipeline.protocols import Locality
+from pipeline.interfaces import Locality
 from pipeline.resolve.activation import decide, remarks
 
 

@@ -17,13 +17,13 @@ from pipeline import run
 from pipeline.config import ModelConfig
 from pipeline.describe import lines
 from pipeline.errors import ConfigError, StoreError
+from pipeline.interfaces import Locality
 from pipeline.job import Job, prepare
 from pipeline.load_config import load
 from pipeline.models.compiled import compiled, obstacle
 from pipeline.models.exported import load as load_exported
 from pipeline.models.loaded import Loaded
 from pipeline.progress import Progress
-from pipeline.protocols import Locality
 from pipeline.resolve import compiling
 from pipeline.resolve.compiling import decide
 from pipeline.store.layout import open_layer

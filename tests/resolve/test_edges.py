@@ -8,8 +8,8 @@ import pytest
 
 from pipeline.config import TileConfig
 from pipeline.errors import ConfigError
+from pipeline.interfaces import Locality, Radius
 from pipeline.plan.types import Tiles
-from pipeline.protocols import Locality, Radius
 from pipeline.raster.margin import Margin, Trim
 from pipeline.resolve import edges
 

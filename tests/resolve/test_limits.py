@@ -12,9 +12,9 @@ from torch import nn
 
 from pipeline.config import Config
 from pipeline.errors import ConfigError
+from pipeline.interfaces import Locality
 from pipeline.load_config import load
 from pipeline.models.loaded import Loaded
-from pipeline.protocols import Locality
 from pipeline.resolve.limits import limited
 from pipeline.resolve.planning import Opened
 from pipeline.run import prepare

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import nn
 
+from pipeline.interfaces import Locality, Pixels
 from pipeline.models.loaded import Loaded
 from pipeline.models.transform import Transform
-from pipeline.protocols import Locality, Pixels
 from pipeline.raster.grid import Grid
 from pipeline.raster.margin import Margin, Trim
 from pipeline.raster.window import Window

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from pipeline.errors import ConfigError
+from pipeline.interfaces import Locality
 from pipeline.models.loaded import Loaded
-from pipeline.protocols import Locality
 from pipeline.resolve.precisions import decide
 
 CPU = torch.device("cpu")

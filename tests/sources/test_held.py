@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ReadError
-from pipeline.protocols import Pixels
+from pipeline.interfaces import Pixels
 from pipeline.sources.held import Held, Need, Place, Unit
 
 A, B, C = (0, 0), (0, 1), (0, 2)

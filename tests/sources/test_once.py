@@ -19,10 +19,10 @@ from rasterio.shutil import copy
 
 from pipeline.config import SourceConfig
 from pipeline.errors import ReadError, ReadHangs
+from pipeline.interfaces import Pixels, Source
 from pipeline.plan.layout import Layout
 from pipeline.plan.sharing import share
 from pipeline.plan.tiling import HaloTiling
-from pipeline.protocols import Pixels, Source
 from pipeline.raster.window import Window
 from pipeline.sources import open_source
 from pipeline.sources.once import Once, once

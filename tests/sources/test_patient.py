@@ -15,7 +15,7 @@ import pytest
 
 from pipeline.config import SourceConfig
 from pipeline.errors import ReadError, ReadHangs, SourceError, Unfinished
-from pipeline.protocols import Pixels
+from pipeline.interfaces import Pixels
 from pipeline.raster.window import Window
 from pipeline.sources import open_source
 from pipeline.sources.patient import IN_A_ROW, MOST, Patient, hanging, patient

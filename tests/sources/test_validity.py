@@ -11,7 +11,7 @@ import zarr
 from rasterio.enums import ColorInterp
 
 from pipeline.config import SourceConfig
-from pipeline.protocols import Pixels
+from pipeline.interfaces import Pixels
 from pipeline.raster.window import Window
 from pipeline.sources import open_source
 from tests import scenes
@@ -127,7 +127,7 @@ def test_the_fill_value_of_a_zarr_is_data_and_what_an_attribute_says_is_nodata(t
 
 
 def causes(pixels: Pixels) -> list[str]:
-    from pipeline.protocols import CAUSES
+    from pipeline.interfaces import CAUSES
 
     return [CAUSES[code] for code in pixels.causes.ravel()] if pixels.causes is not None else []
 

@@ -12,9 +12,9 @@ import torch
 
 from pipeline.cancellation import STOP
 from pipeline.config import ModelConfig
+from pipeline.interfaces import Pixels
 from pipeline.models.loaded import Loaded
 from pipeline.plan.layout import BlockIndex, Layout
-from pipeline.protocols import Pixels
 from pipeline.raster.grid import Grid
 from pipeline.raster.window import Window
 from pipeline.stages import block

@@ -6,10 +6,10 @@ import torch
 
 from pipeline.cancellation import STOP
 from pipeline.errors import InferenceError
+from pipeline.interfaces import Accepts, Pixels
 from pipeline.models.loaded import Loaded
 from pipeline.plan.layout import BlockIndex, Layout, Tile
 from pipeline.plan.tiling import LatticeTiling
-from pipeline.protocols import Accepts, Pixels
 from pipeline.raster.window import Window
 from pipeline.stages.decode import Decoding
 from pipeline.stages.forward import Forward

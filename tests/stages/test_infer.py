@@ -4,10 +4,10 @@ import torch
 
 from pipeline.cancellation import STOP
 from pipeline.errors import InferenceError, Unfinished
+from pipeline.interfaces import Pixels
 from pipeline.models.loaded import Loaded
 from pipeline.plan.layout import BlockIndex, Layout
 from pipeline.plan.tiling import HaloTiling
-from pipeline.protocols import Pixels
 from pipeline.raster.window import Window
 from pipeline.stages.bus.way import Arrays
 from pipeline.stages.decode import Decoding

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ReadError
-from pipeline.protocols import Pixels
+from pipeline.interfaces import Pixels
 from pipeline.raster.window import Window
 from pipeline.stages import read as stage
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import ExtraError, StoreError, Unfinished
-from pipeline.place import Place, Remote
+from pipeline.locations import Place, Remote
 from pipeline.store import cloud
 from pipeline.store import files as module
 from pipeline.store.files import Files, is_foreign

@@ -15,7 +15,7 @@ import zarr
 from zarr.storage import ObjectStore
 
 from pipeline.errors import StoreError
-from pipeline.place import Remote
+from pipeline.locations import Remote
 from pipeline.raster.window import Window
 from pipeline.sidecars import delete, finish, sidecar
 from pipeline.stages import pyramid, quicklook

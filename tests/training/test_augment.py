@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config import AugmentConfig
-from pipeline.protocols import Pixels
+from pipeline.interfaces import Pixels
 from pipeline.training.augment import Change, apply, draw, noisy, reach
 
 IGNORE = 255

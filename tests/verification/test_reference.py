@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.protocols import Locality, Radius
+from pipeline.interfaces import Locality, Radius
 from pipeline.raster.window import Window
 from pipeline.verification import reference
 from tests.verification import made

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pipeline.protocols import Pixels, Source
+from pipeline.interfaces import Pixels, Source
 from pipeline.raster.window import Window
 from pipeline.stages.normalise import Normalisation, normalise
 

@@ -8,7 +8,7 @@ from typing import cast
 
 import torch
 
-from pipeline.protocols import Pixels
+from pipeline.interfaces import Pixels
 from pipeline.stages.bus.way import Arrays, Raw, Span, Tensors
 from pipeline.stages.device import out_of_memory
 from pipeline.timing.clock import muted, note, now

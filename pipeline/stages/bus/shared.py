@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pipeline.protocols import Pixels
+from pipeline.interfaces import Pixels
 from pipeline.stages.bus.way import Arrays, Raw, Span, Tensors
 from pipeline.timing.clock import stage
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy.typing as npt
 import torch
 
-from pipeline.protocols import Pixels
+from pipeline.interfaces import Pixels
 
 Arrays = dict[str, npt.NDArray[Any]]
 Tensors = Mapping[str, torch.Tensor]

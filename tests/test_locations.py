@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import Config
-from pipeline.place import Remote, place_of
+from pipeline.locations import Remote, place_of
 
 
 def test_a_remote_place_is_named_as_a_path_is() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.public import public, publicly, shown
+from pipeline.redact import public, publicly, shown
 
 AMAZON = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIA%2F2026&X-Amz-Date=2026&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=SECRET"
 AZURE = "sv=2024-11-04&st=2026-01-01&se=SECRET&sr=b&sp=r&spr=https&sig=SECRET"
