@@ -26,8 +26,8 @@ import zarr
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the networks are those of the tests
 
+from pipeline.config.load import load
 from pipeline.job import prepare
-from pipeline.load_config import load
 from pipeline.plan.layout import Layout
 from pipeline.samples import labels, resolve
 from tests.networks.families import FAMILIES, SIZE

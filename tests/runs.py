@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pipeline.load_config import load
+from pipeline.config.load import load
 from pipeline.plan.shards import Shard
 from pipeline.progress import Progress
 from pipeline.report import Report

@@ -9,9 +9,9 @@ import pytest
 import torch
 import zarr
 
+from pipeline.config.load import load
 from pipeline.errors import ConfigError
 from pipeline.job import Job, prepare
-from pipeline.load_config import load
 from pipeline.progress import Progress
 from pipeline.run import execute
 from tests import networks, scenes

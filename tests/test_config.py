@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import AreaConfig, Config, parse_bytes, parse_seconds
+from pipeline.config.load import load, schema
 from pipeline.errors import ConfigError
-from pipeline.load_config import load, schema
 
 GOOD = "source: {path: a.tif}\nmodel: {kind: torchscript, path: net.pt}\noutput: {path: out/a.zarr}\n"
 

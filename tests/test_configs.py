@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from pipeline import samples
 from pipeline.cli import app
-from pipeline.load_config import load
+from pipeline.config.load import load
 from pipeline.models.weights import load_into, read_meta
 from pipeline.networks.fcn8s import FCN8s
 

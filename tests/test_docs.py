@@ -16,7 +16,7 @@ from rasterio.transform import from_origin
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.load_config import load
+from pipeline.config.load import load
 from pipeline.progress import Progress
 from pipeline.run import execute, prepare
 from tests import scenes, vector_files

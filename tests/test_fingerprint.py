@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from pipeline import fingerprint
+from pipeline.config.load import load
 from pipeline.errors import StoreError
-from pipeline.load_config import load
 from pipeline.progress import Progress
 from pipeline.run import execute, prepare
 from tests import networks, scenes

@@ -15,10 +15,10 @@ import yaml
 from pipeline import job as jobs
 from pipeline import lock, machine
 from pipeline.config import Config
+from pipeline.config.load import load
 from pipeline.errors import ConfigError, PlanError, StoreError
 from pipeline.freeze import MARK, freeze
 from pipeline.job import Job
-from pipeline.load_config import load
 from pipeline.progress import Progress
 from pipeline.report import Report
 from pipeline.resolve import folding, planning

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import nn
 
+from pipeline.config.load import load
 from pipeline.errors import ConfigError, ModelError, StoreError
 from pipeline.freeze import freeze
 from pipeline.job import prepare
-from pipeline.load_config import load
 from pipeline.stages import block
 from tests import runs, scenes
 

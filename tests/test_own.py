@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.config.load import load
 from pipeline.errors import StoreError, Unfinished
 from pipeline.job import prepare
-from pipeline.load_config import load
 from pipeline.own import owned
 from pipeline.plan.shards import Shard
 from pipeline.store.layout import create, read_meta

@@ -16,9 +16,9 @@ import tifffile
 import torch
 import zarr
 
+from pipeline.config.load import load
 from pipeline.describe import describe, lines
 from pipeline.errors import BlocksFailed, ConfigError, InputError, ModelError, PlanError, StoreError, Unfinished
-from pipeline.load_config import load
 from pipeline.plan import resolve, sharing
 from pipeline.progress import Progress
 from pipeline.report import Report

@@ -14,9 +14,9 @@ import zarr
 from torch import nn
 
 from pipeline import run
+from pipeline.config.load import load
 from pipeline.errors import ConfigError, StoreError
 from pipeline.job import Job, prepare
-from pipeline.load_config import load
 from pipeline.progress import Progress
 from pipeline.stages.block import inference
 from pipeline.stages.read import read

@@ -16,8 +16,8 @@ import rasterio
 from typer.testing import CliRunner
 
 from pipeline.cli import app
+from pipeline.config.load import load
 from pipeline.errors import StoreError, Unfinished
-from pipeline.load_config import load
 from pipeline.locations import Remote
 from pipeline.progress import Progress
 from pipeline.report import Report

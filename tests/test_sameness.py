@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import rasterio
 
+from pipeline.config.load import load
 from pipeline.describe import GOES_ON, describe, lines
 from pipeline.errors import ConfigError, StoreError
 from pipeline.freeze import freeze
 from pipeline.job import prepare
-from pipeline.load_config import load
 from pipeline.progress import Progress
 from pipeline.report import Report
 from pipeline.run import execute

@@ -9,10 +9,10 @@ import pytest
 import torch
 import zarr
 
+from pipeline.config.load import load
 from pipeline.errors import BlocksFailed, ConfigError, ModelError, StoreError
 from pipeline.freeze import freeze
 from pipeline.job import prepare
-from pipeline.load_config import load
 from tests import runs, scenes
 from tests.test_network_identity import forget
 

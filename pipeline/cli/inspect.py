@@ -18,11 +18,11 @@ def inspect(
     seed: Annotated[int, typer.Option("--seed", help="Of the places of the raster that are looked at.")] = 0,
 ) -> None:
     """Explain the network: costs, stride, radius, verdict, layers to blame, and what each halo would leave and cost."""
+    from pipeline.config.load import load
     from pipeline.inspection.findings import find
     from pipeline.inspection.picture import draw
     from pipeline.inspection.words import rows
     from pipeline.job import prepare
-    from pipeline.load_config import load
     from pipeline.subject import subject
 
     job = prepare(load(config, overrides or []), fresh=True)

@@ -20,13 +20,13 @@ def plan(
     """Print everything that `run` would decide, without running."""
     from dataclasses import asdict
 
+    from pipeline.config.load import load
     from pipeline.describe import describe, lines
     from pipeline.freeze import freeze
     from pipeline.inspection.invalid import invalid
     from pipeline.inspection.plausibility import warnings
     from pipeline.inspection.saving import saving
     from pipeline.job import prepare
-    from pipeline.load_config import load
 
     job = prepare(load(config, overriding(overrides, out)))
     saves, unknown, doubtful = saving(job), invalid(job.source), warnings(job)

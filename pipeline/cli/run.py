@@ -33,7 +33,7 @@ def run(
     log_format: LogFormat = Format.TEXT,
 ) -> None:
     """Run a job; a job that was stopped goes on where it was."""
-    from pipeline.load_config import load
+    from pipeline.config.load import load
 
     mine = None if shard is None else _shard(shard, fresh)
     said = load(config, overriding(overrides, out))

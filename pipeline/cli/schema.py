@@ -7,6 +7,6 @@ def schema() -> None:
     """Print the JSON schema of the config."""
     import json
 
-    from pipeline.load_config import schema as read
+    from pipeline.config.load import schema as read
 
     print(json.dumps(read(), indent=2))

@@ -17,7 +17,7 @@ def train(
     log_format: LogFormat = Format.TEXT,
 ) -> None:
     """Train a network; a training that was stopped goes on where it was."""
-    from pipeline.load_config import load
+    from pipeline.config.load import load
 
     said = load(config, overrides or [])
     on_signals()

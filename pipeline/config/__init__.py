@@ -5,12 +5,12 @@ from __future__ import annotations
 from pydantic import Field
 
 from pipeline.config.cluster import AddressConfig, SlurmConfig, TlsConfig
-from pipeline.config.job import ExecutionConfig, OutputConfig, TileConfig, ToleranceConfig
-from pipeline.config.locked import LockedConfig
+from pipeline.config.execution import ExecutionConfig, OutputConfig, TileConfig, ToleranceConfig
+from pipeline.config.frozen import LockedConfig
 from pipeline.config.model import ClassConfig, InputConfig, ModelConfig, ReturnConfig
-from pipeline.config.pixels import AreaConfig, LabelsConfig, SourceConfig
-from pipeline.config.section import Section, parse_bytes, parse_seconds
+from pipeline.config.source import AreaConfig, LabelsConfig, SourceConfig
 from pipeline.config.training import AugmentConfig, LossConfig, OptimiserConfig, SceneConfig, TrainingConfig, ValidationConfig
+from pipeline.config.values import Section, parse_bytes, parse_seconds
 
 __all__ = [
     "AddressConfig", "AreaConfig", "AugmentConfig", "ClassConfig", "Config", "ExecutionConfig", "InputConfig", "LabelsConfig", "LockedConfig", "LossConfig",

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
-from pipeline.config.section import Count, Section, parse_bytes
+from pipeline.config.values import Count, Section, parse_bytes
 
 PROTOCOLS = ("tcp://", "tls://", "ws://", "wss://", "ucx://")
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from pipeline.config.section import Count, PerBand, Section
+from pipeline.config.values import Count, PerBand, Section
 
 
 class ClassConfig(Section):

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.config.pixels import LabelsConfig
-from pipeline.config.section import Auto, Count, Section
+from pipeline.config.source import LabelsConfig
+from pipeline.config.values import Auto, Count, Section
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Weight = Annotated[float, Field(ge=0)]

@@ -12,7 +12,7 @@ from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
 from pipeline.config.paths import is_gdal_name
-from pipeline.config.pixels import one_raster
+from pipeline.config.source import one_raster
 from pipeline.errors import SourceError
 from pipeline.sources.contents import inner_names
 from pipeline.sources.remedies import ANYTHING, remedy

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from random import Random
 
+from pipeline.config.load import checked
 from pipeline.errors import StoreError
 from pipeline.job import Job, prepare
-from pipeline.load_config import checked
 from pipeline.locations import Place
 from pipeline.stages.block import adopt
 from pipeline.store.layout import open_afresh, read_meta

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.cli.app import overriding
+from pipeline.config.load import load
 from pipeline.errors import ConfigError, StoreError
-from pipeline.load_config import load
 from pipeline.store.status import status
 from tests import scenes
 from tests.test_run import digest

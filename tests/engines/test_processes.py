@@ -12,10 +12,10 @@ from typing import Any
 import psutil
 import pytest
 
+from pipeline.config.load import load
 from pipeline.engines import KINDS
 from pipeline.errors import Unfinished, WorkerError
 from pipeline.interfaces import Terms
-from pipeline.load_config import load
 from pipeline.progress import Progress
 from pipeline.run import execute, prepare
 from pipeline.store.ledger import Ledger

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from pipeline.config import SlurmConfig, TlsConfig
+from pipeline.config.load import load
 from pipeline.engines import KINDS, own
 from pipeline.engines.slurm import cluster
 from pipeline.errors import ExtraError, WorkerError
 from pipeline.interfaces import Terms
-from pipeline.load_config import load
 from pipeline.progress import Progress
 from pipeline.run import execute, prepare
 from tests import scenes

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.load_config import load
+from pipeline.config.load import load
 from pipeline.progress import Progress
 from pipeline.report import Report
 from pipeline.run import execute, prepare

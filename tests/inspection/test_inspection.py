@@ -10,12 +10,12 @@ import torch
 from PIL import Image
 from torch import nn
 
+from pipeline.config.load import load
 from pipeline.errors import ConfigError
 from pipeline.inspection import picture
 from pipeline.inspection.findings import find, flops_per_pixel
 from pipeline.inspection.words import advice, rows, table
 from pipeline.job import prepare
-from pipeline.load_config import load
 from pipeline.models.loaded import Loaded
 from pipeline.networks import NETWORKS
 from pipeline.networks.classifiers import lenet

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from pipeline.cli.plan import plan
+from pipeline.config.load import load
 from pipeline.errors import ReadError
 from pipeline.inspection.plausibility import warnings
 from pipeline.interfaces import Pixels, Source
-from pipeline.load_config import load
 from pipeline.raster.window import Window
 from pipeline.run import prepare
 from pipeline.suggest import suggest

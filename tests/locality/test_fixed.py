@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from pipeline.config import ModelConfig
+from pipeline.config.load import load
 from pipeline.inspection.findings import find
 from pipeline.inspection.words import advice
 from pipeline.interfaces import Locality, Radius
-from pipeline.load_config import load
 from pipeline.locality import measure
 from pipeline.locality.probe import Prober
 from pipeline.locality.sizes import only_size

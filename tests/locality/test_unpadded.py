@@ -13,8 +13,8 @@ import torch.nn.functional as F
 import zarr
 from torch import nn
 
+from pipeline.config.load import load
 from pipeline.errors import ConfigError
-from pipeline.load_config import load
 from pipeline.locality import measure
 from pipeline.locality.probe import Prober
 from pipeline.locality.unpadded import margin

@@ -12,8 +12,8 @@ import torch
 import zarr
 
 from pipeline.config import TileConfig
+from pipeline.config.load import load
 from pipeline.interfaces import Locality, Radius
-from pipeline.load_config import load
 from pipeline.models.loaded import Loaded
 from pipeline.plan.types import Tiles
 from pipeline.progress import Progress

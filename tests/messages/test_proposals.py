@@ -14,8 +14,8 @@ from ruamel.yaml import YAML
 
 from pipeline.cli import app
 from pipeline.config import Config, LabelsConfig
+from pipeline.config.load import _inner, checked
 from pipeline.errors import ConfigError
-from pipeline.load_config import _inner, checked
 from tests.messages import proposals
 from tests.messages.proposals import HOLE, SECTIONS, Text, texts_of
 

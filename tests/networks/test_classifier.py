@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from pipeline.config import InputConfig, ModelConfig
+from pipeline.config.load import load as load_config
 from pipeline.errors import ModelError
 from pipeline.interfaces import Accepts, Radius
-from pipeline.load_config import load as load_config
 from pipeline.locality import measure
 from pipeline.models import load
 from pipeline.models.loaded import Loaded

@@ -13,8 +13,8 @@ import rasterio
 import torch
 from torch import nn
 
+from pipeline.config.load import load as load_config
 from pipeline.interfaces import Radius
-from pipeline.load_config import load as load_config
 from pipeline.locality import measure
 from pipeline.models.loaded import Loaded
 from pipeline.models.ours import hyperparameters

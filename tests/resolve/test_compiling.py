@@ -15,11 +15,11 @@ from torch import nn
 
 from pipeline import run
 from pipeline.config import ModelConfig
+from pipeline.config.load import load
 from pipeline.describe import lines
 from pipeline.errors import ConfigError, StoreError
 from pipeline.interfaces import Locality
 from pipeline.job import Job, prepare
-from pipeline.load_config import load
 from pipeline.models.compiled import compiled, obstacle
 from pipeline.models.exported import load as load_exported
 from pipeline.models.loaded import Loaded

@@ -12,12 +12,12 @@ import torch
 import zarr
 from torch import nn
 
+from pipeline.config.load import load
 from pipeline.describe import describe, lines
 from pipeline.errors import ConfigError, ModelError, StoreError
 from pipeline.inspection.findings import find
 from pipeline.interfaces import Locality
 from pipeline.job import Job, prepare
-from pipeline.load_config import load
 from pipeline.models.folding import Folded, eager
 from pipeline.models.loaded import Loaded
 from pipeline.progress import Progress

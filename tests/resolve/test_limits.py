@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from pipeline.config import Config
+from pipeline.config.load import load
 from pipeline.errors import ConfigError
 from pipeline.interfaces import Locality
-from pipeline.load_config import load
 from pipeline.models.loaded import Loaded
 from pipeline.resolve.limits import limited
 from pipeline.resolve.planning import Opened

@@ -11,8 +11,8 @@ import torch
 import xarray
 from torch import nn
 
+from pipeline.config.load import load
 from pipeline.errors import ConfigError, StoreError
-from pipeline.load_config import load
 from pipeline.progress import Progress
 from pipeline.run import execute, prepare
 from tests import networks, scenes

@@ -8,8 +8,8 @@ import torch
 
 from pipeline import machine
 from pipeline.config import Config
+from pipeline.config.load import load
 from pipeline.errors import ConfigError
-from pipeline.load_config import load
 from pipeline.machine import MIB
 from pipeline.plan.types import HERE
 from pipeline.resolve import staffing

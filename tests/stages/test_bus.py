@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from pipeline.cancellation import STOP
+from pipeline.config.load import load
 from pipeline.errors import InferenceError
 from pipeline.job import Job, prepare
-from pipeline.load_config import load
 from pipeline.models.loaded import Loaded
 from pipeline.progress import Progress
 from pipeline.report import Report

@@ -10,8 +10,8 @@ import torch
 import zarr
 
 from pipeline import allocator, machine
+from pipeline.config.load import load
 from pipeline.job import prepare
-from pipeline.load_config import load
 from pipeline.models.loaded import Loaded
 from pipeline.progress import Progress
 from pipeline.run import execute

@@ -11,8 +11,8 @@ import torch
 from pipeline import run, terms
 from pipeline.cancellation import STOP
 from pipeline.config import SourceConfig
+from pipeline.config.load import load
 from pipeline.job import Job
-from pipeline.load_config import load
 from pipeline.machine import human
 from pipeline.models.compiled import obstacle
 from pipeline.sources import open_source

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from pipeline.load_config import load
+from pipeline.config.load import load
 from pipeline.progress import Progress
 from pipeline.run import execute, prepare
 from pipeline.sidecars import finish

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.config.load import load
 from pipeline.errors import StoreError
 from pipeline.job import prepare
-from pipeline.load_config import load
 from pipeline.store.layout import create
 from pipeline.store.respec import spec_of
 from tests import scenes

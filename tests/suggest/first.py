@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.config import Config
+from pipeline.config.load import load
 from pipeline.job import Job, prepare
-from pipeline.load_config import load
 from pipeline.suggest import Suggestion, suggest
 
 

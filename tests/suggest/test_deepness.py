@@ -9,9 +9,9 @@ from onnx import load as load_model
 from onnx import save
 from onnx.helper import set_model_props
 
+from pipeline.config.load import load
 from pipeline.errors import ModelError
 from pipeline.job import prepare
-from pipeline.load_config import load
 from tests import networks, scenes
 from tests.models.onnx_files import to_onnx
 from tests.suggest.first import planned, written

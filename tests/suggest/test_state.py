@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
+from pipeline.config.load import load
 from pipeline.errors import ModelError
-from pipeline.load_config import load
 from pipeline.suggest import suggest
 from tests import networks, scenes
 from tests.models.test_saved import Attributes

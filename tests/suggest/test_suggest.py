@@ -11,8 +11,8 @@ import torch
 import xarray
 from torch import nn
 
+from pipeline.config.load import load
 from pipeline.errors import ModelError
-from pipeline.load_config import load
 from pipeline.models.loaded import Loaded
 from pipeline.models.weights import ModelMeta, save
 from pipeline.networks.fcn import FCN

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.config.load import load
 from pipeline.errors import ConfigError
-from pipeline.load_config import load
 from pipeline.progress import Progress
 from pipeline.report import Report
 from pipeline.run import execute, prepare

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from pipeline.config import LabelsConfig, SceneConfig, SourceConfig
-from pipeline.load_config import load
+from pipeline.config.load import load
 from pipeline.store.spec import ClassRow
 from pipeline.training.scenes import Scene, open_scene
 from tests import scenes

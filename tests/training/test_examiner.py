@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.config.load import load
 from pipeline.evaluation.evaluate import evaluate
 from pipeline.labels import open_labels
-from pipeline.load_config import load
 from pipeline.models.weights import save
 from pipeline.progress import Progress
 from pipeline.run import execute

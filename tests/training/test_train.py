@@ -17,8 +17,8 @@ import rasterio
 import yaml
 from safetensors.torch import load_file
 
+from pipeline.config.load import load
 from pipeline.errors import ConfigError, LabelsError, ModelError, Unfinished
-from pipeline.load_config import load
 from pipeline.models.weights import read_meta, save
 from pipeline.progress import Progress
 from pipeline.run import execute

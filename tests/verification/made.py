@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import zarr
 
+from pipeline.config.load import load
 from pipeline.job import Job
-from pipeline.load_config import load
 from pipeline.plan.layout import BlockIndex
 from pipeline.progress import Progress
 from pipeline.raster.window import Window

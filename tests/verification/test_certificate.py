@@ -14,8 +14,8 @@ import zarr
 from typer.testing import CliRunner
 
 from pipeline.cli import app
+from pipeline.config.load import load
 from pipeline.errors import CertificateError
-from pipeline.load_config import load
 from pipeline.progress import Progress
 from pipeline.report import Report
 from pipeline.run import execute, prepare

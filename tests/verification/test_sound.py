@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.config.load import load
 from pipeline.errors import StoreError
-from pipeline.load_config import load
 from pipeline.plan.shards import Shard
 from pipeline.run import prepare
 from pipeline.store.ledger import Ledger

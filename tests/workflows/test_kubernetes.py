@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from pipeline import __version__, errors
-from pipeline.load_config import load
+from pipeline.config.load import load
 from pipeline.store.status import status
 from tests import networks, scenes
 from tests.commands import wholecloth

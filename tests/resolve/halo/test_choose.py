@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch import nn
 
+from pipeline.config.load import load
 from pipeline.describe import describe
 from pipeline.errors import ConfigError, StoreError
 from pipeline.inspection.saving import saving
 from pipeline.job import Job, prepare
-from pipeline.load_config import load
 from pipeline.progress import Progress
 from pipeline.resolve.halo import choose as chosen
 from pipeline.resolve.halo.choose import choose, left_over

@@ -4,7 +4,7 @@ import shapely
 import torch
 
 from pipeline.area import open_area
-from pipeline.load_config import load
+from pipeline.config.load import load
 from pipeline.raster.window import Window
 from pipeline.resolve.halo.places import places
 from pipeline.sources import open_source

@@ -14,7 +14,7 @@ import zarr
 from torch import nn
 
 from pipeline.config import OutputConfig
-from pipeline.load_config import load
+from pipeline.config.load import load
 from pipeline.progress import Progress
 from pipeline.raster.window import Window
 from pipeline.run import execute, prepare

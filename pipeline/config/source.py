@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from pipeline.config.section import Auto, Count, Section
+from pipeline.config.values import Auto, Count, Section
 
 NAMED = 4
 """Files that a message names."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from pipeline.config.section import Count, Section
+from pipeline.config.values import Count, Section
 
 
 class LockedConfig(Section):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema, field_validator, model_validator
 
 from pipeline.config.cluster import AddressConfig, SlurmConfig
-from pipeline.config.section import Auto, Count, Seconds, Section, parse_bytes
+from pipeline.config.values import Auto, Count, Seconds, Section, parse_bytes
 from pipeline.locations import Place, place_of
 
 StorePlace = Annotated[Place, PlainValidator(place_of), PlainSerializer(str, when_used="json"), WithJsonSchema({"type": "string", "format": "path"})]
