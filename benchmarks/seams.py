@@ -27,8 +27,8 @@ import zarr
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the networks are those of the tests
 
 from pipeline.config.load import load
+from pipeline.geometry.blocks import Layout
 from pipeline.job import prepare
-from pipeline.plan.layout import Layout
 from pipeline.samples import labels, resolve
 from tests.networks.families import FAMILIES, SIZE
 

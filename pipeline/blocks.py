@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from pipeline import terms
 from pipeline.describe import describe, room
+from pipeline.geometry.blocks import BlockIndex
+from pipeline.geometry.shards import Share
 from pipeline.job import Job
 from pipeline.locations import Remote
-from pipeline.plan.layout import BlockIndex
-from pipeline.plan.shards import Share
 from pipeline.progress import Progress
 from pipeline.report import Failure, Report
 from pipeline.stages import pyramid

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Config, ToleranceConfig
 from pipeline.errors import StoreError
+from pipeline.geometry.grid import Grid
+from pipeline.geometry.span import round_up
 from pipeline.interfaces import Network, Source
 from pipeline.locations import Place
 from pipeline.plan.candidates import blend_size, blend_step
 from pipeline.plan.types import Tiles
-from pipeline.raster.grid import Grid
-from pipeline.raster.span import round_up
 from pipeline.redact import publicly
 from pipeline.stages.decode import Decoding
 from pipeline.stages.recipe import Recipe

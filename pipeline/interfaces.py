@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.raster.grid import Grid
-from pipeline.raster.margin import Margin
-from pipeline.raster.window import Window
+from pipeline.geometry.grid import Grid
+from pipeline.geometry.margin import Margin
+from pipeline.geometry.window import Window
 
 if TYPE_CHECKING:
     import torch

@@ -12,6 +12,7 @@ from pipeline.area import open_area
 from pipeline.config import Config, ModelConfig
 from pipeline.errors import BandsError, ConfigError, ModelError, SourceError, StoreError
 from pipeline.fingerprint import Fingerprint
+from pipeline.geometry.grid import Grid
 from pipeline.interfaces import Locality, Network, Source
 from pipeline.locality import footprint
 from pipeline.locality.cache import cached
@@ -22,7 +23,6 @@ from pipeline.models.folding import Folded
 from pipeline.models.loaded import Loaded
 from pipeline.plan import memory
 from pipeline.plan.types import Plan, Tiles
-from pipeline.raster.grid import Grid
 from pipeline.redact import publicly
 from pipeline.resolve import activation, compiling, edges, finite, folding, limits, meaning, planning, precisions, staffing
 from pipeline.resolve.planning import Opened

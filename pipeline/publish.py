@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from pipeline import sidecars, terms
 from pipeline.cancellation import stopping
+from pipeline.geometry.shards import Shard
 from pipeline.job import Job
 from pipeline.locations import Place
-from pipeline.plan.shards import Shard
 from pipeline.progress import Progress
 from pipeline.report import Report
 from pipeline.stages import quicklook

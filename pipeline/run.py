@@ -12,12 +12,12 @@ from pipeline.cancellation import stopping
 from pipeline.describe import describe, headline, numbers
 from pipeline.engines import KINDS as ENGINES
 from pipeline.errors import BlocksFailed, PlanError
+from pipeline.geometry.shards import Shard
 from pipeline.interfaces import Engine
 from pipeline.job import Job, prepare
 from pipeline.locations import Remote
 from pipeline.machine import human
 from pipeline.own import owned
-from pipeline.plan.shards import Shard
 from pipeline.progress import Progress
 from pipeline.publish import certified, failed, publish_run, publish_shard
 from pipeline.report import Report

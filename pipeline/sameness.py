@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 from pipeline.errors import ReadError, SourceError, StoreError
+from pipeline.geometry.blocks import BlockIndex
+from pipeline.geometry.shards import Share
 from pipeline.job import Job
-from pipeline.plan.layout import BlockIndex
-from pipeline.plan.shards import Share
 from pipeline.stages.read import checksum, read
 from pipeline.stages.recipe import part_of
 from pipeline.store.ledger import Ledger

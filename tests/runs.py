@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.load import load
-from pipeline.plan.shards import Shard
+from pipeline.geometry.shards import Shard
 from pipeline.progress import Progress
 from pipeline.report import Report
 from pipeline.run import execute, prepare

@@ -14,7 +14,7 @@ import pytest
 from pipeline import finish as module
 from pipeline.errors import CertificateError, InputError, StoreError, Unfinished
 from pipeline.finish import finish
-from pipeline.plan.shards import Shard
+from pipeline.geometry.shards import Shard
 from pipeline.stages import pyramid
 from pipeline.store.layout import certify, open_layer, read_meta
 from pipeline.store.lease import acquire

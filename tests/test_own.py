@@ -11,9 +11,9 @@ import pytest
 
 from pipeline.config.load import load
 from pipeline.errors import StoreError, Unfinished
+from pipeline.geometry.shards import Shard
 from pipeline.job import prepare
 from pipeline.own import owned
-from pipeline.plan.shards import Shard
 from pipeline.store.layout import create, read_meta
 from pipeline.store.lease import acquire, holders
 from tests import runs, scenes

@@ -19,7 +19,8 @@ import zarr
 from pipeline.config.load import load
 from pipeline.describe import describe, lines
 from pipeline.errors import BlocksFailed, ConfigError, InputError, ModelError, PlanError, StoreError, Unfinished
-from pipeline.plan import resolve, sharing
+from pipeline.geometry import read_sharing
+from pipeline.plan import resolve
 from pipeline.progress import Progress
 from pipeline.report import Report
 from pipeline.resolve import planning, staffing
@@ -412,11 +413,11 @@ def test_what_neighbours_share_is_decoded_once_in_swaths_and_the_bytes_are_those
     assert shared.plan["reading"]["held"] > 0
     assert shared.read_amplification == pytest.approx(shared.plan["read_amplification"], rel=0.05)
     assert json.loads((tmp_path / "job.report.json").read_text())["read_amplification"] == pytest.approx(1, abs=0.05)
-    monkeypatch.setattr(sharing, "AIM", 1.6)
+    monkeypatch.setattr(read_sharing, "AIM", 1.6)
     swaths = go(scenes.config(tmp_path, "swaths", **said))
     assert swaths.plan["reading"]["swaths"] > 1
     assert 1 < swaths.read_amplification == pytest.approx(swaths.plan["read_amplification"], rel=0.1)
-    monkeypatch.setattr(resolve, "share", lambda layout, block, per_pixel, room, workers: sharing.share(layout, block, per_pixel, 0, workers))
+    monkeypatch.setattr(resolve, "share", lambda layout, block, per_pixel, room, workers: read_sharing.share(layout, block, per_pixel, 0, workers))
     alone = go(scenes.config(tmp_path, "alone", **said))
     assert alone.plan["reading"]["held"] == 0
     assert alone.read_amplification == pytest.approx(alone.plan["read_amplification"], abs=1e-4)
@@ -443,7 +444,7 @@ def test_a_resumed_run_shares_what_its_own_memory_allows(tmp_path: Path, monkeyp
     with pytest.raises(KeyboardInterrupt):
         go(path)
     monkeypatch.setattr(block, "write", real)
-    monkeypatch.setattr(sharing, "AIM", 1.6)
+    monkeypatch.setattr(read_sharing, "AIM", 1.6)
     report = go(path)
     assert (report.complete, report.resumed, report.plan["reading"]["swaths"] > 1) == (True, 5, True)
     assert digest(tmp_path / "job.zarr") == digest(tmp_path / "reference.zarr")

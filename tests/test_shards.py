@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from pipeline.errors import BlocksFailed, ReadError, Unfinished
-from pipeline.plan import sharing
-from pipeline.plan.shards import Shard
+from pipeline.geometry import read_sharing
+from pipeline.geometry.shards import Shard
 from pipeline.sources.raster import RasterSource
 from pipeline.stages import block
 from pipeline.store.claims import Claims
@@ -119,7 +119,7 @@ def test_shards_of_machines_with_unlike_memory_mean_the_same_blocks(tmp_path: Pa
     scenes.scene(tmp_path / "scene.tif", 380, 760)
     path = scenes.config(tmp_path)
     first = runs.go(path, shard=Shard(index=1, count=3))
-    monkeypatch.setattr(sharing, "AIM", 1.6)
+    monkeypatch.setattr(read_sharing, "AIM", 1.6)
     second = runs.go(path, shard=Shard(index=2, count=3))
     assert first.plan["reading"]["swaths"] < second.plan["reading"]["swaths"]
     assert (first.done, second.done, second.left) == (6, 6, 6)

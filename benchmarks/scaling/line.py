@@ -11,8 +11,8 @@ from unittest import mock
 import numpy as np
 
 from benchmarks.scaling import table
-from pipeline.raster.grid import Grid
-from pipeline.raster.window import Window
+from pipeline.geometry.grid import Grid
+from pipeline.geometry.window import Window
 from pipeline.store import disk, files, ledger
 from pipeline.store import layout as store
 from pipeline.store.spec import ClassRow, StoreSpec

@@ -16,8 +16,8 @@ import psutil
 
 from benchmarks.scaling import table
 from pipeline.engines import KINDS
-from pipeline.plan.layout import BlockIndex, Layout
-from pipeline.plan.tiling import HaloTiling
+from pipeline.geometry.blocks import BlockIndex, Layout
+from pipeline.geometry.tiling import HaloTiling
 from pipeline.store.ledger import Ledger
 
 SIDE, BLOCK = 10**6, 1024

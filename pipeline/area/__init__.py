@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pipeline.config import AreaConfig
 from pipeline.errors import SourceError
 from pipeline.extras import need
-from pipeline.raster.grid import Grid
+from pipeline.geometry.grid import Grid
 
 if TYPE_CHECKING:
     from pipeline.area.area import Area

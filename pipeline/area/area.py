@@ -16,10 +16,10 @@ from rasterio.transform import Affine
 from pipeline.area.lines import lines
 from pipeline.area.outlines import Outlines, load
 from pipeline.errors import SourceError
+from pipeline.geometry.blocks import BlockIndex, Layout
+from pipeline.geometry.grid import Grid
+from pipeline.geometry.window import Window
 from pipeline.labels.layer import Layer
-from pipeline.plan.layout import BlockIndex, Layout
-from pipeline.raster.grid import Grid
-from pipeline.raster.window import Window
 
 LATTICE = 4
 """Pixels per axis at which a block is looked at before all of it is."""

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.plan.layout import BlockIndex, Layout
-from pipeline.plan.sharing import Sharing, before
-from pipeline.raster.span import Span
-from pipeline.raster.window import Window, bounds
+from pipeline.geometry.blocks import BlockIndex, Layout
+from pipeline.geometry.read_sharing import Sharing, before
+from pipeline.geometry.span import Span
+from pipeline.geometry.window import Window, bounds
 
 if TYPE_CHECKING:
     from pipeline.area.area import Area

@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from pipeline.geometry.blocks import BlockIndex, Layout
+from pipeline.geometry.span import Span
+from pipeline.geometry.window import Window
 from pipeline.labels.layer import GeometryArray
-from pipeline.plan.layout import BlockIndex, Layout
-from pipeline.raster.span import Span
-from pipeline.raster.window import Window
 
 Integers = npt.NDArray[np.int64]
 NARROW = 4

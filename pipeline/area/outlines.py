@@ -12,12 +12,12 @@ import numpy.typing as npt
 import shapely
 
 from pipeline.errors import SourceError
-from pipeline.labels.align import boxes, hint, name_of, outline
+from pipeline.geometry.crs import boxes, hint, name_of, outline
+from pipeline.geometry.grid import Grid
+from pipeline.geometry.span import Span
+from pipeline.geometry.window import Window
 from pipeline.labels.layer import Features, GeometryArray, Layer
 from pipeline.labels.places import check_sides, ground, placed, wanted
-from pipeline.raster.grid import Grid
-from pipeline.raster.span import Span
-from pipeline.raster.window import Window
 
 VERTICES = 256
 """Of a piece, at most: whoever looks at a window looks at all vertices of the pieces that reach into it."""

@@ -16,8 +16,8 @@ from pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
     from pipeline.config import Config
+    from pipeline.geometry.shards import Shard
     from pipeline.job import Job
-    from pipeline.plan.shards import Shard
     from pipeline.report import Report
 
 
@@ -71,7 +71,7 @@ def _demand(said: Config, locked: bool, config: Path) -> None:
 
 def _shard(said: str, fresh: bool) -> Shard:
     """The shard that is meant; raises ConfigError where it is none, or would delete what the others did."""
-    from pipeline.plan.shards import shard_of
+    from pipeline.geometry.shards import shard_of
 
     if fresh:
         raise ConfigError("--fresh deletes the store and what other shards did in it, so it does not go with --shard. Delete the store first, or give another.")

@@ -11,9 +11,9 @@ from pipeline.errors import InputError, StoreError
 from pipeline.evaluation.boundary import Boundaries
 from pipeline.evaluation.confusion import Confusion
 from pipeline.evaluation.result import Evaluation
+from pipeline.geometry.span import Span, cut
+from pipeline.geometry.window import Window
 from pipeline.interfaces import IGNORE, Labels
-from pipeline.raster.span import Span, cut
-from pipeline.raster.window import Window
 from pipeline.store.opened import Opened
 from pipeline.store.spec import ClassRow
 

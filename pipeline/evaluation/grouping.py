@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import LabelsError
+from pipeline.geometry.grid import Grid
+from pipeline.geometry.window import Window
 from pipeline.interfaces import IGNORE, Labels
 from pipeline.labels.codes import class_code
-from pipeline.raster.grid import Grid
-from pipeline.raster.window import Window
 from pipeline.store.opened import Opened
 from pipeline.store.spec import ClassRow, Role
 

@@ -11,9 +11,9 @@ from pipeline.area import open_area
 from pipeline.area.area import Area
 from pipeline.config import SourceConfig
 from pipeline.errors import SourceError, StoreError
+from pipeline.geometry.grid import Grid
+from pipeline.geometry.window import Window
 from pipeline.interfaces import IGNORE, Labels
-from pipeline.raster.grid import Grid
-from pipeline.raster.window import Window
 from pipeline.store.layout import read_meta
 from pipeline.store.opened import Opened, open_store
 

@@ -12,8 +12,8 @@ from pipeline.errors import InputError
 from pipeline.evaluation.picture import draw
 from pipeline.evaluation.result import Evaluation
 from pipeline.evaluation.words import lines
-from pipeline.raster.grid import Grid
-from pipeline.raster.window import Window
+from pipeline.geometry.grid import Grid
+from pipeline.geometry.window import Window
 from pipeline.redact import publicly
 from pipeline.store.opened import Opened
 

@@ -11,13 +11,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from pipeline import machine
 from pipeline.errors import SourceError
+from pipeline.geometry.span import round_up
 from pipeline.inspection.halos import HaloCost, priced
 from pipeline.interfaces import Locality, Network
 from pipeline.locality import steps
 from pipeline.locality.halo_profile import Floats, HaloProfile
 from pipeline.locality.probe import Prober
 from pipeline.networks.classifier import Convolutional, difference
-from pipeline.raster.span import round_up
 from pipeline.resolve.halo.profile import Sight
 from pipeline.resolve.halo.profile import profile as measure
 from pipeline.stages.device import rounding

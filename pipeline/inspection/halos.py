@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipeline.geometry.span import round_up
 from pipeline.interfaces import Locality
 from pipeline.locality.halo_profile import HaloProfile
-from pipeline.raster.span import round_up
 
 TOLERANCES = (1e-1, 1e-2, 1e-3, 1e-4)
 """In standard deviations of the logits; 1e-3 is what a mask hardly shows."""

@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 from pipeline.config import LabelsConfig
 from pipeline.errors import LabelsError
 from pipeline.extras import need
+from pipeline.geometry.grid import Grid
 from pipeline.interfaces import IGNORE, Labels
 from pipeline.labels.codes import Value, meaning
-from pipeline.raster.grid import Grid
 from pipeline.store.spec import ClassRow
 
 __all__ = ["IGNORE", "Labels", "from_config", "open_labels"]

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from pipeline.errors import InputError, LabelsError
 from pipeline.extras import need
-from pipeline.labels.align import Box
+from pipeline.geometry.crs import Box
 
 GeometryArray = npt.NDArray[np.object_]
 FLAT = ("Point", "LineString", "MultiPoint", "MultiLineString")

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from pipeline.labels.align import TURN, Box, around, boxes, crs_of, one_sided, outline, same_crs, transformer
+from pipeline.geometry.crs import TURN, Box, around, boxes, crs_of, one_sided, outline, same_crs, transformer
+from pipeline.geometry.grid import Grid
+from pipeline.geometry.window import Window
 from pipeline.labels.layer import Features, GeometryArray, Layer
-from pipeline.raster.grid import Grid
-from pipeline.raster.window import Window
 
 EDGE_PX = 2
 """Read around a window: outlines bend between the points by which they are followed."""

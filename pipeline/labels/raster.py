@@ -21,11 +21,11 @@ from rasterio.windows import Window as RasterioWindow
 
 from pipeline.config.paths import is_gdal_name
 from pipeline.errors import LabelsError
+from pipeline.geometry.crs import boxes, check_overlap, one_sided, outline, same_corners, same_grid, turns
+from pipeline.geometry.grid import Grid
+from pipeline.geometry.window import Window
 from pipeline.interfaces import IGNORE
-from pipeline.labels.align import boxes, check_overlap, one_sided, outline, same_corners, same_grid, turns
 from pipeline.labels.codes import Meaning
-from pipeline.raster.grid import Grid
-from pipeline.raster.window import Window
 from pipeline.sources.contents import inner_names
 from pipeline.sources.georeference import grid_of
 from pipeline.sources.nodata import attributes

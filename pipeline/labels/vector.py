@@ -13,13 +13,13 @@ from rasterio.features import rasterize
 from rasterio.transform import Affine
 
 from pipeline.errors import LabelsError
+from pipeline.geometry.crs import check_overlap, outline
+from pipeline.geometry.grid import Grid
+from pipeline.geometry.window import Window
 from pipeline.interfaces import IGNORE
-from pipeline.labels.align import check_overlap, outline
 from pipeline.labels.codes import Meaning, Value, class_code
 from pipeline.labels.layer import Features, Layer
 from pipeline.labels.places import Held, check_sides, features_in
-from pipeline.raster.grid import Grid
-from pipeline.raster.window import Window
 from pipeline.store.spec import ClassRow
 
 

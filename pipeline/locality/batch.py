@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from pipeline.geometry.span import round_up
 from pipeline.interfaces import Network
-from pipeline.raster.span import round_up
 
 SIDE = 128
 """Side of the images that are tried, px."""

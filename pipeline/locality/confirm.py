@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from pipeline.geometry.span import round_up
 from pipeline.locality.probe import AXES, Axis, Prober, along
 from pipeline.locality.stride import same
-from pipeline.raster.span import round_up
 
 AREA = 1024**2
 """Largest square that is tried, px."""

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import torch
 
+from pipeline.geometry.margin import Margin, Trim
+from pipeline.geometry.span import round_down
 from pipeline.locality import sides
 from pipeline.locality.probe import AXES, Prober, along
 from pipeline.locality.stride import SMALL, same
-from pipeline.raster.margin import Margin, Trim
-from pipeline.raster.span import round_down
 
 
 def margin(prober: Prober, size: int) -> Margin | None:

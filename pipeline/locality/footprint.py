@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch.autograd.profiler import profile
 
+from pipeline.geometry.span import round_up
 from pipeline.interfaces import Network
 from pipeline.locality.room import LEAST, Room, starved
-from pipeline.raster.span import round_up
 from pipeline.stages.device import out_of_memory
 
 SIDE = 384

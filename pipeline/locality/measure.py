@@ -9,6 +9,8 @@ from itertools import chain
 import torch
 
 from pipeline.errors import ModelError, PipelineError
+from pipeline.geometry.margin import Margin
+from pipeline.geometry.span import round_down, round_up
 from pipeline.interfaces import Locality, Network, Radius
 from pipeline.locality import confirm, cropped, fixed, receptive_field, stride
 from pipeline.locality.answer import with_answer
@@ -18,8 +20,6 @@ from pipeline.locality.room import Room
 from pipeline.locality.sizes import first, largest, tried
 from pipeline.locality.suspects import Suspects
 from pipeline.locality.unpadded import margin
-from pipeline.raster.margin import Margin
-from pipeline.raster.span import round_down, round_up
 
 CRAMPED = "a largest input size that leaves no larger image to compare with"
 

@@ -11,9 +11,9 @@ import torch
 from torch.jit import optimized_execution  # type: ignore[attr-defined]  # public, and left out of its __all__
 
 from pipeline.errors import PlanError
+from pipeline.geometry.span import round_down, round_up
 from pipeline.interfaces import Network
 from pipeline.locality.room import Room, starved
-from pipeline.raster.span import round_down, round_up
 from pipeline.stages.device import out_of_memory
 
 Axis = Literal["rows", "cols"]

@@ -13,9 +13,9 @@ from typing import Literal
 
 import torch
 
+from pipeline.geometry.span import round_up
 from pipeline.interfaces import Radius
 from pipeline.locality.probe import Axis, Prober, along
-from pipeline.raster.span import round_up
 
 START, BOUND = 512, 8192
 """Length of the first strip and of the longest, px."""

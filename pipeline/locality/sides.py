@@ -17,10 +17,10 @@ from dataclasses import replace
 
 import torch
 
+from pipeline.geometry.margin import Margin, Trim
 from pipeline.interfaces import Network
 from pipeline.locality.probe import AXES, Axis, Prober, along
 from pipeline.models.output import checked
-from pipeline.raster.margin import Margin, Trim
 
 GROWN = (3, 6, 12)
 """How many times what is left off an image is long: the cut must not be felt at its ends."""

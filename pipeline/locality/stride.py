@@ -8,8 +8,8 @@ from math import gcd
 import torch
 
 from pipeline.errors import PlanError
+from pipeline.geometry.span import round_down, round_up
 from pipeline.locality.probe import AXES, ROOM, Axis, Prober, along
-from pipeline.raster.span import round_down, round_up
 
 UNITS = (64, 96, 80, 112, 120, 72, 88, 104, 128, 256)
 """Periods tried first; every stride up to 16 divides one of them."""

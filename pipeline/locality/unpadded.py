@@ -9,11 +9,11 @@ from itertools import pairwise
 import torch
 
 from pipeline.errors import PlanError
+from pipeline.geometry.margin import Margin, Trim
 from pipeline.locality import sides
 from pipeline.locality.probe import Prober
 from pipeline.models.answer import SIDES
 from pipeline.models.output import checked
-from pipeline.raster.margin import Margin, Trim
 
 SPAN = 33
 """Sizes in a row that are tried: strides up to 32 show their period."""

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from pipeline.geometry.margin import Margin, Trim
 from pipeline.interfaces import Graph, Origin, Step
-from pipeline.raster.margin import Margin, Trim
 
 
 def answer(run: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, margin: Margin) -> torch.Tensor:

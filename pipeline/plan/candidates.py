@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from pipeline.errors import ConfigError
+from pipeline.geometry.span import round_down, round_up
 from pipeline.plan.types import Tiles, Wish
-from pipeline.raster.span import round_down, round_up
 
 PAYS = 14
 """Core per px of halo at which halos cost 1.3 times the arithmetic."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from pipeline.errors import ConfigError
+from pipeline.geometry.span import round_up
 from pipeline.interfaces import Locality, Tolerated
-from pipeline.raster.span import round_up
 
 LISTED = 3
 """Layers to blame that a sentence names; `plan` lists all of them once, with the network."""

@@ -8,11 +8,11 @@ from itertools import product
 from typing import NamedTuple
 
 from pipeline.errors import PlanError
+from pipeline.geometry.blocks import BlockIndex
+from pipeline.geometry.read_sharing import DECODED_PX, Sharing, share, unit_of
 from pipeline.machine import MIB, human
 from pipeline.plan import memory
 from pipeline.plan.candidates import candidates, roomy
-from pipeline.plan.layout import BlockIndex
-from pipeline.plan.sharing import DECODED_PX, Sharing, share, unit_of
 from pipeline.plan.types import HERE, Hands, Plan, Tiles, Wish
 
 IN_FLIGHT = 4

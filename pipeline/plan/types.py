@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from typing import Any, Literal
 
+from pipeline.geometry.blocks import BlockIndex, Layout
+from pipeline.geometry.read_sharing import Sharing
+from pipeline.geometry.span import round_up
+from pipeline.geometry.tiling import HaloTiling, LatticeTiling
 from pipeline.interfaces import Tolerated
 from pipeline.plan import memory
 from pipeline.plan.halo import HaloDecision
-from pipeline.plan.layout import BlockIndex, Layout
-from pipeline.plan.sharing import Sharing
-from pipeline.plan.tiling import HaloTiling, LatticeTiling
-from pipeline.raster.span import round_up
 
 TURNS = {"none": 1, "flips": 4, "dihedral": 8}
 """How often the network sees a tile, by ``tile.augment``."""

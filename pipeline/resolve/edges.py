@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from pipeline.config import TileConfig
 from pipeline.errors import ConfigError
+from pipeline.geometry.margin import Margin
 from pipeline.interfaces import Locality, Radius, Source
-from pipeline.raster.margin import Margin
 from pipeline.sources.reflected import Reflected
 
 

@@ -9,11 +9,11 @@ import torch
 
 from pipeline import machine
 from pipeline.errors import ModelError
+from pipeline.geometry.span import round_up
 from pipeline.interfaces import Locality, Network
 from pipeline.models.folding import Folded, fold
 from pipeline.models.loaded import Loaded
 from pipeline.models.recognise import first_line
-from pipeline.raster.span import round_up
 from pipeline.stages.device import rounding
 
 SIDE = 128

@@ -13,9 +13,9 @@ from dataclasses import replace
 
 import torch
 
+from pipeline.geometry.span import round_up
 from pipeline.locality.sizes import LONG, last
 from pipeline.plan.types import Plan
-from pipeline.raster.span import round_up
 from pipeline.resolve.planning import Opened
 from pipeline.stages.device import PRECISIONS, out_of_memory
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from pipeline.geometry.span import round_down, round_up
+from pipeline.geometry.window import Window
 from pipeline.interfaces import Locality
-from pipeline.raster.span import round_down, round_up
-from pipeline.raster.window import Window
 from pipeline.resolve.halo.places import Place, places
 from pipeline.resolve.halo.profile import Sight
 from pipeline.stages.decode import Decoding, codes, indices

@@ -14,9 +14,9 @@ import rasterio
 from rasterio import Affine
 from rasterio.windows import Window as RasterioWindow
 
-from pipeline.raster.grid import UNIT_TAG
-from pipeline.raster.span import cut
-from pipeline.raster.window import Window
+from pipeline.geometry.grid import UNIT_TAG
+from pipeline.geometry.span import cut
+from pipeline.geometry.window import Window
 
 CLASSES = ("background", "nuclei", "stained")
 UNLABELLED = 255

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.raster.window import Window
+from pipeline.geometry.window import Window
 
 Field = npt.NDArray[np.float32]
 

@@ -14,8 +14,8 @@ import rasterio
 from rasterio.transform import from_origin
 from rasterio.windows import Window as RasterioWindow
 
-from pipeline.raster.span import cut
-from pipeline.raster.window import Window
+from pipeline.geometry.span import cut
+from pipeline.geometry.window import Window
 from pipeline.samples.noise import Field, distance_to_zero, fractal, pixels, smooth
 
 CLASSES = ("water", "forest", "fields", "built-up", "cloud")

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.geometry.grid import Grid
 from pipeline.interfaces import Source
-from pipeline.raster.grid import Grid
 
 
 @dataclass(frozen=True, kw_only=True)

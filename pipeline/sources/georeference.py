@@ -9,7 +9,7 @@ from rasterio.enums import WktVersion
 from rasterio.errors import CRSError
 from rasterio.io import DatasetReader
 
-from pipeline.raster.grid import UNIT_TAG, Grid
+from pipeline.geometry.grid import UNIT_TAG, Grid
 from pipeline.sources import netcdf
 from pipeline.sources.ome_zarr import ome_size
 from pipeline.sources.pixel_size import pixel_size

@@ -9,7 +9,7 @@ import rasterio
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
-from pipeline.raster.grid import Transform
+from pipeline.geometry.grid import Transform
 from pipeline.sources.remote import Settings
 
 AXES = (("y", "x"), ("Y", "X"), ("lat", "lon"), ("latitude", "longitude"), ("northing", "easting"))

@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import ReadError, ReadHangs
+from pipeline.geometry.blocks import Layout
+from pipeline.geometry.read_sharing import Hulls, Sharing, rectangles, rows_and_cols, window_of
+from pipeline.geometry.span import Span
+from pipeline.geometry.window import Window
 from pipeline.interfaces import Pixels, Source
-from pipeline.plan.layout import Layout
-from pipeline.plan.sharing import Hulls, Sharing, rectangles, rows_and_cols, window_of
-from pipeline.raster.span import Span
-from pipeline.raster.window import Window
 from pipeline.sources import alive
 from pipeline.sources.around import Around
 from pipeline.sources.held import Held, Need, Place, Unit

@@ -17,9 +17,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pipeline.errors import ReadHangs, Unfinished
+from pipeline.geometry.grid import Grid
+from pipeline.geometry.window import Window
 from pipeline.interfaces import Pixels, Source
-from pipeline.raster.grid import Grid
-from pipeline.raster.window import Window
 from pipeline.sources.around import Around
 
 T = TypeVar("T")

@@ -19,10 +19,10 @@ from rasterio.windows import Window as RasterioWindow
 
 from pipeline.config import SourceConfig
 from pipeline.errors import ReadError, SourceError
+from pipeline.geometry.grid import Grid
+from pipeline.geometry.window import Window
 from pipeline.interfaces import CAUSES, Pixels
 from pipeline.machine import GDAL_CACHE
-from pipeline.raster.grid import Grid
-from pipeline.raster.window import Window
 from pipeline.sources import alive
 from pipeline.sources.georeference import place_of
 from pipeline.sources.identity import identity_of

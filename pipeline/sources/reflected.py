@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.geometry.span import Span
+from pipeline.geometry.window import Window
 from pipeline.interfaces import Pixels
-from pipeline.raster.span import Span
-from pipeline.raster.window import Window
 from pipeline.sources.around import Around
 
 

@@ -20,10 +20,10 @@ from itertools import groupby
 import numpy as np
 import torch
 
-from pipeline.plan.layout import Layout, Tile
-from pipeline.plan.tiling import Piece
-from pipeline.raster.span import Span, cut
-from pipeline.raster.window import Window
+from pipeline.geometry.blocks import Layout, Tile
+from pipeline.geometry.span import Span, cut
+from pipeline.geometry.tiling import Piece
+from pipeline.geometry.window import Window
 from pipeline.stages.bus import put
 from pipeline.tapers import Taper
 

@@ -14,16 +14,16 @@ import torch
 from pipeline import machine
 from pipeline.config import ModelConfig
 from pipeline.errors import InferenceError, ModelError, ReadError
+from pipeline.geometry.blocks import BlockIndex, Layout
+from pipeline.geometry.margin import Margin
+from pipeline.geometry.shards import Shard, Share, share
+from pipeline.geometry.window import Window
 from pipeline.interfaces import Network, Source
 from pipeline.locations import Place
 from pipeline.models import load
 from pipeline.models.compiled import compiled, obstacle
 from pipeline.models.folding import fold
 from pipeline.models.loaded import Loaded
-from pipeline.plan.layout import BlockIndex, Layout
-from pipeline.plan.shards import Shard, Share, share
-from pipeline.raster.margin import Margin
-from pipeline.raster.window import Window
 from pipeline.stages.bus.way import Arrays
 from pipeline.stages.device import choose, on_device, steady
 from pipeline.stages.infer import Inference

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import torch
 
 from pipeline.errors import InferenceError
+from pipeline.geometry.blocks import Tile
+from pipeline.geometry.window import Window
 from pipeline.interfaces import Network, Pixels
-from pipeline.plan.layout import Tile
-from pipeline.raster.window import Window
 from pipeline.stages import decode
 from pipeline.stages.bus.way import Raw
 from pipeline.stages.decode import Decoding

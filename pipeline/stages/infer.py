@@ -12,9 +12,9 @@ import numpy.typing as npt
 import torch
 
 from pipeline.errors import InferenceError
+from pipeline.geometry.blocks import Layout
+from pipeline.geometry.window import Window
 from pipeline.interfaces import Network
-from pipeline.plan.layout import Layout
-from pipeline.raster.window import Window
 from pipeline.stages import layers
 from pipeline.stages.bus import bus
 from pipeline.stages.bus.way import Arrays, Raw, Span

@@ -11,8 +11,8 @@ import torch
 
 from pipeline.cancellation import STOP
 from pipeline.errors import InferenceError, Unfinished
-from pipeline.plan.layout import Layout, Tile
-from pipeline.raster.window import Window, bounds
+from pipeline.geometry.blocks import Layout, Tile
+from pipeline.geometry.window import Window, bounds
 from pipeline.stages.blend import blend
 from pipeline.stages.bus.way import Raw
 from pipeline.stages.forward import Forward

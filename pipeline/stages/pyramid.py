@@ -14,14 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import PipelineError, StoreError
+from pipeline.geometry.blocks import BlockIndex
+from pipeline.geometry.overview_blocks import BlockKey, due
+from pipeline.geometry.span import Span, cut
+from pipeline.geometry.window import Window
 from pipeline.interfaces import Engine
 from pipeline.locations import Place
-from pipeline.plan.layout import BlockIndex
-from pipeline.raster.span import Span, cut
-from pipeline.raster.window import Window
 from pipeline.stages.reduce import Array, reduce_mask, reduce_mean
 from pipeline.store.claims import identity
-from pipeline.store.due import BlockKey, due
 from pipeline.store.layout import open_layer
 from pipeline.store.lease import confirm
 from pipeline.store.ledger import Ledger, commit_block, holds_anything

@@ -14,8 +14,8 @@ from PIL.PngImagePlugin import PngInfo
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
+from pipeline.geometry.grid import Grid
 from pipeline.locations import Place
-from pipeline.raster.grid import Grid
 from pipeline.store.files import Files, is_foreign
 from pipeline.store.layout import open_layer
 from pipeline.store.spec import StoreSpec

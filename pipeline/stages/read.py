@@ -9,8 +9,8 @@ import numpy as np
 import xxhash
 
 from pipeline.errors import ReadError
+from pipeline.geometry.window import Window
 from pipeline.interfaces import Pixels, Source
-from pipeline.raster.window import Window
 
 PAUSE_S = 0.2
 """Seconds before the first retry; doubled each time."""

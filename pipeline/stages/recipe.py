@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.geometry.blocks import BlockIndex
+from pipeline.geometry.window import Window, bounds
 from pipeline.interfaces import CAUSES, Pixels
-from pipeline.plan.layout import BlockIndex
-from pipeline.raster.window import Window, bounds
 from pipeline.stages.decode import Decoding
 from pipeline.stages.normalise import Normalisation
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.geometry.blocks import BlockIndex
+from pipeline.geometry.window import Window
 from pipeline.locations import Place
-from pipeline.plan.layout import BlockIndex
-from pipeline.raster.window import Window
 from pipeline.store.layout import open_layer
 from pipeline.store.lease import confirm
 from pipeline.store.ledger import commit_block

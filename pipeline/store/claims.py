@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pipeline.errors import Unfinished
+from pipeline.geometry.shards import Shard
 from pipeline.locations import Place
-from pipeline.plan.shards import Shard
 from pipeline.store.files import Files
 from pipeline.store.holder import Holder, alive, load
 from pipeline.store.layout import read_meta

@@ -8,7 +8,7 @@ from typing import Any
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from pipeline.raster.grid import Grid
+from pipeline.geometry.grid import Grid
 from pipeline.store.spec import ENTROPY_ONE, ClassRow, StoreSpec
 
 Attributes = dict[str, Any]

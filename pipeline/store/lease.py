@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from pipeline.errors import ConfigError, StoreError, Unfinished
+from pipeline.geometry.shards import Shard
 from pipeline.locations import Place
-from pipeline.plan.shards import Shard
 from pipeline.store.claims import Claim, Claims, Say, identity
 from pipeline.store.holder import alive, here
 

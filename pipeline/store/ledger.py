@@ -14,8 +14,8 @@ from itertools import product
 from typing import Any
 
 from pipeline.errors import StoreError
+from pipeline.geometry.window import Window
 from pipeline.locations import Place
-from pipeline.raster.window import Window
 from pipeline.store import sent
 from pipeline.store.files import Files
 from pipeline.store.layout import open_layer

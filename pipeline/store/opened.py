@@ -10,11 +10,11 @@ import numpy.typing as npt
 import zarr
 
 from pipeline.errors import StoreError
+from pipeline.geometry.grid import Grid
+from pipeline.geometry.overview_blocks import due
+from pipeline.geometry.span import Span
+from pipeline.geometry.window import Window
 from pipeline.locations import Place
-from pipeline.raster.grid import Grid
-from pipeline.raster.span import Span
-from pipeline.raster.window import Window
-from pipeline.store.due import due
 from pipeline.store.files import Files
 from pipeline.store.layout import open_layer, read_meta
 from pipeline.store.ledger import Ledger

@@ -9,8 +9,8 @@ import numpy as np
 import zarr
 
 from pipeline.errors import StoreError
+from pipeline.geometry.grid import Grid
 from pipeline.locations import Place
-from pipeline.raster.grid import Grid
 from pipeline.store.layout import open_layer, read_meta
 from pipeline.store.node import node
 from pipeline.store.opened import open_store

@@ -8,8 +8,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pipeline.geometry.shards import Shard
 from pipeline.locations import Place
-from pipeline.plan.shards import Shard
 from pipeline.store.files import Files
 
 FOLDER = "0/mask/shards"

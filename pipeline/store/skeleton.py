@@ -9,7 +9,7 @@ import numpy as np
 import zarr
 from zarr.codecs import ZstdCodec
 
-from pipeline.raster.grid import Grid
+from pipeline.geometry.grid import Grid
 from pipeline.store import conventions
 from pipeline.store.spec import StoreSpec
 

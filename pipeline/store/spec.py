@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pipeline.raster.grid import Grid
+from pipeline.geometry.grid import Grid
 
 Role = Literal["background", "ignore"]
 

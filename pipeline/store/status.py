@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.geometry.overview_blocks import due
 from pipeline.locations import Place, Remote
-from pipeline.store.due import due
 from pipeline.store.files import Files
 from pipeline.store.layout import open_layer, read_meta
 from pipeline.store.lease import holders

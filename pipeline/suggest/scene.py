@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import ReadError, SourceError
+from pipeline.geometry.window import Window
 from pipeline.interfaces import Source
-from pipeline.raster.window import Window
 from pipeline.stages.normalise import pooled
 
 Array = npt.NDArray[np.float64]

@@ -11,8 +11,8 @@ import numpy as np
 
 from pipeline.config import TileConfig
 from pipeline.config.paths import anchored, is_gdal_name
+from pipeline.geometry.grid import Grid
 from pipeline.interfaces import Source
-from pipeline.raster.grid import Grid
 from pipeline.resolve import edges
 from pipeline.suggest.facts import EIGHT_BITS, Facts
 from pipeline.suggest.network import Seen

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from pipeline.config import TrainingConfig
 from pipeline.errors import LabelsError
+from pipeline.geometry.window import Window
 from pipeline.interfaces import Pixels
-from pipeline.raster.window import Window
 from pipeline.stages.read import read
 from pipeline.training import augment
 from pipeline.training.atlas import Atlas

@@ -11,9 +11,9 @@ import torch
 
 from pipeline.config import Config, ModelConfig, OutputConfig
 from pipeline.evaluation.confusion import Confusion
+from pipeline.geometry.blocks import BlockIndex
 from pipeline.job import prepare
 from pipeline.models.loaded import Loaded
-from pipeline.plan.layout import BlockIndex
 from pipeline.stages.block import BlockTask
 from pipeline.stages.infer import Inference
 from pipeline.stages.read import read

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from pipeline.area import open_area
 from pipeline.config import SceneConfig, SourceConfig
 from pipeline.errors import ConfigError, SourceError
+from pipeline.geometry.window import Window
 from pipeline.interfaces import IGNORE, Labels, Source
 from pipeline.labels import from_config
-from pipeline.raster.window import Window
 from pipeline.sources import open_source
 from pipeline.sources.identity import identity_of
 from pipeline.store.spec import ClassRow

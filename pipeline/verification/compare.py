@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pipeline.raster.window import Window
+from pipeline.geometry.window import Window
 from pipeline.stages import layers
 from pipeline.stages.recipe import Recipe
 

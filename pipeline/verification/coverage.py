@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from random import Random
 
 from pipeline.errors import StoreError
+from pipeline.geometry.blocks import BlockIndex
+from pipeline.geometry.span import cut
+from pipeline.geometry.window import Window
 from pipeline.job import Job
 from pipeline.locations import Place
-from pipeline.plan.layout import BlockIndex
-from pipeline.raster.span import cut
-from pipeline.raster.window import Window
 from pipeline.stages import pyramid
 from pipeline.store.files import Files
 from pipeline.store.layout import open_layer

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from random import Random
 
-from pipeline.plan.layout import BlockIndex
+from pipeline.geometry.blocks import BlockIndex
 
 
 @dataclass(slots=True)

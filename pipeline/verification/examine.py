@@ -11,10 +11,10 @@ from random import Random
 import numpy as np
 
 from pipeline.errors import InferenceError, ReadError
+from pipeline.geometry.blocks import BlockIndex, Layout
+from pipeline.geometry.span import Span
+from pipeline.geometry.window import Window, bounds
 from pipeline.job import Job
-from pipeline.plan.layout import BlockIndex, Layout
-from pipeline.raster.span import Span
-from pipeline.raster.window import Window, bounds
 from pipeline.stages.block import inference
 from pipeline.stages.device import on_device
 from pipeline.stages.pyramid import LevelTask

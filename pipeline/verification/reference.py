@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline import machine
+from pipeline.geometry.blocks import Tile
+from pipeline.geometry.span import round_down, round_up
+from pipeline.geometry.window import Window
 from pipeline.interfaces import Locality
 from pipeline.job import Job
 from pipeline.plan import memory
-from pipeline.plan.layout import Tile
 from pipeline.plan.types import Plan
-from pipeline.raster.span import round_down, round_up
-from pipeline.raster.window import Window
 from pipeline.stages.block import inference
 from pipeline.stages.device import choose, on_device, rounding
 from pipeline.stages.forward import Forward

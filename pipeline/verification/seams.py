@@ -16,10 +16,10 @@ from random import Random
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.plan.layout import BlockIndex, Layout
-from pipeline.plan.tiling import HaloTiling, LatticeTiling
-from pipeline.raster.span import Span
-from pipeline.raster.window import Window
+from pipeline.geometry.blocks import BlockIndex, Layout
+from pipeline.geometry.span import Span
+from pipeline.geometry.tiling import HaloTiling, LatticeTiling
+from pipeline.geometry.window import Window
 
 FAR = 2**31
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pipeline.errors import StoreError
+from pipeline.geometry.blocks import BlockIndex
+from pipeline.geometry.shards import Share
 from pipeline.locations import Place, Remote
-from pipeline.plan.layout import BlockIndex
-from pipeline.plan.shards import Share
 from pipeline.store.ledger import Ledger
 from pipeline.store.lost import forget_lost
 from pipeline.store.spec import StoreSpec

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.geometry.span import cut
+from pipeline.geometry.window import Window, bounds
 from pipeline.locations import Place
-from pipeline.raster.span import cut
-from pipeline.raster.window import Window, bounds
 from pipeline.stages.bus.way import Arrays
 from pipeline.stages.layers import empty
 from pipeline.stages.pyramid import LevelTask

@@ -13,7 +13,7 @@ from affine import Affine
 
 from pipeline.area import open_area
 from pipeline.area.area import Area
-from pipeline.raster.grid import Grid
+from pipeline.geometry.grid import Grid
 from tests import vector_files
 from tests.labels.places import DEGREES, NORTH_UP, UTM, centres, grid
 

@@ -14,9 +14,9 @@ from shapely.affinity import translate
 from shapely.geometry import box, mapping
 
 from pipeline.area import open_area
+from pipeline.geometry.grid import Grid
+from pipeline.geometry.window import Window
 from pipeline.labels import open_labels
-from pipeline.raster.grid import Grid
-from pipeline.raster.window import Window
 from tests.labels.places import CLASSES, grid
 
 RING = shapely.Polygon([(179.8, -16.4), (180.15, -16.3), (180.3, -16.6), (180.05, -16.7), (179.75, -16.65), (179.8, -16.4)])

@@ -15,10 +15,10 @@ from pipeline.area import open_area
 from pipeline.area.outlines import VERTICES
 from pipeline.config import AreaConfig
 from pipeline.errors import SourceError
-from pipeline.plan.layout import Layout
-from pipeline.plan.tiling import HaloTiling
-from pipeline.raster.grid import Grid
-from pipeline.raster.window import Window
+from pipeline.geometry.blocks import Layout
+from pipeline.geometry.grid import Grid
+from pipeline.geometry.tiling import HaloTiling
+from pipeline.geometry.window import Window
 from tests.area import shapes
 from tests.area.shapes import OF, SHAPES
 from tests.labels.places import DEGREES, GRIDS, LAEA, UTM, cut, whole, windows

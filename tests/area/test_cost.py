@@ -8,10 +8,10 @@ import pytest
 
 from pipeline.area import cost
 from pipeline.area.cost import spent
-from pipeline.plan.layout import Layout
-from pipeline.plan.sharing import Sharing
-from pipeline.plan.tiling import HaloTiling
-from pipeline.raster.window import bounds
+from pipeline.geometry.blocks import Layout
+from pipeline.geometry.read_sharing import Sharing
+from pipeline.geometry.tiling import HaloTiling
+from pipeline.geometry.window import bounds
 from tests import networks
 from tests.area import shapes
 from tests.area.shapes import HEIGHT, OF, SHAPES, WIDTH

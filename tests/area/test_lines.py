@@ -11,8 +11,8 @@ import shapely
 from pipeline.area import open_area
 from pipeline.area.lines import lines
 from pipeline.area.outlines import Outlines
-from pipeline.plan.layout import BlockIndex, Layout
-from pipeline.raster.grid import Grid
+from pipeline.geometry.blocks import BlockIndex, Layout
+from pipeline.geometry.grid import Grid
 from tests.area import shapes
 from tests.area.shapes import OF, SHAPES
 from tests.area.test_area import layout

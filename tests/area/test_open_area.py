@@ -11,7 +11,7 @@ import shapely
 from pipeline.area import open_area
 from pipeline.config import AreaConfig
 from pipeline.errors import ExtraError, SourceError
-from pipeline.raster.grid import Grid
+from pipeline.geometry.grid import Grid
 from tests import vector_files
 from tests.area.shapes import OF, SHAPES, placed, plain, write
 from tests.labels.places import DEGREES, UTM

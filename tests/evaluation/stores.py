@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.geometry.grid import Grid
+from pipeline.geometry.window import Window
 from pipeline.interfaces import IGNORE
-from pipeline.raster.grid import Grid
-from pipeline.raster.window import Window
 from pipeline.stages import pyramid
 from pipeline.store.layout import create, open_layer
 from pipeline.store.ledger import Ledger

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt
 
 from pipeline.evaluation.boundary import Boundaries, widen
-from pipeline.raster.span import cut
-from pipeline.raster.window import Window
+from pipeline.geometry.span import cut
+from pipeline.geometry.window import Window
 from tests.evaluation.stores import blobs
 from tests.labels import places
 

@@ -12,8 +12,8 @@ import pytest
 from pipeline.errors import InputError, StoreError
 from pipeline.evaluation.evaluate import FARTHEST, _side, evaluate, pieces
 from pipeline.evaluation.result import Evaluation
+from pipeline.geometry.window import Window
 from pipeline.labels import IGNORE, open_labels
-from pipeline.raster.window import Window
 from pipeline.store.spec import ClassRow
 from tests import scenes
 from tests.evaluation.stores import Known, blobs, store

@@ -9,9 +9,9 @@ from affine import Affine
 from pipeline.errors import LabelsError
 from pipeline.evaluation.evaluate import evaluate
 from pipeline.evaluation.grouping import grouping
+from pipeline.geometry.window import Window
 from pipeline.interfaces import IGNORE
 from pipeline.labels import open_labels
-from pipeline.raster.window import Window
 from pipeline.store.spec import ClassRow
 from tests import scenes
 from tests.evaluation.stores import CLASSES, Known, blobs, store

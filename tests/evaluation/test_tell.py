@@ -8,7 +8,7 @@ from pipeline.evaluation.evaluate import evaluate
 from pipeline.evaluation.result import Evaluation
 from pipeline.evaluation.tell import area_of, document, tell
 from pipeline.evaluation.words import lines
-from pipeline.raster.window import Window
+from pipeline.geometry.window import Window
 from pipeline.store.opened import Opened
 from tests.evaluation.stores import Known, store
 from tests.evaluation.test_evaluate import pair

@@ -10,7 +10,7 @@ import rasterio
 import tifffile
 
 from pipeline.config import SourceConfig
-from pipeline.raster.window import Window
+from pipeline.geometry.window import Window
 from pipeline.sources import open_source
 from tests import scenes
 from tests.inputs.rows import row

@@ -13,9 +13,9 @@ import torch
 from pipeline.cli.plan import plan
 from pipeline.config.load import load
 from pipeline.errors import ReadError
+from pipeline.geometry.window import Window
 from pipeline.inspection.plausibility import warnings
 from pipeline.interfaces import Pixels, Source
-from pipeline.raster.window import Window
 from pipeline.run import prepare
 from pipeline.suggest import suggest
 from tests import networks, scenes

@@ -6,8 +6,8 @@ import numpy as np
 import pyproj
 from affine import Affine
 
-from pipeline.raster.grid import Grid
-from pipeline.raster.window import Window
+from pipeline.geometry.grid import Grid
+from pipeline.geometry.window import Window
 from pipeline.store.spec import ClassRow
 
 UTM, LAEA, DEGREES = "EPSG:32633", "EPSG:3035", "EPSG:4326"

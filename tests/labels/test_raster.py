@@ -15,9 +15,9 @@ import zarr
 from affine import Affine
 
 from pipeline.errors import LabelsError
+from pipeline.geometry.grid import Grid
+from pipeline.geometry.window import Window
 from pipeline.labels import IGNORE, open_labels
-from pipeline.raster.grid import Grid
-from pipeline.raster.window import Window
 from tests import scenes
 from tests.labels.places import CLASSES, DEGREES, GRIDS, NORTH_UP, UTM, centres, cut, grid, whole, windows
 

@@ -10,12 +10,12 @@ import pytest
 import rasterio
 from affine import Affine
 
+from pipeline.geometry.crs import turn_of
+from pipeline.geometry.grid import Grid
+from pipeline.geometry.window import Window
 from pipeline.interfaces import IGNORE
 from pipeline.labels import open_labels
-from pipeline.labels.align import turn_of
 from pipeline.labels.raster import open_raster
-from pipeline.raster.grid import Grid
-from pipeline.raster.window import Window
 from tests.labels.places import CLASSES, grid
 
 ROUND = 2 * 20037508.342789244

@@ -17,8 +17,8 @@ from affine import Affine
 
 from pipeline.config import LabelsConfig
 from pipeline.errors import ExtraError, LabelsError
+from pipeline.geometry.crs import Box
 from pipeline.labels import IGNORE, from_config, open_labels
-from pipeline.labels.align import Box
 from pipeline.labels.layer import Layer, open_layer
 from pipeline.store.spec import ClassRow
 from tests import vector_files

@@ -11,10 +11,10 @@ import zarr
 from torch import nn
 
 from pipeline.errors import ModelError
+from pipeline.geometry.margin import Margin
 from pipeline.interfaces import Locality, Radius
 from pipeline.locality import measure
 from pipeline.models.loaded import Loaded
-from pipeline.raster.margin import Margin
 from tests import networks, scenes
 from tests.locality.test_unpadded import LATE, UNEVEN, VALID, Late, Uneven, Valid, plain, whole
 from tests.runs import go

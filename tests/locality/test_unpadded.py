@@ -15,12 +15,12 @@ from torch import nn
 
 from pipeline.config.load import load
 from pipeline.errors import ConfigError
+from pipeline.geometry.margin import Margin, Trim
+from pipeline.geometry.window import Window
 from pipeline.locality import measure
 from pipeline.locality.probe import Prober
 from pipeline.locality.unpadded import margin
 from pipeline.models.loaded import Loaded
-from pipeline.raster.margin import Margin, Trim
-from pipeline.raster.window import Window
 from pipeline.run import prepare
 from tests import networks, scenes
 from tests.runs import go

@@ -13,11 +13,11 @@ import zarr
 
 from pipeline.config import TileConfig
 from pipeline.config.load import load
+from pipeline.geometry.margin import Margin, Trim
 from pipeline.interfaces import Locality, Radius
 from pipeline.models.loaded import Loaded
 from pipeline.plan.types import Tiles
 from pipeline.progress import Progress
-from pipeline.raster.margin import Margin, Trim
 from pipeline.resolve import edges
 from pipeline.run import execute, prepare
 from tests import networks, scenes

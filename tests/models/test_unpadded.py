@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
+from pipeline.geometry.margin import Margin, Trim
 from pipeline.interfaces import Locality
 from pipeline.models.loaded import Loaded
 from pipeline.models.unpadded import WithinMargin, answer, given
-from pipeline.raster.margin import Margin, Trim
 
 SKIPPED = Trim(before=2, after=1, least=8, step=3, skip=1)
 ONE_SIZE = Trim(before=2, after=1, least=8, step=3, skip=1, tile=12)

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError, PlanError
+from pipeline.geometry.blocks import BlockIndex, Layout
 from pipeline.machine import GDAL_CACHE, MIB
 from pipeline.plan import memory
 from pipeline.plan.candidates import TINY, candidates
 from pipeline.plan.halo import HaloDecision
-from pipeline.plan.layout import BlockIndex, Layout
 from pipeline.plan.memory import Costs
 from pipeline.plan.resolve import resolve, staff
 from pipeline.plan.types import Hands, Wish

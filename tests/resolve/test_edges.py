@@ -8,9 +8,9 @@ import pytest
 
 from pipeline.config import TileConfig
 from pipeline.errors import ConfigError
+from pipeline.geometry.margin import Margin, Trim
 from pipeline.interfaces import Locality, Radius
 from pipeline.plan.types import Tiles
-from pipeline.raster.margin import Margin, Trim
 from pipeline.resolve import edges
 
 UNET = Trim(before=92, after=92, least=188, step=16)

@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import nn
 
+from pipeline.geometry.grid import Grid
+from pipeline.geometry.margin import Margin, Trim
+from pipeline.geometry.window import Window
 from pipeline.interfaces import Locality, Pixels
 from pipeline.models.loaded import Loaded
 from pipeline.models.transform import Transform
-from pipeline.raster.grid import Grid
-from pipeline.raster.margin import Margin, Trim
-from pipeline.raster.window import Window
 from pipeline.resolve import plausibility
 from pipeline.resolve.halo.profile import Sight
 from pipeline.stages.decode import Decoding

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from pipeline.raster.window import Window
+from pipeline.geometry.window import Window
 from pipeline.samples import noise
 
 

@@ -5,7 +5,7 @@ import pytest
 import rasterio
 
 from pipeline import samples
-from pipeline.raster.window import Window
+from pipeline.geometry.window import Window
 from pipeline.samples import satellite
 
 

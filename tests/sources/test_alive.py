@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pipeline.config import SourceConfig
-from pipeline.raster.window import Window
+from pipeline.geometry.window import Window
 from pipeline.sources import alive, open_source
 from tests import scenes
 

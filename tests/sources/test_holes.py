@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.config import SourceConfig
-from pipeline.raster.window import Window
+from pipeline.geometry.window import Window
 from pipeline.sources import open_source
 from tests import scenes
 from tests.sources.test_validity import everything, notes

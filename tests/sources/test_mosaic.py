@@ -12,8 +12,8 @@ import rasterio
 
 from pipeline import machine
 from pipeline.config import SourceConfig
+from pipeline.geometry.window import Window
 from pipeline.machine import MIB
-from pipeline.raster.window import Window
 from pipeline.sources import alive, open_source
 from pipeline.sources.mosaic import MOST, mosaic_of
 from pipeline.sources.raster import RasterSource

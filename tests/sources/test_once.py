@@ -19,11 +19,11 @@ from rasterio.shutil import copy
 
 from pipeline.config import SourceConfig
 from pipeline.errors import ReadError, ReadHangs
+from pipeline.geometry.blocks import Layout
+from pipeline.geometry.read_sharing import share
+from pipeline.geometry.tiling import HaloTiling
+from pipeline.geometry.window import Window
 from pipeline.interfaces import Pixels, Source
-from pipeline.plan.layout import Layout
-from pipeline.plan.sharing import share
-from pipeline.plan.tiling import HaloTiling
-from pipeline.raster.window import Window
 from pipeline.sources import open_source
 from pipeline.sources.once import Once, once
 from pipeline.sources.raster import RasterSource

@@ -15,8 +15,8 @@ import pytest
 
 from pipeline.config import SourceConfig
 from pipeline.errors import ReadError, ReadHangs, SourceError, Unfinished
+from pipeline.geometry.window import Window
 from pipeline.interfaces import Pixels
-from pipeline.raster.window import Window
 from pipeline.sources import open_source
 from pipeline.sources.patient import IN_A_ROW, MOST, Patient, hanging, patient
 from tests import scenes

@@ -16,7 +16,7 @@ from rasterio.transform import Affine
 
 from pipeline.config import SourceConfig
 from pipeline.errors import ReadError, SourceError
-from pipeline.raster.window import Window
+from pipeline.geometry.window import Window
 from pipeline.sources import open_source
 from tests import scenes
 

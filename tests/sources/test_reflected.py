@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.config import SourceConfig
-from pipeline.raster.window import Window
+from pipeline.geometry.window import Window
 from pipeline.sources import open_source
 from pipeline.sources.reflected import Reflected, mirrored
 from tests import scenes

@@ -14,9 +14,9 @@ from rasterio.shutil import copy
 
 from pipeline.config import SourceConfig
 from pipeline.errors import SourceError
-from pipeline.plan.layout import Layout
-from pipeline.plan.tiling import HaloTiling
-from pipeline.raster.window import Window
+from pipeline.geometry.blocks import Layout
+from pipeline.geometry.tiling import HaloTiling
+from pipeline.geometry.window import Window
 from pipeline.sources import open_source
 from pipeline.sources.patient import Patient
 from pipeline.sources.remote import around, is_remote, settings, shown

@@ -8,7 +8,7 @@ import pytest
 import tifffile
 
 from pipeline.config import SourceConfig
-from pipeline.raster.window import Window
+from pipeline.geometry.window import Window
 from pipeline.sources import open_source
 from tests.sources.test_validity import everything, notes
 

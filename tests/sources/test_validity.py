@@ -11,8 +11,8 @@ import zarr
 from rasterio.enums import ColorInterp
 
 from pipeline.config import SourceConfig
+from pipeline.geometry.window import Window
 from pipeline.interfaces import Pixels
-from pipeline.raster.window import Window
 from pipeline.sources import open_source
 from tests import scenes
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.plan.layout import Layout
-from pipeline.plan.tiling import LatticeTiling
-from pipeline.raster.window import Window
+from pipeline.geometry.blocks import Layout
+from pipeline.geometry.tiling import LatticeTiling
+from pipeline.geometry.window import Window
 from pipeline.stages.blend import blend
 from pipeline.tapers import KINDS
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.plan.layout import Layout
-from pipeline.plan.tiling import HaloTiling, LatticeTiling
-from pipeline.raster.window import Window, bounds
+from pipeline.geometry.blocks import Layout
+from pipeline.geometry.tiling import HaloTiling, LatticeTiling
+from pipeline.geometry.window import Window, bounds
 from tests import networks
 from tests.area import shapes
 from tests.area.shapes import HEIGHT, OF, SHAPES, WIDTH

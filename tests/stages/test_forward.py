@@ -6,11 +6,11 @@ import torch
 
 from pipeline.cancellation import STOP
 from pipeline.errors import InferenceError
+from pipeline.geometry.blocks import BlockIndex, Layout, Tile
+from pipeline.geometry.tiling import LatticeTiling
+from pipeline.geometry.window import Window
 from pipeline.interfaces import Accepts, Pixels
 from pipeline.models.loaded import Loaded
-from pipeline.plan.layout import BlockIndex, Layout, Tile
-from pipeline.plan.tiling import LatticeTiling
-from pipeline.raster.window import Window
 from pipeline.stages.decode import Decoding
 from pipeline.stages.forward import Forward
 from pipeline.stages.infer import Inference

@@ -4,11 +4,11 @@ import torch
 
 from pipeline.cancellation import STOP
 from pipeline.errors import InferenceError, Unfinished
+from pipeline.geometry.blocks import BlockIndex, Layout
+from pipeline.geometry.tiling import HaloTiling
+from pipeline.geometry.window import Window
 from pipeline.interfaces import Pixels
 from pipeline.models.loaded import Loaded
-from pipeline.plan.layout import BlockIndex, Layout
-from pipeline.plan.tiling import HaloTiling
-from pipeline.raster.window import Window
 from pipeline.stages.bus.way import Arrays
 from pipeline.stages.decode import Decoding
 from pipeline.stages.infer import Inference

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.plan.layout import BlockIndex
-from pipeline.raster.grid import Grid
+from pipeline.geometry.blocks import BlockIndex
+from pipeline.geometry.grid import Grid
 from pipeline.stages import pyramid
 from pipeline.stages.reduce import reduce_mask, reduce_mean
 from pipeline.store import ledger, spec

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from pipeline.raster.grid import Grid
+from pipeline.geometry.grid import Grid
 from pipeline.stages import pyramid, quicklook
 from pipeline.store.layout import create, open_layer
 from pipeline.store.spec import ClassRow, StoreSpec

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ReadError
+from pipeline.geometry.window import Window
 from pipeline.interfaces import Pixels
-from pipeline.raster.window import Window
 from pipeline.stages import read as stage
 
 WINDOW = Window(row=0, col=0, height=2, width=2)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import Unfinished
-from pipeline.plan.layout import BlockIndex
-from pipeline.raster.window import Window
+from pipeline.geometry.blocks import BlockIndex
+from pipeline.geometry.window import Window
 from pipeline.stages import pyramid
 from pipeline.stages import write as module
 from pipeline.stages.write import write

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.plan.shards import Shard
+from pipeline.geometry.shards import Shard
 from pipeline.store.claims import Claim, Claims
 from pipeline.store.holder import here
 from pipeline.store.layout import create

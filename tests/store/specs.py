@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyproj
 
-from pipeline.raster.grid import Grid
+from pipeline.geometry.grid import Grid
 from pipeline.store.layout import create, open_layer
 from pipeline.store.spec import ClassRow, StoreSpec, levels_for
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import StoreError, Unfinished
-from pipeline.plan.shards import Shard
+from pipeline.geometry.shards import Shard
 from pipeline.store.claims import Claim, Claims, forbids, identity
 from pipeline.store.files import Files
 from pipeline.store.holder import here

@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.raster.grid import Grid
+from pipeline.geometry.grid import Grid
 from pipeline.store import conventions
 from tests.store import specs
 

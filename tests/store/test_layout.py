@@ -10,7 +10,7 @@ import pytest
 import zarr
 
 from pipeline.errors import StoreError
-from pipeline.raster.grid import Grid
+from pipeline.geometry.grid import Grid
 from pipeline.sidecars import delete, finish, sidecar
 from pipeline.store import vrt
 from pipeline.store.files import Files

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import ConfigError, StoreError, Unfinished
-from pipeline.plan.shards import Shard
+from pipeline.geometry.shards import Shard
 from pipeline.sidecars import delete
 from pipeline.store import claims, lease
 from pipeline.store.claims import Claims

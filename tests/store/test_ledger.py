@@ -7,7 +7,7 @@ import pytest
 import zarr
 
 from pipeline.errors import StoreError
-from pipeline.raster.window import Window
+from pipeline.geometry.window import Window
 from pipeline.store import disk, ledger
 from pipeline.store.layout import create, open_layer
 from tests.store import specs

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.raster.window import Window
+from pipeline.geometry.window import Window
 from pipeline.store.layout import create, open_layer
 from pipeline.store.ledger import Ledger, commit_block
 from pipeline.store.lost import forget_lost

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import StoreError
-from pipeline.raster.window import Window
+from pipeline.geometry.window import Window
 from pipeline.stages import pyramid
 from pipeline.store.layout import create, open_layer
 from pipeline.store.ledger import Ledger

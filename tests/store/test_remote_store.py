@@ -15,8 +15,8 @@ import zarr
 from zarr.storage import ObjectStore
 
 from pipeline.errors import StoreError
+from pipeline.geometry.window import Window
 from pipeline.locations import Remote
-from pipeline.raster.window import Window
 from pipeline.sidecars import delete, finish, sidecar
 from pipeline.stages import pyramid, quicklook
 from pipeline.store import claim

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.plan.shards import Shard
+from pipeline.geometry.shards import Shard
 from pipeline.store import shards
 from pipeline.store.shards import FOLDER, forget, tell, unheard
 

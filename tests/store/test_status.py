@@ -5,8 +5,8 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.errors import StoreError
-from pipeline.plan.shards import Shard
-from pipeline.raster.grid import Grid
+from pipeline.geometry.grid import Grid
+from pipeline.geometry.shards import Shard
 from pipeline.sidecars import finish
 from pipeline.stages import pyramid
 from pipeline.store.layout import create

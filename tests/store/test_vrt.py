@@ -7,7 +7,7 @@ import rasterio
 from rasterio.shutil import copy
 from rasterio.transform import from_origin
 
-from pipeline.raster.grid import Grid
+from pipeline.geometry.grid import Grid
 from pipeline.sidecars import finish
 from pipeline.stages import pyramid
 from pipeline.store import vrt

@@ -7,8 +7,8 @@ import shapely
 
 from pipeline.config import LabelsConfig, SceneConfig, SourceConfig
 from pipeline.errors import ConfigError, LabelsError
+from pipeline.geometry.window import Window
 from pipeline.interfaces import IGNORE
-from pipeline.raster.window import Window
 from pipeline.store.spec import ClassRow
 from pipeline.training.scenes import UNKNOWN, Scene, indices, open_scene
 from tests import scenes, vector_files

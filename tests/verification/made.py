@@ -11,10 +11,10 @@ import numpy as np
 import zarr
 
 from pipeline.config.load import load
+from pipeline.geometry.blocks import BlockIndex
+from pipeline.geometry.window import Window
 from pipeline.job import Job
-from pipeline.plan.layout import BlockIndex
 from pipeline.progress import Progress
-from pipeline.raster.window import Window
 from pipeline.run import execute, prepare
 from pipeline.store.ledger import Ledger, commit_block
 from pipeline.verification.certificate import Certificate

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.raster.window import Window
+from pipeline.geometry.window import Window
 from pipeline.stages.decode import Decoding
 from pipeline.stages.normalise import Normalisation
 from pipeline.stages.recipe import Recipe

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from pipeline.plan.layout import BlockIndex
+from pipeline.geometry.blocks import BlockIndex
 from pipeline.verification.draw import Draw, Reservoir
 
 

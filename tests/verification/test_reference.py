@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.geometry.window import Window
 from pipeline.interfaces import Locality, Radius
-from pipeline.raster.window import Window
 from pipeline.verification import reference
 from tests.verification import made
 

@@ -9,9 +9,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.plan.layout import BlockIndex, Layout
-from pipeline.plan.tiling import HaloTiling, LatticeTiling
-from pipeline.raster.window import Window
+from pipeline.geometry.blocks import BlockIndex, Layout
+from pipeline.geometry.tiling import HaloTiling, LatticeTiling
+from pipeline.geometry.window import Window
 from pipeline.verification import seams
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.config.load import load
 from pipeline.errors import StoreError
-from pipeline.plan.shards import Shard
+from pipeline.geometry.shards import Shard
 from pipeline.run import prepare
 from pipeline.store.ledger import Ledger
 from pipeline.verification.sound import make_sound

@@ -9,9 +9,9 @@ import numpy.typing as npt
 import torch
 
 from pipeline.errors import ConfigError
+from pipeline.geometry.span import round_down
 from pipeline.interfaces import Tolerated
 from pipeline.locality.halo_profile import HaloProfile
-from pipeline.raster.span import round_down
 from pipeline.resolve.halo.places import Place
 from pipeline.resolve.halo.profile import Sight, profile
 

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from pipeline.geometry.window import Window
 from pipeline.interfaces import Pixels, Source
-from pipeline.raster.window import Window
 from pipeline.stages.normalise import Normalisation, normalise
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from pipeline.geometry.span import round_down, round_up
 from pipeline.interfaces import Locality, Network, Source
 from pipeline.locality import halo_profile
 from pipeline.locality.halo_profile import HaloProfile
-from pipeline.raster.span import round_down, round_up
 from pipeline.resolve.halo.places import Place, places
 from pipeline.stages.normalise import Normalisation
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pipeline.raster.window import Window
+from pipeline.geometry.window import Window
 from pipeline.stages.decode import Answer, Decoding
 from pipeline.stages.layers import confidence, entropy, mask, probabilities
 from pipeline.store.spec import LayerSpec, layer_spec

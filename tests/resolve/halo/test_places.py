@@ -5,7 +5,7 @@ import torch
 
 from pipeline.area import open_area
 from pipeline.config.load import load
-from pipeline.raster.window import Window
+from pipeline.geometry.window import Window
 from pipeline.resolve.halo.places import places
 from pipeline.sources import open_source
 from pipeline.stages.normalise import Normalisation

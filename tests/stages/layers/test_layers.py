@@ -15,8 +15,8 @@ from torch import nn
 
 from pipeline.config import OutputConfig
 from pipeline.config.load import load
+from pipeline.geometry.window import Window
 from pipeline.progress import Progress
-from pipeline.raster.window import Window
 from pipeline.run import execute, prepare
 from pipeline.stages.decode import Decoding
 from pipeline.stages.layers import KINDS, decoded, empty

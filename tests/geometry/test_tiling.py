@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pipeline.plan.tiling import HaloTiling, LatticeTiling
-from pipeline.raster.span import Span, cut, round_up
+from pipeline.geometry.span import Span, cut, round_up
+from pipeline.geometry.tiling import HaloTiling, LatticeTiling
 
 SIZES = {"length": st.integers(1, 300), "multiple": st.integers(1, 16), "halo": st.integers(0, 5), "core": st.integers(1, 8), "block": st.integers(1, 130)}
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from pipeline.raster.window import Window
+from pipeline.geometry.window import Window
 
 
 def test_a_window_within_another_picks_the_same_pixels() -> None:

@@ -14,8 +14,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.raster.span import Span, round_down, round_up
-from pipeline.raster.window import Window
+from pipeline.geometry.span import Span, round_down, round_up
+from pipeline.geometry.window import Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from pipeline.errors import ConfigError
-from pipeline.plan.layout import BlockIndex
-from pipeline.raster.span import Span
+from pipeline.geometry.blocks import BlockIndex
+from pipeline.geometry.span import Span
 
 COUNT = "WHOLECLOTH_SHARDS"
 """Environment variable that says of how many shards an indexed job of Kubernetes is: Kubernetes gives its pods the index alone."""

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError
-from pipeline.plan.layout import BlockIndex, Layout
-from pipeline.plan.shards import Shard, shard_of, share
-from pipeline.plan.tiling import HaloTiling
+from pipeline.geometry.blocks import BlockIndex, Layout
+from pipeline.geometry.shards import Shard, shard_of, share
+from pipeline.geometry.tiling import HaloTiling
 
 counts = st.integers(1, 40)
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.raster.span import Span, cut, cut_evenly, round_down, round_up
+from pipeline.geometry.span import Span, cut, cut_evenly, round_down, round_up
 
 
 @given(st.integers(0, 10_000), st.integers(1, 200))

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.plan.layout import BlockIndex, Layout
-from pipeline.plan.tiling import HaloTiling
+from pipeline.geometry.blocks import BlockIndex, Layout
+from pipeline.geometry.tiling import HaloTiling
 
 
 def layout(height: int, width: int, block: int, core: int = 64, halo: int = 32) -> Layout:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipeline.raster.span import Span, cut_evenly, round_up
+from pipeline.geometry.span import Span, cut_evenly, round_up
 
 
 @dataclass(frozen=True, slots=True)

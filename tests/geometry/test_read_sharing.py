@@ -6,9 +6,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pipeline.plan.layout import Layout
-from pipeline.plan.sharing import AIM, UNIT_PX, Sharing, before, rectangles, rows_and_cols, share, unit_of
-from pipeline.plan.tiling import HaloTiling, LatticeTiling
+from pipeline.geometry.blocks import Layout
+from pipeline.geometry.read_sharing import AIM, UNIT_PX, Sharing, before, rectangles, rows_and_cols, share, unit_of
+from pipeline.geometry.tiling import HaloTiling, LatticeTiling
 
 Unit = tuple[int, int]
 

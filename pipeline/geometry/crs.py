@@ -10,8 +10,8 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError, ProjError
 
 from pipeline.errors import InputError, LabelsError
-from pipeline.raster.grid import Grid
-from pipeline.raster.window import Window
+from pipeline.geometry.grid import Grid
+from pipeline.geometry.window import Window
 
 SAME_PX = 0.01
 """Corners that lie closer than this are one place: other programs round the last digits of a transform."""

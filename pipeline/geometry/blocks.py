@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from pipeline.plan.tiling import HaloTiling, LatticeTiling
-from pipeline.raster.span import Span
-from pipeline.raster.window import Window
+from pipeline.geometry.span import Span
+from pipeline.geometry.tiling import HaloTiling, LatticeTiling
+from pipeline.geometry.window import Window
 
 
 @dataclass(frozen=True, slots=True, order=True)

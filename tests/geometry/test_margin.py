@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.raster.margin import Margin, Trim
+from pipeline.geometry.margin import Margin, Trim
 
 TRIMS = st.builds(lambda before, after: (before, after), st.integers(0, 60), st.integers(0, 60))
 

@@ -17,10 +17,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pipeline.plan.layout import BlockIndex, Layout
-from pipeline.plan.tiling import HaloTiling, LatticeTiling
-from pipeline.raster.span import Span, cut
-from pipeline.raster.window import Window
+from pipeline.geometry.blocks import BlockIndex, Layout
+from pipeline.geometry.span import Span, cut
+from pipeline.geometry.tiling import HaloTiling, LatticeTiling
+from pipeline.geometry.window import Window
 
 UNIT_PX = 2**14
 """Pixels of a unit at least: smaller blocks of a file are taken several at a time."""

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.raster.grid import Grid
+from pipeline.geometry.grid import Grid
 
 
 def test_an_overview_keeps_the_corner_and_doubles_the_pixel() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.raster.span import Span
+from pipeline.geometry.span import Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
