@@ -2,7 +2,7 @@
 
 import os
 
-from pipeline.allocator import keep
+from pipeline.runtime.allocator import keep
 
 
 def main() -> None:

@@ -15,16 +15,16 @@ from pipeline.geometry.blocks import BlockIndex
 from pipeline.geometry.shards import Share
 from pipeline.job import Job
 from pipeline.locations import Remote
-from pipeline.progress import Progress
 from pipeline.report import Failure, Report
+from pipeline.runtime.clock import now
+from pipeline.runtime.device import make_room
+from pipeline.runtime.progress import Progress
+from pipeline.runtime.timed_engine import Watch
 from pipeline.stages import pyramid
 from pipeline.stages.block import Outcome, adopt
-from pipeline.stages.device import make_room
 from pipeline.store.counts import Counts, counts
 from pipeline.store.lease import confirm
 from pipeline.store.ledger import Ledger
-from pipeline.timing.clock import now
-from pipeline.timing.watch import Watch
 
 CHEAP = 20_000
 """Records of a complete store that are read for the report alone; an incomplete one has its records looked at in any case."""

@@ -6,8 +6,8 @@ from typing import Any
 
 from pipeline.area.cost import Spent, spent
 from pipeline.job import Job
-from pipeline.machine import human
 from pipeline.plan.types import TURNS
+from pipeline.runtime.resources import human
 from pipeline.sameness import moved
 
 STORED = 4 / 3

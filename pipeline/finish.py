@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from pipeline import machine, sidecars
+from pipeline import sidecars
 from pipeline.engines import KINDS as ENGINES
 from pipeline.errors import Unfinished
 from pipeline.locations import Place, Remote
 from pipeline.report import Report
+from pipeline.runtime import resources
 from pipeline.stages import pyramid, quicklook
 from pipeline.store import layout as store
 from pipeline.store.away import unless_away
@@ -103,7 +104,7 @@ def _overviews(path: Place, spec: StoreSpec, meta: dict[str, Any], say: Say) -> 
         return False
     say("overviews")
     name = "serial" if meta["config"]["execution"].get("engine") == "serial" else "threads"
-    with ENGINES[name](machine.cores()) as engine:
+    with ENGINES[name](resources.cores()) as engine:
         pyramid.build(path, spec, engine=engine, block=block)
     return True
 
@@ -116,7 +117,7 @@ def _published(path: Place, spec: StoreSpec, meta: dict[str, Any], blocks: int) 
     sidecar, picture = sidecars.finish(path, spec, meta), quicklook.draw(path, spec, path.with_suffix(".png"))
     files: dict[str, Place] = {"store": path, "report": written, "sidecar": sidecar, "quicklook": picture}
     report = Report(
-        store=str(path), blocks=blocks, resumed=blocks, done=0, empty=0, whole=_whole(path), peak_memory=machine.peak_resident(),
+        store=str(path), blocks=blocks, resumed=blocks, done=0, empty=0, whole=_whole(path), peak_memory=resources.peak_resident(),
         certificate=meta.get("certificate"), files={name: str(file) for name, file in files.items()}, made=meta.get("id", ""),
     )  # fmt: skip
     Files(written.parent).put(written.name, report.text().encode())

@@ -26,10 +26,10 @@ from pipeline.plan.types import Plan, Tiles
 from pipeline.redact import publicly
 from pipeline.resolve import activation, compiling, edges, finite, folding, limits, meaning, planning, precisions, staffing
 from pipeline.resolve.planning import Opened
+from pipeline.runtime.device import choose, on_device, steady
 from pipeline.sources import open_source, with_notes
 from pipeline.sources.once import once
 from pipeline.stages.block import BlockTask
-from pipeline.stages.device import choose, on_device, steady
 from pipeline.stages.normalise import Normalisation
 from pipeline.stages.recipe import Recipe
 from pipeline.store import layout as store

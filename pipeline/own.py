@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline import fingerprint, sidecars
-from pipeline.cancellation import STOP
 from pipeline.errors import StoreError
 from pipeline.geometry.shards import Shard
 from pipeline.job import Job, prepare
 from pipeline.locations import Place
+from pipeline.runtime.cancellation import STOP
 from pipeline.sameness import check_pixels
 from pipeline.store import layout as store
 from pipeline.store.lease import acquire

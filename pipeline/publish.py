@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pipeline import sidecars, terms
-from pipeline.cancellation import stopping
 from pipeline.geometry.shards import Shard
 from pipeline.job import Job
 from pipeline.locations import Place
-from pipeline.progress import Progress
 from pipeline.report import Report
+from pipeline.runtime.cancellation import stopping
+from pipeline.runtime.progress import Progress
 from pipeline.stages import quicklook
 from pipeline.store import layout as store
 from pipeline.store import shards

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pipeline.redact import publicly
-from pipeline.timing.stalls import DeviceTime
+from pipeline.runtime.device_time import DeviceTime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,6 @@ from typing import Any
 
 from pipeline import terms
 from pipeline.blocks import blocks, lay_out
-from pipeline.cancellation import stopping
 from pipeline.describe import describe, headline, numbers
 from pipeline.engines import KINDS as ENGINES
 from pipeline.errors import BlocksFailed, PlanError
@@ -16,16 +15,17 @@ from pipeline.geometry.shards import Shard
 from pipeline.interfaces import Engine
 from pipeline.job import Job, prepare
 from pipeline.locations import Remote
-from pipeline.machine import human
 from pipeline.own import owned
-from pipeline.progress import Progress
 from pipeline.publish import certified, failed, publish_run, publish_shard
 from pipeline.report import Report
+from pipeline.runtime.cancellation import stopping
+from pipeline.runtime.progress import Progress
+from pipeline.runtime.resources import human
+from pipeline.runtime.timed_engine import Watch
+from pipeline.runtime.trace import Trace
 from pipeline.stages import pyramid
 from pipeline.store.away import unless_away
 from pipeline.store.lease import confirm
-from pipeline.timing.trace import Trace
-from pipeline.timing.watch import Watch
 from pipeline.verification.sound import make_sound
 
 __all__ = ["Job", "execute", "prepare"]

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import torch
 
-from pipeline import machine
 from pipeline.describe import room
 from pipeline.engines import APART
 from pipeline.interfaces import Terms
 from pipeline.job import Job
 from pipeline.resolve import staffing
+from pipeline.runtime import resources
 from pipeline.stages.block import BlockTask
 from pipeline.stages.needs import Needs
 
@@ -49,7 +49,7 @@ def task(job: Job) -> BlockTask:
 
 def peak(job: Job, largest: int) -> int:
     """Most memory that the processes of one budget held at once, bytes, at most: as many as there are, each as large as the largest."""
-    here = machine.peak_resident()
+    here = resources.peak_resident()
     if not apart(job) or not largest:
         return here
     return job.plan.hands.processes * largest + (here if job.config.execution.engine == "processes" else 0)

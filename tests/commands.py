@@ -23,7 +23,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pipeline import allocator
+from pipeline.runtime import allocator
 
 ROOT = Path(__file__).resolve().parents[1]
 READ_AT_START = (

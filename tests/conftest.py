@@ -26,8 +26,8 @@ import torch  # noqa: E402
 from hypothesis import settings  # noqa: E402
 from torch.jit import _builtins  # noqa: E402
 
-from pipeline import allocator  # noqa: E402
-from pipeline.cancellation import STOP  # noqa: E402
+from pipeline.runtime import allocator  # noqa: E402
+from pipeline.runtime.cancellation import STOP  # noqa: E402
 from tests.commands import read_at_start  # noqa: E402
 from tests.temporary import Temporary, pytest_runtest_makereport, pytest_runtest_teardown  # noqa: E402
 from tests.tiers import pytest_addoption, pytest_collection_modifyitems  # noqa: E402

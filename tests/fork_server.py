@@ -138,11 +138,11 @@ def forget_parent() -> None:
     """Set anew what modules have kept of the process that imported them."""
     from multiprocessing import process
 
-    from pipeline import machine
+    from pipeline.runtime import resources
 
     process.ORIGINAL_DIR = os.getcwd()
     tempfile.tempdir = None
-    machine._BEGAN = time.monotonic()
+    resources._BEGAN = time.monotonic()
 
 
 def run(arguments: list[str]) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 
 from pipeline.config.load import load
 from pipeline.geometry.shards import Shard
-from pipeline.progress import Progress
 from pipeline.report import Report
 from pipeline.run import execute, prepare
+from pipeline.runtime.progress import Progress
 from tests.commands import Command
 
 

@@ -12,8 +12,8 @@ import zarr
 from pipeline.config.load import load
 from pipeline.errors import ConfigError
 from pipeline.job import Job, prepare
-from pipeline.progress import Progress
 from pipeline.run import execute
+from pipeline.runtime.progress import Progress
 from tests import networks, scenes
 from tests.networks.families import FAMILIES
 

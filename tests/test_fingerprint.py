@@ -11,8 +11,8 @@ import pytest
 from pipeline import fingerprint
 from pipeline.config.load import load
 from pipeline.errors import StoreError
-from pipeline.progress import Progress
 from pipeline.run import execute, prepare
+from pipeline.runtime.progress import Progress
 from tests import networks, scenes
 
 OLD = {"output.min_confidence", "output.probabilities_dtype", "output.probabilities_codes"}

@@ -13,16 +13,17 @@ import torch
 import yaml
 
 from pipeline import job as jobs
-from pipeline import lock, machine
+from pipeline import lock
 from pipeline.config import Config
 from pipeline.config.load import load
 from pipeline.errors import ConfigError, PlanError, StoreError
 from pipeline.freeze import MARK, freeze
 from pipeline.job import Job
-from pipeline.progress import Progress
 from pipeline.report import Report
 from pipeline.resolve import folding, planning
 from pipeline.run import execute, prepare
+from pipeline.runtime import resources
+from pipeline.runtime.progress import Progress
 from pipeline.store.layout import read_meta
 from pipeline.store.status import status
 from pipeline.verification.verify import job_of
@@ -46,8 +47,8 @@ def frozen(path: Path, name: str = "run.lock.yaml", *overrides: str) -> Path:
 
 def elsewhere(monkeypatch: pytest.MonkeyPatch, cores: int = 7, memory: int = 400 * 2**20) -> None:
     """Another node: other cores, another budget."""
-    monkeypatch.setattr(machine, "cores", lambda: cores)
-    monkeypatch.setattr(machine, "default_budget", lambda: machine.resident() + memory)
+    monkeypatch.setattr(resources, "cores", lambda: cores)
+    monkeypatch.setattr(resources, "default_budget", lambda: resources.resident() + memory)
 
 
 def blended(folder: Path) -> dict[str, Any]:

@@ -21,10 +21,10 @@ from pipeline.describe import describe, lines
 from pipeline.errors import BlocksFailed, ConfigError, InputError, ModelError, PlanError, StoreError, Unfinished
 from pipeline.geometry import read_sharing
 from pipeline.plan import resolve
-from pipeline.progress import Progress
 from pipeline.report import Report
 from pipeline.resolve import planning, staffing
 from pipeline.run import execute, prepare
+from pipeline.runtime.progress import Progress
 from pipeline.stages import block
 from pipeline.store import skeleton
 from pipeline.store.ledger import Ledger

@@ -17,7 +17,7 @@ from pipeline import run
 from pipeline.config.load import load
 from pipeline.errors import ConfigError, StoreError
 from pipeline.job import Job, prepare
-from pipeline.progress import Progress
+from pipeline.runtime.progress import Progress
 from pipeline.stages.block import inference
 from pipeline.stages.read import read
 from pipeline.stages.recipe import Block

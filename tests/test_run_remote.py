@@ -19,9 +19,9 @@ from pipeline.cli import app
 from pipeline.config.load import load
 from pipeline.errors import StoreError, Unfinished
 from pipeline.locations import Remote
-from pipeline.progress import Progress
 from pipeline.report import Report
 from pipeline.run import execute, prepare
+from pipeline.runtime.progress import Progress
 from pipeline.store import claim
 from pipeline.store.files import Files
 from pipeline.store.layout import open_layer, read_meta

@@ -17,9 +17,9 @@ from pipeline.describe import GOES_ON, describe, lines
 from pipeline.errors import ConfigError, StoreError
 from pipeline.freeze import freeze
 from pipeline.job import prepare
-from pipeline.progress import Progress
 from pipeline.report import Report
 from pipeline.run import execute
+from pipeline.runtime.progress import Progress
 from pipeline.store.layout import read_meta
 from pipeline.verification.verify import job_of, verify
 from tests import networks, runs, scenes

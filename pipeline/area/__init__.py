@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.config import AreaConfig
 from pipeline.errors import SourceError
-from pipeline.extras import need
 from pipeline.geometry.grid import Grid
+from pipeline.runtime.optional_imports import need
 
 if TYPE_CHECKING:
     from pipeline.area.area import Area

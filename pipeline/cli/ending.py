@@ -16,11 +16,12 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from pipeline import __version__, log
-from pipeline.cancellation import STOP
+from pipeline import __version__
 from pipeline.errors import PipelineError
-from pipeline.foreign import fault
 from pipeline.redact import public
+from pipeline.runtime import log
+from pipeline.runtime.cancellation import STOP
+from pipeline.runtime.import_faults import fault
 
 KEPT = "Everything committed is kept; run the same command again to go on."
 SOON_S = 1e-3
@@ -143,7 +144,7 @@ def limited(seconds: float | None) -> Iterator[None]:
     if seconds is None:
         yield
         return
-    from pipeline.machine import age
+    from pipeline.runtime.resources import age
 
     _words[signal.SIGALRM] = f"Stopped: the {seconds:.10g} s of execution.stop_after are over."
     signal.signal(signal.SIGALRM, _stop)

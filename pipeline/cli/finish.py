@@ -10,7 +10,7 @@ def finish(store: StorePath, log_format: LogFormat = Format.TEXT) -> None:
     """Finish a store whose blocks are all there, such as one that shards made: overviews, sidecars, picture, report."""
     on_signals()
     from pipeline.finish import finish as complete
-    from pipeline.progress import progress_as
+    from pipeline.runtime.progress import progress_as
 
     with progress_as(log_format) as progress:
         report = complete(store, progress.say)

@@ -41,9 +41,9 @@ def run(
     on_signals()
     from pipeline.inspection.plausibility import warnings
     from pipeline.lock import unlike
-    from pipeline.progress import progress_as
     from pipeline.run import execute, prepare
-    from pipeline.timing.trace import recorded
+    from pipeline.runtime.progress import progress_as
+    from pipeline.runtime.trace import recorded
 
     with limited(said.execution.stop_after), recorded(profile) as trace, progress_as(log_format) as progress:
         job = prepare(said, fresh, same_source)
@@ -80,8 +80,8 @@ def _shard(said: str, fresh: bool) -> Shard:
 
 def _say(job: Job, report: Report) -> None:
     """What became of it, on stdout."""
-    from pipeline.machine import human
-    from pipeline.timing.stalls import words
+    from pipeline.runtime.device_time import words
+    from pipeline.runtime.resources import human
 
     print(
         f"{report.blocks} blocks ({report.resumed} before this run, {report.empty} without a valid pixel), {report.speed:.2f} Mpx/s in {report.seconds:.1f} s"

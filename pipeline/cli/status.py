@@ -25,7 +25,7 @@ def status(store: StorePath, as_json: AsJson = False) -> None:
 
 
 def _rows(store: Place, found: Status) -> list[tuple[str, str]]:
-    from pipeline.machine import human
+    from pipeline.runtime.resources import human
 
     what = "blocks" if found.committed == found.blocks else f"blocks, {found.share:.1%} of what is asked for".replace("%", " %")
     rows = [("store", f"{store}, {'complete' if found.complete else 'unfinished'}"), ("committed", f"{found.committed} of {found.blocks} {what}")]

@@ -21,7 +21,7 @@ def verify(
 ) -> None:
     """Prove a store: every chunk is read, and seams are inferred again with wider halos; writes the certificate."""
     on_signals()
-    from pipeline.progress import progress_as
+    from pipeline.runtime.progress import progress_as
     from pipeline.verification import certificate
     from pipeline.verification.verify import job_of
     from pipeline.verification.verify import verify as look

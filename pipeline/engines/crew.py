@@ -17,13 +17,13 @@ from dataclasses import dataclass, field
 from queue import Empty
 from typing import Any
 
-from pipeline.cancellation import STOP
 from pipeline.engines.backlog import Backlog, Item
 from pipeline.engines.enrol import Stranger
 from pipeline.engines.link import Came, Link, Roll, Said
 from pipeline.engines.roster import Keeper, Roster
 from pipeline.errors import BlocksFailed, Unfinished
 from pipeline.interfaces import Engine, Terms
+from pipeline.runtime.cancellation import STOP
 
 WINDOW = 2
 """Items that are out per thread: one that is worked on, and one that waits for the thread."""

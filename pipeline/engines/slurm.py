@@ -16,8 +16,8 @@ from pipeline.engines.crew import crew
 from pipeline.engines.dashboard import dashboard
 from pipeline.engines.own import SCHEDULING, environment, keeper, ours
 from pipeline.errors import WorkerError
-from pipeline.extras import need
 from pipeline.interfaces import PLAIN, Engine, Terms
+from pipeline.runtime.optional_imports import need
 
 DEATH_S = 60
 """Seconds after which a worker that does not find its scheduler ends, and its job with it."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from pipeline.evaluation.confusion import PerClass
 from pipeline.evaluation.result import Evaluation
 from pipeline.evaluation.words import HEADINGS, TOTALS, number
-from pipeline.extras import need
+from pipeline.runtime.optional_imports import need
 
 INK, FAINT, GRID = "#1f2933", "#7b8794", "#e4e7eb"
 SHADES = ("#f7f9fb", "#c9dcee", "#7fb0d6", "#2f78b3", "#0b3c6f")

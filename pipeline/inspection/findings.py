@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from pipeline import machine
 from pipeline.errors import SourceError
 from pipeline.geometry.span import round_up
 from pipeline.inspection.halos import HaloCost, priced
@@ -20,7 +19,8 @@ from pipeline.locality.probe import Prober
 from pipeline.networks.classifier import Convolutional, difference
 from pipeline.resolve.halo.profile import Sight
 from pipeline.resolve.halo.profile import profile as measure
-from pipeline.stages.device import rounding
+from pipeline.runtime import resources
+from pipeline.runtime.device import rounding
 
 PLACES = 3
 SIDE = 256
@@ -83,7 +83,7 @@ def find(subject: Subject, seed: int = 0) -> Findings:
         Of the places of the raster that are looked at.
     """
     sight, network = subject.sight, subject.loaded
-    with rounding(subject.precision, machine.cores(), sight.device):
+    with rounding(subject.precision, resources.cores(), sight.device):
         profile = _profile(subject, seed)
         return Findings(
             parameters=network.graph.parameters if network.graph else sum(parameter.numel() for parameter in network.module.parameters()),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 
-from pipeline import machine
 from pipeline.errors import InferenceError, ReadError
 from pipeline.job import Job
 from pipeline.resolve import plausibility
-from pipeline.stages.device import on_device, rounding
+from pipeline.runtime import resources
+from pipeline.runtime.device import on_device, rounding
 from pipeline.subject import sight
 
 
@@ -24,7 +24,7 @@ def warnings(job: Job) -> tuple[str, ...]:
     recipe, device = job.task.recipe, torch.device(job.task.device)
 
     def tried() -> tuple[str, ...]:
-        with rounding(recipe.precision, machine.cores(), device):
+        with rounding(recipe.precision, resources.cores(), device):
             return tuple(plausibility.warnings(sight(job), recipe.decoding, names))
 
     try:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from pipeline import machine
 from pipeline.inspection.findings import PLACES
 from pipeline.job import Job
 from pipeline.resolve.halo.profile import profile
-from pipeline.stages.device import rounding
+from pipeline.runtime import resources
+from pipeline.runtime.device import rounding
 from pipeline.subject import sight
 
 TOLERANCE = 1e-3
@@ -55,7 +55,7 @@ def saving(job: Job, seed: int = 0) -> Saving | None:
     tiles, work, looks = job.plan.tiles, job.task.layout.work(), sight(job)
     if tiles.halo is None or tiles.tolerated is not None or work < WORTH or looks.cut < looks.multiple:
         return None
-    with rounding(job.task.recipe.precision, machine.cores(), torch.device(job.task.device)):
+    with rounding(job.task.recipe.precision, resources.cores(), torch.device(job.task.device)):
         measured = profile(looks, PLACES, seed)
     if measured is None:
         return None

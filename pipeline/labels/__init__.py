@@ -7,10 +7,10 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.config import LabelsConfig
 from pipeline.errors import LabelsError
-from pipeline.extras import need
 from pipeline.geometry.grid import Grid
 from pipeline.interfaces import IGNORE, Labels
 from pipeline.labels.codes import Value, meaning
+from pipeline.runtime.optional_imports import need
 from pipeline.store.spec import ClassRow
 
 __all__ = ["IGNORE", "Labels", "from_config", "open_labels"]

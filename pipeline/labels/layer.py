@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import InputError, LabelsError
-from pipeline.extras import need
 from pipeline.geometry.crs import Box
+from pipeline.runtime.optional_imports import need
 
 GeometryArray = npt.NDArray[np.object_]
 FLAT = ("Point", "LineString", "MultiPoint", "MultiLineString")

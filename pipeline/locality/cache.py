@@ -13,7 +13,7 @@ from pathlib import Path
 from pipeline.interfaces import Locality, Network
 from pipeline.locality.measure import measure
 from pipeline.locality.room import Room
-from pipeline.machine import cache_folder
+from pipeline.runtime.resources import cache_folder
 
 VERSION = 5
 """Raised when the measurement changes, so that older results are measured again."""

@@ -13,7 +13,7 @@ from torch.autograd.profiler import profile
 from pipeline.geometry.span import round_up
 from pipeline.interfaces import Network
 from pipeline.locality.room import LEAST, Room, starved
-from pipeline.stages.device import out_of_memory
+from pipeline.runtime.device import out_of_memory
 
 SIDE = 384
 """Side of the image that is measured, px."""

@@ -14,7 +14,7 @@ from pipeline.errors import PlanError
 from pipeline.geometry.span import round_down, round_up
 from pipeline.interfaces import Network
 from pipeline.locality.room import Room, starved
-from pipeline.stages.device import out_of_memory
+from pipeline.runtime.device import out_of_memory
 
 Axis = Literal["rows", "cols"]
 AXES: tuple[Axis, Axis] = ("rows", "cols")

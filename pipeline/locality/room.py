@@ -11,11 +11,11 @@ import math
 import psutil
 import torch
 
-from pipeline import machine
 from pipeline.errors import ModelError, PlanError
 from pipeline.interfaces import Network
 from pipeline.locality.live import Live
-from pipeline.machine import MIB, human
+from pipeline.runtime import resources
+from pipeline.runtime.resources import MIB, human
 
 FACTOR = 1.1
 """Resident bytes per byte that was counted."""
@@ -105,7 +105,7 @@ class Room:
         except Exception:  # whatever its layers raise; whoever runs it next hears of it
             if not live.full:
                 return 0
-        machine.give_back()  # what was freed in pieces would lie beside what comes
+        resources.give_back()  # what was freed in pieces would lie beside what comes
         self._stopped = live.full
         if not live.full:
             self._pixels, self._bytes = pixels, live.resident
@@ -114,7 +114,7 @@ class Room:
     def _left(self, need: int) -> int:
         """Bytes that may still be taken; what was freed is given back first where that matters."""
         left = self._budget - int(psutil.Process().memory_info().rss)
-        return left if left >= need else self._budget - machine.resident()
+        return left if left >= need else self._budget - resources.resident()
 
     def _refusal(self, x: torch.Tensor, need: int, left: int) -> str:
         resident = self._budget - left

@@ -11,8 +11,8 @@ from typing import cast
 
 import torch
 
-from pipeline.machine import cache_folder
 from pipeline.models.loaded import Loaded
+from pipeline.runtime.resources import cache_folder
 
 SHAPES = 64
 """Shapes of tiles, each with kernels of its own; torch gives up compiling at eight by itself, and would go on with other roundings."""

@@ -13,7 +13,6 @@ import torch
 
 from pipeline.config import ModelConfig
 from pipeline.errors import BandsError, ModelError
-from pipeline.extras import need
 from pipeline.interfaces import Accepts
 from pipeline.models import onnx_file
 from pipeline.models.loaded import Loaded
@@ -22,6 +21,7 @@ from pipeline.models.onnx_network import DTYPES, OnnxGraph, OnnxNetwork
 from pipeline.models.output import KEYS
 from pipeline.models.recognise import first_line
 from pipeline.models.weights import sha256
+from pipeline.runtime.optional_imports import need
 
 EXTRA = "onnx"
 OLDEST, TARGET = 7, 17

@@ -15,13 +15,13 @@ from typing import Any
 import torch
 import torch.utils.dlpack
 
-from pipeline import machine
-from pipeline.allocator import plain
 from pipeline.errors import ModelError
 from pipeline.interfaces import Origin, Step
 from pipeline.models import onnx_session
 from pipeline.models.onnx_file import Node, OnnxFile, Shape, Value, entry_of
 from pipeline.models.onnx_origin import origin_of
+from pipeline.runtime import resources
+from pipeline.runtime.allocator import plain
 
 DTYPES = {1: torch.float32, 10: torch.float16, 11: torch.float64}
 """What is fed, by the number of its type."""
@@ -67,7 +67,7 @@ class OnnxNetwork(torch.nn.Module):
             raise
         finally:
             if self.device.type == "cpu":
-                machine.give_back()  # tensors below 32 MiB would stay in heaps of their own, beside those of torch
+                resources.give_back()  # tensors below 32 MiB would stay in heaps of their own, beside those of torch
 
     def session(self) -> Any:
         """The session for the threads that torch is set to."""

@@ -14,7 +14,6 @@ import torch
 
 from pipeline.config import ModelConfig
 from pipeline.errors import ConfigError, ModelError
-from pipeline.foreign import fault
 from pipeline.interfaces import Accepts
 from pipeline.models.loaded import Loaded
 from pipeline.models.recognise import first_line
@@ -22,6 +21,7 @@ from pipeline.models.repository import Repository, repository_of
 from pipeline.models.repository.reads import by_name, digests, named, recorded
 from pipeline.models.tensors import tensors_of
 from pipeline.models.weights import load_into, sha256
+from pipeline.runtime.import_faults import fault
 
 FACTORY = "model.factory"
 

@@ -12,11 +12,11 @@ import torch
 
 from pipeline.config import ModelConfig
 from pipeline.errors import ConfigError, ModelError
-from pipeline.extras import need
 from pipeline.models.loaded import Loaded
 from pipeline.models.recognise import first_line
 from pipeline.models.tensors import state_of
 from pipeline.models.weights import load_into, sha256
+from pipeline.runtime.optional_imports import need
 
 WHOLE: dict[str, Any] = {"encoder_weights": None}
 """Said to every architecture: the file holds all weights, and nothing is to be downloaded that it would replace."""

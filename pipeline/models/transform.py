@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from pipeline.errors import ConfigError, InferenceError, ModelError
-from pipeline.foreign import fault
 from pipeline.models import pixelwise
 from pipeline.models.python import find, repository
 from pipeline.models.recognise import first_line
 from pipeline.models.repository.reads import by_name, digests, recorded
+from pipeline.runtime.import_faults import fault
 
 KEY = "model.input.transform"
 Function = Callable[[torch.Tensor], torch.Tensor]

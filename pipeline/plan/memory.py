@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from pipeline.machine import MIB
+from pipeline.runtime.resources import MIB
 
 SPARE = 16 * MIB
 """Added to what a refusal proposes: the same libraries take some MiB more or less each time that a process starts."""

@@ -10,10 +10,10 @@ from typing import NamedTuple
 from pipeline.errors import PlanError
 from pipeline.geometry.blocks import BlockIndex
 from pipeline.geometry.read_sharing import DECODED_PX, Sharing, share, unit_of
-from pipeline.machine import MIB, human
 from pipeline.plan import memory
 from pipeline.plan.candidates import candidates, roomy
 from pipeline.plan.types import HERE, Hands, Plan, Tiles, Wish
+from pipeline.runtime.resources import MIB, human
 
 IN_FLIGHT = 4
 """Blocks that are kept in flight where nothing is said: one read, one inferred, one written, and one to spare; one more for each further tile at once."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import torch
 
-from pipeline import machine
 from pipeline.errors import ConfigError
 from pipeline.interfaces import Locality
 from pipeline.models.compiled import compiled, obstacle
 from pipeline.models.loaded import Loaded
 from pipeline.models.recognise import first_line
 from pipeline.resolve.folding import ROUNDING, difference, trial
-from pipeline.stages.device import rounding
+from pipeline.runtime import resources
+from pipeline.runtime.device import rounding
 
 
 def decide(asked: bool, network: Loaded, locality: Locality, device: torch.device, stored: bool | None) -> bool:
@@ -41,7 +41,7 @@ def decide(asked: bool, network: Loaded, locality: Locality, device: torch.devic
 def _apart(network: Loaded, locality: Locality, device: torch.device) -> str | None:
     """How a network differs from itself compiled, in float32 on noise; None where it does not."""
     image = trial(network, locality, device)
-    with rounding("float32", machine.cores(), device):
+    with rounding("float32", resources.cores(), device):
         plain = network(image)
         try:
             return difference(plain, compiled(network)(image), ROUNDING)

@@ -7,14 +7,14 @@ from typing import Literal
 
 import torch
 
-from pipeline import machine
 from pipeline.errors import ModelError
 from pipeline.geometry.span import round_up
 from pipeline.interfaces import Locality, Network
 from pipeline.models.folding import Folded, fold
 from pipeline.models.loaded import Loaded
 from pipeline.models.recognise import first_line
-from pipeline.stages.device import rounding
+from pipeline.runtime import resources
+from pipeline.runtime.device import rounding
 
 SIDE = 128
 """Side of the images that are tried, px."""
@@ -79,7 +79,7 @@ def trial(network: Network, locality: Locality, device: torch.device) -> torch.T
 def _apart(network: Network, other: Network, locality: Locality, device: torch.device, most: float) -> str | None:
     """How two networks differ in float32 on noise, on stronger noise and on nothing but invalid pixels; None where they do not."""
     noise = trial(network, locality, device)
-    with rounding("float32", machine.cores(), device):
+    with rounding("float32", resources.cores(), device):
         for image in (noise, 3 * noise + 1, torch.zeros_like(noise)):
             try:
                 why = difference(network(image), other(image), most)

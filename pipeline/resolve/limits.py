@@ -17,7 +17,7 @@ from pipeline.geometry.span import round_up
 from pipeline.locality.sizes import LONG, last
 from pipeline.plan.types import Plan
 from pipeline.resolve.planning import Opened
-from pipeline.stages.device import PRECISIONS, out_of_memory
+from pipeline.runtime.device import PRECISIONS, out_of_memory
 
 MEASURED = 384
 """Side of the squares that were measured, px."""

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from pipeline import machine
 from pipeline.config import Config, OutputConfig, ToleranceConfig
 from pipeline.errors import ConfigError, PlanError
 from pipeline.interfaces import Locality, Network, Source
 from pipeline.locality import footprint
 from pipeline.locality.batch import independent
 from pipeline.locality.room import Room
-from pipeline.machine import GDAL_CACHE, MIB
 from pipeline.plan import halo, memory
 from pipeline.plan.candidates import BLENDED
 from pipeline.plan.resolve import over_budget, resolve, staff
@@ -23,7 +21,9 @@ from pipeline.plan.types import Hands, Plan, Tiles, Wish
 from pipeline.resolve import edges, staffing
 from pipeline.resolve.halo.choose import choose
 from pipeline.resolve.halo.profile import Sight
-from pipeline.stages.device import PRECISIONS, rounding
+from pipeline.runtime import resources
+from pipeline.runtime.device import PRECISIONS, rounding
+from pipeline.runtime.resources import GDAL_CACHE, MIB
 from pipeline.stages.normalise import Normalisation, normalise
 from pipeline.store.spec import layer_spec
 
@@ -158,7 +158,7 @@ def _meet(opened: Opened, costs: memory.Costs, budget: int) -> halo.HaloDecision
         source=opened.source, network=opened.network, locality=opened.locality, normalisation=opened.normalisation, device=opened.device,
         multiple=opened.multiple, room=memory.longest(costs, budget, wanted.places), area=opened.area,
     )  # fmt: skip
-    with rounding(opened.precision, machine.cores(), opened.device):
+    with rounding(opened.precision, resources.cores(), opened.device):
         found = choose(sight, wanted.tolerance, wanted.places, wanted.seed)
     if found is None:
         return halo.unmeasured(opened.locality, wanted.tolerance, wanted.seed, opened.multiple)
@@ -188,7 +188,7 @@ def _workers(config: Config) -> int | None:
 
 
 def _libraries(compiles: bool) -> int:
-    return machine.resident() + GROWTH + (COMPILING if compiles else 0)
+    return resources.resident() + GROWTH + (COMPILING if compiles else 0)
 
 
 def _costs(opened: Opened, cost: footprint.Footprint, classes: int) -> memory.Costs:

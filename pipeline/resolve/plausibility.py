@@ -19,8 +19,8 @@ from pipeline.geometry.window import Window
 from pipeline.interfaces import Locality
 from pipeline.resolve.halo.places import Place, places
 from pipeline.resolve.halo.profile import Sight
+from pipeline.runtime.device import out_of_memory
 from pipeline.stages.decode import Decoding, codes, indices
-from pipeline.stages.device import out_of_memory
 from pipeline.stages.normalise import Normalisation
 
 SIDE = 128

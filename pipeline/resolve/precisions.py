@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 
-from pipeline import machine
 from pipeline.errors import ConfigError, ModelError
 from pipeline.interfaces import Locality, Network
 from pipeline.resolve.folding import trial
-from pipeline.stages.device import rounding
+from pipeline.runtime import resources
+from pipeline.runtime.device import rounding
 
 
 def decide(asked: str, network: Network, locality: Locality, device: torch.device, stored: str | None) -> str:
@@ -44,7 +44,7 @@ def _heeds(network: Network, locality: Locality, device: torch.device, precision
     image = trial(network, locality, device)
     answers = []
     for each in ("float32", precision):
-        with rounding(each, machine.cores(), device):
+        with rounding(each, resources.cores(), device):
             try:
                 answers.append(network(image).to(torch.float32))
             except ModelError:

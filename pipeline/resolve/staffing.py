@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import torch
 
-from pipeline import machine
 from pipeline.config import Config, ExecutionConfig, SlurmConfig, parse_bytes
 from pipeline.errors import ConfigError
-from pipeline.machine import MIB
 from pipeline.plan.types import HERE, Hands
+from pipeline.runtime import resources
+from pipeline.runtime.resources import MIB
 
 NANNY = 192 * MIB
 """Bytes of the process that starts the workers of a job of SLURM, and starts them again."""
@@ -64,14 +64,14 @@ def room(device: torch.device) -> int | None:
 
     Of all of its memory: what others hold of it comes and goes, while tiles are decided once.
     """
-    return int(torch.cuda.mem_get_info(device)[1] * machine.ROOM) if device.type == "cuda" else None
+    return int(torch.cuda.mem_get_info(device)[1] * resources.ROOM) if device.type == "cuda" else None
 
 
 def _hands(config: Config, device: torch.device) -> Hands:
     execution = config.execution
     if execution.engine == "processes":
         count = processes(execution, device)
-        return Hands(processes=count, apart=machine.resident() + SCHEDULING + FORK_SERVER, together=count == 1)
+        return Hands(processes=count, apart=resources.resident() + SCHEDULING + FORK_SERVER, together=count == 1)
     if execution.engine == "slurm":
         return Hands(processes=slurm(execution).processes, apart=NANNY, together=False)
     return Hands(together=False) if execution.engine == "address" else HERE
@@ -84,7 +84,7 @@ def budget(config: Config) -> int:
         return parse_bytes(execution.memory)
     if execution.engine == "slurm":
         return int(parse_bytes(slurm(execution).memory) * BESIDE)
-    return machine.default_budget()
+    return resources.default_budget()
 
 
 def threads(config: Config, device: torch.device) -> int:
@@ -95,7 +95,7 @@ def threads(config: Config, device: torch.device) -> int:
     if execution.engine == "address" and execution.address is not None and execution.address.threads is not None:
         return execution.address.threads
     count = processes(execution, device) if execution.engine == "processes" else 1
-    return max(1, machine.cores() // count)
+    return max(1, resources.cores() // count)
 
 
 def streams(config: Config, device: torch.device, radius: int | None, compiles: bool) -> tuple[int, ...]:

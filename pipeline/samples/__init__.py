@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from pipeline.errors import SourceError
-from pipeline.machine import cache_folder
+from pipeline.runtime.resources import cache_folder
 from pipeline.samples import ihc, satellite
 
 VERSION = 1

@@ -10,7 +10,7 @@ from rasterio.enums import Interleaving
 from rasterio.env import get_gdal_config
 from rasterio.errors import RasterioError
 
-from pipeline import machine
+from pipeline.runtime import resources
 from pipeline.sources.identity import MADE_BY_READERS
 from pipeline.sources.remote import Settings
 
@@ -72,7 +72,7 @@ def mosaic_of(parts: list[str]) -> Mosaic:
     if not each:
         return Mosaic()
     said = get_gdal_config(_POOL)
-    return Mosaic(files=int(said) if said is not None else min(max(ROOM // each, 16 + 2 * machine.cores()), MOST), each=each)
+    return Mosaic(files=int(said) if said is not None else min(max(ROOM // each, 16 + 2 * resources.cores()), MOST), each=each)
 
 
 def _held(name: str) -> int:

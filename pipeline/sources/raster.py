@@ -22,7 +22,7 @@ from pipeline.errors import ReadError, SourceError
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.interfaces import CAUSES, Pixels
-from pipeline.machine import GDAL_CACHE
+from pipeline.runtime.resources import GDAL_CACHE
 from pipeline.sources import alive
 from pipeline.sources.georeference import place_of
 from pipeline.sources.identity import identity_of

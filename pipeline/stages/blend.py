@@ -24,7 +24,7 @@ from pipeline.geometry.blocks import Layout, Tile
 from pipeline.geometry.span import Span, cut
 from pipeline.geometry.tiling import Piece
 from pipeline.geometry.window import Window
-from pipeline.stages.bus import put
+from pipeline.runtime.transfer import put
 from pipeline.tapers import Taper
 
 Weights = dict[Span, torch.Tensor]

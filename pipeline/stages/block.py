@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pipeline import machine
 from pipeline.config import ModelConfig
 from pipeline.errors import InferenceError, ModelError, ReadError
 from pipeline.geometry.blocks import BlockIndex, Layout
@@ -24,15 +23,16 @@ from pipeline.models import load
 from pipeline.models.compiled import compiled, obstacle
 from pipeline.models.folding import fold
 from pipeline.models.loaded import Loaded
-from pipeline.stages.bus.way import Arrays
-from pipeline.stages.device import choose, on_device, steady
+from pipeline.runtime import resources
+from pipeline.runtime.clock import Clock, Timing, stage
+from pipeline.runtime.device import choose, on_device, steady
+from pipeline.runtime.transfer.base import Arrays
 from pipeline.stages.infer import Inference
 from pipeline.stages.read import checksum, read
 from pipeline.stages.recipe import Block, Recipe, part_of
 from pipeline.stages.write import write
 from pipeline.store.away import unless_away
 from pipeline.store.counts import Counts
-from pipeline.timing.clock import Clock, Timing, stage
 
 if TYPE_CHECKING:
     from pipeline.area.area import Area
@@ -115,7 +115,7 @@ class BlockTask:
                 error = str(fault)
         pixels, timing = window.pixels if area is None else int(area.sum()), clock.timing("block", (index.row, index.col))
         return Outcome(
-            index=index, window=window, error=error, inferred=inferred, pixels=pixels, decoded=decoded, peak=machine.peak_resident(), invalid=invalid,
+            index=index, window=window, error=error, inferred=inferred, pixels=pixels, decoded=decoded, peak=resources.peak_resident(), invalid=invalid,
             timing=timing,
         )  # fmt: skip
 

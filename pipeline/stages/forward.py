@@ -14,13 +14,13 @@ from pipeline.errors import InferenceError
 from pipeline.geometry.blocks import Tile
 from pipeline.geometry.window import Window
 from pipeline.interfaces import Network, Pixels
+from pipeline.runtime.clock import stage
+from pipeline.runtime.device import out_of_memory
+from pipeline.runtime.transfer.base import Raw
 from pipeline.stages import decode
-from pipeline.stages.bus.way import Raw
 from pipeline.stages.decode import Decoding
-from pipeline.stages.device import out_of_memory
 from pipeline.stages.normalise import Normalisation, normalise
 from pipeline.stages.turns import GROUPS
-from pipeline.timing.clock import stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

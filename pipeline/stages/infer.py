@@ -15,15 +15,15 @@ from pipeline.errors import InferenceError
 from pipeline.geometry.blocks import Layout
 from pipeline.geometry.window import Window
 from pipeline.interfaces import Network
+from pipeline.runtime.clock import muted, stage
+from pipeline.runtime.device import on_device, out_of_memory, rounding
+from pipeline.runtime.transfer import bus
+from pipeline.runtime.transfer.base import Arrays, Raw, Span
 from pipeline.stages import layers
-from pipeline.stages.bus import bus
-from pipeline.stages.bus.way import Arrays, Raw, Span
-from pipeline.stages.device import on_device, out_of_memory, rounding
 from pipeline.stages.forward import Forward
 from pipeline.stages.parts import check_finite, parts
 from pipeline.stages.recipe import Block, Recipe
 from pipeline.tapers import KINDS as TAPERS
-from pipeline.timing.clock import muted, stage
 
 SUMS = "sums"
 """Fetched beside the layers where nobody looked at the logits."""

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.cancellation import STOP
 from pipeline.errors import PipelineError
-from pipeline.machine import human
+from pipeline.runtime.cancellation import STOP
+from pipeline.runtime.device import make_room, on_device
+from pipeline.runtime.resources import human
 from pipeline.stages.block import BlockTask, forget, inference
-from pipeline.stages.device import make_room, on_device
 from pipeline.store import layout as store
 
 PAUSES = 0.8

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pipeline.cancellation import STOP
 from pipeline.errors import InferenceError, Unfinished
 from pipeline.geometry.blocks import Layout, Tile
 from pipeline.geometry.window import Window, bounds
+from pipeline.runtime.cancellation import STOP
+from pipeline.runtime.transfer.base import Raw
 from pipeline.stages.blend import blend
-from pipeline.stages.bus.way import Raw
 from pipeline.stages.forward import Forward
 from pipeline.stages.recipe import Block
 from pipeline.tapers import Taper

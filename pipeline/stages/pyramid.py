@@ -20,13 +20,13 @@ from pipeline.geometry.span import Span, cut
 from pipeline.geometry.window import Window
 from pipeline.interfaces import Engine
 from pipeline.locations import Place
+from pipeline.runtime.clock import Clock, Timing, stage
 from pipeline.stages.reduce import Array, reduce_mask, reduce_mean
 from pipeline.store.claims import identity
 from pipeline.store.layout import open_layer
 from pipeline.store.lease import confirm
 from pipeline.store.ledger import Ledger, commit_block, holds_anything
 from pipeline.store.spec import StoreSpec
-from pipeline.timing.clock import Clock, Timing, stage
 
 Where = tuple[int | slice, ...]
 """A place on the class axis of a layer that has one, else nothing."""

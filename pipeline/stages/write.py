@@ -10,10 +10,10 @@ import numpy.typing as npt
 from pipeline.geometry.blocks import BlockIndex
 from pipeline.geometry.window import Window
 from pipeline.locations import Place
+from pipeline.runtime.clock import stage
 from pipeline.store.layout import open_layer
 from pipeline.store.lease import confirm
 from pipeline.store.ledger import commit_block
-from pipeline.timing.clock import stage
 
 
 def write(

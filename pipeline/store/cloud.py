@@ -13,8 +13,8 @@ from types import ModuleType
 from typing import Any
 
 from pipeline.errors import StoreError, Unfinished
-from pipeline.extras import need
 from pipeline.redact import shown
+from pipeline.runtime.optional_imports import need
 
 RETRIES = 200
 """Times that a request is made again at the most, after an answer of 5xx, a timeout or a line that broke: more than there is patience for."""

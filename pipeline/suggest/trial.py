@@ -7,14 +7,14 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from pipeline import machine
 from pipeline.config import ModelConfig, SourceConfig
 from pipeline.errors import ReadError
 from pipeline.interfaces import Source
 from pipeline.resolve import activation, meaning, plausibility
 from pipeline.resolve.halo.profile import Sight
+from pipeline.runtime import resources
+from pipeline.runtime.device import rounding
 from pipeline.sources import open_source
-from pipeline.stages.device import rounding
 from pipeline.suggest.network import CPU, Seen
 
 
@@ -39,7 +39,7 @@ def warnings(seen: Seen, scene: str, bands: list[int] | None, path: Path, sectio
     chosen = activation.decide(meant.model.output, seen.locality)
     decoding = meaning.decoding(meant.model.output, rows, seen.locality.classes, chosen)
     try:
-        with rounding("float32", machine.cores(), CPU):
+        with rounding("float32", resources.cores(), CPU):
             return tuple(plausibility.warnings(_sight(seen, source, meant), decoding, {row.code: row.name for row in rows}))
     except ReadError:
         return ()

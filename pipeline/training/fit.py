@@ -11,9 +11,9 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import EarlyStopping
 
-from pipeline import machine
 from pipeline.errors import ConfigError
-from pipeline.stages.device import choose
+from pipeline.runtime import resources
+from pipeline.runtime.device import choose
 from pipeline.training.examiner import examiner
 from pipeline.training.keep import Keep
 from pipeline.training.lesson import Lesson
@@ -28,7 +28,7 @@ LOADERS = 4
 
 def keeper(prepared: Prepared, where: Place, kept: dict[str, Any] | None, tell: Callable[[str], None]) -> Keep:
     """What saves a training, with what an earlier start left of it."""
-    threads = kept["threads"] if kept else max(machine.cores() // prepared.how.devices, 1)
+    threads = kept["threads"] if kept else max(resources.cores() // prepared.how.devices, 1)
     keep = Keep(where, prepared.meta, [row.name for row in prepared.rows], prepared.fingerprint(), threads, tell)
     if kept:
         keep.load_state_dict(kept)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.extras import need
+from pipeline.runtime.optional_imports import need
 from pipeline.training.place import replace_text
 
 KEEP = 12

@@ -14,7 +14,7 @@ import torch
 
 from pipeline.config import Config
 from pipeline.errors import ConfigError, Unfinished
-from pipeline.extras import need
+from pipeline.runtime.optional_imports import need
 from pipeline.training.card import card
 from pipeline.training.history import draw
 from pipeline.training.place import VERSION, Place, clear, place, replace_text

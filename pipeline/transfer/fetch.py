@@ -13,8 +13,8 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from pipeline.errors import ModelError
-from pipeline.machine import cache_folder
 from pipeline.models.weights import sha256
+from pipeline.runtime.resources import cache_folder
 
 PUBLISHED = {
     "vgg16": "vgg16-397923af.pth", "vgg16_bn": "vgg16_bn-6c64b313.pth",

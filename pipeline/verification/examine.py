@@ -15,8 +15,8 @@ from pipeline.geometry.blocks import BlockIndex, Layout
 from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window, bounds
 from pipeline.job import Job
+from pipeline.runtime.device import on_device
 from pipeline.stages.block import inference
-from pipeline.stages.device import on_device
 from pipeline.stages.pyramid import LevelTask
 from pipeline.stages.read import checksum
 from pipeline.stages.recipe import Block

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import machine
 from pipeline.geometry.blocks import Tile
 from pipeline.geometry.span import round_down, round_up
 from pipeline.geometry.window import Window
@@ -16,8 +15,9 @@ from pipeline.interfaces import Locality
 from pipeline.job import Job
 from pipeline.plan import memory
 from pipeline.plan.types import Plan
+from pipeline.runtime import resources
+from pipeline.runtime.device import choose, on_device, rounding
 from pipeline.stages.block import inference
-from pipeline.stages.device import choose, on_device, rounding
 from pipeline.stages.forward import Forward
 from pipeline.stages.read import read
 
@@ -86,7 +86,7 @@ def infer(job: Job, around: Frame, window: Window) -> npt.NDArray[np.float32]:
 
     def answer() -> npt.NDArray[np.float32]:
         network = inference(job.task).network
-        threads = machine.cores() if network.graph is None else recipe.threads  # onnxruntime opens a session for each number of threads
+        threads = resources.cores() if network.graph is None else recipe.threads  # onnxruntime opens a session for each number of threads
         forward = Forward(
             network=network, device=device, normalisation=recipe.normalisation, decoding=recipe.decoding,
             probabilities=recipe.averages_probabilities, augment=recipe.augment, batch=1,

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pipeline.geometry.span import cut
 from pipeline.geometry.window import Window, bounds
 from pipeline.locations import Place
-from pipeline.stages.bus.way import Arrays
+from pipeline.runtime.transfer.base import Arrays
 from pipeline.stages.layers import empty
 from pipeline.stages.pyramid import LevelTask
 from pipeline.stages.recipe import Recipe

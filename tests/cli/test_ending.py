@@ -234,7 +234,7 @@ def test_whatever_else_is_raised_is_one(monkeypatch: pytest.MonkeyPatch, capsys:
 
 
 def test_the_timer_stops_what_is_under_way_and_is_off_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.machine.age", lambda: 100.0)
+    monkeypatch.setattr("pipeline.runtime.resources.age", lambda: 100.0)
     for seconds in (100.05, 3.0):  # soon, and over already
         with pytest.raises(ending.Stop), ending.limited(seconds):
             time.sleep(60)

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from pipeline.cancellation import STOP
 from pipeline.engines.backlog import Backlog
 from pipeline.engines.crew import WINDOW, Shift
 from pipeline.engines.enrol import Enrolled, Stranger
@@ -15,6 +14,7 @@ from pipeline.engines.link import Answer, Came, Roll, Said
 from pipeline.engines.roster import Roster
 from pipeline.errors import BlocksFailed, Unfinished
 from pipeline.interfaces import Terms
+from pipeline.runtime.cancellation import STOP
 from tests.engines.works import Lethal, square
 
 

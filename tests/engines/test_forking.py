@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from pipeline import allocator
+from pipeline.runtime import allocator
 from tests import commands
 from tests.engines.runs import started
 

@@ -16,10 +16,10 @@ from pipeline.config.load import load
 from pipeline.engines import KINDS
 from pipeline.errors import Unfinished, WorkerError
 from pipeline.interfaces import Terms
-from pipeline.progress import Progress
 from pipeline.run import execute, prepare
+from pipeline.runtime.progress import Progress
+from pipeline.runtime.trace import recorded
 from pipeline.store.ledger import Ledger
-from pipeline.timing.trace import recorded
 from tests import scenes
 from tests.commands import run as run_command
 from tests.engines import works

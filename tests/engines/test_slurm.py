@@ -13,8 +13,8 @@ from pipeline.engines import KINDS, own
 from pipeline.engines.slurm import cluster
 from pipeline.errors import ExtraError, WorkerError
 from pipeline.interfaces import Terms
-from pipeline.progress import Progress
 from pipeline.run import execute, prepare
+from pipeline.runtime.progress import Progress
 from tests import scenes
 from tests.engines import works
 from tests.engines.runs import digest, environment, started, wait_for

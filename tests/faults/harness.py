@@ -16,9 +16,9 @@ from typing import Any
 import yaml
 
 from pipeline.config.load import load
-from pipeline.progress import Progress
 from pipeline.report import Report
 from pipeline.run import execute, prepare
+from pipeline.runtime.progress import Progress
 from pipeline.store.status import status
 from tests import scenes
 from tests.commands import Command, settled

@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline import machine
 from pipeline.errors import PlanError
 from pipeline.locality import footprint, measure
 from pipeline.locality.live import Live
 from pipeline.locality.probe import _direct_convolutions
 from pipeline.locality.room import FACTOR, Room
-from pipeline.machine import MIB
 from pipeline.models.loaded import Loaded
+from pipeline.runtime import resources
+from pipeline.runtime.resources import MIB
 from tests import networks
 
 CPU = torch.device("cpu")
@@ -62,7 +62,7 @@ def test_live_tensors_are_counted_with_the_largest_hole_and_what_convolutions_un
 def left(monkeypatch: pytest.MonkeyPatch, mib: float) -> Room:
     """A room of so many MiB beside what the process has."""
     monkeypatch.setattr(Room, "_left", lambda self, need: int(mib * MIB))
-    return Room(int(mib * MIB) + machine.resident())
+    return Room(int(mib * MIB) + resources.resident())
 
 
 @pytest.mark.slow

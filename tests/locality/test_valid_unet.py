@@ -17,9 +17,9 @@ from pipeline.geometry.margin import Margin, Trim
 from pipeline.interfaces import Locality, Radius
 from pipeline.models.loaded import Loaded
 from pipeline.plan.types import Tiles
-from pipeline.progress import Progress
 from pipeline.resolve import edges
 from pipeline.run import execute, prepare
+from pipeline.runtime.progress import Progress
 from tests import networks, scenes
 from tests.locality.test_unpadded import answer, whole
 

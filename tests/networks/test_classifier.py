@@ -21,8 +21,8 @@ from pipeline.models import load
 from pipeline.models.loaded import Loaded
 from pipeline.networks.classifier import Convolutional, difference, slid
 from pipeline.networks.classifiers import alexnet, lenet, vgg, vgg16
-from pipeline.progress import Progress
 from pipeline.run import execute, prepare
+from pipeline.runtime.progress import Progress
 from pipeline.store.layout import open_layer
 from tests import scenes
 

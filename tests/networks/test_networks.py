@@ -20,8 +20,8 @@ from pipeline.models.loaded import Loaded
 from pipeline.models.ours import hyperparameters
 from pipeline.models.weights import ModelMeta, save
 from pipeline.networks import NETWORKS
-from pipeline.progress import Progress
 from pipeline.run import execute, prepare
+from pipeline.runtime.progress import Progress
 from pipeline.store.layout import open_layer
 from tests import networks, scenes
 

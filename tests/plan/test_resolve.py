@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError, PlanError
 from pipeline.geometry.blocks import BlockIndex, Layout
-from pipeline.machine import GDAL_CACHE, MIB
 from pipeline.plan import memory
 from pipeline.plan.candidates import TINY, candidates
 from pipeline.plan.halo import HaloDecision
 from pipeline.plan.memory import Costs
 from pipeline.plan.resolve import resolve, staff
 from pipeline.plan.types import Hands, Wish
+from pipeline.runtime.resources import GDAL_CACHE, MIB
 
 COSTS = Costs(libraries=300 * MIB, gdal_cache=GDAL_CACHE, raw=13, bands=4, classes=5, activations=400, output=2)
 WISH = Wish(

@@ -23,9 +23,9 @@ from pipeline.job import Job, prepare
 from pipeline.models.compiled import compiled, obstacle
 from pipeline.models.exported import load as load_exported
 from pipeline.models.loaded import Loaded
-from pipeline.progress import Progress
 from pipeline.resolve import compiling
 from pipeline.resolve.compiling import decide
+from pipeline.runtime.progress import Progress
 from pipeline.store.layout import open_layer
 from pipeline.verification.verify import job_of, verify
 from tests import networks, scenes

@@ -20,10 +20,10 @@ from pipeline.interfaces import Locality
 from pipeline.job import Job, prepare
 from pipeline.models.folding import Folded, eager
 from pipeline.models.loaded import Loaded
-from pipeline.progress import Progress
 from pipeline.resolve import folding
 from pipeline.resolve.folding import ROUNDING, TIE, decide, most
 from pipeline.run import execute
+from pipeline.runtime.progress import Progress
 from pipeline.stages import block
 from pipeline.subject import subject
 from pipeline.verification.verify import job_of, verify

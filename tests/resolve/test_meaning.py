@@ -13,8 +13,8 @@ from torch import nn
 
 from pipeline.config.load import load
 from pipeline.errors import ConfigError, StoreError
-from pipeline.progress import Progress
 from pipeline.run import execute, prepare
+from pipeline.runtime.progress import Progress
 from tests import networks, scenes
 
 BACKGROUND = {"name": "background", "role": "background", "code": 9}

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 import torch
 
-from pipeline import machine
 from pipeline.config import Config
 from pipeline.config.load import load
 from pipeline.errors import ConfigError
-from pipeline.machine import MIB
 from pipeline.plan.types import HERE
 from pipeline.resolve import staffing
+from pipeline.runtime import resources
+from pipeline.runtime.resources import MIB
 from tests import scenes
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda:0")
@@ -27,7 +27,7 @@ def config(folder: Path, **execution: Any) -> Config:
 @pytest.fixture
 def eight(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine of eight cores and three GPUs."""
-    monkeypatch.setattr(machine, "cores", lambda: 8)
+    monkeypatch.setattr(resources, "cores", lambda: 8)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 

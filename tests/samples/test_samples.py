@@ -7,7 +7,7 @@ import pytest
 
 from pipeline import samples
 from pipeline.errors import SourceError
-from pipeline.machine import cache_folder
+from pipeline.runtime.resources import cache_folder
 
 
 def test_a_sample_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 import rasterio
 
-from pipeline import machine
 from pipeline.config import SourceConfig
 from pipeline.geometry.window import Window
-from pipeline.machine import MIB
+from pipeline.runtime import resources
+from pipeline.runtime.resources import MIB
 from pipeline.sources import alive, open_source
 from pipeline.sources.mosaic import MOST, mosaic_of
 from pipeline.sources.raster import RasterSource
 from tests import scenes
 
-LEAST = 16 + 2 * machine.cores()
+LEAST = 16 + 2 * resources.cores()
 
 
 @pytest.fixture(autouse=True)

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.cancellation import STOP
 from pipeline.config import ModelConfig
 from pipeline.geometry.blocks import BlockIndex, Layout
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.interfaces import Pixels
 from pipeline.models.loaded import Loaded
+from pipeline.runtime.cancellation import STOP
 from pipeline.stages import block
 from pipeline.stages.block import BlockTask, Outcome
 from pipeline.stages.decode import Decoding

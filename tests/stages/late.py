@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from pipeline.stages.bus import gpu
+from pipeline.runtime.transfer import cuda as gpu
 
 CPU = torch.device("cpu")
 

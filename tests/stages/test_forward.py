@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.cancellation import STOP
 from pipeline.errors import InferenceError
 from pipeline.geometry.blocks import BlockIndex, Layout, Tile
 from pipeline.geometry.tiling import LatticeTiling
 from pipeline.geometry.window import Window
 from pipeline.interfaces import Accepts, Pixels
 from pipeline.models.loaded import Loaded
+from pipeline.runtime.cancellation import STOP
 from pipeline.stages.decode import Decoding
 from pipeline.stages.forward import Forward
 from pipeline.stages.infer import Inference

@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.cancellation import STOP
 from pipeline.errors import InferenceError, Unfinished
 from pipeline.geometry.blocks import BlockIndex, Layout
 from pipeline.geometry.tiling import HaloTiling
 from pipeline.geometry.window import Window
 from pipeline.interfaces import Pixels
 from pipeline.models.loaded import Loaded
-from pipeline.stages.bus.way import Arrays
+from pipeline.runtime.cancellation import STOP
+from pipeline.runtime.transfer.base import Arrays
 from pipeline.stages.decode import Decoding
 from pipeline.stages.infer import Inference
 from pipeline.stages.normalise import Normalisation

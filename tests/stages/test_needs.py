@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from pipeline import run, terms
-from pipeline.cancellation import STOP
 from pipeline.config import SourceConfig
 from pipeline.config.load import load
 from pipeline.job import Job
-from pipeline.machine import human
 from pipeline.models.compiled import obstacle
+from pipeline.runtime.cancellation import STOP
+from pipeline.runtime.resources import human
 from pipeline.sources import open_source
 from pipeline.stages import block
 from pipeline.stages.needs import Needs

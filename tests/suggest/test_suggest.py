@@ -17,8 +17,8 @@ from pipeline.models.loaded import Loaded
 from pipeline.models.weights import ModelMeta, save
 from pipeline.networks.fcn import FCN
 from pipeline.networks.fcn8s import FCN8s
-from pipeline.progress import Progress
 from pipeline.run import execute
+from pipeline.runtime.progress import Progress
 from pipeline.suggest import suggest
 from tests import networks, scenes
 from tests.commands import wholecloth

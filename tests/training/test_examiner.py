@@ -10,9 +10,9 @@ from pipeline.config.load import load
 from pipeline.evaluation.evaluate import evaluate
 from pipeline.labels import open_labels
 from pipeline.models.weights import save
-from pipeline.progress import Progress
 from pipeline.run import execute
 from pipeline.run import prepare as prepare_run
+from pipeline.runtime.progress import Progress
 from pipeline.store.opened import open_store
 from pipeline.training.examiner import examiner
 from pipeline.training.prepare import prepare

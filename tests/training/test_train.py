@@ -20,9 +20,9 @@ from safetensors.torch import load_file
 from pipeline.config.load import load
 from pipeline.errors import ConfigError, LabelsError, ModelError, Unfinished
 from pipeline.models.weights import read_meta, save
-from pipeline.progress import Progress
 from pipeline.run import execute
 from pipeline.run import prepare as prepare_run
+from pipeline.runtime.progress import Progress
 from pipeline.store.layout import open_layer
 from pipeline.training.prepare import prepare
 from tests import scenes

@@ -14,8 +14,8 @@ from pipeline.config.load import load
 from pipeline.geometry.blocks import BlockIndex
 from pipeline.geometry.window import Window
 from pipeline.job import Job
-from pipeline.progress import Progress
 from pipeline.run import execute, prepare
+from pipeline.runtime.progress import Progress
 from pipeline.store.ledger import Ledger, commit_block
 from pipeline.verification.certificate import Certificate
 from pipeline.verification.verify import job_of, verify

@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 from pipeline.cli import app
 from pipeline.config.load import load
 from pipeline.errors import CertificateError
-from pipeline.progress import Progress
 from pipeline.report import Report
 from pipeline.run import execute, prepare
+from pipeline.runtime.progress import Progress
 from pipeline.stages import pyramid
 from pipeline.store.status import status
 from pipeline.verification import certificate

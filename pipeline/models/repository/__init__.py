@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from pipeline.errors import ModelError
-from pipeline.foreign import fault
 from pipeline.models.recognise import first_line
 from pipeline.models.repository.code import Code, code_of, reads_of
 from pipeline.models.repository.importer import install
 from pipeline.models.repository.roots import place_of
 from pipeline.models.repository.world import World, world_of
+from pipeline.runtime.import_faults import fault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from pipeline.models.folding import scripted
-from pipeline.stages.device import rounding
+from pipeline.runtime.device import rounding
 from tests import networks, zoo
 from tests.models.folding.pairs import Pair, apart, settled
 from tests.networks import conv

@@ -16,11 +16,11 @@ from pipeline.describe import describe
 from pipeline.errors import ConfigError, StoreError
 from pipeline.inspection.saving import saving
 from pipeline.job import Job, prepare
-from pipeline.progress import Progress
 from pipeline.resolve.halo import choose as chosen
 from pipeline.resolve.halo.choose import choose, left_over
 from pipeline.resolve.halo.profile import Sight, profile
 from pipeline.run import execute
+from pipeline.runtime.progress import Progress
 from pipeline.stages.block import inference
 from pipeline.stages.read import read
 from pipeline.stages.recipe import Block

@@ -16,8 +16,8 @@ from torch import nn
 from pipeline.config import OutputConfig
 from pipeline.config.load import load
 from pipeline.geometry.window import Window
-from pipeline.progress import Progress
 from pipeline.run import execute, prepare
+from pipeline.runtime.progress import Progress
 from pipeline.stages.decode import Decoding
 from pipeline.stages.layers import KINDS, decoded, empty
 from tests import networks, scenes

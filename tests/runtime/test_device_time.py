@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.timing.clock import Interval
-from pipeline.timing.stalls import WAITS, DeviceTime, Stalls, lately, shares, words
+from pipeline.runtime.clock import Interval
+from pipeline.runtime.device_time import WAITS, DeviceTime, Stalls, lately, shares, words
 
 START, STOP = 10, 40
 STAGES = ("read", "checksum", "wait", "device", "write", "commit")

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from pipeline import log
-from pipeline.timing.stalls import lately
+from pipeline.runtime import log
+from pipeline.runtime.device_time import lately
 
 INTERVAL_S = 10.0
 """Seconds between plain lines."""

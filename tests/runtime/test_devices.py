@@ -1,8 +1,8 @@
 import pytest
 
-from pipeline.timing.clock import Interval
-from pipeline.timing.devices import Devices
-from pipeline.timing.stalls import Stalls
+from pipeline.runtime.clock import Interval
+from pipeline.runtime.device_time import Stalls
+from pipeline.runtime.devices import Devices
 
 WORK = [Interval("read", 0, 2), Interval("device", 2, 6), Interval("network", 2, 5), Interval("write", 6, 8)]
 

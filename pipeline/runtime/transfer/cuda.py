@@ -9,9 +9,9 @@ from typing import cast
 import torch
 
 from pipeline.interfaces import Pixels
-from pipeline.stages.bus.way import Arrays, Raw, Span, Tensors
-from pipeline.stages.device import out_of_memory
-from pipeline.timing.clock import muted, note, now
+from pipeline.runtime.clock import muted, note, now
+from pipeline.runtime.device import out_of_memory
+from pipeline.runtime.transfer.base import Arrays, Raw, Span, Tensors
 
 
 class Gpu:

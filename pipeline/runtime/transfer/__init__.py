@@ -15,9 +15,9 @@ from typing import Any
 import numpy.typing as npt
 import torch
 
-from pipeline.stages.bus.gpu import Gpu, locked
-from pipeline.stages.bus.shared import Shared
-from pipeline.stages.bus.way import Bus
+from pipeline.runtime.transfer.base import Bus
+from pipeline.runtime.transfer.cuda import Gpu, locked
+from pipeline.runtime.transfer.shared import Shared
 
 
 @lru_cache

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from pipeline.interfaces import Engine
-from pipeline.timing.clock import Timing, now
-from pipeline.timing.devices import Devices
-from pipeline.timing.trace import Trace
+from pipeline.runtime.clock import Timing, now
+from pipeline.runtime.devices import Devices
+from pipeline.runtime.trace import Trace
 
 PATIENCE = 4096
 """Blocks that may come back before one that was handed out earlier. After that it is not waited for, lest what is held grows with the blocks."""

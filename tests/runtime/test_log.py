@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import log
+from pipeline.runtime import log
 
 
 def lines(out: io.StringIO) -> list[dict[str, object]]:

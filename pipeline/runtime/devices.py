@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pipeline.timing.clock import Interval
-from pipeline.timing.stalls import DeviceTime, Stalls
+from pipeline.runtime.clock import Interval
+from pipeline.runtime.device_time import DeviceTime, Stalls
 
 
 class Devices:

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from pipeline import allocator
-from pipeline.allocator import OURS, environment, keep, plain
+from pipeline.runtime import allocator
+from pipeline.runtime.allocator import OURS, environment, keep, plain
 
 FAULTS = """
 import resource, torch
@@ -68,7 +68,7 @@ def test_freed_tensors_are_used_again_without_new_pages() -> None:
 
 @pytest.mark.skipif(not allocator._glibc(), reason="the settings are glibc's")
 def test_the_process_stays_the_same() -> None:
-    script = "import os; from pipeline.allocator import keep; print(os.getpid(), flush=True); keep(); print(os.environ['GLIBC_TUNABLES'])"
+    script = "import os; from pipeline.runtime.allocator import keep; print(os.getpid(), flush=True); keep(); print(os.environ['GLIBC_TUNABLES'])"
     env = {name: value for name, value in os.environ.items() if name != "GLIBC_TUNABLES" and not name.startswith("MALLOC_")}
     first, second, settings = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True).stdout.split()
     assert (first, settings) == (second, OURS)

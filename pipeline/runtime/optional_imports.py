@@ -6,7 +6,7 @@ import importlib
 from types import ModuleType
 
 from pipeline.errors import ExtraError
-from pipeline.foreign import fault
+from pipeline.runtime.import_faults import fault
 
 
 def need(module: str, extra: str, what: str) -> ModuleType:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import machine
+from pipeline.runtime import resources
 
 READ = "from pipeline import machine; print(machine.peak_resident())"
 LARGE = 600 * 2**20
@@ -39,7 +39,7 @@ def test_the_age_is_that_of_the_process_whatever_the_clock_on_the_wall_says() ->
 )
 def test_cores_are_those_that_may_be_used(quota: str, asked: str, cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "cpu.max").write_text(quota + "\n")
-    monkeypatch.setattr(machine, "CGROUP", tmp_path)
+    monkeypatch.setattr(resources, "CGROUP", tmp_path)
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
     monkeypatch.setenv("OMP_NUM_THREADS", asked)
-    assert machine.cores() == cores
+    assert resources.cores() == cores

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pipeline.timing.clock import Clock, Interval, Timing, carried, now, stage
+from pipeline.runtime.clock import Clock, Interval, Timing, carried, now, stage
 
 
 def test_time_is_that_of_the_epoch_and_never_goes_back() -> None:
@@ -21,7 +21,7 @@ def test_time_is_that_of_the_epoch_and_never_goes_back() -> None:
 
 def test_another_process_has_the_same_time() -> None:
     before = now()
-    said = float(subprocess.run([sys.executable, "-c", "from pipeline.timing.clock import now; print(now())"], capture_output=True, check=True).stdout)
+    said = float(subprocess.run([sys.executable, "-c", "from pipeline.runtime.clock import now; print(now())"], capture_output=True, check=True).stdout)
     assert before - 0.1 <= said <= now() + 0.1
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from pipeline.engines import KINDS
-from pipeline.timing import watch as module
-from pipeline.timing.clock import Clock, Timing, carried, now, stage
-from pipeline.timing.watch import Watch
+from pipeline.runtime import timed_engine as module
+from pipeline.runtime.clock import Clock, Timing, carried, now, stage
+from pipeline.runtime.timed_engine import Watch
 
 
 @dataclass(frozen=True)

@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.cancellation import STOP
 from pipeline.config.load import load
 from pipeline.errors import InferenceError
 from pipeline.job import Job, prepare
 from pipeline.models.loaded import Loaded
-from pipeline.progress import Progress
 from pipeline.report import Report
 from pipeline.run import execute
+from pipeline.runtime.cancellation import STOP
+from pipeline.runtime.progress import Progress
+from pipeline.runtime.trace import recorded
+from pipeline.runtime.transfer import cuda
+from pipeline.runtime.transfer.base import Raw
 from pipeline.stages import infer
-from pipeline.stages.bus import gpu
-from pipeline.stages.bus.way import Raw
 from pipeline.stages.infer import Inference
-from pipeline.timing.trace import recorded
 from tests import scenes
 from tests.stages import late
 from tests.stages.test_infer import LAYOUT, RECIPE, Counting, block
@@ -99,7 +99,7 @@ def test_blocks_go_tile_by_tile_once_one_found_no_room_on_the_device(monkeypatch
     run, of = inference(Counting()), block()
     there = run.bring(of)
     with monkeypatch.context() as patch:
-        patch.setattr(gpu, "locked", full)
+        patch.setattr(cuda, "locked", full)
         brought = [run.bring(of), run.bring(of)]
     assert len(asked) == 1, "looking for room stops what computes"
     assert there.raw.arrived is not None
@@ -148,10 +148,10 @@ def test_without_page_locked_memory_any_other_will_do(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(torch, "empty", empty)
     words = "CUDA error: out of memory"
-    assert gpu.locked(torch.zeros(3, dtype=torch.uint16)).shape == (3,)
+    assert cuda.locked(torch.zeros(3, dtype=torch.uint16)).shape == (3,)
     words = "no such thing"
     with pytest.raises(RuntimeError, match=words):
-        gpu.locked(torch.zeros(3))
+        cuda.locked(torch.zeros(3))
 
 
 def test_a_device_in_the_memory_of_the_process_copies_nothing() -> None:

@@ -4,15 +4,15 @@ from typing import Any
 
 import pytest
 
-from pipeline.progress import LISTED, JsonProgress, Progress, progress_as
-from pipeline.timing.stalls import WAITS
+from pipeline.runtime.device_time import WAITS
+from pipeline.runtime.progress import LISTED, JsonProgress, Progress, progress_as
 
 IDLE = dict.fromkeys(("busy", *WAITS), 0.0)
 
 
 def test_lines_tell_blocks_speed_time_left_and_what_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(float(t) for t in range(0, 1000, 2))
-    monkeypatch.setattr("pipeline.progress.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("pipeline.runtime.progress.time.monotonic", lambda: next(clock))
     out = io.StringIO()
     with Progress(out, interval=0) as progress:
         progress.start(100, 10)
@@ -77,7 +77,7 @@ class Terminal(io.StringIO):
 
 def test_machines_are_told_the_same_in_objects_and_never_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(float(t) for t in range(0, 1000, 2))
-    monkeypatch.setattr("pipeline.progress.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("pipeline.runtime.progress.time.monotonic", lambda: next(clock))
     out = Terminal()
     with JsonProgress(out, interval=0) as progress:
         progress.start(100, 10)

@@ -11,9 +11,9 @@ from typing import TypeVar
 import torch
 from torch.jit import optimized_execution  # type: ignore[attr-defined]  # public, and left out of its __all__
 
-from pipeline.allocator import settled
 from pipeline.errors import ModelError
-from pipeline.timing.clock import carried
+from pipeline.runtime.allocator import settled
+from pipeline.runtime.clock import carried
 
 T = TypeVar("T")
 _pools: dict[int, ThreadPoolExecutor] = {}

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pipeline.interfaces import Pixels
-from pipeline.stages.bus.way import Arrays, Raw, Span, Tensors
-from pipeline.timing.clock import stage
+from pipeline.runtime.clock import stage
+from pipeline.runtime.transfer.base import Arrays, Raw, Span, Tensors
 
 
 class Shared:

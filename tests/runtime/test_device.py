@@ -9,21 +9,20 @@ import pytest
 import torch
 import zarr
 
-from pipeline import allocator, machine
 from pipeline.config.load import load
 from pipeline.job import prepare
 from pipeline.models.loaded import Loaded
-from pipeline.progress import Progress
 from pipeline.run import execute
-from pipeline.stages import device
-from pipeline.stages.device import make_room, on_device
+from pipeline.runtime import allocator, device, resources
+from pipeline.runtime.device import make_room, on_device
+from pipeline.runtime.progress import Progress
 from tests import scenes
 
 SIZE = 256 * 2**20
 FAULTS = f"""
 import psutil, sys, torch
 from pipeline.stages import device
-from pipeline.stages.device import make_room, on_device
+from pipeline.runtime.device import make_room, on_device
 if sys.argv[1] == "ahead":
     make_room({SIZE})
     device._room.result()
@@ -114,7 +113,7 @@ def test_several_tiles_at_once_give_the_bytes_of_one_after_the_other(tmp_path: P
 
     meeting = threading.Event()
     monkeypatch.setattr(Loaded, "__call__", together)
-    monkeypatch.setattr(machine, "cores", lambda: 1)
+    monkeypatch.setattr(resources, "cores", lambda: 1)
     alone, several = (streamed(tmp_path, name, streams, tile=tile) for name, streams in (("alone", 1), ("several", 3)))
     assert alone.task.recipe.threads == several.task.recipe.threads == 1, "threads change roundings"
     assert several.plan.hands.streams == several.task.streams == 3
@@ -134,18 +133,18 @@ def chunks(store: Path) -> dict[str, bytes]:
 @pytest.mark.slow
 @pytest.mark.nightly("jobs")
 def test_a_store_is_gone_on_with_in_the_threads_it_was_made_in_however_many_tiles_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "cores", lambda: 6)
+    monkeypatch.setattr(resources, "cores", lambda: 6)
     assert (streamed(tmp_path, "job", 2).task.recipe.threads, streamed(tmp_path, "job", 3).task.recipe.threads) == (3, 2)
     run(streamed(tmp_path, "job", 3))
     for cores, asked, expected in ((6, "auto", 3), (2, "auto", 1), (1, "auto", 1), (6, 1, 1), (6, 5, 5)):
-        monkeypatch.setattr(machine, "cores", lambda cores=cores: cores)
+        monkeypatch.setattr(resources, "cores", lambda cores=cores: cores)
         job = streamed(tmp_path, "job", asked)  # type: ignore[arg-type]
         assert (job.task.recipe.threads, job.plan.hands.streams, job.complete) == (2, expected, True)
 
 
 @pytest.mark.slow
 def test_each_core_computes_a_tile_where_nothing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "cores", lambda: 4)
+    monkeypatch.setattr(resources, "cores", lambda: 4)
     job = prepare(load(scenes.config(tmp_path, tile={"size": 96}, execution={"engine": "threads"})))
     assert (job.plan.hands.streams, job.task.recipe.threads) == (4, 1)
     run(job)

@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from types import TracebackType
 
-PACKAGE = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parents[1]
 CPU = "https://download.pytorch.org/whl/cpu"
 USERS = "wholecloth_user_"
 """How names begin of modules that are made of a file which the user names."""

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import torch
 
-from pipeline import foreign
 from pipeline.cli import ending
 from pipeline.config import ModelConfig
 from pipeline.errors import ExtraError, ModelError
-from pipeline.extras import need
-from pipeline.foreign import fault
 from pipeline.models import load
+from pipeline.runtime import import_faults
+from pipeline.runtime.import_faults import fault
+from pipeline.runtime.optional_imports import need
 
 CPU = torch.device("cpu")
 FAULTS = {
@@ -149,7 +149,7 @@ def test_a_library_that_everything_needs_ends_a_command_with_2(case: str, tmp_pa
 def test_an_extension_of_torch_that_fails_is_named_with_the_switch() -> None:
     """What torch raises at its own import where an entry point of `torch.backends` fails."""
     error = RuntimeError("Failed to load the backend extension: torch_odd. You can disable extension auto-loading with TORCH_DEVICE_BACKEND_AUTOLOAD=0.")
-    assert "TORCH_DEVICE_BACKEND_AUTOLOAD=0 in the environment" in (foreign._backend("torch", str(error)) or "")
+    assert "TORCH_DEVICE_BACKEND_AUTOLOAD=0 in the environment" in (import_faults._backend("torch", str(error)) or "")
 
 
 def test_an_extension_of_torch_that_fails_ends_a_command_with_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,13 +182,13 @@ def test_an_error_while_a_library_is_used_is_not_taken_for_one_of_its_import(tmp
 
 @pytest.mark.parametrize(("torch_", "wanted"), [("2.13.0+cpu", "==0.28.*"), ("2.6.0", "==0.21.*"), ("3.0.0", ""), ("2.99.0", "")])
 def test_the_torchvision_that_goes_with_a_torch(torch_: str, wanted: str) -> None:
-    assert foreign._partner(torch_) == wanted
+    assert import_faults._partner(torch_) == wanted
 
 
 def test_constraints_and_readme_name_the_torchvision_of_the_cpu_build() -> None:
     root = Path(__file__).resolve().parents[1]
     pins: dict[str, Any] = dict(line.split("==") for line in (root / "constraints.txt").read_text().splitlines() if "==" in line)
-    assert f"=={pins['torchvision'].rpartition('.')[0]}.*" == foreign._partner(pins["torch"])
+    assert f"=={pins['torchvision'].rpartition('.')[0]}.*" == import_faults._partner(pins["torch"])
     text = (root / "README.md").read_text()
     assert f"torch=={pins['torch'].partition('+')[0]} torchvision=={pins['torchvision']}" in text
-    assert foreign.CPU in text
+    assert import_faults.CPU in text

@@ -17,12 +17,12 @@ import pytest
 
 from pipeline.config.load import load
 from pipeline.errors import ConfigError
-from pipeline.progress import Progress
 from pipeline.report import Report
 from pipeline.run import execute, prepare
+from pipeline.runtime.clock import Interval, Timing
+from pipeline.runtime.progress import Progress
+from pipeline.runtime.trace import recorded
 from pipeline.stages.pyramid import levels
-from pipeline.timing.clock import Interval, Timing
-from pipeline.timing.trace import recorded
 from tests import scenes
 from tests.commands import Command
 
