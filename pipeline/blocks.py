@@ -20,10 +20,10 @@ from pipeline.runtime.clock import now
 from pipeline.runtime.device import make_room
 from pipeline.runtime.progress import Progress
 from pipeline.runtime.timed_engine import Watch
-from pipeline.stages import pyramid
 from pipeline.stages.block import Outcome, adopt
-from pipeline.store.counts import Counts, counts
-from pipeline.store.lease import confirm
+from pipeline.store import overviews
+from pipeline.store.invalid_counts import Counts, counts
+from pipeline.store.lease.lease import confirm
 from pipeline.store.ledger import Ledger
 
 CHEAP = 20_000
@@ -69,7 +69,7 @@ def blocks(job: Job, progress: Progress, watch: Watch, mine: Share | None) -> Re
         if job.resumes:  # whoever makes a store has it laid out meanwhile
             lay_out(job)
         adopt(job.task, job.network)
-        pyramid.outdate(job.path, job.spec, job.plan.tiles.block, ((index.row, index.col) for index in _todo(job, mine, committed)))
+        overviews.outdate(job.path, job.spec, job.plan.tiles.block, ((index.row, index.col) for index in _todo(job, mine, committed)))
         for outcome in watch(terms.task(job), _todo(job, mine, committed)):
             confirm(job.path)
             tally.add(outcome)

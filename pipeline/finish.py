@@ -12,12 +12,13 @@ from pipeline.errors import Unfinished
 from pipeline.locations import Place, Remote
 from pipeline.report import Report
 from pipeline.runtime import resources
-from pipeline.stages import pyramid, quicklook
-from pipeline.store import layout as store
-from pipeline.store.away import unless_away
-from pipeline.store.counts import counts
+from pipeline.stages import quicklook
+from pipeline.store import lifecycle as store
+from pipeline.store import overviews
 from pipeline.store.files import Files
-from pipeline.store.lease import acquire, confirm, holders
+from pipeline.store.files.outage import unless_away
+from pipeline.store.invalid_counts import counts
+from pipeline.store.lease.lease import acquire, confirm, holders
 from pipeline.store.ledger import Ledger
 from pipeline.store.respec import spec_of
 from pipeline.store.shards import forget, unheard
@@ -100,12 +101,12 @@ def _whose(path: Place, held: bool) -> str:
 def _overviews(path: Place, spec: StoreSpec, meta: dict[str, Any], say: Say) -> bool:
     """Make what is missing of the overviews; whether anything was."""
     block = meta["tiles"]["block"] if "asked" in meta else None
-    if not any(True for level in pyramid.levels(path, spec, block) for _ in level.missing()):
+    if not any(True for level in overviews.levels(path, spec, block) for _ in level.missing()):
         return False
     say("overviews")
     name = "serial" if meta["config"]["execution"].get("engine") == "serial" else "threads"
     with ENGINES[name](resources.cores()) as engine:
-        pyramid.build(path, spec, engine=engine, block=block)
+        overviews.build(path, spec, engine=engine, block=block)
     return True
 
 

@@ -32,7 +32,7 @@ from pipeline.sources.once import once
 from pipeline.stages.block import BlockTask
 from pipeline.stages.normalise import Normalisation
 from pipeline.stages.recipe import Recipe
-from pipeline.store import layout as store
+from pipeline.store import lifecycle as store
 
 FORMS = {
     **dict.fromkeys((".tif", ".tiff", ".gtiff"), "GeoTIFF"), ".vrt": "VRT", ".png": "PNG", **dict.fromkeys((".jpg", ".jpeg"), "JPEG"), ".jp2": "JPEG 2000",

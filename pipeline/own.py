@@ -15,8 +15,8 @@ from pipeline.job import Job, prepare
 from pipeline.locations import Place
 from pipeline.runtime.cancellation import STOP
 from pipeline.sameness import check_pixels
-from pipeline.store import layout as store
-from pipeline.store.lease import acquire
+from pipeline.store import lifecycle as store
+from pipeline.store.lease.lease import acquire
 
 
 @contextmanager

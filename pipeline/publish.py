@@ -12,7 +12,7 @@ from pipeline.report import Report
 from pipeline.runtime.cancellation import stopping
 from pipeline.runtime.progress import Progress
 from pipeline.stages import quicklook
-from pipeline.store import layout as store
+from pipeline.store import lifecycle as store
 from pipeline.store import shards
 from pipeline.store.files import Files
 from pipeline.store.ledger import Ledger

@@ -23,9 +23,9 @@ from pipeline.runtime.progress import Progress
 from pipeline.runtime.resources import human
 from pipeline.runtime.timed_engine import Watch
 from pipeline.runtime.trace import Trace
-from pipeline.stages import pyramid
-from pipeline.store.away import unless_away
-from pipeline.store.lease import confirm
+from pipeline.store import overviews as pyramid
+from pipeline.store.files.outage import unless_away
+from pipeline.store.lease.lease import confirm
 from pipeline.verification.sound import make_sound
 
 __all__ = ["Job", "execute", "prepare"]

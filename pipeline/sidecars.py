@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.locations import Place
-from pipeline.store import layout, palette, vrt
+from pipeline.store import lifecycle, palette, vrt
 from pipeline.store.files import Files, is_foreign
 from pipeline.store.spec import StoreSpec
 
@@ -26,7 +26,7 @@ def finish(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> Place:
         The VRT. It comes last, since it reads the store.
     """
     Files(path).put(palette.pam_key(spec), palette.pam(spec).encode())
-    layout.finish(path, spec, meta)
+    lifecycle.finish(path, spec, meta)
     beside = sidecar(path)
     Files(beside.parent).put(beside.name, vrt.document(spec, path.name).encode())
     return beside
@@ -46,9 +46,9 @@ def delete(path: Place) -> None:
     StoreError
         The path holds something else, or cannot be removed.
     """
-    layout.check_deletable(path)
+    lifecycle.check_deletable(path)
     beside = sidecar(path)
-    with layout.undeletable(path):
+    with lifecycle.undeletable(path):
         if not is_foreign(beside, vrt.MARK):
             Files(beside.parent).delete(beside.name)
-    layout.delete(path)
+    lifecycle.delete(path)

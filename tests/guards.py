@@ -13,7 +13,7 @@ GUARDS = {
         "pipeline/store/",
         "pipeline/engines/",
         "pipeline/stages/block.py",
-        "pipeline/stages/pyramid.py",
+        "pipeline/store/overviews.py",
         "pipeline/cli/ending.py",
         "pipeline/run.py",
         "pipeline/blocks.py",
@@ -58,7 +58,13 @@ GUARDS = {
     "training": ("pipeline/training/", "tests/training/"),
     "compile": ("pipeline/models/compiled.py", "pipeline/resolve/compiling.py", "pipeline/stages/forward.py", "tests/resolve/test_compiling.py"),
     "slurm": ("pipeline/engines/", "pipeline/config/cluster.py", "workflows/", "tests/slurm_cluster.py", "tests/workflows/", "tests/engines/test_slurm.py"),
-    "clocks": ("pipeline/store/lease.py", "pipeline/store/claims.py", "pipeline/store/holder.py", "pipeline/runtime/resources.py", "tests/faults/"),
+    "clocks": (
+        "pipeline/store/lease/lease.py",
+        "pipeline/store/lease/claim_files.py",
+        "pipeline/store/lease/process_identity.py",
+        "pipeline/runtime/resources.py",
+        "tests/faults/",
+    ),
     "scale": (
         "benchmarks/",
         "pipeline/runtime/allocator.py",
@@ -71,8 +77,8 @@ GUARDS = {
     "readers": (
         "pipeline/store/vrt.py",
         "pipeline/store/palette.py",
-        "pipeline/store/conventions.py",
-        "pipeline/store/skeleton.py",
+        "pipeline/store/metadata.py",
+        "pipeline/store/hierarchy.py",
         "tests/store/test_foreign.py",
     ),
 }

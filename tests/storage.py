@@ -17,8 +17,7 @@ from typing import Any
 import pytest
 
 from pipeline.locations import Remote
-from pipeline.store import cloud, objects
-from pipeline.store.files import Files
+from pipeline.store.files import Files, clients, objects
 
 KEY, SECRET, TOKEN = "AKIANOBODYMAYSEEIT00", "neverToBeWrittenAnywhere/1", "tokenThatNobodyMaySee"
 BUCKET = "scenes"
@@ -86,8 +85,8 @@ def reached(storage: Storage, patience: int = 3) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in storage.environment().items():
             patch.setenv(name, value)
-        patch.setattr(cloud, "RETRIES", patience)
-        patch.setattr(cloud, "FIRST_S", 0.02)
+        patch.setattr(clients, "RETRIES", patience)
+        patch.setattr(clients, "FIRST_S", 0.02)
         forget()
         yield
     forget()
@@ -95,7 +94,7 @@ def reached(storage: Storage, patience: int = 3) -> Iterator[None]:
 
 def forget() -> None:
     """Clients know the environment that they were made in."""
-    cloud.client.cache_clear()
+    clients.client.cache_clear()
     objects.objects.cache_clear()
 
 

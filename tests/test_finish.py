@@ -15,10 +15,10 @@ from pipeline import finish as module
 from pipeline.errors import CertificateError, InputError, StoreError, Unfinished
 from pipeline.finish import finish
 from pipeline.geometry.shards import Shard
-from pipeline.stages import pyramid
-from pipeline.store.layout import certify, open_layer, read_meta
-from pipeline.store.lease import acquire
+from pipeline.store import overviews
+from pipeline.store.lease.lease import acquire
 from pipeline.store.ledger import Ledger
+from pipeline.store.lifecycle import certify, open_layer, read_meta
 from pipeline.store.status import status
 from tests import runs, scenes
 from tests.commands import run
@@ -139,8 +139,8 @@ def test_stopped_anywhere_and_begun_again_it_gives_the_same_bytes(tmp_path: Path
     shutil.copytree(store, tmp_path / "again" / "job.zarr")
     finish(store, anything)
     expected, calls = runs.everything(store), list[int]()
-    again, total = tmp_path / "again" / "job.zarr", sum(level.count for level in pyramid.levels(store, module.spec_of(store)))
-    real = pyramid.LevelTask._make
+    again, total = tmp_path / "again" / "job.zarr", sum(level.count for level in overviews.levels(store, module.spec_of(store)))
+    real = overviews.LevelTask._make
 
     def dies(*args: Any) -> Any:
         raise KeyboardInterrupt
@@ -153,7 +153,7 @@ def test_stopped_anywhere_and_begun_again_it_gives_the_same_bytes(tmp_path: Path
 
     with monkeypatch.context() as patched:
         if "overview" in at:
-            patched.setattr(pyramid.LevelTask, "_make", make)
+            patched.setattr(overviews.LevelTask, "_make", make)
         else:
             place, _, name = at.rpartition(".")
             patched.setattr(getattr(module, place) if place else module.Report, name if place else "text", dies)

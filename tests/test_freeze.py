@@ -24,7 +24,7 @@ from pipeline.resolve import folding, planning
 from pipeline.run import execute, prepare
 from pipeline.runtime import resources
 from pipeline.runtime.progress import Progress
-from pipeline.store.layout import read_meta
+from pipeline.store.lifecycle import read_meta
 from pipeline.store.status import status
 from pipeline.verification.verify import job_of
 from tests import networks, scenes

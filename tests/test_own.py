@@ -14,8 +14,8 @@ from pipeline.errors import StoreError, Unfinished
 from pipeline.geometry.shards import Shard
 from pipeline.job import prepare
 from pipeline.own import owned
-from pipeline.store.layout import create, read_meta
-from pipeline.store.lease import acquire, holders
+from pipeline.store.lease.lease import acquire, holders
+from pipeline.store.lifecycle import create, read_meta
 from tests import runs, scenes
 from tests.store import leases
 

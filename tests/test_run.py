@@ -26,7 +26,7 @@ from pipeline.resolve import planning, staffing
 from pipeline.run import execute, prepare
 from pipeline.runtime.progress import Progress
 from pipeline.stages import block
-from pipeline.store import skeleton
+from pipeline.store import hierarchy
 from pipeline.store.ledger import Ledger
 from pipeline.store.status import status
 from tests import networks, scenes
@@ -238,7 +238,7 @@ def test_a_store_keeps_the_codec_that_it_was_made_with(tmp_path: Path, monkeypat
         real(*args)
 
     with monkeypatch.context() as before:
-        before.setattr(skeleton, "_codec", lambda _: zarr.codecs.GzipCodec(level=2))
+        before.setattr(hierarchy, "_codec", lambda _: zarr.codecs.GzipCodec(level=2))
         before.setattr(block, "write", dies)
         with pytest.raises(KeyboardInterrupt):
             go(path)

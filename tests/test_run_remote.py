@@ -22,9 +22,9 @@ from pipeline.locations import Remote
 from pipeline.report import Report
 from pipeline.run import execute, prepare
 from pipeline.runtime.progress import Progress
-from pipeline.store import claim
+from pipeline.store import create_remote
 from pipeline.store.files import Files
-from pipeline.store.layout import open_layer, read_meta
+from pipeline.store.lifecycle import open_layer, read_meta
 from pipeline.store.status import status
 from tests import scenes, storage
 from tests.commands import Command, run, settled
@@ -53,7 +53,7 @@ def place(folder: Path) -> Remote:
 
 def chunks(where: Remote | Path) -> dict[str, bytes]:
     """Everything of a store but what says how it was made, and the claim that a disk does without."""
-    return {key: data for key, data in contents(where).items() if key not in ("zarr.json", ".zattrs", ".zmetadata", claim.CLAIM)}
+    return {key: data for key, data in contents(where).items() if key not in ("zarr.json", ".zattrs", ".zmetadata", create_remote.CLAIM)}
 
 
 def on_disk(folder: Path, **output: Any) -> dict[str, bytes]:

@@ -20,7 +20,7 @@ from pipeline.job import prepare
 from pipeline.report import Report
 from pipeline.run import execute
 from pipeline.runtime.progress import Progress
-from pipeline.store.layout import read_meta
+from pipeline.store.lifecycle import read_meta
 from pipeline.verification.verify import job_of, verify
 from tests import networks, runs, scenes
 

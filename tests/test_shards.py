@@ -16,7 +16,7 @@ from pipeline.geometry import read_sharing
 from pipeline.geometry.shards import Shard
 from pipeline.sources.raster import RasterSource
 from pipeline.stages import block
-from pipeline.store.claims import Claims
+from pipeline.store.lease.claim_files import Claims
 from pipeline.store.ledger import Ledger
 from pipeline.store.status import status
 from tests import runs, scenes
@@ -217,7 +217,7 @@ def test_a_run_that_loses_its_store_in_its_midst_ends_unfinished_and_writes_noth
             found = Claims.on(store, 1)
             for claim in found.against(None):
                 found.drop(claim)
-            monkeypatch.setattr("pipeline.store.lease.clock", lambda: 1e12)  # the last heartbeat is old
+            monkeypatch.setattr("pipeline.store.lease.lease.clock", lambda: 1e12)  # the last heartbeat is old
 
     monkeypatch.setattr(block, "write", robbed)
     with pytest.raises(Unfinished, match="was taken over"):

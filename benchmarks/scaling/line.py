@@ -13,8 +13,9 @@ import numpy as np
 from benchmarks.scaling import table
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
-from pipeline.store import disk, files, ledger
-from pipeline.store import layout as store
+from pipeline.store import files, ledger
+from pipeline.store import lifecycle as store
+from pipeline.store.files import local
 from pipeline.store.spec import ClassRow, StoreSpec
 
 BLOCK, CHUNK = 1024, 512
@@ -48,10 +49,10 @@ def _round(path: Path, side: int) -> tuple[float, ...]:
     shutil.rmtree(path, ignore_errors=True)
     store.create(path, _spec(side), {})
     values = np.sort(np.random.default_rng(0).integers(0, 4, (BLOCK, BLOCK), dtype=np.uint8), axis=1)
-    sync, record, each = Watch(disk.os.fsync), Watch(ledger.Ledger.commit), Watch(_write)
+    sync, record, each = Watch(local.os.fsync), Watch(ledger.Ledger.commit), Watch(_write)
     chunks = Watch(files.Files.sync)
     with (
-        mock.patch.object(disk.os, "fsync", sync),
+        mock.patch.object(local.os, "fsync", sync),
         mock.patch.object(ledger.Ledger, "commit", lambda *given: record(*given)),
         mock.patch.object(files.Files, "sync", lambda *given: chunks(*given)),
     ):

@@ -33,7 +33,7 @@ def evaluate(
     from pipeline.evaluation.tell import area_of, tell
     from pipeline.labels import open_labels
     from pipeline.labels.typed import ignored, pairs_of, values_of
-    from pipeline.store.opened import open_store
+    from pipeline.store.reader import open_store
 
     opened = open_store(store, level)
     together = grouping(opened.classes, pairs_of("--map", groups, "water=water,*=other"), opened.nodata) if groups else None

@@ -14,7 +14,7 @@ from pipeline.evaluation.result import Evaluation
 from pipeline.geometry.span import Span, cut
 from pipeline.geometry.window import Window
 from pipeline.interfaces import IGNORE, Labels
-from pipeline.store.opened import Opened
+from pipeline.store.reader import Opened
 from pipeline.store.spec import ClassRow
 
 PIECE = 2048

@@ -13,7 +13,7 @@ from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.interfaces import IGNORE, Labels
 from pipeline.labels.codes import class_code
-from pipeline.store.opened import Opened
+from pipeline.store.reader import Opened
 from pipeline.store.spec import ClassRow, Role
 
 OTHERS = "*"

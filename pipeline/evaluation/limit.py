@@ -14,8 +14,8 @@ from pipeline.errors import SourceError, StoreError
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.interfaces import IGNORE, Labels
-from pipeline.store.layout import read_meta
-from pipeline.store.opened import Opened, open_store
+from pipeline.store.lifecycle import read_meta
+from pipeline.store.reader import Opened, open_store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from pipeline.evaluation.words import lines
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.redact import publicly
-from pipeline.store.opened import Opened
+from pipeline.store.reader import Opened
 
 
 def document(found: Evaluation, store: Opened, labels: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.evaluation.result import Evaluation
 from pipeline.redact import public
-from pipeline.store.opened import Opened
+from pipeline.store.reader import Opened
 
 HEADINGS = {"iou": "IoU", "f1": "F1", "precision": "precision", "recall": "recall", "boundary_f1": "boundary F1"}
 TOTALS = {

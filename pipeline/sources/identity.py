@@ -119,7 +119,7 @@ def _object(bucket: str, key: str) -> dict[str, Any]:
         return {}
     import obstore
 
-    from pipeline.store.cloud import client, told
+    from pipeline.store.files.clients import client, told
 
     try:
         with told(f"s3://{bucket}"):

@@ -31,8 +31,8 @@ from pipeline.stages.infer import Inference
 from pipeline.stages.read import checksum, read
 from pipeline.stages.recipe import Block, Recipe, part_of
 from pipeline.stages.write import write
-from pipeline.store.away import unless_away
-from pipeline.store.counts import Counts
+from pipeline.store.files.outage import unless_away
+from pipeline.store.invalid_counts import Counts
 
 if TYPE_CHECKING:
     from pipeline.area.area import Area

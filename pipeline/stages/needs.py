@@ -13,7 +13,7 @@ from pipeline.runtime.cancellation import STOP
 from pipeline.runtime.device import make_room, on_device
 from pipeline.runtime.resources import human
 from pipeline.stages.block import BlockTask, forget, inference
-from pipeline.store import layout as store
+from pipeline.store import lifecycle as store
 
 PAUSES = 0.8
 """Share of a worker's memory limit at which Dask lets it begin nothing new."""

@@ -17,7 +17,7 @@ from pyproj.exceptions import CRSError
 from pipeline.geometry.grid import Grid
 from pipeline.locations import Place
 from pipeline.store.files import Files, is_foreign
-from pipeline.store.layout import open_layer
+from pipeline.store.lifecycle import open_layer
 from pipeline.store.spec import StoreSpec
 
 SIDE = 1400

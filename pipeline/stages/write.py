@@ -11,9 +11,9 @@ from pipeline.geometry.blocks import BlockIndex
 from pipeline.geometry.window import Window
 from pipeline.locations import Place
 from pipeline.runtime.clock import stage
-from pipeline.store.layout import open_layer
-from pipeline.store.lease import confirm
+from pipeline.store.lease.lease import confirm
 from pipeline.store.ledger import commit_block
+from pipeline.store.lifecycle import open_layer
 
 
 def write(

@@ -16,11 +16,10 @@ from typing import Any
 from pipeline.errors import StoreError
 from pipeline.geometry.window import Window
 from pipeline.locations import Place
-from pipeline.store import sent
-from pipeline.store.files import Files
-from pipeline.store.layout import open_layer
+from pipeline.store.files import Files, upload_checksums
+from pipeline.store.lifecycle import open_layer
 
-EMPTY = sent.EMPTY
+EMPTY = upload_checksums.EMPTY
 """Stands for a chunk that holds nothing but the fill value and has no file."""
 _NAME = re.compile(r"r(\d+)/b(\d+)\.(json|failed)$")
 
@@ -129,7 +128,7 @@ def commit_block(store: Place, level: int, block: BlockKey, window: Window, laye
     files = Files(store)
     keys = [key for layer in layers for key in chunk_keys(store, level, layer, window)]
     files.sync(key for key in keys if files.exists(key))
-    sums = {key: sent.taken(store, key) or _checksum(files, key) for key in keys}
+    sums = {key: upload_checksums.taken(store, key) or _checksum(files, key) for key in keys}
     Ledger(store, level).commit(block, {**record, "chunks": sums})
 
 
@@ -163,7 +162,7 @@ def chunk_keys(store: Place, level: int, layer: str, window: Window) -> Iterator
 
 def _checksum(files: Files, key: str) -> str:
     data = files.get(key)
-    return EMPTY if data is None else sent.checksum(data)
+    return EMPTY if data is None else upload_checksums.checksum(data)
 
 
 def _found(files: Files, key: str) -> str | None:

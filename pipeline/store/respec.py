@@ -11,9 +11,9 @@ import zarr
 from pipeline.errors import StoreError
 from pipeline.geometry.grid import Grid
 from pipeline.locations import Place
-from pipeline.store.layout import open_layer, read_meta
-from pipeline.store.node import node
-from pipeline.store.opened import open_store
+from pipeline.store.files.zarr_nodes import node
+from pipeline.store.lifecycle import open_layer, read_meta
+from pipeline.store.reader import open_store
 from pipeline.store.spec import StoreSpec, levels_for
 
 

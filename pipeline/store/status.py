@@ -12,9 +12,9 @@ from typing import Any
 from pipeline.geometry.overview_blocks import due
 from pipeline.locations import Place, Remote
 from pipeline.store.files import Files
-from pipeline.store.layout import open_layer, read_meta
-from pipeline.store.lease import holders
+from pipeline.store.lease.lease import holders
 from pipeline.store.ledger import Ledger
+from pipeline.store.lifecycle import open_layer, read_meta
 from pipeline.store.spec import overview_block
 
 CHEAP = 20_000

@@ -10,8 +10,8 @@ from pipeline.errors import CertificateError
 from pipeline.job import Job
 from pipeline.locations import Place
 from pipeline.store.files import Files
-from pipeline.store.layout import certify
 from pipeline.store.ledger import Ledger
+from pipeline.store.lifecycle import certify
 from pipeline.verification.compare import NEAR, spread
 from pipeline.verification.coverage import OUTSIDE, Coverage
 from pipeline.verification.examine import Examination

@@ -14,11 +14,10 @@ from pipeline.geometry.span import cut
 from pipeline.geometry.window import Window
 from pipeline.job import Job
 from pipeline.locations import Place
-from pipeline.stages import pyramid
+from pipeline.store import check_arrays, overviews
 from pipeline.store.files import Files
-from pipeline.store.layout import open_layer
 from pipeline.store.ledger import EMPTY, Ledger, check, chunk_keys, vanished
-from pipeline.verification import arrays
+from pipeline.store.lifecycle import open_layer
 from pipeline.verification.draw import Draw
 from pipeline.verification.fault import Faults
 
@@ -96,14 +95,14 @@ def levels_of(job: Job) -> Iterator[Level]:
     area, layout = task.area, task.layout
     asked = None if area is None else functools.lru_cache(maxsize=REMEMBERED)(lambda index: bool(area.touches([layout.window(index)])[0]))
     yield Level(level=0, count=job.blocks, blocks=task.blocks, window=layout.window, side=side, asked=asked)
-    for over in pyramid.levels(job.path, job.spec, side if area else None):
+    for over in overviews.levels(job.path, job.spec, side if area else None):
         due = None if over.due is None else (lambda index, due=over.due: (index.row, index.col) in due)
         yield Level(level=over.task.level, count=over.count, blocks=over.blocks, window=over.task.window, side=job.spec.overview_block, asked=due)
 
 
 def _sound(job: Job, level: int, found: Coverage) -> tuple[str, ...]:
     """Layers of a level whose arrays are as they should be; the others are faults."""
-    wrong = list(arrays.wrong(job.path, job.spec, level))
+    wrong = list(check_arrays.wrong(job.path, job.spec, level))
     for _, why in wrong:
         found.faults.add(level, None, why)
     return tuple(layer for layer in job.spec.layers if layer not in dict(wrong))

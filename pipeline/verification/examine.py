@@ -17,10 +17,10 @@ from pipeline.geometry.window import Window, bounds
 from pipeline.job import Job
 from pipeline.runtime.device import on_device
 from pipeline.stages.block import inference
-from pipeline.stages.pyramid import LevelTask
 from pipeline.stages.read import checksum
 from pipeline.stages.recipe import Block
 from pipeline.store.ledger import Ledger
+from pipeline.store.overviews import LevelTask
 from pipeline.verification import reference, seams, stored
 from pipeline.verification.compare import NEAR, Logits, Tally, View, undecided
 from pipeline.verification.draw import Draw

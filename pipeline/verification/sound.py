@@ -8,10 +8,10 @@ from pipeline.errors import StoreError
 from pipeline.geometry.blocks import BlockIndex
 from pipeline.geometry.shards import Share
 from pipeline.locations import Place, Remote
+from pipeline.store import check_arrays
 from pipeline.store.ledger import Ledger
 from pipeline.store.lost import forget_lost
 from pipeline.store.spec import StoreSpec
-from pipeline.verification import arrays
 
 
 def make_sound(store: Place, spec: StoreSpec, unfinished: bool, say: Callable[[str], None], mine: Share | None = None) -> None:
@@ -34,7 +34,7 @@ def make_sound(store: Place, spec: StoreSpec, unfinished: bool, say: Callable[[s
         The arrays are gone, or not those of the job.
     """
     for level in range(spec.levels):
-        for _, why in arrays.wrong(store, spec, level):
+        for _, why in check_arrays.wrong(store, spec, level):
             raise StoreError(f"{store} is damaged: {why} (level {level}). Put its metadata back from a copy, or make the store anew: run with --fresh.")
     lost = _forget(store, spec, mine) if unfinished and not isinstance(store, Remote) else 0  # a request for every chunk, where nothing gets lost by itself
     if lost:

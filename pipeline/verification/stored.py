@@ -14,9 +14,9 @@ from pipeline.geometry.window import Window, bounds
 from pipeline.locations import Place
 from pipeline.runtime.transfer.base import Arrays
 from pipeline.stages.layers import empty
-from pipeline.stages.pyramid import LevelTask
 from pipeline.stages.recipe import Recipe
-from pipeline.store.layout import open_layer
+from pipeline.store.lifecycle import open_layer
+from pipeline.store.overviews import LevelTask
 from pipeline.store.spec import StoreSpec
 
 CLOSE = {"float32": 1, "bfloat16": 8, "float16": 3}

@@ -11,7 +11,7 @@ from pipeline.errors import StoreError
 from pipeline.job import Job, prepare
 from pipeline.locations import Place
 from pipeline.stages.block import adopt
-from pipeline.store.layout import open_afresh, read_meta
+from pipeline.store.lifecycle import open_afresh, read_meta
 from pipeline.verification import reference
 from pipeline.verification.certificate import Certificate, examined, uncovered
 from pipeline.verification.coverage import cover

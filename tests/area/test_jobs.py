@@ -26,7 +26,7 @@ from pipeline.sources import open_source
 from pipeline.sources.raster import RasterSource
 from pipeline.stages import block
 from pipeline.store.ledger import Ledger
-from pipeline.store.opened import open_store
+from pipeline.store.reader import open_store
 from pipeline.store.status import overviews, status
 from pipeline.verification.verify import job_of, verify
 from tests import scenes

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from benchmarks import codecs
-from pipeline.store.layout import create
+from pipeline.store.lifecycle import create
 from tests.store import specs
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -59,12 +59,12 @@ class Endless(torch.nn.Conv2d):
 def make() -> torch.nn.Module:
     import pipeline.publish
     import pipeline.stages.block
-    import pipeline.stages.pyramid
+    import pipeline.store.overviews
 
     if FAULT == "blocks":
         pipeline.stages.block.write = later(pipeline.stages.block.write, 3)
     elif FAULT == "overviews":
-        pipeline.stages.pyramid.LevelTask._make = over
+        pipeline.store.overviews.LevelTask._make = over
     elif FAULT == "certificate":
         pipeline.publish.verify = over
     elif FAULT == "place":

@@ -11,10 +11,10 @@ import numpy as np
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.interfaces import IGNORE
-from pipeline.stages import pyramid
-from pipeline.store.layout import create, open_layer
+from pipeline.store import overviews
 from pipeline.store.ledger import Ledger
-from pipeline.store.opened import Opened, open_store
+from pipeline.store.lifecycle import create, open_layer
+from pipeline.store.reader import Opened, open_store
 from pipeline.store.spec import ClassRow
 from tests.labels.places import cut
 from tests.store import specs
@@ -58,5 +58,5 @@ def store(path: Path, mask: np.ndarray, classes: tuple[ClassRow, ...] = CLASSES,
     for block in [(row, col) for row in range(rows) for col in range(cols)][:committed]:
         Ledger(path).commit(block, {"chunks": {}})
     if level:
-        pyramid.build(path, of)
+        overviews.build(path, of)
     return open_store(path, level)

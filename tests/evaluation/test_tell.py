@@ -9,7 +9,7 @@ from pipeline.evaluation.result import Evaluation
 from pipeline.evaluation.tell import area_of, document, tell
 from pipeline.evaluation.words import lines
 from pipeline.geometry.window import Window
-from pipeline.store.opened import Opened
+from pipeline.store.reader import Opened
 from tests.evaluation.stores import Known, store
 from tests.evaluation.test_evaluate import pair
 

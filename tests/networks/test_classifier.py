@@ -23,7 +23,7 @@ from pipeline.networks.classifier import Convolutional, difference, slid
 from pipeline.networks.classifiers import alexnet, lenet, vgg, vgg16
 from pipeline.run import execute, prepare
 from pipeline.runtime.progress import Progress
-from pipeline.store.layout import open_layer
+from pipeline.store.lifecycle import open_layer
 from tests import scenes
 
 

@@ -22,7 +22,7 @@ from pipeline.models.weights import ModelMeta, save
 from pipeline.networks import NETWORKS
 from pipeline.run import execute, prepare
 from pipeline.runtime.progress import Progress
-from pipeline.store.layout import open_layer
+from pipeline.store.lifecycle import open_layer
 from tests import networks, scenes
 
 BODY = {"width": 4, "fc_kernel": 3, "fc_width": 4}

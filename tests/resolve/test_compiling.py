@@ -26,7 +26,7 @@ from pipeline.models.loaded import Loaded
 from pipeline.resolve import compiling
 from pipeline.resolve.compiling import decide
 from pipeline.runtime.progress import Progress
-from pipeline.store.layout import open_layer
+from pipeline.store.lifecycle import open_layer
 from pipeline.verification.verify import job_of, verify
 from tests import networks, scenes
 from tests.faults.harness import digest

@@ -22,7 +22,7 @@ from pipeline.run import execute, prepare
 from pipeline.runtime.clock import Interval, Timing
 from pipeline.runtime.progress import Progress
 from pipeline.runtime.trace import recorded
-from pipeline.stages.pyramid import levels
+from pipeline.store.overviews import levels
 from tests import scenes
 from tests.commands import Command
 

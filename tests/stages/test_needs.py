@@ -18,7 +18,7 @@ from pipeline.runtime.resources import human
 from pipeline.sources import open_source
 from pipeline.stages import block
 from pipeline.stages.needs import Needs
-from pipeline.store import layout as store
+from pipeline.store import lifecycle as store
 from tests import scenes
 
 

@@ -5,8 +5,9 @@ import pytest
 import rasterio
 
 from pipeline.geometry.grid import Grid
-from pipeline.stages import pyramid, quicklook
-from pipeline.store.layout import create, open_layer
+from pipeline.stages import quicklook
+from pipeline.store import overviews as pyramid
+from pipeline.store.lifecycle import create, open_layer
 from pipeline.store.spec import ClassRow, StoreSpec
 from tests.store import specs
 

@@ -9,11 +9,11 @@ import pytest
 from pipeline.errors import Unfinished
 from pipeline.geometry.blocks import BlockIndex
 from pipeline.geometry.window import Window
-from pipeline.stages import pyramid
 from pipeline.stages import write as module
 from pipeline.stages.write import write
-from pipeline.store.layout import open_layer
+from pipeline.store import overviews
 from pipeline.store.ledger import Ledger
+from pipeline.store.lifecycle import open_layer
 from tests.store import leases, specs
 
 WINDOW = Window(row=0, col=32, height=32, width=32)
@@ -46,6 +46,6 @@ def test_a_store_that_is_lost_while_chunks_are_written_gets_no_record_of_them(tm
 def test_neither_is_an_overview_of_ours(tmp_path: Path) -> None:
     path, of = leases.store(tmp_path), specs.spec()
     with pytest.raises(Unfinished, match="made anew"):
-        pyramid.LevelTask(store=path, spec=of, level=1, made="the store that stood here before")(BlockIndex(0, 0))
+        overviews.LevelTask(store=path, spec=of, level=1, made="the store that stood here before")(BlockIndex(0, 0))
     assert Ledger(path, 1).committed() == set()
-    assert {level.task.made for level in pyramid.levels(path, of)} == {"one"}
+    assert {level.task.made for level in overviews.levels(path, of)} == {"one"}

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.geometry.shards import Shard
-from pipeline.store.claims import Claim, Claims
-from pipeline.store.holder import here
-from pipeline.store.layout import create
+from pipeline.store.lease.claim_files import Claim, Claims
+from pipeline.store.lease.process_identity import here
+from pipeline.store.lifecycle import create
 from tests.store import specs
 
 

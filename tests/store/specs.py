@@ -9,7 +9,7 @@ import numpy as np
 import pyproj
 
 from pipeline.geometry.grid import Grid
-from pipeline.store.layout import create, open_layer
+from pipeline.store.lifecycle import create, open_layer
 from pipeline.store.spec import ClassRow, StoreSpec, levels_for
 
 UTM = pyproj.CRS.from_epsg(32633).to_wkt()

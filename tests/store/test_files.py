@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.store import disk as module
 from pipeline.store.files import Files
+from pipeline.store.files import local as module
 
 
 def names(folder: Path) -> list[str]:

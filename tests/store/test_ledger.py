@@ -8,8 +8,9 @@ import zarr
 
 from pipeline.errors import StoreError
 from pipeline.geometry.window import Window
-from pipeline.store import disk, ledger
-from pipeline.store.layout import create, open_layer
+from pipeline.store import ledger
+from pipeline.store.files import local
+from pipeline.store.lifecycle import create, open_layer
 from tests.store import specs
 
 WINDOW = Window(row=0, col=64, height=64, width=64)
@@ -111,7 +112,7 @@ def test_records_are_listed_by_row_and_level_in_order(store: Path) -> None:
 
 def test_a_record_is_written_after_its_chunks_are_durable(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[str] = []
-    monkeypatch.setattr(disk, "_sync", lambda path: synced.append(path.relative_to(store).as_posix()))
+    monkeypatch.setattr(local, "_sync", lambda path: synced.append(path.relative_to(store).as_posix()))
     monkeypatch.setattr(ledger.Ledger, "commit", lambda *args: synced.append("the record"))
     open_layer(store, 0, "mask")[0:32, 64:96] = 0
     ledger.commit_block(store, 0, (0, 1), WINDOW, ("mask",), {})

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.geometry.window import Window
-from pipeline.store.layout import create, open_layer
 from pipeline.store.ledger import Ledger, commit_block
+from pipeline.store.lifecycle import create, open_layer
 from pipeline.store.lost import forget_lost
 from tests.store import specs
 

@@ -147,7 +147,7 @@ def test_levels_halve_and_each_repeats_its_georeference(made: tuple[Path, int]) 
 def test_overviews_are_the_mode_of_the_level_below(made: tuple[Path, int]) -> None:
     import zarr
 
-    from pipeline.stages.pyramid import reduce_mask
+    from pipeline.store.overviews import reduce_mask
 
     root = zarr.open_group(made[0] / "job.zarr", mode="r")
     for k in range(3):

@@ -7,9 +7,8 @@ import pytest
 
 from pipeline.errors import ExtraError, StoreError, Unfinished
 from pipeline.locations import Place, Remote
-from pipeline.store import cloud
 from pipeline.store import files as module
-from pipeline.store.files import Files, is_foreign
+from pipeline.store.files import Files, clients, is_foreign
 from tests import storage
 from tests.storage import BUCKET, SECRET, TOKEN, Storage
 
@@ -71,7 +70,7 @@ def test_very_many_files_are_listed_and_deleted_by_the_thousand(s3: Storage, tmp
     s3.forget()
     assert list(files.list("r")) == [f"r/{k:05d}" for k in range(1003)]
     assert [method for method, _, _ in s3.asked] == ["GET", "GET"]
-    from pipeline.store.bucket import Bucket
+    from pipeline.store.files.object_storage import Bucket
 
     s3.forget()
     Bucket(files.root).clear(list(files.list()))  # type: ignore[arg-type]
@@ -169,12 +168,12 @@ def test_buckets_that_are_open_to_all_need_no_credentials(s3: Storage, tmp_path:
 def test_other_storage_has_clients_that_can_name_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_STORAGE_ACCOUNT", "ours")
     storage.forget()
-    assert "ours" in repr(cloud.client("az", "container"))
-    assert "bucket" in repr(cloud.client("gs", "bucket"))
+    assert "ours" in repr(clients.client("az", "container"))
+    assert "bucket" in repr(clients.client("gs", "bucket"))
     monkeypatch.delenv("AZURE_STORAGE_ACCOUNT")
     storage.forget()
     with pytest.raises(StoreError, match=r"az://container cannot be used .*environment"):
-        cloud.client("az", "container")
+        clients.client("az", "container")
     storage.forget()
 
 

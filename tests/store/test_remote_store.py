@@ -18,15 +18,16 @@ from pipeline.errors import StoreError
 from pipeline.geometry.window import Window
 from pipeline.locations import Remote
 from pipeline.sidecars import delete, finish, sidecar
-from pipeline.stages import pyramid, quicklook
-from pipeline.store import claim
-from pipeline.store.bucket import Bucket
-from pipeline.store.cloud import client
+from pipeline.stages import quicklook
+from pipeline.store import create_remote
+from pipeline.store import overviews as pyramid
 from pipeline.store.files import Files
-from pipeline.store.layout import certify, create, exists, is_claimed, is_ours, open_afresh, open_layer, read_meta, sweep
+from pipeline.store.files.clients import client
+from pipeline.store.files.object_storage import Bucket
+from pipeline.store.files.zarr_nodes import node
 from pipeline.store.ledger import EMPTY, Ledger, check, commit_block, holds_anything
-from pipeline.store.node import node
-from pipeline.store.opened import open_store
+from pipeline.store.lifecycle import certify, create, exists, is_claimed, is_ours, open_afresh, open_layer, read_meta, sweep
+from pipeline.store.reader import open_store
 from pipeline.store.status import overviews, status
 from tests.storage import BUCKET, Storage, contents
 from tests.store import specs
@@ -67,7 +68,7 @@ def test_an_empty_store_is_the_one_that_a_disk_holds(place: Remote, tmp_path: Pa
     assert not exists(place)
     assert create(place, specs.spec(**changes), {"who": 1})
     made = contents(place)
-    del made[claim.CLAIM]
+    del made[create_remote.CLAIM]
     assert made == whole(tmp_path / "scene.zarr", **changes)
     assert read_meta(place) == {"who": 1}
     assert is_ours(place)
@@ -79,7 +80,7 @@ def test_an_empty_store_is_the_one_that_a_disk_holds(place: Remote, tmp_path: Pa
 def test_nothing_is_written_after_the_root_and_the_root_after_everything(s3: Storage, place: Remote) -> None:
     create(place, specs.spec(), {})
     puts = [path for method, path, status in s3.asked if method == "PUT" and status == 200]
-    assert puts[0].endswith(f"scene.zarr/{claim.CLAIM}")
+    assert puts[0].endswith(f"scene.zarr/{create_remote.CLAIM}")
     assert puts[-1].endswith("scene.zarr/zarr.json")
     assert len(puts) == len(set(puts)) == len(contents(place))
 
@@ -104,7 +105,7 @@ def test_a_creator_that_is_killed_anywhere_leaves_nothing_that_looks_whole_and_t
             read_meta(there)
         assert create(there, specs.spec(**other), {"who": 1}) == (writes == 0)
         made = contents(there)
-        del made[claim.CLAIM]
+        del made[create_remote.CLAIM]
         assert made == (first if writes else second)
 
 
@@ -137,7 +138,7 @@ def test_of_many_creators_with_unlike_plans_one_makes_the_whole_store(place: Rem
     assert len(made) == 8
     assert len(winners) == 1
     found = contents(place)
-    del found[claim.CLAIM]
+    del found[create_remote.CLAIM]
     assert found == whole(tmp_path / "scene.zarr", **plans[winners[0] % 4])  # type: ignore[arg-type]
 
 
@@ -194,7 +195,7 @@ def test_a_finished_store_is_the_one_that_a_disk_holds(place: Remote, tmp_path: 
     committed(place, **changes)
     committed(tmp_path / "scene.zarr", **changes)
     made = contents(place)
-    del made[claim.CLAIM]
+    del made[create_remote.CLAIM]
     assert made == contents(tmp_path / "scene.zarr")
     beside = {key for key in contents(place.parent) if not key.startswith("scene.zarr/")}
     assert beside == {"scene.vrt", "scene.png"}

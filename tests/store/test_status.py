@@ -8,10 +8,10 @@ from pipeline.errors import StoreError
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.shards import Shard
 from pipeline.sidecars import finish
-from pipeline.stages import pyramid
-from pipeline.store.layout import create
-from pipeline.store.lease import acquire
+from pipeline.store import overviews as pyramid
+from pipeline.store.lease.lease import acquire
 from pipeline.store.ledger import Ledger
+from pipeline.store.lifecycle import create
 from pipeline.store.status import Status, overviews, status
 from tests.store import leases, specs
 

@@ -9,8 +9,7 @@ from rasterio.transform import from_origin
 
 from pipeline.geometry.grid import Grid
 from pipeline.sidecars import finish
-from pipeline.stages import pyramid
-from pipeline.store import vrt
+from pipeline.store import overviews, vrt
 from tests.store import specs
 
 
@@ -18,7 +17,7 @@ def opened(folder: Path, name: str, **changes: object) -> rasterio.DatasetReader
     """The VRT of a finished v2 store, which is what the GDAL of Python 3.11 reads."""
     of = specs.spec(**{"zarr_format": 2, **changes})  # type: ignore[arg-type]
     path = specs.store(folder / name, of)
-    pyramid.build(path, of)
+    overviews.build(path, of)
     return rasterio.open(finish(path, of, {}))
 
 
@@ -39,7 +38,7 @@ def test_overviews_are_the_levels_of_the_store(tmp_path: Path) -> None:
     with opened(tmp_path, "a.zarr") as raster:
         assert raster.overviews(1) == [2, 4, 8]
     with rasterio.open(tmp_path / "a.vrt", overview_level=0) as overview:
-        assert (overview.read(1) == pyramid.reduce_mask(specs.pixels(specs.spec()), 255)).all()
+        assert (overview.read(1) == overviews.reduce_mask(specs.pixels(specs.spec()), 255)).all()
 
 
 def test_classes_have_names_and_colours_and_nodata_is_clear(tmp_path: Path) -> None:

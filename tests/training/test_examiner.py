@@ -13,7 +13,7 @@ from pipeline.models.weights import save
 from pipeline.run import execute
 from pipeline.run import prepare as prepare_run
 from pipeline.runtime.progress import Progress
-from pipeline.store.opened import open_store
+from pipeline.store.reader import open_store
 from pipeline.training.examiner import examiner
 from pipeline.training.prepare import prepare
 

@@ -23,7 +23,7 @@ from pipeline.models.weights import read_meta, save
 from pipeline.run import execute
 from pipeline.run import prepare as prepare_run
 from pipeline.runtime.progress import Progress
-from pipeline.store.layout import open_layer
+from pipeline.store.lifecycle import open_layer
 from pipeline.training.prepare import prepare
 from tests import scenes
 from tests.commands import Command, run, wholecloth

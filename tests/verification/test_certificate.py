@@ -19,7 +19,7 @@ from pipeline.errors import CertificateError
 from pipeline.report import Report
 from pipeline.run import execute, prepare
 from pipeline.runtime.progress import Progress
-from pipeline.stages import pyramid
+from pipeline.store import overviews
 from pipeline.store.status import status
 from pipeline.verification import certificate
 from tests import scenes
@@ -140,7 +140,7 @@ def test_a_block_that_is_made_anew_in_a_complete_store_is_made_anew_in_its_overv
     made.spoil(store, (1, 2), lambda values: np.full_like(values, 1))
     for level in ("1", "2", "3"):
         shutil.rmtree(store / level / "mask" / "ledger", ignore_errors=True)
-    pyramid.build(store, prepare(load(path)).spec)
+    overviews.build(store, prepare(load(path)).spec)
     assert contents(store)["1/mask/c/1/2"] != before["1/mask/c/1/2"]
     (store / "0/mask/ledger/r00001/b00002.json").unlink()
     (store / "0/mask/c/3/5").unlink()

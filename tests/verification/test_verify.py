@@ -13,9 +13,9 @@ import rasterio
 import zarr
 
 from pipeline.errors import CertificateError, ModelError, StoreError
-from pipeline.stages import pyramid
-from pipeline.stages.pyramid import LevelTask
+from pipeline.store import overviews
 from pipeline.store.ledger import commit_block
+from pipeline.store.overviews import LevelTask
 from pipeline.verification import verify
 from pipeline.verification.certificate import demand
 from tests import networks, scenes
@@ -375,5 +375,5 @@ def test_a_block_whose_tiles_were_halved_for_want_of_memory_is_judged_by_those_t
     made.again(job, (0, 0), job.task.layout.window(made.BlockIndex(0, 0)), {**record, "halvings": 1})
     for level in range(1, job.spec.levels):
         shutil.rmtree(path / str(level) / "mask" / "ledger")
-    pyramid.build(path, job.spec)
+    overviews.build(path, job.spec)
     assert made.looked(path, windows=4)["passed"]

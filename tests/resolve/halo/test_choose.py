@@ -24,7 +24,7 @@ from pipeline.runtime.progress import Progress
 from pipeline.stages.block import inference
 from pipeline.stages.read import read
 from pipeline.stages.recipe import Block
-from pipeline.store.layout import read_meta
+from pipeline.store.lifecycle import read_meta
 from tests import networks, scenes
 
 

@@ -20,8 +20,8 @@ from pipeline.errors import Unfinished
 from pipeline.geometry.shards import Shard
 from pipeline.locations import Place
 from pipeline.store.files import Files
-from pipeline.store.holder import Holder, alive, load
-from pipeline.store.layout import read_meta
+from pipeline.store.lease.process_identity import Holder, alive, load
+from pipeline.store.lifecycle import read_meta
 
 FOLDER = "0/mask/lease"
 _NAME = re.compile(r"(?:all|shard-(\d+)-of-(\d+))\.(\d+)\.json")

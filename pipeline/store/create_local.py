@@ -11,9 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from pipeline.errors import StoreError
-from pipeline.store.away import FULL
-from pipeline.store.disk import PARTIAL, age, clock
 from pipeline.store.files import Files
+from pipeline.store.files.local import PARTIAL, age, clock
+from pipeline.store.files.outage import FULL
 
 STALE_S = 3600.0
 """Seconds after which what nobody moved into place is debris."""

@@ -14,8 +14,8 @@ from typing import Any, Self
 from pipeline.errors import ConfigError, StoreError, Unfinished
 from pipeline.geometry.shards import Shard
 from pipeline.locations import Place
-from pipeline.store.claims import Claim, Claims, Say, identity
-from pipeline.store.holder import alive, here
+from pipeline.store.lease.claim_files import Claim, Claims, Say, identity
+from pipeline.store.lease.process_identity import alive, here
 
 PATIENCE_S = 30.0
 """Seconds without a heartbeat after which a holder may be taken for dead; it beats three times in them."""

@@ -16,11 +16,10 @@ import pytest
 from pipeline.errors import ConfigError, StoreError, Unfinished
 from pipeline.geometry.shards import Shard
 from pipeline.sidecars import delete
-from pipeline.store import claims, lease
-from pipeline.store.claims import Claims
 from pipeline.store.files import Files
-from pipeline.store.layout import create
-from pipeline.store.lease import acquire, confirm, holders
+from pipeline.store.lease.claim_files import Claims
+from pipeline.store.lease.lease import acquire, claim_files, confirm, holders, lease
+from pipeline.store.lifecycle import create
 from tests.commands import Command, settled
 from tests.store import leases, specs
 
@@ -30,7 +29,7 @@ HOLDS = """
 import sys, time
 from pathlib import Path
 from pipeline.errors import Unfinished
-from pipeline.store.lease import acquire, confirm
+from pipeline.store.lease.lease import acquire, confirm
 store, log, seconds = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
 try:
     with acquire(store, None, "a run", lambda line: None):
@@ -82,7 +81,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def far(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every holder is of a machine that cannot be looked into."""
-    monkeypatch.setattr(claims, "alive", lambda holder: None)
+    monkeypatch.setattr(claim_files, "alive", lambda holder: None)
 
 
 def test_a_second_run_is_refused_with_the_name_of_the_first_and_is_let_in_when_that_is_through(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pipeline.geometry.grid import Grid
 from pipeline.sidecars import delete, finish, sidecar
 from pipeline.store import vrt
 from pipeline.store.files import Files
-from pipeline.store.layout import create, is_ours, open_layer, read_meta, sweep, sweep_beside, update_meta
+from pipeline.store.lifecycle import create, is_ours, open_layer, read_meta, sweep, sweep_beside, update_meta
 from pipeline.store.spec import ClassRow
 from tests.store import specs
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pipeline.errors import StoreError
 from pipeline.locations import Remote
-from pipeline.store.bucket import Bucket
+from pipeline.store.files.object_storage import Bucket
 
 CLAIM = "0/mask/claim.zip"
 """Below an array, where no Zarr reader looks."""

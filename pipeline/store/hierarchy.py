@@ -10,7 +10,7 @@ import zarr
 from zarr.codecs import ZstdCodec
 
 from pipeline.geometry.grid import Grid
-from pipeline.store import conventions
+from pipeline.store import metadata
 from pipeline.store.spec import StoreSpec
 
 Attributes = dict[str, Any]
@@ -31,10 +31,10 @@ def build(path: Path, spec: StoreSpec, attributes: Attributes) -> None:
     attributes
         What the root says beside the conventions.
     """
-    root = zarr.create_group(path, zarr_format=spec.zarr_format, attributes={**conventions.root(spec), **attributes})
+    root = zarr.create_group(path, zarr_format=spec.zarr_format, attributes={**metadata.root(spec), **attributes})
     for k in range(spec.levels):
         grid = spec.grid.level(k)
-        group = root.create_group(str(k), attributes=conventions.level(grid))
+        group = root.create_group(str(k), attributes=metadata.level(grid))
         for layer in spec.layers:
             _create_layer(group, spec, grid, layer)
         _create_coordinates(group, spec, grid)
@@ -44,12 +44,12 @@ def build(path: Path, spec: StoreSpec, attributes: Attributes) -> None:
 def named(spec: StoreSpec) -> dict[str, Attributes]:
     """Arrays of each level that say names and colours of classes, and everything that they say of themselves."""
     arrays = {"mask": layer_attributes(spec, "mask")}
-    return {**arrays, "class": {**_dimensions(spec, ("class",)), **conventions.axis_of_classes(spec)}} if _has_classes(spec) else arrays
+    return {**arrays, "class": {**_dimensions(spec, ("class",)), **metadata.axis_of_classes(spec)}} if _has_classes(spec) else arrays
 
 
 def layer_attributes(spec: StoreSpec, layer: str) -> Attributes:
     """Everything that a layer's array says of itself."""
-    return {**_dimensions(spec, spec.layer(layer).dimensions), **_crs(spec), **conventions.LAYERS[layer](spec)}
+    return {**_dimensions(spec, spec.layer(layer).dimensions), **_crs(spec), **metadata.LAYERS[layer](spec)}
 
 
 def _create_layer(group: zarr.Group, spec: StoreSpec, grid: Grid, layer: str) -> None:
@@ -85,7 +85,7 @@ def _create_classes(group: zarr.Group, spec: StoreSpec) -> None:
 
 
 def _create_coordinates(group: zarr.Group, spec: StoreSpec, grid: Grid) -> None:
-    reference = conventions.spatial_ref(grid)
+    reference = metadata.spatial_ref(grid)
     group.create_array("spatial_ref", shape=(), dtype="int64", compressors=None, attributes={**_dimensions(spec, ()), **reference}, **_names(spec, ()))
     if not grid.axis_aligned:
         return
@@ -93,7 +93,7 @@ def _create_coordinates(group: zarr.Group, spec: StoreSpec, grid: Grid) -> None:
     for name, start, step, count in (("y", f, e, grid.height), ("x", c, a, grid.width)):
         array = group.create_array(
             name, shape=(count,), chunks=(min(count, COORDINATES),), dtype="float64", fill_value=float("nan"), compressors=_codec(spec),
-            attributes={**_dimensions(spec, (name,)), **conventions.axis(name, grid)}, **_names(spec, (name,)),
+            attributes={**_dimensions(spec, (name,)), **metadata.axis(name, grid)}, **_names(spec, (name,)),
         )  # fmt: skip
         array[:] = start + step * (np.arange(count) + 0.5)
 

@@ -16,9 +16,9 @@ from zarr.errors import ZarrUserWarning
 
 from pipeline.errors import StoreError
 from pipeline.locations import Place, Remote
-from pipeline.store import claim, conventions, folder, skeleton
+from pipeline.store import create_local, create_remote, hierarchy, metadata
 from pipeline.store.files import Files, forget
-from pipeline.store.node import node
+from pipeline.store.files.zarr_nodes import node
 from pipeline.store.spec import ClassRow, StoreSpec, layer_spec, levels_for
 
 __all__ = [
@@ -30,7 +30,7 @@ KEY = "wholecloth"
 """Attribute of the root by which a store is known as ours."""
 ALIVE_S = 60.0
 """Seconds within which a file that nobody finished may still be in the hands of another run."""
-_ROOTS = claim.ROOTS[:2]
+_ROOTS = create_remote.ROOTS[:2]
 
 _cache_lock = threading.Lock()
 
@@ -56,9 +56,9 @@ def create(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> bool:
     """
 
     def build(empty: Path) -> None:
-        skeleton.build(empty, spec, {KEY: meta})
+        hierarchy.build(empty, spec, {KEY: meta})
 
-    made = claim.create(path, build) if isinstance(path, Remote) else folder.create(path, build)
+    made = create_remote.create(path, build) if isinstance(path, Remote) else create_local.create(path, build)
     open_afresh()
     return made
 
@@ -75,7 +75,7 @@ def is_ours(path: Place) -> bool:
 
 def is_claimed(path: Place) -> bool:
     """Whether what is there is no store yet, but what a creator or a deletion left on object storage that was cut short."""
-    return isinstance(path, Remote) and _meta(path) is None and claim.is_claimed(path)
+    return isinstance(path, Remote) and _meta(path) is None and create_remote.is_claimed(path)
 
 
 def read_meta(path: Place, *needed: str) -> dict[str, Any]:
@@ -125,10 +125,10 @@ def update_meta(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> None:
     Each file is replaced whole; the root comes last, so that what it says of the store is true of all of it.
     """
     for k in range(spec.levels):
-        for name, attributes in skeleton.named(spec).items():
+        for name, attributes in hierarchy.named(spec).items():
             zarr.open_array(node(path, f"{k}/{name}"), mode="r+").attrs.put(attributes)
     root = zarr.open_group(node(path), mode="r+", use_consolidated=False)
-    root.attrs.put({**conventions.root(spec), KEY: meta})
+    root.attrs.put({**metadata.root(spec), KEY: meta})
     _sync_metadata(path, spec)
 
 
@@ -179,9 +179,9 @@ def delete(path: Place) -> None:
     try:
         with undeletable(path):
             if isinstance(path, Remote):
-                claim.delete(path)
+                create_remote.delete(path)
             else:
-                folder.delete(path)
+                create_local.delete(path)
     finally:
         open_afresh()
 
@@ -209,7 +209,7 @@ def sweep(path: Place) -> None:
 def sweep_beside(path: Place) -> None:
     """The same beside the store, where little is: also of one that is complete, since its picture and its report come last."""
     if not isinstance(path, Remote):
-        folder.sweep(path)
+        create_local.sweep(path)
 
 
 @functools.lru_cache(maxsize=256)
@@ -247,5 +247,5 @@ def _consolidate_if_whole(path: Place) -> None:
 
 def _sync_metadata(path: Place, spec: StoreSpec) -> None:
     files = Files(path)
-    arrays = [f"{k}/{name}/" for k in range(spec.levels) for name in skeleton.named(spec)]
+    arrays = [f"{k}/{name}/" for k in range(spec.levels) for name in hierarchy.named(spec)]
     files.sync(key for folder in ("", *arrays) for name in (*_ROOTS, ".zmetadata") if files.exists(key := f"{folder}{name}"))

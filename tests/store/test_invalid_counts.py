@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.cli.run import _invalid
 from pipeline.finish import finish
-from pipeline.store.counts import Counts, counts
+from pipeline.store.invalid_counts import Counts, counts
 from pipeline.store.ledger import Ledger
 from tests import networks, runs, scenes
 

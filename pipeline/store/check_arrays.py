@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.locations import Place
-from pipeline.store.layout import open_layer
+from pipeline.store.lifecycle import open_layer
 from pipeline.store.spec import StoreSpec
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.errors import StoreError, Unfinished
 from pipeline.locations import Remote
-from pipeline.store.cloud import client, told
+from pipeline.store.files.clients import client, told
 
 _WRITER = "writer"
 """Metadata of an object that was created: by this a writer knows his own, where the answer to his request was lost and he asked again."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import Unfinished
-from pipeline.store.away import AWAY, unless_away
+from pipeline.store.files.outage import AWAY, unless_away
 
 STORE = Path("/data/a.zarr")
 

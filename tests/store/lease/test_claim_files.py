@@ -9,9 +9,9 @@ import pytest
 
 from pipeline.errors import StoreError, Unfinished
 from pipeline.geometry.shards import Shard
-from pipeline.store.claims import Claim, Claims, forbids, identity
 from pipeline.store.files import Files
-from pipeline.store.holder import here
+from pipeline.store.lease.claim_files import Claim, Claims, forbids, identity
+from pipeline.store.lease.process_identity import here
 from tests.store import leases
 
 ALL, FIRST, SECOND, OTHER = None, Shard(index=1, count=3), Shard(index=2, count=3), Shard(index=1, count=4)

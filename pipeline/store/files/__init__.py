@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.locations import Place, Remote
-from pipeline.store.disk import Disk, forget
+from pipeline.store.files.local import Disk, forget
 
 if TYPE_CHECKING:
-    from pipeline.store.bucket import Bucket
+    from pipeline.store.files.object_storage import Bucket
 
 __all__ = ["Files", "forget", "is_foreign"]
 
@@ -88,8 +88,8 @@ def is_foreign(place: Place, mark: str) -> bool:
 
 
 def _bucket(root: Remote) -> Bucket:
-    from pipeline.store.bucket import Bucket
-    from pipeline.store.cloud import need_obstore
+    from pipeline.store.files.clients import need_obstore
+    from pipeline.store.files.object_storage import Bucket
 
     need_obstore()
     return Bucket(root)

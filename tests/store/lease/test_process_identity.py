@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.store import holder
-from pipeline.store.holder import Holder, alive, here, load
+from pipeline.store.lease.lease import process_identity
+from pipeline.store.lease.process_identity import Holder, alive, here, load
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only the heartbeat tells")
 
@@ -26,7 +26,7 @@ def other() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def of(pid: int) -> Holder:
-    found = holder._process(pid)
+    found = process_identity._process(pid)
     assert found is not None
     return replace(here("a run", 30), pid=pid, started=found[1])
 
@@ -73,13 +73,13 @@ def test_nothing_is_concluded_from_the_number_of_a_process_of_another_machine_bo
 
 
 def test_where_no_boot_and_no_namespace_is_known_two_machines_are_not_taken_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(holder, "_boot", str)
-    monkeypatch.setattr(holder, "_namespace", str)
+    monkeypatch.setattr(process_identity, "_boot", str)
+    monkeypatch.setattr(process_identity, "_namespace", str)
     assert alive(replace(here("a run", 30), pid=2**22 - 1)) is None
 
 
 def test_a_process_that_is_hidden_from_us_may_be_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(holder, "_process", lambda pid: None)
+    monkeypatch.setattr(process_identity, "_process", lambda pid: None)
     assert alive(here("a run", 30)) is None
 
 

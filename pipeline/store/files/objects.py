@@ -11,8 +11,8 @@ from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import ObjectStore
 
 from pipeline.locations import Remote
-from pipeline.store.cloud import client, told
-from pipeline.store.sent import EMPTY, checksum, note
+from pipeline.store.files.clients import client, told
+from pipeline.store.files.upload_checksums import EMPTY, checksum, note
 
 
 class Objects(ObjectStore[Any]):

@@ -21,11 +21,11 @@ from pipeline.geometry.window import Window
 from pipeline.interfaces import Engine
 from pipeline.locations import Place
 from pipeline.runtime.clock import Clock, Timing, stage
-from pipeline.stages.reduce import Array, reduce_mask, reduce_mean
-from pipeline.store.claims import identity
-from pipeline.store.layout import open_layer
-from pipeline.store.lease import confirm
+from pipeline.store.downsample import Array, reduce_mask, reduce_mean
+from pipeline.store.lease.claim_files import identity
+from pipeline.store.lease.lease import confirm
 from pipeline.store.ledger import Ledger, commit_block, holds_anything
+from pipeline.store.lifecycle import open_layer
 from pipeline.store.spec import StoreSpec
 
 Where = tuple[int | slice, ...]

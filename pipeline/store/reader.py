@@ -16,9 +16,9 @@ from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window
 from pipeline.locations import Place
 from pipeline.store.files import Files
-from pipeline.store.layout import open_layer, read_meta
+from pipeline.store.files.zarr_nodes import node
 from pipeline.store.ledger import Ledger
-from pipeline.store.node import node
+from pipeline.store.lifecycle import open_layer, read_meta
 from pipeline.store.spec import ClassRow, overview_block
 
 

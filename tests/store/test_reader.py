@@ -6,10 +6,10 @@ import pytest
 
 from pipeline.errors import StoreError
 from pipeline.geometry.window import Window
-from pipeline.stages import pyramid
-from pipeline.store.layout import create, open_layer
+from pipeline.store import overviews
 from pipeline.store.ledger import Ledger
-from pipeline.store.opened import open_store
+from pipeline.store.lifecycle import create, open_layer
+from pipeline.store.reader import open_store
 from tests.store import specs
 
 
@@ -62,5 +62,5 @@ def test_overviews_have_blocks_of_their_own(tmp_path: Path) -> None:
     path, of = tmp_path / "a.zarr", specs.spec()
     create(path, of, {"blocks": [1, 1], "tiles": {"block": 128}, "classes": [asdict(row) for row in of.classes]})
     assert open_store(path, 1).committed_blocks() == 0
-    pyramid.build(path, of)
+    overviews.build(path, of)
     assert open_store(path, 1).committed_blocks() == open_store(path, 1).blocks == 1

@@ -26,6 +26,6 @@ def node(place: Place, key: str = "") -> Path | StorePath:
     """
     if isinstance(place, Path):
         return place / key
-    from pipeline.store.objects import objects
+    from pipeline.store.files.objects import objects
 
     return StorePath(objects(place.scheme, place.bucket), "/".join(part for part in (place.key, key) if part))
