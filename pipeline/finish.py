@@ -6,13 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from pipeline import sidecars
 from pipeline.engines import KINDS as ENGINES
 from pipeline.errors import Unfinished
+from pipeline.exports import quicklook, sidecars
 from pipeline.locations import Place, Remote
 from pipeline.report import Report
 from pipeline.runtime import resources
-from pipeline.stages import quicklook
 from pipeline.store import lifecycle as store
 from pipeline.store import overviews
 from pipeline.store.files import Files

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from pipeline import fingerprint, sidecars
+from pipeline import fingerprint
 from pipeline.errors import StoreError
+from pipeline.exports import sidecars
 from pipeline.geometry.shards import Shard
 from pipeline.job import Job, prepare
 from pipeline.locations import Place

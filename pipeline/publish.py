@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pipeline import sidecars, terms
+from pipeline import terms
+from pipeline.exports import quicklook, sidecars
 from pipeline.geometry.shards import Shard
 from pipeline.job import Job
 from pipeline.locations import Place
 from pipeline.report import Report
 from pipeline.runtime.cancellation import stopping
 from pipeline.runtime.progress import Progress
-from pipeline.stages import quicklook
 from pipeline.store import lifecycle as store
 from pipeline.store import shards
 from pipeline.store.files import Files

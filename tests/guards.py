@@ -75,8 +75,8 @@ GUARDS = {
         "tests/test_scale.py",
     ),
     "readers": (
-        "pipeline/store/vrt.py",
-        "pipeline/store/palette.py",
+        "pipeline/exports/vrt.py",
+        "pipeline/exports/gdal_palette.py",
         "pipeline/store/metadata.py",
         "pipeline/store/hierarchy.py",
         "tests/store/test_foreign.py",

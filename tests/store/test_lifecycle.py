@@ -10,9 +10,9 @@ import pytest
 import zarr
 
 from pipeline.errors import StoreError
+from pipeline.exports import vrt
+from pipeline.exports.sidecars import delete, finish, sidecar
 from pipeline.geometry.grid import Grid
-from pipeline.sidecars import delete, finish, sidecar
-from pipeline.store import vrt
 from pipeline.store.files import Files
 from pipeline.store.lifecycle import create, is_ours, open_layer, read_meta, sweep, sweep_beside, update_meta
 from pipeline.store.spec import ClassRow

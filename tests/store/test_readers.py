@@ -11,9 +11,9 @@ import pytest
 import rasterio
 
 from pipeline.config.load import load
+from pipeline.exports.sidecars import finish
 from pipeline.run import execute, prepare
 from pipeline.runtime.progress import Progress
-from pipeline.sidecars import finish
 from tests import scenes
 from tests.store import specs
 

@@ -15,10 +15,10 @@ import zarr
 from zarr.storage import ObjectStore
 
 from pipeline.errors import StoreError
+from pipeline.exports import quicklook
+from pipeline.exports.sidecars import delete, finish, sidecar
 from pipeline.geometry.window import Window
 from pipeline.locations import Remote
-from pipeline.sidecars import delete, finish, sidecar
-from pipeline.stages import quicklook
 from pipeline.store import create_remote
 from pipeline.store import overviews as pyramid
 from pipeline.store.files import Files

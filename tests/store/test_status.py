@@ -5,9 +5,9 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.errors import StoreError
+from pipeline.exports.sidecars import finish
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.shards import Shard
-from pipeline.sidecars import finish
 from pipeline.store import overviews as pyramid
 from pipeline.store.lease.lease import acquire
 from pipeline.store.ledger import Ledger

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from pipeline.errors import ConfigError, StoreError, Unfinished
+from pipeline.exports.sidecars import delete
 from pipeline.geometry.shards import Shard
-from pipeline.sidecars import delete
 from pipeline.store.files import Files
 from pipeline.store.lease.claim_files import Claims
 from pipeline.store.lease.lease import acquire, claim_files, confirm, holders, lease

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.exports import gdal_palette, vrt
 from pipeline.locations import Place
-from pipeline.store import lifecycle, palette, vrt
+from pipeline.store import lifecycle
 from pipeline.store.files import Files, is_foreign
 from pipeline.store.spec import StoreSpec
 
@@ -25,7 +26,7 @@ def finish(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> Place:
     Place
         The VRT. It comes last, since it reads the store.
     """
-    Files(path).put(palette.pam_key(spec), palette.pam(spec).encode())
+    Files(path).put(gdal_palette.pam_key(spec), gdal_palette.pam(spec).encode())
     lifecycle.finish(path, spec, meta)
     beside = sidecar(path)
     Files(beside.parent).put(beside.name, vrt.document(spec, path.name).encode())

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import rasterio
 
+from pipeline.exports import quicklook
 from pipeline.geometry.grid import Grid
-from pipeline.stages import quicklook
 from pipeline.store import overviews as pyramid
 from pipeline.store.lifecycle import create, open_layer
 from pipeline.store.spec import ClassRow, StoreSpec

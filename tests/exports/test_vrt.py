@@ -7,9 +7,10 @@ import rasterio
 from rasterio.shutil import copy
 from rasterio.transform import from_origin
 
+from pipeline.exports import vrt
+from pipeline.exports.sidecars import finish
 from pipeline.geometry.grid import Grid
-from pipeline.sidecars import finish
-from pipeline.store import overviews, vrt
+from pipeline.store import overviews
 from tests.store import specs
 
 

@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape, quoteattr
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from pipeline.store import palette
+from pipeline.exports import gdal_palette
 from pipeline.store.spec import StoreSpec
 
 MARK = '<MDI key="WHOLECLOTH">sidecar of a mask store</MDI>'
@@ -53,7 +53,7 @@ def _band(spec: StoreSpec, store: str) -> str:
     overviews = "".join(f"    <Overview>\n{_source(f'{store}/{k}/mask')}    </Overview>\n" for k in range(1, spec.levels))
     return (
         f'  <VRTRasterBand dataType="{kind}" band="1">\n    <Description>class</Description>\n    <NoDataValue>{spec.nodata}</NoDataValue>\n'
-        f"    <ColorInterp>Palette</ColorInterp>\n{palette.names(spec)}{palette.colors(spec)}"
+        f"    <ColorInterp>Palette</ColorInterp>\n{gdal_palette.names(spec)}{gdal_palette.colors(spec)}"
         f"    <SimpleSource>\n{_source(f'{store}/0/mask')}    </SimpleSource>\n{overviews}  </VRTRasterBand>\n"
     )
 

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 import rasterio
 
-from pipeline.sidecars import finish
-from pipeline.store import palette
+from pipeline.exports import gdal_palette
+from pipeline.exports.sidecars import finish
 from tests.store import specs
 
 
@@ -24,7 +24,7 @@ def test_the_bare_array_has_palette_names_and_nodata_without_the_vrt(tmp_path: P
 def test_the_sidecar_lies_beside_the_file_that_gdal_opens(tmp_path: Path, zarr_format: int, name: str) -> None:
     of = specs.spec(zarr_format=zarr_format)
     path = specs.store(tmp_path / "a.zarr", of)
-    assert (path / palette.pam_key(of).removesuffix(".aux.xml")).name == name
-    assert (path / palette.pam_key(of).removesuffix(".aux.xml")).exists()
+    assert (path / gdal_palette.pam_key(of).removesuffix(".aux.xml")).name == name
+    assert (path / gdal_palette.pam_key(of).removesuffix(".aux.xml")).exists()
     finish(path, of, {})
-    assert "&lt;fields &amp; co&gt;" in (path / palette.pam_key(of)).read_text()
+    assert "&lt;fields &amp; co&gt;" in (path / gdal_palette.pam_key(of)).read_text()
