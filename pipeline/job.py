@@ -19,7 +19,7 @@ from pipeline.locality.cache import cached
 from pipeline.locality.room import Room
 from pipeline.locations import Place
 from pipeline.models import load
-from pipeline.models.folding import Folded
+from pipeline.models.bn_folding import Folded
 from pipeline.models.loaded import Loaded
 from pipeline.plan import memory
 from pipeline.plan.types import Plan, Tiles

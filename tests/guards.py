@@ -56,7 +56,7 @@ GUARDS = {
         "tests/locality/",
     ),
     "training": ("pipeline/training/", "tests/training/"),
-    "compile": ("pipeline/models/compiled.py", "pipeline/resolve/compiling.py", "pipeline/stages/forward.py", "tests/resolve/test_compiling.py"),
+    "compile": ("pipeline/models/torch_compile.py", "pipeline/resolve/compiling.py", "pipeline/stages/forward.py", "tests/resolve/test_compiling.py"),
     "slurm": ("pipeline/engines/", "pipeline/config/cluster.py", "workflows/", "tests/slurm_cluster.py", "tests/workflows/", "tests/engines/test_slurm.py"),
     "clocks": (
         "pipeline/store/lease/lease.py",

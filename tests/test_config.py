@@ -223,5 +223,5 @@ def test_a_factory_in_a_module_beside_the_config_is_found_there(tmp_path: Path) 
     assert load(config(tmp_path, text.replace("nets.a", "./repo/nets.a"))).model.factory == f"{tmp_path}/repo/nets.a:make"
     (tmp_path / "configs").mkdir()
     assert load(config(tmp_path / "configs", text)).model.factory == f"{tmp_path}/nets.a:make"
-    ours = text.replace("nets.a:make", "pipeline.networks.classifiers:vgg16")
-    assert load(config(tmp_path, ours)).model.factory == "pipeline.networks.classifiers:vgg16"
+    ours = text.replace("nets.a:make", "pipeline.models.architectures.classifiers:vgg16")
+    assert load(config(tmp_path, ours)).model.factory == "pipeline.models.architectures.classifiers:vgg16"

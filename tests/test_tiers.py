@@ -29,7 +29,7 @@ def test_what_is_guarded_exists() -> None:
 
 def test_a_change_asks_for_the_groups_that_guard_it() -> None:
     assert groups(["README.md", "pipeline/config/execution.py"]) == []
-    assert groups(["pipeline/models/compiled.py"]) == ["networks", "compile"]
+    assert groups(["pipeline/models/torch_compile.py"]) == ["networks", "compile"]
     assert groups(["pipeline/engines/slurm.py", "docs/cluster.md"]) == ["kills", "jobs", "slurm"]
 
 

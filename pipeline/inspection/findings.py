@@ -16,7 +16,7 @@ from pipeline.interfaces import Locality, Network
 from pipeline.locality import steps
 from pipeline.locality.halo_profile import Floats, HaloProfile
 from pipeline.locality.probe import Prober
-from pipeline.networks.classifier import Convolutional, difference
+from pipeline.models.architectures.convolutional import Convolutional, difference
 from pipeline.resolve.halo.profile import Sight
 from pipeline.resolve.halo.profile import profile as measure
 from pipeline.runtime import resources

@@ -9,11 +9,11 @@ import torch
 
 from pipeline.config import ModelConfig
 from pipeline.errors import ModelError
-from pipeline.models import classifier, exported, onnx, ours, python, smp, torchscript
-from pipeline.models.fit import check_bands
+from pipeline.models import classifier, exported, native, onnx, python, smp, torchscript
+from pipeline.models.architectures import NETWORKS
+from pipeline.models.check_bands import check_bands
 from pipeline.models.loaded import Loaded
-from pipeline.models.recognise import check_file
-from pipeline.networks import NETWORKS
+from pipeline.models.weights.file_type import check_file
 
 Loader = Callable[[ModelConfig, int, torch.device], Loaded]
 
@@ -24,7 +24,7 @@ KINDS: dict[str, Loader] = {
     "python": python.load,
     "smp": smp.load,
     "classifier": classifier.load,
-    **dict.fromkeys(NETWORKS, ours.load),
+    **dict.fromkeys(NETWORKS, native.load),
 }
 
 FACTORIES = {"python", "classifier"}

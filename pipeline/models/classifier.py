@@ -8,9 +8,9 @@ from pipeline.config import ModelConfig
 from pipeline.errors import ModelError
 from pipeline.interfaces import Accepts
 from pipeline.models import python
+from pipeline.models.architectures import revision
+from pipeline.models.architectures.convolutional import Convolutional
 from pipeline.models.loaded import Loaded
-from pipeline.networks import revision
-from pipeline.networks.classifier import Convolutional
 
 
 def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:

@@ -17,8 +17,8 @@ from pipeline.config import ModelConfig
 from pipeline.errors import BandsError, ModelError
 from pipeline.interfaces import Accepts
 from pipeline.models.loaded import Loaded
-from pipeline.models.recognise import EXPORTED, unreadable
 from pipeline.models.weights import sha256
+from pipeline.models.weights.file_type import EXPORTED, unreadable
 
 ADVICE = "Save one with torch.export.save(torch.export.export(network, …), path), by a torch no newer than this one."
 

@@ -14,7 +14,7 @@ from pipeline.geometry.margin import Margin
 from pipeline.interfaces import Accepts, Graph
 from pipeline.models import answer, unpadded
 from pipeline.models.output import checked, entry, logits
-from pipeline.models.tensors import state_of
+from pipeline.models.tensor_digest import state_of
 
 SEEN_ALIKE = ("kind", "sha256", "external", "code", "args", "arch", "revision", "output")
 """Parts of an identity."""

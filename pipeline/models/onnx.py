@@ -14,13 +14,13 @@ import torch
 from pipeline.config import ModelConfig
 from pipeline.errors import BandsError, ModelError
 from pipeline.interfaces import Accepts
-from pipeline.models import onnx_file
 from pipeline.models.loaded import Loaded
-from pipeline.models.onnx_file import OnnxFile, Shape, Value
-from pipeline.models.onnx_network import DTYPES, OnnxGraph, OnnxNetwork
+from pipeline.models.onnx_runtime import file as onnx_file
+from pipeline.models.onnx_runtime.file import OnnxFile, Shape, Value
+from pipeline.models.onnx_runtime.network import DTYPES, OnnxGraph, OnnxNetwork
 from pipeline.models.output import KEYS
-from pipeline.models.recognise import first_line
 from pipeline.models.weights import sha256
+from pipeline.models.weights.file_type import first_line
 from pipeline.runtime.optional_imports import need
 
 EXTRA = "onnx"

@@ -16,11 +16,11 @@ from pipeline.config import ModelConfig
 from pipeline.errors import ConfigError, ModelError
 from pipeline.interfaces import Accepts
 from pipeline.models.loaded import Loaded
-from pipeline.models.recognise import first_line
 from pipeline.models.repository import Repository, repository_of
-from pipeline.models.repository.reads import by_name, digests, named, recorded
-from pipeline.models.tensors import tensors_of
+from pipeline.models.repository.opened_files import by_name, digests, named, recorded
+from pipeline.models.tensor_digest import tensors_of
 from pipeline.models.weights import load_into, sha256
+from pipeline.models.weights.file_type import first_line
 from pipeline.runtime.import_faults import fault
 
 FACTORY = "model.factory"

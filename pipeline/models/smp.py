@@ -13,9 +13,9 @@ import torch
 from pipeline.config import ModelConfig
 from pipeline.errors import ConfigError, ModelError
 from pipeline.models.loaded import Loaded
-from pipeline.models.recognise import first_line
-from pipeline.models.tensors import state_of
+from pipeline.models.tensor_digest import state_of
 from pipeline.models.weights import load_into, sha256
+from pipeline.models.weights.file_type import first_line
 from pipeline.runtime.optional_imports import need
 
 WHOLE: dict[str, Any] = {"encoder_weights": None}

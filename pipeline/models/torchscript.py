@@ -8,8 +8,8 @@ import torch
 
 from pipeline.config import ModelConfig
 from pipeline.models.loaded import Loaded
-from pipeline.models.recognise import TORCHSCRIPT, unreadable
 from pipeline.models.weights import sha256
+from pipeline.models.weights.file_type import TORCHSCRIPT, unreadable
 
 ADVICE = "Save one with torch.jit.script(network).save(path); where it holds operations of another library, use model.kind: python."
 

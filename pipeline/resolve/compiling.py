@@ -6,9 +6,9 @@ import torch
 
 from pipeline.errors import ConfigError
 from pipeline.interfaces import Locality
-from pipeline.models.compiled import compiled, obstacle
 from pipeline.models.loaded import Loaded
-from pipeline.models.recognise import first_line
+from pipeline.models.torch_compile import compiled, obstacle
+from pipeline.models.weights.file_type import first_line
 from pipeline.resolve.folding import ROUNDING, difference, trial
 from pipeline.runtime import resources
 from pipeline.runtime.device import rounding

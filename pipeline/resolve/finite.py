@@ -9,7 +9,7 @@ import torch
 from pipeline.errors import InferenceError, ModelError, ReadError
 from pipeline.geometry.window import Window
 from pipeline.interfaces import Pixels, Source
-from pipeline.models.transform import KEY, Transform
+from pipeline.models.input_transform import KEY, Transform
 
 SIDE = 64
 """Of a window that is looked at, px."""

@@ -10,9 +10,9 @@ import torch
 from pipeline.errors import ModelError
 from pipeline.geometry.span import round_up
 from pipeline.interfaces import Locality, Network
-from pipeline.models.folding import Folded, fold
+from pipeline.models.bn_folding import Folded, fold
 from pipeline.models.loaded import Loaded
-from pipeline.models.recognise import first_line
+from pipeline.models.weights.file_type import first_line
 from pipeline.runtime import resources
 from pipeline.runtime.device import rounding
 

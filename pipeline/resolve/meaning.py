@@ -12,9 +12,9 @@ import numpy as np
 from pipeline.config import ClassConfig, Config, ModelConfig, ReturnConfig
 from pipeline.errors import ConfigError
 from pipeline.models import KINDS
-from pipeline.models.recognise import check_file
-from pipeline.models.transform import Transform, transform
+from pipeline.models.input_transform import Transform, transform
 from pipeline.models.weights import ModelMeta, read_meta
+from pipeline.models.weights.file_type import check_file
 from pipeline.plan.types import Tiles
 from pipeline.resolve.activation import Activation, by_channels
 from pipeline.stages.decode import Decoding

@@ -20,9 +20,9 @@ from pipeline.geometry.window import Window
 from pipeline.interfaces import Network, Source
 from pipeline.locations import Place
 from pipeline.models import load
-from pipeline.models.compiled import compiled, obstacle
-from pipeline.models.folding import fold
+from pipeline.models.bn_folding import fold
 from pipeline.models.loaded import Loaded
+from pipeline.models.torch_compile import compiled, obstacle
 from pipeline.runtime import resources
 from pipeline.runtime.clock import Clock, Timing, stage
 from pipeline.runtime.device import choose, on_device, steady

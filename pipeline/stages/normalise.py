@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from pipeline.errors import InferenceError
-from pipeline.models.transform import KEY, Transform
+from pipeline.models.input_transform import KEY, Transform
 
 Parts = npt.NDArray[Any]
 

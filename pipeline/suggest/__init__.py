@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.config import ModelConfig, SourceConfig
 from pipeline.errors import BandsError, ModelError
 from pipeline.interfaces import Source
-from pipeline.networks import NETWORKS
+from pipeline.models.architectures import NETWORKS
 from pipeline.sources import open_source, with_notes
 from pipeline.suggest.facts import Facts
 from pipeline.suggest.model_file import look

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from pipeline.models.onnx_file import Shape, channels_last, read
+from pipeline.models.onnx_runtime.file import Shape, channels_last, read
 from pipeline.suggest.facts import EIGHT_BITS, Facts, moments, named, size
 
 TODO = "onnxruntime, which runs ONNX and is not installed here: pip install 'wholecloth[onnx]'"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pipeline.errors import ModelError
 from pipeline.models import KINDS
-from pipeline.models.recognise import EXPORTED, ONNX, SAFETENSORS, SAVED, TORCHSCRIPT, in_folder, recognise, unreadable
 from pipeline.models.weights import read_meta
+from pipeline.models.weights.file_type import EXPORTED, ONNX, SAFETENSORS, SAVED, TORCHSCRIPT, in_folder, recognise, unreadable
 from pipeline.suggest import deepness, wsinfer
 from pipeline.suggest.facts import Facts
 from pipeline.suggest.state import guess

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.models.checkpoint import WRAPPERS
 from pipeline.models.weights import peek
+from pipeline.models.weights.checkpoint_keys import WRAPPERS
 
 WRAPPED = re.compile(rf"^(?:(?:{'|'.join(WRAPPERS)})\.)+")
 HEAD = "segmentation_head.0.weight"

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipeline.models.recognise import TORCHSCRIPT
+from pipeline.models.weights.file_type import TORCHSCRIPT
 from pipeline.suggest.facts import EIGHT_BITS, Facts, moments, named, size
 
 

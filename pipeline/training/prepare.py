@@ -13,9 +13,9 @@ from pipeline import transfer
 from pipeline.config import ClassConfig, Config, InputConfig, ModelConfig, SceneConfig, TrainingConfig
 from pipeline.errors import ConfigError
 from pipeline.interfaces import Source
-from pipeline.models.ours import arguments, build
+from pipeline.models.architectures import NETWORKS
+from pipeline.models.native import arguments, build
 from pipeline.models.weights import ModelMeta
-from pipeline.networks import NETWORKS
 from pipeline.resolve import finite, meaning
 from pipeline.sources import open_source
 from pipeline.stages.normalise import Normalisation

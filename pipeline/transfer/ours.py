@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from pipeline.errors import ModelError
-from pipeline.networks import NETWORKS
+from pipeline.models.architectures import NETWORKS
 from pipeline.transfer.offer import Offer, plain
 
 COUNTER = "num_batches_tracked"

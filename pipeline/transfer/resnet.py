@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from pipeline.errors import ModelError
-from pipeline.networks.resnet import BLOCKS
-from pipeline.networks.resnet_fcn import ResNetFCN
+from pipeline.models.architectures.resnet import BLOCKS
+from pipeline.models.architectures.resnet_fcn import ResNetFCN
 from pipeline.transfer.offer import Offer, plain
 
 SPARE = ("fc.",)

@@ -25,7 +25,7 @@ def start(network: nn.Module, state: Mapping[str, torch.Tensor], kind: str) -> S
     Parameters
     ----------
     network
-        As ``pipeline.models.ours.build`` makes it.
+        As ``pipeline.models.native.build`` makes it.
     state
         Of torchvision's VGG16 (with or without batch norm), ResNet-50 or 101, ``fcn_resnet50`` or ``fcn_resnet101``, or of a
         network of ours with the same body.

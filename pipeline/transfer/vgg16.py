@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from pipeline.errors import ModelError
-from pipeline.networks.deconvnet import Symmetric
-from pipeline.networks.vgg import DEPTHS, Body
+from pipeline.models.architectures.deconvnet import Symmetric
+from pipeline.models.architectures.vgg import DEPTHS, Body
 from pipeline.transfer.dense import GRID, as_convolution, every
 from pipeline.transfer.offer import Offer, Offered, plain
 

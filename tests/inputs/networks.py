@@ -16,8 +16,8 @@ from pipeline.interfaces import Locality
 from pipeline.locality.probe import Prober
 from pipeline.locality.unpadded import margin
 from pipeline.models import load
+from pipeline.models.input_transform import transform
 from pipeline.models.loaded import Loaded
-from pipeline.models.transform import transform
 from pipeline.resolve import edges
 from pipeline.suggest.model_file import look
 from tests.inputs.rows import row, shape

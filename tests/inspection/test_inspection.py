@@ -16,9 +16,9 @@ from pipeline.inspection import picture
 from pipeline.inspection.findings import find, flops_per_pixel
 from pipeline.inspection.words import advice, rows, table
 from pipeline.job import prepare
+from pipeline.models.architectures import NETWORKS
+from pipeline.models.architectures.classifiers import lenet
 from pipeline.models.loaded import Loaded
-from pipeline.networks import NETWORKS
-from pipeline.networks.classifiers import lenet
 from pipeline.subject import subject
 from tests import networks, scenes
 
@@ -136,7 +136,8 @@ def test_the_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_classifier_says_how_far_its_map_is_from_the_slid_one(tmp_path: Path) -> None:
     torch.save(lenet(4, 3).state_dict(), tmp_path / "lenet.pt")
     model = {
-        "kind": "classifier", "path": str(tmp_path / "lenet.pt"), "factory": "pipeline.networks.classifiers:lenet", "args": {"classes": 4, "bands": 3},
+        "kind": "classifier", "path": str(tmp_path / "lenet.pt"),
+        "factory": "pipeline.models.architectures.classifiers:lenet", "args": {"classes": 4, "bands": 3},
     }  # fmt: skip
     found = findings(tmp_path, model={**model, "input": {"mean": 500, "std": 200, "size": 32}})
     assert "to rounding, since nothing in it pads" in found.notes[0]

@@ -17,9 +17,9 @@ from pipeline.locality import measure
 from pipeline.locality.probe import Prober
 from pipeline.locality.sizes import only_size
 from pipeline.models import load as load_network
-from pipeline.models import onnx_session
 from pipeline.models.loaded import Loaded
-from pipeline.models.onnx_network import OnnxNetwork
+from pipeline.models.onnx_runtime import session
+from pipeline.models.onnx_runtime.network import OnnxNetwork
 from pipeline.run import prepare
 from pipeline.subject import subject
 from pipeline.verification.verify import job_of, verify
@@ -80,8 +80,8 @@ def test_few_passes_are_enough() -> None:
 
 
 def test_an_onnx_network_of_many_nodes_is_opened_once_and_run_a_few_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real_session, real_run, opened, runs = onnx_session.open_session, OnnxNetwork._run, list[int](), list[int]()
-    monkeypatch.setattr(onnx_session, "open_session", lambda *given, **more: (opened.append(1), real_session(*given, **more))[1])
+    real_session, real_run, opened, runs = session.open_session, OnnxNetwork._run, list[int](), list[int]()
+    monkeypatch.setattr(session, "open_session", lambda *given, **more: (opened.append(1), real_session(*given, **more))[1])
     monkeypatch.setattr(OnnxNetwork, "_run", lambda *given: (runs.append(1), real_run(*given))[1])
     body = nn.Sequential(networks.Dilated(), *(nn.Tanh() for _ in range(60)))
     network = load_network(ModelConfig(kind="onnx", path=to_onnx(body, tmp_path / "a.onnx", (1, 3, 64, 64), fixed=True)), 3, CPU)

@@ -9,9 +9,9 @@ from pipeline.errors import ModelError
 from pipeline.interfaces import Network, Radius
 from pipeline.locality import measure
 from pipeline.locality.cache import cached
+from pipeline.models.architectures.fcn8s import FCN8s
 from pipeline.models.exported import load as load_exported
 from pipeline.models.loaded import Loaded
-from pipeline.networks.fcn8s import FCN8s
 from tests import networks
 
 LOCAL = [

@@ -14,13 +14,13 @@ from torch import nn
 from pipeline.config import InputConfig, ModelConfig
 from pipeline.errors import ConfigError, ModelError, PipelineError
 from pipeline.models import KINDS, load
+from pipeline.models.architectures import NETWORKS
+from pipeline.models.architectures.classifiers import lenet
+from pipeline.models.architectures.convolutional import Convolutional
+from pipeline.models.architectures.fcn8s import FCN8s
+from pipeline.models.architectures.upsample import bilinear
 from pipeline.models.output import logits
 from pipeline.models.weights import ModelMeta, read_meta, save
-from pipeline.networks import NETWORKS
-from pipeline.networks.classifier import Convolutional
-from pipeline.networks.classifiers import lenet
-from pipeline.networks.fcn8s import FCN8s
-from pipeline.networks.upsample import bilinear
 from tests import networks, scenes
 from tests.models import stand_in
 from tests.models.onnx_files import to_onnx
@@ -94,7 +94,7 @@ def as_ours(kind: str) -> Callable[[Path], tuple[ModelConfig, nn.Module]]:
 
 
 CLASSIFIER = """
-from pipeline.networks.classifiers import lenet
+from pipeline.models.architectures.classifiers import lenet
 def make():
     return lenet(4, 3)
 """

@@ -16,7 +16,7 @@ from pipeline.errors import BandsError, ExtraError, ModelError
 from pipeline.interfaces import Accepts
 from pipeline.models import load
 from pipeline.models.loaded import Loaded
-from pipeline.models.onnx_network import OnnxNetwork
+from pipeline.models.onnx_runtime.network import OnnxNetwork
 from tests import networks
 from tests.models.onnx_files import to_onnx
 

@@ -15,7 +15,7 @@ from pipeline.config import InputConfig, ModelConfig
 from pipeline.errors import ModelError
 from pipeline.models import load
 from pipeline.models.loaded import Loaded
-from pipeline.models.repository.reads import _Archive
+from pipeline.models.repository.opened_files import _Archive
 
 CPU = torch.device("cpu")
 SEEDED = (
@@ -123,13 +123,13 @@ def test_two_repositories_with_the_same_names_each_get_their_own_whenever_they_i
 def test_names_of_python_and_of_ours_stay_theirs_and_a_repository_has_its_own(tmp_path: Path) -> None:
     write(
         tmp_path, build="import random, queue\nfrom statistics import mine\nfrom pipeline.theirs import seeded\n"
-        "from pipeline.networks.upsample import bilinear\n\n\ndef make():\n"
+        "from pipeline.models.architectures.upsample import bilinear\n\n\ndef make():\n"
         "    assert random.random() < 1 and queue.Queue and mine == 3\n    return seeded(1, 2)\n",
         random="raise SystemError\n", queue="raise SystemError\n", statistics="mine = 3\n", pipeline__theirs=SEEDED,
     )  # fmt: skip
     code = known(f"{tmp_path}/build.py:make")
-    assert set(code) == {"build", "statistics", "pipeline.theirs", "pipeline.networks.upsample"}
-    assert code["pipeline.networks.upsample"] == "revision 1"
+    assert set(code) == {"build", "statistics", "pipeline.theirs", "pipeline.models.architectures.upsample"}
+    assert code["pipeline.models.architectures.upsample"] == "revision 1"
     import statistics
 
     assert statistics.mean([1, 3]) == 2
@@ -315,7 +315,7 @@ def test_modules_on_the_path_are_the_users_own_and_seen_when_they_are_edited(tmp
 
 
 def test_a_factory_of_ours_is_known_by_its_revision() -> None:
-    config = ModelConfig(kind="classifier", factory="pipeline.networks.classifiers:lenet", args={"bands": 3}, input=InputConfig(size=32))
+    config = ModelConfig(kind="classifier", factory="pipeline.models.architectures.classifiers:lenet", args={"bands": 3}, input=InputConfig(size=32))
     with pytest.raises(ModelError, match="another network each time"):
         load(config, 3, CPU)
 

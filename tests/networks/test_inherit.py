@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from pipeline.networks import NETWORKS
+from pipeline.models.architectures import NETWORKS
+from pipeline.models.architectures.upsample import bilinear
 from pipeline.networks.inherit import inherit
-from pipeline.networks.upsample import bilinear
 from tests import networks
 
 BODY = {"bands": 3, "classes": 4, "width": 4, "fc_kernel": 3, "fc_width": 4}

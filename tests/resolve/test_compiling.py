@@ -20,9 +20,9 @@ from pipeline.describe import lines
 from pipeline.errors import ConfigError, StoreError
 from pipeline.interfaces import Locality
 from pipeline.job import Job, prepare
-from pipeline.models.compiled import compiled, obstacle
 from pipeline.models.exported import load as load_exported
 from pipeline.models.loaded import Loaded
+from pipeline.models.torch_compile import compiled, obstacle
 from pipeline.resolve import compiling
 from pipeline.resolve.compiling import decide
 from pipeline.runtime.progress import Progress

@@ -18,7 +18,7 @@ from pipeline.errors import ConfigError, ModelError, StoreError
 from pipeline.inspection.findings import find
 from pipeline.interfaces import Locality
 from pipeline.job import Job, prepare
-from pipeline.models.folding import Folded, eager
+from pipeline.models.bn_folding import Folded, eager
 from pipeline.models.loaded import Loaded
 from pipeline.resolve import folding
 from pipeline.resolve.folding import ROUNDING, TIE, decide, most
@@ -28,7 +28,7 @@ from pipeline.stages import block
 from pipeline.subject import subject
 from pipeline.verification.verify import job_of, verify
 from tests import networks, scenes
-from tests.models.folding.pairs import settled
+from tests.models.bn_folding.pairs import settled
 
 CPU = torch.device("cpu")
 LOCAL = Locality(verdict="local", stride=4, radius=None, bands=3, classes=4, minimum=8)

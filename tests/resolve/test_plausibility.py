@@ -14,8 +14,8 @@ from pipeline.geometry.grid import Grid
 from pipeline.geometry.margin import Margin, Trim
 from pipeline.geometry.window import Window
 from pipeline.interfaces import Locality, Pixels
+from pipeline.models.input_transform import Transform
 from pipeline.models.loaded import Loaded
-from pipeline.models.transform import Transform
 from pipeline.resolve import plausibility
 from pipeline.resolve.halo.profile import Sight
 from pipeline.stages.decode import Decoding

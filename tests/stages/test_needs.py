@@ -12,7 +12,7 @@ from pipeline import run, terms
 from pipeline.config import SourceConfig
 from pipeline.config.load import load
 from pipeline.job import Job
-from pipeline.models.compiled import obstacle
+from pipeline.models.torch_compile import obstacle
 from pipeline.runtime.cancellation import STOP
 from pipeline.runtime.resources import human
 from pipeline.sources import open_source

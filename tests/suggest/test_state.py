@@ -13,7 +13,7 @@ from pipeline.config.load import load
 from pipeline.errors import ModelError
 from pipeline.suggest import suggest
 from tests import networks, scenes
-from tests.models.test_saved import Attributes
+from tests.models.weights.test_torch_pickle import Attributes
 from tests.suggest.first import planned, written
 
 

@@ -13,10 +13,10 @@ from torch import nn
 
 from pipeline.config.load import load
 from pipeline.errors import ModelError
+from pipeline.models.architectures.fcn import FCN
+from pipeline.models.architectures.fcn8s import FCN8s
 from pipeline.models.loaded import Loaded
 from pipeline.models.weights import ModelMeta, save
-from pipeline.networks.fcn import FCN
-from pipeline.networks.fcn8s import FCN8s
 from pipeline.run import execute
 from pipeline.runtime.progress import Progress
 from pipeline.suggest import suggest

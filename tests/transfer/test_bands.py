@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from pipeline.networks import NETWORKS
-from pipeline.networks.deconvnet import deconvnet
+from pipeline.models.architectures import NETWORKS
+from pipeline.models.architectures.deconvnet import deconvnet
 from pipeline.transfer import start
 from pipeline.transfer.bands import first_layer, to_bands
 from tests.transfer.nets import VGG16, ResNet, lively

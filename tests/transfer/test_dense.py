@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from pipeline.errors import ModelError
-from pipeline.networks import NETWORKS
+from pipeline.models.architectures import NETWORKS
 from pipeline.transfer import start
 from pipeline.transfer.dense import as_convolution, every, taps
 from tests.transfer.nets import VGG16, lively

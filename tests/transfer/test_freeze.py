@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from pipeline.errors import ConfigError, ModelError
-from pipeline.networks import NETWORKS
-from pipeline.networks.deconvnet import deconvnet
+from pipeline.models.architectures import NETWORKS
+from pipeline.models.architectures.deconvnet import deconvnet
 from pipeline.transfer import freeze
 
 VGG = {"bands": 3, "classes": 3, "width": 4, "fc_kernel": 3, "fc_width": 4}

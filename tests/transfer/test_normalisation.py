@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pipeline.config import InputConfig
-from pipeline.networks import NETWORKS
+from pipeline.models.architectures import NETWORKS
 from pipeline.transfer import imagenet, start
 from tests.transfer.nets import VGG16, lively
 

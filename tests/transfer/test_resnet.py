@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from pipeline.errors import ModelError
-from pipeline.networks import NETWORKS
-from pipeline.networks.resnet_fcn import ResNetFCN
+from pipeline.models.architectures import NETWORKS
+from pipeline.models.architectures.resnet_fcn import ResNetFCN
 from pipeline.transfer import start
 from tests.transfer.nets import ResNet, lively
 

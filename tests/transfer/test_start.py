@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from pipeline.errors import ModelError
-from pipeline.networks import NETWORKS
+from pipeline.models.architectures import NETWORKS
 from pipeline.transfer import start
 from tests import networks
 from tests.transfer.nets import lively

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.networks import NETWORKS
+from pipeline.models.architectures import NETWORKS
 from pipeline.transfer import start, tell
 from tests.transfer.nets import VGG16
 

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from pipeline.errors import ModelError
-from pipeline.networks import NETWORKS
-from pipeline.networks.classifiers import vgg
-from pipeline.networks.deconvnet import deconvnet
+from pipeline.models.architectures import NETWORKS
+from pipeline.models.architectures.classifiers import vgg
+from pipeline.models.architectures.deconvnet import deconvnet
 from pipeline.transfer import start
 from tests.transfer.nets import NORMED, PLAIN, VGG16, lively
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from pipeline.errors import ModelError
-from pipeline.models.recognise import first_line
 from pipeline.models.repository.code import Code, code_of, reads_of
 from pipeline.models.repository.importer import install
-from pipeline.models.repository.roots import place_of
-from pipeline.models.repository.world import World, world_of
+from pipeline.models.repository.namespace import World, world_of
+from pipeline.models.repository.search_folders import place_of
+from pipeline.models.weights.file_type import first_line
 from pipeline.runtime.import_faults import fault
 
 

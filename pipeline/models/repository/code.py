@@ -9,11 +9,11 @@ from importlib.machinery import SOURCE_SUFFIXES
 from pathlib import Path
 
 from pipeline.errors import ModelError
-from pipeline.models.repository import finding
+from pipeline.models.architectures import revision
+from pipeline.models.repository import module_search
 from pipeline.models.repository.installed import distribution, is_standard, standard
-from pipeline.models.repository.reads import digest
-from pipeline.models.repository.world import PACKAGE, World
-from pipeline.networks import revision
+from pipeline.models.repository.namespace import PACKAGE, World
+from pipeline.models.repository.opened_files import digest
 
 BY_VERSION = {"torch", "numpy"}
 """Libraries that all networks run in: a release of theirs rounds otherwise, and is told where it matters."""
@@ -68,7 +68,7 @@ def _in_world(world: World, name: str) -> tuple[str, str, Path | None] | None:
     if name in world.pinned:
         return name, digest(world.pinned[name]), world.pinned[name]
     spec = world.find(name.partition(".")[0])
-    spec = None if spec is None else finding.deep(spec, name)
+    spec = None if spec is None else module_search.deep(spec, name)
     if spec is None or spec.origin is None or not Path(spec.origin).is_file():
         return None
     file = Path(spec.origin)
@@ -96,8 +96,8 @@ def _file(name: str) -> Path | None:
     module = sys.modules.get(name)
     path = getattr(module, "__file__", None)
     if path is None and module is None:
-        spec = finding.anywhere(name.partition(".")[0])
-        spec = None if spec is None else finding.deep(spec, name)
+        spec = module_search.anywhere(name.partition(".")[0])
+        spec = None if spec is None else module_search.deep(spec, name)
         path = None if spec is None else spec.origin
     return Path(path).resolve() if path is not None and Path(path).is_file() else None
 
@@ -128,7 +128,7 @@ def _named(node: ast.AST, package: str) -> Iterator[str]:
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
-        base = finding.absolute(node.module or "", package, node.level) if node.level else node.module or ""
+        base = module_search.absolute(node.module or "", package, node.level) if node.level else node.module or ""
         yield base
         yield from (f"{base}.{alias.name}".lstrip(".") for alias in node.names if alias.name != "*")
 

@@ -10,9 +10,9 @@ from types import CodeType, ModuleType
 
 import xxhash
 
-from pipeline.models.repository import finding
-from pipeline.models.repository.reads import aside, digests, recorded
-from pipeline.models.repository.world import PREFIX, World, active, named
+from pipeline.models.repository import module_search
+from pipeline.models.repository.namespace import PREFIX, World, active, named
+from pipeline.models.repository.opened_files import aside, digests, recorded
 
 
 class Loader(SourceFileLoader):
@@ -79,7 +79,7 @@ class Finder:
         if world is None:
             return None
         if plain in world.pinned:
-            spec = finding.of_file(fullname, world.pinned[plain])
+            spec = module_search.of_file(fullname, world.pinned[plain])
         else:
             spec = world.find(plain) if "." not in plain else PathFinder.find_spec(fullname, path)
         return None if spec is None else _renamed(spec, fullname, world)

@@ -1,0 +1,58 @@
+"""TorchScript, frozen: weights become constants, calls are written out, and batch norm is folded by torch's own passes."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import Any
+
+import torch
+from torch.jit import optimized_execution  # type: ignore[attr-defined]  # public, and left out of its __all__
+
+from pipeline.models.bn_folding.arithmetic import words
+from pipeline.models.weights.file_type import first_line
+
+
+def fold(module: torch.nn.Module) -> tuple[torch.nn.Module | None, str]:
+    """A frozen copy, or None; and what was done, or why nothing was. It is worth its while without batch norm too: it holds about half of the memory."""
+    if any(getattr(part, "training", False) for part in module.modules()):
+        return None, "parts of the TorchScript are in training mode"
+    try:
+        with optimized_execution(True), warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # torch announces the end of TorchScript at each call
+            fresh = _anew(module)
+            count = _norms(fresh)
+            made: Any = torch.jit.freeze(fresh)
+            count -= _norms(made)
+            _name_convolutions(made)
+    except Exception as error:  # its passes raise whatever the code makes them raise
+        return None, f"torch cannot freeze this TorchScript ({first_line(error)})"
+    return made, f"TorchScript frozen, {words(count)}" if count > 0 else "TorchScript frozen"
+
+
+def _anew(module: torch.nn.Module) -> Any:
+    """The same, never run: what ran unoptimised keeps its calls as they are, even in copies; freezing leaves them in, and yet throws away what they call."""
+    file = io.BytesIO()
+    torch.jit.save(module, file)
+    file.seek(0)
+    return torch.jit.load(file).eval()
+
+
+def _norms(module: Any) -> int:
+    return len(module.inlined_graph.findAllNodes("aten::batch_norm"))
+
+
+def _name_convolutions(module: Any) -> None:
+    """Write convolutions as autocast knows them. A trace has them by an inner name, which would be computed in float32 whatever precision is asked for."""
+    graph = module.graph
+    for node in graph.findAllNodes("aten::_convolution"):
+        image, weight, bias, stride, padding, dilation, transposed, output_padding, groups = list(node.inputs())[:9]
+        sides, turned = weight.type().dim(), transposed.toIValue()
+        if turned is None or sides not in (3, 4, 5):
+            continue
+        ordered = [image, weight, bias, stride, padding, *([output_padding, groups, dilation] if turned else [dilation, groups])]
+        call = graph.create(f"aten::conv{'_transpose' if turned else ''}{sides - 2}d", ordered, 1)
+        call.insertBefore(node)
+        call.output().setType(node.output().type())
+        node.output().replaceAllUsesWith(call.output())
+        node.destroy()

@@ -1,0 +1,1 @@
+"""Networks in ONNX files: what a file says of itself, and its runs by onnxruntime."""

@@ -1,0 +1,220 @@
+"""An ONNX network as a module of torch, and what torch would have seen of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cached_property
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.utils.dlpack
+
+from pipeline.errors import ModelError
+from pipeline.interfaces import Origin, Step
+from pipeline.models.onnx_runtime import session as onnx_session
+from pipeline.models.onnx_runtime.file import Node, OnnxFile, Shape, Value, entry_of
+from pipeline.models.onnx_runtime.origin import origin_of
+from pipeline.runtime import resources
+from pipeline.runtime.allocator import plain
+
+DTYPES = {1: torch.float32, 10: torch.float16, 11: torch.float64}
+"""What is fed, by the number of its type."""
+TOGETHER = 16
+"""Results that are asked for at once."""
+SHAPES = ("Shape", "Size")
+"""Operations through which no pixel comes."""
+GIVES_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536"}
+"""So that what is freed leaves the process at once: what is left behind is priced apart, and would count by the pixel in a small image."""
+STARVED = ("bad_alloc", "Failed to allocate memory", "out of memory", "OOM")
+
+
+class OnnxNetwork(torch.nn.Module):
+    """One image through onnxruntime; pixels stay on the device.
+
+    The session is opened with as many threads as torch is set to, and anew when that changes.
+    """
+
+    def __init__(self, path: Path, file: OnnxFile, taken: Value, output: str, device: torch.device) -> None:
+        super().__init__()
+        self.path, self.file, self.taken, self.output, self.device = path, file, taken, output, device
+        self.register_buffer("place", torch.empty(0, device=device))  # tells where it is
+        self.in_channels = taken.shape[1] or _first_convolution(file)
+        self._opened: tuple[int, Any] | None = None
+        self.session()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(batch, bands, rows, cols) → what the network returns, in its own dtype.
+
+        Raises
+        ------
+        ModelError
+            A precision is asked for, which only the file can give.
+        """
+        if torch.is_autocast_enabled(self.device.type):
+            raise ModelError("execution.precision asks for less than float32, but an ONNX file says its own precision. Leave it auto, or convert the file.")
+        x = x.to(self.device, DTYPES[self.taken.dtype]).contiguous()
+        try:
+            return self._run(self.session(), x, [self.output])[0]
+        except Exception as error:  # onnxruntime raises whatever its operators raise
+            if any(words in str(error) for words in STARVED):
+                raise torch.OutOfMemoryError(str(error)) from error
+            raise
+        finally:
+            if self.device.type == "cpu":
+                resources.give_back()  # tensors below 32 MiB would stay in heaps of their own, beside those of torch
+
+    def session(self) -> Any:
+        """The session for the threads that torch is set to."""
+        threads = torch.get_num_threads()
+        if self._opened is None or self._opened[0] != threads:
+            self._opened = None  # before the next one takes its memory
+            self._opened = threads, onnx_session.open_session(str(self.path), threads, self.device.type, index=self.device.index or 0)
+        return self._opened[1]
+
+    def _run(self, session: Any, x: torch.Tensor, outputs: list[str]) -> list[torch.Tensor]:
+        """Run on torch's own memory; what comes back is onnxruntime's, which torch gives back."""
+        import numpy as np
+
+        device, index = self.device.type, self.device.index or 0
+        if device == "cuda":
+            torch.cuda.current_stream(self.device).synchronize()  # the input is there, and nobody needs the answer before, whose memory is onnxruntime's
+        binding = session.io_binding()
+        binding.bind_input(self.taken.name, device, index, np.dtype(str(x.dtype).removeprefix("torch.")), tuple(x.shape), x.data_ptr())
+        for name in outputs:
+            binding.bind_output(name, device, index)
+        session.run_with_iobinding(binding)
+        binding.synchronize_outputs()
+        return [torch.utils.dlpack.from_dlpack(value._ortvalue.to_dlpack()) for value in binding.get_outputs()]
+
+
+class OnnxGraph:
+    """What an ONNX network is made of and what it costs: torch sees nothing of it."""
+
+    def __init__(self, network: OnnxNetwork, batch: int) -> None:
+        self._network, self._batch = network, batch
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that were learned."""
+        return sum(prod(tensor.shape) for tensor in self._network.file.weights.values())
+
+    @property
+    def outputs(self) -> dict[str, Shape]:
+        """Name and shape of all that it returns."""
+        return {value.name: value.shape for value in self._network.file.outputs}
+
+    @property
+    def answer(self) -> str:
+        """Name of the output that is taken."""
+        return self._network.output
+
+    def origin(self) -> Origin:
+        """What made the output that is taken."""
+        return origin_of(self._network.file, self._network.output)
+
+    def peak(self, bands: int, side: int) -> int:
+        """Bytes at the peak of one square image, beyond the input."""
+        network, shape = self._network, [self._batch, bands, side, side]
+        dtype = DTYPES[network.taken.dtype]
+        if network.device.type == "cuda":
+            return self._device_peak(torch.zeros(shape, dtype=dtype, device=network.device))
+        said = {
+            "model": str(network.path), "threads": torch.get_num_threads(), "name": network.taken.name, "dtype": str(dtype).removeprefix("torch."),
+            "shape": shape, "output": network.output,
+        }  # fmt: skip
+        # -P: the folder of the script has modules whose names other libraries have too
+        command = [sys.executable, "-P", onnx_session.__file__, json.dumps(said)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=plain(os.environ) | GIVES_BACK)  # noqa: S603
+        if done.returncode:
+            raise ModelError(f"The network in {network.path} could not be run on an image of {side} px to see its memory: {done.stderr.strip()[-300:]}")
+        return int(done.stdout)
+
+    def _device_peak(self, x: torch.Tensor) -> int:
+        """What a new session takes of the GPU: it grows as it needs to and gives nothing back."""
+        network = self._network
+        session = onnx_session.open_session(str(network.path), torch.get_num_threads(), "cuda", index=network.device.index or 0)
+        before = torch.cuda.mem_get_info(network.device)[0]
+        network._run(session, x, [network.output])
+        return max(before - torch.cuda.mem_get_info(network.device)[0], 0)
+
+    def steps(self, x: torch.Tensor, other: torch.Tensor | None = None, kinds: frozenset[str] | None = None) -> list[Step]:
+        """Every operation as it runs on an image, and how much of what it is given and returns differs on another.
+
+        Parameters
+        ----------
+        x
+            (1, bands, rows, cols).
+        other
+            Another image of the same shape.
+        kinds
+            Operations to look at; all by default.
+        """
+        nodes = [node for node in self._network.file.nodes if node.outputs and (kinds is None or node.kind in kinds)]
+        names = dict.fromkeys(name for node in nodes for name in (*node.inputs, node.outputs[0]) if name in self._made)
+        seen = {name: look for group in _groups(list(names)) for name, look in self._looks(group, x, other).items()}
+        seen[self._network.taken.name] = _look(x, other)
+        return [self._step(node, seen) for node in nodes if node.outputs[0] in seen]
+
+    def _step(self, node: Node, seen: dict[str, Any]) -> Step:
+        weights = self._network.file.weights
+        known = {name: (weights[name].shape, weights[name].values, 0.0) for name in node.inputs if name in weights}
+        looks = [(known | seen).get(name, ((), None, 0.0)) for name in node.inputs]
+        shape, _, after = seen[node.outputs[0]]
+        return Step(
+            kind=node.kind, name=node.name or node.outputs[0], attributes=node.attributes, given=tuple(look[0] for look in looks), returned=shape,
+            values=tuple(look[1] for look in looks), follows=tuple(name in self._follow for name in node.inputs),
+            captures=bool(node.captures & self._follow), before=max((look[2] for look in looks), default=0.0), after=after,
+        )  # fmt: skip
+
+    def _looks(self, names: list[str], x: torch.Tensor, other: torch.Tensor | None) -> dict[str, Any]:
+        """Shape, numbers where they are few, and share that differs, by name."""
+        network = self._network
+        extra = b"".join(entry_of(12, entry_of(1, name.encode())) for name in names if name not in {value.name for value in network.file.outputs})
+        model = network.path.read_bytes() + entry_of(7, extra)  # a second part of the graph is merged with the first
+        session = onnx_session.open_session(
+            model, torch.get_num_threads(), network.device.type, index=network.device.index or 0, folder=str(network.path.parent), optimise=False
+        )
+        ran = [session.run(names, {network.taken.name: self._fed(image)}) for image in (x, other) if image is not None]
+        return {name: _look(*(torch.as_tensor(run[k]) for run in ran)) for k, name in enumerate(names)}
+
+    def _fed(self, image: torch.Tensor) -> Any:
+        shape = (self._batch, *image.shape[1:])
+        return image.to("cpu", DTYPES[self._network.taken.dtype]).expand(shape).contiguous().numpy()
+
+    @cached_property
+    def _made(self) -> frozenset[str]:
+        return frozenset(name for node in self._network.file.nodes for name in node.outputs if name)
+
+    @cached_property
+    def _follow(self) -> frozenset[str]:
+        """Values that descend from the image; arithmetic on its size does not."""
+        found = {self._network.taken.name}
+        for node in self._network.file.nodes:
+            if node.kind not in SHAPES and found & {*node.inputs, *node.captures}:
+                found |= set(node.outputs)
+        return frozenset(found)
+
+
+def _groups(names: list[str]) -> Iterator[list[str]]:
+    return (names[k : k + TOGETHER] for k in range(0, len(names), TOGETHER))
+
+
+def _look(one: torch.Tensor, other: torch.Tensor | None = None) -> tuple[tuple[int, ...], tuple[float, ...] | None, float]:
+    few = tuple(one.flatten().tolist()) if one.numel() <= TOGETHER else None
+    if other is None or not one.numel():
+        return tuple(one.shape), few, 0.0
+    return tuple(one.shape), few, (one != other).float().mean().item() if one.shape == other.shape else 1.0
+
+
+def _first_convolution(file: OnnxFile) -> int | None:
+    """Bands by the first convolution; None where nothing tells."""
+    node = next((node for node in file.nodes if node.kind == "Conv" and len(node.inputs) > 1 and node.inputs[1] in file.weights), None)
+    if node is None:
+        return None
+    return file.weights[node.inputs[1]].shape[1] * int(node.attributes.get("group") or 1)

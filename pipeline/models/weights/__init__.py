@@ -1,0 +1,164 @@
+"""Weight files: state dicts read without executing anything, and files of ours that say what they are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pipeline.errors import ModelError
+from pipeline.models.weights.checkpoint_keys import bare, choose, unwrap
+from pipeline.models.weights.file_type import SAFETENSORS, SAVED, first_line, recognise, unreadable
+from pipeline.models.weights.torch_pickle import Fetch, opened
+
+KEY = "wholecloth"
+"""Metadata entry of a safetensors file of ours."""
+CUT = "Write it again, or fetch it again if it was cut short."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelMeta:
+    """What a file of ours says of itself."""
+
+    kind: str
+    """Name of the network, as in ``model.kind``."""
+    args: dict[str, Any] = field(default_factory=dict)
+    """Hyperparameters of the network."""
+    bands: list[str] = field(default_factory=list)
+    """Names of the input bands, in order."""
+    input: dict[str, Any] = field(default_factory=dict)
+    """Normalisation: scale, offset, mean, std, each a number or one per band."""
+    classes: list[dict[str, Any]] = field(default_factory=list)
+    """Name and colour of each class."""
+    output: dict[str, Any] = field(default_factory=dict)
+    """What is said in ``model.output`` beyond its defaults."""
+
+
+def save(path: Path, module: torch.nn.Module, meta: ModelMeta) -> None:
+    """Write a network's weights as safetensors, with what is needed to run it."""
+    from safetensors.torch import save_file
+
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    said = {key: value for key, value in asdict(meta).items() if key != "output" or value}  # releases before it can read what needs none
+    save_file(tensors, path, metadata={KEY: json.dumps(said)})
+
+
+def read_meta(path: Path) -> ModelMeta | None:
+    """What a safetensors file says of itself, or None where it is not one of ours.
+
+    Raises
+    ------
+    ModelError
+        The file is no safetensors file.
+    """
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            if length > 100 * 2**20:
+                raise ValueError("its header is longer than any")
+            said = json.loads(file.read(length)).get("__metadata__", {})
+    except (OSError, ValueError, AttributeError, struct.error) as error:
+        raise unreadable(path, SAFETENSORS, error, "Give one, or a .pt file with model.kind: torchscript or python.") from error
+    try:
+        return ModelMeta(**json.loads(said[KEY])) if KEY in said else None
+    except (ValueError, TypeError) as error:
+        raise ModelError(
+            f"model.path {path} says of itself what this release does not understand ({first_line(error)}). Save it again with this release, or upgrade."
+        ) from error
+
+
+def load_into(module: torch.nn.Module, path: Path, unused: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Load weights strictly: every key must be there, and no other but those of losses and metrics and those that begin with one of ``unused``.
+
+    Returns
+    -------
+    tuple
+        What was unwrapped and left out on the way, in words.
+
+    Raises
+    ------
+    ModelError
+        The file cannot be read without executing code, or does not fit the network.
+    """
+    with _held(path) as (held, fetch):
+        choice = choose(held, module.state_dict(), path, unused)
+        try:
+            state = {name: fetch(entry) for name, entry in choice.entries.items()}
+        except Exception as error:  # whatever cut or damaged bytes make the reader raise
+            raise unreadable(path, SAVED, error, CUT) from error
+    module.load_state_dict(state)  # without the version of batch norm, torch itself adds the counters
+    return choice.notes
+
+
+def peek(path: Path) -> tuple[dict[str, tuple[int, ...]], dict[str, Any]]:
+    """Shapes of the tensors by key, and the hyperparameters beside them where a trainer left any.
+
+    Raises
+    ------
+    ModelError
+        The file holds no state dict.
+    """
+    with _held(path) as (held, _):
+        state, _, _ = unwrap(held, path)
+        said = held.get("hyper_parameters") if isinstance(held, Mapping) else None
+        shapes = {name: tuple(value.shape) for name, value in state.items() if hasattr(value, "shape")}
+    return shapes, dict(said) if isinstance(said, Mapping) else {}
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(2**20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def read_state(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a file for whatever network they fit, nests and wrappers' prefixes taken off, on the CPU.
+
+    Raises
+    ------
+    ModelError
+        The file cannot be read without executing code, or holds no state dict.
+    """
+    with _held(path) as (held, fetch):
+        entries = bare(unwrap(held, path)[0])
+        try:
+            return {name: fetch(entry) for name, entry in entries.items()}
+        except Exception as error:  # whatever cut or damaged bytes make the reader raise
+            raise unreadable(path, SAVED, error, CUT) from error
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[tuple[Any, Fetch]]:
+    """What a file holds, and what reads its tensors."""
+    with ExitStack() as stack:
+        if path.suffix == ".safetensors":
+            held: tuple[Any, Fetch] = (_safetensors(path), lambda tensor: tensor)
+        elif recognise(path) != SAVED:
+            raise unreadable(path, SAVED, ValueError(), "Save the network's state_dict() with torch.save.")
+        else:
+            try:
+                held = stack.enter_context(opened(path))
+            except Exception as error:  # whatever the bytes make the reader raise
+                raise unreadable(path, SAVED, error, CUT) from error
+        yield held
+
+
+def _safetensors(path: Path) -> dict[str, torch.Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise unreadable(path, SAFETENSORS, error, CUT) from error
