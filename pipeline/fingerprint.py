@@ -18,7 +18,7 @@ from pipeline.stages.decode import Decoding
 from pipeline.stages.recipe import Recipe
 
 if TYPE_CHECKING:
-    from pipeline.area.area import Area
+    from pipeline.sources.aoi.aoi import Area
 
 Fingerprint = dict[str, Any]
 

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 
 from pipeline import __version__, fingerprint, lock
-from pipeline.area import open_area
 from pipeline.config import Config, ModelConfig
 from pipeline.errors import BandsError, ConfigError, ModelError, SourceError, StoreError
 from pipeline.fingerprint import Fingerprint
@@ -28,7 +27,8 @@ from pipeline.resolve import activation, compiling, edges, finite, folding, limi
 from pipeline.resolve.planning import Opened
 from pipeline.runtime.device import choose, on_device, steady
 from pipeline.sources import open_source, with_notes
-from pipeline.sources.once import once
+from pipeline.sources.aoi import open_area
+from pipeline.sources.wrappers.shared_reads import once
 from pipeline.stages.block import BlockTask
 from pipeline.stages.normalise import Normalisation
 from pipeline.stages.recipe import Recipe

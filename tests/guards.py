@@ -20,7 +20,7 @@ GUARDS = {
         "pipeline/finish.py",
         "pipeline/publish.py",
         "pipeline/own.py",
-        "pipeline/sources/patient.py",
+        "pipeline/sources/wrappers/read_timeout.py",
         "tests/faults/",
     ),
     "jobs": (
@@ -29,7 +29,7 @@ GUARDS = {
         "pipeline/plan/",
         "pipeline/resolve/",
         "pipeline/verification/",
-        "pipeline/area/",
+        "pipeline/sources/aoi/",
         "pipeline/runtime/import_faults.py",
         "pipeline/blocks.py",
         "pipeline/finish.py",
@@ -49,7 +49,7 @@ GUARDS = {
     "networks": (
         "pipeline/locality/",
         "pipeline/models/",
-        "pipeline/networks/",
+        "pipeline/models/architectures/",
         "pipeline/resolve/folding.py",
         "tests/zoo.py",
         "tests/networks/",

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pipeline import samples
 from pipeline.cli import app
 from pipeline.config.load import load
 from pipeline.models.architectures.fcn8s import FCN8s
 from pipeline.models.weights import load_into, read_meta
+from pipeline.sources import samples
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 SCENES = {"satellite": ("satellite", "sample://satellite?seed=104&size=1024", [], 0.9), "medical": ("ihc", "sample://ihc", ["--area", "0,320,512,192"], 0.8)}

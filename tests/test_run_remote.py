@@ -28,9 +28,9 @@ from pipeline.store.lifecycle import open_layer, read_meta
 from pipeline.store.status import status
 from tests import scenes, storage
 from tests.commands import Command, run, settled
+from tests.sources.gdal.test_colours import rgba
 from tests.sources.served import served
-from tests.sources.test_picture import rgba
-from tests.sources.test_validity import notes
+from tests.sources.validity.test_validity import notes
 from tests.storage import BUCKET, KEY, SECRET, TOKEN, Storage, contents
 
 PLAN = {"tile": {"size": 96}}

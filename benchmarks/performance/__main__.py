@@ -31,7 +31,7 @@ from benchmarks.performance.peers.installed import installed as installed_in
 from benchmarks.performance.prepare import described, prepared
 from benchmarks.performance.setting import Options, Setting, Way
 from benchmarks.performance.ways import ways
-from pipeline.samples import resolve
+from pipeline.sources.samples import resolve
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window, bounds
 
 if TYPE_CHECKING:
-    from pipeline.area.area import Area
+    from pipeline.sources.aoi.aoi import Area
 
 LOOKED_AT = 256
 """Blocks that are looked at; where there are more, they stand for the others."""

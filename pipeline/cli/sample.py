@@ -13,7 +13,7 @@ def sample(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the raster and its labels are written.")],
 ) -> None:
     """Write a sample raster and its labels."""
-    from pipeline.samples import materialise
+    from pipeline.sources.samples import materialise
 
     made = materialise(name, folder)
     print(f"raster: {made.raster}\nlabels: {made.labels}")

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.area import open_area
-from pipeline.area.area import Area
 from pipeline.config import SourceConfig
 from pipeline.errors import SourceError, StoreError
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.interfaces import IGNORE, Labels
+from pipeline.sources.aoi import open_area
+from pipeline.sources.aoi.aoi import Area
 from pipeline.store.lifecycle import read_meta
 from pipeline.store.reader import Opened, open_store
 

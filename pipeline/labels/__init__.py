@@ -74,8 +74,8 @@ def open_labels(
     if is_vector(name):
         for library in ("pyogrio", "shapely"):
             need(library, "vector", "Reading polygons")
-        from pipeline.labels.layer import open_layer
         from pipeline.labels.vector import lay
+        from pipeline.sources.polygons import open_layer
 
         return lay(open_layer(name, layer, attribute), grid, means, classes, burn)
     for option, said in (("attribute", attribute), ("burn", burn), ("layer", layer)):
@@ -102,6 +102,6 @@ def is_vector(path: str) -> bool:
 def _resolve(path: str) -> str:
     if not path.startswith("sample://"):
         return path
-    from pipeline.samples import labels
+    from pipeline.sources.samples import labels
 
     return str(labels(path))

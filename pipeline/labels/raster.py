@@ -26,9 +26,9 @@ from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.interfaces import IGNORE
 from pipeline.labels.codes import Meaning
-from pipeline.sources.contents import inner_names
-from pipeline.sources.georeference import grid_of
-from pipeline.sources.nodata import attributes
+from pipeline.sources.gdal.contents import inner_names
+from pipeline.sources.gdal.georeference import grid_of
+from pipeline.sources.validity.nodata import attributes
 
 EXACT_PX = 1e-3
 """Error allowed in placing a pixel, px of the labels. GDAL's default of an eighth moves borders; a millionth is 6 times as slow and moves 3 pixels in 10⁵."""

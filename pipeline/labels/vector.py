@@ -18,8 +18,8 @@ from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.interfaces import IGNORE
 from pipeline.labels.codes import Meaning, Value, class_code
-from pipeline.labels.layer import Features, Layer
-from pipeline.labels.places import Held, check_sides, features_in
+from pipeline.sources.polygons import Features, Layer
+from pipeline.sources.polygons_in_pixels import Held, check_sides, features_in
 from pipeline.store.spec import ClassRow
 
 

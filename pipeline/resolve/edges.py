@@ -9,7 +9,7 @@ from pipeline.config import TileConfig
 from pipeline.errors import ConfigError
 from pipeline.geometry.margin import Margin
 from pipeline.interfaces import Locality, Radius, Source
-from pipeline.sources.reflected import Reflected
+from pipeline.sources.wrappers.reflected import Reflected
 
 
 def padded(locality: Locality, tile: TileConfig, multiple: int) -> Locality:

@@ -28,7 +28,7 @@ from pipeline.stages.normalise import Normalisation, normalise
 from pipeline.store.spec import layer_spec
 
 if TYPE_CHECKING:
-    from pipeline.area.area import Area
+    from pipeline.sources.aoi.aoi import Area
 
 BATCH_PX = 2**22
 """Pixels of all tiles of a batch, on a GPU; a CPU gains nothing from more than one tile."""

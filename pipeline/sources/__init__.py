@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pipeline.config import SourceConfig
 from pipeline.interfaces import Source
 from pipeline.sources import raster
-from pipeline.sources.patient import patient
-from pipeline.sources.remote import shown
+from pipeline.sources.gdal.options import shown
+from pipeline.sources.wrappers.read_timeout import patient
 
 KINDS: dict[str, Callable[[SourceConfig, float | None], Source]] = {"raster": raster.open_source}
 

@@ -23,15 +23,15 @@ from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.interfaces import CAUSES, Pixels
 from pipeline.runtime.resources import GDAL_CACHE
-from pipeline.sources import alive
-from pipeline.sources.georeference import place_of
-from pipeline.sources.identity import identity_of
-from pipeline.sources.mosaic import Mosaic, mosaic_of, parts_of
-from pipeline.sources.notes import news_of, notes_of
-from pipeline.sources.opening import bands_of, open_dataset, words
-from pipeline.sources.picture import PLAIN, Picture, picture_of
-from pipeline.sources.remote import Settings, around, settings, shown
-from pipeline.sources.validity import Validity
+from pipeline.sources.gdal.colours import PLAIN, Picture, picture_of
+from pipeline.sources.gdal.file_identity import identity_of
+from pipeline.sources.gdal.georeference import place_of
+from pipeline.sources.gdal.notes import news_of, notes_of
+from pipeline.sources.gdal.opening import bands_of, open_dataset, words
+from pipeline.sources.gdal.options import Settings, around, settings, shown
+from pipeline.sources.gdal.vrt_files import Mosaic, mosaic_of, parts_of
+from pipeline.sources.validity.validity import Validity
+from pipeline.sources.wrappers import process_singleton
 
 os.environ["GDAL_CACHEMAX"] = str(GDAL_CACHE)  # bytes; read by GDAL once, before the first pixel
 warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)  # a raster of ours need not be; each thread's handle would warn
@@ -66,11 +66,11 @@ class RasterSource:
     _local: threading.local = field(default_factory=threading.local, repr=False, compare=False, init=False)
 
     def __post_init__(self) -> None:
-        alive.enter(self.name, self)
+        process_singleton.enter(self.name, self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         spec = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in ("name", "_local")}
-        return alive.revive, (type(self), self.name, spec)
+        return process_singleton.revive, (type(self), self.name, spec)
 
     @property
     def bands(self) -> int:
@@ -215,6 +215,6 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> RasterSou
 def _resolve(path: str) -> str:
     if not path.startswith("sample://"):
         return path
-    from pipeline.samples import resolve
+    from pipeline.sources.samples import resolve
 
     return str(resolve(path))

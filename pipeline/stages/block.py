@@ -35,7 +35,7 @@ from pipeline.store.files.outage import unless_away
 from pipeline.store.invalid_counts import Counts
 
 if TYPE_CHECKING:
-    from pipeline.area.area import Area
+    from pipeline.sources.aoi.aoi import Area
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.area import open_area
 from pipeline.config import SceneConfig, SourceConfig
 from pipeline.errors import ConfigError, SourceError
 from pipeline.geometry.window import Window
 from pipeline.interfaces import IGNORE, Labels, Source
 from pipeline.labels import from_config
 from pipeline.sources import open_source
-from pipeline.sources.identity import identity_of
+from pipeline.sources.aoi import open_area
+from pipeline.sources.gdal.file_identity import identity_of
 from pipeline.store.spec import ClassRow
 
 if TYPE_CHECKING:
-    from pipeline.area.area import Area
+    from pipeline.sources.aoi.aoi import Area
 
 UNKNOWN = 255
 """Index of pixels that teach nothing; channels are counted from 0 and number fewer."""

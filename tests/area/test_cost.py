@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.area import cost
 from pipeline.area.cost import spent
 from pipeline.geometry.blocks import Layout
 from pipeline.geometry.read_sharing import Sharing
 from pipeline.geometry.tiling import HaloTiling
 from pipeline.geometry.window import bounds
+from pipeline.sources.aoi import cost
 from tests import networks
-from tests.area import shapes
-from tests.area.shapes import HEIGHT, OF, SHAPES, WIDTH
+from tests.sources.aoi import shapes
+from tests.sources.aoi.shapes import HEIGHT, OF, SHAPES, WIDTH
 from tests.stages.fields import Field, balanced, made
 
 

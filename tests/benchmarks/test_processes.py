@@ -14,7 +14,7 @@ from rasterio.windows import Window
 from benchmarks.performance import networks, reference
 from benchmarks.performance.ceilings.reading import aligned
 from benchmarks.performance.watch import Limits, environment_for, watch
-from pipeline.samples import resolve
+from pipeline.sources.samples import resolve
 
 CALM = Limits(memory=2**40, seconds=60)
 

@@ -14,7 +14,7 @@ from pipeline.geometry.window import Window
 from pipeline.sources import open_source
 from tests import scenes
 from tests.inputs.rows import row
-from tests.sources import test_ome_zarr as ome_zarr
+from tests.sources.gdal import test_ome_zarr as ome_zarr
 
 
 def opened(path: str | Path, **more: Any) -> str:

@@ -19,7 +19,7 @@ from pipeline.config import LabelsConfig
 from pipeline.errors import ExtraError, LabelsError
 from pipeline.geometry.crs import Box
 from pipeline.labels import IGNORE, from_config, open_labels
-from pipeline.labels.layer import Layer, open_layer
+from pipeline.sources.polygons import Layer, open_layer
 from pipeline.store.spec import ClassRow
 from tests import vector_files
 from tests.labels.places import CLASSES, DEGREES, GRIDS, UTM, centres, cut, grid, whole, windows

@@ -11,8 +11,8 @@ from pipeline.geometry.blocks import Layout
 from pipeline.geometry.tiling import HaloTiling, LatticeTiling
 from pipeline.geometry.window import Window, bounds
 from tests import networks
-from tests.area import shapes
-from tests.area.shapes import HEIGHT, OF, SHAPES, WIDTH
+from tests.sources.aoi import shapes
+from tests.sources.aoi.shapes import HEIGHT, OF, SHAPES, WIDTH
 from tests.stages.fields import Field, balanced, made, whole
 
 UNET = balanced(networks.lively(networks.UNet()))

@@ -19,7 +19,7 @@ from pipeline.store.overviews import LevelTask
 from pipeline.verification import verify
 from pipeline.verification.certificate import demand
 from tests import networks, scenes
-from tests.area.test_jobs import TOUCHED, drawn
+from tests.sources.aoi.test_jobs import TOUCHED, drawn
 from tests.verification import made
 
 

@@ -13,7 +13,7 @@ from pipeline.interfaces import Pixels, Source
 from pipeline.stages.normalise import Normalisation, normalise
 
 if TYPE_CHECKING:
-    from pipeline.area.area import Area
+    from pipeline.sources.aoi.aoi import Area
 
 TRIES = 24
 """Places that are read before the best of them are taken."""

@@ -15,7 +15,7 @@ from pipeline.resolve.halo.places import Place, places
 from pipeline.stages.normalise import Normalisation
 
 if TYPE_CHECKING:
-    from pipeline.area.area import Area
+    from pipeline.sources.aoi.aoi import Area
 
 FARTHEST = 512
 """How far a profile goes where the reach has no bound, px."""

@@ -3,15 +3,15 @@ from pathlib import Path
 import shapely
 import torch
 
-from pipeline.area import open_area
 from pipeline.config.load import load
 from pipeline.geometry.window import Window
 from pipeline.resolve.halo.places import places
 from pipeline.sources import open_source
+from pipeline.sources.aoi import open_area
 from pipeline.stages.normalise import Normalisation
 from tests import scenes
-from tests.area.shapes import placed, write
 from tests.labels.places import UTM
+from tests.sources.aoi.shapes import placed, write
 
 
 def test_places_lie_on_the_stride_and_prefer_valid_pixels(tmp_path: Path) -> None:

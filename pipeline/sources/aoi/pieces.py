@@ -1,0 +1,149 @@
+"""Polygons of a file as one area in columns and rows, cut into small pieces that are found by place."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from pipeline.errors import SourceError
+from pipeline.geometry.crs import boxes, hint, name_of, outline
+from pipeline.geometry.grid import Grid
+from pipeline.geometry.span import Span
+from pipeline.geometry.window import Window
+from pipeline.sources.polygons import Features, GeometryArray, Layer
+from pipeline.sources.polygons_in_pixels import check_sides, ground, placed, wanted
+
+VERTICES = 256
+"""Of a piece, at most: whoever looks at a window looks at all vertices of the pieces that reach into it."""
+EDGE = 0.25
+"""px by which windows are shrunk before polygons are looked for: centres of pixels lie further in, and outlines often follow the pixels' edges."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlines:
+    """An area in pixel coordinates: x is the column and y the row."""
+
+    pieces: GeometryArray
+    """(pieces,) polygons that do not overlap, cut along the edges of pixels, so that no cut runs through a centre."""
+    tree: shapely.STRtree
+    """Of the pieces."""
+    digest: str
+
+    def near(self, window: Window) -> GeometryArray:
+        """Pieces whose outline meets a window, always in one order."""
+        found: GeometryArray = self.pieces[np.sort(self.tree.query(_box(window)))]
+        return found
+
+    def meeting(self, windows: Sequence[Window]) -> npt.NDArray[np.int64]:
+        """Numbers of the windows that may hold the centre of a pixel of the area, sorted."""
+        if not len(windows):
+            return np.zeros(0, dtype=np.int64)
+        shrunk = np.array([_box(window, EDGE) for window in windows])
+        return np.unique(self.tree.query(shrunk, predicate="intersects")[0])
+
+    def holding(self, points: GeometryArray) -> npt.NDArray[np.bool_]:
+        """(groups,) whether any point of a group, (groups, points), lies in the area."""
+        found = np.zeros(len(points), dtype=bool)
+        found[self.tree.query(points.ravel(), predicate="within")[0] // points.shape[1]] = True
+        return found
+
+    def centred(self, windows: Sequence[Window]) -> npt.NDArray[np.bool_]:
+        """(windows,) whether the pixel in the middle of some part of the area in a window has its centre there; of most windows that hold any it has."""
+        hits = np.zeros(len(windows), dtype=bool)
+        if not len(windows):
+            return hits
+        boxes = np.array([_box(window) for window in windows])
+        places, near = self.tree.query(boxes)
+        inside = shapely.point_on_surface(shapely.intersection(self.pieces[near], boxes[places]))
+        meets = ~shapely.is_empty(inside)
+        places, near, centres = places[meets], near[meets], np.floor(shapely.get_coordinates(inside[meets])) + 0.5
+        points = shapely.points(centres)
+        hits[places[shapely.within(points, self.pieces[near]) & shapely.within(points, boxes[places])]] = True
+        return hits
+
+
+def load(layer: Layer, grid: Grid) -> Outlines:
+    """Read the polygons that reach into a raster.
+
+    Raises
+    ------
+    SourceError
+        They cannot be read or brought to the raster's CRS, are none, or lie elsewhere.
+    """
+    check_sides(layer, grid)
+    whole = Window(row=0, col=0, height=grid.height, width=grid.width)
+    found = layer.read(wanted(layer, grid, whole))
+    shape = shapely.intersection(_united(placed(_valid(found.polygons), layer, grid)), _box(whole))
+    if not shapely.area(shape):
+        raise _elsewhere(layer, grid) if len(layer.read(None).fids) else _nothing(layer)
+    pieces = np.array(list(_cut(shape, whole)), dtype=object)
+    return Outlines(pieces, shapely.STRtree(pieces), _digest(layer, found))
+
+
+def _united(polygons: GeometryArray) -> Any:
+    """One area of polygons that may cover each other."""
+    return shapely.union_all(_valid(polygons))
+
+
+def _valid(polygons: GeometryArray) -> GeometryArray:
+    """Simple polygons: the parts of others one by one, and those that cross themselves by the even-odd rule."""
+    return ground(shapely.make_valid(ground(polygons)))
+
+
+def _cut(shape: Any, frame: Window) -> Iterator[Any]:
+    """Pieces of a shape within a frame, which is halved along the edges of pixels until they are small."""
+    if shapely.get_num_coordinates(shape) <= VERTICES or frame.pixels == 1:
+        yield from ground(shape)
+        return
+    for half in _halves(frame):
+        yield from _cut(shapely.intersection(shape, _box(half)), half)
+
+
+def _halves(frame: Window) -> tuple[Window, Window]:
+    if frame.height >= frame.width:
+        one, two = _halved(frame.rows)
+        return Window.of(one, frame.cols), Window.of(two, frame.cols)
+    one, two = _halved(frame.cols)
+    return Window.of(frame.rows, one), Window.of(frame.rows, two)
+
+
+def _halved(span: Span) -> tuple[Span, Span]:
+    middle = span.start + span.size // 2
+    return Span(span.start, middle), Span(middle, span.stop)
+
+
+def _box(window: Window, shrunk: float = 0.0) -> Any:
+    return shapely.box(window.col + shrunk, window.row + shrunk, window.cols.stop - shrunk, window.rows.stop - shrunk)
+
+
+def _digest(layer: Layer, found: Features) -> str:
+    """Of the coordinates as they stand in the file, since those in the raster's CRS differ in their last digits between releases of PROJ."""
+    digest = hashlib.blake2b((name_of(layer.crs) if layer.crs else "").encode(), digest_size=16)
+    for polygon in shapely.to_wkb(found.polygons, byte_order=1):
+        digest.update(polygon)
+    return digest.hexdigest()
+
+
+def _nothing(layer: Layer) -> SourceError:
+    condition = "" if layer.where is None else f" where {layer.where}"
+    return SourceError(f"{layer.who} hold no polygon{condition} in their layer {layer.name}. Give polygons{', or another condition' * bool(condition)}.")
+
+
+def _elsewhere(layer: Layer, grid: Grid) -> SourceError:
+    if grid.wkt is None or layer.crs is None:
+        return SourceError(
+            f"{layer.who} do not overlap the raster: it has no CRS, so their coordinates are its columns and rows, and they cover {layer.box}, "
+            f"the raster {outline(grid)}. Give an area of the same image."
+        )
+    there = boxes(layer.box, layer.crs, grid.wkt)
+    covers = " and ".join(map(str, there)) if there else f"{layer.box} of their own CRS {name_of(layer.crs)}, which has no place there"
+    return SourceError(
+        f"{layer.who} do not overlap the raster. In {name_of(grid.wkt)} they cover {covers}, the raster {outline(grid)}. "
+        f"Give an area of the same place, or mend the CRS that it claims.{hint(layer.path, layer.box, layer.crs)}"
+    )

@@ -1,0 +1,67 @@
+"""What a file holds beside what is read of it: pages, planes, subdatasets."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from rasterio.io import DatasetReader
+
+from pipeline.sources.gdal.options import shown
+from pipeline.sources.gdal.pixel_size import DESCRIPTION, ome_pixels
+
+_PAGE = re.compile(r"\((\d+)P x (\d+)L")
+"""The size of a page, as GDAL describes it."""
+
+
+def left_out(dataset: DatasetReader) -> list[str]:
+    """What of a file is not read, in words; nothing where all of it is."""
+    pages, inner = _pages(dataset), inner_names(dataset)
+    described = _described(dataset)
+    if dataset.driver == "GTiff" and len(inner) > 1:
+        others = f" ({pages} of them of its size)" if pages < len(inner) else ""
+        pair = " ".join(shlex.quote(shown(name)) for name in inner[:2])
+        names = f"{shown(inner[1])} names the next, and gdalbuildvrt -separate stack.vrt {pair} … makes bands of several"
+        return [f"the file has {len(inner)} pages{others}{described}, and only the first is read: {names}"]
+    if inner:
+        return [f"the file has {len(inner)} subdatasets beside what is read, such as {shown(inner[0])}"]
+    if described:
+        return [f"the file holds more planes than its {dataset.count} bands{described}, which GDAL does not see: save them as bands or pages of a TIFF"]
+    return []
+
+
+def inner_names(dataset: DatasetReader) -> list[str]:
+    """GDAL's names of what lies in a file, in its order; folders of a Zarr come in any."""
+    return sorted(dataset.subdatasets) if dataset.driver == "Zarr" else list(dataset.subdatasets)
+
+
+def _pages(dataset: DatasetReader) -> int:
+    """Pages of a TIFF that have the size of the first."""
+    sizes = [match.groups() for text in dataset.tags(ns="SUBDATASETS").values() if (match := _PAGE.search(text))]
+    return sizes.count((str(dataset.width), str(dataset.height)))
+
+
+def _described(dataset: DatasetReader) -> str:
+    """What ImageJ or OME-XML says of channels, planes and times, where that is more than the bands; else nothing."""
+    text = dataset.tags().get(DESCRIPTION, "")
+    counts = _of_imagej(text) if text.startswith("ImageJ=") else _of_ome(text)
+    total = 1
+    for count in counts.values():
+        total *= count
+    if total <= dataset.count:
+        return ""
+    return f": {' × '.join(f'{count} {name}' for name, count in counts.items() if count > 1)}, by {'ImageJ' if text.startswith('ImageJ=') else 'OME-XML'}"
+
+
+def _of_imagej(text: str) -> dict[str, int]:
+    numbers = {name: int(value) for name, value in re.findall(r"^(images|channels|slices|frames)=(\d+)\s*$", text, re.M)}
+    counts = {name: numbers[name] for name in ("channels", "slices", "frames") if name in numbers}
+    return counts or {"images": numbers.get("images", 1)}
+
+
+def _of_ome(text: str) -> dict[str, int]:
+    pixels = ome_pixels(text)
+    if pixels is None:
+        return {}
+    names = {"channels": "SizeC", "planes": "SizeZ", "times": "SizeT"}
+    return {name: int(value) for name, key in names.items() if (value := pixels.get(key, "1")).isdigit()}

@@ -1,0 +1,75 @@
+"""How large a pixel of an OME-Zarr is, by the ``multiscales`` of the group that holds its array."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rasterio.io import DatasetReader
+
+from pipeline.sources.gdal.pixel_size import PixelSize, length
+
+ARRAYS = (".zarray", "zarr.json")
+"""Files that describe an array, of Zarr v2 and v3."""
+GROUPS = (".zattrs", "zarr.json")
+"""Files with the attributes of a group."""
+DEPTH = 3
+"""Groups above an array that are looked at: plates and labels keep images some folders down."""
+
+
+def ome_size(dataset: DatasetReader) -> PixelSize | None:
+    """The size that the scale of an array's level has; None where none is said, or not in a unit of length.
+
+    Source: https://ngff.openmicroscopy.org/0.5/ (coordinateTransformations), with OME-Zarr 0.4 for Zarr v2. Remote arrays are not looked at.
+    """
+    array = next((Path(name).parent for name in dataset.files if Path(name).name in ARRAYS), None)
+    if array is None:
+        return None
+    for group in list(array.absolute().parents)[:DEPTH]:
+        inner = array.absolute().relative_to(group).as_posix()
+        for image in _images(group):
+            for level in _rows(image.get("datasets")):
+                if str(level.get("path", "")).strip("/") == inner:
+                    return _size(image, level)
+    return None
+
+
+def _images(group: Path) -> Iterator[Mapping[str, Any]]:
+    """The entries of ``multiscales`` of a group, whether Zarr v2 or v3 wrote them."""
+    for name in GROUPS:
+        try:
+            document = json.loads((group / name).read_bytes())
+            attributes = document.get("attributes", {}).get("ome", {}) if name == "zarr.json" else document
+            images = attributes.get("multiscales")
+        except (OSError, ValueError, AttributeError):  # no group, or none of OME's
+            continue
+        yield from _rows(images)
+
+
+def _rows(value: object) -> list[Mapping[str, Any]]:
+    """The mappings of a list; none of what anybody may write in its place."""
+    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
+
+
+def _size(image: Mapping[str, Any], level: Mapping[str, Any]) -> PixelSize | None:
+    named = {str(axis.get("name")): (place, str(axis.get("unit", ""))) for place, axis in enumerate(_rows(image.get("axes")))}
+    if not {"y", "x"} <= named.keys():
+        return None
+    sizes = []
+    for name in "yx":
+        place, unit = named[name]
+        scales = [_scale(part, place) for part in (level, image)]
+        sizes.append(None if scales[0] is None else length(scales[0] * (scales[1] or 1.0), unit))
+    height, width = sizes
+    return None if height is None or width is None else PixelSize(height=height, width=width, origin="the multiscales of its OME-Zarr")
+
+
+def _scale(part: Mapping[str, Any], place: int) -> float | None:
+    """The scale of one axis, of a level or of the whole image."""
+    for change in _rows(part.get("coordinateTransformations")):
+        scale = change.get("scale")
+        if isinstance(scale, list) and len(scale) > place and isinstance(scale[place], int | float) and scale[place] > 0:
+            return float(scale[place])
+    return None

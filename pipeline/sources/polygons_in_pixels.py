@@ -1,0 +1,161 @@
+"""Polygons in pixel coordinates of an image: x is the column and y the row, so that every window cuts the same shapes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from pipeline.geometry.crs import TURN, Box, around, boxes, crs_of, one_sided, outline, same_crs, transformer
+from pipeline.geometry.grid import Grid
+from pipeline.geometry.window import Window
+from pipeline.sources.polygons import Features, GeometryArray, Layer
+
+EDGE_PX = 2
+"""Read around a window: outlines bend between the points by which they are followed."""
+EDGE_SHARE = 0.02
+"""The same as a share of what is read."""
+BENDS = 64
+"""Pieces into which an edge as long as the image is cut: across 100 km of degrees a straight edge is off by 170 m, its pieces by 4 cm."""
+
+
+def check_sides(layer: Layer, grid: Grid) -> None:
+    """See that polygons and image both have a CRS, or that the polygons' coordinates can be columns and rows.
+
+    Raises
+    ------
+    InputError
+        The error of their role: only one of them has.
+    """
+    if (grid.wkt is None) == (layer.crs is None) or (grid.wkt is None and layer.is_geojson):
+        return
+    raise one_sided(layer.who, layer.crs is not None, layer.role.error)
+
+
+class Held:
+    """All polygons that reach into an image, in memory with an index: for files that have none, such as GeoJSON."""
+
+    def __init__(self, layer: Layer, grid: Grid) -> None:
+        self._features = features_in(layer, grid, Window(row=0, col=0, height=grid.height, width=grid.width))
+        self._tree = shapely.STRtree(self._features.polygons)
+
+    def within(self, window: Window) -> Features:
+        """Those whose outline meets a window, in the order of the file."""
+        frame = shapely.box(window.col, window.row, window.cols.stop, window.rows.stop)
+        return self._features[np.sort(self._tree.query(frame))]
+
+
+def features_in(layer: Layer, grid: Grid, window: Window) -> Features:
+    """Read the polygons that may reach into a window, in pixel coordinates of the image.
+
+    Parameters
+    ----------
+    layer
+        Where from.
+    grid
+        Of the image.
+    window
+        Of the image, px.
+
+    Raises
+    ------
+    InputError
+        The error of their role: the file cannot be read, or a polygon has no place in the image's CRS.
+    """
+    found = layer.read(wanted(layer, grid, window))
+    return replace(found, polygons=placed(found.polygons, layer, grid))
+
+
+def wanted(layer: Layer, grid: Grid, window: Window) -> list[Box] | None:
+    """Rectangles of the layer's CRS that hold all of a window; None where only everything does."""
+    near = outline(grid, Window.of(window.rows.grow(EDGE_PX), window.cols.grow(EDGE_PX)))
+    if grid.wkt is None or layer.crs is None:
+        return [near]
+    sides = boxes(near, grid.wkt, layer.crs)
+    return None if sides is None else around([box.grow(EDGE_SHARE) for box in sides], layer.crs, layer.box)
+
+
+def placed(polygons: GeometryArray, layer: Layer, grid: Grid) -> GeometryArray:
+    """Polygons of the layer's CRS in columns and rows. Nothing here depends on the window: windows must meet."""
+    if grid.wkt is not None and layer.crs is not None and not same_crs(layer.crs, grid.wkt):
+        polygons = _bendable(polygons, wanted(layer, grid, Window(row=0, col=0, height=grid.height, width=grid.width)))
+    elif in_degrees(grid):
+        polygons = _turned(polygons, outline(grid).grow(EDGE_SHARE))
+    moved = _moved(polygons, layer, grid)
+    if not np.isfinite(shapely.get_coordinates(moved)).all():
+        raise layer.role.error(f"{layer.who} hold polygons that have no place in the image's CRS. Clip them to the image's surroundings first.")
+    return moved
+
+
+def in_degrees(grid: Grid) -> bool:
+    """Whether the columns of an image are longitudes, which are the same place a turn further on; not where it spans half the globe."""
+    if grid.wkt is None or not crs_of(grid.wkt).is_geographic:
+        return False
+    box = outline(grid)
+    return box.right - box.left < TURN / 2
+
+
+def _turned(polygons: GeometryArray, frame: Box) -> GeometryArray:
+    """Polygons of longitudes that are a turn away brought to where the image has them; a polygon may have parts on both sides."""
+    if not len(polygons):
+        return polygons
+    left, _, right, _ = shapely.bounds(polygons).T
+    far = np.flatnonzero(np.any([(left + turn < frame.right) & (right + turn > frame.left) for turn in (-TURN, TURN)], axis=0))
+    if not len(far):
+        return polygons
+    polygons, turned = polygons.copy(), polygons[far]
+    valid = shapely.make_valid(turned)
+    parts = []
+    for turn in (-TURN, 0.0, TURN):
+        moved = shapely.transform(valid, lambda points, turn=turn: points + np.array([turn, 0.0]))
+        parts.append(shapely.clip_by_rect(moved, frame.left, frame.bottom, frame.right, frame.top))
+    polygons[far] = shapely.union_all(parts, axis=0)
+    return polygons
+
+
+def _bendable(polygons: GeometryArray, near: list[Box] | None) -> GeometryArray:
+    """Edges that are straight in their CRS are curves in another, and what is far away may have no place there.
+
+    So polygons are cut to what is around the image, and long edges get points by which they can bend.
+    """
+    if near is None or not len(polygons):
+        return polygons
+    left, bottom, right, top = shapely.bounds(polygons).T
+    inside = np.zeros(len(polygons), dtype=bool)
+    for box in near:
+        inside |= (left >= box.left) & (bottom >= box.bottom) & (right <= box.right) & (top <= box.top)
+    crossed = ~shapely.is_valid(polygons)  # of a polygon that crosses itself, what gives points to its edges would keep a part only
+    polygons = polygons.copy()
+    polygons[crossed] = [shapely.multipolygons(ground(shape)) for shape in shapely.make_valid(polygons[crossed])]
+    large = polygons[~inside]
+    parts = [shapely.clip_by_rect(large, box.left, box.bottom, box.right, box.top) for box in near]
+    polygons[~inside] = shapely.union_all(parts, axis=0)
+    side = max(max(box.right - box.left, box.top - box.bottom) for box in near)
+    return np.asarray(shapely.segmentize(polygons, side / BENDS))
+
+
+def ground(shapes: Any) -> GeometryArray:
+    """What of geometries covers ground: polygons, one each."""
+    parts = shapely.get_parts(shapely.get_parts(shapes))
+    return np.asarray(parts[(shapely.get_dimensions(parts) == 2) & ~shapely.is_empty(parts)])
+
+
+def _moved(polygons: GeometryArray, layer: Layer, grid: Grid) -> GeometryArray:
+    """Every vertex in columns and rows."""
+    a, b, c, d, e, f = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0) if grid.wkt is None else grid.transform
+    inverse = np.linalg.inv(np.array([[a, b], [d, e]]))
+
+    box = outline(grid)
+    middle = (box.left + box.right) / 2 if in_degrees(grid) else None  # what PROJ says of longitudes jumps at the antimeridian
+
+    def move(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        x, y = points.T
+        if grid.wkt is not None and layer.crs is not None and not same_crs(layer.crs, grid.wkt):
+            x, y = transformer(layer.crs, grid.wkt).transform(x, y)
+            x = x if middle is None else x - TURN * np.round((x - middle) / TURN)
+        return np.stack([x - c, y - f], axis=1) @ inverse.T
+
+    return np.asarray(shapely.transform(polygons, move))

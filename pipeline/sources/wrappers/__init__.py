@@ -1,0 +1,1 @@
+"""Sources around sources: time limits, shared reads, mirrored edges."""
