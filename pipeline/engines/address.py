@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pipeline.config import AddressConfig, TlsConfig
-from pipeline.engines.crew import crew
+from pipeline.engines.dask.pool import crew
 from pipeline.errors import WorkerError
 from pipeline.interfaces import PLAIN, Engine, Terms
 

@@ -11,10 +11,10 @@ from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from typing import Any
 
-from pipeline.engines.crew import crew
-from pipeline.engines.dashboard import NOWHERE, dashboard
-from pipeline.engines.forking import forked
-from pipeline.engines.own import SCHEDULING, environment, keeper, ours
+from pipeline.engines.dask.cluster_settings import SCHEDULING, environment, keeper, ours
+from pipeline.engines.dask.dashboard import NOWHERE, dashboard
+from pipeline.engines.dask.forking import forked
+from pipeline.engines.dask.pool import crew
 from pipeline.interfaces import PLAIN, Engine, Terms
 
 HERE = "127.0.0.1"

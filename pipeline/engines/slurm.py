@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from pipeline.config import SlurmConfig, TlsConfig
-from pipeline.engines.crew import crew
-from pipeline.engines.dashboard import dashboard
-from pipeline.engines.own import SCHEDULING, environment, keeper, ours
+from pipeline.engines.dask.cluster_settings import SCHEDULING, environment, keeper, ours
+from pipeline.engines.dask.dashboard import dashboard
+from pipeline.engines.dask.pool import crew
 from pipeline.errors import WorkerError
 from pipeline.interfaces import PLAIN, Engine, Terms
 from pipeline.runtime.optional_imports import need

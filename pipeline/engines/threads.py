@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any
 
-from pipeline.engines.dashboard import NOWHERE, dashboard
+from pipeline.engines.dask.dashboard import NOWHERE, dashboard
 from pipeline.engines.shifts import Shifts
 from pipeline.interfaces import PLAIN, Engine, Terms
 

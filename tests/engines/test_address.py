@@ -87,7 +87,7 @@ def test_a_worker_that_lacks_something_ends_the_run_at_the_start(dask: Dask) -> 
 
 
 def test_a_worker_of_another_version_is_named(dask: Dask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.engines.link.versions", lambda: {"wholecloth": "9.9", "torch": "1.0"})
+    monkeypatch.setattr("pipeline.engines.dask.connection.versions", lambda: {"wholecloth": "9.9", "torch": "1.0"})
     with pytest.raises(WorkerError, match=r"wholecloth \S+ is here, and 9.9 where.*torch \S+ is here"), KINDS["address"](1, terms(dask)) as run:
         list(run(works.square, range(3)))
 

@@ -9,7 +9,8 @@ import pytest
 
 from pipeline.config import SlurmConfig, TlsConfig
 from pipeline.config.load import load
-from pipeline.engines import KINDS, own
+from pipeline.engines import KINDS
+from pipeline.engines.dask import cluster_settings
 from pipeline.engines.slurm import cluster
 from pipeline.errors import ExtraError, WorkerError
 from pipeline.interfaces import Terms
@@ -26,7 +27,7 @@ __all__ = ["slurm"]
 def script(asked: SlurmConfig, workers: int = 3, **more: Any) -> str:
     """What sbatch is given for one job."""
     pytest.importorskip("dask_jobqueue")
-    with own.ours():
+    with cluster_settings.ours():
         made = cluster(workers, Terms(slurm=asked, **more))
         try:
             return str(made.job_script())
@@ -122,7 +123,7 @@ def test_a_job_on_slurm_has_the_same_bytes_as_one_by_one_and_leaves_no_job_behin
 def test_a_worker_that_is_cancelled_in_the_middle_costs_only_its_blocks_and_is_asked_for_again(
     here: Slurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(own, "TTL_S", 2)
+    monkeypatch.setattr(cluster_settings, "TTL_S", 2)
     said: list[str] = []
     terms = Terms(slurm=SlurmConfig(jobs=2, **asked(tmp_path)), tell=said.append)
     with KINDS["slurm"](1, terms) as run:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from pipeline import __version__
-from pipeline.engines import enrol as enrolling
-from pipeline.engines.enrol import Enrolled, discharge, dismiss, enrol, versions, work_item
+from pipeline.engines.dask import worker_side as enrolling
+from pipeline.engines.dask.worker_side import Enrolled, discharge, dismiss, enrol, versions, work_item
 from tests.engines.works import Lacking, Rooms, square
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import dask
 import pytest
 
-from pipeline.engines import own
-from pipeline.engines.own import UNSET, environment, keeper, ours
+from pipeline.engines.dask import cluster_settings
+from pipeline.engines.dask.cluster_settings import UNSET, environment, keeper, ours
 from pipeline.interfaces import Terms
 
 
 def test_workers_get_what_changes_how_they_compute(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in own.TAKEN_OVER:
+    for name in cluster_settings.TAKEN_OVER:
         monkeypatch.delenv(name, raising=False)
     assert environment(Terms()) == {}
     monkeypatch.setenv("OMP_WAIT_POLICY", "passive")
@@ -68,7 +68,7 @@ class Jobs:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Any:
     now = [0.0]
-    monkeypatch.setattr(own.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(cluster_settings.time, "monotonic", lambda: now[0])
     return now
 
 
@@ -79,7 +79,7 @@ def test_a_job_that_was_there_and_is_gone_for_long_is_asked_for_again(clock: Any
     jobs.there(*names)
     keep.replace()
     jobs.there(names[0])
-    for clock[0] in (own.TTL_S - 1, own.TTL_S + 1):
+    for clock[0] in (cluster_settings.TTL_S - 1, cluster_settings.TTL_S + 1):
         assert jobs.started == []
         keep.replace()
     assert jobs.closed == jobs.started == ["b"]

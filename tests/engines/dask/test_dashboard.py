@@ -2,7 +2,7 @@ import importlib.util
 
 import pytest
 
-from pipeline.engines.dashboard import NOWHERE, dashboard
+from pipeline.engines.dask.dashboard import NOWHERE, dashboard
 from pipeline.errors import ConfigError
 from pipeline.interfaces import Terms
 

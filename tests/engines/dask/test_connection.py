@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.engines import enrol as enrolling
-from pipeline.engines.dashboard import dashboard
-from pipeline.engines.link import Answer, Came, Link, Roll, Said
+from pipeline.engines.dask import worker_side as enrolling
+from pipeline.engines.dask.connection import Answer, Came, Link, Roll, Said
+from pipeline.engines.dask.dashboard import dashboard
 from pipeline.engines.threads import _cluster
 from pipeline.interfaces import Terms
 from tests.engines import works

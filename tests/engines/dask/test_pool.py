@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from pipeline.engines.backlog import Backlog
-from pipeline.engines.crew import WINDOW, Shift
-from pipeline.engines.enrol import Enrolled, Stranger
-from pipeline.engines.link import Answer, Came, Roll, Said
-from pipeline.engines.roster import Roster
+from pipeline.engines.dask.connection import Answer, Came, Roll, Said
+from pipeline.engines.dask.pool import WINDOW, Shift
+from pipeline.engines.dask.retry_queue import Backlog
+from pipeline.engines.dask.worker_registry import Roster
+from pipeline.engines.dask.worker_side import Enrolled, Stranger
 from pipeline.errors import BlocksFailed, Unfinished
 from pipeline.interfaces import Terms
 from pipeline.runtime.cancellation import STOP

@@ -2,10 +2,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.engines import roster as rosters
-from pipeline.engines.enrol import Enrolled
-from pipeline.engines.link import Answer, Roll
-from pipeline.engines.roster import Keeper, Roster
+from pipeline.engines.dask import worker_registry as rosters
+from pipeline.engines.dask.connection import Answer, Roll
+from pipeline.engines.dask.worker_registry import Keeper, Roster
+from pipeline.engines.dask.worker_side import Enrolled
 from pipeline.errors import Unfinished, WorkerError
 from pipeline.interfaces import Terms
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pipeline.engines.roster import Keeper
+from pipeline.engines.dask.worker_registry import Keeper
 from pipeline.interfaces import Terms
 
 TTL_S = 60

@@ -1,4 +1,4 @@
-from pipeline.engines.backlog import MISSED, SUSPECT, Backlog
+from pipeline.engines.dask.retry_queue import MISSED, SUSPECT, Backlog
 
 
 def test_new_items_come_in_their_order_and_are_taken_one_at_a_time() -> None:

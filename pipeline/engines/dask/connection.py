@@ -15,7 +15,7 @@ from itertools import count
 from queue import SimpleQueue
 from typing import Any
 
-from pipeline.engines.enrol import Enrolled, discharge, dismiss, enrol, versions, work_item
+from pipeline.engines.dask.worker_side import Enrolled, discharge, dismiss, enrol, versions, work_item
 from pipeline.interfaces import Needs
 
 ROLL_S = 0.5

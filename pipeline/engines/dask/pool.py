@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from queue import Empty
 from typing import Any
 
-from pipeline.engines.backlog import Backlog, Item
-from pipeline.engines.enrol import Stranger
-from pipeline.engines.link import Came, Link, Roll, Said
-from pipeline.engines.roster import Keeper, Roster
+from pipeline.engines.dask.connection import Came, Link, Roll, Said
+from pipeline.engines.dask.retry_queue import Backlog, Item
+from pipeline.engines.dask.worker_registry import Keeper, Roster
+from pipeline.engines.dask.worker_side import Stranger
 from pipeline.errors import BlocksFailed, Unfinished
 from pipeline.interfaces import Engine, Terms
 from pipeline.runtime.cancellation import STOP

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from pipeline.engines.link import Answer, Roll
+from pipeline.engines.dask.connection import Answer, Roll
 from pipeline.errors import Unfinished, WorkerError
 from pipeline.interfaces import Terms
 
