@@ -17,7 +17,7 @@ ITEMS = 4000
 
 def at_work(item: int) -> str:
     """The process that has an item, after the imports of a block's work."""
-    import pipeline.stages.block  # noqa: F401
+    import pipeline.inference.block_task  # noqa: F401
 
     time.sleep(0.02)
     return str(psutil.Process().pid)

@@ -13,6 +13,7 @@ from pipeline import terms
 from pipeline.describe import describe, room
 from pipeline.geometry.blocks import BlockIndex
 from pipeline.geometry.shards import Share
+from pipeline.inference.block_task import Outcome, adopt
 from pipeline.job import Job
 from pipeline.locations import Remote
 from pipeline.report import Failure, Report
@@ -20,7 +21,6 @@ from pipeline.runtime.clock import now
 from pipeline.runtime.device import make_room
 from pipeline.runtime.progress import Progress
 from pipeline.runtime.timed_engine import Watch
-from pipeline.stages.block import Outcome, adopt
 from pipeline.store import overviews
 from pipeline.store.invalid_counts import Counts, counts
 from pipeline.store.lease.lease import confirm

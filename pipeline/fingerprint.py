@@ -9,13 +9,13 @@ from pipeline.config import Config, ToleranceConfig
 from pipeline.errors import StoreError
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.span import round_up
+from pipeline.inference.decode import Decoding
+from pipeline.inference.recipe import Recipe
 from pipeline.interfaces import Network, Source
 from pipeline.locations import Place
 from pipeline.plan.candidates import blend_size, blend_step
 from pipeline.plan.types import Tiles
 from pipeline.redact import publicly
-from pipeline.stages.decode import Decoding
-from pipeline.stages.recipe import Recipe
 
 if TYPE_CHECKING:
     from pipeline.sources.aoi.aoi import Area

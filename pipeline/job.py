@@ -12,6 +12,9 @@ from pipeline.config import Config, ModelConfig
 from pipeline.errors import BandsError, ConfigError, ModelError, SourceError, StoreError
 from pipeline.fingerprint import Fingerprint
 from pipeline.geometry.grid import Grid
+from pipeline.inference.block_task import BlockTask
+from pipeline.inference.normalise import Normalisation
+from pipeline.inference.recipe import Recipe
 from pipeline.interfaces import Locality, Network, Source
 from pipeline.locality import footprint
 from pipeline.locality.cache import cached
@@ -29,9 +32,6 @@ from pipeline.runtime.device import choose, on_device, steady
 from pipeline.sources import open_source, with_notes
 from pipeline.sources.aoi import open_area
 from pipeline.sources.wrappers.shared_reads import once
-from pipeline.stages.block import BlockTask
-from pipeline.stages.normalise import Normalisation
-from pipeline.stages.recipe import Recipe
 from pipeline.store import lifecycle as store
 
 FORMS = {

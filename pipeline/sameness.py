@@ -9,9 +9,9 @@ from itertools import islice
 from pipeline.errors import ReadError, SourceError, StoreError
 from pipeline.geometry.blocks import BlockIndex
 from pipeline.geometry.shards import Share
+from pipeline.inference.read import checksum, read
+from pipeline.inference.recipe import part_of
 from pipeline.job import Job
-from pipeline.stages.read import checksum, read
-from pipeline.stages.recipe import part_of
 from pipeline.store.ledger import Ledger
 
 THREADS = 4

@@ -9,12 +9,12 @@ import torch
 
 from pipeline.describe import room
 from pipeline.engines import APART
+from pipeline.inference.block_task import BlockTask
+from pipeline.inference.worker_check import Needs
 from pipeline.interfaces import Terms
 from pipeline.job import Job
 from pipeline.resolve import staffing
 from pipeline.runtime import resources
-from pipeline.stages.block import BlockTask
-from pipeline.stages.needs import Needs
 
 
 def apart(job: Job) -> bool:

@@ -12,7 +12,7 @@ GUARDS = {
     "kills": (
         "pipeline/store/",
         "pipeline/engines/",
-        "pipeline/stages/block.py",
+        "pipeline/inference/block_task.py",
         "pipeline/store/overviews.py",
         "pipeline/cli/ending.py",
         "pipeline/run.py",
@@ -24,7 +24,7 @@ GUARDS = {
         "tests/faults/",
     ),
     "jobs": (
-        "pipeline/stages/",
+        "pipeline/inference/",
         "pipeline/store/",
         "pipeline/plan/",
         "pipeline/resolve/",
@@ -56,7 +56,7 @@ GUARDS = {
         "tests/locality/",
     ),
     "training": ("pipeline/training/", "tests/training/"),
-    "compile": ("pipeline/models/torch_compile.py", "pipeline/resolve/compiling.py", "pipeline/stages/forward.py", "tests/resolve/test_compiling.py"),
+    "compile": ("pipeline/models/torch_compile.py", "pipeline/resolve/compiling.py", "pipeline/inference/forward.py", "tests/resolve/test_compiling.py"),
     "slurm": ("pipeline/engines/", "pipeline/config/cluster.py", "workflows/", "tests/slurm_cluster.py", "tests/workflows/", "tests/engines/test_slurm.py"),
     "clocks": (
         "pipeline/store/lease/lease.py",
@@ -68,7 +68,7 @@ GUARDS = {
     "scale": (
         "benchmarks/",
         "pipeline/runtime/allocator.py",
-        "pipeline/stages/",
+        "pipeline/inference/",
         "pipeline/plan/",
         "pipeline/blocks.py",
         "tests/benchmarks/",

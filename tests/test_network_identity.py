@@ -13,8 +13,8 @@ from torch import nn
 from pipeline.config.load import load
 from pipeline.errors import ConfigError, ModelError, StoreError
 from pipeline.freeze import freeze
+from pipeline.inference import block_task
 from pipeline.job import prepare
-from pipeline.stages import block
 from tests import runs, scenes
 
 
@@ -77,14 +77,14 @@ def test_a_frozen_plan_holds_the_output(heads: Path, tmp_path: Path) -> None:
 
 def test_a_process_that_finds_another_network_than_was_planned_writes_nothing(heads: Path, tmp_path: Path) -> None:
     job = prepare(load(heads, [key("0")]))
-    block.forget()
-    block.inference(job.task)
+    block_task.forget()
+    block_task.inference(job.task)
     torch.manual_seed(1)
     scenes.script(Heads(), tmp_path / "heads.pt")
-    block.forget()
+    block_task.forget()
     with pytest.raises(ModelError, match=r"heads\.pt is another one here than when this run was planned"):
-        block.inference(job.task)
-    block.forget()
+        block_task.inference(job.task)
+    block_task.forget()
 
 
 def forget(root: Path, *keys: str) -> None:

@@ -20,12 +20,12 @@ from pipeline.config.load import load
 from pipeline.describe import describe, lines
 from pipeline.errors import BlocksFailed, ConfigError, InputError, ModelError, PlanError, StoreError, Unfinished
 from pipeline.geometry import read_sharing
+from pipeline.inference import block_task
 from pipeline.plan import resolve
 from pipeline.report import Report
 from pipeline.resolve import planning, staffing
 from pipeline.run import execute, prepare
 from pipeline.runtime.progress import Progress
-from pipeline.stages import block
 from pipeline.store import hierarchy
 from pipeline.store.ledger import Ledger
 from pipeline.store.status import status
@@ -105,7 +105,7 @@ def test_engines_write_the_same_bytes(tmp_path: Path, engine: str) -> None:
 @pytest.mark.slow
 def test_a_run_that_dies_goes_on_where_it_was_and_ends_with_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     go(scenes.config(tmp_path, "reference"))
-    path, real, calls = scenes.config(tmp_path), block.write, []
+    path, real, calls = scenes.config(tmp_path), block_task.write, []
 
     def dies(*args: Any) -> None:
         if len(calls) == 4:
@@ -113,10 +113,10 @@ def test_a_run_that_dies_goes_on_where_it_was_and_ends_with_the_same_bytes(tmp_p
         calls.append(args)
         real(*args)
 
-    monkeypatch.setattr(block, "write", dies)
+    monkeypatch.setattr(block_task, "write", dies)
     with pytest.raises(KeyboardInterrupt):
         go(path)
-    monkeypatch.setattr(block, "write", real)
+    monkeypatch.setattr(block_task, "write", real)
     assert status(tmp_path / "job.zarr").committed == 4
     debris = tmp_path / "job.zarr" / "0" / "mask" / "c" / "0" / "0.abc.partial"
     debris.parent.mkdir(parents=True, exist_ok=True)
@@ -229,7 +229,7 @@ def test_a_read_has_as_long_as_the_config_says(tmp_path: Path, said: str, patien
 @pytest.mark.nightly("jobs")
 def test_a_store_keeps_the_codec_that_it_was_made_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     go(scenes.config(tmp_path, "reference"))
-    path, real, calls = scenes.config(tmp_path), block.write, []
+    path, real, calls = scenes.config(tmp_path), block_task.write, []
 
     def dies(*args: Any) -> None:
         calls.append(args)
@@ -239,7 +239,7 @@ def test_a_store_keeps_the_codec_that_it_was_made_with(tmp_path: Path, monkeypat
 
     with monkeypatch.context() as before:
         before.setattr(hierarchy, "_codec", lambda _: zarr.codecs.GzipCodec(level=2))
-        before.setattr(block, "write", dies)
+        before.setattr(block_task, "write", dies)
         with pytest.raises(KeyboardInterrupt):
             go(path)
     assert go(path).resumed == 2
@@ -251,7 +251,7 @@ def test_a_store_keeps_the_codec_that_it_was_made_with(tmp_path: Path, monkeypat
 
 @pytest.mark.slow
 def test_a_full_disk_ends_the_run_and_a_rerun_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, real, calls = scenes.config(tmp_path), block.write, []
+    path, real, calls = scenes.config(tmp_path), block_task.write, []
 
     def full(*args: Any) -> None:
         calls.append(args)
@@ -259,7 +259,7 @@ def test_a_full_disk_ends_the_run_and_a_rerun_goes_on(tmp_path: Path, monkeypatc
             raise OSError(errno.ENOSPC, "No space left on device")
         real(*args)
 
-    monkeypatch.setattr(block, "write", full)
+    monkeypatch.setattr(block_task, "write", full)
     with pytest.raises(Unfinished, match="No space left"):
         go(path)
     assert go(path).resumed == 2
@@ -432,7 +432,7 @@ def test_what_neighbours_share_is_decoded_once_in_swaths_and_the_bytes_are_those
 def test_a_resumed_run_shares_what_its_own_memory_allows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scenes.scene(tmp_path / "scene.tif", 300, 640)
     go(scenes.config(tmp_path, "reference"))
-    path, real, calls = scenes.config(tmp_path), block.write, []
+    path, real, calls = scenes.config(tmp_path), block_task.write, []
 
     def dies(*args: Any) -> None:
         calls.append(args)
@@ -440,10 +440,10 @@ def test_a_resumed_run_shares_what_its_own_memory_allows(tmp_path: Path, monkeyp
             raise KeyboardInterrupt
         real(*args)
 
-    monkeypatch.setattr(block, "write", dies)
+    monkeypatch.setattr(block_task, "write", dies)
     with pytest.raises(KeyboardInterrupt):
         go(path)
-    monkeypatch.setattr(block, "write", real)
+    monkeypatch.setattr(block_task, "write", real)
     monkeypatch.setattr(read_sharing, "AIM", 1.6)
     report = go(path)
     assert (report.complete, report.resumed, report.plan["reading"]["swaths"] > 1) == (True, 5, True)

@@ -16,12 +16,12 @@ from torch import nn
 from pipeline import run
 from pipeline.config.load import load
 from pipeline.errors import ConfigError, StoreError
+from pipeline.inference.block_task import inference
+from pipeline.inference.read import read
+from pipeline.inference.recipe import Block
+from pipeline.inference.tta import GROUPS
 from pipeline.job import Job, prepare
 from pipeline.runtime.progress import Progress
-from pipeline.stages.block import inference
-from pipeline.stages.read import read
-from pipeline.stages.recipe import Block
-from pipeline.stages.turns import GROUPS
 from tests import networks, scenes, zoo
 
 TILE = {"size": 64, "overlap": 0.5}

@@ -14,8 +14,8 @@ import pytest
 from pipeline.errors import BlocksFailed, ReadError, Unfinished
 from pipeline.geometry import read_sharing
 from pipeline.geometry.shards import Shard
+from pipeline.inference import block_task
 from pipeline.sources.raster import RasterSource
-from pipeline.stages import block
 from pipeline.store.lease.claim_files import Claims
 from pipeline.store.ledger import Ledger
 from pipeline.store.status import status
@@ -207,7 +207,7 @@ def test_sigterm_gives_the_lease_back_and_the_next_run_goes_on_at_once(tmp_path:
 
 @pytest.mark.slow
 def test_a_run_that_loses_its_store_in_its_midst_ends_unfinished_and_writes_nothing_more(tmp_path: Path, calm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, real, calls = config(tmp_path, calm), block.write, list[int]()
+    path, real, calls = config(tmp_path, calm), block_task.write, list[int]()
     store = tmp_path / "job.zarr"
 
     def robbed(*args: Any) -> None:
@@ -219,7 +219,7 @@ def test_a_run_that_loses_its_store_in_its_midst_ends_unfinished_and_writes_noth
                 found.drop(claim)
             monkeypatch.setattr("pipeline.store.lease.lease.clock", lambda: 1e12)  # the last heartbeat is old
 
-    monkeypatch.setattr(block, "write", robbed)
+    monkeypatch.setattr(block_task, "write", robbed)
     with pytest.raises(Unfinished, match="was taken over"):
         runs.go(path)
     assert Ledger(store).count() == 3

@@ -11,15 +11,15 @@ import numpy as np
 
 from pipeline.config import ClassConfig, Config, ModelConfig, ReturnConfig
 from pipeline.errors import ConfigError
+from pipeline.inference.decode import Decoding
+from pipeline.inference.normalise import Normalisation
+from pipeline.inference.recipe import Recipe
 from pipeline.models import KINDS
 from pipeline.models.input_transform import Transform, transform
 from pipeline.models.weights import ModelMeta, read_meta
 from pipeline.models.weights.file_type import check_file
 from pipeline.plan.types import Tiles
 from pipeline.resolve.activation import Activation, by_channels
-from pipeline.stages.decode import Decoding
-from pipeline.stages.normalise import Normalisation
-from pipeline.stages.recipe import Recipe
 from pipeline.store.spec import ClassRow
 
 FIELDS = ("scale", "offset", "mean", "std")

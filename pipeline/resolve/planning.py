@@ -10,6 +10,7 @@ import torch
 
 from pipeline.config import Config, OutputConfig, ToleranceConfig
 from pipeline.errors import ConfigError, PlanError
+from pipeline.inference.normalise import Normalisation, normalise
 from pipeline.interfaces import Locality, Network, Source
 from pipeline.locality import footprint
 from pipeline.locality.batch import independent
@@ -24,7 +25,6 @@ from pipeline.resolve.halo.profile import Sight
 from pipeline.runtime import resources
 from pipeline.runtime.device import PRECISIONS, rounding
 from pipeline.runtime.resources import GDAL_CACHE, MIB
-from pipeline.stages.normalise import Normalisation, normalise
 from pipeline.store.spec import layer_spec
 
 if TYPE_CHECKING:

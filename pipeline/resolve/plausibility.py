@@ -16,12 +16,12 @@ import torch
 
 from pipeline.geometry.span import round_down, round_up
 from pipeline.geometry.window import Window
+from pipeline.inference.decode import Decoding, codes, indices
+from pipeline.inference.normalise import Normalisation
 from pipeline.interfaces import Locality
 from pipeline.resolve.halo.places import Place, places
 from pipeline.resolve.halo.profile import Sight
 from pipeline.runtime.device import out_of_memory
-from pipeline.stages.decode import Decoding, codes, indices
-from pipeline.stages.normalise import Normalisation
 
 SIDE = 128
 """Side of the sample, px, where the network takes it."""

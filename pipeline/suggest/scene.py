@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from pipeline.errors import ReadError, SourceError
 from pipeline.geometry.window import Window
+from pipeline.inference.normalise import pooled
 from pipeline.interfaces import Source
-from pipeline.stages.normalise import pooled
 
 Array = npt.NDArray[np.float64]
 SIDE = 256

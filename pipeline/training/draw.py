@@ -10,8 +10,8 @@ import numpy.typing as npt
 from pipeline.config import TrainingConfig
 from pipeline.errors import LabelsError
 from pipeline.geometry.window import Window
+from pipeline.inference.read import read
 from pipeline.interfaces import Pixels
-from pipeline.stages.read import read
 from pipeline.training import augment
 from pipeline.training.atlas import Atlas
 from pipeline.training.scenes import UNKNOWN, Scene

@@ -12,12 +12,12 @@ import torch
 from pipeline.config import Config, ModelConfig, OutputConfig
 from pipeline.evaluation.confusion import Confusion
 from pipeline.geometry.blocks import BlockIndex
+from pipeline.inference.block_task import BlockTask
+from pipeline.inference.infer import Inference
+from pipeline.inference.read import read
+from pipeline.inference.recipe import Block
 from pipeline.job import prepare
 from pipeline.models.loaded import Loaded
-from pipeline.stages.block import BlockTask
-from pipeline.stages.infer import Inference
-from pipeline.stages.read import read
-from pipeline.stages.recipe import Block
 from pipeline.training.atlas import Atlas
 from pipeline.training.scenes import Scene
 

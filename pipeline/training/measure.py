@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.config import AugmentConfig
 from pipeline.errors import SourceError
-from pipeline.stages.normalise import pooled
+from pipeline.inference.normalise import pooled
 from pipeline.training.draw import Drawing
 
 DRAWN = 64

@@ -12,13 +12,13 @@ import torch
 from pipeline import transfer
 from pipeline.config import ClassConfig, Config, InputConfig, ModelConfig, SceneConfig, TrainingConfig
 from pipeline.errors import ConfigError
+from pipeline.inference.normalise import Normalisation
 from pipeline.interfaces import Source
 from pipeline.models.architectures import NETWORKS
 from pipeline.models.native import arguments, build
 from pipeline.models.weights import ModelMeta
 from pipeline.resolve import finite, meaning
 from pipeline.sources import open_source
-from pipeline.stages.normalise import Normalisation
 from pipeline.store.spec import ClassRow
 from pipeline.training.atlas import Atlas, complete, part, survey
 from pipeline.training.doubts import doubts, several

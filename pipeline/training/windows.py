@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, Sampler
 
-from pipeline.stages.normalise import Normalisation, normalise
+from pipeline.inference.normalise import Normalisation, normalise
 from pipeline.training import augment
 from pipeline.training.draw import Drawing
 

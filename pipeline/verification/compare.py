@@ -11,8 +11,8 @@ import numpy.typing as npt
 import torch
 
 from pipeline.geometry.window import Window
-from pipeline.stages import layers
-from pipeline.stages.recipe import Recipe
+from pipeline.inference import layers
+from pipeline.inference.recipe import Recipe
 
 Logits = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]

@@ -14,11 +14,11 @@ from pipeline.errors import InferenceError, ReadError
 from pipeline.geometry.blocks import BlockIndex, Layout
 from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window, bounds
+from pipeline.inference.block_task import inference
+from pipeline.inference.read import checksum
+from pipeline.inference.recipe import Block
 from pipeline.job import Job
 from pipeline.runtime.device import on_device
-from pipeline.stages.block import inference
-from pipeline.stages.read import checksum
-from pipeline.stages.recipe import Block
 from pipeline.store.ledger import Ledger
 from pipeline.store.overviews import LevelTask
 from pipeline.verification import reference, seams, stored

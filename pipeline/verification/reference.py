@@ -11,15 +11,15 @@ import numpy.typing as npt
 from pipeline.geometry.blocks import Tile
 from pipeline.geometry.span import round_down, round_up
 from pipeline.geometry.window import Window
+from pipeline.inference.block_task import inference
+from pipeline.inference.forward import Forward
+from pipeline.inference.read import read
 from pipeline.interfaces import Locality
 from pipeline.job import Job
 from pipeline.plan import memory
 from pipeline.plan.types import Plan
 from pipeline.runtime import resources
 from pipeline.runtime.device import choose, on_device, rounding
-from pipeline.stages.block import inference
-from pipeline.stages.forward import Forward
-from pipeline.stages.read import read
 
 SIDE = 128
 """Longest side of a window, px."""

@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from pipeline.geometry.span import cut
 from pipeline.geometry.window import Window, bounds
+from pipeline.inference.layers import empty
+from pipeline.inference.recipe import Recipe
 from pipeline.locations import Place
 from pipeline.runtime.transfer.base import Arrays
-from pipeline.stages.layers import empty
-from pipeline.stages.recipe import Recipe
 from pipeline.store.lifecycle import open_layer
 from pipeline.store.overviews import LevelTask
 from pipeline.store.spec import StoreSpec

@@ -13,9 +13,9 @@ from pipeline.geometry.tiling import HaloTiling
 from pipeline.geometry.window import bounds
 from pipeline.sources.aoi import cost
 from tests import networks
+from tests.inference.fields import Field, balanced, made
 from tests.sources.aoi import shapes
 from tests.sources.aoi.shapes import HEIGHT, OF, SHAPES, WIDTH
-from tests.stages.fields import Field, balanced, made
 
 
 def layout(block: int) -> Layout:

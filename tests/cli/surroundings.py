@@ -57,12 +57,12 @@ class Endless(torch.nn.Conv2d):
 
 
 def make() -> torch.nn.Module:
+    import pipeline.inference.block_task
     import pipeline.publish
-    import pipeline.stages.block
     import pipeline.store.overviews
 
     if FAULT == "blocks":
-        pipeline.stages.block.write = later(pipeline.stages.block.write, 3)
+        pipeline.inference.block_task.write = later(pipeline.inference.block_task.write, 3)
     elif FAULT == "overviews":
         pipeline.store.overviews.LevelTask._make = over
     elif FAULT == "certificate":

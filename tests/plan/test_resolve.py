@@ -163,8 +163,8 @@ def test_batches_and_turns_are_priced() -> None:
 
 
 def test_there_are_as_many_turns_as_the_plan_says() -> None:
+    from pipeline.inference.tta import GROUPS
     from pipeline.plan.types import TURNS
-    from pipeline.stages.turns import GROUPS
 
     assert {name: len(group) for name, group in GROUPS.items()} == TURNS
 

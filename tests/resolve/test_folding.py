@@ -15,6 +15,7 @@ from torch import nn
 from pipeline.config.load import load
 from pipeline.describe import describe, lines
 from pipeline.errors import ConfigError, ModelError, StoreError
+from pipeline.inference import block_task
 from pipeline.inspection.findings import find
 from pipeline.interfaces import Locality
 from pipeline.job import Job, prepare
@@ -24,7 +25,6 @@ from pipeline.resolve import folding
 from pipeline.resolve.folding import ROUNDING, TIE, decide, most
 from pipeline.run import execute
 from pipeline.runtime.progress import Progress
-from pipeline.stages import block
 from pipeline.subject import subject
 from pipeline.verification.verify import job_of, verify
 from tests import networks, scenes
@@ -141,7 +141,7 @@ def test_a_store_that_was_made_folded_is_not_gone_on_with_unfolded(tmp_path: Pat
 def test_a_worker_that_loads_the_network_itself_does_as_the_recipe_says(tmp_path: Path, fold: str) -> None:
     """Float16 probabilities show the last bits of what was run."""
     job = made(tmp_path, "job", f"execution.fold={fold}")
-    here = block.inference(job.task)._forward.network
+    here = block_task.inference(job.task)._forward.network
     x = torch.randn((1, 3, 64, 64), generator=torch.Generator().manual_seed(0))
     with torch.jit.optimized_execution(False):
         assert torch.equal(here(x), job.network(x))

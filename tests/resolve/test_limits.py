@@ -13,12 +13,12 @@ from torch import nn
 from pipeline.config import Config
 from pipeline.config.load import load
 from pipeline.errors import ConfigError
+from pipeline.inference.normalise import Normalisation
 from pipeline.interfaces import Locality
 from pipeline.models.loaded import Loaded
 from pipeline.resolve.limits import limited
 from pipeline.resolve.planning import Opened
 from pipeline.run import prepare
-from pipeline.stages.normalise import Normalisation
 from tests import networks, scenes
 
 

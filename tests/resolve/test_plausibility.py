@@ -13,13 +13,13 @@ from torch import nn
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.margin import Margin, Trim
 from pipeline.geometry.window import Window
+from pipeline.inference.decode import Decoding
+from pipeline.inference.normalise import Normalisation
 from pipeline.interfaces import Locality, Pixels
 from pipeline.models.input_transform import Transform
 from pipeline.models.loaded import Loaded
 from pipeline.resolve import plausibility
 from pipeline.resolve.halo.profile import Sight
-from pipeline.stages.decode import Decoding
-from pipeline.stages.normalise import Normalisation
 
 CPU = torch.device("cpu")
 NAMES = {0: "land", 1: "water", 2: "ice"}

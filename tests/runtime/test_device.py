@@ -21,7 +21,7 @@ from tests import scenes
 SIZE = 256 * 2**20
 FAULTS = f"""
 import psutil, sys, torch
-from pipeline.stages import device
+from pipeline.inference import device
 from pipeline.runtime.device import make_room, on_device
 if sys.argv[1] == "ahead":
     make_room({SIZE})

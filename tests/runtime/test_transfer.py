@@ -8,6 +8,8 @@ import torch
 
 from pipeline.config.load import load
 from pipeline.errors import InferenceError
+from pipeline.inference import infer
+from pipeline.inference.infer import Inference
 from pipeline.job import Job, prepare
 from pipeline.models.loaded import Loaded
 from pipeline.report import Report
@@ -17,11 +19,9 @@ from pipeline.runtime.progress import Progress
 from pipeline.runtime.trace import recorded
 from pipeline.runtime.transfer import cuda
 from pipeline.runtime.transfer.base import Raw
-from pipeline.stages import infer
-from pipeline.stages.infer import Inference
 from tests import scenes
-from tests.stages import late
-from tests.stages.test_infer import LAYOUT, RECIPE, Counting, block
+from tests.inference import late
+from tests.inference.test_infer import LAYOUT, RECIPE, Counting, block
 
 
 @pytest.fixture

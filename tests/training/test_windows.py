@@ -1,7 +1,7 @@
 import torch
 
 from pipeline.config import AugmentConfig
-from pipeline.stages.normalise import Normalisation
+from pipeline.inference.normalise import Normalisation
 from pipeline.training.scenes import UNKNOWN, Scene
 from pipeline.training.windows import Round, Windows
 from tests.training.test_draw import drawing

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from pipeline.geometry.window import Window
-from pipeline.stages.decode import Decoding
-from pipeline.stages.normalise import Normalisation
-from pipeline.stages.recipe import Recipe
+from pipeline.inference.decode import Decoding
+from pipeline.inference.normalise import Normalisation
+from pipeline.inference.recipe import Recipe
 from pipeline.verification import compare
 from pipeline.verification.compare import Differences, Tally, View, spread, undecided
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing import forkserver
 
-IMPORTED = ("distributed", "torch", "rasterio", "zarr", "pipeline.stages.block")
+IMPORTED = ("distributed", "torch", "rasterio", "zarr", "pipeline.inference.block_task")
 """Only imports may run before a fork: a thread of OpenMP or an event loop would be missing in the workers."""
 
 _environments: list[Mapping[str, str]] = []

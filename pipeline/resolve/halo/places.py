@@ -9,8 +9,8 @@ import numpy.typing as npt
 import torch
 
 from pipeline.geometry.window import Window
+from pipeline.inference.normalise import Normalisation, normalise
 from pipeline.interfaces import Pixels, Source
-from pipeline.stages.normalise import Normalisation, normalise
 
 if TYPE_CHECKING:
     from pipeline.sources.aoi.aoi import Area

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import torch
 
 from pipeline.geometry.span import round_down, round_up
+from pipeline.inference.normalise import Normalisation
 from pipeline.interfaces import Locality, Network, Source
 from pipeline.locality import halo_profile
 from pipeline.locality.halo_profile import HaloProfile
 from pipeline.resolve.halo.places import Place, places
-from pipeline.stages.normalise import Normalisation
 
 if TYPE_CHECKING:
     from pipeline.sources.aoi.aoi import Area

@@ -14,6 +14,9 @@ from torch import nn
 from pipeline.config.load import load
 from pipeline.describe import describe
 from pipeline.errors import ConfigError, StoreError
+from pipeline.inference.block_task import inference
+from pipeline.inference.read import read
+from pipeline.inference.recipe import Block
 from pipeline.inspection.saving import saving
 from pipeline.job import Job, prepare
 from pipeline.resolve.halo import choose as chosen
@@ -21,9 +24,6 @@ from pipeline.resolve.halo.choose import choose, left_over
 from pipeline.resolve.halo.profile import Sight, profile
 from pipeline.run import execute
 from pipeline.runtime.progress import Progress
-from pipeline.stages.block import inference
-from pipeline.stages.read import read
-from pipeline.stages.recipe import Block
 from pipeline.store.lifecycle import read_meta
 from tests import networks, scenes
 

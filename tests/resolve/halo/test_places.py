@@ -5,10 +5,10 @@ import torch
 
 from pipeline.config.load import load
 from pipeline.geometry.window import Window
+from pipeline.inference.normalise import Normalisation
 from pipeline.resolve.halo.places import places
 from pipeline.sources import open_source
 from pipeline.sources.aoi import open_area
-from pipeline.stages.normalise import Normalisation
 from tests import scenes
 from tests.labels.places import UTM
 from tests.sources.aoi.shapes import placed, write

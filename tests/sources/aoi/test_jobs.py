@@ -19,12 +19,12 @@ from pipeline.describe import describe, lines, room
 from pipeline.errors import SourceError, StoreError
 from pipeline.evaluation.evaluate import evaluate
 from pipeline.evaluation.limit import limited
+from pipeline.inference import block_task
 from pipeline.labels import open_labels
 from pipeline.run import prepare
 from pipeline.sources import open_source
 from pipeline.sources.aoi import open_area
 from pipeline.sources.raster import RasterSource
-from pipeline.stages import block
 from pipeline.store.ledger import Ledger
 from pipeline.store.reader import open_store
 from pipeline.store.status import overviews, status
@@ -75,7 +75,7 @@ def test_an_area_limits_what_is_read_written_and_counted(tmp_path: Path, monkeyp
 def test_a_run_that_dies_goes_on_and_tells_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn(tmp_path)
     go(config(tmp_path, "reference"))
-    real, calls = block.write, []
+    real, calls = block_task.write, []
 
     def dies(*args: Any) -> None:
         if len(calls) == 2:
@@ -83,10 +83,10 @@ def test_a_run_that_dies_goes_on_and_tells_how_far_it_is(tmp_path: Path, monkeyp
         calls.append(args)
         real(*args)
 
-    monkeypatch.setattr(block, "write", dies)
+    monkeypatch.setattr(block_task, "write", dies)
     with pytest.raises(KeyboardInterrupt):
         go(config(tmp_path))
-    monkeypatch.setattr(block, "write", real)
+    monkeypatch.setattr(block_task, "write", real)
     found = status(tmp_path / "job.zarr")
     assert (found.committed, found.blocks, found.complete) == (2, 4, False)
     report = go(config(tmp_path))

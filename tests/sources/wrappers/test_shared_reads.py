@@ -23,11 +23,11 @@ from pipeline.geometry.blocks import Layout
 from pipeline.geometry.read_sharing import share
 from pipeline.geometry.tiling import HaloTiling
 from pipeline.geometry.window import Window
+from pipeline.inference.read import checksum
 from pipeline.interfaces import Pixels, Source
 from pipeline.sources import open_source
 from pipeline.sources.raster import RasterSource
 from pipeline.sources.wrappers.shared_reads import Once, once
-from pipeline.stages.read import checksum
 from tests import scenes
 
 ROOM = 2**30

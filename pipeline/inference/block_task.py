@@ -1,0 +1,204 @@
+"""One block from raster to committed chunks: what an engine runs, on whatever thread, process or node."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from pipeline.config import ModelConfig
+from pipeline.errors import InferenceError, ModelError, ReadError
+from pipeline.geometry.blocks import BlockIndex, Layout
+from pipeline.geometry.margin import Margin
+from pipeline.geometry.shards import Shard, Share, share
+from pipeline.geometry.window import Window
+from pipeline.inference.infer import Inference
+from pipeline.inference.read import checksum, read
+from pipeline.inference.recipe import Block, Recipe, part_of
+from pipeline.inference.write import write
+from pipeline.interfaces import Network, Source
+from pipeline.locations import Place
+from pipeline.models import load
+from pipeline.models.bn_folding import fold
+from pipeline.models.loaded import Loaded
+from pipeline.models.torch_compile import compiled, obstacle
+from pipeline.runtime import resources
+from pipeline.runtime.clock import Clock, Timing, stage
+from pipeline.runtime.device import choose, on_device, steady
+from pipeline.runtime.transfer.base import Arrays
+from pipeline.store.files.outage import unless_away
+from pipeline.store.invalid_counts import Counts
+
+if TYPE_CHECKING:
+    from pipeline.sources.aoi.aoi import Area
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one block."""
+
+    index: BlockIndex
+    window: Window
+    error: str | None
+    """Why it failed, or None where it is committed."""
+    inferred: bool
+    """False where every pixel was invalid."""
+    pixels: int
+    """Of the block that were asked for."""
+    decoded: int
+    """Pixels decoded for it from the file's own blocks."""
+    peak: int
+    """Most memory that its process ever held, bytes."""
+    invalid: dict[str, int]
+    """Pixels that were asked for and are invalid, by their cause."""
+    timing: Timing
+    """Where it was, and when: in seconds since the epoch of a clock that the processes of one machine share."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockTask:
+    """Everything a worker needs, small and picklable; networks open on first use, once per process."""
+
+    source: Source
+    model: ModelConfig
+    recipe: Recipe
+    layout: Layout
+    store: Place
+    device: str
+    retries: int
+    area: Area | None = None
+    """What is asked for, or None for everything."""
+    streams: int = 1
+    """Blocks that are inferred at once in each process."""
+    margin: Margin | None = None
+    """Of an unpadded network."""
+    edges: Margin | None = None
+    """Pixels so near the raster's edge are nodata; None where there are none."""
+    mark: str = ""
+    """Of the network that the job was planned with, as `Loaded.mark`; empty where it is taken as it is."""
+    made: str = ""
+    """Id of the store, once it is there; a worker writes into no other under the same path."""
+
+    def blocks(self) -> Iterator[BlockIndex]:
+        """All blocks that hold anything that is asked for, in the order in which they are read."""
+        return self.layout.blocks() if self.area is None else self.area.blocks(self.layout)
+
+    def share(self, shard: Shard, total: int) -> Share:
+        """Those of a shard, of so many in all: by the layout and the area alone, whatever the swaths in which this machine's memory lets them be read."""
+        return share(shard, replace(self, layout=self.layout.with_swaths(1)).blocks(), total)
+
+    def asked(self, index: BlockIndex) -> npt.NDArray[np.bool_] | None:
+        """(rows, cols) of a block: what is asked for and can be had; None for all of it."""
+        window = self.layout.window(index)
+        asked = None if self.area is None else self.area.read(window)
+        if self.edges is not None:
+            inside = self.edges.inside(window, self.layout.height, self.layout.width)
+            asked = inside if asked is None else asked & inside
+        return None if asked is None or asked.all() else asked
+
+    def __call__(self, index: BlockIndex) -> Outcome:
+        """Read, infer, write and commit one block. A block that cannot be read or inferred is an outcome, not an exception."""
+        clock, window = Clock(), self.layout.window(index)
+        error, inferred, decoded, area = None, False, 0, None
+        invalid: dict[str, int] = {}
+        with clock.running():
+            try:
+                with stage("read"):
+                    area = self.asked(index)
+                inferred, decoded, invalid = self._run(index, area)
+            except (ReadError, InferenceError) as fault:
+                error = str(fault)
+        pixels, timing = window.pixels if area is None else int(area.sum()), clock.timing("block", (index.row, index.col))
+        return Outcome(
+            index=index, window=window, error=error, inferred=inferred, pixels=pixels, decoded=decoded, peak=resources.peak_resident(), invalid=invalid,
+            timing=timing,
+        )  # fmt: skip
+
+    def failed(self, index: BlockIndex, why: str) -> Outcome:
+        """What became of a block that no process lived to tell of."""
+        timing = Clock().timing("block", (index.row, index.col))
+        return Outcome(index=index, window=self.layout.window(index), error=why, inferred=False, pixels=0, decoded=0, peak=0, invalid={}, timing=timing)
+
+    def block(self, index: BlockIndex, area: npt.NDArray[np.bool_] | None) -> Block:
+        """The pixels of a block and of what its tiles see around what is asked for. Raises ReadError."""
+        window = self.layout.window(index)
+        frame = self.layout.frame(index, part_of(window, area))
+        return Block(index, window, frame, read(self.source, frame, self.retries), area)
+
+    def _run(self, index: BlockIndex, area: npt.NDArray[np.bool_] | None) -> tuple[bool, int, dict[str, int]]:
+        with stage("read"):
+            block = self.block(index, area)
+        pixels = block.window.pixels if area is None else int(area.sum())
+        with stage("checksum"):
+            record: dict[str, Any] = {"source": checksum(block.pixels), **Counts(pixels, block.invalid).recorded()}
+        inferred = bool(block.wanted.any())
+        if inferred:
+            arrays, halvings = self._infer(block)
+            record |= {"halvings": halvings} if halvings else {}
+        else:
+            arrays = {}
+        self._write(index, block.window, arrays, record)
+        return inferred, block.pixels.decoded, block.invalid
+
+    def _infer(self, block: Block) -> tuple[Arrays, int]:
+        """In this thread, but for what owns the device."""
+        network = _open.get(self.store) or on_device(lambda: inference(self), self.streams)
+        with stage("read"):
+            brought = network.bring(block)
+        return network.fetch(on_device(lambda: network.ask(brought, self.layout), self.streams))
+
+    def _write(self, index: BlockIndex, window: Window, arrays: Arrays, record: dict[str, Any]) -> None:
+        with unless_away(self.store):
+            write(self.store, index, window, self.recipe.layers, arrays, record, self.made)
+
+
+_open: dict[Place, Inference] = {}
+_opening = threading.Lock()
+
+
+def forget() -> None:
+    """Let go of the network that this process has loaded: a run to come may have another under the same names."""
+    _open.clear()
+
+
+def adopt(task: BlockTask, network: Network) -> None:
+    """Use a network that this process has loaded already."""
+    _open[task.store] = _inference(network, task, choose(task.device))
+
+
+def inference(task: BlockTask) -> Inference:
+    """The network of a task, loaded once per process."""
+    with _opening:
+        if task.store not in _open:
+            device = choose(task.device)
+            with steady(), stage("load"):
+                network = load(task.model, task.recipe.normalisation.channels, device)
+                _check_mark(network, task)
+                network = network if task.margin is None else network.within(task.margin)
+            _open.clear()
+            _open[task.store] = _inference(fold(network).network if task.recipe.fold else network, task, device)
+        return _open[task.store]
+
+
+def _check_mark(network: Loaded, task: BlockTask) -> None:
+    """Raise ModelError where a process that joins later, or lies elsewhere, finds another network than the job was planned with."""
+    if task.mark and network.mark != task.mark:
+        raise ModelError(
+            f"The network of {task.model.path or task.model.factory} is another one here than when this run was planned: its weights, code or arguments were "
+            "changed meanwhile, or this worker's machine has other files. Put them back, or run again, which plans anew."
+        )
+
+
+def _inference(network: Network, task: BlockTask, device: torch.device) -> Inference:
+    if not task.recipe.compile:
+        return Inference(network, task.recipe, device)
+    loaded = cast(Loaded, network)
+    why = obstacle(loaded, device)
+    if why is not None:
+        raise ModelError(f"The network cannot be compiled here: {why}.")
+    return Inference(compiled(loaded), task.recipe, device)

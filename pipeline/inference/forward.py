@@ -1,0 +1,100 @@
+"""Tiles through the network: normalised, several at once where they are equal, turned and turned back where that is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from pipeline.errors import InferenceError
+from pipeline.geometry.blocks import Tile
+from pipeline.geometry.window import Window
+from pipeline.inference import decode
+from pipeline.inference.decode import Decoding
+from pipeline.inference.normalise import Normalisation, normalise
+from pipeline.inference.tta import GROUPS
+from pipeline.interfaces import Network, Pixels
+from pipeline.runtime.clock import stage
+from pipeline.runtime.device import out_of_memory
+from pipeline.runtime.transfer.base import Raw
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forward:
+    """A network on its device, from raw pixels to what is averaged: logits, or probabilities."""
+
+    network: Network
+    device: torch.device
+    normalisation: Normalisation
+    decoding: Decoding
+    probabilities: bool
+    """Whether it answers with probabilities instead of logits."""
+    augment: str
+    """Key of `GROUPS`."""
+    batch: int
+    """Equal tiles that go through the network at once. It is always as many, since kernels, and with them the last bits, are chosen by shape."""
+
+    def __call__(self, pixels: Pixels, frame: Window, tiles: Iterable[Tile], raw: Raw | None = None) -> Iterator[tuple[Tile, torch.Tensor]]:
+        """Run tiles in order.
+
+        Parameters
+        ----------
+        pixels, frame
+            Raw pixels, and the window of the raster that they cover: all that the tiles read.
+        tiles
+            Of one size where ``batch`` is above 1.
+        raw
+            The same pixels on the device, where they were brought there already.
+
+        Yields
+        ------
+        tuple
+            A tile and (classes, rows, cols) float32 of the part of it that is kept.
+
+        Raises
+        ------
+        InferenceError
+            The network fails.
+        """
+        waiting, raw = iter(tiles), raw or Raw.of(pixels)
+        while several := list(islice(waiting, self.batch)):
+            inputs = [self._input(raw, pixels.valid, frame, tile) for tile in several]
+            said = self._merged(torch.cat(inputs) if len(inputs) > 1 else inputs[0])
+            for tile, values in zip(several, said, strict=False):
+                yield tile, values[(slice(None), *tile.keep.within(tile.read))]
+
+    def _input(self, raw: Raw, valid: npt.NDArray[np.bool_], frame: Window, tile: Tile) -> torch.Tensor:
+        """Whether all pixels of a tile are valid is looked up here: a GPU would be waited for."""
+        where = tile.read.within(frame)
+        with stage("normalise"):
+            return normalise(raw.data[(slice(None), *where)], None if valid[where].all() else raw.valid[where], self.normalisation, self.device)
+
+    def _merged(self, x: torch.Tensor) -> torch.Tensor:
+        """The mean over all turns, (n, classes, rows, cols) float32 for n ≤ batch tiles."""
+        if len(x) < self.batch:
+            x = torch.cat([x, x[-1:].expand(self.batch - len(x), -1, -1, -1)])
+        turns = GROUPS[self.augment]
+        if len(turns) == 1:
+            return self._answer(x)
+        total = self._answer(x).clone()  # it may be the input itself, which the other turns still need
+        for turn in turns[1:]:
+            total += turn.back(self._answer(turn.there(x)))
+        return total.div_(len(turns))
+
+    def _answer(self, x: torch.Tensor) -> torch.Tensor:
+        try:
+            with stage("network"):
+                answer = self.network(x.contiguous(memory_format=torch.channels_last)).to(torch.float32)
+        except Exception as error:  # a network raises whatever its layers raise
+            if out_of_memory(error):
+                raise
+            said = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+            raise InferenceError(f"the network failed on a tile of {x.shape[2]}×{x.shape[3]} px: {said[0][:200]}") from error
+        if not self.probabilities:
+            return answer
+        each = [decode.probabilities(one, self.decoding) for one in answer]
+        return torch.stack(each) if len(each) > 1 else each[0][None]

@@ -1,0 +1,99 @@
+"""What decides a pixel of the store beside geometry and weights, and a block's pixels on their way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.geometry.blocks import BlockIndex
+from pipeline.geometry.window import Window, bounds
+from pipeline.inference.decode import Decoding
+from pipeline.inference.normalise import Normalisation
+from pipeline.interfaces import CAUSES, Pixels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Everything beside geometry and weights that decides a pixel of the store."""
+
+    normalisation: Normalisation
+    decoding: Decoding
+    layers: tuple[str, ...]
+    nodata: int
+    dtype: str
+    """Dtype of the mask: uint8 or uint16."""
+    precision: str
+    threads: int
+    """Intra-op threads."""
+    taper: str
+    blend: str
+    """``logits`` or ``probabilities``: what is averaged where tiles overlap or are turned."""
+    overlapping: bool
+    """Whether tiles are blended."""
+    augment: str = "none"
+    """How tiles are turned and mirrored: ``none``, ``flips`` or ``dihedral``."""
+    batch: int = 1
+    """Equal tiles that go through the network at once, where tiles are blended."""
+    probabilities: str = "uint8"
+    """Dtype of the layer of that name: uint8 or float16."""
+    min_confidence: float = 0.0
+    """Below it a pixel is nodata in the mask."""
+    fold: bool = False
+    """Whether batch norm is folded into convolutions."""
+    compile: bool = False
+    """Whether the network is compiled."""
+
+    @property
+    def averages_probabilities(self) -> bool:
+        """Whether what arrives at the decoder are probabilities already."""
+        return self.blend == "probabilities" and (self.overlapping or self.augment != "none")
+
+    @property
+    def arrives(self) -> Decoding:
+        """What is left to be done by the decoder."""
+        return replace(self.decoding, activation="none") if self.averages_probabilities else self.decoding
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block's pixels on their way through the network."""
+
+    index: BlockIndex
+    window: Window
+    frame: Window
+    pixels: Pixels
+    area: npt.NDArray[np.bool_] | None = None
+    """(rows, cols) of the block: what is asked for, or None for all of it. The network sees what lies outside all the same."""
+
+    @property
+    def part(self) -> Window:
+        """The rectangle that holds all that is asked for; the frame is what its tiles read."""
+        return part_of(self.window, self.area)
+
+    @property
+    def wanted(self) -> npt.NDArray[np.bool_]:
+        """(rows, cols) of the block: pixels that get a class."""
+        if self.area is None:
+            return self.pixels.valid[self.window.within(self.frame)]
+        wanted, part = np.zeros(self.area.shape, dtype=bool), self.part
+        where = part.within(self.window)
+        wanted[where] = self.area[where] & self.pixels.valid[part.within(self.frame)]
+        return wanted
+
+    @property
+    def invalid(self) -> dict[str, int]:
+        """Pixels of what is asked for that are invalid, by their cause."""
+        if self.pixels.causes is None:
+            return {}
+        causes = self.pixels.causes[self.part.within(self.frame)]
+        if self.area is not None:
+            causes = causes[self.area[self.part.within(self.window)]]
+        counts = np.bincount(causes.ravel(), minlength=len(CAUSES))
+        return {name: int(count) for name, count in zip(CAUSES, counts, strict=True) if name and count}
+
+
+def part_of(window: Window, area: npt.NDArray[np.bool_] | None) -> Window:
+    """The rectangle of a block that holds all that is asked for: all of it where that is everything or nothing."""
+    return window if area is None else bounds(area, window) or window
