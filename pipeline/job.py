@@ -15,10 +15,10 @@ from pipeline.geometry.grid import Grid
 from pipeline.inference.block_task import BlockTask
 from pipeline.inference.normalise import Normalisation
 from pipeline.inference.recipe import Recipe
+from pipeline.inspect.cache import cached
+from pipeline.inspect.memory import activation_memory
+from pipeline.inspect.memory.limit import Room
 from pipeline.interfaces import Locality, Network, Source
-from pipeline.locality import footprint
-from pipeline.locality.cache import cached
-from pipeline.locality.room import Room
 from pipeline.locations import Place
 from pipeline.models import load
 from pipeline.models.bn_folding import Folded
@@ -56,7 +56,7 @@ class Job:
     fold: str
     """What was folded of it, or why nothing was, in words."""
     locality: Locality
-    footprint: footprint.Footprint | None
+    footprint: activation_memory.Footprint | None
     """None where the store was made before, or the plan frozen: it is reused."""
     plan: Plan
     task: BlockTask
@@ -125,7 +125,7 @@ def prepare(config: Config, fresh: bool = False, same_source: bool = False) -> J
     PlanError
         The plan does not fit the memory.
     """
-    footprint.start_profiler()
+    activation_memory.start_profiler()
     return on_device(lambda: _prepared(config, fresh, same_source))
 
 
@@ -180,7 +180,7 @@ def _loaded(model: ModelConfig, source: Source, how: Normalisation, device: torc
 
 
 def _job(
-    opened: Opened, loaded: Network, folded: Folded, meant: meaning.Meaning, chosen: activation.Activation, plan: Plan, cost: footprint.Footprint | None
+    opened: Opened, loaded: Network, folded: Folded, meant: meaning.Meaning, chosen: activation.Activation, plan: Plan, cost: activation_memory.Footprint | None
 ) -> Job:
     config, source, stored, path = opened.config, opened.source, opened.stored, opened.config.output.path
     recipe, rows = meaning.recipe(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from pipeline.inspection.findings import Subject
+from pipeline.inspect.halo.on_raster import Sight
+from pipeline.inspect.report.report import Subject
 from pipeline.job import Job
-from pipeline.resolve.halo.profile import Sight
 
 
 def sight(job: Job) -> Sight:

@@ -19,9 +19,9 @@ def inspect(
 ) -> None:
     """Explain the network: costs, stride, radius, verdict, layers to blame, and what each halo would leave and cost."""
     from pipeline.config.load import load
-    from pipeline.inspection.findings import find
-    from pipeline.inspection.picture import draw
-    from pipeline.inspection.words import rows
+    from pipeline.inspect.report.plot import draw
+    from pipeline.inspect.report.report import find
+    from pipeline.inspect.report.text import rows
     from pipeline.job import prepare
     from pipeline.subject import subject
 

@@ -23,7 +23,7 @@ def plan(
     from pipeline.config.load import load
     from pipeline.describe import describe, lines
     from pipeline.freeze import freeze
-    from pipeline.inspection.invalid import invalid
+    from pipeline.inspect.invalid_pixels import invalid
     from pipeline.inspection.plausibility import warnings
     from pipeline.inspection.saving import saving
     from pipeline.job import prepare

@@ -1,1 +1,1 @@
-"""A network explained: what it costs, how far it looks, and what that means for tiles of the user's raster."""
+"""What a plan says beside its job."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from pipeline.errors import InferenceError, ReadError
+from pipeline.inspect import plausibility
 from pipeline.job import Job
-from pipeline.resolve import plausibility
 from pipeline.runtime import resources
 from pipeline.runtime.device import on_device, rounding
 from pipeline.subject import sight

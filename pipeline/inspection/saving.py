@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from pipeline.inspection.findings import PLACES
+from pipeline.inspect.halo.on_raster import profile
+from pipeline.inspect.report.report import PLACES
 from pipeline.job import Job
-from pipeline.resolve.halo.profile import profile
 from pipeline.runtime import resources
 from pipeline.runtime.device import rounding
 from pipeline.subject import sight

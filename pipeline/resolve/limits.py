@@ -14,7 +14,7 @@ from dataclasses import replace
 import torch
 
 from pipeline.geometry.span import round_up
-from pipeline.locality.sizes import LONG, last
+from pipeline.inspect.sizes.accepted import LONG, last
 from pipeline.plan.types import Plan
 from pipeline.resolve.planning import Opened
 from pipeline.runtime.device import PRECISIONS, out_of_memory

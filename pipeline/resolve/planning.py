@@ -11,17 +11,17 @@ import torch
 from pipeline.config import Config, OutputConfig, ToleranceConfig
 from pipeline.errors import ConfigError, PlanError
 from pipeline.inference.normalise import Normalisation, normalise
+from pipeline.inspect.batch_independence import independent
+from pipeline.inspect.halo.on_raster import Sight
+from pipeline.inspect.halo.tolerance import choose
+from pipeline.inspect.memory import activation_memory
+from pipeline.inspect.memory.limit import Room
 from pipeline.interfaces import Locality, Network, Source
-from pipeline.locality import footprint
-from pipeline.locality.batch import independent
-from pipeline.locality.room import Room
 from pipeline.plan import halo, memory
 from pipeline.plan.candidates import BLENDED
 from pipeline.plan.resolve import over_budget, resolve, staff
 from pipeline.plan.types import Hands, Plan, Tiles, Wish
 from pipeline.resolve import edges, staffing
-from pipeline.resolve.halo.choose import choose
-from pipeline.resolve.halo.profile import Sight
 from pipeline.runtime import resources
 from pipeline.runtime.device import PRECISIONS, rounding
 from pipeline.runtime.resources import GDAL_CACHE, MIB
@@ -66,7 +66,7 @@ class Opened:
         return math.lcm(self.locality.stride, self.network.accepts.multiple)
 
 
-def plan(opened: Opened, classes: int) -> tuple[Plan, footprint.Footprint | None]:
+def plan(opened: Opened, classes: int) -> tuple[Plan, activation_memory.Footprint | None]:
     """Plan a job, or take up the plan that its store was made with, or that was frozen.
 
     Parameters
@@ -97,7 +97,7 @@ def plan(opened: Opened, classes: int) -> tuple[Plan, footprint.Footprint | None
         if made.peak > budget:
             raise PlanError(over_budget(made))
         return made, None
-    cost = footprint.measure(
+    cost = activation_memory.measure(
         opened.network, opened.normalisation.channels, opened.multiple, opened.device, PRECISIONS[opened.precision], minimum=opened.locality.minimum,
         room=Room(budget),
     )  # fmt: skip
@@ -191,7 +191,7 @@ def _libraries(compiles: bool) -> int:
     return resources.resident() + GROWTH + (COMPILING if compiles else 0)
 
 
-def _costs(opened: Opened, cost: footprint.Footprint, classes: int) -> memory.Costs:
+def _costs(opened: Opened, cost: activation_memory.Footprint, classes: int) -> memory.Costs:
     source = opened.source
     return memory.Costs(
         libraries=_libraries(opened.compiles),
@@ -216,7 +216,7 @@ def _transforming(opened: Opened) -> float:
         nowhere = torch.zeros(image.shape[2:], dtype=torch.bool, device=image.device)  # made-up pixels may become no numbers
         return normalise(image[0], nowhere, how, opened.device)
 
-    return footprint.peak(transformed, how.transform.bands, opened.device)
+    return activation_memory.peak(transformed, how.transform.bands, opened.device)
 
 
 def _output(output: OutputConfig, classes: int) -> int:

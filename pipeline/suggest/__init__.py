@@ -8,13 +8,13 @@ from typing import Any
 
 from pipeline.config import ModelConfig, SourceConfig
 from pipeline.errors import BandsError, ModelError
+from pipeline.inspect.scene_values import sample
 from pipeline.interfaces import Source
 from pipeline.models.architectures import NETWORKS
 from pipeline.sources import open_source, with_notes
 from pipeline.suggest.facts import Facts
 from pipeline.suggest.model_file import look
 from pipeline.suggest.network import Seen, see
-from pipeline.suggest.scene import sample
 from pipeline.suggest.sections import head, model_section, output_section, source_section
 from pipeline.suggest.text import comment
 from pipeline.suggest.trial import warnings

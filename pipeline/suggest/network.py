@@ -8,8 +8,8 @@ import torch
 
 from pipeline.config import ModelConfig
 from pipeline.errors import BandsError
+from pipeline.inspect.cache import cached
 from pipeline.interfaces import Locality, Network
-from pipeline.locality.cache import cached
 from pipeline.models import load
 from pipeline.resolve import activation
 

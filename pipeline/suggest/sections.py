@@ -12,11 +12,11 @@ import numpy as np
 from pipeline.config import TileConfig
 from pipeline.config.paths import anchored, is_gdal_name
 from pipeline.geometry.grid import Grid
+from pipeline.inspect.scene_values import Values, normalisation
 from pipeline.interfaces import Source
 from pipeline.resolve import edges
 from pipeline.suggest.facts import EIGHT_BITS, Facts
 from pipeline.suggest.network import Seen
-from pipeline.suggest.scene import Values, normalisation
 from pipeline.suggest.text import comment, line, section
 
 LISTED = 20

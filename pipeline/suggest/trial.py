@@ -9,9 +9,10 @@ from ruamel.yaml import YAML
 
 from pipeline.config import ModelConfig, SourceConfig
 from pipeline.errors import ReadError
+from pipeline.inspect import plausibility
+from pipeline.inspect.halo.on_raster import Sight
 from pipeline.interfaces import Source
-from pipeline.resolve import activation, meaning, plausibility
-from pipeline.resolve.halo.profile import Sight
+from pipeline.resolve import activation, meaning
 from pipeline.runtime import resources
 from pipeline.runtime.device import rounding
 from pipeline.sources import open_source

@@ -12,9 +12,9 @@ import torch
 from onnx import TensorProto, helper
 
 from pipeline.config import ModelConfig, TileConfig
+from pipeline.inspect.locality.probe import Prober
+from pipeline.inspect.sizes.unpadded import margin
 from pipeline.interfaces import Locality
-from pipeline.locality.probe import Prober
-from pipeline.locality.unpadded import margin
 from pipeline.models import load
 from pipeline.models.input_transform import transform
 from pipeline.models.loaded import Loaded

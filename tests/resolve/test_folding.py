@@ -16,7 +16,7 @@ from pipeline.config.load import load
 from pipeline.describe import describe, lines
 from pipeline.errors import ConfigError, ModelError, StoreError
 from pipeline.inference import block_task
-from pipeline.inspection.findings import find
+from pipeline.inspect.report.report import find
 from pipeline.interfaces import Locality
 from pipeline.job import Job, prepare
 from pipeline.models.bn_folding import Folded, eager

@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from pipeline.config.load import load as load_config
+from pipeline.inspect.locality import measure
 from pipeline.interfaces import Radius
-from pipeline.locality import measure
 from pipeline.models.architectures import NETWORKS
 from pipeline.models.loaded import Loaded
 from pipeline.models.native import hyperparameters

@@ -15,8 +15,8 @@ from torch import nn
 from pipeline.config import InputConfig, ModelConfig
 from pipeline.config.load import load as load_config
 from pipeline.errors import ModelError
+from pipeline.inspect.locality import measure
 from pipeline.interfaces import Accepts, Radius
-from pipeline.locality import measure
 from pipeline.models import load
 from pipeline.models.architectures.classifiers import alexnet, lenet, vgg, vgg16
 from pipeline.models.architectures.convolutional import Convolutional, difference, slid

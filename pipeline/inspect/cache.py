@@ -1,0 +1,43 @@
+"""What was measured of a network, kept beside other caches under the network's own hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+from pipeline.inspect.locality.measure import measure
+from pipeline.inspect.memory.limit import Room
+from pipeline.interfaces import Locality, Network
+from pipeline.runtime.resources import cache_folder
+
+VERSION = 5
+"""Raised when the measurement changes, so that older results are measured again."""
+
+
+def cached(network: Network, bands: int, folder: Path | None = None, trained: int | None = None, room: Room | None = None) -> Locality:
+    """Measure a network within the memory that there is room for, or read what was measured of the same bytes before, with the same training size."""
+    key = json.dumps([VERSION, bands, trained, network.identity()], sort_keys=True, default=str)
+    path = (folder or cache_folder() / "locality") / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
+    try:
+        return Locality.of(json.loads(path.read_text()))
+    except (OSError, ValueError, KeyError, TypeError):  # absent, cut short or of another version: measure
+        found = measure(network, bands, trained, room)
+    with suppress(OSError):  # a home that is read-only or full costs seconds at the next run, not this run
+        _keep(path, json.dumps(asdict(found)))
+    return found
+
+
+def _keep(path: Path, text: str) -> None:
+    """Write whole or not at all: other processes read at any time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{uuid.uuid4().hex}.partial")
+    try:
+        partial.write_text(text)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,5 @@
+"""Measuring a network: its stride, its radius, and whether tiles can equal the whole."""
+
+from pipeline.inspect.locality.measure import measure
+
+__all__ = ["measure"]

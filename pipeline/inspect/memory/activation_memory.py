@@ -1,0 +1,133 @@
+"""What a pixel costs inside a network: live bytes at the peak, and seconds."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch.autograd.profiler import profile
+
+from pipeline.geometry.span import round_up
+from pipeline.inspect.memory.limit import LEAST, Room, starved
+from pipeline.interfaces import Network
+from pipeline.runtime.device import out_of_memory
+
+SIDE = 384
+"""Side of the image that is measured, px."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footprint:
+    """Per pixel of the network's input."""
+
+    bytes_per_pixel: float
+    """Live bytes at the peak, beyond the input."""
+    fullness: float | None
+    """Live bytes on average, over all bytes that are allocated one after the other, as a share of those at the peak; None where that is not seen."""
+    seconds_per_pixel: float
+    """On this machine, now: a guess for the plan, never a choice."""
+
+
+def start_profiler() -> None:
+    """Start torch's profiler, quietly, in the thread that imported torch: it complains on stderr where another thread is the first to use it."""
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # it greets otherwise
+    with profile():
+        pass
+
+
+def measure(
+    network: Network, bands: int, multiple: int, device: torch.device, dtype: torch.dtype = torch.float32, *, minimum: int = 1, room: Room | None = None
+) -> Footprint:
+    """Run one image and follow the allocator.
+
+    Parameters
+    ----------
+    network
+        On ``device``.
+    bands
+        Bands of its input.
+    multiple
+        Sizes it takes are multiples of this, px.
+    device
+        CPU or GPU.
+    dtype
+        Below float32, autocast is on.
+    minimum
+        The smallest size that it takes, px.
+    room
+        Memory that the image may take; None for as much as there is.
+
+    Raises
+    ------
+    PlanError
+        There is none for the smallest image, here or on the device.
+    """
+    images = _images(network, bands, multiple, minimum, device, room)
+    for smaller, x in enumerate(images, 1):
+        try:
+            return _measured(network, x, dtype)
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            if smaller == len(images):
+                raise starved(x) from error
+    raise AssertionError("there is at least one image")
+
+
+def _measured(network: Network, x: torch.Tensor, dtype: torch.dtype) -> Footprint:
+    device, bands, side = x.device, x.shape[1], x.shape[2]
+    with torch.inference_mode(), torch.autocast(device.type, None if dtype is torch.float32 else dtype, enabled=dtype is not torch.float32):
+        network(x)
+        start = time.perf_counter()
+        peak, fullness = (_cuda_peak(network, x), None) if device.type == "cuda" else _cpu_peak(network, x)
+        seconds = time.perf_counter() - start
+    if network.graph:
+        peak, fullness = peak + network.graph.peak(bands, side), None
+    return Footprint(bytes_per_pixel=peak / side**2, fullness=fullness, seconds_per_pixel=seconds / side**2)
+
+
+def _images(network: Network, bands: int, multiple: int, minimum: int, device: torch.device, room: Room | None) -> list[torch.Tensor]:
+    """(1, bands, side, side) each, from the largest up to `SIDE` that there is room for down to the smallest. Raises PlanError where there is none for any."""
+    accepts = network.accepts
+    images = [
+        torch.zeros((1, bands, side, side), device=device).contiguous(memory_format=torch.channels_last)
+        for edge in (SIDE, SIDE * 2 // 3, SIDE // 2, SIDE // 3, LEAST)
+        for side in (max(round_up(max(min(edge, accepts.maximum or edge), minimum), multiple), accepts.minimum),)
+    ]
+    if room is None:
+        return images
+    with torch.inference_mode():
+        room.admit(network, images[-1])
+        return images[next(k for k, image in enumerate(images) if image is images[-1] or room.fits(network, image)) :]
+
+
+def peak(function: Callable[[torch.Tensor], torch.Tensor], bands: int, device: torch.device) -> float:
+    """Live bytes per pixel at the peak of any function of an image (1, bands, rows, cols), beyond its input."""
+    x = torch.ones((1, bands, SIDE, SIDE), device=device)
+    function(x)
+    return (_cuda_peak(function, x) if device.type == "cuda" else _cpu_peak(function, x)[0]) / SIDE**2
+
+
+def _cuda_peak(network: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> int:
+    torch.cuda.reset_peak_memory_stats(x.device)
+    before = torch.cuda.memory_allocated(x.device)
+    network(x)
+    return int(torch.cuda.max_memory_allocated(x.device) - before)
+
+
+def _cpu_peak(network: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> tuple[int, float | None]:
+    """The allocator's own events see eager, scripted and exported networks alike. They are weighed by bytes: by time the share would differ from run to run."""
+    with profile(profile_memory=True) as profiled:  # torch.profiler would import torch's compiler first, for seconds
+        network(x)
+    assert profiled.kineto_results is not None
+    events = [event for event in profiled.kineto_results.events() if event.name() == "[memory]"]
+    live = peak = allocated = weighed = 0
+    for event in sorted(events, key=lambda event: event.start_ns()):
+        live += event.nbytes()
+        peak = max(peak, live)
+        allocated += max(event.nbytes(), 0)
+        weighed += max(event.nbytes(), 0) * live
+    return peak, weighed / (allocated * peak) if allocated and peak else None

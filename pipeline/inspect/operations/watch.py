@@ -1,0 +1,116 @@
+"""Watching a network run: its operations, eager, scripted and exported alike, and which of them look at pixels."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from pipeline.inspect.operations.rules import Call, spread, why
+from pipeline.inspect.operations.shadow import Shadows, tensors
+from pipeline.interfaces import Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One operation that speaks against tiles."""
+
+    why: str
+    """``everywhere``, ``positions`` or ``data``; ``table`` where a weight was cut or stretched, perhaps to the image's size."""
+    words: str
+    operation: str
+    """Torch's name of it."""
+    nth: int
+    """How many of this name ran before."""
+    module: str
+    """Path of the module that ran, as far as hooks tell."""
+    shape: tuple[int, ...]
+    """Of what it returned."""
+
+
+class Watch(TorchDispatchMode):
+    """Notes operations that look at the whole image, at positions, or where the pixels say.
+
+    What descends from the input is followed, so that arithmetic on sizes, which traced networks do with tensors, is no
+    branch on values. With another image beside it, an operation that is given few changed values and returns hardly any
+    other looks at the whole image, whatever its name.
+    """
+
+    supports_higher_order_operators = True  # torch.cond passes through here as well
+
+    def __init__(self, module: torch.nn.Module, other: torch.Tensor | None = None) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it open
+        self.seen: list[Seen] = []
+        self.ran: Counter[str] = Counter()
+        """How often each operation ran."""
+        self._module = module
+        self._other = other
+        self._shadows: Shadows | None = None
+        self._stack: list[str] = []
+        self._pixels: Any = WeakTensorKeyDictionary()
+        self._learned = {tensor.data_ptr() for tensor in chain(module.parameters(), module.buffers())}
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # otherwise torch imports its compiler, for seconds
+
+    def __call__(self, network: Network, x: torch.Tensor) -> torch.Tensor:
+        """Run a network on an image and note what it does."""
+        self._pixels[x] = True
+        self._shadows = None if self._other is None else Shadows(x, self._other)
+        with self._named(), self:
+            return network(x)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name, kwargs = getattr(func, "overloadpacket", func).__name__, kwargs or {}
+        before = self._shadows.share((args, kwargs)) if self._shadows else 0.0
+        shadow = self._shadows.run(func, args, kwargs) if self._shadows else None
+        returned = func(*args, **kwargs)
+        call = Call(name=name, args=args, kwargs=kwargs, returned=returned, follows=self._follows, learned=self._weighs)
+        found = why(call)
+        if self._shadows:
+            self._shadows.keep(returned, shadow)
+            found = found or spread(call, before, self._shadows.share(returned))
+            if found and found[0] == "everywhere":
+                self._shadows.mend((args, kwargs), returned)
+        if found:
+            self._note(call, *found)
+        self.ran[name] += 1
+        if self._follows((args, kwargs)):
+            self._pixels.update((leaf, True) for leaf in tensors(returned))
+        return returned
+
+    def _note(self, call: Call, why: str, words: str) -> None:
+        module = self._stack[-1] if self._stack else ""
+        shape = tuple(next(tensors(call.returned)).shape) if why == "table" else ()
+        self.seen.append(Seen(why=why, words=words, operation=call.name, nth=self.ran[call.name], module=module, shape=shape))
+
+    def _follows(self, values: Any) -> bool:
+        return any(leaf in self._pixels for leaf in tensors(values))
+
+    def _weighs(self, values: Any) -> bool:
+        return any(leaf.data_ptr() in self._learned for leaf in tensors(values))
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Keep the path of the module that runs. ScriptModules never call hooks, so theirs stay unnamed."""
+        handles = []
+        for name, part in self._module.named_modules():
+            if not isinstance(part, torch.jit.ScriptModule):
+                handles.append(part.register_forward_pre_hook(lambda _m, _x, name=name: self._stack.append(name)))
+                handles.append(part.register_forward_hook(lambda _m, _x, _y: self._leave()))
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _leave(self) -> None:
+        self._stack.pop()

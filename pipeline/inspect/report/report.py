@@ -1,0 +1,136 @@
+"""Everything that `inspect` finds out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from pipeline.errors import SourceError
+from pipeline.geometry.span import round_up
+from pipeline.inspect.halo.on_raster import Sight
+from pipeline.inspect.halo.on_raster import profile as measure
+from pipeline.inspect.halo.profile import Floats, HaloProfile
+from pipeline.inspect.locality.probe import Prober
+from pipeline.inspect.operations import onnx
+from pipeline.inspect.report.halo_costs import HaloCost, priced
+from pipeline.interfaces import Locality, Network
+from pipeline.models.architectures.convolutional import Convolutional, difference
+from pipeline.runtime import resources
+from pipeline.runtime.device import rounding
+
+PLACES = 3
+SIDE = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """A network on a raster."""
+
+    parameters: int
+    flops_per_pixel: float
+    """Of the input; a multiplication and its addition are two."""
+    bytes_per_pixel: float
+    """Live at the peak, beyond the input."""
+    locality: Locality
+    multiple: int
+    """Sizes it is given are multiples of this, px."""
+    tile: int
+    """Longest tile of the plan, px."""
+    profile: HaloProfile | None
+    """None where the network takes no image of which anything could be cut off and compared."""
+    halos: tuple[HaloCost, ...]
+    notes: tuple[str, ...]
+    """What is peculiar to its kind."""
+    weights: tuple[str, ...]
+    """What was unwrapped and left out of its file."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        curves = {name: _plain(getattr(self.profile, name)) for name in ("largest", "typical", "flipped")} if self.profile else {}
+        profile = {**asdict(self.profile), **curves} if self.profile else None
+        rest = {"halo_profile": profile, "halos": [asdict(halo) for halo in self.halos], "notes": list(self.notes), "weights": list(self.weights)}
+        costs = {"parameters": self.parameters, "flops_per_pixel": self.flops_per_pixel, "bytes_per_pixel": self.bytes_per_pixel}
+        return {**costs, **asdict(self.locality), "multiple": self.multiple, "tile": self.tile, **rest}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A network on a raster, as a plan would run it."""
+
+    sight: Sight
+    """The network as it runs, with as much room as a tile of the plan has."""
+    loaded: Network
+    """The network as its file has it."""
+    precision: str
+    activations: float
+    """Live bytes per pixel at the peak, beyond the input."""
+    raster: str
+    """The raster's path, for messages."""
+
+
+def find(subject: Subject, seed: int = 0) -> Findings:
+    """Measure what a plan does not need and a person wants to know.
+
+    Parameters
+    ----------
+    subject
+        The network on its raster.
+    seed
+        Of the places of the raster that are looked at.
+    """
+    sight, network = subject.sight, subject.loaded
+    with rounding(subject.precision, resources.cores(), sight.device):
+        profile = _profile(subject, seed)
+        return Findings(
+            parameters=network.graph.parameters if network.graph else sum(parameter.numel() for parameter in network.module.parameters()),
+            flops_per_pixel=flops_per_pixel(network, sight.normalisation.channels, sight.multiple, sight.device, sight.room),
+            bytes_per_pixel=subject.activations,
+            locality=sight.locality,
+            multiple=sight.multiple,
+            tile=sight.room,
+            profile=profile,
+            halos=priced(profile, sight.locality, sight.multiple, sight.room),
+            notes=_notes(network),
+            weights=network.notes,
+        )
+
+
+def _profile(subject: Subject, seed: int) -> HaloProfile | None:
+    sight = subject.sight
+    if sight.cut < sight.multiple:
+        return None
+    measured = measure(sight, PLACES, seed)
+    if measured is None:
+        raise SourceError(f"No valid pixel was found in {subject.raster} to look at the network on. Give another raster, or source.nodata.")
+    return measured[0]
+
+
+def flops_per_pixel(network: Network, bands: int, multiple: int, device: torch.device, largest: int = SIDE) -> float:
+    """Floating-point operations per pixel of an input of at most ``largest`` px, as torch counts them: products of matrices and convolutions."""
+    accepts, length = network.accepts, min(SIDE, largest)
+    side = max(round_up(min(length, accepts.maximum or length), multiple), accepts.minimum)
+    if network.graph is not None:
+        return onnx.flops(network.graph, Prober(network=network, bands=bands, device=device), side) / side**2
+    with FlopCounterMode(display=False) as counted:
+        network(torch.zeros((1, bands, side, side), device=device))
+    return float(counted.get_total_flops()) / side**2
+
+
+def _plain(values: Floats) -> list[float | None]:
+    """JSON knows no infinity."""
+    return [float(value) if np.isfinite(value) else None for value in values]
+
+
+def _notes(network: Network) -> tuple[str, ...]:
+    if not isinstance(network.module, Convolutional):
+        return ()
+    apart = difference(network.module)
+    same = "to rounding, since nothing in it pads" if apart < 1e-3 else "since its padding acts at the image's edges only, not at every window's"
+    return (
+        f"a classifier of {network.module.size} px windows, every {network.module.stride} px; slid over an image its scores differ from the map "
+        f"by at most {apart:.2g} of their standard deviation, {same}",
+    )

@@ -1,5 +1,0 @@
-"""Measuring a network: its stride, its radius, and whether tiles can equal the whole."""
-
-from pipeline.locality.measure import measure
-
-__all__ = ["measure"]
