@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the networks are
 
 from pipeline.config.load import load
 from pipeline.geometry.blocks import Layout
-from pipeline.job import prepare
+from pipeline.planning.job import prepare
 from pipeline.sources.samples import labels, resolve
 from tests.networks.families import FAMILIES, SIZE
 

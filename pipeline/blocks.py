@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline import terms
-from pipeline.describe import describe, room
 from pipeline.geometry.blocks import BlockIndex
 from pipeline.geometry.shards import Share
 from pipeline.inference.block_task import Outcome, adopt
-from pipeline.job import Job
 from pipeline.locations import Remote
+from pipeline.planning.describe import describe, room
+from pipeline.planning.job import Job
 from pipeline.report import Failure, Report
 from pipeline.runtime.clock import now
 from pipeline.runtime.device import make_room

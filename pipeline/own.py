@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from pipeline import fingerprint
 from pipeline.errors import StoreError
 from pipeline.exports import sidecars
 from pipeline.geometry.shards import Shard
-from pipeline.job import Job, prepare
 from pipeline.locations import Place
+from pipeline.planning import fingerprint
+from pipeline.planning.job import Job, prepare
+from pipeline.planning.sameness import check_pixels
 from pipeline.runtime.cancellation import STOP
-from pipeline.sameness import check_pixels
 from pipeline.store import lifecycle as store
 from pipeline.store.lease.lease import acquire
 

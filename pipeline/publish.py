@@ -7,8 +7,8 @@ from dataclasses import replace
 from pipeline import terms
 from pipeline.exports import quicklook, sidecars
 from pipeline.geometry.shards import Shard
-from pipeline.job import Job
 from pipeline.locations import Place
+from pipeline.planning.job import Job
 from pipeline.report import Report
 from pipeline.runtime.cancellation import stopping
 from pipeline.runtime.progress import Progress

@@ -8,14 +8,14 @@ from typing import Any
 
 from pipeline import terms
 from pipeline.blocks import blocks, lay_out
-from pipeline.describe import describe, headline, numbers
 from pipeline.engines import KINDS as ENGINES
 from pipeline.errors import BlocksFailed, PlanError
 from pipeline.geometry.shards import Shard
 from pipeline.interfaces import Engine
-from pipeline.job import Job, prepare
 from pipeline.locations import Remote
 from pipeline.own import owned
+from pipeline.planning.describe import describe, headline, numbers
+from pipeline.planning.job import Job, prepare
 from pipeline.publish import certified, failed, publish_run, publish_shard
 from pipeline.report import Report
 from pipeline.runtime.cancellation import stopping

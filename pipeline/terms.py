@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import torch
 
-from pipeline.describe import room
 from pipeline.engines import APART
 from pipeline.inference.block_task import BlockTask
 from pipeline.inference.worker_check import Needs
 from pipeline.interfaces import Terms
-from pipeline.job import Job
-from pipeline.resolve import staffing
+from pipeline.planning import workers
+from pipeline.planning.describe import room
+from pipeline.planning.job import Job
 from pipeline.runtime import resources
 
 
@@ -35,7 +35,7 @@ def terms(job: Job, tell: Callable[[str], None]) -> Terms:
     execution, work = job.config.execution, task(job)
     return Terms(
         dashboard=execution.dashboard, processes=job.plan.hands.processes, threads=work.recipe.threads,
-        gpus=staffing.gpus(torch.device(job.task.device), execution.device), patience=execution.patience, slurm=execution.slurm,
+        gpus=workers.gpus(torch.device(job.task.device), execution.device), patience=execution.patience, slurm=execution.slurm,
         address=execution.address, tell=tell,
         needs=Needs.of(work, job.network.identity(), job.fingerprint, job.plan.each, room(job)) if apart(job) else None,
     )  # fmt: skip

@@ -12,9 +12,9 @@ from torch import nn
 
 from pipeline.config.load import load
 from pipeline.errors import ConfigError, ModelError, StoreError
-from pipeline.freeze import freeze
 from pipeline.inference import block_task
-from pipeline.job import prepare
+from pipeline.planning.freeze import freeze
+from pipeline.planning.job import prepare
 from tests import runs, scenes
 
 

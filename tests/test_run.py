@@ -17,13 +17,12 @@ import torch
 import zarr
 
 from pipeline.config.load import load
-from pipeline.describe import describe, lines
 from pipeline.errors import BlocksFailed, ConfigError, InputError, ModelError, PlanError, StoreError, Unfinished
 from pipeline.geometry import read_sharing
 from pipeline.inference import block_task
-from pipeline.plan import resolve
+from pipeline.planning import planner, search, workers
+from pipeline.planning.describe import describe, lines
 from pipeline.report import Report
-from pipeline.resolve import planning, staffing
 from pipeline.run import execute, prepare
 from pipeline.runtime.progress import Progress
 from pipeline.store import hierarchy
@@ -389,13 +388,13 @@ def test_overviews_are_asked_for_when_the_store_is_made(tmp_path: Path) -> None:
 
 def test_nothing_that_is_measured_before_the_run_changes_how_it_rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A ScriptModule keeps what it was optimised to: a store that is resumed, whose plan is measured no more, would round otherwise."""
-    seen, measure = [], planning.footprint.measure
+    seen, measure = [], planner.footprint.measure
 
     def noted(*args: Any, **more: Any) -> Any:
         seen.append(torch._C._get_graph_executor_optimize())
         return measure(*args, **more)
 
-    monkeypatch.setattr(planning.footprint, "measure", noted)
+    monkeypatch.setattr(planner.footprint, "measure", noted)
     prepare(load(scenes.config(tmp_path)))
     assert seen == [False]
     assert torch._C._get_graph_executor_optimize()
@@ -417,7 +416,7 @@ def test_what_neighbours_share_is_decoded_once_in_swaths_and_the_bytes_are_those
     swaths = go(scenes.config(tmp_path, "swaths", **said))
     assert swaths.plan["reading"]["swaths"] > 1
     assert 1 < swaths.read_amplification == pytest.approx(swaths.plan["read_amplification"], rel=0.1)
-    monkeypatch.setattr(resolve, "share", lambda layout, block, per_pixel, room, workers: read_sharing.share(layout, block, per_pixel, 0, workers))
+    monkeypatch.setattr(search, "share", lambda layout, block, per_pixel, room, workers: read_sharing.share(layout, block, per_pixel, 0, workers))
     alone = go(scenes.config(tmp_path, "alone", **said))
     assert alone.plan["reading"]["held"] == 0
     assert alone.read_amplification == pytest.approx(alone.plan["read_amplification"], abs=1e-4)
@@ -453,7 +452,7 @@ def test_a_resumed_run_shares_what_its_own_memory_allows(tmp_path: Path, monkeyp
 @pytest.mark.slow
 @pytest.mark.parametrize(("room", "told"), [(10**12, "allowed"), (10, "tiles that do not fit are halved")])
 def test_a_device_with_memory_of_its_own_is_told_of_beside_that_of_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int, told: str) -> None:
-    monkeypatch.setattr(staffing, "room", lambda device: room)
+    monkeypatch.setattr(workers, "room", lambda device: room)
     job = prepare(load(scenes.config(tmp_path)))
     of = dict(lines(job))["on device"]
     assert of.endswith(told)

@@ -20,7 +20,7 @@ from pipeline.inference.block_task import inference
 from pipeline.inference.read import read
 from pipeline.inference.recipe import Block
 from pipeline.inference.tta import GROUPS
-from pipeline.job import Job, prepare
+from pipeline.planning.job import Job, prepare
 from pipeline.runtime.progress import Progress
 from tests import networks, scenes, zoo
 
@@ -192,7 +192,7 @@ def test_a_store_without_turns_is_not_resumed_with_them(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.nightly("jobs")
 def test_the_plan_keeps_recomputed_tiles_below_a_tenth_and_counts_the_turns(tmp_path: Path) -> None:
-    from pipeline.describe import describe, lines
+    from pipeline.planning.describe import describe, lines
 
     scenes.scene(tmp_path / "scene.tif", 2500, 1800)
     job = prepare(load(config(tmp_path, tile={**TILE, "augment": "flips"}, output={"chunk": 64, "block": "auto"})))

@@ -11,8 +11,8 @@ import zarr
 
 from pipeline.config.load import load
 from pipeline.errors import BlocksFailed, ConfigError, ModelError, StoreError
-from pipeline.freeze import freeze
-from pipeline.job import prepare
+from pipeline.planning.freeze import freeze
+from pipeline.planning.job import prepare
 from tests import runs, scenes
 from tests.test_network_identity import forget
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.performance import figures
 from benchmarks.performance.figures import Row
-from pipeline.describe import threads
+from pipeline.planning.describe import threads
 
 SPEEDS = ["command, Mpx/s", "of the ceiling", "blocks, Mpx/s", "arithmetic", "at its rate: command", "at its rate: blocks", "device busy"]
 MEMORY = ["peak, GiB", "by its report", "projected / peak"]

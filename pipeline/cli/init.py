@@ -24,8 +24,8 @@ def init(
     """Write a first config for a network and a scene, by looking at both."""
     if out is not None and out.exists() and not force:
         raise ConfigError(f"--out is {out}, which exists and was left as it is. Give another file, or --force to overwrite it.")
-    from pipeline.suggest import Wishes, suggest
-    from pipeline.suggest.typed import arguments, numbers
+    from pipeline.planning.first_config import Wishes, suggest
+    from pipeline.planning.first_config.options import arguments, numbers
 
     wishes = Wishes(args=arguments(args), bands=numbers(bands), key=key)
     made = suggest(model, scene, (out.parent if out is not None else Path.cwd()).resolve(), factory, wishes)

@@ -22,8 +22,8 @@ def inspect(
     from pipeline.inspect.report.plot import draw
     from pipeline.inspect.report.report import find
     from pipeline.inspect.report.text import rows
-    from pipeline.job import prepare
-    from pipeline.subject import subject
+    from pipeline.planning.job import prepare
+    from pipeline.planning.subject import subject
 
     job = prepare(load(config, overrides or []), fresh=True)
     found = find(subject(job), seed)

@@ -21,12 +21,12 @@ def plan(
     from dataclasses import asdict
 
     from pipeline.config.load import load
-    from pipeline.describe import describe, lines
-    from pipeline.freeze import freeze
     from pipeline.inspect.invalid_pixels import invalid
-    from pipeline.inspection.plausibility import warnings
-    from pipeline.inspection.saving import saving
-    from pipeline.job import prepare
+    from pipeline.planning.describe import describe, lines
+    from pipeline.planning.freeze import freeze
+    from pipeline.planning.halo_saving import saving
+    from pipeline.planning.job import prepare
+    from pipeline.planning.warnings import warnings
 
     job = prepare(load(config, overriding(overrides, out)))
     saves, unknown, doubtful = saving(job), invalid(job.source), warnings(job)

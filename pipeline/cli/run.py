@@ -17,7 +17,7 @@ from pipeline.errors import ConfigError
 if TYPE_CHECKING:
     from pipeline.config import Config
     from pipeline.geometry.shards import Shard
-    from pipeline.job import Job
+    from pipeline.planning.job import Job
     from pipeline.report import Report
 
 
@@ -39,8 +39,8 @@ def run(
     said = load(config, overriding(overrides, out))
     _demand(said, locked, config)
     on_signals()
-    from pipeline.inspection.plausibility import warnings
-    from pipeline.lock import unlike
+    from pipeline.planning.frozen_plan import unlike
+    from pipeline.planning.warnings import warnings
     from pipeline.run import execute, prepare
     from pipeline.runtime.progress import progress_as
     from pipeline.runtime.trace import recorded

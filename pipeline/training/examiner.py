@@ -16,8 +16,8 @@ from pipeline.inference.block_task import BlockTask
 from pipeline.inference.infer import Inference
 from pipeline.inference.read import read
 from pipeline.inference.recipe import Block
-from pipeline.job import prepare
 from pipeline.models.loaded import Loaded
+from pipeline.planning.job import prepare
 from pipeline.training.atlas import Atlas
 from pipeline.training.scenes import Scene
 

@@ -17,7 +17,7 @@ from pipeline.interfaces import Source
 from pipeline.models.architectures import NETWORKS
 from pipeline.models.native import arguments, build
 from pipeline.models.weights import ModelMeta
-from pipeline.resolve import finite, meaning
+from pipeline.planning import classes, finite
 from pipeline.sources import open_source
 from pipeline.store.spec import ClassRow
 from pipeline.training.atlas import Atlas, complete, part, survey
@@ -79,7 +79,7 @@ def prepare(config: Config, tell: Callable[[str], None]) -> Prepared:
     """
     how = _how(config)
     first = _first(config, how.scenes[0])
-    bands, how_read = first.bands, meaning.normalisation(config.model, None, first.bands, first.dtype)
+    bands, how_read = first.bands, classes.normalisation(config.model, None, first.bands, first.dtype)
     model, rows, codes = _model(config, how_read.channels)
     table = indices(rows, codes)
     ordered = tuple(next(row for row in rows if row.code == code) for code in codes)
@@ -91,12 +91,12 @@ def prepare(config: Config, tell: Callable[[str], None]) -> Prepared:
     network, notes = _network(model, how)
     several(how, network, judged)
     drawing = Drawing(atlas=taught, table=table, how=how, retries=config.execution.retries)
-    said = measured(drawing) if config.model.input is None else config.model.input.model_dump(include=set(meaning.FIELDS))
+    said = measured(drawing) if config.model.input is None else config.model.input.model_dump(include=set(classes.FIELDS))
     changed = {} if how_read.transform is None else {"transform": how_read.transform.place}
     for scene in (*taught.scenes, *judged.scenes):
         finite.check(scene.image, how_read.transform)
     model = model.model_copy(update={"input": InputConfig(**said, **changed)})
-    windows = Windows(drawing=drawing, normalisation=meaning.normalisation(model, None, bands, first.dtype))
+    windows = Windows(drawing=drawing, normalisation=classes.normalisation(model, None, bands, first.dtype))
     return Prepared(
         config=config, how=how, model=model, network=network, windows=windows, judged=judged, rows=ordered, table=table, notes=notes,
         loss=Loss(how.loss, _weights(model, how, taught), model.output.multilabel),
@@ -135,10 +135,10 @@ def _model(config: Config, bands: int) -> tuple[ModelConfig, tuple[ClassRow, ...
     """The model with its arguments, the class table, and the codes in the order of the indices."""
     model = config.model.model_copy(update={"args": arguments(config.model, bands)})
     channels = int(model.args["classes"])
-    if channels == 1 and len(meaning.thresholds(model.output, channels)) > 1:
+    if channels == 1 and len(classes.thresholds(model.output, channels)) > 1:
         raise ConfigError("model.output.threshold lists several thresholds, but labels tell one logit two classes. Train with one; run may cut as it likes.")
-    rows = meaning.class_rows(model.classes, channels, model.output)
-    return model, rows, list(meaning.decoding(model.output, rows, channels).codes)
+    rows = classes.class_rows(model.classes, channels, model.output)
+    return model, rows, list(classes.decoding(model.output, rows, channels).codes)
 
 
 def _atlases(config: Config, how: TrainingConfig, rows: tuple[ClassRow, ...], table: Any, classes: int, bands: int) -> tuple[Atlas, Atlas]:

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from pipeline.errors import CertificateError
-from pipeline.job import Job
 from pipeline.locations import Place
+from pipeline.planning.job import Job
 from pipeline.store.files import Files
 from pipeline.store.ledger import Ledger
 from pipeline.store.lifecycle import certify

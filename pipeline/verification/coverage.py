@@ -12,8 +12,8 @@ from pipeline.errors import StoreError
 from pipeline.geometry.blocks import BlockIndex
 from pipeline.geometry.span import cut
 from pipeline.geometry.window import Window
-from pipeline.job import Job
 from pipeline.locations import Place
+from pipeline.planning.job import Job
 from pipeline.store import check_arrays, overviews
 from pipeline.store.files import Files
 from pipeline.store.ledger import EMPTY, Ledger, check, chunk_keys, vanished

@@ -17,7 +17,7 @@ from pipeline.geometry.window import Window, bounds
 from pipeline.inference.block_task import inference
 from pipeline.inference.read import checksum
 from pipeline.inference.recipe import Block
-from pipeline.job import Job
+from pipeline.planning.job import Job
 from pipeline.runtime.device import on_device
 from pipeline.store.ledger import Ledger
 from pipeline.store.overviews import LevelTask

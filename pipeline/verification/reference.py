@@ -15,9 +15,9 @@ from pipeline.inference.block_task import inference
 from pipeline.inference.forward import Forward
 from pipeline.inference.read import read
 from pipeline.interfaces import Locality
-from pipeline.job import Job
-from pipeline.plan import memory
-from pipeline.plan.types import Plan
+from pipeline.planning import memory
+from pipeline.planning.job import Job
+from pipeline.planning.types import Plan
 from pipeline.runtime import resources
 from pipeline.runtime.device import choose, on_device, rounding
 

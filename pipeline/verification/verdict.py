@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.job import Job
+from pipeline.planning.job import Job
 from pipeline.verification.compare import TIES, Tally, spread
 
 OVER = 3.0

@@ -9,8 +9,8 @@ from random import Random
 from pipeline.config.load import checked
 from pipeline.errors import StoreError
 from pipeline.inference.block_task import adopt
-from pipeline.job import Job, prepare
 from pipeline.locations import Place
+from pipeline.planning.job import Job, prepare
 from pipeline.store.lifecycle import open_afresh, read_meta
 from pipeline.verification import reference
 from pipeline.verification.certificate import Certificate, examined, uncovered

@@ -13,8 +13,8 @@ from pipeline.config import SourceConfig
 from pipeline.config.load import load
 from pipeline.inference import block_task
 from pipeline.inference.worker_check import Needs
-from pipeline.job import Job
 from pipeline.models.torch_compile import obstacle
+from pipeline.planning.job import Job
 from pipeline.runtime.cancellation import STOP
 from pipeline.runtime.resources import human
 from pipeline.sources import open_source

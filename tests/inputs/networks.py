@@ -18,8 +18,8 @@ from pipeline.interfaces import Locality
 from pipeline.models import load
 from pipeline.models.input_transform import transform
 from pipeline.models.loaded import Loaded
-from pipeline.resolve import edges
-from pipeline.suggest.model_file import look
+from pipeline.planning import edges
+from pipeline.planning.first_config.model_file import look
 from tests.inputs.rows import row, shape
 
 BANDS = 3

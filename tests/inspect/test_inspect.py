@@ -15,11 +15,11 @@ from pipeline.errors import ConfigError
 from pipeline.inspect.report import plot
 from pipeline.inspect.report.report import find, flops_per_pixel
 from pipeline.inspect.report.text import advice, rows, table
-from pipeline.job import prepare
 from pipeline.models.architectures import NETWORKS
 from pipeline.models.architectures.classifiers import lenet
 from pipeline.models.loaded import Loaded
-from pipeline.subject import subject
+from pipeline.planning.job import prepare
+from pipeline.planning.subject import subject
 from tests import networks, scenes
 
 

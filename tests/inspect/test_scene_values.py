@@ -13,7 +13,7 @@ from pipeline.errors import SourceError
 from pipeline.inspect.scene_values import sample
 from pipeline.sources import open_source
 from tests import scenes
-from tests.suggest.first import written
+from tests.planning.first_config.first import written
 
 
 def test_values_are_those_of_valid_pixels(folder: Path) -> None:

@@ -10,8 +10,8 @@ import torch
 import zarr
 
 from pipeline.config.load import load
-from pipeline.job import prepare
 from pipeline.models.loaded import Loaded
+from pipeline.planning.job import prepare
 from pipeline.run import execute
 from pipeline.runtime import allocator, device, resources
 from pipeline.runtime.device import make_room, on_device

@@ -165,7 +165,7 @@ def test_a_missing_library_is_no_bug_of_ours() -> None:
     assert "a_library_that_is_not_there" in said
 
 
-@pytest.mark.parametrize("text", ["import pipeline.not_there", "from pipeline.plan import not_there", "{}['a']", "import json\njson.loads('{')"])
+@pytest.mark.parametrize("text", ["import pipeline.not_there", "from pipeline.planning import not_there", "{}['a']", "import json\njson.loads('{')"])
 def test_bugs_of_ours_end_with_70_and_say_what_to_send(text: str) -> None:
     said, code = told(raised(text))
     assert code == 70

@@ -10,8 +10,8 @@ from pipeline.config.load import load
 from pipeline.errors import InferenceError
 from pipeline.inference import infer
 from pipeline.inference.infer import Inference
-from pipeline.job import Job, prepare
 from pipeline.models.loaded import Loaded
+from pipeline.planning.job import Job, prepare
 from pipeline.report import Report
 from pipeline.run import execute
 from pipeline.runtime.cancellation import STOP

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.config.load import load
 from pipeline.errors import StoreError
-from pipeline.job import prepare
+from pipeline.planning.job import prepare
 from pipeline.store.lifecycle import create
 from pipeline.store.respec import spec_of
 from tests import scenes

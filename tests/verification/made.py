@@ -13,7 +13,7 @@ import zarr
 from pipeline.config.load import load
 from pipeline.geometry.blocks import BlockIndex
 from pipeline.geometry.window import Window
-from pipeline.job import Job
+from pipeline.planning.job import Job
 from pipeline.run import execute, prepare
 from pipeline.runtime.progress import Progress
 from pipeline.store.ledger import Ledger, commit_block

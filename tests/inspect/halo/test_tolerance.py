@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from pipeline.config.load import load
-from pipeline.describe import describe
 from pipeline.errors import ConfigError, StoreError
 from pipeline.inference.block_task import inference
 from pipeline.inference.read import read
@@ -20,8 +19,9 @@ from pipeline.inference.recipe import Block
 from pipeline.inspect.halo import tolerance as chosen
 from pipeline.inspect.halo.on_raster import Sight, profile
 from pipeline.inspect.halo.tolerance import choose, left_over
-from pipeline.inspection.saving import saving
-from pipeline.job import Job, prepare
+from pipeline.planning.describe import describe
+from pipeline.planning.halo_saving import saving
+from pipeline.planning.job import Job, prepare
 from pipeline.run import execute
 from pipeline.runtime.progress import Progress
 from pipeline.store.lifecycle import read_meta

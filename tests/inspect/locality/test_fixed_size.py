@@ -20,8 +20,8 @@ from pipeline.models import load as load_network
 from pipeline.models.loaded import Loaded
 from pipeline.models.onnx_runtime import session
 from pipeline.models.onnx_runtime.network import OnnxNetwork
+from pipeline.planning.subject import subject
 from pipeline.run import prepare
-from pipeline.subject import subject
 from pipeline.verification.verify import job_of, verify
 from tests import networks, scenes
 from tests.models.onnx_files import to_onnx

@@ -16,8 +16,8 @@ from pipeline.config.load import load
 from pipeline.geometry.margin import Margin, Trim
 from pipeline.interfaces import Locality, Radius
 from pipeline.models.loaded import Loaded
-from pipeline.plan.types import Tiles
-from pipeline.resolve import edges
+from pipeline.planning import edges
+from pipeline.planning.types import Tiles
 from pipeline.run import execute, prepare
 from pipeline.runtime.progress import Progress
 from tests import networks, scenes

@@ -15,12 +15,12 @@ from typer.testing import CliRunner
 from pipeline.cli import app
 from pipeline.config import SourceConfig
 from pipeline.config.load import load
-from pipeline.describe import describe, lines, room
 from pipeline.errors import SourceError, StoreError
 from pipeline.evaluation.evaluate import evaluate
 from pipeline.evaluation.limit import limited
 from pipeline.inference import block_task
 from pipeline.labels import open_labels
+from pipeline.planning.describe import describe, lines, room
 from pipeline.run import prepare
 from pipeline.sources import open_source
 from pipeline.sources.aoi import open_area

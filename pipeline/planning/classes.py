@@ -1,0 +1,210 @@
+"""What the network's channels and inputs mean: the config's word, then the file's own, then the defaults."""
+
+from __future__ import annotations
+
+import colorsys
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+
+from pipeline.config import ClassConfig, Config, ModelConfig, ReturnConfig
+from pipeline.errors import ConfigError
+from pipeline.inference.decode import Decoding
+from pipeline.inference.normalise import Normalisation
+from pipeline.inference.recipe import Recipe
+from pipeline.models import KINDS
+from pipeline.models.input_transform import Transform, transform
+from pipeline.models.weights import ModelMeta, read_meta
+from pipeline.models.weights.file_type import check_file
+from pipeline.planning.activation import Activation, by_channels
+from pipeline.planning.types import Tiles
+from pipeline.store.spec import ClassRow
+
+FIELDS = ("scale", "offset", "mean", "std")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meaning:
+    """A model config with nothing left open."""
+
+    model: ModelConfig
+    normalisation: Normalisation
+    classes: list[ClassConfig] | None
+
+
+def resolve(model: ModelConfig, bands: int, dtype: np.dtype[Any]) -> Meaning:
+    """Merge the config's model with what the weights file says of itself, for so many bands of a dtype.
+
+    Raises
+    ------
+    ConfigError, ModelError
+        No kind is known, or a list has another length than the bands.
+    """
+    if model.path is not None:
+        check_file(model.path)
+    meta = read_meta(model.path) if model.path is not None and model.path.suffix == ".safetensors" else None
+    kind = model.kind or (meta.kind if meta else None)
+    if kind is None:
+        raise ConfigError(f"model.kind is missing, and {model.path} does not say what network it holds. Set model.kind: {', '.join(KINDS)}.")
+    args = {**(meta.args if meta and meta.kind == kind else {}), **model.args}
+    output = ReturnConfig(**{**(meta.output if meta else {}), **model.output.model_dump(exclude_unset=True)})
+    resolved = model.model_copy(update={"kind": kind, "args": args, "output": output})
+    return Meaning(model=resolved, normalisation=normalisation(model, meta, bands, dtype), classes=_classes(model, meta))
+
+
+def recipe(
+    meaning: Meaning, config: Config, channels: int, activation: Activation, *, precision: str, threads: int, tiles: Tiles, fold: bool, compiles: bool
+) -> tuple[Recipe, tuple[ClassRow, ...]]:  # fmt: skip
+    """The recipe and the class table of a network with so many output channels, whose activation is decided.
+
+    Raises
+    ------
+    ConfigError
+        The classes do not fit the channels, two share a code, or nodata is also a code.
+    """
+    rows = class_rows(meaning.classes, channels, meaning.model.output)
+    meant = decoding(meaning.model.output, rows, channels, activation)
+    codes = meant.codes
+    nodata = _nodata(config.output.nodata, codes)
+    made = Recipe(
+        normalisation=meaning.normalisation,
+        decoding=meant,
+        layers=tuple(config.output.layers),
+        nodata=nodata,
+        dtype="uint8" if max(*codes, nodata) <= 255 else "uint16",
+        precision=precision,
+        threads=threads,
+        taper=tiles.taper,
+        blend=tiles.blend,
+        overlapping=tiles.halo is None,
+        augment=tiles.augment,
+        batch=tiles.batch,
+        probabilities=config.output.probabilities_dtype,
+        min_confidence=config.output.min_confidence,
+        fold=fold,
+        compile=compiles,
+    )
+    return made, rows
+
+
+def normalisation(model: ModelConfig, meta: ModelMeta | None, bands: int, dtype: np.dtype[Any]) -> Normalisation:
+    """What the config says of the input, else what the file says; raises ConfigError where a list has another length than the bands."""
+    said = dict(meta.input) if meta else {}
+    changed = _transform(model, said.pop("transform", None), bands, dtype)
+    count = bands if changed is None else changed.channels
+    if model.input is not None:
+        said |= {name: getattr(model.input, name) for name in FIELDS if name in model.input.model_fields_set}
+    defaults = {"scale": 1.0, "offset": 0.0, "mean": 0.0, "std": 1.0}
+    return Normalisation(**{name: _per_band(name, said.get(name, defaults[name]), count, bands) for name in FIELDS}, transform=changed)
+
+
+def _transform(model: ModelConfig, trained: str | None, bands: int, dtype: np.dtype[Any]) -> Transform | None:
+    """What changes raw pixels first; raises ConfigError where the weights were trained with a transform that the config does not name."""
+    if model.input is not None and "transform" in model.input.model_fields_set:
+        return None if model.input.transform is None else transform(model.input.transform, bands, dtype)
+    if trained is None:
+        return None
+    raise ConfigError(
+        f"The weights in {model.path} were trained on pixels that model.input.transform {trained} had changed, and the config names no transform. Give "
+        f"model.input.transform: the path of that {trained}, or null to do without."
+    )
+
+
+def _per_band(name: str, value: float | list[float], bands: int, read: int) -> tuple[float, ...]:
+    if isinstance(value, int | float):
+        value = [float(value)] * bands
+    if len(value) != bands:
+        there = f"{bands} bands are read" if bands == read else f"model.input.transform makes {bands} channels of the {read} bands that are read"
+        raise ConfigError(
+            f"model.input.{name} has {len(value)} values, but {there}. Give one number, one value per band, or choose the bands with source.bands."
+        )
+    if name == "std" and 0 in value:
+        raise ConfigError("model.input.std contains 0, by which nothing can be divided. Give the standard deviation of each band.")
+    return tuple(float(v) for v in value)
+
+
+def _classes(model: ModelConfig, meta: ModelMeta | None) -> list[ClassConfig] | None:
+    if model.classes is not None:
+        return model.classes
+    return [ClassConfig(**row) for row in meta.classes] if meta and meta.classes else None
+
+
+def class_rows(classes: list[ClassConfig] | None, channels: int, said: ReturnConfig) -> tuple[ClassRow, ...]:
+    """The class table of a network with so many output channels; raises ConfigError where the list or the thresholds do not fit."""
+    cuts, independent = thresholds(said, channels), said.multilabel and channels > 1
+    count = channels if channels > 1 else len(cuts) + 1
+    if classes is None:
+        classes = [ClassConfig(name=f"class{k}") for k in range(count)]
+        classes += [ClassConfig(name="background", role="background")] if independent else []
+    if independent:
+        count += _beyond_channels(classes, channels)
+    if len(classes) != count:
+        logits = f"one logit, which means {_in_words(len(cuts))}" if channels == 1 else f"{channels} classes"
+        raise ConfigError(f"model.classes lists {len(classes)} classes, but the network returns {logits}. List {count} classes, in the network's order.")
+    codes = [k if row.code is None else row.code for k, row in enumerate(classes)]
+    if len(set(codes)) < count:
+        raise ConfigError(f"model.classes gives the codes {codes}, two of which are the same. Give each class a code of its own.")
+    return tuple(
+        ClassRow(code=code, name=row.name, color=row.color or _color(k, count), role=row.role) for k, (row, code) in enumerate(zip(classes, codes, strict=True))
+    )
+
+
+def _beyond_channels(classes: list[ClassConfig], channels: int) -> int:
+    """1 where the background has no channel of its own; a pixel of which no class holds must be called something."""
+    if sum(row.role == "background" for row in classes) != 1:
+        raise ConfigError(
+            "model.output.multilabel needs one class with role: background: what a pixel is where no class reaches the threshold. Add "
+            "{name: background, role: background} to model.classes, beyond the network's channels if it has no channel of its own."
+        )
+    return int(len(classes) == channels + 1)
+
+
+def thresholds(said: ReturnConfig, channels: int) -> tuple[float, ...]:
+    """The thresholds of a network with so many output channels; raises ConfigError where a list of them cannot be meant."""
+    given = tuple(said.threshold) if isinstance(said.threshold, list) else (said.threshold,)
+    if channels > 1 and not said.multilabel and isinstance(said.threshold, list):
+        raise ConfigError(
+            f"model.output.threshold lists {list(given)}, but the network returns {channels} classes, of which the likeliest wins. Leave it out; a list "
+            "is for networks of one logit, or with multilabel: true, one threshold per channel."
+        )
+    if channels > 1 and isinstance(said.threshold, list) and len(given) != channels:
+        raise ConfigError(
+            f"model.output.threshold lists {len(given)} thresholds, but the network has {channels} channels. Give one number, or one per channel."
+        )
+    if channels == 1 and any(high <= low for low, high in pairwise(given)):
+        raise ConfigError(f"model.output.threshold lists {list(given)}, which does not increase. Give each threshold once, the lowest first, as [0.3, 0.7].")
+    return given
+
+
+def _in_words(cuts: int) -> str:
+    return "two classes" if cuts == 1 else f"{cuts + 1} classes with its {cuts} thresholds"
+
+
+def decoding(said: ReturnConfig, rows: tuple[ClassRow, ...], channels: int, activation: Activation | None = None) -> Decoding:
+    """What each channel means; a background without a channel comes after them, wherever it is listed."""
+    activation = activation or by_channels(said, channels)
+    cuts, codes = thresholds(said, channels), [row.code for row in rows]
+    threshold = cuts if len(cuts) > 1 else cuts[0]
+    if not said.multilabel or channels == 1:
+        return Decoding(activation=activation, threshold=threshold, codes=tuple(codes))
+    background = next(row.code for row in rows if row.role == "background")
+    if len(codes) > channels:
+        codes = [code for code in codes if code != background] + [background]
+    order = tuple(codes.index(row.code) for row in rows)
+    return Decoding(activation=activation, threshold=threshold, codes=tuple(codes), background=codes.index(background), order=order)
+
+
+def _color(k: int, count: int) -> str:
+    """Hues at even distances, so that neighbours differ."""
+    r, g, b = colorsys.hsv_to_rgb(k / count, 0.65, 0.85)
+    return f"#{round(r * 255):02x}{round(g * 255):02x}{round(b * 255):02x}"
+
+
+def _nodata(asked: Literal["auto"] | int, codes: tuple[int, ...]) -> int:
+    if asked == "auto":
+        return 255 if max(codes) <= 254 else 65535
+    if asked in codes:
+        raise ConfigError(f"output.nodata is {asked}, which is also the code of a class. Give another value, or auto.")
+    return asked

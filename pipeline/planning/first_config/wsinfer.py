@@ -1,0 +1,45 @@
+"""WSInfer keeps a ``config.json`` beside a TorchScript file (https://wsinfer.readthedocs.io)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pipeline.models.weights.file_type import TORCHSCRIPT
+from pipeline.planning.first_config.facts import EIGHT_BITS, Facts, moments, named, size
+
+
+def facts(path: Path) -> Facts:
+    """A script, and what a file of WSInfer's beside it says."""
+    said = _beside(path)
+    if not said:
+        return Facts(what=TORCHSCRIPT, model={"kind": "torchscript"})
+    steps = {step.get("name"): step.get("arguments") or {} for step in said.get("transform") or [] if isinstance(step, dict)}
+    resized = steps.get("Resize", {}).get("size")
+    scale = {"scale": EIGHT_BITS} if steps.keys() & {"ToTensor", "Normalize"} else {}
+    return Facts(
+        what=TORCHSCRIPT,
+        model={"kind": "torchscript"},
+        classes=named(said.get("class_names")),
+        input={**scale, **moments(steps.get("Normalize", {})), **size(resized, said.get("patch_size_pixels"))},
+        origin="config.json beside it",
+        notes=_resolution(said.get("patch_size_pixels"), said.get("spacing_um_px"), resized),
+    )
+
+
+def _resolution(side: Any, spacing: Any, resized: Any) -> tuple[str, ...]:
+    """What one of its pixels is: it saw windows after they were resized."""
+    if not isinstance(spacing, int | float) or not isinstance(side, int):
+        return ()
+    if not isinstance(resized, int) or resized == side:
+        return (f"it was trained at {spacing:g} µm per px",)
+    return (f"it was trained on {side} px at {spacing:g} µm per px, resized to {resized} px: give it a scene of {spacing * side / resized:.3g} µm per px",)
+
+
+def _beside(path: Path) -> dict[str, Any]:
+    try:
+        said = json.loads((path.parent / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # none, or another program's
+        return {}
+    return said if isinstance(said, dict) and {"class_names", "patch_size_pixels"} & said.keys() else {}

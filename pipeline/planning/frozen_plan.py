@@ -1,0 +1,175 @@
+"""A plan that was frozen: taken up where there is no store yet, and kept to by whoever runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from pipeline.config import Config, LockedConfig
+from pipeline.errors import ConfigError, StoreError
+from pipeline.interfaces import Locality
+from pipeline.locations import Place
+from pipeline.planning import memory
+from pipeline.planning.fingerprint import BEFORE, MOVED, UNSAID, Fingerprint, differing
+from pipeline.planning.types import Tiles
+
+MEMORY_FORMAT = "channels_last"
+"""In which the network is given its tiles."""
+SAID = {"why", "tolerated"}
+"""Of the tiles: how they were found, in words and numbers that decide nothing."""
+
+Stored = dict[str, Any]
+"""What a store says of itself, as far as a plan is made of it."""
+
+
+def fixed(config: Config, stored: Stored | None) -> Stored | None:
+    """What the plan is taken up from: the store, else the lock; None where it is to be made.
+
+    Parameters
+    ----------
+    config
+        With a section ``locked``, or without.
+    stored
+        What the store says of itself, where it is there already.
+
+    Raises
+    ------
+    ConfigError
+        The section is damaged.
+    StoreError
+        The store was made by another plan than the one that is locked.
+    """
+    if config.locked is None:
+        return stored
+    held = _usable(config.locked)
+    if stored is None:
+        return held
+    _same_plan(_decided(stored), _decided(held), config.output.path)
+    return stored
+
+
+def locality(locked: LockedConfig, things: Fingerprint, device: str, moved: bool = False) -> Locality:
+    """What was measured of the network when its plan was frozen, if it still is that network.
+
+    Parameters
+    ----------
+    locked
+        The frozen plan.
+    things
+        The source, area and network that are there now, as the fingerprint has them.
+    device
+        Kind of device that is there now.
+    moved
+        Whether the source may lie elsewhere, or have been written anew: where its pixels decide, or are known to be the same.
+
+    Raises
+    ------
+    ConfigError
+        One of them is another one.
+    """
+    _keep({"execution.device": locked.device, **locked.fingerprint}, {"execution.device": device, **things}, moved)
+    return Locality.of(locked.locality)
+
+
+def demand(config: Config, wanted: Fingerprint, levels: int, moved: bool = False) -> None:
+    """Raise ConfigError where a config with a frozen plan wants anything that would change a byte of the store.
+
+    Parameters
+    ----------
+    config
+        With the section ``locked``.
+    wanted
+        All that the config insists on, as the fingerprint has it.
+    levels
+        Full resolution and overviews that it asks for.
+    moved
+        As for `locality`.
+    """
+    locked, fold = config.locked, config.execution.fold
+    assert locked is not None, "asked only of a config with a frozen plan"
+    folds = {"execution.fold": fold} if isinstance(fold, bool) else {}
+    _keep({**locked.fingerprint, "output.pyramid": _levels(locked.levels)}, {**wanted, **folds, "output.pyramid": _levels(levels)}, moved)
+
+
+def unlike(locked: LockedConfig | None, device: str) -> Iterator[str]:
+    """What is otherwise here than where a plan was frozen and may round otherwise, in words."""
+    if locked is None:
+        return
+    here = {"torch": (locked.versions.get("torch"), str(torch.__version__)), "hardware": (locked.hardware, hardware(device))}
+    for name, (then, now) in here.items():
+        if then and then != now:
+            yield f"the plan was frozen with {name} {then} and runs with {now}: sums may round otherwise in their last bits, and labels where classes tie"
+
+
+def hardware(device: str) -> str:
+    """What the device computes with: the instructions of the CPU that torch uses, or the name of the GPU."""
+    chosen = torch.device(device)
+    return torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else torch.backends.cpu.get_cpu_capability()
+
+
+def _usable(locked: LockedConfig) -> Stored:
+    """The frozen plan in the words of a store."""
+    recipe = locked.recipe
+    try:
+        Tiles.of(locked.tiles), memory.Costs(**locked.costs), Locality.of(locked.locality)
+        lacking = {"precision", "threads", "memory_format", "fold"} - recipe.keys()
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        raise ConfigError(_damaged(str(error))) from error
+    if lacking or recipe["memory_format"] != MEMORY_FORMAT:
+        raise ConfigError(_damaged(f"locked.recipe lacks {', '.join(sorted(lacking))}" if lacking else f"locked.recipe.memory_format is not {MEMORY_FORMAT}"))
+    return {"tiles": locked.tiles, "costs": locked.costs, "recipe": recipe, "fingerprint": locked.fingerprint, "levels": locked.levels}
+
+
+def _damaged(why: str) -> str:
+    return f"The section locked of the config is no plan of this release ({why}), so that it would be decided anew. Freeze it again with `plan --freeze`."
+
+
+def _decided(said: Stored) -> Fingerprint:
+    """All that decides a byte of a store, flat."""
+    tiles = {f"tiles.{key}": value for key, value in said["tiles"].items() if key not in SAID}
+    recipe = {f"recipe.{key}": value for key, value in said["recipe"].items()}
+    return {**BEFORE, **said["fingerprint"], **tiles, **recipe, "levels": said.get("levels")}
+
+
+def _same_plan(stored: Fingerprint, held: Fingerprint, path: Place) -> None:
+    if keys := _beyond_moves(differing(held, {**dict.fromkeys(held.keys() - UNSAID), **stored})):
+        said = _listed([f"{key} is {_short(stored.get(key))} in the store and locked at {_short(held.get(key))}" for key in keys])
+        raise StoreError(
+            f"{path} was made by another plan than the one that is locked: {said}. Give another output.path, run the config that the store was made by, "
+            "or run with --fresh, which deletes the store and starts over."
+        )
+
+
+def _beyond_moves(keys: list[str]) -> list[str]:
+    """Without those of a raster that lies elsewhere: of a store that is there, its pixels decide."""
+    return [key for key in keys if key not in MOVED]
+
+
+def _keep(held: Fingerprint, now: Fingerprint, moved: bool) -> None:
+    held, keys = {**BEFORE, **held}, differing(held, now)
+    if keys := _beyond_moves(keys) if moved else keys:
+        said = _listed([f"{key} is locked at {_short(held.get(key))} and would be {_short(now.get(key))}" for key in keys])
+        raise ConfigError(
+            f"The plan of this config is frozen, but {said}. It runs on the source and the network that it was frozen with, and only what changes no byte may "
+            f"be set anew (path, engine, workers, memory, retries, certificate, names and colours). {_remedy(keys)}"
+        )
+
+
+def _remedy(keys: list[str]) -> str:
+    same = "" if _beyond_moves(keys) else "run with --same-source if its pixels are the same, "
+    return f"Undo the change, {same}or freeze another plan with `plan --freeze`."
+
+
+def _listed(said: list[str]) -> str:
+    return "; ".join(said[:3]) + (f" (and {len(said) - 3} more)" if len(said) > 3 else "")
+
+
+def _levels(count: int) -> str:
+    return f"{count} levels"
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -1,0 +1,286 @@
+"""From a config to a job: open, measure, plan; nothing is written."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
+
+from pipeline import __version__
+from pipeline.config import Config, ModelConfig
+from pipeline.errors import BandsError, ConfigError, ModelError, SourceError, StoreError
+from pipeline.geometry.grid import Grid
+from pipeline.inference.block_task import BlockTask
+from pipeline.inference.normalise import Normalisation
+from pipeline.inference.recipe import Recipe
+from pipeline.inspect.cache import cached
+from pipeline.inspect.memory import activation_memory
+from pipeline.inspect.memory.limit import Room
+from pipeline.interfaces import Locality, Network, Source
+from pipeline.locations import Place
+from pipeline.models import load
+from pipeline.models.bn_folding import Folded
+from pipeline.models.loaded import Loaded
+from pipeline.planning import activation, classes, compiling, edges, fingerprint, finite, folding, frozen_plan, limits, memory, planner, precisions, workers
+from pipeline.planning.fingerprint import Fingerprint
+from pipeline.planning.planner import Opened
+from pipeline.planning.types import Plan, Tiles
+from pipeline.redact import publicly
+from pipeline.runtime.device import choose, on_device, steady
+from pipeline.sources import open_source, with_notes
+from pipeline.sources.aoi import open_area
+from pipeline.sources.wrappers.shared_reads import once
+from pipeline.store import lifecycle as store
+
+FORMS = {
+    **dict.fromkeys((".tif", ".tiff", ".gtiff"), "GeoTIFF"), ".vrt": "VRT", ".png": "PNG", **dict.fromkeys((".jpg", ".jpeg"), "JPEG"), ".jp2": "JPEG 2000",
+    ".img": "ERDAS Imagine", ".nc": "NetCDF", **dict.fromkeys((".h5", ".hdf5", ".hdf"), "HDF5"), ".gpkg": "GeoPackage", ".shp": "shapefile",
+    **dict.fromkeys((".geojson", ".json"), "GeoJSON"), ".parquet": "Parquet", ".fgb": "FlatGeobuf", ".kml": "KML", ".csv": "CSV", ".zip": "ZIP",
+    ".npy": "NumPy", ".npz": "NumPy", ".svs": "a slide", ".yaml": "YAML", ".yml": "YAML", ".html": "HTML",
+}  # fmt: skip
+"""Endings of files that are no Zarr, and what people take them for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Everything that is decided before the first pixel."""
+
+    config: Config
+    source: Source
+    network: Network
+    """What runs."""
+    loaded: Network
+    """The same as it was loaded."""
+    fold: str
+    """What was folded of it, or why nothing was, in words."""
+    locality: Locality
+    footprint: activation_memory.Footprint | None
+    """None where the store was made before, or the plan frozen: it is reused."""
+    plan: Plan
+    task: BlockTask
+    blocks: int
+    """Blocks that hold anything that is asked for."""
+    spec: store.StoreSpec
+    fingerprint: Fingerprint
+    resumes: bool
+    """Whether the store is there already."""
+    complete: bool
+    """Whether it is there and complete."""
+    moved: Fingerprint
+    """What is known of the source now, where it lies elsewhere than the store says, or was written anew; else nothing."""
+    same_source: bool
+    """Whether the source is taken for the same without a look at its pixels."""
+    remarks: tuple[str, ...] = ()
+    """What is to be said of what the network returns, a sentence each."""
+
+    @property
+    def path(self) -> Place:
+        """The store."""
+        return self.task.store
+
+    def meta(self) -> dict[str, Any]:
+        """What the store says of itself; nothing of it changes from run to run of one job."""
+        return {
+            "version": __version__,
+            "tiles": self.plan.tiles.as_dict(),
+            "costs": asdict(self.plan.costs),
+            "recipe": {
+                "precision": self.task.recipe.precision,
+                "threads": self.task.recipe.threads,
+                "memory_format": frozen_plan.MEMORY_FORMAT,
+                "fold": self.task.recipe.fold,
+                "compile": self.task.recipe.compile,
+            },
+            "fingerprint": self.fingerprint,
+            "locality": asdict(self.locality),
+            "halo": {"exact": self.plan.tiles.exact, "why": self.plan.tiles.why, "tolerated": self.plan.tiles.as_dict()["tolerated"]},
+            "classes": [asdict(row) for row in self.spec.classes],
+            "blocks": list(self.task.layout.shape),
+            "levels": self.spec.levels,
+            **({"asked": self.blocks} if self.task.area else {}),
+            "config": publicly(self.config.model_dump(mode="json", exclude={"locked"})),
+            "given": publicly(self.config.model_dump(mode="json", exclude_unset=True, exclude={"locked"})),
+            "versions": {"wholecloth": __version__, "torch": str(torch.__version__)},
+        }
+
+
+def prepare(config: Config, fresh: bool = False, same_source: bool = False) -> Job:
+    """Decide everything about a job.
+
+    Parameters
+    ----------
+    config
+        What is asked for.
+    fresh
+        Plan as if the store were not there.
+    same_source
+        Take the source for the one that the store, or the frozen plan, was made with, where it has the same size and grid.
+
+    Raises
+    ------
+    InputError
+        The config, source, network or store is wrong.
+    PlanError
+        The plan does not fit the memory.
+    """
+    activation_memory.start_profiler()
+    return on_device(lambda: _prepared(config, fresh, same_source))
+
+
+@steady()
+def _prepared(config: Config, fresh: bool, same_source: bool) -> Job:
+    source = open_source(config.source, config.execution.read_timeout)
+    area = open_area(config.source.aoi, source.grid)
+    there = _stored(config.output.path, fresh)
+    stored = frozen_plan.fixed(config, there)
+    meant = classes.resolve(config.model, source.bands, source.dtype)
+    device = choose(config.execution.device)
+    finite.check(source, meant.normalisation.transform)
+    network = _loaded(meant.model, source, meant.normalisation, device)
+    mark = network.mark
+    things, moved = fingerprint.things(source, area, network), same_source or there is not None
+    known = None if config.locked is None else frozen_plan.locality(config.locked, things, device.type, moved)
+    trained = meant.model.input.size if meant.model.input else None
+    locality = known or cached(network, meant.normalisation.channels, trained=trained, room=Room(workers.budget(config)))
+    if stored and locality.maximum is None:
+        locality = replace(locality, maximum=stored.get("locality", {}).get("maximum"))
+    locality = edges.padded(locality, config.tile, network.accepts.multiple)
+    network = locality.given(network)
+    apart = folding.most(config.execution.fold, config.execution.precision)
+    folded = folding.decide(network, locality, device, apart, stored["recipe"].get("fold", False) if stored else None)
+    precision = precisions.decide(config.execution.precision, folded.network, locality, device, stored["recipe"]["precision"] if stored else None)
+    compiles = compiling.decide(config.execution.compile, folded.network, locality, device, stored["recipe"].get("compile", False) if stored else None)
+    opened = Opened(
+        config=config, source=source, area=area, network=folded.network, locality=locality, device=device,
+        normalisation=meant.normalisation, stored=stored, resumes=there is not None, precision=precision, compiles=compiles, same_source=same_source,
+        mark=mark,
+    )  # fmt: skip
+    chosen = activation.decide(meant.model.output, locality, stored["fingerprint"] if stored else None)
+    rows = classes.class_rows(meant.classes, opened.locality.classes, meant.model.output)  # before the plan: a wrong list is the likelier mistake
+    plan, cost = planner.plan(opened, len(rows))
+    while (smaller := limits.limited(opened, plan)) is not None:
+        opened = smaller
+        plan, cost = planner.plan(opened, len(rows))
+    return _job(opened, network, folded, meant, chosen, plan, cost)
+
+
+def _loaded(model: ModelConfig, source: Source, how: Normalisation, device: torch.device) -> Loaded:
+    """The network on the source's bands. Where it takes others, what of the source is not read belongs to the message."""
+    try:
+        return load(model, how.channels, device)
+    except BandsError as error:
+        if how.transform is not None and how.channels != source.bands:
+            raise ModelError(
+                f"model.input.transform {how.transform.place} makes {how.channels} channels of {source.bands} bands, but the network takes {error.wanted}. "
+                f"Let it return {error.wanted}, or name another network."
+            ) from error
+        raise BandsError(with_notes(str(error), source), error.wanted) from error
+
+
+def _job(
+    opened: Opened, loaded: Network, folded: Folded, meant: classes.Meaning, chosen: activation.Activation, plan: Plan, cost: activation_memory.Footprint | None
+) -> Job:
+    config, source, stored, path = opened.config, opened.source, opened.stored, opened.config.output.path
+    recipe, rows = classes.recipe(
+        meant, config, opened.locality.classes, chosen, precision=opened.precision, tiles=plan.tiles, fold=folded.done, compiles=opened.compiles,
+        threads=stored["recipe"]["threads"] if stored else max(workers.threads(config, opened.device) // plan.hands.streams, 1),
+    )  # fmt: skip
+    moved = _moved(opened, recipe, plan.tiles) if stored else {}
+    layout = plan.layout()
+    task = BlockTask(
+        source=edges.seen(once(source, layout, plan.sharing), plan.tiles.pad), model=meant.model, recipe=recipe, layout=layout, store=path,
+        device=str(opened.device), retries=config.execution.retries, area=opened.area, streams=plan.hands.streams,
+        margin=opened.locality.margin, edges=edges.without_class(opened.locality.margin, config.tile), mark=opened.mark,
+    )  # fmt: skip
+    made = fingerprint.of(source, opened.area, opened.network, recipe, plan.tiles, config)
+    if stored:  # a store keeps what it says; one that a frozen plan makes also says what plans of before do not know
+        made = stored["fingerprint"] if opened.resumes else {**made, **stored["fingerprint"], **moved}
+    spec = _spec(config, _grid(source, made), recipe, rows, plan.tiles, _levels(opened, plan.tiles))
+    return Job(
+        config=config, source=edges.seen(source, plan.tiles.pad), network=opened.network, loaded=loaded, fold=folded.said, locality=opened.locality,
+        footprint=cost, plan=plan, task=task, blocks=_count(task), spec=spec, fingerprint=made, resumes=opened.resumes,
+        complete=bool(stored and stored.get("complete")), moved=moved,
+        same_source=opened.same_source, remarks=(*activation.remarks(meant.model.output, opened.locality, chosen), *edges.words(opened.locality, config.tile)),
+    )  # fmt: skip
+
+
+def _moved(opened: Opened, recipe: Recipe, tiles: Tiles) -> Fingerprint:
+    """What is known of the source now, where it lies elsewhere; raises StoreError where the store is of another job, ConfigError where a frozen plan is."""
+    config, stored = opened.config, fingerprint.completed(opened.stored or {})
+    current = fingerprint.wanted(opened.source, opened.area, opened.network, recipe, config, tiles)
+    if (then := stored.get("model.key")) is not None and opened.network.returns_alike(then):
+        current["model.key"] = then
+    if config.locked is not None:
+        frozen_plan.demand(config, current, _wanted_levels(opened, tiles), opened.same_source or opened.resumes)
+    elsewhere = fingerprint.compare(stored, current, config.output.path)
+    return {key: value for key, value in current.items() if key.startswith("source.")} if elsewhere else {}
+
+
+def _count(task: BlockTask) -> int:
+    """Blocks that hold anything that is asked for."""
+    if task.area is None:
+        return task.layout.count
+    count = sum(1 for _ in task.blocks())
+    if not count:
+        raise SourceError(f"{task.area.layer.who} hold no pixel's centre of the raster, so that there is nothing to infer. Give a larger area.")
+    return count
+
+
+def _stored(path: Place, fresh: bool) -> dict[str, Any] | None:
+    if not store.exists(path):
+        _check_name(path)
+        return None
+    if not store.is_ours(path):
+        raise StoreError(f"output.path is {path}, which exists and is not a store of ours; it was left as it is. Give another path, or move it away.")
+    return None if fresh or store.is_claimed(path) else _usable(path)
+
+
+def _check_name(path: Place) -> None:
+    """Refuse a new store whose name says that it is a file of another form; one that is there already keeps its name."""
+    form = FORMS.get(path.suffix.lower())
+    if form is not None:
+        raise ConfigError(
+            f"output.path is {path}, whose name says {form}, but a store is a folder in Zarr. Name it {path.stem}.zarr; the mask as one file is made from it."
+        )
+
+
+def _usable(path: Place) -> dict[str, Any]:
+    """What a store says of itself, where a plan can be made of it."""
+    meta = store.read_meta(path, "tiles", "costs", "recipe", "fingerprint", "blocks")
+    try:
+        Tiles.of(meta["tiles"]), memory.Costs(**meta["costs"]), meta["recipe"]["precision"], meta["recipe"]["threads"]
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        raise StoreError(f"{path} is damaged: its root does not say its plan ({error}). Put zarr.json back from a copy, or run with --fresh.") from error
+    return meta
+
+
+def _grid(source: Source, stored: fingerprint.Fingerprint) -> Grid:
+    """The grid of the store: one that was made in pixels stays so, whatever is known of the raster's place now."""
+    then = stored.get("source.grid", {})
+    return Grid(height=source.grid.height, width=source.grid.width) if source.grid.wkt is None and fingerprint.unplaced(then) else source.grid
+
+
+def _spec(config: Config, grid: Grid, recipe: Recipe, rows: tuple[store.ClassRow, ...], tiles: Tiles, levels: int) -> store.StoreSpec:
+    return store.StoreSpec(
+        grid=grid, layers=recipe.layers, chunk=tiles.chunk, shard=tiles.shard, nodata=recipe.nodata, dtype=recipe.dtype,
+        zarr_format=config.output.zarr_format, classes=rows, levels=levels,
+        probabilities=recipe.probabilities, planes=tuple(recipe.decoding.codes[k] for k in recipe.decoding.outcomes), doubtful=recipe.min_confidence > 0,
+    )  # fmt: skip
+
+
+def _levels(opened: Opened, tiles: Tiles) -> int:
+    """Levels of the store that is there, or of the one that will be; raises StoreError where overviews are asked of a store without."""
+    wanted = _wanted_levels(opened, tiles)
+    there: int = opened.stored.get("levels", wanted) if opened.stored else wanted
+    if there < wanted:
+        raise StoreError(
+            f"{opened.config.output.path} was made without overviews, but output.pyramid asks for them. Set output.pyramid: false, give another output.path, "
+            "or run with --fresh, which deletes the store and starts over."
+        )
+    return there
+
+
+def _wanted_levels(opened: Opened, tiles: Tiles) -> int:
+    """Levels that the config asks for."""
+    return store.levels_for(opened.source.grid, tiles.chunk) if opened.config.output.pyramid else 1

@@ -1,0 +1,54 @@
+"""In which precision a job's network computes: what is asked for, where the network heeds it."""
+
+from __future__ import annotations
+
+import torch
+
+from pipeline.errors import ConfigError, ModelError
+from pipeline.interfaces import Locality, Network
+from pipeline.planning.folding import trial
+from pipeline.runtime import resources
+from pipeline.runtime.device import rounding
+
+
+def decide(asked: str, network: Network, locality: Locality, device: torch.device, stored: str | None) -> str:
+    """``float32``, ``bfloat16`` or ``float16``.
+
+    Parameters
+    ----------
+    asked
+        ``execution.precision`` of the config; ``auto`` is float32, in which tiled equals whole up to ties.
+    network, locality, device
+        What runs, what was measured of it, and where it is.
+    stored
+        What a store was made with, which holds whatever is asked for; None where there is none yet.
+
+    Raises
+    ------
+    ConfigError
+        Less than float32 is asked of a network that computes in float32 all the same.
+    """
+    if stored is not None:
+        return stored
+    precision = "float32" if asked == "auto" else asked
+    if precision != "float32" and not _heeds(network, locality, device, precision):
+        raise ConfigError(
+            f"execution.precision is {precision}, but this network computes in float32 whatever is asked for (a traced TorchScript that is not folded "
+            "does). Leave it auto, or run the network from its code or an exported program."
+        )
+    return precision
+
+
+def _heeds(network: Network, locality: Locality, device: torch.device, precision: str) -> bool:
+    """Whether any bit of an answer to noise is another."""
+    image = trial(network, locality, device)
+    answers = []
+    for each in ("float32", precision):
+        with rounding(each, resources.cores(), device):
+            try:
+                answers.append(network(image).to(torch.float32))
+            except ModelError:
+                raise
+            except Exception:  # it fails on this size or on noise; it will say so on the raster
+                return True
+    return not torch.equal(*answers)

@@ -1,0 +1,209 @@
+"""What is wished for, and what is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
+from typing import Any, Literal
+
+from pipeline.geometry.blocks import BlockIndex, Layout
+from pipeline.geometry.read_sharing import Sharing
+from pipeline.geometry.span import round_up
+from pipeline.geometry.tiling import HaloTiling, LatticeTiling
+from pipeline.interfaces import Tolerated
+from pipeline.planning import memory
+from pipeline.planning.halo import HaloDecision
+
+TURNS = {"none": 1, "flips": 4, "dihedral": 8}
+"""How often the network sees a tile, by ``tile.augment``."""
+APRONS = ("near", "far")
+"""Of the tiles: by how much the raster is padded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hands:
+    """The processes that run blocks within one budget: those of this machine, of one job of a cluster, or one worker of a scheduler."""
+
+    processes: int = 1
+    apart: int = 0
+    """Bytes of the process that starts them, where it is none of them."""
+    together: bool = True
+    """Whether one process runs all blocks, so that it can hold what neighbouring blocks read in common."""
+    device: int | None = None
+    """Bytes that tensors may take on the device of each, where it has memory of its own; None where they lie in the budget."""
+    streams: int = 1
+    """Tiles that each computes at once."""
+
+
+HERE = Hands()
+"""This process alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the config asks for and the machine allows, stripped of everything else."""
+
+    height: int
+    width: int
+    tile: Literal["auto"] | int
+    overlap: Literal["auto"] | float
+    taper: Literal["auto", "flat", "linear", "hann", "gaussian"]
+    blend: Literal["logits", "probabilities"]
+    block: Literal["auto"] | int
+    chunk: int
+    shard: Literal["auto", "none"] | int
+    multiple: int
+    """The stride and what the network's file asks for, px."""
+    minimum: int
+    maximum: int | None
+    training_size: int | None
+    halo: HaloDecision
+    costs: memory.Costs
+    budget: int
+    """Bytes."""
+    workers: int | None
+    """Blocks in flight at most; None for as many as are of use."""
+    batch: int = 1
+    """Equal tiles that are inferred at once, where tiles are blended."""
+    augment: str = "none"
+    source_block: tuple[int, int] = (1, 1)
+    """(rows, cols) of the file's own blocks, px."""
+    hands: Hands = HERE
+    cores: int = 1
+    """That each process computes with."""
+    streams: tuple[int, ...] = (1,)
+    """Tiles that may be computed at once in each process, among which the cores are shared evenly."""
+    pad: str = "none"
+    """How the raster is padded at its edges: ``none``, ``reflect`` or ``constant``."""
+    near: tuple[int, int] = (0, 0)
+    """(rows, cols) px before the raster that tiles may see."""
+    far: tuple[int, int] = (0, 0)
+    """(rows, cols) px behind it that they see at least."""
+    asked: Callable[[Layout], Iterable[BlockIndex]] | None = None
+    """The blocks of a layout that an area touches; None where all are asked for."""
+
+    @property
+    def whole(self) -> int:
+        """The longer side of the raster as tiles see it, px."""
+        sides = zip((self.height, self.width), self.near, self.far, strict=True)
+        return max(near + round_up(length + far, self.multiple) for length, near, far in sides)
+
+    def count(self, layout: Layout, most: int) -> int:
+        """Blocks of a layout that are asked for; those of an area are counted up to ``most``."""
+        return layout.count if self.asked is None else sum(1 for _ in islice(self.asked(layout), most))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tiles:
+    """The resolved geometry: fixed when the store is created, reused by every resume."""
+
+    height: int
+    width: int
+    block: int
+    chunk: int
+    shard: int | None
+    multiple: int
+    minimum: int
+    halo: int | None
+    core: int
+    """Longest core (halo), px; 0 where blended."""
+    size: int
+    """Longest tile, px."""
+    step: int
+    """Distance of tiles where blended, px; else 0."""
+    taper: str
+    blend: str
+    exact: bool
+    why: str
+    batch: int = 1
+    """Tiles that are inferred at once; 1 unless blended."""
+    augment: str = "none"
+    """How tiles are turned and mirrored."""
+    tolerated: Tolerated | None = None
+    """What was measured where ``tile.halo`` asked for a tolerance."""
+    pad: str = "none"
+    """How the raster is padded at its edges."""
+    near: tuple[int, int] = (0, 0)
+    """(rows, cols) px before the raster that tiles may see."""
+    far: tuple[int, int] = (0, 0)
+    """(rows, cols) px behind it that they see at least."""
+
+    @property
+    def turned(self) -> bool:
+        """Whether the network sees each tile in several ways."""
+        return self.augment != "none"
+
+    @property
+    def averages_probabilities(self) -> bool:
+        """Whether it is probabilities that are averaged."""
+        return self.blend == "probabilities" and (self.turned or self.halo is None)
+
+    @classmethod
+    def of(cls, said: dict[str, Any]) -> Tiles:
+        """From `as_dict`."""
+        found = said.get("tolerated")
+        aprons = {name: tuple(said[name]) for name in APRONS if name in said}
+        return cls(**{**said, **aprons, "tolerated": Tolerated(**found) if found else None})
+
+    def layout(self) -> Layout:
+        """The blocks and tiles."""
+        return Layout(height=self.height, width=self.width, block=self.block, rows=self.axis(0), cols=self.axis(1))
+
+    def axis(self, number: int) -> HaloTiling | LatticeTiling:
+        """Tiling of the rows (0) or of the columns (1)."""
+        length, near, far = (self.height, self.width)[number], self.near[number], self.far[number]
+        if self.halo is None:
+            return LatticeTiling(length=length, multiple=self.multiple, size=self.size, step=self.step)
+        tiling = HaloTiling(length=length, multiple=self.multiple, halo=self.halo, core=self.core, minimum=self.minimum, near=near, far=far)
+        return replace(tiling, core=max(self.core, round_up(length, self.multiple))) if tiling.whole.size <= self.size else tiling
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for the store; those of a raster that is not padded are as those of before there was a choice."""
+        unsaid = ("pad", *APRONS) if (self.pad, self.near, self.far) == ("none", (0, 0), (0, 0)) else ()
+        return {name: value for name, value in asdict(self).items() if name not in unsaid}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything that was decided, and what it costs."""
+
+    tiles: Tiles
+    costs: memory.Costs
+    budget: int
+    """Bytes."""
+    workers: int
+    """Blocks in flight, in each process."""
+    sharing: Sharing
+    """How what neighbouring blocks read in common is decoded once. It changes no pixel, so that every run decides it anew."""
+    buffers: dict[str, int] = field(default_factory=dict)
+    """Projected peak memory of all processes of the budget by buffer, bytes."""
+    on_device: dict[str, int] = field(default_factory=dict)
+    """The same of one device with memory of its own; empty where there is none."""
+    hands: Hands = HERE
+
+    def layout(self) -> Layout:
+        """The blocks, in the order in which they are read, and their tiles."""
+        return self.tiles.layout().with_swaths(self.sharing.swaths)
+
+    @property
+    def peak(self) -> int:
+        """Projected peak memory, bytes."""
+        return sum(self.buffers.values())
+
+    @property
+    def tensors(self) -> int:
+        """Of that, what the tensors of tiles on their way through the network take in one process whatever becomes of the heap, bytes."""
+        of = self.on_device or {name: size // self.hands.processes for name, size in self.buffers.items()}
+        held, activations, logits = (of[name] for name in ("network input", "activations", "logits"))
+        return held + int(activations * memory.LEAST_FACTOR / memory.factor(self.hands.streams, self.costs.fullness)) + logits
+
+    @property
+    def fits_device(self) -> bool:
+        """Whether its device has room for what is projected; always so where tensors lie in the budget."""
+        return self.hands.device is None or sum(self.on_device.values()) <= self.hands.device
+
+    @property
+    def each(self) -> int:
+        """Projected peak memory of one process that runs blocks, bytes."""
+        return (self.peak - self.hands.apart) // self.hands.processes

@@ -1,0 +1,35 @@
+"""What does not look right of a job, before it runs."""
+
+from __future__ import annotations
+
+import torch
+
+from pipeline.errors import InferenceError, ReadError
+from pipeline.inspect import plausibility
+from pipeline.planning.job import Job
+from pipeline.planning.subject import sight
+from pipeline.runtime import resources
+from pipeline.runtime.device import on_device, rounding
+
+
+def warnings(job: Job) -> tuple[str, ...]:
+    """A sentence for each; none where the raster cannot be read, which the run will tell.
+
+    Parameters
+    ----------
+    job
+        Prepared.
+    """
+    names = {row.code: row.name for row in job.spec.classes}
+    recipe, device = job.task.recipe, torch.device(job.task.device)
+
+    def tried() -> tuple[str, ...]:
+        with rounding(recipe.precision, resources.cores(), device):
+            return tuple(plausibility.warnings(sight(job), recipe.decoding, names))
+
+    try:
+        return on_device(tried)
+    except ReadError:
+        return ()
+    except InferenceError as error:  # of the transform, on a window of the sample: it fails the blocks that lie there
+        return (f"{error}. Blocks that hold such pixels will fail: clip or shift them in the transform, or set source.nodata where they are no data",)

@@ -1,0 +1,61 @@
+"""What an area costs, against what its blocks read and infer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.geometry.blocks import Layout
+from pipeline.geometry.read_sharing import Sharing
+from pipeline.geometry.tiling import HaloTiling
+from pipeline.geometry.window import bounds
+from pipeline.planning.aoi_cost import spent
+from pipeline.sources.aoi import cost
+from tests import networks
+from tests.inference.fields import Field, balanced, made
+from tests.sources.aoi import shapes
+from tests.sources.aoi.shapes import HEIGHT, OF, SHAPES, WIDTH
+
+
+def layout(block: int) -> Layout:
+    rows, cols = (HaloTiling(length=n, multiple=4, halo=20, core=200) for n in (HEIGHT, WIDTH))
+    return Layout(height=HEIGHT, width=WIDTH, block=block, rows=rows, cols=cols)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_the_price_of_an_area_is_what_is_paid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    area, asked = shapes.area(tmp_path, SHAPES[name])
+    source, how = Field.of(OF), layout(37)
+    got = made(monkeypatch, source, balanced(networks.lively(networks.UNet())), how, area)
+    found = spent(area, how, len(got.outcomes))
+    assert found.asked == asked.sum()
+    assert found.network == got.pixels
+    assert found.read == sum(window.clip(HEIGHT, WIDTH).pixels for window in source.reads)
+
+
+def test_of_very_many_blocks_some_stand_for_the_others_and_files_are_decoded_by_their_own_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    area, _ = shapes.area(tmp_path, SHAPES["a square that is turned"])
+    how = layout(4)
+    count = sum(1 for _ in area.blocks(how))
+    exact = spent(area, how, count)
+    spent.cache_clear()
+    monkeypatch.setattr(cost, "LOOKED_AT", 40)
+    assert spent(area, how, count).asked == pytest.approx(exact.asked, rel=0.15)
+    assert spent(area, how, count).network == pytest.approx(exact.network, rel=0.05)
+    assert spent(area, layout(128), 1, (1000, 1000)).read == HEIGHT * WIDTH
+
+
+@pytest.mark.parametrize(("name", "swaths"), [(name, swaths) for name in SHAPES for swaths in (1, 2)])
+def test_what_neighbours_share_is_decoded_once(tmp_path: Path, name: str, swaths: int) -> None:
+    area, _ = shapes.area(tmp_path, SHAPES[name])
+    how, unit = layout(37).with_swaths(swaths), (9, 14)
+    seen: set[tuple[int, int, int]] = set()
+    for index in area.blocks(how):
+        part = bounds(area.read(how.window(index)), how.window(index))
+        frame = how.frame(index, part).clip(HEIGHT, WIDTH)
+        rows, cols = range(frame.row // 9, -(-frame.rows.stop // 9)), range(frame.col // 14, -(-frame.cols.stop // 14))
+        seen |= {(how.swath_of(index.col), row, col) for row in rows for col in cols}
+    count = sum(1 for _ in area.blocks(how))
+    expected = sum(min(9, HEIGHT - row * 9) * min(14, WIDTH - col * 14) for _, row, col in seen)
+    assert spent(area, how, count, (9, 14), Sharing(unit=unit, swaths=swaths, held=1, amplification=1)).read == expected
