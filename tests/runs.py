@@ -11,8 +11,8 @@ from typing import Any
 
 from pipeline.config.load import load
 from pipeline.geometry.shards import Shard
-from pipeline.report import Report
-from pipeline.run import execute, prepare
+from pipeline.running.execute import execute, prepare
+from pipeline.running.report import Report
 from pipeline.runtime.progress import Progress
 from tests.commands import Command
 

@@ -12,7 +12,7 @@ import zarr
 from pipeline.config.load import load
 from pipeline.errors import ConfigError
 from pipeline.planning.job import Job, prepare
-from pipeline.run import execute
+from pipeline.running.execute import execute
 from pipeline.runtime.progress import Progress
 from tests import networks, scenes
 from tests.networks.families import FAMILIES

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.config.load import load
-from pipeline.run import execute, prepare
+from pipeline.running.execute import execute, prepare
 from pipeline.runtime.progress import Progress
 from tests import scenes, vector_files
 

@@ -13,7 +13,6 @@ import torch
 import zarr
 from torch import nn
 
-from pipeline import run
 from pipeline.config.load import load
 from pipeline.errors import ConfigError, StoreError
 from pipeline.inference.block_task import inference
@@ -21,6 +20,7 @@ from pipeline.inference.read import read
 from pipeline.inference.recipe import Block
 from pipeline.inference.tta import GROUPS
 from pipeline.planning.job import Job, prepare
+from pipeline.running import execute
 from pipeline.runtime.progress import Progress
 from tests import networks, scenes, zoo
 
@@ -63,7 +63,7 @@ def config(folder: Path, name: str = "job", network: nn.Module | None = None, **
 def go(path: Path) -> np.ndarray:
     job = prepare(load(path))
     with Progress() as progress:
-        run.execute(job, progress)
+        execute.execute(job, progress)
     return np.asarray(zarr.open_array(job.path / "0" / "mask", mode="r")[:])
 
 
@@ -114,7 +114,7 @@ def test_blended_labels_are_the_same_for_every_worker_count_and_order(tmp_path: 
     one = go(config(tmp_path, "one"))
     for workers in (2, 3):
         assert (go(config(tmp_path, f"w{workers}", execution={"engine": "threads", "workers": workers})) == one).all()
-    monkeypatch.setitem(run.ENGINES, "serial", backwards)
+    monkeypatch.setitem(execute.ENGINES, "serial", backwards)
     assert (go(config(tmp_path, "backwards")) == one).all()
 
 
@@ -244,5 +244,5 @@ def test_another_training_size_is_another_job_and_blending_is_no_halo(tmp_path: 
 
 def _local(folder: Path, **tile: Any) -> Path:
     with Progress() as progress:
-        run.execute(prepare(load(scenes.config(folder, "local", tile={"size": 96}))), progress)
+        execute.execute(prepare(load(scenes.config(folder, "local", tile={"size": 96}))), progress)
     return scenes.config(folder, "local", tile={"size": 96, **tile})

@@ -19,8 +19,8 @@ from pipeline.cli import app
 from pipeline.config.load import load
 from pipeline.errors import StoreError, Unfinished
 from pipeline.locations import Remote
-from pipeline.report import Report
-from pipeline.run import execute, prepare
+from pipeline.running.execute import execute, prepare
+from pipeline.running.report import Report
 from pipeline.runtime.progress import Progress
 from pipeline.store import create_remote
 from pipeline.store.files import Files
@@ -200,7 +200,7 @@ def test_two_commands_at_once_make_one_whole_store(s3: Storage, tmp_path: Path) 
 
 @pytest.mark.slow
 def test_nothing_is_asked_of_the_disk_where_the_store_is_not_on_it(s3: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.run.shutil.disk_usage", lambda _: type("Usage", (), {"free": 0})())
+    monkeypatch.setattr("pipeline.running.execute.shutil.disk_usage", lambda _: type("Usage", (), {"free": 0})())
     assert go(config(tmp_path)).complete
 
 

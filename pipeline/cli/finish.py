@@ -9,7 +9,7 @@ from pipeline.cli.ending import on_signals
 def finish(store: StorePath, log_format: LogFormat = Format.TEXT) -> None:
     """Finish a store whose blocks are all there, such as one that shards made: overviews, sidecars, picture, report."""
     on_signals()
-    from pipeline.finish import finish as complete
+    from pipeline.running.finish import finish as complete
     from pipeline.runtime.progress import progress_as
 
     with progress_as(log_format) as progress:

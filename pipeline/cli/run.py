@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.config import Config
     from pipeline.geometry.shards import Shard
     from pipeline.planning.job import Job
-    from pipeline.report import Report
+    from pipeline.running.report import Report
 
 
 def run(
@@ -41,7 +41,7 @@ def run(
     on_signals()
     from pipeline.planning.frozen_plan import unlike
     from pipeline.planning.warnings import warnings
-    from pipeline.run import execute, prepare
+    from pipeline.running.execute import execute, prepare
     from pipeline.runtime.progress import progress_as
     from pipeline.runtime.trace import recorded
 

@@ -58,7 +58,7 @@ class Endless(torch.nn.Conv2d):
 
 def make() -> torch.nn.Module:
     import pipeline.inference.block_task
-    import pipeline.publish
+    import pipeline.running.publish
     import pipeline.store.overviews
 
     if FAULT == "blocks":
@@ -66,7 +66,7 @@ def make() -> torch.nn.Module:
     elif FAULT == "overviews":
         pipeline.store.overviews.LevelTask._make = over
     elif FAULT == "certificate":
-        pipeline.publish.verify = over
+        pipeline.running.publish.verify = over
     elif FAULT == "place":
         hangs(0, (10, 10))
     elif FAULT == "away":

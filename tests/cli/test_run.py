@@ -16,7 +16,7 @@ from pipeline.config.load import load
 from pipeline.errors import ConfigError, StoreError
 from pipeline.store.status import status
 from tests import scenes
-from tests.test_run import digest
+from tests.running.test_execute import digest
 
 
 def invoke(*args: object) -> str:

@@ -16,7 +16,7 @@ from pipeline.config.load import load
 from pipeline.engines import KINDS
 from pipeline.errors import Unfinished, WorkerError
 from pipeline.interfaces import Terms
-from pipeline.run import execute, prepare
+from pipeline.running.execute import execute, prepare
 from pipeline.runtime.progress import Progress
 from pipeline.runtime.trace import recorded
 from pipeline.store.ledger import Ledger

@@ -14,7 +14,7 @@ from pipeline.engines.dask import cluster_settings
 from pipeline.engines.slurm import cluster
 from pipeline.errors import ExtraError, WorkerError
 from pipeline.interfaces import Terms
-from pipeline.run import execute, prepare
+from pipeline.running.execute import execute, prepare
 from pipeline.runtime.progress import Progress
 from tests import scenes
 from tests.engines import works

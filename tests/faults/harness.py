@@ -16,8 +16,8 @@ from typing import Any
 import yaml
 
 from pipeline.config.load import load
-from pipeline.report import Report
-from pipeline.run import execute, prepare
+from pipeline.running.execute import execute, prepare
+from pipeline.running.report import Report
 from pipeline.runtime.progress import Progress
 from pipeline.store.status import status
 from tests import scenes

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import torch
 
-from pipeline import run, terms
 from pipeline.config import SourceConfig
 from pipeline.config.load import load
 from pipeline.inference import block_task
 from pipeline.inference.worker_check import Needs
 from pipeline.models.torch_compile import obstacle
 from pipeline.planning.job import Job
+from pipeline.running import engine_terms, execute
 from pipeline.runtime.cancellation import STOP
 from pipeline.runtime.resources import human
 from pipeline.sources import open_source
@@ -24,14 +24,14 @@ from tests import scenes
 
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
-    made = run.prepare(load(scenes.config(tmp_path, execution={"engine": "processes", "processes": 2})))
+    made = execute.prepare(load(scenes.config(tmp_path, execution={"engine": "processes", "processes": 2})))
     assert store.create(made.path, made.spec, made.meta())
     return made
 
 
 def needs(job: Job) -> Needs:
     """What a worker gets, over the wire."""
-    asked = terms.terms(job, lambda line: None).needs
+    asked = engine_terms.terms(job, lambda line: None).needs
     assert isinstance(asked, Needs)
     travelled: Any = pickle.loads(pickle.dumps(asked))
     return travelled
@@ -49,7 +49,7 @@ def test_where_all_is_there_nothing_lacks_and_the_network_is_open(job: Job) -> N
 
 
 def test_a_spec_is_small(job: Job) -> None:
-    assert len(pickle.dumps(terms.terms(job, lambda line: None).needs)) < 20_000
+    assert len(pickle.dumps(engine_terms.terms(job, lambda line: None).needs)) < 20_000
 
 
 def test_missing_weights_are_named(job: Job, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from torch import nn
 
 from pipeline.config.load import load
 from pipeline.errors import ConfigError, StoreError
-from pipeline.run import execute, prepare
+from pipeline.running.execute import execute, prepare
 from pipeline.runtime.progress import Progress
 from tests import networks, scenes
 

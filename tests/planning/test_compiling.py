@@ -13,7 +13,6 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline import run
 from pipeline.config import ModelConfig
 from pipeline.config.load import load
 from pipeline.errors import ConfigError, StoreError
@@ -25,6 +24,7 @@ from pipeline.planning import compiling
 from pipeline.planning.compiling import decide
 from pipeline.planning.describe import lines
 from pipeline.planning.job import Job, prepare
+from pipeline.running import execute
 from pipeline.runtime.progress import Progress
 from pipeline.store.lifecycle import open_layer
 from pipeline.verification.verify import job_of, verify
@@ -69,7 +69,7 @@ def made(folder: Path, name: str, compiles: bool, **sections: dict[str, Any]) ->
 
 def ran(job: Job) -> Job:
     with Progress() as progress:
-        run.execute(job, progress)
+        execute.execute(job, progress)
     return job
 
 
@@ -92,7 +92,7 @@ def test_a_compiled_job_says_the_same_up_to_ties_and_the_same_bytes_in_any_order
         yield lambda work, items: map(work, reversed(list(items)))
 
     torch._dynamo.reset()
-    monkeypatch.setitem(run.ENGINES, "serial", backwards)
+    monkeypatch.setitem(execute.ENGINES, "serial", backwards)
     again = ran(made(tmp_path, "again", True))
     assert digest(again.path) == digest(job.path)
 

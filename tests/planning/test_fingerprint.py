@@ -11,7 +11,7 @@ import pytest
 from pipeline.config.load import load
 from pipeline.errors import StoreError
 from pipeline.planning import fingerprint
-from pipeline.run import execute, prepare
+from pipeline.running.execute import execute, prepare
 from pipeline.runtime.progress import Progress
 from tests import networks, scenes
 

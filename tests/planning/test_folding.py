@@ -24,7 +24,7 @@ from pipeline.planning.describe import describe, lines
 from pipeline.planning.folding import ROUNDING, TIE, decide, most
 from pipeline.planning.job import Job, prepare
 from pipeline.planning.subject import subject
-from pipeline.run import execute
+from pipeline.running.execute import execute
 from pipeline.runtime.progress import Progress
 from pipeline.verification.verify import job_of, verify
 from tests import networks, scenes

@@ -19,15 +19,15 @@ from pipeline.planning import folding, frozen_plan, planner
 from pipeline.planning import job as jobs
 from pipeline.planning.freeze import MARK, freeze
 from pipeline.planning.job import Job
-from pipeline.report import Report
-from pipeline.run import execute, prepare
+from pipeline.running.execute import execute, prepare
+from pipeline.running.report import Report
 from pipeline.runtime import resources
 from pipeline.runtime.progress import Progress
 from pipeline.store.lifecycle import read_meta
 from pipeline.store.status import status
 from pipeline.verification.verify import job_of
 from tests import networks, scenes
-from tests.test_run import digest
+from tests.running.test_execute import digest
 
 AUTO = {"output": {"chunk": 64, "block": "auto", "layers": ["mask", "confidence"]}, "execution": {"engine": "serial", "device": "auto"}}
 

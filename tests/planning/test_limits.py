@@ -18,7 +18,7 @@ from pipeline.interfaces import Locality
 from pipeline.models.loaded import Loaded
 from pipeline.planning.limits import limited
 from pipeline.planning.planner import Opened
-from pipeline.run import prepare
+from pipeline.running.execute import prepare
 from tests import networks, scenes
 
 

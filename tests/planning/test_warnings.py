@@ -17,7 +17,7 @@ from pipeline.geometry.window import Window
 from pipeline.interfaces import Pixels, Source
 from pipeline.planning.first_config import suggest
 from pipeline.planning.warnings import warnings
-from pipeline.run import prepare
+from pipeline.running.execute import prepare
 from tests import networks, scenes
 from tests.commands import wholecloth
 

@@ -12,7 +12,7 @@ import zarr
 from pipeline.config.load import load
 from pipeline.models.loaded import Loaded
 from pipeline.planning.job import prepare
-from pipeline.run import execute
+from pipeline.running.execute import execute
 from pipeline.runtime import allocator, device, resources
 from pipeline.runtime.device import make_room, on_device
 from pipeline.runtime.progress import Progress

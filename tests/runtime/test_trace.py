@@ -17,8 +17,8 @@ import pytest
 
 from pipeline.config.load import load
 from pipeline.errors import ConfigError
-from pipeline.report import Report
-from pipeline.run import execute, prepare
+from pipeline.running.execute import execute, prepare
+from pipeline.running.report import Report
 from pipeline.runtime.clock import Interval, Timing
 from pipeline.runtime.progress import Progress
 from pipeline.runtime.trace import recorded

@@ -12,8 +12,8 @@ from pipeline.inference import infer
 from pipeline.inference.infer import Inference
 from pipeline.models.loaded import Loaded
 from pipeline.planning.job import Job, prepare
-from pipeline.report import Report
-from pipeline.run import execute
+from pipeline.running.execute import execute
+from pipeline.running.report import Report
 from pipeline.runtime.cancellation import STOP
 from pipeline.runtime.progress import Progress
 from pipeline.runtime.trace import recorded

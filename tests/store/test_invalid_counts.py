@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.cli.run import _invalid
-from pipeline.finish import finish
+from pipeline.running.finish import finish
 from pipeline.store.invalid_counts import Counts, counts
 from pipeline.store.ledger import Ledger
 from tests import networks, runs, scenes

@@ -12,7 +12,7 @@ import rasterio
 
 from pipeline.config.load import load
 from pipeline.exports.sidecars import finish
-from pipeline.run import execute, prepare
+from pipeline.running.execute import execute, prepare
 from pipeline.runtime.progress import Progress
 from tests import scenes
 from tests.store import specs

@@ -10,8 +10,8 @@ from pipeline.config.load import load
 from pipeline.evaluation.evaluate import evaluate
 from pipeline.labels import open_labels
 from pipeline.models.weights import save
-from pipeline.run import execute
-from pipeline.run import prepare as prepare_run
+from pipeline.running.execute import execute
+from pipeline.running.execute import prepare as prepare_run
 from pipeline.runtime.progress import Progress
 from pipeline.store.reader import open_store
 from pipeline.training.examiner import examiner

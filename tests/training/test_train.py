@@ -20,8 +20,8 @@ from safetensors.torch import load_file
 from pipeline.config.load import load
 from pipeline.errors import ConfigError, LabelsError, ModelError, Unfinished
 from pipeline.models.weights import read_meta, save
-from pipeline.run import execute
-from pipeline.run import prepare as prepare_run
+from pipeline.running.execute import execute
+from pipeline.running.execute import prepare as prepare_run
 from pipeline.runtime.progress import Progress
 from pipeline.store.lifecycle import open_layer
 from pipeline.training.prepare import prepare

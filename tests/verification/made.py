@@ -14,7 +14,7 @@ from pipeline.config.load import load
 from pipeline.geometry.blocks import BlockIndex
 from pipeline.geometry.window import Window
 from pipeline.planning.job import Job
-from pipeline.run import execute, prepare
+from pipeline.running.execute import execute, prepare
 from pipeline.runtime.progress import Progress
 from pipeline.store.ledger import Ledger, commit_block
 from pipeline.verification.certificate import Certificate

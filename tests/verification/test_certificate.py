@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from pipeline.cli import app
 from pipeline.config.load import load
 from pipeline.errors import CertificateError
-from pipeline.report import Report
-from pipeline.run import execute, prepare
+from pipeline.running.execute import execute, prepare
+from pipeline.running.report import Report
 from pipeline.runtime.progress import Progress
 from pipeline.store import overviews
 from pipeline.store.status import status
@@ -63,7 +63,7 @@ def test_run_makes_the_certificate_once(tmp_path: Path, monkeypatch: pytest.Monk
     assert first.certificate is not None
     assert first.certificate["passed"]
     assert made.meta(tmp_path / "job.zarr")["certificate"] == first.certificate
-    monkeypatch.setattr("pipeline.publish.verify", lambda *args, **more: pytest.fail("it was verified again"))
+    monkeypatch.setattr("pipeline.running.publish.verify", lambda *args, **more: pytest.fail("it was verified again"))
     again = go(path)
     assert again.certificate == first.certificate == made.meta(tmp_path / "job.zarr")["certificate"]
     assert json.loads((tmp_path / "job.report.json").read_text())["certificate"] == first.certificate

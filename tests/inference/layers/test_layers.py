@@ -18,7 +18,7 @@ from pipeline.config.load import load
 from pipeline.geometry.window import Window
 from pipeline.inference.decode import Decoding
 from pipeline.inference.layers import KINDS, decoded, empty
-from pipeline.run import execute, prepare
+from pipeline.running.execute import execute, prepare
 from pipeline.runtime.progress import Progress
 from tests import networks, scenes
 

@@ -22,7 +22,7 @@ from pipeline.inspect.halo.tolerance import choose, left_over
 from pipeline.planning.describe import describe
 from pipeline.planning.halo_saving import saving
 from pipeline.planning.job import Job, prepare
-from pipeline.run import execute
+from pipeline.running.execute import execute
 from pipeline.runtime.progress import Progress
 from pipeline.store.lifecycle import read_meta
 from tests import networks, scenes

@@ -21,7 +21,7 @@ from pipeline.models.loaded import Loaded
 from pipeline.models.onnx_runtime import session
 from pipeline.models.onnx_runtime.network import OnnxNetwork
 from pipeline.planning.subject import subject
-from pipeline.run import prepare
+from pipeline.running.execute import prepare
 from pipeline.verification.verify import job_of, verify
 from tests import networks, scenes
 from tests.models.onnx_files import to_onnx

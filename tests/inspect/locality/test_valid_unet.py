@@ -18,7 +18,7 @@ from pipeline.interfaces import Locality, Radius
 from pipeline.models.loaded import Loaded
 from pipeline.planning import edges
 from pipeline.planning.types import Tiles
-from pipeline.run import execute, prepare
+from pipeline.running.execute import execute, prepare
 from pipeline.runtime.progress import Progress
 from tests import networks, scenes
 from tests.inspect.sizes.test_unpadded import answer, whole

@@ -21,7 +21,7 @@ from pipeline.inspect.locality import measure
 from pipeline.inspect.locality.probe import Prober
 from pipeline.inspect.sizes.unpadded import margin
 from pipeline.models.loaded import Loaded
-from pipeline.run import prepare
+from pipeline.running.execute import prepare
 from tests import networks, scenes
 from tests.runs import go
 

@@ -20,7 +20,7 @@ from pipeline.models.architectures import NETWORKS
 from pipeline.models.loaded import Loaded
 from pipeline.models.native import hyperparameters
 from pipeline.models.weights import ModelMeta, save
-from pipeline.run import execute, prepare
+from pipeline.running.execute import execute, prepare
 from pipeline.runtime.progress import Progress
 from pipeline.store.lifecycle import open_layer
 from tests import networks, scenes

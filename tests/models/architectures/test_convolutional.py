@@ -21,7 +21,7 @@ from pipeline.models import load
 from pipeline.models.architectures.classifiers import alexnet, lenet, vgg, vgg16
 from pipeline.models.architectures.convolutional import Convolutional, difference, slid
 from pipeline.models.loaded import Loaded
-from pipeline.run import execute, prepare
+from pipeline.running.execute import execute, prepare
 from pipeline.runtime.progress import Progress
 from pipeline.store.lifecycle import open_layer
 from tests import scenes

@@ -18,7 +18,7 @@ from pipeline.models.architectures.fcn8s import FCN8s
 from pipeline.models.loaded import Loaded
 from pipeline.models.weights import ModelMeta, save
 from pipeline.planning.first_config import suggest
-from pipeline.run import execute
+from pipeline.running.execute import execute
 from pipeline.runtime.progress import Progress
 from tests import networks, scenes
 from tests.commands import wholecloth

@@ -21,7 +21,7 @@ from pipeline.evaluation.limit import limited
 from pipeline.inference import block_task
 from pipeline.labels import open_labels
 from pipeline.planning.describe import describe, lines, room
-from pipeline.run import prepare
+from pipeline.running.execute import prepare
 from pipeline.sources import open_source
 from pipeline.sources.aoi import open_area
 from pipeline.sources.raster import RasterSource
@@ -31,8 +31,8 @@ from pipeline.store.status import overviews, status
 from pipeline.verification.verify import job_of, verify
 from tests import scenes
 from tests.labels.places import DEGREES, UTM, whole
+from tests.running.test_execute import digest, go, mask
 from tests.sources.aoi.shapes import placed, write
-from tests.test_run import digest, go, mask
 
 SHAPE = shapely.Polygon([(10.2, 12.3), (240.4, 30.8), (70.9, 250.2)]).difference(shapely.Point(80.3, 80.1).buffer(20))
 TOUCHED = {(0, 0), (0, 1), (1, 0), (1, 1)}

@@ -22,8 +22,8 @@ from pipeline.geometry import read_sharing
 from pipeline.inference import block_task
 from pipeline.planning import planner, search, workers
 from pipeline.planning.describe import describe, lines
-from pipeline.report import Report
-from pipeline.run import execute, prepare
+from pipeline.running.execute import execute, prepare
+from pipeline.running.report import Report
 from pipeline.runtime.progress import Progress
 from pipeline.store import hierarchy
 from pipeline.store.ledger import Ledger
@@ -267,7 +267,7 @@ def test_a_full_disk_ends_the_run_and_a_rerun_goes_on(tmp_path: Path, monkeypatc
 
 def test_a_disk_that_cannot_hold_the_store_is_told_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = scenes.config(tmp_path)
-    monkeypatch.setattr("pipeline.run.shutil.disk_usage", lambda _: type("Usage", (), {"free": 500})())
+    monkeypatch.setattr("pipeline.running.execute.shutil.disk_usage", lambda _: type("Usage", (), {"free": 500})())
     with pytest.raises(PlanError, match="500 B free"):
         go(path)
     assert not (tmp_path / "job.zarr").exists()

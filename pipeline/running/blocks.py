@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import terms
 from pipeline.geometry.blocks import BlockIndex
 from pipeline.geometry.shards import Share
 from pipeline.inference.block_task import Outcome, adopt
 from pipeline.locations import Remote
 from pipeline.planning.describe import describe, room
 from pipeline.planning.job import Job
-from pipeline.report import Failure, Report
+from pipeline.running import engine_terms
+from pipeline.running.report import Failure, Report
 from pipeline.runtime.clock import now
 from pipeline.runtime.device import make_room
 from pipeline.runtime.progress import Progress
@@ -70,7 +70,7 @@ def blocks(job: Job, progress: Progress, watch: Watch, mine: Share | None) -> Re
             lay_out(job)
         adopt(job.task, job.network)
         overviews.outdate(job.path, job.spec, job.plan.tiles.block, ((index.row, index.col) for index in _todo(job, mine, committed)))
-        for outcome in watch(terms.task(job), _todo(job, mine, committed)):
+        for outcome in watch(engine_terms.task(job), _todo(job, mine, committed)):
             confirm(job.path)
             tally.add(outcome)
             if outcome.error is not None:
@@ -87,7 +87,7 @@ def blocks(job: Job, progress: Progress, watch: Watch, mine: Share | None) -> Re
 
 def lay_out(job: Job) -> None:
     """Have memory laid out for the tensors of the first tiles, where this process computes them on the CPU."""
-    if job.task.device == "cpu" and not terms.apart(job):
+    if job.task.device == "cpu" and not engine_terms.apart(job):
         make_room(room(job))
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pipeline import terms
 from pipeline.exports import quicklook, sidecars
 from pipeline.geometry.shards import Shard
 from pipeline.locations import Place
 from pipeline.planning.job import Job
-from pipeline.report import Report
+from pipeline.running import engine_terms
+from pipeline.running.report import Report
 from pipeline.runtime.cancellation import stopping
 from pipeline.runtime.progress import Progress
 from pipeline.store import lifecycle as store
@@ -30,7 +30,9 @@ def publish_run(job: Job, report: Report, unchanged: bool) -> Report:
         meta = {**job.meta(), **{name: said for name, said in kept.items() if said}}
         shards.forget(job.path)
         files |= {"sidecar": sidecars.finish(job.path, job.spec, meta), "quicklook": quicklook.draw(job.path, job.spec, job.path.with_suffix(".png"))}
-    report = replace(report, peak_memory=terms.peak(job, report.peak_memory), certificate=certificate, files={name: str(path) for name, path in files.items()})
+    report = replace(
+        report, peak_memory=engine_terms.peak(job, report.peak_memory), certificate=certificate, files={name: str(path) for name, path in files.items()}
+    )
     Files(written.parent).put(written.name, report.text().encode())
     return report
 
@@ -42,7 +44,7 @@ def publish_shard(job: Job, report: Report, shard: Shard) -> Report:
     if not job.complete:
         shards.tell(job.path, shard, report.complete)
     left = job.blocks - Ledger(job.path).count()
-    report = replace(report, shard=str(shard), made=job.task.made, left=left, peak_memory=terms.peak(job, report.peak_memory), files=files)
+    report = replace(report, shard=str(shard), made=job.task.made, left=left, peak_memory=engine_terms.peak(job, report.peak_memory), files=files)
     Files(written.parent).put(written.name, report.text().encode())
     return report
 

@@ -10,9 +10,9 @@ import pytest
 from pipeline.config.load import load
 from pipeline.errors import StoreError
 from pipeline.geometry.shards import Shard
-from pipeline.run import prepare
+from pipeline.running.execute import prepare
+from pipeline.running.resume_check import make_sound
 from pipeline.store.ledger import Ledger
-from pipeline.verification.sound import make_sound
 from tests import scenes
 from tests.verification import made
 

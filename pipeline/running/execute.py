@@ -6,18 +6,19 @@ import shutil
 from contextlib import AbstractContextManager
 from typing import Any
 
-from pipeline import terms
-from pipeline.blocks import blocks, lay_out
 from pipeline.engines import KINDS as ENGINES
 from pipeline.errors import BlocksFailed, PlanError
 from pipeline.geometry.shards import Shard
 from pipeline.interfaces import Engine
 from pipeline.locations import Remote
-from pipeline.own import owned
 from pipeline.planning.describe import describe, headline, numbers
 from pipeline.planning.job import Job, prepare
-from pipeline.publish import certified, failed, publish_run, publish_shard
-from pipeline.report import Report
+from pipeline.running import engine_terms
+from pipeline.running.blocks import blocks, lay_out
+from pipeline.running.hold_store import owned
+from pipeline.running.publish import certified, failed, publish_run, publish_shard
+from pipeline.running.report import Report
+from pipeline.running.resume_check import make_sound
 from pipeline.runtime.cancellation import stopping
 from pipeline.runtime.progress import Progress
 from pipeline.runtime.resources import human
@@ -26,7 +27,6 @@ from pipeline.runtime.trace import Trace
 from pipeline.store import overviews as pyramid
 from pipeline.store.files.outage import unless_away
 from pipeline.store.lease.lease import confirm
-from pipeline.verification.sound import make_sound
 
 __all__ = ["Job", "execute", "prepare"]
 
@@ -112,7 +112,7 @@ def _engine(job: Job, progress: Progress) -> AbstractContextManager[Engine]:
     """The engine the config names; none of its workers is started for a job that is done."""
     if job.complete:
         return ENGINES["serial"](1)
-    return ENGINES[job.config.execution.engine](job.plan.workers, terms.terms(job, progress.say))
+    return ENGINES[job.config.execution.engine](job.plan.workers, engine_terms.terms(job, progress.say))
 
 
 def _asked(job: Job) -> int | None:

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from pipeline import finish as module
 from pipeline.errors import CertificateError, InputError, StoreError, Unfinished
-from pipeline.finish import finish
 from pipeline.geometry.shards import Shard
+from pipeline.running import finish as module
+from pipeline.running.finish import finish
 from pipeline.store import overviews
 from pipeline.store.lease.lease import acquire
 from pipeline.store.ledger import Ledger

@@ -10,7 +10,8 @@ from pipeline.engines import KINDS as ENGINES
 from pipeline.errors import Unfinished
 from pipeline.exports import quicklook, sidecars
 from pipeline.locations import Place, Remote
-from pipeline.report import Report
+from pipeline.running.report import Report
+from pipeline.running.resume_check import make_sound
 from pipeline.runtime import resources
 from pipeline.store import lifecycle as store
 from pipeline.store import overviews
@@ -22,7 +23,6 @@ from pipeline.store.ledger import Ledger
 from pipeline.store.respec import spec_of
 from pipeline.store.shards import forget, unheard
 from pipeline.store.spec import StoreSpec
-from pipeline.verification.sound import make_sound
 
 Say = Callable[[str], None]
 

@@ -12,8 +12,8 @@ import pytest
 from pipeline.config.load import load
 from pipeline.errors import StoreError, Unfinished
 from pipeline.geometry.shards import Shard
-from pipeline.own import owned
 from pipeline.planning.job import prepare
+from pipeline.running.hold_store import owned
 from pipeline.store.lease.lease import acquire, holders
 from pipeline.store.lifecycle import create, read_meta
 from tests import runs, scenes
