@@ -28,7 +28,7 @@ GUARDS = {
         "pipeline/store/",
         "pipeline/planning/",
         "pipeline/resolve/",
-        "pipeline/verification/",
+        "pipeline/quality/verify/",
         "pipeline/sources/aoi/",
         "pipeline/runtime/import_faults.py",
         "pipeline/running/blocks.py",

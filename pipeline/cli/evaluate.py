@@ -27,12 +27,12 @@ def evaluate(
     png: Annotated[Path | None, typer.Option(help="Draw the confusion matrix and the classes.")] = None,
 ) -> None:
     """Compare the mask of a store with labels."""
-    from pipeline.evaluation.evaluate import evaluate as judge
-    from pipeline.evaluation.grouping import grouping
-    from pipeline.evaluation.limit import limited
-    from pipeline.evaluation.tell import area_of, tell
-    from pipeline.labels import open_labels
-    from pipeline.labels.typed import ignored, pairs_of, values_of
+    from pipeline.quality.evaluate.aoi_labels import limited
+    from pipeline.quality.evaluate.class_groups import grouping
+    from pipeline.quality.evaluate.evaluate import evaluate as judge
+    from pipeline.quality.evaluate.report import area_of, tell
+    from pipeline.quality.labels import open_labels
+    from pipeline.quality.labels.typed import ignored, pairs_of, values_of
     from pipeline.store.reader import open_store
 
     opened = open_store(store, level)

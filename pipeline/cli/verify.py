@@ -21,10 +21,10 @@ def verify(
 ) -> None:
     """Prove a store: every chunk is read, and seams are inferred again with wider halos; writes the certificate."""
     on_signals()
+    from pipeline.quality.verify import certificate
+    from pipeline.quality.verify.verify import job_of
+    from pipeline.quality.verify.verify import verify as look
     from pipeline.runtime.progress import progress_as
-    from pipeline.verification import certificate
-    from pipeline.verification.verify import job_of
-    from pipeline.verification.verify import verify as look
 
     with progress_as(log_format) as progress:
         job = job_of(store, overrides or [])

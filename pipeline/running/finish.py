@@ -135,8 +135,8 @@ def _certified(path: Place, report: Report, say: Say) -> Report:
     """With a certificate that passes. It infers, which nothing else here does."""
     made = report.certificate
     if not (made and made["passed"]):
-        from pipeline.verification.certificate import demand, publish
-        from pipeline.verification.verify import job_of, verify
+        from pipeline.quality.verify.certificate import demand, publish
+        from pipeline.quality.verify.verify import job_of, verify
 
         made = verify(job_of(path, []), say)
         publish(path, made)

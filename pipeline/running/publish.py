@@ -8,6 +8,8 @@ from pipeline.exports import quicklook, sidecars
 from pipeline.geometry.shards import Shard
 from pipeline.locations import Place
 from pipeline.planning.job import Job
+from pipeline.quality.verify.certificate import demand, publish
+from pipeline.quality.verify.verify import verify
 from pipeline.running import engine_terms
 from pipeline.running.report import Report
 from pipeline.runtime.cancellation import stopping
@@ -16,8 +18,6 @@ from pipeline.store import lifecycle as store
 from pipeline.store import shards
 from pipeline.store.files import Files
 from pipeline.store.ledger import Ledger
-from pipeline.verification.certificate import demand, publish
-from pipeline.verification.verify import verify
 
 
 def publish_run(job: Job, report: Report, unchanged: bool) -> Report:

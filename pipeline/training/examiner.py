@@ -10,7 +10,6 @@ import numpy.typing as npt
 import torch
 
 from pipeline.config import Config, ModelConfig, OutputConfig
-from pipeline.evaluation.confusion import Confusion
 from pipeline.geometry.blocks import BlockIndex
 from pipeline.inference.block_task import BlockTask
 from pipeline.inference.infer import Inference
@@ -18,6 +17,7 @@ from pipeline.inference.read import read
 from pipeline.inference.recipe import Block
 from pipeline.models.loaded import Loaded
 from pipeline.planning.job import prepare
+from pipeline.quality.evaluate.confusion import Confusion
 from pipeline.training.atlas import Atlas
 from pipeline.training.scenes import Scene
 

@@ -12,7 +12,7 @@ from torchmetrics import MeanMetric, Metric
 
 from pipeline.config import OptimiserConfig, TrainingConfig
 from pipeline.errors import ConfigError
-from pipeline.evaluation.confusion import Confusion
+from pipeline.quality.evaluate.confusion import Confusion
 from pipeline.training.examiner import Examiner
 from pipeline.training.losses import Loss
 from pipeline.training.windows import Example, Round, Windows

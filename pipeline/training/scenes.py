@@ -13,7 +13,7 @@ from pipeline.config import SceneConfig, SourceConfig
 from pipeline.errors import ConfigError, SourceError
 from pipeline.geometry.window import Window
 from pipeline.interfaces import IGNORE, Labels, Source
-from pipeline.labels import from_config
+from pipeline.quality.labels import from_config
 from pipeline.sources import open_source
 from pipeline.sources.aoi import open_area
 from pipeline.sources.gdal.file_identity import identity_of

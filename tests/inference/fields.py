@@ -22,7 +22,7 @@ from pipeline.inference.recipe import Recipe
 from pipeline.interfaces import Pixels
 from pipeline.models.loaded import Loaded
 from pipeline.runtime.cancellation import STOP
-from tests.labels.places import cut
+from tests.quality.labels.places import cut
 
 
 def recipe(blended: bool) -> Recipe:

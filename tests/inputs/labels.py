@@ -11,7 +11,7 @@ from rasterio.transform import from_origin
 
 from pipeline.config import SourceConfig
 from pipeline.geometry.window import Window
-from pipeline.labels import open_labels
+from pipeline.quality.labels import open_labels
 from pipeline.sources import open_source
 from pipeline.store.spec import ClassRow
 from tests import scenes, vector_files

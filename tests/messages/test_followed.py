@@ -24,7 +24,7 @@ from typer.testing import CliRunner
 from pipeline.cli import app
 from pipeline.config import LabelsConfig, SourceConfig
 from pipeline.geometry.window import Window
-from pipeline.labels import from_config
+from pipeline.quality.labels import from_config
 from pipeline.sources import open_source
 from pipeline.store.spec import ClassRow
 from tests import scenes

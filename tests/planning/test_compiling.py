@@ -24,10 +24,10 @@ from pipeline.planning import compiling
 from pipeline.planning.compiling import decide
 from pipeline.planning.describe import lines
 from pipeline.planning.job import Job, prepare
+from pipeline.quality.verify.verify import job_of, verify
 from pipeline.running import execute
 from pipeline.runtime.progress import Progress
 from pipeline.store.lifecycle import open_layer
-from pipeline.verification.verify import job_of, verify
 from tests import networks, scenes
 from tests.faults.harness import digest
 

@@ -24,9 +24,9 @@ from pipeline.planning.describe import describe, lines
 from pipeline.planning.folding import ROUNDING, TIE, decide, most
 from pipeline.planning.job import Job, prepare
 from pipeline.planning.subject import subject
+from pipeline.quality.verify.verify import job_of, verify
 from pipeline.running.execute import execute
 from pipeline.runtime.progress import Progress
-from pipeline.verification.verify import job_of, verify
 from tests import networks, scenes
 from tests.models.bn_folding.pairs import settled
 

@@ -19,13 +19,13 @@ from pipeline.planning import folding, frozen_plan, planner
 from pipeline.planning import job as jobs
 from pipeline.planning.freeze import MARK, freeze
 from pipeline.planning.job import Job
+from pipeline.quality.verify.verify import job_of
 from pipeline.running.execute import execute, prepare
 from pipeline.running.report import Report
 from pipeline.runtime import resources
 from pipeline.runtime.progress import Progress
 from pipeline.store.lifecycle import read_meta
 from pipeline.store.status import status
-from pipeline.verification.verify import job_of
 from tests import networks, scenes
 from tests.running.test_execute import digest
 

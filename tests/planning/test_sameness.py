@@ -17,11 +17,11 @@ from pipeline.errors import ConfigError, StoreError
 from pipeline.planning.describe import GOES_ON, describe, lines
 from pipeline.planning.freeze import freeze
 from pipeline.planning.job import prepare
+from pipeline.quality.verify.verify import job_of, verify
 from pipeline.running.execute import execute
 from pipeline.running.report import Report
 from pipeline.runtime.progress import Progress
 from pipeline.store.lifecycle import read_meta
-from pipeline.verification.verify import job_of, verify
 from tests import networks, runs, scenes
 
 

@@ -14,7 +14,7 @@ from pipeline.running.execute import prepare
 from pipeline.running.resume_check import make_sound
 from pipeline.store.ledger import Ledger
 from tests import scenes
-from tests.verification import made
+from tests.quality.verify import made
 
 
 @pytest.fixture(scope="module")

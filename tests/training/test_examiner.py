@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from pipeline.config.load import load
-from pipeline.evaluation.evaluate import evaluate
-from pipeline.labels import open_labels
 from pipeline.models.weights import save
+from pipeline.quality.evaluate.evaluate import evaluate
+from pipeline.quality.labels import open_labels
 from pipeline.running.execute import execute
 from pipeline.running.execute import prepare as prepare_run
 from pipeline.runtime.progress import Progress

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from pipeline.config import OptimiserConfig
-from pipeline.evaluation.confusion import Confusion
+from pipeline.quality.evaluate.confusion import Confusion
 
 
 def rates(how: OptimiserConfig, steps: int) -> list[float]:

@@ -10,7 +10,7 @@ from pipeline.inspect.halo.raster_windows import places
 from pipeline.sources import open_source
 from pipeline.sources.aoi import open_area
 from tests import scenes
-from tests.labels.places import UTM
+from tests.quality.labels.places import UTM
 from tests.sources.aoi.shapes import placed, write
 
 

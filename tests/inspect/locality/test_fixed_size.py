@@ -21,12 +21,12 @@ from pipeline.models.loaded import Loaded
 from pipeline.models.onnx_runtime import session
 from pipeline.models.onnx_runtime.network import OnnxNetwork
 from pipeline.planning.subject import subject
+from pipeline.quality.verify.verify import job_of, verify
 from pipeline.running.execute import prepare
-from pipeline.verification.verify import job_of, verify
 from tests import networks, scenes
 from tests.models.onnx_files import to_onnx
+from tests.quality.verify import made
 from tests.runs import go
-from tests.verification import made
 
 CPU = torch.device("cpu")
 

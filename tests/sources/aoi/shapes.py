@@ -15,7 +15,7 @@ from pipeline.geometry.grid import Grid
 from pipeline.sources.aoi import open_area
 from pipeline.sources.aoi.aoi import Area
 from tests import vector_files
-from tests.labels.places import DEGREES, NORTH_UP, UTM, centres, grid
+from tests.quality.labels.places import DEGREES, NORTH_UP, UTM, centres, grid
 
 HEIGHT, WIDTH = 93, 118
 

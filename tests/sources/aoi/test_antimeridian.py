@@ -15,9 +15,9 @@ from shapely.geometry import box, mapping
 
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
-from pipeline.labels import open_labels
+from pipeline.quality.labels import open_labels
 from pipeline.sources.aoi import open_area
-from tests.labels.places import CLASSES, grid
+from tests.quality.labels.places import CLASSES, grid
 
 RING = shapely.Polygon([(179.8, -16.4), (180.15, -16.3), (180.3, -16.6), (180.05, -16.7), (179.75, -16.65), (179.8, -16.4)])
 EAST, WEST = RING.intersection(box(0, -90, 180, 90)), translate(RING.intersection(box(180, -90, 360, 90)), -360)

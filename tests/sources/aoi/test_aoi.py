@@ -19,7 +19,7 @@ from pipeline.geometry.window import Window
 from pipeline.sources.aoi import aoi as areas
 from pipeline.sources.aoi import open_area
 from pipeline.sources.aoi.pieces import VERTICES
-from tests.labels.places import DEGREES, GRIDS, LAEA, UTM, cut, whole, windows
+from tests.quality.labels.places import DEGREES, GRIDS, LAEA, UTM, cut, whole, windows
 from tests.sources.aoi import shapes
 from tests.sources.aoi.shapes import OF, SHAPES
 

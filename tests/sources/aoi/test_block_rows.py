@@ -13,7 +13,7 @@ from pipeline.geometry.grid import Grid
 from pipeline.sources.aoi import open_area
 from pipeline.sources.aoi.block_rows import lines
 from pipeline.sources.aoi.pieces import Outlines
-from tests.labels.places import UTM
+from tests.quality.labels.places import UTM
 from tests.sources.aoi import shapes
 from tests.sources.aoi.shapes import OF, SHAPES
 from tests.sources.aoi.test_aoi import layout

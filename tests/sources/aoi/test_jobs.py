@@ -16,11 +16,12 @@ from pipeline.cli import app
 from pipeline.config import SourceConfig
 from pipeline.config.load import load
 from pipeline.errors import SourceError, StoreError
-from pipeline.evaluation.evaluate import evaluate
-from pipeline.evaluation.limit import limited
 from pipeline.inference import block_task
-from pipeline.labels import open_labels
 from pipeline.planning.describe import describe, lines, room
+from pipeline.quality.evaluate.aoi_labels import limited
+from pipeline.quality.evaluate.evaluate import evaluate
+from pipeline.quality.labels import open_labels
+from pipeline.quality.verify.verify import job_of, verify
 from pipeline.running.execute import prepare
 from pipeline.sources import open_source
 from pipeline.sources.aoi import open_area
@@ -28,9 +29,8 @@ from pipeline.sources.raster import RasterSource
 from pipeline.store.ledger import Ledger
 from pipeline.store.reader import open_store
 from pipeline.store.status import overviews, status
-from pipeline.verification.verify import job_of, verify
 from tests import scenes
-from tests.labels.places import DEGREES, UTM, whole
+from tests.quality.labels.places import DEGREES, UTM, whole
 from tests.running.test_execute import digest, go, mask
 from tests.sources.aoi.shapes import placed, write
 

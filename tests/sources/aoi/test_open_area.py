@@ -13,7 +13,7 @@ from pipeline.errors import ExtraError, SourceError
 from pipeline.geometry.grid import Grid
 from pipeline.sources.aoi import open_area
 from tests import vector_files
-from tests.labels.places import DEGREES, UTM
+from tests.quality.labels.places import DEGREES, UTM
 from tests.sources.aoi.shapes import OF, SHAPES, placed, plain, write
 
 HERE = placed(SHAPES["a triangle"], OF)

@@ -1,0 +1,154 @@
+"""The mask of a store against labels, a piece at a time; memory does not grow with the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import InputError, StoreError
+from pipeline.geometry.span import Span, cut
+from pipeline.geometry.window import Window
+from pipeline.interfaces import IGNORE, Labels
+from pipeline.quality.evaluate.boundary_f1 import Boundaries
+from pipeline.quality.evaluate.confusion import Confusion
+from pipeline.quality.evaluate.result import Evaluation
+from pipeline.store.reader import Opened
+from pipeline.store.spec import ClassRow
+
+PIECE = 2048
+"""Side of what is held at once, px: large, since the halo of a piece reads chunks of its neighbours."""
+LARGEST_CHUNK = 4096
+"""Chunks up to this side are never cut by a piece, px."""
+
+FARTHEST = 256
+"""Largest tolerance, px: what is read around a piece stays small beside it, and boundaries that match from so far say nothing."""
+
+Codes = npt.NDArray[np.unsignedinteger]
+
+
+def evaluate(store: Opened, labels: Labels, *, tolerance: int = 2, area: Window | None = None, partial: bool = False, side: int | None = None) -> Evaluation:
+    """Compare a store with labels.
+
+    A labelled pixel counts, whatever the mask says of it: nodata is a miss. A pixel without a label does not.
+
+    Parameters
+    ----------
+    store
+        One level of it.
+    labels
+        On the grid of that level.
+    tolerance
+        Distance at which boundaries still match, 0 to 256 px.
+    area
+        The part that is judged, px of the level; labels outside it count as none. Everything by default.
+    partial
+        Judge the committed blocks of a store that is unfinished.
+    side
+        Of the pieces, px; changes no number.
+
+    Raises
+    ------
+    StoreError
+        It is unfinished, and ``partial`` is not said.
+    LabelsError
+        They cannot be read, or hold what is no class.
+    InputError
+        No pixel of the store has a label, or the tolerance is out of bounds.
+    """
+    assert labels.grid == store.grid
+    if not 0 <= tolerance <= FARTHEST:
+        raise InputError(f"Boundaries cannot match within {tolerance} px. Give --boundary (tolerance=) from 0 to {FARTHEST} px.")
+    committed = store.committed_blocks()
+    if committed < store.blocks and not partial:
+        raise StoreError(
+            f"{store.path} is unfinished: {committed} of {store.blocks} blocks of level {store.level} are committed. Finish it with run, "
+            "or judge what is there with --partial."
+        )
+    judge = _Judge(store, labels, tolerance, area or _whole(store), committed < store.blocks)
+    for piece in pieces(area or _whole(store), side or _side(store.chunk)):
+        judge.add(piece)
+    found = judge.result(committed)
+    if not found.confusion.pixels:
+        raise InputError(f"No pixel that is judged has a label, so that {store.path} cannot be evaluated. Give labels of this place, or another --area.")
+    return found
+
+
+def pieces(area: Window, side: int) -> Iterator[Window]:
+    """The windows that an area is judged in: cut at multiples of ``side`` px of the level, so that they hold whole chunks."""
+    for rows in cut(area.rows.stop, side):
+        for cols in cut(area.cols.stop, side):
+            piece = Window.of(_from(rows, area.row), _from(cols, area.col))
+            if piece.pixels:
+                yield piece
+
+
+class _Judge:
+    """Counts one piece after another."""
+
+    def __init__(self, store: Opened, labels: Labels, tolerance: int, area: Window, unfinished: bool) -> None:
+        self._store, self._labels, self._area, self._unfinished = store, labels, area, unfinished
+        self._classes = tuple(row for row in store.classes if row.role != "ignore")
+        self._confusion = Confusion(len(self._classes))
+        self._boundaries = Boundaries(len(self._classes), tolerance)
+        self._ignored = 0
+        self._index = _table(self._classes)
+        self._passed = np.array([row.code for row in store.classes if row.role == "ignore"], dtype=np.uint16)
+
+    def add(self, piece: Window) -> None:
+        halo = self._boundaries.halo
+        frame = Window.of(piece.rows.grow(halo), piece.cols.grow(halo))
+        core = piece.within(frame)
+        label = self._index[self._known(frame)]
+        if (label[core] == len(self._classes)).all():
+            return
+        codes = self._store.read(frame)
+        mask = self._index[codes]
+        self._confusion.add(label[core], mask[core])
+        self._boundaries.add(label, mask)
+        if len(self._passed):
+            self._ignored += int((np.isin(codes[core], self._passed) & (label[core] < len(self._classes))).sum())
+
+    def result(self, committed: int) -> Evaluation:
+        nodata = self._confusion.unpredicted - self._ignored
+        return Evaluation(
+            classes=self._classes, confusion=self._confusion, boundaries=self._boundaries, nodata=nodata, ignored=self._ignored,
+            committed=committed, blocks=self._store.blocks,
+        )  # fmt: skip
+
+    def _known(self, frame: Window) -> npt.NDArray[np.uint16]:
+        """Labels of a frame; none outside the area, and none where a block is still to come."""
+        known = self._labels.read(frame)
+        inside = np.zeros(known.shape, dtype=bool)
+        inside[self._shared(frame)] = True
+        if self._unfinished:
+            inside &= self._store.committed(frame)
+        known[~inside] = IGNORE
+        return known
+
+    def _shared(self, frame: Window) -> tuple[slice, slice]:
+        rows, cols = (
+            Span(max(a.start, b.start), max(min(a.stop, b.stop), a.start, b.start)) for a, b in ((frame.rows, self._area.rows), (frame.cols, self._area.cols))
+        )
+        return rows.within(frame.rows), cols.within(frame.cols)
+
+
+def _table(classes: tuple[ClassRow, ...]) -> Codes:
+    """(65536,) code → index of its class; one beyond them for everything else."""
+    table = np.full(IGNORE + 1, len(classes), dtype=np.uint16)
+    for index, row in enumerate(classes):
+        table[row.code] = index
+    return table.astype(np.uint8) if len(classes) < 256 else table
+
+
+def _side(chunk: int) -> int:
+    return max(PIECE // chunk, 1) * chunk if chunk <= LARGEST_CHUNK else PIECE
+
+
+def _whole(store: Opened) -> Window:
+    return Window(row=0, col=0, height=store.grid.height, width=store.grid.width)
+
+
+def _from(span: Span, start: int) -> Span:
+    return Span(max(span.start, start), max(span.stop, start))

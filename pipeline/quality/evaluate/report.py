@@ -1,0 +1,84 @@
+"""An evaluation in words and numbers: a document for programs, a table for people."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+
+from pipeline.errors import InputError
+from pipeline.geometry.grid import Grid
+from pipeline.geometry.window import Window
+from pipeline.quality.evaluate.plot import draw
+from pipeline.quality.evaluate.result import Evaluation
+from pipeline.quality.evaluate.text import lines
+from pipeline.redact import publicly
+from pipeline.store.reader import Opened
+
+
+def document(found: Evaluation, store: Opened, labels: str) -> dict[str, Any]:
+    """All numbers, as JSON takes them: what cannot be said is null."""
+    columns = found.columns()
+    return {
+        "store": str(store.path),
+        "level": store.level,
+        "labels": labels,
+        "blocks": {"committed": found.committed, "all": found.blocks},
+        "pixels": {"labelled": found.confusion.pixels, "nodata": found.nodata, "ignored": found.ignored},
+        **{name: _said(value) for name, value in found.totals().items()},
+        "boundary_tolerance_px": found.boundaries.tolerance,
+        "classes": [
+            {
+                "code": row.code,
+                "name": row.name,
+                **{name: _said(float(values[k])) for name, values in columns.items()},
+                "labelled": int(found.confusion.labelled[k]),
+                "predicted": int(found.confusion.predicted[k]),
+                "hits": int(found.confusion.hits[k]),
+            }
+            for k, row in enumerate(found.classes)
+        ],
+        "confusion": {"rows": "labels, in the order of classes", "columns": "predictions, then none", "counts": found.confusion.counts.tolist()},
+    }
+
+
+def _said(value: float) -> float | None:
+    return None if np.isnan(value) else value
+
+
+def tell(found: Evaluation, store: Opened, labels: str, to_json: str | None = None, png: Path | None = None) -> None:
+    """Print the table, or the document where it goes to ``-``; write what is asked for.
+
+    Raises
+    ------
+    InputError
+        A file cannot be written.
+    ExtraError
+        The picture needs the extra ``plots``.
+    """
+    if png is not None:
+        _write(png, draw(found, f"{store.path.name} against {PurePath(labels).name}"))
+    text = json.dumps(publicly(document(found, store, labels)), indent=2)
+    if to_json is not None and to_json != "-":
+        _write(Path(to_json), f"{text}\n".encode())
+    print(text if to_json == "-" else "\n".join(lines(found, store, labels)))
+
+
+def area_of(text: str | None, grid: Grid) -> Window | None:
+    """``row,col,height,width`` → a window of the grid. Raises InputError."""
+    if text is None:
+        return None
+    numbers = [int(part) for part in text.split(",") if part.strip().isdigit()]
+    window = Window(row=numbers[0], col=numbers[1], height=numbers[2], width=numbers[3]) if len(numbers) == text.count(",") + 1 == 4 else None
+    if window is None or not window.pixels or window.clip(grid.height, grid.width) != window:
+        raise InputError(f"--area {text} is no part of {grid.height} × {grid.width} px. Give ROW,COL,HEIGHT,WIDTH, four whole numbers, such as 0,0,512,512.")
+    return window
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error.strerror}). Give a file in a folder that is there and can be written.") from error

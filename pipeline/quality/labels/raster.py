@@ -1,0 +1,210 @@
+"""Labels in a raster: read pixel by pixel where it has the image's grid, warped window by window where it has not."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from rasterio.crs import CRS
+from rasterio.enums import ColorInterp, MaskFlags, Resampling
+from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader
+from rasterio.transform import Affine
+from rasterio.vrt import WarpedVRT
+from rasterio.windows import Window as RasterioWindow
+
+from pipeline.config.paths import is_gdal_name
+from pipeline.errors import LabelsError
+from pipeline.geometry.crs import boxes, check_overlap, one_sided, outline, same_corners, same_grid, turns
+from pipeline.geometry.grid import Grid
+from pipeline.geometry.window import Window
+from pipeline.interfaces import IGNORE
+from pipeline.quality.labels.class_codes import Meaning
+from pipeline.sources.gdal.contents import inner_names
+from pipeline.sources.gdal.georeference import grid_of
+from pipeline.sources.validity.nodata import attributes
+
+EXACT_PX = 1e-3
+"""Error allowed in placing a pixel, px of the labels. GDAL's default of an eighth moves borders; a millionth is 6 times as slow and moves 3 pixels in 10⁵."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RasterLabels:
+    """Labels in a raster. Pickles as this spec; each thread opens a handle of its own on first use."""
+
+    path: str
+    grid: Grid
+    """Of the image."""
+    meaning: Meaning
+    straight: bool
+    """Whether the labels have the image's own pixels."""
+    turns: tuple[float, ...] = (0.0,)
+    """How far to the east they are moved to lie on the image, each in turn, in the units of their CRS; unless straight."""
+    unmarked: bool = False
+    """Whether the file's nodata is a value like the others, since the user says which class it means."""
+    _local: threading.local = field(default_factory=threading.local, repr=False, compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("path", "grid", "meaning", "straight", "turns", "unmarked")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _local=threading.local())
+
+    def read(self, window: Window) -> npt.NDArray[np.uint16]:
+        """Class codes of a window; IGNORE where the labels end, have nodata, or are to be ignored.
+
+        Returns
+        -------
+        NDArray
+            (rows, cols).
+
+        Raises
+        ------
+        LabelsError
+            The file cannot be read there, or holds what is no class.
+        """
+        codes = np.full((window.height, window.width), IGNORE, dtype=np.uint16)
+        inside = window.clip(self.grid.height, self.grid.width)
+        if inside.pixels:
+            codes[inside.within(window)] = self.meaning.of_pixels(*self._read(inside))
+        return codes
+
+    def _read(self, window: Window) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+        """Values, and where they are valid."""
+        frame = RasterioWindow(window.col, window.row, window.width, window.height)
+        try:
+            values, mask = self._merged(frame)
+        except (RasterioError, OSError, MemoryError) as error:
+            self._local.__dict__.clear()  # a handle that failed once may go on failing
+            raise LabelsError(f"The labels {self.path} cannot be read at {window} ({error.__cause__ or error}). Mend or replace the file.") from error
+        valid = mask > 0
+        if self.unmarked and self.straight:
+            valid[:] = True
+        return values, valid & ~np.isnan(values) if values.dtype.kind == "f" else valid
+
+    def _merged(self, frame: RasterioWindow) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]:
+        """Values and mask of a window, those of a later turn where an earlier one has none."""
+        first, *others = self._datasets
+        values, mask = first.read(1, window=frame), first.read_masks(1, window=frame)
+        for dataset in others:
+            beyond = (mask == 0) & (dataset.read_masks(1, window=frame) > 0)
+            if beyond.any():
+                values[beyond], mask[beyond] = dataset.read(1, window=frame)[beyond], 255
+        return values, mask
+
+    @property
+    def _datasets(self) -> list[DatasetReader | WarpedVRT]:
+        handles: list[DatasetReader | WarpedVRT] | None = getattr(self._local, "datasets", None)
+        if handles is None:
+            raw = _open(self.path)
+            handles = self._local.datasets = [raw] if self.straight else [_warped(raw, self, turn) for turn in self.turns]
+        return handles
+
+
+def open_raster(path: str, grid: Grid, meaning: Meaning) -> RasterLabels:
+    """Open labels in a raster and see that they fit the image.
+
+    Raises
+    ------
+    LabelsError
+        They are missing, of several bands, or lie elsewhere.
+    """
+    with _open(path) as dataset:
+        bands = [kind for kind in dataset.colorinterp if kind is not ColorInterp.alpha]
+        if len(bands) != 1:
+            raise LabelsError(f"The labels {path} have {len(bands)} bands. Give a raster of one band that holds class codes.")
+        place = grid_of(dataset)
+        straight, unmarked = _straight(path, place, grid), _unmarked(path, dataset, meaning)
+    if not any(isinstance(key, int) for key in meaning.table):
+        raise LabelsError(
+            f"Pixels are numbers, but --values (labels.values) lists only texts for the labels {path}. Say which class each number means, as in 0=CLASS."
+        )
+    moves = (0.0,) if straight or place.wkt is None else turns(outline(place), place.wkt, grid)
+    return RasterLabels(path=path, grid=grid, meaning=meaning, straight=straight, turns=moves, unmarked=unmarked)
+
+
+def _unmarked(path: str, dataset: DatasetReader, meaning: Meaning) -> bool:
+    """Whether the file's nodata is a value like the others. LabelsError where it is also the code of a class, and nobody says which of the two it means."""
+    nodata = dataset.nodatavals[0]
+    if MaskFlags.nodata not in dataset.mask_flag_enums[0] or nodata is None or not float(nodata).is_integer():
+        return False
+    if dataset.driver == "Zarr" and nodata not in attributes(dataset):
+        return True  # the fill value says what a missing chunk holds, and no more
+    value = int(nodata)
+    if meaning.table.get(value, IGNORE) == IGNORE or meaning.listed:
+        return meaning.table.get(value, IGNORE) != IGNORE
+    example = ",".join(f"{row}={row}" for row in sorted({key for key in meaning.table if isinstance(key, int)})[:2])
+    raise LabelsError(
+        f"The labels {path} have nodata {value}, which is also the code of a class; the classes are {meaning.classes}. Say that it is the class by listing "
+        f"what every value means, --values {example},… (labels.values: {{{value}: {value}, …}}), or that it is unknown, --ignore {value} "
+        f"(labels.ignore: [{value}])."
+    )
+
+
+def _straight(path: str, labels: Grid, image: Grid) -> bool:
+    """Whether pixels correspond one to one; LabelsError where they do not correspond at all."""
+    if (labels.wkt is None) != (image.wkt is None):
+        raise one_sided(f"The labels {path}", labels.wkt is not None)
+    if labels.wkt is not None:
+        check_overlap(path, outline(labels), labels.wkt, image)
+        return same_grid(labels, image)
+    if (labels.height, labels.width) != (image.height, image.width):
+        raise LabelsError(
+            f"The labels {path} have {labels.height} × {labels.width} px, the image {image.height} × {image.width}, and neither has a CRS by which to "
+            "lay one on the other. Give labels of the image's size."
+        )
+    placed = [grid for grid in (labels, image) if grid.transform != Grid(height=1, width=1).transform]
+    if len(placed) == 2 and not same_corners(labels, image):
+        raise LabelsError(
+            f"The labels {path} begin at {_corner(labels)}, the image at {_corner(image)}, and neither has a CRS by which to lay one on the other. "
+            "Give labels of the same grid, or give both their CRS."
+        )
+    return True
+
+
+def _corner(grid: Grid) -> str:
+    return f"x {grid.transform[2]:.10g}, y {grid.transform[5]:.10g}"
+
+
+def _open(path: str) -> DatasetReader:
+    try:
+        dataset: DatasetReader = rasterio.open(path)
+    except (RasterioError, OSError) as error:
+        whole = "://" not in path and not path.startswith("/vsi") and not is_gdal_name(path)
+        why = "does not exist" if whole and not os.path.exists(path) else "is no raster that GDAL can open"
+        raise LabelsError(
+            f"The labels {path}: the file {why}. Give a raster of class codes, or polygons as GeoJSON, GeoPackage, FlatGeobuf or shapefile."
+        ) from error
+    if dataset.count == 0:
+        raise LabelsError(f"The labels {path} have no bands of their own. Name one of the subdatasets: {', '.join(inner_names(dataset)[:3])}.")
+    return dataset
+
+
+def _extra(labels: Grid, image: Grid) -> int:
+    """Pixels of the labels that two of the image take up, by the smaller of its first and last: one that x jumps within looks as wide as the earth."""
+    assert image.wkt is not None
+    assert labels.wkt is not None
+    corners = [Window(row=0, col=0, height=1, width=1), Window(row=image.height - 1, col=image.width - 1, height=1, width=1)]
+    sides = [box for corner in corners for box in boxes(outline(image, corner), image.wkt, labels.wkt) or []]
+    height, width = labels.pixel_size
+    return 2 + math.ceil(2 * min((max((box.right - box.left) / width, (box.top - box.bottom) / height) for box in sides), default=0.0))
+
+
+def _warped(raw: DatasetReader, labels: RasterLabels, turn: float) -> WarpedVRT:
+    """The labels on the image's grid, moved to the east, nearest neighbour; what lies outside them is masked."""
+    grid = labels.grid
+    options: dict[str, Any] = {"src_nodata": None, "nodata": None} if labels.unmarked else {}
+    if len(labels.turns) > 1:
+        options |= {"SAMPLE_STEPS": "ALL", "SOURCE_EXTRA": _extra(grid_of(raw), grid)}  # x jumps between two corners, by which GDAL finds what it is to read
+    if turn:
+        options["src_transform"] = Affine.translation(turn, 0) * raw.transform
+    return WarpedVRT(
+        raw, crs=CRS.from_wkt(grid.wkt), transform=Affine(*grid.transform), height=grid.height, width=grid.width, resampling=Resampling.nearest,
+        tolerance=EXACT_PX, add_alpha=ColorInterp.alpha not in raw.colorinterp, **options,
+    )  # fmt: skip
