@@ -24,7 +24,7 @@ from typing import Any
 
 LIBRARIES = ("torch", "rasterio", "zarr", "distributed", "dask.__main__", "skimage.measure", "pyproj", "psutil", "obstore.store", "yaml")
 """Beside the modules of the package."""
-LIGHTNING = ("pipeline.training.fit", "pipeline.training.keep", "pipeline.training.lesson", "pipeline.training.train")
+LIGHTNING = ("pipeline.train.trainer", "pipeline.train.checkpoint", "pipeline.train.module", "pipeline.train.train")
 """Modules that import Lightning, which takes longer than all others."""
 SET_BY_IMPORTS = "GDAL_CACHEMAX"
 """The variable that an import sets, whatever it was before."""

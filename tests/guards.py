@@ -62,7 +62,7 @@ GUARDS = {
         "tests/networks/",
         "tests/inspect/locality/",
     ),
-    "training": ("pipeline/training/", "tests/training/"),
+    "training": ("pipeline/train/", "tests/train/"),
     "compile": ("pipeline/models/torch_compile.py", "pipeline/planning/compiling.py", "pipeline/inference/forward.py", "tests/planning/test_compiling.py"),
     "slurm": ("pipeline/engines/", "pipeline/config/cluster.py", "workflows/", "tests/slurm_cluster.py", "tests/workflows/", "tests/engines/test_slurm.py"),
     "clocks": (

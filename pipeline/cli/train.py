@@ -22,7 +22,7 @@ def train(
     said = load(config, overrides or [])
     on_signals()
     from pipeline.runtime.progress import progress_as
-    from pipeline.training.train import train as learn
+    from pipeline.train.train import train as learn
 
     with limited(said.execution.stop_after), progress_as(log_format) as progress:
         made = learn(said, progress.say, fresh)

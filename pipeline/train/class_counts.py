@@ -1,0 +1,133 @@
+"""Where each class lies: how often it occurs in every block of every scene. Labels are read once, a block at a time, and never held."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import ConfigError, LabelsError
+from pipeline.store.spec import ClassRow
+from pipeline.train.scenes import UNKNOWN, Cell, Scene
+
+DRAWS = 256
+"""Choices of held-out blocks of which the fairest is taken."""
+
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Atlas:
+    """Counts of every class in every block that has a label."""
+
+    scenes: tuple[Scene, ...]
+    places: tuple[tuple[int, Cell], ...]
+    """(scene, block) of each row of the counts."""
+    counts: Counts
+    """(blocks, classes) px."""
+
+    @cached_property
+    def shares(self) -> list[npt.NDArray[np.float64]]:
+        """Of each class, and last of all together: (blocks,) share of the labelled pixels that lie in a block or before it."""
+        running = [np.cumsum(counts / max(counts.sum(), 1)) for counts in (*self.counts.T, self.counts.sum(1))]
+        return [share / max(share[-1], 1e-300) for share in running]
+
+    @cached_property
+    def present(self) -> Counts:
+        """Classes that have pixels."""
+        return np.flatnonzero(self.total)
+
+    @property
+    def total(self) -> Counts:
+        """(classes,) px."""
+        return np.asarray(self.counts.sum(0))
+
+
+def survey(scenes: Sequence[Scene], table: npt.NDArray[np.uint8], classes: int) -> Atlas:
+    """Count the classes of all scenes.
+
+    Parameters
+    ----------
+    scenes
+        All cut by blocks of one size.
+    table
+        Class code → index, as `scenes.indices` makes it.
+    classes
+        How many indices there are.
+
+    Raises
+    ------
+    LabelsError
+        Labels hold what is no class, or a scene has none at all.
+    """
+    places: list[tuple[int, Cell]] = []
+    counts: list[Counts] = []
+    for number, scene in enumerate(scenes):
+        before = len(places)
+        for cell in scene.cells(scene.area):
+            found = np.bincount(table[scene.known(scene.window(cell))].ravel(), minlength=UNKNOWN + 1)[:classes]
+            if found.any():
+                places.append((number, cell))
+                counts.append(found)
+        if len(places) == before:
+            raise LabelsError(f"The labels of {scene.name} know nothing of it{_part(scene)}. Give labels of this place, or leave the scene out.")
+    return Atlas(scenes=tuple(scenes), places=tuple(places), counts=np.array(counts, dtype=np.int64))
+
+
+def complete(atlas: Atlas, classes: Sequence[ClassRow]) -> None:
+    """Raise LabelsError where a class has no pixel to learn from."""
+    empty = [row.name for row, found in zip(classes, atlas.total, strict=True) if not found and row.role != "ignore"]
+    if empty:
+        raise LabelsError(
+            f"No pixel of the training scenes is labelled {' or '.join(empty)}, so the network cannot learn {'it' if len(empty) == 1 else 'them'}. "
+            "Give labels that have every class, or leave it out of model.classes."
+        )
+
+
+def part(atlas: Atlas, share: float, seed: int) -> tuple[Atlas, Atlas]:
+    """Hold out a share of the blocks: of many draws, that in which every class is held out most nearly by that share.
+
+    Scenes of one ground (the same grid) hold out the same blocks: what judges in one date does not teach in another.
+
+    Returns
+    -------
+    tuple
+        What teaches, its scenes hiding the held-out labels, and what judges.
+
+    Raises
+    ------
+    ConfigError
+        There are fewer than two blocks.
+    """
+    grounds = [scene.ground for scene in atlas.scenes]
+    numbers: dict[object, int] = {}
+    block_of = np.array([numbers.setdefault((grounds[scene], cell), len(numbers)) for scene, cell in atlas.places])
+    blocks = len(numbers)
+    if blocks < 2:
+        raise ConfigError(
+            f"One labelled block of {atlas.scenes[0].block} px is all there is, and cannot both teach and judge. Set training.validation.block smaller, "
+            "or give training.validation.scenes."
+        )
+    rng, number = np.random.default_rng([seed, 1]), min(max(round(share * blocks), 1), blocks - 1)
+    draws = (np.isin(block_of, rng.permutation(blocks)[:number]) for _ in range(DRAWS))
+    held = min(draws, key=lambda chosen: _unfairness(atlas, chosen, share))
+    hidden = {(grounds[scene], cell) for (scene, cell), out in zip(atlas.places, held, strict=True) if out}
+    teaching = tuple(replace(scene, held=frozenset(cell for ground, cell in hidden if ground == scene.ground)) for scene in atlas.scenes)
+    return replace(_only(atlas, ~held), scenes=teaching), _only(atlas, held)
+
+
+def _unfairness(atlas: Atlas, chosen: npt.NDArray[np.bool_], share: float) -> float:
+    present = atlas.total > 0
+    return float(np.abs(atlas.counts[chosen].sum(0)[present] / atlas.total[present] - share).max())
+
+
+def _only(atlas: Atlas, which: npt.NDArray[np.bool_]) -> Atlas:
+    return replace(atlas, places=tuple(place for place, kept in zip(atlas.places, which, strict=True) if kept), counts=atlas.counts[which])
+
+
+def _part(scene: Scene) -> str:
+    whole = scene.area.pixels == scene.image.grid.height * scene.image.grid.width
+    return "" if whole else f" within {scene.area}"

@@ -1,0 +1,117 @@
+"""From torchvision's VGG16 to the bodies of FCN-32s, 16s and 8s, and to the first half of the symmetric deconvolution network."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from pipeline.errors import ModelError
+from pipeline.models.architectures.deconvnet import Symmetric
+from pipeline.models.architectures.vgg import DEPTHS, Body
+from pipeline.train.pretrained.dense import GRID, as_convolution, every
+from pipeline.train.pretrained.match_types import Offer, Offered, plain
+
+SPARE = ("classifier.",)
+FOLDED = "convolution's bias taken off the running mean"
+IDENTITY = "batch norm that changes nothing, with the dense layer's bias as its shift"
+NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+
+
+def recognises(state: Mapping[str, torch.Tensor]) -> bool:
+    """Whether keys are those of a VGG of torchvision."""
+    return "features.0.weight" in state and "layer1.0.conv1.weight" not in state
+
+
+def offer(network: nn.Module, state: Mapping[str, torch.Tensor], kind: str) -> Offer:
+    """What a VGG16 has for a network.
+
+    Raises
+    ------
+    ModelError
+        The network has no such body, the state dict is of another VGG, or only one of the two has batch norm.
+    """
+    places, (sixth, seventh) = _places(network, kind)
+    sources = sorted((key for key in state if re.fullmatch(r"features\.\d+\.weight", key) and state[key].ndim == 4), key=lambda key: int(key.split(".")[1]))
+    if len(sources) != sum(DEPTHS):
+        raise ModelError(f"The weights have {len(sources)} convolutions in features, and VGG16 has {sum(DEPTHS)}. Give those of vgg16 or vgg16_bn.")
+    normed = "features.1.running_mean" in state
+    _agree(normed, isinstance(network.get_submodule(_after(places[0])), nn.BatchNorm2d), kind)
+    found: dict[str, Offered] = {}
+    for place, source in zip(places, sources, strict=True):
+        found |= _convolution(place, source.removesuffix(".weight"), state, normed)
+    for place, source, grid in ((sixth, "classifier.0", GRID), (seventh, "classifier.3", 1)):
+        if f"{source}.weight" in state:
+            found |= _dense(network, place, source, state, grid)
+    said = f"VGG16 {'with' if normed else 'without'} batch norm, by torchvision's names"
+    return Offer(said=said, tensors=found, spare=SPARE, optional=tuple(f"{name}." for place in (sixth, seventh) for name in (place, _after(place))))
+
+
+def _places(network: nn.Module, kind: str) -> tuple[list[str], tuple[str, str]]:
+    """Names of the 13 convolutions, and of fc6 and fc7."""
+    body: tuple[str, ...]
+    if isinstance(network, Body):
+        body, dense = ("pool3.", "pool4.", "pool5."), ("fc6.0", "fc7.0")
+    elif isinstance(network, Symmetric):
+        body, dense = ("down.",), ("middle.0", "middle.3")
+    else:
+        raise ModelError(
+            f"The weights are of a VGG, and kind {kind}{' without unpooling' if kind == 'deconvnet' else ''} has no such body. "
+            "They start fcn32s, fcn16s, fcn8s, and deconvnet with model.args.unpooling: true."
+        )
+    return [name for name, part in network.named_modules() if isinstance(part, nn.Conv2d) and name.startswith(body)], dense
+
+
+def _agree(weights: bool, network: bool, kind: str) -> None:
+    """Batch norm with statistics of its own would change, at the first step, what plain layers have learnt; so nothing is made up."""
+    if weights == network:
+        return
+    if network:
+        other = "" if kind == "deconvnet" else " or set model.args.norm: false"
+        raise ModelError(f"The weights are of VGG16 without batch norm, and the body of {kind} has it. Give those of vgg16_bn{other}.")
+    raise ModelError(f"The weights are of VGG16 with batch norm, and the body of {kind} has none. Give those of vgg16, or set model.args.norm: true.")
+
+
+def _convolution(place: str, source: str, state: Mapping[str, torch.Tensor], normed: bool) -> dict[str, Offered]:
+    """A convolution, and its batch norm: a norm's mean moves by the bias that our convolutions do without, which changes nothing."""
+    weight = {f"{place}.weight": plain(f"{source}.weight", state[f"{source}.weight"])}
+    bias = f"{source}.bias"
+    if not normed:
+        return weight | {f"{place}.bias": plain(bias, _there(state, bias))}
+    norm, keys = _after(place), {name: f"{_after(source)}.{name}" for name in NORM}
+    found = weight | {f"{norm}.{name}": plain(key, state[key]) for name, key in keys.items() if key in state}
+    mean = _there(state, keys["running_mean"])
+    folded = Offered(tensor=mean - _there(state, bias), sources=(keys["running_mean"], bias), before=tuple(mean.shape), rule=FOLDED)
+    return found | {f"{norm}.running_mean": folded}
+
+
+def _dense(network: nn.Module, place: str, source: str, state: Mapping[str, torch.Tensor], grid: int) -> dict[str, Offered]:
+    layer = network.get_submodule(place)
+    assert isinstance(layer, nn.Conv2d)
+    key, bias = f"{source}.weight", f"{source}.bias"
+    weight, rule = as_convolution(key, state[key], layer, grid)
+    shift = every(_there(state, bias), layer)
+    found = {f"{place}.weight": Offered(tensor=weight, sources=(key,), before=tuple(state[key].shape), rule=rule)}
+    if layer.bias is not None:
+        cut = "" if shift.shape == state[bias].shape else rule
+        return found | {f"{place}.bias": Offered(tensor=shift, sources=(bias,), before=tuple(state[bias].shape), rule=cut)}
+    norm = network.get_submodule(_after(place))
+    assert isinstance(norm, nn.BatchNorm2d)
+    zero = torch.zeros_like(shift)
+    made = {"weight": zero + 1, "bias": shift, "running_mean": zero, "running_var": zero + (1 - norm.eps)}
+    same = {f"{_after(place)}.{name}": Offered(tensor=tensor, sources=(bias,), before=tuple(state[bias].shape), rule=IDENTITY) for name, tensor in made.items()}
+    return found | same
+
+
+def _there(state: Mapping[str, torch.Tensor], key: str) -> torch.Tensor:
+    if key in state:
+        return state[key]
+    raise ModelError(f"The weights are of a VGG by their names, and {key} is not in them. Give those of vgg16 or vgg16_bn, whole.")
+
+
+def _after(name: str) -> str:
+    """The next layer of a sequence."""
+    owner, _, number = name.rpartition(".")
+    return f"{owner}.{int(number) + 1}"

@@ -1,0 +1,91 @@
+"""Judging by area: held-out blocks of the map go through the same tiled inference as `run`, and are counted as `evaluate` counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from pipeline.config import Config, ModelConfig, OutputConfig
+from pipeline.geometry.blocks import BlockIndex
+from pipeline.inference.block_task import BlockTask
+from pipeline.inference.infer import Inference
+from pipeline.inference.read import read
+from pipeline.inference.recipe import Block
+from pipeline.models.loaded import Loaded
+from pipeline.planning.job import prepare
+from pipeline.quality.evaluate.confusion import Confusion
+from pipeline.train.class_counts import Atlas
+from pipeline.train.scenes import Scene
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One block to be judged."""
+
+    scene: Scene
+    task: BlockTask
+    """How `run` would infer the scene."""
+    index: BlockIndex
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examiner:
+    """All blocks that judge a network, in order."""
+
+    questions: tuple[Question, ...]
+    table: npt.NDArray[np.uint8]
+    """Class code → index."""
+    classes: int
+
+    def ask(self, network: torch.nn.Module, number: int, device: torch.device) -> Confusion:
+        """Infer block ``number`` and compare it with its labels. Raises ReadError, InferenceError, LabelsError."""
+        question = self.questions[number]
+        task, found = question.task, Confusion(self.classes)
+        window, frame = task.layout.window(question.index), task.layout.frame(question.index)
+        block = Block(question.index, window, frame, read(task.source, frame, task.retries))
+        arrays, _ = Inference(Loaded(module=network, said={}, key=task.model.output.key), task.recipe, device)(block, task.layout)
+        found.add(self._index(question.scene.known(window)), self._index(arrays["mask"]))
+        return found
+
+    def _index(self, codes: npt.NDArray[np.unsignedinteger]) -> npt.NDArray[np.uint8]:
+        """Nodata and whatever is no class lie beyond all classes."""
+        return np.asarray(np.minimum(self.table[codes], np.uint8(self.classes)), dtype=np.uint8)
+
+
+def examiner(config: Config, model: ModelConfig, atlas: Atlas, table: npt.NDArray[np.uint8], folder: Path, threads: int) -> Examiner:
+    """Plan how each scene would be run, by the network that ``model.path`` holds.
+
+    Parameters
+    ----------
+    config
+        Of the training; its sections ``source``, ``tile`` and ``execution`` count as for `run`.
+    model
+        With nothing left open, and the weights of an untrained network.
+    atlas
+        The blocks that judge; its scenes hide none of their labels.
+    table
+        Class code → index.
+    folder
+        Where a store would be; none is made.
+    threads
+        Intra-op threads, those of the training.
+
+    Raises
+    ------
+    PlanError, ModelError
+        As `run` would.
+    """
+    tasks = {number: _task(config, model, atlas.scenes[number], folder, threads) for number in sorted({number for number, _ in atlas.places})}
+    questions = [Question(scene=atlas.scenes[number], task=tasks[number], index=BlockIndex(*cell)) for number, cell in atlas.places]
+    return Examiner(questions=tuple(questions), table=table, classes=atlas.counts.shape[1])
+
+
+def _task(config: Config, model: ModelConfig, scene: Scene, folder: Path, threads: int) -> BlockTask:
+    source = config.source.model_copy(update={"path": scene.name})
+    output = OutputConfig(path=folder / "validation.zarr", chunk=scene.block, block=scene.block, pyramid=False)
+    task = prepare(config.model_copy(update={"source": source, "model": model, "output": output, "training": None}), fresh=True).task
+    return replace(task, recipe=replace(task.recipe, threads=threads))

@@ -1,0 +1,37 @@
+"""The report in words."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline.models.architectures import NETWORKS
+from pipeline.train.pretrained import match, tell
+from tests.train.pretrained.nets import VGG16
+
+
+def test_the_report_counts_every_sort_and_names_a_few() -> None:
+    network = NETWORKS["fcn32s"](bands=4, classes=2, width=4, fc_width=4, norm=False)
+    lines = tell(match(network, VGG16().state_dict(), "fcn32s")).splitlines()
+    assert lines == [
+        "fcn32s started from VGG16 without batch norm, by torchvision's names",
+        "    27  as it was: pool3.0.0.bias, pool3.0.2.weight, pool3.0.2.bias and 24 more",
+        "     1  mean over bands, times 3/4: pool3.0.0.weight 4×3×3×3 → 4×4×3×3",
+        "     2  dense layer as a convolution: fc6.0.weight 16×1568 → 16×32×7×7, fc7.0.weight 16×16 → 16×16×1×1",
+        "     3  begins anew: not in the weights: score.weight, score.bias, up32.weight",
+        "     2  left out of the weights: classifier.6.weight, classifier.6.bias",
+    ]
+
+
+def test_another_number_of_classes_is_told() -> None:
+    before, after = (NETWORKS["fcn"](bands=3, classes=classes, width=4) for classes in (4, 6))
+    lines = tell(match(after, before.state_dict(), "fcn")).splitlines()
+    assert lines[-1] == "     2  begins anew: another number of classes: score.weight 4×16×1×1 → 6×16×1×1, score.bias 4 → 6"
+
+
+def test_the_guide_shows_what_its_example_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "transfer.md").read_text()
+    code, printed = (re.findall(rf"```{language}\n(.*?)```", page, re.S)[0] for language in ("python", "text"))
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "transfer.md", "exec"), {})
+    assert capsys.readouterr().out == printed
