@@ -14,7 +14,7 @@ GUARDS = {
         "pipeline/engines/",
         "pipeline/inference/block_task.py",
         "pipeline/store/overviews.py",
-        "pipeline/cli/ending.py",
+        "pipeline/cli/exit.py",
         "pipeline/running/execute.py",
         "pipeline/running/blocks.py",
         "pipeline/running/finish.py",

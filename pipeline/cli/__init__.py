@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline.cli import evaluate, finish, init, inspect, plan, run, sample, schema, status, train, verify
 from pipeline.cli.app import app
-from pipeline.cli.ending import ended
+from pipeline.cli.exit import ended
 
 __all__ = ["app", "main"]
 

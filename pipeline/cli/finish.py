@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.cli.app import Format, LogFormat, StorePath
-from pipeline.cli.ending import on_signals
+from pipeline.cli.exit import on_signals
 
 
 def finish(store: StorePath, log_format: LogFormat = Format.TEXT) -> None:

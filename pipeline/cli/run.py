@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.app import ConfigPath, Format, LogFormat, Out, Overrides, overriding
-from pipeline.cli.ending import limited, on_signals
+from pipeline.cli.exit import limited, on_signals
 from pipeline.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.app import ConfigPath, Format, LogFormat, Overrides
-from pipeline.cli.ending import limited, on_signals
+from pipeline.cli.exit import limited, on_signals
 
 
 def train(

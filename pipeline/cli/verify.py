@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.app import AsJson, Format, LogFormat, Overrides, StorePath, tell
-from pipeline.cli.ending import on_signals
+from pipeline.cli.exit import on_signals
 
 
 def verify(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from pipeline.cli import ending
+from pipeline.cli import exit as exits
 from pipeline.config import ModelConfig
 from pipeline.errors import ExtraError, ModelError
 from pipeline.models import load
@@ -132,7 +132,7 @@ def raised(text: str) -> Exception:
 
 
 def told(error: Exception) -> tuple[str, int]:
-    return ending._explain(error)
+    return exits._explain(error)
 
 
 @pytest.mark.slow

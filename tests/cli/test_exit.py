@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import torch
 
-from pipeline.cli import ending
+from pipeline.cli import exit as exits
 from pipeline.store.status import status
 from tests import commands, scenes
 
@@ -184,16 +184,16 @@ def test_what_stops_a_run_is_no_error_and_hides_those_that_it_makes(
     work: Callable[[], None], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:  # fmt: skip
     told: list[int] = []
-    monkeypatch.setattr(ending, "_leave", told.append)
+    monkeypatch.setattr(exits, "_leave", told.append)
 
     def works() -> None:
-        with ending.limited(1e-9):
+        with exits.limited(1e-9):
             work()
 
-    ending.ended(works)
+    exits.ended(works)
     assert told == [75]
     os.kill(os.getpid(), signal.SIGTERM)  # by now a second one changes nothing
-    assert capfd.readouterr().err == f"Stopped: the 1e-09 s of execution.stop_after are over. {ending.KEPT}\n"
+    assert capfd.readouterr().err == f"Stopped: the 1e-09 s of execution.stop_after are over. {exit.KEPT}\n"
 
 
 def exit_code(monkeypatch: pytest.MonkeyPatch, error: Exception) -> object:
@@ -207,7 +207,7 @@ def exit_code(monkeypatch: pytest.MonkeyPatch, error: Exception) -> object:
 
     monkeypatch.setattr(os, "_exit", leave)
     with pytest.raises(SystemExit) as left:
-        ending.ended(command)
+        exits.ended(command)
     return left.value.code
 
 
@@ -236,19 +236,19 @@ def test_whatever_else_is_raised_is_one(monkeypatch: pytest.MonkeyPatch, capsys:
 def test_the_timer_stops_what_is_under_way_and_is_off_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.runtime.resources.age", lambda: 100.0)
     for seconds in (100.05, 3.0):  # soon, and over already
-        with pytest.raises(ending.Stop), ending.limited(seconds):
+        with pytest.raises(exits.Stop), exits.limited(seconds):
             time.sleep(60)
         assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
-    with ending.limited(None):
+    with exits.limited(None):
         assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
-    with ending.limited(1000.0):
+    with exits.limited(1000.0):
         assert 800 < signal.getitimer(signal.ITIMER_REAL)[0] <= 900
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
 @pytest.fixture(autouse=True)
 def _forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(ending, "_received", [])
+    monkeypatch.setattr(exits, "_received", [])
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)}
     yield
     for number, handler in before.items():

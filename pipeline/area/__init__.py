@@ -1,1 +1,0 @@
-"""Areas that are asked for."""

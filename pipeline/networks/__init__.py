@@ -1,1 +1,0 @@
-"""How one network starts from another."""
