@@ -1,0 +1,1 @@
+"""Measures of the package's rooms, imports and names: ``python -m tests.house [OTHER CHECKOUT]``."""
