@@ -46,7 +46,7 @@ def nodes(text: str) -> dict[str, frozenset[str]]:
 
 
 @pytest.mark.parametrize(
-    ("arrows", "circles", "floors", "drawn"),
+    ("arrows", "circles", "floors", "reduced"),
     [
         ("ab bc", [], 3, "ab bc"),
         ("ab bc ac", [], 3, "ab bc"),
@@ -56,10 +56,10 @@ def nodes(text: str) -> dict[str, frozenset[str]]:
         ("aa", [("a",)], 1, "aa"),
     ],
 )
-def test_circles_floors_and_arrows_without_detours(arrows: str, circles: list[tuple[str, ...]], floors: int, drawn: str) -> None:
+def test_circles_floors_and_arrows_without_detours(arrows: str, circles: list[tuple[str, ...]], floors: int, reduced: str) -> None:
     assert graph.circles(nodes(arrows)) == circles
     assert graph.longest_chain(nodes(arrows)) == floors
-    assert graph.without_detours(nodes(arrows)) == nodes(drawn)
+    assert graph.without_detours(nodes(arrows)) == nodes(reduced)
 
 
 def test_pro_words_are_counted_among_variables_names_methods_and_files(tmp_path: Path) -> None:
