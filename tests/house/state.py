@@ -14,24 +14,8 @@ from tests.house.modules import Module
 
 FILLED_LATER = {"ContextVar", "Counter", "Event", "OrderedDict", "Queue", "SimpleQueue", "WeakKeyDictionary", "WeakSet", "WeakValueDictionary", "count"}
 FILLED_LATER |= {"defaultdict", "deque", "dict", "list", "local", "set"}
-CHANGES = {
-    "add",
-    "append",
-    "appendleft",
-    "clear",
-    "discard",
-    "extend",
-    "insert",
-    "move_to_end",
-    "pop",
-    "popitem",
-    "popleft",
-    "put",
-    "remove",
-    "set",
-    "setdefault",
-}
-CHANGES |= {"update"}
+CHANGES = {"add", "append", "appendleft", "clear", "discard", "extend", "insert", "move_to_end"}
+CHANGES |= {"pop", "popitem", "popleft", "put", "remove", "set", "setdefault", "update"}
 CACHES = {"cache", "cached", "lru_cache"}
 
 
