@@ -1,52 +1,54 @@
-"""Rooms import each other in no circle, families know nothing of each other, and heavy libraries have few homes."""
+"""A file imports only from below: the contracts stand in pyproject.toml, under ``tool.importlinter``; ``.venv/bin/lint-imports`` checks them by hand."""
 
-import ast
+from __future__ import annotations
+
+import importlib.util
 import subprocess
 import sys
-from graphlib import TopologicalSorter
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-FAMILIES = {"sources", "models", "tapers", "engines"}
+import pytest
+
+from tests.house import graph, imports
+from tests.house.modules import ROOT, modules
+
+needs_linter = pytest.mark.skipif(importlib.util.find_spec("importlinter") is None, reason="import-linter comes with the extra dev")
 HEAVY = {"torch", "rasterio", "zarr", "dask", "distributed"}
-FILES = sorted((ROOT / "pipeline").rglob("*.py"))
+PLANNING = ROOT / "pipeline" / "planning"
+CHECK = "from importlinter.cli import lint_imports_command; lint_imports_command()"
 
 
-def imports(path: Path, top: bool = False) -> set[str]:
-    tree = ast.parse(path.read_text())
-    nodes = tree.body if top else ast.walk(tree)
-    found = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    return found | {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+def check_contracts(root: Path) -> subprocess.CompletedProcess[str]:
+    """Check the contracts of a checkout; in a process of its own, since the check changes the path and the logging of its process."""
+    return subprocess.run([sys.executable, "-c", CHECK, "--no-cache"], cwd=root, capture_output=True, text=True, check=False)
 
 
-def room(path: Path) -> str:
-    parts = path.relative_to(ROOT / "pipeline").with_suffix("").parts
-    return parts[0]
+@pytest.mark.slow
+@needs_linter
+@pytest.mark.skipif(not PLANNING.is_dir(), reason="the contracts name rooms that the package does not have yet")
+def test_every_contract_on_imports_is_kept() -> None:
+    check = check_contracts(ROOT)
+    assert check.returncode == 0, check.stdout + check.stderr
 
 
-def rooms() -> dict[str, set[str]]:
-    """The rooms that each room imports."""
-    arrows: dict[str, set[str]] = {room(path): set() for path in FILES}
-    for path in FILES:
-        arrows[room(path)] |= {name.split(".")[1] for name in imports(path) if name.startswith("pipeline.")} - {room(path)}
-    return arrows
+@pytest.mark.slow
+@needs_linter
+def test_an_import_from_above_breaks_a_contract(tmp_path: Path) -> None:
+    contract = {"id": "rooms", "name": "A room imports only from below", "type": "layers", "layers": ["pipeline.cli", "pipeline.store"]}
+    rows = [f"{key} = {value!r}" for key, value in contract.items()]
+    (tmp_path / "pyproject.toml").write_text("\n".join(["[tool.importlinter]", "root_package = 'pipeline'", "[[tool.importlinter.contracts]]", *rows]))
+    for room, text in (("cli", ""), ("store", "import pipeline.cli")):
+        (tmp_path / "pipeline" / room).mkdir(parents=True)
+        (tmp_path / "pipeline" / room / "__init__.py").write_text(text)
+    (tmp_path / "pipeline" / "__init__.py").write_text("")
+    check = check_contracts(tmp_path)
+    assert check.returncode == 1
+    assert "pipeline.store is not allowed to import pipeline.cli" in check.stdout
 
 
-def test_rooms_import_each_other_in_no_circle() -> None:
-    TopologicalSorter(rooms()).prepare()  # raises CycleError
-
-
-def test_plan_and_raster_know_no_reader_no_network_and_no_store() -> None:
-    for path in FILES:
-        if room(path) in ("plan", "raster"):
-            assert not {name.split(".")[0] for name in imports(path)} & HEAVY, path
-
-
-def test_families_do_not_import_each_other() -> None:
-    for path in FILES:
-        if room(path) in FAMILIES:
-            others = {name.split(".")[1] for name in imports(path) if name.startswith("pipeline.")} & FAMILIES
-            assert others <= {room(path)}, path
+def test_no_file_and_no_room_imports_itself_in_a_circle() -> None:
+    assert not graph.circles(imports.file_graph(modules()))
+    assert not graph.circles(imports.room_graph(modules()))
 
 
 def test_the_command_line_starts_without_heavy_libraries() -> None:
