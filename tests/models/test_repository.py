@@ -128,8 +128,8 @@ def test_names_of_python_and_of_ours_stay_theirs_and_a_repository_has_its_own(tm
         random="raise SystemError\n", queue="raise SystemError\n", statistics="mine = 3\n", pipeline__theirs=SEEDED,
     )  # fmt: skip
     code = known(f"{tmp_path}/build.py:make")
-    assert set(code) == {"build", "statistics", "pipeline.theirs", "pipeline.models.architectures.upsample"}
-    assert code["pipeline.models.architectures.upsample"] == "revision 1"
+    assert set(code) == {"build", "statistics", "pipeline.theirs", "pipeline.networks.upsample"}
+    assert code["pipeline.networks.upsample"] == "revision 1"
     import statistics
 
     assert statistics.mean([1, 3]) == 2

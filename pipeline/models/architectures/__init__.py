@@ -27,6 +27,14 @@ NETWORKS: dict[str, Callable[..., torch.nn.Module]] = {
     "deconvnet": deconvnet,
     "resnet_fcn": ResNetFCN,
 }
+EARLIER = "pipeline.networks"
+"""The package's name in stores and configs of before, and in fingerprints."""
+MOVED = {
+    **{name: name for name in ("classifiers", "deconvnet", "fcn", "fcn16s", "fcn32s", "fcn8s", "resnet", "resnet_fcn", "sizes", "upsample", "vgg")},
+    "classifier": "convolutional",
+    "dense_layers": "dense_to_conv",
+}
+"""Modules of the package, by their names in ``pipeline.networks``."""
 
 
 def revision(module: str) -> int | None:
@@ -35,15 +43,23 @@ def revision(module: str) -> int | None:
     Parameters
     ----------
     module
-        Its dotted name, such as ``pipeline.models.architectures.fcn8s``.
+        Its dotted name, such as ``pipeline.models.architectures.fcn8s``, or the one that it had before.
 
     Returns
     -------
     int or None
         The number that is kept as ``REVISION`` in it; None where it makes no network.
     """
-    name = module.removeprefix(f"{__name__}.")
-    if name == module or "." in name or importlib.util.find_spec(module) is None:
+    package, _, name = module.rpartition(".")
+    name = MOVED.get(name, name) if package == EARLIER else name
+    if package not in (__name__, EARLIER) or importlib.util.find_spec(f"{__name__}.{name}") is None:
         return None
-    number: int | None = getattr(importlib.import_module(module), "REVISION", None)
+    number: int | None = getattr(importlib.import_module(f"{__name__}.{name}"), "REVISION", None)
     return number
+
+
+def name_in_fingerprints(module: str) -> str:
+    """The one name by which fingerprints know a module of the package, whichever of its names a factory bears."""
+    package, _, name = module.rpartition(".")
+    earlier = next((old for old, new in MOVED.items() if package == __name__ and new == name), None)
+    return module if earlier is None else f"{EARLIER}.{earlier}"

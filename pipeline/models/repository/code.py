@@ -9,7 +9,7 @@ from importlib.machinery import SOURCE_SUFFIXES
 from pathlib import Path
 
 from pipeline.errors import ModelError
-from pipeline.models.architectures import revision
+from pipeline.models.architectures import name_in_fingerprints, revision
 from pipeline.models.repository import module_search
 from pipeline.models.repository.installed import distribution, is_standard, standard
 from pipeline.models.repository.namespace import PACKAGE, World
@@ -80,7 +80,7 @@ def _in_python(name: str) -> tuple[str, str, Path | None] | None:
     top = name.partition(".")[0]
     if top == PACKAGE:
         number = revision(name)
-        return None if number is None else (name, f"revision {number}", None)
+        return None if number is None else (name_in_fingerprints(name), f"revision {number}", None)
     if standard(top) or top in BY_VERSION:
         return None
     file = _file(name)
