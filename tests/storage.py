@@ -68,7 +68,7 @@ class Storage:
 def served(folder: Path) -> Iterator[Storage]:
     """A server with one bucket."""
     log = folder / "requests.jsonl"
-    command = [sys.executable, "-u", str(Path(__file__).with_name("storage_server.py")), str(log)]
+    command = [sys.executable, "-P", "-u", str(Path(__file__).with_name("storage_server.py")), str(log)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         try:
             assert server.stdout is not None

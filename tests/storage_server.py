@@ -94,5 +94,4 @@ def main(log: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.path.remove(str(Path(__file__).parent))  # names of tests are names of libraries, too
     main(*sys.argv[1:])

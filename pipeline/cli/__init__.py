@@ -1,4 +1,4 @@
-"""The commands, one file each; heavy libraries are imported only by the command that needs them."""
+"""The commands, one file each; a command imports heavy libraries only where it needs them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The config of a job: checked values, whatever file they came from."""
+"""The config of a job: sections with checked values, from YAML or from Python."""
 
 from __future__ import annotations
 

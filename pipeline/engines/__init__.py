@@ -1,4 +1,4 @@
-"""Ways to run one function over many blocks, by name."""
+"""Engines, by name: each runs one function over many blocks."""
 
 from __future__ import annotations
 

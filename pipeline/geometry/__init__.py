@@ -1,1 +1,1 @@
-"""Spans, windows and grids: geometry without any reader."""
+"""Arithmetic on pixels: spans, windows, grids, tilings, blocks and shards; no reader, no network, no store."""

@@ -1,1 +1,1 @@
-"""The line: read, normalise, infer, blend, decode, write, pyramid, quicklook."""
+"""A block on its way: read, normalise, infer, blend, decode, write."""

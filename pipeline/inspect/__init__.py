@@ -1,1 +1,1 @@
-"""A network explained: what it costs, how far it looks, and what that means for tiles of the user's raster."""
+"""What is measured of a network: its stride, radius, memory and sizes, and what they mean for tiles of a raster."""

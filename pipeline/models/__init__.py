@@ -1,4 +1,4 @@
-"""Kinds of networks, by name."""
+"""Kinds of models, by name: each loads a file or calls a factory, and gives a network."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Pure arithmetic: sizes and byte budgets in, plan out; no reader, no network, no store."""
+"""From a config to a job: everything that is decided before the first pixel; nothing is written."""

@@ -1,1 +1,1 @@
-"""What a store is worth: proved against its own network, and judged against labels."""
+"""What a store is worth: verified against its own network, and evaluated against labels."""

@@ -1,1 +1,1 @@
-"""When each block was where: what the device waited for, and traces to look at."""
+"""What a process has: memory, a device, a clock, progress, and the way of pixels to the device and back."""

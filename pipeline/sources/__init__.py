@@ -1,4 +1,4 @@
-"""Kinds of sources, by name."""
+"""Kinds of sources, by name: each opens a raster and reads windows of it."""
 
 from __future__ import annotations
 

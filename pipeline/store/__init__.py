@@ -1,1 +1,1 @@
-"""The mask store: one Zarr hierarchy that every reader opens, and the ledger of what is in it."""
+"""The mask store: one Zarr hierarchy that every reader opens, and the ledger of its blocks."""

@@ -1,1 +1,1 @@
-"""Training: windows of images and labels, what judges, Lightning's loop over them, and what comes out."""
+"""Training: from a config with labels to weights that run takes."""

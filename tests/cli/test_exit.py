@@ -193,7 +193,7 @@ def test_what_stops_a_run_is_no_error_and_hides_those_that_it_makes(
     exits.ended(works)
     assert told == [75]
     os.kill(os.getpid(), signal.SIGTERM)  # by now a second one changes nothing
-    assert capfd.readouterr().err == f"Stopped: the 1e-09 s of execution.stop_after are over. {exit.KEPT}\n"
+    assert capfd.readouterr().err == f"Stopped: the 1e-09 s of execution.stop_after are over. {exits.KEPT}\n"
 
 
 def exit_code(monkeypatch: pytest.MonkeyPatch, error: Exception) -> object:

@@ -16,6 +16,12 @@ from tests import scenes
 from tests.planning.first_config.first import written
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    scenes.scene(tmp_path / "scene.tif")
+    return tmp_path
+
+
 def test_values_are_those_of_valid_pixels(folder: Path) -> None:
     data = scenes.read(folder / "scene.tif")
     valid = data[:, (data != 0).any(0)]

@@ -87,5 +87,5 @@ def extras(text: str) -> list[str]:
 
 def needs() -> list[tuple[str, str, str]]:
     """File, module and extra of every call of `pipeline.runtime.optional_imports.need` that names them."""
-    calls = [(file, *CALL.findall(source)) for file, source in sources() if "extras import" in source]
+    calls = [(file, *CALL.findall(source)) for file, source in sources() if "optional_imports import" in source]
     return [(file, module, extra) for file, *found in calls for module, extra in found]

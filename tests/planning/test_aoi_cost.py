@@ -10,8 +10,8 @@ from pipeline.geometry.blocks import Layout
 from pipeline.geometry.read_sharing import Sharing
 from pipeline.geometry.tiling import HaloTiling
 from pipeline.geometry.window import bounds
+from pipeline.planning import aoi_cost
 from pipeline.planning.aoi_cost import spent
-from pipeline.sources.aoi import cost
 from tests import networks
 from tests.inference.fields import Field, balanced, made
 from tests.sources.aoi import shapes
@@ -40,7 +40,7 @@ def test_of_very_many_blocks_some_stand_for_the_others_and_files_are_decoded_by_
     count = sum(1 for _ in area.blocks(how))
     exact = spent(area, how, count)
     spent.cache_clear()
-    monkeypatch.setattr(cost, "LOOKED_AT", 40)
+    monkeypatch.setattr(aoi_cost, "LOOKED_AT", 40)
     assert spent(area, how, count).asked == pytest.approx(exact.asked, rel=0.15)
     assert spent(area, how, count).network == pytest.approx(exact.network, rel=0.05)
     assert spent(area, layout(128), 1, (1000, 1000)).read == HEIGHT * WIDTH

@@ -132,7 +132,7 @@ def test_nothing_is_measured_for_a_frozen_plan(tmp_path: Path, monkeypatch: pyte
     def measures(*_: Any, **__: Any) -> Any:
         raise AssertionError("measured anew")
 
-    monkeypatch.setattr(planner.footprint, "measure", measures)
+    monkeypatch.setattr(planner.activation_memory, "measure", measures)
     monkeypatch.setattr(jobs, "cached", measures)
     monkeypatch.setattr(folding, "_apart", measures)
     go(prepare(load(file)))

@@ -388,13 +388,13 @@ def test_overviews_are_asked_for_when_the_store_is_made(tmp_path: Path) -> None:
 
 def test_nothing_that_is_measured_before_the_run_changes_how_it_rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A ScriptModule keeps what it was optimised to: a store that is resumed, whose plan is measured no more, would round otherwise."""
-    seen, measure = [], planner.footprint.measure
+    seen, measure = [], planner.activation_memory.measure
 
     def noted(*args: Any, **more: Any) -> Any:
         seen.append(torch._C._get_graph_executor_optimize())
         return measure(*args, **more)
 
-    monkeypatch.setattr(planner.footprint, "measure", noted)
+    monkeypatch.setattr(planner.activation_memory, "measure", noted)
     prepare(load(scenes.config(tmp_path)))
     assert seen == [False]
     assert torch._C._get_graph_executor_optimize()

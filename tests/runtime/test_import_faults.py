@@ -186,7 +186,7 @@ def test_the_torchvision_that_goes_with_a_torch(torch_: str, wanted: str) -> Non
 
 
 def test_constraints_and_readme_name_the_torchvision_of_the_cpu_build() -> None:
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     pins: dict[str, Any] = dict(line.split("==") for line in (root / "constraints.txt").read_text().splitlines() if "==" in line)
     assert f"=={pins['torchvision'].rpartition('.')[0]}.*" == import_faults._partner(pins["torch"])
     text = (root / "README.md").read_text()

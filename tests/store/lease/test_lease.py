@@ -17,8 +17,9 @@ from pipeline.errors import ConfigError, StoreError, Unfinished
 from pipeline.exports.sidecars import delete
 from pipeline.geometry.shards import Shard
 from pipeline.store.files import Files
+from pipeline.store.lease import claim_files, lease
 from pipeline.store.lease.claim_files import Claims
-from pipeline.store.lease.lease import acquire, claim_files, confirm, holders, lease
+from pipeline.store.lease.lease import acquire, confirm, holders
 from pipeline.store.lifecycle import create
 from tests.commands import Command, settled
 from tests.store import leases, specs

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.store.lease.lease import process_identity
+from pipeline.store.lease import process_identity
 from pipeline.store.lease.process_identity import Holder, alive, here, load
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only the heartbeat tells")

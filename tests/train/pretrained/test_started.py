@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from pipeline.models.architectures import NETWORKS
-from pipeline.train.pretrained import match, tell
+from pipeline.train.pretrained import start, tell
 from tests.train.pretrained.nets import VGG16
 
 
 def test_the_report_counts_every_sort_and_names_a_few() -> None:
     network = NETWORKS["fcn32s"](bands=4, classes=2, width=4, fc_width=4, norm=False)
-    lines = tell(match(network, VGG16().state_dict(), "fcn32s")).splitlines()
+    lines = tell(start(network, VGG16().state_dict(), "fcn32s")).splitlines()
     assert lines == [
         "fcn32s started from VGG16 without batch norm, by torchvision's names",
         "    27  as it was: pool3.0.0.bias, pool3.0.2.weight, pool3.0.2.bias and 24 more",
@@ -25,12 +25,12 @@ def test_the_report_counts_every_sort_and_names_a_few() -> None:
 
 def test_another_number_of_classes_is_told() -> None:
     before, after = (NETWORKS["fcn"](bands=3, classes=classes, width=4) for classes in (4, 6))
-    lines = tell(match(after, before.state_dict(), "fcn")).splitlines()
+    lines = tell(start(after, before.state_dict(), "fcn")).splitlines()
     assert lines[-1] == "     2  begins anew: another number of classes: score.weight 4×16×1×1 → 6×16×1×1, score.bias 4 → 6"
 
 
 def test_the_guide_shows_what_its_example_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    page = (Path(__file__).resolve().parents[2] / "docs" / "transfer.md").read_text()
+    page = (Path(__file__).resolve().parents[3] / "docs" / "transfer.md").read_text()
     code, printed = (re.findall(rf"```{language}\n(.*?)```", page, re.S)[0] for language in ("python", "text"))
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "transfer.md", "exec"), {})
