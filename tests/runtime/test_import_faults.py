@@ -185,10 +185,10 @@ def test_the_torchvision_that_goes_with_a_torch(torch_: str, wanted: str) -> Non
     assert import_faults._partner(torch_) == wanted
 
 
-def test_constraints_and_readme_name_the_torchvision_of_the_cpu_build() -> None:
+def test_constraints_and_the_page_on_installing_name_the_torchvision_of_the_cpu_build() -> None:
     root = Path(__file__).resolve().parents[2]
     pins: dict[str, Any] = dict(line.split("==") for line in (root / "constraints.txt").read_text().splitlines() if "==" in line)
     assert f"=={pins['torchvision'].rpartition('.')[0]}.*" == import_faults._partner(pins["torch"])
-    text = (root / "README.md").read_text()
+    text = (root / "docs" / "install.md").read_text()
     assert f"torch=={pins['torch'].partition('+')[0]} torchvision=={pins['torchvision']}" in text
     assert import_faults.CPU in text
