@@ -118,3 +118,12 @@ def test_the_readme_is_short_and_opens_with_a_picture_two_commands_and_a_config(
 def test_every_command_has_a_row_on_the_page_of_commands() -> None:
     rows = re.findall(r"(?m)^\| `(\w+)[^`]*` \|", (DOCS / "commands.md").read_text())
     assert sorted(rows) == sorted(get_command(app).commands)  # type: ignore[attr-defined]
+
+
+def test_the_changelog_has_the_form_of_keep_a_changelog() -> None:
+    headings = re.findall(r"(?m)^(#{2,3}) (.*)$", (ROOT / "CHANGELOG.md").read_text())
+    assert headings[0] == ("##", "[Unreleased]")
+    kinds = ("Added", "Changed", "Deprecated", "Removed", "Fixed", "Security")
+    assert [title for mark, title in headings if mark == "###" and title not in kinds] == []
+    versions = [title for mark, title in headings[1:] if mark == "##"]
+    assert all(re.fullmatch(r"\[\d+\.\d+\.\d+\] - \d{4}-\d{2}-\d{2}", title) for title in versions)

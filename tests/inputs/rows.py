@@ -16,9 +16,9 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "inputs.md"
 TITLES = {"raster": "Rasters (`source.path`)", "network": "Networks (`model.path`, `model.factory`)", "labels": "Labels (`evaluate --labels`)"}
 HEAD = """# What is taken as what
 
-Every row below was made by a test: it writes such a file, opens it as the command does, and writes down what it is taken as, or the message
-with which it is refused (exit code 2).
-What changes with the machine stands as `…`. `python -m tests.inputs` makes this page anew; `tests/inputs/` says how a row is added.
+This page lists what becomes of a given raster, network or file of labels: what it is taken as, or the message with which it is refused
+(exit code 2). A test made every row: it writes such a file and opens it as the command does.
+What changes with the machine is written as `…`. `python -m tests.inputs` makes this page anew; `tests/inputs/` says how a row is added.
 """
 
 
