@@ -53,7 +53,8 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     vector_files.write(folder / "labels.gpkg", geometry=geometry, field_data=[names], fields=["kind"], crs="EPSG:32633", driver="GPKG", geometry_type="Polygon")
     field, name = shapely.to_wkb([shapely.Polygon([(500_300, 4_599_800), (502_900, 4_599_300), (501_400, 4_597_900)])]), np.array(["north"])
     vector_files.write(folder / "field.gpkg", geometry=field, field_data=[name], fields=["name"], crs="EPSG:32633", driver="GPKG", geometry_type="Polygon")
-    (folder / "network.pt").write_bytes((folder / "unet.pt").read_bytes())
+    for name, original in (("network.pt", "unet.pt"), ("region.tif", "scene.tif")):
+        (folder / name).write_bytes((folder / original).read_bytes())
     (folder / "small.yaml").write_text(blocks(ROOT / "docs" / "training.md", "yaml")[0])
     return folder
 
