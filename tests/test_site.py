@@ -115,6 +115,14 @@ def test_the_readme_is_short_and_opens_with_a_picture_two_commands_and_a_config(
     assert len(config.splitlines()) <= 10
 
 
+def test_the_figures_of_the_readme_are_those_of_the_performance_page() -> None:
+    compared = (ROOT / "README.md").read_text().split("## How it compares")[1]
+    shown = re.findall(r"\| ([\d.]+) Mpx/s \| ([\d.]+) GiB \|", compared)
+    measured = (DOCS / "performance.md").read_text().split(": 4096 × 4096 px")[1].split("### unet")[1].split("### ")[0]
+    rows = [line.split(" | ") for line in measured.splitlines() if re.match(r"\| (wholecloth|dask|MONAI)", line)]
+    assert shown == [(row[1], row[8]) for row in rows]
+
+
 def test_every_command_has_a_row_on_the_page_of_commands() -> None:
     rows = re.findall(r"(?m)^\| `(\w+)[^`]*` \|", (DOCS / "commands.md").read_text())
     assert sorted(rows) == sorted(get_command(app).commands)  # type: ignore[attr-defined]
