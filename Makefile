@@ -37,9 +37,9 @@ lint: .venv/dev.stamp
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 
-# the site, with every link and anchor checked; needs no network once it is installed
+# the site, with every link and anchor checked; needs no network once it is installed. With --quiet, --strict would count no warnings
 docs: .venv/docs.stamp
-	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
 	@echo "site: out/site/index.html"
 
 .venv/uv.stamp:
