@@ -73,6 +73,22 @@ def checked(said: dict[str, Any], overrides: tuple[str, ...] | list[str], path: 
         raise ConfigError(f"{path}: {_explain(error)}") from error
 
 
+def config_of(given: Config | str | Path | Mapping[str, Any]) -> Config:
+    """A config from whatever a program has: a file, plain values with paths relative to the working directory, or the config itself.
+
+    Raises
+    ------
+    ConfigError
+        As for `load`.
+    """
+    if isinstance(given, Config):
+        return given
+    if isinstance(given, Mapping):
+        folder = Path.cwd()
+        return checked(_anchored(_expanded(dict(given), folder), folder), (), Path("the mapping"))
+    return load(Path(given))
+
+
 def schema() -> dict[str, Any]:
     """The JSON schema of the config."""
     return Config.model_json_schema()
@@ -105,6 +121,8 @@ def _expanded(value: Any, folder: Path) -> Any:
         return {key: _expanded(entry, folder) for key, entry in value.items()}
     if isinstance(value, list):
         return [_expanded(entry, folder) for entry in value]
+    if isinstance(value, os.PathLike):
+        return _expanded(os.fspath(value), folder)
     if not isinstance(value, str) or "${" not in value or is_there(value, folder):
         return value
     return re.sub(r"\$\{(\w+)\}", _variable, value)

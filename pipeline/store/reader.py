@@ -14,7 +14,7 @@ from pipeline.geometry.grid import Grid
 from pipeline.geometry.overview_blocks import due
 from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window
-from pipeline.locations import Place
+from pipeline.locations import Place, place_of
 from pipeline.store.files import Files
 from pipeline.store.files.zarr_nodes import node
 from pipeline.store.ledger import Ledger
@@ -90,6 +90,14 @@ def open_store(path: Place, level: int = 0) -> Opened:
         chunk=array.chunks[0], block=overview_block(side) if level else int(meta["tiles"]["block"]),
         asked=_asked(path, meta, level, overview_block(side)),
     )  # fmt: skip
+
+
+def store_location(store: str | Place) -> Place:
+    """Where a store lies, by its path or URL; raises StoreError where no store can be."""
+    try:
+        return place_of(store)
+    except ValueError as error:
+        raise StoreError(f"{store} names no store: {error}.") from error
 
 
 def _has(path: Place, level: int) -> bool:
