@@ -42,7 +42,9 @@ def _place() -> Iterator[None]:
 def folder(request: pytest.FixtureRequest, _place: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A store with its config, raster and network, as its run left them."""
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # the folder is not in memory, as those of other tests are, and no power fails here
-    return stores_of_before.unpack(request.param)
+    folder = stores_of_before.unpack(request.param)
+    monkeypatch.setenv("WHOLECLOTH_CACHE", str(folder / "cache"))  # measuring the network again is for other tests
+    return folder
 
 
 def command(*arguments: object) -> str:
