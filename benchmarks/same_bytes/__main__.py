@@ -14,6 +14,8 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -26,7 +28,7 @@ import typer
 from benchmarks.same_bytes import inputs
 from benchmarks.same_bytes.checksums import Checksums, differences, explained
 from benchmarks.same_bytes.jobs import Job, jobs
-from benchmarks.same_bytes.trees import ROOT, CommandFailed, checkout, package_of, results
+from benchmarks.same_bytes.trees import ROOT, CommandFailed, checkout, compiled, results
 
 FOLDER = Path(tempfile.gettempdir()) / "wholecloth-same-bytes"
 SHOWN = 8
@@ -42,11 +44,12 @@ def main(
     folder: Annotated[Path, typer.Option(help="Where inputs and stores lie; what is there is deleted.")] = FOLDER,
 ) -> None:
     """Run the jobs and print a row for each."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # the worktree is removed all the same
     known = json.loads(against.read_text()) if against else None
     folder = Path(known["folder"]) if known else folder.resolve()
     with ExitStack() as stack:
         stack.enter_context(emptied(folder))
-        trees = {side: tree_of(stack, place) for side, place in (("before", before), ("after", after)) if place}
+        trees = {side: tree_of(stack, place, folder / side) for side, place in (("before", before), ("after", after)) if place}
         prepare(folder, against)
         print(f"{'job':<12} {'files':>5} {'s':>4}  result\n{'-' * 80}", flush=True)
         rows = {job.kind: row(job, trees, folder, known) for job in jobs(folder) if not only or job.kind in only}
@@ -80,11 +83,12 @@ def row(job: Job, trees: dict[str, Path], folder: Path, known: dict[str, dict[st
     return not apart, sides["after"]
 
 
-def tree_of(stack: ExitStack, place: str) -> Path:
+def tree_of(stack: ExitStack, place: str, kept: Path) -> Path:
     """The checkout at a place, once its commands are known to import its own package."""
     tree = stack.enter_context(checkout(place))
-    if not package_of(tree).is_relative_to(tree):
-        raise typer.BadParameter(f"{place} has no package of its own: its commands would import {package_of(tree)}.")
+    package = compiled(tree, kept)
+    if not package.is_relative_to(tree):
+        raise typer.BadParameter(f"{place} has no package of its own: its commands would import {package}.")
     return tree
 
 

@@ -15,8 +15,8 @@ ATTRIBUTE = "wholecloth"
 """Of the root: how the store was made."""
 PASSED_OVER = ("id", "version", "versions")
 """Keys of that attribute that name one making of the store, or the releases of libraries."""
-MEASURED = "libraries"
-"""Key of its ``costs``: bytes of memory that the libraries took when the plan was made."""
+MEASURED = ("libraries", "activations")
+"""Keys of its ``costs``: memory that was measured when the plan was made, which no two processes take alike."""
 METADATA = ("zarr.json", ".zattrs", ".zarray", ".zgroup", ".zmetadata")
 
 
@@ -45,7 +45,7 @@ def without(document: Any) -> Any:
     cut = {key: without(value) for key, value in document.items()}
     if isinstance(attribute := cut.get(ATTRIBUTE), dict):
         cut[ATTRIBUTE] = {key: value for key, value in attribute.items() if key not in PASSED_OVER}
-        cut[ATTRIBUTE]["costs"] = {key: value for key, value in attribute.get("costs", {}).items() if key != MEASURED}
+        cut[ATTRIBUTE]["costs"] = {key: value for key, value in attribute.get("costs", {}).items() if key not in MEASURED}
     return cut
 
 

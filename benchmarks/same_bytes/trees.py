@@ -58,7 +58,7 @@ def results(tree: Path, job: Job, folder: Path, kept: Path) -> Checksums:
     config = folder / f"{job.kind}.yaml"
     config.write_text(yaml.safe_dump(job.config))
     with storage(folder) if job.is_remote else nullcontext() as server:
-        environment = environment_of(tree, kept / "cache", server.environment() if server else {})
+        environment = environment_of(tree, kept, server.environment() if server else {})
         for arguments in job.commands(config):
             call(tree, arguments, environment)
         if server:
@@ -67,10 +67,11 @@ def results(tree: Path, job: Job, folder: Path, kept: Path) -> Checksums:
     return checksums(target)
 
 
-def environment_of(tree: Path, cache: Path, more: dict[str, str]) -> dict[str, str]:
-    """Variables of a process that imports the package from the tree alone."""
+def environment_of(tree: Path, kept: Path, more: dict[str, str]) -> dict[str, str]:
+    """Variables of a process that imports the package from the tree alone, and keeps what it measures and compiles below ``kept``."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "WHOLECLOTH_", "SLURM_", "AWS_"))}
-    return {**plain, "PYTHONPATH": str(tree), "WHOLECLOTH_CACHE": str(cache), **more}
+    own = {"PYTHONPATH": str(tree), "PYTHONPYCACHEPREFIX": str(kept / "compiled"), "WHOLECLOTH_CACHE": str(kept / "cache")}
+    return {**plain, **own, **more}
 
 
 def call(tree: Path, arguments: list[str], environment: dict[str, str]) -> None:
@@ -81,10 +82,14 @@ def call(tree: Path, arguments: list[str], environment: dict[str, str]) -> None:
         raise CommandFailed(f"{' '.join(arguments)} ended with {ended.returncode}: {ended.stderr[-1000:]}")
 
 
-def package_of(tree: Path) -> Path:
-    """Folder from which a process of this tree imports the package."""
+def compiled(tree: Path, kept: Path) -> Path:
+    """Compile the package of a tree, and return the folder that its commands import it from.
+
+    A store may remember sources that Python had to compile while it imported a factory, so both trees begin with all of them compiled.
+    """
+    environment = environment_of(tree, kept, {})
+    subprocess.run([sys.executable, "-m", "compileall", "-q", str(tree / "pipeline")], cwd=tree, env=environment, check=True)
     code = "import pipeline; print(pipeline.__path__[0])"
-    environment = environment_of(tree, tree, {})
     return Path(subprocess.run([sys.executable, "-c", code], cwd=tree, env=environment, capture_output=True, text=True, check=True).stdout.strip())
 
 
