@@ -109,7 +109,7 @@ def completed(meta: Mapping[str, Any]) -> Fingerprint:
 
 def differing(then: Mapping[str, Any], now: Fingerprint) -> list[str]:
     """Keys of what is wanted now that were otherwise; what could not be known then is no difference."""
-    then = {**BEFORE, **publicly(dict(then))}
+    then = without_own_sources({**BEFORE, **publicly(dict(then))})
     passed_over = (UNSAID - then.keys()) | {old for old, new in INSTEAD.items() if new in then and new in now}
     return [key for key, value in now.items() if not same(key, then.get(key), value) and key not in passed_over]
 
@@ -132,6 +132,13 @@ def compare(stored: Mapping[str, Any], now: Fingerprint, path: Place) -> bool:
         f"{path} was made by another job: {said}{more}. Resuming would mix two results in one store. Undo the change, give another "
         "output.path, or run with --fresh, which deletes the store and starts over."
     )
+
+
+def without_own_sources(stored: Fingerprint) -> Fingerprint:
+    """A fingerprint whose network read no source of the package: earlier releases noted those that Python compiled while it imported a factory."""
+    own = {f"{module.rpartition('.')[2]}.py" for module in stored.get("model.code") or {} if module.startswith("pipeline.")}
+    read = stored.get("model.reads")
+    return stored if not isinstance(read, Mapping) else {**stored, "model.reads": {name: value for name, value in read.items() if name not in own}}
 
 
 def same(key: str, then: object, now: object) -> bool:

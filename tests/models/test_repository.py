@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import subprocess
 import sys
@@ -323,3 +324,11 @@ def test_a_factory_of_ours_is_known_by_its_revision() -> None:
 def test_a_repository_that_was_moved_makes_the_same_network(tmp_path: Path) -> None:
     found = [made(build(tmp_path / name)).identity() for name in ("a", "b")]
     assert found[0] == found[1]
+
+
+def test_a_source_of_the_package_is_not_read_by_the_network_where_python_compiles_it_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.save(importlib.import_module("pipeline.networks.classifiers").lenet(4, 3).state_dict(), tmp_path / "lenet.pt")
+    monkeypatch.delitem(sys.modules, "pipeline.networks.classifiers")
+    monkeypatch.setattr(sys, "pycache_prefix", str(tmp_path))
+    config = {"args": {"classes": 4, "bands": 3}, "path": tmp_path / "lenet.pt", "input": InputConfig(size=32)}
+    assert known("pipeline.networks.classifiers:lenet", "reads", bands=3, **config) == {}

@@ -135,3 +135,10 @@ def test_a_store_of_before_there_was_padding_was_not_padded() -> None:
     assert fingerprint.differing({}, {"tile.pad": "none"}) == []
     assert fingerprint.differing({}, {"tile.pad": "reflect"}) == ["tile.pad"]
     assert fingerprint.differing({"tile.pad": "reflect"}, {"tile.pad": "constant"}) == ["tile.pad"]
+
+
+def test_a_source_of_the_package_that_an_earlier_release_noted_as_read_is_no_difference_and_a_file_of_the_user_is() -> None:
+    code = {"pipeline.networks.classifiers": "revision 1", "nets": "1"}
+    now = {"model.code": code, "model.reads": {}}
+    assert fingerprint.differing({"model.code": code, "model.reads": {"classifiers.py": "1"}}, now) == []
+    assert fingerprint.differing({"model.code": code, "model.reads": {"classifiers.py": "1", "nets.py": "1"}}, now) == ["model.reads"]

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 import xxhash
 
+import pipeline
 from pipeline.models.repository.installed import distribution, is_standard
 
 SYSTEM = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/share/", "/run/", "/var/lib/")
@@ -21,6 +22,8 @@ SHARED = "/dev/shm/"  # noqa: S108  # nothing is written there by us
 """A folder in memory, for files like any other."""
 COMPILED = (".pyc", ".pyo")
 """Made from sources, which count themselves."""
+PACKAGE = Path(pipeline.__file__).resolve().parent
+"""Our own sources: Python opens them only where it has not compiled them yet, and they count by their revision."""
 _writes = os.O_WRONLY | os.O_RDWR
 _now = threading.local()
 _lock = threading.Lock()
@@ -94,7 +97,7 @@ def named(args: Any) -> Iterator[str]:
 def _counts(file: Path) -> bool:
     if (str(file).startswith(SYSTEM) and not str(file).startswith(SHARED)) or file.suffix in COMPILED or not file.is_file():
         return False
-    return not is_standard(file) and distribution(file) is None
+    return PACKAGE not in file.parents and not is_standard(file) and distribution(file) is None
 
 
 def _hook() -> None:
