@@ -76,13 +76,13 @@ def fingerprint(store: Path) -> dict[str, Any]:
 
 def test_a_store_of_before_is_read_by_zarr_and_by_its_reader(folder: Path) -> None:
     store, whole = folder / "job.zarr", expected(folder)
-    known = mask(store)
-    assert ((known == whole) | (known == 255)).all()
+    stored = mask(store)
+    assert ((stored == whole) | (stored == 255)).all()
     assert set(np.unique(whole)) == {0, 1, 2, 3, 255}
     level = open_store(store)
     assert level.committed_blocks() == COMMITTED[folder.name]
     assert [row.name for row in level.classes] == list("abcd")
-    assert (level.read(Window(row=0, col=0, height=whole.shape[0], width=whole.shape[1])) == known).all()
+    assert (level.read(Window(row=0, col=0, height=whole.shape[0], width=whole.shape[1])) == stored).all()
 
 
 def test_a_run_goes_on_with_a_store_of_before_and_makes_no_committed_block_again(folder: Path) -> None:

@@ -45,42 +45,48 @@ def main(
 ) -> None:
     """Run the jobs and print a row for each."""
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # the worktree is removed all the same
-    known = json.loads(against.read_text()) if against else None
-    folder = Path(known["folder"]) if known else folder.resolve()
+    reference = json.loads(against.read_text()) if against else None
+    folder = Path(reference["folder"]) if reference else folder.resolve()
     with ExitStack() as stack:
         stack.enter_context(emptied(folder))
         trees = {side: tree_of(stack, place, folder / side) for side, place in (("before", before), ("after", after)) if place}
         prepare(folder, against)
         print(f"{'job':<12} {'files':>5} {'s':>4}  result\n{'-' * 80}", flush=True)
-        rows = {job.kind: row(job, trees, folder, known) for job in jobs(folder) if not only or job.kind in only}
+        chosen = [job for job in jobs(folder) if not only or job.kind in only]
+        rows = {job.kind: row(job, trees, folder, reference["jobs"].get(job.kind, {}) if reference else None) for job in chosen}
         if keep:
             inputs.pack(folder, archive_of(keep))
-            kept = {"folder": str(folder), "jobs": {kind: found for kind, (_, found) in rows.items() if found}}
-            keep.write_text(json.dumps(kept, indent=1, sort_keys=True))
+            document = {"folder": str(folder), "jobs": {kind: sums for kind, (_, sums) in rows.items() if sums}}
+            keep.write_text(json.dumps(document, indent=1, sort_keys=True))
     raise typer.Exit(not all(equal for equal, _ in rows.values()))
 
 
-def row(job: Job, trees: dict[str, Path], folder: Path, known: dict[str, dict[str, Checksums]] | None) -> tuple[bool, Checksums]:
-    """Run one job with every tree and print what comes of it: whether nothing differs, and the checksums."""
+def row(job: Job, trees: dict[str, Path], folder: Path, reference: Checksums | None) -> tuple[bool, Checksums]:
+    """Run one job with every tree and print the outcome: whether nothing differs, and the checksums of the judged tree."""
     if obstacle := job.obstacle(folder):
         print(f"{job.kind:<12} {'':>5} {'':>4}  skipped: {obstacle}")
         return True, {}
-    begun = time.monotonic()
+    start = time.monotonic()
     try:
         sides = {side: results(tree, job, folder, folder / side) for side, tree in trees.items()}
     except CommandFailed as error:
         print(f"{job.kind:<12} {'':>5} {'':>4}  FAILED: {error}", flush=True)
         shutil.rmtree(folder / "out", ignore_errors=True)
         return False, {}
-    reference = sides.get("before", known["jobs"].get(job.kind, {}) if known else None)
-    apart = [] if reference is None else differences(reference, sides["after"])
-    verdict = "written" if reference is None else f"{len(apart)} files DIFFER" if apart else "equal"
-    print(f"{job.kind:<12} {len(sides['after']):>5} {time.monotonic() - begun:>4.0f}  {verdict}; {job.covers}", flush=True)
-    for sentence in apart[:SHOWN]:
-        file = sentence.partition(" ")[0]
-        both = sentence.endswith("differs") and "before" in sides
-        print("\n".join([f"  {sentence}", *(explained(file, folder / "before" / job.kind, folder / "after" / job.kind) if both else [])]), flush=True)
-    return not apart, sides["after"]
+    reference = sides.get("before", reference)
+    changes = [] if reference is None else differences(reference, sides["after"])
+    verdict = "written" if reference is None else f"{len(changes)} files DIFFER" if changes else "equal"
+    print(f"{job.kind:<12} {len(sides['after']):>5} {time.monotonic() - start:>4.0f}  {verdict}; {job.covers}", flush=True)
+    for sentence in changes[:SHOWN]:
+        print("\n".join([f"  {sentence}", *keys_of(sentence, job, folder)]), flush=True)
+    return not changes, sides["after"]
+
+
+def keys_of(sentence: str, job: Job, folder: Path) -> list[str]:
+    """Keys in which a metadata document differs, where both stores are present."""
+    file, _, change = sentence.partition(" ")
+    before, after = folder / "before" / job.kind, folder / "after" / job.kind
+    return explained(file, before, after) if change == "differs" and (before / file).exists() else []
 
 
 def tree_of(stack: ExitStack, place: str, kept: Path) -> Path:

@@ -51,17 +51,17 @@ def without(document: Any) -> Any:
 
 def differences(before: Checksums, after: Checksums) -> list[str]:
     """One sentence for each file that only one side has, or that differs."""
-    gone = [f"{file} is missing after" for file in sorted(before.keys() - after.keys())]
+    missing = [f"{file} is missing after" for file in sorted(before.keys() - after.keys())]
     new = [f"{file} was not there before" for file in sorted(after.keys() - before.keys())]
-    return gone + new + [f"{file} differs" for file in sorted(before.keys() & after.keys()) if before[file] != after[file]]
+    return missing + new + [f"{file} differs" for file in sorted(before.keys() & after.keys()) if before[file] != after[file]]
 
 
 def explained(file: str, before: Path, after: Path) -> list[str]:
     """Keys by which two metadata documents differ, with both values."""
     if file.rpartition("/")[2] not in METADATA:
         return []
-    one, other = (flat(without(json.loads((folder / file).read_text()))) for folder in (before, after))
-    return [f"    {key}: {one.get(key)} before, {other.get(key)} after" for key in sorted(one.keys() | other.keys()) if one.get(key) != other.get(key)]
+    old, new = (flat(without(json.loads((folder / file).read_text()))) for folder in (before, after))
+    return [f"    {key}: {old.get(key)} before, {new.get(key)} after" for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
 
 
 def flat(document: Any, prefix: str = "") -> dict[str, Any]:

@@ -76,8 +76,8 @@ def main(tree: Path) -> None:
             config = write_inputs(folder, name)
             write_expected(tree, config)
             ENDS[name](tree, config)
-            for beside in (path for path in folder.glob("job.*") if path.suffix not in (".yaml", ".zarr")):
-                beside.unlink()
+            for sidecar in (path for path in folder.glob("job.*") if path.suffix not in (".yaml", ".zarr")):
+                sidecar.unlink()
             pack(folder)
 
 
