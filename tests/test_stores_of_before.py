@@ -14,10 +14,10 @@ import zarr
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.job import prepare
-from pipeline.load_config import load
-from pipeline.raster.window import Window
-from pipeline.store.opened import open_store
+from pipeline.config.load import load
+from pipeline.geometry.window import Window
+from pipeline.planning.job import prepare
+from pipeline.store.reader import open_store
 from tests import stores_of_before
 
 pytestmark = pytest.mark.slow

@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 
+from pipeline.models.architectures import NETWORKS
+from pipeline.models.architectures.classifiers import lenet
 from pipeline.models.weights import ModelMeta, save
-from pipeline.networks import NETWORKS
-from pipeline.networks.classifiers import lenet
 from tests import networks, scenes
 
 MODIFIED_S = 1_700_000_000

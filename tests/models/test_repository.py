@@ -327,8 +327,8 @@ def test_a_repository_that_was_moved_makes_the_same_network(tmp_path: Path) -> N
 
 
 def test_a_source_of_the_package_is_not_read_by_the_network_where_python_compiles_it_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.save(importlib.import_module("pipeline.networks.classifiers").lenet(4, 3).state_dict(), tmp_path / "lenet.pt")
-    monkeypatch.delitem(sys.modules, "pipeline.networks.classifiers")
+    torch.save(importlib.import_module("pipeline.models.architectures.classifiers").lenet(4, 3).state_dict(), tmp_path / "lenet.pt")
+    monkeypatch.delitem(sys.modules, "pipeline.models.architectures.classifiers")
     monkeypatch.setattr(sys, "pycache_prefix", str(tmp_path))
     config = {"args": {"classes": 4, "bands": 3}, "path": tmp_path / "lenet.pt", "input": InputConfig(size=32)}
-    assert known("pipeline.networks.classifiers:lenet", "reads", bands=3, **config) == {}
+    assert known("pipeline.models.architectures.classifiers:lenet", "reads", bands=3, **config) == {}
