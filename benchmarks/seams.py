@@ -26,10 +26,10 @@ import zarr
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the networks are those of the tests
 
-from pipeline.config.load import load
-from pipeline.geometry.blocks import Layout
-from pipeline.planning.job import prepare
-from pipeline.sources.samples import labels, resolve
+from pipeline.config.load import load_config
+from pipeline.geometry.blocks import BlockGrid
+from pipeline.planning.job import prepare_job
+from pipeline.sources.samples import labels, sample_raster
 from tests.networks.families import FAMILIES, SIZE
 
 SCHEMES: dict[str, dict[str, Any]] = {
@@ -75,7 +75,7 @@ def _norm(mean: np.ndarray, std: np.ndarray) -> dict[str, Any]:
 
 def pixels(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(bands, rows, cols) float32, (rows, cols) codes, and (rows, cols) validity of a sample."""
-    with rasterio.open(resolve(name)) as image, rasterio.open(labels(name)) as known:
+    with rasterio.open(sample_raster(name)) as image, rasterio.open(labels(name)) as known:
         return image.read().astype("float32"), known.read(1), image.dataset_mask() > 0
 
 
@@ -133,7 +133,7 @@ def judged(config: dict[str, Any], folder: Path, expected: np.ndarray, known: Pa
     return rows
 
 
-def run(config: dict[str, Any], name: Path, tile: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any], Layout] | None:
+def run(config: dict[str, Any], name: Path, tile: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any], BlockGrid] | None:
     """Mask, plan and layout of a run; None where it is refused."""
     size = {"size": SIZE} if "overlap" in tile else {"size": 512} if tile else {}
     said = {**config, "tile": {**size, **tile}, "output": {"path": f"{name.resolve()}.zarr", "pyramid": False}}
@@ -145,10 +145,10 @@ def run(config: dict[str, Any], name: Path, tile: dict[str, Any]) -> tuple[np.nd
         return None
     assert done.returncode == 0, done.stderr
     mask = np.asarray(zarr.open_array(f"{name}.zarr/0/mask", mode="r")[:])
-    return mask, json.loads(name.with_suffix(".report.json").read_text())["plan"], prepare(load(path)).task.layout
+    return mask, json.loads(name.with_suffix(".report.json").read_text())["plan"], prepare_job(load_config(path)).task.layout
 
 
-def cells(mask: np.ndarray, plan: dict[str, Any], layout: Layout, expected: np.ndarray) -> list[str]:
+def cells(mask: np.ndarray, plan: dict[str, Any], layout: BlockGrid, expected: np.ndarray) -> list[str]:
     """Arithmetic, and labels that differ: all of them, and those at seams."""
     differ, near, valid = mask != expected, seams(layout), expected != 255
     halo = f", halo {plan['halo']['px']} px" if plan["halo"]["px"] is not None else ""
@@ -160,7 +160,7 @@ def share(differ: np.ndarray) -> str:
     return "0" if not differ.any() else f"{100 * differ.mean():.2g} %"
 
 
-def seams(layout: Layout) -> np.ndarray:
+def seams(layout: BlockGrid) -> np.ndarray:
     """(rows, cols) whether a pixel is near a place where tiles meet."""
     near = np.zeros((layout.height, layout.width), bool)
     for index in layout.blocks():

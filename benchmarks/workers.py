@@ -27,11 +27,11 @@ def measure(method: str, workers: int) -> tuple[float, float]:
     """Seconds, and MiB."""
     from benchmarks import workers as module
     from pipeline.engines import KINDS, processes
-    from pipeline.interfaces import Terms
+    from pipeline.interfaces import EngineOptions
 
     start, seen = time.perf_counter(), set[str]()
     forking = nullcontext() if method == "forkserver" else patch.object(processes, "forked", lambda environment: nullcontext())
-    with forking, KINDS["processes"](1, Terms(processes=workers, threads=1, tell=lambda line: None)) as run:
+    with forking, KINDS["processes"](1, EngineOptions(processes=workers, threads=1, notify=lambda line: None)) as run:
         for worker in run(module.at_work, range(ITEMS)):
             seen.add(worker)
             if len(seen) == workers:

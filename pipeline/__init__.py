@@ -85,10 +85,10 @@ def plan(config: Config | str | Path | Mapping[str, Any]) -> dict[str, Any]:
     True
     """
     from pipeline.config.load import config_of
-    from pipeline.planning.document import document
-    from pipeline.planning.job import prepare
+    from pipeline.planning.document import plan_document
+    from pipeline.planning.job import prepare_job
 
-    return document(prepare(config_of(config)))
+    return plan_document(prepare_job(config_of(config)))
 
 
 def run(config: Config | str | Path | Mapping[str, Any], *, fresh: bool = False) -> Report:
@@ -119,12 +119,12 @@ def run(config: Config | str | Path | Mapping[str, Any], *, fresh: bool = False)
     True
     """
     from pipeline.config.load import config_of
-    from pipeline.planning.job import prepare
+    from pipeline.planning.job import prepare_job
     from pipeline.running.execute import execute
     from pipeline.runtime.progress import Progress
 
     with Progress() as progress:
-        return execute(prepare(config_of(config), fresh), progress, fresh)
+        return execute(prepare_job(config_of(config), fresh), progress, fresh)
 
 
 def verify(store: str | Path | Remote, *, windows: int = 16, seed: int = 0) -> dict[str, Any]:

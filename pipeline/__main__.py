@@ -2,12 +2,12 @@
 
 import os
 
-from pipeline.runtime.allocator import keep
+from pipeline.runtime.allocator import reexec_with_malloc_settings
 
 
 def main() -> None:
     """Entry of both; the allocator, and how threads of OpenMP wait, are settled before anything large is imported."""
-    keep()
+    reexec_with_malloc_settings()
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin between layers take the cores of those that read and write
     from pipeline.cli import main as command
 

@@ -28,9 +28,9 @@ class ModelError(InputError):
 class BandsError(ModelError):
     """The network takes another number of bands than are read."""
 
-    def __init__(self, message: str, wanted: int = 0) -> None:
+    def __init__(self, message: str, expected: int = 0) -> None:
         super().__init__(message)
-        self.wanted = wanted
+        self.expected = expected
         """The number it takes."""
 
 

@@ -89,7 +89,7 @@ class Labels(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Accepts:
+class InputConstraints:
     """Input sizes a network takes, per axis (both alike), and its batch."""
 
     minimum: int = 1
@@ -110,19 +110,19 @@ class Step:
     """Its operator, such as Conv."""
     name: str
     attributes: dict[str, Any]
-    given: tuple[tuple[int, ...], ...]
+    input_shapes: tuple[tuple[int, ...], ...]
     """Shape of each input."""
-    returned: tuple[int, ...]
+    output_shape: tuple[int, ...]
     """Shape of the first output."""
     values: tuple[tuple[float, ...] | None, ...]
     """Numbers of each input, where they are few."""
-    follows: tuple[bool, ...]
+    depends_on_image: tuple[bool, ...]
     """Whether each input descends from the image."""
     captures: bool
     """Whether its branches use what descends from the image."""
-    before: float
+    input_change: float
     """Largest share of an input's values that differ on another image."""
-    after: float
+    output_change: float
     """Share of the output's values that do."""
 
 
@@ -173,7 +173,7 @@ class Network(Protocol):
         """What is called: eager, ScriptModule or GraphModule."""
 
     @property
-    def accepts(self) -> Accepts:
+    def accepts(self) -> InputConstraints:
         """What the file itself says about sizes."""
 
     @property
@@ -191,19 +191,19 @@ class Network(Protocol):
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """(n, bands, rows, cols) float32 → logits (n, classes, rows, cols) float32, upsampled to the input's size."""
 
-    def only(self, size: int) -> Self:
+    def with_fixed_size(self, size: int) -> Self:
         """The same network, that is given no other size, px."""
 
-    def upto(self, maximum: int, multiple: int = 1) -> Self:
+    def with_maximum(self, maximum: int, multiple: int = 1) -> Self:
         """The same network, that is given no larger size, px, and multiples of a number alone."""
 
-    def within(self, margin: Margin) -> Self:
+    def with_margin(self, margin: Margin) -> Self:
         """The same network, that returns as many pixels as it is given: 0 in its margins."""
 
     def identity(self) -> dict[str, Any]:
         """Kind and SHA-256 of the bytes that make it what it is."""
 
-    def returns_alike(self, key: str) -> bool:
+    def returns_same_output(self, key: str) -> bool:
         """Whether another ``model.output.key`` names the same of what it returns."""
 
 
@@ -266,13 +266,13 @@ class Locality:
         margin = Margin.of(values["margin"]) if values.get("margin") else None
         return cls(**{**values, "radius": radius, "blame": tuple(values["blame"]), "remarks": tuple(values.get("remarks", ())), "margin": margin})
 
-    def given(self, network: AnyNetwork) -> AnyNetwork:
+    def apply_to(self, network: AnyNetwork) -> AnyNetwork:
         """The network with the size, the largest size or the margin that was found."""
         if self.maximum is not None:
-            network = network.upto(self.maximum)
+            network = network.with_maximum(self.maximum)
         if self.margin is not None:
-            return network.within(self.margin)
-        return network if self.size is None else network.only(self.size)
+            return network.with_margin(self.margin)
+        return network if self.size is None else network.with_fixed_size(self.size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,16 +300,16 @@ class Engine(Protocol):
         """Yield the results as they come, in any order."""
 
 
-class Needs(Protocol):
+class ReadinessCheck(Protocol):
     """What a process needs before it may run blocks; small, and pickles."""
 
     def __call__(self, room: int | None) -> tuple[str, ...]:
         """What lacks in this process, in words, given the bytes it may take; nothing where all is there, and then it is ready to begin."""
 
-    def halt(self) -> None:
+    def abort(self) -> None:
         """Stop what is under way in this process at the next tile."""
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Let go of what this process opened for the run."""
 
 
@@ -319,7 +319,7 @@ def to_stderr(line: str) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class EngineOptions:
     """What an engine is told beside the number of blocks in flight; each takes what concerns it."""
 
     dashboard: str | None = None
@@ -333,17 +333,17 @@ class Terms:
     """Seconds without any worker after which the run gives up."""
     slurm: SlurmConfig | None = None
     address: AddressConfig | None = None
-    needs: Needs | None = None
+    needs: ReadinessCheck | None = None
     """What each process is asked at the start; None for nothing."""
-    tell: Callable[[str], None] = to_stderr
+    notify: Callable[[str], None] = to_stderr
     """Told of workers that come, lack something, or go."""
 
 
-PLAIN = Terms()
+DEFAULT_OPTIONS = EngineOptions()
 
 
 class EngineMaker(Protocol):
     """Opens an engine and closes it at the end."""
 
-    def __call__(self, workers: int, terms: Terms = PLAIN) -> AbstractContextManager[Engine]:
+    def __call__(self, workers: int, options: EngineOptions = DEFAULT_OPTIONS) -> AbstractContextManager[Engine]:
         """An engine with so many blocks in flight in each process."""

@@ -70,15 +70,15 @@ Place = Path | Remote
 """Where a store is. Both kinds have ``name``, ``stem``, ``suffix``, ``parent``, ``with_name``, ``with_suffix`` and ``/``; `Files` reads and writes in them."""
 
 
-def place_of(said: object) -> Place:
+def parse_place(value: object) -> Place:
     """A place by its path or URL; raises ValueError where no store can be."""
-    if isinstance(said, Path | Remote):
-        return said
-    if not isinstance(said, str):
+    if isinstance(value, Path | Remote):
+        return value
+    if not isinstance(value, str):
         raise ValueError("give a path, or s3://bucket/scene.zarr")
-    scheme, found, rest = said.partition("://")
-    if not found:
-        return Path(said)
+    scheme, separator, rest = value.partition("://")
+    if not separator:
+        return Path(value)
     if scheme not in SCHEMES:
         raise ValueError(f"a store lies in a folder or on object storage, {', '.join(f'{name}://…' for name in SCHEMES)}")
     bucket, *parts = [part for part in rest.split("/") if part not in ("", ".")]

@@ -10,8 +10,8 @@ import importlib
 import sys
 
 from pipeline.models import architectures
-from pipeline.models.architectures import MOVED, NETWORKS, revision
+from pipeline.models.architectures import MOVED_MODULES, NETWORKS, revision
 
 __all__ = ["NETWORKS", "revision"]
 
-sys.modules |= {f"{__name__}.{old}": importlib.import_module(f"{architectures.__name__}.{new}") for old, new in MOVED.items()}
+sys.modules |= {f"{__name__}.{old}": importlib.import_module(f"{architectures.__name__}.{new}") for old, new in MOVED_MODULES.items()}

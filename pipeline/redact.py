@@ -7,13 +7,13 @@ from typing import Any
 
 _USER = re.compile(r"(?<=://)[^/@\s'\"]+@")
 """Name and password before a host."""
-_PROOF = re.compile(
+_SECRETS = re.compile(
     r"x-(amz|goog)-[\w-]+|awsaccesskeyid|googleaccessid|signature|sig|policy|key-pair-id|[\w-]*token|key|[\w-]*api[_-]?key|subscription[_-]key|auth|authorization|"
     r"pass(word|wd)?|pwd|[\w-]*secret|userpwd|credentials?|header\.[\w-]+",
     re.IGNORECASE,
 )
 """Parameters that prove who asks: of Amazon, Google, Azure, CloudFront, tile servers, and of GDAL's /vsicurl?."""
-_BESIDE = re.compile(r"expires|s[vretspi]|sip|spr|srt|ses|skoid|sktid|skt|ske|sks|skv|saoid|suoid|scid|sdd", re.IGNORECASE)
+_SIGNED_ONLY = re.compile(r"expires|s[vretspi]|sip|spr|srt|ses|skoid|sktid|skt|ske|sks|skv|saoid|suoid|scid|sdd", re.IGNORECASE)
 """Parameters that belong to a signature, and mean something else where there is none."""
 _SIGNATURES = {"sig", "signature"}
 _QUERIES = (
@@ -22,40 +22,40 @@ _QUERIES = (
 )
 
 
-def shown(text: str) -> str:
+def mask_urls(text: str) -> str:
     """A text with URLs as others may see it: without passwords and without what follows a question mark, where signatures are."""
     return re.sub(r"(?<=[^\s?]\?)[^\s'\"]+", "…", re.sub(r"(?<=://)[^/@\s]+@", "…@", text))
 
 
-def public(text: str) -> str:
+def redacted(text: str) -> str:
     """A path or a text with URLs, without the secrets of these and with all else that names what they lead to.
 
     Passwords go, and parameters by which a signed URL proves itself: another signature of the same object gives the same text.
     """
     if "://" not in text and "/vsi" not in text:
         return text
-    bare = _USER.sub("", text)
+    redacted_text = _USER.sub("", text)
     for query, between, equals in _QUERIES:
-        bare = query.sub(lambda found, between=between, equals=equals: _without(found, between, equals), bare)  # type: ignore[misc]  # bound now
-    return bare
+        redacted_text = query.sub(lambda match, between=between, equals=equals: _without_secrets(match, between, equals), redacted_text)  # type: ignore[misc]  # bound now
+    return redacted_text
 
 
-def publicly(said: Any) -> Any:
-    """A document of plain values with every text in it `public`."""
-    if isinstance(said, dict):
-        return {key: publicly(value) for key, value in said.items()}
-    if isinstance(said, list | tuple):
-        return [publicly(value) for value in said]
-    return public(said) if isinstance(said, str) else said
+def redacted_document(document: Any) -> Any:
+    """A document of plain values with every text in it `redacted`."""
+    if isinstance(document, dict):
+        return {key: redacted_document(value) for key, value in document.items()}
+    if isinstance(document, list | tuple):
+        return [redacted_document(value) for value in document]
+    return redacted(document) if isinstance(document, str) else document
 
 
-def _without(found: re.Match[str], between: re.Pattern[str], equals: str) -> str:
+def _without_secrets(match: re.Match[str], between: re.Pattern[str], equals: str) -> str:
     """A query without what is secret, with its question mark where anything is left; as it is where nothing is."""
-    parts = between.split(found[1])
+    parts = between.split(match[1])
     names = [part.partition(equals)[0] for part in parts]
-    if not any(map(_PROOF.fullmatch, names)):
-        return found[0]
+    if not any(map(_SECRETS.fullmatch, names)):
+        return match[0]
     signed = any(name.lower() in _SIGNATURES for name in names)
-    kept = [part for part, name in zip(parts, names, strict=True) if not (_PROOF.fullmatch(name) or (signed and _BESIDE.fullmatch(name)))]
-    mark = found[0][: len(found[0]) - len(found[1])]
-    return f"{mark}{between.pattern.join(kept)}" if kept else ""
+    remaining = [part for part, name in zip(parts, names, strict=True) if not (_SECRETS.fullmatch(name) or (signed and _SIGNED_ONLY.fullmatch(name)))]
+    mark = match[0][: len(match[0]) - len(match[1])]
+    return f"{mark}{between.pattern.join(remaining)}" if remaining else ""

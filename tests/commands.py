@@ -113,7 +113,7 @@ def lasting(args: object, environment: Mapping[str, str]) -> dict[str, str]:
 
 def settled(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment that the public command comes to run in, with its settings of the allocator."""
-    return {"OMP_WAIT_POLICY": "passive", **(allocator.environment(environment) or environment)}
+    return {"OMP_WAIT_POLICY": "passive", **(allocator.env_with_settings(environment) or environment)}
 
 
 def read_at_start(environment: Mapping[str, str]) -> dict[str, str]:

@@ -27,7 +27,7 @@ from hypothesis import settings  # noqa: E402
 from torch.jit import _builtins  # noqa: E402
 
 from pipeline.runtime import allocator  # noqa: E402
-from pipeline.runtime.cancellation import STOP  # noqa: E402
+from pipeline.runtime.cancellation import CANCELLED  # noqa: E402
 from tests.commands import read_at_start  # noqa: E402
 from tests.temporary import Temporary, pytest_runtest_makereport, pytest_runtest_teardown  # noqa: E402
 from tests.tiers import pytest_addoption, pytest_collection_modifyitems  # noqa: E402
@@ -61,7 +61,7 @@ def hear_interrupts() -> None:
 
 def give_workers_memory() -> None:
     """Have workers keep what they free, as the public command does: a quarter of a network's time in tests goes into pages that are mapped anew."""
-    tuned = allocator.environment(os.environ)
+    tuned = allocator.env_with_settings(os.environ)
     if tuned is not None:
         os.environ.update({GIVEN: os.environ.get("GLIBC_TUNABLES", ""), "GLIBC_TUNABLES": tuned["GLIBC_TUNABLES"]})
 
@@ -75,7 +75,7 @@ def pytest_collection_finish() -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Seed before any fixture is made, so that one of a module does not depend on the test that came before."""
-    STOP.clear()  # one test may have ended a run that another would take for its own
+    CANCELLED.clear()  # one test may have ended a run that another would take for its own
     torch.manual_seed(0)
     np.random.seed(0)
     torch.set_num_threads(1)

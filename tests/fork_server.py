@@ -149,13 +149,16 @@ def run(arguments: list[str]) -> None:
     """Run what follows ``python``: ``-m MODULE …``, ``-c CODE …`` or ``FILE …``."""
     sys.orig_argv, (first, *rest) = [sys.executable, *arguments], arguments
     if first == "-m":
-        sys.argv, sys.path[0] = list(rest), os.getcwd()
+        sys.argv[:] = rest
+        sys.path.insert(0, os.getcwd())  # where Python puts it, which was started with -P here
         runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
     elif first == "-c":
-        sys.argv, sys.path[0] = ["-c", *rest[1:]], ""
+        sys.argv[:] = ["-c", *rest[1:]]
+        sys.path.insert(0, "")
         exec(compile(rest[0], "<string>", "exec"), vars(sys.modules["__main__"]))
     else:
-        sys.argv, sys.path[0] = arguments, str(Path(first).resolve().parent)
+        sys.argv[:] = arguments
+        sys.path.insert(0, str(Path(first).resolve().parent))
         runpy.run_path(first, run_name="__main__")
 
 

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.geometry.shards import Shard
-from pipeline.running.execute import execute, prepare
+from pipeline.running.execute import execute, prepare_job
 from pipeline.running.report import Report
 from pipeline.runtime.progress import Progress
 from tests.commands import Command
@@ -19,7 +19,7 @@ from tests.commands import Command
 
 def go(path: Path, *overrides: str, fresh: bool = False, shard: Shard | None = None) -> Report:
     """One run in this process."""
-    job = prepare(load(path, list(overrides)), fresh)
+    job = prepare_job(load_config(path, list(overrides)), fresh)
     with Progress() as progress:
         return execute(job, progress, fresh, shard=shard)
 

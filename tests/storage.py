@@ -86,7 +86,7 @@ def reached(storage: Storage, patience: int = 3) -> Iterator[None]:
         for name, value in storage.environment().items():
             patch.setenv(name, value)
         patch.setattr(clients, "RETRIES", patience)
-        patch.setattr(clients, "FIRST_S", 0.02)
+        patch.setattr(clients, "FIRST_PAUSE_S", 0.02)
         forget()
         yield
     forget()

@@ -9,9 +9,9 @@ import pytest
 import torch
 import zarr
 
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.errors import ConfigError
-from pipeline.planning.job import Job, prepare
+from pipeline.planning.job import Job, prepare_job
 from pipeline.running.execute import execute
 from pipeline.runtime.progress import Progress
 from tests import networks, scenes
@@ -27,7 +27,7 @@ def job(folder: Path, name: str, run: str, block: int = 128, **tile: object) -> 
     if not path.exists():
         scenes.script(networks.lively(FAMILIES[name](3, 4)), path)
     model = {"path": str(path), "input": {"mean": 500, "std": 200, "size": 96}}
-    return prepare(load(scenes.config(folder, run, model=model, tile=tile, output={"chunk": 64, "block": block})))
+    return prepare_job(load_config(scenes.config(folder, run, model=model, tile=tile, output={"chunk": 64, "block": block})))
 
 
 def mask(of: Job) -> np.ndarray:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import AreaConfig, Config, parse_bytes, parse_seconds
-from pipeline.config.load import load, schema
+from pipeline.config.load import load_config, schema
 from pipeline.errors import ConfigError
 
 GOOD = "source: {path: a.tif}\nmodel: {kind: torchscript, path: net.pt}\noutput: {path: out/a.zarr}\n"
@@ -18,7 +18,7 @@ def config(folder: Path, text: str = GOOD) -> Path:
 
 def message(folder: Path, text: str, *overrides: str) -> str:
     with pytest.raises(ConfigError) as caught:
-        load(config(folder, text), overrides)
+        load_config(config(folder, text), overrides)
     said = str(caught.value)
     assert "\n" not in said
     return said
@@ -27,7 +27,7 @@ def message(folder: Path, text: str, *overrides: str) -> str:
 def test_paths_are_relative_to_the_file_and_in_overrides_to_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    said = load(config(tmp_path), ["output.path=b.zarr"])
+    said = load_config(config(tmp_path), ["output.path=b.zarr"])
     assert said.source.path == str(tmp_path / "a.tif")
     assert said.model.path == tmp_path / "net.pt"
     assert said.output.path == tmp_path / "elsewhere" / "b.zarr"
@@ -37,30 +37,30 @@ def test_paths_are_relative_to_the_file_and_in_overrides_to_the_working_director
 def test_paths_within_a_section_that_is_set_are_relative_to_the_working_directory_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, override: str) -> None:
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    aoi = load(config(tmp_path), [override]).source.aoi
+    aoi = load_config(config(tmp_path), [override]).source.aoi
     assert isinstance(aoi, AreaConfig)
     assert aoi.path == str(tmp_path / "elsewhere" / "a.gpkg")
 
 
 def test_urls_samples_and_vsi_names_are_left_alone(tmp_path: Path) -> None:
     for path in ("https://a.example/b.tif", "/vsis3/bucket/b.tif", "sample://satellite?seed=3"):
-        assert load(config(tmp_path), [f"source.path={path}"]).source.path == path
+        assert load_config(config(tmp_path), [f"source.path={path}"]).source.path == path
 
 
 def test_a_factory_in_a_file_is_relative_to_the_config_and_one_in_a_module_is_not(tmp_path: Path) -> None:
     text = GOOD.replace("kind: torchscript", "kind: python, factory: 'nets/a.py:make'")
-    assert load(config(tmp_path, text)).model.factory == f"{tmp_path}/nets/a.py:make"
-    assert load(config(tmp_path, text.replace("nets/a.py:make", "nets.a:make"))).model.factory == "nets.a:make"
+    assert load_config(config(tmp_path, text)).model.factory == f"{tmp_path}/nets/a.py:make"
+    assert load_config(config(tmp_path, text.replace("nets/a.py:make", "nets.a:make"))).model.factory == "nets.a:make"
 
 
 def test_variables_are_expanded_and_a_missing_one_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCENES", "/data/scenes")
-    assert load(config(tmp_path, GOOD.replace("a.tif", "'${SCENES}/a.tif'"))).source.path == "/data/scenes/a.tif"
+    assert load_config(config(tmp_path, GOOD.replace("a.tif", "'${SCENES}/a.tif'"))).source.path == "/data/scenes/a.tif"
     assert "NO_SUCH_VARIABLE" in message(tmp_path, GOOD.replace("a.tif", "'${NO_SUCH_VARIABLE}/a.tif'"))
 
 
 def test_yaml_is_1_2_where_1e_4_is_a_number_and_no_is_a_word(tmp_path: Path) -> None:
-    said = load(config(tmp_path, GOOD.replace("path: net.pt", "path: net.pt, input: {scale: 1e-4}, classes: [{name: no}, {name: yes}]")))
+    said = load_config(config(tmp_path, GOOD.replace("path: net.pt", "path: net.pt, input: {scale: 1e-4}, classes: [{name: no}, {name: yes}]")))
     assert said.model.input is not None
     assert said.model.input.scale == 1e-4
     assert said.model.classes is not None
@@ -118,7 +118,7 @@ def test_an_unquoted_colour_is_explained(tmp_path: Path) -> None:
 
 def test_a_missing_file_is_named() -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.yaml"):
-        load(Path("nowhere.yaml"))
+        load_config(Path("nowhere.yaml"))
 
 
 @pytest.mark.parametrize(("said", "size"), [("3072MiB", 3072 * 2**20), ("8GiB", 2**33), ("1.5 GB", 1_500_000_000), (4096, 4096), ("2g", 2**31)])
@@ -141,12 +141,12 @@ def test_what_is_no_time_is_refused(said: str | float) -> None:
 
 
 def test_times_may_be_left_out(tmp_path: Path) -> None:
-    said = load(config(tmp_path), ["execution.stop_after=23h30m", "execution.read_timeout=null"]).execution
+    said = load_config(config(tmp_path), ["execution.stop_after=23h30m", "execution.read_timeout=null"]).execution
     assert (said.stop_after, said.read_timeout) == (84600, None)
 
 
 def test_an_overlap_in_px_stays_one_when_a_store_remembers_it(tmp_path: Path) -> None:
-    said = load(config(tmp_path), ["tile.overlap=64"])
+    said = load_config(config(tmp_path), ["tile.overlap=64"])
     again = Config.model_validate(json.loads(said.model_dump_json(exclude_unset=True)))
     assert again.tile.overlap == 64
     assert Config.model_validate({**said.model_dump(), "tile": {"overlap": 64.0}}).tile.overlap == 64
@@ -165,7 +165,7 @@ def test_a_halo_may_be_a_word_a_number_or_a_tolerance(tmp_path: Path) -> None:
     ):
         assert said in message(tmp_path, GOOD, f"tile.halo={wrong}")
     for right in ("auto", "exact", "64", "{tolerance: 1e-3, places: 4}"):
-        load(config(tmp_path), [f"tile.halo={right}"])
+        load_config(config(tmp_path), [f"tile.halo={right}"])
 
 
 def test_a_number_is_told_of_numbers_and_a_list_is_not_guessed_at(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_a_number_is_told_of_numbers_and_a_list_is_not_guessed_at(tmp_path: Path
     assert "greater than or equal to 1" in message(tmp_path, GOOD, "tile.batch=0")
     assert "it may be" not in message(tmp_path, GOOD, "output.layers=[mask, mask]")
     for right in ("0", "0.5", "64", "0.99"):
-        load(config(tmp_path), [f"tile.overlap={right}"])
+        load_config(config(tmp_path), [f"tile.overlap={right}"])
 
 
 def test_an_engine_without_its_section_is_told_what_it_needs(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_what_slurm_cannot_be_asked_for_is_refused(tmp_path: Path) -> None:
 
 def test_certificates_are_relative_to_the_file_and_needed_where_a_scheduler_is_encrypted(tmp_path: Path) -> None:
     where = GOOD + "execution: {engine: address, address: {scheduler: 'tls://10.0.0.5:8786', tls: {ca: a.pem, cert: b.pem, key: c.pem}}}\n"
-    said = load(config(tmp_path, where)).execution.address
+    said = load_config(config(tmp_path, where)).execution.address
     assert said is not None
     assert said.tls is not None
     assert said.tls.cert == tmp_path / "b.pem"
@@ -204,24 +204,24 @@ def test_a_dollar_in_a_name_is_a_variable_only_where_no_file_has_that_name(tmp_p
     monkeypatch.setenv("SCENE", "other")
     monkeypatch.chdir(tmp_path)
     text = GOOD.replace("a.tif", "'${SCENE}.tif'")
-    assert load(config(tmp_path, text)).source.path.endswith("/other.tif")
+    assert load_config(config(tmp_path, text)).source.path.endswith("/other.tif")
     (tmp_path / "${SCENE}.tif").touch()
-    assert load(config(tmp_path, text)).source.path == f"{tmp_path}/${{SCENE}}.tif"
-    assert load(config(tmp_path, GOOD), ["source.path=${SCENE}.tif"]).source.path == f"{tmp_path}/${{SCENE}}.tif"
+    assert load_config(config(tmp_path, text)).source.path == f"{tmp_path}/${{SCENE}}.tif"
+    assert load_config(config(tmp_path, GOOD), ["source.path=${SCENE}.tif"]).source.path == f"{tmp_path}/${{SCENE}}.tif"
 
 
 def test_several_files_are_told_how_to_become_one_raster(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"source.path is \['a.tif', 'b.tif'\].*gdalbuildvrt -separate stack.vrt a.tif b.tif"):
-        load(config(tmp_path, GOOD), ["source.path=[a.tif, b.tif]"])
+        load_config(config(tmp_path, GOOD), ["source.path=[a.tif, b.tif]"])
 
 
 def test_a_factory_in_a_module_beside_the_config_is_found_there(tmp_path: Path) -> None:
     (tmp_path / "nets").mkdir()
     (tmp_path / "nets" / "a.py").touch()
     text = GOOD.replace("kind: torchscript", "kind: python, factory: 'nets.a:make'")
-    assert load(config(tmp_path, text)).model.factory == f"{tmp_path}/nets.a:make"
-    assert load(config(tmp_path, text.replace("nets.a", "./repo/nets.a"))).model.factory == f"{tmp_path}/repo/nets.a:make"
+    assert load_config(config(tmp_path, text)).model.factory == f"{tmp_path}/nets.a:make"
+    assert load_config(config(tmp_path, text.replace("nets.a", "./repo/nets.a"))).model.factory == f"{tmp_path}/repo/nets.a:make"
     (tmp_path / "configs").mkdir()
-    assert load(config(tmp_path / "configs", text)).model.factory == f"{tmp_path}/nets.a:make"
+    assert load_config(config(tmp_path / "configs", text)).model.factory == f"{tmp_path}/nets.a:make"
     ours = text.replace("nets.a:make", "pipeline.models.architectures.classifiers:vgg16")
-    assert load(config(tmp_path, ours)).model.factory == "pipeline.models.architectures.classifiers:vgg16"
+    assert load_config(config(tmp_path, ours)).model.factory == "pipeline.models.architectures.classifiers:vgg16"

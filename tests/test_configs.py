@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.models.architectures.fcn8s import FCN8s
-from pipeline.models.weights import load_into, read_meta
+from pipeline.models.weights import load_into, read_model_meta
 from pipeline.sources import samples
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
@@ -35,8 +35,8 @@ def test_the_weights_at_hand_do_well_where_they_never_learnt(config: str, tmp_pa
 
 @pytest.mark.parametrize("config", SCENES)
 def test_the_weights_at_hand_are_small_fit_their_network_and_are_of_the_config_that_trains_them(config: str) -> None:
-    path, how = CONFIGS / "weights" / f"{SCENES[config][0]}.safetensors", load(CONFIGS / f"train_{config}.yaml").model
-    meta = read_meta(path)
+    path, how = CONFIGS / "weights" / f"{SCENES[config][0]}.safetensors", load_config(CONFIGS / f"train_{config}.yaml").model
+    meta = read_model_meta(path)
     assert path.stat().st_size < 3 * 2**20
     assert meta is not None
     assert meta.kind == how.kind
@@ -46,7 +46,7 @@ def test_the_weights_at_hand_are_small_fit_their_network_and_are_of_the_config_t
 
 
 def test_what_judges_was_never_learnt_from() -> None:
-    satellite, medical = (load(CONFIGS / f"train_{name}.yaml").training for name in ("satellite", "medical"))
+    satellite, medical = (load_config(CONFIGS / f"train_{name}.yaml").training for name in ("satellite", "medical"))
     assert satellite is not None
     assert medical is not None
     default = samples.KINDS["satellite"].seed

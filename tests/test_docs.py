@@ -16,8 +16,8 @@ from rasterio.transform import from_origin
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.config.load import load
-from pipeline.running.execute import execute, prepare
+from pipeline.config.load import load_config
+from pipeline.running.execute import execute, prepare_job
 from pipeline.runtime.progress import Progress
 from tests import scenes, vector_files
 
@@ -34,7 +34,7 @@ def blocks(page: Path, language: str) -> list[str]:
 def test_configs_in_the_guides_are_valid(page: Path, tmp_path: Path) -> None:
     for text in blocks(page, "yaml"):
         (tmp_path / "job.yaml").write_text(text)
-        assert load(tmp_path / "job.yaml").output.path.suffix == ".zarr"
+        assert load_config(tmp_path / "job.yaml").output.path.suffix == ".zarr"
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, version in (("job", 3), ("old", 2)):
         path = scenes.config(folder, name, output={"path": str(folder / "out" / f"{name}.zarr"), "zarr_format": version, "layers": LAYERS})
         with Progress() as progress:
-            execute(prepare(load(path)), progress)
+            execute(prepare_job(load_config(path)), progress)
     mask = np.asarray(zarr.open_array(folder / "out" / "job.zarr" / "0" / "mask", mode="r")[:])
     scenes.write(folder / "labels.tif", mask[None])
     scenes.write(folder / "binary.tif", np.where(mask == 1, 255, 0)[None].astype("uint8"))
@@ -87,7 +87,7 @@ def test_code_in_the_guides_runs_on_a_store(stores: Path, monkeypatch: pytest.Mo
 def test_shipped_configs_open_with_their_command_and_are_valid(path: Path) -> None:
     text = path.read_text()
     assert f"python -m pipeline run configs/{path.name}" in text.split("\n\n")[0]
-    said = load(path)
+    said = load_config(path)
     assert said.model.path is not None
     assert said.model.path.exists() or said.training is not None
     assert yaml.safe_load(text)["output"]["path"].startswith("../out/")
@@ -95,7 +95,7 @@ def test_shipped_configs_open_with_their_command_and_are_valid(path: Path) -> No
 
 @pytest.mark.slow
 def test_the_medical_config_runs_in_micrometres(tmp_path: Path) -> None:
-    job = prepare(load(ROOT / "configs" / "medical.yaml", [f"output.path={tmp_path / 'medical.zarr'}"]))
+    job = prepare_job(load_config(ROOT / "configs" / "medical.yaml", [f"output.path={tmp_path / 'medical.zarr'}"]))
     with Progress() as progress:
         report = execute(job, progress)
     assert report.complete

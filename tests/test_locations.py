@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import Config
-from pipeline.locations import Remote, place_of
+from pipeline.locations import Remote, parse_place
 
 
 def test_a_remote_place_is_named_as_a_path_is() -> None:
-    place, path = place_of("s3://bucket/a//b/scene.v2.zarr/"), Path("/bucket/a/b/scene.v2.zarr")
+    place, path = parse_place("s3://bucket/a//b/scene.v2.zarr/"), Path("/bucket/a/b/scene.v2.zarr")
     assert place == Remote("s3://bucket/a/b/scene.v2.zarr")
     for name in ("name", "stem", "suffix"):
         assert getattr(place, name) == getattr(path, name)
@@ -23,7 +23,7 @@ def test_a_remote_place_is_named_as_a_path_is() -> None:
 
 @pytest.mark.parametrize("said", ["out/a.zarr", "/out/a.zarr", Path("a.zarr")])
 def test_a_path_stays_a_path(said: str | Path) -> None:
-    assert place_of(said) == Path(said)
+    assert parse_place(said) == Path(said)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_a_path_stays_a_path(said: str | Path) -> None:
 )  # fmt: skip
 def test_what_is_no_place_for_a_store_is_refused_without_repeating_it(said: object, why: str) -> None:
     with pytest.raises(ValueError, match=why) as told:
-        place_of(said)
+        parse_place(said)
     assert "secret" not in str(told.value)
 
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.errors import ConfigError, ModelError, StoreError
 from pipeline.inference import block_task
 from pipeline.planning.freeze import freeze
-from pipeline.planning.job import prepare
+from pipeline.planning.job import prepare_job
 from tests import runs, scenes
 
 
@@ -42,7 +42,7 @@ def key(value: str) -> str:
 
 
 def radius(path: Path, *overrides: str) -> int:
-    found = prepare(load(path, list(overrides)), fresh=True).locality.radius
+    found = prepare_job(load_config(path, list(overrides)), fresh=True).locality.radius
     assert found is not None
     return found.largest
 
@@ -70,21 +70,21 @@ def test_a_store_of_before_knows_its_output_by_its_config(heads: Path, tmp_path:
 
 
 def test_a_frozen_plan_holds_the_output(heads: Path, tmp_path: Path) -> None:
-    plan = freeze(prepare(load(heads, [key("0")])), heads, tmp_path / "run.lock.yaml")
+    plan = freeze(prepare_job(load_config(heads, [key("0")])), heads, tmp_path / "run.lock.yaml")
     with pytest.raises(ConfigError, match=r"model\.key is locked at 0 and would be 1"):
-        prepare(load(plan, [key("1")]))
+        prepare_job(load_config(plan, [key("1")]))
 
 
 def test_a_process_that_finds_another_network_than_was_planned_writes_nothing(heads: Path, tmp_path: Path) -> None:
-    job = prepare(load(heads, [key("0")]))
-    block_task.forget()
+    job = prepare_job(load_config(heads, [key("0")]))
+    block_task.drop_network()
     block_task.inference(job.task)
     torch.manual_seed(1)
     scenes.script(Heads(), tmp_path / "heads.pt")
-    block_task.forget()
+    block_task.drop_network()
     with pytest.raises(ModelError, match=r"heads\.pt is another one here than when this run was planned"):
         block_task.inference(job.task)
-    block_task.forget()
+    block_task.drop_network()
 
 
 def forget(root: Path, *keys: str) -> None:

@@ -12,13 +12,13 @@ import torch
 
 from pipeline.config import InputConfig, ModelConfig
 from pipeline.models import architectures, classifier, python
-from pipeline.models.architectures import MOVED, classifiers, name_in_fingerprints, revision
+from pipeline.models.architectures import MOVED_MODULES, classifiers, name_in_fingerprints, revision
 
 NAMES = ("pipeline.networks", architectures.__name__)
 
 
 def test_each_module_goes_by_both_names() -> None:
-    for old, new in MOVED.items():
+    for old, new in MOVED_MODULES.items():
         assert importlib.import_module(f"pipeline.networks.{old}") is importlib.import_module(f"{architectures.__name__}.{new}")
         assert revision(f"pipeline.networks.{old}") == revision(f"{architectures.__name__}.{new}")
         assert name_in_fingerprints(f"{architectures.__name__}.{new}") == name_in_fingerprints(f"pipeline.networks.{old}") == f"pipeline.networks.{old}"
@@ -26,7 +26,7 @@ def test_each_module_goes_by_both_names() -> None:
 
 def test_every_module_of_the_package_has_an_earlier_name() -> None:
     files = {file.stem for file in Path(str(architectures.__file__)).parent.glob("*.py")} - {"__init__"}
-    assert files == set(MOVED.values()), "a module that is new keeps its own name in fingerprints: leave it out of MOVED, and except it here"
+    assert files == set(MOVED_MODULES.values()), "a module that is new keeps its own name in fingerprints: leave it out of MOVED, and except it here"
 
 
 @pytest.mark.slow
@@ -51,5 +51,5 @@ def test_code_of_users_that_imports_our_architectures_is_known_by_one_name(packa
     (tmp_path / "net.py").write_text(
         f"from {package}.fcn8s import FCN8s\n\n\ndef make():\n    import torch\n    torch.manual_seed(0)\n    return FCN8s(3, 2, width=2, fc_width=4)\n"
     )
-    built = python.build(ModelConfig(kind="python", factory=f"{tmp_path}/net.py:make"), 3)
+    built = python.build_from_factory(ModelConfig(kind="python", factory=f"{tmp_path}/net.py:make"), 3)
     assert built.identity["code"]["pipeline.networks.fcn8s"] == "revision 1"

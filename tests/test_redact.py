@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.redact import public, publicly, shown
+from pipeline.redact import mask_urls, redacted, redacted_document
 
 AMAZON = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIA%2F2026&X-Amz-Date=2026&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=SECRET"
 AZURE = "sv=2024-11-04&st=2026-01-01&se=SECRET&sr=b&sp=r&spr=https&sig=SECRET"
@@ -23,18 +23,18 @@ AZURE = "sv=2024-11-04&st=2026-01-01&se=SECRET&sr=b&sp=r&spr=https&sig=SECRET"
     ],
 )  # fmt: skip
 def test_two_signatures_of_one_object_are_one_name_without_either(signed: str, bare: str) -> None:
-    names = {public(signed.replace("SECRET", secret)) for secret in ("tellNobody1", "tellNobody2%2F")}
+    names = {redacted(signed.replace("SECRET", secret)) for secret in ("tellNobody1", "tellNobody2%2F")}
     assert names == {bare}
-    assert "tellNobody" not in shown(signed.replace("SECRET", "tellNobody1"))
+    assert "tellNobody" not in mask_urls(signed.replace("SECRET", "tellNobody1"))
 
 
 @pytest.mark.parametrize(
     "text", ["a.tif", "what? s=1", "https://h/a.tif?layer=2&style=x", "https://h/wms?sr=4326&st=2", "/data/a?key=b", "s3://b/a.tif", "mean=3, std=2", "sig=1"]
 )
 def test_what_holds_no_secret_stays(text: str) -> None:
-    assert public(text) == text
+    assert redacted(text) == text
 
 
 def test_documents_are_cleaned_through_and_through() -> None:
     said = {"a": [{"b": "https://u:p@h/x?sig=1"}, 3, None], "c": ("https://h/x?token=1 is gone.", True)}
-    assert publicly(said) == {"a": [{"b": "https://h/x"}, 3, None], "c": ["https://h/x is gone.", True]}
+    assert redacted_document(said) == {"a": [{"b": "https://h/x"}, 3, None], "c": ["https://h/x is gone.", True]}

@@ -13,13 +13,13 @@ import torch
 import zarr
 from torch import nn
 
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.errors import ConfigError, StoreError
 from pipeline.inference.block_task import inference
-from pipeline.inference.read import read
+from pipeline.inference.read import read_with_retries
 from pipeline.inference.recipe import Block
-from pipeline.inference.tta import GROUPS
-from pipeline.planning.job import Job, prepare
+from pipeline.inference.tta import TTA_GROUPS
+from pipeline.planning.job import Job, prepare_job
 from pipeline.running import execute
 from pipeline.runtime.progress import Progress
 from tests import networks, scenes, zoo
@@ -61,7 +61,7 @@ def config(folder: Path, name: str = "job", network: nn.Module | None = None, **
 
 
 def go(path: Path) -> np.ndarray:
-    job = prepare(load(path))
+    job = prepare_job(load_config(path))
     with Progress() as progress:
         execute.execute(job, progress)
     return np.asarray(zarr.open_array(job.path / "0" / "mask", mode="r")[:])
@@ -71,8 +71,8 @@ def logits(job: Job) -> np.ndarray:
     """(classes, rows, cols) of the whole raster, block by block, as a run has them."""
     whole: np.ndarray | None = None
     for index in job.task.layout.blocks():
-        window, frame = job.task.layout.window(index), job.task.layout.frame(index)
-        part = inference(job.task).logits(Block(index, window, frame, read(job.source, frame, 0)), job.task.layout, window)
+        window, frame = job.task.layout.window(index), job.task.layout.read_window(index)
+        part = inference(job.task).logits(Block(index, window, frame, read_with_retries(job.source, frame, 0)), job.task.layout, window)
         if part is not None:
             whole = np.full((len(part), job.source.grid.height, job.source.grid.width), np.nan, np.float32) if whole is None else whole
             whole[(slice(None), *window.slices)] = part
@@ -128,7 +128,7 @@ def test_a_constant_network_stays_constant_and_an_identity_returns_its_input(tmp
     valid = (raw != 0).any(0)
     for name, network, expected in (("c", Constant(), np.float32([0.7, -1.3, 0.1])[:, None, None]), ("i", Identity(), (raw - 500) / 200)):
         (tmp_path / "network.pt").unlink(missing_ok=True)
-        made = logits(prepare(load(config(tmp_path, name, network, tile=tile))))
+        made = logits(prepare_job(load_config(config(tmp_path, name, network, tile=tile))))
         assert np.isnan(made[:, ~valid]).all()
         assert np.abs(made - expected)[:, valid].max() < (1e-6 if name == "c" else 3e-6)
 
@@ -142,7 +142,7 @@ def _scene(folder: Path) -> Path:
 def test_a_raster_smaller_than_a_tile_is_padded_with_invalid_pixels(tmp_path: Path) -> None:
     raw = scenes.read(scenes.scene(tmp_path / "scene.tif", 21, 30))
     valid = (raw != 0).any(0)
-    made = logits(prepare(load(config(tmp_path))))
+    made = logits(prepare_job(load_config(config(tmp_path))))
     x = torch.zeros(1, 3, 64, 64)
     x[0, :, :21, :30] = torch.from_numpy((raw - 500) / 200 * valid)
     with torch.no_grad():
@@ -154,13 +154,13 @@ def test_a_raster_smaller_than_a_tile_is_padded_with_invalid_pixels(tmp_path: Pa
 @pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize(("augment", "blend"), [("flips", "logits"), ("dihedral", "logits"), ("dihedral", "probabilities")])
 def test_augmented_tiles_of_a_local_network_equal_the_augmented_whole(tmp_path: Path, augment: str, blend: str) -> None:
-    made = logits(prepare(load(scenes.config(tmp_path, tile={"size": 96, "augment": augment, "blend": blend}))))
+    made = logits(prepare_job(load_config(scenes.config(tmp_path, tile={"size": 96, "augment": augment, "blend": blend}))))
     raw = scenes.read(tmp_path / "scene.tif")
     valid = (raw != 0).any(0)
     x = torch.from_numpy((raw - 500) / 200 * valid)[None]  # 300 × 420 px are whole strides
     network = torch.jit.load(str(tmp_path / "unet.pt"))
     with torch.no_grad():
-        said = [turn.back(network(turn.there(x))) for turn in GROUPS[augment]]
+        said = [turn.invert(network(turn.apply(x))) for turn in TTA_GROUPS[augment]]
     whole = torch.stack([torch.softmax(one, 1) if blend == "probabilities" else one for one in said]).mean(0)[0].numpy()
     assert np.abs(made - whole)[:, valid].max() < 1e-4
     assert np.abs(said[0][0].numpy() - whole)[:, valid].max() > 0.1, "the turns make no difference, and the test could not fail"
@@ -169,8 +169,8 @@ def test_augmented_tiles_of_a_local_network_equal_the_augmented_whole(tmp_path: 
 @pytest.mark.slow
 @pytest.mark.nightly("jobs")
 def test_a_batch_of_tiles_gives_the_labels_of_one_at_a_time(tmp_path: Path) -> None:
-    one = logits(prepare(load(config(tmp_path))))
-    several = logits(prepare(load(config(tmp_path, "several", tile={**TILE, "batch": 5}))))
+    one = logits(prepare_job(load_config(config(tmp_path))))
+    several = logits(prepare_job(load_config(config(tmp_path, "several", tile={**TILE, "batch": 5}))))
     assert np.nanmax(np.abs(one - several)) < 1e-4
     assert (np.isnan(one) == np.isnan(several)).all()
 
@@ -178,7 +178,7 @@ def test_a_batch_of_tiles_gives_the_labels_of_one_at_a_time(tmp_path: Path) -> N
 @pytest.mark.slow
 def test_a_batch_is_refused_where_its_images_change_each_other(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"tile\.batch is 5, but the images of a batch change each other"):
-        prepare(load(config(tmp_path, network=OfTheBatch(), tile={**TILE, "batch": 5})))
+        prepare_job(load_config(config(tmp_path, network=OfTheBatch(), tile={**TILE, "batch": 5})))
 
 
 @pytest.mark.slow
@@ -186,7 +186,7 @@ def test_a_batch_is_refused_where_its_images_change_each_other(tmp_path: Path) -
 def test_a_store_without_turns_is_not_resumed_with_them(tmp_path: Path) -> None:
     go(config(tmp_path))
     with pytest.raises(Exception, match=r"tile\.augment was none and is now flips"):
-        prepare(load(config(tmp_path, tile={**TILE, "augment": "flips"})))
+        prepare_job(load_config(config(tmp_path, tile={**TILE, "augment": "flips"})))
 
 
 @pytest.mark.slow
@@ -195,7 +195,7 @@ def test_the_plan_keeps_recomputed_tiles_below_a_tenth_and_counts_the_turns(tmp_
     from pipeline.planning.describe import describe, lines
 
     scenes.scene(tmp_path / "scene.tif", 2500, 1800)
-    job = prepare(load(config(tmp_path, tile={**TILE, "augment": "flips"}, output={"chunk": 64, "block": "auto"})))
+    job = prepare_job(load_config(config(tmp_path, tile={**TILE, "augment": "flips"}, output={"chunk": 64, "block": "auto"})))
     said = describe(job)
     assert said["blocks"]["count"] > 1
     assert 0 < said["recomputed"] <= 0.1
@@ -224,10 +224,10 @@ def test_a_store_is_resumed_with_the_same_tiles_only(tmp_path: Path, first: dict
     scenes.scene(tmp_path / "scene.tif", 90, 80)
     go(config(tmp_path, tile={**TILE, **first}))
     if said is None:
-        assert prepare(load(config(tmp_path, tile={**TILE, **then}))).complete
+        assert prepare_job(load_config(config(tmp_path, tile={**TILE, **then}))).complete
         return
     with pytest.raises(StoreError, match=said):
-        prepare(load(config(tmp_path, tile={**TILE, **then})))
+        prepare_job(load_config(config(tmp_path, tile={**TILE, **then})))
 
 
 @pytest.mark.slow
@@ -237,12 +237,12 @@ def test_another_training_size_is_another_job_and_blending_is_no_halo(tmp_path: 
     model = {"path": str(normed(tmp_path / "network.pt")), "input": {"mean": 500, "std": 200}}
     go(config(tmp_path, tile={}, model={**model, "input": {**model["input"], "size": 64}}))
     with pytest.raises(StoreError, match=r"tile\.size was 64 and is now 80"):
-        prepare(load(config(tmp_path, tile={}, model={**model, "input": {**model["input"], "size": 80}})))
+        prepare_job(load_config(config(tmp_path, tile={}, model={**model, "input": {**model["input"], "size": 80}})))
     with pytest.raises(StoreError, match=r"tile\.step was 0 and is now 48"):
-        prepare(load(_local(tmp_path, overlap=0.5)))
+        prepare_job(load_config(_local(tmp_path, overlap=0.5)))
 
 
 def _local(folder: Path, **tile: Any) -> Path:
     with Progress() as progress:
-        execute.execute(prepare(load(scenes.config(folder, "local", tile={"size": 96}))), progress)
+        execute.execute(prepare_job(load_config(scenes.config(folder, "local", tile={"size": 96}))), progress)
     return scenes.config(folder, "local", tile={"size": 96, **tile})

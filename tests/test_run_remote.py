@@ -16,15 +16,15 @@ import rasterio
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.errors import StoreError, Unfinished
 from pipeline.locations import Remote
-from pipeline.running.execute import execute, prepare
+from pipeline.running.execute import execute, prepare_job
 from pipeline.running.report import Report
 from pipeline.runtime.progress import Progress
 from pipeline.store import create_remote
 from pipeline.store.files import Files
-from pipeline.store.lifecycle import open_layer, read_meta
+from pipeline.store.lifecycle import open_layer, read_store_meta
 from pipeline.store.status import status
 from tests import scenes, storage
 from tests.commands import Command, run, settled
@@ -42,7 +42,7 @@ def config(folder: Path, **sections: dict[str, Any]) -> Path:
 
 
 def go(path: Path, *overrides: str, fresh: bool = False) -> Report:
-    job = prepare(load(path, list(overrides)), fresh)
+    job = prepare_job(load_config(path, list(overrides)), fresh)
     with Progress() as progress:
         return execute(job, progress, fresh)
 
@@ -92,7 +92,7 @@ def test_the_commands_take_it_as_they_take_a_folder(s3: Storage, tmp_path: Path)
         assert store in done.output
     report = json.loads(Files(place(tmp_path).parent).get("job.report.json") or b"")
     assert report["certificate"]["passed"] is True
-    assert read_meta(place(tmp_path))["certificate"]["passed"] is True
+    assert read_store_meta(place(tmp_path))["certificate"]["passed"] is True
 
 
 @pytest.mark.slow
@@ -144,7 +144,7 @@ def test_a_server_that_dies_in_mid_run_is_told_in_one_paragraph(tmp_path: Path) 
     with storage.served(tmp_path) as alone:
         alone.fail({"method": "PUT", "match": "0/mask/c/", "skip": 9, "die": True})
         path = config(tmp_path)
-        code = "import sys; from pipeline.store import cloud; cloud.RETRIES = 2; from pipeline.cli import main; sys.argv[1:] = {!r}; main()"
+        code = "import sys; from pipeline.store.files import clients; clients.RETRIES = 2; from pipeline.cli import main; sys.argv[1:] = {!r}; main()"
         done = run([sys.executable, "-c", code.format(["run", str(path)])], env=settled({**os.environ, **alone.environment()}))
     assert done.returncode == 75, done.stderr
     last = done.stderr.splitlines()[-1]
@@ -223,7 +223,7 @@ def test_a_raster_on_the_same_storage_is_read_with_the_same_environment(s3: Stor
     assert go(path).complete
     assert [code for _, asked, code in s3.asked if "scene.tif" in asked].count(503) == 2
     assert chunks(place(tmp_path)) == on_disk(tmp_path)
-    made = read_meta(place(tmp_path))["fingerprint"]
+    made = read_store_meta(place(tmp_path))["fingerprint"]
     assert made["source.etag"]
     assert made["source.size"] == (tmp_path / "scene.tif").stat().st_size
     scenes.scene(tmp_path / "scene.tif", seed=5)
@@ -268,7 +268,7 @@ def test_a_signed_raster_is_the_same_under_another_signature_and_no_signature_is
     for secret in ("firstSignature", "otherSignature", SECRET[:9], KEY, SECRET, TOKEN):
         assert secret.encode() not in kept
         assert secret not in plan.output
-    meta = read_meta(place(tmp_path))
+    meta = read_store_meta(place(tmp_path))
     assert meta["fingerprint"]["source.path"] == f"http://{host}/scene.tif?versionId=3"
     assert meta["given"]["source"]["path"] == meta["fingerprint"]["source.path"]
 

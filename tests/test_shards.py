@@ -215,9 +215,9 @@ def test_a_run_that_loses_its_store_in_its_midst_ends_unfinished_and_writes_noth
         real(*args)
         if len(calls) == 3:
             found = Claims.on(store, 1)
-            for claim in found.against(None):
+            for claim in found.conflicting(None):
                 found.drop(claim)
-            monkeypatch.setattr("pipeline.store.lease.lease.clock", lambda: 1e12)  # the last heartbeat is old
+            monkeypatch.setattr("pipeline.store.lease.lease.boot_clock", lambda: 1e12)  # the last heartbeat is old
 
     monkeypatch.setattr(block_task, "write", robbed)
     with pytest.raises(Unfinished, match="was taken over"):

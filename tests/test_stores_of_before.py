@@ -14,9 +14,9 @@ import zarr
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.geometry.window import Window
-from pipeline.planning.job import prepare
+from pipeline.planning.job import prepare_job
 from pipeline.store.reader import open_store
 from tests import stores_of_before
 
@@ -101,7 +101,7 @@ def test_a_run_goes_on_with_a_store_of_before_and_makes_no_committed_block_again
 def test_a_job_of_before_has_its_fingerprint_key_by_key(folder: Path) -> None:
     """A key that is added is a choice that stores of before did not have; one that is gone or has another value would refuse them or mix two jobs."""
     remembered = fingerprint(folder / "job.zarr")
-    current = prepare(load(folder / "job.yaml", [f"output.path={folder / 'another.zarr'}"])).fingerprint
+    current = prepare_job(load_config(folder / "job.yaml", [f"output.path={folder / 'another.zarr'}"])).fingerprint
     assert {key: current.get(key) for key in remembered} == remembered
     for key, value in NETWORKS[folder.name].items():
         assert remembered[f"model.{key}"] == value

@@ -9,10 +9,10 @@ import pytest
 import torch
 import zarr
 
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.errors import BlocksFailed, ConfigError, ModelError, StoreError
 from pipeline.planning.freeze import freeze
-from pipeline.planning.job import prepare
+from pipeline.planning.job import prepare_job
 from tests import runs, scenes
 from tests.test_network_identity import forget
 
@@ -72,16 +72,16 @@ def test_a_store_of_before_had_none(job: Path, tmp_path: Path) -> None:
 
 
 def test_a_frozen_plan_holds_the_code(job: Path, tmp_path: Path) -> None:
-    plan = freeze(prepare(load(job)), job, tmp_path / "run.lock.yaml")
-    assert prepare(load(plan)).task.recipe.normalisation.transform is not None
+    plan = freeze(prepare_job(load_config(job)), job, tmp_path / "run.lock.yaml")
+    assert prepare_job(load_config(plan)).task.recipe.normalisation.transform is not None
     (tmp_path / "raw.py").write_text(LOG.replace("log", "log1p"))
     with pytest.raises(ConfigError, match=r"model\.input\.transform is locked at"):
-        prepare(load(plan))
+        prepare_job(load_config(plan))
 
 
 def test_valid_pixels_that_become_no_numbers_are_refused_before_the_first_block(job: Path) -> None:
     with pytest.raises(ModelError, match=r"gives NaN or infinity for 1,728 of 4,096 valid pixels.*the values \[0\.0, 0\.0, 0\.0\]\. Clip"):
-        prepare(load(job, ["source.nodata=null"]))
+        prepare_job(load_config(job, ["source.nodata=null"]))
 
 
 def test_a_pixel_that_becomes_no_number_later_fails_its_block_by_the_name_of_the_code(job: Path, tmp_path: Path) -> None:
@@ -96,33 +96,33 @@ def test_a_pixel_that_becomes_no_number_later_fails_its_block_by_the_name_of_the
 @pytest.mark.slow
 def test_a_ratio_of_bands_is_one_channel(job: Path, tmp_path: Path) -> None:
     (tmp_path / "raw.py").write_text("def stretch(x):\n    return ((x[1] - x[0]) / (x[1] + x[0] + 1))[None]\n")
-    made = prepare(load(job, ["model.input.mean=0", "model.input.std=[1]"]))
+    made = prepare_job(load_config(job, ["model.input.mean=0", "model.input.std=[1]"]))
     assert (made.source.bands, made.locality.bands, made.plan.costs.bands, made.plan.costs.raw) == (3, 1, 1, 11)
     runs.go(job, "model.input.mean=0", "model.input.std=[1]")
     raw = scenes.read(tmp_path / "scene.tif")
     assert (mask(tmp_path) == np.where((raw == 0).all(0), 255, raw[1] > raw[0])).all()
     with pytest.raises(ConfigError, match=r"std has 3 values, but model\.input\.transform makes 1 channels of the 3 bands"):
-        prepare(load(job, ["model.input.std=[1, 1, 1]"]))
+        prepare_job(load_config(job, ["model.input.std=[1, 1, 1]"]))
 
 
 def test_a_network_for_other_channels_is_refused_by_both_numbers(job: Path, tmp_path: Path) -> None:
     (tmp_path / "raw.py").write_text("def stretch(x):\n    return x[:2] / x[1:]\n")
     path = scenes.unet(tmp_path)
     with pytest.raises(ModelError, match=r"makes 2 channels of 3 bands, but the network takes 3\. Let it return 3"):
-        prepare(load(job, [f"model.path={path}"]))
+        prepare_job(load_config(job, [f"model.path={path}"]))
 
 
 def test_code_that_has_no_number_for_pixels_which_the_raster_has_not_is_planned(job: Path, tmp_path: Path) -> None:
     (tmp_path / "raw.py").write_text("def stretch(x):\n    return 1 / (x - 1)\n")
     scenes.write(tmp_path / "scene.tif", scenes.read(tmp_path / "scene.tif") * 2, nodata=0)
-    assert prepare(load(job)).plan.costs.activations > 0
+    assert prepare_job(load_config(job)).plan.costs.activations > 0
 
 
 @pytest.mark.slow
 def test_memory_counts_what_the_code_holds(job: Path, tmp_path: Path) -> None:
-    plain = prepare(load(job)).plan.costs.activations
+    plain = prepare_job(load_config(job)).plan.costs.activations
     (tmp_path / "raw.py").write_text("import torch\n\n\ndef stretch(x):\n    return torch.stack([x] * 40).log().mean(0)\n")
-    assert prepare(load(job)).plan.costs.activations > plain + 3 * 4 * 60
+    assert prepare_job(load_config(job)).plan.costs.activations > plain + 3 * 4 * 60
 
 
 @pytest.mark.slow

@@ -31,7 +31,7 @@ from benchmarks.performance.peers.installed import installed as installed_in
 from benchmarks.performance.prepare import described, prepared
 from benchmarks.performance.setting import Options, Setting, Way
 from benchmarks.performance.ways import ways
-from pipeline.sources.samples import resolve
+from pipeline.sources.samples import sample_raster
 
 
 def main() -> None:
@@ -51,7 +51,7 @@ def main() -> None:
 
 def measured(said: argparse.Namespace, options: Options, folder: Path) -> dict[str, Any]:
     """Round by round, everything once; what is known so far is in ``--out`` after each run."""
-    raster = said.raster or resolve(f"sample://satellite?seed=7&size={said.size}")
+    raster = said.raster or sample_raster(f"sample://satellite?seed=7&size={said.size}")
     installed = {peer: installed_in(options.peer_python, peer) for peer in options.peers}
     document: dict[str, Any] = {
         "machine": facts(), "rounds": options.rounds, "raster": about(raster), "networks": {}, "runs": [],

@@ -16,7 +16,7 @@ import psutil
 
 from benchmarks.scaling import table
 from pipeline.engines import KINDS
-from pipeline.geometry.blocks import BlockIndex, Layout
+from pipeline.geometry.blocks import BlockGrid, BlockIndex
 from pipeline.geometry.tiling import HaloTiling
 from pipeline.store.ledger import Ledger
 
@@ -25,10 +25,10 @@ SAMPLES = 10
 """Looks at the memory of the process."""
 
 
-def layout() -> Layout:
+def layout() -> BlockGrid:
     """The blocks."""
     axis = HaloTiling(length=SIDE, multiple=1, halo=0, core=BLOCK)
-    return Layout(height=SIDE, width=SIDE, block=BLOCK, rows=axis, cols=axis)
+    return BlockGrid(height=SIDE, width=SIDE, block=BLOCK, rows=axis, cols=axis)
 
 
 def nothing(index: BlockIndex) -> BlockIndex:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline.cli import evaluate, finish, init, inspect, plan, run, sample, schema, status, train, verify
 from pipeline.cli.app import app
-from pipeline.cli.exit import ended
+from pipeline.cli.exit import run_and_exit
 
 __all__ = ["app", "main"]
 
@@ -19,4 +19,4 @@ for command in COMMANDS:
 
 def main() -> None:
     """Entry of ``wholecloth`` and ``python -m pipeline``."""
-    ended(lambda: app(standalone_mode=False))
+    run_and_exit(lambda: app(standalone_mode=False))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline import __version__
-from pipeline.locations import Place, place_of
-from pipeline.redact import public, publicly
+from pipeline.locations import Place, parse_place
+from pipeline.redact import redacted, redacted_document
 
 app = typer.Typer(
     add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=True, help="Segmentation of images too large for memory."
@@ -23,7 +23,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 if TYPE_CHECKING:
     StorePath = Place
 else:  # typer knows no unions; what it hands on is a Place all the same
-    StorePath = Annotated[str, typer.Argument(metavar="STORE", help="Zarr store that `run` made: a folder, or s3://…", parser=place_of)]
+    StorePath = Annotated[str, typer.Argument(metavar="STORE", help="Zarr store that `run` made: a folder, or s3://…", parser=parse_place)]
 
 
 class Format(StrEnum):
@@ -36,14 +36,14 @@ class Format(StrEnum):
 LogFormat = Annotated[Format, typer.Option("--log-format", help="How stderr is written: text, or json, one object per line.")]
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(requested: bool) -> None:
+    if requested:
         print(__version__)
         raise typer.Exit
 
 
 @app.callback()
-def options(
+def global_options(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
 ) -> None:
@@ -57,13 +57,13 @@ def overriding(overrides: list[str] | None, out: str | None) -> list[str]:
     return [*(overrides or []), *([f"output.path={json.dumps(out, ensure_ascii=False)}"] if out is not None else [])]
 
 
-def tell(rows: list[tuple[str, str]], document: object | None) -> None:
+def print_rows(rows: list[tuple[str, str]], document: object | None) -> None:
     """Print rows of a name and a text, or a document as JSON where there is one."""
     import json
 
     if document is not None:
-        print(json.dumps(publicly(document), indent=2, default=str))
+        print(json.dumps(redacted_document(document), indent=2, default=str))
         return
     width = max(len(name) for name, _ in rows)
     for name, text in rows:
-        print(f"{name:<{width}}  {public(text)}")
+        print(f"{name:<{width}}  {redacted(text)}")

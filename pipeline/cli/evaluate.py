@@ -27,22 +27,22 @@ def evaluate(
     png: Annotated[Path | None, typer.Option(help="Draw the confusion matrix and the classes.")] = None,
 ) -> None:
     """Compare the mask of a store with labels."""
-    from pipeline.quality.evaluate.aoi_labels import limited
+    from pipeline.quality.evaluate.aoi_labels import labels_in_aoi
     from pipeline.quality.evaluate.class_groups import grouping
     from pipeline.quality.evaluate.evaluate import evaluate as judge
-    from pipeline.quality.evaluate.report import area_of, tell
+    from pipeline.quality.evaluate.report import area_of, print_evaluation
     from pipeline.quality.labels import open_labels
-    from pipeline.quality.labels.typed import ignored, pairs_of, values_of
+    from pipeline.quality.labels.typed import parse_ignore, parse_pairs, parse_values
     from pipeline.store.reader import open_store
 
-    opened = open_store(store, level)
-    together = grouping(opened.classes, pairs_of("--map", groups, "water=water,*=other"), opened.nodata) if groups else None
-    known = open_labels(
-        labels, opened.grid, together.known if together else opened.classes,
-        values=values_of(values), ignore=ignored(ignore), attribute=attribute, burn=burn, layer=layer,
+    store_level = open_store(store, level)
+    class_grouping = grouping(store_level.classes, parse_pairs("--map", groups, "water=water,*=other"), store_level.nodata) if groups else None
+    reference = open_labels(
+        labels, store_level.grid, class_grouping.label_classes if class_grouping else store_level.classes,
+        values=parse_values(values), ignore=parse_ignore(ignore), attribute=attribute, burn=burn, layer=layer,
     )  # fmt: skip
-    known, mask = limited(known, opened), opened
-    if together:
-        known, mask = together.labels(known), together.mask(opened)
-    found = judge(mask, known, tolerance=boundary, area=area_of(area, opened.grid), partial=partial)
-    tell(found, mask, labels, as_json, png)
+    reference, mask = labels_in_aoi(reference, store_level), store_level
+    if class_grouping:
+        reference, mask = class_grouping.labels(reference), class_grouping.mask(store_level)
+    result = judge(mask, reference, tolerance=boundary, area=area_of(area, store_level.grid), partial=partial)
+    print_evaluation(result, mask, labels, as_json, png)

@@ -18,18 +18,18 @@ from typing import NoReturn
 
 from pipeline import __version__
 from pipeline.errors import PipelineError
-from pipeline.redact import public
+from pipeline.redact import redacted
 from pipeline.runtime import log
-from pipeline.runtime.cancellation import STOP
+from pipeline.runtime.cancellation import CANCELLED
 from pipeline.runtime.import_faults import fault
 
-KEPT = "Everything committed is kept; run the same command again to go on."
-SOON_S = 1e-3
+RERUN_ADVICE = "Everything committed is kept; run the same command again to go on."
+MIN_TIMER_S = 1e-3
 """Of a time that has passed already: a timer of 0 s would never go off."""
 
 _received: list[int] = []
 """Signals that asked the run to stop."""
-_words = {signal.SIGINT: "Stopped.", signal.SIGTERM: "Stopped by SIGTERM."}
+_stop_messages = {signal.SIGINT: "Stopped.", signal.SIGTERM: "Stopped by SIGTERM."}
 """Why each of them stops it."""
 
 
@@ -37,7 +37,7 @@ class Stop(BaseException):
     """The run is to end. No error: whoever catches what libraries and networks raise must not take it for theirs."""
 
 
-def ended(command: Callable[[], int | None]) -> NoReturn:
+def run_and_exit(command: Callable[[], int | None]) -> NoReturn:
     """Run a command and end the process as it says."""
     try:
         code = command()
@@ -50,7 +50,7 @@ def ended(command: Callable[[], int | None]) -> NoReturn:
     except Exception as error:
         if "--debug" in sys.argv and not _received and not _to_machines():
             raise
-        code = _stopped(_received[0]) if _received else _say(*_explain(error), error)  # what breaks while a run is stopped, breaks by that
+        code = _stopped(_received[0]) if _received else _print_error(*_explain(error), error)  # what breaks while a run is stopped, breaks by that
     _leave(code or 0)
 
 
@@ -68,9 +68,9 @@ def _leave(code: int) -> NoReturn:
 
 
 def _stopped(number: int) -> int:
-    for signal_ in _words:
+    for signal_ in _stop_messages:
         signal.signal(signal_, signal.SIG_IGN)  # it ends as it is; a second one would break into that
-    return _say(f"{_words[signal.Signals(number)]} {KEPT}", 130 if number == signal.SIGINT else 75)
+    return _print_error(f"{_stop_messages[signal.Signals(number)]} {RERUN_ADVICE}", 130 if number == signal.SIGINT else 75)
 
 
 def _explain(error: Exception) -> tuple[str, int]:
@@ -79,14 +79,18 @@ def _explain(error: Exception) -> tuple[str, int]:
         return str(error), error.exit_code
     if hasattr(error, "format_message"):  # what was typed is no command of ours, in typer's words
         return f"{error.format_message().replace('Value error, ', '')} See wholecloth --help.", 2
-    said = f"{type(error).__name__}: {error}".removesuffix(": ")
+    message = f"{type(error).__name__}: {error}".removesuffix(": ")
     if _exhausted(error):
-        return f"The machine has no more memory, or threads, for this process ({said}). Free some, or ask for less (execution.memory, tile.size). {KEPT}", 75
+        return (
+            f"The machine has no more memory, or threads, for this process ({message}). Free some, or ask for less (execution.memory, tile.size). "
+            f"{RERUN_ADVICE}",
+            75,
+        )
     way = fault(error)
     if way is not None:
         return f"A library that this needs cannot be imported here: {way}", 2
     return (
-        f"A bug of ours: {said}. What is committed is kept. Please report it with this paragraph, the config, and what the same command prints with "
+        f"A bug of ours: {message}. What is committed is kept. Please report it with this paragraph, the config, and what the same command prints with "
         f"--debug before its name (wholecloth --debug …). {_whereabouts(error)}.", 70,
     )  # fmt: skip
 
@@ -108,15 +112,15 @@ def _release(name: str) -> str:
 
 def _exhausted(error: Exception) -> bool:
     """Whether the system gave no more memory or threads, in the words of Python and torch."""
-    told = isinstance(error, RuntimeError) and any(words in str(error) for words in ("can't start new thread", "can't allocate memory", "out of memory"))
-    return told or isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+    is_exhaustion = isinstance(error, RuntimeError) and any(text in str(error) for text in ("can't start new thread", "can't allocate memory", "out of memory"))
+    return is_exhaustion or isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
 
 
-def _say(message: str, code: int, error: Exception | None = None) -> int:
-    paragraph = public(" ".join(message.split()))
+def _print_error(message: str, code: int, error: Exception | None = None) -> int:
+    paragraph = redacted(" ".join(message.split()))
     if _to_machines():
-        where = {"traceback": public("".join(traceback.format_exception(error)))} if error is not None and "--debug" in sys.argv else {}
-        paragraph = log.line("error", "warning" if code in (130, 75) else "error", message=paragraph, exit_code=code, **where)
+        where = {"traceback": redacted("".join(traceback.format_exception(error)))} if error is not None and "--debug" in sys.argv else {}
+        paragraph = log.json_line("error", "warning" if code in (130, 75) else "error", message=paragraph, exit_code=code, **where)
     print(paragraph, file=sys.stderr)
     return code
 
@@ -126,14 +130,14 @@ def _to_machines() -> bool:
     return "--log-format=json" in sys.argv or ("--log-format", "json") in pairwise(sys.argv)
 
 
-def on_signals() -> None:
+def install_signal_handlers() -> None:
     """From now on SIGTERM and Ctrl-C stop what is under way."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
 
 
 @contextmanager
-def limited(seconds: float | None) -> Iterator[None]:
+def time_limit(seconds: float | None) -> Iterator[None]:
     """Stop what is under way, as SIGTERM does, once this process is so old.
 
     Parameters
@@ -144,11 +148,11 @@ def limited(seconds: float | None) -> Iterator[None]:
     if seconds is None:
         yield
         return
-    from pipeline.runtime.resources import age
+    from pipeline.runtime.resources import process_age
 
-    _words[signal.SIGALRM] = f"Stopped: the {seconds:.10g} s of execution.stop_after are over."
+    _stop_messages[signal.SIGALRM] = f"Stopped: the {seconds:.10g} s of execution.stop_after are over."
     signal.signal(signal.SIGALRM, _stop)
-    signal.setitimer(signal.ITIMER_REAL, max(seconds - age(), SOON_S))
+    signal.setitimer(signal.ITIMER_REAL, max(seconds - process_age(), MIN_TIMER_S))
     try:
         yield
     finally:
@@ -158,7 +162,7 @@ def limited(seconds: float | None) -> Iterator[None]:
 def _stop(number: int, frame: FrameType | None) -> None:
     """Stop at once; and, where Python swallows what is raised (inside a finaliser it does), at the next tile."""
     _received.append(number)
-    STOP.set()
+    CANCELLED.set()
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     raise Stop

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pipeline.cli.app import Format, LogFormat, StorePath
-from pipeline.cli.exit import on_signals
+from pipeline.cli.exit import install_signal_handlers
 
 
 def finish(store: StorePath, log_format: LogFormat = Format.TEXT) -> None:
     """Finish a store whose blocks are all there, such as one that shards made: overviews, sidecars, picture, report."""
-    on_signals()
-    from pipeline.running.finish import finish as complete
+    install_signal_handlers()
+    from pipeline.running.finish import complete_store as complete
     from pipeline.runtime.progress import progress_as
 
     with progress_as(log_format) as progress:

@@ -24,18 +24,18 @@ def init(
     """Write a first config for a network and a scene, by looking at both."""
     if out is not None and out.exists() and not force:
         raise ConfigError(f"--out is {out}, which exists and was left as it is. Give another file, or --force to overwrite it.")
-    from pipeline.planning.first_config import Wishes, suggest
-    from pipeline.planning.first_config.options import arguments, numbers
+    from pipeline.planning.first_config import UserHints, suggest
+    from pipeline.planning.first_config.options import parse_arguments, parse_band_numbers
 
-    wishes = Wishes(args=arguments(args), bands=numbers(bands), key=key)
-    made = suggest(model, scene, (out.parent if out is not None else Path.cwd()).resolve(), factory, wishes)
+    hints = UserHints(args=parse_arguments(args), bands=parse_band_numbers(bands), key=key)
+    suggestion = suggest(model, scene, (out.parent if out is not None else Path.cwd()).resolve(), factory, hints)
     if out is None:
-        print(made.text, end="")
+        print(suggestion.text, end="")
     else:
         try:
-            out.write_text(made.text, encoding="utf-8")
+            out.write_text(suggestion.text, encoding="utf-8")
         except OSError as error:
             raise ConfigError(f"--out is {out}, which cannot be written: {error.strerror}. Give a file in a folder that is there.") from error
         print(f"config: {out}")
-    for words in made.todo:
-        print(f"To add: {words}.", file=sys.stderr)
+    for task in suggestion.todo:
+        print(f"To add: {task}.", file=sys.stderr)

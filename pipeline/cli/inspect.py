@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.app import AsJson, ConfigPath, Overrides, tell
+from pipeline.cli.app import AsJson, ConfigPath, Overrides, print_rows
 
 
 def inspect(
@@ -18,16 +18,16 @@ def inspect(
     seed: Annotated[int, typer.Option("--seed", help="Of the places of the raster that are looked at.")] = 0,
 ) -> None:
     """Explain the network: costs, stride, radius, verdict, layers to blame, and what each halo would leave and cost."""
-    from pipeline.config.load import load
-    from pipeline.inspect.report.plot import draw
-    from pipeline.inspect.report.report import find
+    from pipeline.config.load import load_config
+    from pipeline.inspect.report.plot import draw_halo_profile
+    from pipeline.inspect.report.report import inspect_network
     from pipeline.inspect.report.text import rows
-    from pipeline.planning.job import prepare
+    from pipeline.planning.job import prepare_job
     from pipeline.planning.subject import subject
 
-    job = prepare(load(config, overrides or []), fresh=True)
-    found = find(subject(job), seed)
-    said = rows(found)
+    job = prepare_job(load_config(config, overrides or []), fresh=True)
+    report = inspect_network(subject(job), seed)
+    table = rows(report)
     if png is not None:
-        said.append(("picture", str(draw(found, png, f"{config.stem}: {found.locality.verdict}, stride {found.locality.stride} px"))))
-    tell(said, found.as_dict() if as_json else None)
+        table.append(("picture", str(draw_halo_profile(report, png, f"{config.stem}: {report.locality.verdict}, stride {report.locality.stride} px"))))
+    print_rows(table, report.as_dict() if as_json else None)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.app import AsJson, ConfigPath, Out, Overrides, overriding, tell
+from pipeline.cli.app import AsJson, ConfigPath, Out, Overrides, overriding, print_rows
 
 
 def plan(
@@ -18,15 +18,15 @@ def plan(
     frozen: Annotated[Path | None, typer.Option("--freeze", metavar="FILE", help="Write a config with nothing left to decide, for `run --locked`.")] = None,
 ) -> None:
     """Print everything that `run` would decide, without running."""
-    from pipeline.config.load import load
-    from pipeline.planning.document import document, outlook, rows
+    from pipeline.config.load import load_config
+    from pipeline.planning.document import measure_plan, plan_document, plan_rows
     from pipeline.planning.freeze import freeze
-    from pipeline.planning.job import prepare
+    from pipeline.planning.job import prepare_job
 
-    job = prepare(load(config, overriding(overrides, out)))
-    measured = outlook(job)
-    text, values = rows(job, measured), document(job, measured)
+    job = prepare_job(load_config(config, overriding(overrides, out)))
+    measured = measure_plan(job)
+    text, values = plan_rows(job, measured), plan_document(job, measured)
     if frozen is not None:
         values["frozen"] = str(freeze(job, config, frozen))
         text.append(("frozen", values["frozen"]))
-    tell(text, values if as_json else None)
+    print_rows(text, values if as_json else None)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.app import ConfigPath, Format, LogFormat, Out, Overrides, overriding
-from pipeline.cli.exit import limited, on_signals
+from pipeline.cli.exit import install_signal_handlers, time_limit
 from pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,54 +33,54 @@ def run(
     log_format: LogFormat = Format.TEXT,
 ) -> None:
     """Run a job; a job that was stopped goes on where it was."""
-    from pipeline.config.load import load
+    from pipeline.config.load import load_config
 
-    mine = None if shard is None else _shard(shard, fresh)
-    said = load(config, overriding(overrides, out))
-    _demand(said, locked, config)
-    on_signals()
+    own_shard = None if shard is None else _parse_shard(shard, fresh)
+    job_config = load_config(config, overriding(overrides, out))
+    _require_frozen(job_config, locked, config)
+    install_signal_handlers()
     from pipeline.planning.frozen_plan import unlike
-    from pipeline.planning.warnings import warnings
-    from pipeline.running.execute import execute, prepare
+    from pipeline.planning.warnings import job_warnings
+    from pipeline.running.execute import execute, prepare_job
     from pipeline.runtime.progress import progress_as
-    from pipeline.runtime.trace import recorded
+    from pipeline.runtime.trace import open_trace
 
-    with limited(said.execution.stop_after), recorded(profile) as trace, progress_as(log_format) as progress:
-        job = prepare(said, fresh, same_source)
-        for words in unlike(said.locked, job.task.device):
-            progress.say(words, level="warning")
-        for words in job.remarks:
-            progress.say(words)
-        for words in () if job.resumes else warnings(job):
-            progress.say(f"warning: {words}", level="warning")
-        report = execute(job, progress, fresh, trace, mine)
+    with time_limit(job_config.execution.stop_after), open_trace(profile) as trace, progress_as(log_format) as progress:
+        job = prepare_job(job_config, fresh, same_source)
+        for message in unlike(job_config.locked, job.task.device):
+            progress.say(message, level="warning")
+        for message in job.remarks:
+            progress.say(message)
+        for message in () if job.resumes else job_warnings(job):
+            progress.say(f"warning: {message}", level="warning")
+        report = execute(job, progress, fresh, trace, own_shard)
         progress.note("done", exit_code=0, blocks=report.blocks, resumed=report.resumed, mpx_per_s=round(report.speed, 3), **report.files)
-    _say(job, report)
+    _print_report(job, report)
     if trace is not None:
-        print(f"profile: {trace.words}")
+        print(f"profile: {trace.summary}")
 
 
-def _demand(said: Config, locked: bool, config: Path) -> None:
+def _require_frozen(job_config: Config, locked: bool, config: Path) -> None:
     """Raise ConfigError where a frozen plan is demanded and there is none."""
-    if locked and said.locked is None:
+    if locked and job_config.locked is None:
         raise ConfigError(
             f"--locked demands a frozen plan, but {config} has no section locked, so that the plan would be made anew. "
             f"Freeze it with `wholecloth plan {shlex.quote(str(config))} --freeze run.lock.yaml` and run that file, or leave --locked away."
         )
 
 
-def _shard(said: str, fresh: bool) -> Shard:
+def _parse_shard(text: str, fresh: bool) -> Shard:
     """The shard that is meant; raises ConfigError where it is none, or would delete what the others did."""
-    from pipeline.geometry.shards import shard_of
+    from pipeline.geometry.shards import parse_shard
 
     if fresh:
         raise ConfigError("--fresh deletes the store and what other shards did in it, so it does not go with --shard. Delete the store first, or give another.")
-    return shard_of(said, os.environ)
+    return parse_shard(text, os.environ)
 
 
-def _say(job: Job, report: Report) -> None:
+def _print_report(job: Job, report: Report) -> None:
     """What became of it, on stdout."""
-    from pipeline.runtime.device_time import words
+    from pipeline.runtime.device_time import device_summary
     from pipeline.runtime.resources import human
 
     print(
@@ -89,7 +89,7 @@ def _say(job: Job, report: Report) -> None:
     for line in _invalid(report):
         print(line)
     if report.device is not None:
-        print(f"device: {words(report.device, parts=job.task.device == 'cpu')}")
+        print(f"device: {device_summary(report.device, parts=job.task.device == 'cpu')}")
     print(f"memory: {human(report.peak_memory)} at the peak, {human(report.projected_memory)} projected; {job.plan.tiles.why}")
     if report.certificate is not None:
         print(f"certificate: {report.certificate['why']}")
@@ -104,10 +104,10 @@ def _invalid(report: Report) -> Iterator[str]:
     """Invalid pixels by their cause: of the whole job, where its earlier blocks are known, or else of this run's blocks, which is said."""
     counts = report.whole or {"pixels": report.pixels, "invalid": report.invalid}
     counted = ", ".join(f"{count:,} px {cause}" for cause, count in counts["invalid"].items())
-    of = (
+    scope = (
         ""
         if report.whole is not None or not report.resumed
         else f" in the {report.done} blocks of this run; nothing is known of the {report.resumed} before it"
     )
-    if counted or of:
-        yield f"invalid: {counted or 'none'} of {counts['pixels']:,} px{of}"
+    if counted or scope:
+        yield f"invalid: {counted or 'none'} of {counts['pixels']:,} px{scope}"

@@ -15,5 +15,5 @@ def sample(
     """Write a sample raster and its labels."""
     from pipeline.sources.samples import materialise
 
-    made = materialise(name, folder)
-    print(f"raster: {made.raster}\nlabels: {made.labels}")
+    files = materialise(name, folder)
+    print(f"raster: {files.raster}\nlabels: {files.labels}")

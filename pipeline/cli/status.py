@@ -5,13 +5,13 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from pipeline.cli.app import AsJson, StorePath, tell
+from pipeline.cli.app import AsJson, StorePath, print_rows
 
 if TYPE_CHECKING:
     from pipeline.locations import Place
     from pipeline.store.status import Status
 
-_ALIVE = {True: ", alive", False: ", dead", None: ""}
+_LIVENESS_TEXTS = {True: ", alive", False: ", dead", None: ""}
 
 
 def status(store: StorePath, as_json: AsJson = False) -> None:
@@ -20,32 +20,40 @@ def status(store: StorePath, as_json: AsJson = False) -> None:
 
     from pipeline.store.status import status as read
 
-    found = read(store)
-    tell(_rows(store, found), asdict(found) if as_json else None)
+    store_status = read(store)
+    print_rows(_rows(store, store_status), asdict(store_status) if as_json else None)
 
 
-def _rows(store: Place, found: Status) -> list[tuple[str, str]]:
+def _rows(store: Place, store_status: Status) -> list[tuple[str, str]]:
     from pipeline.runtime.resources import human
 
-    what = "blocks" if found.committed == found.blocks else f"blocks, {found.share:.1%} of what is asked for".replace("%", " %")
-    rows = [("store", f"{store}, {'complete' if found.complete else 'unfinished'}"), ("committed", f"{found.committed} of {found.blocks} {what}")]
-    if found.overviews is None or found.overviews["total"]:
-        rows.append(("overviews", "damaged" if found.overviews is None else f"{found.overviews['done']} of {found.overviews['total']} blocks"))
-    rows += [("failed", str(len(found.failures))), *(("", f"block {block}: {why}") for block, why in found.failures.items())]
-    rows += [("in use", f"{one['work']}, process {one['pid']} on {one['host']} since {one['since']}{_ALIVE[one['alive']]}") for one in found.leases]
-    if found.certificate is not None:
-        rows.append(("certificate", f"{'passed' if found.certificate['passed'] else 'FAILED'}, {found.certificate['why']}"))
-    if found.size is not None:
-        rows.append(("size", human(found.size)))
-    rows.append(("to do", _to_do(store, found)))
-    return [*rows, ("made by", ", ".join(f"{name} {version}" for name, version in found.versions.items()))] if found.versions else rows
+    unit = "blocks" if store_status.committed == store_status.blocks else f"blocks, {store_status.share:.1%} of what is asked for".replace("%", " %")
+    rows = [
+        ("store", f"{store}, {'complete' if store_status.complete else 'unfinished'}"),
+        ("committed", f"{store_status.committed} of {store_status.blocks} {unit}"),
+    ]
+    if store_status.overviews is None or store_status.overviews["total"]:
+        rows.append(
+            ("overviews", "damaged" if store_status.overviews is None else f"{store_status.overviews['done']} of {store_status.overviews['total']} blocks")
+        )
+    rows += [("failed", str(len(store_status.failures))), *(("", f"block {block}: {reason}") for block, reason in store_status.failures.items())]
+    rows += [
+        ("in use", f"{lease['work']}, process {lease['pid']} on {lease['host']} since {lease['since']}{_LIVENESS_TEXTS[lease['alive']]}")
+        for lease in store_status.leases
+    ]
+    if store_status.certificate is not None:
+        rows.append(("certificate", f"{'passed' if store_status.certificate['passed'] else 'FAILED'}, {store_status.certificate['why']}"))
+    if store_status.size is not None:
+        rows.append(("size", human(store_status.size)))
+    rows.append(("to do", _to_do(store, store_status)))
+    return [*rows, ("made by", ", ".join(f"{name} {version}" for name, version in store_status.versions.items()))] if store_status.versions else rows
 
 
-def _to_do(store: Place, found: Status) -> str:
-    if not found.resume:
+def _to_do(store: Place, store_status: Status) -> str:
+    if not store_status.resume:
         return "nothing"
-    if any(one["alive"] for one in found.leases):
+    if any(lease["alive"] for lease in store_status.leases):
         return "wait for who is at work on it"
-    if found.committed == found.blocks:
+    if store_status.committed == store_status.blocks:
         return f"finish it: wholecloth finish {shlex.quote(str(store))}"
     return "run the job again, or those of its shards that are not through, which does what is missing"

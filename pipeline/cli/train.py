@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.app import ConfigPath, Format, LogFormat, Overrides
-from pipeline.cli.exit import limited, on_signals
+from pipeline.cli.exit import install_signal_handlers, time_limit
 
 
 def train(
@@ -17,17 +17,17 @@ def train(
     log_format: LogFormat = Format.TEXT,
 ) -> None:
     """Train a network; a training that was stopped goes on where it was."""
-    from pipeline.config.load import load
+    from pipeline.config.load import load_config
 
-    said = load(config, overrides or [])
-    on_signals()
+    job_config = load_config(config, overrides or [])
+    install_signal_handlers()
     from pipeline.runtime.progress import progress_as
     from pipeline.train.train import train as learn
 
-    with limited(said.execution.stop_after), progress_as(log_format) as progress:
-        made = learn(said, progress.say, fresh)
-        progress.note("done", exit_code=0, **{name: str(path) for name, path in made.files.items()})
-    if made.files:
-        print(f"mean IoU {made.mean_iou:.4f} of the held-out blocks after round {made.best} of {made.rounds}")
-    for name, path in made.files.items():
+    with time_limit(job_config.execution.stop_after), progress_as(log_format) as progress:
+        training = learn(job_config, progress.say, fresh)
+        progress.note("done", exit_code=0, **{name: str(path) for name, path in training.files.items()})
+    if training.files:
+        print(f"mean IoU {training.mean_iou:.4f} of the held-out blocks after round {training.best} of {training.rounds}")
+    for name, path in training.files.items():
         print(f"{name}: {path}")

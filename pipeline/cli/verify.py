@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.app import AsJson, Format, LogFormat, Overrides, StorePath, tell
-from pipeline.cli.exit import on_signals
+from pipeline.cli.app import AsJson, Format, LogFormat, Overrides, StorePath, print_rows
+from pipeline.cli.exit import install_signal_handlers
 
 
 def verify(
@@ -20,7 +20,7 @@ def verify(
     log_format: LogFormat = Format.TEXT,
 ) -> None:
     """Prove a store: every chunk is read, and seams are inferred again with wider halos; writes the certificate."""
-    on_signals()
+    install_signal_handlers()
     from pipeline.quality.verify import certificate
     from pipeline.quality.verify.verify import job_of
     from pipeline.quality.verify.verify import verify as look
@@ -28,8 +28,8 @@ def verify(
 
     with progress_as(log_format) as progress:
         job = job_of(store, overrides or [])
-        made = look(job, progress.say, windows=windows, seed=seed, tolerance=tolerance)
-        written = certificate.publish(store, made)
-        progress.note("certificate", passed=made["passed"], why=made["why"], report=str(written))
-    tell([*certificate.lines(store, made), ("report", str(written))], made if as_json else None)
-    certificate.demand(store, made)
+        result = look(job, progress.say, windows=windows, seed=seed, tolerance=tolerance)
+        written = certificate.publish(store, result)
+        progress.note("certificate", passed=result["passed"], why=result["why"], report=str(written))
+    print_rows([*certificate.certificate_rows(store, result), ("report", str(written))], result if as_json else None)
+    certificate.require_passed(store, result)

@@ -6,21 +6,42 @@ from pydantic import Field
 
 from pipeline.config.cluster import AddressConfig, SlurmConfig, TlsConfig
 from pipeline.config.execution import ExecutionConfig, OutputConfig, TileConfig, ToleranceConfig
-from pipeline.config.frozen import LockedConfig
-from pipeline.config.model import ClassConfig, InputConfig, ModelConfig, ReturnConfig
+from pipeline.config.frozen import FrozenPlanConfig
+from pipeline.config.model import ClassConfig, InputConfig, ModelConfig, ModelOutputConfig
 from pipeline.config.source import AreaConfig, LabelsConfig, SourceConfig
 from pipeline.config.training import AugmentConfig, LossConfig, OptimiserConfig, SceneConfig, TrainingConfig, ValidationConfig
-from pipeline.config.values import Section, parse_bytes, parse_seconds
+from pipeline.config.values import ConfigSection, parse_bytes, parse_seconds
 
 __all__ = [
-    "AddressConfig", "AreaConfig", "AugmentConfig", "ClassConfig", "Config", "ExecutionConfig", "InputConfig", "LabelsConfig", "LockedConfig", "LossConfig",
-    "ModelConfig", "OptimiserConfig", "OutputConfig", "ReturnConfig", "SceneConfig", "Section", "SlurmConfig", "SourceConfig", "TileConfig", "TlsConfig",
-    "ToleranceConfig", "TrainingConfig", "ValidationConfig",
-    "parse_bytes", "parse_seconds",
+    "AddressConfig",
+    "AreaConfig",
+    "AugmentConfig",
+    "ClassConfig",
+    "Config",
+    "ConfigSection",
+    "ExecutionConfig",
+    "FrozenPlanConfig",
+    "InputConfig",
+    "LabelsConfig",
+    "LossConfig",
+    "ModelConfig",
+    "ModelOutputConfig",
+    "OptimiserConfig",
+    "OutputConfig",
+    "SceneConfig",
+    "SlurmConfig",
+    "SourceConfig",
+    "TileConfig",
+    "TlsConfig",
+    "ToleranceConfig",
+    "TrainingConfig",
+    "ValidationConfig",
+    "parse_bytes",
+    "parse_seconds",
 ]  # fmt: skip
 
 
-class Config(Section):
+class Config(ConfigSection):
     """The whole config of one job."""
 
     source: SourceConfig
@@ -29,4 +50,4 @@ class Config(Section):
     output: OutputConfig
     execution: ExecutionConfig = ExecutionConfig()
     training: TrainingConfig | None = Field(None, description="read by train alone")
-    locked: LockedConfig | None = Field(None, description="a plan that `plan --freeze` made: taken up as it is")
+    locked: FrozenPlanConfig | None = Field(None, description="a plan that `plan --freeze` made: taken up as it is")

@@ -8,12 +8,12 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
-from pipeline.config.values import Count, Section, parse_bytes
+from pipeline.config.values import ConfigSection, Count, parse_bytes
 
 PROTOCOLS = ("tcp://", "tls://", "ws://", "wss://", "ucx://")
 
 
-class TlsConfig(Section):
+class TlsConfig(ConfigSection):
     """Certificates with which the scheduler, the workers and the command recognise each other; PEM files."""
 
     ca: Path = Field(description="certificate of the authority that signed the others")
@@ -21,7 +21,7 @@ class TlsConfig(Section):
     key: Path = Field(description="its key")
 
 
-class SlurmConfig(Section):
+class SlurmConfig(ConfigSection):
     """Jobs of SLURM that hold the workers, as dask_jobqueue.SLURMCluster asks for them."""
 
     jobs: Count = Field(1, description="jobs that are asked for, and asked for again where one ends early")
@@ -62,7 +62,7 @@ class SlurmConfig(Section):
         return self
 
 
-class AddressConfig(Section):
+class AddressConfig(ConfigSection):
     """A Dask scheduler that runs already, with workers of its own."""
 
     scheduler: str = Field(description="its address, such as tcp://10.0.0.5:8786, or tls://… with certificates")

@@ -7,16 +7,16 @@ from typing import Annotated, Literal
 from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema, field_validator, model_validator
 
 from pipeline.config.cluster import AddressConfig, SlurmConfig
-from pipeline.config.values import Auto, Count, Seconds, Section, parse_bytes
-from pipeline.locations import Place, place_of
+from pipeline.config.values import Auto, ConfigSection, Count, Seconds, parse_bytes
+from pipeline.locations import Place, parse_place
 
-StorePlace = Annotated[Place, PlainValidator(place_of), PlainSerializer(str, when_used="json"), WithJsonSchema({"type": "string", "format": "path"})]
+StorePlace = Annotated[Place, PlainValidator(parse_place), PlainSerializer(str, when_used="json"), WithJsonSchema({"type": "string", "format": "path"})]
 
-NEEDED = {"slurm": "{cores: 8, memory: 32GiB}, and more", "address": "{scheduler: tcp://…}"}
+ENGINE_REQUIREMENTS = {"slurm": "{cores: 8, memory: 32GiB}, and more", "address": "{scheduler: tcp://…}"}
 """What engines cannot do without."""
 
 
-class ToleranceConfig(Section):
+class ToleranceConfig(ConfigSection):
     """The smallest halo that leaves no more than an error, measured on the raster itself."""
 
     tolerance: Annotated[float, Field(gt=0, lt=1)] = Field(description="largest error of any logit, in standard deviations of the logits")
@@ -24,7 +24,7 @@ class ToleranceConfig(Section):
     seed: int = 0
 
 
-class TileConfig(Section):
+class TileConfig(ConfigSection):
     """How the network sees the raster."""
 
     size: Auto | Count = Field("auto", description="px that the network sees at once, halo included")
@@ -60,7 +60,7 @@ def _whole(px: float) -> bool:
     return px > 1 and px.is_integer()
 
 
-class OutputConfig(Section):
+class OutputConfig(ConfigSection):
     """The store."""
 
     path: StorePlace = Field(description="a folder, or s3://bucket/scene.zarr")
@@ -89,7 +89,7 @@ class OutputConfig(Section):
         return self
 
 
-class ExecutionConfig(Section):
+class ExecutionConfig(ConfigSection):
     """How the job runs. Precision, fold, compile and device change pixels; by ties so may threads, of which engine, processes and streams decide."""
 
     engine: Literal["serial", "threads", "processes", "slurm", "address"] = "threads"
@@ -119,5 +119,5 @@ class ExecutionConfig(Section):
     @model_validator(mode="after")
     def _engine(self) -> ExecutionConfig:
         if self.engine in ("slurm", "address") and getattr(self, self.engine) is None:
-            raise ValueError(f"engine {self.engine} needs execution.{self.engine}: {NEEDED[self.engine]}")
+            raise ValueError(f"engine {self.engine} needs execution.{self.engine}: {ENGINE_REQUIREMENTS[self.engine]}")
         return self

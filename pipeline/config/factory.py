@@ -6,13 +6,13 @@ import importlib.util
 import os
 from pathlib import Path
 
-ABOVE = 3
+MAX_PARENT_FOLDERS = 3
 """Folders above the config's that are looked at where Python itself knows no such module."""
 _PACKAGE = Path(__file__).resolve().parents[1]
 """Our own package: factories of ours are found by their names alone."""
 
 
-def anchored(factory: str, folder: Path) -> str:
+def anchored_factory(factory: str, folder: Path) -> str:
     """A factory with the folder that it is found in.
 
     Parameters
@@ -50,8 +50,10 @@ def _folder(top: str, folder: Path) -> Path | None:
     if _holds(folder, top):
         return folder
     file = _importable(top)
-    near = (Path.cwd(), *folder.parents[:ABOVE])
-    return next((other for other in near if _holds(other, top) and (file is None or file.is_relative_to(other / top) or file == other / f"{top}.py")), None)
+    candidates = (Path.cwd(), *folder.parents[:MAX_PARENT_FOLDERS])
+    return next(
+        (other for other in candidates if _holds(other, top) and (file is None or file.is_relative_to(other / top) or file == other / f"{top}.py")), None
+    )
 
 
 def _holds(folder: Path, top: str) -> bool:

@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import Field
 
-from pipeline.config.values import Count, Section
+from pipeline.config.values import ConfigSection, Count
 
 
-class LockedConfig(Section):
+class FrozenPlanConfig(ConfigSection):
     """What `plan --freeze` decided once; a run takes it up as it is and decides nothing of it anew."""
 
     tiles: dict[str, Any] = Field(description="geometry of tiles and blocks")

@@ -18,21 +18,21 @@ from pipeline.config.paths import is_there
 from pipeline.errors import ConfigError
 from pipeline.locations import Place
 
-FOREIGN = {
+OTHER_TOOLS_KEYS = {
     "patch_size": "tile.size", "chip_size": "tile.size", "roi_size": "tile.size", "window_size": "tile.size", "tile_size": "tile.size",
     "batch_size": "tile.batch, of blended tiles; others vary in size and are as large as memory allows", "stride": "tile.overlap", "padding": "tile.halo",
     "num_workers": "execution.workers", "gpu": "execution.device", "weights": "model.path", "checkpoint": "model.path",
     "input_path": "source.path", "output_path": "output.path", "num_classes": "model.classes",
 }  # fmt: skip
 """What other tools call things, and what to write here."""
-TRAINING = {
+OTHER_TOOLS_TRAINING_KEYS = {
     "batch_size": "training.batch", "epochs": "training.rounds, each of training.steps", "max_epochs": "training.rounds, each of training.steps",
     "lr": "training.optimiser.rate", "learning_rate": "training.optimiser.rate", "weight_decay": "training.optimiser.decay",
     "patch_size": "training.window", "chip_size": "training.window", "crop_size": "training.window", "num_workers": "training.loaders",
     "gpus": "training.devices", "early_stopping": "training.patience", "val_split": "training.validation.share", "num_classes": "model.classes",
 }  # fmt: skip
 """The same within the section of training."""
-LATER = {"source.only", "output.exports", "output.postprocess"}
+PLANNED_KEYS = {"source.only", "output.exports", "output.postprocess"}
 """Keys that are planned and not there yet."""
 PATHS = (
     ("source", "path"), ("source", "aoi"), ("source", "aoi", "path"), ("model", "path"), ("output", "path"), ("model", "factory"), ("training", "start"),
@@ -44,7 +44,7 @@ PATHS = (
 """Keys that hold a path; * is each of a list."""
 
 
-def load(path: Path, overrides: tuple[str, ...] | list[str] = ()) -> Config:
+def load_config(path: Path, overrides: tuple[str, ...] | list[str] = ()) -> Config:
     """Read a config.
 
     Parameters
@@ -60,33 +60,33 @@ def load(path: Path, overrides: tuple[str, ...] | list[str] = ()) -> Config:
         The file is missing or broken, or says something that is not allowed.
     """
     folder = path.resolve().parent
-    return checked(_anchored(_expanded(_read(path), folder), folder), overrides, path)
+    return validated_config(_anchored(_expanded(_read(path), folder), folder), overrides, path)
 
 
-def checked(said: dict[str, Any], overrides: tuple[str, ...] | list[str], path: Place) -> Config:
-    """A config from plain values, with overrides as for `load`; raises ConfigError, which names ``path``."""
+def validated_config(document: dict[str, Any], overrides: tuple[str, ...] | list[str], path: Place) -> Config:
+    """A config from plain values, with overrides as for `load_config`; raises ConfigError, which names ``path``."""
     for override in overrides:
-        _apply(said, override)
+        _apply(document, override)
     try:
-        return Config.model_validate(said)
+        return Config.model_validate(document)
     except ValidationError as error:
         raise ConfigError(f"{path}: {_explain(error)}") from error
 
 
-def config_of(given: Config | str | Path | Mapping[str, Any]) -> Config:
+def config_of(source: Config | str | Path | Mapping[str, Any]) -> Config:
     """A config from whatever a program has: a file, plain values with paths relative to the working directory, or the config itself.
 
     Raises
     ------
     ConfigError
-        As for `load`.
+        As for `load_config`.
     """
-    if isinstance(given, Config):
-        return given
-    if isinstance(given, Mapping):
+    if isinstance(source, Config):
+        return source
+    if isinstance(source, Mapping):
         folder = Path.cwd()
-        return checked(_anchored(_expanded(dict(given), folder), folder), (), Path("the mapping"))
-    return load(Path(given))
+        return validated_config(_anchored(_expanded(dict(source), folder), folder), (), Path("the mapping"))
+    return load_config(Path(source))
 
 
 def schema() -> dict[str, Any]:
@@ -98,12 +98,12 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-        raise ConfigError(f"The config {path} cannot be read: {why}. Give the path of a YAML file; `wholecloth schema` prints what it may say.") from error
-    said = _parse(text, str(path))
-    if not isinstance(said, dict):
-        raise ConfigError(f"{path} holds {type(said).__name__ if said is not None else 'nothing'}, not the sections source, model and output.")
-    return said
+        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise ConfigError(f"The config {path} cannot be read: {reason}. Give the path of a YAML file; `wholecloth schema` prints what it may say.") from error
+    document = _parse(text, str(path))
+    if not isinstance(document, dict):
+        raise ConfigError(f"{path} holds {type(document).__name__ if document is not None else 'nothing'}, not the sections source, model and output.")
+    return document
 
 
 def _parse(text: str, name: str) -> Any:
@@ -135,38 +135,38 @@ def _variable(match: re.Match[str]) -> str:
         raise ConfigError(f"The config uses ${{{match[1]}}}, which is not set in the environment. Set it, or write the value.") from None
 
 
-def _anchored(said: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _anchored(document: dict[str, Any], folder: Path) -> dict[str, Any]:
     for path in PATHS:
-        for part in _parts(said, path[:-1]):
+        for part in _parts(document, path[:-1]):
             if isinstance(part.get(path[-1]), str):
                 part[path[-1]] = _anchor(path[-1], part[path[-1]], folder)
-    return said
+    return document
 
 
-def _parts(said: Any, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+def _parts(document: Any, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     """The sections that a path of keys leads to, as far as they are there."""
     if not names:
-        found = [said] if isinstance(said, dict) else []
+        sections = [document] if isinstance(document, dict) else []
     elif names[0] == "*":
-        found = [inner for entry in (said if isinstance(said, list) else []) for inner in _parts(entry, names[1:])]
+        sections = [inner for entry in (document if isinstance(document, list) else []) for inner in _parts(entry, names[1:])]
     else:
-        found = list(_parts(said.get(names[0]), names[1:])) if isinstance(said, dict) else []
-    yield from found
+        sections = list(_parts(document.get(names[0]), names[1:])) if isinstance(document, dict) else []
+    yield from sections
 
 
 def _anchor(key: str, value: str, folder: Path) -> str:
-    return factory.anchored(value, folder) if key in ("factory", "transform") else paths.anchored(value, folder)
+    return factory.anchored_factory(value, folder) if key in ("factory", "transform") else paths.anchored_path(value, folder)
 
 
-def _apply(said: dict[str, Any], override: str) -> None:
+def _apply(document: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     names = key.strip().split(".")
     if not equals or not all(names):
         raise ConfigError(f"--set {override} is not of the form key.path=value, such as --set tile.size=1024.")
     if names[0] == "locked":
         raise ConfigError(f"--set {override}: what is locked is not set. Freeze another plan with `wholecloth plan CONFIG --freeze FILE`.")
-    value = _from_here(names, _expanded(_parse(text, f"--set {key}"), Path.cwd()))
-    part: Any = said
+    value = _from_working_directory(names, _expanded(_parse(text, f"--set {key}"), Path.cwd()))
+    part: Any = document
     for name in names[:-1]:
         part = part.setdefault(name, {}) if isinstance(part, dict) else None
     if not isinstance(part, dict):
@@ -174,7 +174,7 @@ def _apply(said: dict[str, Any], override: str) -> None:
     part[names[-1]] = value
 
 
-def _from_here(names: list[str], value: Any) -> Any:
+def _from_working_directory(names: list[str], value: Any) -> Any:
     """The value of a key, with the paths in it made absolute from the working directory."""
     whole = value
     for name in reversed(names):
@@ -188,14 +188,14 @@ def _from_here(names: list[str], value: Any) -> Any:
 def _explain(error: ValidationError) -> str:
     """Every problem in one paragraph, each with its key, without pydantic's branches of unions."""
     problems: dict[str, str] = {}
-    for entry in sorted(error.errors(), key=_far_off):
+    for entry in sorted(error.errors(), key=_is_other_union_branch):
         key = _key(entry["loc"])
         problems.setdefault(key, _problem(key, entry))
-    deepest = {key: said for key, said in problems.items() if not any(other.startswith(f"{key}.") for other in problems)}
+    deepest = {key: message for key, message in problems.items() if not any(other.startswith(f"{key}.") for other in problems)}
     return "; ".join(deepest.values()) + "."
 
 
-def _far_off(entry: Mapping[str, Any]) -> bool:
+def _is_other_union_branch(entry: Mapping[str, Any]) -> bool:
     """Whether another branch of a union says more of what was given: a number is not told of words that it might have been."""
     return entry["type"] == "literal_error" and not isinstance(entry["input"], str)
 
@@ -229,7 +229,7 @@ def _inner(model: Any, part: int | str) -> Any:
 def _model_of(annotation: Any) -> Any:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next((found for inner in getattr(annotation, "__args__", ()) if (found := _model_of(inner)) is not None), None)
+    return next((model for inner in getattr(annotation, "__args__", ()) if (model := _model_of(inner)) is not None), None)
 
 
 def _problem(key: str, entry: Mapping[str, Any]) -> str:
@@ -238,21 +238,21 @@ def _problem(key: str, entry: Mapping[str, Any]) -> str:
         return _unknown_key(key)
     if entry["type"] == "missing":
         return f"{key} is missing"
-    said = str(entry["msg"]).removeprefix("Value error, ")
-    words = said[0].lower() + said[1:]
-    options = _options(words) if entry["type"] == "literal_error" else []
-    return f"{key} is {given!r}: {words}{_nearest(str(given), options)}"
+    message = str(entry["msg"]).removeprefix("Value error, ")
+    sentence = message[0].lower() + message[1:]
+    options = _options(sentence) if entry["type"] == "literal_error" else []
+    return f"{key} is {given!r}: {sentence}{_nearest(str(given), options)}"
 
 
-def _options(words: str) -> list[str]:
-    return re.findall(r"'([^']+)'", words)
+def _options(message: str) -> list[str]:
+    return re.findall(r"'([^']+)'", message)
 
 
 def _unknown_key(key: str) -> str:
     section, _, name = key.rpartition(".")
-    if key in LATER:
+    if key in PLANNED_KEYS:
         return f"{key} is not available in this version"
-    foreign = TRAINING if section.startswith("training") else FOREIGN
+    foreign = OTHER_TOOLS_TRAINING_KEYS if section.startswith("training") else OTHER_TOOLS_KEYS
     if name in foreign:
         return f"{key} is not a key of the config; here it is {foreign[name]}"
     return f"{key} is not a key of the config{_nearest(name, sorted(_keys(section)))}"

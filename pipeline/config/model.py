@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from pipeline.config.values import Count, PerBand, Section
+from pipeline.config.values import ConfigSection, Count, PerBand
 
 
-class ClassConfig(Section):
+class ClassConfig(ConfigSection):
     """One class of the mask."""
 
     name: str
@@ -29,7 +29,7 @@ class ClassConfig(Section):
         return color
 
 
-class InputConfig(Section):
+class InputConfig(ConfigSection):
     """Normalisation: (raw·scale + offset − mean) / std, each a number or one per band; of what the transform returns, where there is one."""
 
     scale: PerBand = 1.0
@@ -44,7 +44,7 @@ class InputConfig(Section):
     size: Count | None = Field(None, description="training size, px: the tile size of networks that are not local")
 
 
-class ReturnConfig(Section):
+class ModelOutputConfig(ConfigSection):
     """What the network returns."""
 
     key: str = Field("auto", description="entry of a dict, or place in a tuple from 0, that holds the logits")
@@ -71,13 +71,13 @@ class ReturnConfig(Section):
         return threshold
 
     @model_validator(mode="after")
-    def _independent(self) -> ReturnConfig:
+    def _independent(self) -> ModelOutputConfig:
         if self.multilabel and self.activation == "softmax":
             raise ValueError("multilabel needs activation sigmoid, or none where the network ends in one; a softmax lets one class win over the others")
         return self
 
 
-class ModelConfig(Section):
+class ModelConfig(ConfigSection):
     """The network and what its classes mean."""
 
     kind: Literal["torchscript", "exported", "onnx", "python", "smp", "classifier", "fcn32s", "fcn16s", "fcn8s", "fcn", "deconvnet", "resnet_fcn"] | None = (
@@ -89,4 +89,4 @@ class ModelConfig(Section):
     args: dict[str, Any] = Field({}, description="arguments of the factory or hyperparameters")
     classes: Annotated[list[ClassConfig], Field(min_length=1)] | None = None
     input: InputConfig | None = None
-    output: ReturnConfig = ReturnConfig()
+    output: ModelOutputConfig = ModelOutputConfig()

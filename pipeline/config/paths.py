@@ -23,7 +23,7 @@ def is_gdal_name(value: str) -> bool:
     return match is not None and (match[1].upper() in PREFIXES or match[1].upper().startswith("SENTINEL2_"))
 
 
-def anchored(value: str, folder: Path) -> str:
+def anchored_path(value: str, folder: Path) -> str:
     """A path that holds wherever it is used; URLs stay as they are.
 
     Parameters
@@ -35,11 +35,11 @@ def anchored(value: str, folder: Path) -> str:
     """
     if value.startswith("vrt://"):
         inner, mark, options = value.removeprefix("vrt://").partition("?")
-        return f"vrt://{anchored(inner, folder)}{mark}{options}"
+        return f"vrt://{anchored_path(inner, folder)}{mark}{options}"
     if value.startswith("/vsi"):
         return _in_archive(value, folder)
     if is_gdal_name(value) and not os.path.lexists(folder / value):
-        return _named(value, folder)
+        return _anchored_gdal_name(value, folder)
     return value if "://" in value else _absolute(value, folder)
 
 
@@ -56,7 +56,7 @@ def _absolute(value: str, folder: Path) -> str:
     return os.path.normpath(folder / Path(value).expanduser())
 
 
-def _named(value: str, folder: Path) -> str:
+def _anchored_gdal_name(value: str, folder: Path) -> str:
     """The file in a name of GDAL's made absolute: what stands in quotes, else the first of its parts that is there."""
     for part in _parts(value):
         if part.startswith("/vsi"):

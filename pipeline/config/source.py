@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from pipeline.config.values import Auto, Count, Section
+from pipeline.config.values import Auto, ConfigSection, Count
 
-NAMED = 4
+MAX_NAMED_FILES = 4
 """Files that a message names."""
 
 
-class AreaConfig(Section):
+class AreaConfig(ConfigSection):
     """The part of a raster that is asked for."""
 
     path: str = Field(description="polygons in any CRS: GeoJSON, GeoPackage, FlatGeobuf, shapefile …")
@@ -21,7 +21,7 @@ class AreaConfig(Section):
     where: str | None = Field(None, description="condition on the attributes, such as: name = 'north'")
 
 
-class SourceConfig(Section):
+class SourceConfig(ConfigSection):
     """Where the pixels come from."""
 
     kind: Literal["raster"] = Field("raster", description="anything GDAL opens")
@@ -44,12 +44,12 @@ class SourceConfig(Section):
 
 def one_raster(names: list[str]) -> str:
     """How several files become one raster, as a message says it."""
-    listed = " ".join(shlex.quote(name) for name in names[:NAMED]) + (" …" if len(names) > NAMED else "")
+    listed = " ".join(shlex.quote(name) for name in names[:MAX_NAMED_FILES]) + (" …" if len(names) > MAX_NAMED_FILES else "")
     stacked, mosaic = f"gdalbuildvrt -separate stack.vrt {listed}", f"gdalbuildvrt mosaic.vrt {listed}"
     return f"make one raster of them: {stacked} where each is a band, or {mosaic} where they lie side by side"
 
 
-class LabelsConfig(Section):
+class LabelsConfig(ConfigSection):
     """What is known of an image: a raster of class codes, or polygons."""
 
     path: str = Field(description="raster of one band, polygons (GeoJSON, GeoPackage, FlatGeobuf, shapefile …), or sample://NAME")

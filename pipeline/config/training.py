@@ -7,14 +7,14 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from pipeline.config.source import LabelsConfig
-from pipeline.config.values import Auto, Count, Section
+from pipeline.config.values import Auto, ConfigSection, Count
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Weight = Annotated[float, Field(ge=0)]
 Extent = Annotated[list[int], Field(min_length=4, max_length=4)]
 
 
-class SceneConfig(Section):
+class SceneConfig(ConfigSection):
     """One image and what is known of it. Bands, nodata and scale tags are those of ``source``."""
 
     path: str = Field(description="path, URL, /vsi… path or sample://NAME")
@@ -28,7 +28,7 @@ class SceneConfig(Section):
         return self
 
 
-class ValidationConfig(Section):
+class ValidationConfig(ConfigSection):
     """What judges while the network learns: blocks of the map that are held out, or scenes of their own."""
 
     share: Share = Field(0.2, description="of the blocks of every scene that are held out")
@@ -36,7 +36,7 @@ class ValidationConfig(Section):
     scenes: Annotated[list[SceneConfig], Field(min_length=1)] | None = Field(None, description="judge by these, and hold out nothing of the others")
 
 
-class LossConfig(Section):
+class LossConfig(ConfigSection):
     """What is minimised: the sum of the losses that are named, each by its weight."""
 
     cross_entropy: Weight = Field(0, description="softmax of one logit per class; 1 if no loss is named")
@@ -47,7 +47,7 @@ class LossConfig(Section):
     classes: Literal["balanced"] | list[Weight] | None = Field(None, description="weight of each class; balanced: by the root of how rare it is")
 
 
-class AugmentConfig(Section):
+class AugmentConfig(ConfigSection):
     """How windows differ from what the scenes show."""
 
     flip: bool = Field(True, description="mirror half of them")
@@ -58,7 +58,7 @@ class AugmentConfig(Section):
     noise: Weight = Field(0, description="standard deviation of what is added to the normalised values")
 
 
-class OptimiserConfig(Section):
+class OptimiserConfig(ConfigSection):
     """AdamW and its learning rate."""
 
     rate: Annotated[float, Field(gt=0)] = Field(2e-3, description="the largest learning rate")
@@ -68,7 +68,7 @@ class OptimiserConfig(Section):
     clip: Annotated[float, Field(gt=0)] | None = Field(1.0, description="largest norm of the gradient")
 
 
-class TrainingConfig(Section):
+class TrainingConfig(ConfigSection):
     """How the network of ``model`` is trained; ``train`` writes its weights to ``model.path``."""
 
     scenes: Annotated[list[SceneConfig], Field(min_length=1)]

@@ -32,17 +32,17 @@ _TIME = re.compile(r"\s*".join(rf"(?:\d+(?:\.\d+)?\s*{unit})?" for unit in _SECO
 """Each unit once at most, the longest first."""
 
 
-def parse_bytes(said: str | int) -> int:
+def parse_bytes(value: str | int) -> int:
     """``3072MiB``, ``8 GB`` or a number → bytes. Raises ValueError."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", str(said))
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", str(value))
     if match is None or match[2].lower() not in _UNITS:
-        raise ValueError(f"{said!r} is no amount of memory; write 3072MiB, 8GiB, a number of bytes, or auto")
+        raise ValueError(f"{value!r} is no amount of memory; write 3072MiB, 8GiB, a number of bytes, or auto")
     return int(float(match[1]) * _UNITS[match[2].lower()])
 
 
-def parse_seconds(said: str | float) -> float:
+def parse_seconds(value: str | float) -> float:
     """``23h30m``, ``1d2h``, ``90m``, ``3600s`` or a number of seconds → s. Raises ValueError."""
-    text = str(said).strip().lower()
+    text = str(value).strip().lower()
     text = f"{text}s" if re.fullmatch(r"[\d.]+", text) else text
     seconds = sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text)) if _TIME.fullmatch(text) else 0.0
     if seconds <= 0:
@@ -54,7 +54,7 @@ Seconds = Annotated[float, BeforeValidator(parse_seconds), WithJsonSchema({"anyO
 """A time, s, that may be written as `parse_seconds` reads it."""
 
 
-class Section(BaseModel):
+class ConfigSection(BaseModel):
     """A part of the config; unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

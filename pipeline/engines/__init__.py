@@ -13,5 +13,5 @@ KINDS: dict[str, EngineMaker] = {
     "address": address.engine,
 }
 
-APART = {"processes", "slurm", "address"}
+OUT_OF_PROCESS = {"processes", "slurm", "address"}
 """Those that run blocks in other processes."""

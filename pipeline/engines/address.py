@@ -10,25 +10,25 @@ from contextlib import contextmanager
 from typing import Any
 
 from pipeline.config import AddressConfig, TlsConfig
-from pipeline.engines.dask.pool import crew
+from pipeline.engines.dask.pool import pool_engine
 from pipeline.errors import WorkerError
-from pipeline.interfaces import PLAIN, Engine, Terms
+from pipeline.interfaces import DEFAULT_OPTIONS, Engine, EngineOptions
 
-QUIET = 50
+SILENCING_LEVEL = 50
 """Level of logging above which Dask says nothing: what becomes of the connection is said by the run."""
 CONNECT_S = 30
 """Seconds in which the scheduler must answer."""
 
 
 @contextmanager
-def engine(workers: int, terms: Terms = PLAIN) -> Iterator[Engine]:
+def engine(workers: int, options: EngineOptions = DEFAULT_OPTIONS) -> Iterator[Engine]:
     """The workers at an address.
 
     Parameters
     ----------
     workers
         Does not apply: a worker has as many blocks in flight as it was started with threads.
-    terms
+    options
         Of these the address, and how long workers are waited for.
 
     Raises
@@ -38,22 +38,23 @@ def engine(workers: int, terms: Terms = PLAIN) -> Iterator[Engine]:
     """
     from distributed.utils import silence_logging_cmgr
 
-    asked = terms.address
-    assert asked is not None, "the config is refused without"
-    terms.tell(f"asking for the workers of {asked.scheduler}, which has {CONNECT_S} s to answer")
-    with silence_logging_cmgr(QUIET), _connected(asked) as client, crew(client, terms) as run:
+    config = options.address
+    assert config is not None, "the config is refused without"
+    options.notify(f"asking for the workers of {config.scheduler}, which has {CONNECT_S} s to answer")
+    with silence_logging_cmgr(SILENCING_LEVEL), _connect(config) as client, pool_engine(client, options) as run:
         yield run
 
 
 @contextmanager
-def _connected(asked: AddressConfig) -> Iterator[Any]:
+def _connect(config: AddressConfig) -> Iterator[Any]:
     from distributed import Client
 
     try:
-        client = Client(asked.scheduler, timeout=CONNECT_S, security=_security(asked.tls), set_as_default=False)
+        client = Client(config.scheduler, timeout=CONNECT_S, security=_security(config.tls), set_as_default=False)
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         raise WorkerError(
-            f"execution.address.scheduler is {asked.scheduler}, where no Dask scheduler answers ({_why(error)}). Start one, or give its address as it says it, "
+            f"execution.address.scheduler is {config.scheduler}, where no Dask scheduler answers ({_innermost_reason(error)}). Start one, or give "
+            f"its address as it says it, "
             "with execution.address.tls where it is tls://."
         ) from error
     with client:
@@ -68,7 +69,7 @@ def _security(tls: TlsConfig | None) -> Any:
     return Security(tls_ca_file=str(tls.ca), tls_client_cert=str(tls.cert), tls_client_key=str(tls.key), require_encryption=True)
 
 
-def _why(error: BaseException) -> str:
+def _innermost_reason(error: BaseException) -> str:
     """The innermost reason, on one line."""
     while error.__cause__ is not None:
         error = error.__cause__

@@ -11,13 +11,13 @@ from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from typing import Any
 
-from pipeline.engines.dask.cluster_settings import SCHEDULING, environment, keeper, ours
-from pipeline.engines.dask.dashboard import NOWHERE, dashboard
+from pipeline.engines.dask.cluster_settings import SCHEDULER_OPTIONS, cluster_control, dask_settings, worker_environment
+from pipeline.engines.dask.dashboard import LOOPBACK_ANY_PORT, dashboard
 from pipeline.engines.dask.forking import forked
-from pipeline.engines.dask.pool import crew
-from pipeline.interfaces import PLAIN, Engine, Terms
+from pipeline.engines.dask.pool import pool_engine
+from pipeline.interfaces import DEFAULT_OPTIONS, Engine, EngineOptions
 
-HERE = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
 """Nobody else need reach these workers."""
 START_S = 120
 """Seconds that a process has to start; it ends at once where this one does."""
@@ -26,14 +26,14 @@ KILL_S = 0.2
 
 
 @contextmanager
-def engine(workers: int, terms: Terms = PLAIN) -> Iterator[Engine]:
+def engine(workers: int, options: EngineOptions = DEFAULT_OPTIONS) -> Iterator[Engine]:
     """Worker processes, ended with the run.
 
     Parameters
     ----------
     workers
         Blocks in flight in each process.
-    terms
+    options
         Of these all but what concerns other clusters.
 
     Raises
@@ -41,52 +41,52 @@ def engine(workers: int, terms: Terms = PLAIN) -> Iterator[Engine]:
     ConfigError
         A dashboard is asked for and its extra is not installed.
     """
-    shown = dashboard(terms)
+    dashboard_options = dashboard(options)
     from distributed import Client
 
     with (
-        _cluster(workers, terms, shown) as cluster,
+        _cluster(workers, options, dashboard_options) as cluster,
         Client(cluster, set_as_default=False) as client,
-        _stopped(cluster),
-        crew(client, terms, keeper(cluster)) as run,
+        _killed_on_error(cluster),
+        pool_engine(client, options, cluster_control(cluster)) as run,
     ):
         yield run
 
 
 @contextmanager
-def _cluster(workers: int, terms: Terms, shown: dict[str, Any]) -> Iterator[Any]:
+def _cluster(workers: int, options: EngineOptions, dashboard_options: dict[str, Any]) -> Iterator[Any]:
     from distributed import Nanny, Scheduler, SpecCluster
 
-    scheduler = {"protocol": "tcp://", "host": HERE, "port": 0, **SCHEDULING, **shown}
-    specs = {k: {"cls": Nanny, "options": _options(k, workers, terms, shown)} for k in range(terms.processes)}
-    with ours(), unheard(), forked(environment(terms)):
+    scheduler = {"protocol": "tcp://", "host": LOOPBACK, "port": 0, **SCHEDULER_OPTIONS, **dashboard_options}
+    specs = {k: {"cls": Nanny, "options": _options(k, workers, options, dashboard_options)} for k in range(options.processes)}
+    with dask_settings(), sigint_blocked(), forked(worker_environment(options)):
         cluster = SpecCluster(scheduler={"cls": Scheduler, "options": scheduler}, workers=specs, silence_logs=50)
-    with ours(), forked(environment(terms)), cluster:
+    with dask_settings(), forked(worker_environment(options)), cluster:
         yield cluster
 
 
-def _options(number: int, workers: int, terms: Terms, shown: dict[str, Any]) -> dict[str, Any]:
+def _options(number: int, workers: int, options: EngineOptions, dashboard_options: dict[str, Any]) -> dict[str, Any]:
     """What a worker is started with. The plan bounds its memory: Dask would make it pause for good at a share of what it keeps."""
-    gpu = {"CUDA_VISIBLE_DEVICES": terms.gpus[number]} if terms.gpus else {}
+    gpu = {"CUDA_VISIBLE_DEVICES": options.gpus[number]} if options.gpus else {}
     return {
-        "host": HERE, "protocol": "tcp://", "nthreads": workers, "memory_limit": None, "death_timeout": START_S, "silence_logs": 50,
-        "env": {**environment(terms), **gpu}, **shown, "dashboard_address": NOWHERE,
+        "host": LOOPBACK, "protocol": "tcp://", "nthreads": workers, "memory_limit": None, "death_timeout": START_S, "silence_logs": 50,
+        "env": {**worker_environment(options), **gpu}, **dashboard_options, "dashboard_address": LOOPBACK_ANY_PORT,
     }  # fmt: skip
 
 
 @contextmanager
-def unheard() -> Iterator[None]:
+def sigint_blocked() -> Iterator[None]:
     """Ctrl-C waits, and the threads and processes that are started here never hear it: this process ends them in its own way."""
     resource_tracker.ensure_running()  # which Python starts with the first process, and then lets that thread hear it again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
 
 
 @contextmanager
-def _stopped(cluster: Any) -> Iterator[None]:
+def _killed_on_error(cluster: Any) -> Iterator[None]:
     """Whatever ends the run early also ends the workers, whatever they are at."""
     try:
         yield

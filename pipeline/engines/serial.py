@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pipeline.interfaces import PLAIN, Engine, Terms
+from pipeline.interfaces import DEFAULT_OPTIONS, Engine, EngineOptions
 
 
 @contextmanager
-def engine(workers: int, terms: Terms = PLAIN) -> Iterator[Engine]:
-    """An engine that needs nothing; neither ``workers`` nor ``terms`` apply."""
+def engine(workers: int, options: EngineOptions = DEFAULT_OPTIONS) -> Iterator[Engine]:
+    """An engine that needs nothing; neither ``workers`` nor ``options`` apply."""
     yield _run
 
 

@@ -17,15 +17,15 @@ from typing import Any, Self
 SHIFT_S = 0.5
 """Seconds after which a task takes no further item; one that lasts longer is a task of its own."""
 
-GO_HOME = object()
+NO_MORE_ITEMS = object()
 """In place of an item: there will be none."""
 
 _numbers = count()
-_open: dict[int, Shifts] = {}
+_queues: dict[int, WorkQueue] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class QueueEvent:
     """What a thread tells the one that hands out items: the end of an item, or of a task."""
 
     value: Any = None
@@ -34,29 +34,29 @@ class Said:
 
 
 @dataclass(slots=True, eq=False)
-class Shifts:
+class WorkQueue:
     """Items on their way to the threads of this process and results on their way back."""
 
     work: Callable[[Any], Any]
     number: int = field(default_factory=_numbers.__next__)
     """By which a task, which must pickle, finds it."""
     todo: SimpleQueue[Any] = field(default_factory=SimpleQueue)
-    said: SimpleQueue[Said] = field(default_factory=SimpleQueue)
+    events: SimpleQueue[QueueEvent] = field(default_factory=SimpleQueue)
     tasks: set[Any] = field(default_factory=set)
     """Futures of those that have not ended."""
 
     def __enter__(self) -> Self:
-        _open[self.number] = self
+        _queues[self.number] = self
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Items that nobody began are not begun any more, and who waits for one goes home."""
-        del _open[self.number]
+        del _queues[self.number]
         with suppress(Empty):
             while True:
                 self.todo.get_nowait()
         for _ in self.tasks:
-            self.todo.put(GO_HOME)
+            self.todo.put(NO_MORE_ITEMS)
 
     def results(self, submit: Callable[..., Any], items: Iterable[Any], window: int) -> Iterator[Any]:
         """Hand out items and yield what becomes of them, as it comes.
@@ -70,49 +70,49 @@ class Shifts:
         window
             Items on their way at once, and tasks at once. An item asks for a task, unless there are so many.
         """
-        queue, owed = iter(items), 0
+        queue, in_flight = iter(items), 0
         while True:
-            for item in islice(queue, window - owed):
+            for item in islice(queue, window - in_flight):
                 self.todo.put(item)
-                owed += 1
-                self._ask(submit, window)
-            if not owed:
+                in_flight += 1
+                self._submit_task(submit, window)
+            if not in_flight:
                 return
-            said = self.said.get()
-            if said.error is not None:
-                raise said.error
-            if said.task is None:
-                owed -= 1
-                yield said.value
+            event = self.events.get()
+            if event.error is not None:
+                raise event.error
+            if event.task is None:
+                in_flight -= 1
+                yield event.value
                 continue
-            self.tasks.discard(said.task)
-            said.task.result()  # a task that the scheduler could not run says so
+            self.tasks.discard(event.task)
+            event.task.result()  # a task that the scheduler could not run says so
             if not self.todo.empty():
-                self._ask(submit, window)
+                self._submit_task(submit, window)
 
-    def shift(self) -> None:
+    def run_items(self) -> None:
         """Item after item for a while, waiting for the next where there is none."""
         left, end = SHIFT_S, time.monotonic() + SHIFT_S
         with suppress(Empty):
-            while left >= 0 and (item := self.todo.get(timeout=left)) is not GO_HOME:
-                self.said.put(self._worked(item))
+            while left >= 0 and (item := self.todo.get(timeout=left)) is not NO_MORE_ITEMS:
+                self.events.put(self._run_item(item))
                 left = end - time.monotonic()
 
-    def _worked(self, item: Any) -> Said:
+    def _run_item(self, item: Any) -> QueueEvent:
         try:
-            return Said(value=self.work(item))
+            return QueueEvent(value=self.work(item))
         except BaseException as error:
-            return Said(error=error)
+            return QueueEvent(error=error)
 
-    def _ask(self, submit: Callable[..., Any], window: int) -> None:
+    def _submit_task(self, submit: Callable[..., Any], window: int) -> None:
         if len(self.tasks) < window:
-            task = submit(work_shift, self.number)
+            task = submit(run_queue_task, self.number)
             self.tasks.add(task)
-            task.add_done_callback(lambda ended: self.said.put(Said(task=ended)))
+            task.add_done_callback(lambda future: self.events.put(QueueEvent(task=future)))
 
 
-def work_shift(number: int) -> None:
+def run_queue_task(number: int) -> None:
     """One task: the items of a run of this process, for a while; nothing where that run is over."""
-    shifts = _open.get(number)
-    if shifts is not None:
-        shifts.shift()
+    queue = _queues.get(number)
+    if queue is not None:
+        queue.run_items()

@@ -7,23 +7,23 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any
 
-from pipeline.engines.dask.dashboard import NOWHERE, dashboard
-from pipeline.engines.shifts import Shifts
-from pipeline.interfaces import PLAIN, Engine, Terms
+from pipeline.engines.dask.dashboard import LOOPBACK_ANY_PORT, dashboard
+from pipeline.engines.shifts import WorkQueue
+from pipeline.interfaces import DEFAULT_OPTIONS, Engine, EngineOptions
 
 WINDOW = 2
 """Blocks handed out, and tasks that the scheduler knows of, per worker thread: enough that none waits, and never the whole job."""
 
 
 @contextmanager
-def engine(workers: int, terms: Terms = PLAIN) -> Iterator[Engine]:
+def engine(workers: int, options: EngineOptions = DEFAULT_OPTIONS) -> Iterator[Engine]:
     """A cluster inside this process, closed at the end.
 
     Parameters
     ----------
     workers
         Threads, each of which holds one block.
-    terms
+    options
         Of these its dashboard.
 
     Raises
@@ -31,26 +31,26 @@ def engine(workers: int, terms: Terms = PLAIN) -> Iterator[Engine]:
     ConfigError
         A dashboard is asked for and its extra is not installed.
     """
-    shown = dashboard(terms)
+    dashboard_options = dashboard(options)
     from distributed import Client
 
-    with _cluster(workers, shown) as cluster, Client(cluster, set_as_default=False) as client:
+    with _cluster(workers, dashboard_options) as cluster, Client(cluster, set_as_default=False) as client:
 
         def run(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-            with Shifts(work) as shifts:
-                yield from shifts.results(partial(client.submit, pure=False), items, WINDOW * workers)
+            with WorkQueue(work) as queue:
+                yield from queue.results(partial(client.submit, pure=False), items, WINDOW * workers)
 
         yield run
 
 
-def _cluster(workers: int, shown: dict[str, Any]) -> AbstractContextManager[Any]:
+def _cluster(workers: int, dashboard_options: dict[str, Any]) -> AbstractContextManager[Any]:
     """One worker beside the scheduler. LocalCluster would draw pictures in the worker, and import what draws them, wherever their library is installed."""
     from distributed import Scheduler, SpecCluster, Worker
 
-    scheduler = {"protocol": "inproc://", "port": 0, **shown}
+    scheduler = {"protocol": "inproc://", "port": 0, **dashboard_options}
     # a worker that shares our process would pause at 80 % of all of its memory
-    worker = {"protocol": "inproc://", "nthreads": workers, "memory_limit": None, **shown, "dashboard_address": NOWHERE}
-    made: AbstractContextManager[Any] = SpecCluster(
+    worker = {"protocol": "inproc://", "nthreads": workers, "memory_limit": None, **dashboard_options, "dashboard_address": LOOPBACK_ANY_PORT}
+    cluster: AbstractContextManager[Any] = SpecCluster(
         scheduler={"cls": Scheduler, "options": scheduler}, workers={0: {"cls": Worker, "options": worker}}, silence_logs=50
     )
-    return made
+    return cluster

@@ -35,5 +35,5 @@ def colors(spec: StoreSpec) -> str:
     by_code = {row.code: (*row.rgb, 255) for row in spec.classes}
     last = max(*by_code, spec.nodata if spec.dtype == "uint8" else 0)
     entries = (by_code.get(code, _CLEAR) for code in range(last + 1))
-    said = "".join(f'      <Entry c1="{r}" c2="{g}" c3="{b}" c4="{alpha}"/>\n' for r, g, b, alpha in entries)
-    return f"    <ColorTable>\n{said}    </ColorTable>\n"
+    lines = "".join(f'      <Entry c1="{r}" c2="{g}" c3="{b}" c4="{alpha}"/>\n' for r, g, b, alpha in entries)
+    return f"    <ColorTable>\n{lines}    </ColorTable>\n"

@@ -16,26 +16,26 @@ from pyproj.exceptions import CRSError
 
 from pipeline.geometry.grid import Grid
 from pipeline.locations import Place
-from pipeline.store.files import Files, is_foreign
+from pipeline.store.files import Files, belongs_to_others
 from pipeline.store.lifecycle import open_layer
 from pipeline.store.spec import StoreSpec
 
-SIDE = 1400
+_MAX_SIDE = 1400
 """Longest side of the mask in the picture, px."""
 MARGIN, SWATCH, LEGEND, TITLE, LINE, TEXT = 24, 22, 300, 44, 30, 16
 FONTS = ("DejaVuSans.ttf", "LiberationSans-Regular.ttf", "Arial.ttf")
 """Looked for on the machine, for the sake of class names in any language; Pillow's own font knows little but ASCII."""
-MOST = 40
+_MAX_CLASSES = 40
 """Classes in the legend, at the most."""
 NODATA = ((214, 214, 214), (246, 246, 246))
 """A chequered pattern, so that no class colour can be taken for it."""
 CHECK = 6
-INK = (34, 34, 34)
-MARK = "quicklook of a mask store"
+_INK = (34, 34, 34)
+QUICKLOOK_MARK = "quicklook of a mask store"
 """Written into the picture's first bytes: by this it is known as ours, and may be replaced."""
 
 
-def draw(store: Place, spec: StoreSpec, png: Place) -> Place:
+def draw_quicklook(store: Place, spec: StoreSpec, png: Place) -> Place:
     """Draw the mask from the largest overview that fits the picture.
 
     Parameters
@@ -54,29 +54,29 @@ def draw(store: Place, spec: StoreSpec, png: Place) -> Place:
     """
     codes, px_per_px = _codes(store, spec)
     image = Image.fromarray(_colors(codes, spec))
-    rows = min(len(spec.classes), MOST) + 2
+    rows = min(len(spec.classes), _MAX_CLASSES) + 2
     size = image.width + LEGEND + 3 * MARGIN, max(image.height + 3 * MARGIN + 30, TITLE + LINE * rows + 2 * MARGIN)
     canvas = Image.new("RGB", size, "white")
     canvas.paste(image, (MARGIN, MARGIN))
-    ImageDraw.Draw(canvas).rectangle((MARGIN - 1, MARGIN - 1, MARGIN + image.width, MARGIN + image.height), outline=INK)
+    ImageDraw.Draw(canvas).rectangle((MARGIN - 1, MARGIN - 1, MARGIN + image.width, MARGIN + image.height), outline=_INK)
     _legend(canvas, spec, image.width + 2 * MARGIN, store.stem)
     _scale_bar(canvas, spec.grid, px_per_px, MARGIN + image.height + 16, image.width)
-    return _save(canvas, png.with_name(f"{store.name}.png") if is_foreign(png, MARK) else png)
+    return _save(canvas, png.with_name(f"{store.name}.png") if belongs_to_others(png, QUICKLOOK_MARK) else png)
 
 
 def _codes(store: Place, spec: StoreSpec) -> tuple[npt.NDArray[np.unsignedinteger], float]:
     """The codes to draw, and how many px of the raster each is wide."""
-    level = next((k for k in range(spec.levels) if max(_shape(spec.grid.level(k))) <= SIDE), spec.levels - 1)
-    step = max(1, math.ceil(max(_shape(spec.grid.level(level))) / SIDE))  # only where a store has no overviews
+    level = next((k for k in range(spec.levels) if max(_shape(spec.grid.level(k))) <= _MAX_SIDE), spec.levels - 1)
+    step = max(1, math.ceil(max(_shape(spec.grid.level(level))) / _MAX_SIDE))  # only where a store has no overviews
     codes = np.asarray(open_layer(store, level, "mask")[::step, ::step])
-    scale = max(1, min(SIDE // 2 // max(codes.shape), 16))  # small rasters are enlarged
+    scale = max(1, min(_MAX_SIDE // 2 // max(codes.shape), 16))  # small rasters are enlarged
     return codes.repeat(scale, axis=0).repeat(scale, axis=1), 2**level * step / scale
 
 
 def _save(canvas: Image.Image, png: Place) -> Place:
-    said, buffer = PngInfo(), io.BytesIO()
-    said.add_text("Software", MARK)
-    canvas.save(buffer, format="PNG", pnginfo=said)
+    info, buffer = PngInfo(), io.BytesIO()
+    info.add_text("Software", QUICKLOOK_MARK)
+    canvas.save(buffer, format="PNG", pnginfo=info)
     Files(png.parent).put(png.name, buffer.getvalue())
     return png
 
@@ -99,31 +99,31 @@ def _chequered(height: int, width: int) -> npt.NDArray[np.uint8]:
 
 def _legend(canvas: Image.Image, spec: StoreSpec, left: int, title: str) -> None:
     _write(canvas, (left, MARGIN), title, 20, LEGEND)
-    shown = spec.classes[:MOST]
-    for k, row in enumerate(shown):
+    classes = spec.classes[:_MAX_CLASSES]
+    for k, row in enumerate(classes):
         _entry(canvas, (left, MARGIN + TITLE + LINE * k), row.name, np.full((SWATCH, SWATCH, 3), row.rgb, dtype=np.uint8))
-    top = MARGIN + TITLE + LINE * len(shown)
+    top = MARGIN + TITLE + LINE * len(classes)
     _entry(canvas, (left, top), "no data", _chequered(SWATCH, SWATCH))
-    if len(shown) < len(spec.classes):
-        _write(canvas, (left, top + LINE), f"and {len(spec.classes) - len(shown)} more classes")
+    if len(classes) < len(spec.classes):
+        _write(canvas, (left, top + LINE), f"and {len(spec.classes) - len(classes)} more classes")
 
 
 def _entry(canvas: Image.Image, corner: tuple[int, int], name: str, swatch: npt.NDArray[np.uint8]) -> None:
     left, top = corner
     canvas.paste(Image.fromarray(swatch), corner)
-    ImageDraw.Draw(canvas).rectangle((left, top, left + SWATCH, top + SWATCH), outline=INK)
+    ImageDraw.Draw(canvas).rectangle((left, top, left + SWATCH, top + SWATCH), outline=_INK)
     _write(canvas, (left + SWATCH + 10, top + 1), name, width=LEGEND - SWATCH - 10)
 
 
 def _write(canvas: Image.Image, corner: tuple[int, int], text: str, size: int = TEXT, width: float = math.inf) -> None:
     """A line of text, cut to a width in px."""
     font = _font(size)
-    said = cut = text if font is not None else _ascii(text)
-    drawn = font or ImageFont.load_default(size=size)
-    while len(cut) > 1 and drawn.getlength(cut) > width:
-        said = said[:-1]
-        cut = f"{said}…"
-    ImageDraw.Draw(canvas).text(corner, cut, fill=INK, font=drawn)
+    prefix = label = text if font is not None else _ascii(text)
+    face = font or ImageFont.load_default(size=size)
+    while len(label) > 1 and face.getlength(label) > width:
+        prefix = prefix[:-1]
+        label = f"{prefix}…"
+    ImageDraw.Draw(canvas).text(corner, label, fill=_INK, font=face)
 
 
 @functools.cache
@@ -138,14 +138,14 @@ def _font(size: int) -> ImageFont.FreeTypeFont | None:
 
 def _ascii(text: str) -> str:
     """Letters without their accents, and u for µ."""
-    plain = unicodedata.normalize("NFKD", text.replace("µ", "u"))
-    return "".join(letter for letter in plain if not unicodedata.combining(letter)).encode("ascii", "replace").decode()
+    decomposed = unicodedata.normalize("NFKD", text.replace("µ", "u"))
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter)).encode("ascii", "replace").decode()
 
 
 def _scale_bar(canvas: Image.Image, grid: Grid, px_per_px: float, top: int, width: int) -> None:
     size, unit = _ground(grid)
     length = _round(size * px_per_px * width / 4)
-    ImageDraw.Draw(canvas).rectangle((MARGIN, top, MARGIN + length / (size * px_per_px), top + 6), fill=INK)
+    ImageDraw.Draw(canvas).rectangle((MARGIN, top, MARGIN + length / (size * px_per_px), top + 6), fill=_INK)
     large = {"m": "km", "µm": "mm"}.get(unit)
     text = f"{length / 1000:g} {large}" if large and length >= 1000 else f"{length:g} {unit}"
     _write(canvas, (MARGIN, top + 10), text)

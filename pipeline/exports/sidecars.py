@@ -7,11 +7,11 @@ from typing import Any
 from pipeline.exports import gdal_palette, vrt
 from pipeline.locations import Place
 from pipeline.store import lifecycle
-from pipeline.store.files import Files, is_foreign
+from pipeline.store.files import Files, belongs_to_others
 from pipeline.store.spec import StoreSpec
 
 
-def finish(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> Place:
+def finish_store(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> Place:
     """Write the sidecars of a store, and mark the store complete.
 
     Parameters
@@ -27,19 +27,19 @@ def finish(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> Place:
         The VRT. It comes last, since it reads the store.
     """
     Files(path).put(gdal_palette.pam_key(spec), gdal_palette.pam(spec).encode())
-    lifecycle.finish(path, spec, meta)
-    beside = sidecar(path)
-    Files(beside.parent).put(beside.name, vrt.document(spec, path.name).encode())
-    return beside
+    lifecycle.mark_complete(path, spec, meta)
+    vrt_path = vrt_sidecar(path)
+    Files(vrt_path.parent).put(vrt_path.name, vrt.vrt_document(spec, path.name).encode())
+    return vrt_path
 
 
-def sidecar(path: Place) -> Place:
+def vrt_sidecar(path: Place) -> Place:
     """Where the VRT of a store goes: ``scene.vrt``, or ``scene.zarr.vrt`` where somebody else's ``scene.vrt`` stands, such as the source."""
-    beside = path.with_suffix(".vrt")
-    return path.with_name(f"{path.name}.vrt") if is_foreign(beside, vrt.MARK) else beside
+    vrt_path = path.with_suffix(".vrt")
+    return path.with_name(f"{path.name}.vrt") if belongs_to_others(vrt_path, vrt.VRT_MARK) else vrt_path
 
 
-def delete(path: Place) -> None:
+def delete_store(path: Place) -> None:
     """Remove a store of ours with its VRT; the VRT goes first, so that none is left without a store.
 
     Raises
@@ -48,8 +48,8 @@ def delete(path: Place) -> None:
         The path holds something else, or cannot be removed.
     """
     lifecycle.check_deletable(path)
-    beside = sidecar(path)
+    vrt_path = vrt_sidecar(path)
     with lifecycle.undeletable(path):
-        if not is_foreign(beside, vrt.MARK):
-            Files(beside.parent).delete(beside.name)
+        if not belongs_to_others(vrt_path, vrt.VRT_MARK):
+            Files(vrt_path.parent).delete(vrt_path.name)
     lifecycle.delete(path)

@@ -10,11 +10,11 @@ from pyproj.exceptions import CRSError
 from pipeline.exports import gdal_palette
 from pipeline.store.spec import StoreSpec
 
-MARK = '<MDI key="WHOLECLOTH">sidecar of a mask store</MDI>'
+VRT_MARK = '<MDI key="WHOLECLOTH">sidecar of a mask store</MDI>'
 """By this a VRT is known as ours, and may be replaced."""
 
 
-def document(spec: StoreSpec, store: str) -> str:
+def vrt_document(spec: StoreSpec, store: str) -> str:
     """The VRT of a store.
 
     Parameters
@@ -28,7 +28,7 @@ def document(spec: StoreSpec, store: str) -> str:
     srs = f"  <SRS dataAxisToSRSAxisMapping={quoteattr(axes(spec.grid.wkt))}>{escape(spec.grid.wkt)}</SRS>\n" if spec.grid.wkt else ""
     return (
         f'<VRTDataset rasterXSize="{spec.grid.width}" rasterYSize="{spec.grid.height}">\n{srs}'
-        f"  <GeoTransform>{c!r}, {a!r}, {b!r}, {f!r}, {d!r}, {e!r}</GeoTransform>\n  <Metadata>\n    {MARK}\n  </Metadata>\n"
+        f"  <GeoTransform>{c!r}, {a!r}, {b!r}, {f!r}, {d!r}, {e!r}</GeoTransform>\n  <Metadata>\n    {VRT_MARK}\n  </Metadata>\n"
         f"{_band(spec, store)}</VRTDataset>\n"
     )
 

@@ -29,7 +29,7 @@ class Tile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class BlockGrid:
     """How a raster is cut into blocks, and blocks into tiles."""
 
     height: int
@@ -63,9 +63,9 @@ class Layout:
 
     def blocks(self) -> Iterator[BlockIndex]:
         """All blocks in the order in which they are read: swath by swath, row by row; nothing of the raster's size is held."""
-        return (index for line in self.lines() for index in line)
+        return (index for strip_row in self.strip_rows() for index in strip_row)
 
-    def lines(self) -> Iterator[list[BlockIndex]]:
+    def strip_rows(self) -> Iterator[list[BlockIndex]]:
         """The same, by rows of a swath."""
         for swath in map(self.swath, range(self.swaths)):
             for row in range(self.shape[0]):
@@ -80,7 +80,7 @@ class Layout:
         """The swath in which a column of blocks lies."""
         return ((col + 1) * self.swaths - 1) // self.shape[1]
 
-    def with_swaths(self, swaths: int) -> Layout:
+    def with_swaths(self, swaths: int) -> BlockGrid:
         """The same blocks, read in so many swaths."""
         return replace(self, swaths=swaths)
 
@@ -90,7 +90,7 @@ class Layout:
         cols = Span(index.col * self.block, (index.col + 1) * self.block).clip(self.width)
         return Window.of(rows, cols)
 
-    def tiles(self, index: BlockIndex, inside: Window | None = None, within: Window | None = None) -> Iterator[Tile]:
+    def tiles(self, index: BlockIndex, inside: Window | None = None, region: Window | None = None) -> Iterator[Tile]:
         """The tiles of a block, row by row, or those that a part of it needs.
 
         Parameters
@@ -99,22 +99,22 @@ class Layout:
             The block.
         inside
             The part of it that the tiles keep; all of it by default.
-        within
+        region
             A part of the block around that, whose frame holds all that the tiles read; the block by default.
         """
-        window = within or self.window(index)
+        window = region or self.window(index)
         part = inside or window
-        cols = list(self.cols.pieces(window.cols, part.cols))
-        for row in self.rows.pieces(window.rows, part.rows):
+        cols = list(self.cols.tiles(window.cols, part.cols))
+        for row in self.rows.tiles(window.rows, part.rows):
             for col in cols:
                 yield Tile(read=Window.of(row.read, col.read), keep=Window.of(row.keep, col.keep))
 
-    def frame(self, index: BlockIndex, inside: Window | None = None) -> Window:
+    def read_window(self, index: BlockIndex, inside: Window | None = None) -> Window:
         """Everything that the tiles of a block, or of a part of it, read: with its halo, aligned to the stride."""
         window = inside or self.window(index)
-        return Window.of(self.rows.hull(window.rows), self.cols.hull(window.cols))
+        return Window.of(self.rows.read_span(window.rows), self.cols.read_span(window.cols))
 
-    def halved(self) -> Layout | None:
+    def halved(self) -> BlockGrid | None:
         """The same blocks with tiles of half the core, or None where that cannot be done without changing results."""
         if not isinstance(self.rows, HaloTiling) or not isinstance(self.cols, HaloTiling):
             return None
@@ -122,15 +122,15 @@ class Layout:
             return None
         return replace(self, rows=_half(self.rows), cols=_half(self.cols))
 
-    def work(self) -> float:
+    def arithmetic_overhead(self) -> float:
         """Network pixels per raster pixel: the arithmetic overhead of halos and overlap."""
         return _axis_work(self.rows, self.height, self.block) * _axis_work(self.cols, self.width, self.block)
 
-    def recomputed(self) -> float:
+    def blend_recompute_share(self) -> float:
         """Arithmetic spent on tiles that straddle blocks and are computed by each, as a share of what one block would need; 0 without blending."""
         if not self.blended:
             return 0.0
-        return self.work() / replace(self, block=max(self.height, self.width)).work() - 1
+        return self.arithmetic_overhead() / replace(self, block=max(self.height, self.width)).arithmetic_overhead() - 1
 
     def amplification(self, source_block: tuple[int, int] = (1, 1)) -> float:
         """Pixels decoded per raster pixel when each block reads its frame for itself, in units of the file's own blocks."""
@@ -153,10 +153,10 @@ def _spans(length: int, block: int) -> list[tuple[Span, int]]:
 
 
 def _axis_work(axis: HaloTiling | LatticeTiling, length: int, block: int) -> float:
-    seen = sum(times * sum(piece.read.size for piece in axis.pieces(span)) for span, times in _spans(length, block))
-    return seen / length
+    read_pixels = sum(times * sum(tile.read.size for tile in axis.tiles(span)) for span, times in _spans(length, block))
+    return read_pixels / length
 
 
 def _axis_read(axis: HaloTiling | LatticeTiling, length: int, block: int, unit: int) -> float:
-    hulls = ((axis.hull(span).clip(length), times) for span, times in _spans(length, block))
-    return sum(times * hull.align(unit).clip(length).size for hull, times in hulls) / length
+    reads = ((axis.read_span(span).clip(length), times) for span, times in _spans(length, block))
+    return sum(times * read.align(unit).clip(length).size for read, times in reads) / length

@@ -13,7 +13,7 @@ from pipeline.errors import InputError, LabelsError
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 
-SAME_PX = 0.01
+CORNER_TOLERANCE_PX = 0.01
 """Corners that lie closer than this are one place: other programs round the last digits of a transform."""
 TURN = 360.0
 """Degrees after which longitudes are the same place."""
@@ -32,7 +32,7 @@ class Box:
     right: float
     top: float
 
-    def meets(self, other: Box) -> bool:
+    def intersects(self, other: Box) -> bool:
         """Whether they share more than an edge."""
         return self.left < other.right and other.left < self.right and self.bottom < other.top and other.bottom < self.top
 
@@ -45,7 +45,7 @@ class Box:
         return f"x {self.left:.10g} … {self.right:.10g}, y {self.bottom:.10g} … {self.top:.10g}"
 
 
-def outline(grid: Grid, window: Window | None = None) -> Box:
+def bbox_of(grid: Grid, window: Window | None = None) -> Box:
     """The outline of a grid or one of its windows, in the CRS of the grid; without a CRS, in pixels."""
     if window is None:
         window = Window(row=0, col=0, height=grid.height, width=grid.width)
@@ -64,27 +64,27 @@ def same_grid(labels: Grid, image: Grid) -> bool:
 
 def same_corners(labels: Grid, image: Grid) -> bool:
     """Whether the corners of two grids of one size and CRS lie on each other."""
-    least = min(image.pixel_size) * SAME_PX
-    a, b, c, d, e, f = (mine - theirs for mine, theirs in zip(labels.transform, image.transform, strict=True))
+    tolerance = min(image.pixel_size) * CORNER_TOLERANCE_PX
+    a, b, c, d, e, f = (label_value - image_value for label_value, image_value in zip(labels.transform, image.transform, strict=True))
     return all(
-        math.hypot(a * col + b * row + c, d * col + e * row + f) < least for row in (0, image.height) for col in (0, image.width)
+        math.hypot(a * col + b * row + c, d * col + e * row + f) < tolerance for row in (0, image.height) for col in (0, image.width)
     )  # fmt: skip
 
 
-def same_crs(one: str | None, other: str | None) -> bool:
+def same_crs(first: str | None, second: str | None) -> bool:
     """Whether two CRS are one, whatever the order of their axes: coordinates are x, y here."""
-    if one is None or other is None:
-        return one is other
-    return one == other or crs_of(one).equals(crs_of(other), ignore_axis_order=True)
+    if first is None or second is None:
+        return first is second
+    return first == second or crs_of(first).equals(crs_of(second), ignore_axis_order=True)
 
 
 @functools.lru_cache(maxsize=64)
-def crs_of(said: str) -> CRS:
+def crs_of(text: str) -> CRS:
     """A CRS from WKT or AUTHORITY:CODE. Raises LabelsError where PROJ does not know it."""
     try:
-        return CRS.from_user_input(said)
+        return CRS.from_user_input(text)
     except CRSError as error:
-        raise LabelsError(f"The CRS {said[:60]}… is not one that PROJ knows, so that labels cannot be brought to it. Reproject one of them first.") from error
+        raise LabelsError(f"The CRS {text[:60]}… is not one that PROJ knows, so that labels cannot be brought to it. Reproject one of them first.") from error
 
 
 @functools.lru_cache(maxsize=64)
@@ -93,7 +93,7 @@ def transformer(source: str, target: str) -> Transformer:
     return Transformer.from_crs(crs_of(source), crs_of(target), always_xy=True)
 
 
-def boxes(box: Box, source: str, target: str) -> list[Box] | None:
+def bbox_in_crs(box: Box, source: str, target: str) -> list[Box] | None:
     """The rectangles that a rectangle takes up in another CRS: two, a turn apart, where it crosses the antimeridian; None where it has no place."""
     if same_crs(source, target):
         return [box]
@@ -108,13 +108,13 @@ def boxes(box: Box, source: str, target: str) -> list[Box] | None:
     return [Box(left=left, bottom=bottom, right=right + TURN, top=top), Box(left=left - TURN, bottom=bottom, right=right, top=top)]
 
 
-def around(sides: list[Box], crs: str, layer: Box) -> list[Box]:
+def with_turned_boxes(sides: list[Box], crs: str, layer: Box) -> list[Box]:
     """The rectangles that a layer may have for some ground: a turn further east or west as well, where its CRS comes round and it reaches there."""
-    turned = [moved(box, turn) for box in sides for turn in (-turn_of(crs), turn_of(crs)) if turn]
-    return sides + [box for box in dict.fromkeys(turned) if box not in sides and box.meets(layer)]
+    turned = [moved_east(box, turn) for box in sides for turn in (-turn_of(crs), turn_of(crs)) if turn]
+    return sides + [box for box in dict.fromkeys(turned) if box not in sides and box.intersects(layer)]
 
 
-def moved(box: Box, x: float) -> Box:
+def moved_east(box: Box, x: float) -> Box:
     """A rectangle further east."""
     return replace(box, left=box.left + x, right=box.right + x)
 
@@ -136,8 +136,8 @@ def turn_of(crs: str) -> float:
 def turns(labels: Box, crs: str, image: Grid) -> tuple[float, ...]:
     """How far to the east labels are moved so that they lie on an image, in the units of their CRS; several where it crosses the antimeridian."""
     assert image.wkt is not None
-    sides = boxes(outline(image), image.wkt, crs) or []
-    return tuple(x for x in dict.fromkeys((0.0, -turn_of(crs), turn_of(crs))) if any(moved(labels, x).meets(box) for box in sides)) or (0.0,)
+    sides = bbox_in_crs(bbox_of(image), image.wkt, crs) or []
+    return tuple(x for x in dict.fromkeys((0.0, -turn_of(crs), turn_of(crs))) if any(moved_east(labels, x).intersects(box) for box in sides)) or (0.0,)
 
 
 def check_overlap(path: str, labels: Box, crs: str, image: Grid) -> None:
@@ -160,16 +160,16 @@ def check_overlap(path: str, labels: Box, crs: str, image: Grid) -> None:
         They share none; both outlines are said.
     """
     assert image.wkt is not None
-    there = boxes(outline(image), image.wkt, crs)
-    if there is not None and any(labels.meets(box) for box in around(there, crs, labels)):
+    image_boxes = bbox_in_crs(bbox_of(image), image.wkt, crs)
+    if image_boxes is not None and any(labels.intersects(box) for box in with_turned_boxes(image_boxes, crs, labels)):
         return
-    back = None if there is not None else boxes(labels, crs, image.wkt)
-    if back is not None and any(outline(image).meets(box) for box in back):
+    label_boxes = None if image_boxes is not None else bbox_in_crs(labels, crs, image.wkt)
+    if label_boxes is not None and any(bbox_of(image).intersects(box) for box in label_boxes):
         return
-    covers = " and ".join(map(str, there)) if there else f"{outline(image)} of its own CRS {name_of(image.wkt)}, which has no place there"
+    covers = " and ".join(map(str, image_boxes)) if image_boxes else f"{bbox_of(image)} of its own CRS {name_of(image.wkt)}, which has no place there"
     raise LabelsError(
         f"The labels {path} do not overlap the image. In {name_of(crs)} the labels cover {labels}, the image {covers}. "
-        f"Give labels of the same place, or mend the CRS that they claim.{hint(path, labels, crs)}"
+        f"Give labels of the same place, or mend the CRS that they claim.{geojson_crs_hint(path, labels, crs)}"
     )
 
 
@@ -179,14 +179,14 @@ def name_of(crs: str) -> str:
     return ":".join(authority) if authority else str(crs_of(crs).name)
 
 
-def one_sided(who: str, they_have: bool, error: type[InputError] = LabelsError) -> InputError:
+def crs_mismatch_error(subject: str, they_have: bool, error: type[InputError] = LabelsError) -> InputError:
     """What to say where only one of labels, or other polygons, and image has a CRS."""
-    which = "they have a CRS and the image has none" if they_have else "the image has a CRS and they have none"
-    how = "gdal_edit.py -a_srs EPSG:CODE FILE, with -a_ullr where the place is missing too"
-    return error(f"{who} cannot be laid on the image: {which}. Give the other one its CRS ({how}), or something that lies as the image does.")
+    problem = "they have a CRS and the image has none" if they_have else "the image has a CRS and they have none"
+    remedy = "gdal_edit.py -a_srs EPSG:CODE FILE, with -a_ullr where the place is missing too"
+    return error(f"{subject} cannot be laid on the image: {problem}. Give the other one its CRS ({remedy}), or something that lies as the image does.")
 
 
-def hint(path: str, labels: Box, crs: str) -> str:
+def geojson_crs_hint(path: str, labels: Box, crs: str) -> str:
     """What is most likely wrong with a GeoJSON whose numbers are no degrees, or nothing."""
     if path.endswith("json") and crs_of(crs).is_geographic and max(map(abs, (labels.left, labels.bottom, labels.right, labels.top))) > 360:
         return " A GeoJSON that names no CRS is in degrees by its standard, and these numbers are none: ogr2ogr -a_srs gives it the CRS that it has."

@@ -52,9 +52,9 @@ class Trim:
 
     def given(self, size: int) -> int:
         """Of so many px, how many the network is given: as many as it takes and more, or its one size."""
-        return self.taken(size) if self.tile is None else self.least
+        return self.accepted_size(size) if self.tile is None else self.least
 
-    def taken(self, size: int) -> int:
+    def accepted_size(self, size: int) -> int:
         """The smallest size that it takes, or would by the same rule, and that holds so many px."""
         return self.least + max(-(-(size - self.least) // self.step), 0) * self.step
 
@@ -65,21 +65,21 @@ class Trim:
 
     def wider(self, other: Trim) -> Trim:
         """With as much on each side as the larger of four."""
-        most = max(self.before, self.after, other.before, other.after)
-        return replace(self, before=most, after=most)
+        largest = max(self.before, self.after, other.before, other.after)
+        return replace(self, before=largest, after=largest)
 
     def apron(self, length: int, padded: bool) -> tuple[int, int]:
         """What tiles see before and behind an axis of so many px, where every pixel is to be returned or not.
 
         Of that the network is given ``before`` px, and behind the axis as much as makes a size that it takes, at least ``after``; or nothing.
         """
-        behind = self.taken(self.before + length + self.after) - self.before - length if padded else 0
-        return self.skip + (self.before if padded else 0), behind + self.slack
+        trailing = self.accepted_size(self.before + length + self.after) - self.before - length if padded else 0
+        return self.skip + (self.before if padded else 0), trailing + self.slack
 
     def ends(self, core: int, multiple: int) -> tuple[int, int]:
         """Of the one size, what lies before and behind a core on the stride of which all is returned, px; before in multiples of the stride."""
-        before = round_up(self.skip + self.before, multiple)
-        return before, self.skip + self.least - before - core
+        leading = round_up(self.skip + self.before, multiple)
+        return leading, self.skip + self.least - leading - core
 
     def core(self, multiple: int) -> int:
         """Of the one size, how many px on the stride are returned."""
@@ -141,22 +141,22 @@ class Margin:
         trims = self.rows, self.cols
         core = min(trim.core(multiple) for trim in trims)
         ends = [trim.ends(core, multiple) for trim in trims]
-        halo = max(round_up(end, multiple) for both in ends for end in both)
-        rows, cols = (replace(trim, skip=trim.skip + halo - before, tile=core + 2 * halo) for trim, (before, _) in zip(trims, ends, strict=True))
+        halo = max(round_up(end, multiple) for pair in ends for end in pair)
+        rows, cols = (replace(trim, skip=trim.skip + halo - leading, tile=core + 2 * halo) for trim, (leading, _) in zip(trims, ends, strict=True))
         return Margin(rows=rows, cols=cols)
 
     def aprons(self, height: int, width: int, multiple: int, augment: str, padded: bool) -> tuple[tuple[int, int], tuple[int, int]]:
         """What tiles see above and below a raster, and on its left and right, in every way they are turned: see `Trim.apron`."""
         wide = self.turned(augment)
         trims = ((wide.rows, wide.cols), (wide.cols, wide.rows)) if augment == "dihedral" else ((wide.rows,), (wide.cols,))
-        both = []
-        for several, length in zip(trims, (height, width), strict=True):
-            before, behind = (max(ends) for ends in zip(*(trim.apron(length, padded) for trim in several), strict=True))
+        per_axis = []
+        for axis_trims, length in zip(trims, (height, width), strict=True):
+            leading, trailing = (max(ends) for ends in zip(*(trim.apron(length, padded) for trim in axis_trims), strict=True))
             if augment != "none":  # what one side lacks, the other does once a tile is turned
-                before = round_up(max(before, *(trim.largest if padded else trim.slack for trim in several)), multiple)
-                behind = max(before, behind)
-            both.append((before, behind))
-        return both[0], both[1]
+                leading = round_up(max(leading, *(trim.largest if padded else trim.slack for trim in axis_trims)), multiple)
+                trailing = max(leading, trailing)
+            per_axis.append((leading, trailing))
+        return per_axis[0], per_axis[1]
 
     def inside(self, window: Window, height: int, width: int) -> npt.NDArray[np.bool_]:
         """(rows, cols) of a window: pixels of a raster that are not within the margin of its edges."""

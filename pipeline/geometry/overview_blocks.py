@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-BlockKey = tuple[int, int]
+_BlockKey = tuple[int, int]
 
 
-def due(blocks: Iterable[BlockKey], block: int, side: int, levels: int) -> list[set[BlockKey]]:
+def overview_blocks_above(blocks: Iterable[_BlockKey], block: int, side: int, levels: int) -> list[set[_BlockKey]]:
     """Blocks of each overview, finest first.
 
     Parameters
@@ -21,14 +21,14 @@ def due(blocks: Iterable[BlockKey], block: int, side: int, levels: int) -> list[
     levels
         Of the store, the full resolution among them.
     """
-    found: list[set[BlockKey]] = []
+    per_level: list[set[_BlockKey]] = []
     for _ in range(1, levels):
-        blocks = {(row, col) for above, beside in blocks for row in _over(above, block, side) for col in _over(beside, block, side)}
-        found.append(blocks)
+        blocks = {(row, col) for block_row, block_col in blocks for row in _span_above(block_row, block, side) for col in _span_above(block_col, block, side)}
+        per_level.append(blocks)
         block = side
-    return found
+    return per_level
 
 
-def _over(index: int, below: int, side: int) -> range:
+def _span_above(index: int, below: int, side: int) -> range:
     """Blocks of ``side`` px of an overview that lie over a block of ``below`` px of the level below, on one axis."""
     return range(index * below // (2 * side), ((index + 1) * below - 1) // (2 * side) + 1)

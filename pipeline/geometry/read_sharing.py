@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pipeline.geometry.blocks import BlockIndex, Layout
+from pipeline.geometry.blocks import BlockGrid, BlockIndex
 from pipeline.geometry.span import Span, cut
 from pipeline.geometry.tiling import HaloTiling, LatticeTiling
 from pipeline.geometry.window import Window
@@ -31,14 +31,14 @@ AIM = 1.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sharing:
+class ReadSharing:
     """How what neighbouring blocks read in common is decoded once."""
 
     unit: tuple[int, int]
     """(rows, cols) of what is decoded and held as one, px: whole blocks of the file."""
     swaths: int
     """Swaths in which blocks are read."""
-    held: int
+    cached_bytes: int
     """Bytes of decoded pixels that are held for neighbours; 0 where each block reads for itself."""
     amplification: float
     """Pixels decoded per pixel of the raster."""
@@ -46,11 +46,11 @@ class Sharing:
     @property
     def decoding(self) -> int:
         """Pixels that a reader decodes at once, beside those of its block."""
-        return max(DECODED_PX, self.unit[0] * self.unit[1]) if self.held else 0
+        return max(DECODED_PX, self.unit[0] * self.unit[1]) if self.cached_bytes else 0
 
 
 @dataclass(frozen=True, slots=True)
-class Hulls:
+class ReadExtents:
     """What the blocks of one axis read, in order; all of it grows from block to block."""
 
     starts: tuple[int, ...]
@@ -86,7 +86,7 @@ class Hulls:
 
 
 @lru_cache(maxsize=64)
-def hulls(axis: HaloTiling | LatticeTiling, length: int, block: int, unit: int) -> Hulls:
+def read_extents(axis: HaloTiling | LatticeTiling, length: int, block: int, unit: int) -> ReadExtents:
     """What each block of an axis reads, in units of the source.
 
     Parameters
@@ -96,9 +96,9 @@ def hulls(axis: HaloTiling | LatticeTiling, length: int, block: int, unit: int) 
     length, block, unit
         Of the axis, of a block and of a unit, px.
     """
-    reads = [axis.hull(span) for span in cut(length, block)]
+    reads = [axis.read_span(span) for span in cut(length, block)]
     inside = [read.clip(length).align(unit).clip(length) for read in reads]
-    return Hulls(tuple(read.start for read in reads), tuple(read.start for read in inside), tuple(read.stop for read in inside))
+    return ReadExtents(tuple(read.start for read in reads), tuple(read.start for read in inside), tuple(read.stop for read in inside))
 
 
 def unit_of(block: tuple[int, int], height: int, width: int) -> tuple[int, int]:
@@ -115,7 +115,7 @@ def unit_of(block: tuple[int, int], height: int, width: int) -> tuple[int, int]:
     return rows, cols
 
 
-def share(layout: Layout, block: tuple[int, int], per_pixel: int, room: int, workers: int) -> Sharing:
+def plan_read_sharing(layout: BlockGrid, block: tuple[int, int], per_pixel: int, room: int, workers: int) -> ReadSharing:
     """Choose the swaths: the least memory with which hardly anything is decoded twice, or the best that there is room for.
 
     Parameters
@@ -132,25 +132,25 @@ def share(layout: Layout, block: tuple[int, int], per_pixel: int, room: int, wor
         Blocks in flight.
     """
     unit = unit_of(block, layout.height, layout.width)
-    alone = Sharing(unit=unit, swaths=1, held=0, amplification=layout.amplification(block))
+    unshared = ReadSharing(unit=unit, swaths=1, cached_bytes=0, amplification=layout.amplification(block))
     for swaths in _worthwhile(layout, unit):
         amplification = _decoded(layout, unit, swaths) / layout.width
-        held = _held(layout, unit, swaths, workers) * per_pixel
-        if not held or amplification >= alone.amplification:
-            return alone
-        if held <= room:
-            return Sharing(unit=unit, swaths=swaths, held=held, amplification=amplification)
-    return alone
+        cached_bytes = _cached_pixels(layout, unit, swaths, workers) * per_pixel
+        if not cached_bytes or amplification >= unshared.amplification:
+            return unshared
+        if cached_bytes <= room:
+            return ReadSharing(unit=unit, swaths=swaths, cached_bytes=cached_bytes, amplification=amplification)
+    return unshared
 
 
-def rows_and_cols(layout: Layout, unit: tuple[int, int]) -> tuple[Hulls, Hulls]:
+def extents_per_axis(layout: BlockGrid, unit: tuple[int, int]) -> tuple[ReadExtents, ReadExtents]:
     """What the rows and the columns of blocks read."""
-    return hulls(layout.rows, layout.height, layout.block, unit[0]), hulls(layout.cols, layout.width, layout.block, unit[1])
+    return read_extents(layout.rows, layout.height, layout.block, unit[0]), read_extents(layout.cols, layout.width, layout.block, unit[1])
 
 
-def before(layout: Layout, unit: tuple[int, int], index: BlockIndex) -> Iterator[BlockIndex]:
+def earlier_readers(layout: BlockGrid, unit: tuple[int, int], index: BlockIndex) -> Iterator[BlockIndex]:
     """Blocks of the same swath that come before one and may read something of what it reads."""
-    rows, cols = rows_and_cols(layout, unit)
+    rows, cols = extents_per_axis(layout, unit)
     among = layout.swath(layout.swath_of(index.col))
     first_row, first_col = (bisect_right(axis.ends, axis.tops[i]) for axis, i in ((rows, index.row), (cols, index.col)))
     end = max(bisect_right(cols.tops, cols.ends[index.col] - 1), index.col + 1)
@@ -160,12 +160,12 @@ def before(layout: Layout, unit: tuple[int, int], index: BlockIndex) -> Iterator
                 yield BlockIndex(row, col)
 
 
-def rectangles(units: Iterable[tuple[int, int]], most: int) -> Iterator[tuple[Span, Span]]:
+def rectangles(units: Iterable[tuple[int, int]], max_units: int) -> Iterator[tuple[Span, Span]]:
     """Few rectangles of adjacent units, (row, col), that cover each once, of at most so many units."""
     open_: dict[Span, Span] = {}
-    for cols, row in _runs(sorted(units), most):
+    for cols, row in _runs(sorted(units), max_units):
         above = open_.pop(cols, None)
-        if above is not None and above.stop == row and (above.size + 1) * cols.size <= most:
+        if above is not None and above.stop == row and (above.size + 1) * cols.size <= max_units:
             open_[cols] = Span(above.start, row + 1)
             continue
         if above is not None:
@@ -174,20 +174,20 @@ def rectangles(units: Iterable[tuple[int, int]], most: int) -> Iterator[tuple[Sp
     yield from ((rows, cols) for cols, rows in open_.items())
 
 
-def _runs(units: list[tuple[int, int]], most: int) -> Iterator[tuple[Span, int]]:
+def _runs(units: list[tuple[int, int]], max_units: int) -> Iterator[tuple[Span, int]]:
     """Adjacent units of one row, as (cols, row), cut into pieces of nearly equal length."""
     start = 0
     for i in range(1, len(units) + 1):
         if i < len(units) and units[i] == (units[i - 1][0], units[i - 1][1] + 1):
             continue
         (row, first), length = units[start], i - start
-        pieces = -(-length // max(most, 1))
+        pieces = -(-length // max(max_units, 1))
         for k in range(pieces):
             yield Span(first + k * length // pieces, first + (k + 1) * length // pieces), row
         start = i
 
 
-def _worthwhile(layout: Layout, unit: tuple[int, int]) -> Iterator[int]:
+def _worthwhile(layout: BlockGrid, unit: tuple[int, int]) -> Iterator[int]:
     """Numbers of swaths to choose from: first the most with which hardly anything is decoded twice, then more."""
     cols = layout.shape[1]
     numbers = sorted({-(-cols // wide) for wide in range(1, cols + 1)})
@@ -195,31 +195,31 @@ def _worthwhile(layout: Layout, unit: tuple[int, int]) -> Iterator[int]:
     yield from (number for number in numbers if number >= max(good, default=1))
 
 
-def _swaths(layout: Layout, unit: tuple[int, int], swaths: int) -> list[int]:
+def _swaths(layout: BlockGrid, unit: tuple[int, int], swaths: int) -> list[int]:
     """What each swath reads across, px."""
-    cols = rows_and_cols(layout, unit)[1]
+    cols = extents_per_axis(layout, unit)[1]
     spans = map(layout.with_swaths(swaths).swath, range(swaths))
     return [cols.ends[span.stop - 1] - cols.tops[span.start] for span in spans]
 
 
 @lru_cache(maxsize=4096)
-def _decoded(layout: Layout, unit: tuple[int, int], swaths: int) -> int:
+def _decoded(layout: BlockGrid, unit: tuple[int, int], swaths: int) -> int:
     """Pixels across that all swaths read together; down the raster each is read once."""
     return sum(_swaths(layout, unit, swaths))
 
 
 @lru_cache(maxsize=4096)
-def _held(layout: Layout, unit: tuple[int, int], swaths: int, workers: int) -> int:
+def _cached_pixels(layout: BlockGrid, unit: tuple[int, int], swaths: int, workers: int) -> int:
     """Pixels that are held at most: those that the row below reads again, and those between the blocks in flight."""
-    rows, cols = rows_and_cols(layout, unit)
+    rows, cols = extents_per_axis(layout, unit)
     across, narrowest = max(_swaths(layout, unit, swaths)), layout.shape[1] // swaths
-    beside = (workers + 1) * cols.shared if layout.shape[1] > swaths else 0
-    if narrowest < workers or beside >= across:
-        return across * rows.span(1 + -(-(workers - 1) // narrowest)) if max(rows.shared, beside) > 0 else 0
-    return rows.shared * across + beside * (rows.longest - rows.shared)
+    between = (workers + 1) * cols.shared if layout.shape[1] > swaths else 0
+    if narrowest < workers or between >= across:
+        return across * rows.span(1 + -(-(workers - 1) // narrowest)) if max(rows.shared, between) > 0 else 0
+    return rows.shared * across + between * (rows.longest - rows.shared)
 
 
-def window_of(unit: tuple[int, int], rows: Span, cols: Span, layout: Layout) -> Window:
+def window_of(unit: tuple[int, int], rows: Span, cols: Span, layout: BlockGrid) -> Window:
     """The pixels of a rectangle of units, inside the raster."""
     down, across = unit
     return Window.of(Span(rows.start * down, rows.stop * down).clip(layout.height), Span(cols.start * across, cols.stop * across).clip(layout.width))

@@ -21,11 +21,11 @@ from pipeline.errors import ConfigError
 from pipeline.geometry.blocks import BlockIndex
 from pipeline.geometry.span import Span
 
-COUNT = "WHOLECLOTH_SHARDS"
+COUNT_VARIABLE = "WHOLECLOTH_SHARDS"
 """Environment variable that says of how many shards an indexed job of Kubernetes is: Kubernetes gives its pods the index alone."""
 _ARRAY = "SLURM_ARRAY_TASK_"
 _NUMBER = re.compile(r"[0-9]+")
-_WAYS = "Give i/n, such as 3/16, where i counts from 1 to n, or auto within a job array of SLURM or an indexed job of Kubernetes."
+_USAGE = "Give i/n, such as 3/16, where i counts from 1 to n, or auto within a job array of SLURM or an indexed job of Kubernetes."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ class Shard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
+class ShardBlocks:
     """The blocks of a shard: those that are asked for and lie between two of them, both included, row by row."""
 
     first: BlockIndex
@@ -68,7 +68,7 @@ class Share:
         return range(self.first.row, self.last.row + 1) if self.count else range(0)
 
 
-def share(shard: Shard, blocks: Iterable[BlockIndex], total: int) -> Share:
+def blocks_of_shard(shard: Shard, blocks: Iterable[BlockIndex], total: int) -> ShardBlocks:
     """The share of a shard.
 
     Parameters
@@ -84,17 +84,17 @@ def share(shard: Shard, blocks: Iterable[BlockIndex], total: int) -> Share:
     inside = islice(blocks, span.start, span.stop)
     first = next(inside, None)
     if first is None:
-        return Share(first=BlockIndex(0, 0), last=BlockIndex(0, 0), count=0)
+        return ShardBlocks(first=BlockIndex(0, 0), last=BlockIndex(0, 0), count=0)
     last = next(iter(deque(inside, maxlen=1)), first)
-    return Share(first=first, last=last, count=span.size)
+    return ShardBlocks(first=first, last=last, count=span.size)
 
 
-def shard_of(said: str, environ: Mapping[str, str]) -> Shard:
+def parse_shard(text: str, environ: Mapping[str, str]) -> Shard:
     """The shard that is meant.
 
     Parameters
     ----------
-    said
+    text
         ``i/n``, or ``auto``: what SLURM says of a task of a job array, else what Kubernetes says of a pod of an indexed job.
     environ
         The environment.
@@ -104,38 +104,39 @@ def shard_of(said: str, environ: Mapping[str, str]) -> Shard:
     ConfigError
         It is neither, or the environment does not say which one.
     """
-    if said == "auto":
+    if text == "auto":
         return _of_slurm(environ) if f"{_ARRAY}ID" in environ else _of_kubernetes(environ)
-    found = re.fullmatch(r"([0-9]+)/([0-9]+)", said)
-    if found is None or not 1 <= int(found[1]) <= int(found[2]):
-        raise ConfigError(f"--shard is {said}. {_WAYS}")
-    return Shard(index=int(found[1]), count=int(found[2]))
+    match = re.fullmatch(r"([0-9]+)/([0-9]+)", text)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise ConfigError(f"--shard is {text}. {_USAGE}")
+    return Shard(index=int(match[1]), count=int(match[2]))
 
 
 def _of_slurm(environ: Mapping[str, str]) -> Shard:
     """An array may begin at any number and have a step; a list with gaps, such as 3,7,9, does not say of how many shards those were."""
-    said = {name: environ.get(f"{_ARRAY}{name}", "1" if name == "STEP" else "(not set)") for name in ("ID", "MIN", "COUNT", "STEP")}
-    words = ", ".join(f"{_ARRAY}{name}={value}" for name, value in said.items())
-    if not all(_NUMBER.fullmatch(value) for value in said.values()):
-        raise ConfigError(f"--shard auto reads the variables that SLURM sets for each task of a job array, but found {words}. {_WAYS}")
-    number, least, count, step = map(int, said.values())
-    place, off = divmod(number - least, max(step, 1))
-    most = environ.get(f"{_ARRAY}MAX", str(least + (count - 1) * step))
-    if off or not 0 <= place < count or most != str(least + (count - 1) * step):
+    variables = {name: environ.get(f"{_ARRAY}{name}", "1" if name == "STEP" else "(not set)") for name in ("ID", "MIN", "COUNT", "STEP")}
+    listing = ", ".join(f"{_ARRAY}{name}={value}" for name, value in variables.items())
+    if not all(_NUMBER.fullmatch(value) for value in variables.values()):
+        raise ConfigError(f"--shard auto reads the variables that SLURM sets for each task of a job array, but found {listing}. {_USAGE}")
+    number, first, count, step = map(int, variables.values())
+    place, off = divmod(number - first, max(step, 1))
+    last = environ.get(f"{_ARRAY}MAX", str(first + (count - 1) * step))
+    if off or not 0 <= place < count or last != str(first + (count - 1) * step):
         raise ConfigError(
-            f"--shard auto cannot tell the shards of this job array apart: {words}, {_ARRAY}MAX={most}. Its indices must lie at equal distances from the "
+            f"--shard auto cannot tell the shards of this job array apart: {listing}, {_ARRAY}MAX={last}. Its indices must lie at equal distances from the "
             "first to the last, as in --array=0-15 or --array=1-31:2; where only some shards are to be run again, give each as --shard i/n."
         )
     return Shard(index=place + 1, count=count)
 
 
 def _of_kubernetes(environ: Mapping[str, str]) -> Shard:
-    index, count = environ.get("JOB_COMPLETION_INDEX", ""), environ.get(COUNT, "(not set)")
+    index, count = environ.get("JOB_COMPLETION_INDEX", ""), environ.get(COUNT_VARIABLE, "(not set)")
     if not _NUMBER.fullmatch(index):
-        raise ConfigError(f"--shard auto found neither {_ARRAY}ID of SLURM nor JOB_COMPLETION_INDEX of Kubernetes in the environment. {_WAYS}")
+        raise ConfigError(f"--shard auto found neither {_ARRAY}ID of SLURM nor JOB_COMPLETION_INDEX of Kubernetes in the environment. {_USAGE}")
     if not _NUMBER.fullmatch(count) or not int(index) < int(count):
         raise ConfigError(
-            f"--shard auto found JOB_COMPLETION_INDEX={index}, which counts from 0, and {COUNT}={count}. Kubernetes does not tell a pod how many there are: "
-            f"set {COUNT} in the manifest to the job's completions."
+            f"--shard auto found JOB_COMPLETION_INDEX={index}, which counts from 0, and {COUNT_VARIABLE}={count}. Kubernetes does not tell a pod "
+            f"how many there are: "
+            f"set {COUNT_VARIABLE} in the manifest to the job's completions."
         )
     return Shard(index=int(index) + 1, count=int(count))

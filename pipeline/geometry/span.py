@@ -40,7 +40,7 @@ class Span:
         """The part of the span inside ``[0, stop)``."""
         return Span(min(max(self.start, 0), stop), max(min(self.stop, stop), 0))
 
-    def meet(self, other: Span) -> Span:
+    def intersect(self, other: Span) -> Span:
         """What two spans share; empty, at the start of the later one, where they are apart."""
         start = max(self.start, other.start)
         return Span(start, max(min(self.stop, other.stop), start))
@@ -49,7 +49,7 @@ class Span:
         """The smallest span around this one whose ends are multiples of ``multiple``."""
         return Span(round_down(self.start, multiple), round_up(self.stop, multiple))
 
-    def within(self, outer: Span) -> slice:
+    def index_in(self, outer: Span) -> slice:
         """Where this span lies inside ``outer``, as an index into an array that covers ``outer``."""
         return slice(self.start - outer.start, self.stop - outer.start)
 

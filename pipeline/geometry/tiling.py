@@ -18,7 +18,7 @@ from pipeline.geometry.span import Span, cut_evenly, round_up
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class AxisTile:
     """One axis of one tile."""
 
     read: Span
@@ -38,10 +38,10 @@ class Tiling(Protocol):
     def largest(self) -> int:
         """Longest tile that can occur, px."""
 
-    def hull(self, block: Span) -> Span:
+    def read_span(self, block: Span) -> Span:
         """All that the tiles of a block read."""
 
-    def pieces(self, block: Span, inside: Span | None = None) -> Iterator[Piece]:
+    def tiles(self, block: Span, inside: Span | None = None) -> Iterator[AxisTile]:
         """The tiles that a block needs, in order, or those that a part of it needs; they read nothing that the block's would not."""
 
 
@@ -83,15 +83,15 @@ class HaloTiling:
         """Longest tile that can occur, px."""
         return min(max(self.core + 2 * self.halo, self._smallest), self.whole.size)
 
-    def pieces(self, block: Span, inside: Span | None = None) -> Iterator[Piece]:
+    def tiles(self, block: Span, inside: Span | None = None) -> Iterator[AxisTile]:
         """Cores that cover the block or a part of it, aligned outwards to the stride and cut evenly, each with its halo."""
-        part, hull = inside or block, self.hull(block)
+        part, read_span = inside or block, self.read_span(block)
         for core in cut_evenly(part.align(self.multiple), self.core, self.multiple):
-            yield Piece(self._widen(core.grow(self.halo).meet(self.whole), hull.stop), core.meet(part))
+            yield AxisTile(self._widen(core.grow(self.halo).intersect(self.whole), read_span.stop), core.intersect(part))
 
-    def hull(self, block: Span) -> Span:
+    def read_span(self, block: Span) -> Span:
         """All that the tiles of a block read."""
-        return self._widen(block.align(self.multiple).grow(self.halo).meet(self.whole), self.padded)
+        return self._widen(block.align(self.multiple).grow(self.halo).intersect(self.whole), self.padded)
 
     def _widen(self, read: Span, end: int) -> Span:
         if read.size >= self._smallest:
@@ -126,7 +126,7 @@ class LatticeTiling:
         """The tile size, px."""
         return self.size
 
-    def pieces(self, block: Span, inside: Span | None = None) -> Iterator[Piece]:
+    def tiles(self, block: Span, inside: Span | None = None) -> Iterator[AxisTile]:
         """The tiles that touch the block, or a part of it."""
         part, last = inside or block, self.padded - self.size
         count = -(-last // self.step) + 1
@@ -136,9 +136,9 @@ class LatticeTiling:
             if tile.start >= part.stop:
                 return
             if tile.stop > part.start:
-                yield Piece(tile, tile.meet(part))
+                yield AxisTile(tile, tile.intersect(part))
 
-    def hull(self, block: Span) -> Span:
+    def read_span(self, block: Span) -> Span:
         """All that the tiles of a block read."""
-        reads = [piece.read for piece in self.pieces(block)]
+        reads = [tile.read for tile in self.tiles(block)]
         return Span(reads[0].start, reads[-1].stop)

@@ -48,27 +48,27 @@ class Window:
         """Index of the window in an array that covers the raster."""
         return slice(self.row, self.row + self.height), slice(self.col, self.col + self.width)
 
-    def within(self, outer: Window) -> tuple[slice, slice]:
+    def index_in(self, outer: Window) -> tuple[slice, slice]:
         """Index of this window in an array that covers ``outer``."""
-        return self.rows.within(outer.rows), self.cols.within(outer.cols)
+        return self.rows.index_in(outer.rows), self.cols.index_in(outer.cols)
 
     def clip(self, height: int, width: int) -> Window:
         """The part inside a raster of ``height`` × ``width`` px."""
         return Window.of(self.rows.clip(height), self.cols.clip(width))
 
-    def meet(self, other: Window) -> Window:
+    def intersect(self, other: Window) -> Window:
         """What two windows share; without pixels where they are apart."""
-        return Window.of(self.rows.meet(other.rows), self.cols.meet(other.cols))
+        return Window.of(self.rows.intersect(other.rows), self.cols.intersect(other.cols))
 
     def __str__(self) -> str:
         return f"rows {self.row}–{self.row + self.height - 1}, cols {self.col}–{self.col + self.width - 1}"
 
 
-def bounds(wanted: npt.NDArray[np.bool_], window: Window) -> Window | None:
+def bounding_window(mask: npt.NDArray[np.bool_], window: Window) -> Window | None:
     """The smallest window that holds all wanted pixels, (rows, cols), of a window; None where there is none."""
-    if wanted.all():  # as nearly always, and many times quicker to see
+    if mask.all():  # as nearly always, and many times quicker to see
         return window
-    rows, cols = (np.flatnonzero(wanted.any(axis)) for axis in (1, 0))
+    rows, cols = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
     if not len(rows):
         return None
-    return Window.of(*(Span(start + int(found[0]), start + int(found[-1]) + 1) for start, found in ((window.row, rows), (window.col, cols))))
+    return Window.of(*(Span(start + int(indices[0]), start + int(indices[-1]) + 1) for start, indices in ((window.row, rows), (window.col, cols))))

@@ -13,33 +13,33 @@ import torch
 
 from pipeline.config import ModelConfig
 from pipeline.errors import InferenceError, ModelError, ReadError
-from pipeline.geometry.blocks import BlockIndex, Layout
+from pipeline.geometry.blocks import BlockGrid, BlockIndex
 from pipeline.geometry.margin import Margin
-from pipeline.geometry.shards import Shard, Share, share
+from pipeline.geometry.shards import Shard, ShardBlocks, blocks_of_shard
 from pipeline.geometry.window import Window
 from pipeline.inference.infer import Inference
-from pipeline.inference.read import checksum, read
-from pipeline.inference.recipe import Block, Recipe, part_of
+from pipeline.inference.read import pixel_checksum, read_with_retries
+from pipeline.inference.recipe import Block, Recipe, requested_window
 from pipeline.inference.write import write
 from pipeline.interfaces import Network, Source
 from pipeline.locations import Place
 from pipeline.models import load
 from pipeline.models.bn_folding import fold
 from pipeline.models.loaded import Loaded
-from pipeline.models.torch_compile import compiled, obstacle
+from pipeline.models.torch_compile import compiled, why_not_compilable
 from pipeline.runtime import resources
-from pipeline.runtime.clock import Clock, Timing, stage
-from pipeline.runtime.device import choose, on_device, steady
+from pipeline.runtime.clock import Clock, Timing, timed_stage
+from pipeline.runtime.device import no_jit_reoptimisation, run_on_device_thread, select_device
 from pipeline.runtime.transfer.base import Arrays
-from pipeline.store.files.outage import unless_away
-from pipeline.store.invalid_counts import Counts
+from pipeline.store.files.outage import outage_as_unfinished
+from pipeline.store.invalid_counts import InvalidCounts
 
 if TYPE_CHECKING:
     from pipeline.sources.aoi.aoi import Area
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class BlockResult:
     """What became of one block."""
 
     index: BlockIndex
@@ -67,7 +67,7 @@ class BlockTask:
     source: Source
     model: ModelConfig
     recipe: Recipe
-    layout: Layout
+    layout: BlockGrid
     store: Place
     device: str
     retries: int
@@ -81,62 +81,62 @@ class BlockTask:
     """Pixels so near the raster's edge are nodata; None where there are none."""
     mark: str = ""
     """Of the network that the job was planned with, as `Loaded.mark`; empty where it is taken as it is."""
-    made: str = ""
+    store_id: str = ""
     """Id of the store, once it is there; a worker writes into no other under the same path."""
 
     def blocks(self) -> Iterator[BlockIndex]:
         """All blocks that hold anything that is asked for, in the order in which they are read."""
         return self.layout.blocks() if self.area is None else self.area.blocks(self.layout)
 
-    def share(self, shard: Shard, total: int) -> Share:
+    def share(self, shard: Shard, total: int) -> ShardBlocks:
         """Those of a shard, of so many in all: by the layout and the area alone, whatever the swaths in which this machine's memory lets them be read."""
-        return share(shard, replace(self, layout=self.layout.with_swaths(1)).blocks(), total)
+        return blocks_of_shard(shard, replace(self, layout=self.layout.with_swaths(1)).blocks(), total)
 
-    def asked(self, index: BlockIndex) -> npt.NDArray[np.bool_] | None:
+    def requested(self, index: BlockIndex) -> npt.NDArray[np.bool_] | None:
         """(rows, cols) of a block: what is asked for and can be had; None for all of it."""
         window = self.layout.window(index)
-        asked = None if self.area is None else self.area.read(window)
+        mask = None if self.area is None else self.area.read(window)
         if self.edges is not None:
             inside = self.edges.inside(window, self.layout.height, self.layout.width)
-            asked = inside if asked is None else asked & inside
-        return None if asked is None or asked.all() else asked
+            mask = inside if mask is None else mask & inside
+        return None if mask is None or mask.all() else mask
 
-    def __call__(self, index: BlockIndex) -> Outcome:
+    def __call__(self, index: BlockIndex) -> BlockResult:
         """Read, infer, write and commit one block. A block that cannot be read or inferred is an outcome, not an exception."""
         clock, window = Clock(), self.layout.window(index)
-        error, inferred, decoded, area = None, False, 0, None
+        error, inferred, decoded, requested = None, False, 0, None
         invalid: dict[str, int] = {}
         with clock.running():
             try:
-                with stage("read"):
-                    area = self.asked(index)
-                inferred, decoded, invalid = self._run(index, area)
+                with timed_stage("read"):
+                    requested = self.requested(index)
+                inferred, decoded, invalid = self._run(index, requested)
             except (ReadError, InferenceError) as fault:
                 error = str(fault)
-        pixels, timing = window.pixels if area is None else int(area.sum()), clock.timing("block", (index.row, index.col))
-        return Outcome(
+        pixels, timing = window.pixels if requested is None else int(requested.sum()), clock.timing("block", (index.row, index.col))
+        return BlockResult(
             index=index, window=window, error=error, inferred=inferred, pixels=pixels, decoded=decoded, peak=resources.peak_resident(), invalid=invalid,
             timing=timing,
         )  # fmt: skip
 
-    def failed(self, index: BlockIndex, why: str) -> Outcome:
+    def failed(self, index: BlockIndex, reason: str) -> BlockResult:
         """What became of a block that no process lived to tell of."""
         timing = Clock().timing("block", (index.row, index.col))
-        return Outcome(index=index, window=self.layout.window(index), error=why, inferred=False, pixels=0, decoded=0, peak=0, invalid={}, timing=timing)
+        return BlockResult(index=index, window=self.layout.window(index), error=reason, inferred=False, pixels=0, decoded=0, peak=0, invalid={}, timing=timing)
 
-    def block(self, index: BlockIndex, area: npt.NDArray[np.bool_] | None) -> Block:
+    def block(self, index: BlockIndex, requested: npt.NDArray[np.bool_] | None) -> Block:
         """The pixels of a block and of what its tiles see around what is asked for. Raises ReadError."""
         window = self.layout.window(index)
-        frame = self.layout.frame(index, part_of(window, area))
-        return Block(index, window, frame, read(self.source, frame, self.retries), area)
+        frame = self.layout.read_window(index, requested_window(window, requested))
+        return Block(index, window, frame, read_with_retries(self.source, frame, self.retries), requested)
 
-    def _run(self, index: BlockIndex, area: npt.NDArray[np.bool_] | None) -> tuple[bool, int, dict[str, int]]:
-        with stage("read"):
-            block = self.block(index, area)
-        pixels = block.window.pixels if area is None else int(area.sum())
-        with stage("checksum"):
-            record: dict[str, Any] = {"source": checksum(block.pixels), **Counts(pixels, block.invalid).recorded()}
-        inferred = bool(block.wanted.any())
+    def _run(self, index: BlockIndex, requested: npt.NDArray[np.bool_] | None) -> tuple[bool, int, dict[str, int]]:
+        with timed_stage("read"):
+            block = self.block(index, requested)
+        pixels = block.window.pixels if requested is None else int(requested.sum())
+        with timed_stage("checksum"):
+            record: dict[str, Any] = {"source": pixel_checksum(block.pixels), **InvalidCounts(pixels, block.invalid).recorded()}
+        inferred = bool(block.output_mask.any())
         if inferred:
             arrays, halvings = self._infer(block)
             record |= {"halvings": halvings} if halvings else {}
@@ -147,42 +147,42 @@ class BlockTask:
 
     def _infer(self, block: Block) -> tuple[Arrays, int]:
         """In this thread, but for what owns the device."""
-        network = _open.get(self.store) or on_device(lambda: inference(self), self.streams)
-        with stage("read"):
-            brought = network.bring(block)
-        return network.fetch(on_device(lambda: network.ask(brought, self.layout), self.streams))
+        network = _inferences.get(self.store) or run_on_device_thread(lambda: inference(self), self.streams)
+        with timed_stage("read"):
+            uploaded = network.upload(block)
+        return network.collect(run_on_device_thread(lambda: network.enqueue(uploaded, self.layout), self.streams))
 
     def _write(self, index: BlockIndex, window: Window, arrays: Arrays, record: dict[str, Any]) -> None:
-        with unless_away(self.store):
-            write(self.store, index, window, self.recipe.layers, arrays, record, self.made)
+        with outage_as_unfinished(self.store):
+            write(self.store, index, window, self.recipe.layers, arrays, record, self.store_id)
 
 
-_open: dict[Place, Inference] = {}
+_inferences: dict[Place, Inference] = {}
 _opening = threading.Lock()
 
 
-def forget() -> None:
+def drop_network() -> None:
     """Let go of the network that this process has loaded: a run to come may have another under the same names."""
-    _open.clear()
+    _inferences.clear()
 
 
-def adopt(task: BlockTask, network: Network) -> None:
+def reuse_network(task: BlockTask, network: Network) -> None:
     """Use a network that this process has loaded already."""
-    _open[task.store] = _inference(network, task, choose(task.device))
+    _inferences[task.store] = _inference(network, task, select_device(task.device))
 
 
 def inference(task: BlockTask) -> Inference:
     """The network of a task, loaded once per process."""
     with _opening:
-        if task.store not in _open:
-            device = choose(task.device)
-            with steady(), stage("load"):
+        if task.store not in _inferences:
+            device = select_device(task.device)
+            with no_jit_reoptimisation(), timed_stage("load"):
                 network = load(task.model, task.recipe.normalisation.channels, device)
                 _check_mark(network, task)
-                network = network if task.margin is None else network.within(task.margin)
-            _open.clear()
-            _open[task.store] = _inference(fold(network).network if task.recipe.fold else network, task, device)
-        return _open[task.store]
+                network = network if task.margin is None else network.with_margin(task.margin)
+            _inferences.clear()
+            _inferences[task.store] = _inference(fold(network).network if task.recipe.fold else network, task, device)
+        return _inferences[task.store]
 
 
 def _check_mark(network: Loaded, task: BlockTask) -> None:
@@ -198,7 +198,7 @@ def _inference(network: Network, task: BlockTask, device: torch.device) -> Infer
     if not task.recipe.compile:
         return Inference(network, task.recipe, device)
     loaded = cast(Loaded, network)
-    why = obstacle(loaded, device)
-    if why is not None:
-        raise ModelError(f"The network cannot be compiled here: {why}.")
+    reason = why_not_compilable(loaded, device)
+    if reason is not None:
+        raise ModelError(f"The network cannot be compiled here: {reason}.")
     return Inference(compiled(loaded), task.recipe, device)

@@ -11,7 +11,7 @@ import torch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decoding:
+class ClassDecoding:
     """What the network's channels mean."""
 
     activation: Literal["softmax", "sigmoid", "none"]
@@ -38,81 +38,81 @@ class Decoding:
         return self.order or tuple(range(len(self.codes)))
 
 
-class Answer:
+class DecodedTile:
     """What the logits of a tile say; each part is computed once, when a layer first asks for it."""
 
-    def __init__(self, logits: torch.Tensor, how: Decoding) -> None:
+    def __init__(self, logits: torch.Tensor, decoding: ClassDecoding) -> None:
         """Take (classes, rows, cols) float32 logits."""
         self.logits = logits
-        self.how = how
+        self.decoding = decoding
 
     @cached_property
     def p(self) -> torch.Tensor:
         """(channels, rows, cols) float32 probabilities."""
-        return probabilities(self.logits, self.how)
+        return probabilities(self.logits, self.decoding)
 
     @cached_property
     def certainty(self) -> torch.Tensor:
         """(rows, cols) float32 probability of the chosen class."""
-        return certainty(self.p, self.how)
+        return certainty(self.p, self.decoding)
 
     @property
     def codes(self) -> torch.Tensor:
         """(rows, cols) int64 or narrower: the code of the chosen class."""
-        return codes(indices(self.logits, self.how), self.how)
+        return codes(class_indices(self.logits, self.decoding), self.decoding)
 
 
-def probabilities(logits: torch.Tensor, how: Decoding) -> torch.Tensor:
+def probabilities(logits: torch.Tensor, decoding: ClassDecoding) -> torch.Tensor:
     """(classes, rows, cols) float32 logits → probabilities of the same shape."""
-    if how.activation == "softmax":
+    if decoding.activation == "softmax":
         return torch.softmax(logits, 0)
-    return torch.sigmoid(logits) if how.activation == "sigmoid" else logits
+    return torch.sigmoid(logits) if decoding.activation == "sigmoid" else logits
 
 
-def indices(logits: torch.Tensor, how: Decoding) -> torch.Tensor:
+def class_indices(logits: torch.Tensor, decoding: ClassDecoding) -> torch.Tensor:
     """The winning class, (rows, cols) uint8, or int32 of more than 256 classes; ties go to the lower class."""
     if len(logits) == 1:
-        return _bins(probabilities(logits, how)[0], how)
-    if isinstance(how.threshold, tuple):
-        return _likeliest_that_reaches(logits, how)
+        return _bins(probabilities(logits, decoding)[0], decoding)
+    if isinstance(decoding.threshold, tuple):
+        return _argmax_above_threshold(logits, decoding)
     best, winner = logits.max(0)  # of equals the first; several times faster than argmax over a strided class axis
-    index = winner.to(_index_dtype(how))
-    if how.background is not None:
-        index.masked_fill_(probabilities(best, how) < how.threshold, how.background)
+    index = winner.to(_index_dtype(decoding))
+    if decoding.background is not None:
+        index.masked_fill_(probabilities(best, decoding) < decoding.threshold, decoding.background)
     return index
 
 
-def certainty(p: torch.Tensor, how: Decoding) -> torch.Tensor:
+def certainty(p: torch.Tensor, decoding: ClassDecoding) -> torch.Tensor:
     """Probability of the winning class, (rows, cols) float32: max(p, 1−p) for one channel; for a background without one, 1 − the largest p."""
     if len(p) == 1:
         return torch.maximum(p[0], 1 - p[0])
     top = p.amax(0)
-    if how.background is None:
+    if decoding.background is None:
         return top
-    otherwise = p[how.background] if how.background < len(p) else 1 - top
-    if not isinstance(how.threshold, tuple):
-        return torch.where(top < how.threshold, otherwise, top)
-    held = torch.zeros_like(top)
-    for plane, threshold in zip(p, how.threshold, strict=True):
-        held = torch.maximum(held, plane.masked_fill(~(plane >= threshold), 0))  # a 0 for `where` would be brought to a GPU, which waits
-    return torch.where(held > 0, held, otherwise)
+    otherwise = p[decoding.background] if decoding.background < len(p) else 1 - top
+    if not isinstance(decoding.threshold, tuple):
+        return torch.where(top < decoding.threshold, otherwise, top)
+    reached = torch.zeros_like(top)
+    for plane, threshold in zip(p, decoding.threshold, strict=True):
+        reached = torch.maximum(reached, plane.masked_fill(~(plane >= threshold), 0))  # a 0 for `where` would be brought to a GPU, which waits
+    return torch.where(reached > 0, reached, otherwise)
 
 
-def outcomes(p: torch.Tensor, how: Decoding) -> Iterator[torch.Tensor]:
+def class_probabilities(p: torch.Tensor, decoding: ClassDecoding) -> Iterator[torch.Tensor]:
     """Probabilities, (rows, cols) float32 each, in the order of `Decoding.outcomes`; for a background without a channel, 1 − the largest p."""
     if len(p) == 1:
         yield 1 - p[0]
         yield p[0]
         return
-    for k in how.outcomes:
+    for k in decoding.outcomes:
         yield p[k] if k < len(p) else 1 - p.amax(0)
 
 
-def codes(index: torch.Tensor, how: Decoding) -> torch.Tensor:
+def codes(index: torch.Tensor, decoding: ClassDecoding) -> torch.Tensor:
     """Class indices → class codes, (rows, cols)."""
-    if how.codes == tuple(range(len(how.codes))):
+    if decoding.codes == tuple(range(len(decoding.codes))):
         return index
-    return _table(how.codes, index.device)[index.to(torch.int64)]
+    return _table(decoding.codes, index.device)[index.to(torch.int64)]
 
 
 @lru_cache(maxsize=16)
@@ -121,26 +121,26 @@ def _table(codes: tuple[int, ...], device: torch.device) -> torch.Tensor:
     return torch.tensor(codes, dtype=torch.int64, device=device)
 
 
-def _bins(p: torch.Tensor, how: Decoding) -> torch.Tensor:
+def _bins(p: torch.Tensor, decoding: ClassDecoding) -> torch.Tensor:
     """How many thresholds a probability lies above."""
-    index = torch.zeros(p.shape, dtype=_index_dtype(how), device=p.device)
-    for threshold in how.threshold if isinstance(how.threshold, tuple) else (how.threshold,):
+    index = torch.zeros(p.shape, dtype=_index_dtype(decoding), device=p.device)
+    for threshold in decoding.threshold if isinstance(decoding.threshold, tuple) else (decoding.threshold,):
         index += p > threshold
     return index
 
 
-def _likeliest_that_reaches(logits: torch.Tensor, how: Decoding) -> torch.Tensor:
+def _argmax_above_threshold(logits: torch.Tensor, decoding: ClassDecoding) -> torch.Tensor:
     """The winner among the channels that reach each its own threshold, else the background."""
-    assert isinstance(how.threshold, tuple)
-    assert how.background is not None
+    assert isinstance(decoding.threshold, tuple)
+    assert decoding.background is not None
     best = torch.full_like(logits[0], -torch.inf)
-    index = torch.full(best.shape, how.background, dtype=_index_dtype(how), device=best.device)
-    for k, threshold in enumerate(how.threshold):
-        better = (logits[k] > best) & (probabilities(logits[k], how) >= threshold)
+    index = torch.full(best.shape, decoding.background, dtype=_index_dtype(decoding), device=best.device)
+    for k, threshold in enumerate(decoding.threshold):
+        better = (logits[k] > best) & (probabilities(logits[k], decoding) >= threshold)
         index.masked_fill_(better, k)
         best = torch.where(better, logits[k], best)
     return index
 
 
-def _index_dtype(how: Decoding) -> torch.dtype:
-    return torch.uint8 if len(how.codes) <= 256 else torch.int32
+def _index_dtype(decoding: ClassDecoding) -> torch.dtype:
+    return torch.uint8 if len(decoding.codes) <= 256 else torch.int32

@@ -14,13 +14,13 @@ from pipeline.errors import InferenceError
 from pipeline.geometry.blocks import Tile
 from pipeline.geometry.window import Window
 from pipeline.inference import decode
-from pipeline.inference.decode import Decoding
+from pipeline.inference.decode import ClassDecoding
 from pipeline.inference.normalise import Normalisation, normalise
-from pipeline.inference.tta import GROUPS
+from pipeline.inference.tta import TTA_GROUPS
 from pipeline.interfaces import Network, Pixels
-from pipeline.runtime.clock import stage
+from pipeline.runtime.clock import timed_stage
 from pipeline.runtime.device import out_of_memory
-from pipeline.runtime.transfer.base import Raw
+from pipeline.runtime.transfer.base import DeviceBlock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,15 +30,15 @@ class Forward:
     network: Network
     device: torch.device
     normalisation: Normalisation
-    decoding: Decoding
+    decoding: ClassDecoding
     probabilities: bool
     """Whether it answers with probabilities instead of logits."""
     augment: str
-    """Key of `GROUPS`."""
+    """Key of `TTA_GROUPS`."""
     batch: int
     """Equal tiles that go through the network at once. It is always as many, since kernels, and with them the last bits, are chosen by shape."""
 
-    def __call__(self, pixels: Pixels, frame: Window, tiles: Iterable[Tile], raw: Raw | None = None) -> Iterator[tuple[Tile, torch.Tensor]]:
+    def __call__(self, pixels: Pixels, frame: Window, tiles: Iterable[Tile], raw: DeviceBlock | None = None) -> Iterator[tuple[Tile, torch.Tensor]]:
         """Run tiles in order.
 
         Parameters
@@ -60,41 +60,41 @@ class Forward:
         InferenceError
             The network fails.
         """
-        waiting, raw = iter(tiles), raw or Raw.of(pixels)
-        while several := list(islice(waiting, self.batch)):
-            inputs = [self._input(raw, pixels.valid, frame, tile) for tile in several]
-            said = self._merged(torch.cat(inputs) if len(inputs) > 1 else inputs[0])
-            for tile, values in zip(several, said, strict=False):
-                yield tile, values[(slice(None), *tile.keep.within(tile.read))]
+        waiting, raw = iter(tiles), raw or DeviceBlock.of(pixels)
+        while batch := list(islice(waiting, self.batch)):
+            inputs = [self._input(raw, pixels.valid, frame, tile) for tile in batch]
+            outputs = self._averaged(torch.cat(inputs) if len(inputs) > 1 else inputs[0])
+            for tile, values in zip(batch, outputs, strict=False):
+                yield tile, values[(slice(None), *tile.keep.index_in(tile.read))]
 
-    def _input(self, raw: Raw, valid: npt.NDArray[np.bool_], frame: Window, tile: Tile) -> torch.Tensor:
+    def _input(self, raw: DeviceBlock, valid: npt.NDArray[np.bool_], frame: Window, tile: Tile) -> torch.Tensor:
         """Whether all pixels of a tile are valid is looked up here: a GPU would be waited for."""
-        where = tile.read.within(frame)
-        with stage("normalise"):
+        where = tile.read.index_in(frame)
+        with timed_stage("normalise"):
             return normalise(raw.data[(slice(None), *where)], None if valid[where].all() else raw.valid[where], self.normalisation, self.device)
 
-    def _merged(self, x: torch.Tensor) -> torch.Tensor:
+    def _averaged(self, x: torch.Tensor) -> torch.Tensor:
         """The mean over all turns, (n, classes, rows, cols) float32 for n ≤ batch tiles."""
         if len(x) < self.batch:
             x = torch.cat([x, x[-1:].expand(self.batch - len(x), -1, -1, -1)])
-        turns = GROUPS[self.augment]
-        if len(turns) == 1:
-            return self._answer(x)
-        total = self._answer(x).clone()  # it may be the input itself, which the other turns still need
-        for turn in turns[1:]:
-            total += turn.back(self._answer(turn.there(x)))
-        return total.div_(len(turns))
+        symmetries = TTA_GROUPS[self.augment]
+        if len(symmetries) == 1:
+            return self._run_network(x)
+        total = self._run_network(x).clone()  # it may be the input itself, which the other turns still need
+        for symmetry in symmetries[1:]:
+            total += symmetry.invert(self._run_network(symmetry.apply(x)))
+        return total.div_(len(symmetries))
 
-    def _answer(self, x: torch.Tensor) -> torch.Tensor:
+    def _run_network(self, x: torch.Tensor) -> torch.Tensor:
         try:
-            with stage("network"):
-                answer = self.network(x.contiguous(memory_format=torch.channels_last)).to(torch.float32)
+            with timed_stage("network"):
+                output = self.network(x.contiguous(memory_format=torch.channels_last)).to(torch.float32)
         except Exception as error:  # a network raises whatever its layers raise
             if out_of_memory(error):
                 raise
-            said = str(error).strip().splitlines()[-1:] or [type(error).__name__]
-            raise InferenceError(f"the network failed on a tile of {x.shape[2]}×{x.shape[3]} px: {said[0][:200]}") from error
+            lines = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+            raise InferenceError(f"the network failed on a tile of {x.shape[2]}×{x.shape[3]} px: {lines[0][:200]}") from error
         if not self.probabilities:
-            return answer
-        each = [decode.probabilities(one, self.decoding) for one in answer]
-        return torch.stack(each) if len(each) > 1 else each[0][None]
+            return output
+        per_tile = [decode.probabilities(logits, self.decoding) for logits in output]
+        return torch.stack(per_tile) if len(per_tile) > 1 else per_tile[0][None]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from pipeline.errors import InferenceError
-from pipeline.models.input_transform import KEY, Transform
+from pipeline.models.input_transform import TRANSFORM_KEY, Transform
 
 Parts = npt.NDArray[Any]
 
@@ -36,7 +36,7 @@ class Normalisation:
         return {**per_band, "transform": None if self.transform is None else self.transform.identity()}
 
 
-def normalise(data: torch.Tensor, valid: torch.Tensor | None, how: Normalisation, device: torch.device) -> torch.Tensor:
+def normalise(data: torch.Tensor, valid: torch.Tensor | None, normalisation: Normalisation, device: torch.device) -> torch.Tensor:
     """Normalise one tile; invalid pixels become 0.
 
     Parameters
@@ -57,16 +57,20 @@ def normalise(data: torch.Tensor, valid: torch.Tensor | None, how: Normalisation
         The transform fails, or gives a valid pixel no number.
     """
     x = data.to(device).to(torch.float32, copy=True)
-    if how.transform is not None:
-        x = how.transform(x)
-    for band, (scale, offset, mean, std) in zip(x, zip(how.scale, how.offset, how.mean, how.std, strict=True), strict=True):
-        for change, by, nothing in ((band.mul_, scale, 1), (band.add_, offset, 0), (band.sub_, mean, 0), (band.div_, std, 1)):
-            if by != nothing:
-                change(by)
+    if normalisation.transform is not None:
+        x = normalisation.transform(x)
+    for band, (scale, offset, mean, std) in zip(
+        x, zip(normalisation.scale, normalisation.offset, normalisation.mean, normalisation.std, strict=True), strict=True
+    ):
+        for apply, operand, neutral in ((band.mul_, scale, 1), (band.add_, offset, 0), (band.sub_, mean, 0), (band.div_, std, 1)):
+            if operand != neutral:
+                apply(operand)
     if valid is not None:
         x.masked_fill_(~valid.to(device), 0.0)
-    if how.transform is not None and not torch.isfinite(x).all():
-        raise InferenceError(f"{KEY} {how.transform.place} gives NaN or infinity for valid pixels of a tile of {x.shape[1]}×{x.shape[2]} px")
+    if normalisation.transform is not None and not torch.isfinite(x).all():
+        raise InferenceError(
+            f"{TRANSFORM_KEY} {normalisation.transform.place} gives NaN or infinity for valid pixels of a tile of {x.shape[1]}×{x.shape[2]} px"
+        )
     return x.unsqueeze(0)
 
 

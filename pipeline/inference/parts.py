@@ -10,17 +10,19 @@ import numpy.typing as npt
 import torch
 
 from pipeline.errors import InferenceError, Unfinished
-from pipeline.geometry.blocks import Layout, Tile
-from pipeline.geometry.window import Window, bounds
+from pipeline.geometry.blocks import BlockGrid, Tile
+from pipeline.geometry.window import Window, bounding_window
 from pipeline.inference.blend import blend
 from pipeline.inference.forward import Forward
 from pipeline.inference.recipe import Block
 from pipeline.inference.tapers import Taper
-from pipeline.runtime.cancellation import STOP
-from pipeline.runtime.transfer.base import Raw
+from pipeline.runtime.cancellation import CANCELLED
+from pipeline.runtime.transfer.base import DeviceBlock
 
 
-def parts(forward: Forward, taper: Taper, block: Block, layout: Layout, part: Window, raw: Raw | None = None) -> Iterator[tuple[Window, torch.Tensor]]:
+def block_logits(
+    forward: Forward, taper: Taper, block: Block, layout: BlockGrid, part: Window, raw: DeviceBlock | None = None
+) -> Iterator[tuple[Window, torch.Tensor]]:
     """Logits of what is wanted of a part of a block.
 
     Parameters
@@ -48,31 +50,31 @@ def parts(forward: Forward, taper: Taper, block: Block, layout: Layout, part: Wi
     Unfinished
         The run was asked to stop.
     """
-    wanted = block.wanted
-    inside = bounds(wanted, block.window)
+    output_mask = block.output_mask
+    inside = bounding_window(output_mask, block.window)
     if inside is None:
         return
-    answered = forward(block.pixels, block.frame, _tiles(block, layout, inside, part, wanted), raw)
+    outputs = forward(block.pixels, block.frame, _tiles(block, layout, inside, part, output_mask), raw)
     if layout.blended:
-        yield from blend(answered, layout, inside.meet(part), taper)
+        yield from blend(outputs, layout, inside.intersect(part), taper)
     else:
-        yield from ((tile.keep, logits) for tile, logits in answered)
+        yield from ((tile.keep, logits) for tile, logits in outputs)
 
 
-def check_finite(logits: torch.Tensor, wanted: npt.NDArray[np.bool_], keep: Window) -> None:
+def require_finite(logits: torch.Tensor, output_mask: npt.NDArray[np.bool_], keep: Window) -> None:
     """A network that overflows must not be given a class. Raises InferenceError."""
     if torch.isfinite(logits.sum()):
         return
-    bad = ~torch.isfinite(logits).all(0).cpu().numpy() & wanted
+    bad = ~torch.isfinite(logits).all(0).cpu().numpy() & output_mask
     if bad.any():
         raise InferenceError(f"the network returned NaN or infinity at {int(bad.sum())} valid pixels of {keep}")
 
 
-def _tiles(block: Block, layout: Layout, inside: Window, part: Window, wanted: npt.NDArray[np.bool_]) -> Iterator[Tile]:
+def _tiles(block: Block, layout: BlockGrid, inside: Window, part: Window, output_mask: npt.NDArray[np.bool_]) -> Iterator[Tile]:
     """Tiles of the rectangle that holds all wanted pixels, as far as they keep any of a part; the run may be stopped before each."""
     for tile in layout.tiles(block.index, inside, block.part):
-        if STOP.is_set():
+        if CANCELLED.is_set():
             raise Unfinished("The run was asked to stop.")
-        keep = tile.keep.meet(part)
-        if keep.pixels and wanted[keep.within(block.window)].any():
+        keep = tile.keep.intersect(part)
+        if keep.pixels and output_mask[keep.index_in(block.window)].any():
             yield replace(tile, keep=keep)

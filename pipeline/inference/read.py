@@ -18,7 +18,7 @@ XXH3 = "xxh3:"
 """Ten times as fast as a cryptographic hash, which would cost more than a light network; damage is sought, not malice."""
 
 
-def read(source: Source, frame: Window, retries: int) -> Pixels:
+def read_with_retries(source: Source, frame: Window, retries: int) -> Pixels:
     """Read a window, trying again after a fault.
 
     Raises
@@ -34,7 +34,7 @@ def read(source: Source, frame: Window, retries: int) -> Pixels:
     return source.read(frame)
 
 
-def checksum(pixels: Pixels, like: object = None) -> str:
+def pixel_checksum(pixels: Pixels, like: object = None) -> str:
     """XXH3 of the raw pixels and their validity, 128 bits in hex after ``xxh3:``.
 
     Parameters
@@ -44,8 +44,8 @@ def checksum(pixels: Pixels, like: object = None) -> str:
     like
         A checksum to compare with: one without a name is BLAKE2b, as stores had it before.
     """
-    named = not isinstance(like, str) or like.startswith(XXH3)
-    digest = xxhash.xxh3_128() if named else hashlib.blake2b(digest_size=16)
+    is_xxh3 = not isinstance(like, str) or like.startswith(XXH3)
+    digest = xxhash.xxh3_128() if is_xxh3 else hashlib.blake2b(digest_size=16)
     for array in (pixels.data, pixels.valid):
         digest.update(np.ascontiguousarray(array).view(np.uint8).data)
-    return XXH3 + digest.hexdigest() if named else digest.hexdigest()
+    return XXH3 + digest.hexdigest() if is_xxh3 else digest.hexdigest()

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.geometry.blocks import BlockIndex
-from pipeline.geometry.window import Window, bounds
-from pipeline.inference.decode import Decoding
+from pipeline.geometry.window import Window, bounding_window
+from pipeline.inference.decode import ClassDecoding
 from pipeline.inference.normalise import Normalisation
 from pipeline.interfaces import CAUSES, Pixels
 
@@ -19,7 +19,7 @@ class Recipe:
     """Everything beside geometry and weights that decides a pixel of the store."""
 
     normalisation: Normalisation
-    decoding: Decoding
+    decoding: ClassDecoding
     layers: tuple[str, ...]
     nodata: int
     dtype: str
@@ -51,7 +51,7 @@ class Recipe:
         return self.blend == "probabilities" and (self.overlapping or self.augment != "none")
 
     @property
-    def arrives(self) -> Decoding:
+    def decoding_after_blend(self) -> ClassDecoding:
         """What is left to be done by the decoder."""
         return replace(self.decoding, activation="none") if self.averages_probabilities else self.decoding
 
@@ -64,36 +64,36 @@ class Block:
     window: Window
     frame: Window
     pixels: Pixels
-    area: npt.NDArray[np.bool_] | None = None
+    requested: npt.NDArray[np.bool_] | None = None
     """(rows, cols) of the block: what is asked for, or None for all of it. The network sees what lies outside all the same."""
 
     @property
     def part(self) -> Window:
         """The rectangle that holds all that is asked for; the frame is what its tiles read."""
-        return part_of(self.window, self.area)
+        return requested_window(self.window, self.requested)
 
     @property
-    def wanted(self) -> npt.NDArray[np.bool_]:
+    def output_mask(self) -> npt.NDArray[np.bool_]:
         """(rows, cols) of the block: pixels that get a class."""
-        if self.area is None:
-            return self.pixels.valid[self.window.within(self.frame)]
-        wanted, part = np.zeros(self.area.shape, dtype=bool), self.part
-        where = part.within(self.window)
-        wanted[where] = self.area[where] & self.pixels.valid[part.within(self.frame)]
-        return wanted
+        if self.requested is None:
+            return self.pixels.valid[self.window.index_in(self.frame)]
+        mask, part = np.zeros(self.requested.shape, dtype=bool), self.part
+        where = part.index_in(self.window)
+        mask[where] = self.requested[where] & self.pixels.valid[part.index_in(self.frame)]
+        return mask
 
     @property
     def invalid(self) -> dict[str, int]:
         """Pixels of what is asked for that are invalid, by their cause."""
         if self.pixels.causes is None:
             return {}
-        causes = self.pixels.causes[self.part.within(self.frame)]
-        if self.area is not None:
-            causes = causes[self.area[self.part.within(self.window)]]
+        causes = self.pixels.causes[self.part.index_in(self.frame)]
+        if self.requested is not None:
+            causes = causes[self.requested[self.part.index_in(self.window)]]
         counts = np.bincount(causes.ravel(), minlength=len(CAUSES))
         return {name: int(count) for name, count in zip(CAUSES, counts, strict=True) if name and count}
 
 
-def part_of(window: Window, area: npt.NDArray[np.bool_] | None) -> Window:
+def requested_window(window: Window, requested: npt.NDArray[np.bool_] | None) -> Window:
     """The rectangle of a block that holds all that is asked for: all of it where that is everything or nothing."""
-    return window if area is None else bounds(area, window) or window
+    return window if requested is None else bounding_window(requested, window) or window

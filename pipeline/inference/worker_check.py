@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PipelineError
-from pipeline.inference.block_task import BlockTask, forget, inference
-from pipeline.runtime.cancellation import STOP
-from pipeline.runtime.device import make_room, on_device
+from pipeline.inference.block_task import BlockTask, drop_network, inference
+from pipeline.runtime.cancellation import CANCELLED
+from pipeline.runtime.device import prefault_memory, run_on_device_thread
 from pipeline.runtime.resources import human
 from pipeline.store import lifecycle as store
 
-PAUSES = 0.8
+DASK_PAUSE_SHARE = 0.8
 """Share of a worker's memory limit at which Dask lets it begin nothing new."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Needs:
+class WorkerRequirements:
     """What the blocks of a job need in each process. Small, and pickles; asking opens what stays open for the blocks."""
 
     task: BlockTask
@@ -36,41 +36,41 @@ class Needs:
     """What the tensors of the first tiles take of it, bytes."""
 
     @classmethod
-    def of(cls, task: BlockTask, network: dict[str, Any], fingerprint: dict[str, Any], memory: int, tensors: int) -> Needs:
+    def of(cls, task: BlockTask, network: dict[str, Any], fingerprint: dict[str, Any], memory: int, tensors: int) -> WorkerRequirements:
         """What a task needs, as it is here."""
         return cls(task=task, source=task.source.identity(), network=network, fingerprint=fingerprint, memory=memory, tensors=tensors)
 
     def __call__(self, room: int | None) -> tuple[str, ...]:
         """What lacks in this process, in words."""
-        STOP.clear()
-        forget()
-        store.open_afresh()
-        lacks = tuple(self._lacking(room))
-        if not lacks and self.task.device == "cpu":
-            make_room(self.tensors)
-        return lacks
+        CANCELLED.clear()
+        drop_network()
+        store.clear_open_arrays()
+        missing = tuple(self._missing(room))
+        if not missing and self.task.device == "cpu":
+            prefault_memory(self.tensors)
+        return missing
 
-    def halt(self) -> None:
+    def abort(self) -> None:
         """Stop the tiles that are under way."""
-        STOP.set()
-        forget()
+        CANCELLED.set()
+        drop_network()
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Let go of the network."""
-        forget()
+        drop_network()
 
-    def _lacking(self, room: int | None) -> Iterator[str]:
-        if room is not None and self.memory > PAUSES * room:
-            least = human(self.memory / PAUSES)
-            yield f"it may take {human(room)} of memory, and the plan needs {human(self.memory)}; start it with --memory-limit 0, or {least} or more"
-        for what, found in (("the store", self._store), ("the raster", self._raster), ("the network", self._network)):
-            why = _fault(found)
-            if why is not None:
-                yield f"{what}: {why}"
+    def _missing(self, room: int | None) -> Iterator[str]:
+        if room is not None and self.memory > DASK_PAUSE_SHARE * room:
+            minimum = human(self.memory / DASK_PAUSE_SHARE)
+            yield f"it may take {human(room)} of memory, and the plan needs {human(self.memory)}; start it with --memory-limit 0, or {minimum} or more"
+        for subject, check in (("the store", self._store), ("the raster", self._raster), ("the network", self._network)):
+            reason = _failure(check)
+            if reason is not None:
+                yield f"{subject}: {reason}"
 
     def _store(self) -> str | None:
         path = self.task.store
-        if store.read_meta(path, "fingerprint")["fingerprint"] != self.fingerprint:
+        if store.read_store_meta(path, "fingerprint")["fingerprint"] != self.fingerprint:
             return f"{path} is there, and of another job"
         return f"{path} cannot be written" if isinstance(path, Path) and not os.access(path, os.W_OK) else None
 
@@ -80,15 +80,15 @@ class Needs:
         return None
 
     def _network(self) -> str | None:
-        if on_device(lambda: inference(self.task)).network.identity() != self.network:
+        if run_on_device_thread(lambda: inference(self.task)).network.identity() != self.network:
             return f"{self.task.model.path or self.task.model.factory} is there, and another one"
         return None
 
 
-def _fault(found: Callable[[], str | None]) -> str | None:
+def _failure(check: Callable[[], str | None]) -> str | None:
     """What is wrong with one of them, if anything is; whatever it raises is a reason."""
     try:
-        return found()
+        return check()
     except PipelineError as error:
         return str(error).rstrip(".")
     except Exception as error:  # of GDAL, of torch, or of the user's own code

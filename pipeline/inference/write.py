@@ -10,14 +10,20 @@ import numpy.typing as npt
 from pipeline.geometry.blocks import BlockIndex
 from pipeline.geometry.window import Window
 from pipeline.locations import Place
-from pipeline.runtime.clock import stage
-from pipeline.store.lease.lease import confirm
+from pipeline.runtime.clock import timed_stage
+from pipeline.store.lease.lease import assert_held
 from pipeline.store.ledger import commit_block
 from pipeline.store.lifecycle import open_layer
 
 
 def write(
-    store: Place, index: BlockIndex, window: Window, layers: tuple[str, ...], arrays: dict[str, npt.NDArray[np.generic]], record: dict[str, Any], made: str = ""
+    store: Place,
+    index: BlockIndex,
+    window: Window,
+    layers: tuple[str, ...],
+    arrays: dict[str, npt.NDArray[np.generic]],
+    record: dict[str, Any],
+    store_id: str = "",
 ) -> None:
     """Write a block and commit it once its chunks are durable.
 
@@ -33,18 +39,18 @@ def write(
         ([classes,] rows, cols) of the block by layer; a layer that is absent is left at its fill value.
     record
         What the commit record says beside the checksums of the chunks.
-    made
-        Id of the store, as for `confirm`.
+    store_id
+        Id of the store, as for `assert_held`.
 
     Raises
     ------
     Unfinished
         The store is not ours any more; what was not written by then is not written.
     """
-    with stage("write"):
-        confirm(store, made)
+    with timed_stage("write"):
+        assert_held(store, store_id)
         for name, values in arrays.items():
             open_layer(store, 0, name)[(..., *window.slices)] = values
-    with stage("commit"):
-        confirm(store, made)
+    with timed_stage("commit"):
+        assert_held(store, store_id)
         commit_block(store, 0, (index.row, index.col), window, layers, record)

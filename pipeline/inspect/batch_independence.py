@@ -7,13 +7,13 @@ import torch
 from pipeline.geometry.span import round_up
 from pipeline.interfaces import Network
 
-SIDE = 128
+_SIDE = 128
 """Side of the images that are tried, px."""
-ROUNDING = 1e-4
+_ROUNDING = 1e-4
 """Of the largest logit: kernels are chosen by shape, so that the last digits differ."""
 
 
-def independent(network: Network, bands: int, multiple: int, device: torch.device) -> bool:
+def images_are_independent(network: Network, bands: int, multiple: int, device: torch.device) -> bool:
     """Try two images alone and together; batch norm that uses the batch's own statistics tells them apart, as does a network that takes one image only.
 
     Parameters
@@ -28,13 +28,13 @@ def independent(network: Network, bands: int, multiple: int, device: torch.devic
         CPU or GPU.
     """
     accepts = network.accepts
-    side = max(round_up(min(SIDE, accepts.maximum or SIDE), multiple), accepts.minimum)
+    side = max(round_up(min(_SIDE, accepts.maximum or _SIDE), multiple), accepts.minimum)
     draw = torch.Generator().manual_seed(0)
     x = torch.randn((2, bands, side, side), generator=draw).to(device)
     x[1] = 3 * x[1] + 1
     try:
-        together = network(x)
+        batch_logits = network(x)
     except Exception:  # whatever its layers raise, it does not take two
         return False
-    alone = torch.cat([network(x[:1]), network(x[1:])])
-    return together.shape == alone.shape and bool((together - alone).abs().max() <= ROUNDING * alone.abs().max())
+    single_logits = torch.cat([network(x[:1]), network(x[1:])])
+    return batch_logits.shape == single_logits.shape and bool((batch_logits - single_logits).abs().max() <= _ROUNDING * single_logits.abs().max())

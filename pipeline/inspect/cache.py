@@ -10,26 +10,26 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from pipeline.inspect.locality.measure import measure
+from pipeline.inspect.locality.measure import measure_locality
 from pipeline.inspect.memory.limit import Room
 from pipeline.interfaces import Locality, Network
 from pipeline.runtime.resources import cache_folder
 
-VERSION = 5
+CACHE_VERSION = 5
 """Raised when the measurement changes, so that older results are measured again."""
 
 
 def cached(network: Network, bands: int, folder: Path | None = None, trained: int | None = None, room: Room | None = None) -> Locality:
     """Measure a network within the memory that there is room for, or read what was measured of the same bytes before, with the same training size."""
-    key = json.dumps([VERSION, bands, trained, network.identity()], sort_keys=True, default=str)
+    key = json.dumps([CACHE_VERSION, bands, trained, network.identity()], sort_keys=True, default=str)
     path = (folder or cache_folder() / "locality") / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
     try:
         return Locality.of(json.loads(path.read_text()))
     except (OSError, ValueError, KeyError, TypeError):  # absent, cut short or of another version: measure
-        found = measure(network, bands, trained, room)
+        locality = measure_locality(network, bands, trained, room)
     with suppress(OSError):  # a home that is read-only or full costs seconds at the next run, not this run
-        _keep(path, json.dumps(asdict(found)))
-    return found
+        _keep(path, json.dumps(asdict(locality)))
+    return locality
 
 
 def _keep(path: Path, text: str) -> None:

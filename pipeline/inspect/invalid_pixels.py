@@ -25,12 +25,12 @@ class Invalid:
     """Those of them that cannot be read."""
 
     def __str__(self) -> str:
-        lost = f"{self.unread} of {self.windows} windows that were to be looked at cannot be read"
+        unreadable = f"{self.unread} of {self.windows} windows that were to be looked at cannot be read"
         if not self.pixels:
-            return lost
+            return unreadable
         causes = ", ".join(f"{count / self.pixels:.2%} {cause}" for cause, count in self.counts.items())
         shares = f"{sum(self.counts.values()) / self.pixels:.2%} of {self.pixels:,} px that were looked at{': ' * bool(causes)}{causes}"
-        return f"{shares}; {lost}" if self.unread else shares
+        return f"{shares}; {unreadable}" if self.unread else shares
 
 
 def invalid(source: Source) -> Invalid:

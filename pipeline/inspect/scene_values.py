@@ -13,10 +13,10 @@ from pipeline.geometry.window import Window
 from pipeline.inference.normalise import pooled
 from pipeline.interfaces import Source
 
-Array = npt.NDArray[np.float64]
-SIDE = 256
+_Array = npt.NDArray[np.float64]
+_SIDE = 256
 """Height and width of a sampled window, px."""
-ACROSS = 4
+_ACROSS = 4
 """Windows along each axis."""
 
 
@@ -55,14 +55,14 @@ def sample(source: Source) -> Values:
     return Values(share=share, low=_tuple(low.min(0)), high=_tuple(high.max(0)), mean=_tuple(mean), std=_tuple(std))
 
 
-def _moments(source: Source, window: Window) -> tuple[int, Array, Array, Array, Array] | None:
+def _moments(source: Source, window: Window) -> tuple[int, _Array, _Array, _Array, _Array] | None:
     """Number of valid pixels, and their least, greatest, mean and variance per band; None where there is none."""
     pixels = source.read(window)
     valid = pixels.data[:, pixels.valid].astype(np.float64)
     return (valid.shape[1], valid.min(1), valid.max(1), valid.mean(1), valid.var(1)) if valid.shape[1] else None
 
 
-def normalisation(dtype: np.dtype[Any], values: Values) -> tuple[dict[str, Any], str]:
+def guess_normalisation(dtype: np.dtype[Any], values: Values) -> tuple[dict[str, Any], str]:
     """A normalisation that networks are often trained with on such values, and why; a guess."""
     if not values.low:
         return {}, "no valid pixel was seen in the scene, so nothing is known of its values"
@@ -78,16 +78,16 @@ def normalisation(dtype: np.dtype[Any], values: Values) -> tuple[dict[str, Any],
 
 def lattice(height: int, width: int) -> list[Window]:
     """Windows that do not overlap, so that no pixel counts twice."""
-    return [Window(row=row, col=col, height=min(SIDE, height - row), width=min(SIDE, width - col)) for row in _starts(height) for col in _starts(width)]
+    return [Window(row=row, col=col, height=min(_SIDE, height - row), width=min(_SIDE, width - col)) for row in _starts(height) for col in _starts(width)]
 
 
 def _starts(length: int) -> list[int]:
-    if length <= SIDE * ACROSS:
-        return list(range(0, length, SIDE))
-    return [(length - SIDE) * k // (ACROSS - 1) for k in range(ACROSS)]
+    if length <= _SIDE * _ACROSS:
+        return list(range(0, length, _SIDE))
+    return [(length - _SIDE) * k // (_ACROSS - 1) for k in range(_ACROSS)]
 
 
-def _tuple(values: Array) -> tuple[float, ...]:
+def _tuple(values: _Array) -> tuple[float, ...]:
     return tuple(float(value) for value in values)
 
 

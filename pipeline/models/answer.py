@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 
-from pipeline.interfaces import Accepts
+from pipeline.interfaces import InputConstraints
 
 SIDES = (64, 96, 128, 224, 256, 384, 512, 160, 192, 320, 448, 480, 640, 768, 1024, 32, 48, 100, 200, 240, 250, 288, 299, 300, 336, 400, 500, 518, 572, 600, 16)
 """Usual sizes, px, in the order in which they are tried: one of them suits nearly every network."""
 
 
-def answer(module: torch.nn.Module, bands: int, accepts: Accepts, trained: int | None = None) -> Any:
+def output_for_noise(module: torch.nn.Module, bands: int, accepts: InputConstraints, trained: int | None = None) -> Any:
     """What a network returns for one image of seeded noise, of the first size that it takes; None where it takes none.
 
     Parameters
@@ -40,7 +40,7 @@ def answer(module: torch.nn.Module, bands: int, accepts: Accepts, trained: int |
     return None
 
 
-def _sides(accepts: Accepts, trained: int | None) -> Iterator[int]:
+def _sides(accepts: InputConstraints, trained: int | None) -> Iterator[int]:
     if accepts.maximum is not None:
         yield accepts.maximum
         return

@@ -10,7 +10,7 @@ from pipeline.errors import BandsError, ModelError
 from pipeline.models.answer import SIDES
 from pipeline.models.loaded import Loaded
 
-MOST = 256
+MAX_BANDS = 256
 """Bands beyond which a convolution is not taken for the first one."""
 
 
@@ -28,17 +28,17 @@ def check_bands(network: Loaded, bands: int, name: str) -> None:
     suspected = _inputs(network.module)
     if not suspected or suspected[0] == bands or _runs(network, bands):
         return
-    wanted = next((number for number in suspected if number != bands and _runs(network, number)), None)
-    if wanted is not None:
-        raise BandsError(f"{bands} bands are read, but the network in {name} takes {wanted} bands. Choose them with source.bands, in its order.", wanted)
+    expected = next((number for number in suspected if number != bands and _runs(network, number)), None)
+    if expected is not None:
+        raise BandsError(f"{bands} bands are read, but the network in {name} takes {expected} bands. Choose them with source.bands, in its order.", expected)
 
 
 def _inputs(module: torch.nn.Module) -> list[int]:
     """Input channels of its convolutions, in the order they are registered, each once."""
     weights = (parameter for name, parameter in module.named_parameters() if name.endswith("weight") and parameter.ndim == 4)
-    told = (getattr(part, "in_channels", None) for part in module.modules())
-    numbers = chain((number for number in told if isinstance(number, int)), (weight.shape[1] for weight in weights))
-    return [number for number in dict.fromkeys(numbers) if number <= MOST]
+    declared = (getattr(part, "in_channels", None) for part in module.modules())
+    numbers = chain((number for number in declared if isinstance(number, int)), (weight.shape[1] for weight in weights))
+    return [number for number in dict.fromkeys(numbers) if number <= MAX_BANDS]
 
 
 def _runs(network: Loaded, bands: int) -> bool:

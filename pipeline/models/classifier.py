@@ -6,7 +6,7 @@ import torch
 
 from pipeline.config import ModelConfig
 from pipeline.errors import ModelError
-from pipeline.interfaces import Accepts
+from pipeline.interfaces import InputConstraints
 from pipeline.models import python
 from pipeline.models.architectures import revision
 from pipeline.models.architectures.convolutional import Convolutional
@@ -24,7 +24,7 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     size = model.input.size if model.input else None
     if size is None:
         raise ModelError("model.input.size is missing: kind classifier needs the size of the images it was trained on, in px, such as 224.")
-    built = python.build(model, bands)
+    built = python.build_from_factory(model, bands)
     try:
         network = Convolutional(built.module, bands, size)
     except ValueError as error:
@@ -32,5 +32,5 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
             f"The classifier of {model.factory} cannot be made fully convolutional: {error}. It must be convolutions and pools, a flattening, and "
             "dense layers, as VGG, AlexNet and LeNet are; check model.input.size and source.bands too."
         ) from error
-    said = {**built.identity, "kind": "classifier", "size": size, "revision": revision(Convolutional.__module__)}
-    return Loaded(module=network.eval().to(device), said=said, key=model.output.key, accepts=Accepts(minimum=size), notes=built.notes)
+    identity = {**built.identity, "kind": "classifier", "size": size, "revision": revision(Convolutional.__module__)}
+    return Loaded(module=network.eval().to(device), identity_fields=identity, key=model.output.key, accepts=InputConstraints(minimum=size), notes=built.notes)

@@ -15,12 +15,12 @@ import torch
 
 from pipeline.config import ModelConfig
 from pipeline.errors import BandsError, ModelError
-from pipeline.interfaces import Accepts
+from pipeline.interfaces import InputConstraints
 from pipeline.models.loaded import Loaded
 from pipeline.models.weights import sha256
-from pipeline.models.weights.file_type import EXPORTED, unreadable
+from pipeline.models.weights.file_type import EXPORTED, wrong_file_error
 
-ADVICE = "Save one with torch.export.save(torch.export.export(network, …), path), by a torch no newer than this one."
+EXPORT_ADVICE = "Save one with torch.export.save(torch.export.export(network, …), path), by a torch no newer than this one."
 
 
 def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
@@ -43,7 +43,7 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
         from torch.export.passes import move_to_device_pass
 
         program = move_to_device_pass(program, str(device))
-    return Loaded(module=program.module(), said={"kind": "exported", "sha256": sha256(model.path)}, key=model.output.key, accepts=accepts)
+    return Loaded(module=program.module(), identity_fields={"kind": "exported", "sha256": sha256(model.path)}, key=model.output.key, accepts=accepts)
 
 
 def _read(path: Path) -> Any:
@@ -56,7 +56,7 @@ def _read(path: Path) -> Any:
                 f"model.path {path} holds a library that AOTInductor compiled for one kind of device, and no program that can be measured and tiled. Give the "
                 "program that it was made of (torch.export.save), or load the library in a factory (model.kind: python)."
             ) from error
-        raise unreadable(path, EXPORTED, error.__context__ or error, ADVICE) from error
+        raise wrong_file_error(path, EXPORTED, error.__context__ or error, EXPORT_ADVICE) from error
 
 
 def _is_compiled(path: Path) -> bool:
@@ -72,14 +72,14 @@ def _is_compiled(path: Path) -> bool:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Torch warns of its own internals while it reads, and logs a traceback where the file is broken; we say it in one line."""
-    before = logging.root.manager.disable
+    previous = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logging.disable(before)
+        logging.disable(previous)
 
 
 def _shape(program: Any, path: Path) -> Any:
@@ -87,25 +87,25 @@ def _shape(program: Any, path: Path) -> Any:
     node = next((n for n in program.graph.nodes if n.op == "placeholder" and n.name == inputs[0]), None) if len(inputs) == 1 else None
     shape = getattr(node.meta.get("val") if node else None, "shape", None)
     if shape is None or len(shape) != 4:
-        found = f"{len(inputs)} inputs" if len(inputs) != 1 else f"one of shape {tuple(shape or ())}"
-        raise ModelError(f"The program in {path} takes {found}; it must take one image of (batch, bands, rows, cols). Export the network alone.")
+        actual = f"{len(inputs)} inputs" if len(inputs) != 1 else f"one of shape {tuple(shape or ())}"
+        raise ModelError(f"The program in {path} takes {actual}; it must take one image of (batch, bands, rows, cols). Export the network alone.")
     return shape
 
 
-def _accepts(shape: Any, constraints: Any, path: Path) -> Accepts:
+def _accepts(shape: Any, constraints: Any, path: Path) -> InputConstraints:
     """Sizes that rows and columns both take."""
     (low, high, multiple), other = (_axis(size, constraints) for size in shape[2:])
     maximum = min((m for m in (high, other[1]) if m is not None), default=None)
-    accepts = Accepts(minimum=max(low, other[0]), maximum=maximum, multiple=math.lcm(multiple, other[2]), batch=_batch(shape[0], constraints))
+    accepts = InputConstraints(minimum=max(low, other[0]), maximum=maximum, multiple=math.lcm(multiple, other[2]), batch=_batch(shape[0], constraints))
     if maximum is not None and maximum // accepts.multiple * accepts.multiple < accepts.minimum:
         raise ModelError(
-            f"The program in {path} takes rows {_said(low, high)} and cols {_said(*other[:2])}, so no tile can be square. "
+            f"The program in {path} takes rows {_size_range(low, high)} and cols {_size_range(*other[:2])}, so no tile can be square. "
             "Export it with rows and cols alike, best as torch.export.Dim."
         )
     return accepts
 
 
-def _said(low: int, high: int | None) -> str:
+def _size_range(low: int, high: int | None) -> str:
     return f"of {low} px" if low == high else f"from {low} px" + (f" to {high} px" if high is not None else "")
 
 

@@ -11,13 +11,13 @@ import torch
 
 from pipeline.errors import ConfigError, InferenceError, ModelError
 from pipeline.models import pixelwise
-from pipeline.models.python import find, repository
-from pipeline.models.repository.opened_files import by_name, digests, recorded
+from pipeline.models.python import find_callable, repository
+from pipeline.models.repository.opened_files import digests, digests_by_file_name, record_opened_files
 from pipeline.models.weights.file_type import first_line
 from pipeline.runtime.import_faults import fault
 
-KEY = "model.input.transform"
-Function = Callable[[torch.Tensor], torch.Tensor]
+TRANSFORM_KEY = "model.input.transform"
+TransformFunction = Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +59,9 @@ class Transform:
             with torch.no_grad():
                 returned = function(raw)
         except Exception as error:  # the user's code may raise anything
-            raise InferenceError(f"{KEY} {self.place} failed on a tile of {shape[1]}×{shape[2]} px: {first_line(error)}") from error
+            raise InferenceError(f"{TRANSFORM_KEY} {self.place} failed on a tile of {shape[1]}×{shape[2]} px: {first_line(error)}") from error
         if not isinstance(returned, torch.Tensor) or returned.shape != shape:
-            raise InferenceError(f"{KEY} {self.place} returned {pixelwise.form(returned)} for a tile of {shape[1]}×{shape[2]} px, not {shape}")
+            raise InferenceError(f"{TRANSFORM_KEY} {self.place} returned {pixelwise.form(returned)} for a tile of {shape[1]}×{shape[2]} px, not {shape}")
         return returned.to(device=raw.device, dtype=torch.float32, copy=True)  # it may be a tensor that the user's code goes on with
 
 
@@ -69,12 +69,12 @@ class Transform:
 class _Imported:
     """A callable in this process, what it is made of, and the files that importing it read, by path."""
 
-    function: Function
+    function: TransformFunction
     code: dict[str, str]
     files: dict[str, str]
 
 
-_functions: dict[Transform, Function] = {}
+_functions: dict[Transform, TransformFunction] = {}
 
 
 def transform(place: str, bands: int, dtype: np.dtype[Any]) -> Transform:
@@ -94,47 +94,48 @@ def transform(place: str, bands: int, dtype: np.dtype[Any]) -> Transform:
     ConfigError, ModelError
         It is not named, not there, fails, returns something else than pixels, or is not per pixel.
     """
-    imported, opened = _imported(place), set[str]()
-    with recorded(opened):
-        channels = _tried(place, imported.function, bands, dtype)
-    files = by_name({**imported.files, **digests(opened)})
+    imported, paths = _import_callable(place), set[str]()
+    with record_opened_files(paths):
+        channels = _output_channels(place, imported.function, bands, dtype)
+    files = digests_by_file_name({**imported.files, **digests(paths)})
     result = Transform(place=place, bands=bands, channels=channels, code=tuple(imported.code.items()), files=tuple(files.items()))
     _functions[result] = imported.function
     return result
 
 
-def _tried(place: str, function: Function, bands: int, dtype: np.dtype[Any]) -> int:
+def _output_channels(place: str, function: TransformFunction, bands: int, dtype: np.dtype[Any]) -> int:
     try:
         return pixelwise.channels(function, bands, dtype)
-    except pixelwise.Fault as error:
+    except pixelwise.PixelwiseError as error:
         raise ModelError(
-            f"{KEY} {place} {error}. It takes a torch tensor (bands, rows, cols) of raw values, float32, and returns one (channels, rows, cols), in which "
+            f"{TRANSFORM_KEY} {place} {error}. It takes a torch tensor (bands, rows, cols) of raw values, float32, and returns one (channels, rows, "
+            f"cols), in which "
             "each pixel depends on the same pixel alone; mend it so."
         ) from error
     except (Exception, SystemExit) as error:  # the user's code may raise anything
-        why = fault(error) or f"{first_line(error)}. Mend it: it takes a torch tensor (bands, rows, cols) of raw values, float32."
-        raise ModelError(f"{KEY} {place} failed on {bands} bands: {why}") from error
+        reason = fault(error) or f"{first_line(error)}. Mend it: it takes a torch tensor (bands, rows, cols) of raw values, float32."
+        raise ModelError(f"{TRANSFORM_KEY} {place} failed on {bands} bands: {reason}") from error
 
 
-def _imported(place: str) -> _Imported:
+def _import_callable(place: str) -> _Imported:
     where, _, name = place.rpartition(":")
     if not where or not name:
-        raise ConfigError(f"{KEY} is {place!r}; it needs file.py:callable or package.module:callable.")
-    around, opened = repository(where, KEY), set[str]()
-    with around.entered(), recorded(opened):
-        function = find(around.imported(), where, name, KEY)
-    code = around.code()
-    return _Imported(function, code, {**around.reads(code), **digests(opened)})
+        raise ConfigError(f"{TRANSFORM_KEY} is {place!r}; it needs file.py:callable or package.module:callable.")
+    repo, paths = repository(where, TRANSFORM_KEY), set[str]()
+    with repo.entered(), record_opened_files(paths):
+        function = find_callable(repo.imported(), where, name, TRANSFORM_KEY)
+    code = repo.code()
+    return _Imported(function, code, {**repo.reads(code), **digests(paths)})
 
 
-def _function(which: Transform) -> Function:
+def _function(spec: Transform) -> TransformFunction:
     """The callable in this process; raises ModelError where its code, or a file that its import reads, is another than that of the plan."""
-    if which not in _functions:
-        imported = _imported(which.place)
-        files, planned = by_name(imported.files), dict(which.files)  # a process that imports a library first reads more
-        if imported.code != dict(which.code) or any(not set(files[name].split()) <= set(planned[name].split()) for name in files.keys() & planned.keys()):
+    if spec not in _functions:
+        imported = _import_callable(spec.place)
+        files, planned = digests_by_file_name(imported.files), dict(spec.files)  # a process that imports a library first reads more
+        if imported.code != dict(spec.code) or any(not set(files[name].split()) <= set(planned[name].split()) for name in files.keys() & planned.keys()):
             raise ModelError(
-                f"{KEY} {which.place} was changed since this run was planned, or a file that it reads. Run it again: it is planned with what is there."
+                f"{TRANSFORM_KEY} {spec.place} was changed since this run was planned, or a file that it reads. Run it again: it is planned with what is there."
             )
-        _functions[which] = imported.function
-    return _functions[which]
+        _functions[spec] = imported.function
+    return _functions[spec]

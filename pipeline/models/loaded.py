@@ -11,12 +11,12 @@ from typing import Any, Self
 import torch
 
 from pipeline.geometry.margin import Margin
-from pipeline.interfaces import Accepts, Graph
+from pipeline.interfaces import Graph, InputConstraints
 from pipeline.models import answer, unpadded
-from pipeline.models.output import checked, entry, logits
+from pipeline.models.output import entry, logits, require_scores
 from pipeline.models.tensor_digest import state_of
 
-SEEN_ALIKE = ("kind", "sha256", "external", "code", "args", "arch", "revision", "output")
+SHARED_FIELDS = ("kind", "sha256", "external", "code", "args", "arch", "revision", "output")
 """Parts of an identity."""
 
 
@@ -25,11 +25,11 @@ class Loaded:
     """A network on its device, in eval mode."""
 
     module: torch.nn.Module
-    said: dict[str, Any]
+    identity_fields: dict[str, Any]
     """Kind and hashes."""
     key: str = "auto"
     """Entry of what it returns."""
-    accepts: Accepts = field(default_factory=Accepts)
+    accepts: InputConstraints = field(default_factory=InputConstraints)
     notes: tuple[str, ...] = ()
     """What was unwrapped and left out of its weights file, in words."""
     graph: Graph | None = None
@@ -49,44 +49,46 @@ class Loaded:
             x = torch.cat([x, x[-1:].expand(batch - n, -1, -1, -1)])
         with torch.inference_mode():
             if self.margin is not None:
-                return unpadded.answer(self._returned, x, self.margin)[:n]
+                return unpadded.run_unpadded(self._returned, x, self.margin)[:n]
             return logits(self.module(x), self.key, x.shape[2], x.shape[3], len(x))[:n]
 
     def _returned(self, x: torch.Tensor) -> torch.Tensor:
-        return checked(self.module(x), self.key, len(x))
+        return require_scores(self.module(x), self.key, len(x))
 
-    def within(self, margin: Margin) -> Self:
+    def with_margin(self, margin: Margin) -> Self:
         """The same network, that returns as many pixels as it is given: 0 in its margins."""
         graph = None if self.graph is None else unpadded.WithinMargin(graph=self.graph, margin=margin)
         return replace(self, margin=margin, accepts=self._accepts(margin), graph=graph)
 
-    def _accepts(self, margin: Margin) -> Accepts:
+    def _accepts(self, margin: Margin) -> InputConstraints:
         if margin.maximum is None:
             return replace(self.accepts, minimum=margin.minimum)
-        return Accepts(minimum=margin.minimum, maximum=margin.maximum, batch=self.accepts.batch)
+        return InputConstraints(minimum=margin.minimum, maximum=margin.maximum, batch=self.accepts.batch)
 
-    def only(self, size: int) -> Self:
+    def with_fixed_size(self, size: int) -> Self:
         """The same network, that is given no other size, px."""
-        return replace(self, accepts=Accepts(minimum=size, maximum=size, batch=self.accepts.batch))
+        return replace(self, accepts=InputConstraints(minimum=size, maximum=size, batch=self.accepts.batch))
 
-    def upto(self, maximum: int, multiple: int = 1) -> Self:
+    def with_maximum(self, maximum: int, multiple: int = 1) -> Self:
         """The same network, that is given no larger size, px, and multiples of a number alone."""
         return replace(self, accepts=replace(self.accepts, maximum=maximum, multiple=math.lcm(multiple, self.accepts.multiple)))
 
     def identity(self) -> dict[str, Any]:
         """What makes it this network, and what counts of what it returns."""
-        return {**self.said, **({} if "output" in self.said else {"key": self.key})}
+        return {**self.identity_fields, **({} if "output" in self.identity_fields else {"key": self.key})}
 
     @property
     def mark(self) -> str:
         """Digest of what every process and machine sees alike of it: its file, code, arguments and state dict, and nothing that is computed on the way."""
-        parts = [*(self.said.get(name) for name in SEEN_ALIKE), state_of(self.module) if "tensors" in self.said else None]
+        parts = [*(self.identity_fields.get(name) for name in SHARED_FIELDS), state_of(self.module) if "tensors" in self.identity_fields else None]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
-    def returns_alike(self, key: str) -> bool:
+    def returns_same_output(self, key: str) -> bool:
         """Whether another ``model.output.key`` names the same of what it returns, such as ``auto`` and ``out``."""
-        if key == self.key or "output" in self.said:
+        if key == self.key or "output" in self.identity_fields:
             return True
-        only = self.margin.rows.least if self.margin is not None and self.margin.maximum is not None else None
-        returned = answer.answer(self.module, self.bands, self.accepts if only is None else Accepts(minimum=only, maximum=only, batch=self.accepts.batch))
+        size = self.margin.rows.least if self.margin is not None and self.margin.maximum is not None else None
+        returned = answer.output_for_noise(
+            self.module, self.bands, self.accepts if size is None else InputConstraints(minimum=size, maximum=size, batch=self.accepts.batch)
+        )
         return returned is not None and entry(returned, key) == entry(returned, self.key)

@@ -26,17 +26,17 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     """
     assert model.path is not None
     assert model.kind is not None
-    args = arguments(model, bands)
-    module = build(model.kind, args)
+    args = network_arguments(model, bands)
+    module = build_native(model.kind, args)
     notes = load_into(module, model.path, unused=getattr(module, "unused", ()))
-    said = {
+    identity = {
         "kind": model.kind, "args": json.dumps(args, sort_keys=True), "revision": revision(f"pipeline.models.architectures.{model.kind}"),
         "tensors": state_of(module.eval()), "sha256": sha256(model.path),
     }  # fmt: skip
-    return Loaded(module=module.to(device), said=said, key=model.output.key, notes=notes)
+    return Loaded(module=module.to(device), identity_fields=identity, key=model.output.key, notes=notes)
 
 
-def build(kind: str, args: dict[str, Any]) -> torch.nn.Module:
+def build_native(kind: str, args: dict[str, Any]) -> torch.nn.Module:
     """A network of ours by its name.
 
     Raises
@@ -52,13 +52,13 @@ def build(kind: str, args: dict[str, Any]) -> torch.nn.Module:
 
 def hyperparameters(kind: str) -> list[str]:
     """Names of what a network of ours can be told."""
-    made = NETWORKS[kind]
-    makers = [vars(base)["__init__"] for base in made.__mro__ if base.__module__.startswith("pipeline.")] if isinstance(made, type) else [made]
+    factory = NETWORKS[kind]
+    makers = [vars(base)["__init__"] for base in factory.__mro__ if base.__module__.startswith("pipeline.")] if isinstance(factory, type) else [factory]
     parameters = (p for maker in makers for p in inspect.signature(maker).parameters.values())
     return list(dict.fromkeys(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD and p.name != "self"))
 
 
-def arguments(model: ModelConfig, bands: int) -> dict[str, Any]:
+def network_arguments(model: ModelConfig, bands: int) -> dict[str, Any]:
     """The hyperparameters of a network of ours for so many bands, with its number of classes.
 
     Raises

@@ -13,20 +13,20 @@ import torch
 
 from pipeline.config import ModelConfig
 from pipeline.errors import BandsError, ModelError
-from pipeline.interfaces import Accepts
+from pipeline.interfaces import InputConstraints
 from pipeline.models.loaded import Loaded
 from pipeline.models.onnx_runtime import file as onnx_file
 from pipeline.models.onnx_runtime.file import OnnxFile, Shape, Value
-from pipeline.models.onnx_runtime.network import DTYPES, OnnxGraph, OnnxNetwork
+from pipeline.models.onnx_runtime.network import INPUT_DTYPES, OnnxGraph, OnnxNetwork
 from pipeline.models.output import KEYS
 from pipeline.models.weights import sha256
 from pipeline.models.weights.file_type import first_line
-from pipeline.runtime.optional_imports import need
+from pipeline.runtime.optional_imports import require
 
 EXTRA = "onnx"
 OLDEST, TARGET = 7, 17
 """The first opset whose operators onnxruntime has, and one to which old ones can be converted."""
-NAMES = {2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64", 9: "bool", 16: "bfloat16"}
+DTYPE_NAMES = {2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64", 9: "bool", 16: "bfloat16"}
 """Of types that are not fed."""
 
 
@@ -41,41 +41,46 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
         The file holds something else, a part of it is missing, onnxruntime does not run it, or what it takes is no image of these bands.
     """
     assert model.path is not None
-    runtime = need("onnxruntime", EXTRA, "model.kind onnx")
-    file = onnx_file.read(model.path)
-    taken, output = _taken(file, model.path), _output(file, model.output.key, model.path)
-    accepts = _accepts(taken.shape, model.path)
-    if taken.shape[1:2] not in ((None,), (bands,), ()):
-        wanted = taken.shape[1] or 0
-        raise BandsError(f"{bands} bands are read, but the network in {model.path} takes {wanted} bands. Choose them with source.bands, in its order.", wanted)
-    said = {"kind": "onnx", "sha256": sha256(model.path), "output": output, **_outside(file, model.path)}
+    runtime = require("onnxruntime", EXTRA, "model.kind onnx")
+    file = onnx_file.read_onnx(model.path)
+    image_input, output = _image_input(file, model.path), _output(file, model.output.key, model.path)
+    accepts = _accepts(image_input.shape, model.path)
+    if image_input.shape[1:2] not in ((None,), (bands,), ()):
+        expected = image_input.shape[1] or 0
+        raise BandsError(
+            f"{bands} bands are read, but the network in {model.path} takes {expected} bands. Choose them with source.bands, in its order.", expected
+        )
+    identity = {"kind": "onnx", "sha256": sha256(model.path), "output": output, **_external_weights(file, model.path)}
     _check_device(runtime, device)
-    network = _opened(model.path, file, taken, output, device).eval()
-    return Loaded(module=network, said=said, key=model.output.key, accepts=accepts, graph=OnnxGraph(network, accepts.batch or 1))
+    network = _open_network(model.path, file, image_input, output, device).eval()
+    return Loaded(module=network, identity_fields=identity, key=model.output.key, accepts=accepts, graph=OnnxGraph(network, accepts.batch or 1))
 
 
-def _taken(file: OnnxFile, path: Path) -> Value:
+def _image_input(file: OnnxFile, path: Path) -> Value:
     """The one image that goes in."""
     if len(file.inputs) != 1:
-        found = ", ".join(value.name for value in file.inputs) or "none"
-        raise ModelError(f"The network in {path} takes {len(file.inputs)} inputs ({found}); it must take one image. Export the network alone.")
-    taken = file.inputs[0]
-    if len(taken.shape) not in (0, 4):
-        raise ModelError(f"The network in {path} takes {_said(taken.shape)}; it must take one image of (batch, bands, rows, cols). Export the network alone.")
-    if onnx_file.channels_last(taken.shape):
+        names = ", ".join(value.name for value in file.inputs) or "none"
+        raise ModelError(f"The network in {path} takes {len(file.inputs)} inputs ({names}); it must take one image. Export the network alone.")
+    image_input = file.inputs[0]
+    if len(image_input.shape) not in (0, 4):
         raise ModelError(
-            f"The network in {path} takes {_said(taken.shape)}, bands last; it must take (batch, bands, rows, cols). "
-            f"Convert it again with tf2onnx's --inputs-as-nchw {taken.name} and --outputs-as-nchw, or put a Transpose before and after it."
+            f"The network in {path} takes {_shape_text(image_input.shape)}; it must take one image of (batch, bands, rows, cols). Export the network alone."
         )
-    if taken.dtype not in DTYPES:
+    if onnx_file.channels_last(image_input.shape):
         raise ModelError(
-            f"The network in {path} takes pixels of type {NAMES.get(taken.dtype, taken.dtype)}; it is given float32, normalised by model.input. "
+            f"The network in {path} takes {_shape_text(image_input.shape)}, bands last; it must take (batch, bands, rows, cols). "
+            f"Convert it again with tf2onnx's --inputs-as-nchw {image_input.name} and --outputs-as-nchw, or put a Transpose before and after it."
+        )
+    if image_input.dtype not in INPUT_DTYPES:
+        raise ModelError(
+            f"The network in {path} takes pixels of type {DTYPE_NAMES.get(image_input.dtype, image_input.dtype)}; it is given float32, normalised "
+            f"by model.input. "
             "Export it with an input of float32 or float16, without what it does to whole numbers first."
         )
-    return taken
+    return image_input
 
 
-def _said(shape: Shape) -> str:
+def _shape_text(shape: Shape) -> str:
     return f"({', '.join('any' if length is None else str(length) for length in shape)})"
 
 
@@ -83,11 +88,11 @@ def _output(file: OnnxFile, key: str, path: Path) -> str:
     """The output that holds the logits: the one named, else out or logits, else the first of four axes, else the first."""
     names = [value.name for value in file.outputs]
     if key != "auto":
-        place = int(key) if key.removeprefix("-").isdecimal() else len(names)
-        found = key if key in names else names[place] if -len(names) <= place < len(names) else None
-        if found is None:
+        index = int(key) if key.removeprefix("-").isdecimal() else len(names)
+        chosen = key if key in names else names[index] if -len(names) <= index < len(names) else None
+        if chosen is None:
             raise ModelError(f"model.output.key is {key!r}, but the network in {path} returns {', '.join(names)}. Name one of them, or its place from 0.")
-        return found
+        return chosen
     maps = [value.name for value in file.outputs if len(value.shape) == 4]
     candidates = [*(name for name in KEYS if name in names), *maps, *names]
     if not candidates:
@@ -95,16 +100,16 @@ def _output(file: OnnxFile, key: str, path: Path) -> str:
     return candidates[0]
 
 
-def _accepts(shape: Shape, path: Path) -> Accepts:
+def _accepts(shape: Shape, path: Path) -> InputConstraints:
     batch, _, rows, cols = shape or (None,) * 4
     fixed = {size for size in (rows, cols) if size is not None}
     if len(fixed) > 1:
         raise ModelError(f"The network in {path} takes rows of {rows} px and cols of {cols} px, so no tile can be square. Export it with rows and cols alike.")
     side = next(iter(fixed), None)
-    return Accepts(minimum=side or 1, maximum=side, batch=batch)
+    return InputConstraints(minimum=side or 1, maximum=side, batch=batch)
 
 
-def _outside(file: OnnxFile, path: Path) -> dict[str, str]:
+def _external_weights(file: OnnxFile, path: Path) -> dict[str, str]:
     """One hash of all files beside the model that hold its weights; nothing where it holds them itself."""
     strays = [place for place in file.locations if Path(place).is_absolute() or ".." in Path(place).parts]
     if strays:
@@ -119,19 +124,19 @@ def _outside(file: OnnxFile, path: Path) -> dict[str, str]:
 def _check_device(runtime: Any, device: torch.device) -> None:
     if device.type == "cpu":
         return
-    there = runtime.get_available_providers()
-    if device.type != "cuda" or "CUDAExecutionProvider" not in there:
+    providers = runtime.get_available_providers()
+    if device.type != "cuda" or "CUDAExecutionProvider" not in providers:
         raise ModelError(
-            f"execution.device is {device}, but the onnxruntime installed here runs on {', '.join(there)} only. Install onnxruntime-gpu in its place "
+            f"execution.device is {device}, but the onnxruntime installed here runs on {', '.join(providers)} only. Install onnxruntime-gpu in its place "
             "(pip uninstall onnxruntime; pip install onnxruntime-gpu), or set execution.device: cpu."
         )
 
 
-def _opened(path: Path, file: OnnxFile, taken: Value, output: str, device: torch.device) -> OnnxNetwork:
+def _open_network(path: Path, file: OnnxFile, image_input: Value, output: str, device: torch.device) -> OnnxNetwork:
     try:
-        network = OnnxNetwork(path, file, taken, output, device)
+        network = OnnxNetwork(path, file, image_input, output, device)
     except Exception as error:  # onnxruntime raises whatever the bytes make it raise
-        raise ModelError(f"model.path {path} is an ONNX network, but {_why(str(error), path, file, error)}") from error
+        raise ModelError(f"model.path {path} is an ONNX network, but {_explain_error(str(error), path, file, error)}") from error
     if device.type == "cuda" and "CUDAExecutionProvider" not in network.session().get_providers():
         raise ModelError(
             f"execution.device is {device}, but onnxruntime could not start there, most often for want of its own CUDA and cuDNN. "
@@ -140,26 +145,26 @@ def _opened(path: Path, file: OnnxFile, taken: Value, output: str, device: torch
     return network
 
 
-def _why(said: str, path: Path, file: OnnxFile, error: Exception) -> str:
+def _explain_error(message: str, path: Path, file: OnnxFile, error: Exception) -> str:
     """What onnxruntime does not like, and what to do."""
     import onnxruntime
 
-    here = f"onnxruntime {onnxruntime.__version__}"
-    if found := re.search(r"domain (\S+) is till opset (\d+)", said):
+    release = f"onnxruntime {onnxruntime.__version__}"
+    if match := re.search(r"domain (\S+) is till opset (\d+)", message):
         return (
-            f"of opset {file.opset}, and {here} knows {found[1]} up to opset {found[2]}. "
+            f"of opset {file.opset}, and {release} knows {match[1]} up to opset {match[2]}. "
             "Upgrade onnxruntime, or export the network with a lower opset (opset_version of torch.onnx.export)."
         )
-    if found := re.search(r"model IR version: (\d+), max supported IR version: (\d+)", said):
-        return f"of IR version {found[1]}, and {here} reads up to {found[2]}. Upgrade onnxruntime, or export the network with an older onnx."
+    if match := re.search(r"model IR version: (\d+), max supported IR version: (\d+)", message):
+        return f"of IR version {match[1]}, and {release} reads up to {match[2]}. Upgrade onnxruntime, or export the network with an older onnx."
     if file.opset < OLDEST:
         change = f'import onnx, onnx.version_converter as v; onnx.save(v.convert_version(onnx.load({json.dumps(str(path))}), {TARGET}), "newer.onnx")'
         return (
-            f"of opset {file.opset}, and {here} runs networks from opset {OLDEST} on. Convert it once, with the package onnx installed: "
+            f"of opset {file.opset}, and {release} runs networks from opset {OLDEST} on. Convert it once, with the package onnx installed: "
             f"python -c {shlex.quote(change)}, and give newer.onnx as model.path. Where that fails, export it again."
         )
-    if found := re.search(r"opset import for domain '([^']*)'|(\S+)\(-?\d+\) is not a registered|No Op registered for (\S+)", said):
+    if match := re.search(r"opset import for domain '([^']*)'|(\S+)\(-?\d+\) is not a registered|No Op registered for (\S+)", message):
         strange = sorted({f"{node.domain}:{node.kind}" for node in file.nodes if node.domain not in ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")})
-        named = ", ".join(strange[:3]) or next(group for group in found.groups() if group)
-        return f"{here} does not know its operator {named}. Export the network without operators of another library, or upgrade onnxruntime."
-    return f"cannot be opened by {here}: {first_line(error)}. Export it again, and try it with onnx.checker."
+        operator = ", ".join(strange[:3]) or next(group for group in match.groups() if group)
+        return f"{release} does not know its operator {operator}. Export the network without operators of another library, or upgrade onnxruntime."
+    return f"cannot be opened by {release}: {first_line(error)}. Export it again, and try it with onnx.checker."

@@ -33,7 +33,7 @@ def logits(returned: Any, key: str, height: int, width: int, batch: int | None =
     ModelError
         What is returned is none of these, of another batch, or class numbers.
     """
-    tensor = checked(returned, key, batch).to(torch.float32)
+    tensor = require_scores(returned, key, batch).to(torch.float32)
     if tensor.shape[2:] == (height, width):
         return tensor
     if height % tensor.shape[2] or width % tensor.shape[3] or height // tensor.shape[2] != width // tensor.shape[3]:
@@ -52,7 +52,7 @@ def entry(returned: Any, key: str) -> str:
     return chosen if chosen in tensors else key
 
 
-def checked(returned: Any, key: str, batch: int | None = None) -> torch.Tensor:
+def require_scores(returned: Any, key: str, batch: int | None = None) -> torch.Tensor:
     """The scores (n, classes, rows, cols) as they are returned, at whatever size; raises as `logits` does."""
     tensor = pick(returned, key)
     _check(tensor, batch)
@@ -89,7 +89,7 @@ def pick(returned: Any, key: str) -> torch.Tensor:
     if isinstance(returned, torch.Tensor):
         return returned
     tensors = entries(returned)
-    chosen = _named(tensors, key) if key != "auto" else _usual(tensors)
+    chosen = _select_entry(tensors, key) if key != "auto" else _default_entry(tensors)
     if chosen is not None:
         return chosen
     raise ModelError(
@@ -113,7 +113,7 @@ def entries(returned: Any) -> dict[str, torch.Tensor]:
 
 def chosen_name(tensors: dict[str, torch.Tensor], key: str) -> str:
     """Name of the entry that is meant."""
-    chosen = _named(tensors, key) if key != "auto" else _usual(tensors)
+    chosen = _select_entry(tensors, key) if key != "auto" else _default_entry(tensors)
     return next((name for name, tensor in tensors.items() if tensor is chosen), "none")
 
 
@@ -122,7 +122,7 @@ def shapes(tensors: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {tuple(getattr(value, 'shape', value))}" for name, value in tensors.items())
 
 
-def _named(tensors: dict[str, torch.Tensor], key: str) -> torch.Tensor | None:
+def _select_entry(tensors: dict[str, torch.Tensor], key: str) -> torch.Tensor | None:
     if key in tensors:
         return tensors[key]
     place = key.removeprefix("-")
@@ -130,7 +130,7 @@ def _named(tensors: dict[str, torch.Tensor], key: str) -> torch.Tensor | None:
     return list(tensors.values())[last] if 0 <= last < len(tensors) else None
 
 
-def _usual(tensors: dict[str, torch.Tensor]) -> torch.Tensor | None:
+def _default_entry(tensors: dict[str, torch.Tensor]) -> torch.Tensor | None:
     """The entry of a usual name, else the first of a tuple, else the only one."""
     return next((tensors[name] for name in (*KEYS, "0") if name in tensors), next(iter(tensors.values())) if len(tensors) == 1 else None)
 

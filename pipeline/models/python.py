@@ -14,10 +14,10 @@ import torch
 
 from pipeline.config import ModelConfig
 from pipeline.errors import ConfigError, ModelError
-from pipeline.interfaces import Accepts
+from pipeline.interfaces import InputConstraints
 from pipeline.models.loaded import Loaded
 from pipeline.models.repository import Repository, repository_of
-from pipeline.models.repository.opened_files import by_name, digests, named, recorded
+from pipeline.models.repository.opened_files import digests, digests_by_file_name, file_arguments, record_opened_files
 from pipeline.models.tensor_digest import tensors_of
 from pipeline.models.weights import load_into, sha256
 from pipeline.models.weights.file_type import first_line
@@ -38,7 +38,7 @@ class Built:
     """What was unwrapped and left out of its weights file, in words."""
     tensors: str
     """Digest of what it infers with."""
-    drawn: bool
+    from_factory: bool
     """Whether any of it comes from its factory, and not from a file of weights."""
 
 
@@ -50,22 +50,22 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     ConfigError, ModelError
         The factory is not named, not found, fails, or makes another network each time; or the weights do not fit.
     """
-    built = build(model, bands)
-    return Loaded(module=built.module.to(device), said=built.identity, key=model.output.key, notes=built.notes)
+    built = build_from_factory(model, bands)
+    return Loaded(module=built.module.to(device), identity_fields=built.identity, key=model.output.key, notes=built.notes)
 
 
-def build(model: ModelConfig, bands: int) -> Built:
+def build_from_factory(model: ModelConfig, bands: int) -> Built:
     """What the factory makes, with its weights. Made twice where it brings tensors of its own: they must be the same. Raises as ``load`` does."""
     place, _, name = (model.factory or "").rpartition(":")
     if not place or not name:
         raise ConfigError(f"model.factory is {model.factory!r}; kind {model.kind} needs package.module:callable or file.py:callable.")
-    built = _built(model, bands, place, name)
-    if not built.drawn:
+    built = _build_once(model, bands, place, name)
+    if not built.from_factory:
         return built
-    before = built.tensors
+    first_tensors = built.tensors
     del built  # one at a time: they may be large
-    built = _built(model, bands, place, name)
-    if built.tensors != before:
+    built = _build_once(model, bands, place, name)
+    if built.tensors != first_tensors:
         raise ModelError(
             f"model.factory {model.factory} makes another network each time: two calls with the same arguments gave other tensors, as of weights "
             "that are drawn at random. Give its weights with model.path, or load them in the factory, or seed what it draws (torch.manual_seed)."
@@ -73,23 +73,23 @@ def build(model: ModelConfig, bands: int) -> Built:
     return built
 
 
-def _built(model: ModelConfig, bands: int, place: str, name: str) -> Built:
-    around, opened = repository(place), set[str](named(model.args))
-    with around.entered(), recorded(opened):
-        code = around.imported()
-        module = _called(find(code, place, name), model)
-    with around.entered():
+def _build_once(model: ModelConfig, bands: int, place: str, name: str) -> Built:
+    repo, paths = repository(place), set[str](file_arguments(model.args))
+    with repo.entered(), record_opened_files(paths):
+        code = repo.imported()
+        module = _call_factory(find_callable(code, place, name), model)
+    with repo.entered():
         notes = load_into(module, model.path) if model.path is not None else ()
         module = module.eval().float()
-    with around.entered(), recorded(opened):
-        tensors, others = tensors_of(module, bands, Accepts(), model.input.size if model.input else None)
-    made_by = around.code()
-    reads = {**around.reads(made_by), **digests(opened - ({str(model.path)} if model.path else set()))}
+    with repo.entered(), record_opened_files(paths):
+        tensors, unsaved = tensors_of(module, bands, InputConstraints(), model.input.size if model.input else None)
+    made_by = repo.code()
+    reads = {**repo.reads(made_by), **digests(paths - ({str(model.path)} if model.path else set()))}
     identity = {
         "kind": "python", "factory": name, "args": json.dumps(model.args, sort_keys=True, default=str), **_source(code), "code": made_by,
-        "reads": by_name(reads), "tensors": tensors, **({"sha256": sha256(model.path)} if model.path is not None else {}),
+        "reads": digests_by_file_name(reads), "tensors": tensors, **({"sha256": sha256(model.path)} if model.path is not None else {}),
     }  # fmt: skip
-    return Built(module=module, identity=identity, notes=notes, tensors=tensors, drawn=model.path is None or bool(others))
+    return Built(module=module, identity=identity, notes=notes, tensors=tensors, from_factory=model.path is None or bool(unsaved))
 
 
 def repository(place: str, key: str = FACTORY) -> Repository:
@@ -100,18 +100,18 @@ def repository(place: str, key: str = FACTORY) -> Repository:
         raise ModelError(f"{key} names {place}, which cannot be imported: {first_line(error)}.") from error
 
 
-def _called(factory: Callable[..., Any], model: ModelConfig) -> torch.nn.Module:
+def _call_factory(factory: Callable[..., Any], model: ModelConfig) -> torch.nn.Module:
     try:
         module = factory(**model.args)
     except (Exception, SystemExit) as error:  # the user's code may raise anything
-        way = fault(error) or f"{first_line(error)}. Mend it, or change model.args."
-        raise ModelError(f"model.factory {model.factory} failed with args {model.args}: {way}") from error
+        reason = fault(error) or f"{first_line(error)}. Mend it, or change model.args."
+        raise ModelError(f"model.factory {model.factory} failed with args {model.args}: {reason}") from error
     if not isinstance(module, torch.nn.Module):
         raise ModelError(f"model.factory {model.factory} returned {type(module).__name__}; it must return a torch.nn.Module.")
     return module
 
 
-def find(code: ModuleType, place: str, name: str, key: str = FACTORY) -> Callable[..., Any]:
+def find_callable(code: ModuleType, place: str, name: str, key: str = FACTORY) -> Callable[..., Any]:
     """A callable of a module that a key of the config names; raises ModelError, with the nearest name, where there is none."""
     factory = getattr(code, name, None)
     if callable(factory):

@@ -16,9 +16,9 @@ from pipeline.models.loaded import Loaded
 from pipeline.models.tensor_digest import state_of
 from pipeline.models.weights import load_into, sha256
 from pipeline.models.weights.file_type import first_line
-from pipeline.runtime.optional_imports import need
+from pipeline.runtime.optional_imports import require
 
-WHOLE: dict[str, Any] = {"encoder_weights": None}
+NO_DOWNLOAD_ARGS: dict[str, Any] = {"encoder_weights": None}
 """Said to every architecture: the file holds all weights, and nothing is to be downloaded that it would replace."""
 
 
@@ -32,7 +32,7 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     """
     assert model.path is not None
     library = _library()
-    args = {"in_channels": bands, "classes": len(model.classes or ()), **model.args, **WHOLE}
+    args = {"in_channels": bands, "classes": len(model.classes or ()), **model.args, **NO_DOWNLOAD_ARGS}
     if not args["classes"]:
         raise ConfigError("kind smp needs model.args.classes, the channels of the network's output, or a list of model.classes.")
     try:
@@ -40,11 +40,11 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     except (TypeError, ValueError, KeyError) as error:
         raise ModelError(f"model.args {model.args} do not fit {model.arch} ({first_line(error)}). Give the arguments it was trained with.") from error
     notes = load_into(module, model.path)
-    said = {
+    identity = {
         "kind": "smp", "arch": model.arch, "args": json.dumps(args, sort_keys=True, default=str), "version": str(getattr(library, "__version__", "")),
         "encoders": _encoders(), "tensors": state_of(module.eval().float()), "sha256": sha256(model.path),
     }  # fmt: skip
-    return Loaded(module=module.to(device), said=said, key=model.output.key, notes=notes)
+    return Loaded(module=module.to(device), identity_fields=identity, key=model.output.key, notes=notes)
 
 
 def _encoders() -> str:
@@ -56,13 +56,13 @@ def _encoders() -> str:
 
 
 def _library() -> Any:
-    return need("segmentation_models_pytorch", "smp", "model.kind smp")
+    return require("segmentation_models_pytorch", "smp", "model.kind smp")
 
 
 def _architecture(library: Any, arch: str | None) -> Callable[..., torch.nn.Module]:
-    known = {name: made for name, made in vars(library).items() if isinstance(made, type) and issubclass(made, torch.nn.Module)}
-    if arch in known:
-        return cast(Callable[..., torch.nn.Module], known[arch])
-    near = difflib.get_close_matches(arch or "", known, 1, cutoff=0.4)
-    nearest = f"; nearest is {near[0]}" if near else f"; it has {', '.join(sorted(known))}"
+    architectures = {name: member for name, member in vars(library).items() if isinstance(member, type) and issubclass(member, torch.nn.Module)}
+    if arch in architectures:
+        return cast(Callable[..., torch.nn.Module], architectures[arch])
+    near = difflib.get_close_matches(arch or "", architectures, 1, cutoff=0.4)
+    nearest = f"; nearest is {near[0]}" if near else f"; it has {', '.join(sorted(architectures))}"
     raise ConfigError(f"model.arch is {arch!r}, which segmentation_models_pytorch does not have{nearest}. Name one as that library does.")

@@ -14,7 +14,7 @@ import torch
 from pipeline.models.loaded import Loaded
 from pipeline.runtime.resources import cache_folder
 
-SHAPES = 64
+MAX_SHAPES = 64
 """Shapes of tiles, each with kernels of its own; torch gives up compiling at eight by itself, and would go on with other roundings."""
 
 
@@ -26,16 +26,16 @@ def compiled(network: Loaded) -> Loaded:
     Parameters
     ----------
     network
-        On its device, in eval mode; `obstacle` is None for it.
+        On its device, in eval mode; `why_not_compilable` is None for it.
     """
-    _settle()
+    _configure_inductor()
     import torch._dynamo.config as limits
 
-    limits.cache_size_limit, limits.fail_on_cache_limit_hit = SHAPES, True
+    limits.cache_size_limit, limits.fail_on_cache_limit_hit = MAX_SHAPES, True
     return replace(network, module=cast(torch.nn.Module, torch.compile(network.module, dynamic=False)))
 
 
-def obstacle(network: Loaded, device: torch.device) -> str | None:
+def why_not_compilable(network: Loaded, device: torch.device) -> str | None:
     """Why a network cannot be compiled here, or None."""
     if network.graph is not None:
         return "an ONNX file runs in onnxruntime, which torch cannot compile"
@@ -47,7 +47,7 @@ def obstacle(network: Loaded, device: torch.device) -> str | None:
     return None
 
 
-def _settle() -> None:
+def _configure_inductor() -> None:
     """Kernels are kept with our other caches, where no other user puts any, and made in this process, whose memory is planned, unless the shell says so."""
     os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
     if "TORCHINDUCTOR_CACHE_DIR" not in os.environ:

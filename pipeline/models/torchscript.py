@@ -9,7 +9,7 @@ import torch
 from pipeline.config import ModelConfig
 from pipeline.models.loaded import Loaded
 from pipeline.models.weights import sha256
-from pipeline.models.weights.file_type import TORCHSCRIPT, unreadable
+from pipeline.models.weights.file_type import TORCHSCRIPT, wrong_file_error
 
 ADVICE = "Save one with torch.jit.script(network).save(path); where it holds operations of another library, use model.kind: python."
 
@@ -28,6 +28,6 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
             warnings.simplefilter("ignore", DeprecationWarning)  # torch announces the end of TorchScript at each load
             module = torch.jit.load(str(model.path), map_location=device)
     except Exception as error:  # the reader raises whatever the bytes make it raise
-        raise unreadable(model.path, TORCHSCRIPT, error, ADVICE) from error
+        raise wrong_file_error(model.path, TORCHSCRIPT, error, ADVICE) from error
     module.eval().float()
-    return Loaded(module=module, said={"kind": "torchscript", "sha256": sha256(model.path)}, key=model.output.key)
+    return Loaded(module=module, identity_fields={"kind": "torchscript", "sha256": sha256(model.path)}, key=model.output.key)

@@ -18,7 +18,7 @@ from pipeline.geometry.margin import Margin, Trim
 from pipeline.interfaces import Graph, Origin, Step
 
 
-def answer(run: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, margin: Margin) -> torch.Tensor:
+def run_unpadded(run: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, margin: Margin) -> torch.Tensor:
     """(n, bands, rows, cols) → (n, classes, rows, cols) float32, 0 in the margins.
 
     Parameters
@@ -32,19 +32,19 @@ def answer(run: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, margin:
     """
     rows, cols = x.shape[2:]
     returned = run(given(x, margin)).to(torch.float32)
-    (top, below), (left, right) = _kept(margin.rows, rows), _kept(margin.cols, cols)
+    (top, below), (left, right) = _returned_range(margin.rows, rows), _returned_range(margin.cols, cols)
     inner = returned[..., : below - top, : right - left]
     return F.pad(inner, (left, cols - left - inner.shape[3], top, rows - top - inner.shape[2]))
 
 
 def given(x: torch.Tensor, margin: Margin) -> torch.Tensor:
     """What the network is given of a tile: from its own grid on, padded or cut off to a size that it takes."""
-    seen = x[..., margin.rows.skip :, margin.cols.skip :]
-    height, width = seen.shape[2:]
-    return F.pad(seen, (0, margin.cols.given(width) - width, 0, margin.rows.given(height) - height))
+    aligned = x[..., margin.rows.skip :, margin.cols.skip :]
+    height, width = aligned.shape[2:]
+    return F.pad(aligned, (0, margin.cols.given(width) - width, 0, margin.rows.given(height) - height))
 
 
-def _kept(trim: Trim, size: int) -> tuple[int, int]:
+def _returned_range(trim: Trim, size: int) -> tuple[int, int]:
     """The first pixel of an axis that is returned, and the one after the last."""
     start = trim.skip + trim.before
     return start, max(size - trim.after, start)

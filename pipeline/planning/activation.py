@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, get_args
 
-from pipeline.config import ReturnConfig
+from pipeline.config import ModelOutputConfig
 from pipeline.errors import ModelError
 from pipeline.interfaces import Locality
 
 Activation = Literal["softmax", "sigmoid", "none"]
 
 
-def decide(config: ReturnConfig, locality: Locality, stored: Mapping[str, Any] | None = None) -> Activation:
+def choose_activation(config: ModelOutputConfig, locality: Locality, stored: Mapping[str, Any] | None = None) -> Activation:
     """The activation of a job.
 
     Parameters
@@ -31,43 +31,43 @@ def decide(config: ReturnConfig, locality: Locality, stored: Mapping[str, Any] |
     """
     if config.activation != "auto":
         return config.activation
-    before = str((stored or {}).get("model.output.activation", "")).partition(" ")[0]
-    if before in get_args(Activation):
-        return before  # type: ignore[return-value]  # it is one of them
-    check(config, locality)
+    stored_activation = str((stored or {}).get("model.output.activation", "")).partition(" ")[0]
+    if stored_activation in get_args(Activation):
+        return stored_activation  # type: ignore[return-value]  # it is one of them
+    require_class_scores(config, locality)
     return "none" if locality.returns == "probability" else by_channels(config, locality.classes)
 
 
-def by_channels(config: ReturnConfig, channels: int) -> Activation:
+def by_channels(config: ModelOutputConfig, channels: int) -> Activation:
     """What logits take: one logit, and classes that hold side by side, a sigmoid."""
     return "sigmoid" if channels == 1 or config.multilabel else "softmax"
 
 
-def check(config: ReturnConfig, locality: Locality) -> None:
+def require_class_scores(config: ModelOutputConfig, locality: Locality) -> None:
     """Raise ModelError where what a network returns is known to be no scores; an activation that is named is taken at its word, but for class numbers."""
     if locality.returns == "label":
         raise ModelError(
             f"The network returns class numbers ({locality.ending}), not a score for each class, so that no probability can be had of them. Let it return what "
             "its argmax or threshold is given, or export it without that step."
         )
-    alone = config.activation == "auto" and by_channels(config, locality.classes) == "sigmoid"
-    if alone and locality.returns in ("logarithm", "scaled"):
-        words = locality.ending if locality.returns == "scaled" else f"the logarithm of a probability ({locality.ending})"
+    auto_sigmoid = config.activation == "auto" and by_channels(config, locality.classes) == "sigmoid"
+    if auto_sigmoid and locality.returns in ("logarithm", "scaled"):
+        description = locality.ending if locality.returns == "scaled" else f"the logarithm of a probability ({locality.ending})"
         raise ModelError(
-            f"The network returns {words}, which is neither a logit nor a probability between 0 and 1. Let it return the logit, or the probability with "
+            f"The network returns {description}, which is neither a logit nor a probability between 0 and 1. Let it return the logit, or the probability with "
             "model.output.activation: none; or name the activation that you mean."
         )
 
 
-def remarks(config: ReturnConfig, locality: Locality, chosen: Activation) -> Iterator[str]:
+def remarks(config: ModelOutputConfig, locality: Locality, chosen: Activation) -> Iterator[str]:
     """What is to be said of the choice, a sentence each."""
     yield from locality.remarks
     auto, certain = config.activation == "auto", locality.returns == "probability"
     if certain and chosen == "none" and auto:
         yield f"the network ends in a {locality.ending}, so that it returns probabilities: model.output.activation auto is none"
     elif certain and chosen != "none":
-        words = f"GUESS: a {chosen} is taken of them once more" if not auto else f"the store keeps the {chosen} that it was made with"
-        yield f"the network ends in a {locality.ending}, so that it returns probabilities; {words}. model.output.activation: none takes them as they are"
+        consequence = f"GUESS: a {chosen} is taken of them once more" if not auto else f"the store keeps the {chosen} that it was made with"
+        yield f"the network ends in a {locality.ending}, so that it returns probabilities; {consequence}. model.output.activation: none takes them as they are"
     elif locality.between and auto:
         yield (
             f"GUESS: all that the network returned for noise lies between 0 and 1, as a {locality.between}'s does, but none was seen at its end. A {chosen} is "

@@ -8,130 +8,130 @@ from dataclasses import replace
 
 from pipeline.errors import ConfigError
 from pipeline.geometry.span import round_down, round_up
-from pipeline.planning.types import Tiles, Wish
+from pipeline.planning.types import PlanRequest, TilePlan
 
-PAYS = 14
+CORE_PER_HALO = 14
 """Core per px of halo at which halos cost 1.3 times the arithmetic."""
-ROOMY = 18
+LARGE_CORE_PER_HALO = 18
 """The same for 1.23 times, in nearly twice the memory."""
-MANY = 9
+LARGE_TILE_MIN_BLOCKS = 9
 """Blocks from which that pays: for fewer, laying out the memory takes as long as the arithmetic that it saves."""
-SMALL, LARGE = 1024, 3072
+MIN_AUTO_CORE, MAX_AUTO_CORE = 1024, 3072
 """Limits of a core that ``auto`` chooses, px."""
-TINY = 64
+SMALLEST_CORE = 64
 """Core below which memory gains nothing, px."""
-BLENDED = 512
+DEFAULT_BLEND_SIZE = 512
 """Tile size of a blended network that says nothing of its training size, px."""
-RECOMPUTED = 0.1
+MAX_RECOMPUTED_SHARE = 0.1
 """Share of the arithmetic that blended blocks may spend on tiles which straddle them, where memory allows."""
-SHARD_FROM = 4096
+MIN_CHUNKS_TO_SHARD = 4096
 """Chunks from which ``shard: auto`` groups them in shards."""
 
 
-def candidates(wish: Wish) -> Iterator[Tiles]:
+def candidates(request: PlanRequest) -> Iterator[TilePlan]:
     """All that may be chosen from; raises ConfigError where what is asked for cannot be."""
-    for core in _cores(wish):
-        shard = _shard(wish)
-        whole = round_up(max(wish.height, wish.width), shard or wish.chunk)
-        largest = _blended_block(_tiles(wish, core, whole, shard)) if wish.halo.halo is None else max(core, SMALL)
-        for block in _blocks(wish, largest, shard):
-            tiles = _tiles(wish, core, block, shard)
-            if not roomy(wish, tiles) or wish.count(tiles.layout(), MANY) >= MANY:
+    for core in _cores(request):
+        shard = _shard(request)
+        whole = round_up(max(request.height, request.width), shard or request.chunk)
+        largest = _blended_block(_tiles(request, core, whole, shard)) if request.halo.halo is None else max(core, MIN_AUTO_CORE)
+        for block in _blocks(request, largest, shard):
+            tiles = _tiles(request, core, block, shard)
+            if not is_oversized(request, tiles) or request.count(tiles.layout(), LARGE_TILE_MIN_BLOCKS) >= LARGE_TILE_MIN_BLOCKS:
                 yield tiles
 
 
-def _cores(wish: Wish) -> Iterator[int]:
+def _cores(request: PlanRequest) -> Iterator[int]:
     """Longest cores (or tile sizes where blended), best first."""
-    halo = wish.halo.halo
+    halo = request.halo.halo
     if halo is None:
-        asked = wish.tile if wish.tile != "auto" else wish.training_size or wish.maximum or BLENDED
-        yield blend_size(asked, wish.multiple, wish.minimum, wish.maximum)
-    elif wish.tile != "auto" or _fixed(wish):
-        size = wish.maximum if wish.tile == "auto" and wish.maximum is not None else wish.tile
+        requested = request.tile if request.tile != "auto" else request.training_size or request.maximum or DEFAULT_BLEND_SIZE
+        yield blend_size(requested, request.multiple, request.minimum, request.maximum)
+    elif request.tile != "auto" or _fixed(request):
+        size = request.maximum if request.tile == "auto" and request.maximum is not None else request.tile
         assert isinstance(size, int)
-        yield _given_core(wish, size, halo)
+        yield _given_core(request, size, halo)
     else:
-        yield from _shrinking(wish, halo)
+        yield from _shrinking(request, halo)
 
 
-def roomy(wish: Wish, tiles: Tiles) -> bool:
+def is_oversized(request: PlanRequest, tiles: TilePlan) -> bool:
     """Whether tiles of our choice are larger than halos alone demand."""
     halo = tiles.halo
-    return wish.tile == "auto" and halo is not None and not _fixed(wish) and tiles.core > _fitted(wish, _paying(halo), halo)
+    return request.tile == "auto" and halo is not None and not _fixed(request) and tiles.core > _fitted(request, _worthwhile_core(halo), halo)
 
 
-def _fixed(wish: Wish) -> bool:
+def _fixed(request: PlanRequest) -> bool:
     """Whether the network takes one size only."""
-    return wish.maximum is not None and wish.maximum == wish.minimum
+    return request.maximum is not None and request.maximum == request.minimum
 
 
-def _shrinking(wish: Wish, halo: int) -> Iterator[int]:
-    core = _fitted(wish, _paying(halo), halo)
-    unit = _shard(wish) or wish.chunk  # blocks are whole ones, and would cut it
-    wide = _fitted(wish, min(round(ROOMY * halo / unit) * unit, LARGE), halo)
+def _shrinking(request: PlanRequest, halo: int) -> Iterator[int]:
+    core = _fitted(request, _worthwhile_core(halo), halo)
+    unit = _shard(request) or request.chunk  # blocks are whole ones, and would cut it
+    wide = _fitted(request, min(round(LARGE_CORE_PER_HALO * halo / unit) * unit, MAX_AUTO_CORE), halo)
     if wide > core:
         yield wide
-    smallest = min(core, round_up(TINY, wish.multiple))
+    smallest = min(core, round_up(SMALLEST_CORE, request.multiple))
     while core > smallest:
         yield core
-        core = round_down(core * 3 // 4, wish.multiple)
+        core = round_down(core * 3 // 4, request.multiple)
     yield smallest
 
 
-def _paying(halo: int) -> int:
-    return min(max(PAYS * halo, SMALL), LARGE)
+def _worthwhile_core(halo: int) -> int:
+    return min(max(CORE_PER_HALO * halo, MIN_AUTO_CORE), MAX_AUTO_CORE)
 
 
-def _fitted(wish: Wish, core: int, halo: int) -> int:
+def _fitted(request: PlanRequest, core: int, halo: int) -> int:
     """A core of about so many px that the raster, the network and its stride allow."""
-    if wish.maximum is not None:
-        core = min(core, _given_core(wish, wish.maximum, halo))
-    core = min(core, max(wish.height, wish.width))
-    return max(round_up(core, wish.multiple) if wish.maximum is None else round_down(core, wish.multiple), wish.multiple)
+    if request.maximum is not None:
+        core = min(core, _given_core(request, request.maximum, halo))
+    core = min(core, max(request.height, request.width))
+    return max(round_up(core, request.multiple) if request.maximum is None else round_down(core, request.multiple), request.multiple)
 
 
-def _given_core(wish: Wish, size: int, halo: int) -> int:
-    if wish.maximum is not None and size > wish.maximum:
-        raise ConfigError(f"tile.size is {size}, but the network takes at most {wish.maximum} px. Give at most that, or auto.")
-    core = round_down(size - 2 * halo, wish.multiple)
-    uncut = wish.whole <= size
-    if core < wish.multiple and not uncut:
+def _given_core(request: PlanRequest, size: int, halo: int) -> int:
+    if request.maximum is not None and size > request.maximum:
+        raise ConfigError(f"tile.size is {size}, but the network takes at most {request.maximum} px. Give at most that, or auto.")
+    core = round_down(size - 2 * halo, request.multiple)
+    uncut = request.whole <= size
+    if core < request.multiple and not uncut:
         raise ConfigError(
             f"tile.size {size} leaves no core beside a halo of {halo} px on each side; the smallest that does is "
-            f"{2 * halo + wish.multiple}. Raise tile.size, leave it auto, or give a smaller tile.halo."
+            f"{2 * halo + request.multiple}. Raise tile.size, leave it auto, or give a smaller tile.halo."
         )
-    return max(core, wish.multiple)
+    return max(core, request.multiple)
 
 
-def blend_size(asked: int, multiple: int, minimum: int, maximum: int | None) -> int:
+def blend_size(requested: int, multiple: int, minimum: int, maximum: int | None) -> int:
     """Size of blended tiles, px, where so many are asked for."""
-    size = max(round_up(asked, multiple), round_up(minimum, multiple))
+    size = max(round_up(requested, multiple), round_up(minimum, multiple))
     return min(size, maximum or size)
 
 
 def blend_step(size: int, overlap: float, multiple: int) -> int:
     """Distance of blended tiles, px, for an overlap in px or as a fraction below 1; 0 where it leaves none."""
-    lost = round(size * overlap) if overlap < 1 else int(overlap)
-    return max(round_down(size - lost, multiple), 0)
+    overlap_px = round(size * overlap) if overlap < 1 else int(overlap)
+    return max(round_down(size - overlap_px, multiple), 0)
 
 
-def _blended_block(whole: Tiles) -> int:
+def _blended_block(whole: TilePlan) -> int:
     """The smallest block of a raster that is not whole by itself, px, whose straddling tiles cost little."""
-    unit, one = whole.shard or whole.chunk, whole.layout()
+    unit, layout = whole.shard or whole.chunk, whole.layout()
     blocks = range(unit, whole.block, unit)
-    return next((block for block in blocks if replace(one, block=block).recomputed() <= RECOMPUTED), whole.block)
+    return next((block for block in blocks if replace(layout, block=block).blend_recompute_share() <= MAX_RECOMPUTED_SHARE), whole.block)
 
 
-def _blocks(wish: Wish, largest: int, shard: int | None) -> Iterator[int]:
+def _blocks(request: PlanRequest, largest: int, shard: int | None) -> Iterator[int]:
     """Blocks of whole chunks and shards, largest first."""
-    unit = shard or wish.chunk
-    if wish.block != "auto":
-        if wish.block % unit:
+    unit = shard or request.chunk
+    if request.block != "auto":
+        if request.block % unit:
             kind = "shards" if shard else "chunks"
-            raise ConfigError(f"output.block {wish.block} is not a whole number of {kind} of {unit} px. Give a multiple of {unit}, or auto.")
-        yield wish.block
+            raise ConfigError(f"output.block {request.block} is not a whole number of {kind} of {unit} px. Give a multiple of {unit}, or auto.")
+        yield request.block
         return
-    whole = round_up(max(wish.height, wish.width), unit)
+    whole = round_up(max(request.height, request.width), unit)
     block = min(max(round_down(largest, unit), unit), whole)
     while block > unit:
         yield block
@@ -139,39 +139,56 @@ def _blocks(wish: Wish, largest: int, shard: int | None) -> Iterator[int]:
     yield unit
 
 
-def _shard(wish: Wish) -> int | None:
-    if wish.shard == "none":
+def _shard(request: PlanRequest) -> int | None:
+    if request.shard == "none":
         return None
-    if wish.shard != "auto":
-        if wish.shard % wish.chunk:
-            raise ConfigError(f"output.shard {wish.shard} is not a whole number of chunks of {wish.chunk} px. Give a multiple of it, auto or none.")
-        return wish.shard
-    chunks = math.ceil(wish.height / wish.chunk) * math.ceil(wish.width / wish.chunk)
-    if chunks < SHARD_FROM or (wish.block != "auto" and wish.block < 2 * wish.chunk):
+    if request.shard != "auto":
+        if request.shard % request.chunk:
+            raise ConfigError(f"output.shard {request.shard} is not a whole number of chunks of {request.chunk} px. Give a multiple of it, auto or none.")
+        return request.shard
+    chunks = math.ceil(request.height / request.chunk) * math.ceil(request.width / request.chunk)
+    if chunks < MIN_CHUNKS_TO_SHARD or (request.block != "auto" and request.block < 2 * request.chunk):
         return None
-    if wish.block != "auto":
-        return wish.block
-    return wish.chunk * max(1, 2048 // wish.chunk)
+    if request.block != "auto":
+        return request.block
+    return request.chunk * max(1, 2048 // request.chunk)
 
 
-def _tiles(wish: Wish, core: int, block: int, shard: int | None) -> Tiles:
-    halo = wish.halo.halo
-    overlap = 0.5 if wish.overlap == "auto" else wish.overlap
+def _tiles(request: PlanRequest, core: int, block: int, shard: int | None) -> TilePlan:
+    halo = request.halo.halo
+    overlap = 0.5 if request.overlap == "auto" else request.overlap
     step = 0
     if halo is None:
-        step = blend_step(core, overlap, wish.multiple)
+        step = blend_step(core, overlap, request.multiple)
         if step == 0:
             raise ConfigError(f"tile.overlap {overlap} leaves no step between tiles of {core} px. Give a smaller overlap or larger tiles.")
-    taper = wish.taper if wish.taper != "auto" else "hann" if halo is None else "flat"
-    size = core if halo is None else max(core + 2 * halo, round_up(wish.minimum, wish.multiple))
-    if halo is not None and isinstance(wish.tile, int):
-        size = max(wish.tile, size)
-    if halo is not None and wish.tile == "auto":
-        core = min(core, round_up(block, wish.multiple) + (wish.multiple if block % wish.multiple else 0))
-        size = max(core + 2 * halo, round_up(wish.minimum, wish.multiple))
-    return Tiles(
-        height=wish.height, width=wish.width, block=block, chunk=wish.chunk, shard=shard, multiple=wish.multiple, minimum=wish.minimum,
-        halo=halo, core=0 if halo is None else core, size=size, step=step, taper=taper, blend=wish.blend,
-        exact=wish.halo.exact, why=wish.halo.why, batch=wish.batch if halo is None else 1, augment=wish.augment, tolerated=wish.halo.tolerated,
-        pad=wish.pad, near=wish.near, far=wish.far,
-    )  # fmt: skip
+    taper = request.taper if request.taper != "auto" else "hann" if halo is None else "flat"
+    size = core if halo is None else max(core + 2 * halo, round_up(request.minimum, request.multiple))
+    if halo is not None and isinstance(request.tile, int):
+        size = max(request.tile, size)
+    if halo is not None and request.tile == "auto":
+        core = min(core, round_up(block, request.multiple) + (request.multiple if block % request.multiple else 0))
+        size = max(core + 2 * halo, round_up(request.minimum, request.multiple))
+    return TilePlan(
+        height=request.height,
+        width=request.width,
+        block=block,
+        chunk=request.chunk,
+        shard=shard,
+        multiple=request.multiple,
+        minimum=request.minimum,
+        halo=halo,
+        core=0 if halo is None else core,
+        size=size,
+        step=step,
+        taper=taper,
+        blend=request.blend,
+        exact=request.halo.exact,
+        why=request.halo.reason,
+        batch=request.batch if halo is None else 1,
+        augment=request.augment,
+        tolerated=request.halo.tolerated,
+        pad=request.pad,
+        near=request.near,
+        far=request.far,
+    )

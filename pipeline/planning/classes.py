@@ -9,24 +9,24 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pipeline.config import ClassConfig, Config, ModelConfig, ReturnConfig
+from pipeline.config import ClassConfig, Config, ModelConfig, ModelOutputConfig
 from pipeline.errors import ConfigError
-from pipeline.inference.decode import Decoding
+from pipeline.inference.decode import ClassDecoding
 from pipeline.inference.normalise import Normalisation
 from pipeline.inference.recipe import Recipe
 from pipeline.models import KINDS
 from pipeline.models.input_transform import Transform, transform
-from pipeline.models.weights import ModelMeta, read_meta
+from pipeline.models.weights import ModelMeta, read_model_meta
 from pipeline.models.weights.file_type import check_file
 from pipeline.planning.activation import Activation, by_channels
-from pipeline.planning.types import Tiles
+from pipeline.planning.types import TilePlan
 from pipeline.store.spec import ClassRow
 
-FIELDS = ("scale", "offset", "mean", "std")
+NORMALISATION_FIELDS = ("scale", "offset", "mean", "std")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Meaning:
+class ResolvedModel:
     """A model config with nothing left open."""
 
     model: ModelConfig
@@ -34,7 +34,7 @@ class Meaning:
     classes: list[ClassConfig] | None
 
 
-def resolve(model: ModelConfig, bands: int, dtype: np.dtype[Any]) -> Meaning:
+def resolve_model(model: ModelConfig, bands: int, dtype: np.dtype[Any]) -> ResolvedModel:
     """Merge the config's model with what the weights file says of itself, for so many bands of a dtype.
 
     Raises
@@ -44,18 +44,18 @@ def resolve(model: ModelConfig, bands: int, dtype: np.dtype[Any]) -> Meaning:
     """
     if model.path is not None:
         check_file(model.path)
-    meta = read_meta(model.path) if model.path is not None and model.path.suffix == ".safetensors" else None
+    meta = read_model_meta(model.path) if model.path is not None and model.path.suffix == ".safetensors" else None
     kind = model.kind or (meta.kind if meta else None)
     if kind is None:
         raise ConfigError(f"model.kind is missing, and {model.path} does not say what network it holds. Set model.kind: {', '.join(KINDS)}.")
     args = {**(meta.args if meta and meta.kind == kind else {}), **model.args}
-    output = ReturnConfig(**{**(meta.output if meta else {}), **model.output.model_dump(exclude_unset=True)})
+    output = ModelOutputConfig(**{**(meta.output if meta else {}), **model.output.model_dump(exclude_unset=True)})
     resolved = model.model_copy(update={"kind": kind, "args": args, "output": output})
-    return Meaning(model=resolved, normalisation=normalisation(model, meta, bands, dtype), classes=_classes(model, meta))
+    return ResolvedModel(model=resolved, normalisation=input_normalisation(model, meta, bands, dtype), classes=_classes(model, meta))
 
 
 def recipe(
-    meaning: Meaning, config: Config, channels: int, activation: Activation, *, precision: str, threads: int, tiles: Tiles, fold: bool, compiles: bool
+    resolved: ResolvedModel, config: Config, channels: int, activation: Activation, *, precision: str, threads: int, tiles: TilePlan, fold: bool, compiles: bool
 ) -> tuple[Recipe, tuple[ClassRow, ...]]:  # fmt: skip
     """The recipe and the class table of a network with so many output channels, whose activation is decided.
 
@@ -64,13 +64,13 @@ def recipe(
     ConfigError
         The classes do not fit the channels, two share a code, or nodata is also a code.
     """
-    rows = class_rows(meaning.classes, channels, meaning.model.output)
-    meant = decoding(meaning.model.output, rows, channels, activation)
-    codes = meant.codes
+    rows = class_rows(resolved.classes, channels, resolved.model.output)
+    class_decoding = decoding(resolved.model.output, rows, channels, activation)
+    codes = class_decoding.codes
     nodata = _nodata(config.output.nodata, codes)
-    made = Recipe(
-        normalisation=meaning.normalisation,
-        decoding=meant,
+    job_recipe = Recipe(
+        normalisation=resolved.normalisation,
+        decoding=class_decoding,
         layers=tuple(config.output.layers),
         nodata=nodata,
         dtype="uint8" if max(*codes, nodata) <= 255 else "uint16",
@@ -86,18 +86,18 @@ def recipe(
         fold=fold,
         compile=compiles,
     )
-    return made, rows
+    return job_recipe, rows
 
 
-def normalisation(model: ModelConfig, meta: ModelMeta | None, bands: int, dtype: np.dtype[Any]) -> Normalisation:
+def input_normalisation(model: ModelConfig, meta: ModelMeta | None, bands: int, dtype: np.dtype[Any]) -> Normalisation:
     """What the config says of the input, else what the file says; raises ConfigError where a list has another length than the bands."""
-    said = dict(meta.input) if meta else {}
-    changed = _transform(model, said.pop("transform", None), bands, dtype)
+    values = dict(meta.input) if meta else {}
+    changed = _transform(model, values.pop("transform", None), bands, dtype)
     count = bands if changed is None else changed.channels
     if model.input is not None:
-        said |= {name: getattr(model.input, name) for name in FIELDS if name in model.input.model_fields_set}
+        values |= {name: getattr(model.input, name) for name in NORMALISATION_FIELDS if name in model.input.model_fields_set}
     defaults = {"scale": 1.0, "offset": 0.0, "mean": 0.0, "std": 1.0}
-    return Normalisation(**{name: _per_band(name, said.get(name, defaults[name]), count, bands) for name in FIELDS}, transform=changed)
+    return Normalisation(**{name: _per_band(name, values.get(name, defaults[name]), count, bands) for name in NORMALISATION_FIELDS}, transform=changed)
 
 
 def _transform(model: ModelConfig, trained: str | None, bands: int, dtype: np.dtype[Any]) -> Transform | None:
@@ -116,9 +116,9 @@ def _per_band(name: str, value: float | list[float], bands: int, read: int) -> t
     if isinstance(value, int | float):
         value = [float(value)] * bands
     if len(value) != bands:
-        there = f"{bands} bands are read" if bands == read else f"model.input.transform makes {bands} channels of the {read} bands that are read"
+        band_count_text = f"{bands} bands are read" if bands == read else f"model.input.transform makes {bands} channels of the {read} bands that are read"
         raise ConfigError(
-            f"model.input.{name} has {len(value)} values, but {there}. Give one number, one value per band, or choose the bands with source.bands."
+            f"model.input.{name} has {len(value)} values, but {band_count_text}. Give one number, one value per band, or choose the bands with source.bands."
         )
     if name == "std" and 0 in value:
         raise ConfigError("model.input.std contains 0, by which nothing can be divided. Give the standard deviation of each band.")
@@ -131,9 +131,9 @@ def _classes(model: ModelConfig, meta: ModelMeta | None) -> list[ClassConfig] | 
     return [ClassConfig(**row) for row in meta.classes] if meta and meta.classes else None
 
 
-def class_rows(classes: list[ClassConfig] | None, channels: int, said: ReturnConfig) -> tuple[ClassRow, ...]:
+def class_rows(classes: list[ClassConfig] | None, channels: int, output: ModelOutputConfig) -> tuple[ClassRow, ...]:
     """The class table of a network with so many output channels; raises ConfigError where the list or the thresholds do not fit."""
-    cuts, independent = thresholds(said, channels), said.multilabel and channels > 1
+    cuts, independent = thresholds(output, channels), output.multilabel and channels > 1
     count = channels if channels > 1 else len(cuts) + 1
     if classes is None:
         classes = [ClassConfig(name=f"class{k}") for k in range(count)]
@@ -161,15 +161,15 @@ def _beyond_channels(classes: list[ClassConfig], channels: int) -> int:
     return int(len(classes) == channels + 1)
 
 
-def thresholds(said: ReturnConfig, channels: int) -> tuple[float, ...]:
+def thresholds(output: ModelOutputConfig, channels: int) -> tuple[float, ...]:
     """The thresholds of a network with so many output channels; raises ConfigError where a list of them cannot be meant."""
-    given = tuple(said.threshold) if isinstance(said.threshold, list) else (said.threshold,)
-    if channels > 1 and not said.multilabel and isinstance(said.threshold, list):
+    given = tuple(output.threshold) if isinstance(output.threshold, list) else (output.threshold,)
+    if channels > 1 and not output.multilabel and isinstance(output.threshold, list):
         raise ConfigError(
             f"model.output.threshold lists {list(given)}, but the network returns {channels} classes, of which the likeliest wins. Leave it out; a list "
             "is for networks of one logit, or with multilabel: true, one threshold per channel."
         )
-    if channels > 1 and isinstance(said.threshold, list) and len(given) != channels:
+    if channels > 1 and isinstance(output.threshold, list) and len(given) != channels:
         raise ConfigError(
             f"model.output.threshold lists {len(given)} thresholds, but the network has {channels} channels. Give one number, or one per channel."
         )
@@ -182,18 +182,18 @@ def _in_words(cuts: int) -> str:
     return "two classes" if cuts == 1 else f"{cuts + 1} classes with its {cuts} thresholds"
 
 
-def decoding(said: ReturnConfig, rows: tuple[ClassRow, ...], channels: int, activation: Activation | None = None) -> Decoding:
+def decoding(output: ModelOutputConfig, rows: tuple[ClassRow, ...], channels: int, activation: Activation | None = None) -> ClassDecoding:
     """What each channel means; a background without a channel comes after them, wherever it is listed."""
-    activation = activation or by_channels(said, channels)
-    cuts, codes = thresholds(said, channels), [row.code for row in rows]
+    activation = activation or by_channels(output, channels)
+    cuts, codes = thresholds(output, channels), [row.code for row in rows]
     threshold = cuts if len(cuts) > 1 else cuts[0]
-    if not said.multilabel or channels == 1:
-        return Decoding(activation=activation, threshold=threshold, codes=tuple(codes))
+    if not output.multilabel or channels == 1:
+        return ClassDecoding(activation=activation, threshold=threshold, codes=tuple(codes))
     background = next(row.code for row in rows if row.role == "background")
     if len(codes) > channels:
         codes = [code for code in codes if code != background] + [background]
     order = tuple(codes.index(row.code) for row in rows)
-    return Decoding(activation=activation, threshold=threshold, codes=tuple(codes), background=codes.index(background), order=order)
+    return ClassDecoding(activation=activation, threshold=threshold, codes=tuple(codes), background=codes.index(background), order=order)
 
 
 def _color(k: int, count: int) -> str:
@@ -202,9 +202,9 @@ def _color(k: int, count: int) -> str:
     return f"#{round(r * 255):02x}{round(g * 255):02x}{round(b * 255):02x}"
 
 
-def _nodata(asked: Literal["auto"] | int, codes: tuple[int, ...]) -> int:
-    if asked == "auto":
+def _nodata(requested: Literal["auto"] | int, codes: tuple[int, ...]) -> int:
+    if requested == "auto":
         return 255 if max(codes) <= 254 else 65535
-    if asked in codes:
-        raise ConfigError(f"output.nodata is {asked}, which is also the code of a class. Give another value, or auto.")
-    return asked
+    if requested in codes:
+        raise ConfigError(f"output.nodata is {requested}, which is also the code of a class. Give another value, or auto.")
+    return requested

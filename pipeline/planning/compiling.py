@@ -7,19 +7,19 @@ import torch
 from pipeline.errors import ConfigError
 from pipeline.interfaces import Locality
 from pipeline.models.loaded import Loaded
-from pipeline.models.torch_compile import compiled, obstacle
+from pipeline.models.torch_compile import compiled, why_not_compilable
 from pipeline.models.weights.file_type import first_line
-from pipeline.planning.folding import ROUNDING, difference, trial
+from pipeline.planning.folding import FOLD_ROUNDING_TOLERANCE, excess_difference, noise_image
 from pipeline.runtime import resources
-from pipeline.runtime.device import rounding
+from pipeline.runtime.device import fixed_numerics
 
 
-def decide(asked: bool, network: Loaded, locality: Locality, device: torch.device, stored: bool | None) -> bool:
+def choose_compilation(requested: bool, network: Loaded, locality: Locality, device: torch.device, stored: bool | None) -> bool:
     """Whether the network runs compiled.
 
     Parameters
     ----------
-    asked
+    requested
         ``execution.compile`` of the config.
     network, locality, device
         What is to be compiled, what was measured of it, and where it is.
@@ -31,19 +31,19 @@ def decide(asked: bool, network: Loaded, locality: Locality, device: torch.devic
     ConfigError
         It cannot be compiled here, or says something else then.
     """
-    wanted = asked if stored is None else stored
-    why = None if not wanted else obstacle(network, device) or (None if stored else _apart(network, locality, device))
-    if why is not None:
-        raise ConfigError(f"execution.compile is true, but {why}. Leave it out, or mend that.")
-    return wanted
+    compiles = requested if stored is None else stored
+    reason = None if not compiles else why_not_compilable(network, device) or (None if stored else _compiled_difference(network, locality, device))
+    if reason is not None:
+        raise ConfigError(f"execution.compile is true, but {reason}. Leave it out, or mend that.")
+    return compiles
 
 
-def _apart(network: Loaded, locality: Locality, device: torch.device) -> str | None:
+def _compiled_difference(network: Loaded, locality: Locality, device: torch.device) -> str | None:
     """How a network differs from itself compiled, in float32 on noise; None where it does not."""
-    image = trial(network, locality, device)
-    with rounding("float32", resources.cores(), device):
-        plain = network(image)
+    image = noise_image(network, locality, device)
+    with fixed_numerics("float32", resources.cores(), device):
+        reference = network(image)
         try:
-            return difference(plain, compiled(network)(image), ROUNDING)
+            return excess_difference(reference, compiled(network)(image), FOLD_ROUNDING_TOLERANCE)
         except Exception as error:  # whatever compilers raise
             return f"torch cannot compile this network here ({first_line(error)})"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.planning.aoi_cost import Spent, spent
+from pipeline.planning.aoi_cost import AoiCost, cost_of_aoi
 from pipeline.planning.job import Job
-from pipeline.planning.sameness import moved
-from pipeline.planning.types import TURNS
+from pipeline.planning.sameness import source_change
+from pipeline.planning.types import VIEWS_PER_TILE
 from pipeline.runtime.resources import human
 
 STORED = 4 / 3
@@ -21,7 +21,7 @@ def describe(job: Job) -> dict[str, Any]:
     grid, tiles, layout = job.source.grid, job.plan.tiles, job.task.layout
     cost, pixels = _cost(job), grid.height * grid.width
     per_pixel = sum(job.spec.layer(name).bytes_per_pixel for name in job.spec.layers)
-    work = cost.network / cost.asked * TURNS[tiles.augment]
+    work = cost.network / cost.requested * VIEWS_PER_TILE[tiles.augment]
     return {
         "raster": {
             "height": grid.height,
@@ -31,7 +31,7 @@ def describe(job: Job) -> dict[str, Any]:
             "crs": grid.code or grid.wkt,
             "notes": list(job.source.notes),
             "transform": _transform(job),
-            "moved": moved(job),
+            "moved": source_change(job),
         },
         "network": {
             "verdict": job.locality.verdict,
@@ -50,23 +50,23 @@ def describe(job: Job) -> dict[str, Any]:
             "count": job.blocks,
             "of": layout.count,
             "in_flight": job.plan.workers,
-            "processes": job.plan.hands.processes,
+            "processes": job.plan.worker_layout.processes,
             "chunk": tiles.chunk,
             "shard": tiles.shard,
         },
-        "area": {"path": job.task.area.layer.path, "pixels": cost.asked, "share": cost.asked / pixels} if job.task.area else None,
+        "area": {"path": job.task.area.layer.path, "pixels": cost.requested, "share": cost.requested / pixels} if job.task.area else None,
         "arithmetic_overhead": round(work, 4),
-        "recomputed": round(layout.recomputed(), 4),
-        "read_amplification": round(cost.read / cost.asked, 4),
-        "reading": {"file_block": list(job.source.block), "held": job.plan.sharing.held, "swaths": job.plan.sharing.swaths},
+        "recomputed": round(layout.blend_recompute_share(), 4),
+        "read_amplification": round(cost.read / cost.requested, 4),
+        "reading": {"file_block": list(job.source.block), "held": job.plan.sharing.cached_bytes, "swaths": job.plan.sharing.swaths},
         "memory": {"budget": job.plan.budget, "projected": job.plan.peak, "buffers": job.plan.buffers},
         "device_memory": _on_device(job),
-        "output_bytes_before_compression": round(cost.asked * per_pixel * (STORED if job.spec.levels > 1 else 1)),
-        "estimated_seconds": round(cost.asked * work * job.footprint.seconds_per_pixel) if job.footprint else None,
+        "output_bytes_before_compression": round(cost.requested * per_pixel * (STORED if job.spec.levels > 1 else 1)),
+        "estimated_seconds": round(cost.requested * work * job.footprint.seconds_per_pixel) if job.footprint else None,
         "device": job.task.device,
         "precision": job.task.recipe.precision,
         "threads": job.task.recipe.threads,
-        "streams": job.plan.hands.streams,
+        "streams": job.plan.worker_layout.streams,
         "engine": job.config.execution.engine,
     }
 
@@ -76,13 +76,15 @@ def room(job: Job) -> int:
     return int(job.plan.tensors * min(_cost(job).largest / job.plan.tiles.size**2, 1.0))
 
 
-def _cost(job: Job) -> Spent:
+def _cost(job: Job) -> AoiCost:
     """Pixels asked for, inferred and decoded."""
     layout = job.task.layout
     if job.task.area is not None:
-        return spent(job.task.area, layout, job.blocks, job.source.block, job.plan.sharing)
+        return cost_of_aoi(job.task.area, layout, job.blocks, job.source.block, job.plan.sharing)
     pixels = layout.height * layout.width
-    return Spent(asked=pixels, network=pixels * layout.work(), read=pixels * job.plan.sharing.amplification, largest=job.plan.tiles.size**2)
+    return AoiCost(
+        requested=pixels, network=pixels * layout.arithmetic_overhead(), read=pixels * job.plan.sharing.amplification, largest=job.plan.tiles.size**2
+    )
 
 
 def numbers(job: Job) -> dict[str, Any]:
@@ -102,7 +104,10 @@ def headline(job: Job) -> str:
     """The plan in one line."""
     tiles, layout = job.plan.tiles, job.task.layout
     cost = _cost(job)
-    work, blocks = cost.network / cost.asked * TURNS[tiles.augment], f"{layout.count:,}" if job.task.area is None else f"{job.blocks:,} of {layout.count:,}"
+    work, blocks = (
+        cost.network / cost.requested * VIEWS_PER_TILE[tiles.augment],
+        f"{layout.count:,}" if job.task.area is None else f"{job.blocks:,} of {layout.count:,}",
+    )
     meet = f"halo {tiles.halo} px" if tiles.halo is not None else f"blended every {tiles.step} px"
     return (
         f"{layout.height} × {layout.width} px in {blocks} blocks of {tiles.block} px, tiles up to {tiles.size} px, {meet} ({tiles.why}); "
@@ -146,7 +151,9 @@ def lines(job: Job) -> list[tuple[str, str]]:
 def _on_device(job: Job) -> dict[str, Any] | None:
     """Of a device with memory of its own."""
     plan = job.plan
-    return None if plan.hands.device is None else {"room": plan.hands.device, "projected": sum(plan.on_device.values()), "buffers": plan.on_device}
+    return (
+        None if plan.worker_layout.device is None else {"room": plan.worker_layout.device, "projected": sum(plan.on_device.values()), "buffers": plan.on_device}
+    )
 
 
 def _device_memory(said: dict[str, Any]) -> list[tuple[str, str]]:
@@ -206,7 +213,7 @@ def _tile(said: dict[str, Any]) -> str:
     else:
         several = f", {tile['batch']} at once" if tile["batch"] > 1 else ""
         meet = f"{tile['size']} px every {tile['step']} px, taper {tile['taper']}, {tile['blend']} averaged{several}"
-    return meet if tile["augment"] == "none" else f"{meet}; each {TURNS[tile['augment']]} times ({tile['augment']}), {tile['blend']} averaged"
+    return meet if tile["augment"] == "none" else f"{meet}; each {VIEWS_PER_TILE[tile['augment']]} times ({tile['augment']}), {tile['blend']} averaged"
 
 
 def _arithmetic(said: dict[str, Any]) -> str:

@@ -7,13 +7,13 @@ from typing import Any
 
 from pipeline.inspect.invalid_pixels import Invalid, invalid
 from pipeline.planning.describe import describe, lines
-from pipeline.planning.halo_saving import Saving, saving
+from pipeline.planning.halo_saving import Saving, tolerance_saving
 from pipeline.planning.job import Job
-from pipeline.planning.warnings import warnings
+from pipeline.planning.warnings import job_warnings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outlook:
+class PlanMeasurements:
     """What is measured of a job beside its plan, on a few windows of the raster."""
 
     saving: Saving | None
@@ -21,22 +21,22 @@ class Outlook:
     warnings: tuple[str, ...]
 
 
-def outlook(job: Job) -> Outlook:
+def measure_plan(job: Job) -> PlanMeasurements:
     """Measure what a tolerance would save, how many pixels are invalid, and whether network and raster fit each other."""
-    return Outlook(saving=saving(job), invalid=invalid(job.source), warnings=warnings(job))
+    return PlanMeasurements(saving=tolerance_saving(job), invalid=invalid(job.source), warnings=job_warnings(job))
 
 
-def document(job: Job, beside: Outlook | None = None) -> dict[str, Any]:
+def plan_document(job: Job, measurements: PlanMeasurements | None = None) -> dict[str, Any]:
     """Everything that was decided and measured, in plain values.
 
     Parameters
     ----------
     job
         Prepared.
-    beside
+    measurements
         What was measured of it already.
     """
-    measured = beside or outlook(job)
+    measured = measurements or measure_plan(job)
     return {
         **describe(job),
         "saving": asdict(measured.saving) if measured.saving else None,
@@ -45,13 +45,13 @@ def document(job: Job, beside: Outlook | None = None) -> dict[str, Any]:
     }
 
 
-def rows(job: Job, measured: Outlook) -> list[tuple[str, str]]:
+def plan_rows(job: Job, measured: PlanMeasurements) -> list[tuple[str, str]]:
     """The same as label and text."""
-    raster, *others = lines(job)
+    raster, *rest = lines(job)
     return [
         raster,
         ("invalid", str(measured.invalid)),
-        *others,
+        *rest,
         *([("saving", str(measured.saving))] if measured.saving else []),
         *(("warning", text) for text in measured.warnings),
     ]

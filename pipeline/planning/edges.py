@@ -12,7 +12,7 @@ from pipeline.interfaces import Locality, Radius, Source
 from pipeline.sources.wrappers.reflected import Reflected
 
 
-def padded(locality: Locality, tile: TileConfig, multiple: int) -> Locality:
+def with_padding(locality: Locality, tile: TileConfig, multiple: int) -> Locality:
     """What was measured of a network, for tiles that begin where the padded raster does.
 
     The network's grid then begins ``margin`` px before the raster, and tiles begin on multiples of the stride: the rest is skipped, and reaches grow by it.
@@ -69,7 +69,7 @@ def aprons(locality: Locality, tile: TileConfig, height: int, width: int, multip
     return (top, left), (bottom, right)
 
 
-def seen(source: Source, pad: str) -> Source:
+def padded_source(source: Source, pad: str) -> Source:
     """The source as tiles see it: mirrored at its edges, or as it is, with 0 outside."""
     return Reflected(source=source) if pad == "reflect" else source
 
@@ -79,12 +79,12 @@ def without_class(margin: Margin | None, tile: TileConfig) -> Margin | None:
     return margin.turned(tile.augment) if margin is not None and tile.pad == "none" else None
 
 
-def words(locality: Locality, tile: TileConfig) -> tuple[str, ...]:
+def edge_remarks(locality: Locality, tile: TileConfig) -> tuple[str, ...]:
     """What becomes of the raster's edge, a sentence; nothing where the network leaves nothing off."""
     if locality.margin is None:
         return ()
     wide = locality.margin.turned(tile.augment)
     if tile.pad == "none":
         return (f"{wide.sides} of the raster are nodata, since the network leaves them off; tile.pad: reflect gives them a class",)
-    how = "its mirror image" if tile.pad == "reflect" else "0 after normalisation"
-    return (f"the raster is padded by {wide.sides} with {how}, so that every pixel has a class",)
+    padding = "its mirror image" if tile.pad == "reflect" else "0 after normalisation"
+    return (f"the raster is padded by {wide.sides} with {padding}, so that every pixel has a class",)

@@ -9,13 +9,13 @@ from pipeline.config import Config, ToleranceConfig
 from pipeline.errors import StoreError
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.span import round_up
-from pipeline.inference.decode import Decoding
+from pipeline.inference.decode import ClassDecoding
 from pipeline.inference.recipe import Recipe
 from pipeline.interfaces import Network, Source
 from pipeline.locations import Place
 from pipeline.planning.candidates import blend_size, blend_step
-from pipeline.planning.types import Tiles
-from pipeline.redact import publicly
+from pipeline.planning.types import TilePlan
+from pipeline.redact import redacted_document
 
 if TYPE_CHECKING:
     from pipeline.sources.aoi.aoi import Area
@@ -39,7 +39,7 @@ MOVED = {"source.path", "source.files", "source.chunks", "source.etag", "source.
 """Where a raster lies, and since when: its pixels may be the same all the same."""
 
 
-def of(source: Source, area: Area | None, network: Network, recipe: Recipe, tiles: Tiles, config: Config) -> Fingerprint:
+def of(source: Source, area: Area | None, network: Network, recipe: Recipe, tiles: TilePlan, config: Config) -> Fingerprint:
     """Everything resolved, as flat keys with plain values."""
     return {
         **_identity(source, area, network, recipe),
@@ -65,7 +65,7 @@ def of(source: Source, area: Area | None, network: Network, recipe: Recipe, tile
     }
 
 
-def wanted(source: Source, area: Area | None, network: Network, recipe: Recipe, config: Config, tiles: Tiles) -> Fingerprint:
+def wanted(source: Source, area: Area | None, network: Network, recipe: Recipe, config: Config, tiles: TilePlan) -> Fingerprint:
     """What the config insists on: ``auto`` takes whatever the store was made with, so it is left out."""
     tile, output = config.tile, config.output
     asked: Fingerprint = {
@@ -92,7 +92,7 @@ def wanted(source: Source, area: Area | None, network: Network, recipe: Recipe, 
     return {**_identity(source, area, network, recipe), **fixed, **_layers(recipe)}
 
 
-def _size(config: Config, network: Network, tiles: Tiles) -> int | str:
+def _size(config: Config, network: Network, tiles: TilePlan) -> int | str:
     """What blended tiles would have, where anything says so."""
     trained = config.model.input.size if config.model.input else None
     asked = trained if config.tile.size == "auto" else config.tile.size
@@ -109,7 +109,7 @@ def completed(meta: Mapping[str, Any]) -> Fingerprint:
 
 def differing(then: Mapping[str, Any], now: Fingerprint) -> list[str]:
     """Keys of what is wanted now that were otherwise; what could not be known then is no difference."""
-    then = without_own_sources({**BEFORE, **publicly(dict(then))})
+    then = without_own_sources({**BEFORE, **redacted_document(dict(then))})
     passed_over = (UNSAID - then.keys()) | {old for old, new in INSTEAD.items() if new in then and new in now}
     return [key for key, value in now.items() if not same(key, then.get(key), value) and key not in passed_over]
 
@@ -125,7 +125,7 @@ def compare(stored: Mapping[str, Any], now: Fingerprint, path: Place) -> bool:
     keys = differing(stored, now)
     if set(keys) <= MOVED:
         return bool(keys)
-    stored = {**BEFORE, **publicly(dict(stored))}
+    stored = {**BEFORE, **redacted_document(dict(stored))}
     said = "; ".join(f"{key} was {_short(stored.get(key))} and is now {_short(now[key])}" for key in keys[:3])
     more = f" (and {len(keys) - 3} more)" if len(keys) > 3 else ""
     raise StoreError(
@@ -184,11 +184,11 @@ def _layers(recipe: Recipe) -> Fingerprint:
     }
 
 
-def _threshold(how: Decoding) -> float | list[float]:
+def _threshold(how: ClassDecoding) -> float | list[float]:
     return list(how.threshold) if isinstance(how.threshold, tuple) else how.threshold
 
 
-def _activation(how: Decoding) -> str:
+def _activation(how: ClassDecoding) -> str:
     """One word for what turns channels into a class, so that stores made before there was a choice keep theirs."""
     return how.activation if how.background is None else f"{how.activation} of each class, else code {how.codes[how.background]}"
 

@@ -9,15 +9,15 @@ import torch
 from pipeline.errors import InferenceError, ModelError, ReadError
 from pipeline.geometry.window import Window
 from pipeline.interfaces import Pixels, Source
-from pipeline.models.input_transform import KEY, Transform
+from pipeline.models.input_transform import TRANSFORM_KEY, Transform
 
-SIDE = 64
+TRIED_WINDOW_SIDE = 64
 """Of a window that is looked at, px."""
 SHARES = (0.5, 0.25, 0.75)
 """Where windows lie, as a share of the raster's height and width."""
 
 
-def check(source: Source, transform: Transform | None) -> None:
+def check_transform(source: Source, transform: Transform | None) -> None:
     """Try a transform on a few windows of the raster.
 
     Raises
@@ -29,7 +29,12 @@ def check(source: Source, transform: Transform | None) -> None:
         return
     for share in SHARES:
         height, width = source.grid.height, source.grid.width
-        window = Window(row=round(max(height - SIDE, 0) * share), col=round(max(width - SIDE, 0) * share), height=min(SIDE, height), width=min(SIDE, width))
+        window = Window(
+            row=round(max(height - TRIED_WINDOW_SIDE, 0) * share),
+            col=round(max(width - TRIED_WINDOW_SIDE, 0) * share),
+            height=min(TRIED_WINDOW_SIDE, height),
+            width=min(TRIED_WINDOW_SIDE, width),
+        )
         with suppress(ReadError):  # a damaged place is told of by the block that lies there
             _check(transform, source.read(window), window)
 
@@ -44,6 +49,6 @@ def _check(transform: Transform, pixels: Pixels, window: Window) -> None:
     if wrong.any():
         row, col = (int(at) for at in wrong.nonzero()[0])
         raise ModelError(
-            f"{KEY} {transform.place} gives NaN or infinity for {int(wrong.sum()):,} of {int(valid.sum()):,} valid pixels in {window}; the first has "
+            f"{TRANSFORM_KEY} {transform.place} gives NaN or infinity for {int(wrong.sum()):,} of {int(valid.sum()):,} valid pixels in {window}; the first has "
             f"the values {raw[:, row, col].tolist()}. Clip or shift them first (torch.log1p, clamp), or set source.nodata where they are no data."
         )

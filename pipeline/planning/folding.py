@@ -14,27 +14,27 @@ from pipeline.models.bn_folding import Folded, fold
 from pipeline.models.loaded import Loaded
 from pipeline.models.weights.file_type import first_line
 from pipeline.runtime import resources
-from pipeline.runtime.device import rounding
+from pipeline.runtime.device import fixed_numerics
 
-SIDE = 128
+NOISE_SIDE = 128
 """Side of the images that are tried, px."""
-TIE = 2e-6
+TIE_TOLERANCE = 2e-6
 """Of the largest logit. Two logits that are off by so much change places only within what counts as a tie."""
-ROUNDING = 1e-4
+FOLD_ROUNDING_TOLERANCE = 1e-4
 """Of the largest logit: what folding moves in very deep networks, which magnify roundings."""
 
 
-def most(asked: Literal["auto"] | bool, precision: str) -> float | None:
+def allowed_fold_error(requested: Literal["auto"] | bool, precision: str) -> float | None:
     """How far apart a folded network may be, as a share of the largest logit; None where none is wanted.
 
     ``auto`` keeps labels the same up to ties; in shorter floats than float32 the rounding of folding is nothing beside theirs.
     """
-    if asked is False:
+    if requested is False:
         return None
-    return TIE if asked == "auto" and precision in ("auto", "float32") else ROUNDING
+    return TIE_TOLERANCE if requested == "auto" and precision in ("auto", "float32") else FOLD_ROUNDING_TOLERANCE
 
 
-def decide(network: Loaded, locality: Locality, device: torch.device, most: float | None, stored: bool | None) -> Folded:
+def choose_folding(network: Loaded, locality: Locality, device: torch.device, allowed_error: float | None, stored: bool | None) -> Folded:
     """Fold a network, and keep to it where it says the same.
 
     Parameters
@@ -45,7 +45,7 @@ def decide(network: Loaded, locality: Locality, device: torch.device, most: floa
         What was measured of it.
     device
         Where it is.
-    most
+    allowed_error
         How far apart both may be, as a share of the largest logit; None to leave the network as it is.
     stored
         What a store was made with, which holds whatever is asked for; None where there is none yet.
@@ -55,51 +55,56 @@ def decide(network: Loaded, locality: Locality, device: torch.device, most: floa
     ModelError
         The store was made by a folded network, and this one cannot be folded here.
     """
-    if not (most if stored is None else stored):
-        why = "execution.fold is false" if stored is None else "the store was made without"
-        return Folded(network=network, done=False, said=f"batch norm is not folded: {why}")
-    found = fold(network)
-    if stored and not found.done:
+    if not (allowed_error if stored is None else stored):
+        reason = "execution.fold is false" if stored is None else "the store was made without"
+        return Folded(network=network, done=False, description=f"batch norm is not folded: {reason}")
+    folded = fold(network)
+    if stored and not folded.done:
         raise ModelError(
-            f"The store was made by a folded network, but here {found.said} (torch {torch.__version__}). Use the release of torch that made it, or run with "
+            f"The store was made by a folded network, but here {folded.description} (torch {torch.__version__}). Use the release of torch that made "
+            f"it, or run with "
             "--fresh, which deletes the store and starts over."
         )
-    apart = None if stored or most is None or not found.done else _apart(network, found.network, locality, device, most)
-    return found if apart is None else Folded(network=network, done=False, said=f"batch norm is not folded: {apart}")
+    obstacle = None if stored or allowed_error is None or not folded.done else _fold_difference(network, folded.network, locality, device, allowed_error)
+    return folded if obstacle is None else Folded(network=network, done=False, description=f"batch norm is not folded: {obstacle}")
 
 
-def trial(network: Network, locality: Locality, device: torch.device) -> torch.Tensor:
-    """(1, bands, rows, cols) float32 of seeded noise, as small as the network takes and no smaller than `SIDE`."""
+def noise_image(network: Network, locality: Locality, device: torch.device) -> torch.Tensor:
+    """(1, bands, rows, cols) float32 of seeded noise, as small as the network takes and no smaller than `NOISE_SIDE`."""
     accepts = network.accepts
-    side = max(round_up(max(min(SIDE, accepts.maximum or SIDE), locality.minimum), math.lcm(locality.stride, accepts.multiple)), accepts.minimum)
+    side = max(round_up(max(min(NOISE_SIDE, accepts.maximum or NOISE_SIDE), locality.minimum), math.lcm(locality.stride, accepts.multiple)), accepts.minimum)
     noise = torch.randn((1, locality.bands, side, side), generator=torch.Generator().manual_seed(0))
     return noise.to(device).contiguous(memory_format=torch.channels_last)
 
 
-def _apart(network: Network, other: Network, locality: Locality, device: torch.device, most: float) -> str | None:
+def _fold_difference(network: Network, other: Network, locality: Locality, device: torch.device, allowed_error: float) -> str | None:
     """How two networks differ in float32 on noise, on stronger noise and on nothing but invalid pixels; None where they do not."""
-    noise = trial(network, locality, device)
-    with rounding("float32", resources.cores(), device):
+    noise = noise_image(network, locality, device)
+    with fixed_numerics("float32", resources.cores(), device):
         for image in (noise, 3 * noise + 1, torch.zeros_like(noise)):
             try:
-                why = difference(network(image), other(image), most)
+                reason = excess_difference(network(image), other(image), allowed_error)
             except Exception as error:  # whatever its layers raise
                 return f"it could not be compared with the network as it is ({first_line(error)})"
-            if why is not None:
-                return why
+            if reason is not None:
+                return reason
     return None
 
 
-def difference(one: torch.Tensor, other: torch.Tensor, most: float) -> str | None:
+def excess_difference(reference: torch.Tensor, other: torch.Tensor, allowed_error: float) -> str | None:
     """How far logits of one network are from those of another, where that is more than a share of the largest; None where it is not."""
-    if one.shape != other.shape or not torch.equal(_strange(one), _strange(other)):
+    if reference.shape != other.shape or not torch.equal(_nonfinite_codes(reference), _nonfinite_codes(other)):
         return "it gives NaN or infinity elsewhere than the network as it is"
-    known = one.isfinite()
-    apart, largest = (float(values[known].abs().max()) if known.any() else 0.0 for values in (one - other, one))
-    share = apart / max(largest, 1e-30)
-    return None if apart <= most * largest else f"it is {share:.1e} of the largest logit from what the network says as it is, and may be {most:g}"
+    finite = reference.isfinite()
+    error, largest = (float(values[finite].abs().max()) if finite.any() else 0.0 for values in (reference - other, reference))
+    share = error / max(largest, 1e-30)
+    return (
+        None
+        if error <= allowed_error * largest
+        else f"it is {share:.1e} of the largest logit from what the network says as it is, and may be {allowed_error:g}"
+    )
 
 
-def _strange(values: torch.Tensor) -> torch.Tensor:
+def _nonfinite_codes(values: torch.Tensor) -> torch.Tensor:
     """1 where NaN, 2 where infinite, 3 where infinite below 0, else 0."""
     return values.isnan() + 2 * values.isposinf() + 3 * values.isneginf()

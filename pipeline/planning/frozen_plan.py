@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 
-from pipeline.config import Config, LockedConfig
+from pipeline.config import Config, FrozenPlanConfig
 from pipeline.errors import ConfigError, StoreError
 from pipeline.interfaces import Locality
 from pipeline.locations import Place
 from pipeline.planning import memory
 from pipeline.planning.fingerprint import BEFORE, MOVED, UNSAID, Fingerprint, differing
-from pipeline.planning.types import Tiles
+from pipeline.planning.types import TilePlan
 
 MEMORY_FORMAT = "channels_last"
 """In which the network is given its tiles."""
@@ -50,7 +50,7 @@ def fixed(config: Config, stored: Stored | None) -> Stored | None:
     return stored
 
 
-def locality(locked: LockedConfig, things: Fingerprint, device: str, moved: bool = False) -> Locality:
+def locality(locked: FrozenPlanConfig, things: Fingerprint, device: str, moved: bool = False) -> Locality:
     """What was measured of the network when its plan was frozen, if it still is that network.
 
     Parameters
@@ -93,7 +93,7 @@ def demand(config: Config, wanted: Fingerprint, levels: int, moved: bool = False
     _keep({**locked.fingerprint, "output.pyramid": _levels(locked.levels)}, {**wanted, **folds, "output.pyramid": _levels(levels)}, moved)
 
 
-def unlike(locked: LockedConfig | None, device: str) -> Iterator[str]:
+def unlike(locked: FrozenPlanConfig | None, device: str) -> Iterator[str]:
     """What is otherwise here than where a plan was frozen and may round otherwise, in words."""
     if locked is None:
         return
@@ -109,11 +109,11 @@ def hardware(device: str) -> str:
     return torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else torch.backends.cpu.get_cpu_capability()
 
 
-def _usable(locked: LockedConfig) -> Stored:
+def _usable(locked: FrozenPlanConfig) -> Stored:
     """The frozen plan in the words of a store."""
     recipe = locked.recipe
     try:
-        Tiles.of(locked.tiles), memory.Costs(**locked.costs), Locality.of(locked.locality)
+        TilePlan.of(locked.tiles), memory.MemoryCosts(**locked.costs), Locality.of(locked.locality)
         lacking = {"precision", "threads", "memory_format", "fold"} - recipe.keys()
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise ConfigError(_damaged(str(error))) from error

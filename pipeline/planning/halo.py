@@ -9,7 +9,7 @@ from pipeline.errors import ConfigError
 from pipeline.geometry.span import round_up
 from pipeline.interfaces import Locality, Tolerated
 
-LISTED = 3
+MAX_LISTED_LAYERS = 3
 """Layers to blame that a sentence names; `plan` lists all of them once, with the network."""
 
 
@@ -21,20 +21,20 @@ class HaloDecision:
     """px on each side, or None where tiles are blended instead."""
     exact: bool
     """Whether tiled equals whole by construction."""
-    why: str
+    reason: str
     """One sentence for the plan, the report and the store."""
     tolerated: Tolerated | None = None
     """What was measured where a tolerance was asked for."""
 
 
-def decide(locality: Locality, wanted: Literal["auto", "exact"] | int, overlap: Literal["auto"] | float, stride: int) -> HaloDecision:
+def choose_halo(locality: Locality, requested: Literal["auto", "exact"] | int, overlap: Literal["auto"] | float, stride: int) -> HaloDecision:
     """Choose between a halo and blending.
 
     Parameters
     ----------
     locality
         What was measured of the network.
-    wanted
+    requested
         ``tile.halo`` of the config: ``auto``, ``exact`` or px.
     overlap
         ``tile.overlap`` of the config; above 0 it means blending.
@@ -48,11 +48,11 @@ def decide(locality: Locality, wanted: Literal["auto", "exact"] | int, overlap: 
     """
     if overlap != "auto" and overlap > 0:
         return _blended("tile.overlap asks for blending")
-    if isinstance(wanted, int):
-        return _given(locality, round_up(wanted, stride), wanted)
+    if isinstance(requested, int):
+        return _requested_px(locality, round_up(requested, stride), requested)
     if locality.radius is not None and locality.verdict != "not local":
         return _exact(locality, round_up(locality.radius.largest, stride))
-    if wanted == "exact":
+    if requested == "exact":
         raise ConfigError(
             f"tile.halo is exact, but the network is {locality.verdict} (layers to blame: {_names(locality)}), so that no halo makes tiles "
             "equal the whole image. Use tile.halo: auto, which blends overlapping tiles, or give a halo in px."
@@ -60,26 +60,29 @@ def decide(locality: Locality, wanted: Literal["auto", "exact"] | int, overlap: 
     return _blended(f"the network is {locality.verdict}; layers to blame: {_names(locality)}")
 
 
-def by_tolerance(locality: Locality, found: Tolerated, stride: int) -> HaloDecision:
+def by_tolerance(locality: Locality, tolerated: Tolerated, stride: int) -> HaloDecision:
     """The halo that was measured for a tolerance, or the exact one where that is no larger.
 
     Parameters
     ----------
-    locality, found
+    locality, tolerated
         What was measured of the network, and of it on the raster.
     stride
         Multiple that halos are rounded up to, px.
     """
     exact = round_up(locality.radius.largest, stride) if locality.radius else None
-    if exact is not None and found.halo >= exact:
-        made = _exact(locality, exact)
-        return replace(made, why=f"{made.why}; no smaller halo keeps to the tolerance of {found.tolerance:g}", tolerated=replace(found, halo=exact))
+    if exact is not None and tolerated.halo >= exact:
+        decision = _exact(locality, exact)
+        return replace(
+            decision, reason=f"{decision.reason}; no smaller halo keeps to the tolerance of {tolerated.tolerance:g}", tolerated=replace(tolerated, halo=exact)
+        )
     instead = f"the exact one is {exact} px" if exact is not None and locality.verdict == "local" else f"none is exact: the network is {locality.verdict}"
-    why = (
-        f"tolerance {found.tolerance:g}: {found.halo} px change no logit by more than {found.error:.1e} standard deviations in {found.places} places of the "
-        f"raster ({found.valid:.0%} valid, seed {found.seed}); {instead}"
+    reason = (
+        f"tolerance {tolerated.tolerance:g}: {tolerated.halo} px change no logit by more than {tolerated.error:.1e} standard deviations in "
+        f"{tolerated.places} places of the "
+        f"raster ({tolerated.valid:.0%} valid, seed {tolerated.seed}); {instead}"
     )
-    return HaloDecision(halo=found.halo, exact=False, why=why, tolerated=found)
+    return HaloDecision(halo=tolerated.halo, exact=False, reason=reason, tolerated=tolerated)
 
 
 def unmeasured(locality: Locality, tolerance: float, seed: int, stride: int) -> HaloDecision:
@@ -94,31 +97,31 @@ def unmeasured(locality: Locality, tolerance: float, seed: int, stride: int) -> 
         raise ConfigError(
             "tile.halo asks for a tolerance, but no valid pixel was found to measure it on. Give tile.halo: auto, which blends overlapping tiles."
         )
-    made = _exact(locality, round_up(locality.radius.largest, stride))
-    none = Tolerated(tolerance=tolerance, halo=round_up(locality.radius.largest, stride), error=0.0, places=0, valid=0.0, seed=seed)
-    return replace(made, why=f"{made.why}; no valid pixel was found to measure a tolerance on", tolerated=none)
+    decision = _exact(locality, round_up(locality.radius.largest, stride))
+    tolerated = Tolerated(tolerance=tolerance, halo=round_up(locality.radius.largest, stride), error=0.0, places=0, valid=0.0, seed=seed)
+    return replace(decision, reason=f"{decision.reason}; no valid pixel was found to measure a tolerance on", tolerated=tolerated)
 
 
 def _exact(locality: Locality, halo: int) -> HaloDecision:
     radius = locality.radius.largest if locality.radius else 0
     if locality.verdict == "local":
-        return HaloDecision(halo=halo, exact=True, why=f"radius {radius} px rounded up to the stride: tiled equals whole")
-    why = f"radius {radius} px as far as probes can see; unproven, because of: {_names(locality)}"
-    return HaloDecision(halo=halo, exact=False, why=why)
+        return HaloDecision(halo=halo, exact=True, reason=f"radius {radius} px rounded up to the stride: tiled equals whole")
+    reason = f"radius {radius} px as far as probes can see; unproven, because of: {_names(locality)}"
+    return HaloDecision(halo=halo, exact=False, reason=reason)
 
 
-def _given(locality: Locality, halo: int, wanted: int) -> HaloDecision:
-    rounded = "" if halo == wanted else f", rounded up to {halo} for the stride"
+def _requested_px(locality: Locality, halo: int, requested: int) -> HaloDecision:
+    rounded = "" if halo == requested else f", rounded up to {halo} for the stride"
     if locality.verdict == "local" and locality.radius is not None and halo >= locality.radius.largest:
-        return HaloDecision(halo=halo, exact=True, why=f"{wanted} px given{rounded}; at least the radius: tiled equals whole")
-    needed = "has no bound" if locality.radius is None else f"is {locality.radius.largest} px"
-    return HaloDecision(halo=halo, exact=False, why=f"{wanted} px given{rounded}, but the radius {needed}: seams are possible")
+        return HaloDecision(halo=halo, exact=True, reason=f"{requested} px given{rounded}; at least the radius: tiled equals whole")
+    radius_text = "has no bound" if locality.radius is None else f"is {locality.radius.largest} px"
+    return HaloDecision(halo=halo, exact=False, reason=f"{requested} px given{rounded}, but the radius {radius_text}: seams are possible")
 
 
-def _blended(why: str) -> HaloDecision:
-    return HaloDecision(halo=None, exact=False, why=f"{why}; overlapping tiles are blended, seams are possible")
+def _blended(reason: str) -> HaloDecision:
+    return HaloDecision(halo=None, exact=False, reason=f"{reason}; overlapping tiles are blended, seams are possible")
 
 
 def _names(locality: Locality) -> str:
-    names, more = ", ".join(locality.blame[:LISTED]) or "not identified", len(locality.blame) - LISTED
+    names, more = ", ".join(locality.blame[:MAX_LISTED_LAYERS]) or "not identified", len(locality.blame) - MAX_LISTED_LAYERS
     return f"{names} and {more} more" if more > 0 else names

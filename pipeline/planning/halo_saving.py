@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 import torch
 
 from pipeline.inspect.halo.on_raster import profile
-from pipeline.inspect.report.report import PLACES
+from pipeline.inspect.report.report import PROFILE_WINDOWS
 from pipeline.planning.job import Job
-from pipeline.planning.subject import sight
+from pipeline.planning.subject import network_on_raster
 from pipeline.runtime import resources
-from pipeline.runtime.device import rounding
+from pipeline.runtime.device import fixed_numerics
 
-TOLERANCE = 1e-3
+SAVING_TOLERANCE = 1e-3
 """In standard deviations of the logits: what a mask hardly shows."""
-WORTH = 1.01
+MIN_OVERHEAD = 1.01
 """Arithmetic from which a saving is worth a measurement."""
 
 
@@ -38,11 +38,11 @@ class Saving:
             return f"no smaller halo keeps the error below {self.tolerance:g} on this raster"
         return (
             f"tile.halo: {{tolerance: {self.tolerance:.1e}}} would take about {self.halo} px, which change no logit by more than {self.error:.0e} standard "
-            f"deviations in {PLACES} places of the raster, for {self.arithmetic:.2f} × the arithmetic instead of {self.instead:.2f} ×"
+            f"deviations in {PROFILE_WINDOWS} places of the raster, for {self.arithmetic:.2f} × the arithmetic instead of {self.instead:.2f} ×"
         )
 
 
-def saving(job: Job, seed: int = 0) -> Saving | None:
+def tolerance_saving(job: Job, seed: int = 0) -> Saving | None:
     """Measure what a tolerance would save; None where tiles are blended, a tolerance is asked for already, or halos cost little.
 
     Parameters
@@ -52,15 +52,17 @@ def saving(job: Job, seed: int = 0) -> Saving | None:
     seed
         Of the places of the raster that are looked at.
     """
-    tiles, work, looks = job.plan.tiles, job.task.layout.work(), sight(job)
-    if tiles.halo is None or tiles.tolerated is not None or work < WORTH or looks.cut < looks.multiple:
+    tiles, work, on_raster = job.plan.tiles, job.task.layout.arithmetic_overhead(), network_on_raster(job)
+    if tiles.halo is None or tiles.tolerated is not None or work < MIN_OVERHEAD or on_raster.cut < on_raster.multiple:
         return None
-    with rounding(job.task.recipe.precision, resources.cores(), torch.device(job.task.device)):
-        measured = profile(looks, PLACES, seed)
+    with fixed_numerics(job.task.recipe.precision, resources.cores(), torch.device(job.task.device)):
+        measured = profile(on_raster, PROFILE_WINDOWS, seed)
     if measured is None:
         return None
-    found = measured[0]
-    halo = found.halo_for(TOLERANCE, tiles.multiple)
+    halo_profile = measured[0]
+    halo = halo_profile.halo_for(SAVING_TOLERANCE, tiles.multiple)
     if halo is None or halo >= tiles.halo:
-        return Saving(tolerance=TOLERANCE, halo=None, error=found.error(tiles.halo), arithmetic=work, instead=work)
-    return Saving(tolerance=TOLERANCE, halo=halo, error=found.error(halo), arithmetic=replace(tiles, halo=halo).layout().work(), instead=work)
+        return Saving(tolerance=SAVING_TOLERANCE, halo=None, error=halo_profile.error(tiles.halo), arithmetic=work, instead=work)
+    return Saving(
+        tolerance=SAVING_TOLERANCE, halo=halo, error=halo_profile.error(halo), arithmetic=replace(tiles, halo=halo).layout().arithmetic_overhead(), instead=work
+    )

@@ -24,13 +24,13 @@ from pipeline.models.bn_folding import Folded
 from pipeline.models.loaded import Loaded
 from pipeline.planning import activation, classes, compiling, edges, fingerprint, finite, folding, frozen_plan, limits, memory, planner, precisions, workers
 from pipeline.planning.fingerprint import Fingerprint
-from pipeline.planning.planner import Opened
-from pipeline.planning.types import Plan, Tiles
-from pipeline.redact import publicly
-from pipeline.runtime.device import choose, on_device, steady
+from pipeline.planning.planner import PlanInputs
+from pipeline.planning.types import Plan, TilePlan
+from pipeline.redact import redacted_document
+from pipeline.runtime.device import no_jit_reoptimisation, run_on_device_thread, select_device
 from pipeline.sources import open_source, with_notes
 from pipeline.sources.aoi import open_area
-from pipeline.sources.wrappers.shared_reads import once
+from pipeline.sources.wrappers.shared_reads import share_reads
 from pipeline.store import lifecycle as store
 
 FORMS = {
@@ -55,7 +55,7 @@ class Job:
     fold: str
     """What was folded of it, or why nothing was, in words."""
     locality: Locality
-    footprint: activation_memory.Footprint | None
+    footprint: activation_memory.ActivationMemory | None
     """None where the store was made before, or the plan frozen: it is reused."""
     plan: Plan
     task: BlockTask
@@ -99,13 +99,13 @@ class Job:
             "blocks": list(self.task.layout.shape),
             "levels": self.spec.levels,
             **({"asked": self.blocks} if self.task.area else {}),
-            "config": publicly(self.config.model_dump(mode="json", exclude={"locked"})),
-            "given": publicly(self.config.model_dump(mode="json", exclude_unset=True, exclude={"locked"})),
+            "config": redacted_document(self.config.model_dump(mode="json", exclude={"locked"})),
+            "given": redacted_document(self.config.model_dump(mode="json", exclude_unset=True, exclude={"locked"})),
             "versions": {"wholecloth": __version__, "torch": str(torch.__version__)},
         }
 
 
-def prepare(config: Config, fresh: bool = False, same_source: bool = False) -> Job:
+def prepare_job(config: Config, fresh: bool = False, same_source: bool = False) -> Job:
     """Decide everything about a job.
 
     Parameters
@@ -125,96 +125,118 @@ def prepare(config: Config, fresh: bool = False, same_source: bool = False) -> J
         The plan does not fit the memory.
     """
     activation_memory.start_profiler()
-    return on_device(lambda: _prepared(config, fresh, same_source))
+    return run_on_device_thread(lambda: _prepared(config, fresh, same_source))
 
 
-@steady()
+@no_jit_reoptimisation()
 def _prepared(config: Config, fresh: bool, same_source: bool) -> Job:
     source = open_source(config.source, config.execution.read_timeout)
     area = open_area(config.source.aoi, source.grid)
-    there = _stored(config.output.path, fresh)
-    stored = frozen_plan.fixed(config, there)
-    meant = classes.resolve(config.model, source.bands, source.dtype)
-    device = choose(config.execution.device)
-    finite.check(source, meant.normalisation.transform)
-    network = _loaded(meant.model, source, meant.normalisation, device)
+    existing = _stored(config.output.path, fresh)
+    stored = frozen_plan.fixed(config, existing)
+    resolved = classes.resolve_model(config.model, source.bands, source.dtype)
+    device = select_device(config.execution.device)
+    finite.check_transform(source, resolved.normalisation.transform)
+    network = _loaded(resolved.model, source, resolved.normalisation, device)
     mark = network.mark
-    things, moved = fingerprint.things(source, area, network), same_source or there is not None
-    known = None if config.locked is None else frozen_plan.locality(config.locked, things, device.type, moved)
-    trained = meant.model.input.size if meant.model.input else None
-    locality = known or cached(network, meant.normalisation.channels, trained=trained, room=Room(workers.budget(config)))
+    identity, moved = fingerprint.things(source, area, network), same_source or existing is not None
+    frozen_locality = None if config.locked is None else frozen_plan.locality(config.locked, identity, device.type, moved)
+    trained = resolved.model.input.size if resolved.model.input else None
+    locality = frozen_locality or cached(network, resolved.normalisation.channels, trained=trained, room=Room(workers.budget(config)))
     if stored and locality.maximum is None:
         locality = replace(locality, maximum=stored.get("locality", {}).get("maximum"))
-    locality = edges.padded(locality, config.tile, network.accepts.multiple)
-    network = locality.given(network)
-    apart = folding.most(config.execution.fold, config.execution.precision)
-    folded = folding.decide(network, locality, device, apart, stored["recipe"].get("fold", False) if stored else None)
-    precision = precisions.decide(config.execution.precision, folded.network, locality, device, stored["recipe"]["precision"] if stored else None)
-    compiles = compiling.decide(config.execution.compile, folded.network, locality, device, stored["recipe"].get("compile", False) if stored else None)
-    opened = Opened(
+    locality = edges.with_padding(locality, config.tile, network.accepts.multiple)
+    network = locality.apply_to(network)
+    allowed_error = folding.allowed_fold_error(config.execution.fold, config.execution.precision)
+    folded = folding.choose_folding(network, locality, device, allowed_error, stored["recipe"].get("fold", False) if stored else None)
+    precision = precisions.choose_precision(config.execution.precision, folded.network, locality, device, stored["recipe"]["precision"] if stored else None)
+    compiles = compiling.choose_compilation(
+        config.execution.compile, folded.network, locality, device, stored["recipe"].get("compile", False) if stored else None
+    )
+    inputs = PlanInputs(
         config=config, source=source, area=area, network=folded.network, locality=locality, device=device,
-        normalisation=meant.normalisation, stored=stored, resumes=there is not None, precision=precision, compiles=compiles, same_source=same_source,
+        normalisation=resolved.normalisation, stored=stored, resumes=existing is not None, precision=precision, compiles=compiles, same_source=same_source,
         mark=mark,
     )  # fmt: skip
-    chosen = activation.decide(meant.model.output, locality, stored["fingerprint"] if stored else None)
-    rows = classes.class_rows(meant.classes, opened.locality.classes, meant.model.output)  # before the plan: a wrong list is the likelier mistake
-    plan, cost = planner.plan(opened, len(rows))
-    while (smaller := limits.limited(opened, plan)) is not None:
-        opened = smaller
-        plan, cost = planner.plan(opened, len(rows))
-    return _job(opened, network, folded, meant, chosen, plan, cost)
+    chosen = activation.choose_activation(resolved.model.output, locality, stored["fingerprint"] if stored else None)
+    rows = classes.class_rows(resolved.classes, inputs.locality.classes, resolved.model.output)  # before the plan: a wrong list is the likelier mistake
+    plan, cost = planner.make_plan(inputs, len(rows))
+    while (smaller := limits.with_size_limit(inputs, plan)) is not None:
+        inputs = smaller
+        plan, cost = planner.make_plan(inputs, len(rows))
+    return _job(inputs, network, folded, resolved, chosen, plan, cost)
 
 
-def _loaded(model: ModelConfig, source: Source, how: Normalisation, device: torch.device) -> Loaded:
+def _loaded(model: ModelConfig, source: Source, normalisation: Normalisation, device: torch.device) -> Loaded:
     """The network on the source's bands. Where it takes others, what of the source is not read belongs to the message."""
     try:
-        return load(model, how.channels, device)
+        return load(model, normalisation.channels, device)
     except BandsError as error:
-        if how.transform is not None and how.channels != source.bands:
+        if normalisation.transform is not None and normalisation.channels != source.bands:
             raise ModelError(
-                f"model.input.transform {how.transform.place} makes {how.channels} channels of {source.bands} bands, but the network takes {error.wanted}. "
-                f"Let it return {error.wanted}, or name another network."
+                f"model.input.transform {normalisation.transform.place} makes {normalisation.channels} channels of {source.bands} bands, but the "
+                f"network takes {error.expected}. "
+                f"Let it return {error.expected}, or name another network."
             ) from error
-        raise BandsError(with_notes(str(error), source), error.wanted) from error
+        raise BandsError(with_notes(str(error), source), error.expected) from error
 
 
 def _job(
-    opened: Opened, loaded: Network, folded: Folded, meant: classes.Meaning, chosen: activation.Activation, plan: Plan, cost: activation_memory.Footprint | None
+    inputs: PlanInputs,
+    loaded: Network,
+    folded: Folded,
+    resolved: classes.ResolvedModel,
+    chosen: activation.Activation,
+    plan: Plan,
+    cost: activation_memory.ActivationMemory | None,
 ) -> Job:
-    config, source, stored, path = opened.config, opened.source, opened.stored, opened.config.output.path
+    config, source, stored, path = inputs.config, inputs.source, inputs.stored, inputs.config.output.path
     recipe, rows = classes.recipe(
-        meant, config, opened.locality.classes, chosen, precision=opened.precision, tiles=plan.tiles, fold=folded.done, compiles=opened.compiles,
-        threads=stored["recipe"]["threads"] if stored else max(workers.threads(config, opened.device) // plan.hands.streams, 1),
+        resolved, config, inputs.locality.classes, chosen, precision=inputs.precision, tiles=plan.tiles, fold=folded.done, compiles=inputs.compiles,
+        threads=stored["recipe"]["threads"] if stored else max(workers.threads_per_process(config, inputs.device) // plan.worker_layout.streams, 1),
     )  # fmt: skip
-    moved = _moved(opened, recipe, plan.tiles) if stored else {}
+    moved = _moved(inputs, recipe, plan.tiles) if stored else {}
     layout = plan.layout()
     task = BlockTask(
-        source=edges.seen(once(source, layout, plan.sharing), plan.tiles.pad), model=meant.model, recipe=recipe, layout=layout, store=path,
-        device=str(opened.device), retries=config.execution.retries, area=opened.area, streams=plan.hands.streams,
-        margin=opened.locality.margin, edges=edges.without_class(opened.locality.margin, config.tile), mark=opened.mark,
+        source=edges.padded_source(share_reads(source, layout, plan.sharing), plan.tiles.pad), model=resolved.model, recipe=recipe, layout=layout, store=path,
+        device=str(inputs.device), retries=config.execution.retries, area=inputs.area, streams=plan.worker_layout.streams,
+        margin=inputs.locality.margin, edges=edges.without_class(inputs.locality.margin, config.tile), mark=inputs.mark,
     )  # fmt: skip
-    made = fingerprint.of(source, opened.area, opened.network, recipe, plan.tiles, config)
+    store_fingerprint = fingerprint.of(source, inputs.area, inputs.network, recipe, plan.tiles, config)
     if stored:  # a store keeps what it says; one that a frozen plan makes also says what plans of before do not know
-        made = stored["fingerprint"] if opened.resumes else {**made, **stored["fingerprint"], **moved}
-    spec = _spec(config, _grid(source, made), recipe, rows, plan.tiles, _levels(opened, plan.tiles))
+        store_fingerprint = stored["fingerprint"] if inputs.resumes else {**store_fingerprint, **stored["fingerprint"], **moved}
+    spec = _spec(config, _grid(source, store_fingerprint), recipe, rows, plan.tiles, _levels(inputs, plan.tiles))
     return Job(
-        config=config, source=edges.seen(source, plan.tiles.pad), network=opened.network, loaded=loaded, fold=folded.said, locality=opened.locality,
-        footprint=cost, plan=plan, task=task, blocks=_count(task), spec=spec, fingerprint=made, resumes=opened.resumes,
-        complete=bool(stored and stored.get("complete")), moved=moved,
-        same_source=opened.same_source, remarks=(*activation.remarks(meant.model.output, opened.locality, chosen), *edges.words(opened.locality, config.tile)),
-    )  # fmt: skip
+        config=config,
+        source=edges.padded_source(source, plan.tiles.pad),
+        network=inputs.network,
+        loaded=loaded,
+        fold=folded.description,
+        locality=inputs.locality,
+        footprint=cost,
+        plan=plan,
+        task=task,
+        blocks=_count(task),
+        spec=spec,
+        fingerprint=store_fingerprint,
+        resumes=inputs.resumes,
+        complete=bool(stored and stored.get("complete")),
+        moved=moved,
+        same_source=inputs.same_source,
+        remarks=(*activation.remarks(resolved.model.output, inputs.locality, chosen), *edges.edge_remarks(inputs.locality, config.tile)),
+    )
 
 
-def _moved(opened: Opened, recipe: Recipe, tiles: Tiles) -> Fingerprint:
+def _moved(inputs: PlanInputs, recipe: Recipe, tiles: TilePlan) -> Fingerprint:
     """What is known of the source now, where it lies elsewhere; raises StoreError where the store is of another job, ConfigError where a frozen plan is."""
-    config, stored = opened.config, fingerprint.completed(opened.stored or {})
-    current = fingerprint.wanted(opened.source, opened.area, opened.network, recipe, config, tiles)
-    if (then := stored.get("model.key")) is not None and opened.network.returns_alike(then):
-        current["model.key"] = then
+    config, stored = inputs.config, fingerprint.completed(inputs.stored or {})
+    current = fingerprint.wanted(inputs.source, inputs.area, inputs.network, recipe, config, tiles)
+    if (stored_key := stored.get("model.key")) is not None and inputs.network.returns_same_output(stored_key):
+        current["model.key"] = stored_key
     if config.locked is not None:
-        frozen_plan.demand(config, current, _wanted_levels(opened, tiles), opened.same_source or opened.resumes)
-    elsewhere = fingerprint.compare(stored, current, config.output.path)
-    return {key: value for key, value in current.items() if key.startswith("source.")} if elsewhere else {}
+        frozen_plan.demand(config, current, _requested_levels(inputs, tiles), inputs.same_source or inputs.resumes)
+    source_moved = fingerprint.compare(stored, current, config.output.path)
+    return {key: value for key, value in current.items() if key.startswith("source.")} if source_moved else {}
 
 
 def _count(task: BlockTask) -> int:
@@ -223,7 +245,7 @@ def _count(task: BlockTask) -> int:
         return task.layout.count
     count = sum(1 for _ in task.blocks())
     if not count:
-        raise SourceError(f"{task.area.layer.who} hold no pixel's centre of the raster, so that there is nothing to infer. Give a larger area.")
+        raise SourceError(f"{task.area.layer.description} hold no pixel's centre of the raster, so that there is nothing to infer. Give a larger area.")
     return count
 
 
@@ -231,9 +253,9 @@ def _stored(path: Place, fresh: bool) -> dict[str, Any] | None:
     if not store.exists(path):
         _check_name(path)
         return None
-    if not store.is_ours(path):
+    if not store.is_mask_store(path):
         raise StoreError(f"output.path is {path}, which exists and is not a store of ours; it was left as it is. Give another path, or move it away.")
-    return None if fresh or store.is_claimed(path) else _usable(path)
+    return None if fresh or store.is_half_created(path) else _usable(path)
 
 
 def _check_name(path: Place) -> None:
@@ -247,9 +269,9 @@ def _check_name(path: Place) -> None:
 
 def _usable(path: Place) -> dict[str, Any]:
     """What a store says of itself, where a plan can be made of it."""
-    meta = store.read_meta(path, "tiles", "costs", "recipe", "fingerprint", "blocks")
+    meta = store.read_store_meta(path, "tiles", "costs", "recipe", "fingerprint", "blocks")
     try:
-        Tiles.of(meta["tiles"]), memory.Costs(**meta["costs"]), meta["recipe"]["precision"], meta["recipe"]["threads"]
+        TilePlan.of(meta["tiles"]), memory.MemoryCosts(**meta["costs"]), meta["recipe"]["precision"], meta["recipe"]["threads"]
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise StoreError(f"{path} is damaged: its root does not say its plan ({error}). Put zarr.json back from a copy, or run with --fresh.") from error
     return meta
@@ -257,30 +279,39 @@ def _usable(path: Place) -> dict[str, Any]:
 
 def _grid(source: Source, stored: fingerprint.Fingerprint) -> Grid:
     """The grid of the store: one that was made in pixels stays so, whatever is known of the raster's place now."""
-    then = stored.get("source.grid", {})
-    return Grid(height=source.grid.height, width=source.grid.width) if source.grid.wkt is None and fingerprint.unplaced(then) else source.grid
+    stored_grid = stored.get("source.grid", {})
+    return Grid(height=source.grid.height, width=source.grid.width) if source.grid.wkt is None and fingerprint.unplaced(stored_grid) else source.grid
 
 
-def _spec(config: Config, grid: Grid, recipe: Recipe, rows: tuple[store.ClassRow, ...], tiles: Tiles, levels: int) -> store.StoreSpec:
+def _spec(config: Config, grid: Grid, recipe: Recipe, rows: tuple[store.ClassRow, ...], tiles: TilePlan, levels: int) -> store.StoreSpec:
     return store.StoreSpec(
-        grid=grid, layers=recipe.layers, chunk=tiles.chunk, shard=tiles.shard, nodata=recipe.nodata, dtype=recipe.dtype,
-        zarr_format=config.output.zarr_format, classes=rows, levels=levels,
-        probabilities=recipe.probabilities, planes=tuple(recipe.decoding.codes[k] for k in recipe.decoding.outcomes), doubtful=recipe.min_confidence > 0,
-    )  # fmt: skip
+        grid=grid,
+        layers=recipe.layers,
+        chunk=tiles.chunk,
+        shard=tiles.shard,
+        nodata=recipe.nodata,
+        dtype=recipe.dtype,
+        zarr_format=config.output.zarr_format,
+        classes=rows,
+        levels=levels,
+        probabilities=recipe.probabilities,
+        class_codes=tuple(recipe.decoding.codes[k] for k in recipe.decoding.outcomes),
+        has_min_confidence=recipe.min_confidence > 0,
+    )
 
 
-def _levels(opened: Opened, tiles: Tiles) -> int:
+def _levels(inputs: PlanInputs, tiles: TilePlan) -> int:
     """Levels of the store that is there, or of the one that will be; raises StoreError where overviews are asked of a store without."""
-    wanted = _wanted_levels(opened, tiles)
-    there: int = opened.stored.get("levels", wanted) if opened.stored else wanted
-    if there < wanted:
+    requested = _requested_levels(inputs, tiles)
+    existing: int = inputs.stored.get("levels", requested) if inputs.stored else requested
+    if existing < requested:
         raise StoreError(
-            f"{opened.config.output.path} was made without overviews, but output.pyramid asks for them. Set output.pyramid: false, give another output.path, "
+            f"{inputs.config.output.path} was made without overviews, but output.pyramid asks for them. Set output.pyramid: false, give another output.path, "
             "or run with --fresh, which deletes the store and starts over."
         )
-    return there
+    return existing
 
 
-def _wanted_levels(opened: Opened, tiles: Tiles) -> int:
+def _requested_levels(inputs: PlanInputs, tiles: TilePlan) -> int:
     """Levels that the config asks for."""
-    return store.levels_for(opened.source.grid, tiles.chunk) if opened.config.output.pyramid else 1
+    return store.levels_for(inputs.source.grid, tiles.chunk) if inputs.config.output.pyramid else 1

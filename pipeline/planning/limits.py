@@ -15,55 +15,55 @@ import torch
 
 from pipeline.geometry.span import round_up
 from pipeline.inspect.sizes.accepted import LONG, last
-from pipeline.planning.planner import Opened
+from pipeline.planning.planner import PlanInputs
 from pipeline.planning.types import Plan
-from pipeline.runtime.device import PRECISIONS, out_of_memory
+from pipeline.runtime.device import AUTOCAST_DTYPES, out_of_memory
 
-MEASURED = 384
+MEASURED_SIDE = 384
 """Side of the squares that were measured, px."""
-ACROSS = 32
+STRIP_WIDTH = 32
 """Of a strip at the least, px."""
 
 
-def limited(opened: Opened, plan: Plan) -> Opened | None:
+def with_size_limit(inputs: PlanInputs, plan: Plan) -> PlanInputs | None:
     """What a plan is to be made from instead, where the network does not take the tiles of this one; None where it does.
 
     Parameters
     ----------
-    opened
+    inputs
         What the plan was made from.
     plan
         That was made of it.
     """
     size, blended = plan.tiles.size, plan.tiles.halo is None
-    enough = MEASURED if blended else LONG
-    if opened.stored or opened.network.accepts.maximum is not None or size <= enough or _takes(opened, size, blended):
+    enough = MEASURED_SIDE if blended else LONG
+    if inputs.stored or inputs.network.accepts.maximum is not None or size <= enough or _takes(inputs, size, blended):
         return None
-    multiple = opened.multiple
-    low, high = _least(opened) // multiple, -(-size // multiple)
-    most = multiple * last(lambda count: _takes(opened, count * multiple, blended), low, high)
-    remark = f"the network fails on images of {size} px, and takes those of {most} px, which was found by trying: tiles are no larger"
-    locality = replace(opened.locality, maximum=most, remarks=(remark, *opened.locality.remarks))
-    return replace(opened, network=opened.network.upto(most), locality=locality)
+    multiple = inputs.multiple
+    low, high = _smallest_size(inputs) // multiple, -(-size // multiple)
+    maximum = multiple * last(lambda count: _takes(inputs, count * multiple, blended), low, high)
+    remark = f"the network fails on images of {size} px, and takes those of {maximum} px, which was found by trying: tiles are no larger"
+    locality = replace(inputs.locality, maximum=maximum, remarks=(remark, *inputs.locality.remarks))
+    return replace(inputs, network=inputs.network.with_maximum(maximum), locality=locality)
 
 
-def _least(opened: Opened) -> int:
+def _smallest_size(inputs: PlanInputs) -> int:
     """A size that the network takes, px."""
-    return round_up(max(opened.locality.minimum, opened.network.accepts.minimum, ACROSS), opened.multiple)
+    return round_up(max(inputs.locality.minimum, inputs.network.accepts.minimum, STRIP_WIDTH), inputs.multiple)
 
 
-def _takes(opened: Opened, size: int, blended: bool) -> bool:
-    across = _least(opened)
+def _takes(inputs: PlanInputs, size: int, blended: bool) -> bool:
+    across = _smallest_size(inputs)
     shapes = ((size, size),) if blended else ((size, across), (across, size))
-    return all(_runs(opened, *shape) for shape in shapes)
+    return all(_runs(inputs, *shape) for shape in shapes)
 
 
-def _runs(opened: Opened, rows: int, cols: int) -> bool:
-    device, dtype = opened.device, PRECISIONS[opened.precision]
-    image = torch.zeros((1, opened.normalisation.channels, rows, cols), device=device)
+def _runs(inputs: PlanInputs, rows: int, cols: int) -> bool:
+    device, dtype = inputs.device, AUTOCAST_DTYPES[inputs.precision]
+    image = torch.zeros((1, inputs.normalisation.channels, rows, cols), device=device)
     try:
         with torch.inference_mode(), torch.autocast(device.type, None if dtype is torch.float32 else dtype, enabled=dtype is not torch.float32):
-            opened.network(image)
+            inputs.network(image)
     except Exception as error:  # a network refuses a size with whatever its layers raise; tiles that do not fit a device are halved
         return out_of_memory(error)
     return True

@@ -7,25 +7,25 @@ from dataclasses import dataclass
 
 from pipeline.runtime.resources import MIB
 
-SPARE = 16 * MIB
+PROPOSAL_MARGIN = 16 * MIB
 """Added to what a refusal proposes: the same libraries take some MiB more or less each time that a process starts."""
 ACTIVATION_FACTOR = 2.2
 """Peak resident bytes per byte of live tensors: fragmentation and scratch buffers. On CPU 1.15–1.8 measured, the most where tiles have several sizes, and
 2.02 where single tensors are as large as half of all."""
-LEAST_FACTOR = 1.2
+MIN_ACTIVATION_FACTOR = 1.2
 """The same where nothing is lost between tensors."""
 SHARED_FACTOR = 1.75
 """`ACTIVATION_FACTOR` for very many tiles at once: what one of them does not hold at a time others make use of. 1.85 measured of four whose memory is 0.77
 full on average, beside its peak."""
-FULL, EMPTIER, SHARED_LEAST = 0.6, 2.0, 1.4
+FULLNESS_KNEE, FULLNESS_SLOPE, MIN_FRAGMENTATION = 0.6, 2.0, 1.4
 """Below which fullness it shrinks, by how much for tiles that are always empty instead of never, and to what at least. 1.2–1.3 measured of four at 0.43, and
 up to 1.55 at 0.56."""
-LOCKED_FACTOR = 4
+PAGE_LOCKED_FACTOR = 4
 """Page-locked bytes per byte that is carried: torch rounds them up to powers of two, and keeps what it had for blocks of other sizes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Costs:
+class MemoryCosts:
     """What a pixel costs in the process, and what is there before the first one."""
 
     libraries: int
@@ -48,12 +48,12 @@ class Costs:
     """Bytes that the files of a mosaic hold while they are open."""
 
     @property
-    def kept(self) -> int:
+    def cached_per_pixel(self) -> int:
         """Bytes per pixel that is held once it was read: bands × itemsize, and whether it is valid."""
         return self.raw - self.bands
 
 
-def per_block(costs: Costs, frame: int, block: int) -> dict[str, int]:
+def per_block(costs: MemoryCosts, frame: int, block: int) -> dict[str, int]:
     """Bytes that each block in flight holds, by buffer.
 
     Parameters
@@ -68,18 +68,18 @@ def per_block(costs: Costs, frame: int, block: int) -> dict[str, int]:
     return {"raw pixels in flight": frame * costs.raw, "output and its encoding": block * costs.output * 3}
 
 
-def carried(costs: Costs, frame: int, block: int) -> int:
+def on_device_per_block(costs: MemoryCosts, frame: int, block: int) -> int:
     """Bytes that each block in flight holds on a device with memory of its own, its raw pixels and its layers; of the same as `per_block`."""
-    return frame * costs.kept + block * costs.output
+    return frame * costs.cached_per_pixel + block * costs.output
 
 
-def factor(streams: int, fullness: float = 1.0) -> float:
+def fragmentation_factor(streams: int, fullness: float = 1.0) -> float:
     """Peak resident bytes per byte of live tensors where so many tiles are computed at once, each of which is so full on average."""
-    shared = max(SHARED_FACTOR - EMPTIER * max(FULL - fullness, 0), SHARED_LEAST)
+    shared = max(SHARED_FACTOR - FULLNESS_SLOPE * max(FULLNESS_KNEE - fullness, 0), MIN_FRAGMENTATION)
     return shared + (ACTIVATION_FACTOR - shared) / streams
 
 
-def on_device(costs: Costs, tile: int, accumulator: int, turned: bool, probabilities: bool, streams: int = 1) -> dict[str, int]:
+def device_buffers(costs: MemoryCosts, tile: int, accumulator: int, turned: bool, probabilities: bool, streams: int = 1) -> dict[str, int]:
     """Bytes that the tiles on the device hold, by buffer.
 
     Parameters
@@ -99,46 +99,46 @@ def on_device(costs: Costs, tile: int, accumulator: int, turned: bool, probabili
     """
     return {
         "network input": streams * tile * costs.bands * 4 * (3 if turned else 2),
-        "activations": int(streams * tile * costs.activations * factor(streams, costs.fullness)),
+        "activations": int(streams * tile * costs.activations * fragmentation_factor(streams, costs.fullness)),
         "logits": streams * tile * (costs.classes * 4 * (1 + turned + probabilities) + 16),
         **({"sum of the blend": streams * accumulator * costs.classes * 4} if accumulator else {}),
     }
 
 
-def longest(costs: Costs, budget: int, windows: int) -> int:
+def max_probe_side(costs: MemoryCosts, budget: int, windows: int) -> int:
     """Longest side of a square window that may go through the network before there is a plan, px, while the input of so many is held."""
-    each = sum(on_device(costs, 1, 0, turned=False, probabilities=False).values()) + costs.classes * 4 + windows * (costs.bands * 4 + 1) + costs.raw
-    return math.isqrt(max(budget - costs.libraries - costs.gdal_cache - costs.open_files, 0) // each)
+    per_pixel = sum(device_buffers(costs, 1, 0, turned=False, probabilities=False).values()) + costs.classes * 4 + windows * (costs.bands * 4 + 1) + costs.raw
+    return math.isqrt(max(budget - costs.libraries - costs.gdal_cache - costs.open_files, 0) // per_pixel)
 
 
-def projected(costs: Costs, *, frame: int, block: int, workers: int) -> dict[str, int]:
+def projected(costs: MemoryCosts, *, frame: int, block: int, workers: int) -> dict[str, int]:
     """Peak memory of the process, by buffer, in bytes, where each block is read for itself; what is on the device comes beside it."""
-    held = {name: size * workers for name, size in per_block(costs, frame, block).items()}
+    in_flight = {name: size * workers for name, size in per_block(costs, frame, block).items()}
     return {
         "libraries and network": costs.libraries,
         "GDAL's cache": costs.gdal_cache,
         **({"open files of the mosaic": costs.open_files} if costs.open_files else {}),
-        **held,
+        **in_flight,
     }
 
 
-def sharing(costs: Costs, *, held: int, decoding: int, workers: int) -> dict[str, int]:
+def sharing(costs: MemoryCosts, *, cached: int, decoding: int, workers: int) -> dict[str, int]:
     """Bytes by buffer of what blocks share.
 
     Parameters
     ----------
     costs
         Bytes per pixel.
-    held
+    cached
         Bytes of decoded pixels that are held for neighbours.
     decoding
         Pixels that a reader decodes at once, beside those of its block.
     workers
         Blocks in flight.
     """
-    return {"decoded and held for neighbours": held, "being decoded": decoding * costs.raw * workers} if held else {}
+    return {"decoded and held for neighbours": cached, "being decoded": decoding * costs.raw * workers} if cached else {}
 
 
-def tree(buffers: dict[str, int], processes: int, apart: int) -> dict[str, int]:
+def times_processes(buffers: dict[str, int], processes: int, launcher: int) -> dict[str, int]:
     """Bytes by buffer of several equal processes, and of the one that starts them where it is none of them."""
-    return {**({"the process that hands out blocks": apart} if apart else {}), **{name: size * processes for name, size in buffers.items()}}
+    return {**({"the process that hands out blocks": launcher} if launcher else {}), **{name: size * processes for name, size in buffers.items()}}

@@ -11,18 +11,18 @@ import torch
 from pipeline.config import Config, OutputConfig, ToleranceConfig
 from pipeline.errors import ConfigError, PlanError
 from pipeline.inference.normalise import Normalisation, normalise
-from pipeline.inspect.batch_independence import independent
-from pipeline.inspect.halo.on_raster import Sight
-from pipeline.inspect.halo.tolerance import choose
+from pipeline.inspect.batch_independence import images_are_independent
+from pipeline.inspect.halo.on_raster import NetworkOnRaster
+from pipeline.inspect.halo.tolerance import halo_for_tolerance
 from pipeline.inspect.memory import activation_memory
 from pipeline.inspect.memory.limit import Room
 from pipeline.interfaces import Locality, Network, Source
 from pipeline.planning import edges, halo, memory, workers
-from pipeline.planning.candidates import BLENDED
-from pipeline.planning.search import over_budget, resolve, staff
-from pipeline.planning.types import Hands, Plan, Tiles, Wish
+from pipeline.planning.candidates import DEFAULT_BLEND_SIZE
+from pipeline.planning.search import fit_workers, over_budget, search_plan
+from pipeline.planning.types import Plan, PlanRequest, TilePlan, WorkerLayout
 from pipeline.runtime import resources
-from pipeline.runtime.device import PRECISIONS, rounding
+from pipeline.runtime.device import AUTOCAST_DTYPES, fixed_numerics
 from pipeline.runtime.resources import GDAL_CACHE, MIB
 from pipeline.store.spec import layer_spec
 
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 BATCH_PX = 2**22
 """Pixels of all tiles of a batch, on a GPU; a CPU gains nothing from more than one tile."""
-GROWTH = 160 * MIB
+RUN_GROWTH = 160 * MIB
 """What libraries grow by once a run is on its way: threads and their heaps, the scheduler, codecs, what freed tensors leave behind."""
-COMPILING = 512 * MIB
+COMPILER_BYTES = 512 * MIB
 """What torch's compiler holds, and the C++ compiler that it calls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class PlanInputs:
     """What a plan is made from."""
 
     config: Config
@@ -65,12 +65,12 @@ class Opened:
         return math.lcm(self.locality.stride, self.network.accepts.multiple)
 
 
-def plan(opened: Opened, classes: int) -> tuple[Plan, activation_memory.Footprint | None]:
+def make_plan(inputs: PlanInputs, classes: int) -> tuple[Plan, activation_memory.ActivationMemory | None]:
     """Plan a job, or take up the plan that its store was made with, or that was frozen.
 
     Parameters
     ----------
-    opened
+    inputs
         Source, network and config.
     classes
         Rows of the class table.
@@ -87,97 +87,98 @@ def plan(opened: Opened, classes: int) -> tuple[Plan, activation_memory.Footprin
     PlanError
         Nothing fits the memory.
     """
-    budget, hands = workers.budget(opened.config), workers.hands(opened.config, opened.device)
-    if opened.stored:
-        now = {"libraries": _libraries(opened.compiles), "gdal_cache": GDAL_CACHE, "open_files": opened.source.open_files}
-        costs = memory.Costs(**{**opened.stored["costs"], **now})
-        hands = replace(hands, streams=_streams_for(opened, opened.stored["recipe"]["threads"]))
-        made = staff(Tiles.of(opened.stored["tiles"]), costs, budget, _workers(opened.config), opened.source.block, hands)
-        if made.peak > budget:
-            raise PlanError(over_budget(made))
-        return made, None
-    cost = activation_memory.measure(
-        opened.network, opened.normalisation.channels, opened.multiple, opened.device, PRECISIONS[opened.precision], minimum=opened.locality.minimum,
+    budget, worker_layout = workers.budget(inputs.config), workers.worker_layout(inputs.config, inputs.device)
+    if inputs.stored:
+        current = {"libraries": _libraries(inputs.compiles), "gdal_cache": GDAL_CACHE, "open_files": inputs.source.open_files}
+        costs = memory.MemoryCosts(**{**inputs.stored["costs"], **current})
+        worker_layout = replace(worker_layout, streams=_streams_for(inputs, inputs.stored["recipe"]["threads"]))
+        stored_plan = fit_workers(TilePlan.of(inputs.stored["tiles"]), costs, budget, _workers(inputs.config), inputs.source.block, worker_layout)
+        if stored_plan.peak > budget:
+            raise PlanError(over_budget(stored_plan))
+        return stored_plan, None
+    cost = activation_memory.measure_activation_memory(
+        inputs.network, inputs.normalisation.channels, inputs.multiple, inputs.device, AUTOCAST_DTYPES[inputs.precision], minimum=inputs.locality.minimum,
         room=Room(budget),
     )  # fmt: skip
-    return resolve(_wish(opened, _costs(opened, cost, classes), budget, hands)), cost
+    return search_plan(_plan_request(inputs, _costs(inputs, cost, classes), budget, worker_layout)), cost
 
 
-def _wish(opened: Opened, costs: memory.Costs, budget: int, hands: Hands) -> Wish:
-    config, network, locality = opened.config, opened.network, opened.locality
-    meet = _meet(opened, costs, budget if hands.device is None else min(budget, hands.device))
-    _check_margin(locality, meet)
-    near, far = edges.aprons(locality, config.tile, opened.source.grid.height, opened.source.grid.width, opened.multiple)
-    return Wish(
-        height=opened.source.grid.height, width=opened.source.grid.width, tile=config.tile.size, overlap=config.tile.overlap,
+def _plan_request(inputs: PlanInputs, costs: memory.MemoryCosts, budget: int, worker_layout: WorkerLayout) -> PlanRequest:
+    config, network, locality = inputs.config, inputs.network, inputs.locality
+    halo_decision = _choose_halo(inputs, costs, budget if worker_layout.device is None else min(budget, worker_layout.device))
+    _check_margin(locality, halo_decision)
+    near, far = edges.aprons(locality, config.tile, inputs.source.grid.height, inputs.source.grid.width, inputs.multiple)
+    return PlanRequest(
+        height=inputs.source.grid.height, width=inputs.source.grid.width, tile=config.tile.size, overlap=config.tile.overlap,
         taper=config.tile.taper, blend=config.tile.blend, block=config.output.block, chunk=config.output.chunk,
-        shard="none" if config.output.zarr_format == 2 else config.output.shard, multiple=opened.multiple,
+        shard="none" if config.output.zarr_format == 2 else config.output.shard, multiple=inputs.multiple,
         minimum=max(locality.minimum, network.accepts.minimum), maximum=network.accepts.maximum,
         training_size=config.model.input.size if config.model.input else None,
-        halo=meet, costs=costs, budget=budget, workers=_workers(config), augment=config.tile.augment,
-        batch=_batch(opened) if meet.halo is None else 1, source_block=opened.source.block, hands=hands,
-        cores=workers.threads(config, opened.device), streams=_streams(opened), asked=opened.area.blocks if opened.area else None,
+        halo=halo_decision, costs=costs, budget=budget, workers=_workers(config), augment=config.tile.augment,
+        batch=_batch(inputs) if halo_decision.halo is None else 1, source_block=inputs.source.block, worker_layout=worker_layout,
+        cores=workers.threads_per_process(config, inputs.device), streams=_streams(inputs), area_blocks=inputs.area.blocks if inputs.area else None,
         pad=config.tile.pad, near=near, far=far,
     )  # fmt: skip
 
 
-def _check_margin(locality: Locality, meet: halo.HaloDecision) -> None:
+def _check_margin(locality: Locality, halo_decision: halo.HaloDecision) -> None:
     """Refuse tiles that keep what an unpadded network does not return."""
     if locality.margin is None:
         return
-    least, sides = locality.margin.largest, locality.margin.sides
-    if meet.halo is None:
+    minimum, sides = locality.margin.largest, locality.margin.sides
+    if halo_decision.halo is None:
         raise ConfigError(
-            f"The network is unpadded and its tiles would be blended ({meet.why}), which takes tiles that are returned whole. Leave tile.overlap auto, or give "
-            f"tile.halo in px, {least} or more."
+            f"The network is unpadded and its tiles would be blended ({halo_decision.reason}), which takes tiles that are returned whole. Leave "
+            f"tile.overlap auto, or give "
+            f"tile.halo in px, {minimum} or more."
         )
-    if meet.halo < least:
-        raise ConfigError(f"tile.halo is {meet.halo} px, but the network is unpadded and leaves off {sides}. Give at least {least}, or auto.")
+    if halo_decision.halo < minimum:
+        raise ConfigError(f"tile.halo is {halo_decision.halo} px, but the network is unpadded and leaves off {sides}. Give at least {minimum}, or auto.")
 
 
-def _streams(opened: Opened) -> tuple[int, ...]:
-    radius = opened.locality.radius.largest if opened.locality.radius else None
-    return workers.streams(opened.config, opened.device, radius, opened.compiles)
+def _streams(inputs: PlanInputs) -> tuple[int, ...]:
+    radius = inputs.locality.radius.largest if inputs.locality.radius else None
+    return workers.streams(inputs.config, inputs.device, radius, inputs.compiles)
 
 
-def _streams_for(opened: Opened, threads: int) -> int:
+def _streams_for(inputs: PlanInputs, threads: int) -> int:
     """Tiles at once with as many threads each as a store was made with."""
-    most, asked = max(_streams(opened)), opened.config.execution.streams != "auto"
-    return most if asked or most == 1 else max(1, workers.threads(opened.config, opened.device) // threads)
+    maximum, explicit = max(_streams(inputs)), inputs.config.execution.streams != "auto"
+    return maximum if explicit or maximum == 1 else max(1, workers.threads_per_process(inputs.config, inputs.device) // threads)
 
 
-def _meet(opened: Opened, costs: memory.Costs, budget: int) -> halo.HaloDecision:
+def _choose_halo(inputs: PlanInputs, costs: memory.MemoryCosts, budget: int) -> halo.HaloDecision:
     """How tiles meet; measured on the raster where a tolerance is asked for."""
-    wanted, overlap = opened.config.tile.halo, opened.config.tile.overlap
-    if not isinstance(wanted, ToleranceConfig):
-        return halo.decide(opened.locality, wanted, overlap, opened.multiple)
+    requested, overlap = inputs.config.tile.halo, inputs.config.tile.overlap
+    if not isinstance(requested, ToleranceConfig):
+        return halo.choose_halo(inputs.locality, requested, overlap, inputs.multiple)
     if overlap != "auto" and overlap > 0:
-        return halo.decide(opened.locality, "auto", overlap, opened.multiple)
-    sight = Sight(
-        source=opened.source, network=opened.network, locality=opened.locality, normalisation=opened.normalisation, device=opened.device,
-        multiple=opened.multiple, room=memory.longest(costs, budget, wanted.places), area=opened.area,
+        return halo.choose_halo(inputs.locality, "auto", overlap, inputs.multiple)
+    on_raster = NetworkOnRaster(
+        source=inputs.source, network=inputs.network, locality=inputs.locality, normalisation=inputs.normalisation, device=inputs.device,
+        multiple=inputs.multiple, room=memory.max_probe_side(costs, budget, requested.places), area=inputs.area,
     )  # fmt: skip
-    with rounding(opened.precision, resources.cores(), opened.device):
-        found = choose(sight, wanted.tolerance, wanted.places, wanted.seed)
-    if found is None:
-        return halo.unmeasured(opened.locality, wanted.tolerance, wanted.seed, opened.multiple)
-    return halo.by_tolerance(opened.locality, found, opened.multiple)
+    with fixed_numerics(inputs.precision, resources.cores(), inputs.device):
+        tolerated = halo_for_tolerance(on_raster, requested.tolerance, requested.places, requested.seed)
+    if tolerated is None:
+        return halo.unmeasured(inputs.locality, requested.tolerance, requested.seed, inputs.multiple)
+    return halo.by_tolerance(inputs.locality, tolerated, inputs.multiple)
 
 
-def _batch(opened: Opened) -> int:
+def _batch(inputs: PlanInputs) -> int:
     """Equal tiles at once: what the network's file fixes, what is asked for, or by the device."""
-    asked, fixed = opened.config.tile.batch, opened.network.accepts.batch
-    if asked != "auto" and fixed is not None and asked > fixed:
-        raise ConfigError(f"tile.batch is {asked}, but the network's file fixes its batch at {fixed}. Give at most that, or auto.")
-    if fixed is not None or asked == 1 or (asked == "auto" and opened.device.type == "cpu"):
-        return fixed if asked == "auto" and fixed is not None else 1 if asked == "auto" else asked
-    if not independent(opened.network, opened.normalisation.channels, opened.multiple, opened.device):
-        if asked == "auto":
+    requested, fixed = inputs.config.tile.batch, inputs.network.accepts.batch
+    if requested != "auto" and fixed is not None and requested > fixed:
+        raise ConfigError(f"tile.batch is {requested}, but the network's file fixes its batch at {fixed}. Give at most that, or auto.")
+    if fixed is not None or requested == 1 or (requested == "auto" and inputs.device.type == "cpu"):
+        return fixed if requested == "auto" and fixed is not None else 1 if requested == "auto" else requested
+    if not images_are_independent(inputs.network, inputs.normalisation.channels, inputs.multiple, inputs.device):
+        if requested == "auto":
             return 1
-        raise ConfigError(f"tile.batch is {asked}, but the images of a batch change each other's answers in this network. Give 1, or auto.")
-    trained = opened.config.model.input.size if opened.config.model.input else None
-    size = (trained or BLENDED) if opened.config.tile.size == "auto" else opened.config.tile.size
-    return asked if asked != "auto" else max(1, min(16, BATCH_PX // size**2))
+        raise ConfigError(f"tile.batch is {requested}, but the images of a batch change each other's answers in this network. Give 1, or auto.")
+    trained = inputs.config.model.input.size if inputs.config.model.input else None
+    size = (trained or DEFAULT_BLEND_SIZE) if inputs.config.tile.size == "auto" else inputs.config.tile.size
+    return requested if requested != "auto" else max(1, min(16, BATCH_PX // size**2))
 
 
 def _workers(config: Config) -> int | None:
@@ -187,35 +188,35 @@ def _workers(config: Config) -> int | None:
 
 
 def _libraries(compiles: bool) -> int:
-    return resources.resident() + GROWTH + (COMPILING if compiles else 0)
+    return resources.resident() + RUN_GROWTH + (COMPILER_BYTES if compiles else 0)
 
 
-def _costs(opened: Opened, cost: activation_memory.Footprint, classes: int) -> memory.Costs:
-    source = opened.source
-    return memory.Costs(
-        libraries=_libraries(opened.compiles),
+def _costs(inputs: PlanInputs, cost: activation_memory.ActivationMemory, classes: int) -> memory.MemoryCosts:
+    source = inputs.source
+    return memory.MemoryCosts(
+        libraries=_libraries(inputs.compiles),
         gdal_cache=GDAL_CACHE,
         raw=source.bands * (source.dtype.itemsize + 1) + 2,  # with whether a pixel is valid, and why not
-        bands=opened.normalisation.channels,
-        classes=opened.locality.classes,
-        activations=max(cost.bytes_per_pixel, _transforming(opened)),
+        bands=inputs.normalisation.channels,
+        classes=inputs.locality.classes,
+        activations=max(cost.bytes_per_pixel, _transform_bytes(inputs)),
         fullness=1.0 if cost.fullness is None else round(cost.fullness, 2),
-        output=_output(opened.config.output, classes) + (opened.area is not None),
+        output=_output(inputs.config.output, classes) + (inputs.area is not None),
         open_files=source.open_files,
     )
 
 
-def _transforming(opened: Opened) -> float:
+def _transform_bytes(inputs: PlanInputs) -> float:
     """Live bytes per pixel while raw pixels are transformed; the network runs afterwards."""
-    how = opened.normalisation
-    if how.transform is None:
+    normalisation = inputs.normalisation
+    if normalisation.transform is None:
         return 0.0
 
     def transformed(image: torch.Tensor) -> torch.Tensor:
-        nowhere = torch.zeros(image.shape[2:], dtype=torch.bool, device=image.device)  # made-up pixels may become no numbers
-        return normalise(image[0], nowhere, how, opened.device)
+        none_valid = torch.zeros(image.shape[2:], dtype=torch.bool, device=image.device)  # made-up pixels may become no numbers
+        return normalise(image[0], none_valid, normalisation, inputs.device)
 
-    return activation_memory.peak(transformed, how.transform.bands, opened.device)
+    return activation_memory.peak_bytes_per_pixel(transformed, normalisation.transform.bands, inputs.device)
 
 
 def _output(output: OutputConfig, classes: int) -> int:

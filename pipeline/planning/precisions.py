@@ -6,17 +6,17 @@ import torch
 
 from pipeline.errors import ConfigError, ModelError
 from pipeline.interfaces import Locality, Network
-from pipeline.planning.folding import trial
+from pipeline.planning.folding import noise_image
 from pipeline.runtime import resources
-from pipeline.runtime.device import rounding
+from pipeline.runtime.device import fixed_numerics
 
 
-def decide(asked: str, network: Network, locality: Locality, device: torch.device, stored: str | None) -> str:
+def choose_precision(requested: str, network: Network, locality: Locality, device: torch.device, stored: str | None) -> str:
     """``float32``, ``bfloat16`` or ``float16``.
 
     Parameters
     ----------
-    asked
+    requested
         ``execution.precision`` of the config; ``auto`` is float32, in which tiled equals whole up to ties.
     network, locality, device
         What runs, what was measured of it, and where it is.
@@ -30,8 +30,8 @@ def decide(asked: str, network: Network, locality: Locality, device: torch.devic
     """
     if stored is not None:
         return stored
-    precision = "float32" if asked == "auto" else asked
-    if precision != "float32" and not _heeds(network, locality, device, precision):
+    precision = "float32" if requested == "auto" else requested
+    if precision != "float32" and not _changes_answers(network, locality, device, precision):
         raise ConfigError(
             f"execution.precision is {precision}, but this network computes in float32 whatever is asked for (a traced TorchScript that is not folded "
             "does). Leave it auto, or run the network from its code or an exported program."
@@ -39,12 +39,12 @@ def decide(asked: str, network: Network, locality: Locality, device: torch.devic
     return precision
 
 
-def _heeds(network: Network, locality: Locality, device: torch.device, precision: str) -> bool:
+def _changes_answers(network: Network, locality: Locality, device: torch.device, precision: str) -> bool:
     """Whether any bit of an answer to noise is another."""
-    image = trial(network, locality, device)
+    image = noise_image(network, locality, device)
     answers = []
-    for each in ("float32", precision):
-        with rounding(each, resources.cores(), device):
+    for name in ("float32", precision):
+        with fixed_numerics(name, resources.cores(), device):
             try:
                 answers.append(network(image).to(torch.float32))
             except ModelError:

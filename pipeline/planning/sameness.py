@@ -8,19 +8,19 @@ from itertools import islice
 
 from pipeline.errors import ReadError, SourceError, StoreError
 from pipeline.geometry.blocks import BlockIndex
-from pipeline.geometry.shards import Share
-from pipeline.inference.read import checksum, read
-from pipeline.inference.recipe import part_of
+from pipeline.geometry.shards import ShardBlocks
+from pipeline.inference.read import pixel_checksum, read_with_retries
+from pipeline.inference.recipe import requested_window
 from pipeline.planning.job import Job
 from pipeline.store.ledger import Ledger
 
 THREADS = 4
 """That read at once, where the plan has as many blocks in flight."""
-AT_ONCE = 64
+BATCH_BLOCKS = 64
 """Blocks that are handed to them together."""
 
 
-def check_pixels(job: Job, share: Share | None, say: Callable[[str], None]) -> None:
+def check_pixels(job: Job, share: ShardBlocks | None, say: Callable[[str], None]) -> None:
     """Compare the pixels of all committed blocks with the checksums that were taken when they were read.
 
     Parameters
@@ -43,16 +43,16 @@ def check_pixels(job: Job, share: Share | None, say: Callable[[str], None]) -> N
     say(f"the source lies elsewhere or was written anew since {job.path} was made: pixels of committed blocks are compared with the ledger")
     threads, compared, other = max(1, min(job.plan.workers, THREADS)), 0, list[BlockIndex]()
     with ThreadPoolExecutor(threads, thread_name_prefix="compare") as pool:
-        while several := list(islice(blocks, AT_ONCE)):
-            alike = pool.map(lambda index: _alike(job, index), several)
-            other += [index for index, same in zip(several, alike, strict=True) if not same]
-            compared += len(several)
+        while batch := list(islice(blocks, BATCH_BLOCKS)):
+            alike = pool.map(lambda index: _alike(job, index), batch)
+            other += [index for index, same in zip(batch, alike, strict=True) if not same]
+            compared += len(batch)
     if other:
         raise StoreError(_other(job, other, compared))
     say(f"{compared:,} committed blocks have the same pixels; the store is gone on with")
 
 
-def _committed(job: Job, share: Share | None) -> Iterator[BlockIndex]:
+def _committed(job: Job, share: ShardBlocks | None) -> Iterator[BlockIndex]:
     ledger = Ledger(job.path)
     if share is None:
         return (BlockIndex(*block) for block in ledger.listed())
@@ -64,18 +64,18 @@ def _alike(job: Job, index: BlockIndex) -> bool:
     if record is None or "source" not in record:  # dropped meanwhile, or to be made anew
         return True
     task = job.task
-    frame = task.layout.frame(index, part_of(task.layout.window(index), task.asked(index)))
+    frame = task.layout.read_window(index, requested_window(task.layout.window(index), task.requested(index)))
     try:
-        pixels = read(job.source, frame, task.retries)
+        pixels = read_with_retries(job.source, frame, task.retries)
     except ReadError as error:
         raise SourceError(
             f"{str(error).rstrip('.')}. Mend the file, or run with --same-source if the pixels of its committed blocks are known to be the same."
         ) from error
     stored: str = record["source"]
-    return checksum(pixels, like=stored) == stored
+    return pixel_checksum(pixels, like=stored) == stored
 
 
-def moved(job: Job) -> str | None:
+def source_change(job: Job) -> str | None:
     """How the source is told apart from the one that the store was made of, in words; None where it lies as it lay, or there is no store."""
     if not (job.moved and job.resumes):
         return None
@@ -86,7 +86,8 @@ def moved(job: Job) -> str | None:
 def _other(job: Job, other: list[BlockIndex], compared: int) -> str:
     first = other[0]
     return (
-        f"{job.path} was made of other pixels: {moved(job)}, and {len(other):,} of {compared:,} committed blocks differ, the first at row {first.row} and "
+        f"{job.path} was made of other pixels: {source_change(job)}, and {len(other):,} of {compared:,} committed blocks differ, the first at row "
+        f"{first.row} and "
         f"column {first.col} of blocks. Resuming would mix two results in one store. Give back the source that it was made of, give another output.path, or "
         "run with --fresh, which deletes the store and starts over."
     )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import torch
 
-from pipeline.inspect.halo.on_raster import Sight
+from pipeline.inspect.halo.on_raster import NetworkOnRaster
 from pipeline.inspect.report.report import Subject
 from pipeline.planning.job import Job
 
 
-def sight(job: Job) -> Sight:
+def network_on_raster(job: Job) -> NetworkOnRaster:
     """The network of a job before its raster, with as much room as its tiles have."""
-    return Sight(
+    return NetworkOnRaster(
         source=job.source, network=job.network, locality=job.locality, normalisation=job.task.recipe.normalisation, device=torch.device(job.task.device),
         multiple=job.plan.tiles.multiple, room=job.plan.tiles.size, area=job.task.area,
     )  # fmt: skip
@@ -20,6 +20,6 @@ def sight(job: Job) -> Sight:
 def subject(job: Job) -> Subject:
     """What `inspect` measures of a job."""
     return Subject(
-        sight=sight(job), loaded=job.loaded, precision=job.task.recipe.precision, activations=job.plan.costs.activations,
+        on_raster=network_on_raster(job), loaded=job.loaded, precision=job.task.recipe.precision, activations=job.plan.costs.activations,
         raster=str(job.config.source.path),
     )  # fmt: skip

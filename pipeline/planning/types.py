@@ -7,28 +7,28 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from typing import Any, Literal
 
-from pipeline.geometry.blocks import BlockIndex, Layout
-from pipeline.geometry.read_sharing import Sharing
+from pipeline.geometry.blocks import BlockGrid, BlockIndex
+from pipeline.geometry.read_sharing import ReadSharing
 from pipeline.geometry.span import round_up
 from pipeline.geometry.tiling import HaloTiling, LatticeTiling
 from pipeline.interfaces import Tolerated
 from pipeline.planning import memory
 from pipeline.planning.halo import HaloDecision
 
-TURNS = {"none": 1, "flips": 4, "dihedral": 8}
+VIEWS_PER_TILE = {"none": 1, "flips": 4, "dihedral": 8}
 """How often the network sees a tile, by ``tile.augment``."""
 APRONS = ("near", "far")
 """Of the tiles: by how much the raster is padded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hands:
+class WorkerLayout:
     """The processes that run blocks within one budget: those of this machine, of one job of a cluster, or one worker of a scheduler."""
 
     processes: int = 1
-    apart: int = 0
+    launcher_bytes: int = 0
     """Bytes of the process that starts them, where it is none of them."""
-    together: bool = True
+    single_process: bool = True
     """Whether one process runs all blocks, so that it can hold what neighbouring blocks read in common."""
     device: int | None = None
     """Bytes that tensors may take on the device of each, where it has memory of its own; None where they lie in the budget."""
@@ -36,12 +36,12 @@ class Hands:
     """Tiles that each computes at once."""
 
 
-HERE = Hands()
+ONE_PROCESS = WorkerLayout()
 """This process alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class PlanRequest:
     """What the config asks for and the machine allows, stripped of everything else."""
 
     height: int
@@ -59,7 +59,7 @@ class Wish:
     maximum: int | None
     training_size: int | None
     halo: HaloDecision
-    costs: memory.Costs
+    costs: memory.MemoryCosts
     budget: int
     """Bytes."""
     workers: int | None
@@ -69,7 +69,7 @@ class Wish:
     augment: str = "none"
     source_block: tuple[int, int] = (1, 1)
     """(rows, cols) of the file's own blocks, px."""
-    hands: Hands = HERE
+    worker_layout: WorkerLayout = ONE_PROCESS
     cores: int = 1
     """That each process computes with."""
     streams: tuple[int, ...] = (1,)
@@ -80,7 +80,7 @@ class Wish:
     """(rows, cols) px before the raster that tiles may see."""
     far: tuple[int, int] = (0, 0)
     """(rows, cols) px behind it that they see at least."""
-    asked: Callable[[Layout], Iterable[BlockIndex]] | None = None
+    area_blocks: Callable[[BlockGrid], Iterable[BlockIndex]] | None = None
     """The blocks of a layout that an area touches; None where all are asked for."""
 
     @property
@@ -89,13 +89,13 @@ class Wish:
         sides = zip((self.height, self.width), self.near, self.far, strict=True)
         return max(near + round_up(length + far, self.multiple) for length, near, far in sides)
 
-    def count(self, layout: Layout, most: int) -> int:
-        """Blocks of a layout that are asked for; those of an area are counted up to ``most``."""
-        return layout.count if self.asked is None else sum(1 for _ in islice(self.asked(layout), most))
+    def count(self, layout: BlockGrid, limit: int) -> int:
+        """Blocks of a layout that are asked for; those of an area are counted up to ``limit``."""
+        return layout.count if self.area_blocks is None else sum(1 for _ in islice(self.area_blocks(layout), limit))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tiles:
+class TilePlan:
     """The resolved geometry: fixed when the store is created, reused by every resume."""
 
     height: int
@@ -140,15 +140,15 @@ class Tiles:
         return self.blend == "probabilities" and (self.turned or self.halo is None)
 
     @classmethod
-    def of(cls, said: dict[str, Any]) -> Tiles:
+    def of(cls, values: dict[str, Any]) -> TilePlan:
         """From `as_dict`."""
-        found = said.get("tolerated")
-        aprons = {name: tuple(said[name]) for name in APRONS if name in said}
-        return cls(**{**said, **aprons, "tolerated": Tolerated(**found) if found else None})
+        tolerated = values.get("tolerated")
+        aprons = {name: tuple(values[name]) for name in APRONS if name in values}
+        return cls(**{**values, **aprons, "tolerated": Tolerated(**tolerated) if tolerated else None})
 
-    def layout(self) -> Layout:
+    def layout(self) -> BlockGrid:
         """The blocks and tiles."""
-        return Layout(height=self.height, width=self.width, block=self.block, rows=self.axis(0), cols=self.axis(1))
+        return BlockGrid(height=self.height, width=self.width, block=self.block, rows=self.axis(0), cols=self.axis(1))
 
     def axis(self, number: int) -> HaloTiling | LatticeTiling:
         """Tiling of the rows (0) or of the columns (1)."""
@@ -160,29 +160,29 @@ class Tiles:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for the store; those of a raster that is not padded are as those of before there was a choice."""
-        unsaid = ("pad", *APRONS) if (self.pad, self.near, self.far) == ("none", (0, 0), (0, 0)) else ()
-        return {name: value for name, value in asdict(self).items() if name not in unsaid}
+        omitted = ("pad", *APRONS) if (self.pad, self.near, self.far) == ("none", (0, 0), (0, 0)) else ()
+        return {name: value for name, value in asdict(self).items() if name not in omitted}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Everything that was decided, and what it costs."""
 
-    tiles: Tiles
-    costs: memory.Costs
+    tiles: TilePlan
+    costs: memory.MemoryCosts
     budget: int
     """Bytes."""
     workers: int
     """Blocks in flight, in each process."""
-    sharing: Sharing
+    sharing: ReadSharing
     """How what neighbouring blocks read in common is decoded once. It changes no pixel, so that every run decides it anew."""
     buffers: dict[str, int] = field(default_factory=dict)
     """Projected peak memory of all processes of the budget by buffer, bytes."""
     on_device: dict[str, int] = field(default_factory=dict)
     """The same of one device with memory of its own; empty where there is none."""
-    hands: Hands = HERE
+    worker_layout: WorkerLayout = ONE_PROCESS
 
-    def layout(self) -> Layout:
+    def layout(self) -> BlockGrid:
         """The blocks, in the order in which they are read, and their tiles."""
         return self.tiles.layout().with_swaths(self.sharing.swaths)
 
@@ -194,16 +194,16 @@ class Plan:
     @property
     def tensors(self) -> int:
         """Of that, what the tensors of tiles on their way through the network take in one process whatever becomes of the heap, bytes."""
-        of = self.on_device or {name: size // self.hands.processes for name, size in self.buffers.items()}
-        held, activations, logits = (of[name] for name in ("network input", "activations", "logits"))
-        return held + int(activations * memory.LEAST_FACTOR / memory.factor(self.hands.streams, self.costs.fullness)) + logits
+        sizes = self.on_device or {name: size // self.worker_layout.processes for name, size in self.buffers.items()}
+        inputs, activations, logits = (sizes[name] for name in ("network input", "activations", "logits"))
+        return inputs + int(activations * memory.MIN_ACTIVATION_FACTOR / memory.fragmentation_factor(self.worker_layout.streams, self.costs.fullness)) + logits
 
     @property
     def fits_device(self) -> bool:
         """Whether its device has room for what is projected; always so where tensors lie in the budget."""
-        return self.hands.device is None or sum(self.on_device.values()) <= self.hands.device
+        return self.worker_layout.device is None or sum(self.on_device.values()) <= self.worker_layout.device
 
     @property
-    def each(self) -> int:
+    def per_process(self) -> int:
         """Projected peak memory of one process that runs blocks, bytes."""
-        return (self.peak - self.hands.apart) // self.hands.processes
+        return (self.peak - self.worker_layout.launcher_bytes) // self.worker_layout.processes

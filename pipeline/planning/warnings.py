@@ -7,12 +7,12 @@ import torch
 from pipeline.errors import InferenceError, ReadError
 from pipeline.inspect import plausibility
 from pipeline.planning.job import Job
-from pipeline.planning.subject import sight
+from pipeline.planning.subject import network_on_raster
 from pipeline.runtime import resources
-from pipeline.runtime.device import on_device, rounding
+from pipeline.runtime.device import fixed_numerics, run_on_device_thread
 
 
-def warnings(job: Job) -> tuple[str, ...]:
+def job_warnings(job: Job) -> tuple[str, ...]:
     """A sentence for each; none where the raster cannot be read, which the run will tell.
 
     Parameters
@@ -24,11 +24,11 @@ def warnings(job: Job) -> tuple[str, ...]:
     recipe, device = job.task.recipe, torch.device(job.task.device)
 
     def tried() -> tuple[str, ...]:
-        with rounding(recipe.precision, resources.cores(), device):
-            return tuple(plausibility.warnings(sight(job), recipe.decoding, names))
+        with fixed_numerics(recipe.precision, resources.cores(), device):
+            return tuple(plausibility.plausibility_warnings(network_on_raster(job), recipe.decoding, names))
 
     try:
-        return on_device(tried)
+        return run_on_device_thread(tried)
     except ReadError:
         return ()
     except InferenceError as error:  # of the transform, on a window of the sample: it fails the blocks that lie there

@@ -9,21 +9,21 @@ import torch
 
 from pipeline.config import Config, ExecutionConfig, SlurmConfig, parse_bytes
 from pipeline.errors import ConfigError
-from pipeline.planning.types import HERE, Hands
+from pipeline.planning.types import ONE_PROCESS, WorkerLayout
 from pipeline.runtime import resources
 from pipeline.runtime.resources import MIB
 
-NANNY = 192 * MIB
+NANNY_BYTES = 192 * MIB
 """Bytes of the process that starts the workers of a job of SLURM, and starts them again."""
-SCHEDULING = 64 * MIB
+SCHEDULER_GROWTH = 64 * MIB
 """Bytes that the process which hands out blocks grows by."""
 FORK_SERVER = 320 * MIB
 """Bytes of the process that imports what workers need, and forks them."""
-FOREIGN = ("python", "smp", "classifier")
+USER_CODE_KINDS = ("python", "smp", "classifier")
 """Kinds of networks whose code is not ours, and may hold something between calls."""
-LOCAL = ("threads", "processes")
+LOCAL_ENGINES = ("threads", "processes")
 """Engines whose processes share this machine, of which all is known."""
-BESIDE = 0.9
+JOB_MEMORY_SHARE = 0.9
 """Share of a job's memory that ``auto`` takes: batch systems count what the shell and the kernel hold as well."""
 
 
@@ -35,46 +35,48 @@ def processes(execution: ExecutionConfig, device: torch.device) -> int:
     ConfigError
         More are asked for than there are GPUs.
     """
-    asked = execution.processes
+    requested = execution.processes
     if device.type != "cuda":
-        return 1 if asked == "auto" else asked
-    there = len(gpus(device, execution.device))
-    if asked != "auto" and asked > there:
-        raise ConfigError(f"execution.processes is {asked}, but {there} GPUs may be used here, and each takes one process. Give at most {there}, or auto.")
-    return there if asked == "auto" else asked
+        return 1 if requested == "auto" else requested
+    gpu_count = len(gpus(device, execution.device))
+    if requested != "auto" and requested > gpu_count:
+        raise ConfigError(
+            f"execution.processes is {requested}, but {gpu_count} GPUs may be used here, and each takes one process. Give at most {gpu_count}, or auto."
+        )
+    return gpu_count if requested == "auto" else requested
 
 
-def gpus(device: torch.device, asked: str) -> tuple[str, ...]:
+def gpus(device: torch.device, device_name: str) -> tuple[str, ...]:
     """What CUDA calls the GPUs that a job may use, in order: the one that its config names, or all that this process sees; none for the CPU."""
     if device.type != "cuda":
         return ()
-    said = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
-    seen = said or [str(k) for k in range(torch.cuda.device_count())]
-    named = torch.device(asked).index if asked != "auto" else None
-    return tuple(seen) if named is None else (seen[named],)
+    visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    available = visible or [str(k) for k in range(torch.cuda.device_count())]
+    index = torch.device(device_name).index if device_name != "auto" else None
+    return tuple(available) if index is None else (available[index],)
 
 
-def hands(config: Config, device: torch.device) -> Hands:
+def worker_layout(config: Config, device: torch.device) -> WorkerLayout:
     """The processes that share the budget of `budget`, each with a device such as the one here."""
-    return replace(_hands(config, device), device=room(device))
+    return replace(_layout_of_engine(config, device), device=device_room(device))
 
 
-def room(device: torch.device) -> int | None:
+def device_room(device: torch.device) -> int | None:
     """Bytes that tensors may take of a device with memory of its own; None of the CPU.
 
     Of all of its memory: what others hold of it comes and goes, while tiles are decided once.
     """
-    return int(torch.cuda.mem_get_info(device)[1] * resources.ROOM) if device.type == "cuda" else None
+    return int(torch.cuda.mem_get_info(device)[1] * resources.MEMORY_SHARE) if device.type == "cuda" else None
 
 
-def _hands(config: Config, device: torch.device) -> Hands:
+def _layout_of_engine(config: Config, device: torch.device) -> WorkerLayout:
     execution = config.execution
     if execution.engine == "processes":
         count = processes(execution, device)
-        return Hands(processes=count, apart=resources.resident() + SCHEDULING + FORK_SERVER, together=count == 1)
+        return WorkerLayout(processes=count, launcher_bytes=resources.resident() + SCHEDULER_GROWTH + FORK_SERVER, single_process=count == 1)
     if execution.engine == "slurm":
-        return Hands(processes=slurm(execution).processes, apart=NANNY, together=False)
-    return Hands(together=False) if execution.engine == "address" else HERE
+        return WorkerLayout(processes=slurm(execution).processes, launcher_bytes=NANNY_BYTES, single_process=False)
+    return WorkerLayout(single_process=False) if execution.engine == "address" else ONE_PROCESS
 
 
 def budget(config: Config) -> int:
@@ -83,11 +85,11 @@ def budget(config: Config) -> int:
     if execution.memory != "auto":
         return parse_bytes(execution.memory)
     if execution.engine == "slurm":
-        return int(parse_bytes(slurm(execution).memory) * BESIDE)
+        return int(parse_bytes(slurm(execution).memory) * JOB_MEMORY_SHARE)
     return resources.default_budget()
 
 
-def threads(config: Config, device: torch.device) -> int:
+def threads_per_process(config: Config, device: torch.device) -> int:
     """Threads with which one process computes: its share of the cores."""
     execution = config.execution
     if execution.engine == "slurm":
@@ -109,15 +111,15 @@ def streams(config: Config, device: torch.device, radius: int | None, compiles: 
     ConfigError
         Several are asked for where only one can be.
     """
-    execution, cores = config.execution, threads(config, device)
-    most = cores if execution.workers == "auto" else min(cores, execution.workers)
-    alone = "a GPU" if device.type != "cpu" else "a compiled network" if compiles else "engine serial" if execution.engine == "serial" else None
+    execution, cores = config.execution, threads_per_process(config, device)
+    maximum = cores if execution.workers == "auto" else min(cores, execution.workers)
+    obstacle = "a GPU" if device.type != "cpu" else "a compiled network" if compiles else "engine serial" if execution.engine == "serial" else None
     if execution.streams != "auto":
-        if alone and execution.streams > 1:
-            raise ConfigError(f"execution.streams is {execution.streams}, but {alone} computes one tile at a time. Give 1, or auto.")
+        if obstacle and execution.streams > 1:
+            raise ConfigError(f"execution.streams is {execution.streams}, but {obstacle} computes one tile at a time. Give 1, or auto.")
         return (execution.streams,)
-    suits = alone is None and config.model.kind not in FOREIGN and execution.engine in LOCAL and radius != 0
-    return tuple(count for count in range(most, 0, -1) if cores % count == 0) if suits else (1,)
+    suits = obstacle is None and config.model.kind not in USER_CODE_KINDS and execution.engine in LOCAL_ENGINES and radius != 0
+    return tuple(count for count in range(maximum, 0, -1) if cores % count == 0) if suits else (1,)
 
 
 def slurm(execution: ExecutionConfig) -> SlurmConfig:

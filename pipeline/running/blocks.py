@@ -10,40 +10,40 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.geometry.blocks import BlockIndex
-from pipeline.geometry.shards import Share
-from pipeline.inference.block_task import Outcome, adopt
+from pipeline.geometry.shards import ShardBlocks
+from pipeline.inference.block_task import BlockResult, reuse_network
 from pipeline.locations import Remote
 from pipeline.planning.describe import describe, room
 from pipeline.planning.job import Job
 from pipeline.running import engine_terms
 from pipeline.running.report import Failure, Report
 from pipeline.runtime.clock import now
-from pipeline.runtime.device import make_room
+from pipeline.runtime.device import prefault_memory
 from pipeline.runtime.progress import Progress
-from pipeline.runtime.timed_engine import Watch
+from pipeline.runtime.timed_engine import TimedEngine
 from pipeline.store import overviews
-from pipeline.store.invalid_counts import Counts, counts
-from pipeline.store.lease.lease import confirm
+from pipeline.store.invalid_counts import InvalidCounts, counts
+from pipeline.store.lease.lease import assert_held
 from pipeline.store.ledger import Ledger
 
-CHEAP = 20_000
+MAX_RECORDS_FOR_REPORT = 20_000
 """Records of a complete store that are read for the report alone; an incomplete one has its records looked at in any case."""
 
 
 @dataclass(slots=True)
-class Tally:
+class RunCounts:
     """What became of the blocks of this run."""
 
     ledger: Ledger
     done: int = 0
     empty: int = 0
-    counts: Counts = field(default_factory=Counts)
+    counts: InvalidCounts = field(default_factory=InvalidCounts)
     decoded: int = 0
     peak: int = 0
     failures: list[Failure] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: BlockResult) -> None:
         """Count one block; a failure is noted in the ledger, so that `status` can tell."""
         self.peak = max(self.peak, outcome.peak)
         for stage, seconds in outcome.timing.seconds.items():
@@ -59,60 +59,76 @@ class Tally:
         self.decoded += outcome.decoded
 
 
-def blocks(job: Job, progress: Progress, watch: Watch, mine: Share | None) -> Report:
+def run_blocks(job: Job, progress: Progress, watch: TimedEngine, shard_blocks: ShardBlocks | None) -> Report:
     """Run those that are not committed, of all or of a share; the report says nothing of files yet."""
     ledger = Ledger(job.path)
-    committed = _committed(job, ledger, mine)
-    tally, count, resumed = Tally(ledger), job.blocks if mine is None else mine.count, int(committed.sum())
+    committed = _committed(job, ledger, shard_blocks)
+    run_counts, count, resumed = RunCounts(ledger), job.blocks if shard_blocks is None else shard_blocks.count, int(committed.sum())
     progress.start(count, resumed)
     if resumed < count:
         if job.resumes:  # whoever makes a store has it laid out meanwhile
-            lay_out(job)
-        adopt(job.task, job.network)
-        overviews.outdate(job.path, job.spec, job.plan.tiles.block, ((index.row, index.col) for index in _todo(job, mine, committed)))
-        for outcome in watch(engine_terms.task(job), _todo(job, mine, committed)):
-            confirm(job.path)
-            tally.add(outcome)
+            prefault_tile_memory(job)
+        reuse_network(job.task, job.network)
+        overviews.invalidate_above(job.path, job.spec, job.plan.tiles.block, ((index.row, index.col) for index in _todo(job, shard_blocks, committed)))
+        for outcome in watch(engine_terms.worker_task(job), _todo(job, shard_blocks, committed)):
+            assert_held(job.path)
+            run_counts.add(outcome)
             if outcome.error is not None:
                 progress.failed((outcome.index.row, outcome.index.col), str(outcome.window), outcome.error)
-            progress.advance(outcome.pixels, watch.stalls.so_far)
-    device = watch.stalls.finish(now())
+            progress.advance(outcome.pixels, watch.accounts.so_far)
+    device = watch.accounts.finish(now())
     return Report(
-        store=str(job.path), blocks=count, resumed=resumed, done=tally.done, empty=tally.empty, failures=tally.failures, pixels=tally.counts.pixels,
-        invalid=tally.counts.invalid, whole=_whole(job, ledger, committed, tally.counts),
-        decoded=tally.decoded, seconds=device.seconds, waits=tally.seconds, device=device if tally.seconds else None,
-        projected_memory=job.plan.peak, peak_memory=tally.peak, plan=describe(job),
-    )  # fmt: skip
+        store=str(job.path),
+        blocks=count,
+        resumed=resumed,
+        done=run_counts.done,
+        empty=run_counts.empty,
+        failures=run_counts.failures,
+        pixels=run_counts.counts.pixels,
+        invalid=run_counts.counts.invalid,
+        whole=_whole(job, ledger, committed, run_counts.counts),
+        decoded=run_counts.decoded,
+        seconds=device.seconds,
+        waits=run_counts.seconds,
+        device=device if run_counts.seconds else None,
+        projected_memory=job.plan.peak,
+        peak_memory=run_counts.peak,
+        plan=describe(job),
+    )
 
 
-def lay_out(job: Job) -> None:
+def prefault_tile_memory(job: Job) -> None:
     """Have memory laid out for the tensors of the first tiles, where this process computes them on the CPU."""
-    if job.task.device == "cpu" and not engine_terms.apart(job):
-        make_room(room(job))
+    if job.task.device == "cpu" and not engine_terms.is_out_of_process(job):
+        prefault_memory(room(job))
 
 
-def _committed(job: Job, ledger: Ledger, mine: Share | None) -> npt.NDArray[np.bool_]:
+def _committed(job: Job, ledger: Ledger, shard_blocks: ShardBlocks | None) -> npt.NDArray[np.bool_]:
     """(rows, cols) of blocks: which of this run's are committed. A byte each, since there may be millions."""
-    found = np.zeros(job.task.layout.shape, dtype=bool)
-    listed = ledger.listed() if mine is None else (block for row in mine.rows for block in ledger.committed_in(row) if BlockIndex(*block) in mine)
+    committed = np.zeros(job.task.layout.shape, dtype=bool)
+    listed = (
+        ledger.listed()
+        if shard_blocks is None
+        else (block for row in shard_blocks.rows for block in ledger.committed_in(row) if BlockIndex(*block) in shard_blocks)
+    )
     for row, col in listed:
-        if row < found.shape[0] and col < found.shape[1]:
-            found[row, col] = True
-    return found
+        if row < committed.shape[0] and col < committed.shape[1]:
+            committed[row, col] = True
+    return committed
 
 
-def _whole(job: Job, ledger: Ledger, committed: npt.NDArray[np.bool_], done: Counts) -> dict[str, Any] | None:
+def _whole(job: Job, ledger: Ledger, committed: npt.NDArray[np.bool_], done: InvalidCounts) -> dict[str, Any] | None:
     """Pixels of this run's blocks and of those that were committed before it, by their records; None where these are not read, or do not say."""
-    if isinstance(job.path, Remote) or (job.complete and committed.sum() > CHEAP):
-        before = None if committed.any() else Counts()
+    if isinstance(job.path, Remote) or (job.complete and committed.sum() > MAX_RECORDS_FOR_REPORT):
+        earlier = None if committed.any() else InvalidCounts()
     else:
-        before = counts(ledger, ((int(row), int(col)) for row, col in np.argwhere(committed)))
-    if before is None:
+        earlier = counts(ledger, ((int(row), int(col)) for row, col in np.argwhere(committed)))
+    if earlier is None:
         return None
-    before.add(done.pixels, done.invalid)
-    return before.recorded()
+    earlier.add(done.pixels, done.invalid)
+    return earlier.recorded()
 
 
-def _todo(job: Job, mine: Share | None, committed: npt.NDArray[np.bool_]) -> Iterator[BlockIndex]:
+def _todo(job: Job, shard_blocks: ShardBlocks | None, committed: npt.NDArray[np.bool_]) -> Iterator[BlockIndex]:
     """Blocks that are not committed, in the order in which they are read."""
-    return (index for index in job.task.blocks() if (mine is None or index in mine) and not committed[index.row, index.col])
+    return (index for index in job.task.blocks() if (shard_blocks is None or index in shard_blocks) and not committed[index.row, index.col])

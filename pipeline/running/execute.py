@@ -12,25 +12,25 @@ from pipeline.geometry.shards import Shard
 from pipeline.interfaces import Engine
 from pipeline.locations import Remote
 from pipeline.planning.describe import describe, headline, numbers
-from pipeline.planning.job import Job, prepare
+from pipeline.planning.job import Job, prepare_job
 from pipeline.running import engine_terms
-from pipeline.running.blocks import blocks, lay_out
-from pipeline.running.hold_store import owned
-from pipeline.running.publish import certified, failed, publish_run, publish_shard
+from pipeline.running.blocks import prefault_tile_memory, run_blocks
+from pipeline.running.hold_store import hold_store
+from pipeline.running.publish import ensure_certificate, failure_message, write_outputs, write_shard_report
 from pipeline.running.report import Report
-from pipeline.running.resume_check import make_sound
-from pipeline.runtime.cancellation import stopping
+from pipeline.running.resume_check import check_before_resume
+from pipeline.runtime.cancellation import cancel_on_error
 from pipeline.runtime.progress import Progress
 from pipeline.runtime.resources import human
-from pipeline.runtime.timed_engine import Watch
+from pipeline.runtime.timed_engine import TimedEngine
 from pipeline.runtime.trace import Trace
 from pipeline.store import overviews as pyramid
-from pipeline.store.files.outage import unless_away
-from pipeline.store.lease.lease import confirm
+from pipeline.store.files.outage import outage_as_unfinished
+from pipeline.store.lease.lease import assert_held
 
-__all__ = ["Job", "execute", "prepare"]
+__all__ = ["Job", "execute", "prepare_job"]
 
-LEAST = 0.01
+MIN_STORED_SHARE = 0.01
 """Bytes stored per byte of pixels, at the least that is expected."""
 
 
@@ -40,7 +40,7 @@ def execute(job: Job, progress: Progress, fresh: bool = False, trace: Trace | No
     Parameters
     ----------
     job
-        From `prepare`.
+        From `prepare_job`.
     progress
         Told of every block.
     fresh
@@ -63,39 +63,46 @@ def execute(job: Job, progress: Progress, fresh: bool = False, trace: Trace | No
     Unfinished
         The run was stopped, the store cannot be written, or somebody else is at work on it.
     """
-    with unless_away(job.path):
+    with outage_as_unfinished(job.path):
         return _execute(job, progress, fresh, trace, shard)
 
 
 def _execute(job: Job, progress: Progress, fresh: bool, trace: Trace | None, shard: Shard | None) -> Report:
     _check_disk(job)
     if not job.resumes:
-        lay_out(job)
-    with owned(job, progress.say, fresh, shard) as ours:
-        return _executed(ours, progress, trace, shard)
+        prefault_tile_memory(job)
+    with hold_store(job, progress.say, fresh, shard) as held_job:
+        return _run_held_job(held_job, progress, trace, shard)
 
 
-def _executed(job: Job, progress: Progress, trace: Trace | None, shard: Shard | None) -> Report:
-    mine = None if shard is None else job.task.share(shard, job.blocks)
-    make_sound(job.path, job.spec, job.resumes and not job.complete, progress.say, mine)
-    share: dict[str, Any] = {} if mine is None else {"shard": str(shard), "shard_blocks": mine.count}
-    progress.say(headline(job) if mine is None else f"{headline(job)}; {mine.count} blocks are those of shard {shard}", "planned", **numbers(job), **share)
+def _run_held_job(job: Job, progress: Progress, trace: Trace | None, shard: Shard | None) -> Report:
+    shard_blocks = None if shard is None else job.task.share(shard, job.blocks)
+    check_before_resume(job.path, job.spec, job.resumes and not job.complete, progress.say, shard_blocks)
+    share: dict[str, Any] = {} if shard_blocks is None else {"shard": str(shard), "shard_blocks": shard_blocks.count}
+    progress.say(
+        headline(job) if shard_blocks is None else f"{headline(job)}; {shard_blocks.count} blocks are those of shard {shard}",
+        "planned",
+        **numbers(job),
+        **share,
+    )
     for note in job.source.notes:
         progress.say(f"source: {note}", "source")
     if trace is not None:
         trace.begin()
-    with _engine(job, progress) as engine, stopping():
-        report = blocks(job, progress, Watch(engine, trace), mine)
-        overviews = mine is None and not report.failures and (not job.complete or _lacks_overviews(job))
+    with _engine(job, progress) as engine, cancel_on_error():
+        report = run_blocks(job, progress, TimedEngine(engine, trace), shard_blocks)
+        overviews = shard_blocks is None and not report.failures and (not job.complete or _lacks_overviews(job))
         if overviews:
             progress.say("overviews", "stage", stage="overviews")
-            pyramid.build(job.path, job.spec, progress.overviews, engine=Watch(engine, trace), block=_asked(job))
-    confirm(job.path)
-    report = publish_run(job, report, unchanged=job.complete and not report.done and not overviews) if shard is None else publish_shard(job, report, shard)
+            pyramid.build_overviews(job.path, job.spec, progress.overviews, engine=TimedEngine(engine, trace), block=_partial_block_side(job))
+    assert_held(job.path)
+    report = (
+        write_outputs(job, report, unchanged=job.complete and not report.done and not overviews) if shard is None else write_shard_report(job, report, shard)
+    )
     progress.note("report", complete=report.complete, failed=len(report.failures), **report.files)
     if report.failures:
-        raise BlocksFailed(failed(report))
-    return certified(job, report, progress) if job.config.output.certificate and mine is None else report
+        raise BlocksFailed(failure_message(report))
+    return ensure_certificate(job, report, progress) if job.config.output.certificate and shard_blocks is None else report
 
 
 def _check_disk(job: Job) -> None:
@@ -103,22 +110,22 @@ def _check_disk(job: Job) -> None:
     if isinstance(job.path, Remote):
         return
     folder = next(parent for parent in job.path.absolute().parents if parent.is_dir())
-    free, least = shutil.disk_usage(folder).free, describe(job)["output_bytes_before_compression"] * LEAST
-    if free < least:
-        raise PlanError(f"The store needs {human(least)} of disk at the least, but {folder} has {human(free)} free. Make room, or give another output.path.")
+    free, minimum = shutil.disk_usage(folder).free, describe(job)["output_bytes_before_compression"] * MIN_STORED_SHARE
+    if free < minimum:
+        raise PlanError(f"The store needs {human(minimum)} of disk at the least, but {folder} has {human(free)} free. Make room, or give another output.path.")
 
 
 def _engine(job: Job, progress: Progress) -> AbstractContextManager[Engine]:
     """The engine the config names; none of its workers is started for a job that is done."""
     if job.complete:
         return ENGINES["serial"](1)
-    return ENGINES[job.config.execution.engine](job.plan.workers, engine_terms.terms(job, progress.say))
+    return ENGINES[job.config.execution.engine](job.plan.workers, engine_terms.engine_options(job, progress.say))
 
 
-def _asked(job: Job) -> int | None:
+def _partial_block_side(job: Job) -> int | None:
     """Side of the blocks where only some are asked for."""
     return job.plan.tiles.block if job.task.area else None
 
 
 def _lacks_overviews(job: Job) -> bool:
-    return any(True for level in pyramid.levels(job.path, job.spec, _asked(job)) for _ in level.missing())
+    return any(True for level in pyramid.levels(job.path, job.spec, _partial_block_side(job)) for _ in level.missing())

@@ -11,23 +11,23 @@ from pipeline.errors import Unfinished
 from pipeline.exports import quicklook, sidecars
 from pipeline.locations import Place, Remote
 from pipeline.running.report import Report
-from pipeline.running.resume_check import make_sound
+from pipeline.running.resume_check import check_before_resume
 from pipeline.runtime import resources
 from pipeline.store import lifecycle as store
 from pipeline.store import overviews
 from pipeline.store.files import Files
-from pipeline.store.files.outage import unless_away
+from pipeline.store.files.outage import outage_as_unfinished
 from pipeline.store.invalid_counts import counts
-from pipeline.store.lease.lease import acquire, confirm, holders
+from pipeline.store.lease.lease import acquire, assert_held, holders
 from pipeline.store.ledger import Ledger
-from pipeline.store.respec import spec_of
-from pipeline.store.shards import forget, unheard
+from pipeline.store.respec import read_spec
+from pipeline.store.shards import delete_shard_notes, unreported_shards
 from pipeline.store.spec import StoreSpec
 
-Say = Callable[[str], None]
+_Say = Callable[[str], None]
 
 
-def finish(path: Place, say: Say) -> Report:
+def complete_store(path: Place, say: _Say) -> Report:
     """Make overviews, sidecars, picture and report, mark the store complete, and certify it where its config wants that.
 
     Only the certificate needs the source and the network. Stopped anywhere and begun again, it gives the same bytes.
@@ -48,56 +48,56 @@ def finish(path: Place, say: Say) -> Report:
     CertificateError
         The certificate that the config wants does not pass.
     """
-    store.open_afresh()
-    with unless_away(path):
-        return _finished(path, spec_of(path), say)
+    store.clear_open_arrays()
+    with outage_as_unfinished(path):
+        return _finish_held_store(path, read_spec(path), say)
 
 
-def _finished(path: Place, spec: StoreSpec, say: Say) -> Report:
-    _blocks(path)  # who waits for others is told of them before they are asked whether they are alive
+def _finish_held_store(path: Place, spec: StoreSpec, say: _Say) -> Report:
+    _require_all_blocks(path)  # who waits for others is told of them before they are asked whether they are alive
     with acquire(path, None, "finish", say):
-        meta = store.read_meta(path)
-        make_sound(path, spec, not meta.get("complete"), say)
-        blocks = _blocks(path, held=True)
-        unchanged = not _overviews(path, spec, meta, say) and bool(meta.get("complete"))
-        confirm(path)
+        meta = store.read_store_meta(path)
+        check_before_resume(path, spec, not meta.get("complete"), say)
+        blocks = _require_all_blocks(path, is_locked=True)
+        unchanged = not _build_missing_overviews(path, spec, meta, say) and bool(meta.get("complete"))
+        assert_held(path)
         if not unchanged:
             meta.pop("certificate", None)  # it holds for as long as nothing is written
-        report = _published(path, spec, meta, blocks)
-        return _certified(path, report, say) if meta["config"]["output"].get("certificate") else report
+        report = _publish(path, spec, meta, blocks)
+        return _ensure_certificate(path, report, say) if meta["config"]["output"].get("certificate") else report
 
 
-def _blocks(path: Place, held: bool = False) -> int:
+def _require_all_blocks(path: Place, is_locked: bool = False) -> int:
     """How many blocks there are; raises Unfinished where some are missing."""
-    meta = store.read_meta(path, "blocks")
+    meta = store.read_store_meta(path, "blocks")
     rows, cols = meta["blocks"]
     blocks: int = meta.get("asked", rows * cols)
     missing = blocks - Ledger(path).count()
     if missing > 0:
-        whose = _whose(path, held)
+        hint = _missing_blocks_hint(path, is_locked)
         raise Unfinished(
-            f"{path} lacks {missing:,} of its {blocks:,} blocks, so that it cannot be finished yet. {whose} Then finish it again; or let "
+            f"{path} lacks {missing:,} of its {blocks:,} blocks, so that it cannot be finished yet. {hint} Then finish it again; or let "
             "wholecloth run CONFIG, without --shard, do all that is missing and finish as well."
         )
     return blocks
 
 
-def _whose(path: Place, held: bool) -> str:
+def _missing_blocks_hint(path: Place, is_locked: bool) -> str:
     """What is known of the runs that should have made what is missing."""
-    at_work = [] if held else [one["work"] for one in holders(path) if one["alive"] is not False]  # it would be ourselves
+    at_work = [] if is_locked else [holder["work"] for holder in holders(path) if holder["alive"] is not False]  # it would be ourselves
     if at_work:
         return f"At work, by their own word: {', '.join(at_work[:5])}{' and others' if len(at_work) > 5 else ''}; wait until they are through."
-    told = unheard(path)
-    if told is None:
+    unreported = unreported_shards(path)
+    if unreported is None:
         return "No shard has left a note in it: run the job's shards, wholecloth run CONFIG --shard i/n."
-    count, shards = told
+    count, shards = unreported
     if not shards:
         return f"All {count} shards have reported that they are through, so what they made has vanished since: run them again."
-    named = ", ".join(map(str, shards[:20])) + (f" and {len(shards) - 20} more" if len(shards) > 20 else "")
-    return f"Of {count} shards, these have not reported that they are through: {named}. Run wholecloth run CONFIG --shard i/{count} for each."
+    numbers = ", ".join(map(str, shards[:20])) + (f" and {len(shards) - 20} more" if len(shards) > 20 else "")
+    return f"Of {count} shards, these have not reported that they are through: {numbers}. Run wholecloth run CONFIG --shard i/{count} for each."
 
 
-def _overviews(path: Place, spec: StoreSpec, meta: dict[str, Any], say: Say) -> bool:
+def _build_missing_overviews(path: Place, spec: StoreSpec, meta: dict[str, Any], say: _Say) -> bool:
     """Make what is missing of the overviews; whether anything was."""
     block = meta["tiles"]["block"] if "asked" in meta else None
     if not any(True for level in overviews.levels(path, spec, block) for _ in level.missing()):
@@ -105,16 +105,16 @@ def _overviews(path: Place, spec: StoreSpec, meta: dict[str, Any], say: Say) -> 
     say("overviews")
     name = "serial" if meta["config"]["execution"].get("engine") == "serial" else "threads"
     with ENGINES[name](resources.cores()) as engine:
-        overviews.build(path, spec, engine=engine, block=block)
+        overviews.build_overviews(path, spec, engine=engine, block=block)
     return True
 
 
-def _published(path: Place, spec: StoreSpec, meta: dict[str, Any], blocks: int) -> Report:
+def _publish(path: Place, spec: StoreSpec, meta: dict[str, Any], blocks: int) -> Report:
     """Mark it complete, and put sidecar, picture and report beside it."""
     written = path.with_suffix(".report.json")
-    store.sweep_beside(path)
-    forget(path)
-    sidecar, picture = sidecars.finish(path, spec, meta), quicklook.draw(path, spec, path.with_suffix(".png"))
+    store.remove_partials_beside(path)
+    delete_shard_notes(path)
+    sidecar, picture = sidecars.finish_store(path, spec, meta), quicklook.draw_quicklook(path, spec, path.with_suffix(".png"))
     files: dict[str, Place] = {"store": path, "report": written, "sidecar": sidecar, "quicklook": picture}
     report = Report(
         store=str(path), blocks=blocks, resumed=blocks, done=0, empty=0, whole=_whole(path), peak_memory=resources.peak_resident(),
@@ -127,20 +127,20 @@ def _published(path: Place, spec: StoreSpec, meta: dict[str, Any], blocks: int) 
 def _whole(path: Place) -> dict[str, Any] | None:
     """Pixels of all blocks, and the invalid ones, by their records; None where these do not say, or where each is a request."""
     ledger = Ledger(path)
-    found = None if isinstance(path, Remote) else counts(ledger, ledger.listed())
-    return None if found is None else found.recorded()
+    total = None if isinstance(path, Remote) else counts(ledger, ledger.listed())
+    return None if total is None else total.recorded()
 
 
-def _certified(path: Place, report: Report, say: Say) -> Report:
+def _ensure_certificate(path: Place, report: Report, say: _Say) -> Report:
     """With a certificate that passes. It infers, which nothing else here does."""
-    made = report.certificate
-    if not (made and made["passed"]):
-        from pipeline.quality.verify.certificate import demand, publish
+    certificate = report.certificate
+    if not (certificate and certificate["passed"]):
+        from pipeline.quality.verify.certificate import publish, require_passed
         from pipeline.quality.verify.verify import job_of, verify
 
-        made = verify(job_of(path, []), say)
-        publish(path, made)
-        demand(path, made)
-        if made["passed"] is None:
-            say(made["why"])
-    return replace(report, certificate=made if made["passed"] else None)
+        certificate = verify(job_of(path, []), say)
+        publish(path, certificate)
+        require_passed(path, certificate)
+        if certificate["passed"] is None:
+            say(certificate["why"])
+    return replace(report, certificate=certificate if certificate["passed"] else None)

@@ -13,21 +13,21 @@ from pipeline.exports import sidecars
 from pipeline.geometry.shards import Shard
 from pipeline.locations import Place
 from pipeline.planning import fingerprint
-from pipeline.planning.job import Job, prepare
+from pipeline.planning.job import Job, prepare_job
 from pipeline.planning.sameness import check_pixels
-from pipeline.runtime.cancellation import STOP
+from pipeline.runtime.cancellation import CANCELLED
 from pipeline.store import lifecycle as store
 from pipeline.store.lease.lease import acquire
 
 
 @contextmanager
-def owned(job: Job, say: Callable[[str], None], fresh: bool = False, shard: Shard | None = None) -> Iterator[Job]:
+def hold_store(job: Job, say: Callable[[str], None], fresh: bool = False, shard: Shard | None = None) -> Iterator[Job]:
     """Make the store, or take the one that is there, and hold it.
 
     Parameters
     ----------
     job
-        From `prepare`.
+        From `prepare_job`.
     say
         Told what is waited for.
     fresh
@@ -51,20 +51,20 @@ def owned(job: Job, say: Callable[[str], None], fresh: bool = False, shard: Shar
         _delete(job.path, say)
     if not job.resumes and not store.create(job.path, job.spec, {**job.meta(), "id": uuid.uuid4().hex}):
         say(f"another run has made {job.path} just now; its plan is taken")
-        job = prepare(job.config, same_source=job.same_source)
-    with acquire(job.path, shard, "a run" if shard is None else f"a run of shard {shard}", say, STOP.set):
-        meta = store.read_meta(job.path, "fingerprint")
+        job = prepare_job(job.config, same_source=job.same_source)
+    with acquire(job.path, shard, "a run" if shard is None else f"a run of shard {shard}", say, CANCELLED.set):
+        meta = store.read_store_meta(job.path, "fingerprint")
         if fingerprint.compare(meta["fingerprint"], job.fingerprint, job.path):  # it may be another than the one that was prepared for
             raise StoreError(f"{job.path} was given another source by another run just now (source.path, or when it was written). Run the job again.")
         if job.moved and job.resumes:
-            job = _compared(job, meta, shard, say)
-        store.sweep_beside(job.path)
+            job = _check_moved_source(job, meta, shard, say)
+        store.remove_partials_beside(job.path)
         if not meta.get("complete"):
-            store.sweep(job.path)
-        yield replace(job, complete=bool(meta.get("complete")), task=replace(job.task, made=meta.get("id", "")))
+            store.remove_partial_files(job.path)
+        yield replace(job, complete=bool(meta.get("complete")), task=replace(job.task, store_id=meta.get("id", "")))
 
 
-def _compared(job: Job, meta: dict[str, Any], shard: Shard | None, say: Callable[[str], None]) -> Job:
+def _check_moved_source(job: Job, meta: dict[str, Any], shard: Shard | None, say: Callable[[str], None]) -> Job:
     """The job, once its source was seen to give the same pixels; the store then says where it is, unless shards hold it together."""
     if not job.same_source:
         check_pixels(job, None if shard is None else job.task.share(shard, job.blocks), say)
@@ -77,12 +77,12 @@ def _compared(job: Job, meta: dict[str, Any], shard: Shard | None, say: Callable
 
 def _delete(path: Place, say: Callable[[str], None]) -> None:
     """Delete a store that nobody is at work on; what held it meanwhile goes with it."""
-    if store.is_claimed(path):  # what is left of one: nobody can be at work on it
-        sidecars.delete(path)
+    if store.is_half_created(path):  # what is left of one: nobody can be at work on it
+        sidecars.delete_store(path)
         return
     lease = acquire(path, None, "a run that begins anew", say)
     try:
-        sidecars.delete(path)
+        sidecars.delete_store(path)
     except BaseException:
         lease.release()
         raise

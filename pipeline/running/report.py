@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from pipeline.redact import publicly
+from pipeline.redact import redacted_document
 from pipeline.runtime.device_time import DeviceTime
 
 
@@ -84,4 +84,4 @@ class Report:
     def text(self) -> str:
         """As JSON, without the secrets of URLs."""
         document = {**asdict(self), "complete": self.complete, "mpx_per_s": round(self.speed, 3), "read_amplification": round(self.read_amplification, 4)}
-        return json.dumps(publicly(document), indent=2, default=str) + "\n"
+        return json.dumps(redacted_document(document), indent=2, default=str) + "\n"

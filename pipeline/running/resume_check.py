@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 from pipeline.errors import StoreError
 from pipeline.geometry.blocks import BlockIndex
-from pipeline.geometry.shards import Share
+from pipeline.geometry.shards import ShardBlocks
 from pipeline.locations import Place, Remote
 from pipeline.store import check_arrays
 from pipeline.store.ledger import Ledger
-from pipeline.store.lost import forget_lost
+from pipeline.store.lost import drop_records_of_missing_chunks
 from pipeline.store.spec import StoreSpec
 
 
-def make_sound(store: Place, spec: StoreSpec, unfinished: bool, say: Callable[[str], None], mine: Share | None = None) -> None:
+def check_before_resume(store: Place, spec: StoreSpec, unfinished: bool, say: Callable[[str], None], shard_blocks: ShardBlocks | None = None) -> None:
     """Refuse a store that lost its arrays, and forget blocks that lost their chunks. No chunk is read: `verify` does that.
 
     Parameters
@@ -25,7 +25,7 @@ def make_sound(store: Place, spec: StoreSpec, unfinished: bool, say: Callable[[s
         Whether an earlier run left it so: only then records are looked at, one after the other.
     say
         Told how many are forgotten.
-    mine
+    shard_blocks
         Blocks that this run answers for, or None for all, and for overviews.
 
     Raises
@@ -34,15 +34,18 @@ def make_sound(store: Place, spec: StoreSpec, unfinished: bool, say: Callable[[s
         The arrays are gone, or not those of the job.
     """
     for level in range(spec.levels):
-        for _, why in check_arrays.wrong(store, spec, level):
-            raise StoreError(f"{store} is damaged: {why} (level {level}). Put its metadata back from a copy, or make the store anew: run with --fresh.")
-    lost = _forget(store, spec, mine) if unfinished and not isinstance(store, Remote) else 0  # a request for every chunk, where nothing gets lost by itself
-    if lost:
-        say(f"{lost} commit records cannot be read or name chunks that are gone; their blocks are made anew")
+        for _, reason in check_arrays.array_errors(store, spec, level):
+            raise StoreError(f"{store} is damaged: {reason} (level {level}). Put its metadata back from a copy, or make the store anew: run with --fresh.")
+    # on object storage it would be a request for every chunk, where nothing gets lost by itself
+    dropped = _drop_records(store, spec, shard_blocks) if unfinished and not isinstance(store, Remote) else 0
+    if dropped:
+        say(f"{dropped} commit records cannot be read or name chunks that are gone; their blocks are made anew")
 
 
-def _forget(store: Place, spec: StoreSpec, mine: Share | None) -> int:
-    if mine is None:
-        return sum(forget_lost(store, level) for level in range(spec.levels))
+def _drop_records(store: Place, spec: StoreSpec, shard_blocks: ShardBlocks | None) -> int:
+    if shard_blocks is None:
+        return sum(drop_records_of_missing_chunks(store, level) for level in range(spec.levels))
     ledger = Ledger(store)
-    return forget_lost(store, 0, (block for row in mine.rows for block in ledger.committed_in(row) if BlockIndex(*block) in mine))
+    return drop_records_of_missing_chunks(
+        store, 0, (block for row in shard_blocks.rows for block in ledger.committed_in(row) if BlockIndex(*block) in shard_blocks)
+    )

@@ -22,39 +22,39 @@ TUNABLES = {
 }
 """See https://sourceware.org/glibc/manual/latest/html_node/Memory-Allocation-Tunables.html"""
 
-OURS = ":".join(f"glibc.malloc.{name}={value}" for name, value in TUNABLES.items())
-SAID = "WHOLECLOTH_ALLOCATOR"
+MALLOC_TUNABLES = ":".join(f"glibc.malloc.{name}={value}" for name, value in TUNABLES.items())
+ALLOCATOR_VARIABLE = "WHOLECLOTH_ALLOCATOR"
 """Environment variable; ``system`` leaves the allocator as it is."""
 
 
-def keep(execute: Callable[[str, list[str], Mapping[str, str]], object] = os.execve) -> None:
+def reexec_with_malloc_settings(execute: Callable[[str, list[str], Mapping[str, str]], object] = os.execve) -> None:
     """Start this very command again with the settings, if it runs without them and nobody chose others."""
     if not sys.executable or sys.gettrace() is not None or not _glibc():
         return
-    wanted = environment(os.environ)
-    if wanted is not None:
+    env = env_with_settings(os.environ)
+    if env is not None:
         sys.stdout.flush()
-        execute(sys.executable, [sys.executable, *sys.orig_argv[1:]], wanted)
+        execute(sys.executable, [sys.executable, *sys.orig_argv[1:]], env)
 
 
-def environment(given: Mapping[str, str]) -> dict[str, str] | None:
+def env_with_settings(given: Mapping[str, str]) -> dict[str, str] | None:
     """The environment with the settings, or None where they are there or somebody chose otherwise.
 
     A ``MALLOC_…`` variable or a ``glibc.malloc`` tunable is such a choice.
     """
     tunables = given.get("GLIBC_TUNABLES", "")
-    chosen = given.get(SAID) == "system" or "glibc.malloc." in tunables or any(name.startswith("MALLOC_") for name in given)
-    return None if chosen else {**given, "GLIBC_TUNABLES": f"{tunables}:{OURS}" if tunables else OURS}
+    chosen = given.get(ALLOCATOR_VARIABLE) == "system" or "glibc.malloc." in tunables or any(name.startswith("MALLOC_") for name in given)
+    return None if chosen else {**given, "GLIBC_TUNABLES": f"{tunables}:{MALLOC_TUNABLES}" if tunables else MALLOC_TUNABLES}
 
 
-def settled() -> bool:
+def has_malloc_settings() -> bool:
     """Whether this process runs with the settings."""
-    return OURS in os.environ.get("GLIBC_TUNABLES", "")
+    return MALLOC_TUNABLES in os.environ.get("GLIBC_TUNABLES", "")
 
 
-def plain(given: Mapping[str, str]) -> dict[str, str]:
+def env_without_settings(given: Mapping[str, str]) -> dict[str, str]:
     """The environment without the settings, for a process whose frees are to be seen from outside."""
-    tunables = given.get("GLIBC_TUNABLES", "").replace(OURS, "").rstrip(":")
+    tunables = given.get("GLIBC_TUNABLES", "").replace(MALLOC_TUNABLES, "").rstrip(":")
     return {**{name: value for name, value in given.items() if name != "GLIBC_TUNABLES"}, **({"GLIBC_TUNABLES": tunables} if tunables else {})}
 
 

@@ -6,16 +6,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-STOP = threading.Event()
+CANCELLED = threading.Event()
 """Set when the run is to end; looked at between tiles."""
 
 
 @contextmanager
-def stopping() -> Iterator[None]:
+def cancel_on_error() -> Iterator[None]:
     """Whatever ends a run early also ends the tiles that are under way."""
-    STOP.clear()
+    CANCELLED.clear()
     try:
         yield
     except BaseException:
-        STOP.set()
+        CANCELLED.set()
         raise

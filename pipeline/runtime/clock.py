@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
 _EPOCH = time.time() - time.perf_counter()
-_here = threading.local()
+_thread_state = threading.local()
 
 ON_DEVICE = frozenset({"load", "device", "normalise", "network", "decode"})
 """Kinds of intervals that pass in the device's thread."""
@@ -91,12 +91,12 @@ class Clock:
     @contextmanager
     def running(self) -> Iterator[None]:
         """What this thread does meanwhile is noted here."""
-        before = _running()
-        _here.clock = self
+        previous = _running()
+        _thread_state.clock = self
         try:
             yield
         finally:
-            _here.clock = before
+            _thread_state.clock = previous
 
     def timing(self, kind: str, block: tuple[int, int], level: int = 0) -> Timing:
         """All that was noted until now, by the thread that had the block."""
@@ -116,46 +116,46 @@ class _Stage:
         self._start = now()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        note(self._kind, self._start, now())
+        note_interval(self._kind, self._start, now())
 
 
-def note(kind: str, start: float, stop: float) -> None:
+def note_interval(kind: str, start: float, stop: float) -> None:
     """Note an interval, s of `now`, on the clock that runs in this thread, if one does."""
     clock = _running()
     if clock is not None:
         clock.add(kind, start, stop)
 
 
-def stage(kind: str) -> AbstractContextManager[None]:
+def timed_stage(kind: str) -> AbstractContextManager[None]:
     """Note how long the block inside takes, on the clock that runs in this thread, if one does."""
     return _Stage(kind)
 
 
-def carried(work: Callable[[], T]) -> Callable[[], T]:
+def on_callers_clock(work: Callable[[], T]) -> Callable[[], T]:
     """The same work for another thread, on this thread's clock; until it begins there, the block waits."""
-    clock, asked = _running(), now()
+    clock, requested_at = _running(), now()
     if clock is None:
         return work
 
-    def there() -> T:
-        clock.add("wait", asked, now())
+    def timed_work() -> T:
+        clock.add("wait", requested_at, now())
         clock.stream = threading.current_thread().name
         with clock.running():
             return work()
 
-    return there
+    return timed_work
 
 
 @contextmanager
-def muted() -> Iterator[None]:
+def without_timing() -> Iterator[None]:
     """What this thread does meanwhile is noted nowhere."""
-    before = _running()
-    _here.clock = None
+    previous = _running()
+    _thread_state.clock = None
     try:
         yield
     finally:
-        _here.clock = before
+        _thread_state.clock = previous
 
 
 def _running() -> Clock | None:
-    return getattr(_here, "clock", None)
+    return getattr(_thread_state, "clock", None)

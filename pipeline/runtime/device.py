@@ -12,13 +12,13 @@ import torch
 from torch.jit import optimized_execution  # type: ignore[attr-defined]  # public, and left out of its __all__
 
 from pipeline.errors import ModelError
-from pipeline.runtime.allocator import settled
-from pipeline.runtime.clock import carried
+from pipeline.runtime.allocator import has_malloc_settings
+from pipeline.runtime.clock import on_callers_clock
 
 T = TypeVar("T")
 _pools: dict[int, ThreadPoolExecutor] = {}
 _guard = threading.Lock()
-_room: Future[None] | None = None
+_prefault: Future[None] | None = None
 """Memory that is being laid out."""
 _requested = threading.Event()
 """Set once something is to be computed: then what is laid out is enough, since whatever comes would wait for the rest of it."""
@@ -27,12 +27,12 @@ STEP = 2**26
 
 NAME = "device"
 """Of the threads that own the device, before their numbers."""
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+AUTOCAST_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 OUT_OF_MEMORY = ("can't allocate memory", "CUDA out of memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
 """What torch, the driver and the libraries of kernels say."""
 
 
-def choose(name: str) -> torch.device:
+def select_device(name: str) -> torch.device:
     """The device a config names; ``auto`` is the first GPU, or the CPU.
 
     Raises
@@ -50,7 +50,7 @@ def choose(name: str) -> torch.device:
     return device
 
 
-def on_device(work: Callable[[], T], streams: int = 1) -> T:
+def run_on_device_thread(work: Callable[[], T], streams: int = 1) -> T:
     """Run in one of the device's threads and wait.
 
     OpenMP keeps a team per thread that computes, and where there are more threads in all teams than cores it puts those that wait
@@ -65,14 +65,14 @@ def on_device(work: Callable[[], T], streams: int = 1) -> T:
     """
     if threading.current_thread().name.startswith(NAME):
         return work()
-    carrying = carried(work)
+    carrying = on_callers_clock(work)
     _requested.set()
-    if streams > 1 and _room is not None:
-        _room.exception()  # until it is there: tiles would take memory beside what is being laid out for them
+    if streams > 1 and _prefault is not None:
+        _prefault.exception()  # until it is there: tiles would take memory beside what is being laid out for them
     return _device(streams).submit(carrying).result()
 
 
-def make_room(size: int) -> None:
+def prefault_memory(size: int) -> None:
     """Have the system lay out memory for tensors, in the device's thread and without waiting: the first tile would have to wait for it.
 
     It ends as soon as a tile comes, which lays out what it needs and no more. So this never takes longer than it saves.
@@ -82,18 +82,18 @@ def make_room(size: int) -> None:
     size
         Bytes. Does nothing where the allocator would give them back at once.
     """
-    global _room
-    if settled():
+    global _prefault
+    if has_malloc_settings():
         _requested.clear()
-        _room = _device().submit(_touch, size)
+        _prefault = _device().submit(_touch, size)
 
 
 def _touch(size: int) -> None:
-    room = torch.empty(size, dtype=torch.uint8)
+    memory = torch.empty(size, dtype=torch.uint8)
     for start in range(0, size, STEP):
         if _requested.is_set():
             return
-        room[start : start + STEP].fill_(0)
+        memory[start : start + STEP].fill_(0)
 
 
 def _device(streams: int = 1) -> ThreadPoolExecutor:
@@ -104,24 +104,24 @@ def _device(streams: int = 1) -> ThreadPoolExecutor:
 
 
 @contextmanager
-def steady() -> Iterator[None]:
+def no_jit_reoptimisation() -> Iterator[None]:
     """Let no ScriptModule be optimised anew after its first calls: it would round otherwise from then on, and keeps what it was optimised to."""
     with optimized_execution(False):
         yield
 
 
 @contextmanager
-def rounding(precision: str, threads: int, device: torch.device) -> Iterator[None]:
+def fixed_numerics(precision: str, threads: int, device: torch.device) -> Iterator[None]:
     """Fix what changes the last bits: intra-op threads, TF32, the TorchScript optimiser, the autocast dtype."""
     torch.set_num_threads(threads)
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.deterministic = True
     half = precision != "float32"
-    with torch.inference_mode(), steady(), torch.autocast(device.type, PRECISIONS[precision] if half else None, enabled=half):
+    with torch.inference_mode(), no_jit_reoptimisation(), torch.autocast(device.type, AUTOCAST_DTYPES[precision] if half else None, enabled=half):
         yield
 
 
 def out_of_memory(error: Exception) -> bool:
     """Whether memory ran out, of a GPU, of page-locked memory or on the CPU; TorchScript wraps any of them in an error of its own."""
-    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in OUT_OF_MEMORY)
+    return isinstance(error, torch.OutOfMemoryError) or any(message in str(error) for message in OUT_OF_MEMORY)

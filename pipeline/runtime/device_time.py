@@ -26,7 +26,7 @@ WAITS = ("start", "read", "write", "schedule", "end")
 PARTS = ("normalise", "network", "decode")
 """Kinds of intervals inside the device's."""
 _STATE = {"read": "read", "checksum": "read", "wait": "queue", "device": "device", "write": "write", "commit": "write"}
-_WORDS = {"start": "the first block", "read": "reading", "write": "writing", "schedule": "scheduling", "end": "the last block"}
+_WAIT_LABELS = {"start": "the first block", "read": "reading", "write": "writing", "schedule": "scheduling", "end": "the last block"}
 _PARTS = {"normalise": "normalising", "network": "network", "decode": "decoding", "other": "other"}
 
 
@@ -86,7 +86,7 @@ class _Account:
         return "read" if self._open["read"] else "write" if self._open["write"] else "schedule"
 
 
-class Stalls:
+class DeviceAccount:
     """Adds up intervals of blocks as they come in, for one device; what it holds grows with the blocks in flight, not with all blocks."""
 
     def __init__(self, start: float) -> None:
@@ -115,10 +115,10 @@ class Stalls:
 
     def so_far(self) -> dict[str, float]:
         """Seconds ``busy`` and of each of `WAITS` until the device was last seen to work, as well as can be known before all blocks are back."""
-        ahead = deepcopy(self._account)
-        ahead.go(self._sweep.ahead(self._reached), self._reached)
-        ahead.settle()
-        return ahead.total
+        account = deepcopy(self._account)
+        account.go(self._sweep.peek_until(self._reached), self._reached)
+        account.settle()
+        return account.total
 
     def finish(self, stop: float) -> DeviceTime:
         """The shares up to a time, s, that nothing was gone through beyond, when no block is in flight any more."""
@@ -141,29 +141,29 @@ def shares(intervals: Iterable[Interval], start: float, stop: float) -> DeviceTi
     start, stop
         Seconds.
     """
-    stalls = Stalls(start)
+    stalls = DeviceAccount(start)
     stalls.add(intervals)
     return stalls.finish(stop)
 
 
-def words(found: DeviceTime, parts: bool) -> str:
+def device_summary(times: DeviceTime, parts: bool) -> str:
     """One line: how busy the device was, with what where ``parts`` mean anything, and what it waited for; what is below half a per cent is left out."""
-    inside = _listed(found.work, _PARTS) if parts else ""
-    waited = _listed(found.waits, _WORDS)
-    return f"busy {found.busy:.0%} of {found.seconds:.1f} s{f' ({inside})' if inside else ''}{f'; waited for {waited}' if waited else ''}".replace("%", " %")
+    inside = _listed(times.work, _PARTS) if parts else ""
+    waited = _listed(times.waits, _WAIT_LABELS)
+    return f"busy {times.busy:.0%} of {times.seconds:.1f} s{f' ({inside})' if inside else ''}{f'; waited for {waited}' if waited else ''}".replace("%", " %")
 
 
-def lately(before: dict[str, float], after: dict[str, float]) -> str:
+def recent_activity(earlier: dict[str, float], later: dict[str, float]) -> str:
     """What the device did between two states of `Stalls.so_far`: how busy it was, and what it waited for most."""
-    passed = {kind: seconds - before.get(kind, 0.0) for kind, seconds in after.items()}
+    passed = {kind: seconds - earlier.get(kind, 0.0) for kind, seconds in later.items()}
     wall = sum(passed.values())
-    if not after.get("busy") or wall <= 0:
-        return f"waits for {_WORDS['start']}"
-    most = max(WAITS, key=passed.__getitem__)
-    waits = f", waits for {_WORDS[most]}" if passed[most] > 0.005 * wall else ""
+    if not later.get("busy") or wall <= 0:
+        return f"waits for {_WAIT_LABELS['start']}"
+    longest = max(WAITS, key=passed.__getitem__)
+    waits = f", waits for {_WAIT_LABELS[longest]}" if passed[longest] > 0.005 * wall else ""
     return f"device busy {max(passed['busy'], 0.0) / wall:.0%}{waits}".replace("%", " %")
 
 
-def _listed(of: dict[str, float], names: dict[str, str]) -> str:
-    large = sorted((kind for kind, share in of.items() if share >= 0.005), key=of.__getitem__, reverse=True)
-    return ", ".join(f"{names[kind]} {of[kind]:.0%}" for kind in large)
+def _listed(fractions: dict[str, float], names: dict[str, str]) -> str:
+    large = sorted((kind for kind, share in fractions.items() if share >= 0.005), key=fractions.__getitem__, reverse=True)
+    return ", ".join(f"{names[kind]} {fractions[kind]:.0%}" for kind in large)

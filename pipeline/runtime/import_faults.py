@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 PACKAGE = Path(__file__).resolve().parents[1]
-CPU = "https://download.pytorch.org/whl/cpu"
+CPU_INDEX_URL = "https://download.pytorch.org/whl/cpu"
 USERS = "wholecloth_user_"
 """How names begin of modules that are made of a file which the user names."""
 LIBRARIES = {
@@ -38,9 +38,9 @@ def fault(error: BaseException) -> str | None:
         return None
     text = _line(error)
     for explains in (_absent, _torchvision, _missing, _older, _numpy, _backend, _symbol):
-        if (why := explains(name, text)) is not None:
-            return why
-    return _whatever(name, text)
+        if (explanation := explains(name, text)) is not None:
+            return explanation
+    return _unknown_error(name, text)
 
 
 def _importing(error: BaseException) -> str | None:
@@ -68,8 +68,8 @@ def _modules(trace: TracebackType | None) -> Iterator[str]:
 
 def _line(error: BaseException) -> str:
     """An error in one line."""
-    words = " ".join(str(error).split())[:300].rstrip(". ")
-    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+    text = " ".join(str(error).split())[:300].rstrip(". ")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _absent(name: str, text: str) -> str | None:
@@ -78,17 +78,17 @@ def _absent(name: str, text: str) -> str | None:
     return f"the module {name} is not there ({text}). Install the package that has it, or name the folder that has it in PYTHONPATH."
 
 
-def _whatever(name: str, text: str) -> str | None:
+def _unknown_error(name: str, text: str) -> str | None:
     """Of a library that raises what nobody knows: None where it is the user's own file."""
     if name.startswith(USERS):
         return None
     file = getattr(getattr(sys.modules.get(name), "__spec__", None), "origin", None)
-    way = (
+    remedy = (
         f"Upgrade it, or uninstall it where nothing needs it: {_pip()} uninstall {_distribution(name)}"
         if _installed(name)
         else "Mend it, or take it off the path"
     )
-    return f"{_released(name)} raises an error at its import ({text}){f' in {file}' if file else ''}. {way}."
+    return f"{_name_and_release(name)} raises an error at its import ({text}){f' in {file}' if file else ''}. {remedy}."
 
 
 def _torchvision(name: str, text: str) -> str | None:
@@ -99,11 +99,12 @@ def _torchvision(name: str, text: str) -> str | None:
     torch = _version("torch")
     return (
         f"torchvision {_version('torchvision')} does not fit torch {torch} ({text}). Install the one that goes with it: "
-        f"{_pip()} install --force-reinstall --no-deps torchvision{_partner(torch)}{f' --index-url {CPU}' if torch.endswith('+cpu') else ''}."
+        f"{_pip()} install --force-reinstall --no-deps "
+        f"torchvision{_matching_torchvision(torch)}{f' --index-url {CPU_INDEX_URL}' if torch.endswith('+cpu') else ''}."
     )
 
 
-def _partner(torch: str) -> str:
+def _matching_torchvision(torch: str) -> str:
     """Which torchvision goes with a torch: 0.15 with 2.0, and a minor release with each up to 0.28 with 2.13."""
     match = re.match(r"2\.(\d+)\.", torch)
     return f"==0.{int(match[1]) + 15}.*" if match and int(match[1]) <= 13 else ""
@@ -118,26 +119,29 @@ def _missing(name: str, text: str) -> str | None:
         return None
     library = next(group for group in match.groups() if group)
     package = next((package for part, package in LIBRARIES.items() if library.lower().startswith(part.lower())), None)
-    how = (
+    remedy = (
         f"Install it: apt-get install {package} (Debian, Ubuntu), or the package of your system that has it"
         if package
         else "Install the package of your system that has it"
     )
-    return f"{_released(name)} needs the library {library}, which this system lacks ({text}). {how}."
+    return f"{_name_and_release(name)} needs the library {library}, which this system lacks ({text}). {remedy}."
 
 
 def _older(name: str, text: str) -> str | None:
     match = re.search(r"version [`']((?:GLIBC|GLIBCXX|CXXABI)_[\d.]+)' not found", text)
     if match is None:
         return None
-    needs = f"{_released(name)} was built for a newer system: it needs {match[1]} ({text})"
+    needs = f"{_name_and_release(name)} was built for a newer system: it needs {match[1]} ({text})"
     return f"{needs}. Install an older release of it, or run on a newer system or in a container."
 
 
 def _numpy(name: str, text: str) -> str | None:
     if not re.search(r"compiled using NumPy 1|numpy\.core\.multiarray failed|_ARRAY_API not found|numpy\.dtype size changed", text):
         return None
-    return f"{_released(name)} was built for another numpy than {_version('numpy')} ({text}). Upgrade it: {_pip()} install --upgrade {_distribution(name)}."
+    return (
+        f"{_name_and_release(name)} was built for another numpy than {_version('numpy')} ({text}). Upgrade it: {_pip()} install --upgrade "
+        f"{_distribution(name)}."
+    )
 
 
 def _backend(name: str, text: str) -> str | None:
@@ -153,15 +157,15 @@ def _backend(name: str, text: str) -> str | None:
 def _symbol(name: str, text: str) -> str | None:
     if "undefined symbol" not in text:
         return None
-    way = f"{_pip()} install --force-reinstall {_distribution(name)}"
-    return f"{_released(name)} was built for another release of a library that it uses ({text}). Install it again: {way}."
+    remedy = f"{_pip()} install --force-reinstall {_distribution(name)}"
+    return f"{_name_and_release(name)} was built for another release of a library that it uses ({text}). Install it again: {remedy}."
 
 
 def _pip() -> str:
     return f"{Path(sys.executable).name} -m pip"
 
 
-def _released(name: str) -> str:
+def _name_and_release(name: str) -> str:
     """A library and its release."""
     version = _version(name)
     return name if version == "(not installed)" else f"{name} {version}"

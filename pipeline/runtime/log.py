@@ -9,22 +9,22 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from pipeline.redact import publicly
+from pipeline.redact import redacted_document
 
-LEAST = logging.WARNING
+MIN_LEVEL = logging.WARNING
 """Of what libraries log."""
 
 
-def line(event: str, level: str = "info", **fields: Any) -> str:
+def json_line(event: str, level: str = "info", **fields: Any) -> str:
     """One object: ``time`` (UTC), ``level`` (info, warning, error), ``event``, and whatever else is known. ASCII, so that no locale can spoil it."""
     time = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return json.dumps(publicly({"time": time, "level": level, "event": event, **fields}), default=str)
+    return json.dumps(redacted_document({"time": time, "level": level, "event": event, **fields}), default=str)
 
 
 @contextmanager
 def captured(stream: TextIO) -> Iterator[None]:
     """What libraries log meanwhile, and Python's warnings, as such lines."""
-    root, lines = logging.getLogger(), _Lines(LEAST)
+    root, lines = logging.getLogger(), _Lines(MIN_LEVEL)
     lines.stream = stream
     root.addHandler(lines)
     logging.captureWarnings(True)
@@ -40,4 +40,4 @@ class _Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """One record. A warning at most: what ends the run is said by the run, and libraries cry of workers that are replaced."""
-        print(line("log", "warning", logger=record.name, message=record.getMessage()), file=self.stream, flush=True)
+        print(json_line("log", "warning", logger=record.name, message=record.getMessage()), file=self.stream, flush=True)

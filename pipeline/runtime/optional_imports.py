@@ -9,7 +9,7 @@ from pipeline.errors import ExtraError
 from pipeline.runtime.import_faults import fault
 
 
-def need(module: str, extra: str, what: str) -> ModuleType:
+def require(module: str, extra: str, purpose: str) -> ModuleType:
     """Import a library of an extra.
 
     Parameters
@@ -18,7 +18,7 @@ def need(module: str, extra: str, what: str) -> ModuleType:
         Its name, such as ``pyogrio``.
     extra
         The extra that brings it.
-    what
+    purpose
         What it is needed for, as the beginning of a sentence.
 
     Raises
@@ -30,6 +30,6 @@ def need(module: str, extra: str, what: str) -> ModuleType:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         missing = error.name or module
-        raise ExtraError(f"{what} needs {missing}, which is not installed. Install it with pip install 'wholecloth[{extra}]'.") from error
+        raise ExtraError(f"{purpose} needs {missing}, which is not installed. Install it with pip install 'wholecloth[{extra}]'.") from error
     except (Exception, SystemExit) as error:  # whatever its code raises, or what it imports
-        raise ExtraError(f"{what} needs {module}, which cannot be imported: {fault(error) or repr(error)}") from error
+        raise ExtraError(f"{purpose} needs {module}, which cannot be imported: {fault(error) or repr(error)}") from error

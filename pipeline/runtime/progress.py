@@ -14,27 +14,27 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bar
 
 from pipeline.runtime import log
-from pipeline.runtime.device_time import lately
+from pipeline.runtime.device_time import recent_activity
 
-INTERVAL_S = 10.0
+LINE_INTERVAL_S = 10.0
 """Seconds between plain lines."""
 BAR_S = 1.0
 """Seconds over which a bar says what the device did."""
-LISTED = 5
+MAX_NAMED_FAILURES = 5
 """Failed blocks that are named as they fail; the report names all."""
 
 
 class Progress:
     """Progress of the blocks of one run, on stderr."""
 
-    def __init__(self, stream: TextIO | None = None, interval: float = INTERVAL_S) -> None:
+    def __init__(self, stream: TextIO | None = None, interval: float = LINE_INTERVAL_S) -> None:
         self._stream = stream or sys.stderr
         self._interval = interval
         self._device: dict[str, float] = {}
-        self._before: dict[str, float] = {}
-        self._wait = lately({}, {})
+        self._previous_device: dict[str, float] = {}
+        self._wait = recent_activity({}, {})
         self._pixels = self._done = self._total = self._first = self._failed = 0
-        self._began = self._said = time.monotonic()
+        self._began = self._reported_at = time.monotonic()
         self._bar: Bar | None = None
         self._task: TaskID | None = None
 
@@ -48,7 +48,7 @@ class Progress:
     def start(self, total: int, done: int) -> None:
         """Begin, with so many blocks of which so many are committed already."""
         self._total, self._done, self._first = total, done, done
-        self._began = self._said = time.monotonic()
+        self._began = self._reported_at = time.monotonic()
         if done:
             self.say(f"{done} of {total} blocks are committed already", "resumed", done=done, total=total)
         if self._draws():
@@ -68,21 +68,21 @@ class Progress:
         """One block is done: its pixels, and what tells what the device did so far, as `Stalls.so_far` does."""
         self._done += 1
         self._pixels += pixels
-        due = time.monotonic() - self._said >= (self._interval if self._bar is None else BAR_S)
-        if due:
-            self._before, self._device = self._device, so_far()
-            self._said, self._wait = time.monotonic(), lately(self._before, self._device)
+        is_due = time.monotonic() - self._reported_at >= (self._interval if self._bar is None else BAR_S)
+        if is_due:
+            self._previous_device, self._device = self._device, so_far()
+            self._reported_at, self._wait = time.monotonic(), recent_activity(self._previous_device, self._device)
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=self._done, speed=f"{self.speed:.2f} Mpx/s", wait=self._wait)
-        elif due:
-            self._tell()
+        elif is_due:
+            self._report()
 
-    def failed(self, block: tuple[int, int], pixels: str, why: str) -> None:
+    def failed(self, block: tuple[int, int], pixels: str, reason: str) -> None:
         """A block, (row, col), failed: its window, and why; the first few are named."""
         self._failed += 1
-        if self._failed <= LISTED:
-            self.say(f"block {block[0]},{block[1]} ({pixels}) failed: {why}")
-        elif self._failed == LISTED + 1:
+        if self._failed <= MAX_NAMED_FAILURES:
+            self.say(f"block {block[0]},{block[1]} ({pixels}) failed: {reason}")
+        elif self._failed == MAX_NAMED_FAILURES + 1:
             self.say("more blocks fail; they are counted here and named in the report")
 
     def overviews(self, done: int, total: int) -> None:
@@ -114,7 +114,7 @@ class Progress:
         failed = f"{self._failed} failed, " if self._failed else ""
         return f"{self._done}/{self._total} blocks, {failed}{self.speed:.2f} Mpx/s, {_duration(self.left)} left, {self._wait}"
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         self.say(self.line())
 
     def _draws(self) -> bool:
@@ -138,21 +138,21 @@ class JsonProgress(Progress):
 
     def note(self, event: str, level: str = "info", **fields: Any) -> None:
         """An event."""
-        print(log.line(event, level, **fields), file=self._stream, flush=True)
+        print(log.json_line(event, level, **fields), file=self._stream, flush=True)
 
-    def failed(self, block: tuple[int, int], pixels: str, why: str) -> None:
+    def failed(self, block: tuple[int, int], pixels: str, reason: str) -> None:
         """A block failed; each is told."""
         self._failed += 1
-        self.note("block failed", "warning", block=list(block), pixels=pixels, why=why)
+        self.note("block failed", "warning", block=list(block), pixels=pixels, why=reason)
 
     def overviews(self, done: int, total: int) -> None:
         """So many blocks of all overviews are made; told as often as blocks are."""
-        if time.monotonic() - self._said >= self._interval:
-            self._said = time.monotonic()
+        if time.monotonic() - self._reported_at >= self._interval:
+            self._reported_at = time.monotonic()
             self.note("overviews", done=done, total=total)
 
-    def _tell(self) -> None:
-        passed = {kind: seconds - self._before.get(kind, 0.0) for kind, seconds in self._device.items()}
+    def _report(self) -> None:
+        passed = {kind: seconds - self._previous_device.get(kind, 0.0) for kind, seconds in self._device.items()}
         wall = max(sum(passed.values()), 1e-9)
         shares = {kind: round(max(seconds, 0.0) / wall, 3) for kind, seconds in passed.items()}
         self.note(

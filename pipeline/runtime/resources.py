@@ -17,29 +17,29 @@ GDAL_CACHE = 64 * MIB
 """GDAL's block cache, for the whole process. GDAL fixes its size at the first read, so a plan cannot change it."""
 CGROUP = Path("/sys/fs/cgroup")
 _BEGAN = time.monotonic()
-ROOM = 0.8
+MEMORY_SHARE = 0.8
 """Share of the free memory that a run allows itself when nothing is said."""
 
 
 def free_memory() -> int:
     """Bytes that the machine, or the cgroup of this process, has free."""
     free = psutil.virtual_memory().available
-    limit, used = _cgroup("memory.max"), _cgroup("memory.current")
-    return min(free, limit - used) if limit is not None and used is not None else free
+    limit, usage = _cgroup("memory.max"), _cgroup("memory.current")
+    return min(free, limit - usage) if limit is not None and usage is not None else free
 
 
 def default_budget() -> int:
     """Bytes for the whole process when the config says ``auto``: what it has already, and most of what is free."""
-    return int((free_memory() + resident()) * ROOM)
+    return int((free_memory() + resident()) * MEMORY_SHARE)
 
 
 def resident() -> int:
     """Bytes this process holds now, after giving back what it freed."""
-    give_back()
+    trim_heap()
     return int(psutil.Process().memory_info().rss)
 
 
-def give_back() -> None:
+def trim_heap() -> None:
     """Give back to the machine what this process freed and keeps for later."""
     if platform.system() == "Linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc only
@@ -59,27 +59,27 @@ def peak_resident() -> int:
     return int(peak if platform.system() == "Darwin" else peak * 1024)
 
 
-def age() -> float:
+def process_age() -> float:
     """Seconds since this process was started, whatever is done to the wall clock; since this was imported, where the system does not say."""
     imported = time.monotonic() - _BEGAN
     with suppress(OSError, ValueError, IndexError, AttributeError):
-        started = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
-        return max(imported, time.clock_gettime(time.CLOCK_BOOTTIME) - started) if started else imported
+        start_time = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+        return max(imported, time.clock_gettime(time.CLOCK_BOOTTIME) - start_time) if start_time else imported
     return imported
 
 
 def cores() -> int:
     """Cores this process may use: those it is bound to, no more than its cgroup's share of their time, and than ``OMP_NUM_THREADS`` says."""
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    limits = [bound, *([int(asked)] if asked.isdigit() and int(asked) else []), *_share()]
+    omp_threads = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    limits = [bound, *([int(omp_threads)] if omp_threads.isdigit() and int(omp_threads) else []), *_share()]
     return max(1, min(limits))
 
 
 def cache_folder() -> Path:
     """``$WHOLECLOTH_CACHE``, or ``wholecloth`` in the user's cache."""
-    if said := os.environ.get("WHOLECLOTH_CACHE"):
-        return Path(said)
+    if folder := os.environ.get("WHOLECLOTH_CACHE"):
+        return Path(folder)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wholecloth"
 
 
@@ -94,16 +94,16 @@ def human(size: float) -> str:
 
 def _share() -> list[int]:
     """Cores' worth of time that the cgroup of this process gets, where it is limited: a container sees all cores of its host."""
-    quota, _, period = (_said("cpu.max") or "").partition(" ")
+    quota, _, period = (_read_cgroup("cpu.max") or "").partition(" ")
     return [math.ceil(int(quota) / int(period))] if quota.isdigit() and period.isdigit() else []
 
 
 def _cgroup(name: str) -> int | None:
-    text = _said(name)
+    text = _read_cgroup(name)
     return int(text) if text is not None and text.isdigit() else None
 
 
-def _said(name: str) -> str | None:
+def _read_cgroup(name: str) -> str | None:
     try:
         return (CGROUP / name).read_text().strip()
     except OSError:

@@ -21,22 +21,22 @@ class Sweep:
     """Holds only what lies after the time it was gone through to."""
 
     def __init__(self) -> None:
-        self._ahead: list[Event] = []
+        self._events: list[Event] = []
 
     def __len__(self) -> int:
         """Events that are held."""
-        return len(self._ahead)
+        return len(self._events)
 
     def add(self, kind: str, start: float, stop: float) -> None:
         """An interval, s."""
-        heapq.heappush(self._ahead, Event(start, 1, kind))
-        heapq.heappush(self._ahead, Event(stop, -1, kind))
+        heapq.heappush(self._events, Event(start, 1, kind))
+        heapq.heappush(self._events, Event(stop, -1, kind))
 
     def until(self, time: float) -> Iterator[Event]:
         """What happens up to a time, s, in order. What is added later and lies before it comes next, as late as it is."""
-        while self._ahead and self._ahead[0].time <= time:
-            yield heapq.heappop(self._ahead)
+        while self._events and self._events[0].time <= time:
+            yield heapq.heappop(self._events)
 
-    def ahead(self, time: float) -> list[Event]:
+    def peek_until(self, time: float) -> list[Event]:
         """What is known by now to happen up to a time, s, in order; it stays."""
-        return sorted(event for event in self._ahead if event.time <= time)
+        return sorted(event for event in self._events if event.time <= time)

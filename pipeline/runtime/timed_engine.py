@@ -7,10 +7,10 @@ from typing import Any, Protocol
 
 from pipeline.interfaces import Engine
 from pipeline.runtime.clock import Timing, now
-from pipeline.runtime.devices import Devices
+from pipeline.runtime.devices import DeviceAccounts
 from pipeline.runtime.trace import Trace
 
-PATIENCE = 4096
+MAX_OVERTAKING_BLOCKS = 4096
 """Blocks that may come back before one that was handed out earlier. After that it is not waited for, lest what is held grows with the blocks."""
 
 
@@ -26,7 +26,7 @@ class Timed(Protocol):
         """Where it was, and when."""
 
 
-class Watch:
+class TimedEngine:
     """Runs blocks as its engine does.
 
     A block can have been nowhere before it was handed out, so that everything before the oldest one that is still out is known, and
@@ -37,35 +37,35 @@ class Watch:
         """Begin now; all blocks also go to a trace, if one is given."""
         self._engine, self._trace = engine, trace
         self._out: dict[Any, tuple[float, int]] = {}
-        self._back = 0
-        self.stalls = Devices(now())
+        self._returned_count = 0
+        self.accounts = DeviceAccounts(now())
 
     def __call__(self, work: Callable[[Any], Timed], items: Iterable[Any]) -> Iterator[Any]:
         """Yield the results as they come, in any order."""
-        for result in self._engine(work, self._handed_out(items)):
+        for result in self._engine(work, self._hand_out(items)):
             self._note(result)
             yield result
 
-    def _handed_out(self, items: Iterable[Any]) -> Iterator[Any]:
+    def _hand_out(self, items: Iterable[Any]) -> Iterator[Any]:
         for item in items:
-            self._out[item] = now(), self._back
+            self._out[item] = now(), self._returned_count
             yield item
 
     def _note(self, result: Timed) -> None:
         self._out.pop(result.index, None)
-        self._back += 1
-        known = self._known()
-        self.stalls.add(result.timing.process, result.timing.intervals, result.timing.stream)
-        self.stalls.until(known)
+        self._returned_count += 1
+        complete_until = self._complete_until()
+        self.accounts.add(result.timing.process, result.timing.intervals, result.timing.stream)
+        self.accounts.until(complete_until)
         if self._trace is not None:
             self._trace.add(result.timing)
-            self._trace.until(known)
+            self._trace.until(complete_until)
 
-    def _known(self) -> float:
+    def _complete_until(self) -> float:
         """The time, s, before which nothing will be heard of any more."""
         while self._out:
-            item, (time, back) = next(iter(self._out.items()))
-            if self._back - back <= PATIENCE:
+            item, (time, returned_count) = next(iter(self._out.items()))
+            if self._returned_count - returned_count <= MAX_OVERTAKING_BLOCKS:
                 return time
             del self._out[item]
         return now()

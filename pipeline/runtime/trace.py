@@ -23,14 +23,14 @@ from pipeline.errors import ConfigError
 from pipeline.runtime.clock import ON_DEVICE, Interval, Timing, now
 from pipeline.runtime.sweep import Sweep
 
-HEAD = b'[\n{"name": "process_name", "ph": "M", "args": {"name": "wholecloth"}, "pid": '
+TRACE_HEAD = b'[\n{"name": "process_name", "ph": "M", "args": {"name": "wholecloth"}, "pid": '
 """How each of our traces begins, and no other file."""
-NAMES = {"wait": "wait for device"}
+DISPLAY_NAMES = {"wait": "wait for device"}
 """Kinds of intervals that are called otherwise in a trace."""
 
 
 class Trace:
-    """A file that slices are added to; make one with `recorded`."""
+    """A file that slices are added to; make one with `open_trace`."""
 
     def __init__(self, path: Path, file: FileIO) -> None:
         self._path, self._file = path, file
@@ -46,7 +46,7 @@ class Trace:
         self._file.seek(0)
         self._file.truncate()
         self._zero, self.begun = now(), True
-        self._put(HEAD + f'{os.getpid()}, "tid": 0}}'.encode())
+        self._put(TRACE_HEAD + f'{os.getpid()}, "tid": 0}}'.encode())
 
     def add(self, timing: Timing) -> None:
         """The slices of one block."""
@@ -54,10 +54,10 @@ class Trace:
         whole = Interval(timing.kind, timing.start, timing.stop)
         args = {"row": timing.block[0], "col": timing.block[1], **({"level": timing.level} if timing.level else {})}
         events: list[dict[str, Any]] = []
-        for one in (whole, *timing.intervals):
-            lane = self._lane(timing.process, self._stream(timing) if one.kind in ON_DEVICE else timing.lane, events)
-            start, stop = self._us(one.start), self._us(one.stop)
-            name = NAMES.get(one.kind, one.kind)
+        for interval in (whole, *timing.intervals):
+            lane = self._lane(timing.process, self._stream(timing) if interval.kind in ON_DEVICE else timing.lane, events)
+            start, stop = self._microseconds(interval.start), self._microseconds(interval.stop)
+            name = DISPLAY_NAMES.get(interval.kind, interval.kind)
             events.append({"name": name, "cat": timing.kind, "ph": "X", "ts": start, "dur": stop - start, "pid": timing.process, "tid": lane, "args": args})
         self._write(events)
 
@@ -66,7 +66,7 @@ class Trace:
         counts: list[dict[str, Any]] = []
         for event in self._sweep.until(time):
             self._flight += event.step
-            counts.append({"name": "blocks in flight", "ph": "C", "ts": self._us(event.time), "pid": os.getpid(), "args": {"blocks": self._flight}})
+            counts.append({"name": "blocks in flight", "ph": "C", "ts": self._microseconds(event.time), "pid": os.getpid(), "args": {"blocks": self._flight}})
         self._write(counts)
 
     def close(self) -> None:
@@ -77,20 +77,20 @@ class Trace:
         self._file.close()
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
         """Where it is, and whether all of it."""
         return f"{self._path}" + (f", which ends early ({self._fault})" if self._fault else "")
 
-    def _us(self, time: float) -> int:
+    def _microseconds(self, time: float) -> int:
         """Whole microseconds: rounded sums would let slices overlap."""
         return round((time - self._zero) * 1e6)
 
     def _stream(self, timing: Timing) -> str:
         """What the stream of a block is called."""
-        known = self._streams.setdefault(timing.process, [])
-        if timing.stream not in known:
-            known.append(timing.stream)
-        number = known.index(timing.stream)
+        streams = self._streams.setdefault(timing.process, [])
+        if timing.stream not in streams:
+            streams.append(timing.stream)
+        number = streams.index(timing.stream)
         return f"device {number + 1}" if number else "device"
 
     def _lane(self, process: int, name: str, events: list[dict[str, Any]]) -> int:
@@ -98,14 +98,14 @@ class Trace:
         if (process, "device") not in self._lanes:
             self._name(process, "device", "device", events)
         if (process, name) not in self._lanes:
-            workers = 1 + sum(known == process and not lane.startswith("device") for known, lane in self._lanes)
+            workers = 1 + sum(lane_process == process and not lane.startswith("device") for lane_process, lane in self._lanes)
             self._name(process, name, name if name.startswith("device") else f"worker {workers} ({name})", events)
         return self._lanes[process, name]
 
-    def _name(self, process: int, name: str, said: str, events: list[dict[str, Any]]) -> None:
-        lane = self._lanes[process, name] = 1 + sum(known == process for known, _ in self._lanes)
+    def _name(self, process: int, name: str, label: str, events: list[dict[str, Any]]) -> None:
+        lane = self._lanes[process, name] = 1 + sum(lane_process == process for lane_process, _ in self._lanes)
         where = {"ph": "M", "pid": process, "tid": lane}
-        events += [{"name": "thread_name", "args": {"name": said}, **where}, {"name": "thread_sort_index", "args": {"sort_index": lane}, **where}]
+        events += [{"name": "thread_name", "args": {"name": label}, **where}, {"name": "thread_sort_index", "args": {"sort_index": lane}, **where}]
 
     def _write(self, events: list[dict[str, Any]]) -> None:
         if events:
@@ -122,7 +122,7 @@ class Trace:
 
 
 @contextmanager
-def recorded(path: Path | None) -> Iterator[Trace | None]:
+def open_trace(path: Path | None) -> Iterator[Trace | None]:
     """A trace at a path, whole when the block ends, however it ends; None for none. Nothing is left where it was not begun.
 
     Raises
@@ -133,25 +133,25 @@ def recorded(path: Path | None) -> Iterator[Trace | None]:
     if path is None:
         yield None
         return
-    there = path.exists()
-    trace = Trace(path, _opened(path))
+    existed = path.exists()
+    trace = Trace(path, _open_file(path))
     try:
         yield trace
     finally:
         trace.close()
-        if not (there or trace.begun):
+        if not (existed or trace.begun):
             path.unlink()
 
 
-def _opened(path: Path) -> FileIO:
+def _open_file(path: Path) -> FileIO:
     try:
         if not path.exists():
             return FileIO(path, "x")
         file = FileIO(path, "r+")
-        head = file.read(len(HEAD))
+        head = file.read(len(TRACE_HEAD))
     except OSError as error:
         raise ConfigError(f"--profile is {path}, which cannot be written: {error.strerror}. Give a file in a folder that is there.") from error
-    if head not in (b"", HEAD):
+    if head not in (b"", TRACE_HEAD):
         file.close()
         raise ConfigError(f"--profile is {path}, which exists, is no trace of ours, and was left as it is. Give another file.")
     return file

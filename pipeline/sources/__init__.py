@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pipeline.config import SourceConfig
 from pipeline.interfaces import Source
 from pipeline.sources import raster
-from pipeline.sources.gdal.options import shown
-from pipeline.sources.wrappers.read_timeout import patient
+from pipeline.sources.gdal.options import mask_urls
+from pipeline.sources.wrappers.read_timeout import with_timeout
 
 KINDS: dict[str, Callable[[SourceConfig, float | None], Source]] = {"raster": raster.open_source}
 
@@ -34,7 +34,7 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> Source:
     def open_() -> Source:
         return KINDS[config.kind](config, timeout)
 
-    return open_() if timeout is None else patient(open_, timeout, shown(config.path))
+    return open_() if timeout is None else with_timeout(open_, timeout, mask_urls(config.path))
 
 
 def with_notes(message: str, source: Source) -> str:

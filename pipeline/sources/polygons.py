@@ -13,31 +13,31 @@ import numpy.typing as npt
 
 from pipeline.errors import InputError, LabelsError
 from pipeline.geometry.crs import Box
-from pipeline.runtime.optional_imports import need
+from pipeline.runtime.optional_imports import require
 
 GeometryArray = npt.NDArray[np.object_]
-FLAT = ("Point", "LineString", "MultiPoint", "MultiLineString")
+NON_AREA_TYPES = ("Point", "LineString", "MultiPoint", "MultiLineString")
 """Kinds of geometry that cover no pixel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Role:
+class PolygonUse:
     """What polygons are for, as messages say it."""
 
     name: str
     """Who is spoken of, in the plural; their path follows."""
     option: str
     """How one of several layers is named."""
-    instead: str
+    alternative: str
     """What else may be given."""
     error: type[InputError]
 
 
-LABELS = Role(name="The labels", option="Give --layer NAME (labels.layer)", instead=", or a raster of class codes", error=LabelsError)
+LABEL_POLYGONS = PolygonUse(name="The labels", option="Give --layer NAME (labels.layer)", alternative=", or a raster of class codes", error=LabelsError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Features:
+class Polygons:
     """Polygons in the order of the file."""
 
     fids: npt.NDArray[np.int64]
@@ -47,12 +47,12 @@ class Features:
     values: npt.NDArray[Any] | None
     """(features,) of the attribute, if one is read."""
 
-    def __getitem__(self, which: npt.NDArray[Any]) -> Features:
-        return Features(fids=self.fids[which], polygons=self.polygons[which], values=None if self.values is None else self.values[which])
+    def __getitem__(self, selection: npt.NDArray[Any]) -> Polygons:
+        return Polygons(fids=self.fids[selection], polygons=self.polygons[selection], values=None if self.values is None else self.values[selection])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
+class PolygonFile:
     """Where polygons are read from; small and picklable."""
 
     path: str
@@ -68,23 +68,23 @@ class Layer:
     """GDAL says degrees of every GeoJSON, also where a program for slides wrote columns and rows."""
     where: str | None = None
     """Condition on the attributes, as GDAL's SQL says it."""
-    role: Role = LABELS
+    role: PolygonUse = LABEL_POLYGONS
 
     @property
-    def who(self) -> str:
+    def description(self) -> str:
         """What the polygons are and where they come from, in words."""
         return f"{self.role.name} {self.path}"
 
-    def read(self, boxes: Sequence[Box] | None) -> Features:
+    def read(self, boxes: Sequence[Box] | None) -> Polygons:
         """Polygons that may reach into one of a few rectangles, or all of them. Raises the error of their role."""
         parts = [self._read(box) for box in boxes] if boxes is not None else [self._read(None)]
         fids = np.concatenate([part.fids for part in parts])
         polygons = np.concatenate([part.polygons for part in parts])
         values = np.concatenate([part.values for part in parts if part.values is not None]) if self.attribute else None
         _, first = np.unique(fids, return_index=True)  # in the order of the file, which an index does not keep
-        return Features(fids=fids, polygons=polygons, values=values)[first]
+        return Polygons(fids=fids, polygons=polygons, values=values)[first]
 
-    def _read(self, box: Box | None) -> Features:
+    def _read(self, box: Box | None) -> Polygons:
         pyogrio, shapely = _libraries()
         columns = [self.attribute] if self.attribute else []
         try:
@@ -95,12 +95,14 @@ class Layer:
             polygons = shapely.from_wkb(wkb)
         except (RuntimeError, ValueError, OSError, shapely.errors.ShapelyError) as error:
             condition = "" if self.where is None else f" where {self.where}"
-            raise self.role.error(f"{self.who} cannot be read{condition} ({_words(error)}). Mend {'the condition or ' * bool(condition)}the file.") from error
-        read = Features(fids=fids, polygons=polygons, values=fields[0] if self.attribute else None)
+            raise self.role.error(
+                f"{self.description} cannot be read{condition} ({_one_line(error)}). Mend {'the condition or ' * bool(condition)}the file."
+            ) from error
+        read = Polygons(fids=fids, polygons=polygons, values=fields[0] if self.attribute else None)
         return read[(shapely.get_dimensions(polygons) == 2) & ~shapely.is_empty(polygons)]
 
 
-def open_layer(path: str, layer: str | None, attribute: str | None = None, *, where: str | None = None, role: Role = LABELS) -> Layer:
+def open_polygons(path: str, layer: str | None, attribute: str | None = None, *, where: str | None = None, role: PolygonUse = LABEL_POLYGONS) -> PolygonFile:
     """Look at a file of polygons; none of them is read.
 
     Parameters
@@ -124,34 +126,36 @@ def open_layer(path: str, layer: str | None, attribute: str | None = None, *, wh
         The libraries are not installed.
     """
     pyogrio, _ = _libraries()
-    who = f"{role.name} {path}"
+    description = f"{role.name} {path}"
     try:
-        name = _layer(who, role, [str(row[0]) for row in pyogrio.list_layers(path)], layer)
+        name = _layer(description, role, [str(row[0]) for row in pyogrio.list_layers(path)], layer)
         info = pyogrio.read_info(path, layer=name, force_feature_count=True, force_total_bounds=True)
     except (RuntimeError, ValueError, OSError) as error:
         missing = "://" not in path and not path.startswith("/vsi") and not os.path.exists(path)
-        why = "does not exist" if missing else f"cannot be opened as polygons ({_words(error)})"
-        raise role.error(f"{who}: the file {why}. Give polygons as GeoJSON, GeoPackage, FlatGeobuf or shapefile{role.instead}.") from error
+        problem = "does not exist" if missing else f"cannot be opened as polygons ({_one_line(error)})"
+        raise role.error(f"{description}: the file {problem}. Give polygons as GeoJSON, GeoPackage, FlatGeobuf or shapefile{role.alternative}.") from error
     if not info["features"] or info["total_bounds"] is None:
-        raise role.error(f"{who} hold no feature in their layer {name}. Give a layer that holds polygons.")
-    if str(info["geometry_type"]).split()[0] in FLAT:  # with Z or without
-        raise role.error(f"{who} are of {info['geometry_type']}s, which cover no pixel. Give polygons; a buffer makes them of points and lines.")
+        raise role.error(f"{description} hold no feature in their layer {name}. Give a layer that holds polygons.")
+    if str(info["geometry_type"]).split()[0] in NON_AREA_TYPES:  # with Z or without
+        raise role.error(f"{description} are of {info['geometry_type']}s, which cover no pixel. Give polygons; a buffer makes them of points and lines.")
     fields = [str(field) for field in info["fields"]]
     if attribute is not None and attribute not in fields:
-        raise role.error(f"{who} have no attribute {attribute!r}{_nearest(attribute, fields)}. Give --attribute NAME (labels.attribute) of one that they have.")
+        raise role.error(
+            f"{description} have no attribute {attribute!r}{_nearest(attribute, fields)}. Give --attribute NAME (labels.attribute) of one that they have."
+        )
     left, bottom, right, top = (float(edge) for edge in info["total_bounds"])
-    return Layer(
+    return PolygonFile(
         path=path, name=name, attribute=attribute, crs=info["crs"], box=Box(left=left, bottom=bottom, right=right, top=top),
         indexed=bool(info["capabilities"]["fast_spatial_filter"]), is_geojson=str(info["driver"]).startswith("GeoJSON"), where=where, role=role,
     )  # fmt: skip
 
 
-def _layer(who: str, role: Role, names: list[str], asked: str | None) -> str:
-    if asked is not None and asked not in names:
-        raise role.error(f"{who} have no layer {asked!r}{_nearest(asked, names)}. {role.option} of one that they have.")
-    if asked is None and len(names) != 1:
-        raise role.error(f"{who} have {len(names)} layers ({', '.join(names[:12])}). {role.option} of one.")
-    return asked or names[0]
+def _layer(description: str, role: PolygonUse, names: list[str], requested: str | None) -> str:
+    if requested is not None and requested not in names:
+        raise role.error(f"{description} have no layer {requested!r}{_nearest(requested, names)}. {role.option} of one that they have.")
+    if requested is None and len(names) != 1:
+        raise role.error(f"{description} have {len(names)} layers ({', '.join(names[:12])}). {role.option} of one.")
+    return requested or names[0]
 
 
 def _nearest(name: str, options: list[str]) -> str:
@@ -162,11 +166,11 @@ def _nearest(name: str, options: list[str]) -> str:
 
 
 def _libraries() -> tuple[Any, Any]:
-    pyogrio, shapely = (need(name, "vector", "Reading polygons") for name in ("pyogrio", "shapely"))
+    pyogrio, shapely = (require(name, "vector", "Reading polygons") for name in ("pyogrio", "shapely"))
     pyogrio.set_gdal_config_options({"OGR_GEOJSON_MAX_OBJ_SIZE": 0})  # one feature may be larger than GDAL's 200 MB
     return pyogrio, shapely
 
 
-def _words(error: BaseException) -> str:
-    said = " ".join(str(error).split())
-    return said[:200] or type(error).__name__
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text[:200] or type(error).__name__

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from pipeline.geometry.crs import TURN, Box, around, boxes, crs_of, one_sided, outline, same_crs, transformer
+from pipeline.geometry.crs import TURN, Box, bbox_in_crs, bbox_of, crs_mismatch_error, crs_of, same_crs, transformer, with_turned_boxes
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
-from pipeline.sources.polygons import Features, GeometryArray, Layer
+from pipeline.sources.polygons import GeometryArray, PolygonFile, Polygons
 
 EDGE_PX = 2
 """Read around a window: outlines bend between the points by which they are followed."""
@@ -22,7 +22,7 @@ BENDS = 64
 """Pieces into which an edge as long as the image is cut: across 100 km of degrees a straight edge is off by 170 m, its pieces by 4 cm."""
 
 
-def check_sides(layer: Layer, grid: Grid) -> None:
+def check_sides(layer: PolygonFile, grid: Grid) -> None:
     """See that polygons and image both have a CRS, or that the polygons' coordinates can be columns and rows.
 
     Raises
@@ -32,23 +32,23 @@ def check_sides(layer: Layer, grid: Grid) -> None:
     """
     if (grid.wkt is None) == (layer.crs is None) or (grid.wkt is None and layer.is_geojson):
         return
-    raise one_sided(layer.who, layer.crs is not None, layer.role.error)
+    raise crs_mismatch_error(layer.description, layer.crs is not None, layer.role.error)
 
 
-class Held:
+class IndexedPolygons:
     """All polygons that reach into an image, in memory with an index: for files that have none, such as GeoJSON."""
 
-    def __init__(self, layer: Layer, grid: Grid) -> None:
+    def __init__(self, layer: PolygonFile, grid: Grid) -> None:
         self._features = features_in(layer, grid, Window(row=0, col=0, height=grid.height, width=grid.width))
         self._tree = shapely.STRtree(self._features.polygons)
 
-    def within(self, window: Window) -> Features:
+    def touching(self, window: Window) -> Polygons:
         """Those whose outline meets a window, in the order of the file."""
         frame = shapely.box(window.col, window.row, window.cols.stop, window.rows.stop)
         return self._features[np.sort(self._tree.query(frame))]
 
 
-def features_in(layer: Layer, grid: Grid, window: Window) -> Features:
+def features_in(layer: PolygonFile, grid: Grid, window: Window) -> Polygons:
     """Read the polygons that may reach into a window, in pixel coordinates of the image.
 
     Parameters
@@ -65,28 +65,28 @@ def features_in(layer: Layer, grid: Grid, window: Window) -> Features:
     InputError
         The error of their role: the file cannot be read, or a polygon has no place in the image's CRS.
     """
-    found = layer.read(wanted(layer, grid, window))
-    return replace(found, polygons=placed(found.polygons, layer, grid))
+    features = layer.read(bbox_to_read(layer, grid, window))
+    return replace(features, polygons=in_pixels(features.polygons, layer, grid))
 
 
-def wanted(layer: Layer, grid: Grid, window: Window) -> list[Box] | None:
+def bbox_to_read(layer: PolygonFile, grid: Grid, window: Window) -> list[Box] | None:
     """Rectangles of the layer's CRS that hold all of a window; None where only everything does."""
-    near = outline(grid, Window.of(window.rows.grow(EDGE_PX), window.cols.grow(EDGE_PX)))
+    near = bbox_of(grid, Window.of(window.rows.grow(EDGE_PX), window.cols.grow(EDGE_PX)))
     if grid.wkt is None or layer.crs is None:
         return [near]
-    sides = boxes(near, grid.wkt, layer.crs)
-    return None if sides is None else around([box.grow(EDGE_SHARE) for box in sides], layer.crs, layer.box)
+    sides = bbox_in_crs(near, grid.wkt, layer.crs)
+    return None if sides is None else with_turned_boxes([box.grow(EDGE_SHARE) for box in sides], layer.crs, layer.box)
 
 
-def placed(polygons: GeometryArray, layer: Layer, grid: Grid) -> GeometryArray:
+def in_pixels(polygons: GeometryArray, layer: PolygonFile, grid: Grid) -> GeometryArray:
     """Polygons of the layer's CRS in columns and rows. Nothing here depends on the window: windows must meet."""
     if grid.wkt is not None and layer.crs is not None and not same_crs(layer.crs, grid.wkt):
-        polygons = _bendable(polygons, wanted(layer, grid, Window(row=0, col=0, height=grid.height, width=grid.width)))
+        polygons = _bendable(polygons, bbox_to_read(layer, grid, Window(row=0, col=0, height=grid.height, width=grid.width)))
     elif in_degrees(grid):
-        polygons = _turned(polygons, outline(grid).grow(EDGE_SHARE))
+        polygons = _turned(polygons, bbox_of(grid).grow(EDGE_SHARE))
     moved = _moved(polygons, layer, grid)
     if not np.isfinite(shapely.get_coordinates(moved)).all():
-        raise layer.role.error(f"{layer.who} hold polygons that have no place in the image's CRS. Clip them to the image's surroundings first.")
+        raise layer.role.error(f"{layer.description} hold polygons that have no place in the image's CRS. Clip them to the image's surroundings first.")
     return moved
 
 
@@ -94,7 +94,7 @@ def in_degrees(grid: Grid) -> bool:
     """Whether the columns of an image are longitudes, which are the same place a turn further on; not where it spans half the globe."""
     if grid.wkt is None or not crs_of(grid.wkt).is_geographic:
         return False
-    box = outline(grid)
+    box = bbox_of(grid)
     return box.right - box.left < TURN / 2
 
 
@@ -129,7 +129,7 @@ def _bendable(polygons: GeometryArray, near: list[Box] | None) -> GeometryArray:
         inside |= (left >= box.left) & (bottom >= box.bottom) & (right <= box.right) & (top <= box.top)
     crossed = ~shapely.is_valid(polygons)  # of a polygon that crosses itself, what gives points to its edges would keep a part only
     polygons = polygons.copy()
-    polygons[crossed] = [shapely.multipolygons(ground(shape)) for shape in shapely.make_valid(polygons[crossed])]
+    polygons[crossed] = [shapely.multipolygons(polygon_parts(shape)) for shape in shapely.make_valid(polygons[crossed])]
     large = polygons[~inside]
     parts = [shapely.clip_by_rect(large, box.left, box.bottom, box.right, box.top) for box in near]
     polygons[~inside] = shapely.union_all(parts, axis=0)
@@ -137,18 +137,18 @@ def _bendable(polygons: GeometryArray, near: list[Box] | None) -> GeometryArray:
     return np.asarray(shapely.segmentize(polygons, side / BENDS))
 
 
-def ground(shapes: Any) -> GeometryArray:
+def polygon_parts(shapes: Any) -> GeometryArray:
     """What of geometries covers ground: polygons, one each."""
     parts = shapely.get_parts(shapely.get_parts(shapes))
     return np.asarray(parts[(shapely.get_dimensions(parts) == 2) & ~shapely.is_empty(parts)])
 
 
-def _moved(polygons: GeometryArray, layer: Layer, grid: Grid) -> GeometryArray:
+def _moved(polygons: GeometryArray, layer: PolygonFile, grid: Grid) -> GeometryArray:
     """Every vertex in columns and rows."""
     a, b, c, d, e, f = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0) if grid.wkt is None else grid.transform
     inverse = np.linalg.inv(np.array([[a, b], [d, e]]))
 
-    box = outline(grid)
+    box = bbox_of(grid)
     middle = (box.left + box.right) / 2 if in_degrees(grid) else None  # what PROJ says of longitudes jumps at the antimeridian
 
     def move(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -23,12 +23,12 @@ from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.interfaces import CAUSES, Pixels
 from pipeline.runtime.resources import GDAL_CACHE
-from pipeline.sources.gdal.colours import PLAIN, Picture, picture_of
+from pipeline.sources.gdal.colours import AS_STORED, Picture, picture_of
 from pipeline.sources.gdal.file_identity import identity_of
-from pipeline.sources.gdal.georeference import place_of
+from pipeline.sources.gdal.georeference import georeference_of
 from pipeline.sources.gdal.notes import news_of, notes_of
-from pipeline.sources.gdal.opening import bands_of, open_dataset, words
-from pipeline.sources.gdal.options import Settings, around, settings, shown
+from pipeline.sources.gdal.opening import bands_of, last_line, open_dataset
+from pipeline.sources.gdal.options import Settings, gdal_env, gdal_options, mask_urls
 from pipeline.sources.gdal.vrt_files import Mosaic, mosaic_of, parts_of
 from pipeline.sources.validity.validity import Validity
 from pipeline.sources.wrappers import process_singleton
@@ -51,7 +51,7 @@ class RasterSource:
     """Whether the file's scale and offset are applied."""
     grid: Grid
     """Size and georeference."""
-    picture: Picture = PLAIN
+    picture: Picture = AS_STORED
     """How its numbers become those that are read."""
     notes: tuple[str, ...] = ()
     """What a person must know of how it is read."""
@@ -66,11 +66,11 @@ class RasterSource:
     _local: threading.local = field(default_factory=threading.local, repr=False, compare=False, init=False)
 
     def __post_init__(self) -> None:
-        process_singleton.enter(self.name, self)
+        process_singleton.register(self.name, self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        spec = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in ("name", "_local")}
-        return process_singleton.revive, (type(self), self.name, spec)
+        spec = {attribute.name: getattr(self, attribute.name) for attribute in fields(self) if attribute.name not in ("name", "_local")}
+        return process_singleton.get_or_create, (type(self), self.name, spec)
 
     @property
     def bands(self) -> int:
@@ -123,7 +123,7 @@ class RasterSource:
         data = np.zeros((self.bands, window.height, window.width), dtype=self.dtype)
         valid, causes, decoded = np.zeros((window.height, window.width), dtype=bool), None, 0
         if inside.pixels:
-            pixels, where = self._read(inside), inside.within(window)
+            pixels, where = self._read(inside), inside.index_in(window)
             data[(slice(None), *where)], valid[where], decoded = pixels.data, pixels.valid, pixels.decoded
             if pixels.causes is not None:
                 causes = np.zeros(valid.shape, np.uint8)
@@ -133,18 +133,18 @@ class RasterSource:
     def _read(self, window: Window) -> Pixels:
         frame = RasterioWindow(window.col, window.row, window.width, window.height)
         try:
-            with around(self.settings):
+            with gdal_env(self.settings):
                 raw = self._raw(frame)
                 causes = self._validity.of(raw, frame)
                 alpha = None if self.picture.alpha is None else self._dataset.read(self.picture.alpha, window=frame)
         except (RasterioError, SourceError, OSError, MemoryError) as error:
             self._local.__dict__.clear()  # a handle that failed once may go on failing
-            raise ReadError(f"{shown(self.path)} cannot be read at {window}: {words(error)}") from error
+            raise ReadError(f"{mask_urls(self.path)} cannot be read at {window}: {last_line(error)}") from error
         if self.nodata is not None and (hidden := self.picture.hides(raw[0])) is not None and hidden.any():
             causes = np.zeros(hidden.shape, np.uint8) if causes is None else causes
             causes[hidden & (causes == 0)] = CAUSES.index("alpha")
         valid = np.ones(raw[0].shape, bool) if causes is None else causes == 0
-        return Pixels(data=self.picture.shown(self._together(raw), alpha), valid=valid, causes=causes, decoded=self._decoded(window))
+        return Pixels(data=self.picture.convert(self._stacked(raw), alpha), valid=valid, causes=causes, decoded=self._decoded(window))
 
     def _raw(self, frame: Any) -> Sequence[npt.NDArray[Any]]:
         """(rows, cols) of each band as the file has them; one array of all where they are of one dtype, which rasterio reads at once."""
@@ -153,7 +153,7 @@ class RasterSource:
             return self._dataset.read(list(self.indexes), window=frame)  # type: ignore[no-any-return]
         return [self._dataset.read(i, window=frame) for i in self.indexes]
 
-    def _together(self, raw: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    def _stacked(self, raw: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
         """(bands, rows, cols) in one dtype, with scale and offset applied where that is asked for."""
         if self.scale_tags:
             return self._scaled(raw)
@@ -173,12 +173,12 @@ class RasterSource:
 
     @property
     def _validity(self) -> Validity:
-        opened: Validity | None = getattr(self._local, "validity", None)
-        if opened is None:
-            with around(self.settings):
-                opened = Validity(dataset=open_dataset(self.path), indexes=self.indexes, nodata=self.nodata, rule=self.rule)
-            self._local.validity = opened
-        return opened
+        validity: Validity | None = getattr(self._local, "validity", None)
+        if validity is None:
+            with gdal_env(self.settings):
+                validity = Validity(dataset=open_dataset(self.path), indexes=self.indexes, nodata=self.nodata, rule=self.rule)
+            self._local.validity = validity
+        return validity
 
 
 def open_source(config: SourceConfig, timeout: float | None = None) -> RasterSource:
@@ -197,24 +197,24 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> RasterSou
         It is missing, no raster, has no such band, is of complex numbers, or of colours that are not known how to show.
     """
     path = _resolve(config.path)
-    with around(settings(path, [], timeout)), open_dataset(path) as dataset:
-        picture = PLAIN if config.scale_tags else picture_of(dataset, shown(path), config.bands)
+    with gdal_env(gdal_options(path, [], timeout)), open_dataset(path) as dataset:
+        picture = AS_STORED if config.scale_tags else picture_of(dataset, mask_urls(path), config.bands)
         indexes, parts = bands_of(path, dataset, config.bands), parts_of(path, dataset.files)
-        place = place_of(dataset, path)
+        place = georeference_of(dataset, path)
         notes = (*place.notes, *notes_of(dataset, indexes, config, picture))
         news = tuple(news_of(dataset, indexes, config, picture))
-    about = (*settings(path, parts, timeout), *place.settings)
-    with around(about):
+    options = (*gdal_options(path, parts, timeout), *place.settings)
+    with gdal_env(options):
         mosaic = mosaic_of(parts)
     return RasterSource(
         path=path, indexes=indexes, nodata=config.nodata, rule=config.nodata_rule, scale_tags=config.scale_tags,
-        settings=(*about, *mosaic.settings), mosaic=mosaic, grid=place.grid, picture=picture, notes=notes, news=news,
+        settings=(*options, *mosaic.settings), mosaic=mosaic, grid=place.grid, picture=picture, notes=notes, news=news,
     )  # fmt: skip
 
 
 def _resolve(path: str) -> str:
     if not path.startswith("sample://"):
         return path
-    from pipeline.sources.samples import resolve
+    from pipeline.sources.samples import sample_raster
 
-    return str(resolve(path))
+    return str(sample_raster(path))

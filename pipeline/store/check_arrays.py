@@ -12,37 +12,37 @@ from pipeline.store.lifecycle import open_layer
 from pipeline.store.spec import StoreSpec
 
 
-def wrong(store: Place, spec: StoreSpec, level: int) -> Iterator[tuple[str, str]]:
+def array_errors(store: Place, spec: StoreSpec, level: int) -> Iterator[tuple[str, str]]:
     """Layers of a level that cannot be opened, or whose shape, dtype, fill or chunks are others, each with what is wrong with it."""
     for layer in spec.layers:
         try:
-            found = _found(open_layer(store, level, layer))
+            actual = _actual(open_layer(store, level, layer))
         except Exception as error:  # metadata may hold anything, and every kind of damage raises something else
-            yield layer, f"the array of {layer} cannot be opened: {_said(error)}"
+            yield layer, f"the array of {layer} cannot be opened: {_first_line(error)}"
             continue
-        for name, should in _expected(spec, level, layer).items():
-            if found[name] != should:
-                yield layer, f"{layer} has {name} {found[name]} instead of {should}"
+        for name, expected in _expected(spec, level, layer).items():
+            if actual[name] != expected:
+                yield layer, f"{layer} has {name} {actual[name]} instead of {expected}"
 
 
-def _said(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [""])[0][:120] or type(error).__name__
 
 
-def _found(array: Any) -> dict[str, str]:
+def _actual(array: Any) -> dict[str, str]:
     fill = np.asarray(array.fill_value).item() if array.fill_value is not None else None
-    return _words(array.shape, array.dtype, fill, array.chunks, array.shards)
+    return _as_text(array.shape, array.dtype, fill, array.chunks, array.shards)
 
 
 def _expected(spec: StoreSpec, level: int, layer: str) -> dict[str, str]:
-    of, grid = spec.layer(layer), spec.grid.level(level)
-    one = () if of.planes is None else (1,)
-    shards = (*one, spec.shard, spec.shard) if spec.shard and spec.shard != spec.chunk else None
-    fill = np.asarray(of.fill, dtype=of.dtype).item()
-    return _words(of.shape(grid.height, grid.width), np.dtype(of.dtype), fill, (*one, spec.chunk, spec.chunk), shards)
+    layer_spec, grid = spec.layer(layer), spec.grid.level(level)
+    class_chunk = () if layer_spec.planes is None else (1,)
+    shards = (*class_chunk, spec.shard, spec.shard) if spec.shard and spec.shard != spec.chunk else None
+    fill = np.asarray(layer_spec.fill, dtype=layer_spec.dtype).item()
+    return _as_text(layer_spec.shape(grid.height, grid.width), np.dtype(layer_spec.dtype), fill, (*class_chunk, spec.chunk, spec.chunk), shards)
 
 
-def _words(shape: tuple[int, ...], dtype: Any, fill: object, chunks: tuple[int, ...], shards: tuple[int, ...] | None) -> dict[str, str]:
+def _as_text(shape: tuple[int, ...], dtype: Any, fill: object, chunks: tuple[int, ...], shards: tuple[int, ...] | None) -> dict[str, str]:
     """In words, in which NaN equals itself."""
-    said = {"shape": shape, "dtype": dtype, "fill": fill, "chunks": chunks, "shards": shards}
-    return {name: str(value) for name, value in said.items()}
+    properties = {"shape": shape, "dtype": dtype, "fill": fill, "chunks": chunks, "shards": shards}
+    return {name: str(value) for name, value in properties.items()}

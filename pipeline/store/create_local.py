@@ -12,8 +12,8 @@ from pathlib import Path
 
 from pipeline.errors import StoreError
 from pipeline.store.files import Files
-from pipeline.store.files.local import PARTIAL, age, clock
-from pipeline.store.files.outage import FULL
+from pipeline.store.files.local import PARTIAL, file_age, filesystem_time
+from pipeline.store.files.outage import DISK_FULL_ERRNOS
 
 STALE_S = 3600.0
 """Seconds after which what nobody moved into place is debris."""
@@ -55,7 +55,7 @@ def create(path: Path, build: Callable[[Path], None]) -> bool:
     except OSError as error:
         if path.exists():
             return False
-        if error.errno in FULL:
+        if error.errno in DISK_FULL_ERRNOS:
             raise
         raise StoreError(f"output.path {path} cannot be made ({error.strerror}). Give a path in a folder that can be written.") from error
     finally:
@@ -63,22 +63,22 @@ def create(path: Path, build: Callable[[Path], None]) -> bool:
     return True
 
 
-def delete(path: Path) -> None:
+def delete_local(path: Path) -> None:
     """Move a store out of the way, then delete it; raises OSError."""
     place = path.resolve()  # the path may be a link
-    away = _hidden(place)
-    place.rename(away)
-    shutil.rmtree(away)
+    hidden = _hidden(place)
+    place.rename(hidden)
+    shutil.rmtree(hidden)
 
 
-def sweep(path: Path) -> None:
+def remove_stale_partials(path: Path) -> None:
     """Remove what killed creators left beside a store, and what was killed while it wrote the files that go with it."""
-    now = clock(path.parent)
+    now = filesystem_time(path.parent)
     for partial in path.parent.glob(f".{glob.escape(path.name)}.*{PARTIAL}"):
-        if age(partial, now) > STALE_S:
+        if file_age(partial, now) > STALE_S:
             shutil.rmtree(partial, ignore_errors=True)
     for partial in path.parent.glob(f"{glob.escape(path.stem)}.*{PARTIAL}"):
-        if _UNFINISHED.search(partial.name) and partial.is_file() and age(partial, now) > STALE_S:
+        if _UNFINISHED.search(partial.name) and partial.is_file() and file_age(partial, now) > STALE_S:
             with suppress(OSError):  # somebody else's, in a folder that many share
                 partial.unlink()
 

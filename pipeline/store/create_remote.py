@@ -24,7 +24,7 @@ CLAIM = "0/mask/claim.zip"
 """Below an array, where no Zarr reader looks."""
 ROOTS = ("zarr.json", ".zattrs", ".zgroup")
 """Metadata of the root; a store of ours is known by one of the first two."""
-_AT_ONCE = 8
+_CONCURRENT_REQUESTS = 8
 """Requests."""
 
 Skeleton = dict[str, bytes]
@@ -56,21 +56,21 @@ def create(place: Remote, build: Callable[[Path], None]) -> bool:
     bucket = Bucket(place)
     if any(bucket.exists(name) for name in ROOTS[:2]):
         return False
-    mine = _packed(build)
-    won = bucket.create(CLAIM, mine)
-    claim = mine if won else bucket.get(CLAIM)
+    packed = _packed(build)
+    is_creator = bucket.create(CLAIM, packed)
+    claim = packed if is_creator else bucket.get(CLAIM)
     if not claim:
         raise StoreError(f"{place} is being deleted, or its deletion was cut short. Run with --fresh, which deletes what is left, or give another output.path.")
-    _lay(bucket, _unpacked(claim), won)
-    return won
+    _write_skeleton(bucket, _unpacked(claim), is_creator)
+    return is_creator
 
 
-def is_claimed(place: Remote) -> bool:
+def has_claim(place: Remote) -> bool:
     """Whether a store of ours was begun there, or what is there is being deleted."""
     return Bucket(place).exists(CLAIM)
 
 
-def delete(place: Remote) -> None:
+def delete_remote(place: Remote) -> None:
     """Delete all there is; the root goes first, so that nobody ever takes a part of it for a store, and the claim last."""
     bucket = Bucket(place)
     bucket.put(CLAIM, b"")
@@ -94,11 +94,11 @@ def _unpacked(claim: bytes) -> Skeleton:
         return {name: packed.read(name) for name in packed.namelist()}
 
 
-def _lay(bucket: Bucket, skeleton: Skeleton, own: bool) -> None:
+def _write_skeleton(bucket: Bucket, skeleton: Skeleton, is_creator: bool) -> None:
     """All but the root, then the root. Helpers fill gaps and replace nothing, so that one who comes late does no harm to what was made since."""
-    write = bucket.put if own else bucket.create
+    write = bucket.put if is_creator else bucket.create
     root = [name for name in reversed(ROOTS) if name in skeleton]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(_CONCURRENT_REQUESTS) as pool:
         for _ in pool.map(lambda key: write(key, skeleton[key]), [key for key in skeleton if key not in root]):
             pass
     for key in root:

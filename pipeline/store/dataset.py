@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.locations import Place
-from pipeline.runtime.optional_imports import need
-from pipeline.store.files.zarr_nodes import node
+from pipeline.runtime.optional_imports import require
+from pipeline.store.files.zarr_nodes import zarr_path
 from pipeline.store.reader import open_store
 
 if TYPE_CHECKING:
@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 
 def dataset(store: Place, level: int = 0) -> xarray.Dataset:
     """One level of a store, unread; values and errors are those of `pipeline.open`."""
-    library = need("xarray", "readers", "pipeline.open")
+    library = require("xarray", "readers", "pipeline.open")
     if find_spec("rioxarray"):
         import_module("rioxarray")  # for its accessor, .rio
-    opened, group = open_store(store, level), node(store, str(level))
+    store_level, group = open_store(store, level), zarr_path(store, str(level))
     where: dict[str, Any] = {"store": str(store), "group": str(level)} if isinstance(group, Path) else {"store": group.store, "group": group.path}
     # mask_and_scale would make floats of codes: v2 cannot tell nodata from missing values
     layers: xarray.Dataset = library.open_zarr(**where, consolidated=False, mask_and_scale=False)
-    return layers.assign_attrs(crs=opened.grid.code or opened.grid.wkt, nodata=opened.nodata, class_names={row.code: row.name for row in opened.classes})
+    return layers.assign_attrs(
+        crs=store_level.grid.code or store_level.grid.wkt, nodata=store_level.nodata, class_names={row.code: row.name for row in store_level.classes}
+    )

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+PixelArray = npt.NDArray[Any]
 
 
-def reduce_mask(mask: Array, nodata: int) -> Array:
+def mode_2x2(mask: PixelArray, nodata: int) -> PixelArray:
     """Mode of 2×2 valid pixels.
 
     Parameters
@@ -27,7 +27,7 @@ def reduce_mask(mask: Array, nodata: int) -> Array:
     """
     wide = np.uint16 if mask.dtype == np.uint8 else np.uint32
     last = wide(np.iinfo(mask.dtype).max + 1)  # beyond every code, so that the invalid sort to the end
-    a, b, c, d = (np.where(part == nodata, last, part.astype(wide)) for part in _quarters(mask, nodata))
+    a, b, c, d = (np.where(part == nodata, last, part.astype(wide)) for part in _quadrants(mask, nodata))
     a, b = np.minimum(a, b), np.maximum(a, b)
     c, d = np.minimum(c, d), np.maximum(c, d)
     a, c = np.minimum(a, c), np.maximum(a, c)
@@ -38,7 +38,7 @@ def reduce_mask(mask: Array, nodata: int) -> Array:
     return np.where(mode == last, wide(nodata), mode).astype(mask.dtype)
 
 
-def reduce_mean(values: Array, valid: npt.NDArray[np.bool_], fill: float) -> Array:
+def mean_2x2(values: PixelArray, valid: npt.NDArray[np.bool_], fill: float) -> PixelArray:
     """Mean of 2×2 valid pixels.
 
     Parameters
@@ -56,15 +56,17 @@ def reduce_mean(values: Array, valid: npt.NDArray[np.bool_], fill: float) -> Arr
         (⌈rows/2⌉, ⌈cols/2⌉) of the same dtype; bytes are rounded half up, floats are added up as float32.
     """
     wide = np.uint16 if values.dtype == np.uint8 else np.float32
-    known = _quarters(valid, False)
-    total = np.sum([np.where(there, part, 0).astype(wide) for part, there in zip(_quarters(values, 0), known, strict=True)], axis=0, dtype=wide)
-    number = np.sum(known, axis=0, dtype=wide)
+    valid_quadrants = _quadrants(valid, False)
+    total = np.sum(
+        [np.where(is_valid, part, 0).astype(wide) for part, is_valid in zip(_quadrants(values, 0), valid_quadrants, strict=True)], axis=0, dtype=wide
+    )
+    number = np.sum(valid_quadrants, axis=0, dtype=wide)
     count = np.maximum(number, 1)
     mean = (2 * total + count) // (2 * count) if wide is np.uint16 else total / count
     return np.where(number > 0, mean, fill).astype(values.dtype)
 
 
-def _quarters(values: Array, fill: Any) -> list[Array]:
+def _quadrants(values: PixelArray, fill: Any) -> list[PixelArray]:
     """The four pixels of each 2×2, each (⌈rows/2⌉, ⌈cols/2⌉)."""
     rows, cols = values.shape
     if rows % 2 or cols % 2:

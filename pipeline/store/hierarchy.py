@@ -13,13 +13,13 @@ from pipeline.geometry.grid import Grid
 from pipeline.store import metadata
 from pipeline.store.spec import StoreSpec
 
-Attributes = dict[str, Any]
+_Attributes = dict[str, Any]
 
 COORDINATES = 2**16
 """Coordinates in a chunk of x or y: a raster of 10⁶ px has 16 of them, compressed to next to nothing."""
 
 
-def build(path: Path, spec: StoreSpec, attributes: Attributes) -> None:
+def write_hierarchy(path: Path, spec: StoreSpec, attributes: _Attributes) -> None:
     """Write the whole hierarchy, all levels included.
 
     Parameters
@@ -31,40 +31,40 @@ def build(path: Path, spec: StoreSpec, attributes: Attributes) -> None:
     attributes
         What the root says beside the conventions.
     """
-    root = zarr.create_group(path, zarr_format=spec.zarr_format, attributes={**metadata.root(spec), **attributes})
+    root = zarr.create_group(path, zarr_format=spec.zarr_format, attributes={**metadata.root_attributes(spec), **attributes})
     for k in range(spec.levels):
         grid = spec.grid.level(k)
-        group = root.create_group(str(k), attributes=metadata.level(grid))
+        group = root.create_group(str(k), attributes=metadata.level_attributes(grid))
         for layer in spec.layers:
             _create_layer(group, spec, grid, layer)
         _create_coordinates(group, spec, grid)
         _create_classes(group, spec)
 
 
-def named(spec: StoreSpec) -> dict[str, Attributes]:
+def class_attributes(spec: StoreSpec) -> dict[str, _Attributes]:
     """Arrays of each level that say names and colours of classes, and everything that they say of themselves."""
     arrays = {"mask": layer_attributes(spec, "mask")}
-    return {**arrays, "class": {**_dimensions(spec, ("class",)), **metadata.axis_of_classes(spec)}} if _has_classes(spec) else arrays
+    return {**arrays, "class": {**_dimensions(spec, ("class",)), **metadata.class_axis_attributes(spec)}} if _has_classes(spec) else arrays
 
 
-def layer_attributes(spec: StoreSpec, layer: str) -> Attributes:
+def layer_attributes(spec: StoreSpec, layer: str) -> _Attributes:
     """Everything that a layer's array says of itself."""
     return {**_dimensions(spec, spec.layer(layer).dimensions), **_crs(spec), **metadata.LAYERS[layer](spec)}
 
 
 def _create_layer(group: zarr.Group, spec: StoreSpec, grid: Grid, layer: str) -> None:
-    of = spec.layer(layer)
-    one = () if of.planes is None else (1,)  # whoever looks at one class reads no other, and no writer holds more than one plane of a file
+    layer_spec = spec.layer(layer)
+    class_chunk = () if layer_spec.planes is None else (1,)  # whoever looks at one class reads no other, and no writer holds more than one plane of a file
     group.create_array(
         layer,
-        shape=of.shape(grid.height, grid.width),
-        chunks=(*one, spec.chunk, spec.chunk),
-        shards=(*one, spec.shard, spec.shard) if spec.shard and spec.shard != spec.chunk else None,
-        dtype=of.dtype,
-        fill_value=of.fill,
+        shape=layer_spec.shape(grid.height, grid.width),
+        chunks=(*class_chunk, spec.chunk, spec.chunk),
+        shards=(*class_chunk, spec.shard, spec.shard) if spec.shard and spec.shard != spec.chunk else None,
+        dtype=layer_spec.dtype,
+        fill_value=layer_spec.fill,
         compressors=_codec(spec),
         attributes=layer_attributes(spec, layer),
-        **_names(spec, of.dimensions),
+        **_names(spec, layer_spec.dimensions),
     )
 
 
@@ -78,7 +78,7 @@ def _create_classes(group: zarr.Group, spec: StoreSpec) -> None:
         return
     count = len(spec.axis)
     array = group.create_array(
-        "class", shape=(count,), chunks=(count,), dtype=spec.dtype, fill_value=None, compressors=None, attributes=named(spec)["class"],
+        "class", shape=(count,), chunks=(count,), dtype=spec.dtype, fill_value=None, compressors=None, attributes=class_attributes(spec)["class"],
         **_names(spec, ("class",)),
     )  # fmt: skip
     array[:] = np.array([row.code for row in spec.axis], dtype=spec.dtype)
@@ -93,7 +93,7 @@ def _create_coordinates(group: zarr.Group, spec: StoreSpec, grid: Grid) -> None:
     for name, start, step, count in (("y", f, e, grid.height), ("x", c, a, grid.width)):
         array = group.create_array(
             name, shape=(count,), chunks=(min(count, COORDINATES),), dtype="float64", fill_value=float("nan"), compressors=_codec(spec),
-            attributes={**_dimensions(spec, (name,)), **metadata.axis(name, grid)}, **_names(spec, (name,)),
+            attributes={**_dimensions(spec, (name,)), **metadata.coordinate_attributes(name, grid)}, **_names(spec, (name,)),
         )  # fmt: skip
         array[:] = start + step * (np.arange(count) + 0.5)
 
@@ -106,14 +106,14 @@ def _codec(spec: StoreSpec) -> Any:
     return ZstdCodec(level=3)
 
 
-def _names(spec: StoreSpec, dimensions: tuple[str, ...]) -> Attributes:
+def _names(spec: StoreSpec, dimensions: tuple[str, ...]) -> _Attributes:
     return {"dimension_names": dimensions} if spec.zarr_format == 3 else {}
 
 
-def _dimensions(spec: StoreSpec, dimensions: tuple[str, ...]) -> Attributes:
+def _dimensions(spec: StoreSpec, dimensions: tuple[str, ...]) -> _Attributes:
     return {} if spec.zarr_format == 3 else {"_ARRAY_DIMENSIONS": list(dimensions)}
 
 
-def _crs(spec: StoreSpec) -> Attributes:
+def _crs(spec: StoreSpec) -> _Attributes:
     """GDAL's own attribute, which every version of its driver reads."""
     return {"_CRS": {"wkt": spec.grid.wkt}} if spec.grid.wkt else {}

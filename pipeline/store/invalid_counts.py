@@ -8,11 +8,11 @@ from typing import Any
 
 from pipeline.errors import StoreError
 from pipeline.interfaces import CAUSES
-from pipeline.store.ledger import BlockKey, Ledger
+from pipeline.store.ledger import BlockPosition, Ledger
 
 
 @dataclass(slots=True)
-class Counts:
+class InvalidCounts:
     """Pixels that were asked for, and those of them that are invalid."""
 
     pixels: int = 0
@@ -30,9 +30,9 @@ class Counts:
         return {"pixels": self.pixels, "invalid": self.invalid}
 
 
-def counts(ledger: Ledger, blocks: Iterable[BlockKey]) -> Counts | None:
+def counts(ledger: Ledger, blocks: Iterable[BlockPosition]) -> InvalidCounts | None:
     """Of some blocks together; None where a record does not say, as in releases before this one, or cannot be read."""
-    total = Counts()
+    total = InvalidCounts()
     for block in blocks:
         record = _record(ledger, block)
         if not (isinstance(record.get("pixels"), int) and isinstance(record.get("invalid"), dict)):
@@ -41,7 +41,7 @@ def counts(ledger: Ledger, blocks: Iterable[BlockKey]) -> Counts | None:
     return total
 
 
-def _record(ledger: Ledger, block: BlockKey) -> dict[str, Any]:
+def _record(ledger: Ledger, block: BlockPosition) -> dict[str, Any]:
     """What was recorded of a block; nothing where that is damaged, which `verify` tells."""
     try:
         return ledger.record(block) or {}

@@ -19,11 +19,11 @@ from pipeline.locations import Place
 from pipeline.store.files import Files, upload_checksums
 from pipeline.store.lifecycle import open_layer
 
-EMPTY = upload_checksums.EMPTY
+ABSENT_CHUNK = upload_checksums.EMPTY_CHUNK
 """Stands for a chunk that holds nothing but the fill value and has no file."""
 _NAME = re.compile(r"r(\d+)/b(\d+)\.(json|failed)$")
 
-BlockKey = tuple[int, int]
+BlockPosition = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +41,28 @@ class Ledger:
     def _folder(self) -> str:
         return f"{self.level}/mask/ledger"
 
-    def commit(self, block: BlockKey, record: dict[str, Any]) -> None:
+    def commit(self, block: BlockPosition, record: dict[str, Any]) -> None:
         """Write a block's record; a failure noted before is forgotten."""
         self._files.put(self._key(block, "json"), json.dumps(record, sort_keys=True).encode())
         self._files.delete(self._key(block, "failed"))
 
-    def drop(self, block: BlockKey) -> None:
+    def drop(self, block: BlockPosition) -> None:
         """Forget a block's record, so that it is made anew."""
         self._files.delete(self._key(block, "json"))
 
-    def fail(self, block: BlockKey, why: str) -> None:
+    def fail(self, block: BlockPosition, reason: str) -> None:
         """Note why a block is not committed."""
-        self._files.put(self._key(block, "failed"), json.dumps({"error": why}).encode())
+        self._files.put(self._key(block, "failed"), json.dumps({"error": reason}).encode())
 
-    def listed(self) -> Iterator[BlockKey]:
+    def listed(self) -> Iterator[BlockPosition]:
         """Blocks that have a record, in order, one folder at a time."""
         yield from self._listed(self._folder, "json")
 
-    def committed(self) -> set[BlockKey]:
+    def committed(self) -> set[BlockPosition]:
         """Blocks that have a record, by listing alone."""
         return set(self._listed(self._folder, "json"))
 
-    def committed_in(self, row: int) -> set[BlockKey]:
+    def committed_in(self, row: int) -> set[BlockPosition]:
         """Blocks of one block row that have a record: what a pass over very many blocks holds at once."""
         return set(self._listed(self._row(row), "json"))
 
@@ -70,19 +70,19 @@ class Ledger:
         """How many blocks have a record."""
         return sum(1 for _ in self._listed(self._folder, "json"))
 
-    def records(self) -> Iterator[tuple[BlockKey, dict[str, Any]]]:
+    def records(self) -> Iterator[tuple[BlockPosition, dict[str, Any]]]:
         """All records, in order, one at a time."""
         for block in self._listed(self._folder, "json"):
             record = self.record(block)
             if record is not None:
                 yield block, record
 
-    def failures(self) -> dict[BlockKey, str]:
+    def failures(self) -> dict[BlockPosition, str]:
         """Blocks that failed when they were last tried and are not committed since, and why."""
-        said = ((block, self._said(self._key(block, "failed"))) for block in self._listed(self._folder, "failed"))
-        return {block: _reason(data) for block, data in said if data is not None and not self._files.exists(self._key(block, "json"))}
+        notes = ((block, self._read_or_empty(self._key(block, "failed"))) for block in self._listed(self._folder, "failed"))
+        return {block: _reason(data) for block, data in notes if data is not None and not self._files.exists(self._key(block, "json"))}
 
-    def record(self, block: BlockKey) -> dict[str, Any] | None:
+    def record(self, block: BlockPosition) -> dict[str, Any] | None:
         """What was recorded of a block, or None.
 
         Raises
@@ -100,51 +100,51 @@ class Ledger:
             raise _damaged(self.store, key)
         return record
 
-    def place(self, block: BlockKey) -> str:
+    def place(self, block: BlockPosition) -> str:
         """Key of a block's record, below the store."""
         return self._key(block, "json")
 
-    def _said(self, key: str) -> bytes | None:
+    def _read_or_empty(self, key: str) -> bytes | None:
         try:
             return self._files.get(key)
         except OSError:
             return b""
 
-    def _key(self, block: BlockKey, ending: str) -> str:
+    def _key(self, block: BlockPosition, ending: str) -> str:
         return f"{self._row(block[0])}/b{block[1]:05d}.{ending}"
 
     def _row(self, row: int) -> str:
         return f"{self._folder}/r{row:05d}"
 
-    def _listed(self, folder: str, ending: str) -> Iterator[BlockKey]:
+    def _listed(self, folder: str, ending: str) -> Iterator[BlockPosition]:
         for key in self._files.list(folder):
             match = _NAME.search(key)
             if match and match[3] == ending:
                 yield int(match[1]), int(match[2])
 
 
-def commit_block(store: Place, level: int, block: BlockKey, window: Window, layers: tuple[str, ...], record: dict[str, Any]) -> None:
+def commit_block(store: Place, level: int, block: BlockPosition, window: Window, layers: tuple[str, ...], record: dict[str, Any]) -> None:
     """Make the chunks of a block durable, then record them with their checksums: of what was sent, where that is known, or else of what is there."""
     files = Files(store)
     keys = [key for layer in layers for key in chunk_keys(store, level, layer, window)]
     files.sync(key for key in keys if files.exists(key))
-    sums = {key: upload_checksums.taken(store, key) or _checksum(files, key) for key in keys}
+    sums = {key: upload_checksums.pop(store, key) or _checksum(files, key) for key in keys}
     Ledger(store, level).commit(block, {**record, "chunks": sums})
 
 
-def check(store: Place, record: dict[str, Any]) -> list[str]:
+def changed_chunks(store: Place, record: dict[str, Any]) -> list[str]:
     """Chunks of a record that are gone or changed; every one is read."""
     files = Files(store)
-    return [key for key, said in record["chunks"].items() if _found(files, key) != said]
+    return [key for key, recorded in record["chunks"].items() if _checksum_or_none(files, key) != recorded]
 
 
-def vanished(store: Place, record: dict[str, Any]) -> list[str]:
+def missing_chunks(store: Place, record: dict[str, Any]) -> list[str]:
     """Chunks of a record that are gone; none is read."""
     files = Files(store)
-    return [key for key, said in record["chunks"].items() if said != EMPTY and not files.exists(key)]
+    return [key for key, recorded in record["chunks"].items() if recorded != ABSENT_CHUNK and not files.exists(key)]
 
 
-def holds_anything(store: Place, level: int, layer: str, window: Window) -> bool:
+def has_any_chunk(store: Place, level: int, layer: str, window: Window) -> bool:
     """Whether any chunk of a window has a file; where none has, all of it is the fill value."""
     files = Files(store)
     return any(files.exists(key) for key in chunk_keys(store, level, layer, window))
@@ -162,10 +162,10 @@ def chunk_keys(store: Place, level: int, layer: str, window: Window) -> Iterator
 
 def _checksum(files: Files, key: str) -> str:
     data = files.get(key)
-    return EMPTY if data is None else upload_checksums.checksum(data)
+    return ABSENT_CHUNK if data is None else upload_checksums.chunk_checksum(data)
 
 
-def _found(files: Files, key: str) -> str | None:
+def _checksum_or_none(files: Files, key: str) -> str | None:
     """Checksum of a chunk; None where what stands in its place cannot be read."""
     try:
         return _checksum(files, key)
@@ -173,9 +173,9 @@ def _found(files: Files, key: str) -> str | None:
         return None
 
 
-def _is_record(said: Any) -> bool:
-    chunks = said.get("chunks") if isinstance(said, dict) else None
-    return isinstance(chunks, dict) and all(isinstance(found, str) for found in chunks.values())
+def _is_record(record: Any) -> bool:
+    chunks = record.get("chunks") if isinstance(record, dict) else None
+    return isinstance(chunks, dict) and all(isinstance(value, str) for value in chunks.values())
 
 
 def _damaged(store: Place, key: str) -> StoreError:

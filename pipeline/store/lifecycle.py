@@ -17,16 +17,34 @@ from zarr.errors import ZarrUserWarning
 from pipeline.errors import StoreError
 from pipeline.locations import Place, Remote
 from pipeline.store import create_local, create_remote, hierarchy, metadata
-from pipeline.store.files import Files, forget
-from pipeline.store.files.zarr_nodes import node
+from pipeline.store.files import Files, clear_durable_folders
+from pipeline.store.files.zarr_nodes import zarr_path
 from pipeline.store.spec import ClassRow, StoreSpec, layer_spec, levels_for
 
 __all__ = [
-    "ClassRow", "StoreSpec", "certify", "check_deletable", "create", "delete", "exists", "finish", "is_claimed", "is_ours", "layer_spec", "levels_for",
-    "open_afresh", "open_layer", "read_meta", "restate", "sweep", "sweep_beside", "undeletable", "update_meta",
+    "ClassRow",
+    "StoreSpec",
+    "check_deletable",
+    "clear_open_arrays",
+    "create",
+    "delete",
+    "exists",
+    "is_half_created",
+    "is_mask_store",
+    "layer_spec",
+    "levels_for",
+    "mark_complete",
+    "open_layer",
+    "read_store_meta",
+    "remove_partial_files",
+    "remove_partials_beside",
+    "restate",
+    "undeletable",
+    "update_meta",
+    "write_certificate",
 ]  # fmt: skip
 
-KEY = "wholecloth"
+META_KEY = "wholecloth"
 """Attribute of the root by which a store is known as ours."""
 ALIVE_S = 60.0
 """Seconds within which a file that nobody finished may still be in the hands of another run."""
@@ -56,11 +74,11 @@ def create(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> bool:
     """
 
     def build(empty: Path) -> None:
-        hierarchy.build(empty, spec, {KEY: meta})
+        hierarchy.write_hierarchy(empty, spec, {META_KEY: meta})
 
-    made = create_remote.create(path, build) if isinstance(path, Remote) else create_local.create(path, build)
-    open_afresh()
-    return made
+    created = create_remote.create(path, build) if isinstance(path, Remote) else create_local.create(path, build)
+    clear_open_arrays()
+    return created
 
 
 def exists(path: Place) -> bool:
@@ -68,24 +86,24 @@ def exists(path: Place) -> bool:
     return next(Files(path).list(), None) is not None if isinstance(path, Remote) else path.exists()
 
 
-def is_ours(path: Place) -> bool:
+def is_mask_store(path: Place) -> bool:
     """Whether what is there is a store of ours, or on object storage was begun to be one."""
-    return _meta(path) is not None or is_claimed(path)
+    return _meta(path) is not None or is_half_created(path)
 
 
-def is_claimed(path: Place) -> bool:
+def is_half_created(path: Place) -> bool:
     """Whether what is there is no store yet, but what a creator or a deletion left on object storage that was cut short."""
-    return isinstance(path, Remote) and _meta(path) is None and create_remote.is_claimed(path)
+    return isinstance(path, Remote) and _meta(path) is None and create_remote.has_claim(path)
 
 
-def read_meta(path: Place, *needed: str) -> dict[str, Any]:
+def read_store_meta(path: Place, *required: str) -> dict[str, Any]:
     """What the store says of how it was made.
 
     Parameters
     ----------
     path
         Of the store.
-    needed
+    required
         What it must say.
 
     Raises
@@ -97,10 +115,10 @@ def read_meta(path: Place, *needed: str) -> dict[str, Any]:
     if meta is None and not exists(path):
         raise StoreError(f"{path} is not a store of ours: nothing is there. Give the path of a store that `run` made.")
     if meta is None:
-        raise StoreError(f"{path} is not a store of ours: its root has no {KEY!r} attribute. Give the path of a store that `run` made.")
-    if gone := [name for name in needed if not isinstance(meta.get(name), dict | list)]:
+        raise StoreError(f"{path} is not a store of ours: its root has no {META_KEY!r} attribute. Give the path of a store that `run` made.")
+    if missing := [name for name in required if not isinstance(meta.get(name), dict | list)]:
         raise StoreError(
-            f"{path} is damaged: {KEY!r} in the attributes of its root does not say {', '.join(gone)}. "
+            f"{path} is damaged: {META_KEY!r} in the attributes of its root does not say {', '.join(missing)}. "
             "Put the root's metadata back from a copy, or make the store anew: run with --fresh."
         )
     return meta
@@ -112,9 +130,9 @@ def open_layer(path: Place, level: int, layer: str) -> zarr.Array[Any]:
         return _open(path, level, layer)
 
 
-def open_afresh() -> None:
+def clear_open_arrays() -> None:
     """Forget the arrays that this process has open, so that what was done to them since is seen."""
-    forget()
+    clear_durable_folders()
     with _cache_lock:
         _open.cache_clear()
 
@@ -125,25 +143,25 @@ def update_meta(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> None:
     Each file is replaced whole; the root comes last, so that what it says of the store is true of all of it.
     """
     for k in range(spec.levels):
-        for name, attributes in hierarchy.named(spec).items():
-            zarr.open_array(node(path, f"{k}/{name}"), mode="r+").attrs.put(attributes)
-    root = zarr.open_group(node(path), mode="r+", use_consolidated=False)
-    root.attrs.put({**metadata.root(spec), KEY: meta})
+        for name, attributes in hierarchy.class_attributes(spec).items():
+            zarr.open_array(zarr_path(path, f"{k}/{name}"), mode="r+").attrs.put(attributes)
+    root = zarr.open_group(zarr_path(path), mode="r+", use_consolidated=False)
+    root.attrs.put({**metadata.root_attributes(spec), META_KEY: meta})
     _sync_metadata(path, spec)
 
 
-def finish(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> None:
+def mark_complete(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> None:
     """Mark a store complete whose blocks and overviews are all committed.
 
     Metadata is consolidated at the root only: inside the groups of levels it costs GDAL 3.13 the CRS.
     """
-    Files(path).sweep()
+    Files(path).remove_partials()
     update_meta(path, spec, {**meta, "complete": True})
     _consolidate(path)
     _sync_metadata(path, spec)
 
 
-def certify(path: Place, certificate: dict[str, Any] | None) -> None:
+def write_certificate(path: Place, certificate: dict[str, Any] | None) -> None:
     """Put a certificate into the root, or take away the one that is there; everything else that is said there stays as it is.
 
     Raises
@@ -151,7 +169,7 @@ def certify(path: Place, certificate: dict[str, Any] | None) -> None:
     StoreError
         There is no store of ours, or it cannot be written.
     """
-    meta = {key: value for key, value in read_meta(path).items() if key != "certificate"}
+    meta = {key: value for key, value in read_store_meta(path).items() if key != "certificate"}
     try:
         restate(path, {**meta, **({"certificate": certificate} if certificate else {})})
     except OSError as error:
@@ -160,8 +178,8 @@ def certify(path: Place, certificate: dict[str, Any] | None) -> None:
 
 def restate(path: Place, meta: dict[str, Any]) -> None:
     """Replace what the root says of how the store was made, and nothing else; raises OSError where it cannot be written."""
-    root = zarr.open_group(node(path), mode="r+", use_consolidated=False)
-    root.attrs.put({**dict(root.attrs), KEY: meta})
+    root = zarr.open_group(zarr_path(path), mode="r+", use_consolidated=False)
+    root.attrs.put({**dict(root.attrs), META_KEY: meta})
     if meta.get("complete"):
         _consolidate_if_whole(path)
     Files(path).sync(name for name in (*_ROOTS, ".zmetadata") if Files(path).exists(name))
@@ -179,17 +197,17 @@ def delete(path: Place) -> None:
     try:
         with undeletable(path):
             if isinstance(path, Remote):
-                create_remote.delete(path)
+                create_remote.delete_remote(path)
             else:
-                create_local.delete(path)
+                create_local.delete_local(path)
     finally:
-        open_afresh()
+        clear_open_arrays()
 
 
 def check_deletable(path: Place) -> None:
     """Raise StoreError where something else than a store of ours, or a part of one, lies at a path."""
-    if not is_claimed(path):
-        read_meta(path)
+    if not is_half_created(path):
+        read_store_meta(path)
 
 
 @contextmanager
@@ -201,31 +219,31 @@ def undeletable(path: Place) -> Iterator[None]:
         raise StoreError(f"{path} cannot be deleted ({error.strerror}: {error.filename}). Delete it by hand, or give another output.path.") from error
 
 
-def sweep(path: Place) -> None:
+def remove_partial_files(path: Place) -> None:
     """Remove what killed writers left inside the store, and nothing of a run that is alive."""
-    Files(path).sweep(ALIVE_S)
+    Files(path).remove_partials(ALIVE_S)
 
 
-def sweep_beside(path: Place) -> None:
+def remove_partials_beside(path: Place) -> None:
     """The same beside the store, where little is: also of one that is complete, since its picture and its report come last."""
     if not isinstance(path, Remote):
-        create_local.sweep(path)
+        create_local.remove_stale_partials(path)
 
 
 @functools.lru_cache(maxsize=256)
 def _open(path: Place, level: int, layer: str) -> zarr.Array[Any]:
-    return zarr.open_array(node(path, f"{level}/{layer}"), mode="r+", config={"write_empty_chunks": False})
+    return zarr.open_array(zarr_path(path, f"{level}/{layer}"), mode="r+", config={"write_empty_chunks": False})
 
 
 def _meta(path: Place) -> dict[str, Any] | None:
     """Read as plain JSON: a folder may hold anything, and only a root of ours is of interest."""
     for name in _ROOTS:
         try:
-            said = json.loads(Files(path).get(name) or b"")
+            document = json.loads(Files(path).get(name) or b"")
         except (OSError, ValueError):
             continue
-        attributes = said.get("attributes") if name == "zarr.json" and isinstance(said, dict) else said
-        meta = attributes.get(KEY) if isinstance(attributes, dict) else None
+        attributes = document.get("attributes") if name == "zarr.json" and isinstance(document, dict) else document
+        meta = attributes.get(META_KEY) if isinstance(attributes, dict) else None
         if isinstance(meta, dict):
             return meta
     return None
@@ -234,7 +252,7 @@ def _meta(path: Place) -> dict[str, Any] | None:
 def _consolidate(path: Place) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ZarrUserWarning)  # v3 has no standard for it yet; readers that know it open faster
-        zarr.consolidate_metadata(node(path))
+        zarr.consolidate_metadata(zarr_path(path))
 
 
 def _consolidate_if_whole(path: Place) -> None:
@@ -247,5 +265,5 @@ def _consolidate_if_whole(path: Place) -> None:
 
 def _sync_metadata(path: Place, spec: StoreSpec) -> None:
     files = Files(path)
-    arrays = [f"{k}/{name}/" for k in range(spec.levels) for name in hierarchy.named(spec)]
+    arrays = [f"{k}/{name}/" for k in range(spec.levels) for name in hierarchy.class_attributes(spec)]
     files.sync(key for folder in ("", *arrays) for name in (*_ROOTS, ".zmetadata") if files.exists(key := f"{folder}{name}"))

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from pipeline.errors import StoreError
 from pipeline.locations import Place
-from pipeline.store.ledger import BlockKey, Ledger, vanished
+from pipeline.store.ledger import BlockPosition, Ledger, missing_chunks
 
 
-def forget_lost(store: Place, level: int, blocks: Iterable[BlockKey] | None = None) -> int:
+def drop_records_of_missing_chunks(store: Place, level: int, blocks: Iterable[BlockPosition] | None = None) -> int:
     """Of some blocks, or of all, drop records that cannot be read or name a chunk that is gone, so that their blocks are made anew; no chunk is read.
 
     A kill never does this, since a record comes after its chunks are durable; disks, copies and people do.
@@ -20,18 +20,18 @@ def forget_lost(store: Place, level: int, blocks: Iterable[BlockKey] | None = No
         How many were dropped.
     """
     ledger = Ledger(store, level)
-    gone = list(_lost(ledger, ledger.listed() if blocks is None else blocks))
-    for block in gone:
+    incomplete = list(_with_missing_chunks(ledger, ledger.listed() if blocks is None else blocks))
+    for block in incomplete:
         ledger.drop(block)
-    return len(gone)
+    return len(incomplete)
 
 
-def _lost(ledger: Ledger, blocks: Iterable[BlockKey]) -> Iterator[BlockKey]:
+def _with_missing_chunks(ledger: Ledger, blocks: Iterable[BlockPosition]) -> Iterator[BlockPosition]:
     for block in blocks:
         try:
             record = ledger.record(block)
         except StoreError:
             yield block
             continue
-        if record is not None and vanished(ledger.store, record):
+        if record is not None and missing_chunks(ledger.store, record):
             yield block

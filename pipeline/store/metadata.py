@@ -15,14 +15,14 @@ Attributes = dict[str, Any]
 
 _HOME = "https://github.com/zarr-conventions"
 _RAW = "https://raw.githubusercontent.com/zarr-conventions"
-_KNOWN = {
+_CONVENTIONS = {
     "multiscales": ("d35379db-88df-4056-af3a-620245f8e347", "multiscales", "Multiscale layout of zarr datasets"),
     "proj": ("f17cb550-5864-4468-aeb7-f3180cfb622f", "geo-proj", "Coordinate reference system information for geospatial data"),
     "spatial": ("689b58e2-cf7b-45e0-9fff-9cfc0883d6b4", "spatial", "Spatial coordinate information"),
 }
 
 
-def root(spec: StoreSpec) -> Attributes:
+def root_attributes(spec: StoreSpec) -> Attributes:
     """Attributes of the root: the pyramid, the georeference, and OME's view of both."""
     names = _names(spec.grid) if spec.zarr_format == 2 else ["multiscales", *_names(spec.grid)]
     shared = {"zarr_conventions": [entry for name in names for entry in _registrations(name)]}
@@ -36,14 +36,14 @@ def _pyramid(spec: StoreSpec) -> Attributes:
     return {"multiscales": {"layout": _layout(spec)}, "ome": {"version": "0.5", "multiscales": [_multiscale(spec)], "image-label": _label(spec)}}
 
 
-def level(grid: Grid) -> Attributes:
+def level_attributes(grid: Grid) -> Attributes:
     """Attributes of one level: its own georeference, so that it can be opened by itself."""
     return {"zarr_conventions": [entry for name in _names(grid) for entry in _registrations(name)], **georeference(grid)}
 
 
 def georeference(grid: Grid) -> Attributes:
     """``spatial:`` and ``proj:`` attributes."""
-    said: Attributes = {
+    attributes: Attributes = {
         "spatial:dimensions": ["y", "x"],
         "spatial:bbox": list(grid.bounds),
         "spatial:transform_type": "affine",
@@ -52,69 +52,74 @@ def georeference(grid: Grid) -> Attributes:
         "spatial:registration": "pixel",
     }
     if grid.code:
-        said["proj:code"] = grid.code
+        attributes["proj:code"] = grid.code
     if grid.wkt:
-        said["proj:wkt2"] = grid.wkt
-    return said
+        attributes["proj:wkt2"] = grid.wkt
+    return attributes
 
 
 def spatial_ref(grid: Grid) -> Attributes:
     """Attributes of the CF grid mapping variable, as rioxarray and odc-geo read it."""
     a, b, c, d, e, f = grid.transform
-    said: Attributes = {"GeoTransform": f"{c!r} {a!r} {b!r} {f!r} {d!r} {e!r}"}
+    attributes: Attributes = {"GeoTransform": f"{c!r} {a!r} {b!r} {f!r} {d!r} {e!r}"}
     if grid.wkt:
-        said |= {**_cf(grid.wkt), "crs_wkt": grid.wkt, "spatial_ref": grid.wkt}
-    return said
+        attributes |= {**_cf(grid.wkt), "crs_wkt": grid.wkt, "spatial_ref": grid.wkt}
+    return attributes
 
 
-def mask(spec: StoreSpec) -> Attributes:
+def mask_attributes(spec: StoreSpec) -> Attributes:
     """Attributes of the mask: nodata and the class table, never ``_FillValue``, which would turn it into floats."""
     return {
         "long_name": "class",
         "nodata": spec.nodata,
         **_flags(spec.classes),
         "COLOR_INTERPRETATION": "Palette",  # GDAL's word for codes that are not grey values
-        **_mapping(),
+        **_grid_mapping(),
     }
 
 
-def confidence(spec: StoreSpec) -> Attributes:
+def confidence_attributes(spec: StoreSpec) -> Attributes:
     """Attributes of the confidence layer."""
-    return {"long_name": "probability of the chosen class, 255 = 1", "scale": 1 / 255, **_mapping()}
+    return {"long_name": "probability of the chosen class, 255 = 1", "scale": 1 / 255, **_grid_mapping()}
 
 
-def probabilities(spec: StoreSpec) -> Attributes:
+def probabilities_attributes(spec: StoreSpec) -> Attributes:
     """Attributes of the probabilities: as bytes without ``scale_factor``, by which xarray would make floats of them, four times as large."""
     if spec.layer("probabilities").dtype == "uint8":
-        return {"long_name": "probability of each class, 255 = 1", "scale": 1 / 255, **_mapping()}
-    return {"long_name": "probability of each class", "units": "1", "valid_range": [0.0, 1.0], **_mapping()}
+        return {"long_name": "probability of each class, 255 = 1", "scale": 1 / 255, **_grid_mapping()}
+    return {"long_name": "probability of each class", "units": "1", "valid_range": [0.0, 1.0], **_grid_mapping()}
 
 
-def entropy(spec: StoreSpec) -> Attributes:
+def entropy_attributes(spec: StoreSpec) -> Attributes:
     """Attributes of the entropy, with its nodata as the mask has it."""
-    said = {"long_name": f"entropy of the classes' probabilities, {ENTROPY_ONE} = 1 = all alike", "scale": 1 / ENTROPY_ONE}
-    return {**said, "nodata": spec.layer("entropy").fill, "valid_range": [0, ENTROPY_ONE], **_mapping()}
+    attributes = {"long_name": f"entropy of the classes' probabilities, {ENTROPY_ONE} = 1 = all alike", "scale": 1 / ENTROPY_ONE}
+    return {**attributes, "nodata": spec.layer("entropy").fill, "valid_range": [0, ENTROPY_ONE], **_grid_mapping()}
 
 
-LAYERS: dict[str, Callable[[StoreSpec], Attributes]] = {"mask": mask, "confidence": confidence, "probabilities": probabilities, "entropy": entropy}
+LAYERS: dict[str, Callable[[StoreSpec], Attributes]] = {
+    "mask": mask_attributes,
+    "confidence": confidence_attributes,
+    "probabilities": probabilities_attributes,
+    "entropy": entropy_attributes,
+}
 """What each layer says of itself."""
 
 
-def axis_of_classes(spec: StoreSpec) -> Attributes:
+def class_axis_attributes(spec: StoreSpec) -> Attributes:
     """Attributes of the class coordinate: the names of its codes."""
     return {"long_name": "class", **_flags(spec.axis)}
 
 
-def axis(name: str, grid: Grid) -> Attributes:
+def coordinate_attributes(name: str, grid: Grid) -> Attributes:
     """Attributes of the x or y coordinate."""
-    said: Attributes = {"axis": name.upper(), "long_name": f"{name} coordinate of the pixel's centre"}
+    attributes: Attributes = {"axis": name.upper(), "long_name": f"{name} coordinate of the pixel's centre"}
     if grid.unit == "um":
-        return said | {"units": "micrometer"}
+        return attributes | {"units": "micrometer"}
     try:
-        known = {str(entry.get("axis")): entry for entry in CRS.from_wkt(grid.wkt).cs_to_cf()} if grid.wkt else {}
+        axes = {str(entry.get("axis")): entry for entry in CRS.from_wkt(grid.wkt).cs_to_cf()} if grid.wkt else {}
     except CRSError:  # GDAL reads dialects that PROJ does not
-        known = {}
-    return said | {key: value for key, value in known.get(name.upper(), {}).items() if key in ("standard_name", "units")}
+        axes = {}
+    return attributes | {key: value for key, value in axes.get(name.upper(), {}).items() if key in ("standard_name", "units")}
 
 
 def _flags(rows: tuple[ClassRow, ...]) -> Attributes:
@@ -125,7 +130,7 @@ def _flags(rows: tuple[ClassRow, ...]) -> Attributes:
     }
 
 
-def _mapping() -> Attributes:
+def _grid_mapping() -> Attributes:
     return {"grid_mapping": "spatial_ref", "coordinates": "spatial_ref"}
 
 
@@ -142,7 +147,7 @@ def _names(grid: Grid) -> list[str]:
 
 def _registrations(name: str) -> list[dict[str, str]]:
     """A convention under each spelling that readers look for: its name and, for prefixes, its name with a colon."""
-    uuid, place, description = _KNOWN[name]
+    uuid, place, description = _CONVENTIONS[name]
     spellings = [name] if name == "multiscales" else [name, f"{name}:"]
     return [
         {
@@ -160,10 +165,10 @@ def _layout(spec: StoreSpec) -> list[dict[str, Any]]:
     levels = []
     for k in range(spec.levels):
         grid = spec.grid.level(k)
-        said: dict[str, Any] = {"asset": str(k), "spatial:shape": [grid.height, grid.width], "spatial:transform": list(grid.transform)}
+        entry: dict[str, Any] = {"asset": str(k), "spatial:shape": [grid.height, grid.width], "spatial:transform": list(grid.transform)}
         if k:
-            said |= {"derived_from": str(k - 1), "transform": {"scale": [2.0, 2.0], "translation": [0.5, 0.5]}}
-        levels.append(said)
+            entry |= {"derived_from": str(k - 1), "transform": {"scale": [2.0, 2.0], "translation": [0.5, 0.5]}}
+        levels.append(entry)
     return levels
 
 
@@ -200,4 +205,4 @@ def _ome_unit(grid: Grid) -> dict[str, str]:
     """OME knows metres and micrometers, but neither degrees nor feet of the surveyors."""
     if grid.unit == "um":
         return {"unit": "micrometer"}
-    return {"unit": "meter"} if axis("x", grid).get("units") in ("m", "metre", "meter") else {}
+    return {"unit": "meter"} if coordinate_attributes("x", grid).get("units") in ("m", "metre", "meter") else {}

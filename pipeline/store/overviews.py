@@ -15,22 +15,22 @@ import numpy.typing as npt
 
 from pipeline.errors import PipelineError, StoreError
 from pipeline.geometry.blocks import BlockIndex
-from pipeline.geometry.overview_blocks import BlockKey, due
+from pipeline.geometry.overview_blocks import _BlockKey, overview_blocks_above
 from pipeline.geometry.span import Span, cut
 from pipeline.geometry.window import Window
 from pipeline.interfaces import Engine
 from pipeline.locations import Place
-from pipeline.runtime.clock import Clock, Timing, stage
-from pipeline.store.downsample import Array, reduce_mask, reduce_mean
-from pipeline.store.lease.claim_files import identity
-from pipeline.store.lease.lease import confirm
-from pipeline.store.ledger import Ledger, commit_block, holds_anything
+from pipeline.runtime.clock import Clock, Timing, timed_stage
+from pipeline.store.downsample import PixelArray, mean_2x2, mode_2x2
+from pipeline.store.lease.claim_files import read_store_id
+from pipeline.store.lease.lease import assert_held
+from pipeline.store.ledger import Ledger, commit_block, has_any_chunk
 from pipeline.store.lifecycle import open_layer
 from pipeline.store.spec import StoreSpec
 
-Where = tuple[int | slice, ...]
+PlaneIndex = tuple[int | slice, ...]
 """A place on the class axis of a layer that has one, else nothing."""
-TELLING = ("entropy", "confidence", "probabilities")
+VALIDITY_LAYERS = ("entropy", "confidence", "probabilities")
 """Layers by which a pixel without an answer is told from one with a doubtful one, the plainest first."""
 
 
@@ -40,7 +40,7 @@ def serial(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class OverviewDone:
     """A block of an overview that is committed."""
 
     index: BlockIndex
@@ -48,14 +48,14 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LevelTask:
+class OverviewTask:
     """Makes the blocks of one overview from the level below; small and picklable."""
 
     store: Place
     spec: StoreSpec
     level: int
-    made: str = ""
-    """Id of the store, as for `confirm`."""
+    store_id: str = ""
+    """Id of the store, as for `assert_held`."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -69,24 +69,24 @@ class LevelTask:
         rows, cols = (Span(i * side, (i + 1) * side) for i in (index.row, index.col))
         return Window.of(rows, cols).clip(grid.height, grid.width)
 
-    def __call__(self, index: BlockIndex) -> Made:
+    def __call__(self, index: BlockIndex) -> OverviewDone:
         """Reduce, write and commit one block."""
         clock = Clock()
         with clock.running():
             self._make(index, self.window(index))
-        return Made(index=index, timing=clock.timing("overview", (index.row, index.col), self.level))
+        return OverviewDone(index=index, timing=clock.timing("overview", (index.row, index.col), self.level))
 
     def _make(self, index: BlockIndex, window: Window) -> None:
-        confirm(self.store, self.made)
-        if any(holds_anything(self.store, self.level - 1, layer, self._below(window)) for layer in self.spec.layers):
+        assert_held(self.store, self.store_id)
+        if any(has_any_chunk(self.store, self.level - 1, layer, self._below(window)) for layer in self.spec.layers):
             for layer, where, values in self.reduced(window):
-                with stage("write"):
+                with timed_stage("write"):
                     open_layer(self.store, self.level, layer)[where + window.slices] = values
-        with stage("commit"):
-            confirm(self.store, self.made)
+        with timed_stage("commit"):
+            assert_held(self.store, self.store_id)
             commit_block(self.store, self.level, (index.row, index.col), window, self.spec.layers, {})
 
-    def reduced(self, window: Window) -> Iterator[tuple[str, Where, Array]]:
+    def reduced(self, window: Window) -> Iterator[tuple[str, PlaneIndex, PixelArray]]:
         """All layers of a block, class by class: the layer, the place on its class axis if it has one, and its pixels.
 
         The pixels are gone when the next are asked for. Strips are one chunk high: beside one plane of the block and one strip,
@@ -96,41 +96,41 @@ class LevelTask:
             (rows, self._below(Window(row=window.row + rows.start, col=window.col, height=rows.size, width=window.width)))
             for rows in cut(window.height, self.spec.chunk)
         ]
-        known: list[npt.NDArray[np.uint8]] = []
-        made = np.empty((window.height, window.width), self.spec.dtype)
+        validity: list[npt.NDArray[np.uint8]] = []
+        result = np.empty((window.height, window.width), self.spec.dtype)
         for rows, below in strips:
             mask = self._read("mask", (), below)
-            made[rows.start : rows.stop] = reduce_mask(mask, self.spec.nodata)
-            known.append(np.packbits(self._known(mask, below), axis=1))
-        yield "mask", (), made
+            result[rows.start : rows.stop] = mode_2x2(mask, self.spec.nodata)
+            validity.append(np.packbits(self._validity(mask, below), axis=1))
+        yield "mask", (), result
         for layer, where in self._planes():
-            of = self.spec.layer(layer)
-            if made.dtype != of.dtype:  # else what the caller has written by now makes room
-                made = np.empty((window.height, window.width), of.dtype)
-            for (rows, below), bits in zip(strips, known, strict=True):
+            layer_spec = self.spec.layer(layer)
+            if result.dtype != layer_spec.dtype:  # else what the caller has written by now makes room
+                result = np.empty((window.height, window.width), layer_spec.dtype)
+            for (rows, below), bits in zip(strips, validity, strict=True):
                 valid = np.unpackbits(bits, axis=1, count=below.width).view(np.bool_)
-                made[rows.start : rows.stop] = reduce_mean(self._read(layer, where, below), valid, of.fill)
-            yield layer, where, made
+                result[rows.start : rows.stop] = mean_2x2(self._read(layer, where, below), valid, layer_spec.fill)
+            yield layer, where, result
 
-    def _planes(self) -> Iterator[tuple[str, Where]]:
+    def _planes(self) -> Iterator[tuple[str, PlaneIndex]]:
         """Every layer but the mask, and every place on its class axis."""
         for layer in self.spec.layers:
             if layer != "mask":
                 planes = self.spec.layer(layer).planes
                 yield from ((layer, where) for where in ([()] if planes is None else [(k,) for k in range(planes)]))
 
-    def _known(self, mask: Array, below: Window) -> npt.NDArray[np.bool_]:
+    def _validity(self, mask: PixelArray, below: Window) -> npt.NDArray[np.bool_]:
         """Pixels that the network answered for: those of the mask, and where it may pass over some, those of the layer that says so best."""
-        known = np.asarray(mask != self.spec.nodata)
-        if self.spec.doubtful:
-            tells = next((layer for layer in TELLING if layer in self.spec.layers), None)
+        valid = np.asarray(mask != self.spec.nodata)
+        if self.spec.has_min_confidence:
+            validity_layer = next((layer for layer in VALIDITY_LAYERS if layer in self.spec.layers), None)
             for layer, where in self._planes():
-                if layer == tells:
+                if layer == validity_layer:
                     values = self._read(layer, where, below)
-                    known |= (values != self.spec.layer(layer).fill) & (values == values)  # NaN is not itself
-        return known
+                    valid |= (values != self.spec.layer(layer).fill) & (values == values)  # NaN is not itself
+        return valid
 
-    def _read(self, layer: str, where: Where, below: Window) -> Array:
+    def _read(self, layer: str, where: PlaneIndex, below: Window) -> PixelArray:
         try:
             return np.asarray(open_layer(self.store, self.level - 1, layer)[where + below.slices])
         except (OSError, PipelineError):
@@ -148,34 +148,34 @@ class LevelTask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Level:
+class OverviewLevel:
     """The blocks of one overview that there must be."""
 
-    task: LevelTask
-    due: set[BlockKey] | None
+    task: OverviewTask
+    selected: set[_BlockKey] | None
     """None for all."""
 
     @property
     def count(self) -> int:
         """How many there are."""
         rows, cols = self.task.shape
-        return rows * cols if self.due is None else len(self.due)
+        return rows * cols if self.selected is None else len(self.selected)
 
     def blocks(self) -> Iterator[BlockIndex]:
         """All of them, row by row."""
         rows, cols = self.task.shape
-        every = ((row, col) for row in range(rows) for col in range(cols)) if self.due is None else sorted(self.due)
+        every = ((row, col) for row in range(rows) for col in range(cols)) if self.selected is None else sorted(self.selected)
         return (BlockIndex(*block) for block in every)
 
     def missing(self) -> Iterator[BlockIndex]:
         """Those without a record; records of one row are held at a time."""
         ledger = Ledger(self.task.store, self.task.level)
         for row, blocks in groupby(self.blocks(), key=lambda index: index.row):
-            there = ledger.committed_in(row)
-            yield from (index for index in blocks if (row, index.col) not in there)
+            committed = ledger.committed_in(row)
+            yield from (index for index in blocks if (row, index.col) not in committed)
 
 
-def levels(path: Place, spec: StoreSpec, block: int | None = None) -> list[Level]:
+def levels(path: Place, spec: StoreSpec, block: int | None = None) -> list[OverviewLevel]:
     """The overviews of a store, finest first.
 
     Parameters
@@ -185,23 +185,23 @@ def levels(path: Place, spec: StoreSpec, block: int | None = None) -> list[Level
     block
         Side of the blocks of full resolution, px, where only some of them are asked for: then overviews lie over those that are committed.
     """
-    made = identity(path)
-    tasks = [LevelTask(store=path, spec=spec, level=level, made=made) for level in range(1, spec.levels)]
-    over = [None] * len(tasks) if block is None else due(Ledger(path).committed(), block, spec.overview_block, spec.levels)
-    return [Level(task=task, due=some) for task, some in zip(tasks, over, strict=True)]
+    store_id = read_store_id(path)
+    tasks = [OverviewTask(store=path, spec=spec, level=level, store_id=store_id) for level in range(1, spec.levels)]
+    per_level = [None] * len(tasks) if block is None else overview_blocks_above(Ledger(path).committed(), block, spec.overview_block, spec.levels)
+    return [OverviewLevel(task=task, selected=selected) for task, selected in zip(tasks, per_level, strict=True)]
 
 
-def outdate(path: Place, spec: StoreSpec, block: int, blocks: Iterable[BlockKey]) -> None:
+def invalidate_above(path: Place, spec: StoreSpec, block: int, blocks: Iterable[_BlockKey]) -> None:
     """Forget the records of overviews above blocks of full resolution, of ``block`` px, that are about to be made."""
     ledgers = [Ledger(path, level) for level in range(1, spec.levels)]
     if not any(next(ledger.listed(), None) for ledger in ledgers):
         return
-    for ledger, over in zip(ledgers, due(blocks, block, spec.overview_block, spec.levels), strict=True):
-        for place in over:
+    for ledger, affected in zip(ledgers, overview_blocks_above(blocks, block, spec.overview_block, spec.levels), strict=True):
+        for place in affected:
             ledger.drop(place)
 
 
-def build(
+def build_overviews(
     path: Place,
     spec: StoreSpec,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -226,8 +226,8 @@ def build(
     every = levels(path, spec, block)
     total, done = sum(level.count for level in every), 0
     for level in every:
-        there = Ledger(path, level.task.level).count()
-        for made, _ in enumerate(engine(level.task, level.missing()), start=1):
-            progress(done + there + made, total)
+        committed = Ledger(path, level.task.level).count()
+        for built, _ in enumerate(engine(level.task, level.missing()), start=1):
+            progress(done + committed + built, total)
         done += level.count
         progress(done, total)

@@ -11,19 +11,19 @@ import zarr
 
 from pipeline.errors import StoreError
 from pipeline.geometry.grid import Grid
-from pipeline.geometry.overview_blocks import due
+from pipeline.geometry.overview_blocks import overview_blocks_above
 from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window
-from pipeline.locations import Place, place_of
+from pipeline.locations import Place, parse_place
 from pipeline.store.files import Files
-from pipeline.store.files.zarr_nodes import node
+from pipeline.store.files.zarr_nodes import zarr_path
 from pipeline.store.ledger import Ledger
-from pipeline.store.lifecycle import open_layer, read_meta
+from pipeline.store.lifecycle import open_layer, read_store_meta
 from pipeline.store.spec import ClassRow, overview_block
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class StoreLevel:
     """One level of a store."""
 
     path: Place
@@ -37,14 +37,14 @@ class Opened:
     """Side of what has a commit record, px."""
     table: npt.NDArray[np.uint16] | None = field(default=None, repr=False, compare=False)
     """(65536,) code → code that it is read as; None where it stays."""
-    asked: int | None = None
+    requested_blocks: int | None = None
     """Blocks that touch the area of interest, or lie over those that are committed of them; None where all do."""
 
     @property
     def blocks(self) -> int:
         """Blocks of this level that there will be."""
-        if self.asked is not None:
-            return self.asked
+        if self.requested_blocks is not None:
+            return self.requested_blocks
         return -(-self.grid.height // self.block) * -(-self.grid.width // self.block)
 
     def committed_blocks(self) -> int:
@@ -57,7 +57,7 @@ class Opened:
         codes = np.full((window.height, window.width), self.nodata, dtype=array.dtype)
         inside = window.clip(self.grid.height, self.grid.width)
         if inside.pixels:
-            codes[inside.within(window)] = np.asarray(array[inside.slices])
+            codes[inside.index_in(window)] = np.asarray(array[inside.slices])
         return codes if self.table is None else np.asarray(self.table[codes])
 
     def committed(self, window: Window) -> npt.NDArray[np.bool_]:
@@ -65,13 +65,13 @@ class Opened:
         inside, ledger = np.zeros((window.height, window.width), dtype=bool), Ledger(self.path, self.level)
         for row in range(max(window.row, 0) // self.block, -(-window.rows.stop // self.block)):
             for _, col in ledger.committed_in(row):
-                there = Window.of(*(Span(i * self.block, (i + 1) * self.block) for i in (row, col)))
-                rows, cols = there.within(window)
+                block_window = Window.of(*(Span(i * self.block, (i + 1) * self.block) for i in (row, col)))
+                rows, cols = block_window.index_in(window)
                 inside[max(rows.start, 0) : max(rows.stop, 0), max(cols.start, 0) : max(cols.stop, 0)] = True
         return inside
 
 
-def open_store(path: Place, level: int = 0) -> Opened:
+def open_store(path: Place, level: int = 0) -> StoreLevel:
     """Open one level of a store.
 
     Raises
@@ -79,47 +79,49 @@ def open_store(path: Place, level: int = 0) -> Opened:
     StoreError
         There is no store of ours, or it has no such level.
     """
-    meta = read_meta(path)
-    if not _has(path, level):
-        levels = [k for k in range(64) if _has(path, k)]
+    meta = read_store_meta(path)
+    if not _has_level(path, level):
+        levels = [k for k in range(64) if _has_level(path, k)]
         raise StoreError(f"{path} has no level {level}; it has {levels[0]} to {levels[-1]}, of which 0 is the full resolution. Give one of these.")
     array = open_layer(path, level, "mask")
     side = (array.shards or array.chunks)[0]
-    return Opened(
+    return StoreLevel(
         path=path, level=level, grid=_grid(path, level, array.shape), classes=tuple(ClassRow(**row) for row in meta["classes"]), nodata=int(array.fill_value),
         chunk=array.chunks[0], block=overview_block(side) if level else int(meta["tiles"]["block"]),
-        asked=_asked(path, meta, level, overview_block(side)),
+        requested_blocks=_requested_blocks(path, meta, level, overview_block(side)),
     )  # fmt: skip
 
 
 def store_location(store: str | Place) -> Place:
     """Where a store lies, by its path or URL; raises StoreError where no store can be."""
     try:
-        return place_of(store)
+        return parse_place(store)
     except ValueError as error:
         raise StoreError(f"{store} names no store: {error}.") from error
 
 
-def _has(path: Place, level: int) -> bool:
+def _has_level(path: Place, level: int) -> bool:
     return any(Files(path).exists(f"{level}/{name}") for name in ("zarr.json", ".zgroup"))
 
 
-def _asked(path: Place, meta: dict[str, Any], level: int, side: int) -> int | None:
+def _requested_blocks(path: Place, meta: dict[str, Any], level: int, side: int) -> int | None:
     if level and "asked" in meta:
-        return len(due(Ledger(path).committed(), meta["tiles"]["block"], side, level + 1)[-1])
+        return len(overview_blocks_above(Ledger(path).committed(), meta["tiles"]["block"], side, level + 1)[-1])
     return meta.get("asked")
 
 
 def _grid(path: Place, level: int, shape: tuple[int, ...]) -> Grid:
-    said: dict[str, Any] = dict(zarr.open_group(node(path, str(level)), mode="r", use_consolidated=False).attrs)
-    a, b, c, d, e, f = said["spatial:transform"]
-    wkt = said.get("proj:wkt2")
-    return Grid(height=shape[0], width=shape[1], transform=(a, b, c, d, e, f), wkt=wkt, code=said.get("proj:code"), unit="crs" if wkt else _unit(path, level))
+    attributes: dict[str, Any] = dict(zarr.open_group(zarr_path(path, str(level)), mode="r", use_consolidated=False).attrs)
+    a, b, c, d, e, f = attributes["spatial:transform"]
+    wkt = attributes.get("proj:wkt2")
+    return Grid(
+        height=shape[0], width=shape[1], transform=(a, b, c, d, e, f), wkt=wkt, code=attributes.get("proj:code"), unit="crs" if wkt else _unit(path, level)
+    )
 
 
 def _unit(path: Place, level: int) -> Any:
     try:
-        axis = zarr.open_array(node(path, f"{level}/x"), mode="r")
+        axis = zarr.open_array(zarr_path(path, f"{level}/x"), mode="r")
     except FileNotFoundError:  # a grid that is rotated has no axes of its own
         return "px"
     return "um" if axis.attrs.get("units") == "micrometer" else "px"

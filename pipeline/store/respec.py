@@ -11,13 +11,13 @@ import zarr
 from pipeline.errors import StoreError
 from pipeline.geometry.grid import Grid
 from pipeline.locations import Place
-from pipeline.store.files.zarr_nodes import node
-from pipeline.store.lifecycle import open_layer, read_meta
+from pipeline.store.files.zarr_nodes import zarr_path
+from pipeline.store.lifecycle import open_layer, read_store_meta
 from pipeline.store.reader import open_store
 from pipeline.store.spec import StoreSpec, levels_for
 
 
-def spec_of(path: Place) -> StoreSpec:
+def read_spec(path: Place) -> StoreSpec:
     """What a store was made by.
 
     Raises
@@ -25,7 +25,7 @@ def spec_of(path: Place) -> StoreSpec:
     StoreError
         There is no store of ours, or it is damaged.
     """
-    meta = read_meta(path, "tiles", "classes", "config", "fingerprint")
+    meta = read_store_meta(path, "tiles", "classes", "config", "fingerprint")
     try:
         return _spec(path, meta)
     except (KeyError, TypeError, ValueError, FileNotFoundError) as error:
@@ -36,13 +36,13 @@ def spec_of(path: Place) -> StoreSpec:
 
 
 def _spec(path: Place, meta: dict[str, Any]) -> StoreSpec:
-    there, mask, output, tiles = open_store(path), open_layer(path, 0, "mask"), meta["config"]["output"], meta["tiles"]
+    store_level, mask, output, tiles = open_store(path), open_layer(path, 0, "mask"), meta["config"]["output"], meta["tiles"]
     layers = tuple(output["layers"])
-    grid = replace(there.grid, unit=meta["fingerprint"].get("source.grid", {}).get("unit", there.grid.unit))
+    grid = replace(store_level.grid, unit=meta["fingerprint"].get("source.grid", {}).get("unit", store_level.grid.unit))
     return StoreSpec(
-        grid=grid, layers=layers, chunk=tiles["chunk"], shard=tiles["shard"], nodata=there.nodata, dtype=str(mask.dtype),
-        zarr_format=mask.metadata.zarr_format, classes=there.classes, levels=meta.get("levels", _levels(grid, output, tiles)),
-        probabilities=output.get("probabilities_dtype", "uint8"), planes=_planes(path, layers), doubtful=output.get("min_confidence", 0) > 0,
+        grid=grid, layers=layers, chunk=tiles["chunk"], shard=tiles["shard"], nodata=store_level.nodata, dtype=str(mask.dtype),
+        zarr_format=mask.metadata.zarr_format, classes=store_level.classes, levels=meta.get("levels", _levels(grid, output, tiles)),
+        probabilities=output.get("probabilities_dtype", "uint8"), class_codes=_planes(path, layers), has_min_confidence=output.get("min_confidence", 0) > 0,
     )  # fmt: skip
 
 
@@ -54,4 +54,4 @@ def _planes(path: Place, layers: tuple[str, ...]) -> tuple[int, ...]:
     """Codes along the class axis, where there is one."""
     if "probabilities" not in layers:
         return ()
-    return tuple(int(code) for code in np.asarray(zarr.open_array(node(path, "0/class"), mode="r")[:]))
+    return tuple(int(code) for code in np.asarray(zarr.open_array(zarr_path(path, "0/class"), mode="r")[:]))

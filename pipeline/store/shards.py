@@ -12,26 +12,26 @@ from pipeline.geometry.shards import Shard
 from pipeline.locations import Place
 from pipeline.store.files import Files
 
-FOLDER = "0/mask/shards"
+SHARD_NOTES_FOLDER = "0/mask/shards"
 """Below an array, where no Zarr reader looks."""
 _NAME = re.compile(r"shard-(\d+)-of-(\d+)\.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Told:
+class _ShardNote:
     """What a note says."""
 
     shard: Shard
     whole: bool
-    when: float
+    written_at: float
 
 
-def tell(store: Place, shard: Shard, whole: bool) -> None:
+def write_shard_note(store: Place, shard: Shard, whole: bool) -> None:
     """Note that a shard has ended, and whether all its blocks are committed."""
-    Files(store).put(f"{FOLDER}/{shard.name}.json", json.dumps({"whole": whole, "when": time.time()}).encode())
+    Files(store).put(f"{SHARD_NOTES_FOLDER}/{shard.name}.json", json.dumps({"whole": whole, "when": time.time()}).encode())
 
 
-def unheard(store: Place) -> tuple[int, list[int]] | None:
+def unreported_shards(store: Place) -> tuple[int, list[int]] | None:
     """Shards that have not said that all their blocks are committed.
 
     Returns
@@ -39,29 +39,29 @@ def unheard(store: Place) -> tuple[int, list[int]] | None:
     tuple or None
         How many shards there are, by the youngest note, and which of them; None where none has left any.
     """
-    told = list(_notes(Files(store)))
-    if not told:
+    notes = list(_notes(Files(store)))
+    if not notes:
         return None
-    count = max(told, key=lambda one: one.when).shard.count
-    whole = {one.shard.index for one in told if one.shard.count == count and one.whole}
+    count = max(notes, key=lambda note: note.written_at).shard.count
+    whole = {note.shard.index for note in notes if note.shard.count == count and note.whole}
     return count, [index for index in range(1, count + 1) if index not in whole]
 
 
-def forget(store: Place) -> None:
+def delete_shard_notes(store: Place) -> None:
     """Remove the notes: every block is there."""
     files = Files(store)
-    for key in list(files.list(FOLDER)):
+    for key in list(files.list(SHARD_NOTES_FOLDER)):
         files.delete(key)
 
 
-def _notes(files: Files) -> Iterator[_Told]:
-    for key in list(files.list(FOLDER)):
+def _notes(files: Files) -> Iterator[_ShardNote]:
+    for key in list(files.list(SHARD_NOTES_FOLDER)):
         match = _NAME.fullmatch(key.rpartition("/")[2])
         if match is None:
             continue
         try:
-            said = json.loads(files.get(key) or b"")
-            told = _Told(shard=Shard(index=int(match[1]), count=int(match[2])), whole=bool(said["whole"]), when=float(said["when"]))
+            document = json.loads(files.get(key) or b"")
+            note = _ShardNote(shard=Shard(index=int(match[1]), count=int(match[2])), whole=bool(document["whole"]), written_at=float(document["when"]))
         except (ValueError, KeyError, TypeError):  # a note that cannot be read says nothing
             continue
-        yield told
+        yield note

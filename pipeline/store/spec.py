@@ -103,9 +103,9 @@ class StoreSpec:
     """Full resolution and overviews."""
     probabilities: str = "uint8"
     """Dtype of the layer of that name: uint8 or float16."""
-    planes: tuple[int, ...] = ()
+    class_codes: tuple[int, ...] = ()
     """Codes along its class axis; empty for those of all classes."""
-    doubtful: bool = False
+    has_min_confidence: bool = False
     """Whether the mask is nodata where the network was not sure enough, so that other layers know of more pixels than the mask."""
 
     def layer(self, name: str) -> LayerSpec:
@@ -116,17 +116,17 @@ class StoreSpec:
     def axis(self) -> tuple[ClassRow, ...]:
         """Classes along the class axis."""
         by_code = {row.code: row for row in self.classes}
-        return tuple(by_code[code] for code in self.planes) or self.classes
+        return tuple(by_code[code] for code in self.class_codes) or self.classes
 
     @property
-    def unit(self) -> int:
+    def storage_unit_px(self) -> int:
         """Side of what is stored as one file, px: two writers must never share one."""
         return self.shard or self.chunk
 
     @property
     def overview_block(self) -> int:
         """Side of a block of an overview, px: whole storage units."""
-        return overview_block(self.unit)
+        return overview_block(self.storage_unit_px)
 
 
 def overview_block(unit: int) -> int:

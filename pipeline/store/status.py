@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.geometry.overview_blocks import due
+from pipeline.geometry.overview_blocks import overview_blocks_above
 from pipeline.locations import Place, Remote
 from pipeline.store.files import Files
 from pipeline.store.lease.lease import holders
 from pipeline.store.ledger import Ledger
-from pipeline.store.lifecycle import open_layer, read_meta
+from pipeline.store.lifecycle import open_layer, read_store_meta
 from pipeline.store.spec import overview_block
 
-CHEAP = 20_000
+MAX_FILES_TO_SUM = 20_000
 """Files whose sizes are added up; of more, nobody who only asks how far it is would want to wait for the sum."""
 
 
@@ -56,19 +56,28 @@ def status(path: Place) -> Status:
     StoreError
         There is no store of ours.
     """
-    meta, ledger = read_meta(path, "blocks"), Ledger(path)
+    meta, ledger = read_store_meta(path, "blocks"), Ledger(path)
     rows, cols = meta["blocks"]
-    failures = {f"{row},{col}": why for (row, col), why in ledger.failures().items()}
-    said = meta.get("certificate")
-    certificate = {key: said[key] for key in ("passed", "why")} if said else None
+    failures = {f"{row},{col}": reason for (row, col), reason in ledger.failures().items()}
+    verdict = meta.get("certificate")
+    certificate = {key: verdict[key] for key in ("passed", "why")} if verdict else None
     blocks, complete = meta.get("asked", rows * cols), bool(meta.get("complete"))
     committed, share = _committed(path, meta, blocks)
-    made = _overviews(path)
-    whole = complete and committed == blocks and made is not None and made["done"] == made["total"]
+    overview_counts = _overviews(path)
+    whole = complete and committed == blocks and overview_counts is not None and overview_counts["done"] == overview_counts["total"]
     return Status(
-        blocks=blocks, committed=committed, failures=failures, complete=complete, certificate=certificate, overviews=made, share=share, resume=not whole,
-        size=_size(path), versions=meta.get("versions", {}), leases=holders(path),
-    )  # fmt: skip
+        blocks=blocks,
+        committed=committed,
+        failures=failures,
+        complete=complete,
+        certificate=certificate,
+        overviews=overview_counts,
+        share=share,
+        resume=not whole,
+        size=_size(path),
+        versions=meta.get("versions", {}),
+        leases=holders(path),
+    )
 
 
 def overviews(path: Place) -> tuple[int, int]:
@@ -79,12 +88,12 @@ def overviews(path: Place) -> tuple[int, int]:
     StoreError
         There is no store of ours.
     """
-    meta, levels = read_meta(path), list(_levels(path))
+    meta, levels = read_store_meta(path), list(_levels(path))
     done = sum(Ledger(path, level).count() for level in levels)
     if "asked" not in meta:
         return done, sum(_blocks(path, level) for level in levels)
-    there = due(Ledger(path).committed(), meta["tiles"]["block"], _side(path, 1), len(levels) + 1) if levels else []
-    return done, sum(len(some) for some in there)
+    blocks_per_level = overview_blocks_above(Ledger(path).committed(), meta["tiles"]["block"], _side(path, 1), len(levels) + 1) if levels else []
+    return done, sum(len(blocks) for blocks in blocks_per_level)
 
 
 def _levels(path: Place) -> Iterator[int]:
@@ -127,13 +136,13 @@ def _overviews(path: Place) -> dict[str, int] | None:
 
 
 def _size(path: Place) -> int | None:
-    """Bytes in the files of a store, unless there are more than `CHEAP`, or it is not on disk."""
+    """Bytes in the files of a store, unless there are more than `MAX_FILES_TO_SUM`, or it is not on disk."""
     if isinstance(path, Remote):
         return None
     count = total = 0
     for folder, _, names in os.walk(path):
         count += len(names)
-        if count > CHEAP:
+        if count > MAX_FILES_TO_SUM:
             return None
         for name in names:
             with suppress(FileNotFoundError):  # a run is at work

@@ -15,7 +15,7 @@ from pipeline.interfaces import Pixels
 
 PER_BAND = 0.3
 """Share of the gain that each band has of its own."""
-DIGITS = 6
+POSITION_DIGITS = 6
 """Positions are rounded to so many digits of a px: what is meant to fall on a pixel does, and asks none of its neighbours."""
 
 Offset = TypeVar("Offset", float, npt.NDArray[np.float64])
@@ -23,7 +23,7 @@ Positions = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Augmentation:
     """What is done to one window. First it is rotated and zoomed about its centre, then turned, then mirrored."""
 
     turns: int
@@ -45,34 +45,34 @@ class Change:
         return self.angle != 0 or self.factor != 1
 
 
-def draw(how: AugmentConfig, bands: int, rng: np.random.Generator) -> Change:
+def draw_augmentation(config: AugmentConfig, bands: int, rng: np.random.Generator) -> Augmentation:
     """Draw one window's change.
 
     All is drawn always, in one order: what is switched off leaves the rest of the draws as they are.
 
     Parameters
     ----------
-    how
+    config
         What may change, and how much: angles are even within ± ``rotate``, factors between 1/(1 + zoom) and 1 + zoom by their
         logarithm, gains are (1 ± gain) for the window times (1 ± 0.3·gain) for each band.
     bands
         Of the window.
     rng
-        Moved on by as much whatever ``how`` says.
+        Moved on by as much whatever ``config`` says.
     """
     turns, mirrored, seed = int(rng.integers(4)), bool(rng.integers(2)), int(rng.integers(2**63))
-    angle, zoom, gain, *each = rng.uniform(-1, 1, 3 + bands).tolist()
-    return Change(
-        turns=turns if how.turn else 0,
-        mirrored=mirrored and how.flip,
-        angle=radians(how.rotate) * angle,
-        factor=(1 + how.zoom) ** zoom,
-        gains=tuple((1 + how.gain * gain) * (1 + PER_BAND * how.gain * own) for own in each),
+    angle, zoom, gain, *band_gains = rng.uniform(-1, 1, 3 + bands).tolist()
+    return Augmentation(
+        turns=turns if config.turn else 0,
+        mirrored=mirrored and config.flip,
+        angle=radians(config.rotate) * angle,
+        factor=(1 + config.zoom) ** zoom,
+        gains=tuple((1 + config.gain * gain) * (1 + PER_BAND * config.gain * band_gain) for band_gain in band_gains),
         seed=seed,
     )
 
 
-def reach(change: Change, side: int) -> int:
+def reach(change: Augmentation, side: int) -> int:
     r"""Side of the square that must be read to fill a window, px.
 
     Both have one centre, so the square is odd where the window is. The window, rotated by ``angle`` and shrunk by ``factor``, lies
@@ -92,17 +92,17 @@ def reach(change: Change, side: int) -> int:
         ``side`` where nothing is resampled; less where the window is zoomed into.
     """
     across = (side - 1) * (abs(cos(change.angle)) + abs(sin(change.angle))) / change.factor
-    least = ceil(round(across, DIGITS)) + 1
-    return least + (side - least) % 2
+    minimum = ceil(round(across, POSITION_DIGITS)) + 1
+    return minimum + (side - minimum) % 2
 
 
-def back(change: Change, down: Offset, right: Offset) -> tuple[Offset, Offset]:
+def to_source(change: Augmentation, down: Offset, right: Offset) -> tuple[Offset, Offset]:
     """From an offset from the window's middle before turns, (rows, cols) px, to that from the source's middle."""
-    along, across = cos(change.angle) / change.factor, sin(change.angle) / change.factor
-    return along * down + across * right, along * right - across * down
+    cosine, sine = cos(change.angle) / change.factor, sin(change.angle) / change.factor
+    return cosine * down + sine * right, cosine * right - sine * down
 
 
-def apply(pixels: Pixels, label: npt.NDArray[Any], change: Change, side: int, ignore: int) -> tuple[Pixels, npt.NDArray[Any]]:
+def apply(pixels: Pixels, label: npt.NDArray[Any], change: Augmentation, side: int, ignore: int) -> tuple[Pixels, npt.NDArray[Any]]:
     """Change an image and its label in step.
 
     Parameters
@@ -155,32 +155,32 @@ def noisy(x: torch.Tensor, valid: npt.NDArray[np.bool_], sigma: float, rng: np.r
     return torch.where(torch.from_numpy(np.ascontiguousarray(valid)).to(x.device), x + noise.to(x.device), x)
 
 
-def _positions(change: Change, source: int, side: int) -> Positions:
+def _positions(change: Augmentation, source: int, side: int) -> Positions:
     """(side, side) rows and cols, px, in a square with the same centre: where each pixel of the window comes from."""
-    rows, cols = back(change, *np.meshgrid(*[np.arange(side) - (side - 1) / 2] * 2, indexing="ij"))
-    inside = [np.clip(np.round(offset + (source - 1) / 2, DIGITS), 0, source - 1) for offset in (rows, cols)]
+    rows, cols = to_source(change, *np.meshgrid(*[np.arange(side) - (side - 1) / 2] * 2, indexing="ij"))
+    inside = [np.clip(np.round(offset + (source - 1) / 2, POSITION_DIGITS), 0, source - 1) for offset in (rows, cols)]
     return inside[0], inside[1]
 
 
 def _between(pixels: Pixels, where: Positions) -> Pixels:
     """Bilinear. Where a position falls on a pixel's row, its floor and ceiling are one, and the next row has no say."""
-    (top, bottom, below), (left, right, beside) = (_around(position) for position in where)
+    (top, bottom, row_share), (left, right, col_share) = (_neighbours(position) for position in where)
     data = np.where(pixels.valid, pixels.data, 0).astype(np.float32)
-    upper = _mix(data[:, top, left], data[:, top, right], beside)
-    lower = _mix(data[:, bottom, left], data[:, bottom, right], beside)
+    upper = _mix(data[:, top, left], data[:, top, right], col_share)
+    lower = _mix(data[:, bottom, left], data[:, bottom, right], col_share)
     valid = pixels.valid[top, left] & pixels.valid[top, right] & pixels.valid[bottom, left] & pixels.valid[bottom, right]
-    return Pixels(data=np.where(valid, _mix(upper, lower, below), np.float32(0)), valid=valid)
+    return Pixels(data=np.where(valid, _mix(upper, lower, row_share), np.float32(0)), valid=valid)
 
 
-def _around(position: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.float32]]:
+def _neighbours(position: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.float32]]:
     """The pixels before and after, and how far between them."""
-    before = np.floor(position)
-    return before.astype(np.intp), np.ceil(position).astype(np.intp), (position - before).astype(np.float32)
+    floor = np.floor(position)
+    return floor.astype(np.intp), np.ceil(position).astype(np.intp), (position - floor).astype(np.float32)
 
 
-def _mix(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32], share: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _mix(first: npt.NDArray[np.float32], second: npt.NDArray[np.float32], share: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """A constant stays what it is, to the bit."""
-    return one + (other - one) * share
+    return first + (second - first) * share
 
 
 def _nearest(label: npt.NDArray[Any], where: Positions) -> npt.NDArray[Any]:
@@ -188,7 +188,7 @@ def _nearest(label: npt.NDArray[Any], where: Positions) -> npt.NDArray[Any]:
     return label[rows, cols]
 
 
-def _turn(array: npt.NDArray[Any], change: Change) -> npt.NDArray[Any]:
+def _turn(array: npt.NDArray[Any], change: Augmentation) -> npt.NDArray[Any]:
     turned = np.rot90(array, change.turns, axes=(-2, -1))
     return np.ascontiguousarray(turned[..., ::-1] if change.mirrored else turned)
 

@@ -11,11 +11,11 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from pipeline.models.weights import ModelMeta
-from pipeline.train.files import VERSION, Place, replace_weights
+from pipeline.train.files import CHECKPOINT_VERSION, TrainingFiles, replace_weights
 from pipeline.train.history import Row, write_csv
-from pipeline.train.module import Lesson
+from pipeline.train.module import SegmentationModule
 
-Told = dict[str, Any]
+TrainingState = dict[str, Any]
 """Everything that decides the weights, as plain values."""
 
 
@@ -38,31 +38,33 @@ class Keep(Callback):
         Called with a line after every round.
     """
 
-    def __init__(self, place: Place, meta: ModelMeta, names: list[str], fingerprint: Told, threads: int, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, files: TrainingFiles, meta: ModelMeta, names: list[str], fingerprint: TrainingState, threads: int, notify: Callable[[str], None]
+    ) -> None:
         self.rows: list[Row] = []
-        self.ended = False
+        self.finished = False
         self.threads = threads
-        self._place, self._meta, self._names, self._fingerprint, self._tell = place, meta, names, fingerprint, tell
+        self._files, self._meta, self._names, self._fingerprint, self._notify = files, meta, names, fingerprint, notify
 
     @property
     def best(self) -> Row:
         """The first of the rounds with the highest mean IoU."""
         return max(self.rows, key=lambda row: row.mean_iou if np.isfinite(row.mean_iou) else -1.0)
 
-    def state_dict(self) -> Told:
+    def state_dict(self) -> TrainingState:
         """What goes into the checkpoint."""
         return {
-            "version": VERSION,
+            "version": CHECKPOINT_VERSION,
             "rows": [row.as_dict() for row in self.rows],
-            "ended": self.ended,
+            "ended": self.finished,
             "threads": self.threads,
             "fingerprint": self._fingerprint,
         }
 
-    def load_state_dict(self, state_dict: Told) -> None:
+    def load_state_dict(self, state_dict: TrainingState) -> None:
         """Go on from a checkpoint."""
         self.rows = [Row(**row) for row in state_dict["rows"]]
-        self.ended, self.threads = state_dict["ended"], state_dict["threads"]
+        self.finished, self.threads = state_dict["ended"], state_dict["threads"]
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Compute with the threads of the first start."""
@@ -70,25 +72,25 @@ class Keep(Callback):
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """A round has ended and was judged."""
-        assert isinstance(pl_module, Lesson)
+        assert isinstance(pl_module, SegmentationModule)
         self.rows.append(self._row(trainer, pl_module))
-        self.ended = bool(trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs)
+        self.finished = bool(trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs)
         if trainer.is_global_zero:
-            write_csv(self.rows, self._place.table)
+            write_csv(self.rows, self._files.table)
             if self.best is self.rows[-1]:
-                replace_weights(self._place.best, pl_module.network, self._meta)
-            self._tell(self._line())
-        partial = self._place.last.with_suffix(".partial")
+                replace_weights(self._files.best, pl_module.network, self._meta)
+            self._notify(self._line())
+        partial = self._files.last.with_suffix(".partial")
         trainer.save_checkpoint(partial)
         if trainer.is_global_zero:
-            partial.replace(self._place.last)
+            partial.replace(self._files.last)
 
-    def _row(self, trainer: lightning.Trainer, lesson: Lesson) -> Row:
-        found = lesson.found
-        assert found is not None
+    def _row(self, trainer: lightning.Trainer, module: SegmentationModule) -> Row:
+        confusion = module.confusion
+        assert confusion is not None
         return Row(
-            round=trainer.current_epoch + 1, step=trainer.global_step, loss=float(lesson.mean_loss.compute()), rate=trainer.optimizers[0].param_groups[0]["lr"],
-            mean_iou=float(np.nanmean(found.iou())), accuracy=found.accuracy(), iou=dict(zip(self._names, found.iou().tolist(), strict=True)),
+            round=trainer.current_epoch + 1, step=trainer.global_step, loss=float(module.mean_loss.compute()), rate=trainer.optimizers[0].param_groups[0]["lr"],
+            mean_iou=float(np.nanmean(confusion.iou())), accuracy=confusion.accuracy(), iou=dict(zip(self._names, confusion.iou().tolist(), strict=True)),
         )  # fmt: skip
 
     def _line(self) -> str:

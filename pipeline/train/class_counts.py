@@ -11,16 +11,16 @@ import numpy.typing as npt
 
 from pipeline.errors import ConfigError, LabelsError
 from pipeline.store.spec import ClassRow
-from pipeline.train.scenes import UNKNOWN, Cell, Scene
+from pipeline.train.scenes import UNKNOWN_INDEX, Cell, Scene
 
-DRAWS = 256
+_DRAWS = 256
 """Choices of held-out blocks of which the fairest is taken."""
 
 Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Atlas:
+class ClassCounts:
     """Counts of every class in every block that has a label."""
 
     scenes: tuple[Scene, ...]
@@ -46,7 +46,7 @@ class Atlas:
         return np.asarray(self.counts.sum(0))
 
 
-def survey(scenes: Sequence[Scene], table: npt.NDArray[np.uint8], classes: int) -> Atlas:
+def count_classes(scenes: Sequence[Scene], table: npt.NDArray[np.uint8], classes: int) -> ClassCounts:
     """Count the classes of all scenes.
 
     Parameters
@@ -66,20 +66,20 @@ def survey(scenes: Sequence[Scene], table: npt.NDArray[np.uint8], classes: int) 
     places: list[tuple[int, Cell]] = []
     counts: list[Counts] = []
     for number, scene in enumerate(scenes):
-        before = len(places)
+        start = len(places)
         for cell in scene.cells(scene.area):
-            found = np.bincount(table[scene.known(scene.window(cell))].ravel(), minlength=UNKNOWN + 1)[:classes]
-            if found.any():
+            block_counts = np.bincount(table[scene.label_codes(scene.window(cell))].ravel(), minlength=UNKNOWN_INDEX + 1)[:classes]
+            if block_counts.any():
                 places.append((number, cell))
-                counts.append(found)
-        if len(places) == before:
+                counts.append(block_counts)
+        if len(places) == start:
             raise LabelsError(f"The labels of {scene.name} know nothing of it{_part(scene)}. Give labels of this place, or leave the scene out.")
-    return Atlas(scenes=tuple(scenes), places=tuple(places), counts=np.array(counts, dtype=np.int64))
+    return ClassCounts(scenes=tuple(scenes), places=tuple(places), counts=np.array(counts, dtype=np.int64))
 
 
-def complete(atlas: Atlas, classes: Sequence[ClassRow]) -> None:
+def complete(class_counts: ClassCounts, classes: Sequence[ClassRow]) -> None:
     """Raise LabelsError where a class has no pixel to learn from."""
-    empty = [row.name for row, found in zip(classes, atlas.total, strict=True) if not found and row.role != "ignore"]
+    empty = [row.name for row, pixels in zip(classes, class_counts.total, strict=True) if not pixels and row.role != "ignore"]
     if empty:
         raise LabelsError(
             f"No pixel of the training scenes is labelled {' or '.join(empty)}, so the network cannot learn {'it' if len(empty) == 1 else 'them'}. "
@@ -87,7 +87,7 @@ def complete(atlas: Atlas, classes: Sequence[ClassRow]) -> None:
         )
 
 
-def part(atlas: Atlas, share: float, seed: int) -> tuple[Atlas, Atlas]:
+def part(class_counts: ClassCounts, share: float, seed: int) -> tuple[ClassCounts, ClassCounts]:
     """Hold out a share of the blocks: of many draws, that in which every class is held out most nearly by that share.
 
     Scenes of one ground (the same grid) hold out the same blocks: what judges in one date does not teach in another.
@@ -102,30 +102,30 @@ def part(atlas: Atlas, share: float, seed: int) -> tuple[Atlas, Atlas]:
     ConfigError
         There are fewer than two blocks.
     """
-    grounds = [scene.ground for scene in atlas.scenes]
+    grounds = [scene.ground for scene in class_counts.scenes]
     numbers: dict[object, int] = {}
-    block_of = np.array([numbers.setdefault((grounds[scene], cell), len(numbers)) for scene, cell in atlas.places])
+    block_of = np.array([numbers.setdefault((grounds[scene], cell), len(numbers)) for scene, cell in class_counts.places])
     blocks = len(numbers)
     if blocks < 2:
         raise ConfigError(
-            f"One labelled block of {atlas.scenes[0].block} px is all there is, and cannot both teach and judge. Set training.validation.block smaller, "
+            f"One labelled block of {class_counts.scenes[0].block} px is all there is, and cannot both teach and judge. Set training.validation.block smaller, "
             "or give training.validation.scenes."
         )
     rng, number = np.random.default_rng([seed, 1]), min(max(round(share * blocks), 1), blocks - 1)
-    draws = (np.isin(block_of, rng.permutation(blocks)[:number]) for _ in range(DRAWS))
-    held = min(draws, key=lambda chosen: _unfairness(atlas, chosen, share))
-    hidden = {(grounds[scene], cell) for (scene, cell), out in zip(atlas.places, held, strict=True) if out}
-    teaching = tuple(replace(scene, held=frozenset(cell for ground, cell in hidden if ground == scene.ground)) for scene in atlas.scenes)
-    return replace(_only(atlas, ~held), scenes=teaching), _only(atlas, held)
+    draws = (np.isin(block_of, rng.permutation(blocks)[:number]) for _ in range(_DRAWS))
+    validation_mask = min(draws, key=lambda chosen: _unfairness(class_counts, chosen, share))
+    hidden = {(grounds[scene], cell) for (scene, cell), out in zip(class_counts.places, validation_mask, strict=True) if out}
+    teaching = tuple(replace(scene, validation_cells=frozenset(cell for ground, cell in hidden if ground == scene.ground)) for scene in class_counts.scenes)
+    return replace(_subset(class_counts, ~validation_mask), scenes=teaching), _subset(class_counts, validation_mask)
 
 
-def _unfairness(atlas: Atlas, chosen: npt.NDArray[np.bool_], share: float) -> float:
-    present = atlas.total > 0
-    return float(np.abs(atlas.counts[chosen].sum(0)[present] / atlas.total[present] - share).max())
+def _unfairness(class_counts: ClassCounts, chosen: npt.NDArray[np.bool_], share: float) -> float:
+    present = class_counts.total > 0
+    return float(np.abs(class_counts.counts[chosen].sum(0)[present] / class_counts.total[present] - share).max())
 
 
-def _only(atlas: Atlas, which: npt.NDArray[np.bool_]) -> Atlas:
-    return replace(atlas, places=tuple(place for place, kept in zip(atlas.places, which, strict=True) if kept), counts=atlas.counts[which])
+def _subset(class_counts: ClassCounts, mask: npt.NDArray[np.bool_]) -> ClassCounts:
+    return replace(class_counts, places=tuple(place for place, keep in zip(class_counts.places, mask, strict=True) if keep), counts=class_counts.counts[mask])
 
 
 def _part(scene: Scene) -> str:

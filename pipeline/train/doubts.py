@@ -10,38 +10,48 @@ from torch import nn
 from pipeline.config import TrainingConfig
 from pipeline.errors import ConfigError
 from pipeline.store.spec import ClassRow
-from pipeline.train.class_counts import Atlas
+from pipeline.train.class_counts import ClassCounts
 from pipeline.train.scenes import Scene
 
 
-def several(how: TrainingConfig, network: nn.Module, judged: Atlas) -> None:
+def check_devices(training: TrainingConfig, network: nn.Module, validation_counts: ClassCounts) -> None:
     """Raise ConfigError where several devices cannot train this."""
-    if how.devices == 1:
+    if training.devices == 1:
         return
     normed = any(isinstance(part, nn.BatchNorm2d) for part in network.modules())
-    if normed and (how.freeze or not torch.cuda.is_available()):
-        why = "training.freeze holds their statistics" if how.freeze else "on the CPU their statistics cannot be shared"
-        raise ConfigError(f"training.devices is {how.devices}, but the network has batch norms and {why}. Set training.devices: 1, or model.args norm: false.")
-    if len(judged.places) < how.devices:
+    if normed and (training.freeze or not torch.cuda.is_available()):
+        reason = "training.freeze holds their statistics" if training.freeze else "on the CPU their statistics cannot be shared"
         raise ConfigError(
-            f"training.devices is {how.devices}, but only {len(judged.places)} blocks judge, fewer than one for each. Set training.validation.block smaller."
+            f"training.devices is {training.devices}, but the network has batch norms and {reason}. Set training.devices: 1, or model.args norm: false."
+        )
+    if len(validation_counts.places) < training.devices:
+        raise ConfigError(
+            f"training.devices is {training.devices}, but only {len(validation_counts.places)} blocks judge, fewer than one for each. Set "
+            f"training.validation.block smaller."
         )
 
 
-def doubts(taught: Atlas, judged: Atlas, classes: Sequence[ClassRow]) -> Iterator[str]:
+def training_warnings(train_counts: ClassCounts, validation_counts: ClassCounts, classes: Sequence[ClassRow]) -> Iterator[str]:
     """What the user may not have seen, a line each."""
-    unseen = [row.name for row, there, here in zip(classes, taught.total, judged.total, strict=True) if there and not here]
+    unseen = [
+        row.name
+        for row, train_pixels, validation_pixels in zip(classes, train_counts.total, validation_counts.total, strict=True)
+        if train_pixels and not validation_pixels
+    ]
     if unseen:
         yield f"no held-out block is labelled {' or '.join(unseen)}, so nothing is known of how well that is found"
-    for one in taught.scenes:
-        for other in judged.scenes:
-            if not (one.held and one.ground == other.ground) and _meet(one, other):
-                yield f"{one.name} teaches of ground on which {other.name} judges, so that the number flatters; give them one grid, or keep them apart"
+    for train_scene in train_counts.scenes:
+        for validation_scene in validation_counts.scenes:
+            if not (train_scene.validation_cells and train_scene.ground == validation_scene.ground) and _share_ground(train_scene, validation_scene):
+                yield (
+                    f"{train_scene.name} teaches of ground on which {validation_scene.name} judges, so that the number flatters; give them one "
+                    f"grid, or keep them apart"
+                )
 
 
-def _meet(one: Scene, other: Scene) -> bool:
+def _share_ground(scene: Scene, other: Scene) -> bool:
     """Whether two areas share ground, as far as that can be known without warping."""
-    if one.image.grid.wkt != other.image.grid.wkt or (one.image.grid.wkt is None and one.name != other.name):
+    if scene.image.grid.wkt != other.image.grid.wkt or (scene.image.grid.wkt is None and scene.name != other.name):
         return False
-    (left, bottom, right, top), (west, south, east, north) = one.outline, other.outline
+    (left, bottom, right, top), (west, south, east, north) = scene.outline, other.outline
     return left < east and west < right and bottom < north and south < top

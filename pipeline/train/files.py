@@ -11,12 +11,12 @@ import torch
 from pipeline.errors import ConfigError
 from pipeline.models.weights import ModelMeta, save
 
-VERSION = 1
+CHECKPOINT_VERSION = 1
 """Of what a checkpoint of ours holds; raised when it changes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class TrainingFiles:
     """The files beside the weights."""
 
     weights: Path
@@ -58,7 +58,7 @@ class Place:
         return self.weights.with_suffix(".card.md")
 
 
-def place(weights: Path | None, fresh: bool) -> Place:
+def training_files(weights: Path | None, fresh: bool) -> TrainingFiles:
     """Where a training of these weights is kept.
 
     Raises
@@ -67,9 +67,9 @@ def place(weights: Path | None, fresh: bool) -> Place:
         No path is said, it does not end in .safetensors, or it holds weights of something else.
     """
     if weights is None or weights.suffix != ".safetensors":
-        said = "missing" if weights is None else str(weights)
-        raise ConfigError(f"model.path is {said}; train writes the weights there. Give a path that ends in .safetensors.")
-    made = Place(weights=weights)
+        given = "missing" if weights is None else str(weights)
+        raise ConfigError(f"model.path is {given}; train writes the weights there. Give a path that ends in .safetensors.")
+    files = TrainingFiles(weights=weights)
     try:
         weights.parent.mkdir(parents=True, exist_ok=True)
         writable = os.access(weights.parent, os.W_OK | os.X_OK)
@@ -77,15 +77,15 @@ def place(weights: Path | None, fresh: bool) -> Place:
         writable = False
     if not writable:
         raise ConfigError(f"model.path is {weights}, but nothing can be written in {weights.parent}. Give a path in a folder of yours.")
-    if weights.exists() and not made.last.exists() and not fresh:
+    if weights.exists() and not files.last.exists() and not fresh:
         raise ConfigError(
-            f"model.path is {weights}, which exists, and there is no training beside it to go on with ({made.folder}); it was left as it is. "
+            f"model.path is {weights}, which exists, and there is no training beside it to go on with ({files.folder}); it was left as it is. "
             "Give another path, or replace it with --fresh."
         )
-    return made
+    return files
 
 
-def clear(where: Place) -> None:
+def clear(where: TrainingFiles) -> None:
     """Delete what an earlier training left to go on from, and nothing else.
 
     Raises
@@ -95,11 +95,11 @@ def clear(where: Place) -> None:
     """
     if not where.folder.exists():
         return
-    ours = {where.last.name, where.best.name, where.untrained.name}
+    known_names = {where.last.name, where.best.name, where.untrained.name}
     files = list(where.folder.iterdir())
-    others = [file.name for file in files if file.name not in ours and not file.name.endswith(".partial")]
-    if others:
-        raise ConfigError(f"{where.folder} holds {others[0]}, which is not of a training; nothing was deleted. Move it away, or give another model.path.")
+    foreign = [file.name for file in files if file.name not in known_names and not file.name.endswith(".partial")]
+    if foreign:
+        raise ConfigError(f"{where.folder} holds {foreign[0]}, which is not of a training; nothing was deleted. Move it away, or give another model.path.")
     for file in files:
         file.unlink()
     where.folder.rmdir()

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.runtime.optional_imports import need
+from pipeline.runtime.optional_imports import require
 from pipeline.train.files import replace_text
 
 KEEP = 12
@@ -49,7 +49,7 @@ def write_csv(rows: list[Row], path: Path) -> Path:
     return replace_text(path, text.getvalue())
 
 
-def draw(rows: list[Row], colors: dict[str, str], path: Path) -> Path:
+def draw_curves(rows: list[Row], colors: dict[str, str], path: Path) -> Path:
     """Loss and IoU against steps.
 
     Parameters
@@ -66,7 +66,7 @@ def draw(rows: list[Row], colors: dict[str, str], path: Path) -> Path:
     ExtraError
         matplotlib is not installed.
     """
-    need("matplotlib", "plots", "Drawing learning curves")
+    require("matplotlib", "plots", "Drawing learning curves")
     from matplotlib.figure import Figure
     from matplotlib.patheffects import Normal, Stroke
 

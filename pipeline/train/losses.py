@@ -8,14 +8,14 @@ from math import sqrt
 import torch
 
 from pipeline.config import LossConfig
-from pipeline.train.reading import Apart, Exclusive, Reading, blanked
+from pipeline.train.reading import LogitView, SigmoidView, SoftmaxView, blanked
 
 LOSSES = ("cross_entropy", "binary_cross_entropy", "dice", "focal")
 
 
-def named(how: LossConfig) -> dict[str, float]:
+def active_losses(config: LossConfig) -> dict[str, float]:
     """The losses that count and their weights; cross-entropy alone where none is named."""
-    given = {name: float(getattr(how, name)) for name in LOSSES}
+    given = {name: float(getattr(config, name)) for name in LOSSES}
     return {name: weight for name, weight in given.items() if weight > 0} or {"cross_entropy": 1.0}
 
 
@@ -45,12 +45,12 @@ class Loss(torch.nn.Module):
 
     weights: torch.Tensor | None
 
-    def __init__(self, how: LossConfig, weights: Sequence[float] | None, multilabel: bool = False) -> None:
+    def __init__(self, config: LossConfig, weights: Sequence[float] | None, multilabel: bool = False) -> None:
         """Take what is to be minimised.
 
         Parameters
         ----------
-        how
+        config
             Which losses, each one's weight, and ``gamma``. Its ``classes`` is not read: what it asks for comes as ``weights``.
         weights
             One per class: of both classes for one logit, else of each channel. Cross-entropy and focal are averages in which a
@@ -60,7 +60,7 @@ class Loss(torch.nn.Module):
             Each channel is a class that holds or not. One channel is the same with and without.
         """
         super().__init__()
-        self.parts, self.gamma, self.multilabel = named(how), float(how.gamma), multilabel
+        self.parts, self.gamma, self.multilabel = active_losses(config), float(config.gamma), multilabel
         self.register_buffer("weights", None if weights is None else torch.tensor(weights, dtype=torch.float32), persistent=False)
 
     def forward(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -84,42 +84,42 @@ class Loss(torch.nn.Module):
         ValueError
             The weights are not as many as the classes.
         """
-        seen = blanked(logits, target, self.weights)
-        apart = Apart(seen)
-        reading: Reading = apart if self.multilabel and logits.shape[1] > 1 else Exclusive(seen)
-        made = {
-            "cross_entropy": lambda: cross_entropy(reading),
-            "binary_cross_entropy": lambda: cross_entropy(reading if logits.shape[1] == 1 else apart),
-            "dice": lambda: dice(reading),
-            "focal": lambda: focal(reading, self.gamma),
+        batch = blanked(logits, target, self.weights)
+        sigmoid_view = SigmoidView(batch)
+        view: LogitView = sigmoid_view if self.multilabel and logits.shape[1] > 1 else SoftmaxView(batch)
+        losses = {
+            "cross_entropy": lambda: cross_entropy(view),
+            "binary_cross_entropy": lambda: cross_entropy(view if logits.shape[1] == 1 else sigmoid_view),
+            "dice": lambda: dice(view),
+            "focal": lambda: focal(view, self.gamma),
         }
-        return torch.stack([weight * made[name]() for name, weight in self.parts.items()]).sum()
+        return torch.stack([weight * losses[name]() for name, weight in self.parts.items()]).sum()
 
 
-def cross_entropy(reading: Reading) -> torch.Tensor:
+def cross_entropy(view: LogitView) -> torch.Tensor:
     """Mean of −log p by the weights; p is the probability of what is true. Scalar ≥ 0."""
-    counts = reading.counts()
-    return _mean(-reading.right(), counts)
+    counts = view.counts()
+    return _mean(-view.right(), counts)
 
 
-def focal(reading: Reading, gamma: float) -> torch.Tensor:
+def focal(view: LogitView, gamma: float) -> torch.Tensor:
     """Mean of −(1 − p)^gamma · log p by the weights, which stand for its α (Lin et al. 2017, Focal loss, eq. 5). Scalar ≥ 0.
 
     The power is taken as exp(gamma · log(1 − p)): its gradient is finite where p is 1, whatever gamma. Gamma 0 is cross-entropy.
     """
-    return _mean(-(gamma * reading.wrong()).exp() * reading.right(), reading.counts())
+    return _mean(-(gamma * view.wrong()).exp() * view.right(), view.counts())
 
 
-def dice(reading: Reading) -> torch.Tensor:
+def dice(view: LogitView) -> torch.Tensor:
     """1 − the mean by the weights of the classes' soft Dice coefficients, 2·Σ p·t / (Σ p² + Σ t²) (Milletari et al. 2016, V-Net).
 
     The sums run over all known pixels of the batch. The classes are those that its labels show: the coefficient of any other is 0
     and has no slope, so that it would only add a constant. One logit counts as both its classes; weights [0, 1] leave the second,
     as the paper has it. Scalar within 0–1.
     """
-    p, truth = reading.probabilities() * reading.seen.known, reading.seen.truth
-    shared, squares, shown = (term.sum((0, 2, 3)) for term in (p * truth, p * p + truth, truth))
-    return _mean(1 - 2 * shared / torch.where(squares > 0, squares, 1.0), reading.seen.weights.flatten() * (shown > 0))
+    p, truth = view.probabilities() * view.batch.labelled, view.batch.truth
+    shared, squares, label_sums = (term.sum((0, 2, 3)) for term in (p * truth, p * p + truth, truth))
+    return _mean(1 - 2 * shared / torch.where(squares > 0, squares, 1.0), view.batch.weights.flatten() * (label_sums > 0))
 
 
 def _mean(values: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:

@@ -10,14 +10,14 @@ import numpy as np
 from pipeline.config import AugmentConfig
 from pipeline.errors import SourceError
 from pipeline.inference.normalise import pooled
-from pipeline.train.dataset import Drawing
+from pipeline.train.dataset import WindowSampler
 
-DRAWN = 64
+SAMPLED_WINDOWS = 64
 """Windows that are looked at."""
-STILL = AugmentConfig(flip=False, turn=False, gain=0)
+NO_AUGMENTATION = AugmentConfig(flip=False, turn=False, gain=0)
 
 
-def measured(drawing: Drawing) -> dict[str, list[float]]:
+def measure_normalisation(sampler: WindowSampler) -> dict[str, list[float]]:
     """Mean and standard deviation of each band over valid pixels, to a hundredth or less of the standard deviation.
 
     Raises
@@ -25,13 +25,13 @@ def measured(drawing: Drawing) -> dict[str, list[float]]:
     SourceError
         A band has the same value everywhere.
     """
-    still = replace(drawing, how=drawing.how.model_copy(update={"augment": STILL, "balance": 0.0}))
-    drawn = (still(number).pixels for number in range(DRAWN))
-    parts = [(pixels.shape[1], pixels.mean(1), pixels.var(1)) for pixels in (found.data[:, found.valid].astype(np.float64) for found in drawn)]
+    unaugmented = replace(sampler, training=sampler.training.model_copy(update={"augment": NO_AUGMENTATION, "balance": 0.0}))
+    windows = (unaugmented(number).pixels for number in range(SAMPLED_WINDOWS))
+    parts = [(pixels.shape[1], pixels.mean(1), pixels.var(1)) for pixels in (window.data[:, window.valid].astype(np.float64) for window in windows)]
     counts, means, variances = (np.array(part) for part in zip(*parts, strict=True))
     mean, std = pooled(counts, means, variances)
     if not std.all():
         band = int(np.argmin(std)) + 1
         raise SourceError(f"Band {band} of those read has one value in all windows looked at. Leave it out with source.bands, or give model.input.")
     digits = [2 - math.floor(math.log10(value)) for value in std]
-    return {name: [round(float(value), kept) for value, kept in zip(values, digits, strict=True)] for name, values in (("mean", mean), ("std", std))}
+    return {name: [round(float(value), decimals) for value, decimals in zip(values, digits, strict=True)] for name, values in (("mean", mean), ("std", std))}

@@ -14,11 +14,11 @@ from pipeline.config import OptimiserConfig, TrainingConfig
 from pipeline.errors import ConfigError
 from pipeline.quality.evaluate.confusion import Confusion
 from pipeline.train.losses import Loss
-from pipeline.train.validation import Examiner
-from pipeline.train.windows import Example, Round, Windows
+from pipeline.train.validation import Validator
+from pipeline.train.windows import EpochSampler, Example, Windows
 
 
-class Counts(Metric):
+class ConfusionMetric(Metric):
     """A confusion matrix that is added up over devices."""
 
     full_state_update = False
@@ -28,9 +28,9 @@ class Counts(Metric):
         super().__init__()
         self.add_state("counts", torch.zeros((classes, classes + 1), dtype=torch.int64), dist_reduce_fx="sum")
 
-    def update(self, found: Confusion) -> None:
+    def update(self, confusion: Confusion) -> None:
         """Add what was counted in one block."""
-        self.counts += torch.from_numpy(found.counts).to(self.counts.device)
+        self.counts += torch.from_numpy(confusion.counts).to(self.counts.device)
 
     def compute(self) -> Confusion:
         """What was counted on all devices."""
@@ -39,7 +39,7 @@ class Counts(Metric):
         return total
 
 
-class Lesson(lightning.LightningModule):
+class SegmentationModule(lightning.LightningModule):
     """What Lightning is told: one step, one judgement, the optimiser, and where both get their pixels.
 
     Parameters
@@ -58,32 +58,37 @@ class Lesson(lightning.LightningModule):
         Processes that read windows.
     """
 
-    def __init__(self, network: torch.nn.Module, loss: Loss, windows: Windows, examiner: Examiner, how: TrainingConfig, loaders: int) -> None:
+    def __init__(self, network: torch.nn.Module, loss: Loss, windows: Windows, validator: Validator, training: TrainingConfig, loaders: int) -> None:
         super().__init__()
         self.network = network
         self.loss = loss
-        self.mean_loss, self.counts = MeanMetric(nan_strategy="disable"), Counts(examiner.classes)
-        self.found: Confusion | None = None
+        self.mean_loss, self.counts = MeanMetric(nan_strategy="disable"), ConfusionMetric(validator.classes)
+        self.confusion: Confusion | None = None
         """What the last judgement counted."""
-        self._windows, self._examiner, self._how, self._loaders = windows, examiner, how, loaders
+        self._windows, self._validator, self._training_config, self._loaders = windows, validator, training, loaders
 
     def train_dataloader(self) -> DataLoader[Example]:
         """Windows by their numbers."""
-        numbers = Round(self._how.steps, self._how.batch, self.global_rank, self.trainer.world_size)
-        several = self._loaders > 0
+        numbers = EpochSampler(self._training_config.steps, self._training_config.batch, self.global_rank, self.trainer.world_size)
+        parallel = self._loaders > 0
         return DataLoader(
-            self._windows, self._how.batch // self.trainer.world_size, sampler=numbers, pin_memory=self.device.type == "cuda", num_workers=self._loaders,
-            persistent_workers=several, multiprocessing_context="spawn" if several else None,
-        )  # fmt: skip
+            self._windows,
+            self._training_config.batch // self.trainer.world_size,
+            sampler=numbers,
+            pin_memory=self.device.type == "cuda",
+            num_workers=self._loaders,
+            persistent_workers=parallel,
+            multiprocessing_context="spawn" if parallel else None,
+        )
 
     def val_dataloader(self) -> DataLoader[int]:
         """Numbers of the blocks that this device judges; they are read where they are inferred."""
-        mine = range(self.global_rank, len(self._examiner.questions), self.trainer.world_size)
-        return DataLoader(mine, batch_size=None)  # type: ignore[arg-type]  # a range is a dataset
+        block_numbers = range(self.global_rank, len(self._validator.blocks), self.trainer.world_size)
+        return DataLoader(block_numbers, batch_size=None)  # type: ignore[arg-type]  # a range is a dataset
 
     def on_train_batch_start(self, batch: list[torch.Tensor], number: int) -> None:
         """Draw dropout by the step's number, so that it needs no memory."""
-        torch.manual_seed(int(np.random.SeedSequence([self._how.seed, 3, self.global_step, self.global_rank]).generate_state(1)[0]))
+        torch.manual_seed(int(np.random.SeedSequence([self._training_config.seed, 3, self.global_step, self.global_rank]).generate_state(1)[0]))
 
     def training_step(self, batch: list[torch.Tensor], number: int) -> torch.Tensor:
         """The loss of one batch."""
@@ -96,20 +101,21 @@ class Lesson(lightning.LightningModule):
         """A network that went astray is not judged, and what was saved before stays."""
         if not torch.isfinite(self.mean_loss.compute()):
             raise ConfigError(
-                f"The loss is no number any more in the {self._how.steps} steps before step {self.global_step}. Set training.optimiser.rate lower, or check "
+                f"The loss is no number any more in the {self._training_config.steps} steps before step {self.global_step}. Set "
+                f"training.optimiser.rate lower, or check "
                 "model.input: normalised values are best between −3 and 3. What was saved before stays; --fresh starts over."
             )
 
     def validation_step(self, question: int, number: int) -> None:
         """Judge one block, as `run` would infer it."""
         with torch.autocast(self.device.type, enabled=False):
-            self.counts.update(self._examiner.ask(self.network, question, self.device))
+            self.counts.update(self._validator.judge(self.network, question, self.device))
 
     def on_validation_epoch_end(self) -> None:
         """Keep what was counted, and tell the callbacks of its mean IoU."""
-        self.found = self.counts.compute()
+        self.confusion = self.counts.compute()
         self.counts.reset()
-        self.log("mean_iou", float(np.nanmean(self.found.iou())), sync_dist=False)
+        self.log("mean_iou", float(np.nanmean(self.confusion.iou())), sync_dist=False)
 
     def on_train_epoch_end(self) -> None:
         """Begin the next round's mean loss."""
@@ -117,25 +123,30 @@ class Lesson(lightning.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW over what is not frozen, its rate changed at every step."""
-        how = self._how.optimiser
-        optimiser = torch.optim.AdamW([p for p in self.network.parameters() if p.requires_grad], lr=how.rate, weight_decay=how.decay)
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule(optimiser, how, self._how.rounds * self._how.steps), "interval": "step"}}
+        config = self._training_config.optimiser
+        optimiser = torch.optim.AdamW([p for p in self.network.parameters() if p.requires_grad], lr=config.rate, weight_decay=config.decay)
+        return {
+            "optimizer": optimiser,
+            "lr_scheduler": {"scheduler": schedule(optimiser, config, self._training_config.rounds * self._training_config.steps), "interval": "step"},
+        }
 
 
-def schedule(optimiser: torch.optim.Optimizer, how: OptimiserConfig, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
+def schedule(optimiser: torch.optim.Optimizer, config: OptimiserConfig, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
     """How the learning rate changes.
 
     ``one_cycle`` is that of Smith & Topin (2018), with its momentum; ``cosine`` rises in a line and falls as a half wave
     (Loshchilov & Hutter 2017); ``constant`` rises in a line and stays.
     """
-    if how.schedule == "one_cycle":
+    if config.schedule == "one_cycle":
         steps = max(steps, 3)
-        return torch.optim.lr_scheduler.OneCycleLR(optimiser, how.rate, total_steps=steps, pct_start=max(how.warmup, 2 / steps))  # it cannot rise in one step
-    rise = max(round(how.warmup * steps), 1)
+        return torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, config.rate, total_steps=steps, pct_start=max(config.warmup, 2 / steps)
+        )  # it cannot rise in one step
+    rise = max(round(config.warmup * steps), 1)
 
     def factor(step: int) -> float:
         if step < rise:
             return (step + 1) / (rise + 1)
-        return 0.5 + 0.5 * float(np.cos(np.pi * (step - rise) / max(steps - rise, 1))) if how.schedule == "cosine" else 1.0
+        return 0.5 + 0.5 * float(np.cos(np.pi * (step - rise) / max(steps - rise, 1))) if config.schedule == "cosine" else 1.0
 
     return torch.optim.lr_scheduler.LambdaLR(optimiser, factor)

@@ -14,18 +14,18 @@ from pipeline.errors import ConfigError
 from pipeline.inference.normalise import Normalisation
 from pipeline.interfaces import Source
 from pipeline.models.architectures import NETWORKS
-from pipeline.models.native import arguments, build
+from pipeline.models.native import build_native, network_arguments
 from pipeline.models.weights import ModelMeta
 from pipeline.planning import classes, finite
 from pipeline.sources import open_source
 from pipeline.store.spec import ClassRow
 from pipeline.train import pretrained
-from pipeline.train.class_counts import Atlas, complete, part, survey
-from pipeline.train.dataset import Drawing
-from pipeline.train.doubts import doubts, several
+from pipeline.train.class_counts import ClassCounts, complete, count_classes, part
+from pipeline.train.dataset import WindowSampler
+from pipeline.train.doubts import check_devices, training_warnings
 from pipeline.train.losses import Loss, class_weights
-from pipeline.train.measure import measured
-from pipeline.train.scenes import Scene, indices, open_scene
+from pipeline.train.measure import measure_normalisation
+from pipeline.train.scenes import Scene, index_table, open_scene
 from pipeline.train.windows import Windows
 
 DECIDES_NOTHING = {"loaders"}
@@ -37,14 +37,14 @@ class Prepared:
     """Everything that is decided before the first step."""
 
     config: Config
-    how: TrainingConfig
+    training: TrainingConfig
     model: ModelConfig
     """With nothing left open."""
     network: torch.nn.Module
     """Untrained, or started from other weights; its frozen part does not learn."""
     loss: Loss
     windows: Windows
-    judged: Atlas
+    validation_counts: ClassCounts
     """What judges."""
     rows: tuple[ClassRow, ...]
     """In the order of the indices."""
@@ -56,18 +56,18 @@ class Prepared:
 
     def fingerprint(self) -> dict[str, Any]:
         """Everything that decides the weights, as plain values."""
-        scenes = [(scene.image.identity(), scene.truth) for scene in (*self.windows.drawing.atlas.scenes, *self.judged.scenes)]
-        how = self.how.model_dump(mode="json", exclude=DECIDES_NOTHING)
-        said = {
-            **{f"training.{key}": value for key, value in how.items()}, "model.kind": self.meta.kind, "model.args": self.meta.args,
+        scenes = [(scene.image.identity(), scene.truth) for scene in (*self.windows.sampler.class_counts.scenes, *self.validation_counts.scenes)]
+        settings = self.training.model_dump(mode="json", exclude=DECIDES_NOTHING)
+        values = {
+            **{f"training.{key}": value for key, value in settings.items()}, "model.kind": self.meta.kind, "model.args": self.meta.args,
             "model.classes": [[row.code, row.name, row.role] for row in self.rows], "model.input": self.meta.input,
             **_code(self.windows.normalisation),
             "model.output": self.model.output.model_dump(mode="json"), "scenes and labels": scenes, "execution.precision": self.config.execution.precision,
         }  # fmt: skip
-        return {key: str(value) for key, value in said.items()}
+        return {key: str(value) for key, value in values.items()}
 
 
-def prepare(config: Config, tell: Callable[[str], None]) -> Prepared:
+def prepare_training(config: Config, notify: Callable[[str], None]) -> Prepared:
     """Open scenes, survey their labels, and make the network.
 
     Raises
@@ -77,54 +77,65 @@ def prepare(config: Config, tell: Callable[[str], None]) -> Prepared:
     LabelsError, SourceError, ModelError
         Labels, scenes or the weights to start from are wrong.
     """
-    how = _how(config)
-    first = _first(config, how.scenes[0])
-    bands, how_read = first.bands, classes.normalisation(config.model, None, first.bands, first.dtype)
-    model, rows, codes = _model(config, how_read.channels)
-    table = indices(rows, codes)
+    training = _training_config(config)
+    first = _first(config, training.scenes[0])
+    bands, normalisation = first.bands, classes.input_normalisation(config.model, None, first.bands, first.dtype)
+    model, rows, codes = _model(config, normalisation.channels)
+    table = index_table(rows, codes)
     ordered = tuple(next(row for row in rows if row.code == code) for code in codes)
-    tell(f"counting the labels of {len(how.scenes)} scene{'s' * (len(how.scenes) > 1)}")
-    taught, judged = _atlases(config, how, rows, table, len(codes), bands)
-    complete(taught, ordered)
-    for line in doubts(taught, judged, ordered):
-        tell(line)
-    network, notes = _network(model, how)
-    several(how, network, judged)
-    drawing = Drawing(atlas=taught, table=table, how=how, retries=config.execution.retries)
-    said = measured(drawing) if config.model.input is None else config.model.input.model_dump(include=set(classes.FIELDS))
-    changed = {} if how_read.transform is None else {"transform": how_read.transform.place}
-    for scene in (*taught.scenes, *judged.scenes):
-        finite.check(scene.image, how_read.transform)
-    model = model.model_copy(update={"input": InputConfig(**said, **changed)})
-    windows = Windows(drawing=drawing, normalisation=classes.normalisation(model, None, bands, first.dtype))
+    notify(f"counting the labels of {len(training.scenes)} scene{'s' * (len(training.scenes) > 1)}")
+    train_counts, validation_counts = _class_counts(config, training, rows, table, len(codes), bands)
+    complete(train_counts, ordered)
+    for line in training_warnings(train_counts, validation_counts, ordered):
+        notify(line)
+    network, notes = _network(model, training)
+    check_devices(training, network, validation_counts)
+    sampler = WindowSampler(class_counts=train_counts, table=table, training=training, retries=config.execution.retries)
+    input_fields = measure_normalisation(sampler) if config.model.input is None else config.model.input.model_dump(include=set(classes.NORMALISATION_FIELDS))
+    changed = {} if normalisation.transform is None else {"transform": normalisation.transform.place}
+    for scene in (*train_counts.scenes, *validation_counts.scenes):
+        finite.check_transform(scene.image, normalisation.transform)
+    model = model.model_copy(update={"input": InputConfig(**input_fields, **changed)})
+    windows = Windows(sampler=sampler, normalisation=classes.input_normalisation(model, None, bands, first.dtype))
     return Prepared(
-        config=config, how=how, model=model, network=network, windows=windows, judged=judged, rows=ordered, table=table, notes=notes,
-        loss=Loss(how.loss, _weights(model, how, taught), model.output.multilabel),
+        config=config,
+        training=training,
+        model=model,
+        network=network,
+        windows=windows,
+        validation_counts=validation_counts,
+        rows=ordered,
+        table=table,
+        notes=notes,
+        loss=Loss(training.loss, _weights(model, training, train_counts), model.output.multilabel),
         meta=ModelMeta(
-            kind=str(model.kind), args=model.args, bands=_names(config, bands), classes=[_class(row) for row in rows],
-            input={**said, **{key: Path(place).name for key, place in changed.items()}},
+            kind=str(model.kind),
+            args=model.args,
+            bands=_names(config, bands),
+            classes=[_class(row) for row in rows],
+            input={**input_fields, **{key: Path(place).name for key, place in changed.items()}},
             output=model.output.model_dump(exclude_defaults=True),
         ),
-    )  # fmt: skip
+    )
 
 
-def _code(how: Normalisation) -> dict[str, Any]:
+def _code(normalisation: Normalisation) -> dict[str, Any]:
     """What the transform of raw pixels is made of, where there is one."""
-    return {} if how.transform is None else {"model.input.transform": how.transform.identity()}
+    return {} if normalisation.transform is None else {"model.input.transform": normalisation.transform.identity()}
 
 
-def _how(config: Config) -> TrainingConfig:
-    how = config.training
-    if how is None:
+def _training_config(config: Config) -> TrainingConfig:
+    training = config.training
+    if training is None:
         raise ConfigError("The config has no section training, so there is nothing to learn from. Add training: {scenes: [{path: …, labels: {path: …}}]}.")
     if config.model.kind not in NETWORKS:
-        said = "missing" if config.model.kind is None else config.model.kind
-        raise ConfigError(f"model.kind is {said}; train makes networks of ours. Set it to one of {', '.join(NETWORKS)}.")
+        kind = "missing" if config.model.kind is None else config.model.kind
+        raise ConfigError(f"model.kind is {kind}; train makes networks of ours. Set it to one of {', '.join(NETWORKS)}.")
     if config.model.classes is None:
         raise ConfigError("model.classes is missing; list the classes that the labels hold: [{name: water, color: '#2b83ba'}, …].")
-    if how.batch % how.devices:
-        raise ConfigError(f"training.batch is {how.batch}, which {how.devices} devices cannot share evenly. Give a multiple of training.devices.")
-    return how
+    if training.batch % training.devices:
+        raise ConfigError(f"training.batch is {training.batch}, which {training.devices} devices cannot share evenly. Give a multiple of training.devices.")
+    return training
 
 
 def _first(config: Config, scene: SceneConfig) -> Source:
@@ -133,7 +144,7 @@ def _first(config: Config, scene: SceneConfig) -> Source:
 
 def _model(config: Config, bands: int) -> tuple[ModelConfig, tuple[ClassRow, ...], list[int]]:
     """The model with its arguments, the class table, and the codes in the order of the indices."""
-    model = config.model.model_copy(update={"args": arguments(config.model, bands)})
+    model = config.model.model_copy(update={"args": network_arguments(config.model, bands)})
     channels = int(model.args["classes"])
     if channels == 1 and len(classes.thresholds(model.output, channels)) > 1:
         raise ConfigError("model.output.threshold lists several thresholds, but labels tell one logit two classes. Train with one; run may cut as it likes.")
@@ -141,35 +152,37 @@ def _model(config: Config, bands: int) -> tuple[ModelConfig, tuple[ClassRow, ...
     return model, rows, list(classes.decoding(model.output, rows, channels).codes)
 
 
-def _atlases(config: Config, how: TrainingConfig, rows: tuple[ClassRow, ...], table: Any, classes: int, bands: int) -> tuple[Atlas, Atlas]:
-    def opened(said: list[SceneConfig]) -> list[Scene]:
-        return [open_scene(scene, config.source, rows, how.validation.block, bands) for scene in said]
+def _class_counts(
+    config: Config, training: TrainingConfig, rows: tuple[ClassRow, ...], table: Any, classes: int, bands: int
+) -> tuple[ClassCounts, ClassCounts]:
+    def open_scenes(said: list[SceneConfig]) -> list[Scene]:
+        return [open_scene(scene, config.source, rows, training.validation.block, bands) for scene in said]
 
-    taught = survey(opened(how.scenes), table, classes)
-    if how.validation.scenes is None:
-        return part(taught, how.validation.share, how.seed)
-    return taught, survey(opened(how.validation.scenes), table, classes)
+    train_counts = count_classes(open_scenes(training.scenes), table, classes)
+    if training.validation.scenes is None:
+        return part(train_counts, training.validation.share, training.seed)
+    return train_counts, count_classes(open_scenes(training.validation.scenes), table, classes)
 
 
-def _network(model: ModelConfig, how: TrainingConfig) -> tuple[torch.nn.Module, list[str]]:
-    torch.manual_seed(how.seed)
-    network = build(str(model.kind), model.args)
+def _network(model: ModelConfig, training: TrainingConfig) -> tuple[torch.nn.Module, list[str]]:
+    torch.manual_seed(training.seed)
+    network = build_native(str(model.kind), model.args)
     notes = []
-    if how.start is not None:
-        told = pretrained.tell(pretrained.start(network, pretrained.read(how.start), str(model.kind)))
-        notes.append(f"{how.start}: {'; '.join(line.strip() for line in told.splitlines())}")
-    if how.freeze is not None:
-        frozen = pretrained.freeze(network, how.freeze)
-        notes.append(f"{how.freeze} frozen: {frozen.parameters:,} numbers learnt")
+    if training.start is not None:
+        report = pretrained.report_text(pretrained.load_pretrained(network, pretrained.read_weights(training.start), str(model.kind)))
+        notes.append(f"{training.start}: {'; '.join(line.strip() for line in report.splitlines())}")
+    if training.freeze is not None:
+        frozen = pretrained.freeze_layers(network, training.freeze)
+        notes.append(f"{training.freeze} frozen: {frozen.parameters:,} numbers learnt")
     return network, notes
 
 
-def _weights(model: ModelConfig, how: TrainingConfig, taught: Atlas) -> list[float] | None:
+def _weights(model: ModelConfig, training: TrainingConfig, train_counts: ClassCounts) -> list[float] | None:
     """Of each channel, or of both classes of one logit; a background without a channel has none."""
-    said, count = how.loss.classes, max(int(model.args["classes"]), 2)
-    if isinstance(said, list) and len(said) != count:
-        raise ConfigError(f"training.loss.classes has {len(said)} weights, but the network has {count} classes. Give one for each, or balanced.")
-    return class_weights(taught.total.tolist()[:count]) if said == "balanced" else said
+    weights, count = training.loss.classes, max(int(model.args["classes"]), 2)
+    if isinstance(weights, list) and len(weights) != count:
+        raise ConfigError(f"training.loss.classes has {len(weights)} weights, but the network has {count} classes. Give one for each, or balanced.")
+    return class_weights(train_counts.total.tolist()[:count]) if weights == "balanced" else weights
 
 
 def _names(config: Config, bands: int) -> list[str]:

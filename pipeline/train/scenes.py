@@ -22,7 +22,7 @@ from pipeline.store.spec import ClassRow
 if TYPE_CHECKING:
     from pipeline.sources.aoi.aoi import Area
 
-UNKNOWN = 255
+UNKNOWN_INDEX = 255
 """Index of pixels that teach nothing; channels are counted from 0 and number fewer."""
 
 Cell = tuple[int, int]
@@ -39,22 +39,22 @@ class Scene:
     area: Window
     truth: str
     """What makes the labels these labels: path, size and modification time, and the area of interest."""
-    within: Area | None
+    aoi: Area | None
     """Area of interest: labels outside it say nothing."""
     block: int
     """Side of the blocks that are held out, px; they count from the image's corner."""
-    held: frozenset[Cell] = frozenset()
+    validation_cells: frozenset[Cell] = frozenset()
     """Blocks that judge, so that their labels teach nothing."""
 
-    def known(self, window: Window) -> npt.NDArray[np.uint16]:
+    def label_codes(self, window: Window) -> npt.NDArray[np.uint16]:
         """(rows, cols) class codes of what may be learnt in a window; IGNORE outside both areas, in held-out blocks and where nothing is known."""
         codes = self.labels.read(window)
         inside = np.zeros(codes.shape, dtype=bool)
         inside[_shared(window, self.area)] = True
-        for row, col in self.held & set(self.cells(window)):
+        for row, col in self.validation_cells & set(self.cells(window)):
             inside[_shared(window, self.window((row, col)))] = False
-        if self.within is not None:
-            inside &= self.within.read(window)
+        if self.aoi is not None:
+            inside &= self.aoi.read(window)
         codes[~inside] = IGNORE
         return codes
 
@@ -80,13 +80,13 @@ class Scene:
     def cells(self, window: Window) -> list[Cell]:
         """The blocks of the lattice that a window touches, within the area."""
         rows, cols = (
-            range(max(seen.start, used.start) // self.block, -(-min(seen.stop, used.stop) // self.block))
-            for seen, used in ((window.rows, self.area.rows), (window.cols, self.area.cols))
+            range(max(span.start, limits.start) // self.block, -(-min(span.stop, limits.stop) // self.block))
+            for span, limits in ((window.rows, self.area.rows), (window.cols, self.area.cols))
         )
         return [(row, col) for row in rows for col in cols]
 
 
-def open_scene(said: SceneConfig, source: SourceConfig, classes: Sequence[ClassRow], block: int, bands: int | None = None) -> Scene:
+def open_scene(config: SceneConfig, source: SourceConfig, classes: Sequence[ClassRow], block: int, bands: int | None = None) -> Scene:
     """Open one image and its labels.
 
     Raises
@@ -97,22 +97,24 @@ def open_scene(said: SceneConfig, source: SourceConfig, classes: Sequence[ClassR
         One of them cannot be opened, or they lie in different places.
     """
     try:
-        image = open_source(source.model_copy(update={"path": said.path}))
+        image = open_source(source.model_copy(update={"path": config.path}))
     except SourceError as error:
         raise SourceError(f"A scene of the training: {str(error).replace('source.path is', 'its path is')}") from error
     grid = image.grid
-    row, col, height, width = said.area or (0, 0, grid.height, grid.width)
+    row, col, height, width = config.area or (0, 0, grid.height, grid.width)
     area = Window(row=row, col=col, height=height, width=width)
     if area.clip(grid.height, grid.width) != area:
-        raise ConfigError(f"The area {said.area} of {said.path} reaches beyond its {grid.height} × {grid.width} px. Write [row, col, height, width] within it.")
+        raise ConfigError(
+            f"The area {config.area} of {config.path} reaches beyond its {grid.height} × {grid.width} px. Write [row, col, height, width] within it."
+        )
     if bands not in (None, image.bands):
-        raise ConfigError(f"{said.path} has {image.bands} bands and the first scene {bands}. Name those that all scenes have with source.bands.")
-    within = open_area(source.aoi, grid)
-    truth = str(sorted(identity_of(said.labels.path, []).items())) + (f" within {within.digest}" if within else "")
-    return Scene(name=said.path, image=image, labels=from_config(said.labels, grid, classes), area=area, within=within, block=block, truth=truth)
+        raise ConfigError(f"{config.path} has {image.bands} bands and the first scene {bands}. Name those that all scenes have with source.bands.")
+    aoi = open_area(source.aoi, grid)
+    truth = str(sorted(identity_of(config.labels.path, []).items())) + (f" within {aoi.digest}" if aoi else "")
+    return Scene(name=config.path, image=image, labels=from_config(config.labels, grid, classes), area=area, aoi=aoi, block=block, truth=truth)
 
 
-def indices(classes: Sequence[ClassRow], codes: Sequence[int]) -> npt.NDArray[np.uint8]:
+def index_table(classes: Sequence[ClassRow], codes: Sequence[int]) -> npt.NDArray[np.uint8]:
     """(65536,) class code → channel of the network, UNKNOWN where there is none.
 
     Parameters
@@ -122,11 +124,11 @@ def indices(classes: Sequence[ClassRow], codes: Sequence[int]) -> npt.NDArray[np
     codes
         Codes in the order of the channels; a background without a channel comes after them.
     """
-    if len(codes) > UNKNOWN:
-        raise ConfigError(f"model.classes lists {len(classes)} classes; a network can be trained on {UNKNOWN} at the most.")
-    table = np.full(IGNORE + 1, UNKNOWN, dtype=np.uint8)
+    if len(codes) > UNKNOWN_INDEX:
+        raise ConfigError(f"model.classes lists {len(classes)} classes; a network can be trained on {UNKNOWN_INDEX} at the most.")
+    table = np.full(IGNORE + 1, UNKNOWN_INDEX, dtype=np.uint8)
     table[list(codes)] = np.arange(len(codes))
-    table[[row.code for row in classes if row.role == "ignore"]] = UNKNOWN
+    table[[row.code for row in classes if row.role == "ignore"]] = UNKNOWN_INDEX
     return table
 
 

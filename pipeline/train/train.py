@@ -14,11 +14,11 @@ import torch
 
 from pipeline.config import Config
 from pipeline.errors import ConfigError, Unfinished
-from pipeline.runtime.optional_imports import need
-from pipeline.train.files import VERSION, Place, clear, place, replace_text
-from pipeline.train.history import draw
+from pipeline.runtime.optional_imports import require
+from pipeline.train.files import CHECKPOINT_VERSION, TrainingFiles, clear, replace_text, training_files
+from pipeline.train.history import draw_curves
 from pipeline.train.model_card import card
-from pipeline.train.prepare import Prepared, prepare
+from pipeline.train.prepare import Prepared, prepare_training
 
 if TYPE_CHECKING:
     from pipeline.train.checkpoint import Keep
@@ -37,14 +37,14 @@ class Trained:
     """What was written; nothing by the processes of further devices."""
 
 
-def train(config: Config, tell: Callable[[str], None], fresh: bool = False) -> Trained:
+def train(config: Config, notify: Callable[[str], None], fresh: bool = False) -> Trained:
     """Train a network, or go on with a training that was stopped.
 
     Parameters
     ----------
     config
         With a section ``training``.
-    tell
+    notify
         Called with a line now and then.
     fresh
         Begin anew, replacing what was trained before.
@@ -59,22 +59,22 @@ def train(config: Config, tell: Callable[[str], None], fresh: bool = False) -> T
         Validation does not fit the memory.
     """
     for module in ("lightning", "torchmetrics", "matplotlib"):
-        need(module, "train", "Training")
-    from pipeline.train.trainer import fit, keeper
+        require(module, "train", "Training")
+    from pipeline.train.trainer import checkpoint_callback, fit
 
     leads = os.environ.get("LOCAL_RANK", "0") == "0"  # Lightning starts the processes of further devices by this very command
-    tell = tell if leads else _silent
-    where = place(config.model.path, fresh)
-    prepared = prepare(config, tell)
+    notify = notify if leads else _silent
+    where = training_files(config.model.path, fresh)
+    prepared = prepare_training(config, notify)
     if fresh and leads:
         clear(where)
-    kept = _kept(where, prepared.fingerprint())
+    checkpoint = _last_checkpoint(where, prepared.fingerprint())
     for note in prepared.notes:
-        tell(note)
+        notify(note)
     try:
-        keep = keeper(prepared, where, kept, tell)
-        if not keep.ended:
-            fit(prepared, keep, where, tell)
+        keep = checkpoint_callback(prepared, where, checkpoint, notify)
+        if not keep.finished:
+            fit(prepared, keep, where, notify)
         return _publish(prepared, keep, where) if leads else _trained(keep, {})
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG):
@@ -86,34 +86,34 @@ def _silent(line: str) -> None:
     pass
 
 
-def _kept(where: Place, now: dict[str, str]) -> dict[str, Any] | None:
+def _last_checkpoint(where: TrainingFiles, now: dict[str, str]) -> dict[str, Any] | None:
     """What the last round left, or None before the first; raises ConfigError where it is of another training."""
     if not where.last.exists():
         return None
     try:
-        kept: dict[str, Any] = torch.load(where.last, map_location="cpu", weights_only=True)["callbacks"]["Keep"]
-        if kept["version"] != VERSION or not where.best.exists():
+        checkpoint: dict[str, Any] = torch.load(where.last, map_location="cpu", weights_only=True)["callbacks"]["Keep"]
+        if checkpoint["version"] != CHECKPOINT_VERSION or not where.best.exists():
             raise ValueError("it was left by another release, or its weights are gone")
     except Exception as error:  # whatever damaged bytes make the reader raise
         raise ConfigError(
             f"{where.last} cannot be gone on from ({type(error).__name__}: {' '.join(str(error).split())[:120]}). Begin anew with --fresh, which replaces it."
         ) from error
-    before = kept["fingerprint"]
-    differing = [key for key in now if before.get(key) != now[key]]
+    previous = checkpoint["fingerprint"]
+    differing = [key for key in now if previous.get(key) != now[key]]
     if differing:
         raise ConfigError(
             f"{where.folder} holds another training, which differs in {', '.join(differing)}. Undo the change, give another model.path, or begin anew with "
             "--fresh, which replaces its weights."
         )
-    return kept
+    return checkpoint
 
 
-def _publish(prepared: Prepared, keep: Keep, where: Place) -> Trained:
+def _publish(prepared: Prepared, keep: Keep, where: TrainingFiles) -> Trained:
     """The best weights to where they are asked for, last of all."""
     best = keep.best
-    atlas, name = prepared.windows.drawing.atlas, where.weights.name
-    draw(keep.rows, {row.name: row.color for row in prepared.rows}, where.picture)
-    replace_text(where.card, card(name, prepared.meta, prepared.how, atlas, prepared.judged, best, prepared.notes))
+    train_counts, name = prepared.windows.sampler.class_counts, where.weights.name
+    draw_curves(keep.rows, {row.name: row.color for row in prepared.rows}, where.picture)
+    replace_text(where.card, card(name, prepared.meta, prepared.training, train_counts, prepared.validation_counts, best, prepared.notes))
     partial = where.weights.with_name(f".{name}.partial")
     shutil.copyfile(where.best, partial)
     partial.replace(where.weights)

@@ -13,72 +13,78 @@ from lightning.pytorch.callbacks import EarlyStopping
 
 from pipeline.errors import ConfigError
 from pipeline.runtime import resources
-from pipeline.runtime.device import choose
+from pipeline.runtime.device import select_device
 from pipeline.train.checkpoint import Keep
-from pipeline.train.files import Place, replace_weights
-from pipeline.train.module import Lesson
+from pipeline.train.files import TrainingFiles, replace_weights
+from pipeline.train.module import SegmentationModule
 from pipeline.train.prepare import Prepared
-from pipeline.train.validation import examiner
+from pipeline.train.validation import plan_validation
 
-PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {"float32": "32-true", "auto": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
+LIGHTNING_PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
+    "float32": "32-true",
+    "auto": "32-true",
+    "bfloat16": "bf16-mixed",
+    "float16": "16-mixed",
+}
 """``execution.precision`` in Lightning's words."""
 LOADERS = 4
 """Processes per GPU that read windows, where nothing is said."""
 
 
-def keeper(prepared: Prepared, where: Place, kept: dict[str, Any] | None, tell: Callable[[str], None]) -> Keep:
+def checkpoint_callback(prepared: Prepared, where: TrainingFiles, checkpoint: dict[str, Any] | None, notify: Callable[[str], None]) -> Keep:
     """What saves a training, with what an earlier start left of it."""
-    threads = kept["threads"] if kept else max(resources.cores() // prepared.how.devices, 1)
-    keep = Keep(where, prepared.meta, [row.name for row in prepared.rows], prepared.fingerprint(), threads, tell)
-    if kept:
-        keep.load_state_dict(kept)
-        tell(f"{len(keep.rows)} rounds are done already")
+    threads = checkpoint["threads"] if checkpoint else max(resources.cores() // prepared.training.devices, 1)
+    keep = Keep(where, prepared.meta, [row.name for row in prepared.rows], prepared.fingerprint(), threads, notify)
+    if checkpoint:
+        keep.load_state_dict(checkpoint)
+        notify(f"{len(keep.rows)} rounds are done already")
     return keep
 
 
-def _lesson(prepared: Prepared, keep: Keep, where: Place, device: torch.device) -> Lesson:
+def _segmentation_module(prepared: Prepared, keep: Keep, where: TrainingFiles, device: torch.device) -> SegmentationModule:
     replace_weights(where.untrained, prepared.network, prepared.meta)
     model = prepared.model.model_copy(update={"path": where.untrained})
-    judge = examiner(prepared.config, model, prepared.judged, prepared.table, where.folder, keep.threads)
-    said = prepared.how.loaders
-    loaders = said if said != "auto" else LOADERS if device.type == "cuda" else 0
+    validator = plan_validation(prepared.config, model, prepared.validation_counts, prepared.table, where.folder, keep.threads)
+    requested = prepared.training.loaders
+    loaders = requested if requested != "auto" else LOADERS if device.type == "cuda" else 0
     prepared.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs forget the keyword
-    return Lesson(prepared.network, prepared.loss, prepared.windows, judge, prepared.how, loaders)
+    return SegmentationModule(prepared.network, prepared.loss, prepared.windows, validator, prepared.training, loaders)
 
 
-def _devices(asked: int, device: torch.device) -> Any:
+def _devices(count: int, device: torch.device) -> Any:
     """As Lightning takes them: the one that the config names, or as many as are asked for."""
-    return [device.index or 0] if asked == 1 and device.type == "cuda" else asked
+    return [device.index or 0] if count == 1 and device.type == "cuda" else count
 
 
-def fit(prepared: Prepared, keep: Keep, where: Place, tell: Callable[[str], None]) -> None:
+def fit(prepared: Prepared, keep: Keep, where: TrainingFiles, notify: Callable[[str], None]) -> None:
     """Lightning's loop, with nothing of its own on the screen or on disk."""
-    device = choose(prepared.config.execution.device)
-    lesson = _lesson(prepared, keep, where, device)
-    taught, judged = len(prepared.windows.drawing.atlas.places), len(prepared.judged.places)
-    tell(f"{taught} blocks teach, {judged} judge; {prepared.how.rounds} rounds of {prepared.how.steps} steps on {device}")
-    how = prepared.how
-    stopping = [EarlyStopping("mean_iou", patience=how.patience, mode="max", check_on_train_epoch_end=False)] if how.patience else []
+    device = select_device(prepared.config.execution.device)
+    module = _segmentation_module(prepared, keep, where, device)
+    train_blocks, validation_blocks = len(prepared.windows.sampler.class_counts.places), len(prepared.validation_counts.places)
+    notify(f"{train_blocks} blocks teach, {validation_blocks} judge; {prepared.training.rounds} rounds of {prepared.training.steps} steps on {device}")
+    training = prepared.training
+    stopping = [EarlyStopping("mean_iou", patience=training.patience, mode="max", check_on_train_epoch_end=False)] if training.patience else []
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning.*")
         trainer = lightning.Trainer(
-            accelerator="gpu" if device.type == "cuda" else "cpu", devices=_devices(how.devices, device),
-            precision=PRECISIONS[prepared.config.execution.precision],
-            max_epochs=how.rounds, gradient_clip_val=how.optimiser.clip, callbacks=[*stopping, keep], sync_batchnorm=device.type == "cuda",
+            accelerator="gpu" if device.type == "cuda" else "cpu", devices=_devices(training.devices, device),
+            precision=LIGHTNING_PRECISIONS[prepared.config.execution.precision],
+            max_epochs=training.rounds, gradient_clip_val=training.optimiser.clip, callbacks=[*stopping, keep], sync_batchnorm=device.type == "cuda",
             use_distributed_sampler=False,
             num_sanity_val_steps=0, logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
             default_root_dir=where.folder,
         )  # fmt: skip
         try:
-            trainer.fit(lesson, ckpt_path=where.last if where.last.exists() else None, weights_only=True)
+            trainer.fit(module, ckpt_path=where.last if where.last.exists() else None, weights_only=True)
         except SystemExit as stopped:  # Lightning's answer to Ctrl-C
             raise KeyboardInterrupt from stopped
         except ValueError as error:
             if "more than 1 value per channel" not in str(error):
                 raise
             raise ConfigError(
-                f"training.window {how.window} px and training.batch {how.batch} leave batch norm one value per channel at the network's coarsest level, "
+                f"training.window {training.window} px and training.batch {training.batch} leave batch norm one value per channel at the network's "
+                f"coarsest level, "
                 "which has no spread. Set either larger."
             ) from error

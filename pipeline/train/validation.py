@@ -13,17 +13,17 @@ from pipeline.config import Config, ModelConfig, OutputConfig
 from pipeline.geometry.blocks import BlockIndex
 from pipeline.inference.block_task import BlockTask
 from pipeline.inference.infer import Inference
-from pipeline.inference.read import read
+from pipeline.inference.read import read_with_retries
 from pipeline.inference.recipe import Block
 from pipeline.models.loaded import Loaded
-from pipeline.planning.job import prepare
+from pipeline.planning.job import prepare_job
 from pipeline.quality.evaluate.confusion import Confusion
-from pipeline.train.class_counts import Atlas
+from pipeline.train.class_counts import ClassCounts
 from pipeline.train.scenes import Scene
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class ValidationBlock:
     """One block to be judged."""
 
     scene: Scene
@@ -33,30 +33,30 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Examiner:
+class Validator:
     """All blocks that judge a network, in order."""
 
-    questions: tuple[Question, ...]
+    blocks: tuple[ValidationBlock, ...]
     table: npt.NDArray[np.uint8]
     """Class code → index."""
     classes: int
 
-    def ask(self, network: torch.nn.Module, number: int, device: torch.device) -> Confusion:
+    def judge(self, network: torch.nn.Module, number: int, device: torch.device) -> Confusion:
         """Infer block ``number`` and compare it with its labels. Raises ReadError, InferenceError, LabelsError."""
-        question = self.questions[number]
-        task, found = question.task, Confusion(self.classes)
-        window, frame = task.layout.window(question.index), task.layout.frame(question.index)
-        block = Block(question.index, window, frame, read(task.source, frame, task.retries))
-        arrays, _ = Inference(Loaded(module=network, said={}, key=task.model.output.key), task.recipe, device)(block, task.layout)
-        found.add(self._index(question.scene.known(window)), self._index(arrays["mask"]))
-        return found
+        validation_block = self.blocks[number]
+        task, confusion = validation_block.task, Confusion(self.classes)
+        window, frame = task.layout.window(validation_block.index), task.layout.read_window(validation_block.index)
+        block = Block(validation_block.index, window, frame, read_with_retries(task.source, frame, task.retries))
+        arrays, _ = Inference(Loaded(module=network, identity_fields={}, key=task.model.output.key), task.recipe, device)(block, task.layout)
+        confusion.add(self._index(validation_block.scene.label_codes(window)), self._index(arrays["mask"]))
+        return confusion
 
     def _index(self, codes: npt.NDArray[np.unsignedinteger]) -> npt.NDArray[np.uint8]:
         """Nodata and whatever is no class lie beyond all classes."""
         return np.asarray(np.minimum(self.table[codes], np.uint8(self.classes)), dtype=np.uint8)
 
 
-def examiner(config: Config, model: ModelConfig, atlas: Atlas, table: npt.NDArray[np.uint8], folder: Path, threads: int) -> Examiner:
+def plan_validation(config: Config, model: ModelConfig, validation_counts: ClassCounts, table: npt.NDArray[np.uint8], folder: Path, threads: int) -> Validator:
     """Plan how each scene would be run, by the network that ``model.path`` holds.
 
     Parameters
@@ -65,7 +65,7 @@ def examiner(config: Config, model: ModelConfig, atlas: Atlas, table: npt.NDArra
         Of the training; its sections ``source``, ``tile`` and ``execution`` count as for `run`.
     model
         With nothing left open, and the weights of an untrained network.
-    atlas
+    validation_counts
         The blocks that judge; its scenes hide none of their labels.
     table
         Class code → index.
@@ -79,13 +79,15 @@ def examiner(config: Config, model: ModelConfig, atlas: Atlas, table: npt.NDArra
     PlanError, ModelError
         As `run` would.
     """
-    tasks = {number: _task(config, model, atlas.scenes[number], folder, threads) for number in sorted({number for number, _ in atlas.places})}
-    questions = [Question(scene=atlas.scenes[number], task=tasks[number], index=BlockIndex(*cell)) for number, cell in atlas.places]
-    return Examiner(questions=tuple(questions), table=table, classes=atlas.counts.shape[1])
+    tasks = {
+        number: _task(config, model, validation_counts.scenes[number], folder, threads) for number in sorted({number for number, _ in validation_counts.places})
+    }
+    blocks = [ValidationBlock(scene=validation_counts.scenes[number], task=tasks[number], index=BlockIndex(*cell)) for number, cell in validation_counts.places]
+    return Validator(blocks=tuple(blocks), table=table, classes=validation_counts.counts.shape[1])
 
 
 def _task(config: Config, model: ModelConfig, scene: Scene, folder: Path, threads: int) -> BlockTask:
     source = config.source.model_copy(update={"path": scene.name})
     output = OutputConfig(path=folder / "validation.zarr", chunk=scene.block, block=scene.block, pyramid=False)
-    task = prepare(config.model_copy(update={"source": source, "model": model, "output": output, "training": None}), fresh=True).task
+    task = prepare_job(config.model_copy(update={"source": source, "model": model, "output": output, "training": None}), fresh=True).task
     return replace(task, recipe=replace(task.recipe, threads=threads))

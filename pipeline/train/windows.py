@@ -11,7 +11,7 @@ from torch.utils.data import Dataset, Sampler
 
 from pipeline.inference.normalise import Normalisation, normalise
 from pipeline.train import augment
-from pipeline.train.dataset import Drawing
+from pipeline.train.dataset import WindowSampler
 
 Example = tuple[torch.Tensor, torch.Tensor]
 """(bands, rows, cols) float32, normalised, 0 where invalid; (rows, cols) int64 indices, UNKNOWN where nothing is known."""
@@ -21,18 +21,18 @@ Example = tuple[torch.Tensor, torch.Tensor]
 class Windows(Dataset[Example]):
     """Drawn windows, normalised."""
 
-    drawing: Drawing
+    sampler: WindowSampler
     normalisation: Normalisation
 
     def __getitem__(self, number: int) -> Example:
         """Window ``number``. Raises LabelsError, ReadError."""
-        drawn = self.drawing(number)
-        x = normalise(torch.from_numpy(drawn.pixels.data), torch.from_numpy(drawn.pixels.valid), self.normalisation, torch.device("cpu"))[0]
-        x = augment.noisy(x, drawn.pixels.valid, self.drawing.how.augment.noise, drawn.rng)
-        return x, torch.from_numpy(drawn.label.astype(np.int64))
+        window = self.sampler(number)
+        x = normalise(torch.from_numpy(window.pixels.data), torch.from_numpy(window.pixels.valid), self.normalisation, torch.device("cpu"))[0]
+        x = augment.noisy(x, window.pixels.valid, self.sampler.training.augment.noise, window.rng)
+        return x, torch.from_numpy(window.label.astype(np.int64))
 
 
-class Round(Sampler[int]):
+class EpochSampler(Sampler[int]):
     """The numbers of one round's windows that fall to one of several devices.
 
     A batch is the same windows whatever the number of devices; each takes its part.

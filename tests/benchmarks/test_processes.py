@@ -14,7 +14,7 @@ from rasterio.windows import Window
 from benchmarks.performance import networks, reference
 from benchmarks.performance.ceilings.reading import aligned
 from benchmarks.performance.watch import Limits, environment_for, watch
-from pipeline.sources.samples import resolve
+from pipeline.sources.samples import sample_raster
 
 CALM = Limits(memory=2**40, seconds=60)
 
@@ -54,7 +54,7 @@ def test_ties_are_those_of_the_two_best() -> None:
 @pytest.mark.nightly("scale")
 @pytest.mark.parametrize("kind", networks.NETWORKS)
 def test_networks_know_every_class_and_look_around(kind: str, tmp_path: Path) -> None:
-    raster = resolve("sample://satellite?seed=7&size=512")
+    raster = sample_raster("sample://satellite?seed=7&size=512")
     networks.make({"kind": kind, "raster": str(raster), "network": str(tmp_path / "network.pt"), "narrower": 4})
     with rasterio.open(raster) as src:
         x = torch.from_numpy(src.read(window=Window(128, 128, 256, 384)).astype("float32"))[None]

@@ -187,13 +187,13 @@ def test_what_stops_a_run_is_no_error_and_hides_those_that_it_makes(
     monkeypatch.setattr(exits, "_leave", told.append)
 
     def works() -> None:
-        with exits.limited(1e-9):
+        with exits.time_limit(1e-9):
             work()
 
-    exits.ended(works)
+    exits.run_and_exit(works)
     assert told == [75]
     os.kill(os.getpid(), signal.SIGTERM)  # by now a second one changes nothing
-    assert capfd.readouterr().err == f"Stopped: the 1e-09 s of execution.stop_after are over. {exits.KEPT}\n"
+    assert capfd.readouterr().err == f"Stopped: the 1e-09 s of execution.stop_after are over. {exits.RERUN_ADVICE}\n"
 
 
 def exit_code(monkeypatch: pytest.MonkeyPatch, error: Exception) -> object:
@@ -207,7 +207,7 @@ def exit_code(monkeypatch: pytest.MonkeyPatch, error: Exception) -> object:
 
     monkeypatch.setattr(os, "_exit", leave)
     with pytest.raises(SystemExit) as left:
-        exits.ended(command)
+        exits.run_and_exit(command)
     return left.value.code
 
 
@@ -234,14 +234,14 @@ def test_whatever_else_is_raised_is_one(monkeypatch: pytest.MonkeyPatch, capsys:
 
 
 def test_the_timer_stops_what_is_under_way_and_is_off_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.runtime.resources.age", lambda: 100.0)
+    monkeypatch.setattr("pipeline.runtime.resources.process_age", lambda: 100.0)
     for seconds in (100.05, 3.0):  # soon, and over already
-        with pytest.raises(exits.Stop), exits.limited(seconds):
+        with pytest.raises(exits.Stop), exits.time_limit(seconds):
             time.sleep(60)
         assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
-    with exits.limited(None):
+    with exits.time_limit(None):
         assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
-    with exits.limited(1000.0):
+    with exits.time_limit(1000.0):
         assert 800 < signal.getitimer(signal.ITIMER_REAL)[0] <= 900
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 

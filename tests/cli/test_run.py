@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.cli.app import overriding
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.errors import ConfigError, StoreError
 from pipeline.store.status import status
 from tests import scenes
@@ -67,9 +67,9 @@ def test_a_plan_is_frozen_and_run_and_without_one_locked_is_refused(tmp_path: Pa
     invoke("run", file, "--out", tmp_path / "two.zarr")
     assert digest(tmp_path / "one.zarr") == digest(tmp_path / "two.zarr")
     assert len(digest(tmp_path / "one.zarr")) > 10
-    assert load(file).output.path == tmp_path / "job.zarr"
+    assert load_config(file).output.path == tmp_path / "job.zarr"
 
 
 def test_a_store_may_have_any_name(tmp_path: Path) -> None:
     folder = tmp_path / "Küste 🌊: #1"
-    assert load(scenes.config(tmp_path), overriding(None, str(folder / "a.zarr"))).output.path == folder / "a.zarr"
+    assert load_config(scenes.config(tmp_path), overriding(None, str(folder / "a.zarr"))).output.path == folder / "a.zarr"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.paths import anchored, is_gdal_name, is_there
+from pipeline.config.paths import anchored_path, is_gdal_name, is_there
 
 
 @pytest.fixture
@@ -42,8 +42,8 @@ def folder(tmp_path: Path) -> Path:
     ],
 )
 def test_the_file_in_a_name_is_anchored_and_the_rest_is_kept(folder: Path, written: str, meant: str) -> None:
-    assert anchored(written, folder) == meant.replace("{folder}", str(folder))
-    assert anchored(anchored(written, folder), Path("/elsewhere")) == anchored(written, folder)
+    assert anchored_path(written, folder) == meant.replace("{folder}", str(folder))
+    assert anchored_path(anchored_path(written, folder), Path("/elsewhere")) == anchored_path(written, folder)
 
 
 @pytest.mark.parametrize("name", ["cube.nc", "netcdf:cube.nc:B04", "ZARR:img.zarr:/0", "/vsizip/raws.zip/a/b.tif", "a:b.tif"])

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from pipeline.config import AddressConfig, TlsConfig
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.engines import KINDS
 from pipeline.errors import Unfinished, WorkerError
-from pipeline.interfaces import Terms
-from pipeline.running.execute import execute, prepare
+from pipeline.interfaces import EngineOptions
+from pipeline.running.execute import execute, prepare_job
 from pipeline.runtime.progress import Progress
 from tests import scenes
 from tests.engines import works
@@ -30,13 +30,13 @@ def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dask]:
         yield made
 
 
-def terms(dask: Dask, said: list[str] | None = None, **more: Any) -> Terms:
-    return Terms(address=AddressConfig(scheduler=dask.address, **more.pop("address", {})), tell=(said if said is not None else []).append, **more)
+def terms(dask: Dask, said: list[str] | None = None, **more: Any) -> EngineOptions:
+    return EngineOptions(address=AddressConfig(scheduler=dask.address, **more.pop("address", {})), notify=(said if said is not None else []).append, **more)
 
 
 def go(path: Path) -> Any:
     with Progress() as progress:
-        return execute(prepare(load(path)), progress)
+        return execute(prepare_job(load_config(path)), progress)
 
 
 def test_every_item_is_worked_on_once_and_the_scheduler_lives_on(dask: Dask) -> None:
@@ -56,7 +56,7 @@ def test_a_job_has_the_same_bytes_as_one_by_one_also_where_a_worker_ran_another_
     for tile in ({"size": 40, "halo": 0}, {}):
         path = scenes.config(tmp_path, tile=tile, execution={"engine": "address", "address": {"scheduler": dask.address, "threads": 1}})
         with Progress() as progress:
-            execute(prepare(load(path), fresh=True), progress, fresh=True)
+            execute(prepare_job(load_config(path), fresh=True), progress, fresh=True)
     assert digest(tmp_path / "job.zarr") == digest(tmp_path / "reference.zarr")
 
 
@@ -126,7 +126,7 @@ def test_a_scheduler_that_goes_away_ends_the_run_to_be_run_again(tmp_path: Path)
 
 def test_an_address_where_nobody_answers_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.engines.address.CONNECT_S", 1)
-    asked = Terms(address=AddressConfig(scheduler="tcp://127.0.0.1:9"))
+    asked = EngineOptions(address=AddressConfig(scheduler="tcp://127.0.0.1:9"))
     with pytest.raises(WorkerError, match=r"tcp://127\.0\.0\.1:9, where no Dask scheduler answers") as error, KINDS["address"](1, asked):
         pass
     assert error.value.exit_code == 2
@@ -141,7 +141,7 @@ def test_with_certificates_a_run_is_encrypted_and_without_them_it_is_refused(tmp
         with KINDS["address"](1, terms(dask, address={"tls": tls})) as run:
             assert sorted(run(works.square, range(5))) == [0, 1, 4, 9, 16]
         monkeypatch.setattr("pipeline.engines.address.CONNECT_S", 3)
-        plain = Terms(address=AddressConfig(scheduler=dask.address.replace("tls://", "tcp://")))
+        plain = EngineOptions(address=AddressConfig(scheduler=dask.address.replace("tls://", "tcp://")))
         with pytest.raises(WorkerError, match="no Dask scheduler answers"), KINDS["address"](1, plain):
             pass
 

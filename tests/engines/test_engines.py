@@ -9,11 +9,11 @@ from typing import Any
 import psutil
 import pytest
 
-from pipeline.engines import APART, KINDS
+from pipeline.engines import KINDS, OUT_OF_PROCESS
 from pipeline.errors import ConfigError
-from pipeline.interfaces import Terms
+from pipeline.interfaces import EngineOptions
 
-HERE = [kind for kind in KINDS if kind not in APART]
+HERE = [kind for kind in KINDS if kind not in OUT_OF_PROCESS]
 """Engines that run in this process."""
 
 
@@ -85,7 +85,7 @@ def test_no_items_are_no_work(kind: str) -> None:
 
 def test_a_dashboard_without_its_extra_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"wholecloth\[dashboard\]"), KINDS["threads"](1, Terms(dashboard="127.0.0.1:0")):
+    with pytest.raises(ConfigError, match=r"wholecloth\[dashboard\]"), KINDS["threads"](1, EngineOptions(dashboard="127.0.0.1:0")):
         pass
 
 
@@ -150,7 +150,7 @@ def test_what_draws_the_dashboard_is_not_imported_where_none_is_asked_for() -> N
 @pytest.mark.filterwarnings("default")
 @pytest.mark.skipif(importlib.util.find_spec("bokeh") is None, reason="needs the extra dashboard")
 def test_a_dashboard_that_is_asked_for_answers() -> None:
-    with KINDS["threads"](1, Terms(dashboard="127.0.0.1:0")) as run:
+    with KINDS["threads"](1, EngineOptions(dashboard="127.0.0.1:0")) as run:
         list(run(abs, [1]))
         port = clients()[0].cluster.scheduler.services["dashboard"].port
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/status", timeout=20) as page:

@@ -12,13 +12,13 @@ from typing import Any
 import psutil
 import pytest
 
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.engines import KINDS
 from pipeline.errors import Unfinished, WorkerError
-from pipeline.interfaces import Terms
-from pipeline.running.execute import execute, prepare
+from pipeline.interfaces import EngineOptions
+from pipeline.running.execute import execute, prepare_job
 from pipeline.runtime.progress import Progress
-from pipeline.runtime.trace import recorded
+from pipeline.runtime.trace import open_trace
 from pipeline.store.ledger import Ledger
 from tests import scenes
 from tests.commands import run as run_command
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def run() -> Iterator[Any]:
-    with KINDS["processes"](2, Terms(processes=2, threads=1, tell=lambda line: None)) as made:
+    with KINDS["processes"](2, EngineOptions(processes=2, threads=1, notify=lambda line: None)) as made:
         yield made
 
 
@@ -99,7 +99,7 @@ def test_nothing_listens_beyond_this_machine(run: Any) -> None:
 
 def test_a_worker_that_is_killed_costs_nothing_but_time(tmp_path: Path) -> None:
     said: list[str] = []
-    with KINDS["processes"](2, Terms(processes=2, tell=said.append)) as run:
+    with KINDS["processes"](2, EngineOptions(processes=2, notify=said.append)) as run:
         assert sorted(run(works.Lethal(items=(3, 11), once=tmp_path, seconds=0.05), range(40))) == list(range(40))
     assert {path.name for path in tmp_path.iterdir()} == {"3", "11"}
     assert any("is gone" in line for line in said)
@@ -108,7 +108,7 @@ def test_a_worker_that_is_killed_costs_nothing_but_time(tmp_path: Path) -> None:
 
 @pytest.mark.nightly("kills")
 def test_an_item_that_kills_every_worker_fails_by_name_and_all_others_are_done() -> None:
-    with KINDS["processes"](2, Terms(processes=1, tell=lambda line: None)) as run:
+    with KINDS["processes"](2, EngineOptions(processes=1, notify=lambda line: None)) as run:
         found = list(run(works.Lethal(items=(4,)), range(10)))
     assert sorted(result for result in found if isinstance(result, int)) == [0, 1, 2, 3, 5, 6, 7, 8, 9]
     (failed,) = [result for result in found if isinstance(result, tuple)]
@@ -117,7 +117,7 @@ def test_an_item_that_kills_every_worker_fails_by_name_and_all_others_are_done()
 
 
 def test_what_a_worker_lacks_is_named_with_its_host_before_the_first_item(tmp_path: Path) -> None:
-    terms = Terms(processes=2, needs=works.Lacking(what=("the raster: no such file", "a GPU")), tell=lambda line: None)
+    terms = EngineOptions(processes=2, needs=works.Lacking(what=("the raster: no such file", "a GPU")), notify=lambda line: None)
     before = children()
     named = rf"{os.uname().nodename} \(tcp://127.0.0.1:\d+\) cannot run this job: the raster: no such file; a GPU"
     with pytest.raises(WorkerError, match=named), KINDS["processes"](1, terms) as run:
@@ -130,14 +130,14 @@ def test_what_a_worker_lacks_is_named_with_its_host_before_the_first_item(tmp_pa
 def test_a_worker_that_comes_late_and_lacks_something_is_passed_over(tmp_path: Path) -> None:
     said: list[str] = []
     (gone := tmp_path / "once").mkdir()
-    terms = Terms(processes=2, needs=works.Lacking(what=("the weights",), where=gone / "5"), tell=said.append)
+    terms = EngineOptions(processes=2, needs=works.Lacking(what=("the weights",), where=gone / "5"), notify=said.append)
     with KINDS["processes"](1, terms) as run:
         assert sorted(run(works.Lethal(items=(5,), once=gone, seconds=0.1), range(60))) == list(range(60))
     assert any("the weights" in line and "passed over" in line for line in said)
 
 
 def test_each_process_has_a_gpu_of_its_own() -> None:
-    with KINDS["processes"](1, Terms(processes=2, gpus=("3", "GPU-7"), tell=lambda line: None)) as run:
+    with KINDS["processes"](1, EngineOptions(processes=2, gpus=("3", "GPU-7"), notify=lambda line: None)) as run:
         found = list(run(works.Slow("CUDA_VISIBLE_DEVICES"), range(8)))
     assert set(found) == {"3", "GPU-7"}
 
@@ -145,10 +145,10 @@ def test_each_process_has_a_gpu_of_its_own() -> None:
 RUNNING = """
 import sys
 from pipeline.engines import KINDS
-from pipeline.interfaces import Terms
+from pipeline.interfaces import EngineOptions
 from tests.engines import works
 if __name__ == "__main__":
-    with KINDS["processes"](1, Terms(processes=2)) as run:
+    with KINDS["processes"](1, EngineOptions(processes=2)) as run:
         for found in run(works.Where(seconds=0.3), range(10_000)):
             print(found[0], flush=True)
 """
@@ -218,7 +218,7 @@ def command(path: Path, *rest: str) -> list[str]:
 
 def go(path: Path) -> Any:
     with Progress() as progress:
-        return execute(prepare(load(path)), progress)
+        return execute(prepare_job(load_config(path)), progress)
 
 
 def test_a_job_has_the_same_bytes_as_one_by_one(tmp_path: Path) -> None:
@@ -282,8 +282,8 @@ def test_a_block_that_kills_every_worker_is_named_and_all_others_are_committed(t
 def test_overviews_are_made_by_the_workers_too(tmp_path: Path) -> None:
     go(scenes.config(tmp_path, "reference", output={"chunk": 32, "block": 64}))
     path, trace = scenes.config(tmp_path, output={"chunk": 32, "block": 64}, execution={"engine": "processes", "processes": 2}), tmp_path / "trace.json"
-    with recorded(trace) as written, Progress() as progress:
-        execute(prepare(load(path)), progress, trace=written)
+    with open_trace(trace) as written, Progress() as progress:
+        execute(prepare_job(load_config(path)), progress, trace=written)
     events = json.loads(trace.read_text())
     made = {event["pid"] for event in events if event.get("cat") == "overview"}
     assert made

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pipeline.engines import shifts
-from pipeline.engines.shifts import Shifts
+from pipeline.engines.shifts import WorkQueue
 
 
 class Pool:
@@ -20,7 +20,7 @@ class Pool:
 
 
 def ran(pool: Pool, work: Any, items: Any, window: int = 4) -> list[Any]:
-    with Shifts(work) as made:
+    with WorkQueue(work) as made:
         found = sorted(made.results(pool.submit, items, window))
     pool.pool.shutdown()
     return found
@@ -44,7 +44,7 @@ def test_no_more_tasks_and_items_are_on_their_way_than_the_window_holds(monkeypa
     pool, tasks, ahead = Pool(2), [], []
     taken: list[int] = []
 
-    with Shifts(abs) as made:
+    with WorkQueue(abs) as made:
         for done, _ in enumerate(made.results(pool.submit, (taken.append(k) or k for k in range(500)), 4), start=1):
             tasks.append(len(made.tasks))
             ahead.append(len(taken) - done)
@@ -62,7 +62,7 @@ def test_items_that_nobody_began_are_not_begun_once_the_run_is_over() -> None:
             go_on.wait(10)
         return item
 
-    with Shifts(work) as made:
+    with WorkQueue(work) as made:
         assert next(made.results(pool.submit, range(10), 4)) == 0
     go_on.set()
     pool.pool.shutdown()
@@ -75,12 +75,12 @@ def test_a_task_that_cannot_run_is_told_instead_of_being_waited_for() -> None:
         future.set_exception(OSError("no worker"))
         return future
 
-    with pytest.raises(OSError, match="no worker"), Shifts(abs) as made:
+    with pytest.raises(OSError, match="no worker"), WorkQueue(abs) as made:
         list(made.results(refused, [1, 2], 4))
 
 
 def test_a_task_of_a_run_that_is_over_does_nothing() -> None:
-    with Shifts(abs) as made:
+    with WorkQueue(abs) as made:
         number = made.number
-    shifts.work_shift(number)
-    assert made.said.empty()
+    shifts.run_queue_task(number)
+    assert made.events.empty()

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from pipeline.config import SlurmConfig, TlsConfig
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.engines import KINDS
 from pipeline.engines.dask import cluster_settings
 from pipeline.engines.slurm import cluster
 from pipeline.errors import ExtraError, WorkerError
-from pipeline.interfaces import Terms
-from pipeline.running.execute import execute, prepare
+from pipeline.interfaces import EngineOptions
+from pipeline.running.execute import execute, prepare_job
 from pipeline.runtime.progress import Progress
 from tests import scenes
 from tests.engines import works
@@ -27,8 +27,8 @@ __all__ = ["slurm"]
 def script(asked: SlurmConfig, workers: int = 3, **more: Any) -> str:
     """What sbatch is given for one job."""
     pytest.importorskip("dask_jobqueue")
-    with cluster_settings.ours():
-        made = cluster(workers, Terms(slurm=asked, **more))
+    with cluster_settings.dask_settings():
+        made = cluster(workers, EngineOptions(slurm=asked, **more))
         try:
             return str(made.job_script())
         finally:
@@ -78,7 +78,7 @@ def test_certificates_reach_the_workers(tmp_path: Path) -> None:
 
 def test_without_its_extra_the_engine_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "dask_jobqueue", None)
-    terms = Terms(slurm=SlurmConfig(cores=1, memory="1GiB"))
+    terms = EngineOptions(slurm=SlurmConfig(cores=1, memory="1GiB"))
     with pytest.raises(ExtraError, match=r"wholecloth\[slurm\]"), KINDS["slurm"](1, terms):
         pass
 
@@ -86,7 +86,7 @@ def test_without_its_extra_the_engine_says_what_to_install(monkeypatch: pytest.M
 def test_where_sbatch_is_missing_the_run_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     pytest.importorskip("dask_jobqueue")
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(WorkerError, match=r"SLURM takes no job: .*sbatch"), KINDS["slurm"](1, Terms(slurm=SlurmConfig(cores=1, memory="1GiB"))):
+    with pytest.raises(WorkerError, match=r"SLURM takes no job: .*sbatch"), KINDS["slurm"](1, EngineOptions(slurm=SlurmConfig(cores=1, memory="1GiB"))):
         pass
 
 
@@ -107,7 +107,7 @@ def asked(tmp_path: Path, **more: Any) -> dict[str, Any]:
 
 def go(path: Path) -> Any:
     with Progress() as progress:
-        return execute(prepare(load(path)), progress)
+        return execute(prepare_job(load_config(path)), progress)
 
 
 @pytest.mark.nightly("slurm")
@@ -125,7 +125,7 @@ def test_a_worker_that_is_cancelled_in_the_middle_costs_only_its_blocks_and_is_a
 ) -> None:
     monkeypatch.setattr(cluster_settings, "TTL_S", 2)
     said: list[str] = []
-    terms = Terms(slurm=SlurmConfig(jobs=2, **asked(tmp_path)), tell=said.append)
+    terms = EngineOptions(slurm=SlurmConfig(jobs=2, **asked(tmp_path)), notify=said.append)
     with KINDS["slurm"](1, terms) as run:
         results = run(works.Where(seconds=0.1), range(400))
         seen = [next(results)]
@@ -143,7 +143,7 @@ def test_a_worker_that_is_cancelled_in_the_middle_costs_only_its_blocks_and_is_a
 
 @pytest.mark.nightly("slurm")
 def test_a_job_that_slurm_refuses_is_named_in_slurms_words(here: Slurm, tmp_path: Path) -> None:
-    terms = Terms(slurm=SlurmConfig(**asked(tmp_path, queue="nowhere")))
+    terms = EngineOptions(slurm=SlurmConfig(**asked(tmp_path, queue="nowhere")))
     with pytest.raises(WorkerError, match=r"SLURM takes no job: .*[Ii]nvalid partition"), KINDS["slurm"](1, terms):
         pass
 
@@ -165,10 +165,10 @@ RUNNING = """
 import sys
 from pipeline.config import SlurmConfig
 from pipeline.engines import KINDS, slurm
-from pipeline.interfaces import Terms
+from pipeline.interfaces import EngineOptions
 from tests.engines import works
 slurm.DEATH_S = 5
-with KINDS["slurm"](1, Terms(slurm=SlurmConfig(**{asked}))) as run:
+with KINDS["slurm"](1, EngineOptions(slurm=SlurmConfig(**{asked}))) as run:
     for found in run(works.Where(seconds=0.3), range(10_000)):
         print(found[0], flush=True)
 """

@@ -76,10 +76,10 @@ class Lacking:
     def __call__(self, room: int | None) -> tuple[str, ...]:
         return self.what if self.where is None or self.where.exists() else ()
 
-    def halt(self) -> None:
+    def abort(self) -> None:
         pass
 
-    def leave(self) -> None:
+    def release(self) -> None:
         pass
 
 
@@ -89,10 +89,10 @@ class Rooms:
     def __call__(self, room: int | None) -> tuple[str, ...]:
         return (f"room {room}",)
 
-    def halt(self) -> None:
+    def abort(self) -> None:
         pass
 
-    def leave(self) -> None:
+    def release(self) -> None:
         pass
 
 
@@ -129,10 +129,10 @@ class Halted:
     def __call__(self, room: int | None) -> tuple[str, ...]:
         return ()
 
-    def halt(self) -> None:
+    def abort(self) -> None:
         self.where.touch()
 
-    def leave(self) -> None:
+    def release(self) -> None:
         pass
 
 

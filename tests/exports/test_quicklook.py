@@ -21,7 +21,7 @@ def draw(folder: Path, grid: Grid) -> np.ndarray:
     array = open_layer(folder / "a.zarr", 0, "mask")
     array[:50] = 0
     array[50:80] = 7
-    quicklook.draw(folder / "a.zarr", spec, folder / "a.png")
+    quicklook.draw_quicklook(folder / "a.zarr", spec, folder / "a.png")
     with rasterio.open(folder / "a.png") as picture:
         return np.asarray(picture.read())
 
@@ -51,11 +51,11 @@ def test_a_picture_of_somebody_else_is_not_overwritten_and_one_of_ours_is(tmp_pa
     png = tmp_path / "scene.png"
     png.write_bytes(b"the source itself")
     for _ in range(2):
-        assert quicklook.draw(path, specs.spec(levels=1), png) == tmp_path / "scene.zarr.png"
+        assert quicklook.draw_quicklook(path, specs.spec(levels=1), png) == tmp_path / "scene.zarr.png"
     assert png.read_bytes() == b"the source itself"
     png.unlink()
     for _ in range(2):
-        assert quicklook.draw(path, specs.spec(levels=1), png) == png
+        assert quicklook.draw_quicklook(path, specs.spec(levels=1), png) == png
     assert sorted(p.name for p in tmp_path.iterdir()) == ["scene.png", "scene.zarr", "scene.zarr.png"]
 
 
@@ -65,10 +65,10 @@ def test_a_large_raster_is_drawn_small_with_and_without_overviews(tmp_path: Path
     of = specs.spec(Grid(height=1500, width=3000), chunk=512, levels=levels)
     path = specs.store(tmp_path / "a.zarr", of)
     if overviews:
-        pyramid.build(path, of)
-    with rasterio.open(quicklook.draw(path, of, tmp_path / "a.png")) as picture:
-        assert quicklook.SIDE // 2 < picture.width < quicklook.SIDE + 400
-        assert picture.height < quicklook.SIDE
+        pyramid.build_overviews(path, of)
+    with rasterio.open(quicklook.draw_quicklook(path, of, tmp_path / "a.png")) as picture:
+        assert quicklook._MAX_SIDE // 2 < picture.width < quicklook._MAX_SIDE + 400
+        assert picture.height < quicklook._MAX_SIDE
 
 
 def test_an_enlarged_pixel_is_as_wide_as_the_scale_bar_says(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_many_classes_and_long_names_in_any_language_leave_the_picture_whole(tmp
     quicklook._font.cache_clear()
     classes = tuple(ClassRow(code=k, name=f"Gewässer und forêts {k} " * 4, color="#2b83ba") for k in range(200))
     of = specs.spec("of a slide", classes=classes, levels=1)
-    with rasterio.open(quicklook.draw(specs.store(tmp_path / "a.zarr", of), of, tmp_path / "a.png")) as picture:
+    with rasterio.open(quicklook.draw_quicklook(specs.store(tmp_path / "a.zarr", of), of, tmp_path / "a.png")) as picture:
         pixels = picture.read()
     quicklook._font.cache_clear()
     assert pixels.shape[1] < 50 * quicklook.LINE

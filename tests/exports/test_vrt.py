@@ -8,7 +8,7 @@ from rasterio.shutil import copy
 from rasterio.transform import from_origin
 
 from pipeline.exports import vrt
-from pipeline.exports.sidecars import finish
+from pipeline.exports.sidecars import finish_store
 from pipeline.geometry.grid import Grid
 from pipeline.store import overviews
 from tests.store import specs
@@ -18,8 +18,8 @@ def opened(folder: Path, name: str, **changes: object) -> rasterio.DatasetReader
     """The VRT of a finished v2 store, which is what the GDAL of Python 3.11 reads."""
     of = specs.spec(**{"zarr_format": 2, **changes})  # type: ignore[arg-type]
     path = specs.store(folder / name, of)
-    overviews.build(path, of)
-    return rasterio.open(finish(path, of, {}))
+    overviews.build_overviews(path, of)
+    return rasterio.open(finish_store(path, of, {}))
 
 
 @pytest.mark.slow
@@ -39,7 +39,7 @@ def test_overviews_are_the_levels_of_the_store(tmp_path: Path) -> None:
     with opened(tmp_path, "a.zarr") as raster:
         assert raster.overviews(1) == [2, 4, 8]
     with rasterio.open(tmp_path / "a.vrt", overview_level=0) as overview:
-        assert (overview.read(1) == overviews.reduce_mask(specs.pixels(specs.spec()), 255)).all()
+        assert (overview.read(1) == overviews.mode_2x2(specs.pixels(specs.spec()), 255)).all()
 
 
 def test_classes_have_names_and_colours_and_nodata_is_clear(tmp_path: Path) -> None:
@@ -78,5 +78,5 @@ def test_the_order_of_axes_is_the_one_that_gdal_itself_writes(tmp_path: Path, co
 def test_a_crs_that_only_gdal_understands_is_passed_on() -> None:
     local = 'LOCAL_CS["site",UNIT["metre",1]]'
     grid = Grid(height=100, width=130, transform=specs.NORTH_UP, wkt=local, unit="crs")
-    assert 'LOCAL_CS["site"' in vrt.document(specs.spec(grid), "a.zarr")
+    assert 'LOCAL_CS["site"' in vrt.vrt_document(specs.spec(grid), "a.zarr")
     assert vrt.axes("nonsense") == "1,2"

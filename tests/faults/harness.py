@@ -15,8 +15,8 @@ from typing import Any
 
 import yaml
 
-from pipeline.config.load import load
-from pipeline.running.execute import execute, prepare
+from pipeline.config.load import load_config
+from pipeline.running.execute import execute, prepare_job
 from pipeline.running.report import Report
 from pipeline.runtime.progress import Progress
 from pipeline.store.status import status
@@ -133,7 +133,7 @@ def run(path: Path, *options: str, **environment: str) -> Ended:
 
 def again(path: Path, *overrides: str) -> Report:
     """The same job in this process, which spares the imports; raises as it does."""
-    job = prepare(load(path, list(overrides)))
+    job = prepare_job(load_config(path, list(overrides)))
     with Progress() as progress:
         return execute(job, progress)
 

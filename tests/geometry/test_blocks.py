@@ -3,13 +3,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.geometry.blocks import BlockIndex, Layout
+from pipeline.geometry.blocks import BlockGrid, BlockIndex
 from pipeline.geometry.tiling import HaloTiling
 
 
-def layout(height: int, width: int, block: int, core: int = 64, halo: int = 32) -> Layout:
+def layout(height: int, width: int, block: int, core: int = 64, halo: int = 32) -> BlockGrid:
     rows, cols = (HaloTiling(length=n, multiple=16, halo=halo, core=core) for n in (height, width))
-    return Layout(height=height, width=width, block=block, rows=rows, cols=cols)
+    return BlockGrid(height=height, width=width, block=block, rows=rows, cols=cols)
 
 
 @pytest.mark.slow
@@ -17,7 +17,7 @@ def layout(height: int, width: int, block: int, core: int = 64, halo: int = 32) 
 def test_tiles_of_all_blocks_keep_every_pixel_once(height: int, width: int, block: int) -> None:
     made, seen = layout(height, width, block), np.zeros((height, width), dtype=int)
     for index in made.blocks():
-        frame = made.frame(index)
+        frame = made.read_window(index)
         for tile in made.tiles(index):
             seen[tile.keep.slices] += 1
             assert frame.row <= tile.read.row
@@ -28,20 +28,20 @@ def test_tiles_of_all_blocks_keep_every_pixel_once(height: int, width: int, bloc
 def test_overhead_is_what_the_tiles_add_up_to() -> None:
     made = layout(300, 500, 128)
     counted = sum(tile.read.pixels for index in made.blocks() for tile in made.tiles(index)) / (300 * 500)
-    assert np.isclose(made.work(), counted)
+    assert np.isclose(made.arithmetic_overhead(), counted)
 
 
 def test_overhead_of_a_long_axis_is_estimated_from_a_part_of_it() -> None:
     made = layout(20_000, 64, 128)
     counted = sum(tile.read.pixels for index in made.blocks() for tile in made.tiles(index)) / (20_000 * 64)
-    assert np.isclose(made.work(), counted, rtol=1e-3)
+    assert np.isclose(made.arithmetic_overhead(), counted, rtol=1e-3)
 
 
 def test_a_million_by_a_million_is_enumerated_lazily() -> None:
     made = layout(10**6, 10**6, 2048, core=2048)
     assert made.count == 489**2
     assert next(iter(made.blocks())) == BlockIndex(0, 0)
-    assert made.work() > 1
+    assert made.arithmetic_overhead() > 1
 
 
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(5, 90), st.integers(1, 60))

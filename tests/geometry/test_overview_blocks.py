@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.geometry.overview_blocks import due
+from pipeline.geometry.overview_blocks import overview_blocks_above
 
 
 @given(st.integers(1, 400), st.integers(1, 400), st.integers(3, 90), st.integers(2, 40), st.integers(1, 4), st.integers(0, 2**20))
@@ -12,7 +12,7 @@ def test_blocks_of_overviews_are_due_over_each_pixel_of_a_block_that_is_there_an
     rows, cols = -(-height // block), -(-width // block)
     chosen = np.random.default_rng(seed).random((rows, cols)) < 0.3
     there = np.kron(chosen, np.ones((block, block), bool))
-    found = due(zip(*np.nonzero(chosen), strict=True), block, side, levels)
+    found = overview_blocks_above(zip(*np.nonzero(chosen), strict=True), block, side, levels)
     assert len(found) == levels - 1
     for some in found:
         there = np.pad(there, ((0, there.shape[0] % 2), (0, there.shape[1] % 2)))

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pipeline.geometry.blocks import Layout
-from pipeline.geometry.read_sharing import AIM, UNIT_PX, Sharing, before, rectangles, rows_and_cols, share, unit_of
+from pipeline.geometry.blocks import BlockGrid
+from pipeline.geometry.read_sharing import AIM, UNIT_PX, ReadSharing, earlier_readers, extents_per_axis, plan_read_sharing, rectangles, unit_of
 from pipeline.geometry.tiling import HaloTiling, LatticeTiling
 
 Unit = tuple[int, int]
@@ -16,14 +16,14 @@ SIDES = st.integers(1, 200)
 UNITS = st.tuples(st.integers(6, 90), st.integers(6, 90))
 
 
-def halos(height: int, width: int, block: int, halo: int = 16, swaths: int = 1) -> Layout:
+def halos(height: int, width: int, block: int, halo: int = 16, swaths: int = 1) -> BlockGrid:
     rows, cols = (HaloTiling(length=n, multiple=8, halo=halo, core=64) for n in (height, width))
-    return Layout(height=height, width=width, block=block, rows=rows, cols=cols, swaths=swaths)
+    return BlockGrid(height=height, width=width, block=block, rows=rows, cols=cols, swaths=swaths)
 
 
-def lattice(height: int, width: int, block: int) -> Layout:
+def lattice(height: int, width: int, block: int) -> BlockGrid:
     rows, cols = (LatticeTiling(length=n, multiple=8, size=48, step=24) for n in (height, width))
-    return Layout(height=height, width=width, block=block, rows=rows, cols=cols)
+    return BlockGrid(height=height, width=width, block=block, rows=rows, cols=cols)
 
 
 LAYOUTS = st.one_of(
@@ -31,22 +31,22 @@ LAYOUTS = st.one_of(
 )  # fmt: skip
 
 
-def units(layout: Layout, index: object, unit: Unit) -> set[Unit]:
+def units(layout: BlockGrid, index: object, unit: Unit) -> set[Unit]:
     """Of the frame of a block."""
-    frame = layout.frame(index).clip(layout.height, layout.width)  # type: ignore[arg-type]
+    frame = layout.read_window(index).clip(layout.height, layout.width)  # type: ignore[arg-type]
     rows, cols = frame.rows.align(unit[0]), frame.cols.align(unit[1])
     return {(r, c) for r in range(rows.start // unit[0], rows.stop // unit[0]) for c in range(cols.start // unit[1], cols.stop // unit[1])}
 
 
-def pixels(layout: Layout, unit: Unit, which: set[Unit]) -> int:
+def pixels(layout: BlockGrid, unit: Unit, which: set[Unit]) -> int:
     return sum(min(unit[0], layout.height - r * unit[0]) * min(unit[1], layout.width - c * unit[1]) for r, c in which)
 
 
 @given(LAYOUTS, UNITS, st.integers(1, 5))
-def test_how_many_blocks_of_a_swath_read_a_unit_is_what_counting_gives(layout: Layout, unit: Unit, swaths: int) -> None:
+def test_how_many_blocks_of_a_swath_read_a_unit_is_what_counting_gives(layout: BlockGrid, unit: Unit, swaths: int) -> None:
     assume(swaths <= layout.shape[1])
     layout = layout.with_swaths(swaths)
-    rows, cols = rows_and_cols(layout, unit)
+    rows, cols = extents_per_axis(layout, unit)
     for k in range(swaths):
         span = layout.swath(k)
         counted: dict[Unit, int] = {}
@@ -58,27 +58,27 @@ def test_how_many_blocks_of_a_swath_read_a_unit_is_what_counting_gives(layout: L
 
 
 @given(LAYOUTS, UNITS, st.integers(1, 5))
-def test_every_earlier_block_of_the_swath_that_reads_the_same_is_named(layout: Layout, unit: Unit, swaths: int) -> None:
+def test_every_earlier_block_of_the_swath_that_reads_the_same_is_named(layout: BlockGrid, unit: Unit, swaths: int) -> None:
     assume(swaths <= layout.shape[1])
     layout = layout.with_swaths(swaths)
     seen: list[object] = []
     for index in layout.blocks():
         of_swath = [other for other in seen if layout.swath_of(other.col) == layout.swath_of(index.col)]  # type: ignore[attr-defined]
         touching = {other for other in of_swath if units(layout, other, unit) & units(layout, index, unit)}
-        named = set(before(layout, unit, index))
+        named = set(earlier_readers(layout, unit, index))
         assert touching <= named <= set(of_swath)
         seen.append(index)
 
 
 @given(LAYOUTS, UNITS, st.integers(0, 60_000), st.integers(1, 5))
-def test_what_is_promised_is_what_a_run_decodes_and_holds(layout: Layout, block: Unit, room: int, workers: int) -> None:
-    made = share(layout, block, 1, room, workers)
-    layout, unit = layout.with_swaths(made.swaths), made.unit if made.held else block
+def test_what_is_promised_is_what_a_run_decodes_and_holds(layout: BlockGrid, block: Unit, room: int, workers: int) -> None:
+    made = plan_read_sharing(layout, block, 1, room, workers)
+    layout, unit = layout.with_swaths(made.swaths), made.unit if made.cached_bytes else block
     decoded, held, users = 0, 0, {}
-    rows, cols = rows_and_cols(layout, unit)
+    rows, cols = extents_per_axis(layout, unit)
     swath = 0
     for index in layout.blocks():
-        if swath != layout.swath_of(index.col) or not made.held:
+        if swath != layout.swath_of(index.col) or not made.cached_bytes:
             swath, users = layout.swath_of(index.col), {}
         wanted = units(layout, index, unit)
         decoded += pixels(layout, unit, {place for place in wanted if place not in users})
@@ -87,38 +87,38 @@ def test_what_is_promised_is_what_a_run_decodes_and_holds(layout: Layout, block:
         waiting = {(r, c) for (r, c), n in users.items() if n < rows.users(r * unit[0]).size * cols.users(c * unit[1], layout.swath(swath)).size}
         held = max(held, pixels(layout, unit, waiting))
     assert made.amplification == pytest.approx(decoded / (layout.height * layout.width), rel=1e-3)
-    if made.held:
-        assert held <= made.held <= room
+    if made.cached_bytes:
+        assert held <= made.cached_bytes <= room
         assert made.amplification <= layout.amplification(block)
 
 
 def test_more_room_is_taken_only_while_it_saves_decoding() -> None:
     layout = halos(20_000, 20_000, 512, halo=64)
-    made = [share(layout, (256, 256), 8, room, 4) for room in (0, 24 * 2**20, 30 * 2**20, 2**40)]
-    assert [one.held > 0 for one in made] == [False, True, True, True]
+    made = [plan_read_sharing(layout, (256, 256), 8, room, 4) for room in (0, 24 * 2**20, 30 * 2**20, 2**40)]
+    assert [one.cached_bytes > 0 for one in made] == [False, True, True, True]
     assert made[0].amplification > made[1].amplification > made[2].amplification > 1
     assert made[3].amplification <= AIM
     assert made[3].swaths > 1
-    assert made[3].held < 100 * 2**20
+    assert made[3].cached_bytes < 100 * 2**20
 
 
 def test_a_million_by_a_million_is_shared_out_too() -> None:
     layout = halos(10**6, 10**6, 2048, halo=96)
-    made = share(layout, (512, 512), 9, 2**40, 4)
+    made = plan_read_sharing(layout, (512, 512), 9, 2**40, 4)
     assert made.amplification <= AIM
-    assert made.held < 256 * 2**20
-    first = next(iter(layout.with_swaths(made.swaths).lines()))
+    assert made.cached_bytes < 256 * 2**20
+    first = next(iter(layout.with_swaths(made.swaths).strip_rows()))
     assert len(first) < 40
 
 
 def test_blocks_that_share_nothing_hold_nothing() -> None:
-    assert share(halos(4096, 4096, 512, halo=0), (512, 512), 9, 2**40, 4).held == 0
-    assert share(halos(400, 400, 400), (64, 64), 9, 2**40, 4).held == 0
+    assert plan_read_sharing(halos(4096, 4096, 512, halo=0), (512, 512), 9, 2**40, 4).cached_bytes == 0
+    assert plan_read_sharing(halos(400, 400, 400), (64, 64), 9, 2**40, 4).cached_bytes == 0
 
 
 def test_a_file_of_one_huge_block_is_left_to_its_reader() -> None:
-    made = share(halos(20_000, 20_000, 512), (20_000, 20_000), 9, 2**30, 4)
-    assert made == Sharing(unit=(20_000, 20_000), swaths=1, held=0, amplification=40**2)
+    made = plan_read_sharing(halos(20_000, 20_000, 512), (20_000, 20_000), 9, 2**30, 4)
+    assert made == ReadSharing(unit=(20_000, 20_000), swaths=1, cached_bytes=0, amplification=40**2)
     assert made.decoding == 0
 
 

@@ -7,16 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError
-from pipeline.geometry.blocks import BlockIndex, Layout
-from pipeline.geometry.shards import Shard, shard_of, share
+from pipeline.geometry.blocks import BlockGrid, BlockIndex
+from pipeline.geometry.shards import Shard, blocks_of_shard, parse_shard
 from pipeline.geometry.tiling import HaloTiling
 
 counts = st.integers(1, 40)
 
 
-def layout(rows: int, cols: int, swaths: int = 1) -> Layout:
+def layout(rows: int, cols: int, swaths: int = 1) -> BlockGrid:
     axes = (HaloTiling(length=16 * n - 3, multiple=4, halo=4, core=16, minimum=1) for n in (rows, cols))
-    return Layout(height=16 * rows - 3, width=16 * cols - 3, block=16, rows=next(axes), cols=next(axes), swaths=swaths)
+    return BlockGrid(height=16 * rows - 3, width=16 * cols - 3, block=16, rows=next(axes), cols=next(axes), swaths=swaths)
 
 
 def shards(count: int) -> Iterator[Shard]:
@@ -38,7 +38,7 @@ def test_every_block_that_is_asked_for_belongs_to_one_shard_whatever_the_swaths_
     every = list(layout(rows, cols).blocks())
     asked = data.draw(st.sets(st.sampled_from(every), min_size=1))
     rowwise = [index for index in every if index in asked]
-    shares = [share(shard, iter(rowwise), len(rowwise)) for shard in shards(count)]
+    shares = [blocks_of_shard(shard, iter(rowwise), len(rowwise)) for shard in shards(count)]
     swaths = data.draw(st.integers(1, cols))
     read = [[index for index in layout(rows, cols, swaths).blocks() if index in asked and index in mine] for mine in shares]
     assert sorted(index for part in read for index in part) == sorted(asked)
@@ -48,13 +48,13 @@ def test_every_block_that_is_asked_for_belongs_to_one_shard_whatever_the_swaths_
 
 def test_shares_run_row_by_row() -> None:
     blocks = list(layout(3, 5).blocks())
-    first, second = (share(shard, iter(blocks), 15) for shard in shards(2))
+    first, second = (blocks_of_shard(shard, iter(blocks), 15) for shard in shards(2))
     assert (first.first, first.last, first.count) == (BlockIndex(0, 0), BlockIndex(1, 1), 7)
     assert (second.first, second.last, second.count) == (BlockIndex(1, 2), BlockIndex(2, 4), 8)
 
 
 def test_more_shards_than_blocks_leave_some_without_any() -> None:
-    shares = [share(shard, layout(1, 2).blocks(), 2) for shard in shards(5)]
+    shares = [blocks_of_shard(shard, layout(1, 2).blocks(), 2) for shard in shards(5)]
     assert sorted(mine.count for mine in shares) == [0, 0, 0, 1, 1]
     empty = next(mine for mine in shares if not mine.count)
     assert BlockIndex(0, 0) not in empty
@@ -66,7 +66,7 @@ def test_no_more_blocks_are_looked_at_than_a_share_needs() -> None:
         yield from (BlockIndex(0, col) for col in range(4))
         raise AssertionError("looked beyond the share")
 
-    assert share(Shard(index=2, count=4), blocks(), 8).count == 2
+    assert blocks_of_shard(Shard(index=2, count=4), blocks(), 8).count == 2
 
 
 def test_names_sort_as_shards_count() -> None:
@@ -97,7 +97,7 @@ def array(task: int, least: int, most: int, count: int, step: int) -> dict[str, 
     ],
 )
 def test_a_shard_is_named_by_hand_or_by_the_array(said: str, environ: dict[str, str], expected: tuple[int, int]) -> None:
-    found = shard_of(said, environ)
+    found = parse_shard(said, environ)
     assert (found.index, found.count) == expected
 
 
@@ -123,4 +123,4 @@ def test_a_shard_is_named_by_hand_or_by_the_array(said: str, environ: dict[str, 
 )
 def test_what_is_no_shard_is_refused_and_said(said: str, environ: dict[str, str], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        shard_of(said, environ)
+        parse_shard(said, environ)

@@ -15,7 +15,7 @@ def test_halo_tiles_keep_every_pixel_once_with_its_halo(length: int, multiple: i
     axis = HaloTiling(length=length, multiple=multiple, halo=halo * multiple, core=core * multiple, minimum=minimum)
     for span in cut(length, block):
         kept: list[int] = []
-        for piece in axis.pieces(span):
+        for piece in axis.tiles(span):
             kept += range(piece.keep.start, piece.keep.stop)
             assert piece.read.start % multiple == piece.read.stop % multiple == 0
             assert piece.read.start >= 0
@@ -40,9 +40,9 @@ def test_a_local_function_computed_by_tiles_equals_the_whole(length: int, multip
 
     whole = network(signal)
     for span in cut(length, block):
-        for piece in axis.pieces(span):
+        for piece in axis.tiles(span):
             tile = network(signal[piece.read.start : piece.read.stop])
-            assert np.allclose(tile[piece.keep.within(piece.read)], whole[piece.keep.start : piece.keep.stop])
+            assert np.allclose(tile[piece.keep.index_in(piece.read)], whole[piece.keep.start : piece.keep.stop])
 
 
 @given(length=st.integers(1, 300), multiple=st.integers(1, 8), size=st.integers(1, 10), step=st.integers(1, 10), block=st.integers(1, 130))
@@ -52,14 +52,14 @@ def test_lattice_tiles_of_a_block_are_those_of_the_raster_that_touch_it(length: 
     origins = sorted({min(o, axis.padded - axis.size) for o in range(0, axis.padded, axis.step)})
     lattice = [Span(o, o + axis.size) for o in origins if o == 0 or o - axis.step + axis.size < axis.padded]
     for span in cut(length, block):
-        pieces = list(axis.pieces(span))
+        pieces = list(axis.tiles(span))
         assert [p.read for p in pieces] == [t for t in lattice if t.start < span.stop and t.stop > span.start]
         assert {x for p in pieces for x in range(p.keep.start, p.keep.stop)} == set(range(span.start, span.stop))
 
 
 def test_tile_at_the_right_edge_ends_at_the_padded_edge() -> None:
     axis = HaloTiling(length=1000, multiple=32, halo=64, core=256)
-    last = list(axis.pieces(Span(768, 1000)))[-1]
+    last = list(axis.tiles(Span(768, 1000)))[-1]
     assert last.read == Span(704, round_up(1000, 32))
     assert last.keep == Span(768, 1000)
 
@@ -71,7 +71,7 @@ def test_halo_tiles_of_a_part_keep_that_part_once_and_read_nothing_more(
     axis = HaloTiling(length=length, multiple=multiple, halo=halo * multiple, core=core * multiple, minimum=minimum)
     for span in cut(length, block):
         part = Span(span.start + first % span.size, span.stop - last % (span.size - first % span.size))
-        pieces, hull = list(axis.pieces(span, part)), axis.hull(span)
+        pieces, hull = list(axis.tiles(span, part)), axis.read_span(span)
         assert [x for piece in pieces for x in range(piece.keep.start, piece.keep.stop)] == list(range(part.start, part.stop))
         for piece in pieces:
             assert hull.start <= piece.read.start <= max(piece.keep.start - axis.halo, 0)

@@ -11,24 +11,24 @@ import pytest
 import torch
 
 from pipeline.config import ModelConfig
-from pipeline.geometry.blocks import BlockIndex, Layout
+from pipeline.geometry.blocks import BlockGrid, BlockIndex
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.inference import block_task
-from pipeline.inference.block_task import BlockTask, Outcome
-from pipeline.inference.decode import Decoding
+from pipeline.inference.block_task import BlockResult, BlockTask
+from pipeline.inference.decode import ClassDecoding
 from pipeline.inference.normalise import Normalisation
 from pipeline.inference.recipe import Recipe
 from pipeline.interfaces import Pixels
 from pipeline.models.loaded import Loaded
-from pipeline.runtime.cancellation import STOP
+from pipeline.runtime.cancellation import CANCELLED
 from tests.quality.labels.places import cut
 
 
 def recipe(blended: bool) -> Recipe:
     return Recipe(
         normalisation=Normalisation(scale=(1.0,) * 3, offset=(0.0,) * 3, mean=(0.0,) * 3, std=(1.0,) * 3),
-        decoding=Decoding(activation="softmax", threshold=0.5, codes=(0, 1, 2, 3)), layers=("mask",), nodata=255, dtype="uint8", precision="float32",
+        decoding=ClassDecoding(activation="softmax", threshold=0.5, codes=(0, 1, 2, 3)), layers=("mask",), nodata=255, dtype="uint8", precision="float32",
         threads=1, taper="hann" if blended else "flat", blend="logits", overlapping=blended,
     )  # fmt: skip
 
@@ -77,13 +77,13 @@ class Made:
     """What came of all blocks."""
 
     mask: np.ndarray
-    outcomes: list[Outcome]
+    outcomes: list[BlockResult]
     records: dict[BlockIndex, dict[str, Any]]
     pixels: int
     """Through the network."""
 
 
-def made(monkeypatch: pytest.MonkeyPatch, source: Field, network: torch.nn.Module, layout: Layout, area: Any = None) -> Made:
+def made(monkeypatch: pytest.MonkeyPatch, source: Field, network: torch.nn.Module, layout: BlockGrid, area: Any = None) -> Made:
     """Every block of a job, as a run does it."""
     counted, mask, records = Counted(network), np.full(source.valid.shape, 255, "uint8"), {}
 
@@ -95,10 +95,10 @@ def made(monkeypatch: pytest.MonkeyPatch, source: Field, network: torch.nn.Modul
     task = BlockTask(
         source=source, model=ModelConfig(kind="fcn8s"), recipe=recipe(layout.blended), layout=layout, store=Path("nowhere"), device="cpu", retries=0, area=area
     )  # fmt: skip
-    STOP.clear()
+    CANCELLED.clear()
     monkeypatch.setattr(block_task, "write", write)
-    monkeypatch.setattr(block_task, "_open", {})
-    block_task.adopt(task, Loaded(module=counted, said={}))
+    monkeypatch.setattr(block_task, "_inferences", {})
+    block_task.reuse_network(task, Loaded(module=counted, identity_fields={}))
     outcomes = [task(index) for index in task.blocks()]
     assert not [outcome.error for outcome in outcomes if outcome.error]
     return Made(mask, outcomes, records, counted.pixels)

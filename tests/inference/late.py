@@ -52,7 +52,7 @@ class Stream:
         event.synchronize()
 
 
-class Late(gpu.Gpu):
+class Late(gpu.CudaTransfer):
     """The bus of such a GPU, which computes on the CPU."""
 
     def __init__(self, device: torch.device) -> None:
@@ -83,4 +83,4 @@ def install(patch: pytest.MonkeyPatch) -> None:
     for name, fake in cuda.items():
         patch.setattr(torch.cuda, name, fake)
     patch.setattr(torch.Tensor, "record_stream", lambda tensor, stream: None)
-    patch.setattr(gpu, "locked", lambda like: _Locked(like, streams[-1]))
+    patch.setattr(gpu, "pinned_like", lambda like: _Locked(like, streams[-1]))

@@ -2,16 +2,16 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.geometry.blocks import Layout
+from pipeline.geometry.blocks import BlockGrid
 from pipeline.geometry.tiling import LatticeTiling
 from pipeline.geometry.window import Window
 from pipeline.inference.blend import blend
 from pipeline.inference.tapers import KINDS
 
 
-def layout(height: int, width: int, block: int, size: int = 32, step: int = 12) -> Layout:
+def layout(height: int, width: int, block: int, size: int = 32, step: int = 12) -> BlockGrid:
     rows, cols = (LatticeTiling(length=n, multiple=4, size=size, step=step) for n in (height, width))
-    return Layout(height=height, width=width, block=block, rows=rows, cols=cols)
+    return BlockGrid(height=height, width=width, block=block, rows=rows, cols=cols)
 
 
 def answer(field: np.ndarray, read: Window, per_tile: float) -> np.ndarray:
@@ -21,11 +21,11 @@ def answer(field: np.ndarray, read: Window, per_tile: float) -> np.ndarray:
     return (seen + per_tile * np.sin(row + 3 * col)).astype(np.float32)
 
 
-def blended(field: np.ndarray, how: Layout, taper: str, per_tile: float = 0.0) -> np.ndarray:
+def blended(field: np.ndarray, how: BlockGrid, taper: str, per_tile: float = 0.0) -> np.ndarray:
     """Block by block, strip by strip."""
     out = np.full(field.shape, np.nan, dtype=np.float32)
     for index in how.blocks():
-        tiles = [(t, torch.from_numpy(answer(field, t.read, per_tile))[(slice(None), *t.keep.within(t.read))]) for t in how.tiles(index)]
+        tiles = [(t, torch.from_numpy(answer(field, t.read, per_tile))[(slice(None), *t.keep.index_in(t.read))]) for t in how.tiles(index)]
         for window, mean in blend(tiles, how, how.window(index), KINDS[taper]):
             assert np.isnan(out[(slice(None), *window.slices)]).all(), "a row left twice"
             assert window.pixels <= max(32 * 32, window.width)
@@ -33,7 +33,7 @@ def blended(field: np.ndarray, how: Layout, taper: str, per_tile: float = 0.0) -
     return out
 
 
-def by_hand(field: np.ndarray, how: Layout, taper: str, per_tile: float) -> np.ndarray:
+def by_hand(field: np.ndarray, how: BlockGrid, taper: str, per_tile: float) -> np.ndarray:
     """All tiles of the lattice over the whole raster, in float64."""
     size, (height, width) = how.rows.largest, (how.rows.padded, how.cols.padded)
     total, weight = np.zeros((len(field), height, width)), np.zeros((height, width))
@@ -74,7 +74,7 @@ def test_rows_of_tiles_that_are_absent_leave_the_others_as_they_are() -> None:
     whole = blended(field, how, "hann", 1.0)
     index = next(how.blocks())
     few = [t for t in how.tiles(index) if t.keep.row < 20 or t.keep.rows.stop > 180]
-    tiles = ((t, torch.from_numpy(answer(field, t.read, 1.0))[(slice(None), *t.keep.within(t.read))]) for t in few)
+    tiles = ((t, torch.from_numpy(answer(field, t.read, 1.0))[(slice(None), *t.keep.index_in(t.read))]) for t in few)
     for window, mean in blend(tiles, how, how.window(index), KINDS["hann"]):
         for row in range(window.height):
             if window.row + row < 20 or window.row + row >= 180:
@@ -84,7 +84,7 @@ def test_rows_of_tiles_that_are_absent_leave_the_others_as_they_are() -> None:
 def test_an_area_within_a_block_is_the_same_part_of_the_blend() -> None:
     field, how = np.random.default_rng(3).normal(size=(2, 90, 90)), layout(90, 90, 1000)
     whole, area, index = blended(field, how, "gaussian", 1.0), Window(row=17, col=33, height=41, width=20), next(how.blocks())
-    tiles = ((t, torch.from_numpy(answer(field, t.read, 1.0))[(slice(None), *t.keep.within(t.read))]) for t in how.tiles(index, area))
+    tiles = ((t, torch.from_numpy(answer(field, t.read, 1.0))[(slice(None), *t.keep.index_in(t.read))]) for t in how.tiles(index, area))
     for window, mean in blend(tiles, how, area, KINDS["gaussian"]):
         assert (mean.numpy() == whole[(slice(None), *window.slices)]).all()
 

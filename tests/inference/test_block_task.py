@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.geometry.blocks import Layout
+from pipeline.geometry.blocks import BlockGrid
 from pipeline.geometry.tiling import HaloTiling, LatticeTiling
-from pipeline.geometry.window import Window, bounds
+from pipeline.geometry.window import Window, bounding_window
 from tests import networks
 from tests.inference.fields import Field, balanced, made, whole
 from tests.sources.aoi import shapes
@@ -19,14 +19,14 @@ UNET = balanced(networks.lively(networks.UNet()))
 POOLED = balanced(networks.lively(networks.SqueezeExcite()))
 
 
-def tiled(block: int, core: int = 40, minimum: int = 1, halo: int = 20) -> Layout:
+def tiled(block: int, core: int = 40, minimum: int = 1, halo: int = 20) -> BlockGrid:
     rows, cols = (HaloTiling(length=n, multiple=4, halo=halo, core=core, minimum=minimum) for n in (HEIGHT, WIDTH))
-    return Layout(height=HEIGHT, width=WIDTH, block=block, rows=rows, cols=cols)
+    return BlockGrid(height=HEIGHT, width=WIDTH, block=block, rows=rows, cols=cols)
 
 
-def lattice(block: int, size: int = 36, step: int = 20) -> Layout:
+def lattice(block: int, size: int = 36, step: int = 20) -> BlockGrid:
     rows, cols = (LatticeTiling(length=n, multiple=4, size=size, step=step) for n in (HEIGHT, WIDTH))
-    return Layout(height=HEIGHT, width=WIDTH, block=block, rows=rows, cols=cols)
+    return BlockGrid(height=HEIGHT, width=WIDTH, block=block, rows=rows, cols=cols)
 
 
 LAYOUTS = {"tiles": tiled(52), "one block": tiled(128), "odd blocks": tiled(37, core=24), "tiles of a least size": tiled(37, core=8, minimum=73)}
@@ -78,7 +78,7 @@ def test_labels_of_a_raster_that_is_valid_in_part_are_those_of_the_whole_image(m
     by_hand = sum(
         tile.read.pixels
         for index in layout.blocks()
-        if (part := bounds(source.valid[layout.window(index).slices], layout.window(index)))
+        if (part := bounding_window(source.valid[layout.window(index).slices], layout.window(index)))
         for tile in layout.tiles(index, part)
         if source.valid[tile.keep.slices].any()
     )
@@ -91,7 +91,7 @@ class Everywhere:
     def read(self, window: Window) -> np.ndarray:
         return np.ones((window.height, window.width), bool)
 
-    blocks = staticmethod(Layout.blocks)
+    blocks = staticmethod(BlockGrid.blocks)
 
 
 def test_a_pixel_that_is_asked_for_costs_one_small_tile_and_no_more_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +112,7 @@ def test_blocks_outside_are_not_read_and_of_the_others_no_more_than_their_part_n
     touched = [index for index in layout.blocks() if asked[layout.window(index).slices].any()]
     assert sorted(got.records) == touched
     for index, read in zip(touched, source.reads, strict=True):
-        part = bounds(asked[layout.window(index).slices], layout.window(index))
+        part = bounding_window(asked[layout.window(index).slices], layout.window(index))
         assert part is not None
         rows, cols = (span.align(4).grow(20).clip(axis.padded) for span, axis in ((part.rows, layout.rows), (part.cols, layout.cols)))
         assert read == Window.of(rows, cols)

@@ -5,23 +5,23 @@ import pytest
 import torch
 
 from pipeline.errors import InferenceError
-from pipeline.geometry.blocks import BlockIndex, Layout, Tile
+from pipeline.geometry.blocks import BlockGrid, BlockIndex, Tile
 from pipeline.geometry.tiling import LatticeTiling
 from pipeline.geometry.window import Window
-from pipeline.inference.decode import Decoding
+from pipeline.inference.decode import ClassDecoding
 from pipeline.inference.forward import Forward
 from pipeline.inference.infer import Inference
 from pipeline.inference.normalise import Normalisation
 from pipeline.inference.recipe import Block, Recipe
-from pipeline.interfaces import Accepts, Pixels
+from pipeline.interfaces import InputConstraints, Pixels
 from pipeline.models.loaded import Loaded
-from pipeline.runtime.cancellation import STOP
+from pipeline.runtime.cancellation import CANCELLED
 
 FRAME = Window(row=0, col=0, height=32, width=96)
 TILES = [Tile(read=window, keep=window) for window in (Window(row=0, col=col, height=32, width=32) for col in (0, 16, 32, 48, 64))]
 PIXELS = Pixels(data=np.random.default_rng(1).normal(size=(1, 32, 96)).astype("float32"), valid=np.ones((32, 96), bool))
 PLAIN = Normalisation(scale=(1.0,), offset=(0.0,), mean=(0.0,), std=(1.0,))
-SOFTMAX = Decoding(activation="softmax", threshold=0.5, codes=(0, 1))
+SOFTMAX = ClassDecoding(activation="softmax", threshold=0.5, codes=(0, 1))
 
 
 class Counting(torch.nn.Module):
@@ -38,9 +38,9 @@ class Counting(torch.nn.Module):
         return torch.cat([x, -x], 1)
 
 
-def forward(network: torch.nn.Module, batch: int, accepts: Accepts = Accepts()) -> Forward:  # noqa: B008  # frozen
+def forward(network: torch.nn.Module, batch: int, accepts: InputConstraints = InputConstraints()) -> Forward:  # noqa: B008  # frozen
     return Forward(
-        network=Loaded(module=network, said={}, accepts=accepts), device=torch.device("cpu"), normalisation=PLAIN, decoding=SOFTMAX,
+        network=Loaded(module=network, identity_fields={}, accepts=accepts), device=torch.device("cpu"), normalisation=PLAIN, decoding=SOFTMAX,
         probabilities=False, augment="none", batch=batch,
     )  # fmt: skip
 
@@ -57,7 +57,7 @@ def test_every_tile_gets_its_own_answer_and_every_batch_is_full(batch: int) -> N
 
 def test_a_network_of_a_fixed_batch_is_given_that_many() -> None:
     network = Counting()
-    said = Loaded(module=network, said={}, accepts=Accepts(batch=4))(torch.arange(2.0)[:, None, None, None].expand(2, 1, 8, 8))
+    said = Loaded(module=network, identity_fields={}, accepts=InputConstraints(batch=4))(torch.arange(2.0)[:, None, None, None].expand(2, 1, 8, 8))
     assert said[:, 0, 0, 0].tolist() == [0.0, 1.0]
     assert network.batches == [4]
 
@@ -68,9 +68,9 @@ def test_out_of_memory_takes_fewer_tiles_at_once() -> None:
         overlapping=True, batch=4,
     )  # fmt: skip
     rows, cols = (LatticeTiling(length=n, multiple=4, size=32, step=16) for n in (32, 96))
-    layout, network = Layout(height=32, width=96, block=96, rows=rows, cols=cols), Counting(most=1)
-    STOP.clear()
-    arrays, halvings = Inference(Loaded(module=network, said={}), recipe, torch.device("cpu"))(Block(BlockIndex(0, 0), FRAME, FRAME, PIXELS), layout)
+    layout, network = BlockGrid(height=32, width=96, block=96, rows=rows, cols=cols), Counting(most=1)
+    CANCELLED.clear()
+    arrays, halvings = Inference(Loaded(module=network, identity_fields={}), recipe, torch.device("cpu"))(Block(BlockIndex(0, 0), FRAME, FRAME, PIXELS), layout)
     assert (halvings, set(network.batches)) == (2, {1})
     assert (arrays["mask"] == (PIXELS.data[0] < 0)).all()
 

@@ -3,25 +3,25 @@ import pytest
 import torch
 
 from pipeline.errors import InferenceError, Unfinished
-from pipeline.geometry.blocks import BlockIndex, Layout
+from pipeline.geometry.blocks import BlockGrid, BlockIndex
 from pipeline.geometry.tiling import HaloTiling
 from pipeline.geometry.window import Window
-from pipeline.inference.decode import Decoding
+from pipeline.inference.decode import ClassDecoding
 from pipeline.inference.infer import Inference
 from pipeline.inference.normalise import Normalisation
 from pipeline.inference.recipe import Block, Recipe
 from pipeline.interfaces import Pixels
 from pipeline.models.loaded import Loaded
-from pipeline.runtime.cancellation import STOP
+from pipeline.runtime.cancellation import CANCELLED
 from pipeline.runtime.transfer.base import Arrays
 
 RECIPE = Recipe(
     normalisation=Normalisation(scale=(1.0,), offset=(0.0,), mean=(0.0,), std=(1.0,)),
-    decoding=Decoding(activation="softmax", threshold=0.5, codes=(0, 1)), layers=("mask", "confidence"), nodata=255, dtype="uint8",
+    decoding=ClassDecoding(activation="softmax", threshold=0.5, codes=(0, 1)), layers=("mask", "confidence"), nodata=255, dtype="uint8",
     precision="float32", threads=1, taper="flat", blend="logits", overlapping=False,
 )  # fmt: skip
 AXIS = HaloTiling(length=64, multiple=4, halo=8, core=64)
-LAYOUT = Layout(height=64, width=64, block=64, rows=AXIS, cols=AXIS)
+LAYOUT = BlockGrid(height=64, width=64, block=64, rows=AXIS, cols=AXIS)
 WINDOW = Window(row=0, col=0, height=64, width=64)
 
 
@@ -46,8 +46,8 @@ def block(valid: np.ndarray | None = None) -> Block:
 
 
 def run(network: torch.nn.Module, of: Block) -> tuple[Arrays, int]:
-    STOP.clear()
-    return Inference(Loaded(module=network, said={}), RECIPE, torch.device("cpu"))(of, LAYOUT)
+    CANCELLED.clear()
+    return Inference(Loaded(module=network, identity_fields={}), RECIPE, torch.device("cpu"))(of, LAYOUT)
 
 
 def test_labels_are_what_the_network_says_and_invalid_pixels_are_nodata() -> None:
@@ -87,7 +87,7 @@ def test_other_errors_of_the_network_fail_the_block_and_are_not_taken_for_memory
 
 
 def test_a_run_that_is_stopped_ends_between_tiles() -> None:
-    STOP.set()
+    CANCELLED.set()
     with pytest.raises(Unfinished):
-        Inference(Loaded(module=Counting(), said={}), RECIPE, torch.device("cpu"))(block(), LAYOUT)
-    STOP.clear()
+        Inference(Loaded(module=Counting(), identity_fields={}), RECIPE, torch.device("cpu"))(block(), LAYOUT)
+    CANCELLED.clear()

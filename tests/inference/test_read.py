@@ -29,24 +29,24 @@ def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_passing_fault_is_retried() -> None:
     source = Flaky(2)
-    assert stage.read(source, WINDOW, 2).data.sum() == 4  # type: ignore[arg-type]
+    assert stage.read_with_retries(source, WINDOW, 2).data.sum() == 4  # type: ignore[arg-type]
     assert source.calls == 3
 
 
 def test_a_lasting_fault_is_an_error() -> None:
     with pytest.raises(ReadError):
-        stage.read(Flaky(3), WINDOW, 2)  # type: ignore[arg-type]
+        stage.read_with_retries(Flaky(3), WINDOW, 2)  # type: ignore[arg-type]
 
 
 def test_the_checksum_sees_pixels_and_validity() -> None:
     pixels = Flaky(0).read(WINDOW)
     other = Pixels(data=pixels.data, valid=~pixels.valid)
-    assert stage.checksum(pixels) == stage.checksum(Flaky(0).read(WINDOW))
-    assert stage.checksum(pixels) != stage.checksum(other)
+    assert stage.pixel_checksum(pixels) == stage.pixel_checksum(Flaky(0).read(WINDOW))
+    assert stage.pixel_checksum(pixels) != stage.pixel_checksum(other)
 
 
 def test_a_checksum_of_an_older_store_is_compared_with_its_like() -> None:
     pixels = Flaky(0).read(WINDOW)
     older = hashlib.blake2b(pixels.data.tobytes() + pixels.valid.tobytes(), digest_size=16).hexdigest()
-    assert stage.checksum(pixels, like=older) == older
-    assert stage.checksum(pixels, like=stage.checksum(pixels)) == stage.checksum(pixels, like=None) != older
+    assert stage.pixel_checksum(pixels, like=older) == older
+    assert stage.pixel_checksum(pixels, like=stage.pixel_checksum(pixels)) == stage.pixel_checksum(pixels, like=None) != older

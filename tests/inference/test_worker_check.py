@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from pipeline.config import SourceConfig
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.inference import block_task
-from pipeline.inference.worker_check import Needs
-from pipeline.models.torch_compile import obstacle
+from pipeline.inference.worker_check import WorkerRequirements
+from pipeline.models.torch_compile import why_not_compilable
 from pipeline.planning.job import Job
 from pipeline.running import engine_terms, execute
-from pipeline.runtime.cancellation import STOP
+from pipeline.runtime.cancellation import CANCELLED
 from pipeline.runtime.resources import human
 from pipeline.sources import open_source
 from pipeline.store import lifecycle as store
@@ -24,15 +24,15 @@ from tests import scenes
 
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
-    made = execute.prepare(load(scenes.config(tmp_path, execution={"engine": "processes", "processes": 2})))
+    made = execute.prepare_job(load_config(scenes.config(tmp_path, execution={"engine": "processes", "processes": 2})))
     assert store.create(made.path, made.spec, made.meta())
     return made
 
 
-def needs(job: Job) -> Needs:
+def needs(job: Job) -> WorkerRequirements:
     """What a worker gets, over the wire."""
-    asked = engine_terms.terms(job, lambda line: None).needs
-    assert isinstance(asked, Needs)
+    asked = engine_terms.engine_options(job, lambda line: None).needs
+    assert isinstance(asked, WorkerRequirements)
     travelled: Any = pickle.loads(pickle.dumps(asked))
     return travelled
 
@@ -40,16 +40,16 @@ def needs(job: Job) -> Needs:
 @pytest.mark.slow
 def test_where_all_is_there_nothing_lacks_and_the_network_is_open(job: Job) -> None:
     asked = needs(job)
-    STOP.set()
+    CANCELLED.set()
     assert asked(None) == ()
-    assert not STOP.is_set()
-    assert job.path in block_task._open
-    asked.leave()
-    assert job.path not in block_task._open
+    assert not CANCELLED.is_set()
+    assert job.path in block_task._inferences
+    asked.release()
+    assert job.path not in block_task._inferences
 
 
 def test_a_spec_is_small(job: Job) -> None:
-    assert len(pickle.dumps(engine_terms.terms(job, lambda line: None).needs)) < 20_000
+    assert len(pickle.dumps(engine_terms.engine_options(job, lambda line: None).needs)) < 20_000
 
 
 def test_missing_weights_are_named(job: Job, tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_other_weights_of_the_same_name_are_named(job: Job, tmp_path: Path) -> N
 @pytest.mark.slow
 def test_what_the_network_is_to_be_compiled_with_is_asked_for_too(job: Job) -> None:
     asked = replace(needs(job), task=replace(job.task, recipe=replace(job.task.recipe, compile=True)))
-    assert asked(None) == ("the network: The network cannot be compiled here: " + str(obstacle(job.loaded, torch.device("cpu"))),)
+    assert asked(None) == ("the network: The network cannot be compiled here: " + str(why_not_compilable(job.loaded, torch.device("cpu"))),)
 
 
 @pytest.mark.slow
@@ -129,7 +129,7 @@ def test_all_that_lacks_is_named_at_once(job: Job, tmp_path: Path) -> None:
     assert [said.partition(":")[0] for said in asked(1)] == ["it may take 1 B of memory, and the plan needs " + said_of(asked), "the store", "the network"]
 
 
-def said_of(asked: Needs) -> str:
+def said_of(asked: WorkerRequirements) -> str:
     return f"{human(asked.memory)}; start it with --memory-limit 0, or {human(asked.memory / 0.8)} or more"
 
 
@@ -145,6 +145,6 @@ def _elsewhere(path: Path) -> Any:
 def test_halting_stops_tiles_that_are_under_way(job: Job) -> None:
     asked = needs(job)
     asked(None)
-    asked.halt()
-    assert STOP.is_set()
-    STOP.clear()
+    asked.abort()
+    assert CANCELLED.is_set()
+    CANCELLED.clear()

@@ -39,13 +39,13 @@ def test_a_store_that_is_lost_while_chunks_are_written_gets_no_record_of_them(tm
         if len(asked) == 2:
             raise Unfinished("taken over")
 
-    monkeypatch.setattr(module, "confirm", confirm)
+    monkeypatch.setattr(module, "assert_held", confirm)
     assert written(leases.store(tmp_path), "one") == (True, False)
 
 
 def test_neither_is_an_overview_of_ours(tmp_path: Path) -> None:
     path, of = leases.store(tmp_path), specs.spec()
     with pytest.raises(Unfinished, match="made anew"):
-        overviews.LevelTask(store=path, spec=of, level=1, made="the store that stood here before")(BlockIndex(0, 0))
+        overviews.OverviewTask(store=path, spec=of, level=1, store_id="the store that stood here before")(BlockIndex(0, 0))
     assert Ledger(path, 1).committed() == set()
-    assert {level.task.made for level in overviews.levels(path, of)} == {"one"}
+    assert {level.task.store_id for level in overviews.levels(path, of)} == {"one"}

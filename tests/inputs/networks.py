@@ -13,13 +13,13 @@ from onnx import TensorProto, helper
 
 from pipeline.config import ModelConfig, TileConfig
 from pipeline.inspect.locality.probe import Prober
-from pipeline.inspect.sizes.unpadded import margin
+from pipeline.inspect.sizes.unpadded import unpadded_margin
 from pipeline.interfaces import Locality
 from pipeline.models import load
 from pipeline.models.input_transform import transform
 from pipeline.models.loaded import Loaded
 from pipeline.planning import edges
-from pipeline.planning.first_config.model_file import look
+from pipeline.planning.first_config.model_file import read_model_file
 from tests.inputs.rows import row, shape
 
 BANDS = 3
@@ -124,7 +124,7 @@ def keras_zip(folder: Path) -> str:
     with zipfile.ZipFile(folder / "model.keras", "w") as archive:
         for name in ("config.json", "metadata.json", "model.weights.h5"):
             archive.writestr(name, "{}")
-    return str(look(folder / "model.keras"))
+    return str(read_model_file(folder / "model.keras"))
 
 
 @row("network", "a TensorFlow Lite file")
@@ -208,9 +208,9 @@ def array(folder: Path) -> str:
 
 def edge(module: torch.nn.Module, pad: Literal["none", "reflect"]) -> str:
     """What becomes of the raster's edge."""
-    prober = Prober(network=Loaded(module=module.eval(), said={}), bands=BANDS, device=torch.device("cpu"))
-    tile, found = TileConfig(pad=pad), Locality(verdict="local", stride=1, radius=None, bands=BANDS, classes=4, minimum=1, margin=margin(prober))
-    return "".join(edges.words(edges.padded(found, tile, 1), tile))
+    prober = Prober(network=Loaded(module=module.eval(), identity_fields={}), bands=BANDS, device=torch.device("cpu"))
+    tile, found = TileConfig(pad=pad), Locality(verdict="local", stride=1, radius=None, bands=BANDS, classes=4, minimum=1, margin=unpadded_margin(prober))
+    return "".join(edges.edge_remarks(edges.with_padding(found, tile, 1), tile))
 
 
 @row("network", "an unpadded one (valid convolutions)")

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.inspect.batch_independence import independent
+from pipeline.inspect.batch_independence import images_are_independent
 from pipeline.models.loaded import Loaded
 from tests import zoo
 
@@ -23,4 +23,4 @@ class OneOnly(nn.Module):
     ids=["batch norm", "instance norm", "batch norm without statistics", "one image only"],
 )
 def test_images_of_a_batch_are_seen_to_leave_each_other_alone_or_not(network: nn.Module, apart: bool) -> None:
-    assert independent(Loaded(module=network.eval(), said={}), 3, 4, torch.device("cpu")) == apart
+    assert images_are_independent(Loaded(module=network.eval(), identity_fields={}), 3, 4, torch.device("cpu")) == apart

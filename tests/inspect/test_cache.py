@@ -11,19 +11,19 @@ from tests import networks
 
 
 def network(name: str = "a") -> Loaded:
-    return Loaded(module=networks.Twice().eval(), said={"sha256": name})
+    return Loaded(module=networks.Twice().eval(), identity_fields={"sha256": name})
 
 
 @pytest.mark.slow
 def test_a_network_is_measured_once(tmp_path: Path) -> None:
     first = cached(network(), 3, tmp_path)
-    with patch.object(cache, "measure", side_effect=AssertionError("measured again")):
+    with patch.object(cache, "measure_locality", side_effect=AssertionError("measured again")):
         assert cached(network(), 3, tmp_path) == first
 
 
 @pytest.mark.slow
 def test_a_network_without_bound_is_read_back_as_it_was_measured(tmp_path: Path) -> None:
-    found = Loaded(module=networks.InstanceNormed().eval(), said={"sha256": "n"})
+    found = Loaded(module=networks.InstanceNormed().eval(), identity_fields={"sha256": "n"})
     first = cached(found, 3, tmp_path)
     assert first.radius is None
     assert cached(found, 3, tmp_path) == first

@@ -10,15 +10,15 @@ import torch
 from PIL import Image
 from torch import nn
 
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.errors import ConfigError
 from pipeline.inspect.report import plot
-from pipeline.inspect.report.report import find, flops_per_pixel
+from pipeline.inspect.report.report import flops_per_pixel, inspect_network
 from pipeline.inspect.report.text import advice, rows, table
 from pipeline.models.architectures import NETWORKS
 from pipeline.models.architectures.classifiers import lenet
 from pipeline.models.loaded import Loaded
-from pipeline.planning.job import prepare
+from pipeline.planning.job import prepare_job
 from pipeline.planning.subject import subject
 from tests import networks, scenes
 
@@ -26,14 +26,14 @@ from tests import networks, scenes
 def findings(folder: Path, net: nn.Module | None = None, **sections: dict):
     if net is not None:
         sections["model"] = {"path": str(scenes.script(net, folder / "net.pt"))}
-    return find(subject(prepare(load(scenes.config(folder, **sections)))))
+    return inspect_network(subject(prepare_job(load_config(scenes.config(folder, **sections)))))
 
 
 def test_flops_are_those_of_the_convolutions_and_pixels_those_of_the_input() -> None:
     """8 filters of 3·9 products, then 4 of 8·9, two operations each; a quarter of it at stride 2."""
-    network = Loaded(module=networks.Twice().eval(), said={})
+    network = Loaded(module=networks.Twice().eval(), identity_fields={})
     assert flops_per_pixel(network, 3, 1, torch.device("cpu")) == 2 * (8 * 27 + 4 * 72)
-    dense = Loaded(module=NETWORKS["fcn"](bands=3, classes=4, width=8).eval(), said={})
+    dense = Loaded(module=NETWORKS["fcn"](bands=3, classes=4, width=8).eval(), identity_fields={})
     assert flops_per_pixel(dense, 3, 1, torch.device("cpu")) == 2 * (27 * 8 + 72 * 16 + 144 * 32 + 288 * 32 + 32 * 4)
 
 
@@ -115,7 +115,7 @@ def test_everything_is_said_as_json_too(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_picture_is_drawn(tmp_path: Path) -> None:
     found = findings(tmp_path)
-    path = plot.draw(found, tmp_path / "new" / "profile.png", "a title")
+    path = plot.draw_halo_profile(found, tmp_path / "new" / "profile.png", "a title")
     with Image.open(path) as image:
         pixels = np.asarray(image.convert("RGB")).reshape(-1, 3)
     assert pixels.shape[0] > 500_000
@@ -129,7 +129,7 @@ def test_the_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     found = findings(tmp_path)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ConfigError, match=r"wholecloth\[plots\]"):
-        plot.draw(found, tmp_path / "profile.png", "")
+        plot.draw_halo_profile(found, tmp_path / "profile.png", "")
 
 
 @pytest.mark.slow

@@ -13,17 +13,17 @@ from torch import nn
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.margin import Margin, Trim
 from pipeline.geometry.window import Window
-from pipeline.inference.decode import Decoding
+from pipeline.inference.decode import ClassDecoding
 from pipeline.inference.normalise import Normalisation
 from pipeline.inspect import plausibility
-from pipeline.inspect.halo.on_raster import Sight
+from pipeline.inspect.halo.on_raster import NetworkOnRaster
 from pipeline.interfaces import Locality, Pixels
 from pipeline.models.input_transform import Transform
 from pipeline.models.loaded import Loaded
 
 CPU = torch.device("cpu")
 NAMES = {0: "land", 1: "water", 2: "ice"}
-SOFTMAX = Decoding(activation="softmax", threshold=0.5, codes=(0, 1, 2))
+SOFTMAX = ClassDecoding(activation="softmax", threshold=0.5, codes=(0, 1, 2))
 
 
 @dataclass
@@ -68,24 +68,30 @@ def norm(scale: float = 1.0, mean: float = 0.0, std: float = 1.0) -> Normalisati
     return Normalisation(scale=(scale,) * 2, offset=(0.0,) * 2, mean=(mean,) * 2, std=(std,) * 2)
 
 
-def sight(net: nn.Module, how: Normalisation | None = None, source: Reflectances | None = None, **more: object) -> Sight:
+def sight(net: nn.Module, how: Normalisation | None = None, source: Reflectances | None = None, **more: object) -> NetworkOnRaster:
     locality = Locality(verdict="local", stride=1, radius=None, bands=2, classes=3, minimum=1)
     said = {
-        "source": source or Reflectances(), "network": Loaded(module=net.eval(), said={}), "locality": locality, "normalisation": how or norm(1, 4000, 900),
-        "device": CPU, "multiple": 1, "room": 512, **more,
-    }  # fmt: skip
-    return Sight(**said)  # type: ignore[arg-type]
+        "source": source or Reflectances(),
+        "network": Loaded(module=net.eval(), identity_fields={}),
+        "locality": locality,
+        "normalisation": how or norm(1, 4000, 900),
+        "device": CPU,
+        "multiple": 1,
+        "room": 512,
+        **more,
+    }
+    return NetworkOnRaster(**said)  # type: ignore[arg-type]
 
 
 def told(*given: object, **more: object) -> list[str]:
-    return list(plausibility.warnings(sight(*given, **more), SOFTMAX, NAMES))  # type: ignore[arg-type]
+    return list(plausibility.plausibility_warnings(sight(*given, **more), SOFTMAX, NAMES))  # type: ignore[arg-type]
 
 
 def test_what_fits_is_told_nothing_of_at_two_passes_and_few_small_reads() -> None:
     net, source = Net(), Reflectances()
     assert told(net, source=source) == []
     assert net.passes == 2
-    assert len(source.windows) <= plausibility.TRIES
+    assert len(source.windows) <= plausibility._TRIES
     assert all((window.height, window.width) == (64, 64) for window in source.windows)
 
 
@@ -127,8 +133,8 @@ def test_memory_that_runs_out_is_no_fault_of_the_network() -> None:
 
 def test_values_that_a_transform_returned_are_not_called_those_of_the_raster() -> None:
     how = Normalisation(scale=(1.0,), offset=(0.0,), mean=(0.5,), std=(0.1,), transform=Transform(place="raw.py:log", bands=1, channels=1, code=()))
-    sample = plausibility.Sample(image=torch.full((1, 1, 4, 4), 60.0), counts=torch.ones(4, 4, dtype=torch.bool))
-    (sentence,) = plausibility._unfit(sample, how, np.dtype("uint16"))
+    sample = plausibility.TrialImage(image=torch.full((1, 1, 4, 4), 60.0), counts=torch.ones(4, 4, dtype=torch.bool))
+    (sentence,) = plausibility._normalisation_warnings(sample, how, np.dtype("uint16"))
     assert sentence.endswith("as model.input.transform returns them")
 
 
@@ -138,8 +144,8 @@ def test_margins_of_an_unpadded_network_are_not_compared() -> None:
     net = nn.Conv2d(2, 3, 3)
     net.weight, net.bias = nn.Parameter(1e-3 * net.weight), nn.Parameter(torch.tensor([0.0, 9.0, 0.0]))
     seen = sight(net)
-    unpadded = replace(seen, network=seen.network.within(margin), locality=replace(seen.locality, margin=margin))
-    (sentence,) = plausibility.warnings(unpadded, SOFTMAX, NAMES)
+    unpadded = replace(seen, network=seen.network.with_margin(margin), locality=replace(seen.locality, margin=margin))
+    (sentence,) = plausibility.plausibility_warnings(unpadded, SOFTMAX, NAMES)
     assert "px of the raster get class water alone" in sentence, "a margin holds zeros, which are of class land"
 
 
@@ -147,7 +153,7 @@ def test_a_raster_without_a_valid_pixel_is_read_a_few_times_and_tells_nothing() 
     source = Reflectances(valid=0.0)
     source.grid = Grid(height=900, width=900)
     assert told(Net(weight=0.0), source=source) == []
-    assert len(source.windows) == plausibility.PATIENCE
+    assert len(source.windows) == plausibility._PATIENCE
 
 
 def test_a_network_that_fails_on_the_raster_is_told_before_its_blocks_fail() -> None:

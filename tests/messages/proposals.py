@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "pipeline"
 HOLE = "◌"
 COMMAND = re.compile(r"(?:\bwholecloth|python -m pipeline) ([a-z]+)\b([^.;,)`]*)|`([a-z]+) (--[^`]*)`")
 OPTION = re.compile(r"(?<![\w-])--([a-z][a-z-]*)")
-CALL = re.compile(r'\bneed\("(\w+)", "(\w+)"')
+CALL = re.compile(r'\brequire\("(\w+)", "(\w+)"')
 EXTRA = re.compile(r"wholecloth\[([^\]]+)\]")
 SECTIONS = ("source", "model", "tile", "output", "execution", "training", "labels")
 KEY = re.compile(rf"(?<![\w./-])((?:{'|'.join(SECTIONS)})(?!\.onnx)(?:\.[a-z_]+)+)(?:: (\{{[^}}]*\}}|\[[^\]]*\]|{HOLE}|[\w+-]+(?:\.\d\w*)?))?(?![\w/]|:\w)")
@@ -86,6 +86,6 @@ def extras(text: str) -> list[str]:
 
 
 def needs() -> list[tuple[str, str, str]]:
-    """File, module and extra of every call of `pipeline.runtime.optional_imports.need` that names them."""
+    """File, module and extra of every call of `pipeline.runtime.optional_imports.require` that names them."""
     calls = [(file, *CALL.findall(source)) for file, source in sources() if "optional_imports import" in source]
     return [(file, module, extra) for file, *found in calls for module, extra in found]

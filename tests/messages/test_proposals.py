@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from pipeline.cli import app
 from pipeline.config import Config, LabelsConfig
-from pipeline.config.load import _inner, checked
+from pipeline.config.load import _inner, validated_config
 from pipeline.errors import ConfigError
 from tests.messages import proposals
 from tests.messages.proposals import HOLE, SECTIONS, Text, texts_of
@@ -110,7 +110,7 @@ def accepted(key: str, value: str) -> bool:
         labels = config["training"]["scenes"][0]["labels"]
         labels[key.removeprefix("labels.")] = YAML(typ="safe", pure=True).load(value)
     try:
-        checked(config, [] if key.startswith("labels.") else [f"{key}={value}"], Path("job.yaml"))
+        validated_config(config, [] if key.startswith("labels.") else [f"{key}={value}"], Path("job.yaml"))
     except ConfigError:
         return False
     return True

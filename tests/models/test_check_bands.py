@@ -40,11 +40,11 @@ MAKERS = [HeadFirst, Placed, Depthwise, networks.Twice]
 
 @pytest.mark.parametrize("make", MAKERS)
 def test_a_network_that_runs_is_never_refused(make: type[nn.Module]) -> None:
-    check_bands(Loaded(module=make().eval(), said={}), 3, "net")
-    check_bands(Loaded(module=torch.jit.script(make().eval()), said={}), 3, "net")
+    check_bands(Loaded(module=make().eval(), identity_fields={}), 3, "net")
+    check_bands(Loaded(module=torch.jit.script(make().eval()), identity_fields={}), 3, "net")
 
 
 @pytest.mark.parametrize("make", MAKERS)
 def test_the_number_of_bands_it_takes_is_told(make: type[nn.Module]) -> None:
     with pytest.raises(ModelError, match=r"5 bands are read, but the network in net\.pt takes 3 bands"):
-        check_bands(Loaded(module=make().eval(), said={}), 5, "net.pt")
+        check_bands(Loaded(module=make().eval(), identity_fields={}), 5, "net.pt")

@@ -7,7 +7,7 @@ from torch.export import Dim
 
 from pipeline.config import ModelConfig
 from pipeline.errors import ModelError
-from pipeline.interfaces import Accepts
+from pipeline.interfaces import InputConstraints
 from pipeline.models.exported import load
 from pipeline.models.loaded import Loaded
 from tests import networks
@@ -21,7 +21,7 @@ def loaded(network: nn.Module, folder: Path, shape: tuple[int, ...] = (1, 3, 40,
 
 def test_sizes_that_rows_and_cols_both_take_are_told(tmp_path: Path) -> None:
     found = loaded(networks.Twice(), tmp_path, rows=Dim("rows", min=12, max=500), cols=Dim("cols", min=20, max=900))
-    assert found.accepts == Accepts(minimum=20, maximum=500, multiple=1, batch=1)
+    assert found.accepts == InputConstraints(minimum=20, maximum=500, multiple=1, batch=1)
 
 
 def test_a_fixed_size_that_is_no_square_is_refused(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from pipeline.models.architectures.convolutional import Convolutional
 from pipeline.models.architectures.fcn8s import FCN8s
 from pipeline.models.architectures.upsample import bilinear
 from pipeline.models.output import logits
-from pipeline.models.weights import ModelMeta, read_meta, save
+from pipeline.models.weights import ModelMeta, read_model_meta, save
 from tests import networks, scenes
 from tests.models import stand_in
 from tests.models.onnx_files import to_onnx
@@ -270,7 +270,7 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
 def test_a_file_of_ours_says_what_it_is(tmp_path: Path) -> None:
     meta = ModelMeta(kind="fcn8s", args={"bands": 3}, bands=["r", "g", "b"], input={"mean": [1, 2, 3]}, classes=[{"name": "a", "color": "#000000"}])
     save(tmp_path / "a.safetensors", networks.Pixelwise(), meta)
-    assert read_meta(tmp_path / "a.safetensors") == meta
+    assert read_model_meta(tmp_path / "a.safetensors") == meta
 
 
 @pytest.mark.parametrize("said", ['{"kind": "fcn8s", "flavour": 3}', "no json"])
@@ -278,7 +278,7 @@ def test_a_file_that_says_of_itself_what_is_not_understood_is_refused(said: str,
     header = json.dumps({"__metadata__": {"wholecloth": said}}).encode()
     (tmp_path / "a.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
     with pytest.raises(ModelError, match=r"a\.safetensors says of itself"):
-        read_meta(tmp_path / "a.safetensors")
+        read_model_meta(tmp_path / "a.safetensors")
 
 
 @pytest.mark.parametrize("args", [{"width": -2}, {"fc_kernel": 4}, {"width": "wide"}])

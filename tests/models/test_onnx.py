@@ -11,9 +11,9 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from pipeline.config import ModelConfig, ReturnConfig
+from pipeline.config import ModelConfig, ModelOutputConfig
 from pipeline.errors import BandsError, ExtraError, ModelError
-from pipeline.interfaces import Accepts
+from pipeline.interfaces import InputConstraints
 from pipeline.models import load
 from pipeline.models.loaded import Loaded
 from pipeline.models.onnx_runtime.network import OnnxNetwork
@@ -24,7 +24,7 @@ CPU = torch.device("cpu")
 
 
 def opened(path: Path, bands: int = 3, key: str = "auto", device: torch.device = CPU) -> Loaded:
-    return load(ModelConfig(kind="onnx", path=path, output=ReturnConfig(key=key)), bands, device)
+    return load(ModelConfig(kind="onnx", path=path, output=ModelOutputConfig(key=key)), bands, device)
 
 
 def same(loaded: Loaded, network: nn.Module, side: int = 48, tolerance: float = 1e-5) -> None:
@@ -47,7 +47,7 @@ def small(path: Path, shape: list[Any], dtype: int = TensorProto.FLOAT, bands: i
 def test_a_fixed_size_is_told(tmp_path: Path) -> None:
     network = networks.lively(networks.UNet())
     found = opened(to_onnx(network, tmp_path / "a.onnx", (1, 3, 48, 48), fixed=True))
-    assert found.accepts == Accepts(minimum=48, maximum=48, batch=1)
+    assert found.accepts == InputConstraints(minimum=48, maximum=48, batch=1)
     same(found, network)
 
 

@@ -9,7 +9,7 @@ import torch
 from pipeline.geometry.margin import Margin, Trim
 from pipeline.interfaces import Locality
 from pipeline.models.loaded import Loaded
-from pipeline.models.unpadded import WithinMargin, answer, given
+from pipeline.models.unpadded import WithinMargin, given, run_unpadded
 
 SKIPPED = Trim(before=2, after=1, least=8, step=3, skip=1)
 ONE_SIZE = Trim(before=2, after=1, least=8, step=3, skip=1, tile=12)
@@ -34,7 +34,7 @@ def test_a_tile_is_padded_to_a_size_that_is_taken_or_cut_to_the_one_that_is() ->
 def test_the_answer_lies_where_the_pixels_are_that_it_is_of() -> None:
     x = torch.rand(1, 1, 12, 12) + 1
     for trim, stop in ((SKIPPED, 11), (ONE_SIZE, 8)):
-        found = answer(cut, x, alike(trim))
+        found = run_unpadded(cut, x, alike(trim))
         expected = torch.zeros_like(x)
         expected[..., 3:stop, 3:stop] = x[..., 3:stop, 3:stop]
         assert torch.equal(found, expected)
@@ -64,12 +64,12 @@ def test_what_runs_outside_of_torch_is_looked_at_on_a_size_that_it_takes() -> No
 
 
 def test_of_one_size_the_network_says_the_size_of_its_tiles() -> None:
-    accepts = Loaded(module=torch.nn.Identity(), said={}).within(alike(ONE_SIZE)).accepts
+    accepts = Loaded(module=torch.nn.Identity(), identity_fields={}).with_margin(alike(ONE_SIZE)).accepts
     assert (accepts.minimum, accepts.maximum) == (12, 12)
 
 
 def test_a_network_of_a_largest_size_keeps_its_margin() -> None:
     margin = alike(Trim(before=2, after=1, least=8, step=1))
     locality = Locality(verdict="local", stride=1, radius=None, bands=1, classes=1, minimum=4, margin=margin, maximum=64)
-    network = locality.given(Loaded(module=torch.nn.Identity(), said={}))
+    network = locality.apply_to(Loaded(module=torch.nn.Identity(), identity_fields={}))
     assert (network.margin, network.accepts.maximum) == (margin, 64)

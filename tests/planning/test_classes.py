@@ -11,9 +11,9 @@ import torch
 import xarray
 from torch import nn
 
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.errors import ConfigError, StoreError
-from pipeline.running.execute import execute, prepare
+from pipeline.running.execute import execute, prepare_job
 from pipeline.runtime.progress import Progress
 from tests import networks, scenes
 
@@ -27,7 +27,7 @@ def job(folder: Path, classes: list[dict[str, Any]] | None = FIRST, **output: An
 
 def made(path: Path) -> xarray.Dataset:
     with Progress() as progress:
-        execute(prepare(load(path)), progress)
+        execute(prepare_job(load_config(path)), progress)
     return xarray.open_zarr(path.with_suffix(".zarr"), group="0", consolidated=False)
 
 
@@ -68,7 +68,7 @@ def test_a_background_with_a_channel_of_its_own_keeps_its_probability(tmp_path: 
 
 @pytest.mark.slow
 def test_without_a_list_a_background_is_added(tmp_path: Path) -> None:
-    rows = prepare(load(job(tmp_path, None))).spec.classes
+    rows = prepare_job(load_config(job(tmp_path, None))).spec.classes
     assert [(row.code, row.role) for row in rows] == [(0, None), (1, None), (2, None), (3, None), (4, "background")]
 
 
@@ -82,7 +82,7 @@ def test_without_a_list_a_background_is_added(tmp_path: Path) -> None:
 )
 def test_a_list_that_leaves_pixels_without_a_name_is_refused(classes: list[dict[str, Any]], words: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=words):
-        prepare(load(job(tmp_path, classes)))
+        prepare_job(load_config(job(tmp_path, classes)))
 
 
 def one_logit(folder: Path, threshold: Any, classes: list[dict[str, Any]] | None = None) -> Path:
@@ -93,10 +93,10 @@ def one_logit(folder: Path, threshold: Any, classes: list[dict[str, Any]] | None
 
 @pytest.mark.slow
 def test_thresholds_of_one_logit_make_one_class_more_than_there_are(tmp_path: Path) -> None:
-    made = prepare(load(one_logit(tmp_path, [0.3, 0.5, 0.9])))
+    made = prepare_job(load_config(one_logit(tmp_path, [0.3, 0.5, 0.9])))
     assert [row.code for row in made.spec.classes] == [0, 1, 2, 3]
     assert made.task.recipe.decoding.threshold == (0.3, 0.5, 0.9)
-    assert prepare(load(one_logit(tmp_path, [0.4]))).task.recipe.decoding.threshold == 0.4
+    assert prepare_job(load_config(one_logit(tmp_path, [0.4]))).task.recipe.decoding.threshold == 0.4
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_thresholds_of_one_logit_make_one_class_more_than_there_are(tmp_path: Pa
 )
 def test_thresholds_that_cut_nothing_are_refused(threshold: list[float], words: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=words):
-        prepare(load(one_logit(tmp_path, threshold, scenes.CLASSES[:2])))
+        prepare_job(load_config(one_logit(tmp_path, threshold, scenes.CLASSES[:2])))
 
 
 @pytest.mark.slow
@@ -119,17 +119,17 @@ def test_thresholds_that_cut_nothing_are_refused(threshold: list[float], words: 
 def test_a_list_of_thresholds_for_several_channels_has_one_of_each(multilabel: bool, words: str, tmp_path: Path) -> None:
     path = job(tmp_path, FIRST if multilabel else scenes.CLASSES, multilabel=multilabel, threshold=[0.3, 0.7])
     with pytest.raises(ConfigError, match=words):
-        prepare(load(path))
-    assert prepare(load(job(tmp_path, threshold=[0.7, 0.3, 0.3, 0.5]))).task.recipe.decoding.threshold == (0.7, 0.3, 0.3, 0.5)
+        prepare_job(load_config(path))
+    assert prepare_job(load_config(job(tmp_path, threshold=[0.7, 0.3, 0.3, 0.5]))).task.recipe.decoding.threshold == (0.7, 0.3, 0.3, 0.5)
 
 
 def test_a_softmax_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="multilabel needs activation sigmoid"):
-        load(job(tmp_path, activation="softmax"))
+        load_config(job(tmp_path, activation="softmax"))
 
 
 @pytest.mark.slow
 def test_a_store_of_one_meaning_is_not_gone_on_with_in_another(tmp_path: Path) -> None:
     made(job(tmp_path, activation="sigmoid"))
     with pytest.raises(StoreError, match=r"model\.output\.activation was sigmoid of each class, else code 9"):
-        prepare(load(job(tmp_path), ["model.output.multilabel=false", f"model.classes={scenes.CLASSES}", "model.output.activation=sigmoid"]))
+        prepare_job(load_config(job(tmp_path), ["model.output.multilabel=false", f"model.classes={scenes.CLASSES}", "model.output.activation=sigmoid"]))

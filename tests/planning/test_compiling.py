@@ -14,16 +14,16 @@ import torch
 from torch import nn
 
 from pipeline.config import ModelConfig
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.errors import ConfigError, StoreError
 from pipeline.interfaces import Locality
 from pipeline.models.exported import load as load_exported
 from pipeline.models.loaded import Loaded
-from pipeline.models.torch_compile import compiled, obstacle
+from pipeline.models.torch_compile import compiled, why_not_compilable
 from pipeline.planning import compiling
-from pipeline.planning.compiling import decide
+from pipeline.planning.compiling import choose_compilation
 from pipeline.planning.describe import lines
-from pipeline.planning.job import Job, prepare
+from pipeline.planning.job import Job, prepare_job
 from pipeline.quality.verify.verify import job_of, verify
 from pipeline.running import execute
 from pipeline.runtime.progress import Progress
@@ -51,7 +51,7 @@ def _afresh() -> Iterator[None]:
 
 
 def of(network: nn.Module) -> Loaded:
-    return Loaded(module=network.eval(), said={})
+    return Loaded(module=network.eval(), identity_fields={})
 
 
 def made(folder: Path, name: str, compiles: bool, **sections: dict[str, Any]) -> Job:
@@ -64,7 +64,7 @@ def made(folder: Path, name: str, compiles: bool, **sections: dict[str, Any]) ->
         "output": {"layers": ["mask", "probabilities"], "probabilities_dtype": "float16"},
         "execution": {"compile": compiles},
     }
-    return prepare(load(scenes.config(folder, name, **{**said, **sections}), []))
+    return prepare_job(load_config(scenes.config(folder, name, **{**said, **sections}), []))
 
 
 def ran(job: Job) -> Job:
@@ -101,7 +101,7 @@ def test_a_compiled_job_says_the_same_up_to_ties_and_the_same_bytes_in_any_order
 @needs_compiler
 def test_a_store_is_gone_on_with_as_it_was_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ran(made(tmp_path, "job", True))
-    monkeypatch.setattr(compiling, "_apart", lambda *_: pytest.fail("it was tried again"))
+    monkeypatch.setattr(compiling, "_compiled_difference", lambda *_: pytest.fail("it was tried again"))
     assert made(tmp_path, "job", True).resumes
     with pytest.raises(StoreError, match=r"execution\.compile was True and is now False"):
         made(tmp_path, "job", False)
@@ -116,7 +116,7 @@ def test_an_exported_program_is_compiled_too(tmp_path: Path) -> None:
     dims = {axis: torch.export.Dim(name, min=8, max=512) for axis, name in ((2, "rows"), (3, "cols"))}
     path = networks.export(nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.SiLU()).eval(), tmp_path / "net.pt2", (1, 3, 24, 20), dims)
     network = load_exported(ModelConfig(kind="exported", path=path), 3, CPU)
-    assert decide(True, network, LOCAL, CPU, None)
+    assert choose_compilation(True, network, LOCAL, CPU, None)
     x = torch.randn(1, 3, 40, 56)
     assert torch.allclose(compiled(network)(x), network(x), atol=1e-5)
 
@@ -125,8 +125,8 @@ def test_what_says_something_else_once_compiled_is_refused(monkeypatch: pytest.M
     network = of(nn.Conv2d(3, 4, 1))
     monkeypatch.setattr(compiling, "compiled", lambda _: of(nn.Conv2d(3, 4, 1)))
     with pytest.raises(ConfigError, match=r"execution\.compile is true, but it is .* of the largest logit from what the network says as it is"):
-        decide(True, network, LOCAL, CPU, None)
-    assert not decide(False, network, LOCAL, CPU, None)
+        choose_compilation(True, network, LOCAL, CPU, None)
+    assert not choose_compilation(False, network, LOCAL, CPU, None)
 
 
 def test_what_torch_cannot_compile_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,12 +135,12 @@ def test_what_torch_cannot_compile_is_refused_by_name(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(compiling, "compiled", fails)
     with pytest.raises(ConfigError, match=r"torch cannot compile this network here \(.*no such thing"):
-        decide(True, of(nn.Conv2d(3, 4, 1)), LOCAL, CPU, None)
+        choose_compilation(True, of(nn.Conv2d(3, 4, 1)), LOCAL, CPU, None)
 
 
 def test_torchscript_and_a_machine_without_a_compiler_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match="TorchScript runs in an interpreter of its own"):
-        decide(True, of(torch.jit.script(nn.Conv2d(3, 4, 1))), LOCAL, CPU, None)
+        choose_compilation(True, of(torch.jit.script(nn.Conv2d(3, 4, 1))), LOCAL, CPU, None)
     monkeypatch.setenv("CXX", "/nowhere/c++")
-    assert "/nowhere/c++ is not installed" in str(obstacle(of(nn.Conv2d(3, 4, 1)), CPU))
-    assert obstacle(of(nn.Conv2d(3, 4, 1)), torch.device("cuda:0")) is None
+    assert "/nowhere/c++ is not installed" in str(why_not_compilable(of(nn.Conv2d(3, 4, 1)), CPU))
+    assert why_not_compilable(of(nn.Conv2d(3, 4, 1)), torch.device("cuda:0")) is None

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.errors import StoreError
 from pipeline.planning import fingerprint
-from pipeline.running.execute import execute, prepare
+from pipeline.running.execute import execute, prepare_job
 from pipeline.runtime.progress import Progress
 from tests import networks, scenes
 
@@ -35,7 +35,7 @@ def job(tmp_path: Path) -> Any:
 def run(path: Path) -> int:
     """How many blocks were there before."""
     with Progress() as progress:
-        return execute(prepare(load(path)), progress).resumed
+        return execute(prepare_job(load_config(path)), progress).resumed
 
 
 @pytest.mark.slow

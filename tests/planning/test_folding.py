@@ -12,17 +12,17 @@ import torch
 import zarr
 from torch import nn
 
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.errors import ConfigError, ModelError, StoreError
 from pipeline.inference import block_task
-from pipeline.inspect.report.report import find
+from pipeline.inspect.report.report import inspect_network
 from pipeline.interfaces import Locality
 from pipeline.models.bn_folding import Folded, eager
 from pipeline.models.loaded import Loaded
 from pipeline.planning import folding
 from pipeline.planning.describe import describe, lines
-from pipeline.planning.folding import ROUNDING, TIE, decide, most
-from pipeline.planning.job import Job, prepare
+from pipeline.planning.folding import FOLD_ROUNDING_TOLERANCE, TIE_TOLERANCE, allowed_fold_error, choose_folding
+from pipeline.planning.job import Job, prepare_job
 from pipeline.planning.subject import subject
 from pipeline.quality.verify.verify import job_of, verify
 from pipeline.running.execute import execute
@@ -35,24 +35,24 @@ LOCAL = Locality(verdict="local", stride=4, radius=None, bands=3, classes=4, min
 
 
 def of(network: nn.Module) -> Loaded:
-    return Loaded(module=network.eval(), said={})
+    return Loaded(module=network.eval(), identity_fields={})
 
 
 def test_a_network_that_says_the_same_is_folded() -> None:
     network = of(networks.lively(networks.UNet()))
-    found = decide(network, LOCAL, CPU, ROUNDING, None)
+    found = choose_folding(network, LOCAL, CPU, FOLD_ROUNDING_TOLERANCE, None)
     assert found.done
-    assert found.said == "batch norm folded into 3 convolutions"
+    assert found.description == "batch norm folded into 3 convolutions"
     assert found.network.module is not network.module
 
 
 def test_a_wrong_pair_is_seen_and_the_network_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     network = of(networks.lively(networks.UNet()))
     monkeypatch.setattr(eager, "_pairs", lambda *_: [("enc1.0", "enc2.1")])
-    found = decide(network, LOCAL, CPU, ROUNDING, None)
+    found = choose_folding(network, LOCAL, CPU, FOLD_ROUNDING_TOLERANCE, None)
     assert not found.done
     assert found.network is network
-    assert "of the largest logit from what the network says as it is" in found.said
+    assert "of the largest logit from what the network says as it is" in found.description
 
 
 @pytest.mark.parametrize("strange", [float("nan"), float("inf"), float("-inf")])
@@ -63,23 +63,23 @@ def test_a_single_strange_value_elsewhere_is_seen(strange: float, monkeypatch: p
             y[0, 0, 3, 5] = strange
             return y
 
-    monkeypatch.setattr(folding, "fold", lambda network: Folded(network=of(Strange()), done=True, said="done"))
-    assert "NaN or infinity elsewhere" in decide(of(nn.Identity()), LOCAL, CPU, ROUNDING, None).said
-    assert decide(of(Strange()), LOCAL, CPU, ROUNDING, None).done
+    monkeypatch.setattr(folding, "fold", lambda network: Folded(network=of(Strange()), done=True, description="done"))
+    assert "NaN or infinity elsewhere" in choose_folding(of(nn.Identity()), LOCAL, CPU, FOLD_ROUNDING_TOLERANCE, None).description
+    assert choose_folding(of(Strange()), LOCAL, CPU, FOLD_ROUNDING_TOLERANCE, None).done
 
 
 def test_what_fails_once_folded_is_not_folded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folding, "fold", lambda network: Folded(network=of(nn.Conv2d(1, 1, 1)), done=True, said="done"))
-    assert "could not be compared" in decide(of(nn.Conv2d(3, 4, 1)), LOCAL, CPU, ROUNDING, None).said
+    monkeypatch.setattr(folding, "fold", lambda network: Folded(network=of(nn.Conv2d(1, 1, 1)), done=True, description="done"))
+    assert "could not be compared" in choose_folding(of(nn.Conv2d(3, 4, 1)), LOCAL, CPU, FOLD_ROUNDING_TOLERANCE, None).description
 
 
 def test_what_a_store_was_made_with_holds_whatever_is_asked_for() -> None:
     network = of(networks.lively(networks.UNet()))
-    assert decide(network, LOCAL, CPU, None, True).done
-    assert not decide(network, LOCAL, CPU, ROUNDING, False).done
-    assert not decide(network, LOCAL, CPU, None, None).done
+    assert choose_folding(network, LOCAL, CPU, None, True).done
+    assert not choose_folding(network, LOCAL, CPU, FOLD_ROUNDING_TOLERANCE, False).done
+    assert not choose_folding(network, LOCAL, CPU, None, None).done
     with pytest.raises(ModelError, match=r"made by a folded network, but here batch norm is not folded: there is none.*--fresh"):
-        decide(of(nn.Sequential(nn.Conv2d(3, 4, 1))), LOCAL, CPU, ROUNDING, True)
+        choose_folding(of(nn.Sequential(nn.Conv2d(3, 4, 1))), LOCAL, CPU, FOLD_ROUNDING_TOLERANCE, True)
 
 
 def run(job: Job) -> Any:
@@ -88,7 +88,7 @@ def run(job: Job) -> Any:
 
 
 def made(folder: Path, name: str, *overrides: str, **sections: dict[str, Any]) -> Job:
-    return prepare(load(scenes.config(folder, name, **{"output": {"layers": ["mask", "confidence"]}, **sections}), list(overrides)))
+    return prepare_job(load_config(scenes.config(folder, name, **{"output": {"layers": ["mask", "confidence"]}, **sections}), list(overrides)))
 
 
 @pytest.mark.slow
@@ -98,7 +98,7 @@ def test_a_job_runs_folded_says_so_and_measures_the_network_as_loaded(tmp_path: 
     assert describe(job)["network"]["fold"] == "TorchScript frozen, batch norm folded into 3 convolutions" == job.fold
     assert job.fold in dict(lines(job))["network"]
     assert job.loaded.module is not job.network.module
-    assert find(subject(job)).parameters == sum(value.numel() for value in networks.UNet().parameters())
+    assert inspect_network(subject(job)).parameters == sum(value.numel() for value in networks.UNet().parameters())
     run(job)
     assert (np.asarray(zarr.open_array(tmp_path / "job.zarr" / "0" / "mask", mode="r")[:]) == scenes.whole(tmp_path)).all()
     with Progress() as progress:
@@ -155,16 +155,22 @@ def test_only_auto_and_false_are_taken(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("asked", "precision", "expected"),
-    [("auto", "auto", TIE), ("auto", "float32", TIE), ("auto", "bfloat16", ROUNDING), (True, "float32", ROUNDING), (False, "bfloat16", None)],
+    [
+        ("auto", "auto", TIE_TOLERANCE),
+        ("auto", "float32", TIE_TOLERANCE),
+        ("auto", "bfloat16", FOLD_ROUNDING_TOLERANCE),
+        (True, "float32", FOLD_ROUNDING_TOLERANCE),
+        (False, "bfloat16", None),
+    ],
 )
 def test_how_far_apart_they_may_be_depends_on_what_is_asked(asked: Any, precision: str, expected: float | None) -> None:
-    assert most(asked, precision) == expected
+    assert allowed_fold_error(asked, precision) == expected
 
 
 def test_a_network_that_folding_moves_beyond_a_tie_is_folded_only_where_that_is_asked() -> None:
     network = of(settled(networks.UNet()))
-    at = next(limit for limit in (10.0**-k for k in range(12, 3, -1)) if decide(network, LOCAL, CPU, limit, None).done)
-    assert 1e-9 < at <= ROUNDING
-    refused = decide(network, LOCAL, CPU, at / 1000, None)
+    at = next(limit for limit in (10.0**-k for k in range(12, 3, -1)) if choose_folding(network, LOCAL, CPU, limit, None).done)
+    assert 1e-9 < at <= FOLD_ROUNDING_TOLERANCE
+    refused = choose_folding(network, LOCAL, CPU, at / 1000, None)
     assert not refused.done
-    assert "of the largest logit" in refused.said
+    assert "of the largest logit" in refused.description

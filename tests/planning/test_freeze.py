@@ -13,18 +13,18 @@ import torch
 import yaml
 
 from pipeline.config import Config
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.errors import ConfigError, PlanError, StoreError
 from pipeline.planning import folding, frozen_plan, planner
 from pipeline.planning import job as jobs
 from pipeline.planning.freeze import MARK, freeze
 from pipeline.planning.job import Job
 from pipeline.quality.verify.verify import job_of
-from pipeline.running.execute import execute, prepare
+from pipeline.running.execute import execute, prepare_job
 from pipeline.running.report import Report
 from pipeline.runtime import resources
 from pipeline.runtime.progress import Progress
-from pipeline.store.lifecycle import read_meta
+from pipeline.store.lifecycle import read_store_meta
 from pipeline.store.status import status
 from tests import networks, scenes
 from tests.running.test_execute import digest
@@ -41,7 +41,7 @@ def go(job: Job, fresh: bool = False) -> Report:
 
 
 def frozen(path: Path, name: str = "run.lock.yaml", *overrides: str) -> Path:
-    return freeze(prepare(load(path, list(overrides))), path, path.parent / name)
+    return freeze(prepare_job(load_config(path, list(overrides))), path, path.parent / name)
 
 
 def elsewhere(monkeypatch: pytest.MonkeyPatch, cores: int = 7, memory: int = 400 * 2**20) -> None:
@@ -63,7 +63,7 @@ def test_the_file_says_what_it_is_and_leaves_nothing_open(tmp_path: Path) -> Non
     assert text.startswith(MARK)
     for words in (f"wholecloth plan {path} --freeze {file}", f"wholecloth run {file} --locked", "is not needed to resume"):
         assert words in text
-    said, job = load(file), prepare(load(path))
+    said, job = load_config(file), prepare_job(load_config(path))
     assert said.tile.model_dump() == {
         "size": job.plan.tiles.size, "halo": job.plan.tiles.halo, "overlap": 0, "taper": "flat", "blend": "logits", "augment": "none", "pad": "none",
         "batch": 1,
@@ -79,7 +79,7 @@ def test_the_file_says_what_it_is_and_leaves_nothing_open(tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_what_is_frozen_is_read_back_to_the_last_digit(tmp_path: Path) -> None:
     path = scenes.config(tmp_path, **blended(tmp_path))
-    job, locked = prepare(load(path)), load(frozen(path)).locked
+    job, locked = prepare_job(load_config(path)), load_config(frozen(path)).locked
     assert locked is not None
     said = json.loads(json.dumps(job.meta()))
     for name in ("tiles", "costs", "recipe", "fingerprint", "locality", "levels", "versions"):
@@ -95,14 +95,14 @@ def test_a_node_of_other_cores_and_memory_makes_the_same_bytes_by_the_frozen_pla
 ) -> None:  # fmt: skip
     path = scenes.config(tmp_path, **(TILED if kind == "halo" else blended(tmp_path)))
     file = frozen(path)
-    go(prepare(load(path)))
+    go(prepare_job(load_config(path)))
     elsewhere(monkeypatch)
-    own = prepare(load(path, [f"output.path={tmp_path / 'own.zarr'}"]))
-    taken = prepare(load(file, [f"output.path={tmp_path / 'other.zarr'}"]))
-    there = read_meta(tmp_path / "job.zarr")
+    own = prepare_job(load_config(path, [f"output.path={tmp_path / 'own.zarr'}"]))
+    taken = prepare_job(load_config(file, [f"output.path={tmp_path / 'other.zarr'}"]))
+    there = read_store_meta(tmp_path / "job.zarr")
     assert own.task.recipe.threads == 7 != taken.task.recipe.threads  # the control: a plan of its own is another one
     go(taken)
-    made = read_meta(tmp_path / "other.zarr")
+    made = read_store_meta(tmp_path / "other.zarr")
     for name in ("tiles", "recipe", "fingerprint", "levels", "locality", "blocks"):
         assert made[name] == there[name]
     assert digest(tmp_path / "other.zarr") == digest(tmp_path / "job.zarr")
@@ -114,14 +114,14 @@ def test_a_node_of_other_cores_and_memory_makes_the_same_bytes_by_the_frozen_pla
 def test_tiles_that_a_node_with_less_memory_would_choose_are_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scenes.scene(tmp_path / "scene.tif", 1500, 1500)
     path = scenes.config(tmp_path, **AUTO)
-    file, plan = frozen(path), prepare(load(path)).plan
-    large, fixed = plan.tiles, plan.costs.gdal_cache + planner.GROWTH
+    file, plan = frozen(path), prepare_job(load_config(path)).plan
+    large, fixed = plan.tiles, plan.costs.gdal_cache + planner.RUN_GROWTH
     elsewhere(monkeypatch, memory=fixed + plan.tensors // 2)
-    small = prepare(load(path)).plan.tiles
+    small = prepare_job(load_config(path)).plan.tiles
     assert small.size < large.size  # the control
     with pytest.raises(PlanError, match=r"execution\.memory allows"):
-        prepare(load(file))
-    assert prepare(load(file, ["execution.memory=64GiB"])).plan.tiles == large
+        prepare_job(load_config(file))
+    assert prepare_job(load_config(file, ["execution.memory=64GiB"])).plan.tiles == large
 
 
 @pytest.mark.slow
@@ -132,12 +132,12 @@ def test_nothing_is_measured_for_a_frozen_plan(tmp_path: Path, monkeypatch: pyte
     def measures(*_: Any, **__: Any) -> Any:
         raise AssertionError("measured anew")
 
-    monkeypatch.setattr(planner.activation_memory, "measure", measures)
+    monkeypatch.setattr(planner.activation_memory, "measure_activation_memory", measures)
     monkeypatch.setattr(jobs, "cached", measures)
-    monkeypatch.setattr(folding, "_apart", measures)
-    go(prepare(load(file)))
+    monkeypatch.setattr(folding, "_fold_difference", measures)
+    go(prepare_job(load_config(file)))
     with pytest.raises(AssertionError, match="measured anew"):
-        prepare(load(path, [f"output.path={tmp_path / 'own.zarr'}"]))
+        prepare_job(load_config(path, [f"output.path={tmp_path / 'own.zarr'}"]))
 
 
 @pytest.mark.slow
@@ -151,7 +151,7 @@ def test_nothing_is_measured_for_a_frozen_plan(tmp_path: Path, monkeypatch: pyte
 )  # fmt: skip
 def test_what_changes_no_byte_may_be_set(tmp_path: Path, override: str) -> None:
     file = frozen(scenes.config(tmp_path, **AUTO))
-    assert prepare(load(file, [override])).plan.tiles.as_dict() == load(file).locked.tiles  # type: ignore[union-attr]
+    assert prepare_job(load_config(file, [override])).plan.tiles.as_dict() == load_config(file).locked.tiles  # type: ignore[union-attr]
 
 
 @pytest.mark.slow
@@ -176,7 +176,7 @@ def test_what_changes_no_byte_may_be_set(tmp_path: Path, override: str) -> None:
 def test_what_changes_a_byte_is_refused_by_name(tmp_path: Path, override: str, words: str) -> None:
     file = frozen(scenes.config(tmp_path, **AUTO))
     with pytest.raises(ConfigError, match=f"{words}.*freeze another plan"):
-        prepare(load(file, [override]))
+        prepare_job(load_config(file, [override]))
 
 
 @pytest.mark.slow
@@ -184,13 +184,13 @@ def test_another_source_or_network_is_refused_and_the_same_weights_elsewhere_are
     path = scenes.config(tmp_path, **AUTO)
     file, copy = frozen(path), tmp_path / "copy.pt"
     shutil.copy(tmp_path / "unet.pt", copy)
-    assert prepare(load(file, [f"model.path={copy}"])).blocks
+    assert prepare_job(load_config(file, [f"model.path={copy}"])).blocks
     scenes.script(networks.lively(networks.UNet(base=5)), copy)
     with pytest.raises(ConfigError, match=r"model\.sha256 is locked at \w+.* and would be \w+"):
-        prepare(load(file, [f"model.path={copy}"]))
+        prepare_job(load_config(file, [f"model.path={copy}"]))
     scenes.scene(tmp_path / "scene.tif", seed=5)
     with pytest.raises(ConfigError, match=r"source\.files is locked at \w+ and would be \w+"):
-        prepare(load(file))
+        prepare_job(load_config(file))
 
 
 @pytest.mark.slow
@@ -202,7 +202,7 @@ def test_a_frozen_plan_works_wherever_its_file_lies(tmp_path: Path) -> None:
     file = frozen(path)
     (tmp_path / "far" / "away").mkdir(parents=True)
     moved = Path(shutil.move(file, tmp_path / "far" / "away" / "x.yaml"))
-    job = prepare(load(moved))
+    job = prepare_job(load_config(moved))
     assert (job.path, job.config.source.path) == (tmp_path / "out" / "job.zarr", str(tmp_path / "scene.tif"))
 
 
@@ -211,22 +211,22 @@ def test_a_frozen_plan_works_wherever_its_file_lies(tmp_path: Path) -> None:
 def test_a_store_of_another_plan_is_refused_and_one_of_this_plan_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = scenes.config(tmp_path, **AUTO)
     file = frozen(path)
-    assert go(prepare(load(file))).done == 1
-    assert go(prepare(load(file))).done == 0
+    assert go(prepare_job(load_config(file))).done == 1
+    assert go(prepare_job(load_config(file))).done == 0
     with monkeypatch.context() as there:
         elsewhere(there)
-        go(prepare(load(path), fresh=True), fresh=True)
+        go(prepare_job(load_config(path), fresh=True), fresh=True)
     with pytest.raises(StoreError, match=r"made by another plan.*recipe\.threads is 7 in the store and locked at \d+.*--fresh"):
-        prepare(load(file))
-    assert go(prepare(load(file), fresh=True), fresh=True).resumed == 0
-    assert go(prepare(load(path))).done == 0
+        prepare_job(load_config(file))
+    assert go(prepare_job(load_config(file), fresh=True), fresh=True).resumed == 0
+    assert go(prepare_job(load_config(path))).done == 0
 
 
 @pytest.mark.slow
 def test_a_store_does_not_hold_the_lock_and_is_verified_without(tmp_path: Path) -> None:
     path = scenes.config(tmp_path, **blended(tmp_path))
-    go(prepare(load(frozen(path))))
-    meta = read_meta(tmp_path / "job.zarr")
+    go(prepare_job(load_config(frozen(path))))
+    meta = read_store_meta(tmp_path / "job.zarr")
     assert "locked" not in meta["config"]
     assert "locked" not in meta["given"]
     assert job_of(tmp_path / "job.zarr", []).complete
@@ -244,7 +244,7 @@ def test_a_store_does_not_hold_the_lock_and_is_verified_without(tmp_path: Path) 
 def test_a_damaged_section_is_told_and_nothing_is_decided_in_its_place(tmp_path: Path, change: dict[str, Any], words: str) -> None:
     file = frozen(scenes.config(tmp_path, **AUTO))
     with pytest.raises(ConfigError, match=words):
-        prepare(changed(load(file), **change))
+        prepare_job(changed(load_config(file), **change))
 
 
 def changed(said: Config, **fields: Any) -> Config:
@@ -253,9 +253,9 @@ def changed(said: Config, **fields: Any) -> Config:
 
 
 def test_another_kind_of_device_is_refused_and_other_libraries_are_told(tmp_path: Path) -> None:
-    said = load(frozen(scenes.config(tmp_path, **AUTO)))
+    said = load_config(frozen(scenes.config(tmp_path, **AUTO)))
     with pytest.raises(ConfigError, match=r"execution\.device is locked at cuda and would be cpu"):
-        prepare(changed(said, device="cuda"))
+        prepare_job(changed(said, device="cuda"))
     assert list(frozen_plan.unlike(said.locked, "cpu")) == []
     assert list(frozen_plan.unlike(None, "cpu")) == []
     older = changed(said, versions={"torch": "1.0"}, hardware="ABACUS").locked
@@ -269,21 +269,21 @@ def test_another_kind_of_device_is_refused_and_other_libraries_are_told(tmp_path
 def test_a_tolerance_is_measured_once(tmp_path: Path) -> None:
     path = scenes.config(tmp_path, **AUTO, tile={"halo": {"tolerance": 0.05}})
     file = frozen(path)
-    said, job = load(file), prepare(load(file))
+    said, job = load_config(file), prepare_job(load_config(file))
     assert said.tile.halo == job.plan.tiles.halo
     assert job.plan.tiles.tolerated is not None
     go(job)
-    go(prepare(load(path)))
+    go(prepare_job(load_config(path)))
 
 
 @pytest.mark.slow
 def test_a_plan_is_frozen_from_the_store_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = scenes.config(tmp_path, **AUTO)
-    go(prepare(load(path)))
+    go(prepare_job(load_config(path)))
     elsewhere(monkeypatch)
-    locked = load(frozen(path)).locked
+    locked = load_config(frozen(path)).locked
     assert locked is not None
-    assert locked.recipe == read_meta(tmp_path / "job.zarr")["recipe"]
+    assert locked.recipe == read_store_meta(tmp_path / "job.zarr")["recipe"]
 
 
 @pytest.mark.slow
@@ -294,7 +294,7 @@ def test_no_file_but_a_frozen_plan_is_overwritten(tmp_path: Path) -> None:
         frozen(path, "job.yaml")
     assert path.read_text() == before
     frozen(path)
-    assert load(frozen(path)).locked is not None
+    assert load_config(frozen(path)).locked is not None
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot be written"):
         frozen(path, "file/run.lock.yaml")
@@ -303,7 +303,7 @@ def test_no_file_but_a_frozen_plan_is_overwritten(tmp_path: Path) -> None:
 def test_names_and_words_of_any_kind_come_through(tmp_path: Path) -> None:
     classes = [{"name": name, "color": "#112233"} for name in ("null", 'a "b": {c}', "Wässer\t× 水 😀", "true")]
     file = frozen(scenes.config(tmp_path, **AUTO, model={"classes": classes, "input": {"mean": [500, 1e-7, 3], "std": [200.0, 1e22, 0.1]}}))
-    said = load(file).model
+    said = load_config(file).model
     assert said.classes is not None
     assert said.input is not None
     assert [row.name for row in said.classes] == [row["name"] for row in classes]

@@ -11,14 +11,14 @@ import torch
 from torch import nn
 
 from pipeline.config import Config
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.errors import ConfigError
 from pipeline.inference.normalise import Normalisation
 from pipeline.interfaces import Locality
 from pipeline.models.loaded import Loaded
-from pipeline.planning.limits import limited
-from pipeline.planning.planner import Opened
-from pipeline.running.execute import prepare
+from pipeline.planning.limits import with_size_limit
+from pipeline.planning.planner import PlanInputs
+from pipeline.running.execute import prepare_job
 from tests import networks, scenes
 
 
@@ -38,14 +38,14 @@ class Upto(nn.Module):
         return answer
 
 
-def opened(module: nn.Module, multiple: int = 1, **more: Any) -> Opened:
+def opened(module: nn.Module, multiple: int = 1, **more: Any) -> PlanInputs:
     said = {
-        "config": Config.model_construct(), "source": SimpleNamespace(bands=3), "area": None, "network": Loaded(module=module.eval(), said={}),
+        "config": Config.model_construct(), "source": SimpleNamespace(bands=3), "area": None, "network": Loaded(module=module.eval(), identity_fields={}),
         "locality": Locality(verdict="local", stride=multiple, radius=None, bands=3, classes=4, minimum=1), "device": torch.device("cpu"),
         "normalisation": normalisation(3), "stored": None, "resumes": False, "precision": "float32",
         "compiles": False, **more,
     }  # fmt: skip
-    return Opened(**said)
+    return PlanInputs(**said)
 
 
 def normalisation(channels: int) -> Normalisation:
@@ -59,16 +59,16 @@ def plan(size: int, halo: int | None = 2) -> Any:
 @pytest.mark.parametrize(("size", "multiple", "expected"), [(1500, 1, 1500), (1500, 32, 1472), (1999, 16, 1984)])
 def test_long_tiles_are_tried_as_strips_and_the_largest_that_runs_is_the_limit(size: int, multiple: int, expected: int) -> None:
     module = Upto(size)
-    smaller = limited(opened(module, multiple), plan(2048))
+    smaller = with_size_limit(opened(module, multiple), plan(2048))
     assert smaller is not None
     assert smaller.network.accepts.maximum == smaller.locality.maximum == expected
     assert f"fails on images of 2048 px, and takes those of {expected} px" in smaller.locality.remarks[0]
     assert all(min(shape) == 32 for shape in module.shapes)
-    assert limited(smaller, plan(expected)) is None
+    assert with_size_limit(smaller, plan(expected)) is None
 
 
 def test_blended_tiles_are_tried_as_they_are() -> None:
-    smaller = limited(opened(Upto(10_000, pixels=448 * 448), 16), plan(512, halo=None))
+    smaller = with_size_limit(opened(Upto(10_000, pixels=448 * 448), 16), plan(512, halo=None))
     assert smaller is not None
     assert smaller.locality.maximum == 448
 
@@ -78,12 +78,12 @@ def test_blended_tiles_are_tried_as_they_are() -> None:
 )
 def test_what_was_measured_or_run_before_is_not_tried_again(size: int, halo: int | None, more: dict[str, Any]) -> None:
     module = Upto(1)
-    assert limited(opened(module, **more), plan(size, halo)) is None
+    assert with_size_limit(opened(module, **more), plan(size, halo)) is None
     assert module.shapes == []
 
 
 def test_the_network_is_tried_on_the_channels_that_a_transform_makes_of_the_bands() -> None:
-    assert limited(opened(Upto(2048), source=SimpleNamespace(bands=5)), plan(2048)) is None
+    assert with_size_limit(opened(Upto(2048), source=SimpleNamespace(bands=5)), plan(2048)) is None
 
 
 @pytest.mark.slow
@@ -102,5 +102,5 @@ def test_a_tile_beyond_the_limit_is_refused_and_auto_keeps_within_it(tmp_path: P
     scenes.write(tmp_path / "scene.tif", scenes.position(40, 1700))
     model = {"path": str(tmp_path / "a.pt")}
     with pytest.raises(ConfigError, match=r"tile.size is 1600, but the network takes at most 1400 px"):
-        prepare(load(scenes.config(tmp_path, model=model, tile={"size": 1600})))
-    assert prepare(load(scenes.config(tmp_path, model=model))).plan.tiles.size <= 1400
+        prepare_job(load_config(scenes.config(tmp_path, model=model, tile={"size": 1600})))
+    assert prepare_job(load_config(scenes.config(tmp_path, model=model))).plan.tiles.size <= 1400

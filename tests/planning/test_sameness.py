@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 import rasterio
 
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.errors import ConfigError, StoreError
 from pipeline.planning.describe import GOES_ON, describe, lines
 from pipeline.planning.freeze import freeze
-from pipeline.planning.job import prepare
+from pipeline.planning.job import prepare_job
 from pipeline.quality.verify.verify import job_of, verify
 from pipeline.running.execute import execute
 from pipeline.running.report import Report
 from pipeline.runtime.progress import Progress
-from pipeline.store.lifecycle import read_meta
+from pipeline.store.lifecycle import read_store_meta
 from tests import networks, runs, scenes
 
 
@@ -34,7 +34,7 @@ def config(tmp_path: Path) -> Path:
 
 
 def trusting(path: Path, *overrides: str) -> Report:
-    job = prepare(load(path, list(overrides)), same_source=True)
+    job = prepare_job(load_config(path, list(overrides)), same_source=True)
     with Progress() as progress:
         return execute(job, progress)
 
@@ -57,7 +57,7 @@ def test_the_same_bytes_at_another_path_and_time_are_gone_on_with(config: Path, 
     assert (half.resumed, half.done) == (3, 0)
     report = runs.go(config, f"source.path={copy}")
     assert (report.resumed, report.done) == (3, 3)
-    assert read_meta(tmp_path / "job.zarr")["fingerprint"]["source.path"] == str(copy)
+    assert read_store_meta(tmp_path / "job.zarr")["fingerprint"]["source.path"] == str(copy)
 
 
 @pytest.mark.slow
@@ -91,14 +91,14 @@ def test_the_pixels_come_from_where_the_source_lies_now(config: Path, tmp_path: 
 
 @pytest.mark.slow
 def test_plan_says_where_the_source_was_and_that_the_run_goes_on(config: Path, tmp_path: Path) -> None:
-    assert describe(prepare(load(config)))["raster"]["moved"] is None
+    assert describe(prepare_job(load_config(config)))["raster"]["moved"] is None
     runs.go(config, shard=runs.shards(2)[0])
-    assert describe(prepare(load(config)))["raster"]["moved"] is None
+    assert describe(prepare_job(load_config(config)))["raster"]["moved"] is None
     before = runs.everything(tmp_path / "job.zarr")
     os.utime(tmp_path / "scene.tif")
-    assert describe(prepare(load(config)))["raster"]["moved"] == f"{tmp_path}/scene.tif was written anew since"
+    assert describe(prepare_job(load_config(config)))["raster"]["moved"] == f"{tmp_path}/scene.tif was written anew since"
     moved = shutil.move(tmp_path / "scene.tif", tmp_path / "moved.tif")
-    told = [words for _, words in lines(prepare(load(config, [f"source.path={moved}"])))]
+    told = [words for _, words in lines(prepare_job(load_config(config, [f"source.path={moved}"])))]
     assert f"source.path was {tmp_path}/scene.tif and is now {moved}: {GOES_ON}" in told
     assert runs.everything(tmp_path / "job.zarr") == before, "a plan writes nothing"
 
@@ -146,14 +146,14 @@ def test_another_grid_is_refused_at_once_and_so_is_another_size(config: Path, tm
 def test_a_store_of_a_moved_source_is_planned_and_verified(config: Path, tmp_path: Path) -> None:
     runs.go(config)
     moved = shutil.move(tmp_path / "scene.tif", tmp_path / "moved.tif")
-    assert prepare(load(config, [f"source.path={moved}"])).moved["source.path"] == str(moved)
+    assert prepare_job(load_config(config, [f"source.path={moved}"])).moved["source.path"] == str(moved)
     certificate: dict[str, Any] = verify(job_of(tmp_path / "job.zarr", [f"source.path={moved}"]), lambda line: None, windows=2)
     assert certificate["passed"]
 
 
 @pytest.mark.slow
 def test_a_frozen_plan_takes_a_moved_source_where_it_is_said_to_be_the_same_or_a_store_shows_it(config: Path, tmp_path: Path) -> None:
-    plan = freeze(prepare(load(config)), config, tmp_path / "run.lock.yaml")
+    plan = freeze(prepare_job(load_config(config)), config, tmp_path / "run.lock.yaml")
     os.utime(tmp_path / "scene.tif")
     with pytest.raises(ConfigError, match=r"source\.files is locked"):
         runs.go(plan)

@@ -11,13 +11,13 @@ import pytest
 import torch
 
 from pipeline.cli.plan import plan
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.errors import ReadError
 from pipeline.geometry.window import Window
 from pipeline.interfaces import Pixels, Source
 from pipeline.planning.first_config import suggest
-from pipeline.planning.warnings import warnings
-from pipeline.running.execute import prepare
+from pipeline.planning.warnings import job_warnings
+from pipeline.running.execute import prepare_job
 from tests import networks, scenes
 from tests.commands import wholecloth
 
@@ -54,9 +54,9 @@ class Broken:
 
 
 def test_a_raster_that_cannot_be_read_is_left_to_the_run(config: Path) -> None:
-    job = prepare(load(config))
-    assert len(warnings(job)) == 1
-    assert warnings(replace(job, source=Broken(job.source))) == ()  # type: ignore[arg-type]  # all that is asked of it
+    job = prepare_job(load_config(config))
+    assert len(job_warnings(job)) == 1
+    assert job_warnings(replace(job, source=Broken(job.source))) == ()  # type: ignore[arg-type]  # all that is asked of it
 
 
 def test_pixels_for_which_a_transform_has_no_number_are_told_and_end_no_command(config: Path, tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_pixels_for_which_a_transform_has_no_number_are_told_and_end_no_command(
     raw = scenes.read(tmp_path / "scene.tif").astype("uint16")
     raw[:, :59], raw[:, 241:] = 65000, 65000  # beyond the windows that are looked at before
     scenes.write(tmp_path / "scene.tif", raw, nodata=0)
-    (words,) = warnings(prepare(load(config, [f"model.input.transform={tmp_path}/raw.py:change"])))
+    (words,) = job_warnings(prepare_job(load_config(config, [f"model.input.transform={tmp_path}/raw.py:change"])))
     assert re.search(r"raw\.py:change gives NaN or infinity for valid pixels .* Blocks that hold such pixels will fail", words)
 
 

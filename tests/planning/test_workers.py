@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from pipeline.config import Config
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.errors import ConfigError
 from pipeline.planning import workers
-from pipeline.planning.types import HERE
+from pipeline.planning.types import ONE_PROCESS
 from pipeline.runtime import resources
 from pipeline.runtime.resources import MIB
 from tests import scenes
@@ -21,7 +21,7 @@ ADDRESS = {"engine": "address", "address": {"scheduler": "tcp://10.0.0.5:8786"}}
 
 
 def config(folder: Path, **execution: Any) -> Config:
-    return load(scenes.config(folder, execution=execution))
+    return load_config(scenes.config(folder, execution=execution))
 
 
 @pytest.fixture
@@ -56,8 +56,8 @@ def test_what_cuda_may_see_keeps_its_names(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_tensors_may_take_most_of_a_gpu_whoever_holds_some_of_it_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (300, 10_000))
-    assert workers.hands(config(tmp_path), GPU).device == 8000
-    assert workers.hands(config(tmp_path), CPU).device is None
+    assert workers.worker_layout(config(tmp_path), GPU).device == 8000
+    assert workers.worker_layout(config(tmp_path), CPU).device is None
 
 
 def test_more_processes_than_gpus_are_refused(tmp_path: Path, eight: None) -> None:
@@ -67,7 +67,7 @@ def test_more_processes_than_gpus_are_refused(tmp_path: Path, eight: None) -> No
 
 def test_processes_share_the_cores(tmp_path: Path, eight: None) -> None:
     def threads(**execution: Any) -> int:
-        return workers.threads(config(tmp_path, **execution), CPU)
+        return workers.threads_per_process(config(tmp_path, **execution), CPU)
 
     assert threads(engine="threads") == 8
     assert threads(engine="processes", processes=4) == 2
@@ -78,14 +78,14 @@ def test_processes_share_the_cores(tmp_path: Path, eight: None) -> None:
 
 
 def test_what_shares_the_budget_depends_on_the_engine(tmp_path: Path, eight: None) -> None:
-    assert workers.hands(config(tmp_path, engine="threads"), CPU) == HERE
-    many = workers.hands(config(tmp_path, engine="processes", processes=4), CPU)
-    assert (many.processes, many.together) == (4, False)
-    assert many.apart > 50 * MIB
-    assert workers.hands(config(tmp_path, engine="processes"), CPU).together
-    job = workers.hands(config(tmp_path, **SLURM), CPU)
-    assert (job.processes, job.together) == (3, False)
-    assert workers.hands(config(tmp_path, **ADDRESS), CPU).processes == 1
+    assert workers.worker_layout(config(tmp_path, engine="threads"), CPU) == ONE_PROCESS
+    many = workers.worker_layout(config(tmp_path, engine="processes", processes=4), CPU)
+    assert (many.processes, many.single_process) == (4, False)
+    assert many.launcher_bytes > 50 * MIB
+    assert workers.worker_layout(config(tmp_path, engine="processes"), CPU).single_process
+    job = workers.worker_layout(config(tmp_path, **SLURM), CPU)
+    assert (job.processes, job.single_process) == (3, False)
+    assert workers.worker_layout(config(tmp_path, **ADDRESS), CPU).processes == 1
 
 
 def test_a_job_of_slurm_has_its_own_memory(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_one_tile_is_computed_at_a_time_where_several_cannot_be_or_gain_nothing(
 
 
 def test_code_that_is_not_ours_is_called_by_one_thread_unless_somebody_says_otherwise(tmp_path: Path, eight: None) -> None:
-    said = load(scenes.config(tmp_path, model={"kind": "python", "factory": "network.py:make"}, execution={"engine": "threads"}))
+    said = load_config(scenes.config(tmp_path, model={"kind": "python", "factory": "network.py:make"}, execution={"engine": "threads"}))
     assert workers.streams(said, CPU, 40, False) == (1,)
     asked = said.model_copy(update={"execution": said.execution.model_copy(update={"streams": 3})})
     assert workers.streams(asked, CPU, 40, False) == (3,)

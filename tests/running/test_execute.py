@@ -16,13 +16,13 @@ import tifffile
 import torch
 import zarr
 
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.errors import BlocksFailed, ConfigError, InputError, ModelError, PlanError, StoreError, Unfinished
 from pipeline.geometry import read_sharing
 from pipeline.inference import block_task
 from pipeline.planning import planner, search, workers
 from pipeline.planning.describe import describe, lines
-from pipeline.running.execute import execute, prepare
+from pipeline.running.execute import execute, prepare_job
 from pipeline.running.report import Report
 from pipeline.runtime.progress import Progress
 from pipeline.store import hierarchy
@@ -33,7 +33,7 @@ from tests.models.onnx_files import to_onnx
 
 
 def go(path: Path, *overrides: str, fresh: bool = False) -> Report:
-    job = prepare(load(path, list(overrides)), fresh)
+    job = prepare_job(load_config(path, list(overrides)), fresh)
     with Progress() as progress:
         return execute(job, progress, fresh)
 
@@ -220,7 +220,7 @@ def test_windows_that_cannot_be_read_stay_nodata_and_a_rerun_tries_only_them(tmp
 
 @pytest.mark.parametrize(("said", "patience"), [("2m", 120.0), ("null", None)])
 def test_a_read_has_as_long_as_the_config_says(tmp_path: Path, said: str, patience: float | None) -> None:
-    source = prepare(load(scenes.config(tmp_path), [f"execution.read_timeout={said}"])).source
+    source = prepare_job(load_config(scenes.config(tmp_path), [f"execution.read_timeout={said}"])).source
     assert getattr(source, "seconds", None) == patience
 
 
@@ -242,7 +242,7 @@ def test_a_store_keeps_the_codec_that_it_was_made_with(tmp_path: Path, monkeypat
         with pytest.raises(KeyboardInterrupt):
             go(path)
     assert go(path).resumed == 2
-    store = load(path).output.path
+    store = load_config(path).output.path
     assert zarr.open_array(store / "0" / "mask", mode="r").compressors == (zarr.codecs.GzipCodec(level=2),)
     assert all(file.read_bytes()[:2] == b"\x1f\x8b" for file in (store / "0" / "mask" / "c").rglob("*") if file.is_file())
     assert (mask(tmp_path) == mask(tmp_path, "reference")).all()
@@ -300,7 +300,7 @@ def test_a_network_that_is_not_local_is_blended_and_does_not_depend_on_blocks(tm
     assert (small != large).mean() < 1e-4
     assert len(np.unique(small)) > 2
     with pytest.raises(ConfigError, match="global pooling"):
-        prepare(load(scenes.config(tmp_path, "exact", model=model, tile={"halo": "exact"})))
+        prepare_job(load_config(scenes.config(tmp_path, "exact", model=model, tile={"halo": "exact"})))
 
 
 @pytest.mark.slow
@@ -334,7 +334,7 @@ def test_codes_beyond_bytes_make_a_mask_of_uint16(tmp_path: Path) -> None:
 def test_bad_input_is_refused_before_anything_is_written(tmp_path: Path, change: dict[str, Any], error: type[Exception], words: str) -> None:
     path = scenes.config(tmp_path)
     with pytest.raises(error, match=words):
-        prepare(load(scenes.config(tmp_path, **change)))
+        prepare_job(load_config(scenes.config(tmp_path, **change)))
     assert path.exists()
     assert not (tmp_path / "job.zarr").exists()
 
@@ -344,7 +344,7 @@ def test_a_million_by_a_million_is_planned_from_a_raster_of_nothing(tmp_path: Pa
     bands = "".join(f'<VRTRasterBand dataType="UInt16" band="{b}"/>' for b in (1, 2, 3))
     vrt = tmp_path / "huge.vrt"
     vrt.write_text(f'<VRTDataset rasterXSize="1000000" rasterYSize="1000000">{bands}</VRTDataset>')
-    job = prepare(load(scenes.config(tmp_path, source={"path": str(vrt)}, output={"chunk": 512, "block": "auto"})))
+    job = prepare_job(load_config(scenes.config(tmp_path, source={"path": str(vrt)}, output={"chunk": 512, "block": "auto"})))
     assert job.task.layout.count > 10**5
     assert job.plan.peak <= job.plan.budget
 
@@ -353,7 +353,7 @@ def test_a_million_by_a_million_is_planned_from_a_raster_of_nothing(tmp_path: Pa
 def test_memory_and_disk_are_planned_for_the_probabilities_of_every_class(tmp_path: Path) -> None:
     def planned(classes: int, **output: Any) -> tuple[int, int]:
         path = scenes.script(networks.Twice(classes=classes), tmp_path / f"{classes}.pt")
-        job = prepare(load(scenes.config(tmp_path, model={"path": str(path), "classes": None}, output=output)))
+        job = prepare_job(load_config(scenes.config(tmp_path, model={"path": str(path), "classes": None}, output=output)))
         return job.plan.buffers["output and its encoding"], describe(job)["output_bytes_before_compression"]
 
     (least, disk), (few, _), (many, larger), (half, _) = (
@@ -380,22 +380,22 @@ def test_overviews_are_asked_for_when_the_store_is_made(tmp_path: Path) -> None:
     without = scenes.config(tmp_path, output={"pyramid": False})
     go(without)
     with pytest.raises(StoreError, match="made without overviews"):
-        prepare(load(without, ["output.pyramid=true"]))
-    assert prepare(load(without)).complete
+        prepare_job(load_config(without, ["output.pyramid=true"]))
+    assert prepare_job(load_config(without)).complete
     go(scenes.config(tmp_path, "other"))
-    assert prepare(load(scenes.config(tmp_path, "other", output={"pyramid": False}))).spec.levels == 4
+    assert prepare_job(load_config(scenes.config(tmp_path, "other", output={"pyramid": False}))).spec.levels == 4
 
 
 def test_nothing_that_is_measured_before_the_run_changes_how_it_rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A ScriptModule keeps what it was optimised to: a store that is resumed, whose plan is measured no more, would round otherwise."""
-    seen, measure = [], planner.activation_memory.measure
+    seen, measure = [], planner.activation_memory.measure_activation_memory
 
     def noted(*args: Any, **more: Any) -> Any:
         seen.append(torch._C._get_graph_executor_optimize())
         return measure(*args, **more)
 
-    monkeypatch.setattr(planner.activation_memory, "measure", noted)
-    prepare(load(scenes.config(tmp_path)))
+    monkeypatch.setattr(planner.activation_memory, "measure_activation_memory", noted)
+    prepare_job(load_config(scenes.config(tmp_path)))
     assert seen == [False]
     assert torch._C._get_graph_executor_optimize()
 
@@ -416,7 +416,9 @@ def test_what_neighbours_share_is_decoded_once_in_swaths_and_the_bytes_are_those
     swaths = go(scenes.config(tmp_path, "swaths", **said))
     assert swaths.plan["reading"]["swaths"] > 1
     assert 1 < swaths.read_amplification == pytest.approx(swaths.plan["read_amplification"], rel=0.1)
-    monkeypatch.setattr(search, "share", lambda layout, block, per_pixel, room, workers: read_sharing.share(layout, block, per_pixel, 0, workers))
+    monkeypatch.setattr(
+        search, "plan_read_sharing", lambda layout, block, per_pixel, room, workers: read_sharing.plan_read_sharing(layout, block, per_pixel, 0, workers)
+    )
     alone = go(scenes.config(tmp_path, "alone", **said))
     assert alone.plan["reading"]["held"] == 0
     assert alone.read_amplification == pytest.approx(alone.plan["read_amplification"], abs=1e-4)
@@ -452,8 +454,8 @@ def test_a_resumed_run_shares_what_its_own_memory_allows(tmp_path: Path, monkeyp
 @pytest.mark.slow
 @pytest.mark.parametrize(("room", "told"), [(10**12, "allowed"), (10, "tiles that do not fit are halved")])
 def test_a_device_with_memory_of_its_own_is_told_of_beside_that_of_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int, told: str) -> None:
-    monkeypatch.setattr(workers, "room", lambda device: room)
-    job = prepare(load(scenes.config(tmp_path)))
+    monkeypatch.setattr(workers, "device_room", lambda device: room)
+    job = prepare_job(load_config(scenes.config(tmp_path)))
     of = dict(lines(job))["on device"]
     assert of.endswith(told)
     assert describe(job)["device_memory"]["room"] == room
@@ -465,7 +467,7 @@ def test_a_device_with_memory_of_its_own_is_told_of_beside_that_of_the_process(t
 def test_a_store_is_not_named_like_a_file_of_another_form(tmp_path: Path, name: str) -> None:
     path = scenes.config(tmp_path, output={"path": str(tmp_path / name)})
     with pytest.raises(ConfigError, match=r"a store is a folder in Zarr\. Name it mask\.zarr"):
-        prepare(load(path))
+        prepare_job(load_config(path))
 
 
 @pytest.mark.slow
@@ -475,7 +477,7 @@ def test_the_report_says_how_many_pixels_are_invalid_and_why_each_counted_once(t
         opened.write_mask(np.arange(230)[None].repeat(200, 0) >= 30)
     path = scenes.config(tmp_path)
     with Progress() as progress:
-        report = execute(prepare(load(path)), progress)
+        report = execute(prepare_job(load_config(path)), progress)
     assert report.blocks > 1
     hole = np.zeros((200, 230), bool)
     hole[100:140, 76:146] = True
@@ -485,7 +487,7 @@ def test_the_report_says_how_many_pixels_are_invalid_and_why_each_counted_once(t
 def test_what_of_a_file_is_not_read_is_told_by_the_plan_and_belongs_to_the_refusal_of_a_network_that_lacks_it(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "scene.tif", np.ones((3, 70, 80), "uint16"), photometric="minisblack")
     with pytest.raises(ModelError, match=r"takes 3 bands.*Of the source: the file has 3 pages, and only the first is read"):
-        prepare(load(scenes.config(tmp_path)))
+        prepare_job(load_config(scenes.config(tmp_path)))
     tifffile.imwrite(tmp_path / "scene.tif", np.ones((2, 70, 80, 3), "uint16"), photometric="rgb")
-    rows = lines(prepare(load(scenes.config(tmp_path))))
+    rows = lines(prepare_job(load_config(scenes.config(tmp_path))))
     assert any("the file has 2 pages" in text for _, text in rows)

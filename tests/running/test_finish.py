@@ -14,11 +14,11 @@ import pytest
 from pipeline.errors import CertificateError, InputError, StoreError, Unfinished
 from pipeline.geometry.shards import Shard
 from pipeline.running import finish as module
-from pipeline.running.finish import finish
+from pipeline.running.finish import complete_store
 from pipeline.store import overviews
 from pipeline.store.lease.lease import acquire
 from pipeline.store.ledger import Ledger
-from pipeline.store.lifecycle import certify, open_layer, read_meta
+from pipeline.store.lifecycle import open_layer, read_store_meta, write_certificate
 from pipeline.store.status import status
 from tests import runs, scenes
 from tests.commands import run
@@ -40,7 +40,7 @@ def in_shards(folder: Path, name: str = "job", count: int = 2, **sections: Any) 
 
 def but_for_its_making(store: Path) -> dict[str, bytes]:
     """Everything, but for the id of the store and the size of the process that wrote its root."""
-    told = re.compile(rb'"(libraries": ?\d+|id": ?"' + read_meta(store)["id"].encode() + rb'")')
+    told = re.compile(rb'"(libraries": ?\d+|id": ?"' + read_store_meta(store)["id"].encode() + rb'")')
     return {key: told.sub(b"", data) for key, data in runs.everything(store).items()}
 
 
@@ -53,7 +53,7 @@ def but_for_its_making(store: Path) -> dict[str, bytes]:
 def test_a_finished_store_is_that_of_a_plain_run_to_the_last_file(tmp_path: Path, output: dict[str, Any]) -> None:
     store = in_shards(tmp_path, output={"path": str(tmp_path / "job.zarr"), **output})
     assert not status(store).complete
-    report = finish(store, anything)
+    report = complete_store(store, anything)
     made = but_for_its_making(store)
     assert (report.complete, report.blocks, status(store).complete) == (True, 12, True)
     assert {Path(file).name for file in report.files.values()} == {"job.zarr", "job.report.json", "job.vrt", "job.png"}
@@ -66,9 +66,9 @@ def test_a_finished_store_is_that_of_a_plain_run_to_the_last_file(tmp_path: Path
 @pytest.mark.slow
 def test_finishing_again_changes_nothing_and_a_run_finds_nothing_to_do(tmp_path: Path) -> None:
     store = in_shards(tmp_path)
-    finish(store, anything)
+    complete_store(store, anything)
     before = runs.everything(store)
-    finish(store, anything)
+    complete_store(store, anything)
     assert runs.everything(store) == before
     before = but_for_its_making(store)
     assert runs.go(scenes.config(tmp_path)).done == 0
@@ -81,16 +81,16 @@ def test_missing_blocks_are_counted_and_the_shards_named_that_have_not_reported(
     for index in (1, 3):
         runs.go(path, shard=Shard(index=index, count=4))
     with pytest.raises(Unfinished, match=r"lacks 6 of its 12 blocks.* Of 4 shards, .*: 2, 4\. Run wholecloth run CONFIG --shard i/4") as refused:
-        finish(store, anything)
+        complete_store(store, anything)
     assert refused.value.exit_code == 75
     assert not status(store).complete
     assert not (tmp_path / "job.png").exists()
     shutil.rmtree(store / "0/mask/shards")
     with pytest.raises(Unfinished, match="No shard has left a note"):
-        finish(store, anything)
+        complete_store(store, anything)
     for index in (2, 4):
         runs.go(path, shard=Shard(index=index, count=4))
-    assert finish(store, anything).complete
+    assert complete_store(store, anything).complete
 
 
 @pytest.mark.slow
@@ -98,13 +98,13 @@ def test_shards_that_are_at_work_are_named_and_what_vanished_is_told(tmp_path: P
     store = in_shards(tmp_path)
     Ledger(store).drop((0, 1))
     with pytest.raises(Unfinished, match="All 2 shards have reported"):
-        finish(store, anything)
+        complete_store(store, anything)
     with acquire(store, Shard(index=1, count=2), "a run of shard 1/2", anything), pytest.raises(Unfinished, match=r"At work.*: a run of shard 1/2; wait"):
-        finish(store, anything)
+        complete_store(store, anything)
     runs.go(scenes.config(tmp_path), shard=Shard(index=1, count=2))
     with acquire(store, Shard(index=1, count=2), "a run of shard 1/2", anything), pytest.raises(Unfinished, match=r"is in use: a run of shard 1/2"):
-        finish(store, anything)
-    assert finish(store, anything).complete
+        complete_store(store, anything)
+    assert complete_store(store, anything).complete
 
 
 WITHOUT = """
@@ -137,10 +137,10 @@ def test_stopped_anywhere_and_begun_again_it_gives_the_same_bytes(tmp_path: Path
     said = {"output": {"layers": ["mask", "confidence"], "chunk": 32, "block": 128, "path": str(tmp_path / "job.zarr")}, "execution": {"engine": "serial"}}
     store = in_shards(tmp_path, **said)
     shutil.copytree(store, tmp_path / "again" / "job.zarr")
-    finish(store, anything)
+    complete_store(store, anything)
     expected, calls = runs.everything(store), list[int]()
-    again, total = tmp_path / "again" / "job.zarr", sum(level.count for level in overviews.levels(store, module.spec_of(store)))
-    real = overviews.LevelTask._make
+    again, total = tmp_path / "again" / "job.zarr", sum(level.count for level in overviews.levels(store, module.read_spec(store)))
+    real = overviews.OverviewTask._make
 
     def dies(*args: Any) -> Any:
         raise KeyboardInterrupt
@@ -153,14 +153,14 @@ def test_stopped_anywhere_and_begun_again_it_gives_the_same_bytes(tmp_path: Path
 
     with monkeypatch.context() as patched:
         if "overview" in at:
-            patched.setattr(overviews.LevelTask, "_make", make)
+            patched.setattr(overviews.OverviewTask, "_make", make)
         else:
             place, _, name = at.rpartition(".")
             patched.setattr(getattr(module, place) if place else module.Report, name if place else "text", dies)
         with pytest.raises(KeyboardInterrupt):
-            finish(again, anything)
+            complete_store(again, anything)
     assert leases.keys(again) == []
-    finish(again, anything)
+    complete_store(again, anything)
     assert runs.everything(again) == expected
 
 
@@ -185,12 +185,12 @@ def test_killed_by_the_system_it_is_begun_again_at_once(tmp_path: Path) -> None:
 @pytest.mark.nightly("jobs")
 def test_the_certificate_that_the_config_wants_is_made_and_kept(tmp_path: Path) -> None:
     store = in_shards(tmp_path, output={"path": str(tmp_path / "job.zarr"), "certificate": True})
-    report = finish(store, anything)
+    report = complete_store(store, anything)
     assert report.certificate is not None
     assert report.certificate["passed"]
-    assert read_meta(store)["certificate"]["passed"]
+    assert read_store_meta(store)["certificate"]["passed"]
     before = runs.everything(store)
-    again = finish(store, anything)
+    again = complete_store(store, anything)
     assert again.certificate == report.certificate
     assert runs.everything(store) == before
 
@@ -198,12 +198,12 @@ def test_the_certificate_that_the_config_wants_is_made_and_kept(tmp_path: Path) 
 @pytest.mark.slow
 def test_a_certificate_holds_for_as_long_as_nothing_is_written(tmp_path: Path) -> None:
     store = in_shards(tmp_path)
-    finish(store, anything)
-    certify(store, {"passed": True, "why": "it was looked at"})
-    assert finish(store, anything).certificate == read_meta(store)["certificate"]
+    complete_store(store, anything)
+    write_certificate(store, {"passed": True, "why": "it was looked at"})
+    assert complete_store(store, anything).certificate == read_store_meta(store)["certificate"]
     Ledger(store, 1).drop((0, 0))
-    assert finish(store, anything).certificate is None
-    assert "certificate" not in read_meta(store)
+    assert complete_store(store, anything).certificate is None
+    assert "certificate" not in read_store_meta(store)
 
 
 @pytest.mark.slow
@@ -213,12 +213,12 @@ def test_a_certificate_that_fails_says_so_and_one_without_its_network_leaves_the
     shutil.copytree(store, tmp_path / "copy.zarr")
     (tmp_path / "unet.pt").rename(tmp_path / "away.pt")
     with pytest.raises(InputError, match=r"unet\.pt"):
-        finish(tmp_path / "copy.zarr", anything)
+        complete_store(tmp_path / "copy.zarr", anything)
     assert status(tmp_path / "copy.zarr").complete
     (tmp_path / "away.pt").rename(tmp_path / "unet.pt")
     open_layer(store, 0, "mask")[0:64, 0:64] = 0
     with pytest.raises(CertificateError, match="is not what was committed"):
-        finish(store, anything)
+        complete_store(store, anything)
     assert leases.keys(store) == []
 
 
@@ -232,7 +232,7 @@ def test_of_an_area_only_its_overviews_are_made(tmp_path: Path) -> None:
     crs, feature = {"type": "name", "properties": {"name": "EPSG:32633"}}, {"type": "Feature", "properties": {}, "geometry": area}
     (tmp_path / "area.geojson").write_text(json.dumps({"type": "FeatureCollection", "crs": crs, "features": [feature]}))
     store = in_shards(tmp_path, source={"aoi": str(tmp_path / "area.geojson")})
-    report = finish(store, anything)
+    report = complete_store(store, anything)
     assert report.blocks == 3
     assert Ledger(store, 1).committed() == {(0, 0)}
     runs.go(scenes.config(tmp_path, "calm", source={"aoi": str(tmp_path / "area.geojson")}))
@@ -241,7 +241,7 @@ def test_of_an_area_only_its_overviews_are_made(tmp_path: Path) -> None:
 
 def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="not a store of ours"):
-        finish(tmp_path, anything)
+        complete_store(tmp_path, anything)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -250,5 +250,5 @@ def test_a_chunk_that_vanished_is_missed_before_anything_is_made_of_it(tmp_path:
     store = in_shards(tmp_path)
     next(path for path in sorted((store / "0/mask/c").rglob("*")) if path.is_file()).unlink()
     with pytest.raises(Unfinished, match=r"lacks 1 of its 12 blocks.* All 2 shards have reported"):
-        finish(store, anything)
+        complete_store(store, anything)
     assert not status(store).complete

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.errors import StoreError
 from pipeline.geometry.shards import Shard
-from pipeline.running.execute import prepare
-from pipeline.running.resume_check import make_sound
+from pipeline.running.execute import prepare_job
+from pipeline.running.resume_check import check_before_resume
 from pipeline.store.ledger import Ledger
 from tests import scenes
 from tests.quality.verify import made
@@ -30,8 +30,8 @@ def config(good: Path, folder: Path) -> Path:
 
 
 def look(path: Path, said: list[str]) -> None:
-    job = prepare(load(path))
-    make_sound(job.path, job.spec, not job.complete, said.append)
+    job = prepare_job(load_config(path))
+    check_before_resume(job.path, job.spec, not job.complete, said.append)
 
 
 def unfinish(store: Path) -> None:
@@ -71,8 +71,8 @@ def test_a_shard_forgets_blocks_of_its_own_alone(good: Path, tmp_path: Path) -> 
     unfinish(tmp_path / "job.zarr")
     for chunk in ("0/2", "4/0"):
         (tmp_path / f"job.zarr/0/confidence/c/{chunk}").unlink()
-    job = prepare(load(path))
-    make_sound(job.path, job.spec, True, said.append, job.task.share(Shard(index=1, count=2), job.blocks))
+    job = prepare_job(load_config(path))
+    check_before_resume(job.path, job.spec, True, said.append, job.task.share(Shard(index=1, count=2), job.blocks))
     assert said[0].startswith("1 commit records")
     assert Ledger(tmp_path / "job.zarr").count() == 11
     assert (0, 1) not in Ledger(tmp_path / "job.zarr").committed()

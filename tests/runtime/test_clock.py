@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pipeline.runtime.clock import Clock, Interval, Timing, carried, now, stage
+from pipeline.runtime.clock import Clock, Interval, Timing, now, on_callers_clock, timed_stage
 
 
 def test_time_is_that_of_the_epoch_and_never_goes_back() -> None:
@@ -27,7 +27,7 @@ def test_another_process_has_the_same_time() -> None:
 
 def test_stages_are_noted_in_the_order_in_which_they_end_with_the_block_around_them() -> None:
     clock = Clock()
-    with clock.running(), stage("device"), stage("network"):
+    with clock.running(), timed_stage("device"), timed_stage("network"):
         pass
     timing = clock.timing("overview", (3, 4), level=2)
     inner, outer = timing.intervals
@@ -40,7 +40,7 @@ def test_stages_are_noted_in_the_order_in_which_they_end_with_the_block_around_t
 
 def test_a_stage_that_fails_is_noted_as_well() -> None:
     clock = Clock()
-    with pytest.raises(KeyError), clock.running(), stage("read"):
+    with pytest.raises(KeyError), clock.running(), timed_stage("read"):
         raise KeyError
     assert [one.kind for one in clock.timing("block", (0, 0)).intervals] == ["read"]
 
@@ -49,22 +49,25 @@ def test_without_a_clock_nothing_is_noted_and_work_is_carried_as_it_is() -> None
     clock = Clock()
     with clock.running():
         pass
-    with stage("read"):
+    with timed_stage("read"):
         pass
     assert clock.timing("block", (0, 0)).intervals == ()
-    assert carried(test_without_a_clock_nothing_is_noted_and_work_is_carried_as_it_is) is test_without_a_clock_nothing_is_noted_and_work_is_carried_as_it_is
+    assert (
+        on_callers_clock(test_without_a_clock_nothing_is_noted_and_work_is_carried_as_it_is)
+        is test_without_a_clock_nothing_is_noted_and_work_is_carried_as_it_is
+    )
 
 
 def test_clocks_of_other_threads_are_left_alone_and_one_is_carried_to_the_thread_that_does_the_work() -> None:
     clock = Clock()
 
     def work() -> str:
-        with stage("device"):
+        with timed_stage("device"):
             return threading.current_thread().name
 
     with ThreadPoolExecutor(1, thread_name_prefix="device") as pool:
         with clock.running():
-            assert pool.submit(carried(work)).result().startswith("device")
+            assert pool.submit(on_callers_clock(work)).result().startswith("device")
             pool.submit(work).result()
         pool.submit(work).result()
     wait, device = clock.timing("block", (0, 0)).intervals

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.runtime.clock import Interval
-from pipeline.runtime.device_time import WAITS, DeviceTime, Stalls, lately, shares, words
+from pipeline.runtime.device_time import WAITS, DeviceAccount, DeviceTime, device_summary, recent_activity, shares
 
 START, STOP = 10, 40
 STAGES = ("read", "checksum", "wait", "device", "write", "commit")
@@ -78,7 +78,7 @@ def test_shares_are_those_of_all_points_in_time_and_add_up_to_one(job: list[list
 
 @given(JOBS, st.randoms(use_true_random=False))
 def test_blocks_that_come_in_as_they_end_give_the_same(job: list[list[Interval]], rng: random.Random) -> None:
-    stalls, left = Stalls(START), [block for block in job if block]
+    stalls, left = DeviceAccount(START), [block for block in job if block]
     rng.shuffle(left)
     while left:
         stalls.add(left.pop())
@@ -90,7 +90,7 @@ def test_blocks_that_come_in_as_they_end_give_the_same(job: list[list[Interval]]
 
 @given(JOBS)
 def test_looking_ahead_changes_nothing_and_sees_what_is_known(job: list[list[Interval]]) -> None:
-    stalls, intervals = Stalls(START), [one for block in job for one in block if one.stop <= STOP]
+    stalls, intervals = DeviceAccount(START), [one for block in job for one in block if one.stop <= STOP]
     stalls.add(intervals)
     seen = stalls.so_far()
     assert stalls.so_far() == seen
@@ -102,7 +102,7 @@ def test_looking_ahead_changes_nothing_and_sees_what_is_known(job: list[list[Int
 
 
 def test_what_is_held_does_not_grow_with_the_blocks() -> None:
-    stalls, most = Stalls(0.0), 0
+    stalls, most = DeviceAccount(0.0), 0
     for t in range(20_000):
         stalls.add([Interval("read", t - 3, t - 2), Interval("wait", t - 2, t - 1), Interval("device", t - 1, t - 0.25), Interval("write", t, t + 1)])
         stalls.until(t - 3)
@@ -112,7 +112,7 @@ def test_what_is_held_does_not_grow_with_the_blocks() -> None:
 
 
 def test_what_comes_too_late_is_counted_from_where_it_was_gone_through_to() -> None:
-    stalls = Stalls(0)
+    stalls = DeviceAccount(0)
     stalls.add([Interval("device", 0, 2), Interval("read", 2, 8)])
     stalls.until(6)
     stalls.add([Interval("device", 5, 8)])
@@ -138,17 +138,17 @@ def test_a_line_tells_what_counts_the_largest_first() -> None:
         seconds=21.44, busy=0.93, waits={"start": 0.01, "read": 0.03, "write": 0.004, "schedule": 0.0, "end": 0.026},
         work={"normalise": 0.03, "network": 0.86, "decode": 0.04, "other": 0.0},
     )  # fmt: skip
-    assert words(found, parts=False) == "busy 93 % of 21.4 s; waited for reading 3 %, the last block 3 %, the first block 1 %"
-    assert words(found, parts=True).startswith("busy 93 % of 21.4 s (network 86 %, decoding 4 %, normalising 3 %); waited")
+    assert device_summary(found, parts=False) == "busy 93 % of 21.4 s; waited for reading 3 %, the last block 3 %, the first block 1 %"
+    assert device_summary(found, parts=True).startswith("busy 93 % of 21.4 s (network 86 %, decoding 4 %, normalising 3 %); waited")
     idle = DeviceTime(seconds=1, busy=1, waits=dict.fromkeys(WAITS, 0.0), work={})
-    assert words(idle, parts=True) == "busy 100 % of 1.0 s"
+    assert device_summary(idle, parts=True) == "busy 100 % of 1.0 s"
 
 
 def test_a_line_between_two_looks_tells_only_of_the_time_between_them() -> None:
     none = dict.fromkeys(("busy", *WAITS), 0.0)
     first = {**none, "busy": 1.0, "start": 9.0}
-    assert lately({}, none) == "waits for the first block"
-    assert lately(none, first) == "device busy 10 %, waits for the first block"
-    assert lately(first, {**first, "busy": 4.0, "read": 0.5, "write": 0.5 + 1e-6}) == "device busy 75 %, waits for writing"
-    assert lately(first, {**first, "busy": 1001.0, "read": 0.5}) == "device busy 100 %"
-    assert lately({"read": 5.0}, {**none, "busy": 1.0, "start": 5.0, "read": 0.0}) == "device busy 100 %, waits for the first block"
+    assert recent_activity({}, none) == "waits for the first block"
+    assert recent_activity(none, first) == "device busy 10 %, waits for the first block"
+    assert recent_activity(first, {**first, "busy": 4.0, "read": 0.5, "write": 0.5 + 1e-6}) == "device busy 75 %, waits for writing"
+    assert recent_activity(first, {**first, "busy": 1001.0, "read": 0.5}) == "device busy 100 %"
+    assert recent_activity({"read": 5.0}, {**none, "busy": 1.0, "start": 5.0, "read": 0.0}) == "device busy 100 %, waits for the first block"

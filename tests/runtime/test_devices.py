@@ -1,14 +1,14 @@
 import pytest
 
 from pipeline.runtime.clock import Interval
-from pipeline.runtime.device_time import Stalls
-from pipeline.runtime.devices import Devices
+from pipeline.runtime.device_time import DeviceAccount
+from pipeline.runtime.devices import DeviceAccounts
 
 WORK = [Interval("read", 0, 2), Interval("device", 2, 6), Interval("network", 2, 5), Interval("write", 6, 8)]
 
 
 def test_one_process_is_accounted_as_its_device_is() -> None:
-    alone, devices = Stalls(0), Devices(0)
+    alone, devices = DeviceAccount(0), DeviceAccounts(0)
     alone.add(WORK)
     devices.add(7, WORK)
     assert devices.so_far() == alone.so_far()
@@ -16,7 +16,7 @@ def test_one_process_is_accounted_as_its_device_is() -> None:
 
 
 def test_two_that_work_at_once_are_as_busy_as_one() -> None:
-    devices = Devices(0)
+    devices = DeviceAccounts(0)
     for process in (7, 8):
         devices.add(process, WORK)
     found = devices.finish(10)
@@ -26,7 +26,7 @@ def test_two_that_work_at_once_are_as_busy_as_one() -> None:
 
 
 def test_one_that_works_beside_one_that_waits_is_busy_for_half() -> None:
-    devices = Devices(0)
+    devices = DeviceAccounts(0)
     devices.add(7, WORK)
     devices.add(8, [Interval("read", 0, 8), Interval("device", 8, 9)])
     found = devices.finish(10)
@@ -35,7 +35,7 @@ def test_one_that_works_beside_one_that_waits_is_busy_for_half() -> None:
 
 
 def test_what_was_gone_through_is_not_held() -> None:
-    devices = Devices(0)
+    devices = DeviceAccounts(0)
     for process in (7, 8):
         devices.add(process, WORK)
     assert len(devices) > 0
@@ -44,12 +44,12 @@ def test_what_was_gone_through_is_not_held() -> None:
 
 
 def test_without_any_block_nothing_was_done() -> None:
-    assert Devices(0).so_far()["busy"] == 0
-    assert Devices(0).finish(3).busy == 0
+    assert DeviceAccounts(0).so_far()["busy"] == 0
+    assert DeviceAccounts(0).finish(3).busy == 0
 
 
 def test_streams_of_one_process_are_accounted_each_and_told_as_their_mean() -> None:
-    devices = Devices(0)
+    devices = DeviceAccounts(0)
     devices.add(7, WORK, "device_0")
     devices.add(7, [Interval("read", 0, 6), Interval("device", 6, 10)], "device_1")
     found = devices.finish(10)
@@ -59,7 +59,7 @@ def test_streams_of_one_process_are_accounted_each_and_told_as_their_mean() -> N
 
 @pytest.mark.parametrize("late", [False, True])
 def test_a_block_that_reached_no_stream_makes_none(late: bool) -> None:
-    alone, devices = Devices(0), Devices(0)
+    alone, devices = DeviceAccounts(0), DeviceAccounts(0)
     empty, rest = [Interval("read", 0, 1)], WORK
     for said in (alone, devices):
         for intervals in (rest, empty) if late else (empty, rest):

@@ -16,7 +16,7 @@ from pipeline.errors import ExtraError, ModelError
 from pipeline.models import load
 from pipeline.runtime import import_faults
 from pipeline.runtime.import_faults import fault
-from pipeline.runtime.optional_imports import need
+from pipeline.runtime.optional_imports import require
 
 CPU = torch.device("cpu")
 FAULTS = {
@@ -111,7 +111,7 @@ def test_a_library_of_an_extra_is_refused_with_the_way_out(case: str, tmp_path: 
     text, words = FAULTS[case]
     stub(tmp_path, monkeypatch, name_of(case), text)
     with pytest.raises(ExtraError, match=words):
-        need(name_of(case), "smp", "model.kind smp")
+        require(name_of(case), "smp", "model.kind smp")
 
 
 @pytest.mark.slow
@@ -182,13 +182,13 @@ def test_an_error_while_a_library_is_used_is_not_taken_for_one_of_its_import(tmp
 
 @pytest.mark.parametrize(("torch_", "wanted"), [("2.13.0+cpu", "==0.28.*"), ("2.6.0", "==0.21.*"), ("3.0.0", ""), ("2.99.0", "")])
 def test_the_torchvision_that_goes_with_a_torch(torch_: str, wanted: str) -> None:
-    assert import_faults._partner(torch_) == wanted
+    assert import_faults._matching_torchvision(torch_) == wanted
 
 
 def test_constraints_and_the_page_on_installing_name_the_torchvision_of_the_cpu_build() -> None:
     root = Path(__file__).resolve().parents[2]
     pins: dict[str, Any] = dict(line.split("==") for line in (root / "constraints.txt").read_text().splitlines() if "==" in line)
-    assert f"=={pins['torchvision'].rpartition('.')[0]}.*" == import_faults._partner(pins["torch"])
+    assert f"=={pins['torchvision'].rpartition('.')[0]}.*" == import_faults._matching_torchvision(pins["torch"])
     text = (root / "docs" / "install.md").read_text()
     assert f"torch=={pins['torch'].partition('+')[0]} torchvision=={pins['torchvision']}" in text
-    assert import_faults.CPU in text
+    assert import_faults.CPU_INDEX_URL in text

@@ -19,7 +19,7 @@ def lines(out: io.StringIO) -> list[dict[str, object]]:
 
 
 def test_a_line_is_one_object_in_ascii_with_time_level_and_event() -> None:
-    text = log.line("planned", store=Path("a×b.zarr"), message="two\nlines", blocks=3)
+    text = log.json_line("planned", store=Path("a×b.zarr"), message="two\nlines", blocks=3)
     assert "\n" not in text
     assert text.isascii()
     said = json.loads(text)

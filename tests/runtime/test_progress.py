@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pipeline.runtime.device_time import WAITS
-from pipeline.runtime.progress import LISTED, JsonProgress, Progress, progress_as
+from pipeline.runtime.progress import MAX_NAMED_FAILURES, JsonProgress, Progress, progress_as
 
 IDLE = dict.fromkeys(("busy", *WAITS), 0.0)
 
@@ -60,14 +60,14 @@ def test_failed_blocks_are_named_as_they_fail_and_then_counted() -> None:
     out = io.StringIO()
     with Progress(out, interval=0) as progress:
         progress.start(100, 0)
-        for k in range(LISTED + 3):
+        for k in range(MAX_NAMED_FAILURES + 3):
             progress.failed((k, 7), "rows 0–9, cols 0–9", "the disk is away")
             progress.advance(0, lambda: IDLE)
     said = out.getvalue().splitlines()
-    assert sum("failed: the disk is away" in line for line in said) == LISTED
+    assert sum("failed: the disk is away" in line for line in said) == MAX_NAMED_FAILURES
     assert "block 0,7 (rows 0–9, cols 0–9) failed: the disk is away" in said
     assert sum("more blocks fail" in line for line in said) == 1
-    assert f"{LISTED + 3}/100 blocks, {LISTED + 3} failed, " in said[-1]
+    assert f"{MAX_NAMED_FAILURES + 3}/100 blocks, {MAX_NAMED_FAILURES + 3} failed, " in said[-1]
 
 
 class Terminal(io.StringIO):

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.runtime import resources
 
-READ = "from pipeline import machine; print(machine.peak_resident())"
+READ = "from pipeline.runtime import resources; print(resources.peak_resident())"
 LARGE = 600 * 2**20
 
 
@@ -22,14 +22,14 @@ def test_the_peak_is_that_of_the_process_and_not_of_the_one_that_started_it() ->
 
 @pytest.mark.slow
 def test_the_peak_grows_with_what_is_held() -> None:
-    held = "before = machine.peak_resident(); held = bytearray(before + 64 * 2**20); held[::4096] = b'x' * len(held[::4096])"
-    grow = f"from pipeline import machine; {held}; print(machine.peak_resident() - before)"  # in a process of its own, which has a peak of little
+    held = "before = resources.peak_resident(); held = bytearray(before + 64 * 2**20); held[::4096] = b'x' * len(held[::4096])"
+    grow = f"from pipeline.runtime import resources; {held}; print(resources.peak_resident() - before)"  # in a process of its own, which has a peak of little
     assert int(subprocess.run([sys.executable, "-c", grow], capture_output=True, text=True, check=True).stdout) > 0
 
 
 @pytest.mark.slow
 def test_the_age_is_that_of_the_process_whatever_the_clock_on_the_wall_says() -> None:
-    late = "import time; time.sleep(0.5); time.time = lambda: 0.0; from pipeline import machine; print(machine.age())"
+    late = "import time; time.sleep(0.5); time.time = lambda: 0.0; from pipeline.runtime import resources; print(resources.process_age())"
     said = subprocess.run([sys.executable, "-c", late], capture_output=True, text=True, check=True).stdout
     assert 0.5 <= float(said) < 600
 

@@ -15,7 +15,7 @@ def test_what_happens_comes_in_order_and_only_the_rest_is_held(intervals: list[t
         sweep.add(kind, start, start + size)
     expected = sorted([(start, 1, kind) for kind, start, _ in intervals] + [(start + size, -1, kind) for kind, start, size in intervals])
     assert len(sweep) == len(expected)
-    ahead = sweep.ahead(until)
+    ahead = sweep.peek_until(until)
     assert len(sweep) == len(expected)
     assert list(sweep.until(until)) == ahead == [event for event in expected if event[0] <= until]
     assert len(sweep) == len([event for event in expected if event[0] > until])

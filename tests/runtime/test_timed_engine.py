@@ -8,8 +8,8 @@ import pytest
 
 from pipeline.engines import KINDS
 from pipeline.runtime import timed_engine as module
-from pipeline.runtime.clock import Clock, Timing, carried, now, stage
-from pipeline.runtime.timed_engine import Watch
+from pipeline.runtime.clock import Clock, Timing, now, on_callers_clock, timed_stage
+from pipeline.runtime.timed_engine import TimedEngine
 
 
 @dataclass(frozen=True)
@@ -21,15 +21,15 @@ class Result:
 def task(index: int) -> Result:
     clock = Clock()
     with clock.running():
-        with stage("read"):
+        with timed_stage("read"):
             pass
 
         def work() -> None:
-            with stage("device"):
+            with timed_stage("device"):
                 sum(range(2000))
 
-        carried(work)()
-        with stage("write"):
+        on_callers_clock(work)()
+        with timed_stage("write"):
             pass
     return Result(index, clock.timing("block", (index, 0)))
 
@@ -39,13 +39,13 @@ def task(index: int) -> Result:
 def test_everything_comes_through_and_what_is_held_is_what_is_in_flight(kind: str) -> None:
     done, most = [], 0
     with KINDS[kind](3) as engine:
-        watch = Watch(engine)
+        watch = TimedEngine(engine)
         for result in watch(task, range(200)):
             done.append(result)
-            most = max(most, len(watch.stalls))
+            most = max(most, len(watch.accounts))
     assert sorted(result.index for result in done) == list(range(200))
     assert most < 200
-    found = watch.stalls.finish(now())
+    found = watch.accounts.finish(now())
     device = sum(stop - start for result in done for kind, start, stop in result.timing.intervals if kind == "device")
     assert 0 < found.busy * found.seconds <= device * (1 + 1e-9)
     if kind == "serial":
@@ -53,7 +53,7 @@ def test_everything_comes_through_and_what_is_held_is_what_is_in_flight(kind: st
 
 
 def test_a_block_that_never_comes_back_is_not_waited_for_by_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PATIENCE", 50)
+    monkeypatch.setattr(module, "MAX_OVERTAKING_BLOCKS", 50)
     late: list[Result] = []
 
     def engine(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
@@ -64,13 +64,13 @@ def test_a_block_that_never_comes_back_is_not_waited_for_by_all_others(monkeypat
                 yield work(item)
         yield from late
 
-    watch, held = Watch(engine), []
+    watch, held = TimedEngine(engine), []
     for _ in watch(task, range(1000)):
-        held.append(len(watch.stalls))
+        held.append(len(watch.accounts))
     assert held[52] > 200  # four intervals each, two events each, while it is waited for
     assert max(held) < 53 * 8
     assert held[-1] < 9
-    assert watch.stalls.finish(now()).busy > 0
+    assert watch.accounts.finish(now()).busy > 0
 
 
 class Noted:
@@ -91,7 +91,7 @@ class Noted:
 def test_a_trace_gets_every_block_and_what_it_is_told_to_be_known_is(kind: str) -> None:
     noted = Noted()
     with KINDS[kind](3) as engine:
-        list(Watch(engine, noted)(task, range(100)))  # type: ignore[arg-type]
+        list(TimedEngine(engine, noted)(task, range(100)))  # type: ignore[arg-type]
     blocks, known = noted.told[::2], noted.told[1::2]
     assert sorted(timing.block[0] for timing in blocks) == list(range(100))
     assert known == sorted(known)

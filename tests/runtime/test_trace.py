@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.errors import ConfigError
-from pipeline.running.execute import execute, prepare
+from pipeline.running.execute import execute, prepare_job
 from pipeline.running.report import Report
 from pipeline.runtime.clock import Interval, Timing
 from pipeline.runtime.progress import Progress
-from pipeline.runtime.trace import recorded
+from pipeline.runtime.trace import open_trace
 from pipeline.store.overviews import levels
 from tests import scenes
 from tests.commands import Command
@@ -30,8 +30,8 @@ Events = list[dict[str, Any]]
 
 
 def traced(config: Path, path: Path, fresh: bool = False) -> tuple[Report, Events]:
-    job = prepare(load(config), fresh)
-    with recorded(path) as trace, Progress() as progress:
+    job = prepare_job(load_config(config), fresh)
+    with open_trace(path) as trace, Progress() as progress:
         report = execute(job, progress, fresh, trace)
     return report, json.loads(path.read_text())
 
@@ -106,7 +106,7 @@ def test_blocks_in_flight_are_counted_and_overviews_are_in_it(tmp_path: Path) ->
     assert counts == sorted(counts, key=lambda of: of[0])
     assert {number for _, number in counts} == {0, 1, 2}
     assert counts[-1][1] == 0
-    spec = prepare(load(config)).spec
+    spec = prepare_job(load_config(config)).spec
     expected = {(level.task.level, index.row, index.col) for level in levels(tmp_path / "job.zarr", spec) for index in level.blocks()}
     found = [(event["args"]["level"], *block(event)) for event in slices(events, "overview")]
     assert sorted(found) == sorted(expected)
@@ -177,7 +177,7 @@ def timing(lane: str = "a", process: int = 7) -> Timing:
 
 
 def test_every_process_has_its_own_lanes(tmp_path: Path) -> None:
-    with recorded(tmp_path / "trace.json") as trace:
+    with open_trace(tmp_path / "trace.json") as trace:
         assert trace is not None
         trace.begin()
         for lane, process in (("a", 7), ("b", 7), ("a", 8), ("a", 7)):
@@ -191,7 +191,7 @@ def test_slices_that_touch_do_not_overlap_by_rounding(tmp_path: Path) -> None:
     start = time.time() + 1
     cuts = [start + k * 1.7e-6 for k in range(200)]
     intervals = tuple(Interval("read", a, b) for a, b in itertools.pairwise(cuts))
-    with recorded(tmp_path / "trace.json") as trace:
+    with open_trace(tmp_path / "trace.json") as trace:
         assert trace is not None
         trace.begin()
         trace.add(Timing(kind="block", block=(0, 0), level=0, process=7, lane="a", start=start, stop=cuts[-1], intervals=intervals))
@@ -219,15 +219,15 @@ class Full:
 @pytest.mark.parametrize(("takes", "why"), [(None, "No space left on device"), (5, "the disk is full")])
 def test_a_disk_that_is_full_ends_the_trace_and_not_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, takes: int | None, why: str) -> None:
     path, full = tmp_path / "trace.json", Full(takes)
-    with recorded(path) as trace:
+    with open_trace(path) as trace:
         assert trace is not None
         trace.begin()
-        assert trace.words == str(path)
+        assert trace.summary == str(path)
         trace._file.close()
         monkeypatch.setattr(trace, "_file", full)
         trace.add(timing())
         trace.add(timing())
-    assert trace.words == f"{path}, which ends early ({why})"
+    assert trace.summary == f"{path}, which ends early ({why})"
     assert (full.tries, full.closed) == (1, True)
 
 
@@ -241,22 +241,22 @@ def test_a_file_that_cannot_be_written_is_refused_by_the_option_and_left_alone(t
     else:
         path.write_text("[\n{}]" if "JSON" in what else "keep me")
     before = path.read_text() if path.is_file() else None
-    with pytest.raises(ConfigError, match=r"--profile is .*there.*Give (another|a) file"), recorded(path):
+    with pytest.raises(ConfigError, match=r"--profile is .*there.*Give (another|a) file"), open_trace(path):
         raise AssertionError("it was not refused")
     assert (path.read_text() if path.is_file() else None) == before
 
 
 def test_a_run_that_is_refused_leaves_no_file_and_no_trace_undone(tmp_path: Path) -> None:
     path = tmp_path / "trace.json"
-    with pytest.raises(KeyError), recorded(path):
+    with pytest.raises(KeyError), open_trace(path):
         raise KeyError
     assert not path.exists()
-    with recorded(path) as trace:
+    with open_trace(path) as trace:
         assert trace is not None
         trace.begin()
     before = path.read_text()
-    with pytest.raises(KeyError), recorded(path):
+    with pytest.raises(KeyError), open_trace(path):
         raise KeyError
     assert path.read_text() == before
-    with recorded(None) as trace:
+    with open_trace(None) as trace:
         assert trace is None

@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.errors import InferenceError
 from pipeline.inference import infer
 from pipeline.inference.infer import Inference
 from pipeline.models.loaded import Loaded
-from pipeline.planning.job import Job, prepare
+from pipeline.planning.job import Job, prepare_job
 from pipeline.running.execute import execute
 from pipeline.running.report import Report
-from pipeline.runtime.cancellation import STOP
+from pipeline.runtime.cancellation import CANCELLED
 from pipeline.runtime.progress import Progress
-from pipeline.runtime.trace import recorded
+from pipeline.runtime.trace import open_trace
 from pipeline.runtime.transfer import cuda
-from pipeline.runtime.transfer.base import Raw
+from pipeline.runtime.transfer.base import DeviceBlock
 from tests import scenes
 from tests.inference import late
 from tests.inference.test_infer import LAYOUT, RECIPE, Counting, block
@@ -28,12 +28,12 @@ from tests.inference.test_infer import LAYOUT, RECIPE, Counting, block
 def far(monkeypatch: pytest.MonkeyPatch) -> None:
     """All networks run on a GPU whose copies are late."""
     late.install(monkeypatch)
-    monkeypatch.setattr(infer, "bus", late.Late)
+    monkeypatch.setattr(infer, "transfer_for", late.Late)
 
 
 def inference(network: torch.nn.Module) -> Inference:
-    STOP.clear()
-    return Inference(Loaded(module=network, said={}), RECIPE, torch.device("cpu"))
+    CANCELLED.clear()
+    return Inference(Loaded(module=network, identity_fields={}), RECIPE, torch.device("cpu"))
 
 
 @pytest.mark.usefixtures("far")
@@ -51,11 +51,11 @@ def test_the_device_is_asked_for_more_before_anything_is_fetched() -> None:
     run, blocks = inference(Counting()), [block() for _ in range(3)]
     for k, of in enumerate(blocks):
         of.pixels.data[:] += k
-    asked = [run.ask(run.bring(of), LAYOUT) for of in blocks]
-    for of, (arrays, _) in zip(blocks, map(run.fetch, reversed(asked)), strict=False):
+    asked = [run.enqueue(run.upload(of), LAYOUT) for of in blocks]
+    for of, (arrays, _) in zip(blocks, map(run.collect, reversed(asked)), strict=False):
         assert arrays["mask"].shape == of.pixels.data[0].shape
     for of, one in zip(blocks, asked, strict=True):
-        assert (run.fetch(one)[0]["mask"] == (of.pixels.data[0] < 0)).all()
+        assert (run.collect(one)[0]["mask"] == (of.pixels.data[0] < 0)).all()
 
 
 @pytest.mark.usefixtures("far")
@@ -97,15 +97,15 @@ def test_blocks_go_tile_by_tile_once_one_found_no_room_on_the_device(monkeypatch
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     run, of = inference(Counting()), block()
-    there = run.bring(of)
+    there = run.upload(of)
     with monkeypatch.context() as patch:
-        patch.setattr(cuda, "locked", full)
-        brought = [run.bring(of), run.bring(of)]
+        patch.setattr(cuda, "pinned_like", full)
+        brought = [run.upload(of), run.upload(of)]
     assert len(asked) == 1, "looking for room stops what computes"
-    assert there.raw.arrived is not None
+    assert there.raw.arrival is not None
     for one in brought:
-        assert one.raw.arrived is None
-        assert (run.fetch(run.ask(one, LAYOUT))[0]["mask"] == (of.pixels.data[0] < 0)).all()
+        assert one.raw.arrival is None
+        assert (run.collect(run.enqueue(one, LAYOUT))[0]["mask"] == (of.pixels.data[0] < 0)).all()
 
 
 @pytest.mark.usefixtures("far")
@@ -119,9 +119,9 @@ def test_a_block_makes_room_on_the_device_before_tiles_are_halved() -> None:
 
     network, of = Tight(), block()
     run = inference(network)
-    brought = run.bring(of)
-    arrays, halvings = run.fetch(run.ask(brought, LAYOUT))
-    assert (network.calls, halvings, brought.raw.arrived) == (2, 0, None)
+    brought = run.upload(of)
+    arrays, halvings = run.collect(run.enqueue(brought, LAYOUT))
+    assert (network.calls, halvings, brought.raw.arrival) == (2, 0, None)
     assert (arrays["mask"] == (of.pixels.data[0] < 0)).all()
 
 
@@ -148,21 +148,21 @@ def test_without_page_locked_memory_any_other_will_do(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(torch, "empty", empty)
     words = "CUDA error: out of memory"
-    assert cuda.locked(torch.zeros(3, dtype=torch.uint16)).shape == (3,)
+    assert cuda.pinned_like(torch.zeros(3, dtype=torch.uint16)).shape == (3,)
     words = "no such thing"
     with pytest.raises(RuntimeError, match=words):
-        cuda.locked(torch.zeros(3))
+        cuda.pinned_like(torch.zeros(3))
 
 
 def test_a_device_in_the_memory_of_the_process_copies_nothing() -> None:
     of = block()
-    raw = inference(Counting()).bring(of).raw
+    raw = inference(Counting()).upload(of).raw
     assert raw.data.data_ptr() == of.pixels.data.ctypes.data
-    assert raw == Raw(raw.data, raw.valid)
+    assert raw == DeviceBlock(raw.data, raw.valid)
 
 
 def run(job: Job, trace: Path) -> Report:
-    with Progress() as progress, recorded(trace) as file:
+    with Progress() as progress, open_trace(trace) as file:
         return execute(job, progress, trace=file)
 
 
@@ -170,10 +170,10 @@ def run(job: Job, trace: Path) -> Report:
 @pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize("tile", [{"size": 96}, {"size": 64, "overlap": 0.5, "batch": 2}], ids=["halo", "blended"])
 def test_a_whole_job_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tile: dict[str, Any]) -> None:
-    here, there = (prepare(load(scenes.config(tmp_path, name, tile=tile, execution={"engine": "threads"}))) for name in ("here", "there"))
+    here, there = (prepare_job(load_config(scenes.config(tmp_path, name, tile=tile, execution={"engine": "threads"}))) for name in ("here", "there"))
     run(here, tmp_path / "here.json")
     late.install(monkeypatch)
-    monkeypatch.setattr(infer, "bus", late.Late)
+    monkeypatch.setattr(infer, "transfer_for", late.Late)
     report = run(there, tmp_path / "there.json")
     assert chunks(tmp_path / "here.zarr") == chunks(tmp_path / "there.zarr")
     assert 0 < report.device.busy <= 1

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.geometry.shards import Shard
 from pipeline.store.lease.claim_files import Claim, Claims
-from pipeline.store.lease.process_identity import here
+from pipeline.store.lease.process_identity import this_process
 from pipeline.store.lifecycle import create
 from tests.store import specs
 
@@ -23,7 +23,7 @@ def elsewhere(path: Path, shard: Shard | None = None, patience: float = 0.3, **c
     """A claim of a process of another machine, whose clock is years ahead."""
     claims = Claims.on(path, patience)
     said = {"host": "node7", "boot": "another", "since": "2099-01-01 00:00:00 UTC", "pid": 7, **changes}
-    claim = claims.make(shard, claims.against(shard), replace(here("a run", patience), **said))
+    claim = claims.try_create(shard, claims.conflicting(shard), replace(this_process("a run", patience), **said))
     assert claim is not None
     return claims, claim
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from pipeline.store.downsample import reduce_mask, reduce_mean
+from pipeline.store.downsample import mean_2x2, mode_2x2
 
 SHAPES = array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9)
 
@@ -22,21 +22,21 @@ def mode(mask: np.ndarray, nodata: int) -> np.ndarray:
 
 @given(arrays(np.uint8, SHAPES, elements=st.sampled_from([0, 1, 2, 7, 254, 255])), st.sampled_from([0, 7, 255]))
 def test_the_mask_is_the_mode_of_valid_pixels_ties_to_the_lowest(mask: np.ndarray, nodata: int) -> None:
-    made = reduce_mask(mask, nodata)
+    made = mode_2x2(mask, nodata)
     assert made.dtype == np.uint8
     assert (made == mode(mask, nodata)).all()
 
 
 @given(arrays(np.uint16, SHAPES, elements=st.sampled_from([0, 1, 255, 256, 65534, 65535])), st.sampled_from([256, 65535]))
 def test_wide_codes_vote_like_narrow_ones(mask: np.ndarray, nodata: int) -> None:
-    made = reduce_mask(mask, nodata)
+    made = mode_2x2(mask, nodata)
     assert made.dtype == np.uint16
     assert (made == mode(mask, nodata)).all()
 
 
 @given(arrays(np.uint8, (5, 7)), arrays(np.bool_, (5, 7)))
 def test_confidence_is_the_mean_of_valid_pixels(confidence: np.ndarray, valid: np.ndarray) -> None:
-    made = reduce_mean(confidence, valid, 0)
+    made = mean_2x2(confidence, valid, 0)
     for row, col in np.ndindex(made.shape):
         where = np.s_[2 * row : 2 * row + 2, 2 * col : 2 * col + 2]
         values = confidence[where][valid[where]]
@@ -46,7 +46,7 @@ def test_confidence_is_the_mean_of_valid_pixels(confidence: np.ndarray, valid: n
 @pytest.mark.parametrize("fill", [0, 255])
 @given(arrays(np.uint8, (5, 7)), arrays(np.bool_, (5, 7)))
 def test_bytes_are_the_mean_of_valid_pixels_and_the_fill_value_where_there_are_none(fill: int, values: np.ndarray, valid: np.ndarray) -> None:
-    made = reduce_mean(values, valid, fill)
+    made = mean_2x2(values, valid, fill)
     for row, col in np.ndindex(made.shape):
         where = np.s_[2 * row : 2 * row + 2, 2 * col : 2 * col + 2]
         known = values[where][valid[where]]
@@ -57,7 +57,7 @@ def test_bytes_are_the_mean_of_valid_pixels_and_the_fill_value_where_there_are_n
 def test_floats_are_the_mean_of_valid_pixels_and_not_numbers_where_there_are_none(values: np.ndarray, random: np.random.Generator) -> None:
     valid = np.array([random.random() < 0.6 for _ in range(values.size)]).reshape(values.shape)
     values = np.where(valid, values, np.float16(np.nan))
-    made = reduce_mean(values, valid, np.nan)
+    made = mean_2x2(values, valid, np.nan)
     assert made.dtype == np.float16
     for row, col in np.ndindex(made.shape):
         where = np.s_[2 * row : 2 * row + 2, 2 * col : 2 * col + 2]

@@ -75,9 +75,9 @@ def test_sweeping_spares_what_a_living_writer_may_hold(tmp_path: Path) -> None:
         (tmp_path / name).touch()
         if written:
             os.utime(tmp_path / name, (written, written))
-    assert files.sweep(older_than=60) == 1
+    assert files.remove_partials(older_than=60) == 1
     assert names(tmp_path) == ["kept", "young.partial"]
-    assert files.sweep() == 1
+    assert files.remove_partials() == 1
     assert names(tmp_path) == ["kept"]
 
 
@@ -85,7 +85,7 @@ def test_what_is_young_is_spared_by_a_machine_whose_clock_is_wrong(tmp_path: Pat
     (tmp_path / "young.partial").touch()
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + 86_400)
-    assert Files(tmp_path).sweep(older_than=60) == 0
+    assert Files(tmp_path).remove_partials(older_than=60) == 0
     assert names(tmp_path) == ["young.partial"]
 
 
@@ -100,7 +100,7 @@ def test_a_folder_that_was_made_durable_needs_no_second_look_at_what_leads_to_it
     synced.clear()
     files.put("c/1/0", b"")
     assert synced == ["c/1", "c"]  # the name of the new folder stands in the old one
-    module.forget()
+    module.clear_durable_folders()
     synced.clear()
     files.put("c/0/2", b"")
     assert synced == ["c/0", "c", "."]

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from pipeline.cli.run import _invalid
-from pipeline.running.finish import finish
-from pipeline.store.invalid_counts import Counts, counts
+from pipeline.running.finish import complete_store
+from pipeline.store.invalid_counts import InvalidCounts, counts
 from pipeline.store.ledger import Ledger
 from tests import networks, runs, scenes
 
@@ -27,7 +27,7 @@ def config(tmp_path: Path) -> Path:
 
 
 def test_counts_add_up_by_cause_in_one_order() -> None:
-    found = Counts()
+    found = InvalidCounts()
     found.add(10, {"alpha": 2, "nodata": 1})
     found.add(5, {"nodata": 3})
     assert found.recorded() == {"pixels": 15, "invalid": {"nodata": 4, "alpha": 2}}
@@ -52,7 +52,7 @@ def test_a_resumed_run_reports_the_whole_job_beside_its_own_blocks(config: Path,
 
 def test_shards_count_their_own_and_finish_all(config: Path, tmp_path: Path) -> None:
     parts = [runs.go(config, shard=shard).whole for shard in runs.shards(2)]
-    whole = finish(tmp_path / "job.zarr", lambda line: None).whole
+    whole = complete_store(tmp_path / "job.zarr", lambda line: None).whole
     assert whole is not None
     assert sum(part["pixels"] for part in parts if part) == whole["pixels"] == 15000
     assert sum(part["invalid"].get("nodata", 0) for part in parts if part) == whole["invalid"]["nodata"] == HOLE

@@ -31,7 +31,7 @@ def test_a_record_holds_the_checksum_of_every_chunk_and_empty_for_those_without_
     assert {key: said == "empty" for key, said in record["chunks"].items()} == {
         "0/mask/c/0/2": False, "0/mask/c/0/3": True, "0/mask/c/1/2": True, "0/mask/c/1/3": True,
     }  # fmt: skip
-    assert ledger.check(store, record) == []
+    assert ledger.changed_chunks(store, record) == []
 
 
 @pytest.mark.parametrize("harm", ["changed", "gone", "appeared"])
@@ -49,8 +49,8 @@ def test_a_chunk_that_is_not_what_was_committed_is_found(store: Path, harm: str)
         chunk.write_bytes(b"stale")
     record = ledger.Ledger(store).record((0, 1))
     assert record is not None
-    assert ledger.check(store, record) == [chunk.relative_to(store).as_posix()]
-    assert ledger.vanished(store, record) == (["0/mask/c/0/2"] if harm == "gone" else [])
+    assert ledger.changed_chunks(store, record) == [chunk.relative_to(store).as_posix()]
+    assert ledger.missing_chunks(store, record) == (["0/mask/c/0/2"] if harm == "gone" else [])
 
 
 def test_a_failure_is_kept_until_the_block_is_committed(store: Path) -> None:
@@ -95,7 +95,7 @@ def test_a_folder_in_the_place_of_a_chunk_is_not_what_was_committed(store: Path)
         (store / key).mkdir(parents=True)
     record = ledger.Ledger(store).record((0, 1))
     assert record is not None
-    assert ledger.check(store, record) == ["0/mask/c/0/2", "0/mask/c/1/3"]
+    assert ledger.changed_chunks(store, record) == ["0/mask/c/0/2", "0/mask/c/1/3"]
 
 
 def test_records_are_listed_by_row_and_level_in_order(store: Path) -> None:
@@ -124,13 +124,13 @@ def test_what_is_checksummed_is_the_file_whatever_the_format(tmp_path: Path, zar
     path = tmp_path / "a.zarr"
     create(path, specs.spec(zarr_format=zarr_format, shard=shard), {})
     window = Window(row=0, col=64, height=64, width=64)
-    assert not ledger.holds_anything(path, 0, "mask", window)
+    assert not ledger.has_any_chunk(path, 0, "mask", window)
     open_layer(path, 0, "mask")[0:64, 64:128] = 3
     ledger.commit_block(path, 0, (0, 1), window, ("mask",), {})
     record = ledger.Ledger(path).record((0, 1))
     assert record is not None
     assert record["chunks"] == {key: hashlib.blake2b((path / key).read_bytes(), digest_size=16).hexdigest() for key in keys}
-    assert ledger.holds_anything(path, 0, "mask", window)
+    assert ledger.has_any_chunk(path, 0, "mask", window)
 
 
 def test_a_window_at_the_far_edge_ends_with_the_raster(store: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_layer_of_several_classes_has_a_chunk_of_each(tmp_path: Path, zarr_for
     assert len(record["chunks"]) == 4 + 3 * 4
     assert [key for key, said in record["chunks"].items() if said != "empty"] == [name.format(k=k) for k in (1, 2)]
     (path / name.format(k=2)).unlink()
-    assert ledger.check(path, record) == [name.format(k=2)]
+    assert ledger.changed_chunks(path, record) == [name.format(k=2)]
 
 
 def test_the_ledger_is_invisible_to_zarr_readers(store: Path) -> None:

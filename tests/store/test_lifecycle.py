@@ -11,10 +11,10 @@ import zarr
 
 from pipeline.errors import StoreError
 from pipeline.exports import vrt
-from pipeline.exports.sidecars import delete, finish, sidecar
+from pipeline.exports.sidecars import delete_store, finish_store, vrt_sidecar
 from pipeline.geometry.grid import Grid
 from pipeline.store.files import Files
-from pipeline.store.lifecycle import create, is_ours, open_layer, read_meta, sweep, sweep_beside, update_meta
+from pipeline.store.lifecycle import create, is_mask_store, open_layer, read_store_meta, remove_partial_files, remove_partials_beside, update_meta
 from pipeline.store.spec import ClassRow
 from tests.store import specs
 
@@ -38,7 +38,7 @@ def test_of_many_runs_that_start_together_one_makes_the_store(tmp_path: Path) ->
         thread.join()
     winners = [k for won, k in made if won]
     assert len(winners) == 1
-    assert read_meta(path)["who"] == winners[0]
+    assert read_store_meta(path)["who"] == winners[0]
     assert [p.name for p in tmp_path.iterdir()] == ["b.zarr"]
 
 
@@ -53,7 +53,7 @@ def test_creating_leaves_what_is_there(tmp_path: Path, there: str) -> None:
         create(path, specs.spec(), {"who": 1})
     assert not create(path, specs.spec(), {"who": 2})
     assert [p.name for p in tmp_path.iterdir()] == ["a.zarr"]
-    assert (read_meta(path)["who"] if there == "a store" else is_ours(path)) == (1 if there == "a store" else False)
+    assert (read_store_meta(path)["who"] if there == "a store" else is_mask_store(path)) == (1 if there == "a store" else False)
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
@@ -130,8 +130,8 @@ def test_debris_of_killed_writers_is_swept_and_the_files_of_living_ones_are_not(
         file.touch()
     for file in (*old, *others, old[-1].parent):
         os.utime(file, (1_000_000_000, 1_000_000_000))
-    sweep(path)
-    sweep_beside(path)
+    remove_partial_files(path)
+    remove_partials_beside(path)
     assert [file.exists() for file in old] == [False] * 5
     assert [file.exists() for file in (*young, *others)] == [True] * 6, "those of the living, and what is not ours"
 
@@ -140,25 +140,25 @@ def test_debris_of_killed_writers_is_swept_and_the_files_of_living_ones_are_not(
 @pytest.mark.parametrize("text", ["", "{", "[]", '"wholecloth"', '{"wholecloth": 1}', '{"attributes": []}', '{"attributes": {"wholecloth": "yes"}}'])
 def test_other_peoples_folders_are_not_taken_for_ours(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
-    assert not is_ours(tmp_path)
+    assert not is_mask_store(tmp_path)
 
 
 def test_only_stores_of_ours_are_deleted(tmp_path: Path) -> None:
     other, ours = tmp_path / "other.zarr", tmp_path / "ours.zarr"
     zarr.create_group(other)
     with pytest.raises(StoreError, match="not a store of ours"):
-        delete(other)
+        delete_store(other)
     assert other.exists()
     create(ours, specs.spec(), {})
-    finish(ours, specs.spec(), {})
-    delete(ours)
+    finish_store(ours, specs.spec(), {})
+    delete_store(ours)
     assert [p.name for p in tmp_path.iterdir()] == ["other.zarr"]
 
 
 def test_a_store_behind_a_link_is_deleted_where_it_is(tmp_path: Path) -> None:
     create(tmp_path / "disk" / "a.zarr", specs.spec(), {})
     (tmp_path / "a.zarr").symlink_to(tmp_path / "disk" / "a.zarr")
-    delete(tmp_path / "a.zarr")
+    delete_store(tmp_path / "a.zarr")
     assert list((tmp_path / "disk").iterdir()) == []
 
 
@@ -181,9 +181,9 @@ def test_a_finished_store_is_complete_swept_and_consolidated_at_the_root_only(tm
     path, of = tmp_path / "a.zarr", specs.spec(zarr_format=zarr_format)
     specs.store(path, of)
     (path / "0/mask/0.abc.partial").touch()
-    assert "complete" not in read_meta(path)
-    assert finish(path, of, read_meta(path)) == tmp_path / "a.vrt"
-    assert read_meta(path)["complete"] is True
+    assert "complete" not in read_store_meta(path)
+    assert finish_store(path, of, read_store_meta(path)) == tmp_path / "a.vrt"
+    assert read_store_meta(path)["complete"] is True
     assert not list(path.rglob("*.partial"))
     if zarr_format == 3:
         said = [p for p in path.rglob("zarr.json") if "consolidated_metadata" in json.loads(p.read_text())]
@@ -191,7 +191,7 @@ def test_a_finished_store_is_complete_swept_and_consolidated_at_the_root_only(tm
     else:
         assert list(path.rglob(".zmetadata")) == [path / ".zmetadata"]
     first = contents(path)
-    finish(path, of, read_meta(path))
+    finish_store(path, of, read_store_meta(path))
     assert contents(path) == first
 
 
@@ -199,9 +199,9 @@ def test_a_vrt_of_somebody_else_is_neither_overwritten_nor_deleted(tmp_path: Pat
     source, path, of = tmp_path / "scene.vrt", tmp_path / "scene.zarr", specs.spec()
     source.write_text("<VRTDataset/>")
     specs.store(path, of)
-    assert finish(path, of, {}) == tmp_path / "scene.zarr.vrt"
-    assert sidecar(path) == tmp_path / "scene.zarr.vrt"
-    assert vrt.MARK in sidecar(path).read_text()
-    delete(path)
+    assert finish_store(path, of, {}) == tmp_path / "scene.zarr.vrt"
+    assert vrt_sidecar(path) == tmp_path / "scene.zarr.vrt"
+    assert vrt.VRT_MARK in vrt_sidecar(path).read_text()
+    delete_store(path)
     assert [p.name for p in tmp_path.iterdir()] == ["scene.vrt"]
     assert source.read_text() == "<VRTDataset/>"

@@ -5,7 +5,7 @@ import pytest
 from pipeline.geometry.window import Window
 from pipeline.store.ledger import Ledger, commit_block
 from pipeline.store.lifecycle import create, open_layer
-from pipeline.store.lost import forget_lost
+from pipeline.store.lost import drop_records_of_missing_chunks
 from tests.store import specs
 
 
@@ -21,20 +21,20 @@ def store(tmp_path: Path) -> Path:
 
 
 def test_nothing_is_lost_where_every_chunk_is_there_or_never_was(store: Path) -> None:
-    assert forget_lost(store, 0) == 0
+    assert drop_records_of_missing_chunks(store, 0) == 0
     assert Ledger(store).count() == 3
 
 
 def test_a_block_whose_chunk_is_gone_is_forgotten_and_no_other(store: Path) -> None:
     (store / "0/mask/c/1/2").unlink()
-    assert forget_lost(store, 0) == 1
+    assert drop_records_of_missing_chunks(store, 0) == 1
     assert Ledger(store).committed() == {(0, 0), (0, 2)}
-    assert forget_lost(store, 0) == 0
+    assert drop_records_of_missing_chunks(store, 0) == 0
 
 
 @pytest.mark.parametrize("said", [b"", b'{"chunks": {"0/', b"[]"])
 def test_a_record_that_cannot_be_read_is_forgotten(store: Path, said: bytes) -> None:
     (store / Ledger(store).place((0, 2))).write_bytes(said)
-    assert forget_lost(store, 0) == 1
+    assert drop_records_of_missing_chunks(store, 0) == 1
     assert Ledger(store).committed() == {(0, 0), (0, 1)}
-    assert forget_lost(store, 1) == 0
+    assert drop_records_of_missing_chunks(store, 1) == 0

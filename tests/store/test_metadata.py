@@ -11,7 +11,7 @@ from tests.store import specs
 @pytest.mark.parametrize("grid", specs.GRIDS)
 def test_what_holds_of_a_grid_is_said_and_nothing_else(grid: str) -> None:
     there = specs.GRIDS[grid]
-    said = metadata.root(specs.spec(grid))
+    said = metadata.root_attributes(specs.spec(grid))
     assert said["spatial:shape"] == [100, 130]
     assert said["spatial:transform"] == list(there.transform)
     assert said.get("proj:code") == there.code
@@ -28,7 +28,7 @@ def test_the_box_of_a_rotated_grid_holds_all_four_corners() -> None:
 
 
 def test_levels_derive_from_each_other_and_keep_the_corner() -> None:
-    layout = metadata.root(specs.spec())["multiscales"]["layout"]
+    layout = metadata.root_attributes(specs.spec())["multiscales"]["layout"]
     assert [entry["asset"] for entry in layout] == ["0", "1", "2", "3"]
     assert [entry.get("derived_from") for entry in layout] == [None, "0", "1", "2"]
     assert [entry["spatial:shape"] for entry in layout] == [[100, 130], [50, 65], [25, 33], [13, 17]]
@@ -37,7 +37,7 @@ def test_levels_derive_from_each_other_and_keep_the_corner() -> None:
 
 
 def ome(grid: str) -> dict[str, Any]:
-    return dict(metadata.root(specs.spec(grid))["ome"])
+    return dict(metadata.root_attributes(specs.spec(grid))["ome"])
 
 
 @pytest.mark.parametrize("grid", specs.GRIDS)
@@ -69,13 +69,13 @@ def test_a_pixels_centre_lies_in_the_same_place_at_every_level_of_ome() -> None:
 
 def test_a_part_of_an_image_lies_in_ome_where_it_was_cut() -> None:
     grid = Grid(height=200, width=300, transform=(0.65, 0.0, 325.0, 0.0, 0.65, 130.0), unit="um")
-    moves = [d["coordinateTransformations"] for d in metadata.root(specs.spec(grid=grid))["ome"]["multiscales"][0]["datasets"]]
+    moves = [d["coordinateTransformations"] for d in metadata.root_attributes(specs.spec(grid=grid))["ome"]["multiscales"][0]["datasets"]]
     assert moves[0][1] == {"type": "translation", "translation": [130.0, 325.0]}
     assert moves[1][1] == {"type": "translation", "translation": [130.0 + 0.325, 325.0 + 0.325]}
 
 
 def test_a_v2_store_says_its_levels_as_ome_of_0_4_does() -> None:
-    said = metadata.root(specs.spec(zarr_format=2))
+    said = metadata.root_attributes(specs.spec(zarr_format=2))
     (multiscale,) = said["multiscales"]
     assert multiscale["version"] == said["image-label"]["version"] == "0.4"
     assert [d["path"] for d in multiscale["datasets"]] == [f"{k}/mask" for k in range(4)]
@@ -89,7 +89,7 @@ def test_ome_says_the_unit_where_there_is_one(grid: str, unit: str | None) -> No
 
 
 def test_the_mask_says_its_classes_and_has_no_fill_value_that_would_make_it_floats() -> None:
-    said = metadata.mask(specs.spec())
+    said = metadata.mask_attributes(specs.spec())
     assert said["nodata"] == 255
     assert said["flag_values"] == [0, 3, 7]
     assert said["flag_meanings"].split() == ["open_water", "<fields_&_co>", "forest"]
@@ -101,4 +101,4 @@ def test_the_mask_says_its_classes_and_has_no_fill_value_that_would_make_it_floa
 def test_a_crs_that_only_gdal_understands_is_still_said() -> None:
     grid = specs.Grid(height=4, width=4, transform=specs.NORTH_UP, wkt="nonsense", unit="crs")
     assert metadata.spatial_ref(grid)["crs_wkt"] == "nonsense"
-    assert "units" not in metadata.axis("x", grid)
+    assert "units" not in metadata.coordinate_attributes("x", grid)

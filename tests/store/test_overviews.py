@@ -12,7 +12,7 @@ import pytest
 from pipeline.geometry.blocks import BlockIndex
 from pipeline.geometry.grid import Grid
 from pipeline.store import ledger, overviews, spec
-from pipeline.store.downsample import reduce_mask, reduce_mean
+from pipeline.store.downsample import mean_2x2, mode_2x2
 from pipeline.store.files import Files
 from pipeline.store.lifecycle import create, open_layer
 from pipeline.store.spec import StoreSpec
@@ -54,14 +54,14 @@ def threads(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
 def test_every_level_is_the_level_below_reduced_as_a_whole(tmp_path: Path, changes: dict[str, Any]) -> None:
     of = many_blocks(**changes)
     path = specs.store(tmp_path / "a.zarr", of)
-    overviews.build(path, of)
+    overviews.build_overviews(path, of)
     for level in range(1, of.levels):
         below, made = ({layer: np.asarray(open_layer(path, k, layer)[:]) for layer in of.layers} for k in (level - 1, level))
-        assert (made["mask"] == reduce_mask(below["mask"], 255)).all()
+        assert (made["mask"] == mode_2x2(below["mask"], 255)).all()
         valid = below["mask"] != 255
-        assert (made["confidence"] == reduce_mean(below["confidence"], valid, 0)).all()
-        assert (made["entropy"] == reduce_mean(below["entropy"], valid, 255)).all()
-        planes = [reduce_mean(plane, valid, of.layer("probabilities").fill) for plane in below["probabilities"]]
+        assert (made["confidence"] == mean_2x2(below["confidence"], valid, 0)).all()
+        assert (made["entropy"] == mean_2x2(below["entropy"], valid, 255)).all()
+        planes = [mean_2x2(plane, valid, of.layer("probabilities").fill) for plane in below["probabilities"]]
         assert np.array_equal(made["probabilities"], planes, equal_nan=of.probabilities == "float16")
     assert (made["mask"] != 255).any()
 
@@ -77,10 +77,10 @@ def test_pixels_too_doubtful_for_the_mask_count_in_the_other_layers(tmp_path: Pa
     sure, path = specs.store(tmp_path / "a", both), specs.store(tmp_path / "b", both)
     mask = open_layer(path, 0, "mask")
     mask[:, :200] = 255  # all that one block of the overview is made from, and a part of the next
-    overviews.build(sure, both)
-    overviews.build(path, replace(both, doubtful=True))
+    overviews.build_overviews(sure, both)
+    overviews.build_overviews(path, replace(both, has_min_confidence=True))
     for level in range(1, both.levels):
-        assert (np.asarray(open_layer(path, level, "mask")[:]) == reduce_mask(np.asarray(open_layer(path, level - 1, "mask")[:]), 255)).all()
+        assert (np.asarray(open_layer(path, level, "mask")[:]) == mode_2x2(np.asarray(open_layer(path, level - 1, "mask")[:]), 255)).all()
         for layer in telling:
             found = [np.asarray(open_layer(store, level, layer)[:]) for store in (sure, path)]
             assert np.array_equal(*found, equal_nan=layer == "probabilities" and dtype == "float16"), (level, layer)
@@ -93,7 +93,7 @@ def test_pixels_too_doubtful_for_the_mask_count_in_the_other_layers(tmp_path: Pa
 def test_bytes_do_not_depend_on_the_engine(tmp_path: Path, engine: Callable[..., Iterator[Any]]) -> None:
     of = many_blocks()
     for name, way in (("a", overviews.serial), ("b", engine)):
-        overviews.build(specs.store(tmp_path / name, of), of, engine=way)
+        overviews.build_overviews(specs.store(tmp_path / name, of), of, engine=way)
     assert chunks(tmp_path / "a") == chunks(tmp_path / "b")
     assert len(chunks(tmp_path / "a")) > 50
 
@@ -103,7 +103,7 @@ def test_bytes_do_not_depend_on_the_engine(tmp_path: Path, engine: Callable[...,
 def test_a_build_that_dies_goes_on_with_the_blocks_that_have_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     of, real = many_blocks(), ledger.commit_block
     whole, path = (specs.store(tmp_path / name, of) for name in "ab")
-    overviews.build(whole, of)
+    overviews.build_overviews(whole, of)
     written: list[tuple[int, tuple[int, int]]] = []
 
     def dies(store: Path, level: int, block: tuple[int, int], *rest: Any) -> None:
@@ -114,11 +114,11 @@ def test_a_build_that_dies_goes_on_with_the_blocks_that_have_no_record(tmp_path:
 
     monkeypatch.setattr(overviews, "commit_block", dies)
     with pytest.raises(KeyboardInterrupt):
-        overviews.build(path, of)
+        overviews.build_overviews(path, of)
     first, told = list(written), []
     written[:] = []
     monkeypatch.setattr(overviews, "commit_block", lambda *args: (written.append(args[1:3]), real(*args)))
-    overviews.build(path, of, progress=lambda done, total: told.append((done, total)))
+    overviews.build_overviews(path, of, progress=lambda done, total: told.append((done, total)))
     assert len(set(first) | set(written)) == len(first) + len(written) == 10
     assert told[0] == (5, 10)
     assert told[-1] == (10, 10)
@@ -133,8 +133,8 @@ def test_what_is_empty_below_is_neither_read_nor_written(tmp_path: Path, monkeyp
     create(path, of, {})
     open_layer(path, 0, "mask")[130:, 260:] = 3
     reduced: list[np.ndarray] = []
-    monkeypatch.setattr(overviews, "reduce_mask", lambda mask, nodata: (reduced.append(mask), reduce_mask(mask, nodata))[1])
-    overviews.build(path, of)
+    monkeypatch.setattr(overviews, "mode_2x2", lambda mask, nodata: (reduced.append(mask), mode_2x2(mask, nodata))[1])
+    overviews.build_overviews(path, of)
     assert sorted(key for key in chunks(path) if key.startswith("1/")) == ["1/mask/c/2/4"]
     assert sum(mask.size for mask in reduced) == 15 * 26 + 72 * 13 + 36 * 71 + 18 * 36
     assert ledger.Ledger(path, 1).count() == 6
@@ -156,7 +156,7 @@ def test_what_is_held_grows_neither_with_the_level_below_nor_with_the_classes(tm
     open_layer(path, 0, "mask")[:4096:512, ::512] = 3
     for k in range(classes):
         open_layer(path, 0, "probabilities")[k, :4096:512, ::512] = 9
-    task = overviews.LevelTask(store=path, spec=of, level=1)
+    task = overviews.OverviewTask(store=path, spec=of, level=1)
     tracemalloc.start()
     task(BlockIndex(0, 0))
     peak = tracemalloc.get_traced_memory()[1]

@@ -62,5 +62,5 @@ def test_overviews_have_blocks_of_their_own(tmp_path: Path) -> None:
     path, of = tmp_path / "a.zarr", specs.spec()
     create(path, of, {"blocks": [1, 1], "tiles": {"block": 128}, "classes": [asdict(row) for row in of.classes]})
     assert open_store(path, 1).committed_blocks() == 0
-    overviews.build(path, of)
+    overviews.build_overviews(path, of)
     assert open_store(path, 1).committed_blocks() == open_store(path, 1).blocks == 1

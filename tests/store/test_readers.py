@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import rasterio
 
-from pipeline.config.load import load
-from pipeline.exports.sidecars import finish
-from pipeline.running.execute import execute, prepare
+from pipeline.config.load import load_config
+from pipeline.exports.sidecars import finish_store
+from pipeline.running.execute import execute, prepare_job
 from pipeline.runtime.progress import Progress
 from tests import scenes
 from tests.store import specs
@@ -24,7 +24,7 @@ TRANSFORM = (10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0)
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
     folder = tmp_path_factory.mktemp(f"v{request.param}")
     output = {"zarr_format": request.param, "layers": ["mask", "confidence", "probabilities", "entropy"]}
-    job = prepare(load(scenes.config(folder, output=output)))
+    job = prepare_job(load_config(scenes.config(folder, output=output)))
     with Progress() as progress:
         execute(job, progress)
     return folder, request.param
@@ -147,11 +147,11 @@ def test_levels_halve_and_each_repeats_its_georeference(made: tuple[Path, int]) 
 def test_overviews_are_the_mode_of_the_level_below(made: tuple[Path, int]) -> None:
     import zarr
 
-    from pipeline.store.overviews import reduce_mask
+    from pipeline.store.overviews import mode_2x2
 
     root = zarr.open_group(made[0] / "job.zarr", mode="r")
     for k in range(3):
-        assert (root[f"{k + 1}/mask"][:] == reduce_mask(root[f"{k}/mask"][:], 255)).all()
+        assert (root[f"{k + 1}/mask"][:] == mode_2x2(root[f"{k}/mask"][:], 255)).all()
 
 
 def test_ome_readers_find_every_level_and_the_colours(made: tuple[Path, int]) -> None:
@@ -170,7 +170,7 @@ def test_ome_readers_find_every_level_and_the_colours(made: tuple[Path, int]) ->
 def finished(folder: Path, **changes: Any) -> Path:
     of = specs.spec(**changes)
     path = specs.store(folder / "a.zarr", of)
-    finish(path, of, {})
+    finish_store(path, of, {})
     return path
 
 

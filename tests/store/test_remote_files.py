@@ -8,7 +8,7 @@ import pytest
 from pipeline.errors import ExtraError, StoreError, Unfinished
 from pipeline.locations import Place, Remote
 from pipeline.store import files as module
-from pipeline.store.files import Files, clients, is_foreign
+from pipeline.store.files import Files, belongs_to_others, clients
 from tests import storage
 from tests.storage import BUCKET, SECRET, TOKEN, Storage
 
@@ -31,13 +31,13 @@ def test_files_are_the_same_wherever_they_are(place: Place) -> None:
     files.put("a/c/d.json", b"3")
     files.put("ab", b"")
     assert [files.get(key) for key in ("a/b.json", "a/none", "ab")] == [b"22", None, b""]
-    assert [files.get(key, most=1) for key in ("a/b.json", "a/none", "ab")] == [b"2", None, b""]
+    assert [files.get(key, max_bytes=1) for key in ("a/b.json", "a/none", "ab")] == [b"2", None, b""]
     assert (files.exists("a/b.json"), files.exists("a")) == (True, False)
     assert list(files.list("a")) == ["a/b.json", "a/c/d.json"]
     assert list(files.list()) == ["a/b.json", "a/c/d.json", "ab"]
     assert list(Files(place / "a").list()) == ["b.json", "c/d.json"]
     files.sync(files.list())
-    assert files.sweep() == 0
+    assert files.remove_partials() == 0
     files.delete("a/b.json")
     files.delete("a/b.json")
     assert list(files.list()) == ["a/c/d.json", "ab"]
@@ -181,7 +181,7 @@ def test_nobody_else_is_taken_for_ours(place: Place) -> None:
     Files(place).put("theirs", b"something else")
     Files(place).put("ours", b"<VRT>the mark</VRT>")
     Files(place).put("folder/x", b"")
-    assert [is_foreign(place / name, "the mark") for name in ("theirs", "ours", "none")] == [True, False, False]
+    assert [belongs_to_others(place / name, "the mark") for name in ("theirs", "ours", "none")] == [True, False, False]
 
 
 def test_a_missing_library_is_named_with_the_extra_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:

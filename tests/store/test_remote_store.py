@@ -16,7 +16,7 @@ from zarr.storage import ObjectStore
 
 from pipeline.errors import StoreError
 from pipeline.exports import quicklook
-from pipeline.exports.sidecars import delete, finish, sidecar
+from pipeline.exports.sidecars import delete_store, finish_store, vrt_sidecar
 from pipeline.geometry.window import Window
 from pipeline.locations import Remote
 from pipeline.store import create_remote
@@ -24,9 +24,19 @@ from pipeline.store import overviews as pyramid
 from pipeline.store.files import Files
 from pipeline.store.files.clients import client
 from pipeline.store.files.object_storage import Bucket
-from pipeline.store.files.zarr_nodes import node
-from pipeline.store.ledger import EMPTY, Ledger, check, commit_block, holds_anything
-from pipeline.store.lifecycle import certify, create, exists, is_claimed, is_ours, open_afresh, open_layer, read_meta, sweep
+from pipeline.store.files.zarr_nodes import zarr_path
+from pipeline.store.ledger import ABSENT_CHUNK, Ledger, changed_chunks, commit_block, has_any_chunk
+from pipeline.store.lifecycle import (
+    clear_open_arrays,
+    create,
+    exists,
+    is_half_created,
+    is_mask_store,
+    open_layer,
+    read_store_meta,
+    remove_partial_files,
+    write_certificate,
+)
 from pipeline.store.reader import open_store
 from pipeline.store.status import overviews, status
 from tests.storage import BUCKET, Storage, contents
@@ -70,11 +80,11 @@ def test_an_empty_store_is_the_one_that_a_disk_holds(place: Remote, tmp_path: Pa
     made = contents(place)
     del made[create_remote.CLAIM]
     assert made == whole(tmp_path / "scene.zarr", **changes)
-    assert read_meta(place) == {"who": 1}
-    assert is_ours(place)
-    assert not is_claimed(place)
+    assert read_store_meta(place) == {"who": 1}
+    assert is_mask_store(place)
+    assert not is_half_created(place)
     assert not create(place, specs.spec(**changes), {"who": 2})
-    assert read_meta(place) == {"who": 1}
+    assert read_store_meta(place) == {"who": 1}
 
 
 def test_nothing_is_written_after_the_root_and_the_root_after_everything(s3: Storage, place: Remote) -> None:
@@ -100,9 +110,9 @@ def test_a_creator_that_is_killed_anywhere_leaves_nothing_that_looks_whole_and_t
             killed_after(writes, patch)
             with pytest.raises(Killed):
                 create(there, specs.spec(**one), {"who": 1})
-        assert is_claimed(there) == is_ours(there) == exists(there) == (writes > 0)
+        assert is_half_created(there) == is_mask_store(there) == exists(there) == (writes > 0)
         with pytest.raises(StoreError, match="not a store of ours"):
-            read_meta(there)
+            read_store_meta(there)
         assert create(there, specs.spec(**other), {"who": 1}) == (writes == 0)
         made = contents(there)
         del made[create_remote.CLAIM]
@@ -146,16 +156,16 @@ def test_of_many_creators_with_unlike_plans_one_makes_the_whole_store(place: Rem
 def test_a_deletion_that_is_killed_anywhere_leaves_no_store_and_can_be_taken_up(place: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
     for steps in range(5):
         there = place.with_name(f"{steps}.zarr")
-        finish(specs.store(there, specs.spec()), specs.spec(), {"blocks": [1, 1]})  # type: ignore[arg-type]
+        finish_store(specs.store(there, specs.spec()), specs.spec(), {"blocks": [1, 1]})  # type: ignore[arg-type]
         with monkeypatch.context() as patch:
             killed_after(steps, patch)
             with pytest.raises(Killed):
-                delete(there)
+                delete_store(there)
         if steps >= 3:  # the sidecar, the mark that it is being deleted, the root
-            assert is_claimed(there)
+            assert is_half_created(there)
             with pytest.raises(StoreError, match=r"is being deleted.*--fresh"):
                 create(there, specs.spec(), {})
-        delete(there)
+        delete_store(there)
         assert not exists(there)
         assert not exists(there.with_suffix(".vrt"))
         assert create(there, specs.spec(), {})
@@ -165,10 +175,10 @@ def test_somebody_elses_objects_are_left_alone(place: Remote) -> None:
     Files(place).put("diary.txt", b"keep me")
     Files(place.parent).put("scene.vrt", b"<VRTDataset>of the source</VRTDataset>")
     assert exists(place)
-    assert not is_ours(place)
+    assert not is_mask_store(place)
     with pytest.raises(StoreError, match="not a store of ours"):
-        delete(place)
-    assert sidecar(place) == place.with_name("scene.zarr.vrt")
+        delete_store(place)
+    assert vrt_sidecar(place) == place.with_name("scene.zarr.vrt")
     assert contents(place) == {"diary.txt": b"keep me"}
 
 
@@ -182,9 +192,9 @@ def committed(place: Remote | Path, **changes: Any) -> Remote | Path:
             window = Window(row=64 * row, col=64 * col, height=64, width=64).clip(of.grid.height, of.grid.width)
             open_layer(place, 0, "mask")[window.slices] = pixels[window.slices]
             commit_block(place, 0, (row, col), window, of.layers, {"source": "x"})
-    pyramid.build(place, of)
-    finish(place, of, {"blocks": [2, 3], "tiles": {"block": 64}, "classes": []})
-    quicklook.draw(place, of, place.with_suffix(".png"))
+    pyramid.build_overviews(place, of)
+    finish_store(place, of, {"blocks": [2, 3], "tiles": {"block": 64}, "classes": []})
+    quicklook.draw_quicklook(place, of, place.with_suffix(".png"))
     return place
 
 
@@ -202,9 +212,9 @@ def test_a_finished_store_is_the_one_that_a_disk_holds(place: Remote, tmp_path: 
     assert Files(place.parent).get("scene.vrt") == (tmp_path / "scene.vrt").read_bytes()
     assert status(place).complete
     assert overviews(place) == overviews(tmp_path / "scene.zarr")
-    certify(place, {"passed": True, "why": "looked at"})
+    write_certificate(place, {"passed": True, "why": "looked at"})
     assert status(place).certificate == {"passed": True, "why": "looked at"}
-    assert sweep(place) is None
+    assert remove_partial_files(place) is None
 
 
 @pytest.mark.slow
@@ -212,14 +222,14 @@ def test_records_know_what_was_sent_and_damage_is_found(s3: Storage, place: Remo
     committed(place)
     records = dict(Ledger(place).records())
     assert len(records) == 6
-    assert all(check(place, record) == [] for record in records.values())
-    assert EMPTY in records[0, 0]["chunks"].values()  # a corner of nodata
-    assert EMPTY not in records[1, 1]["chunks"].values()
+    assert all(changed_chunks(place, record) == [] for record in records.values())
+    assert ABSENT_CHUNK in records[0, 0]["chunks"].values()  # a corner of nodata
+    assert ABSENT_CHUNK not in records[1, 1]["chunks"].values()
     Files(place).put("0/mask/c/2/2", b"damaged")
     Files(place).delete("0/mask/c/2/3")
-    assert sorted(check(place, records[1, 1])) == ["0/mask/c/2/2", "0/mask/c/2/3"]
-    assert holds_anything(place, 0, "mask", Window(row=64, col=64, height=32, width=32))
-    assert not holds_anything(place, 0, "mask", Window(row=0, col=0, height=32, width=32))
+    assert sorted(changed_chunks(place, records[1, 1])) == ["0/mask/c/2/2", "0/mask/c/2/3"]
+    assert has_any_chunk(place, 0, "mask", Window(row=64, col=64, height=32, width=32))
+    assert not has_any_chunk(place, 0, "mask", Window(row=0, col=0, height=32, width=32))
 
 
 @pytest.mark.slow
@@ -246,8 +256,8 @@ def test_a_chunk_that_is_empty_costs_one_request_and_is_recorded_so(s3: Storage,
         commit_block(place, 0, (0, 0), window, of.layers, {})
         assert [method for method, _, _ in s3.asked] == ["PUT", "POST"]
         record = Ledger(place).record((0, 0)) or {}
-        assert (record["chunks"]["0/mask/c/0/0"] != EMPTY) == said
-        assert check(place, record) == []
+        assert (record["chunks"]["0/mask/c/0/0"] != ABSENT_CHUNK) == said
+        assert changed_chunks(place, record) == []
 
 
 @pytest.mark.slow
@@ -264,7 +274,7 @@ def test_everybody_opens_it(s3: Storage, place: Remote) -> None:
         assert scene.mask.dtype == "uint8"
     opened = open_store(place, 1)
     assert opened.blocks == opened.committed_blocks() == 1
-    assert (opened.read(Window(row=0, col=0, height=50, width=65)) == zarr.open_array(node(place, "1/mask"), mode="r")[:]).all()
+    assert (opened.read(Window(row=0, col=0, height=50, width=65)) == zarr.open_array(zarr_path(place, "1/mask"), mode="r")[:]).all()
 
 
 @pytest.mark.slow
@@ -283,7 +293,7 @@ def test_gdal_opens_the_sidecar_where_it_lies(s3: Storage, place: Remote) -> Non
 def test_what_was_opened_is_seen_anew(place: Remote) -> None:
     create(place, specs.spec(), {})
     assert (open_layer(place, 0, "mask")[:] == 255).all()
-    delete(place)
+    delete_store(place)
     create(place, specs.spec(nodata=7), {})
-    open_afresh()
+    clear_open_arrays()
     assert (open_layer(place, 0, "mask")[:] == 7).all()

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.errors import StoreError
-from pipeline.planning.job import prepare
+from pipeline.planning.job import prepare_job
 from pipeline.store.lifecycle import create
-from pipeline.store.respec import spec_of
+from pipeline.store.respec import read_spec
 from tests import scenes
 
 EVERY = ["mask", "confidence", "probabilities", "entropy"]
@@ -29,9 +29,9 @@ EVERY = ["mask", "confidence", "probabilities", "entropy"]
     ],
 )
 def test_a_store_says_all_of_the_spec_that_it_was_made_by(tmp_path: Path, sections: dict[str, Any]) -> None:
-    job = prepare(load(scenes.config(tmp_path, **sections)))
+    job = prepare_job(load_config(scenes.config(tmp_path, **sections)))
     create(job.path, job.spec, job.meta())
-    found = spec_of(job.path)
+    found = read_spec(job.path)
     assert (found.grid, found.classes, found.layers, found.levels) == (job.spec.grid, job.spec.classes, job.spec.layers, job.spec.levels)
     assert found.axis == job.spec.axis
     for name in (name for name in job.spec.__dataclass_fields__ if name != "planes"):
@@ -50,22 +50,22 @@ def test_a_grid_without_a_crs_comes_back_with_its_unit(tmp_path: Path, transform
 
         with rasterio.open(path, "r+") as raster:
             raster.update_tags(WHOLECLOTH_UNIT="um")
-    job = prepare(load(scenes.config(tmp_path)))
+    job = prepare_job(load_config(scenes.config(tmp_path)))
     create(job.path, job.spec, job.meta())
     assert job.spec.grid.unit == ("px" if transform is None else "um")
-    assert spec_of(job.path).grid == job.spec.grid
+    assert read_spec(job.path).grid == job.spec.grid
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("gone", ["config", "tiles", "fingerprint", "classes"])
 def test_a_root_that_lost_what_is_needed_is_damaged(tmp_path: Path, gone: str) -> None:
-    job = prepare(load(scenes.config(tmp_path)))
+    job = prepare_job(load_config(scenes.config(tmp_path)))
     create(job.path, job.spec, job.meta())
     root = json.loads((job.path / "zarr.json").read_text())
     root["attributes"]["wholecloth"][gone] = {"of": "nothing"}
     (job.path / "zarr.json").write_text(json.dumps(root))
     if gone == "fingerprint":
-        assert spec_of(job.path).grid == job.spec.grid
+        assert read_spec(job.path).grid == job.spec.grid
         return
     with pytest.raises(StoreError, match="is damaged"):
-        spec_of(job.path)
+        read_spec(job.path)

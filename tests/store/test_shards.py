@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.geometry.shards import Shard
 from pipeline.store import shards
-from pipeline.store.shards import FOLDER, forget, tell, unheard
+from pipeline.store.shards import SHARD_NOTES_FOLDER, delete_shard_notes, unreported_shards, write_shard_note
 
 
 def shard(index: int, count: int) -> Shard:
@@ -12,31 +12,31 @@ def shard(index: int, count: int) -> Shard:
 
 
 def test_shards_that_have_not_said_that_they_are_through_are_named(tmp_path: Path) -> None:
-    assert unheard(tmp_path) is None
+    assert unreported_shards(tmp_path) is None
     for index, whole in ((1, True), (2, False), (4, True)):
-        tell(tmp_path, shard(index, 5), whole)
-    assert unheard(tmp_path) == (5, [2, 3, 5])
-    tell(tmp_path, shard(2, 5), True)
-    assert unheard(tmp_path) == (5, [3, 5])
+        write_shard_note(tmp_path, shard(index, 5), whole)
+    assert unreported_shards(tmp_path) == (5, [2, 3, 5])
+    write_shard_note(tmp_path, shard(2, 5), True)
+    assert unreported_shards(tmp_path) == (5, [3, 5])
 
 
 def test_the_youngest_note_says_how_many_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for when, one in ((20.0, shard(2, 3)), (10.0, shard(1, 9)), (15.0, shard(2, 9))):
         monkeypatch.setattr(shards.time, "time", lambda when=when: when)
-        tell(tmp_path, one, True)
-    assert unheard(tmp_path) == (3, [1, 3])
+        write_shard_note(tmp_path, one, True)
+    assert unreported_shards(tmp_path) == (3, [1, 3])
 
 
 @pytest.mark.parametrize("said", [b"", b"{cut sh", b"[]", b'{"whole": true}'])
 def test_a_note_that_cannot_be_read_says_nothing(tmp_path: Path, said: bytes) -> None:
-    tell(tmp_path, shard(1, 2), True)
-    (tmp_path / FOLDER / f"{shard(2, 2).name}.json").write_bytes(said)
-    (tmp_path / FOLDER / "something else").write_bytes(b"{}")
-    assert unheard(tmp_path) == (2, [2])
+    write_shard_note(tmp_path, shard(1, 2), True)
+    (tmp_path / SHARD_NOTES_FOLDER / f"{shard(2, 2).name}.json").write_bytes(said)
+    (tmp_path / SHARD_NOTES_FOLDER / "something else").write_bytes(b"{}")
+    assert unreported_shards(tmp_path) == (2, [2])
 
 
 def test_notes_go_when_all_is_there(tmp_path: Path) -> None:
-    tell(tmp_path, shard(1, 2), True)
-    forget(tmp_path)
-    assert unheard(tmp_path) is None
-    assert not list((tmp_path / FOLDER).iterdir())
+    write_shard_note(tmp_path, shard(1, 2), True)
+    delete_shard_notes(tmp_path)
+    assert unreported_shards(tmp_path) is None
+    assert not list((tmp_path / SHARD_NOTES_FOLDER).iterdir())

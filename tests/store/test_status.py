@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.errors import StoreError
-from pipeline.exports.sidecars import finish
+from pipeline.exports.sidecars import finish_store
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.shards import Shard
 from pipeline.store import overviews as pyramid
@@ -27,7 +27,7 @@ def test_progress_is_what_the_ledger_says(tmp_path: Path) -> None:
     found = status(path)
     assert (found.committed, found.failures, found.complete, found.share) == (1, {"1,2": "the disk is away"}, False, 1 / 6)
     assert (found.overviews, found.resume) == ({"done": 1, "total": 3}, True)
-    finish(path, of, {"blocks": [2, 3]})
+    finish_store(path, of, {"blocks": [2, 3]})
     assert status(path).complete
 
 
@@ -35,13 +35,13 @@ def test_a_store_that_is_marked_complete_is_to_be_resumed_where_anything_is_miss
     path, of = tmp_path / "a.zarr", specs.spec()
     create(path, of, {"blocks": [1, 1]})
     Ledger(path).commit((0, 0), {"chunks": {}})
-    pyramid.build(path, of)
+    pyramid.build_overviews(path, of)
     assert status(path).resume
-    finish(path, of, {"blocks": [1, 1]})
+    finish_store(path, of, {"blocks": [1, 1]})
     assert not status(path).resume
     Ledger(path, 1).drop((0, 0))
     assert status(path).resume
-    pyramid.build(path, of)
+    pyramid.build_overviews(path, of)
     assert not status(path).resume
     Ledger(path).drop((0, 0))
     assert (status(path).resume, status(path).complete) == (True, True)
@@ -59,7 +59,7 @@ def test_the_share_is_that_of_pixels_and_an_odd_block_counts_less(tmp_path: Path
 def test_a_size_is_added_up_only_where_that_is_cheap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = specs.store(tmp_path / "a.zarr", specs.spec())
     assert status(path).size == sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) > 1000
-    monkeypatch.setattr("pipeline.store.status.CHEAP", 5)
+    monkeypatch.setattr("pipeline.store.status.MAX_FILES_TO_SUM", 5)
     assert status(path).size is None
 
 
@@ -77,7 +77,7 @@ def test_overviews_are_counted_in_their_own_blocks(tmp_path: Path, zarr_format: 
     path, of = tmp_path / "a.zarr", specs.spec(Grid(height=2100, width=4200), chunk=512, zarr_format=zarr_format)
     specs.store(path, of)
     assert overviews(path) == (0, 2 * 3 + 1 * 2 + 1 + 1)
-    pyramid.build(path, of)
+    pyramid.build_overviews(path, of)
     assert overviews(path) == (10, 10)
 
 

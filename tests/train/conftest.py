@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from pipeline.config import LabelsConfig, SceneConfig, SourceConfig
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.store.spec import ClassRow
 from pipeline.train.scenes import Scene, open_scene
 from tests import scenes
@@ -62,7 +62,7 @@ def job(tmp_path: Path, pair: tuple[Path, Path]) -> Callable[..., Path]:
 
 @pytest.fixture
 def config(job: Callable[..., Path]) -> Any:
-    return load(job())
+    return load_config(job())
 
 
 @pytest.fixture

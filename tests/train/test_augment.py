@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from pipeline.config import AugmentConfig
 from pipeline.interfaces import Pixels
-from pipeline.train.augment import Change, apply, draw, noisy, reach
+from pipeline.train.augment import Augmentation, apply, draw_augmentation, noisy, reach
 
 IGNORE = 255
-STILL = Change(turns=0, mirrored=False, angle=0.0, factor=1.0, gains=(1.0, 1.0), seed=0)
+STILL = Augmentation(turns=0, mirrored=False, angle=0.0, factor=1.0, gains=(1.0, 1.0), seed=0)
 WILD = AugmentConfig(rotate=180, zoom=0.8, gain=0.4, noise=0.1)
 changes = st.builds(
     replace, st.just(STILL), turns=st.integers(0, 3), mirrored=st.booleans(), angle=st.floats(-4, 4), factor=st.floats(0.4, 2.5), gains=st.just((1.0, 1.0))
@@ -66,7 +66,7 @@ def test_an_angle_of_whole_quarters_is_a_turn(side: int, quarters: int) -> None:
 
 
 @given(change=changes, side=st.integers(1, 24))
-def test_every_pixel_shows_the_place_that_the_geometry_says(change: Change, side: int) -> None:
+def test_every_pixel_shows_the_place_that_the_geometry_says(change: Augmentation, side: int) -> None:
     source = reach(change, side)
     pixels, label = window(source, "float64")
     got, _ = apply(pixels, label, change, side, IGNORE)
@@ -82,7 +82,7 @@ def test_every_pixel_shows_the_place_that_the_geometry_says(change: Change, side
 
 @pytest.mark.slow
 @given(change=changes, side=st.integers(1, 40))
-def test_reach_keeps_the_centre_and_is_no_larger_than_it_must_be(change: Change, side: int) -> None:
+def test_reach_keeps_the_centre_and_is_no_larger_than_it_must_be(change: Augmentation, side: int) -> None:
     ends = np.array([(row, col) for row in (-1, 1) for col in (-1, 1)]) * (side - 1) / 2
     furthest = np.abs(ends @ np.array([np.cos(change.angle), np.sin(change.angle)])).max() / change.factor
     furthest = max(furthest, np.abs(ends @ np.array([-np.sin(change.angle), np.cos(change.angle)])).max() / change.factor)
@@ -97,7 +97,7 @@ def test_nothing_more_is_read_where_nothing_is_resampled() -> None:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_a_label_that_follows_from_the_image_still_does_after_any_change(seed: int) -> None:
-    change = replace(draw(WILD, 2, np.random.default_rng(seed)), gains=(1.0, 1.0))
+    change = replace(draw_augmentation(WILD, 2, np.random.default_rng(seed)), gains=(1.0, 1.0))
     rows, cols = np.mgrid[: reach(change, 48), : reach(change, 48)]
     smooth = np.sin(rows / 9) + np.cos(cols / 7 + rows / 15)
     pixels = Pixels(data=smooth[None].astype(np.float32), valid=np.ones(smooth.shape, dtype=bool))
@@ -109,7 +109,7 @@ def test_a_label_that_follows_from_the_image_still_does_after_any_change(seed: i
 
 @pytest.mark.parametrize("seed", range(12))
 def test_a_marked_pixel_and_its_label_move_together(seed: int) -> None:
-    change = replace(draw(WILD, 1, np.random.default_rng(seed)), gains=(1.0,), factor=1.3)
+    change = replace(draw_augmentation(WILD, 1, np.random.default_rng(seed)), gains=(1.0,), factor=1.3)
     source = reach(change, 33)
     label = np.zeros((source, source), dtype=np.uint8)
     label[source // 2 - 4, source // 2 + 3] = 1
@@ -140,7 +140,7 @@ def test_a_positive_angle_goes_the_way_of_a_turn() -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -3.4e38, 1e30])
 @given(change=changes, row=st.integers(0, 99), col=st.integers(0, 99), bright=st.booleans())
-def test_what_is_invalid_never_bleeds(value: float, change: Change, row: int, col: int, bright: bool) -> None:
+def test_what_is_invalid_never_bleeds(value: float, change: Augmentation, row: int, col: int, bright: bool) -> None:
     change = replace(change, gains=(1.5, 0.9)) if bright else change
     pixels, label = window(reach(change, 12), "float32")
     row, col = row % len(label), col % len(label)
@@ -151,7 +151,7 @@ def test_what_is_invalid_never_bleeds(value: float, change: Change, row: int, co
 
 
 @given(change=changes, row=st.integers(0, 99), col=st.integers(0, 99))
-def test_a_pixel_is_invalid_just_where_an_invalid_one_has_a_say(change: Change, row: int, col: int) -> None:
+def test_a_pixel_is_invalid_just_where_an_invalid_one_has_a_say(change: Augmentation, row: int, col: int) -> None:
     source = reach(change, 12)
     one = np.zeros((1, source, source), dtype=np.float64)
     row, col = row % source, col % source
@@ -203,7 +203,7 @@ def test_a_constant_image_stays_constant_to_the_bit() -> None:
 
 
 def test_the_source_window_is_left_as_it_was() -> None:
-    change = draw(WILD, 2, np.random.default_rng(1))
+    change = draw_augmentation(WILD, 2, np.random.default_rng(1))
     pixels, label = window(reach(change, 12))
     data, valid, codes = pixels.data.copy(), pixels.valid.copy(), label.copy()
     apply(pixels, label, change, 12, IGNORE)
@@ -212,7 +212,7 @@ def test_the_source_window_is_left_as_it_was() -> None:
 
 
 def test_the_same_seed_draws_the_same_change_and_another_seed_another() -> None:
-    first, again, other = (draw(WILD, 3, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    first, again, other = (draw_augmentation(WILD, 3, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert first == again != other
 
 
@@ -222,7 +222,7 @@ def test_what_is_switched_off_leaves_the_other_draws_as_they_were(off: dict[str,
     (name,) = off
     one, other = np.random.default_rng(5), np.random.default_rng(5)
     for _ in range(8):
-        full, less = draw(WILD, 2, one), draw(WILD.model_copy(update=off), 2, other)
+        full, less = draw_augmentation(WILD, 2, one), draw_augmentation(WILD.model_copy(update=off), 2, other)
         part = parts.get(name, "seed")
         assert replace(less, **{part: getattr(full, part)}) == full
         assert name == "noise" or getattr(less, part) == getattr(STILL, part)
@@ -230,7 +230,7 @@ def test_what_is_switched_off_leaves_the_other_draws_as_they_were(off: dict[str,
 
 def test_draws_fill_their_ranges_and_stay_within() -> None:
     rng = np.random.default_rng(0)
-    drawn = [draw(AugmentConfig(rotate=30, zoom=0.25, gain=0.2), 2, rng) for _ in range(2000)]
+    drawn = [draw_augmentation(AugmentConfig(rotate=30, zoom=0.25, gain=0.2), 2, rng) for _ in range(2000)]
     angles, factors = np.degrees([change.angle for change in drawn]), np.array([change.factor for change in drawn])
     gains = np.array([change.gains for change in drawn])
     assert -30 <= angles.min() < -29 < 29 < angles.max() <= 30

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipeline.train.history import Row, draw, write_csv
+from pipeline.train.history import Row, draw_curves, write_csv
 
 NAN = float("nan")
 ROWS = [
@@ -21,10 +21,10 @@ def test_the_table_has_a_line_for_every_round(tmp_path: Path) -> None:
 
 
 def test_the_picture_shows_each_class_in_its_colour(tmp_path: Path) -> None:
-    shown = np.asarray(Image.open(draw(ROWS, {"sea": "#2b83ba", "ice": "#c7433e"}, tmp_path / "c.png")).convert("RGB")).reshape(-1, 3)
+    shown = np.asarray(Image.open(draw_curves(ROWS, {"sea": "#2b83ba", "ice": "#c7433e"}, tmp_path / "c.png")).convert("RGB")).reshape(-1, 3)
     for color in ((0x2B, 0x83, 0xBA), (0xC7, 0x43, 0x3E)):
         assert (np.abs(shown.astype(int) - color).max(1) < 8).any()
 
 
 def test_one_round_is_enough_for_a_picture(tmp_path: Path) -> None:
-    assert draw(ROWS[:1], {"sea": "#2b83ba", "ice": "#c7433e"}, tmp_path / "c.png").stat().st_size > 1000
+    assert draw_curves(ROWS[:1], {"sea": "#2b83ba", "ice": "#c7433e"}, tmp_path / "c.png").stat().st_size > 1000

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from pipeline.config import LossConfig
-from pipeline.train.losses import LOSSES, Loss, class_weights, named
-from pipeline.train.scenes import UNKNOWN
+from pipeline.train.losses import LOSSES, Loss, active_losses, class_weights
+from pipeline.train.scenes import UNKNOWN_INDEX
 
 Floats = npt.NDArray[np.float64]
 CASES = [(1, False), (3, False), (3, True)]
@@ -15,7 +15,7 @@ WEIGHTS = {1: [0.5, 2.0], 3: [0.5, 2.0, 1.25]}
 def batch(channels: int, multilabel: bool = False, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits and indices of three windows, of which a part is unknown and class 2 is never shown."""
     rng = np.random.default_rng(seed)
-    target = rng.choice([0, 1, channels, UNKNOWN] if multilabel else [0, 1, UNKNOWN], (3, 5, 7))
+    target = rng.choice([0, 1, channels, UNKNOWN_INDEX] if multilabel else [0, 1, UNKNOWN_INDEX], (3, 5, 7))
     return torch.from_numpy(rng.normal(0, 2, (3, channels, 5, 7)).astype(np.float32)), torch.from_numpy(target)
 
 
@@ -35,7 +35,7 @@ def probabilities(logits: Floats, apart: bool) -> Floats:
 def pixels(logits: torch.Tensor, target: torch.Tensor, apart: bool) -> list[tuple[Floats, int]]:
     """Probabilities and index of each known pixel."""
     flat = logits.double().permute(0, 2, 3, 1).reshape(-1, logits.shape[1]).numpy()
-    return [(probabilities(z, apart), int(k)) for z, k in zip(flat, target.flatten(), strict=True) if k != UNKNOWN]
+    return [(probabilities(z, apart), int(k)) for z, k in zip(flat, target.flatten(), strict=True) if k != UNKNOWN_INDEX]
 
 
 def entropy_by_hand(logits: torch.Tensor, target: torch.Tensor, weights: list[float], apart: bool, gamma: float) -> float:
@@ -92,8 +92,8 @@ def test_the_losses_that_are_named_are_summed_by_their_weights() -> None:
 
 
 def test_no_name_means_cross_entropy_and_a_weight_of_nothing_is_no_name() -> None:
-    assert named(LossConfig()) == named(LossConfig(dice=0)) == {"cross_entropy": 1.0}
-    assert named(LossConfig(dice=2, focal=0)) == {"dice": 2.0}
+    assert active_losses(LossConfig()) == active_losses(LossConfig(dice=0)) == {"cross_entropy": 1.0}
+    assert active_losses(LossConfig(dice=2, focal=0)) == {"dice": 2.0}
 
 
 @pytest.mark.parametrize("multilabel", [False, True])
@@ -113,7 +113,7 @@ def test_cross_entropy_is_read_as_binary_where_each_channel_has_its_sigmoid(chan
 
 def test_cross_entropy_is_torchs_own() -> None:
     logits, target = batch(3)
-    theirs = torch.nn.functional.cross_entropy(logits, target, torch.tensor(WEIGHTS[3]), ignore_index=UNKNOWN)
+    theirs = torch.nn.functional.cross_entropy(logits, target, torch.tensor(WEIGHTS[3]), ignore_index=UNKNOWN_INDEX)
     assert loss("cross_entropy", WEIGHTS[3])(logits, target).item() == pytest.approx(theirs.item(), rel=1e-6)
 
 
@@ -131,7 +131,7 @@ def slope(made: Loss, logits: torch.Tensor, target: torch.Tensor) -> tuple[torch
 @pytest.mark.parametrize("name", LOSSES)
 def test_logits_where_nothing_is_known_change_neither_loss_nor_gradient(name: str, channels: int, multilabel: bool, junk: float) -> None:
     logits, target = batch(channels, multilabel)
-    unknown = (target == UNKNOWN)[:, None]
+    unknown = (target == UNKNOWN_INDEX)[:, None]
     made = loss(name, WEIGHTS[channels], multilabel)
     value, gradient = slope(made, logits, target)
     again, same = slope(made, torch.where(unknown, junk, logits), target)
@@ -145,7 +145,7 @@ def test_logits_where_nothing_is_known_change_neither_loss_nor_gradient(name: st
 @pytest.mark.parametrize(("channels", "multilabel"), CASES)
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_batch_of_which_nothing_is_known_teaches_nothing(name: str, channels: int, multilabel: bool, fill: float) -> None:
-    value, gradient = slope(loss(name, None, multilabel), torch.full((2, channels, 4, 4), fill), torch.full((2, 4, 4), UNKNOWN))
+    value, gradient = slope(loss(name, None, multilabel), torch.full((2, channels, 4, 4), fill), torch.full((2, 4, 4), UNKNOWN_INDEX))
     assert value == 0
     assert (gradient == 0).all()
 
@@ -154,7 +154,7 @@ def test_a_batch_of_which_nothing_is_known_teaches_nothing(name: str, channels: 
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_perfect_answer_costs_next_to_nothing_and_its_opposite_much(name: str, channels: int, multilabel: bool) -> None:
     _, target = batch(channels, multilabel)
-    index = torch.where(target == UNKNOWN, 0, target)
+    index = torch.where(target == UNKNOWN_INDEX, 0, target)
     right = torch.nn.functional.one_hot(index, max(channels, 2) + 1).movedim(-1, 1)[:, 1 if channels == 1 else 0 :][:, :channels]
     perfect = (right.float() - 0.5) * 60
     assert loss(name, None, multilabel)(perfect, target).item() < 1e-6
@@ -227,5 +227,5 @@ def test_following_the_gradient_finds_the_labels(name: str) -> None:
         steps.zero_grad()
         loss(name)(guess, target).backward()
         steps.step()
-    known = target != UNKNOWN
+    known = target != UNKNOWN_INDEX
     assert (guess.argmax(1) == target)[known].float().mean() > 0.95

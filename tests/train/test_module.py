@@ -37,9 +37,9 @@ def test_a_short_training_has_rates(name: str) -> None:
 
 
 def test_counts_of_blocks_are_added_up_and_begin_anew() -> None:
-    from pipeline.train.module import Counts
+    from pipeline.train.module import ConfusionMetric
 
-    counts, one = Counts(2), Confusion(2)
+    counts, one = ConfusionMetric(2), Confusion(2)
     one.add(np.array([0, 1, 1], dtype=np.uint8), np.array([0, 1, 2], dtype=np.uint8))
     counts.update(one)
     counts.update(one)

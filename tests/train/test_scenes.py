@@ -10,15 +10,15 @@ from pipeline.errors import ConfigError, LabelsError
 from pipeline.geometry.window import Window
 from pipeline.interfaces import IGNORE
 from pipeline.store.spec import ClassRow
-from pipeline.train.scenes import UNKNOWN, Scene, indices, open_scene
+from pipeline.train.scenes import UNKNOWN_INDEX, Scene, index_table, open_scene
 from tests import scenes, vector_files
 from tests.train.conftest import ROWS, opened
 
 
 def test_labels_of_held_out_blocks_and_beyond_the_area_are_unknown(pair: tuple[Path, Path]) -> None:
-    scene = replace(opened(pair, area=[10, 20, 100, 120]), held=frozenset({(1, 2)}))
+    scene = replace(opened(pair, area=[10, 20, 100, 120]), validation_cells=frozenset({(1, 2)}))
     window = Window(row=-5, col=3, height=140, width=190)
-    known = scene.known(window) != IGNORE
+    known = scene.label_codes(window) != IGNORE
     rows, cols = np.mgrid[-5:135, 3:193]
     inside = (rows >= 10) & (rows < 110) & (cols >= 20) & (cols < 140)
     held = (rows // 32 == 1) & (cols // 32 == 2)
@@ -42,8 +42,8 @@ def test_channels_are_counted_in_their_order_and_ignored_classes_have_none() -> 
         ClassRow(code=3, name="b", color="#000000", role="ignore"),
         ClassRow(code=9, name="c", color="#000000"),
     ]
-    table = indices(rows, [9, 7, 3])
-    assert (table[9], table[7], table[3], table[0], table[IGNORE]) == (0, 1, UNKNOWN, UNKNOWN, UNKNOWN)
+    table = index_table(rows, [9, 7, 3])
+    assert (table[9], table[7], table[3], table[0], table[IGNORE]) == (0, 1, UNKNOWN_INDEX, UNKNOWN_INDEX, UNKNOWN_INDEX)
 
 
 def test_an_area_beyond_the_image_is_refused(pair: tuple[Path, Path]) -> None:
@@ -68,5 +68,5 @@ def test_what_lies_outside_an_area_of_interest_teaches_nothing_and_the_area_is_p
     scene = open_scene(said, SourceConfig(path="unused", aoi=str(path)), ROWS, 32)
     rows, cols = np.mgrid[-5:160, 3:193]
     expected = (rows >= 10) & (rows < 70) & (cols >= 50) & (cols < 91)
-    np.testing.assert_array_equal(scene.known(Window(row=-5, col=3, height=165, width=190)) != IGNORE, expected)
+    np.testing.assert_array_equal(scene.label_codes(Window(row=-5, col=3, height=165, width=190)) != IGNORE, expected)
     assert scene.truth != open_scene(said, SourceConfig(path="unused"), ROWS, 32).truth

@@ -17,14 +17,14 @@ import rasterio
 import yaml
 from safetensors.torch import load_file
 
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.errors import ConfigError, LabelsError, ModelError, Unfinished
-from pipeline.models.weights import read_meta, save
+from pipeline.models.weights import read_model_meta, save
 from pipeline.running.execute import execute
-from pipeline.running.execute import prepare as prepare_run
+from pipeline.running.execute import prepare_job as prepare_run
 from pipeline.runtime.progress import Progress
 from pipeline.store.lifecycle import open_layer
-from pipeline.train.prepare import prepare
+from pipeline.train.prepare import prepare_training
 from tests import scenes
 from tests.commands import Command, run, wholecloth
 
@@ -39,7 +39,7 @@ def trained(config: Path, *overrides: str, fresh: bool = False) -> tuple[Trained
     from pipeline.train.train import train  # which imports Lightning, for seconds
 
     said: list[str] = []
-    return train(load(config, list(overrides)), said.append, fresh), said
+    return train(load_config(config, list(overrides)), said.append, fresh), said
 
 
 def equal(one: Path, other: Path) -> bool:
@@ -51,7 +51,7 @@ def equal(one: Path, other: Path) -> bool:
 def test_weights_say_all_that_run_needs_and_the_task_is_learnt(job: Job, tmp_path: Path) -> None:
     made, said = trained(job(rounds=6, steps=30, optimiser={"rate": 0.02}, augment={"gain": 0.0}))
     assert made.mean_iou > 0.9, said
-    meta = read_meta(made.files["weights"])
+    meta = read_model_meta(made.files["weights"])
     assert meta is not None
     assert (meta.kind, meta.args["width"], len(meta.bands), [row["name"] for row in meta.classes]) == ("fcn", 4, 3, ["low", "high"])
     bare = tmp_path / "bare.yaml"
@@ -66,7 +66,7 @@ def test_weights_say_all_that_run_needs_and_the_task_is_learnt(job: Job, tmp_pat
         )
     )
     with Progress() as progress:
-        execute(prepare_run(load(bare)), progress)
+        execute(prepare_run(load_config(bare)), progress)
     mask = np.asarray(open_layer(tmp_path / "out.zarr", 0, "mask")[:])
     label = scenes.read(tmp_path / "labels.tif")[0]
     assert (mask == label)[mask != 255].mean() > 0.95
@@ -254,20 +254,20 @@ def test_classes_that_hold_side_by_side_are_run_so_by_the_path_alone(job: Job, t
         job(rounds=2, steps=40, optimiser={"rate": 0.02}, augment={"gain": 0.0}), classes, "model.output={multilabel: true, threshold: 0.6}",
         "model.args={width: 4, output_stride: 2, classes: 1}",
     )  # fmt: skip
-    meta = read_meta(made.files["weights"])
+    meta = read_model_meta(made.files["weights"])
     assert meta is not None
     assert meta.output == {"multilabel": True, "threshold": 0.6}
     bare = tmp_path / "bare.yaml"
     said = {"source": {"path": str(tmp_path / "image.tif")}, "model": {"path": str(made.files["weights"])}, "output": {"path": str(tmp_path / "out.zarr")}}
     bare.write_text(yaml.safe_dump(said))
-    assert prepare_run(load(bare)).task.recipe.decoding.threshold == 0.6
-    assert prepare_run(load(bare, ["model.output.threshold=0.3"])).task.recipe.decoding.threshold == 0.3
+    assert prepare_run(load_config(bare)).task.recipe.decoding.threshold == 0.6
+    assert prepare_run(load_config(bare, ["model.output.threshold=0.3"])).task.recipe.decoding.threshold == 0.3
 
 
 @pytest.mark.slow
 def test_weights_name_the_code_that_changed_their_pixels_and_run_only_with_it(job: Job, tmp_path: Path) -> None:
     (tmp_path / "raw.py").write_text("import torch\n\n\ndef log(x):\n    return torch.log(x[:2])\n")
-    taught = prepare(load(job(), [f"model.input.transform={tmp_path}/raw.py:log", "model.input.mean=4"]), lambda line: None)
+    taught = prepare_training(load_config(job(), [f"model.input.transform={tmp_path}/raw.py:log", "model.input.mean=4"]), lambda line: None)
     assert taught.windows[0][0].shape[0] == 2
     save(tmp_path / "net.safetensors", taught.network, meta := taught.meta)
     assert (meta.input["transform"], meta.args["bands"], len(meta.bands)) == ("raw.py:log", 2, 3)
@@ -276,8 +276,8 @@ def test_weights_name_the_code_that_changed_their_pixels_and_run_only_with_it(jo
     said["model"] = {"path": str(tmp_path / "net.safetensors")}
     bare.write_text(yaml.safe_dump(said))
     with pytest.raises(ConfigError, match=r"trained on pixels that model\.input\.transform raw\.py:log had changed.*the path of that raw\.py:log, or null"):
-        prepare_run(load(bare))
-    made = prepare_run(load(bare, [f"model.input.transform={tmp_path}/raw.py:log"])).task.recipe.normalisation
+        prepare_run(load_config(bare))
+    made = prepare_run(load_config(bare, [f"model.input.transform={tmp_path}/raw.py:log"])).task.recipe.normalisation
     assert (made.channels, made.mean, made.std) == (2, (4.0, 4.0), (60.0, 60.0))
 
 
@@ -287,13 +287,13 @@ def test_a_list_of_thresholds_travels_with_the_weights_and_is_no_matter_of_label
     with pytest.raises(ConfigError, match="Train with one"):
         trained(job(steps=8), "model.output={threshold: [0.3, 0.7]}", "model.classes=[{name: a}, {name: b}, {name: c}]", args)
     made, _ = trained(job(rounds=1, steps=8), args)
-    weights, meta = made.files["weights"], read_meta(made.files["weights"])
+    weights, meta = made.files["weights"], read_model_meta(made.files["weights"])
     assert meta is not None
     network: Any = SimpleNamespace(state_dict=lambda: load_file(weights))
     save(tmp_path / "cut.safetensors", network, replace(meta, classes=[], output={"threshold": [0.3, 0.7]}))
     said = {"source": {"path": str(tmp_path / "image.tif")}, "model": {"path": str(tmp_path / "cut.safetensors")}, "output": {"path": str(tmp_path / "o.zarr")}}
     (tmp_path / "bare.yaml").write_text(yaml.safe_dump(said))
-    found = prepare_run(load(tmp_path / "bare.yaml"))
+    found = prepare_run(load_config(tmp_path / "bare.yaml"))
     assert found.task.recipe.decoding.threshold == (0.3, 0.7)
     assert len(found.spec.classes) == 3
 
@@ -394,7 +394,7 @@ def test_the_shortest_trainings_end_well(job: Job, rounds: int, steps: int) -> N
 @pytest.mark.slow
 def test_a_class_that_is_passed_over_weighs_nothing(job: Job) -> None:
     config, classes = job(loss={"cross_entropy": 1, "classes": "balanced"}), "model.classes=[{name: low}, {name: high}, {name: other, role: ignore}]"
-    weights = prepare(load(config, [classes]), lambda line: None).loss.weights
+    weights = prepare_training(load_config(config, [classes]), lambda line: None).loss.weights
     assert weights is not None
     assert (weights[:2] > 0).all()
     assert weights[2] == 0
@@ -432,7 +432,7 @@ def test_paths_are_those_beside_the_config(job: Job, tmp_path: Path) -> None:
     said["training"]["scenes"] = [{"path": "image.tif", "labels": {"path": "labels.tif"}}]
     said["training"]["start"] = "w.safetensors"
     config.write_text(yaml.safe_dump(said))
-    how = load(config).training
+    how = load_config(config).training
     assert how is not None
     assert (how.scenes[0].path, how.scenes[0].labels.path, how.start) == tuple(str(tmp_path / name) for name in ("image.tif", "labels.tif", "w.safetensors"))
 

@@ -2,35 +2,35 @@ import torch
 
 from pipeline.config import AugmentConfig
 from pipeline.inference.normalise import Normalisation
-from pipeline.train.scenes import UNKNOWN, Scene
-from pipeline.train.windows import Round, Windows
+from pipeline.train.scenes import UNKNOWN_INDEX, Scene
+from pipeline.train.windows import EpochSampler, Windows
 from tests.train.test_dataset import drawing
 
 HOW = Normalisation(scale=(1.0,) * 3, offset=(0.0,) * 3, mean=(80.0,) * 3, std=(60.0,) * 3)
 
 
 def test_windows_are_normalised_as_run_normalises_and_zero_where_invalid(scene: Scene) -> None:
-    windows = Windows(drawing=drawing(scene), normalisation=HOW)
+    windows = Windows(sampler=drawing(scene), normalisation=HOW)
     for number in range(12):
         x, y = windows[number]
-        drawn = windows.drawing(number)
+        drawn = windows.sampler(number)
         wanted = torch.where(torch.from_numpy(drawn.pixels.valid), (torch.from_numpy(drawn.pixels.data.astype("float32")) - 80) / 60, 0.0)
         torch.testing.assert_close(x, wanted)
         assert y.dtype == torch.int64
-        assert (y == UNKNOWN).equal(torch.from_numpy(drawn.label == UNKNOWN))
+        assert (y == UNKNOWN_INDEX).equal(torch.from_numpy(drawn.label == UNKNOWN_INDEX))
 
 
 def test_noise_is_added_to_what_is_valid_and_is_that_of_the_number(scene: Scene) -> None:
-    noisy = Windows(drawing=drawing(scene, AugmentConfig(flip=False, turn=False, gain=0, noise=0.1)), normalisation=HOW)
+    noisy = Windows(sampler=drawing(scene, AugmentConfig(flip=False, turn=False, gain=0, noise=0.1)), normalisation=HOW)
     x, _ = noisy[3]
     torch.testing.assert_close(x, noisy[3][0], rtol=0, atol=0)
-    apart = x - Windows(drawing=drawing(scene), normalisation=HOW)[3][0]
+    apart = x - Windows(sampler=drawing(scene), normalisation=HOW)[3][0]
     assert 0.05 < apart.std() < 0.2
 
 
 def test_a_batch_is_the_same_windows_whatever_the_number_of_devices() -> None:
     def batches(ranks: int, number: int) -> list[set[int]]:
-        samplers = [Round(steps=3, batch=4, rank=rank, ranks=ranks) for rank in range(ranks)]
+        samplers = [EpochSampler(steps=3, batch=4, rank=rank, ranks=ranks) for rank in range(ranks)]
         for sampler in samplers:
             sampler.set_epoch(number)
         share = 4 // ranks
@@ -43,7 +43,7 @@ def test_a_batch_is_the_same_windows_whatever_the_number_of_devices() -> None:
 
 
 def test_rounds_follow_one_another_without_a_window_twice() -> None:
-    sampler = Round(steps=2, batch=3)
+    sampler = EpochSampler(steps=2, batch=3)
     seen = []
     for number in range(4):
         sampler.set_epoch(number)

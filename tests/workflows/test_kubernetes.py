@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from pipeline import __version__, errors
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.store.status import status
 from tests import networks, scenes
 from tests.commands import wholecloth
@@ -74,7 +74,7 @@ def config(folder: Path) -> Path:
 
 
 def test_the_config_of_the_manifest_is_valid_and_leads_to_the_store_that_is_finished(tmp_path: Path) -> None:
-    store = load(config(tmp_path)).output.path
+    store = load_config(config(tmp_path)).output.path
     assert container("wholecloth-finish")["args"][1].replace("/scenes/", f"{tmp_path}/") == str(store)
 
 

@@ -8,56 +8,56 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pipeline.engines.dask.worker_registry import Keeper
-from pipeline.interfaces import Terms
+from pipeline.engines.dask.worker_registry import ClusterControl
+from pipeline.interfaces import EngineOptions
 
 TTL_S = 60
 """Seconds without a sign of life after which a worker counts as dead."""
-SCHEDULING = {"allowed_failures": 0, "worker_ttl": TTL_S}
+SCHEDULER_OPTIONS = {"allowed_failures": 0, "worker_ttl": TTL_S}
 """Deaths are counted where items are handed out: the scheduler blames all that a worker had, and knows of no trial alone."""
-UNSET = ("MALLOC_TRIM_THRESHOLD_", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+DASK_ENV_TO_CLEAR = ("MALLOC_TRIM_THRESHOLD_", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """What Dask sets in the environment of a process that starts workers, and so in this one; what workers have of it is decided here."""
-TAKEN_OVER = ("GLIBC_TUNABLES", "OMP_WAIT_POLICY", "WHOLECLOTH_CACHE")
+INHERITED_VARIABLES = ("GLIBC_TUNABLES", "OMP_WAIT_POLICY", "WHOLECLOTH_CACHE")
 """Variables of this process that workers must have as well."""
 
 
-def environment(terms: Terms) -> dict[str, str]:
+def worker_environment(options: EngineOptions) -> dict[str, str]:
     """Variables that change how a worker computes, from its first moment on: a batch system may pass on none."""
-    said = {name: os.environ[name] for name in TAKEN_OVER if name in os.environ}
-    return said | ({"OMP_NUM_THREADS": str(terms.threads)} if terms.threads else {})
+    inherited = {name: os.environ[name] for name in INHERITED_VARIABLES if name in os.environ}
+    return inherited | ({"OMP_NUM_THREADS": str(options.threads)} if options.threads else {})
 
 
 @contextmanager
-def ours() -> Iterator[None]:
+def dask_settings() -> Iterator[None]:
     """Workers take over the environment of this process, and nothing else."""
     import dask
     import distributed  # noqa: F401  # which brings the settings
 
-    with dask.config.set({"distributed.nanny.pre-spawn-environ": dict.fromkeys(UNSET), "distributed.deploy.lost-worker-timeout": f"{TTL_S}s"}):
+    with dask.config.set({"distributed.nanny.pre-spawn-environ": dict.fromkeys(DASK_ENV_TO_CLEAR), "distributed.deploy.lost-worker-timeout": f"{TTL_S}s"}):
         yield
 
 
-def keeper(cluster: Any) -> Keeper:
+def cluster_control(cluster: Any) -> ClusterControl:
     """Starts workers of a cluster anew, and sends them away.
 
     Dask does the first for jobs of one worker only, and only where it is asked again for as many as there were.
     """
-    seen: dict[Any, float] = {}
+    last_seen: dict[Any, float] = {}
 
-    async def replace() -> None:
+    async def start_missing() -> None:
         now, there = time.monotonic(), {str(worker.name) for worker in cluster.scheduler.workers.values()}
         for job, spec in list(cluster.worker_spec.items()):
             if {f"{job}{suffix}" for suffix in spec.get("group", [""])} & there:
-                seen[job] = now
-            elif job in cluster.workers and now - seen.get(job, now) > TTL_S:
-                del seen[job]
+                last_seen[job] = now
+            elif job in cluster.workers and now - last_seen.get(job, now) > TTL_S:
+                del last_seen[job]
                 await cluster.workers.pop(job).close()
         if len(cluster.workers) < len(cluster.worker_spec):
             await cluster._correct_state()
 
-    async def retire(name: str) -> None:
+    async def stop_worker(name: str) -> None:
         known = {str(key): key for key in cluster.plan}
         if name in known:
             await cluster.scale_down([known[name]])
 
-    return Keeper(replace=lambda: cluster.loop.add_callback(replace), retire=lambda name: cluster.loop.add_callback(retire, name))
+    return ClusterControl(start_missing=lambda: cluster.loop.add_callback(start_missing), stop_worker=lambda name: cluster.loop.add_callback(stop_worker, name))

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing import forkserver
 
-IMPORTED = ("distributed", "torch", "rasterio", "zarr", "pipeline.inference.block_task")
+PRELOADED_MODULES = ("distributed", "torch", "rasterio", "zarr", "pipeline.inference.block_task")
 """Only imports may run before a fork: a thread of OpenMP or an event loop would be missing in the workers."""
 
 _environments: list[Mapping[str, str]] = []
@@ -33,7 +33,7 @@ def forked(environment: Mapping[str, str]) -> Iterator[None]:
 
     with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
         get_mp_context()  # it names Dask's own modules the first time, so that ours come after it
-    multiprocessing.set_forkserver_preload(list(IMPORTED))
+    multiprocessing.set_forkserver_preload(list(PRELOADED_MODULES))
     if not _environments:
         _start(environment)
     method = "forkserver" if _environments[0] == environment else "spawn"
@@ -43,11 +43,11 @@ def forked(environment: Mapping[str, str]) -> Iterator[None]:
 
 def _start(environment: Mapping[str, str]) -> None:
     """Start the server with an environment: OpenMP and the allocator read it before a worker could change it."""
-    before = {name: os.environ.get(name) for name in environment}
+    previous = {name: os.environ.get(name) for name in environment}
     os.environ.update(environment)
     try:
         forkserver.ensure_running()
     finally:
-        for name, value in before.items():
+        for name, value in previous.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
     _environments.append(dict(environment))

@@ -17,66 +17,66 @@ from dataclasses import dataclass, field
 from queue import Empty
 from typing import Any
 
-from pipeline.engines.dask.connection import Came, Link, Roll, Said
-from pipeline.engines.dask.retry_queue import Backlog, Item
-from pipeline.engines.dask.worker_registry import Keeper, Roster
-from pipeline.engines.dask.worker_side import Stranger
+from pipeline.engines.dask.connection import ItemDone, SchedulerConnection, WorkerEvent, WorkersSeen
+from pipeline.engines.dask.retry_queue import Item, RetryQueue
+from pipeline.engines.dask.worker_registry import ClusterControl, WorkerRegistry
+from pipeline.engines.dask.worker_side import UnknownWork
 from pipeline.errors import BlocksFailed, Unfinished
-from pipeline.interfaces import Engine, Terms
-from pipeline.runtime.cancellation import STOP
+from pipeline.interfaces import Engine, EngineOptions
+from pipeline.runtime.cancellation import CANCELLED
 
-WINDOW = 2
+ITEMS_PER_THREAD = 2
 """Items that are out per thread: one that is worked on, and one that waits for the thread."""
 TICK_S = 0.5
 """Seconds between two looks at the clock while nothing is heard."""
 
 
 @contextmanager
-def crew(client: Any, terms: Terms, keeper: Keeper | None = None) -> Iterator[Engine]:
+def pool_engine(client: Any, options: EngineOptions, control: ClusterControl | None = None) -> Iterator[Engine]:
     """An engine over the workers of a client's scheduler.
 
     Parameters
     ----------
     client
         A connected ``distributed.Client``.
-    terms
+    options
         What workers need, who is told of them, and how long to wait where there are none.
-    keeper
+    control
         Of the cluster, where it is ours.
     """
     run, stop = uuid.uuid4().hex, True
-    link, roster = Link(client=client, run=run, needs=terms.needs), Roster(terms=terms, keeper=keeper)
+    connection, registry = SchedulerConnection(client=client, run=run, needs=options.needs), WorkerRegistry(options=options, control=control)
 
     def engine(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-        roster.anew()
-        yield from Shift(link=link, roster=roster, work=work, backlog=Backlog(items)).results()
+        registry.reset()
+        yield from Dispatcher(connection=connection, registry=registry, work=work, queue=RetryQueue(items)).results()
 
     try:
         yield engine
         stop = False
     finally:
-        link.close(stop, wait=keeper is None)
+        connection.close(stop, wait=control is None)
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
-class _Out:
+class _Assignment:
     """An item that is out."""
 
     item: Item
     future: Any
-    given: frozenset[str]
+    addresses: frozenset[str]
     """Addresses of workers that may have it."""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
-class Shift:
+class Dispatcher:
     """One work over its items."""
 
-    link: Link
-    roster: Roster
+    connection: SchedulerConnection
+    registry: WorkerRegistry
     work: Callable[[Any], Any]
-    backlog: Backlog
-    out: dict[int, _Out] = field(default_factory=dict)
+    queue: RetryQueue
+    assignments: dict[int, _Assignment] = field(default_factory=dict)
     _waiting: Item | None = None
     """An item that is taken and not out yet."""
 
@@ -92,71 +92,71 @@ class Shift:
         WorkerError
             A worker that is there at the start lacks something.
         """
-        if not self._more():
+        if not self._take_next():
             return
-        with self.link.working(self.work) as said:
-            while self._hand_out():
-                if STOP.is_set():  # a signal may come while Python runs a finaliser, which swallows what the signal raises
+        with self.connection.working(self.work) as events:
+            while self._submit_items():
+                if CANCELLED.is_set():  # a signal may come while Python runs a finaliser, which swallows what the signal raises
                     raise Unfinished("The run was asked to stop.")
                 with suppress(Empty):
-                    yield from self._hear(said.get(timeout=TICK_S))
-                self.roster.check(self.link.lost, self.link.gone)
+                    yield from self._handle(events.get(timeout=TICK_S))
+                self.registry.check(self.connection.is_silent, self.connection.is_closed)
 
-    def _hand_out(self) -> bool:
+    def _submit_items(self) -> bool:
         """Give out as much as there are hands for; whether anything is left to be waited for."""
-        ready = self.roster.hands
-        while len(self.out) < WINDOW * sum(ready.values()) and self._more():
+        ready = self.registry.assignable
+        while len(self.assignments) < ITEMS_PER_THREAD * sum(ready.values()) and self._take_next():
             item, self._waiting = self._waiting, None
             assert item is not None
-            number, future = self.link.submit(item.value, list(ready))
-            self.out[number] = _Out(item=item, future=future, given=frozenset(ready))
-        return bool(self.out) or self._more()
+            number, future = self.connection.submit(item.value, list(ready))
+            self.assignments[number] = _Assignment(item=item, future=future, addresses=frozenset(ready))
+        return bool(self.assignments) or self._take_next()
 
-    def _more(self) -> bool:
+    def _take_next(self) -> bool:
         """Whether there is an item that may be out now; it is taken."""
         if self._waiting is None:
-            self._waiting = self.backlog.next(company=bool(self.out))
+            self._waiting = self.queue.next(others_in_flight=bool(self.assignments))
         return self._waiting is not None
 
-    def _hear(self, said: Said) -> Iterator[Any]:
-        if isinstance(said, Came):
-            yield from self._back(said)
+    def _handle(self, event: WorkerEvent) -> Iterator[Any]:
+        if isinstance(event, ItemDone):
+            yield from self._item_done(event)
             return
-        for address in self.roster.called(said) if isinstance(said, Roll) else self.roster.answered(said):
-            self.link.enrol(address)
-        yield from self._missing()
+        for address in self.registry.update(event) if isinstance(event, WorkersSeen) else self.registry.record_reply(event):
+            self.connection.register_worker(address)
+        yield from self._requeue_unreachable()
 
-    def _missing(self) -> Iterator[Any]:
+    def _requeue_unreachable(self) -> Iterator[Any]:
         """Items whose workers are all gone: no other may have them, so that the scheduler would wait for ever."""
-        for number in [number for number, out in self.out.items() if not out.given & self.roster.there.keys()]:
-            out = self.out.pop(number)
-            self.link.cancel(out.future)
-            if self.backlog.missed(out.item):
-                yield self._failed(out.item)
+        for number in [number for number, assignment in self.assignments.items() if not assignment.addresses & self.registry.connected.keys()]:
+            assignment = self.assignments.pop(number)
+            self.connection.cancel(assignment.future)
+            if self.queue.worker_vanished(assignment.item):
+                yield self._failed(assignment.item)
 
-    def _back(self, came: Came) -> Iterator[Any]:
+    def _item_done(self, done: ItemDone) -> Iterator[Any]:
         """An item came back; one that is not out any more was given to others meanwhile."""
-        out = self.out.pop(came.number, None)
-        if out is None:
+        assignment = self.assignments.pop(done.number, None)
+        if assignment is None:
             return
-        if came.deaths:
-            self.roster.died(came.address)
-            if self.backlog.died(out.item, came.deaths):
-                yield self._failed(out.item)
-        elif isinstance(came.value, Stranger):
-            self.roster.doubt(came.value.address)
-            self.backlog.back(out.item)
-        elif came.lost:
-            self.backlog.back(out.item)
-        elif came.error is not None:
-            raise came.error
+        if done.deaths:
+            self.registry.died(done.address)
+            if self.queue.died(assignment.item, done.deaths):
+                yield self._failed(assignment.item)
+        elif isinstance(done.value, UnknownWork):
+            self.registry.distrust(done.value.address)
+            self.queue.requeue(assignment.item)
+        elif done.cancelled:
+            self.queue.requeue(assignment.item)
+        elif done.error is not None:
+            raise done.error
         else:
-            yield came.value
+            yield done.value
 
     def _failed(self, item: Item) -> Any:
         """What the work says of an item that workers die of."""
-        why = f"the worker's process died all of the {item.deaths} times that it was tried, at last with nothing else beside it"
-        said = getattr(self.work, "failed", None)
-        if said is None:
-            raise BlocksFailed(f"{item.value} failed: {why}. Everything committed is kept; run the same command again to try it again.")
-        return said(item.value, why)
+        reason = f"the worker's process died all of the {item.deaths} times that it was tried, at last with nothing else beside it"
+        failed = getattr(self.work, "failed", None)
+        if failed is None:
+            raise BlocksFailed(f"{item.value} failed: {reason}. Everything committed is kept; run the same command again to try it again.")
+        return failed(item.value, reason)

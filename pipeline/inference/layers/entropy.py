@@ -6,16 +6,16 @@ import math
 
 import torch
 
-from pipeline.inference.decode import Answer
+from pipeline.inference.decode import DecodedTile
 from pipeline.store.spec import ENTROPY_ONE, LayerSpec
 
 
-def make(answer: Answer, of: LayerSpec, least: float) -> torch.Tensor:
+def make(tile: DecodedTile, spec: LayerSpec, min_confidence: float) -> torch.Tensor:
     """(rows, cols) uint8: 0 where the network is certain, 254 where all classes are equally probable."""
-    return entropy(answer).clamp(0, 1).mul(ENTROPY_ONE).round().to(torch.uint8)
+    return entropy(tile).clamp(0, 1).mul(ENTROPY_ONE).round().to(torch.uint8)
 
 
-def entropy(answer: Answer) -> torch.Tensor:
+def entropy(tile: DecodedTile) -> torch.Tensor:
     """Shannon's entropy H = −Σ p·log p, divided by its maximum.
 
     Where classes exclude each other, the sum runs over the C classes, and the maximum is log C. One channel is two classes, p and
@@ -30,8 +30,8 @@ def entropy(answer: Answer) -> torch.Tensor:
     ----------
     Shannon 1948, A Mathematical Theory of Communication, section 6.
     """
-    p, total = answer.p, torch.zeros_like(answer.logits[0])
-    binary = len(p) == 1 or answer.how.background is not None
+    p, total = tile.p, torch.zeros_like(tile.logits[0])
+    binary = len(p) == 1 or tile.decoding.background is not None
     for plane in p:  # class by class: a term for all of them at once would double what the device holds
         plane = plane.clamp(0, 1)
         total += torch.special.entr(plane)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import torch
 
-from pipeline.inference.decode import Answer
+from pipeline.inference.decode import DecodedTile
 from pipeline.store.spec import LayerSpec
 
 
-def make(answer: Answer, of: LayerSpec, least: float) -> torch.Tensor:
-    """(rows, cols) codes; nodata where the chosen class is less probable than ``least``."""
-    codes = answer.codes
-    if least:
-        codes = codes.to(torch.int32).masked_fill(answer.certainty < least, int(of.fill))
-    return codes.to(getattr(torch, of.dtype))
+def make(tile: DecodedTile, spec: LayerSpec, min_confidence: float) -> torch.Tensor:
+    """(rows, cols) codes; nodata where the chosen class is less probable than ``min_confidence``."""
+    codes = tile.codes
+    if min_confidence:
+        codes = codes.to(torch.int32).masked_fill(tile.certainty < min_confidence, int(spec.fill))
+    return codes.to(getattr(torch, spec.dtype))

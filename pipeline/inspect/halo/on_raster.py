@@ -11,20 +11,20 @@ from pipeline.geometry.span import round_down, round_up
 from pipeline.inference.normalise import Normalisation
 from pipeline.inspect.halo import profile as halo_profile
 from pipeline.inspect.halo.profile import HaloProfile
-from pipeline.inspect.halo.raster_windows import Place, places
+from pipeline.inspect.halo.raster_windows import ProbeWindow, probe_windows
 from pipeline.interfaces import Locality, Network, Source
 
 if TYPE_CHECKING:
     from pipeline.sources.aoi.aoi import Area
 
-FARTHEST = 512
+MAX_PROFILE_REACH = 512
 """How far a profile goes where the reach has no bound, px."""
-LEAST = 256
+MIN_WINDOW_SIDE = 256
 """Side of a window at the least, px."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
+class NetworkOnRaster:
     """A network that looks at a raster."""
 
     source: Source
@@ -42,18 +42,18 @@ class Sight:
     @property
     def reach(self) -> int:
         """How far the profile is to go, px."""
-        return round_up(self.locality.radius.largest if self.locality.radius else FARTHEST, self.multiple) + 2 * self.multiple
+        return round_up(self.locality.radius.largest if self.locality.radius else MAX_PROFILE_REACH, self.multiple) + 2 * self.multiple
 
     @property
     def side(self) -> int:
         """Of the windows: twice as long as the reach, or as long as there is room, px."""
         room = round_down(min(max(self.room, 2 * self.multiple), self.network.accepts.maximum or self.room), 2 * self.multiple)
-        return max(min(round_up(max(2 * self.reach, LEAST), 2 * self.multiple), room), 2 * self.multiple)
+        return max(min(round_up(max(2 * self.reach, MIN_WINDOW_SIDE), 2 * self.multiple), room), 2 * self.multiple)
 
     def core(self, halo: int) -> int:
         """The smallest core, px, of which a tile with a halo may be cut that the network takes."""
-        least = max(self.locality.minimum, self.network.accepts.minimum) - 2 * halo
-        return max(round_up(max(least, 1), self.multiple), 2 * self.multiple)
+        minimum = max(self.locality.minimum, self.network.accepts.minimum) - 2 * halo
+        return max(round_up(max(minimum, 1), self.multiple), 2 * self.multiple)
 
     @property
     def cut(self) -> int:
@@ -62,7 +62,16 @@ class Sight:
         return max(round_down(min(self.reach, self.side // 2, round_down(self.side - minimum, self.multiple)), self.multiple), 0)
 
 
-def profile(sight: Sight, count: int, seed: int) -> tuple[HaloProfile, list[Place]] | None:
+def profile(on_raster: NetworkOnRaster, count: int, seed: int) -> tuple[HaloProfile, list[ProbeWindow]] | None:
     """Measure in several places of the raster, the most valid of some at random; and the places. None where no valid pixel was found."""
-    found = places(sight.source, sight.normalisation, sight.device, side=sight.side, multiple=sight.multiple, count=count, seed=seed, area=sight.area)
-    return (halo_profile.measure(sight.network, found, sight.cut), found) if found else None
+    windows = probe_windows(
+        on_raster.source,
+        on_raster.normalisation,
+        on_raster.device,
+        side=on_raster.side,
+        multiple=on_raster.multiple,
+        count=count,
+        seed=seed,
+        area=on_raster.area,
+    )
+    return (halo_profile.measure_halo_profile(on_raster.network, windows, on_raster.cut), windows) if windows else None

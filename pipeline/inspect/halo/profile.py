@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pipeline.inspect.locality.probe import AXES, Axis, along
+from pipeline.inspect.locality.probe import IMAGE_AXES, Axis, slice_axis
 from pipeline.interfaces import Network
 
 Floats = npt.NDArray[np.float64]
@@ -52,12 +52,12 @@ class HaloProfile:
 
     def halo_for(self, tolerance: float, multiple: int) -> int | None:
         """The smallest halo, px, that leaves no error above the tolerance; None where none that was measured does."""
-        over = np.nonzero(self.largest > tolerance)[0]
-        halo = -(-(int(over[-1]) + 1) // multiple) * multiple if len(over) else 0
+        exceeding = np.nonzero(self.largest > tolerance)[0]
+        halo = -(-(int(exceeding[-1]) + 1) // multiple) * multiple if len(exceeding) else 0
         return halo if halo < len(self.largest) else None
 
 
-def measure(network: Network, windows: Iterable[tuple[torch.Tensor, npt.NDArray[np.bool_]]], cut: int) -> HaloProfile:
+def measure_halo_profile(network: Network, windows: Iterable[tuple[torch.Tensor, npt.NDArray[np.bool_]]], cut: int) -> HaloProfile:
     """Measure a profile.
 
     Parameters
@@ -77,8 +77,8 @@ def measure(network: Network, windows: Iterable[tuple[torch.Tensor, npt.NDArray[
     sums = _Sums()
     for x, valid in windows:
         whole = network(x)[0]
-        sums.see(whole, valid)
-        for axis in AXES:
+        sums.add_window(whole, valid)
+        for axis in IMAGE_AXES:
             for mirrored in (False, True):
                 sums.add(*_errors(network, x, whole, valid, axis, mirrored, cut))
     return sums.profile()
@@ -90,13 +90,13 @@ def _errors(
     """Errors and flips with distance from the cut along the first axis, (distance, across), and which of them are valid."""
     length = x.shape[2 if axis == "rows" else 3]
     start, stop = (0, length - cut) if mirrored else (cut, length)
-    tile, kept = network(along(x, axis, start, stop))[0], along(whole, axis, start, stop)
-    error = (tile - kept).abs().amax(0)
-    flipped = tile.argmax(0) != kept.argmax(0) if len(tile) > 1 else (tile[0] > 0) != (kept[0] > 0)
-    known = along(torch.from_numpy(valid), axis, start, stop)
-    arrays = (array if axis == "rows" else array.T for array in (error.cpu(), flipped.cpu(), known))
-    found, flips, usable = (np.asarray(array)[::-1] if mirrored else np.asarray(array) for array in arrays)
-    return found.astype(np.float64), flips, usable
+    tile, reference = network(slice_axis(x, axis, start, stop))[0], slice_axis(whole, axis, start, stop)
+    error = (tile - reference).abs().amax(0)
+    flipped = tile.argmax(0) != reference.argmax(0) if len(tile) > 1 else (tile[0] > 0) != (reference[0] > 0)
+    tile_valid = slice_axis(torch.from_numpy(valid), axis, start, stop)
+    arrays = (array if axis == "rows" else array.T for array in (error.cpu(), flipped.cpu(), tile_valid))
+    errors, flips, usable = (np.asarray(array)[::-1] if mirrored else np.asarray(array) for array in arrays)
+    return errors.astype(np.float64), flips, usable
 
 
 class _Sums:
@@ -107,28 +107,28 @@ class _Sums:
         self.variance: list[float] = []
         self.valid: list[float] = []
 
-    def see(self, logits: torch.Tensor, valid: npt.NDArray[np.bool_]) -> None:
+    def add_window(self, logits: torch.Tensor, valid: npt.NDArray[np.bool_]) -> None:
         self.variance.append(float(logits.var()))
         self.valid.append(float(valid.mean()))
 
     def add(self, error: Floats, flipped: npt.NDArray[np.bool_], valid: npt.NDArray[np.bool_]) -> None:
-        known = np.where(valid, error, 0.0)
-        self.parts.append((known.max(1), (known**2).sum(1), (flipped & valid).sum(1).astype(np.float64), valid.sum(1).astype(np.float64)))
+        valid_errors = np.where(valid, error, 0.0)
+        self.parts.append((valid_errors.max(1), (valid_errors**2).sum(1), (flipped & valid).sum(1).astype(np.float64), valid.sum(1).astype(np.float64)))
 
     def profile(self) -> HaloProfile:
         if not self.parts:
             raise ValueError("a profile needs at least one window")
         reach = min(len(part[0]) for part in self.parts)
         largest, squares, flips, counts = (np.stack([part[k][:reach] for part in self.parts]) for k in range(4))
-        std, seen = max(float(np.mean(self.variance)) ** 0.5, 1e-30), np.maximum(counts.sum(0), 1)
+        std, valid_counts = max(float(np.mean(self.variance)) ** 0.5, 1e-30), np.maximum(counts.sum(0), 1)
         return HaloProfile(
-            largest=_carried(largest.max(0), counts.sum(0)) / std, typical=np.sqrt(squares.sum(0) / seen) / std, flipped=flips.sum(0) / seen,
+            largest=_fill_gaps(largest.max(0), counts.sum(0)) / std, typical=np.sqrt(squares.sum(0) / valid_counts) / std, flipped=flips.sum(0) / valid_counts,
             std=std, windows=len(self.variance), valid=float(np.mean(self.valid)),
         )  # fmt: skip
 
 
-def _carried(largest: Floats, counts: Floats) -> Floats:
+def _fill_gaps(largest: Floats, counts: Floats) -> Floats:
     """At distances where no pixel counted, the error of the last nearer one where some did; infinity where there is none."""
-    found = np.where(counts > 0, largest, np.nan)
+    errors = np.where(counts > 0, largest, np.nan)
     last = np.maximum.accumulate(np.where(counts > 0, np.arange(len(counts)), -1))
-    return np.asarray(np.where(last >= 0, found[last], np.inf))
+    return np.asarray(np.where(last >= 0, errors[last], np.inf))

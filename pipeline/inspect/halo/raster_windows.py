@@ -15,26 +15,26 @@ from pipeline.interfaces import Pixels, Source
 if TYPE_CHECKING:
     from pipeline.sources.aoi.aoi import Area
 
-TRIES = 24
+WINDOW_TRIES = 24
 """Places that are read before the best of them are taken."""
-PATIENCE = 480
+EMPTY_RASTER_TRIES = 480
 """Places that are read where none of them holds a pixel that counts, before it is given up."""
 ENOUGH = 0.95
 """Share of valid pixels from which a place is taken at once."""
 
-_Seen = tuple[float, int, Pixels, npt.NDArray[np.bool_]]
-Place = tuple[torch.Tensor, npt.NDArray[np.bool_]]
+_Candidate = tuple[float, int, Pixels, npt.NDArray[np.bool_]]
+ProbeWindow = tuple[torch.Tensor, npt.NDArray[np.bool_]]
 
 
-def places(
-    source: Source, how: Normalisation, device: torch.device, *, side: int, multiple: int, count: int, seed: int, area: Area | None = None,
-    tries: int = TRIES, patience: int = PATIENCE,
-) -> list[Place]:  # fmt: skip
+def probe_windows(
+    source: Source, normalisation: Normalisation, device: torch.device, *, side: int, multiple: int, count: int, seed: int, area: Area | None = None,
+    tries: int = WINDOW_TRIES, patience: int = EMPTY_RASTER_TRIES,
+) -> list[ProbeWindow]:  # fmt: skip
     """Normalised windows and which of their pixels count, those with the most such pixels among a few at random; none where no pixel does.
 
     Parameters
     ----------
-    source, how
+    source, normalisation
         Raster and normalisation.
     device
         Where the network is.
@@ -50,25 +50,25 @@ def places(
         Places that are read before the best of them are taken; and where none of them holds a pixel that counts.
     """
     rng = np.random.default_rng(seed)
-    taken: list[_Seen] = []
-    rest: list[_Seen] = []
+    accepted: list[_Candidate] = []
+    rest: list[_Candidate] = []
     for number in range(patience):
-        if len(taken) == count or (number >= tries and taken + rest):
+        if len(accepted) == count or (number >= tries and accepted + rest):
             break
         window = _window(source, area, side, multiple, rng)
         pixels = source.read(window)
-        wanted = pixels.valid if area is None else pixels.valid & area.read(window)
-        if wanted.any():
-            (taken if wanted.mean() >= ENOUGH else rest).append((float(wanted.mean()), number, pixels, wanted))
-    best = (taken + sorted(rest, reverse=True, key=lambda found: found[:2]))[:count]
-    return [(normalise(torch.from_numpy(pixels.data), torch.from_numpy(pixels.valid), how, device), wanted) for _, _, pixels, wanted in best]
+        counted = pixels.valid if area is None else pixels.valid & area.read(window)
+        if counted.any():
+            (accepted if counted.mean() >= ENOUGH else rest).append((float(counted.mean()), number, pixels, counted))
+    best = (accepted + sorted(rest, reverse=True, key=lambda candidate: candidate[:2]))[:count]
+    return [(normalise(torch.from_numpy(pixels.data), torch.from_numpy(pixels.valid), normalisation, device), counted) for _, _, pixels, counted in best]
 
 
 def _window(source: Source, area: Area | None, side: int, multiple: int, rng: np.random.Generator) -> Window:
     """Anywhere on the raster, or around a pixel of the area."""
     rows, cols = (max(length - side, 0) // multiple for length in (source.grid.height, source.grid.width))
     if area is None:
-        row, col = (int(rng.integers(most + 1)) for most in (rows, cols))
+        row, col = (int(rng.integers(last + 1)) for last in (rows, cols))
     else:
-        row, col = (min(max((at - side // 2) // multiple, 0), most) for at, most in zip(area.somewhere(rng), (rows, cols), strict=True))
+        row, col = (min(max((at - side // 2) // multiple, 0), last) for at, last in zip(area.random_pixel(rng), (rows, cols), strict=True))
     return Window(row=row * multiple, col=col * multiple, height=side, width=side)

@@ -7,22 +7,22 @@ from dataclasses import replace
 
 import torch
 
-from pipeline.inspect.locality.probe import AXES, Axis, Prober, along
-from pipeline.inspect.memory.limit import SEVERAL
+from pipeline.inspect.locality.probe import IMAGE_AXES, Axis, Prober, slice_axis
+from pipeline.inspect.memory.limit import COMPARED_COPIES
 from pipeline.inspect.operations import onnx
-from pipeline.inspect.operations.location import places
-from pipeline.inspect.operations.suspects import Suspects
-from pipeline.inspect.operations.watch import Seen, Watch
+from pipeline.inspect.operations.location import locate_op
+from pipeline.inspect.operations.suspects import NonLocalOps
+from pipeline.inspect.operations.watch import OpRecorder, RecordedOp
 
 GLOBAL_MODULES = re.compile(
     r"GroupNorm|InstanceNorm|Adaptive\w*Pool|Global\w*Pool|Squeeze(And)?Exc|^(c|s|sc)?SE(Module|Block|Layer)?$|SCSE|Attention|^Transformer"
 )
 """Classes that are a name of their own; what stands in others is named by what it does."""
-LENGTH = 1024
+STRIP_LENGTH = 1024
 """Length of the strips that are changed at one end, px."""
 
 
-def suspects(prober: Prober, side: int, thorough: bool = True) -> Suspects:
+def find_nonlocal_ops(prober: Prober, side: int, thorough: bool = True) -> NonLocalOps:
     """Run images and watch.
 
     Parameters
@@ -36,62 +36,62 @@ def suspects(prober: Prober, side: int, thorough: bool = True) -> Suspects:
         and of no interest where tiles equal the whole.
     """
     if prober.network.graph is not None:
-        return onnx.suspects(prober, prober.network.graph, side, thorough)
+        return onnx.find_nonlocal_steps(prober, prober.network.graph, side, thorough)
     module = prober.network.module
-    watch = Watch(module)
-    prober.see(prober.noise(side, side), watch)
-    seen = [*watch.seen, *(_spread(prober, side) if thorough else ())]
+    recorder = OpRecorder(module)
+    prober.run(prober.noise(side, side), recorder)
+    ops = [*recorder.ops, *(_spread(prober, side) if thorough else ())]
     kinds = _kinds(module)
 
-    def named(why: str) -> tuple[str, ...]:
-        paths = ((one, path) for one in seen if one.why == why for path in _paths(module, one, watch.ran[one.operation]))
-        return tuple(dict.fromkeys(_said(kinds, path, one.words) for one, path in paths))
+    def labels(why: str) -> tuple[str, ...]:
+        paths = ((one, path) for one in ops if one.reason == why for path in _paths(module, one, recorder.ran[one.operation]))
+        return tuple(dict.fromkeys(_label(kinds, path, one.text) for one, path in paths))
 
-    return Suspects(everywhere=named("everywhere"), positions=named("positions"), data=named("data"))
+    return NonLocalOps(everywhere=labels("everywhere"), positions=labels("positions"), data=labels("data"))
 
 
-def by_name(module: torch.nn.Module) -> tuple[str, ...]:
+def global_layers(module: torch.nn.Module) -> tuple[str, ...]:
     """Layers whose class says that they look at the whole image; nothing is run."""
     return tuple(f"{path} ({kind})" for path, kind in _kinds(module).items() if GLOBAL_MODULES.search(kind))
 
 
-def _spread(prober: Prober, side: int) -> list[Seen]:
+def _spread(prober: Prober, side: int) -> list[RecordedOp]:
     """Operations that carry a change everywhere from either end of a strip, and tables that are cut to its length."""
-    strips = [_both_ends(prober, axis, side) for axis in AXES]
-    rows, cols = ({(one.operation, one.nth): one for one in strip if one.why == "table"} for strip in strips)
-    tables = [replace(one, why="positions") for key, one in rows.items() if key in cols and cols[key].shape != one.shape]
-    return [one for strip in strips for one in strip if one.why != "table"] + tables
+    strips = [_both_ends(prober, axis, side) for axis in IMAGE_AXES]
+    rows, cols = ({(op.operation, op.nth): op for op in strip if op.reason == "table"} for strip in strips)
+    tables = [replace(op, reason="positions") for key, op in rows.items() if key in cols and cols[key].shape != op.shape]
+    return [op for strip in strips for op in strip if op.reason != "table"] + tables
 
 
-def _both_ends(prober: Prober, axis: Axis, side: int) -> list[Seen]:
+def _both_ends(prober: Prober, axis: Axis, side: int) -> list[RecordedOp]:
     """What is seen whichever end is changed: a part of an image that is cut out may be changed all over by one of them."""
-    length = prober.size(LENGTH, side)
+    length = prober.size(STRIP_LENGTH, side)
     base = prober.strip(axis, length, side)
-    seen = []
+    per_end = []
     for start, stop in ((0, length // 4), (length - length // 4, length)):
         other = base.clone()
-        along(other, axis, start, stop).mul_(-10.0)
-        watch = Watch(prober.network.module, other)
-        prober.see(base, watch, SEVERAL)
-        seen.append(watch.seen)
-    return [one for one in seen[0] if one in seen[1]]
+        slice_axis(other, axis, start, stop).mul_(-10.0)
+        recorder = OpRecorder(prober.network.module, other)
+        prober.run(base, recorder, COMPARED_COPIES)
+        per_end.append(recorder.ops)
+    return [op for op in per_end[0] if op in per_end[1]]
 
 
 def _kinds(module: torch.nn.Module) -> dict[str, str]:
     """Class of every module inside by its path; a program's own modules are told by the stacks of its nodes."""
     if isinstance(module, torch.fx.GraphModule):
         stacks = (node.meta.get("nn_module_stack", {}) for node in module.graph.nodes)
-        told = {path: str(kind).rpartition(".")[2] for stack in stacks for path, kind in stack.values()}
-        return {path: told[path] for path in sorted(told) if path}
+        classes = {path: str(kind).rpartition(".")[2] for stack in stacks for path, kind in stack.values()}
+        return {path: classes[path] for path in sorted(classes) if path}
     return {path: str(getattr(part, "original_name", type(part).__name__)) for path, part in module.named_modules() if path}
 
 
-def _paths(module: torch.nn.Module, one: Seen, times: int) -> list[str]:
-    return [one.module] if one.module else places(module, one.operation, one.nth, times) or [""]
+def _paths(module: torch.nn.Module, op: RecordedOp, times: int) -> list[str]:
+    return [op.module] if op.module else locate_op(module, op.operation, op.nth, times) or [""]
 
 
-def _said(kinds: dict[str, str], path: str, words: str) -> str:
+def _label(kinds: dict[str, str], path: str, text: str) -> str:
     """A layer that everybody knows by its class, another by what it does."""
     kind = kinds.get(path, "")
-    what = kind if GLOBAL_MODULES.search(kind) else words
-    return f"{path} ({what})" if path else what
+    description = kind if GLOBAL_MODULES.search(kind) else text
+    return f"{path} ({description})" if path else description

@@ -15,28 +15,28 @@ from dataclasses import replace
 import torch
 
 from pipeline.inspect.locality import receptive_field
-from pipeline.inspect.locality.blame import by_name, suspects
+from pipeline.inspect.locality.blame import find_nonlocal_ops, global_layers
 from pipeline.inspect.locality.probe import Prober
-from pipeline.inspect.locality.stride import same
+from pipeline.inspect.locality.stride import equal_to_rounding
 from pipeline.inspect.operations import onnx
-from pipeline.inspect.operations.suspects import Suspects
+from pipeline.inspect.operations.suspects import NonLocalOps
 from pipeline.interfaces import Locality, Radius
 
-FIXED = "a fixed input size, which leaves no larger image to compare with"
-SCALES = (3.0, 1e3)
+ONE_SIZE_REASON = "a fixed input size, which leaves no larger image to compare with"
+_SCALES = (3.0, 1e3)
 """Standard deviations of the draws beyond a cut, beside NaN."""
 
 
-def measure(prober: Prober, size: int) -> Locality:
+def measure_one_size(prober: Prober, size: int) -> Locality:
     """Stride, radius and verdict of a network that takes images of ``size`` px only."""
-    classes = len(prober.see(prober.noise(size, size)))
+    classes = len(prober.run(prober.noise(size, size)))
     period = _period(prober, size)
     reach = None if period is None else _reach(prober, size, period)
-    layers = _suspects(prober, size)
+    layers = _nonlocal_ops(prober, size)
     local = reach is not None or not (layers.everywhere or layers.positions)
     return Locality(
         verdict="unproven" if local else "not local", stride=period if period and reach else 1, radius=reach, bands=prober.bands, classes=classes,
-        minimum=size, blame=(*layers.data, FIXED) if local else layers.all, size=size,
+        minimum=size, blame=(*layers.data, ONE_SIZE_REASON) if local else layers.all, size=size,
     )  # fmt: skip
 
 
@@ -46,20 +46,20 @@ def _period(prober: Prober, size: int) -> int | None:
     if not periods:
         return None
     image = prober.noise(size + periods[-1], size + periods[-1])
-    first = prober.see(image[..., :size, :size])
+    first = prober.run(image[..., :size, :size])
 
     def holds(step: int) -> bool:
         start = (size - 2 * step) // 2
-        moved, still = (slice(start + step, start + 2 * step),) * 2, (slice(start, start + step),) * 2
-        shifted = prober.see(image[..., step : step + size, step : step + size])
-        return same(first[(..., *moved)], shifted[(..., *still)], first)
+        moved, unmoved = (slice(start + step, start + 2 * step),) * 2, (slice(start, start + step),) * 2
+        shifted = prober.run(image[..., step : step + size, step : step + size])
+        return equal_to_rounding(first[(..., *moved)], shifted[(..., *unmoved)], first)
 
     return next((step for step in periods if holds(step)), None)
 
 
 def _reach(prober: Prober, size: int, period: int) -> Radius | None:
     """The radius, px, where it leaves a core and tiles agree on their cores; else None."""
-    reach = receptive_field.radius(prober, period, size, SCALES)
+    reach = receptive_field.radius(prober, period, size, _SCALES)
     if reach is None:
         return None
     halo = receptive_field.halo_for(reach, period)
@@ -72,16 +72,16 @@ def _agree(prober: Prober, size: int, period: int, halo: int) -> bool:
     if step == 0:
         return True  # no tile but one keeps any pixel of it
     image = prober.noise(size + step, size + step, draw=9)
-    first, second = prober.see(image[..., :size, :size]), prober.see(image[..., step:, step:])
-    moved, still = slice(halo + step, size - halo), slice(halo, size - halo - step)
-    return same(first[:, moved, moved], second[:, still, still], first)
+    first, second = prober.run(image[..., :size, :size]), prober.run(image[..., step:, step:])
+    moved, unmoved = slice(halo + step, size - halo), slice(halo, size - halo - step)
+    return equal_to_rounding(first[:, moved, moved], second[:, unmoved, unmoved], first)
 
 
-def _suspects(prober: Prober, size: int) -> Suspects:
+def _nonlocal_ops(prober: Prober, size: int) -> NonLocalOps:
     """What one pass and the names of layers show; a graph outside of torch is asked for the operators that look everywhere by their names."""
     if prober.network.graph is None:
-        layers = suspects(prober, size, thorough=False)
-        return replace(layers, everywhere=tuple(dict.fromkeys((*layers.everywhere, *by_name(prober.network.module)))))
+        layers = find_nonlocal_ops(prober, size, thorough=False)
+        return replace(layers, everywhere=tuple(dict.fromkeys((*layers.everywhere, *global_layers(prober.network.module)))))
     graph, image = prober.network.graph, torch.zeros((1, prober.bands, size, size), device=prober.device)
     names = tuple(f"{step.name} ({onnx.GLOBAL[step.kind]})" for step in graph.steps(image, kinds=frozenset(onnx.GLOBAL)))
-    return Suspects(everywhere=names, positions=(), data=())
+    return NonLocalOps(everywhere=names, positions=(), data=())

@@ -17,8 +17,8 @@ from pipeline.interfaces import Network
 from pipeline.runtime.device import out_of_memory
 
 Axis = Literal["rows", "cols"]
-AXES: tuple[Axis, Axis] = ("rows", "cols")
-ROOM = 1024
+IMAGE_AXES: tuple[Axis, Axis] = ("rows", "cols")
+FIRST_STRIP_LENGTH = 1024
 """Length of the first strips on which shifts are compared, px."""
 Through = Callable[[Network, torch.Tensor], torch.Tensor]
 
@@ -43,16 +43,16 @@ class Prober:
         return accepts.minimum if accepts.minimum == accepts.maximum else None
 
     @property
-    def cramped(self) -> bool:
+    def has_small_maximum(self) -> bool:
         """Whether its largest size leaves no strip whose middle is far from its ends."""
-        return self.network.accepts.maximum is not None and self.network.accepts.maximum < ROOM
+        return self.network.accepts.maximum is not None and self.network.accepts.maximum < FIRST_STRIP_LENGTH
 
-    def size(self, wanted: int, multiple: int) -> int:
-        """The size nearest above ``wanted`` that is a multiple and that the network's file allows, px."""
+    def size(self, requested: int, multiple: int) -> int:
+        """The size nearest above ``requested`` that is a multiple and that the network's file allows, px."""
         if self.fixed:
             return self.fixed
         accepts = self.network.accepts
-        size = round_up(max(wanted, accepts.minimum), multiple)
+        size = round_up(max(requested, accepts.minimum), multiple)
         return size if accepts.maximum is None else min(size, round_down(accepts.maximum, multiple))
 
     def noise(self, rows: int, cols: int, draw: int = 0) -> torch.Tensor:
@@ -64,7 +64,7 @@ class Prober:
         """A long thin image: ``length`` px along ``axis``, ``side`` px across."""
         return self.noise(length, side, draw) if axis == "rows" else self.noise(side, length, draw)
 
-    def see(self, x: torch.Tensor, through: Through | None = None, copies: int = 1) -> torch.Tensor:
+    def run(self, x: torch.Tensor, through: Through | None = None, copies: int = 1) -> torch.Tensor:
         """Logits (classes, rows, cols), the network called by ``through`` if given, which holds so many copies of all. Winograd and FFT would spread NaNs.
 
         Raises
@@ -90,7 +90,7 @@ class Prober:
 
     def _runs(self, x: torch.Tensor) -> bool:
         try:
-            return self.see(x).isfinite().all().item() is not None
+            return self.run(x).isfinite().all().item() is not None
         except PlanError:
             raise
         except Exception:  # a network refuses a size with whatever its layers raise
@@ -111,6 +111,6 @@ def _direct_convolutions() -> Iterator[None]:
         torch.backends.cuda.matmul.allow_tf32 = tf32
 
 
-def along(x: torch.Tensor, axis: Axis, start: int, stop: int) -> torch.Tensor:
+def slice_axis(x: torch.Tensor, axis: Axis, start: int, stop: int) -> torch.Tensor:
     """Part of an image or of logits along an axis."""
     return x[..., start:stop, :] if axis == "rows" else x[..., start:stop]

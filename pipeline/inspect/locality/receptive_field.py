@@ -14,7 +14,7 @@ from typing import Literal
 import torch
 
 from pipeline.geometry.span import round_up
-from pipeline.inspect.locality.probe import Axis, Prober, along
+from pipeline.inspect.locality.probe import Axis, Prober, slice_axis
 from pipeline.interfaces import Radius
 
 START, BOUND = 512, 8192
@@ -27,14 +27,14 @@ Side = Literal["before", "after"]
 
 def radius(prober: Prober, stride: int, across: int, scales: tuple[float, ...] = SCALES) -> Radius | None:
     """The reach on each side, px, or None where it has no bound below 4096 px."""
-    found = {}
+    reaches = {}
     for axis in ("rows", "cols"):
         for side in ("before", "after"):
             reach = _bounded_reach(prober, axis, side, stride, across, scales)
             if reach is None:
                 return None
-            found[axis, side] = reach
-    return Radius(top=found["rows", "before"], bottom=found["rows", "after"], left=found["cols", "before"], right=found["cols", "after"])
+            reaches[axis, side] = reach
+    return Radius(top=reaches["rows", "before"], bottom=reaches["rows", "after"], left=reaches["cols", "before"], right=reaches["cols", "after"])
 
 
 def _bounded_reach(prober: Prober, axis: Axis, side: Side, stride: int, across: int, scales: tuple[float, ...]) -> int | None:
@@ -51,21 +51,21 @@ def _bounded_reach(prober: Prober, axis: Axis, side: Side, stride: int, across: 
 def _reach(prober: Prober, axis: Axis, side: Side, length: int, cut: int, across: int, scales: tuple[float, ...]) -> int | None:
     """Reach into the kept side of one strip, or None where it touches the strip's end."""
     base = prober.strip(axis, length, across)
-    seen = prober.see(base)
+    reference = prober.run(base)
     room = cut if side == "after" else length - cut
     reach = 0
     for draw, scale in enumerate((torch.nan, *scales)):
         other = base.clone()
-        beyond = along(other, axis, cut, length) if side == "after" else along(other, axis, 0, cut)
-        beyond.copy_(scale * torch.randn(beyond.shape, generator=_generator(draw)).to(beyond.device))
-        changed = (prober.see(other) != seen).any(0).any(1 if axis == "rows" else 0)  # NaN differs from everything
-        reach = max(reach, _beyond(changed.nonzero().flatten().tolist(), side, cut))
+        far_part = slice_axis(other, axis, cut, length) if side == "after" else slice_axis(other, axis, 0, cut)
+        far_part.copy_(scale * torch.randn(far_part.shape, generator=_generator(draw)).to(far_part.device))
+        changed = (prober.run(other) != reference).any(0).any(1 if axis == "rows" else 0)  # NaN differs from everything
+        reach = max(reach, _changed_depth(changed.nonzero().flatten().tolist(), side, cut))
         if reach >= room:
             return None
     return reach
 
 
-def _beyond(hit: list[int], side: Side, cut: int) -> int:
+def _changed_depth(hit: list[int], side: Side, cut: int) -> int:
     """How far into the kept side an output changed, px."""
     if not hit:
         return 0

@@ -11,16 +11,16 @@ import torch
 from torch.autograd.profiler import profile
 
 from pipeline.geometry.span import round_up
-from pipeline.inspect.memory.limit import LEAST, Room, starved
+from pipeline.inspect.memory.limit import FIRST_IMAGE_SIDE, Room, starved
 from pipeline.interfaces import Network
 from pipeline.runtime.device import out_of_memory
 
-SIDE = 384
+MEMORY_IMAGE_SIDE = 384
 """Side of the image that is measured, px."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Footprint:
+class ActivationMemory:
     """Per pixel of the network's input."""
 
     bytes_per_pixel: float
@@ -38,9 +38,9 @@ def start_profiler() -> None:
         pass
 
 
-def measure(
+def measure_activation_memory(
     network: Network, bands: int, multiple: int, device: torch.device, dtype: torch.dtype = torch.float32, *, minimum: int = 1, room: Room | None = None
-) -> Footprint:
+) -> ActivationMemory:
     """Run one image and follow the allocator.
 
     Parameters
@@ -77,7 +77,7 @@ def measure(
     raise AssertionError("there is at least one image")
 
 
-def _measured(network: Network, x: torch.Tensor, dtype: torch.dtype) -> Footprint:
+def _measured(network: Network, x: torch.Tensor, dtype: torch.dtype) -> ActivationMemory:
     device, bands, side = x.device, x.shape[1], x.shape[2]
     with torch.inference_mode(), torch.autocast(device.type, None if dtype is torch.float32 else dtype, enabled=dtype is not torch.float32):
         network(x)
@@ -86,15 +86,18 @@ def _measured(network: Network, x: torch.Tensor, dtype: torch.dtype) -> Footprin
         seconds = time.perf_counter() - start
     if network.graph:
         peak, fullness = peak + network.graph.peak(bands, side), None
-    return Footprint(bytes_per_pixel=peak / side**2, fullness=fullness, seconds_per_pixel=seconds / side**2)
+    return ActivationMemory(bytes_per_pixel=peak / side**2, fullness=fullness, seconds_per_pixel=seconds / side**2)
 
 
 def _images(network: Network, bands: int, multiple: int, minimum: int, device: torch.device, room: Room | None) -> list[torch.Tensor]:
-    """(1, bands, side, side) each, from the largest up to `SIDE` that there is room for down to the smallest. Raises PlanError where there is none for any."""
+    """(1, bands, side, side) each, from the largest up to `MEMORY_IMAGE_SIDE` that there is room for down to the smallest.
+
+    Raises PlanError where there is none for any.
+    """
     accepts = network.accepts
     images = [
         torch.zeros((1, bands, side, side), device=device).contiguous(memory_format=torch.channels_last)
-        for edge in (SIDE, SIDE * 2 // 3, SIDE // 2, SIDE // 3, LEAST)
+        for edge in (MEMORY_IMAGE_SIDE, MEMORY_IMAGE_SIDE * 2 // 3, MEMORY_IMAGE_SIDE // 2, MEMORY_IMAGE_SIDE // 3, FIRST_IMAGE_SIDE)
         for side in (max(round_up(max(min(edge, accepts.maximum or edge), minimum), multiple), accepts.minimum),)
     ]
     if room is None:
@@ -104,18 +107,18 @@ def _images(network: Network, bands: int, multiple: int, minimum: int, device: t
         return images[next(k for k, image in enumerate(images) if image is images[-1] or room.fits(network, image)) :]
 
 
-def peak(function: Callable[[torch.Tensor], torch.Tensor], bands: int, device: torch.device) -> float:
+def peak_bytes_per_pixel(function: Callable[[torch.Tensor], torch.Tensor], bands: int, device: torch.device) -> float:
     """Live bytes per pixel at the peak of any function of an image (1, bands, rows, cols), beyond its input."""
-    x = torch.ones((1, bands, SIDE, SIDE), device=device)
+    x = torch.ones((1, bands, MEMORY_IMAGE_SIDE, MEMORY_IMAGE_SIDE), device=device)
     function(x)
-    return (_cuda_peak(function, x) if device.type == "cuda" else _cpu_peak(function, x)[0]) / SIDE**2
+    return (_cuda_peak(function, x) if device.type == "cuda" else _cpu_peak(function, x)[0]) / MEMORY_IMAGE_SIDE**2
 
 
 def _cuda_peak(network: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> int:
     torch.cuda.reset_peak_memory_stats(x.device)
-    before = torch.cuda.memory_allocated(x.device)
+    start_bytes = torch.cuda.memory_allocated(x.device)
     network(x)
-    return int(torch.cuda.max_memory_allocated(x.device) - before)
+    return int(torch.cuda.max_memory_allocated(x.device) - start_bytes)
 
 
 def _cpu_peak(network: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> tuple[int, float | None]:

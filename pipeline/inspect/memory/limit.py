@@ -19,9 +19,9 @@ from pipeline.runtime.resources import MIB, human
 
 FACTOR = 1.1
 """Resident bytes per byte that was counted."""
-SEVERAL = 3
+COMPARED_COPIES = 3
 """Images that are alive at once where the operations of two runs are compared."""
-LEAST = 64
+FIRST_IMAGE_SIDE = 64
 """Side of the first image of a network, px, of which all others are told."""
 OTHER_PROCESS = 160 * MIB
 """Resident bytes of the process that runs a graph outside of torch, to measure what it takes."""
@@ -105,7 +105,7 @@ class Room:
         except Exception:  # whatever its layers raise; whoever runs it next hears of it
             if not live.full:
                 return 0
-        resources.give_back()  # what was freed in pieces would lie beside what comes
+        resources.trim_heap()  # what was freed in pieces would lie beside what comes
         self._stopped = live.full
         if not live.full:
             self._pixels, self._bytes = pixels, live.resident

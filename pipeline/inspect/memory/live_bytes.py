@@ -46,14 +46,14 @@ class Live(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         columns = _columns(func, args)
-        self._look(columns, _created(func, args))
+        self._check_limit(columns, _created(func, args))
         returned = func(*args, **(kwargs or {}))
         for tensor in tensors(returned):
             self._add(tensor.untyped_storage())
-        self._look(columns)
+        self._check_limit(columns)
         return returned
 
-    def _look(self, *extra: int) -> None:
+    def _check_limit(self, *extra: int) -> None:
         self._largest = max(self._largest, *extra)
         self.resident = max(self.resident, self._bytes + sum(extra) + self._largest)
         if self.resident > self._limit:
@@ -65,12 +65,12 @@ class Live(TorchDispatchMode):
         if key in self._weights or key in self._storages:
             return
 
-        def gone(_: Any) -> None:
+        def release(_: Any) -> None:
             self._bytes -= size
             self._storages.pop(key, None)
 
         self._bytes, self._largest = self._bytes + size, max(self._largest, size)
-        self._storages[key] = weakref.ref(storage, gone)
+        self._storages[key] = weakref.ref(storage, release)
 
 
 def _created(func: Any, args: Any) -> int:

@@ -28,7 +28,7 @@ SPREADING = {
 POOLING = {"mean", "sum", "amax", "amin", "max", "min", "var_mean", "var", "std", "median", "logsumexp"}
 BOUNDED = ("conv", "_conv", "slow_conv", "thnn_conv", "max_pool", "avg_pool", "max_unpool", "upsample", "pad", "reflection_pad", "replication_pad")
 """Beginnings of names: they reach as far as their kernel, be the image ever so small."""
-FEW, MOST = 0.6, 0.9
+FEW_CHANGED, MOST_CHANGED = 0.6, 0.9
 """Shares of changed values: an operation that is given at most the one and returns at least the other looked everywhere."""
 
 
@@ -50,13 +50,13 @@ class Call:
         return self.args[place] if len(self.args) > place else self.kwargs.get(name)
 
 
-def why(call: Call) -> tuple[str, str] | None:
+def nonlocal_reason(call: Call) -> tuple[str, str] | None:
     """Why an operation speaks against tiles (``everywhere``, ``positions``, ``data`` or, perhaps, ``table``), and in which words."""
     if call.name in BRANCHES:
         return ("data", "a branch on values") if call.follows(call.args[:1]) else None
     if call.name in SAMPLERS:
-        words, where = SAMPLERS[call.name]
-        return ("data" if call.follows(call.args[where : where + 1]) else "positions"), words
+        text, where = SAMPLERS[call.name]
+        return ("data" if call.follows(call.args[where : where + 1]) else "positions"), text
     if call.name in LOOKUPS and _looks_up(call):
         return "data", "a lookup where pixels say"
     if call.name in POSITIONS:
@@ -67,12 +67,12 @@ def why(call: Call) -> tuple[str, str] | None:
     return ("everywhere", everywhere) if everywhere else None
 
 
-def spread(call: Call, before: float, after: float) -> tuple[str, str] | None:
+def spreads_everywhere(call: Call, share_before: float, share_after: float) -> tuple[str, str] | None:
     """The same for an operation that was given so large a share of changed values and returned another."""
-    if before > FEW or after < MOST or call.name.startswith(BOUNDED):
+    if share_before > FEW_CHANGED or share_after < MOST_CHANGED or call.name.startswith(BOUNDED):
         return None
-    words = "global pooling" if call.name in POOLING else "a Fourier transform" if call.name.startswith("fft_") else call.name
-    return "everywhere", SPREADING.get(call.name, words)
+    text = "global pooling" if call.name in POOLING else "a Fourier transform" if call.name.startswith("fft_") else call.name
+    return "everywhere", SPREADING.get(call.name, text)
 
 
 def _looks_up(call: Call) -> bool:
@@ -99,8 +99,8 @@ def _everywhere(call: Call) -> str | None:
 
 def _dims(call: Call) -> Iterator[int]:
     """Axes that an ordered operation runs along; the last, where it says none."""
-    said = call.given(2 if call.name == "roll" else 1, "dims" if call.name in ("roll", "flip") else "dim")
-    return (dim for dim in tree_leaves(said if said not in (None, ()) else [-1]) if isinstance(dim, int) and not isinstance(dim, bool))
+    dims = call.given(2 if call.name == "roll" else 1, "dims" if call.name in ("roll", "flip") else "dim")
+    return (dim for dim in tree_leaves(dims if dims not in (None, ()) else [-1]) if isinstance(dim, int) and not isinstance(dim, bool))
 
 
 def _channel(x: Any, dim: Any) -> bool:

@@ -10,7 +10,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.weak import WeakTensorKeyDictionary
 
 
-class Shadows:
+class PerturbedRun:
     """What every tensor of a network would be, were the image another.
 
     Values are compared and not marked with NaN: comparisons swallow NaNs, and a sum over an image that was swallowed
@@ -24,7 +24,7 @@ class Shadows:
 
     def run(self, func: Any, args: Any, kwargs: Any) -> Any:
         """The same operation on shadows. All that is made inside the network has one, so that writing into it stays apart."""
-        return func(*tree_map(self._of, args), **tree_map(self._of, kwargs))
+        return func(*tree_map(self._shadow_of, args), **tree_map(self._shadow_of, kwargs))
 
     def share(self, values: Any) -> float:
         """The largest share of changed values among tensors."""
@@ -32,22 +32,22 @@ class Shadows:
 
     def keep(self, returned: Any, shadow: Any) -> None:
         """Remember what an operation returned for both."""
-        for one, other in zip(tensors(returned), tensors(shadow), strict=True):
-            self._set(one, other)
+        for tensor, other in zip(tensors(returned), tensors(shadow), strict=True):
+            self._set(tensor, other)
 
-    def mend(self, given: Any, returned: Any) -> None:
+    def reset(self, given: Any, returned: Any) -> None:
         """Take back what an operation changed where it was given nothing new, so that the next is judged by itself."""
         first = next((leaf for leaf in tensors(given) if leaf in self._tensors), None)
-        for one in tensors(returned):
-            alike = first is not None and one.shape == first.shape == self._tensors[first].shape
-            self._set(one, torch.where(first != self._tensors[first], self._tensors[one], one) if alike else one.clone())
+        for tensor in tensors(returned):
+            alike = first is not None and tensor.shape == first.shape == self._tensors[first].shape
+            self._set(tensor, torch.where(first != self._tensors[first], self._tensors[tensor], tensor) if alike else tensor.clone())
 
-    def _set(self, one: torch.Tensor, other: torch.Tensor) -> None:
-        self._tensors[one] = other
-        alike = one.shape == other.shape and one.numel() > 0
-        self._shares[one] = (one != other).float().mean().item() if alike else 1.0
+    def _set(self, tensor: torch.Tensor, other: torch.Tensor) -> None:
+        self._tensors[tensor] = other
+        alike = tensor.shape == other.shape and tensor.numel() > 0
+        self._shares[tensor] = (tensor != other).float().mean().item() if alike else 1.0
 
-    def _of(self, value: Any) -> Any:
+    def _shadow_of(self, value: Any) -> Any:
         return self._tensors.get(value, value) if isinstance(value, torch.Tensor) else value
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Suspects:
+class NonLocalOps:
     """Layers and operations that speak against tiles, in the order they were met."""
 
     everywhere: tuple[str, ...]

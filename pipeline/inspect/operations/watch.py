@@ -13,18 +13,18 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from pipeline.inspect.operations.rules import Call, spread, why
-from pipeline.inspect.operations.shadow import Shadows, tensors
+from pipeline.inspect.operations.rules import Call, nonlocal_reason, spreads_everywhere
+from pipeline.inspect.operations.shadow import PerturbedRun, tensors
 from pipeline.interfaces import Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class RecordedOp:
     """One operation that speaks against tiles."""
 
-    why: str
+    reason: str
     """``everywhere``, ``positions`` or ``data``; ``table`` where a weight was cut or stretched, perhaps to the image's size."""
-    words: str
+    text: str
     operation: str
     """Torch's name of it."""
     nth: int
@@ -35,7 +35,7 @@ class Seen:
     """Of what it returned."""
 
 
-class Watch(TorchDispatchMode):
+class OpRecorder(TorchDispatchMode):
     """Notes operations that look at the whole image, at positions, or where the pixels say.
 
     What descends from the input is followed, so that arithmetic on sizes, which traced networks do with tensors, is no
@@ -47,12 +47,12 @@ class Watch(TorchDispatchMode):
 
     def __init__(self, module: torch.nn.Module, other: torch.Tensor | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it open
-        self.seen: list[Seen] = []
+        self.ops: list[RecordedOp] = []
         self.ran: Counter[str] = Counter()
         """How often each operation ran."""
         self._module = module
         self._other = other
-        self._shadows: Shadows | None = None
+        self._perturbed: PerturbedRun | None = None
         self._stack: list[str] = []
         self._pixels: Any = WeakTensorKeyDictionary()
         self._learned = {tensor.data_ptr() for tensor in chain(module.parameters(), module.buffers())}
@@ -64,53 +64,53 @@ class Watch(TorchDispatchMode):
     def __call__(self, network: Network, x: torch.Tensor) -> torch.Tensor:
         """Run a network on an image and note what it does."""
         self._pixels[x] = True
-        self._shadows = None if self._other is None else Shadows(x, self._other)
-        with self._named(), self:
+        self._perturbed = None if self._other is None else PerturbedRun(x, self._other)
+        with self._track_modules(), self:
             return network(x)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name, kwargs = getattr(func, "overloadpacket", func).__name__, kwargs or {}
-        before = self._shadows.share((args, kwargs)) if self._shadows else 0.0
-        shadow = self._shadows.run(func, args, kwargs) if self._shadows else None
+        changed_share = self._perturbed.share((args, kwargs)) if self._perturbed else 0.0
+        shadow = self._perturbed.run(func, args, kwargs) if self._perturbed else None
         returned = func(*args, **kwargs)
-        call = Call(name=name, args=args, kwargs=kwargs, returned=returned, follows=self._follows, learned=self._weighs)
-        found = why(call)
-        if self._shadows:
-            self._shadows.keep(returned, shadow)
-            found = found or spread(call, before, self._shadows.share(returned))
-            if found and found[0] == "everywhere":
-                self._shadows.mend((args, kwargs), returned)
-        if found:
-            self._note(call, *found)
+        call = Call(name=name, args=args, kwargs=kwargs, returned=returned, follows=self._follows, learned=self._is_learned)
+        reason = nonlocal_reason(call)
+        if self._perturbed:
+            self._perturbed.keep(returned, shadow)
+            reason = reason or spreads_everywhere(call, changed_share, self._perturbed.share(returned))
+            if reason and reason[0] == "everywhere":
+                self._perturbed.reset((args, kwargs), returned)
+        if reason:
+            self._note(call, *reason)
         self.ran[name] += 1
         if self._follows((args, kwargs)):
             self._pixels.update((leaf, True) for leaf in tensors(returned))
         return returned
 
-    def _note(self, call: Call, why: str, words: str) -> None:
+    def _note(self, call: Call, reason: str, text: str) -> None:
         module = self._stack[-1] if self._stack else ""
-        shape = tuple(next(tensors(call.returned)).shape) if why == "table" else ()
-        self.seen.append(Seen(why=why, words=words, operation=call.name, nth=self.ran[call.name], module=module, shape=shape))
+        shape = tuple(next(tensors(call.returned)).shape) if reason == "table" else ()
+        self.ops.append(RecordedOp(reason=reason, text=text, operation=call.name, nth=self.ran[call.name], module=module, shape=shape))
 
     def _follows(self, values: Any) -> bool:
         return any(leaf in self._pixels for leaf in tensors(values))
 
-    def _weighs(self, values: Any) -> bool:
+    def _is_learned(self, values: Any) -> bool:
         return any(leaf.data_ptr() in self._learned for leaf in tensors(values))
 
     @contextmanager
-    def _named(self) -> Iterator[None]:
+    def _track_modules(self) -> Iterator[None]:
         """Keep the path of the module that runs. ScriptModules never call hooks, so theirs stay unnamed."""
         handles = []
         for name, part in self._module.named_modules():
             if not isinstance(part, torch.jit.ScriptModule):
                 handles.append(part.register_forward_pre_hook(lambda _m, _x, name=name: self._stack.append(name)))
-                handles.append(part.register_forward_hook(lambda _m, _x, _y: self._leave()))
+                handles.append(part.register_forward_hook(lambda _m, _x, _y: self._pop_module()))
         try:
             yield
         finally:
             for handle in handles:
                 handle.remove()
 
-    def _leave(self) -> None:
+    def _pop_module(self) -> None:
         self._stack.pop()

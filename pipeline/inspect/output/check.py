@@ -16,7 +16,7 @@ from pipeline.models.output import THREE_DIMENSIONS, chosen_name, entries, shape
 
 SPREAD = 3.0
 """Standard deviation of the noise that is shown."""
-CLOSE = 1e-3
+PROBABILITY_TOLERANCE = 1e-3
 """How far probabilities of all classes may be from 1 together, and weights from 1."""
 
 
@@ -33,12 +33,12 @@ def with_answer(prober: Prober, locality: Locality) -> Locality:
     allowed = image[..., : locality.size, : locality.size]  # tiles of an unpadded network may be a little larger than its one size
     _check_dimensions(prober, allowed)
     recorder = Recorder()
-    answer = prober.see(image, recorder)
+    answer = prober.run(image, recorder)
     graph = prober.network.graph
-    returns, words = _wording(ending(graph.origin() if graph else recorder.origin_of_answer()), answer)
+    returns, text = _wording(ending(graph.origin() if graph else recorder.origin_of_answer()), answer)
     if not returns and _numbers(answer):
-        returns, words = "label", "whole numbers"
-    return replace(locality, returns=returns, ending=words, between="" if returns else _between(answer), remarks=_remarks(prober, allowed))
+        returns, text = "label", "whole numbers"
+    return replace(locality, returns=returns, ending=text, between="" if returns else _between(answer), remarks=_remarks(prober, allowed))
 
 
 def _check_dimensions(prober: Prober, image: torch.Tensor) -> None:
@@ -59,9 +59,9 @@ def _wording(end: Ending | None, answer: torch.Tensor) -> tuple[str, str]:
         return "", ""
     if end.kind != "probability":
         return end.kind, end.operation
-    if abs(end.weight / 2 + end.offset) <= CLOSE:  # such as tanh: above 0 where the probability is above a half
+    if abs(end.weight / 2 + end.offset) <= PROBABILITY_TOLERANCE:  # such as tanh: above 0 where the probability is above a half
         return "", ""
-    if abs(end.weight - 1) > CLOSE or abs(end.offset) > CLOSE:
+    if abs(end.weight - 1) > PROBABILITY_TOLERANCE or abs(end.offset) > PROBABILITY_TOLERANCE:
         return "scaled", f"{end.weight:.4g} × {end.operation} {'+' if end.offset >= 0 else '−'} {abs(end.offset):.4g}"
     if "softmax" in end.operation and end.axis != 1 and not (end.axis is None and (len(answer) == 1 or _sums_to_one(answer))):
         return "", ""  # over pixels, or something else than the classes
@@ -80,7 +80,7 @@ def _numbers(answer: torch.Tensor) -> bool:
 
 
 def _sums_to_one(answer: torch.Tensor) -> bool:
-    return bool(((answer.sum(0) - 1).abs() < CLOSE).all())
+    return bool(((answer.sum(0) - 1).abs() < PROBABILITY_TOLERANCE).all())
 
 
 def _remarks(prober: Prober, image: torch.Tensor) -> tuple[str, ...]:

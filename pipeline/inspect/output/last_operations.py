@@ -18,7 +18,7 @@ from pipeline.interfaces import Origin
 
 PROBABILITIES = {"sigmoid": "sigmoid", "hardsigmoid": "hard sigmoid", "softmax": "softmax", "safe_softmax": "softmax"}
 LOGARITHMS = {"log_softmax": "log_softmax", "log_sigmoid": "logsigmoid", "log_sigmoid_forward": "logsigmoid"}
-LABELS = {"argmax": "argmax", "argmin": "argmin", "gt": "a threshold", "ge": "a threshold", "lt": "a threshold", "le": "a threshold"}
+LABEL_OPERATIONS = {"argmax": "argmax", "argmin": "argmin", "gt": "a threshold", "ge": "a threshold", "lt": "a threshold", "le": "a threshold"}
 CHOICES = ("max", "min", "topk", "sort")
 """They return values, and then their places."""
 KEEPS = frozenset([
@@ -28,7 +28,7 @@ KEEPS = frozenset([
     "roll", "adaptive_avg_pool2d", "movedim", "clamp", "clamp_min", "clamp_max", "identity", "index_select", "conj", "resolve_conj", "resolve_neg",
 ])  # fmt: skip
 """Operations whose values are some of those they are given, or means of them."""
-PLAIN = ("slice", "pad", "to", "identity", "upsample_bilinear2d", "clamp", "avg_pool2d")
+AXIS_PRESERVING = ("slice", "pad", "to", "identity", "upsample_bilinear2d", "clamp", "avg_pool2d")
 """Of these, those that leave every axis where it is, whatever the shapes."""
 RESHAPES = ("view", "reshape", "unsafe_view", "reshape_alias")
 DEEP = 200
@@ -60,8 +60,8 @@ def ending(origin: Any, depth: int = DEEP) -> Ending | None:
         return Ending(operation="tanh", kind="probability", weight=2.0, offset=-1.0)
     if name in LOGARITHMS:
         return Ending(operation=LOGARITHMS[name], kind="logarithm", axis=_axis(origin) if "softmax" in name else None)
-    if name in LABELS or (name in CHOICES and origin.place == 1):
-        return Ending(operation=LABELS.get(name, name), kind="label")
+    if name in LABEL_OPERATIONS or (name in CHOICES and origin.place == 1):
+        return Ending(operation=LABEL_OPERATIONS.get(name, name), kind="label")
     rule = _unchanged if name in KEEPS or name in CHOICES else RULES.get(name)
     return None if rule is None else rule(origin, depth - 1)
 
@@ -79,7 +79,7 @@ def _moved(origin: Origin, axis: int) -> int | None:
     if origin.operation == "permute":
         return numbers.index(axis) if axis in numbers else numbers.index(axis - len(numbers)) if axis - len(numbers) in numbers else None
     if not shape:  # nothing was run
-        return axis if origin.operation in PLAIN else None
+        return axis if origin.operation in AXIS_PRESERVING else None
     if origin.operation in ("transpose", "movedim") and len(numbers) >= 2:
         first, second = (number % len(shape) for number in numbers[:2])
         return {first: second, second: first}.get(axis, axis) if origin.operation == "transpose" else None
@@ -123,7 +123,7 @@ def _added(origin: Origin, depth: int) -> Ending | None:
             return None
         parts.append(part)
         weight, offset = weight + sign * part.weight, offset + sign * part.offset
-    return _together(parts, weight, offset) if parts else None
+    return _combined(parts, weight, offset) if parts else None
 
 
 def _joined(origin: Origin, depth: int) -> Ending | None:
@@ -133,7 +133,7 @@ def _joined(origin: Origin, depth: int) -> Ending | None:
     if not ends or len(ends) < len(branches) or any((a.kind, a.weight, a.offset) != (b.kind, b.weight, b.offset) for a, b in pairwise(map(_upright, ends))):
         return None
     first = _upright(ends[0])
-    return replace(_together(ends, first.weight, first.offset), axis=None)
+    return replace(_combined(ends, first.weight, first.offset), axis=None)
 
 
 def _upright(end: Ending) -> Ending:
@@ -141,7 +141,7 @@ def _upright(end: Ending) -> Ending:
     return end if end.weight >= 0 or end.kind != "probability" else replace(end, weight=-end.weight, offset=end.offset + end.weight)
 
 
-def _together(parts: list[Ending], weight: float, offset: float) -> Ending:
+def _combined(parts: list[Ending], weight: float, offset: float) -> Ending:
     alike = all(part == replace(parts[0], weight=part.weight, offset=part.offset) for part in parts)
     first = parts[0] if alike else replace(parts[0], axis=None, operation=" and ".join(dict.fromkeys(part.operation for part in parts)))
     return _upright(replace(first, weight=weight, offset=offset))
@@ -159,8 +159,8 @@ def _exponential(origin: Origin, depth: int) -> Ending | None:
 
 def _logarithm(origin: Origin, depth: int) -> Ending | None:
     end = ending(origin.inputs[0], depth)
-    plain = end is not None and end.kind == "probability" and abs(end.weight - 1) < 1e-2 and abs(end.offset) < 1e-2  # an epsilon is usual
-    return replace(end, kind="logarithm", operation=f"the logarithm of a {end.operation}") if end is not None and plain else None
+    unscaled = end is not None and end.kind == "probability" and abs(end.weight - 1) < 1e-2 and abs(end.offset) < 1e-2  # an epsilon is usual
+    return replace(end, kind="logarithm", operation=f"the logarithm of a {end.operation}") if end is not None and unscaled else None
 
 
 def _rounded(origin: Origin, depth: int) -> Ending | None:

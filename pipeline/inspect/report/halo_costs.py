@@ -28,7 +28,7 @@ class HaloCost:
     """Whether it is that of the radius."""
 
 
-def priced(profile: HaloProfile | None, locality: Locality, multiple: int, tile: int) -> tuple[HaloCost, ...]:
+def cost_of_halos(profile: HaloProfile | None, locality: Locality, multiple: int, tile: int) -> tuple[HaloCost, ...]:
     """Halos worth knowing, in order: none, those that keep to a tolerance, quarters of the exact one, and that one.
 
     Parameters
@@ -44,15 +44,17 @@ def priced(profile: HaloProfile | None, locality: Locality, multiple: int, tile:
     """
     exact = round_up(locality.radius.largest, multiple) if locality.radius else None
     if profile is None:
-        return () if exact is None else (_priced(None, exact, tile, exact=True),)
+        return () if exact is None else (_cost_of_halo(None, exact, tile, exact=True),)
     reach = len(profile.largest)
     quarters = [round_up(k * (reach if exact is None else exact) // 4, multiple) for k in range(4)]
-    kept = [profile.halo_for(tolerance, multiple) for tolerance in TOLERANCES]
-    halos = {halo for halo in (*quarters, *kept) if halo is not None and halo < (reach if exact is None else exact)} | ({exact} if exact is not None else set())
-    return tuple(_priced(profile, halo, tile, halo == exact) for halo in sorted(halos))
+    by_tolerance = [profile.halo_for(tolerance, multiple) for tolerance in TOLERANCES]
+    halos = {halo for halo in (*quarters, *by_tolerance) if halo is not None and halo < (reach if exact is None else exact)} | (
+        {exact} if exact is not None else set()
+    )
+    return tuple(_cost_of_halo(profile, halo, tile, halo == exact) for halo in sorted(halos))
 
 
-def _priced(profile: HaloProfile | None, halo: int, tile: int, exact: bool) -> HaloCost:
+def _cost_of_halo(profile: HaloProfile | None, halo: int, tile: int, exact: bool) -> HaloCost:
     core = tile - 2 * halo
     return HaloCost(
         halo=halo, error=profile.error(halo) if profile else None, exact=exact,

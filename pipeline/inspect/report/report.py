@@ -11,23 +11,23 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from pipeline.errors import SourceError
 from pipeline.geometry.span import round_up
-from pipeline.inspect.halo.on_raster import Sight
+from pipeline.inspect.halo.on_raster import NetworkOnRaster
 from pipeline.inspect.halo.on_raster import profile as measure
 from pipeline.inspect.halo.profile import Floats, HaloProfile
 from pipeline.inspect.locality.probe import Prober
 from pipeline.inspect.operations import onnx
-from pipeline.inspect.report.halo_costs import HaloCost, priced
+from pipeline.inspect.report.halo_costs import HaloCost, cost_of_halos
 from pipeline.interfaces import Locality, Network
-from pipeline.models.architectures.convolutional import Convolutional, difference
+from pipeline.models.architectures.convolutional import Convolutional, difference_from_sliding
 from pipeline.runtime import resources
-from pipeline.runtime.device import rounding
+from pipeline.runtime.device import fixed_numerics
 
-PLACES = 3
-SIDE = 256
+PROFILE_WINDOWS = 3
+_SIDE = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Findings:
+class NetworkReport:
     """A network on a raster."""
 
     parameters: int
@@ -50,7 +50,7 @@ class Findings:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
-        curves = {name: _plain(getattr(self.profile, name)) for name in ("largest", "typical", "flipped")} if self.profile else {}
+        curves = {name: _json_values(getattr(self.profile, name)) for name in ("largest", "typical", "flipped")} if self.profile else {}
         profile = {**asdict(self.profile), **curves} if self.profile else None
         rest = {"halo_profile": profile, "halos": [asdict(halo) for halo in self.halos], "notes": list(self.notes), "weights": list(self.weights)}
         costs = {"parameters": self.parameters, "flops_per_pixel": self.flops_per_pixel, "bytes_per_pixel": self.bytes_per_pixel}
@@ -61,7 +61,7 @@ class Findings:
 class Subject:
     """A network on a raster, as a plan would run it."""
 
-    sight: Sight
+    on_raster: NetworkOnRaster
     """The network as it runs, with as much room as a tile of the plan has."""
     loaded: Network
     """The network as its file has it."""
@@ -72,7 +72,7 @@ class Subject:
     """The raster's path, for messages."""
 
 
-def find(subject: Subject, seed: int = 0) -> Findings:
+def inspect_network(subject: Subject, seed: int = 0) -> NetworkReport:
     """Measure what a plan does not need and a person wants to know.
 
     Parameters
@@ -82,36 +82,36 @@ def find(subject: Subject, seed: int = 0) -> Findings:
     seed
         Of the places of the raster that are looked at.
     """
-    sight, network = subject.sight, subject.loaded
-    with rounding(subject.precision, resources.cores(), sight.device):
+    on_raster, network = subject.on_raster, subject.loaded
+    with fixed_numerics(subject.precision, resources.cores(), on_raster.device):
         profile = _profile(subject, seed)
-        return Findings(
+        return NetworkReport(
             parameters=network.graph.parameters if network.graph else sum(parameter.numel() for parameter in network.module.parameters()),
-            flops_per_pixel=flops_per_pixel(network, sight.normalisation.channels, sight.multiple, sight.device, sight.room),
+            flops_per_pixel=flops_per_pixel(network, on_raster.normalisation.channels, on_raster.multiple, on_raster.device, on_raster.room),
             bytes_per_pixel=subject.activations,
-            locality=sight.locality,
-            multiple=sight.multiple,
-            tile=sight.room,
+            locality=on_raster.locality,
+            multiple=on_raster.multiple,
+            tile=on_raster.room,
             profile=profile,
-            halos=priced(profile, sight.locality, sight.multiple, sight.room),
+            halos=cost_of_halos(profile, on_raster.locality, on_raster.multiple, on_raster.room),
             notes=_notes(network),
             weights=network.notes,
         )
 
 
 def _profile(subject: Subject, seed: int) -> HaloProfile | None:
-    sight = subject.sight
-    if sight.cut < sight.multiple:
+    on_raster = subject.on_raster
+    if on_raster.cut < on_raster.multiple:
         return None
-    measured = measure(sight, PLACES, seed)
+    measured = measure(on_raster, PROFILE_WINDOWS, seed)
     if measured is None:
         raise SourceError(f"No valid pixel was found in {subject.raster} to look at the network on. Give another raster, or source.nodata.")
     return measured[0]
 
 
-def flops_per_pixel(network: Network, bands: int, multiple: int, device: torch.device, largest: int = SIDE) -> float:
+def flops_per_pixel(network: Network, bands: int, multiple: int, device: torch.device, largest: int = _SIDE) -> float:
     """Floating-point operations per pixel of an input of at most ``largest`` px, as torch counts them: products of matrices and convolutions."""
-    accepts, length = network.accepts, min(SIDE, largest)
+    accepts, length = network.accepts, min(_SIDE, largest)
     side = max(round_up(min(length, accepts.maximum or length), multiple), accepts.minimum)
     if network.graph is not None:
         return onnx.flops(network.graph, Prober(network=network, bands=bands, device=device), side) / side**2
@@ -120,7 +120,7 @@ def flops_per_pixel(network: Network, bands: int, multiple: int, device: torch.d
     return float(counted.get_total_flops()) / side**2
 
 
-def _plain(values: Floats) -> list[float | None]:
+def _json_values(values: Floats) -> list[float | None]:
     """JSON knows no infinity."""
     return [float(value) if np.isfinite(value) else None for value in values]
 
@@ -128,9 +128,9 @@ def _plain(values: Floats) -> list[float | None]:
 def _notes(network: Network) -> tuple[str, ...]:
     if not isinstance(network.module, Convolutional):
         return ()
-    apart = difference(network.module)
-    same = "to rounding, since nothing in it pads" if apart < 1e-3 else "since its padding acts at the image's edges only, not at every window's"
+    deviation = difference_from_sliding(network.module)
+    same = "to rounding, since nothing in it pads" if deviation < 1e-3 else "since its padding acts at the image's edges only, not at every window's"
     return (
         f"a classifier of {network.module.size} px windows, every {network.module.stride} px; slid over an image its scores differ from the map "
-        f"by at most {apart:.2g} of their standard deviation, {same}",
+        f"by at most {deviation:.2g} of their standard deviation, {same}",
     )

@@ -18,11 +18,11 @@ from pipeline.errors import ModelError, PlanError
 from pipeline.inspect.locality.probe import Prober
 from pipeline.interfaces import Network
 from pipeline.models.answer import SIDES
-from pipeline.models.output import checked
+from pipeline.models.output import require_scores
 
 LONG = 1280
 """Length of the strips that are tried, px: a network that is measured gets no longer ones at first."""
-ACROSS = 64
+_ACROSS = 64
 """Their other side, px, where it takes that."""
 
 
@@ -41,8 +41,8 @@ def only_size(prober: Prober, trained: int | None) -> int | None:
     PlanError
         There is no room for an image that would tell.
     """
-    taken = first(prober, trained)
-    return None if taken is None or taken[1] else taken[0]
+    size_and_step = first(prober, trained)
+    return None if size_and_step is None or size_and_step[1] else size_and_step[0]
 
 
 def first(prober: Prober, trained: int | None) -> tuple[int, int] | None:
@@ -55,7 +55,7 @@ def first(prober: Prober, trained: int | None) -> tuple[int, int] | None:
     size = next((size for size in tried(trained) if _runs(prober, size)), None)
     if size is None:
         return None
-    return size, next((other for other in _others(prober, size) if _runs(prober, other) and not _stays(prober, size, other)), size) - size
+    return size, next((other for other in _larger_sizes(prober, size) if _runs(prober, other) and not _stays(prober, size, other)), size) - size
 
 
 def largest(prober: Prober, size: int, step: int) -> int | None:
@@ -68,22 +68,24 @@ def largest(prober: Prober, size: int, step: int) -> int | None:
     size, step
         A size that it takes, and how many more px it takes as well.
     """
-    many = -(-(LONG - size) // step)
+    step_count = -(-(LONG - size) // step)
     factor = _factor(prober, size, size)
-    narrow = size - max(size - ACROSS, 0) // step * step
+    narrow = size - max(size - _ACROSS, 0) // step * step
     across = narrow if _factor(prober, narrow, narrow) == factor else size
 
     def takes(length: int, other: int) -> bool:
         return _factor(prober, length, other) == _factor(prober, other, length) == factor
 
-    if many < 2 or factor is None or not (_fits(prober, size) and _fits(prober, size + many * step, across)):  # a size that it takes tells what a pixel costs
+    if (
+        step_count < 2 or factor is None or not (_fits(prober, size) and _fits(prober, size + step_count * step, across))
+    ):  # a size that it takes tells what a pixel costs
         return None
-    if takes(size + many * step, across) or not takes(size + step, across):
+    if takes(size + step_count * step, across) or not takes(size + step, across):
         return None
-    most = last(lambda k: takes(size + k * step, across), 1, many)
-    if _fits(prober, size + most * step) and not takes(size + most * step, size + most * step):
-        most = last(lambda k: takes(size + k * step, size + k * step), 1, most)  # its limit is one of pixels
-    return size + most * step
+    last_step = last(lambda k: takes(size + k * step, across), 1, step_count)
+    if _fits(prober, size + last_step * step) and not takes(size + last_step * step, size + last_step * step):
+        last_step = last(lambda k: takes(size + k * step, size + k * step), 1, last_step)  # its limit is one of pixels
+    return size + last_step * step
 
 
 def last(holds: Callable[[int], bool], low: int, high: int) -> int:
@@ -99,7 +101,7 @@ def tried(trained: int | None) -> tuple[int, ...]:
     return tuple(dict.fromkeys((trained, *SIDES) if trained else SIDES))
 
 
-def _others(prober: Prober, size: int) -> Iterator[int]:
+def _larger_sizes(prober: Prober, size: int) -> Iterator[int]:
     """Sizes of which a network that takes several takes one: their differences from the first divide into any usual stride.
 
     The nearest are tried or refused; the larger ones are left out where there is no room for them.
@@ -138,14 +140,14 @@ def _shape(prober: Prober, rows: int, cols: int) -> tuple[int, int] | None:
     def through(network: Network, x: torch.Tensor) -> torch.Tensor:
         returned = network.module(x)
         with suppress(ModelError):  # of whatever form
-            height, width = checked(returned, network.key).shape[2:]
+            height, width = require_scores(returned, network.key).shape[2:]
             shape[0] = height, width
         return x
 
     # a process that tells the memory of a graph takes longer than a run: sizes that it refuses have none
-    looks = prober if network.graph is None else replace(prober, room=None)
+    unlimited = prober if network.graph is None else replace(prober, room=None)
     try:
-        looks.see(_image(prober, rows, cols), through)
+        unlimited.run(_image(prober, rows, cols), through)
     except PlanError:
         raise
     except Exception:  # a network refuses a size with whatever its layers raise

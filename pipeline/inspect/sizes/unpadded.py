@@ -13,7 +13,7 @@ from pipeline.geometry.margin import Margin, Trim
 from pipeline.inspect.locality.probe import Prober
 from pipeline.inspect.sizes import sides
 from pipeline.models.answer import SIDES
-from pipeline.models.output import checked
+from pipeline.models.output import require_scores
 
 SPAN = 33
 """Sizes in a row that are tried: strides up to 32 show their period."""
@@ -21,7 +21,7 @@ Size = tuple[int, int]
 """(rows, cols), px."""
 
 
-def margin(prober: Prober) -> Margin | None:
+def unpadded_margin(prober: Prober) -> Margin | None:
     """The margin of a network that returns less than it is given, or None.
 
     A network whose answer is smaller by a whole factor is none, since that is a stride which is restored; nor is one that leaves pixels off by no rule. Rows
@@ -37,25 +37,25 @@ def margin(prober: Prober) -> Margin | None:
     first = rows.least, cols.least
     rows = replace(rows, least=_smallest(prober, ((n, first[1]) for n in _smaller(rows)))[0])
     cols = replace(cols, least=_smallest(prober, ((first[0], n) for n in _smaller(cols)))[1])
-    return sides.apart(prober, Margin(rows=rows, cols=cols))
+    return sides.split_margin(prober, Margin(rows=rows, cols=cols))
 
 
 def _square(side: int) -> Size:
     return side, side
 
 
-def _trim(lost: dict[int, int]) -> Trim | None:
+def _trim(trimmed: dict[int, int]) -> Trim | None:
     """The sizes of an axis at which least is left off, and that, all of it behind; None where those sizes have no step, or more is returned than given."""
-    off = min(lost.values())
-    taken = [size for size, left_off in lost.items() if left_off == off]
-    steps = {later - earlier for earlier, later in pairwise(taken)}
-    return Trim(before=0, after=off, least=taken[0], step=steps.pop()) if off >= 0 and len(steps) == 1 else None
+    off = min(trimmed.values())
+    sizes = [size for size, left_off in trimmed.items() if left_off == off]
+    steps = {upper - lower for lower, upper in pairwise(sizes)}
+    return Trim(before=0, after=off, least=sizes[0], step=steps.pop()) if off >= 0 and len(steps) == 1 else None
 
 
 def _smaller(trim: Trim) -> range:
     """Sizes by the same rule, from the smallest that leaves a pixel over."""
-    least, step = trim.least, trim.step
-    return range(least - (least - trim.after - 1) // step * step, least + 1, step)
+    minimum, step = trim.least, trim.step
+    return range(minimum - (minimum - trim.after - 1) // step * step, minimum + 1, step)
 
 
 def _answers(prober: Prober, sizes: Iterable[Size]) -> Iterator[tuple[Size, Size]]:
@@ -67,7 +67,7 @@ def _answers(prober: Prober, sizes: Iterable[Size]) -> Iterator[tuple[Size, Size
                 image = torch.zeros((network.accepts.batch or 1, prober.bands, *size), device=prober.device)
                 if prober.room is not None and network.graph is None:
                     prober.room.admit(network, image)
-                rows, cols = checked(network.module(image), network.key).shape[2:]
+                rows, cols = require_scores(network.module(image), network.key).shape[2:]
                 yield size, (rows, cols)
         except PlanError:
             raise
@@ -84,5 +84,5 @@ def _shrinks(prober: Prober, size: int, axis: int, left: int) -> bool:
 
 def _smallest(prober: Prober, sizes: Iterable[Size]) -> Size:
     """The first of some sizes that the network takes; the last was seen to be."""
-    several = list(sizes)
-    return next((size for size, _ in _answers(prober, several)), several[-1])
+    candidates = list(sizes)
+    return next((size for size, _ in _answers(prober, candidates)), candidates[-1])

@@ -27,9 +27,9 @@ NETWORKS: dict[str, Callable[..., torch.nn.Module]] = {
     "deconvnet": deconvnet,
     "resnet_fcn": ResNetFCN,
 }
-EARLIER = "pipeline.networks"
+FORMER_PACKAGE = "pipeline.networks"
 """The package's name in stores and configs of before, and in fingerprints."""
-MOVED = {
+MOVED_MODULES = {
     **{name: name for name in ("classifiers", "deconvnet", "fcn", "fcn16s", "fcn32s", "fcn8s", "resnet", "resnet_fcn", "sizes", "upsample", "vgg")},
     "classifier": "convolutional",
     "dense_layers": "dense_to_conv",
@@ -51,8 +51,8 @@ def revision(module: str) -> int | None:
         The number that is kept as ``REVISION`` in it; None where it makes no network.
     """
     package, _, name = module.rpartition(".")
-    name = MOVED.get(name, name) if package == EARLIER else name
-    if package not in (__name__, EARLIER) or importlib.util.find_spec(f"{__name__}.{name}") is None:
+    name = MOVED_MODULES.get(name, name) if package == FORMER_PACKAGE else name
+    if package not in (__name__, FORMER_PACKAGE) or importlib.util.find_spec(f"{__name__}.{name}") is None:
         return None
     number: int | None = getattr(importlib.import_module(f"{__name__}.{name}"), "REVISION", None)
     return number
@@ -61,5 +61,5 @@ def revision(module: str) -> int | None:
 def name_in_fingerprints(module: str) -> str:
     """The one name by which fingerprints know a module of the package, whichever of its names a factory bears."""
     package, _, name = module.rpartition(".")
-    earlier = next((old for old, new in MOVED.items() if package == __name__ and new == name), None)
-    return module if earlier is None else f"{EARLIER}.{earlier}"
+    earlier = next((old for old, new in MOVED_MODULES.items() if package == __name__ and new == name), None)
+    return module if earlier is None else f"{FORMER_PACKAGE}.{earlier}"

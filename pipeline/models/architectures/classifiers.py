@@ -10,9 +10,9 @@ from torch import nn
 
 REVISION = 1
 """Raised when the same weights would say something else."""
-DEPTHS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
+VGG_DEPTHS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 """Convolutions per stage, by the number of layers with weights."""
-GROWTH = (1, 2, 4, 8, 8)
+VGG_GROWTH = (1, 2, 4, 8, 8)
 
 
 class Classifier(nn.Module):
@@ -45,7 +45,7 @@ def vgg(layers: int = 16, classes: int = 1000, bands: int = 3, norm: bool = Fals
         Channels of the first stage and of the dense layers; 64 and 4096 are the original.
     """
     parts: list[nn.Module] = []
-    for depth, growth in zip(DEPTHS[layers], GROWTH, strict=True):
+    for depth, growth in zip(VGG_DEPTHS[layers], VGG_GROWTH, strict=True):
         for _ in range(depth):
             parts += [nn.Conv2d(bands, width * growth, 3, padding=1), *([nn.BatchNorm2d(width * growth)] if norm else []), nn.ReLU(inplace=True)]
             bands = width * growth

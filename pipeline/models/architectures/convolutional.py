@@ -18,9 +18,9 @@ from pipeline.models.architectures.dense_to_conv import as_convolutions
 
 REVISION = 1
 """Raised when the same weights would say something else."""
-FARTHEST = 4096
+STRIDE_SEARCH_PX = 4096
 """Px beyond the training size at which a second score must have appeared."""
-TOLERANCE = 1e-5
+SCORE_TOLERANCE = 1e-5
 """Of the largest score."""
 
 
@@ -52,14 +52,14 @@ class Convolutional(nn.Module):
 
     def scores(self, x: torch.Tensor) -> torch.Tensor:
         """(batch, bands, rows, cols) → (batch, classes, ⌊(rows − size)/stride⌋ + 1, ⌊(cols − size)/stride⌋ + 1)."""
-        found: torch.Tensor = self.body(x)
-        return found[:, :, : (x.shape[2] - self.size) // self.stride + 1, : (x.shape[3] - self.size) // self.stride + 1]
+        scores: torch.Tensor = self.body(x)
+        return scores[:, :, : (x.shape[2] - self.size) // self.stride + 1, : (x.shape[3] - self.size) // self.stride + 1]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(batch, bands, rows, cols), at least ``size`` each → logits (batch, classes, rows, cols): the score of the nearest window."""
-        found = self.scores(x)
+        scores = self.scores(x)
         rows, cols = self.nearest(x.shape[2], x.device), self.nearest(x.shape[3], x.device)
-        return found.index_select(2, rows).index_select(3, cols)
+        return scores.index_select(2, rows).index_select(3, cols)
 
     def nearest(self, length: int, device: torch.device) -> torch.Tensor:
         """Window whose centre is nearest to each of ``length`` px, (length,) int64."""
@@ -67,7 +67,7 @@ class Convolutional(nn.Module):
         return torch.div(doubled, 2 * self.stride, rounding_mode="floor").clamp(0, (length - self.size) // self.stride)
 
 
-def difference(network: Convolutional, windows: int = 3, seed: int = 0) -> float:
+def difference_from_sliding(network: Convolutional, windows: int = 3, seed: int = 0) -> float:
     """How far the map is from the classifier slid over an image: 0 to rounding where nothing in the body pads.
 
     Padding puts zeros at the edges of each window when the classifier is slid, and at the edges of the image alone here.
@@ -90,11 +90,11 @@ def difference(network: Convolutional, windows: int = 3, seed: int = 0) -> float
     device = next(network.parameters()).device
     x = torch.randn((1, network.bands, side, side), generator=torch.Generator().manual_seed(seed)).to(device)
     with torch.inference_mode():
-        apart = slid(network.scores, x, network.size, network.stride)
-        return float((network.scores(x) - apart).abs().max() / apart.std())
+        expected = sliding_scores(network.scores, x, network.size, network.stride)
+        return float((network.scores(x) - expected).abs().max() / expected.std())
 
 
-def slid(classifier: nn.Module | object, x: torch.Tensor, size: int, stride: int) -> torch.Tensor:
+def sliding_scores(classifier: nn.Module | object, x: torch.Tensor, size: int, stride: int) -> torch.Tensor:
     """A classifier on every window of an image, (1, classes, rows, cols): what the map is compared with."""
     assert callable(classifier)
     lines = [
@@ -107,23 +107,23 @@ def slid(classifier: nn.Module | object, x: torch.Tensor, size: int, stride: int
 def _compare(classifier: nn.Module, body: nn.Module, bands: int, size: int) -> None:
     x = torch.randn((1, bands, size, size), generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        wanted, got = classifier.eval()(x), body.eval()(x)
-    if got.shape != (*wanted.shape, 1, 1):
-        raise ValueError(f"one window gives scores of shape {tuple(got.shape)} as convolutions and {tuple(wanted.shape)} as dense layers")
-    apart = float((got[:, :, 0, 0] - wanted).abs().max())
-    if not apart <= TOLERANCE * max(float(wanted.abs().max()), 1e-6):
-        raise ValueError(f"its scores change by {apart:.2g} when dense layers become convolutions")
+        expected, actual = classifier.eval()(x), body.eval()(x)
+    if actual.shape != (*expected.shape, 1, 1):
+        raise ValueError(f"one window gives scores of shape {tuple(actual.shape)} as convolutions and {tuple(expected.shape)} as dense layers")
+    deviation = float((actual[:, :, 0, 0] - expected).abs().max())
+    if not deviation <= SCORE_TOLERANCE * max(float(expected.abs().max()), 1e-6):
+        raise ValueError(f"its scores change by {deviation:.2g} when dense layers become convolutions")
 
 
 def _stride(body: nn.Module, bands: int, size: int) -> int:
     """Px between windows: the second score and the third appear one stride apart."""
-    found: list[int] = []
-    for length in range(size, size + FARTHEST):
-        if _rows(body, bands, length, size) > len(found) + 1:
-            found.append(length)
-            if len(found) == 2:
-                return found[1] - found[0]
-    raise ValueError(f"no second score appears up to {size + FARTHEST} px: something in it shrinks every image to one size")
+    lengths: list[int] = []
+    for length in range(size, size + STRIDE_SEARCH_PX):
+        if _rows(body, bands, length, size) > len(lengths) + 1:
+            lengths.append(length)
+            if len(lengths) == 2:
+                return lengths[1] - lengths[0]
+    raise ValueError(f"no second score appears up to {size + STRIDE_SEARCH_PX} px: something in it shrinks every image to one size")
 
 
 def _rows(body: nn.Module, bands: int, rows: int, cols: int) -> int:

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from pipeline.models.architectures.sizes import check, cropped, padded
-from pipeline.models.architectures.vgg import DEPTHS, GROWTH, STRIDE, stage, unit
+from pipeline.models.architectures.sizes import check_sizes, crop_like, pad_to_multiple
+from pipeline.models.architectures.vgg import STAGE_DEPTHS, STAGE_GROWTH, VGG_STRIDE, conv_unit, vgg_stage
 
 REVISION = 1
 """Raised when the same weights would say something else."""
@@ -39,7 +39,7 @@ def deconvnet(bands: int, classes: int, width: int = 64, unpooling: bool = False
     ValueError
         A size is below 1, or ``fc_kernel`` is even.
     """
-    check(bands=bands, classes=classes, width=width, fc_kernel=fc_kernel, fc_width=fc_width)
+    check_sizes(bands=bands, classes=classes, width=width, fc_kernel=fc_kernel, fc_width=fc_width)
     return Symmetric(bands, classes, width, fc_kernel, fc_width) if unpooling else DeconvNet(bands, classes, width)
 
 
@@ -58,16 +58,16 @@ class DeconvNet(nn.Module):
     def __init__(self, bands: int, classes: int, width: int) -> None:
         super().__init__()
         self.stride = 2**LEVELS
-        channels = [bands, *(width * k for k in GROWTH[:LEVELS])]
-        self.encoder = nn.Sequential(*(stage(i, o, 2, True) for i, o in pairwise(channels)))
+        channels = [bands, *(width * k for k in STAGE_GROWTH[:LEVELS])]
+        self.encoder = nn.Sequential(*(vgg_stage(i, o, 2, True) for i, o in pairwise(channels)))
         inputs = [channels[-1], *[FILTERS] * (LEVELS - 1)]
         self.decoder = nn.Sequential(*(nn.Sequential(nn.ConvTranspose2d(i, FILTERS, 4, stride=2, padding=1), nn.ReLU(inplace=True)) for i in inputs))
         self.score = nn.Conv2d(FILTERS, classes, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(batch, bands, rows, cols) → logits (batch, classes, rows, cols)."""
-        logits: torch.Tensor = self.score(self.decoder(self.encoder(padded(x, self.stride))))
-        return cropped(logits, x)
+        logits: torch.Tensor = self.score(self.decoder(self.encoder(pad_to_multiple(x, self.stride))))
+        return crop_like(logits, x)
 
 
 class Symmetric(nn.Module):
@@ -84,18 +84,20 @@ class Symmetric(nn.Module):
 
     def __init__(self, bands: int, classes: int, width: int, fc_kernel: int, fc_width: int) -> None:
         super().__init__()
-        self.stride = STRIDE
-        channels = [width * k for k in GROWTH]
-        self.down = nn.ModuleList(_convolutions(i, o, depth) for i, o, depth in zip([bands, *channels[:-1]], channels, DEPTHS, strict=True))
+        self.stride = VGG_STRIDE
+        channels = [width * k for k in STAGE_GROWTH]
+        self.down = nn.ModuleList(_convolutions(i, o, depth) for i, o, depth in zip([bands, *channels[:-1]], channels, STAGE_DEPTHS, strict=True))
         hidden = width * fc_width
-        self.middle = nn.Sequential(*unit(channels[-1], hidden, fc_kernel, True), *unit(hidden, hidden, 1, True), *_transposed(hidden, channels[-1], fc_kernel))
+        self.middle = nn.Sequential(
+            *conv_unit(channels[-1], hidden, fc_kernel, True), *conv_unit(hidden, hidden, 1, True), *_transposed(hidden, channels[-1], fc_kernel)
+        )
         outputs = [*channels[:-1][::-1], channels[0]]
-        self.up = nn.ModuleList(_deconvolutions(i, o, depth) for i, o, depth in zip(channels[::-1], outputs, DEPTHS[::-1], strict=True))
+        self.up = nn.ModuleList(_deconvolutions(i, o, depth) for i, o, depth in zip(channels[::-1], outputs, STAGE_DEPTHS[::-1], strict=True))
         self.score = nn.Conv2d(channels[0], classes, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(batch, bands, rows, cols) → logits (batch, classes, rows, cols)."""
-        y = padded(x, self.stride)
+        y = pad_to_multiple(x, self.stride)
         switches: list[torch.Tensor] = []
         for level in self.down:
             y, where = F.max_pool2d(level(y), 2, return_indices=True)
@@ -104,11 +106,11 @@ class Symmetric(nn.Module):
         for level in self.up:
             y = level(F.max_unpool2d(y, switches.pop(), [2, 2]))
         logits: torch.Tensor = self.score(y)
-        return cropped(logits, x)
+        return crop_like(logits, x)
 
 
 def _convolutions(inputs: int, outputs: int, depth: int) -> nn.Sequential:
-    return nn.Sequential(*(layer for k in range(depth) for layer in unit(inputs if k == 0 else outputs, outputs, 3, True)))
+    return nn.Sequential(*(layer for k in range(depth) for layer in conv_unit(inputs if k == 0 else outputs, outputs, 3, True)))
 
 
 def _deconvolutions(inputs: int, outputs: int, depth: int) -> nn.Sequential:

@@ -20,9 +20,24 @@ POOLS: dict[Any, Callable[..., torch.Tensor]] = {
 }  # fmt: skip
 """Adaptive pooling, and what it is at one size."""
 SOFTMAXES = {"softmax", "log_softmax", "Softmax", "LogSoftmax"}
-EACH = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish, nn.Tanh, nn.Sigmoid, nn.Hardswish, nn.Softplus, nn.Dropout, nn.Identity)
+ELEMENTWISE = (
+    nn.ReLU,
+    nn.ReLU6,
+    nn.LeakyReLU,
+    nn.ELU,
+    nn.SELU,
+    nn.GELU,
+    nn.SiLU,
+    nn.Mish,
+    nn.Tanh,
+    nn.Sigmoid,
+    nn.Hardswish,
+    nn.Softplus,
+    nn.Dropout,
+    nn.Identity,
+)
 """Layers that treat every number alike, so that their shape does not matter."""
-EACH_NAMES = {"relu", "relu_", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid", "hardswish", "dropout", "contiguous"}
+ELEMENTWISE_NAMES = {"relu", "relu_", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid", "hardswish", "dropout", "contiguous"}
 
 
 def as_convolutions(classifier: nn.Module, bands: int, size: int) -> fx.GraphModule:
@@ -51,8 +66,8 @@ def as_convolutions(classifier: nn.Module, bands: int, size: int) -> fx.GraphMod
     try:
         traced(x)
     except Exception as error:  # as above
-        takes = next((f"its first convolution takes {part.in_channels} bands" for part in traced.modules() if isinstance(part, nn.Conv2d)), "")
-        raise ValueError(f"it does not run on {bands} bands of {size} × {size} px ({takes}; {str(error).strip().splitlines()[0][:160]})") from error
+        expected_bands = next((f"its first convolution takes {part.in_channels} bands" for part in traced.modules() if isinstance(part, nn.Conv2d)), "")
+        raise ValueError(f"it does not run on {bands} bands of {size} × {size} px ({expected_bands}; {str(error).strip().splitlines()[0][:160]})") from error
     ShapeProp(traced).propagate(x)
     rewriter = _Rewriter(traced)
     for node in list(traced.graph.nodes):
@@ -74,16 +89,16 @@ class _Rewriter:
 
     def visit(self, node: fx.Node) -> None:
         """Rewrite one node, or let it be."""
-        given = node.args[0] if node.args else None
-        before = _shape(given) if isinstance(given, fx.Node) else ()
-        kind, after = self._kind(node), _shape(node)
-        if isinstance(given, fx.Node) and given in self.flat:
+        input_node = node.args[0] if node.args else None
+        input_shape = _shape(input_node) if isinstance(input_node, fx.Node) else ()
+        kind, output_shape = self._kind(node), _shape(node)
+        if isinstance(input_node, fx.Node) and input_node in self.flat:
             if node.op != "output":
-                self._behind(node, kind, given)
+                self._after_flattening(node, kind, input_node)
         elif kind in POOLS:
-            self._pool(node, kind, given, before, after)
-        elif len(before) == 4 and len(after) == 2:
-            self._flatten(node, given, before, after)
+            self._pool(node, kind, input_node, input_shape, output_shape)
+        elif len(input_shape) == 4 and len(output_shape) == 2:
+            self._flatten(node, input_node, input_shape, output_shape)
 
     def _kind(self, node: fx.Node) -> Any:
         """Class of a module, the function itself, or the name of a method."""
@@ -92,56 +107,58 @@ class _Rewriter:
     def _module(self, node: fx.Node) -> nn.Module:
         return self.traced.get_submodule(str(node.target))
 
-    def _pool(self, node: fx.Node, kind: Any, given: Any, before: tuple[int, ...], after: tuple[int, ...]) -> None:
-        if before == after:
-            node.replace_all_uses_with(given)
-        elif after[2:] == (1, 1):
-            self._replace(node, POOLS[kind], given, before[2:])
+    def _pool(self, node: fx.Node, kind: Any, input_node: Any, input_shape: tuple[int, ...], output_shape: tuple[int, ...]) -> None:
+        if input_shape == output_shape:
+            node.replace_all_uses_with(input_node)
+        elif output_shape[2:] == (1, 1):
+            self._replace(node, POOLS[kind], input_node, input_shape[2:])
         else:
-            raise ValueError(f"{node.target} pools {before[2:]} to {after[2:]} px at the training size; only what is left unchanged or becomes one can be slid")
+            raise ValueError(
+                f"{node.target} pools {input_shape[2:]} to {output_shape[2:]} px at the training size; only what is left unchanged or becomes one can be slid"
+            )
 
-    def _flatten(self, node: fx.Node, given: Any, before: tuple[int, ...], after: tuple[int, ...]) -> None:
-        channels, rows, cols = before[1:]
-        if after[1] == channels * rows * cols:
-            node.replace_all_uses_with(given)
-            self.flat[given] = (channels, rows, cols)
-        elif after[1] == channels and node.target in ("mean", torch.mean):
-            self.flat[self._replace(node, F.avg_pool2d, given, (rows, cols))] = (channels, 1, 1)
+    def _flatten(self, node: fx.Node, input_node: Any, input_shape: tuple[int, ...], output_shape: tuple[int, ...]) -> None:
+        channels, rows, cols = input_shape[1:]
+        if output_shape[1] == channels * rows * cols:
+            node.replace_all_uses_with(input_node)
+            self.flat[input_node] = (channels, rows, cols)
+        elif output_shape[1] == channels and node.target in ("mean", torch.mean):
+            self.flat[self._replace(node, F.avg_pool2d, input_node, (rows, cols))] = (channels, 1, 1)
         else:
-            raise ValueError(f"{node.name} makes {after} of {before}, which is neither a flattening nor a mean over pixels")
+            raise ValueError(f"{node.name} makes {output_shape} of {input_shape}, which is neither a flattening nor a mean over pixels")
 
-    def _replace(self, node: fx.Node, pool: Callable[..., torch.Tensor], given: Any, kernel: tuple[int, ...]) -> fx.Node:
+    def _replace(self, node: fx.Node, pool: Callable[..., torch.Tensor], input_node: Any, kernel: tuple[int, ...]) -> fx.Node:
         with self.traced.graph.inserting_before(node):
-            made = self.traced.graph.call_function(pool, (given, list(kernel)), {"stride": 1})
-        made.meta = node.meta
-        node.replace_all_uses_with(made)
-        return made
+            pool_node = self.traced.graph.call_function(pool, (input_node, list(kernel)), {"stride": 1})
+        pool_node.meta = node.meta
+        node.replace_all_uses_with(pool_node)
+        return pool_node
 
-    def _behind(self, node: fx.Node, kind: Any, given: fx.Node) -> None:
+    def _after_flattening(self, node: fx.Node, kind: Any, input_node: fx.Node) -> None:
         """A layer behind the flattening."""
-        channels, rows, cols = self.flat[given]
+        channels, rows, cols = self.flat[input_node]
         name = getattr(kind, "__name__", str(kind))
         if node.target in ("size", "dim", getattr) or kind is operator.getitem:
             return  # sizes, which nobody asks for any more
         if kind is nn.Linear:
             layer = self._module(node)
             assert isinstance(layer, nn.Linear)
-            self._put(node, _convolution(layer, channels, rows, cols))
+            self._set_module(node, _convolution(layer, channels, rows, cols))
             self.flat[node] = (layer.out_features, 1, 1)
         elif kind is nn.BatchNorm1d and (rows, cols) == (1, 1):
-            self._put(node, _batch_norm(self._module(node)))
+            self._set_module(node, _batch_norm(self._module(node)))
             self.flat[node] = (channels, 1, 1)
         elif name in SOFTMAXES:
             self._softmax(node)
             self.flat[node] = (channels, rows, cols)
-        elif (isinstance(kind, type) and issubclass(kind, EACH)) or name in EACH_NAMES or kind is nn.Flatten or name == "flatten":
+        elif (isinstance(kind, type) and issubclass(kind, ELEMENTWISE)) or name in ELEMENTWISE_NAMES or kind is nn.Flatten or name == "flatten":
             self.flat[node] = (channels, rows, cols)
             if "latten" in name:
-                node.replace_all_uses_with(given)
+                node.replace_all_uses_with(input_node)
         else:
             raise ValueError(f"{node.target} ({name}) stands behind the flattening, and only dense layers and what treats each number alike can be slid")
 
-    def _put(self, node: fx.Node, layer: nn.Module) -> None:
+    def _set_module(self, node: fx.Node, layer: nn.Module) -> None:
         owner, _, name = str(node.target).rpartition(".")
         setattr(self.traced.get_submodule(owner), name, layer)
 
@@ -149,7 +166,7 @@ class _Rewriter:
         """Over the classes, which are now the second axis of four."""
         if node.op == "call_module":
             layer: Any = self._module(node)
-            self._put(node, type(layer)(dim=1))
+            self._set_module(node, type(layer)(dim=1))
         else:
             node.args, node.kwargs = node.args[:1], {"dim": 1}
 
@@ -159,14 +176,14 @@ def _shape(node: fx.Node) -> tuple[int, ...]:
 
 
 def _convolution(layer: nn.Linear, channels: int, rows: int, cols: int) -> nn.Conv2d:
-    made = nn.Conv2d(channels, layer.out_features, (rows, cols), bias=layer.bias is not None)
-    made.weight = nn.Parameter(layer.weight.detach().view(layer.out_features, channels, rows, cols).clone())
+    convolution = nn.Conv2d(channels, layer.out_features, (rows, cols), bias=layer.bias is not None)
+    convolution.weight = nn.Parameter(layer.weight.detach().view(layer.out_features, channels, rows, cols).clone())
     if layer.bias is not None:
-        made.bias = nn.Parameter(layer.bias.detach().clone())
-    return made.eval()
+        convolution.bias = nn.Parameter(layer.bias.detach().clone())
+    return convolution.eval()
 
 
 def _batch_norm(layer: Any) -> nn.BatchNorm2d:
-    made = nn.BatchNorm2d(layer.num_features, eps=layer.eps, momentum=layer.momentum, affine=layer.affine, track_running_stats=layer.track_running_stats)
-    made.load_state_dict(layer.state_dict())
-    return made.eval()
+    norm = nn.BatchNorm2d(layer.num_features, eps=layer.eps, momentum=layer.momentum, affine=layer.affine, track_running_stats=layer.track_running_stats)
+    norm.load_state_dict(layer.state_dict())
+    return norm.eval()

@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from pipeline.models.architectures.sizes import check, cropped, padded
+from pipeline.models.architectures.sizes import check_sizes, crop_like, pad_to_multiple
 
 REVISION = 1
 """Raised when the same weights would say something else."""
-GROWTH = (1, 2, 4, 4)
+CHANNEL_GROWTH = (1, 2, 4, 4)
 """Channels of each convolution, in units of ``width``."""
 STEPS = {1: (1, 1, 1, 1), 2: (1, 2, 1, 1), 4: (1, 2, 2, 1)}
 """Strides of the convolutions for each output stride: the first sees every pixel."""
@@ -44,23 +44,23 @@ class FCN(nn.Module):
 
     def __init__(self, bands: int, classes: int, width: int = 64, output_stride: int = 1) -> None:
         super().__init__()
-        check(bands=bands, classes=classes, width=width)
+        check_sizes(bands=bands, classes=classes, width=width)
         if output_stride not in STEPS:
             raise ValueError(f"output_stride must be 1, 2 or 4, not {output_stride}")
         self.output_stride = output_stride
-        channels = [width * k for k in GROWTH]
+        channels = [width * k for k in CHANNEL_GROWTH]
         pairs = zip([bands, *channels[:-1]], channels, STEPS[output_stride], strict=True)
         self.body = nn.Sequential(*(_unit(i, o, step) for i, o, step in pairs))
         self.score = nn.Conv2d(channels[-1], classes, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(batch, bands, rows, cols) → logits (batch, classes, rows, cols)."""
-        logits: torch.Tensor = self.score(self.body(padded(x, self.output_stride)))
+        logits: torch.Tensor = self.score(self.body(pad_to_multiple(x, self.output_stride)))
         if self.output_stride == 4:
             logits = F.interpolate(logits, scale_factor=2.0, mode="nearest")
         if self.output_stride > 1:
             logits = F.interpolate(logits, scale_factor=2.0, mode="bilinear", align_corners=False)
-        return cropped(logits, x)
+        return crop_like(logits, x)
 
 
 def _unit(inputs: int, outputs: int, step: int) -> nn.Sequential:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from pipeline.models.architectures.sizes import cropped, padded
+from pipeline.models.architectures.sizes import crop_like, pad_to_multiple
 from pipeline.models.architectures.upsample import bilinear
 from pipeline.models.architectures.vgg import Body
 
@@ -31,7 +31,7 @@ class FCN16s(Body):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(batch, bands, rows, cols) → logits (batch, classes, rows, cols)."""
-        fourth = self.pool4(self.pool3(padded(x, self.stride)))
+        fourth = self.pool4(self.pool3(pad_to_multiple(x, self.stride)))
         sixteenth = self.up2(self.coarse(fourth)) + self.score4(fourth)
         logits: torch.Tensor = self.up16(sixteenth)
-        return cropped(logits, x)
+        return crop_like(logits, x)

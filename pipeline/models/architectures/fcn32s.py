@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from pipeline.models.architectures.sizes import cropped, padded
+from pipeline.models.architectures.sizes import crop_like, pad_to_multiple
 from pipeline.models.architectures.upsample import bilinear
 from pipeline.models.architectures.vgg import Body
 
@@ -28,5 +28,5 @@ class FCN32s(Body):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(batch, bands, rows, cols) → logits (batch, classes, rows, cols)."""
-        logits: torch.Tensor = self.up32(self.coarse(self.pool4(self.pool3(padded(x, self.stride)))))
-        return cropped(logits, x)
+        logits: torch.Tensor = self.up32(self.coarse(self.pool4(self.pool3(pad_to_multiple(x, self.stride)))))
+        return crop_like(logits, x)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from pipeline.models.architectures.sizes import cropped, padded
+from pipeline.models.architectures.sizes import crop_like, pad_to_multiple
 from pipeline.models.architectures.upsample import bilinear
 from pipeline.models.architectures.vgg import Body
 
@@ -33,9 +33,9 @@ class FCN8s(Body):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(batch, bands, rows, cols) → logits (batch, classes, rows, cols)."""
-        third = self.pool3(padded(x, self.stride))
+        third = self.pool3(pad_to_multiple(x, self.stride))
         fourth = self.pool4(third)
         sixteenth = self.up2(self.coarse(fourth)) + self.score4(fourth)
         eighth = self.up4(sixteenth) + self.score3(third)
         logits: torch.Tensor = self.up8(eighth)
-        return cropped(logits, x)
+        return crop_like(logits, x)

@@ -10,7 +10,7 @@ REVISION = 1
 BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 """Bottlenecks per stage, by depth."""
 EXPANSION = 4
-STRIDE = 8
+RESNET_STRIDE = 8
 
 
 class Bottleneck(nn.Module):

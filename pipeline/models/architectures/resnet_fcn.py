@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from pipeline.models.architectures.resnet import EXPANSION, STRIDE, ResNet
-from pipeline.models.architectures.sizes import check, cropped, padded
+from pipeline.models.architectures.resnet import EXPANSION, RESNET_STRIDE, ResNet
+from pipeline.models.architectures.sizes import check_sizes, crop_like, pad_to_multiple
 
 REVISION = 1
 """Raised when the same weights would say something else."""
@@ -45,8 +45,8 @@ class ResNetFCN(nn.Module):
 
     def __init__(self, bands: int, classes: int, depth: int = 50, width: int = 64) -> None:
         super().__init__()
-        check(bands=bands, classes=classes, width=width)
-        self.stride = STRIDE
+        check_sizes(bands=bands, classes=classes, width=width)
+        self.stride = RESNET_STRIDE
         self.backbone = ResNet(bands, depth, width)
         features = 8 * width * EXPANSION
         hidden = features // 4
@@ -56,6 +56,6 @@ class ResNetFCN(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(batch, bands, rows, cols) → logits (batch, classes, rows, cols)."""
-        scores = self.classifier(self.backbone(padded(x, self.stride)))
+        scores = self.classifier(self.backbone(pad_to_multiple(x, self.stride)))
         logits = F.interpolate(scores, scale_factor=8.0, mode="bilinear", align_corners=False)
-        return cropped(logits, x)
+        return crop_like(logits, x)

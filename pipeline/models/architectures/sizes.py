@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 
-def padded(x: torch.Tensor, multiple: int) -> torch.Tensor:
+def pad_to_multiple(x: torch.Tensor, multiple: int) -> torch.Tensor:
     """(…, rows, cols) with 0 below and to the right, up to the next multiple.
 
     ::
@@ -17,12 +17,12 @@ def padded(x: torch.Tensor, multiple: int) -> torch.Tensor:
     return F.pad(x, (0, -(-cols // multiple) * multiple - cols, 0, -(-rows // multiple) * multiple - rows))
 
 
-def cropped(logits: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+def crop_like(logits: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     """The part of padded logits that belongs to an image. Negative padding rather than a slice, which would export for one size only."""
     return F.pad(logits, (0, x.shape[-1] - logits.shape[-1], 0, x.shape[-2] - logits.shape[-2]))
 
 
-def check(**sizes: int) -> None:
+def check_sizes(**sizes: int) -> None:
     """Refuse sizes that make no network.
 
     Raises

@@ -5,15 +5,15 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from pipeline.models.architectures.sizes import check
+from pipeline.models.architectures.sizes import check_sizes
 
 REVISION = 1
 """Raised when the same weights would say something else."""
-DEPTHS = (2, 2, 3, 3, 3)
+STAGE_DEPTHS = (2, 2, 3, 3, 3)
 """Convolutions per stage, as in VGG16."""
-GROWTH = (1, 2, 4, 8, 8)
+STAGE_GROWTH = (1, 2, 4, 8, 8)
 """Channels of each stage, in units of ``width``."""
-STRIDE = 32
+VGG_STRIDE = 32
 
 
 class Body(nn.Module):
@@ -47,20 +47,20 @@ class Body(nn.Module):
 
     def __init__(self, bands: int, classes: int, width: int = 64, fc_kernel: int = 7, fc_width: int = 64, norm: bool = True, dropout: float = 0.0) -> None:
         super().__init__()
-        check(bands=bands, classes=classes, width=width, fc_kernel=fc_kernel, fc_width=fc_width)
+        check_sizes(bands=bands, classes=classes, width=width, fc_kernel=fc_kernel, fc_width=fc_width)
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout must be at least 0 and below 1, not {dropout}")
-        self.stride = STRIDE
-        self.channels = [width * k for k in GROWTH]
+        self.stride = VGG_STRIDE
+        self.channels = [width * k for k in STAGE_GROWTH]
         inputs = [bands, *self.channels[:-1]]
-        stages = [stage(i, o, depth, norm) for i, o, depth in zip(inputs, self.channels, DEPTHS, strict=True)]
+        stages = [vgg_stage(i, o, depth, norm) for i, o, depth in zip(inputs, self.channels, STAGE_DEPTHS, strict=True)]
         self.pool3 = nn.Sequential(*stages[:3])
         self.pool4 = stages[3]
         self.pool5 = stages[4]
         hidden = width * fc_width
         drop = [nn.Dropout2d(dropout)] if dropout else []
-        self.fc6 = nn.Sequential(*unit(self.channels[4], hidden, fc_kernel, norm), *drop)
-        self.fc7 = nn.Sequential(*unit(hidden, hidden, 1, norm), *drop)
+        self.fc6 = nn.Sequential(*conv_unit(self.channels[4], hidden, fc_kernel, norm), *drop)
+        self.fc7 = nn.Sequential(*conv_unit(hidden, hidden, 1, norm), *drop)
         self.score = nn.Conv2d(hidden, classes, 1)
 
     def coarse(self, fourth: torch.Tensor) -> torch.Tensor:
@@ -69,14 +69,14 @@ class Body(nn.Module):
         return scores
 
 
-def unit(inputs: int, outputs: int, kernel: int, norm: bool) -> list[nn.Module]:
+def conv_unit(inputs: int, outputs: int, kernel: int, norm: bool) -> list[nn.Module]:
     """A convolution that keeps the size, batch norm if asked for, ReLU."""
     convolution = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=not norm)
     nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
     return [convolution, *([nn.BatchNorm2d(outputs)] if norm else []), nn.ReLU(inplace=True)]
 
 
-def stage(inputs: int, outputs: int, depth: int, norm: bool) -> nn.Sequential:
+def vgg_stage(inputs: int, outputs: int, depth: int, norm: bool) -> nn.Sequential:
     """Convolutions of 3×3, then a pool that halves the size."""
-    layers = [layer for i in range(depth) for layer in unit(inputs if i == 0 else outputs, outputs, 3, norm)]
+    layers = [layer for i in range(depth) for layer in conv_unit(inputs if i == 0 else outputs, outputs, 3, norm)]
     return nn.Sequential(*layers, nn.MaxPool2d(2))

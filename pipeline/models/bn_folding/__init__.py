@@ -19,7 +19,7 @@ class Folded:
     """With batch norm folded in, or as it was loaded."""
     done: bool
     """Whether it is another than was loaded."""
-    said: str
+    description: str
     """What was done, or why nothing was, in words."""
 
 
@@ -32,14 +32,14 @@ def fold(network: Loaded) -> Folded:
         On its device, in eval mode.
     """
     if network.graph is not None:
-        return Folded(network=network, done=False, said="batch norm is left to onnxruntime, which folds it by itself")
+        return Folded(network=network, done=False, description="batch norm is left to onnxruntime, which folds it by itself")
     with torch.no_grad():
-        module, said = _kind(network.module)(network.module)
-    made = network if module is None else replace(network, module=module)
-    return Folded(network=made, done=module is not None, said=said if module is not None else f"batch norm is not folded: {said}")
+        module, description = _fold_function(network.module)(network.module)
+    result = network if module is None else replace(network, module=module)
+    return Folded(network=result, done=module is not None, description=description if module is not None else f"batch norm is not folded: {description}")
 
 
-def _kind(module: torch.nn.Module) -> Callable[[torch.nn.Module], tuple[torch.nn.Module | None, str]]:
+def _fold_function(module: torch.nn.Module) -> Callable[[torch.nn.Module], tuple[torch.nn.Module | None, str]]:
     if isinstance(module, torch.jit.ScriptModule):
         return scripted.fold
     return exported.fold if exported.is_program(module) else eager.fold

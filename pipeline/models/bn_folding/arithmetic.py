@@ -47,10 +47,10 @@ def folded(
         scale = scale * norm.weight.cpu().double()
     shift = -norm.mean.cpu().double() if bias is None else bias.cpu().double() - norm.mean.cpu().double()
     shift = shift * scale if norm.bias is None else shift * scale + norm.bias.cpu().double()
-    made = weight.cpu().double().unflatten(0, (groups, -1))
-    beyond = (1,) * (weight.ndim - 2)
-    made = made * (scale.view(groups, 1, -1, *beyond) if transposed else scale.view(groups, -1, 1, *beyond))
-    return made.flatten(0, 1).to(weight), shift.to(weight)
+    scaled = weight.cpu().double().unflatten(0, (groups, -1))
+    trailing = (1,) * (weight.ndim - 2)
+    scaled = scaled * (scale.view(groups, 1, -1, *trailing) if transposed else scale.view(groups, -1, 1, *trailing))
+    return scaled.flatten(0, 1).to(weight), shift.to(weight)
 
 
 def fits(weight: torch.Tensor, norm: Norm, *, transposed: bool = False, groups: int = 1) -> bool:
@@ -60,6 +60,6 @@ def fits(weight: torch.Tensor, norm: Norm, *, transposed: bool = False, groups: 
     return weight.dtype in FLOATS and all(value.dtype in FLOATS and tuple(value.shape) == (outputs,) for value in values)
 
 
-def words(count: int) -> str:
+def folding_message(count: int) -> str:
     """What was done."""
     return f"batch norm folded into {count} convolution{'s' if count > 1 else ''}"

@@ -11,31 +11,31 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from pipeline.models.bn_folding.arithmetic import Norm, fits, folded, words
+from pipeline.models.bn_folding.arithmetic import Norm, fits, folded, folding_message
 from pipeline.models.weights.file_type import first_line
 
-CONVOLUTIONS = {nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d}
-NORMS = {nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm}
+CONVOLUTION_MODULES = {nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d}
+NORM_MODULES = {nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm}
 """These and none derived from them, which may do anything else."""
 
 
 def fold(module: nn.Module) -> tuple[nn.Module | None, str]:
     """A copy with batch norm folded in, or None; and what was done, or why nothing was."""
-    if not any(type(part) in NORMS for part in module.modules()):
+    if not any(type(part) in NORM_MODULES for part in module.modules()):
         return None, "there is none"
     if any(_hooked(part) for part in module.modules()):
         return None, "hooks of the network's modules may look at what is between the layers"
     try:
-        evidence = _Tracer.of(_shared(module))
-        made = _shared(module)
-        pairs = list(_pairs(made, evidence))
+        evidence = _Tracer.collect_evidence(_shared(module))
+        merged = _shared(module)
+        pairs = list(_pairs(merged, evidence))
         for convolution, norm in pairs:
-            _merge(made, convolution, norm)
-        if pairs and not _same(evidence, _Tracer.of(_shared(made))):
+            _merge(merged, convolution, norm)
+        if pairs and not _same(evidence, _Tracer.collect_evidence(_shared(merged))):
             return None, "its code reaches layers by names of its own"
     except Exception as error:  # the network's code raises whatever it does not expect
         return None, f"which layers run depends on the image, or cannot be seen ({first_line(error)})"
-    return (made, words(len(pairs))) if pairs else (None, "none follows a convolution that nothing else looks at")
+    return (merged, folding_message(len(pairs))) if pairs else (None, "none follows a convolution that nothing else looks at")
 
 
 def _hooked(part: nn.Module) -> bool:
@@ -52,10 +52,10 @@ class _Tracer(fx.Tracer):
 
     def __init__(self) -> None:
         super().__init__()
-        self.taken: set[int] = set()
+        self.accessed_ids: set[int] = set()
 
     @staticmethod
-    def of(module: nn.Module) -> _Evidence:
+    def collect_evidence(module: nn.Module) -> _Evidence:
         tracer = _Tracer()
         with _compiling():
             return _Evidence(tracer.trace(module), tracer)
@@ -63,7 +63,7 @@ class _Tracer(fx.Tracer):
     def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
         """Called for whatever is asked of a module by code that is followed, and not within torch's own layers."""
         if isinstance(attr_val, torch.Tensor):
-            self.taken.add(id(attr_val))
+            self.accessed_ids.add(id(attr_val))
         return super().getattr(attr, attr_val, parameter_proxy_cache)
 
 
@@ -71,34 +71,34 @@ class _Evidence:
     """What was seen of a module. Its tensors are kept, so that the ids of those taken stay theirs."""
 
     def __init__(self, graph: fx.Graph, tracer: _Tracer) -> None:
-        self.nodes, self.taken, self.root = list(graph.nodes), tracer.taken, tracer.root
+        self.nodes, self.accessed_ids, self.root = list(graph.nodes), tracer.accessed_ids, tracer.root
 
 
 @contextmanager
 def _compiling() -> Iterator[None]:
     """Libraries leave out their checks of sizes, which need numbers, while they are compiled."""
-    before = torch.compiler.is_compiling
+    original = torch.compiler.is_compiling
     torch.compiler.is_compiling = lambda: True
     try:
         yield
     finally:
-        torch.compiler.is_compiling = before
+        torch.compiler.is_compiling = original
 
 
 def _pairs(module: nn.Module, evidence: _Evidence) -> Iterator[tuple[str, str]]:
     """Names of convolutions and of the batch norms that alone look at what they give, each called once."""
     parts = dict(module.named_modules(remove_duplicate=False))
-    seen = dict(evidence.root.named_modules(remove_duplicate=False))
+    traced_parts = dict(evidence.root.named_modules(remove_duplicate=False))
     calls = Counter(id(parts[node.target]) for node in evidence.nodes if node.op == "call_module")
     for node in evidence.nodes:
-        before = node.args[0] if node.op == "call_module" and type(parts[node.target]) in NORMS and len(node.args) == 1 else None
-        if not isinstance(before, fx.Node) or before.op != "call_module" or len(before.users) > 1:
+        input_node = node.args[0] if node.op == "call_module" and type(parts[node.target]) in NORM_MODULES and len(node.args) == 1 else None
+        if not isinstance(input_node, fx.Node) or input_node.op != "call_module" or len(input_node.users) > 1:
             continue
-        convolution, norm = parts[before.target], parts[node.target]
-        alone = calls[id(convolution)] == calls[id(norm)] == 1
-        untouched = not any(id(tensor) in evidence.taken for name in (before.target, node.target) for tensor in _tensors(seen[name]))
-        if type(convolution) in CONVOLUTIONS and alone and untouched and _suits(convolution, norm):
-            yield str(before.target), str(node.target)
+        convolution, norm = parts[input_node.target], parts[node.target]
+        called_once = calls[id(convolution)] == calls[id(norm)] == 1
+        untouched = not any(id(tensor) in evidence.accessed_ids for name in (input_node.target, node.target) for tensor in _tensors(traced_parts[name]))
+        if type(convolution) in CONVOLUTION_MODULES and called_once and untouched and _suits(convolution, norm):
+            yield str(input_node.target), str(node.target)
 
 
 def _tensors(part: nn.Module) -> list[torch.Tensor]:
@@ -122,6 +122,6 @@ def _merge(module: nn.Module, convolution: str, norm: str) -> None:
     module.set_submodule(norm, nn.Identity())
 
 
-def _same(one: _Evidence, other: _Evidence) -> bool:
+def _same(original: _Evidence, merged: _Evidence) -> bool:
     """Whether the same is done in the same order; a batch norm that is called by a name of its own would have raised."""
-    return [(node.op, str(node.target)) for node in one.nodes] == [(node.op, str(node.target)) for node in other.nodes]
+    return [(node.op, str(node.target)) for node in original.nodes] == [(node.op, str(node.target)) for node in merged.nodes]

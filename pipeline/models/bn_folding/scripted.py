@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.jit import optimized_execution  # type: ignore[attr-defined]  # public, and left out of its __all__
 
-from pipeline.models.bn_folding.arithmetic import words
+from pipeline.models.bn_folding.arithmetic import folding_message
 from pipeline.models.weights.file_type import first_line
 
 
@@ -20,17 +20,17 @@ def fold(module: torch.nn.Module) -> tuple[torch.nn.Module | None, str]:
     try:
         with optimized_execution(True), warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # torch announces the end of TorchScript at each call
-            fresh = _anew(module)
+            fresh = _reloaded(module)
             count = _norms(fresh)
-            made: Any = torch.jit.freeze(fresh)
-            count -= _norms(made)
-            _name_convolutions(made)
+            frozen: Any = torch.jit.freeze(fresh)
+            count -= _norms(frozen)
+            _name_convolutions(frozen)
     except Exception as error:  # its passes raise whatever the code makes them raise
         return None, f"torch cannot freeze this TorchScript ({first_line(error)})"
-    return made, f"TorchScript frozen, {words(count)}" if count > 0 else "TorchScript frozen"
+    return frozen, f"TorchScript frozen, {folding_message(count)}" if count > 0 else "TorchScript frozen"
 
 
-def _anew(module: torch.nn.Module) -> Any:
+def _reloaded(module: torch.nn.Module) -> Any:
     """The same, never run: what ran unoptimised keeps its calls as they are, even in copies; freezing leaves them in, and yet throws away what they call."""
     file = io.BytesIO()
     torch.jit.save(module, file)

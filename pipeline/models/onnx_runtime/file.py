@@ -15,18 +15,18 @@ from typing import Any
 
 from pipeline.errors import ModelError
 from pipeline.models.onnx_runtime.protobuf import Message
-from pipeline.models.weights.file_type import ONNX, UNKNOWN, recognise, unreadable
+from pipeline.models.weights.file_type import ONNX, UNKNOWN_FILE, detect_file_type, wrong_file_error
 
 Shape = tuple[int | None, ...]
 """Lengths of a tensor's axes, None where they may vary."""
 
-SMALL = 64
+SMALL_TENSOR_BYTES = 64
 """Bytes of tensors whose numbers are read: axes, sizes and scales, never weights."""
 NUMBERS = {1: "f", 6: "i", 7: "q", 11: "d"}
 """How a tensor's numbers are packed, by its type."""
 LISTS = {1: 4, 6: 5, 7: 7, 11: 10}
 """The entry of a tensor that lists its numbers, where they are not packed in one piece."""
-ADVICE = "Write it again, or fetch it again if it was cut short."
+ONNX_ADVICE = "Write it again, or fetch it again if it was cut short."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ class Node:
     attributes: dict[str, Any]
     captures: frozenset[str]
     """Names of outer values that its branches use."""
-    held: tuple[Tensor, ...]
+    tensors: tuple[Tensor, ...]
     """Tensors among its attributes and in its branches."""
 
 
@@ -82,11 +82,11 @@ class OnnxFile:
     @property
     def locations(self) -> tuple[str, ...]:
         """Files beside the model that hold its weights."""
-        tensors = chain(self.weights.values(), (tensor for node in self.nodes for tensor in node.held))
+        tensors = chain(self.weights.values(), (tensor for node in self.nodes for tensor in node.tensors))
         return tuple(sorted({tensor.location for tensor in tensors if tensor.location is not None}))
 
 
-def read(path: Path) -> OnnxFile:
+def read_onnx(path: Path) -> OnnxFile:
     """Read an ONNX file but for its weights.
 
     Raises
@@ -94,16 +94,16 @@ def read(path: Path) -> OnnxFile:
     ModelError
         It is no ONNX file, or a part of one.
     """
-    if recognise(path) not in (ONNX, UNKNOWN):
-        raise unreadable(path, ONNX, ValueError(), ADVICE)
+    if detect_file_type(path) not in (ONNX, UNKNOWN_FILE):
+        raise wrong_file_error(path, ONNX, ValueError(), ONNX_ADVICE)
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            found = _model(Message(data, 0, len(data)))
+            model = _model(Message(data, 0, len(data)))
     except (ValueError, IndexError, struct.error) as error:
-        raise ModelError(f"model.path {path} is no ONNX file, or a part of one ({error}). {ADVICE}") from error
-    if found is None:
+        raise ModelError(f"model.path {path} is no ONNX file, or a part of one ({error}). {ONNX_ADVICE}") from error
+    if model is None:
         raise ModelError(f"model.path {path} holds no ONNX graph. Give the file with the whole network.")
-    return found
+    return model
 
 
 def channels_last(shape: Shape) -> bool:
@@ -117,9 +117,9 @@ def _model(model: Message) -> OnnxFile | None:
         return None
     weights = dict(_tensor(entry) for graph in graphs for entry in graph.all(5))
     inputs, outputs = (tuple(_value(entry) for graph in graphs for entry in graph.all(number)) for number in (11, 12))
-    opsets = {entry.text(1): entry.number(2) for entry in model.all(8)}
+    opsets = {entry.string(1): entry.varint(2) for entry in model.all(8)}
     return OnnxFile(
-        metadata={entry.text(1): entry.text(2) for entry in model.all(14)},
+        metadata={entry.string(1): entry.string(2) for entry in model.all(14)},
         opset=opsets.get("", opsets.get("ai.onnx", 0)),
         inputs=tuple(value for value in inputs if value.name not in weights),
         outputs=outputs,
@@ -131,54 +131,54 @@ def _model(model: Message) -> OnnxFile | None:
 def _value(entry: Message) -> Value:
     """Its name (1) and type (2), which is of a tensor (1): the type (1) of its numbers and its shape (2) of axes (1) of a length (1)."""
     tensor = entry.first(2).first(1)
-    lengths = (axis.number(1) for axis in tensor.first(2).all(1))
-    return Value(name=entry.text(1), dtype=tensor.number(1), shape=tuple(length if length > 0 else None for length in lengths))
+    lengths = (axis.varint(1) for axis in tensor.first(2).all(1))
+    return Value(name=entry.string(1), dtype=tensor.varint(1), shape=tuple(length if length > 0 else None for length in lengths))
 
 
 def _tensor(entry: Message) -> tuple[str, Tensor]:
-    said = {pair.text(1): pair.text(2) for pair in entry.all(13)}
-    found = Tensor(shape=tuple(entry.numbers(1)), values=_numbers(entry), location=said.get("location") if entry.number(14) == 1 else None)
-    return entry.text(8), found
+    external_data = {pair.string(1): pair.string(2) for pair in entry.all(13)}
+    tensor = Tensor(shape=tuple(entry.varints(1)), values=_numbers(entry), location=external_data.get("location") if entry.varint(14) == 1 else None)
+    return entry.string(8), tensor
 
 
 def _numbers(entry: Message) -> tuple[float, ...] | None:
-    dtype = entry.number(2)
-    if dtype not in NUMBERS or entry.number(14) == 1:
+    dtype = entry.varint(2)
+    if dtype not in NUMBERS or entry.varint(14) == 1:
         return None
-    packed = entry.bytes(9, SMALL)
+    packed = entry.bytes(9, SMALL_TENSOR_BYTES)
     if packed:
         return tuple(value for (value,) in struct.iter_unpack(f"<{NUMBERS[dtype]}", packed))
-    if any(found.number == 9 for found in entry.entries):
+    if any(part.number == 9 for part in entry.entries):
         return None
     if dtype in (6, 7):
-        return tuple(entry.numbers(LISTS[dtype], SMALL))
-    packed = entry.bytes(LISTS[dtype], SMALL)
+        return tuple(entry.varints(LISTS[dtype], SMALL_TENSOR_BYTES))
+    packed = entry.bytes(LISTS[dtype], SMALL_TENSOR_BYTES)
     return tuple(value for (value,) in struct.iter_unpack(f"<{NUMBERS[dtype]}", packed)) if packed else None
 
 
 def _node(entry: Message) -> Node:
-    attributes = [(attribute.text(1), attribute) for attribute in entry.all(5)]
+    attributes = [(attribute.string(1), attribute) for attribute in entry.all(5)]
     branches = [branch for _, attribute in attributes for number in (6, 11) for branch in attribute.all(number)]
     inner = [_node(node) for branch in branches for node in branch.all(1)]
-    held = [_tensor(tensor)[1] for _, attribute in attributes for number in (5, 10) for tensor in attribute.all(number)]
-    held += [tensor for node in inner for tensor in node.held] + [_tensor(tensor)[1] for branch in branches for tensor in branch.all(5)]
-    used = {name for node in inner for name in (*node.inputs, *node.captures)} | {output.text(1) for branch in branches for output in branch.all(12)}
+    tensors = [_tensor(tensor)[1] for _, attribute in attributes for number in (5, 10) for tensor in attribute.all(number)]
+    tensors += [tensor for node in inner for tensor in node.tensors] + [_tensor(tensor)[1] for branch in branches for tensor in branch.all(5)]
+    captured = {name for node in inner for name in (*node.inputs, *node.captures)} | {output.string(1) for branch in branches for output in branch.all(12)}
     return Node(
-        kind=entry.text(4), domain=entry.text(7), name=entry.text(3), inputs=tuple(entry.texts(1)), outputs=tuple(entry.texts(2)),
-        attributes={name: _attribute(attribute) for name, attribute in attributes}, captures=frozenset(used), held=tuple(held),
+        kind=entry.string(4), domain=entry.string(7), name=entry.string(3), inputs=tuple(entry.strings(1)), outputs=tuple(entry.strings(2)),
+        attributes={name: _attribute(attribute) for name, attribute in attributes}, captures=frozenset(captured), tensors=tuple(tensors),
     )  # fmt: skip
 
 
 def _attribute(entry: Message) -> Any:
     """A whole number (3), a text (4), whole numbers (8) or a small tensor (5); None for what is none of these."""
-    numbers = {found.number for found in entry.entries}
+    numbers = {part.number for part in entry.entries}
     if 4 in numbers:
-        return entry.text(4)
+        return entry.string(4)
     if 8 in numbers:
-        return tuple(entry.numbers(8))
+        return tuple(entry.varints(8))
     if 5 in numbers:
         return _tensor(entry.first(5))[1].values
-    return entry.number(3) if 3 in numbers else None
+    return entry.varint(3) if 3 in numbers else None
 
 
 def entry_of(number: int, value: bytes) -> bytes:
@@ -187,8 +187,8 @@ def entry_of(number: int, value: bytes) -> bytes:
 
 
 def _varint(value: int) -> bytes:
-    found = bytearray()
+    encoded = bytearray()
     while value > 127:
-        found.append(value & 127 | 128)
+        encoded.append(value & 127 | 128)
         value >>= 7
-    return bytes([*found, value])
+    return bytes([*encoded, value])

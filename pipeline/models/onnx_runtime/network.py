@@ -21,17 +21,17 @@ from pipeline.models.onnx_runtime import session as onnx_session
 from pipeline.models.onnx_runtime.file import Node, OnnxFile, Shape, Value, entry_of
 from pipeline.models.onnx_runtime.origin import origin_of
 from pipeline.runtime import resources
-from pipeline.runtime.allocator import plain
+from pipeline.runtime.allocator import env_without_settings
 
-DTYPES = {1: torch.float32, 10: torch.float16, 11: torch.float64}
+INPUT_DTYPES = {1: torch.float32, 10: torch.float16, 11: torch.float64}
 """What is fed, by the number of its type."""
-TOGETHER = 16
+RESULTS_PER_RUN = 16
 """Results that are asked for at once."""
-SHAPES = ("Shape", "Size")
+SHAPE_OPERATIONS = ("Shape", "Size")
 """Operations through which no pixel comes."""
-GIVES_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536"}
+MALLOC_SETTINGS = {"MALLOC_MMAP_THRESHOLD_": "65536"}
 """So that what is freed leaves the process at once: what is left behind is priced apart, and would count by the pixel in a small image."""
-STARVED = ("bad_alloc", "Failed to allocate memory", "out of memory", "OOM")
+OUT_OF_MEMORY_MESSAGES = ("bad_alloc", "Failed to allocate memory", "out of memory", "OOM")
 
 
 class OnnxNetwork(torch.nn.Module):
@@ -40,11 +40,11 @@ class OnnxNetwork(torch.nn.Module):
     The session is opened with as many threads as torch is set to, and anew when that changes.
     """
 
-    def __init__(self, path: Path, file: OnnxFile, taken: Value, output: str, device: torch.device) -> None:
+    def __init__(self, path: Path, file: OnnxFile, image_input: Value, output: str, device: torch.device) -> None:
         super().__init__()
-        self.path, self.file, self.taken, self.output, self.device = path, file, taken, output, device
+        self.path, self.file, self.taken, self.output, self.device = path, file, image_input, output, device
         self.register_buffer("place", torch.empty(0, device=device))  # tells where it is
-        self.in_channels = taken.shape[1] or _first_convolution(file)
+        self.in_channels = image_input.shape[1] or _first_convolution(file)
         self._opened: tuple[int, Any] | None = None
         self.session()
 
@@ -58,16 +58,16 @@ class OnnxNetwork(torch.nn.Module):
         """
         if torch.is_autocast_enabled(self.device.type):
             raise ModelError("execution.precision asks for less than float32, but an ONNX file says its own precision. Leave it auto, or convert the file.")
-        x = x.to(self.device, DTYPES[self.taken.dtype]).contiguous()
+        x = x.to(self.device, INPUT_DTYPES[self.taken.dtype]).contiguous()
         try:
             return self._run(self.session(), x, [self.output])[0]
         except Exception as error:  # onnxruntime raises whatever its operators raise
-            if any(words in str(error) for words in STARVED):
+            if any(message in str(error) for message in OUT_OF_MEMORY_MESSAGES):
                 raise torch.OutOfMemoryError(str(error)) from error
             raise
         finally:
             if self.device.type == "cpu":
-                resources.give_back()  # tensors below 32 MiB would stay in heaps of their own, beside those of torch
+                resources.trim_heap()  # tensors below 32 MiB would stay in heaps of their own, beside those of torch
 
     def session(self) -> Any:
         """The session for the threads that torch is set to."""
@@ -121,27 +121,27 @@ class OnnxGraph:
     def peak(self, bands: int, side: int) -> int:
         """Bytes at the peak of one square image, beyond the input."""
         network, shape = self._network, [self._batch, bands, side, side]
-        dtype = DTYPES[network.taken.dtype]
+        dtype = INPUT_DTYPES[network.taken.dtype]
         if network.device.type == "cuda":
             return self._device_peak(torch.zeros(shape, dtype=dtype, device=network.device))
-        said = {
+        arguments = {
             "model": str(network.path), "threads": torch.get_num_threads(), "name": network.taken.name, "dtype": str(dtype).removeprefix("torch."),
             "shape": shape, "output": network.output,
         }  # fmt: skip
         # -P: the folder of the script has modules whose names other libraries have too
-        command = [sys.executable, "-P", onnx_session.__file__, json.dumps(said)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=plain(os.environ) | GIVES_BACK)  # noqa: S603
-        if done.returncode:
-            raise ModelError(f"The network in {network.path} could not be run on an image of {side} px to see its memory: {done.stderr.strip()[-300:]}")
-        return int(done.stdout)
+        command = [sys.executable, "-P", onnx_session.__file__, json.dumps(arguments)]
+        result = subprocess.run(command, capture_output=True, text=True, check=False, env=env_without_settings(os.environ) | MALLOC_SETTINGS)  # noqa: S603
+        if result.returncode:
+            raise ModelError(f"The network in {network.path} could not be run on an image of {side} px to see its memory: {result.stderr.strip()[-300:]}")
+        return int(result.stdout)
 
     def _device_peak(self, x: torch.Tensor) -> int:
         """What a new session takes of the GPU: it grows as it needs to and gives nothing back."""
         network = self._network
         session = onnx_session.open_session(str(network.path), torch.get_num_threads(), "cuda", index=network.device.index or 0)
-        before = torch.cuda.mem_get_info(network.device)[0]
+        free_before = torch.cuda.mem_get_info(network.device)[0]
         network._run(session, x, [network.output])
-        return max(before - torch.cuda.mem_get_info(network.device)[0], 0)
+        return max(free_before - torch.cuda.mem_get_info(network.device)[0], 0)
 
     def steps(self, x: torch.Tensor, other: torch.Tensor | None = None, kinds: frozenset[str] | None = None) -> list[Step]:
         """Every operation as it runs on an image, and how much of what it is given and returns differs on another.
@@ -156,23 +156,30 @@ class OnnxGraph:
             Operations to look at; all by default.
         """
         nodes = [node for node in self._network.file.nodes if node.outputs and (kinds is None or node.kind in kinds)]
-        names = dict.fromkeys(name for node in nodes for name in (*node.inputs, node.outputs[0]) if name in self._made)
-        seen = {name: look for group in _groups(list(names)) for name, look in self._looks(group, x, other).items()}
-        seen[self._network.taken.name] = _look(x, other)
-        return [self._step(node, seen) for node in nodes if node.outputs[0] in seen]
+        names = dict.fromkeys(name for node in nodes for name in (*node.inputs, node.outputs[0]) if name in self._computed_names)
+        summaries = {name: summary for group in _groups(list(names)) for name, summary in self._summaries(group, x, other).items()}
+        summaries[self._network.taken.name] = _summary(x, other)
+        return [self._step(node, summaries) for node in nodes if node.outputs[0] in summaries]
 
-    def _step(self, node: Node, seen: dict[str, Any]) -> Step:
+    def _step(self, node: Node, summaries: dict[str, Any]) -> Step:
         weights = self._network.file.weights
-        known = {name: (weights[name].shape, weights[name].values, 0.0) for name in node.inputs if name in weights}
-        looks = [(known | seen).get(name, ((), None, 0.0)) for name in node.inputs]
-        shape, _, after = seen[node.outputs[0]]
+        constants = {name: (weights[name].shape, weights[name].values, 0.0) for name in node.inputs if name in weights}
+        inputs = [(constants | summaries).get(name, ((), None, 0.0)) for name in node.inputs]
+        shape, _, after = summaries[node.outputs[0]]
         return Step(
-            kind=node.kind, name=node.name or node.outputs[0], attributes=node.attributes, given=tuple(look[0] for look in looks), returned=shape,
-            values=tuple(look[1] for look in looks), follows=tuple(name in self._follow for name in node.inputs),
-            captures=bool(node.captures & self._follow), before=max((look[2] for look in looks), default=0.0), after=after,
-        )  # fmt: skip
+            kind=node.kind,
+            name=node.name or node.outputs[0],
+            attributes=node.attributes,
+            input_shapes=tuple(summary[0] for summary in inputs),
+            output_shape=shape,
+            values=tuple(summary[1] for summary in inputs),
+            depends_on_image=tuple(name in self._image_dependent for name in node.inputs),
+            captures=bool(node.captures & self._image_dependent),
+            input_change=max((summary[2] for summary in inputs), default=0.0),
+            output_change=after,
+        )
 
-    def _looks(self, names: list[str], x: torch.Tensor, other: torch.Tensor | None) -> dict[str, Any]:
+    def _summaries(self, names: list[str], x: torch.Tensor, other: torch.Tensor | None) -> dict[str, Any]:
         """Shape, numbers where they are few, and share that differs, by name."""
         network = self._network
         extra = b"".join(entry_of(12, entry_of(1, name.encode())) for name in names if name not in {value.name for value in network.file.outputs})
@@ -180,36 +187,36 @@ class OnnxGraph:
         session = onnx_session.open_session(
             model, torch.get_num_threads(), network.device.type, index=network.device.index or 0, folder=str(network.path.parent), optimise=False
         )
-        ran = [session.run(names, {network.taken.name: self._fed(image)}) for image in (x, other) if image is not None]
-        return {name: _look(*(torch.as_tensor(run[k]) for run in ran)) for k, name in enumerate(names)}
+        results = [session.run(names, {network.taken.name: self._input_array(image)}) for image in (x, other) if image is not None]
+        return {name: _summary(*(torch.as_tensor(run[k]) for run in results)) for k, name in enumerate(names)}
 
-    def _fed(self, image: torch.Tensor) -> Any:
+    def _input_array(self, image: torch.Tensor) -> Any:
         shape = (self._batch, *image.shape[1:])
-        return image.to("cpu", DTYPES[self._network.taken.dtype]).expand(shape).contiguous().numpy()
+        return image.to("cpu", INPUT_DTYPES[self._network.taken.dtype]).expand(shape).contiguous().numpy()
 
     @cached_property
-    def _made(self) -> frozenset[str]:
+    def _computed_names(self) -> frozenset[str]:
         return frozenset(name for node in self._network.file.nodes for name in node.outputs if name)
 
     @cached_property
-    def _follow(self) -> frozenset[str]:
+    def _image_dependent(self) -> frozenset[str]:
         """Values that descend from the image; arithmetic on its size does not."""
-        found = {self._network.taken.name}
+        names = {self._network.taken.name}
         for node in self._network.file.nodes:
-            if node.kind not in SHAPES and found & {*node.inputs, *node.captures}:
-                found |= set(node.outputs)
-        return frozenset(found)
+            if node.kind not in SHAPE_OPERATIONS and names & {*node.inputs, *node.captures}:
+                names |= set(node.outputs)
+        return frozenset(names)
 
 
 def _groups(names: list[str]) -> Iterator[list[str]]:
-    return (names[k : k + TOGETHER] for k in range(0, len(names), TOGETHER))
+    return (names[k : k + RESULTS_PER_RUN] for k in range(0, len(names), RESULTS_PER_RUN))
 
 
-def _look(one: torch.Tensor, other: torch.Tensor | None = None) -> tuple[tuple[int, ...], tuple[float, ...] | None, float]:
-    few = tuple(one.flatten().tolist()) if one.numel() <= TOGETHER else None
-    if other is None or not one.numel():
-        return tuple(one.shape), few, 0.0
-    return tuple(one.shape), few, (one != other).float().mean().item() if one.shape == other.shape else 1.0
+def _summary(value: torch.Tensor, other: torch.Tensor | None = None) -> tuple[tuple[int, ...], tuple[float, ...] | None, float]:
+    values = tuple(value.flatten().tolist()) if value.numel() <= RESULTS_PER_RUN else None
+    if other is None or not value.numel():
+        return tuple(value.shape), values, 0.0
+    return tuple(value.shape), values, (value != other).float().mean().item() if value.shape == other.shape else 1.0
 
 
 def _first_convolution(file: OnnxFile) -> int | None:

@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.interfaces import Origin
 from pipeline.models.onnx_runtime.file import Node, OnnxFile
 
-WORDS = {
+TORCH_OPERATIONS = {
     "Sigmoid": "sigmoid", "HardSigmoid": "hardsigmoid", "Softmax": "softmax", "LogSoftmax": "log_softmax", "Tanh": "tanh", "ArgMax": "argmax",
     "ArgMin": "argmin", "Greater": "gt", "GreaterOrEqual": "ge", "Less": "lt", "LessOrEqual": "le", "TopK": "topk", "Transpose": "permute",
     "Reshape": "reshape", "Slice": "slice", "Pad": "pad", "Cast": "to", "CastLike": "to", "Squeeze": "squeeze", "Unsqueeze": "unsqueeze",
@@ -27,16 +27,16 @@ def origin_of(file: OnnxFile, output: str) -> Origin:
         if node.kind == "Constant":
             constants |= {name: _constant(node) for name in node.outputs}
             continue
-        inputs = tuple(origins[name] if name in origins else _plain(constants.get(name)) for name in node.inputs)
+        inputs = tuple(origins[name] if name in origins else _constant_origin(constants.get(name)) for name in node.inputs)
         for place, name in enumerate(node.outputs):
-            origins[name] = Origin(operation=_word(node), inputs=_ordered(node, inputs), place=place)
+            origins[name] = Origin(operation=_torch_operation(node), inputs=_ordered(node, inputs), place=place)
     return origins.get(output, Origin(operation=""))
 
 
-def _word(node: Node) -> str:
+def _torch_operation(node: Node) -> str:
     if node.kind in RESIZES:
         return "upsample_bicubic2d" if node.attributes.get("mode") == "cubic" else "upsample_bilinear2d"
-    return WORDS.get(node.kind, "")
+    return TORCH_OPERATIONS.get(node.kind, "")
 
 
 def _ordered(node: Node, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -54,6 +54,6 @@ def _constant(node: Node) -> tuple[float, ...] | None:
     return value if isinstance(value, tuple) else None
 
 
-def _plain(values: tuple[float, ...] | None) -> Any:
+def _constant_origin(values: tuple[float, ...] | None) -> Any:
     """A number where a constant is one, or the same everywhere; else an origin without an operation."""
     return float(values[0]) if values and len(set(values)) == 1 else Origin(operation="")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import NamedTuple
 
-FIXED = {1: 8, 5: 4}
+FIXED_SIZES = {1: 8, 5: 4}
 """Bytes of the values of a fixed length, by type."""
 
 
@@ -43,39 +43,39 @@ class Message:
         """The first message of that number, or an empty one."""
         return next(iter(self.all(number)), Message(b"", 0, 0))
 
-    def number(self, number: int) -> int:
+    def varint(self, number: int) -> int:
         """The last number of that number; 0 where there is none."""
         return next((_signed(entry.value) for entry in reversed(self.entries) if entry.number == number), 0)
 
-    def numbers(self, number: int, most: int | None = None) -> list[int]:
-        """All numbers of that number, packed in one piece or not; of pieces longer than ``most`` bytes none."""
-        found = []
+    def varints(self, number: int, max_bytes: int | None = None) -> list[int]:
+        """All numbers of that number, packed in one piece or not; of pieces longer than ``max_bytes`` bytes none."""
+        numbers = []
         for entry in self.entries:
             if entry.number == number and entry.kind == 0:
-                found.append(_signed(entry.value))
-            elif entry.number == number and (most is None or entry.end - entry.start <= most):
-                found += self._packed(entry)
-        return found
+                numbers.append(_signed(entry.value))
+            elif entry.number == number and (max_bytes is None or entry.end - entry.start <= max_bytes):
+                numbers += self._packed(entry)
+        return numbers
 
-    def text(self, number: int) -> str:
+    def string(self, number: int) -> str:
         """The first text of that number, or none."""
-        return next(iter(self.texts(number)), "")
+        return next(iter(self.strings(number)), "")
 
-    def texts(self, number: int) -> list[str]:
+    def strings(self, number: int) -> list[str]:
         """All texts of that number."""
         return [self._data[entry.start : entry.end].decode() for entry in self.entries if entry.number == number]
 
-    def bytes(self, number: int, most: int) -> bytes:
-        """The first bytes of that number, or none where they are more than ``most``."""
+    def bytes(self, number: int, max_bytes: int) -> bytes:
+        """The first bytes of that number, or none where they are more than ``max_bytes``."""
         entry = next((entry for entry in self.entries if entry.number == number), None)
-        return self._data[entry.start : entry.end] if entry and entry.end - entry.start <= most else b""
+        return self._data[entry.start : entry.end] if entry and entry.end - entry.start <= max_bytes else b""
 
     def _packed(self, entry: Entry) -> list[int]:
-        found, at = [], entry.start
+        numbers, at = [], entry.start
         while at < entry.end:
             value, at = _varint(self._data, at)
-            found.append(_signed(value))
-        return found
+            numbers.append(_signed(value))
+        return numbers
 
     def _entries(self) -> Iterator[Entry]:
         data, at, end = self._data, self._start, self._end
@@ -87,8 +87,8 @@ class Message:
             elif kind == 2:
                 size, start = _varint(data, at)
                 at = start + size
-            elif kind in FIXED:
-                at += FIXED[kind]
+            elif kind in FIXED_SIZES:
+                at += FIXED_SIZES[kind]
             else:
                 raise ValueError(f"an entry of type {kind}")
             if at > end:

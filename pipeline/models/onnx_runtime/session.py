@@ -37,28 +37,28 @@ def open_session(model: str | bytes, threads: int, device: str = "cpu", *, index
     """
     import onnxruntime
 
-    said = onnxruntime.SessionOptions()
-    said.intra_op_num_threads, said.inter_op_num_threads = threads, 1
-    said.enable_cpu_mem_arena = said.enable_mem_pattern = False  # an arena keeps the largest tile of each shape for good
-    said.use_deterministic_compute = True
-    said.log_severity_level = FATAL
-    said.add_session_config_entry("session.intra_op.allow_spinning", "0")  # threads that wait would take the cores of readers and writers
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.enable_cpu_mem_arena = options.enable_mem_pattern = False  # an arena keeps the largest tile of each shape for good
+    options.use_deterministic_compute = True
+    options.log_severity_level = FATAL
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # threads that wait would take the cores of readers and writers
     if folder:
-        said.add_session_config_entry("session.model_external_initializers_file_folder_path", folder)
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", folder)
     if not optimise:
-        said.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    return onnxruntime.InferenceSession(model, said, providers=_providers(device, index))
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return onnxruntime.InferenceSession(model, options, providers=_providers(device, index))
 
 
 def _providers(device: str, index: int) -> list[Any]:
     if device != "cuda":
         return ["CPUExecutionProvider"]
     # the default search takes products of matrices: no choice by timing, and no NaN that spreads as in Winograd's or Fourier's way
-    said = {"device_id": index, "cudnn_conv_algo_search": "DEFAULT", "use_tf32": "0", "arena_extend_strategy": "kSameAsRequested"}
-    return [("CUDAExecutionProvider", said), "CPUExecutionProvider"]
+    options = {"device_id": index, "cudnn_conv_algo_search": "DEFAULT", "use_tf32": "0", "arena_extend_strategy": "kSameAsRequested"}
+    return [("CUDAExecutionProvider", options), "CPUExecutionProvider"]
 
 
-def peak(model: str, threads: int, name: str, dtype: str, shape: list[int], output: str) -> int:
+def measure_peak(model: str, threads: int, name: str, dtype: str, shape: list[int], output: str) -> int:
     """Bytes that one run holds at its peak beyond its input; alone in a process."""
     import numpy as np
     import psutil
@@ -69,10 +69,10 @@ def peak(model: str, threads: int, name: str, dtype: str, shape: list[int], outp
         ctypes.CDLL(None).malloc_trim(0)  # glibc only
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")  # loading may have held more than running will
-    before = int(psutil.Process().memory_info().rss)
-    held = session.run([output], {name: x})
-    assert held
-    return max(_highest() - before, 0)
+    resident_before = int(psutil.Process().memory_info().rss)
+    results = session.run([output], {name: x})
+    assert results
+    return max(_highest() - resident_before, 0)
 
 
 def _highest() -> int:
@@ -87,4 +87,4 @@ def _highest() -> int:
 
 
 if __name__ == "__main__":
-    print(peak(**json.loads(sys.argv[1])))
+    print(measure_peak(**json.loads(sys.argv[1])))

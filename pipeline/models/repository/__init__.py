@@ -11,7 +11,7 @@ from pipeline.errors import ModelError
 from pipeline.models.repository.code import Code, code_of, reads_of
 from pipeline.models.repository.importer import install
 from pipeline.models.repository.namespace import World, world_of
-from pipeline.models.repository.search_folders import place_of
+from pipeline.models.repository.search_folders import locate_factory
 from pipeline.models.weights.file_type import first_line
 from pipeline.runtime.import_faults import fault
 
@@ -52,7 +52,7 @@ class Repository:
 def repository_of(place: str, key: str = "model.factory") -> Repository:
     """What lies around ``file.py`` or ``package.module`` that a key of the config names; raises ModelError where a file is not there."""
     install()
-    parts = place_of(place, key)
+    parts = locate_factory(place, key)
     world = world_of(parts)
     isolated = parts.file is not None or world.owns(parts.module)
     return Repository(place=place, key=key, module=parts.module, world=world if isolated else None)

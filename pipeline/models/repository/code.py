@@ -12,8 +12,8 @@ from pipeline.errors import ModelError
 from pipeline.models.architectures import name_in_fingerprints, revision
 from pipeline.models.repository import module_search
 from pipeline.models.repository.installed import distribution, is_standard, standard
-from pipeline.models.repository.namespace import PACKAGE, World
-from pipeline.models.repository.opened_files import digest
+from pipeline.models.repository.namespace import OWN_PACKAGE, World
+from pipeline.models.repository.opened_files import file_digest
 
 BY_VERSION = {"torch", "numpy"}
 """Libraries that all networks run in: a release of theirs rounds otherwise, and is told where it matters."""
@@ -57,28 +57,28 @@ def code_of(world: World | None, module: str) -> Code:
 
 def reads_of(world: World | None, code: Code) -> dict[str, str]:
     """What modules opened while they were imported: digests by path."""
-    return {} if world is None else {path: then for name in code for path, then in world.reads.get(name, {}).items()}
+    return {} if world is None else {path: old_digest for name in code for path, old_digest in world.reads.get(name, {}).items()}
 
 
 def _in_world(world: World, name: str) -> tuple[str, str, Path | None] | None:
     """Name, digest and file of a repository's module; None where it is a package without code, or no module at all."""
     if name in world.sources:
-        file, then = world.sources[name]
-        return name, then, file
+        file, old_digest = world.sources[name]
+        return name, old_digest, file
     if name in world.pinned:
-        return name, digest(world.pinned[name]), world.pinned[name]
+        return name, file_digest(world.pinned[name]), world.pinned[name]
     spec = world.find(name.partition(".")[0])
-    spec = None if spec is None else module_search.deep(spec, name)
+    spec = None if spec is None else module_search.find_submodule(spec, name)
     if spec is None or spec.origin is None or not Path(spec.origin).is_file():
         return None
     file = Path(spec.origin)
-    return name, digest(file), file if file.suffix in SOURCE_SUFFIXES else None
+    return name, file_digest(file), file if file.suffix in SOURCE_SUFFIXES else None
 
 
 def _in_python(name: str) -> tuple[str, str, Path | None] | None:
     """The same of a module that Python finds: the user's by its source, what is installed by its version, ours by its revision."""
     top = name.partition(".")[0]
-    if top == PACKAGE:
+    if top == OWN_PACKAGE:
         number = revision(name)
         return None if number is None else (name_in_fingerprints(name), f"revision {number}", None)
     if standard(top) or top in BY_VERSION:
@@ -96,14 +96,14 @@ def _file(name: str) -> Path | None:
     module = sys.modules.get(name)
     path = getattr(module, "__file__", None)
     if path is None and module is None:
-        spec = module_search.anywhere(name.partition(".")[0])
-        spec = None if spec is None else module_search.deep(spec, name)
+        spec = module_search.find_on_sys_path(name.partition(".")[0])
+        spec = None if spec is None else module_search.find_submodule(spec, name)
         path = None if spec is None else spec.origin
     return Path(path).resolve() if path is not None and Path(path).is_file() else None
 
 
 def _unchanged(file: Path) -> str:
-    now = digest(file)
+    now = file_digest(file)
     if _first_seen.setdefault(file, now) != now:
         raise ModelError(
             f"{file}, which makes the network, was changed since this process imported it, and what runs is what it was. Start the process anew: "
@@ -120,11 +120,11 @@ def _imports(file: Path, name: str) -> Iterator[str]:
         return
     package = name if file.stem == "__init__" else name.rpartition(".")[0]
     for node in ast.walk(tree):
-        for imported in _named(node, package):
+        for imported in _imported_names(node, package):
             yield from _chain(imported)
 
 
-def _named(node: ast.AST, package: str) -> Iterator[str]:
+def _imported_names(node: ast.AST, package: str) -> Iterator[str]:
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):

@@ -11,8 +11,8 @@ from types import CodeType, ModuleType
 import xxhash
 
 from pipeline.models.repository import module_search
-from pipeline.models.repository.namespace import PREFIX, World, active, named
-from pipeline.models.repository.opened_files import aside, digests, recorded
+from pipeline.models.repository.namespace import PREFIX, World, active, world_by_name
+from pipeline.models.repository.opened_files import digests, record_opened_files, without_recording
 
 
 class Loader(SourceFileLoader):
@@ -23,24 +23,24 @@ class Loader(SourceFileLoader):
         self._world = world
 
     @property
-    def _plain(self) -> str:
+    def _plain_name(self) -> str:
         return self.name.removeprefix(f"{self._world.name}.")
 
     def get_code(self, fullname: str) -> CodeType:
         """Compiled from the source, whose digest is kept."""
-        with aside():
+        with without_recording():
             source = self.get_data(self.path)
-        self._world.sources[self._plain] = Path(self.path), xxhash.xxh3_128(source).hexdigest()
+        self._world.sources[self._plain_name] = Path(self.path), xxhash.xxh3_128(source).hexdigest()
         return self.source_to_code(source, self.path)
 
     def exec_module(self, module: ModuleType) -> None:
         """Run it, with the import statements of its world; what it opens meanwhile is kept."""
-        world, opened = self._world, set[str]()
+        world, paths = self._world, set[str]()
         module.__dict__["__builtins__"] = world.builtins
-        world.alias(self._plain)
-        with recorded(opened):
+        world.alias(self._plain_name)
+        with record_opened_files(paths):
             super().exec_module(module)
-        world.reads[self._plain] = digests(opened)
+        world.reads[self._plain_name] = digests(paths)
 
 
 class Alias:
@@ -52,15 +52,15 @@ class Alias:
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """The module under its full name, imported where it is not yet."""
         module = self._world.module(spec.name)
-        self._kept = {name: getattr(module, name, None) for name in ("__spec__", "__loader__", "__package__", "__path__")}
+        self._saved = {name: getattr(module, name, None) for name in ("__spec__", "__loader__", "__package__", "__path__")}
         return module
 
     def exec_module(self, module: ModuleType) -> None:
         """It has run already; Python has just told it that it is another."""
-        for name, value in self._kept.items():
+        for name, value in self._saved.items():
             if value is not None:
                 setattr(module, name, value)
-        self._world.lend(module)
+        self._world.note_alias(module)
 
 
 class Finder:
@@ -75,13 +75,13 @@ class Finder:
             if world is None or _is_elsewhere(fullname, world) or not world.owns(fullname):
                 return None
             return ModuleSpec(fullname, Alias(world))  # type: ignore[arg-type]  # a loader by its methods
-        world, plain = named(fullname), fullname.partition(".")[2]
+        world, plain_name = world_by_name(fullname), fullname.partition(".")[2]
         if world is None:
             return None
-        if plain in world.pinned:
-            spec = module_search.of_file(fullname, world.pinned[plain])
+        if plain_name in world.pinned:
+            spec = module_search.of_file(fullname, world.pinned[plain_name])
         else:
-            spec = world.find(plain) if "." not in plain else PathFinder.find_spec(fullname, path)
+            spec = world.find(plain_name) if "." not in plain_name else PathFinder.find_spec(fullname, path)
         return None if spec is None else _renamed(spec, fullname, world)
 
     def invalidate_caches(self) -> None:
@@ -91,7 +91,7 @@ class Finder:
 def _is_elsewhere(fullname: str, world: World) -> bool:
     """Whether a plain name begins with that of a module that is somebody else's in this process."""
     top = fullname.partition(".")[0]
-    return top in sys.modules and top not in world.lent
+    return top in sys.modules and top not in world.aliased_names
 
 
 def _renamed(spec: ModuleSpec, fullname: str, world: World) -> ModuleSpec:

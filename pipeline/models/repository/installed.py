@@ -10,7 +10,7 @@ from pathlib import Path
 
 SITES = ("site-packages", "dist-packages")
 """Folders that installers fill."""
-_NAMED = re.compile(r"^(Name|Version):\s*(.+)$", re.MULTILINE)
+_METADATA_FIELD = re.compile(r"^(Name|Version):\s*(.+)$", re.MULTILINE)
 
 
 def site_of(file: Path) -> Path | None:
@@ -47,17 +47,17 @@ def _records(site: Path, top: str) -> tuple[tuple[str, tuple[str, str]], ...]:
     for record in sorted(site.glob("*.dist-info/RECORD")):
         lines = [line for line in record.read_text(encoding="utf-8", errors="replace").splitlines() if line.startswith((f"{top}/", f"{top}."))]
         if lines:
-            rows.append(("\n" + "\n".join(lines), _named(record.parent)))
+            rows.append(("\n" + "\n".join(lines), _name_and_version(record.parent)))
     return tuple(rows)
 
 
-def _named(folder: Path) -> tuple[str, str]:
+def _name_and_version(folder: Path) -> tuple[str, str]:
     """By its METADATA, or by the folder's own name where there is none."""
     try:
         head = (folder / "METADATA").read_text(encoding="utf-8", errors="replace").partition("\n\n")[0]
     except OSError:
         head = ""
-    fields = dict(_NAMED.findall(head))
+    fields = dict(_METADATA_FIELD.findall(head))
     name, _, version = folder.name.removesuffix(".dist-info").partition("-")
     return fields.get("Name", name).strip(), fields.get("Version", version).strip()
 

@@ -14,13 +14,13 @@ _PACKAGE = Path(__file__).resolve().parents[2]
 """Our own package."""
 
 
-def top(name: str, folders: Sequence[str]) -> ModuleSpec | None:
+def find_in_folders(name: str, folders: Sequence[str]) -> ModuleSpec | None:
     """A module or package without a dot, in the first of some folders that has it; one without ``__init__.py`` counts where none has another."""
     spec = _listed(PathFinder.find_spec(name, [folder for folder in folders if Path(folder).is_dir()])) if folders else None
     return spec if spec is None or spec.origin is not None or _holds_code(spec) else None
 
 
-def deep(spec: ModuleSpec, name: str) -> ModuleSpec | None:
+def find_submodule(spec: ModuleSpec, name: str) -> ModuleSpec | None:
     """The module of a dotted name below the one of its first part."""
     inner: ModuleSpec | None = spec
     for part in name.split(".")[1:]:
@@ -47,7 +47,7 @@ def of_file(name: str, file: Path) -> ModuleSpec | None:
     return importlib.util.spec_from_file_location(name, file)
 
 
-def anywhere(name: str) -> ModuleSpec | None:
+def find_on_sys_path(name: str) -> ModuleSpec | None:
     """A module or package without a dot as Python finds it, but for the working directory, which one way to start us puts first."""
     path = [entry for entry in sys.path if entry and Path(entry).absolute() != Path.cwd()]
     spec = PathFinder.find_spec(name, path)
@@ -57,7 +57,7 @@ def anywhere(name: str) -> ModuleSpec | None:
     return _listed(spec)
 
 
-def elsewhere(name: str, names: Sequence[str]) -> bool:
+def is_importable(name: str, names: Sequence[str]) -> bool:
     """Whether Python, or our own package, has a module with all that is imported from it."""
     try:
         module = importlib.import_module(name)
@@ -73,7 +73,7 @@ def _submodule(name: str, part: str) -> bool:
         return False
 
 
-def is_ours(spec: ModuleSpec) -> bool:
+def is_own_package(spec: ModuleSpec) -> bool:
     """Whether it is our own package, which lies in its repository like any other."""
     return spec.origin is not None and Path(spec.origin).resolve().parent == _PACKAGE
 

@@ -25,7 +25,7 @@ COMPILED = (".pyc", ".pyo")
 PACKAGE = Path(pipeline.__file__).resolve().parent
 """Our own sources: Python opens them only where it has not compiled them yet, and they count by their revision."""
 _writes = os.O_WRONLY | os.O_RDWR
-_now = threading.local()
+_recording = threading.local()
 _lock = threading.Lock()
 _hooked = False
 
@@ -35,66 +35,66 @@ class _Archive(torch._C.PyTorchFileReader):
 
     def __init__(self, file: Any) -> None:
         if isinstance(file, str | os.PathLike):
-            _heard("open", (os.fspath(file), "rb", 0))
+            _audit("open", (os.fspath(file), "rb", 0))
         super().__init__(file)
 
 
 @contextmanager
-def recorded(into: set[str]) -> Iterator[None]:
+def record_opened_files(into: set[str]) -> Iterator[None]:
     """Add to a set what this thread opens for reading meanwhile."""
     _hook()
-    before, _now.into = getattr(_now, "into", None), into
+    previous, _recording.into = getattr(_recording, "into", None), into
     read_script, reader = torch._C.import_ir_module, torch._C.PyTorchFileReader
-    torch._C.import_ir_module = _noting(read_script)  # torch reads scripts and archives by itself, of which no hook is told
+    torch._C.import_ir_module = _recording_reader(read_script)  # torch reads scripts and archives by itself, of which no hook is told
     torch._C.PyTorchFileReader = _Archive  # type: ignore[assignment, misc]
     try:
         yield
     finally:
         torch._C.import_ir_module, torch._C.PyTorchFileReader = read_script, reader  # type: ignore[misc]
-        _now.into = before
+        _recording.into = previous
 
 
 @contextmanager
-def aside() -> Iterator[None]:
+def without_recording() -> Iterator[None]:
     """What is opened meanwhile is not recorded: code, which counts by itself."""
-    before, _now.into = getattr(_now, "into", None), None
+    previous, _recording.into = getattr(_recording, "into", None), None
     try:
         yield
     finally:
-        _now.into = before
+        _recording.into = previous
 
 
 def digests(paths: Iterable[str]) -> dict[str, str]:
     """XXH3 of each file that tells something of a network, by its path; others, and those that are gone again, are left out."""
     files = sorted({Path(path).resolve() for path in paths})
-    return {str(file): digest(file) for file in files if _counts(file)}
+    return {str(file): file_digest(file) for file in files if _is_relevant(file)}
 
 
-def by_name(digests: dict[str, str]) -> dict[str, str]:
+def digests_by_file_name(digests: dict[str, str]) -> dict[str, str]:
     """The same by the names of files alone: a network that was moved is the same network."""
     names = sorted({Path(path).name for path in digests})
     return {name: " ".join(sorted(digest for path, digest in digests.items() if Path(path).name == name)) for name in names}
 
 
-def digest(file: Path) -> str:
+def file_digest(file: Path) -> str:
     """XXH3 of a file, 128 bits in hex; damage is sought, not malice."""
     state = xxhash.xxh3_128()
-    with aside(), file.open("rb") as data:
+    with without_recording(), file.open("rb") as data:
         while chunk := data.read(2**22):
             state.update(chunk)
     return state.hexdigest()
 
 
-def named(args: Any) -> Iterator[str]:
+def file_arguments(args: Any) -> Iterator[str]:
     """Files that arguments name: libraries in C open them without a word to Python."""
     if isinstance(args, dict | list | tuple):
         for value in args.values() if isinstance(args, dict) else args:
-            yield from named(value)
+            yield from file_arguments(value)
     elif isinstance(args, str | Path) and 0 < len(str(args)) < 4096 and "\0" not in str(args) and Path(args).is_file():
         yield str(Path(args).absolute())
 
 
-def _counts(file: Path) -> bool:
+def _is_relevant(file: Path) -> bool:
     if (str(file).startswith(SYSTEM) and not str(file).startswith(SHARED)) or file.suffix in COMPILED or not file.is_file():
         return False
     return PACKAGE not in file.parents and not is_standard(file) and distribution(file) is None
@@ -105,21 +105,21 @@ def _hook() -> None:
     global _hooked
     with _lock:
         if not _hooked:
-            sys.addaudithook(_heard)
+            sys.addaudithook(_audit)
             _hooked = True
 
 
-def _heard(event: str, args: tuple[Any, ...]) -> None:
+def _audit(event: str, args: tuple[Any, ...]) -> None:
     if event != "open":
         return
-    into = getattr(_now, "into", None)
+    into = getattr(_recording, "into", None)
     if into is not None and isinstance(args[0], str | bytes | os.PathLike) and not (isinstance(args[2], int) and args[2] & _writes):
         into.add(str(Path(os.fsdecode(args[0])).absolute()))
 
 
-def _noting(read: Any) -> Any:
-    def noted(unit: Any, path: Any, *rest: Any) -> Any:
-        _heard("open", (os.fspath(path), "rb", 0))
+def _recording_reader(read: Any) -> Any:
+    def recording_reader(unit: Any, path: Any, *rest: Any) -> Any:
+        _audit("open", (os.fspath(path), "rb", 0))
         return read(unit, path, *rest)
 
-    return noted
+    return recording_reader

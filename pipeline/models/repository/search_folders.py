@@ -11,12 +11,12 @@ from pipeline.errors import ModelError
 
 MARKS = (".git", ".hg", "pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "environment.yml")
 """What lies at the top of a repository."""
-ABOVE = 4
+MAX_PARENTS = 4
 """Folders that are looked at above a root where nothing marks the top of a repository."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class FactoryLocation:
     """A factory's module, and the folders that hold what it imports."""
 
     module: str
@@ -29,7 +29,7 @@ class Place:
     """Folders that come after it."""
 
 
-def place_of(factory: str, key: str = "model.factory") -> Place:
+def locate_factory(factory: str, key: str = "model.factory") -> FactoryLocation:
     """The place of ``file.py``, ``folder/package.module`` or ``package.module`` that a key of the config names.
 
     Raises
@@ -41,10 +41,10 @@ def place_of(factory: str, key: str = "model.factory") -> Place:
         return _file(Path(os.path.normpath(Path(factory).absolute())), factory, key)
     folder, slash, module = factory.rpartition("/")
     root = os.path.normpath(Path(folder or "/").absolute()) if slash else None
-    return Place(module=module, file=None, first=(root,) if root else (), last=_last(root, None))
+    return FactoryLocation(module=module, file=None, first=(root,) if root else (), last=_last(root, None))
 
 
-def _file(file: Path, text: str, key: str) -> Place:
+def _file(file: Path, text: str, key: str) -> FactoryLocation:
     if not file.is_file():
         raise ModelError(f"{key} names {text}, which does not exist. Give file.py:callable relative to the config file.")
     root, deep = file.parent, 0
@@ -55,7 +55,7 @@ def _file(file: Path, text: str, key: str) -> Place:
     name = file.stem.replace(".", "_")
     packages = file.parent.relative_to(root).parts
     module = ".".join(packages) if name == "__init__" else ".".join((*packages, name))
-    return Place(module=module, file=file, first=(str(root),), last=_last(str(root), str(file.parent)))
+    return FactoryLocation(module=module, file=file, first=(str(root),), last=_last(str(root), str(file.parent)))
 
 
 def _level(file: Path) -> int:
@@ -69,17 +69,17 @@ def _level(file: Path) -> int:
 
 def _last(root: str | None, neighbour: str | None) -> tuple[str, ...]:
     """Beside the file, above the root as far as its repository goes, and the working directory."""
-    above = _above(Path(root)) if root else []
+    above = _parents_to_search(Path(root)) if root else []
     folders = [*([neighbour] if neighbour else []), *map(str, above), str(Path.cwd())]
     return tuple(folder for folder in dict.fromkeys(folders) if folder != root)
 
 
-def _above(root: Path) -> list[Path]:
+def _parents_to_search(root: Path) -> list[Path]:
     folders: list[Path] = []
     if _marked(root):
         return folders
     for parent in root.parents:
-        if parent in (Path.home(), Path(parent.anchor)) or len(folders) == ABOVE:
+        if parent in (Path.home(), Path(parent.anchor)) or len(folders) == MAX_PARENTS:
             break
         folders.append(parent)
         if _marked(parent):

@@ -14,11 +14,11 @@ from typing import Any
 import torch
 
 from pipeline.errors import ModelError
-from pipeline.models.weights.checkpoint_keys import bare, choose, unwrap
-from pipeline.models.weights.file_type import SAFETENSORS, SAVED, first_line, recognise, unreadable
-from pipeline.models.weights.torch_pickle import Fetch, opened
+from pipeline.models.weights.checkpoint_keys import select_entries, strip_wrappers, unwrap
+from pipeline.models.weights.file_type import SAFETENSORS, SAVED, detect_file_type, first_line, wrong_file_error
+from pipeline.models.weights.torch_pickle import Fetch, open_torch_file
 
-KEY = "wholecloth"
+METADATA_KEY = "wholecloth"
 """Metadata entry of a safetensors file of ours."""
 CUT = "Write it again, or fetch it again if it was cut short."
 
@@ -47,11 +47,11 @@ def save(path: Path, module: torch.nn.Module, meta: ModelMeta) -> None:
 
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    said = {key: value for key, value in asdict(meta).items() if key != "output" or value}  # releases before it can read what needs none
-    save_file(tensors, path, metadata={KEY: json.dumps(said)})
+    document = {key: value for key, value in asdict(meta).items() if key != "output" or value}  # releases before it can read what needs none
+    save_file(tensors, path, metadata={METADATA_KEY: json.dumps(document)})
 
 
-def read_meta(path: Path) -> ModelMeta | None:
+def read_model_meta(path: Path) -> ModelMeta | None:
     """What a safetensors file says of itself, or None where it is not one of ours.
 
     Raises
@@ -64,11 +64,11 @@ def read_meta(path: Path) -> ModelMeta | None:
             (length,) = struct.unpack("<Q", file.read(8))
             if length > 100 * 2**20:
                 raise ValueError("its header is longer than any")
-            said = json.loads(file.read(length)).get("__metadata__", {})
+            metadata = json.loads(file.read(length)).get("__metadata__", {})
     except (OSError, ValueError, AttributeError, struct.error) as error:
-        raise unreadable(path, SAFETENSORS, error, "Give one, or a .pt file with model.kind: torchscript or python.") from error
+        raise wrong_file_error(path, SAFETENSORS, error, "Give one, or a .pt file with model.kind: torchscript or python.") from error
     try:
-        return ModelMeta(**json.loads(said[KEY])) if KEY in said else None
+        return ModelMeta(**json.loads(metadata[METADATA_KEY])) if METADATA_KEY in metadata else None
     except (ValueError, TypeError) as error:
         raise ModelError(
             f"model.path {path} says of itself what this release does not understand ({first_line(error)}). Save it again with this release, or upgrade."
@@ -88,12 +88,12 @@ def load_into(module: torch.nn.Module, path: Path, unused: tuple[str, ...] = ())
     ModelError
         The file cannot be read without executing code, or does not fit the network.
     """
-    with _held(path) as (held, fetch):
-        choice = choose(held, module.state_dict(), path, unused)
+    with _open_content(path) as (content, fetch):
+        choice = select_entries(content, module.state_dict(), path, unused)
         try:
             state = {name: fetch(entry) for name, entry in choice.entries.items()}
         except Exception as error:  # whatever cut or damaged bytes make the reader raise
-            raise unreadable(path, SAVED, error, CUT) from error
+            raise wrong_file_error(path, SAVED, error, CUT) from error
     module.load_state_dict(state)  # without the version of batch norm, torch itself adds the counters
     return choice.notes
 
@@ -106,11 +106,11 @@ def peek(path: Path) -> tuple[dict[str, tuple[int, ...]], dict[str, Any]]:
     ModelError
         The file holds no state dict.
     """
-    with _held(path) as (held, _):
-        state, _, _ = unwrap(held, path)
-        said = held.get("hyper_parameters") if isinstance(held, Mapping) else None
+    with _open_content(path) as (content, _):
+        state, _, _ = unwrap(content, path)
+        hyperparameters = content.get("hyper_parameters") if isinstance(content, Mapping) else None
         shapes = {name: tuple(value.shape) for name, value in state.items() if hasattr(value, "shape")}
-    return shapes, dict(said) if isinstance(said, Mapping) else {}
+    return shapes, dict(hyperparameters) if isinstance(hyperparameters, Mapping) else {}
 
 
 def sha256(path: Path) -> str:
@@ -130,28 +130,28 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
     ModelError
         The file cannot be read without executing code, or holds no state dict.
     """
-    with _held(path) as (held, fetch):
-        entries = bare(unwrap(held, path)[0])
+    with _open_content(path) as (content, fetch):
+        entries = strip_wrappers(unwrap(content, path)[0])
         try:
             return {name: fetch(entry) for name, entry in entries.items()}
         except Exception as error:  # whatever cut or damaged bytes make the reader raise
-            raise unreadable(path, SAVED, error, CUT) from error
+            raise wrong_file_error(path, SAVED, error, CUT) from error
 
 
 @contextmanager
-def _held(path: Path) -> Iterator[tuple[Any, Fetch]]:
+def _open_content(path: Path) -> Iterator[tuple[Any, Fetch]]:
     """What a file holds, and what reads its tensors."""
     with ExitStack() as stack:
         if path.suffix == ".safetensors":
-            held: tuple[Any, Fetch] = (_safetensors(path), lambda tensor: tensor)
-        elif recognise(path) != SAVED:
-            raise unreadable(path, SAVED, ValueError(), "Save the network's state_dict() with torch.save.")
+            content: tuple[Any, Fetch] = (_safetensors(path), lambda tensor: tensor)
+        elif detect_file_type(path) != SAVED:
+            raise wrong_file_error(path, SAVED, ValueError(), "Save the network's state_dict() with torch.save.")
         else:
             try:
-                held = stack.enter_context(opened(path))
+                content = stack.enter_context(open_torch_file(path))
             except Exception as error:  # whatever the bytes make the reader raise
-                raise unreadable(path, SAVED, error, CUT) from error
-        yield held
+                raise wrong_file_error(path, SAVED, error, CUT) from error
+        yield content
 
 
 def _safetensors(path: Path) -> dict[str, torch.Tensor]:
@@ -161,4 +161,4 @@ def _safetensors(path: Path) -> dict[str, torch.Tensor]:
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise unreadable(path, SAFETENSORS, error, CUT) from error
+        raise wrong_file_error(path, SAFETENSORS, error, CUT) from error

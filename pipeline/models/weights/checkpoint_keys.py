@@ -15,15 +15,15 @@ import torch
 from pipeline.errors import ModelError
 from pipeline.models.weights.torch_pickle import Inert, Lazy
 
-NESTS = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "network_weights", "module", "weights")
+STATE_DICT_KEYS = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "network_weights", "module", "weights")
 """Entries under which trainers keep the network, in the order in which they are looked for."""
 WRAPPERS = ("model", "net", "network", "module", "_orig_mod")
 """Words that trainers, DistributedDataParallel and torch.compile put before every key."""
 INNER = ("module", "_orig_mod")
 """Those of them that are also put between parts of a network."""
-ASIDE = re.compile(r"(\w+_)?(criterion|criteria|loss|losses|metric|metrics)(_\w+|\d+)?")
+TRAINING_ONLY = re.compile(r"(\w+_)?(criterion|criteria|loss|losses|metric|metrics)(_\w+|\d+)?")
 """First word of keys that belong to training."""
-COUNTER = "num_batches_tracked"
+BATCH_NORM_COUNTER = "num_batches_tracked"
 """Not in state dicts written before torch 0.4.1, and of no use after training."""
 
 
@@ -51,14 +51,14 @@ class Choice:
     """What was opened, taken off and left out."""
 
 
-def choose(held: Any, wanted: Mapping[str, torch.Tensor], path: Path, unused: tuple[str, ...] = ()) -> Choice:
+def select_entries(content: Any, expected: Mapping[str, torch.Tensor], path: Path, unused: tuple[str, ...] = ()) -> Choice:
     """Find a network's weights in what a file holds.
 
     Parameters
     ----------
-    held
+    content
         A state dict, or what a trainer wrapped around one.
-    wanted
+    expected
         The network's own state dict.
     path
         The file, for messages.
@@ -70,22 +70,22 @@ def choose(held: Any, wanted: Mapping[str, torch.Tensor], path: Path, unused: tu
     ModelError
         There is no state dict, a key is missing or is not a part of the network, or a shape differs.
     """
-    state, where, beside = unwrap(held, path)
-    match = _match(state, wanted)
+    state, where, siblings = unwrap(content, path)
+    match = _match(state, expected)
     names, prefix = match.names, match.off
-    counters = {name for name in wanted if name.endswith(COUNTER) and name not in names}
-    used = {names[name] for name in wanted.keys() & names.keys()}
-    aside = sorted(name for name in state if name not in used and _aside(name, prefix, unused))
-    missing = sorted(wanted.keys() - names.keys() - counters)
-    extra = sorted(state.keys() - used - set(aside))
+    counters = {name for name in expected if name.endswith(BATCH_NORM_COUNTER) and name not in names}
+    used_names = {names[name] for name in expected.keys() & names.keys()}
+    ignored = sorted(name for name in state if name not in used_names and _is_ignored(name, prefix, unused))
+    missing = sorted(expected.keys() - names.keys() - counters)
+    extra = sorted(state.keys() - used_names - set(ignored))
     if missing or extra:
         raise ModelError(f"model.path {path} does not fit the network: {_explain(missing, extra)}. Give the weights of this network, or change model.args.")
-    entries = {name: state[names[name]] for name in wanted if name in names}
-    _check(entries, wanted, path)
-    return Choice(entries=entries, notes=_notes(where, match, aside, beside))
+    entries = {name: state[names[name]] for name in expected if name in names}
+    _check(entries, expected, path)
+    return Choice(entries=entries, notes=_notes(where, match, ignored, siblings))
 
 
-def unwrap(held: Any, path: Path) -> tuple[dict[str, Any], str, list[str]]:
+def unwrap(content: Any, path: Path) -> tuple[dict[str, Any], str, list[str]]:
     """The state dict, the names it lies under, and what lies beside it.
 
     Raises
@@ -94,23 +94,23 @@ def unwrap(held: Any, path: Path) -> tuple[dict[str, Any], str, list[str]]:
         There is no state dict.
     """
     where: list[str] = []
-    beside: list[str] = []
-    while isinstance(held, Mapping) and len(where) < 3:
-        name = next((name for name in NESTS if isinstance(held.get(name), Mapping) and held[name]), None)
+    siblings: list[str] = []
+    while isinstance(content, Mapping) and len(where) < 3:
+        name = next((name for name in STATE_DICT_KEYS if isinstance(content.get(name), Mapping) and content[name]), None)
         if name is None:
             break
-        where, beside, held = [*where, name], [*beside, *(str(other) for other in held if other != name)], held[name]
-    if isinstance(held, Mapping) and any(isinstance(value, Lazy | torch.Tensor) for value in held.values()):
-        return {str(name): value for name, value in held.items()}, ".".join(where), beside
-    raise ModelError(_nothing(held, path))
+        where, siblings, content = [*where, name], [*siblings, *(str(other) for other in content if other != name)], content[name]
+    if isinstance(content, Mapping) and any(isinstance(value, Lazy | torch.Tensor) for value in content.values()):
+        return {str(name): value for name, value in content.items()}, ".".join(where), siblings
+    raise ModelError(_no_state_dict(content, path))
 
 
-def _nothing(held: Any, path: Path) -> str:
-    whole = next((value for value in (held, *(held.values() if isinstance(held, Mapping) else ())) if isinstance(value, Inert)), None)
-    if whole is not None and (held is whole or any(held.get(name) is whole for name in NESTS)):
+def _no_state_dict(content: Any, path: Path) -> str:
+    whole = next((value for value in (content, *(content.values() if isinstance(content, Mapping) else ())) if isinstance(value, Inert)), None)
+    if whole is not None and (content is whole or any(content.get(name) is whole for name in STATE_DICT_KEYS)):
         return f"model.path {path} holds a pickled {whole.said}, which cannot be rebuilt without executing code. Save its state_dict() alone."
-    inside = f" with {', '.join(map(str, list(held)[:5]))}" if isinstance(held, Mapping) else ""
-    return f"model.path {path} holds {type(held).__name__}{inside}, in which there is no state dict of tensors. Save the network's state_dict()."
+    inside = f" with {', '.join(map(str, list(content)[:5]))}" if isinstance(content, Mapping) else ""
+    return f"model.path {path} holds {type(content).__name__}{inside}, in which there is no state dict of tensors. Save the network's state_dict()."
 
 
 def _match(names: Collection[str], keys: Collection[str]) -> Match:
@@ -118,26 +118,26 @@ def _match(names: Collection[str], keys: Collection[str]) -> Match:
 
     Where none are, wrappers' words between parts are passed over; where that does not help either, the prefixes of the most, for the message.
     """
-    plain = _prefixed(names, keys)
-    if _lacking(plain, keys):
-        in_network, in_file = ({_without_inner(name): name for name in several} for several in (keys, names))
+    direct = _prefixed(names, keys)
+    if _lacking(direct, keys):
+        in_network, in_file = ({_without_inner(name): name for name in collection} for collection in (keys, names))
         match = _prefixed(in_file, in_network)
         if len(in_network) == len(keys) and len(in_file) == len(names) and not _lacking(match, in_network):
             return Match(names={in_network[name]: in_file[other] for name, other in match.names.items() if name in in_network}, off="", on="", inner=True)
-    return plain
+    return direct
 
 
 def _prefixed(names: Collection[str], keys: Collection[str]) -> Match:
-    needed = [name for name in keys if not name.endswith(COUNTER)]
-    offs, ons = ({"", *(prefix for name in several for prefix in _leading(name))} for several in (names, needed))
-    pairs = [(off, on) for off in offs for on in ons if all(name.startswith(on) for name in needed)]
+    required = [name for name in keys if not name.endswith(BATCH_NORM_COUNTER)]
+    offs, ons = ({"", *(prefix for name in collection for prefix in _leading(name))} for collection in (names, required))
+    pairs = [(off, on) for off in offs for on in ons if all(name.startswith(on) for name in required)]
     pairs.sort(key=lambda pair: (len(pair[0]) + len(pair[1]), pair))
-    off, on = max(pairs, key=lambda pair: sum(pair[0] + name.removeprefix(pair[1]) in names for name in needed))
+    off, on = max(pairs, key=lambda pair: sum(pair[0] + name.removeprefix(pair[1]) in names for name in required))
     return Match(names={on + name.removeprefix(off): name for name in names if name.startswith(off)}, off=off, on=on)
 
 
 def _lacking(match: Match, keys: Collection[str]) -> bool:
-    return any(name not in match.names for name in keys if not name.endswith(COUNTER))
+    return any(name not in match.names for name in keys if not name.endswith(BATCH_NORM_COUNTER))
 
 
 def _without_inner(name: str) -> str:
@@ -145,52 +145,52 @@ def _without_inner(name: str) -> str:
 
 
 def _leading(name: str) -> list[str]:
-    words = list(takewhile(lambda word: word in WRAPPERS, name.split(".")[:-1]))
-    return ["".join(f"{word}." for word in words[: k + 1]) for k in range(len(words))]
+    parts = list(takewhile(lambda word: word in WRAPPERS, name.split(".")[:-1]))
+    return ["".join(f"{word}." for word in parts[: k + 1]) for k in range(len(parts))]
 
 
-def _aside(name: str, prefix: str, unused: tuple[str, ...]) -> bool:
-    return name.removeprefix(prefix).startswith(unused) or any(ASIDE.fullmatch(key.partition(".")[0]) for key in (name, name.removeprefix(prefix)))
+def _is_ignored(name: str, prefix: str, unused: tuple[str, ...]) -> bool:
+    return name.removeprefix(prefix).startswith(unused) or any(TRAINING_ONLY.fullmatch(key.partition(".")[0]) for key in (name, name.removeprefix(prefix)))
 
 
-def _check(entries: Mapping[str, Any], wanted: Mapping[str, torch.Tensor], path: Path) -> None:
+def _check(entries: Mapping[str, Any], expected: Mapping[str, torch.Tensor], path: Path) -> None:
     for name, entry in entries.items():
         if not isinstance(entry, Lazy | torch.Tensor):
             raise ModelError(f"model.path {path} holds {type(entry).__name__} as {name}, not a plain tensor. Save it dense and unquantised.")
-        if tuple(entry.shape) != tuple(wanted[name].shape):
+        if tuple(entry.shape) != tuple(expected[name].shape):
             raise ModelError(
-                f"model.path {path} does not fit the network: {name} is {tuple(entry.shape)} in the file and {tuple(wanted[name].shape)} in the "
+                f"model.path {path} does not fit the network: {name} is {tuple(entry.shape)} in the file and {tuple(expected[name].shape)} in the "
                 "network (the first two numbers are outputs and inputs: classes and bands). Change model.args or source.bands."
             )
 
 
 def _explain(missing: list[str], extra: list[str]) -> str:
-    said = []
+    problems = []
     for name in missing[:3]:
         near = difflib.get_close_matches(name, extra, 1)
-        said.append(f"{name} is missing" + (f" (nearest in the file: {near[0]})" if near else ""))
-    said += [f"{name} is not a part of it" for name in extra[:3]]
-    more = len(missing) + len(extra) - len(said)
-    return "; ".join(said) + (f"; and {more} more" if more > 0 else "")
+        problems.append(f"{name} is missing" + (f" (nearest in the file: {near[0]})" if near else ""))
+    problems += [f"{name} is not a part of it" for name in extra[:3]]
+    more = len(missing) + len(extra) - len(problems)
+    return "; ".join(problems) + (f"; and {more} more" if more > 0 else "")
 
 
-def _notes(where: str, match: Match, aside: list[str], beside: list[str]) -> tuple[str, ...]:
-    said = [f"weights taken from {where}"] if where else []
-    said += [f"prefix {match.off} taken off the keys"] if match.off else []
-    said += [f"prefix {match.on} put before the keys"] if match.on else []
-    said += [f"{' and '.join(INNER)} passed over in the keys"] if match.inner else []
-    said += [f"not used: {_few(aside)}"] if aside else []
-    return (*said, *([f"not read: {_few(beside)}"] if beside else []))
+def _notes(where: str, match: Match, ignored: list[str], siblings: list[str]) -> tuple[str, ...]:
+    notes = [f"weights taken from {where}"] if where else []
+    notes += [f"prefix {match.off} taken off the keys"] if match.off else []
+    notes += [f"prefix {match.on} put before the keys"] if match.on else []
+    notes += [f"{' and '.join(INNER)} passed over in the keys"] if match.inner else []
+    notes += [f"not used: {_few(ignored)}"] if ignored else []
+    return (*notes, *([f"not read: {_few(siblings)}"] if siblings else []))
 
 
 def _few(names: list[str]) -> str:
     return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
 
 
-def bare(state: Mapping[str, Any]) -> dict[str, Any]:
+def strip_wrappers(state: Mapping[str, Any]) -> dict[str, Any]:
     """The tensors of a state dict without losses, and without the wrappers' words that stand before all of their keys."""
-    kept = {name: entry for name, entry in state.items() if isinstance(entry, Lazy | torch.Tensor) and not ASIDE.fullmatch(name.partition(".")[0])}
-    firsts = {name.partition(".")[0] for name in kept}
-    if len(firsts) == 1 and firsts <= set(WRAPPERS) and all("." in name for name in kept):
-        return bare({name.partition(".")[2]: entry for name, entry in kept.items()})
-    return kept
+    tensors = {name: entry for name, entry in state.items() if isinstance(entry, Lazy | torch.Tensor) and not TRAINING_ONLY.fullmatch(name.partition(".")[0])}
+    firsts = {name.partition(".")[0] for name in tensors}
+    if len(firsts) == 1 and firsts <= set(WRAPPERS) and all("." in name for name in tensors):
+        return strip_wrappers({name.partition(".")[2]: entry for name, entry in tensors.items()})
+    return tensors

@@ -13,14 +13,14 @@ EXPORTED = "an exported program"
 SAVED = "a file of torch.save (a state dict, or a pickled network)"
 SAFETENSORS = "a safetensors file"
 ONNX = "an ONNX network"
-EMPTY = "an empty file"
+EMPTY_FILE = "an empty file"
 POINTER = "a Git LFS pointer in the place of the file"
 KERAS = "a Keras file"
 TFLITE = "a TensorFlow Lite file"
 OPENVINO = "an OpenVINO network"
 PAGE = "a web page, perhaps of a login or an error"
 PICTURE = "an image"
-UNKNOWN = "something that torch does not write, or a part of it"
+UNKNOWN_FILE = "something that torch does not write, or a part of it"
 
 CONVERT = "Convert it to ONNX once with python -m tf2onnx.convert"
 REMEDIES = {
@@ -43,14 +43,14 @@ ENDINGS = (".pt", ".pth", ".pt2", ".ckpt", ".safetensors", ".onnx", ".bin", ".pk
 """Of files in which networks are saved."""
 
 
-def recognise(path: Path) -> str:
+def detect_file_type(path: Path) -> str:
     """One of the words above, from the first bytes and, of a zip archive, the names in it."""
     if zipfile.is_zipfile(path):
         return _archive(path)
     with path.open("rb") as file:
         head = file.read(32)
     if not head:
-        return EMPTY
+        return EMPTY_FILE
     if head.startswith(b"version https://git-lfs"):
         return POINTER
     foreign = _foreign(path, head)
@@ -60,7 +60,7 @@ def recognise(path: Path) -> str:
         return SAFETENSORS
     if head.startswith(b"\x80\x02\x8a\x0al\xfc\x9c\x46\xf9"):  # the magic number of torch before 1.6
         return SAVED
-    return ONNX if path.suffix.lower() == ".onnx" else UNKNOWN  # whose bytes begin in no way of their own
+    return ONNX if path.suffix.lower() == ".onnx" else UNKNOWN_FILE  # whose bytes begin in no way of their own
 
 
 def _foreign(path: Path, head: bytes) -> str | None:
@@ -81,35 +81,35 @@ def _archive(path: Path) -> str:
         return EXPORTED
     if "model.weights.h5" in names or "keras_metadata.pb" in names or {"config.json", "metadata.json"} <= names:
         return KERAS
-    return SAVED if "data.pkl" in names else UNKNOWN
+    return SAVED if "data.pkl" in names else UNKNOWN_FILE
 
 
 def check_file(path: Path) -> None:
     """Raise ModelError where ``model.path`` names no file: a folder, or nothing."""
     if path.is_dir():
-        raise in_folder(path, "model.path")
+        raise folder_error(path, "model.path")
     if not path.is_file():
         raise ModelError(f"model.path is {path}, which does not exist. Give the file with the weights or the whole network.")
 
 
-def in_folder(path: Path, name: str) -> ModelError:
+def folder_error(path: Path, name: str) -> ModelError:
     """The error for a folder in the place of a file, with the files in it that may be meant."""
     if (path / "saved_model.pb").is_file():
         return ModelError(
             f"{name} is {path}, which is a folder: a SavedModel of TensorFlow. {CONVERT} --saved-model {shlex.quote(str(path))} --output model.onnx "
             "--inputs-as-nchw INPUT --outputs-as-nchw OUTPUT, and give that file with model.kind: onnx."
         )
-    inside = sorted(each for each in path.rglob("*") if each.suffix.lower() in ENDINGS and each.is_file())[:5] if path.is_dir() else []
-    examples = f"such as {', '.join(str(each) for each in inside)}" if inside else "but it holds none that a network is saved in"
+    inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in ENDINGS and file.is_file())[:5] if path.is_dir() else []
+    examples = f"such as {', '.join(str(file) for file in inside)}" if inside else "but it holds none that a network is saved in"
     return ModelError(f"{name} is {path}, which is a folder. Give the file in it with the weights or the whole network, {examples}.")
 
 
-def unreadable(path: Path, wanted: str, error: BaseException, advice: str) -> ModelError:
-    """The error for a file that should hold ``wanted`` and could not be read as such."""
-    found = recognise(path)
-    if found == wanted:
-        return ModelError(f"model.path {path} is {wanted}, but cannot be read here: {first_line(error)}. {advice}")
-    return ModelError(f"model.path {path} is not {wanted}, but {found}. {REMEDIES.get(found, advice)}")
+def wrong_file_error(path: Path, expected: str, error: BaseException, advice: str) -> ModelError:
+    """The error for a file that should hold ``expected`` and could not be read as such."""
+    actual = detect_file_type(path)
+    if actual == expected:
+        return ModelError(f"model.path {path} is {expected}, but cannot be read here: {first_line(error)}. {advice}")
+    return ModelError(f"model.path {path} is not {expected}, but {actual}. {REMEDIES.get(actual, advice)}")
 
 
 def first_line(error: BaseException) -> str:

@@ -18,7 +18,7 @@ from typing import IO, Any, NamedTuple
 
 import torch
 
-DTYPES = {
+STORAGE_DTYPES = {
     "DoubleStorage": torch.float64, "FloatStorage": torch.float32, "HalfStorage": torch.float16, "BFloat16Storage": torch.bfloat16,
     "LongStorage": torch.int64, "IntStorage": torch.int32, "ShortStorage": torch.int16, "CharStorage": torch.int8,
     "ByteStorage": torch.uint8, "BoolStorage": torch.bool, "ComplexFloatStorage": torch.complex64, "ComplexDoubleStorage": torch.complex128,
@@ -31,11 +31,11 @@ class Inert:
     said = ""
     """The name."""
 
-    def __new__(cls, *given: Any, **named: Any) -> Any:
+    def __new__(cls, *given: Any, **kwargs: Any) -> Any:
         """Whatever the arguments."""
         return super().__new__(cls)
 
-    def __call__(self, *given: Any, **named: Any) -> Any:
+    def __call__(self, *given: Any, **kwargs: Any) -> Any:
         """Itself, whatever the arguments."""
         return self
 
@@ -98,7 +98,7 @@ class _Attribute(Inert):
         return _inert(f"{getattr(owner, 'said', '')}.{name}")
 
 
-NAMES: dict[str, type[Any]] = {
+CLASSES_BY_NAME: dict[str, type[Any]] = {
     "collections.OrderedDict": _Entries,
     "torch._utils._rebuild_tensor": _Tensor,
     "torch._utils._rebuild_tensor_v2": _Tensor,
@@ -117,20 +117,20 @@ class _Reader(pickle.Unpickler):
         self.storages: dict[str, Storage] = {}
 
     def find_class(self, module: str, name: str) -> type[Any]:
-        return NAMES.get(f"{module}.{name}") or _inert(f"{module}.{name}")
+        return CLASSES_BY_NAME.get(f"{module}.{name}") or _inert(f"{module}.{name}")
 
-    def persistent_load(self, said: Any) -> Any:
+    def persistent_load(self, pid: Any) -> Any:
         """A storage (its class, key, device, length and, in older files, the view of another) or the source of a class."""
-        dtype = DTYPES.get(getattr(said[1], "said", "").rpartition(".")[2])
-        if said[0] != "storage" or dtype is None:
-            return said[1]
-        key, view = str(said[2]), said[5] if len(said) > 5 else None
+        dtype = STORAGE_DTYPES.get(getattr(pid[1], "said", "").rpartition(".")[2])
+        if pid[0] != "storage" or dtype is None:
+            return pid[1]
+        key, view = str(pid[2]), pid[5] if len(pid) > 5 else None
         storage = self.storages.setdefault(key, Storage(key, dtype))
         return storage._replace(start=int(view[1])) if view else storage
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[Any, Fetch]]:
+def open_torch_file(path: Path) -> Iterator[tuple[Any, Fetch]]:
     """Open a file of ``torch.save``, of any release of torch and any device.
 
     Yields
@@ -156,8 +156,8 @@ def _zipped(archive: zipfile.ZipFile) -> tuple[Any, Fetch]:
     if f"{inside}byteorder" in archive.namelist() and archive.read(f"{inside}byteorder") != b"little":
         raise ValueError("it was written on a big-endian machine")
     with archive.open(f"{inside}data.pkl") as file:
-        held = _Reader(file).load()
-    return held, lambda lazy: _tensor(lazy, archive.read(f"{inside}data/{lazy.storage.key}"))
+        content = _Reader(file).load()
+    return content, lambda lazy: _tensor(lazy, archive.read(f"{inside}data/{lazy.storage.key}"))
 
 
 def _legacy(file: IO[bytes]) -> tuple[Any, Fetch]:
@@ -166,7 +166,7 @@ def _legacy(file: IO[bytes]) -> tuple[Any, Fetch]:
     if isinstance(machine, Mapping) and not machine.get("little_endian", True):
         raise ValueError("it was written on a big-endian machine")
     reader = _Reader(file)
-    held = reader.load()
+    content = reader.load()
     places = _places(file, [str(key) for key in _Reader(file).load()], reader.storages)
 
     def fetch(lazy: Lazy) -> torch.Tensor:
@@ -174,7 +174,7 @@ def _legacy(file: IO[bytes]) -> tuple[Any, Fetch]:
         file.seek(start)
         return _tensor(lazy, file.read(size))
 
-    return held, fetch
+    return content, fetch
 
 
 def _places(file: IO[bytes], keys: list[str], storages: Mapping[str, Storage]) -> dict[str, tuple[int, int]]:

@@ -11,11 +11,11 @@ from pipeline.errors import BandsError, ModelError
 from pipeline.inspect.scene_values import sample
 from pipeline.interfaces import Source
 from pipeline.models.architectures import NETWORKS
-from pipeline.planning.first_config.facts import Facts
-from pipeline.planning.first_config.model_file import look
-from pipeline.planning.first_config.network import Seen, see
-from pipeline.planning.first_config.trial import warnings
-from pipeline.planning.first_config.yaml_sections import head, model_section, output_section, source_section
+from pipeline.planning.first_config.facts import ModelFacts
+from pipeline.planning.first_config.model_file import read_model_file
+from pipeline.planning.first_config.network import NetworkFacts, run_network
+from pipeline.planning.first_config.trial import config_warnings
+from pipeline.planning.first_config.yaml_sections import header_comments, model_section, output_section, source_section
 from pipeline.planning.first_config.yaml_text import comment
 from pipeline.sources import open_source, with_notes
 
@@ -32,7 +32,7 @@ class Suggestion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class UserHints:
     """What is known beforehand."""
 
     args: dict[str, Any] | None = None
@@ -43,7 +43,7 @@ class Wishes:
     """Of what the network returns."""
 
 
-def suggest(model: Path, scene: str, folder: Path, factory: str | None = None, wishes: Wishes | None = None) -> Suggestion:
+def suggest(model: Path, scene: str, folder: Path, factory: str | None = None, hints: UserHints | None = None) -> Suggestion:
     """Look at a model file and a scene, and write a config for them.
 
     Parameters
@@ -56,7 +56,7 @@ def suggest(model: Path, scene: str, folder: Path, factory: str | None = None, w
         Where the config will lie; its paths are relative to that.
     factory
         ``package.module:callable`` or ``file.py:callable`` that builds the network of a file of weights; its code is executed.
-    wishes
+    hints
         What else is said beforehand.
 
     Raises
@@ -64,56 +64,62 @@ def suggest(model: Path, scene: str, folder: Path, factory: str | None = None, w
     InputError
         One of them is missing, is nothing that can be used, or does not fit the other.
     """
-    wishes = wishes or Wishes()
-    source, known = open_source(SourceConfig(path=scene, bands=wishes.bands)), _facts(model, factory, wishes)
-    seen = _seen(model, known, scene, source, wishes)
-    bands = seen.bands if seen else known.bands
+    hints = hints or UserHints()
+    source, model_facts = open_source(SourceConfig(path=scene, bands=hints.bands)), _facts(model, factory, hints)
+    network_facts = _network_facts(model, model_facts, scene, source, hints)
+    bands = network_facts.bands if network_facts else model_facts.bands
     values = sample(source)
     parts = [
-        head(source, values, known, seen),
-        source_section(scene, source.bands, bands, folder, wishes.bands),
-        model_section(model, folder, known, seen, source.dtype, values, bands),
+        header_comments(source, values, model_facts, network_facts),
+        source_section(scene, source.bands, bands, folder, hints.bands),
+        model_section(model, folder, model_facts, network_facts, source.dtype, values, bands),
         output_section(scene),
     ]
-    if seen is not None:
-        parts[0] += [comment(f"WARNING: {words}") for words in warnings(seen, scene, wishes.bands, model, parts[2])]
-    return Suggestion(text="\n".join("\n".join(part) for part in parts) + "\n", todo=known.todo)
+    if network_facts is not None:
+        parts[0] += [comment(f"WARNING: {warning}") for warning in config_warnings(network_facts, scene, hints.bands, model, parts[2])]
+    return Suggestion(text="\n".join("\n".join(part) for part in parts) + "\n", todo=model_facts.todo)
 
 
-def _facts(model: Path, factory: str | None, wishes: Wishes) -> Facts:
+def _facts(model: Path, factory: str | None, hints: UserHints) -> ModelFacts:
     """What the file says, with what is said beforehand; raises ModelError where there is no use for that."""
-    facts = look(model, factory)
-    output = {**facts.output, **({"key": wishes.key} if wishes.key is not None else {})}
-    if wishes.args is None:
+    facts = read_model_file(model, factory)
+    output = {**facts.output, **({"key": hints.key} if hints.key is not None else {})}
+    if hints.args is None:
         return replace(facts, output=output)
     if facts.model["kind"] not in WITH_ARGS:
-        raise ModelError(f"--args is {wishes.args}, but MODEL {model} is {facts.what}, which takes none. Leave it out, or name what builds it by --factory.")
-    return replace(facts, output=output, ours=False, model={**facts.model, "args": {**facts.model.get("args", {}), **wishes.args}})
+        raise ModelError(
+            f"--args is {hints.args}, but MODEL {model} is {facts.description}, which takes none. Leave it out, or name what builds it by --factory."
+        )
+    return replace(facts, output=output, is_native=False, model={**facts.model, "args": {**facts.model.get("args", {}), **hints.args}})
 
 
-def _seen(model: Path, known: Facts, scene: str, source: Source, wishes: Wishes) -> Seen | None:
+def _network_facts(model: Path, model_facts: ModelFacts, scene: str, source: Source, hints: UserHints) -> NetworkFacts | None:
     """The network at work; None where it cannot run yet. Refuses one that takes more bands than there are, or others than are asked for."""
-    there = source.bands
+    scene_bands = source.bands
     try:
-        if known.bands is not None and known.bands > there:
-            raise BandsError("", known.bands)
-        if not known.runs:
+        if model_facts.bands is not None and model_facts.bands > scene_bands:
+            raise BandsError("", model_facts.bands)
+        if not model_facts.runs:
             return None
-        output = {"output": {"key": wishes.key}} if wishes.key is not None else {}
-        sight = see(ModelConfig(path=model, **known.model, **_trained(known), **output), there if wishes.bands else known.bands or there)
-        if wishes.bands and sight.bands != there:
-            raise BandsError("", sight.bands)
-        return sight
+        output = {"output": {"key": hints.key}} if hints.key is not None else {}
+        network_facts = run_network(
+            ModelConfig(path=model, **model_facts.model, **_trained(model_facts), **output), scene_bands if hints.bands else model_facts.bands or scene_bands
+        )
+        if hints.bands and network_facts.bands != scene_bands:
+            raise BandsError("", network_facts.bands)
+        return network_facts
     except BandsError as error:
-        if wishes.bands:
-            raise ModelError(f"--bands names {there} bands, but MODEL {model} takes {error.wanted}. Name as many, in the order of its training.") from error
-        words = (
-            f"MODEL {model} takes {error.wanted} bands, but SCENE {scene} has {there}. Give a scene that has them all, such as a VRT that stacks "
+        if hints.bands:
+            raise ModelError(
+                f"--bands names {scene_bands} bands, but MODEL {model} takes {error.expected}. Name as many, in the order of its training."
+            ) from error
+        message = (
+            f"MODEL {model} takes {error.expected} bands, but SCENE {scene} has {scene_bands}. Give a scene that has them all, such as a VRT that stacks "
             "several files (gdalbuildvrt -separate), or a network for these bands."
         )
-        raise ModelError(with_notes(words, source)) from error
+        raise ModelError(with_notes(message, source)) from error
 
 
-def _trained(facts: Facts) -> dict[str, Any]:
+def _trained(facts: ModelFacts) -> dict[str, Any]:
     """The training size, as a section of the config."""
     return {"input": {"size": facts.input["size"]}} if "size" in facts.input else {}

@@ -9,14 +9,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from pipeline.models.onnx_runtime.file import Shape, channels_last, read
-from pipeline.planning.first_config.facts import EIGHT_BITS, Facts, moments, named, size
+from pipeline.models.onnx_runtime.file import Shape, channels_last, read_onnx
+from pipeline.planning.first_config.facts import EIGHT_BITS, ModelFacts, class_list, mean_and_std, training_size
 
 TODO = "onnxruntime, which runs ONNX and is not installed here: pip install 'wholecloth[onnx]'"
 SEGMENTOR = "segmentor"
 
 
-def facts(path: Path) -> Facts:
+def facts(path: Path) -> ModelFacts:
     """An ONNX file: its shapes, and what its metadata say.
 
     Raises
@@ -24,31 +24,33 @@ def facts(path: Path) -> Facts:
     ModelError
         It is no ONNX file.
     """
-    file, runs = read(path), find_spec("onnxruntime") is not None
-    said = {key: _plain(value) for key, value in file.metadata.items()}
-    threshold = said.get("seg_thresh")
-    return Facts(
-        what="an ONNX network",
+    file, runs = read_onnx(path), find_spec("onnxruntime") is not None
+    metadata = {key: _parse_value(value) for key, value in file.metadata.items()}
+    threshold = metadata.get("seg_thresh")
+    return ModelFacts(
+        description="an ONNX network",
         model={"kind": "onnx"},
         runs=runs,
         bands=_channels(value.shape for value in file.inputs),
         channels=_channels(value.shape for value in file.outputs),
-        classes=named(said.get("class_names") or said.get("names")),
-        input={"scale": EIGHT_BITS, **moments(said, "standardization_"), **size(said.get("tile_size"), said.get("tiles_size"))} if said else {},
+        classes=class_list(metadata.get("class_names") or metadata.get("names")),
+        input={"scale": EIGHT_BITS, **mean_and_std(metadata, "standardization_"), **training_size(metadata.get("tile_size"), metadata.get("tiles_size"))}
+        if metadata
+        else {},
         output={"threshold": threshold} if isinstance(threshold, int | float) and 0 <= threshold <= 1 else {},
         origin="its metadata",
-        notes=_notes(said),
+        notes=_notes(metadata),
         todo=() if runs else (TODO,),
     )
 
 
-def _notes(said: dict[str, Any]) -> tuple[str, ...]:
-    found, kind = [], str(said.get("model_type", SEGMENTOR))
-    if "resolution" in said:
-        found.append(f"it was trained at {said['resolution']} cm per px")
+def _notes(metadata: dict[str, Any]) -> tuple[str, ...]:
+    notes, kind = [], str(metadata.get("model_type", SEGMENTOR))
+    if "resolution" in metadata:
+        notes.append(f"it was trained at {metadata['resolution']} cm per px")
     if kind.lower() != SEGMENTOR:
-        found.append(f"its metadata call it a {kind}, which gives no map of classes")
-    return tuple(found)
+        notes.append(f"its metadata call it a {kind}, which gives no map of classes")
+    return tuple(notes)
 
 
 def _channels(shapes: Iterable[Shape]) -> int | None:
@@ -56,7 +58,7 @@ def _channels(shapes: Iterable[Shape]) -> int | None:
     return next((None if channels_last(shape) else shape[1] for shape in shapes if len(shape) == 4), None)
 
 
-def _plain(text: str) -> Any:
+def _parse_value(text: str) -> Any:
     """JSON, or a Python literal as some exporters write; text where it is neither."""
     for read_text in (json.loads, ast.literal_eval):
         try:

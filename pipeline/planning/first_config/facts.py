@@ -12,16 +12,16 @@ EIGHT_BITS = 1 / 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class ModelFacts:
     """What a model file, or one beside it, says."""
 
-    what: str
+    description: str
     """The file, in words."""
     model: dict[str, Any]
     """Keys of the config's section ``model``: kind, factory, arch, args."""
     runs: bool = True
     """Whether the file holds all it takes to run it."""
-    ours: bool = False
+    is_native: bool = False
     """Whether a job reads all of this from the file, so that it need not be in the config."""
     bands: int | None = None
     channels: int | None = None
@@ -38,23 +38,23 @@ class Facts:
     """What has to be added before it runs."""
 
 
-def moments(said: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def mean_and_std(entries: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Mean and std among another program's entries, where they are numbers."""
-    found = {key: said.get(f"{prefix}{key}") for key in ("mean", "std")}
-    return {key: value for key, value in found.items() if _numbers(value)}
+    values = {key: entries.get(f"{prefix}{key}") for key in ("mean", "std")}
+    return {key: value for key, value in values.items() if _numbers(value)}
 
 
-def size(*candidates: Any) -> dict[str, int]:
+def training_size(*candidates: Any) -> dict[str, int]:
     """The first candidate that is a training size, px."""
-    found = next((int(value) for value in candidates if isinstance(value, int | float) and value >= 1), None)
-    return {} if found is None else {"size": found}
+    side = next((int(value) for value in candidates if isinstance(value, int | float) and value >= 1), None)
+    return {} if side is None else {"size": side}
 
 
-def named(said: Any) -> list[dict[str, Any]]:
+def class_list(names: Any) -> list[dict[str, Any]]:
     """Classes from a list of names, or from names by index."""
-    if isinstance(said, dict) and all(str(key).isdecimal() for key in said):
-        said = [said[key] for key in sorted(said, key=int)]
-    return [{"name": str(name)} for name in said] if isinstance(said, list) else []
+    if isinstance(names, dict) and all(str(key).isdecimal() for key in names):
+        names = [names[key] for key in sorted(names, key=int)]
+    return [{"name": str(name)} for name in names] if isinstance(names, list) else []
 
 
 def _numbers(value: Any) -> bool:

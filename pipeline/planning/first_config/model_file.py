@@ -7,16 +7,16 @@ from pathlib import Path
 
 from pipeline.errors import ModelError
 from pipeline.models import KINDS
-from pipeline.models.weights import read_meta
-from pipeline.models.weights.file_type import EXPORTED, ONNX, SAFETENSORS, SAVED, TORCHSCRIPT, in_folder, recognise, unreadable
+from pipeline.models.weights import read_model_meta
+from pipeline.models.weights.file_type import EXPORTED, ONNX, SAFETENSORS, SAVED, TORCHSCRIPT, detect_file_type, folder_error, wrong_file_error
 from pipeline.planning.first_config import deepness, wsinfer
-from pipeline.planning.first_config.facts import Facts
-from pipeline.planning.first_config.state_dict import guess
+from pipeline.planning.first_config.facts import ModelFacts
+from pipeline.planning.first_config.state_dict import facts_from_state_dict
 
 TRANSFORM = "model.input.transform: the code that changed raw pixels when the weights were trained, as FILE.py:NAME"
 
 
-def look(path: Path, factory: str | None = None) -> Facts:
+def read_model_file(path: Path, factory: str | None = None) -> ModelFacts:
     """Look at a model file.
 
     Parameters
@@ -32,36 +32,36 @@ def look(path: Path, factory: str | None = None) -> Facts:
         It is missing, nothing that a network can be made of, or whole although there is a factory.
     """
     if path.is_dir():
-        raise in_folder(path, "MODEL")
+        raise folder_error(path, "MODEL")
     if not path.is_file():
         raise ModelError(f"MODEL is {path}, which does not exist. Give the file with the weights or the whole network.")
-    found = recognise(path)
-    if found not in READERS:
-        raise unreadable(path, SAVED, ValueError(), "Give a TorchScript file, an exported program, a checkpoint or safetensors.")
-    known = READERS[found](path)
+    file_type = detect_file_type(path)
+    if file_type not in FACT_READERS:
+        raise wrong_file_error(path, SAVED, ValueError(), "Give a TorchScript file, an exported program, a checkpoint or safetensors.")
+    facts = FACT_READERS[file_type](path)
     if factory is None:
-        return known
-    if known.ours or found not in (SAVED, SAFETENSORS):
-        raise ModelError(f"--factory is {factory}, but MODEL {path} is {known.what}, which needs none. Leave it out, or give a file of weights.")
-    return Facts(what="weights of that factory's network", model={"kind": "python", "factory": factory})
+        return facts
+    if facts.is_native or file_type not in (SAVED, SAFETENSORS):
+        raise ModelError(f"--factory is {factory}, but MODEL {path} is {facts.description}, which needs none. Leave it out, or give a file of weights.")
+    return ModelFacts(description="weights of that factory's network", model={"kind": "python", "factory": factory})
 
 
-def _exported(path: Path) -> Facts:
-    return Facts(what=EXPORTED, model={"kind": "exported"})
+def _exported(path: Path) -> ModelFacts:
+    return ModelFacts(description=EXPORTED, model={"kind": "exported"})
 
 
-def _safetensors(path: Path) -> Facts:
-    meta = read_meta(path)
+def _safetensors(path: Path) -> ModelFacts:
+    meta = read_model_meta(path)
     if meta is None:
         return _state(path)
     if meta.kind not in KINDS:
         raise ModelError(f"MODEL {path} says that it is a {meta.kind}, which this release does not know. Upgrade, or give another file.")
-    return Facts(
-        what=f"a file of ours, {meta.kind}",
+    return ModelFacts(
+        description=f"a file of ours, {meta.kind}",
         model={"kind": meta.kind, "args": meta.args},
         runs="transform" not in meta.input,
         todo=(TRANSFORM,) if "transform" in meta.input else (),
-        ours=True,
+        is_native=True,
         bands=(len(meta.bands) if "transform" in meta.input else meta.args.get("bands") or len(meta.bands)) or None,
         classes=meta.classes,
         input=meta.input,
@@ -69,12 +69,14 @@ def _safetensors(path: Path) -> Facts:
     )
 
 
-def _state(path: Path) -> Facts:
-    found = guess(path)
-    return Facts(what="weights without their network", model=found.model, runs=False, bands=found.bands, channels=found.channels, todo=found.todo)
+def _state(path: Path) -> ModelFacts:
+    guessed = facts_from_state_dict(path)
+    return ModelFacts(
+        description="weights without their network", model=guessed.model, runs=False, bands=guessed.bands, channels=guessed.channels, todo=guessed.todo
+    )
 
 
-READERS: dict[str, Callable[[Path], Facts]] = {
+FACT_READERS: dict[str, Callable[[Path], ModelFacts]] = {
     TORCHSCRIPT: wsinfer.facts,
     EXPORTED: _exported,
     SAFETENSORS: _safetensors,

@@ -13,11 +13,11 @@ from pipeline.interfaces import Locality, Network
 from pipeline.models import load
 from pipeline.planning import activation
 
-CPU = torch.device("cpu")
+CPU_DEVICE = torch.device("cpu")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class NetworkFacts:
     """What was seen of a network."""
 
     network: Network
@@ -27,7 +27,7 @@ class Seen:
     """What was unwrapped and left out of its file."""
 
 
-def see(model: ModelConfig, bands: int) -> Seen:
+def run_network(model: ModelConfig, bands: int) -> NetworkFacts:
     """Load a network with the scene's bands, or with fewer where it takes fewer, and measure it.
 
     Raises
@@ -36,12 +36,12 @@ def see(model: ModelConfig, bands: int) -> Seen:
         It does not run, or takes more bands than there are.
     """
     try:
-        network = load(model, bands, CPU)
+        network = load(model, bands, CPU_DEVICE)
     except BandsError as error:
-        if error.wanted > bands:
+        if error.expected > bands:
             raise
-        bands = error.wanted
-        network = load(model, bands, CPU)
+        bands = error.expected
+        network = load(model, bands, CPU_DEVICE)
     locality = cached(network, bands, trained=model.input.size if model.input else None)
-    activation.check(model.output, locality)
-    return Seen(network=locality.given(network), bands=bands, locality=locality, notes=network.notes)
+    activation.require_class_scores(model.output, locality)
+    return NetworkFacts(network=locality.apply_to(network), bands=bands, locality=locality, notes=network.notes)

@@ -11,7 +11,7 @@ from ruamel.yaml.error import YAMLError
 from pipeline.errors import ConfigError
 
 
-def arguments(texts: list[str] | None) -> dict[str, Any] | None:
+def parse_arguments(texts: list[str] | None) -> dict[str, Any] | None:
     """Arguments of a factory: JSON or YAML between braces, or NAME=VALUE; several are taken together.
 
     Raises
@@ -27,7 +27,7 @@ def arguments(texts: list[str] | None) -> dict[str, Any] | None:
     return values
 
 
-def numbers(texts: list[str] | None) -> list[int] | None:
+def parse_band_numbers(texts: list[str] | None) -> list[int] | None:
     """Numbers of bands from ``4,3,2``, ``[4, 3, 2]`` or several of them.
 
     Raises
@@ -37,10 +37,10 @@ def numbers(texts: list[str] | None) -> list[int] | None:
     """
     if texts is None:
         return None
-    words = [word for text in texts for word in text.strip().removeprefix("[").removesuffix("]").replace(",", " ").split()]
-    if not words or not all(word.isdecimal() and int(word) for word in words):
+    tokens = [token for text in texts for token in text.strip().removeprefix("[").removesuffix("]").replace(",", " ").split()]
+    if not tokens or not all(token.isdecimal() and int(token) for token in tokens):
         raise ConfigError(f"--bands is {' '.join(texts)}, which are no numbers of bands. Give them in the network's order, counted from 1, as 4,3,2.")
-    return [int(word) for word in words]
+    return [int(token) for token in tokens]
 
 
 def _mapping(text: str) -> dict[str, Any]:

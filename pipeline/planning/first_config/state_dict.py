@@ -12,7 +12,7 @@ from pipeline.models.weights import peek
 from pipeline.models.weights.checkpoint_keys import WRAPPERS
 
 WRAPPED = re.compile(rf"^(?:(?:{'|'.join(WRAPPERS)})\.)+")
-HEAD = "segmentation_head.0.weight"
+SMP_HEAD = "segmentation_head.0.weight"
 """Key of the last convolution of every network of segmentation_models_pytorch."""
 ARCHS = {
     "unet": "Unet", "unet++": "UnetPlusPlus", "unetplusplus": "UnetPlusPlus", "deeplabv3": "DeepLabV3", "deeplabv3+": "DeepLabV3Plus",
@@ -23,7 +23,7 @@ ARCHS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Guess:
+class StateDictFacts:
     """A section ``model`` that may lack something."""
 
     model: dict[str, Any]
@@ -32,7 +32,7 @@ class Guess:
     todo: tuple[str, ...]
 
 
-def guess(path: Path) -> Guess:
+def facts_from_state_dict(path: Path) -> StateDictFacts:
     """Read a state dict's keys and shapes; its tensors are left alone.
 
     Raises
@@ -40,24 +40,24 @@ def guess(path: Path) -> Guess:
     ModelError
         There is none in the file.
     """
-    shapes, said = peek(path)
-    bare = {WRAPPED.sub("", name): shape for name, shape in shapes.items()}
-    images = {name: shape for name, shape in bare.items() if len(shape) == 4}
-    bands = next((shape[1] for name, shape in images.items() if HEAD not in bare or name.startswith("encoder.")), None)
-    if HEAD in bare:
-        return _smp(bands, bare, said)
+    shapes, hyperparameters = peek(path)
+    unwrapped = {WRAPPED.sub("", name): shape for name, shape in shapes.items()}
+    images = {name: shape for name, shape in unwrapped.items() if len(shape) == 4}
+    bands = next((shape[1] for name, shape in images.items() if SMP_HEAD not in unwrapped or name.startswith("encoder.")), None)
+    if SMP_HEAD in unwrapped:
+        return _smp(bands, unwrapped, hyperparameters)
     todo = "model.factory: weights hold no network; write the function or class that builds it, as FILE.py:NAME, and its arguments in model.args"
-    return Guess(model={"kind": "python", "factory": "network.py:build"}, bands=bands, channels=_last(images), todo=(todo,))
+    return StateDictFacts(model={"kind": "python", "factory": "network.py:build"}, bands=bands, channels=_last(images), todo=(todo,))
 
 
-def _smp(bands: int | None, bare: Mapping[str, tuple[int, ...]], said: Mapping[str, Any]) -> Guess:
-    arch = next((ARCHS[name] for key in ("arch", "model") if (name := str(said.get(key)).lower()) in ARCHS), None)
-    encoder = next((said[key] for key in ("encoder_name", "backbone") if isinstance(said.get(key), str)), None)
+def _smp(bands: int | None, unwrapped: Mapping[str, tuple[int, ...]], hyperparameters: Mapping[str, Any]) -> StateDictFacts:
+    arch = next((ARCHS[name] for key in ("arch", "model") if (name := str(hyperparameters.get(key)).lower()) in ARCHS), None)
+    encoder = next((hyperparameters[key] for key in ("encoder_name", "backbone") if isinstance(hyperparameters.get(key), str)), None)
     todo: tuple[str, ...] = () if arch else ("model.arch: the architecture, a class of segmentation_models_pytorch",)
     todo += () if encoder else ("model.args.encoder_name: the encoder it was trained with",)
-    channels = bare[HEAD][0]
+    channels = unwrapped[SMP_HEAD][0]
     args = {"encoder_name": encoder or "resnet34", "classes": channels}
-    return Guess(model={"kind": "smp", "arch": arch or "Unet", "args": args}, bands=bands, channels=channels, todo=todo)
+    return StateDictFacts(model={"kind": "smp", "arch": arch or "Unet", "args": args}, bands=bands, channels=channels, todo=todo)
 
 
 def _last(images: Mapping[str, tuple[int, ...]]) -> int | None:

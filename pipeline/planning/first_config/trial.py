@@ -10,21 +10,21 @@ from ruamel.yaml import YAML
 from pipeline.config import ModelConfig, SourceConfig
 from pipeline.errors import ReadError
 from pipeline.inspect import plausibility
-from pipeline.inspect.halo.on_raster import Sight
+from pipeline.inspect.halo.on_raster import NetworkOnRaster
 from pipeline.interfaces import Source
 from pipeline.planning import activation, classes
-from pipeline.planning.first_config.network import CPU, Seen
+from pipeline.planning.first_config.network import CPU_DEVICE, NetworkFacts
 from pipeline.runtime import resources
-from pipeline.runtime.device import rounding
+from pipeline.runtime.device import fixed_numerics
 from pipeline.sources import open_source
 
 
-def warnings(seen: Seen, scene: str, bands: list[int] | None, path: Path, section: Sequence[str]) -> tuple[str, ...]:
+def config_warnings(network_facts: NetworkFacts, scene: str, bands: list[int] | None, path: Path, section: Sequence[str]) -> tuple[str, ...]:
     """What does not look right, a sentence each.
 
     Parameters
     ----------
-    seen
+    network_facts
         The network.
     scene, bands
         The raster, and its bands where they were asked for.
@@ -34,20 +34,27 @@ def warnings(seen: Seen, scene: str, bands: list[int] | None, path: Path, sectio
         Lines of the config's section ``model``.
     """
     written = YAML(typ="safe").load("\n".join(section))["model"]
-    source = open_source(SourceConfig(path=scene, bands=bands or list(range(1, seen.bands + 1))))
-    meant = classes.resolve(ModelConfig(**{**written, "path": path}), seen.bands, source.dtype)
-    rows = classes.class_rows(meant.classes, seen.locality.classes, meant.model.output)
-    chosen = activation.decide(meant.model.output, seen.locality)
-    decoding = classes.decoding(meant.model.output, rows, seen.locality.classes, chosen)
+    source = open_source(SourceConfig(path=scene, bands=bands or list(range(1, network_facts.bands + 1))))
+    resolved = classes.resolve_model(ModelConfig(**{**written, "path": path}), network_facts.bands, source.dtype)
+    rows = classes.class_rows(resolved.classes, network_facts.locality.classes, resolved.model.output)
+    chosen = activation.choose_activation(resolved.model.output, network_facts.locality)
+    decoding = classes.decoding(resolved.model.output, rows, network_facts.locality.classes, chosen)
     try:
-        with rounding("float32", resources.cores(), CPU):
-            return tuple(plausibility.warnings(_sight(seen, source, meant), decoding, {row.code: row.name for row in rows}))
+        with fixed_numerics("float32", resources.cores(), CPU_DEVICE):
+            return tuple(
+                plausibility.plausibility_warnings(_network_on_raster(network_facts, source, resolved), decoding, {row.code: row.name for row in rows})
+            )
     except ReadError:
         return ()
 
 
-def _sight(seen: Seen, source: Source, meant: classes.Meaning) -> Sight:
-    return Sight(
-        source=source, network=seen.network, locality=seen.locality, normalisation=meant.normalisation, device=CPU, multiple=seen.locality.stride,
-        room=max(plausibility.SIDE, seen.locality.minimum),
-    )  # fmt: skip
+def _network_on_raster(network_facts: NetworkFacts, source: Source, resolved: classes.ResolvedModel) -> NetworkOnRaster:
+    return NetworkOnRaster(
+        source=source,
+        network=network_facts.network,
+        locality=network_facts.locality,
+        normalisation=resolved.normalisation,
+        device=CPU_DEVICE,
+        multiple=network_facts.locality.stride,
+        room=max(plausibility._SIDE, network_facts.locality.minimum),
+    )

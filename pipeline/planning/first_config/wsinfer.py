@@ -7,24 +7,24 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.models.weights.file_type import TORCHSCRIPT
-from pipeline.planning.first_config.facts import EIGHT_BITS, Facts, moments, named, size
+from pipeline.planning.first_config.facts import EIGHT_BITS, ModelFacts, class_list, mean_and_std, training_size
 
 
-def facts(path: Path) -> Facts:
+def facts(path: Path) -> ModelFacts:
     """A script, and what a file of WSInfer's beside it says."""
-    said = _beside(path)
-    if not said:
-        return Facts(what=TORCHSCRIPT, model={"kind": "torchscript"})
-    steps = {step.get("name"): step.get("arguments") or {} for step in said.get("transform") or [] if isinstance(step, dict)}
+    config = _read_config(path)
+    if not config:
+        return ModelFacts(description=TORCHSCRIPT, model={"kind": "torchscript"})
+    steps = {step.get("name"): step.get("arguments") or {} for step in config.get("transform") or [] if isinstance(step, dict)}
     resized = steps.get("Resize", {}).get("size")
     scale = {"scale": EIGHT_BITS} if steps.keys() & {"ToTensor", "Normalize"} else {}
-    return Facts(
-        what=TORCHSCRIPT,
+    return ModelFacts(
+        description=TORCHSCRIPT,
         model={"kind": "torchscript"},
-        classes=named(said.get("class_names")),
-        input={**scale, **moments(steps.get("Normalize", {})), **size(resized, said.get("patch_size_pixels"))},
+        classes=class_list(config.get("class_names")),
+        input={**scale, **mean_and_std(steps.get("Normalize", {})), **training_size(resized, config.get("patch_size_pixels"))},
         origin="config.json beside it",
-        notes=_resolution(said.get("patch_size_pixels"), said.get("spacing_um_px"), resized),
+        notes=_resolution(config.get("patch_size_pixels"), config.get("spacing_um_px"), resized),
     )
 
 
@@ -37,9 +37,9 @@ def _resolution(side: Any, spacing: Any, resized: Any) -> tuple[str, ...]:
     return (f"it was trained on {side} px at {spacing:g} µm per px, resized to {resized} px: give it a scene of {spacing * side / resized:.3g} µm per px",)
 
 
-def _beside(path: Path) -> dict[str, Any]:
+def _read_config(path: Path) -> dict[str, Any]:
     try:
-        said = json.loads((path.parent / "config.json").read_text(encoding="utf-8"))
+        config = json.loads((path.parent / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):  # none, or another program's
         return {}
-    return said if isinstance(said, dict) and {"class_names", "patch_size_pixels"} & said.keys() else {}
+    return config if isinstance(config, dict) and {"class_names", "patch_size_pixels"} & config.keys() else {}

@@ -10,65 +10,79 @@ from typing import Any
 import numpy as np
 
 from pipeline.config import TileConfig
-from pipeline.config.paths import anchored, is_gdal_name
+from pipeline.config.paths import anchored_path, is_gdal_name
 from pipeline.geometry.grid import Grid
-from pipeline.inspect.scene_values import Values, normalisation
+from pipeline.inspect.scene_values import Values, guess_normalisation
 from pipeline.interfaces import Source
 from pipeline.planning import edges
-from pipeline.planning.first_config.facts import EIGHT_BITS, Facts
-from pipeline.planning.first_config.network import Seen
-from pipeline.planning.first_config.yaml_text import comment, line, section
+from pipeline.planning.first_config.facts import EIGHT_BITS, ModelFacts
+from pipeline.planning.first_config.network import NetworkFacts
+from pipeline.planning.first_config.yaml_text import comment, key_line, section
 
-LISTED = 20
+MAX_LISTED_BANDS = 20
 """Bands whose values are told one by one."""
 
 
-def head(source: Source, values: Values, known: Facts, seen: Seen | None) -> list[str]:
+def header_comments(source: Source, values: Values, model_facts: ModelFacts, network_facts: NetworkFacts | None) -> list[str]:
     """What was found out, as comments."""
     grid = source.grid
-    said = ["A first config. Lines marked GUESS want a look; `wholecloth plan` tells what a run would do."]
-    said.append(
+    notes = ["A first config. Lines marked GUESS want a look; `wholecloth plan` tells what a run would do."]
+    notes.append(
         f"scene: {grid.height} × {grid.width} px{_resolution(grid)}, {source.bands} bands of {source.dtype}; {values.share:.0%} of the sampled pixels are valid"
     )
-    said += [f"scene: {note}" for note in source.notes]
+    notes += [f"scene: {note}" for note in source.notes]
     bands = list(enumerate(zip(values.low, values.high, values.mean, values.std, strict=True), 1))
-    said += [f"scene: band {k}: {low:g} … {high:g}, mean {mean:.4g}, deviation {std:.3g}" for k, (low, high, mean, std) in bands[:LISTED]]
-    said += [f"scene: and {len(bands) - LISTED} bands more"] if len(bands) > LISTED else []
-    said += [
-        f"network: {known.what}{_verdict(known, seen)}",
-        *(f"network: {note}" for note in (*known.notes, *(seen.notes + seen.locality.remarks + edges.words(seen.locality, TileConfig()) if seen else ()))),
+    notes += [f"scene: band {k}: {low:g} … {high:g}, mean {mean:.4g}, deviation {std:.3g}" for k, (low, high, mean, std) in bands[:MAX_LISTED_BANDS]]
+    notes += [f"scene: and {len(bands) - MAX_LISTED_BANDS} bands more"] if len(bands) > MAX_LISTED_BANDS else []
+    notes += [
+        f"network: {model_facts.description}{_verdict(model_facts, network_facts)}",
+        *(
+            f"network: {note}"
+            for note in (
+                *model_facts.notes,
+                *(network_facts.notes + network_facts.locality.remarks + edges.edge_remarks(network_facts.locality, TileConfig()) if network_facts else ()),
+            )
+        ),
     ]
-    return [comment(words) for words in (*said, *(f"TO ADD: {words}" for words in known.todo))]
+    return [comment(text) for text in (*notes, *(f"TO ADD: {text}" for text in model_facts.todo))]
 
 
-def source_section(scene: str, there: int, taken: int | None, folder: Path, asked: list[int] | None = None) -> list[str]:
+def source_section(scene: str, scene_bands: int, network_bands: int | None, folder: Path, requested: list[int] | None = None) -> list[str]:
     """Where the scene is, and its bands where they were asked for, or the network takes fewer."""
-    lines = [line(2, "path", _relative(scene, folder))]
-    if asked is not None:
-        lines.append(line(2, "bands", asked))
-    elif taken is not None and taken != there:
-        words = f"GUESS: the network takes {taken} bands and the scene has {there}; name them in the network's order"
-        lines.append(line(2, "bands", list(range(1, taken + 1)), words))
+    lines = [key_line(2, "path", _relative(scene, folder))]
+    if requested is not None:
+        lines.append(key_line(2, "bands", requested))
+    elif network_bands is not None and network_bands != scene_bands:
+        note = f"GUESS: the network takes {network_bands} bands and the scene has {scene_bands}; name them in the network's order"
+        lines.append(key_line(2, "bands", list(range(1, network_bands + 1)), note))
     return section("source", lines)
 
 
-def model_section(path: Path, folder: Path, known: Facts, seen: Seen | None, dtype: np.dtype[Any], values: Values, bands: int | None) -> list[str]:
+def model_section(
+    path: Path, folder: Path, model_facts: ModelFacts, network_facts: NetworkFacts | None, dtype: np.dtype[Any], values: Values, bands: int | None
+) -> list[str]:
     """The network, its classes, normalisation and output; what a file of ours says is left to it."""
-    todo = " ".join(known.todo)
+    todo = " ".join(model_facts.todo)
     lines = []
-    for key, value in {} if known.ours else known.model.items():
-        lines.append(line(2, key, _relative(value, folder) if key == "factory" else value, "TO ADD" if f"model.{key}" in todo else ""))
-    lines.append(line(2, "path", _relative(str(path), folder), _own(known) if known.ours else "TO ADD" if "model.path" in todo else ""))
-    lines += [] if known.ours and known.classes else _classes(known, seen)
-    lines += _own_transform(known) if known.ours and known.input else [_input(_sized(known, seen), dtype, values, bands)]
-    return section("model", lines + _output(known, seen))
+    for key, value in {} if model_facts.is_native else model_facts.model.items():
+        lines.append(key_line(2, key, _relative(value, folder) if key == "factory" else value, "TO ADD" if f"model.{key}" in todo else ""))
+    lines.append(
+        key_line(2, "path", _relative(str(path), folder), _native_contents(model_facts) if model_facts.is_native else "TO ADD" if "model.path" in todo else "")
+    )
+    lines += [] if model_facts.is_native and model_facts.classes else _classes(model_facts, network_facts)
+    lines += (
+        _native_transform(model_facts)
+        if model_facts.is_native and model_facts.input
+        else [_input(_with_fixed_size(model_facts, network_facts), dtype, values, bands)]
+    )
+    return section("model", lines + _output(model_facts, network_facts))
 
 
 def output_section(scene: str) -> list[str]:
     """Where the store goes."""
     parts = scene.replace('"', "").split(":")[1:] if is_gdal_name(scene) else [scene.partition("?")[0]]
     name = "_".join(stem for part in parts if (stem := Path(part).stem)) or "scene"
-    return section("output", [line(2, "path", f"out/{name}.zarr"), line(2, "layers", ["mask", "confidence"])])
+    return section("output", [key_line(2, "path", f"out/{name}.zarr"), key_line(2, "layers", ["mask", "confidence"])])
 
 
 def _resolution(grid: Grid) -> str:
@@ -76,73 +90,73 @@ def _resolution(grid: Grid) -> str:
     return f" of {grid.pixel_size[0]:g} {units[grid.unit]}" if grid.unit in units else ""
 
 
-def _verdict(known: Facts, seen: Seen | None) -> str:
-    if seen is None:
-        return "; not run, because of what is TO ADD" if known.todo else "; not run here: `wholecloth plan` builds it and gives its verdict"
-    found = seen.locality
-    reach = f"radius {found.radius.largest} px" if found.radius else "no bound to its radius"
-    blame = ", ".join(found.blame) or "what was measured"
+def _verdict(model_facts: ModelFacts, network_facts: NetworkFacts | None) -> str:
+    if network_facts is None:
+        return "; not run, because of what is TO ADD" if model_facts.todo else "; not run here: `wholecloth plan` builds it and gives its verdict"
+    locality = network_facts.locality
+    reach = f"radius {locality.radius.largest} px" if locality.radius else "no bound to its radius"
+    blame = ", ".join(locality.blame) or "what was measured"
     ends = {"local": "tiles will equal the whole", "unproven": f"whether tiles equal the whole is left open by {blame}"}
-    meaning = ends.get(found.verdict, f"tiles are blended, because of {blame}; set model.input.size to its training size")
-    return f", {found.bands} bands → {found.classes} channels; {found.verdict}, stride {found.stride} px, {reach}: {meaning}"
+    meaning = ends.get(locality.verdict, f"tiles are blended, because of {blame}; set model.input.size to its training size")
+    return f", {locality.bands} bands → {locality.classes} channels; {locality.verdict}, stride {locality.stride} px, {reach}: {meaning}"
 
 
-def _own(known: Facts) -> str:
-    said = ["kind", *(["normalisation"] if known.input else []), *(["classes"] if known.classes else [])]
-    return f"it says itself: {', '.join(said)}"
+def _native_contents(model_facts: ModelFacts) -> str:
+    contents = ["kind", *(["normalisation"] if model_facts.input else []), *(["classes"] if model_facts.classes else [])]
+    return f"it says itself: {', '.join(contents)}"
 
 
-def _own_transform(facts: Facts) -> list[str]:
+def _native_transform(model_facts: ModelFacts) -> list[str]:
     """The name of the code that changed raw pixels when a file of ours was trained: where it lies is not in the file."""
-    name = facts.input.get("transform")
-    return [] if name is None else [line(2, "input", {"transform": name}, "TO ADD: the path of this code, which the weights were trained with")]
+    name = model_facts.input.get("transform")
+    return [] if name is None else [key_line(2, "input", {"transform": name}, "TO ADD: the path of this code, which the weights were trained with")]
 
 
-def _sized(facts: Facts, sight: Seen | None) -> Facts:
+def _with_fixed_size(model_facts: ModelFacts, network_facts: NetworkFacts | None) -> ModelFacts:
     """With the one size that the network was seen to take."""
-    only = sight.locality.size if sight else None
-    return facts if only is None else replace(facts, input={**facts.input, "size": only})
+    fixed_size = network_facts.locality.size if network_facts else None
+    return model_facts if fixed_size is None else replace(model_facts, input={**model_facts.input, "size": fixed_size})
 
 
-def _input(known: Facts, dtype: np.dtype[Any], values: Values, bands: int | None) -> str:
-    if known.input.keys() & {"scale", "mean", "std"}:
-        words = f"as {known.origin} says"
-        if known.input.get("scale") == EIGHT_BITS and dtype != np.uint8:
-            words = f"GUESS: {words}, but of 8-bit images, and the scene is {dtype}; bring it to 8 bits as it was done there, or change the scale"
-        return line(2, "input", known.input, words)
-    said, why = normalisation(dtype, values)
-    guessed = {key: value[:bands] if isinstance(value, list) else value for key, value in said.items()}
-    return line(2, "input", {**guessed, **known.input}, f"GUESS: {why}; what counts is what the network was trained with")
+def _input(model_facts: ModelFacts, dtype: np.dtype[Any], values: Values, bands: int | None) -> str:
+    if model_facts.input.keys() & {"scale", "mean", "std"}:
+        note = f"as {model_facts.origin} says"
+        if model_facts.input.get("scale") == EIGHT_BITS and dtype != np.uint8:
+            note = f"GUESS: {note}, but of 8-bit images, and the scene is {dtype}; bring it to 8 bits as it was done there, or change the scale"
+        return key_line(2, "input", model_facts.input, note)
+    suggested, reason = guess_normalisation(dtype, values)
+    guessed = {key: value[:bands] if isinstance(value, list) else value for key, value in suggested.items()}
+    return key_line(2, "input", {**guessed, **model_facts.input}, f"GUESS: {reason}; what counts is what the network was trained with")
 
 
-def _classes(known: Facts, seen: Seen | None) -> list[str]:
-    channels = seen.locality.classes if seen else known.channels
+def _classes(model_facts: ModelFacts, network_facts: NetworkFacts | None) -> list[str]:
+    channels = network_facts.locality.classes if network_facts else model_facts.channels
     count = None if channels is None else max(channels, 2)
-    if known.classes and count in (None, len(known.classes)):
-        return ["  classes:  " + comment(f"as {known.origin} says"), *(f"    - {line(0, 'name', row['name'])}" for row in known.classes)]
+    if model_facts.classes and count in (None, len(model_facts.classes)):
+        return ["  classes:  " + comment(f"as {model_facts.origin} says"), *(f"    - {key_line(0, 'name', row['name'])}" for row in model_facts.classes)]
     if count is None:
         return []
-    mismatch = f"{known.origin} names {len(known.classes)} classes, but " if known.classes else ""
-    words = f"GUESS: {mismatch}the network returns {channels} channels, which means {count} classes; name them in its order"
-    return [f"  classes:  {comment(words)}", *(f"    - {line(0, 'name', f'class{k}')}" for k in range(count))]
+    mismatch = f"{model_facts.origin} names {len(model_facts.classes)} classes, but " if model_facts.classes else ""
+    note = f"GUESS: {mismatch}the network returns {channels} channels, which means {count} classes; name them in its order"
+    return [f"  classes:  {comment(note)}", *(f"    - {key_line(0, 'name', f'class{k}')}" for k in range(count))]
 
 
-def _output(known: Facts, seen: Seen | None) -> list[str]:
-    locality = seen.locality if seen else None
+def _output(model_facts: ModelFacts, network_facts: NetworkFacts | None) -> list[str]:
+    locality = network_facts.locality if network_facts else None
     sure = locality.ending if locality and locality.returns == "probability" else ""
-    said = {**({"activation": "none"} if locality and (sure or locality.between) else {}), **known.output}
-    why = f"it ends in a {sure}: what it returns are probabilities" if sure else ""
+    values = {**({"activation": "none"} if locality and (sure or locality.between) else {}), **model_facts.output}
+    reason = f"it ends in a {sure}: what it returns are probabilities" if sure else ""
     if locality and locality.between and not sure:
-        why = f"GUESS: all that it returned for noise lies between 0 and 1, as a {locality.between}'s does; if these are logits, leave this line out"
+        reason = f"GUESS: all that it returned for noise lies between 0 and 1, as a {locality.between}'s does; if these are logits, leave this line out"
     if locality and locality.classes > 1 and (sure == "sigmoid" or locality.between == "sigmoid"):
-        why += "; where several classes may hold at once, add multilabel: true and a class with role: background"
-    return [line(2, "output", said, why)] if said else []
+        reason += "; where several classes may hold at once, add multilabel: true and a class with role: background"
+    return [key_line(2, "output", values, reason)] if values else []
 
 
 def _relative(path: str, folder: Path) -> str:
     """Relative to the config where it lies in or near its folder; URLs and modules as they are, a file in a name of GDAL's by its whole path."""
     if path.startswith(("/vsi", "vrt://")) or is_gdal_name(path):
-        return anchored(path, Path.cwd())
+        return anchored_path(path, Path.cwd())
     if "://" in path or not Path(path.rpartition(":")[0] if ".py:" in path else path).exists():
         return path
     near = os.path.relpath(path, folder)

@@ -7,20 +7,20 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-PLAIN = re.compile(r"[A-Za-z_/.~][\w/.\- ]*\w|[A-Za-z]")
-WORDS = {"true", "false", "null", "yes", "no", "on", "off", "nan", "inf"}
+_UNQUOTED = re.compile(r"[A-Za-z_/.~][\w/.\- ]*\w|[A-Za-z]")
+_RESERVED = {"true", "false", "null", "yes", "no", "on", "off", "nan", "inf"}
 """What some reader of YAML takes for something else than text."""
 
 
-def comment(words: str) -> str:
+def comment(text: str) -> str:
     """One line, whatever the words are."""
-    return "# " + " ".join(words.split())
+    return "# " + " ".join(text.split())
 
 
-def line(indent: int, key: str, value: Any, words: str = "") -> str:
+def key_line(indent: int, key: str, value: Any, note: str = "") -> str:
     """A key and its value, with a comment behind it."""
-    said = f"{' ' * indent}{key}: {flow(value)}"
-    return f"{said}  {comment(words)}" if words else said
+    text = f"{' ' * indent}{key}: {flow(value)}"
+    return f"{text}  {comment(note)}" if note else text
 
 
 def flow(value: Any) -> str:
@@ -40,11 +40,11 @@ def section(name: str, lines: Sequence[str]) -> list[str]:
 
 
 def _number(value: float) -> str:
-    said = f"{value:.10g}"
-    mantissa, e, exponent = said.partition("e")
-    return f"{mantissa}.0e{int(exponent)}" if e and "." not in mantissa else said
+    text = f"{value:.10g}"
+    mantissa, e, exponent = text.partition("e")
+    return f"{mantissa}.0e{int(exponent)}" if e and "." not in mantissa else text
 
 
 def _text(value: str) -> str:
-    plain = PLAIN.fullmatch(value) and value.lower() not in WORDS and not value.endswith(":")
-    return value if plain else json.dumps(value, ensure_ascii=False)
+    unquoted = _UNQUOTED.fullmatch(value) and value.lower() not in _RESERVED and not value.endswith(":")
+    return value if unquoted else json.dumps(value, ensure_ascii=False)

@@ -14,12 +14,12 @@ from pipeline.geometry.window import Window
 from pipeline.interfaces import IGNORE, Labels
 from pipeline.sources.aoi import open_area
 from pipeline.sources.aoi.aoi import Area
-from pipeline.store.lifecycle import read_meta
-from pipeline.store.reader import Opened, open_store
+from pipeline.store.lifecycle import read_store_meta
+from pipeline.store.reader import StoreLevel, open_store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limited:
+class AoiLabels:
     """Labels that know nothing outside an area."""
 
     labels: Labels
@@ -37,7 +37,7 @@ class Limited:
         return codes
 
 
-def limited(labels: Labels, store: Opened) -> Labels:
+def labels_in_aoi(labels: Labels, store: StoreLevel) -> Labels:
     """Labels as far as the store was asked for.
 
     Parameters
@@ -52,15 +52,15 @@ def limited(labels: Labels, store: Opened) -> Labels:
     StoreError
         Its area of interest is gone or changed.
     """
-    meta = read_meta(store.path)
-    made = meta.get("fingerprint", {}).get("source.aoi")
-    if made is None:
+    meta = read_store_meta(store.path)
+    recorded = meta.get("fingerprint", {}).get("source.aoi")
+    if recorded is None:
         return labels
-    said = SourceConfig.model_validate(meta["config"]["source"]).aoi
+    aoi_config = SourceConfig.model_validate(meta["config"]["source"]).aoi
     try:
-        there, area = open_area(said, open_store(store.path).grid), open_area(said, store.grid)
+        full_area, area = open_area(aoi_config, open_store(store.path).grid), open_area(aoi_config, store.grid)
     except SourceError as error:
         raise StoreError(f"{store.path} was made within an area of interest, which is needed to judge it. {error}") from error
-    if there is None or area is None or there.digest != made:
-        raise StoreError(f"{store.path} was made within an area of interest that has changed since. Put the file back: it was {said}.")
-    return Limited(labels=labels, area=area)
+    if full_area is None or area is None or full_area.digest != recorded:
+        raise StoreError(f"{store.path} was made within an area of interest that has changed since. Put the file back: it was {aoi_config}.")
+    return AoiLabels(labels=labels, area=area)

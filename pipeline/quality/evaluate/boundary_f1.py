@@ -18,7 +18,7 @@ import numpy.typing as npt
 from pipeline.quality.evaluate.confusion import PerClass, ratio
 
 Indices = npt.NDArray[np.unsignedinteger]
-WORD = 64
+CLASSES_PER_WORD = 64
 """Classes whose boundaries are widened at once, a bit each."""
 
 
@@ -29,7 +29,7 @@ class Boundaries:
         self._classes = classes
         self.tolerance = tolerance
         """Distance at which boundaries still match, px, Euclidean."""
-        self.labelled, self.found, self.predicted, self.right = (np.zeros(classes, dtype=np.int64) for _ in range(4))
+        self.labelled, self.labelled_hits, self.predicted, self.predicted_hits = (np.zeros(classes, dtype=np.int64) for _ in range(4))
 
     @property
     def halo(self) -> int:
@@ -46,20 +46,20 @@ class Boundaries:
         """
         scored = label < self._classes
         edges = [_edge(label, scored), _edge(mask, scored)]
-        for first in range(0, self._classes, WORD):
-            count = min(WORD, self._classes - first)
-            mine = [self._bits(values, edge, first, count) for values, edge in zip((label, mask), edges, strict=True)]
-            near = [widen(bits, self.tolerance) for bits in mine]
-            self._count(label, mine[0], near[1], self.labelled, self.found)
-            self._count(mask, mine[1], near[0], self.predicted, self.right)
+        for first in range(0, self._classes, CLASSES_PER_WORD):
+            count = min(CLASSES_PER_WORD, self._classes - first)
+            class_bits = [self._bits(values, edge, first, count) for values, edge in zip((label, mask), edges, strict=True)]
+            near = [widen(bits, self.tolerance) for bits in class_bits]
+            self._count(label, class_bits[0], near[1], self.labelled, self.labelled_hits)
+            self._count(mask, class_bits[1], near[0], self.predicted, self.predicted_hits)
 
     def precision(self) -> PerClass:
         """Share of the mask's boundary pixels that are right; NaN where it has none."""
-        return ratio(self.right, self.predicted)
+        return ratio(self.predicted_hits, self.predicted)
 
     def recall(self) -> PerClass:
         """Share of the labels' boundary pixels that are found; NaN where they have none."""
-        return ratio(self.found, self.labelled)
+        return ratio(self.labelled_hits, self.labelled)
 
     def f1(self) -> PerClass:
         """Harmonic mean of both; 0 where only one side has a boundary, NaN where none has."""
@@ -85,10 +85,10 @@ class Boundaries:
 def _edge(values: Indices, scored: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """Pixels with a neighbour of another value, both scored."""
     edge = np.zeros(values.shape, dtype=bool)
-    for one, other in (((slice(1, None), slice(None)), (slice(None, -1), slice(None))), ((slice(None), slice(1, None)), (slice(None), slice(None, -1)))):
-        differs = (values[one] != values[other]) & scored[one] & scored[other]
-        edge[one] |= differs
-        edge[other] |= differs
+    for first, second in (((slice(1, None), slice(None)), (slice(None, -1), slice(None))), ((slice(None), slice(1, None)), (slice(None), slice(None, -1)))):
+        differs = (values[first] != values[second]) & scored[first] & scored[second]
+        edge[first] |= differs
+        edge[second] |= differs
     return edge
 
 

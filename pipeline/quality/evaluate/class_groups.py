@@ -13,10 +13,10 @@ from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.interfaces import IGNORE, Labels
 from pipeline.quality.labels.class_codes import class_code
-from pipeline.store.reader import Opened
+from pipeline.store.reader import StoreLevel
 from pipeline.store.spec import ClassRow, Role
 
-OTHERS = "*"
+WILDCARD = "*"
 """All classes that are not named."""
 
 
@@ -26,22 +26,22 @@ class Grouping:
 
     judged: tuple[ClassRow, ...]
     """One of each group, and classes of role ``ignore``."""
-    known: tuple[ClassRow, ...]
+    label_classes: tuple[ClassRow, ...]
     """What labels may name: the classes of the mask and those of the groups."""
     table: npt.NDArray[np.uint16]
     """(65536,) code → code of its group."""
 
-    def mask(self, store: Opened) -> Opened:
+    def mask(self, store: StoreLevel) -> StoreLevel:
         """A store that is read as groups."""
         return replace(store, classes=self.judged, table=self.table)
 
     def labels(self, labels: Labels) -> Labels:
         """Labels of `known` that are read as groups."""
-        return Grouped(labels=labels, table=self.table)
+        return GroupedLabels(labels=labels, table=self.table)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Grouped:
+class GroupedLabels:
     """Labels whose classes are taken together."""
 
     labels: Labels
@@ -74,29 +74,29 @@ def grouping(classes: Sequence[ClassRow], pairs: Mapping[str, str], nodata: int)
     LabelsError
         A class is not there, or belongs to no group.
     """
-    groups = {class_code("of --map", classes, name): group for name, group in pairs.items() if name != OTHERS}
-    plain = [row for row in classes if row.role != "ignore" or row.code in groups]
-    groups = {row.code: groups.get(row.code, pairs.get(OTHERS, "")) for row in plain}
-    if lost := [row.name for row in plain if not groups[row.code]]:
-        raise LabelsError(f"--map says nothing of {', '.join(lost)}. Add {lost[0]}=CLASS, or {OTHERS}=CLASS for all that are not named.")
-    rows = _rows(classes, plain, groups, nodata)
+    groups = {class_code("of --map", classes, name): group for name, group in pairs.items() if name != WILDCARD}
+    mapped = [row for row in classes if row.role != "ignore" or row.code in groups]
+    groups = {row.code: groups.get(row.code, pairs.get(WILDCARD, "")) for row in mapped}
+    if unmapped := [row.name for row in mapped if not groups[row.code]]:
+        raise LabelsError(f"--map says nothing of {', '.join(unmapped)}. Add {unmapped[0]}=CLASS, or {WILDCARD}=CLASS for all that are not named.")
+    rows = _rows(classes, mapped, groups, nodata)
     table = np.arange(IGNORE + 1, dtype=np.uint16)
-    for row in plain:
+    for row in mapped:
         table[row.code] = rows[groups[row.code]].code
     return Grouping(
         judged=(*rows.values(), *(row for row in classes if row.role == "ignore" and row.code not in groups)),
-        known=(*classes, *(row for row in rows.values() if row.name not in {other.name for other in classes})), table=table,
+        label_classes=(*classes, *(row for row in rows.values() if row.name not in {other.name for other in classes})), table=table,
     )  # fmt: skip
 
 
-def _rows(classes: Sequence[ClassRow], plain: Sequence[ClassRow], groups: Mapping[int, str], nodata: int) -> dict[str, ClassRow]:
+def _rows(classes: Sequence[ClassRow], mapped: Sequence[ClassRow], groups: Mapping[int, str], nodata: int) -> dict[str, ClassRow]:
     """A class of each group: the one of its name, else one with a code that is free; background where one of its classes is."""
-    named, used = {row.name: row for row in classes}, {nodata, *(row.code for row in classes)}
-    free = (code for code in range(IGNORE) if code not in used)
+    by_name, reserved = {row.name: row for row in classes}, {nodata, *(row.code for row in classes)}
+    free = (code for code in range(IGNORE) if code not in reserved)
     rows = {}
-    for name in dict.fromkeys(groups[row.code] for row in plain):
-        inside = [row for row in plain if groups[row.code] == name]
-        code = named[name].code if name in named else next(free)
+    for name in dict.fromkeys(groups[row.code] for row in mapped):
+        inside = [row for row in mapped if groups[row.code] == name]
+        code = by_name[name].code if name in by_name else next(free)
         role: Role | None = "background" if any(row.role == "background" for row in inside) else None
         rows[name] = ClassRow(code=code, name=name, color=inside[0].color, role=role)
     return rows

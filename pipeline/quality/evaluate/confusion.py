@@ -19,8 +19,8 @@ class Confusion:
     def add(self, label: npt.NDArray[np.unsignedinteger], mask: npt.NDArray[np.unsignedinteger]) -> None:
         """Count one window of the labelled pixels. A prediction that is no class (nodata) is a miss: holes must not improve a mask."""
         classes = len(self.counts)
-        known = label < classes
-        pairs = label[known].astype(np.int64) * (classes + 1) + np.minimum(mask[known], classes)
+        valid = label < classes
+        pairs = label[valid].astype(np.int64) * (classes + 1) + np.minimum(mask[valid], classes)
         self.counts += np.bincount(pairs, minlength=self.counts.size).reshape(self.counts.shape)
 
     @property
@@ -78,13 +78,13 @@ class Confusion:
         return float(ratio(self.accuracy() - chance, 1 - chance))
 
 
-def ratio(part: npt.ArrayLike, of: npt.ArrayLike) -> PerClass:
+def ratio(part: npt.ArrayLike, total: npt.ArrayLike) -> PerClass:
     """A quotient; NaN where nothing is divided by nothing."""
-    divisor = np.asarray(of, dtype=np.float64)
+    divisor = np.asarray(total, dtype=np.float64)
     return np.asarray(np.divide(np.asarray(part, dtype=np.float64), divisor, out=np.full(divisor.shape, np.nan), where=divisor != 0))
 
 
 def mean(values: PerClass) -> float:
     """Mean over the classes that there is something to judge of; NaN where there is none."""
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else float("nan")
+    valid = values[~np.isnan(values)]
+    return float(valid.mean()) if len(valid) else float("nan")

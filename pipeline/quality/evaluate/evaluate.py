@@ -14,21 +14,23 @@ from pipeline.interfaces import IGNORE, Labels
 from pipeline.quality.evaluate.boundary_f1 import Boundaries
 from pipeline.quality.evaluate.confusion import Confusion
 from pipeline.quality.evaluate.result import Evaluation
-from pipeline.store.reader import Opened
+from pipeline.store.reader import StoreLevel
 from pipeline.store.spec import ClassRow
 
-PIECE = 2048
+PIECE_SIDE = 2048
 """Side of what is held at once, px: large, since the halo of a piece reads chunks of its neighbours."""
 LARGEST_CHUNK = 4096
 """Chunks up to this side are never cut by a piece, px."""
 
-FARTHEST = 256
+MAX_TOLERANCE = 256
 """Largest tolerance, px: what is read around a piece stays small beside it, and boundaries that match from so far say nothing."""
 
-Codes = npt.NDArray[np.unsignedinteger]
+_Codes = npt.NDArray[np.unsignedinteger]
 
 
-def evaluate(store: Opened, labels: Labels, *, tolerance: int = 2, area: Window | None = None, partial: bool = False, side: int | None = None) -> Evaluation:
+def evaluate(
+    store: StoreLevel, labels: Labels, *, tolerance: int = 2, area: Window | None = None, partial: bool = False, side: int | None = None
+) -> Evaluation:
     """Compare a store with labels.
 
     A labelled pixel counts, whatever the mask says of it: nodata is a miss. A pixel without a label does not.
@@ -58,8 +60,8 @@ def evaluate(store: Opened, labels: Labels, *, tolerance: int = 2, area: Window 
         No pixel of the store has a label, or the tolerance is out of bounds.
     """
     assert labels.grid == store.grid
-    if not 0 <= tolerance <= FARTHEST:
-        raise InputError(f"Boundaries cannot match within {tolerance} px. Give --boundary (tolerance=) from 0 to {FARTHEST} px.")
+    if not 0 <= tolerance <= MAX_TOLERANCE:
+        raise InputError(f"Boundaries cannot match within {tolerance} px. Give --boundary (tolerance=) from 0 to {MAX_TOLERANCE} px.")
     committed = store.committed_blocks()
     if committed < store.blocks and not partial:
         raise StoreError(
@@ -67,19 +69,19 @@ def evaluate(store: Opened, labels: Labels, *, tolerance: int = 2, area: Window 
             "or judge what is there with --partial."
         )
     judge = _Judge(store, labels, tolerance, area or _whole(store), committed < store.blocks)
-    for piece in pieces(area or _whole(store), side or _side(store.chunk)):
+    for piece in pieces(area or _whole(store), side or _piece_side(store.chunk)):
         judge.add(piece)
-    found = judge.result(committed)
-    if not found.confusion.pixels:
+    evaluation = judge.result(committed)
+    if not evaluation.confusion.pixels:
         raise InputError(f"No pixel that is judged has a label, so that {store.path} cannot be evaluated. Give labels of this place, or another --area.")
-    return found
+    return evaluation
 
 
 def pieces(area: Window, side: int) -> Iterator[Window]:
     """The windows that an area is judged in: cut at multiples of ``side`` px of the level, so that they hold whole chunks."""
     for rows in cut(area.rows.stop, side):
         for cols in cut(area.cols.stop, side):
-            piece = Window.of(_from(rows, area.row), _from(cols, area.col))
+            piece = Window.of(_from_start(rows, area.row), _from_start(cols, area.col))
             if piece.pixels:
                 yield piece
 
@@ -87,28 +89,28 @@ def pieces(area: Window, side: int) -> Iterator[Window]:
 class _Judge:
     """Counts one piece after another."""
 
-    def __init__(self, store: Opened, labels: Labels, tolerance: int, area: Window, unfinished: bool) -> None:
+    def __init__(self, store: StoreLevel, labels: Labels, tolerance: int, area: Window, unfinished: bool) -> None:
         self._store, self._labels, self._area, self._unfinished = store, labels, area, unfinished
         self._classes = tuple(row for row in store.classes if row.role != "ignore")
         self._confusion = Confusion(len(self._classes))
         self._boundaries = Boundaries(len(self._classes), tolerance)
         self._ignored = 0
         self._index = _table(self._classes)
-        self._passed = np.array([row.code for row in store.classes if row.role == "ignore"], dtype=np.uint16)
+        self._ignored_codes = np.array([row.code for row in store.classes if row.role == "ignore"], dtype=np.uint16)
 
     def add(self, piece: Window) -> None:
         halo = self._boundaries.halo
         frame = Window.of(piece.rows.grow(halo), piece.cols.grow(halo))
-        core = piece.within(frame)
-        label = self._index[self._known(frame)]
+        core = piece.index_in(frame)
+        label = self._index[self._valid_labels(frame)]
         if (label[core] == len(self._classes)).all():
             return
         codes = self._store.read(frame)
         mask = self._index[codes]
         self._confusion.add(label[core], mask[core])
         self._boundaries.add(label, mask)
-        if len(self._passed):
-            self._ignored += int((np.isin(codes[core], self._passed) & (label[core] < len(self._classes))).sum())
+        if len(self._ignored_codes):
+            self._ignored += int((np.isin(codes[core], self._ignored_codes) & (label[core] < len(self._classes))).sum())
 
     def result(self, committed: int) -> Evaluation:
         nodata = self._confusion.unpredicted - self._ignored
@@ -117,24 +119,24 @@ class _Judge:
             committed=committed, blocks=self._store.blocks,
         )  # fmt: skip
 
-    def _known(self, frame: Window) -> npt.NDArray[np.uint16]:
+    def _valid_labels(self, frame: Window) -> npt.NDArray[np.uint16]:
         """Labels of a frame; none outside the area, and none where a block is still to come."""
-        known = self._labels.read(frame)
-        inside = np.zeros(known.shape, dtype=bool)
-        inside[self._shared(frame)] = True
+        labels = self._labels.read(frame)
+        inside = np.zeros(labels.shape, dtype=bool)
+        inside[self._inside_area(frame)] = True
         if self._unfinished:
             inside &= self._store.committed(frame)
-        known[~inside] = IGNORE
-        return known
+        labels[~inside] = IGNORE
+        return labels
 
-    def _shared(self, frame: Window) -> tuple[slice, slice]:
+    def _inside_area(self, frame: Window) -> tuple[slice, slice]:
         rows, cols = (
             Span(max(a.start, b.start), max(min(a.stop, b.stop), a.start, b.start)) for a, b in ((frame.rows, self._area.rows), (frame.cols, self._area.cols))
         )
-        return rows.within(frame.rows), cols.within(frame.cols)
+        return rows.index_in(frame.rows), cols.index_in(frame.cols)
 
 
-def _table(classes: tuple[ClassRow, ...]) -> Codes:
+def _table(classes: tuple[ClassRow, ...]) -> _Codes:
     """(65536,) code → index of its class; one beyond them for everything else."""
     table = np.full(IGNORE + 1, len(classes), dtype=np.uint16)
     for index, row in enumerate(classes):
@@ -142,13 +144,13 @@ def _table(classes: tuple[ClassRow, ...]) -> Codes:
     return table.astype(np.uint8) if len(classes) < 256 else table
 
 
-def _side(chunk: int) -> int:
-    return max(PIECE // chunk, 1) * chunk if chunk <= LARGEST_CHUNK else PIECE
+def _piece_side(chunk: int) -> int:
+    return max(PIECE_SIDE // chunk, 1) * chunk if chunk <= LARGEST_CHUNK else PIECE_SIDE
 
 
-def _whole(store: Opened) -> Window:
+def _whole(store: StoreLevel) -> Window:
     return Window(row=0, col=0, height=store.grid.height, width=store.grid.width)
 
 
-def _from(span: Span, start: int) -> Span:
+def _from_start(span: Span, start: int) -> Span:
     return Span(max(span.start, start), max(span.stop, start))

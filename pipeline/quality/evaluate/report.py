@@ -11,44 +11,44 @@ import numpy as np
 from pipeline.errors import InputError
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
-from pipeline.quality.evaluate.plot import draw
+from pipeline.quality.evaluate.plot import draw_evaluation
 from pipeline.quality.evaluate.result import Evaluation
-from pipeline.quality.evaluate.text import lines
-from pipeline.redact import publicly
-from pipeline.store.reader import Opened
+from pipeline.quality.evaluate.text import evaluation_lines
+from pipeline.redact import redacted_document
+from pipeline.store.reader import StoreLevel
 
 
-def document(found: Evaluation, store: Opened, labels: str) -> dict[str, Any]:
+def evaluation_document(evaluation: Evaluation, store: StoreLevel, labels: str) -> dict[str, Any]:
     """All numbers, as JSON takes them: what cannot be said is null."""
-    columns = found.columns()
+    columns = evaluation.columns()
     return {
         "store": str(store.path),
         "level": store.level,
         "labels": labels,
-        "blocks": {"committed": found.committed, "all": found.blocks},
-        "pixels": {"labelled": found.confusion.pixels, "nodata": found.nodata, "ignored": found.ignored},
-        **{name: _said(value) for name, value in found.totals().items()},
-        "boundary_tolerance_px": found.boundaries.tolerance,
+        "blocks": {"committed": evaluation.committed, "all": evaluation.blocks},
+        "pixels": {"labelled": evaluation.confusion.pixels, "nodata": evaluation.nodata, "ignored": evaluation.ignored},
+        **{name: _json_number(value) for name, value in evaluation.totals().items()},
+        "boundary_tolerance_px": evaluation.boundaries.tolerance,
         "classes": [
             {
                 "code": row.code,
                 "name": row.name,
-                **{name: _said(float(values[k])) for name, values in columns.items()},
-                "labelled": int(found.confusion.labelled[k]),
-                "predicted": int(found.confusion.predicted[k]),
-                "hits": int(found.confusion.hits[k]),
+                **{name: _json_number(float(values[k])) for name, values in columns.items()},
+                "labelled": int(evaluation.confusion.labelled[k]),
+                "predicted": int(evaluation.confusion.predicted[k]),
+                "hits": int(evaluation.confusion.hits[k]),
             }
-            for k, row in enumerate(found.classes)
+            for k, row in enumerate(evaluation.classes)
         ],
-        "confusion": {"rows": "labels, in the order of classes", "columns": "predictions, then none", "counts": found.confusion.counts.tolist()},
+        "confusion": {"rows": "labels, in the order of classes", "columns": "predictions, then none", "counts": evaluation.confusion.counts.tolist()},
     }
 
 
-def _said(value: float) -> float | None:
+def _json_number(value: float) -> float | None:
     return None if np.isnan(value) else value
 
 
-def tell(found: Evaluation, store: Opened, labels: str, to_json: str | None = None, png: Path | None = None) -> None:
+def print_evaluation(evaluation: Evaluation, store: StoreLevel, labels: str, to_json: str | None = None, png: Path | None = None) -> None:
     """Print the table, or the document where it goes to ``-``; write what is asked for.
 
     Raises
@@ -59,11 +59,11 @@ def tell(found: Evaluation, store: Opened, labels: str, to_json: str | None = No
         The picture needs the extra ``plots``.
     """
     if png is not None:
-        _write(png, draw(found, f"{store.path.name} against {PurePath(labels).name}"))
-    text = json.dumps(publicly(document(found, store, labels)), indent=2)
+        _write(png, draw_evaluation(evaluation, f"{store.path.name} against {PurePath(labels).name}"))
+    text = json.dumps(redacted_document(evaluation_document(evaluation, store, labels)), indent=2)
     if to_json is not None and to_json != "-":
         _write(Path(to_json), f"{text}\n".encode())
-    print(text if to_json == "-" else "\n".join(lines(found, store, labels)))
+    print(text if to_json == "-" else "\n".join(evaluation_lines(evaluation, store, labels)))
 
 
 def area_of(text: str | None, grid: Grid) -> Window | None:

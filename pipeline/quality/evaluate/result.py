@@ -28,12 +28,12 @@ class Evaluation:
 
     def columns(self) -> dict[str, PerClass]:
         """What is said of each class, (classes,) each."""
-        found = self.confusion
+        confusion = self.confusion
         return {
-            "iou": found.iou(),
-            "f1": found.f1(),
-            "precision": found.precision(),
-            "recall": found.recall(),
+            "iou": confusion.iou(),
+            "f1": confusion.f1(),
+            "precision": confusion.precision(),
+            "recall": confusion.recall(),
             "boundary_f1": self.boundaries.f1(),
         }
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.quality.evaluate.result import Evaluation
-from pipeline.redact import public
-from pipeline.store.reader import Opened
+from pipeline.redact import redacted
+from pipeline.store.reader import StoreLevel
 
 HEADINGS = {"iou": "IoU", "f1": "F1", "precision": "precision", "recall": "recall", "boundary_f1": "boundary F1"}
 TOTALS = {
@@ -15,40 +15,40 @@ TOTALS = {
 }  # fmt: skip
 
 
-def lines(found: Evaluation, store: Opened, labels: str) -> list[str]:
+def evaluation_lines(evaluation: Evaluation, store: StoreLevel, labels: str) -> list[str]:
     """The table, line by line."""
-    return [*_facts(found, store, labels), "", *_per_class(found), "", *_totals(found)]
+    return [*_facts(evaluation, store, labels), "", *_per_class(evaluation), "", *_totals(evaluation)]
 
 
-def _facts(found: Evaluation, store: Opened, labels: str) -> list[str]:
-    count = found.confusion.pixels
-    said = [
+def _facts(evaluation: Evaluation, store: StoreLevel, labels: str) -> list[str]:
+    count = evaluation.confusion.pixels
+    rows = [
         ("store", f"{store.path}, level {store.level}"),
-        ("labels", public(labels)),
+        ("labels", redacted(labels)),
         ("judged", f"{count:,} labelled pixels of {store.grid.height * store.grid.width:,}"),
-        ("missed", f"{found.nodata:,} of them are nodata in the mask ({found.nodata / count:.2%})"),
+        ("missed", f"{evaluation.nodata:,} of them are nodata in the mask ({evaluation.nodata / count:.2%})"),
     ]
-    if found.ignored:
-        said.append(("", f"{found.ignored:,} are predicted as a class of role ignore ({found.ignored / count:.2%})"))
-    if found.committed < found.blocks:
-        said.append(("partial", f"{found.committed} of {found.blocks} blocks are committed; the others do not count"))
-    return [f"{name:<7}  {text}" for name, text in said]
+    if evaluation.ignored:
+        rows.append(("", f"{evaluation.ignored:,} are predicted as a class of role ignore ({evaluation.ignored / count:.2%})"))
+    if evaluation.committed < evaluation.blocks:
+        rows.append(("partial", f"{evaluation.committed} of {evaluation.blocks} blocks are committed; the others do not count"))
+    return [f"{name:<7}  {text}" for name, text in rows]
 
 
-def _per_class(found: Evaluation) -> list[str]:
-    width = max(len("class"), *(len(row.name) for row in found.classes))
-    columns, share = found.columns(), found.confusion.labelled / found.confusion.pixels
+def _per_class(evaluation: Evaluation) -> list[str]:
+    width = max(len("class"), *(len(row.name) for row in evaluation.classes))
+    columns, share = evaluation.columns(), evaluation.confusion.labelled / evaluation.confusion.pixels
     heads = [*HEADINGS.values(), "labelled"]
-    rows = [[number(values[k]) for values in columns.values()] + [f"{share[k]:.2%}"] for k in range(len(found.classes))]
+    rows = [[number(values[k]) for values in columns.values()] + [f"{share[k]:.2%}"] for k in range(len(evaluation.classes))]
     wide = [max(len(head), 7) for head in heads]
-    table = [("class", heads), *((row.name, cells) for row, cells in zip(found.classes, rows, strict=True))]
+    table = [("class", heads), *((row.name, cells) for row, cells in zip(evaluation.classes, rows, strict=True))]
     return ["  ".join([f"{name:<{width}}", *(f"{cell:>{w}}" for cell, w in zip(cells, wide, strict=True))]) for name, cells in table]
 
 
-def _totals(found: Evaluation) -> list[str]:
+def _totals(evaluation: Evaluation) -> list[str]:
     width = max(map(len, TOTALS.values()))
-    said = [f"{TOTALS[name]:<{width}}  {number(value)}" for name, value in found.totals().items()]
-    return [*said, "", f"Boundaries match within {found.boundaries.tolerance} px."]
+    scores = [f"{TOTALS[name]:<{width}}  {number(value)}" for name, value in evaluation.totals().items()]
+    return [*scores, "", f"Boundaries match within {evaluation.boundaries.tolerance} px."]
 
 
 def number(value: float) -> str:

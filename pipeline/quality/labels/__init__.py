@@ -9,8 +9,8 @@ from pipeline.config import LabelsConfig
 from pipeline.errors import LabelsError
 from pipeline.geometry.grid import Grid
 from pipeline.interfaces import IGNORE, Labels
-from pipeline.quality.labels.class_codes import Value, meaning
-from pipeline.runtime.optional_imports import need
+from pipeline.quality.labels.class_codes import Value, label_mapping
+from pipeline.runtime.optional_imports import require
 from pipeline.store.spec import ClassRow
 
 __all__ = ["IGNORE", "Labels", "from_config", "open_labels"]
@@ -70,17 +70,17 @@ def open_labels(
         Polygons need the extra ``vector``.
     """
     name = _resolve(str(path))
-    means = meaning(name, classes, values, ignore)
+    means = label_mapping(name, classes, values, ignore)
     if is_vector(name):
         for library in ("pyogrio", "shapely"):
-            need(library, "vector", "Reading polygons")
-        from pipeline.quality.labels.polygons import lay
-        from pipeline.sources.polygons import open_layer
+            require(library, "vector", "Reading polygons")
+        from pipeline.quality.labels.polygons import open_polygon_labels
+        from pipeline.sources.polygons import open_polygons
 
-        return lay(open_layer(name, layer, attribute), grid, means, classes, burn)
-    for option, said in (("attribute", attribute), ("burn", burn), ("layer", layer)):
-        if said is not None:
-            raise LabelsError(f"{option} is {said}, but the labels {name} are a raster, whose pixels say the class. Leave {option} out.")
+        return open_polygon_labels(open_polygons(name, layer, attribute), grid, means, classes, burn)
+    for option, value in (("attribute", attribute), ("burn", burn), ("layer", layer)):
+        if value is not None:
+            raise LabelsError(f"{option} is {value}, but the labels {name} are a raster, whose pixels say the class. Leave {option} out.")
     from pipeline.quality.labels.raster import open_raster
 
     return open_raster(name, grid, means)

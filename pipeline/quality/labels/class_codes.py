@@ -18,12 +18,12 @@ from pipeline.store.spec import ClassRow
 
 Value = int | str
 """A value of the labels, or the name or code of a class."""
-SHOWN = 5
+MAX_VALUES_IN_MESSAGE = 5
 """Values that are no class, named in one message."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Meaning:
+class LabelMapping:
     """The class code of every value that is known."""
 
     path: str
@@ -37,23 +37,23 @@ class Meaning:
     listed: bool = False
     """Whether the user lists what each value means."""
 
-    def of(self, value: Any) -> int:
+    def code_of(self, value: Any) -> int:
         """The class code of one attribute; nothing (null, NaN, an empty text) means IGNORE. Raises LabelsError."""
-        value = classified(value)
+        value = qupath_class_name(value)
         if value is None or value != value or value == "":
             return IGNORE
-        key = value if isinstance(value, str) and value in self.table else _plain(value)  # a class may be named "3"
+        key = value if isinstance(value, str) and value in self.table else _normalised(value)  # a class may be named "3"
         if key not in self.table:
             raise self._unknown([key])
         return self.table[key]
 
-    def of_pixels(self, values: npt.NDArray[Any], valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint16]:
+    def codes_of_pixels(self, values: npt.NDArray[Any], valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint16]:
         """Class codes of pixels, shaped as they are; IGNORE where they are not valid. Raises LabelsError."""
         keys, codes = self._sorted
         where = np.searchsorted(keys, values).clip(max=len(keys) - 1)
-        known = keys[where] == values
-        if (valid & ~known).any():
-            raise self._unknown(np.unique(values[valid & ~known]).tolist())
+        matches = keys[where] == values
+        if (valid & ~matches).any():
+            raise self._unknown(np.unique(values[valid & ~matches]).tolist())
         return np.where(valid, codes[where], np.uint16(IGNORE))
 
     @cached_property
@@ -62,18 +62,18 @@ class Meaning:
         return np.array(numbers, dtype=np.int64), np.array([self.table[key] for key in numbers], dtype=np.uint16)
 
     def _unknown(self, values: list[Any]) -> LabelsError:
-        named = ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values[:SHOWN])
-        more = f" and {len(values) - SHOWN} more" if len(values) > SHOWN else ""
+        examples = ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values[:MAX_VALUES_IN_MESSAGE])
+        more = f" and {len(values) - MAX_VALUES_IN_MESSAGE} more" if len(values) > MAX_VALUES_IN_MESSAGE else ""
         first = f"{values[0]:g}" if isinstance(values[0], float) else str(values[0])
         typed, key = shlex.quote(first), json.dumps(first, ensure_ascii=False) if isinstance(values[0], str) else first
         return LabelsError(
-            f"{self.path} holds {named}{more}, which {'is no class' if len(values) == 1 else 'are no classes'}; the classes are {self.classes}. "
+            f"{self.path} holds {examples}{more}, which {'is no class' if len(values) == 1 else 'are no classes'}; the classes are {self.classes}. "
             f"Pass over a value with --ignore {typed} (labels.ignore: [{key}]), or say which class it means with --values {typed}=CLASS "
             f"(labels.values: {{{key}: CLASS}}; then every value must be listed)."
         )
 
 
-def classified(value: Any) -> Any:
+def qupath_class_name(value: Any) -> Any:
     """The name in a classification as QuPath writes it, ``{"name": "Tumor", "color": […]}`` or ``{"names": ["Tumor", "Positive"]}``; others as they are."""
     if not isinstance(value, str) or not value.lstrip().startswith("{"):
         return value
@@ -85,7 +85,7 @@ def classified(value: Any) -> Any:
     return ": ".join(map(str, names)) if isinstance(names, list) and names else entry.get("name", value)
 
 
-def meaning(path: str, classes: Sequence[ClassRow], values: Mapping[Value, Value] | None, ignore: Sequence[Value]) -> Meaning:
+def label_mapping(path: str, classes: Sequence[ClassRow], values: Mapping[Value, Value] | None, ignore: Sequence[Value]) -> LabelMapping:
     """What values mean, from the class list and what the user says of it.
 
     Parameters
@@ -105,24 +105,26 @@ def meaning(path: str, classes: Sequence[ClassRow], values: Mapping[Value, Value
         ``values`` names a class that is not in the list.
     """
     listed = ", ".join(f"{row.code} {row.name}" for row in classes)
-    own: dict[Value, int] = {key: IGNORE if row.role == "ignore" else row.code for row in classes for key in (row.name, row.code)}
-    table = own if values is None else {_plain(key): class_code(path, classes, name) for key, name in values.items()}
-    passed = {own[name] for name in ignore if isinstance(name, str) and name in own}
-    table = {key: IGNORE if code in passed or own.get(code) == IGNORE else code for key, code in table.items()}
+    codes: dict[Value, int] = {key: IGNORE if row.role == "ignore" else row.code for row in classes for key in (row.name, row.code)}
+    table = codes if values is None else {_normalised(key): class_code(path, classes, name) for key, name in values.items()}
+    passed = {codes[name] for name in ignore if isinstance(name, str) and name in codes}
+    table = {key: IGNORE if code in passed or codes.get(code) == IGNORE else code for key, code in table.items()}
     outside = next((row.code for row in classes if row.role == "background" and row.code not in passed), IGNORE)
-    return Meaning(path=path, table={**table, **{_plain(value): IGNORE for value in ignore}}, outside=outside, classes=listed, listed=values is not None)
+    return LabelMapping(
+        path=path, table={**table, **{_normalised(value): IGNORE for value in ignore}}, outside=outside, classes=listed, listed=values is not None
+    )
 
 
-def class_code(path: str, classes: Sequence[ClassRow], said: Value) -> int:
+def class_code(path: str, classes: Sequence[ClassRow], value: Value) -> int:
     """The code of a class that is given by name or code. Raises LabelsError where there is none."""
     for row in classes:
-        if said in (row.name, row.code) or str(said) == str(row.code):
+        if value in (row.name, row.code) or str(value) == str(row.code):
             return row.code
     listed = ", ".join(f"{row.code} {row.name}" for row in classes)
-    raise LabelsError(f"The labels {path} are said to mean {said!r}, which is no class; the classes are {listed}. Give the name or the code of one.")
+    raise LabelsError(f"The labels {path} are said to mean {value!r}, which is no class; the classes are {listed}. Give the name or the code of one.")
 
 
-def _plain(value: Any) -> Value:
+def _normalised(value: Any) -> Value:
     """``"3"`` and ``3.0`` are 3, as files of many makers have them."""
     if isinstance(value, str):
         text = value.strip()

@@ -13,13 +13,13 @@ from rasterio.features import rasterize
 from rasterio.transform import Affine
 
 from pipeline.errors import LabelsError
-from pipeline.geometry.crs import check_overlap, outline
+from pipeline.geometry.crs import bbox_of, check_overlap
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.interfaces import IGNORE
-from pipeline.quality.labels.class_codes import Meaning, Value, class_code
-from pipeline.sources.polygons import Features, Layer
-from pipeline.sources.polygons_in_pixels import Held, check_sides, features_in
+from pipeline.quality.labels.class_codes import LabelMapping, Value, class_code
+from pipeline.sources.polygons import PolygonFile, Polygons
+from pipeline.sources.polygons_in_pixels import IndexedPolygons, check_sides, features_in
 from pipeline.store.spec import ClassRow
 
 
@@ -27,10 +27,10 @@ from pipeline.store.spec import ClassRow
 class VectorLabels:
     """Labels in polygons. Pickles as this spec; each process opens the file on first use."""
 
-    layer: Layer
+    layer: PolygonFile
     grid: Grid
     """Of the image."""
-    meaning: Meaning
+    meaning: LabelMapping
     burn: int | None
     """Class code of every polygon, or None where an attribute says it."""
 
@@ -56,33 +56,33 @@ class VectorLabels:
         codes = np.full((window.height, window.width), IGNORE, dtype=np.uint16)
         inside = window.clip(self.grid.height, self.grid.width)
         if inside.pixels:
-            codes[inside.within(window)] = self._burned(inside)
+            codes[inside.index_in(window)] = self._rasterise(inside)
         return codes
 
-    def _burned(self, window: Window) -> npt.NDArray[np.uint16]:
-        found = features_in(self.layer, self.grid, window) if self.layer.indexed else self._held.within(window)
-        codes = self._codes(found)
+    def _rasterise(self, window: Window) -> npt.NDArray[np.uint16]:
+        features = features_in(self.layer, self.grid, window) if self.layer.indexed else self._indexed.touching(window)
+        codes = self._codes(features)
         if not codes:
             return np.full((window.height, window.width), self.meaning.outside, dtype=np.uint16)
         burned: npt.NDArray[np.uint16] = rasterize(
-            zip(found.polygons, codes, strict=True), out_shape=(window.height, window.width), fill=self.meaning.outside,
+            zip(features.polygons, codes, strict=True), out_shape=(window.height, window.width), fill=self.meaning.outside,
             transform=Affine.translation(window.col, window.row), dtype="uint16",
         )  # fmt: skip
         return burned
 
-    def _codes(self, found: Features) -> list[int]:
+    def _codes(self, features: Polygons) -> list[int]:
         if self.burn is not None:
-            return [self.burn] * len(found.polygons)
-        assert found.values is not None
-        return [self.meaning.of(value) for value in found.values]
+            return [self.burn] * len(features.polygons)
+        assert features.values is not None
+        return [self.meaning.code_of(value) for value in features.values]
 
     @cached_property
-    def _held(self) -> Held:
+    def _indexed(self) -> IndexedPolygons:
         """What reaches into the image, where the file itself has no index."""
-        return Held(self.layer, self.grid)
+        return IndexedPolygons(self.layer, self.grid)
 
 
-def lay(layer: Layer, grid: Grid, meaning: Meaning, classes: Sequence[ClassRow], burn: Value | None) -> VectorLabels:
+def open_polygon_labels(layer: PolygonFile, grid: Grid, meaning: LabelMapping, classes: Sequence[ClassRow], burn: Value | None) -> VectorLabels:
     """Polygons on a grid.
 
     Raises
@@ -93,30 +93,30 @@ def lay(layer: Layer, grid: Grid, meaning: Meaning, classes: Sequence[ClassRow],
     if layer.attribute is not None and burn is not None:
         raise LabelsError(f"The labels {layer.path} get their class from the attribute {layer.attribute} or from burn, not from both. Leave one of them out.")
     _check_place(layer, grid)
-    return VectorLabels(layer=layer, grid=grid, meaning=meaning, burn=_burn(layer, classes, burn))
+    return VectorLabels(layer=layer, grid=grid, meaning=meaning, burn=_code_to_burn(layer, classes, burn))
 
 
-def _burn(layer: Layer, classes: Sequence[ClassRow], burn: Value | None) -> int | None:
+def _code_to_burn(layer: PolygonFile, classes: Sequence[ClassRow], burn: Value | None) -> int | None:
     if burn is not None:
         return class_code(layer.path, classes, burn)
     if layer.attribute is not None:
         return None
-    plain = [row.code for row in classes if row.role is None]
-    if len(plain) == 1:
-        return plain[0]
+    codes = [row.code for row in classes if row.role is None]
+    if len(codes) == 1:
+        return codes[0]
     raise LabelsError(
-        f"The labels {layer.path} are polygons, and which of the {len(plain)} classes they mean is not said. Give --attribute NAME (labels.attribute) "
+        f"The labels {layer.path} are polygons, and which of the {len(codes)} classes they mean is not said. Give --attribute NAME (labels.attribute) "
         "of the field that holds the class, or --burn CLASS (labels.burn) where all of them mean one."
     )
 
 
-def _check_place(layer: Layer, grid: Grid) -> None:
+def _check_place(layer: PolygonFile, grid: Grid) -> None:
     if grid.wkt is not None and layer.crs is not None:
         check_overlap(layer.path, layer.box, layer.crs, grid)
         return
     check_sides(layer, grid)
-    if not outline(grid).meets(layer.box):
+    if not bbox_of(grid).intersects(layer.box):
         raise LabelsError(
             f"The labels {layer.path} do not overlap the image: it has no CRS, so their coordinates are its columns and rows, and they cover {layer.box}, "
-            f"the image {outline(grid)}. Give labels of the same image."
+            f"the image {bbox_of(grid)}. Give labels of the same image."
         )

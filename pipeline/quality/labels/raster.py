@@ -21,11 +21,11 @@ from rasterio.windows import Window as RasterioWindow
 
 from pipeline.config.paths import is_gdal_name
 from pipeline.errors import LabelsError
-from pipeline.geometry.crs import boxes, check_overlap, one_sided, outline, same_corners, same_grid, turns
+from pipeline.geometry.crs import bbox_in_crs, bbox_of, check_overlap, crs_mismatch_error, same_corners, same_grid, turns
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.interfaces import IGNORE
-from pipeline.quality.labels.class_codes import Meaning
+from pipeline.quality.labels.class_codes import LabelMapping
 from pipeline.sources.gdal.contents import inner_names
 from pipeline.sources.gdal.georeference import grid_of
 from pipeline.sources.validity.nodata import attributes
@@ -41,7 +41,7 @@ class RasterLabels:
     path: str
     grid: Grid
     """Of the image."""
-    meaning: Meaning
+    meaning: LabelMapping
     straight: bool
     """Whether the labels have the image's own pixels."""
     turns: tuple[float, ...] = (0.0,)
@@ -72,7 +72,7 @@ class RasterLabels:
         codes = np.full((window.height, window.width), IGNORE, dtype=np.uint16)
         inside = window.clip(self.grid.height, self.grid.width)
         if inside.pixels:
-            codes[inside.within(window)] = self.meaning.of_pixels(*self._read(inside))
+            codes[inside.index_in(window)] = self.meaning.codes_of_pixels(*self._read(inside))
         return codes
 
     def _read(self, window: Window) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
@@ -90,12 +90,12 @@ class RasterLabels:
 
     def _merged(self, frame: RasterioWindow) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]:
         """Values and mask of a window, those of a later turn where an earlier one has none."""
-        first, *others = self._datasets
+        first, *rest = self._datasets
         values, mask = first.read(1, window=frame), first.read_masks(1, window=frame)
-        for dataset in others:
-            beyond = (mask == 0) & (dataset.read_masks(1, window=frame) > 0)
-            if beyond.any():
-                values[beyond], mask[beyond] = dataset.read(1, window=frame)[beyond], 255
+        for dataset in rest:
+            fill = (mask == 0) & (dataset.read_masks(1, window=frame) > 0)
+            if fill.any():
+                values[fill], mask[fill] = dataset.read(1, window=frame)[fill], 255
         return values, mask
 
     @property
@@ -103,11 +103,11 @@ class RasterLabels:
         handles: list[DatasetReader | WarpedVRT] | None = getattr(self._local, "datasets", None)
         if handles is None:
             raw = _open(self.path)
-            handles = self._local.datasets = [raw] if self.straight else [_warped(raw, self, turn) for turn in self.turns]
+            handles = self._local.datasets = [raw] if self.straight else [_warp(raw, self, turn) for turn in self.turns]
         return handles
 
 
-def open_raster(path: str, grid: Grid, meaning: Meaning) -> RasterLabels:
+def open_raster(path: str, grid: Grid, meaning: LabelMapping) -> RasterLabels:
     """Open labels in a raster and see that they fit the image.
 
     Raises
@@ -120,16 +120,16 @@ def open_raster(path: str, grid: Grid, meaning: Meaning) -> RasterLabels:
         if len(bands) != 1:
             raise LabelsError(f"The labels {path} have {len(bands)} bands. Give a raster of one band that holds class codes.")
         place = grid_of(dataset)
-        straight, unmarked = _straight(path, place, grid), _unmarked(path, dataset, meaning)
+        straight, unmarked = _has_image_grid(path, place, grid), _unmarked(path, dataset, meaning)
     if not any(isinstance(key, int) for key in meaning.table):
         raise LabelsError(
             f"Pixels are numbers, but --values (labels.values) lists only texts for the labels {path}. Say which class each number means, as in 0=CLASS."
         )
-    moves = (0.0,) if straight or place.wkt is None else turns(outline(place), place.wkt, grid)
+    moves = (0.0,) if straight or place.wkt is None else turns(bbox_of(place), place.wkt, grid)
     return RasterLabels(path=path, grid=grid, meaning=meaning, straight=straight, turns=moves, unmarked=unmarked)
 
 
-def _unmarked(path: str, dataset: DatasetReader, meaning: Meaning) -> bool:
+def _unmarked(path: str, dataset: DatasetReader, meaning: LabelMapping) -> bool:
     """Whether the file's nodata is a value like the others. LabelsError where it is also the code of a class, and nobody says which of the two it means."""
     nodata = dataset.nodatavals[0]
     if MaskFlags.nodata not in dataset.mask_flag_enums[0] or nodata is None or not float(nodata).is_integer():
@@ -147,20 +147,20 @@ def _unmarked(path: str, dataset: DatasetReader, meaning: Meaning) -> bool:
     )
 
 
-def _straight(path: str, labels: Grid, image: Grid) -> bool:
+def _has_image_grid(path: str, labels: Grid, image: Grid) -> bool:
     """Whether pixels correspond one to one; LabelsError where they do not correspond at all."""
     if (labels.wkt is None) != (image.wkt is None):
-        raise one_sided(f"The labels {path}", labels.wkt is not None)
+        raise crs_mismatch_error(f"The labels {path}", labels.wkt is not None)
     if labels.wkt is not None:
-        check_overlap(path, outline(labels), labels.wkt, image)
+        check_overlap(path, bbox_of(labels), labels.wkt, image)
         return same_grid(labels, image)
     if (labels.height, labels.width) != (image.height, image.width):
         raise LabelsError(
             f"The labels {path} have {labels.height} × {labels.width} px, the image {image.height} × {image.width}, and neither has a CRS by which to "
             "lay one on the other. Give labels of the image's size."
         )
-    placed = [grid for grid in (labels, image) if grid.transform != Grid(height=1, width=1).transform]
-    if len(placed) == 2 and not same_corners(labels, image):
+    georeferenced = [grid for grid in (labels, image) if grid.transform != Grid(height=1, width=1).transform]
+    if len(georeferenced) == 2 and not same_corners(labels, image):
         raise LabelsError(
             f"The labels {path} begin at {_corner(labels)}, the image at {_corner(image)}, and neither has a CRS by which to lay one on the other. "
             "Give labels of the same grid, or give both their CRS."
@@ -177,31 +177,34 @@ def _open(path: str) -> DatasetReader:
         dataset: DatasetReader = rasterio.open(path)
     except (RasterioError, OSError) as error:
         whole = "://" not in path and not path.startswith("/vsi") and not is_gdal_name(path)
-        why = "does not exist" if whole and not os.path.exists(path) else "is no raster that GDAL can open"
+        reason = "does not exist" if whole and not os.path.exists(path) else "is no raster that GDAL can open"
         raise LabelsError(
-            f"The labels {path}: the file {why}. Give a raster of class codes, or polygons as GeoJSON, GeoPackage, FlatGeobuf or shapefile."
+            f"The labels {path}: the file {reason}. Give a raster of class codes, or polygons as GeoJSON, GeoPackage, FlatGeobuf or shapefile."
         ) from error
     if dataset.count == 0:
         raise LabelsError(f"The labels {path} have no bands of their own. Name one of the subdatasets: {', '.join(inner_names(dataset)[:3])}.")
     return dataset
 
 
-def _extra(labels: Grid, image: Grid) -> int:
+def _source_extra(labels: Grid, image: Grid) -> int:
     """Pixels of the labels that two of the image take up, by the smaller of its first and last: one that x jumps within looks as wide as the earth."""
     assert image.wkt is not None
     assert labels.wkt is not None
     corners = [Window(row=0, col=0, height=1, width=1), Window(row=image.height - 1, col=image.width - 1, height=1, width=1)]
-    sides = [box for corner in corners for box in boxes(outline(image, corner), image.wkt, labels.wkt) or []]
+    sides = [box for corner in corners for box in bbox_in_crs(bbox_of(image, corner), image.wkt, labels.wkt) or []]
     height, width = labels.pixel_size
     return 2 + math.ceil(2 * min((max((box.right - box.left) / width, (box.top - box.bottom) / height) for box in sides), default=0.0))
 
 
-def _warped(raw: DatasetReader, labels: RasterLabels, turn: float) -> WarpedVRT:
+def _warp(raw: DatasetReader, labels: RasterLabels, turn: float) -> WarpedVRT:
     """The labels on the image's grid, moved to the east, nearest neighbour; what lies outside them is masked."""
     grid = labels.grid
     options: dict[str, Any] = {"src_nodata": None, "nodata": None} if labels.unmarked else {}
     if len(labels.turns) > 1:
-        options |= {"SAMPLE_STEPS": "ALL", "SOURCE_EXTRA": _extra(grid_of(raw), grid)}  # x jumps between two corners, by which GDAL finds what it is to read
+        options |= {
+            "SAMPLE_STEPS": "ALL",
+            "SOURCE_EXTRA": _source_extra(grid_of(raw), grid),
+        }  # x jumps between two corners, by which GDAL finds what it is to read
     if turn:
         options["src_transform"] = Affine.translation(turn, 0) * raw.transform
     return WarpedVRT(

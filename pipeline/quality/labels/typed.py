@@ -8,12 +8,12 @@ from typing import cast
 from pipeline.errors import LabelsError
 
 
-def values_of(texts: Sequence[str] | None) -> dict[int | str, int | str] | None:
+def parse_values(texts: Sequence[str] | None) -> dict[int | str, int | str] | None:
     """``0=0,255=wood`` and repeated options → what each value means. Raises LabelsError."""
-    return cast(dict[int | str, int | str], pairs_of("--values", texts, "0=0,255=water")) if texts else None
+    return cast(dict[int | str, int | str], parse_pairs("--values", texts, "0=0,255=water")) if texts else None
 
 
-def pairs_of(option: str, texts: Sequence[str], example: str) -> dict[str, str]:
+def parse_pairs(option: str, texts: Sequence[str], example: str) -> dict[str, str]:
     """What stands left and right of the equals signs of an option, in the order given.
 
     Raises
@@ -31,6 +31,6 @@ def pairs_of(option: str, texts: Sequence[str], example: str) -> dict[str, str]:
     return pairs
 
 
-def ignored(texts: Sequence[str] | None) -> list[int | str]:
+def parse_ignore(texts: Sequence[str] | None) -> list[int | str]:
     """``-1,255`` and repeated options → values that say nothing."""
     return [part.strip() for text in texts or () for part in text.split(",") if part.strip()]

@@ -14,28 +14,28 @@ from pipeline.geometry.blocks import BlockIndex
 class Reservoir:
     """So many of an unknown number of blocks, each as likely as any other (algorithm R of Vitter 1985); no more are ever held."""
 
-    most: int
+    capacity: int
     rng: Random
-    held: list[BlockIndex] = field(default_factory=list)
+    blocks: list[BlockIndex] = field(default_factory=list)
     passed: int = 0
     """Blocks that were offered."""
 
     def add(self, index: BlockIndex) -> None:
         """Offer a block."""
         self.passed += 1
-        if len(self.held) < self.most:
-            self.held.append(index)
-        elif (place := self.rng.randrange(self.passed)) < self.most:
-            self.held[place] = index
+        if len(self.blocks) < self.capacity:
+            self.blocks.append(index)
+        elif (place := self.rng.randrange(self.passed)) < self.capacity:
+            self.blocks[place] = index
 
-    def turns(self, most: int, rng: Random) -> Iterator[BlockIndex]:
+    def in_random_order(self, count: int, rng: Random) -> Iterator[BlockIndex]:
         """So many at random; none comes twice before all have come."""
-        for start in range(0, most, max(len(self.held), 1)):
-            yield from rng.sample(self.held, min(len(self.held), most - start))
+        for start in range(0, count, max(len(self.blocks), 1)):
+            yield from rng.sample(self.blocks, min(len(self.blocks), count - start))
 
 
 @dataclass(slots=True)
-class Draw:
+class BlockSample:
     """Blocks of one level: where nearly all hold nothing, those that do hold something are drawn all the same."""
 
     full: Reservoir
@@ -44,15 +44,15 @@ class Draw:
     """Of blocks that are recorded as nothing but fill."""
 
     @classmethod
-    def of(cls, most: int, rng: Random) -> Draw:
+    def of(cls, capacity: int, rng: Random) -> BlockSample:
         """Up to so many of each."""
-        return cls(full=Reservoir(most, rng), empty=Reservoir(most, rng))
+        return cls(full=Reservoir(capacity, rng), empty=Reservoir(capacity, rng))
 
     def add(self, index: BlockIndex, chunks: dict[str, str], empty: str) -> None:
         """Offer a block with what is recorded of its chunks."""
-        (self.full if any(said != empty for said in chunks.values()) else self.empty).add(index)
+        (self.full if any(checksum != empty for checksum in chunks.values()) else self.empty).add(index)
 
-    def both(self, rng: Random) -> Iterator[BlockIndex]:
+    def alternating(self, rng: Random) -> Iterator[BlockIndex]:
         """Those that were drawn, each once, those with data and those without by turns."""
-        sides = (list(side.turns(len(side.held), rng)) for side in (self.full, self.empty))
+        sides = (list(side.in_random_order(len(side.blocks), rng)) for side in (self.full, self.empty))
         yield from (index for pair in zip_longest(*sides) for index in pair if index is not None)

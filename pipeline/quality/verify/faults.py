@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-NAMED = 20
+MAX_LISTED_FAULTS = 20
 """Faults that are kept by name; the others are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class StoreFault:
     """One block, or all of a level, that is not what it should be."""
 
     level: int
@@ -30,23 +30,23 @@ class Faults:
     """What was found, in order; of very many the first ones are held."""
 
     count: int = 0
-    named: list[Fault] = field(default_factory=list)
-    _seen: set[Fault] = field(default_factory=set)
+    first: list[StoreFault] = field(default_factory=list)
+    _added: set[StoreFault] = field(default_factory=set)
 
-    def add(self, level: int, block: tuple[int, int] | None, why: str) -> None:
+    def add(self, level: int, block: tuple[int, int] | None, reason: str) -> None:
         """Note a fault, once."""
-        found = Fault(level=level, block=block, why=why)
-        if found in self._seen:
+        fault = StoreFault(level=level, block=block, why=reason)
+        if fault in self._added:
             return
         self.count += 1
-        if len(self.named) < NAMED:
-            self.named.append(found)
-            self._seen.add(found)
+        if len(self.first) < MAX_LISTED_FAULTS:
+            self.first.append(fault)
+            self._added.add(fault)
 
-    def __iter__(self) -> Iterator[Fault]:
-        return iter(self.named)
+    def __iter__(self) -> Iterator[StoreFault]:
+        return iter(self.first)
 
-    def said(self, most: int = 3) -> str:
+    def summary(self, limit: int = 3) -> str:
         """The first few in words."""
-        more = f"; and {self.count - most} more" if self.count > most else ""
-        return "; ".join(str(fault) for fault in self.named[:most]) + more
+        more = f"; and {self.count - limit} more" if self.count > limit else ""
+        return "; ".join(str(fault) for fault in self.first[:limit]) + more

@@ -17,18 +17,18 @@ from pipeline.inference.recipe import Recipe
 Logits = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
 
-NEAR = 16
+SEAM_DISTANCE_PX = 16
 """Pixels from a line within which a pixel counts as near a seam."""
 TIES = {"float32": 1e-4, "bfloat16": 3e-2, "float16": 4e-3}
 """Rounding of logits by precision, in their standard deviations: where the two best are closer, either label is right."""
 
 
 @dataclass(slots=True, eq=False)
-class View:
+class ComparisonWindow:
     """A window that is looked at, filled block by block."""
 
     window: Window
-    at_a_seam: bool
+    is_at_seam: bool
     logits: Logits | None = None
     """(classes, rows, cols) as the run has them, NaN where no pixel is wanted; None while none is."""
     near: Bools = field(init=False)
@@ -39,7 +39,7 @@ class View:
 
     def fill(self, part: Window, logits: Logits, near: Bools) -> None:
         """What one tile or block says of a part."""
-        where = part.within(self.window)
+        where = part.index_in(self.window)
         if self.logits is None:
             self.logits = np.full((len(logits), self.window.height, self.window.width), np.nan, dtype=np.float32)
         self.logits[(slice(None), *where)] = logits
@@ -66,46 +66,46 @@ class Differences:
     def document(self, std: float) -> dict[str, Any]:
         """Plain values, errors in units of ``std``."""
         rms = math.sqrt(self.squares / max(self.pixels, 1))
-        return {"pixels": self.pixels, "max": _plain(self.largest / std), "rms": _plain(rms / std), "flips": self.flips}
+        return {"pixels": self.pixels, "max": _json_number(self.largest / std), "rms": _json_number(rms / std), "flips": self.flips}
 
 
 @dataclass(slots=True)
-class Tally:
+class WindowErrors:
     """Windows of one kind against their references."""
 
     windows: int = 0
     near: Differences = field(default_factory=Differences)
-    away: Differences = field(default_factory=Differences)
+    far: Differences = field(default_factory=Differences)
     variances: list[float] = field(default_factory=list)
 
-    def add(self, view: View, reference: Logits, flipped: Bools) -> None:
+    def add(self, view: ComparisonWindow, reference: Logits, flipped: Bools) -> None:
         """Count one window of which something is wanted."""
         assert view.logits is not None
-        wanted = ~np.isnan(view.logits[0])
+        valid = ~np.isnan(view.logits[0])
         error = np.nan_to_num(np.abs(view.logits - reference).max(0).astype(np.float64), nan=np.inf)
         self.windows += 1
-        self.variances.append(float(np.var(reference[:, wanted])))
-        for where, found in ((wanted & view.near, self.near), (wanted & ~view.near, self.away)):
-            found.add(error[where], flipped[where])
+        self.variances.append(float(np.var(reference[:, valid])))
+        for where, differences in ((valid & view.near, self.near), (valid & ~view.near, self.far)):
+            differences.add(error[where], flipped[where])
 
     @property
     def largest(self) -> float:
         """The largest error of all."""
-        return max(self.near.largest, self.away.largest)
+        return max(self.near.largest, self.far.largest)
 
-    def document(self, std: float, apart: bool) -> dict[str, Any]:
+    def document(self, std: float, by_distance: bool) -> dict[str, Any]:
         """Plain values; near and away from seams where they are told apart."""
-        both = Differences(
-            pixels=self.near.pixels + self.away.pixels, largest=self.largest, squares=self.near.squares + self.away.squares,
-            flips=self.near.flips + self.away.flips,
+        total = Differences(
+            pixels=self.near.pixels + self.far.pixels, largest=self.largest, squares=self.near.squares + self.far.squares,
+            flips=self.near.flips + self.far.flips,
         )  # fmt: skip
-        parts = {"near": self.near.document(std), "away": self.away.document(std)} if apart else {}
-        return {"windows": self.windows, **both.document(std), **parts}
+        parts = {"near": self.near.document(std), "away": self.far.document(std)} if by_distance else {}
+        return {"windows": self.windows, **total.document(std), **parts}
 
 
-def spread(*tallies: Tally) -> float:
+def logit_std(*window_errors: WindowErrors) -> float:
     """Standard deviation of the logits over all windows."""
-    variances = [variance for tally in tallies for variance in tally.variances if math.isfinite(variance)]
+    variances = [variance for errors in window_errors for variance in errors.variances if math.isfinite(variance)]
     return max(float(np.mean(variances)) ** 0.5, 1e-30) if variances else 1.0
 
 
@@ -121,32 +121,32 @@ def undecided(logits: Logits, recipe: Recipe, where: Bools) -> Bools:
     where
         (rows, cols) of the pixels that are asked about, and no others: each takes two decodings per channel.
     """
-    wanted = ~np.isnan(logits[0])
-    nearly = TIES[recipe.precision] * (float(logits[:, wanted].std()) if wanted.any() else 0.0)
-    found: Bools = wanted & where
-    found[found] = _turn(np.ascontiguousarray(logits[:, None, found]), nearly, recipe)
-    return found
+    valid = ~np.isnan(logits[0])
+    nearly = TIES[recipe.precision] * (float(logits[:, valid].std()) if valid.any() else 0.0)
+    result: Bools = valid & where
+    result[result] = _label_may_turn(np.ascontiguousarray(logits[:, None, result]), nearly, recipe)
+    return result
 
 
-def _turn(said: Logits, nearly: float, recipe: Recipe) -> Bools:
+def _label_may_turn(logits: Logits, nearly: float, recipe: Recipe) -> Bools:
     """(n,) of (classes, 1, n) pixels, which are changed on the way."""
-    turns = np.zeros(said.shape[1:], dtype=bool)
+    turns = np.zeros(logits.shape[1:], dtype=bool)
     if not turns.size:
         return np.asarray(turns[0])
-    label = _labels(said, recipe)
-    for channel in said:
-        kept = channel.copy()
+    label = _labels(logits, recipe)
+    for channel in logits:
+        original = channel.copy()
         for change in (nearly, -nearly):
-            np.add(kept, change, out=channel)
-            turns |= _labels(said, recipe) != label
-        channel[:] = kept
+            np.add(original, change, out=channel)
+            turns |= _labels(logits, recipe) != label
+        channel[:] = original
     return np.asarray(turns[0])
 
 
 def _labels(logits: Logits, recipe: Recipe) -> npt.NDArray[np.unsignedinteger[Any]]:
-    return np.asarray(layers.decoded(torch.from_numpy(logits), recipe.arrives, replace(recipe, layers=("mask",)))["mask"])
+    return np.asarray(layers.decoded(torch.from_numpy(logits), recipe.decoding_after_blend, replace(recipe, layers=("mask",)))["mask"])
 
 
-def _plain(value: float) -> float | None:
+def _json_number(value: float) -> float | None:
     """JSON knows no infinity."""
     return float(f"{value:.4g}") if math.isfinite(value) else None

@@ -16,12 +16,12 @@ from random import Random
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.geometry.blocks import BlockIndex, Layout
+from pipeline.geometry.blocks import BlockGrid, BlockIndex
 from pipeline.geometry.span import Span
 from pipeline.geometry.tiling import HaloTiling, LatticeTiling
 from pipeline.geometry.window import Window
 
-FAR = 2**31
+NO_LINE_PX = 2**31
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class Lines:
         return np.minimum(_distance(window.rows, self.rows)[:, None], _distance(window.cols, self.cols)[None, :])
 
 
-def lines(layout: Layout, index: BlockIndex, inside: Window) -> Lines:
+def seam_lines(layout: BlockGrid, index: BlockIndex, inside: Window) -> Lines:
     """The lines of a block of which a part is inferred."""
     block = layout.window(index)
     return Lines(
@@ -47,42 +47,42 @@ def lines(layout: Layout, index: BlockIndex, inside: Window) -> Lines:
     )  # fmt: skip
 
 
-def at_a_seam(found: Lines, layout: Layout, inside: Window, side: int, rng: Random) -> Window:
+def window_at_seam(lines: Lines, layout: BlockGrid, inside: Window, side: int, rng: Random) -> Window:
     """A window in whose middle tiles meet: along a line, or where two cross. There must be a line."""
-    ways = [way for way, there in (("rows", found.rows), ("cols", found.cols), ("both", found.rows and found.cols)) if there]
+    ways = [way for way, present in (("rows", lines.rows), ("cols", lines.cols), ("both", lines.rows and lines.cols)) if present]
     way = rng.choice(ways)
-    row = rng.choice(found.rows) if way != "cols" else rng.randrange(inside.rows.start, inside.rows.stop)
-    col = rng.choice(found.cols) if way != "rows" else rng.randrange(inside.cols.start, inside.cols.stop)
-    return around(row, col, layout, side)
+    row = rng.choice(lines.rows) if way != "cols" else rng.randrange(inside.rows.start, inside.rows.stop)
+    col = rng.choice(lines.cols) if way != "rows" else rng.randrange(inside.cols.start, inside.cols.stop)
+    return window_around(row, col, layout, side)
 
 
-def around(row: int, col: int, layout: Layout, side: int) -> Window:
+def window_around(row: int, col: int, layout: BlockGrid, side: int) -> Window:
     """A window with a pixel in its middle, moved inside the raster."""
-    return Window.of(_around(row, side, layout.height), _around(col, side, layout.width))
+    return Window.of(_span_around(row, side, layout.height), _span_around(col, side, layout.width))
 
 
-def at_a_centre(found: Lines, inside: Window, side: int, rng: Random) -> Window:
+def window_at_centre(lines: Lines, inside: Window, side: int, rng: Random) -> Window:
     """A window that keeps a quarter of the way from line to line away from them; where they are close, it is smaller."""
-    return Window.of(_middle(inside.rows, found.rows, side, rng), _middle(inside.cols, found.cols, side, rng))
+    return Window.of(_middle(inside.rows, lines.rows, side, rng), _middle(inside.cols, lines.cols, side, rng))
 
 
 def _axis_lines(axis: HaloTiling | LatticeTiling, length: int, block: Span, inside: Span) -> tuple[int, ...]:
-    pieces = list(axis.pieces(block, inside))
+    tiles = list(axis.tiles(block, inside))
     if isinstance(axis, LatticeTiling):
-        found = {edge for piece in pieces for edge in (piece.read.start, piece.read.stop)}
+        edges = {edge for tile in tiles for edge in (tile.read.start, tile.read.stop)}
     else:
-        found = {piece.keep.start for piece in pieces[1:]} | {block.start, block.stop}
-    return tuple(sorted(p for p in found if 0 < p < length and block.start <= p <= block.stop))
+        edges = {tile.keep.start for tile in tiles[1:]} | {block.start, block.stop}
+    return tuple(sorted(p for p in edges if 0 < p < length and block.start <= p <= block.stop))
 
 
 def _distance(span: Span, lines: tuple[int, ...]) -> npt.NDArray[np.int64]:
-    nearest, at = np.full(span.size, FAR, dtype=np.int64), np.arange(span.start, span.stop)
+    nearest, at = np.full(span.size, NO_LINE_PX, dtype=np.int64), np.arange(span.start, span.stop)
     for p in lines:
         nearest = np.minimum(nearest, np.where(at >= p, at - p, p - 1 - at))
     return nearest
 
 
-def _around(centre: int, side: int, length: int) -> Span:
+def _span_around(centre: int, side: int, length: int) -> Span:
     start = min(max(centre - side // 2, 0), max(length - side, 0))
     return Span(start, min(start + side, length))
 

@@ -10,24 +10,24 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.geometry.span import cut
-from pipeline.geometry.window import Window, bounds
-from pipeline.inference.layers import empty
+from pipeline.geometry.window import Window, bounding_window
+from pipeline.inference.layers import filled
 from pipeline.inference.recipe import Recipe
 from pipeline.locations import Place
 from pipeline.runtime.transfer.base import Arrays
 from pipeline.store.lifecycle import open_layer
-from pipeline.store.overviews import LevelTask
+from pipeline.store.overviews import OverviewTask
 from pipeline.store.spec import StoreSpec
 
-CLOSE = {"float32": 1, "bfloat16": 8, "float16": 3}
+ALLOWED_STEPS = {"float32": 1, "bfloat16": 8, "float16": 3}
 """Steps of 1/255 by which layers of bytes may differ by rounding."""
 
 
-Bools = npt.NDArray[np.bool_]
+_Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(slots=True)
-class Labels:
+class LabelComparison:
     """Stored labels that were compared."""
 
     pixels: int = 0
@@ -40,7 +40,9 @@ class Labels:
         self.pixels, self.differ, self.ties = self.pixels + pixels, self.differ + differ, self.ties + ties
 
 
-def differences(store: Place, part: Window, expected: Arrays, wanted: Bools, tie: Callable[[Bools], Bools], how: Recipe, count: Labels) -> Iterator[str]:
+def stored_differences(
+    store: Place, part: Window, expected: Arrays, valid: _Bools, tie: Callable[[_Bools], _Bools], recipe: Recipe, count: LabelComparison
+) -> Iterator[str]:
     """What is stored otherwise than the run's own tiles say, in words.
 
     Parameters
@@ -51,56 +53,60 @@ def differences(store: Place, part: Window, expected: Arrays, wanted: Bools, tie
         Within one block.
     expected
         Layers, (…, rows, cols) of the part; they count where a pixel is wanted, and elsewhere the layer is empty.
-    wanted
+    valid
         (rows, cols) of the part: pixels that get a class.
     tie
         Of pixels that differ, (rows, cols) of the part: those whose label rounding may turn.
-    how
+    recipe
         Of the run.
     count
         Labels are counted here.
     """
-    for layer, fill in empty(part, how).items():
-        found = np.asarray(open_layer(store, 0, layer)[(..., *part.slices)])
-        should = np.where(wanted, expected[layer], fill) if layer in expected else fill
-        wrong = found != should if layer == "mask" else _apart(found, should) > _close(found, how.precision)
+    for layer, fill in filled(part, recipe).items():
+        stored = np.asarray(open_layer(store, 0, layer)[(..., *part.slices)])
+        should = np.where(valid, expected[layer], fill) if layer in expected else fill
+        wrong = stored != should if layer == "mask" else _distance(stored, should) > _tolerance(stored, recipe.precision)
         turned = tie(wrong) if wrong.any() else wrong
         if layer == "mask":
-            count.add(int(wanted.sum()), int(wrong.sum()), int(turned.sum()))
+            count.add(int(valid.sum()), int(wrong.sum()), int(turned.sum()))
         wrong &= ~turned
         if wrong.any():
-            yield f"{int(wrong.sum())} of {part.pixels} pixels of {layer} at {bounds(wrong, part)} are not what the network says"
+            yield f"{int(wrong.sum())} of {part.pixels} pixels of {layer} at {bounding_window(wrong, part)} are not what the network says"
 
 
-def unfilled(store: Place, window: Window, spec: StoreSpec) -> Iterator[str]:
+def nonempty_layers(store: Place, window: Window, spec: StoreSpec) -> Iterator[str]:
     """Layers that hold anything in a window of which nothing is known, in words; one strip of chunks is held at a time."""
     for layer in spec.layers:
         wrong, fill = 0, np.asarray(spec.layer(layer).fill)
-        for rows in cut(window.height, spec.unit):
+        for rows in cut(window.height, spec.storage_unit_px):
             strip = Window(row=window.row + rows.start, col=window.col, height=rows.size, width=window.width)
-            wrong += int((_apart(np.asarray(open_layer(store, 0, layer)[(..., *strip.slices)]), fill) > 0).sum())
+            wrong += int((_distance(np.asarray(open_layer(store, 0, layer)[(..., *strip.slices)]), fill) > 0).sum())
         if wrong:
             yield f"{wrong} of {window.pixels} pixels of {layer} hold something, though no pixel of the block is valid"
 
 
-def unlike(store: Place, task: LevelTask, window: Window) -> Iterator[str]:
+def overview_differences(store: Place, task: OverviewTask, window: Window) -> Iterator[str]:
     """Layers of a block of an overview that are not what the level below makes of it, in words; a plane of it is held at a time."""
     wrong: dict[str, int] = {}
     for layer, where, values in task.reduced(window):
-        found = np.asarray(open_layer(store, task.level, layer)[where + window.slices])
-        wrong[layer] = wrong.get(layer, 0) + int((_apart(found, values) > 0).sum())
+        stored = np.asarray(open_layer(store, task.level, layer)[where + window.slices])
+        wrong[layer] = wrong.get(layer, 0) + int((_distance(stored, values) > 0).sum())
     for layer, count in wrong.items():
         if count:
             yield f"{count} values of {layer} are not what the level below makes of it"
 
 
-def _apart(found: npt.NDArray[Any], should: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+def _distance(stored: npt.NDArray[Any], expected: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """(rows, cols) how far values are from what they should be; infinity where only one of them is a number."""
-    one, other = found.astype(np.float64), should.astype(np.float64)
-    apart = np.where(np.isnan(one) | np.isnan(other), np.where(np.isnan(one) == np.isnan(other), 0.0, np.inf), np.abs(one - other))
-    return np.asarray(apart.max(tuple(range(found.ndim - 2)), initial=0.0))
+    stored_float, expected_float = stored.astype(np.float64), expected.astype(np.float64)
+    distance = np.where(
+        np.isnan(stored_float) | np.isnan(expected_float),
+        np.where(np.isnan(stored_float) == np.isnan(expected_float), 0.0, np.inf),
+        np.abs(stored_float - expected_float),
+    )
+    return np.asarray(distance.max(tuple(range(stored.ndim - 2)), initial=0.0))
 
 
-def _close(values: npt.NDArray[Any], precision: str) -> float:
-    steps = CLOSE[precision]
+def _tolerance(values: npt.NDArray[Any], precision: str) -> float:
+    steps = ALLOWED_STEPS[precision]
     return steps if values.dtype.kind in "iu" else steps / 255

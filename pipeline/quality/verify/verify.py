@@ -6,22 +6,22 @@ import time
 from collections.abc import Callable
 from random import Random
 
-from pipeline.config.load import checked
+from pipeline.config.load import validated_config
 from pipeline.errors import StoreError
-from pipeline.inference.block_task import adopt
+from pipeline.inference.block_task import reuse_network
 from pipeline.locations import Place
-from pipeline.planning.job import Job, prepare
+from pipeline.planning.job import Job, prepare_job
 from pipeline.quality.verify import wide_halo_reference
-from pipeline.quality.verify.certificate import Certificate, examined, uncovered
-from pipeline.quality.verify.coverage import cover
+from pipeline.quality.verify.certificate import Certificate, full_certificate, incomplete_certificate
+from pipeline.quality.verify.coverage import check_coverage
 from pipeline.quality.verify.faults import Faults
-from pipeline.quality.verify.seam_check import PASSED_OVER, Examination
-from pipeline.quality.verify.verdict import promised
-from pipeline.store.lifecycle import open_afresh, read_meta
+from pipeline.quality.verify.seam_check import CANDIDATES_PER_WINDOW, SeamCheck
+from pipeline.quality.verify.verdict import seam_limit
+from pipeline.store.lifecycle import clear_open_arrays, read_store_meta
 
 WINDOWS = 16
 """Seams that are looked at when nothing is said."""
-INTERVAL_S = 10.0
+PROGRESS_INTERVAL_S = 10.0
 """Seconds between lines of progress."""
 
 
@@ -45,18 +45,18 @@ def verify(job: Job, say: Callable[[str], None], *, windows: int = WINDOWS, seed
     Unfinished
         It was asked to stop.
     """
-    open_afresh()
-    tell = _seldom(say)
-    found = cover(job, lambda done, total: tell(f"{done:,} of {total:,} blocks read"), PASSED_OVER * windows, Random(seed))
-    if found.faults.count:
-        return uncovered(found)
-    say(f"{found.chunks:,} chunks of {found.blocks:,} blocks are as they were committed; looking at {windows} seams")
-    adopt(job.task, job.network)
-    seen = Examination(job=job, around=wide_halo_reference.frame(job), faults=Faults(), tell=tell)
-    seen.look(found.draws[0], windows, seed)
-    if not seen.faults.count:
-        seen.overviews(found.draws[1:], windows, seed)
-    return examined(job, found, seen, promised(job, tolerance, seen.control), seed, windows)
+    clear_open_arrays()
+    notify = _throttled(say)
+    coverage = check_coverage(job, lambda done, total: notify(f"{done:,} of {total:,} blocks read"), CANDIDATES_PER_WINDOW * windows, Random(seed))
+    if coverage.faults.count:
+        return incomplete_certificate(coverage)
+    say(f"{coverage.chunks:,} chunks of {coverage.blocks:,} blocks are as they were committed; looking at {windows} seams")
+    reuse_network(job.task, job.network)
+    check = SeamCheck(job=job, reference=wide_halo_reference.reference_halo(job), faults=Faults(), notify=notify)
+    check.run(coverage.samples[0], windows, seed)
+    if not check.faults.count:
+        check.overviews(coverage.samples[1:], windows, seed)
+    return full_certificate(job, coverage, check, seam_limit(job, tolerance, check.control), seed, windows)
 
 
 def job_of(store: Place, overrides: list[str]) -> Job:
@@ -76,23 +76,23 @@ def job_of(store: Place, overrides: list[str]) -> Job:
     PlanError
         Its tiles do not fit the memory.
     """
-    meta = read_meta(store)
+    meta = read_store_meta(store)
     if "given" not in meta:
         raise StoreError(
             f"{store} was made before stores kept their config as it was given. Run its job once more, which changes no pixel, and verify it then."
         )
-    config = checked(meta["given"], overrides, store)
-    return prepare(config.model_copy(update={"output": config.output.model_copy(update={"path": store})}))
+    config = validated_config(meta["given"], overrides, store)
+    return prepare_job(config.model_copy(update={"output": config.output.model_copy(update={"path": store})}))
 
 
-def _seldom(say: Callable[[str], None]) -> Callable[[str], None]:
+def _throttled(say: Callable[[str], None]) -> Callable[[str], None]:
     """Of very many lines, one in a while."""
     last = time.monotonic()
 
-    def tell(line: str) -> None:
+    def throttled(line: str) -> None:
         nonlocal last
-        if time.monotonic() - last >= INTERVAL_S:
+        if time.monotonic() - last >= PROGRESS_INTERVAL_S:
             last = time.monotonic()
             say(line)
 
-    return tell
+    return throttled

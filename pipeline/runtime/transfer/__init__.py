@@ -15,18 +15,18 @@ from typing import Any
 import numpy.typing as npt
 import torch
 
-from pipeline.runtime.transfer.base import Bus
-from pipeline.runtime.transfer.cuda import Gpu, locked
-from pipeline.runtime.transfer.shared import Shared
+from pipeline.runtime.transfer.base import Transfer
+from pipeline.runtime.transfer.cuda import CudaTransfer, pinned_like
+from pipeline.runtime.transfer.shared import HostTransfer
 
 
 @lru_cache
-def bus(device: torch.device) -> Bus:
+def transfer_for(device: torch.device) -> Transfer:
     """The way to a device, one in each process."""
-    return Gpu(device) if device.type == "cuda" else Shared()
+    return CudaTransfer(device) if device.type == "cuda" else HostTransfer()
 
 
-def put(values: npt.NDArray[Any], device: torch.device) -> torch.Tensor:
+def small_to_device(values: npt.NDArray[Any], device: torch.device) -> torch.Tensor:
     """Bring a few numbers to the device in the order of its computing, without waiting for what it was asked for before."""
-    here = torch.from_numpy(values)
-    return (locked(here).copy_(here) if device.type == "cuda" else here).to(device, non_blocking=True)
+    tensor = torch.from_numpy(values)
+    return (pinned_like(tensor).copy_(tensor) if device.type == "cuda" else tensor).to(device, non_blocking=True)

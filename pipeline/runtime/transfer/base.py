@@ -17,41 +17,41 @@ Tensors = Mapping[str, torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True)
-class Raw:
+class DeviceBlock:
     """Pixels where they are computed with."""
 
     data: torch.Tensor
     """(bands, rows, cols), as they were read."""
     valid: torch.Tensor
     """(rows, cols) bool."""
-    arrived: torch.cuda.Event | None = None
+    arrival: torch.cuda.Event | None = None
     """When they are all there; None where they are already."""
 
     @classmethod
-    def of(cls, pixels: Pixels) -> Raw:
+    def of(cls, pixels: Pixels) -> DeviceBlock:
         """Pixels as they lie in the memory of the process."""
         return cls(torch.from_numpy(pixels.data), torch.from_numpy(pixels.valid))
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class GpuInterval:
     """From when to when a GPU computes what it was asked for; a CPU has computed it already."""
 
     begun: torch.cuda.Event | None = None
     done: torch.cuda.Event | None = None
 
 
-class Bus(Protocol):
+class Transfer(Protocol):
     """The way to a device and back."""
 
-    ahead: bool
+    is_async: bool
     """Whether calls return before anything is computed, so that to look at a number is to wait."""
 
-    def up(self, pixels: Pixels) -> Raw:
+    def to_device(self, pixels: Pixels) -> DeviceBlock:
         """Bring the pixels of a block, without waiting until they are there. From any thread."""
 
-    def computing(self, raw: Raw) -> AbstractContextManager[Span]:
+    def compute_scope(self, raw: DeviceBlock) -> AbstractContextManager[GpuInterval]:
         """A context in which the device is asked to compute with what was brought. In the device's thread."""
 
-    def down(self, tensors: Tensors, span: Span) -> Arrays:
+    def to_host(self, tensors: Tensors, span: GpuInterval) -> Arrays:
         """Wait until they are computed, and fetch them. From any thread."""

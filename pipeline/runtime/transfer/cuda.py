@@ -9,62 +9,62 @@ from typing import cast
 import torch
 
 from pipeline.interfaces import Pixels
-from pipeline.runtime.clock import muted, note, now
+from pipeline.runtime.clock import note_interval, now, without_timing
 from pipeline.runtime.device import out_of_memory
-from pipeline.runtime.transfer.base import Arrays, Raw, Span, Tensors
+from pipeline.runtime.transfer.base import Arrays, DeviceBlock, GpuInterval, Tensors
 
 
-class Gpu:
+class CudaTransfer:
     """A device with memory of its own."""
 
-    ahead = True
+    is_async = True
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._up, self._down = torch.cuda.Stream(device), torch.cuda.Stream(device)
-        self._roomy = True
+        self._upload_stream, self._download_stream = torch.cuda.Stream(device), torch.cuda.Stream(device)
+        self._has_room = True
 
-    def up(self, pixels: Pixels) -> Raw:
+    def to_device(self, pixels: Pixels) -> DeviceBlock:
         """Once the device had no room for a whole block, blocks stay here, and go there tile by tile: to look for room stops what computes."""
-        here = Raw.of(pixels)
-        if not self._roomy:
-            return here
+        host_block = DeviceBlock.of(pixels)
+        if not self._has_room:
+            return host_block
         try:
-            with self._in(self._up):
-                data, valid = (locked(part).copy_(part).to(self._device, non_blocking=True) for part in (here.data, here.valid))
-                return Raw(data, valid, self._up.record_event())
+            with self._in(self._upload_stream):
+                data, valid = (pinned_like(part).copy_(part).to(self._device, non_blocking=True) for part in (host_block.data, host_block.valid))
+                return DeviceBlock(data, valid, self._upload_stream.record_event())
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
-            self._roomy = False
-            return here
+            self._has_room = False
+            return host_block
 
     @contextmanager
-    def computing(self, raw: Raw) -> Iterator[Span]:
+    def compute_scope(self, raw: DeviceBlock) -> Iterator[GpuInterval]:
         """How long the calls take says nothing of the device."""
         stream = torch.cuda.current_stream(self._device)
-        if raw.arrived is not None:
-            stream.wait_event(raw.arrived)
+        if raw.arrival is not None:
+            stream.wait_event(raw.arrival)
             for part in (raw.data, raw.valid):
                 part.record_stream(stream)
         begun, done = (torch.cuda.Event(enable_timing=True, blocking=True) for _ in range(2))
         begun.record(stream)
-        with muted():
-            yield Span(begun, done)
+        with without_timing():
+            yield GpuInterval(begun, done)
         done.record(stream)
 
-    def down(self, tensors: Tensors, span: Span) -> Arrays:
+    def to_host(self, tensors: Tensors, span: GpuInterval) -> Arrays:
         """When it was computed is noted once it is known."""
         begun, done = cast(torch.cuda.Event, span.begun), cast(torch.cuda.Event, span.done)
         done.synchronize()
         stop = now()
-        note("device", stop - begun.elapsed_time(done) / 1000, stop)
+        note_interval("device", stop - begun.elapsed_time(done) / 1000, stop)
         fetched = torch.cuda.Event(blocking=True)
-        with self._in(self._down):
-            here = {name: locked(tensor).copy_(tensor, non_blocking=True) for name, tensor in tensors.items()}
-            fetched.record(self._down)
+        with self._in(self._download_stream):
+            host_tensors = {name: pinned_like(tensor).copy_(tensor, non_blocking=True) for name, tensor in tensors.items()}
+            fetched.record(self._download_stream)
         fetched.synchronize()
-        return {name: tensor.numpy() for name, tensor in here.items()}
+        return {name: tensor.numpy() for name, tensor in host_tensors.items()}
 
     @contextmanager
     def _in(self, stream: torch.cuda.Stream) -> Iterator[None]:
@@ -73,7 +73,7 @@ class Gpu:
             yield
 
 
-def locked(like: torch.Tensor) -> torch.Tensor:
+def pinned_like(like: torch.Tensor) -> torch.Tensor:
     """Page-locked memory of the process; any memory where there is no more of it, from which copies are waited for."""
     try:
         return torch.empty(like.shape, dtype=like.dtype, pin_memory=True)

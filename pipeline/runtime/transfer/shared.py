@@ -6,25 +6,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pipeline.interfaces import Pixels
-from pipeline.runtime.clock import stage
-from pipeline.runtime.transfer.base import Arrays, Raw, Span, Tensors
+from pipeline.runtime.clock import timed_stage
+from pipeline.runtime.transfer.base import Arrays, DeviceBlock, GpuInterval, Tensors
 
 
-class Shared:
+class HostTransfer:
     """A device that computes in the memory of the process."""
 
-    ahead = False
+    is_async = False
 
-    def up(self, pixels: Pixels) -> Raw:
+    def to_device(self, pixels: Pixels) -> DeviceBlock:
         """They are there."""
-        return Raw.of(pixels)
+        return DeviceBlock.of(pixels)
 
     @contextmanager
-    def computing(self, raw: Raw) -> Iterator[Span]:
+    def compute_scope(self, raw: DeviceBlock) -> Iterator[GpuInterval]:
         """They take as long as the device does."""
-        with stage("device"):
-            yield Span()
+        with timed_stage("device"):
+            yield GpuInterval()
 
-    def down(self, tensors: Tensors, span: Span) -> Arrays:
+    def to_host(self, tensors: Tensors, span: GpuInterval) -> Arrays:
         """The same memory."""
         return {name: tensor.numpy() for name, tensor in tensors.items()}

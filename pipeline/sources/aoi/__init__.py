@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pipeline.config import AreaConfig
 from pipeline.errors import SourceError
 from pipeline.geometry.grid import Grid
-from pipeline.runtime.optional_imports import need
+from pipeline.runtime.optional_imports import require
 
 if TYPE_CHECKING:
     from pipeline.sources.aoi.aoi import Area
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["open_area"]
 
 
-def open_area(said: str | AreaConfig | None, grid: Grid) -> Area | None:
+def open_area(aoi: str | AreaConfig | None, grid: Grid) -> Area | None:
     """Read an area of interest and lay it on the grid of a raster.
 
     Polygons are brought to the raster's CRS, long edges bent as they bend there, and counted as one area. Those that cross
@@ -23,7 +23,7 @@ def open_area(said: str | AreaConfig | None, grid: Grid) -> Area | None:
 
     Parameters
     ----------
-    said
+    aoi
         Path of the polygons, or a section of the config; None for everything.
     grid
         Of the raster.
@@ -40,13 +40,13 @@ def open_area(said: str | AreaConfig | None, grid: Grid) -> Area | None:
     ExtraError
         The extra ``vector`` is not installed.
     """
-    if said is None:
+    if aoi is None:
         return None
     for library in ("pyogrio", "shapely"):
-        need(library, "vector", "Reading polygons")
-    from pipeline.sources.aoi.aoi import lay
-    from pipeline.sources.polygons import Role, open_layer
+        require(library, "vector", "Reading polygons")
+    from pipeline.sources.aoi.aoi import open_aoi
+    from pipeline.sources.polygons import PolygonUse, open_polygons
 
-    role = Role(name="The polygons of source.aoi,", option="Give source.aoi: {path: …, layer: NAME}", instead="", error=SourceError)
-    config = AreaConfig(path=said) if isinstance(said, str) else said
-    return lay(open_layer(config.path, config.layer, where=config.where, role=role), grid)
+    role = PolygonUse(name="The polygons of source.aoi,", option="Give source.aoi: {path: …, layer: NAME}", alternative="", error=SourceError)
+    config = AreaConfig(path=aoi) if isinstance(aoi, str) else aoi
+    return open_aoi(open_polygons(config.path, config.layer, where=config.where, role=role), grid)

@@ -14,20 +14,20 @@ from rasterio.features import rasterize
 from rasterio.transform import Affine
 
 from pipeline.errors import SourceError
-from pipeline.geometry.blocks import BlockIndex, Layout
+from pipeline.geometry.blocks import BlockGrid, BlockIndex
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
-from pipeline.sources.aoi.block_rows import lines
-from pipeline.sources.aoi.pieces import Outlines, load
-from pipeline.sources.polygons import Layer
+from pipeline.sources.aoi.block_rows import blocks_by_row
+from pipeline.sources.aoi.pieces import AoiPieces, load_aoi_pieces
+from pipeline.sources.polygons import PolygonFile
 
 LATTICE = 4
 """Pixels per axis at which a block is looked at before all of it is."""
-TOGETHER = 512
+_MAX_BATCH = 512
 """Blocks that are looked at together; the first few are not, since some who ask want no more."""
-DRAWS = 64
+_RANDOM_POINTS = 64
 """Points that are drawn in the box around a piece; that none lies in it is rare."""
-HELD = 16
+_MAX_CACHED = 16
 """Areas that a process keeps in memory."""
 
 
@@ -35,7 +35,7 @@ HELD = 16
 class Area:
     """Pixels whose centre lies in one of the polygons of a file. Pickles as this spec; each process reads the file once, on first use."""
 
-    layer: Layer
+    layer: PolygonFile
     grid: Grid
     """Of the raster."""
     digest: str
@@ -56,7 +56,7 @@ class Area:
             The file cannot be read any more, or holds other polygons than it did.
         """
         inside, shape = window.clip(self.grid.height, self.grid.width), (window.height, window.width)
-        near = self._outlines.near(inside)
+        near = self._aoi_pieces.near(inside)
         if not inside.pixels or not len(near):
             return np.zeros(shape, dtype=bool)
         burned = rasterize(((piece, 1) for piece in near), out_shape=shape, transform=Affine.translation(window.col, window.row), dtype="uint8")
@@ -67,67 +67,67 @@ class Area:
 
         Windows far from the polygons and windows well inside are told apart by geometry; the others are looked at pixel by pixel.
         """
-        found = np.zeros(len(windows), dtype=bool)
-        near = self._outlines.meeting(windows)
-        found[near[self._outlines.holding(_lattice([windows[i] for i in near]))]] = True
-        near = near[~found[near]]
-        found[near[self._outlines.centred([windows[i] for i in near])]] = True
-        for i in near[~found[near]]:
-            found[i] = self.read(windows[i]).any()
-        return found
+        touched = np.zeros(len(windows), dtype=bool)
+        near = self._aoi_pieces.windows_touching(windows)
+        touched[near[self._aoi_pieces.windows_containing(_lattice([windows[i] for i in near]))]] = True
+        near = near[~touched[near]]
+        touched[near[self._aoi_pieces.centred([windows[i] for i in near])]] = True
+        for i in near[~touched[near]]:
+            touched[i] = self.read(windows[i]).any()
+        return touched
 
-    def blocks(self, layout: Layout) -> Iterator[BlockIndex]:
+    def blocks(self, layout: BlockGrid) -> Iterator[BlockIndex]:
         """Blocks with a pixel in the area, in the order in which blocks are read; a few rows of a swath are held at a time, and others not visited."""
-        for some in _together(lines(self._outlines.pieces, layout)):
-            yield from (some[i] for i in np.flatnonzero(self.touches([layout.window(index) for index in some])))
+        for batch in _batched(blocks_by_row(self._aoi_pieces.pieces, layout)):
+            yield from (batch[i] for i in np.flatnonzero(self.touches([layout.window(index) for index in batch])))
 
-    def somewhere(self, rng: np.random.Generator) -> tuple[int, int]:
+    def random_pixel(self, rng: np.random.Generator) -> tuple[int, int]:
         """(row, col) of a pixel that lies in the area, or beside it where that is narrower than a pixel; large parts are hit more often."""
-        pieces = self._outlines.pieces
+        pieces = self._aoi_pieces.pieces
         sizes = shapely.area(pieces)
         piece = pieces[rng.choice(len(pieces), p=sizes / sizes.sum())]
         left, top, right, bottom = piece.bounds
-        drawn = shapely.points(rng.uniform(left, right, DRAWS), rng.uniform(top, bottom, DRAWS))
-        point = next(iter(drawn[shapely.within(drawn, piece)]), shapely.point_on_surface(piece))
+        points = shapely.points(rng.uniform(left, right, _RANDOM_POINTS), rng.uniform(top, bottom, _RANDOM_POINTS))
+        point = next(iter(points[shapely.within(points, piece)]), shapely.point_on_surface(piece))
         return min(int(point.y), self.grid.height - 1), min(int(point.x), self.grid.width - 1)
 
     @cached_property
-    def _outlines(self) -> Outlines:
-        if self not in _held:
-            _hold(self, load(self.layer, self.grid))
-        found = _held[self]
-        if found.digest != self.digest:
-            raise SourceError(f"{self.layer.who} are not those with which the run began. Put the file back, or begin anew with --fresh.")
-        return found
+    def _aoi_pieces(self) -> AoiPieces:
+        if self not in _cached:
+            _cache(self, load_aoi_pieces(self.layer, self.grid))
+        pieces = _cached[self]
+        if pieces.digest != self.digest:
+            raise SourceError(f"{self.layer.description} are not those with which the run began. Put the file back, or begin anew with --fresh.")
+        return pieces
 
 
-_held: dict[Area, Outlines] = {}
+_cached: dict[Area, AoiPieces] = {}
 
 
-def lay(layer: Layer, grid: Grid) -> Area:
+def open_aoi(layer: PolygonFile, grid: Grid) -> Area:
     """Polygons on the grid of a raster. Raises SourceError where they lie elsewhere."""
-    outlines = load(layer, grid)
-    area = Area(layer=layer, grid=grid, digest=outlines.digest)
-    _hold(area, outlines)
+    pieces = load_aoi_pieces(layer, grid)
+    area = Area(layer=layer, grid=grid, digest=pieces.digest)
+    _cache(area, pieces)
     return area
 
 
-def _hold(area: Area, outlines: Outlines) -> None:
-    for old in list(_held)[: max(len(_held) - HELD + 1, 0)]:
-        _held.pop(old, None)
-    _held[area] = outlines
+def _cache(area: Area, pieces: AoiPieces) -> None:
+    for old in list(_cached)[: max(len(_cached) - _MAX_CACHED + 1, 0)]:
+        _cached.pop(old, None)
+    _cached[area] = pieces
 
 
-def _together(lists: Iterable[list[BlockIndex]]) -> Iterator[list[BlockIndex]]:
+def _batched(lists: Iterable[list[BlockIndex]]) -> Iterator[list[BlockIndex]]:
     """Lists after each other, few of them short."""
-    some: list[BlockIndex] = []
+    batch: list[BlockIndex] = []
     enough = 1
-    for each in lists:
-        some += each
-        if len(some) >= enough:
-            yield some
-            some, enough = [], min(2 * enough, TOGETHER)
-    yield some
+    for row_blocks in lists:
+        batch += row_blocks
+        if len(batch) >= enough:
+            yield batch
+            batch, enough = [], min(2 * enough, _MAX_BATCH)
+    yield batch
 
 
 def _lattice(windows: Sequence[Window]) -> npt.NDArray[np.object_]:

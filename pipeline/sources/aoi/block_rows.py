@@ -18,17 +18,17 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from pipeline.geometry.blocks import BlockIndex, Layout
+from pipeline.geometry.blocks import BlockGrid, BlockIndex
 from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window
 from pipeline.sources.polygons import GeometryArray
 
 Integers = npt.NDArray[np.int64]
-NARROW = 4
+_NARROW_BLOCKS = 4
 """Blocks that a piece may span and is taken to touch all of; longer ones are cut before they are looked at."""
 
 
-def lines(pieces: GeometryArray, layout: Layout) -> Iterator[list[BlockIndex]]:
+def blocks_by_row(pieces: GeometryArray, layout: BlockGrid) -> Iterator[list[BlockIndex]]:
     """Rows of blocks of each swath, as `Layout.lines` has them, with the blocks alone that pieces of an outline may reach.
 
     Parameters
@@ -50,7 +50,7 @@ def lines(pieces: GeometryArray, layout: Layout) -> Iterator[list[BlockIndex]]:
                 yield [BlockIndex(row, col) for col in touched.tolist()]
 
 
-def _swaths(pieces: GeometryArray, layout: Layout) -> Iterator[tuple[Span, GeometryArray]]:
+def _swaths(pieces: GeometryArray, layout: BlockGrid) -> Iterator[tuple[Span, GeometryArray]]:
     """Swaths that any piece may reach, each with the pieces that may."""
     cols = layout.shape[1]
     swath_of = np.searchsorted([layout.swath(k).stop for k in range(layout.swaths)], np.arange(cols), side="right")
@@ -64,9 +64,9 @@ def _sweep(starts: Integers, stops: Integers, count: int) -> Iterator[tuple[int,
     order = np.argsort(starts, kind="stable")
     active, begun = np.zeros(0, dtype=np.int64), 0
     for number in _touched(starts, stops, Span(0, count)).tolist():
-        ended = int(np.searchsorted(starts[order], number, side="right"))
-        active = np.concatenate([active, order[begun:ended]])
-        active, begun = active[stops[active] > number], ended
+        end = int(np.searchsorted(starts[order], number, side="right"))
+        active = np.concatenate([active, order[begun:end]])
+        active, begun = active[stops[active] > number], end
         yield number, active
 
 
@@ -93,7 +93,7 @@ def _touched(starts: Integers, stops: Integers, span: Span) -> Integers:
 def _cut(pieces: GeometryArray, window: Window, block: int) -> GeometryArray:
     """The parts of pieces inside a window; what spans few blocks is left as it is."""
     box = shapely.bounds(pieces).reshape(-1, 4)
-    long = ((box[:, 2:] - box[:, :2]) > NARROW * block).any(1)
+    long = ((box[:, 2:] - box[:, :2]) > _NARROW_BLOCKS * block).any(1)
     if not long.any():
         return pieces
     parts: Any = shapely.get_parts(shapely.intersection(pieces[long], shapely.box(window.col, window.row, window.cols.stop, window.rows.stop)))

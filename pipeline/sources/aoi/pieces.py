@@ -12,12 +12,12 @@ import numpy.typing as npt
 import shapely
 
 from pipeline.errors import SourceError
-from pipeline.geometry.crs import boxes, hint, name_of, outline
+from pipeline.geometry.crs import bbox_in_crs, bbox_of, geojson_crs_hint, name_of
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window
-from pipeline.sources.polygons import Features, GeometryArray, Layer
-from pipeline.sources.polygons_in_pixels import check_sides, ground, placed, wanted
+from pipeline.sources.polygons import GeometryArray, PolygonFile, Polygons
+from pipeline.sources.polygons_in_pixels import bbox_to_read, check_sides, in_pixels, polygon_parts
 
 VERTICES = 256
 """Of a piece, at most: whoever looks at a window looks at all vertices of the pieces that reach into it."""
@@ -26,7 +26,7 @@ EDGE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Outlines:
+class AoiPieces:
     """An area in pixel coordinates: x is the column and y the row."""
 
     pieces: GeometryArray
@@ -37,21 +37,21 @@ class Outlines:
 
     def near(self, window: Window) -> GeometryArray:
         """Pieces whose outline meets a window, always in one order."""
-        found: GeometryArray = self.pieces[np.sort(self.tree.query(_box(window)))]
-        return found
+        pieces: GeometryArray = self.pieces[np.sort(self.tree.query(_box(window)))]
+        return pieces
 
-    def meeting(self, windows: Sequence[Window]) -> npt.NDArray[np.int64]:
+    def windows_touching(self, windows: Sequence[Window]) -> npt.NDArray[np.int64]:
         """Numbers of the windows that may hold the centre of a pixel of the area, sorted."""
         if not len(windows):
             return np.zeros(0, dtype=np.int64)
         shrunk = np.array([_box(window, EDGE) for window in windows])
         return np.unique(self.tree.query(shrunk, predicate="intersects")[0])
 
-    def holding(self, points: GeometryArray) -> npt.NDArray[np.bool_]:
+    def windows_containing(self, points: GeometryArray) -> npt.NDArray[np.bool_]:
         """(groups,) whether any point of a group, (groups, points), lies in the area."""
-        found = np.zeros(len(points), dtype=bool)
-        found[self.tree.query(points.ravel(), predicate="within")[0] // points.shape[1]] = True
-        return found
+        contained = np.zeros(len(points), dtype=bool)
+        contained[self.tree.query(points.ravel(), predicate="within")[0] // points.shape[1]] = True
+        return contained
 
     def centred(self, windows: Sequence[Window]) -> npt.NDArray[np.bool_]:
         """(windows,) whether the pixel in the middle of some part of the area in a window has its centre there; of most windows that hold any it has."""
@@ -68,7 +68,7 @@ class Outlines:
         return hits
 
 
-def load(layer: Layer, grid: Grid) -> Outlines:
+def load_aoi_pieces(layer: PolygonFile, grid: Grid) -> AoiPieces:
     """Read the polygons that reach into a raster.
 
     Raises
@@ -78,12 +78,12 @@ def load(layer: Layer, grid: Grid) -> Outlines:
     """
     check_sides(layer, grid)
     whole = Window(row=0, col=0, height=grid.height, width=grid.width)
-    found = layer.read(wanted(layer, grid, whole))
-    shape = shapely.intersection(_united(placed(_valid(found.polygons), layer, grid)), _box(whole))
+    features = layer.read(bbox_to_read(layer, grid, whole))
+    shape = shapely.intersection(_united(in_pixels(_valid(features.polygons), layer, grid)), _box(whole))
     if not shapely.area(shape):
-        raise _elsewhere(layer, grid) if len(layer.read(None).fids) else _nothing(layer)
+        raise _no_overlap_error(layer, grid) if len(layer.read(None).fids) else _empty_error(layer)
     pieces = np.array(list(_cut(shape, whole)), dtype=object)
-    return Outlines(pieces, shapely.STRtree(pieces), _digest(layer, found))
+    return AoiPieces(pieces, shapely.STRtree(pieces), _digest(layer, features))
 
 
 def _united(polygons: GeometryArray) -> Any:
@@ -93,13 +93,13 @@ def _united(polygons: GeometryArray) -> Any:
 
 def _valid(polygons: GeometryArray) -> GeometryArray:
     """Simple polygons: the parts of others one by one, and those that cross themselves by the even-odd rule."""
-    return ground(shapely.make_valid(ground(polygons)))
+    return polygon_parts(shapely.make_valid(polygon_parts(polygons)))
 
 
 def _cut(shape: Any, frame: Window) -> Iterator[Any]:
     """Pieces of a shape within a frame, which is halved along the edges of pixels until they are small."""
     if shapely.get_num_coordinates(shape) <= VERTICES or frame.pixels == 1:
-        yield from ground(shape)
+        yield from polygon_parts(shape)
         return
     for half in _halves(frame):
         yield from _cut(shapely.intersection(shape, _box(half)), half)
@@ -107,10 +107,10 @@ def _cut(shape: Any, frame: Window) -> Iterator[Any]:
 
 def _halves(frame: Window) -> tuple[Window, Window]:
     if frame.height >= frame.width:
-        one, two = _halved(frame.rows)
-        return Window.of(one, frame.cols), Window.of(two, frame.cols)
-    one, two = _halved(frame.cols)
-    return Window.of(frame.rows, one), Window.of(frame.rows, two)
+        first, second = _halved(frame.rows)
+        return Window.of(first, frame.cols), Window.of(second, frame.cols)
+    first, second = _halved(frame.cols)
+    return Window.of(frame.rows, first), Window.of(frame.rows, second)
 
 
 def _halved(span: Span) -> tuple[Span, Span]:
@@ -122,28 +122,30 @@ def _box(window: Window, shrunk: float = 0.0) -> Any:
     return shapely.box(window.col + shrunk, window.row + shrunk, window.cols.stop - shrunk, window.rows.stop - shrunk)
 
 
-def _digest(layer: Layer, found: Features) -> str:
+def _digest(layer: PolygonFile, features: Polygons) -> str:
     """Of the coordinates as they stand in the file, since those in the raster's CRS differ in their last digits between releases of PROJ."""
     digest = hashlib.blake2b((name_of(layer.crs) if layer.crs else "").encode(), digest_size=16)
-    for polygon in shapely.to_wkb(found.polygons, byte_order=1):
+    for polygon in shapely.to_wkb(features.polygons, byte_order=1):
         digest.update(polygon)
     return digest.hexdigest()
 
 
-def _nothing(layer: Layer) -> SourceError:
+def _empty_error(layer: PolygonFile) -> SourceError:
     condition = "" if layer.where is None else f" where {layer.where}"
-    return SourceError(f"{layer.who} hold no polygon{condition} in their layer {layer.name}. Give polygons{', or another condition' * bool(condition)}.")
+    return SourceError(
+        f"{layer.description} hold no polygon{condition} in their layer {layer.name}. Give polygons{', or another condition' * bool(condition)}."
+    )
 
 
-def _elsewhere(layer: Layer, grid: Grid) -> SourceError:
+def _no_overlap_error(layer: PolygonFile, grid: Grid) -> SourceError:
     if grid.wkt is None or layer.crs is None:
         return SourceError(
-            f"{layer.who} do not overlap the raster: it has no CRS, so their coordinates are its columns and rows, and they cover {layer.box}, "
-            f"the raster {outline(grid)}. Give an area of the same image."
+            f"{layer.description} do not overlap the raster: it has no CRS, so their coordinates are its columns and rows, and they cover {layer.box}, "
+            f"the raster {bbox_of(grid)}. Give an area of the same image."
         )
-    there = boxes(layer.box, layer.crs, grid.wkt)
-    covers = " and ".join(map(str, there)) if there else f"{layer.box} of their own CRS {name_of(layer.crs)}, which has no place there"
+    extents = bbox_in_crs(layer.box, layer.crs, grid.wkt)
+    covers = " and ".join(map(str, extents)) if extents else f"{layer.box} of their own CRS {name_of(layer.crs)}, which has no place there"
     return SourceError(
-        f"{layer.who} do not overlap the raster. In {name_of(grid.wkt)} they cover {covers}, the raster {outline(grid)}. "
-        f"Give an area of the same place, or mend the CRS that it claims.{hint(layer.path, layer.box, layer.crs)}"
+        f"{layer.description} do not overlap the raster. In {name_of(grid.wkt)} they cover {covers}, the raster {bbox_of(grid)}. "
+        f"Give an area of the same place, or mend the CRS that it claims.{geojson_crs_hint(layer.path, layer.box, layer.crs)}"
     )

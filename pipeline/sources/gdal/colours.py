@@ -40,10 +40,10 @@ class Picture:
     """The band, counted from 1, by which colours are multiplied."""
     name: str = ""
     """What it is called; empty where nothing is changed."""
-    words: str = ""
+    note: str = ""
     """What is done about it."""
 
-    def shown(self, raw: npt.NDArray[Any], alpha: npt.NDArray[Any] | None) -> npt.NDArray[Any]:
+    def convert(self, raw: npt.NDArray[Any], alpha: npt.NDArray[Any] | None) -> npt.NDArray[Any]:
         """(bands, rows, cols) as a picture shows them.
 
         Parameters
@@ -64,7 +64,7 @@ class Picture:
         return np.frombuffer(self.clear, bool)[band] if self.clear else None
 
 
-PLAIN = Picture()
+AS_STORED = Picture()
 
 
 def picture_of(dataset: DatasetReader, path: str, bands: list[int] | None) -> Picture:
@@ -88,25 +88,25 @@ def picture_of(dataset: DatasetReader, path: str, bands: list[int] | None) -> Pi
     space = structure.get("SOURCE_COLOR_SPACE")
     if bands is not None:
         if space and any(kinds[i - 1] is ColorInterp.alpha for i in bands if i <= len(kinds)):
-            raise _refused(path, space, "GDAL shows its colours as red, green and blue, and its own numbers cannot be had. Leave source.bands out")
-        return PLAIN
+            raise _unsupported_error(path, space, "GDAL shows its colours as red, green and blue, and its own numbers cannot be had. Leave source.bands out")
+        return AS_STORED
     if space:
-        return Picture(name=space, words=f"its {space} colours are read as red, green and blue")
+        return Picture(name=space, note=f"its {space} colours are read as red, green and blue")
     if (ink := next((INKS[kind] for kind in kinds if kind in INKS), None)) is not None:
-        raise _refused(path, ink, _WAYS)
+        raise _unsupported_error(path, ink, _ADVICE)
     if structure.get("MINISWHITE") == "YES":
         return _inverted(dataset, path)
-    shown = [kind for kind in kinds if kind is not ColorInterp.alpha]
-    if ColorInterp.palette in shown:
-        return _palette(dataset, path, len(shown))
+    color_kinds = [kind for kind in kinds if kind is not ColorInterp.alpha]
+    if ColorInterp.palette in color_kinds:
+        return _palette(dataset, path, len(color_kinds))
     return _multiplied(dataset, path)
 
 
-_WAYS = "Turn it into red, green and blue first, or name its bands in source.bands, which takes its numbers as they are"
+_ADVICE = "Turn it into red, green and blue first, or name its bands in source.bands, which takes its numbers as they are"
 
 
-def _refused(path: str, name: str, words: str) -> SourceError:
-    return SourceError(f"{path} is a picture in {name}, whose numbers are no brightness of red, green and blue. {words}.")
+def _unsupported_error(path: str, name: str, advice: str) -> SourceError:
+    return SourceError(f"{path} is a picture in {name}, whose numbers are no brightness of red, green and blue. {advice}.")
 
 
 def _bits(dataset: DatasetReader) -> int:
@@ -115,8 +115,8 @@ def _bits(dataset: DatasetReader) -> int:
 
 def _inverted(dataset: DatasetReader, path: str) -> Picture:
     if dataset.count > 1 or np.dtype(dataset.dtypes[0]).kind != "u":
-        raise _refused(path, f"MinIsWhite of {dataset.count} bands of {dataset.dtypes[0]}", _WAYS)
-    return Picture(white=2 ** _bits(dataset) - 1, name="MinIsWhite", words="it is MinIsWhite (0 is white), and is read inverted, as pictures show it")
+        raise _unsupported_error(path, f"MinIsWhite of {dataset.count} bands of {dataset.dtypes[0]}", _ADVICE)
+    return Picture(white=2 ** _bits(dataset) - 1, name="MinIsWhite", note="it is MinIsWhite (0 is white), and is read inverted, as pictures show it")
 
 
 def _palette(dataset: DatasetReader, path: str, count: int) -> Picture:
@@ -128,7 +128,7 @@ def _palette(dataset: DatasetReader, path: str, count: int) -> Picture:
     colors = dataset.colormap(1)
     if _bits(dataset) == 1 and {sum(colors[k][:3]) for k in (0, 1) if k in colors} <= {0, 765}:
         dark = sum(colors.get(0, (0,))[:3]) == 0
-        return PLAIN if dark else Picture(white=1, name="MinIsWhite", words="it is MinIsWhite (0 is white), and is read inverted, as pictures show it")
+        return AS_STORED if dark else Picture(white=1, name="MinIsWhite", note="it is MinIsWhite (0 is white), and is read inverted, as pictures show it")
     table = np.zeros((np.iinfo(dataset.dtypes[0]).max + 1, 4), np.uint8)
     for entry, color in colors.items():
         if entry < len(table):
@@ -138,7 +138,7 @@ def _palette(dataset: DatasetReader, path: str, count: int) -> Picture:
     channels = 1 if grey else 3
     return Picture(
         table=table[:, :channels].tobytes(), channels=channels, clear=clear.tobytes() if clear.any() else b"", name="palette",
-        words=f"its palette is read as {'grey' if grey else 'red, green and blue'}; source.bands: [1] reads its numbers as they are",
+        note=f"its palette is read as {'grey' if grey else 'red, green and blue'}; source.bands: [1] reads its numbers as they are",
     )  # fmt: skip
 
 
@@ -151,16 +151,16 @@ def _multiplied(dataset: DatasetReader, path: str) -> Picture:
             "so, so that neither can be undone for all. Bring them to one form first, or name the bands in source.bands, which takes their numbers as they are."
         )
     if None in multiplied:
-        return Picture(name="", words="whether its colours are multiplied by its alpha (associated alpha) cannot be seen; they are read as they are")
+        return Picture(name="", note="whether its colours are multiplied by its alpha (associated alpha) cannot be seen; they are read as they are")
     if multiplied != {True}:
-        return PLAIN
+        return AS_STORED
     if len(set(dataset.dtypes)) > 1:
-        raise _refused(path, "associated alpha of mixed dtypes", _WAYS)
-    return Picture(alpha=alpha, name="associated alpha", words="its colours are multiplied by its alpha (associated alpha), and are divided by it again")
+        raise _unsupported_error(path, "associated alpha of mixed dtypes", _ADVICE)
+    return Picture(alpha=alpha, name="associated alpha", note="its colours are multiplied by its alpha (associated alpha), and are divided by it again")
 
 
 def _divided(raw: npt.NDArray[Any], alpha: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    most = 1.0 if raw.dtype.kind == "f" else float(np.iinfo(raw.dtype).max)
+    maximum = 1.0 if raw.dtype.kind == "f" else float(np.iinfo(raw.dtype).max)
     colors = raw.astype(np.float32 if raw.dtype.itemsize < 4 else np.float64)
-    np.multiply(colors, most / np.where(alpha == 0, most, alpha), out=colors, casting="same_kind")
-    return colors.astype(raw.dtype) if raw.dtype.kind == "f" else np.rint(np.minimum(colors, most)).astype(raw.dtype)
+    np.multiply(colors, maximum / np.where(alpha == 0, maximum, alpha), out=colors, casting="same_kind")
+    return colors.astype(raw.dtype) if raw.dtype.kind == "f" else np.rint(np.minimum(colors, maximum)).astype(raw.dtype)

@@ -7,7 +7,7 @@ import shlex
 
 from rasterio.io import DatasetReader
 
-from pipeline.sources.gdal.options import shown
+from pipeline.sources.gdal.options import mask_urls
 from pipeline.sources.gdal.pixel_size import DESCRIPTION, ome_pixels
 
 _PAGE = re.compile(r"\((\d+)P x (\d+)L")
@@ -19,12 +19,12 @@ def left_out(dataset: DatasetReader) -> list[str]:
     pages, inner = _pages(dataset), inner_names(dataset)
     described = _described(dataset)
     if dataset.driver == "GTiff" and len(inner) > 1:
-        others = f" ({pages} of them of its size)" if pages < len(inner) else ""
-        pair = " ".join(shlex.quote(shown(name)) for name in inner[:2])
-        names = f"{shown(inner[1])} names the next, and gdalbuildvrt -separate stack.vrt {pair} … makes bands of several"
-        return [f"the file has {len(inner)} pages{others}{described}, and only the first is read: {names}"]
+        same_size = f" ({pages} of them of its size)" if pages < len(inner) else ""
+        pair = " ".join(shlex.quote(mask_urls(name)) for name in inner[:2])
+        names = f"{mask_urls(inner[1])} names the next, and gdalbuildvrt -separate stack.vrt {pair} … makes bands of several"
+        return [f"the file has {len(inner)} pages{same_size}{described}, and only the first is read: {names}"]
     if inner:
-        return [f"the file has {len(inner)} subdatasets beside what is read, such as {shown(inner[0])}"]
+        return [f"the file has {len(inner)} subdatasets beside what is read, such as {mask_urls(inner[0])}"]
     if described:
         return [f"the file holds more planes than its {dataset.count} bands{described}, which GDAL does not see: save them as bands or pages of a TIFF"]
     return []

@@ -18,12 +18,12 @@ from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from pipeline.errors import PipelineError
-from pipeline.redact import public
+from pipeline.redact import redacted
 from pipeline.sources.gdal.options import ENDPOINTS
 
 MADE_BY_READERS = (".aux.xml", ".ovr")
 """Sidecars that other programs write when they look at a raster; they change no pixel."""
-ZARR = (".zarray", "zarr.json")
+ZARR_METADATA = (".zarray", "zarr.json")
 """Files that describe an array of Zarr; its chunks lie beside and below them."""
 PAUSES_S = (0.5, 1.0, 2.0, 4.0)
 """Seconds before a server that was busy or away is asked again."""
@@ -38,17 +38,17 @@ def identity_of(path: str, files: list[str]) -> dict[str, Any]:
 
     Secrets of URLs are left out: another signature of the same object names the same raster.
     """
-    known = [Path(name) for name in files or [path] if not name.endswith(MADE_BY_READERS)]
-    local = sorted((str(file), file.stat()) for file in known if file.is_file())
+    paths = [Path(name) for name in files or [path] if not name.endswith(MADE_BY_READERS)]
+    local = sorted((str(file), file.stat()) for file in paths if file.is_file())
     if local:
         digest = hashlib.blake2b("\n".join(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in local).encode(), digest_size=16)
         return {"path": path, "size": sum(stat.st_size for _, stat in local), "files": digest.hexdigest(), **_chunks(local)}
-    return {"path": public(path), **_remote(path)}
+    return {"path": redacted(path), **_remote(path)}
 
 
 def _chunks(local: list[tuple[str, os.stat_result]]) -> dict[str, str]:
     """Of an array of Zarr, all its files: GDAL names the one alone that says its shape."""
-    arrays = sorted({Path(name).parent for name, _ in local if Path(name).name in ZARR})
+    arrays = sorted({Path(name).parent for name, _ in local if Path(name).name in ZARR_METADATA})
     if not arrays:
         return {}
     digest = hashlib.blake2b(digest_size=16)
@@ -64,20 +64,20 @@ def _chunks(local: list[tuple[str, os.stat_result]]) -> dict[str, str]:
 def _remote(path: str) -> dict[str, Any]:
     """ETag, size and date of a remote file; whatever the server leaves out is left out."""
     if path.startswith(("http://", "https://")):
-        said = _headers(path)
-        whole = (said.get("Content-Range") or "").rpartition("/")[2] or said.get("Content-Length")
-        found = {"etag": said.get("ETag"), "size": whole, "modified": said.get("Last-Modified")}
+        headers = _headers(path)
+        whole = (headers.get("Content-Range") or "").rpartition("/")[2] or headers.get("Content-Length")
+        identity = {"etag": headers.get("ETag"), "size": whole, "modified": headers.get("Last-Modified")}
     else:
-        there = _OBJECT.fullmatch(path)
-        found = _object(there[1], there[2]) if there else {}
-    return {key: value for key, value in found.items() if value}
+        match = _OBJECT.fullmatch(path)
+        identity = _object(match[1], match[2]) if match else {}
+    return {key: value for key, value in identity.items() if value}
 
 
 def _headers(url: str) -> Message:
     """Headers of a file, by HEAD, or by GET of its first byte where HEAD is refused; none where GDAL alone may read it, with credentials of its own."""
     for method in ("HEAD", "GET"):
         try:
-            return _patiently(lambda method=method: _asked(url, method))  # type: ignore[misc]  # bound now
+            return _with_retries(lambda method=method: _request_headers(url, method))  # type: ignore[misc]  # bound now
         except urllib.error.HTTPError as error:
             if error.code not in _NO_HEAD:
                 break
@@ -86,44 +86,44 @@ def _headers(url: str) -> Message:
     return Message()
 
 
-def _asked(url: str, method: str) -> Message:
-    there = urlsplit(url)
+def _request_headers(url: str, method: str) -> Message:
+    parts = urlsplit(url)
     headers = {"Range": "bytes=0-0"} if method == "GET" else {}
-    if there.username is not None:  # urllib takes it for a part of the host
-        said = f"{unquote(there.username)}:{unquote(there.password or '')}"
-        headers["Authorization"] = f"Basic {b64encode(said.encode()).decode()}"
-    bare = urlunsplit(there._replace(netloc=there.netloc.rpartition("@")[2]))
-    request = urllib.request.Request(bare, method=method, headers=headers)  # noqa: S310  # http and https only
-    with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
-        return answer.headers  # type: ignore[no-any-return]  # typeshed leaves it open
+    if parts.username is not None:  # urllib takes it for a part of the host
+        credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        headers["Authorization"] = f"Basic {b64encode(credentials.encode()).decode()}"
+    public_url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    request = urllib.request.Request(public_url, method=method, headers=headers)  # noqa: S310  # http and https only
+    with urllib.request.urlopen(request, timeout=20) as response:  # noqa: S310
+        return response.headers  # type: ignore[no-any-return]  # typeshed leaves it open
 
 
-def _patiently(ask: Callable[[], Message]) -> Message:
+def _with_retries(request: Callable[[], Message]) -> Message:
     """Ask again where a server is busy or away for a moment: what it says of a file must not depend on that."""
     for pause in PAUSES_S:
         try:
-            return ask()
+            return request()
         except urllib.error.HTTPError as error:
             if error.code not in _BUSY:
                 raise
         except (OSError, HTTPException):  # no connection, or one that broke
             pass
         time.sleep(pause)
-    return ask()
+    return request()
 
 
 def _object(bucket: str, key: str) -> dict[str, Any]:
     """What S3 says of an object, where the extra ``cloud`` is installed and knows the storage that GDAL reads."""
-    theirs = "AWS_S3_ENDPOINT" in os.environ and not any(os.environ.get(name) for name in ENDPOINTS)
-    if theirs or importlib.util.find_spec("obstore") is None:
+    gdal_endpoint = "AWS_S3_ENDPOINT" in os.environ and not any(os.environ.get(name) for name in ENDPOINTS)
+    if gdal_endpoint or importlib.util.find_spec("obstore") is None:
         return {}
     import obstore
 
-    from pipeline.store.files.clients import client, told
+    from pipeline.store.files.clients import client, translate_errors
 
     try:
-        with told(f"s3://{bucket}"):
-            said = obstore.head(client("s3", bucket), key)
+        with translate_errors(f"s3://{bucket}"):
+            meta = obstore.head(client("s3", bucket), key)
     except (PipelineError, FileNotFoundError):  # GDAL may still read it, with credentials of its own
         return {}
-    return {"etag": said["e_tag"], "size": said["size"], "modified": said["last_modified"].isoformat()}
+    return {"etag": meta["e_tag"], "size": meta["size"], "modified": meta["last_modified"].isoformat()}

@@ -17,7 +17,7 @@ from pipeline.sources.gdal.pixel_size import pixel_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
+class Georeference:
     """Where a raster lies, and who says so."""
 
     grid: Grid
@@ -27,17 +27,17 @@ class Placed:
     """In words, where it is not the georeference itself."""
 
 
-def place_of(dataset: DatasetReader, path: str) -> Placed:
+def georeference_of(dataset: DatasetReader, path: str) -> Georeference:
     """The grid of an open raster by its georeference, else by its coordinates, else by the tags of a microscope."""
     grid = grid_of(dataset)
-    if grid.wkt is not None or grid.transform != netcdf.IDENTITY:
-        return Placed(grid=grid)
-    if (place := netcdf.placed(dataset, path)) is not None:
-        return Placed(grid=replace(grid, transform=place[0]), settings=place[1], notes=("it lies where its coordinates say; they name no CRS",))
+    if grid.wkt is not None or grid.transform != netcdf.IDENTITY_TRANSFORM:
+        return Georeference(grid=grid)
+    if (place := netcdf.netcdf_transform(dataset, path)) is not None:
+        return Georeference(grid=replace(grid, transform=place[0]), settings=place[1], notes=("it lies where its coordinates say; they name no CRS",))
     if (size := pixel_size(dataset.tags()) or ome_size(dataset)) is not None:
         transform = (size.width, 0.0, 0.0, 0.0, size.height, 0.0)
-        return Placed(grid=replace(grid, transform=transform, unit="um"), notes=(size.words,))
-    return Placed(grid=grid)
+        return Georeference(grid=replace(grid, transform=transform, unit="um"), notes=(size.note,))
+    return Georeference(grid=grid)
 
 
 def grid_of(dataset: DatasetReader) -> Grid:

@@ -12,16 +12,16 @@ from rasterio.io import DatasetReader
 from pipeline.geometry.grid import Transform
 from pipeline.sources.gdal.options import Settings
 
-AXES = (("y", "x"), ("Y", "X"), ("lat", "lon"), ("latitude", "longitude"), ("northing", "easting"))
+AXIS_NAMES = (("y", "x"), ("Y", "X"), ("lat", "lon"), ("latitude", "longitude"), ("northing", "easting"))
 """Names of coordinates."""
 TOP_DOWN: Settings = (("GDAL_NETCDF_BOTTOMUP", "NO"),)
 """GDAL takes a variable of which it knows no coordinates for one whose first row is its lowest."""
 EVEN = 1e-3
 """Share of a step by which coordinates may be off an even lattice."""
-IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+IDENTITY_TRANSFORM = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 
-def placed(dataset: DatasetReader, path: str) -> tuple[Transform, Settings] | None:
+def netcdf_transform(dataset: DatasetReader, path: str) -> tuple[Transform, Settings] | None:
     """Transform of a variable by its coordinates, and how GDAL has to be told which row is the first.
 
     Returns
@@ -29,10 +29,10 @@ def placed(dataset: DatasetReader, path: str) -> tuple[Transform, Settings] | No
     tuple or None
         None where GDAL knows the place, or nothing says it.
     """
-    if dataset.driver != "netCDF" or tuple(dataset.transform)[:6] != IDENTITY:
+    if dataset.driver != "netCDF" or tuple(dataset.transform)[:6] != IDENTITY_TRANSFORM:
         return None
     name = re.sub(r'^netcdf:"?([^"]+?)"?:[^:]+$', r"\1", path, flags=re.I)
-    for names in AXES:
+    for names in AXIS_NAMES:
         y, x = (_coordinate(name, axis, count) for axis, count in zip(names, dataset.shape, strict=True))
         if y is not None and x is not None:
             (top, down), (left, right) = (y if y[1] < 0 else (y[0] + y[1] * (dataset.height - 1), -y[1])), x
@@ -43,10 +43,10 @@ def placed(dataset: DatasetReader, path: str) -> tuple[Transform, Settings] | No
 def _coordinate(name: str, axis: str, count: int) -> tuple[float, float] | None:
     """First value and step of a coordinate that is even."""
     try:
-        with rasterio.open(f'NETCDF:"{name}":{axis}') as opened:
-            if opened.width * opened.height != count or count < 2:
+        with rasterio.open(f'NETCDF:"{name}":{axis}') as variable:
+            if variable.width * variable.height != count or count < 2:
                 return None
-            values = opened.read(1).ravel().astype(np.float64)
+            values = variable.read(1).ravel().astype(np.float64)
     except (RasterioError, OSError):
         return None
     step = (values[-1] - values[0]) / (count - 1)

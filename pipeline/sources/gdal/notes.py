@@ -34,34 +34,34 @@ def notes_of(dataset: DatasetReader, indexes: tuple[int, ...], config: SourceCon
     picture
         How its numbers are shown.
     """
-    notes = left_out(dataset) + ([picture.words] if picture.words else [])
+    notes = left_out(dataset) + ([picture.note] if picture.note else [])
     if (alpha := alpha_of(dataset, indexes)) is not None:
         notes.append(_alpha(dataset, indexes, alpha, config.nodata))
     types = list(dict.fromkeys(dataset.dtypes[i - 1] for i in indexes))
     if len(types) > 1:
         notes.append(f"its bands are of {' and '.join(types)}, and are read as {np.result_type(*types)}")
     if config.nodata is not None:
-        notes += _strange(dataset, indexes, config.nodata)
+        notes += _impossible_nodata(dataset, indexes, config.nodata)
     if config.nodata is not None and (share := Unwritten(dataset=dataset).share(indexes)):
         notes.append(f"{share:.1%} of its blocks were never written and are nodata; source.nodata: null makes them what GDAL reads")
-    if config.nodata is not None and (share := zarr_holes.share(dataset, indexes)):
+    if config.nodata is not None and (share := zarr_holes.hole_share(dataset, indexes)):
         notes.append(f"{share:.1%} of it lie in no file of the VRT and are nodata; source.nodata: null makes them what GDAL reads")
     return notes
 
 
-def _alpha(dataset: DatasetReader, indexes: Sequence[int], alpha: int, wish: Any) -> str:
+def _alpha(dataset: DatasetReader, indexes: Sequence[int], alpha: int, setting: Any) -> str:
     every = ", ".join(str(i) for i in range(1, dataset.count + 1))
-    masks = "is left out" if wish is None else "is left out and masks pixels where it is 0"
+    masks = "is left out" if setting is None else "is left out and masks pixels where it is 0"
     return f"band {alpha} is tagged alpha and {masks}; if it is data, source.bands: [{every}] reads it"
 
 
-def _strange(dataset: DatasetReader, indexes: tuple[int, ...], wish: Any) -> list[str]:
+def _impossible_nodata(dataset: DatasetReader, indexes: tuple[int, ...], setting: Any) -> list[str]:
     """Nodata that no pixel can have; fractions and numbers beyond an integer's range."""
     odd = {}
     for i in indexes:
-        values = nodata.declared(dataset, i, wish)
-        odd.update(dict.fromkeys((value, dataset.dtypes[i - 1]) for value in nodata.strange(values, np.dtype(dataset.dtypes[i - 1]))))
-    subject = "the file's nodata" if wish == "auto" else "source.nodata"
+        values = nodata.declared(dataset, i, setting)
+        odd.update(dict.fromkeys((value, dataset.dtypes[i - 1]) for value in nodata.impossible_values(values, np.dtype(dataset.dtypes[i - 1]))))
+    subject = "the file's nodata" if setting == "auto" else "source.nodata"
     return [f"{subject} is {value:g}, which no {dtype} can be, so that no pixel is nodata by it" for value, dtype in odd]
 
 
@@ -78,6 +78,6 @@ def news_of(dataset: DatasetReader, indexes: tuple[int, ...], config: SourceConf
         news.append("fill value is data")
     if Unwritten(dataset=dataset).share(indexes):
         news.append("unwritten blocks are nodata")
-    if zarr_holes.share(dataset, indexes):
+    if zarr_holes.hole_share(dataset, indexes):
         news.append("holes of a VRT are nodata")
     return news

@@ -11,9 +11,9 @@ from rasterio.io import DatasetReader
 
 from pipeline.sources.gdal.pixel_size import PixelSize, length
 
-ARRAYS = (".zarray", "zarr.json")
+ARRAY_METADATA = (".zarray", "zarr.json")
 """Files that describe an array, of Zarr v2 and v3."""
-GROUPS = (".zattrs", "zarr.json")
+GROUP_METADATA = (".zattrs", "zarr.json")
 """Files with the attributes of a group."""
 DEPTH = 3
 """Groups above an array that are looked at: plates and labels keep images some folders down."""
@@ -24,7 +24,7 @@ def ome_size(dataset: DatasetReader) -> PixelSize | None:
 
     Source: https://ngff.openmicroscopy.org/0.5/ (coordinateTransformations), with OME-Zarr 0.4 for Zarr v2. Remote arrays are not looked at.
     """
-    array = next((Path(name).parent for name in dataset.files if Path(name).name in ARRAYS), None)
+    array = next((Path(name).parent for name in dataset.files if Path(name).name in ARRAY_METADATA), None)
     if array is None:
         return None
     for group in list(array.absolute().parents)[:DEPTH]:
@@ -38,7 +38,7 @@ def ome_size(dataset: DatasetReader) -> PixelSize | None:
 
 def _images(group: Path) -> Iterator[Mapping[str, Any]]:
     """The entries of ``multiscales`` of a group, whether Zarr v2 or v3 wrote them."""
-    for name in GROUPS:
+    for name in GROUP_METADATA:
         try:
             document = json.loads((group / name).read_bytes())
             attributes = document.get("attributes", {}).get("ome", {}) if name == "zarr.json" else document
@@ -54,12 +54,12 @@ def _rows(value: object) -> list[Mapping[str, Any]]:
 
 
 def _size(image: Mapping[str, Any], level: Mapping[str, Any]) -> PixelSize | None:
-    named = {str(axis.get("name")): (place, str(axis.get("unit", ""))) for place, axis in enumerate(_rows(image.get("axes")))}
-    if not {"y", "x"} <= named.keys():
+    axes = {str(axis.get("name")): (place, str(axis.get("unit", ""))) for place, axis in enumerate(_rows(image.get("axes")))}
+    if not {"y", "x"} <= axes.keys():
         return None
     sizes = []
     for name in "yx":
-        place, unit = named[name]
+        place, unit = axes[name]
         scales = [_scale(part, place) for part in (level, image)]
         sizes.append(None if scales[0] is None else length(scales[0] * (scales[1] or 1.0), unit))
     height, width = sizes

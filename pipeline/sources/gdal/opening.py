@@ -15,8 +15,8 @@ from pipeline.config.paths import is_gdal_name
 from pipeline.config.source import one_raster
 from pipeline.errors import SourceError
 from pipeline.sources.gdal.contents import inner_names
-from pipeline.sources.gdal.options import shown
-from pipeline.sources.gdal.remedies import ANYTHING, remedy
+from pipeline.sources.gdal.options import mask_urls
+from pipeline.sources.gdal.remedies import ANY_RASTER, remedy
 
 
 def open_dataset(path: str) -> DatasetReader:
@@ -24,11 +24,11 @@ def open_dataset(path: str) -> DatasetReader:
     try:
         dataset: DatasetReader = rasterio.open(path)
     except (RasterioError, OSError) as error:
-        advice = shown(remedy(path, words(error))) if _is_there(path) else ANYTHING
-        raise SourceError(f"source.path is {shown(path)}, which {_why(path, error)}. {advice}") from error
+        advice = mask_urls(remedy(path, last_line(error))) if _is_there(path) else ANY_RASTER
+        raise SourceError(f"source.path is {mask_urls(path)}, which {_problem(path, error)}. {advice}") from error
     if dataset.count == 0:
         inner = f" Name one of its subdatasets: {', '.join(inner_names(dataset)[:3])}." if dataset.subdatasets else ""
-        raise SourceError(f"source.path is {shown(path)}, which has no bands of its own.{inner}")
+        raise SourceError(f"source.path is {mask_urls(path)}, which has no bands of its own.{inner}")
     return dataset
 
 
@@ -37,19 +37,19 @@ def bands_of(path: str, dataset: DatasetReader, bands: list[int] | None) -> tupl
     indexes = tuple(bands or (i for i, kind in enumerate(dataset.colorinterp, 1) if kind is not ColorInterp.alpha)) or (1,)
     missing = [i for i in indexes if i > dataset.count]
     if missing:
-        raise SourceError(f"source.bands asks for band {missing[0]}, but {shown(path)} has {dataset.count} bands. Bands count from 1.")
-    if any(np.dtype(_plain(dataset.dtypes[i - 1])).kind == "c" for i in indexes):
-        raise SourceError(f"{shown(path)} holds complex numbers ({dataset.dtypes[0]}), which no network takes. Give its amplitude or its parts as bands.")
+        raise SourceError(f"source.bands asks for band {missing[0]}, but {mask_urls(path)} has {dataset.count} bands. Bands count from 1.")
+    if any(np.dtype(_numpy_dtype(dataset.dtypes[i - 1])).kind == "c" for i in indexes):
+        raise SourceError(f"{mask_urls(path)} holds complex numbers ({dataset.dtypes[0]}), which no network takes. Give its amplitude or its parts as bands.")
     return indexes
 
 
-def words(error: BaseException) -> str:
+def last_line(error: BaseException) -> str:
     """GDAL's own words, which rasterio keeps one cause further down."""
     text = str(error.__cause__ or error).strip()
-    return shown(text.splitlines()[-1])[:200] if text else type(error).__name__
+    return mask_urls(text.splitlines()[-1])[:200] if text else type(error).__name__
 
 
-def _plain(dtype: str) -> str:
+def _numpy_dtype(dtype: str) -> str:
     return "complex64" if dtype.startswith("complex") else dtype
 
 
@@ -58,9 +58,9 @@ def _is_there(path: str) -> bool:
     return "://" in path or path.startswith("/vsi") or is_gdal_name(path) or os.path.exists(path)
 
 
-def _why(path: str, error: BaseException) -> str:
+def _problem(path: str, error: BaseException) -> str:
     """Why a path cannot be opened."""
     if _is_there(path):
-        return f"cannot be opened as a raster ({words(error)})"
-    several = sorted(glob.glob(path))
-    return f"names {len(several)} files; {one_raster(several)}" if several else "does not exist"
+        return f"cannot be opened as a raster ({last_line(error)})"
+    matches = sorted(glob.glob(path))
+    return f"names {len(matches)} files; {one_raster(matches)}" if matches else "does not exist"

@@ -11,9 +11,9 @@ import rasterio
 from rasterio.env import get_gdal_config
 from rasterio.session import DummySession
 
-from pipeline.redact import shown
+from pipeline.redact import mask_urls
 
-__all__ = ["POLITE", "Settings", "around", "is_remote", "settings", "shown"]
+__all__ = ["REMOTE_OPTIONS", "Settings", "gdal_env", "gdal_options", "is_remote", "mask_urls"]
 
 Settings = tuple[tuple[str, str], ...]
 """GDAL's configuration options, by name."""
@@ -25,7 +25,7 @@ _WHOLE = (".tif", ".tiff", ".vrt", ".jp2")
 ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 """Variables that may hold the URL of the storage, the first that does counts."""
 
-POLITE: Settings = (
+REMOTE_OPTIONS: Settings = (
     ("GDAL_HTTP_MERGE_CONSECUTIVE_RANGES", "YES"),  # blocks that lie one behind the other come by one request
     ("GDAL_HTTP_MULTIPLEX", "YES"),  # where the server speaks HTTP/2
     ("GDAL_INGESTED_BYTES_AT_OPEN", "32768"),  # header and first tags of a COG by one request
@@ -39,7 +39,7 @@ POLITE: Settings = (
 )
 
 REQUEST = "GDAL_HTTP_TIMEOUT"
-PATIENCE = ("GDAL_HTTP_CONNECTTIMEOUT", "GDAL_HTTP_LOW_SPEED_TIME")
+_TIMEOUT_OPTIONS = ("GDAL_HTTP_CONNECTTIMEOUT", "GDAL_HTTP_LOW_SPEED_TIME")
 """Options that are times, s, and need never be longer than a whole request."""
 
 
@@ -48,7 +48,7 @@ def is_remote(path: str) -> bool:
     return _REMOTE.search(path) is not None
 
 
-def settings(path: str, behind: list[str], timeout: float | None = None) -> Settings:
+def gdal_options(path: str, parts: list[str], timeout: float | None = None) -> Settings:
     """What GDAL is told for a raster.
 
     Local sidecars (masks, world files) are found by listing the folder, which a server answers slowly or not at all: folders are not listed
@@ -58,48 +58,54 @@ def settings(path: str, behind: list[str], timeout: float | None = None) -> Sett
     ----------
     path
         Of the raster.
-    behind
+    parts
         Files that it is put together from, if any.
     timeout
         ``execution.read_timeout``, s, which a request may take as well; None for GDAL's own measure of it.
     """
-    names = [path, *behind]
+    names = [path, *parts]
     if not any(map(is_remote, names)):
         return ()
-    storage = _storage() if any(map(_on_s3, names)) else ()
-    if not is_remote(path) and not all(map(is_remote, behind)):
-        return (*_polite(timeout), *storage)
+    storage = _s3_options() if any(map(_on_s3, names)) else ()
+    if not is_remote(path) and not all(map(is_remote, parts)):
+        return (*_remote_options(timeout), *storage)
     whole = all(name.partition("?")[0].lower().endswith(_WHOLE) for name in names)
-    return (("GDAL_DISABLE_READDIR_ON_OPEN", "EMPTY_DIR" if whole else "TRUE"), *_polite(timeout), *storage)
+    return (("GDAL_DISABLE_READDIR_ON_OPEN", "EMPTY_DIR" if whole else "TRUE"), *_remote_options(timeout), *storage)
 
 
-def _polite(timeout: float | None) -> Settings:
+def _remote_options(timeout: float | None) -> Settings:
     if timeout is None:
-        return POLITE
-    most = math.ceil(timeout)  # GDAL reads some of them as whole seconds
-    times = {REQUEST: str(most), **{name: str(min(int(value), most)) for name, value in POLITE if name in PATIENCE}}
-    return tuple((name, times.get(name, value)) for name, value in POLITE)
+        return REMOTE_OPTIONS
+    whole_seconds = math.ceil(timeout)  # GDAL reads some of them as whole seconds
+    times = {REQUEST: str(whole_seconds), **{name: str(min(int(value), whole_seconds)) for name, value in REMOTE_OPTIONS if name in _TIMEOUT_OPTIONS}}
+    return tuple((name, times.get(name, value)) for name, value in REMOTE_OPTIONS)
 
 
 def _on_s3(path: str) -> bool:
     return "s3://" in path or "/vsis3" in path
 
 
-def _storage() -> Settings:
+def _s3_options() -> Settings:
     """What the environment says of S3 in the words of Amazon's tools, in GDAL's words: both reach the same storage so. Credentials have one name for both."""
-    found = next((os.environ[name] for name in ENDPOINTS if os.environ.get(name)), "")
-    scheme, _, host = found.partition("://")
-    own = os.environ.get("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "").lower() == "true"
-    said: Settings = ()
+    endpoint = next((os.environ[name] for name in ENDPOINTS if os.environ.get(name)), "")
+    scheme, _, host = endpoint.partition("://")
+    virtual_hosting = os.environ.get("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "").lower() == "true"
+    options: Settings = ()
     if host and get_gdal_config("AWS_S3_ENDPOINT") is None:
-        said = (("AWS_S3_ENDPOINT", host.rstrip("/")), ("AWS_HTTPS", "NO" if scheme == "http" else "YES"), ("AWS_VIRTUAL_HOSTING", "TRUE" if own else "FALSE"))
-    return (*said, ("AWS_NO_SIGN_REQUEST", "YES")) if os.environ.get("AWS_SKIP_SIGNATURE", "").lower() in ("true", "1") else said
+        options = (
+            ("AWS_S3_ENDPOINT", host.rstrip("/")),
+            ("AWS_HTTPS", "NO" if scheme == "http" else "YES"),
+            ("AWS_VIRTUAL_HOSTING", "TRUE" if virtual_hosting else "FALSE"),
+        )
+    return (*options, ("AWS_NO_SIGN_REQUEST", "YES")) if os.environ.get("AWS_SKIP_SIGNATURE", "").lower() in ("true", "1") else options
 
 
-def around(said: Settings) -> AbstractContextManager[object]:
+def gdal_env(options: Settings) -> AbstractContextManager[object]:
     """GDAL told so, in this thread; what the user has set in the environment, or around us, stays."""
-    if not said:
+    if not options:
         return nullcontext()
-    told = {key: value for key, value in said if get_gdal_config(key) is None}
-    env: AbstractContextManager[object] = rasterio.Env(DummySession(), **told)  # credentials were found when the file was opened; rasterio looks for every read
+    unset = {key: value for key, value in options if get_gdal_config(key) is None}
+    env: AbstractContextManager[object] = rasterio.Env(
+        DummySession(), **unset
+    )  # credentials were found when the file was opened; rasterio looks for every read
     return env

@@ -11,7 +11,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 DESCRIPTION = "TIFFTAG_IMAGEDESCRIPTION"
-UNITS = {
+UM_PER_UNIT = {
     "µm": 1.0, "μm": 1.0, "\\u00b5m": 1.0, "um": 1.0, "micron": 1.0, "microns": 1.0, "micrometer": 1.0, "micrometre": 1.0, "pm": 1e-6, "å": 1e-4,
     "nm": 1e-3, "nanometer": 1e-3, "mm": 1e3, "millimeter": 1e3, "cm": 1e4, "centimeter": 1e4, "m": 1e6, "meter": 1e6, "inch": 25400.0, "in": 25400.0,
     "angstrom": 1e-4,
@@ -21,7 +21,7 @@ TAGGED = {"2": 25400.0, "3": 1e4}
 """µm in the units of TIFF's ResolutionUnit."""
 PLAUSIBLE = (0.005, 10.0)
 """µm: a resolution beyond them is a printer's or a screen's, such as 72 or 300 dpi, and says nothing of what was photographed."""
-DIGITS = 7
+SIGNIFICANT_DIGITS = 7
 """Significant ones that a rational tag keeps."""
 
 
@@ -37,7 +37,7 @@ class PixelSize:
     """Which tag says so."""
 
     @property
-    def words(self) -> str:
+    def note(self) -> str:
         """In words."""
         size = f"{self.width:g}" if self.width == self.height else f"{self.height:g} × {self.width:g}"
         return f"{size} µm per px, by {self.origin}"
@@ -45,7 +45,7 @@ class PixelSize:
 
 def pixel_size(tags: Mapping[str, str]) -> PixelSize | None:
     """What the tags of a TIFF say, the most explicit of them first; None where nothing says it."""
-    for read in READERS:
+    for read in PIXEL_SIZE_READERS:
         size = read(tags)
         if size is not None and size.height > 0 and size.width > 0:
             return size
@@ -99,7 +99,7 @@ def _of_resolution(tags: Mapping[str, str]) -> PixelSize | None:
     return _size(height, width, "its resolution tags") if plausible else None
 
 
-READERS: tuple[Callable[[Mapping[str, str]], PixelSize | None], ...] = (_of_ome, _of_imagej, _of_aperio, _of_resolution)
+PIXEL_SIZE_READERS: tuple[Callable[[Mapping[str, str]], PixelSize | None], ...] = (_of_ome, _of_imagej, _of_aperio, _of_resolution)
 
 
 def _size(height: float | None, width: float | None, origin: str) -> PixelSize | None:
@@ -108,7 +108,7 @@ def _size(height: float | None, width: float | None, origin: str) -> PixelSize |
 
 def length(text: str | float | None, unit: str) -> float | None:
     """A length in µm; None for units that are no lengths, such as pixel."""
-    factor = UNITS.get(unit.strip().lower())
+    factor = UM_PER_UNIT.get(unit.strip().lower())
     return None if factor is None else _number(text, factor)
 
 
@@ -119,6 +119,6 @@ def _inverse(text: str | None) -> float | None:
 
 def _number(text: str | float | None, unit: float = 1.0) -> float | None:
     try:
-        return None if text is None else float(f"{float(text) * unit:.{DIGITS}g}")
+        return None if text is None else float(f"{float(text) * unit:.{SIGNIFICANT_DIGITS}g}")
     except ValueError:
         return None

@@ -6,30 +6,30 @@ import re
 import shlex
 from pathlib import Path
 
-ANYTHING = "Give anything GDAL opens: GeoTIFF, COG, VRT, JPEG 2000, PNG, https://…, /vsis3/…."
+ANY_RASTER = "Give anything GDAL opens: GeoTIFF, COG, VRT, JPEG 2000, PNG, https://…, /vsis3/…."
 JPEG_2000 = ("33003", "33005", "34712", "JP2000")
 """How GDAL names this compression of a TIFF: by Aperio's two numbers, and by its own."""
 MICROSCOPES = (".czi", ".nd2", ".lif", ".oib", ".oif", ".vsi", ".lsm", ".zvi", ".dv", ".ims")
 SLIDES = (".mrxs", ".ndpi", ".scn", ".bif", ".svslide", ".svs", ".vms")
-ARRAYS = (".npy", ".npz", ".mat", ".pkl", ".pt", ".pth", ".onnx", ".csv", ".parquet")
+ARRAY_FILES = (".npy", ".npz", ".mat", ".pkl", ".pt", ".pth", ".onnx", ".csv", ".parquet")
 RASTERS = (".tif", ".tiff", ".vrt", ".jp2", ".img", ".png", ".jpg", ".nc")
 """What is looked for in a folder."""
 
 
-def remedy(path: str, words: str) -> str:
+def remedy(path: str, message: str) -> str:
     """What to do, in one sentence.
 
     Parameters
     ----------
     path
         That is given.
-    words
+    message
         What GDAL says of it.
     """
     place, ending = Path(path), Path(path).suffix.lower()
     if place.is_dir():
         return _folder(place)
-    codec = re.search(r"missing codec (?:of code )?(\w+)", words)
+    codec = re.search(r"missing codec (?:of code )?(\w+)", message)
     if codec and codec[1] in JPEG_2000:
         return f"Its pixels are compressed by JPEG 2000, which this GDAL does not decode in a TIFF; convert it once with {_vips(place)}."
     if codec:
@@ -38,9 +38,9 @@ def remedy(path: str, words: str) -> str:
         return f"Slides that only OpenSlide reads are converted once with {_vips(place)}."
     if ending in MICROSCOPES:
         return f"Files of microscopes are converted once with bfconvert -tilex 512 -tiley 512 {_pair(place, '.ome.tif')} (Bio-Formats)."
-    if ending in ARRAYS:
+    if ending in ARRAY_FILES:
         return "It is no raster: write its pixels as a GeoTIFF, of (bands, rows, cols), with rasterio or tifffile."
-    return ANYTHING
+    return ANY_RASTER
 
 
 def _vips(place: Path) -> str:
@@ -53,7 +53,7 @@ def _pair(place: Path, ending: str) -> str:
 
 
 def _folder(place: Path) -> str:
-    inside = sorted(each for each in place.rglob("*") if each.suffix.lower() in RASTERS and each.is_file())[:5]
+    inside = sorted(file for file in place.rglob("*") if file.suffix.lower() in RASTERS and file.is_file())[:5]
     if not inside:
         return "It is a folder without a raster in it: give a file."
     return f"It is a folder: give one of the files in it, such as {', '.join(map(str, inside))}; gdalbuildvrt -separate makes one raster of several bands."

@@ -13,7 +13,7 @@ from rasterio.io import DatasetReader
 EXTRA_SAMPLES = 338
 ASSOCIATED = 1
 """Of TIFF's ExtraSamples: an alpha by which the colours are multiplied (TIFF 6.0, page 31)."""
-LOOKED_AT = 8
+MAX_FILES_READ = 8
 """Files of a mosaic that stand for all."""
 _SHORT = 3
 """A TIFF's type of two bytes."""
@@ -31,7 +31,7 @@ def multiplied(dataset: DatasetReader) -> set[bool | None]:
     if dataset.driver != "VRT":
         return {False}
     parts = [name for name in dataset.files if name.partition("?")[0].lower().endswith((".tif", ".tiff"))]
-    return {_associated(name, None) for name in parts[:: max(len(parts) // LOOKED_AT, 1)]} or {False}
+    return {_associated(name, None) for name in parts[:: max(len(parts) // MAX_FILES_READ, 1)]} or {False}
 
 
 def _associated(name: str, offset: int | None) -> bool | None:

@@ -14,11 +14,11 @@ from pipeline.runtime import resources
 from pipeline.sources.gdal.file_identity import MADE_BY_READERS
 from pipeline.sources.gdal.options import Settings
 
-ROOM = 64 * 2**20
+POOL_BYTES = 64 * 2**20
 """Bytes that open files may hold, while there are enough of them."""
-MOST = 100
+MAX_OPEN_FILES = 100
 """Files that GDAL keeps open when nobody says otherwise."""
-LOOKED_AT = 8
+MAX_PARTS_READ = 8
 """Files that stand for all."""
 COPIES = 2
 """An open file holds its last block decoded and compressed: 3.7 MiB measured for a block of 2 MiB."""
@@ -31,13 +31,13 @@ class Mosaic:
 
     files: int = 0
     """Kept open at most by the process."""
-    each: int = 0
+    bytes_per_file: int = 0
     """Bytes that one holds."""
 
     @property
     def size(self) -> int:
         """Bytes that all hold."""
-        return self.files * self.each
+        return self.files * self.bytes_per_file
 
     @property
     def settings(self) -> Settings:
@@ -47,8 +47,8 @@ class Mosaic:
         """
         if not self.files:
             return ()
-        alone = (("VRT_NUM_THREADS", "1"),) if get_gdal_config("GDAL_NUM_THREADS") is None else ()
-        return ((_POOL, str(self.files)), *alone)
+        single_thread = (("VRT_NUM_THREADS", "1"),) if get_gdal_config("GDAL_NUM_THREADS") is None else ()
+        return ((_POOL, str(self.files)), *single_thread)
 
 
 def parts_of(path: str, files: list[str]) -> list[str]:
@@ -60,7 +60,7 @@ def parts_of(path: str, files: list[str]) -> list[str]:
 def mosaic_of(parts: list[str]) -> Mosaic:
     """What is kept open of a raster's parts.
 
-    As many files as `ROOM` holds, but never fewer than readers need: each reads a window that touches up to four files, some inside others,
+    As many files as `POOL_BYTES` holds, but never fewer than readers need: each reads a window that touches up to four files, some inside others,
     and a file that was closed is opened and its block decoded again.
 
     Parameters
@@ -68,14 +68,17 @@ def mosaic_of(parts: list[str]) -> Mosaic:
     parts
         Files, some of which need be no rasters.
     """
-    each = max((_held(name) for name in parts[:: max(len(parts) // LOOKED_AT, 1)]), default=0)
-    if not each:
+    bytes_per_file = max((_buffer_bytes(name) for name in parts[:: max(len(parts) // MAX_PARTS_READ, 1)]), default=0)
+    if not bytes_per_file:
         return Mosaic()
-    said = get_gdal_config(_POOL)
-    return Mosaic(files=int(said) if said is not None else min(max(ROOM // each, 16 + 2 * resources.cores()), MOST), each=each)
+    pool_size = get_gdal_config(_POOL)
+    return Mosaic(
+        files=int(pool_size) if pool_size is not None else min(max(POOL_BYTES // bytes_per_file, 16 + 2 * resources.cores()), MAX_OPEN_FILES),
+        bytes_per_file=bytes_per_file,
+    )
 
 
-def _held(name: str) -> int:
+def _buffer_bytes(name: str) -> int:
     """Bytes that an open file holds; 0 for what is no raster."""
     try:
         with rasterio.open(name) as part:

@@ -14,7 +14,7 @@ from pipeline.errors import SourceError
 from pipeline.runtime.resources import cache_folder
 from pipeline.sources.samples import ihc, satellite
 
-VERSION = 1
+SAMPLE_VERSION = 1
 """Raised when a sample changes, so that older ones are made again."""
 SMALLEST = 64
 """Least side of a sample, px."""
@@ -33,7 +33,7 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
+class SampleFiles:
     """A raster and its labels, on the same grid."""
 
     raster: Path
@@ -49,7 +49,7 @@ KINDS: dict[str, Kind] = {
 }
 
 
-def resolve(uri: str) -> Path:
+def sample_raster(uri: str) -> Path:
     """The raster of ``sample://NAME?seed=…&size=…``, made if it is not there."""
     return _cached(uri).raster
 
@@ -59,7 +59,7 @@ def labels(uri: str) -> Path:
     return _cached(uri).labels
 
 
-def materialise(name: str, folder: Path | None = None, seed: int | None = None) -> Sample:
+def materialise(name: str, folder: Path | None = None, seed: int | None = None) -> SampleFiles:
     """A sample in a folder, or where it is cached when none is given.
 
     Parameters
@@ -76,27 +76,27 @@ def materialise(name: str, folder: Path | None = None, seed: int | None = None) 
     SourceError
         There is no such sample, or no room for it.
     """
-    made = _cached(name if "://" in name else f"sample://{name}", seed)
+    sample = _cached(name if "://" in name else f"sample://{name}", seed)
     if folder is None:
-        return made
-    copy = Sample(raster=folder / made.raster.name, labels=folder / made.labels.name, classes=made.classes)
+        return sample
+    copy = SampleFiles(raster=folder / sample.raster.name, labels=folder / sample.labels.name, classes=sample.classes)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(made.raster, copy.raster)
-        shutil.copy(made.labels, copy.labels)
+        shutil.copy(sample.raster, copy.raster)
+        shutil.copy(sample.labels, copy.labels)
     except OSError as error:
         raise SourceError(f"The sample {name} cannot be written to {folder} ({error}). Give a folder that can be written and has room.") from error
     return copy
 
 
-def _cached(uri: str, seed: int | None = None) -> Sample:
+def _cached(uri: str, seed: int | None = None) -> SampleFiles:
     name = urlsplit(uri).netloc
     if name not in KINDS:
         raise SourceError(f"{uri} is not a sample; there are {', '.join(f'sample://{name}' for name in KINDS)}.")
-    kind, said = KINDS[name], _options(uri)
-    seed, size = said.get("seed", kind.seed) if seed is None else seed, said.get("size", kind.size)
-    folder = cache_folder() / "samples" / f"{name}-{VERSION}-{seed}-{size}"
-    sample = Sample(raster=folder / f"{name}.tif", labels=folder / f"{name}_labels.tif", classes=kind.classes)
+    kind, options = KINDS[name], _options(uri)
+    seed, size = options.get("seed", kind.seed) if seed is None else seed, options.get("size", kind.size)
+    folder = cache_folder() / "samples" / f"{name}-{SAMPLE_VERSION}-{seed}-{size}"
+    sample = SampleFiles(raster=folder / f"{name}.tif", labels=folder / f"{name}_labels.tif", classes=kind.classes)
     if not folder.is_dir():
         _make(kind, folder, sample, seed, size)
     return sample
@@ -104,10 +104,10 @@ def _cached(uri: str, seed: int | None = None) -> Sample:
 
 def _options(uri: str) -> dict[str, int]:
     parts = urlsplit(uri)
-    said = parse_qsl(parts.query, keep_blank_values=True)
-    known = all(key in ("seed", "size") and re.fullmatch("[0-9]{1,9}", value) for key, value in said)
-    options = {key: int(value) for key, value in said} if known else {}
-    if parts.path or parts.fragment or len(options) < len(said) or options.get("size", SMALLEST) < SMALLEST:
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    is_valid = all(key in ("seed", "size") and re.fullmatch("[0-9]{1,9}", value) for key, value in pairs)
+    options = {key: int(value) for key, value in pairs} if is_valid else {}
+    if parts.path or parts.fragment or len(options) < len(pairs) or options.get("size", SMALLEST) < SMALLEST:
         raise SourceError(
             f"{uri}: a sample takes seed and size, whole numbers of at most nine digits, each once, size at least {SMALLEST} px, "
             "as in sample://satellite?seed=3&size=2048."
@@ -115,7 +115,7 @@ def _options(uri: str) -> dict[str, int]:
     return options
 
 
-def _make(kind: Kind, folder: Path, sample: Sample, seed: int, size: int) -> None:
+def _make(kind: Kind, folder: Path, sample: SampleFiles, seed: int, size: int) -> None:
     """Make both files beside their place and move them there together; of several makers, one wins."""
     partial = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}.partial")
     try:

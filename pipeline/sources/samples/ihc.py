@@ -22,7 +22,7 @@ CLASSES = ("background", "nuclei", "stained")
 UNLABELLED = 255
 PIXEL = 0.5
 """µm."""
-PIECE = 1024
+_PIECE = 1024
 
 
 def make(raster: Path, labels: Path, seed: int, size: int) -> None:
@@ -34,8 +34,8 @@ def make(raster: Path, labels: Path, seed: int, size: int) -> None:
     with rasterio.open(raster, "w", count=3, photometric="RGB", **profile) as image, rasterio.open(labels, "w", count=1, nodata=UNLABELLED, **profile) as codes:
         for dataset in (image, codes):
             dataset.update_tags(**{UNIT_TAG: "um"})
-        for rows in cut(size, PIECE):
-            for cols in cut(size, PIECE):
+        for rows in cut(size, _PIECE):
+            for cols in cut(size, _PIECE):
                 window = Window.of(rows, cols)
                 where = np.ix_(_mirrored(window.row, window.height, picture.shape[0]), _mirrored(window.col, window.width, picture.shape[1]))
                 frame = RasterioWindow(window.col, window.row, window.width, window.height)

@@ -19,9 +19,9 @@ from pipeline.geometry.window import Window
 from pipeline.sources.samples.noise import Field, distance_to_zero, fractal, pixels, smooth
 
 CLASSES = ("water", "forest", "fields", "built-up", "cloud")
-WATER, FOREST, FIELDS, BUILT, CLOUD = range(5)
+WATER, FOREST, FARMLAND, BUILT, CLOUD = range(5)
 UNLABELLED = 255
-PIECE = 1024
+_PIECE = 1024
 """Side of the windows it is written in, px."""
 
 REFLECTANCE = {
@@ -45,8 +45,8 @@ def make(raster: Path, labels: Path, seed: int, size: int) -> None:
         rasterio.open(labels, "w", count=1, dtype="uint8", nodata=UNLABELLED, **profile) as classes,
     ):
         scene.descriptions = ("blue", "green", "red", "near infrared")
-        for rows in cut(size, PIECE):
-            for cols in cut(size, PIECE):
+        for rows in cut(size, _PIECE):
+            for cols in cut(size, _PIECE):
                 window = Window.of(rows, cols)
                 data, label = render(window, seed, size)
                 frame = RasterioWindow(window.col, window.row, window.width, window.height)
@@ -76,7 +76,7 @@ def render(window: Window, seed: int, size: int) -> tuple[npt.NDArray[np.uint16]
 
 def _ground(window: Window, seed: int) -> npt.NDArray[np.uint8]:
     """Classes below the clouds."""
-    label = np.full((window.height, window.width), FIELDS, dtype=np.uint8)
+    label = np.full((window.height, window.width), FARMLAND, dtype=np.uint8)
     label[fractal(window, (900, 420, 170, 70), seed + 10) > 0.06] = FOREST
     label[fractal(window, (760, 300, 110), seed + 20) > 0.27] = BUILT
     lake = fractal(window, (800, 360, 140, 60), seed + 30) > 0.36

@@ -13,13 +13,13 @@ import numpy.typing as npt
 from rasterio.io import DatasetReader
 
 Number = int | float
-ZARR = ("_FillValue", "missing_value", "nodata")
+ZARR_NODATA_KEYS = ("_FillValue", "missing_value", "nodata")
 """Attributes by which an array of Zarr says its nodata; its fill value alone says what a missing chunk holds."""
 ULPS = 4
 """Units in the last place within which GDAL takes a float for its nodata, since files hold it as text (ARE_REAL_EQUAL)."""
-FAR = 1e38
+LARGE_NODATA = 1e38
 """Floats beyond it are nobody's data: writers round them in many ways."""
-NEAR = 0.01
+LARGE_NODATA_TOLERANCE = 0.01
 """Share by which such a nodata may be off: −3.4e38 stands for −3.4028235e38."""
 
 
@@ -35,7 +35,7 @@ class Nodata:
         return np.asarray(band == self.low if self.low == self.high else (band >= self.low) & (band <= self.high))
 
 
-def declared(dataset: DatasetReader, band: int, wish: Literal["auto"] | Number | None) -> tuple[Number, ...]:
+def declared(dataset: DatasetReader, band: int, setting: Literal["auto"] | Number | None) -> tuple[Number, ...]:
     """The nodata of a band: what the config gives, else the file's own.
 
     Parameters
@@ -44,13 +44,13 @@ def declared(dataset: DatasetReader, band: int, wish: Literal["auto"] | Number |
         An open raster.
     band
         Counted from 1.
-    wish
+    setting
         ``source.nodata``.
     """
-    if wish is None:
+    if setting is None:
         return ()
-    if wish != "auto":
-        return (wish,)
+    if setting != "auto":
+        return (setting,)
     if dataset.driver == "Zarr":
         return attributes(dataset)
     value = dataset.nodatavals[band - 1]
@@ -60,10 +60,10 @@ def declared(dataset: DatasetReader, band: int, wish: Literal["auto"] | Number |
 def attributes(dataset: DatasetReader) -> tuple[Number, ...]:
     """Nodata by the attributes of an array of Zarr."""
     tags = dataset.tags()
-    return tuple(number for name in ZARR if name in tags for number in _numbers(tags[name]))
+    return tuple(number for name in ZARR_NODATA_KEYS if name in tags for number in _numbers(tags[name]))
 
 
-def understood(value: Number, dtype: np.dtype[Any]) -> Nodata | None:
+def nodata_interval(value: Number, dtype: np.dtype[Any]) -> Nodata | None:
     """A nodata in the dtype of its band; None where the dtype has no such value, and NaN, which is invalid anyway."""
     if math.isnan(value):
         return None
@@ -71,20 +71,20 @@ def understood(value: Number, dtype: np.dtype[Any]) -> Nodata | None:
         whole = math.isfinite(value) and value == int(value) and np.iinfo(dtype).min <= int(value) <= np.iinfo(dtype).max
         return Nodata(dtype.type(int(value)), dtype.type(int(value))) if whole else None
     with np.errstate(over="ignore"):
-        return Nodata(*(dtype.type(bound) for bound in _around(float(value), dtype)))
+        return Nodata(*(dtype.type(bound) for bound in _tolerance_interval(float(value), dtype)))
 
 
-def _around(value: float, dtype: np.dtype[Any]) -> tuple[float, float]:
-    if abs(value) >= FAR:
-        near = value * (1 - NEAR)
+def _tolerance_interval(value: float, dtype: np.dtype[Any]) -> tuple[float, float]:
+    if abs(value) >= LARGE_NODATA:
+        near = value * (1 - LARGE_NODATA_TOLERANCE)
         return (-math.inf, near) if value < 0 else (near, math.inf)
     slack = abs(value) * float(np.finfo(dtype).eps) * ULPS
     return value - slack, value + slack
 
 
-def strange(values: Sequence[Number], dtype: np.dtype[Any]) -> list[Number]:
+def impossible_values(values: Sequence[Number], dtype: np.dtype[Any]) -> list[Number]:
     """Nodata that no pixel of a dtype can have."""
-    return [value for value in values if dtype.kind in "iu" and understood(value, dtype) is None]
+    return [value for value in values if dtype.kind in "iu" and nodata_interval(value, dtype) is None]
 
 
 def _numbers(text: str) -> list[Number]:

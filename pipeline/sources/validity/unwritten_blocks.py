@@ -11,7 +11,7 @@ import numpy.typing as npt
 from rasterio.enums import Interleaving
 from rasterio.io import DatasetReader
 
-LOOKED_AT = 4096
+MAX_BLOCKS_READ = 4096
 """Blocks that are looked at for their share; where there are more, evenly chosen ones stand for them."""
 
 
@@ -43,7 +43,7 @@ class Unwritten:
         planes = sorted({self._plane(band) for band in bands})
         rows, cols = self._shape
         count = len(planes) * rows * cols
-        chosen = range(count) if count <= LOOKED_AT else (np.arange(LOOKED_AT) * count // LOOKED_AT).tolist()
+        chosen = range(count) if count <= MAX_BLOCKS_READ else (np.arange(MAX_BLOCKS_READ) * count // MAX_BLOCKS_READ).tolist()
         return sum(self._missing(planes[k // (rows * cols)], k // cols % rows, k % cols) for k in chosen) / len(chosen)
 
     def _plane(self, band: int) -> int:

@@ -98,10 +98,13 @@ class Validity:
     def _values(self) -> tuple[tuple[Nodata, ...], ...]:
         """Nodata of each band in its own dtype."""
         return tuple(
-            tuple(row for value in nodata.declared(self.dataset, i, self.nodata) if (row := nodata.understood(value, np.dtype(self.dataset.dtypes[i - 1]))))
-            if not (self.nodata == "auto" and self._asks_gdal(i)) else ()
+            tuple(
+                row for value in nodata.declared(self.dataset, i, self.nodata) if (row := nodata.nodata_interval(value, np.dtype(self.dataset.dtypes[i - 1])))
+            )
+            if not (self.nodata == "auto" and self._asks_gdal(i))
+            else ()
             for i in self.indexes
-        )  # fmt: skip
+        )
 
     def _masked(self, frame: Any) -> Iterator[tuple[str, Marks]]:
         """Where the raster's mask or alpha hides pixels, where it has one."""

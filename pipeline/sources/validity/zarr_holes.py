@@ -42,12 +42,12 @@ def holes(dataset: DatasetReader, band: int, frame: Any) -> npt.NDArray[np.bool_
     return marks if marks.any() else None
 
 
-def share(dataset: DatasetReader, bands: tuple[int, ...]) -> float:
+def hole_share(dataset: DatasetReader, bands: tuple[int, ...]) -> float:
     """Pixels of a VRT that no file covers in some bands, at most: files are taken not to overlap."""
     if dataset.driver != "VRT":
         return 0.0
     pieces = [_bands(dataset.tags(ns="xml:VRT").get("xml:VRT", "")).get(band) for band in bands if dataset.nodatavals[band - 1] is None]
-    covered = [int(((each[:, 2] - each[:, 0]) * (each[:, 3] - each[:, 1])).sum()) for each in pieces if each is not None]
+    covered = [int(((rectangles[:, 2] - rectangles[:, 0]) * (rectangles[:, 3] - rectangles[:, 1])).sum()) for rectangles in pieces if rectangles is not None]
     return max(1 - min(covered) / (dataset.height * dataset.width), 0.0) if covered else 0.0
 
 

@@ -8,25 +8,25 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakValueDictionary
 
-KEPT = 4
+_MAX_RECENT = 4
 """Objects that came by pickle and stay for the next task, which brings them again."""
 
 _lock = threading.RLock()
-_alive: WeakValueDictionary[str, Any] = WeakValueDictionary()
-_recent: deque[Any] = deque(maxlen=KEPT)
+_by_name: WeakValueDictionary[str, Any] = WeakValueDictionary()
+_recent: deque[Any] = deque(maxlen=_MAX_RECENT)
 
 
-def enter(name: str, made: Any) -> None:
+def register(name: str, instance: Any) -> None:
     """Make an object known by a name of its own."""
     with _lock:
-        _alive[name] = made
+        _by_name[name] = instance
 
 
-def revive(make: Callable[..., Any], name: str, said: dict[str, Any]) -> Any:
+def get_or_create(make: Callable[..., Any], name: str, arguments: dict[str, Any]) -> Any:
     """The object of that name; made from its spec where this process has none."""
     with _lock:
-        found = _alive.get(name)
-        if found is None:
-            found = make(**said, name=name)  # which enters itself
-            _recent.append(found)
-        return found
+        instance = _by_name.get(name)
+        if instance is None:
+            instance = make(**arguments, name=name)  # which enters itself
+            _recent.append(instance)
+        return instance

@@ -20,18 +20,18 @@ from pipeline.errors import ReadHangs, Unfinished
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.interfaces import Pixels, Source
-from pipeline.sources.wrappers.wrapper import Around
+from pipeline.sources.wrappers.wrapper import SourceWrapper
 
 T = TypeVar("T")
 
-IN_A_ROW = 16
+MAX_HUNG_IN_A_ROW = 16
 """Reads that may hang with none between them that came: at a bad place the tries of up to four blocks do, of storage that is away all."""
-MOST = 64
+MAX_HUNG = 64
 """Reads that may hang at all: places that are bad, beside others that are not."""
 
 _idle: list[_Helper] = []
 _hanging: set[Future[Any]] = set()
-_row: set[Future[Any]] = set()
+_hung_in_a_row: set[Future[Any]] = set()
 """Of those, the ones since a read came in time."""
 
 
@@ -40,7 +40,7 @@ def hanging() -> int:
     return len(_hanging)
 
 
-def patient(open_: Callable[[], Source], seconds: float, who: str) -> Source:
+def with_timeout(open_: Callable[[], Source], seconds: float, description: str) -> Source:
     """Open a source that is read with so much patience.
 
     Parameters
@@ -49,7 +49,7 @@ def patient(open_: Callable[[], Source], seconds: float, who: str) -> Source:
         Opens it.
     seconds
         After which it, or a read of it, is given up.
-    who
+    description
         What it is called in messages.
 
     Raises
@@ -57,35 +57,35 @@ def patient(open_: Callable[[], Source], seconds: float, who: str) -> Source:
     Unfinished
         It is not open in time.
     """
-    return Patient(source=_told(open_, seconds, who), seconds=seconds, who=who)
+    return TimeoutSource(source=_call(open_, seconds, description), seconds=seconds, description=description)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Patient(Around):
+class TimeoutSource(SourceWrapper):
     """A source that is not waited for beyond measure. Pickles as this spec."""
 
     seconds: float
     """For each read."""
-    who: str
+    description: str
 
     @cached_property
     def grid(self) -> Grid:
         """Size and georeference."""
-        return self._told(lambda: self.source.grid)
+        return self._call(lambda: self.source.grid)
 
     @cached_property
     def dtype(self) -> np.dtype[Any]:
         """Dtype of the raw pixels."""
-        return self._told(lambda: self.source.dtype)
+        return self._call(lambda: self.source.dtype)
 
     @cached_property
     def block(self) -> tuple[int, int]:
         """(rows, cols) of the file's own blocks, px."""
-        return self._told(lambda: self.source.block)
+        return self._call(lambda: self.source.block)
 
     def identity(self) -> dict[str, Any]:
         """That of the source."""
-        return self._told(self.source.identity)
+        return self._call(self.source.identity)
 
     def read(self, window: Window) -> Pixels:
         """Read a window, which may reach beyond the raster.
@@ -97,21 +97,23 @@ class Patient(Around):
         Unfinished
             So many reads hang that the storage seems to be away.
         """
-        if len(_row) >= IN_A_ROW or hanging() >= MOST:
+        if len(_hung_in_a_row) >= MAX_HUNG_IN_A_ROW or hanging() >= MAX_HUNG:
             raise Unfinished(
-                f"{hanging()} reads of {self.who} hang: each had {self.seconds:g} s (execution.read_timeout), and none came back. The storage seems to "
+                f"{hanging()} reads of {self.description} hang: each had {self.seconds:g} s (execution.read_timeout), and none came back. The storage seems to "
                 "be away; run the same command again once it is there. Committed blocks are kept."
             )
         try:
-            return _within(self.seconds, lambda: self.source.read(window))
-        except _Late as late:
-            raise ReadHangs(f"{self.who} cannot be read at {window}: it did not answer within {self.seconds:g} s (execution.read_timeout)") from late
+            return _call_within(self.seconds, lambda: self.source.read(window))
+        except _TimedOut as timed_out:
+            raise ReadHangs(
+                f"{self.description} cannot be read at {window}: it did not answer within {self.seconds:g} s (execution.read_timeout)"
+            ) from timed_out
 
-    def _told(self, ask: Callable[[], T]) -> T:
-        return _told(ask, self.seconds, self.who)
+    def _call(self, call: Callable[[], T]) -> T:
+        return _call(call, self.seconds, self.description)
 
 
-class _Late(Exception):
+class _TimedOut(Exception):
     """It did not come in time."""
 
 
@@ -137,23 +139,23 @@ class _Helper:
 def _settle(work: Callable[[], Any], future: Future[Any]) -> None:
     """In a function of its own, so that nothing of a read is held while the next is waited for."""
     try:
-        made = work()
+        result = work()
     except BaseException as error:
         future.set_exception(error)
     else:
-        future.set_result(made)
+        future.set_result(result)
 
 
-def _within(seconds: float, work: Callable[[], T]) -> T:
+def _call_within(seconds: float, work: Callable[[], T]) -> T:
     """What a helper brings in time, or the error that it met. Raises _Late."""
     future = _helper().start(work)
     if wait([future], timeout=seconds).done:
-        _row.clear()
+        _hung_in_a_row.clear()
         return future.result()
-    for hanging_ in (_hanging, _row):
+    for hanging_ in (_hanging, _hung_in_a_row):
         hanging_.add(future)
         future.add_done_callback(hanging_.discard)
-    raise _Late
+    raise _TimedOut
 
 
 def _helper() -> _Helper:
@@ -163,12 +165,12 @@ def _helper() -> _Helper:
         return _Helper()
 
 
-def _told(ask: Callable[[], T], seconds: float, who: str) -> T:
+def _call(call: Callable[[], T], seconds: float, description: str) -> T:
     """What a source says of itself. Raises Unfinished where it does not answer in time."""
     try:
-        return _within(seconds, ask)
-    except _Late as late:
+        return _call_within(seconds, call)
+    except _TimedOut as timed_out:
         raise Unfinished(
-            f"{who} did not answer within {seconds:g} s (execution.read_timeout) when it was opened. The storage seems to be away; "
+            f"{description} did not answer within {seconds:g} s (execution.read_timeout) when it was opened. The storage seems to be away; "
             "run the same command again once it is there."
-        ) from late
+        ) from timed_out

@@ -16,11 +16,11 @@ import numpy.typing as npt
 from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window
 from pipeline.interfaces import Pixels
-from pipeline.sources.wrappers.wrapper import Around
+from pipeline.sources.wrappers.wrapper import SourceWrapper
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reflected(Around):
+class Reflected(SourceWrapper):
     """A source that is valid beyond its edges where its mirror image is."""
 
     def read(self, window: Window) -> Pixels:
@@ -40,7 +40,7 @@ class Reflected(Around):
         for array in (pixels.data, pixels.valid):
             _mirror(array, rows, lengths[0], -2)
             _mirror(array, cols, lengths[1], -1)
-        where = window.within(wide)
+        where = window.index_in(wide)
         causes = None if pixels.causes is None else pixels.causes[where]
         return replace(pixels, data=pixels.data[(slice(None), *where)], valid=pixels.valid[where], causes=causes)
 

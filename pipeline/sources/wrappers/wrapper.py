@@ -12,7 +12,7 @@ from pipeline.interfaces import Source
 
 
 @dataclass(frozen=True, kw_only=True)
-class Around:
+class SourceWrapper:
     """What a source says of itself. Whoever inherits reads in another way."""
 
     source: Source

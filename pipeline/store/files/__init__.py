@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.locations import Place, Remote
-from pipeline.store.files.local import Disk, forget
+from pipeline.store.files.local import Disk, clear_durable_folders
 
 if TYPE_CHECKING:
     from pipeline.store.files.object_storage import Bucket
 
-__all__ = ["Files", "forget", "is_foreign"]
+__all__ = ["Files", "belongs_to_others", "clear_durable_folders"]
 
 _HEAD = 2**16
 """Bytes by which a file of ours is known."""
@@ -38,9 +38,9 @@ class Files:
         """
         return self._kind.create(key, data)
 
-    def get(self, key: str, most: int | None = None) -> bytes | None:
+    def get(self, key: str, max_bytes: int | None = None) -> bytes | None:
         """Contents, or their first bytes; None where there is no such file."""
-        return self._kind.get(key, most)
+        return self._kind.get(key, max_bytes)
 
     def exists(self, key: str) -> bool:
         """Whether there is such a file."""
@@ -58,7 +58,7 @@ class Files:
         """Make files that somebody else wrote durable, and the folders that lead to them; object storage does so by itself, and takes no key."""
         self._kind.sync(keys)
 
-    def sweep(self, older_than: float = 0.0) -> int:
+    def remove_partials(self, older_than: float = 0.0) -> int:
         """Remove what killed writers left unfinished; on object storage there is no such thing.
 
         Parameters
@@ -71,17 +71,17 @@ class Files:
         int
             How many were removed.
         """
-        return self._kind.sweep(older_than)
+        return self._kind.remove_partials(older_than)
 
     @property
     def _kind(self) -> Disk | Bucket:
         return _bucket(self.root) if isinstance(self.root, Remote) else Disk(self.root)
 
 
-def is_foreign(place: Place, mark: str) -> bool:
+def belongs_to_others(place: Place, mark: str) -> bool:
     """Whether something stands in a place that is no file of ours: those have a mark among their first bytes."""
     try:
-        head = Files(place.parent).get(place.name, most=_HEAD)
+        head = Files(place.parent).get(place.name, max_bytes=_HEAD)
     except OSError:  # a folder, or what may not be read
         return True
     return head is not None and mark.encode() not in head

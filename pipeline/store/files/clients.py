@@ -13,21 +13,21 @@ from types import ModuleType
 from typing import Any
 
 from pipeline.errors import StoreError, Unfinished
-from pipeline.redact import shown
-from pipeline.runtime.optional_imports import need
+from pipeline.redact import mask_urls
+from pipeline.runtime.optional_imports import require
 
 RETRIES = 200
 """Times that a request is made again at the most, after an answer of 5xx, a timeout or a line that broke: more than there is patience for."""
-FIRST_S, LONGEST_S, GROWS = 0.2, 10.0, 3
+FIRST_PAUSE_S, MAX_PAUSE_S, BACKOFF_BASE = 0.2, 10.0, 3
 """Seconds between two tries, at first and at the most; each is drawn at random below so many times the one before."""
-PATIENCE_S = 120.0
+RETRY_TIMEOUT_S = 120.0
 """Seconds after which a request is not made again."""
 REQUEST_S = 60.0
 """Seconds that one try may take."""
 _STATUS = re.compile(r"status code: (\d{3})")
-_PASSES = (408, 425, 429)
+_RETRYABLE = (408, 425, 429)
 """Answers below 500 that mean another time, not another request."""
-_NOBODY = ("169.254.169.254", "without LOCATION")
+_NO_CREDENTIALS = ("169.254.169.254", "without LOCATION")
 """What is said where neither environment nor profile holds credentials and the machine has no role, and where a bucket is in another region."""
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 
@@ -48,18 +48,18 @@ def client(scheme: str, bucket: str) -> Any:
     from obstore.exceptions import BaseError
 
     try:
-        return getattr(stores, kind)(bucket, client_options=_options(), retry_config=_patience(), **_credentials(scheme))
+        return getattr(stores, kind)(bucket, client_options=_options(), retry_config=_retry_config(), **_credentials(scheme))
     except (BaseError, ValueError) as error:
-        raise StoreError(f"{scheme}://{bucket} cannot be used ({words(error)}). Mend what the environment says of it.") from error
+        raise StoreError(f"{scheme}://{bucket} cannot be used ({first_error_line(error)}). Mend what the environment says of it.") from error
 
 
 def need_obstore(module: str = "obstore") -> ModuleType:
     """The library, or a part of it; raises ExtraError where it is not installed."""
-    return need(module, "cloud", "A store on object storage")
+    return require(module, "cloud", "A store on object storage")
 
 
 @contextmanager
-def told(place: object) -> Iterator[None]:
+def translate_errors(place: object) -> Iterator[None]:
     """What object storage raises, in our words; that something is not there, or there already, is left for the caller.
 
     Raises
@@ -76,41 +76,42 @@ def told(place: object) -> Iterator[None]:
     except (FileNotFoundError, AlreadyExistsError):
         raise
     except (PermissionDeniedError, UnauthenticatedError) as error:
-        raise _refused(place, error) from error
+        raise _access_error(place, error) from error
     except BaseError as error:
         status = int((_STATUS.search(str(error)) or [0, 0])[1])
         if status == 404:  # listings say no more of a bucket that is not there
-            raise FileNotFoundError(words(error)) from error
-        if (300 <= status < 500 and status not in _PASSES) or any(word in str(error) for word in _NOBODY):
-            raise _refused(place, error) from error
-        raise Unfinished(f"{place} is away ({words(error)}). What is committed is kept; run the same command again when it is back.") from error
+            raise FileNotFoundError(first_error_line(error)) from error
+        if (300 <= status < 500 and status not in _RETRYABLE) or any(word in str(error) for word in _NO_CREDENTIALS):
+            raise _access_error(place, error) from error
+        raise Unfinished(f"{place} is away ({first_error_line(error)}). What is committed is kept; run the same command again when it is back.") from error
 
 
-def words(error: BaseException) -> str:
+def first_error_line(error: BaseException) -> str:
     """The first line of what a library says, without what others must not see and without the answer's XML."""
-    said = str(error).strip()
-    return shown(said.splitlines()[0].partition(": <")[0])[:240] if said else type(error).__name__
+    message = str(error).strip()
+    return mask_urls(message.splitlines()[0].partition(": <")[0])[:240] if message else type(error).__name__
 
 
-def _refused(place: object, error: BaseException) -> StoreError:
+def _access_error(place: object, error: BaseException) -> StoreError:
     return StoreError(
-        f"{place} refuses us ({words(error)}). Credentials come from the environment, a profile or the machine's role, the bucket's place from AWS_REGION and "
+        f"{place} refuses us ({first_error_line(error)}). Credentials come from the environment, a profile or the machine's role, the bucket's "
+        f"place from AWS_REGION and "
         "AWS_ENDPOINT_URL; give ones by which we may list, read, write and delete there. What is committed is kept."
     )
 
 
 def _options() -> dict[str, Any]:
-    said = {name: os.environ[name] for name in _ENDPOINTS if os.environ.get(name)}
-    for name, url in said.items():
+    endpoints = {name: os.environ[name] for name in _ENDPOINTS if os.environ.get(name)}
+    for name, url in endpoints.items():
         if not re.fullmatch(r"https?://[^/@\s]+(/\S*)?", url):  # obstore does not survive it
-            raise StoreError(f"{name} is {shown(url)}, which is no endpoint. Write https://host:port, without a name or a password.")
-    plain = any(url.startswith("http://") for url in said.values())
-    return {"timeout": timedelta(seconds=REQUEST_S), "connect_timeout": timedelta(seconds=5), "allow_http": plain}
+            raise StoreError(f"{name} is {mask_urls(url)}, which is no endpoint. Write https://host:port, without a name or a password.")
+    allow_http = any(url.startswith("http://") for url in endpoints.values())
+    return {"timeout": timedelta(seconds=REQUEST_S), "connect_timeout": timedelta(seconds=5), "allow_http": allow_http}
 
 
-def _patience() -> dict[str, Any]:
-    backoff = {"init_backoff": timedelta(seconds=FIRST_S), "max_backoff": timedelta(seconds=LONGEST_S), "base": GROWS}
-    return {"max_retries": RETRIES, "retry_timeout": timedelta(seconds=PATIENCE_S), "backoff": backoff}
+def _retry_config() -> dict[str, Any]:
+    backoff = {"init_backoff": timedelta(seconds=FIRST_PAUSE_S), "max_backoff": timedelta(seconds=MAX_PAUSE_S), "base": BACKOFF_BASE}
+    return {"max_retries": RETRIES, "retry_timeout": timedelta(seconds=RETRY_TIMEOUT_S), "backoff": backoff}
 
 
 def _credentials(scheme: str) -> dict[str, Any]:
@@ -122,19 +123,19 @@ def _credentials(scheme: str) -> dict[str, Any]:
         return {"skip_signature": True}
     if "AWS_ACCESS_KEY_ID" in os.environ or "AWS_SKIP_SIGNATURE" in os.environ or not _has_profile():
         return {}
-    need("boto3", "cloud", "A profile of AWS")
+    require("boto3", "cloud", "A profile of AWS")
     from botocore.exceptions import BotoCoreError
     from obstore.auth.boto3 import Boto3CredentialProvider
 
     try:
         return {"credential_provider": Boto3CredentialProvider()}
     except BotoCoreError as error:
-        raise StoreError(f"The profile of AWS cannot be used ({words(error)}). Mend AWS_PROFILE or the files below ~/.aws.") from error
+        raise StoreError(f"The profile of AWS cannot be used ({first_error_line(error)}). Mend AWS_PROFILE or the files below ~/.aws.") from error
     except ValueError:  # the files hold no credentials; the machine's role may
         return {}
 
 
 def _has_profile() -> bool:
     files = (("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"), ("AWS_CONFIG_FILE", "~/.aws/config"))
-    named = os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE")
-    return bool(named) or any(Path(os.environ.get(name, place)).expanduser().is_file() for name, place in files)
+    profile = os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE")
+    return bool(profile) or any(Path(os.environ.get(name, place)).expanduser().is_file() for name, place in files)

@@ -45,11 +45,11 @@ class Disk:
         self._sync_folders([path])
         return True
 
-    def get(self, key: str, most: int | None = None) -> bytes | None:
+    def get(self, key: str, max_bytes: int | None = None) -> bytes | None:
         """Contents, or None where there is no such file."""
         try:
             with (self.root / key).open("rb") as file:
-                return file.read(-1 if most is None else most)
+                return file.read(-1 if max_bytes is None else max_bytes)
         except (FileNotFoundError, NotADirectoryError):
             return None
 
@@ -75,10 +75,10 @@ class Disk:
             _sync(path)
         self._sync_folders(paths)
 
-    def sweep(self, older_than: float = 0.0) -> int:
+    def remove_partials(self, older_than: float = 0.0) -> int:
         """Remove what killed writers left unfinished."""
-        now = clock(self.root)
-        debris = [path for path in _walk(str(self.root)) if path.endswith(PARTIAL) and age(Path(path), now) >= older_than]
+        now = filesystem_time(self.root)
+        debris = [path for path in _walk(str(self.root)) if path.endswith(PARTIAL) and file_age(Path(path), now) >= older_than]
         for path in debris:
             Path(path).unlink(missing_ok=True)
         return len(debris)
@@ -98,12 +98,12 @@ class Disk:
 
     def _sync_folders(self, paths: Iterable[Path]) -> None:
         """A name is durable once its folder is, and the folder's own name once the one above is: so all of them, up to one that is known, or the root."""
-        folders = {folder for path in paths for folder in self._unsure(path)}
+        folders = {folder for path in paths for folder in self._not_synced(path)}
         for folder in sorted(folders, reverse=True):
             _sync(folder)
         _durable.update(folders)
 
-    def _unsure(self, path: Path) -> Iterator[Path]:
+    def _not_synced(self, path: Path) -> Iterator[Path]:
         for folder in path.parents:
             if not folder.is_relative_to(self.root):
                 return
@@ -112,12 +112,12 @@ class Disk:
                 return
 
 
-def forget() -> None:
+def clear_durable_folders() -> None:
     """Take no folder for durable that was so: it may have been replaced since."""
     _durable.clear()
 
 
-def clock(folder: Path) -> float:
+def filesystem_time(folder: Path) -> float:
     """Seconds since the epoch by the clock that stamps the files of a folder: ours may be another, of another machine, or wrong."""
     probe = folder / f".{uuid.uuid4().hex}{PARTIAL}"
     try:
@@ -129,8 +129,8 @@ def clock(folder: Path) -> float:
         probe.unlink(missing_ok=True)
 
 
-def age(path: Path, now: float) -> float:
-    """Seconds since a file was last written, by `clock`; negative where it is gone."""
+def file_age(path: Path, now: float) -> float:
+    """Seconds since a file was last written, by `filesystem_time`; negative where it is gone."""
     try:
         return now - path.stat().st_mtime
     except FileNotFoundError:
@@ -141,10 +141,10 @@ def _walk(folder: str) -> Iterator[str]:
     """Files below a folder, in order. Folders that vanish meanwhile are passed over."""
     try:
         with os.scandir(folder) as entries:
-            found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+            listing = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
     except (FileNotFoundError, NotADirectoryError):
         return
-    for name, is_folder in found:
+    for name, is_folder in listing:
         path = f"{folder}/{name}"
         if is_folder:
             yield from _walk(path)

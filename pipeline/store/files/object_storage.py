@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.errors import StoreError, Unfinished
 from pipeline.locations import Remote
-from pipeline.store.files.clients import client, told
+from pipeline.store.files.clients import client, translate_errors
 
 _WRITER = "writer"
 """Metadata of an object that was created: by this a writer knows his own, where the answer to his request was lost and he asked again."""
@@ -38,29 +38,29 @@ class Bucket:
         import obstore
         from obstore.exceptions import AlreadyExistsError
 
-        mine = uuid.uuid4().hex
+        writer_id = uuid.uuid4().hex
         for _ in range(_TRIES):
             try:
                 with self._writing():
-                    obstore.put(self._client, self._path(key), data, mode="create", attributes={_WRITER: mine})
+                    obstore.put(self._client, self._path(key), data, mode="create", attributes={_WRITER: writer_id})
             except AlreadyExistsError:
                 writer = self._writer(key)
                 if writer is not None:
-                    return writer == mine
+                    return writer == writer_id
             else:
                 return True
         raise Unfinished(f"{self.root / key} comes and goes while we try to create it. Run the same command again.")
 
-    def get(self, key: str, most: int | None = None) -> bytes | None:
+    def get(self, key: str, max_bytes: int | None = None) -> bytes | None:
         """Contents, or None where there is no such object."""
         import obstore
 
         try:
-            with told(self.root):
-                found = obstore.get(self._client, self._path(key))
-                if most is None:
-                    return bytes(found.bytes())
-                return b"".join(bytes(part) for part in islice(found.stream(min_chunk_size=most), 1))[:most]
+            with translate_errors(self.root):
+                response = obstore.get(self._client, self._path(key))
+                if max_bytes is None:
+                    return bytes(response.bytes())
+                return b"".join(bytes(part) for part in islice(response.stream(min_chunk_size=max_bytes), 1))[:max_bytes]
         except FileNotFoundError:
             return None
 
@@ -69,7 +69,7 @@ class Bucket:
         import obstore
 
         try:
-            with told(self.root):
+            with translate_errors(self.root):
                 obstore.head(self._client, self._path(key))
         except FileNotFoundError:
             return False
@@ -82,13 +82,13 @@ class Bucket:
         below, pages = len(self._path("")), iter(obstore.list(self._client, self._path(prefix).rstrip("/"), chunk_size=_BATCH))
         while True:
             try:
-                with told(self.root):
+                with translate_errors(self.root):
                     page = next(pages, None)
             except FileNotFoundError:  # no such bucket
                 return
             if page is None:
                 return
-            yield from (found["path"][below:] for found in page)
+            yield from (item["path"][below:] for item in page)
 
     def delete(self, key: str) -> None:
         """Remove an object, if it is there."""
@@ -100,13 +100,13 @@ class Bucket:
 
         size = _BATCH if self.root.scheme == "s3" else 1  # elsewhere one that is not there keeps the others
         for start in range(0, len(keys), size):
-            with suppress(FileNotFoundError), told(self.root):
+            with suppress(FileNotFoundError), translate_errors(self.root):
                 obstore.delete(self._client, [self._path(key) for key in keys[start : start + size]])
 
     def sync(self, keys: Iterable[str]) -> None:
         """What was put is durable."""
 
-    def sweep(self, older_than: float = 0.0) -> int:
+    def remove_partials(self, older_than: float = 0.0) -> int:
         """Nothing is ever half there."""
         return 0
 
@@ -120,7 +120,7 @@ class Bucket:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         try:
-            with told(self.root):
+            with translate_errors(self.root):
                 yield
         except FileNotFoundError as error:
             raise StoreError(f"{self.root} cannot be written: there is no bucket {self.root.bucket}. Make it first, or give another output.path.") from error
@@ -130,7 +130,7 @@ class Bucket:
         import obstore
 
         try:
-            with told(self.root):
+            with translate_errors(self.root):
                 return obstore.get(self._client, self._path(key)).attributes.get(_WRITER, "")
         except FileNotFoundError:
             return None

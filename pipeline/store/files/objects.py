@@ -11,8 +11,8 @@ from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import ObjectStore
 
 from pipeline.locations import Remote
-from pipeline.store.files.clients import client, told
-from pipeline.store.files.upload_checksums import EMPTY, checksum, note
+from pipeline.store.files.clients import client, translate_errors
+from pipeline.store.files.upload_checksums import EMPTY_CHUNK, chunk_checksum, remember
 
 
 class Objects(ObjectStore[Any]):
@@ -23,17 +23,17 @@ class Objects(ObjectStore[Any]):
 
     async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
         """As of any store; raises Unfinished or StoreError."""
-        with told(self.where):
+        with translate_errors(self.where):
             return await super().get(key, prototype, byte_range)
 
     async def get_partial_values(self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]) -> list[Buffer | None]:
         """As of any store."""
-        with told(self.where):
+        with translate_errors(self.where):
             return await super().get_partial_values(prototype, key_ranges)
 
     async def exists(self, key: str) -> bool:
         """As of any store."""
-        with told(self.where):
+        with translate_errors(self.where):
             return await super().exists(key)
 
     async def set(self, key: str, value: Buffer) -> None:
@@ -42,30 +42,30 @@ class Objects(ObjectStore[Any]):
 
         self._check_writable()
         data = value.as_buffer_like()
-        with told(self.where):
+        with translate_errors(self.where):
             await obstore.put_async(self.store, key, data, use_multipart=False)
-        note(f"{self.where}/{key}", checksum(data))
+        remember(f"{self.where}/{key}", chunk_checksum(data))
 
     async def delete(self, key: str) -> None:
         """As of any store."""
-        with told(self.where):
+        with translate_errors(self.where):
             await super().delete(key)
-        note(f"{self.where}/{key}", EMPTY)
+        remember(f"{self.where}/{key}", EMPTY_CHUNK)
 
     def list(self) -> AsyncGenerator[str, None]:
         """As of any store."""
-        return self._told(super().list())
+        return self._translated(super().list())
 
     def list_prefix(self, prefix: str) -> AsyncGenerator[str, None]:
         """As of any store."""
-        return self._told(super().list_prefix(prefix))
+        return self._translated(super().list_prefix(prefix))
 
     def list_dir(self, prefix: str) -> AsyncGenerator[str, None]:
         """As of any store."""
-        return self._told(super().list_dir(prefix))
+        return self._translated(super().list_dir(prefix))
 
-    async def _told(self, keys: AsyncIterator[str]) -> AsyncGenerator[str, None]:
-        with told(self.where):
+    async def _translated(self, keys: AsyncIterator[str]) -> AsyncGenerator[str, None]:
+        with translate_errors(self.where):
             async for key in keys:
                 yield key
 
@@ -73,6 +73,6 @@ class Objects(ObjectStore[Any]):
 @functools.lru_cache(maxsize=16)
 def objects(scheme: str, bucket: str) -> Objects:
     """The bucket, once per process."""
-    made = Objects(client(scheme, bucket))
-    made.where = str(Remote(f"{scheme}://{bucket}"))
-    return made
+    store = Objects(client(scheme, bucket))
+    store.where = str(Remote(f"{scheme}://{bucket}"))
+    return store

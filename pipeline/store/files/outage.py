@@ -8,14 +8,14 @@ from contextlib import contextmanager
 
 from pipeline.errors import Unfinished
 
-FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
+DISK_FULL_ERRNOS = frozenset((errno.ENOSPC, errno.EDQUOT))
 """What the system says of a disk that is full."""
-AWAY = FULL | {errno.EROFS, errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN}
+OUTAGE_ERRNOS = DISK_FULL_ERRNOS | {errno.EROFS, errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN}
 """What it says of one that cannot be written any more, or cannot be reached."""
 
 
 @contextmanager
-def unless_away(store: object) -> Iterator[None]:
+def outage_as_unfinished(store: object) -> Iterator[None]:
     """Say of which store the storage does not obey, and that the run may go on later; every other error stays as it is.
 
     Raises
@@ -26,7 +26,7 @@ def unless_away(store: object) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in AWAY:
+        if error.errno in OUTAGE_ERRNOS:
             raise Unfinished(
                 f"{store} cannot be written ({error.strerror}). Make room, or bring the disk back, and run the same command again; committed blocks are kept."
             ) from error

@@ -10,23 +10,23 @@ from typing import Any
 
 from pipeline.locations import Place
 
-EMPTY = "empty"
+EMPTY_CHUNK = "empty"
 """Stands for a chunk that holds nothing but the fill value and has no file."""
 
-_sent: dict[str, str] = {}
+_uploaded: dict[str, str] = {}
 """By URL; a block takes out what it sent when it is committed."""
 
 
-def checksum(data: Any) -> str:
+def chunk_checksum(data: Any) -> str:
     """Of the bytes of a chunk's file, as it stands in commit records."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def note(url: str, said: str) -> None:
+def remember(url: str, digest: str) -> None:
     """Remember the checksum of an object that was sent, or that it was removed."""
-    _sent[url] = said
+    _uploaded[url] = digest
 
 
-def taken(store: Place, key: str) -> str | None:
+def pop(store: Place, key: str) -> str | None:
     """The checksum of what this process sent last under a key, once; None where it sent nothing."""
-    return _sent.pop(str(store / key), None)
+    return _uploaded.pop(str(store / key), None)

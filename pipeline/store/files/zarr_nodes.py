@@ -9,7 +9,7 @@ from zarr.storage import StorePath
 from pipeline.locations import Place
 
 
-def node(place: Place, key: str = "") -> Path | StorePath:
+def zarr_path(place: Place, key: str = "") -> Path | StorePath:
     """What `zarr.open_array` and its like take for a group or an array of a store.
 
     Parameters

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-VERSION = 1
-_GONE, _STOPPED = "ZXx", "Tt"
+HOLDER_VERSION = 1
+_DEAD_STATES, _STOPPED_STATES = "ZXx", "Tt"
 """States of a process in ``/proc``: ended and not yet forgotten; frozen by a signal or a debugger."""
 
 
@@ -35,7 +35,7 @@ class Holder:
     """By its own clock, for people: nothing is concluded from it."""
     patience: float
     """Seconds without a heartbeat after which it may be taken for dead."""
-    version: int = VERSION
+    version: int = HOLDER_VERSION
 
     def __str__(self) -> str:
         return f"{self.work} (process {self.pid} on {self.host}, since {self.since} by the clock there)"
@@ -45,16 +45,23 @@ class Holder:
         return json.dumps(asdict(self), sort_keys=True).encode()
 
 
-def here(work: str, patience: float) -> Holder:
+def this_process(work: str, patience: float) -> Holder:
     """What this process says of itself, with a token of its own."""
-    found = _process(os.getpid())
+    process = _process(os.getpid())
     return Holder(
-        token=uuid.uuid4().hex, work=work, host=socket.gethostname(), boot=_boot(), namespace=_namespace(), pid=os.getpid(), started=found[1] if found else 0,
-        since=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"), patience=patience,
-    )  # fmt: skip
+        token=uuid.uuid4().hex,
+        work=work,
+        host=socket.gethostname(),
+        boot=_boot(),
+        namespace=_namespace(),
+        pid=os.getpid(),
+        started=process[1] if process else 0,
+        since=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        patience=patience,
+    )
 
 
-def load(data: bytes, key: str, patience: float) -> Holder:
+def parse_holder(data: bytes, key: str, patience: float) -> Holder:
     """From `Holder.dump`; what cannot be read is held by somebody unknown, named by its key, who must be waited for."""
     try:
         return Holder(**json.loads(data))
@@ -62,7 +69,7 @@ def load(data: bytes, key: str, patience: float) -> Holder:
         return Holder(token=key, work=f"a lease that cannot be read, {key}", host="?", boot="", namespace="", pid=0, started=0, since="?", patience=patience)
 
 
-def alive(holder: Holder) -> bool | None:
+def is_alive(holder: Holder) -> bool | None:
     """Whether a process is at work: True or False where that is certain, None where only its heartbeat can tell.
 
     That is so for other machines and other containers, and for a process that is frozen: it may be so for ever.
@@ -75,20 +82,20 @@ def alive(holder: Holder) -> bool | None:
         return False
     except PermissionError:  # somebody else's: it is there all the same
         pass
-    found = _process(holder.pid)
-    if found is None:  # hidden from us, or gone just now
+    process = _process(holder.pid)
+    if process is None:  # hidden from us, or gone just now
         return None
-    state, started = found
-    if started != holder.started or state in _GONE:
+    state, start_time = process
+    if start_time != holder.started or state in _DEAD_STATES:
         return False
-    return None if state in _STOPPED else True
+    return None if state in _STOPPED_STATES else True
 
 
 def _process(pid: int) -> tuple[str, int] | None:
     """State and start of a process, in ticks after the boot, as Linux tells them."""
     try:
-        said = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-        state, *rest = said.rpartition(")")[2].split()  # a command may be called anything
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        state, *rest = text.rpartition(")")[2].split()  # a command may be called anything
         return state, int(rest[18])
     except (OSError, ValueError, IndexError):
         return None

@@ -7,9 +7,9 @@ from torch import nn
 
 from pipeline.errors import ModelError
 
-GRID = 7
+VGG_GRID = 7
 """Rows and columns of what VGG flattens."""
-WHOLE = "dense layer as a convolution"
+DENSE_RULE = "dense layer as a convolution"
 
 
 def as_convolution(key: str, weight: torch.Tensor, layer: nn.Conv2d, grid: int) -> tuple[torch.Tensor, str]:
@@ -44,8 +44,8 @@ def as_convolution(key: str, weight: torch.Tensor, layer: nn.Conv2d, grid: int) 
     if kernel > grid:
         raise ModelError(f"{key} covers {grid} × {grid} px, and fc_kernel asks for {kernel}. Set model.args.fc_kernel to {grid} or a smaller odd number.")
     at = taps(kernel, grid)
-    made = whole[:: steps[0], :: steps[1]][:, :, at][:, :, :, at]
-    return made, WHOLE if steps == [1, 1] and kernel == grid else f"{WHOLE}, decimated"
+    convolution = whole[:: steps[0], :: steps[1]][:, :, at][:, :, :, at]
+    return convolution, DENSE_RULE if steps == [1, 1] and kernel == grid else f"{DENSE_RULE}, decimated"
 
 
 def every(bias: torch.Tensor, layer: nn.Conv2d) -> torch.Tensor:

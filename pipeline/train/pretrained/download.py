@@ -37,8 +37,8 @@ def address(where: str) -> str | None:
     ModelError
         The name or the scheme is unknown.
     """
-    scheme, found, rest = where.partition("://")
-    if not found:
+    scheme, separator, rest = where.partition("://")
+    if not separator:
         return None
     if scheme in ("http", "https"):
         return where
@@ -59,17 +59,17 @@ def fetched(url: str) -> Path:
     ModelError
         It cannot be fetched, is cut short, or has another hash than the URL says.
     """
-    bare, _, fragment = url.partition("#")
+    base_url, _, fragment = url.partition("#")
     digest = fragment.removeprefix("sha256=").lower() if fragment.startswith("sha256=") else ""
-    path = cache_folder() / "pretrained" / f"{hashlib.sha256(bare.encode()).hexdigest()[:12]}-{unquote(urlsplit(bare).path).rpartition('/')[2]}"
+    path = cache_folder() / "pretrained" / f"{hashlib.sha256(base_url.encode()).hexdigest()[:12]}-{unquote(urlsplit(base_url).path).rpartition('/')[2]}"
     if path.is_file() and sha256(path).startswith(digest):
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
     try:
-        _download(bare, partial)
-        if not (found := sha256(partial)).startswith(digest):
-            raise ModelError(f"{bare} has the SHA-256 {found}, and {digest} was expected. Something else came; download it by hand and give its path.")
+        _download(base_url, partial)
+        if not (actual := sha256(partial)).startswith(digest):
+            raise ModelError(f"{base_url} has the SHA-256 {actual}, and {digest} was expected. Something else came; download it by hand and give its path.")
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

@@ -31,7 +31,7 @@ class StillBatchNorm2d(nn.BatchNorm2d):
         return super().train(False)
 
 
-def freeze(network: nn.Module, what: str | None) -> Frozen:
+def freeze_layers(network: nn.Module, frozen_part: str | None) -> Frozen:
     """Hold a network's body still, or let everything train again.
 
     Frozen batch norms change their class, so that ``network.train()`` leaves them alone; names and numbers of the state dict do
@@ -41,19 +41,19 @@ def freeze(network: nn.Module, what: str | None) -> Frozen:
     ----------
     network
         One of ours.
-    what
+    frozen_part
         ``body`` leaves the score and upsampling layers trainable, None everything.
 
     Raises
     ------
     ConfigError
-        ``what`` is another.
+        ``frozen_part`` is another.
     ModelError
         The network does not say what its head is.
     """
-    if what not in ("body", None):
-        raise ConfigError(f"freeze is {what!r}, and can be body (only score and upsampling layers are trained) or null (everything is).")
-    trains = head_of(network) if what else ("",)
+    if frozen_part not in ("body", None):
+        raise ConfigError(f"freeze is {frozen_part!r}, and can be body (only score and upsampling layers are trained) or null (everything is).")
+    trains = head_of(network) if frozen_part else ("",)
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(name.startswith(trains))
         if not parameter.requires_grad:

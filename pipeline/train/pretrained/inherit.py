@@ -28,14 +28,14 @@ class Inherited:
 
 def inherit(network: nn.Module, state: Mapping[str, torch.Tensor]) -> Inherited:
     """Take over every tensor of the same name and shape, in place."""
-    own = network.state_dict()
-    matched = [name for name in own if name in state and state[name].shape == own[name].shape]
-    fresh = [name for name in own if name not in state]
+    tensors = network.state_dict()
+    matched = [name for name in tensors if name in state and state[name].shape == tensors[name].shape]
+    fresh = [name for name in tensors if name not in state]
     with torch.no_grad():
         for name in matched:
-            own[name].copy_(state[name])
+            tensors[name].copy_(state[name])
         for name in fresh:
             if name.startswith(SKIPS):
-                own[name].zero_()
-    reshaped = [name for name in own if name in state and name not in matched]
-    return Inherited(matched=tuple(matched), fresh=tuple(fresh), left=tuple(name for name in state if name not in own), reshaped=tuple(reshaped))
+                tensors[name].zero_()
+    reshaped = [name for name in tensors if name in state and name not in matched]
+    return Inherited(matched=tuple(matched), fresh=tuple(fresh), left=tuple(name for name in state if name not in tensors), reshaped=tuple(reshaped))

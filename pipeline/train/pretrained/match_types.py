@@ -9,13 +9,13 @@ import torch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Offered:
+class OfferedTensor:
     """One tensor for the network."""
 
     tensor: torch.Tensor
     sources: tuple[str, ...]
     """Keys of the state dict it was made of, the main one first."""
-    before: tuple[int, ...]
+    source_shape: tuple[int, ...]
     """Shape under the main key."""
     rule: str = ""
     """How it was made; nothing where it is as it was."""
@@ -25,9 +25,9 @@ class Offered:
 class Offer:
     """Everything a state dict has for a network."""
 
-    said: str
+    source: str
     """What the state dict is, in words."""
-    tensors: Mapping[str, Offered]
+    tensors: Mapping[str, OfferedTensor]
     """By the network's names."""
     spare: tuple[str, ...]
     """Beginnings of keys that are of no use here, which is no surprise."""
@@ -35,6 +35,6 @@ class Offer:
     """Beginnings of the network's names that such a state dict may lack, beside its head."""
 
 
-def plain(key: str, tensor: torch.Tensor) -> Offered:
+def unchanged_tensor(key: str, tensor: torch.Tensor) -> OfferedTensor:
     """A tensor as it is."""
-    return Offered(tensor=tensor, sources=(key,), before=tuple(tensor.shape))
+    return OfferedTensor(tensor=tensor, sources=(key,), source_shape=tuple(tensor.shape))

@@ -11,9 +11,9 @@ from torch import nn
 
 from pipeline.errors import ModelError
 from pipeline.models.architectures import NETWORKS
-from pipeline.train.pretrained.match_types import Offer, plain
+from pipeline.train.pretrained.match_types import Offer, unchanged_tensor
 
-COUNTER = "num_batches_tracked"
+BATCH_COUNTER = "num_batches_tracked"
 """Not in state dicts of torch before 0.4.1, and of no use after training."""
 SPARE = ("score", "up2.", "up4.", "up8.", "up16.", "up32.", "classifier.", "aux_classifier.")
 """Heads that another network of the same body may have."""
@@ -35,12 +35,12 @@ def offer(network: nn.Module, state: Mapping[str, torch.Tensor], kind: str) -> O
     ModelError
         A part of the body is not in it.
     """
-    body = [name for name in network.state_dict() if not name.startswith(head_of(network)) and not name.endswith(COUNTER)]
+    body = [name for name in network.state_dict() if not name.startswith(head_of(network)) and not name.endswith(BATCH_COUNTER)]
     lacking = [name for name in body if name not in state]
     if lacking:
-        raise ModelError(_stranger(kind, body, lacking, state))
-    named = network.state_dict()
-    return Offer(said=f"the body of {kind}", tensors={name: plain(name, tensor) for name, tensor in state.items() if name in named}, spare=SPARE)
+        raise ModelError(_mismatch_message(kind, body, lacking, state))
+    tensors = network.state_dict()
+    return Offer(source=f"the body of {kind}", tensors={name: unchanged_tensor(name, tensor) for name, tensor in state.items() if name in tensors}, spare=SPARE)
 
 
 def head_of(network: nn.Module) -> tuple[str, ...]:
@@ -57,33 +57,33 @@ def head_of(network: nn.Module) -> tuple[str, ...]:
     raise ModelError(f"{type(network).__name__} does not say which of its layers are its head, as networks of ours do. Take one of {', '.join(NETWORKS)}.")
 
 
-def _stranger(kind: str, body: list[str], lacking: list[str], state: Mapping[str, torch.Tensor]) -> str:
+def _mismatch_message(kind: str, body: list[str], lacking: list[str], state: Mapping[str, torch.Tensor]) -> str:
     near = difflib.get_close_matches(lacking[0], list(state), 1)
     nearest = f" (nearest in them: {near[0]})" if near else ""
-    alike = _alike(state)
-    looks = f" By their names they are those of {alike}." if alike else ""
+    similar = _most_similar(state)
+    looks = f" By their names they are those of {similar}." if similar else ""
     return (
         f"The weights do not fit {kind}: they lack {len(lacking)} of the {len(body)} tensors of its body, such as {lacking[0]}{nearest}; they begin with "
         f"{', '.join(list(state)[:3]) or 'nothing'}.{looks} Give those of {STARTS.get(kind, kind)}, or set model.kind and model.args as they were made."
     )
 
 
-def _alike(state: Iterable[str]) -> str:
+def _most_similar(state: Iterable[str]) -> str:
     """The kind of ours, and its arguments, that has most of these names, or nothing."""
     names = set(state)
     best, share = "", 0.5
-    for said, own in _ours():
-        alike = len(names & own) / len(names | own)
-        if alike > share:
-            best, share = said, alike
+    for kind, keys in _native_variants():
+        similarity = len(names & keys) / len(names | keys)
+        if similarity > share:
+            best, share = kind, similarity
     return best
 
 
-def _ours() -> Iterable[tuple[str, set[str]]]:
+def _native_variants() -> Iterable[tuple[str, set[str]]]:
     variants: dict[str, list[dict[str, Any]]] = {"deconvnet": [{}, {"unpooling": True}], "resnet_fcn": [{}, {"depth": 101}], "fcn": [{}]}
-    for kind, made in NETWORKS.items():
+    for kind, network_class in NETWORKS.items():
         for args in variants.get(kind, [{}, {"norm": False}]):
             with torch.device("meta"):
-                own = set(made(bands=1, classes=1, width=1, **args).state_dict())
-            told = " ".join(f"{name}: {str(value).lower()}" for name, value in args.items())
-            yield f"kind {kind}" + (f" with {told}" if told else ""), own
+                keys = set(network_class(bands=1, classes=1, width=1, **args).state_dict())
+            settings = " ".join(f"{name}: {str(value).lower()}" for name, value in args.items())
+            yield f"kind {kind}" + (f" with {settings}" if settings else ""), keys

@@ -25,5 +25,5 @@ def imagenet(bands: int = 3, scale: float = 1 / 255) -> dict[str, float | list[f
     """
     if bands < 1 or not scale > 0:
         raise ValueError(f"bands must be at least 1 and scale above 0, not {bands} and {scale}")
-    mean, std = (list(said) if bands == 3 else [sum(said) / 3] * bands for said in (IMAGENET_MEAN, IMAGENET_STD))
+    mean, std = (list(values) if bands == 3 else [sum(values) / 3] * bands for values in (IMAGENET_MEAN, IMAGENET_STD))
     return {"scale": scale, "mean": mean, "std": std}

@@ -11,7 +11,7 @@ from pipeline.models.weights import read_state
 from pipeline.train.pretrained.download import ALLOWED, PUBLISHED, address, fetched
 
 
-def read(where: Path | str) -> dict[str, torch.Tensor]:
+def read_weights(where: Path | str) -> dict[str, torch.Tensor]:
     """The tensors of a file of weights, on the CPU; nothing in the file is executed.
 
     Parameters
@@ -29,8 +29,8 @@ def read(where: Path | str) -> dict[str, torch.Tensor]:
     url = address(where) if isinstance(where, str) else None
     path = fetched(url) if url else Path(where)
     if not path.is_file():
-        meant = f"Perhaps torchvision://{where} is meant. " if str(where) in PUBLISHED else ""
-        raise ModelError(f"There is no file {where} to start from. {meant}{ALLOWED}")
+        hint = f"Perhaps torchvision://{where} is meant. " if str(where) in PUBLISHED else ""
+        raise ModelError(f"There is no file {where} to start from. {hint}{ALLOWED}")
     try:
         return read_state(path)
     except ModelError as error:  # it speaks of model.path, which may be right and another file

@@ -10,7 +10,7 @@ from torch import nn
 from pipeline.errors import ModelError
 from pipeline.models.architectures.resnet import BLOCKS
 from pipeline.models.architectures.resnet_fcn import ResNetFCN
-from pipeline.train.pretrained.match_types import Offer, plain
+from pipeline.train.pretrained.match_types import Offer, unchanged_tensor
 
 SPARE = ("fc.",)
 
@@ -37,8 +37,8 @@ def offer(network: nn.Module, state: Mapping[str, torch.Tensor], kind: str) -> O
     if have != want:
         remedy = f"Set model.args.depth to {depths[have]}" if have in depths else "Give those of resnet50 or resnet101"
         raise ModelError(f"The weights have {have} blocks per stage, and the {kind} of depth {depths[want]} has {want}. {remedy}.")
-    found = {f"backbone.{key}": plain(key, tensor) for key, tensor in state.items() if key.partition(".")[0] in _PARTS}
-    return Offer(said=f"ResNet-{depths[have]}, by torchvision's names", tensors=found, spare=SPARE)
+    tensors = {f"backbone.{key}": unchanged_tensor(key, tensor) for key, tensor in state.items() if key.partition(".")[0] in _PARTS}
+    return Offer(source=f"ResNet-{depths[have]}, by torchvision's names", tensors=tensors, spare=SPARE)
 
 
 _PARTS = {"conv1", "bn1", "layer1", "layer2", "layer3", "layer4"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-FEW = 3
+_FEW = 3
 """Names that are written out."""
 
 
@@ -17,16 +17,16 @@ class Reshaped:
     """In the network."""
     source: str
     """Its key in the state dict."""
-    before: tuple[int, ...]
+    old_shape: tuple[int, ...]
     """Shape in the state dict."""
-    after: tuple[int, ...]
+    new_shape: tuple[int, ...]
     """Shape in the network."""
     rule: str
     """How the one became the other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Started:
+class LoadReport:
     """Where every tensor of a network came from."""
 
     kind: str
@@ -45,22 +45,22 @@ class Started:
     """Keys of the state dict that are of no use here."""
 
 
-def tell(started: Started) -> str:
+def report_text(report: LoadReport) -> str:
     """A table of counts and a few names, one line each, without a line break at its end."""
-    rules = dict.fromkeys(row.rule for row in started.reshaped)
+    rules = dict.fromkeys(row.rule for row in report.reshaped)
     rows = [
-        ("as it was", started.matched),
-        *((rule, [_change(row) for row in started.reshaped if row.rule == rule]) for rule in rules),
-        ("begins anew: another number of classes", [_change(row) for row in started.fresh]),
-        ("begins anew: not in the weights", started.missing),
-        ("left out of the weights", started.left),
+        ("as it was", report.matched),
+        *((rule, [_change(row) for row in report.reshaped if row.rule == rule]) for rule in rules),
+        ("begins anew: another number of classes", [_change(row) for row in report.fresh]),
+        ("begins anew: not in the weights", report.missing),
+        ("left out of the weights", report.left),
     ]
-    told = [f"  {len(names):4d}  {said}: {_few(names)}" for said, names in rows if names]
-    return "\n".join([f"{started.kind} started from {started.source}", *told])
+    lines = [f"  {len(names):4d}  {text}: {_few(names)}" for text, names in rows if names]
+    return "\n".join([f"{report.kind} started from {report.source}", *lines])
 
 
 def _change(row: Reshaped) -> str:
-    moved = "" if row.before == row.after else f" {_size(row.before)} → {_size(row.after)}"
+    moved = "" if row.old_shape == row.new_shape else f" {_size(row.old_shape)} → {_size(row.new_shape)}"
     return row.name + moved
 
 
@@ -70,5 +70,5 @@ def _size(shape: tuple[int, ...]) -> str:
 
 def _few(names: Iterable[str]) -> str:
     listed = list(names)
-    more = len(listed) - FEW
-    return ", ".join(listed[:FEW]) + (f" and {more} more" if more > 0 else "")
+    more = len(listed) - _FEW
+    return ", ".join(listed[:_FEW]) + (f" and {more} more" if more > 0 else "")

@@ -10,13 +10,13 @@ from torch import nn
 
 from pipeline.errors import ModelError
 from pipeline.models.architectures.deconvnet import Symmetric
-from pipeline.models.architectures.vgg import DEPTHS, Body
-from pipeline.train.pretrained.dense import GRID, as_convolution, every
-from pipeline.train.pretrained.match_types import Offer, Offered, plain
+from pipeline.models.architectures.vgg import STAGE_DEPTHS, Body
+from pipeline.train.pretrained.dense import VGG_GRID, as_convolution, every
+from pipeline.train.pretrained.match_types import Offer, OfferedTensor, unchanged_tensor
 
 SPARE = ("classifier.",)
 FOLDED = "convolution's bias taken off the running mean"
-IDENTITY = "batch norm that changes nothing, with the dense layer's bias as its shift"
+IDENTITY_NORM = "batch norm that changes nothing, with the dense layer's bias as its shift"
 NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 
 
@@ -35,18 +35,18 @@ def offer(network: nn.Module, state: Mapping[str, torch.Tensor], kind: str) -> O
     """
     places, (sixth, seventh) = _places(network, kind)
     sources = sorted((key for key in state if re.fullmatch(r"features\.\d+\.weight", key) and state[key].ndim == 4), key=lambda key: int(key.split(".")[1]))
-    if len(sources) != sum(DEPTHS):
-        raise ModelError(f"The weights have {len(sources)} convolutions in features, and VGG16 has {sum(DEPTHS)}. Give those of vgg16 or vgg16_bn.")
+    if len(sources) != sum(STAGE_DEPTHS):
+        raise ModelError(f"The weights have {len(sources)} convolutions in features, and VGG16 has {sum(STAGE_DEPTHS)}. Give those of vgg16 or vgg16_bn.")
     normed = "features.1.running_mean" in state
     _agree(normed, isinstance(network.get_submodule(_after(places[0])), nn.BatchNorm2d), kind)
-    found: dict[str, Offered] = {}
+    tensors: dict[str, OfferedTensor] = {}
     for place, source in zip(places, sources, strict=True):
-        found |= _convolution(place, source.removesuffix(".weight"), state, normed)
-    for place, source, grid in ((sixth, "classifier.0", GRID), (seventh, "classifier.3", 1)):
+        tensors |= _convolution(place, source.removesuffix(".weight"), state, normed)
+    for place, source, grid in ((sixth, "classifier.0", VGG_GRID), (seventh, "classifier.3", 1)):
         if f"{source}.weight" in state:
-            found |= _dense(network, place, source, state, grid)
-    said = f"VGG16 {'with' if normed else 'without'} batch norm, by torchvision's names"
-    return Offer(said=said, tensors=found, spare=SPARE, optional=tuple(f"{name}." for place in (sixth, seventh) for name in (place, _after(place))))
+            tensors |= _dense(network, place, source, state, grid)
+    description = f"VGG16 {'with' if normed else 'without'} batch norm, by torchvision's names"
+    return Offer(source=description, tensors=tensors, spare=SPARE, optional=tuple(f"{name}." for place in (sixth, seventh) for name in (place, _after(place))))
 
 
 def _places(network: nn.Module, kind: str) -> tuple[list[str], tuple[str, str]]:
@@ -74,38 +74,41 @@ def _agree(weights: bool, network: bool, kind: str) -> None:
     raise ModelError(f"The weights are of VGG16 with batch norm, and the body of {kind} has none. Give those of vgg16, or set model.args.norm: true.")
 
 
-def _convolution(place: str, source: str, state: Mapping[str, torch.Tensor], normed: bool) -> dict[str, Offered]:
+def _convolution(place: str, source: str, state: Mapping[str, torch.Tensor], normed: bool) -> dict[str, OfferedTensor]:
     """A convolution, and its batch norm: a norm's mean moves by the bias that our convolutions do without, which changes nothing."""
-    weight = {f"{place}.weight": plain(f"{source}.weight", state[f"{source}.weight"])}
+    weight = {f"{place}.weight": unchanged_tensor(f"{source}.weight", state[f"{source}.weight"])}
     bias = f"{source}.bias"
     if not normed:
-        return weight | {f"{place}.bias": plain(bias, _there(state, bias))}
+        return weight | {f"{place}.bias": unchanged_tensor(bias, _required(state, bias))}
     norm, keys = _after(place), {name: f"{_after(source)}.{name}" for name in NORM}
-    found = weight | {f"{norm}.{name}": plain(key, state[key]) for name, key in keys.items() if key in state}
-    mean = _there(state, keys["running_mean"])
-    folded = Offered(tensor=mean - _there(state, bias), sources=(keys["running_mean"], bias), before=tuple(mean.shape), rule=FOLDED)
-    return found | {f"{norm}.running_mean": folded}
+    tensors = weight | {f"{norm}.{name}": unchanged_tensor(key, state[key]) for name, key in keys.items() if key in state}
+    mean = _required(state, keys["running_mean"])
+    folded = OfferedTensor(tensor=mean - _required(state, bias), sources=(keys["running_mean"], bias), source_shape=tuple(mean.shape), rule=FOLDED)
+    return tensors | {f"{norm}.running_mean": folded}
 
 
-def _dense(network: nn.Module, place: str, source: str, state: Mapping[str, torch.Tensor], grid: int) -> dict[str, Offered]:
+def _dense(network: nn.Module, place: str, source: str, state: Mapping[str, torch.Tensor], grid: int) -> dict[str, OfferedTensor]:
     layer = network.get_submodule(place)
     assert isinstance(layer, nn.Conv2d)
     key, bias = f"{source}.weight", f"{source}.bias"
     weight, rule = as_convolution(key, state[key], layer, grid)
-    shift = every(_there(state, bias), layer)
-    found = {f"{place}.weight": Offered(tensor=weight, sources=(key,), before=tuple(state[key].shape), rule=rule)}
+    shift = every(_required(state, bias), layer)
+    tensors = {f"{place}.weight": OfferedTensor(tensor=weight, sources=(key,), source_shape=tuple(state[key].shape), rule=rule)}
     if layer.bias is not None:
         cut = "" if shift.shape == state[bias].shape else rule
-        return found | {f"{place}.bias": Offered(tensor=shift, sources=(bias,), before=tuple(state[bias].shape), rule=cut)}
+        return tensors | {f"{place}.bias": OfferedTensor(tensor=shift, sources=(bias,), source_shape=tuple(state[bias].shape), rule=cut)}
     norm = network.get_submodule(_after(place))
     assert isinstance(norm, nn.BatchNorm2d)
     zero = torch.zeros_like(shift)
-    made = {"weight": zero + 1, "bias": shift, "running_mean": zero, "running_var": zero + (1 - norm.eps)}
-    same = {f"{_after(place)}.{name}": Offered(tensor=tensor, sources=(bias,), before=tuple(state[bias].shape), rule=IDENTITY) for name, tensor in made.items()}
-    return found | same
+    identity = {"weight": zero + 1, "bias": shift, "running_mean": zero, "running_var": zero + (1 - norm.eps)}
+    same = {
+        f"{_after(place)}.{name}": OfferedTensor(tensor=tensor, sources=(bias,), source_shape=tuple(state[bias].shape), rule=IDENTITY_NORM)
+        for name, tensor in identity.items()
+    }
+    return tensors | same
 
 
-def _there(state: Mapping[str, torch.Tensor], key: str) -> torch.Tensor:
+def _required(state: Mapping[str, torch.Tensor], key: str) -> torch.Tensor:
     if key in state:
         return state[key]
     raise ModelError(f"The weights are of a VGG by their names, and {key} is not in them. Give those of vgg16 or vgg16_bn, whole.")

@@ -9,24 +9,24 @@ import dask
 import pytest
 
 from pipeline.engines.dask import cluster_settings
-from pipeline.engines.dask.cluster_settings import UNSET, environment, keeper, ours
-from pipeline.interfaces import Terms
+from pipeline.engines.dask.cluster_settings import DASK_ENV_TO_CLEAR, cluster_control, dask_settings, worker_environment
+from pipeline.interfaces import EngineOptions
 
 
 def test_workers_get_what_changes_how_they_compute(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in cluster_settings.TAKEN_OVER:
+    for name in cluster_settings.INHERITED_VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    assert environment(Terms()) == {}
+    assert worker_environment(EngineOptions()) == {}
     monkeypatch.setenv("OMP_WAIT_POLICY", "passive")
-    assert environment(Terms(threads=3)) == {"OMP_WAIT_POLICY": "passive", "OMP_NUM_THREADS": "3"}
+    assert worker_environment(EngineOptions(threads=3)) == {"OMP_WAIT_POLICY": "passive", "OMP_NUM_THREADS": "3"}
 
 
 def test_dask_is_kept_from_setting_threads_and_the_allocator() -> None:
     from distributed import nanny
 
-    with ours():
-        assert not set(nanny._get_env_variables("distributed.nanny.pre-spawn-environ")) & set(UNSET)
-    assert set(nanny._get_env_variables("distributed.nanny.pre-spawn-environ")) >= set(UNSET)
+    with dask_settings():
+        assert not set(nanny._get_env_variables("distributed.nanny.pre-spawn-environ")) & set(DASK_ENV_TO_CLEAR)
+    assert set(nanny._get_env_variables("distributed.nanny.pre-spawn-environ")) >= set(DASK_ENV_TO_CLEAR)
     assert dask.config.get("distributed.deploy.lost-worker-timeout") == "15s"
     assert os.environ.get("MALLOC_TRIM_THRESHOLD_") is None
 
@@ -75,29 +75,29 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.mark.parametrize("group", [None, ["-0", "-1"]])
 def test_a_job_that_was_there_and_is_gone_for_long_is_asked_for_again(clock: Any, group: list[str] | None) -> None:
     jobs = Jobs("a", "b", group=group)
-    keep, names = keeper(jobs), ["a", "b"] if group is None else ["a-0", "a-1", "b-1"]
+    keep, names = cluster_control(jobs), ["a", "b"] if group is None else ["a-0", "a-1", "b-1"]
     jobs.there(*names)
-    keep.replace()
+    keep.start_missing()
     jobs.there(names[0])
     for clock[0] in (cluster_settings.TTL_S - 1, cluster_settings.TTL_S + 1):
         assert jobs.started == []
-        keep.replace()
+        keep.start_missing()
     assert jobs.closed == jobs.started == ["b"]
 
 
 def test_a_job_that_waits_in_the_queue_is_not_asked_for_twice(clock: Any) -> None:
     jobs = Jobs("a", "b")
-    keep = keeper(jobs)
+    keep = cluster_control(jobs)
     for clock[0] in (0, 10_000, 20_000):
         jobs.there("a")
-        keep.replace()
+        keep.start_missing()
     assert jobs.started == []
 
 
 def test_what_dask_gave_up_is_started_again(clock: Any) -> None:
     jobs = Jobs("a", "b")
     del jobs.workers["a"]
-    keeper(jobs).replace()
+    cluster_control(jobs).start_missing()
     assert jobs.started == ["a"]
 
 
@@ -105,5 +105,5 @@ def test_a_worker_is_sent_away_by_its_name_whatever_kind_of_name_that_is(clock: 
     jobs = Jobs("a")
     jobs.worker_spec = {0: {}, "b": {}}  # type: ignore[dict-item]
     for name in ("0", "b", "unknown"):
-        keeper(jobs).retire(name)
+        cluster_control(jobs).stop_worker(name)
     assert jobs.gone == [{0}, {"b"}]

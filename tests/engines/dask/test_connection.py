@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from pipeline.engines.dask import worker_side as enrolling
-from pipeline.engines.dask.connection import Answer, Came, Link, Roll, Said
+from pipeline.engines.dask.connection import ItemDone, SchedulerConnection, WorkerEvent, WorkerReply, WorkersSeen
 from pipeline.engines.dask.dashboard import dashboard
 from pipeline.engines.threads import _cluster
-from pipeline.interfaces import Terms
+from pipeline.interfaces import EngineOptions
 from tests.engines import works
 
 
@@ -20,13 +20,13 @@ def client() -> Iterator[Any]:
     """Of a scheduler and a worker in this process."""
     from distributed import Client
 
-    with _cluster(2, dashboard(Terms())) as cluster, Client(cluster, set_as_default=False) as made:
+    with _cluster(2, dashboard(EngineOptions())) as cluster, Client(cluster, set_as_default=False) as made:
         yield made
     enrolling._works.clear()
     enrolling._needs.clear()
 
 
-def heard(said: SimpleQueue[Said], kind: type[Any]) -> Any:
+def heard(said: SimpleQueue[WorkerEvent], kind: type[Any]) -> Any:
     """The next of a kind."""
     end = time.monotonic() + 20
     while time.monotonic() < end:
@@ -36,57 +36,57 @@ def heard(said: SimpleQueue[Said], kind: type[Any]) -> Any:
     raise AssertionError(f"no {kind.__name__} is heard")
 
 
-def link(client: Any, needs: Any = None) -> Link:
-    return Link(client=client, run="run", needs=needs)
+def link(client: Any, needs: Any = None) -> SchedulerConnection:
+    return SchedulerConnection(client=client, run="run", needs=needs)
 
 
 @pytest.mark.slow
 def test_who_is_there_is_said_again_and_again(client: Any) -> None:
     with link(client).working(works.square) as said:
-        first, second = heard(said, Roll), heard(said, Roll)
+        first, second = heard(said, WorkersSeen), heard(said, WorkersSeen)
     assert first == second
-    assert list(first.there.values()) == [2]
+    assert list(first.threads.values()) == [2]
 
 
 def test_a_worker_that_is_asked_takes_the_work_and_items_come_back(client: Any) -> None:
     made = link(client)
     with made.working(works.square) as said:
-        (address,) = heard(said, Roll).there
-        made.enrol(address)
-        assert heard(said, Answer).said.lacks == ()
+        (address,) = heard(said, WorkersSeen).threads
+        made.register_worker(address)
+        assert heard(said, WorkerReply).report.missing == ()
         numbers = {made.submit(value, [address])[0]: value for value in range(4)}
-        came = [heard(said, Came) for _ in numbers]
+        came = [heard(said, ItemDone) for _ in numbers]
     assert {one.number: one.value for one in came} == {number: value * value for number, value in numbers.items()}
 
 
 def test_what_a_worker_lacks_comes_back(client: Any) -> None:
     made = link(client, works.Lacking(what=("a GPU",)))
     with made.working(works.square) as said:
-        (address,) = heard(said, Roll).there
-        made.enrol(address)
-        answer = heard(said, Answer)
-    assert (answer.address, answer.said.lacks) == (address, ("a GPU",))
-    assert answer.said.host
+        (address,) = heard(said, WorkersSeen).threads
+        made.register_worker(address)
+        answer = heard(said, WorkerReply)
+    assert (answer.address, answer.report.missing) == (address, ("a GPU",))
+    assert answer.report.host
 
 
 def test_a_worker_that_went_away_does_not_answer(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     async def gone(*given: Any) -> Any:
         raise OSError("Timed out trying to connect to tcp://127.0.0.1:9")
 
-    monkeypatch.setattr(Link, "_ran", gone)
+    monkeypatch.setattr(SchedulerConnection, "_ran", gone)
     made = link(client)
     with made.working(works.square) as said:
-        made.enrol("tcp://127.0.0.1:9")
-        assert heard(said, Answer).said is None
+        made.register_worker("tcp://127.0.0.1:9")
+        assert heard(said, WorkerReply).report is None
 
 
 def test_a_worker_that_was_not_asked_says_that_it_is_a_stranger(client: Any) -> None:
     made = link(client)
     with made.working(works.square) as said:
-        (address,) = heard(said, Roll).there
+        (address,) = heard(said, WorkersSeen).threads
         made.submit(3, [address])
-        came = heard(said, Came)
-    assert came.value == enrolling.Stranger(address)
+        came = heard(said, ItemDone)
+    assert came.value == enrolling.UnknownWork(address)
 
 
 def test_what_is_taken_back_is_lost_and_nobody_waits_for_it(client: Any) -> None:
@@ -94,16 +94,16 @@ def test_what_is_taken_back_is_lost_and_nobody_waits_for_it(client: Any) -> None
     with made.working(works.square) as said:
         number, future = made.submit(3, ["inproc://nowhere/1/2"])
         made.cancel(future)
-        came = heard(said, Came)
-    assert (came.number, came.lost) == (number, True)
+        came = heard(said, ItemDone)
+    assert (came.number, came.cancelled) == (number, True)
 
 
 def test_when_a_work_is_over_workers_forget_it_and_the_scheduler_too(client: Any) -> None:
     made = link(client)
     with made.working(works.square) as said:
-        (address,) = heard(said, Roll).there
-        made.enrol(address)
-        heard(said, Answer)
+        (address,) = heard(said, WorkersSeen).threads
+        made.register_worker(address)
+        heard(said, WorkerReply)
         made.submit(3, ["inproc://nowhere/1/2"])
     made.close(stop=False, wait=True)
     end = time.monotonic() + 10
@@ -115,8 +115,8 @@ def test_when_a_work_is_over_workers_forget_it_and_the_scheduler_too(client: Any
 
 def test_a_connection_that_is_closed_is_gone(client: Any) -> None:
     made = link(client)
-    assert not made.gone
+    assert not made.is_closed
     client.close()
-    assert made.gone
+    assert made.is_closed
     with made.working(works.square):
         pass

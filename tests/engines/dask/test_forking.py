@@ -22,11 +22,11 @@ EFFECTS = """
 import json, sys
 from multiprocessing import forkserver
 from pipeline.engines import KINDS
-from pipeline.interfaces import Terms
+from pipeline.interfaces import EngineOptions
 from tests.engines import works
 if __name__ == "__main__":
     for threads in map(int, sys.argv[1:]):
-        with KINDS["processes"](1, Terms(processes=2, threads=threads, gpus=("3", "7"))) as run:
+        with KINDS["processes"](1, EngineOptions(processes=2, threads=threads, gpus=("3", "7"))) as run:
             print(json.dumps([list(run(works.effects, range(12))), forkserver._forkserver._forkserver_pid]), flush=True)
     sys.stdin.read()
 """

@@ -7,24 +7,24 @@ from typing import Any
 
 import pytest
 
-from pipeline.engines.dask.connection import Answer, Came, Roll, Said
-from pipeline.engines.dask.pool import WINDOW, Shift
-from pipeline.engines.dask.retry_queue import Backlog
-from pipeline.engines.dask.worker_registry import Roster
-from pipeline.engines.dask.worker_side import Enrolled, Stranger
+from pipeline.engines.dask.connection import ItemDone, WorkerEvent, WorkerReply, WorkersSeen
+from pipeline.engines.dask.pool import ITEMS_PER_THREAD, Dispatcher
+from pipeline.engines.dask.retry_queue import RetryQueue
+from pipeline.engines.dask.worker_registry import WorkerRegistry
+from pipeline.engines.dask.worker_side import UnknownWork, WorkerReport
 from pipeline.errors import BlocksFailed, Unfinished
-from pipeline.interfaces import Terms
-from pipeline.runtime.cancellation import STOP
+from pipeline.interfaces import EngineOptions
+from pipeline.runtime.cancellation import CANCELLED
 from tests.engines.works import Lethal, square
 
 
 class Lane:
     """A connection: workers are there as they are said to be, and answer items when they are told to."""
 
-    lost = gone = False
+    is_silent = is_closed = False
 
     def __init__(self, **there: int) -> None:
-        self.said: SimpleQueue[Said] = SimpleQueue()
+        self.said: SimpleQueue[WorkerEvent] = SimpleQueue()
         self.there = there
         self.asked: list[str] = []
         self.given: dict[int, tuple[Any, frozenset[str]]] = {}
@@ -38,11 +38,11 @@ class Lane:
 
     def roll(self, **there: int) -> None:
         self.there = there
-        self.said.put(Roll(there=there))
+        self.said.put(WorkersSeen(threads=there))
 
-    def enrol(self, address: str) -> None:
+    def register_worker(self, address: str) -> None:
         self.asked.append(address)
-        self.said.put(Answer(address=address, said=Enrolled(host="host", name=address, lacks=())))
+        self.said.put(WorkerReply(address=address, report=WorkerReport(host="host", name=address, missing=())))
 
     def submit(self, value: Any, addresses: list[str]) -> tuple[int, int]:
         self.given[self.taken] = value, frozenset(addresses)
@@ -55,11 +55,13 @@ class Lane:
 
     def answer(self, number: int, **how: Any) -> None:
         value, _ = self.given.pop(number)
-        self.said.put(Came(number=number, **({"value": value * value} | how)))
+        self.said.put(ItemDone(number=number, **({"value": value * value} | how)))
 
 
-def shift(lane: Lane, items: Any, work: Any = square) -> Shift:
-    return Shift(link=lane, roster=Roster(terms=Terms(tell=lambda line: None), keeper=None), work=work, backlog=Backlog(items))
+def shift(lane: Lane, items: Any, work: Any = square) -> Dispatcher:
+    return Dispatcher(
+        connection=lane, registry=WorkerRegistry(options=EngineOptions(notify=lambda line: None), control=None), work=work, queue=RetryQueue(items)
+    )
 
 
 class Auto(Lane):
@@ -97,14 +99,14 @@ def test_no_more_is_out_than_there_are_hands_for() -> None:
     def submit(value: Any, addresses: list[str]) -> tuple[int, int]:
         number, future = lane_submit(value, addresses)
         held.append(len(lane.given))
-        if len(lane.given) == WINDOW * 3:
+        if len(lane.given) == ITEMS_PER_THREAD * 3:
             lane.answer(next(iter(lane.given)))
         return number, future
 
     lane.submit = submit  # type: ignore[method-assign]
     for _ in range(20):
         next(results)
-    assert max(held) == WINDOW * 3
+    assert max(held) == ITEMS_PER_THREAD * 3
 
 
 def test_without_items_nobody_is_waited_for() -> None:
@@ -126,13 +128,13 @@ def test_what_a_worker_died_with_is_given_out_again() -> None:
 
 
 def test_what_the_connection_lost_is_given_out_again_without_blame() -> None:
-    lane = Auto({number: {"lost": True} for number in range(5)}, a=1)
+    lane = Auto({number: {"cancelled": True} for number in range(5)}, a=1)
     assert sorted(shift(lane, range(6)).results()) == [k * k for k in range(6)]
 
 
 def test_a_worker_that_does_not_know_the_work_is_asked_again() -> None:
     lane = Auto({}, a=1)
-    lane.how = {0: lambda number: (lane.answer(number, value=Stranger("a")), lane.roll(a=1))}
+    lane.how = {0: lambda number: (lane.answer(number, value=UnknownWork("a")), lane.roll(a=1))}
     assert sorted(shift(lane, range(4)).results()) == [k * k for k in range(4)]
     assert lane.asked == ["a", "a"]
 
@@ -150,7 +152,7 @@ def test_a_result_that_comes_after_its_item_was_given_to_others_is_passed_over()
     def gone(number: int) -> None:
         value = lane.given[number][0]
         lane.roll(b=1)
-        lane.said.put(Came(number=number, value=value * value))
+        lane.said.put(ItemDone(number=number, value=value * value))
 
     lane.how = {0: gone}
     assert sorted(shift(lane, range(4)).results()) == [k * k for k in range(4)]
@@ -189,8 +191,8 @@ def test_a_worker_that_died_with_an_item_is_given_nothing_more() -> None:
     lane.roll(a=1)
     given = _addresses(lane)
     assert sorted(made.results()) == [0, 1, 4]
-    assert given[:WINDOW] == [{"a"}] * WINDOW
-    assert all(addresses == {"b"} for addresses in given[WINDOW:])
+    assert given[:ITEMS_PER_THREAD] == [{"a"}] * ITEMS_PER_THREAD
+    assert all(addresses == {"b"} for addresses in given[ITEMS_PER_THREAD:])
 
 
 def _addresses(lane: Lane) -> list[set[str]]:
@@ -211,6 +213,6 @@ def _addresses(lane: Lane) -> list[set[str]]:
 def test_a_run_that_was_asked_to_stop_does_not_wait_for_items_that_never_come_back() -> None:
     """The signal's own exception is lost where Python runs a finaliser just then."""
     results = shift(Lane(a=1), range(10)).results()
-    STOP.set()
+    CANCELLED.set()
     with pytest.raises(Unfinished, match="asked to stop"):
         next(results)

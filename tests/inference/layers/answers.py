@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from pipeline.inference.decode import Answer, Decoding
+from pipeline.inference.decode import ClassDecoding, DecodedTile
 from pipeline.store.spec import LayerSpec, layer_spec
 
 
@@ -14,9 +14,9 @@ def layer(name: str, planes: int = 3, **changes: Any) -> LayerSpec:
     return layer_spec(name, **{"dtype": "uint8", "nodata": 255, "probabilities": "uint8", "planes": planes, **changes})
 
 
-def answer(p: list[Any] | torch.Tensor, background: int | None = None, codes: tuple[int, ...] | None = None, activation: Any = "none") -> Answer:
+def answer(p: list[Any] | torch.Tensor, background: int | None = None, codes: tuple[int, ...] | None = None, activation: Any = "none") -> DecodedTile:
     """Probabilities of each channel at some pixels, (channels, 1, pixels)."""
     logits = torch.as_tensor(p, dtype=torch.float32)
     logits = logits[:, None] if logits.ndim == 2 else logits
     codes = codes or tuple(range(max(len(logits), 2)))
-    return Answer(logits, Decoding(activation=activation, threshold=0.5, codes=codes, background=background))
+    return DecodedTile(logits, ClassDecoding(activation=activation, threshold=0.5, codes=codes, background=background))

@@ -14,11 +14,11 @@ import zarr
 from torch import nn
 
 from pipeline.config import OutputConfig
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.geometry.window import Window
-from pipeline.inference.decode import Decoding
-from pipeline.inference.layers import KINDS, decoded, empty
-from pipeline.running.execute import execute, prepare
+from pipeline.inference.decode import ClassDecoding
+from pipeline.inference.layers import KINDS, decoded, filled
+from pipeline.running.execute import execute, prepare_job
 from pipeline.runtime.progress import Progress
 from tests import networks, scenes
 
@@ -27,14 +27,14 @@ BACKGROUND = {"name": "background", "role": "background", "code": 9}
 
 
 def wanted(**changes: Any) -> Any:
-    how = Decoding(activation="softmax", threshold=0.5, codes=(0, 1, 2))
+    how = ClassDecoding(activation="softmax", threshold=0.5, codes=(0, 1, 2))
     said = {"layers": tuple(ALL), "dtype": "uint8", "nodata": 255, "probabilities": "uint8", "min_confidence": 0.0, "decoding": how}
     return SimpleNamespace(**{**said, **changes})
 
 
 def made(path: Path) -> xarray.Dataset:
     with Progress() as progress:
-        execute(prepare(load(path)), progress)
+        execute(prepare_job(load_config(path)), progress)
     return xarray.open_zarr(path.with_suffix(".zarr"), group="0", consolidated=False, mask_and_scale=False)
 
 
@@ -91,11 +91,11 @@ def test_every_layer_that_a_config_may_name_can_be_made() -> None:
 
 
 def test_nothing_known_is_nodata_and_no_class() -> None:
-    found = empty(Window(row=7, col=9, height=4, width=5), wanted())
+    found = filled(Window(row=7, col=9, height=4, width=5), wanted())
     assert {name: (values.shape, values.dtype.name, float(values.flat[0])) for name, values in found.items()} == {
         "mask": ((4, 5), "uint8", 255), "confidence": ((4, 5), "uint8", 0), "probabilities": ((3, 4, 5), "uint8", 0), "entropy": ((4, 5), "uint8", 255),
     }  # fmt: skip
-    half = empty(Window(row=0, col=0, height=2, width=2), wanted(probabilities="float16"))["probabilities"]
+    half = filled(Window(row=0, col=0, height=2, width=2), wanted(probabilities="float16"))["probabilities"]
     assert half.dtype == np.float16
     assert np.isnan(half).all()
 
@@ -103,7 +103,7 @@ def test_nothing_known_is_nodata_and_no_class() -> None:
 def test_layers_come_in_the_shapes_and_dtypes_of_nothing_known() -> None:
     window = Window(row=0, col=0, height=6, width=7)
     for job in (wanted(), wanted(probabilities="float16", dtype="uint16", min_confidence=0.5), wanted(layers=("mask", "entropy"))):
-        found, nothing = decoded(torch.randn(3, 6, 7), job.decoding, job), empty(window, job)
+        found, nothing = decoded(torch.randn(3, 6, 7), job.decoding, job), filled(window, job)
         assert {name: (v.shape, v.dtype) for name, v in found.items()} == {name: (v.shape, v.dtype) for name, v in nothing.items()}
 
 

@@ -12,7 +12,7 @@ EVERYWHERE = np.ones((64, 64), dtype=bool)
 
 def profile(net: nn.Module, cut: int = 24, valid: np.ndarray = EVERYWHERE, seed: int = 0) -> halo_profile.HaloProfile:
     torch.manual_seed(seed)
-    return halo_profile.measure(Loaded(module=net.eval(), said={}), [(torch.randn(1, 3, 64, 64), valid)], cut)
+    return halo_profile.measure_halo_profile(Loaded(module=net.eval(), identity_fields={}), [(torch.randn(1, 3, 64, 64), valid)], cut)
 
 
 def test_errors_end_where_the_radius_does() -> None:
@@ -84,7 +84,7 @@ def test_one_logit_flips_where_its_sign_does() -> None:
 
 def test_no_window_is_no_profile() -> None:
     with pytest.raises(ValueError, match="at least one window"):
-        halo_profile.measure(Loaded(module=networks.Twice(), said={}), [], 8)
+        halo_profile.measure_halo_profile(Loaded(module=networks.Twice(), identity_fields={}), [], 8)
 
 
 def test_a_distance_at_which_no_pixel_counted_is_taken_for_as_bad_as_a_nearer_one() -> None:

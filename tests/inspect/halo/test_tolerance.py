@@ -11,20 +11,20 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.errors import ConfigError, StoreError
 from pipeline.inference.block_task import inference
-from pipeline.inference.read import read
+from pipeline.inference.read import read_with_retries
 from pipeline.inference.recipe import Block
 from pipeline.inspect.halo import tolerance as chosen
-from pipeline.inspect.halo.on_raster import Sight, profile
-from pipeline.inspect.halo.tolerance import choose, left_over
+from pipeline.inspect.halo.on_raster import NetworkOnRaster, profile
+from pipeline.inspect.halo.tolerance import halo_for_tolerance, residual_error
 from pipeline.planning.describe import describe
-from pipeline.planning.halo_saving import saving
-from pipeline.planning.job import Job, prepare
+from pipeline.planning.halo_saving import tolerance_saving
+from pipeline.planning.job import Job, prepare_job
 from pipeline.running.execute import execute
 from pipeline.runtime.progress import Progress
-from pipeline.store.lifecycle import read_meta
+from pipeline.store.lifecycle import read_store_meta
 from tests import networks, scenes
 
 
@@ -46,19 +46,19 @@ def job(folder: Path, net: nn.Module | None = None, name: str = "job", path: str
     path = folder / path
     if not path.exists():
         scenes.script(net or Fading(), path)
-    return prepare(load(scenes.config(folder, name, model={"path": str(path)}, tile={"size": 128, **tile})))
+    return prepare_job(load_config(scenes.config(folder, name, model={"path": str(path)}, tile={"size": 128, **tile})))
 
 
-def sight(of: Job) -> Sight:
+def sight(of: Job) -> NetworkOnRaster:
     how = of.task.recipe.normalisation
-    return Sight(source=of.source, network=of.network, locality=of.locality, normalisation=how, device=torch.device("cpu"), multiple=1, room=256)
+    return NetworkOnRaster(source=of.source, network=of.network, locality=of.locality, normalisation=how, device=torch.device("cpu"), multiple=1, room=256)
 
 
 def logits(of: Job) -> np.ndarray:
     whole = np.full((4, of.source.grid.height, of.source.grid.width), np.nan, np.float32)
     for index in of.task.layout.blocks():
-        window, frame = of.task.layout.window(index), of.task.layout.frame(index)
-        part = inference(replace(of.task, store=of.path)).logits(Block(index, window, frame, read(of.source, frame, 0)), of.task.layout, window)
+        window, frame = of.task.layout.window(index), of.task.layout.read_window(index)
+        part = inference(replace(of.task, store=of.path)).logits(Block(index, window, frame, read_with_retries(of.source, frame, 0)), of.task.layout, window)
         if part is not None:
             whole[(slice(None), *window.slices)] = part
     return whole
@@ -94,7 +94,7 @@ def test_the_choice_is_that_of_the_seed_and_stays_in_the_store(tmp_path: Path, m
     found = one.plan.tiles.tolerated
     assert found is not None
     assert (found.places, found.seed, found.tolerance) == (3, 5, 1e-3)
-    assert read_meta(one.path)["halo"]["tolerated"]["error"] == found.error <= 1e-3
+    assert read_store_meta(one.path)["halo"]["tolerated"]["error"] == found.error <= 1e-3
     assert report.plan["halo"] == describe(one)["halo"]
     assert "tolerance 0.001" in report.plan["halo"]["why"]
     monkeypatch.setattr(chosen, "profile", None)  # a resume that measured again would fail
@@ -111,21 +111,21 @@ def test_tiles_cut_off_on_all_sides_are_compared_with_the_whole_where_most_is_va
     with torch.no_grad():
         tile = looks.network(x[:, :, 12:30, 52:70])[0, :, 8:10, 8:10]
         apart = (tile - looks.network(x)[0, :, 20:22, 60:62]).abs().max()
-    assert left_over(looks, [(x, valid)], 8) == pytest.approx(float(apart))
-    assert left_over(looks, [(x, valid)], 32) < 1e-5 < left_over(looks, [(x, valid)], 4)
+    assert residual_error(looks, [(x, valid)], 8) == pytest.approx(float(apart))
+    assert residual_error(looks, [(x, valid)], 32) < 1e-5 < residual_error(looks, [(x, valid)], 4)
 
 
 @pytest.mark.slow
 def test_a_profile_that_was_too_kind_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looks = sight(job(tmp_path))
-    honest = choose(looks, 1e-3, 3, 0)
+    honest = halo_for_tolerance(looks, 1e-3, 3, 0)
 
     def kind(*args: Any) -> Any:
         found, seen = profile(*args)
         return replace(found, largest=found.largest * 0), seen
 
     monkeypatch.setattr(chosen, "profile", kind)
-    assert choose(looks, 1e-3, 3, 0).halo >= honest.halo - 4 > 0
+    assert halo_for_tolerance(looks, 1e-3, 3, 0).halo >= honest.halo - 4 > 0
 
 
 @pytest.mark.slow
@@ -163,7 +163,7 @@ def test_a_tolerance_that_no_halo_keeps_is_refused_with_what_is_left(tmp_path: P
 def test_a_network_of_one_size_cannot_be_measured_by_cutting(tmp_path: Path) -> None:
     path = networks.export(networks.Twice(), tmp_path / "fixed.pt2", (1, 3, 128, 128))
     with pytest.raises(ConfigError, match=r"windows of 128 px are all that .* allow"):
-        prepare(load(scenes.config(tmp_path, model={"kind": "exported", "path": str(path)}, tile={"halo": {"tolerance": 1e-3}})))
+        prepare_job(load_config(scenes.config(tmp_path, model={"kind": "exported", "path": str(path)}, tile={"halo": {"tolerance": 1e-3}})))
 
 
 def test_overlap_asks_for_blending_and_nothing_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,10 +174,10 @@ def test_overlap_asks_for_blending_and_nothing_is_measured(tmp_path: Path, monke
 @pytest.mark.slow
 @pytest.mark.nightly("jobs")
 def test_the_plan_says_what_a_tolerance_would_save(tmp_path: Path) -> None:
-    said = saving(job(tmp_path))
+    said = tolerance_saving(job(tmp_path))
     assert said is not None
     assert said.halo == job(tmp_path, name="near", halo={"tolerance": 1e-3, "places": 3}).plan.tiles.halo
     assert 1 < said.arithmetic < said.instead
     assert f"about {said.halo} px" in str(said)
-    assert saving(job(tmp_path, name="near", halo={"tolerance": 1e-3})) is None
-    assert saving(job(tmp_path, name="blended", overlap=0.5)) is None
+    assert tolerance_saving(job(tmp_path, name="near", halo={"tolerance": 1e-3})) is None
+    assert tolerance_saving(job(tmp_path, name="blended", overlap=0.5)) is None

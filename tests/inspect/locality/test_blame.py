@@ -8,16 +8,16 @@ from torch import nn
 from torch.export import Dim
 
 from pipeline.config import ModelConfig
-from pipeline.inspect.locality.blame import suspects
+from pipeline.inspect.locality.blame import find_nonlocal_ops
 from pipeline.inspect.locality.probe import Prober
-from pipeline.inspect.operations.suspects import Suspects
+from pipeline.inspect.operations.suspects import NonLocalOps
 from pipeline.models.exported import load as load_exported
 from pipeline.models.loaded import Loaded
 from tests import networks
 
 
-def found(network: nn.Module, kind: str, folder: Path, multiple: int = 8) -> Suspects:
-    return suspects(Prober(network=loaded(network.eval(), kind, folder, multiple), bands=3, device=torch.device("cpu")), 64)
+def found(network: nn.Module, kind: str, folder: Path, multiple: int = 8) -> NonLocalOps:
+    return find_nonlocal_ops(Prober(network=loaded(network.eval(), kind, folder, multiple), bands=3, device=torch.device("cpu")), 64)
 
 
 def loaded(network: nn.Module, kind: str, folder: Path, multiple: int) -> Loaded:
@@ -27,7 +27,7 @@ def loaded(network: nn.Module, kind: str, folder: Path, multiple: int) -> Loaded
         return load_exported(ModelConfig(kind="exported", path=path), 3, torch.device("cpu"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", torch.jit.TracerWarning)  # norms check their sizes in Python
-        return Loaded(module=compiled(network, kind), said={})
+        return Loaded(module=compiled(network, kind), identity_fields={})
 
 
 def compiled(network: nn.Module, kind: str) -> nn.Module:

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from pipeline.config import ModelConfig
-from pipeline.config.load import load
-from pipeline.inspect.locality import measure
+from pipeline.config.load import load_config
+from pipeline.inspect.locality import measure_locality
 from pipeline.inspect.locality.probe import Prober
-from pipeline.inspect.report.report import find
+from pipeline.inspect.report.report import inspect_network
 from pipeline.inspect.report.text import advice
 from pipeline.inspect.sizes.accepted import only_size
 from pipeline.interfaces import Locality, Radius
@@ -22,7 +22,7 @@ from pipeline.models.onnx_runtime import session
 from pipeline.models.onnx_runtime.network import OnnxNetwork
 from pipeline.planning.subject import subject
 from pipeline.quality.verify.verify import job_of, verify
-from pipeline.running.execute import prepare
+from pipeline.running.execute import prepare_job
 from tests import networks, scenes
 from tests.models.onnx_files import to_onnx
 from tests.quality.verify import made
@@ -46,7 +46,7 @@ class OneSize(nn.Module):
 
 
 def seen(module: nn.Module, trained: int | None = None) -> Locality:
-    return measure(Loaded(module=module.eval(), said={}), 3, trained)
+    return measure_locality(Loaded(module=module.eval(), identity_fields={}), 3, trained)
 
 
 @pytest.mark.parametrize(("size", "trained"), [(64, None), (96, None), (56, 56), (100, None)])
@@ -58,7 +58,7 @@ def test_the_one_size_is_found_by_trying_the_training_size_and_the_usual_ones(si
 
 @pytest.mark.parametrize("make", [networks.Twice, networks.UNet, lambda: networks.Coarse(48)])
 def test_a_network_that_takes_several_sizes_is_not_taken_for_one(make: type[nn.Module]) -> None:
-    assert only_size(Prober(network=Loaded(module=make().eval(), said={}), bands=3, device=CPU), 96) is None
+    assert only_size(Prober(network=Loaded(module=make().eval(), identity_fields={}), bands=3, device=CPU), 96) is None
 
 
 def test_a_table_of_positions_leaves_no_radius_so_that_tiles_are_blended() -> None:
@@ -85,7 +85,7 @@ def test_an_onnx_network_of_many_nodes_is_opened_once_and_run_a_few_times(tmp_pa
     monkeypatch.setattr(OnnxNetwork, "_run", lambda *given: (runs.append(1), real_run(*given))[1])
     body = nn.Sequential(networks.Dilated(), *(nn.Tanh() for _ in range(60)))
     network = load_network(ModelConfig(kind="onnx", path=to_onnx(body, tmp_path / "a.onnx", (1, 3, 64, 64), fixed=True)), 3, CPU)
-    found = measure(network, 3)
+    found = measure_locality(network, 3)
     assert (found.size, found.radius and found.radius.largest) == (64, 6)
     assert len(opened) == 1
     assert len(runs) <= 40
@@ -138,7 +138,7 @@ def test_labels_that_are_not_the_networks_are_found_where_seams_cannot_be_judged
 @pytest.mark.slow
 @pytest.mark.parametrize(("weight", "words"), [(0.0, "tile.halo: exact (6 px)"), (1.0, "no halo is known")])
 def test_inspect_advises_no_halo_that_it_could_not_measure(folder: Path, weight: float, words: str) -> None:
-    found = find(subject(prepare(load(job(folder, f"looked{weight}", OneSize(64, weight=weight))))))
+    found = inspect_network(subject(prepare_job(load_config(job(folder, f"looked{weight}", OneSize(64, weight=weight))))))
     assert found.profile is None
     assert words in advice(found)
     assert found.as_dict()["halo_profile"] is None

@@ -12,13 +12,13 @@ import torch
 import zarr
 
 from pipeline.config import TileConfig
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.geometry.margin import Margin, Trim
 from pipeline.interfaces import Locality, Radius
 from pipeline.models.loaded import Loaded
 from pipeline.planning import edges
-from pipeline.planning.types import Tiles
-from pipeline.running.execute import execute, prepare
+from pipeline.planning.types import TilePlan
+from pipeline.running.execute import execute, prepare_job
 from pipeline.runtime.progress import Progress
 from tests import networks, scenes
 from tests.inspect.sizes.test_unpadded import answer, whole
@@ -41,29 +41,45 @@ def unet() -> torch.nn.Module:
 
 
 def loaded(module: torch.nn.Module) -> Loaded:
-    return Loaded(module=module, said={}, bands=3)
+    return Loaded(module=module, identity_fields={}, bands=3)
 
 
 def tiled(module: torch.nn.Module, x: torch.Tensor, pad: Pad) -> torch.Tensor:
     """Tile by tile as a plan lays them out, (classes, rows, cols); anything in the margin of a raster that is not padded."""
     tile = TileConfig(pad=pad)
-    found = edges.padded(MEASURED, tile, 1)
+    found = edges.with_padding(MEASURED, tile, 1)
     assert found.radius is not None
     height, width = x.shape[1:]
     near, far = edges.aprons(found, tile, height, width, 16)
     halo = -(-found.radius.largest // 16) * 16
-    plan = Tiles(
-        height=height, width=width, block=160, chunk=160, shard=None, multiple=16, minimum=loaded(module).within(MARGIN).accepts.minimum, halo=halo, core=160,
-        size=160 + 2 * halo, step=0, taper="flat", blend="logits", exact=True, why="", pad=pad, near=near, far=far,
-    )  # fmt: skip
-    layout, network = plan.layout(), found.given(loaded(module))
+    plan = TilePlan(
+        height=height,
+        width=width,
+        block=160,
+        chunk=160,
+        shard=None,
+        multiple=16,
+        minimum=loaded(module).with_margin(MARGIN).accepts.minimum,
+        halo=halo,
+        core=160,
+        size=160 + 2 * halo,
+        step=0,
+        taper="flat",
+        blend="logits",
+        exact=True,
+        why="",
+        pad=pad,
+        near=near,
+        far=far,
+    )
+    layout, network = plan.layout(), found.apply_to(loaded(module))
     wide = np.pad(x.numpy(), [(0, 0), (96, 512), (96, 512)], mode="reflect" if pad == "reflect" else "constant")
     made = torch.full((4, height, width), torch.nan)
     for index in layout.blocks():
         for each in layout.tiles(index):
             rows, cols = (slice(span.start + 96, span.stop + 96) for span in (each.read.rows, each.read.cols))
             logits = network(torch.from_numpy(wide[None, :, rows, cols]))[0]
-            made[(slice(None), *each.keep.slices)] = logits[(slice(None), *each.keep.within(each.read))]
+            made[(slice(None), *each.keep.slices)] = logits[(slice(None), *each.keep.index_in(each.read))]
     return made
 
 
@@ -90,9 +106,9 @@ def test_tiles_equal_the_whole_at_every_size(more: int) -> None:
 def test_its_sizes_and_margin_are_measured_and_a_run_gives_each_pixel_the_class_of_the_whole(tmp_path: Path) -> None:
     scenes.scene(tmp_path / "scene.tif", 107, 92)
     path = scenes.script(unet(), tmp_path / "net.pt")
-    job = prepare(load(scenes.config(tmp_path, model={"path": str(path)}, tile={"size": 288, "pad": "reflect"})))
+    job = prepare_job(load_config(scenes.config(tmp_path, model={"path": str(path)}, tile={"size": 288, "pad": "reflect"})))
     assert (job.locality.verdict, job.locality.stride) == ("local", 16)
-    assert job.locality == edges.padded(replace(MEASURED, remarks=job.locality.remarks), TileConfig(pad="reflect"), 1)
+    assert job.locality == edges.with_padding(replace(MEASURED, remarks=job.locality.remarks), TileConfig(pad="reflect"), 1)
     with Progress() as progress:
         execute(job, progress)
     expected = whole(unet(), tmp_path, MARGIN, "reflect")

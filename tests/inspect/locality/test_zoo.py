@@ -13,7 +13,7 @@ from torch import nn
 from torch.export import Dim
 
 from pipeline.config import ModelConfig
-from pipeline.inspect.locality import measure
+from pipeline.inspect.locality import measure_locality
 from pipeline.interfaces import Network, Radius
 from pipeline.models.exported import load as load_exported
 from pipeline.models.loaded import Loaded
@@ -169,7 +169,7 @@ def saved(row: Row, form: str, folder: Path) -> Network:
         return load_exported(ModelConfig(kind="exported", path=path), 3, torch.device("cpu"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch warns of what it freezes, which is as meant here
-        return Loaded(module=FORMS[form](network), said={})
+        return Loaded(module=FORMS[form](network), identity_fields={})
 
 
 def rule(name: str) -> object:
@@ -206,7 +206,7 @@ def test_the_verdict_the_radius_and_the_blame_of_a_saved_network_are_right(name:
 
 def judged_right(name: str, form: str, tmp_path: Path) -> None:
     row = ZOO[name]
-    found = measure(saved(row, form, tmp_path), 3)
+    found = measure_locality(saved(row, form, tmp_path), 3)
     assert (found.verdict, found.blame) == (row.verdict, row.blame)
     assert found.stride == row.stride
     if row.verdict == "local":
@@ -252,16 +252,16 @@ def test_the_zoo_is_labelled_right(name: str, size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("form", UNEXPORTED)
 def test_windows_that_are_rolled_and_masked_are_not_called_local(form: str, tmp_path: Path) -> None:
     """Swin's own way. Its mask takes 100 off, which usual pixels never overrule; NaN and large values do, and look from one end to the other."""
-    found = measure(saved(Row(make=framed(zoo.Windows, "masked"), verdict="not local", stride=8), form, tmp_path), 3)
+    found = measure_locality(saved(Row(make=framed(zoo.Windows, "masked"), verdict="not local", stride=8), form, tmp_path), 3)
     assert (found.verdict, found.radius, found.blame) == ("not local", None, ("middle (a roll from end to end)",))
 
 
 def test_a_branch_that_tracing_froze_is_none(tmp_path: Path) -> None:
-    found = measure(saved(Row(make=framed(zoo.Bright), verdict="local"), "traced", tmp_path), 3)
+    found = measure_locality(saved(Row(make=framed(zoo.Bright), verdict="local"), "traced", tmp_path), 3)
     assert (found.verdict, found.radius) == ("local", Radius(top=1, bottom=1, left=1, right=1))
 
 
 def test_one_size_does_not_make_windows_guilty(tmp_path: Path) -> None:
     path = networks.export(Framed(zoo.WindowAttention()).eval(), tmp_path / "net.pt2", (1, 3, 64, 64))
-    found = measure(load_exported(ModelConfig(kind="exported", path=path), 3, torch.device("cpu")), 3)
+    found = measure_locality(load_exported(ModelConfig(kind="exported", path=path), 3, torch.device("cpu")), 3)
     assert (found.verdict, found.blame) == ("unproven", ("a fixed input size, which leaves no larger image to compare with",))

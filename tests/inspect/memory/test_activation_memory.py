@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from pipeline.config import ModelConfig
-from pipeline.inspect.memory.activation_memory import measure
+from pipeline.inspect.memory.activation_memory import measure_activation_memory
 from pipeline.models import load
 from pipeline.models.loaded import Loaded
 from tests import networks
@@ -13,7 +13,7 @@ from tests.models.onnx_files import to_onnx
 
 
 def bytes_per_pixel(network: nn.Module) -> float:
-    return measure(Loaded(module=network.eval(), said={}), 3, 1, torch.device("cpu")).bytes_per_pixel
+    return measure_activation_memory(Loaded(module=network.eval(), identity_fields={}), 3, 1, torch.device("cpu")).bytes_per_pixel
 
 
 def test_live_tensors_at_the_peak_are_counted_eager_and_scripted_alike() -> None:
@@ -30,7 +30,7 @@ def test_a_wider_network_costs_more() -> None:
 
 
 def fullness(network: nn.Module) -> float | None:
-    return measure(Loaded(module=network.eval(), said={}), 3, 4, torch.device("cpu")).fullness
+    return measure_activation_memory(Loaded(module=network.eval(), identity_fields={}), 3, 4, torch.device("cpu")).fullness
 
 
 @pytest.mark.slow
@@ -54,6 +54,6 @@ def test_what_onnxruntime_holds_is_counted_whatever_the_size(size: int, tmp_path
     loaded = load(ModelConfig(kind="onnx", path=to_onnx(network, tmp_path / "a.onnx")), 3, torch.device("cpu"))
     assert loaded.graph is not None
     assert 40 * 4 <= loaded.graph.peak(3, size) / size**2 <= 60 * 4
-    found = measure(loaded, 3, 1, torch.device("cpu"))
+    found = measure_activation_memory(loaded, 3, 1, torch.device("cpu"))
     assert 40 * 4 <= found.bytes_per_pixel <= 80 * 4
     assert found.fullness is None

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from pipeline.errors import PlanError
-from pipeline.inspect.locality import measure
+from pipeline.inspect.locality import measure_locality
 from pipeline.inspect.locality.probe import _direct_convolutions
 from pipeline.inspect.memory import activation_memory
 from pipeline.inspect.memory.limit import FACTOR, Room
@@ -74,20 +74,20 @@ def test_no_image_goes_through_that_would_not_fit(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(
         PlanError, match=r"Measuring the network takes about .* for an image of 1088 × 64 px, but execution.memory allows .* Raise execution.memory to \d+MiB"
     ):
-        measure(Loaded(module=network, said={}), 3, room=left(monkeypatch, 64))
+        measure_locality(Loaded(module=network, identity_fields={}), 3, room=left(monkeypatch, 64))
     assert 0 < max(network.sizes) * per_pixel < 64 * MIB
-    assert measure(Loaded(module=network, said={}), 3, room=left(monkeypatch, 4096)).verdict == "local"
+    assert measure_locality(Loaded(module=network, identity_fields={}), 3, room=left(monkeypatch, 4096)).verdict == "local"
 
 
 @pytest.mark.slow
 def test_what_is_measured_does_not_depend_on_the_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    network = Loaded(module=networks.lively(networks.UNet()), said={})
-    assert measure(network, 3, room=left(monkeypatch, 700)) == measure(network, 3)
+    network = Loaded(module=networks.lively(networks.UNet()), identity_fields={})
+    assert measure_locality(network, 3, room=left(monkeypatch, 700)) == measure_locality(network, 3)
 
 
 def test_attention_is_counted_anew_and_stopped_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """From 64 × 64 to 1024 × 1024 px pixels grow 256 times, and the products of all with all 65,536 times."""
-    room, network = left(monkeypatch, 256), Loaded(module=Attention().eval(), said={})
+    room, network = left(monkeypatch, 256), Loaded(module=Attention().eval(), identity_fields={})
     room.admit(network, torch.zeros(1, 3, 64, 64))
     with pytest.raises(PlanError, match="takes more than"):
         room.admit(network, torch.zeros(1, 3, 1024, 1024))
@@ -96,22 +96,22 @@ def test_attention_is_counted_anew_and_stopped_on_its_way(monkeypatch: pytest.Mo
 
 @pytest.mark.slow
 def test_a_network_of_one_large_size_is_refused_before_it_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    network = Loaded(module=nn.Sequential(nn.Conv2d(3, 256, 1), nn.Conv2d(256, 3, 1)).eval(), said={})
+    network = Loaded(module=nn.Sequential(nn.Conv2d(3, 256, 1), nn.Conv2d(256, 3, 1)).eval(), identity_fields={})
     with pytest.raises(PlanError, match=r"more than .* for an image of 1024 × 1024 px"):
         left(monkeypatch, 128).admit(network, torch.zeros(1, 3, 1024, 1024))
 
 
 def test_the_image_of_which_costs_are_told_is_as_small_as_the_room(monkeypatch: pytest.MonkeyPatch) -> None:
     network = Seen(nn.Sequential(nn.Conv2d(3, 128, 1), nn.Conv2d(128, 3, 1))).eval()
-    loaded = Loaded(module=network, said={})
-    free = activation_memory.measure(loaded, 3, 1, CPU)
-    assert max(network.sizes) == activation_memory.SIDE**2
+    loaded = Loaded(module=network, identity_fields={})
+    free = activation_memory.measure_activation_memory(loaded, 3, 1, CPU)
+    assert max(network.sizes) == activation_memory.MEMORY_IMAGE_SIDE**2
     network.sizes.clear()
-    tight = activation_memory.measure(loaded, 3, 1, CPU, room=left(monkeypatch, 50))
-    assert 64**2 <= max(network.sizes) < activation_memory.SIDE**2
+    tight = activation_memory.measure_activation_memory(loaded, 3, 1, CPU, room=left(monkeypatch, 50))
+    assert 64**2 <= max(network.sizes) < activation_memory.MEMORY_IMAGE_SIDE**2
     assert tight.bytes_per_pixel == pytest.approx(free.bytes_per_pixel, rel=0.05)
     with pytest.raises(PlanError, match=r"execution\.memory"):
-        activation_memory.measure(loaded, 3, 1, CPU, room=left(monkeypatch, 1))
+        activation_memory.measure_activation_memory(loaded, 3, 1, CPU, room=left(monkeypatch, 1))
 
 
 class Device(nn.Module):
@@ -133,18 +133,18 @@ STARVED = (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB")
 
 @pytest.mark.parametrize("error", STARVED, ids=["torch", "TorchScript"])
 def test_a_device_without_memory_is_no_size_that_a_network_refuses(error: Exception) -> None:
-    network = Loaded(module=Device(100 * 100, error).eval(), said={})
+    network = Loaded(module=Device(100 * 100, error).eval(), identity_fields={})
     with pytest.raises(PlanError, match=r"takes more memory than cpu has free for an image of \d+ × \d+ px"):
-        measure(network, 3)
+        measure_locality(network, 3)
 
 
 @pytest.mark.parametrize(("pixels", "side"), [(10**9, 384), (200 * 200, 192), (64 * 64, 64), (10, None)])
 def test_a_footprint_is_measured_on_the_largest_image_that_the_device_has_memory_for(pixels: int, side: int | None) -> None:
-    network = Loaded(module=Seen(Device(pixels, STARVED[0])).eval(), said={})
+    network = Loaded(module=Seen(Device(pixels, STARVED[0])).eval(), identity_fields={})
     if side is None:
         with pytest.raises(PlanError, match="for an image of 64 × 64 px"):
-            activation_memory.measure(network, 3, 1, CPU)
+            activation_memory.measure_activation_memory(network, 3, 1, CPU)
         return
-    found = activation_memory.measure(network, 3, 1, CPU)
+    found = activation_memory.measure_activation_memory(network, 3, 1, CPU)
     assert network.module.sizes[-1] == side * side
     assert found.bytes_per_pixel > 0

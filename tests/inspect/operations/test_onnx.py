@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from pipeline.config import ModelConfig
-from pipeline.inspect.locality import measure
+from pipeline.inspect.locality import measure_locality
 from pipeline.inspect.report.report import flops_per_pixel
 from pipeline.interfaces import Network, Radius
 from pipeline.models import load
@@ -54,7 +54,7 @@ def loaded(network: nn.Module, folder: Path, shape: tuple[int, ...] = (1, 3, 48,
 @pytest.mark.slow
 @pytest.mark.parametrize("name", by_day(((name,), rule(name)) for name in EXPORTED))
 def test_a_local_network_is_local_with_the_same_stride_and_radius(name: str, tmp_path: Path) -> None:
-    found, row = measure(saved(name, tmp_path), 3), ZOO[name]
+    found, row = measure_locality(saved(name, tmp_path), 3), ZOO[name]
     assert row.radius is not None
     assert (found.verdict, found.stride, found.blame) == ("local", row.stride, ())
     assert found.radius == Radius(top=row.radius, bottom=row.radius, left=row.radius, right=row.radius)
@@ -63,17 +63,17 @@ def test_a_local_network_is_local_with_the_same_stride_and_radius(name: str, tmp
 @pytest.mark.slow
 @pytest.mark.parametrize("name", by_day(((name,), BLAME[name][0].partition("(")[2]) for name in BLAME))
 def test_a_network_that_is_not_local_is_told_by_its_nodes(name: str, tmp_path: Path) -> None:
-    found, row = measure(saved(name, tmp_path), 3), ZOO[name]
+    found, row = measure_locality(saved(name, tmp_path), 3), ZOO[name]
     words, count = BLAME[name]
     assert (found.verdict, found.stride, len(found.blame)) == (row.verdict, row.stride, count), found.blame
     assert any(words in said for said in found.blame) or not count, found.blame
 
 
 def test_one_size_proves_nothing_and_does_not_excuse_norms(tmp_path: Path) -> None:
-    found = measure(loaded(networks.Dilated(), tmp_path, (1, 3, 64, 64), fixed=True), 3)
+    found = measure_locality(loaded(networks.Dilated(), tmp_path, (1, 3, 64, 64), fixed=True), 3)
     assert (found.verdict, found.minimum) == ("unproven", 64)
     assert found.radius == Radius(top=6, bottom=6, left=6, right=6)
-    found = measure(loaded(networks.GroupNormed(), tmp_path, (1, 3, 64, 64), fixed=True), 3)
+    found = measure_locality(loaded(networks.GroupNormed(), tmp_path, (1, 3, 64, 64), fixed=True), 3)
     assert (found.verdict, found.blame) == ("not local", ("/body/body.1/body.1.0/InstanceNormalization (instance or group norm)",))
 
 
@@ -93,7 +93,7 @@ class Products(nn.Module):
 def test_arithmetic_and_parameters_are_counted_as_torch_counts_them(tmp_path: Path) -> None:
     network = Products().eval()
     found = loaded(network, tmp_path)
-    eager = Loaded(module=network, said={})
+    eager = Loaded(module=network, identity_fields={})
     with torch.inference_mode():
         assert flops_per_pixel(found, 3, 2, CPU) == flops_per_pixel(eager, 3, 2, CPU)
     assert found.graph is not None

@@ -15,7 +15,7 @@ from pipeline.config import ModelConfig
 from pipeline.errors import ModelError
 from pipeline.inspect.locality.probe import Prober
 from pipeline.inspect.output.check import with_answer
-from pipeline.interfaces import Accepts, Locality, Network
+from pipeline.interfaces import InputConstraints, Locality, Network
 from pipeline.models import onnx
 from pipeline.models.exported import load as load_exported
 from pipeline.models.loaded import Loaded
@@ -84,9 +84,9 @@ FORMS = ("eager", "traced", "exported", "onnx")
 def network_of(module: nn.Module, form: str, folder: Path) -> Network:
     module = module.eval()
     if form == "eager":
-        return Loaded(module=module, said={})
+        return Loaded(module=module, identity_fields={})
     if form == "traced":
-        return Loaded(module=torch.jit.trace(module, torch.rand(1, 3, 32, 32)), said={})
+        return Loaded(module=torch.jit.trace(module, torch.rand(1, 3, 32, 32)), identity_fields={})
     if form == "exported":
         return load_exported(ModelConfig(kind="exported", path=networks.export(module, folder / "net.pt2", (1, 3, 32, 32))), 3, CPU)
     return onnx.load(ModelConfig(kind="onnx", path=to_onnx(module, folder / "net.onnx", (1, 3, 32, 32), fixed=True)), 3, CPU)
@@ -117,7 +117,7 @@ def test_programs_and_graphs_are_known_alike(name: str, form: str, tmp_path: Pat
 
 
 def test_what_merely_lies_between_0_and_1_is_a_guess() -> None:
-    found = looked(Loaded(module=Ends(lambda x: x[:, :1] * 1e-3 + 0.5), said={}))
+    found = looked(Loaded(module=Ends(lambda x: x[:, :1] * 1e-3 + 0.5), identity_fields={}))
     assert (found.returns, found.between) == ("", "sigmoid")
 
 
@@ -133,12 +133,12 @@ def test_what_merely_lies_between_0_and_1_is_a_guess() -> None:
 )
 def test_what_is_no_scores_of_each_image_is_refused(end: Callable[[torch.Tensor], Any], words: str) -> None:
     with pytest.raises(ModelError, match=words):
-        looked(Loaded(module=Ends(end), said={}))
+        looked(Loaded(module=Ends(end), identity_fields={}))
 
 
 def test_a_3d_network_that_takes_an_image_for_a_volume_is_refused() -> None:
     with pytest.raises(ModelError, match="3-D convolutions"):
-        looked(Loaded(module=nn.Conv3d(1, 1, 3, padding=1), said={}))
+        looked(Loaded(module=nn.Conv3d(1, 1, 3, padding=1), identity_fields={}))
 
 
 def test_a_network_that_uses_3d_convolutions_inside_is_none() -> None:
@@ -150,7 +150,7 @@ def test_a_network_that_uses_3d_convolutions_inside_is_none() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.body(x[:, :, None])[:, :, 0]
 
-    assert looked(Loaded(module=Inside(), said={})).returns == ""
+    assert looked(Loaded(module=Inside(), identity_fields={})).returns == ""
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_network_that_uses_3d_convolutions_inside_is_none() -> None:
     ],
 )
 def test_several_tensors_are_told_by_name_and_shape_unless_a_key_is_given(end: Callable[[torch.Tensor], Any], key: str, words: tuple[str, ...]) -> None:
-    said = looked(Loaded(module=Ends(end), said={}, key=key)).remarks
+    said = looked(Loaded(module=Ends(end), identity_fields={}, key=key)).remarks
     assert bool(said) == bool(words)
     assert all(word in said[0] for word in words)
 
@@ -172,7 +172,7 @@ def test_several_tensors_are_told_by_name_and_shape_unless_a_key_is_given(end: C
 @pytest.mark.parametrize(("key", "place"), [(1, 1), ("1", 1), ("-1", 2), (0, 0)])
 def test_a_key_may_be_a_number(key: Any, place: int) -> None:
     said = ModelConfig(kind="torchscript", output={"key": key}).output.key
-    network = Loaded(module=Ends(lambda x: (x, 2 * x, 3 * x)), said={}, key=said, accepts=Accepts())
+    network = Loaded(module=Ends(lambda x: (x, 2 * x, 3 * x)), identity_fields={}, key=said, accepts=InputConstraints())
     x = torch.rand(1, 3, 8, 8)
     with torch.inference_mode():
         assert torch.equal(network(x), (place + 1) * network.module.body(x))  # type: ignore[operator]  # torch leaves it open

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.inspect.locality import measure
+from pipeline.inspect.locality import measure_locality
 from pipeline.inspect.locality.probe import Prober
 from pipeline.inspect.memory.limit import Room
 from pipeline.inspect.sizes.accepted import first, largest, only_size
@@ -43,7 +43,7 @@ class Limited(nn.Module):
 
 
 def prober(module: nn.Module) -> Prober:
-    return Prober(network=Loaded(module=module.eval(), said={}), bands=3, device=CPU)
+    return Prober(network=Loaded(module=module.eval(), identity_fields={}), bands=3, device=CPU)
 
 
 def limit(module: nn.Module, trained: int | None = None) -> int | None:
@@ -77,7 +77,7 @@ def test_without_a_limit_one_narrow_strip_along_each_axis_is_all_that_is_tried()
 def test_what_a_graph_costs_is_told_of_a_size_that_it_takes() -> None:
     asked: list[int] = []
     graph = SimpleNamespace(peak=lambda bands, side: asked.append(side) or 1)
-    network = Loaded(module=Limited(160).eval(), said={}, graph=graph)  # type: ignore[arg-type]  # all that is asked of it
+    network = Loaded(module=Limited(160).eval(), identity_fields={}, graph=graph)  # type: ignore[arg-type]  # all that is asked of it
     assert largest(Prober(network=network, bands=3, device=CPU, room=Room(2**40)), 64, 32) == 160
     assert asked == [64]
 
@@ -88,14 +88,14 @@ def test_a_network_that_cuts_all_to_one_size_takes_that_alone() -> None:
 
 @pytest.mark.parametrize(("body", "stride", "radius"), [(None, 1, 2), (networks.UNet(), 4, None)])
 def test_a_network_with_a_limit_is_measured_within_it(body: nn.Module | None, stride: int, radius: int | None) -> None:
-    found = measure(Loaded(module=Limited(160, body=body and networks.lively(body)).eval(), said={}), 3)
+    found = measure_locality(Loaded(module=Limited(160, body=body and networks.lively(body)).eval(), identity_fields={}), 3)
     assert (found.verdict, found.stride, found.maximum) == ("local", stride, 160)
     assert radius is None or found.radius == Radius(top=radius, bottom=radius, left=radius, right=radius)
     assert "no images larger than about 160 px" in found.remarks[0]
-    assert found.given(Loaded(module=Limited(160), said={})).accepts.maximum == 160
+    assert found.apply_to(Loaded(module=Limited(160), identity_fields={})).accepts.maximum == 160
 
 
 @pytest.mark.slow
 def test_a_network_that_takes_no_small_images_is_measured_on_larger_ones() -> None:
-    found = measure(Loaded(module=Limited(90, "small").eval(), said={}), 3)
+    found = measure_locality(Loaded(module=Limited(90, "small").eval(), identity_fields={}), 3)
     assert (found.verdict, found.stride, found.minimum, found.maximum) == ("local", 1, 96, None)

@@ -12,7 +12,7 @@ from torch import nn
 
 from pipeline.errors import ModelError
 from pipeline.geometry.margin import Margin
-from pipeline.inspect.locality import measure
+from pipeline.inspect.locality import measure_locality
 from pipeline.interfaces import Locality, Radius
 from pipeline.models.loaded import Loaded
 from tests import networks, scenes
@@ -45,7 +45,7 @@ class Mean(nn.Module):
 
 
 def seen(body: nn.Module, size: int) -> Locality:
-    return measure(Loaded(module=OneSize(body, size).eval(), said={}), 3, size)
+    return measure_locality(Loaded(module=OneSize(body, size).eval(), identity_fields={}), 3, size)
 
 
 @pytest.mark.parametrize(

@@ -13,15 +13,15 @@ import torch.nn.functional as F
 import zarr
 from torch import nn
 
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.errors import ConfigError
 from pipeline.geometry.margin import Margin, Trim
 from pipeline.geometry.window import Window
-from pipeline.inspect.locality import measure
+from pipeline.inspect.locality import measure_locality
 from pipeline.inspect.locality.probe import Prober
-from pipeline.inspect.sizes.unpadded import margin
+from pipeline.inspect.sizes.unpadded import unpadded_margin
 from pipeline.models.loaded import Loaded
-from pipeline.running.execute import prepare
+from pipeline.running.execute import prepare_job
 from tests import networks, scenes
 from tests.runs import go
 
@@ -51,7 +51,7 @@ def plain() -> nn.Module:
 
 
 def loaded(module: nn.Module) -> Loaded:
-    return Loaded(module=module.eval(), said={})
+    return Loaded(module=module.eval(), identity_fields={})
 
 
 def alike(before: int, after: int, least: int, step: int) -> Margin:
@@ -60,7 +60,7 @@ def alike(before: int, after: int, least: int, step: int) -> Margin:
 
 
 def seen(module: nn.Module) -> Margin | None:
-    return margin(Prober(network=loaded(module), bands=3, device=CPU))
+    return unpadded_margin(Prober(network=loaded(module), bands=3, device=CPU))
 
 
 @pytest.mark.slow
@@ -117,9 +117,9 @@ def test_a_padded_network_leaves_nothing_off(make: type[nn.Module]) -> None:
 
 @pytest.mark.slow
 def test_the_radius_holds_the_margin_and_the_stride_is_that_of_the_network() -> None:
-    found = measure(loaded(plain()), 3)
+    found = measure_locality(loaded(plain()), 3)
     assert (found.verdict, found.stride, found.radius and found.radius.largest) == ("local", 1, 4)
-    deep = measure(loaded(Valid()), 3)
+    deep = measure_locality(loaded(Valid()), 3)
     assert (deep.verdict, deep.stride) == ("local", 2)
     assert "unpadded" in deep.remarks[0]
 
@@ -131,10 +131,10 @@ def test_pixels_within_the_margin_of_the_raster_are_told_from_those_inside() -> 
 
 def answer(module: nn.Module, x: torch.Tensor, margin: Margin, pad: str = "none") -> torch.Tensor:
     """(classes, rows, cols) of one pass over a raster, padded at its far edges to a size that is taken, or on all sides: then of every pixel."""
-    around = [(0, trim.taken(size) - size) for trim, size in ((margin.rows, x.shape[1]), (margin.cols, x.shape[2]))]
+    around = [(0, trim.accepted_size(size) - size) for trim, size in ((margin.rows, x.shape[1]), (margin.cols, x.shape[2]))]
     if pad != "none":
         trims = ((margin.rows, x.shape[1]), (margin.cols, x.shape[2]))
-        around = [(trim.before, trim.taken(trim.before + size + trim.after) - trim.before - size) for trim, size in trims]
+        around = [(trim.before, trim.accepted_size(trim.before + size + trim.after) - trim.before - size) for trim, size in trims]
     wide = np.pad(x.numpy(), [(0, 0), *around], mode="reflect" if pad == "reflect" else "constant")
     with torch.inference_mode():
         returned = module.eval()(torch.from_numpy(wide)[None])[0]
@@ -242,7 +242,7 @@ def test_a_network_that_pads_by_itself_is_not_padded_for(tmp_path: Path) -> None
     path = scenes.script(networks.Twice(), tmp_path / "net.pt")
     scenes.scene(tmp_path / "scene.tif", 150, 210)
     with pytest.raises(ConfigError, match=r"tile\.pad is reflect.*Leave tile\.pad out"):
-        prepare(load(scenes.config(tmp_path, model={"path": str(path)}, tile={"pad": "reflect"})))
+        prepare_job(load_config(scenes.config(tmp_path, model={"path": str(path)}, tile={"pad": "reflect"})))
 
 
 @pytest.mark.slow
@@ -250,4 +250,4 @@ def test_a_halo_that_keeps_what_is_not_returned_is_refused(tmp_path: Path) -> No
     path = scenes.script(plain(), tmp_path / "net.pt")
     scenes.scene(tmp_path / "scene.tif", 150, 210)
     with pytest.raises(ConfigError, match="leaves off 4 px"):
-        prepare(load(scenes.config(tmp_path, model={"path": str(path)}, tile={"halo": 2})))
+        prepare_job(load_config(scenes.config(tmp_path, model={"path": str(path)}, tile={"halo": 2})))

@@ -13,14 +13,14 @@ import rasterio
 import torch
 from torch import nn
 
-from pipeline.config.load import load as load_config
-from pipeline.inspect.locality import measure
+from pipeline.config.load import load_config
+from pipeline.inspect.locality import measure_locality
 from pipeline.interfaces import Radius
 from pipeline.models.architectures import NETWORKS
 from pipeline.models.loaded import Loaded
 from pipeline.models.native import hyperparameters
 from pipeline.models.weights import ModelMeta, save
-from pipeline.running.execute import execute, prepare
+from pipeline.running.execute import execute, prepare_job
 from pipeline.runtime.progress import Progress
 from pipeline.store.lifecycle import open_layer
 from tests import networks, scenes
@@ -117,7 +117,7 @@ def test_stride_and_radius_are_those_of_its_layers(name: str, before: int, after
     1, then five times by 2: 16 and 17. layer4 by 2, 4, 4: 26 and 27. The head adds 1: 27 and 28. Bilinear ×8 makes 8·r + 4 of r: 220, 228.
     """
     net = network(name)
-    found = measure(Loaded(module=torch.jit.script(net) if kind == "scripted" else net, said={}), 3)
+    found = measure_locality(Loaded(module=torch.jit.script(net) if kind == "scripted" else net, identity_fields={}), 3)
     assert (found.verdict, found.stride, found.blame) == ("local", STRIDES[name], ())
     assert found.radius == Radius(top=before, bottom=after, left=before, right=after)
 
@@ -175,7 +175,7 @@ def test_tiled_equals_whole(name: str, form: str, size: tuple[int, int], tmp_pat
     _balance(net, x)
     kind = SMALL[name][0] if form == "ours" else form
     model = {"kind": kind, "path": str(_save(net, name, form, tmp_path))}
-    job = prepare(load_config(scenes.config(tmp_path, model=model, tile={"size": 608, "halo": "exact"})))
+    job = prepare_job(load_config(scenes.config(tmp_path, model=model, tile={"size": 608, "halo": "exact"})))
     with Progress() as progress:
         execute(job, progress)
     assert job.plan.tiles.halo is not None

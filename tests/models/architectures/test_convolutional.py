@@ -13,15 +13,15 @@ import torch.nn.functional as F
 from torch import nn
 
 from pipeline.config import InputConfig, ModelConfig
-from pipeline.config.load import load as load_config
+from pipeline.config.load import load_config
 from pipeline.errors import ModelError
-from pipeline.inspect.locality import measure
-from pipeline.interfaces import Accepts, Radius
+from pipeline.inspect.locality import measure_locality
+from pipeline.interfaces import InputConstraints, Radius
 from pipeline.models import load
 from pipeline.models.architectures.classifiers import alexnet, lenet, vgg, vgg16
-from pipeline.models.architectures.convolutional import Convolutional, difference, slid
+from pipeline.models.architectures.convolutional import Convolutional, difference_from_sliding, sliding_scores
 from pipeline.models.loaded import Loaded
-from pipeline.running.execute import execute, prepare
+from pipeline.running.execute import execute, prepare_job
 from pipeline.runtime.progress import Progress
 from pipeline.store.lifecycle import open_layer
 from tests import scenes
@@ -104,7 +104,7 @@ def test_the_map_of_an_unpadded_body_is_the_slid_classifier(make, size: int, str
     classifier = settled(make(), size)
     network, x = Convolutional(classifier, 3, size).eval(), torch.randn(1, 3, size + more[0], size + more[1])
     with torch.inference_mode():
-        wanted, got = slid(classifier, x, size, stride), network.scores(x)
+        wanted, got = sliding_scores(classifier, x, size, stride), network.scores(x)
     assert got.shape == (1, 4, more[0] // stride + 1, more[1] // stride + 1)
     assert torch.allclose(got, wanted, atol=1e-5)
 
@@ -113,9 +113,9 @@ def test_the_map_of_an_unpadded_body_is_the_slid_classifier(make, size: int, str
 @pytest.mark.nightly("networks")
 def test_the_difference_to_the_slid_classifier_is_nothing_for_unpadded_bodies_and_told_for_padded_ones() -> None:
     torch.manual_seed(0)
-    assert difference(Convolutional(settled(Valid(), 20), 3, 20).eval()) < 1e-4
+    assert difference_from_sliding(Convolutional(settled(Valid(), 20), 3, 20).eval()) < 1e-4
     padded = Convolutional(settled(vgg(11, classes=5, norm=True, width=4, hidden=16), 224), 3, 224).eval()
-    assert difference(padded, windows=2) > 2e-3
+    assert difference_from_sliding(padded, windows=2) > 2e-3
 
 
 def test_each_pixel_takes_the_score_of_the_window_with_the_nearest_centre() -> None:
@@ -137,7 +137,7 @@ def test_each_pixel_takes_the_score_of_the_window_with_the_nearest_centre() -> N
 def test_it_is_local_and_its_radius_is_that_of_the_nearest_windows(make, size: int) -> None:
     """Counted pixel by pixel: how far the windows of px at a cut look beyond it."""
     network = Convolutional(settled(make(), size), 3, size).eval()
-    found = measure(Loaded(module=network, said={}, accepts=Accepts(minimum=size)), 3)
+    found = measure_locality(Loaded(module=network, identity_fields={}, accepts=InputConstraints(minimum=size)), 3)
     first = network.nearest(400, torch.device("cpu")) * network.stride
     cut, pixels = 200 - 200 % network.stride, torch.arange(400)
     before = int(((first < cut) & (pixels >= cut)).sum())
@@ -225,14 +225,14 @@ def test_recognition_runs_tile_by_tile_as_in_one_piece(tmp_path: Path) -> None:
     valid = (raw != 0).any(0)
     x = F.pad(torch.from_numpy((raw - 500) / 200 * valid)[None], (0, -517 % 4, 0, -333 % 4))
     with torch.inference_mode():
-        classifier[-1].bias -= slid(classifier, x[:, :, :160, :160], 32, 4).mean((0, 2, 3))
-        found = slid(classifier, x, 32, 4)
+        classifier[-1].bias -= sliding_scores(classifier, x[:, :, :160, :160], 32, 4).mean((0, 2, 3))
+        found = sliding_scores(classifier, x, 32, 4)
     torch.save(classifier.state_dict(), tmp_path / "lenet.pt")
     model = {
         "kind": "classifier", "factory": "pipeline.models.architectures.classifiers:lenet", "args": {"classes": 4, "bands": 3},
         "path": str(tmp_path / "lenet.pt"), "input": {"mean": 500, "std": 200, "size": 32},
     }  # fmt: skip
-    job = prepare(load_config(scenes.config(tmp_path, model=model, tile={"size": 160})))
+    job = prepare_job(load_config(scenes.config(tmp_path, model=model, tile={"size": 160})))
     with Progress() as progress:
         execute(job, progress)
     rows, cols = (np.clip((2 * np.arange(n) + 1 - 32 + 4) // 8, 0, (n + -n % 4 - 32) // 4) for n in (333, 517))

@@ -27,7 +27,7 @@ def test_every_kind_is_folded_or_says_why_not(kind: str, tmp_path: Path, monkeyp
     found = fold(network)
     assert found.done == (kind not in {*PLAIN, "onnx"})
     assert found.done == (found.network is not network)
-    assert ("batch norm folded into" in found.said) == found.done
+    assert ("batch norm folded into" in found.description) == found.done
     assert found.network.identity() == network.identity()
     assert (found.network.accepts, found.network.key, found.network.notes) == (network.accepts, network.key, network.notes)
     x = torch.randn((1, 3, 64, 96), generator=torch.Generator().manual_seed(0))
@@ -39,4 +39,4 @@ def test_every_kind_is_folded_or_says_why_not(kind: str, tmp_path: Path, monkeyp
 
 def test_onnxruntime_folds_by_itself(tmp_path: Path) -> None:
     config, _ = MAKERS["onnx"](tmp_path)
-    assert fold(load(config, 3, torch.device("cpu"))).said == "batch norm is left to onnxruntime, which folds it by itself"
+    assert fold(load(config, 3, torch.device("cpu"))).description == "batch norm is left to onnxruntime, which folds it by itself"

@@ -170,10 +170,10 @@ def test_what_cannot_be_folded_with_certainty_is_left_as_it_is(name: str) -> Non
     network = LEFT[name]()
     if name != "training mode":
         network.eval()
-    found = fold(Loaded(module=network, said={}))
+    found = fold(Loaded(module=network, identity_fields={}))
     assert found.network.module is network
     assert not found.done
-    assert found.said.startswith("batch norm is not folded: ")
+    assert found.description.startswith("batch norm is not folded: ")
 
 
 class Two(nn.Module):

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from pipeline.models.bn_folding import scripted
-from pipeline.runtime.device import rounding
+from pipeline.runtime.device import fixed_numerics
 from tests import networks, zoo
 from tests.models.bn_folding.pairs import Pair, apart, settled
 from tests.networks import conv
@@ -43,7 +43,7 @@ def test_answers_are_the_same_bytes_call_after_call_and_size_after_size() -> Non
     made, _ = scripted.fold(reloaded(torch.jit.script(networks.lively(zoo.UNet()))))
     assert made is not None
     sizes = [(64, 96), (128, 64), (64, 64)]
-    with rounding("float32", 1, torch.device("cpu")):
+    with fixed_numerics("float32", 1, torch.device("cpu")):
         firsts = {size: made(networks_input(size)) for size in sizes}
         assert all(torch.equal(made(networks_input(size)), firsts[size]) for _ in range(4) for size in sizes)
 
@@ -132,10 +132,10 @@ def test_a_traced_network_computes_in_the_precision_that_is_asked_for(make: Call
     network, x = make().eval(), networks_input((64, 96))
     made, _ = scripted.fold(reloaded(torch.jit.trace(network, x)))
     assert made is not None
-    with rounding("float32", 1, torch.device("cpu")):
+    with fixed_numerics("float32", 1, torch.device("cpu")):
         exact = made(x)
         assert torch.allclose(exact, network(x), atol=1e-5 * float(exact.abs().max()))
-    with rounding("bfloat16", 1, torch.device("cpu")):
+    with fixed_numerics("bfloat16", 1, torch.device("cpu")):
         half = made(x)
     assert half.dtype == torch.bfloat16
     assert 0 < (half.float() - exact).abs().max() < exact.abs().max() / 10

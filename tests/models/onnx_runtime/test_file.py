@@ -6,7 +6,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from pipeline.errors import ModelError
-from pipeline.models.onnx_runtime.file import channels_last, entry_of, read
+from pipeline.models.onnx_runtime.file import channels_last, entry_of, read_onnx
 
 
 def branching() -> onnx.ModelProto:
@@ -33,7 +33,7 @@ def branching() -> onnx.ModelProto:
 
 def test_everything_that_onnx_wrote_is_read(tmp_path: Path) -> None:
     onnx.save(branching(), tmp_path / "a.onnx")
-    found = read(tmp_path / "a.onnx")
+    found = read_onnx(tmp_path / "a.onnx")
     assert (found.opset, found.metadata, found.locations) == (17, {"key": "wört"}, ())
     assert [(value.name, value.dtype, value.shape) for value in found.inputs] == [("image", TensorProto.FLOAT16, (None, 3, None, 40))]
     assert [(value.name, value.shape) for value in found.outputs] == [("z", (1, 4, None, None))]
@@ -54,13 +54,13 @@ def test_weights_beside_the_file_are_told_wherever_they_are_used(tmp_path: Path)
         tensor.external_data.add(key="location", value=place)
         tensor.external_data.add(key="offset", value="0")
     (tmp_path / "a.onnx").write_bytes(made.SerializeToString())
-    assert read(tmp_path / "a.onnx").locations == ("here.bin", "there.bin")
+    assert read_onnx(tmp_path / "a.onnx").locations == ("here.bin", "there.bin")
 
 
 def test_a_second_part_of_a_graph_is_read_with_the_first(tmp_path: Path) -> None:
     more = entry_of(7, entry_of(12, entry_of(1, b"n" * 300)))
     (tmp_path / "a.onnx").write_bytes(branching().SerializeToString() + more)
-    assert [value.name for value in read(tmp_path / "a.onnx").outputs] == ["z", "n" * 300]
+    assert [value.name for value in read_onnx(tmp_path / "a.onnx").outputs] == ["z", "n" * 300]
     assert [value.name for value in onnx.load(tmp_path / "a.onnx").graph.output] == ["z", "n" * 300]
 
 
@@ -68,7 +68,7 @@ def test_a_second_part_of_a_graph_is_read_with_the_first(tmp_path: Path) -> None
 def test_what_is_no_onnx_file_is_told(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.onnx").write_bytes(data)
     with pytest.raises(ModelError, match=r"a\.onnx"):
-        read(tmp_path / "a.onnx")
+        read_onnx(tmp_path / "a.onnx")
 
 
 @pytest.mark.parametrize(

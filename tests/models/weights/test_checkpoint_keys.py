@@ -16,7 +16,7 @@ from pipeline.config import ModelConfig
 from pipeline.errors import ModelError
 from pipeline.models import load
 from pipeline.models.loaded import Loaded
-from pipeline.models.weights.checkpoint_keys import choose
+from pipeline.models.weights.checkpoint_keys import select_entries
 from tests import networks
 from tests.models.weights.test_torch_pickle import Attributes, Payload
 
@@ -167,16 +167,16 @@ def test_a_file_saved_on_a_gpu_is_read_on_the_cpu(zipped: bool, tmp_path: Path, 
 def test_common_prefixes_come_off_and_on_where_all_keys_then_match(saved: str, wanted: str, notes: tuple[str, ...]) -> None:
     state = {f"{key}.weight": torch.ones(2) for key in ("first", "second")}
     names = {f"{wanted}.{key}" if wanted else key: value for key, value in state.items()}
-    found = choose({saved + key: value for key, value in state.items()}, names, Path("a.pt"))
+    found = select_entries({saved + key: value for key, value in state.items()}, names, Path("a.pt"))
     assert found.entries.keys() == names.keys()
     assert found.notes == notes
 
 
 @pytest.mark.parametrize(("saved", "wanted"), [("encoder.module.first", "encoder.first"), ("encoder.first", "encoder._orig_mod.first")])
 def test_words_of_wrappers_between_parts_are_passed_over(saved: str, wanted: str) -> None:
-    found = choose(
+    found = select_entries(
         {f"{saved}.weight": torch.ones(2), "head.weight": torch.ones(3)}, {f"{wanted}.weight": torch.ones(2), "head.weight": torch.ones(3)}, Path("a.pt")
     )
     assert found.entries[f"{wanted}.weight"].shape == (2,)
     with pytest.raises(ModelError, match=r"other\.weight is missing"):
-        choose({f"{saved}.weight": torch.ones(2)}, {f"{wanted}.weight": torch.ones(2), "other.weight": torch.ones(3)}, Path("a.pt"))
+        select_entries({f"{saved}.weight": torch.ones(2)}, {f"{wanted}.weight": torch.ones(2), "other.weight": torch.ones(3)}, Path("a.pt"))

@@ -10,7 +10,7 @@ from torch import nn
 from pipeline.config import ModelConfig
 from pipeline.errors import ModelError
 from pipeline.models import load
-from pipeline.models.weights.file_type import EMPTY, EXPORTED, POINTER, SAFETENSORS, SAVED, TORCHSCRIPT, UNKNOWN, recognise
+from pipeline.models.weights.file_type import EMPTY_FILE, EXPORTED, POINTER, SAFETENSORS, SAVED, TORCHSCRIPT, UNKNOWN_FILE, detect_file_type
 from tests import networks, scenes
 
 
@@ -41,17 +41,17 @@ FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "saved": (saved, SAVED),
     "legacy": (lambda path: saved(path, _use_new_zipfile_serialization=False), SAVED),
     "safetensors": (tensors, SAFETENSORS),
-    "empty": (lambda path: wrote(path, b""), EMPTY),
+    "empty": (lambda path: wrote(path, b""), EMPTY_FILE),
     "pointer": (lambda path: wrote(path, b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n"), POINTER),
-    "noise": (lambda path: wrote(path, b"\x80\x04" + bytes(range(200))), UNKNOWN),
-    "zip": (zipped, UNKNOWN),
+    "noise": (lambda path: wrote(path, b"\x80\x04" + bytes(range(200))), UNKNOWN_FILE),
+    "zip": (zipped, UNKNOWN_FILE),
 }
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_is_known_by_its_bytes_whatever_its_name(name: str, tmp_path: Path) -> None:
     make, words = FILES[name]
-    assert recognise(make(tmp_path / "network.bin")) == words
+    assert detect_file_type(make(tmp_path / "network.bin")) == words
 
 
 @pytest.mark.parametrize("kind", ["torchscript", "exported", "python"])

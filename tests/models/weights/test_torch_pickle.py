@@ -16,7 +16,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.models.weights.torch_pickle import Inert, Lazy, Storage, opened
+from pipeline.models.weights.torch_pickle import Inert, Lazy, Storage, open_torch_file
 
 FORMATS = pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
 
@@ -59,7 +59,7 @@ class Growing(list[int]):
 
 
 def read(path: Path) -> dict[str, Any]:
-    with opened(path) as (held, fetch):
+    with open_torch_file(path) as (held, fetch):
         return {name: fetch(value) if isinstance(value, Lazy) else value for name, value in held.items()}
 
 
@@ -132,7 +132,7 @@ def test_a_pickle_cannot_change_what_the_reader_made(tmp_path: Path) -> None:
             with zipfile.ZipFile(tmp_path / "a.pt", "w") as archive:
                 archive.writestr("a/data.pkl", b"\x80\x04" + name + change + b".")
             try:
-                with opened(tmp_path / "a.pt") as (held, _):
+                with open_torch_file(tmp_path / "a.pt") as (held, _):
                     assert not hasattr(held, "x")
             except (TypeError, AttributeError, pickle.UnpicklingError):
                 pass
@@ -140,7 +140,7 @@ def test_a_pickle_cannot_change_what_the_reader_made(tmp_path: Path) -> None:
 
 def test_a_tensor_that_reaches_beyond_its_bytes_is_refused(tmp_path: Path) -> None:
     torch.save({"a": torch.ones(4)}, tmp_path / "a.pt")
-    with opened(tmp_path / "a.pt") as (held, fetch), pytest.raises(RuntimeError, match="out of bounds"):
+    with open_torch_file(tmp_path / "a.pt") as (held, fetch), pytest.raises(RuntimeError, match="out of bounds"):
         fetch(held["a"]._replace(shape=(400,)))
 
 
@@ -149,11 +149,11 @@ def test_a_file_from_the_other_end_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.pt") as old, zipfile.ZipFile(tmp_path / "b.pt", "w") as new:
         for entry in old.namelist():
             new.writestr(entry, b"big" if entry.endswith("byteorder") else old.read(entry))
-    with pytest.raises(ValueError, match="big-endian"), opened(tmp_path / "b.pt"):
+    with pytest.raises(ValueError, match="big-endian"), open_torch_file(tmp_path / "b.pt"):
         pass
 
 
 def test_tensors_are_read_one_by_one(tmp_path: Path) -> None:
     torch.save({"a": torch.ones(4), "b": torch.zeros(9)}, tmp_path / "a.pt")
-    with opened(tmp_path / "a.pt") as (held, _):
+    with open_torch_file(tmp_path / "a.pt") as (held, _):
         assert held["b"] == Lazy(Storage("1", torch.float32), 0, (9,), (1,))

@@ -9,9 +9,9 @@ from onnx import load as load_model
 from onnx import save
 from onnx.helper import set_model_props
 
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.errors import ModelError
-from pipeline.planning.job import prepare
+from pipeline.planning.job import prepare_job
 from tests import networks, scenes
 from tests.models.onnx_files import to_onnx
 from tests.planning.first_config.first import planned, written
@@ -89,7 +89,7 @@ def test_without_onnxruntime_it_is_told_what_to_install_and_what_the_file_says(f
 def test_a_job_with_an_onnx_file_of_another_kind_is_told_what_to_do(folder: Path) -> None:
     path = scenes.config(folder, model={"path": str(onnx(folder / "a.onnx"))})
     with pytest.raises(ModelError, match=r"is not a TorchScript network, but an ONNX network\. Set model\.kind: onnx"):
-        prepare(load(path))
+        prepare_job(load_config(path))
 
 
 @pytest.mark.slow

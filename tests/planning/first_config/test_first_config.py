@@ -11,7 +11,7 @@ import torch
 import xarray
 from torch import nn
 
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.errors import ModelError
 from pipeline.models.architectures.fcn import FCN
 from pipeline.models.architectures.fcn8s import FCN8s
@@ -204,7 +204,7 @@ def test_paths_are_relative_to_where_the_config_lies(folder: Path) -> None:
     text = suggest(folder / "unet.pt", str(folder / "scene.tif"), below).text
     assert "path: ../unet.pt" in text
     (below / "first.yaml").write_text(text)
-    assert load(below / "first.yaml").source.path == str(folder / "scene.tif")
+    assert load_config(below / "first.yaml").source.path == str(folder / "scene.tif")
     assert f"path: {folder / 'scene.tif'}" in suggest(folder / "unet.pt", str(folder / "scene.tif"), Path("/a/b/c/d")).text
 
 

@@ -11,8 +11,8 @@ import torch
 import yaml
 
 from pipeline.errors import ConfigError, ModelError
-from pipeline.planning.first_config import Wishes, suggest
-from pipeline.planning.first_config.options import arguments, numbers
+from pipeline.planning.first_config import UserHints, suggest
+from pipeline.planning.first_config.options import parse_arguments, parse_band_numbers
 from tests import runs, scenes
 
 MAKE = """from torch import nn
@@ -27,16 +27,25 @@ def make(width, classes):
     "given", [['{"width": 7, "classes": 3}'], ["{width: 7, classes: 3}"], ["width=7,classes=3"], ["width=7", "classes=3"], ["{width: 7}", "classes=3"]]
 )
 def test_arguments_are_json_or_pairs(given: list[str]) -> None:
-    assert arguments(given) == {"width": 7, "classes": 3}
+    assert parse_arguments(given) == {"width": 7, "classes": 3}
 
 
 @pytest.mark.parametrize("given", [["4,2"], ["[4, 2]"], ["4", "2"], ["4 2"]])
 def test_bands_are_numbers(given: list[str]) -> None:
-    assert numbers(given) == [4, 2]
+    assert parse_band_numbers(given) == [4, 2]
 
 
 @pytest.mark.parametrize(
-    ("read", "given"), [(arguments, "7"), (arguments, "{width: "), (arguments, "[1]"), (arguments, "=3"), (numbers, "0"), (numbers, "red"), (numbers, "")]
+    ("read", "given"),
+    [
+        (parse_arguments, "7"),
+        (parse_arguments, "{width: "),
+        (parse_arguments, "[1]"),
+        (parse_arguments, "=3"),
+        (parse_band_numbers, "0"),
+        (parse_band_numbers, "red"),
+        (parse_band_numbers, ""),
+    ],
 )
 def test_what_is_neither_is_told(read: Any, given: str) -> None:
     with pytest.raises(ConfigError, match=r"--(args|bands) is "):
@@ -56,7 +65,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def first(folder: Path, **wishes: Any) -> str:
-    return suggest(folder / "sized.pth", str(folder / "scene.tif"), folder, f"{folder}/sized.py:make", Wishes(**wishes)).text
+    return suggest(folder / "sized.pth", str(folder / "scene.tif"), folder, f"{folder}/sized.py:make", UserHints(**wishes)).text
 
 
 @pytest.mark.slow
@@ -75,7 +84,7 @@ def test_bands_that_do_not_fit_are_refused(folder: Path) -> None:
 
 def test_arguments_of_what_takes_none_are_refused(folder: Path) -> None:
     with pytest.raises(ModelError, match=r"--args .* takes none"):
-        suggest(scenes.unet(folder), str(folder / "scene.tif"), folder, None, Wishes(args={"width": 7}))
+        suggest(scenes.unet(folder), str(folder / "scene.tif"), folder, None, UserHints(args={"width": 7}))
 
 
 class Two(torch.nn.Module):
@@ -85,7 +94,7 @@ class Two(torch.nn.Module):
 
 def test_the_output_that_is_named_is_looked_at_and_written(folder: Path) -> None:
     path = scenes.script(Two(), folder / "two.pt")
-    text = suggest(path, str(folder / "scene.tif"), folder, None, Wishes(key="1")).text
+    text = suggest(path, str(folder / "scene.tif"), folder, None, UserHints(key="1")).text
     said = yaml.safe_load(text)
     assert said["model"]["output"]["key"] == "1"
     assert len(said["model"]["classes"]) == 3

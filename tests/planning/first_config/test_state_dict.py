@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.errors import ModelError
 from pipeline.planning.first_config import suggest
 from tests import networks, scenes
@@ -56,7 +56,7 @@ def test_weights_with_a_factory_are_run(folder: Path) -> None:
     assert 'factory: "network.py:make"' in made.text
     assert made.todo == ()
     (folder / "first.yaml").write_text(made.text)
-    assert planned(load(folder / "first.yaml")).locality.radius is not None
+    assert planned(load_config(folder / "first.yaml")).locality.radius is not None
 
 
 def test_a_factory_for_a_whole_network_is_refused(folder: Path) -> None:

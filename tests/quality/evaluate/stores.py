@@ -14,7 +14,7 @@ from pipeline.interfaces import IGNORE
 from pipeline.store import overviews
 from pipeline.store.ledger import Ledger
 from pipeline.store.lifecycle import create, open_layer
-from pipeline.store.reader import Opened, open_store
+from pipeline.store.reader import StoreLevel, open_store
 from pipeline.store.spec import ClassRow
 from tests.quality.labels.places import cut
 from tests.store import specs
@@ -48,7 +48,7 @@ def blobs(height: int, width: int, codes: list[int], seed: int, scale: int = 9) 
     return np.array(codes)[np.argmax(moved, 0)]
 
 
-def store(path: Path, mask: np.ndarray, classes: tuple[ClassRow, ...] = CLASSES, committed: int | None = None, level: int = 0) -> Opened:
+def store(path: Path, mask: np.ndarray, classes: tuple[ClassRow, ...] = CLASSES, committed: int | None = None, level: int = 0) -> StoreLevel:
     """A store of a mask with blocks of 64 px, the first so many of them committed."""
     height, width = mask.shape
     of = specs.spec(Grid(height=height, width=width, transform=specs.NORTH_UP, wkt=specs.UTM, code="EPSG:32633", unit="crs"), classes=classes)
@@ -58,5 +58,5 @@ def store(path: Path, mask: np.ndarray, classes: tuple[ClassRow, ...] = CLASSES,
     for block in [(row, col) for row in range(rows) for col in range(cols)][:committed]:
         Ledger(path).commit(block, {"chunks": {}})
     if level:
-        overviews.build(path, of)
+        overviews.build_overviews(path, of)
     return open_store(path, level)

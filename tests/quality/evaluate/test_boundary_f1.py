@@ -62,7 +62,7 @@ def pair(classes: int, seed: int = 0, height: int = 70, width: int = 90) -> tupl
 def test_pieces_do_not_show(side: int, tolerance: int) -> None:
     label, mask = pair(4)
     found = streamed(label, mask, 4, tolerance, side)
-    counts = np.stack([found.labelled, found.found, found.predicted, found.right], 1)
+    counts = np.stack([found.labelled, found.labelled_hits, found.predicted, found.predicted_hits], 1)
     assert (counts == brute(label, mask, 4, tolerance)).all()
     assert counts.min() > 0
 
@@ -71,7 +71,7 @@ def test_pieces_do_not_show(side: int, tolerance: int) -> None:
 def test_however_many_classes(classes: int) -> None:
     label, mask = pair(classes, 3)
     found = streamed(label, mask, classes, 2, 48)
-    assert (np.stack([found.labelled, found.found, found.predicted, found.right], 1) == brute(label, mask, classes, 2)).all()
+    assert (np.stack([found.labelled, found.labelled_hits, found.predicted, found.predicted_hits], 1) == brute(label, mask, classes, 2)).all()
     assert found.labelled[-1] > 0
 
 

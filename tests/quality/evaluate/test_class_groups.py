@@ -37,7 +37,7 @@ def test_labels_name_groups_and_classes_of_the_mask_alike(tmp_path: Path) -> Non
     made = grouping(opened.classes, {"3": "water", "*": "other"}, opened.nodata)
     values = np.tile(np.array([0, 1, 2], "uint8"), 17)[None].repeat(40, 0)
     path = scenes.write(tmp_path / "labels.tif", values[None], crs=opened.grid.wkt, transform=Affine(*opened.grid.transform))
-    labels = made.labels(open_labels(path, opened.grid, made.known, values={0: "wood", 1: "water", 2: "other"}))
+    labels = made.labels(open_labels(path, opened.grid, made.label_classes, values={0: "wood", 1: "water", 2: "other"}))
     other = next(row.code for row in made.judged if row.name == "other")
     assert (labels.read(Window(row=0, col=0, height=40, width=51)) == np.where(values == 1, 3, other)).all()
 

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.errors import InputError, StoreError
 from pipeline.geometry.window import Window
-from pipeline.quality.evaluate.evaluate import FARTHEST, _side, evaluate, pieces
+from pipeline.quality.evaluate.evaluate import MAX_TOLERANCE, _piece_side, evaluate, pieces
 from pipeline.quality.evaluate.result import Evaluation
 from pipeline.quality.labels import IGNORE, open_labels
 from pipeline.store.spec import ClassRow
@@ -44,7 +44,7 @@ def same_as_at_once(found: Evaluation, label: np.ndarray, mask: np.ndarray) -> N
     expected = np.array([[((truth == row) & (said == col)).sum() for col in range(4)] for row in range(3)])
     assert (found.confusion.counts == expected).all()
     edges = found.boundaries
-    assert (np.stack([edges.labelled, edges.found, edges.predicted, edges.right], 1) == brute(truth, said, 3, edges.tolerance)).all()
+    assert (np.stack([edges.labelled, edges.labelled_hits, edges.predicted, edges.predicted_hits], 1) == brute(truth, said, 3, edges.tolerance)).all()
 
 
 @pytest.mark.slow
@@ -91,11 +91,11 @@ def test_an_unfinished_store_is_refused_and_judged_in_part_only_where_it_is_comm
     assert (found.committed, found.blocks) == (4, 9)
 
 
-@pytest.mark.parametrize("tolerance", [-1, FARTHEST + 1, 10**6])
+@pytest.mark.parametrize("tolerance", [-1, MAX_TOLERANCE + 1, 10**6])
 def test_a_tolerance_that_no_memory_would_hold_is_refused(tmp_path: Path, tolerance: int) -> None:
     label, mask = pair()
     opened = store(tmp_path / "a.zarr", mask)
-    with pytest.raises(InputError, match=rf"{tolerance} px.*from 0 to {FARTHEST} px"):
+    with pytest.raises(InputError, match=rf"{tolerance} px.*from 0 to {MAX_TOLERANCE} px"):
         evaluate(opened, Known(opened.grid, label), tolerance=tolerance)
 
 
@@ -103,7 +103,7 @@ def test_a_tolerance_that_no_memory_would_hold_is_refused(tmp_path: Path, tolera
 def test_the_largest_tolerance_reaches_over_the_whole_image(tmp_path: Path) -> None:
     label, mask = pair()
     opened = store(tmp_path / "a.zarr", mask)
-    same_as_at_once(evaluate(opened, Known(opened.grid, label), tolerance=FARTHEST), label, mask)
+    same_as_at_once(evaluate(opened, Known(opened.grid, label), tolerance=MAX_TOLERANCE), label, mask)
 
 
 @pytest.mark.slow
@@ -174,7 +174,7 @@ def test_pieces_cover_an_area_once_and_are_cut_at_whole_sides(area: Window, side
 
 @pytest.mark.parametrize("chunk", [64, 500, 512, 2048, 3000, 4096, 20_000])
 def test_pieces_are_of_bounded_size_and_cut_no_chunk_but_a_very_large_one(chunk: int) -> None:
-    side = _side(chunk)
+    side = _piece_side(chunk)
     assert 1000 <= side <= 4096
     assert side % chunk == 0 or chunk > 4096
 

@@ -6,15 +6,15 @@ import pytest
 from pipeline.errors import InputError
 from pipeline.geometry.window import Window
 from pipeline.quality.evaluate.evaluate import evaluate
-from pipeline.quality.evaluate.report import area_of, document, tell
+from pipeline.quality.evaluate.report import area_of, evaluation_document, print_evaluation
 from pipeline.quality.evaluate.result import Evaluation
-from pipeline.quality.evaluate.text import lines
-from pipeline.store.reader import Opened
+from pipeline.quality.evaluate.text import evaluation_lines
+from pipeline.store.reader import StoreLevel
 from tests.quality.evaluate.stores import Known, store
 from tests.quality.evaluate.test_evaluate import pair
 
 
-def judged(folder: Path, committed: int | None = None) -> tuple[Evaluation, Opened]:
+def judged(folder: Path, committed: int | None = None) -> tuple[Evaluation, StoreLevel]:
     label, mask = pair()
     label[label == 7] = 3
     mask[mask == 7] = 0
@@ -24,7 +24,7 @@ def judged(folder: Path, committed: int | None = None) -> tuple[Evaluation, Open
 
 def test_the_document_holds_every_number_and_null_where_there_is_none(tmp_path: Path) -> None:
     found, opened = judged(tmp_path)
-    said = json.loads(json.dumps(document(found, opened, "b.tif"), allow_nan=False))
+    said = json.loads(json.dumps(evaluation_document(found, opened, "b.tif"), allow_nan=False))
     assert said["pixels"] == {"labelled": found.confusion.pixels, "nodata": found.nodata, "ignored": found.ignored}
     assert [row["code"] for row in said["classes"]] == [0, 3, 7]
     assert said["classes"][2] == {
@@ -38,7 +38,7 @@ def test_the_document_holds_every_number_and_null_where_there_is_none(tmp_path: 
 
 def test_the_table_is_aligned_and_says_what_was_missed(tmp_path: Path) -> None:
     found, opened = judged(tmp_path)
-    said = lines(found, opened, "b.tif")
+    said = evaluation_lines(found, opened, "b.tif")
     table = [line for line in said if line.startswith(("class ", "ground", "water", "wood"))]
     assert len({len(line) for line in table}) == 1
     assert table[0].split() == ["class", "IoU", "F1", "precision", "recall", "boundary", "F1", "labelled"]
@@ -51,20 +51,20 @@ def test_the_table_is_aligned_and_says_what_was_missed(tmp_path: Path) -> None:
 
 def test_a_partial_evaluation_says_so(tmp_path: Path) -> None:
     found, opened = judged(tmp_path, committed=5)
-    assert any("5 of 9 blocks are committed" in line for line in lines(found, opened, "b.tif"))
+    assert any("5 of 9 blocks are committed" in line for line in evaluation_lines(found, opened, "b.tif"))
 
 
 @pytest.mark.slow
 def test_json_goes_to_a_file_beside_the_table_or_in_its_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found, opened = judged(tmp_path)
-    tell(found, opened, "b.tif", str(tmp_path / "a.json"), tmp_path / "a.png")
+    print_evaluation(found, opened, "b.tif", str(tmp_path / "a.json"), tmp_path / "a.png")
     assert "mean IoU" in capsys.readouterr().out
     said = json.loads((tmp_path / "a.json").read_text())
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
-    tell(found, opened, "b.tif", "-")
+    print_evaluation(found, opened, "b.tif", "-")
     assert json.loads(capsys.readouterr().out) == said
     with pytest.raises(InputError, match="cannot be written"):
-        tell(found, opened, "b.tif", str(tmp_path / "nowhere" / "a.json"))
+        print_evaluation(found, opened, "b.tif", str(tmp_path / "nowhere" / "a.json"))
 
 
 def test_an_area_is_four_numbers_inside_the_grid(tmp_path: Path) -> None:

@@ -7,20 +7,20 @@ from hypothesis import strategies as st
 
 from pipeline.errors import LabelsError
 from pipeline.interfaces import IGNORE
-from pipeline.quality.labels.class_codes import Meaning, meaning
+from pipeline.quality.labels.class_codes import LabelMapping, label_mapping
 from pipeline.store.spec import ClassRow
 from tests.quality.labels.places import CLASSES
 
 CLOUDY = (*CLASSES, ClassRow(code=9, name="cloud", color="#ffffff", role="ignore"))
 
 
-def means(classes: Any = CLASSES, values: Any = None, ignore: Any = ()) -> Meaning:
-    return meaning("a.tif", classes, values, ignore)
+def means(classes: Any = CLASSES, values: Any = None, ignore: Any = ()) -> LabelMapping:
+    return label_mapping("a.tif", classes, values, ignore)
 
 
-def pixels(of: Meaning, *values: float) -> list[int]:
+def pixels(of: LabelMapping, *values: float) -> list[int]:
     array = np.array(values)
-    return of.of_pixels(array, np.ones(array.shape, bool)).tolist()
+    return of.codes_of_pixels(array, np.ones(array.shape, bool)).tolist()
 
 
 def test_a_value_is_its_own_code_unless_something_else_is_said() -> None:
@@ -43,14 +43,14 @@ def test_a_class_of_role_ignore_and_a_class_passed_over_by_name_say_nothing() ->
 
 def test_attributes_are_names_codes_or_nothing() -> None:
     of = means()
-    assert [of.of(v) for v in ("wood", "7", 7, 7.0, np.int32(1), np.float64(2.0), " water ", None, float("nan"), "")] == [
+    assert [of.code_of(v) for v in ("wood", "7", 7, 7.0, np.int32(1), np.float64(2.0), " water ", None, float("nan"), "")] == [
         2, 7, 7, 7, 1, 2, 1, IGNORE, IGNORE, IGNORE,
     ]  # fmt: skip
 
 
 def test_a_class_that_is_named_like_a_number_is_meant_by_its_name() -> None:
     of = means((ClassRow(code=0, name="3", color="#000000"), ClassRow(code=3, name="4", color="#000000")))
-    assert [of.of(v) for v in ("3", "4", 3, 0)] == [0, 3, 3, 0]
+    assert [of.code_of(v) for v in ("3", "4", 3, 0)] == [0, 3, 3, 0]
 
 
 @pytest.mark.parametrize(
@@ -68,14 +68,14 @@ def test_values_that_mean_no_class_are_refused() -> None:
     with pytest.raises(LabelsError, match="'lake', which is no class"):
         means(values={0: "lake"})
     with pytest.raises(LabelsError, match="holds lake"):
-        means().of("lake")
+        means().code_of("lake")
 
 
 @given(st.lists(st.integers(-5, 300), max_size=40), st.dictionaries(st.integers(-5, 300), st.sampled_from([0, 1, 2, 7]), min_size=1), st.booleans())
 def test_pixels_are_looked_up_as_one_would_by_hand(values: list[int], table: dict[int, int], unsigned: bool) -> None:
     array = np.array(values, dtype="uint16" if unsigned else "int64") if not unsigned else np.abs(np.array(values, "int64")).astype("uint16")
     valid = np.array([value in table for value in array.tolist()], bool)
-    got = means(values=table).of_pixels(array, valid)
+    got = means(values=table).codes_of_pixels(array, valid)
     assert got.tolist() == [table.get(value, IGNORE) for value in array.tolist()]
 
 
@@ -87,10 +87,10 @@ def test_pixels_are_looked_up_as_one_would_by_hand(values: list[int], table: dic
     ],
 )  # fmt: skip
 def test_a_classification_of_qupath_is_its_name(text: str, code: int) -> None:
-    assert means().of(text) == code
+    assert means().code_of(text) == code
 
 
 def test_a_derived_class_of_qupath_and_what_only_looks_like_one_are_told_by_name() -> None:
     for text, name in (('{"names": ["Tumor", "Positive"]}', "Tumor: Positive"), ('{"name": "Stroma"}', "Stroma"), ("{wood}", "{wood}")):
         with pytest.raises(LabelsError, match=f"holds {name}, which is no class"):
-            means().of(text)
+            means().code_of(text)

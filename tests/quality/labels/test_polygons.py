@@ -19,7 +19,7 @@ from pipeline.config import LabelsConfig
 from pipeline.errors import ExtraError, LabelsError
 from pipeline.geometry.crs import Box
 from pipeline.quality.labels import IGNORE, from_config, open_labels
-from pipeline.sources.polygons import Layer, open_layer
+from pipeline.sources.polygons import PolygonFile, open_polygons
 from pipeline.store.spec import ClassRow
 from tests import vector_files
 from tests.quality.labels.places import CLASSES, DEGREES, GRIDS, UTM, centres, cut, grid, whole, windows
@@ -159,8 +159,8 @@ def test_attributes_that_are_nothing_or_ignored_hide_what_is_below_and_one_that_
 def test_a_window_reads_only_what_lies_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     boxes = np.array([shapely.box(x, y, x + 5, y + 5) for x in range(500_000, 502_600, 100) for y in range(4_598_000, 4_600_000, 100)], dtype=object)
     opened, read = open_labels(write(tmp_path / "a.gpkg", boxes), GRIDS["the labels' own"], CLASSES, burn=1), []
-    original = Layer.read
-    monkeypatch.setattr(Layer, "read", lambda self, wanted: read.append(len(original(self, wanted).fids)) or original(self, wanted))
+    original = PolygonFile.read
+    monkeypatch.setattr(PolygonFile, "read", lambda self, wanted: read.append(len(original(self, wanted).fids)) or original(self, wanted))
     opened.read(windows(opened.grid)[0].__class__(row=50, col=50, height=30, width=30))
     assert 9 <= read[0] <= 25
     assert len(boxes) == 520
@@ -168,8 +168,8 @@ def test_a_window_reads_only_what_lies_in_it(tmp_path: Path, monkeypatch: pytest
 
 def test_a_file_without_an_index_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened, read = open_labels(write(tmp_path / "a.geojson", polygons()), GRIDS["the labels' own"], CLASSES, burn=1), []
-    original = Layer.read
-    monkeypatch.setattr(Layer, "read", lambda self, wanted: read.append(1) or original(self, wanted))
+    original = PolygonFile.read
+    monkeypatch.setattr(PolygonFile, "read", lambda self, wanted: read.append(1) or original(self, wanted))
     for window in windows(opened.grid):
         opened.read(window)
     assert len(read) == 1
@@ -270,7 +270,7 @@ def test_without_the_extra_it_is_named(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_what_is_read_from_two_rectangles_is_each_polygon_once_in_the_order_of_the_file(tmp_path: Path) -> None:
-    layer = open_layer(str(write(tmp_path / "a.gpkg", polygons(), kind=KINDS)), None, "kind")
+    layer = open_polygons(str(write(tmp_path / "a.gpkg", polygons(), kind=KINDS)), None, "kind")
     west, east = (Box(left=left, bottom=4_597_000, right=right, top=4_601_000) for left, right in ((499_000, 501_300), (501_300, 503_000)))
     assert len(layer.read([west]).fids) + len(layer.read([east]).fids) > 40
     both = layer.read([east, west])

@@ -63,10 +63,10 @@ def test_labels_are_where_they_are_on_whichever_side_they_are_counted(tmp_path: 
 
 
 def test_labels_far_from_the_antimeridian_are_read_once(tmp_path: Path) -> None:
-    from pipeline.quality.labels.class_codes import meaning
+    from pipeline.quality.labels.class_codes import label_mapping
 
     of, place = (grid(20, 20, Affine(0.01, 0, left, 0, -0.01, 40), "EPSG:4326") for left in (10, 10.05))
-    assert open_raster(write(tmp_path / "labels.tif", place), of, meaning("labels.tif", CLASSES, None, ())).turns == (0.0,)
+    assert open_raster(write(tmp_path / "labels.tif", place), of, label_mapping("labels.tif", CLASSES, None, ())).turns == (0.0,)
 
 
 @pytest.mark.parametrize(("crs", "turn"), [("EPSG:4326", 360), ("EPSG:3857", ROUND), ("EPSG:3832", ROUND), ("EPSG:32760", 0), (LAEA, 0)])

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import zarr
 
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.geometry.blocks import BlockIndex
 from pipeline.geometry.window import Window
 from pipeline.planning.job import Job
 from pipeline.quality.verify.certificate import Certificate
 from pipeline.quality.verify.verify import job_of, verify
-from pipeline.running.execute import execute, prepare
+from pipeline.running.execute import execute, prepare_job
 from pipeline.runtime.progress import Progress
 from pipeline.store.ledger import Ledger, commit_block
 from tests import networks, scenes
@@ -26,7 +26,7 @@ LAYERS = {"layers": ["mask", "confidence"]}
 
 def store(folder: Path, name: str = "job", **sections: dict[str, Any]) -> Path:
     """Run a job and return its store."""
-    job = prepare(load(scenes.config(folder, name, **{"output": LAYERS, **sections})))
+    job = prepare_job(load_config(scenes.config(folder, name, **{"output": LAYERS, **sections})))
     with Progress() as progress:
         execute(job, progress)
     return job.path

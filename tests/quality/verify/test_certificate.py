@@ -14,10 +14,10 @@ import zarr
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.errors import CertificateError
 from pipeline.quality.verify import certificate
-from pipeline.running.execute import execute, prepare
+from pipeline.running.execute import execute, prepare_job
 from pipeline.running.report import Report
 from pipeline.runtime.progress import Progress
 from pipeline.store import overviews
@@ -29,7 +29,7 @@ EXACT: dict[str, Any] = {"tile": {"size": 96}, "output": {**made.LAYERS, "certif
 
 
 def go(path: Path, fresh: bool = False) -> Report:
-    job = prepare(load(path), fresh)
+    job = prepare_job(load_config(path), fresh)
     with Progress() as progress:
         return execute(job, progress, fresh)
 
@@ -140,7 +140,7 @@ def test_a_block_that_is_made_anew_in_a_complete_store_is_made_anew_in_its_overv
     made.spoil(store, (1, 2), lambda values: np.full_like(values, 1))
     for level in ("1", "2", "3"):
         shutil.rmtree(store / level / "mask" / "ledger", ignore_errors=True)
-    overviews.build(store, prepare(load(path)).spec)
+    overviews.build_overviews(store, prepare_job(load_config(path)).spec)
     assert contents(store)["1/mask/c/1/2"] != before["1/mask/c/1/2"]
     (store / "0/mask/ledger/r00001/b00002.json").unlink()
     (store / "0/mask/c/3/5").unlink()
@@ -157,7 +157,7 @@ def test_overviews_that_are_gone_from_a_complete_store_are_made_again_and_end_it
     shutil.rmtree(store / "1" / "mask" / "ledger")
     (store / "1/mask/c/0/0").unlink()
     with pytest.raises(CertificateError, match=r"overview 1, block 0,0: not committed.* Run the job again"):
-        certificate.demand(store, made.looked(store))
+        certificate.require_passed(store, made.looked(store))
     assert go(plain).done == 0
     assert "certificate" not in made.meta(store)
     assert contents(store) == before
@@ -168,7 +168,7 @@ def test_advice_names_the_record_of_a_block_that_is_damaged(tmp_path: Path) -> N
     store = made.store(tmp_path)
     (store / "0/mask/c/3/5").unlink()
     with pytest.raises(CertificateError, match=r"delete its commit record \(.*job.zarr/0/mask/ledger/r00001/b00002.json"):
-        certificate.demand(store, made.looked(store))
+        certificate.require_passed(store, made.looked(store))
 
 
 @pytest.mark.slow
@@ -176,5 +176,5 @@ def test_advice_names_the_record_of_a_block_that_is_damaged(tmp_path: Path) -> N
 def test_advice_for_a_blended_store_does_not_speak_of_halos(tmp_path: Path) -> None:
     store = made.store(tmp_path, **made.blended(tmp_path))
     with pytest.raises(CertificateError, match=r"more tile.overlap or a larger tile.size") as failed:
-        certificate.demand(store, made.looked(store, windows=2, tolerance=1e-9))
+        certificate.require_passed(store, made.looked(store, windows=2, tolerance=1e-9))
     assert "tile.halo" not in str(failed.value)

@@ -2,19 +2,19 @@ import numpy as np
 import pytest
 
 from pipeline.geometry.window import Window
-from pipeline.inference.decode import Decoding
+from pipeline.inference.decode import ClassDecoding
 from pipeline.inference.normalise import Normalisation
 from pipeline.inference.recipe import Recipe
 from pipeline.quality.verify import logit_differences
-from pipeline.quality.verify.logit_differences import Differences, Tally, View, spread, undecided
+from pipeline.quality.verify.logit_differences import ComparisonWindow, Differences, WindowErrors, logit_std, undecided
 
-TWO = Decoding(activation="softmax", threshold=0.5, codes=(0, 1))
-ONE = Decoding(activation="sigmoid", threshold=0.5, codes=(0, 1))
-SIDE_BY_SIDE = Decoding(activation="sigmoid", threshold=0.5, codes=(0, 1, 9), background=2)
-CUT = Decoding(activation="none", threshold=(0.3, 0.7), codes=(0, 1, 2))
+TWO = ClassDecoding(activation="softmax", threshold=0.5, codes=(0, 1))
+ONE = ClassDecoding(activation="sigmoid", threshold=0.5, codes=(0, 1))
+SIDE_BY_SIDE = ClassDecoding(activation="sigmoid", threshold=0.5, codes=(0, 1, 9), background=2)
+CUT = ClassDecoding(activation="none", threshold=(0.3, 0.7), codes=(0, 1, 2))
 
 
-def recipe(how: Decoding, doubt: float = 0.0) -> Recipe:
+def recipe(how: ClassDecoding, doubt: float = 0.0) -> Recipe:
     return Recipe(
         normalisation=Normalisation(scale=(1.0,), offset=(0.0,), mean=(0.0,), std=(1.0,)), decoding=how, layers=("mask", "entropy"), nodata=255,
         dtype="uint8", precision="float32", threads=1, taper="flat", blend="logits", overlapping=False, min_confidence=doubt,
@@ -32,7 +32,7 @@ def recipe(how: Decoding, doubt: float = 0.0) -> Recipe:
     ],
     ids=["two", "doubtful", "one", "cut", "side by side"],
 )
-def test_a_label_is_undecided_where_rounding_may_turn_it(how: Decoding, doubt: float, logits: list[list[float]], expected: list[bool]) -> None:
+def test_a_label_is_undecided_where_rounding_may_turn_it(how: ClassDecoding, doubt: float, logits: list[list[float]], expected: list[bool]) -> None:
     values = np.array(logits, dtype=np.float32)[:, None]
     everywhere = np.ones(values.shape[1:], dtype=bool)
     assert undecided(values, recipe(how, doubt), everywhere)[0].tolist() == expected
@@ -57,7 +57,7 @@ def test_only_pixels_that_are_asked_about_are_decoded(monkeypatch: pytest.Monkey
 def test_errors_are_counted_near_and_away_from_seams_in_standard_deviations() -> None:
     rng = np.random.default_rng(0)
     reference = rng.normal(0, 2, (3, 8, 8)).astype(np.float32)
-    view, tally = View(Window(row=0, col=0, height=8, width=8), at_a_seam=True), Tally()
+    view, tally = ComparisonWindow(Window(row=0, col=0, height=8, width=8), is_at_seam=True), WindowErrors()
     ours = reference.copy()
     ours[1, 2, 2] += 1
     ours[:, 0, 0] = np.nan
@@ -65,9 +65,9 @@ def test_errors_are_counted_near_and_away_from_seams_in_standard_deviations() ->
     flipped = np.zeros((8, 8), bool)
     flipped[[0, 2, 7], [0, 2, 7]] = True
     tally.add(view, reference, flipped)
-    std = spread(tally)
+    std = logit_std(tally)
     assert std == pytest.approx(reference[:, ~np.isnan(ours[0])].std(), rel=1e-5)
-    said = tally.document(std, apart=True)
+    said = tally.document(std, by_distance=True)
     assert (said["pixels"], said["near"]["pixels"], said["away"]["pixels"]) == (63, 31, 32)
     assert (said["flips"], said["near"]["flips"], said["away"]["flips"]) == (2, 1, 1)
     assert said["max"] == said["near"]["max"] == pytest.approx(1 / std, rel=1e-3)

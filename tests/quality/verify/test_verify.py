@@ -14,10 +14,10 @@ import zarr
 
 from pipeline.errors import CertificateError, ModelError, StoreError
 from pipeline.quality.verify import verify
-from pipeline.quality.verify.certificate import demand
+from pipeline.quality.verify.certificate import require_passed
 from pipeline.store import overviews
 from pipeline.store.ledger import commit_block
-from pipeline.store.overviews import LevelTask
+from pipeline.store.overviews import OverviewTask
 from tests import networks, scenes
 from tests.quality.verify import made
 from tests.sources.aoi.test_jobs import TOUCHED, drawn
@@ -106,7 +106,7 @@ def test_a_blended_store_is_promised_nothing_and_passes_until_a_tolerance_is_ask
     asked = made.looked(path, tolerance=1e-3)
     assert not asked["passed"]
     with pytest.raises(CertificateError, match="tolerance asked for is not kept"):
-        demand(path, asked)
+        require_passed(path, asked)
 
 
 @pytest.mark.slow
@@ -191,7 +191,7 @@ def test_one_tile_that_is_shifted_is_caught_and_its_block_is_named(copy: Path) -
     assert {tuple(fault["block"]) for fault in said["faults"]} == {(0, 1)}
     assert "pixels of mask at rows" in said["why"]
     with pytest.raises(CertificateError, match=r"block 0,1: .*pixels of mask at rows"):
-        demand(copy, said)
+        require_passed(copy, said)
 
 
 @pytest.mark.slow
@@ -258,7 +258,7 @@ def test_an_overview_that_is_not_of_the_level_below_is_caught(tmp_path: Path, la
     array = zarr.open_array(path / str(level) / layer, mode="r+")
     array[..., 10, 10] = array[..., 10, 10] + 1
     job = made.job_of(path, [])
-    over = LevelTask(store=path, spec=job.spec, level=level)
+    over = OverviewTask(store=path, spec=job.spec, level=level)
     commit_block(path, level, (0, 0), over.window(made.BlockIndex(0, 0)), job.spec.layers, {})
     said = made.looked(path, windows=4)
     assert not said["passed"]
@@ -269,7 +269,7 @@ def test_an_overview_that_is_not_of_the_level_below_is_caught(tmp_path: Path, la
 
 @pytest.mark.slow
 def test_progress_is_told_while_windows_are_looked_at(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify, "INTERVAL_S", 0.0)
+    monkeypatch.setattr(verify, "PROGRESS_INTERVAL_S", 0.0)
     said: list[str] = []
     verify.verify(verify.job_of(good, []), said.append, windows=3)
     for words in ("3 of 15 blocks read", "blocks with windows inferred again", "6 of about 6 windows"):
@@ -321,7 +321,7 @@ def test_a_block_without_a_record_makes_the_store_incomplete(copy: Path) -> None
     assert not said["passed"]
     assert said["coverage"]["missing"] == 1
     with pytest.raises(CertificateError, match=r"block 1,2: not committed\. Run the job again"):
-        demand(copy, said)
+        require_passed(copy, said)
 
 
 @pytest.mark.slow
@@ -375,5 +375,5 @@ def test_a_block_whose_tiles_were_halved_for_want_of_memory_is_judged_by_those_t
     made.again(job, (0, 0), job.task.layout.window(made.BlockIndex(0, 0)), {**record, "halvings": 1})
     for level in range(1, job.spec.levels):
         shutil.rmtree(path / str(level) / "mask" / "ledger")
-    overviews.build(path, job.spec)
+    overviews.build_overviews(path, job.spec)
     assert made.looked(path, windows=4)["passed"]

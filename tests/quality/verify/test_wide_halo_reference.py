@@ -27,14 +27,14 @@ def known(radius: int | None, verdict: str) -> Locality:
     ],
 )
 def test_the_halo_is_beyond_the_radius_or_as_wide_as_a_tile(locality: Locality, halo: int | None, size: int, expected: int) -> None:
-    assert wide_halo_reference.needed(locality, halo, size, 8) == expected
+    assert wide_halo_reference.target_halo(locality, halo, size, 8) == expected
 
 
 @pytest.mark.slow
 def test_a_tile_is_aligned_and_clipped_at_the_padded_edge(tmp_path: Path) -> None:
     job = made.job_of(made.store(tmp_path, tile={"size": 96}), [])
-    around = wide_halo_reference.frame(job)
-    assert (around.side, around.halo) == (128, around.wanted)
+    around = wide_halo_reference.reference_halo(job)
+    assert (around.side, around.halo) == (128, around.target)
     tile = around.tile(job, Window(row=171, col=101, height=128, width=128))
     assert tile.read.row == 168 - around.halo
     assert tile.read.rows.stop == 300
@@ -45,9 +45,9 @@ def test_a_tile_is_aligned_and_clipped_at_the_padded_edge(tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_memory_keeps_the_reference_as_narrow_as_it_must(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     job = made.job_of(made.store(tmp_path, **made.blended(tmp_path)), [])
-    assert wide_halo_reference.frame(job).halo == 96
+    assert wide_halo_reference.reference_halo(job).halo == 96
     monkeypatch.setattr(wide_halo_reference, "_room", lambda plan: 200 * 200)
-    narrow = wide_halo_reference.frame(job)
+    narrow = wide_halo_reference.reference_halo(job)
     assert narrow.side == 100
-    assert 0 < narrow.halo < narrow.wanted
+    assert 0 < narrow.halo < narrow.target
     assert narrow.tile(job, Window(row=100, col=100, height=100, width=100)).read.pixels <= 200 * 200

@@ -12,7 +12,7 @@ import shapely
 
 from pipeline.config import AreaConfig
 from pipeline.errors import SourceError
-from pipeline.geometry.blocks import Layout
+from pipeline.geometry.blocks import BlockGrid
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.tiling import HaloTiling
 from pipeline.geometry.window import Window
@@ -24,9 +24,9 @@ from tests.sources.aoi import shapes
 from tests.sources.aoi.shapes import OF, SHAPES
 
 
-def layout(of: Grid, block: int) -> Layout:
+def layout(of: Grid, block: int) -> BlockGrid:
     rows, cols = (HaloTiling(length=n, multiple=1, halo=2, core=64) for n in (of.height, of.width))
-    return Layout(height=of.height, width=of.width, block=block, rows=rows, cols=cols)
+    return BlockGrid(height=of.height, width=of.width, block=block, rows=rows, cols=cols)
 
 
 @pytest.mark.nightly("jobs", after=12)
@@ -76,7 +76,7 @@ def coast(points: int) -> Any:
 @pytest.mark.slow
 def test_outlines_of_very_many_points_are_cut_into_small_pieces_without_a_seam(tmp_path: Path) -> None:
     opened, expected = shapes.area(tmp_path, coast(20_000), name="a.gpkg")
-    pieces = opened._outlines.pieces
+    pieces = opened._aoi_pieces.pieces
     assert len(pieces) > 50
     assert max(shapely.get_num_coordinates(pieces)) <= VERTICES
     assert (opened.read(whole(OF)) == expected).all()
@@ -100,11 +100,11 @@ def test_what_travels_to_a_worker_is_small_and_reads_the_same(tmp_path: Path, mo
     opened, expected = shapes.area(tmp_path, coast(20_000), name="a.gpkg")
     sent = pickle.dumps(opened)
     assert len(sent) < 6000
-    monkeypatch.setattr(areas, "_held", {})
+    monkeypatch.setattr(areas, "_cached", {})
     there = pickle.loads(sent)
     assert (there.read(whole(OF)) == expected).all()
     loads: list[Any] = []
-    monkeypatch.setattr(areas, "load", lambda *of: loads.append(of))
+    monkeypatch.setattr(areas, "load_aoi_pieces", lambda *of: loads.append(of))
     assert (pickle.loads(sent).read(whole(OF)) == expected).all()
     assert not loads, "the file is read once per process"
 
@@ -113,7 +113,7 @@ def test_an_area_that_changed_under_way_is_refused(tmp_path: Path, monkeypatch: 
     opened, _ = shapes.area(tmp_path, SHAPES["a triangle"])
     sent = pickle.dumps(opened)
     shapes.area(tmp_path, SHAPES["a comb"])
-    monkeypatch.setattr(areas, "_held", {})
+    monkeypatch.setattr(areas, "_cached", {})
     with pytest.raises(SourceError, match="not those with which the run began"):
         pickle.loads(sent).read(whole(OF))
 

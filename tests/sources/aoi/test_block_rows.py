@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import shapely
 
-from pipeline.geometry.blocks import BlockIndex, Layout
+from pipeline.geometry.blocks import BlockGrid, BlockIndex
 from pipeline.geometry.grid import Grid
 from pipeline.sources.aoi import open_area
-from pipeline.sources.aoi.block_rows import lines
-from pipeline.sources.aoi.pieces import Outlines
+from pipeline.sources.aoi.block_rows import blocks_by_row
+from pipeline.sources.aoi.pieces import AoiPieces
 from tests.quality.labels.places import UTM
 from tests.sources.aoi import shapes
 from tests.sources.aoi.shapes import OF, SHAPES
@@ -27,7 +27,7 @@ def test_every_block_of_the_area_is_among_them_in_the_order_of_reading(tmp_path:
     opened, expected = shapes.area(tmp_path, SHAPES[name])
     how = layout(OF, block).with_swaths(swaths)
     order = list(how.blocks())
-    found = [index for line in lines(opened._outlines.pieces, how) for index in line]
+    found = [index for line in blocks_by_row(opened._aoi_pieces.pieces, how) for index in line]
     assert found == [index for index in order if index in set(found)]
     assert {index for index in order if expected[how.window(index).slices].any()} <= set(found)
     assert list(opened.blocks(how)) == [index for index in order if expected[how.window(index).slices].any()]
@@ -52,8 +52,8 @@ def test_a_huge_raster_is_visited_where_its_area_is_and_nowhere_else(tmp_path: P
     assert opened is not None
     how = layout(HUGE, 2048 if most < 100 else 2**16).with_swaths(min(swaths, 512 if most > 100 else swaths))
     looked: list[int] = []
-    real = Outlines.meeting
-    monkeypatch.setattr(Outlines, "meeting", lambda self, windows: looked.append(len(windows)) or real(self, windows))
+    real = AoiPieces.windows_touching
+    monkeypatch.setattr(AoiPieces, "windows_touching", lambda self, windows: looked.append(len(windows)) or real(self, windows))
     touched = list(opened.blocks(how))
     assert 0 < len(touched) <= sum(looked) <= min(most, 3 * len(touched) + 4)
 
@@ -71,6 +71,6 @@ def test_a_diagonal_strip_is_looked_at_pixel_by_pixel_hardly_anywhere(tmp_path: 
 
 
 def test_an_area_without_a_block_has_no_line() -> None:
-    how = Layout(height=100, width=100, block=10, rows=layout(OF, 10).rows, cols=layout(OF, 10).cols)
-    assert list(lines(np.zeros(0, dtype=object), how)) == []
-    assert list(lines(np.array([shapely.box(5, 5, 5.5, 5.5)]), how)) == [[BlockIndex(0, 0)]]
+    how = BlockGrid(height=100, width=100, block=10, rows=layout(OF, 10).rows, cols=layout(OF, 10).cols)
+    assert list(blocks_by_row(np.zeros(0, dtype=object), how)) == []
+    assert list(blocks_by_row(np.array([shapely.box(5, 5, 5.5, 5.5)]), how)) == [[BlockIndex(0, 0)]]

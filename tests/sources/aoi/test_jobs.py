@@ -14,15 +14,15 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.config import SourceConfig
-from pipeline.config.load import load
+from pipeline.config.load import load_config
 from pipeline.errors import SourceError, StoreError
 from pipeline.inference import block_task
 from pipeline.planning.describe import describe, lines, room
-from pipeline.quality.evaluate.aoi_labels import limited
+from pipeline.quality.evaluate.aoi_labels import labels_in_aoi
 from pipeline.quality.evaluate.evaluate import evaluate
 from pipeline.quality.labels import open_labels
 from pipeline.quality.verify.verify import job_of, verify
-from pipeline.running.execute import prepare
+from pipeline.running.execute import prepare_job
 from pipeline.sources import open_source
 from pipeline.sources.aoi import open_area
 from pipeline.sources.raster import RasterSource
@@ -124,14 +124,14 @@ def test_a_store_that_is_older_than_areas_goes_on(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_plan_says_what_the_area_costs(tmp_path: Path) -> None:
     asked = drawn(tmp_path)
-    everything, part = (describe(prepare(load(path))) for path in (scenes.config(tmp_path, "all"), config(tmp_path)))
+    everything, part = (describe(prepare_job(load_config(path))) for path in (scenes.config(tmp_path, "all"), config(tmp_path)))
     assert part["blocks"]["count"] == 4
     assert (everything["blocks"]["count"], everything["area"]) == (12, None)
     assert part["area"]["pixels"] == asked.sum()
     assert part["area"]["share"] == pytest.approx(asked.mean())
     assert part["output_bytes_before_compression"] < everything["output_bytes_before_compression"] * 0.3
     assert part["arithmetic_overhead"] * asked.sum() < everything["arithmetic_overhead"] * asked.size
-    said = dict(lines(prepare(load(config(tmp_path)))))
+    said = dict(lines(prepare_job(load_config(config(tmp_path)))))
     assert said["area"].startswith(f"{asked.sum():,} px, {asked.mean():.2%} of the raster, in ")
     assert said["blocks"].startswith("4 that touch the area, of 12 of 128 px")
     assert "× the area's pixels" in said["arithmetic"]
@@ -159,10 +159,10 @@ def test_paths_of_areas_are_relative_to_the_config_or_to_the_working_directory(t
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     path = config(tmp_path, aoi={"path": "area.gpkg", "where": "fid = 1"})
-    assert load(path).source.aoi.path == str(tmp_path / "area.gpkg")  # type: ignore[union-attr]
-    assert load(config(tmp_path, "plain")).source.aoi == str(tmp_path / "area.gpkg")
-    assert load(path, ["source.aoi=b.gpkg"]).source.aoi == str(tmp_path / "here" / "b.gpkg")
-    assert load(path, ["source.aoi.path=b.gpkg"]).source.aoi.path == str(tmp_path / "here" / "b.gpkg")  # type: ignore[union-attr]
+    assert load_config(path).source.aoi.path == str(tmp_path / "area.gpkg")  # type: ignore[union-attr]
+    assert load_config(config(tmp_path, "plain")).source.aoi == str(tmp_path / "area.gpkg")
+    assert load_config(path, ["source.aoi=b.gpkg"]).source.aoi == str(tmp_path / "here" / "b.gpkg")
+    assert load_config(path, ["source.aoi.path=b.gpkg"]).source.aoi.path == str(tmp_path / "here" / "b.gpkg")  # type: ignore[union-attr]
 
 
 @pytest.mark.slow
@@ -173,7 +173,7 @@ def test_a_store_made_within_an_area_is_judged_there_alone(tmp_path: Path) -> No
     scenes.write(tmp_path / "labels.tif", truth[None])
     for level in (0, 1):
         store = open_store(tmp_path / "job.zarr", level)
-        labels = limited(open_labels(tmp_path / "labels.tif", store.grid, store.classes, ignore=[255]), store)
+        labels = labels_in_aoi(open_labels(tmp_path / "labels.tif", store.grid, store.classes, ignore=[255]), store)
         found = evaluate(store, labels)
         if level == 0:
             assert found.confusion.pixels == (asked & (truth != 255)).sum()
@@ -184,10 +184,10 @@ def test_a_store_made_within_an_area_is_judged_there_alone(tmp_path: Path) -> No
             assert found.nodata < 0.02 * found.confusion.pixels
     (tmp_path / "area.gpkg").unlink()
     with pytest.raises(StoreError, match=r"within an area of interest, which is needed to judge it.*does not exist"):
-        limited(labels, store)
+        labels_in_aoi(labels, store)
     drawn(tmp_path, SHAPE.buffer(3))
     with pytest.raises(StoreError, match="that has changed since"):
-        limited(labels, store)
+        labels_in_aoi(labels, store)
 
 
 @pytest.mark.slow
@@ -218,6 +218,6 @@ def test_memory_is_laid_out_for_the_tiles_of_the_area_and_not_for_whole_blocks(t
     scenes.config(tmp_path)
     of = open_source(SourceConfig(path=str(tmp_path / "scene.tif"))).grid
     write(tmp_path / "small.gpkg", placed(shapely.box(100, 90, 130, 110), of, DEGREES), DEGREES)
-    part, all_ = prepare(load(config(tmp_path, aoi="small.gpkg"))), prepare(load(config(tmp_path, "all", aoi=None)))
+    part, all_ = prepare_job(load_config(config(tmp_path, aoi="small.gpkg"))), prepare_job(load_config(config(tmp_path, "all", aoi=None)))
     assert part.plan.tensors == all_.plan.tensors == room(all_)
     assert 0 < room(part) < room(all_) / 3

@@ -14,12 +14,12 @@ from rasterio.shutil import copy
 
 from pipeline.config import SourceConfig
 from pipeline.errors import SourceError
-from pipeline.geometry.blocks import Layout
+from pipeline.geometry.blocks import BlockGrid
 from pipeline.geometry.tiling import HaloTiling
 from pipeline.geometry.window import Window
 from pipeline.sources import open_source
-from pipeline.sources.gdal.options import around, is_remote, settings, shown
-from pipeline.sources.wrappers.read_timeout import Patient
+from pipeline.sources.gdal.options import gdal_env, gdal_options, is_remote, mask_urls
+from pipeline.sources.wrappers.read_timeout import TimeoutSource
 from tests import scenes
 from tests.sources.served import Served, served
 from tests.sources.wrappers.test_shared_reads import shared
@@ -39,16 +39,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def plan() -> Layout:
+def plan() -> BlockGrid:
     rows, cols = (HaloTiling(length=SIDE, multiple=8, halo=64, core=384) for _ in range(2))
-    return Layout(height=SIDE, width=SIDE, block=384, rows=rows, cols=cols)
+    return BlockGrid(height=SIDE, width=SIDE, block=384, rows=rows, cols=cols)
 
 
 def read_all(server: Served, threads: int) -> int:
     """Pixels decoded for all frames."""
     source, how = shared(open_source(SourceConfig(path=f"{server.url}/cog.tif")), plan())
     with ThreadPoolExecutor(threads) as pool:
-        return sum(pixels.decoded for pixels in pool.map(source.read, [how.frame(index) for index in how.blocks()]))
+        return sum(pixels.decoded for pixels in pool.map(source.read, [how.read_window(index) for index in how.blocks()]))
 
 
 @pytest.mark.slow
@@ -83,7 +83,7 @@ def test_what_the_user_says_stays(folder: Path, tmp_path: Path, monkeypatch: pyt
     with served(folder, tmp_path / "listed") as server:
         open_source(SourceConfig(path=f"{server.url}/cog.tif"))
         assert "/" in {path for _, path, _, _ in server.asked}
-    with rasterio.Env(GDAL_HTTP_TIMEOUT="7"), around(settings("s3://a/b.tif", [])):
+    with rasterio.Env(GDAL_HTTP_TIMEOUT="7"), gdal_env(gdal_options("s3://a/b.tif", [])):
         assert (get_gdal_config("GDAL_HTTP_TIMEOUT"), get_gdal_config("GDAL_HTTP_MAX_RETRY")) == (7, 0)
 
 
@@ -123,21 +123,21 @@ def test_a_local_mosaic_of_remote_files_lists_no_folder(folder: Path, tmp_path: 
     ],
 )  # fmt: skip
 def test_folders_are_listed_only_where_that_is_cheap(path: str, behind: list[str], said: Any) -> None:
-    assert dict(settings(path, behind)).get("GDAL_DISABLE_READDIR_ON_OPEN", "nothing") == (said or "nothing")
-    assert bool(settings(path, behind)) == (said is not None)
+    assert dict(gdal_options(path, behind)).get("GDAL_DISABLE_READDIR_ON_OPEN", "nothing") == (said or "nothing")
+    assert bool(gdal_options(path, behind)) == (said is not None)
 
 
 @pytest.mark.parametrize(("timeout", "said"), [(None, ("15", "30", "300")), (20.5, ("15", "21", "21")), (0.2, ("1", "1", "1")), (900, ("15", "30", "900"))])
 def test_gdal_waits_no_longer_than_a_read_may_take(timeout: float | None, said: tuple[str, ...]) -> None:
-    found = dict(settings("s3://a/b.tif", [], timeout))
+    found = dict(gdal_options("s3://a/b.tif", [], timeout))
     assert tuple(found[f"GDAL_HTTP_{name}"] for name in ("CONNECTTIMEOUT", "LOW_SPEED_TIME", "TIMEOUT")) == said
-    assert settings("/data/b.tif", [], timeout) == ()
+    assert gdal_options("/data/b.tif", [], timeout) == ()
 
 
 def test_the_patience_of_a_source_reaches_its_handles(folder: Path, tmp_path: Path) -> None:
     with served(folder, tmp_path / "log") as server:
         opened = open_source(SourceConfig(path=f"{server.url}/cog.tif"), 7)
-    assert isinstance(opened, Patient)
+    assert isinstance(opened, TimeoutSource)
     assert dict(opened.source.settings)["GDAL_HTTP_TIMEOUT"] == "7"  # type: ignore[attr-defined]
 
 
@@ -146,7 +146,7 @@ def test_an_endpoint_of_s3_reaches_gdal_in_its_own_words(monkeypatch: pytest.Mon
         monkeypatch.delenv(name, raising=False)
 
     def told(path: str) -> dict[str, str]:
-        return {name: value for name, value in settings(path, []) if name.startswith("AWS")}
+        return {name: value for name, value in gdal_options(path, []) if name.startswith("AWS")}
 
     assert told("s3://a/b.tif") == {}
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9000/")
@@ -159,7 +159,7 @@ def test_an_endpoint_of_s3_reaches_gdal_in_its_own_words(monkeypatch: pytest.Mon
     own = {"AWS_S3_ENDPOINT": "minio.example", "AWS_HTTPS": "YES", "AWS_VIRTUAL_HOSTING": "TRUE", "AWS_NO_SIGN_REQUEST": "YES"}
     assert told("s3://a/b.tif") == own
     monkeypatch.setenv("AWS_S3_ENDPOINT", "theirs:1")
-    with around(settings("s3://a/b.tif", [])):
+    with gdal_env(gdal_options("s3://a/b.tif", [])):
         assert (get_gdal_config("AWS_S3_ENDPOINT"), get_gdal_config("AWS_HTTPS")) == ("theirs:1", None)
 
 
@@ -169,8 +169,8 @@ def test_what_is_remote_is_seen_by_its_name() -> None:
 
 
 def test_signatures_and_passwords_are_not_shown() -> None:
-    assert shown("https://me:secret@host/a.tif?sig=abc&x=1 is gone") == "https://…@host/a.tif?… is gone"
-    assert shown("what? /vsicurl?url=https%3A%2F%2Fa&pc=1") == "what? /vsicurl?…"
+    assert mask_urls("https://me:secret@host/a.tif?sig=abc&x=1 is gone") == "https://…@host/a.tif?… is gone"
+    assert mask_urls("what? /vsicurl?url=https%3A%2F%2Fa&pc=1") == "what? /vsicurl?…"
     with pytest.raises(SourceError) as told:
         open_source(SourceConfig(path="http://me:secret@127.0.0.1:9/a.tif?sig=abc"))
     assert "secret" not in str(told.value)

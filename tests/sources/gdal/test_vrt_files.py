@@ -15,7 +15,7 @@ from pipeline.geometry.window import Window
 from pipeline.runtime import resources
 from pipeline.runtime.resources import MIB
 from pipeline.sources import open_source
-from pipeline.sources.gdal.vrt_files import MOST, mosaic_of
+from pipeline.sources.gdal.vrt_files import MAX_OPEN_FILES, mosaic_of
 from pipeline.sources.raster import RasterSource
 from pipeline.sources.wrappers import process_singleton
 from tests import scenes
@@ -26,7 +26,7 @@ LEAST = 16 + 2 * resources.cores()
 @pytest.fixture(autouse=True)
 def nothing_open() -> None:
     """GDAL makes its pool anew once no mosaic is open any more."""
-    for source in list(process_singleton._alive.values()):
+    for source in list(process_singleton._by_name.values()):
         if isinstance(source, RasterSource):
             source._local.__dict__.clear()
 
@@ -65,12 +65,12 @@ def test_a_raster_of_one_file_keeps_no_other_open(tmp_path: Path) -> None:
 
 def test_small_blocks_keep_what_gdal_keeps_and_large_ones_what_readers_need(tmp_path: Path) -> None:
     small = mosaic_of([str(tiles(tmp_path, 1)[0])])
-    assert (small.files, small.each) == (MOST, 2 * 64 * 64 * 2)
+    assert (small.files, small.bytes_per_file) == (MAX_OPEN_FILES, 2 * 64 * 64 * 2)
     data = np.zeros((4, 1024, 1024), dtype="uint16")
     large = scenes.write(tmp_path / "large.tif", data, tiled=True, blockxsize=1024, blockysize=1024, interleave="pixel")
     assert mosaic_of([str(large)]).size == LEAST * 16 * MIB
     band_by_band = scenes.write(tmp_path / "bands.tif", data, tiled=True, blockxsize=1024, blockysize=1024, interleave="band")
-    assert mosaic_of([str(band_by_band)]).each == 4 * MIB
+    assert mosaic_of([str(band_by_band)]).bytes_per_file == 4 * MIB
     assert mosaic_of([str(tmp_path / "gone.tif")]).size == 0
 
 
@@ -88,7 +88,7 @@ def test_so_many_files_are_open_and_their_pixels_are_right(tmp_path: Path, monke
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts what /proc says is open")
 def test_the_pool_is_ours_where_nobody_says_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.sources.gdal.vrt_files.ROOM", 1)
+    monkeypatch.setattr("pipeline.sources.gdal.vrt_files.POOL_BYTES", 1)
     opened = open_source(SourceConfig(path=str(vrt(tmp_path / "a.vrt", tiles(tmp_path, LEAST + 20), 64))))
     for k in range(LEAST + 20):
         opened.read(Window(row=0, col=64 * k, height=64, width=64))

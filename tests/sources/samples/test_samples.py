@@ -11,9 +11,9 @@ from pipeline.sources import samples
 
 
 def test_a_sample_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    first = samples.resolve("sample://ihc?size=256")
+    first = samples.sample_raster("sample://ihc?size=256")
     monkeypatch.setitem(samples.KINDS, "ihc", replace(samples.KINDS["ihc"], make=lambda *_: pytest.fail("made again")))
-    assert samples.resolve("sample://ihc?size=256") == first
+    assert samples.sample_raster("sample://ihc?size=256") == first
 
 
 def test_two_that_make_it_at_once_get_the_same_whole_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,7 +28,7 @@ def test_two_that_make_it_at_once_get_the_same_whole_sample(tmp_path: Path, monk
     monkeypatch.setenv("WHOLECLOTH_CACHE", str(tmp_path))
     monkeypatch.setitem(samples.KINDS, "ihc", replace(samples.KINDS["ihc"], make=make))
     with ThreadPoolExecutor(2) as pool:
-        first, second = pool.map(samples.resolve, ["sample://ihc?seed=7"] * 2)
+        first, second = pool.map(samples.sample_raster, ["sample://ihc?seed=7"] * 2)
     assert first == second
     assert first.read_text() == "7 512"
     assert [path.name for path in (tmp_path / "samples").iterdir()] == [first.parent.name]
@@ -42,7 +42,7 @@ def test_what_could_not_be_made_is_told_and_leaves_nothing(tmp_path: Path, monke
     monkeypatch.setenv("WHOLECLOTH_CACHE", str(tmp_path))
     monkeypatch.setitem(samples.KINDS, "ihc", replace(samples.KINDS["ihc"], make=make))
     with pytest.raises(SourceError, match=r"no space left.*WHOLECLOTH_CACHE"):
-        samples.resolve("sample://ihc")
+        samples.sample_raster("sample://ihc")
     assert list((tmp_path / "samples").iterdir()) == []
 
 
@@ -50,7 +50,7 @@ def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "file").touch()
     monkeypatch.setenv("WHOLECLOTH_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(SourceError, match="WHOLECLOTH_CACHE"):
-        samples.resolve("sample://ihc")
+        samples.sample_raster("sample://ihc")
 
 
 def test_both_files_are_copied_on_request(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_both_files_are_copied_on_request(tmp_path: Path) -> None:
 
 def test_a_seed_may_be_given_beside_the_name() -> None:
     given = samples.materialise("satellite?seed=1&size=64", seed=5)
-    assert given.raster == samples.resolve("sample://satellite?seed=5&size=64")
+    assert given.raster == samples.sample_raster("sample://satellite?seed=5&size=64")
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
@@ -81,4 +81,4 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_what_is_no_sample_is_told(uri: str) -> None:
     with pytest.raises(SourceError, match="sample"):
-        samples.resolve(uri)
+        samples.sample_raster(uri)

@@ -12,14 +12,14 @@ from pipeline.sources.samples import satellite
 @pytest.mark.slow
 def test_a_scene_has_every_class_a_crs_a_nodata_wedge_and_labels_on_its_grid() -> None:
     uri = "sample://satellite?seed=4&size=1500"
-    with rasterio.open(samples.resolve(uri)) as scene, rasterio.open(samples.labels(uri)) as labels:
+    with rasterio.open(samples.sample_raster(uri)) as scene, rasterio.open(samples.labels(uri)) as labels:
         data, label = scene.read(), labels.read(1)
         assert (scene.crs.to_epsg(), scene.transform, scene.nodata, scene.dtypes[0]) == (32633, labels.transform, 0, "uint16")
         assert (labels.crs, labels.shape, labels.nodata, labels.dtypes[0]) == (scene.crs, scene.shape, 255, "uint8")
     outside = (data == 0).all(0)
     assert outside[0, 0]
     assert ((label == 255) == outside).all()
-    assert set(np.unique(label)) >= {satellite.WATER, satellite.FOREST, satellite.FIELDS, satellite.BUILT}
+    assert set(np.unique(label)) >= {satellite.WATER, satellite.FOREST, satellite.FARMLAND, satellite.BUILT}
     red, infrared = data[2].astype(float), data[3].astype(float)
     ndvi = (infrared - red) / (infrared + red + 1)
     assert ndvi[label == satellite.FOREST].mean() > 0.6 > 0 > ndvi[label == satellite.WATER].mean()
@@ -39,7 +39,7 @@ def test_clouds_are_bright_and_labelled_where_they_hide_more_than_half() -> None
 def test_a_dark_pixel_never_looks_like_nodata(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(satellite, "CROPS", [(0, 0, 0, 0)] * len(satellite.CROPS))
     data, label = satellite.render(Window(row=0, col=0, height=400, width=400), 4, 1500)
-    assert {satellite.FIELDS, satellite.UNLABELLED} <= set(np.unique(label))
+    assert {satellite.FARMLAND, satellite.UNLABELLED} <= set(np.unique(label))
     assert ((data == 0).any(0) == (label == satellite.UNLABELLED)).all()
 
 

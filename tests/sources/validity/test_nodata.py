@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.sources.validity.nodata import understood
+from pipeline.sources.validity.nodata import nodata_interval
 from tests import scenes
 from tests.sources.validity.test_validity import everything, notes
 
@@ -29,13 +29,13 @@ from tests.sources.validity.test_validity import everything, notes
     ],
 )
 def test_a_nodata_is_what_its_dtype_makes_of_it(value: float, dtype: str, numbers: list[float], marked: list[bool]) -> None:
-    known = understood(value, np.dtype(dtype))
+    known = nodata_interval(value, np.dtype(dtype))
     assert (known.marks(np.array(numbers, dtype)).tolist() if known else [False] * len(numbers)) == marked
 
 
 def test_nan_is_no_nodata_of_its_own() -> None:
-    assert understood(math.nan, np.dtype("float32")) is None
-    assert understood(math.nan, np.dtype("uint8")) is None
+    assert nodata_interval(math.nan, np.dtype("float32")) is None
+    assert nodata_interval(math.nan, np.dtype("uint8")) is None
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def test_what_comes_back_by_pickle_is_what_is_there_already(tmp_path: Path) -> N
 def test_where_it_is_not_there_it_is_made_once_and_stays_for_the_next_task(tmp_path: Path) -> None:
     source = opened(tmp_path)
     said, name = pickle.dumps(source), source.name  # type: ignore[attr-defined]
-    process_singleton._alive.pop(name)  # as in another process
+    process_singleton._by_name.pop(name)  # as in another process
     first = pickle.loads(said)
     assert first is not source
     assert first == source
@@ -35,7 +35,7 @@ def test_where_it_is_not_there_it_is_made_once_and_stays_for_the_next_task(tmp_p
     assert id(pickle.loads(said)) == there
     process_singleton._recent.clear()
     gc.collect()
-    assert name not in process_singleton._alive
+    assert name not in process_singleton._by_name
 
 
 def test_two_jobs_of_one_file_have_sources_of_their_own(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from pipeline.errors import ReadError, ReadHangs, SourceError, Unfinished
 from pipeline.geometry.window import Window
 from pipeline.interfaces import Pixels
 from pipeline.sources import open_source
-from pipeline.sources.wrappers.read_timeout import IN_A_ROW, MOST, Patient, hanging, patient
+from pipeline.sources.wrappers.read_timeout import MAX_HUNG, MAX_HUNG_IN_A_ROW, TimeoutSource, hanging, with_timeout
 from tests import scenes
 from tests.sources.served import served
 
@@ -62,9 +62,9 @@ def settled() -> None:
     assert not hanging()
 
 
-def of(storage: Storage, seconds: float = 0.05) -> Patient:
-    made = patient(lambda: storage, seconds, "a.tif")  # type: ignore[arg-type, return-value]
-    assert isinstance(made, Patient)
+def of(storage: Storage, seconds: float = 0.05) -> TimeoutSource:
+    made = with_timeout(lambda: storage, seconds, "a.tif")  # type: ignore[arg-type, return-value]
+    assert isinstance(made, TimeoutSource)
     return made
 
 
@@ -84,12 +84,12 @@ def test_a_read_that_hangs_fails_and_the_next_goes_on(storage: Storage) -> None:
 
 def test_where_so_many_hang_the_storage_is_away_and_nobody_is_sent_any_more_until_it_is_back(storage: Storage) -> None:
     storage.away, source = 1000, of(storage, 0.01)
-    for _ in range(IN_A_ROW):
+    for _ in range(MAX_HUNG_IN_A_ROW):
         with pytest.raises(ReadHangs):
             source.read(WINDOW)
-    with pytest.raises(Unfinished, match=rf"{IN_A_ROW} reads of a\.tif hang.*run the same command again"):
+    with pytest.raises(Unfinished, match=rf"{MAX_HUNG_IN_A_ROW} reads of a\.tif hang.*run the same command again"):
         source.read(WINDOW)
-    assert len(storage.asked) == IN_A_ROW
+    assert len(storage.asked) == MAX_HUNG_IN_A_ROW
     storage.back.set()
     settled()
     assert of(storage, 60).read(WINDOW).valid.all()
@@ -98,12 +98,12 @@ def test_where_so_many_hang_the_storage_is_away_and_nobody_is_sent_any_more_unti
 @pytest.mark.slow
 def test_bad_places_among_good_ones_are_not_the_storage_until_there_are_very_many(storage: Storage) -> None:
     storage.away, hasty, calm, good = 10_000, of(storage, 0.01), of(storage, 60), Storage()
-    for k in range(MOST):
+    for k in range(MAX_HUNG):
         with pytest.raises(ReadHangs):
             hasty.read(WINDOW)
-        if k % (IN_A_ROW - 1) == 0:
+        if k % (MAX_HUNG_IN_A_ROW - 1) == 0:
             of(good, 60).read(WINDOW)
-    with pytest.raises(Unfinished, match=f"{MOST} reads"):
+    with pytest.raises(Unfinished, match=f"{MAX_HUNG} reads"):
         calm.read(WINDOW)
 
 
@@ -150,7 +150,7 @@ def test_nothing_of_a_read_is_held_by_its_helper(storage: Storage) -> None:
 
 def test_a_source_that_does_not_open_in_time_ends_the_run_and_one_that_is_wrong_says_so(storage: Storage, tmp_path: Path) -> None:
     with pytest.raises(Unfinished, match=r"b\.tif did not answer within 0\.05 s .* when it was opened"):
-        patient(lambda: storage.back.wait() and storage, 0.05, "b.tif")  # type: ignore[arg-type, return-value]
+        with_timeout(lambda: storage.back.wait() and storage, 0.05, "b.tif")  # type: ignore[arg-type, return-value]
     with pytest.raises(SourceError, match="does not exist"):
         open_source(SourceConfig(path=str(tmp_path / "gone.tif")), 60)
     storage.back.set()
@@ -160,7 +160,7 @@ def test_a_source_that_does_not_open_in_time_ends_the_run_and_one_that_is_wrong_
 def test_a_raster_reads_the_same_with_patience_also_where_it_came_by_pickle(tmp_path: Path) -> None:
     said = SourceConfig(path=str(scenes.write(tmp_path / "a.tif", scenes.position(40, 50), nodata=7)))
     plain, source = open_source(said), open_source(said, 60)
-    assert isinstance(source, Patient)
+    assert isinstance(source, TimeoutSource)
     for each in (source, pickle.loads(pickle.dumps(source))):
         got, same = each.read(WINDOW), plain.read(WINDOW)
         assert (got.data == same.data).all()

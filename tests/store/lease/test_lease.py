@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from pipeline.errors import ConfigError, StoreError, Unfinished
-from pipeline.exports.sidecars import delete
+from pipeline.exports.sidecars import delete_store
 from pipeline.geometry.shards import Shard
 from pipeline.store.files import Files
 from pipeline.store.lease import claim_files, lease
 from pipeline.store.lease.claim_files import Claims
-from pipeline.store.lease.lease import acquire, confirm, holders
+from pipeline.store.lease.lease import acquire, assert_held, holders
 from pipeline.store.lifecycle import create
 from tests.commands import Command, settled
 from tests.store import leases, specs
@@ -30,14 +30,14 @@ HOLDS = """
 import sys, time
 from pathlib import Path
 from pipeline.errors import Unfinished
-from pipeline.store.lease.lease import acquire, confirm
+from pipeline.store.lease.lease import acquire, assert_held
 store, log, seconds = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
 try:
     with acquire(store, None, "a run", lambda line: None):
         print("held", flush=True)
         end = time.monotonic() + seconds
         while time.monotonic() < end and not log.with_name("stop").exists():
-            confirm(store)
+            assert_held(store)
             with log.open("a") as file:
                 file.write("written\\n")
             time.sleep(0.01)
@@ -82,7 +82,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def far(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every holder is of a machine that cannot be looked into."""
-    monkeypatch.setattr(claim_files, "alive", lambda holder: None)
+    monkeypatch.setattr(claim_files, "is_alive", lambda holder: None)
 
 
 def test_a_second_run_is_refused_with_the_name_of_the_first_and_is_let_in_when_that_is_through(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_heartbeat_keeps_a_lease_from_those_who_cannot_look_at_the_process(tmp
         for _ in range(2):
             with pytest.raises(Unfinished, match="in use"):
                 acquire(path, None, "a run", anything)
-        confirm(path)
+        assert_held(path)
 
 
 @pytest.mark.slow
@@ -194,7 +194,7 @@ def test_who_was_frozen_and_wakes_up_writes_nothing_more_once_the_store_was_take
         if meanwhile == "taken over and given back":
             taken.release()
         if meanwhile == "made anew":
-            delete(path)
+            delete_store(path)
             create(path, specs.spec(), {"blocks": [1, 1], "id": "two"})
         after = leases.keys(path)
         frozen.send_signal(signal.SIGCONT)
@@ -228,12 +228,12 @@ def test_who_lost_its_lease_is_told_by_the_heartbeat_and_every_failure_since_is_
     def run() -> None:
         with acquire(path, None, "a run", nothing, stop.set):
             found = Claims.on(path, 1)
-            for claim in found.against(None):
+            for claim in found.conflicting(None):
                 found.drop(claim)
             leases.elsewhere(path)
             told.append(stop.wait(20))
             with pytest.raises(Unfinished, match="was taken over"):
-                confirm(path)
+                assert_held(path)
             raise KeyError("whatever comes of it")
 
     with pytest.raises(Unfinished, match="was taken over"):
@@ -245,11 +245,11 @@ def test_who_lost_its_lease_is_told_by_the_heartbeat_and_every_failure_since_is_
 def test_the_store_is_asked_again_only_when_the_last_heartbeat_is_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, asked, now = leases.store(tmp_path), list[int](), [1000.0]
     real = Claims.renew
-    monkeypatch.setattr(lease, "clock", lambda: now[0])
+    monkeypatch.setattr(lease, "boot_clock", lambda: now[0])
     monkeypatch.setattr(Claims, "renew", lambda self, claim, beats: asked.append(beats) or real(self, claim, beats))
     with acquire(path, None, "a run", nothing):
         for now[0] in (1000.0, 1019.0, 1021.0, 1030.0, 1042.0):
-            confirm(path)
+            assert_held(path)
     assert asked == [1, 2]
 
 
@@ -259,13 +259,13 @@ def test_storage_that_is_away_stops_the_run_when_nobody_knows_any_more_whose_the
     def away(*args: Any) -> bool:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(lease, "clock", lambda: now[0])
+    monkeypatch.setattr(lease, "boot_clock", lambda: now[0])
     with acquire(path, None, "a run", nothing):
         monkeypatch.setattr(Claims, "renew", away)
-        confirm(path)
+        assert_held(path)
         now[0] = 1021.0
         with pytest.raises(Unfinished, match="cannot be reached"):
-            confirm(path)
+            assert_held(path)
 
 
 @pytest.mark.slow
@@ -282,23 +282,23 @@ def test_a_heartbeat_that_fails_once_is_tried_again(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(Claims, "renew", shaky)
     with acquire(path, None, "a run", nothing):
         until(lambda: len(calls) > 2)
-        confirm(path)
+        assert_held(path)
 
 
 def test_a_worker_in_another_process_knows_a_store_that_was_made_anew_and_one_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, now = leases.store(tmp_path), [1000.0]
-    monkeypatch.setattr(lease, "clock", lambda: now[0])
-    confirm(path)
-    confirm(path, "one")
-    delete(path)
-    confirm(path, "one")  # it looked just now
+    monkeypatch.setattr(lease, "boot_clock", lambda: now[0])
+    assert_held(path)
+    assert_held(path, "one")
+    delete_store(path)
+    assert_held(path, "one")  # it looked just now
     now[0] = 1021.0
     with pytest.raises(Unfinished, match="gone or was made anew"):
-        confirm(path, "one")
+        assert_held(path, "one")
     create(path, specs.spec(), {"blocks": [1, 1], "id": "two"})
     with pytest.raises(Unfinished, match="gone or was made anew"):
-        confirm(path, "one")
-    confirm(path, "two")
+        assert_held(path, "one")
+    assert_held(path, "two")
 
 
 def test_a_store_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

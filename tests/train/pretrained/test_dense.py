@@ -6,7 +6,7 @@ from torch import nn
 
 from pipeline.errors import ModelError
 from pipeline.models.architectures import NETWORKS
-from pipeline.train.pretrained import start
+from pipeline.train.pretrained import load_pretrained
 from pipeline.train.pretrained.dense import as_convolution, every, taps
 from tests.train.pretrained.nets import VGG16, lively
 
@@ -33,7 +33,7 @@ def test_a_narrow_fc7_follows_the_channels_that_fc6_kept() -> None:
     """With fc6's other channels cut off, the classifier says what the decimated network says."""
     classifier = lively(VGG16(hidden=32))
     network = NETWORKS["fcn32s"](bands=3, classes=2, width=4, fc_width=2, norm=False)
-    started = start(network, classifier.state_dict(), "fcn32s")
+    started = load_pretrained(network, classifier.state_dict(), "fcn32s")
     with torch.no_grad():
         features = torch.rand(1, 32, 7, 7)
         sixth = classifier.classifier[:2](features.flatten(1))

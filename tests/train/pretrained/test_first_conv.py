@@ -5,7 +5,7 @@ import torch
 
 from pipeline.models.architectures import NETWORKS
 from pipeline.models.architectures.deconvnet import deconvnet
-from pipeline.train.pretrained import start
+from pipeline.train.pretrained import load_pretrained
 from pipeline.train.pretrained.first_conv import first_layer, to_bands
 from tests.train.pretrained.nets import VGG16, ResNet, lively
 
@@ -14,7 +14,7 @@ from tests.train.pretrained.nets import VGG16, ResNet, lively
 def test_a_grey_image_excites_a_body_of_any_bands_as_it_did_one_of_three(bands: int) -> None:
     classifier = lively(VGG16())
     network = NETWORKS["fcn8s"](bands=bands, classes=2, width=4, fc_width=4, norm=False)
-    started = start(network, classifier.state_dict(), "fcn8s")
+    started = load_pretrained(network, classifier.state_dict(), "fcn8s")
     grey = torch.randn(1, 1, 64, 64)
     with torch.no_grad():
         wanted = classifier.features(grey.expand(-1, 3, -1, -1))
@@ -22,7 +22,7 @@ def test_a_grey_image_excites_a_body_of_any_bands_as_it_did_one_of_three(bands: 
     assert torch.allclose(got, wanted, atol=1e-4 * float(wanted.abs().max()))
     (row,) = (row for row in started.reshaped if row.name == "pool3.0.0.weight")
     assert row.rule == f"mean over bands, times 3/{bands}"
-    assert (row.before, row.after) == ((4, 3, 3, 3), (4, bands, 3, 3))
+    assert (row.old_shape, row.new_shape) == ((4, 3, 3, 3), (4, bands, 3, 3))
 
 
 def test_every_new_band_gets_the_mean_of_the_old_ones_times_their_numbers() -> None:
@@ -36,7 +36,7 @@ def test_every_new_band_gets_the_mean_of_the_old_ones_times_their_numbers() -> N
 def test_three_bands_keep_their_colours() -> None:
     classifier = lively(VGG16())
     network = NETWORKS["fcn8s"](bands=3, classes=2, width=4, fc_width=4, norm=False)
-    assert first_layer(network) in start(network, classifier.state_dict(), "fcn8s").matched
+    assert first_layer(network) in load_pretrained(network, classifier.state_dict(), "fcn8s").matched
     assert torch.equal(network.pool3[0][0].weight, classifier.features[0].weight)
 
 
@@ -44,10 +44,10 @@ def test_three_bands_keep_their_colours() -> None:
 def test_a_resnet_and_a_file_of_ours_follow_the_same_rule() -> None:
     network = NETWORKS["resnet_fcn"](bands=5, classes=2, width=4)
     classifier = lively(ResNet())
-    start(network, classifier.state_dict(), "resnet_fcn")
+    load_pretrained(network, classifier.state_dict(), "resnet_fcn")
     assert torch.allclose(network.backbone.conv1.weight, to_bands(classifier.conv1.weight, 5))
     again = NETWORKS["resnet_fcn"](bands=2, classes=2, width=4)
-    start(again, network.state_dict(), "resnet_fcn")
+    load_pretrained(again, network.state_dict(), "resnet_fcn")
     assert torch.allclose(again.backbone.conv1.weight, to_bands(classifier.conv1.weight, 2), atol=1e-6)
 
 

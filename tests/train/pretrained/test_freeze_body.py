@@ -10,7 +10,7 @@ from torch import nn
 from pipeline.errors import ConfigError, ModelError
 from pipeline.models.architectures import NETWORKS
 from pipeline.models.architectures.deconvnet import deconvnet
-from pipeline.train.pretrained import freeze
+from pipeline.train.pretrained import freeze_layers
 
 VGG = {"bands": 3, "classes": 3, "width": 4, "fc_kernel": 3, "fc_width": 4}
 HEADS = {
@@ -47,7 +47,7 @@ def test_every_network_of_ours_is_tested_here() -> None:
 @pytest.mark.parametrize("kind", HEADS)
 def test_training_leaves_a_frozen_body_bit_for_bit_as_it_was(kind: str) -> None:
     network = make(kind)
-    frozen = freeze(network, "body")
+    frozen = freeze_layers(network, "body")
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     train(network)
     moved = {name for name, tensor in network.state_dict().items() if not torch.equal(tensor, before[name])}
@@ -61,7 +61,7 @@ def test_gradients_left_from_before_do_not_move_a_frozen_body() -> None:
     network = make("fcn")
     optimiser = torch.optim.SGD(network.parameters(), lr=0.1)
     network(torch.randn(1, 3, 16, 16)).square().mean().backward()
-    freeze(network, "body")
+    freeze_layers(network, "body")
     before = network.body[0][0].weight.clone()
     optimiser.step()
     assert torch.equal(network.body[0][0].weight, before)
@@ -69,20 +69,20 @@ def test_gradients_left_from_before_do_not_move_a_frozen_body() -> None:
 
 def test_names_and_numbers_are_told() -> None:
     network = make("fcn32s")
-    frozen = freeze(network, "body")
+    frozen = freeze_layers(network, "body")
     assert frozen.trainable == ("score.weight", "score.bias", "up32.weight")
     assert frozen.parameters == 16 * 3 + 3 + 3 * 3 * 64 * 64
     assert len(frozen.trainable) + len(frozen.frozen) == len(list(network.parameters()))
 
 
 def test_only_what_mirrors_fc6_in_the_middle_of_the_symmetric_network_is_its_head() -> None:
-    frozen = freeze(make("symmetric"), "body")
+    frozen = freeze_layers(make("symmetric"), "body")
     assert [name for name in frozen.trainable if name.startswith("middle")] == ["middle.6.weight", "middle.7.weight", "middle.7.bias"]
 
 
 def test_batch_norm_of_a_head_still_learns_its_statistics() -> None:
     network = make("resnet_fcn")
-    freeze(network, "body")
+    freeze_layers(network, "body")
     train(network, 1)
     assert network.classifier[1].num_batches_tracked == 1
     assert network.backbone.bn1.num_batches_tracked == 0
@@ -90,7 +90,7 @@ def test_batch_norm_of_a_head_still_learns_its_statistics() -> None:
 
 def test_a_frozen_body_survives_copies_pickles_and_every_call_of_train() -> None:
     network = make("fcn8s")
-    freeze(network, "body")
+    freeze_layers(network, "body")
     for other in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
         for mode in (True, False, True):
             other.train(mode)
@@ -101,9 +101,9 @@ def test_a_frozen_body_survives_copies_pickles_and_every_call_of_train() -> None
 def test_null_lets_everything_train_again() -> None:
     network = make("fcn32s").train()
     names = network.state_dict().keys()
-    freeze(network, "body")
+    freeze_layers(network, "body")
     assert network.state_dict().keys() == names
-    assert freeze(network, None).frozen == ()
+    assert freeze_layers(network, None).frozen == ()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     train(network, 1)
     assert all(not torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
@@ -112,6 +112,6 @@ def test_null_lets_everything_train_again() -> None:
 
 def test_anything_else_is_refused() -> None:
     with pytest.raises(ConfigError, match="freeze is 'head', and can be body"):
-        freeze(make("fcn"), "head")
+        freeze_layers(make("fcn"), "head")
     with pytest.raises(ModelError, match="does not say which of its layers are its head"):
-        freeze(nn.Sequential(nn.Conv2d(1, 1, 1)), "body")
+        freeze_layers(nn.Sequential(nn.Conv2d(1, 1, 1)), "body")

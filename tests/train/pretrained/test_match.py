@@ -6,7 +6,7 @@ from torch import nn
 
 from pipeline.errors import ModelError
 from pipeline.models.architectures import NETWORKS
-from pipeline.train.pretrained import start
+from pipeline.train.pretrained import load_pretrained
 from tests import networks
 from tests.train.pretrained.nets import lively
 
@@ -28,7 +28,7 @@ def test_every_network_of_ours_is_tested_here() -> None:
 @pytest.mark.parametrize(("kind", "args"), [*KINDS.items(), SYMMETRIC])
 def test_the_same_kind_is_taken_over_whole(kind: str, args: dict[str, int]) -> None:
     before, after = lively(make(kind, args)), make(kind, args)
-    started = start(after, before.state_dict(), kind)
+    started = load_pretrained(after, before.state_dict(), kind)
     assert set(started.matched) == set(before.state_dict())
     assert (started.missing, started.fresh, started.reshaped, started.left) == ((), (), (), ())
     assert all(torch.equal(tensor, before.state_dict()[name]) for name, tensor in after.state_dict().items())
@@ -39,7 +39,7 @@ def test_the_same_kind_is_taken_over_whole(kind: str, args: dict[str, int]) -> N
 def test_another_number_of_classes_begins_its_scores_anew_and_says_so(kind: str, args: dict[str, int]) -> None:
     before, after = lively(make(kind, args)), make(kind, args, classes=6)
     made = {name: tensor.clone() for name, tensor in after.state_dict().items()}
-    started = start(after, before.state_dict(), kind)
+    started = load_pretrained(after, before.state_dict(), kind)
     named = {row.name for row in started.fresh}
     differing = {name for name, tensor in after.state_dict().items() if tensor.shape != before.state_dict()[name].shape}
     assert named == differing
@@ -52,7 +52,7 @@ def test_another_number_of_classes_begins_its_scores_anew_and_says_so(kind: str,
 @pytest.mark.parametrize(("coarse", "fine", "factor"), [("fcn32s", "fcn16s", 32), ("fcn16s", "fcn8s", 16)])
 def test_a_finer_network_first_says_what_the_coarser_one_said(coarse: str, fine: str, factor: int) -> None:
     before, after = networks.lively(make(coarse, VGG)), make(fine, VGG)
-    started = start(after, before.state_dict(), fine)
+    started = load_pretrained(after, before.state_dict(), fine)
     assert f"up{factor}.weight" in started.left
     x = torch.randn(1, 3, 128, 128)
     with torch.no_grad():
@@ -63,12 +63,12 @@ def test_a_finer_network_first_says_what_the_coarser_one_said(coarse: str, fine:
 def test_a_file_without_batch_norms_counters_is_whole() -> None:
     before, after = lively(make("fcn8s", VGG)), make("fcn8s", VGG)
     state = {name: tensor for name, tensor in before.state_dict().items() if not name.endswith("num_batches_tracked")}
-    assert start(after, state, "fcn8s").missing == ()
+    assert load_pretrained(after, state, "fcn8s").missing == ()
 
 
 def test_half_precision_is_widened() -> None:
     before, after = lively(make("fcn", SMALL)), make("fcn", SMALL)
-    start(after, {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in before.state_dict().items()}, "fcn")
+    load_pretrained(after, {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in before.state_dict().items()}, "fcn")
     assert after.score.weight.dtype == torch.float32
     assert torch.equal(after.score.weight, before.score.weight.half().float())
 
@@ -77,7 +77,7 @@ def refused(kind: str, state: dict[str, torch.Tensor], args: dict[str, int]) -> 
     network = make(kind, args)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     with pytest.raises(ModelError) as caught:
-        start(network, state, kind)
+        load_pretrained(network, state, kind)
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
     assert "\n" not in str(caught.value)
     return str(caught.value)
@@ -126,7 +126,7 @@ def test_an_empty_file_is_refused() -> None:
 
 def test_a_network_that_does_not_say_its_head_is_refused() -> None:
     with pytest.raises(ModelError, match="Conv2d does not say which of its layers are its head"):
-        start(nn.Conv2d(1, 1, 1), {"weight": torch.zeros(1, 1, 1, 1)}, "mine")
+        load_pretrained(nn.Conv2d(1, 1, 1), {"weight": torch.zeros(1, 1, 1, 1)}, "mine")
 
 
 def test_a_few_names_in_common_make_no_likeness() -> None:

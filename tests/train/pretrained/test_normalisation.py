@@ -5,7 +5,7 @@ import torch
 
 from pipeline.config import InputConfig
 from pipeline.models.architectures import NETWORKS
-from pipeline.train.pretrained import imagenet, start
+from pipeline.train.pretrained import imagenet, load_pretrained
 from tests.train.pretrained.nets import VGG16, lively
 
 
@@ -27,7 +27,7 @@ def test_a_grey_picture_keeps_its_answer_when_bands_and_normalisation_change_tog
     """Not exactly: the figures of the three bands differ a little, and became one."""
     classifier, raw = lively(VGG16()), torch.randint(0, 256, (1, 1, 64, 64)).float()
     network = NETWORKS["fcn8s"](bands=5, classes=2, width=4, fc_width=4, norm=False)
-    start(network, classifier.state_dict(), "fcn8s")
+    load_pretrained(network, classifier.state_dict(), "fcn8s")
     with torch.no_grad():
         wanted = classifier.features(normalised(raw.expand(-1, 3, -1, -1), imagenet(3)))
         got = network.pool5(network.pool4(network.pool3(normalised(raw.expand(-1, 5, -1, -1), imagenet(5)))))

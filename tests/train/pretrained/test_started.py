@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from pipeline.models.architectures import NETWORKS
-from pipeline.train.pretrained import start, tell
+from pipeline.train.pretrained import load_pretrained, report_text
 from tests.train.pretrained.nets import VGG16
 
 
 def test_the_report_counts_every_sort_and_names_a_few() -> None:
     network = NETWORKS["fcn32s"](bands=4, classes=2, width=4, fc_width=4, norm=False)
-    lines = tell(start(network, VGG16().state_dict(), "fcn32s")).splitlines()
+    lines = report_text(load_pretrained(network, VGG16().state_dict(), "fcn32s")).splitlines()
     assert lines == [
         "fcn32s started from VGG16 without batch norm, by torchvision's names",
         "    27  as it was: pool3.0.0.bias, pool3.0.2.weight, pool3.0.2.bias and 24 more",
@@ -25,7 +25,7 @@ def test_the_report_counts_every_sort_and_names_a_few() -> None:
 
 def test_another_number_of_classes_is_told() -> None:
     before, after = (NETWORKS["fcn"](bands=3, classes=classes, width=4) for classes in (4, 6))
-    lines = tell(start(after, before.state_dict(), "fcn")).splitlines()
+    lines = report_text(load_pretrained(after, before.state_dict(), "fcn")).splitlines()
     assert lines[-1] == "     2  begins anew: another number of classes: score.weight 4×16×1×1 → 6×16×1×1, score.bias 4 → 6"
 
 
