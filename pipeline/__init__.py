@@ -1,6 +1,6 @@
 """Segmentation of images too large for memory: one forward pass over an image that does not fit.
 
-Four functions and the config are what programs and notebooks need; the command ``wholecloth`` offers the same and more. Each imports heavy
+Four functions, the config and the error are what programs and notebooks need; the command ``wholecloth`` offers the same and more. Each imports heavy
 libraries when it is called, so that ``import pipeline`` takes no time.
 """
 
@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.errors import PipelineError
+
 if TYPE_CHECKING:
     import xarray
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.running.report import Report
 
 __version__ = "0.1.0"
-__all__ = ["Config", "open", "plan", "run", "verify"]
+__all__ = ["Config", "PipelineError", "open", "plan", "run", "verify"]
 
 
 def open(store: str | Path | Remote, level: int = 0) -> xarray.Dataset:  # noqa: A001  pipeline.open reads as xarray.open_dataset does
@@ -109,7 +111,7 @@ def run(config: Config | str | Path | Mapping[str, Any], *, fresh: bool = False)
     Raises
     ------
     PipelineError
-        As the command ends with an exit code other than 0: `pipeline.errors` has the kinds.
+        As the command ends with an exit code other than 0, which is the error's ``exit_code``.
 
     Examples
     --------

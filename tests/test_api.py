@@ -30,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", [name for name in pipeline.__all__ if name != "Config"])
+@pytest.mark.parametrize("name", [name for name in pipeline.__all__ if name not in ("Config", "PipelineError")])
 def test_the_example_of_each_function_runs(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     (example,) = doctest.DocTestFinder(recurse=False).find(getattr(pipeline, name), name)
@@ -66,6 +66,12 @@ def test_a_mapping_is_a_config_with_paths_from_here(folder: Path, zarr_format: i
     assert pipeline.plan(sections)["blocks"]["count"] > 1
     assert pipeline.run(sections).complete
     assert xarray.testing.assert_equal(pipeline.open(f"v{zarr_format}.zarr").mask, pipeline.open("out/job.zarr").mask) is None
+
+
+def test_every_error_of_the_commands_is_one_kind_with_its_exit_code(tmp_path: Path) -> None:
+    with pytest.raises(pipeline.PipelineError) as error:
+        pipeline.verify(tmp_path)
+    assert error.value.exit_code == StoreError.exit_code == 2
 
 
 def test_what_is_wrong_is_said_as_by_the_command(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from rasterio.features import shapes
 from rasterio.transform import from_origin
 from typer.testing import CliRunner
 
+import pipeline
 from pipeline.cli import app
 from pipeline.config.load import load_config
 from pipeline.running.execute import execute, prepare_job
@@ -81,6 +82,14 @@ def test_code_in_the_guides_runs_on_a_store(stores: Path, monkeypatch: pytest.Mo
             exec(compile(code, page.name, "exec"), {})
             ran += 1
     assert ran >= 2
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_pages_import_nothing_deeper_than_the_package(page: Path) -> None:
+    imports = re.findall(r"(?m)^[> ]*((?:from|import)\b.*\bpipeline\b.*)$", page.read_text())
+    assert [line for line in imports if re.search(r"\bpipeline\.\w", line)] == []
+    names = {name.strip() for line in imports if line.startswith("from pipeline") for name in line.split(" import ")[1].split(",")}
+    assert names <= set(pipeline.__all__)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda p: p.name)
