@@ -296,7 +296,7 @@ class Tolerated:
 class Engine(Protocol):
     """Runs one function over many blocks, a bounded number in flight."""
 
-    def __call__(self, work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+    def __call__(self, work: Callable[[Any], Any], items: Iterable[Any], /) -> Iterator[Any]:
         """Yield the results as they come, in any order."""
 
 
@@ -328,7 +328,7 @@ class EngineOptions:
     threads: int | None = None
     """Threads with which a process computes."""
     gpus: tuple[str, ...] = ()
-    """What CUDA calls the GPU of each process; none for the CPU."""
+    """What the driver calls the GPU of each process; none for the CPU."""
     patience: float = 600.0
     """Seconds without any worker after which the run gives up."""
     slurm: SlurmConfig | None = None

@@ -67,7 +67,7 @@ class Remote:
 
 
 Place = Path | Remote
-"""Where a store is. Both kinds have ``name``, ``stem``, ``suffix``, ``parent``, ``with_name``, ``with_suffix`` and ``/``; `Files` reads and writes in them."""
+"""Where a store is. Both have ``name``, ``stem``, ``suffix``, ``parent``, ``with_name``, ``with_suffix`` and ``/``; `files_at` reads and writes in them."""
 
 
 def parse_place(value: object) -> Place:

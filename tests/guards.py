@@ -41,6 +41,8 @@ GUARDS = {
         "pipeline/sources/",
         "pipeline/locations.py",
         "pipeline/running/publish.py",
+        "pipeline/running/outputs.py",
+        "pipeline/exports/",
         "pipeline/running/hold_store.py",
         "tests/storage_server.py",
     ),

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from pipeline.locations import Remote
-from pipeline.store.files import Files, clients, objects
+from pipeline.store.files import clients, files_at, objects
 
 KEY, SECRET, TOKEN = "AKIANOBODYMAYSEEIT00", "neverToBeWrittenAnywhere/1", "tokenThatNobodyMaySee"
 BUCKET = "scenes"
@@ -100,7 +100,7 @@ def forget() -> None:
 
 def contents(place: Remote | Path) -> dict[str, bytes]:
     """All there is, by key."""
-    files = Files(place)
+    files = files_at(place)
     return {key: files.get(key) or b"" for key in files.list()}
 
 

@@ -192,7 +192,7 @@ def test_a_store_without_turns_is_not_resumed_with_them(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.nightly("jobs")
 def test_the_plan_keeps_recomputed_tiles_below_a_tenth_and_counts_the_turns(tmp_path: Path) -> None:
-    from pipeline.planning.describe import describe, lines
+    from pipeline.planning.describe import describe, plan_rows
 
     scenes.scene(tmp_path / "scene.tif", 2500, 1800)
     job = prepare_job(load_config(config(tmp_path, tile={**TILE, "augment": "flips"}, output={"chunk": 64, "block": "auto"})))
@@ -201,7 +201,7 @@ def test_the_plan_keeps_recomputed_tiles_below_a_tenth_and_counts_the_turns(tmp_
     assert 0 < said["recomputed"] <= 0.1
     counted = sum(tile.read.pixels for index in job.task.layout.blocks() for tile in job.task.layout.tiles(index)) / (2500 * 1800)
     assert said["arithmetic_overhead"] == pytest.approx(4 * counted, rel=1e-3)
-    assert any(f"adds {said['recomputed']:.1%}" in text for _, text in lines(job))
+    assert any(f"adds {said['recomputed']:.1%}" in text for _, text in plan_rows(job))
 
 
 @pytest.mark.slow

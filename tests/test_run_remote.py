@@ -23,7 +23,7 @@ from pipeline.running.execute import execute, prepare_job
 from pipeline.running.report import Report
 from pipeline.runtime.progress import Progress
 from pipeline.store import create_remote
-from pipeline.store.files import Files
+from pipeline.store.files import files_at
 from pipeline.store.lifecycle import open_layer, read_store_meta
 from pipeline.store.status import status
 from tests import scenes, storage
@@ -78,7 +78,7 @@ def test_a_store_on_object_storage_holds_what_a_folder_holds(s3: Storage, tmp_pa
     beside = {name: str(place(tmp_path).with_suffix(ending)) for name, ending in (("report", ".report.json"), ("sidecar", ".vrt"), ("quicklook", ".png"))}
     assert report.files == {"store": str(place(tmp_path)), **beside}
     for name in ("job.report.json", "job.vrt", "job.png"):
-        assert Files(place(tmp_path).parent).exists(name)
+        assert files_at(place(tmp_path).parent).exists(name)
     assert go(config(tmp_path, output=output)).resumed == 12
 
 
@@ -90,7 +90,7 @@ def test_the_commands_take_it_as_they_take_a_folder(s3: Storage, tmp_path: Path)
         done = CliRunner().invoke(app, args)
         assert done.exit_code == 0, f"{args}: {done.output} {done.exception}"
         assert store in done.output
-    report = json.loads(Files(place(tmp_path).parent).get("job.report.json") or b"")
+    report = json.loads(files_at(place(tmp_path).parent).get("job.report.json") or b"")
     assert report["certificate"]["passed"] is True
     assert read_store_meta(place(tmp_path))["certificate"]["passed"] is True
 
@@ -162,7 +162,7 @@ def test_another_job_on_the_same_store_is_refused_and_fresh_begins_anew(s3: Stor
     with pytest.raises(StoreError, match=r"model\.input\.mean.*--fresh"):
         go(config(tmp_path, **other))
     assert go(config(tmp_path, **other), fresh=True).done == 12
-    Files(place(tmp_path).with_name("other.zarr")).put("diary.txt", b"keep me")
+    files_at(place(tmp_path).with_name("other.zarr")).put("diary.txt", b"keep me")
     with pytest.raises(StoreError, match="not a store of ours"):
         go(config(tmp_path), f"output.path={place(tmp_path).with_name('other.zarr')}", fresh=True)
 
@@ -208,7 +208,7 @@ def test_nothing_is_asked_of_the_disk_where_the_store_is_not_on_it(s3: Storage, 
 @pytest.mark.nightly("storage")
 @pytest.mark.parametrize("prefix", ["s3://", "/vsis3/"])
 def test_associated_alpha_is_noticed_on_object_storage(s3: Storage, tmp_path: Path, prefix: str) -> None:
-    Files(place(tmp_path).parent).put("a.tif", rgba(tmp_path / "a.tif").read_bytes())
+    files_at(place(tmp_path).parent).put("a.tif", rgba(tmp_path / "a.tif").read_bytes())
     assert "multiplied by its alpha" in notes(f"{prefix}{BUCKET}/{tmp_path.name}/a.tif")
 
 
@@ -217,7 +217,7 @@ def test_associated_alpha_is_noticed_on_object_storage(s3: Storage, tmp_path: Pa
 @pytest.mark.parametrize("prefix", ["s3://", "/vsis3/"])
 def test_a_raster_on_the_same_storage_is_read_with_the_same_environment(s3: Storage, tmp_path: Path, prefix: str) -> None:
     scenes.scene(tmp_path / "scene.tif")
-    Files(place(tmp_path).parent).put("scene.tif", (tmp_path / "scene.tif").read_bytes())
+    files_at(place(tmp_path).parent).put("scene.tif", (tmp_path / "scene.tif").read_bytes())
     s3.fail({"method": "GET", "match": "scene.tif", "skip": 2, "count": 2, "status": 503})
     path = config(tmp_path, source={"path": f"{prefix}{BUCKET}/{tmp_path.name}/scene.tif"})
     assert go(path).complete
@@ -227,7 +227,7 @@ def test_a_raster_on_the_same_storage_is_read_with_the_same_environment(s3: Stor
     assert made["source.etag"]
     assert made["source.size"] == (tmp_path / "scene.tif").stat().st_size
     scenes.scene(tmp_path / "scene.tif", seed=5)
-    Files(place(tmp_path).parent).put("scene.tif", (tmp_path / "scene.tif").read_bytes())
+    files_at(place(tmp_path).parent).put("scene.tif", (tmp_path / "scene.tif").read_bytes())
     with pytest.raises(StoreError, match=r"source\.etag.*--fresh"):
         go(path)
 
@@ -236,7 +236,7 @@ def test_a_raster_on_the_same_storage_is_read_with_the_same_environment(s3: Stor
 @pytest.mark.nightly("storage")
 def test_a_raster_is_read_by_the_profile_that_the_store_is_written_by(s3: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scenes.scene(tmp_path / "scene.tif")
-    Files(place(tmp_path).parent).put("scene.tif", (tmp_path / "scene.tif").read_bytes())
+    files_at(place(tmp_path).parent).put("scene.tif", (tmp_path / "scene.tif").read_bytes())
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name)
     (tmp_path / "credentials").write_text("[mine]\naws_access_key_id = AKIAMINE\naws_secret_access_key = y\n")
@@ -264,7 +264,8 @@ def test_a_signed_raster_is_the_same_under_another_signature_and_no_signature_is
         assert go(path, signed("otherSignature")).resumed == 12
         assert any("firstSignature" in asked for _, asked, _, _ in web.asked)
         plan = CliRunner().invoke(app, ["plan", str(path), "--json", f"--set={signed('firstSignature')}"])
-    kept = b"".join([*contents(place(tmp_path)).values(), *(Files(place(tmp_path).parent).get(f"job.{end}") or b"" for end in ("report.json", "vrt", "png"))])
+    beside = files_at(place(tmp_path).parent)
+    kept = b"".join([*contents(place(tmp_path)).values(), *(beside.get(f"job.{end}") or b"" for end in ("report.json", "vrt", "png"))])
     for secret in ("firstSignature", "otherSignature", SECRET[:9], KEY, SECRET, TOKEN):
         assert secret.encode() not in kept
         assert secret not in plan.output

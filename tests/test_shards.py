@@ -207,7 +207,7 @@ def test_sigterm_gives_the_lease_back_and_the_next_run_goes_on_at_once(tmp_path:
 
 @pytest.mark.slow
 def test_a_run_that_loses_its_store_in_its_midst_ends_unfinished_and_writes_nothing_more(tmp_path: Path, calm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, real, calls = config(tmp_path, calm), block_task.write, list[int]()
+    path, real, calls = config(tmp_path, calm), block_task.write_block, list[int]()
     store = tmp_path / "job.zarr"
 
     def robbed(*args: Any) -> None:
@@ -219,7 +219,7 @@ def test_a_run_that_loses_its_store_in_its_midst_ends_unfinished_and_writes_noth
                 found.drop(claim)
             monkeypatch.setattr("pipeline.store.lease.lease.boot_clock", lambda: 1e12)  # the last heartbeat is old
 
-    monkeypatch.setattr(block_task, "write", robbed)
+    monkeypatch.setattr(block_task, "write_block", robbed)
     with pytest.raises(Unfinished, match="was taken over"):
         runs.go(path)
     assert Ledger(store).count() == 3

@@ -8,17 +8,17 @@ from __future__ import annotations
 from tests.house import families, figures, names, words
 from tests.house.modules import modules
 
-DEFINITIONS = 190
+DEFINITIONS = 0
 """Public classes, functions and constants that are pro-words; the aim is 0."""
-METHODS = 41
+METHODS = 0
 """Public methods that are pro-words; the aim is 0."""
-FILES = 25
+FILES = 0
 """Files and rooms that are pro-words; the aim is 0."""
-SHARED_DEFINITIONS = 90
+SHARED_DEFINITIONS = 0
 """Public classes and functions that several modules define, beside the protocols of families; the aim is 0."""
-SHARED_CONSTANTS = 87
+SHARED_CONSTANTS = 0
 """Public constants that several modules define, beside those of families; the aim is 0."""
-VARIABLES = 0.113
+VARIABLES = 0.02
 """Share of bound variables that are pro-words; the aim is 0.02."""
 
 

@@ -54,7 +54,7 @@ def _round(path: Path, side: int) -> tuple[float, ...]:
     with (
         mock.patch.object(local.os, "fsync", sync),
         mock.patch.object(ledger.Ledger, "commit", lambda *given: record(*given)),
-        mock.patch.object(files.Files, "sync", lambda *given: chunks(*given)),
+        mock.patch.object(local.Disk, "sync", lambda *given: chunks(*given)),
     ):
         start = time.perf_counter()
         for block in ((row, col) for row in range(side) for col in range(side)):

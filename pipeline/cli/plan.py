@@ -19,13 +19,13 @@ def plan(
 ) -> None:
     """Print everything that `run` would decide, without running."""
     from pipeline.config.load import load_config
-    from pipeline.planning.document import measure_plan, plan_document, plan_rows
+    from pipeline.planning.document import measure_plan, outlook_rows, plan_document
     from pipeline.planning.freeze import freeze
     from pipeline.planning.job import prepare_job
 
     job = prepare_job(load_config(config, overriding(overrides, out)))
     measured = measure_plan(job)
-    text, values = plan_rows(job, measured), plan_document(job, measured)
+    text, values = outlook_rows(job, measured), plan_document(job, measured)
     if frozen is not None:
         values["frozen"] = str(freeze(job, config, frozen))
         text.append(("frozen", values["frozen"]))

@@ -39,7 +39,7 @@ def run(
     job_config = load_config(config, overriding(overrides, out))
     _require_frozen(job_config, locked, config)
     install_signal_handlers()
-    from pipeline.planning.frozen_plan import unlike
+    from pipeline.planning.frozen_plan import environment_differences
     from pipeline.planning.warnings import job_warnings
     from pipeline.running.execute import execute, prepare_job
     from pipeline.runtime.progress import progress_as
@@ -47,7 +47,7 @@ def run(
 
     with time_limit(job_config.execution.stop_after), open_trace(profile) as trace, progress_as(log_format) as progress:
         job = prepare_job(job_config, fresh, same_source)
-        for message in unlike(job_config.locked, job.task.device):
+        for message in environment_differences(job_config.locked, job.task.device):
             progress.say(message, level="warning")
         for message in job.remarks:
             progress.say(message)
@@ -80,6 +80,7 @@ def _parse_shard(text: str, fresh: bool) -> Shard:
 
 def _print_report(job: Job, report: Report) -> None:
     """What became of it, on stdout."""
+    from pipeline.runtime.backends import backend_of
     from pipeline.runtime.device_time import device_summary
     from pipeline.runtime.resources import human
 
@@ -89,7 +90,7 @@ def _print_report(job: Job, report: Report) -> None:
     for line in _invalid(report):
         print(line)
     if report.device is not None:
-        print(f"device: {device_summary(report.device, parts=job.task.device == 'cpu')}")
+        print(f"device: {device_summary(report.device, parts=not backend_of(job.task.device).copies)}")
     print(f"memory: {human(report.peak_memory)} at the peak, {human(report.projected_memory)} projected; {job.plan.tiles.why}")
     if report.certificate is not None:
         print(f"certificate: {report.certificate['why']}")

@@ -7,13 +7,11 @@ from typing import Annotated, Literal
 from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema, field_validator, model_validator
 
 from pipeline.config.cluster import AddressConfig, SlurmConfig
+from pipeline.config.families import ENGINE_FACTS, ENGINE_KINDS, LAYER_KINDS, TAPER_KINDS, EngineFacts, OneOf
 from pipeline.config.values import Auto, ConfigSection, Count, Seconds, parse_bytes
 from pipeline.locations import Place, parse_place
 
 StorePlace = Annotated[Place, PlainValidator(parse_place), PlainSerializer(str, when_used="json"), WithJsonSchema({"type": "string", "format": "path"})]
-
-ENGINE_REQUIREMENTS = {"slurm": "{cores: 8, memory: 32GiB}, and more", "address": "{scheduler: tcp://…}"}
-"""What engines cannot do without."""
 
 
 class ToleranceConfig(ConfigSection):
@@ -30,7 +28,7 @@ class TileConfig(ConfigSection):
     size: Auto | Count = Field("auto", description="px that the network sees at once, halo included")
     halo: Literal["auto", "exact"] | Annotated[int, Field(ge=0)] | ToleranceConfig = Field("auto", description="px, or {tolerance: 1.0e-3}")
     overlap: Auto | int | float = Field("auto", description="a fraction below 1, or px; above 0 tiles are blended")
-    taper: Literal["auto", "flat", "linear", "hann", "gaussian"] = "auto"
+    taper: Annotated[str, OneOf(TAPER_KINDS, ("auto",))] = "auto"
     blend: Literal["logits", "probabilities"] = Field("logits", description="what is averaged where tiles overlap or are turned")
     augment: Literal["none", "flips", "dihedral"] = Field(
         "none", description="test-time augmentation: the mean over 4 flips, or over 8 flips and quarter turns, of each tile"
@@ -64,7 +62,7 @@ class OutputConfig(ConfigSection):
     """The store."""
 
     path: StorePlace = Field(description="a folder, or s3://bucket/scene.zarr")
-    layers: list[Literal["mask", "confidence", "probabilities", "entropy"]] = Field(["mask"], description="mask, and whichever else is wanted")
+    layers: list[Annotated[str, OneOf(LAYER_KINDS)]] = Field(["mask"], description="mask, and whichever else is wanted")
     probabilities_dtype: Literal["uint8", "float16"] = Field("uint8", description="uint8, of which 255 is 1, or float16")
     min_confidence: Annotated[float, Field(ge=0, le=1)] = Field(0.0, description="pixels whose class is less probable are nodata in the mask")
     chunk: Count = Field(512, description="px")
@@ -92,7 +90,7 @@ class OutputConfig(ConfigSection):
 class ExecutionConfig(ConfigSection):
     """How the job runs. Precision, fold, compile and device change pixels; by ties so may threads, of which engine, processes and streams decide."""
 
-    engine: Literal["serial", "threads", "processes", "slurm", "address"] = "threads"
+    engine: Annotated[str, OneOf(ENGINE_KINDS)] = "threads"
     workers: Auto | Count = Field("auto", description="blocks in flight, in each process")
     processes: Auto | Count = Field("auto", description="of engine processes; auto: one per GPU, and one on the CPU")
     slurm: SlurmConfig | None = Field(None, description="of engine slurm")
@@ -118,6 +116,11 @@ class ExecutionConfig(ConfigSection):
 
     @model_validator(mode="after")
     def _engine(self) -> ExecutionConfig:
-        if self.engine in ("slurm", "address") and getattr(self, self.engine) is None:
-            raise ValueError(f"engine {self.engine} needs execution.{self.engine}: {ENGINE_REQUIREMENTS[self.engine]}")
+        if self.facts.section is not None and getattr(self, self.engine) is None:
+            raise ValueError(f"engine {self.engine} needs execution.{self.engine}: {self.facts.section}")
         return self
+
+    @property
+    def facts(self) -> EngineFacts:
+        """Those of the engine; of one that a program has added without any, those of an engine in this process."""
+        return ENGINE_FACTS.get(self.engine, EngineFacts())

@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.config import Config, factory, paths
+from pipeline.config.families import ENGINE_FACTS
 from pipeline.config.paths import is_there
 from pipeline.errors import ConfigError
 from pipeline.locations import Place
@@ -38,7 +39,7 @@ PATHS = (
     ("source", "path"), ("source", "aoi"), ("source", "aoi", "path"), ("model", "path"), ("output", "path"), ("model", "factory"), ("training", "start"),
     ("model", "input", "transform"),
     ("training", "scenes", "*", "path"), ("training", "scenes", "*", "labels", "path"),
-    *(("execution", engine, "tls", file) for engine in ("slurm", "address") for file in ("ca", "cert", "key")), ("execution", "slurm", "logs"),
+    *(("execution", engine, *key) for engine in ENGINE_FACTS for key in (("tls", "ca"), ("tls", "cert"), ("tls", "key"), ("logs",))),
     ("training", "validation", "scenes", "*", "path"), ("training", "validation", "scenes", "*", "labels", "path"),
 )  # fmt: skip
 """Keys that hold a path; * is each of a list."""

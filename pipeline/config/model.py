@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from pipeline.config.families import MODEL_KINDS, OneOf
 from pipeline.config.values import ConfigSection, Count, PerBand
 
 
@@ -80,9 +81,7 @@ class ModelOutputConfig(ConfigSection):
 class ModelConfig(ConfigSection):
     """The network and what its classes mean."""
 
-    kind: Literal["torchscript", "exported", "onnx", "python", "smp", "classifier", "fcn32s", "fcn16s", "fcn8s", "fcn", "deconvnet", "resnet_fcn"] | None = (
-        Field(None, description="a file of ours says its own kind")
-    )
+    kind: Annotated[str, OneOf(MODEL_KINDS)] | None = Field(None, description="a file of ours says its own kind")
     path: Path | None = Field(None, description="the weights or the whole network")
     factory: str | None = Field(None, description="package.module:callable or file.py:callable, for kinds python and classifier; its code is executed")
     arch: str | None = Field(None, description="architecture of segmentation_models_pytorch, such as Unet, for kind smp")

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
+from pipeline.config.families import SOURCE_KINDS, OneOf
 from pipeline.config.values import Auto, ConfigSection, Count
 
 MAX_NAMED_FILES = 4
@@ -24,7 +25,7 @@ class AreaConfig(ConfigSection):
 class SourceConfig(ConfigSection):
     """Where the pixels come from."""
 
-    kind: Literal["raster"] = Field("raster", description="anything GDAL opens")
+    kind: Annotated[str, OneOf(SOURCE_KINDS)] = Field("raster", description="anything GDAL opens")
     path: str = Field(description='path, URL, /vsi… path, a name of GDAL\'s such as NETCDF:"FILE":NAME, or sample://NAME')
     bands: Annotated[list[Count], Field(min_length=1)] | None = Field(
         None, description="bands in the network's order, counted from 1; all but alpha by default"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline.config.families import ENGINE_FACTS, ENGINE_KINDS
 from pipeline.engines import address, processes, serial, slurm, threads
 from pipeline.interfaces import EngineMaker
 
@@ -13,5 +14,7 @@ KINDS: dict[str, EngineMaker] = {
     "address": address.engine,
 }
 
-OUT_OF_PROCESS = {"processes", "slurm", "address"}
+ENGINE_KINDS.register(KINDS)
+
+OUT_OF_PROCESS = {name for name, facts in ENGINE_FACTS.items() if facts.out_of_process}
 """Those that run blocks in other processes."""

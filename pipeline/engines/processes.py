@@ -16,6 +16,7 @@ from pipeline.engines.dask.dashboard import LOOPBACK_ANY_PORT, dashboard
 from pipeline.engines.dask.forking import forked
 from pipeline.engines.dask.pool import pool_engine
 from pipeline.interfaces import DEFAULT_OPTIONS, Engine, EngineOptions
+from pipeline.runtime.backends import visible_environment
 
 LOOPBACK = "127.0.0.1"
 """Nobody else need reach these workers."""
@@ -67,7 +68,7 @@ def _cluster(workers: int, options: EngineOptions, dashboard_options: dict[str, 
 
 def _options(number: int, workers: int, options: EngineOptions, dashboard_options: dict[str, Any]) -> dict[str, Any]:
     """What a worker is started with. The plan bounds its memory: Dask would make it pause for good at a share of what it keeps."""
-    gpu = {"CUDA_VISIBLE_DEVICES": options.gpus[number]} if options.gpus else {}
+    gpu = visible_environment(options.gpus[number]) if options.gpus else {}
     return {
         "host": LOOPBACK, "protocol": "tcp://", "nthreads": workers, "memory_limit": None, "death_timeout": START_S, "silence_logs": 50,
         "env": {**worker_environment(options), **gpu}, **dashboard_options, "dashboard_address": LOOPBACK_ANY_PORT,

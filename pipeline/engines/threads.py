@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from pipeline.engines.dask.dashboard import LOOPBACK_ANY_PORT, dashboard
-from pipeline.engines.shifts import WorkQueue
+from pipeline.engines.work_queue import WorkQueue
 from pipeline.interfaces import DEFAULT_OPTIONS, Engine, EngineOptions
 
 WINDOW = 2

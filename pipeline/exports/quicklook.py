@@ -16,7 +16,7 @@ from pyproj.exceptions import CRSError
 
 from pipeline.geometry.grid import Grid
 from pipeline.locations import Place
-from pipeline.store.files import Files, belongs_to_others
+from pipeline.store.files import belongs_to_others, files_at
 from pipeline.store.lifecycle import open_layer
 from pipeline.store.spec import StoreSpec
 
@@ -33,6 +33,11 @@ CHECK = 6
 _INK = (34, 34, 34)
 QUICKLOOK_MARK = "quicklook of a mask store"
 """Written into the picture's first bytes: by this it is known as ours, and may be replaced."""
+
+
+def write(path: Place, spec: StoreSpec) -> Place:
+    """Draw the mask of a store into a picture beside the store."""
+    return draw_quicklook(path, spec, path.with_suffix(".png"))
 
 
 def draw_quicklook(store: Place, spec: StoreSpec, png: Place) -> Place:
@@ -77,7 +82,7 @@ def _save(canvas: Image.Image, png: Place) -> Place:
     info, buffer = PngInfo(), io.BytesIO()
     info.add_text("Software", QUICKLOOK_MARK)
     canvas.save(buffer, format="PNG", pnginfo=info)
-    Files(png.parent).put(png.name, buffer.getvalue())
+    files_at(png.parent).put(png.name, buffer.getvalue())
     return png
 
 

@@ -8,10 +8,25 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from pipeline.exports import gdal_palette
+from pipeline.locations import Place
+from pipeline.store.files import belongs_to_others, files_at
 from pipeline.store.spec import StoreSpec
 
 VRT_MARK = '<MDI key="WHOLECLOTH">sidecar of a mask store</MDI>'
 """By this a VRT is known as ours, and may be replaced."""
+
+
+def write(path: Place, spec: StoreSpec) -> Place:
+    """Write the VRT of a store beside the store."""
+    beside = vrt_sidecar(path)
+    files_at(beside.parent).put(beside.name, vrt_document(spec, path.name).encode())
+    return beside
+
+
+def vrt_sidecar(path: Place) -> Place:
+    """Where the VRT of a store goes: ``scene.vrt``, or ``scene.zarr.vrt`` where somebody else's ``scene.vrt`` stands, such as the source."""
+    beside = path.with_suffix(".vrt")
+    return path.with_name(f"{path.name}.vrt") if belongs_to_others(beside, VRT_MARK) else beside
 
 
 def vrt_document(spec: StoreSpec, store: str) -> str:

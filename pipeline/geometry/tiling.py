@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 from pipeline.geometry.span import Span, cut_evenly, round_up
 
@@ -25,24 +24,6 @@ class AxisTile:
     """What the network sees; may reach beyond the raster's far edge, where pixels are invalid."""
     keep: Span
     """The part of it that counts for the block."""
-
-
-class Tiling(Protocol):
-    """One axis of the raster and how blocks of it are tiled."""
-
-    @property
-    def padded(self) -> int:
-        """Length of the axis once its far edge is padded, px."""
-
-    @property
-    def largest(self) -> int:
-        """Longest tile that can occur, px."""
-
-    def read_span(self, block: Span) -> Span:
-        """All that the tiles of a block read."""
-
-    def tiles(self, block: Span, inside: Span | None = None) -> Iterator[AxisTile]:
-        """The tiles that a block needs, in order, or those that a part of it needs; they read nothing that the block's would not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

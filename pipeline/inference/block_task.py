@@ -20,7 +20,7 @@ from pipeline.geometry.window import Window
 from pipeline.inference.infer import Inference
 from pipeline.inference.read import pixel_checksum, read_with_retries
 from pipeline.inference.recipe import Block, Recipe, requested_window
-from pipeline.inference.write import write
+from pipeline.inference.write import write_block
 from pipeline.interfaces import Network, Source
 from pipeline.locations import Place
 from pipeline.models import load
@@ -154,7 +154,7 @@ class BlockTask:
 
     def _write(self, index: BlockIndex, window: Window, arrays: Arrays, record: dict[str, Any]) -> None:
         with outage_as_unfinished(self.store):
-            write(self.store, index, window, self.recipe.layers, arrays, record, self.store_id)
+            write_block(self.store, index, window, self.recipe.layers, arrays, record, self.store_id)
 
 
 _inferences: dict[Place, Inference] = {}

@@ -49,7 +49,7 @@ class DecodedTile:
     @cached_property
     def p(self) -> torch.Tensor:
         """(channels, rows, cols) float32 probabilities."""
-        return probabilities(self.logits, self.decoding)
+        return channel_probabilities(self.logits, self.decoding)
 
     @cached_property
     def certainty(self) -> torch.Tensor:
@@ -62,7 +62,7 @@ class DecodedTile:
         return codes(class_indices(self.logits, self.decoding), self.decoding)
 
 
-def probabilities(logits: torch.Tensor, decoding: ClassDecoding) -> torch.Tensor:
+def channel_probabilities(logits: torch.Tensor, decoding: ClassDecoding) -> torch.Tensor:
     """(classes, rows, cols) float32 logits → probabilities of the same shape."""
     if decoding.activation == "softmax":
         return torch.softmax(logits, 0)
@@ -72,13 +72,13 @@ def probabilities(logits: torch.Tensor, decoding: ClassDecoding) -> torch.Tensor
 def class_indices(logits: torch.Tensor, decoding: ClassDecoding) -> torch.Tensor:
     """The winning class, (rows, cols) uint8, or int32 of more than 256 classes; ties go to the lower class."""
     if len(logits) == 1:
-        return _bins(probabilities(logits, decoding)[0], decoding)
+        return _bins(channel_probabilities(logits, decoding)[0], decoding)
     if isinstance(decoding.threshold, tuple):
         return _argmax_above_threshold(logits, decoding)
     best, winner = logits.max(0)  # of equals the first; several times faster than argmax over a strided class axis
     index = winner.to(_index_dtype(decoding))
     if decoding.background is not None:
-        index.masked_fill_(probabilities(best, decoding) < decoding.threshold, decoding.background)
+        index.masked_fill_(channel_probabilities(best, decoding) < decoding.threshold, decoding.background)
     return index
 
 
@@ -136,7 +136,7 @@ def _argmax_above_threshold(logits: torch.Tensor, decoding: ClassDecoding) -> to
     best = torch.full_like(logits[0], -torch.inf)
     index = torch.full(best.shape, decoding.background, dtype=_index_dtype(decoding), device=best.device)
     for k, threshold in enumerate(decoding.threshold):
-        better = (logits[k] > best) & (probabilities(logits[k], decoding) >= threshold)
+        better = (logits[k] > best) & (channel_probabilities(logits[k], decoding) >= threshold)
         index.masked_fill_(better, k)
         best = torch.where(better, logits[k], best)
     return index

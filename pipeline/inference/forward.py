@@ -96,5 +96,5 @@ class Forward:
             raise InferenceError(f"the network failed on a tile of {x.shape[2]}×{x.shape[3]} px: {lines[0][:200]}") from error
         if not self.probabilities:
             return output
-        per_tile = [decode.probabilities(logits, self.decoding) for logits in output]
+        per_tile = [decode.channel_probabilities(logits, self.decoding) for logits in output]
         return torch.stack(per_tile) if len(per_tile) > 1 else per_tile[0][None]

@@ -20,6 +20,7 @@ from pipeline.inference.parts import block_logits, require_finite
 from pipeline.inference.recipe import Block, Recipe
 from pipeline.inference.tapers import KINDS as TAPERS
 from pipeline.interfaces import Network
+from pipeline.runtime.backends import backend_of
 from pipeline.runtime.clock import timed_stage, without_timing
 from pipeline.runtime.device import fixed_numerics, out_of_memory, run_on_device_thread
 from pipeline.runtime.transfer import transfer_for
@@ -39,12 +40,12 @@ class UploadedBlock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingBlock:
-    """A block whose layers the device was asked for."""
+    """A block whose layers the device was pending for."""
 
     block: Block
     forward: Forward
     layout: BlockGrid
-    """With the tiles it was asked in."""
+    """With the tiles it was pending in."""
     layers: dict[str, torch.Tensor]
     """Each ([classes,] rows, cols) of the block, anything where no pixel is wanted."""
     sums: torch.Tensor
@@ -103,12 +104,11 @@ class Inference:
                 if smaller is None:
                     raise InferenceError(f"{self._device} is out of memory even for the smallest tiles; free some, or give another execution.device") from error
             uploaded.raw = DeviceBlock.of(uploaded.block.pixels)
-            if self._device.type == "cuda":
-                torch.cuda.empty_cache()
+            backend_of(self._device).give_back()
             (forward, layout), halvings = smaller, halvings + (not asynchronous)
 
     def collect(self, pending: PendingBlock) -> tuple[Arrays, int]:
-        """Wait for what was asked for, and fetch it; from any thread.
+        """Wait for what was pending for, and fetch it; from any thread.
 
         Returns
         -------

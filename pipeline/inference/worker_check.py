@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.errors import PipelineError
 from pipeline.inference.block_task import BlockTask, drop_network, inference
+from pipeline.runtime.backends import backend_of
 from pipeline.runtime.cancellation import CANCELLED
 from pipeline.runtime.device import prefault_memory, run_on_device_thread
 from pipeline.runtime.resources import human
@@ -46,7 +47,7 @@ class WorkerRequirements:
         drop_network()
         store.clear_open_arrays()
         missing = tuple(self._missing(room))
-        if not missing and self.task.device == "cpu":
+        if not missing and not backend_of(self.task.device).copies:
             prefault_memory(self.tensors)
         return missing
 

@@ -16,7 +16,7 @@ from pipeline.store.ledger import commit_block
 from pipeline.store.lifecycle import open_layer
 
 
-def write(
+def write_block(
     store: Place,
     index: BlockIndex,
     window: Window,

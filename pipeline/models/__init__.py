@@ -8,6 +8,7 @@ from dataclasses import replace
 import torch
 
 from pipeline.config import ModelConfig
+from pipeline.config.families import MODEL_KINDS
 from pipeline.errors import ModelError
 from pipeline.models import classifier, exported, native, onnx, python, smp, torchscript
 from pipeline.models.architectures import NETWORKS
@@ -26,6 +27,7 @@ KINDS: dict[str, Loader] = {
     "classifier": classifier.load,
     **dict.fromkeys(NETWORKS, native.load),
 }
+MODEL_KINDS.register(KINDS)
 
 FACTORIES = {"python", "classifier"}
 """Kinds that can do without a file."""

@@ -19,6 +19,7 @@ from pipeline.interfaces import InputConstraints
 from pipeline.models.loaded import Loaded
 from pipeline.models.weights import sha256
 from pipeline.models.weights.file_type import EXPORTED, wrong_file_error
+from pipeline.runtime.backends import backend_of
 
 EXPORT_ADVICE = "Save one with torch.export.save(torch.export.export(network, …), path), by a torch no newer than this one."
 
@@ -39,7 +40,7 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
         raise BandsError(
             f"{bands} bands are read, but the program in {model.path} takes {shape[1]} bands. Choose them with source.bands, in its order.", shape[1]
         )
-    if any(tensor.device.type != device.type for tensor in program.state_dict.values()) or device.type != "cpu":
+    if any(tensor.device.type != device.type for tensor in program.state_dict.values()) or backend_of(device).copies:
         from torch.export.passes import move_to_device_pass
 
         program = move_to_device_pass(program, str(device))

@@ -21,6 +21,7 @@ from pipeline.models.onnx_runtime.network import INPUT_DTYPES, OnnxGraph, OnnxNe
 from pipeline.models.output import KEYS
 from pipeline.models.weights import sha256
 from pipeline.models.weights.file_type import first_line
+from pipeline.runtime.backends import backend_of
 from pipeline.runtime.optional_imports import require
 
 EXTRA = "onnx"
@@ -122,10 +123,8 @@ def _external_weights(file: OnnxFile, path: Path) -> dict[str, str]:
 
 
 def _check_device(runtime: Any, device: torch.device) -> None:
-    if device.type == "cpu":
-        return
     providers = runtime.get_available_providers()
-    if device.type != "cuda" or "CUDAExecutionProvider" not in providers:
+    if backend_of(device).provider not in providers:
         raise ModelError(
             f"execution.device is {device}, but the onnxruntime installed here runs on {', '.join(providers)} only. Install onnxruntime-gpu in its place "
             "(pip uninstall onnxruntime; pip install onnxruntime-gpu), or set execution.device: cpu."
@@ -137,7 +136,7 @@ def _open_network(path: Path, file: OnnxFile, image_input: Value, output: str, d
         network = OnnxNetwork(path, file, image_input, output, device)
     except Exception as error:  # onnxruntime raises whatever the bytes make it raise
         raise ModelError(f"model.path {path} is an ONNX network, but {_explain_error(str(error), path, file, error)}") from error
-    if device.type == "cuda" and "CUDAExecutionProvider" not in network.session().get_providers():
+    if backend_of(device).provider not in network.session().get_providers():
         raise ModelError(
             f"execution.device is {device}, but onnxruntime could not start there, most often for want of its own CUDA and cuDNN. "
             "Install those that its release asks for, or set execution.device: cpu."

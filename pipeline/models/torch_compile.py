@@ -12,6 +12,7 @@ from typing import cast
 import torch
 
 from pipeline.models.loaded import Loaded
+from pipeline.runtime.backends import backend_of
 from pipeline.runtime.resources import cache_folder
 
 MAX_SHAPES = 64
@@ -42,7 +43,7 @@ def why_not_compilable(network: Loaded, device: torch.device) -> str | None:
     if isinstance(network.module, torch.jit.ScriptModule):
         return "TorchScript runs in an interpreter of its own, which torch.compile cannot look into; run the network from its code or an exported program"
     compiler = os.environ.get("CXX") or ("clang++" if sys.platform == "darwin" else "g++")
-    if device.type == "cpu" and shutil.which(compiler) is None:
+    if backend_of(device).needs_compiler and shutil.which(compiler) is None:
         return f"on a CPU it needs a C++ compiler, and {compiler} is not installed"
     return None
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.config.families import ENGINE_FACTS, EngineFacts
 from pipeline.planning.aoi_cost import AoiCost, cost_of_aoi
 from pipeline.planning.job import Job
+from pipeline.planning.option import option_sentences, plan_values
+from pipeline.planning.options import OPTIONS
 from pipeline.planning.sameness import source_change
 from pipeline.planning.types import VIEWS_PER_TILE
 from pipeline.runtime.resources import human
@@ -30,7 +33,7 @@ def describe(job: Job) -> dict[str, Any]:
             "dtype": str(job.source.dtype),
             "crs": grid.code or grid.wkt,
             "notes": list(job.source.notes),
-            "transform": _transform(job),
+            "transform": option_sentences(OPTIONS, job.resolved).get("model.input.transform"),
             "moved": source_change(job),
         },
         "network": {
@@ -44,7 +47,7 @@ def describe(job: Job) -> dict[str, Any]:
             "remarks": list(job.remarks),
         },
         "halo": {"px": tiles.halo, "exact": tiles.exact, "why": tiles.why},
-        "tile": {name: getattr(tiles, name) for name in ("size", "core", "step", "taper", "blend", "augment", "batch")},
+        "tile": {"size": tiles.size, "core": tiles.core, **plan_values(OPTIONS, job.resolved, tile=True)},
         "blocks": {
             "size": tiles.block,
             "count": job.blocks,
@@ -63,9 +66,7 @@ def describe(job: Job) -> dict[str, Any]:
         "device_memory": _on_device(job),
         "output_bytes_before_compression": round(cost.requested * per_pixel * (STORED if job.spec.levels > 1 else 1)),
         "estimated_seconds": round(cost.requested * work * job.footprint.seconds_per_pixel) if job.footprint else None,
-        "device": job.task.device,
-        "precision": job.task.recipe.precision,
-        "threads": job.task.recipe.threads,
+        **plan_values(OPTIONS, job.resolved, tile=False),
         "streams": job.plan.worker_layout.streams,
         "engine": job.config.execution.engine,
     }
@@ -87,7 +88,7 @@ def _cost(job: Job) -> AoiCost:
     )
 
 
-def numbers(job: Job) -> dict[str, Any]:
+def plan_metrics(job: Job) -> dict[str, Any]:
     """Its main numbers, flat, for machines."""
     said = describe(job)
     raster, tile, blocks, used = said["raster"], said["tile"], said["blocks"], said["memory"]
@@ -115,7 +116,7 @@ def headline(job: Job) -> str:
     )
 
 
-def lines(job: Job) -> list[tuple[str, str]]:
+def plan_rows(job: Job) -> list[tuple[str, str]]:
     """The same for a person: rows of a name and a sentence."""
     said = describe(job)
     raster, network, blocks, used = said["raster"], said["network"], said["blocks"], said["memory"]
@@ -124,7 +125,7 @@ def lines(job: Job) -> list[tuple[str, str]]:
         ("raster", f"{raster['height']} × {raster['width']} px, {raster['bands']} bands of {raster['dtype']}, {job.source.grid.code or 'no CRS code'}"),
         *[("", note) for note in raster["notes"]],
         *[("", f"{words}: {GOES_ON}") for words in (raster["moved"],) if words],
-        *[("input", words) for words in (raster["transform"],) if words],
+        *[(key.split(".")[-2], sentence) for key, sentence in option_sentences(OPTIONS, job.resolved).items()],
         ("network", f"{network['verdict']}, stride {network['stride']} px, radius {network['radius']} px{blame}; {_made(network)}"),
         *_area(said),
         *[("weights", note) for note in said["network"]["notes"]],
@@ -169,14 +170,6 @@ def _made(network: dict[str, Any]) -> str:
     return f"{network['fold']}; compiled" if network["compile"] else str(network["fold"])
 
 
-def _transform(job: Job) -> str | None:
-    """What changes raw pixels before they are normalised, in words."""
-    how = job.task.recipe.normalisation
-    if how.transform is None:
-        return None
-    return f"{how.transform.place} changes the raw pixels first: {how.transform.bands} bands give {how.channels} channels, each pixel by itself"
-
-
 def _area(said: dict[str, Any]) -> list[tuple[str, str]]:
     area = said["area"]
     return [] if area is None else [("area", f"{area['pixels']:,} px, {area['share']:.2%} of the raster, in {area['path']}")]
@@ -188,10 +181,10 @@ def _blocks(said: dict[str, Any]) -> str:
 
 
 def _hands(said: dict[str, Any]) -> str:
-    blocks, where = said["blocks"], {"slurm": " of a job", "processes": ""}.get(said["engine"])
-    if said["engine"] == "address":
+    blocks, facts = said["blocks"], ENGINE_FACTS.get(said["engine"], EngineFacts())
+    if facts.workers == "scheduler":
         return "as many in flight in each worker as it has threads"
-    each = f" in each of {blocks['processes']} processes{where}" if where is not None else ""
+    each = f" in each of {blocks['processes']} processes{' of a job' if facts.workers == 'job' else ''}" if facts.out_of_process else ""
     return f"{blocks['in_flight']} in flight{each}"
 
 

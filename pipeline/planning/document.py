@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipeline.inspect.invalid_pixels import Invalid, invalid
-from pipeline.planning.describe import describe, lines
+from pipeline.planning.describe import describe, plan_rows
 from pipeline.planning.halo_saving import Saving, tolerance_saving
 from pipeline.planning.job import Job
 from pipeline.planning.warnings import job_warnings
@@ -45,9 +45,9 @@ def plan_document(job: Job, measurements: PlanMeasurements | None = None) -> dic
     }
 
 
-def plan_rows(job: Job, measured: PlanMeasurements) -> list[tuple[str, str]]:
+def outlook_rows(job: Job, measured: PlanMeasurements) -> list[tuple[str, str]]:
     """The same as label and text."""
-    raster, *rest = lines(job)
+    raster, *rest = plan_rows(job)
     return [
         raster,
         ("invalid", str(measured.invalid)),

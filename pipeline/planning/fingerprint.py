@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config import Config, ToleranceConfig
 from pipeline.errors import StoreError
 from pipeline.geometry.grid import Grid
-from pipeline.geometry.span import round_up
-from pipeline.inference.decode import ClassDecoding
-from pipeline.inference.recipe import Recipe
 from pipeline.interfaces import Network, Source
 from pipeline.locations import Place
-from pipeline.planning.candidates import blend_size, blend_step
-from pipeline.planning.types import TilePlan
+from pipeline.planning.option import Resolved, requested_values, resolved_values
+from pipeline.planning.options import FINGERPRINT_OPTIONS, OLD_DEFAULTS
 from pipeline.redact import redacted_document
 
 if TYPE_CHECKING:
@@ -22,81 +18,34 @@ if TYPE_CHECKING:
 
 Fingerprint = dict[str, Any]
 
-BEFORE: Fingerprint = {
-    "tile.batch": 1, "tile.augment": "none", "tile.pad": "none", "tile.tolerance": None, "source.aoi": None, "output.min_confidence": 0.0,
-    "output.probabilities_dtype": "uint8", "output.probabilities_codes": None, "execution.fold": False,
-    "execution.compile": False, "source.as": [], "model.revision": 1,
-    "model.input.transform": None,
-}  # fmt: skip
-"""What held for stores that were made before there was a choice."""
-UNSAID = {
+DEFAULTS_OF_OLD_STORES: Fingerprint = {**OLD_DEFAULTS, "source.aoi": None, "source.as": [], "model.revision": 1}
+"""Values in stores that lack the key: of options, and of what identifies the source and the network."""
+OPTIONAL_REMOTE_KEYS = {
     "source.etag", "source.size", "source.modified", "source.chunks", "model.key", "model.tensors", "model.code", "model.reads", "model.encoders",
 }  # fmt: skip
-"""What a server may leave out, or nobody asked for when the store was made; and what stores of before do not know of their network."""
+"""Keys that a server may leave out, or that stores of earlier releases lack: a missing one is no difference."""
 INSTEAD = {"model.sha256": "model.tensors", "model.source": "model.code"}
 """What stores of before know in the place of what is known since: a file that was saved again holds the same tensors."""
 MOVED = {"source.path", "source.files", "source.chunks", "source.etag", "source.modified"}
 """Where a raster lies, and since when: its pixels may be the same all the same."""
 
 
-def of(source: Source, area: Area | None, network: Network, recipe: Recipe, tiles: TilePlan, config: Config) -> Fingerprint:
-    """Everything resolved, as flat keys with plain values."""
-    return {
-        **_identity(source, area, network, recipe),
-        "tile.size": tiles.size,
-        "tile.halo": tiles.halo,
-        "tile.exact": tiles.exact,
-        "tile.tolerance": tiles.tolerated.tolerance if tiles.tolerated else None,
-        "tile.step": tiles.step,
-        "tile.taper": tiles.taper,
-        "tile.blend": tiles.blend,
-        "tile.batch": tiles.batch,
-        "tile.augment": tiles.augment,
-        "tile.pad": tiles.pad,
-        "output.block": tiles.block,
-        "output.shard": tiles.shard,
-        "output.chunk": tiles.chunk,
-        "output.zarr_format": config.output.zarr_format,
-        **_layers(recipe),
-        "output.nodata": recipe.nodata,
-        "execution.precision": recipe.precision,
-        "execution.fold": recipe.fold,
-        "execution.compile": recipe.compile,
-    }
+def resolved_fingerprint(identity: Fingerprint, resolved: Resolved) -> Fingerprint:
+    """Everything that changes pixels, as flat keys with plain values.
+
+    Parameters
+    ----------
+    identity
+        Of the source, the area and the network, from `input_identity`.
+    resolved
+        What the options are read from.
+    """
+    return {**identity, **resolved_values(FINGERPRINT_OPTIONS, resolved)}
 
 
-def wanted(source: Source, area: Area | None, network: Network, recipe: Recipe, config: Config, tiles: TilePlan) -> Fingerprint:
+def requested_fingerprint(identity: Fingerprint, resolved: Resolved) -> Fingerprint:
     """What the config insists on: ``auto`` takes whatever the store was made with, so it is left out."""
-    tile, output = config.tile, config.output
-    asked: Fingerprint = {
-        "tile.size": _size(config, network, tiles) if recipe.overlapping else tile.size,
-        "tile.step": "auto" if tile.overlap == "auto" else blend_step(tiles.size, tile.overlap, tiles.multiple) if tile.overlap else 0,
-        "tile.taper": tile.taper,
-        "tile.blend": tile.blend if recipe.overlapping or tile.augment != "none" else "auto",
-        "tile.batch": tile.batch if recipe.overlapping else "auto",
-        "tile.augment": tile.augment,
-        "tile.pad": tile.pad,
-        "output.block": output.block,
-        "output.shard": None if output.shard == "none" else output.shard,
-        "output.chunk": output.chunk,
-        "output.zarr_format": output.zarr_format,
-        "output.nodata": output.nodata,
-        "execution.precision": config.execution.precision,
-        "execution.fold": config.execution.fold and "auto",
-        "execution.compile": config.execution.compile,
-        "tile.halo": round_up(tile.halo, tiles.multiple) if isinstance(tile.halo, int) else "auto",
-        "tile.exact": True if tile.halo == "exact" else "auto",
-        "tile.tolerance": tile.halo.tolerance if isinstance(tile.halo, ToleranceConfig) and tile.overlap in ("auto", 0) else "auto",
-    }
-    fixed = {key: value for key, value in asked.items() if value != "auto"}
-    return {**_identity(source, area, network, recipe), **fixed, **_layers(recipe)}
-
-
-def _size(config: Config, network: Network, tiles: TilePlan) -> int | str:
-    """What blended tiles would have, where anything says so."""
-    trained = config.model.input.size if config.model.input else None
-    asked = trained if config.tile.size == "auto" else config.tile.size
-    return "auto" if asked is None else blend_size(asked, tiles.multiple, tiles.minimum, network.accepts.maximum)
+    return {**identity, **requested_values(FINGERPRINT_OPTIONS, resolved)}
 
 
 def completed(meta: Mapping[str, Any]) -> Fingerprint:
@@ -109,8 +58,8 @@ def completed(meta: Mapping[str, Any]) -> Fingerprint:
 
 def differing(then: Mapping[str, Any], now: Fingerprint) -> list[str]:
     """Keys of what is wanted now that were otherwise; what could not be known then is no difference."""
-    then = without_own_sources({**BEFORE, **redacted_document(dict(then))})
-    passed_over = (UNSAID - then.keys()) | {old for old, new in INSTEAD.items() if new in then and new in now}
+    then = without_own_sources({**DEFAULTS_OF_OLD_STORES, **redacted_document(dict(then))})
+    passed_over = (OPTIONAL_REMOTE_KEYS - then.keys()) | {old for old, new in INSTEAD.items() if new in then and new in now}
     return [key for key, value in now.items() if not same(key, then.get(key), value) and key not in passed_over]
 
 
@@ -125,7 +74,7 @@ def compare(stored: Mapping[str, Any], now: Fingerprint, path: Place) -> bool:
     keys = differing(stored, now)
     if set(keys) <= MOVED:
         return bool(keys)
-    stored = {**BEFORE, **redacted_document(dict(stored))}
+    stored = {**DEFAULTS_OF_OLD_STORES, **redacted_document(dict(stored))}
     said = "; ".join(f"{key} was {_short(stored.get(key))} and is now {_short(now[key])}" for key in keys[:3])
     more = f" (and {len(keys) - 3} more)" if len(keys) > 3 else ""
     raise StoreError(
@@ -156,41 +105,10 @@ def unplaced(grid: Mapping[str, Any]) -> bool:
     return grid.get("unit") == "px" and grid.get("transform") == list(Grid(height=1, width=1).transform)
 
 
-def things(source: Source, area: Area | None, network: Network) -> Fingerprint:
-    """What a job is made of: the source, what is asked for of it, and the network."""
-    return _flat({"source": {**source.identity(), "aoi": area.digest if area else None}, "model": network.identity()})
-
-
-def _identity(source: Source, area: Area | None, network: Network, recipe: Recipe) -> Fingerprint:
-    said = {
-        "model.input": recipe.normalisation.as_dict(),
-        "model.output": {"activation": _activation(recipe.decoding), "threshold": _threshold(recipe.decoding)},
-        "model.classes": {"codes": list(recipe.decoding.codes)},
-    }
-    return {**things(source, area, network), **_flat(said)}
-
-
-def _flat(said: Mapping[str, Mapping[str, Any]]) -> Fingerprint:
-    return {f"{name}.{key}": value for name, part in said.items() for key, value in part.items()}
-
-
-def _layers(recipe: Recipe) -> Fingerprint:
-    how, asked = recipe.decoding, "probabilities" in recipe.layers
-    return {
-        "output.layers": sorted(recipe.layers),
-        "output.min_confidence": recipe.min_confidence,
-        "output.probabilities_dtype": recipe.probabilities if asked else BEFORE["output.probabilities_dtype"],
-        "output.probabilities_codes": [how.codes[k] for k in how.outcomes] if asked else BEFORE["output.probabilities_codes"],
-    }
-
-
-def _threshold(how: ClassDecoding) -> float | list[float]:
-    return list(how.threshold) if isinstance(how.threshold, tuple) else how.threshold
-
-
-def _activation(how: ClassDecoding) -> str:
-    """One word for what turns channels into a class, so that stores made before there was a choice keep theirs."""
-    return how.activation if how.background is None else f"{how.activation} of each class, else code {how.codes[how.background]}"
+def input_identity(source: Source, area: Area | None, network: Network) -> Fingerprint:
+    """What a job is made of: the source, the area that is inferred, and the network."""
+    sections = {"source": {**source.identity(), "aoi": area.digest if area else None}, "model": network.identity()}
+    return {f"{name}.{key}": value for name, section in sections.items() for key, value in section.items()}
 
 
 def _short(value: object) -> str:

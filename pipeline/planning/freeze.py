@@ -6,18 +6,19 @@ import json
 import re
 import shlex
 from datetime import UTC, datetime
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ConfigError
 from pipeline.planning import frozen_plan
 from pipeline.planning.job import Job
-from pipeline.store.files import Files
+from pipeline.planning.option import frozen_values
+from pipeline.planning.options import OPTIONS, frozen_fields
+from pipeline.store.files import files_at
 
 MARK = "# A frozen plan of wholecloth"
 """How each such file begins, and no other."""
-HELD = ("tiles", "costs", "recipe", "fingerprint", "locality", "levels", "versions")
-"""What a plan is taken up from, in the words of a store's root."""
 NESTED = 2
 """Levels of sections that get lines of their own."""
 
@@ -47,7 +48,7 @@ def freeze(job: Job, config: Path, file: Path) -> Path:
     _check(file)
     text = f"{_head(job, config, file)}\n{_block(json.loads(json.dumps(document(job), default=str)))}\n"
     try:
-        Files(file.parent).put(file.name, text.encode())
+        files_at(file.parent).put(file.name, text.encode())
     except OSError as error:
         raise ConfigError(f"--freeze is {file}, which cannot be written: {error.strerror}. Give a file in a folder that can be written.") from error
     return file
@@ -56,24 +57,12 @@ def freeze(job: Job, config: Path, file: Path) -> Path:
 def document(job: Job) -> dict[str, Any]:
     """The config of a job with every ``auto`` resolved that decides a byte, and what was decided beside it."""
     said = job.config.model_dump(mode="json", exclude_unset=True, exclude={"locked"})
-    for section, values in _resolved(job).items():
-        said[section] = {**said.get(section, {}), **values}
-    said["model"]["output"] = {**said["model"].get("output", {}), "activation": job.task.recipe.decoding.activation}
+    for field, value in frozen_values(OPTIONS, job.resolved).items():
+        *sections, name = field.split(".")
+        reduce(lambda section, key: section.setdefault(key, {}), sections, said)[name] = value
     meta, device = job.meta(), job.task.device
-    held = {name: meta[name] for name in HELD}
+    held = {name: meta[name] for name in frozen_plan.FROZEN_KEYS}
     return {**said, "locked": {**held, "device": device.partition(":")[0], "hardware": frozen_plan.hardware(device)}}
-
-
-def _resolved(job: Job) -> dict[str, dict[str, Any]]:
-    """What is decided, by the keys of the config. A tolerance was measured, so that its halo stands for it."""
-    tiles, recipe, device = job.plan.tiles, job.task.recipe, job.config.execution.device
-    meet = {"halo": tiles.halo, "overlap": 0} if tiles.halo is not None else {"overlap": tiles.size - tiles.step}
-    tile = {name: getattr(tiles, name) for name in ("size", "taper", "blend", "augment", "pad", "batch")}
-    return {
-        "tile": {**meet, **tile},
-        "output": {"chunk": tiles.chunk, "block": tiles.block, "shard": tiles.shard or "none", "nodata": recipe.nodata},
-        "execution": {"device": job.task.device if device == "auto" else device, "precision": recipe.precision, "fold": recipe.fold, "compile": recipe.compile},
-    }
 
 
 def _check(file: Path) -> None:
@@ -89,7 +78,7 @@ def _check(file: Path) -> None:
 
 
 def _head(job: Job, config: Path, file: Path) -> str:
-    versions = job.meta()["versions"]
+    versions, (*fields, last) = job.meta()["versions"], frozen_fields("execution")
     return f"""\
 {MARK}: {config.name} with nothing left to decide.
 # Frozen {datetime.now(UTC):%Y-%m-%d %H:%M} UTC with wholecloth {versions["wholecloth"]}, torch {versions["torch"]}, by
@@ -98,7 +87,7 @@ def _head(job: Job, config: Path, file: Path) -> str:
 #     wholecloth run {shlex.quote(str(file))} --locked
 # It is needed where runs that share no store must make the same bytes, on nodes of unlike memory and cores. It is not needed to resume a run, nor for shards of
 # one store: whoever makes the store fixes its plan in it, and all others take that up.
-# Free to change: output.path (--out), execution but device, precision, fold and compile, names and colours of classes. All else is held by the section locked.
+# Free to change: output.path (--out), execution but {", ".join(fields)} and {last}, names and colours of classes. All else is held by the section locked.
 """
 
 

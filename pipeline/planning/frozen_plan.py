@@ -12,19 +12,22 @@ from pipeline.errors import ConfigError, StoreError
 from pipeline.interfaces import Locality
 from pipeline.locations import Place
 from pipeline.planning import memory
-from pipeline.planning.fingerprint import BEFORE, MOVED, UNSAID, Fingerprint, differing
+from pipeline.planning.fingerprint import DEFAULTS_OF_OLD_STORES, MOVED, OPTIONAL_REMOTE_KEYS, Fingerprint, differing
+from pipeline.planning.option import Resolved, locked_values
+from pipeline.planning.options import FROZEN_PLANS, MEMORY_FORMAT, OPTIONS, RECIPE_OPTIONS
 from pipeline.planning.types import TilePlan
+from pipeline.runtime.backends import backend_of
 
-MEMORY_FORMAT = "channels_last"
-"""In which the network is given its tiles."""
-SAID = {"why", "tolerated"}
-"""Of the tiles: how they were found, in words and numbers that decide nothing."""
+EXPLANATIONS = {"why", "tolerated"}
+"""Fields of the tiles that explain how they were chosen, and decide nothing."""
+FROZEN_KEYS = ("tiles", "costs", "recipe", "fingerprint", "locality", "levels", "versions")
+"""Keys of a store's root that a frozen plan holds."""
 
 Stored = dict[str, Any]
 """What a store says of itself, as far as a plan is made of it."""
 
 
-def fixed(config: Config, stored: Stored | None) -> Stored | None:
+def plan_to_reuse(config: Config, stored: Stored | None) -> Stored | None:
     """What the plan is taken up from: the store, else the lock; None where it is to be made.
 
     Parameters
@@ -73,27 +76,27 @@ def locality(locked: FrozenPlanConfig, things: Fingerprint, device: str, moved: 
     return Locality.of(locked.locality)
 
 
-def demand(config: Config, wanted: Fingerprint, levels: int, moved: bool = False) -> None:
+def require_same_plan(resolved: Resolved, requested: Fingerprint, levels: int, moved: bool = False) -> None:
     """Raise ConfigError where a config with a frozen plan wants anything that would change a byte of the store.
 
     Parameters
     ----------
-    config
-        With the section ``locked``.
-    wanted
+    resolved
+        What the options are read from, with a config that has the section ``locked``.
+    requested
         All that the config insists on, as the fingerprint has it.
     levels
         Full resolution and overviews that it asks for.
     moved
         As for `locality`.
     """
-    locked, fold = config.locked, config.execution.fold
+    locked = resolved.config.locked
     assert locked is not None, "asked only of a config with a frozen plan"
-    folds = {"execution.fold": fold} if isinstance(fold, bool) else {}
-    _keep({**locked.fingerprint, "output.pyramid": _levels(locked.levels)}, {**wanted, **folds, "output.pyramid": _levels(levels)}, moved)
+    now = {**requested, **locked_values(OPTIONS, resolved), "output.pyramid": _levels(levels)}
+    _keep({**locked.fingerprint, "output.pyramid": _levels(locked.levels)}, now, moved)
 
 
-def unlike(locked: FrozenPlanConfig | None, device: str) -> Iterator[str]:
+def environment_differences(locked: FrozenPlanConfig | None, device: str) -> Iterator[str]:
     """What is otherwise here than where a plan was frozen and may round otherwise, in words."""
     if locked is None:
         return
@@ -106,7 +109,7 @@ def unlike(locked: FrozenPlanConfig | None, device: str) -> Iterator[str]:
 def hardware(device: str) -> str:
     """What the device computes with: the instructions of the CPU that torch uses, or the name of the GPU."""
     chosen = torch.device(device)
-    return torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else torch.backends.cpu.get_cpu_capability()
+    return backend_of(chosen).hardware(chosen)
 
 
 def _usable(locked: FrozenPlanConfig) -> Stored:
@@ -114,7 +117,7 @@ def _usable(locked: FrozenPlanConfig) -> Stored:
     recipe = locked.recipe
     try:
         TilePlan.of(locked.tiles), memory.MemoryCosts(**locked.costs), Locality.of(locked.locality)
-        lacking = {"precision", "threads", "memory_format", "fold"} - recipe.keys()
+        lacking = {option.name for option in RECIPE_OPTIONS if option.since <= FROZEN_PLANS} - recipe.keys()
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise ConfigError(_damaged(str(error))) from error
     if lacking or recipe["memory_format"] != MEMORY_FORMAT:
@@ -128,13 +131,13 @@ def _damaged(why: str) -> str:
 
 def _decided(said: Stored) -> Fingerprint:
     """All that decides a byte of a store, flat."""
-    tiles = {f"tiles.{key}": value for key, value in said["tiles"].items() if key not in SAID}
+    tiles = {f"tiles.{key}": value for key, value in said["tiles"].items() if key not in EXPLANATIONS}
     recipe = {f"recipe.{key}": value for key, value in said["recipe"].items()}
-    return {**BEFORE, **said["fingerprint"], **tiles, **recipe, "levels": said.get("levels")}
+    return {**DEFAULTS_OF_OLD_STORES, **said["fingerprint"], **tiles, **recipe, "levels": said.get("levels")}
 
 
 def _same_plan(stored: Fingerprint, held: Fingerprint, path: Place) -> None:
-    if keys := _beyond_moves(differing(held, {**dict.fromkeys(held.keys() - UNSAID), **stored})):
+    if keys := _beyond_moves(differing(held, {**{key: None for key in held if key not in OPTIONAL_REMOTE_KEYS}, **stored})):
         said = _listed([f"{key} is {_short(stored.get(key))} in the store and locked at {_short(held.get(key))}" for key in keys])
         raise StoreError(
             f"{path} was made by another plan than the one that is locked: {said}. Give another output.path, run the config that the store was made by, "
@@ -148,7 +151,7 @@ def _beyond_moves(keys: list[str]) -> list[str]:
 
 
 def _keep(held: Fingerprint, now: Fingerprint, moved: bool) -> None:
-    held, keys = {**BEFORE, **held}, differing(held, now)
+    held, keys = {**DEFAULTS_OF_OLD_STORES, **held}, differing(held, now)
     if keys := _beyond_moves(keys) if moved else keys:
         said = _listed([f"{key} is locked at {_short(held.get(key))} and would be {_short(now.get(key))}" for key in keys])
         raise ConfigError(

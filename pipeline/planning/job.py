@@ -24,6 +24,8 @@ from pipeline.models.bn_folding import Folded
 from pipeline.models.loaded import Loaded
 from pipeline.planning import activation, classes, compiling, edges, fingerprint, finite, folding, frozen_plan, limits, memory, planner, precisions, workers
 from pipeline.planning.fingerprint import Fingerprint
+from pipeline.planning.option import Resolved
+from pipeline.planning.options import RECIPE_OPTIONS, recipe_of_store
 from pipeline.planning.planner import PlanInputs
 from pipeline.planning.types import Plan, TilePlan
 from pipeline.redact import redacted_document
@@ -32,6 +34,7 @@ from pipeline.sources import open_source, with_notes
 from pipeline.sources.aoi import open_area
 from pipeline.sources.wrappers.shared_reads import share_reads
 from pipeline.store import lifecycle as store
+from pipeline.store.spec import ClassRow, StoreSpec, levels_for
 
 FORMS = {
     **dict.fromkeys((".tif", ".tiff", ".gtiff"), "GeoTIFF"), ".vrt": "VRT", ".png": "PNG", **dict.fromkeys((".jpg", ".jpeg"), "JPEG"), ".jp2": "JPEG 2000",
@@ -61,7 +64,7 @@ class Job:
     task: BlockTask
     blocks: int
     """Blocks that hold anything that is asked for."""
-    spec: store.StoreSpec
+    spec: StoreSpec
     fingerprint: Fingerprint
     resumes: bool
     """Whether the store is there already."""
@@ -79,19 +82,18 @@ class Job:
         """The store."""
         return self.task.store
 
+    @property
+    def resolved(self) -> Resolved:
+        """What the options are read from."""
+        return Resolved(config=self.config, network=self.network, recipe=self.task.recipe, tiles=self.plan.tiles, device=self.task.device)
+
     def meta(self) -> dict[str, Any]:
         """What the store says of itself; nothing of it changes from run to run of one job."""
         return {
             "version": __version__,
             "tiles": self.plan.tiles.as_dict(),
             "costs": asdict(self.plan.costs),
-            "recipe": {
-                "precision": self.task.recipe.precision,
-                "threads": self.task.recipe.threads,
-                "memory_format": frozen_plan.MEMORY_FORMAT,
-                "fold": self.task.recipe.fold,
-                "compile": self.task.recipe.compile,
-            },
+            "recipe": {option.name: option.resolved(self.resolved) for option in RECIPE_OPTIONS},
             "fingerprint": self.fingerprint,
             "locality": asdict(self.locality),
             "halo": {"exact": self.plan.tiles.exact, "why": self.plan.tiles.why, "tolerated": self.plan.tiles.as_dict()["tolerated"]},
@@ -133,13 +135,13 @@ def _prepared(config: Config, fresh: bool, same_source: bool) -> Job:
     source = open_source(config.source, config.execution.read_timeout)
     area = open_area(config.source.aoi, source.grid)
     existing = _stored(config.output.path, fresh)
-    stored = frozen_plan.fixed(config, existing)
+    stored = frozen_plan.plan_to_reuse(config, existing)
     resolved = classes.resolve_model(config.model, source.bands, source.dtype)
     device = select_device(config.execution.device)
     finite.check_transform(source, resolved.normalisation.transform)
     network = _loaded(resolved.model, source, resolved.normalisation, device)
     mark = network.mark
-    identity, moved = fingerprint.things(source, area, network), same_source or existing is not None
+    identity, moved = fingerprint.input_identity(source, area, network), same_source or existing is not None
     frozen_locality = None if config.locked is None else frozen_plan.locality(config.locked, identity, device.type, moved)
     trained = resolved.model.input.size if resolved.model.input else None
     locality = frozen_locality or cached(network, resolved.normalisation.channels, trained=trained, room=Room(workers.budget(config)))
@@ -147,12 +149,11 @@ def _prepared(config: Config, fresh: bool, same_source: bool) -> Job:
         locality = replace(locality, maximum=stored.get("locality", {}).get("maximum"))
     locality = edges.with_padding(locality, config.tile, network.accepts.multiple)
     network = locality.apply_to(network)
+    recipe = recipe_of_store(stored["recipe"]) if stored else {}
     allowed_error = folding.allowed_fold_error(config.execution.fold, config.execution.precision)
-    folded = folding.choose_folding(network, locality, device, allowed_error, stored["recipe"].get("fold", False) if stored else None)
-    precision = precisions.choose_precision(config.execution.precision, folded.network, locality, device, stored["recipe"]["precision"] if stored else None)
-    compiles = compiling.choose_compilation(
-        config.execution.compile, folded.network, locality, device, stored["recipe"].get("compile", False) if stored else None
-    )
+    folded = folding.choose_folding(network, locality, device, allowed_error, recipe.get("fold"))
+    precision = precisions.choose_precision(config.execution.precision, folded.network, locality, device, recipe.get("precision"))
+    compiles = compiling.choose_compilation(config.execution.compile, folded.network, locality, device, recipe.get("compile"))
     inputs = PlanInputs(
         config=config, source=source, area=area, network=folded.network, locality=locality, device=device,
         normalisation=resolved.normalisation, stored=stored, resumes=existing is not None, precision=precision, compiles=compiles, same_source=same_source,
@@ -195,14 +196,15 @@ def _job(
         resolved, config, inputs.locality.classes, chosen, precision=inputs.precision, tiles=plan.tiles, fold=folded.done, compiles=inputs.compiles,
         threads=stored["recipe"]["threads"] if stored else max(workers.threads_per_process(config, inputs.device) // plan.worker_layout.streams, 1),
     )  # fmt: skip
-    moved = _moved(inputs, recipe, plan.tiles) if stored else {}
+    options = Resolved(config=config, network=inputs.network, recipe=recipe, tiles=plan.tiles, device=str(inputs.device))
+    moved = _moved(inputs, options) if stored else {}
     layout = plan.layout()
     task = BlockTask(
         source=edges.padded_source(share_reads(source, layout, plan.sharing), plan.tiles.pad), model=resolved.model, recipe=recipe, layout=layout, store=path,
         device=str(inputs.device), retries=config.execution.retries, area=inputs.area, streams=plan.worker_layout.streams,
         margin=inputs.locality.margin, edges=edges.without_class(inputs.locality.margin, config.tile), mark=inputs.mark,
     )  # fmt: skip
-    store_fingerprint = fingerprint.of(source, inputs.area, inputs.network, recipe, plan.tiles, config)
+    store_fingerprint = fingerprint.resolved_fingerprint(fingerprint.input_identity(source, inputs.area, inputs.network), options)
     if stored:  # a store keeps what it says; one that a frozen plan makes also says what plans of before do not know
         store_fingerprint = stored["fingerprint"] if inputs.resumes else {**store_fingerprint, **stored["fingerprint"], **moved}
     spec = _spec(config, _grid(source, store_fingerprint), recipe, rows, plan.tiles, _levels(inputs, plan.tiles))
@@ -227,14 +229,14 @@ def _job(
     )
 
 
-def _moved(inputs: PlanInputs, recipe: Recipe, tiles: TilePlan) -> Fingerprint:
+def _moved(inputs: PlanInputs, options: Resolved) -> Fingerprint:
     """What is known of the source now, where it lies elsewhere; raises StoreError where the store is of another job, ConfigError where a frozen plan is."""
     config, stored = inputs.config, fingerprint.completed(inputs.stored or {})
-    current = fingerprint.wanted(inputs.source, inputs.area, inputs.network, recipe, config, tiles)
+    current = fingerprint.requested_fingerprint(fingerprint.input_identity(inputs.source, inputs.area, inputs.network), options)
     if (stored_key := stored.get("model.key")) is not None and inputs.network.returns_same_output(stored_key):
         current["model.key"] = stored_key
     if config.locked is not None:
-        frozen_plan.demand(config, current, _requested_levels(inputs, tiles), inputs.same_source or inputs.resumes)
+        frozen_plan.require_same_plan(options, current, _requested_levels(inputs, options.tiles), inputs.same_source or inputs.resumes)
     source_moved = fingerprint.compare(stored, current, config.output.path)
     return {key: value for key, value in current.items() if key.startswith("source.")} if source_moved else {}
 
@@ -283,21 +285,13 @@ def _grid(source: Source, stored: fingerprint.Fingerprint) -> Grid:
     return Grid(height=source.grid.height, width=source.grid.width) if source.grid.wkt is None and fingerprint.unplaced(stored_grid) else source.grid
 
 
-def _spec(config: Config, grid: Grid, recipe: Recipe, rows: tuple[store.ClassRow, ...], tiles: TilePlan, levels: int) -> store.StoreSpec:
-    return store.StoreSpec(
-        grid=grid,
-        layers=recipe.layers,
-        chunk=tiles.chunk,
-        shard=tiles.shard,
-        nodata=recipe.nodata,
-        dtype=recipe.dtype,
-        zarr_format=config.output.zarr_format,
-        classes=rows,
-        levels=levels,
-        probabilities=recipe.probabilities,
-        class_codes=tuple(recipe.decoding.codes[k] for k in recipe.decoding.outcomes),
+def _spec(config: Config, grid: Grid, recipe: Recipe, rows: tuple[ClassRow, ...], tiles: TilePlan, levels: int) -> StoreSpec:
+    return StoreSpec(
+        grid=grid, layers=recipe.layers, chunk=tiles.chunk, shard=tiles.shard, nodata=recipe.nodata, dtype=recipe.dtype,
+        zarr_format=config.output.zarr_format, classes=rows, levels=levels,
+        probabilities=recipe.probabilities, class_codes=tuple(recipe.decoding.codes[k] for k in recipe.decoding.outcomes),
         has_min_confidence=recipe.min_confidence > 0,
-    )
+    )  # fmt: skip
 
 
 def _levels(inputs: PlanInputs, tiles: TilePlan) -> int:
@@ -314,4 +308,4 @@ def _levels(inputs: PlanInputs, tiles: TilePlan) -> int:
 
 def _requested_levels(inputs: PlanInputs, tiles: TilePlan) -> int:
     """Levels that the config asks for."""
-    return store.levels_for(inputs.source.grid, tiles.chunk) if inputs.config.output.pyramid else 1
+    return levels_for(inputs.source.grid, tiles.chunk) if inputs.config.output.pyramid else 1

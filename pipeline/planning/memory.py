@@ -5,23 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from pipeline.runtime.resources import MIB
-
-PROPOSAL_MARGIN = 16 * MIB
-"""Added to what a refusal proposes: the same libraries take some MiB more or less each time that a process starts."""
-ACTIVATION_FACTOR = 2.2
-"""Peak resident bytes per byte of live tensors: fragmentation and scratch buffers. On CPU 1.15–1.8 measured, the most where tiles have several sizes, and
-2.02 where single tensors are as large as half of all."""
-MIN_ACTIVATION_FACTOR = 1.2
-"""The same where nothing is lost between tensors."""
-SHARED_FACTOR = 1.75
-"""`ACTIVATION_FACTOR` for very many tiles at once: what one of them does not hold at a time others make use of. 1.85 measured of four whose memory is 0.77
-full on average, beside its peak."""
-FULLNESS_KNEE, FULLNESS_SLOPE, MIN_FRAGMENTATION = 0.6, 2.0, 1.4
-"""Below which fullness it shrinks, by how much for tiles that are always empty instead of never, and to what at least. 1.2–1.3 measured of four at 0.43, and
-up to 1.55 at 0.56."""
-PAGE_LOCKED_FACTOR = 4
-"""Page-locked bytes per byte that is carried: torch rounds them up to powers of two, and keeps what it had for blocks of other sizes."""
+from pipeline.runtime.memory_constants import (
+    ACTIVATION_FACTOR,
+    DECODING_BYTES,
+    ENCODING_FACTOR,
+    FULLNESS_KNEE,
+    FULLNESS_SLOPE,
+    MIN_FRAGMENTATION,
+    SHARED_FACTOR,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +57,7 @@ def per_block(costs: MemoryCosts, frame: int, block: int) -> dict[str, int]:
     block
         Pixels of the block.
     """
-    return {"raw pixels in flight": frame * costs.raw, "output and its encoding": block * costs.output * 3}
+    return {"raw pixels in flight": frame * costs.raw, "output and its encoding": block * costs.output * ENCODING_FACTOR}
 
 
 def on_device_per_block(costs: MemoryCosts, frame: int, block: int) -> int:
@@ -100,7 +92,7 @@ def device_buffers(costs: MemoryCosts, tile: int, accumulator: int, turned: bool
     return {
         "network input": streams * tile * costs.bands * 4 * (3 if turned else 2),
         "activations": int(streams * tile * costs.activations * fragmentation_factor(streams, costs.fullness)),
-        "logits": streams * tile * (costs.classes * 4 * (1 + turned + probabilities) + 16),
+        "logits": streams * tile * (costs.classes * 4 * (1 + turned + probabilities) + DECODING_BYTES),
         **({"sum of the blend": streams * accumulator * costs.classes * 4} if accumulator else {}),
     }
 

@@ -22,19 +22,17 @@ from pipeline.planning.candidates import DEFAULT_BLEND_SIZE
 from pipeline.planning.search import fit_workers, over_budget, search_plan
 from pipeline.planning.types import Plan, PlanRequest, TilePlan, WorkerLayout
 from pipeline.runtime import resources
+from pipeline.runtime.backends import backend_of
 from pipeline.runtime.device import AUTOCAST_DTYPES, fixed_numerics
-from pipeline.runtime.resources import GDAL_CACHE, MIB
-from pipeline.store.spec import layer_spec
+from pipeline.runtime.memory_constants import COMPILER_BYTES, RUN_GROWTH
+from pipeline.runtime.resources import GDAL_CACHE
+from pipeline.store.layers import layer_spec
 
 if TYPE_CHECKING:
     from pipeline.sources.aoi.aoi import Area
 
 BATCH_PX = 2**22
 """Pixels of all tiles of a batch, on a GPU; a CPU gains nothing from more than one tile."""
-RUN_GROWTH = 160 * MIB
-"""What libraries grow by once a run is on its way: threads and their heaps, the scheduler, codecs, what freed tensors leave behind."""
-COMPILER_BYTES = 512 * MIB
-"""What torch's compiler holds, and the C++ compiler that it calls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +168,7 @@ def _batch(inputs: PlanInputs) -> int:
     requested, fixed = inputs.config.tile.batch, inputs.network.accepts.batch
     if requested != "auto" and fixed is not None and requested > fixed:
         raise ConfigError(f"tile.batch is {requested}, but the network's file fixes its batch at {fixed}. Give at most that, or auto.")
-    if fixed is not None or requested == 1 or (requested == "auto" and inputs.device.type == "cpu"):
+    if fixed is not None or requested == 1 or (requested == "auto" and not backend_of(inputs.device).batched):
         return fixed if requested == "auto" and fixed is not None else 1 if requested == "auto" else requested
     if not images_are_independent(inputs.network, inputs.normalisation.channels, inputs.multiple, inputs.device):
         if requested == "auto":
@@ -182,7 +180,7 @@ def _batch(inputs: PlanInputs) -> int:
 
 
 def _workers(config: Config) -> int | None:
-    if config.execution.engine == "serial":
+    if config.execution.facts.sequential:
         return 1
     return None if config.execution.workers == "auto" else config.execution.workers
 

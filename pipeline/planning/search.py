@@ -13,6 +13,7 @@ from pipeline.geometry.read_sharing import DECODED_PX, ReadSharing, plan_read_sh
 from pipeline.planning import memory
 from pipeline.planning.candidates import candidates, is_oversized
 from pipeline.planning.types import ONE_PROCESS, Plan, PlanRequest, TilePlan, WorkerLayout
+from pipeline.runtime.memory_constants import PAGE_LOCKED_FACTOR, PROPOSAL_MARGIN
 from pipeline.runtime.resources import MIB, human
 
 IN_FLIGHT = 4
@@ -111,7 +112,7 @@ def _by_device(tensors: dict[str, int], in_flight: int, worker_layout: WorkerLay
     """Bytes by buffer in the process and on its device, where that has memory of its own, of tensors and of blocks that are carried to and fro."""
     if worker_layout.device is None:
         return tensors, {}
-    return {"page-locked copies": in_flight * memory.PAGE_LOCKED_FACTOR}, tensors | {"blocks in flight": in_flight}
+    return {"page-locked copies": in_flight * PAGE_LOCKED_FACTOR}, tensors | {"blocks in flight": in_flight}
 
 
 def _shared(tiles: TilePlan, costs: memory.MemoryCosts, room: int, workers: int, source_block: tuple[int, int]) -> ReadSharing:
@@ -170,7 +171,7 @@ def over_budget(plan: Plan) -> str:
     return (
         f"The plan needs {human(plan.peak)} of memory at least, but execution.memory allows {human(plan.budget)} ({parts}; "
         f"tile {plan.tiles.size} px, block {plan.tiles.block} px, {plan.workers} in flight{_per_process_text(plan)}). Raise execution.memory to "
-        f"{math.ceil((plan.peak + memory.PROPOSAL_MARGIN) / MIB)}MiB or more, or ask for smaller tiles or blocks, or a smaller halo."
+        f"{math.ceil((plan.peak + PROPOSAL_MARGIN) / MIB)}MiB or more, or ask for smaller tiles or blocks, or a smaller halo."
     )
 
 

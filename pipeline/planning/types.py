@@ -14,6 +14,7 @@ from pipeline.geometry.tiling import HaloTiling, LatticeTiling
 from pipeline.interfaces import Tolerated
 from pipeline.planning import memory
 from pipeline.planning.halo import HaloDecision
+from pipeline.runtime.memory_constants import MIN_ACTIVATION_FACTOR
 
 VIEWS_PER_TILE = {"none": 1, "flips": 4, "dihedral": 8}
 """How often the network sees a tile, by ``tile.augment``."""
@@ -48,7 +49,8 @@ class PlanRequest:
     width: int
     tile: Literal["auto"] | int
     overlap: Literal["auto"] | float
-    taper: Literal["auto", "flat", "linear", "hann", "gaussian"]
+    taper: str
+    """``auto``, or a key of `pipeline.inference.tapers.KINDS`."""
     blend: Literal["logits", "probabilities"]
     block: Literal["auto"] | int
     chunk: int
@@ -196,7 +198,7 @@ class Plan:
         """Of that, what the tensors of tiles on their way through the network take in one process whatever becomes of the heap, bytes."""
         sizes = self.on_device or {name: size // self.worker_layout.processes for name, size in self.buffers.items()}
         inputs, activations, logits = (sizes[name] for name in ("network input", "activations", "logits"))
-        return inputs + int(activations * memory.MIN_ACTIVATION_FACTOR / memory.fragmentation_factor(self.worker_layout.streams, self.costs.fullness)) + logits
+        return inputs + int(activations * MIN_ACTIVATION_FACTOR / memory.fragmentation_factor(self.worker_layout.streams, self.costs.fullness)) + logits
 
     @property
     def fits_device(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 
 import torch
@@ -11,20 +10,11 @@ from pipeline.config import Config, ExecutionConfig, SlurmConfig, parse_bytes
 from pipeline.errors import ConfigError
 from pipeline.planning.types import ONE_PROCESS, WorkerLayout
 from pipeline.runtime import resources
-from pipeline.runtime.resources import MIB
+from pipeline.runtime.backends import backend_of
+from pipeline.runtime.memory_constants import FORK_SERVER_BYTES, JOB_MEMORY_SHARE, NANNY_BYTES, SCHEDULER_GROWTH
 
-NANNY_BYTES = 192 * MIB
-"""Bytes of the process that starts the workers of a job of SLURM, and starts them again."""
-SCHEDULER_GROWTH = 64 * MIB
-"""Bytes that the process which hands out blocks grows by."""
-FORK_SERVER = 320 * MIB
-"""Bytes of the process that imports what workers need, and forks them."""
 USER_CODE_KINDS = ("python", "smp", "classifier")
 """Kinds of networks whose code is not ours, and may hold something between calls."""
-LOCAL_ENGINES = ("threads", "processes")
-"""Engines whose processes share this machine, of which all is known."""
-JOB_MEMORY_SHARE = 0.9
-"""Share of a job's memory that ``auto`` takes: batch systems count what the shell and the kernel hold as well."""
 
 
 def processes(execution: ExecutionConfig, device: torch.device) -> int:
@@ -36,7 +26,7 @@ def processes(execution: ExecutionConfig, device: torch.device) -> int:
         More are asked for than there are GPUs.
     """
     requested = execution.processes
-    if device.type != "cuda":
+    if not backend_of(device).numbered:
         return 1 if requested == "auto" else requested
     gpu_count = len(gpus(device, execution.device))
     if requested != "auto" and requested > gpu_count:
@@ -46,14 +36,11 @@ def processes(execution: ExecutionConfig, device: torch.device) -> int:
     return gpu_count if requested == "auto" else requested
 
 
-def gpus(device: torch.device, device_name: str) -> tuple[str, ...]:
-    """What CUDA calls the GPUs that a job may use, in order: the one that its config names, or all that this process sees; none for the CPU."""
-    if device.type != "cuda":
-        return ()
-    visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
-    available = visible or [str(k) for k in range(torch.cuda.device_count())]
-    index = torch.device(device_name).index if device_name != "auto" else None
-    return tuple(available) if index is None else (available[index],)
+def gpus(device: torch.device, asked: str) -> tuple[str, ...]:
+    """What the driver calls the GPUs that a job may use, in order: the one that its config names, or all that this process sees; none for the CPU."""
+    available = backend_of(device).visible()
+    index = torch.device(asked).index if asked != "auto" else None
+    return available if index is None or not available else (available[index],)
 
 
 def worker_layout(config: Config, device: torch.device) -> WorkerLayout:
@@ -66,17 +53,18 @@ def device_room(device: torch.device) -> int | None:
 
     Of all of its memory: what others hold of it comes and goes, while tiles are decided once.
     """
-    return int(torch.cuda.mem_get_info(device)[1] * resources.MEMORY_SHARE) if device.type == "cuda" else None
+    memory = backend_of(device).memory(device)
+    return None if memory is None else int(memory.total * resources.MEMORY_SHARE)
 
 
 def _layout_of_engine(config: Config, device: torch.device) -> WorkerLayout:
     execution = config.execution
-    if execution.engine == "processes":
+    if execution.facts.starts_processes:
         count = processes(execution, device)
-        return WorkerLayout(processes=count, launcher_bytes=resources.resident() + SCHEDULER_GROWTH + FORK_SERVER, single_process=count == 1)
-    if execution.engine == "slurm":
+        return WorkerLayout(processes=count, launcher_bytes=resources.resident() + SCHEDULER_GROWTH + FORK_SERVER_BYTES, single_process=count == 1)
+    if execution.facts.workers == "job":
         return WorkerLayout(processes=slurm(execution).processes, launcher_bytes=NANNY_BYTES, single_process=False)
-    return WorkerLayout(single_process=False) if execution.engine == "address" else ONE_PROCESS
+    return WorkerLayout(single_process=False) if execution.facts.workers == "scheduler" else ONE_PROCESS
 
 
 def budget(config: Config) -> int:
@@ -84,7 +72,7 @@ def budget(config: Config) -> int:
     execution = config.execution
     if execution.memory != "auto":
         return parse_bytes(execution.memory)
-    if execution.engine == "slurm":
+    if execution.facts.workers == "job":
         return int(parse_bytes(slurm(execution).memory) * JOB_MEMORY_SHARE)
     return resources.default_budget()
 
@@ -92,11 +80,11 @@ def budget(config: Config) -> int:
 def threads_per_process(config: Config, device: torch.device) -> int:
     """Threads with which one process computes: its share of the cores."""
     execution = config.execution
-    if execution.engine == "slurm":
+    if execution.facts.workers == "job":
         return slurm(execution).cores // slurm(execution).processes
-    if execution.engine == "address" and execution.address is not None and execution.address.threads is not None:
+    if execution.facts.workers == "scheduler" and execution.address is not None and execution.address.threads is not None:
         return execution.address.threads
-    count = processes(execution, device) if execution.engine == "processes" else 1
+    count = processes(execution, device) if execution.facts.starts_processes else 1
     return max(1, resources.cores() // count)
 
 
@@ -111,18 +99,19 @@ def streams(config: Config, device: torch.device, radius: int | None, compiles: 
     ConfigError
         Several are asked for where only one can be.
     """
-    execution, cores = config.execution, threads_per_process(config, device)
+    execution, cores, backend = config.execution, threads_per_process(config, device), backend_of(device)
     maximum = cores if execution.workers == "auto" else min(cores, execution.workers)
-    obstacle = "a GPU" if device.type != "cpu" else "a compiled network" if compiles else "engine serial" if execution.engine == "serial" else None
+    obstacle = backend.noun if backend.batched else "a compiled network" if compiles else f"engine {execution.engine}" if execution.facts.sequential else None
     if execution.streams != "auto":
         if obstacle and execution.streams > 1:
             raise ConfigError(f"execution.streams is {execution.streams}, but {obstacle} computes one tile at a time. Give 1, or auto.")
         return (execution.streams,)
-    suits = obstacle is None and config.model.kind not in USER_CODE_KINDS and execution.engine in LOCAL_ENGINES and radius != 0
+    suits = obstacle is None and config.model.kind not in USER_CODE_KINDS and execution.facts.local and radius != 0
     return tuple(count for count in range(maximum, 0, -1) if cores % count == 0) if suits else (1,)
 
 
 def slurm(execution: ExecutionConfig) -> SlurmConfig:
-    """What a config that names the engine says of it."""
-    assert execution.slurm is not None, "the config is refused without"
-    return execution.slurm
+    """What a config says of the jobs of a batch system, in the section that bears the engine's name."""
+    section: SlurmConfig | None = getattr(execution, execution.engine)
+    assert section is not None, "the config is refused without"
+    return section

@@ -15,8 +15,9 @@ from pipeline.inference.block_task import BlockResult, reuse_network
 from pipeline.locations import Remote
 from pipeline.planning.describe import describe, room
 from pipeline.planning.job import Job
-from pipeline.running import engine_terms
+from pipeline.running import engine_options
 from pipeline.running.report import Failure, Report
+from pipeline.runtime.backends import backend_of
 from pipeline.runtime.clock import now
 from pipeline.runtime.device import prefault_memory
 from pipeline.runtime.progress import Progress
@@ -70,7 +71,7 @@ def run_blocks(job: Job, progress: Progress, watch: TimedEngine, shard_blocks: S
             prefault_tile_memory(job)
         reuse_network(job.task, job.network)
         overviews.invalidate_above(job.path, job.spec, job.plan.tiles.block, ((index.row, index.col) for index in _todo(job, shard_blocks, committed)))
-        for outcome in watch(engine_terms.worker_task(job), _todo(job, shard_blocks, committed)):
+        for outcome in watch(engine_options.worker_task(job), _todo(job, shard_blocks, committed)):
             assert_held(job.path)
             run_counts.add(outcome)
             if outcome.error is not None:
@@ -99,7 +100,7 @@ def run_blocks(job: Job, progress: Progress, watch: TimedEngine, shard_blocks: S
 
 def prefault_tile_memory(job: Job) -> None:
     """Have memory laid out for the tensors of the first tiles, where this process computes them on the CPU."""
-    if job.task.device == "cpu" and not engine_terms.is_out_of_process(job):
+    if not backend_of(job.task.device).copies and not engine_options.is_out_of_process(job):
         prefault_memory(room(job))
 
 

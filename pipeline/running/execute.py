@@ -11,12 +11,12 @@ from pipeline.errors import BlocksFailed, PlanError
 from pipeline.geometry.shards import Shard
 from pipeline.interfaces import Engine
 from pipeline.locations import Remote
-from pipeline.planning.describe import describe, headline, numbers
+from pipeline.planning.describe import describe, headline, plan_metrics
 from pipeline.planning.job import Job, prepare_job
-from pipeline.running import engine_terms
+from pipeline.running import engine_options
 from pipeline.running.blocks import prefault_tile_memory, run_blocks
 from pipeline.running.hold_store import hold_store
-from pipeline.running.publish import ensure_certificate, failure_message, write_outputs, write_shard_report
+from pipeline.running.publish import ensure_certificate, failure_message, publish_run, write_shard_report
 from pipeline.running.report import Report
 from pipeline.running.resume_check import check_before_resume
 from pipeline.runtime.cancellation import cancel_on_error
@@ -82,7 +82,7 @@ def _run_held_job(job: Job, progress: Progress, trace: Trace | None, shard: Shar
     progress.say(
         headline(job) if shard_blocks is None else f"{headline(job)}; {shard_blocks.count} blocks are those of shard {shard}",
         "planned",
-        **numbers(job),
+        **plan_metrics(job),
         **share,
     )
     for note in job.source.notes:
@@ -96,9 +96,7 @@ def _run_held_job(job: Job, progress: Progress, trace: Trace | None, shard: Shar
             progress.say("overviews", "stage", stage="overviews")
             pyramid.build_overviews(job.path, job.spec, progress.overviews, engine=TimedEngine(engine, trace), block=_partial_block_side(job))
     assert_held(job.path)
-    report = (
-        write_outputs(job, report, unchanged=job.complete and not report.done and not overviews) if shard is None else write_shard_report(job, report, shard)
-    )
+    report = publish_run(job, report, unchanged=job.complete and not report.done and not overviews) if shard is None else write_shard_report(job, report, shard)
     progress.note("report", complete=report.complete, failed=len(report.failures), **report.files)
     if report.failures:
         raise BlocksFailed(failure_message(report))
@@ -119,7 +117,7 @@ def _engine(job: Job, progress: Progress) -> AbstractContextManager[Engine]:
     """The engine the config names; none of its workers is started for a job that is done."""
     if job.complete:
         return ENGINES["serial"](1)
-    return ENGINES[job.config.execution.engine](job.plan.workers, engine_terms.engine_options(job, progress.say))
+    return ENGINES[job.config.execution.engine](job.plan.workers, engine_options.engine_options(job, progress.say))
 
 
 def _partial_block_side(job: Job) -> int | None:

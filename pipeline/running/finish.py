@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
+from pipeline.config.families import ENGINE_FACTS, EngineFacts
 from pipeline.engines import KINDS as ENGINES
 from pipeline.errors import Unfinished
-from pipeline.exports import quicklook, sidecars
 from pipeline.locations import Place, Remote
+from pipeline.running.outputs import with_certificate, write_outputs, write_report
 from pipeline.running.report import Report
 from pipeline.running.resume_check import check_before_resume
 from pipeline.runtime import resources
 from pipeline.store import lifecycle as store
 from pipeline.store import overviews
-from pipeline.store.files import Files
 from pipeline.store.files.outage import outage_as_unfinished
 from pipeline.store.invalid_counts import counts
 from pipeline.store.lease.lease import acquire, assert_held, holders
 from pipeline.store.ledger import Ledger
 from pipeline.store.respec import read_spec
-from pipeline.store.shards import delete_shard_notes, unreported_shards
+from pipeline.store.shards import unreported_shards
 from pipeline.store.spec import StoreSpec
 
 _Say = Callable[[str], None]
@@ -103,7 +102,8 @@ def _build_missing_overviews(path: Place, spec: StoreSpec, meta: dict[str, Any],
     if not any(True for level in overviews.levels(path, spec, block) for _ in level.missing()):
         return False
     say("overviews")
-    name = "serial" if meta["config"]["execution"].get("engine") == "serial" else "threads"
+    facts = ENGINE_FACTS.get(meta["config"]["execution"].get("engine"), EngineFacts())
+    name = "serial" if facts.sequential else "threads"
     with ENGINES[name](resources.cores()) as engine:
         overviews.build_overviews(path, spec, engine=engine, block=block)
     return True
@@ -111,17 +111,13 @@ def _build_missing_overviews(path: Place, spec: StoreSpec, meta: dict[str, Any],
 
 def _publish(path: Place, spec: StoreSpec, meta: dict[str, Any], blocks: int) -> Report:
     """Mark it complete, and put sidecar, picture and report beside it."""
-    written = path.with_suffix(".report.json")
     store.remove_partials_beside(path)
-    delete_shard_notes(path)
-    sidecar, picture = sidecars.finish_store(path, spec, meta), quicklook.draw_quicklook(path, spec, path.with_suffix(".png"))
-    files: dict[str, Place] = {"store": path, "report": written, "sidecar": sidecar, "quicklook": picture}
+    files = write_outputs(path, spec, meta)
     report = Report(
         store=str(path), blocks=blocks, resumed=blocks, done=0, empty=0, whole=_whole(path), peak_memory=resources.peak_resident(),
-        certificate=meta.get("certificate"), files={name: str(file) for name, file in files.items()}, made=meta.get("id", ""),
+        certificate=meta.get("certificate"), made=meta.get("id", ""),
     )  # fmt: skip
-    Files(written.parent).put(written.name, report.text().encode())
-    return report
+    return write_report(report, path.with_suffix(".report.json"), files)
 
 
 def _whole(path: Place) -> dict[str, Any] | None:
@@ -133,14 +129,10 @@ def _whole(path: Place) -> dict[str, Any] | None:
 
 def _ensure_certificate(path: Place, report: Report, say: _Say) -> Report:
     """With a certificate that passes. It infers, which nothing else here does."""
-    certificate = report.certificate
-    if not (certificate and certificate["passed"]):
-        from pipeline.quality.verify.certificate import publish, require_passed
+
+    def verified() -> dict[str, Any]:
         from pipeline.quality.verify.verify import job_of, verify
 
-        certificate = verify(job_of(path, []), say)
-        publish(path, certificate)
-        require_passed(path, certificate)
-        if certificate["passed"] is None:
-            say(certificate["why"])
-    return replace(report, certificate=certificate if certificate["passed"] else None)
+        return verify(job_of(path, []), say)
+
+    return with_certificate(path, report, verified, say)

@@ -13,6 +13,8 @@ from torch.jit import optimized_execution  # type: ignore[attr-defined]  # publi
 
 from pipeline.errors import ModelError
 from pipeline.runtime.allocator import has_malloc_settings
+from pipeline.runtime.backends import KINDS, backend_of, choices, fastest
+from pipeline.runtime.backends.base import ran_out
 from pipeline.runtime.clock import on_callers_clock
 
 T = TypeVar("T")
@@ -28,8 +30,6 @@ STEP = 2**26
 NAME = "device"
 """Of the threads that own the device, before their numbers."""
 AUTOCAST_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-OUT_OF_MEMORY = ("can't allocate memory", "CUDA out of memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
-"""What torch, the driver and the libraries of kernels say."""
 
 
 def select_device(name: str) -> torch.device:
@@ -38,15 +38,16 @@ def select_device(name: str) -> torch.device:
     Raises
     ------
     ModelError
-        The device does not exist here.
+        The device does not exist here, or no backend drives its kind.
     """
     if name == "auto":
-        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+        return torch.device(fastest().first)
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise ModelError(f"execution.device is {name!r}, which this machine does not have ({str(error).splitlines()[0]}). Use cpu, cuda:0 or auto.") from error
+        raise ModelError(f"execution.device is {name!r}, which this machine does not have ({str(error).splitlines()[0]}). Use {choices()}.") from error
+    backend_of(device)
     return device
 
 
@@ -114,14 +115,13 @@ def no_jit_reoptimisation() -> Iterator[None]:
 def fixed_numerics(precision: str, threads: int, device: torch.device) -> Iterator[None]:
     """Fix what changes the last bits: intra-op threads, TF32, the TorchScript optimiser, the autocast dtype."""
     torch.set_num_threads(threads)
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cudnn.deterministic = True
-    half = precision != "float32"
-    with torch.inference_mode(), no_jit_reoptimisation(), torch.autocast(device.type, AUTOCAST_DTYPES[precision] if half else None, enabled=half):
+    for backend in KINDS.values():
+        backend.fix_rounding()
+    half = None if precision == "float32" else backend_of(device).autocast[precision]
+    with torch.inference_mode(), no_jit_reoptimisation(), torch.autocast(device.type, half, enabled=half is not None):
         yield
 
 
 def out_of_memory(error: Exception) -> bool:
     """Whether memory ran out, of a GPU, of page-locked memory or on the CPU; TorchScript wraps any of them in an error of its own."""
-    return isinstance(error, torch.OutOfMemoryError) or any(message in str(error) for message in OUT_OF_MEMORY)
+    return ran_out(error, [message for backend in KINDS.values() for message in backend.out_of_memory])

@@ -131,21 +131,6 @@ class DeviceAccount:
         return DeviceTime(seconds=stop - self._start, busy=busy, waits=share, work={**work, "other": max(busy - sum(work.values()), 0.0)})
 
 
-def shares(intervals: Iterable[Interval], start: float, stop: float) -> DeviceTime:
-    """What the device did between two times, s, from all intervals of all blocks.
-
-    Parameters
-    ----------
-    intervals
-        In any order.
-    start, stop
-        Seconds.
-    """
-    stalls = DeviceAccount(start)
-    stalls.add(intervals)
-    return stalls.finish(stop)
-
-
 def device_summary(times: DeviceTime, parts: bool) -> str:
     """One line: how busy the device was, with what where ``parts`` mean anything, and what it waited for; what is below half a per cent is left out."""
     inside = _listed(times.work, _PARTS) if parts else ""

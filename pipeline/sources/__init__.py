@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pipeline.config import SourceConfig
+from pipeline.config.families import SOURCE_KINDS
 from pipeline.interfaces import Source
 from pipeline.sources import raster
 from pipeline.sources.gdal.options import mask_urls
 from pipeline.sources.wrappers.read_timeout import with_timeout
 
 KINDS: dict[str, Callable[[SourceConfig, float | None], Source]] = {"raster": raster.open_source}
+SOURCE_KINDS.register(KINDS)
 
 
 def open_source(config: SourceConfig, timeout: float | None = None) -> Source:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pipeline.errors import StoreError
-from pipeline.store.files import Files
+from pipeline.store.files import files_at
 from pipeline.store.files.local import PARTIAL, file_age, filesystem_time
 from pipeline.store.files.outage import DISK_FULL_ERRNOS
 
@@ -47,11 +47,11 @@ def create(path: Path, build: Callable[[Path], None]) -> bool:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         build(partial)
-        Files(partial).sync(list(Files(partial).list()))
+        files_at(partial).sync(list(files_at(partial).list()))
         if path.exists():
             return False
         partial.rename(path)
-        Files(path.parent).sync([path.name])
+        files_at(path.parent).sync([path.name])
     except OSError as error:
         if path.exists():
             return False

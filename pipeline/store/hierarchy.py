@@ -11,15 +11,14 @@ from zarr.codecs import ZstdCodec
 
 from pipeline.geometry.grid import Grid
 from pipeline.store import metadata
+from pipeline.store.layers import Attributes
 from pipeline.store.spec import StoreSpec
-
-_Attributes = dict[str, Any]
 
 COORDINATES = 2**16
 """Coordinates in a chunk of x or y: a raster of 10⁶ px has 16 of them, compressed to next to nothing."""
 
 
-def write_hierarchy(path: Path, spec: StoreSpec, attributes: _Attributes) -> None:
+def write_hierarchy(path: Path, spec: StoreSpec, attributes: Attributes) -> None:
     """Write the whole hierarchy, all levels included.
 
     Parameters
@@ -41,15 +40,15 @@ def write_hierarchy(path: Path, spec: StoreSpec, attributes: _Attributes) -> Non
         _create_classes(group, spec)
 
 
-def class_attributes(spec: StoreSpec) -> dict[str, _Attributes]:
+def class_attributes(spec: StoreSpec) -> dict[str, Attributes]:
     """Arrays of each level that say names and colours of classes, and everything that they say of themselves."""
     arrays = {"mask": layer_attributes(spec, "mask")}
     return {**arrays, "class": {**_dimensions(spec, ("class",)), **metadata.class_axis_attributes(spec)}} if _has_classes(spec) else arrays
 
 
-def layer_attributes(spec: StoreSpec, layer: str) -> _Attributes:
+def layer_attributes(spec: StoreSpec, layer: str) -> Attributes:
     """Everything that a layer's array says of itself."""
-    return {**_dimensions(spec, spec.layer(layer).dimensions), **_crs(spec), **metadata.LAYERS[layer](spec)}
+    return {**_dimensions(spec, spec.layer(layer).dimensions), **_crs(spec), **metadata.layer(spec, layer)}
 
 
 def _create_layer(group: zarr.Group, spec: StoreSpec, grid: Grid, layer: str) -> None:
@@ -106,14 +105,14 @@ def _codec(spec: StoreSpec) -> Any:
     return ZstdCodec(level=3)
 
 
-def _names(spec: StoreSpec, dimensions: tuple[str, ...]) -> _Attributes:
+def _names(spec: StoreSpec, dimensions: tuple[str, ...]) -> Attributes:
     return {"dimension_names": dimensions} if spec.zarr_format == 3 else {}
 
 
-def _dimensions(spec: StoreSpec, dimensions: tuple[str, ...]) -> _Attributes:
+def _dimensions(spec: StoreSpec, dimensions: tuple[str, ...]) -> Attributes:
     return {} if spec.zarr_format == 3 else {"_ARRAY_DIMENSIONS": list(dimensions)}
 
 
-def _crs(spec: StoreSpec) -> _Attributes:
+def _crs(spec: StoreSpec) -> Attributes:
     """GDAL's own attribute, which every version of its driver reads."""
     return {"_CRS": {"wkt": spec.grid.wkt}} if spec.grid.wkt else {}

@@ -16,7 +16,7 @@ from typing import Any
 from pipeline.errors import StoreError
 from pipeline.geometry.window import Window
 from pipeline.locations import Place
-from pipeline.store.files import Files, upload_checksums
+from pipeline.store.files import Files, files_at, upload_checksums
 from pipeline.store.lifecycle import open_layer
 
 ABSENT_CHUNK = upload_checksums.EMPTY_CHUNK
@@ -35,7 +35,7 @@ class Ledger:
 
     @property
     def _files(self) -> Files:
-        return Files(self.store)
+        return files_at(self.store)
 
     @property
     def _folder(self) -> str:
@@ -69,13 +69,6 @@ class Ledger:
     def count(self) -> int:
         """How many blocks have a record."""
         return sum(1 for _ in self._listed(self._folder, "json"))
-
-    def records(self) -> Iterator[tuple[BlockPosition, dict[str, Any]]]:
-        """All records, in order, one at a time."""
-        for block in self._listed(self._folder, "json"):
-            record = self.record(block)
-            if record is not None:
-                yield block, record
 
     def failures(self) -> dict[BlockPosition, str]:
         """Blocks that failed when they were last tried and are not committed since, and why."""
@@ -125,7 +118,7 @@ class Ledger:
 
 def commit_block(store: Place, level: int, block: BlockPosition, window: Window, layers: tuple[str, ...], record: dict[str, Any]) -> None:
     """Make the chunks of a block durable, then record them with their checksums: of what was sent, where that is known, or else of what is there."""
-    files = Files(store)
+    files = files_at(store)
     keys = [key for layer in layers for key in chunk_keys(store, level, layer, window)]
     files.sync(key for key in keys if files.exists(key))
     sums = {key: upload_checksums.pop(store, key) or _checksum(files, key) for key in keys}
@@ -134,19 +127,19 @@ def commit_block(store: Place, level: int, block: BlockPosition, window: Window,
 
 def changed_chunks(store: Place, record: dict[str, Any]) -> list[str]:
     """Chunks of a record that are gone or changed; every one is read."""
-    files = Files(store)
+    files = files_at(store)
     return [key for key, recorded in record["chunks"].items() if _checksum_or_none(files, key) != recorded]
 
 
 def missing_chunks(store: Place, record: dict[str, Any]) -> list[str]:
     """Chunks of a record that are gone; none is read."""
-    files = Files(store)
+    files = files_at(store)
     return [key for key, recorded in record["chunks"].items() if recorded != ABSENT_CHUNK and not files.exists(key)]
 
 
 def has_any_chunk(store: Place, level: int, layer: str, window: Window) -> bool:
     """Whether any chunk of a window has a file; where none has, all of it is the fill value."""
-    files = Files(store)
+    files = files_at(store)
     return any(files.exists(key) for key in chunk_keys(store, level, layer, window))
 
 

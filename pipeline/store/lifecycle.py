@@ -17,9 +17,11 @@ from zarr.errors import ZarrUserWarning
 from pipeline.errors import StoreError
 from pipeline.locations import Place, Remote
 from pipeline.store import create_local, create_remote, hierarchy, metadata
-from pipeline.store.files import Files, clear_durable_folders
+from pipeline.store.files import files_at
+from pipeline.store.files.local import clear_durable_folders
 from pipeline.store.files.zarr_nodes import zarr_path
-from pipeline.store.spec import ClassRow, StoreSpec, layer_spec, levels_for
+from pipeline.store.layers import layer_spec
+from pipeline.store.spec import ClassRow, StoreSpec, levels_for
 
 __all__ = [
     "ClassRow",
@@ -83,7 +85,7 @@ def create(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> bool:
 
 def exists(path: Place) -> bool:
     """Whether anything is there."""
-    return next(Files(path).list(), None) is not None if isinstance(path, Remote) else path.exists()
+    return next(files_at(path).list(), None) is not None if isinstance(path, Remote) else path.exists()
 
 
 def is_mask_store(path: Place) -> bool:
@@ -155,7 +157,7 @@ def mark_complete(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> None:
 
     Metadata is consolidated at the root only: inside the groups of levels it costs GDAL 3.13 the CRS.
     """
-    Files(path).remove_partials()
+    files_at(path).remove_partials()
     update_meta(path, spec, {**meta, "complete": True})
     _consolidate(path)
     _sync_metadata(path, spec)
@@ -182,7 +184,7 @@ def restate(path: Place, meta: dict[str, Any]) -> None:
     root.attrs.put({**dict(root.attrs), META_KEY: meta})
     if meta.get("complete"):
         _consolidate_if_whole(path)
-    Files(path).sync(name for name in (*_ROOTS, ".zmetadata") if Files(path).exists(name))
+    files_at(path).sync(name for name in (*_ROOTS, ".zmetadata") if files_at(path).exists(name))
 
 
 def delete(path: Place) -> None:
@@ -221,7 +223,7 @@ def undeletable(path: Place) -> Iterator[None]:
 
 def remove_partial_files(path: Place) -> None:
     """Remove what killed writers left inside the store, and nothing of a run that is alive."""
-    Files(path).remove_partials(ALIVE_S)
+    files_at(path).remove_partials(ALIVE_S)
 
 
 def remove_partials_beside(path: Place) -> None:
@@ -239,7 +241,7 @@ def _meta(path: Place) -> dict[str, Any] | None:
     """Read as plain JSON: a folder may hold anything, and only a root of ours is of interest."""
     for name in _ROOTS:
         try:
-            document = json.loads(Files(path).get(name) or b"")
+            document = json.loads(files_at(path).get(name) or b"")
         except (OSError, ValueError):
             continue
         attributes = document.get("attributes") if name == "zarr.json" and isinstance(document, dict) else document
@@ -264,6 +266,6 @@ def _consolidate_if_whole(path: Place) -> None:
 
 
 def _sync_metadata(path: Place, spec: StoreSpec) -> None:
-    files = Files(path)
+    files = files_at(path)
     arrays = [f"{k}/{name}/" for k in range(spec.levels) for name in hierarchy.class_attributes(spec)]
     files.sync(key for folder in ("", *arrays) for name in (*_ROOTS, ".zmetadata") if files.exists(key := f"{folder}{name}"))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from pipeline.geometry.grid import Grid
-from pipeline.store.spec import ENTROPY_ONE, ClassRow, StoreSpec
-
-Attributes = dict[str, Any]
+from pipeline.store.layers import LAYERS, Attributes
+from pipeline.store.spec import ClassRow, StoreSpec
 
 _HOME = "https://github.com/zarr-conventions"
 _RAW = "https://raw.githubusercontent.com/zarr-conventions"
@@ -67,42 +65,9 @@ def spatial_ref(grid: Grid) -> Attributes:
     return attributes
 
 
-def mask_attributes(spec: StoreSpec) -> Attributes:
-    """Attributes of the mask: nodata and the class table, never ``_FillValue``, which would turn it into floats."""
-    return {
-        "long_name": "class",
-        "nodata": spec.nodata,
-        **_flags(spec.classes),
-        "COLOR_INTERPRETATION": "Palette",  # GDAL's word for codes that are not grey values
-        **_grid_mapping(),
-    }
-
-
-def confidence_attributes(spec: StoreSpec) -> Attributes:
-    """Attributes of the confidence layer."""
-    return {"long_name": "probability of the chosen class, 255 = 1", "scale": 1 / 255, **_grid_mapping()}
-
-
-def probabilities_attributes(spec: StoreSpec) -> Attributes:
-    """Attributes of the probabilities: as bytes without ``scale_factor``, by which xarray would make floats of them, four times as large."""
-    if spec.layer("probabilities").dtype == "uint8":
-        return {"long_name": "probability of each class, 255 = 1", "scale": 1 / 255, **_grid_mapping()}
-    return {"long_name": "probability of each class", "units": "1", "valid_range": [0.0, 1.0], **_grid_mapping()}
-
-
-def entropy_attributes(spec: StoreSpec) -> Attributes:
-    """Attributes of the entropy, with its nodata as the mask has it."""
-    attributes = {"long_name": f"entropy of the classes' probabilities, {ENTROPY_ONE} = 1 = all alike", "scale": 1 / ENTROPY_ONE}
-    return {**attributes, "nodata": spec.layer("entropy").fill, "valid_range": [0, ENTROPY_ONE], **_grid_mapping()}
-
-
-LAYERS: dict[str, Callable[[StoreSpec], Attributes]] = {
-    "mask": mask_attributes,
-    "confidence": confidence_attributes,
-    "probabilities": probabilities_attributes,
-    "entropy": entropy_attributes,
-}
-"""What each layer says of itself."""
+def layer(spec: StoreSpec, name: str) -> Attributes:
+    """Attributes of a layer's array."""
+    return {**LAYERS[name].attributes(spec.layer(name), _flags(spec.classes)), **_grid_mapping()}
 
 
 def class_axis_attributes(spec: StoreSpec) -> Attributes:

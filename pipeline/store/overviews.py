@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +20,8 @@ from pipeline.geometry.window import Window
 from pipeline.interfaces import Engine
 from pipeline.locations import Place
 from pipeline.runtime.clock import Clock, Timing, timed_stage
-from pipeline.store.downsample import PixelArray, mean_2x2, mode_2x2
+from pipeline.store.downsample import PixelArray
+from pipeline.store.layers import LAYERS, validity_layer
 from pipeline.store.lease.claim_files import read_store_id
 from pipeline.store.lease.lease import assert_held
 from pipeline.store.ledger import Ledger, commit_block, has_any_chunk
@@ -30,13 +30,6 @@ from pipeline.store.spec import StoreSpec
 
 PlaneIndex = tuple[int | slice, ...]
 """A place on the class axis of a layer that has one, else nothing."""
-VALIDITY_LAYERS = ("entropy", "confidence", "probabilities")
-"""Layers by which a pixel without an answer is told from one with a doubtful one, the plainest first."""
-
-
-def serial(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-    """One block after another: the meaning of every engine."""
-    return map(work, items)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +93,9 @@ class OverviewTask:
         result = np.empty((window.height, window.width), self.spec.dtype)
         for rows, below in strips:
             mask = self._read("mask", (), below)
-            result[rows.start : rows.stop] = mode_2x2(mask, self.spec.nodata)
-            validity.append(np.packbits(self._validity(mask, below), axis=1))
+            valid = self._validity(mask, below)
+            result[rows.start : rows.stop] = LAYERS["mask"].reduce(mask, valid, self.spec.nodata)
+            validity.append(np.packbits(valid, axis=1))
         yield "mask", (), result
         for layer, where in self._planes():
             layer_spec = self.spec.layer(layer)
@@ -109,7 +103,7 @@ class OverviewTask:
                 result = np.empty((window.height, window.width), layer_spec.dtype)
             for (rows, below), bits in zip(strips, validity, strict=True):
                 valid = np.unpackbits(bits, axis=1, count=below.width).view(np.bool_)
-                result[rows.start : rows.stop] = mean_2x2(self._read(layer, where, below), valid, layer_spec.fill)
+                result[rows.start : rows.stop] = LAYERS[layer].reduce(self._read(layer, where, below), valid, layer_spec.fill)
             yield layer, where, result
 
     def _planes(self) -> Iterator[tuple[str, PlaneIndex]]:
@@ -123,9 +117,9 @@ class OverviewTask:
         """Pixels that the network answered for: those of the mask, and where it may pass over some, those of the layer that says so best."""
         valid = np.asarray(mask != self.spec.nodata)
         if self.spec.has_min_confidence:
-            validity_layer = next((layer for layer in VALIDITY_LAYERS if layer in self.spec.layers), None)
+            tells = validity_layer(self.spec.layers)
             for layer, where in self._planes():
-                if layer == validity_layer:
+                if layer == tells:
                     values = self._read(layer, where, below)
                     valid |= (values != self.spec.layer(layer).fill) & (values == values)  # NaN is not itself
         return valid
@@ -205,7 +199,7 @@ def build_overviews(
     path: Place,
     spec: StoreSpec,
     progress: Callable[[int, int], None] = lambda done, total: None,
-    engine: Engine = serial,
+    engine: Engine = map,
     block: int | None = None,
 ) -> None:
     """Write all overviews that are not committed yet, level by level.
@@ -219,7 +213,7 @@ def build_overviews(
     progress
         Called with the blocks done and the blocks of all overviews.
     engine
-        Runs the blocks of one level, in any order.
+        Runs the blocks of one level, in any order; ``map`` runs one after the other.
     block
         As for `levels`.
     """

@@ -15,7 +15,7 @@ from pipeline.geometry.overview_blocks import overview_blocks_above
 from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window
 from pipeline.locations import Place, parse_place
-from pipeline.store.files import Files
+from pipeline.store.files import files_at
 from pipeline.store.files.zarr_nodes import zarr_path
 from pipeline.store.ledger import Ledger
 from pipeline.store.lifecycle import open_layer, read_store_meta
@@ -101,7 +101,7 @@ def store_location(store: str | Place) -> Place:
 
 
 def _has_level(path: Place, level: int) -> bool:
-    return any(Files(path).exists(f"{level}/{name}") for name in ("zarr.json", ".zgroup"))
+    return any(files_at(path).exists(f"{level}/{name}") for name in ("zarr.json", ".zgroup"))
 
 
 def _requested_blocks(path: Place, meta: dict[str, Any], level: int, side: int) -> int | None:

@@ -12,6 +12,7 @@ from pipeline.errors import StoreError
 from pipeline.geometry.grid import Grid
 from pipeline.locations import Place
 from pipeline.store.files.zarr_nodes import zarr_path
+from pipeline.store.layers import LAYERS
 from pipeline.store.lifecycle import open_layer, read_store_meta
 from pipeline.store.reader import open_store
 from pipeline.store.spec import StoreSpec, levels_for
@@ -52,6 +53,6 @@ def _levels(grid: Grid, output: dict[str, Any], tiles: dict[str, Any]) -> int:
 
 def _planes(path: Place, layers: tuple[str, ...]) -> tuple[int, ...]:
     """Codes along the class axis, where there is one."""
-    if "probabilities" not in layers:
+    if not any(LAYERS[name].has_classes for name in layers):
         return ()
     return tuple(int(code) for code in np.asarray(zarr.open_array(zarr_path(path, "0/class"), mode="r")[:]))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pipeline.geometry.shards import Shard
 from pipeline.locations import Place
-from pipeline.store.files import Files
+from pipeline.store.files import Files, files_at
 
 SHARD_NOTES_FOLDER = "0/mask/shards"
 """Below an array, where no Zarr reader looks."""
@@ -28,7 +28,7 @@ class _ShardNote:
 
 def write_shard_note(store: Place, shard: Shard, whole: bool) -> None:
     """Note that a shard has ended, and whether all its blocks are committed."""
-    Files(store).put(f"{SHARD_NOTES_FOLDER}/{shard.name}.json", json.dumps({"whole": whole, "when": time.time()}).encode())
+    files_at(store).put(f"{SHARD_NOTES_FOLDER}/{shard.name}.json", json.dumps({"whole": whole, "when": time.time()}).encode())
 
 
 def unreported_shards(store: Place) -> tuple[int, list[int]] | None:
@@ -39,7 +39,7 @@ def unreported_shards(store: Place) -> tuple[int, list[int]] | None:
     tuple or None
         How many shards there are, by the youngest note, and which of them; None where none has left any.
     """
-    notes = list(_notes(Files(store)))
+    notes = list(_notes(files_at(store)))
     if not notes:
         return None
     count = max(notes, key=lambda note: note.written_at).shard.count
@@ -49,7 +49,7 @@ def unreported_shards(store: Place) -> tuple[int, list[int]] | None:
 
 def delete_shard_notes(store: Place) -> None:
     """Remove the notes: every block is there."""
-    files = Files(store)
+    files = files_at(store)
     for key in list(files.list(SHARD_NOTES_FOLDER)):
         files.delete(key)
 

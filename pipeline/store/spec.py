@@ -3,69 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import nan
-from typing import Any, Literal
-
-import numpy as np
+from typing import Literal
 
 from pipeline.geometry.grid import Grid
+from pipeline.store.layers import LayerSpec, layer_spec
 
 Role = Literal["background", "ignore"]
 
 OVERVIEW_BLOCK = 1024
 """Side of a block of an overview, px, or one storage unit where that is larger. Commit records count in it: it stays as it is."""
-
-ENTROPY_ONE = 254
-"""What stands for an entropy of 1; 255 is nodata, for 0 would be certainty where nothing is known."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerSpec:
-    """What a layer is on disk."""
-
-    name: str
-    dtype: str
-    fill: float
-    """What is not written, and invalid pixels."""
-    planes: int | None = None
-    """Length of its class axis, or None where it has none."""
-
-    def shape(self, height: int, width: int) -> tuple[int, ...]:
-        """([classes,] rows, cols) of so many px."""
-        return (height, width) if self.planes is None else (self.planes, height, width)
-
-    @property
-    def dimensions(self) -> tuple[str, ...]:
-        """Names of its axes."""
-        return ("y", "x") if self.planes is None else ("class", "y", "x")
-
-    @property
-    def bytes_per_pixel(self) -> int:
-        """Of all classes."""
-        return np.dtype(self.dtype).itemsize * (self.planes or 1)
-
-
-def layer_spec(name: str, *, dtype: str, nodata: int, probabilities: str, planes: int) -> LayerSpec:
-    """What a layer is in a store.
-
-    Parameters
-    ----------
-    name
-        Of the layer.
-    dtype, nodata
-        Of the mask.
-    probabilities
-        Dtype of the probabilities, uint8 or float16.
-    planes
-        Classes that have a probability.
-    """
-    kinds: dict[str, Any] = {
-        "mask": {"dtype": dtype, "fill": nodata},
-        "confidence": {"dtype": "uint8", "fill": 0},
-        "probabilities": {"dtype": probabilities, "fill": nan if probabilities == "float16" else 0, "planes": planes},
-        "entropy": {"dtype": "uint8", "fill": 255},
-    }
-    return LayerSpec(name=name, **kinds[name])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.geometry.overview_blocks import overview_blocks_above
 from pipeline.locations import Place, Remote
-from pipeline.store.files import Files
+from pipeline.store.files import files_at
 from pipeline.store.lease.lease import holders
 from pipeline.store.ledger import Ledger
 from pipeline.store.lifecycle import open_layer, read_store_meta
@@ -98,7 +98,7 @@ def overviews(path: Place) -> tuple[int, int]:
 
 def _levels(path: Place) -> Iterator[int]:
     """Levels above full resolution."""
-    level, files = 1, Files(path)
+    level, files = 1, files_at(path)
     while files.exists(f"{level}/mask/zarr.json") or files.exists(f"{level}/mask/.zarray"):
         yield level
         level += 1

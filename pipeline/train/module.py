@@ -13,6 +13,7 @@ from torchmetrics import MeanMetric, Metric
 from pipeline.config import OptimiserConfig, TrainingConfig
 from pipeline.errors import ConfigError
 from pipeline.quality.evaluate.confusion import Confusion
+from pipeline.runtime.backends import backend_of
 from pipeline.train.losses import Loss
 from pipeline.train.validation import Validator
 from pipeline.train.windows import EpochSampler, Example, Windows
@@ -72,14 +73,9 @@ class SegmentationModule(lightning.LightningModule):
         numbers = EpochSampler(self._training_config.steps, self._training_config.batch, self.global_rank, self.trainer.world_size)
         parallel = self._loaders > 0
         return DataLoader(
-            self._windows,
-            self._training_config.batch // self.trainer.world_size,
-            sampler=numbers,
-            pin_memory=self.device.type == "cuda",
-            num_workers=self._loaders,
-            persistent_workers=parallel,
-            multiprocessing_context="spawn" if parallel else None,
-        )
+            self._windows, self._training_config.batch // self.trainer.world_size, sampler=numbers, pin_memory=backend_of(self.device).page_locked,
+            num_workers=self._loaders, persistent_workers=parallel, multiprocessing_context="spawn" if parallel else None,
+        )  # fmt: skip
 
     def val_dataloader(self) -> DataLoader[int]:
         """Numbers of the blocks that this device judges; they are read where they are inferred."""

@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import EarlyStopping
 
 from pipeline.errors import ConfigError
 from pipeline.runtime import resources
+from pipeline.runtime.backends import backend_of
 from pipeline.runtime.device import select_device
 from pipeline.train.checkpoint import Keep
 from pipeline.train.files import TrainingFiles, replace_weights
@@ -46,14 +47,14 @@ def _segmentation_module(prepared: Prepared, keep: Keep, where: TrainingFiles, d
     model = prepared.model.model_copy(update={"path": where.untrained})
     validator = plan_validation(prepared.config, model, prepared.validation_counts, prepared.table, where.folder, keep.threads)
     requested = prepared.training.loaders
-    loaders = requested if requested != "auto" else LOADERS if device.type == "cuda" else 0
+    loaders = requested if requested != "auto" else LOADERS if backend_of(device).copies else 0
     prepared.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs forget the keyword
     return SegmentationModule(prepared.network, prepared.loss, prepared.windows, validator, prepared.training, loaders)
 
 
 def _devices(count: int, device: torch.device) -> Any:
-    """As Lightning takes them: the one that the config names, or as many as are asked for."""
-    return [device.index or 0] if count == 1 and device.type == "cuda" else count
+    """As Lightning takes them: the one that the config names, or as many as are requested."""
+    return [device.index or 0] if count == 1 and backend_of(device).numbered else count
 
 
 def fit(prepared: Prepared, keep: Keep, where: TrainingFiles, notify: Callable[[str], None]) -> None:
@@ -62,16 +63,16 @@ def fit(prepared: Prepared, keep: Keep, where: TrainingFiles, notify: Callable[[
     module = _segmentation_module(prepared, keep, where, device)
     train_blocks, validation_blocks = len(prepared.windows.sampler.class_counts.places), len(prepared.validation_counts.places)
     notify(f"{train_blocks} blocks teach, {validation_blocks} judge; {prepared.training.rounds} rounds of {prepared.training.steps} steps on {device}")
-    training = prepared.training
+    training, backend = prepared.training, backend_of(device)
     stopping = [EarlyStopping("mean_iou", patience=training.patience, mode="max", check_on_train_epoch_end=False)] if training.patience else []
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning.*")
         trainer = lightning.Trainer(
-            accelerator="gpu" if device.type == "cuda" else "cpu", devices=_devices(training.devices, device),
+            accelerator=backend.accelerator, devices=_devices(training.devices, device),
             precision=LIGHTNING_PRECISIONS[prepared.config.execution.precision],
-            max_epochs=training.rounds, gradient_clip_val=training.optimiser.clip, callbacks=[*stopping, keep], sync_batchnorm=device.type == "cuda",
+            max_epochs=training.rounds, gradient_clip_val=training.optimiser.clip, callbacks=[*stopping, keep], sync_batchnorm=backend.numbered,
             use_distributed_sampler=False,
             num_sanity_val_steps=0, logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
             default_root_dir=where.folder,

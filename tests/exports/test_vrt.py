@@ -8,9 +8,9 @@ from rasterio.shutil import copy
 from rasterio.transform import from_origin
 
 from pipeline.exports import vrt
-from pipeline.exports.sidecars import finish_store
 from pipeline.geometry.grid import Grid
 from pipeline.store import overviews
+from pipeline.store.downsample import mode_2x2
 from tests.store import specs
 
 
@@ -19,7 +19,7 @@ def opened(folder: Path, name: str, **changes: object) -> rasterio.DatasetReader
     of = specs.spec(**{"zarr_format": 2, **changes})  # type: ignore[arg-type]
     path = specs.store(folder / name, of)
     overviews.build_overviews(path, of)
-    return rasterio.open(finish_store(path, of, {}))
+    return rasterio.open(specs.finish(path, of, {}))
 
 
 @pytest.mark.slow
@@ -39,7 +39,7 @@ def test_overviews_are_the_levels_of_the_store(tmp_path: Path) -> None:
     with opened(tmp_path, "a.zarr") as raster:
         assert raster.overviews(1) == [2, 4, 8]
     with rasterio.open(tmp_path / "a.vrt", overview_level=0) as overview:
-        assert (overview.read(1) == overviews.mode_2x2(specs.pixels(specs.spec()), 255)).all()
+        assert (overview.read(1) == mode_2x2(specs.pixels(specs.spec()), 255)).all()
 
 
 def test_classes_have_names_and_colours_and_nodata_is_clear(tmp_path: Path) -> None:

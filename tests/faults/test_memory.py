@@ -10,8 +10,8 @@ import psutil
 import pytest
 import zarr
 
-from pipeline.store.ledger import Ledger
 from tests.faults import harness
+from tests.store import specs
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +25,7 @@ def test_a_device_without_memory_for_a_tile_takes_halves_and_says_so_in_the_ledg
     path = harness.config(tmp_path, calm.raster)
     ended = harness.run(path, FAULT_LARGEST=str(60 * 60))
     assert ended.code == 0, ended.err
-    halvings = {record.get("halvings", 0) for _, record in Ledger(tmp_path / "job.zarr").records()}
+    halvings = {record.get("halvings", 0) for record in specs.records(tmp_path / "job.zarr").values()}
     assert max(halvings) == 1
     assert (mask(tmp_path) == mask(calm.raster.parent)).all()
 

@@ -10,8 +10,7 @@ PROTOCOLS = {
     "load": "a kind of network loads its file",
     "open_source": "a kind of source opens its file; the family opens whichever kind a config names",
     "engine": "an engine runs one function over many blocks",
-    "make": "a sample makes its scene; a layer of a store makes its array of logits",
-    "weights": "a taper gives its weights",
+    "make": "a sample makes its scene",
     "fold": "each form of a network folds its batch norm",
     "facts": "a foreign config gives the facts of a first config",
     "offer": "a kind of pretrained weights offers its tensors",
@@ -26,7 +25,12 @@ PROTOCOLS = {
 }
 """Protocols of families: a name stands in modules of one folder, or in modules of several such folders."""
 
-TABLES = {"KINDS": "the table of a family stands in its folder's ``__init__``"}
+API = "pipeline"
+"""The package itself: its functions call those of the same name in the rooms."""
+
+TABLES = {"KINDS": "the table of a family stands in its folder's ``__init__``, or in the file that holds all kinds"}
+FILES = {"pipeline.inference.layers", "pipeline.inference.tapers"}
+"""Families whose kinds are functions of one file."""
 
 ANYWHERE = {
     "main": "``python -m`` and the script of the command both start at a function of this name",
@@ -48,10 +52,10 @@ def _strays(name: str, modules: Sequence[Module]) -> list[Module]:
     if name in ANYWHERE or len(modules) < 2:
         return []
     if name in TABLES:
-        return [module for module in modules if not module.is_folder]
+        return [module for module in modules if not module.is_folder and module.name not in FILES]
     folders = [module.folder for module in modules]
     return [module for module in modules if name not in PROTOCOLS or folders.count(module.folder) == 1]
 
 
 def _is_command(name: str, module: Module) -> bool:
-    return module.room == COMMANDS and module.path.stem == name
+    return module.name == API or (module.room == COMMANDS and module.path.stem == name)

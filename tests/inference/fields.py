@@ -96,7 +96,7 @@ def made(monkeypatch: pytest.MonkeyPatch, source: Field, network: torch.nn.Modul
         source=source, model=ModelConfig(kind="fcn8s"), recipe=recipe(layout.blended), layout=layout, store=Path("nowhere"), device="cpu", retries=0, area=area
     )  # fmt: skip
     CANCELLED.clear()
-    monkeypatch.setattr(block_task, "write", write)
+    monkeypatch.setattr(block_task, "write_block", write)
     monkeypatch.setattr(block_task, "_inferences", {})
     block_task.reuse_network(task, Loaded(module=counted, identity_fields={}))
     outcomes = [task(index) for index in task.blocks()]

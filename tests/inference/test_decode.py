@@ -63,7 +63,7 @@ def test_one_threshold_for_all_channels_is_the_same_as_a_list_of_equals() -> Non
     for background in (0, 3):
         one, several = beside(0.6, background, 4), beside((0.6, 0.6, 0.6), background, 4)
         assert torch.equal(class_indices(logits, one), class_indices(logits, several))
-        p = decode.probabilities(logits, one)
+        p = decode.channel_probabilities(logits, one)
         assert torch.equal(certainty(p, one), certainty(p, several))
 
 
@@ -87,8 +87,8 @@ def test_codes_replace_indices() -> None:
 
 
 def test_probabilities_are_computed_once_for_all_layers(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls, real = [], decode.probabilities
-    monkeypatch.setattr(decode, "probabilities", lambda *args: (calls.append(args), real(*args))[1])
+    calls, real = [], decode.channel_probabilities
+    monkeypatch.setattr(decode, "channel_probabilities", lambda *args: (calls.append(args), real(*args))[1])
     answer = DecodedTile(torch.randn(3, 4, 5), how())
     assert torch.equal(answer.certainty, answer.p.amax(0))
     assert len(calls) == 1

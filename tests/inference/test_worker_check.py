@@ -14,7 +14,7 @@ from pipeline.inference import block_task
 from pipeline.inference.worker_check import WorkerRequirements
 from pipeline.models.torch_compile import why_not_compilable
 from pipeline.planning.job import Job
-from pipeline.running import engine_terms, execute
+from pipeline.running import engine_options, execute
 from pipeline.runtime.cancellation import CANCELLED
 from pipeline.runtime.resources import human
 from pipeline.sources import open_source
@@ -31,7 +31,7 @@ def job(tmp_path: Path) -> Job:
 
 def needs(job: Job) -> WorkerRequirements:
     """What a worker gets, over the wire."""
-    asked = engine_terms.engine_options(job, lambda line: None).needs
+    asked = engine_options.engine_options(job, lambda line: None).needs
     assert isinstance(asked, WorkerRequirements)
     travelled: Any = pickle.loads(pickle.dumps(asked))
     return travelled
@@ -49,7 +49,7 @@ def test_where_all_is_there_nothing_lacks_and_the_network_is_open(job: Job) -> N
 
 
 def test_a_spec_is_small(job: Job) -> None:
-    assert len(pickle.dumps(engine_terms.engine_options(job, lambda line: None).needs)) < 20_000
+    assert len(pickle.dumps(engine_options.engine_options(job, lambda line: None).needs)) < 20_000
 
 
 def test_missing_weights_are_named(job: Job, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pipeline.errors import Unfinished
 from pipeline.geometry.blocks import BlockIndex
 from pipeline.geometry.window import Window
 from pipeline.inference import write as module
-from pipeline.inference.write import write
+from pipeline.inference.write import write_block
 from pipeline.store import overviews
 from pipeline.store.ledger import Ledger
 from pipeline.store.lifecycle import open_layer
@@ -22,7 +22,7 @@ WINDOW = Window(row=0, col=32, height=32, width=32)
 def written(path: Path, made: str) -> tuple[bool, bool]:
     """Whether the chunk, and its record, are there after a block was written, or refused."""
     with contextlib.suppress(Unfinished):
-        write(path, BlockIndex(0, 1), WINDOW, ("mask",), {"mask": np.full((32, 32), 3, "uint8")}, {}, made)
+        write_block(path, BlockIndex(0, 1), WINDOW, ("mask",), {"mask": np.full((32, 32), 3, "uint8")}, {}, made)
     return bool((open_layer(path, 0, "mask")[WINDOW.slices] == 3).all()), Ledger(path).record((0, 1)) is not None
 
 

@@ -22,7 +22,7 @@ from pipeline.models.loaded import Loaded
 from pipeline.models.torch_compile import compiled, why_not_compilable
 from pipeline.planning import compiling
 from pipeline.planning.compiling import choose_compilation
-from pipeline.planning.describe import lines
+from pipeline.planning.describe import plan_rows
 from pipeline.planning.job import Job, prepare_job
 from pipeline.quality.verify.verify import job_of, verify
 from pipeline.running import execute
@@ -78,7 +78,7 @@ def ran(job: Job) -> Job:
 def test_a_compiled_job_says_the_same_up_to_ties_and_the_same_bytes_in_any_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain, job = ran(made(tmp_path, "plain", False)), ran(made(tmp_path, "job", True))
     assert job.task.recipe.compile
-    assert "; compiled" in dict(lines(job))["network"]
+    assert "; compiled" in dict(plan_rows(job))["network"]
     shares = [open_layer(each.path, 0, "probabilities")[:].astype("float32") for each in (plain, job)]
     assert not np.array_equal(*shares), "nothing was compiled"
     assert np.allclose(*shares, atol=2e-3, equal_nan=True)

@@ -20,7 +20,7 @@ from pipeline.interfaces import Locality
 from pipeline.models.bn_folding import Folded, eager
 from pipeline.models.loaded import Loaded
 from pipeline.planning import folding
-from pipeline.planning.describe import describe, lines
+from pipeline.planning.describe import describe, plan_rows
 from pipeline.planning.folding import FOLD_ROUNDING_TOLERANCE, TIE_TOLERANCE, allowed_fold_error, choose_folding
 from pipeline.planning.job import Job, prepare_job
 from pipeline.planning.subject import subject
@@ -96,7 +96,7 @@ def test_a_job_runs_folded_says_so_and_measures_the_network_as_loaded(tmp_path: 
     job = made(tmp_path, "job")
     assert job.task.recipe.fold
     assert describe(job)["network"]["fold"] == "TorchScript frozen, batch norm folded into 3 convolutions" == job.fold
-    assert job.fold in dict(lines(job))["network"]
+    assert job.fold in dict(plan_rows(job))["network"]
     assert job.loaded.module is not job.network.module
     assert inspect_network(subject(job)).parameters == sum(value.numel() for value in networks.UNet().parameters())
     run(job)

@@ -23,6 +23,7 @@ from pipeline.quality.verify.verify import job_of
 from pipeline.running.execute import execute, prepare_job
 from pipeline.running.report import Report
 from pipeline.runtime import resources
+from pipeline.runtime.memory_constants import RUN_GROWTH
 from pipeline.runtime.progress import Progress
 from pipeline.store.lifecycle import read_store_meta
 from pipeline.store.status import status
@@ -115,7 +116,7 @@ def test_tiles_that_a_node_with_less_memory_would_choose_are_not_taken(tmp_path:
     scenes.scene(tmp_path / "scene.tif", 1500, 1500)
     path = scenes.config(tmp_path, **AUTO)
     file, plan = frozen(path), prepare_job(load_config(path)).plan
-    large, fixed = plan.tiles, plan.costs.gdal_cache + planner.RUN_GROWTH
+    large, fixed = plan.tiles, plan.costs.gdal_cache + RUN_GROWTH
     elsewhere(monkeypatch, memory=fixed + plan.tensors // 2)
     small = prepare_job(load_config(path)).plan.tiles
     assert small.size < large.size  # the control
@@ -256,10 +257,10 @@ def test_another_kind_of_device_is_refused_and_other_libraries_are_told(tmp_path
     said = load_config(frozen(scenes.config(tmp_path, **AUTO)))
     with pytest.raises(ConfigError, match=r"execution\.device is locked at cuda and would be cpu"):
         prepare_job(changed(said, device="cuda"))
-    assert list(frozen_plan.unlike(said.locked, "cpu")) == []
-    assert list(frozen_plan.unlike(None, "cpu")) == []
+    assert list(frozen_plan.environment_differences(said.locked, "cpu")) == []
+    assert list(frozen_plan.environment_differences(None, "cpu")) == []
     older = changed(said, versions={"torch": "1.0"}, hardware="ABACUS").locked
-    torch_, hardware = frozen_plan.unlike(older, "cpu")
+    torch_, hardware = frozen_plan.environment_differences(older, "cpu")
     assert f"torch 1.0 and runs with {torch.__version__}" in torch_
     assert "hardware ABACUS" in hardware
 

@@ -14,7 +14,7 @@ import rasterio
 
 from pipeline.config.load import load_config
 from pipeline.errors import ConfigError, StoreError
-from pipeline.planning.describe import GOES_ON, describe, lines
+from pipeline.planning.describe import GOES_ON, describe, plan_rows
 from pipeline.planning.freeze import freeze
 from pipeline.planning.job import prepare_job
 from pipeline.quality.verify.verify import job_of, verify
@@ -98,7 +98,7 @@ def test_plan_says_where_the_source_was_and_that_the_run_goes_on(config: Path, t
     os.utime(tmp_path / "scene.tif")
     assert describe(prepare_job(load_config(config)))["raster"]["moved"] == f"{tmp_path}/scene.tif was written anew since"
     moved = shutil.move(tmp_path / "scene.tif", tmp_path / "moved.tif")
-    told = [words for _, words in lines(prepare_job(load_config(config, [f"source.path={moved}"])))]
+    told = [words for _, words in plan_rows(prepare_job(load_config(config, [f"source.path={moved}"])))]
     assert f"source.path was {tmp_path}/scene.tif and is now {moved}: {GOES_ON}" in told
     assert runs.everything(tmp_path / "job.zarr") == before, "a plan writes nothing"
 

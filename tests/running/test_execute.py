@@ -21,15 +21,15 @@ from pipeline.errors import BlocksFailed, ConfigError, InputError, ModelError, P
 from pipeline.geometry import read_sharing
 from pipeline.inference import block_task
 from pipeline.planning import planner, search, workers
-from pipeline.planning.describe import describe, lines
+from pipeline.planning.describe import describe, plan_rows
 from pipeline.running.execute import execute, prepare_job
 from pipeline.running.report import Report
 from pipeline.runtime.progress import Progress
 from pipeline.store import hierarchy
-from pipeline.store.ledger import Ledger
 from pipeline.store.status import status
 from tests import networks, scenes
 from tests.models.onnx_files import to_onnx
+from tests.store import specs
 
 
 def go(path: Path, *overrides: str, fresh: bool = False) -> Report:
@@ -104,7 +104,7 @@ def test_engines_write_the_same_bytes(tmp_path: Path, engine: str) -> None:
 @pytest.mark.slow
 def test_a_run_that_dies_goes_on_where_it_was_and_ends_with_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     go(scenes.config(tmp_path, "reference"))
-    path, real, calls = scenes.config(tmp_path), block_task.write, []
+    path, real, calls = scenes.config(tmp_path), block_task.write_block, []
 
     def dies(*args: Any) -> None:
         if len(calls) == 4:
@@ -112,10 +112,10 @@ def test_a_run_that_dies_goes_on_where_it_was_and_ends_with_the_same_bytes(tmp_p
         calls.append(args)
         real(*args)
 
-    monkeypatch.setattr(block_task, "write", dies)
+    monkeypatch.setattr(block_task, "write_block", dies)
     with pytest.raises(KeyboardInterrupt):
         go(path)
-    monkeypatch.setattr(block_task, "write", real)
+    monkeypatch.setattr(block_task, "write_block", real)
     assert status(tmp_path / "job.zarr").committed == 4
     debris = tmp_path / "job.zarr" / "0" / "mask" / "c" / "0" / "0.abc.partial"
     debris.parent.mkdir(parents=True, exist_ok=True)
@@ -228,7 +228,7 @@ def test_a_read_has_as_long_as_the_config_says(tmp_path: Path, said: str, patien
 @pytest.mark.nightly("jobs")
 def test_a_store_keeps_the_codec_that_it_was_made_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     go(scenes.config(tmp_path, "reference"))
-    path, real, calls = scenes.config(tmp_path), block_task.write, []
+    path, real, calls = scenes.config(tmp_path), block_task.write_block, []
 
     def dies(*args: Any) -> None:
         calls.append(args)
@@ -238,7 +238,7 @@ def test_a_store_keeps_the_codec_that_it_was_made_with(tmp_path: Path, monkeypat
 
     with monkeypatch.context() as before:
         before.setattr(hierarchy, "_codec", lambda _: zarr.codecs.GzipCodec(level=2))
-        before.setattr(block_task, "write", dies)
+        before.setattr(block_task, "write_block", dies)
         with pytest.raises(KeyboardInterrupt):
             go(path)
     assert go(path).resumed == 2
@@ -250,7 +250,7 @@ def test_a_store_keeps_the_codec_that_it_was_made_with(tmp_path: Path, monkeypat
 
 @pytest.mark.slow
 def test_a_full_disk_ends_the_run_and_a_rerun_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, real, calls = scenes.config(tmp_path), block_task.write, []
+    path, real, calls = scenes.config(tmp_path), block_task.write_block, []
 
     def full(*args: Any) -> None:
         calls.append(args)
@@ -258,7 +258,7 @@ def test_a_full_disk_ends_the_run_and_a_rerun_goes_on(tmp_path: Path, monkeypatc
             raise OSError(errno.ENOSPC, "No space left on device")
         real(*args)
 
-    monkeypatch.setattr(block_task, "write", full)
+    monkeypatch.setattr(block_task, "write_block", full)
     with pytest.raises(Unfinished, match="No space left"):
         go(path)
     assert go(path).resumed == 2
@@ -424,7 +424,7 @@ def test_what_neighbours_share_is_decoded_once_in_swaths_and_the_bytes_are_those
     assert alone.read_amplification == pytest.approx(alone.plan["read_amplification"], abs=1e-4)
     assert alone.read_amplification > swaths.read_amplification
     assert digest(tmp_path / "job.zarr") == digest(tmp_path / "swaths.zarr") == digest(tmp_path / "alone.zarr")
-    records = [dict(Ledger(tmp_path / f"{name}.zarr").records()) for name in ("job", "swaths", "alone")]
+    records = [specs.records(tmp_path / f"{name}.zarr") for name in ("job", "swaths", "alone")]
     assert records[0] == records[1] == records[2]
 
 
@@ -433,7 +433,7 @@ def test_what_neighbours_share_is_decoded_once_in_swaths_and_the_bytes_are_those
 def test_a_resumed_run_shares_what_its_own_memory_allows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scenes.scene(tmp_path / "scene.tif", 300, 640)
     go(scenes.config(tmp_path, "reference"))
-    path, real, calls = scenes.config(tmp_path), block_task.write, []
+    path, real, calls = scenes.config(tmp_path), block_task.write_block, []
 
     def dies(*args: Any) -> None:
         calls.append(args)
@@ -441,10 +441,10 @@ def test_a_resumed_run_shares_what_its_own_memory_allows(tmp_path: Path, monkeyp
             raise KeyboardInterrupt
         real(*args)
 
-    monkeypatch.setattr(block_task, "write", dies)
+    monkeypatch.setattr(block_task, "write_block", dies)
     with pytest.raises(KeyboardInterrupt):
         go(path)
-    monkeypatch.setattr(block_task, "write", real)
+    monkeypatch.setattr(block_task, "write_block", real)
     monkeypatch.setattr(read_sharing, "AIM", 1.6)
     report = go(path)
     assert (report.complete, report.resumed, report.plan["reading"]["swaths"] > 1) == (True, 5, True)
@@ -456,7 +456,7 @@ def test_a_resumed_run_shares_what_its_own_memory_allows(tmp_path: Path, monkeyp
 def test_a_device_with_memory_of_its_own_is_told_of_beside_that_of_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int, told: str) -> None:
     monkeypatch.setattr(workers, "device_room", lambda device: room)
     job = prepare_job(load_config(scenes.config(tmp_path)))
-    of = dict(lines(job))["on device"]
+    of = dict(plan_rows(job))["on device"]
     assert of.endswith(told)
     assert describe(job)["device_memory"]["room"] == room
     assert "activations" not in describe(job)["memory"]["buffers"]
@@ -489,5 +489,5 @@ def test_what_of_a_file_is_not_read_is_told_by_the_plan_and_belongs_to_the_refus
     with pytest.raises(ModelError, match=r"takes 3 bands.*Of the source: the file has 3 pages, and only the first is read"):
         prepare_job(load_config(scenes.config(tmp_path)))
     tifffile.imwrite(tmp_path / "scene.tif", np.ones((2, 70, 80, 3), "uint16"), photometric="rgb")
-    rows = lines(prepare_job(load_config(scenes.config(tmp_path))))
+    rows = plan_rows(prepare_job(load_config(scenes.config(tmp_path))))
     assert any("the file has 2 pages" in text for _, text in rows)

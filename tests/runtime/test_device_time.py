@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.runtime.clock import Interval
-from pipeline.runtime.device_time import WAITS, DeviceAccount, DeviceTime, device_summary, recent_activity, shares
+from pipeline.runtime.device_time import WAITS, DeviceAccount, DeviceTime, device_summary, recent_activity
 
 START, STOP = 10, 40
 STAGES = ("read", "checksum", "wait", "device", "write", "commit")
@@ -60,6 +60,13 @@ def state(t: float, kinds: set[str], busy: list[float]) -> str:
     if kinds & {"read", "checksum"}:
         return "read"
     return "write" if kinds & {"write", "commit"} else "schedule"
+
+
+def shares(intervals: list[Interval], start: float, stop: float) -> DeviceTime:
+    """From all intervals of all blocks, in any order."""
+    stalls = DeviceAccount(start)
+    stalls.add(intervals)
+    return stalls.finish(stop)
 
 
 def flat(found: DeviceTime) -> dict[str, float]:

@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 import pyproj
 
+from pipeline.exports import sidecars, vrt
 from pipeline.geometry.grid import Grid
+from pipeline.locations import Place
+from pipeline.store.ledger import BlockPosition, Ledger
 from pipeline.store.lifecycle import create, open_layer
 from pipeline.store.spec import ClassRow, StoreSpec, levels_for
 
@@ -60,6 +63,18 @@ def store(path: Path, of: StoreSpec) -> Path:
     if "entropy" in of.layers:
         open_layer(path, 0, "entropy")[:] = np.where(unknown, 255, (5 * rows + 3 * cols) % 241)
     return path
+
+
+def finish(path: Place, of: StoreSpec, meta: dict[str, Any]) -> Place:
+    """Mark a store complete, and write its VRT."""
+    sidecars.finish_store(path, of, meta)
+    return vrt.write(path, of)
+
+
+def records(path: Place) -> dict[BlockPosition, dict[str, Any]]:
+    """Every commit record of full resolution, in order."""
+    ledger = Ledger(path)
+    return {block: record for block in ledger.listed() if (record := ledger.record(block))}
 
 
 def planes(of: StoreSpec) -> np.ndarray:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.store.files import Files
+from pipeline.store.files import files_at
 from pipeline.store.files import local as module
 
 
@@ -14,7 +14,7 @@ def names(folder: Path) -> list[str]:
 
 
 def test_files_are_replaced_whole_and_unfinished_ones_are_not_listed(tmp_path: Path) -> None:
-    files = Files(tmp_path)
+    files = files_at(tmp_path)
     files.put("a/b.json", b"1")
     files.put("a/b.json", b"2")
     files.put("a/c/d.json", b"3")
@@ -29,7 +29,7 @@ def test_files_are_replaced_whole_and_unfinished_ones_are_not_listed(tmp_path: P
 
 
 def test_of_many_that_create_a_file_one_succeeds_and_its_bytes_stay(tmp_path: Path) -> None:
-    files, made = Files(tmp_path), []
+    files, made = files_at(tmp_path), []
     threads = [threading.Thread(target=lambda k=k: made.append((files.create("a/lease", bytes([k])), k))) for k in range(12)]
     for thread in threads:
         thread.start()
@@ -42,7 +42,7 @@ def test_of_many_that_create_a_file_one_succeeds_and_its_bytes_stay(tmp_path: Pa
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_debris(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = Files(tmp_path)
+    files = files_at(tmp_path)
     files.put("a", b"old")
 
     def full(handle: int) -> None:
@@ -58,7 +58,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_debris(tmp_path: Path, mo
 def test_what_is_written_is_synced_with_every_folder_that_leads_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[str] = []
     monkeypatch.setattr(module, "_sync", lambda path: synced.append(path.relative_to(tmp_path).as_posix()))
-    files = Files(tmp_path)
+    files = files_at(tmp_path)
     for key in ("c/0/0", "c/0/1", "c/1/0"):
         (tmp_path / key).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / key).touch()
@@ -70,7 +70,7 @@ def test_what_is_written_is_synced_with_every_folder_that_leads_to_it(tmp_path: 
 
 
 def test_sweeping_spares_what_a_living_writer_may_hold(tmp_path: Path) -> None:
-    files = Files(tmp_path)
+    files = files_at(tmp_path)
     for name, written in (("old.partial", 1_000_000_000), ("young.partial", None), ("kept", 1_000_000_000)):
         (tmp_path / name).touch()
         if written:
@@ -85,14 +85,14 @@ def test_what_is_young_is_spared_by_a_machine_whose_clock_is_wrong(tmp_path: Pat
     (tmp_path / "young.partial").touch()
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + 86_400)
-    assert Files(tmp_path).remove_partials(older_than=60) == 0
+    assert files_at(tmp_path).remove_partials(older_than=60) == 0
     assert names(tmp_path) == ["young.partial"]
 
 
 def test_a_folder_that_was_made_durable_needs_no_second_look_at_what_leads_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[str] = []
     monkeypatch.setattr(module, "_sync", lambda path: synced.append(path.relative_to(tmp_path).as_posix()))
-    files = Files(tmp_path)
+    files = files_at(tmp_path)
     files.put("c/0/0", b"")
     synced.clear()
     files.put("c/0/1", b"")
@@ -107,7 +107,7 @@ def test_a_folder_that_was_made_durable_needs_no_second_look_at_what_leads_to_it
 
 
 def test_files_are_listed_by_the_same_keys_from_wherever_the_root_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Files(tmp_path).put("a/b/c", b"")
+    files_at(tmp_path).put("a/b/c", b"")
     monkeypatch.chdir(tmp_path)
     for root in (Path(), tmp_path, Path("../") / tmp_path.name):
-        assert [list(Files(root).list(prefix)) for prefix in ("", "a", "a/b")] == [["a/b/c"]] * 3
+        assert [list(files_at(root).list(prefix)) for prefix in ("", "a", "a/b")] == [["a/b/c"]] * 3

@@ -11,16 +11,17 @@ import zarr
 
 from pipeline.errors import StoreError
 from pipeline.exports import vrt
-from pipeline.exports.sidecars import delete_store, finish_store, vrt_sidecar
+from pipeline.exports.sidecars import delete_store
+from pipeline.exports.vrt import vrt_sidecar
 from pipeline.geometry.grid import Grid
-from pipeline.store.files import Files
+from pipeline.store.files import files_at
 from pipeline.store.lifecycle import create, is_mask_store, open_layer, read_store_meta, remove_partial_files, remove_partials_beside, update_meta
 from pipeline.store.spec import ClassRow
 from tests.store import specs
 
 
 def contents(path: Path) -> dict[str, bytes]:
-    return {key: Files(path).get(key) or b"" for key in Files(path).list()}
+    return {key: files_at(path).get(key) or b"" for key in files_at(path).list()}
 
 
 @pytest.mark.slow
@@ -150,7 +151,7 @@ def test_only_stores_of_ours_are_deleted(tmp_path: Path) -> None:
         delete_store(other)
     assert other.exists()
     create(ours, specs.spec(), {})
-    finish_store(ours, specs.spec(), {})
+    specs.finish(ours, specs.spec(), {})
     delete_store(ours)
     assert [p.name for p in tmp_path.iterdir()] == ["other.zarr"]
 
@@ -182,7 +183,7 @@ def test_a_finished_store_is_complete_swept_and_consolidated_at_the_root_only(tm
     specs.store(path, of)
     (path / "0/mask/0.abc.partial").touch()
     assert "complete" not in read_store_meta(path)
-    assert finish_store(path, of, read_store_meta(path)) == tmp_path / "a.vrt"
+    assert specs.finish(path, of, read_store_meta(path)) == tmp_path / "a.vrt"
     assert read_store_meta(path)["complete"] is True
     assert not list(path.rglob("*.partial"))
     if zarr_format == 3:
@@ -191,7 +192,7 @@ def test_a_finished_store_is_complete_swept_and_consolidated_at_the_root_only(tm
     else:
         assert list(path.rglob(".zmetadata")) == [path / ".zmetadata"]
     first = contents(path)
-    finish_store(path, of, read_store_meta(path))
+    specs.finish(path, of, read_store_meta(path))
     assert contents(path) == first
 
 
@@ -199,7 +200,7 @@ def test_a_vrt_of_somebody_else_is_neither_overwritten_nor_deleted(tmp_path: Pat
     source, path, of = tmp_path / "scene.vrt", tmp_path / "scene.zarr", specs.spec()
     source.write_text("<VRTDataset/>")
     specs.store(path, of)
-    assert finish_store(path, of, {}) == tmp_path / "scene.zarr.vrt"
+    assert specs.finish(path, of, {}) == tmp_path / "scene.zarr.vrt"
     assert vrt_sidecar(path) == tmp_path / "scene.zarr.vrt"
     assert vrt.VRT_MARK in vrt_sidecar(path).read_text()
     delete_store(path)

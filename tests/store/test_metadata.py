@@ -89,7 +89,7 @@ def test_ome_says_the_unit_where_there_is_one(grid: str, unit: str | None) -> No
 
 
 def test_the_mask_says_its_classes_and_has_no_fill_value_that_would_make_it_floats() -> None:
-    said = metadata.mask_attributes(specs.spec())
+    said = metadata.layer(specs.spec(), "mask")
     assert said["nodata"] == 255
     assert said["flag_values"] == [0, 3, 7]
     assert said["flag_meanings"].split() == ["open_water", "<fields_&_co>", "forest"]

@@ -11,9 +11,9 @@ import pytest
 
 from pipeline.geometry.blocks import BlockIndex
 from pipeline.geometry.grid import Grid
-from pipeline.store import ledger, overviews, spec
+from pipeline.store import layers, ledger, overviews, spec
 from pipeline.store.downsample import mean_2x2, mode_2x2
-from pipeline.store.files import Files
+from pipeline.store.files import files_at
 from pipeline.store.lifecycle import create, open_layer
 from pipeline.store.spec import StoreSpec
 from tests.store import specs
@@ -33,7 +33,7 @@ def many_blocks(**changes: Any) -> StoreSpec:
 
 
 def chunks(path: Path) -> dict[str, bytes]:
-    return {key: (path / key).read_bytes() for key in Files(path).list() if any(f"/{layer}/c/" in key for layer in LAYERS)}
+    return {key: (path / key).read_bytes() for key in files_at(path).list() if any(f"/{layer}/c/" in key for layer in LAYERS)}
 
 
 def shuffled(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
@@ -92,7 +92,7 @@ def test_pixels_too_doubtful_for_the_mask_count_in_the_other_layers(tmp_path: Pa
 @pytest.mark.usefixtures("_small_blocks")
 def test_bytes_do_not_depend_on_the_engine(tmp_path: Path, engine: Callable[..., Iterator[Any]]) -> None:
     of = many_blocks()
-    for name, way in (("a", overviews.serial), ("b", engine)):
+    for name, way in (("a", map), ("b", engine)):
         overviews.build_overviews(specs.store(tmp_path / name, of), of, engine=way)
     assert chunks(tmp_path / "a") == chunks(tmp_path / "b")
     assert len(chunks(tmp_path / "a")) > 50
@@ -133,7 +133,7 @@ def test_what_is_empty_below_is_neither_read_nor_written(tmp_path: Path, monkeyp
     create(path, of, {})
     open_layer(path, 0, "mask")[130:, 260:] = 3
     reduced: list[np.ndarray] = []
-    monkeypatch.setattr(overviews, "mode_2x2", lambda mask, nodata: (reduced.append(mask), mode_2x2(mask, nodata))[1])
+    monkeypatch.setattr(layers, "mode_2x2", lambda mask, nodata: (reduced.append(mask), mode_2x2(mask, nodata))[1])
     overviews.build_overviews(path, of)
     assert sorted(key for key in chunks(path) if key.startswith("1/")) == ["1/mask/c/2/4"]
     assert sum(mask.size for mask in reduced) == 15 * 26 + 72 * 13 + 36 * 71 + 18 * 36

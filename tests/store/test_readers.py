@@ -11,7 +11,6 @@ import pytest
 import rasterio
 
 from pipeline.config.load import load_config
-from pipeline.exports.sidecars import finish_store
 from pipeline.running.execute import execute, prepare_job
 from pipeline.runtime.progress import Progress
 from tests import scenes
@@ -147,7 +146,7 @@ def test_levels_halve_and_each_repeats_its_georeference(made: tuple[Path, int]) 
 def test_overviews_are_the_mode_of_the_level_below(made: tuple[Path, int]) -> None:
     import zarr
 
-    from pipeline.store.overviews import mode_2x2
+    from pipeline.store.downsample import mode_2x2
 
     root = zarr.open_group(made[0] / "job.zarr", mode="r")
     for k in range(3):
@@ -170,7 +169,7 @@ def test_ome_readers_find_every_level_and_the_colours(made: tuple[Path, int]) ->
 def finished(folder: Path, **changes: Any) -> Path:
     of = specs.spec(**changes)
     path = specs.store(folder / "a.zarr", of)
-    finish_store(path, of, {})
+    specs.finish(path, of, {})
     return path
 
 

@@ -8,7 +8,7 @@ import pytest
 from pipeline.errors import ExtraError, StoreError, Unfinished
 from pipeline.locations import Place, Remote
 from pipeline.store import files as module
-from pipeline.store.files import Files, belongs_to_others, clients
+from pipeline.store.files import Files, belongs_to_others, clients, files_at
 from tests import storage
 from tests.storage import BUCKET, SECRET, TOKEN, Storage
 
@@ -19,12 +19,12 @@ def place(request: pytest.FixtureRequest, s3: Storage, tmp_path: Path) -> Place:
 
 
 def remote(tmp_path: Path) -> Files:
-    return Files(Remote(f"s3://{BUCKET}/{tmp_path.name}"))
+    return files_at(Remote(f"s3://{BUCKET}/{tmp_path.name}"))
 
 
 @pytest.mark.slow
 def test_files_are_the_same_wherever_they_are(place: Place) -> None:
-    files = Files(place)
+    files = files_at(place)
     assert (list(files.list()), files.get("a"), files.exists("a")) == ([], None, False)
     files.put("a/b.json", b"1")
     files.put("a/b.json", b"22")
@@ -35,7 +35,7 @@ def test_files_are_the_same_wherever_they_are(place: Place) -> None:
     assert (files.exists("a/b.json"), files.exists("a")) == (True, False)
     assert list(files.list("a")) == ["a/b.json", "a/c/d.json"]
     assert list(files.list()) == ["a/b.json", "a/c/d.json", "ab"]
-    assert list(Files(place / "a").list()) == ["b.json", "c/d.json"]
+    assert list(files_at(place / "a").list()) == ["b.json", "c/d.json"]
     files.sync(files.list())
     assert files.remove_partials() == 0
     files.delete("a/b.json")
@@ -44,7 +44,7 @@ def test_files_are_the_same_wherever_they_are(place: Place) -> None:
 
 
 def test_of_many_that_create_a_file_one_succeeds_wherever_it_is(place: Place) -> None:
-    files, made, start = Files(place), [], threading.Barrier(12)
+    files, made, start = files_at(place), [], threading.Barrier(12)
 
     def create(k: int) -> None:
         start.wait()
@@ -123,9 +123,9 @@ def test_storage_that_refuses_is_a_matter_of_credentials(s3: Storage, tmp_path: 
             ask()
         assert "<" not in str(told.value)
     s3.forget()
-    assert list(Files(Remote("s3://nobodys/a.zarr")).list()) == []
+    assert list(files_at(Remote("s3://nobodys/a.zarr")).list()) == []
     with pytest.raises(StoreError, match="there is no bucket nobodys"):
-        Files(Remote("s3://nobodys/a.zarr")).put("a", b"")
+        files_at(Remote("s3://nobodys/a.zarr")).put("a", b"")
 
 
 def test_a_profile_is_read_where_the_environment_holds_no_key(s3: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,13 +178,13 @@ def test_other_storage_has_clients_that_can_name_themselves(monkeypatch: pytest.
 
 
 def test_nobody_else_is_taken_for_ours(place: Place) -> None:
-    Files(place).put("theirs", b"something else")
-    Files(place).put("ours", b"<VRT>the mark</VRT>")
-    Files(place).put("folder/x", b"")
+    files_at(place).put("theirs", b"something else")
+    files_at(place).put("ours", b"<VRT>the mark</VRT>")
+    files_at(place).put("folder/x", b"")
     assert [belongs_to_others(place / name, "the mark") for name in ("theirs", "ours", "none")] == [True, False, False]
 
 
 def test_a_missing_library_is_named_with_the_extra_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "obstore", None)
     with pytest.raises(ExtraError, match=r"wholecloth\[cloud\]"):
-        module.Files(Remote("s3://a/b")).get("c")
+        module.files_at(Remote("s3://a/b")).get("c")

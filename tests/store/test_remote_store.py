@@ -16,12 +16,13 @@ from zarr.storage import ObjectStore
 
 from pipeline.errors import StoreError
 from pipeline.exports import quicklook
-from pipeline.exports.sidecars import delete_store, finish_store, vrt_sidecar
+from pipeline.exports.sidecars import delete_store
+from pipeline.exports.vrt import vrt_sidecar
 from pipeline.geometry.window import Window
 from pipeline.locations import Remote
 from pipeline.store import create_remote
 from pipeline.store import overviews as pyramid
-from pipeline.store.files import Files
+from pipeline.store.files import files_at
 from pipeline.store.files.clients import client
 from pipeline.store.files.object_storage import Bucket
 from pipeline.store.files.zarr_nodes import zarr_path
@@ -125,9 +126,9 @@ def test_a_helper_that_comes_late_replaces_nothing(place: Remote, monkeypatch: p
         killed_after(1, patch)
         with pytest.raises(Killed):
             create(place, specs.spec(), {})
-    Files(place).put("0/mask/zarr.json", b"made since")
+    files_at(place).put("0/mask/zarr.json", b"made since")
     assert not create(place, specs.spec(), {})
-    assert Files(place).get("0/mask/zarr.json") == b"made since"
+    assert files_at(place).get("0/mask/zarr.json") == b"made since"
 
 
 @pytest.mark.slow
@@ -156,7 +157,7 @@ def test_of_many_creators_with_unlike_plans_one_makes_the_whole_store(place: Rem
 def test_a_deletion_that_is_killed_anywhere_leaves_no_store_and_can_be_taken_up(place: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
     for steps in range(5):
         there = place.with_name(f"{steps}.zarr")
-        finish_store(specs.store(there, specs.spec()), specs.spec(), {"blocks": [1, 1]})  # type: ignore[arg-type]
+        specs.finish(specs.store(there, specs.spec()), specs.spec(), {"blocks": [1, 1]})  # type: ignore[arg-type]
         with monkeypatch.context() as patch:
             killed_after(steps, patch)
             with pytest.raises(Killed):
@@ -172,8 +173,8 @@ def test_a_deletion_that_is_killed_anywhere_leaves_no_store_and_can_be_taken_up(
 
 
 def test_somebody_elses_objects_are_left_alone(place: Remote) -> None:
-    Files(place).put("diary.txt", b"keep me")
-    Files(place.parent).put("scene.vrt", b"<VRTDataset>of the source</VRTDataset>")
+    files_at(place).put("diary.txt", b"keep me")
+    files_at(place.parent).put("scene.vrt", b"<VRTDataset>of the source</VRTDataset>")
     assert exists(place)
     assert not is_mask_store(place)
     with pytest.raises(StoreError, match="not a store of ours"):
@@ -193,7 +194,7 @@ def committed(place: Remote | Path, **changes: Any) -> Remote | Path:
             open_layer(place, 0, "mask")[window.slices] = pixels[window.slices]
             commit_block(place, 0, (row, col), window, of.layers, {"source": "x"})
     pyramid.build_overviews(place, of)
-    finish_store(place, of, {"blocks": [2, 3], "tiles": {"block": 64}, "classes": []})
+    specs.finish(place, of, {"blocks": [2, 3], "tiles": {"block": 64}, "classes": []})
     quicklook.draw_quicklook(place, of, place.with_suffix(".png"))
     return place
 
@@ -209,7 +210,7 @@ def test_a_finished_store_is_the_one_that_a_disk_holds(place: Remote, tmp_path: 
     assert made == contents(tmp_path / "scene.zarr")
     beside = {key for key in contents(place.parent) if not key.startswith("scene.zarr/")}
     assert beside == {"scene.vrt", "scene.png"}
-    assert Files(place.parent).get("scene.vrt") == (tmp_path / "scene.vrt").read_bytes()
+    assert files_at(place.parent).get("scene.vrt") == (tmp_path / "scene.vrt").read_bytes()
     assert status(place).complete
     assert overviews(place) == overviews(tmp_path / "scene.zarr")
     write_certificate(place, {"passed": True, "why": "looked at"})
@@ -220,13 +221,13 @@ def test_a_finished_store_is_the_one_that_a_disk_holds(place: Remote, tmp_path: 
 @pytest.mark.slow
 def test_records_know_what_was_sent_and_damage_is_found(s3: Storage, place: Remote) -> None:
     committed(place)
-    records = dict(Ledger(place).records())
+    records = specs.records(place)
     assert len(records) == 6
     assert all(changed_chunks(place, record) == [] for record in records.values())
     assert ABSENT_CHUNK in records[0, 0]["chunks"].values()  # a corner of nodata
     assert ABSENT_CHUNK not in records[1, 1]["chunks"].values()
-    Files(place).put("0/mask/c/2/2", b"damaged")
-    Files(place).delete("0/mask/c/2/3")
+    files_at(place).put("0/mask/c/2/2", b"damaged")
+    files_at(place).delete("0/mask/c/2/3")
     assert sorted(changed_chunks(place, records[1, 1])) == ["0/mask/c/2/2", "0/mask/c/2/3"]
     assert has_any_chunk(place, 0, "mask", Window(row=64, col=64, height=32, width=32))
     assert not has_any_chunk(place, 0, "mask", Window(row=0, col=0, height=32, width=32))

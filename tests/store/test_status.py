@@ -5,7 +5,6 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.errors import StoreError
-from pipeline.exports.sidecars import finish_store
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.shards import Shard
 from pipeline.store import overviews as pyramid
@@ -27,7 +26,7 @@ def test_progress_is_what_the_ledger_says(tmp_path: Path) -> None:
     found = status(path)
     assert (found.committed, found.failures, found.complete, found.share) == (1, {"1,2": "the disk is away"}, False, 1 / 6)
     assert (found.overviews, found.resume) == ({"done": 1, "total": 3}, True)
-    finish_store(path, of, {"blocks": [2, 3]})
+    specs.finish(path, of, {"blocks": [2, 3]})
     assert status(path).complete
 
 
@@ -37,7 +36,7 @@ def test_a_store_that_is_marked_complete_is_to_be_resumed_where_anything_is_miss
     Ledger(path).commit((0, 0), {"chunks": {}})
     pyramid.build_overviews(path, of)
     assert status(path).resume
-    finish_store(path, of, {"blocks": [1, 1]})
+    specs.finish(path, of, {"blocks": [1, 1]})
     assert not status(path).resume
     Ledger(path, 1).drop((0, 0))
     assert status(path).resume

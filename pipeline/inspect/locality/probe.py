@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,6 +14,7 @@ from pipeline.errors import PlanError
 from pipeline.geometry.span import round_down, round_up
 from pipeline.inspect.memory.limit import Room, starved
 from pipeline.interfaces import Network
+from pipeline.runtime.backends import KINDS
 from pipeline.runtime.device import out_of_memory
 
 Axis = Literal["rows", "cols"]
@@ -100,15 +101,10 @@ class Prober:
 @contextmanager
 def _direct_convolutions() -> Iterator[None]:
     """Products of matrices only, and in full precision: TF32 would tell a tile from the whole."""
-    mkldnn, tf32 = torch.backends.mkldnn.enabled, torch.backends.cuda.matmul.allow_tf32
-    torch.backends.mkldnn.enabled = False  # type: ignore[assignment]  # a module property, which mypy takes for its descriptor
-    torch.backends.cuda.matmul.allow_tf32 = False
-    try:
-        with torch.backends.cudnn.flags(enabled=False, allow_tf32=False):
-            yield
-    finally:
-        torch.backends.mkldnn.enabled = mkldnn
-        torch.backends.cuda.matmul.allow_tf32 = tf32
+    with ExitStack() as stack:
+        for backend in KINDS.values():
+            stack.enter_context(backend.full_precision())
+        yield
 
 
 def slice_axis(x: torch.Tensor, axis: Axis, start: int, stop: int) -> torch.Tensor:

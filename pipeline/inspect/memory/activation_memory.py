@@ -13,6 +13,7 @@ from torch.autograd.profiler import profile
 from pipeline.geometry.span import round_up
 from pipeline.inspect.memory.limit import FIRST_IMAGE_SIDE, Room, starved
 from pipeline.interfaces import Network
+from pipeline.runtime.backends import backend_of
 from pipeline.runtime.device import out_of_memory
 
 MEMORY_IMAGE_SIDE = 384
@@ -82,7 +83,7 @@ def _measured(network: Network, x: torch.Tensor, dtype: torch.dtype) -> Activati
     with torch.inference_mode(), torch.autocast(device.type, None if dtype is torch.float32 else dtype, enabled=dtype is not torch.float32):
         network(x)
         start = time.perf_counter()
-        peak, fullness = (_cuda_peak(network, x), None) if device.type == "cuda" else _cpu_peak(network, x)
+        peak, fullness = backend_of(device).peak(network, x)
         seconds = time.perf_counter() - start
     if network.graph:
         peak, fullness = peak + network.graph.peak(bands, side), None
@@ -111,26 +112,4 @@ def peak_bytes_per_pixel(function: Callable[[torch.Tensor], torch.Tensor], bands
     """Live bytes per pixel at the peak of any function of an image (1, bands, rows, cols), beyond its input."""
     x = torch.ones((1, bands, MEMORY_IMAGE_SIDE, MEMORY_IMAGE_SIDE), device=device)
     function(x)
-    return (_cuda_peak(function, x) if device.type == "cuda" else _cpu_peak(function, x)[0]) / MEMORY_IMAGE_SIDE**2
-
-
-def _cuda_peak(network: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> int:
-    torch.cuda.reset_peak_memory_stats(x.device)
-    start_bytes = torch.cuda.memory_allocated(x.device)
-    network(x)
-    return int(torch.cuda.max_memory_allocated(x.device) - start_bytes)
-
-
-def _cpu_peak(network: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> tuple[int, float | None]:
-    """The allocator's own events see eager, scripted and exported networks alike. They are weighed by bytes: by time the share would differ from run to run."""
-    with profile(profile_memory=True) as profiled:  # torch.profiler would import torch's compiler first, for seconds
-        network(x)
-    assert profiled.kineto_results is not None
-    events = [event for event in profiled.kineto_results.events() if event.name() == "[memory]"]
-    live = peak = allocated = weighed = 0
-    for event in sorted(events, key=lambda event: event.start_ns()):
-        live += event.nbytes()
-        peak = max(peak, live)
-        allocated += max(event.nbytes(), 0)
-        weighed += max(event.nbytes(), 0) * live
-    return peak, weighed / (allocated * peak) if allocated and peak else None
+    return backend_of(device).peak(function, x)[0] / MEMORY_IMAGE_SIDE**2

@@ -15,20 +15,14 @@ from pipeline.errors import ModelError, PlanError
 from pipeline.inspect.memory.live_bytes import Live
 from pipeline.interfaces import Network
 from pipeline.runtime import resources
+from pipeline.runtime.backends import backend_of
+from pipeline.runtime.memory_constants import COUNTED_FACTOR, MIN_PROPOSAL, NEED_MARGIN, OTHER_PROCESS
 from pipeline.runtime.resources import MIB, human
 
-FACTOR = 1.1
-"""Resident bytes per byte that was counted."""
 COMPARED_COPIES = 3
 """Images that are alive at once where the operations of two runs are compared."""
 FIRST_IMAGE_SIDE = 64
 """Side of the first image of a network, px, of which all others are told."""
-OTHER_PROCESS = 160 * MIB
-"""Resident bytes of the process that runs a graph outside of torch, to measure what it takes."""
-LARGER = 2
-"""Factor on the need that a refusal proposes: images that follow may be larger."""
-LEAST_ROOM = 64 * MIB
-"""What a refusal proposes at the least beyond what the process takes."""
 
 
 class Room:
@@ -76,7 +70,7 @@ class Room:
 
     def _need(self, network: Network, x: torch.Tensor) -> int:
         """Resident bytes that an image is expected to take."""
-        if x.device.type != "cpu":
+        if backend_of(x.device).copies:
             return 0
         pixels = x.shape[0] * x.shape[2] * x.shape[3]
         if network.graph is not None:
@@ -88,7 +82,7 @@ class Room:
         return max(self._count(network, x, pixels) if counts else 0, self._expected(pixels))
 
     def _expected(self, pixels: int) -> int:
-        return int(FACTOR * self._bytes * pixels / self._pixels) if self._pixels else 0
+        return int(COUNTED_FACTOR * self._bytes * pixels / self._pixels) if self._pixels else 0
 
     def _count(self, network: Network, x: torch.Tensor, pixels: int) -> int:
         """Resident bytes of an image, those at which it was stopped, or 0 where it is refused by its network or too large beforehand."""
@@ -96,7 +90,7 @@ class Room:
         left = self._left(expected)
         if expected > left:
             return 0
-        live = Live(network.module, int(left / FACTOR))
+        live = Live(network.module, int(left / COUNTED_FACTOR))
         try:
             with torch.inference_mode(), live:
                 network(x)
@@ -109,7 +103,7 @@ class Room:
         self._stopped = live.full
         if not live.full:
             self._pixels, self._bytes = pixels, live.resident
-        return int(FACTOR * live.resident)
+        return int(COUNTED_FACTOR * live.resident)
 
     def _left(self, need: int) -> int:
         """Bytes that may still be taken; what was freed is given back first where that matters."""
@@ -122,13 +116,13 @@ class Room:
         return (
             f"Measuring the network takes {amount} memory for an image of {x.shape[2]} × {x.shape[3]} px, but "
             f"execution.memory allows {human(self._budget)}, of which {human(resident)} are taken by the process and its libraries. "
-            f"Raise execution.memory to {math.ceil((resident + max(LARGER * need, LEAST_ROOM)) / MIB)}MiB or more."
+            f"Raise execution.memory to {math.ceil((resident + max(NEED_MARGIN * need, MIN_PROPOSAL)) / MIB)}MiB or more."
         )
 
 
 def starved(x: torch.Tensor) -> PlanError:
     """An image for which a device had no memory, as the refusal that it is: it says nothing of the sizes that a network takes."""
-    way = "Free some of it, or set execution.device to another device or to cpu" if x.device.type != "cpu" else "Free some of it"
+    way = "Free some of it, or set execution.device to another device or to cpu" if backend_of(x.device).copies else "Free some of it"
     return PlanError(
         f"Measuring the network takes more memory than {x.device} has free for an image of {x.shape[2]} × {x.shape[3]} px, the smallest that tells. {way}; "
         "or give a network of fewer channels."

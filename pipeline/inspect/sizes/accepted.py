@@ -26,8 +26,10 @@ _ACROSS = 64
 """Their other side, px, where it takes that."""
 
 
-def only_size(prober: Prober, trained: int | None) -> int | None:
-    """The one size that a network takes, px; None where it takes several, or none of the usual ones.
+def first(prober: Prober, trained: int | None) -> tuple[int, int] | None:
+    """The first size that a network takes, px, and how many more px it takes as well, 0 where it takes no other; None where it takes none of the usual ones.
+
+    None also where its file says what it takes.
 
     Parameters
     ----------
@@ -40,15 +42,6 @@ def only_size(prober: Prober, trained: int | None) -> int | None:
     ------
     PlanError
         There is no room for an image that would tell.
-    """
-    size_and_step = first(prober, trained)
-    return None if size_and_step is None or size_and_step[1] else size_and_step[0]
-
-
-def first(prober: Prober, trained: int | None) -> tuple[int, int] | None:
-    """The first size that a network takes, px, and how many more px it takes as well, 0 where it takes no other; None where it takes none of the usual ones.
-
-    None also where its file says what it takes.
     """
     if prober.network.accepts.maximum is not None:
         return None

@@ -22,6 +22,7 @@ from pipeline.models.onnx_runtime.file import Node, OnnxFile, Shape, Value, entr
 from pipeline.models.onnx_runtime.origin import origin_of
 from pipeline.runtime import resources
 from pipeline.runtime.allocator import env_without_settings
+from pipeline.runtime.backends import backend_of
 
 INPUT_DTYPES = {1: torch.float32, 10: torch.float16, 11: torch.float64}
 """What is fed, by the number of its type."""
@@ -43,6 +44,7 @@ class OnnxNetwork(torch.nn.Module):
     def __init__(self, path: Path, file: OnnxFile, image_input: Value, output: str, device: torch.device) -> None:
         super().__init__()
         self.path, self.file, self.taken, self.output, self.device = path, file, image_input, output, device
+        self.backend = backend_of(device)
         self.register_buffer("place", torch.empty(0, device=device))  # tells where it is
         self.in_channels = image_input.shape[1] or _first_convolution(file)
         self._opened: tuple[int, Any] | None = None
@@ -66,7 +68,7 @@ class OnnxNetwork(torch.nn.Module):
                 raise torch.OutOfMemoryError(str(error)) from error
             raise
         finally:
-            if self.device.type == "cpu":
+            if not self.backend.copies:
                 resources.trim_heap()  # tensors below 32 MiB would stay in heaps of their own, beside those of torch
 
     def session(self) -> Any:
@@ -74,7 +76,7 @@ class OnnxNetwork(torch.nn.Module):
         threads = torch.get_num_threads()
         if self._opened is None or self._opened[0] != threads:
             self._opened = None  # before the next one takes its memory
-            self._opened = threads, onnx_session.open_session(str(self.path), threads, self.device.type, index=self.device.index or 0)
+            self._opened = threads, onnx_session.open_session(str(self.path), threads, self.backend.providers(self.device))
         return self._opened[1]
 
     def _run(self, session: Any, x: torch.Tensor, outputs: list[str]) -> list[torch.Tensor]:
@@ -82,8 +84,7 @@ class OnnxNetwork(torch.nn.Module):
         import numpy as np
 
         device, index = self.device.type, self.device.index or 0
-        if device == "cuda":
-            torch.cuda.current_stream(self.device).synchronize()  # the input is there, and nobody needs the answer before, whose memory is onnxruntime's
+        self.backend.wait(self.device)  # the input is there, and nobody needs the answer before, whose memory is onnxruntime's
         binding = session.io_binding()
         binding.bind_input(self.taken.name, device, index, np.dtype(str(x.dtype).removeprefix("torch.")), tuple(x.shape), x.data_ptr())
         for name in outputs:
@@ -122,7 +123,7 @@ class OnnxGraph:
         """Bytes at the peak of one square image, beyond the input."""
         network, shape = self._network, [self._batch, bands, side, side]
         dtype = INPUT_DTYPES[network.taken.dtype]
-        if network.device.type == "cuda":
+        if network.backend.memory(network.device) is not None:
             return self._device_peak(torch.zeros(shape, dtype=dtype, device=network.device))
         arguments = {
             "model": str(network.path), "threads": torch.get_num_threads(), "name": network.taken.name, "dtype": str(dtype).removeprefix("torch."),
@@ -138,10 +139,10 @@ class OnnxGraph:
     def _device_peak(self, x: torch.Tensor) -> int:
         """What a new session takes of the GPU: it grows as it needs to and gives nothing back."""
         network = self._network
-        session = onnx_session.open_session(str(network.path), torch.get_num_threads(), "cuda", index=network.device.index or 0)
-        free_before = torch.cuda.mem_get_info(network.device)[0]
+        session = onnx_session.open_session(str(network.path), torch.get_num_threads(), network.backend.providers(network.device))
+        free_before = _free(network)
         network._run(session, x, [network.output])
-        return max(free_before - torch.cuda.mem_get_info(network.device)[0], 0)
+        return max(free_before - _free(network), 0)
 
     def steps(self, x: torch.Tensor, other: torch.Tensor | None = None, kinds: frozenset[str] | None = None) -> list[Step]:
         """Every operation as it runs on an image, and how much of what it is given and returns differs on another.
@@ -185,7 +186,7 @@ class OnnxGraph:
         extra = b"".join(entry_of(12, entry_of(1, name.encode())) for name in names if name not in {value.name for value in network.file.outputs})
         model = network.path.read_bytes() + entry_of(7, extra)  # a second part of the graph is merged with the first
         session = onnx_session.open_session(
-            model, torch.get_num_threads(), network.device.type, index=network.device.index or 0, folder=str(network.path.parent), optimise=False
+            model, torch.get_num_threads(), network.backend.providers(network.device), folder=str(network.path.parent), optimise=False
         )
         results = [session.run(names, {network.taken.name: self._input_array(image)}) for image in (x, other) if image is not None]
         return {name: _summary(*(torch.as_tensor(run[k]) for run in results)) for k, name in enumerate(names)}
@@ -206,6 +207,12 @@ class OnnxGraph:
             if node.kind not in SHAPE_OPERATIONS and names & {*node.inputs, *node.captures}:
                 names |= set(node.outputs)
         return frozenset(names)
+
+
+def _free(network: OnnxNetwork) -> int:
+    memory = network.backend.memory(network.device)
+    assert memory is not None, "asked only of a device with memory of its own"
+    return memory.free
 
 
 def _groups(names: list[str]) -> Iterator[list[str]]:

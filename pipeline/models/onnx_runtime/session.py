@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import json
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ FATAL = 4
 """Level of onnxruntime's log: its errors are raised as well, and told by us."""
 
 
-def open_session(model: str | bytes, threads: int, device: str = "cpu", *, index: int = 0, folder: str = "", optimise: bool = True) -> Any:
+def open_session(model: str | bytes, threads: int, providers: Sequence[Any] = ("CPUExecutionProvider",), *, folder: str = "", optimise: bool = True) -> Any:
     """A session that rounds alike every time and keeps no memory between runs.
 
     Parameters
@@ -26,10 +27,8 @@ def open_session(model: str | bytes, threads: int, device: str = "cpu", *, index
         Path of the file, or its bytes.
     threads
         Intra-op threads.
-    device
-        ``cpu`` or ``cuda``.
-    index
-        Of the GPU.
+    providers
+        What it runs on, each with its options or by its name alone.
     folder
         Where weights outside the file lie, for bytes.
     optimise
@@ -47,15 +46,7 @@ def open_session(model: str | bytes, threads: int, device: str = "cpu", *, index
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", folder)
     if not optimise:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    return onnxruntime.InferenceSession(model, options, providers=_providers(device, index))
-
-
-def _providers(device: str, index: int) -> list[Any]:
-    if device != "cuda":
-        return ["CPUExecutionProvider"]
-    # the default search takes products of matrices: no choice by timing, and no NaN that spreads as in Winograd's or Fourier's way
-    options = {"device_id": index, "cudnn_conv_algo_search": "DEFAULT", "use_tf32": "0", "arena_extend_strategy": "kSameAsRequested"}
-    return [("CUDAExecutionProvider", options), "CPUExecutionProvider"]
+    return onnxruntime.InferenceSession(model, options, providers=list(providers))
 
 
 def measure_peak(model: str, threads: int, name: str, dtype: str, shape: list[int], output: str) -> int:

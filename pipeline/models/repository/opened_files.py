@@ -22,7 +22,7 @@ SHARED = "/dev/shm/"  # noqa: S108  # nothing is written there by us
 """A folder in memory, for files like any other."""
 COMPILED = (".pyc", ".pyo")
 """Made from sources, which count themselves."""
-PACKAGE = Path(pipeline.__file__).resolve().parent
+_PACKAGE = Path(pipeline.__file__).resolve().parent
 """Our own sources: Python opens them only where it has not compiled them yet, and they count by their revision."""
 _writes = os.O_WRONLY | os.O_RDWR
 _recording = threading.local()
@@ -97,7 +97,7 @@ def file_arguments(args: Any) -> Iterator[str]:
 def _is_relevant(file: Path) -> bool:
     if (str(file).startswith(SYSTEM) and not str(file).startswith(SHARED)) or file.suffix in COMPILED or not file.is_file():
         return False
-    return PACKAGE not in file.parents and not is_standard(file) and distribution(file) is None
+    return _PACKAGE not in file.parents and not is_standard(file) and distribution(file) is None
 
 
 def _hook() -> None:

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import os
-import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import rasterio
-from rasterio.crs import CRS
-from rasterio.enums import ColorInterp, MaskFlags, Resampling
+from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
-from rasterio.transform import Affine
-from rasterio.vrt import WarpedVRT
-from rasterio.windows import Window as RasterioWindow
 
 from pipeline.config.paths import is_gdal_name
 from pipeline.errors import LabelsError
-from pipeline.geometry.crs import bbox_in_crs, bbox_of, check_overlap, crs_mismatch_error, same_corners, same_grid, turns
+from pipeline.geometry.crs import bbox_of, check_overlap, crs_mismatch_error, same_corners, same_grid, turns
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.interfaces import IGNORE
@@ -29,32 +23,31 @@ from pipeline.quality.labels.class_codes import LabelMapping
 from pipeline.sources.gdal.contents import inner_names
 from pipeline.sources.gdal.georeference import grid_of
 from pipeline.sources.validity.nodata import attributes
-
-EXACT_PX = 1e-3
-"""Error allowed in placing a pixel, px of the labels. GDAL's default of an eighth moves borders; a millionth is 6 times as slow and moves 3 pixels in 10⁵."""
+from pipeline.sources.warp import WarpedRaster
 
 
 @dataclass(frozen=True, kw_only=True)
 class RasterLabels:
     """Labels in a raster. Pickles as this spec; each thread opens a handle of its own on first use."""
 
-    path: str
-    grid: Grid
-    """Of the image."""
+    raster: WarpedRaster
+    """The file on the image's grid."""
     meaning: LabelMapping
-    straight: bool
-    """Whether the labels have the image's own pixels."""
-    turns: tuple[float, ...] = (0.0,)
-    """How far to the east they are moved to lie on the image, each in turn, in the units of their CRS; unless straight."""
-    unmarked: bool = False
-    """Whether the file's nodata is a value like the others, since the user says which class it means."""
-    _local: threading.local = field(default_factory=threading.local, repr=False, compare=False)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("path", "grid", "meaning", "straight", "turns", "unmarked")}
+    @property
+    def grid(self) -> Grid:
+        """Of the image."""
+        return self.raster.grid
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _local=threading.local())
+    @property
+    def straight(self) -> bool:
+        """Whether the labels have the image's own pixels."""
+        return self.raster.aligned
+
+    @property
+    def turns(self) -> tuple[float, ...]:
+        """How far to the east the labels are moved to lie on the image, each in turn, in the units of their CRS."""
+        return self.raster.turns
 
     def read(self, window: Window) -> npt.NDArray[np.uint16]:
         """Class codes of a window; IGNORE where the labels end, have nodata, or are to be ignored.
@@ -77,34 +70,16 @@ class RasterLabels:
 
     def _read(self, window: Window) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
         """Values, and where they are valid."""
-        frame = RasterioWindow(window.col, window.row, window.width, window.height)
+        raster = self.raster
         try:
-            values, mask = self._merged(frame)
+            values, mask = raster.read(window)
         except (RasterioError, OSError, MemoryError) as error:
-            self._local.__dict__.clear()  # a handle that failed once may go on failing
-            raise LabelsError(f"The labels {self.path} cannot be read at {window} ({error.__cause__ or error}). Mend or replace the file.") from error
+            raster.reopen()
+            raise LabelsError(f"The labels {raster.path} cannot be read at {window} ({error.__cause__ or error}). Mend or replace the file.") from error
         valid = mask > 0
-        if self.unmarked and self.straight:
+        if raster.nodata_is_value and raster.aligned:
             valid[:] = True
         return values, valid & ~np.isnan(values) if values.dtype.kind == "f" else valid
-
-    def _merged(self, frame: RasterioWindow) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]:
-        """Values and mask of a window, those of a later turn where an earlier one has none."""
-        first, *rest = self._datasets
-        values, mask = first.read(1, window=frame), first.read_masks(1, window=frame)
-        for dataset in rest:
-            fill = (mask == 0) & (dataset.read_masks(1, window=frame) > 0)
-            if fill.any():
-                values[fill], mask[fill] = dataset.read(1, window=frame)[fill], 255
-        return values, mask
-
-    @property
-    def _datasets(self) -> list[DatasetReader | WarpedVRT]:
-        handles: list[DatasetReader | WarpedVRT] | None = getattr(self._local, "datasets", None)
-        if handles is None:
-            raw = _open(self.path)
-            handles = self._local.datasets = [raw] if self.straight else [_warp(raw, self, turn) for turn in self.turns]
-        return handles
 
 
 def open_raster(path: str, grid: Grid, meaning: LabelMapping) -> RasterLabels:
@@ -126,7 +101,8 @@ def open_raster(path: str, grid: Grid, meaning: LabelMapping) -> RasterLabels:
             f"Pixels are numbers, but --values (labels.values) lists only texts for the labels {path}. Say which class each number means, as in 0=CLASS."
         )
     moves = (0.0,) if straight or place.wkt is None else turns(bbox_of(place), place.wkt, grid)
-    return RasterLabels(path=path, grid=grid, meaning=meaning, straight=straight, turns=moves, unmarked=unmarked)
+    raster = WarpedRaster(path=path, opener=_open, grid=grid, aligned=straight, turns=moves, nodata_is_value=unmarked)
+    return RasterLabels(raster=raster, meaning=meaning)
 
 
 def _unmarked(path: str, dataset: DatasetReader, meaning: LabelMapping) -> bool:
@@ -184,30 +160,3 @@ def _open(path: str) -> DatasetReader:
     if dataset.count == 0:
         raise LabelsError(f"The labels {path} have no bands of their own. Name one of the subdatasets: {', '.join(inner_names(dataset)[:3])}.")
     return dataset
-
-
-def _source_extra(labels: Grid, image: Grid) -> int:
-    """Pixels of the labels that two of the image take up, by the smaller of its first and last: one that x jumps within looks as wide as the earth."""
-    assert image.wkt is not None
-    assert labels.wkt is not None
-    corners = [Window(row=0, col=0, height=1, width=1), Window(row=image.height - 1, col=image.width - 1, height=1, width=1)]
-    sides = [box for corner in corners for box in bbox_in_crs(bbox_of(image, corner), image.wkt, labels.wkt) or []]
-    height, width = labels.pixel_size
-    return 2 + math.ceil(2 * min((max((box.right - box.left) / width, (box.top - box.bottom) / height) for box in sides), default=0.0))
-
-
-def _warp(raw: DatasetReader, labels: RasterLabels, turn: float) -> WarpedVRT:
-    """The labels on the image's grid, moved to the east, nearest neighbour; what lies outside them is masked."""
-    grid = labels.grid
-    options: dict[str, Any] = {"src_nodata": None, "nodata": None} if labels.unmarked else {}
-    if len(labels.turns) > 1:
-        options |= {
-            "SAMPLE_STEPS": "ALL",
-            "SOURCE_EXTRA": _source_extra(grid_of(raw), grid),
-        }  # x jumps between two corners, by which GDAL finds what it is to read
-    if turn:
-        options["src_transform"] = Affine.translation(turn, 0) * raw.transform
-    return WarpedVRT(
-        raw, crs=CRS.from_wkt(grid.wkt), transform=Affine(*grid.transform), height=grid.height, width=grid.width, resampling=Resampling.nearest,
-        tolerance=EXACT_PX, add_alpha=ColorInterp.alpha not in raw.colorinterp, **options,
-    )  # fmt: skip

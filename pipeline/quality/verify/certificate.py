@@ -15,7 +15,7 @@ from pipeline.quality.verify.logit_differences import SEAM_DISTANCE_PX, logit_st
 from pipeline.quality.verify.seam_check import SeamCheck
 from pipeline.quality.verify.verdict import SeamLimit, is_within, verdict_text
 from pipeline.quality.verify.wide_halo_reference import ReferenceHalo
-from pipeline.store.files import Files
+from pipeline.store.files import files_at
 from pipeline.store.ledger import Ledger
 from pipeline.store.lifecycle import write_certificate
 
@@ -82,11 +82,11 @@ def publish(store: Place, certificate: Certificate) -> Place:
     write_certificate(store, judged)
     report_path = store.with_suffix(".report.json")
     try:
-        report = json.loads(Files(report_path.parent).get(report_path.name) or b"")
+        report = json.loads(files_at(report_path.parent).get(report_path.name) or b"")
     except (OSError, ValueError):
         report = {}
     report = report if isinstance(report, dict) else {}
-    Files(report_path.parent).put(report_path.name, f"{json.dumps({**report, 'store': str(store), 'certificate': judged}, indent=2)}\n".encode())
+    files_at(report_path.parent).put(report_path.name, f"{json.dumps({**report, 'store': str(store), 'certificate': judged}, indent=2)}\n".encode())
     return report_path
 
 

@@ -17,7 +17,7 @@ from pipeline.planning.job import Job
 from pipeline.quality.verify.block_sample import BlockSample
 from pipeline.quality.verify.faults import Faults
 from pipeline.store import check_arrays, overviews
-from pipeline.store.files import Files
+from pipeline.store.files import files_at
 from pipeline.store.ledger import ABSENT_CHUNK, Ledger, changed_chunks, chunk_keys, missing_chunks
 from pipeline.store.lifecycle import open_layer
 
@@ -142,7 +142,7 @@ def _check_block(
 def _check_outside_aoi(job: Job, level: LevelBlocks, is_requested: Callable[[BlockIndex], bool], layer: str, coverage: CoverageResult) -> None:
     """Chunks of blocks that nobody asked for; files are listed one at a time."""
     folder = f"{level.level}/{layer}" + ("/c" if job.spec.zarr_format == 3 else "")
-    for key in Files(job.path).list(folder):
+    for key in files_at(job.path).list(folder):
         place = _CHUNK_KEY.fullmatch(key.removeprefix(f"{folder}/"))
         if not place:
             continue

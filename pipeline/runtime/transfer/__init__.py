@@ -15,18 +15,18 @@ from typing import Any
 import numpy.typing as npt
 import torch
 
+from pipeline.runtime.backends import backend_of
 from pipeline.runtime.transfer.base import Transfer
-from pipeline.runtime.transfer.cuda import CudaTransfer, pinned_like
-from pipeline.runtime.transfer.shared import HostTransfer
+from pipeline.runtime.transfer.cuda import pinned_like
 
 
 @lru_cache
 def transfer_for(device: torch.device) -> Transfer:
     """The way to a device, one in each process."""
-    return CudaTransfer(device) if device.type == "cuda" else HostTransfer()
+    return backend_of(device).transfer(device)
 
 
 def small_to_device(values: npt.NDArray[Any], device: torch.device) -> torch.Tensor:
     """Bring a few numbers to the device in the order of its computing, without waiting for what it was asked for before."""
     tensor = torch.from_numpy(values)
-    return (pinned_like(tensor).copy_(tensor) if device.type == "cuda" else tensor).to(device, non_blocking=True)
+    return (pinned_like(tensor).copy_(tensor) if backend_of(device).page_locked else tensor).to(device, non_blocking=True)

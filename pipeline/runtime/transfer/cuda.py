@@ -9,9 +9,12 @@ from typing import cast
 import torch
 
 from pipeline.interfaces import Pixels
+from pipeline.runtime.backends.base import OUT_OF_MEMORY, ran_out
 from pipeline.runtime.clock import note_interval, now, without_timing
-from pipeline.runtime.device import out_of_memory
 from pipeline.runtime.transfer.base import Arrays, DeviceBlock, GpuInterval, Tensors
+
+MEMORY_ERRORS = (*OUT_OF_MEMORY["cpu"], *OUT_OF_MEMORY["cuda"])
+"""Page-locked memory is the host's, so that either may run out."""
 
 
 class CudaTransfer:
@@ -34,7 +37,7 @@ class CudaTransfer:
                 data, valid = (pinned_like(part).copy_(part).to(self._device, non_blocking=True) for part in (host_block.data, host_block.valid))
                 return DeviceBlock(data, valid, self._upload_stream.record_event())
         except RuntimeError as error:
-            if not out_of_memory(error):
+            if not ran_out(error, MEMORY_ERRORS):
                 raise
             self._has_room = False
             return host_block
@@ -78,6 +81,6 @@ def pinned_like(like: torch.Tensor) -> torch.Tensor:
     try:
         return torch.empty(like.shape, dtype=like.dtype, pin_memory=True)
     except RuntimeError as error:
-        if not out_of_memory(error):
+        if not ran_out(error, MEMORY_ERRORS):
             raise
         return torch.empty(like.shape, dtype=like.dtype)

@@ -11,6 +11,7 @@ from rasterio.env import get_gdal_config
 from rasterio.errors import RasterioError
 
 from pipeline.runtime import resources
+from pipeline.runtime.memory_constants import DATASET_COPIES
 from pipeline.sources.gdal.file_identity import MADE_BY_READERS
 from pipeline.sources.gdal.options import Settings
 
@@ -20,8 +21,6 @@ MAX_OPEN_FILES = 100
 """Files that GDAL keeps open when nobody says otherwise."""
 MAX_PARTS_READ = 8
 """Files that stand for all."""
-COPIES = 2
-"""An open file holds its last block decoded and compressed: 3.7 MiB measured for a block of 2 MiB."""
 _POOL = "GDAL_MAX_DATASET_POOL_SIZE"
 
 
@@ -84,6 +83,6 @@ def _buffer_bytes(name: str) -> int:
         with rasterio.open(name) as part:
             rows, cols = part.block_shapes[0]
             bands = part.count if part.interleaving is Interleaving.pixel else 1
-            return int(COPIES * rows * cols * bands * max(np.dtype(dtype).itemsize for dtype in part.dtypes))
+            return int(DATASET_COPIES * rows * cols * bands * max(np.dtype(dtype).itemsize for dtype in part.dtypes))
     except (RasterioError, OSError, TypeError, IndexError):
         return 0

@@ -3,60 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from pipeline.locations import Place, Remote
-from pipeline.store.files.local import Disk, clear_durable_folders
-
-if TYPE_CHECKING:
-    from pipeline.store.files.object_storage import Bucket
-
-__all__ = ["Files", "belongs_to_others", "clear_durable_folders"]
+from pipeline.store.files.clients import need_obstore
+from pipeline.store.files.local import Disk
+from pipeline.store.files.object_storage import Bucket
 
 _HEAD = 2**16
 """Bytes by which a file of ours is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Files:
+class Files(Protocol):
     """Keys below a root. What object storage offers and no more, so that a store may lie on it as well as on disk.
 
     Every method raises OSError where the disk does not obey, Unfinished where object storage is away, and StoreError where it refuses.
     """
 
-    root: Place
-
     def put(self, key: str, data: bytes) -> None:
         """Write or replace a file; it is whole and durable when this returns."""
-        self._kind.put(key, data)
 
     def create(self, key: str, data: bytes) -> bool:
         """Write a file that must be new; False where there is one already, which is left as it is.
 
         Of many that try at once exactly one succeeds, and nobody ever sees half a file.
         """
-        return self._kind.create(key, data)
 
     def get(self, key: str, max_bytes: int | None = None) -> bytes | None:
         """Contents, or their first bytes; None where there is no such file."""
-        return self._kind.get(key, max_bytes)
 
     def exists(self, key: str) -> bool:
         """Whether there is such a file."""
-        return self._kind.exists(key)
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Keys of finished files below a folder, in order, one folder at a time."""
-        return self._kind.list(prefix)
 
     def delete(self, key: str) -> None:
         """Remove a file, if it is there."""
-        self._kind.delete(key)
 
     def sync(self, keys: Iterable[str]) -> None:
         """Make files that somebody else wrote durable, and the folders that lead to them; object storage does so by itself, and takes no key."""
-        self._kind.sync(keys)
 
     def remove_partials(self, older_than: float = 0.0) -> int:
         """Remove what killed writers left unfinished; on object storage there is no such thing.
@@ -71,25 +57,20 @@ class Files:
         int
             How many were removed.
         """
-        return self._kind.remove_partials(older_than)
 
-    @property
-    def _kind(self) -> Disk | Bucket:
-        return _bucket(self.root) if isinstance(self.root, Remote) else Disk(self.root)
+
+def files_at(root: Place) -> Files:
+    """The files below a root; raises ExtraError where object storage is named and its extra is not installed."""
+    if not isinstance(root, Remote):
+        return Disk(root)
+    need_obstore()
+    return Bucket(root)
 
 
 def belongs_to_others(place: Place, mark: str) -> bool:
     """Whether something stands in a place that is no file of ours: those have a mark among their first bytes."""
     try:
-        head = Files(place.parent).get(place.name, max_bytes=_HEAD)
+        head = files_at(place.parent).get(place.name, max_bytes=_HEAD)
     except OSError:  # a folder, or what may not be read
         return True
     return head is not None and mark.encode() not in head
-
-
-def _bucket(root: Remote) -> Bucket:
-    from pipeline.store.files.clients import need_obstore
-    from pipeline.store.files.object_storage import Bucket
-
-    need_obstore()
-    return Bucket(root)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pipeline.errors import Unfinished
 from pipeline.geometry.shards import Shard
 from pipeline.locations import Place
-from pipeline.store.files import Files
+from pipeline.store.files import Files, files_at
 from pipeline.store.lease.process_identity import Holder, is_alive, parse_holder
 from pipeline.store.lifecycle import read_store_meta
 
@@ -154,7 +154,7 @@ class Claims:
 
     @property
     def _files(self) -> Files:
-        return Files(self.store)
+        return files_at(self.store)
 
     def _heartbeat_key(self, claim: Claim) -> str:
         return f"{self.folder}/{claim.holder.token}.beat"

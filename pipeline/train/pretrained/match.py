@@ -12,8 +12,8 @@ from pipeline.errors import ModelError
 from pipeline.train.pretrained import native, resnet, vgg16
 from pipeline.train.pretrained.first_conv import first_layer, to_bands
 from pipeline.train.pretrained.inherit import inherit
+from pipeline.train.pretrained.load_report import LoadReport, Reshaped
 from pipeline.train.pretrained.match_types import Offer, OfferedTensor
-from pipeline.train.pretrained.started import LoadReport, Reshaped
 
 TORCHVISION_FAMILIES = (vgg16, resnet)
 """Each says whether it recognises a state dict, and what that offers."""

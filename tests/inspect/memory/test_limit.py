@@ -12,10 +12,11 @@ from pipeline.errors import PlanError
 from pipeline.inspect.locality import measure_locality
 from pipeline.inspect.locality.probe import _direct_convolutions
 from pipeline.inspect.memory import activation_memory
-from pipeline.inspect.memory.limit import FACTOR, Room
+from pipeline.inspect.memory.limit import Room
 from pipeline.inspect.memory.live_bytes import Live
 from pipeline.models.loaded import Loaded
 from pipeline.runtime import resources
+from pipeline.runtime.memory_constants import COUNTED_FACTOR
 from pipeline.runtime.resources import MIB
 from tests import networks
 
@@ -69,7 +70,7 @@ def left(monkeypatch: pytest.MonkeyPatch, mib: float) -> Room:
 @pytest.mark.slow
 def test_no_image_goes_through_that_would_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     network = Seen(nn.Sequential(nn.Conv2d(3, 64, 1), nn.Conv2d(64, 64, 1), nn.Conv2d(64, 3, 3, padding=1))).eval()
-    per_pixel = FACTOR * counted(network, 64, direct=True)
+    per_pixel = COUNTED_FACTOR * counted(network, 64, direct=True)
     network.sizes.clear()
     with pytest.raises(
         PlanError, match=r"Measuring the network takes about .* for an image of 1088 × 64 px, but execution.memory allows .* Raise execution.memory to \d+MiB"

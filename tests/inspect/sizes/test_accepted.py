@@ -11,7 +11,7 @@ from torch import nn
 from pipeline.inspect.locality import measure_locality
 from pipeline.inspect.locality.probe import Prober
 from pipeline.inspect.memory.limit import Room
-from pipeline.inspect.sizes.accepted import first, largest, only_size
+from pipeline.inspect.sizes.accepted import first, largest
 from pipeline.interfaces import Radius
 from pipeline.models.loaded import Loaded
 from tests import networks
@@ -83,7 +83,7 @@ def test_what_a_graph_costs_is_told_of_a_size_that_it_takes() -> None:
 
 
 def test_a_network_that_cuts_all_to_one_size_takes_that_alone() -> None:
-    assert only_size(prober(Limited(64, "cuts")), None) == 64
+    assert first(prober(Limited(64, "cuts")), None) == (64, 0)
 
 
 @pytest.mark.parametrize(("body", "stride", "radius"), [(None, 1, 2), (networks.UNet(), 4, None)])

@@ -92,8 +92,9 @@ def test_labels_of_floats_are_codes_where_they_are_whole(tmp_path: Path, dtype: 
         open_labels(half, got.grid, CLASSES).read(whole(got.grid))
 
 
-def test_no_label_of_class_0_is_made_up_where_the_labels_end(tmp_path: Path) -> None:
-    path = scenes.write(tmp_path / "a.tif", np.ones((1, 200, 260), "uint8"), transform=NORTH_UP, crs=UTM)
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "int32", "float32"])
+def test_no_label_of_class_0_is_made_up_where_the_labels_end(tmp_path: Path, dtype: str) -> None:
+    path = scenes.write(tmp_path / "a.tif", np.ones((1, 200, 260), dtype), transform=NORTH_UP, crs=UTM)
     got = open_labels(path, GRIDS["rotated"], CLASSES).read(whole(GRIDS["rotated"]))
     assert set(np.unique(got)) == {1, IGNORE}
 

@@ -17,7 +17,7 @@ from pipeline.config import SourceConfig
 from pipeline.config.load import load_config
 from pipeline.errors import SourceError, StoreError
 from pipeline.inference import block_task
-from pipeline.planning.describe import describe, lines, room
+from pipeline.planning.describe import describe, plan_rows, room
 from pipeline.quality.evaluate.aoi_labels import labels_in_aoi
 from pipeline.quality.evaluate.evaluate import evaluate
 from pipeline.quality.labels import open_labels
@@ -75,7 +75,7 @@ def test_an_area_limits_what_is_read_written_and_counted(tmp_path: Path, monkeyp
 def test_a_run_that_dies_goes_on_and_tells_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn(tmp_path)
     go(config(tmp_path, "reference"))
-    real, calls = block_task.write, []
+    real, calls = block_task.write_block, []
 
     def dies(*args: Any) -> None:
         if len(calls) == 2:
@@ -83,10 +83,10 @@ def test_a_run_that_dies_goes_on_and_tells_how_far_it_is(tmp_path: Path, monkeyp
         calls.append(args)
         real(*args)
 
-    monkeypatch.setattr(block_task, "write", dies)
+    monkeypatch.setattr(block_task, "write_block", dies)
     with pytest.raises(KeyboardInterrupt):
         go(config(tmp_path))
-    monkeypatch.setattr(block_task, "write", real)
+    monkeypatch.setattr(block_task, "write_block", real)
     found = status(tmp_path / "job.zarr")
     assert (found.committed, found.blocks, found.complete) == (2, 4, False)
     report = go(config(tmp_path))
@@ -131,7 +131,7 @@ def test_the_plan_says_what_the_area_costs(tmp_path: Path) -> None:
     assert part["area"]["share"] == pytest.approx(asked.mean())
     assert part["output_bytes_before_compression"] < everything["output_bytes_before_compression"] * 0.3
     assert part["arithmetic_overhead"] * asked.sum() < everything["arithmetic_overhead"] * asked.size
-    said = dict(lines(prepare_job(load_config(config(tmp_path)))))
+    said = dict(plan_rows(prepare_job(load_config(config(tmp_path)))))
     assert said["area"].startswith(f"{asked.sum():,} px, {asked.mean():.2%} of the raster, in ")
     assert said["blocks"].startswith("4 that touch the area, of 12 of 128 px")
     assert "× the area's pixels" in said["arithmetic"]

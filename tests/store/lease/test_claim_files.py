@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.errors import StoreError, Unfinished
 from pipeline.geometry.shards import Shard
-from pipeline.store.files import Files
+from pipeline.store.files.local import Disk
 from pipeline.store.lease.claim_files import Claim, Claims, conflicts, read_store_id
 from pipeline.store.lease.process_identity import this_process
 from tests.store import leases
@@ -84,8 +84,8 @@ def test_of_many_that_find_a_holder_dead_one_gets_the_claim(tmp_path: Path) -> N
 
 
 def test_a_claim_that_was_made_is_ours_even_where_the_storage_denies_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, real = leases.store(tmp_path), Files.create
-    monkeypatch.setattr(Files, "create", lambda *args: real(*args) and False)
+    path, real = leases.store(tmp_path), Disk.create
+    monkeypatch.setattr(Disk, "create", lambda *args: real(*args) and False)
     _, claim = leases.elsewhere(path)
     assert leases.keys(path) == [claim.key.rpartition("/")[2]]
 
@@ -152,14 +152,14 @@ def test_whoever_comes_back_to_life_while_it_is_taken_over_stops_the_one_who_tak
 
 
 def test_who_is_taken_over_while_it_beats_knows_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, real = leases.store(tmp_path), Files.put
+    path, real = leases.store(tmp_path), Disk.put
     claims, claim = leases.elsewhere(path)
 
-    def slow(self: Files, key: str, data: bytes) -> None:
+    def slow(self: Disk, key: str, data: bytes) -> None:
         self.delete(claim.key)
         real(self, key, data)
 
-    monkeypatch.setattr(Files, "put", slow)
+    monkeypatch.setattr(Disk, "put", slow)
     assert not claims.renew(claim, 1)
 
 

@@ -16,7 +16,7 @@ import pytest
 from pipeline.errors import ConfigError, StoreError, Unfinished
 from pipeline.exports.sidecars import delete_store
 from pipeline.geometry.shards import Shard
-from pipeline.store.files import Files
+from pipeline.store.files.local import Disk
 from pipeline.store.lease import claim_files, lease
 from pipeline.store.lease.claim_files import Claims
 from pipeline.store.lease.lease import acquire, assert_held, holders
@@ -305,7 +305,7 @@ def test_a_store_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pyt
     def full(*args: Any) -> bool:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Files, "create", full)
+    monkeypatch.setattr(Disk, "create", full)
     with pytest.raises(Unfinished, match=r"cannot be written \(No space left"):
         acquire(leases.store(tmp_path), None, "a run", nothing)
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import torch
 
-from pipeline.engines import OUT_OF_PROCESS
 from pipeline.inference.block_task import BlockTask
 from pipeline.inference.worker_check import WorkerRequirements
 from pipeline.interfaces import EngineOptions
@@ -15,11 +14,12 @@ from pipeline.planning import workers
 from pipeline.planning.describe import room
 from pipeline.planning.job import Job
 from pipeline.runtime import resources
+from pipeline.runtime.backends import backend_of
 
 
 def is_out_of_process(job: Job) -> bool:
     """Whether other processes than this one run the blocks."""
-    return job.config.execution.engine in OUT_OF_PROCESS
+    return job.config.execution.facts.out_of_process
 
 
 def engine_options(job: Job, notify: Callable[[str], None]) -> EngineOptions:
@@ -43,8 +43,8 @@ def engine_options(job: Job, notify: Callable[[str], None]) -> EngineOptions:
 
 def worker_task(job: Job) -> BlockTask:
     """The work of the processes that run blocks: each that has a GPU of this machine to itself sees no other."""
-    has_own_gpu = job.config.execution.engine == "processes" and job.task.device.startswith("cuda")
-    return replace(job.task, device="cuda:0") if has_own_gpu else job.task
+    backend = backend_of(job.task.device)
+    return replace(job.task, device=backend.first) if job.config.execution.facts.starts_processes and backend.numbered else job.task
 
 
 def peak_memory(job: Job, largest: int) -> int:
@@ -52,4 +52,4 @@ def peak_memory(job: Job, largest: int) -> int:
     own_peak = resources.peak_resident()
     if not is_out_of_process(job) or not largest:
         return own_peak
-    return job.plan.worker_layout.processes * largest + (own_peak if job.config.execution.engine == "processes" else 0)
+    return job.plan.worker_layout.processes * largest + (own_peak if job.config.execution.facts.starts_processes else 0)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,23 +13,24 @@ import xarray
 import zarr
 from torch import nn
 
-from pipeline.config import OutputConfig
 from pipeline.config.load import load_config
 from pipeline.geometry.window import Window
 from pipeline.inference.decode import ClassDecoding
 from pipeline.inference.layers import KINDS, decoded, filled
+from pipeline.inference.recipe import Recipe
 from pipeline.running.execute import execute, prepare_job
 from pipeline.runtime.progress import Progress
+from pipeline.store.layers import LAYERS
 from tests import networks, scenes
+from tests.inference.fields import recipe
 
 ALL = ["mask", "confidence", "probabilities", "entropy"]
 BACKGROUND = {"name": "background", "role": "background", "code": 9}
 
 
-def wanted(**changes: Any) -> Any:
+def three_classes(**changes: Any) -> Recipe:
     how = ClassDecoding(activation="softmax", threshold=0.5, codes=(0, 1, 2))
-    said = {"layers": tuple(ALL), "dtype": "uint8", "nodata": 255, "probabilities": "uint8", "min_confidence": 0.0, "decoding": how}
-    return SimpleNamespace(**{**said, **changes})
+    return replace(recipe(blended=False), **{"layers": tuple(ALL), "decoding": how, **changes})
 
 
 def made(path: Path) -> xarray.Dataset:
@@ -86,23 +87,22 @@ def binary(p: np.ndarray) -> np.ndarray:
 
 
 def test_every_layer_that_a_config_may_name_can_be_made() -> None:
-    said = OutputConfig.model_fields["layers"].annotation
-    assert [*KINDS] == [*get_args(get_args(said)[0])] == ALL
+    assert [*KINDS] == [*LAYERS] == ALL
 
 
 def test_nothing_known_is_nodata_and_no_class() -> None:
-    found = filled(Window(row=7, col=9, height=4, width=5), wanted())
+    found = filled(Window(row=7, col=9, height=4, width=5), three_classes())
     assert {name: (values.shape, values.dtype.name, float(values.flat[0])) for name, values in found.items()} == {
         "mask": ((4, 5), "uint8", 255), "confidence": ((4, 5), "uint8", 0), "probabilities": ((3, 4, 5), "uint8", 0), "entropy": ((4, 5), "uint8", 255),
     }  # fmt: skip
-    half = filled(Window(row=0, col=0, height=2, width=2), wanted(probabilities="float16"))["probabilities"]
+    half = filled(Window(row=0, col=0, height=2, width=2), three_classes(probabilities="float16"))["probabilities"]
     assert half.dtype == np.float16
     assert np.isnan(half).all()
 
 
 def test_layers_come_in_the_shapes_and_dtypes_of_nothing_known() -> None:
     window = Window(row=0, col=0, height=6, width=7)
-    for job in (wanted(), wanted(probabilities="float16", dtype="uint16", min_confidence=0.5), wanted(layers=("mask", "entropy"))):
+    for job in (three_classes(), three_classes(probabilities="float16", dtype="uint16", min_confidence=0.5), three_classes(layers=("mask", "entropy"))):
         found, nothing = decoded(torch.randn(3, 6, 7), job.decoding, job), filled(window, job)
         assert {name: (v.shape, v.dtype) for name, v in found.items()} == {name: (v.shape, v.dtype) for name, v in nothing.items()}
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import torch
 from torch import nn
 
 from pipeline.config import TrainingConfig
 from pipeline.errors import ConfigError
+from pipeline.runtime.backends import several_devices
 from pipeline.store.spec import ClassRow
 from pipeline.train.class_counts import ClassCounts
 from pipeline.train.scenes import Scene
@@ -19,8 +19,12 @@ def check_devices(training: TrainingConfig, network: nn.Module, validation_count
     if training.devices == 1:
         return
     normed = any(isinstance(part, nn.BatchNorm2d) for part in network.modules())
-    if normed and (training.freeze or not torch.cuda.is_available()):
+    if normed and (training.freeze or not several_devices()):
         reason = "training.freeze holds their statistics" if training.freeze else "on the CPU their statistics cannot be shared"
+        raise ConfigError(
+            f"training.devices is {training.devices}, but the network has batch norms and {reason}. Set training.devices: 1, or model.args norm: false."
+        )
+    if len(validation_counts.places) < training.devices:
         raise ConfigError(
             f"training.devices is {training.devices}, but the network has batch norms and {reason}. Set training.devices: 1, or model.args norm: false."
         )
@@ -39,7 +43,7 @@ def training_warnings(train_counts: ClassCounts, validation_counts: ClassCounts,
         if train_pixels and not validation_pixels
     ]
     if unseen:
-        yield f"no held-out block is labelled {' or '.join(unseen)}, so nothing is known of how well that is found"
+        yield f"no held-out block is labelled {' or '.join(unseen)}, so nothing is known of training well that is found"
     for train_scene in train_counts.scenes:
         for validation_scene in validation_counts.scenes:
             if not (train_scene.validation_cells and train_scene.ground == validation_scene.ground) and _share_ground(train_scene, validation_scene):

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.engines import shifts
-from pipeline.engines.shifts import WorkQueue
+from pipeline.engines import work_queue
+from pipeline.engines.work_queue import WorkQueue
 
 
 class Pool:
@@ -33,14 +33,14 @@ def test_many_short_items_are_few_tasks() -> None:
 
 
 def test_an_item_that_outlasts_a_shift_is_a_task_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shifts, "SHIFT_S", 0.0)
+    monkeypatch.setattr(work_queue, "SHIFT_S", 0.0)
     pool = Pool(2)
     assert ran(pool, abs, range(100)) == list(range(100))
     assert pool.tasks >= 100
 
 
 def test_no_more_tasks_and_items_are_on_their_way_than_the_window_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shifts, "SHIFT_S", 0.001)
+    monkeypatch.setattr(work_queue, "SHIFT_S", 0.001)
     pool, tasks, ahead = Pool(2), [], []
     taken: list[int] = []
 
@@ -82,5 +82,5 @@ def test_a_task_that_cannot_run_is_told_instead_of_being_waited_for() -> None:
 def test_a_task_of_a_run_that_is_over_does_nothing() -> None:
     with WorkQueue(abs) as made:
         number = made.number
-    shifts.run_queue_task(number)
+    work_queue.run_queue_task(number)
     assert made.events.empty()

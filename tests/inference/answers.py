@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from pipeline.inference.decode import ClassDecoding, DecodedTile
-from pipeline.store.spec import LayerSpec, layer_spec
+from pipeline.store.layers import LayerSpec, layer_spec
 
 
 def layer(name: str, planes: int = 3, **changes: Any) -> LayerSpec:

@@ -1,0 +1,136 @@
+"""The layers of a store: how each is made of a tile's logits, by one function and its row in `KINDS`. What a layer is on disk is in `pipeline.store.layers`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from pipeline.config.families import LAYER_KINDS
+from pipeline.geometry.window import Window
+from pipeline.inference import decode
+from pipeline.inference.decode import ClassDecoding, DecodedTile
+from pipeline.inference.recipe import Recipe
+from pipeline.store.layers import ENTROPY_ONE, LayerSpec, layer_spec
+
+
+def mask(answer: DecodedTile, of: LayerSpec, least: float) -> torch.Tensor:
+    """(rows, cols) codes; nodata where the chosen class is less probable than ``least``."""
+    codes = answer.codes
+    if least:
+        codes = codes.to(torch.int32).masked_fill(answer.certainty < least, int(of.fill))
+    return codes.to(getattr(torch, of.dtype))
+
+
+def confidence(answer: DecodedTile, of: LayerSpec, least: float) -> torch.Tensor:
+    """(rows, cols) uint8, round(255·p) of the chosen class; also where the mask passes over a pixel for it."""
+    return answer.certainty.clamp(0, 1).mul(255).round().to(torch.uint8)
+
+
+def probabilities(answer: DecodedTile, of: LayerSpec, least: float) -> torch.Tensor:
+    """(classes, rows, cols) in the order of the class table: round(255·p) as uint8, or p as float16. Classes are converted one by one."""
+    made = torch.empty(of.shape(*answer.logits.shape[1:]), dtype=getattr(torch, of.dtype), device=answer.logits.device)
+    for plane, p in zip(made, decode.class_probabilities(answer.p, answer.decoding), strict=True):
+        p = p.clamp(0, 1)
+        plane.copy_(p if of.dtype == "float16" else p.mul(255).round())
+    return made
+
+
+def entropy(answer: DecodedTile, of: LayerSpec, least: float) -> torch.Tensor:
+    """(rows, cols) uint8: 0 where the network is certain, 254 where all classes are equally probable."""
+    return shannon_entropy(answer).clamp(0, 1).mul(ENTROPY_ONE).round().to(torch.uint8)
+
+
+def shannon_entropy(answer: DecodedTile) -> torch.Tensor:
+    """Shannon's entropy H = −Σ p·log p, divided by its maximum.
+
+    Where classes exclude each other, the sum runs over the C classes, and the maximum is log C. One channel is two classes, p and
+    1 − p. Where several classes may hold at once, each channel is a question of its own: the mean of their binary entropies.
+
+    Returns
+    -------
+    torch.Tensor
+        (rows, cols) float32 within 0–1.
+
+    References
+    ----------
+    Shannon 1948, A Mathematical Theory of Communication, section 6.
+    """
+    p, total = answer.p, torch.zeros_like(answer.logits[0])
+    binary = len(p) == 1 or answer.decoding.background is not None
+    for plane in p:  # class by class: a term for all of them at once would double what the device holds
+        plane = plane.clamp(0, 1)
+        total += torch.special.entr(plane)
+        if binary:
+            total += torch.special.entr(1 - plane)
+    return total / (len(p) * math.log(2) if binary else math.log(len(p)))
+
+
+KINDS: dict[str, Callable[[DecodedTile, LayerSpec, float], torch.Tensor]] = {
+    "mask": mask, "confidence": confidence, "probabilities": probabilities, "entropy": entropy,
+}  # fmt: skip
+"""Each takes what a tile's logits say, the layer, and ``output.min_confidence``; gives ([classes,] rows, cols) on the device."""
+LAYER_KINDS.register(KINDS)
+
+
+def filled(window: Window, recipe: Recipe) -> dict[str, npt.NDArray[Any]]:
+    """The layers of a window of which nothing is known, each ([classes,] rows, cols) of its fill value."""
+    return {name: np.full(of.shape(window.height, window.width), of.fill, dtype=of.dtype) for name, of in _specs(recipe).items()}
+
+
+def allocate(window: Window, recipe: Recipe, device: torch.device) -> dict[str, torch.Tensor]:
+    """Where the layers of a window go, each ([classes,] rows, cols) of anything."""
+    shapes = {name: (of.shape(window.height, window.width), getattr(torch, of.dtype)) for name, of in _specs(recipe).items()}
+    return {name: torch.empty(shape, dtype=dtype, device=device) for name, (shape, dtype) in shapes.items()}
+
+
+def compute_layers(logits: torch.Tensor, how: ClassDecoding, recipe: Recipe) -> Iterator[tuple[str, torch.Tensor]]:
+    """The layers of a tile, on the device.
+
+    Parameters
+    ----------
+    logits
+        (channels, rows, cols) float32, on the device.
+    how
+        What they mean: the decoding of the recipe, but for tiles whose probabilities were blended.
+    recipe
+        Which layers, and of what dtypes.
+
+    Yields
+    ------
+    tuple
+        Name and ([classes,] rows, cols) of each, one after the other: one layer is there at a time, beside logits and probabilities.
+    """
+    answer = DecodedTile(logits, how)
+    return ((name, KINDS[name](answer, of, recipe.min_confidence)) for name, of in _specs(recipe).items())
+
+
+def decoded(logits: torch.Tensor, how: ClassDecoding, recipe: Recipe) -> dict[str, npt.NDArray[Any]]:
+    """The same in the memory of the process."""
+    return {name: values.cpu().numpy() for name, values in compute_layers(logits, how, recipe)}
+
+
+def fill_invalid(layers: Mapping[str, npt.NDArray[Any]], asked: npt.NDArray[np.bool_], recipe: Recipe) -> None:
+    """Put the fill value where nothing is known.
+
+    Parameters
+    ----------
+    layers
+        Each ([classes,] rows, cols), by name; changed in place.
+    asked
+        (rows, cols): where it is known.
+    recipe
+        Which layers, and of what dtypes.
+    """
+    if not asked.all():
+        for name, of in _specs(recipe).items():
+            np.copyto(layers[name], of.fill, where=~asked)
+
+
+def _specs(recipe: Recipe) -> dict[str, LayerSpec]:
+    planes = len(recipe.decoding.outcomes)
+    return {name: layer_spec(name, dtype=recipe.dtype, nodata=recipe.nodata, probabilities=recipe.probabilities, planes=planes) for name in recipe.layers}

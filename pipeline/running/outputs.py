@@ -1,0 +1,81 @@
+"""What a finished store gets beside its blocks: exports, report and certificate. Nothing here needs a network, but for making a certificate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from pipeline.exports import sidecars, write_exports
+from pipeline.locations import Place
+from pipeline.running.report import Report
+from pipeline.store import shards
+from pipeline.store.files import files_at
+from pipeline.store.spec import StoreSpec
+
+
+def write_outputs(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> dict[str, Place]:
+    """Mark a store complete and write its exports.
+
+    The notes of shards go first and the exports come last: stopped anywhere and begun again, it gives the same bytes.
+
+    Parameters
+    ----------
+    path
+        Of a store whose blocks and overviews are all committed.
+    spec, meta
+        Its spec, and what its root says of it.
+
+    Returns
+    -------
+    dict
+        The exports, by what a report calls them.
+    """
+    shards.delete_shard_notes(path)
+    sidecars.finish_store(path, spec, meta)
+    return write_exports(path, spec)
+
+
+def write_report(report: Report, written: Place, files: Mapping[str, Place]) -> Report:
+    """Write a report that names the files beside the store."""
+    every = {"store": report.store, "report": str(written), **{name: str(file) for name, file in files.items()}}
+    report = replace(report, files=every)
+    files_at(written.parent).put(written.name, report.text().encode())
+    return report
+
+
+def with_certificate(
+    path: Place, report: Report, verify: Callable[[], dict[str, Any]], say: Callable[[str], None], note: Callable[[dict[str, Any]], None] | None = None
+) -> Report:
+    """The report with a certificate that passes.
+
+    Parameters
+    ----------
+    path
+        Of the store.
+    report
+        Its certificate is kept where it passed; nothing was written since.
+    verify
+        Makes a certificate: it infers.
+    say
+        Told why a certificate neither passes nor fails.
+    note
+        Given a new certificate once it is published.
+
+    Raises
+    ------
+    CertificateError
+        The certificate does not pass.
+    """
+    made = report.certificate
+    if not (made and made["passed"]):
+        from pipeline.quality.verify.certificate import publish, require_passed  # they need torch, and a store is finished without
+
+        made = verify()
+        publish(path, made)
+        if note is not None:
+            note(made)
+        require_passed(path, made)
+        if made["passed"] is None:
+            say(made["why"])
+    return replace(report, certificate=made if made["passed"] else None)

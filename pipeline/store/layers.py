@@ -1,0 +1,137 @@
+"""What a layer is in a store: its array, what that says of itself, how overviews reduce it. One layer, one row of `LAYERS`.
+
+How a layer is made of a tile's logits is one function and its row in `pipeline.inference.layers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from math import nan
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.store.downsample import PixelArray, mean_2x2, mode_2x2
+
+Attributes = dict[str, Any]
+
+ENTROPY_ONE = 254
+"""What stands for an entropy of 1; 255 is nodata, for 0 would be certainty where nothing is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerSpec:
+    """What a layer is on disk."""
+
+    name: str
+    dtype: str
+    fill: float
+    """What is not written, and invalid pixels."""
+    planes: int | None = None
+    """Length of its class axis, or None where it has none."""
+
+    def shape(self, height: int, width: int) -> tuple[int, ...]:
+        """([classes,] rows, cols) of so many px."""
+        return (height, width) if self.planes is None else (self.planes, height, width)
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Names of its axes."""
+        return ("y", "x") if self.planes is None else ("class", "y", "x")
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """Of all classes."""
+        return np.dtype(self.dtype).itemsize * (self.planes or 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrayOptions:
+    """What a job decides of the arrays of its layers."""
+
+    dtype: str
+    """Of the mask."""
+    nodata: int
+    """Of the mask."""
+    probabilities: str
+    """Dtype of the probabilities, uint8 or float16."""
+
+
+def _mode(values: PixelArray, valid: npt.NDArray[np.bool_], fill: float) -> PixelArray:
+    return mode_2x2(values, int(fill))
+
+
+def _mask(of: LayerSpec, classes: Attributes) -> Attributes:
+    """Nodata and the class table, never ``_FillValue``, which would turn the mask into floats."""
+    # COLOR_INTERPRETATION is GDAL's word for codes that are not grey values
+    return {"long_name": "class", "nodata": of.fill, **classes, "COLOR_INTERPRETATION": "Palette"}
+
+
+def _confidence(of: LayerSpec, classes: Attributes) -> Attributes:
+    return {"long_name": "probability of the chosen class, 255 = 1", "scale": 1 / 255}
+
+
+def _probabilities(of: LayerSpec, classes: Attributes) -> Attributes:
+    """Bytes without ``scale_factor``, by which xarray would make floats of them, four times as large."""
+    if of.dtype == "uint8":
+        return {"long_name": "probability of each class, 255 = 1", "scale": 1 / 255}
+    return {"long_name": "probability of each class", "units": "1", "valid_range": [0.0, 1.0]}
+
+
+def _entropy(of: LayerSpec, classes: Attributes) -> Attributes:
+    """Its nodata is an attribute as that of the mask is."""
+    long_name = f"entropy of the classes' probabilities, {ENTROPY_ONE} = 1 = all alike"
+    return {"long_name": long_name, "scale": 1 / ENTROPY_ONE, "nodata": of.fill, "valid_range": [0, ENTROPY_ONE]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """Everything that a store knows of a layer."""
+
+    dtype: Callable[[ArrayOptions], str]
+    fill: Callable[[ArrayOptions], float]
+    """What is not written, and invalid pixels."""
+    attributes: Callable[[LayerSpec, Attributes], Attributes]
+    """What its array says of itself, given what it is and the attributes of the class table."""
+    has_classes: bool = False
+    """Whether it has a class axis."""
+    reduce: Callable[[PixelArray, npt.NDArray[np.bool_], float], PixelArray] = mean_2x2
+    """2×2 pixels to one, given its pixels, which of them are valid, and its fill value."""
+    validity_rank: int | None = None
+    """Place among the layers by which a pixel without an answer is told from one with a doubtful answer, the plainest first; None for none of them."""
+
+
+LAYERS: dict[str, Layer] = {
+    "mask": Layer(dtype=lambda options: options.dtype, fill=lambda options: options.nodata, attributes=_mask, reduce=_mode),
+    "confidence": Layer(dtype=lambda _: "uint8", fill=lambda _: 0, attributes=_confidence, validity_rank=2),
+    "probabilities": Layer(
+        dtype=lambda options: options.probabilities, fill=lambda options: nan if options.probabilities == "float16" else 0, attributes=_probabilities,
+        has_classes=True, validity_rank=3,
+    ),
+    "entropy": Layer(dtype=lambda _: "uint8", fill=lambda _: 255, attributes=_entropy, validity_rank=1),
+}  # fmt: skip
+"""Every layer that a store may have, by its name in ``output.layers``."""
+
+
+def layer_spec(name: str, *, dtype: str, nodata: int, probabilities: str, planes: int) -> LayerSpec:
+    """What a layer is in a store.
+
+    Parameters
+    ----------
+    name
+        Of the layer.
+    dtype, nodata, probabilities
+        As in `ArrayOptions`.
+    planes
+        Classes that have a probability.
+    """
+    layer, options = LAYERS[name], ArrayOptions(dtype=dtype, nodata=nodata, probabilities=probabilities)
+    return LayerSpec(name=name, dtype=layer.dtype(options), fill=layer.fill(options), planes=planes if layer.has_classes else None)
+
+
+def validity_layer(names: Iterable[str]) -> str | None:
+    """The layer of a store that tells a pixel without an answer the most plainly; None where no layer does."""
+    ranks = {name: rank for name in names if (rank := LAYERS[name].validity_rank) is not None}
+    return min(ranks, key=ranks.__getitem__, default=None)
