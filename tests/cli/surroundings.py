@@ -62,9 +62,9 @@ def make() -> torch.nn.Module:
     import pipeline.store.overviews
 
     if FAULT == "blocks":
-        pipeline.inference.block_task.write = later(pipeline.inference.block_task.write, 3)
+        pipeline.inference.block_task.write_block = later(pipeline.inference.block_task.write_block, 3)
     elif FAULT == "overviews":
-        pipeline.store.overviews.LevelTask._make = over
+        pipeline.store.overviews.OverviewTask._make = over
     elif FAULT == "certificate":
         pipeline.running.publish.verify = over
     elif FAULT == "place":
