@@ -16,7 +16,6 @@ from pipeline.engines.dask.dashboard import LOOPBACK_ANY_PORT, dashboard
 from pipeline.engines.dask.forking import forked
 from pipeline.engines.dask.pool import pool_engine
 from pipeline.interfaces import DEFAULT_OPTIONS, Engine, EngineOptions
-from pipeline.runtime.backends import visible_environment
 
 LOOPBACK = "127.0.0.1"
 """Nobody else need reach these workers."""
@@ -68,7 +67,11 @@ def _cluster(workers: int, options: EngineOptions, dashboard_options: dict[str, 
 
 def _options(number: int, workers: int, options: EngineOptions, dashboard_options: dict[str, Any]) -> dict[str, Any]:
     """What a worker is started with. The plan bounds its memory: Dask would make it pause for good at a share of what it keeps."""
-    gpu = visible_environment(options.gpus[number]) if options.gpus else {}
+    gpu: dict[str, str] = {}
+    if options.gpus:
+        from pipeline.runtime.backends import visible_environment  # it imports torch, which no engine does before its workers have their environment
+
+        gpu = visible_environment(options.gpus[number])
     return {
         "host": LOOPBACK, "protocol": "tcp://", "nthreads": workers, "memory_limit": None, "death_timeout": START_S, "silence_logs": 50,
         "env": {**worker_environment(options), **gpu}, **dashboard_options, "dashboard_address": LOOPBACK_ANY_PORT,
