@@ -135,8 +135,7 @@ class Server:
         environment = settled(os.environ)
         self.environment, self.cores = read_at_start(environment), os.sched_getaffinity(0)
         self.limits, self.turn = limits(), threading.Lock()
-        # -P: names of tests are names of libraries, too
-        command = [sys.executable, "-P", str(ROOT / "tests" / "fork_server.py"), str(theirs.fileno())]
+        command = [sys.executable, str(ROOT / "tests" / "fork_server.py"), str(theirs.fileno())]
         self.process = subprocess.Popen(command, env=environment, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
         theirs.close()
         atexit.register(self.close)

@@ -6,6 +6,10 @@ operator of torch, no dataset, no client, no event loop. Whatever starts a threa
 
 from __future__ import annotations
 
+import sys
+
+del sys.path[0]  # names of tests are names of libraries, too
+
 import gc
 import importlib
 import io
@@ -16,7 +20,6 @@ import resource
 import runpy
 import signal
 import socket
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -150,7 +153,7 @@ def run(arguments: list[str]) -> None:
     sys.orig_argv, (first, *rest) = [sys.executable, *arguments], arguments
     if first == "-m":
         sys.argv[:] = rest
-        sys.path.insert(0, os.getcwd())  # where Python puts it, which was started with -P here
+        sys.path.insert(0, os.getcwd())  # where Python puts it
         runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
     elif first == "-c":
         sys.argv[:] = ["-c", *rest[1:]]
