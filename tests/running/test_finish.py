@@ -156,7 +156,7 @@ def test_stopped_anywhere_and_begun_again_it_gives_the_same_bytes(tmp_path: Path
         if "overview" in at:
             patched.setattr(overviews.OverviewTask, "_make", make)
         else:
-            steps = {"sidecars": (sidecars, "finish"), "report": (module.Report, "text")}
+            steps = {"sidecars": (sidecars, "finish_store"), "report": (module.Report, "text")}
             if at in KINDS:
                 patched.setitem(KINDS, at, dies)
             else:
