@@ -185,6 +185,9 @@ def test_memory_does_not_grow_with_the_store(tmp_path: Path) -> None:
         opened = store(tmp_path / f"{size}.zarr", blobs(size, size, JUDGED, 0).astype("uint8"))
         labels = _Stripes(opened.grid)
         evaluate(opened, labels, side=128)
+        return min(traced(opened, labels) for _ in range(2))  # what other threads of this process allocate meanwhile is counted as well
+
+    def traced(opened: Any, labels: Any) -> int:
         tracemalloc.start()
         evaluate(opened, labels, side=128)
         used = tracemalloc.get_traced_memory()[1]
