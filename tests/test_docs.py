@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -63,14 +64,15 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 @pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "sh")], ids=lambda p: p.name)
-def test_commands_in_the_guides_run(page: Path, stores: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(stores)
+def test_commands_in_the_guides_run(page: Path, stores: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = shutil.copytree(stores, tmp_path / "guides")  # pages write files of one name
+    monkeypatch.chdir(folder)
     for command in (line for block in blocks(page, "sh") for line in block.splitlines()):
         name, *args = shlex.split(command)
         done = CliRunner().invoke(app, args)
         assert name == "wholecloth"
         assert done.exit_code == 0, f"{command}: {done.output} {done.exception}"
-        assert all((stores / args[k + 1]).exists() for k, arg in enumerate(args) if arg in ("--png", "--profile", "--freeze"))
+        assert all((folder / args[k + 1]).exists() for k, arg in enumerate(args) if arg in ("--png", "--profile", "--freeze"))
 
 
 @pytest.mark.slow
