@@ -13,8 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import PipelineError, StoreError
-from pipeline.geometry.blocks import BlockIndex
-from pipeline.geometry.overview_blocks import _BlockKey, overview_blocks_above
+from pipeline.geometry.blocks import BlockIndex, _BlockKey, overview_blocks_above
 from pipeline.geometry.span import Span, cut
 from pipeline.geometry.window import Window
 from pipeline.interfaces import Engine

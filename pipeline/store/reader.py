@@ -10,8 +10,8 @@ import numpy.typing as npt
 import zarr
 
 from pipeline.errors import StoreError
+from pipeline.geometry.blocks import overview_blocks_above
 from pipeline.geometry.grid import Grid
-from pipeline.geometry.overview_blocks import overview_blocks_above
 from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window
 from pipeline.locations import Place, parse_place

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.geometry.overview_blocks import overview_blocks_above
+from pipeline.geometry.blocks import overview_blocks_above
 from pipeline.locations import Place, Remote
 from pipeline.store.files import files_at
 from pipeline.store.lease.lease import holders

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.geometry.overview_blocks import overview_blocks_above
+from pipeline.geometry.blocks import overview_blocks_above
 
 
 @given(st.integers(1, 400), st.integers(1, 400), st.integers(3, 90), st.integers(2, 40), st.integers(1, 4), st.integers(0, 2**20))
