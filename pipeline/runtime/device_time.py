@@ -19,8 +19,7 @@ from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass
 
-from pipeline.runtime.clock import Interval
-from pipeline.runtime.sweep import Event, Sweep
+from pipeline.runtime.clock import Event, Interval, Sweep
 
 WAITS = ("start", "read", "write", "schedule", "end")
 PARTS = ("normalise", "network", "decode")

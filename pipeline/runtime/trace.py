@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ConfigError
-from pipeline.runtime.clock import ON_DEVICE, Interval, Timing, now
-from pipeline.runtime.sweep import Sweep
+from pipeline.runtime.clock import ON_DEVICE, Interval, Sweep, Timing, now
 
 TRACE_HEAD = b'[\n{"name": "process_name", "ph": "M", "args": {"name": "wholecloth"}, "pid": '
 """How each of our traces begins, and no other file."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.runtime.sweep import Sweep
+from pipeline.runtime.clock import Sweep
 
 INTERVALS = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 30), st.integers(0, 9)))
 
