@@ -9,8 +9,7 @@ from pipeline.geometry.blocks import BlockIndex
 from pipeline.geometry.shards import ShardBlocks
 from pipeline.locations import Place, Remote
 from pipeline.store import check_arrays
-from pipeline.store.ledger import Ledger
-from pipeline.store.record_cleanup import drop_records_of_missing_chunks
+from pipeline.store.ledger import Ledger, drop_records_of_missing_chunks
 from pipeline.store.spec import StoreSpec
 
 

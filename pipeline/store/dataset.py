@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.locations import Place
 from pipeline.runtime.optional_imports import require
-from pipeline.store.files.zarr_nodes import zarr_path
+from pipeline.store.files.objects import zarr_path
 from pipeline.store.reader import open_store
 
 if TYPE_CHECKING:

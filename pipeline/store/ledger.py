@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -181,3 +181,31 @@ def _reason(data: bytes) -> str:
         return str(json.loads(data)["error"])
     except (ValueError, KeyError, TypeError):
         return "the note that says why cannot be read"
+
+
+def drop_records_of_missing_chunks(store: Place, level: int, blocks: Iterable[BlockPosition] | None = None) -> int:
+    """Of some blocks, or of all, drop records that cannot be read or name a chunk that is gone, so that their blocks are made anew; no chunk is read.
+
+    A kill never does this, since a record comes after its chunks are durable; disks, copies and people do.
+
+    Returns
+    -------
+    int
+        How many were dropped.
+    """
+    ledger = Ledger(store, level)
+    incomplete = list(_with_missing_chunks(ledger, ledger.listed() if blocks is None else blocks))
+    for block in incomplete:
+        ledger.drop(block)
+    return len(incomplete)
+
+
+def _with_missing_chunks(ledger: Ledger, blocks: Iterable[BlockPosition]) -> Iterator[BlockPosition]:
+    for block in blocks:
+        try:
+            record = ledger.record(block)
+        except StoreError:
+            yield block
+            continue
+        if record is not None and missing_chunks(ledger.store, record):
+            yield block

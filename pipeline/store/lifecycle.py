@@ -19,7 +19,7 @@ from pipeline.locations import Place, Remote
 from pipeline.store import create_local, create_remote, hierarchy, metadata
 from pipeline.store.files import files_at
 from pipeline.store.files.local import clear_durable_folders
-from pipeline.store.files.zarr_nodes import zarr_path
+from pipeline.store.files.objects import zarr_path
 from pipeline.store.layers import layer_spec
 from pipeline.store.spec import ClassRow, StoreSpec, levels_for
 

@@ -16,7 +16,7 @@ from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window
 from pipeline.locations import Place, parse_place
 from pipeline.store.files import files_at
-from pipeline.store.files.zarr_nodes import zarr_path
+from pipeline.store.files.objects import zarr_path
 from pipeline.store.ledger import Ledger
 from pipeline.store.lifecycle import open_layer, read_store_meta
 from pipeline.store.spec import ClassRow, overview_block

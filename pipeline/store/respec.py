@@ -11,7 +11,7 @@ import zarr
 from pipeline.errors import StoreError
 from pipeline.geometry.grid import Grid
 from pipeline.locations import Place
-from pipeline.store.files.zarr_nodes import zarr_path
+from pipeline.store.files.objects import zarr_path
 from pipeline.store.layers import LAYERS
 from pipeline.store.lifecycle import open_layer, read_store_meta
 from pipeline.store.reader import open_store

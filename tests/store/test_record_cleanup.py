@@ -3,9 +3,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.geometry.window import Window
-from pipeline.store.ledger import Ledger, commit_block
+from pipeline.store.ledger import Ledger, commit_block, drop_records_of_missing_chunks
 from pipeline.store.lifecycle import create, open_layer
-from pipeline.store.record_cleanup import drop_records_of_missing_chunks
 from tests.store import specs
 
 

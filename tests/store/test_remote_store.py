@@ -25,7 +25,7 @@ from pipeline.store import overviews as pyramid
 from pipeline.store.files import files_at
 from pipeline.store.files.clients import client
 from pipeline.store.files.object_storage import Bucket
-from pipeline.store.files.zarr_nodes import zarr_path
+from pipeline.store.files.objects import zarr_path
 from pipeline.store.ledger import ABSENT_CHUNK, Ledger, changed_chunks, commit_block, has_any_chunk
 from pipeline.store.lifecycle import (
     clear_open_arrays,

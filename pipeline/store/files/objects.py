@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from pathlib import Path
 from typing import Any
 
 from zarr.abc.store import ByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype
-from zarr.storage import ObjectStore
+from zarr.storage import ObjectStore, StorePath
 
-from pipeline.locations import Remote
+from pipeline.locations import Place, Remote
 from pipeline.store.files.clients import client, translate_errors
 from pipeline.store.files.upload_checksums import EMPTY_CHUNK, chunk_checksum, remember
 
@@ -76,3 +77,25 @@ def objects(scheme: str, bucket: str) -> Objects:
     store = Objects(client(scheme, bucket))
     store.where = str(Remote(f"{scheme}://{bucket}"))
     return store
+
+
+def zarr_path(place: Place, key: str = "") -> Path | StorePath:
+    """What `zarr.open_array` and its like take for a group or an array of a store.
+
+    Parameters
+    ----------
+    place
+        Of the store.
+    key
+        Below it, such as ``0/mask``.
+
+    Raises
+    ------
+    ExtraError
+        The store is on object storage, and the extra ``cloud`` is not installed.
+    """
+    if isinstance(place, Path):
+        return place / key
+    from pipeline.store.files.objects import objects
+
+    return StorePath(objects(place.scheme, place.bucket), "/".join(part for part in (place.key, key) if part))
