@@ -11,7 +11,7 @@ from pipeline.inspect.locality.probe import IMAGE_AXES, Axis, Prober, slice_axis
 from pipeline.inspect.memory.limit import COMPARED_COPIES
 from pipeline.inspect.operations import onnx
 from pipeline.inspect.operations.location import locate_op
-from pipeline.inspect.operations.suspects import NonLocalOps
+from pipeline.inspect.operations.rules import NonLocalOps
 from pipeline.inspect.operations.watch import OpRecorder, RecordedOp
 
 GLOBAL_MODULES = re.compile(

@@ -19,7 +19,7 @@ from pipeline.inspect.locality.blame import find_nonlocal_ops, global_layers
 from pipeline.inspect.locality.probe import Prober
 from pipeline.inspect.locality.stride import equal_to_rounding
 from pipeline.inspect.operations import onnx
-from pipeline.inspect.operations.suspects import NonLocalOps
+from pipeline.inspect.operations.rules import NonLocalOps
 from pipeline.interfaces import Locality, Radius
 
 ONE_SIZE_REASON = "a fixed input size, which leaves no larger image to compare with"

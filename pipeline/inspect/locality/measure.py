@@ -15,7 +15,7 @@ from pipeline.inspect.locality import fixed_size, receptive_field, stride, tiled
 from pipeline.inspect.locality.blame import find_nonlocal_ops
 from pipeline.inspect.locality.probe import Prober
 from pipeline.inspect.memory.limit import Room
-from pipeline.inspect.operations.suspects import NonLocalOps
+from pipeline.inspect.operations.rules import NonLocalOps
 from pipeline.inspect.output.check import with_answer
 from pipeline.inspect.sizes import cropped
 from pipeline.inspect.sizes.accepted import first, largest, tried

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from pipeline.inspect.operations.shadow import tensors
+from pipeline.inspect.operations.watch import tensors
 
 PRODUCTS = ("mm", "bmm", "addmm", "baddbmm", "matmul")
 

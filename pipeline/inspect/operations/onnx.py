@@ -6,8 +6,7 @@ from dataclasses import replace
 from math import prod
 
 from pipeline.inspect.locality.probe import IMAGE_AXES, Axis, Prober, slice_axis
-from pipeline.inspect.operations.rules import FEW_CHANGED, MOST_CHANGED
-from pipeline.inspect.operations.suspects import NonLocalOps
+from pipeline.inspect.operations.rules import FEW_CHANGED, MOST_CHANGED, NonLocalOps
 from pipeline.interfaces import Graph, Step
 
 GLOBAL = {

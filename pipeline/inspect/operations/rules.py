@@ -127,3 +127,20 @@ def _table(call: Call) -> bool:
     """Whether a weight or buffer was cut or stretched; whether to the size of the image, two images of other shapes tell."""
     given = next(iter(call.args), None)
     return isinstance(given, torch.Tensor) and call.learned(given) and not call.follows((call.args, call.kwargs)) and isinstance(call.returned, torch.Tensor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NonLocalOps:
+    """Layers and operations that speak against tiles, in the order they were met."""
+
+    everywhere: tuple[str, ...]
+    """They look at the whole image."""
+    positions: tuple[str, ...]
+    """They know where in the image they are."""
+    data: tuple[str, ...]
+    """Where they look, or whether, depends on the pixels."""
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every one of them."""
+        return self.everywhere + self.positions + self.data

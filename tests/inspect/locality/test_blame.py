@@ -10,7 +10,7 @@ from torch.export import Dim
 from pipeline.config import ModelConfig
 from pipeline.inspect.locality.blame import find_nonlocal_ops
 from pipeline.inspect.locality.probe import Prober
-from pipeline.inspect.operations.suspects import NonLocalOps
+from pipeline.inspect.operations.rules import NonLocalOps
 from pipeline.models.exported import load as load_exported
 from pipeline.models.loaded import Loaded
 from tests import networks
