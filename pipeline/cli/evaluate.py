@@ -32,7 +32,7 @@ def evaluate(
     from pipeline.quality.evaluate.evaluate import evaluate as judge
     from pipeline.quality.evaluate.report import area_of, print_evaluation
     from pipeline.quality.labels import open_labels
-    from pipeline.quality.labels.typed import parse_ignore, parse_pairs, parse_values
+    from pipeline.quality.labels.class_codes import parse_ignore, parse_pairs, parse_values
     from pipeline.store.reader import open_store
 
     store_level = open_store(store, level)

@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.quality.evaluate.confusion import PerClass
-from pipeline.quality.evaluate.result import Evaluation
-from pipeline.quality.evaluate.text import HEADINGS, TOTALS, number
+from pipeline.quality.evaluate.result import HEADINGS, TOTALS, Evaluation, number
 from pipeline.runtime.optional_imports import require
 
 _INK, _FAINT, _GRID = "#1f2933", "#7b8794", "#e4e7eb"

@@ -12,8 +12,7 @@ from pipeline.errors import InputError
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.quality.evaluate.plot import draw_evaluation
-from pipeline.quality.evaluate.result import Evaluation
-from pipeline.quality.evaluate.text import evaluation_lines
+from pipeline.quality.evaluate.result import Evaluation, evaluation_lines
 from pipeline.redact import redacted_document
 from pipeline.store.reader import StoreLevel
 

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -130,3 +130,31 @@ def _normalised(value: Any) -> Value:
         text = value.strip()
         return int(text) if text.lstrip("-").isascii() and text.lstrip("-").isdigit() else text
     return int(value) if isinstance(value, int | float | np.number | np.bool_) and value == int(value) else str(value)
+
+
+def parse_values(texts: Sequence[str] | None) -> dict[int | str, int | str] | None:
+    """``0=0,255=wood`` and repeated options → what each value means. Raises LabelsError."""
+    return cast(dict[int | str, int | str], parse_pairs("--values", texts, "0=0,255=water")) if texts else None
+
+
+def parse_pairs(option: str, texts: Sequence[str], example: str) -> dict[str, str]:
+    """What stands left and right of the equals signs of an option, in the order given.
+
+    Raises
+    ------
+    LabelsError
+        It is of another form, or gives two meanings to one value.
+    """
+    pairs: dict[str, str] = {}
+    for part in (part for text in texts for part in text.split(",")):
+        value, name = (side.strip() for side in part.partition("=")[::2])
+        if not value or not name:
+            raise LabelsError(f"{option} {','.join(texts)} is not of the form VALUE=CLASS,VALUE=CLASS, such as {option} {example}.")
+        if pairs.setdefault(value, name) != name:
+            raise LabelsError(f"{option} gives {value} twice, as {pairs[value]} and as {name}. Leave one of them out.")
+    return pairs
+
+
+def parse_ignore(texts: Sequence[str] | None) -> list[int | str]:
+    """``-1,255`` and repeated options → values that say nothing."""
+    return [part.strip() for text in texts or () for part in text.split(",") if part.strip()]

@@ -7,8 +7,7 @@ from pipeline.errors import InputError
 from pipeline.geometry.window import Window
 from pipeline.quality.evaluate.evaluate import evaluate
 from pipeline.quality.evaluate.report import area_of, evaluation_document, print_evaluation
-from pipeline.quality.evaluate.result import Evaluation
-from pipeline.quality.evaluate.text import evaluation_lines
+from pipeline.quality.evaluate.result import Evaluation, evaluation_lines
 from pipeline.store.reader import StoreLevel
 from tests.quality.evaluate.stores import Known, store
 from tests.quality.evaluate.test_evaluate import pair

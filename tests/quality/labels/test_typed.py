@@ -1,8 +1,7 @@
 import pytest
 
 from pipeline.errors import LabelsError
-from pipeline.quality.labels.class_codes import label_mapping
-from pipeline.quality.labels.typed import parse_ignore, parse_values
+from pipeline.quality.labels.class_codes import label_mapping, parse_ignore, parse_values
 from tests.quality.labels.places import CLASSES
 
 
