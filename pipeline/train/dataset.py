@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch.utils.data import Dataset, Sampler
 
-from pipeline.config import TrainingConfig
-from pipeline.errors import LabelsError
+from pipeline.config import AugmentConfig, TrainingConfig
+from pipeline.errors import LabelsError, SourceError
 from pipeline.geometry.window import Window
+from pipeline.inference.normalise import Normalisation, normalise, pooled
 from pipeline.inference.read import read_with_retries
 from pipeline.interfaces import Pixels
 from pipeline.train import augment
@@ -87,3 +92,79 @@ class WindowSampler:
 def _start(first: int, side: int, start: int, stop: int) -> int:
     """Where a window begins: inside the area, or around its middle where the area is smaller."""
     return min(max(first, start), stop - side) if stop - start >= side else (start + stop - side) // 2
+
+
+Example = tuple[torch.Tensor, torch.Tensor]
+"""(bands, rows, cols) float32, normalised, 0 where invalid; (rows, cols) int64 indices, UNKNOWN where nothing is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Windows(Dataset[Example]):
+    """Drawn windows, normalised."""
+
+    sampler: WindowSampler
+    normalisation: Normalisation
+
+    def __getitem__(self, number: int) -> Example:
+        """Window ``number``. Raises LabelsError, ReadError."""
+        window = self.sampler(number)
+        x = normalise(torch.from_numpy(window.pixels.data), torch.from_numpy(window.pixels.valid), self.normalisation, torch.device("cpu"))[0]
+        x = augment.noisy(x, window.pixels.valid, self.sampler.training.augment.noise, window.rng)
+        return x, torch.from_numpy(window.label.astype(np.int64))
+
+
+class EpochSampler(Sampler[int]):
+    """The numbers of one round's windows that fall to one of several devices.
+
+    A batch is the same windows whatever the number of devices; each takes its part.
+
+    Parameters
+    ----------
+    steps
+        Of a round.
+    batch
+        Windows of a step, on all devices together.
+    rank, ranks
+        This device, and how many there are.
+    """
+
+    def __init__(self, steps: int, batch: int, rank: int = 0, ranks: int = 1) -> None:
+        self._steps, self._batch, self._share, self._rank = steps, batch, batch // ranks, rank
+        self._round = 0
+
+    def set_epoch(self, number: int) -> None:
+        """Say which round comes, from 0."""
+        self._round = number
+
+    def __len__(self) -> int:
+        return self._steps * self._share
+
+    def __iter__(self) -> Iterator[int]:
+        for step in range(self._round * self._steps, (self._round + 1) * self._steps):
+            first = step * self._batch + self._rank * self._share
+            yield from range(first, first + self._share)
+
+
+SAMPLED_WINDOWS = 64
+"""Windows that are looked at."""
+NO_AUGMENTATION = AugmentConfig(flip=False, turn=False, gain=0)
+
+
+def measure_normalisation(sampler: WindowSampler) -> dict[str, list[float]]:
+    """Mean and standard deviation of each band over valid pixels, to a hundredth or less of the standard deviation.
+
+    Raises
+    ------
+    SourceError
+        A band has the same value everywhere.
+    """
+    unaugmented = replace(sampler, training=sampler.training.model_copy(update={"augment": NO_AUGMENTATION, "balance": 0.0}))
+    windows = (unaugmented(number).pixels for number in range(SAMPLED_WINDOWS))
+    parts = [(pixels.shape[1], pixels.mean(1), pixels.var(1)) for pixels in (window.data[:, window.valid].astype(np.float64) for window in windows)]
+    counts, means, variances = (np.array(part) for part in zip(*parts, strict=True))
+    mean, std = pooled(counts, means, variances)
+    if not std.all():
+        band = int(np.argmin(std)) + 1
+        raise SourceError(f"Band {band} of those read has one value in all windows looked at. Leave it out with source.bands, or give model.input.")
+    digits = [2 - math.floor(math.log10(value)) for value in std]
+    return {name: [round(float(value), decimals) for value, decimals in zip(values, digits, strict=True)] for name, values in (("mean", mean), ("std", std))}

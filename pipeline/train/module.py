@@ -14,9 +14,9 @@ from pipeline.config import OptimiserConfig, TrainingConfig
 from pipeline.errors import ConfigError
 from pipeline.quality.evaluate.confusion import Confusion
 from pipeline.runtime.backends import backend_of
+from pipeline.train.dataset import EpochSampler, Example, Windows
 from pipeline.train.losses import Loss
 from pipeline.train.validation import Validator
-from pipeline.train.windows import EpochSampler, Example, Windows
 
 
 class ConfusionMetric(Metric):

@@ -21,12 +21,10 @@ from pipeline.sources import open_source
 from pipeline.store.spec import ClassRow
 from pipeline.train import pretrained
 from pipeline.train.class_counts import ClassCounts, complete, count_classes, part
-from pipeline.train.dataset import WindowSampler
+from pipeline.train.dataset import Windows, WindowSampler, measure_normalisation
 from pipeline.train.losses import Loss, class_weights
-from pipeline.train.measure import measure_normalisation
 from pipeline.train.preflight import check_devices, training_warnings
 from pipeline.train.scenes import Scene, index_table, open_scene
-from pipeline.train.windows import Windows
 
 DECIDES_NOTHING = {"loaders"}
 """Keys of the training that change no weight."""

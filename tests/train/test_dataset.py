@@ -9,8 +9,7 @@ import pytest
 from pipeline.config import AugmentConfig, TrainingConfig
 from pipeline.errors import LabelsError
 from pipeline.train.class_counts import count_classes, part
-from pipeline.train.dataset import WindowSampler
-from pipeline.train.measure import measure_normalisation
+from pipeline.train.dataset import WindowSampler, measure_normalisation
 from pipeline.train.scenes import UNKNOWN_INDEX, Scene, index_table
 from tests import scenes
 from tests.train.conftest import ROWS, opened

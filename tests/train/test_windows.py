@@ -2,8 +2,8 @@ import torch
 
 from pipeline.config import AugmentConfig
 from pipeline.inference.normalise import Normalisation
+from pipeline.train.dataset import EpochSampler, Windows
 from pipeline.train.scenes import UNKNOWN_INDEX, Scene
-from pipeline.train.windows import EpochSampler, Windows
 from tests.train.test_dataset import drawing
 
 HOW = Normalisation(scale=(1.0,) * 3, offset=(0.0,) * 3, mean=(80.0,) * 3, std=(60.0,) * 3)

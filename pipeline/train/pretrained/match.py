@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -11,7 +11,6 @@ from torch import nn
 from pipeline.errors import ModelError
 from pipeline.train.pretrained import native, resnet, vgg16
 from pipeline.train.pretrained.first_conv import first_layer, to_bands
-from pipeline.train.pretrained.inherit import inherit
 from pipeline.train.pretrained.load_report import LoadReport, Reshaped
 from pipeline.train.pretrained.match_types import Offer, OfferedTensor
 
@@ -101,3 +100,36 @@ def _left(offer: Offer, state: Mapping[str, torch.Tensor], kind: str) -> tuple[s
 
 def _change(name: str, candidate: OfferedTensor, tensors: Mapping[str, torch.Tensor], rule: str) -> Reshaped:
     return Reshaped(name=name, source=candidate.sources[0], old_shape=candidate.source_shape, new_shape=tuple(tensors[name].shape), rule=rule)
+
+
+SKIPS = ("score4.", "score3.")
+"""Scores of skips: from 0 a network first says what its predecessor said (Long, Shelhamer & Darrell 2015, section 4.2)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inherited:
+    """Where each tensor came from."""
+
+    matched: tuple[str, ...]
+    """Taken over."""
+    fresh: tuple[str, ...]
+    """Not in the state dict: as the network was made, and 0 for the scores of skips."""
+    left: tuple[str, ...]
+    """In the state dict, and of no use here."""
+    reshaped: tuple[str, ...]
+    """In both with different shapes: left as the network was made."""
+
+
+def inherit(network: nn.Module, state: Mapping[str, torch.Tensor]) -> Inherited:
+    """Take over every tensor of the same name and shape, in place."""
+    tensors = network.state_dict()
+    matched = [name for name in tensors if name in state and state[name].shape == tensors[name].shape]
+    fresh = [name for name in tensors if name not in state]
+    with torch.no_grad():
+        for name in matched:
+            tensors[name].copy_(state[name])
+        for name in fresh:
+            if name.startswith(SKIPS):
+                tensors[name].zero_()
+    reshaped = [name for name in tensors if name in state and name not in matched]
+    return Inherited(matched=tuple(matched), fresh=tuple(fresh), left=tuple(name for name in state if name not in tensors), reshaped=tuple(reshaped))

@@ -7,7 +7,7 @@ from torch import nn
 from pipeline.errors import ModelError
 from pipeline.models.architectures import NETWORKS
 from pipeline.train.pretrained import load_pretrained
-from pipeline.train.pretrained.dense import as_convolution, every, taps
+from pipeline.train.pretrained.vgg16 import as_convolution, every, taps
 from tests.train.pretrained.nets import VGG16, lively
 
 

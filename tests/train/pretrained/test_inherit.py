@@ -3,7 +3,7 @@ import torch
 
 from pipeline.models.architectures import NETWORKS
 from pipeline.models.architectures.upsample import bilinear
-from pipeline.train.pretrained.inherit import inherit
+from pipeline.train.pretrained.match import inherit
 from tests import networks
 
 BODY = {"bands": 3, "classes": 4, "width": 4, "fc_kernel": 3, "fc_width": 4}
