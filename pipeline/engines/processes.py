@@ -11,8 +11,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from typing import Any
 
-from pipeline.engines.dask.cluster_settings import SCHEDULER_OPTIONS, cluster_control, dask_settings, worker_environment
-from pipeline.engines.dask.dashboard import LOOPBACK_ANY_PORT, dashboard
+from pipeline.engines.dask.cluster_settings import LOOPBACK_ANY_PORT, SCHEDULER_OPTIONS, cluster_control, dashboard, dask_settings, worker_environment
 from pipeline.engines.dask.forking import forked
 from pipeline.engines.dask.pool import pool_engine
 from pipeline.interfaces import DEFAULT_OPTIONS, Engine, EngineOptions

@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pipeline.config import SlurmConfig, TlsConfig
-from pipeline.engines.dask.cluster_settings import SCHEDULER_OPTIONS, cluster_control, dask_settings, worker_environment
-from pipeline.engines.dask.dashboard import dashboard
+from pipeline.engines.dask.cluster_settings import SCHEDULER_OPTIONS, cluster_control, dashboard, dask_settings, worker_environment
 from pipeline.engines.dask.pool import pool_engine
 from pipeline.errors import WorkerError
 from pipeline.interfaces import DEFAULT_OPTIONS, Engine, EngineOptions

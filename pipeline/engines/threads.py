@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any
 
-from pipeline.engines.dask.dashboard import LOOPBACK_ANY_PORT, dashboard
+from pipeline.engines.dask.cluster_settings import LOOPBACK_ANY_PORT, dashboard
 from pipeline.engines.work_queue import WorkQueue
 from pipeline.interfaces import DEFAULT_OPTIONS, Engine, EngineOptions
 

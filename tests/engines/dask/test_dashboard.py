@@ -2,7 +2,7 @@ import importlib.util
 
 import pytest
 
-from pipeline.engines.dask.dashboard import LOOPBACK_ANY_PORT, dashboard
+from pipeline.engines.dask.cluster_settings import LOOPBACK_ANY_PORT, dashboard
 from pipeline.errors import ConfigError
 from pipeline.interfaces import EngineOptions
 
