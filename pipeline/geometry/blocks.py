@@ -1,4 +1,4 @@
-"""Blocks and the tiles of a block: products of one-axis tilings, enumerated lazily."""
+"""Blocks and the tiles of a block: products of one-axis tilings, enumerated lazily; and the blocks of overviews over them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The ledger: one commit record per block, written once its chunks are durable.
 
 Records lie below an array (``0/mask/ledger/r00012/b00003.json``), where no Zarr reader looks, fanned out by block row.
-What is in the store is what has a record; nothing is deduced from which chunks exist.
+What is in the store is what has a record; nothing is deduced from which chunks exist. A record whose chunks are gone is removed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What schedulers of ours are set to, and what we do for their workers."""
+"""What schedulers of ours are set to, where their dashboard is, and what we do for their workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What speaks against tiles in one operation: by its name and arguments, or by how far it carried a change."""
+"""What speaks against tiles in one operation: by its name and arguments, or by how far it carried a change; and the name of its cause."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Watching a network run: its operations, eager, scripted and exported alike, and which of them look at pixels."""
+"""Watching a network run: its operations, eager, scripted and exported alike, and which of them look at pixels.
+
+A second image can run beside the first, to see how far each operation carries a change.
+"""
 
 from __future__ import annotations
 

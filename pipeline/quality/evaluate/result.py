@@ -1,4 +1,4 @@
-"""What an evaluation found: counts, and the numbers made of them."""
+"""What an evaluation found: counts, the numbers made of them, and a table of them in lines."""
 
 from __future__ import annotations
 

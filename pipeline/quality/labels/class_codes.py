@@ -1,4 +1,4 @@
-"""What the values of labels mean: class codes, or nothing known."""
+"""What the values of labels mean: class codes, or nothing known; as a file says it or a command line."""
 
 from __future__ import annotations
 

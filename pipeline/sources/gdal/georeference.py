@@ -1,19 +1,29 @@
-"""What a raster says of where it lies."""
+"""Where a raster lies: by its georeference, by the coordinates of a NetCDF file, or by a microscope's tags."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
+import numpy as np
+import rasterio
 from rasterio.crs import CRS
 from rasterio.enums import WktVersion
-from rasterio.errors import CRSError
+from rasterio.errors import CRSError, RasterioError
 from rasterio.io import DatasetReader
 
-from pipeline.geometry.grid import UNIT_TAG, Grid
-from pipeline.sources.gdal import netcdf
+from pipeline.geometry.grid import UNIT_TAG, Grid, Transform
 from pipeline.sources.gdal.ome_zarr import ome_size
 from pipeline.sources.gdal.options import Settings
 from pipeline.sources.gdal.pixel_size import pixel_size
+
+AXIS_NAMES = (("y", "x"), ("Y", "X"), ("lat", "lon"), ("latitude", "longitude"), ("northing", "easting"))
+"""Names of the two coordinates of a NetCDF variable, by which it is located where attributes are missing."""
+TOP_DOWN: Settings = (("GDAL_NETCDF_BOTTOMUP", "NO"),)
+"""GDAL takes a variable of which it knows no coordinates for one whose first row is its lowest."""
+EVEN = 1e-3
+"""Share of a step by which coordinates may be off an even lattice."""
+IDENTITY_TRANSFORM = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +40,9 @@ class Georeference:
 def georeference_of(dataset: DatasetReader, path: str) -> Georeference:
     """The grid of an open raster by its georeference, else by its coordinates, else by the tags of a microscope."""
     grid = grid_of(dataset)
-    if grid.wkt is not None or grid.transform != netcdf.IDENTITY_TRANSFORM:
+    if grid.wkt is not None or grid.transform != IDENTITY_TRANSFORM:
         return Georeference(grid=grid)
-    if (place := netcdf.netcdf_transform(dataset, path)) is not None:
+    if (place := netcdf_transform(dataset, path)) is not None:
         return Georeference(grid=replace(grid, transform=place[0]), settings=place[1], notes=("it lies where its coordinates say; they name no CRS",))
     if (size := pixel_size(dataset.tags()) or ome_size(dataset)) is not None:
         transform = (size.width, 0.0, 0.0, 0.0, size.height, 0.0)
@@ -75,3 +85,36 @@ def _code(crs: CRS) -> str | None:
         return ":".join(authority) if CRS.from_authority(*authority) == crs else None
     except CRSError:
         return None
+
+
+def netcdf_transform(dataset: DatasetReader, path: str) -> tuple[Transform, Settings] | None:
+    """Transform of a variable by its coordinates, and how GDAL has to be told which row is the first.
+
+    Returns
+    -------
+    tuple or None
+        None where GDAL knows the place, or nothing says it.
+    """
+    if dataset.driver != "netCDF" or tuple(dataset.transform)[:6] != IDENTITY_TRANSFORM:
+        return None
+    name = re.sub(r'^netcdf:"?([^"]+?)"?:[^:]+$', r"\1", path, flags=re.I)
+    for names in AXIS_NAMES:
+        y, x = (_coordinate(name, axis, count) for axis, count in zip(names, dataset.shape, strict=True))
+        if y is not None and x is not None:
+            (top, down), (left, right) = (y if y[1] < 0 else (y[0] + y[1] * (dataset.height - 1), -y[1])), x
+            return (right, 0.0, left - right / 2, 0.0, down, top - down / 2), TOP_DOWN if y[1] < 0 else ()
+    return None
+
+
+def _coordinate(name: str, axis: str, count: int) -> tuple[float, float] | None:
+    """First value and step of a coordinate that is even."""
+    try:
+        with rasterio.open(f'NETCDF:"{name}":{axis}') as variable:
+            if variable.width * variable.height != count or count < 2:
+                return None
+            values = variable.read(1).ravel().astype(np.float64)
+    except (RasterioError, OSError):
+        return None
+    step = (values[-1] - values[0]) / (count - 1)
+    even = np.isfinite(values).all() and step != 0 and bool((np.abs(np.diff(values) - step) <= abs(step) * EVEN).all())
+    return (float(values[0]), float(step)) if even else None

@@ -1,4 +1,4 @@
-"""Zarr on object storage: obstore's store, with errors in our words and every chunk by one request."""
+"""Groups and arrays of a store, as Zarr opens them. On object storage errors are in our words, and every chunk is one request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights from elsewhere, kept in the cache: URLs, torchvision's published files, files of a Hugging Face repository."""
+"""Weights from elsewhere, kept in the cache and read: URLs, torchvision's published files, files of a Hugging Face repository."""
 
 from __future__ import annotations
 

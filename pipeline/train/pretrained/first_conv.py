@@ -1,4 +1,4 @@
-"""The first convolution for another number of bands."""
+"""The first convolution for another number of bands, and the normalisation that its weights were trained with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""From torchvision's VGG16 to the bodies of FCN-32s, 16s and 8s, and to the first half of the symmetric deconvolution network."""
+"""From torchvision's VGG16 to the bodies of FCN-32s, 16s and 8s, and to the first half of the symmetric deconvolution network.
+
+Dense layers of the classifier become the convolutions fc6 and fc7, whole or decimated.
+"""
 
 from __future__ import annotations
 
