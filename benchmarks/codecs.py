@@ -2,8 +2,8 @@
 
     python benchmarks/codecs.py [STORE …] [--rounds 5] [--small]
 
-Layers of stores that a run made, chunk by chunk as they are stored, and a mask of noise, of which no codec can make much. Codecs take
-turns in every round; rates are medians of the rounds. Prints a Markdown table per layer.
+Layers of stores that a run made, chunk by chunk as they are stored, and a mask of noise, of which no codec can make
+much. Codecs take turns in every round; rates are medians of the rounds. Prints a Markdown table per layer.
 """
 
 from __future__ import annotations
@@ -27,7 +27,11 @@ from numcodecs import LZ4, Blosc, GZip, Zstd
 SHUFFLES = {"": Blosc.NOSHUFFLE, " bitshuffle": Blosc.BITSHUFFLE}
 CODECS: dict[str, Any] = {
     **{f"zstd {level}": Zstd(level=level) for level in (0, 1, 3, 5, 9)},
-    **{f"blosc {name} 5{said}": Blosc(cname=name, clevel=5, shuffle=how) for name in ("lz4", "zstd") for said, how in SHUFFLES.items()},
+    **{
+        f"blosc {name} 5{said}": Blosc(cname=name, clevel=5, shuffle=how)
+        for name in ("lz4", "zstd")
+        for said, how in SHUFFLES.items()
+    },
     "lz4": LZ4(),
     **{f"gzip {level}": GZip(level=level) for level in (1, 5)},
 }
@@ -46,7 +50,10 @@ def main(
     numcodecs.blosc.set_nthreads(1)
     side, rounds = (128, 1) if small else (512, rounds)
     print(_where())
-    for name, chunks in [*_stored(stores or [], 2 if small else 64), ("mask of noise", noise(side, 2 if small else 16))]:
+    for name, chunks in [
+        *_stored(stores or [], 2 if small else 64),
+        ("mask of noise", noise(side, 2 if small else 16)),
+    ]:
         print(f"\n{name}, {len(chunks)} chunks of {chunks[0].shape[0]} px\n\n{table(measure(chunks, rounds))}")
 
 
@@ -58,7 +65,10 @@ def measure(chunks: Chunks, rounds: int) -> dict[str, Rates]:
         for name, codec in CODECS.items():
             found[name].append(once(codec, chunks))
     return {
-        name: (took[0][0] / pixels, *(pixels / 1e6 / statistics.median(each) for each in list(zip(*took, strict=True))[1:]))  # type: ignore[misc]
+        name: (
+            took[0][0] / pixels,
+            *(pixels / 1e6 / statistics.median(each) for each in list(zip(*took, strict=True))[1:]),
+        )
         for name, took in found.items()
     }
 
@@ -84,7 +94,9 @@ def noise(side: int, count: int) -> Chunks:
 
 def table(found: dict[str, Rates]) -> str:
     """As Markdown."""
-    rows = [f"| {name} | {size:.4f} | {encode:,.0f} | {decode:,.0f} |" for name, (size, encode, decode) in found.items()]
+    rows = [
+        f"| {name} | {size:.4f} | {encode:,.0f} | {decode:,.0f} |" for name, (size, encode, decode) in found.items()
+    ]
     return "\n".join(["| codec | bytes per px | encoded, Mpx/s | decoded, Mpx/s |", "|---|---|---|---|", *rows])
 
 
@@ -93,13 +105,23 @@ def _stored(stores: list[Path], most: int) -> Iterator[tuple[str, Chunks]]:
         for layer in ("mask", "confidence"):
             if (store / "0" / layer).exists():
                 array = zarr.open_array(store / "0" / layer, mode="r")
-                corners = [(r, c) for r in range(0, array.shape[0], array.chunks[0]) for c in range(0, array.shape[1], array.chunks[1])]
+                corners = [
+                    (r, c)
+                    for r in range(0, array.shape[0], array.chunks[0])
+                    for c in range(0, array.shape[1], array.chunks[1])
+                ]
                 rows, cols = array.chunks
-                yield f"{layer} of {store.name}", [np.ascontiguousarray(array[r : r + rows, c : c + cols]).view(np.uint8) for r, c in corners[:most]]
+                yield (
+                    f"{layer} of {store.name}",
+                    [np.ascontiguousarray(array[r : r + rows, c : c + cols]).view(np.uint8) for r, c in corners[:most]],
+                )
 
 
 def _where() -> str:
-    return f"{datetime.now(UTC):%Y-%m-%d}, one core of {platform.machine()}, numcodecs {numcodecs.__version__}, Python {platform.python_version()}"
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d}, one core of {platform.machine()}, numcodecs "
+        f"{numcodecs.__version__}, Python {platform.python_version()}"
+    )
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
     python benchmarks/odd_files.py FOLDER
 
-The network's only class score is the sum of the bands against a threshold, so that each label can be worked out from the
-file alone. Prints a Markdown table; exits 1 where a mask differs or a failure is not told in one paragraph.
+The network's only class score is the sum of the bands against a threshold, so that each label can be worked out from
+the file alone. Prints a Markdown table; exits 1 where a mask differs or a failure is not told in one paragraph.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def check(path: Path, scratch: Path) -> tuple[str, bool]:
     message = done.stderr.strip().splitlines()
     clear = "cannot be" in about and done.returncode in (1, 2) and "Traceback" not in done.stderr
     return (
-        f"{about} | exit {done.returncode}: {message[-1].replace(str(path.resolve().parent), '…').replace(str(store), 'STORE')[:400] if message else ''}",
+        f"{about} | exit {done.returncode}: "
+        f"{message[-1].replace(str(path.resolve().parent), '…').replace(str(store), 'STORE')[:400] if message else ''}",
         clear,
     )
 
@@ -79,7 +80,11 @@ def read(src: rasterio.DatasetReader) -> tuple[np.ndarray, np.ndarray]:
     marks = []
     for band, index in zip(raw, indexes, strict=True):
         nodata = src.nodatavals[index - 1]
-        marks.append(np.zeros(band.shape, bool) if nodata is None or np.isnan(nodata) else band == np.array(nodata).astype(band.dtype))
+        marks.append(
+            np.zeros(band.shape, bool)
+            if nodata is None or np.isnan(nodata)
+            else band == np.array(nodata).astype(band.dtype)
+        )
     valid = ~np.logical_and.reduce(marks)
     if raw.dtype.kind == "f":
         valid &= np.isfinite(raw).all(0)
@@ -111,9 +116,11 @@ def network(scratch: Path, bands: int, middle: float) -> Path:
 def run(path: Path, store: Path, model: Path, scratch: Path) -> subprocess.CompletedProcess[str]:
     """The public command."""
     said: dict[str, Any] = {
-        "source": {"path": str(path.resolve())}, "model": {"kind": "torchscript", "path": str(model)}, "output": {"path": str(store)},
+        "source": {"path": str(path.resolve())},
+        "model": {"kind": "torchscript", "path": str(model)},
+        "output": {"path": str(store)},
         "execution": {"engine": "serial", "device": "cpu", "retries": 0},
-    }  # fmt: skip
+    }
     config = scratch / "job.yaml"
     config.write_text(yaml.safe_dump(said))
     return subprocess.run([sys.executable, "-m", "pipeline", "run", str(config)], capture_output=True, text=True)

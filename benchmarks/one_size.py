@@ -1,10 +1,12 @@
-"""What `plan` costs for an ONNX network of one input size and many nodes: CPU seconds the first time, and once its measurements are kept.
+"""What `plan` costs for an ONNX network of one input size and many nodes.
+
+CPU seconds the first time, and once its measurements are kept.
 
     python benchmarks/one_size.py OUT [--blocks 56] [--size 256] [--rounds 1] [--small]
 
-The network is a U-Net of two levels whose middle is a row of inverted bottlenecks: with 56 of them about 1,400 nodes and 40 MB of weights. It is
-made twice: of convolutions alone, whose radius can be measured, and with the global pooling of squeeze-and-excite, which tells by its name that it
-looks everywhere. Prints Markdown.
+The network is a U-Net of two levels whose middle is a row of inverted bottlenecks: with 56 of them about 1,400 nodes
+and 40 MB of weights. It is made twice: of convolutions alone, whose radius can be measured, and with the global pooling
+of squeeze-and-excite, which tells by its name that it looks everywhere. Prints Markdown.
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ class Bottleneck(nn.Module):
         wide = 4 * width
         self.widen = nn.Sequential(nn.Conv2d(width, wide, 1, bias=False), nn.BatchNorm2d(wide), nn.SiLU())
         self.across = nn.Sequential(nn.Conv2d(wide, wide, 1, bias=False), nn.BatchNorm2d(wide), nn.SiLU())
-        self.squeeze = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(wide, wide, 1), nn.Sigmoid()) if squeezed else None
+        self.squeeze = (
+            nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(wide, wide, 1), nn.Sigmoid()) if squeezed else None
+        )
         self.narrow = nn.Sequential(nn.Conv2d(wide, width, 1, bias=False), nn.BatchNorm2d(width))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -54,9 +58,13 @@ class Deep(nn.Module):
 
     def __init__(self, bands: int, width: int, blocks: int, squeezed: bool) -> None:
         super().__init__()
-        self.down = nn.Sequential(nn.Conv2d(bands, width, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(width, width, 3, stride=2, padding=1))
+        self.down = nn.Sequential(
+            nn.Conv2d(bands, width, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(width, width, 3, stride=2, padding=1)
+        )
         self.middle = nn.Sequential(*(Bottleneck(width, squeezed) for _ in range(blocks)))
-        self.up = nn.Sequential(nn.ConvTranspose2d(width, width, 2, stride=2), nn.ReLU(), nn.ConvTranspose2d(width, 3, 2, stride=2))
+        self.up = nn.Sequential(
+            nn.ConvTranspose2d(width, width, 2, stride=2), nn.ReLU(), nn.ConvTranspose2d(width, 3, 2, stride=2)
+        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(n, bands, rows, cols) → (n, 3, rows, cols)."""
@@ -90,16 +98,27 @@ def write(path: Path, network: nn.Module, size: int) -> Path:
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # the exporter is announced to end, and is what most files were made with
         torch.onnx.export(
-            network.eval(), (torch.rand(1, 3, size, size),), str(path), dynamo=False, input_names=["image"], output_names=["y"],
-            training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False,
-        )  # fmt: skip
+            network.eval(),
+            (torch.rand(1, 3, size, size),),
+            str(path),
+            dynamo=False,
+            input_names=["image"],
+            output_names=["y"],
+            training=torch.onnx.TrainingMode.PRESERVE,
+            do_constant_folding=False,
+        )
     return path
 
 
 def scene(path: Path, side: int) -> None:
     """Three bands of noise."""
     data = np.random.default_rng(0).normal(size=(3, side, side)).astype("float32")
-    profile = {"driver": "GTiff", "crs": "EPSG:32633", "transform": from_origin(500_000, 4_600_000, 10, 10), "tiled": True}
+    profile = {
+        "driver": "GTiff",
+        "crs": "EPSG:32633",
+        "transform": from_origin(500_000, 4_600_000, 10, 10),
+        "tiled": True,
+    }
     with rasterio.open(path, "w", count=3, height=side, width=side, dtype="float32", **profile) as made:
         made.write(data)
 
@@ -110,11 +129,23 @@ def planned(out: Path, network: Path, size: int, cold: bool) -> tuple[float, str
     if cold:
         for file in cache.rglob("*.json"):
             file.unlink()
-    said = {"source": {"path": str(out / "scene.tif")}, "model": {"kind": "onnx", "path": str(network), "input": {"size": size}}}
-    (out / "job.yaml").write_text(yaml.safe_dump({**said, "output": {"path": str(out / "job.zarr")}, "execution": {"device": "cpu"}}))
+    said = {
+        "source": {"path": str(out / "scene.tif")},
+        "model": {"kind": "onnx", "path": str(network), "input": {"size": size}},
+    }
+    (out / "job.yaml").write_text(
+        yaml.safe_dump({**said, "output": {"path": str(out / "job.zarr")}, "execution": {"device": "cpu"}})
+    )
     before = _cpu()
     command = [sys.executable, "-m", "pipeline", "plan", str(out / "job.yaml")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, env={**os.environ, "WHOLECLOTH_CACHE": str(cache)})
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env={**os.environ, "WHOLECLOTH_CACHE": str(cache)},
+    )
     verdict = next(line for line in done.stdout.splitlines() if line.startswith("network"))
     return _cpu() - before, verdict.removeprefix("network").strip().partition(";")[0]
 

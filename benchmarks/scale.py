@@ -1,11 +1,15 @@
-"""What a pixel and a block cost as the raster grows: real files of 4096² to 32768², and a raster of 10⁶ × 10⁶ px in thought.
+"""What a pixel and a block cost as the raster grows.
 
-    python benchmarks/scale.py OUT [--sizes 4096,8192,16384,32768] [--rounds 3] [--blocks 100000] [--page docs/scale.md] [--small]
+Real files of 4096² to 32768², and a raster of 10⁶ × 10⁶ px in thought.
 
-*Real*: tiled DEFLATE GeoTIFFs of four bands (kept in OUT: about 90 MB for 4096², 5.5 GB for 32768²) through a 1 × 1 convolution by the
-public command, sizes taking turns. *Thought*: the engines over the blocks of a raster that is not there, with nothing to do for
-each; then as many commit records, really written but not made durable, and the same again as a resume finds them. *Line*: blocks of made-up pixels,
-written and committed as a run does. Prints Markdown, and puts it between the markers of a page.
+    python benchmarks/scale.py OUT [--sizes 4096,8192,16384,32768] [--rounds 3] [--blocks 100000] [--page docs/scale.md]
+    [--small]
+
+*Real*: tiled DEFLATE GeoTIFFs of four bands (kept in OUT: about 90 MB for 4096², 5.5 GB for 32768²) through a 1 × 1
+convolution by the public command, sizes taking turns. *Thought*: the engines over the blocks of a raster that is not
+there, with nothing to do for each; then as many commit records, really written but not made durable, and the same again
+as a resume finds them. *Line*: blocks of made-up pixels, written and committed as a run does. Prints Markdown, and puts
+it between the markers of a page.
 """
 
 from __future__ import annotations
@@ -36,8 +40,15 @@ def main(
 ) -> None:
     """Measure and print."""
     out.mkdir(parents=True, exist_ok=True)
-    sides, rounds, blocks = ([512, 1024], 1, 2000) if small else ([int(side) for side in sizes.split(",")], rounds, blocks)
-    tables = [real.measure(out, sides, rounds), thought.engines(blocks), thought.ledger(out, blocks), line.measure(out, 2 if small else 8, rounds)]
+    sides, rounds, blocks = (
+        ([512, 1024], 1, 2000) if small else ([int(side) for side in sizes.split(",")], rounds, blocks)
+    )
+    tables = [
+        real.measure(out, sides, rounds),
+        thought.engines(blocks),
+        thought.ledger(out, blocks),
+        line.measure(out, 2 if small else 8, rounds),
+    ]
     text = "\n\n".join([_where(), *tables])
     print(text)
     if page is not None:

@@ -1,11 +1,13 @@
-"""What tiles do to networks that differ in one layer: verdict, scheme, arithmetic and labels that differ from the whole image.
+"""What tiles do to networks that differ in one layer.
+
+Verdict, scheme, arithmetic and labels that differ from the whole image.
 
     python benchmarks/seams.py OUT [--size 1536] [--steps 600]
 
-Each network of `tests/networks/families.py` is trained on windows of eight satellite samples and run over another by the public
-command, once per scheme, and compared with one forward pass over the whole scene. *At seams* are pixels within 8 px of where
-tiles meet: the borders of cores, or the edges of blended tiles. *Right* are pixels that have their label. What is there
-already in OUT is not done again. Prints a Markdown table.
+Each network of `tests/networks/families.py` is trained on windows of eight satellite samples and run over another by
+the public command, once per scheme, and compared with one forward pass over the whole scene. *At seams* are pixels
+within 8 px of where tiles meet: the borders of cores, or the edges of blended tiles. *Right* are pixels that have their
+label. What is there already in OUT is not done again. Prints a Markdown table.
 """
 
 from __future__ import annotations
@@ -63,8 +65,15 @@ def main(
         path = out / f"network{number}.pt"
         if not path.exists():
             torch.jit.script(taught(make(len(mean), 5), taught_by, steps)).save(str(path))
-        config = {"source": {"path": scene}, "model": {"kind": "torchscript", "path": str(path), "input": _norm(mean, std)}, "output": {"path": "-"}}
-        rows += [[name, *row] for row in judged(config, out / f"network{number}", whole(path, scene, mean, std), labels(scene))]
+        config = {
+            "source": {"path": scene},
+            "model": {"kind": "torchscript", "path": str(path), "input": _norm(mean, std)},
+            "output": {"path": "-"},
+        }
+        rows += [
+            [name, *row]
+            for row in judged(config, out / f"network{number}", whole(path, scene, mean, std), labels(scene))
+        ]
         print(*rows[-len(SCHEMES) - 1 :], sep="\n", file=sys.stderr, flush=True)
     print("\n".join("| " + " | ".join(row) + " |" for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]]))
 
@@ -126,26 +135,51 @@ def judged(config: dict[str, Any], folder: Path, expected: np.ndarray, known: Pa
         if plan["halo"]["px"] is not None
         else f"{plan['tile']['taper']} at {plan['tile']['size']} px every {plan['tile']['step']}"
     )
-    rows = [[f"whole image; {plan['network']['verdict']}, auto takes {meet}", "1", "", "", f"{np.mean((expected == truth)[judge]):.1%}"]]
+    rows = [
+        [
+            f"whole image; {plan['network']['verdict']}, auto takes {meet}",
+            "1",
+            "",
+            "",
+            f"{np.mean((expected == truth)[judge]):.1%}",
+        ]
+    ]
     for number, (scheme, tile) in enumerate(SCHEMES.items()):
         found = run(config, folder.with_name(f"{folder.name}_scheme{number}"), tile)
-        rows.append([scheme, *(["refused", "", "", ""] if found is None else [*cells(*found, expected), f"{np.mean((found[0] == truth)[judge]):.1%}"])])
+        rows.append(
+            [
+                scheme,
+                *(
+                    ["refused", "", "", ""]
+                    if found is None
+                    else [*cells(*found, expected), f"{np.mean((found[0] == truth)[judge]):.1%}"]
+                ),
+            ]
+        )
     return rows
 
 
-def run(config: dict[str, Any], name: Path, tile: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any], BlockGrid] | None:
+def run(
+    config: dict[str, Any], name: Path, tile: dict[str, Any]
+) -> tuple[np.ndarray, dict[str, Any], BlockGrid] | None:
     """Mask, plan and layout of a run; None where it is refused."""
     size = {"size": SIZE} if "overlap" in tile else {"size": 512} if tile else {}
     said = {**config, "tile": {**size, **tile}, "output": {"path": f"{name.resolve()}.zarr", "pyramid": False}}
     path = name.with_suffix(".yaml")
     path.write_text(yaml.safe_dump(said))
-    done = subprocess.run([sys.executable, "-m", "pipeline", "run", str(path)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "run", str(path)], capture_output=True, text=True, check=False
+    )
     if done.returncode == 2:
         print(f"{name.name}: {done.stderr.strip()}", file=sys.stderr)
         return None
     assert done.returncode == 0, done.stderr
     mask = np.asarray(zarr.open_array(f"{name}.zarr/0/mask", mode="r")[:])
-    return mask, json.loads(name.with_suffix(".report.json").read_text())["plan"], prepare_job(load_config(path)).task.layout
+    return (
+        mask,
+        json.loads(name.with_suffix(".report.json").read_text())["plan"],
+        prepare_job(load_config(path)).task.layout,
+    )
 
 
 def cells(mask: np.ndarray, plan: dict[str, Any], layout: BlockGrid, expected: np.ndarray) -> list[str]:

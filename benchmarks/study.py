@@ -3,9 +3,10 @@
     python benchmarks/study.py benchmarks/studies/satellite.yaml OUT [--jobs 2] [--set training.rounds=2 …]
 
 A study names a config of training, its seeds, what the networks differ in, and the scenes that judge. Every network is
-trained once per seed by `train`, run by `run` and judged by `evaluate`; what is there already is not done again, so a study
-that was stopped goes on. Each job gets an equal part of the cores. Prints a Markdown table: IoU from the confusion matrices of
-all judging scenes together, mean ± standard deviation over the seeds. ``${VAR}`` in a study is taken from the environment.
+trained once per seed by `train`, run by `run` and judged by `evaluate`; what is there already is not done again, so a
+study that was stopped goes on. Each job gets an equal part of the cores. Prints a Markdown table: IoU from the
+confusion matrices of all judging scenes together, mean ± standard deviation over the seeds. ``${VAR}`` in a study is
+taken from the environment.
 """
 
 from __future__ import annotations
@@ -50,25 +51,42 @@ def main(
     print(table(list(said["networks"]), found))
 
 
-def one(said: dict[str, Any], folder: Path, name: str, seed: int, out: Path, overrides: list[str], cores: list[int]) -> dict[str, Any]:
+def one(
+    said: dict[str, Any], folder: Path, name: str, seed: int, out: Path, overrides: list[str], cores: list[int]
+) -> dict[str, Any]:
     """Train one network and judge it."""
     config, weights = folder / said["config"], path(out, name, seed)
     changes = {"model.path": str(weights), "training.seed": seed, **said.get("common", {}), **said["networks"][name]}
     if "training.start" in changes:
         changes["training.start"] = str(path(out, changes["training.start"], seed))
-    settings = [f"--set={key}={json.dumps(value)}" for key, value in changes.items()] + [f"--set={given}" for given in overrides]
+    settings = [f"--set={key}={json.dumps(value)}" for key, value in changes.items()] + [
+        f"--set={given}" for given in overrides
+    ]
     call(["train", str(config), *settings], cores)
-    judged = [judge(config, settings, scene, weights.with_suffix(f".{number}.zarr"), cores) for number, scene in enumerate(said["judges"])]
+    judged = [
+        judge(config, settings, scene, weights.with_suffix(f".{number}.zarr"), cores)
+        for number, scene in enumerate(said["judges"])
+    ]
     plan = json.loads(call(["inspect", str(config), *settings, "--json"], cores)) if seed == said["seeds"][0] else {}
     counts = np.sum([scene["confusion"]["counts"] for scene in judged], axis=0)
     classes = [row["name"] for row in judged[0]["classes"]]
-    return {"counts": counts, "classes": classes, "parameters": plan.get("parameters"), "flops": plan.get("flops_per_pixel")}
+    return {
+        "counts": counts,
+        "classes": classes,
+        "parameters": plan.get("parameters"),
+        "flops": plan.get("flops_per_pixel"),
+    }
 
 
 def judge(config: Path, settings: list[str], scene: dict[str, Any], store: Path, cores: list[int]) -> dict[str, Any]:
     """What `evaluate` says of one scene."""
-    call(["run", str(config), *settings, f"--set=source.path={json.dumps(scene['path'])}", f"--set=output.path={store}"], cores)
-    said: dict[str, Any] = json.loads(call(["evaluate", str(store), "--labels", scene["labels"], *scene.get("options", []), "--json", "-"], cores))
+    call(
+        ["run", str(config), *settings, f"--set=source.path={json.dumps(scene['path'])}", f"--set=output.path={store}"],
+        cores,
+    )
+    said: dict[str, Any] = json.loads(
+        call(["evaluate", str(store), "--labels", scene["labels"], *scene.get("options", []), "--json", "-"], cores)
+    )
     return said
 
 
@@ -80,7 +98,9 @@ def path(out: Path, name: str, seed: int) -> Path:
 def call(arguments: list[str], cores: list[int]) -> str:
     """One public command on some of the cores; its words are shown if it fails."""
     bound = ["taskset", "-c", ",".join(map(str, cores))] if cores else []
-    done = subprocess.run([*bound, sys.executable, "-m", "pipeline", *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*bound, sys.executable, "-m", "pipeline", *arguments], capture_output=True, text=True, check=False
+    )
     if done.returncode:
         sys.exit(f"{' '.join(arguments)} ended with {done.returncode}: {done.stderr}")
     return done.stdout

@@ -1,6 +1,9 @@
-"""How soon the workers of engine ``processes`` are at work, and what they hold: ``python -m benchmarks.workers spawn 8`` beside ``… forkserver 8``.
+"""How soon the workers of engine ``processes`` are at work, and what they hold.
 
-Prints seconds until each worker has had an item, from before the first import, and the memory of all processes but this one (PSS, MiB).
+``python -m benchmarks.workers spawn 8`` beside ``… forkserver 8``.
+
+Prints seconds until each worker has had an item, from before the first import, and the memory of all processes but this
+one (PSS, MiB).
 """
 
 from __future__ import annotations
@@ -30,7 +33,11 @@ def measure(method: str, workers: int) -> tuple[float, float]:
     from pipeline.interfaces import EngineOptions
 
     start, seen = time.perf_counter(), set[str]()
-    forking = nullcontext() if method == "forkserver" else patch.object(processes, "forked", lambda environment: nullcontext())
+    forking = (
+        nullcontext()
+        if method == "forkserver"
+        else patch.object(processes, "forked", lambda environment: nullcontext())
+    )
     with forking, KINDS["processes"](1, EngineOptions(processes=workers, threads=1, notify=lambda line: None)) as run:
         for worker in run(module.at_work, range(ITEMS)):
             seen.add(worker)

@@ -1,7 +1,7 @@
 """Segmentation of images too large for memory: one forward pass over an image that does not fit.
 
-Four functions, the config and the error are what programs and notebooks need; the command ``wholecloth`` offers the same and more. Each imports heavy
-libraries when it is called, so that ``import pipeline`` takes no time.
+Four functions, the config and the error are what programs and notebooks need; the command ``wholecloth`` offers the
+same and more. Each imports heavy libraries when it is called, so that ``import pipeline`` takes no time.
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ def open(store: str | Path | Remote, level: int = 0) -> xarray.Dataset:  # noqa:
     Returns
     -------
     xarray.Dataset
-        The layers ``mask``, ``confidence`` … of dtype uint8, uint16 or float16, with dimensions (y, x) or (class, y, x). Its attributes hold
-        ``crs``, ``nodata`` of the mask and ``class_names`` by code. Where rioxarray is installed, ``.rio`` knows CRS and transform too.
+        The layers ``mask``, ``confidence`` … of dtype uint8, uint16 or float16, with dimensions (y, x) or (class, y,
+        x). Its attributes hold ``crs``, ``nodata`` of the mask and ``class_names`` by code. Where rioxarray is
+        installed, ``.rio`` knows CRS and transform too.
 
     Raises
     ------
@@ -106,7 +107,8 @@ def run(config: Config | str | Path | Mapping[str, Any], *, fresh: bool = False)
     Returns
     -------
     Report
-        Blocks, failures, pixels, seconds and the files that were written; ``complete`` says whether every block is there.
+        Blocks, failures, pixels, seconds and the files that were written; ``complete`` says whether every block is
+        there.
 
     Raises
     ------

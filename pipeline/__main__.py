@@ -8,7 +8,8 @@ from pipeline.runtime.allocator import reexec_with_malloc_settings
 def main() -> None:
     """Entry of both; the allocator, and how threads of OpenMP wait, are settled before anything large is imported."""
     reexec_with_malloc_settings()
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin between layers take the cores of those that read and write
+    # threads that spin between layers take the cores of those that read and write
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from pipeline.cli import main as command
 
     command()

@@ -36,7 +36,8 @@ class Pixels:
     causes: npt.NDArray[np.uint8] | None = None
     """(rows, cols) codes of `CAUSES`, 0 where valid or outside the raster; None where all of the raster is valid."""
     decoded: int = 0
-    """Pixels of the file's own blocks that were decoded for these; what was decoded before for others does not count."""
+    """Pixels of the file's own blocks that were decoded for these; what was decoded before for others does not
+    count."""
 
 
 class Source(Protocol):
@@ -64,7 +65,10 @@ class Source(Protocol):
 
     @property
     def open_files(self) -> int:
-        """Bytes that files hold while they are open, beside GDAL's cache and what is read; 0 unless the raster is put together from many."""
+        """Bytes that files hold while they are open, beside GDAL's cache and what is read.
+
+        0 unless the raster is put together from many.
+        """
 
     def read(self, window: Window) -> Pixels:
         """Read a window, which may reach beyond the raster. Raises ReadError."""
@@ -85,7 +89,10 @@ class Labels(Protocol):
         """The grid of the image that the labels were laid on."""
 
     def read(self, window: Window) -> npt.NDArray[np.uint16]:
-        """(rows, cols) class codes of a window, which may reach beyond the image, the caller's to change; IGNORE where nothing is known. Raises LabelsError."""
+        """(rows, cols) class codes of a window, which may reach beyond the image, the caller's to change.
+
+        IGNORE where nothing is known. Raises LabelsError.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,8 +168,13 @@ class Graph(Protocol):
     def peak(self, bands: int, side: int) -> int:
         """Bytes at the peak of one square image, beyond the input."""
 
-    def steps(self, x: torch.Tensor, other: torch.Tensor | None = None, kinds: frozenset[str] | None = None) -> list[Step]:
-        """Every operation of some kinds as it runs on an image (1, bands, rows, cols), compared with its run on another."""
+    def steps(
+        self, x: torch.Tensor, other: torch.Tensor | None = None, kinds: frozenset[str] | None = None
+    ) -> list[Step]:
+        """Every operation of some kinds as it runs on an image, compared with its run on another.
+
+        Images are (1, bands, rows, cols).
+        """
 
 
 class Network(Protocol):
@@ -251,7 +263,8 @@ class Locality:
     ending: str = ""
     """The operation by which that is known, in words."""
     between: str = ""
-    """``softmax`` or ``sigmoid`` where all that was returned for noise lies in 0…1 as theirs does; a guess, and empty where it does not."""
+    """``softmax`` or ``sigmoid`` where all that was returned for noise lies in 0…1 as theirs does; a guess, and empty
+    where it does not."""
     remarks: tuple[str, ...] = ()
     """What else is to be said of what it returns."""
     margin: Margin | None = None
@@ -264,7 +277,15 @@ class Locality:
         """From its plain values; those that an earlier release did not know are as they were then."""
         radius = Radius(**values["radius"]) if values["radius"] else None
         margin = Margin.of(values["margin"]) if values.get("margin") else None
-        return cls(**{**values, "radius": radius, "blame": tuple(values["blame"]), "remarks": tuple(values.get("remarks", ())), "margin": margin})
+        return cls(
+            **{
+                **values,
+                "radius": radius,
+                "blame": tuple(values["blame"]),
+                "remarks": tuple(values.get("remarks", ())),
+                "margin": margin,
+            }
+        )
 
     def apply_to(self, network: AnyNetwork) -> AnyNetwork:
         """The network with the size, the largest size or the margin that was found."""
@@ -304,7 +325,10 @@ class ReadinessCheck(Protocol):
     """What a process needs before it may run blocks; small, and pickles."""
 
     def __call__(self, room: int | None) -> tuple[str, ...]:
-        """What lacks in this process, in words, given the bytes it may take; nothing where all is there, and then it is ready to begin."""
+        """What lacks in this process, in words, given the bytes it may take.
+
+        Nothing where all is there, and then it is ready to begin.
+        """
 
     def abort(self) -> None:
         """Stop what is under way in this process at the next tile."""

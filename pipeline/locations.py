@@ -11,7 +11,10 @@ SCHEMES = ("s3", "gs", "az")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Remote:
-    """A place on object storage, named as a path is; it holds a name and nothing else, so that it travels to any worker."""
+    """A place on object storage, named as a path is.
+
+    It holds a name and nothing else, so that it travels to any worker.
+    """
 
     url: str
     """``s3://bucket/prefix/scene.zarr``, without a slash at the end."""
@@ -67,7 +70,11 @@ class Remote:
 
 
 Place = Path | Remote
-"""Where a store is. Both have ``name``, ``stem``, ``suffix``, ``parent``, ``with_name``, ``with_suffix`` and ``/``; `files_at` reads and writes in them."""
+"""Where a store is.
+
+Both have ``name``, ``stem``, ``suffix``, ``parent``, ``with_name``, ``with_suffix`` and ``/``; `files_at` reads and
+writes in them.
+"""
 
 
 def parse_place(value: object) -> Place:
@@ -80,10 +87,14 @@ def parse_place(value: object) -> Place:
     if not separator:
         return Path(value)
     if scheme not in SCHEMES:
-        raise ValueError(f"a store lies in a folder or on object storage, {', '.join(f'{name}://…' for name in SCHEMES)}")
+        raise ValueError(
+            f"a store lies in a folder or on object storage, {', '.join(f'{name}://…' for name in SCHEMES)}"
+        )
     bucket, *parts = [part for part in rest.split("/") if part not in ("", ".")]
     if set("@?#") & set(rest):
-        raise ValueError("credentials and options come from the environment, never from the URL; give s3://bucket/scene.zarr alone")
+        raise ValueError(
+            "credentials and options come from the environment, never from the URL; give s3://bucket/scene.zarr alone"
+        )
     if not parts or ".." in parts:
         raise ValueError("give a bucket and a name in it, such as s3://bucket/scene.zarr")
     return Remote(f"{scheme}://{'/'.join((bucket, *parts))}")

@@ -1,7 +1,10 @@
-"""The public command, and other programs in Python, each in a process of its own: forked from one that has imported everything, where that is the same to it.
+"""The public command, and other programs in Python, each in a process of its own.
 
-``Command`` is ``subprocess.Popen`` and ``run`` is ``subprocess.run``. A forked process is a child of this one, and has a pid, signals, an exit code and
-descriptors as any other. What only a true start shows (the entry point, what is imported, how the process starts itself anew) asks for it by ``fork=False``.
+Forked from one that has imported everything, where that is the same to it.
+
+``Command`` is ``subprocess.Popen`` and ``run`` is ``subprocess.run``. A forked process is a child of this one, and has
+a pid, signals, an exit code and descriptors as any other. What only a true start shows (the entry point, what is
+imported, how the process starts itself anew) asks for it by ``fork=False``.
 """
 
 from __future__ import annotations
@@ -27,10 +30,27 @@ from pipeline.runtime import allocator
 
 ROOT = Path(__file__).resolve().parents[1]
 READ_AT_START = (
-    "OMP_", "GOMP_", "KMP_", "OPENBLAS_", "MKL_", "GLIBC_TUNABLES", "MALLOC_", "LD_", "PYTHON", "LC_", "LANG", "DASK_", "TORCH", "PYTORCH_", "CUDA_", "PROJ_",
-    "GDAL_DATA", "GDAL_DRIVER_PATH",
-)  # fmt: skip
-"""Beginnings of the variables that a library, or the interpreter, reads when it is loaded: a process with others is started, not forked."""
+    "OMP_",
+    "GOMP_",
+    "KMP_",
+    "OPENBLAS_",
+    "MKL_",
+    "GLIBC_TUNABLES",
+    "MALLOC_",
+    "LD_",
+    "PYTHON",
+    "LC_",
+    "LANG",
+    "DASK_",
+    "TORCH",
+    "PYTORCH_",
+    "CUDA_",
+    "PROJ_",
+    "GDAL_DATA",
+    "GDAL_DRIVER_PATH",
+)
+"""Beginnings of the variables that a library, or the interpreter, reads when it is loaded: a process with others is
+started, not forked."""
 SET_BY_IMPORTS = ("PYTORCH_NVML_BASED_CUDA_CHECK", "TORCHINDUCTOR_CACHE_DIR")
 """Of these the two that Lightning and torch set in the process that imports them."""
 UNLIKE_A_FORK = {
@@ -71,12 +91,19 @@ class Command(subprocess.Popen[Any]):
         ends = (call["p2cread"], call["c2pwrite"], call["errwrite"])
         self.pid = server().fork(call["args"][1:], environment, call["cwd"], ends, call["start_new_session"])
         self._child_created = True
-        self._close_pipe_fds(*(call[name] for name in ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")))  # type: ignore[attr-defined]
+        self._close_pipe_fds(
+            *(call[name] for name in ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite"))
+        )
 
 
-def run(args: list[str], *, timeout: float = 300, check: bool = False, **options: Any) -> subprocess.CompletedProcess[Any]:
+def run(
+    args: list[str], *, timeout: float = 300, check: bool = False, **options: Any
+) -> subprocess.CompletedProcess[Any]:
     """Run a program in Python to its end, without an input unless one is given; one that takes longer is killed."""
-    with Command(args, **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}) as process:
+    with Command(
+        args,
+        **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options},
+    ) as process:
         try:
             out, err = process.communicate(timeout=timeout)
         except BaseException:
@@ -96,7 +123,12 @@ def wholecloth(*args: object, **options: Any) -> subprocess.CompletedProcess[str
 def can_fork(call: Mapping[str, Any], environment: Mapping[str, str]) -> bool:
     """Whether a forked process is the same as one that is started."""
     args = call["args"]
-    if not hasattr(os, "sched_getaffinity") or not isinstance(args, list) or args[0] != sys.executable or not all(isinstance(arg, str) for arg in args):
+    if (
+        not hasattr(os, "sched_getaffinity")
+        or not isinstance(args, list)
+        or args[0] != sys.executable
+        or not all(isinstance(arg, str) for arg in args)
+    ):
         return False
     if any(call.get(name, default) != default for name, default in UNLIKE_A_FORK.items()) or not call["close_fds"]:
         return False
@@ -106,7 +138,8 @@ def can_fork(call: Mapping[str, Any], environment: Mapping[str, str]) -> bool:
 
 
 def lasting(args: object, environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment that a program has after it has started itself anew, which of them only the public command does."""
+    """The environment that a program has after it has started itself anew, which of them only the public command
+    does."""
     own = isinstance(args, list) and args[1:3] == ["-m", "pipeline"]
     return settled(environment) if own else dict(environment)
 
@@ -118,7 +151,11 @@ def settled(environment: Mapping[str, str]) -> dict[str, str]:
 
 def read_at_start(environment: Mapping[str, str]) -> dict[str, str]:
     """The variables that are read when a process starts."""
-    return {name: value for name, value in environment.items() if name.startswith(READ_AT_START) and name not in SET_BY_IMPORTS}
+    return {
+        name: value
+        for name, value in environment.items()
+        if name.startswith(READ_AT_START) and name not in SET_BY_IMPORTS
+    }
 
 
 @cache
@@ -140,13 +177,25 @@ class Server:
         theirs.close()
         atexit.register(self.close)
 
-    def fork(self, arguments: list[str], environment: dict[str, str], folder: object, ends: tuple[int, ...], session: bool) -> int:
-        """The pid of a new child of this process, which runs ``python ARGUMENTS``; ``ends`` are its stdin, stdout and stderr, −1 for those of this process."""
-        places = {place: end if end != -1 else place for place, end in enumerate(ends) if end != -1 or is_inherited(place)}
+    def fork(
+        self, arguments: list[str], environment: dict[str, str], folder: object, ends: tuple[int, ...], session: bool
+    ) -> int:
+        """The pid of a new child of this process, which runs ``python ARGUMENTS``.
+
+        ``ends`` are its stdin, stdout and stderr, −1 for those of this process.
+        """
+        places = {
+            place: end if end != -1 else place for place, end in enumerate(ends) if end != -1 or is_inherited(place)
+        }
         request = {
-            "arguments": arguments, "environment": environment, "folder": os.fspath(folder or os.getcwd()), "session": session, "open": list(places),  # type: ignore[call-overload]
-            "mask": list(signal.pthread_sigmask(signal.SIG_BLOCK, ())), "limits": [row for row in limits() if row not in self.limits],
-        }  # fmt: skip
+            "arguments": arguments,
+            "environment": environment,
+            "folder": os.fspath(folder or os.getcwd()),
+            "session": session,
+            "open": list(places),  # type: ignore[call-overload]
+            "mask": list(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
+            "limits": [row for row in limits() if row not in self.limits],
+        }
         subreaper(True)
         try:
             return int(self.ask(request, list(places.values())))
@@ -185,6 +234,9 @@ def is_inherited(descriptor: int) -> bool:
 
 
 def subreaper(wanted: bool) -> None:
-    """Make this process the parent of descendants whose own parent ends, or no longer: https://man7.org/linux/man-pages/man2/PR_SET_CHILD_SUBREAPER.2const.html"""
+    """Make this process the parent of descendants whose own parent ends, or no longer.
+
+    Https://man7.org/linux/man-pages/man2/PR_SET_CHILD_SUBREAPER.2const.html
+    """
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, int(wanted), 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl")

@@ -14,7 +14,8 @@ WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 GIVEN = "WHOLECLOTH_TESTS_TUNABLES"
 """Variable by which a worker learns what GLIBC_TUNABLES was before the tests set it for their workers."""
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-"""Read before torch is there, and by what tests start: a plan is then the same on every machine, and workers do not fight over cores."""
+"""Read before torch is there, and by what tests start: a plan is then the same on every machine, and workers do not
+fight over cores."""
 if GIVEN in os.environ:  # glibc has read it; what tests start has what was given
     os.environ["GLIBC_TUNABLES"] = os.environ.pop(GIVEN)
     if not os.environ["GLIBC_TUNABLES"]:
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["pytest_addoption", "pytest_collection_modifyitems", "pytest_runtest_makereport", "pytest_runtest_teardown"]
 
-settings.register_profile("test", deadline=None, derandomize=True, max_examples=25)  # machines are shared, and a change is judged by what it changes
+# machines are shared, and a change is judged by what it changes
+settings.register_profile("test", deadline=None, derandomize=True, max_examples=25)
 settings.register_profile("nightly", deadline=None, max_examples=500)
 
 
@@ -54,13 +56,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def hear_interrupts() -> None:
-    """Take the signal of Ctrl-C where a shell had it ignored, as it does for `make test &`: what tests start and interrupt would inherit that."""
+    """Take the signal of Ctrl-C where a shell had it ignored, as it does for `make test &`.
+
+    What tests start and interrupt would inherit that.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def give_workers_memory() -> None:
-    """Have workers keep what they free, as the public command does: a quarter of a network's time in tests goes into pages that are mapped anew."""
+    """Have workers keep what they free, as the public command does.
+
+    A quarter of a network's time in tests goes into pages that are mapped anew.
+    """
     tuned = allocator.env_with_settings(os.environ)
     if tuned is not None:
         os.environ.update({GIVEN: os.environ.get("GLIBC_TUNABLES", ""), "GLIBC_TUNABLES": tuned["GLIBC_TUNABLES"]})
@@ -83,7 +91,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol() -> Generator[None, object, object]:
-    """Take back what libraries write into the environment, as Dask's nannies do: commands that are started later would be started with it."""
+    """Take back what libraries write into the environment, as Dask's nannies do.
+
+    Commands that are started later would be started with it.
+    """
     before = read_at_start(os.environ)
     result = yield
     for name in read_at_start(os.environ).keys() - before.keys():
@@ -94,7 +105,10 @@ def pytest_runtest_protocol() -> Generator[None, object, object]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _operations_stay() -> None:
-    """torch.jit knows operations by their ids, also those that are gone: a module with a list in the place of one could once not be scripted."""
+    """torch.jit knows operations by their ids, also those that are gone.
+
+    A module with a list in the place of one could once not be scripted.
+    """
     register, kept = _builtins._register_builtin, []
     _builtins._register_builtin = lambda operation, name: (kept.append(operation), register(operation, name))[1]
 

@@ -1,7 +1,8 @@
 """A process that has imported what commands import, and becomes a command by a fork.
 
-``python fork_server.py FD`` takes requests from the socket that it inherits as ``FD``; ``tests.commands`` is the other side. Only imports run here: no
-operator of torch, no dataset, no client, no event loop. Whatever starts a thread would leave the children without that thread, and they would wait for it.
+``python fork_server.py FD`` takes requests from the socket that it inherits as ``FD``; ``tests.commands`` is the other
+side. Only imports run here: no operator of torch, no dataset, no client, no event loop. Whatever starts a thread would
+leave the children without that thread, and they would wait for it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,18 @@ import time
 from pathlib import Path
 from typing import Any
 
-LIBRARIES = ("torch", "rasterio", "zarr", "distributed", "dask.__main__", "skimage.measure", "pyproj", "psutil", "obstore.store", "yaml")
+LIBRARIES = (
+    "torch",
+    "rasterio",
+    "zarr",
+    "distributed",
+    "dask.__main__",
+    "skimage.measure",
+    "pyproj",
+    "psutil",
+    "obstore.store",
+    "yaml",
+)
 """Beside the modules of the package."""
 LIGHTNING = ("pipeline.train.trainer", "pipeline.train.checkpoint", "pipeline.train.module", "pipeline.train.train")
 """Modules that import Lightning, which takes longer than all others."""
@@ -43,11 +55,16 @@ def import_all() -> None:
         if name not in ("pipeline.__main__", *LIGHTNING) and importlib.util.find_spec(name.partition(".")[0]):
             importlib.import_module(name)
     gc.collect()
-    gc.freeze()  # a collection in a child would write to, and so copy, every page with an object: https://docs.python.org/3/library/gc.html#gc.freeze
+    # a collection in a child would write to, and so copy, every page with an object:
+    # https://docs.python.org/3/library/gc.html#gc.freeze
+    gc.freeze()
 
 
 def serve(channel: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    """Answer requests until the other side is gone. Returns in the forked process only: the request that it is to become, and its standard descriptors."""
+    """Answer requests until the other side is gone.
+
+    Returns in the forked process only: the request that it is to become, and its standard descriptors.
+    """
     while True:
         data, descriptors, _, _ = socket.recv_fds(channel, REQUEST_BYTES, 3)
         if not data:
@@ -68,7 +85,10 @@ def threads() -> list[str]:
 
 
 def fork_orphan() -> int:
-    """Fork a process whose parent has ended, so that the subreaper above becomes its parent. Returns the pid, and 0 in that process."""
+    """Fork a process whose parent has ended, so that the subreaper above becomes its parent.
+
+    Returns the pid, and 0 in that process.
+    """
     read, write = os.pipe()
     between = os.fork()
     if between == 0:
@@ -117,14 +137,19 @@ def place_standard(places: list[int], descriptors: list[int]) -> None:
 
 
 def open_standard(places: list[int]) -> None:
-    """Open ``sys.stdin``, ``stdout`` and ``stderr`` as Python opened those of this process; None where one is closed."""
+    """Open ``sys.stdin``, ``stdout`` and ``stderr`` as Python opened those of this process.
+
+    None where one is closed.
+    """
     for place, name in enumerate(("stdin", "stdout", "stderr")):
         own, stream = getattr(sys, f"__{name}__"), None
         if place in places:
             unbuffered = isinstance(own.buffer, io.FileIO)
             buffer = open(place, "wb" if place else "rb", 0 if unbuffered else -1, closefd=False)  # noqa: SIM115  # it stays open
             lines = own.line_buffering or (os.isatty(place) and not unbuffered)
-            stream = io.TextIOWrapper(buffer, own.encoding, own.errors, line_buffering=lines, write_through=own.write_through)
+            stream = io.TextIOWrapper(
+                buffer, own.encoding, own.errors, line_buffering=lines, write_through=own.write_through
+            )
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
 
@@ -167,7 +192,8 @@ def run(arguments: list[str]) -> None:
 
 if __name__ == "__main__":
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C goes to the whole group; this process ends when the tests do
+        # Ctrl-C goes to the whole group; this process ends when the tests do
+        signal.signal(signal.SIGINT, lambda *_: None)
     import_all()
     to_become, standard = serve(socket.socket(fileno=int(sys.argv[1])))
     become(to_become, standard)

@@ -1,4 +1,6 @@
-"""Which nightly groups a change asks for: ``python -m tests.guards`` prints them, from the files that changed since ``CI_BASE``.
+"""Which nightly groups a change asks for.
+
+``python -m tests.guards`` prints them, from the files that changed since ``CI_BASE``.
 
 Without ``CI_BASE``, a change is all that was committed in the twelve hours before the newest commit.
 """
@@ -55,8 +57,20 @@ GUARDS = {
         "tests/inspect/locality/",
     ),
     "training": ("pipeline/train/", "tests/train/"),
-    "compile": ("pipeline/models/torch_compile.py", "pipeline/planning/compiling.py", "pipeline/inference/forward.py", "tests/planning/test_compiling.py"),
-    "slurm": ("pipeline/engines/", "pipeline/config/cluster.py", "workflows/", "tests/slurm_cluster.py", "tests/workflows/", "tests/engines/test_slurm.py"),
+    "compile": (
+        "pipeline/models/torch_compile.py",
+        "pipeline/planning/compiling.py",
+        "pipeline/inference/forward.py",
+        "tests/planning/test_compiling.py",
+    ),
+    "slurm": (
+        "pipeline/engines/",
+        "pipeline/config/cluster.py",
+        "workflows/",
+        "tests/slurm_cluster.py",
+        "tests/workflows/",
+        "tests/engines/test_slurm.py",
+    ),
     "clocks": (
         "pipeline/store/lease/",
         "pipeline/runtime/resources.py",

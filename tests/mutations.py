@@ -1,4 +1,7 @@
-"""The faults of mutations.md, one by one in a copy of the tree: ``python -m tests.mutations [NUMBER …] [-- PYTEST OPTIONS]``."""
+"""The faults of mutations.md, one by one in a copy of the tree.
+
+``python -m tests.mutations [NUMBER …] [-- PYTEST OPTIONS]``.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,11 @@ LIMIT_S = 60
 """Seconds that the tests of a fault may take, where nothing else is asked for."""
 JUDGED = ("caught", "missed")
 """Verdicts that a rerun takes over; anything else is tried again."""
-_FAULT = re.compile(r"^### (\d+)\. (.+)\n(?:\n.+\n)*\n```diff\n--- (\S+)\n-(.*)\n\+(.*)\n```\n\ntests: (.+)(?:\n\nonly in a whole run: (.+))?$", re.M)
+_FAULT = re.compile(
+    r"^### (\d+)\. (.+)\n(?:\n.+\n)*\n"
+    r"```diff\n--- (\S+)\n-(.*)\n\+(.*)\n```\n\ntests: (.+)(?:\n\nonly in a whole run: (.+))?$",
+    re.M,
+)
 _FALLEN = re.compile(r"^(?:FAILED|ERROR) (\S+?::.+?)(?: - .*)?$", re.M)
 
 
@@ -55,7 +62,10 @@ class Fault:
         """The text of the file with the fault; ValueError where the line is not there exactly once."""
         lines = text.split("\n")
         if lines.count(self.old) != 1:
-            raise ValueError(f"fault {self.number} ({self.name}): its line stands {lines.count(self.old)} times in {self.file}, not once: {self.old.strip()}")
+            raise ValueError(
+                f"fault {self.number} ({self.name}): its line stands {lines.count(self.old)} times in "
+                f"{self.file}, not once: {self.old.strip()}"
+            )
         lines[lines.index(self.old)] = self.new
         return "\n".join(lines)
 
@@ -69,13 +79,20 @@ class Outcome:
     number: int
     name: str
     verdict: str
-    """caught, missed, late (not judged in time), broken (pytest ran no test to its end), or whole: left to a run of all tests."""
+    """caught, missed, late (not judged in time), broken (pytest ran no test to its end), or whole: left to a run of all
+    tests."""
     what: str
     """The test that fell, what pytest said at last, or why it was not tried."""
     seconds: float
 
     def __str__(self) -> str:
-        words = {"caught": "", "missed": "MISSED", "late": "NOT JUDGED in time", "broken": "BROKEN: ", "whole": "only in a whole run: "}
+        words = {
+            "caught": "",
+            "missed": "MISSED",
+            "late": "NOT JUDGED in time",
+            "broken": "BROKEN: ",
+            "whole": "only in a whole run: ",
+        }
         return f"{self.number:3}  {self.name}: {words[self.verdict]}{self.what}  ({self.seconds:.1f} s)"
 
 
@@ -90,7 +107,10 @@ class Copy:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Of the tests, and of all that they start: the package and temporary files are those of the copy, and compiled modules are kept."""
+        """Of the tests, and of all that they start.
+
+        The package and temporary files are those of the copy, and compiled modules are kept.
+        """
         kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         return {**kept, "PYTHONPATH": str(self.tree), "TMPDIR": str(self.tree.parent)}
 
@@ -100,18 +120,25 @@ def faults(page: str) -> list[Fault]:
     return [
         Fault(number=int(number), name=name, file=file, old=old, new=new, tests=tuple(tests.split()), whole=whole)
         for number, name, file, old, new, tests, whole in _FAULT.findall(page)
-    ]  # fmt: skip
+    ]
 
 
 def copied(folder: Path, core: int, limit: float) -> Copy:
-    """The tree as it is now, but for what git ignores; RuntimeError where another package would be imported all the same."""
+    """The tree as it is now, but for what git ignores.
+
+    RuntimeError where another package would be imported all the same.
+    """
     made = Copy(tree=folder / "tree", core=core, limit=limit)
-    listed = subprocess.run(["git", "ls-files", "-zco", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["git", "ls-files", "-zco", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     for name in filter(lambda name: (ROOT / name).is_file(), listed.split("\0")):
         (made.tree / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, made.tree / name)
     command = [sys.executable, "-c", "import pipeline; print(pipeline.__file__)"]
-    place = subprocess.run(command, cwd=folder, env=made.environment, capture_output=True, text=True, check=True).stdout.strip()
+    place = subprocess.run(
+        command, cwd=folder, env=made.environment, capture_output=True, text=True, check=True
+    ).stdout.strip()
     if not Path(place).is_relative_to(made.tree):
         raise RuntimeError(f"the tests would import {place}, not the copy in {made.tree}")
     return made
@@ -139,7 +166,14 @@ def tried(fault: Fault, copy: Copy, options: list[str]) -> Outcome:
     """Run the tests of a fault until one falls."""
     began = time.monotonic()
     verdict, what = ("whole", fault.whole) if fault.whole else _tried(fault, copy, options)
-    return Outcome(key=key(fault, options), number=fault.number, name=fault.name, verdict=verdict, what=what, seconds=round(time.monotonic() - began, 1))
+    return Outcome(
+        key=key(fault, options),
+        number=fault.number,
+        name=fault.name,
+        verdict=verdict,
+        what=what,
+        seconds=round(time.monotonic() - began, 1),
+    )
 
 
 def _tried(fault: Fault, copy: Copy, options: list[str]) -> tuple[str, str]:
@@ -154,7 +188,15 @@ def _pytest(arguments: list[str], copy: Copy, output: IO[str]) -> int | None:
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *arguments]
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {copy.core})  # of this thread, and so of what it starts
-    process = subprocess.Popen(command, cwd=copy.tree, env=copy.environment, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(
+        command,
+        cwd=copy.tree,
+        env=copy.environment,
+        stdout=output,
+        stderr=output,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     try:
         return process.wait(copy.limit)
     except subprocess.TimeoutExpired:
@@ -175,7 +217,10 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def judged(code: int | None, output: str) -> tuple[str, str]:
-    """The verdict, and the test that fell: a module that cannot be imported is no test, and time that runs out is no catch."""
+    """The verdict, and the test that fell.
+
+    A module that cannot be imported is no test, and time that runs out is no catch.
+    """
     fallen = _FALLEN.search(output.rpartition("short test summary info")[2])
     if code is None:
         return "late", ""
@@ -205,7 +250,10 @@ def outcomes(chosen: list[Fault], options: list[str], how: argparse.Namespace) -
     """What becomes of each fault, in order; written down as it comes."""
     known = earlier(how.results, how.again)
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
-    with tempfile.TemporaryDirectory(prefix="wholecloth-", ignore_cleanup_errors=True) as folder, ThreadPoolExecutor(how.jobs) as pool:
+    with (
+        tempfile.TemporaryDirectory(prefix="wholecloth-", ignore_cleanup_errors=True) as folder,
+        ThreadPoolExecutor(how.jobs) as pool,
+    ):
         free: SimpleQueue[Copy] = SimpleQueue()
         for number in range(how.jobs):
             free.put(copied(Path(folder) / str(number), cores[number % len(cores)], how.limit))
@@ -226,17 +274,37 @@ def outcomes(chosen: list[Fault], options: list[str], how: argparse.Namespace) -
 def asked(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     """What was typed, and after ``--`` what pytest is given as well."""
     cut = arguments.index("--") if "--" in arguments else len(arguments)
-    parser = argparse.ArgumentParser(prog="python -m tests.mutations", description="Put in the faults of tests/mutations.md one by one and see a test fall.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.mutations",
+        description="Put in the faults of tests/mutations.md one by one and see a test fall.",
+    )
     parser.add_argument("numbers", metavar="NUMBER", nargs="*", type=int, help="only these faults")
-    parser.add_argument("--results", metavar="FILE", type=Path, default=ROOT / "out" / "mutations.jsonl", help="what is done; a rerun skips it")
+    parser.add_argument(
+        "--results",
+        metavar="FILE",
+        type=Path,
+        default=ROOT / "out" / "mutations.jsonl",
+        help="what is done; a rerun skips it",
+    )
     parser.add_argument("--again", action="store_true", help="start anew")
-    parser.add_argument("--jobs", metavar="N", type=int, default=1, help="faults at once, each on a core and in a copy of its own")
-    parser.add_argument("--limit", metavar="S", type=float, default=LIMIT_S, help="seconds for the tests of a fault: more on a busy machine")
+    parser.add_argument(
+        "--jobs", metavar="N", type=int, default=1, help="faults at once, each on a core and in a copy of its own"
+    )
+    parser.add_argument(
+        "--limit",
+        metavar="S",
+        type=float,
+        default=LIMIT_S,
+        help="seconds for the tests of a fault: more on a busy machine",
+    )
     return parser.parse_args(arguments[:cut]), arguments[cut + 1 :]
 
 
 def picked(listed: list[Fault], numbers: list[int]) -> list[Fault]:
-    """All, or those of the numbers, which are tried whatever their tests take; ValueError where there is no such fault."""
+    """All, or those of the numbers, which are tried whatever their tests take.
+
+    ValueError where there is no such fault.
+    """
     if strange := set(numbers) - {fault.number for fault in listed}:
         raise ValueError(f"there is no fault {min(strange)}: they are 1 to {len(listed)}")
     return [replace(fault, whole="") for fault in listed if fault.number in numbers] if numbers else listed
@@ -252,7 +320,10 @@ def main(arguments: list[str]) -> int:
     for outcome in outcomes(chosen, options, how):
         counts[outcome.verdict] += 1
         print(outcome, flush=True)
-    left = f"{counts['missed']} missed, {counts['late']} not judged in time, {counts['broken']} broken, {counts['whole']} left to a whole run"
+    left = (
+        f"{counts['missed']} missed, {counts['late']} not judged in time, {counts['broken']} broken, "
+        f"{counts['whole']} left to a whole run"
+    )
     print(f"{counts['caught']} of {len(chosen)} caught; {left}")
     return int(counts["caught"] + counts["whole"] < len(chosen))
 

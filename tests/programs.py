@@ -1,4 +1,7 @@
-"""Programs that nightly tests need, and who brings them: ``python -m tests.programs [GROUP …]`` names those that are missing, and fails."""
+"""Programs that nightly tests need, and who brings them.
+
+``python -m tests.programs [GROUP …]`` names those that are missing, and fails.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +32,21 @@ def is_installed(program: str) -> bool:
 def python_of_qgis() -> str | None:
     """The interpreter that has QGIS: Debian's own."""
     python = "/usr/bin/python3"
-    found = Path(python).exists() and subprocess.run([python, "-c", "import qgis.core"], capture_output=True, check=False).returncode == 0
+    found = (
+        Path(python).exists()
+        and subprocess.run([python, "-c", "import qgis.core"], capture_output=True, check=False).returncode == 0
+    )
     return python if found else None
 
 
 def missing(groups: list[str]) -> dict[str, str]:
     """Packages by the programs that are missing for some groups."""
-    return {program: package for group in groups for program, package in PROGRAMS.get(group, {}).items() if not is_installed(program)}
+    return {
+        program: package
+        for group in groups
+        for program, package in PROGRAMS.get(group, {}).items()
+        if not is_installed(program)
+    }
 
 
 def main(*words: str) -> str | None:
@@ -46,7 +57,10 @@ def main(*words: str) -> str | None:
     if "--packages" in words:
         print(packages)
     elif lacking:
-        return f"The tests of {', '.join(groups)} need {', '.join(lacking)}, which this machine lacks. Install with: apt-get install {packages}"
+        return (
+            f"The tests of {', '.join(groups)} need {', '.join(lacking)}, which this machine lacks. "
+            f"Install with: apt-get install {packages}"
+        )
     return None
 
 

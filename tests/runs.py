@@ -27,7 +27,9 @@ def go(path: Path, *overrides: str, fresh: bool = False, shard: Shard | None = N
 def start(*args: object, **environ: str) -> Command:
     """The public command in a process of its own."""
     streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return Command([sys.executable, "-m", "pipeline", *map(str, args)], env={**os.environ, **environ}, text=True, **streams)
+    return Command(
+        [sys.executable, "-m", "pipeline", *map(str, args)], env={**os.environ, **environ}, text=True, **streams
+    )
 
 
 def wait(process: subprocess.Popen[str]) -> tuple[int, str, str]:
@@ -38,14 +40,20 @@ def wait(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 def arrays(store: Path) -> dict[str, str]:
     """Digest of every chunk of every level, by path; and of every commit record."""
-    files = [path for path in sorted(store.rglob("*")) if path.is_file() and ("c" in path.parts or "ledger" in path.parts)]
+    files = [
+        path for path in sorted(store.rglob("*")) if path.is_file() and ("c" in path.parts or "ledger" in path.parts)
+    ]
     return {str(path.relative_to(store)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def everything(store: Path) -> dict[str, bytes]:
     """Every file of a store, and the VRT and picture beside it."""
     files = [path for path in sorted(store.rglob("*")) if path.is_file()]
-    return {str(path.relative_to(store.parent)): path.read_bytes() for path in [*files, store.with_suffix(".vrt"), store.with_suffix(".png")] if path.exists()}
+    return {
+        str(path.relative_to(store.parent)): path.read_bytes()
+        for path in [*files, store.with_suffix(".vrt"), store.with_suffix(".png")]
+        if path.exists()
+    }
 
 
 def shards(count: int) -> list[Shard]:

@@ -15,18 +15,25 @@ from rasterio.transform import from_origin
 
 from tests import networks
 
-CLASSES = [{"name": name, "color": color} for name, color in zip("abcd", ("#1b9e77", "#d95f02", "#7570b3", "#e7298a"), strict=True)]
+CLASSES = [
+    {"name": name, "color": color}
+    for name, color in zip("abcd", ("#1b9e77", "#d95f02", "#7570b3", "#e7298a"), strict=True)
+]
 
 
 def position(height: int, width: int, bands: int = 3) -> np.ndarray:
     """(bands, rows, cols) uint16: row, column and their mixture, none 0, so that a misplaced window shows itself."""
     rows, cols = np.mgrid[:height, :width]
-    return np.stack([1 + rows % 997, 1 + cols % 991, 1 + (7 * rows + 13 * cols) % 1009, 1 + rows % 7][:bands]).astype("uint16")
+    return np.stack([1 + rows % 997, 1 + cols % 991, 1 + (7 * rows + 13 * cols) % 1009, 1 + rows % 7][:bands]).astype(
+        "uint16"
+    )
 
 
 def write(path: Path, data: np.ndarray, **profile: Any) -> Path:
     said = {"driver": "GTiff", "crs": "EPSG:32633", "transform": from_origin(500_000, 4_600_000, 10, 10), **profile}
-    with rasterio.open(path, "w", count=data.shape[0], height=data.shape[1], width=data.shape[2], dtype=data.dtype, **said) as out:
+    with rasterio.open(
+        path, "w", count=data.shape[0], height=data.shape[1], width=data.shape[2], dtype=data.dtype, **said
+    ) as out:
         out.write(data)
     return path
 
@@ -46,7 +53,9 @@ def _scene(height: int, width: int, seed: int) -> bytes:
     data = np.clip(500 + 150 * waves + rng.normal(0, 60, waves.shape), 1, 1000).astype("uint16")
     data[:, height // 2 : height // 2 + 40, width // 3 : width // 3 + 70] = 0
     with tempfile.TemporaryDirectory() as folder:
-        file = write(Path(folder) / "scene.tif", data, nodata=0, tiled=True, blockxsize=64, blockysize=64, compress="deflate")
+        file = write(
+            Path(folder) / "scene.tif", data, nodata=0, tiled=True, blockxsize=64, blockysize=64, compress="deflate"
+        )
         return file.read_bytes()
 
 
@@ -78,7 +87,12 @@ def config(folder: Path, name: str = "job", **sections: dict[str, Any]) -> Path:
         scene(raster)
     said: dict[str, Any] = {
         "source": {"path": str(raster)},
-        "model": {"kind": "torchscript", "path": str(unet(folder)), "classes": CLASSES, "input": {"mean": 500, "std": 200}},
+        "model": {
+            "kind": "torchscript",
+            "path": str(unet(folder)),
+            "classes": CLASSES,
+            "input": {"mean": 500, "std": 200},
+        },
         "output": {"path": str(folder / f"{name}.zarr"), "chunk": 64, "block": 128},
         "execution": {"device": "cpu", "engine": "serial"},
     }

@@ -97,7 +97,9 @@ class Slurm:
 
     def logs(self) -> str:
         """Ends of what the daemons wrote."""
-        return "\n".join(f"{path.name}: {path.read_text(errors='replace')[-1500:]}" for path in sorted(self.folder.glob("*.log")))
+        return "\n".join(
+            f"{path.name}: {path.read_text(errors='replace')[-1500:]}" for path in sorted(self.folder.glob("*.log"))
+        )
 
 
 def missing() -> str | None:
@@ -156,7 +158,13 @@ def _configure(folder: Path) -> None:
         (folder / name).mkdir()
     controller, daemon = _free_ports(2)
     said = CONF.format(
-        host=socket.gethostname().partition(".")[0], controller=controller, daemon=daemon, folder=folder, cpus=CPUS, memory=MEMORY_MB, partition=PARTITION
+        host=socket.gethostname().partition(".")[0],
+        controller=controller,
+        daemon=daemon,
+        folder=folder,
+        cpus=CPUS,
+        memory=MEMORY_MB,
+        partition=PARTITION,
     )
     (folder / "slurm.conf").write_text(said)
 
@@ -164,7 +172,9 @@ def _configure(folder: Path) -> None:
 def _daemon(stack: ExitStack, made: Slurm, name: str, *arguments: str) -> None:
     log = (made.folder / f"{name}.out.log").open("w")
     command = [name, *arguments, "-f", str(made.folder / "slurm.conf")]
-    stack.callback(_ended, subprocess.Popen(command, env=made.environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL))
+    stack.callback(
+        _ended, subprocess.Popen(command, env=made.environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+    )
 
 
 def _until_idle(made: Slurm) -> None:
@@ -173,7 +183,9 @@ def _until_idle(made: Slurm) -> None:
     while "idle" not in state:
         assert time.monotonic() < end, f"SLURM's node is {state or 'not there'}: {made.logs()}"
         time.sleep(0.3)
-        found = subprocess.run(["sinfo", "-h", "-o", "%T"], env=made.environment, capture_output=True, text=True, timeout=WAIT_S)
+        found = subprocess.run(
+            ["sinfo", "-h", "-o", "%T"], env=made.environment, capture_output=True, text=True, timeout=WAIT_S
+        )
         state = found.stdout
 
 

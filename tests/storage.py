@@ -1,4 +1,7 @@
-"""Object storage on the loopback that writes down what it is asked and fails as it is told; a process of its own, since GDAL holds the interpreter."""
+"""Object storage on the loopback that writes down what it is asked and fails as it is told.
+
+A process of its own, since GDAL holds the interpreter.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +34,13 @@ class Storage:
     log: Path
 
     def fail(self, *rules: dict[str, Any]) -> None:
-        """From now on, by each rule: requests of a ``method`` whose path does ``match``, after ``skip`` of them and ``count`` times (always where absent).
+        """From now on, by each rule.
 
-        They ``hang`` for so many seconds, get a ``status`` or an answer that is ``lost`` after all was done, or make the server ``die``.
+        Requests of a ``method`` whose path does ``match``, after ``skip`` of them and ``count`` times (always where
+        absent).
+
+        They ``hang`` for so many seconds, get a ``status`` or an answer that is ``lost`` after all was done, or make
+        the server ``die``.
         """
         request = urllib.request.Request(f"{self.url}/-/rules", data=json.dumps(rules).encode(), method="POST")
         urllib.request.urlopen(request, timeout=10).close()
@@ -59,9 +66,14 @@ class Storage:
     def environment(self) -> dict[str, str]:
         """What a command needs to reach it."""
         return {
-            "AWS_ENDPOINT_URL": self.url, "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_SESSION_TOKEN": TOKEN, "AWS_REGION": "us-east-1",
-            "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        }  # fmt: skip
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_SESSION_TOKEN": TOKEN,
+            "AWS_REGION": "us-east-1",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        }
 
 
 @contextmanager

@@ -15,7 +15,10 @@ from typing import Any
 
 
 class Faulty:
-    """WSGI before moto: notes each request, and fails some. Objects are put one after another, as S3's conditions are atomic."""
+    """WSGI before moto: notes each request, and fails some.
+
+    Objects are put one after another, as S3's conditions are atomic.
+    """
 
     def __init__(self, app: Any, log: Path) -> None:
         self.app, self.log, self.rules = app, log.open("a", buffering=1), []
@@ -53,7 +56,9 @@ class Faulty:
                         return dict(rule)
         return None
 
-    def _fail(self, environ: dict[str, Any], start: Callable[..., Any], method: str, asked: str, status: int) -> Iterable[bytes]:
+    def _fail(
+        self, environ: dict[str, Any], start: Callable[..., Any], method: str, asked: str, status: int
+    ) -> Iterable[bytes]:
         environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         self._note(environ, asked, status)
         code = {403: "AccessDenied", 500: "InternalError"}.get(status, "SlowDown")
@@ -88,7 +93,9 @@ def main(log: str) -> None:
         def log(self, *_: Any) -> None:
             """Say nothing."""
 
-    server = make_server("127.0.0.1", 0, Faulty(create_backend_app("s3"), Path(log)), threaded=True, request_handler=Handler)
+    server = make_server(
+        "127.0.0.1", 0, Faulty(create_backend_app("s3"), Path(log)), threaded=True, request_handler=Handler
+    )
     print(f"http://127.0.0.1:{server.server_port}")
     server.serve_forever()
 

@@ -13,12 +13,20 @@ import pytest
 
 MEMORY = Path("/dev/shm")  # a file system in memory, of every Linux
 ROOM = 4 << 30
-"""Bytes that all tests of a run may hold there at once. A disk's fsync takes 0.2 ms and more, and there are 160,000 of them."""
+"""Bytes that all tests of a run may hold there at once.
+
+A disk's fsync takes 0.2 ms and more, and there are 160,000 of them.
+"""
 
 
 def root() -> Path:
     """A new folder: in memory where its file system and the machine have room, else where temporary files lie."""
-    roomy = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and free(MEMORY) >= ROOM and psutil.virtual_memory().available >= 2 * ROOM
+    roomy = (
+        MEMORY.is_dir()
+        and os.access(MEMORY, os.W_OK)
+        and free(MEMORY) >= ROOM
+        and psutil.virtual_memory().available >= 2 * ROOM
+    )
     return Path(tempfile.mkdtemp(prefix="wholecloth-tests-", dir=MEMORY if roomy else None))
 
 
@@ -36,7 +44,9 @@ PASSED = pytest.StashKey[bool]()
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Note whether a test passed."""
     report = yield
     item.stash[PASSED] = item.stash.get(PASSED, True) and report.passed
@@ -45,7 +55,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
-    """Empty the folder of a test that passed. The folder stays, so that no other test gets one of its name: what a process knows of a path it may keep."""
+    """Empty the folder of a test that passed.
+
+    The folder stays, so that no other test gets one of its name: what a process knows of a path it may keep.
+    """
     folder = getattr(item, "funcargs", {}).get("tmp_path")
     yield
     if folder is not None and item.stash.get(PASSED, False):
@@ -63,9 +76,14 @@ class Temporary:
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        """End the run where tests hold more than they may: memory that nobody counts ends in the kernel killing somebody."""
+        """End the run where tests hold more than they may.
+
+        Memory that nobody counts ends in the kernel killing somebody.
+        """
         if self.folder.is_relative_to(MEMORY) and self.free - free(MEMORY) > ROOM and held(self.folder) > ROOM:
-            pytest.exit(f"{self.folder} holds more than {ROOM >> 30} GiB after {nodeid}; --basetemp names a folder on disk", 1)
+            pytest.exit(
+                f"{self.folder} holds more than {ROOM >> 30} GiB after {nodeid}; --basetemp names a folder on disk", 1
+            )
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:

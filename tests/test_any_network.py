@@ -18,8 +18,11 @@ from tests import networks, scenes
 from tests.networks.families import FAMILIES
 
 BLAME = {
-    "U-Net, instance norm": "InstanceNorm2d", "U-Net, group norm": "GroupNorm", "U-Net, squeeze and excite": "adaptive pooling", "SegFormer-like": "attention",
-}  # fmt: skip
+    "U-Net, instance norm": "InstanceNorm2d",
+    "U-Net, group norm": "GroupNorm",
+    "U-Net, squeeze and excite": "adaptive pooling",
+    "SegFormer-like": "attention",
+}
 
 
 def job(folder: Path, name: str, run: str, block: int = 128, **tile: object) -> Job:
@@ -27,7 +30,9 @@ def job(folder: Path, name: str, run: str, block: int = 128, **tile: object) -> 
     if not path.exists():
         scenes.script(networks.lively(FAMILIES[name](3, 4)), path)
     model = {"path": str(path), "input": {"mean": 500, "std": 200, "size": 96}}
-    return prepare_job(load_config(scenes.config(folder, run, model=model, tile=tile, output={"chunk": 64, "block": block})))
+    return prepare_job(
+        load_config(scenes.config(folder, run, model=model, tile=tile, output={"chunk": 64, "block": block}))
+    )
 
 
 def mask(of: Job) -> np.ndarray:
@@ -41,7 +46,9 @@ BY_DAY = ("U-Net, batch norm",)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name if name in BY_DAY else pytest.param(name, marks=pytest.mark.nightly("networks")) for name in FAMILIES])
+@pytest.mark.parametrize(
+    "name", [name if name in BY_DAY else pytest.param(name, marks=pytest.mark.nightly("networks")) for name in FAMILIES]
+)
 def test_each_family_gets_its_verdict_and_a_scheme_that_does_not_depend_on_blocks(tmp_path: Path, name: str) -> None:
     scenes.scene(tmp_path / "scene.tif", 192, 256)
     one = job(tmp_path, name, "one")
@@ -55,7 +62,11 @@ def test_each_family_gets_its_verdict_and_a_scheme_that_does_not_depend_on_block
         raw = scenes.read(tmp_path / "scene.tif")
         valid = (raw != 0).any(0)
         with torch.no_grad():
-            whole = torch.jit.load(str(tmp_path / "network.pt"))(torch.from_numpy((raw - 500) / 200 * valid)[None])[0].argmax(0).numpy()
+            whole = (
+                torch.jit.load(str(tmp_path / "network.pt"))(torch.from_numpy((raw - 500) / 200 * valid)[None])[0]
+                .argmax(0)
+                .numpy()
+            )
         assert (labels == np.where(valid, whole, 255)).all()
     else:
         assert any(BLAME[name] in layer for layer in one.locality.blame)

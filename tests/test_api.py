@@ -58,14 +58,19 @@ def test_a_dataset_has_the_mask_with_its_crs_nodata_and_class_names(folder: Path
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])
-def test_a_mapping_is_a_config_with_paths_from_here(folder: Path, zarr_format: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mapping_is_a_config_with_paths_from_here(
+    folder: Path, zarr_format: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sections: dict[str, Any] = yaml.safe_load((folder / "job.yaml").read_text())
     sections["source"]["path"] = Path(sections["source"]["path"]).name
     sections["output"] |= {"path": Path(f"v{zarr_format}.zarr"), "zarr_format": zarr_format}
     monkeypatch.chdir(folder)
     assert pipeline.plan(sections)["blocks"]["count"] > 1
     assert pipeline.run(sections).complete
-    assert xarray.testing.assert_equal(pipeline.open(f"v{zarr_format}.zarr").mask, pipeline.open("out/job.zarr").mask) is None
+    assert (
+        xarray.testing.assert_equal(pipeline.open(f"v{zarr_format}.zarr").mask, pipeline.open("out/job.zarr").mask)
+        is None
+    )
 
 
 def test_every_error_of_the_commands_is_one_kind_with_its_exit_code(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""A forked command is the command: what a process has of its parent, what it prints, how it ends and what it writes are the same both ways."""
+"""A forked command is the command.
+
+What a process has of its parent, what it prints, how it ends and what it writes are the same both ways.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ from tests import commands, runs, scenes
 from tests.commands import Command, run, settled, wholecloth
 from tests.conftest import hear_interrupts
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every command is started")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every command is started"),
+]
 
 FACTS = """
 import json, os, resource, signal, stat, sys, tempfile, threading
@@ -34,14 +40,24 @@ def kind(fd):
         return None  # which PROJ opens in every process that imports it
     return stat.S_IFMT(mode), os.isatty(fd)
 print(json.dumps({
-    "argv": sys.argv, "orig_argv": sys.orig_argv[1:], "path": sys.path, "name": __name__, "folder": os.getcwd(), "temporary": tempfile.gettempdir(),
+    "argv": sys.argv, "orig_argv": sys.orig_argv[1:], "path": sys.path, "name": __name__,
+    "folder": os.getcwd(), "temporary": tempfile.gettempdir(),
     "environment": {name: value for name, value in os.environ.items() if name not in ("GDAL_CACHEMAX", "_")},
-    "parent": os.getppid(), "group is parent's": os.getpgid(0) == os.getpgid(os.getppid()), "leads a session": os.getsid(0) == os.getpid(),
-    "descriptors": {fd: kind(fd) for fd in range(64)}, "closed": [stream is None for stream in (sys.stdin, sys.stdout, sys.stderr)],
-    "streams": [(s.encoding, s.errors, s.line_buffering, s.write_through, s.newlines) for s in (sys.stdin, sys.stderr) if s],
-    "limits": [resource.getrlimit(number) for number in range(16)], "mask": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
-    "signals": {n.name: str(signal.getsignal(n)).split(" at ")[0] for n in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGCHLD)},
-    "umask": os.umask(0), "threads": threading.active_count(), "cores": sorted(os.sched_getaffinity(0)), "flags": list(sys.flags),
+    "parent": os.getppid(),
+    "group is parent's": os.getpgid(0) == os.getpgid(os.getppid()), "leads a session": os.getsid(0) == os.getpid(),
+    "descriptors": {fd: kind(fd) for fd in range(64)},
+    "closed": [stream is None for stream in (sys.stdin, sys.stdout, sys.stderr)],
+    "streams": [
+        (s.encoding, s.errors, s.line_buffering, s.write_through, s.newlines) for s in (sys.stdin, sys.stderr) if s
+    ],
+    "limits": [resource.getrlimit(number) for number in range(16)],
+    "mask": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
+    "signals": {
+        n.name: str(signal.getsignal(n)).split(" at ")[0]
+        for n in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGCHLD)
+    },
+    "umask": os.umask(0),
+    "threads": threading.active_count(), "cores": sorted(os.sched_getaffinity(0)), "flags": list(sys.flags),
 }))
 """
 
@@ -109,14 +125,26 @@ def test_a_forked_process_has_of_its_parent_what_a_started_one_has(call: str) ->
 
 
 def test_only_imports_ran_before_a_fork() -> None:
-    """A thread of the server is missing in what it forks, which waits for it; OpenBLAS alone stops its own before a fork and starts them again after it."""
-    libraries = "import os, numpy, scipy.linalg; numpy.ones((2, 2)) @ numpy.ones((2, 2)); print(len(os.listdir('/proc/self/task')))"
+    """A thread of the server is missing in what it forks, which waits for it.
+
+    OpenBLAS alone stops its own before a fork and starts them again after it.
+    """
+    libraries = (
+        "import os, numpy, scipy.linalg; numpy.ones((2, 2)) @ numpy.ones((2, 2)); "
+        "print(len(os.listdir('/proc/self/task')))"
+    )
     of_blas = int(run([sys.executable, "-c", libraries], fork=False).stdout)
     wholecloth("schema")
     assert commands.server().threads() == ["python"] * of_blas
 
 
-CHANGES = ["OMP_NUM_THREADS=3", "MALLOC_ARENA_MAX=1", "GLIBC_TUNABLES=glibc.malloc.arena_max=2", "LD_BIND_NOW=1", "PYTHONHASHSEED=7"]
+CHANGES = [
+    "OMP_NUM_THREADS=3",
+    "MALLOC_ARENA_MAX=1",
+    "GLIBC_TUNABLES=glibc.malloc.arena_max=2",
+    "LD_BIND_NOW=1",
+    "PYTHONHASHSEED=7",
+]
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -133,7 +161,9 @@ def test_other_cores_ask_for_a_start(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def forks(**options: Any) -> bool:
     """Whether a process with these options is forked: one that is started has not imported torch."""
-    done = run([sys.executable, "-c", "import sys; print('torch' in sys.modules)"], **{"env": settled(os.environ), **options})
+    done = run(
+        [sys.executable, "-c", "import sys; print('torch' in sys.modules)"], **{"env": settled(os.environ), **options}
+    )
     return bool(done.stdout == "True\n")
 
 
@@ -149,7 +179,13 @@ def test_a_suite_that_a_shell_put_into_the_background_hears_interrupts() -> None
 def test_a_forked_process_is_a_child_with_a_pid_and_signals_of_its_own() -> None:
     code = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
     for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
-        with Command([sys.executable, "-c", code], env=settled(os.environ), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        with Command(
+            [sys.executable, "-c", code],
+            env=settled(os.environ),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == f"{process.pid}\n"
             assert process.poll() is None
@@ -162,12 +198,25 @@ def test_a_forked_process_is_a_child_with_a_pid_and_signals_of_its_own() -> None
 @pytest.mark.nightly("jobs", after=5)
 @pytest.mark.parametrize(
     "code",
-    ["print('a'); raise SystemExit(3)", "raise ValueError('no such tile')", "import sys; sys.exit('said and gone')", "import os; os._exit(9)", "pass",
-     "import atexit; atexit.register(print, 'at the end')", "import os; os.abort()", "print(input())", "import sys; sys.stdout.write('no end of line')"],
-)  # fmt: skip
+    [
+        "print('a'); raise SystemExit(3)",
+        "raise ValueError('no such tile')",
+        "import sys; sys.exit('said and gone')",
+        "import os; os._exit(9)",
+        "pass",
+        "import atexit; atexit.register(print, 'at the end')",
+        "import os; os.abort()",
+        "print(input())",
+        "import sys; sys.stdout.write('no end of line')",
+    ],
+)
 def test_a_process_ends_as_it_would(code: str) -> None:
     forked, started = (run([sys.executable, "-c", code], fork=fork, env=settled(os.environ)) for fork in (True, False))
-    assert (forked.returncode, forked.stdout, last(forked.stderr)) == (started.returncode, started.stdout, last(started.stderr))
+    assert (forked.returncode, forked.stdout, last(forked.stderr)) == (
+        started.returncode,
+        started.stdout,
+        last(started.stderr),
+    )
 
 
 def last(text: str) -> str:
@@ -186,9 +235,14 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 COMMANDS = [
-    "schema", "--debug run nowhere.yaml", "run job.yaml --set execution.memory=64MiB", "run job.yaml", "run job.yaml --log-format json",
-    "status job.zarr --json", "verify job.zarr --windows=2",
-]  # fmt: skip
+    "schema",
+    "--debug run nowhere.yaml",
+    "run job.yaml --set execution.memory=64MiB",
+    "run job.yaml",
+    "run job.yaml --log-format json",
+    "status job.zarr --json",
+    "verify job.zarr --windows=2",
+]
 """In this order: each finds what those before it left."""
 
 
@@ -209,10 +263,12 @@ def outcome(command: str, folder: Path, fork: bool) -> tuple[int, str, str]:
 
 MEASURED = "|".join(
     [
-        r"device: .*", r"\d+(\.\d+)? ?(%|s\b|Mpx/s|[KMGT]iB|min)", r"process \d+",
+        r"device: .*",
+        r"\d+(\.\d+)? ?(%|s\b|Mpx/s|[KMGT]iB|min)",
+        r"process \d+",
         r'"(time|seconds|size|mpx_per_s|pid|process|host|created|\w*memory\w*|\w*seconds\w*)": ?("[^"]*"|[^,}\]]*)',
     ]
-)  # fmt: skip
+)
 """Times, rates, sizes of memory and process numbers, in words and in JSON."""
 
 

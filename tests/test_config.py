@@ -24,7 +24,9 @@ def message(folder: Path, text: str, *overrides: str) -> str:
     return said
 
 
-def test_paths_are_relative_to_the_file_and_in_overrides_to_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_are_relative_to_the_file_and_in_overrides_to_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     said = load_config(config(tmp_path), ["output.path=b.zarr"])
@@ -33,8 +35,13 @@ def test_paths_are_relative_to_the_file_and_in_overrides_to_the_working_director
     assert said.output.path == tmp_path / "elsewhere" / "b.zarr"
 
 
-@pytest.mark.parametrize("override", ["source.aoi={path: a.gpkg, layer: fields}", "source={path: b.tif, aoi: {path: a.gpkg}}", "source.aoi.path=a.gpkg"])
-def test_paths_within_a_section_that_is_set_are_relative_to_the_working_directory_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, override: str) -> None:
+@pytest.mark.parametrize(
+    "override",
+    ["source.aoi={path: a.gpkg, layer: fields}", "source={path: b.tif, aoi: {path: a.gpkg}}", "source.aoi.path=a.gpkg"],
+)
+def test_paths_within_a_section_that_is_set_are_relative_to_the_working_directory_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, override: str
+) -> None:
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     aoi = load_config(config(tmp_path), [override]).source.aoi
@@ -60,7 +67,12 @@ def test_variables_are_expanded_and_a_missing_one_is_named(tmp_path: Path, monke
 
 
 def test_yaml_is_1_2_where_1e_4_is_a_number_and_no_is_a_word(tmp_path: Path) -> None:
-    said = load_config(config(tmp_path, GOOD.replace("path: net.pt", "path: net.pt, input: {scale: 1e-4}, classes: [{name: no}, {name: yes}]")))
+    said = load_config(
+        config(
+            tmp_path,
+            GOOD.replace("path: net.pt", "path: net.pt, input: {scale: 1e-4}, classes: [{name: no}, {name: yes}]"),
+        )
+    )
     assert said.model.input is not None
     assert said.model.input.scale == 1e-4
     assert said.model.classes is not None
@@ -91,7 +103,7 @@ def test_yaml_is_1_2_where_1e_4_is_a_number_and_no_is_a_word(tmp_path: Path) -> 
         ("tile", "key.path=value"),
         ("source.path.more=1", "no section"),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_said_in_one_paragraph_that_names_the_key(tmp_path: Path, override: str, words: str) -> None:
     assert words in message(tmp_path, GOOD, override)
 
@@ -103,7 +115,13 @@ def test_several_problems_are_told_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("source: [unclosed", "line 1"), ("- a\n", "list"), ("", "nothing"), ("source: {path: a.tif}\n", "model is missing")]
+    ("text", "words"),
+    [
+        ("source: [unclosed", "line 1"),
+        ("- a\n", "list"),
+        ("", "nothing"),
+        ("source: {path: a.tif}\n", "model is missing"),
+    ],
 )
 def test_broken_files_are_told_apart(tmp_path: Path, text: str, words: str) -> None:
     said = message(tmp_path, text)
@@ -112,7 +130,10 @@ def test_broken_files_are_told_apart(tmp_path: Path, text: str, words: str) -> N
 
 
 def test_an_unquoted_colour_is_explained(tmp_path: Path) -> None:
-    bad = "source: {path: a.tif}\noutput: {path: b.zarr}\nmodel:\n  path: net.pt\n  classes:\n    - name: water\n      color: #2b83ba\n"
+    bad = (
+        "source: {path: a.tif}\noutput: {path: b.zarr}\nmodel:\n  path: net.pt\n  classes:\n    - name: "
+        "water\n      color: #2b83ba\n"
+    )
     assert "quotes" in message(tmp_path, bad)
 
 
@@ -121,20 +142,35 @@ def test_a_missing_file_is_named() -> None:
         load_config(Path("nowhere.yaml"))
 
 
-@pytest.mark.parametrize(("said", "size"), [("3072MiB", 3072 * 2**20), ("8GiB", 2**33), ("1.5 GB", 1_500_000_000), (4096, 4096), ("2g", 2**31)])
+@pytest.mark.parametrize(
+    ("said", "size"),
+    [("3072MiB", 3072 * 2**20), ("8GiB", 2**33), ("1.5 GB", 1_500_000_000), (4096, 4096), ("2g", 2**31)],
+)
 def test_amounts_of_memory(said: str | int, size: int) -> None:
     assert parse_bytes(said) == size
 
 
 @pytest.mark.parametrize(
     ("said", "seconds"),
-    [("23h30m", 84600), ("1d2h", 93600), ("90m", 5400), ("3600s", 3600), ("90", 90), (90, 90), (1.5, 1.5), ("1D 2H 3M 4.5S", 93784.5), (84600.0, 84600)],
+    [
+        ("23h30m", 84600),
+        ("1d2h", 93600),
+        ("90m", 5400),
+        ("3600s", 3600),
+        ("90", 90),
+        (90, 90),
+        (1.5, 1.5),
+        ("1D 2H 3M 4.5S", 93784.5),
+        (84600.0, 84600),
+    ],
 )
 def test_times(said: str | float, seconds: float) -> None:
     assert parse_seconds(said) == seconds
 
 
-@pytest.mark.parametrize("said", ["", "1h30", "30m1h", "1h1h", "-5", "0", "0h", "1w", "1-02:00:00", "h", "1.2.3", True, 1e300])
+@pytest.mark.parametrize(
+    "said", ["", "1h30", "30m1h", "1h1h", "-5", "0", "0h", "1w", "1-02:00:00", "h", "1.2.3", True, 1e300]
+)
 def test_what_is_no_time_is_refused(said: str | float) -> None:
     with pytest.raises(ValueError, match=r"time above 0|could not convert"):
         parse_seconds(said)
@@ -170,7 +206,9 @@ def test_a_halo_may_be_a_word_a_number_or_a_tolerance(tmp_path: Path) -> None:
 
 def test_a_number_is_told_of_numbers_and_a_list_is_not_guessed_at(tmp_path: Path) -> None:
     for wrong in ("-1", "1.0", "1.5", "half"):
-        assert "a fraction below 1 such as 0.5, or a whole number of px" in message(tmp_path, GOOD, f"tile.overlap={wrong}")
+        assert "a fraction below 1 such as 0.5, or a whole number of px" in message(
+            tmp_path, GOOD, f"tile.overlap={wrong}"
+        )
     assert "greater than or equal to 1" in message(tmp_path, GOOD, "tile.batch=0")
     assert "it may be" not in message(tmp_path, GOOD, "output.layers=[mask, mask]")
     for right in ("0", "0.5", "64", "0.99"):
@@ -187,20 +225,31 @@ def test_what_slurm_cannot_be_asked_for_is_refused(tmp_path: Path) -> None:
     assert "more than the 2 cores" in message(tmp_path, GOOD, asked % "processes: 4")
     assert "in quotes: '04:00:00'" in message(tmp_path, GOOD, asked % "walltime: 04.5")
     assert "execution.slurm.partition is not a key of the config" in message(tmp_path, GOOD, asked % "partition: gpu")
-    assert "no amount of memory" in message(tmp_path, GOOD, "execution={engine: slurm, slurm: {cores: 2, memory: lots}}")
+    assert "no amount of memory" in message(
+        tmp_path, GOOD, "execution={engine: slurm, slurm: {cores: 2, memory: lots}}"
+    )
 
 
 def test_certificates_are_relative_to_the_file_and_needed_where_a_scheduler_is_encrypted(tmp_path: Path) -> None:
-    where = GOOD + "execution: {engine: address, address: {scheduler: 'tls://10.0.0.5:8786', tls: {ca: a.pem, cert: b.pem, key: c.pem}}}\n"
+    where = (
+        GOOD + "execution: {engine: address, address: {scheduler: 'tls://10.0.0.5:8786', tls: {ca: a.pem, cert: "
+        "b.pem, key: c.pem}}}\n"
+    )
     said = load_config(config(tmp_path, where)).execution.address
     assert said is not None
     assert said.tls is not None
     assert said.tls.cert == tmp_path / "b.pem"
-    assert "needs tls: {ca: …" in message(tmp_path, GOOD, "execution={engine: address, address: {scheduler: 'tls://10.0.0.5:8786'}}")
-    assert "write tcp://" in message(tmp_path, GOOD, "execution={engine: address, address: {scheduler: '10.0.0.5:8786'}}")
+    assert "needs tls: {ca: …" in message(
+        tmp_path, GOOD, "execution={engine: address, address: {scheduler: 'tls://10.0.0.5:8786'}}"
+    )
+    assert "write tcp://" in message(
+        tmp_path, GOOD, "execution={engine: address, address: {scheduler: '10.0.0.5:8786'}}"
+    )
 
 
-def test_a_dollar_in_a_name_is_a_variable_only_where_no_file_has_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dollar_in_a_name_is_a_variable_only_where_no_file_has_that_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SCENE", "other")
     monkeypatch.chdir(tmp_path)
     text = GOOD.replace("a.tif", "'${SCENE}.tif'")
@@ -211,7 +260,9 @@ def test_a_dollar_in_a_name_is_a_variable_only_where_no_file_has_that_name(tmp_p
 
 
 def test_several_files_are_told_how_to_become_one_raster(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"source.path is \['a.tif', 'b.tif'\].*gdalbuildvrt -separate stack.vrt a.tif b.tif"):
+    with pytest.raises(
+        ConfigError, match=r"source.path is \['a.tif', 'b.tif'\].*gdalbuildvrt -separate stack.vrt a.tif b.tif"
+    ):
         load_config(config(tmp_path, GOOD), ["source.path=[a.tif, b.tif]"])
 
 
@@ -220,7 +271,10 @@ def test_a_factory_in_a_module_beside_the_config_is_found_there(tmp_path: Path) 
     (tmp_path / "nets" / "a.py").touch()
     text = GOOD.replace("kind: torchscript", "kind: python, factory: 'nets.a:make'")
     assert load_config(config(tmp_path, text)).model.factory == f"{tmp_path}/nets.a:make"
-    assert load_config(config(tmp_path, text.replace("nets.a", "./repo/nets.a"))).model.factory == f"{tmp_path}/repo/nets.a:make"
+    assert (
+        load_config(config(tmp_path, text.replace("nets.a", "./repo/nets.a"))).model.factory
+        == f"{tmp_path}/repo/nets.a:make"
+    )
     (tmp_path / "configs").mkdir()
     assert load_config(config(tmp_path / "configs", text)).model.factory == f"{tmp_path}/nets.a:make"
     ours = text.replace("nets.a:make", "pipeline.models.architectures.classifiers:vgg16")

@@ -44,17 +44,46 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two stores and labels of them, where the guides expect them."""
     folder = tmp_path_factory.mktemp("guides")
     for name, version in (("job", 3), ("old", 2)):
-        path = scenes.config(folder, name, output={"path": str(folder / "out" / f"{name}.zarr"), "zarr_format": version, "layers": LAYERS})
+        path = scenes.config(
+            folder,
+            name,
+            output={"path": str(folder / "out" / f"{name}.zarr"), "zarr_format": version, "layers": LAYERS},
+        )
         with Progress() as progress:
             execute(prepare_job(load_config(path)), progress)
     mask = np.asarray(zarr.open_array(folder / "out" / "job.zarr" / "0" / "mask", mode="r")[:])
     scenes.write(folder / "labels.tif", mask[None])
     scenes.write(folder / "binary.tif", np.where(mask == 1, 255, 0)[None].astype("uint8"))
-    found = [(outline, int(code)) for outline, code in shapes(mask, mask != 255, transform=from_origin(500_000, 4_600_000, 10, 10))]
-    geometry, names = shapely.to_wkb([shapely.geometry.shape(outline) for outline, _ in found]), np.array(["abcd"[code] for _, code in found])
-    vector_files.write(folder / "labels.gpkg", geometry=geometry, field_data=[names], fields=["kind"], crs="EPSG:32633", driver="GPKG", geometry_type="Polygon")
-    field, name = shapely.to_wkb([shapely.Polygon([(500_300, 4_599_800), (502_900, 4_599_300), (501_400, 4_597_900)])]), np.array(["north"])
-    vector_files.write(folder / "field.gpkg", geometry=field, field_data=[name], fields=["name"], crs="EPSG:32633", driver="GPKG", geometry_type="Polygon")
+    found = [
+        (outline, int(code))
+        for outline, code in shapes(mask, mask != 255, transform=from_origin(500_000, 4_600_000, 10, 10))
+    ]
+    geometry, names = (
+        shapely.to_wkb([shapely.geometry.shape(outline) for outline, _ in found]),
+        np.array(["abcd"[code] for _, code in found]),
+    )
+    vector_files.write(
+        folder / "labels.gpkg",
+        geometry=geometry,
+        field_data=[names],
+        fields=["kind"],
+        crs="EPSG:32633",
+        driver="GPKG",
+        geometry_type="Polygon",
+    )
+    field, name = (
+        shapely.to_wkb([shapely.Polygon([(500_300, 4_599_800), (502_900, 4_599_300), (501_400, 4_597_900)])]),
+        np.array(["north"]),
+    )
+    vector_files.write(
+        folder / "field.gpkg",
+        geometry=field,
+        field_data=[name],
+        fields=["name"],
+        crs="EPSG:32633",
+        driver="GPKG",
+        geometry_type="Polygon",
+    )
     for name, original in (("network.pt", "unet.pt"), ("region.tif", "scene.tif")):
         (folder / name).write_bytes((folder / original).read_bytes())
     (folder / "small.yaml").write_text(blocks(ROOT / "docs" / "training.md", "yaml")[0])
@@ -72,7 +101,9 @@ def test_commands_in_the_guides_run(page: Path, stores: Path, tmp_path: Path, mo
         done = CliRunner().invoke(app, args)
         assert name == "wholecloth"
         assert done.exit_code == 0, f"{command}: {done.output} {done.exception}"
-        assert all((folder / args[k + 1]).exists() for k, arg in enumerate(args) if arg in ("--png", "--profile", "--freeze"))
+        assert all(
+            (folder / args[k + 1]).exists() for k, arg in enumerate(args) if arg in ("--png", "--profile", "--freeze")
+        )
 
 
 @pytest.mark.slow
@@ -90,7 +121,12 @@ def test_code_in_the_guides_runs_on_a_store(stores: Path, monkeypatch: pytest.Mo
 def test_pages_import_nothing_deeper_than_the_package(page: Path) -> None:
     imports = re.findall(r"(?m)^[> ]*((?:from|import)\b.*\bpipeline\b.*)$", page.read_text())
     assert [line for line in imports if re.search(r"\bpipeline\.\w", line)] == []
-    names = {name.strip() for line in imports if line.startswith("from pipeline") for name in line.split(" import ")[1].split(",")}
+    names = {
+        name.strip()
+        for line in imports
+        if line.startswith("from pipeline")
+        for name in line.split(" import ")[1].split(",")
+    }
     assert names <= set(pipeline.__all__)
 
 

@@ -1,4 +1,7 @@
-"""Adding to a family takes what CONTRIBUTING.md says and nothing else: a throw-away kind of each is made by its rows alone, and a job runs with all of them."""
+"""Adding to a family takes what CONTRIBUTING.md says and nothing else.
+
+A throw-away kind of each is made by its rows alone, and a job runs with all of them.
+"""
 
 from __future__ import annotations
 
@@ -104,14 +107,20 @@ def _throw_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sources.KINDS, "negative", open_negative)
     monkeypatch.setitem(tapers.KINDS, "arch", arch)
     monkeypatch.setitem(layers.KINDS, "doubt", doubt)
-    monkeypatch.setitem(LAYERS, "doubt", Layer(dtype=lambda _: "uint8", fill=lambda _: 255, attributes=lambda of, classes: {"long_name": "doubt"}))
+    monkeypatch.setitem(
+        LAYERS,
+        "doubt",
+        Layer(dtype=lambda _: "uint8", fill=lambda _: 255, attributes=lambda of, classes: {"long_name": "doubt"}),
+    )
     monkeypatch.setitem(exports.KINDS, "legend", write_legend)
 
 
 def negative_scene(folder: Path) -> Path:
     """The scene as the throw-away source reads it, in a file."""
     values = scenes.read(scenes.scene(folder / "scene.tif"))
-    return scenes.write(folder / "negative.tif", np.where(values == 0, 0, BRIGHTEST - values).astype("uint16"), nodata=0)
+    return scenes.write(
+        folder / "negative.tif", np.where(values == 0, 0, BRIGHTEST - values).astype("uint16"), nodata=0
+    )
 
 
 @pytest.mark.usefixtures("_throw_away")
@@ -119,7 +128,12 @@ def test_a_source_a_taper_a_layer_and_an_export_are_their_rows(tmp_path: Path) -
     negative = negative_scene(tmp_path)
     tile = {"size": 96, "overlap": 0.5, "taper": "arch"}
     report = runs.go(
-        scenes.config(tmp_path, source={"kind": "negative"}, tile=tile, output={"path": str(tmp_path / "job.zarr"), "chunk": 64, "layers": ["mask", "doubt"]})
+        scenes.config(
+            tmp_path,
+            source={"kind": "negative"},
+            tile=tile,
+            output={"path": str(tmp_path / "job.zarr"), "chunk": 64, "layers": ["mask", "doubt"]},
+        )
     )
     known = {"path": str(tmp_path / "known.zarr"), "chunk": 64, "layers": ["mask", "confidence"]}
     runs.go(scenes.config(tmp_path, "known", source={"path": str(negative)}, tile=tile, output=known))
@@ -148,16 +162,29 @@ def test_a_taper_weighs_tiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.usefixtures("_throw_away")
 def test_kinds_that_a_program_adds_are_named_by_messages_and_by_the_schema(tmp_path: Path) -> None:
-    assert schema()["$defs"]["TileConfig"]["properties"]["taper"]["enum"] == ["auto", "flat", "linear", "hann", "gaussian", "arch"]
+    assert schema()["$defs"]["TileConfig"]["properties"]["taper"]["enum"] == [
+        "auto",
+        "flat",
+        "linear",
+        "hann",
+        "gaussian",
+        "arch",
+    ]
     with pytest.raises(ConfigError, match=r"tile.taper is 'ark': .*'gaussian' or 'arch' \(did you mean arch\?\)"):
         load_config(scenes.config(tmp_path, tile={"taper": "ark"}))
     assert Config.model_json_schema()["$defs"]["SourceConfig"]["properties"]["kind"]["enum"] == ["raster", "negative"]
 
 
 def test_what_is_no_kind_is_refused_as_before(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"tile.taper is 'han': input should be 'auto', 'flat', 'linear', 'hann' or 'gaussian' \(did you mean hann\?\)"):
+    with pytest.raises(
+        ConfigError,
+        match=r"tile.taper is 'han': input should be 'auto', 'flat', 'linear', "
+        r"'hann' or 'gaussian' \(did you mean hann\?\)",
+    ):
         load_config(scenes.config(tmp_path, tile={"taper": "han"}))
-    with pytest.raises(ConfigError, match=r"execution.engine is 'slrm': input should be 'serial', .* \(did you mean slurm\?\)"):
+    with pytest.raises(
+        ConfigError, match=r"execution.engine is 'slrm': input should be 'serial', .* \(did you mean slurm\?\)"
+    ):
         load_config(scenes.config(tmp_path, execution={"engine": "slrm"}))
     with pytest.raises(ConfigError, match=r"source.kind is 3: input should be 'raster'"):
         load_config(scenes.config(tmp_path, source={"kind": 3}))

@@ -1,4 +1,7 @@
-"""A file imports only from below: the contracts stand in pyproject.toml, under ``tool.importlinter``; ``.venv/bin/lint-imports`` checks them by hand."""
+"""A file imports only from below: the contracts stand in pyproject.toml, under ``tool.importlinter``.
+
+``.venv/bin/lint-imports`` checks them by hand.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,22 @@ import pytest
 from tests.house import graph, imports
 from tests.house.modules import ROOT, modules
 
-needs_linter = pytest.mark.skipif(importlib.util.find_spec("importlinter") is None, reason="import-linter comes with the extra dev")
+needs_linter = pytest.mark.skipif(
+    importlib.util.find_spec("importlinter") is None, reason="import-linter comes with the extra dev"
+)
 HEAVY = {"torch", "rasterio", "zarr", "dask", "distributed"}
 PLANNING = ROOT / "pipeline" / "planning"
 CHECK = "from importlinter.cli import lint_imports_command; lint_imports_command()"
 
 
 def check_contracts(root: Path) -> subprocess.CompletedProcess[str]:
-    """Check the contracts of a checkout; in a process of its own, since the check changes the path and the logging of its process."""
-    return subprocess.run([sys.executable, "-c", CHECK, "--no-cache"], cwd=root, capture_output=True, text=True, check=False)
+    """Check the contracts of a checkout.
+
+    In a process of its own, since the check changes the path and the logging of its process.
+    """
+    return subprocess.run(
+        [sys.executable, "-c", CHECK, "--no-cache"], cwd=root, capture_output=True, text=True, check=False
+    )
 
 
 @pytest.mark.slow
@@ -34,9 +44,16 @@ def test_every_contract_on_imports_is_kept() -> None:
 @pytest.mark.slow
 @needs_linter
 def test_an_import_from_above_breaks_a_contract(tmp_path: Path) -> None:
-    contract = {"id": "rooms", "name": "A room imports only from below", "type": "layers", "layers": ["pipeline.cli", "pipeline.store"]}
+    contract = {
+        "id": "rooms",
+        "name": "A room imports only from below",
+        "type": "layers",
+        "layers": ["pipeline.cli", "pipeline.store"],
+    }
     rows = [f"{key} = {value!r}" for key, value in contract.items()]
-    (tmp_path / "pyproject.toml").write_text("\n".join(["[tool.importlinter]", "root_package = 'pipeline'", "[[tool.importlinter.contracts]]", *rows]))
+    (tmp_path / "pyproject.toml").write_text(
+        "\n".join(["[tool.importlinter]", "root_package = 'pipeline'", "[[tool.importlinter.contracts]]", *rows])
+    )
     for room, text in (("cli", ""), ("store", "import pipeline.cli")):
         (tmp_path / "pipeline" / room).mkdir(parents=True)
         (tmp_path / "pipeline" / room / "__init__.py").write_text(text)

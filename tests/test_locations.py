@@ -29,10 +29,15 @@ def test_a_path_stays_a_path(said: str | Path) -> None:
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        ("https://host/a.zarr", "s3://…"), ("s3://bucket", "a bucket and a name"), ("s3://bucket/", "a bucket and a name"), ("s3://b/../a.zarr", "a bucket"),
-        ("s3://key:secret@bucket/a.zarr", "environment"), ("s3://bucket/a.zarr?sig=1", "environment"), (7, "give a path"),
+        ("https://host/a.zarr", "s3://…"),
+        ("s3://bucket", "a bucket and a name"),
+        ("s3://bucket/", "a bucket and a name"),
+        ("s3://b/../a.zarr", "a bucket"),
+        ("s3://key:secret@bucket/a.zarr", "environment"),
+        ("s3://bucket/a.zarr?sig=1", "environment"),
+        (7, "give a path"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_place_for_a_store_is_refused_without_repeating_it(said: object, why: str) -> None:
     with pytest.raises(ValueError, match=why) as told:
         parse_place(said)
@@ -41,7 +46,9 @@ def test_what_is_no_place_for_a_store_is_refused_without_repeating_it(said: obje
 
 def test_the_config_keeps_urls_and_paths_apart() -> None:
     def config(path: str) -> Config:
-        return Config.model_validate({"source": {"path": "a.tif"}, "model": {"kind": "torchscript"}, "output": {"path": path}})
+        return Config.model_validate(
+            {"source": {"path": "a.tif"}, "model": {"kind": "torchscript"}, "output": {"path": path}}
+        )
 
     assert config("s3://bucket/a.zarr").output.path == Remote("s3://bucket/a.zarr")
     assert config("a.zarr").output.path == Path("a.zarr")

@@ -14,7 +14,11 @@ FAULTS = faults(TEXT)
 
 def test_every_heading_is_a_fault_and_they_are_numbered_from_1() -> None:
     numbers = list(range(1, len(FAULTS) + 1))
-    assert [int(number) for number in re.findall(r"^### (\d+)\.", TEXT, re.M)] == [fault.number for fault in FAULTS] == numbers
+    assert (
+        [int(number) for number in re.findall(r"^### (\d+)\.", TEXT, re.M)]
+        == [fault.number for fault in FAULTS]
+        == numbers
+    )
     assert len(FAULTS) >= 30
     assert len({fault.name for fault in FAULTS}) == len(FAULTS)
 
@@ -23,7 +27,9 @@ def test_every_heading_is_a_fault_and_they_are_numbered_from_1() -> None:
 def test_a_fault_changes_one_line_that_is_there_and_its_tests_are(fault: Fault) -> None:
     before = (ROOT / fault.file).read_text(encoding="utf-8")
     after = fault.put_into(before)
-    assert [lines for lines in zip(before.split("\n"), after.split("\n"), strict=True) if lines[0] != lines[1]] == [(fault.old, fault.new)]
+    assert [lines for lines in zip(before.split("\n"), after.split("\n"), strict=True) if lines[0] != lines[1]] == [
+        (fault.old, fault.new)
+    ]
     compile(after, fault.file, "exec")
     assert fault.tests
     assert all((ROOT / test).is_file() for test in fault.tests)
@@ -49,8 +55,16 @@ def test_a_line_that_is_gone_or_there_twice_is_refused_by_name() -> None:
     [
         (0, "3 passed", ("missed", "")),
         (None, "", ("late", "")),
-        (1, "FAILED tests/a.py::test_b[record gone] - AssertionError: 3 - 4", ("caught", "tests/a.py::test_b[record gone]")),
-        (1, "ERROR tests/c.py::log\n== short test summary info ==\nERROR tests/a.py::test_b", ("caught", "tests/a.py::test_b")),
+        (
+            1,
+            "FAILED tests/a.py::test_b[record gone] - AssertionError: 3 - 4",
+            ("caught", "tests/a.py::test_b[record gone]"),
+        ),
+        (
+            1,
+            "ERROR tests/c.py::log\n== short test summary info ==\nERROR tests/a.py::test_b",
+            ("caught", "tests/a.py::test_b"),
+        ),
         (1, "ERROR tests/a.py - ImportError: no\n1 error in 0.1s", ("broken", "1 error in 0.1s")),
         (2, "ERROR tests/a.py - ImportError: no\n1 error in 0.1s", ("broken", "1 error in 0.1s")),
         (5, "2 deselected", ("broken", "2 deselected")),

@@ -23,7 +23,11 @@ class Heads(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.body, self.near, self.wide = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 3, padding=12, dilation=12)
+        self.body, self.near, self.wide = (
+            nn.Conv2d(3, 4, 3, padding=1),
+            nn.Conv2d(4, 4, 1),
+            nn.Conv2d(4, 4, 3, padding=12, dilation=12),
+        )
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         y = torch.relu(self.body(x))
@@ -34,7 +38,9 @@ class Heads(nn.Module):
 def heads(tmp_path: Path) -> Path:
     torch.manual_seed(0)
     scenes.scene(tmp_path / "scene.tif", 90, 130)
-    return scenes.config(tmp_path, model={"path": str(scenes.script(Heads(), tmp_path / "heads.pt"))}, output={"block": 64})
+    return scenes.config(
+        tmp_path, model={"path": str(scenes.script(Heads(), tmp_path / "heads.pt"))}, output={"block": 64}
+    )
 
 
 def key(value: str) -> str:
@@ -92,5 +98,7 @@ def forget(root: Path, *keys: str) -> None:
     said: dict[str, Any] = json.loads(root.read_text())
     stored = said["attributes"]["wholecloth"]["fingerprint"]
     assert set(keys) <= stored.keys()
-    said["attributes"]["wholecloth"]["fingerprint"] = {name: value for name, value in stored.items() if name not in keys}
+    said["attributes"]["wholecloth"]["fingerprint"] = {
+        name: value for name, value in stored.items() if name not in keys
+    }
     root.write_text(json.dumps(said))

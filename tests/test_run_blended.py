@@ -72,9 +72,15 @@ def logits(job: Job) -> np.ndarray:
     whole: np.ndarray | None = None
     for index in job.task.layout.blocks():
         window, frame = job.task.layout.window(index), job.task.layout.read_window(index)
-        part = inference(job.task).logits(Block(index, window, frame, read_with_retries(job.source, frame, 0)), job.task.layout, window)
+        part = inference(job.task).logits(
+            Block(index, window, frame, read_with_retries(job.source, frame, 0)), job.task.layout, window
+        )
         if part is not None:
-            whole = np.full((len(part), job.source.grid.height, job.source.grid.width), np.nan, np.float32) if whole is None else whole
+            whole = (
+                np.full((len(part), job.source.grid.height, job.source.grid.width), np.nan, np.float32)
+                if whole is None
+                else whole
+            )
             whole[(slice(None), *window.slices)] = part
     assert whole is not None
     return whole
@@ -82,9 +88,13 @@ def logits(job: Job) -> np.ndarray:
 
 NIGHTLY = pytest.mark.nightly("networks")
 BLENDS = [
-    ("logits", 0.25), ("probabilities", 0.5), pytest.param("logits", 0.5, marks=NIGHTLY), pytest.param("logits", 0.8, marks=NIGHTLY),
-    pytest.param("probabilities", 0.25, marks=NIGHTLY), pytest.param("probabilities", 0.8, marks=NIGHTLY),
-]  # fmt: skip
+    ("logits", 0.25),
+    ("probabilities", 0.5),
+    pytest.param("logits", 0.5, marks=NIGHTLY),
+    pytest.param("logits", 0.8, marks=NIGHTLY),
+    pytest.param("probabilities", 0.25, marks=NIGHTLY),
+    pytest.param("probabilities", 0.8, marks=NIGHTLY),
+]
 
 
 @contextmanager
@@ -102,7 +112,10 @@ def backwards(workers: int, dashboard: str | None = None) -> Iterator[Callable[.
 @pytest.mark.parametrize(("blend", "overlap"), BLENDS)
 def test_blended_labels_are_the_same_for_every_block_size(tmp_path: Path, overlap: float, blend: str) -> None:
     tile = {**TILE, "overlap": overlap, "blend": blend}
-    made = {block: go(config(tmp_path, f"b{block}", tile=tile, output={"chunk": 64, "block": block})) for block in (64, 192, 448)}
+    made = {
+        block: go(config(tmp_path, f"b{block}", tile=tile, output={"chunk": 64, "block": block}))
+        for block in (64, 192, 448)
+    }
     assert (made[64] == made[448]).all()
     assert (made[192] == made[448]).all()
     assert len(np.unique(made[448])) > 3
@@ -110,7 +123,9 @@ def test_blended_labels_are_the_same_for_every_block_size(tmp_path: Path, overla
 
 @pytest.mark.slow
 @pytest.mark.nightly("jobs")
-def test_blended_labels_are_the_same_for_every_worker_count_and_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blended_labels_are_the_same_for_every_worker_count_and_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one = go(config(tmp_path, "one"))
     for workers in (2, 3):
         assert (go(config(tmp_path, f"w{workers}", execution={"engine": "threads", "workers": workers})) == one).all()
@@ -122,11 +137,16 @@ def test_blended_labels_are_the_same_for_every_worker_count_and_order(tmp_path: 
 @pytest.mark.nightly("jobs", after=2)
 @pytest.mark.parametrize("taper", ["flat", "linear", "hann", "gaussian"])
 @pytest.mark.parametrize("augment", ["none", "dihedral"])
-def test_a_constant_network_stays_constant_and_an_identity_returns_its_input(tmp_path: Path, taper: str, augment: str) -> None:
+def test_a_constant_network_stays_constant_and_an_identity_returns_its_input(
+    tmp_path: Path, taper: str, augment: str
+) -> None:
     tile = {**TILE, "taper": taper, "augment": augment}
     raw = scenes.read(_scene(tmp_path))
     valid = (raw != 0).any(0)
-    for name, network, expected in (("c", Constant(), np.float32([0.7, -1.3, 0.1])[:, None, None]), ("i", Identity(), (raw - 500) / 200)):
+    for name, network, expected in (
+        ("c", Constant(), np.float32([0.7, -1.3, 0.1])[:, None, None]),
+        ("i", Identity(), (raw - 500) / 200),
+    ):
         (tmp_path / "network.pt").unlink(missing_ok=True)
         made = logits(prepare_job(load_config(config(tmp_path, name, network, tile=tile))))
         assert np.isnan(made[:, ~valid]).all()
@@ -152,9 +172,13 @@ def test_a_raster_smaller_than_a_tile_is_padded_with_invalid_pixels(tmp_path: Pa
 
 @pytest.mark.slow
 @pytest.mark.nightly("jobs", after=1)
-@pytest.mark.parametrize(("augment", "blend"), [("flips", "logits"), ("dihedral", "logits"), ("dihedral", "probabilities")])
+@pytest.mark.parametrize(
+    ("augment", "blend"), [("flips", "logits"), ("dihedral", "logits"), ("dihedral", "probabilities")]
+)
 def test_augmented_tiles_of_a_local_network_equal_the_augmented_whole(tmp_path: Path, augment: str, blend: str) -> None:
-    made = logits(prepare_job(load_config(scenes.config(tmp_path, tile={"size": 96, "augment": augment, "blend": blend}))))
+    made = logits(
+        prepare_job(load_config(scenes.config(tmp_path, tile={"size": 96, "augment": augment, "blend": blend})))
+    )
     raw = scenes.read(tmp_path / "scene.tif")
     valid = (raw != 0).any(0)
     x = torch.from_numpy((raw - 500) / 200 * valid)[None]  # 300 × 420 px are whole strides
@@ -163,7 +187,9 @@ def test_augmented_tiles_of_a_local_network_equal_the_augmented_whole(tmp_path: 
         said = [turn.invert(network(turn.apply(x))) for turn in TTA_GROUPS[augment]]
     whole = torch.stack([torch.softmax(one, 1) if blend == "probabilities" else one for one in said]).mean(0)[0].numpy()
     assert np.abs(made - whole)[:, valid].max() < 1e-4
-    assert np.abs(said[0][0].numpy() - whole)[:, valid].max() > 0.1, "the turns make no difference, and the test could not fail"
+    assert np.abs(said[0][0].numpy() - whole)[:, valid].max() > 0.1, (
+        "the turns make no difference, and the test could not fail"
+    )
 
 
 @pytest.mark.slow
@@ -195,11 +221,15 @@ def test_the_plan_keeps_recomputed_tiles_below_a_tenth_and_counts_the_turns(tmp_
     from pipeline.planning.describe import describe, plan_rows
 
     scenes.scene(tmp_path / "scene.tif", 2500, 1800)
-    job = prepare_job(load_config(config(tmp_path, tile={**TILE, "augment": "flips"}, output={"chunk": 64, "block": "auto"})))
+    job = prepare_job(
+        load_config(config(tmp_path, tile={**TILE, "augment": "flips"}, output={"chunk": 64, "block": "auto"}))
+    )
     said = describe(job)
     assert said["blocks"]["count"] > 1
     assert 0 < said["recomputed"] <= 0.1
-    counted = sum(tile.read.pixels for index in job.task.layout.blocks() for tile in job.task.layout.tiles(index)) / (2500 * 1800)
+    counted = sum(tile.read.pixels for index in job.task.layout.blocks() for tile in job.task.layout.tiles(index)) / (
+        2500 * 1800
+    )
     assert said["arithmetic_overhead"] == pytest.approx(4 * counted, rel=1e-3)
     assert any(f"adds {said['recomputed']:.1%}" in text for _, text in plan_rows(job))
 
@@ -220,7 +250,9 @@ def test_the_plan_keeps_recomputed_tiles_below_a_tenth_and_counts_the_turns(tmp_
         ({}, {"halo": {"tolerance": 0.1}, "overlap": "auto"}, r"tile\.tolerance was None and is now 0\.1"),
     ],
 )
-def test_a_store_is_resumed_with_the_same_tiles_only(tmp_path: Path, first: dict[str, Any], then: dict[str, Any], said: str | None) -> None:
+def test_a_store_is_resumed_with_the_same_tiles_only(
+    tmp_path: Path, first: dict[str, Any], then: dict[str, Any], said: str | None
+) -> None:
     scenes.scene(tmp_path / "scene.tif", 90, 80)
     go(config(tmp_path, tile={**TILE, **first}))
     if said is None:

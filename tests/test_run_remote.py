@@ -37,7 +37,11 @@ PLAN = {"tile": {"size": 96}}
 
 
 def config(folder: Path, **sections: dict[str, Any]) -> Path:
-    output = {"path": f"s3://{BUCKET}/{folder.name}/job.zarr", "layers": ["mask", "confidence"], **sections.pop("output", {})}
+    output = {
+        "path": f"s3://{BUCKET}/{folder.name}/job.zarr",
+        "layers": ["mask", "confidence"],
+        **sections.pop("output", {}),
+    }
     return scenes.config(folder, **{**PLAN, "output": output, **sections})
 
 
@@ -53,7 +57,11 @@ def place(folder: Path) -> Remote:
 
 def chunks(where: Remote | Path) -> dict[str, bytes]:
     """Everything of a store but what says how it was made, and the claim that a disk does without."""
-    return {key: data for key, data in contents(where).items() if key not in ("zarr.json", ".zattrs", ".zmetadata", create_remote.CLAIM)}
+    return {
+        key: data
+        for key, data in contents(where).items()
+        if key not in ("zarr.json", ".zattrs", ".zmetadata", create_remote.CLAIM)
+    }
 
 
 def on_disk(folder: Path, **output: Any) -> dict[str, bytes]:
@@ -64,18 +72,25 @@ def on_disk(folder: Path, **output: Any) -> dict[str, bytes]:
 
 def command(*args: str, storage: Storage) -> subprocess.Popen[str]:
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return Command([sys.executable, "-m", "pipeline", *args], env={**os.environ, **storage.environment()}, text=True, **streams)
+    return Command(
+        [sys.executable, "-m", "pipeline", *args], env={**os.environ, **storage.environment()}, text=True, **streams
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.nightly("storage", after=1)
 @pytest.mark.parametrize("output", [{}, {"zarr_format": 2}, {"shard": 128}], ids=str)
-def test_a_store_on_object_storage_holds_what_a_folder_holds(s3: Storage, tmp_path: Path, output: dict[str, Any]) -> None:
+def test_a_store_on_object_storage_holds_what_a_folder_holds(
+    s3: Storage, tmp_path: Path, output: dict[str, Any]
+) -> None:
     report = go(config(tmp_path, output=output, execution={"engine": "threads", "workers": 3}))
     assert report.complete
     assert chunks(place(tmp_path)) == on_disk(tmp_path, **output)
     assert (open_layer(place(tmp_path), 0, "mask")[:] == scenes.whole(tmp_path)).all()
-    beside = {name: str(place(tmp_path).with_suffix(ending)) for name, ending in (("report", ".report.json"), ("sidecar", ".vrt"), ("quicklook", ".png"))}
+    beside = {
+        name: str(place(tmp_path).with_suffix(ending))
+        for name, ending in (("report", ".report.json"), ("sidecar", ".vrt"), ("quicklook", ".png"))
+    }
     assert report.files == {"store": str(place(tmp_path)), **beside}
     for name in ("job.report.json", "job.vrt", "job.png"):
         assert files_at(place(tmp_path).parent).exists(name)
@@ -86,7 +101,13 @@ def test_a_store_on_object_storage_holds_what_a_folder_holds(s3: Storage, tmp_pa
 def test_the_commands_take_it_as_they_take_a_folder(s3: Storage, tmp_path: Path) -> None:
     path, store = config(tmp_path, output={"certificate": True}), str(place(tmp_path))
     labels = scenes.write(tmp_path / "labels.tif", np.full((1, 300, 420), 1, dtype="uint8"))
-    for args in (["plan", str(path)], ["run", str(path)], ["status", store], ["verify", store, "--windows=4"], ["evaluate", store, f"--labels={labels}"]):
+    for args in (
+        ["plan", str(path)],
+        ["run", str(path)],
+        ["status", store],
+        ["verify", store, "--windows=4"],
+        ["evaluate", store, f"--labels={labels}"],
+    ):
         done = CliRunner().invoke(app, args)
         assert done.exit_code == 0, f"{args}: {done.output} {done.exception}"
         assert store in done.output
@@ -116,17 +137,21 @@ def test_a_run_that_is_killed_goes_on_where_it_was(s3: Storage, tmp_path: Path) 
 @pytest.mark.nightly("storage")
 def test_storage_that_fails_twice_is_asked_again_and_nothing_is_lost(s3: Storage, tmp_path: Path) -> None:
     s3.fail(
-        {"method": "PUT", "match": "0/mask/c/", "skip": 5, "count": 2, "status": 503}, {"method": "PUT", "match": "ledger", "count": 2, "status": 500},
-        {"method": "GET", "match": "0/mask/c/", "count": 2, "status": 503}, {"method": "PUT", "match": "claim", "count": 2, "status": 503},
+        {"method": "PUT", "match": "0/mask/c/", "skip": 5, "count": 2, "status": 503},
+        {"method": "PUT", "match": "ledger", "count": 2, "status": 500},
+        {"method": "GET", "match": "0/mask/c/", "count": 2, "status": 503},
+        {"method": "PUT", "match": "claim", "count": 2, "status": 503},
         {"method": "POST", "count": 2, "status": 503},
-    )  # fmt: skip
+    )
     assert go(config(tmp_path)).complete
     assert sum(code in (500, 503) for _, _, code in s3.asked) == 10
     assert chunks(place(tmp_path)) == on_disk(tmp_path)
 
 
 @pytest.mark.slow
-def test_storage_that_goes_away_ends_the_run_with_75_and_one_paragraph_and_a_rerun_goes_on(tmp_path: Path, s3: Storage) -> None:
+def test_storage_that_goes_away_ends_the_run_with_75_and_one_paragraph_and_a_rerun_goes_on(
+    tmp_path: Path, s3: Storage
+) -> None:
     path = config(tmp_path)
     s3.fail({"method": "PUT", "match": "0/mask/c/", "skip": 20, "status": 503})
     with pytest.raises(Unfinished, match=rf"s3://{BUCKET}.* is away .*run the same command again"):
@@ -144,8 +169,13 @@ def test_a_server_that_dies_in_mid_run_is_told_in_one_paragraph(tmp_path: Path) 
     with storage.served(tmp_path) as alone:
         alone.fail({"method": "PUT", "match": "0/mask/c/", "skip": 9, "die": True})
         path = config(tmp_path)
-        code = "import sys; from pipeline.store.files import clients; clients.RETRIES = 2; from pipeline.cli import main; sys.argv[1:] = {!r}; main()"
-        done = run([sys.executable, "-c", code.format(["run", str(path)])], env=settled({**os.environ, **alone.environment()}))
+        code = (
+            "import sys; from pipeline.store.files import clients; clients.RETRIES = 2; from "
+            "pipeline.cli import main; sys.argv[1:] = {!r}; main()"
+        )
+        done = run(
+            [sys.executable, "-c", code.format(["run", str(path)])], env=settled({**os.environ, **alone.environment()})
+        )
     assert done.returncode == 75, done.stderr
     last = done.stderr.splitlines()[-1]
     assert last.startswith(f"s3://{BUCKET}")
@@ -199,7 +229,9 @@ def test_two_commands_at_once_make_one_whole_store(s3: Storage, tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_nothing_is_asked_of_the_disk_where_the_store_is_not_on_it(s3: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_asked_of_the_disk_where_the_store_is_not_on_it(
+    s3: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("pipeline.running.execute.shutil.disk_usage", lambda _: type("Usage", (), {"free": 0})())
     assert go(config(tmp_path)).complete
 
@@ -215,7 +247,9 @@ def test_associated_alpha_is_noticed_on_object_storage(s3: Storage, tmp_path: Pa
 @pytest.mark.slow
 @pytest.mark.nightly("storage")
 @pytest.mark.parametrize("prefix", ["s3://", "/vsis3/"])
-def test_a_raster_on_the_same_storage_is_read_with_the_same_environment(s3: Storage, tmp_path: Path, prefix: str) -> None:
+def test_a_raster_on_the_same_storage_is_read_with_the_same_environment(
+    s3: Storage, tmp_path: Path, prefix: str
+) -> None:
     scenes.scene(tmp_path / "scene.tif")
     files_at(place(tmp_path).parent).put("scene.tif", (tmp_path / "scene.tif").read_bytes())
     s3.fail({"method": "GET", "match": "scene.tif", "skip": 2, "count": 2, "status": 503})
@@ -234,7 +268,9 @@ def test_a_raster_on_the_same_storage_is_read_with_the_same_environment(s3: Stor
 
 @pytest.mark.slow
 @pytest.mark.nightly("storage")
-def test_a_raster_is_read_by_the_profile_that_the_store_is_written_by(s3: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_raster_is_read_by_the_profile_that_the_store_is_written_by(
+    s3: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     scenes.scene(tmp_path / "scene.tif")
     files_at(place(tmp_path).parent).put("scene.tif", (tmp_path / "scene.tif").read_bytes())
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
@@ -250,7 +286,9 @@ def test_a_raster_is_read_by_the_profile_that_the_store_is_written_by(s3: Storag
 
 @pytest.mark.slow
 @pytest.mark.nightly("storage")
-def test_a_signed_raster_is_the_same_under_another_signature_and_no_signature_is_kept(s3: Storage, tmp_path: Path) -> None:
+def test_a_signed_raster_is_the_same_under_another_signature_and_no_signature_is_kept(
+    s3: Storage, tmp_path: Path
+) -> None:
     scenes.scene(tmp_path / "scene.tif")
     log = tmp_path / "log"
     with served(tmp_path, log) as web:
@@ -265,7 +303,12 @@ def test_a_signed_raster_is_the_same_under_another_signature_and_no_signature_is
         assert any("firstSignature" in asked for _, asked, _, _ in web.asked)
         plan = CliRunner().invoke(app, ["plan", str(path), "--json", f"--set={signed('firstSignature')}"])
     beside = files_at(place(tmp_path).parent)
-    kept = b"".join([*contents(place(tmp_path)).values(), *(beside.get(f"job.{end}") or b"" for end in ("report.json", "vrt", "png"))])
+    kept = b"".join(
+        [
+            *contents(place(tmp_path)).values(),
+            *(beside.get(f"job.{end}") or b"" for end in ("report.json", "vrt", "png")),
+        ]
+    )
     for secret in ("firstSignature", "otherSignature", SECRET[:9], KEY, SECRET, TOKEN):
         assert secret.encode() not in kept
         assert secret not in plan.output

@@ -26,7 +26,14 @@ def test_blocks_of_a_raster_of_a_million_squared_are_enumerated_one_at_a_time() 
 def test_the_benchmark_of_scale_runs_and_fills_its_page(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- measured -->\nold\n<!-- /measured -->\nafter\n")
-    command = [sys.executable, str(ROOT / "benchmarks" / "scale.py"), str(tmp_path / "out"), "--small", "--page", str(page)]
+    command = [
+        sys.executable,
+        str(ROOT / "benchmarks" / "scale.py"),
+        str(tmp_path / "out"),
+        "--small",
+        "--page",
+        str(page),
+    ]
     subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
     said = page.read_text()
     assert said.startswith("before\n")

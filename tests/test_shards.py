@@ -1,4 +1,7 @@
-"""A job in shards, by the public command where that matters: the bytes of one run, whoever dies and whoever comes first."""
+"""A job in shards, by the public command where that matters.
+
+The bytes of one run, whoever dies and whoever comes first.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,9 @@ def config(folder: Path, calm: Path, **sections: Any) -> Path:
 
 
 @pytest.mark.slow
-def test_shards_that_start_together_make_one_store_and_finish_makes_it_that_of_one_run(tmp_path: Path, calm: Path) -> None:
+def test_shards_that_start_together_make_one_store_and_finish_makes_it_that_of_one_run(
+    tmp_path: Path, calm: Path
+) -> None:
     path = config(tmp_path, calm)
     at_work = [runs.start("run", path, "--shard", shard) for shard in runs.shards(3)]
     for shard, (code, out, err) in zip(runs.shards(3), map(runs.wait, at_work), strict=True):
@@ -60,7 +65,9 @@ def test_of_two_clients_that_start_together_one_runs_and_the_other_says_who_does
     scenes.scene(tmp_path / "scene.tif", 1000, 1000)
     shutil.copy2(calm / "unet.pt", tmp_path / "unet.pt")
     path = scenes.config(tmp_path, tile={"size": 80})
-    first, second = sorted((runs.wait(process) for process in [runs.start("run", path) for _ in range(2)]), key=lambda said: said[0])
+    first, second = sorted(
+        (runs.wait(process) for process in [runs.start("run", path) for _ in range(2)]), key=lambda said: said[0]
+    )
     assert (first[0], second[0]) == (0, 75), (first, second)
     last = second[2].strip().splitlines()[-1]
     assert "job.zarr is in use: a run (process " in last
@@ -91,11 +98,15 @@ def test_a_shard_that_is_killed_is_run_again_at_once_and_the_bytes_are_the_same(
 @pytest.mark.slow
 @pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize("count", [1, 5, 20])
-def test_any_number_of_shards_in_any_order_gives_the_same_bytes_and_a_plain_run_ends_it(tmp_path: Path, calm: Path, count: int) -> None:
+def test_any_number_of_shards_in_any_order_gives_the_same_bytes_and_a_plain_run_ends_it(
+    tmp_path: Path, calm: Path, count: int
+) -> None:
     path = config(tmp_path, calm)
     reports = [runs.go(path, shard=shard) for shard in reversed(runs.shards(count))]
     assert sum(report.blocks for report in reports) == sum(report.done for report in reports) == 12
-    assert [report.left for report in reports] == [12 - sum(report.done for report in reports[: k + 1]) for k in range(count)]
+    assert [report.left for report in reports] == [
+        12 - sum(report.done for report in reports[: k + 1]) for k in range(count)
+    ]
     assert all(report.complete for report in reports)
     last = runs.go(path)
     assert (last.resumed, last.done, last.complete) == (12, 0, True)
@@ -115,7 +126,9 @@ def test_a_shard_commits_its_own_blocks_and_no_other(tmp_path: Path, calm: Path)
 
 
 @pytest.mark.slow
-def test_shards_of_machines_with_unlike_memory_mean_the_same_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shards_of_machines_with_unlike_memory_mean_the_same_blocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     scenes.scene(tmp_path / "scene.tif", 380, 760)
     path = scenes.config(tmp_path)
     first = runs.go(path, shard=Shard(index=1, count=3))
@@ -129,7 +142,10 @@ def test_shards_of_machines_with_unlike_memory_mean_the_same_blocks(tmp_path: Pa
 @pytest.mark.slow
 @pytest.mark.nightly("jobs")
 def test_within_an_area_shards_share_its_blocks(tmp_path: Path, calm: Path) -> None:
-    area = {"type": "Polygon", "coordinates": [[[20, 20], [400, 30], [390, 90], [150, 110], [140, 280], [30, 290], [20, 20]]]}
+    area = {
+        "type": "Polygon",
+        "coordinates": [[[20, 20], [400, 30], [390, 90], [150, 110], [140, 280], [30, 290], [20, 20]]],
+    }
     (tmp_path / "area.geojson").write_text(json.dumps(area))
     shutil.copy2(calm / "unet.pt", tmp_path / "unet.pt")
     data = scenes.read(calm / "scene.tif").astype("uint16")
@@ -145,7 +161,9 @@ def test_within_an_area_shards_share_its_blocks(tmp_path: Path, calm: Path) -> N
 
 
 @pytest.mark.slow
-def test_a_shard_with_windows_that_cannot_be_read_fails_alone_and_is_tried_again(tmp_path: Path, calm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shard_with_windows_that_cannot_be_read_fails_alone_and_is_tried_again(
+    tmp_path: Path, calm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path, real = config(tmp_path, calm, execution={"retries": 0}), RasterSource.read
 
     def faulty(self: RasterSource, window: Any) -> Any:
@@ -180,13 +198,19 @@ def test_a_shard_of_a_store_that_is_complete_leaves_it_complete(tmp_path: Path, 
 @pytest.mark.slow
 def test_the_command_refuses_what_is_no_shard_and_takes_the_arrays_word(tmp_path: Path, calm: Path) -> None:
     path = config(tmp_path, calm)
-    for args, words in ((("--shard", "4/3"), "--shard is 4/3"), (("--shard", "1/3", "--fresh"), "--fresh"), (("--shard", "auto"), "JOB_COMPLETION_INDEX")):
+    for args, words in (
+        (("--shard", "4/3"), "--shard is 4/3"),
+        (("--shard", "1/3", "--fresh"), "--fresh"),
+        (("--shard", "auto"), "JOB_COMPLETION_INDEX"),
+    ):
         code, _, err = runs.wait(runs.start("run", path, *args))
         assert code == 2
         assert words in err
         assert len(err.strip().splitlines()) == 1
     assert not (tmp_path / "job.zarr").exists()
-    code, out, err = runs.wait(runs.start("run", path, "--shard", "auto", JOB_COMPLETION_INDEX="2", WHOLECLOTH_SHARDS="4"))
+    code, out, err = runs.wait(
+        runs.start("run", path, "--shard", "auto", JOB_COMPLETION_INDEX="2", WHOLECLOTH_SHARDS="4")
+    )
     assert code == 0, err
     assert "shard 3/4: 9 of 12 blocks of the store are left" in out
 
@@ -206,7 +230,9 @@ def test_sigterm_gives_the_lease_back_and_the_next_run_goes_on_at_once(tmp_path:
 
 
 @pytest.mark.slow
-def test_a_run_that_loses_its_store_in_its_midst_ends_unfinished_and_writes_nothing_more(tmp_path: Path, calm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_loses_its_store_in_its_midst_ends_unfinished_and_writes_nothing_more(
+    tmp_path: Path, calm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path, real, calls = config(tmp_path, calm), block_task.write_block, list[int]()
     store = tmp_path / "job.zarr"
 

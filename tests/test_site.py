@@ -1,4 +1,7 @@
-"""The README, the pages and the navigation of the site agree with each other and with the files that they name. No test needs mkdocs."""
+"""The README, the pages and the navigation of the site agree with each other and with the files that they name.
+
+No test needs mkdocs.
+"""
 
 from __future__ import annotations
 
@@ -38,14 +41,22 @@ def links(page: Path) -> list[str]:
 
 @cache
 def anchors(page: Path) -> frozenset[str]:
-    """The places within a page that a link can name, as GitHub and as mkdocs count them; a heading on which the two differ has none."""
-    titles = [re.sub(r"\[([^]]*)\]\([^)]*\)|[`*]", r"\1", title).strip().lower() for title in re.findall(r"(?m)^#+ (.*)$", prose(page))]
+    """The places within a page that a link can name, as GitHub and as mkdocs count them.
+
+    A heading on which the two differ has none.
+    """
+    titles = [
+        re.sub(r"\[([^]]*)\]\([^)]*\)|[`*]", r"\1", title).strip().lower()
+        for title in re.findall(r"(?m)^#+ (.*)$", prose(page))
+    ]
     return frozenset(github for github, site in map(slugs, titles) if github == site)
 
 
 def slugs(title: str) -> tuple[str, str]:
     ascii_ = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode()
-    return re.sub(r"[^\w\s-]", "", title).replace(" ", "-"), re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", ascii_).strip())
+    return re.sub(r"[^\w\s-]", "", title).replace(" ", "-"), re.sub(
+        r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", ascii_).strip()
+    )
 
 
 def entries(nav: Any) -> Iterator[str]:
@@ -63,7 +74,9 @@ def test_links_lead_to_a_file_and_to_a_heading_of_it(page: Path) -> None:
         path, _, anchor = link.partition("#")
         target = page.parent / path if path else page
         assert target.exists(), f"{by_name(page)} links to {link}"
-        assert not anchor or anchor in anchors(target), f"{by_name(page)} links to {link}: {by_name(target.resolve())} has no such heading"
+        assert not anchor or anchor in anchors(target), (
+            f"{by_name(page)} links to {link}: {by_name(target.resolve())} has no such heading"
+        )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=by_name)

@@ -1,4 +1,7 @@
-"""Stores of an earlier release: they are read, gone on with and verified, whatever was moved or renamed in the package since."""
+"""Stores of an earlier release.
+
+They are read, gone on with and verified, whatever was moved or renamed in the package since.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,10 @@ NETWORKS = {
 
 @pytest.fixture(scope="module")
 def _place() -> Iterator[None]:
-    """The folder that the stores remember; one worker runs all tests of a module with such a fixture, and a lock keeps other runs of the tests away."""
+    """The folder that the stores remember.
+
+    One worker runs all tests of a module with such a fixture, and a lock keeps other runs of the tests away.
+    """
     with stores_of_before.exclusive():
         yield
 
@@ -41,7 +47,8 @@ def _place() -> Iterator[None]:
 @pytest.fixture(params=stores_of_before.NAMES)
 def folder(request: pytest.FixtureRequest, _place: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A store with its config, raster and network, as its run left them."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # the folder is not in memory, as those of other tests are, and no power fails here
+    # the folder is not in memory, as those of other tests are, and no power fails here
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
     folder = stores_of_before.unpack(request.param)
     monkeypatch.setenv("WHOLECLOTH_CACHE", str(folder / "cache"))  # measuring the network again is for other tests
     return folder
@@ -66,7 +73,9 @@ def mask(store: Path) -> np.ndarray:
 
 def files(store: Path) -> dict[Path, tuple[bytes, int]]:
     """Bytes and time of every chunk and commit record of full resolution."""
-    paths = [path for path in (store / "0" / "mask").rglob("*") if path.is_file() and ({"c", "ledger"} & set(path.parts))]
+    paths = [
+        path for path in (store / "0" / "mask").rglob("*") if path.is_file() and ({"c", "ledger"} & set(path.parts))
+    ]
     return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in paths}
 
 
@@ -99,7 +108,10 @@ def test_a_run_goes_on_with_a_store_of_before_and_makes_no_committed_block_again
 
 
 def test_a_job_of_before_has_its_fingerprint_key_by_key(folder: Path) -> None:
-    """A key that is added is a choice that stores of before did not have; one that is gone or has another value would refuse them or mix two jobs."""
+    """A key that is added is a choice that stores of before did not have.
+
+    One that is gone or has another value would refuse them or mix two jobs.
+    """
     remembered = fingerprint(folder / "job.zarr")
     current = prepare_job(load_config(folder / "job.yaml", [f"output.path={folder / 'another.zarr'}"])).fingerprint
     assert {key: current.get(key) for key in remembered} == remembered

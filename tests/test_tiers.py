@@ -17,7 +17,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_every_group_of_the_night_has_tests_and_guards_and_every_guard_a_group() -> None:
-    marked = {group for path in (ROOT / "tests").rglob("test_*.py") for group in re.findall(r'mark\.nightly\("(\w+)"', path.read_text())}
+    marked = {
+        group
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for group in re.findall(r'mark\.nightly\("(\w+)"', path.read_text())
+    }
     assert marked == set(tiers.GROUPS) == set(GUARDS)
     assert set(programs.PROGRAMS) <= set(tiers.GROUPS)
 
@@ -58,8 +62,14 @@ def test_of_which_one_case_is_of_the_day(case): print('case', case)
 @pytest.mark.nightly("jobs", after=2)
 @pytest.mark.parametrize(
     ("options", "count"),
-    [([], 3), (["--tier=quick"], 2), (["--tier=nightly"], 7), (["--group=kills"], 1), (["--group=kills", "--group=scale"], 4)],
-)  # fmt: skip
+    [
+        ([], 3),
+        (["--tier=quick"], 2),
+        (["--tier=nightly"], 7),
+        (["--group=kills"], 1),
+        (["--group=kills", "--group=scale"], 4),
+    ],
+)
 def test_a_tier_has_its_tests_and_those_of_the_tiers_before_it(options: list[str], count: int, tmp_path: Path) -> None:
     (tmp_path / "test_some.py").write_text(TESTS)
     done = pytest_of_its_own(tmp_path, *options)
@@ -72,7 +82,17 @@ def pytest_of_its_own(folder: Path, *options: str) -> Any:
     (folder / "conftest.py").write_text("from tests.tiers import pytest_addoption, pytest_collection_modifyitems\n")
     (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n  slow: a\n  nightly: b\n  xdist_group: c\n")
     environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={folder}", str(folder), *options]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        f"--rootdir={folder}",
+        str(folder),
+        *options,
+    ]
     return commands.run(command, cwd=folder, env=environment)
 
 
@@ -99,7 +119,8 @@ def test_collecting_imports_nothing_that_few_tests_need() -> None:
     """Lightning, moto and pyogrio take as long as all other imports; torch.export comes with torch itself."""
     late = {"lightning", "moto", "pyogrio", "onnxruntime", "matplotlib", "flask", "bokeh"}
     for path in sorted((ROOT / "tests").rglob("*.py")):
-        if path.name in ("storage_server.py", "onnx_files.py"):  # a process of its own; and imported by those that need it
+        # a process of its own; and imported by those that need it
+        if path.name in ("storage_server.py", "onnx_files.py"):
             continue
         tree = ast.parse(path.read_text())
         names = {alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names}
@@ -110,12 +131,17 @@ def test_collecting_imports_nothing_that_few_tests_need() -> None:
 @pytest.mark.slow
 @pytest.mark.nightly("jobs")
 def test_the_collection_of_all_tests_has_not_imported_them_by_others_either() -> None:
-    code = "import sys, pytest; pytest.main(['--collect-only', '-q', '--tier', 'nightly']); print(sorted({'lightning', 'moto', 'pyogrio'} & set(sys.modules)))"
+    code = (
+        "import sys, pytest; pytest.main(['--collect-only', '-q', '--tier', 'nightly']); "
+        "print(sorted({'lightning', 'moto', 'pyogrio'} & set(sys.modules)))"
+    )
     done = commands.run([sys.executable, "-c", code], cwd=ROOT, fork=False)
     assert done.stdout.splitlines()[-1] == "[]", done.stdout[-2000:]
 
 
-def test_tests_write_into_memory_where_it_has_room_and_to_disk_where_it_has_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_tests_write_into_memory_where_it_has_room_and_to_disk_where_it_has_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(temporary, "MEMORY", tmp_path)
     monkeypatch.setattr("psutil.virtual_memory", lambda: type("Memory", (), {"available": 64 << 30}))
     for room, inside in ((temporary.ROOM, True), (temporary.ROOM - 1, False)):
@@ -125,7 +151,9 @@ def test_tests_write_into_memory_where_it_has_room_and_to_disk_where_it_has_not(
         folder.rmdir()
 
 
-def test_the_folder_of_a_run_is_gone_when_it_ends_and_holds_no_more_than_it_may(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_folder_of_a_run_is_gone_when_it_ends_and_holds_no_more_than_it_may(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(temporary, "MEMORY", tmp_path)
     monkeypatch.setattr(temporary, "ROOM", 1 << 16)
     made = temporary.Temporary(type("Config", (), {"option": type("Option", (), {"basetemp": None})}))  # type: ignore[arg-type]
@@ -143,7 +171,9 @@ def test_no_waits_without_a_deadline() -> None:
     for path in sorted((ROOT / "tests").rglob("*.py")):
         for number, line in enumerate(path.read_text().splitlines(), 1):
             if re.search(r"\.poll\(\) is None\b", line) and "while" in line:
-                assert "deadline" in line or "< end" in line or path.name in ("commands.py", "test_tiers.py"), f"{path.name}:{number} waits for ever"
+                assert "deadline" in line or "< end" in line or path.name in ("commands.py", "test_tiers.py"), (
+                    f"{path.name}:{number} waits for ever"
+                )
 
 
 def test_make_offers_each_tier() -> None:

@@ -80,16 +80,23 @@ def test_a_frozen_plan_holds_the_code(job: Path, tmp_path: Path) -> None:
 
 
 def test_valid_pixels_that_become_no_numbers_are_refused_before_the_first_block(job: Path) -> None:
-    with pytest.raises(ModelError, match=r"gives NaN or infinity for 1,728 of 4,096 valid pixels.*the values \[0\.0, 0\.0, 0\.0\]\. Clip"):
+    with pytest.raises(
+        ModelError,
+        match=r"gives NaN or infinity for 1,728 of 4,096 valid pixels.*the values \[0\.0, 0\.0, 0\.0\]\. Clip",
+    ):
         prepare_job(load_config(job, ["source.nodata=null"]))
 
 
-def test_a_pixel_that_becomes_no_number_later_fails_its_block_by_the_name_of_the_code(job: Path, tmp_path: Path) -> None:
+def test_a_pixel_that_becomes_no_number_later_fails_its_block_by_the_name_of_the_code(
+    job: Path, tmp_path: Path
+) -> None:
     raw = scenes.read(tmp_path / "scene.tif").astype("uint16")
     raw[:, 2, 3] = 65000  # beyond the windows that are looked at before
     scenes.write(tmp_path / "scene.tif", raw, nodata=0)
     (tmp_path / "raw.py").write_text(LOG.replace("torch.log(x)", "torch.log(x) / (x != 65000)"))
-    with pytest.raises(BlocksFailed, match=r"^1 of 6 blocks.*block 0,0 .*raw\.py:stretch gives NaN or infinity for valid pixels"):
+    with pytest.raises(
+        BlocksFailed, match=r"^1 of 6 blocks.*block 0,0 .*raw\.py:stretch gives NaN or infinity for valid pixels"
+    ):
         runs.go(job)
 
 
@@ -101,7 +108,9 @@ def test_a_ratio_of_bands_is_one_channel(job: Path, tmp_path: Path) -> None:
     runs.go(job, "model.input.mean=0", "model.input.std=[1]")
     raw = scenes.read(tmp_path / "scene.tif")
     assert (mask(tmp_path) == np.where((raw == 0).all(0), 255, raw[1] > raw[0])).all()
-    with pytest.raises(ConfigError, match=r"std has 3 values, but model\.input\.transform makes 1 channels of the 3 bands"):
+    with pytest.raises(
+        ConfigError, match=r"std has 3 values, but model\.input\.transform makes 1 channels of the 3 bands"
+    ):
         prepare_job(load_config(job, ["model.input.std=[1, 1, 1]"]))
 
 
@@ -121,7 +130,9 @@ def test_code_that_has_no_number_for_pixels_which_the_raster_has_not_is_planned(
 @pytest.mark.slow
 def test_memory_counts_what_the_code_holds(job: Path, tmp_path: Path) -> None:
     plain = prepare_job(load_config(job)).plan.costs.activations
-    (tmp_path / "raw.py").write_text("import torch\n\n\ndef stretch(x):\n    return torch.stack([x] * 40).log().mean(0)\n")
+    (tmp_path / "raw.py").write_text(
+        "import torch\n\n\ndef stretch(x):\n    return torch.stack([x] * 40).log().mean(0)\n"
+    )
     assert prepare_job(load_config(job)).plan.costs.activations > plain + 3 * 4 * 60
 
 

@@ -1,6 +1,9 @@
-"""Names of the package are nouns and verbs of the field, each with one home; tests/house/words.py and families.py list the words and what is allowed.
+"""Names of the package are nouns and verbs of the field, each with one home.
 
-Each ceiling is what was counted when its test was written. It goes down with every renaming and never up, until it stands at the aim.
+Tests/house/words.py and families.py list the words and what is allowed.
+
+Each ceiling is what was counted when its test was written. It goes down with every renaming and never up, until it
+stands at the aim.
 """
 
 from __future__ import annotations
@@ -48,13 +51,17 @@ def test_a_public_constant_has_one_home() -> None:
 def check_homes(constants: bool, ceiling: int) -> None:
     shared = families.duplicates(names.homes(modules(), constants))
     listed = (f"{name} ({', '.join(module.name for module in homes)})" for name, homes in sorted(shared.items()))
-    assert len(shared) <= ceiling, f"several modules define these, and tests/house/families.py allows none of them: {'; '.join(listed)}"
+    assert len(shared) <= ceiling, (
+        f"several modules define these, and tests/house/families.py allows none of them: {'; '.join(listed)}"
+    )
 
 
 def test_few_variables_are_pro_words() -> None:
     share = figures.pro_word_share(modules())
     frequent = ", ".join(f"{name} {count}" for name, count in figures.pro_words(modules()).most_common(20))
-    assert share <= VARIABLES, f"{share:.2%} of the bound variables are pro-words, and {VARIABLES:.1%} may be: {frequent}"
+    assert share <= VARIABLES, (
+        f"{share:.2%} of the bound variables are pro-words, and {VARIABLES:.1%} may be: {frequent}"
+    )
 
 
 def test_every_allowed_word_has_a_reason_and_is_in_the_lists() -> None:

@@ -1,8 +1,10 @@
-"""Which tests run: quick ones, those of every change, or all of the night. CONTRIBUTING.md says what stands where, and why.
+"""Which tests run: quick ones, those of every change, or all of the night.
 
-A test marked ``slow`` starts a process or takes half a second: ``--tier quick`` leaves it out, as it does what asks a server. One marked
-``nightly("group")`` runs in ``--tier nightly`` only, and where ``--group`` names its group; with ``after=2``, only its cases after the first two are left
-to the night.
+CONTRIBUTING.md says what stands where, and why.
+
+A test marked ``slow`` starts a process or takes half a second: ``--tier quick`` leaves it out, as it does what asks a
+server. One marked ``nightly("group")`` runs in ``--tier nightly`` only, and where ``--group`` names its group; with
+``after=2``, only its cases after the first two are left to the night.
 """
 
 from __future__ import annotations
@@ -29,8 +31,19 @@ CASES = pytest.StashKey[dict[str, dict[str, int]]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--tier", choices=TIERS, default="test", help="Run the tests of this tier and of those before it (default: test).")
-    parser.addoption("--group", action="append", choices=list(GROUPS), default=[], help="Run the nightly tests of this group, and no others; may be repeated.")
+    parser.addoption(
+        "--tier",
+        choices=TIERS,
+        default="test",
+        help="Run the tests of this tier and of those before it (default: test).",
+    )
+    parser.addoption(
+        "--group",
+        action="append",
+        choices=list(GROUPS),
+        default=[],
+        help="Run the nightly tests of this group, and no others; may be repeated.",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -70,10 +83,15 @@ def height_of(item: pytest.Item) -> int:
 
 
 def shares(item: pytest.Item) -> str | None:
-    """What a test shares with others, so that one worker makes it once: object storage, the imports of Lightning and of torch.export, what its file makes."""
+    """What a test shares with others, so that one worker makes it once.
+
+    Object storage, the imports of Lightning and of torch.export, what its file makes.
+    """
     assert isinstance(item, pytest.Function)
     definitions = [fixture[-1] for fixture in item._fixtureinfo.name2fixturedefs.values()]
-    if "server" in item.fixturenames and not any(fixture.argname == "server" and fixture.scope != "session" for fixture in definitions):
+    if "server" in item.fixturenames and not any(
+        fixture.argname == "server" and fixture.scope != "session" for fixture in definitions
+    ):
         return "storage"
     if item.path.name in ("test_train.py", "test_lesson.py"):
         return "lightning"

@@ -1,7 +1,7 @@
 """A zoo of what segmentation networks are built of: one small network for each habit, local and not.
 
-Most stand in the same frame, ``body`` (3×3) → ``middle`` → ``head`` (1×1), so that the layer to blame is in ``middle`` and the two others
-are innocent.
+Most stand in the same frame, ``body`` (3×3) → ``middle`` → ``head`` (1×1), so that the layer to blame is in ``middle``
+and the two others are innocent.
 """
 
 from __future__ import annotations
@@ -41,9 +41,14 @@ class Cells(nn.Module):
 
 
 class UNet(nn.Module):
-    """Two levels, one 3×3 convolution each with a norm, and a way up of choice: transposed, bilinear, nearest or align_corners."""
+    """Two levels, one 3×3 convolution each with a norm, and a way up of choice.
 
-    def __init__(self, norm: Callable[[int], nn.Module] = nn.BatchNorm2d, up: str = "transposed", base: int = 4) -> None:
+    Transposed, bilinear, nearest or align_corners.
+    """
+
+    def __init__(
+        self, norm: Callable[[int], nn.Module] = nn.BatchNorm2d, up: str = "transposed", base: int = 4
+    ) -> None:
         super().__init__()
         a, b = base, 2 * base
         self.enc0, self.enc1, self.enc2 = self._level(3, a, norm), self._level(a, b, norm), self._level(b, b, norm)
@@ -203,7 +208,10 @@ class Heads(nn.Module):
 
 
 class Windows(nn.Module):
-    """Attention within windows of 8 px, as in Swin; ``shift`` moves them by 4 px: rolled, rolled and masked, or padded."""
+    """Attention within windows of 8 px, as in Swin.
+
+    ``shift`` moves them by 4 px: rolled, rolled and masked, or padded.
+    """
 
     def __init__(self, shift: str = "none") -> None:
         super().__init__()
@@ -212,7 +220,9 @@ class Windows(nn.Module):
     def attend(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Cut into windows, looked at one by one, and put together again."""
         batch, channels, rows, cols = x.shape[0], x.shape[1], x.shape[2], x.shape[3]
-        cells = x.reshape(batch, channels, rows // 8, 8, cols // 8, 8).permute(0, 2, 4, 3, 5, 1).reshape(-1, 64, channels)
+        cells = (
+            x.reshape(batch, channels, rows // 8, 8, cols // 8, 8).permute(0, 2, 4, 3, 5, 1).reshape(-1, 64, channels)
+        )
         q, k, v = self.qkv(cells).chunk(3, 2)
         cells = torch.softmax(q @ k.transpose(1, 2) + mask, -1) @ v
         return cells.reshape(batch, rows // 8, cols // 8, 8, 8, channels).permute(0, 5, 1, 3, 2, 4).reshape(x.shape)
@@ -288,7 +298,11 @@ class Unpooled(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.down, self.up, self.mix = nn.MaxPool2d(2, return_indices=True), nn.MaxUnpool2d((2, 2), stride=(2, 2)), conv(WIDTH, WIDTH)
+        self.down, self.up, self.mix = (
+            nn.MaxPool2d(2, return_indices=True),
+            nn.MaxUnpool2d((2, 2), stride=(2, 2)),
+            conv(WIDTH, WIDTH),
+        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y, switches = self.down(x)

@@ -54,12 +54,23 @@ def measured(said: argparse.Namespace, options: Options, folder: Path) -> dict[s
     raster = said.raster or sample_raster(f"sample://satellite?seed=7&size={said.size}")
     installed = {peer: installed_in(options.peer_python, peer) for peer in options.peers}
     document: dict[str, Any] = {
-        "machine": facts(), "rounds": options.rounds, "raster": about(raster), "networks": {}, "runs": [],
-        "peers": {name: version for peer, found in installed.items() for name, version in (found or {}).items() if name == peer},
-    }  # fmt: skip
+        "machine": facts(),
+        "rounds": options.rounds,
+        "raster": about(raster),
+        "networks": {},
+        "runs": [],
+        "peers": {
+            name: version
+            for peer, found in installed.items()
+            for name, version in (found or {}).items()
+            if name == peer
+        },
+    }
     given = [(model.stem, model.resolve()) for model in said.model] or [(name, None) for name in said.networks]
     settings = [prepared(name, network, raster.resolve(), folder / name, options) for name, network in given]
-    document["networks"] = {one.name: described(one, (document["raster"]["height"], document["raster"]["width"])) for one in settings}
+    document["networks"] = {
+        one.name: described(one, (document["raster"]["height"], document["raster"]["width"])) for one in settings
+    }
     todo = [(setting, way) for setting in settings for way in ways(setting, installed)]
     for number in range(options.rounds):
         for setting, way in todo:
@@ -77,7 +88,9 @@ def about(raster: Path) -> dict[str, Any]:
 
 def gave_up(document: dict[str, Any], setting: Setting, way: Way) -> bool:
     """Whether it failed in an earlier round; it is not tried again."""
-    return any(run["network"] == setting.name and run["way"] == way.name and run["status"] != "ok" for run in document["runs"])
+    return any(
+        run["network"] == setting.name and run["way"] == way.name and run["status"] != "ok" for run in document["runs"]
+    )
 
 
 def run(setting: Setting, way: Way, number: int, document: dict[str, Any]) -> dict[str, Any]:
@@ -85,8 +98,20 @@ def run(setting: Setting, way: Way, number: int, document: dict[str, Any]) -> di
     found = way.go(setting.options.limits)
     reference = document["networks"][setting.name]["reference"]
     judged = number == 0 and found.status == "ok" and way.mask is not None and reference.get("labels") is not None
-    record = {"network": setting.name, "way": way.name, "group": way.group, "precision": way.precision, "round": number, **asdict(found)}
-    print(f"round {number + 1}, {setting.name}: {way.name}: {found.status}, {found.wall:.1f} s, others {found.others:.2f}", file=sys.stderr, flush=True)
+    record = {
+        "network": setting.name,
+        "way": way.name,
+        "group": way.group,
+        "precision": way.precision,
+        "round": number,
+        **asdict(found),
+    }
+    print(
+        f"round {number + 1}, {setting.name}: {way.name}: {found.status}, {found.wall:.1f} s, others "
+        f"{found.others:.2f}",
+        file=sys.stderr,
+        flush=True,
+    )
     return {**record, "agreement": agreement(way.mask, reference)} if judged and way.mask else record
 
 

@@ -1,4 +1,7 @@
-"""What the measured processes share: orders in a JSON file, an answer in another. Imports nothing heavy, so that allocators can be set first."""
+"""What the measured processes share: orders in a JSON file, an answer in another.
+
+Imports nothing heavy, so that allocators can be set first.
+"""
 
 from __future__ import annotations
 

@@ -68,7 +68,14 @@ def ceilings(document: Record, network: str) -> list[Ceiling]:
 
 def best(document: Record, network: str, precision: str = "float32") -> float:
     """Mpx/s of the network at its fastest, in float32 or at a lower precision."""
-    return max((c.mpx_per_s for run, c in _ceilings(document, network) if run["group"] == "forward" and run["precision"] == precision), default=0.0)
+    return max(
+        (
+            c.mpx_per_s
+            for run, c in _ceilings(document, network)
+            if run["group"] == "forward" and run["precision"] == precision
+        ),
+        default=0.0,
+    )
 
 
 def slowest(document: Record, network: str, precision: str = "float32") -> float:
@@ -97,12 +104,25 @@ def _ceilings(document: Record, network: str) -> list[tuple[Record, Ceiling]]:
 
 
 def _ceiling(name: str, runs: list[Record]) -> Ceiling:
-    good, status, others = [run for run in runs if run["status"] == "ok"], _failed(runs), median(run["others"] for run in runs)
+    good, status, others = (
+        [run for run in runs if run["status"] == "ok"],
+        _failed(runs),
+        median(run["others"] for run in runs),
+    )
     if not good:
         return Ceiling(name=name, status=status, mpx_per_s=0.0, side=None, others=others)
     if runs[0]["group"] == "machine":
-        return Ceiling(name=name, status=status, mpx_per_s=median(run["answer"]["mpx_per_s"] for run in good), side=None, others=others)
-    rates = {side: median(run["answer"]["rates"][side] for run in good if side in run["answer"]["rates"]) for side in good[0]["answer"]["rates"]}
+        return Ceiling(
+            name=name,
+            status=status,
+            mpx_per_s=median(run["answer"]["mpx_per_s"] for run in good),
+            side=None,
+            others=others,
+        )
+    rates = {
+        side: median(run["answer"]["rates"][side] for run in good if side in run["answer"]["rates"])
+        for side in good[0]["answer"]["rates"]
+    }
     side = max(rates, key=lambda side: rates[side])
     return Ceiling(name=name, status=status, mpx_per_s=rates[side], side=int(side), others=others)
 
@@ -117,18 +137,34 @@ def _row(document: Record, network: str, runs: list[Record]) -> Row:
     failed = _failed(runs)
     if not good:
         return Row(name=runs[0]["way"], status=failed)
-    wall, seconds, overhead = (_median(good, pick) for pick in (lambda r: r["wall"], lambda r: r["answer"].get("seconds"), _overhead))
-    mpx, precision, peak = document["networks"][network]["pixels"] / 1e6, good[0]["precision"], _median(good, lambda r: r["peak"])
+    wall, seconds, overhead = (
+        _median(good, pick) for pick in (lambda r: r["wall"], lambda r: r["answer"].get("seconds"), _overhead)
+    )
+    mpx, precision, peak = (
+        document["networks"][network]["pixels"] / 1e6,
+        good[0]["precision"],
+        _median(good, lambda r: r["peak"]),
+    )
     ceiling, floor = best(document, network, precision), slowest(document, network, precision)
     work = _ratio(None if overhead is None else mpx * overhead, ceiling)
     compared: dict[str, int] = next((run["agreement"] for run in good if run.get("agreement")), {})
     return Row(
-        name=runs[0]["way"], status=failed, rounds=len(good), overhead=overhead, peak=peak,
-        command=_ratio(mpx, wall), of_ceiling=_ratio(_ratio(mpx, wall), floor),
-        blocks=_ratio(mpx, seconds), worked=_ratio(work, wall), worked_blocks=_ratio(work, seconds), busy=_median(good, _busy),
-        own_peak=_median(good, lambda r: r["answer"].get("peak_memory")), projected=_ratio(_median(good, lambda r: r["answer"].get("projected_memory")), peak),
-        others=_median(good, lambda r: r["others"]), **compared,
-    )  # fmt: skip
+        name=runs[0]["way"],
+        status=failed,
+        rounds=len(good),
+        overhead=overhead,
+        peak=peak,
+        command=_ratio(mpx, wall),
+        of_ceiling=_ratio(_ratio(mpx, wall), floor),
+        blocks=_ratio(mpx, seconds),
+        worked=_ratio(work, wall),
+        worked_blocks=_ratio(work, seconds),
+        busy=_median(good, _busy),
+        own_peak=_median(good, lambda r: r["answer"].get("peak_memory")),
+        projected=_ratio(_median(good, lambda r: r["answer"].get("projected_memory")), peak),
+        others=_median(good, lambda r: r["others"]),
+        **compared,
+    )
 
 
 def _overhead(run: Record) -> float | None:

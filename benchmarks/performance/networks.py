@@ -1,7 +1,7 @@
 """The networks that are measured: seeded, with batch-norm statistics of the raster itself, saved as TorchScript.
 
-Each ends in a batch norm of the scores, so that the classes come out alike often and the mask is a map with many boundaries:
-a network whose signal has died would be right whatever its halo. They take raw pixels.
+Each ends in a batch norm of the scores, so that the classes come out alike often and the mask is a map with many
+boundaries: a network whose signal has died would be right whatever its halo. They take raw pixels.
 """
 
 from __future__ import annotations
@@ -66,7 +66,11 @@ class FCN8s(nn.Module):
         super().__init__()
         widths = [bands, base, base * 2, base * 4, base * 8, base * 8]
         stages = [nn.Sequential(convolved(i, o), convolved(o, o), nn.MaxPool2d(2)) for i, o in pairwise(widths)]
-        self.to8, self.to16, self.to32 = nn.Sequential(*stages[:3]), stages[3], nn.Sequential(stages[4], convolved(base * 8, base * 8))
+        self.to8, self.to16, self.to32 = (
+            nn.Sequential(*stages[:3]),
+            stages[3],
+            nn.Sequential(stages[4], convolved(base * 8, base * 8)),
+        )
         self.scores = nn.ModuleList(scored(i) for i in (base * 4, base * 8, base * 8))
         self.from32, self.from16, self.from8 = (bilinear(step) for step in (2, 2, 8))
         self.head = scored(CLASSES)
@@ -101,7 +105,12 @@ def light(bands: int, base: int = 0) -> nn.Module:
     return scored(bands)
 
 
-NETWORKS: dict[str, tuple[Callable[..., nn.Module], int]] = {"unet": (UNet, 16), "fcn8s": (FCN8s, 32), "dense": (dense, 64), "light": (light, 0)}
+NETWORKS: dict[str, tuple[Callable[..., nn.Module], int]] = {
+    "unet": (UNet, 16),
+    "fcn8s": (FCN8s, 32),
+    "dense": (dense, 64),
+    "light": (light, 0),
+}
 """How each is made, and its base width."""
 
 
@@ -123,7 +132,9 @@ def make(orders: dict[str, Any]) -> dict[str, Any]:
     torch.manual_seed(2026)
     make_network, base = NETWORKS[orders["kind"]]
     windows = [lesson(orders["raster"], *place) for place in PLACES]
-    network = FromRaw(make_network(windows[0].shape[1], max(base // orders["narrower"], 1)), 1 / float(windows[0].max()))
+    network = FromRaw(
+        make_network(windows[0].shape[1], max(base // orders["narrower"], 1)), 1 / float(windows[0].max())
+    )
     calibrate(network, windows)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # torch announces the end of TorchScript
@@ -135,7 +146,10 @@ def lesson(raster: str, row: float, col: float) -> torch.Tensor:
     """(1, bands, rows, cols) float32 of raw pixels around a place of the raster; sides are multiples of 32 px."""
     with rasterio.open(raster) as src:
         side = min(SIDE, src.height // 32 * 32, src.width // 32 * 32)
-        top, left = (min(max(int(part * length) - side // 2, 0), length - side) for part, length in ((row, src.height), (col, src.width)))
+        top, left = (
+            min(max(int(part * length) - side // 2, 0), length - side)
+            for part, length in ((row, src.height), (col, src.width))
+        )
         return torch.from_numpy(src.read(window=Window(left, top, side, side)).astype("float32"))[None]
 
 

@@ -19,5 +19,7 @@ def put(page: Path, text: str) -> None:
     before, begin, rest = said.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise SystemExit(f"{page} has no place for figures. Put these two lines where they shall stand: {BEGIN} and {END}")
+        raise SystemExit(
+            f"{page} has no place for figures. Put these two lines where they shall stand: {BEGIN} and {END}"
+        )
     page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")

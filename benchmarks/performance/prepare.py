@@ -49,7 +49,12 @@ def described(setting: Setting, shape: tuple[int, int]) -> dict[str, Any]:
 def referenced(setting: Setting, shape: tuple[int, int]) -> dict[str, Any]:
     """Labels of one forward pass, and of which part; a fifth of the memory is left to what the probes do not show."""
     orders: dict[str, Any] = {name: str(setting.folder / f"{name}.npy") for name in ("labels", "ties")}
-    orders |= {"multiple": setting.multiple, "radius": setting.radius, "shape": shape, "memory": int(setting.options.limits.memory * 0.8)}
+    orders |= {
+        "multiple": setting.multiple,
+        "radius": setting.radius,
+        "shape": shape,
+        "memory": int(setting.options.limits.memory * 0.8),
+    }
     return needed(setting, setting.child("reference", "preparation", "reference", **orders))
 
 

@@ -1,4 +1,7 @@
-"""Labels of one forward pass: over the whole raster where that fits the memory, else over a large part of it, less what its cut reaches."""
+"""Labels of one forward pass.
+
+Over the whole raster where that fits the memory, else over a large part of it, less what its cut reaches.
+"""
 
 from __future__ import annotations
 
@@ -28,16 +31,27 @@ def measure(orders: dict[str, Any]) -> dict[str, Any]:
     torch.set_num_threads(cores())
     network = torch.jit.load(orders["network"]).eval()
     with rasterio.open(orders["raster"]) as src, torch.inference_mode(), torch.jit.optimized_execution(False):
-        seen, kept = parts(src.height, src.width, affordable(network, src, orders), orders["multiple"], orders["radius"])
+        seen, kept = parts(
+            src.height, src.width, affordable(network, src, orders), orders["multiple"], orders["radius"]
+        )
         if kept is None:
-            return {"labels": None, "why": f"one pass over {seen} px fits the memory, which is less than the network's reach"}
+            return {
+                "labels": None,
+                "why": f"one pass over {seen} px fits the memory, which is less than the network's reach",
+            }
         logits = forward(network, src, seen, orders["multiple"])
     top, left = kept.row_off - seen.row_off, kept.col_off - seen.col_off
     labels, ties = decoded(logits[:, top : top + kept.height, left : left + kept.width])
     np.save(orders["labels"], labels)
     np.save(orders["ties"], ties)
     place = {"row": kept.row_off, "col": kept.col_off, "height": kept.height, "width": kept.width}
-    return {"labels": orders["labels"], "ties": orders["ties"], **place, "whole": [kept.height, kept.width] == orders["shape"], "tied": int(ties.sum())}
+    return {
+        "labels": orders["labels"],
+        "ties": orders["ties"],
+        **place,
+        "whole": [kept.height, kept.width] == orders["shape"],
+        "tied": int(ties.sum()),
+    }
 
 
 def affordable(network: Any, src: Any, orders: dict[str, Any]) -> int:
@@ -53,7 +67,9 @@ def affordable(network: Any, src: Any, orders: dict[str, Any]) -> int:
 
 
 def parts(height: int, width: int, side: int, multiple: int, radius: int | None) -> tuple[Window, Window | None]:
-    """What is seen, and what is kept of it: everything, or a square in the middle without its margins; None where nothing is left.
+    """What is seen, and what is kept of it: everything, or a square in the middle without its margins.
+
+    None where nothing is left.
 
     Where the whole does not fit and the radius is unbounded, no part tells what the whole would say.
     """

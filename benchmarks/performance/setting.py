@@ -91,18 +91,41 @@ class Setting:
         return said if isinstance(said, int) else None
 
     def child(
-        self, name: str, group: Group, module: str, *, python: str = sys.executable, environment: Mapping[str, str] | None = None, precision: str = "float32",
-        mask: str | None = None, missing: str = "", **orders: Any,
-    ) -> Way:  # fmt: skip
+        self,
+        name: str,
+        group: Group,
+        module: str,
+        *,
+        python: str = sys.executable,
+        environment: Mapping[str, str] | None = None,
+        precision: str = "float32",
+        mask: str | None = None,
+        missing: str = "",
+        **orders: Any,
+    ) -> Way:
         """A module of ours as a process of its own, with its orders in a file."""
         stem = self.folder / "".join(c if c.isalnum() else "-" for c in name)
         answer, out = stem.with_suffix(".answer.json"), self.folder / mask if mask else None
-        said = {"network": str(self.network), "raster": str(self.raster), "answer": str(answer), "precision": precision, "mask": str(out), **orders}
+        said = {
+            "network": str(self.network),
+            "raster": str(self.raster),
+            "answer": str(answer),
+            "precision": precision,
+            "mask": str(out),
+            **orders,
+        }
         stem.with_suffix(".orders.json").write_text(json.dumps(said))
         command = [python, "-m", f"benchmarks.performance.{module}", str(stem.with_suffix(".orders.json"))]
         return Way(
-            name=name, group=group, command=command, answer=answer, precision=precision, environment=environment or {}, mask=out, missing=missing
-        )  # fmt: skip
+            name=name,
+            group=group,
+            command=command,
+            answer=answer,
+            precision=precision,
+            environment=environment or {},
+            mask=out,
+            missing=missing,
+        )
 
     def config(self, name: str, tile: dict[str, Any], precision: str) -> Path:
         """The config of a run of ours, as a user would write it; its store is beside it."""

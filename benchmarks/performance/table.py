@@ -8,7 +8,15 @@ from benchmarks.performance import figures
 from benchmarks.performance.figures import Row
 from pipeline.planning.describe import threads
 
-SPEEDS = ["command, Mpx/s", "of the ceiling", "blocks, Mpx/s", "arithmetic", "at its rate: command", "at its rate: blocks", "device busy"]
+SPEEDS = [
+    "command, Mpx/s",
+    "of the ceiling",
+    "blocks, Mpx/s",
+    "arithmetic",
+    "at its rate: command",
+    "at its rate: blocks",
+    "device busy",
+]
 MEMORY = ["peak, GiB", "by its report", "projected / peak"]
 HEADS = ["", *SPEEDS, *MEMORY, "labels that differ", "at ties", "others, cores"]
 
@@ -24,9 +32,13 @@ def header(document: dict[str, Any]) -> str:
     machine, raster = document["machine"], document["raster"]
     versions = ", ".join(f"{name} {said}" for name, said in {**machine["versions"], **document["peers"]}.items())
     rounds = f"{document['rounds']} round{'s' if document['rounds'] > 1 else ''}"
-    cores = f"{machine['cores']} core{'s' if machine['cores'] > 1 else ''} of {machine['cpu']} ({'with' if machine['bfloat16'] else 'without'} bfloat16)"
+    cores = (
+        f"{machine['cores']} core{'s' if machine['cores'] > 1 else ''} of {machine['cpu']} "
+        f"({'with' if machine['bfloat16'] else 'without'} bfloat16)"
+    )
     return (
-        f"{machine['date']}: {raster['height']} × {raster['width']} px, {raster['bands']} bands of {raster['dtype']}, {rounds}; {cores}, "
+        f"{machine['date']}: {raster['height']} × {raster['width']} px, {raster['bands']} bands of "
+        f"{raster['dtype']}, {rounds}; {cores}, "
         f"{machine['memory'] / 2**30:.0f} GiB, {machine['system']}; {versions}."
     )
 
@@ -42,7 +54,15 @@ def section(document: dict[str, Any], name: str) -> str:
 def ceilings(document: dict[str, Any], name: str) -> str:
     """What the machine can do."""
     found = figures.ceilings(document, name)
-    rows = [[c.name, _number(c.mpx_per_s) if c.mpx_per_s else c.status, "" if c.side is None else f"{c.side} px", _number(c.others)] for c in found]
+    rows = [
+        [
+            c.name,
+            _number(c.mpx_per_s) if c.mpx_per_s else c.status,
+            "" if c.side is None else f"{c.side} px",
+            _number(c.others),
+        ]
+        for c in found
+    ]
     return _markdown([["ceiling", "Mpx/s", "best tile", "others, cores"], *rows])
 
 
@@ -69,14 +89,19 @@ def note(run: dict[str, Any]) -> str:
     meet = plan["halo"]["why"]
     if halo is not None:
         most = (tile["core"] / tile["size"]) ** 2
-        meet = f"halo {halo} px, tiles of at most {tile['size']} px with a core of at most {tile['core']} px, (core/tile)² = {most:.2f}"
+        meet = (
+            f"halo {halo} px, tiles of at most {tile['size']} px with a core of at most {tile['core']} "
+            f"px, (core/tile)² = {most:.2f}"
+        )
     useful = f"{1 / plan['arithmetic_overhead']:.2f} of the pixels that go through the network are kept"
     read = f"{plan['read_amplification']:.2f} × the raster's pixels are decoded"
     return f"- {run['way']}: {meet}; {useful}; {read}; {plan['precision']}, {threads(plan)}."
 
 
 def _ours(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    return [run for run in document["runs"] if run["network"] == name and run["group"] == "ours" and run["status"] == "ok"]
+    return [
+        run for run in document["runs"] if run["network"] == name and run["group"] == "ours" and run["status"] == "ok"
+    ]
 
 
 def _reference(said: dict[str, Any]) -> str:

@@ -1,4 +1,7 @@
-"""A process watched from outside: wall time, the largest memory of its tree, what other programs did meanwhile, and a limit for both."""
+"""A process watched from outside.
+
+Wall time, the largest memory of its tree, what other programs did meanwhile, and a limit for both.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,11 @@ import psutil
 EVERY_S = 0.1
 """Between two looks at a process. Each takes a core for a while, and so holds up all threads of a network."""
 CHILDREN_EVERY = 5
-"""Looks at a process for one look for its children, which goes through all processes of the machine and takes a millisecond."""
+"""Looks at a process for one look for its children, which goes through all processes of the machine and takes a
+millisecond."""
 INHERITED = ("MALLOC_", "OMP_", "MKL_", "OPENBLAS_", "GDAL_CACHEMAX", "GDAL_NUM_THREADS", "PYTHONDONTWRITEBYTECODE")
-"""Settings of whoever starts the benchmark that would reach some of what is measured: everything is run as if they were not there."""
+"""Settings of whoever starts the benchmark that would reach some of what is measured: everything is run as if they were
+not there."""
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -57,13 +62,25 @@ def watch(command: list[str], answer: Path, environment: Mapping[str, str], limi
     ours, everyone, start = _own_cpu(), _all_cpu(), time.perf_counter()
     with log.open("wb") as said:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd=ROOT, env=environment_for(environment), start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            cwd=ROOT,
+            env=environment_for(environment),
+            start_new_session=True,
         )
         peak, stopped = _until_done(process, limits)
     wall = time.perf_counter() - start
     others = max(_all_cpu() - everyone - (_own_cpu() - ours), 0.0) / wall
     status = stopped or (f"failed: {_last_words(log)}" if process.returncode or not answer.exists() else "ok")
-    return Watched(status=status, wall=wall, peak=peak, others=others, answer=json.loads(answer.read_text()) if status == "ok" else {})
+    return Watched(
+        status=status,
+        wall=wall,
+        peak=peak,
+        others=others,
+        answer=json.loads(answer.read_text()) if status == "ok" else {},
+    )
 
 
 def environment_for(given: Mapping[str, str]) -> dict[str, str]:
@@ -79,7 +96,10 @@ def _until_done(process: subprocess.Popen[bytes], limits: Limits) -> tuple[int, 
             peak = max(peak, tree.held())
             over = peak > limits.memory
             if over or time.perf_counter() - start > limits.seconds:
-                return peak, f"stopped at {limits.memory / 2**30:.3g} GiB" if over else f"stopped after {limits.seconds:g} s"
+                return (
+                    peak,
+                    f"stopped at {limits.memory / 2**30:.3g} GiB" if over else f"stopped after {limits.seconds:g} s",
+                )
             select.select([ended], [], [], EVERY_S)
     finally:
         os.close(ended)
@@ -99,7 +119,10 @@ class Tree:
         self._looks = 0
 
     def held(self) -> int:
-        """Bytes: the kernel's own mark of the most that the process held, and what it and its children hold now, whichever is more.
+        """Peak and present memory, bytes.
+
+        The peak is the kernel's own mark of the process. The present is the process with its children. The larger one
+        counts.
 
         A child counts from its second look on, since between fork and exec it shows the memory of its parent.
         """

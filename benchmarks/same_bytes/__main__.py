@@ -4,9 +4,9 @@
     python -m benchmarks.same_bytes --keep checksums.json
     python -m benchmarks.same_bytes --against checksums.json
 
-Chunks, shards, commit records, VRT and picture must be equal, and metadata but for the keys in `checksums.PASSED_OVER`. Both checkouts get
-the same inputs in the same folder, since a store remembers paths and times. Checksums hold for one kind of machine and one set of libraries.
-Prints a row for each job, and exits with 1 where anything differs or fails.
+Chunks, shards, commit records, VRT and picture must be equal, and metadata but for the keys in `checksums.PASSED_OVER`.
+Both checkouts get the same inputs in the same folder, since a store remembers paths and times. Checksums hold for one
+kind of machine and one set of libraries. Prints a row for each job, and exits with 1 where anything differs or fails.
 """
 
 from __future__ import annotations
@@ -36,11 +36,17 @@ SHOWN = 8
 
 
 def main(
-    before: Annotated[str | None, typer.Option(help="Revision, or folder of a checkout, that the other is compared with.")] = None,
+    before: Annotated[
+        str | None, typer.Option(help="Revision, or folder of a checkout, that the other is compared with.")
+    ] = None,
     after: Annotated[str, typer.Option(help="Revision or folder of the checkout that is judged.")] = str(ROOT),
-    keep: Annotated[Path | None, typer.Option(help="Write checksums of the stores here, and the inputs beside them.")] = None,
+    keep: Annotated[
+        Path | None, typer.Option(help="Write checksums of the stores here, and the inputs beside them.")
+    ] = None,
     against: Annotated[Path | None, typer.Option(help="Compare with checksums that --keep wrote.")] = None,
-    only: Annotated[list[str] | None, typer.Option(help="Run the job of this kind of network alone; may be repeated.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Run the job of this kind of network alone; may be repeated.")
+    ] = None,
     folder: Annotated[Path, typer.Option(help="Where inputs and stores lie; what is there is deleted.")] = FOLDER,
 ) -> None:
     """Run the jobs and print a row for each."""
@@ -49,11 +55,18 @@ def main(
     folder = Path(reference["folder"]) if reference else folder.resolve()
     with ExitStack() as stack:
         stack.enter_context(emptied(folder))
-        trees = {side: tree_of(stack, place, folder / side) for side, place in (("before", before), ("after", after)) if place}
+        trees = {
+            side: tree_of(stack, place, folder / side)
+            for side, place in (("before", before), ("after", after))
+            if place
+        }
         prepare(folder, against)
         print(f"{'job':<12} {'files':>5} {'s':>4}  result\n{'-' * 80}", flush=True)
         chosen = [job for job in jobs(folder) if not only or job.kind in only]
-        rows = {job.kind: row(job, trees, folder, reference["jobs"].get(job.kind, {}) if reference else None) for job in chosen}
+        rows = {
+            job.kind: row(job, trees, folder, reference["jobs"].get(job.kind, {}) if reference else None)
+            for job in chosen
+        }
         if keep:
             inputs.pack(folder, archive_of(keep))
             document = {"folder": str(folder), "jobs": {kind: sums for kind, (_, sums) in rows.items() if sums}}
@@ -62,7 +75,10 @@ def main(
 
 
 def row(job: Job, trees: dict[str, Path], folder: Path, reference: Checksums | None) -> tuple[bool, Checksums]:
-    """Run one job with every tree and print the outcome: whether nothing differs, and the checksums of the judged tree."""
+    """Run one job with every tree and print the outcome.
+
+    Whether nothing differs, and the checksums of the judged tree.
+    """
     if obstacle := job.obstacle(folder):
         print(f"{job.kind:<12} {'':>5} {'':>4}  skipped: {obstacle}")
         return True, {}
@@ -76,7 +92,9 @@ def row(job: Job, trees: dict[str, Path], folder: Path, reference: Checksums | N
     reference = sides.get("before", reference)
     changes = [] if reference is None else differences(reference, sides["after"])
     verdict = "written" if reference is None else f"{len(changes)} files DIFFER" if changes else "equal"
-    print(f"{job.kind:<12} {len(sides['after']):>5} {time.monotonic() - start:>4.0f}  {verdict}; {job.covers}", flush=True)
+    print(
+        f"{job.kind:<12} {len(sides['after']):>5} {time.monotonic() - start:>4.0f}  {verdict}; {job.covers}", flush=True
+    )
     for sentence in changes[:SHOWN]:
         print("\n".join([f"  {sentence}", *keys_of(sentence, job, folder)]), flush=True)
     return not changes, sides["after"]

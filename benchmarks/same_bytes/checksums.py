@@ -23,7 +23,10 @@ METADATA = ("zarr.json", ".zattrs", ".zarray", ".zgroup", ".zmetadata")
 def checksums(folder: Path) -> Checksums:
     """Of the stores below a folder, and of the VRT and the picture beside them; reports hold times and are left out."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.endswith(".report.json"))
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(settled(path.name, path.read_bytes())).hexdigest() for path in files}
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(settled(path.name, path.read_bytes())).hexdigest()
+        for path in files
+    }
 
 
 def settled(name: str, data: bytes) -> bytes:
@@ -32,7 +35,10 @@ def settled(name: str, data: bytes) -> bytes:
         return json.dumps(without(json.loads(data)), sort_keys=True).encode()
     if name.endswith(".zip"):  # the files of the empty store, on object storage
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
-            return b"".join(entry.encode() + settled(entry.rpartition("/")[2], packed.read(entry)) for entry in sorted(packed.namelist()))
+            return b"".join(
+                entry.encode() + settled(entry.rpartition("/")[2], packed.read(entry))
+                for entry in sorted(packed.namelist())
+            )
     return data
 
 
@@ -45,7 +51,9 @@ def without(document: Any) -> Any:
     cut = {key: without(value) for key, value in document.items()}
     if isinstance(attribute := cut.get(ATTRIBUTE), dict):
         cut[ATTRIBUTE] = {key: value for key, value in attribute.items() if key not in PASSED_OVER}
-        cut[ATTRIBUTE]["costs"] = {key: value for key, value in attribute.get("costs", {}).items() if key not in MEASURED}
+        cut[ATTRIBUTE]["costs"] = {
+            key: value for key, value in attribute.get("costs", {}).items() if key not in MEASURED
+        }
     return cut
 
 
@@ -53,7 +61,11 @@ def differences(before: Checksums, after: Checksums) -> list[str]:
     """One sentence for each file that only one side has, or that differs."""
     missing = [f"{file} is missing after" for file in sorted(before.keys() - after.keys())]
     new = [f"{file} was not there before" for file in sorted(after.keys() - before.keys())]
-    return missing + new + [f"{file} differs" for file in sorted(before.keys() & after.keys()) if before[file] != after[file]]
+    return (
+        missing
+        + new
+        + [f"{file} differs" for file in sorted(before.keys() & after.keys()) if before[file] != after[file]]
+    )
 
 
 def explained(file: str, before: Path, after: Path) -> list[str]:
@@ -61,7 +73,11 @@ def explained(file: str, before: Path, after: Path) -> list[str]:
     if file.rpartition("/")[2] not in METADATA:
         return []
     old, new = (flat(without(json.loads((folder / file).read_text()))) for folder in (before, after))
-    return [f"    {key}: {old.get(key)} before, {new.get(key)} after" for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
+    return [
+        f"    {key}: {old.get(key)} before, {new.get(key)} after"
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key)
+    ]
 
 
 def flat(document: Any, prefix: str = "") -> dict[str, Any]:

@@ -20,11 +20,14 @@ MODIFIED_S = 1_700_000_000
 """Time of all files: a store remembers when its source was written."""
 _FCN = {"bands": 3, "classes": 4, "width": 4, "fc_kernel": 3, "fc_width": 4}
 ARGUMENTS: dict[str, dict[str, Any]] = {
-    "fcn32s": _FCN, "fcn16s": {**_FCN, "norm": False}, "fcn8s": _FCN,
+    "fcn32s": _FCN,
+    "fcn16s": {**_FCN, "norm": False},
+    "fcn8s": _FCN,
     "fcn": {"bands": 3, "classes": 4, "width": 4, "output_stride": 2},
-    "deconvnet": {"bands": 3, "classes": 4, "width": 4}, "resnet_fcn": {"bands": 3, "classes": 4, "width": 4},
+    "deconvnet": {"bands": 3, "classes": 4, "width": 4},
+    "resnet_fcn": {"bands": 3, "classes": 4, "width": 4},
     "smp": {"encoder_name": "resnet18", "encoder_weights": None, "in_channels": 3, "classes": 4},
-}  # fmt: skip
+}
 """Hyperparameters, by the kind of network."""
 GATED = '''"""A network that is not local, and a change of pixels, as users write them."""
 import torch
@@ -50,7 +53,14 @@ def logarithm(x):
     return torch.log(x.clamp(min=1))
 '''
 """The import stays as users have it, whatever the module is called."""
-CORNERS = [(500_200, 4_599_700), (503_100, 4_599_600), (502_600, 4_599_100), (501_300, 4_597_900), (500_400, 4_598_300), (500_200, 4_599_700)]
+CORNERS = [
+    (500_200, 4_599_700),
+    (503_100, 4_599_600),
+    (502_600, 4_599_100),
+    (501_300, 4_597_900),
+    (500_400, 4_598_300),
+    (500_200, 4_599_700),
+]
 """Of the area of interest, in EPSG:32633."""
 
 

@@ -52,7 +52,9 @@ class Job:
 
     def obstacle(self, inputs: Path) -> str | None:
         """Why the job cannot run here, or None."""
-        if self.kind == "smp" and (importlib.util.find_spec("segmentation_models_pytorch") is None or not (inputs / "smp.pt").exists()):
+        if self.kind == "smp" and (
+            importlib.util.find_spec("segmentation_models_pytorch") is None or not (inputs / "smp.pt").exists()
+        ):
             return "segmentation_models_pytorch is not installed"
         return None
 
@@ -78,34 +80,66 @@ def job(folder: Path, kind: str, file: str, covers: str, shards: int = 0, **sect
 
 ROWS: list[tuple[tuple[Any, ...], dict[str, dict[str, Any]]]] = [
     (("fcn32s", "fcn32s.safetensors", "serial engine, Zarr v3"), {}),
-    (("fcn16s", "fcn16s.safetensors", "threads, Zarr v2, confidence"), {"output": {"zarr_format": 2, "layers": ["mask", "confidence"]}, "execution": THREADS}),
-    (("fcn8s", "fcn8s.safetensors", "job array of two shards, then finish; entropy", 2), {"output": {"layers": ["mask", "entropy"]}}),
-    (("fcn", "fcn.safetensors", "Zarr shards, all four layers, threads"), {"output": {"shard": 128, "layers": ALL_LAYERS}, "execution": THREADS}),
-    (("deconvnet", "deconvnet.safetensors", "engine processes"), {"output": {"layers": ["mask", "confidence"]}, "execution": PROCESSES}),
-    (("resnet_fcn", "resnet_fcn.safetensors", "area of interest"), {"source": {"aoi": "FOLDER/area.geojson"}, "output": {"layers": ["mask", "confidence"]}}),
-    (("torchscript", "unet.pt", "store on S3, threads, a certificate"), {"remote": {"yes": True}, "output": {"certificate": True}, "execution": THREADS}),
+    (
+        ("fcn16s", "fcn16s.safetensors", "threads, Zarr v2, confidence"),
+        {"output": {"zarr_format": 2, "layers": ["mask", "confidence"]}, "execution": THREADS},
+    ),
+    (
+        ("fcn8s", "fcn8s.safetensors", "job array of two shards, then finish; entropy", 2),
+        {"output": {"layers": ["mask", "entropy"]}},
+    ),
+    (
+        ("fcn", "fcn.safetensors", "Zarr shards, all four layers, threads"),
+        {"output": {"shard": 128, "layers": ALL_LAYERS}, "execution": THREADS},
+    ),
+    (
+        ("deconvnet", "deconvnet.safetensors", "engine processes"),
+        {"output": {"layers": ["mask", "confidence"]}, "execution": PROCESSES},
+    ),
+    (
+        ("resnet_fcn", "resnet_fcn.safetensors", "area of interest"),
+        {"source": {"aoi": "FOLDER/area.geojson"}, "output": {"layers": ["mask", "confidence"]}},
+    ),
+    (
+        ("torchscript", "unet.pt", "store on S3, threads, a certificate"),
+        {"remote": {"yes": True}, "output": {"certificate": True}, "execution": THREADS},
+    ),
     (
         ("exported", "unet.pt2", "probabilities in float16, min_confidence"),
         {"output": {"layers": ALL_LAYERS, "probabilities_dtype": "float16", "min_confidence": 0.4}},
     ),
-    (("onnx", "unet.onnx", "Zarr v2, all four layers, no overviews"), {"output": {"zarr_format": 2, "layers": ALL_LAYERS, "pyramid": False}}),
+    (
+        ("onnx", "unet.onnx", "Zarr v2, all four layers, no overviews"),
+        {"output": {"zarr_format": 2, "layers": ALL_LAYERS, "pyramid": False}},
+    ),
     (
         ("python", "gated.pt", "tiles blended by hann; a transform of pixels"),
         {
-            "model": {"factory": "FOLDER/gated.py:network", "input": {"size": 96, "mean": 5, "transform": "FOLDER/gated.py:logarithm"}},
+            "model": {
+                "factory": "FOLDER/gated.py:network",
+                "input": {"size": 96, "mean": 5, "transform": "FOLDER/gated.py:logarithm"},
+            },
             "tile": {"overlap": 0.5, "taper": "hann"},
         },
     ),
     (
         ("classifier", "lenet.pt", "test-time augmentation by flips, threads"),
         {
-            "model": {"factory": LENET, "args": {"classes": 4, "bands": 3}, "input": {"mean": 500, "std": 200, "size": 32}},
-            "tile": {"augment": "flips"}, "execution": THREADS,
+            "model": {
+                "factory": LENET,
+                "args": {"classes": 4, "bands": 3},
+                "input": {"mean": 500, "std": 200, "size": 32},
+            },
+            "tile": {"augment": "flips"},
+            "execution": THREADS,
         },
     ),
     (
         ("smp", "smp.pt", "tiles blended by gaussian, dihedral augmentation"),
-        {"model": {"arch": "Unet", "args": ARGUMENTS["smp"]}, "tile": {"size": 96, "overlap": 0.25, "taper": "gaussian", "augment": "dihedral"}},
+        {
+            "model": {"arch": "Unet", "args": ARGUMENTS["smp"]},
+            "tile": {"size": 96, "overlap": 0.25, "taper": "gaussian", "augment": "dihedral"},
+        },
     ),
-]  # fmt: skip
+]
 """Positional arguments of `job`, and sections of the config; FOLDER stands for the folder of the inputs."""

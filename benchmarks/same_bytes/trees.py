@@ -68,16 +68,29 @@ def results(tree: Path, job: Job, folder: Path, kept: Path) -> Checksums:
 
 
 def environment_of(tree: Path, kept: Path, more: dict[str, str]) -> dict[str, str]:
-    """Variables of a process that imports the package from the tree alone, and keeps what it measures and compiles below ``kept``."""
-    plain = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "WHOLECLOTH_", "SLURM_", "AWS_"))}
-    own = {"PYTHONPATH": str(tree), "PYTHONPYCACHEPREFIX": str(kept / "compiled"), "WHOLECLOTH_CACHE": str(kept / "cache")}
+    """Variables of a process that imports the package from the tree alone.
+
+    What the process measures and compiles is kept below ``kept``.
+    """
+    plain = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTHON", "WHOLECLOTH_", "SLURM_", "AWS_"))
+    }
+    own = {
+        "PYTHONPATH": str(tree),
+        "PYTHONPYCACHEPREFIX": str(kept / "compiled"),
+        "WHOLECLOTH_CACHE": str(kept / "cache"),
+    }
     return {**plain, **own, **more}
 
 
 def call(tree: Path, arguments: list[str], environment: dict[str, str]) -> None:
     """One public command; raises CommandFailed with the end of what it printed."""
     command = [sys.executable, "-m", "pipeline", *arguments]
-    ended = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    ended = subprocess.run(
+        command, cwd=tree, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+    )
     if ended.returncode:
         raise CommandFailed(f"{' '.join(arguments)} ended with {ended.returncode}: {ended.stderr[-1000:]}")
 
@@ -85,12 +98,19 @@ def call(tree: Path, arguments: list[str], environment: dict[str, str]) -> None:
 def compiled(tree: Path, kept: Path) -> Path:
     """Compile the package of a tree, and return the folder that its commands import it from.
 
-    A store may remember sources that Python had to compile while it imported a factory, so both trees begin with all of them compiled.
+    A store may remember sources that Python had to compile while it imported a factory, so both trees begin with all of
+    them compiled.
     """
     environment = environment_of(tree, kept, {})
-    subprocess.run([sys.executable, "-m", "compileall", "-q", str(tree / "pipeline")], cwd=tree, env=environment, check=True)
+    subprocess.run(
+        [sys.executable, "-m", "compileall", "-q", str(tree / "pipeline")], cwd=tree, env=environment, check=True
+    )
     code = "import pipeline; print(pipeline.__path__[0])"
-    return Path(subprocess.run([sys.executable, "-c", code], cwd=tree, env=environment, capture_output=True, text=True, check=True).stdout.strip())
+    return Path(
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=tree, env=environment, capture_output=True, text=True, check=True
+        ).stdout.strip()
+    )
 
 
 @contextmanager

@@ -74,6 +74,13 @@ def _write(path: Path, window: Window, values: np.ndarray) -> None:
 
 def _spec(side: int) -> StoreSpec:
     return StoreSpec(
-        grid=Grid(height=side * BLOCK, width=side * BLOCK), layers=LAYERS, chunk=CHUNK, shard=None, nodata=255, dtype="uint8", zarr_format=3,
-        classes=(ClassRow(code=0, name="a", color="#000000"),), levels=1,
-    )  # fmt: skip
+        grid=Grid(height=side * BLOCK, width=side * BLOCK),
+        layers=LAYERS,
+        chunk=CHUNK,
+        shard=None,
+        nodata=255,
+        dtype="uint8",
+        zarr_format=3,
+        classes=(ClassRow(code=0, name="a", color="#000000"),),
+        levels=1,
+    )

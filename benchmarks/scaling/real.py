@@ -47,13 +47,21 @@ def measure(out: Path, sides: list[int], rounds: int) -> str:
         for side, path in paths.items():
             seen[side].append(_run(out, path, network))
     speed = ["side", "Mpx/s of blocks", "of the command", "ns/px of blocks", "outside, ms per block"]
-    return table([*speed, "plan s", "blocks s", "overviews s", "finish s", "peak MiB", "projected"], (_row(side, found) for side, found in seen.items()))
+    return table(
+        [*speed, "plan s", "blocks s", "overviews s", "finish s", "peak MiB", "projected"],
+        (_row(side, found) for side, found in seen.items()),
+    )
 
 
 def _row(side: int, found: list[Round]) -> list[str]:
     middle = {name: statistics.median(getattr(one, name) for one in found) for name in Round.__dataclass_fields__}
     mpx = side * side / 1e6
-    speeds = [f"{mpx / middle['blocks']:.1f}", f"{mpx / middle['whole']:.1f}", f"{middle['blocks'] * 1e3 / mpx:.1f}", f"{middle['outside'] * 1e3:.2f}"]
+    speeds = [
+        f"{mpx / middle['blocks']:.1f}",
+        f"{mpx / middle['whole']:.1f}",
+        f"{middle['blocks'] * 1e3 / mpx:.1f}",
+        f"{middle['outside'] * 1e3:.2f}",
+    ]
     parts = [f"{middle[name]:.2f}" for name in ("plan", "blocks", "overviews", "finish")]
     return [str(side), *speeds, *parts, f"{middle['peak'] / 2**20:.0f}", f"{middle['projected'] / 2**20:.0f}"]
 
@@ -61,7 +69,11 @@ def _row(side: int, found: list[Round]) -> list[str]:
 def _run(out: Path, raster: Path, network: Path) -> Round:
     config, store = out / "scale.yaml", out / "scale.zarr"
     classes = [{"name": f"class{k}", "color": f"#{60 * k:02x}8040"} for k in range(BANDS)]
-    said = {"source": {"path": str(raster)}, "model": {"kind": "torchscript", "path": str(network), "classes": classes}, "output": {"path": str(store)}}
+    said = {
+        "source": {"path": str(raster)},
+        "model": {"kind": "torchscript", "path": str(network), "classes": classes},
+        "output": {"path": str(store)},
+    }
     config.write_text(yaml.safe_dump({**said, "execution": {"device": "cpu"}}))
     began, marks = time.time(), {"first": 0.0, "overviews": 0.0}
     command = [sys.executable, "-m", "pipeline", "run", str(config), "--fresh"]
@@ -70,19 +82,28 @@ def _run(out: Path, raster: Path, network: Path) -> Round:
         said_last = ""
         for line in process.stderr:
             said_last = line
-            marks["overviews" if line.startswith("overviews") else "first"] = marks["first"] if marks["first"] and "overviews" not in line else time.time()
+            marks["overviews" if line.startswith("overviews") else "first"] = (
+                marks["first"] if marks["first"] and "overviews" not in line else time.time()
+            )
     ended = time.time()
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} failed: {said_last}")
     report = json.loads(store.with_suffix(".report.json").read_text())
-    built = max((path.stat().st_mtime for path in store.glob("[1-9]*/mask/ledger/*/*.json")), default=marks["overviews"])
+    built = max(
+        (path.stat().st_mtime for path in store.glob("[1-9]*/mask/ledger/*/*.json")), default=marks["overviews"]
+    )
     threads = min(report["plan"]["blocks"]["in_flight"], report["blocks"]) * report["seconds"]
     worked = sum(report["waits"].get(stage, 0.0) for stage in ("read", "device", "write"))
     return Round(
-        plan=marks["first"] - began, blocks=report["seconds"], outside=max(threads - worked, 0) / report["blocks"],
-        overviews=max(built - (marks["overviews"] or built), 0), finish=ended - built, whole=ended - began,
-        peak=report["peak_memory"], projected=report["projected_memory"],
-    )  # fmt: skip
+        plan=marks["first"] - began,
+        blocks=report["seconds"],
+        outside=max(threads - worked, 0) / report["blocks"],
+        overviews=max(built - (marks["overviews"] or built), 0),
+        finish=ended - built,
+        whole=ended - began,
+        peak=report["peak_memory"],
+        projected=report["projected_memory"],
+    )
 
 
 def _network(path: Path) -> Path:
@@ -93,22 +114,45 @@ def _network(path: Path) -> Path:
 
 
 def _raster(path: Path, side: int) -> Path:
-    """One seeded scene beside and below itself, each time rolled by another offset: noise over steps, so that masks are not constant."""
+    """One seeded scene beside and below itself, each time rolled by another offset.
+
+    Noise over steps, so that masks are not constant.
+    """
     if path.exists():
         return path
     scene, partial = _scene(min(side, SCENE)), path.with_suffix(".partial.tif")
-    options = {"driver": "GTiff", "dtype": "uint16", "count": BANDS, "height": side, "width": side, "crs": "EPSG:32633", "BIGTIFF": "IF_SAFER"}
-    tiles = {"tiled": True, "blockxsize": TILE, "blockysize": TILE, "compress": "deflate", "predictor": 2, "num_threads": "all_cpus"}
+    options = {
+        "driver": "GTiff",
+        "dtype": "uint16",
+        "count": BANDS,
+        "height": side,
+        "width": side,
+        "crs": "EPSG:32633",
+        "BIGTIFF": "IF_SAFER",
+    }
+    tiles = {
+        "tiled": True,
+        "blockxsize": TILE,
+        "blockysize": TILE,
+        "compress": "deflate",
+        "predictor": 2,
+        "num_threads": "all_cpus",
+    }
     part = scene.shape[1]
     with rasterio.open(partial, "w", transform=rasterio.Affine(10, 0, 5e5, 0, -10, 5e6), **options, **tiles) as file:
         for number, (row, col) in enumerate((row, col) for row in range(0, side, part) for col in range(0, side, part)):
             rolled = np.roll(scene, (37 * number, 91 * number), axis=(1, 2))
-            file.write(rolled[:, : side - row, : side - col], window=Window(col, row, min(part, side - col), min(part, side - row)))
+            file.write(
+                rolled[:, : side - row, : side - col],
+                window=Window(col, row, min(part, side - col), min(part, side - row)),
+            )
     partial.replace(path)
     return path
 
 
 def _scene(side: int) -> np.ndarray:
     made = np.random.default_rng(0)
-    steps = made.integers(500, 4000, (BANDS, side // 64, side // 64), dtype=np.uint16).repeat(64, axis=1).repeat(64, axis=2)
+    steps = (
+        made.integers(500, 4000, (BANDS, side // 64, side // 64), dtype=np.uint16).repeat(64, axis=1).repeat(64, axis=2)
+    )
     return steps + made.integers(0, 200, steps.shape, dtype=np.uint16)

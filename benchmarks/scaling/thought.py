@@ -38,7 +38,16 @@ def nothing(index: BlockIndex) -> BlockIndex:
 
 def engines(blocks: int) -> str:
     """Each engine over the first blocks."""
-    head = ["engine", "blocks", "open s", "first block ms", "µs per block", "close s", "memory MiB", "growth, bytes per block"]
+    head = [
+        "engine",
+        "blocks",
+        "open s",
+        "first block ms",
+        "µs per block",
+        "close s",
+        "memory MiB",
+        "growth, bytes per block",
+    ]
     return table(head, (_engine(kind, blocks) for kind in ("serial", "threads", "processes")))
 
 
@@ -50,7 +59,12 @@ def _engine(kind: str, blocks: int) -> list[str]:
         done = time.perf_counter()
     closed, (first, *rest) = time.perf_counter(), seen
     slope = np.polyfit([count for count, _, _ in rest], [size for _, _, size in rest], 1)[0]
-    said = [f"{opened - start:.2f}", f"{(first[1] - opened) * 1e3:.2f}", f"{(done - opened) / blocks * 1e6:.1f}", f"{closed - done:.2f}"]
+    said = [
+        f"{opened - start:.2f}",
+        f"{(first[1] - opened) * 1e3:.2f}",
+        f"{(done - opened) / blocks * 1e6:.1f}",
+        f"{closed - done:.2f}",
+    ]
     return [kind, f"{blocks:,}", *said, f"{rest[-1][2] / 2**20:.0f}", f"{slope:.1f}"]
 
 
@@ -68,7 +82,9 @@ def ledger(out: Path, blocks: int) -> str:
     shutil.rmtree(store, ignore_errors=True)
     book, record = Ledger(store), {"source": "0" * 32, "chunks": {f"0/mask/c/{k}/0": "0" * 32 for k in range(4)}}
     with mock.patch.object(os, "fsync"):
-        wrote = _timed(lambda: [book.commit((index.row, index.col), record) for index in islice(layout().blocks(), blocks)])
+        wrote = _timed(
+            lambda: [book.commit((index.row, index.col), record) for index in islice(layout().blocks(), blocks)]
+        )
     listed = _timed(book.committed)
     counted = _timed(book.count)
     tracemalloc.start()

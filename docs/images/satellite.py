@@ -42,9 +42,14 @@ def draw(scene: Path, store: Path, picture: Path) -> None:
 
 
 def true_colours(scene: Path, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
-    """Red, green and blue ``(rows, cols, 3)``, stretched over the darkest 80 % of the valid pixels, so that clouds leave colours for the ground."""
+    """Red, green and blue ``(rows, cols, 3)``.
+
+    They are stretched over the darkest 80 % of the valid pixels, so that clouds leave colours for the ground.
+    """
     with rasterio.open(scene) as raster:
-        bands = raster.read((RED, GREEN, BLUE), out_shape=(3, *shape), resampling=rasterio.enums.Resampling.average, masked=True)
+        bands = raster.read(
+            (RED, GREEN, BLUE), out_shape=(3, *shape), resampling=rasterio.enums.Resampling.average, masked=True
+        )
     low, high = np.percentile(bands.compressed(), (1, 80))
     stretched = np.clip((bands.filled(low).astype(np.float32) - low) / (HEADROOM * (high - low)), 0, 1) ** GAMMA
     pixels = (255 * stretched).astype(np.uint8).transpose(1, 2, 0)

@@ -9,8 +9,18 @@ from pipeline.cli.exit import run_and_exit
 __all__ = ["app", "main"]
 
 COMMANDS = (
-    run.run, plan.plan, inspect.inspect, init.init, status.status, finish.finish, verify.verify, train.train, evaluate.evaluate, sample.sample, schema.schema,
-)  # fmt: skip
+    run.run,
+    plan.plan,
+    inspect.inspect,
+    init.init,
+    status.status,
+    finish.finish,
+    verify.verify,
+    train.train,
+    evaluate.evaluate,
+    sample.sample,
+    schema.schema,
+)
 """As ``--help`` lists them."""
 
 for command in COMMANDS:

@@ -13,17 +13,26 @@ from pipeline.locations import Place, parse_place
 from pipeline.redact import redacted, redacted_document
 
 app = typer.Typer(
-    add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=True, help="Segmentation of images too large for memory."
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Segmentation of images too large for memory.",
 )
 
 ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML file of the job.")]
-Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY.PATH=VALUE", help="Override a value of the config; may be repeated.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY.PATH=VALUE", help="Override a value of the config; may be repeated."),
+]
 Out = Annotated[str | None, typer.Option("--out", metavar="PATH", help="The store, instead of output.path.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 if TYPE_CHECKING:
     StorePath = Place
 else:  # typer knows no unions; what it hands on is a Place all the same
-    StorePath = Annotated[str, typer.Argument(metavar="STORE", help="Zarr store that `run` made: a folder, or s3://…", parser=parse_place)]
+    StorePath = Annotated[
+        str, typer.Argument(metavar="STORE", help="Zarr store that `run` made: a folder, or s3://…", parser=parse_place)
+    ]
 
 
 class Format(StrEnum):
@@ -33,7 +42,9 @@ class Format(StrEnum):
     JSON = "json"
 
 
-LogFormat = Annotated[Format, typer.Option("--log-format", help="How stderr is written: text, or json, one object per line.")]
+LogFormat = Annotated[
+    Format, typer.Option("--log-format", help="How stderr is written: text, or json, one object per line.")
+]
 
 
 def _version(requested: bool) -> None:
@@ -45,13 +56,18 @@ def _version(requested: bool) -> None:
 @app.callback()
 def global_options(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """Segmentation of images too large for memory."""
 
 
 def overriding(overrides: list[str] | None, out: str | None) -> list[str]:
-    """Overrides of the config, the store last, which stands as JSON since names may hold what YAML reads as more than a text."""
+    """Overrides of the config, the store last.
+
+    The store's path stands as JSON, since names may hold what YAML reads as more than a text.
+    """
     import json
 
     return [*(overrides or []), *([f"output.path={json.dumps(out, ensure_ascii=False)}"] if out is not None else [])]

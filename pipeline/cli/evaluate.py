@@ -12,18 +12,36 @@ from pipeline.cli.app import StorePath
 
 def evaluate(
     store: StorePath,
-    labels: Annotated[str, typer.Option("--labels", metavar="FILE", help="Raster of class codes, polygons, or sample://NAME.")],
+    labels: Annotated[
+        str, typer.Option("--labels", metavar="FILE", help="Raster of class codes, polygons, or sample://NAME.")
+    ],
     attribute: Annotated[str | None, typer.Option(help="Field of the polygons that holds the class.")] = None,
     burn: Annotated[str | None, typer.Option(metavar="CLASS", help="Class that all polygons mean.")] = None,
     layer: Annotated[str | None, typer.Option(help="Layer, of a file that has several.")] = None,
-    ignore: Annotated[list[str] | None, typer.Option(metavar="CODE", help="Value of the labels that says nothing; may be repeated.")] = None,
-    values: Annotated[list[str] | None, typer.Option(metavar="VALUE=CLASS,…", help="What each value of the labels means; may be repeated.")] = None,
-    groups: Annotated[list[str] | None, typer.Option("--map", metavar="CLASS=GROUP,…", help="Judge classes of the mask as one: water=water,*=other.")] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option(metavar="CODE", help="Value of the labels that says nothing; may be repeated.")
+    ] = None,
+    values: Annotated[
+        list[str] | None,
+        typer.Option(metavar="VALUE=CLASS,…", help="What each value of the labels means; may be repeated."),
+    ] = None,
+    groups: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="CLASS=GROUP,…", help="Judge classes of the mask as one: water=water,*=other."),
+    ] = None,
     level: Annotated[int, typer.Option(min=0, help="0 is the full resolution.")] = 0,
-    boundary: Annotated[int, typer.Option(metavar="PX", help="Distance at which boundaries still match, 0 to 256.")] = 2,
-    area: Annotated[str | None, typer.Option(metavar="ROW,COL,HEIGHT,WIDTH", help="Judge a part only, px of the level.")] = None,
-    partial: Annotated[bool, typer.Option("--partial", help="Judge the committed blocks of a store that is unfinished.")] = False,
-    as_json: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write all numbers; - for stdout.")] = None,
+    boundary: Annotated[
+        int, typer.Option(metavar="PX", help="Distance at which boundaries still match, 0 to 256.")
+    ] = 2,
+    area: Annotated[
+        str | None, typer.Option(metavar="ROW,COL,HEIGHT,WIDTH", help="Judge a part only, px of the level.")
+    ] = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Judge the committed blocks of a store that is unfinished.")
+    ] = False,
+    as_json: Annotated[
+        str | None, typer.Option("--json", metavar="FILE", help="Write all numbers; - for stdout.")
+    ] = None,
     png: Annotated[Path | None, typer.Option(help="Draw the confusion matrix and the classes.")] = None,
 ) -> None:
     """Compare the mask of a store with labels."""
@@ -36,11 +54,21 @@ def evaluate(
     from pipeline.store.reader import open_store
 
     store_level = open_store(store, level)
-    class_grouping = grouping(store_level.classes, parse_pairs("--map", groups, "water=water,*=other"), store_level.nodata) if groups else None
+    class_grouping = (
+        grouping(store_level.classes, parse_pairs("--map", groups, "water=water,*=other"), store_level.nodata)
+        if groups
+        else None
+    )
     reference = open_labels(
-        labels, store_level.grid, class_grouping.label_classes if class_grouping else store_level.classes,
-        values=parse_values(values), ignore=parse_ignore(ignore), attribute=attribute, burn=burn, layer=layer,
-    )  # fmt: skip
+        labels,
+        store_level.grid,
+        class_grouping.label_classes if class_grouping else store_level.classes,
+        values=parse_values(values),
+        ignore=parse_ignore(ignore),
+        attribute=attribute,
+        burn=burn,
+        layer=layer,
+    )
     reference, mask = labels_in_aoi(reference, store_level), store_level
     if class_grouping:
         reference, mask = class_grouping.labels(reference), class_grouping.mask(store_level)

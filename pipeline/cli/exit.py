@@ -1,4 +1,7 @@
-"""How a command ends: errors become exit codes; signals, and the end of the time that it has, stop what is under way."""
+"""How a command ends: errors become exit codes.
+
+Signals, and the end of the time that it has, stop what is under way.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,8 @@ def run_and_exit(command: Callable[[], int | None]) -> NoReturn:
     except Exception as error:
         if "--debug" in sys.argv and not _received and not _to_machines():
             raise
-        code = _stopped(_received[0]) if _received else _print_error(*_explain(error), error)  # what breaks while a run is stopped, breaks by that
+        # what breaks while a run is stopped, breaks by that
+        code = _stopped(_received[0]) if _received else _print_error(*_explain(error), error)
     _leave(code or 0)
 
 
@@ -70,7 +74,9 @@ def _leave(code: int) -> NoReturn:
 def _stopped(number: int) -> int:
     for signal_ in _stop_messages:
         signal.signal(signal_, signal.SIG_IGN)  # it ends as it is; a second one would break into that
-    return _print_error(f"{_stop_messages[signal.Signals(number)]} {RERUN_ADVICE}", 130 if number == signal.SIGINT else 75)
+    return _print_error(
+        f"{_stop_messages[signal.Signals(number)]} {RERUN_ADVICE}", 130 if number == signal.SIGINT else 75
+    )
 
 
 def _explain(error: Exception) -> tuple[str, int]:
@@ -82,7 +88,8 @@ def _explain(error: Exception) -> tuple[str, int]:
     message = f"{type(error).__name__}: {error}".removesuffix(": ")
     if _exhausted(error):
         return (
-            f"The machine has no more memory, or threads, for this process ({message}). Free some, or ask for less (execution.memory, tile.size). "
+            f"The machine has no more memory, or threads, for this process ({message}). Free some, or ask "
+            f"for less (execution.memory, tile.size). "
             f"{RERUN_ADVICE}",
             75,
         )
@@ -90,9 +97,11 @@ def _explain(error: Exception) -> tuple[str, int]:
     if way is not None:
         return f"A library that this needs cannot be imported here: {way}", 2
     return (
-        f"A bug of ours: {message}. What is committed is kept. Please report it with this paragraph, the config, and what the same command prints with "
-        f"--debug before its name (wholecloth --debug …). {_whereabouts(error)}.", 70,
-    )  # fmt: skip
+        f"A bug of ours: {message}. What is committed is kept. Please report it with this paragraph, the "
+        f"config, and what the same command prints with "
+        f"--debug before its name (wholecloth --debug …). {_whereabouts(error)}.",
+        70,
+    )
 
 
 def _whereabouts(error: Exception) -> str:
@@ -112,15 +121,25 @@ def _release(name: str) -> str:
 
 def _exhausted(error: Exception) -> bool:
     """Whether the system gave no more memory or threads, in the words of Python and torch."""
-    is_exhaustion = isinstance(error, RuntimeError) and any(text in str(error) for text in ("can't start new thread", "can't allocate memory", "out of memory"))
-    return is_exhaustion or isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+    is_exhaustion = isinstance(error, RuntimeError) and any(
+        text in str(error) for text in ("can't start new thread", "can't allocate memory", "out of memory")
+    )
+    return (
+        is_exhaustion or isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+    )
 
 
 def _print_error(message: str, code: int, error: Exception | None = None) -> int:
     paragraph = redacted(" ".join(message.split()))
     if _to_machines():
-        where = {"traceback": redacted("".join(traceback.format_exception(error)))} if error is not None and "--debug" in sys.argv else {}
-        paragraph = log.json_line("error", "warning" if code in (130, 75) else "error", message=paragraph, exit_code=code, **where)
+        where = (
+            {"traceback": redacted("".join(traceback.format_exception(error)))}
+            if error is not None and "--debug" in sys.argv
+            else {}
+        )
+        paragraph = log.json_line(
+            "error", "warning" if code in (130, 75) else "error", message=paragraph, exit_code=code, **where
+        )
     print(paragraph, file=sys.stderr)
     return code
 
@@ -143,7 +162,8 @@ def time_limit(seconds: float | None) -> Iterator[None]:
     Parameters
     ----------
     seconds
-        Since the process was started; None for never. The system's timer counts them, whatever is done to the wall clock.
+        Since the process was started; None for never. The system's timer counts them, whatever is done to the wall
+        clock.
     """
     if seconds is None:
         yield

@@ -29,5 +29,14 @@ def inspect(
     report = inspect_network(subject(job), seed)
     table = rows(report)
     if png is not None:
-        table.append(("picture", str(draw_halo_profile(report, png, f"{config.stem}: {report.locality.verdict}, stride {report.locality.stride} px"))))
+        table.append(
+            (
+                "picture",
+                str(
+                    draw_halo_profile(
+                        report, png, f"{config.stem}: {report.locality.verdict}, stride {report.locality.stride} px"
+                    )
+                ),
+            )
+        )
     print_rows(table, report.as_dict() if as_json else None)

@@ -15,7 +15,12 @@ def plan(
     overrides: Overrides = None,
     out: Out = None,
     as_json: AsJson = False,
-    frozen: Annotated[Path | None, typer.Option("--freeze", metavar="FILE", help="Write a config with nothing left to decide, for `run --locked`.")] = None,
+    frozen: Annotated[
+        Path | None,
+        typer.Option(
+            "--freeze", metavar="FILE", help="Write a config with nothing left to decide, for `run --locked`."
+        ),
+    ] = None,
 ) -> None:
     """Print everything that `run` would decide, without running."""
     from pipeline.config.load import load_config

@@ -26,10 +26,25 @@ def run(
     overrides: Overrides = None,
     out: Out = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the store first, if it is one of ours.")] = False,
-    locked: Annotated[bool, typer.Option("--locked", help="Refuse a config whose plan was not frozen by `plan --freeze`.")] = False,
-    shard: Annotated[str | None, typer.Option("--shard", metavar="I/N", help="Run one of N shares of the blocks, or auto in a job array; then finish.")] = None,
-    same_source: Annotated[bool, typer.Option("--same-source", help="Take a source that lies elsewhere, or is newer, for the same without comparing.")] = False,
-    profile: Annotated[Path | None, typer.Option("--profile", metavar="FILE", help="Write a trace of all blocks, for Perfetto or speedscope.")] = None,
+    locked: Annotated[
+        bool, typer.Option("--locked", help="Refuse a config whose plan was not frozen by `plan --freeze`.")
+    ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard", metavar="I/N", help="Run one of N shares of the blocks, or auto in a job array; then finish."
+        ),
+    ] = None,
+    same_source: Annotated[
+        bool,
+        typer.Option(
+            "--same-source", help="Take a source that lies elsewhere, or is newer, for the same without comparing."
+        ),
+    ] = False,
+    profile: Annotated[
+        Path | None,
+        typer.Option("--profile", metavar="FILE", help="Write a trace of all blocks, for Perfetto or speedscope."),
+    ] = None,
     log_format: LogFormat = Format.TEXT,
 ) -> None:
     """Run a job; a job that was stopped goes on where it was."""
@@ -54,7 +69,14 @@ def run(
         for message in () if job.resumes else job_warnings(job):
             progress.say(f"warning: {message}", level="warning")
         report = execute(job, progress, fresh, trace, own_shard)
-        progress.note("done", exit_code=0, blocks=report.blocks, resumed=report.resumed, mpx_per_s=round(report.speed, 3), **report.files)
+        progress.note(
+            "done",
+            exit_code=0,
+            blocks=report.blocks,
+            resumed=report.resumed,
+            mpx_per_s=round(report.speed, 3),
+            **report.files,
+        )
     _print_report(job, report)
     if trace is not None:
         print(f"profile: {trace.summary}")
@@ -64,8 +86,10 @@ def _require_frozen(job_config: Config, locked: bool, config: Path) -> None:
     """Raise ConfigError where a frozen plan is demanded and there is none."""
     if locked and job_config.locked is None:
         raise ConfigError(
-            f"--locked demands a frozen plan, but {config} has no section locked, so that the plan would be made anew. "
-            f"Freeze it with `wholecloth plan {shlex.quote(str(config))} --freeze run.lock.yaml` and run that file, or leave --locked away."
+            f"--locked demands a frozen plan, but {config} has no section locked, so that the plan would be "
+            f"made anew. "
+            f"Freeze it with `wholecloth plan {shlex.quote(str(config))} --freeze run.lock.yaml` and run "
+            f"that file, or leave --locked away."
         )
 
 
@@ -74,7 +98,10 @@ def _parse_shard(text: str, fresh: bool) -> Shard:
     from pipeline.geometry.shards import parse_shard
 
     if fresh:
-        raise ConfigError("--fresh deletes the store and what other shards did in it, so it does not go with --shard. Delete the store first, or give another.")
+        raise ConfigError(
+            "--fresh deletes the store and what other shards did in it, so it does not go with --shard. "
+            "Delete the store first, or give another."
+        )
     return parse_shard(text, os.environ)
 
 
@@ -85,24 +112,34 @@ def _print_report(job: Job, report: Report) -> None:
     from pipeline.runtime.resources import human
 
     print(
-        f"{report.blocks} blocks ({report.resumed} before this run, {report.empty} without a valid pixel), {report.speed:.2f} Mpx/s in {report.seconds:.1f} s"
+        f"{report.blocks} blocks ({report.resumed} before this run, {report.empty} without a valid pixel), "
+        f"{report.speed:.2f} Mpx/s in {report.seconds:.1f} s"
     )
     for line in _invalid(report):
         print(line)
     if report.device is not None:
         print(f"device: {device_summary(report.device, parts=not backend_of(job.task.device).copies)}")
-    print(f"memory: {human(report.peak_memory)} at the peak, {human(report.projected_memory)} projected; {job.plan.tiles.why}")
+    print(
+        f"memory: {human(report.peak_memory)} at the peak, {human(report.projected_memory)} projected; "
+        f"{job.plan.tiles.why}"
+    )
     if report.certificate is not None:
         print(f"certificate: {report.certificate['why']}")
     for name, path in report.files.items():
         print(f"{name}: {path}")
     if report.shard is not None:
         finish = f"wholecloth finish {shlex.quote(str(report.store))}"
-        print(f"shard {report.shard}: {report.left} of {job.blocks} blocks of the store are left; when there are none, {finish}")
+        print(
+            f"shard {report.shard}: {report.left} of {job.blocks} blocks of the store are left; when there "
+            f"are none, {finish}"
+        )
 
 
 def _invalid(report: Report) -> Iterator[str]:
-    """Invalid pixels by their cause: of the whole job, where its earlier blocks are known, or else of this run's blocks, which is said."""
+    """Invalid pixels by their cause.
+
+    Of the whole job, where its earlier blocks are known, or else of this run's blocks, which is said.
+    """
     counts = report.whole or {"pixels": report.pixels, "invalid": report.invalid}
     counted = ", ".join(f"{count:,} px {cause}" for cause, count in counts["invalid"].items())
     scope = (

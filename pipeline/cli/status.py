@@ -27,26 +27,51 @@ def status(store: StorePath, as_json: AsJson = False) -> None:
 def _rows(store: Place, store_status: Status) -> list[tuple[str, str]]:
     from pipeline.runtime.resources import human
 
-    unit = "blocks" if store_status.committed == store_status.blocks else f"blocks, {store_status.share:.1%} of what is asked for".replace("%", " %")
+    unit = (
+        "blocks"
+        if store_status.committed == store_status.blocks
+        else f"blocks, {store_status.share:.1%} of what is asked for".replace("%", " %")
+    )
     rows = [
         ("store", f"{store}, {'complete' if store_status.complete else 'unfinished'}"),
         ("committed", f"{store_status.committed} of {store_status.blocks} {unit}"),
     ]
     if store_status.overviews is None or store_status.overviews["total"]:
         rows.append(
-            ("overviews", "damaged" if store_status.overviews is None else f"{store_status.overviews['done']} of {store_status.overviews['total']} blocks")
+            (
+                "overviews",
+                "damaged"
+                if store_status.overviews is None
+                else f"{store_status.overviews['done']} of {store_status.overviews['total']} blocks",
+            )
         )
-    rows += [("failed", str(len(store_status.failures))), *(("", f"block {block}: {reason}") for block, reason in store_status.failures.items())]
     rows += [
-        ("in use", f"{lease['work']}, process {lease['pid']} on {lease['host']} since {lease['since']}{_LIVENESS_TEXTS[lease['alive']]}")
+        ("failed", str(len(store_status.failures))),
+        *(("", f"block {block}: {reason}") for block, reason in store_status.failures.items()),
+    ]
+    rows += [
+        (
+            "in use",
+            f"{lease['work']}, process {lease['pid']} on {lease['host']} since "
+            f"{lease['since']}{_LIVENESS_TEXTS[lease['alive']]}",
+        )
         for lease in store_status.leases
     ]
     if store_status.certificate is not None:
-        rows.append(("certificate", f"{'passed' if store_status.certificate['passed'] else 'FAILED'}, {store_status.certificate['why']}"))
+        rows.append(
+            (
+                "certificate",
+                f"{'passed' if store_status.certificate['passed'] else 'FAILED'}, {store_status.certificate['why']}",
+            )
+        )
     if store_status.size is not None:
         rows.append(("size", human(store_status.size)))
     rows.append(("to do", _to_do(store, store_status)))
-    return [*rows, ("made by", ", ".join(f"{name} {version}" for name, version in store_status.versions.items()))] if store_status.versions else rows
+    return (
+        [*rows, ("made by", ", ".join(f"{name} {version}" for name, version in store_status.versions.items()))]
+        if store_status.versions
+        else rows
+    )
 
 
 def _to_do(store: Place, store_status: Status) -> str:

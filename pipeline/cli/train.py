@@ -28,6 +28,8 @@ def train(
         training = learn(job_config, progress.say, fresh)
         progress.note("done", exit_code=0, **{name: str(path) for name, path in training.files.items()})
     if training.files:
-        print(f"mean IoU {training.mean_iou:.4f} of the held-out blocks after round {training.best} of {training.rounds}")
+        print(
+            f"mean IoU {training.mean_iou:.4f} of the held-out blocks after round {training.best} of {training.rounds}"
+        )
     for name, path in training.files.items():
         print(f"{name}: {path}")

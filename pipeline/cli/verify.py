@@ -12,9 +12,17 @@ from pipeline.cli.exit import install_signal_handlers
 
 def verify(
     store: StorePath,
-    windows: Annotated[int, typer.Option(min=0, help="Seams that are looked at, and as many places far from them; with as many as blocks, every block.")] = 16,
+    windows: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Seams that are looked at, and as many places far from them; with as many as blocks, every block.",
+        ),
+    ] = 16,
     seed: Annotated[int, typer.Option(help="Of the draw of windows.")] = 0,
-    tolerance: Annotated[float | None, typer.Option(min=0.0, help="Largest error at seams, in standard deviations of the logits.")] = None,
+    tolerance: Annotated[
+        float | None, typer.Option(min=0.0, help="Largest error at seams, in standard deviations of the logits.")
+    ] = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
     log_format: LogFormat = Format.TEXT,

@@ -9,7 +9,14 @@ from pipeline.config.execution import ExecutionConfig, OutputConfig, TileConfig,
 from pipeline.config.frozen import FrozenPlanConfig
 from pipeline.config.model import ClassConfig, InputConfig, ModelConfig, ModelOutputConfig
 from pipeline.config.source import AreaConfig, LabelsConfig, SourceConfig
-from pipeline.config.training import AugmentConfig, LossConfig, OptimiserConfig, SceneConfig, TrainingConfig, ValidationConfig
+from pipeline.config.training import (
+    AugmentConfig,
+    LossConfig,
+    OptimiserConfig,
+    SceneConfig,
+    TrainingConfig,
+    ValidationConfig,
+)
 from pipeline.config.values import ConfigSection, parse_bytes, parse_seconds
 
 __all__ = [
@@ -38,7 +45,7 @@ __all__ = [
     "ValidationConfig",
     "parse_bytes",
     "parse_seconds",
-]  # fmt: skip
+]
 
 
 class Config(ConfigSection):

@@ -30,7 +30,10 @@ class SlurmConfig(ConfigSection):
     processes: Count = Field(1, description="workers in each job, which share its cores and memory")
     queue: str | None = Field(None, description="partition")
     account: str | None = None
-    walltime: str | None = Field(None, description="of each job, quoted: '04:00:00'; without one, what dask_jobqueue is configured with, 30 minutes")
+    walltime: str | None = Field(
+        None,
+        description="of each job, quoted: '04:00:00'; without one, what dask_jobqueue is configured with, 30 minutes",
+    )
     interface: str | None = Field(None, description="network interface of scheduler and workers, such as ib0")
     python: str | None = Field(None, description="interpreter on the nodes; the one that runs this command by default")
     directives: list[str] = Field([], description="further lines of #SBATCH, such as --gres=gpu:1")
@@ -67,7 +70,9 @@ class AddressConfig(ConfigSection):
 
     scheduler: str = Field(description="its address, such as tcp://10.0.0.5:8786, or tls://… with certificates")
     tls: TlsConfig | None = None
-    threads: Annotated[int, Field(ge=1)] | None = Field(None, description="threads with which a worker computes; the cores of this machine by default")
+    threads: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="threads with which a worker computes; the cores of this machine by default"
+    )
 
     @field_validator("scheduler")
     @classmethod

@@ -11,13 +11,20 @@ from pipeline.config.families import ENGINE_FACTS, ENGINE_KINDS, LAYER_KINDS, TA
 from pipeline.config.values import Auto, ConfigSection, Count, Seconds, parse_bytes
 from pipeline.locations import Place, parse_place
 
-StorePlace = Annotated[Place, PlainValidator(parse_place), PlainSerializer(str, when_used="json"), WithJsonSchema({"type": "string", "format": "path"})]
+StorePlace = Annotated[
+    Place,
+    PlainValidator(parse_place),
+    PlainSerializer(str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "path"}),
+]
 
 
 class ToleranceConfig(ConfigSection):
     """The smallest halo that leaves no more than an error, measured on the raster itself."""
 
-    tolerance: Annotated[float, Field(gt=0, lt=1)] = Field(description="largest error of any logit, in standard deviations of the logits")
+    tolerance: Annotated[float, Field(gt=0, lt=1)] = Field(
+        description="largest error of any logit, in standard deviations of the logits"
+    )
     places: Count = Field(6, description="windows of the raster that are looked at, the most valid of some at random")
     seed: int = 0
 
@@ -26,17 +33,25 @@ class TileConfig(ConfigSection):
     """How the network sees the raster."""
 
     size: Auto | Count = Field("auto", description="px that the network sees at once, halo included")
-    halo: Literal["auto", "exact"] | Annotated[int, Field(ge=0)] | ToleranceConfig = Field("auto", description="px, or {tolerance: 1.0e-3}")
+    halo: Literal["auto", "exact"] | Annotated[int, Field(ge=0)] | ToleranceConfig = Field(
+        "auto", description="px, or {tolerance: 1.0e-3}"
+    )
     overlap: Auto | int | float = Field("auto", description="a fraction below 1, or px; above 0 tiles are blended")
     taper: Annotated[str, OneOf(TAPER_KINDS, ("auto",))] = "auto"
-    blend: Literal["logits", "probabilities"] = Field("logits", description="what is averaged where tiles overlap or are turned")
+    blend: Literal["logits", "probabilities"] = Field(
+        "logits", description="what is averaged where tiles overlap or are turned"
+    )
     augment: Literal["none", "flips", "dihedral"] = Field(
-        "none", description="test-time augmentation: the mean over 4 flips, or over 8 flips and quarter turns, of each tile"
+        "none",
+        description="test-time augmentation: the mean over 4 flips, or over 8 flips and quarter turns, of each tile",
     )
     pad: Literal["none", "reflect", "constant"] = Field(
-        "none", description="of an unpadded network: how the raster is padded at its edges, where pixels are nodata without"
+        "none",
+        description="of an unpadded network: how the raster is padded at its edges, where pixels are nodata without",
     )
-    batch: Auto | Count = Field("auto", description="equal tiles that go through the network at once, where tiles are blended")
+    batch: Auto | Count = Field(
+        "auto", description="equal tiles that go through the network at once, where tiles are blended"
+    )
 
     @field_validator("halo", mode="before")
     @classmethod
@@ -48,7 +63,11 @@ class TileConfig(ConfigSection):
     @field_validator("overlap", mode="before")
     @classmethod
     def _overlap(cls, overlap: object) -> object:
-        if overlap == "auto" or (type(overlap) is int and overlap >= 0) or (isinstance(overlap, float) and (0 <= overlap < 1 or _whole(overlap))):
+        if (
+            overlap == "auto"
+            or (type(overlap) is int and overlap >= 0)
+            or (isinstance(overlap, float) and (0 <= overlap < 1 or _whole(overlap)))
+        ):
             return overlap
         raise ValueError("give auto, a fraction below 1 such as 0.5, or a whole number of px")
 
@@ -63,8 +82,12 @@ class OutputConfig(ConfigSection):
 
     path: StorePlace = Field(description="a folder, or s3://bucket/scene.zarr")
     layers: list[Annotated[str, OneOf(LAYER_KINDS)]] = Field(["mask"], description="mask, and whichever else is wanted")
-    probabilities_dtype: Literal["uint8", "float16"] = Field("uint8", description="uint8, of which 255 is 1, or float16")
-    min_confidence: Annotated[float, Field(ge=0, le=1)] = Field(0.0, description="pixels whose class is less probable are nodata in the mask")
+    probabilities_dtype: Literal["uint8", "float16"] = Field(
+        "uint8", description="uint8, of which 255 is 1, or float16"
+    )
+    min_confidence: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.0, description="pixels whose class is less probable are nodata in the mask"
+    )
     chunk: Count = Field(512, description="px")
     block: Auto | Count = Field("auto", description="px, a whole number of chunks and shards")
     shard: Literal["auto", "none"] | Count = "auto"
@@ -88,23 +111,39 @@ class OutputConfig(ConfigSection):
 
 
 class ExecutionConfig(ConfigSection):
-    """How the job runs. Precision, fold, compile and device change pixels; by ties so may threads, of which engine, processes and streams decide."""
+    """How the job runs.
+
+    Precision, fold, compile and device change pixels; by ties so may threads, of which engine, processes and streams
+    decide.
+    """
 
     engine: Annotated[str, OneOf(ENGINE_KINDS)] = "threads"
     workers: Auto | Count = Field("auto", description="blocks in flight, in each process")
     processes: Auto | Count = Field("auto", description="of engine processes; auto: one per GPU, and one on the CPU")
     slurm: SlurmConfig | None = Field(None, description="of engine slurm")
     address: AddressConfig | None = Field(None, description="of engine address")
-    patience: Annotated[float, Field(gt=0)] = Field(600, description="seconds without any worker after which a run gives up, to be run again")
+    patience: Annotated[float, Field(gt=0)] = Field(
+        600, description="seconds without any worker after which a run gives up, to be run again"
+    )
     device: str = Field("auto", description="cpu, cuda:0, or auto")
-    streams: Auto | Count = Field("auto", description="tiles that a CPU computes at once in each process, with the cores shared among them")
+    streams: Auto | Count = Field(
+        "auto", description="tiles that a CPU computes at once in each process, with the cores shared among them"
+    )
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    fold: Auto | bool = Field("auto", description="batch norm into convolutions: auto where labels stay the same up to ties; true up to 1e-4; false")
-    compile: bool = Field(False, description="torch.compile: faster after minutes of compiling, for long runs; rounds otherwise, up to 1e-4")
+    fold: Auto | bool = Field(
+        "auto",
+        description="batch norm into convolutions: auto where labels stay the same up to ties; true up to 1e-4; false",
+    )
+    compile: bool = Field(
+        False,
+        description="torch.compile: faster after minutes of compiling, for long runs; rounds otherwise, up to 1e-4",
+    )
     memory: str | int = Field("auto", description="bound of the whole process, such as 8GiB")
     retries: Annotated[int, Field(ge=0)] = Field(2, description="further tries to read a window")
     read_timeout: Seconds | None = Field(None, description="s, or such as 2m: a read that takes longer has failed")
-    stop_after: Seconds | None = Field(None, description="s, or such as 23h30m: the run ends with 75, to be run again, once its process is so old")
+    stop_after: Seconds | None = Field(
+        None, description="s, or such as 23h30m: the run ends with 75, to be run again, once its process is so old"
+    )
     dashboard: str | None = Field(None, description="address of the scheduler's dashboard, such as 127.0.0.1:8787")
 
     @field_validator("memory")

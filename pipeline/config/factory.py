@@ -1,4 +1,7 @@
-"""Where a factory is that is named by its module: from the config's folder, as a file is, whichever command is run and wherever."""
+"""Where a factory is that is named by its module.
+
+From the config's folder, as a file is, whichever command is run and wherever.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,12 @@ def _folder(top: str, folder: Path) -> Path | None:
     file = _importable(top)
     candidates = (Path.cwd(), *folder.parents[:MAX_PARENT_FOLDERS])
     return next(
-        (other for other in candidates if _holds(other, top) and (file is None or file.is_relative_to(other / top) or file == other / f"{top}.py")), None
+        (
+            other
+            for other in candidates
+            if _holds(other, top) and (file is None or file.is_relative_to(other / top) or file == other / f"{top}.py")
+        ),
+        None,
     )
 
 

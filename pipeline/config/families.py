@@ -1,6 +1,9 @@
-"""Names of the kinds in each family that a config may give. They stand here so that a config is checked before any family is imported.
+"""Names of the kinds in each family that a config may give.
 
-A family registers its own table, so that a kind which a program adds to the table may be given at once; `tests/test_families.py` compares both.
+They stand here so that a config is checked before any family is imported.
+
+A family registers its own table, so that a kind which a program adds to the table may be given at once;
+`tests/test_families.py` compares both.
 """
 
 from __future__ import annotations
@@ -32,7 +35,10 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """Annotation of a field that takes the name of a kind. Its messages and its JSON schema are those of a ``Literal``."""
+    """Annotation of a field that takes the name of a kind.
+
+    Its messages and its JSON schema are those of a ``Literal``.
+    """
 
     family: Family
     others: tuple[str, ...] = ()
@@ -40,7 +46,9 @@ class OneOf:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Look the names up whenever a config is checked, since a program may add kinds."""
-        return core_schema.no_info_plain_validator_function(lambda value: SchemaValidator(self._literal()).validate_python(value))
+        return core_schema.no_info_plain_validator_function(
+            lambda value: SchemaValidator(self._literal()).validate_python(value)
+        )
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """List the names as an enum."""
@@ -84,7 +92,22 @@ ENGINE_FACTS: dict[str, EngineFacts] = {
 """By name, as in ``execution.engine``."""
 
 SOURCE_KINDS = Family(("raster",))
-MODEL_KINDS = Family(("torchscript", "exported", "onnx", "python", "smp", "classifier", "fcn32s", "fcn16s", "fcn8s", "fcn", "deconvnet", "resnet_fcn"))
+MODEL_KINDS = Family(
+    (
+        "torchscript",
+        "exported",
+        "onnx",
+        "python",
+        "smp",
+        "classifier",
+        "fcn32s",
+        "fcn16s",
+        "fcn8s",
+        "fcn",
+        "deconvnet",
+        "resnet_fcn",
+    )
+)
 TAPER_KINDS = Family(("flat", "linear", "hann", "gaussian"))
 LAYER_KINDS = Family(("mask", "confidence", "probabilities", "entropy"))
 ENGINE_KINDS = Family((), [ENGINE_FACTS])

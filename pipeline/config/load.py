@@ -20,28 +20,61 @@ from pipeline.errors import ConfigError
 from pipeline.locations import Place
 
 OTHER_TOOLS_KEYS = {
-    "patch_size": "tile.size", "chip_size": "tile.size", "roi_size": "tile.size", "window_size": "tile.size", "tile_size": "tile.size",
-    "batch_size": "tile.batch, of blended tiles; others vary in size and are as large as memory allows", "stride": "tile.overlap", "padding": "tile.halo",
-    "num_workers": "execution.workers", "gpu": "execution.device", "weights": "model.path", "checkpoint": "model.path",
-    "input_path": "source.path", "output_path": "output.path", "num_classes": "model.classes",
-}  # fmt: skip
+    "patch_size": "tile.size",
+    "chip_size": "tile.size",
+    "roi_size": "tile.size",
+    "window_size": "tile.size",
+    "tile_size": "tile.size",
+    "batch_size": "tile.batch, of blended tiles; others vary in size and are as large as memory allows",
+    "stride": "tile.overlap",
+    "padding": "tile.halo",
+    "num_workers": "execution.workers",
+    "gpu": "execution.device",
+    "weights": "model.path",
+    "checkpoint": "model.path",
+    "input_path": "source.path",
+    "output_path": "output.path",
+    "num_classes": "model.classes",
+}
 """What other tools call things, and what to write here."""
 OTHER_TOOLS_TRAINING_KEYS = {
-    "batch_size": "training.batch", "epochs": "training.rounds, each of training.steps", "max_epochs": "training.rounds, each of training.steps",
-    "lr": "training.optimiser.rate", "learning_rate": "training.optimiser.rate", "weight_decay": "training.optimiser.decay",
-    "patch_size": "training.window", "chip_size": "training.window", "crop_size": "training.window", "num_workers": "training.loaders",
-    "gpus": "training.devices", "early_stopping": "training.patience", "val_split": "training.validation.share", "num_classes": "model.classes",
-}  # fmt: skip
+    "batch_size": "training.batch",
+    "epochs": "training.rounds, each of training.steps",
+    "max_epochs": "training.rounds, each of training.steps",
+    "lr": "training.optimiser.rate",
+    "learning_rate": "training.optimiser.rate",
+    "weight_decay": "training.optimiser.decay",
+    "patch_size": "training.window",
+    "chip_size": "training.window",
+    "crop_size": "training.window",
+    "num_workers": "training.loaders",
+    "gpus": "training.devices",
+    "early_stopping": "training.patience",
+    "val_split": "training.validation.share",
+    "num_classes": "model.classes",
+}
 """The same within the section of training."""
 PLANNED_KEYS = {"source.only", "output.exports", "output.postprocess"}
 """Keys that are planned and not there yet."""
 PATHS = (
-    ("source", "path"), ("source", "aoi"), ("source", "aoi", "path"), ("model", "path"), ("output", "path"), ("model", "factory"), ("training", "start"),
+    ("source", "path"),
+    ("source", "aoi"),
+    ("source", "aoi", "path"),
+    ("model", "path"),
+    ("output", "path"),
+    ("model", "factory"),
+    ("training", "start"),
     ("model", "input", "transform"),
-    ("training", "scenes", "*", "path"), ("training", "scenes", "*", "labels", "path"),
-    *(("execution", engine, *key) for engine in ENGINE_FACTS for key in (("tls", "ca"), ("tls", "cert"), ("tls", "key"), ("logs",))),
-    ("training", "validation", "scenes", "*", "path"), ("training", "validation", "scenes", "*", "labels", "path"),
-)  # fmt: skip
+    ("training", "scenes", "*", "path"),
+    ("training", "scenes", "*", "labels", "path"),
+    *(
+        ("execution", engine, *key)
+        for engine in ENGINE_FACTS
+        for key in (("tls", "ca"), ("tls", "cert"), ("tls", "key"), ("logs",))
+    ),
+    ("training", "validation", "scenes", "*", "path"),
+    ("training", "validation", "scenes", "*", "labels", "path"),
+)
 """Keys that hold a path; * is each of a list."""
 
 
@@ -75,7 +108,9 @@ def validated_config(document: dict[str, Any], overrides: tuple[str, ...] | list
 
 
 def config_of(source: Config | str | Path | Mapping[str, Any]) -> Config:
-    """A config from whatever a program has: a file, plain values with paths relative to the working directory, or the config itself.
+    """A config from whatever a program has.
+
+    A file, plain values with paths relative to the working directory, or the config itself.
 
     Raises
     ------
@@ -100,10 +135,16 @@ def _read(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-        raise ConfigError(f"The config {path} cannot be read: {reason}. Give the path of a YAML file; `wholecloth schema` prints what it may say.") from error
+        raise ConfigError(
+            f"The config {path} cannot be read: {reason}. Give the path of a YAML file; `wholecloth schema` "
+            f"prints what it may say."
+        ) from error
     document = _parse(text, str(path))
     if not isinstance(document, dict):
-        raise ConfigError(f"{path} holds {type(document).__name__ if document is not None else 'nothing'}, not the sections source, model and output.")
+        raise ConfigError(
+            f"{path} holds {type(document).__name__ if document is not None else 'nothing'}, not the "
+            f"sections source, model and output."
+        )
     return document
 
 
@@ -113,7 +154,9 @@ def _parse(text: str, name: str) -> Any:
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ConfigError(f"{name} is not valid YAML{where}: {getattr(error, 'problem', None) or 'cannot be parsed'}. Mend that line.") from error
+        raise ConfigError(
+            f"{name} is not valid YAML{where}: {getattr(error, 'problem', None) or 'cannot be parsed'}. Mend that line."
+        ) from error
 
 
 def _expanded(value: Any, folder: Path) -> Any:
@@ -133,7 +176,9 @@ def _variable(match: re.Match[str]) -> str:
     try:
         return os.environ[match[1]]
     except KeyError:
-        raise ConfigError(f"The config uses ${{{match[1]}}}, which is not set in the environment. Set it, or write the value.") from None
+        raise ConfigError(
+            f"The config uses ${{{match[1]}}}, which is not set in the environment. Set it, or write the value."
+        ) from None
 
 
 def _anchored(document: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -149,14 +194,20 @@ def _parts(document: Any, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     if not names:
         sections = [document] if isinstance(document, dict) else []
     elif names[0] == "*":
-        sections = [inner for entry in (document if isinstance(document, list) else []) for inner in _parts(entry, names[1:])]
+        sections = [
+            inner for entry in (document if isinstance(document, list) else []) for inner in _parts(entry, names[1:])
+        ]
     else:
         sections = list(_parts(document.get(names[0]), names[1:])) if isinstance(document, dict) else []
     yield from sections
 
 
 def _anchor(key: str, value: str, folder: Path) -> str:
-    return factory.anchored_factory(value, folder) if key in ("factory", "transform") else paths.anchored_path(value, folder)
+    return (
+        factory.anchored_factory(value, folder)
+        if key in ("factory", "transform")
+        else paths.anchored_path(value, folder)
+    )
 
 
 def _apply(document: dict[str, Any], override: str) -> None:
@@ -165,7 +216,10 @@ def _apply(document: dict[str, Any], override: str) -> None:
     if not equals or not all(names):
         raise ConfigError(f"--set {override} is not of the form key.path=value, such as --set tile.size=1024.")
     if names[0] == "locked":
-        raise ConfigError(f"--set {override}: what is locked is not set. Freeze another plan with `wholecloth plan CONFIG --freeze FILE`.")
+        raise ConfigError(
+            f"--set {override}: what is locked is not set. Freeze another plan with `wholecloth plan CONFIG "
+            f"--freeze FILE`."
+        )
     value = _from_working_directory(names, _expanded(_parse(text, f"--set {key}"), Path.cwd()))
     part: Any = document
     for name in names[:-1]:
@@ -192,12 +246,17 @@ def _explain(error: ValidationError) -> str:
     for entry in sorted(error.errors(), key=_is_other_union_branch):
         key = _key(entry["loc"])
         problems.setdefault(key, _problem(key, entry))
-    deepest = {key: message for key, message in problems.items() if not any(other.startswith(f"{key}.") for other in problems)}
+    deepest = {
+        key: message for key, message in problems.items() if not any(other.startswith(f"{key}.") for other in problems)
+    }
     return "; ".join(deepest.values()) + "."
 
 
 def _is_other_union_branch(entry: Mapping[str, Any]) -> bool:
-    """Whether another branch of a union says more of what was given: a number is not told of words that it might have been."""
+    """Whether another branch of a union says more of what was given.
+
+    A number is not told of words that it might have been.
+    """
     return entry["type"] == "literal_error" and not isinstance(entry["input"], str)
 
 
@@ -217,7 +276,11 @@ def _key(location: tuple[int | str, ...]) -> str:
 
 
 def _unknown(location: tuple[int | str, ...], part: str) -> bool:
-    return part == location[-1] and "[" not in part and part not in ("int", "float", "str", "list", "constrained-int", "constrained-float", "literal")
+    return (
+        part == location[-1]
+        and "[" not in part
+        and part not in ("int", "float", "str", "list", "constrained-int", "constrained-float", "literal")
+    )
 
 
 def _inner(model: Any, part: int | str) -> Any:
@@ -230,7 +293,9 @@ def _inner(model: Any, part: int | str) -> Any:
 def _model_of(annotation: Any) -> Any:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next((model for inner in getattr(annotation, "__args__", ()) if (model := _model_of(inner)) is not None), None)
+    return next(
+        (model for inner in getattr(annotation, "__args__", ()) if (model := _model_of(inner)) is not None), None
+    )
 
 
 def _problem(key: str, entry: Mapping[str, Any]) -> str:
@@ -268,4 +333,10 @@ def _keys(section: str) -> set[str]:
 
 def _nearest(name: str, options: list[str]) -> str:
     near = difflib.get_close_matches(name, options, 1, cutoff=0.5)
-    return f" (did you mean {near[0]}?)" if near else f" (it may be {', '.join(options)})" if options and len(options) < 12 else ""
+    return (
+        f" (did you mean {near[0]}?)"
+        if near
+        else f" (it may be {', '.join(options)})"
+        if options and len(options) < 12
+        else ""
+    )

@@ -17,7 +17,9 @@ class ClassConfig(ConfigSection):
 
     name: str
     color: str | None = Field(None, description="'#rrggbb', quoted")
-    code: Annotated[int, Field(ge=0, le=65534)] | None = Field(None, description="value in the mask; its place in the list by default")
+    code: Annotated[int, Field(ge=0, le=65534)] | None = Field(
+        None, description="value in the mask; its place in the list by default"
+    )
     role: Literal["background", "ignore"] | None = None
 
     @field_validator("color")
@@ -31,7 +33,10 @@ class ClassConfig(ConfigSection):
 
 
 class InputConfig(ConfigSection):
-    """Normalisation: (raw·scale + offset − mean) / std, each a number or one per band; of what the transform returns, where there is one."""
+    """Normalisation: (raw·scale + offset − mean) / std, each a number or one per band.
+
+    Of what the transform returns, where there is one.
+    """
 
     scale: PerBand = 1.0
     offset: PerBand = 0.0
@@ -39,7 +44,8 @@ class InputConfig(ConfigSection):
     std: PerBand = 1.0
     transform: str | None = Field(
         None,
-        description="file.py:callable or package.module:callable that changes raw pixels (bands, rows, cols) before all else, each by itself; "
+        description="file.py:callable or package.module:callable that changes raw pixels (bands, rows, "
+        "cols) before all else, each by itself; "
         "its code is executed",
     )
     size: Count | None = Field(None, description="training size, px: the tile size of networks that are not local")
@@ -52,10 +58,15 @@ class ModelOutputConfig(ConfigSection):
     activation: Literal["auto", "none", "softmax", "sigmoid"] = Field(
         "auto", description="what turns what it returns into probabilities; none where the network already did"
     )
-    multilabel: bool = Field(False, description="each channel is a class of its own, by a sigmoid; the mask is the likeliest that reaches the threshold")
+    multilabel: bool = Field(
+        False,
+        description="each channel is a class of its own, by a sigmoid; the mask is the likeliest that "
+        "reaches the threshold",
+    )
     threshold: float | Annotated[list[float], Field(min_length=1)] = Field(
         0.5,
-        description="between 0 and 1; of one logit's sigmoid, or several that cut it into as many classes and one more; "
+        description="between 0 and 1; of one logit's sigmoid, or several that cut it into as many classes "
+        "and one more; "
         "where multilabel, of each channel's, or one per channel",
     )
 
@@ -74,7 +85,10 @@ class ModelOutputConfig(ConfigSection):
     @model_validator(mode="after")
     def _independent(self) -> ModelOutputConfig:
         if self.multilabel and self.activation == "softmax":
-            raise ValueError("multilabel needs activation sigmoid, or none where the network ends in one; a softmax lets one class win over the others")
+            raise ValueError(
+                "multilabel needs activation sigmoid, or none where the network ends in one; a softmax lets "
+                "one class win over the others"
+            )
         return self
 
 
@@ -83,8 +97,14 @@ class ModelConfig(ConfigSection):
 
     kind: Annotated[str, OneOf(MODEL_KINDS)] | None = Field(None, description="a file of ours says its own kind")
     path: Path | None = Field(None, description="the weights or the whole network")
-    factory: str | None = Field(None, description="package.module:callable or file.py:callable, for kinds python and classifier; its code is executed")
-    arch: str | None = Field(None, description="architecture of segmentation_models_pytorch, such as Unet, for kind smp")
+    factory: str | None = Field(
+        None,
+        description="package.module:callable or file.py:callable, for kinds python and classifier; its code "
+        "is executed",
+    )
+    arch: str | None = Field(
+        None, description="architecture of segmentation_models_pytorch, such as Unet, for kind smp"
+    )
     args: dict[str, Any] = Field({}, description="arguments of the factory or hyperparameters")
     classes: Annotated[list[ClassConfig], Field(min_length=1)] | None = None
     input: InputConfig | None = None

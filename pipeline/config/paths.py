@@ -7,18 +7,48 @@ import re
 from pathlib import Path
 
 PREFIXES = (
-    "BAG", "DERIVED_SUBDATASET", "ECRG_TOC_ENTRY", "ENVISAT", "GPKG", "GRIB", "GTIFF_DIR", "GTIFF_RAW", "HDF4_EOS", "HDF4_GR", "HDF4_SDS", "HDF5", "HDF5IMAGE",
-    "MBTILES", "NETCDF", "NITF_IM", "NITF_TOC_ENTRY", "PDF", "PDF_IMAGE", "RADARSAT_2_CALIB", "RASTERLITE", "RASTERLITE2", "S102", "S104", "S111",
-    "STACIT", "STACTA", "TILEDB", "ZARR",
-)  # fmt: skip
-"""Words before a colon that GDAL's drivers know (https://gdal.org/drivers/raster); those of Sentinel-2 are a family of their own."""
+    "BAG",
+    "DERIVED_SUBDATASET",
+    "ECRG_TOC_ENTRY",
+    "ENVISAT",
+    "GPKG",
+    "GRIB",
+    "GTIFF_DIR",
+    "GTIFF_RAW",
+    "HDF4_EOS",
+    "HDF4_GR",
+    "HDF4_SDS",
+    "HDF5",
+    "HDF5IMAGE",
+    "MBTILES",
+    "NETCDF",
+    "NITF_IM",
+    "NITF_TOC_ENTRY",
+    "PDF",
+    "PDF_IMAGE",
+    "RADARSAT_2_CALIB",
+    "RASTERLITE",
+    "RASTERLITE2",
+    "S102",
+    "S104",
+    "S111",
+    "STACIT",
+    "STACTA",
+    "TILEDB",
+    "ZARR",
+)
+"""Words before a colon that GDAL's drivers know (https://gdal.org/drivers/raster); those of Sentinel-2 are a family of
+their own."""
 _PREFIX = re.compile(r"([A-Za-z][A-Za-z0-9_]+):(?!//)")
 _ARCHIVE = re.compile(r"/vsi(?:zip|tar|gzip|7z|rar)/(?=[^/{])")
 """GDAL's names of archives, where a path that is relative follows."""
 
 
 def is_gdal_name(value: str) -> bool:
-    """Whether a string begins with a prefix of GDAL's, such as ``NETCDF:"cube.nc":B04``; then it is no path as a whole."""
+    """Whether a string begins with a prefix of GDAL's, such as ``NETCDF:"cube.nc":B04``.
+
+    Then it is no path as a whole.
+    """
     match = _PREFIX.match(value)
     return match is not None and (match[1].upper() in PREFIXES or match[1].upper().startswith("SENTINEL2_"))
 
@@ -75,13 +105,17 @@ def _parts(value: str) -> list[str]:
     parts = rest.split(":")
     return [
         ":".join(parts[first:last])
-        for first in range(len(parts)) if parts[first] and not parts[first].isdigit()
+        for first in range(len(parts))
+        if parts[first] and not parts[first].isdigit()
         for last in range(len(parts), first, -1)
-    ]  # fmt: skip
+    ]
 
 
 def _in_archive(value: str, folder: Path) -> str:
-    """A relative archive made absolute, where it is there; GDAL takes what is left relative to the working directory."""
+    """A relative archive made absolute, where it is there.
+
+    GDAL takes what is left relative to the working directory.
+    """
     match = _ARCHIVE.match(value)
     if match is None:
         return value

@@ -44,13 +44,19 @@ def parse_seconds(value: str | float) -> float:
     """``23h30m``, ``1d2h``, ``90m``, ``3600s`` or a number of seconds → s. Raises ValueError."""
     text = str(value).strip().lower()
     text = f"{text}s" if re.fullmatch(r"[\d.]+", text) else text
-    seconds = sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text)) if _TIME.fullmatch(text) else 0.0
+    seconds = (
+        sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text)) if _TIME.fullmatch(text) else 0.0
+    )
     if seconds <= 0:
         raise ValueError("give a time above 0: 23h30m, 1d2h, 90m, 3600s, or a number of seconds")
     return seconds
 
 
-Seconds = Annotated[float, BeforeValidator(parse_seconds), WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}]})]
+Seconds = Annotated[
+    float,
+    BeforeValidator(parse_seconds),
+    WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}]}),
+]
 """A time, s, that may be written as `parse_seconds` reads it."""
 
 

@@ -53,7 +53,8 @@ def _connect(config: AddressConfig) -> Iterator[Any]:
         client = Client(config.scheduler, timeout=CONNECT_S, security=_security(config.tls), set_as_default=False)
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         raise WorkerError(
-            f"execution.address.scheduler is {config.scheduler}, where no Dask scheduler answers ({_innermost_reason(error)}). Start one, or give "
+            f"execution.address.scheduler is {config.scheduler}, where no Dask scheduler answers "
+            f"({_innermost_reason(error)}). Start one, or give "
             f"its address as it says it, "
             "with execution.address.tls where it is tls://."
         ) from error
@@ -66,7 +67,9 @@ def _security(tls: TlsConfig | None) -> Any:
 
     if tls is None:
         return None
-    return Security(tls_ca_file=str(tls.ca), tls_client_cert=str(tls.cert), tls_client_key=str(tls.key), require_encryption=True)
+    return Security(
+        tls_ca_file=str(tls.ca), tls_client_cert=str(tls.cert), tls_client_key=str(tls.key), require_encryption=True
+    )
 
 
 def _innermost_reason(error: BaseException) -> str:

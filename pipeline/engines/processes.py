@@ -11,7 +11,14 @@ from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from typing import Any
 
-from pipeline.engines.dask.cluster_settings import LOOPBACK_ANY_PORT, SCHEDULER_OPTIONS, cluster_control, dashboard, dask_settings, worker_environment
+from pipeline.engines.dask.cluster_settings import (
+    LOOPBACK_ANY_PORT,
+    SCHEDULER_OPTIONS,
+    cluster_control,
+    dashboard,
+    dask_settings,
+    worker_environment,
+)
 from pipeline.engines.dask.forking import forked
 from pipeline.engines.dask.pool import pool_engine
 from pipeline.interfaces import DEFAULT_OPTIONS, Engine, EngineOptions
@@ -57,7 +64,9 @@ def _cluster(workers: int, options: EngineOptions, dashboard_options: dict[str, 
     from distributed import Nanny, Scheduler, SpecCluster
 
     scheduler = {"protocol": "tcp://", "host": LOOPBACK, "port": 0, **SCHEDULER_OPTIONS, **dashboard_options}
-    specs = {k: {"cls": Nanny, "options": _options(k, workers, options, dashboard_options)} for k in range(options.processes)}
+    specs = {
+        k: {"cls": Nanny, "options": _options(k, workers, options, dashboard_options)} for k in range(options.processes)
+    }
     with dask_settings(), sigint_blocked(), forked(worker_environment(options)):
         cluster = SpecCluster(scheduler={"cls": Scheduler, "options": scheduler}, workers=specs, silence_logs=50)
     with dask_settings(), forked(worker_environment(options)), cluster:
@@ -65,22 +74,37 @@ def _cluster(workers: int, options: EngineOptions, dashboard_options: dict[str, 
 
 
 def _options(number: int, workers: int, options: EngineOptions, dashboard_options: dict[str, Any]) -> dict[str, Any]:
-    """What a worker is started with. The plan bounds its memory: Dask would make it pause for good at a share of what it keeps."""
+    """What a worker is started with.
+
+    The plan bounds its memory: Dask would make it pause for good at a share of what it keeps.
+    """
     gpu: dict[str, str] = {}
     if options.gpus:
-        from pipeline.runtime.backends import visible_environment  # it imports torch, which no engine does before its workers have their environment
+        # it imports torch, which no engine does before its workers have their environment
+        from pipeline.runtime.backends import visible_environment
 
         gpu = visible_environment(options.gpus[number])
     return {
-        "host": LOOPBACK, "protocol": "tcp://", "nthreads": workers, "memory_limit": None, "death_timeout": START_S, "silence_logs": 50,
-        "env": {**worker_environment(options), **gpu}, **dashboard_options, "dashboard_address": LOOPBACK_ANY_PORT,
-    }  # fmt: skip
+        "host": LOOPBACK,
+        "protocol": "tcp://",
+        "nthreads": workers,
+        "memory_limit": None,
+        "death_timeout": START_S,
+        "silence_logs": 50,
+        "env": {**worker_environment(options), **gpu},
+        **dashboard_options,
+        "dashboard_address": LOOPBACK_ANY_PORT,
+    }
 
 
 @contextmanager
 def sigint_blocked() -> Iterator[None]:
-    """Ctrl-C waits, and the threads and processes that are started here never hear it: this process ends them in its own way."""
-    resource_tracker.ensure_running()  # which Python starts with the first process, and then lets that thread hear it again
+    """Ctrl-C waits, and the threads and processes that are started here never hear it.
+
+    This process ends them in its own way.
+    """
+    # which Python starts with the first process, and then lets that thread hear it again
+    resource_tracker.ensure_running()
     previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

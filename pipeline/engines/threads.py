@@ -12,7 +12,8 @@ from pipeline.engines.work_queue import WorkQueue
 from pipeline.interfaces import DEFAULT_OPTIONS, Engine, EngineOptions
 
 WINDOW = 2
-"""Blocks handed out, and tasks that the scheduler knows of, per worker thread: enough that none waits, and never the whole job."""
+"""Blocks handed out, and tasks that the scheduler knows of, per worker thread: enough that none waits, and never the
+whole job."""
 
 
 @contextmanager
@@ -44,13 +45,24 @@ def engine(workers: int, options: EngineOptions = DEFAULT_OPTIONS) -> Iterator[E
 
 
 def _cluster(workers: int, dashboard_options: dict[str, Any]) -> AbstractContextManager[Any]:
-    """One worker beside the scheduler. LocalCluster would draw pictures in the worker, and import what draws them, wherever their library is installed."""
+    """One worker beside the scheduler.
+
+    LocalCluster would draw pictures in the worker, and import what draws them, wherever their library is installed.
+    """
     from distributed import Scheduler, SpecCluster, Worker
 
     scheduler = {"protocol": "inproc://", "port": 0, **dashboard_options}
     # a worker that shares our process would pause at 80 % of all of its memory
-    worker = {"protocol": "inproc://", "nthreads": workers, "memory_limit": None, **dashboard_options, "dashboard_address": LOOPBACK_ANY_PORT}
+    worker = {
+        "protocol": "inproc://",
+        "nthreads": workers,
+        "memory_limit": None,
+        **dashboard_options,
+        "dashboard_address": LOOPBACK_ANY_PORT,
+    }
     cluster: AbstractContextManager[Any] = SpecCluster(
-        scheduler={"cls": Scheduler, "options": scheduler}, workers={0: {"cls": Worker, "options": worker}}, silence_logs=50
+        scheduler={"cls": Scheduler, "options": scheduler},
+        workers={0: {"cls": Worker, "options": worker}},
+        silence_logs=50,
     )
     return cluster

@@ -1,6 +1,9 @@
-"""Short items in longer tasks: a task takes item after item for a while, so that what the scheduler spends on a task is a small share of it.
+"""Short items in longer tasks.
 
-What is worked with stays in this process, and is the same object for every item: files that one item opened are open for the next.
+A task takes item after item for a while, so that what the scheduler spends on a task is a small share of it.
+
+What is worked with stays in this process, and is the same object for every item: files that one item opened are open
+for the next.
 """
 
 from __future__ import annotations
@@ -49,7 +52,9 @@ class WorkQueue:
         _queues[self.number] = self
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Items that nobody began are not begun any more, and who waits for one goes home."""
         del _queues[self.number]
         with suppress(Empty):

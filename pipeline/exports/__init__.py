@@ -1,4 +1,7 @@
-"""Files that other programs open: sidecars for GDAL and QGIS, and a picture of the mask. An export is one file and its row in `KINDS`."""
+"""Files that other programs open: sidecars for GDAL and QGIS, and a picture of the mask.
+
+An export is one file and its row in `KINDS`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,10 @@ from pipeline.locations import Place
 from pipeline.store.spec import StoreSpec
 
 Export = Callable[[Place, StoreSpec], Place]
-"""A store that is marked complete, and its spec → the file that was written beside it. Written again, it is the same to the byte."""
+"""A store that is marked complete, and its spec → the file that was written beside it.
+
+Written again, it is the same to the byte.
+"""
 
 KINDS: dict[str, Export] = {"sidecar": vrt.write, "quicklook": quicklook.write}
 """By what a report calls the file, in the order in which exports are written."""

@@ -15,9 +15,13 @@ def pam_key(spec: StoreSpec) -> str:
 
 
 def pam(spec: StoreSpec) -> str:
-    """The PAM sidecar of the mask. GDAL files what it knows of an array under the view through which rasters are read."""
+    """The PAM sidecar of the mask.
+
+    GDAL files what it knows of an array under the view through which rasters are read.
+    """
     return (
-        '<PAMDataset>\n  <DerivedDataset name="AsClassicDataset(1,0) view of /0/mask">\n  <PAMDataset>\n  <PAMRasterBand band="1">\n'
+        '<PAMDataset>\n  <DerivedDataset name="AsClassicDataset(1,0) view of /0/mask">\n  <PAMDataset>\n  '
+        '<PAMRasterBand band="1">\n'
         f"    <Description>class</Description>\n    <ColorInterp>Palette</ColorInterp>\n{names(spec)}{colors(spec)}"
         "  </PAMRasterBand>\n  </PAMDataset>\n  </DerivedDataset>\n</PAMDataset>\n"
     )
@@ -26,7 +30,9 @@ def pam(spec: StoreSpec) -> str:
 def names(spec: StoreSpec) -> str:
     """Category names, from code 0 to the highest; codes that no class has are nameless."""
     by_code = {row.code: row.name for row in spec.classes}
-    entries = "".join(f"      <Category>{escape(by_code.get(code, ''))}</Category>\n" for code in range(max(by_code) + 1))
+    entries = "".join(
+        f"      <Category>{escape(by_code.get(code, ''))}</Category>\n" for code in range(max(by_code) + 1)
+    )
     return f"    <CategoryNames>\n{entries}    </CategoryNames>\n"
 
 

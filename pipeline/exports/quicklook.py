@@ -63,7 +63,9 @@ def draw_quicklook(store: Place, spec: StoreSpec, png: Place) -> Place:
     size = image.width + LEGEND + 3 * MARGIN, max(image.height + 3 * MARGIN + 30, TITLE + LINE * rows + 2 * MARGIN)
     canvas = Image.new("RGB", size, "white")
     canvas.paste(image, (MARGIN, MARGIN))
-    ImageDraw.Draw(canvas).rectangle((MARGIN - 1, MARGIN - 1, MARGIN + image.width, MARGIN + image.height), outline=_INK)
+    ImageDraw.Draw(canvas).rectangle(
+        (MARGIN - 1, MARGIN - 1, MARGIN + image.width, MARGIN + image.height), outline=_INK
+    )
     _legend(canvas, spec, image.width + 2 * MARGIN, store.stem)
     _scale_bar(canvas, spec.grid, px_per_px, MARGIN + image.height + 16, image.width)
     return _save(canvas, png.with_name(f"{store.name}.png") if belongs_to_others(png, QUICKLOOK_MARK) else png)
@@ -106,7 +108,9 @@ def _legend(canvas: Image.Image, spec: StoreSpec, left: int, title: str) -> None
     _write(canvas, (left, MARGIN), title, 20, LEGEND)
     classes = spec.classes[:_MAX_CLASSES]
     for k, row in enumerate(classes):
-        _entry(canvas, (left, MARGIN + TITLE + LINE * k), row.name, np.full((SWATCH, SWATCH, 3), row.rgb, dtype=np.uint8))
+        _entry(
+            canvas, (left, MARGIN + TITLE + LINE * k), row.name, np.full((SWATCH, SWATCH, 3), row.rgb, dtype=np.uint8)
+        )
     top = MARGIN + TITLE + LINE * len(classes)
     _entry(canvas, (left, top), "no data", _chequered(SWATCH, SWATCH))
     if len(classes) < len(spec.classes):
@@ -144,7 +148,11 @@ def _font(size: int) -> ImageFont.FreeTypeFont | None:
 def _ascii(text: str) -> str:
     """Letters without their accents, and u for µ."""
     decomposed = unicodedata.normalize("NFKD", text.replace("µ", "u"))
-    return "".join(letter for letter in decomposed if not unicodedata.combining(letter)).encode("ascii", "replace").decode()
+    return (
+        "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+        .encode("ascii", "replace")
+        .decode()
+    )
 
 
 def _scale_bar(canvas: Image.Image, grid: Grid, px_per_px: float, top: int, width: int) -> None:

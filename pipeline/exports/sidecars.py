@@ -12,7 +12,9 @@ from pipeline.store.spec import StoreSpec
 
 
 def finish_store(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> None:
-    """Write the palette inside the store, and mark the store complete. What is written beside it comes last, since that reads the store.
+    """Write the palette inside the store, and mark the store complete.
+
+    What is written beside it comes last, since that reads the store.
 
     Parameters
     ----------

@@ -24,7 +24,10 @@ def write(path: Place, spec: StoreSpec) -> Place:
 
 
 def vrt_sidecar(path: Place) -> Place:
-    """Where the VRT of a store goes: ``scene.vrt``, or ``scene.zarr.vrt`` where somebody else's ``scene.vrt`` stands, such as the source."""
+    """Where the VRT of a store goes.
+
+    ``scene.vrt``, or ``scene.zarr.vrt`` where somebody else's ``scene.vrt`` stands, such as the source.
+    """
     beside = path.with_suffix(".vrt")
     return path.with_name(f"{path.name}.vrt") if belongs_to_others(beside, VRT_MARK) else beside
 
@@ -40,10 +43,15 @@ def vrt_document(spec: StoreSpec, store: str) -> str:
         Name of the store, relative to the VRT.
     """
     a, b, c, d, e, f = spec.grid.transform
-    srs = f"  <SRS dataAxisToSRSAxisMapping={quoteattr(axes(spec.grid.wkt))}>{escape(spec.grid.wkt)}</SRS>\n" if spec.grid.wkt else ""
+    srs = (
+        f"  <SRS dataAxisToSRSAxisMapping={quoteattr(axes(spec.grid.wkt))}>{escape(spec.grid.wkt)}</SRS>\n"
+        if spec.grid.wkt
+        else ""
+    )
     return (
         f'<VRTDataset rasterXSize="{spec.grid.width}" rasterYSize="{spec.grid.height}">\n{srs}'
-        f"  <GeoTransform>{c!r}, {a!r}, {b!r}, {f!r}, {d!r}, {e!r}</GeoTransform>\n  <Metadata>\n    {VRT_MARK}\n  </Metadata>\n"
+        f"  <GeoTransform>{c!r}, {a!r}, {b!r}, {f!r}, {d!r}, {e!r}</GeoTransform>\n  <Metadata>\n    "
+        f"{VRT_MARK}\n  </Metadata>\n"
         f"{_band(spec, store)}</VRTDataset>\n"
     )
 
@@ -65,9 +73,12 @@ def axes(wkt: str) -> str:
 
 def _band(spec: StoreSpec, store: str) -> str:
     kind = {"uint8": "Byte", "uint16": "UInt16"}[spec.dtype]
-    overviews = "".join(f"    <Overview>\n{_source(f'{store}/{k}/mask')}    </Overview>\n" for k in range(1, spec.levels))
+    overviews = "".join(
+        f"    <Overview>\n{_source(f'{store}/{k}/mask')}    </Overview>\n" for k in range(1, spec.levels)
+    )
     return (
-        f'  <VRTRasterBand dataType="{kind}" band="1">\n    <Description>class</Description>\n    <NoDataValue>{spec.nodata}</NoDataValue>\n'
+        f'  <VRTRasterBand dataType="{kind}" band="1">\n    <Description>class</Description>\n    '
+        f"<NoDataValue>{spec.nodata}</NoDataValue>\n"
         f"    <ColorInterp>Palette</ColorInterp>\n{gdal_palette.names(spec)}{gdal_palette.colors(spec)}"
         f"    <SimpleSource>\n{_source(f'{store}/0/mask')}    </SimpleSource>\n{overviews}  </VRTRasterBand>\n"
     )
@@ -75,4 +86,6 @@ def _band(spec: StoreSpec, store: str) -> str:
 
 def _source(name: str) -> str:
     """A bare path to the array: with ``ZARR:"…"`` around it, a relative path is not followed."""
-    return f'      <SourceFilename relativeToVRT="1">{escape(name)}</SourceFilename>\n      <SourceBand>1</SourceBand>\n'
+    return (
+        f'      <SourceFilename relativeToVRT="1">{escape(name)}</SourceFilename>\n      <SourceBand>1</SourceBand>\n'
+    )

@@ -1,4 +1,7 @@
-"""Blocks and the tiles of a block: products of one-axis tilings, enumerated lazily; and the blocks of overviews over them."""
+"""Blocks and the tiles of a block: products of one-axis tilings, enumerated lazily.
+
+And the blocks of overviews over them.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +65,10 @@ class BlockGrid:
         return isinstance(self.rows, LatticeTiling)
 
     def blocks(self) -> Iterator[BlockIndex]:
-        """All blocks in the order in which they are read: swath by swath, row by row; nothing of the raster's size is held."""
+        """All blocks in the order in which they are read: swath by swath, row by row.
+
+        Nothing of the raster's size is held.
+        """
         return (index for strip_row in self.strip_rows() for index in strip_row)
 
     def strip_rows(self) -> Iterator[list[BlockIndex]]:
@@ -127,14 +133,22 @@ class BlockGrid:
         return _axis_work(self.rows, self.height, self.block) * _axis_work(self.cols, self.width, self.block)
 
     def blend_recompute_share(self) -> float:
-        """Arithmetic spent on tiles that straddle blocks and are computed by each, as a share of what one block would need; 0 without blending."""
+        """Arithmetic spent on tiles that straddle blocks, as a share of what one block would need.
+
+        Each of the blocks computes such a tile. 0 without blending.
+        """
         if not self.blended:
             return 0.0
         return self.arithmetic_overhead() / replace(self, block=max(self.height, self.width)).arithmetic_overhead() - 1
 
     def amplification(self, source_block: tuple[int, int] = (1, 1)) -> float:
-        """Pixels decoded per raster pixel when each block reads its frame for itself, in units of the file's own blocks."""
-        return _axis_read(self.rows, self.height, self.block, source_block[0]) * _axis_read(self.cols, self.width, self.block, source_block[1])
+        """Pixels decoded per raster pixel when each block reads its frame for itself.
+
+        Counted in units of the file's own blocks.
+        """
+        return _axis_read(self.rows, self.height, self.block, source_block[0]) * _axis_read(
+            self.cols, self.width, self.block, source_block[1]
+        )
 
 
 def _half(axis: HaloTiling) -> HaloTiling:
@@ -181,7 +195,12 @@ def overview_blocks_above(blocks: Iterable[_BlockKey], block: int, side: int, le
     """
     per_level: list[set[_BlockKey]] = []
     for _ in range(1, levels):
-        blocks = {(row, col) for block_row, block_col in blocks for row in _span_above(block_row, block, side) for col in _span_above(block_col, block, side)}
+        blocks = {
+            (row, col)
+            for block_row, block_col in blocks
+            for row in _span_above(block_row, block, side)
+            for col in _span_above(block_col, block, side)
+        }
         per_level.append(blocks)
         block = side
     return per_level

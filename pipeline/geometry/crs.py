@@ -17,7 +17,12 @@ CORNER_TOLERANCE_PX = 0.01
 """Corners that lie closer than this are one place: other programs round the last digits of a transform."""
 TURN = 360.0
 """Degrees after which longitudes are the same place."""
-CYLINDRICAL = ("Mercator", "Popular Visualisation Pseudo Mercator", "Equidistant Cylindrical", "Lambert Cylindrical Equal Area")
+CYLINDRICAL = (
+    "Mercator",
+    "Popular Visualisation Pseudo Mercator",
+    "Equidistant Cylindrical",
+    "Lambert Cylindrical Equal Area",
+)
 """Beginnings of the names of projections, by EPSG, in which x is a multiple of the longitude."""
 EDGE_POINTS = 21
 """Points per edge by which the outline of a box is followed into another CRS, where its edges are curves."""
@@ -34,7 +39,9 @@ class Box:
 
     def intersects(self, other: Box) -> bool:
         """Whether they share more than an edge."""
-        return self.left < other.right and other.left < self.right and self.bottom < other.top and other.bottom < self.top
+        return (
+            self.left < other.right and other.left < self.right and self.bottom < other.top and other.bottom < self.top
+        )
 
     def grow(self, share: float) -> Box:
         """Larger on every side by a share of its size."""
@@ -65,10 +72,14 @@ def same_grid(labels: Grid, image: Grid) -> bool:
 def same_corners(labels: Grid, image: Grid) -> bool:
     """Whether the corners of two grids of one size and CRS lie on each other."""
     tolerance = min(image.pixel_size) * CORNER_TOLERANCE_PX
-    a, b, c, d, e, f = (label_value - image_value for label_value, image_value in zip(labels.transform, image.transform, strict=True))
+    a, b, c, d, e, f = (
+        label_value - image_value for label_value, image_value in zip(labels.transform, image.transform, strict=True)
+    )
     return all(
-        math.hypot(a * col + b * row + c, d * col + e * row + f) < tolerance for row in (0, image.height) for col in (0, image.width)
-    )  # fmt: skip
+        math.hypot(a * col + b * row + c, d * col + e * row + f) < tolerance
+        for row in (0, image.height)
+        for col in (0, image.width)
+    )
 
 
 def same_crs(first: str | None, second: str | None) -> bool:
@@ -84,7 +95,10 @@ def crs_of(text: str) -> CRS:
     try:
         return CRS.from_user_input(text)
     except CRSError as error:
-        raise LabelsError(f"The CRS {text[:60]}… is not one that PROJ knows, so that labels cannot be brought to it. Reproject one of them first.") from error
+        raise LabelsError(
+            f"The CRS {text[:60]}… is not one that PROJ knows, so that labels cannot be brought to it. "
+            f"Reproject one of them first."
+        ) from error
 
 
 @functools.lru_cache(maxsize=64)
@@ -94,22 +108,33 @@ def transformer(source: str, target: str) -> Transformer:
 
 
 def bbox_in_crs(box: Box, source: str, target: str) -> list[Box] | None:
-    """The rectangles that a rectangle takes up in another CRS: two, a turn apart, where it crosses the antimeridian; None where it has no place."""
+    """The rectangles that a rectangle takes up in another CRS: two, a turn apart, where it crosses the antimeridian.
+
+    None where it has no place.
+    """
     if same_crs(source, target):
         return [box]
     try:
-        left, bottom, right, top = transformer(source, target).transform_bounds(box.left, box.bottom, box.right, box.top, densify_pts=EDGE_POINTS)
+        left, bottom, right, top = transformer(source, target).transform_bounds(
+            box.left, box.bottom, box.right, box.top, densify_pts=EDGE_POINTS
+        )
     except ProjError:
         return None
     if not all(map(math.isfinite, (left, bottom, right, top))):
         return None
     if left <= right:
         return [Box(left=left, bottom=bottom, right=right, top=top)]
-    return [Box(left=left, bottom=bottom, right=right + TURN, top=top), Box(left=left - TURN, bottom=bottom, right=right, top=top)]
+    return [
+        Box(left=left, bottom=bottom, right=right + TURN, top=top),
+        Box(left=left - TURN, bottom=bottom, right=right, top=top),
+    ]
 
 
 def with_turned_boxes(sides: list[Box], crs: str, layer: Box) -> list[Box]:
-    """The rectangles that a layer may have for some ground: a turn further east or west as well, where its CRS comes round and it reaches there."""
+    """The rectangles that a layer may have for some ground.
+
+    A turn further east or west as well, where its CRS comes round and it reaches there.
+    """
     turned = [moved_east(box, turn) for box in sides for turn in (-turn_of(crs), turn_of(crs)) if turn]
     return sides + [box for box in dict.fromkeys(turned) if box not in sides and box.intersects(layer)]
 
@@ -134,10 +159,17 @@ def turn_of(crs: str) -> float:
 
 
 def turns(labels: Box, crs: str, image: Grid) -> tuple[float, ...]:
-    """How far to the east labels are moved so that they lie on an image, in the units of their CRS; several where it crosses the antimeridian."""
+    """How far to the east labels are moved so that they lie on an image, in the units of their CRS.
+
+    Several where it crosses the antimeridian.
+    """
     assert image.wkt is not None
     sides = bbox_in_crs(bbox_of(image), image.wkt, crs) or []
-    return tuple(x for x in dict.fromkeys((0.0, -turn_of(crs), turn_of(crs))) if any(moved_east(labels, x).intersects(box) for box in sides)) or (0.0,)
+    return tuple(
+        x
+        for x in dict.fromkeys((0.0, -turn_of(crs), turn_of(crs)))
+        if any(moved_east(labels, x).intersects(box) for box in sides)
+    ) or (0.0,)
 
 
 def check_overlap(path: str, labels: Box, crs: str, image: Grid) -> None:
@@ -166,7 +198,11 @@ def check_overlap(path: str, labels: Box, crs: str, image: Grid) -> None:
     label_boxes = None if image_boxes is not None else bbox_in_crs(labels, crs, image.wkt)
     if label_boxes is not None and any(bbox_of(image).intersects(box) for box in label_boxes):
         return
-    covers = " and ".join(map(str, image_boxes)) if image_boxes else f"{bbox_of(image)} of its own CRS {name_of(image.wkt)}, which has no place there"
+    covers = (
+        " and ".join(map(str, image_boxes))
+        if image_boxes
+        else f"{bbox_of(image)} of its own CRS {name_of(image.wkt)}, which has no place there"
+    )
     raise LabelsError(
         f"The labels {path} do not overlap the image. In {name_of(crs)} the labels cover {labels}, the image {covers}. "
         f"Give labels of the same place, or mend the CRS that they claim.{geojson_crs_hint(path, labels, crs)}"
@@ -183,11 +219,21 @@ def crs_mismatch_error(subject: str, they_have: bool, error: type[InputError] = 
     """What to say where only one of labels, or other polygons, and image has a CRS."""
     problem = "they have a CRS and the image has none" if they_have else "the image has a CRS and they have none"
     remedy = "gdal_edit.py -a_srs EPSG:CODE FILE, with -a_ullr where the place is missing too"
-    return error(f"{subject} cannot be laid on the image: {problem}. Give the other one its CRS ({remedy}), or something that lies as the image does.")
+    return error(
+        f"{subject} cannot be laid on the image: {problem}. Give the other one its CRS ({remedy}), or "
+        f"something that lies as the image does."
+    )
 
 
 def geojson_crs_hint(path: str, labels: Box, crs: str) -> str:
     """What is most likely wrong with a GeoJSON whose numbers are no degrees, or nothing."""
-    if path.endswith("json") and crs_of(crs).is_geographic and max(map(abs, (labels.left, labels.bottom, labels.right, labels.top))) > 360:
-        return " A GeoJSON that names no CRS is in degrees by its standard, and these numbers are none: ogr2ogr -a_srs gives it the CRS that it has."
+    if (
+        path.endswith("json")
+        and crs_of(crs).is_geographic
+        and max(map(abs, (labels.left, labels.bottom, labels.right, labels.top))) > 360
+    ):
+        return (
+            " A GeoJSON that names no CRS is in degrees by its standard, and these numbers are none: "
+            "ogr2ogr -a_srs gives it the CRS that it has."
+        )
     return ""

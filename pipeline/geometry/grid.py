@@ -50,7 +50,10 @@ class Grid:
         return min(xs), min(ys), max(xs), max(ys)
 
     def level(self, k: int) -> Grid:
-        """The grid of overview ``k``: size halved k times and rounded up, the pixel 2^k times as large, the same corner."""
+        """The grid of overview ``k``.
+
+        Size halved k times and rounded up, the pixel 2^k times as large, the same corner.
+        """
         a, b, c, d, e, f = self.transform
         n = 2**k
         return Grid(

@@ -2,7 +2,8 @@
 
 Along one axis::
 
-    |sss|bbbb|oooooooooooo|aaaa|pp|      s is skipped, b and a are left off, o is returned, p pads to a size that the network takes
+    |sss|bbbb|oooooooooooo|aaaa|pp|      s is skipped, b and a are left off, o is returned, p pads to a size that the
+    network takes
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ class Trim:
     skip: int = 0
     """At the start of each tile, px that are not given to the network: its first pixel lies on its grid then."""
     tile: int | None = None
-    """Of a network that takes one size, ``least``: that of every tile, of which the rest is not given; None where it takes several."""
+    """Of a network that takes one size, ``least``: that of every tile, of which the rest is not given; None where it
+    takes several."""
 
     @property
     def slack(self) -> int:
@@ -71,13 +73,17 @@ class Trim:
     def apron(self, length: int, padded: bool) -> tuple[int, int]:
         """What tiles see before and behind an axis of so many px, where every pixel is to be returned or not.
 
-        Of that the network is given ``before`` px, and behind the axis as much as makes a size that it takes, at least ``after``; or nothing.
+        Of that the network is given ``before`` px, and behind the axis as much as makes a size that it takes, at least
+        ``after``; or nothing.
         """
         trailing = self.accepted_size(self.before + length + self.after) - self.before - length if padded else 0
         return self.skip + (self.before if padded else 0), trailing + self.slack
 
     def ends(self, core: int, multiple: int) -> tuple[int, int]:
-        """Of the one size, what lies before and behind a core on the stride of which all is returned, px; before in multiples of the stride."""
+        """Of the one size, what lies before and behind a core on the stride of which all is returned, px.
+
+        Before in multiples of the stride.
+        """
         leading = round_up(self.skip + self.before, multiple)
         return leading, self.skip + self.least - leading - core
 
@@ -132,32 +138,51 @@ class Margin:
         return Margin(rows=self.rows.wider(rows), cols=self.cols.wider(cols))
 
     def in_one_size(self, multiple: int) -> Margin:
-        """Of a network that takes one size: with tiles whose core, a multiple of the stride, lies in their middle, as halo tiles need it.
+        """Of a network that takes one size.
+
+        With tiles whose core, a multiple of the stride, lies in their middle, as halo tiles need it.
 
         ::
 
-            |ss|bbbb|cccccccc|aa|pp|      b, c and a are the one size; s is skipped and p is not given, so that as much lies before the core c as behind it
+            |ss|bbbb|cccccccc|aa|pp|      b, c and a are the one size; s is skipped and p is not given, so that as much
+            lies before the core c as behind it
         """
         trims = self.rows, self.cols
         core = min(trim.core(multiple) for trim in trims)
         ends = [trim.ends(core, multiple) for trim in trims]
         halo = max(round_up(end, multiple) for pair in ends for end in pair)
-        rows, cols = (replace(trim, skip=trim.skip + halo - leading, tile=core + 2 * halo) for trim, (leading, _) in zip(trims, ends, strict=True))
+        rows, cols = (
+            replace(trim, skip=trim.skip + halo - leading, tile=core + 2 * halo)
+            for trim, (leading, _) in zip(trims, ends, strict=True)
+        )
         return Margin(rows=rows, cols=cols)
 
-    def aprons(self, height: int, width: int, multiple: int, augment: str, padded: bool) -> tuple[tuple[int, int], tuple[int, int]]:
-        """What tiles see above and below a raster, and on its left and right, in every way they are turned: see `Trim.apron`."""
+    def aprons(
+        self, height: int, width: int, multiple: int, augment: str, padded: bool
+    ) -> tuple[tuple[int, int], tuple[int, int]]:
+        """What tiles see above and below a raster, and on its left and right, in every way they are turned.
+
+        See `Trim.apron`.
+        """
         wide = self.turned(augment)
-        trims = ((wide.rows, wide.cols), (wide.cols, wide.rows)) if augment == "dihedral" else ((wide.rows,), (wide.cols,))
+        trims = (
+            ((wide.rows, wide.cols), (wide.cols, wide.rows)) if augment == "dihedral" else ((wide.rows,), (wide.cols,))
+        )
         per_axis = []
         for axis_trims, length in zip(trims, (height, width), strict=True):
-            leading, trailing = (max(ends) for ends in zip(*(trim.apron(length, padded) for trim in axis_trims), strict=True))
+            leading, trailing = (
+                max(ends) for ends in zip(*(trim.apron(length, padded) for trim in axis_trims), strict=True)
+            )
             if augment != "none":  # what one side lacks, the other does once a tile is turned
-                leading = round_up(max(leading, *(trim.largest if padded else trim.slack for trim in axis_trims)), multiple)
+                leading = round_up(
+                    max(leading, *(trim.largest if padded else trim.slack for trim in axis_trims)), multiple
+                )
                 trailing = max(leading, trailing)
             per_axis.append((leading, trailing))
         return per_axis[0], per_axis[1]
 
     def inside(self, window: Window, height: int, width: int) -> npt.NDArray[np.bool_]:
         """(rows, cols) of a window: pixels of a raster that are not within the margin of its edges."""
-        return np.asarray(self.rows.inside(window.rows, height)[:, None] & self.cols.inside(window.cols, width)[None, :])
+        return np.asarray(
+            self.rows.inside(window.rows, height)[:, None] & self.cols.inside(window.cols, width)[None, :]
+        )

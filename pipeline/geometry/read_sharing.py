@@ -1,13 +1,16 @@
-"""What neighbouring blocks read in common, in which order they are read, and what is held meanwhile so that it is decoded once.
+"""What neighbouring blocks read in common, and in which order they are read.
 
-Blocks are read in swaths, each from top to bottom and row by row. While a swath is as wide as three blocks, two of them done::
+What is kept meanwhile is kept so that it is decoded once.
+
+Blocks are read in swaths, each from top to bottom and row by row. While a swath is as wide as three blocks, two of them
+done::
 
     |      |      |      |
     |======|======|------|   ← what the row below reads again is held,
     |  1   |  2  ||      |     and what the next block of the row does
 
-A swath shares nothing with the next one, so that what reaches over its sides is decoded for each: wide swaths decode less and
-hold more.
+A swath shares nothing with the next one, so that what reaches over its sides is decoded for each: wide swaths decode
+less and hold more.
 """
 
 from __future__ import annotations
@@ -98,7 +101,9 @@ def read_extents(axis: HaloTiling | LatticeTiling, length: int, block: int, unit
     """
     reads = [axis.read_span(span) for span in cut(length, block)]
     inside = [read.clip(length).align(unit).clip(length) for read in reads]
-    return ReadExtents(tuple(read.start for read in reads), tuple(read.start for read in inside), tuple(read.stop for read in inside))
+    return ReadExtents(
+        tuple(read.start for read in reads), tuple(read.start for read in inside), tuple(read.stop for read in inside)
+    )
 
 
 def unit_of(block: tuple[int, int], height: int, width: int) -> tuple[int, int]:
@@ -115,8 +120,12 @@ def unit_of(block: tuple[int, int], height: int, width: int) -> tuple[int, int]:
     return rows, cols
 
 
-def plan_read_sharing(layout: BlockGrid, block: tuple[int, int], per_pixel: int, room: int, workers: int) -> ReadSharing:
-    """Choose the swaths: the least memory with which hardly anything is decoded twice, or the best that there is room for.
+def plan_read_sharing(
+    layout: BlockGrid, block: tuple[int, int], per_pixel: int, room: int, workers: int
+) -> ReadSharing:
+    """Choose the swaths: the least memory with which hardly anything is decoded twice.
+
+    Where there is less memory, the best that there is room for.
 
     Parameters
     ----------
@@ -145,7 +154,9 @@ def plan_read_sharing(layout: BlockGrid, block: tuple[int, int], per_pixel: int,
 
 def extents_per_axis(layout: BlockGrid, unit: tuple[int, int]) -> tuple[ReadExtents, ReadExtents]:
     """What the rows and the columns of blocks read."""
-    return read_extents(layout.rows, layout.height, layout.block, unit[0]), read_extents(layout.cols, layout.width, layout.block, unit[1])
+    return read_extents(layout.rows, layout.height, layout.block, unit[0]), read_extents(
+        layout.cols, layout.width, layout.block, unit[1]
+    )
 
 
 def earlier_readers(layout: BlockGrid, unit: tuple[int, int], index: BlockIndex) -> Iterator[BlockIndex]:
@@ -222,4 +233,7 @@ def _cached_pixels(layout: BlockGrid, unit: tuple[int, int], swaths: int, worker
 def window_of(unit: tuple[int, int], rows: Span, cols: Span, layout: BlockGrid) -> Window:
     """The pixels of a rectangle of units, inside the raster."""
     down, across = unit
-    return Window.of(Span(rows.start * down, rows.stop * down).clip(layout.height), Span(cols.start * across, cols.stop * across).clip(layout.width))
+    return Window.of(
+        Span(rows.start * down, rows.stop * down).clip(layout.height),
+        Span(cols.start * across, cols.stop * across).clip(layout.width),
+    )

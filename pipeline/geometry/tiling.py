@@ -65,10 +65,15 @@ class HaloTiling:
         return min(max(self.core + 2 * self.halo, self._smallest), self.whole.size)
 
     def tiles(self, block: Span, inside: Span | None = None) -> Iterator[AxisTile]:
-        """Cores that cover the block or a part of it, aligned outwards to the stride and cut evenly, each with its halo."""
+        """Cores that cover the block or a part of it, each with its halo.
+
+        Cores are aligned outwards to the stride and cut evenly.
+        """
         part, read_span = inside or block, self.read_span(block)
         for core in cut_evenly(part.align(self.multiple), self.core, self.multiple):
-            yield AxisTile(self._widen(core.grow(self.halo).intersect(self.whole), read_span.stop), core.intersect(part))
+            yield AxisTile(
+                self._widen(core.grow(self.halo).intersect(self.whole), read_span.stop), core.intersect(part)
+            )
 
     def read_span(self, block: Span) -> Span:
         """All that the tiles of a block read."""

@@ -71,4 +71,9 @@ def bounding_window(mask: npt.NDArray[np.bool_], window: Window) -> Window | Non
     rows, cols = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
     if not len(rows):
         return None
-    return Window.of(*(Span(start + int(indices[0]), start + int(indices[-1]) + 1) for start, indices in ((window.row, rows), (window.col, cols))))
+    return Window.of(
+        *(
+            Span(start + int(indices[0]), start + int(indices[-1]) + 1)
+            for start, indices in ((window.row, rows), (window.col, cols))
+        )
+    )

@@ -89,7 +89,10 @@ class BlockTask:
         return self.layout.blocks() if self.area is None else self.area.blocks(self.layout)
 
     def share(self, shard: Shard, total: int) -> ShardBlocks:
-        """Those of a shard, of so many in all: by the layout and the area alone, whatever the swaths in which this machine's memory lets them be read."""
+        """Those of a shard, of so many in all.
+
+        By the layout and the area alone, whatever the swaths in which this machine's memory lets them be read.
+        """
         return blocks_of_shard(shard, replace(self, layout=self.layout.with_swaths(1)).blocks(), total)
 
     def requested(self, index: BlockIndex) -> npt.NDArray[np.bool_] | None:
@@ -102,7 +105,10 @@ class BlockTask:
         return None if mask is None or mask.all() else mask
 
     def __call__(self, index: BlockIndex) -> BlockResult:
-        """Read, infer, write and commit one block. A block that cannot be read or inferred is an outcome, not an exception."""
+        """Read, infer, write and commit one block.
+
+        A block that cannot be read or inferred is an outcome, not an exception.
+        """
         clock, window = Clock(), self.layout.window(index)
         error, inferred, decoded, requested = None, False, 0, None
         invalid: dict[str, int] = {}
@@ -113,16 +119,36 @@ class BlockTask:
                 inferred, decoded, invalid = self._run(index, requested)
             except (ReadError, InferenceError) as fault:
                 error = str(fault)
-        pixels, timing = window.pixels if requested is None else int(requested.sum()), clock.timing("block", (index.row, index.col))
+        pixels, timing = (
+            window.pixels if requested is None else int(requested.sum()),
+            clock.timing("block", (index.row, index.col)),
+        )
         return BlockResult(
-            index=index, window=window, error=error, inferred=inferred, pixels=pixels, decoded=decoded, peak=resources.peak_resident(), invalid=invalid,
+            index=index,
+            window=window,
+            error=error,
+            inferred=inferred,
+            pixels=pixels,
+            decoded=decoded,
+            peak=resources.peak_resident(),
+            invalid=invalid,
             timing=timing,
-        )  # fmt: skip
+        )
 
     def failed(self, index: BlockIndex, reason: str) -> BlockResult:
         """What became of a block that no process lived to tell of."""
         timing = Clock().timing("block", (index.row, index.col))
-        return BlockResult(index=index, window=self.layout.window(index), error=reason, inferred=False, pixels=0, decoded=0, peak=0, invalid={}, timing=timing)
+        return BlockResult(
+            index=index,
+            window=self.layout.window(index),
+            error=reason,
+            inferred=False,
+            pixels=0,
+            decoded=0,
+            peak=0,
+            invalid={},
+            timing=timing,
+        )
 
     def block(self, index: BlockIndex, requested: npt.NDArray[np.bool_] | None) -> Block:
         """The pixels of a block and of what its tiles see around what is asked for. Raises ReadError."""
@@ -135,7 +161,10 @@ class BlockTask:
             block = self.block(index, requested)
         pixels = block.window.pixels if requested is None else int(requested.sum())
         with timed_stage("checksum"):
-            record: dict[str, Any] = {"source": pixel_checksum(block.pixels), **InvalidCounts(pixels, block.invalid).recorded()}
+            record: dict[str, Any] = {
+                "source": pixel_checksum(block.pixels),
+                **InvalidCounts(pixels, block.invalid).recorded(),
+            }
         inferred = bool(block.output_mask.any())
         if inferred:
             arrays, halvings = self._infer(block)
@@ -186,11 +215,16 @@ def inference(task: BlockTask) -> Inference:
 
 
 def _check_mark(network: Loaded, task: BlockTask) -> None:
-    """Raise ModelError where a process that joins later, or lies elsewhere, finds another network than the job was planned with."""
+    """Raise ModelError where a process finds another network than the job was planned with.
+
+    Such a process joins later, or lies elsewhere.
+    """
     if task.mark and network.mark != task.mark:
         raise ModelError(
-            f"The network of {task.model.path or task.model.factory} is another one here than when this run was planned: its weights, code or arguments were "
-            "changed meanwhile, or this worker's machine has other files. Put them back, or run again, which plans anew."
+            f"The network of {task.model.path or task.model.factory} is another one here than when this run "
+            f"was planned: its weights, code or arguments were "
+            "changed meanwhile, or this worker's machine has other files. Put them back, or run again, "
+            "which plans anew."
         )
 
 

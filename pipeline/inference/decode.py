@@ -17,12 +17,14 @@ class ClassDecoding:
     activation: Literal["softmax", "sigmoid", "none"]
     """What turns logits into probabilities; ``none`` where the network already did."""
     threshold: float | tuple[float, ...]
-    """Probability above which one channel means class 1. Several cut it into as many classes and one more. Where several classes
+    """Probability above which one channel means class 1. Several cut it into as many classes and one more. Where
+    several classes
     may hold at once: what a channel must reach, one number for all or one for each."""
     codes: tuple[int, ...]
     """Class code of each channel; of all classes for one channel; last that of a background without a channel."""
     background: int | None = None
-    """Where several classes may hold at once: the place in ``codes`` of what a pixel is where none reaches the threshold."""
+    """Where several classes may hold at once: the place in ``codes`` of what a pixel is where none reaches the
+    threshold."""
     order: tuple[int, ...] = ()
     """Places in ``codes`` as the class table lists them; empty where that is their order already."""
 
@@ -30,8 +32,8 @@ class ClassDecoding:
     def outcomes(self) -> tuple[int, ...]:
         """Places in ``codes`` of what has a probability of its own, as the class table lists them.
 
-        All classes; but the first and the last where one probability is cut by several thresholds: it is that of the last class,
-        and the classes between have none.
+        All classes; but the first and the last where one probability is cut by several thresholds: it is that of the
+        last class, and the classes between have none.
         """
         if isinstance(self.threshold, tuple) and self.background is None:
             return 0, len(self.codes) - 1
@@ -83,7 +85,10 @@ def class_indices(logits: torch.Tensor, decoding: ClassDecoding) -> torch.Tensor
 
 
 def certainty(p: torch.Tensor, decoding: ClassDecoding) -> torch.Tensor:
-    """Probability of the winning class, (rows, cols) float32: max(p, 1−p) for one channel; for a background without one, 1 − the largest p."""
+    """Probability of the winning class, (rows, cols) float32: max(p, 1−p) for one channel.
+
+    For a background without one, 1 − the largest p.
+    """
     if len(p) == 1:
         return torch.maximum(p[0], 1 - p[0])
     top = p.amax(0)
@@ -94,12 +99,16 @@ def certainty(p: torch.Tensor, decoding: ClassDecoding) -> torch.Tensor:
         return torch.where(top < decoding.threshold, otherwise, top)
     reached = torch.zeros_like(top)
     for plane, threshold in zip(p, decoding.threshold, strict=True):
-        reached = torch.maximum(reached, plane.masked_fill(~(plane >= threshold), 0))  # a 0 for `where` would be brought to a GPU, which waits
+        # a 0 for `where` would be brought to a GPU, which waits
+        reached = torch.maximum(reached, plane.masked_fill(~(plane >= threshold), 0))
     return torch.where(reached > 0, reached, otherwise)
 
 
 def class_probabilities(p: torch.Tensor, decoding: ClassDecoding) -> Iterator[torch.Tensor]:
-    """Probabilities, (rows, cols) float32 each, in the order of `Decoding.outcomes`; for a background without a channel, 1 − the largest p."""
+    """Probabilities, (rows, cols) float32 each, in the order of `Decoding.outcomes`.
+
+    For a background without a channel, 1 − the largest p.
+    """
     if len(p) == 1:
         yield 1 - p[0]
         yield p[0]

@@ -1,4 +1,7 @@
-"""Tiles through the network: normalised, several at once where they are equal, turned and turned back where that is asked for."""
+"""Tiles through the network.
+
+Normalised, several at once where they are equal, turned and turned back where that is asked for.
+"""
 
 from __future__ import annotations
 
@@ -36,9 +39,14 @@ class Forward:
     augment: str
     """Key of `TTA_GROUPS`."""
     batch: int
-    """Equal tiles that go through the network at once. It is always as many, since kernels, and with them the last bits, are chosen by shape."""
+    """Equal tiles that go through the network at once.
 
-    def __call__(self, pixels: Pixels, frame: Window, tiles: Iterable[Tile], raw: DeviceBlock | None = None) -> Iterator[tuple[Tile, torch.Tensor]]:
+    It is always as many, since kernels, and with them the last bits, are chosen by shape.
+    """
+
+    def __call__(
+        self, pixels: Pixels, frame: Window, tiles: Iterable[Tile], raw: DeviceBlock | None = None
+    ) -> Iterator[tuple[Tile, torch.Tensor]]:
         """Run tiles in order.
 
         Parameters
@@ -71,7 +79,12 @@ class Forward:
         """Whether all pixels of a tile are valid is looked up here: a GPU would be waited for."""
         where = tile.read.index_in(frame)
         with timed_stage("normalise"):
-            return normalise(raw.data[(slice(None), *where)], None if valid[where].all() else raw.valid[where], self.normalisation, self.device)
+            return normalise(
+                raw.data[(slice(None), *where)],
+                None if valid[where].all() else raw.valid[where],
+                self.normalisation,
+                self.device,
+            )
 
     def _averaged(self, x: torch.Tensor) -> torch.Tensor:
         """The mean over all turns, (n, classes, rows, cols) float32 for n ≤ batch tiles."""
@@ -93,7 +106,9 @@ class Forward:
             if out_of_memory(error):
                 raise
             lines = str(error).strip().splitlines()[-1:] or [type(error).__name__]
-            raise InferenceError(f"the network failed on a tile of {x.shape[2]}×{x.shape[3]} px: {lines[0][:200]}") from error
+            raise InferenceError(
+                f"the network failed on a tile of {x.shape[2]}×{x.shape[3]} px: {lines[0][:200]}"
+            ) from error
         if not self.probabilities:
             return output
         per_tile = [decode.channel_probabilities(logits, self.decoding) for logits in output]

@@ -49,7 +49,8 @@ class PendingBlock:
     layers: dict[str, torch.Tensor]
     """Each ([classes,] rows, cols) of the block, anything where no pixel is wanted."""
     sums: torch.Tensor
-    """(parts,) float32 sums of the logits of valid pixels that nobody looked at yet: finite only where all of them are."""
+    """(parts,) float32 sums of the logits of valid pixels that nobody looked at yet: finite only where all of them
+    are."""
     halvings: int
     span: GpuInterval
 
@@ -63,9 +64,14 @@ class Inference:
         self._taper = TAPERS[recipe.taper]
         self._transfer = transfer_for(device)
         self._forward = Forward(
-            network=network, device=device, normalisation=recipe.normalisation, decoding=recipe.decoding,
-            probabilities=recipe.averages_probabilities, augment=recipe.augment, batch=recipe.batch,
-        )  # fmt: skip
+            network=network,
+            device=device,
+            normalisation=recipe.normalisation,
+            decoding=recipe.decoding,
+            probabilities=recipe.averages_probabilities,
+            augment=recipe.augment,
+            batch=recipe.batch,
+        )
 
     @property
     def network(self) -> Network:
@@ -83,7 +89,8 @@ class Inference:
     def enqueue(self, uploaded: UploadedBlock, layout: BlockGrid) -> PendingBlock:
         """Ask for the layers of a block, in the device's thread.
 
-        On out-of-memory first without the block itself on the device, then with tiles of half the size, or half as many at once.
+        On out-of-memory first without the block itself on the device, then with tiles of half the size, or half as many
+        at once.
 
         Raises
         ------
@@ -93,16 +100,30 @@ class Inference:
         forward, halvings = self._forward, 0
         while True:
             try:
-                with fixed_numerics(self._recipe.precision, self._recipe.threads, self._device), self._transfer.compute_scope(uploaded.raw) as span:
+                with (
+                    fixed_numerics(self._recipe.precision, self._recipe.threads, self._device),
+                    self._transfer.compute_scope(uploaded.raw) as span,
+                ):
                     outputs, sums = self._layers(forward, uploaded, layout)
-                return PendingBlock(block=uploaded.block, forward=forward, layout=layout, layers=outputs, sums=sums, halvings=halvings, span=span)
+                return PendingBlock(
+                    block=uploaded.block,
+                    forward=forward,
+                    layout=layout,
+                    layers=outputs,
+                    sums=sums,
+                    halvings=halvings,
+                    span=span,
+                )
             except Exception as error:
                 if not out_of_memory(error):
                     raise
                 asynchronous = uploaded.raw.arrival is not None
                 smaller = (forward, layout) if asynchronous else _halved(forward, layout)
                 if smaller is None:
-                    raise InferenceError(f"{self._device} is out of memory even for the smallest tiles; free some, or give another execution.device") from error
+                    raise InferenceError(
+                        f"{self._device} is out of memory even for the smallest tiles; free some, or give "
+                        f"another execution.device"
+                    ) from error
             uploaded.raw = DeviceBlock.of(uploaded.block.pixels)
             backend_of(self._device).give_back()
             (forward, layout), halvings = smaller, halvings + (not asynchronous)
@@ -132,8 +153,8 @@ class Inference:
         Returns
         -------
         array or None
-            (classes, rows, cols) float32 of logits, or probabilities where those are averaged; NaN where no pixel is wanted.
-            None where none is.
+            (classes, rows, cols) float32 of logits, or probabilities where those are averaged; NaN where no pixel is
+            wanted. None where none is.
         """
         result: npt.NDArray[np.float32] | None = None
         output_mask = block.output_mask[part.index_in(block.window)]
@@ -148,12 +169,22 @@ class Inference:
 
     def decoded(self, logits: npt.NDArray[np.float32]) -> Arrays:
         """The layers that a run makes of what `logits` gave; anything where no pixel is wanted."""
-        return layers.decoded(torch.from_numpy(np.nan_to_num(logits)).to(self._device), self._recipe.decoding_after_blend, self._recipe)
+        return layers.decoded(
+            torch.from_numpy(np.nan_to_num(logits)).to(self._device), self._recipe.decoding_after_blend, self._recipe
+        )
 
-    def _layers(self, forward: Forward, uploaded: UploadedBlock, layout: BlockGrid) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-        """All layers of a block, where its pixels are, and `Asked.sums`; where the device computes ahead, and has them, nothing here waits for it."""
+    def _layers(
+        self, forward: Forward, uploaded: UploadedBlock, layout: BlockGrid
+    ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+        """All layers of a block, where its pixels are, and `Asked.sums`.
+
+        Where the device computes ahead, and has them, nothing here waits for it.
+        """
         block, output_mask = uploaded.block, uploaded.block.output_mask
-        outputs, sums = layers.allocate(block.window, self._recipe, uploaded.raw.data.device), [torch.zeros((), device=self._device)]
+        outputs, sums = (
+            layers.allocate(block.window, self._recipe, uploaded.raw.data.device),
+            [torch.zeros((), device=self._device)],
+        )
         for window, logits in block_logits(forward, self._taper, block, layout, block.window, uploaded.raw):
             where = window.index_in(block.window)
             if self._transfer.is_async:
@@ -169,14 +200,20 @@ class Inference:
     def _find_nonfinite(self, pending: PendingBlock) -> None:
         """Infer a block once more, to name what is no number."""
         block = pending.block
-        with timed_stage("device"), without_timing(), fixed_numerics(self._recipe.precision, self._recipe.threads, self._device):
+        with (
+            timed_stage("device"),
+            without_timing(),
+            fixed_numerics(self._recipe.precision, self._recipe.threads, self._device),
+        ):
             try:
                 for window, logits in block_logits(pending.forward, self._taper, block, pending.layout, block.window):
                     require_finite(logits, block.output_mask[window.index_in(block.window)], window)
             except Exception as error:
                 if not out_of_memory(error):
                     raise
-                raise InferenceError(f"the network returned NaN or infinity in {block.window}, and there is no memory to see where") from error
+                raise InferenceError(
+                    f"the network returned NaN or infinity in {block.window}, and there is no memory to see where"
+                ) from error
 
 
 def _halved(forward: Forward, layout: BlockGrid) -> tuple[Forward, BlockGrid] | None:

@@ -1,4 +1,7 @@
-"""The layers of a store: how each is made of a tile's logits, by one function and its row in `KINDS`. What a layer is on disk is in `pipeline.store.layers`."""
+"""The layers of a store: how each is made of a tile's logits, by one function and its row in `KINDS`.
+
+What a layer is on disk is in `pipeline.store.layers`.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,10 @@ def confidence(answer: DecodedTile, of: LayerSpec, least: float) -> torch.Tensor
 
 
 def probabilities(answer: DecodedTile, of: LayerSpec, least: float) -> torch.Tensor:
-    """(classes, rows, cols) in the order of the class table: round(255·p) as uint8, or p as float16. Classes are converted one by one."""
+    """(classes, rows, cols) in the order of the class table: round(255·p) as uint8, or p as float16.
+
+    Classes are converted one by one.
+    """
     made = torch.empty(of.shape(*answer.logits.shape[1:]), dtype=getattr(torch, of.dtype), device=answer.logits.device)
     for plane, p in zip(made, decode.class_probabilities(answer.p, answer.decoding), strict=True):
         p = p.clamp(0, 1)
@@ -48,8 +54,9 @@ def entropy(answer: DecodedTile, of: LayerSpec, least: float) -> torch.Tensor:
 def shannon_entropy(answer: DecodedTile) -> torch.Tensor:
     """Shannon's entropy H = −Σ p·log p, divided by its maximum.
 
-    Where classes exclude each other, the sum runs over the C classes, and the maximum is log C. One channel is two classes, p and
-    1 − p. Where several classes may hold at once, each channel is a question of its own: the mean of their binary entropies.
+    Where classes exclude each other, the sum runs over the C classes, and the maximum is log C. One channel is two
+    classes, p and 1 − p. Where several classes may hold at once, each channel is a question of its own: the mean of
+    their binary entropies.
 
     Returns
     -------
@@ -71,20 +78,29 @@ def shannon_entropy(answer: DecodedTile) -> torch.Tensor:
 
 
 KINDS: dict[str, Callable[[DecodedTile, LayerSpec, float], torch.Tensor]] = {
-    "mask": mask, "confidence": confidence, "probabilities": probabilities, "entropy": entropy,
-}  # fmt: skip
-"""Each takes what a tile's logits say, the layer, and ``output.min_confidence``; gives ([classes,] rows, cols) on the device."""
+    "mask": mask,
+    "confidence": confidence,
+    "probabilities": probabilities,
+    "entropy": entropy,
+}
+"""Each takes what a tile's logits say, the layer, and ``output.min_confidence``; gives ([classes,] rows, cols) on the
+device."""
 LAYER_KINDS.register(KINDS)
 
 
 def filled(window: Window, recipe: Recipe) -> dict[str, npt.NDArray[Any]]:
     """The layers of a window of which nothing is known, each ([classes,] rows, cols) of its fill value."""
-    return {name: np.full(of.shape(window.height, window.width), of.fill, dtype=of.dtype) for name, of in _specs(recipe).items()}
+    return {
+        name: np.full(of.shape(window.height, window.width), of.fill, dtype=of.dtype)
+        for name, of in _specs(recipe).items()
+    }
 
 
 def allocate(window: Window, recipe: Recipe, device: torch.device) -> dict[str, torch.Tensor]:
     """Where the layers of a window go, each ([classes,] rows, cols) of anything."""
-    shapes = {name: (of.shape(window.height, window.width), getattr(torch, of.dtype)) for name, of in _specs(recipe).items()}
+    shapes = {
+        name: (of.shape(window.height, window.width), getattr(torch, of.dtype)) for name, of in _specs(recipe).items()
+    }
     return {name: torch.empty(shape, dtype=dtype, device=device) for name, (shape, dtype) in shapes.items()}
 
 
@@ -103,7 +119,8 @@ def compute_layers(logits: torch.Tensor, how: ClassDecoding, recipe: Recipe) -> 
     Yields
     ------
     tuple
-        Name and ([classes,] rows, cols) of each, one after the other: one layer is there at a time, beside logits and probabilities.
+        Name and ([classes,] rows, cols) of each, one after the other: one layer is there at a time, beside logits and
+        probabilities.
     """
     answer = DecodedTile(logits, how)
     return ((name, KINDS[name](answer, of, recipe.min_confidence)) for name, of in _specs(recipe).items())
@@ -133,4 +150,9 @@ def fill_invalid(layers: Mapping[str, npt.NDArray[Any]], asked: npt.NDArray[np.b
 
 def _specs(recipe: Recipe) -> dict[str, LayerSpec]:
     planes = len(recipe.decoding.outcomes)
-    return {name: layer_spec(name, dtype=recipe.dtype, nodata=recipe.nodata, probabilities=recipe.probabilities, planes=planes) for name in recipe.layers}
+    return {
+        name: layer_spec(
+            name, dtype=recipe.dtype, nodata=recipe.nodata, probabilities=recipe.probabilities, planes=planes
+        )
+        for name in recipe.layers
+    }

@@ -32,11 +32,18 @@ class Normalisation:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for the fingerprint."""
-        per_band = {"scale": list(self.scale), "offset": list(self.offset), "mean": list(self.mean), "std": list(self.std)}
+        per_band = {
+            "scale": list(self.scale),
+            "offset": list(self.offset),
+            "mean": list(self.mean),
+            "std": list(self.std),
+        }
         return {**per_band, "transform": None if self.transform is None else self.transform.identity()}
 
 
-def normalise(data: torch.Tensor, valid: torch.Tensor | None, normalisation: Normalisation, device: torch.device) -> torch.Tensor:
+def normalise(
+    data: torch.Tensor, valid: torch.Tensor | None, normalisation: Normalisation, device: torch.device
+) -> torch.Tensor:
     """Normalise one tile; invalid pixels become 0.
 
     Parameters
@@ -60,16 +67,24 @@ def normalise(data: torch.Tensor, valid: torch.Tensor | None, normalisation: Nor
     if normalisation.transform is not None:
         x = normalisation.transform(x)
     for band, (scale, offset, mean, std) in zip(
-        x, zip(normalisation.scale, normalisation.offset, normalisation.mean, normalisation.std, strict=True), strict=True
+        x,
+        zip(normalisation.scale, normalisation.offset, normalisation.mean, normalisation.std, strict=True),
+        strict=True,
     ):
-        for apply, operand, neutral in ((band.mul_, scale, 1), (band.add_, offset, 0), (band.sub_, mean, 0), (band.div_, std, 1)):
+        for apply, operand, neutral in (
+            (band.mul_, scale, 1),
+            (band.add_, offset, 0),
+            (band.sub_, mean, 0),
+            (band.div_, std, 1),
+        ):
             if operand != neutral:
                 apply(operand)
     if valid is not None:
         x.masked_fill_(~valid.to(device), 0.0)
     if normalisation.transform is not None and not torch.isfinite(x).all():
         raise InferenceError(
-            f"{TRANSFORM_KEY} {normalisation.transform.place} gives NaN or infinity for valid pixels of a tile of {x.shape[1]}×{x.shape[2]} px"
+            f"{TRANSFORM_KEY} {normalisation.transform.place} gives NaN or infinity for valid pixels of a "
+            f"tile of {x.shape[1]}×{x.shape[2]} px"
         )
     return x.unsqueeze(0)
 

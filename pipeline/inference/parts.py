@@ -70,8 +70,13 @@ def require_finite(logits: torch.Tensor, output_mask: npt.NDArray[np.bool_], kee
         raise InferenceError(f"the network returned NaN or infinity at {int(bad.sum())} valid pixels of {keep}")
 
 
-def _tiles(block: Block, layout: BlockGrid, inside: Window, part: Window, output_mask: npt.NDArray[np.bool_]) -> Iterator[Tile]:
-    """Tiles of the rectangle that holds all wanted pixels, as far as they keep any of a part; the run may be stopped before each."""
+def _tiles(
+    block: Block, layout: BlockGrid, inside: Window, part: Window, output_mask: npt.NDArray[np.bool_]
+) -> Iterator[Tile]:
+    """Tiles of the rectangle that holds all wanted pixels, as far as they keep any of a part.
+
+    The run may be stopped before each.
+    """
     for tile in layout.tiles(block.index, inside, block.part):
         if CANCELLED.is_set():
             raise Unfinished("The run was asked to stop.")

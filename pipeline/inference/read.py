@@ -15,7 +15,8 @@ from pipeline.interfaces import Pixels, Source
 PAUSE_S = 0.2
 """Seconds before the first retry; doubled each time."""
 XXH3 = "xxh3:"
-"""Ten times as fast as a cryptographic hash, which would cost more than a light network; damage is sought, not malice."""
+"""Ten times as fast as a cryptographic hash, which would cost more than a light network; damage is sought, not
+malice."""
 
 
 def read_with_retries(source: Source, frame: Window, retries: int) -> Pixels:

@@ -65,7 +65,10 @@ class Block:
     frame: Window
     pixels: Pixels
     requested: npt.NDArray[np.bool_] | None = None
-    """(rows, cols) of the block: what is asked for, or None for all of it. The network sees what lies outside all the same."""
+    """(rows, cols) of the block: what is asked for, or None for all of it.
+
+    The network sees what lies outside all the same.
+    """
 
     @property
     def part(self) -> Window:

@@ -1,4 +1,7 @@
-"""What a worker's process must have before it runs the first block: asked at the start, and named, rather than found missing after an hour."""
+"""What a worker's process must have before it runs the first block.
+
+Asked at the start, and named, rather than found missing after an hour.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ DASK_PAUSE_SHARE = 0.8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerRequirements:
-    """What the blocks of a job need in each process. Small, and pickles; asking opens what stays open for the blocks."""
+    """What the blocks of a job need in each process.
+
+    Small, and pickles; asking opens what stays open for the blocks.
+    """
 
     task: BlockTask
     source: dict[str, Any]
@@ -37,9 +43,18 @@ class WorkerRequirements:
     """What the tensors of the first tiles take of it, bytes."""
 
     @classmethod
-    def of(cls, task: BlockTask, network: dict[str, Any], fingerprint: dict[str, Any], memory: int, tensors: int) -> WorkerRequirements:
+    def of(
+        cls, task: BlockTask, network: dict[str, Any], fingerprint: dict[str, Any], memory: int, tensors: int
+    ) -> WorkerRequirements:
         """What a task needs, as it is here."""
-        return cls(task=task, source=task.source.identity(), network=network, fingerprint=fingerprint, memory=memory, tensors=tensors)
+        return cls(
+            task=task,
+            source=task.source.identity(),
+            network=network,
+            fingerprint=fingerprint,
+            memory=memory,
+            tensors=tensors,
+        )
 
     def __call__(self, room: int | None) -> tuple[str, ...]:
         """What lacks in this process, in words."""
@@ -63,8 +78,15 @@ class WorkerRequirements:
     def _missing(self, room: int | None) -> Iterator[str]:
         if room is not None and self.memory > DASK_PAUSE_SHARE * room:
             minimum = human(self.memory / DASK_PAUSE_SHARE)
-            yield f"it may take {human(room)} of memory, and the plan needs {human(self.memory)}; start it with --memory-limit 0, or {minimum} or more"
-        for subject, check in (("the store", self._store), ("the raster", self._raster), ("the network", self._network)):
+            yield (
+                f"it may take {human(room)} of memory, and the plan needs {human(self.memory)}; start it "
+                f"with --memory-limit 0, or {minimum} or more"
+            )
+        for subject, check in (
+            ("the store", self._store),
+            ("the raster", self._raster),
+            ("the network", self._network),
+        ):
             reason = _failure(check)
             if reason is not None:
                 yield f"{subject}: {reason}"

@@ -14,7 +14,9 @@ _ROUNDING = 1e-4
 
 
 def images_are_independent(network: Network, bands: int, multiple: int, device: torch.device) -> bool:
-    """Try two images alone and together; batch norm that uses the batch's own statistics tells them apart, as does a network that takes one image only.
+    """Try two images alone and together.
+
+    Batch norm that uses the batch's own statistics tells them apart, as does a network that takes one image only.
 
     Parameters
     ----------
@@ -37,4 +39,6 @@ def images_are_independent(network: Network, bands: int, multiple: int, device: 
     except Exception:  # whatever its layers raise, it does not take two
         return False
     single_logits = torch.cat([network(x[:1]), network(x[1:])])
-    return batch_logits.shape == single_logits.shape and bool((batch_logits - single_logits).abs().max() <= _ROUNDING * single_logits.abs().max())
+    return batch_logits.shape == single_logits.shape and bool(
+        (batch_logits - single_logits).abs().max() <= _ROUNDING * single_logits.abs().max()
+    )

@@ -19,8 +19,13 @@ CACHE_VERSION = 5
 """Raised when the measurement changes, so that older results are measured again."""
 
 
-def cached(network: Network, bands: int, folder: Path | None = None, trained: int | None = None, room: Room | None = None) -> Locality:
-    """Measure a network within the memory that there is room for, or read what was measured of the same bytes before, with the same training size."""
+def cached(
+    network: Network, bands: int, folder: Path | None = None, trained: int | None = None, room: Room | None = None
+) -> Locality:
+    """Measure a network within the memory that there is room for.
+
+    What was measured of the same bytes before, with the same training size, is read instead.
+    """
     key = json.dumps([CACHE_VERSION, bands, trained, network.identity()], sort_keys=True, default=str)
     path = (folder or cache_folder() / "locality") / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
     try:

@@ -29,7 +29,10 @@ class Invalid:
         if not self.pixels:
             return unreadable
         causes = ", ".join(f"{count / self.pixels:.2%} {cause}" for cause, count in self.counts.items())
-        shares = f"{sum(self.counts.values()) / self.pixels:.2%} of {self.pixels:,} px that were looked at{': ' * bool(causes)}{causes}"
+        shares = (
+            f"{sum(self.counts.values()) / self.pixels:.2%} of {self.pixels:,} px that were looked "
+            f"at{': ' * bool(causes)}{causes}"
+        )
         return f"{shares}; {unreadable}" if self.unread else shares
 
 

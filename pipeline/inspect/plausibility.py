@@ -1,4 +1,6 @@
-"""Whether a network, its normalisation and a raster are plausible together: seen on a small sample of the raster and on as much noise.
+"""Whether a network, its normalisation and a raster are plausible together.
+
+Seen on a small sample of the raster and on as much noise.
 
 The sample is one image of four windows, so that few pixels of one place do not stand for all::
 
@@ -35,7 +37,10 @@ _NARROW = 0.01
 """Standard deviations that the values of a raster differ by at the least, where they were divided by some."""
 UNIT = 1.5
 """Means and deviations up to this are of values between 0 and 1."""
-UNFIT = "The normalisation does not fit this raster: set model.input.scale, offset, mean and std for values as the raster has them"
+UNFIT = (
+    "The normalisation does not fit this raster: set model.input.scale, offset, mean and std for values "
+    "as the raster has them"
+)
 _LISTED = 3
 """Bands that are told one by one."""
 
@@ -52,7 +57,9 @@ class TrialImage:
     """(side, side) bool: valid pixels that are asked for."""
 
 
-def plausibility_warnings(on_raster: NetworkOnRaster, decoding: ClassDecoding, names: Mapping[int, str]) -> Iterator[str]:
+def plausibility_warnings(
+    on_raster: NetworkOnRaster, decoding: ClassDecoding, names: Mapping[int, str]
+) -> Iterator[str]:
     """What does not look right, a sentence each; nothing where no valid pixel was read.
 
     Parameters
@@ -99,7 +106,9 @@ def _sample(on_raster: NetworkOnRaster) -> TrialImage | None:
         return None
     four = [samples[k % len(samples)] for k in range(4)]
     counts = np.block([[four[0][1], four[1][1]], [four[2][1], four[3][1]]])[:side, :side]
-    return TrialImage(image=_mosaic(four)[..., :side, :side].contiguous(), counts=torch.from_numpy(counts).to(on_raster.device))
+    return TrialImage(
+        image=_mosaic(four)[..., :side, :side].contiguous(), counts=torch.from_numpy(counts).to(on_raster.device)
+    )
 
 
 def _mosaic(four: Sequence[ProbeWindow]) -> torch.Tensor:
@@ -125,25 +134,32 @@ def _inside(locality: Locality, sample: TrialImage) -> torch.Tensor:
     return sample.counts & torch.from_numpy(inside).to(sample.counts.device)
 
 
-def _normalisation_warnings(sample: TrialImage, normalisation: Normalisation, dtype: np.dtype[np.generic]) -> Iterator[str]:
+def _normalisation_warnings(
+    sample: TrialImage, normalisation: Normalisation, dtype: np.dtype[np.generic]
+) -> Iterator[str]:
     """Whether the normalised values lie, and differ, as those of a training do."""
     values = sample.image[0][:, sample.counts]
     medians = dict(enumerate(values.median(1).values.tolist()))
     far = {band: median for band, median in medians.items() if abs(median) > USUAL}
     if far:
         raw = {
-            band: (median * normalisation.std[band] + normalisation.mean[band] - normalisation.offset[band]) / (normalisation.scale[band] or 1.0)
+            band: (median * normalisation.std[band] + normalisation.mean[band] - normalisation.offset[band])
+            / (normalisation.scale[band] or 1.0)
             for band, median in far.items()
         }
         yield (
-            f"after model.input the raster's values have a median of {_band_values(far)}, beyond {USUAL:g} standard deviations. "
+            f"after model.input the raster's values have a median of {_band_values(far)}, beyond {USUAL:g} "
+            f"standard deviations. "
             f"{_advice(normalisation, raw, dtype)}"
         )
         return
     spreads = dict(enumerate(values.std(1, correction=0).tolist()))
     narrow = {band: spread for band, spread in spreads.items() if 0 < spread < _NARROW and normalisation.std[band] != 1}
     if narrow:
-        yield f"after model.input the raster's values deviate by {_band_values(narrow)} only, so that the network hardly tells them apart. {UNFIT}"
+        yield (
+            f"after model.input the raster's values deviate by {_band_values(narrow)} only, so that the "
+            f"network hardly tells them apart. {UNFIT}"
+        )
 
 
 def _band_values(values: Mapping[int, float]) -> str:
@@ -161,24 +177,36 @@ def _advice(normalisation: Normalisation, raw: Mapping[int, float], dtype: np.dt
     if normalisation.transform is not None:
         return "Set model.input.mean and std for values as model.input.transform returns them"
     if normalisation == Normalisation(
-        scale=(1.0,) * len(normalisation.std), offset=(0.0,) * len(normalisation.std), mean=(0.0,) * len(normalisation.std), std=(1.0,) * len(normalisation.std)
+        scale=(1.0,) * len(normalisation.std),
+        offset=(0.0,) * len(normalisation.std),
+        mean=(0.0,) * len(normalisation.std),
+        std=(1.0,) * len(normalisation.std),
     ):
-        return "They reach the network as they are in the file: set model.input to the scale, mean and std of its training, unless it normalises by itself"
+        return (
+            "They reach the network as they are in the file: set model.input to the scale, mean and std "
+            "of its training, unless it normalises by itself"
+        )
     small = all(abs(value) <= UNIT for band in raw for value in (normalisation.mean[band], normalisation.std[band]))
     if small and all(normalisation.scale[band] == 1 and abs(value) > UNIT for band, value in raw.items()):
         scale = f"{1 / 255:.4g} for values of 8 bits" if dtype == np.uint8 else "1.0e-4 for reflectances times 10,000"
-        return f"Mean and std are of values between 0 and 1, and the raster's are larger: set model.input.scale too, such as {scale}"
+        return (
+            f"Mean and std are of values between 0 and 1, and the raster's are larger: set "
+            f"model.input.scale too, such as {scale}"
+        )
     return UNFIT
 
 
-def _answer_warnings(answers: Sequence[torch.Tensor], inside: torch.Tensor, decoding: ClassDecoding, names: Mapping[int, str]) -> Iterator[str]:
+def _answer_warnings(
+    answers: Sequence[torch.Tensor], inside: torch.Tensor, decoding: ClassDecoding, names: Mapping[int, str]
+) -> Iterator[str]:
     """Whether the answers to noise and to the sample differ at all, and hold more than one class each."""
     noise, sample = (answer[:, inside] for answer in answers)
     if not noise.numel():
         return
     if bool(((noise - sample).abs() <= _ROUNDING * noise.abs().max()).all()):
         yield (
-            f"the network returns the same for noise as for {_pixels(inside)}: its answer does not depend on the image. Check that model.path has the trained "
+            f"the network returns the same for noise as for {_pixels(inside)}: its answer does not depend "
+            f"on the image. Check that model.path has the trained "
             "weights, and that model.output.key names the scores"
         )
         return
@@ -186,8 +214,15 @@ def _answer_warnings(answers: Sequence[torch.Tensor], inside: torch.Tensor, deco
     if all(len(class_codes) == 1 for class_codes in classes):
         labels = [names.get(code, str(code)) for (code,) in classes]
         same_class = f"noise and {_pixels(inside)} get class {labels[0]} alone"
-        text = same_class if labels[0] == labels[1] else f"noise gets class {labels[0]} alone, and {_pixels(inside)} get class {labels[1]} alone"
-        yield f"{text}. Check model.input, the order of source.bands and model.output's threshold against the network's training"
+        text = (
+            same_class
+            if labels[0] == labels[1]
+            else f"noise gets class {labels[0]} alone, and {_pixels(inside)} get class {labels[1]} alone"
+        )
+        yield (
+            f"{text}. Check model.input, the order of source.bands and model.output's threshold against "
+            f"the network's training"
+        )
 
 
 def _classes(answer: torch.Tensor, inside: torch.Tensor, decoding: ClassDecoding) -> CodeSet:
@@ -200,9 +235,13 @@ def _pixels(inside: torch.Tensor) -> str:
 
 def _failure_warning(error: Exception, sample: TrialImage) -> str:
     if out_of_memory(error):
-        return f"{sample.image.device} has no memory to try the network on {_pixels(sample.counts)}, so that nothing is known of its answer"
+        return (
+            f"{sample.image.device} has no memory to try the network on {_pixels(sample.counts)}, so "
+            f"that nothing is known of its answer"
+        )
     reason = (str(error).strip().splitlines() or [""])[-1][:200]
     return (
-        f"the network fails on {_pixels(sample.counts)}: {type(error).__name__}: {reason}. Blocks will fail alike: check model.input, and what "
+        f"the network fails on {_pixels(sample.counts)}: {type(error).__name__}: {reason}. Blocks will fail "
+        f"alike: check model.input, and what "
         f"the network takes"
     )

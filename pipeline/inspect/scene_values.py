@@ -43,7 +43,8 @@ def sample(source: Source) -> Values:
     """
     windows = lattice(source.grid.height, source.grid.width)
     try:
-        parts = [part for window in windows if (part := _moments(source, window)) is not None]  # one window in memory at a time
+        # one window in memory at a time
+        parts = [part for window in windows if (part := _moments(source, window)) is not None]
     except ReadError as error:
         raise SourceError(f"{str(error).rstrip('.')}. Mend the file, or give another SCENE.") from error
     share = sum(part[0] for part in parts) / sum(window.pixels for window in windows)
@@ -73,12 +74,19 @@ def guess_normalisation(dtype: np.dtype[Any], values: Values) -> tuple[dict[str,
         return {"scale": 1e-4}, "such integers are usually reflectances times 10,000"
     if dtype.kind == "f" and min(values.low) >= -2 and top <= 2:
         return {}, "the values are small already"
-    return {"mean": [_short(v) for v in values.mean], "std": [_short(v) or 1.0 for v in values.std]}, "the scene's own mean and deviation"
+    return {
+        "mean": [_short(v) for v in values.mean],
+        "std": [_short(v) or 1.0 for v in values.std],
+    }, "the scene's own mean and deviation"
 
 
 def lattice(height: int, width: int) -> list[Window]:
     """Windows that do not overlap, so that no pixel counts twice."""
-    return [Window(row=row, col=col, height=min(_SIDE, height - row), width=min(_SIDE, width - col)) for row in _starts(height) for col in _starts(width)]
+    return [
+        Window(row=row, col=col, height=min(_SIDE, height - row), width=min(_SIDE, width - col))
+        for row in _starts(height)
+        for col in _starts(width)
+    ]
 
 
 def _starts(length: int) -> list[int]:

@@ -10,7 +10,39 @@ import torch
 
 from pipeline.interfaces import InputConstraints
 
-SIDES = (64, 96, 128, 224, 256, 384, 512, 160, 192, 320, 448, 480, 640, 768, 1024, 32, 48, 100, 200, 240, 250, 288, 299, 300, 336, 400, 500, 518, 572, 600, 16)
+SIDES = (
+    64,
+    96,
+    128,
+    224,
+    256,
+    384,
+    512,
+    160,
+    192,
+    320,
+    448,
+    480,
+    640,
+    768,
+    1024,
+    32,
+    48,
+    100,
+    200,
+    240,
+    250,
+    288,
+    299,
+    300,
+    336,
+    400,
+    500,
+    518,
+    572,
+    600,
+    16,
+)
 """Usual sizes, px, in the order in which they are tried: one of them suits nearly every network."""
 
 
@@ -31,7 +63,9 @@ def output_for_noise(module: torch.nn.Module, bands: int, accepts: InputConstrai
     tensor = next(chain(module.parameters(), module.buffers()), None)
     device = tensor.device if tensor is not None else torch.device("cpu")
     for side in _sides(accepts, trained):
-        image = torch.randn((accepts.batch or 1, bands, side, side), generator=torch.Generator().manual_seed(0)).to(device)
+        image = torch.randn((accepts.batch or 1, bands, side, side), generator=torch.Generator().manual_seed(0)).to(
+            device
+        )
         try:
             with torch.inference_mode():
                 return module(image)

@@ -30,12 +30,18 @@ def check_bands(network: Loaded, bands: int, name: str) -> None:
         return
     expected = next((number for number in suspected if number != bands and _runs(network, number)), None)
     if expected is not None:
-        raise BandsError(f"{bands} bands are read, but the network in {name} takes {expected} bands. Choose them with source.bands, in its order.", expected)
+        raise BandsError(
+            f"{bands} bands are read, but the network in {name} takes {expected} bands. Choose them with "
+            f"source.bands, in its order.",
+            expected,
+        )
 
 
 def _inputs(module: torch.nn.Module) -> list[int]:
     """Input channels of its convolutions, in the order they are registered, each once."""
-    weights = (parameter for name, parameter in module.named_parameters() if name.endswith("weight") and parameter.ndim == 4)
+    weights = (
+        parameter for name, parameter in module.named_parameters() if name.endswith("weight") and parameter.ndim == 4
+    )
     declared = (getattr(part, "in_channels", None) for part in module.modules())
     numbers = chain((number for number in declared if isinstance(number, int)), (weight.shape[1] for weight in weights))
     return [number for number in dict.fromkeys(numbers) if number <= MAX_BANDS]

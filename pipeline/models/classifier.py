@@ -23,14 +23,24 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     """
     size = model.input.size if model.input else None
     if size is None:
-        raise ModelError("model.input.size is missing: kind classifier needs the size of the images it was trained on, in px, such as 224.")
+        raise ModelError(
+            "model.input.size is missing: kind classifier needs the size of the images it was trained on, "
+            "in px, such as 224."
+        )
     built = python.build_from_factory(model, bands)
     try:
         network = Convolutional(built.module, bands, size)
     except ValueError as error:
         raise ModelError(
-            f"The classifier of {model.factory} cannot be made fully convolutional: {error}. It must be convolutions and pools, a flattening, and "
+            f"The classifier of {model.factory} cannot be made fully convolutional: {error}. It must be "
+            f"convolutions and pools, a flattening, and "
             "dense layers, as VGG, AlexNet and LeNet are; check model.input.size and source.bands too."
         ) from error
     identity = {**built.identity, "kind": "classifier", "size": size, "revision": revision(Convolutional.__module__)}
-    return Loaded(module=network.eval().to(device), identity_fields=identity, key=model.output.key, accepts=InputConstraints(minimum=size), notes=built.notes)
+    return Loaded(
+        module=network.eval().to(device),
+        identity_fields=identity,
+        key=model.output.key,
+        accepts=InputConstraints(minimum=size),
+        notes=built.notes,
+    )

@@ -21,7 +21,9 @@ from pipeline.models.weights import sha256
 from pipeline.models.weights.file_type import EXPORTED, wrong_file_error
 from pipeline.runtime.backends import backend_of
 
-EXPORT_ADVICE = "Save one with torch.export.save(torch.export.export(network, …), path), by a torch no newer than this one."
+EXPORT_ADVICE = (
+    "Save one with torch.export.save(torch.export.export(network, …), path), by a torch no newer than this one."
+)
 
 
 def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
@@ -30,7 +32,8 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     Raises
     ------
     ModelError
-        The file holds something else, its input is not one image of (batch, bands, rows, cols), or the bands do not fit.
+        The file holds something else, its input is not one image of (batch, bands, rows, cols), or the bands do not
+        fit.
     """
     assert model.path is not None
     program = _read(model.path)
@@ -38,13 +41,20 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     accepts = _accepts(shape, program.range_constraints, model.path)
     if isinstance(shape[1], int) and shape[1] != bands:
         raise BandsError(
-            f"{bands} bands are read, but the program in {model.path} takes {shape[1]} bands. Choose them with source.bands, in its order.", shape[1]
+            f"{bands} bands are read, but the program in {model.path} takes {shape[1]} bands. Choose them "
+            f"with source.bands, in its order.",
+            shape[1],
         )
     if any(tensor.device.type != device.type for tensor in program.state_dict.values()) or backend_of(device).copies:
         from torch.export.passes import move_to_device_pass
 
         program = move_to_device_pass(program, str(device))
-    return Loaded(module=program.module(), identity_fields={"kind": "exported", "sha256": sha256(model.path)}, key=model.output.key, accepts=accepts)
+    return Loaded(
+        module=program.module(),
+        identity_fields={"kind": "exported", "sha256": sha256(model.path)},
+        key=model.output.key,
+        accepts=accepts,
+    )
 
 
 def _read(path: Path) -> Any:
@@ -54,8 +64,10 @@ def _read(path: Path) -> Any:
     except Exception as error:  # the reader raises zip, pickle, key and runtime errors alike
         if _is_compiled(path):
             raise ModelError(
-                f"model.path {path} holds a library that AOTInductor compiled for one kind of device, and no program that can be measured and tiled. Give the "
-                "program that it was made of (torch.export.save), or load the library in a factory (model.kind: python)."
+                f"model.path {path} holds a library that AOTInductor compiled for one kind of device, and "
+                f"no program that can be measured and tiled. Give the "
+                "program that it was made of (torch.export.save), or load the library in a factory "
+                "(model.kind: python)."
             ) from error
         raise wrong_file_error(path, EXPORTED, error.__context__ or error, EXPORT_ADVICE) from error
 
@@ -67,12 +79,17 @@ def _is_compiled(path: Path) -> bool:
             names = [name.partition("/")[2] for name in archive.namelist()]
     except (OSError, zipfile.BadZipFile):
         return False
-    return any(name.startswith("data/aotinductor/") for name in names) and not any(name.startswith("models/") for name in names)
+    return any(name.startswith("data/aotinductor/") for name in names) and not any(
+        name.startswith("models/") for name in names
+    )
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Torch warns of its own internals while it reads, and logs a traceback where the file is broken; we say it in one line."""
+    """Torch warns of its own internals while it reads, and logs a traceback where the file is broken.
+
+    We say it in one line.
+    """
     previous = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
@@ -85,11 +102,18 @@ def _quiet() -> Iterator[None]:
 
 def _shape(program: Any, path: Path) -> Any:
     inputs = program.graph_signature.user_inputs
-    node = next((n for n in program.graph.nodes if n.op == "placeholder" and n.name == inputs[0]), None) if len(inputs) == 1 else None
+    node = (
+        next((n for n in program.graph.nodes if n.op == "placeholder" and n.name == inputs[0]), None)
+        if len(inputs) == 1
+        else None
+    )
     shape = getattr(node.meta.get("val") if node else None, "shape", None)
     if shape is None or len(shape) != 4:
         actual = f"{len(inputs)} inputs" if len(inputs) != 1 else f"one of shape {tuple(shape or ())}"
-        raise ModelError(f"The program in {path} takes {actual}; it must take one image of (batch, bands, rows, cols). Export the network alone.")
+        raise ModelError(
+            f"The program in {path} takes {actual}; it must take one image of (batch, bands, rows, cols). "
+            f"Export the network alone."
+        )
     return shape
 
 
@@ -97,10 +121,16 @@ def _accepts(shape: Any, constraints: Any, path: Path) -> InputConstraints:
     """Sizes that rows and columns both take."""
     (low, high, multiple), other = (_axis(size, constraints) for size in shape[2:])
     maximum = min((m for m in (high, other[1]) if m is not None), default=None)
-    accepts = InputConstraints(minimum=max(low, other[0]), maximum=maximum, multiple=math.lcm(multiple, other[2]), batch=_batch(shape[0], constraints))
+    accepts = InputConstraints(
+        minimum=max(low, other[0]),
+        maximum=maximum,
+        multiple=math.lcm(multiple, other[2]),
+        batch=_batch(shape[0], constraints),
+    )
     if maximum is not None and maximum // accepts.multiple * accepts.multiple < accepts.minimum:
         raise ModelError(
-            f"The program in {path} takes rows {_size_range(low, high)} and cols {_size_range(*other[:2])}, so no tile can be square. "
+            f"The program in {path} takes rows {_size_range(low, high)} and cols {_size_range(*other[:2])}, "
+            f"so no tile can be square. "
             "Export it with rows and cols alike, best as torch.export.Dim."
         )
     return accepts

@@ -1,4 +1,7 @@
-"""``model.input.transform``: the user's code that changes raw pixels before they are normalised, such as a logarithm or a ratio of bands."""
+"""``model.input.transform``.
+
+The user's code that changes raw pixels before they are normalised, such as a logarithm or a ratio of bands.
+"""
 
 from __future__ import annotations
 
@@ -59,10 +62,16 @@ class Transform:
             with torch.no_grad():
                 returned = function(raw)
         except Exception as error:  # the user's code may raise anything
-            raise InferenceError(f"{TRANSFORM_KEY} {self.place} failed on a tile of {shape[1]}×{shape[2]} px: {first_line(error)}") from error
+            raise InferenceError(
+                f"{TRANSFORM_KEY} {self.place} failed on a tile of {shape[1]}×{shape[2]} px: {first_line(error)}"
+            ) from error
         if not isinstance(returned, torch.Tensor) or returned.shape != shape:
-            raise InferenceError(f"{TRANSFORM_KEY} {self.place} returned {pixelwise.form(returned)} for a tile of {shape[1]}×{shape[2]} px, not {shape}")
-        return returned.to(device=raw.device, dtype=torch.float32, copy=True)  # it may be a tensor that the user's code goes on with
+            raise InferenceError(
+                f"{TRANSFORM_KEY} {self.place} returned {pixelwise.form(returned)} for a tile of "
+                f"{shape[1]}×{shape[2]} px, not {shape}"
+            )
+        # it may be a tensor that the user's code goes on with
+        return returned.to(device=raw.device, dtype=torch.float32, copy=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +107,9 @@ def transform(place: str, bands: int, dtype: np.dtype[Any]) -> Transform:
     with record_opened_files(paths):
         channels = _output_channels(place, imported.function, bands, dtype)
     files = digests_by_file_name({**imported.files, **digests(paths)})
-    result = Transform(place=place, bands=bands, channels=channels, code=tuple(imported.code.items()), files=tuple(files.items()))
+    result = Transform(
+        place=place, bands=bands, channels=channels, code=tuple(imported.code.items()), files=tuple(files.items())
+    )
     _functions[result] = imported.function
     return result
 
@@ -108,12 +119,16 @@ def _output_channels(place: str, function: TransformFunction, bands: int, dtype:
         return pixelwise.channels(function, bands, dtype)
     except pixelwise.PixelwiseError as error:
         raise ModelError(
-            f"{TRANSFORM_KEY} {place} {error}. It takes a torch tensor (bands, rows, cols) of raw values, float32, and returns one (channels, rows, "
+            f"{TRANSFORM_KEY} {place} {error}. It takes a torch tensor (bands, rows, cols) of raw values, "
+            f"float32, and returns one (channels, rows, "
             f"cols), in which "
             "each pixel depends on the same pixel alone; mend it so."
         ) from error
     except (Exception, SystemExit) as error:  # the user's code may raise anything
-        reason = fault(error) or f"{first_line(error)}. Mend it: it takes a torch tensor (bands, rows, cols) of raw values, float32."
+        reason = (
+            fault(error)
+            or f"{first_line(error)}. Mend it: it takes a torch tensor (bands, rows, cols) of raw values, float32."
+        )
         raise ModelError(f"{TRANSFORM_KEY} {place} failed on {bands} bands: {reason}") from error
 
 
@@ -129,13 +144,20 @@ def _import_callable(place: str) -> _Imported:
 
 
 def _function(spec: Transform) -> TransformFunction:
-    """The callable in this process; raises ModelError where its code, or a file that its import reads, is another than that of the plan."""
+    """The callable in this process.
+
+    Raises ModelError where its code, or a file that its import reads, is another than that of the plan.
+    """
     if spec not in _functions:
         imported = _import_callable(spec.place)
-        files, planned = digests_by_file_name(imported.files), dict(spec.files)  # a process that imports a library first reads more
-        if imported.code != dict(spec.code) or any(not set(files[name].split()) <= set(planned[name].split()) for name in files.keys() & planned.keys()):
+        # a process that imports a library first reads more
+        files, planned = digests_by_file_name(imported.files), dict(spec.files)
+        if imported.code != dict(spec.code) or any(
+            not set(files[name].split()) <= set(planned[name].split()) for name in files.keys() & planned.keys()
+        ):
             raise ModelError(
-                f"{TRANSFORM_KEY} {spec.place} was changed since this run was planned, or a file that it reads. Run it again: it is planned with what is there."
+                f"{TRANSFORM_KEY} {spec.place} was changed since this run was planned, or a file that it "
+                f"reads. Run it again: it is planned with what is there."
             )
         _functions[spec] = imported.function
     return _functions[spec]

@@ -42,7 +42,8 @@ class Loaded:
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """(n, bands, rows, cols) float32 → logits (n, classes, rows, cols) float32 at the input's size.
 
-        A network of a fixed batch is given no more than that; what is missing from a batch is filled up with the last image.
+        A network of a fixed batch is given no more than that; what is missing from a batch is filled up with the last
+        image.
         """
         batch, n = self.accepts.batch or len(x), len(x)
         if n < batch:
@@ -71,7 +72,9 @@ class Loaded:
 
     def with_maximum(self, maximum: int, multiple: int = 1) -> Self:
         """The same network, that is given no larger size, px, and multiples of a number alone."""
-        return replace(self, accepts=replace(self.accepts, maximum=maximum, multiple=math.lcm(multiple, self.accepts.multiple)))
+        return replace(
+            self, accepts=replace(self.accepts, maximum=maximum, multiple=math.lcm(multiple, self.accepts.multiple))
+        )
 
     def identity(self) -> dict[str, Any]:
         """What makes it this network, and what counts of what it returns."""
@@ -79,8 +82,14 @@ class Loaded:
 
     @property
     def mark(self) -> str:
-        """Digest of what every process and machine sees alike of it: its file, code, arguments and state dict, and nothing that is computed on the way."""
-        parts = [*(self.identity_fields.get(name) for name in SHARED_FIELDS), state_of(self.module) if "tensors" in self.identity_fields else None]
+        """Digest of what every process and machine sees alike of it.
+
+        Its file, code, arguments and state dict, and nothing that is computed on the way.
+        """
+        parts = [
+            *(self.identity_fields.get(name) for name in SHARED_FIELDS),
+            state_of(self.module) if "tensors" in self.identity_fields else None,
+        ]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def returns_same_output(self, key: str) -> bool:
@@ -89,6 +98,8 @@ class Loaded:
             return True
         size = self.margin.rows.least if self.margin is not None and self.margin.maximum is not None else None
         returned = answer.output_for_noise(
-            self.module, self.bands, self.accepts if size is None else InputConstraints(minimum=size, maximum=size, batch=self.accepts.batch)
+            self.module,
+            self.bands,
+            self.accepts if size is None else InputConstraints(minimum=size, maximum=size, batch=self.accepts.batch),
         )
         return returned is not None and entry(returned, key) == entry(returned, self.key)

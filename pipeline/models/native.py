@@ -30,9 +30,12 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     module = build_native(model.kind, args)
     notes = load_into(module, model.path, unused=getattr(module, "unused", ()))
     identity = {
-        "kind": model.kind, "args": json.dumps(args, sort_keys=True), "revision": revision(f"pipeline.models.architectures.{model.kind}"),
-        "tensors": state_of(module.eval()), "sha256": sha256(model.path),
-    }  # fmt: skip
+        "kind": model.kind,
+        "args": json.dumps(args, sort_keys=True),
+        "revision": revision(f"pipeline.models.architectures.{model.kind}"),
+        "tensors": state_of(module.eval()),
+        "sha256": sha256(model.path),
+    }
     return Loaded(module=module.to(device), identity_fields=identity, key=model.output.key, notes=notes)
 
 
@@ -47,13 +50,19 @@ def build_native(kind: str, args: dict[str, Any]) -> torch.nn.Module:
     try:
         return NETWORKS[kind](**args)
     except (TypeError, ValueError) as error:
-        raise ModelError(f"model.args {args} do not fit {kind} ({error}). It takes {', '.join(hyperparameters(kind))}.") from error
+        raise ModelError(
+            f"model.args {args} do not fit {kind} ({error}). It takes {', '.join(hyperparameters(kind))}."
+        ) from error
 
 
 def hyperparameters(kind: str) -> list[str]:
     """Names of what a network of ours can be told."""
     factory = NETWORKS[kind]
-    makers = [vars(base)["__init__"] for base in factory.__mro__ if base.__module__.startswith("pipeline.")] if isinstance(factory, type) else [factory]
+    makers = (
+        [vars(base)["__init__"] for base in factory.__mro__ if base.__module__.startswith("pipeline.")]
+        if isinstance(factory, type)
+        else [factory]
+    )
     parameters = (p for maker in makers for p in inspect.signature(maker).parameters.values())
     return list(dict.fromkeys(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD and p.name != "self"))
 
@@ -70,9 +79,13 @@ def network_arguments(model: ModelConfig, bands: int) -> dict[str, Any]:
     if "classes" not in args:
         if model.classes is None:
             raise ModelError(
-                f"kind {model.kind} needs model.args.classes, or a list of model.classes, where the weights file does not say how many classes it has."
+                f"kind {model.kind} needs model.args.classes, or a list of model.classes, where the weights "
+                f"file does not say how many classes it has."
             )
         args["classes"] = len(model.classes)
     if args["bands"] != bands:
-        raise ModelError(f"{bands} bands are read, but the network in {model.path} takes {args['bands']} bands. Choose them with source.bands, in its order.")
+        raise ModelError(
+            f"{bands} bands are read, but the network in {model.path} takes {args['bands']} bands. Choose "
+            f"them with source.bands, in its order."
+        )
     return args

@@ -1,4 +1,7 @@
-"""``kind: onnx``: a network in an ONNX file, run by onnxruntime. Nothing in the file is executed but the operators it names."""
+"""``kind: onnx``: a network in an ONNX file, run by onnxruntime.
+
+Nothing in the file is executed but the operators it names.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,8 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     ExtraError
         onnxruntime is not installed.
     ModelError
-        The file holds something else, a part of it is missing, onnxruntime does not run it, or what it takes is no image of these bands.
+        The file holds something else, a part of it is missing, onnxruntime does not run it, or what it takes is no
+        image of these bands.
     """
     assert model.path is not None
     runtime = require("onnxruntime", EXTRA, "model.kind onnx")
@@ -49,32 +53,47 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     if image_input.shape[1:2] not in ((None,), (bands,), ()):
         expected = image_input.shape[1] or 0
         raise BandsError(
-            f"{bands} bands are read, but the network in {model.path} takes {expected} bands. Choose them with source.bands, in its order.", expected
+            f"{bands} bands are read, but the network in {model.path} takes {expected} bands. Choose them "
+            f"with source.bands, in its order.",
+            expected,
         )
     identity = {"kind": "onnx", "sha256": sha256(model.path), "output": output, **_external_weights(file, model.path)}
     _check_device(runtime, device)
     network = _open_network(model.path, file, image_input, output, device).eval()
-    return Loaded(module=network, identity_fields=identity, key=model.output.key, accepts=accepts, graph=OnnxGraph(network, accepts.batch or 1))
+    return Loaded(
+        module=network,
+        identity_fields=identity,
+        key=model.output.key,
+        accepts=accepts,
+        graph=OnnxGraph(network, accepts.batch or 1),
+    )
 
 
 def _image_input(file: OnnxFile, path: Path) -> Value:
     """The one image that goes in."""
     if len(file.inputs) != 1:
         names = ", ".join(value.name for value in file.inputs) or "none"
-        raise ModelError(f"The network in {path} takes {len(file.inputs)} inputs ({names}); it must take one image. Export the network alone.")
+        raise ModelError(
+            f"The network in {path} takes {len(file.inputs)} inputs ({names}); it must take one image. "
+            f"Export the network alone."
+        )
     image_input = file.inputs[0]
     if len(image_input.shape) not in (0, 4):
         raise ModelError(
-            f"The network in {path} takes {_shape_text(image_input.shape)}; it must take one image of (batch, bands, rows, cols). Export the network alone."
+            f"The network in {path} takes {_shape_text(image_input.shape)}; it must take one image of "
+            f"(batch, bands, rows, cols). Export the network alone."
         )
     if onnx_file.channels_last(image_input.shape):
         raise ModelError(
-            f"The network in {path} takes {_shape_text(image_input.shape)}, bands last; it must take (batch, bands, rows, cols). "
-            f"Convert it again with tf2onnx's --inputs-as-nchw {image_input.name} and --outputs-as-nchw, or put a Transpose before and after it."
+            f"The network in {path} takes {_shape_text(image_input.shape)}, bands last; it must take "
+            f"(batch, bands, rows, cols). "
+            f"Convert it again with tf2onnx's --inputs-as-nchw {image_input.name} and --outputs-as-nchw, or "
+            f"put a Transpose before and after it."
         )
     if image_input.dtype not in INPUT_DTYPES:
         raise ModelError(
-            f"The network in {path} takes pixels of type {DTYPE_NAMES.get(image_input.dtype, image_input.dtype)}; it is given float32, normalised "
+            f"The network in {path} takes pixels of type "
+            f"{DTYPE_NAMES.get(image_input.dtype, image_input.dtype)}; it is given float32, normalised "
             f"by model.input. "
             "Export it with an input of float32 or float16, without what it does to whole numbers first."
         )
@@ -86,13 +105,19 @@ def _shape_text(shape: Shape) -> str:
 
 
 def _output(file: OnnxFile, key: str, path: Path) -> str:
-    """The output that holds the logits: the one named, else out or logits, else the first of four axes, else the first."""
+    """The output that holds the logits.
+
+    The one named, else out or logits, else the first of four axes, else the first.
+    """
     names = [value.name for value in file.outputs]
     if key != "auto":
         index = int(key) if key.removeprefix("-").isdecimal() else len(names)
         chosen = key if key in names else names[index] if -len(names) <= index < len(names) else None
         if chosen is None:
-            raise ModelError(f"model.output.key is {key!r}, but the network in {path} returns {', '.join(names)}. Name one of them, or its place from 0.")
+            raise ModelError(
+                f"model.output.key is {key!r}, but the network in {path} returns {', '.join(names)}. Name "
+                f"one of them, or its place from 0."
+            )
         return chosen
     maps = [value.name for value in file.outputs if len(value.shape) == 4]
     candidates = [*(name for name in KEYS if name in names), *maps, *names]
@@ -105,7 +130,10 @@ def _accepts(shape: Shape, path: Path) -> InputConstraints:
     batch, _, rows, cols = shape or (None,) * 4
     fixed = {size for size in (rows, cols) if size is not None}
     if len(fixed) > 1:
-        raise ModelError(f"The network in {path} takes rows of {rows} px and cols of {cols} px, so no tile can be square. Export it with rows and cols alike.")
+        raise ModelError(
+            f"The network in {path} takes rows of {rows} px and cols of {cols} px, so no tile can be "
+            f"square. Export it with rows and cols alike."
+        )
     side = next(iter(fixed), None)
     return InputConstraints(minimum=side or 1, maximum=side, batch=batch)
 
@@ -114,10 +142,16 @@ def _external_weights(file: OnnxFile, path: Path) -> dict[str, str]:
     """One hash of all files beside the model that hold its weights; nothing where it holds them itself."""
     strays = [place for place in file.locations if Path(place).is_absolute() or ".." in Path(place).parts]
     if strays:
-        raise ModelError(f"The network in {path} keeps weights in {', '.join(strays[:3])}, outside its folder, which is not read. Save them beside it.")
+        raise ModelError(
+            f"The network in {path} keeps weights in {', '.join(strays[:3])}, outside its folder, which is "
+            f"not read. Save them beside it."
+        )
     missing = [place for place in file.locations if not (path.parent / place).is_file()]
     if missing:
-        raise ModelError(f"The network in {path} keeps weights in {', '.join(missing[:3])}, which is not beside it. Copy that file there, under that name.")
+        raise ModelError(
+            f"The network in {path} keeps weights in {', '.join(missing[:3])}, which is not beside it. Copy "
+            f"that file there, under that name."
+        )
     hashes = [f"{place} {sha256(path.parent / place)}" for place in file.locations]
     return {"external": hashlib.sha256("\n".join(hashes).encode()).hexdigest()} if hashes else {}
 
@@ -126,7 +160,8 @@ def _check_device(runtime: Any, device: torch.device) -> None:
     providers = runtime.get_available_providers()
     if backend_of(device).provider not in providers:
         raise ModelError(
-            f"execution.device is {device}, but the onnxruntime installed here runs on {', '.join(providers)} only. Install onnxruntime-gpu in its place "
+            f"execution.device is {device}, but the onnxruntime installed here runs on "
+            f"{', '.join(providers)} only. Install onnxruntime-gpu in its place "
             "(pip uninstall onnxruntime; pip install onnxruntime-gpu), or set execution.device: cpu."
         )
 
@@ -135,10 +170,13 @@ def _open_network(path: Path, file: OnnxFile, image_input: Value, output: str, d
     try:
         network = OnnxNetwork(path, file, image_input, output, device)
     except Exception as error:  # onnxruntime raises whatever the bytes make it raise
-        raise ModelError(f"model.path {path} is an ONNX network, but {_explain_error(str(error), path, file, error)}") from error
+        raise ModelError(
+            f"model.path {path} is an ONNX network, but {_explain_error(str(error), path, file, error)}"
+        ) from error
     if backend_of(device).provider not in network.session().get_providers():
         raise ModelError(
-            f"execution.device is {device}, but onnxruntime could not start there, most often for want of its own CUDA and cuDNN. "
+            f"execution.device is {device}, but onnxruntime could not start there, most often for want of "
+            f"its own CUDA and cuDNN. "
             "Install those that its release asks for, or set execution.device: cpu."
         )
     return network
@@ -155,15 +193,33 @@ def _explain_error(message: str, path: Path, file: OnnxFile, error: Exception) -
             "Upgrade onnxruntime, or export the network with a lower opset (opset_version of torch.onnx.export)."
         )
     if match := re.search(r"model IR version: (\d+), max supported IR version: (\d+)", message):
-        return f"of IR version {match[1]}, and {release} reads up to {match[2]}. Upgrade onnxruntime, or export the network with an older onnx."
-    if file.opset < OLDEST:
-        change = f'import onnx, onnx.version_converter as v; onnx.save(v.convert_version(onnx.load({json.dumps(str(path))}), {TARGET}), "newer.onnx")'
         return (
-            f"of opset {file.opset}, and {release} runs networks from opset {OLDEST} on. Convert it once, with the package onnx installed: "
+            f"of IR version {match[1]}, and {release} reads up to {match[2]}. Upgrade onnxruntime, or "
+            f"export the network with an older onnx."
+        )
+    if file.opset < OLDEST:
+        change = (
+            f"import onnx, onnx.version_converter as v; "
+            f'onnx.save(v.convert_version(onnx.load({json.dumps(str(path))}), {TARGET}), "newer.onnx")'
+        )
+        return (
+            f"of opset {file.opset}, and {release} runs networks from opset {OLDEST} on. Convert it once, "
+            f"with the package onnx installed: "
             f"python -c {shlex.quote(change)}, and give newer.onnx as model.path. Where that fails, export it again."
         )
-    if match := re.search(r"opset import for domain '([^']*)'|(\S+)\(-?\d+\) is not a registered|No Op registered for (\S+)", message):
-        strange = sorted({f"{node.domain}:{node.kind}" for node in file.nodes if node.domain not in ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")})
+    if match := re.search(
+        r"opset import for domain '([^']*)'|(\S+)\(-?\d+\) is not a registered|No Op registered for (\S+)", message
+    ):
+        strange = sorted(
+            {
+                f"{node.domain}:{node.kind}"
+                for node in file.nodes
+                if node.domain not in ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
+            }
+        )
         operator = ", ".join(strange[:3]) or next(group for group in match.groups() if group)
-        return f"{release} does not know its operator {operator}. Export the network without operators of another library, or upgrade onnxruntime."
+        return (
+            f"{release} does not know its operator {operator}. Export the network without operators of "
+            f"another library, or upgrade onnxruntime."
+        )
     return f"cannot be opened by {release}: {first_line(error)}. Export it again, and try it with onnx.checker."

@@ -20,7 +20,8 @@ def logits(returned: Any, key: str, height: int, width: int, batch: int | None =
     Parameters
     ----------
     returned
-        A tensor, a mapping with ``key`` (or ``out`` or ``logits``), a tuple (its first entry counts), or an object with ``.logits``.
+        A tensor, a mapping with ``key`` (or ``out`` or ``logits``), a tuple (its first entry counts), or an object with
+        ``.logits``.
     key
         ``auto``, or the key of a mapping, the index of a tuple, or an attribute.
     height, width
@@ -38,13 +39,17 @@ def logits(returned: Any, key: str, height: int, width: int, batch: int | None =
         return tensor
     if height % tensor.shape[2] or width % tensor.shape[3] or height // tensor.shape[2] != width // tensor.shape[3]:
         raise ModelError(
-            f"The network returned {tuple(tensor.shape[2:])} for an input of {(height, width)}; only a size smaller by a whole factor can be restored."
+            f"The network returned {tuple(tensor.shape[2:])} for an input of {(height, width)}; only a size "
+            f"smaller by a whole factor can be restored."
         )
     return F.interpolate(tensor, size=(height, width), mode="bilinear", align_corners=False)
 
 
 def entry(returned: Any, key: str) -> str:
-    """The one name of what a key finds in what a network returned: its key or place; the key itself where there is nothing to choose or to find."""
+    """The one name of what a key finds in what a network returned: its key or place.
+
+    The key itself where there is nothing to choose or to find.
+    """
     if isinstance(returned, torch.Tensor):
         return "auto"
     tensors = entries(returned)
@@ -64,22 +69,30 @@ def _check(tensor: torch.Tensor, batch: int | None) -> None:
     shape = tuple(tensor.shape)
     if not tensor.is_floating_point() and tensor.ndim in (2, 3, 4):
         raise ModelError(
-            f"The network returned class numbers, a tensor of {str(tensor.dtype).removeprefix('torch.')} of shape {shape}, not a score for each class. "
+            f"The network returned class numbers, a tensor of {str(tensor.dtype).removeprefix('torch.')} of "
+            f"shape {shape}, not a score for each class. "
             "Let it return what its argmax or threshold is given, or export it without that step."
         )
     if tensor.ndim == 5:
-        raise ModelError(f"The network returned a tensor of shape {shape}, as 3-D networks do. Give one that returns (batch, classes, rows, cols).")
+        raise ModelError(
+            f"The network returned a tensor of shape {shape}, as 3-D networks do. Give one that returns "
+            f"(batch, classes, rows, cols)."
+        )
     if tensor.ndim != 4:
         raise ModelError(
             f"The network returned a tensor of shape {shape}; segmentation needs (batch, classes, rows, cols). "
             "A classifier of images gives maps with model.kind: classifier and a factory that builds it."
         )
     if batch is not None and len(tensor) != batch:
-        raise ModelError(f"The network returned a tensor of shape {shape} for a batch of {batch}: its first axis is not that of the images. {THREE_DIMENSIONS}")
+        raise ModelError(
+            f"The network returned a tensor of shape {shape} for a batch of {batch}: its first axis is not "
+            f"that of the images. {THREE_DIMENSIONS}"
+        )
 
 
 THREE_DIMENSIONS = (
-    "A network of three dimensions (Conv3d) takes bands for depth and images for channels: give one that takes images of (batch, bands, rows, cols), or wrap "
+    "A network of three dimensions (Conv3d) takes bands for depth and images for channels: give one that "
+    "takes images of (batch, bands, rows, cols), or wrap "
     "it in a module that adds the axis and takes it away."
 )
 
@@ -93,7 +106,8 @@ def pick(returned: Any, key: str) -> torch.Tensor:
     if chosen is not None:
         return chosen
     raise ModelError(
-        f"The network returned {_described(returned, tensors)}, in which model.output.key {key!r} finds no tensor. Name the entry that holds the logits."
+        f"The network returned {_described(returned, tensors)}, in which model.output.key {key!r} finds no "
+        f"tensor. Name the entry that holds the logits."
     )
 
 
@@ -132,7 +146,10 @@ def _select_entry(tensors: dict[str, torch.Tensor], key: str) -> torch.Tensor | 
 
 def _default_entry(tensors: dict[str, torch.Tensor]) -> torch.Tensor | None:
     """The entry of a usual name, else the first of a tuple, else the only one."""
-    return next((tensors[name] for name in (*KEYS, "0") if name in tensors), next(iter(tensors.values())) if len(tensors) == 1 else None)
+    return next(
+        (tensors[name] for name in (*KEYS, "0") if name in tensors),
+        next(iter(tensors.values())) if len(tensors) == 1 else None,
+    )
 
 
 def _described(returned: Any, tensors: dict[str, torch.Tensor]) -> str:
@@ -141,4 +158,8 @@ def _described(returned: Any, tensors: dict[str, torch.Tensor]) -> str:
         return f"{kind} with the tensors {shapes(tensors)}"
     if isinstance(returned, Mapping):
         return f"{kind} with keys {sorted(map(str, returned))}"
-    return f"{kind} of {', '.join(type(entry).__name__ for entry in returned) or 'nothing'}" if isinstance(returned, tuple | list) else kind
+    return (
+        f"{kind} of {', '.join(type(entry).__name__ for entry in returned) or 'nothing'}"
+        if isinstance(returned, tuple | list)
+        else kind
+    )

@@ -1,4 +1,7 @@
-"""Whether a function of images is one of their pixels: tried on made-up images, whose pixels are changed, moved and cut."""
+"""Whether a function of images is one of their pixels.
+
+Tried on made-up images, whose pixels are changed, moved and cut.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,10 @@ import numpy as np
 import torch
 
 RANGES = ((1e-3, 1.0), (1.0, 255.0), (1.0, 1e4), (1.0, 65535.0))
-"""Of raw values: reflectances, 8 bits, scaled reflectances, 16 bits. None is 0 or below, where a logarithm has no value."""
+"""Of raw values: reflectances, 8 bits, scaled reflectances, 16 bits.
+
+None is 0 or below, where a logarithm has no value.
+"""
 
 Dtype = np.dtype[Any]
 TRIAL_SHAPES = ((48, 40), (1, 1), (5, 17))
@@ -43,7 +49,9 @@ def channels(function: PixelFunction, bands: int, dtype: Dtype) -> int:
     """
     counts = {len(_returned(function, image)) for shape in TRIAL_SHAPES for image in _images(bands, shape, dtype)}
     if len(counts) > 1:
-        raise PixelwiseError(f"returns {' or '.join(map(str, sorted(counts)))} channels, by the size or the values of the image")
+        raise PixelwiseError(
+            f"returns {' or '.join(map(str, sorted(counts)))} channels, by the size or the values of the image"
+        )
     for image in _images(bands, TRIAL_SHAPES[0], dtype):
         _check_repeats(function, image)
         _check_neighbours(function, image)
@@ -53,13 +61,19 @@ def channels(function: PixelFunction, bands: int, dtype: Dtype) -> int:
 
 def form(value: object) -> str:
     """What a value is, in words: the shape and dtype of a tensor, else its type."""
-    return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}" if isinstance(value, torch.Tensor) else type(value).__name__
+    return (
+        f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
+        if isinstance(value, torch.Tensor)
+        else type(value).__name__
+    )
 
 
 def _images(bands: int, shape: tuple[int, int], dtype: Dtype) -> list[torch.Tensor]:
     """(bands, rows, cols) float32 in each range that a dtype has, evenly by their logarithm."""
     generator, whole = torch.Generator().manual_seed(0), np.issubdtype(dtype, np.integer)
-    ranges = [(low, high) for low, high in RANGES if not whole or (low >= 1 and high <= np.iinfo(dtype).max)] or [(1.0, float(np.iinfo(dtype).max))]
+    ranges = [(low, high) for low, high in RANGES if not whole or (low >= 1 and high <= np.iinfo(dtype).max)] or [
+        (1.0, float(np.iinfo(dtype).max))
+    ]
     images = [low * (high / low) ** torch.rand((bands, *shape), generator=generator) for low, high in ranges]
     return [image.round() if whole else image for image in images]
 
@@ -70,7 +84,9 @@ def _returned(function: PixelFunction, image: torch.Tensor) -> torch.Tensor:
     if not isinstance(returned, torch.Tensor) or not returned.is_floating_point():
         raise PixelwiseError(f"returns {form(returned)} for {form(image)}, which is no tensor of floating numbers")
     if returned.ndim != 3 or returned.shape[1:] != image.shape[1:] or not len(returned):
-        raise PixelwiseError(f"returns {form(returned)} for {form(image)}, which has other rows and columns or no bands")
+        raise PixelwiseError(
+            f"returns {form(returned)} for {form(image)}, which has other rows and columns or no bands"
+        )
     return returned.to(device="cpu", dtype=torch.float32, copy=True)
 
 
@@ -90,10 +106,17 @@ def _check_neighbours(function: PixelFunction, image: torch.Tensor) -> None:
     masks[0], masks[1, :, : width // 2], masks[2, height // 2, width // 2] = True, True, True
     masks[0, height // 3, width // 3] = False
     for mask in masks:
-        for replacement in (image.flip(2), torch.full_like(image, float(image.max())), torch.full_like(image, float(image.min()))):
+        for replacement in (
+            image.flip(2),
+            torch.full_like(image, float(image.max())),
+            torch.full_like(image, float(image.min())),
+        ):
             changed = torch.where(mask, image, replacement)
             if not _is_close(_returned(function, changed)[:, mask], first[:, mask], first):
-                raise PixelwiseError(f"is not per pixel: of {height}×{width} px, some changed where only {int((~mask).sum()):,} others were given other values")
+                raise PixelwiseError(
+                    f"is not per pixel: of {height}×{width} px, some changed where only "
+                    f"{int((~mask).sum()):,} others were given other values"
+                )
 
 
 def _check_place(function: PixelFunction, image: torch.Tensor) -> None:
@@ -107,4 +130,6 @@ def _check_place(function: PixelFunction, image: torch.Tensor) -> None:
 
 def _is_close(actual: torch.Tensor, expected: torch.Tensor, reference: torch.Tensor) -> bool:
     largest = float(reference[reference.isfinite()].abs().max()) if reference.isfinite().any() else 0.0
-    return torch.allclose(actual, expected, rtol=RELATIVE_TOLERANCE, atol=RELATIVE_TOLERANCE * largest * 0.1, equal_nan=True)
+    return torch.allclose(
+        actual, expected, rtol=RELATIVE_TOLERANCE, atol=RELATIVE_TOLERANCE * largest * 0.1, equal_nan=True
+    )

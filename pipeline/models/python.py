@@ -51,14 +51,21 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
         The factory is not named, not found, fails, or makes another network each time; or the weights do not fit.
     """
     built = build_from_factory(model, bands)
-    return Loaded(module=built.module.to(device), identity_fields=built.identity, key=model.output.key, notes=built.notes)
+    return Loaded(
+        module=built.module.to(device), identity_fields=built.identity, key=model.output.key, notes=built.notes
+    )
 
 
 def build_from_factory(model: ModelConfig, bands: int) -> Built:
-    """What the factory makes, with its weights. Made twice where it brings tensors of its own: they must be the same. Raises as ``load`` does."""
+    """What the factory makes, with its weights.
+
+    Made twice where it brings tensors of its own: they must be the same. Raises as ``load`` does.
+    """
     place, _, name = (model.factory or "").rpartition(":")
     if not place or not name:
-        raise ConfigError(f"model.factory is {model.factory!r}; kind {model.kind} needs package.module:callable or file.py:callable.")
+        raise ConfigError(
+            f"model.factory is {model.factory!r}; kind {model.kind} needs package.module:callable or file.py:callable."
+        )
     built = _build_once(model, bands, place, name)
     if not built.from_factory:
         return built
@@ -67,8 +74,10 @@ def build_from_factory(model: ModelConfig, bands: int) -> Built:
     built = _build_once(model, bands, place, name)
     if built.tensors != first_tensors:
         raise ModelError(
-            f"model.factory {model.factory} makes another network each time: two calls with the same arguments gave other tensors, as of weights "
-            "that are drawn at random. Give its weights with model.path, or load them in the factory, or seed what it draws (torch.manual_seed)."
+            f"model.factory {model.factory} makes another network each time: two calls with the same "
+            f"arguments gave other tensors, as of weights "
+            "that are drawn at random. Give its weights with model.path, or load them in the factory, or "
+            "seed what it draws (torch.manual_seed)."
         )
     return built
 
@@ -86,10 +95,18 @@ def _build_once(model: ModelConfig, bands: int, place: str, name: str) -> Built:
     made_by = repo.code()
     reads = {**repo.reads(made_by), **digests(paths - ({str(model.path)} if model.path else set()))}
     identity = {
-        "kind": "python", "factory": name, "args": json.dumps(model.args, sort_keys=True, default=str), **_source(code), "code": made_by,
-        "reads": digests_by_file_name(reads), "tensors": tensors, **({"sha256": sha256(model.path)} if model.path is not None else {}),
-    }  # fmt: skip
-    return Built(module=module, identity=identity, notes=notes, tensors=tensors, from_factory=model.path is None or bool(unsaved))
+        "kind": "python",
+        "factory": name,
+        "args": json.dumps(model.args, sort_keys=True, default=str),
+        **_source(code),
+        "code": made_by,
+        "reads": digests_by_file_name(reads),
+        "tensors": tensors,
+        **({"sha256": sha256(model.path)} if model.path is not None else {}),
+    }
+    return Built(
+        module=module, identity=identity, notes=notes, tensors=tensors, from_factory=model.path is None or bool(unsaved)
+    )
 
 
 def repository(place: str, key: str = FACTORY) -> Repository:
@@ -107,12 +124,17 @@ def _call_factory(factory: Callable[..., Any], model: ModelConfig) -> torch.nn.M
         reason = fault(error) or f"{first_line(error)}. Mend it, or change model.args."
         raise ModelError(f"model.factory {model.factory} failed with args {model.args}: {reason}") from error
     if not isinstance(module, torch.nn.Module):
-        raise ModelError(f"model.factory {model.factory} returned {type(module).__name__}; it must return a torch.nn.Module.")
+        raise ModelError(
+            f"model.factory {model.factory} returned {type(module).__name__}; it must return a torch.nn.Module."
+        )
     return module
 
 
 def find_callable(code: ModuleType, place: str, name: str, key: str = FACTORY) -> Callable[..., Any]:
-    """A callable of a module that a key of the config names; raises ModelError, with the nearest name, where there is none."""
+    """A callable of a module that a key of the config names.
+
+    Raises ModelError, with the nearest name, where there is none.
+    """
     factory = getattr(code, name, None)
     if callable(factory):
         return cast(Callable[..., Any], factory)

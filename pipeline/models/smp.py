@@ -34,16 +34,26 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     library = _library()
     args = {"in_channels": bands, "classes": len(model.classes or ()), **model.args, **NO_DOWNLOAD_ARGS}
     if not args["classes"]:
-        raise ConfigError("kind smp needs model.args.classes, the channels of the network's output, or a list of model.classes.")
+        raise ConfigError(
+            "kind smp needs model.args.classes, the channels of the network's output, or a list of model.classes."
+        )
     try:
         module = _architecture(library, model.arch)(**args)
     except (TypeError, ValueError, KeyError) as error:
-        raise ModelError(f"model.args {model.args} do not fit {model.arch} ({first_line(error)}). Give the arguments it was trained with.") from error
+        raise ModelError(
+            f"model.args {model.args} do not fit {model.arch} ({first_line(error)}). Give the arguments it "
+            f"was trained with."
+        ) from error
     notes = load_into(module, model.path)
     identity = {
-        "kind": "smp", "arch": model.arch, "args": json.dumps(args, sort_keys=True, default=str), "version": str(getattr(library, "__version__", "")),
-        "encoders": _encoders(), "tensors": state_of(module.eval().float()), "sha256": sha256(model.path),
-    }  # fmt: skip
+        "kind": "smp",
+        "arch": model.arch,
+        "args": json.dumps(args, sort_keys=True, default=str),
+        "version": str(getattr(library, "__version__", "")),
+        "encoders": _encoders(),
+        "tensors": state_of(module.eval().float()),
+        "sha256": sha256(model.path),
+    }
     return Loaded(module=module.to(device), identity_fields=identity, key=model.output.key, notes=notes)
 
 
@@ -60,9 +70,16 @@ def _library() -> Any:
 
 
 def _architecture(library: Any, arch: str | None) -> Callable[..., torch.nn.Module]:
-    architectures = {name: member for name, member in vars(library).items() if isinstance(member, type) and issubclass(member, torch.nn.Module)}
+    architectures = {
+        name: member
+        for name, member in vars(library).items()
+        if isinstance(member, type) and issubclass(member, torch.nn.Module)
+    }
     if arch in architectures:
         return cast(Callable[..., torch.nn.Module], architectures[arch])
     near = difflib.get_close_matches(arch or "", architectures, 1, cutoff=0.4)
     nearest = f"; nearest is {near[0]}" if near else f"; it has {', '.join(sorted(architectures))}"
-    raise ConfigError(f"model.arch is {arch!r}, which segmentation_models_pytorch does not have{nearest}. Name one as that library does.")
+    raise ConfigError(
+        f"model.arch is {arch!r}, which segmentation_models_pytorch does not have{nearest}. Name one as "
+        f"that library does."
+    )

@@ -1,4 +1,7 @@
-"""The tensors that a network infers with, whoever loaded them: what its modules hold, and what else goes into its operations."""
+"""The tensors that a network infers with, whoever loaded them.
+
+What its modules hold, and what else goes into its operations.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,9 @@ def tensors_of(module: torch.nn.Module, bands: int, accepts: InputConstraints, t
     tuple
         XXH3 of all its tensors, and of those that are no part of its state dict; empty where there are none of these.
     """
-    state = {name: digest_of_tensor(tensor) for name, tensor in chain(module.named_parameters(), module.named_buffers())}
+    state = {
+        name: digest_of_tensor(tensor) for name, tensor in chain(module.named_parameters(), module.named_buffers())
+    }
     with Uses(chain(module.parameters(), module.buffers())) as uses:
         output_for_noise(module, bands, accepts, trained)
     saved = module.state_dict().keys()
@@ -84,7 +89,13 @@ def digest_of_tensor(tensor: torch.Tensor) -> str:
 def _bytes(tensor: torch.Tensor) -> Any:
     if tensor.is_quantized:
         tensor = tensor.dequantize()
-    dense = (tensor if tensor.layout is torch.strided else tensor.to_dense()).cpu().resolve_conj().resolve_neg().contiguous()
+    dense = (
+        (tensor if tensor.layout is torch.strided else tensor.to_dense())
+        .cpu()
+        .resolve_conj()
+        .resolve_neg()
+        .contiguous()
+    )
     return dense.reshape(-1).view(torch.uint8).numpy().data
 
 

@@ -1,4 +1,7 @@
-"""A network through ``torch.compile``: kernels of its own for every shape of tile, made once and kept on disk, for runs long enough to pay for them."""
+"""A network through ``torch.compile``.
+
+Kernels of its own for every shape of tile, made once and kept on disk, for runs long enough to pay for them.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,15 @@ from pipeline.runtime.backends import backend_of
 from pipeline.runtime.resources import cache_folder
 
 MAX_SHAPES = 64
-"""Shapes of tiles, each with kernels of its own; torch gives up compiling at eight by itself, and would go on with other roundings."""
+"""Shapes of tiles, each with kernels of its own; torch gives up compiling at eight by itself, and would go on with
+other roundings."""
 
 
 def compiled(network: Loaded) -> Loaded:
     """The same network, compiled when it first sees a shape; its answers differ by roundings.
 
-    Kernels are made for each shape by itself. Those for any size would depend on which size came first, and with it the bytes of a store that was gone on with.
+    Kernels are made for each shape by itself. Those for any size would depend on which size came first, and with it the
+    bytes of a store that was gone on with.
 
     Parameters
     ----------
@@ -41,7 +46,10 @@ def why_not_compilable(network: Loaded, device: torch.device) -> str | None:
     if network.graph is not None:
         return "an ONNX file runs in onnxruntime, which torch cannot compile"
     if isinstance(network.module, torch.jit.ScriptModule):
-        return "TorchScript runs in an interpreter of its own, which torch.compile cannot look into; run the network from its code or an exported program"
+        return (
+            "TorchScript runs in an interpreter of its own, which torch.compile cannot look into; run "
+            "the network from its code or an exported program"
+        )
     compiler = os.environ.get("CXX") or ("clang++" if sys.platform == "darwin" else "g++")
     if backend_of(device).needs_compiler and shutil.which(compiler) is None:
         return f"on a CPU it needs a C++ compiler, and {compiler} is not installed"
@@ -49,7 +57,10 @@ def why_not_compilable(network: Loaded, device: torch.device) -> str | None:
 
 
 def _configure_inductor() -> None:
-    """Kernels are kept with our other caches, where no other user puts any, and made in this process, whose memory is planned, unless the shell says so."""
+    """Keep compiled kernels with the package's other caches, where no other user puts any.
+
+    Kernels are made in this process, whose memory is planned, unless the shell says otherwise.
+    """
     os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
     if "TORCHINDUCTOR_CACHE_DIR" not in os.environ:
         folder = cache_folder() / "compiled"

@@ -11,7 +11,10 @@ from pipeline.models.loaded import Loaded
 from pipeline.models.weights import sha256
 from pipeline.models.weights.file_type import TORCHSCRIPT, wrong_file_error
 
-ADVICE = "Save one with torch.jit.script(network).save(path); where it holds operations of another library, use model.kind: python."
+ADVICE = (
+    "Save one with torch.jit.script(network).save(path); where it holds operations of another library, "
+    "use model.kind: python."
+)
 
 
 def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
@@ -30,4 +33,6 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     except Exception as error:  # the reader raises whatever the bytes make it raise
         raise wrong_file_error(model.path, TORCHSCRIPT, error, ADVICE) from error
     module.eval().float()
-    return Loaded(module=module, identity_fields={"kind": "torchscript", "sha256": sha256(model.path)}, key=model.output.key)
+    return Loaded(
+        module=module, identity_fields={"kind": "torchscript", "sha256": sha256(model.path)}, key=model.output.key
+    )

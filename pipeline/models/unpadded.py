@@ -2,7 +2,8 @@
 
 ::
 
-    |ss|mmmm|oooooooooooo|mmmm|pp|      a tile: s is skipped, m are margins, p pads it to a size that the network takes, or is cut off
+    |ss|mmmm|oooooooooooo|mmmm|pp|      a tile: s is skipped, m are margins, p pads it to a size that the network takes,
+    or is cut off
             |oooooooooooo|oo|           what comes back; what belongs to p and to the margin of the far edge is cut off
 """
 
@@ -52,7 +53,10 @@ def _returned_range(trim: Trim, size: int) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WithinMargin:
-    """What an unpadded network is made of, where it runs outside of torch: it is looked at on what it is given of a tile."""
+    """What an unpadded network is made of, where it runs outside of torch.
+
+    It is looked at on what it is given of a tile.
+    """
 
     graph: Graph
     margin: Margin
@@ -81,6 +85,11 @@ class WithinMargin:
         trim = self.margin.rows
         return self.graph.peak(bands, trim.given(side - trim.skip))
 
-    def steps(self, x: torch.Tensor, other: torch.Tensor | None = None, kinds: frozenset[str] | None = None) -> list[Step]:
-        """Every operation of some kinds as it runs on a tile (1, bands, rows, cols), compared with its run on another."""
+    def steps(
+        self, x: torch.Tensor, other: torch.Tensor | None = None, kinds: frozenset[str] | None = None
+    ) -> list[Step]:
+        """Every operation of some kinds as it runs on a tile, compared with its run on another.
+
+        Tiles are (1, bands, rows, cols).
+        """
         return self.graph.steps(given(x, self.margin), None if other is None else given(other, self.margin), kinds)

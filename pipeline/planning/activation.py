@@ -12,7 +12,9 @@ from pipeline.interfaces import Locality
 Activation = Literal["softmax", "sigmoid", "none"]
 
 
-def choose_activation(config: ModelOutputConfig, locality: Locality, stored: Mapping[str, Any] | None = None) -> Activation:
+def choose_activation(
+    config: ModelOutputConfig, locality: Locality, stored: Mapping[str, Any] | None = None
+) -> Activation:
     """The activation of a job.
 
     Parameters
@@ -22,7 +24,8 @@ def choose_activation(config: ModelOutputConfig, locality: Locality, stored: Map
     locality
         What was measured of the network, and is known of what it returns.
     stored
-        Fingerprint of the store, or of the frozen plan, that is gone on with: it keeps the activation that it was made with.
+        Fingerprint of the store, or of the frozen plan, that is gone on with: it keeps the activation that it was made
+        with.
 
     Raises
     ------
@@ -44,17 +47,24 @@ def by_channels(config: ModelOutputConfig, channels: int) -> Activation:
 
 
 def require_class_scores(config: ModelOutputConfig, locality: Locality) -> None:
-    """Raise ModelError where what a network returns is known to be no scores; an activation that is named is taken at its word, but for class numbers."""
+    """Raise ModelError where what a network returns is known to be no scores.
+
+    An activation that is named is taken at its word, but for class numbers.
+    """
     if locality.returns == "label":
         raise ModelError(
-            f"The network returns class numbers ({locality.ending}), not a score for each class, so that no probability can be had of them. Let it return what "
+            f"The network returns class numbers ({locality.ending}), not a score for each class, so that no "
+            f"probability can be had of them. Let it return what "
             "its argmax or threshold is given, or export it without that step."
         )
     auto_sigmoid = config.activation == "auto" and by_channels(config, locality.classes) == "sigmoid"
     if auto_sigmoid and locality.returns in ("logarithm", "scaled"):
-        description = locality.ending if locality.returns == "scaled" else f"the logarithm of a probability ({locality.ending})"
+        description = (
+            locality.ending if locality.returns == "scaled" else f"the logarithm of a probability ({locality.ending})"
+        )
         raise ModelError(
-            f"The network returns {description}, which is neither a logit nor a probability between 0 and 1. Let it return the logit, or the probability with "
+            f"The network returns {description}, which is neither a logit nor a probability between 0 and "
+            f"1. Let it return the logit, or the probability with "
             "model.output.activation: none; or name the activation that you mean."
         )
 
@@ -64,14 +74,27 @@ def remarks(config: ModelOutputConfig, locality: Locality, chosen: Activation) -
     yield from locality.remarks
     auto, certain = config.activation == "auto", locality.returns == "probability"
     if certain and chosen == "none" and auto:
-        yield f"the network ends in a {locality.ending}, so that it returns probabilities: model.output.activation auto is none"
+        yield (
+            f"the network ends in a {locality.ending}, so that it returns probabilities: "
+            f"model.output.activation auto is none"
+        )
     elif certain and chosen != "none":
-        consequence = f"GUESS: a {chosen} is taken of them once more" if not auto else f"the store keeps the {chosen} that it was made with"
-        yield f"the network ends in a {locality.ending}, so that it returns probabilities; {consequence}. model.output.activation: none takes them as they are"
+        consequence = (
+            f"GUESS: a {chosen} is taken of them once more"
+            if not auto
+            else f"the store keeps the {chosen} that it was made with"
+        )
+        yield (
+            f"the network ends in a {locality.ending}, so that it returns probabilities; {consequence}. "
+            f"model.output.activation: none takes them as they are"
+        )
     elif locality.between and auto:
         yield (
-            f"GUESS: all that the network returned for noise lies between 0 and 1, as a {locality.between}'s does, but none was seen at its end. A {chosen} is "
+            f"GUESS: all that the network returned for noise lies between 0 and 1, as a "
+            f"{locality.between}'s does, but none was seen at its end. A {chosen} is "
             "taken of it; set model.output.activation: none if these are probabilities"
         )
     elif locality.returns == "scaled" and chosen != "none":
-        yield f"the network returns {locality.ending}: classes are right, and confidences are those of a {chosen} of that"
+        yield (
+            f"the network returns {locality.ending}: classes are right, and confidences are those of a {chosen} of that"
+        )

@@ -37,7 +37,13 @@ class AoiCost:
 
 
 @functools.lru_cache(maxsize=4)
-def cost_of_aoi(area: Area, layout: BlockGrid, count: int, source_block: tuple[int, int] = (1, 1), sharing: ReadSharing | None = None) -> AoiCost:
+def cost_of_aoi(
+    area: Area,
+    layout: BlockGrid,
+    count: int,
+    source_block: tuple[int, int] = (1, 1),
+    sharing: ReadSharing | None = None,
+) -> AoiCost:
     """Add up what the blocks of an area need where every pixel is valid.
 
     Parameters
@@ -63,7 +69,11 @@ def cost_of_aoi(area: Area, layout: BlockGrid, count: int, source_block: tuple[i
             requested += int(mask.sum())
             tiles = [tile.read.pixels for tile in layout.tiles(index, part, part)]
             network, largest = network + sum(tiles), max(largest, *tiles)
-            read += parts.decoded(index, sharing.unit) if sharing and sharing.cached_bytes else parts.frame(index, source_block).pixels
+            read += (
+                parts.decoded(index, sharing.unit)
+                if sharing and sharing.cached_bytes
+                else parts.frame(index, source_block).pixels
+            )
     share = count / sampled
     return AoiCost(requested=round(requested * share), network=network * share, read=read * share, largest=largest)
 
@@ -83,7 +93,9 @@ class _Parts:
         if part is None:
             return Window(row=0, col=0, height=0, width=0)
         frame = self._layout.read_window(index, part).clip(self._layout.height, self._layout.width)
-        return Window.of(frame.rows.align(unit[0]), frame.cols.align(unit[1])).clip(self._layout.height, self._layout.width)
+        return Window.of(frame.rows.align(unit[0]), frame.cols.align(unit[1])).clip(
+            self._layout.height, self._layout.width
+        )
 
     def decoded(self, index: BlockIndex, unit: tuple[int, int]) -> int:
         """Pixels that no block before it has decoded."""
@@ -91,8 +103,10 @@ class _Parts:
         new = np.ones((-(-frame.height // unit[0]), -(-frame.width // unit[1])), dtype=bool)
         for earlier in earlier_readers(self._layout, unit, index):
             overlap = self.frame(earlier, unit).intersect(frame)
-            rows, cols = (slice((span.start - outer.start) // side, -(-(span.stop - outer.start) // side)) for span, outer, side in (
-                (overlap.rows, frame.rows, unit[0]), (overlap.cols, frame.cols, unit[1])))  # fmt: skip
+            rows, cols = (
+                slice((span.start - outer.start) // side, -(-(span.stop - outer.start) // side))
+                for span, outer, side in ((overlap.rows, frame.rows, unit[0]), (overlap.cols, frame.cols, unit[1]))
+            )
             new[rows, cols] &= not overlap.pixels
         heights, widths = (_lengths(span, side) for span, side in ((frame.rows, unit[0]), (frame.cols, unit[1])))
         return int(heights @ new @ widths)

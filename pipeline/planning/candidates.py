@@ -33,10 +33,17 @@ def candidates(request: PlanRequest) -> Iterator[TilePlan]:
     for core in _cores(request):
         shard = _shard(request)
         whole = round_up(max(request.height, request.width), shard or request.chunk)
-        largest = _blended_block(_tiles(request, core, whole, shard)) if request.halo.halo is None else max(core, MIN_AUTO_CORE)
+        largest = (
+            _blended_block(_tiles(request, core, whole, shard))
+            if request.halo.halo is None
+            else max(core, MIN_AUTO_CORE)
+        )
         for block in _blocks(request, largest, shard):
             tiles = _tiles(request, core, block, shard)
-            if not is_oversized(request, tiles) or request.count(tiles.layout(), LARGE_TILE_MIN_BLOCKS) >= LARGE_TILE_MIN_BLOCKS:
+            if (
+                not is_oversized(request, tiles)
+                or request.count(tiles.layout(), LARGE_TILE_MIN_BLOCKS) >= LARGE_TILE_MIN_BLOCKS
+            ):
                 yield tiles
 
 
@@ -44,7 +51,9 @@ def _cores(request: PlanRequest) -> Iterator[int]:
     """Longest cores (or tile sizes where blended), best first."""
     halo = request.halo.halo
     if halo is None:
-        requested = request.tile if request.tile != "auto" else request.training_size or request.maximum or DEFAULT_BLEND_SIZE
+        requested = (
+            request.tile if request.tile != "auto" else request.training_size or request.maximum or DEFAULT_BLEND_SIZE
+        )
         yield blend_size(requested, request.multiple, request.minimum, request.maximum)
     elif request.tile != "auto" or _fixed(request):
         size = request.maximum if request.tile == "auto" and request.maximum is not None else request.tile
@@ -57,7 +66,12 @@ def _cores(request: PlanRequest) -> Iterator[int]:
 def is_oversized(request: PlanRequest, tiles: TilePlan) -> bool:
     """Whether tiles of our choice are larger than halos alone demand."""
     halo = tiles.halo
-    return request.tile == "auto" and halo is not None and not _fixed(request) and tiles.core > _fitted(request, _worthwhile_core(halo), halo)
+    return (
+        request.tile == "auto"
+        and halo is not None
+        and not _fixed(request)
+        and tiles.core > _fitted(request, _worthwhile_core(halo), halo)
+    )
 
 
 def _fixed(request: PlanRequest) -> bool:
@@ -87,12 +101,17 @@ def _fitted(request: PlanRequest, core: int, halo: int) -> int:
     if request.maximum is not None:
         core = min(core, _given_core(request, request.maximum, halo))
     core = min(core, max(request.height, request.width))
-    return max(round_up(core, request.multiple) if request.maximum is None else round_down(core, request.multiple), request.multiple)
+    return max(
+        round_up(core, request.multiple) if request.maximum is None else round_down(core, request.multiple),
+        request.multiple,
+    )
 
 
 def _given_core(request: PlanRequest, size: int, halo: int) -> int:
     if request.maximum is not None and size > request.maximum:
-        raise ConfigError(f"tile.size is {size}, but the network takes at most {request.maximum} px. Give at most that, or auto.")
+        raise ConfigError(
+            f"tile.size is {size}, but the network takes at most {request.maximum} px. Give at most that, or auto."
+        )
     core = round_down(size - 2 * halo, request.multiple)
     uncut = request.whole <= size
     if core < request.multiple and not uncut:
@@ -119,7 +138,10 @@ def _blended_block(whole: TilePlan) -> int:
     """The smallest block of a raster that is not whole by itself, px, whose straddling tiles cost little."""
     unit, layout = whole.shard or whole.chunk, whole.layout()
     blocks = range(unit, whole.block, unit)
-    return next((block for block in blocks if replace(layout, block=block).blend_recompute_share() <= MAX_RECOMPUTED_SHARE), whole.block)
+    return next(
+        (block for block in blocks if replace(layout, block=block).blend_recompute_share() <= MAX_RECOMPUTED_SHARE),
+        whole.block,
+    )
 
 
 def _blocks(request: PlanRequest, largest: int, shard: int | None) -> Iterator[int]:
@@ -128,7 +150,10 @@ def _blocks(request: PlanRequest, largest: int, shard: int | None) -> Iterator[i
     if request.block != "auto":
         if request.block % unit:
             kind = "shards" if shard else "chunks"
-            raise ConfigError(f"output.block {request.block} is not a whole number of {kind} of {unit} px. Give a multiple of {unit}, or auto.")
+            raise ConfigError(
+                f"output.block {request.block} is not a whole number of {kind} of {unit} px. Give a "
+                f"multiple of {unit}, or auto."
+            )
         yield request.block
         return
     whole = round_up(max(request.height, request.width), unit)
@@ -144,7 +169,10 @@ def _shard(request: PlanRequest) -> int | None:
         return None
     if request.shard != "auto":
         if request.shard % request.chunk:
-            raise ConfigError(f"output.shard {request.shard} is not a whole number of chunks of {request.chunk} px. Give a multiple of it, auto or none.")
+            raise ConfigError(
+                f"output.shard {request.shard} is not a whole number of chunks of {request.chunk} px. Give "
+                f"a multiple of it, auto or none."
+            )
         return request.shard
     chunks = math.ceil(request.height / request.chunk) * math.ceil(request.width / request.chunk)
     if chunks < MIN_CHUNKS_TO_SHARD or (request.block != "auto" and request.block < 2 * request.chunk):
@@ -161,7 +189,10 @@ def _tiles(request: PlanRequest, core: int, block: int, shard: int | None) -> Ti
     if halo is None:
         step = blend_step(core, overlap, request.multiple)
         if step == 0:
-            raise ConfigError(f"tile.overlap {overlap} leaves no step between tiles of {core} px. Give a smaller overlap or larger tiles.")
+            raise ConfigError(
+                f"tile.overlap {overlap} leaves no step between tiles of {core} px. Give a smaller overlap "
+                f"or larger tiles."
+            )
     taper = request.taper if request.taper != "auto" else "hann" if halo is None else "flat"
     size = core if halo is None else max(core + 2 * halo, round_up(request.minimum, request.multiple))
     if halo is not None and isinstance(request.tile, int):

@@ -47,16 +47,30 @@ def resolve_model(model: ModelConfig, bands: int, dtype: np.dtype[Any]) -> Resol
     meta = read_model_meta(model.path) if model.path is not None and model.path.suffix == ".safetensors" else None
     kind = model.kind or (meta.kind if meta else None)
     if kind is None:
-        raise ConfigError(f"model.kind is missing, and {model.path} does not say what network it holds. Set model.kind: {', '.join(KINDS)}.")
+        raise ConfigError(
+            f"model.kind is missing, and {model.path} does not say what network it holds. Set model.kind: "
+            f"{', '.join(KINDS)}."
+        )
     args = {**(meta.args if meta and meta.kind == kind else {}), **model.args}
     output = ModelOutputConfig(**{**(meta.output if meta else {}), **model.output.model_dump(exclude_unset=True)})
     resolved = model.model_copy(update={"kind": kind, "args": args, "output": output})
-    return ResolvedModel(model=resolved, normalisation=input_normalisation(model, meta, bands, dtype), classes=_classes(model, meta))
+    return ResolvedModel(
+        model=resolved, normalisation=input_normalisation(model, meta, bands, dtype), classes=_classes(model, meta)
+    )
 
 
 def recipe(
-    resolved: ResolvedModel, config: Config, channels: int, activation: Activation, *, precision: str, threads: int, tiles: TilePlan, fold: bool, compiles: bool
-) -> tuple[Recipe, tuple[ClassRow, ...]]:  # fmt: skip
+    resolved: ResolvedModel,
+    config: Config,
+    channels: int,
+    activation: Activation,
+    *,
+    precision: str,
+    threads: int,
+    tiles: TilePlan,
+    fold: bool,
+    compiles: bool,
+) -> tuple[Recipe, tuple[ClassRow, ...]]:
     """The recipe and the class table of a network with so many output channels, whose activation is decided.
 
     Raises
@@ -90,24 +104,36 @@ def recipe(
 
 
 def input_normalisation(model: ModelConfig, meta: ModelMeta | None, bands: int, dtype: np.dtype[Any]) -> Normalisation:
-    """What the config says of the input, else what the file says; raises ConfigError where a list has another length than the bands."""
+    """What the config says of the input, else what the file says.
+
+    Raises ConfigError where a list has another length than the bands.
+    """
     values = dict(meta.input) if meta else {}
     changed = _transform(model, values.pop("transform", None), bands, dtype)
     count = bands if changed is None else changed.channels
     if model.input is not None:
-        values |= {name: getattr(model.input, name) for name in NORMALISATION_FIELDS if name in model.input.model_fields_set}
+        values |= {
+            name: getattr(model.input, name) for name in NORMALISATION_FIELDS if name in model.input.model_fields_set
+        }
     defaults = {"scale": 1.0, "offset": 0.0, "mean": 0.0, "std": 1.0}
-    return Normalisation(**{name: _per_band(name, values.get(name, defaults[name]), count, bands) for name in NORMALISATION_FIELDS}, transform=changed)
+    return Normalisation(
+        **{name: _per_band(name, values.get(name, defaults[name]), count, bands) for name in NORMALISATION_FIELDS},
+        transform=changed,
+    )
 
 
 def _transform(model: ModelConfig, trained: str | None, bands: int, dtype: np.dtype[Any]) -> Transform | None:
-    """What changes raw pixels first; raises ConfigError where the weights were trained with a transform that the config does not name."""
+    """What changes raw pixels first.
+
+    Raises ConfigError where the weights were trained with a transform that the config does not name.
+    """
     if model.input is not None and "transform" in model.input.model_fields_set:
         return None if model.input.transform is None else transform(model.input.transform, bands, dtype)
     if trained is None:
         return None
     raise ConfigError(
-        f"The weights in {model.path} were trained on pixels that model.input.transform {trained} had changed, and the config names no transform. Give "
+        f"The weights in {model.path} were trained on pixels that model.input.transform {trained} had "
+        f"changed, and the config names no transform. Give "
         f"model.input.transform: the path of that {trained}, or null to do without."
     )
 
@@ -116,12 +142,19 @@ def _per_band(name: str, value: float | list[float], bands: int, read: int) -> t
     if isinstance(value, int | float):
         value = [float(value)] * bands
     if len(value) != bands:
-        band_count_text = f"{bands} bands are read" if bands == read else f"model.input.transform makes {bands} channels of the {read} bands that are read"
+        band_count_text = (
+            f"{bands} bands are read"
+            if bands == read
+            else f"model.input.transform makes {bands} channels of the {read} bands that are read"
+        )
         raise ConfigError(
-            f"model.input.{name} has {len(value)} values, but {band_count_text}. Give one number, one value per band, or choose the bands with source.bands."
+            f"model.input.{name} has {len(value)} values, but {band_count_text}. Give one number, one value "
+            f"per band, or choose the bands with source.bands."
         )
     if name == "std" and 0 in value:
-        raise ConfigError("model.input.std contains 0, by which nothing can be divided. Give the standard deviation of each band.")
+        raise ConfigError(
+            "model.input.std contains 0, by which nothing can be divided. Give the standard deviation of each band."
+        )
     return tuple(float(v) for v in value)
 
 
@@ -132,7 +165,10 @@ def _classes(model: ModelConfig, meta: ModelMeta | None) -> list[ClassConfig] | 
 
 
 def class_rows(classes: list[ClassConfig] | None, channels: int, output: ModelOutputConfig) -> tuple[ClassRow, ...]:
-    """The class table of a network with so many output channels; raises ConfigError where the list or the thresholds do not fit."""
+    """The class table of a network with so many output channels.
+
+    Raises ConfigError where the list or the thresholds do not fit.
+    """
     cuts, independent = thresholds(output, channels), output.multilabel and channels > 1
     count = channels if channels > 1 else len(cuts) + 1
     if classes is None:
@@ -142,12 +178,18 @@ def class_rows(classes: list[ClassConfig] | None, channels: int, output: ModelOu
         count += _beyond_channels(classes, channels)
     if len(classes) != count:
         logits = f"one logit, which means {_in_words(len(cuts))}" if channels == 1 else f"{channels} classes"
-        raise ConfigError(f"model.classes lists {len(classes)} classes, but the network returns {logits}. List {count} classes, in the network's order.")
+        raise ConfigError(
+            f"model.classes lists {len(classes)} classes, but the network returns {logits}. List {count} "
+            f"classes, in the network's order."
+        )
     codes = [k if row.code is None else row.code for k, row in enumerate(classes)]
     if len(set(codes)) < count:
-        raise ConfigError(f"model.classes gives the codes {codes}, two of which are the same. Give each class a code of its own.")
+        raise ConfigError(
+            f"model.classes gives the codes {codes}, two of which are the same. Give each class a code of its own."
+        )
     return tuple(
-        ClassRow(code=code, name=row.name, color=row.color or _color(k, count), role=row.role) for k, (row, code) in enumerate(zip(classes, codes, strict=True))
+        ClassRow(code=code, name=row.name, color=row.color or _color(k, count), role=row.role)
+        for k, (row, code) in enumerate(zip(classes, codes, strict=True))
     )
 
 
@@ -155,26 +197,36 @@ def _beyond_channels(classes: list[ClassConfig], channels: int) -> int:
     """1 where the background has no channel of its own; a pixel of which no class holds must be called something."""
     if sum(row.role == "background" for row in classes) != 1:
         raise ConfigError(
-            "model.output.multilabel needs one class with role: background: what a pixel is where no class reaches the threshold. Add "
-            "{name: background, role: background} to model.classes, beyond the network's channels if it has no channel of its own."
+            "model.output.multilabel needs one class with role: background: what a pixel is where no class "
+            "reaches the threshold. Add "
+            "{name: background, role: background} to model.classes, beyond the network's channels if it has "
+            "no channel of its own."
         )
     return int(len(classes) == channels + 1)
 
 
 def thresholds(output: ModelOutputConfig, channels: int) -> tuple[float, ...]:
-    """The thresholds of a network with so many output channels; raises ConfigError where a list of them cannot be meant."""
+    """The thresholds of a network with so many output channels.
+
+    Raises ConfigError where a list of them cannot be meant.
+    """
     given = tuple(output.threshold) if isinstance(output.threshold, list) else (output.threshold,)
     if channels > 1 and not output.multilabel and isinstance(output.threshold, list):
         raise ConfigError(
-            f"model.output.threshold lists {list(given)}, but the network returns {channels} classes, of which the likeliest wins. Leave it out; a list "
+            f"model.output.threshold lists {list(given)}, but the network returns {channels} classes, of "
+            f"which the likeliest wins. Leave it out; a list "
             "is for networks of one logit, or with multilabel: true, one threshold per channel."
         )
     if channels > 1 and isinstance(output.threshold, list) and len(given) != channels:
         raise ConfigError(
-            f"model.output.threshold lists {len(given)} thresholds, but the network has {channels} channels. Give one number, or one per channel."
+            f"model.output.threshold lists {len(given)} thresholds, but the network has {channels} "
+            f"channels. Give one number, or one per channel."
         )
     if channels == 1 and any(high <= low for low, high in pairwise(given)):
-        raise ConfigError(f"model.output.threshold lists {list(given)}, which does not increase. Give each threshold once, the lowest first, as [0.3, 0.7].")
+        raise ConfigError(
+            f"model.output.threshold lists {list(given)}, which does not increase. Give each threshold "
+            f"once, the lowest first, as [0.3, 0.7]."
+        )
     return given
 
 
@@ -182,7 +234,9 @@ def _in_words(cuts: int) -> str:
     return "two classes" if cuts == 1 else f"{cuts + 1} classes with its {cuts} thresholds"
 
 
-def decoding(output: ModelOutputConfig, rows: tuple[ClassRow, ...], channels: int, activation: Activation | None = None) -> ClassDecoding:
+def decoding(
+    output: ModelOutputConfig, rows: tuple[ClassRow, ...], channels: int, activation: Activation | None = None
+) -> ClassDecoding:
     """What each channel means; a background without a channel comes after them, wherever it is listed."""
     activation = activation or by_channels(output, channels)
     cuts, codes = thresholds(output, channels), [row.code for row in rows]
@@ -193,7 +247,9 @@ def decoding(output: ModelOutputConfig, rows: tuple[ClassRow, ...], channels: in
     if len(codes) > channels:
         codes = [code for code in codes if code != background] + [background]
     order = tuple(codes.index(row.code) for row in rows)
-    return ClassDecoding(activation=activation, threshold=threshold, codes=tuple(codes), background=codes.index(background), order=order)
+    return ClassDecoding(
+        activation=activation, threshold=threshold, codes=tuple(codes), background=codes.index(background), order=order
+    )
 
 
 def _color(k: int, count: int) -> str:
@@ -206,5 +262,7 @@ def _nodata(requested: Literal["auto"] | int, codes: tuple[int, ...]) -> int:
     if requested == "auto":
         return 255 if max(codes) <= 254 else 65535
     if requested in codes:
-        raise ConfigError(f"output.nodata is {requested}, which is also the code of a class. Give another value, or auto.")
+        raise ConfigError(
+            f"output.nodata is {requested}, which is also the code of a class. Give another value, or auto."
+        )
     return requested

@@ -14,7 +14,9 @@ from pipeline.runtime import resources
 from pipeline.runtime.device import fixed_numerics
 
 
-def choose_compilation(requested: bool, network: Loaded, locality: Locality, device: torch.device, stored: bool | None) -> bool:
+def choose_compilation(
+    requested: bool, network: Loaded, locality: Locality, device: torch.device, stored: bool | None
+) -> bool:
     """Whether the network runs compiled.
 
     Parameters
@@ -24,7 +26,8 @@ def choose_compilation(requested: bool, network: Loaded, locality: Locality, dev
     network, locality, device
         What is to be compiled, what was measured of it, and where it is.
     stored
-        What a store was made with, which holds whatever is asked for; None where there is none yet, so that it is tried on noise.
+        What a store was made with, which holds whatever is asked for; None where there is none yet, so that it is tried
+        on noise.
 
     Raises
     ------
@@ -32,7 +35,12 @@ def choose_compilation(requested: bool, network: Loaded, locality: Locality, dev
         It cannot be compiled here, or says something else then.
     """
     compiles = requested if stored is None else stored
-    reason = None if not compiles else why_not_compilable(network, device) or (None if stored else _compiled_difference(network, locality, device))
+    reason = (
+        None
+        if not compiles
+        else why_not_compilable(network, device)
+        or (None if stored else _compiled_difference(network, locality, device))
+    )
     if reason is not None:
         raise ConfigError(f"execution.compile is true, but {reason}. Leave it out, or mend that.")
     return compiles

@@ -15,7 +15,10 @@ from pipeline.runtime.resources import human
 
 STORED = 4 / 3
 """Bytes stored per byte of full resolution: overviews add a third."""
-GOES_ON = "`run` compares the pixels of the blocks that are committed and goes on where they are the same; with --same-source it goes on without a look"
+GOES_ON = (
+    "`run` compares the pixels of the blocks that are committed and goes on where they are the same; "
+    "with --same-source it goes on without a look"
+)
 """What becomes of a store whose source lies elsewhere."""
 
 
@@ -57,11 +60,17 @@ def describe(job: Job) -> dict[str, Any]:
             "chunk": tiles.chunk,
             "shard": tiles.shard,
         },
-        "area": {"path": job.task.area.layer.path, "pixels": cost.requested, "share": cost.requested / pixels} if job.task.area else None,
+        "area": {"path": job.task.area.layer.path, "pixels": cost.requested, "share": cost.requested / pixels}
+        if job.task.area
+        else None,
         "arithmetic_overhead": round(work, 4),
         "recomputed": round(layout.blend_recompute_share(), 4),
         "read_amplification": round(cost.read / cost.requested, 4),
-        "reading": {"file_block": list(job.source.block), "held": job.plan.sharing.cached_bytes, "swaths": job.plan.sharing.swaths},
+        "reading": {
+            "file_block": list(job.source.block),
+            "held": job.plan.sharing.cached_bytes,
+            "swaths": job.plan.sharing.swaths,
+        },
         "memory": {"budget": job.plan.budget, "projected": job.plan.peak, "buffers": job.plan.buffers},
         "device_memory": _on_device(job),
         "output_bytes_before_compression": round(cost.requested * per_pixel * (STORED if job.spec.levels > 1 else 1)),
@@ -73,7 +82,10 @@ def describe(job: Job) -> dict[str, Any]:
 
 
 def room(job: Job) -> int:
-    """Bytes of tensors that are worth laying out before the first tile: those of the largest tile that the job has, not of the largest that it may have."""
+    """Bytes of tensors that are worth laying out before the first tile.
+
+    Those of the largest tile that the job has, not of the largest that it may have.
+    """
     return int(job.plan.tensors * min(_cost(job).largest / job.plan.tiles.size**2, 1.0))
 
 
@@ -84,7 +96,10 @@ def _cost(job: Job) -> AoiCost:
         return cost_of_aoi(job.task.area, layout, job.blocks, job.source.block, job.plan.sharing)
     pixels = layout.height * layout.width
     return AoiCost(
-        requested=pixels, network=pixels * layout.arithmetic_overhead(), read=pixels * job.plan.sharing.amplification, largest=job.plan.tiles.size**2
+        requested=pixels,
+        network=pixels * layout.arithmetic_overhead(),
+        read=pixels * job.plan.sharing.amplification,
+        largest=job.plan.tiles.size**2,
     )
 
 
@@ -93,12 +108,26 @@ def plan_metrics(job: Job) -> dict[str, Any]:
     said = describe(job)
     raster, tile, blocks, used = said["raster"], said["tile"], said["blocks"], said["memory"]
     return {
-        "store": str(job.path), "height": raster["height"], "width": raster["width"], "blocks": blocks["count"], "block": blocks["size"],
-        "tile": tile["size"], "halo": said["halo"]["px"], "step": tile["step"], "arithmetic_overhead": said["arithmetic_overhead"],
-        "read_amplification": said["read_amplification"], "memory_projected": used["projected"], "memory_budget": used["budget"],
-        "estimated_seconds": said["estimated_seconds"], "device": said["device"], "precision": said["precision"], "engine": said["engine"],
-        "in_flight": blocks["in_flight"], "resumes": job.resumes, "locked": job.config.locked is not None,
-    }  # fmt: skip
+        "store": str(job.path),
+        "height": raster["height"],
+        "width": raster["width"],
+        "blocks": blocks["count"],
+        "block": blocks["size"],
+        "tile": tile["size"],
+        "halo": said["halo"]["px"],
+        "step": tile["step"],
+        "arithmetic_overhead": said["arithmetic_overhead"],
+        "read_amplification": said["read_amplification"],
+        "memory_projected": used["projected"],
+        "memory_budget": used["budget"],
+        "estimated_seconds": said["estimated_seconds"],
+        "device": said["device"],
+        "precision": said["precision"],
+        "engine": said["engine"],
+        "in_flight": blocks["in_flight"],
+        "resumes": job.resumes,
+        "locked": job.config.locked is not None,
+    }
 
 
 def headline(job: Job) -> str:
@@ -111,8 +140,10 @@ def headline(job: Job) -> str:
     )
     meet = f"halo {tiles.halo} px" if tiles.halo is not None else f"blended every {tiles.step} px"
     return (
-        f"{layout.height} × {layout.width} px in {blocks} blocks of {tiles.block} px, tiles up to {tiles.size} px, {meet} ({tiles.why}); "
-        f"{work:.2f} × the arithmetic, {human(job.plan.peak)} of {human(job.plan.budget)} projected, on {job.task.device}"
+        f"{layout.height} × {layout.width} px in {blocks} blocks of {tiles.block} px, tiles up to "
+        f"{tiles.size} px, {meet} ({tiles.why}); "
+        f"{work:.2f} × the arithmetic, {human(job.plan.peak)} of {human(job.plan.budget)} projected, on "
+        f"{job.task.device}"
     )
 
 
@@ -122,19 +153,33 @@ def plan_rows(job: Job) -> list[tuple[str, str]]:
     raster, network, blocks, used = said["raster"], said["network"], said["blocks"], said["memory"]
     blame = f"; to blame: {', '.join(network['blame'])}" if network["blame"] else ""
     rows = [
-        ("raster", f"{raster['height']} × {raster['width']} px, {raster['bands']} bands of {raster['dtype']}, {job.source.grid.code or 'no CRS code'}"),
+        (
+            "raster",
+            f"{raster['height']} × {raster['width']} px, {raster['bands']} bands of {raster['dtype']}, "
+            f"{job.source.grid.code or 'no CRS code'}",
+        ),
         *[("", note) for note in raster["notes"]],
         *[("", f"{words}: {GOES_ON}") for words in (raster["moved"],) if words],
         *[(key.split(".")[-2], sentence) for key, sentence in option_sentences(OPTIONS, job.resolved).items()],
-        ("network", f"{network['verdict']}, stride {network['stride']} px, radius {network['radius']} px{blame}; {_made(network)}"),
+        (
+            "network",
+            f"{network['verdict']}, stride {network['stride']} px, radius {network['radius']} px{blame}; "
+            f"{_made(network)}",
+        ),
         *_area(said),
         *[("weights", note) for note in said["network"]["notes"]],
         *[("answer", remark) for remark in said["network"]["remarks"]],
-        ("halo", f"{said['halo']['px']} px: {said['halo']['why']}" if said["halo"]["px"] is not None else said["halo"]["why"]),
+        (
+            "halo",
+            f"{said['halo']['px']} px: {said['halo']['why']}"
+            if said["halo"]["px"] is not None
+            else said["halo"]["why"],
+        ),
         ("tile", _tile(said)),
         (
             "blocks",
-            f"{_blocks(said)} of {blocks['size']} px, {_hands(said)}; chunk {blocks['chunk']} px, shard {blocks['shard'] or 'none'}",
+            f"{_blocks(said)} of {blocks['size']} px, {_hands(said)}; chunk {blocks['chunk']} px, shard "
+            f"{blocks['shard'] or 'none'}",
         ),
         ("arithmetic", _arithmetic(said)),
         ("reading", _reading(said)),
@@ -145,7 +190,12 @@ def plan_rows(job: Job) -> list[tuple[str, str]]:
         ("device", f"{said['device']}, {said['precision']}, {threads(said)}, engine {said['engine']}"),
     ]
     if said["estimated_seconds"] is not None:
-        rows.append(("time", f"about {_duration(said['estimated_seconds'])} of the network alone, from one small image just now"))
+        rows.append(
+            (
+                "time",
+                f"about {_duration(said['estimated_seconds'])} of the network alone, from one small image just now",
+            )
+        )
     return rows
 
 
@@ -153,7 +203,9 @@ def _on_device(job: Job) -> dict[str, Any] | None:
     """Of a device with memory of its own."""
     plan = job.plan
     return (
-        None if plan.worker_layout.device is None else {"room": plan.worker_layout.device, "projected": sum(plan.on_device.values()), "buffers": plan.on_device}
+        None
+        if plan.worker_layout.device is None
+        else {"room": plan.worker_layout.device, "projected": sum(plan.on_device.values()), "buffers": plan.on_device}
     )
 
 
@@ -161,7 +213,11 @@ def _device_memory(said: dict[str, Any]) -> list[tuple[str, str]]:
     used = said["device_memory"]
     if used is None:
         return []
-    halved = "" if used["projected"] <= used["room"] else f"; {'batches' if said['tile']['step'] else 'tiles'} that do not fit are halved"
+    halved = (
+        ""
+        if used["projected"] <= used["room"]
+        else f"; {'batches' if said['tile']['step'] else 'tiles'} that do not fit are halved"
+    )
     buffers = [("", f"{name}: {human(size)}") for name, size in used["buffers"].items()]
     return [("on device", f"{human(used['projected'])} projected, {human(used['room'])} allowed{halved}"), *buffers]
 
@@ -172,19 +228,31 @@ def _made(network: dict[str, Any]) -> str:
 
 def _area(said: dict[str, Any]) -> list[tuple[str, str]]:
     area = said["area"]
-    return [] if area is None else [("area", f"{area['pixels']:,} px, {area['share']:.2%} of the raster, in {area['path']}")]
+    return (
+        []
+        if area is None
+        else [("area", f"{area['pixels']:,} px, {area['share']:.2%} of the raster, in {area['path']}")]
+    )
 
 
 def _blocks(said: dict[str, Any]) -> str:
     blocks = said["blocks"]
-    return f"{blocks['count']:,}" if said["area"] is None else f"{blocks['count']:,} that touch the area, of {blocks['of']:,}"
+    return (
+        f"{blocks['count']:,}"
+        if said["area"] is None
+        else f"{blocks['count']:,} that touch the area, of {blocks['of']:,}"
+    )
 
 
 def _hands(said: dict[str, Any]) -> str:
     blocks, facts = said["blocks"], ENGINE_FACTS.get(said["engine"], EngineFacts())
     if facts.workers == "scheduler":
         return "as many in flight in each worker as it has threads"
-    each = f" in each of {blocks['processes']} processes{' of a job' if facts.workers == 'job' else ''}" if facts.out_of_process else ""
+    each = (
+        f" in each of {blocks['processes']} processes{' of a job' if facts.workers == 'job' else ''}"
+        if facts.out_of_process
+        else ""
+    )
     return f"{blocks['in_flight']} in flight{each}"
 
 
@@ -206,17 +274,28 @@ def _tile(said: dict[str, Any]) -> str:
     else:
         several = f", {tile['batch']} at once" if tile["batch"] > 1 else ""
         meet = f"{tile['size']} px every {tile['step']} px, taper {tile['taper']}, {tile['blend']} averaged{several}"
-    return meet if tile["augment"] == "none" else f"{meet}; each {VIEWS_PER_TILE[tile['augment']]} times ({tile['augment']}), {tile['blend']} averaged"
+    return (
+        meet
+        if tile["augment"] == "none"
+        else f"{meet}; each {VIEWS_PER_TILE[tile['augment']]} times ({tile['augment']}), {tile['blend']} averaged"
+    )
 
 
 def _arithmetic(said: dict[str, Any]) -> str:
     words = f"{said['arithmetic_overhead']:.2f} × {_whose(said)} pixels go through the network"
-    return words if not said["tile"]["step"] else f"{words}; tiles that straddle blocks are computed for each, which adds {said['recomputed']:.1%}"
+    return (
+        words
+        if not said["tile"]["step"]
+        else f"{words}; tiles that straddle blocks are computed for each, which adds {said['recomputed']:.1%}"
+    )
 
 
 def _reading(said: dict[str, Any]) -> str:
     rows, cols = said["reading"]["file_block"]
-    words = f"{said['read_amplification']:.2f} × {_whose(said)} pixels are decoded, from the file's blocks of {rows} × {cols} px"
+    words = (
+        f"{said['read_amplification']:.2f} × {_whose(said)} pixels are decoded, from the file's blocks "
+        f"of {rows} × {cols} px"
+    )
     if not said["reading"]["held"]:
         return words
     swaths = f", in {said['reading']['swaths']:,} swaths" if said["reading"]["swaths"] > 1 else ""
@@ -230,4 +309,10 @@ def _radius(job: Job) -> int | str:
 def _duration(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h" if seconds < 172800 else f"{seconds / 86400:.1f} days"
+    return (
+        f"{seconds / 60:.0f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.1f} h"
+        if seconds < 172800
+        else f"{seconds / 86400:.1f} days"
+    )

@@ -22,7 +22,10 @@ class PlanMeasurements:
 
 
 def measure_plan(job: Job) -> PlanMeasurements:
-    """Measure what a tolerance would save, how many pixels are invalid, and whether network and raster fit each other."""
+    """Measure what a tolerance would save, and how many pixels are invalid.
+
+    It is measured as well whether network and raster fit each other.
+    """
     return PlanMeasurements(saving=tolerance_saving(job), invalid=invalid(job.source), warnings=job_warnings(job))
 
 

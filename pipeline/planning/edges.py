@@ -1,4 +1,7 @@
-"""The raster's edge where a network is unpadded: pixels without a class, or padding that gives them one (``tile.pad``)."""
+"""The raster's edge where a network is unpadded.
+
+Pixels without a class, or padding that gives them one (``tile.pad``).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,8 @@ from pipeline.sources.wrappers.reflected import Reflected
 def with_padding(locality: Locality, tile: TileConfig, multiple: int) -> Locality:
     """What was measured of a network, for tiles that begin where the padded raster does.
 
-    The network's grid then begins ``margin`` px before the raster, and tiles begin on multiples of the stride: the rest is skipped, and reaches grow by it.
+    The network's grid then begins ``margin`` px before the raster, and tiles begin on multiples of the stride: the rest
+    is skipped, and reaches grow by it.
 
     Parameters
     ----------
@@ -36,11 +40,14 @@ def with_padding(locality: Locality, tile: TileConfig, multiple: int) -> Localit
         return locality
     if margin is None:
         raise ConfigError(
-            f"tile.pad is {tile.pad}, which pads the raster for a network that returns less than it is given. This one returns as many pixels as it is "
+            f"tile.pad is {tile.pad}, which pads the raster for a network that returns less than it is "
+            f"given. This one returns as many pixels as it is "
             "given and pads by itself, so that every pixel has a class already. Leave tile.pad out."
         )
     wide = margin.turned(tile.augment)
-    rows, cols = (replace(trim, skip=-by.before % unit) for trim, by in ((margin.rows, wide.rows), (margin.cols, wide.cols)))
+    rows, cols = (
+        replace(trim, skip=-by.before % unit) for trim, by in ((margin.rows, wide.rows), (margin.cols, wide.cols))
+    )
     moved = Margin(rows=rows, cols=cols)
     moved = moved if margin.maximum is None else moved.in_one_size(unit)
     return locality if moved == margin else replace(locality, margin=moved, radius=_moved(locality, moved))
@@ -53,19 +60,33 @@ def _moved(locality: Locality, margin: Margin) -> Radius | None:
         return None
     if margin.maximum is not None:  # a tile has all that its answer needs
         rows, cols = margin.rows, margin.cols
-        return Radius(top=rows.skip + rows.before, bottom=rows.after + rows.slack, left=cols.skip + cols.before, right=cols.after + cols.slack)
+        return Radius(
+            top=rows.skip + rows.before,
+            bottom=rows.after + rows.slack,
+            left=cols.skip + cols.before,
+            right=cols.after + cols.slack,
+        )
     down, right = margin.rows.skip % stride, margin.cols.skip % stride
     return Radius(
-        top=max(radius.top + down, margin.rows.skip + margin.rows.before), bottom=radius.bottom + -down % stride,
-        left=max(radius.left + right, margin.cols.skip + margin.cols.before), right=radius.right + -right % stride,
-    )  # fmt: skip
+        top=max(radius.top + down, margin.rows.skip + margin.rows.before),
+        bottom=radius.bottom + -down % stride,
+        left=max(radius.left + right, margin.cols.skip + margin.cols.before),
+        right=radius.right + -right % stride,
+    )
 
 
-def aprons(locality: Locality, tile: TileConfig, height: int, width: int, multiple: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    """(rows, cols) px that tiles see before the raster's first pixel, and (rows, cols) px behind its last; 0 where nothing is padded."""
+def aprons(
+    locality: Locality, tile: TileConfig, height: int, width: int, multiple: int
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """(rows, cols) px that tiles see before the raster's first pixel, and (rows, cols) px behind its last.
+
+    0 where nothing is padded.
+    """
     if locality.margin is None:
         return (0, 0), (0, 0)
-    (top, bottom), (left, right) = locality.margin.aprons(height, width, multiple, tile.augment, padded=tile.pad != "none")
+    (top, bottom), (left, right) = locality.margin.aprons(
+        height, width, multiple, tile.augment, padded=tile.pad != "none"
+    )
     return (top, left), (bottom, right)
 
 
@@ -85,6 +106,9 @@ def edge_remarks(locality: Locality, tile: TileConfig) -> tuple[str, ...]:
         return ()
     wide = locality.margin.turned(tile.augment)
     if tile.pad == "none":
-        return (f"{wide.sides} of the raster are nodata, since the network leaves them off; tile.pad: reflect gives them a class",)
+        return (
+            f"{wide.sides} of the raster are nodata, since the network leaves them off; tile.pad: reflect "
+            f"gives them a class",
+        )
     padding = "its mirror image" if tile.pad == "reflect" else "0 after normalisation"
     return (f"the raster is padded by {wide.sides} with {padding}, so that every pixel has a class",)

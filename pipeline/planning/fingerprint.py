@@ -21,11 +21,20 @@ Fingerprint = dict[str, Any]
 DEFAULTS_OF_OLD_STORES: Fingerprint = {**OLD_DEFAULTS, "source.aoi": None, "source.as": [], "model.revision": 1}
 """Values in stores that lack the key: of options, and of what identifies the source and the network."""
 OPTIONAL_REMOTE_KEYS = {
-    "source.etag", "source.size", "source.modified", "source.chunks", "model.key", "model.tensors", "model.code", "model.reads", "model.encoders",
-}  # fmt: skip
+    "source.etag",
+    "source.size",
+    "source.modified",
+    "source.chunks",
+    "model.key",
+    "model.tensors",
+    "model.code",
+    "model.reads",
+    "model.encoders",
+}
 """Keys that a server may leave out, or that stores of earlier releases lack: a missing one is no difference."""
 INSTEAD = {"model.sha256": "model.tensors", "model.source": "model.code"}
-"""What stores of before know in the place of what is known since: a file that was saved again holds the same tensors."""
+"""What stores of before know in the place of what is known since: a file that was saved again holds the same
+tensors."""
 MOVED = {"source.path", "source.files", "source.chunks", "source.etag", "source.modified"}
 """Where a raster lies, and since when: its pixels may be the same all the same."""
 
@@ -59,7 +68,9 @@ def completed(meta: Mapping[str, Any]) -> Fingerprint:
 def differing(then: Mapping[str, Any], now: Fingerprint) -> list[str]:
     """Keys of what is wanted now that were otherwise; what could not be known then is no difference."""
     then = without_own_sources({**DEFAULTS_OF_OLD_STORES, **redacted_document(dict(then))})
-    passed_over = (OPTIONAL_REMOTE_KEYS - then.keys()) | {old for old, new in INSTEAD.items() if new in then and new in now}
+    passed_over = (OPTIONAL_REMOTE_KEYS - then.keys()) | {
+        old for old, new in INSTEAD.items() if new in then and new in now
+    }
     return [key for key, value in now.items() if not same(key, then.get(key), value) and key not in passed_over]
 
 
@@ -78,24 +89,41 @@ def compare(stored: Mapping[str, Any], now: Fingerprint, path: Place) -> bool:
     said = "; ".join(f"{key} was {_short(stored.get(key))} and is now {_short(now[key])}" for key in keys[:3])
     more = f" (and {len(keys) - 3} more)" if len(keys) > 3 else ""
     raise StoreError(
-        f"{path} was made by another job: {said}{more}. Resuming would mix two results in one store. Undo the change, give another "
+        f"{path} was made by another job: {said}{more}. Resuming would mix two results in one store. Undo "
+        f"the change, give another "
         "output.path, or run with --fresh, which deletes the store and starts over."
     )
 
 
 def without_own_sources(stored: Fingerprint) -> Fingerprint:
-    """A fingerprint whose network read no source of the package: earlier releases noted those that Python compiled while it imported a factory."""
-    own = {f"{module.rpartition('.')[2]}.py" for module in stored.get("model.code") or {} if module.startswith("pipeline.")}
+    """A fingerprint whose network read no source of the package.
+
+    Earlier releases noted those that Python compiled while it imported a factory.
+    """
+    own = {
+        f"{module.rpartition('.')[2]}.py" for module in stored.get("model.code") or {} if module.startswith("pipeline.")
+    }
     read = stored.get("model.reads")
-    return stored if not isinstance(read, Mapping) else {**stored, "model.reads": {name: value for name, value in read.items() if name not in own}}
+    return (
+        stored
+        if not isinstance(read, Mapping)
+        else {**stored, "model.reads": {name: value for name, value in read.items() if name not in own}}
+    )
 
 
 def same(key: str, then: object, now: object) -> bool:
     """Whether a key has the value that it had.
 
-    Earlier releases counted pixels where the tags of a microscope's file, or coordinates without a CRS, say more of the place: no pixel changed by that.
+    Earlier releases counted pixels where the tags of a microscope's file, or coordinates without a CRS, say more of the
+    place: no pixel changed by that.
     """
-    if key == "source.grid" and isinstance(then, Mapping) and isinstance(now, Mapping) and unplaced(then) and now.get("crs") is None:
+    if (
+        key == "source.grid"
+        and isinstance(then, Mapping)
+        and isinstance(now, Mapping)
+        and unplaced(then)
+        and now.get("crs") is None
+    ):
         return all(then.get(name) == now.get(name) for name in ("height", "width"))
     return then == now
 

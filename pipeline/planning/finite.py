@@ -49,6 +49,8 @@ def _check(transform: Transform, pixels: Pixels, window: Window) -> None:
     if wrong.any():
         row, col = (int(at) for at in wrong.nonzero()[0])
         raise ModelError(
-            f"{TRANSFORM_KEY} {transform.place} gives NaN or infinity for {int(wrong.sum()):,} of {int(valid.sum()):,} valid pixels in {window}; the first has "
-            f"the values {raw[:, row, col].tolist()}. Clip or shift them first (torch.log1p, clamp), or set source.nodata where they are no data."
+            f"{TRANSFORM_KEY} {transform.place} gives NaN or infinity for {int(wrong.sum()):,} of "
+            f"{int(valid.sum()):,} valid pixels in {window}; the first has "
+            f"the values {raw[:, row, col].tolist()}. Clip or shift them first (torch.log1p, clamp), or set "
+            f"source.nodata where they are no data."
         )

@@ -1,4 +1,7 @@
-"""Whether a job runs its network with batch norm folded: decided when its store is made, after both were seen to say the same."""
+"""Whether a job runs its network with batch norm folded.
+
+Decided when its store is made, after both were seen to say the same.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +30,17 @@ FOLD_ROUNDING_TOLERANCE = 1e-4
 def allowed_fold_error(requested: Literal["auto"] | bool, precision: str) -> float | None:
     """How far apart a folded network may be, as a share of the largest logit; None where none is wanted.
 
-    ``auto`` keeps labels the same up to ties; in shorter floats than float32 the rounding of folding is nothing beside theirs.
+    ``auto`` keeps labels the same up to ties; in shorter floats than float32 the rounding of folding is nothing beside
+    theirs.
     """
     if requested is False:
         return None
     return TIE_TOLERANCE if requested == "auto" and precision in ("auto", "float32") else FOLD_ROUNDING_TOLERANCE
 
 
-def choose_folding(network: Loaded, locality: Locality, device: torch.device, allowed_error: float | None, stored: bool | None) -> Folded:
+def choose_folding(
+    network: Loaded, locality: Locality, device: torch.device, allowed_error: float | None, stored: bool | None
+) -> Folded:
     """Fold a network, and keep to it where it says the same.
 
     Parameters
@@ -61,24 +67,47 @@ def choose_folding(network: Loaded, locality: Locality, device: torch.device, al
     folded = fold(network)
     if stored and not folded.done:
         raise ModelError(
-            f"The store was made by a folded network, but here {folded.description} (torch {torch.__version__}). Use the release of torch that made "
+            f"The store was made by a folded network, but here {folded.description} (torch "
+            f"{torch.__version__}). Use the release of torch that made "
             f"it, or run with "
             "--fresh, which deletes the store and starts over."
         )
-    obstacle = None if stored or allowed_error is None or not folded.done else _fold_difference(network, folded.network, locality, device, allowed_error)
-    return folded if obstacle is None else Folded(network=network, done=False, description=f"batch norm is not folded: {obstacle}")
+    obstacle = (
+        None
+        if stored or allowed_error is None or not folded.done
+        else _fold_difference(network, folded.network, locality, device, allowed_error)
+    )
+    return (
+        folded
+        if obstacle is None
+        else Folded(network=network, done=False, description=f"batch norm is not folded: {obstacle}")
+    )
 
 
 def noise_image(network: Network, locality: Locality, device: torch.device) -> torch.Tensor:
-    """(1, bands, rows, cols) float32 of seeded noise, as small as the network takes and no smaller than `NOISE_SIDE`."""
+    """Seeded noise (1, bands, rows, cols) float32.
+
+    It is as small as the network takes and no smaller than `NOISE_SIDE`.
+    """
     accepts = network.accepts
-    side = max(round_up(max(min(NOISE_SIDE, accepts.maximum or NOISE_SIDE), locality.minimum), math.lcm(locality.stride, accepts.multiple)), accepts.minimum)
+    side = max(
+        round_up(
+            max(min(NOISE_SIDE, accepts.maximum or NOISE_SIDE), locality.minimum),
+            math.lcm(locality.stride, accepts.multiple),
+        ),
+        accepts.minimum,
+    )
     noise = torch.randn((1, locality.bands, side, side), generator=torch.Generator().manual_seed(0))
     return noise.to(device).contiguous(memory_format=torch.channels_last)
 
 
-def _fold_difference(network: Network, other: Network, locality: Locality, device: torch.device, allowed_error: float) -> str | None:
-    """How two networks differ in float32 on noise, on stronger noise and on nothing but invalid pixels; None where they do not."""
+def _fold_difference(
+    network: Network, other: Network, locality: Locality, device: torch.device, allowed_error: float
+) -> str | None:
+    """How two networks differ in float32 on noise, on stronger noise and on nothing but invalid pixels.
+
+    None where they do not.
+    """
     noise = noise_image(network, locality, device)
     with fixed_numerics("float32", resources.cores(), device):
         for image in (noise, 3 * noise + 1, torch.zeros_like(noise)):
@@ -92,11 +121,16 @@ def _fold_difference(network: Network, other: Network, locality: Locality, devic
 
 
 def excess_difference(reference: torch.Tensor, other: torch.Tensor, allowed_error: float) -> str | None:
-    """How far logits of one network are from those of another, where that is more than a share of the largest; None where it is not."""
+    """How far logits of one network are from those of another, where that is more than a share of the largest.
+
+    None where it is not.
+    """
     if reference.shape != other.shape or not torch.equal(_nonfinite_codes(reference), _nonfinite_codes(other)):
         return "it gives NaN or infinity elsewhere than the network as it is"
     finite = reference.isfinite()
-    error, largest = (float(values[finite].abs().max()) if finite.any() else 0.0 for values in (reference - other, reference))
+    error, largest = (
+        float(values[finite].abs().max()) if finite.any() else 0.0 for values in (reference - other, reference)
+    )
     share = error / max(largest, 1e-30)
     return (
         None

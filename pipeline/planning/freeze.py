@@ -50,7 +50,10 @@ def freeze(job: Job, config: Path, file: Path) -> Path:
     try:
         files_at(file.parent).put(file.name, text.encode())
     except OSError as error:
-        raise ConfigError(f"--freeze is {file}, which cannot be written: {error.strerror}. Give a file in a folder that can be written.") from error
+        raise ConfigError(
+            f"--freeze is {file}, which cannot be written: {error.strerror}. Give a file in a folder that "
+            f"can be written."
+        ) from error
     return file
 
 
@@ -74,7 +77,9 @@ def _check(file: Path) -> None:
     except OSError:
         ours = False
     if not ours:
-        raise ConfigError(f"--freeze is {file}, which exists, is no frozen plan, and was left as it is. Give another file.")
+        raise ConfigError(
+            f"--freeze is {file}, which exists, is no frozen plan, and was left as it is. Give another file."
+        )
 
 
 def _head(job: Job, config: Path, file: Path) -> str:
@@ -85,9 +90,11 @@ def _head(job: Job, config: Path, file: Path) -> str:
 #     wholecloth plan {shlex.quote(str(config))} --freeze {shlex.quote(str(file))}
 # Run it where its source and its network are, on any number of nodes, each into a store of its own or all into one:
 #     wholecloth run {shlex.quote(str(file))} --locked
-# It is needed where runs that share no store must make the same bytes, on nodes of unlike memory and cores. It is not needed to resume a run, nor for shards of
-# one store: whoever makes the store fixes its plan in it, and all others take that up.
-# Free to change: output.path (--out), execution but {", ".join(fields)} and {last}, names and colours of classes. All else is held by the section locked.
+# It is needed where runs that share no store must make the same bytes, on nodes of unlike memory and cores.
+# It is not needed to resume a run, nor for shards of one store: whoever makes the store fixes its plan in it, and all
+# others take that up.
+# Free to change: output.path (--out), execution but {", ".join(fields)} and {last},
+# names and colours of classes. All else is held by the section locked.
 """
 
 
@@ -95,7 +102,9 @@ def _block(said: dict[str, Any], depth: int = 0) -> str:
     """YAML: a line for each key; what lies deeper is written as JSON, which YAML takes as it is."""
     lines = []
     for key, value in said.items():
-        name = key if re.fullmatch(r"(?!null|true|false)[a-z_][a-z0-9_.]*", key) else json.dumps(key, ensure_ascii=False)
+        name = (
+            key if re.fullmatch(r"(?!null|true|false)[a-z_][a-z0-9_.]*", key) else json.dumps(key, ensure_ascii=False)
+        )
         if isinstance(value, dict) and value and depth < NESTED:
             lines.append(f"{'  ' * depth}{name}:\n{_block(value, depth + 1)}")
         else:

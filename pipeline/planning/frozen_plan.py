@@ -65,7 +65,8 @@ def locality(locked: FrozenPlanConfig, things: Fingerprint, device: str, moved: 
     device
         Kind of device that is there now.
     moved
-        Whether the source may lie elsewhere, or have been written anew: where its pixels decide, or are known to be the same.
+        Whether the source may lie elsewhere, or have been written anew: where its pixels decide, or are known to be the
+        same.
 
     Raises
     ------
@@ -100,10 +101,16 @@ def environment_differences(locked: FrozenPlanConfig | None, device: str) -> Ite
     """What is otherwise here than where a plan was frozen and may round otherwise, in words."""
     if locked is None:
         return
-    here = {"torch": (locked.versions.get("torch"), str(torch.__version__)), "hardware": (locked.hardware, hardware(device))}
+    here = {
+        "torch": (locked.versions.get("torch"), str(torch.__version__)),
+        "hardware": (locked.hardware, hardware(device)),
+    }
     for name, (then, now) in here.items():
         if then and then != now:
-            yield f"the plan was frozen with {name} {then} and runs with {now}: sums may round otherwise in their last bits, and labels where classes tie"
+            yield (
+                f"the plan was frozen with {name} {then} and runs with {now}: sums may round otherwise in "
+                f"their last bits, and labels where classes tie"
+            )
 
 
 def hardware(device: str) -> str:
@@ -121,12 +128,27 @@ def _usable(locked: FrozenPlanConfig) -> Stored:
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise ConfigError(_damaged(str(error))) from error
     if lacking or recipe["memory_format"] != MEMORY_FORMAT:
-        raise ConfigError(_damaged(f"locked.recipe lacks {', '.join(sorted(lacking))}" if lacking else f"locked.recipe.memory_format is not {MEMORY_FORMAT}"))
-    return {"tiles": locked.tiles, "costs": locked.costs, "recipe": recipe, "fingerprint": locked.fingerprint, "levels": locked.levels}
+        raise ConfigError(
+            _damaged(
+                f"locked.recipe lacks {', '.join(sorted(lacking))}"
+                if lacking
+                else f"locked.recipe.memory_format is not {MEMORY_FORMAT}"
+            )
+        )
+    return {
+        "tiles": locked.tiles,
+        "costs": locked.costs,
+        "recipe": recipe,
+        "fingerprint": locked.fingerprint,
+        "levels": locked.levels,
+    }
 
 
 def _damaged(why: str) -> str:
-    return f"The section locked of the config is no plan of this release ({why}), so that it would be decided anew. Freeze it again with `plan --freeze`."
+    return (
+        f"The section locked of the config is no plan of this release ({why}), so that it would be "
+        f"decided anew. Freeze it again with `plan --freeze`."
+    )
 
 
 def _decided(said: Stored) -> Fingerprint:
@@ -137,10 +159,15 @@ def _decided(said: Stored) -> Fingerprint:
 
 
 def _same_plan(stored: Fingerprint, held: Fingerprint, path: Place) -> None:
-    if keys := _beyond_moves(differing(held, {**{key: None for key in held if key not in OPTIONAL_REMOTE_KEYS}, **stored})):
-        said = _listed([f"{key} is {_short(stored.get(key))} in the store and locked at {_short(held.get(key))}" for key in keys])
+    if keys := _beyond_moves(
+        differing(held, {**{key: None for key in held if key not in OPTIONAL_REMOTE_KEYS}, **stored})
+    ):
+        said = _listed(
+            [f"{key} is {_short(stored.get(key))} in the store and locked at {_short(held.get(key))}" for key in keys]
+        )
         raise StoreError(
-            f"{path} was made by another plan than the one that is locked: {said}. Give another output.path, run the config that the store was made by, "
+            f"{path} was made by another plan than the one that is locked: {said}. Give another "
+            f"output.path, run the config that the store was made by, "
             "or run with --fresh, which deletes the store and starts over."
         )
 
@@ -153,9 +180,12 @@ def _beyond_moves(keys: list[str]) -> list[str]:
 def _keep(held: Fingerprint, now: Fingerprint, moved: bool) -> None:
     held, keys = {**DEFAULTS_OF_OLD_STORES, **held}, differing(held, now)
     if keys := _beyond_moves(keys) if moved else keys:
-        said = _listed([f"{key} is locked at {_short(held.get(key))} and would be {_short(now.get(key))}" for key in keys])
+        said = _listed(
+            [f"{key} is locked at {_short(held.get(key))} and would be {_short(now.get(key))}" for key in keys]
+        )
         raise ConfigError(
-            f"The plan of this config is frozen, but {said}. It runs on the source and the network that it was frozen with, and only what changes no byte may "
+            f"The plan of this config is frozen, but {said}. It runs on the source and the network that it "
+            f"was frozen with, and only what changes no byte may "
             f"be set anew (path, engine, workers, memory, retries, certificate, names and colours). {_remedy(keys)}"
         )
 

@@ -27,7 +27,9 @@ class HaloDecision:
     """What was measured where a tolerance was asked for."""
 
 
-def choose_halo(locality: Locality, requested: Literal["auto", "exact"] | int, overlap: Literal["auto"] | float, stride: int) -> HaloDecision:
+def choose_halo(
+    locality: Locality, requested: Literal["auto", "exact"] | int, overlap: Literal["auto"] | float, stride: int
+) -> HaloDecision:
     """Choose between a halo and blending.
 
     Parameters
@@ -54,7 +56,8 @@ def choose_halo(locality: Locality, requested: Literal["auto", "exact"] | int, o
         return _exact(locality, round_up(locality.radius.largest, stride))
     if requested == "exact":
         raise ConfigError(
-            f"tile.halo is exact, but the network is {locality.verdict} (layers to blame: {_names(locality)}), so that no halo makes tiles "
+            f"tile.halo is exact, but the network is {locality.verdict} (layers to blame: "
+            f"{_names(locality)}), so that no halo makes tiles "
             "equal the whole image. Use tile.halo: auto, which blends overlapping tiles, or give a halo in px."
         )
     return _blended(f"the network is {locality.verdict}; layers to blame: {_names(locality)}")
@@ -74,11 +77,18 @@ def by_tolerance(locality: Locality, tolerated: Tolerated, stride: int) -> HaloD
     if exact is not None and tolerated.halo >= exact:
         decision = _exact(locality, exact)
         return replace(
-            decision, reason=f"{decision.reason}; no smaller halo keeps to the tolerance of {tolerated.tolerance:g}", tolerated=replace(tolerated, halo=exact)
+            decision,
+            reason=f"{decision.reason}; no smaller halo keeps to the tolerance of {tolerated.tolerance:g}",
+            tolerated=replace(tolerated, halo=exact),
         )
-    instead = f"the exact one is {exact} px" if exact is not None and locality.verdict == "local" else f"none is exact: the network is {locality.verdict}"
+    instead = (
+        f"the exact one is {exact} px"
+        if exact is not None and locality.verdict == "local"
+        else f"none is exact: the network is {locality.verdict}"
+    )
     reason = (
-        f"tolerance {tolerated.tolerance:g}: {tolerated.halo} px change no logit by more than {tolerated.error:.1e} standard deviations in "
+        f"tolerance {tolerated.tolerance:g}: {tolerated.halo} px change no logit by more than "
+        f"{tolerated.error:.1e} standard deviations in "
         f"{tolerated.places} places of the "
         f"raster ({tolerated.valid:.0%} valid, seed {tolerated.seed}); {instead}"
     )
@@ -95,17 +105,24 @@ def unmeasured(locality: Locality, tolerance: float, seed: int, stride: int) -> 
     """
     if locality.radius is None or locality.verdict == "not local":
         raise ConfigError(
-            "tile.halo asks for a tolerance, but no valid pixel was found to measure it on. Give tile.halo: auto, which blends overlapping tiles."
+            "tile.halo asks for a tolerance, but no valid pixel was found to measure it on. Give tile.halo: "
+            "auto, which blends overlapping tiles."
         )
     decision = _exact(locality, round_up(locality.radius.largest, stride))
-    tolerated = Tolerated(tolerance=tolerance, halo=round_up(locality.radius.largest, stride), error=0.0, places=0, valid=0.0, seed=seed)
-    return replace(decision, reason=f"{decision.reason}; no valid pixel was found to measure a tolerance on", tolerated=tolerated)
+    tolerated = Tolerated(
+        tolerance=tolerance, halo=round_up(locality.radius.largest, stride), error=0.0, places=0, valid=0.0, seed=seed
+    )
+    return replace(
+        decision, reason=f"{decision.reason}; no valid pixel was found to measure a tolerance on", tolerated=tolerated
+    )
 
 
 def _exact(locality: Locality, halo: int) -> HaloDecision:
     radius = locality.radius.largest if locality.radius else 0
     if locality.verdict == "local":
-        return HaloDecision(halo=halo, exact=True, reason=f"radius {radius} px rounded up to the stride: tiled equals whole")
+        return HaloDecision(
+            halo=halo, exact=True, reason=f"radius {radius} px rounded up to the stride: tiled equals whole"
+        )
     reason = f"radius {radius} px as far as probes can see; unproven, because of: {_names(locality)}"
     return HaloDecision(halo=halo, exact=False, reason=reason)
 
@@ -113,9 +130,15 @@ def _exact(locality: Locality, halo: int) -> HaloDecision:
 def _requested_px(locality: Locality, halo: int, requested: int) -> HaloDecision:
     rounded = "" if halo == requested else f", rounded up to {halo} for the stride"
     if locality.verdict == "local" and locality.radius is not None and halo >= locality.radius.largest:
-        return HaloDecision(halo=halo, exact=True, reason=f"{requested} px given{rounded}; at least the radius: tiled equals whole")
+        return HaloDecision(
+            halo=halo, exact=True, reason=f"{requested} px given{rounded}; at least the radius: tiled equals whole"
+        )
     radius_text = "has no bound" if locality.radius is None else f"is {locality.radius.largest} px"
-    return HaloDecision(halo=halo, exact=False, reason=f"{requested} px given{rounded}, but the radius {radius_text}: seams are possible")
+    return HaloDecision(
+        halo=halo,
+        exact=False,
+        reason=f"{requested} px given{rounded}, but the radius {radius_text}: seams are possible",
+    )
 
 
 def _blended(reason: str) -> HaloDecision:
@@ -123,5 +146,8 @@ def _blended(reason: str) -> HaloDecision:
 
 
 def _names(locality: Locality) -> str:
-    names, more = ", ".join(locality.blame[:MAX_LISTED_LAYERS]) or "not identified", len(locality.blame) - MAX_LISTED_LAYERS
+    names, more = (
+        ", ".join(locality.blame[:MAX_LISTED_LAYERS]) or "not identified",
+        len(locality.blame) - MAX_LISTED_LAYERS,
+    )
     return f"{names} and {more} more" if more > 0 else names

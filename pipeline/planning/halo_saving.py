@@ -37,13 +37,17 @@ class Saving:
         if self.halo is None:
             return f"no smaller halo keeps the error below {self.tolerance:g} on this raster"
         return (
-            f"tile.halo: {{tolerance: {self.tolerance:.1e}}} would take about {self.halo} px, which change no logit by more than {self.error:.0e} standard "
-            f"deviations in {PROFILE_WINDOWS} places of the raster, for {self.arithmetic:.2f} × the arithmetic instead of {self.instead:.2f} ×"
+            f"tile.halo: {{tolerance: {self.tolerance:.1e}}} would take about {self.halo} px, which change "
+            f"no logit by more than {self.error:.0e} standard "
+            f"deviations in {PROFILE_WINDOWS} places of the raster, for {self.arithmetic:.2f} × the "
+            f"arithmetic instead of {self.instead:.2f} ×"
         )
 
 
 def tolerance_saving(job: Job, seed: int = 0) -> Saving | None:
-    """Measure what a tolerance would save; None where tiles are blended, a tolerance is asked for already, or halos cost little.
+    """Measure what a tolerance would save.
+
+    None where tiles are blended, a tolerance is asked for already, or halos cost little.
 
     Parameters
     ----------
@@ -62,7 +66,13 @@ def tolerance_saving(job: Job, seed: int = 0) -> Saving | None:
     halo_profile = measured[0]
     halo = halo_profile.halo_for(SAVING_TOLERANCE, tiles.multiple)
     if halo is None or halo >= tiles.halo:
-        return Saving(tolerance=SAVING_TOLERANCE, halo=None, error=halo_profile.error(tiles.halo), arithmetic=work, instead=work)
+        return Saving(
+            tolerance=SAVING_TOLERANCE, halo=None, error=halo_profile.error(tiles.halo), arithmetic=work, instead=work
+        )
     return Saving(
-        tolerance=SAVING_TOLERANCE, halo=halo, error=halo_profile.error(halo), arithmetic=replace(tiles, halo=halo).layout().arithmetic_overhead(), instead=work
+        tolerance=SAVING_TOLERANCE,
+        halo=halo,
+        error=halo_profile.error(halo),
+        arithmetic=replace(tiles, halo=halo).layout().arithmetic_overhead(),
+        instead=work,
     )

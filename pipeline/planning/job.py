@@ -22,7 +22,21 @@ from pipeline.locations import Place
 from pipeline.models import load
 from pipeline.models.bn_folding import Folded
 from pipeline.models.loaded import Loaded
-from pipeline.planning import activation, classes, compiling, edges, fingerprint, finite, folding, frozen_plan, limits, memory, planner, precisions, workers
+from pipeline.planning import (
+    activation,
+    classes,
+    compiling,
+    edges,
+    fingerprint,
+    finite,
+    folding,
+    frozen_plan,
+    limits,
+    memory,
+    planner,
+    precisions,
+    workers,
+)
 from pipeline.planning.fingerprint import Fingerprint
 from pipeline.planning.option import Resolved
 from pipeline.planning.options import RECIPE_OPTIONS, recipe_of_store
@@ -37,11 +51,29 @@ from pipeline.store import lifecycle as store
 from pipeline.store.spec import ClassRow, StoreSpec, levels_for
 
 FORMS = {
-    **dict.fromkeys((".tif", ".tiff", ".gtiff"), "GeoTIFF"), ".vrt": "VRT", ".png": "PNG", **dict.fromkeys((".jpg", ".jpeg"), "JPEG"), ".jp2": "JPEG 2000",
-    ".img": "ERDAS Imagine", ".nc": "NetCDF", **dict.fromkeys((".h5", ".hdf5", ".hdf"), "HDF5"), ".gpkg": "GeoPackage", ".shp": "shapefile",
-    **dict.fromkeys((".geojson", ".json"), "GeoJSON"), ".parquet": "Parquet", ".fgb": "FlatGeobuf", ".kml": "KML", ".csv": "CSV", ".zip": "ZIP",
-    ".npy": "NumPy", ".npz": "NumPy", ".svs": "a slide", ".yaml": "YAML", ".yml": "YAML", ".html": "HTML",
-}  # fmt: skip
+    **dict.fromkeys((".tif", ".tiff", ".gtiff"), "GeoTIFF"),
+    ".vrt": "VRT",
+    ".png": "PNG",
+    **dict.fromkeys((".jpg", ".jpeg"), "JPEG"),
+    ".jp2": "JPEG 2000",
+    ".img": "ERDAS Imagine",
+    ".nc": "NetCDF",
+    **dict.fromkeys((".h5", ".hdf5", ".hdf"), "HDF5"),
+    ".gpkg": "GeoPackage",
+    ".shp": "shapefile",
+    **dict.fromkeys((".geojson", ".json"), "GeoJSON"),
+    ".parquet": "Parquet",
+    ".fgb": "FlatGeobuf",
+    ".kml": "KML",
+    ".csv": "CSV",
+    ".zip": "ZIP",
+    ".npy": "NumPy",
+    ".npz": "NumPy",
+    ".svs": "a slide",
+    ".yaml": "YAML",
+    ".yml": "YAML",
+    ".html": "HTML",
+}
 """Endings of files that are no Zarr, and what people take them for."""
 
 
@@ -71,7 +103,8 @@ class Job:
     complete: bool
     """Whether it is there and complete."""
     moved: Fingerprint
-    """What is known of the source now, where it lies elsewhere than the store says, or was written anew; else nothing."""
+    """What is known of the source now, where it lies elsewhere than the store says, or was written anew; else
+    nothing."""
     same_source: bool
     """Whether the source is taken for the same without a look at its pixels."""
     remarks: tuple[str, ...] = ()
@@ -85,7 +118,13 @@ class Job:
     @property
     def resolved(self) -> Resolved:
         """What the options are read from."""
-        return Resolved(config=self.config, network=self.network, recipe=self.task.recipe, tiles=self.plan.tiles, device=self.task.device)
+        return Resolved(
+            config=self.config,
+            network=self.network,
+            recipe=self.task.recipe,
+            tiles=self.plan.tiles,
+            device=self.task.device,
+        )
 
     def meta(self) -> dict[str, Any]:
         """What the store says of itself; nothing of it changes from run to run of one job."""
@@ -96,7 +135,11 @@ class Job:
             "recipe": {option.name: option.resolved(self.resolved) for option in RECIPE_OPTIONS},
             "fingerprint": self.fingerprint,
             "locality": asdict(self.locality),
-            "halo": {"exact": self.plan.tiles.exact, "why": self.plan.tiles.why, "tolerated": self.plan.tiles.as_dict()["tolerated"]},
+            "halo": {
+                "exact": self.plan.tiles.exact,
+                "why": self.plan.tiles.why,
+                "tolerated": self.plan.tiles.as_dict()["tolerated"],
+            },
             "classes": [asdict(row) for row in self.spec.classes],
             "blocks": list(self.task.layout.shape),
             "levels": self.spec.levels,
@@ -117,7 +160,8 @@ def prepare_job(config: Config, fresh: bool = False, same_source: bool = False) 
     fresh
         Plan as if the store were not there.
     same_source
-        Take the source for the one that the store, or the frozen plan, was made with, where it has the same size and grid.
+        Take the source for the one that the store, or the frozen plan, was made with, where it has the same size and
+        grid.
 
     Raises
     ------
@@ -142,9 +186,13 @@ def _prepared(config: Config, fresh: bool, same_source: bool) -> Job:
     network = _loaded(resolved.model, source, resolved.normalisation, device)
     mark = network.mark
     identity, moved = fingerprint.input_identity(source, area, network), same_source or existing is not None
-    frozen_locality = None if config.locked is None else frozen_plan.locality(config.locked, identity, device.type, moved)
+    frozen_locality = (
+        None if config.locked is None else frozen_plan.locality(config.locked, identity, device.type, moved)
+    )
     trained = resolved.model.input.size if resolved.model.input else None
-    locality = frozen_locality or cached(network, resolved.normalisation.channels, trained=trained, room=Room(workers.budget(config)))
+    locality = frozen_locality or cached(
+        network, resolved.normalisation.channels, trained=trained, room=Room(workers.budget(config))
+    )
     if stored and locality.maximum is None:
         locality = replace(locality, maximum=stored.get("locality", {}).get("maximum"))
     locality = edges.with_padding(locality, config.tile, network.accepts.multiple)
@@ -152,15 +200,30 @@ def _prepared(config: Config, fresh: bool, same_source: bool) -> Job:
     recipe = recipe_of_store(stored["recipe"]) if stored else {}
     allowed_error = folding.allowed_fold_error(config.execution.fold, config.execution.precision)
     folded = folding.choose_folding(network, locality, device, allowed_error, recipe.get("fold"))
-    precision = precisions.choose_precision(config.execution.precision, folded.network, locality, device, recipe.get("precision"))
-    compiles = compiling.choose_compilation(config.execution.compile, folded.network, locality, device, recipe.get("compile"))
+    precision = precisions.choose_precision(
+        config.execution.precision, folded.network, locality, device, recipe.get("precision")
+    )
+    compiles = compiling.choose_compilation(
+        config.execution.compile, folded.network, locality, device, recipe.get("compile")
+    )
     inputs = PlanInputs(
-        config=config, source=source, area=area, network=folded.network, locality=locality, device=device,
-        normalisation=resolved.normalisation, stored=stored, resumes=existing is not None, precision=precision, compiles=compiles, same_source=same_source,
+        config=config,
+        source=source,
+        area=area,
+        network=folded.network,
+        locality=locality,
+        device=device,
+        normalisation=resolved.normalisation,
+        stored=stored,
+        resumes=existing is not None,
+        precision=precision,
+        compiles=compiles,
+        same_source=same_source,
         mark=mark,
-    )  # fmt: skip
+    )
     chosen = activation.choose_activation(resolved.model.output, locality, stored["fingerprint"] if stored else None)
-    rows = classes.class_rows(resolved.classes, inputs.locality.classes, resolved.model.output)  # before the plan: a wrong list is the likelier mistake
+    # before the plan: a wrong list is the likelier mistake
+    rows = classes.class_rows(resolved.classes, inputs.locality.classes, resolved.model.output)
     plan, cost = planner.make_plan(inputs, len(rows))
     while (smaller := limits.with_size_limit(inputs, plan)) is not None:
         inputs = smaller
@@ -169,13 +232,17 @@ def _prepared(config: Config, fresh: bool, same_source: bool) -> Job:
 
 
 def _loaded(model: ModelConfig, source: Source, normalisation: Normalisation, device: torch.device) -> Loaded:
-    """The network on the source's bands. Where it takes others, what of the source is not read belongs to the message."""
+    """The network on the source's bands.
+
+    Where it takes others, what of the source is not read belongs to the message.
+    """
     try:
         return load(model, normalisation.channels, device)
     except BandsError as error:
         if normalisation.transform is not None and normalisation.channels != source.bands:
             raise ModelError(
-                f"model.input.transform {normalisation.transform.place} makes {normalisation.channels} channels of {source.bands} bands, but the "
+                f"model.input.transform {normalisation.transform.place} makes {normalisation.channels} "
+                f"channels of {source.bands} bands, but the "
                 f"network takes {error.expected}. "
                 f"Let it return {error.expected}, or name another network."
             ) from error
@@ -193,20 +260,44 @@ def _job(
 ) -> Job:
     config, source, stored, path = inputs.config, inputs.source, inputs.stored, inputs.config.output.path
     recipe, rows = classes.recipe(
-        resolved, config, inputs.locality.classes, chosen, precision=inputs.precision, tiles=plan.tiles, fold=folded.done, compiles=inputs.compiles,
-        threads=stored["recipe"]["threads"] if stored else max(workers.threads_per_process(config, inputs.device) // plan.worker_layout.streams, 1),
-    )  # fmt: skip
-    options = Resolved(config=config, network=inputs.network, recipe=recipe, tiles=plan.tiles, device=str(inputs.device))
+        resolved,
+        config,
+        inputs.locality.classes,
+        chosen,
+        precision=inputs.precision,
+        tiles=plan.tiles,
+        fold=folded.done,
+        compiles=inputs.compiles,
+        threads=stored["recipe"]["threads"]
+        if stored
+        else max(workers.threads_per_process(config, inputs.device) // plan.worker_layout.streams, 1),
+    )
+    options = Resolved(
+        config=config, network=inputs.network, recipe=recipe, tiles=plan.tiles, device=str(inputs.device)
+    )
     moved = _moved(inputs, options) if stored else {}
     layout = plan.layout()
     task = BlockTask(
-        source=edges.padded_source(share_reads(source, layout, plan.sharing), plan.tiles.pad), model=resolved.model, recipe=recipe, layout=layout, store=path,
-        device=str(inputs.device), retries=config.execution.retries, area=inputs.area, streams=plan.worker_layout.streams,
-        margin=inputs.locality.margin, edges=edges.without_class(inputs.locality.margin, config.tile), mark=inputs.mark,
-    )  # fmt: skip
-    store_fingerprint = fingerprint.resolved_fingerprint(fingerprint.input_identity(source, inputs.area, inputs.network), options)
+        source=edges.padded_source(share_reads(source, layout, plan.sharing), plan.tiles.pad),
+        model=resolved.model,
+        recipe=recipe,
+        layout=layout,
+        store=path,
+        device=str(inputs.device),
+        retries=config.execution.retries,
+        area=inputs.area,
+        streams=plan.worker_layout.streams,
+        margin=inputs.locality.margin,
+        edges=edges.without_class(inputs.locality.margin, config.tile),
+        mark=inputs.mark,
+    )
+    store_fingerprint = fingerprint.resolved_fingerprint(
+        fingerprint.input_identity(source, inputs.area, inputs.network), options
+    )
     if stored:  # a store keeps what it says; one that a frozen plan makes also says what plans of before do not know
-        store_fingerprint = stored["fingerprint"] if inputs.resumes else {**store_fingerprint, **stored["fingerprint"], **moved}
+        store_fingerprint = (
+            stored["fingerprint"] if inputs.resumes else {**store_fingerprint, **stored["fingerprint"], **moved}
+        )
     spec = _spec(config, _grid(source, store_fingerprint), recipe, rows, plan.tiles, _levels(inputs, plan.tiles))
     return Job(
         config=config,
@@ -225,18 +316,28 @@ def _job(
         complete=bool(stored and stored.get("complete")),
         moved=moved,
         same_source=inputs.same_source,
-        remarks=(*activation.remarks(resolved.model.output, inputs.locality, chosen), *edges.edge_remarks(inputs.locality, config.tile)),
+        remarks=(
+            *activation.remarks(resolved.model.output, inputs.locality, chosen),
+            *edges.edge_remarks(inputs.locality, config.tile),
+        ),
     )
 
 
 def _moved(inputs: PlanInputs, options: Resolved) -> Fingerprint:
-    """What is known of the source now, where it lies elsewhere; raises StoreError where the store is of another job, ConfigError where a frozen plan is."""
+    """What is known of the source now, where it lies elsewhere.
+
+    Raises StoreError where the store is of another job, ConfigError where a frozen plan is.
+    """
     config, stored = inputs.config, fingerprint.completed(inputs.stored or {})
-    current = fingerprint.requested_fingerprint(fingerprint.input_identity(inputs.source, inputs.area, inputs.network), options)
+    current = fingerprint.requested_fingerprint(
+        fingerprint.input_identity(inputs.source, inputs.area, inputs.network), options
+    )
     if (stored_key := stored.get("model.key")) is not None and inputs.network.returns_same_output(stored_key):
         current["model.key"] = stored_key
     if config.locked is not None:
-        frozen_plan.require_same_plan(options, current, _requested_levels(inputs, options.tiles), inputs.same_source or inputs.resumes)
+        frozen_plan.require_same_plan(
+            options, current, _requested_levels(inputs, options.tiles), inputs.same_source or inputs.resumes
+        )
     source_moved = fingerprint.compare(stored, current, config.output.path)
     return {key: value for key, value in current.items() if key.startswith("source.")} if source_moved else {}
 
@@ -247,7 +348,10 @@ def _count(task: BlockTask) -> int:
         return task.layout.count
     count = sum(1 for _ in task.blocks())
     if not count:
-        raise SourceError(f"{task.area.layer.description} hold no pixel's centre of the raster, so that there is nothing to infer. Give a larger area.")
+        raise SourceError(
+            f"{task.area.layer.description} hold no pixel's centre of the raster, so that there is nothing "
+            f"to infer. Give a larger area."
+        )
     return count
 
 
@@ -256,16 +360,23 @@ def _stored(path: Place, fresh: bool) -> dict[str, Any] | None:
         _check_name(path)
         return None
     if not store.is_mask_store(path):
-        raise StoreError(f"output.path is {path}, which exists and is not a store of ours; it was left as it is. Give another path, or move it away.")
+        raise StoreError(
+            f"output.path is {path}, which exists and is not a store of ours; it was left as it is. Give "
+            f"another path, or move it away."
+        )
     return None if fresh or store.is_half_created(path) else _usable(path)
 
 
 def _check_name(path: Place) -> None:
-    """Refuse a new store whose name says that it is a file of another form; one that is there already keeps its name."""
+    """Refuse a new store whose name says that it is a file of another form.
+
+    One that is there already keeps its name.
+    """
     form = FORMS.get(path.suffix.lower())
     if form is not None:
         raise ConfigError(
-            f"output.path is {path}, whose name says {form}, but a store is a folder in Zarr. Name it {path.stem}.zarr; the mask as one file is made from it."
+            f"output.path is {path}, whose name says {form}, but a store is a folder in Zarr. Name it "
+            f"{path.stem}.zarr; the mask as one file is made from it."
         )
 
 
@@ -273,34 +384,60 @@ def _usable(path: Place) -> dict[str, Any]:
     """What a store says of itself, where a plan can be made of it."""
     meta = store.read_store_meta(path, "tiles", "costs", "recipe", "fingerprint", "blocks")
     try:
-        TilePlan.of(meta["tiles"]), memory.MemoryCosts(**meta["costs"]), meta["recipe"]["precision"], meta["recipe"]["threads"]
+        (
+            TilePlan.of(meta["tiles"]),
+            memory.MemoryCosts(**meta["costs"]),
+            meta["recipe"]["precision"],
+            meta["recipe"]["threads"],
+        )
     except (TypeError, KeyError, ValueError, AttributeError) as error:
-        raise StoreError(f"{path} is damaged: its root does not say its plan ({error}). Put zarr.json back from a copy, or run with --fresh.") from error
+        raise StoreError(
+            f"{path} is damaged: its root does not say its plan ({error}). Put zarr.json back from a copy, "
+            f"or run with --fresh."
+        ) from error
     return meta
 
 
 def _grid(source: Source, stored: fingerprint.Fingerprint) -> Grid:
     """The grid of the store: one that was made in pixels stays so, whatever is known of the raster's place now."""
     stored_grid = stored.get("source.grid", {})
-    return Grid(height=source.grid.height, width=source.grid.width) if source.grid.wkt is None and fingerprint.unplaced(stored_grid) else source.grid
+    return (
+        Grid(height=source.grid.height, width=source.grid.width)
+        if source.grid.wkt is None and fingerprint.unplaced(stored_grid)
+        else source.grid
+    )
 
 
-def _spec(config: Config, grid: Grid, recipe: Recipe, rows: tuple[ClassRow, ...], tiles: TilePlan, levels: int) -> StoreSpec:
+def _spec(
+    config: Config, grid: Grid, recipe: Recipe, rows: tuple[ClassRow, ...], tiles: TilePlan, levels: int
+) -> StoreSpec:
     return StoreSpec(
-        grid=grid, layers=recipe.layers, chunk=tiles.chunk, shard=tiles.shard, nodata=recipe.nodata, dtype=recipe.dtype,
-        zarr_format=config.output.zarr_format, classes=rows, levels=levels,
-        probabilities=recipe.probabilities, class_codes=tuple(recipe.decoding.codes[k] for k in recipe.decoding.outcomes),
+        grid=grid,
+        layers=recipe.layers,
+        chunk=tiles.chunk,
+        shard=tiles.shard,
+        nodata=recipe.nodata,
+        dtype=recipe.dtype,
+        zarr_format=config.output.zarr_format,
+        classes=rows,
+        levels=levels,
+        probabilities=recipe.probabilities,
+        class_codes=tuple(recipe.decoding.codes[k] for k in recipe.decoding.outcomes),
         has_min_confidence=recipe.min_confidence > 0,
-    )  # fmt: skip
+    )
 
 
 def _levels(inputs: PlanInputs, tiles: TilePlan) -> int:
-    """Levels of the store that is there, or of the one that will be; raises StoreError where overviews are asked of a store without."""
+    """Levels of the store that is there, or of the one that will be.
+
+    Raises StoreError where overviews are asked of a store without.
+    """
     requested = _requested_levels(inputs, tiles)
     existing: int = inputs.stored.get("levels", requested) if inputs.stored else requested
     if existing < requested:
         raise StoreError(
-            f"{inputs.config.output.path} was made without overviews, but output.pyramid asks for them. Set output.pyramid: false, give another output.path, "
+            f"{inputs.config.output.path} was made without overviews, but output.pyramid asks for them. Set "
+            f"output.pyramid: false, give another output.path, "
             "or run with --fresh, which deletes the store and starts over."
         )
     return existing

@@ -1,6 +1,7 @@
 """Tiles that are larger than all that a network was measured with are tried once before the plan stands.
 
-A table or a buffer of a network may end between the strips that it was measured with and the tiles of the plan; each block would fail on it::
+A table or a buffer of a network may end between the strips that it was measured with and the tiles of the plan; each
+block would fail on it::
 
     |................................|        the longest strip that was measured
     |................................|::::::| a tile of the plan, tried as a strip along each axis
@@ -26,7 +27,9 @@ STRIP_WIDTH = 32
 
 
 def with_size_limit(inputs: PlanInputs, plan: Plan) -> PlanInputs | None:
-    """What a plan is to be made from instead, where the network does not take the tiles of this one; None where it does.
+    """What a plan is to be made from instead, where the network does not take the tiles of this one.
+
+    None where it does.
 
     Parameters
     ----------
@@ -42,7 +45,10 @@ def with_size_limit(inputs: PlanInputs, plan: Plan) -> PlanInputs | None:
     multiple = inputs.multiple
     low, high = _smallest_size(inputs) // multiple, -(-size // multiple)
     maximum = multiple * last(lambda count: _takes(inputs, count * multiple, blended), low, high)
-    remark = f"the network fails on images of {size} px, and takes those of {maximum} px, which was found by trying: tiles are no larger"
+    remark = (
+        f"the network fails on images of {size} px, and takes those of {maximum} px, which was found "
+        f"by trying: tiles are no larger"
+    )
     locality = replace(inputs.locality, maximum=maximum, remarks=(remark, *inputs.locality.remarks))
     return replace(inputs, network=inputs.network.with_maximum(maximum), locality=locality)
 
@@ -62,8 +68,12 @@ def _runs(inputs: PlanInputs, rows: int, cols: int) -> bool:
     device, dtype = inputs.device, AUTOCAST_DTYPES[inputs.precision]
     image = torch.zeros((1, inputs.normalisation.channels, rows, cols), device=device)
     try:
-        with torch.inference_mode(), torch.autocast(device.type, None if dtype is torch.float32 else dtype, enabled=dtype is not torch.float32):
+        with (
+            torch.inference_mode(),
+            torch.autocast(device.type, None if dtype is torch.float32 else dtype, enabled=dtype is not torch.float32),
+        ):
             inputs.network(image)
-    except Exception as error:  # a network refuses a size with whatever its layers raise; tiles that do not fit a device are halved
+    except Exception as error:
+        # a network refuses a size with whatever its layers raise; tiles that do not fit a device are halved
         return out_of_memory(error)
     return True

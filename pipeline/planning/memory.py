@@ -57,21 +57,32 @@ def per_block(costs: MemoryCosts, frame: int, block: int) -> dict[str, int]:
     block
         Pixels of the block.
     """
-    return {"raw pixels in flight": frame * costs.raw, "output and its encoding": block * costs.output * ENCODING_FACTOR}
+    return {
+        "raw pixels in flight": frame * costs.raw,
+        "output and its encoding": block * costs.output * ENCODING_FACTOR,
+    }
 
 
 def on_device_per_block(costs: MemoryCosts, frame: int, block: int) -> int:
-    """Bytes that each block in flight holds on a device with memory of its own, its raw pixels and its layers; of the same as `per_block`."""
+    """Bytes that each block in flight holds on a device with memory of its own, its raw pixels and its layers.
+
+    Of the same as `per_block`.
+    """
     return frame * costs.cached_per_pixel + block * costs.output
 
 
 def fragmentation_factor(streams: int, fullness: float = 1.0) -> float:
-    """Peak resident bytes per byte of live tensors where so many tiles are computed at once, each of which is so full on average."""
+    """Peak resident bytes per byte of live tensors where several tiles are computed at once.
+
+    Each of the tiles is so full on average.
+    """
     shared = max(SHARED_FACTOR - FULLNESS_SLOPE * max(FULLNESS_KNEE - fullness, 0), MIN_FRAGMENTATION)
     return shared + (ACTIVATION_FACTOR - shared) / streams
 
 
-def device_buffers(costs: MemoryCosts, tile: int, accumulator: int, turned: bool, probabilities: bool, streams: int = 1) -> dict[str, int]:
+def device_buffers(
+    costs: MemoryCosts, tile: int, accumulator: int, turned: bool, probabilities: bool, streams: int = 1
+) -> dict[str, int]:
     """Bytes that the tiles on the device hold, by buffer.
 
     Parameters
@@ -98,13 +109,24 @@ def device_buffers(costs: MemoryCosts, tile: int, accumulator: int, turned: bool
 
 
 def max_probe_side(costs: MemoryCosts, budget: int, windows: int) -> int:
-    """Longest side of a square window that may go through the network before there is a plan, px, while the input of so many is held."""
-    per_pixel = sum(device_buffers(costs, 1, 0, turned=False, probabilities=False).values()) + costs.classes * 4 + windows * (costs.bands * 4 + 1) + costs.raw
+    """Longest side of a square window that may go through the network before there is a plan, px.
+
+    The input of so many windows is in memory meanwhile.
+    """
+    per_pixel = (
+        sum(device_buffers(costs, 1, 0, turned=False, probabilities=False).values())
+        + costs.classes * 4
+        + windows * (costs.bands * 4 + 1)
+        + costs.raw
+    )
     return math.isqrt(max(budget - costs.libraries - costs.gdal_cache - costs.open_files, 0) // per_pixel)
 
 
 def projected(costs: MemoryCosts, *, frame: int, block: int, workers: int) -> dict[str, int]:
-    """Peak memory of the process, by buffer, in bytes, where each block is read for itself; what is on the device comes beside it."""
+    """Peak memory of the process, by buffer, in bytes, where each block is read for itself.
+
+    What is on the device comes beside it.
+    """
     in_flight = {name: size * workers for name, size in per_block(costs, frame, block).items()}
     return {
         "libraries and network": costs.libraries,
@@ -128,9 +150,14 @@ def sharing(costs: MemoryCosts, *, cached: int, decoding: int, workers: int) -> 
     workers
         Blocks in flight.
     """
-    return {"decoded and held for neighbours": cached, "being decoded": decoding * costs.raw * workers} if cached else {}
+    return (
+        {"decoded and held for neighbours": cached, "being decoded": decoding * costs.raw * workers} if cached else {}
+    )
 
 
 def times_processes(buffers: dict[str, int], processes: int, launcher: int) -> dict[str, int]:
     """Bytes by buffer of several equal processes, and of the one that starts them where it is none of them."""
-    return {**({"the process that hands out blocks": launcher} if launcher else {}), **{name: size * processes for name, size in buffers.items()}}
+    return {
+        **({"the process that hands out blocks": launcher} if launcher else {}),
+        **{name: size * processes for name, size in buffers.items()},
+    }

@@ -1,4 +1,7 @@
-"""What is known of one option of a job: how it is read, which documents have it, and what older stores had in its place."""
+"""What is known of one option of a job.
+
+How it is read, which documents have it, and what older stores had in its place.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,8 @@ class Option:
     sentence: Callable[[Resolved], str | None] | None = None
     """Describes the value in the rows that ``plan`` prints, or returns None where there is nothing to tell."""
     request_rank: int = 0
-    """Place among the requested values, of which a message names the first three: lower comes first, then the order of the table."""
+    """Place among the requested values, of which a message names the first three: lower comes first, then the order of
+    the table."""
     line_rank: int = 0
     """Place in its section of a frozen plan and of ``plan --json``: lower comes first, then the order of the table."""
 

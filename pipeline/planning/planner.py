@@ -87,36 +87,76 @@ def make_plan(inputs: PlanInputs, classes: int) -> tuple[Plan, activation_memory
     """
     budget, worker_layout = workers.budget(inputs.config), workers.worker_layout(inputs.config, inputs.device)
     if inputs.stored:
-        current = {"libraries": _libraries(inputs.compiles), "gdal_cache": GDAL_CACHE, "open_files": inputs.source.open_files}
+        current = {
+            "libraries": _libraries(inputs.compiles),
+            "gdal_cache": GDAL_CACHE,
+            "open_files": inputs.source.open_files,
+        }
         costs = memory.MemoryCosts(**{**inputs.stored["costs"], **current})
         worker_layout = replace(worker_layout, streams=_streams_for(inputs, inputs.stored["recipe"]["threads"]))
-        stored_plan = fit_workers(TilePlan.of(inputs.stored["tiles"]), costs, budget, _workers(inputs.config), inputs.source.block, worker_layout)
+        stored_plan = fit_workers(
+            TilePlan.of(inputs.stored["tiles"]),
+            costs,
+            budget,
+            _workers(inputs.config),
+            inputs.source.block,
+            worker_layout,
+        )
         if stored_plan.peak > budget:
             raise PlanError(over_budget(stored_plan))
         return stored_plan, None
     cost = activation_memory.measure_activation_memory(
-        inputs.network, inputs.normalisation.channels, inputs.multiple, inputs.device, AUTOCAST_DTYPES[inputs.precision], minimum=inputs.locality.minimum,
+        inputs.network,
+        inputs.normalisation.channels,
+        inputs.multiple,
+        inputs.device,
+        AUTOCAST_DTYPES[inputs.precision],
+        minimum=inputs.locality.minimum,
         room=Room(budget),
-    )  # fmt: skip
+    )
     return search_plan(_plan_request(inputs, _costs(inputs, cost, classes), budget, worker_layout)), cost
 
 
-def _plan_request(inputs: PlanInputs, costs: memory.MemoryCosts, budget: int, worker_layout: WorkerLayout) -> PlanRequest:
+def _plan_request(
+    inputs: PlanInputs, costs: memory.MemoryCosts, budget: int, worker_layout: WorkerLayout
+) -> PlanRequest:
     config, network, locality = inputs.config, inputs.network, inputs.locality
-    halo_decision = _choose_halo(inputs, costs, budget if worker_layout.device is None else min(budget, worker_layout.device))
+    halo_decision = _choose_halo(
+        inputs, costs, budget if worker_layout.device is None else min(budget, worker_layout.device)
+    )
     _check_margin(locality, halo_decision)
-    near, far = edges.aprons(locality, config.tile, inputs.source.grid.height, inputs.source.grid.width, inputs.multiple)
+    near, far = edges.aprons(
+        locality, config.tile, inputs.source.grid.height, inputs.source.grid.width, inputs.multiple
+    )
     return PlanRequest(
-        height=inputs.source.grid.height, width=inputs.source.grid.width, tile=config.tile.size, overlap=config.tile.overlap,
-        taper=config.tile.taper, blend=config.tile.blend, block=config.output.block, chunk=config.output.chunk,
-        shard="none" if config.output.zarr_format == 2 else config.output.shard, multiple=inputs.multiple,
-        minimum=max(locality.minimum, network.accepts.minimum), maximum=network.accepts.maximum,
+        height=inputs.source.grid.height,
+        width=inputs.source.grid.width,
+        tile=config.tile.size,
+        overlap=config.tile.overlap,
+        taper=config.tile.taper,
+        blend=config.tile.blend,
+        block=config.output.block,
+        chunk=config.output.chunk,
+        shard="none" if config.output.zarr_format == 2 else config.output.shard,
+        multiple=inputs.multiple,
+        minimum=max(locality.minimum, network.accepts.minimum),
+        maximum=network.accepts.maximum,
         training_size=config.model.input.size if config.model.input else None,
-        halo=halo_decision, costs=costs, budget=budget, workers=_workers(config), augment=config.tile.augment,
-        batch=_batch(inputs) if halo_decision.halo is None else 1, source_block=inputs.source.block, worker_layout=worker_layout,
-        cores=workers.threads_per_process(config, inputs.device), streams=_streams(inputs), area_blocks=inputs.area.blocks if inputs.area else None,
-        pad=config.tile.pad, near=near, far=far,
-    )  # fmt: skip
+        halo=halo_decision,
+        costs=costs,
+        budget=budget,
+        workers=_workers(config),
+        augment=config.tile.augment,
+        batch=_batch(inputs) if halo_decision.halo is None else 1,
+        source_block=inputs.source.block,
+        worker_layout=worker_layout,
+        cores=workers.threads_per_process(config, inputs.device),
+        streams=_streams(inputs),
+        area_blocks=inputs.area.blocks if inputs.area else None,
+        pad=config.tile.pad,
+        near=near,
+        far=far,
+    )
 
 
 def _check_margin(locality: Locality, halo_decision: halo.HaloDecision) -> None:
@@ -126,12 +166,16 @@ def _check_margin(locality: Locality, halo_decision: halo.HaloDecision) -> None:
     minimum, sides = locality.margin.largest, locality.margin.sides
     if halo_decision.halo is None:
         raise ConfigError(
-            f"The network is unpadded and its tiles would be blended ({halo_decision.reason}), which takes tiles that are returned whole. Leave "
+            f"The network is unpadded and its tiles would be blended ({halo_decision.reason}), which takes "
+            f"tiles that are returned whole. Leave "
             f"tile.overlap auto, or give "
             f"tile.halo in px, {minimum} or more."
         )
     if halo_decision.halo < minimum:
-        raise ConfigError(f"tile.halo is {halo_decision.halo} px, but the network is unpadded and leaves off {sides}. Give at least {minimum}, or auto.")
+        raise ConfigError(
+            f"tile.halo is {halo_decision.halo} px, but the network is unpadded and leaves off {sides}. "
+            f"Give at least {minimum}, or auto."
+        )
 
 
 def _streams(inputs: PlanInputs) -> tuple[int, ...]:
@@ -142,7 +186,11 @@ def _streams(inputs: PlanInputs) -> tuple[int, ...]:
 def _streams_for(inputs: PlanInputs, threads: int) -> int:
     """Tiles at once with as many threads each as a store was made with."""
     maximum, explicit = max(_streams(inputs)), inputs.config.execution.streams != "auto"
-    return maximum if explicit or maximum == 1 else max(1, workers.threads_per_process(inputs.config, inputs.device) // threads)
+    return (
+        maximum
+        if explicit or maximum == 1
+        else max(1, workers.threads_per_process(inputs.config, inputs.device) // threads)
+    )
 
 
 def _choose_halo(inputs: PlanInputs, costs: memory.MemoryCosts, budget: int) -> halo.HaloDecision:
@@ -153,9 +201,15 @@ def _choose_halo(inputs: PlanInputs, costs: memory.MemoryCosts, budget: int) -> 
     if overlap != "auto" and overlap > 0:
         return halo.choose_halo(inputs.locality, "auto", overlap, inputs.multiple)
     on_raster = NetworkOnRaster(
-        source=inputs.source, network=inputs.network, locality=inputs.locality, normalisation=inputs.normalisation, device=inputs.device,
-        multiple=inputs.multiple, room=memory.max_probe_side(costs, budget, requested.places), area=inputs.area,
-    )  # fmt: skip
+        source=inputs.source,
+        network=inputs.network,
+        locality=inputs.locality,
+        normalisation=inputs.normalisation,
+        device=inputs.device,
+        multiple=inputs.multiple,
+        room=memory.max_probe_side(costs, budget, requested.places),
+        area=inputs.area,
+    )
     with fixed_numerics(inputs.precision, resources.cores(), inputs.device):
         tolerated = halo_for_tolerance(on_raster, requested.tolerance, requested.places, requested.seed)
     if tolerated is None:
@@ -167,13 +221,18 @@ def _batch(inputs: PlanInputs) -> int:
     """Equal tiles at once: what the network's file fixes, what is asked for, or by the device."""
     requested, fixed = inputs.config.tile.batch, inputs.network.accepts.batch
     if requested != "auto" and fixed is not None and requested > fixed:
-        raise ConfigError(f"tile.batch is {requested}, but the network's file fixes its batch at {fixed}. Give at most that, or auto.")
+        raise ConfigError(
+            f"tile.batch is {requested}, but the network's file fixes its batch at {fixed}. Give at most that, or auto."
+        )
     if fixed is not None or requested == 1 or (requested == "auto" and not backend_of(inputs.device).batched):
         return fixed if requested == "auto" and fixed is not None else 1 if requested == "auto" else requested
     if not images_are_independent(inputs.network, inputs.normalisation.channels, inputs.multiple, inputs.device):
         if requested == "auto":
             return 1
-        raise ConfigError(f"tile.batch is {requested}, but the images of a batch change each other's answers in this network. Give 1, or auto.")
+        raise ConfigError(
+            f"tile.batch is {requested}, but the images of a batch change each other's answers in this "
+            f"network. Give 1, or auto."
+        )
     trained = inputs.config.model.input.size if inputs.config.model.input else None
     size = (trained or DEFAULT_BLEND_SIZE) if inputs.config.tile.size == "auto" else inputs.config.tile.size
     return requested if requested != "auto" else max(1, min(16, BATCH_PX // size**2))
@@ -211,7 +270,8 @@ def _transform_bytes(inputs: PlanInputs) -> float:
         return 0.0
 
     def transformed(image: torch.Tensor) -> torch.Tensor:
-        none_valid = torch.zeros(image.shape[2:], dtype=torch.bool, device=image.device)  # made-up pixels may become no numbers
+        # made-up pixels may become no numbers
+        none_valid = torch.zeros(image.shape[2:], dtype=torch.bool, device=image.device)
         return normalise(image[0], none_valid, normalisation, inputs.device)
 
     return activation_memory.peak_bytes_per_pixel(transformed, normalisation.transform.bands, inputs.device)
@@ -219,5 +279,8 @@ def _transform_bytes(inputs: PlanInputs) -> float:
 
 def _output(output: OutputConfig, classes: int) -> int:
     """Bytes per pixel of all layers; the mask may turn out to need two."""
-    layers = (layer_spec(name, dtype="uint16", nodata=0, probabilities=output.probabilities_dtype, planes=classes) for name in output.layers)
+    layers = (
+        layer_spec(name, dtype="uint16", nodata=0, probabilities=output.probabilities_dtype, planes=classes)
+        for name in output.layers
+    )
     return sum(layer.bytes_per_pixel for layer in layers)

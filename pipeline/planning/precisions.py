@@ -11,7 +11,9 @@ from pipeline.runtime import resources
 from pipeline.runtime.device import fixed_numerics
 
 
-def choose_precision(requested: str, network: Network, locality: Locality, device: torch.device, stored: str | None) -> str:
+def choose_precision(
+    requested: str, network: Network, locality: Locality, device: torch.device, stored: str | None
+) -> str:
     """``float32``, ``bfloat16`` or ``float16``.
 
     Parameters
@@ -33,7 +35,8 @@ def choose_precision(requested: str, network: Network, locality: Locality, devic
     precision = "float32" if requested == "auto" else requested
     if precision != "float32" and not _changes_answers(network, locality, device, precision):
         raise ConfigError(
-            f"execution.precision is {precision}, but this network computes in float32 whatever is asked for (a traced TorchScript that is not folded "
+            f"execution.precision is {precision}, but this network computes in float32 whatever is asked "
+            f"for (a traced TorchScript that is not folded "
             "does). Leave it auto, or run the network from its code or an exported program."
         )
     return precision

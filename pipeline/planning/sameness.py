@@ -1,4 +1,7 @@
-"""Whether a source that lies elsewhere, or was written anew, gives the pixels that a store was made of: by the ledger, without the network."""
+"""Whether a source that lies elsewhere, or was written anew, gives the pixels that a store was made of.
+
+By the ledger, without the network.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,10 @@ def check_pixels(job: Job, share: ShardBlocks | None, say: Callable[[str], None]
         Some of its pixels are others.
     """
     blocks = _committed(job, share)
-    say(f"the source lies elsewhere or was written anew since {job.path} was made: pixels of committed blocks are compared with the ledger")
+    say(
+        f"the source lies elsewhere or was written anew since {job.path} was made: pixels of committed "
+        f"blocks are compared with the ledger"
+    )
     threads, compared, other = max(1, min(job.plan.workers, THREADS)), 0, list[BlockIndex]()
     with ThreadPoolExecutor(threads, thread_name_prefix="compare") as pool:
         while batch := list(islice(blocks, BATCH_BLOCKS)):
@@ -56,7 +62,9 @@ def _committed(job: Job, share: ShardBlocks | None) -> Iterator[BlockIndex]:
     ledger = Ledger(job.path)
     if share is None:
         return (BlockIndex(*block) for block in ledger.listed())
-    return (BlockIndex(*block) for row in share.rows for block in ledger.committed_in(row) if BlockIndex(*block) in share)
+    return (
+        BlockIndex(*block) for row in share.rows for block in ledger.committed_in(row) if BlockIndex(*block) in share
+    )
 
 
 def _alike(job: Job, index: BlockIndex) -> bool:
@@ -69,14 +77,18 @@ def _alike(job: Job, index: BlockIndex) -> bool:
         pixels = read_with_retries(job.source, frame, task.retries)
     except ReadError as error:
         raise SourceError(
-            f"{str(error).rstrip('.')}. Mend the file, or run with --same-source if the pixels of its committed blocks are known to be the same."
+            f"{str(error).rstrip('.')}. Mend the file, or run with --same-source if the pixels of its "
+            f"committed blocks are known to be the same."
         ) from error
     stored: str = record["source"]
     return pixel_checksum(pixels, like=stored) == stored
 
 
 def source_change(job: Job) -> str | None:
-    """How the source is told apart from the one that the store was made of, in words; None where it lies as it lay, or there is no store."""
+    """How the source is told apart from the one that the store was made of, in words.
+
+    None where it lies as it lay, or there is no store.
+    """
     if not (job.moved and job.resumes):
         return None
     then, now = job.fingerprint.get("source.path"), job.moved.get("source.path")
@@ -86,8 +98,10 @@ def source_change(job: Job) -> str | None:
 def _other(job: Job, other: list[BlockIndex], compared: int) -> str:
     first = other[0]
     return (
-        f"{job.path} was made of other pixels: {source_change(job)}, and {len(other):,} of {compared:,} committed blocks differ, the first at row "
+        f"{job.path} was made of other pixels: {source_change(job)}, and {len(other):,} of {compared:,} "
+        f"committed blocks differ, the first at row "
         f"{first.row} and "
-        f"column {first.col} of blocks. Resuming would mix two results in one store. Give back the source that it was made of, give another output.path, or "
+        f"column {first.col} of blocks. Resuming would mix two results in one store. Give back the source "
+        f"that it was made of, give another output.path, or "
         "run with --fresh, which deletes the store and starts over."
     )

@@ -17,7 +17,8 @@ from pipeline.runtime.memory_constants import PAGE_LOCKED_FACTOR, PROPOSAL_MARGI
 from pipeline.runtime.resources import MIB, human
 
 IN_FLIGHT = 4
-"""Blocks that are kept in flight where nothing is said: one read, one inferred, one written, and one to spare; one more for each further tile at once."""
+"""Blocks that are kept in flight where nothing is said: one read, one inferred, one written, and one to spare; one more
+for each further tile at once."""
 LARGE_TILE_BUDGET_SHARE = 1 / 3
 """Share of the budget that a plan may take with larger tiles than halos demand."""
 LARGE_TILE_MIN_GAIN = 1.03
@@ -25,19 +26,21 @@ LARGE_TILE_MIN_GAIN = 1.03
 CONCURRENT_BUDGET_SHARE = 2 / 3
 """Share of the budget that a plan may take with several tiles at once."""
 MIN_BLOCKS_PER_STREAM = 3
-"""Blocks for each of them, from which that pays: for fewer, laying out the memory and the first and last blocks take what is gained."""
+"""Blocks for each of them, from which that pays: for fewer, laying out the memory and the first and last blocks take
+what is gained."""
 MAX_UNEVEN_ROUNDS = 16
 """Rounds of tiles at once, from which it does not matter that the last of them is not full."""
 THREAD_DOUBLING_LOSS = 0.1
-"""What doubling the threads of a tile costs, as a share of its time: layers wait for the slowest of them, and some have work for one only. Two were seen to
+"""What doubling the threads of a tile costs, as a share of its time: layers wait for the slowest of them, and some have
+work for one only. Two were seen to
 cost 0.07–0.12, four 0.1–0.35."""
 
 
 def search_plan(request: PlanRequest) -> Plan:
     """Choose the tiles and blocks that fit the budget and the device and cost least arithmetic.
 
-    What fits no device is tried with the smallest of them: projections are the most that may be needed, and a run halves tiles (or batches, where
-    they are blended) that do not fit.
+    What fits no device is tried with the smallest of them: projections are the most that may be needed, and a run
+    halves tiles (or batches, where they are blended) that do not fit.
 
     Raises
     ------
@@ -50,7 +53,14 @@ def search_plan(request: PlanRequest) -> Plan:
     too_large: list[Plan] = []
     choices = [choice for choice in product(candidates(request), request.streams) if _is_worthwhile(request, *choice)]
     for tiles, streams in sorted(choices, key=lambda choice: _cost(request, *choice)):
-        plan = _fit_workers(tiles, request.costs, request.budget, request.workers, request.source_block, replace(request.worker_layout, streams=streams))
+        plan = _fit_workers(
+            tiles,
+            request.costs,
+            request.budget,
+            request.workers,
+            request.source_block,
+            replace(request.worker_layout, streams=streams),
+        )
         if plan.peak > request.budget * _budget_share(request, tiles, streams):
             too_large.append(plan)
         elif plan.fits_device:
@@ -63,9 +73,16 @@ def search_plan(request: PlanRequest) -> Plan:
 
 
 def fit_workers(
-    tiles: TilePlan, costs: memory.MemoryCosts, budget: int, workers: int | None, source_block: tuple[int, int], worker_layout: WorkerLayout = ONE_PROCESS
+    tiles: TilePlan,
+    costs: memory.MemoryCosts,
+    budget: int,
+    workers: int | None,
+    source_block: tuple[int, int],
+    worker_layout: WorkerLayout = ONE_PROCESS,
 ) -> Plan:
-    """As many tiles at once and blocks in flight as fit, at least one in each process; then what they share, as far as it fits beside them.
+    """As many tiles at once and blocks in flight as fit, at least one in each process.
+
+    Then what they share, as far as it fits beside them.
 
     Parameters
     ----------
@@ -83,39 +100,70 @@ def fit_workers(
         The processes that share the budget.
     """
     plans = (
-        _fit_workers(tiles, costs, budget, workers, source_block, replace(worker_layout, streams=streams)) for streams in range(worker_layout.streams, 0, -1)
+        _fit_workers(tiles, costs, budget, workers, source_block, replace(worker_layout, streams=streams))
+        for streams in range(worker_layout.streams, 0, -1)
     )
     return next(plan for plan in plans if plan.peak <= budget or plan.worker_layout.streams == 1)
 
 
 def _fit_workers(
-    tiles: TilePlan, costs: memory.MemoryCosts, budget: int, workers: int | None, source_block: tuple[int, int], worker_layout: WorkerLayout
+    tiles: TilePlan,
+    costs: memory.MemoryCosts,
+    budget: int,
+    workers: int | None,
+    source_block: tuple[int, int],
+    worker_layout: WorkerLayout,
 ) -> Plan:
     """The same with as many tiles at once as are given."""
-    per_process, room, largest = (budget - worker_layout.launcher_bytes) // worker_layout.processes, worker_layout.device or 0, _largest(tiles)
-    tensors = memory.device_buffers(costs, largest.tile, largest.accumulator, tiles.turned, tiles.averages_probabilities, worker_layout.streams)
+    per_process, room, largest = (
+        (budget - worker_layout.launcher_bytes) // worker_layout.processes,
+        worker_layout.device or 0,
+        _largest(tiles),
+    )
+    tensors = memory.device_buffers(
+        costs, largest.tile, largest.accumulator, tiles.turned, tiles.averages_probabilities, worker_layout.streams
+    )
     for count in range(workers or IN_FLIGHT - 1 + worker_layout.streams, 0, -1):
         buffers = memory.projected(costs, frame=largest.frame, block=largest.block, workers=count)
-        host_buffers, device_buffers = _by_device(tensors, count * memory.on_device_per_block(costs, largest.frame, largest.block), worker_layout)
+        host_buffers, device_buffers = _by_device(
+            tensors, count * memory.on_device_per_block(costs, largest.frame, largest.block), worker_layout
+        )
         buffers |= host_buffers
-        if sum(buffers.values()) <= per_process and (sum(device_buffers.values()) <= room or sum(tensors.values()) > room):
+        if sum(buffers.values()) <= per_process and (
+            sum(device_buffers.values()) <= room or sum(tensors.values()) > room
+        ):
             break
-    shared = _shared(tiles, costs, per_process - sum(buffers.values()) if worker_layout.single_process else 0, count, source_block)
+    shared = _shared(
+        tiles, costs, per_process - sum(buffers.values()) if worker_layout.single_process else 0, count, source_block
+    )
     buffers |= memory.sharing(costs, cached=shared.cached_bytes, decoding=shared.decoding, workers=count)
     return Plan(
-        tiles=tiles, costs=costs, budget=budget, workers=count, buffers=memory.times_processes(buffers, worker_layout.processes, worker_layout.launcher_bytes),
-        on_device=device_buffers, sharing=shared, worker_layout=worker_layout,
-    )  # fmt: skip
+        tiles=tiles,
+        costs=costs,
+        budget=budget,
+        workers=count,
+        buffers=memory.times_processes(buffers, worker_layout.processes, worker_layout.launcher_bytes),
+        on_device=device_buffers,
+        sharing=shared,
+        worker_layout=worker_layout,
+    )
 
 
-def _by_device(tensors: dict[str, int], in_flight: int, worker_layout: WorkerLayout) -> tuple[dict[str, int], dict[str, int]]:
-    """Bytes by buffer in the process and on its device, where that has memory of its own, of tensors and of blocks that are carried to and fro."""
+def _by_device(
+    tensors: dict[str, int], in_flight: int, worker_layout: WorkerLayout
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Bytes by buffer in the process and on its device, where that has memory of its own.
+
+    They are those of tensors and of blocks that are carried to and fro.
+    """
     if worker_layout.device is None:
         return tensors, {}
     return {"page-locked copies": in_flight * PAGE_LOCKED_FACTOR}, tensors | {"blocks in flight": in_flight}
 
 
-def _shared(tiles: TilePlan, costs: memory.MemoryCosts, room: int, workers: int, source_block: tuple[int, int]) -> ReadSharing:
+def _shared(
+    tiles: TilePlan, costs: memory.MemoryCosts, room: int, workers: int, source_block: tuple[int, int]
+) -> ReadSharing:
     """What is decoded once within what is left of the budget."""
     rows, cols = unit_of(source_block, tiles.height, tiles.width)
     decoding = max(DECODED_PX, rows * cols) * costs.raw * workers
@@ -124,11 +172,20 @@ def _shared(tiles: TilePlan, costs: memory.MemoryCosts, room: int, workers: int,
 
 def _budget_share(request: PlanRequest, tiles: TilePlan, streams: int) -> float:
     """Of the budget, what a choice of ours may take: it is whole where nothing smaller would do."""
-    return CONCURRENT_BUDGET_SHARE if streams > min(request.streams) else LARGE_TILE_BUDGET_SHARE if is_oversized(request, tiles) else 1
+    return (
+        CONCURRENT_BUDGET_SHARE
+        if streams > min(request.streams)
+        else LARGE_TILE_BUDGET_SHARE
+        if is_oversized(request, tiles)
+        else 1
+    )
 
 
 def _is_worthwhile(request: PlanRequest, tiles: TilePlan, streams: int) -> bool:
-    return streams == min(request.streams) or request.count(tiles.layout(), MIN_BLOCKS_PER_STREAM * streams) >= MIN_BLOCKS_PER_STREAM * streams
+    return (
+        streams == min(request.streams)
+        or request.count(tiles.layout(), MIN_BLOCKS_PER_STREAM * streams) >= MIN_BLOCKS_PER_STREAM * streams
+    )
 
 
 def _cost(request: PlanRequest, tiles: TilePlan, streams: int) -> tuple[float, int]:
@@ -138,7 +195,11 @@ def _cost(request: PlanRequest, tiles: TilePlan, streams: int) -> tuple[float, i
     idle = math.ceil(count / streams) * streams / count  # the last blocks leave some without
     threads = max(request.cores // streams, 1)
     return round(
-        layout.arithmetic_overhead() * idle * (1 + THREAD_DOUBLING_LOSS * math.log2(threads)) * (LARGE_TILE_MIN_GAIN if is_oversized(request, tiles) else 1), 2
+        layout.arithmetic_overhead()
+        * idle
+        * (1 + THREAD_DOUBLING_LOSS * math.log2(threads))
+        * (LARGE_TILE_MIN_GAIN if is_oversized(request, tiles) else 1),
+        2,
     ), -tiles.block
 
 
@@ -161,7 +222,9 @@ def _largest(tiles: TilePlan) -> _Largest:
         tile=max(tile.read.pixels for index in probe for tile in layout.tiles(index)) * tiles.batch,
         frame=max(layout.read_window(index).pixels for index in probe),
         block=max(window.pixels for window in windows),
-        accumulator=max(min(window.height, tiles.size) * window.width for window in windows) if tiles.halo is None else 0,
+        accumulator=max(min(window.height, tiles.size) * window.width for window in windows)
+        if tiles.halo is None
+        else 0,
     )
 
 
@@ -169,9 +232,12 @@ def over_budget(plan: Plan) -> str:
     """Why a plan is refused, and what would fit."""
     parts = ", ".join(f"{name} {human(size)}" for name, size in plan.buffers.items())
     return (
-        f"The plan needs {human(plan.peak)} of memory at least, but execution.memory allows {human(plan.budget)} ({parts}; "
-        f"tile {plan.tiles.size} px, block {plan.tiles.block} px, {plan.workers} in flight{_per_process_text(plan)}). Raise execution.memory to "
-        f"{math.ceil((plan.peak + PROPOSAL_MARGIN) / MIB)}MiB or more, or ask for smaller tiles or blocks, or a smaller halo."
+        f"The plan needs {human(plan.peak)} of memory at least, but execution.memory allows "
+        f"{human(plan.budget)} ({parts}; "
+        f"tile {plan.tiles.size} px, block {plan.tiles.block} px, {plan.workers} in "
+        f"flight{_per_process_text(plan)}). Raise execution.memory to "
+        f"{math.ceil((plan.peak + PROPOSAL_MARGIN) / MIB)}MiB or more, or ask for smaller tiles or blocks, "
+        f"or a smaller halo."
     )
 
 

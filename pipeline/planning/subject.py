@@ -12,14 +12,23 @@ from pipeline.planning.job import Job
 def network_on_raster(job: Job) -> NetworkOnRaster:
     """The network of a job before its raster, with as much room as its tiles have."""
     return NetworkOnRaster(
-        source=job.source, network=job.network, locality=job.locality, normalisation=job.task.recipe.normalisation, device=torch.device(job.task.device),
-        multiple=job.plan.tiles.multiple, room=job.plan.tiles.size, area=job.task.area,
-    )  # fmt: skip
+        source=job.source,
+        network=job.network,
+        locality=job.locality,
+        normalisation=job.task.recipe.normalisation,
+        device=torch.device(job.task.device),
+        multiple=job.plan.tiles.multiple,
+        room=job.plan.tiles.size,
+        area=job.task.area,
+    )
 
 
 def subject(job: Job) -> Subject:
     """What `inspect` measures of a job."""
     return Subject(
-        on_raster=network_on_raster(job), loaded=job.loaded, precision=job.task.recipe.precision, activations=job.plan.costs.activations,
+        on_raster=network_on_raster(job),
+        loaded=job.loaded,
+        precision=job.task.recipe.precision,
+        activations=job.plan.costs.activations,
         raster=str(job.config.source.path),
-    )  # fmt: skip
+    )

@@ -24,7 +24,10 @@ APRONS = ("near", "far")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerLayout:
-    """The processes that run blocks within one budget: those of this machine, of one job of a cluster, or one worker of a scheduler."""
+    """The processes that run blocks within one budget.
+
+    Those of this machine, of one job of a cluster, or one worker of a scheduler.
+    """
 
     processes: int = 1
     launcher_bytes: int = 0
@@ -32,7 +35,8 @@ class WorkerLayout:
     single_process: bool = True
     """Whether one process runs all blocks, so that it can hold what neighbouring blocks read in common."""
     device: int | None = None
-    """Bytes that tensors may take on the device of each, where it has memory of its own; None where they lie in the budget."""
+    """Bytes that tensors may take on the device of each, where it has memory of its own; None where they lie in the
+    budget."""
     streams: int = 1
     """Tiles that each computes at once."""
 
@@ -157,11 +161,26 @@ class TilePlan:
         length, near, far = (self.height, self.width)[number], self.near[number], self.far[number]
         if self.halo is None:
             return LatticeTiling(length=length, multiple=self.multiple, size=self.size, step=self.step)
-        tiling = HaloTiling(length=length, multiple=self.multiple, halo=self.halo, core=self.core, minimum=self.minimum, near=near, far=far)
-        return replace(tiling, core=max(self.core, round_up(length, self.multiple))) if tiling.whole.size <= self.size else tiling
+        tiling = HaloTiling(
+            length=length,
+            multiple=self.multiple,
+            halo=self.halo,
+            core=self.core,
+            minimum=self.minimum,
+            near=near,
+            far=far,
+        )
+        return (
+            replace(tiling, core=max(self.core, round_up(length, self.multiple)))
+            if tiling.whole.size <= self.size
+            else tiling
+        )
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for the store; those of a raster that is not padded are as those of before there was a choice."""
+        """Plain values for the store.
+
+        Those of a raster that is not padded are as those of before there was a choice.
+        """
         omitted = ("pad", *APRONS) if (self.pad, self.near, self.far) == ("none", (0, 0), (0, 0)) else ()
         return {name: value for name, value in asdict(self).items() if name not in omitted}
 
@@ -177,7 +196,10 @@ class Plan:
     workers: int
     """Blocks in flight, in each process."""
     sharing: ReadSharing
-    """How what neighbouring blocks read in common is decoded once. It changes no pixel, so that every run decides it anew."""
+    """How what neighbouring blocks read in common is decoded once.
+
+    It changes no pixel, so that every run decides it anew.
+    """
     buffers: dict[str, int] = field(default_factory=dict)
     """Projected peak memory of all processes of the budget by buffer, bytes."""
     on_device: dict[str, int] = field(default_factory=dict)
@@ -195,10 +217,21 @@ class Plan:
 
     @property
     def tensors(self) -> int:
-        """Of that, what the tensors of tiles on their way through the network take in one process whatever becomes of the heap, bytes."""
+        """Of that, what the tensors of tiles take in one process, bytes.
+
+        They are on their way through the network, and there whatever becomes of the heap.
+        """
         sizes = self.on_device or {name: size // self.worker_layout.processes for name, size in self.buffers.items()}
         inputs, activations, logits = (sizes[name] for name in ("network input", "activations", "logits"))
-        return inputs + int(activations * MIN_ACTIVATION_FACTOR / memory.fragmentation_factor(self.worker_layout.streams, self.costs.fullness)) + logits
+        return (
+            inputs
+            + int(
+                activations
+                * MIN_ACTIVATION_FACTOR
+                / memory.fragmentation_factor(self.worker_layout.streams, self.costs.fullness)
+            )
+            + logits
+        )
 
     @property
     def fits_device(self) -> bool:

@@ -32,4 +32,7 @@ def job_warnings(job: Job) -> tuple[str, ...]:
     except ReadError:
         return ()
     except InferenceError as error:  # of the transform, on a window of the sample: it fails the blocks that lie there
-        return (f"{error}. Blocks that hold such pixels will fail: clip or shift them in the transform, or set source.nodata where they are no data",)
+        return (
+            f"{error}. Blocks that hold such pixels will fail: clip or shift them in the transform, or set "
+            f"source.nodata where they are no data",
+        )

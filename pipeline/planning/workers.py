@@ -1,4 +1,7 @@
-"""Which processes run the blocks, with how many threads, and what they may take: decided from the engine and the machine."""
+"""Which processes run the blocks, with how many threads, and what they may take.
+
+Decided from the engine and the machine.
+"""
 
 from __future__ import annotations
 
@@ -31,13 +34,17 @@ def processes(execution: ExecutionConfig, device: torch.device) -> int:
     gpu_count = len(gpus(device, execution.device))
     if requested != "auto" and requested > gpu_count:
         raise ConfigError(
-            f"execution.processes is {requested}, but {gpu_count} GPUs may be used here, and each takes one process. Give at most {gpu_count}, or auto."
+            f"execution.processes is {requested}, but {gpu_count} GPUs may be used here, and each takes one "
+            f"process. Give at most {gpu_count}, or auto."
         )
     return gpu_count if requested == "auto" else requested
 
 
 def gpus(device: torch.device, asked: str) -> tuple[str, ...]:
-    """What the driver calls the GPUs that a job may use, in order: the one that its config names, or all that this process sees; none for the CPU."""
+    """What the driver calls the GPUs that a job may use, in order.
+
+    The one that its config names, or all that this process sees; none for the CPU.
+    """
     available = backend_of(device).visible()
     index = torch.device(asked).index if asked != "auto" else None
     return available if index is None or not available else (available[index],)
@@ -61,7 +68,11 @@ def _layout_of_engine(config: Config, device: torch.device) -> WorkerLayout:
     execution = config.execution
     if execution.facts.starts_processes:
         count = processes(execution, device)
-        return WorkerLayout(processes=count, launcher_bytes=resources.resident() + SCHEDULER_GROWTH + FORK_SERVER_BYTES, single_process=count == 1)
+        return WorkerLayout(
+            processes=count,
+            launcher_bytes=resources.resident() + SCHEDULER_GROWTH + FORK_SERVER_BYTES,
+            single_process=count == 1,
+        )
     if execution.facts.workers == "job":
         return WorkerLayout(processes=slurm(execution).processes, launcher_bytes=NANNY_BYTES, single_process=False)
     return WorkerLayout(single_process=False) if execution.facts.workers == "scheduler" else ONE_PROCESS
@@ -82,17 +93,23 @@ def threads_per_process(config: Config, device: torch.device) -> int:
     execution = config.execution
     if execution.facts.workers == "job":
         return slurm(execution).cores // slurm(execution).processes
-    if execution.facts.workers == "scheduler" and execution.address is not None and execution.address.threads is not None:
+    if (
+        execution.facts.workers == "scheduler"
+        and execution.address is not None
+        and execution.address.threads is not None
+    ):
         return execution.address.threads
     count = processes(execution, device) if execution.facts.starts_processes else 1
     return max(1, resources.cores() // count)
 
 
 def streams(config: Config, device: torch.device, radius: int | None, compiles: bool) -> tuple[int, ...]:
-    """Tiles that each process may compute at once: as many as asked for; else one, and whatever shares its cores evenly where that is safe and pays.
+    """Tiles that each process may compute at once: as many as asked for.
 
-    Safe is what holds nothing between calls: code of others may. A GPU computes one at a time, and so does what was compiled, which is not
-    made for several threads. Networks that look at single pixels gain nothing.
+    Else one, and whatever shares its cores evenly where that is safe and pays.
+
+    Safe is what holds nothing between calls: code of others may. A GPU computes one at a time, and so does what was
+    compiled, which is not made for several threads. Networks that look at single pixels gain nothing.
 
     Raises
     ------
@@ -101,10 +118,21 @@ def streams(config: Config, device: torch.device, radius: int | None, compiles: 
     """
     execution, cores, backend = config.execution, threads_per_process(config, device), backend_of(device)
     maximum = cores if execution.workers == "auto" else min(cores, execution.workers)
-    obstacle = backend.noun if backend.batched else "a compiled network" if compiles else f"engine {execution.engine}" if execution.facts.sequential else None
+    obstacle = (
+        backend.noun
+        if backend.batched
+        else "a compiled network"
+        if compiles
+        else f"engine {execution.engine}"
+        if execution.facts.sequential
+        else None
+    )
     if execution.streams != "auto":
         if obstacle and execution.streams > 1:
-            raise ConfigError(f"execution.streams is {execution.streams}, but {obstacle} computes one tile at a time. Give 1, or auto.")
+            raise ConfigError(
+                f"execution.streams is {execution.streams}, but {obstacle} computes one tile at a time. "
+                f"Give 1, or auto."
+            )
         return (execution.streams,)
     suits = obstacle is None and config.model.kind not in USER_CODE_KINDS and execution.facts.local and radius != 0
     return tuple(count for count in range(maximum, 0, -1) if cores % count == 0) if suits else (1,)

@@ -28,7 +28,8 @@ from pipeline.store.lease.lease import assert_held
 from pipeline.store.ledger import Ledger
 
 MAX_RECORDS_FOR_REPORT = 20_000
-"""Records of a complete store that are read for the report alone; an incomplete one has its records looked at in any case."""
+"""Records of a complete store that are read for the report alone; an incomplete one has its records looked at in any
+case."""
 
 
 @dataclass(slots=True)
@@ -64,13 +65,22 @@ def run_blocks(job: Job, progress: Progress, watch: TimedEngine, shard_blocks: S
     """Run those that are not committed, of all or of a share; the report says nothing of files yet."""
     ledger = Ledger(job.path)
     committed = _committed(job, ledger, shard_blocks)
-    run_counts, count, resumed = RunCounts(ledger), job.blocks if shard_blocks is None else shard_blocks.count, int(committed.sum())
+    run_counts, count, resumed = (
+        RunCounts(ledger),
+        job.blocks if shard_blocks is None else shard_blocks.count,
+        int(committed.sum()),
+    )
     progress.start(count, resumed)
     if resumed < count:
         if job.resumes:  # whoever makes a store has it laid out meanwhile
             prefault_tile_memory(job)
         reuse_network(job.task, job.network)
-        overviews.invalidate_above(job.path, job.spec, job.plan.tiles.block, ((index.row, index.col) for index in _todo(job, shard_blocks, committed)))
+        overviews.invalidate_above(
+            job.path,
+            job.spec,
+            job.plan.tiles.block,
+            ((index.row, index.col) for index in _todo(job, shard_blocks, committed)),
+        )
         for outcome in watch(engine_options.worker_task(job), _todo(job, shard_blocks, committed)):
             assert_held(job.path)
             run_counts.add(outcome)
@@ -110,7 +120,12 @@ def _committed(job: Job, ledger: Ledger, shard_blocks: ShardBlocks | None) -> np
     listed = (
         ledger.listed()
         if shard_blocks is None
-        else (block for row in shard_blocks.rows for block in ledger.committed_in(row) if BlockIndex(*block) in shard_blocks)
+        else (
+            block
+            for row in shard_blocks.rows
+            for block in ledger.committed_in(row)
+            if BlockIndex(*block) in shard_blocks
+        )
     )
     for row, col in listed:
         if row < committed.shape[0] and col < committed.shape[1]:
@@ -119,7 +134,10 @@ def _committed(job: Job, ledger: Ledger, shard_blocks: ShardBlocks | None) -> np
 
 
 def _whole(job: Job, ledger: Ledger, committed: npt.NDArray[np.bool_], done: InvalidCounts) -> dict[str, Any] | None:
-    """Pixels of this run's blocks and of those that were committed before it, by their records; None where these are not read, or do not say."""
+    """Pixels of this run's blocks and of those that were committed before it, by their records.
+
+    None where these are not read, or do not say.
+    """
     if isinstance(job.path, Remote) or (job.complete and committed.sum() > MAX_RECORDS_FOR_REPORT):
         earlier = None if committed.any() else InvalidCounts()
     else:
@@ -132,4 +150,8 @@ def _whole(job: Job, ledger: Ledger, committed: npt.NDArray[np.bool_], done: Inv
 
 def _todo(job: Job, shard_blocks: ShardBlocks | None, committed: npt.NDArray[np.bool_]) -> Iterator[BlockIndex]:
     """Blocks that are not committed, in the order in which they are read."""
-    return (index for index in job.task.blocks() if (shard_blocks is None or index in shard_blocks) and not committed[index.row, index.col])
+    return (
+        index
+        for index in job.task.blocks()
+        if (shard_blocks is None or index in shard_blocks) and not committed[index.row, index.col]
+    )

@@ -34,21 +34,35 @@ def engine_options(job: Job, notify: Callable[[str], None]) -> EngineOptions:
     """
     execution, work = job.config.execution, worker_task(job)
     return EngineOptions(
-        dashboard=execution.dashboard, processes=job.plan.worker_layout.processes, threads=work.recipe.threads,
-        gpus=workers.gpus(torch.device(job.task.device), execution.device), patience=execution.patience, slurm=execution.slurm,
-        address=execution.address, notify=notify,
-        needs=WorkerRequirements.of(work, job.network.identity(), job.fingerprint, job.plan.per_process, room(job)) if is_out_of_process(job) else None,
-    )  # fmt: skip
+        dashboard=execution.dashboard,
+        processes=job.plan.worker_layout.processes,
+        threads=work.recipe.threads,
+        gpus=workers.gpus(torch.device(job.task.device), execution.device),
+        patience=execution.patience,
+        slurm=execution.slurm,
+        address=execution.address,
+        notify=notify,
+        needs=WorkerRequirements.of(work, job.network.identity(), job.fingerprint, job.plan.per_process, room(job))
+        if is_out_of_process(job)
+        else None,
+    )
 
 
 def worker_task(job: Job) -> BlockTask:
     """The work of the processes that run blocks: each that has a GPU of this machine to itself sees no other."""
     backend = backend_of(job.task.device)
-    return replace(job.task, device=backend.first) if job.config.execution.facts.starts_processes and backend.numbered else job.task
+    return (
+        replace(job.task, device=backend.first)
+        if job.config.execution.facts.starts_processes and backend.numbered
+        else job.task
+    )
 
 
 def peak_memory(job: Job, largest: int) -> int:
-    """Most memory that the processes of one budget held at once, bytes, at most: as many as there are, each as large as the largest."""
+    """Most memory that the processes of one budget held at once, bytes, at most.
+
+    As many as there are, each as large as the largest.
+    """
     own_peak = resources.peak_resident()
     if not is_out_of_process(job) or not largest:
         return own_peak

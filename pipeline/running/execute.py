@@ -34,8 +34,12 @@ MIN_STORED_SHARE = 0.01
 """Bytes stored per byte of pixels, at the least that is expected."""
 
 
-def execute(job: Job, progress: Progress, fresh: bool = False, trace: Trace | None = None, shard: Shard | None = None) -> Report:
-    """Run what is not committed yet, then overviews, quicklook and report; then the certificate, where the config wants one.
+def execute(
+    job: Job, progress: Progress, fresh: bool = False, trace: Trace | None = None, shard: Shard | None = None
+) -> Report:
+    """Run what is not committed yet, then overviews, quicklook and report.
+
+    Then the certificate, where the config wants one.
 
     Parameters
     ----------
@@ -80,7 +84,9 @@ def _run_held_job(job: Job, progress: Progress, trace: Trace | None, shard: Shar
     check_before_resume(job.path, job.spec, job.resumes and not job.complete, progress.say, shard_blocks)
     share: dict[str, Any] = {} if shard_blocks is None else {"shard": str(shard), "shard_blocks": shard_blocks.count}
     progress.say(
-        headline(job) if shard_blocks is None else f"{headline(job)}; {shard_blocks.count} blocks are those of shard {shard}",
+        headline(job)
+        if shard_blocks is None
+        else f"{headline(job)}; {shard_blocks.count} blocks are those of shard {shard}",
         "planned",
         **plan_metrics(job),
         **share,
@@ -94,23 +100,41 @@ def _run_held_job(job: Job, progress: Progress, trace: Trace | None, shard: Shar
         overviews = shard_blocks is None and not report.failures and (not job.complete or _lacks_overviews(job))
         if overviews:
             progress.say("overviews", "stage", stage="overviews")
-            pyramid.build_overviews(job.path, job.spec, progress.overviews, engine=TimedEngine(engine, trace), block=_partial_block_side(job))
+            pyramid.build_overviews(
+                job.path,
+                job.spec,
+                progress.overviews,
+                engine=TimedEngine(engine, trace),
+                block=_partial_block_side(job),
+            )
     assert_held(job.path)
-    report = publish_run(job, report, unchanged=job.complete and not report.done and not overviews) if shard is None else write_shard_report(job, report, shard)
+    report = (
+        publish_run(job, report, unchanged=job.complete and not report.done and not overviews)
+        if shard is None
+        else write_shard_report(job, report, shard)
+    )
     progress.note("report", complete=report.complete, failed=len(report.failures), **report.files)
     if report.failures:
         raise BlocksFailed(failure_message(report))
-    return ensure_certificate(job, report, progress) if job.config.output.certificate and shard_blocks is None else report
+    return (
+        ensure_certificate(job, report, progress) if job.config.output.certificate and shard_blocks is None else report
+    )
 
 
 def _check_disk(job: Job) -> None:
-    """Refuse what cannot fit however well it compresses. Masks of large regions take a hundredth of their pixels or less; object storage has room."""
+    """Refuse what cannot fit however well it compresses.
+
+    Masks of large regions take a hundredth of their pixels or less; object storage has room.
+    """
     if isinstance(job.path, Remote):
         return
     folder = next(parent for parent in job.path.absolute().parents if parent.is_dir())
     free, minimum = shutil.disk_usage(folder).free, describe(job)["output_bytes_before_compression"] * MIN_STORED_SHARE
     if free < minimum:
-        raise PlanError(f"The store needs {human(minimum)} of disk at the least, but {folder} has {human(free)} free. Make room, or give another output.path.")
+        raise PlanError(
+            f"The store needs {human(minimum)} of disk at the least, but {folder} has {human(free)} free. "
+            f"Make room, or give another output.path."
+        )
 
 
 def _engine(job: Job, progress: Progress) -> AbstractContextManager[Engine]:

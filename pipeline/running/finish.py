@@ -1,4 +1,7 @@
-"""What is left to do when the blocks of a store are all there: by its own word, without source, weights or a network."""
+"""What is left to do when the blocks of a store are all there.
+
+By its own word, without source, weights or a network.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,9 @@ _Say = Callable[[str], None]
 
 
 def complete_store(path: Place, say: _Say) -> Report:
-    """Make overviews, sidecars, picture and report, mark the store complete, and certify it where its config wants that.
+    """Make overviews, sidecars, picture and report, and mark the store complete.
+
+    The store is certified where its config wants that.
 
     Only the certificate needs the source and the network. Stopped anywhere and begun again, it gives the same bytes.
 
@@ -75,7 +80,8 @@ def _require_all_blocks(path: Place, is_locked: bool = False) -> int:
     if missing > 0:
         hint = _missing_blocks_hint(path, is_locked)
         raise Unfinished(
-            f"{path} lacks {missing:,} of its {blocks:,} blocks, so that it cannot be finished yet. {hint} Then finish it again; or let "
+            f"{path} lacks {missing:,} of its {blocks:,} blocks, so that it cannot be finished yet. {hint} "
+            f"Then finish it again; or let "
             "wholecloth run CONFIG, without --shard, do all that is missing and finish as well."
         )
     return blocks
@@ -83,17 +89,27 @@ def _require_all_blocks(path: Place, is_locked: bool = False) -> int:
 
 def _missing_blocks_hint(path: Place, is_locked: bool) -> str:
     """What is known of the runs that should have made what is missing."""
-    at_work = [] if is_locked else [holder["work"] for holder in holders(path) if holder["alive"] is not False]  # it would be ourselves
+    # it would be ourselves
+    at_work = [] if is_locked else [holder["work"] for holder in holders(path) if holder["alive"] is not False]
     if at_work:
-        return f"At work, by their own word: {', '.join(at_work[:5])}{' and others' if len(at_work) > 5 else ''}; wait until they are through."
+        return (
+            f"At work, by their own word: "
+            f"{', '.join(at_work[:5])}{' and others' if len(at_work) > 5 else ''}; wait until they are through."
+        )
     unreported = unreported_shards(path)
     if unreported is None:
         return "No shard has left a note in it: run the job's shards, wholecloth run CONFIG --shard i/n."
     count, shards = unreported
     if not shards:
-        return f"All {count} shards have reported that they are through, so what they made has vanished since: run them again."
+        return (
+            f"All {count} shards have reported that they are through, so what they made has vanished "
+            f"since: run them again."
+        )
     numbers = ", ".join(map(str, shards[:20])) + (f" and {len(shards) - 20} more" if len(shards) > 20 else "")
-    return f"Of {count} shards, these have not reported that they are through: {numbers}. Run wholecloth run CONFIG --shard i/{count} for each."
+    return (
+        f"Of {count} shards, these have not reported that they are through: {numbers}. Run wholecloth "
+        f"run CONFIG --shard i/{count} for each."
+    )
 
 
 def _build_missing_overviews(path: Place, spec: StoreSpec, meta: dict[str, Any], say: _Say) -> bool:
@@ -114,14 +130,24 @@ def _publish(path: Place, spec: StoreSpec, meta: dict[str, Any], blocks: int) ->
     store.remove_partials_beside(path)
     files = write_outputs(path, spec, meta)
     report = Report(
-        store=str(path), blocks=blocks, resumed=blocks, done=0, empty=0, whole=_whole(path), peak_memory=resources.peak_resident(),
-        certificate=meta.get("certificate"), made=meta.get("id", ""),
-    )  # fmt: skip
+        store=str(path),
+        blocks=blocks,
+        resumed=blocks,
+        done=0,
+        empty=0,
+        whole=_whole(path),
+        peak_memory=resources.peak_resident(),
+        certificate=meta.get("certificate"),
+        made=meta.get("id", ""),
+    )
     return write_report(report, path.with_suffix(".report.json"), files)
 
 
 def _whole(path: Place) -> dict[str, Any] | None:
-    """Pixels of all blocks, and the invalid ones, by their records; None where these do not say, or where each is a request."""
+    """Pixels of all blocks, and the invalid ones, by their records.
+
+    None where these do not say, or where each is a request.
+    """
     ledger = Ledger(path)
     total = None if isinstance(path, Remote) else counts(ledger, ledger.listed())
     return None if total is None else total.recorded()

@@ -38,7 +38,8 @@ def hold_store(job: Job, say: Callable[[str], None], fresh: bool = False, shard:
     Yields
     ------
     Job
-        The same, with the plan of the store: of several runs that start together one makes it, and all others take its plan.
+        The same, with the plan of the store: of several runs that start together one makes it, and all others take its
+        plan.
 
     Raises
     ------
@@ -54,8 +55,12 @@ def hold_store(job: Job, say: Callable[[str], None], fresh: bool = False, shard:
         job = prepare_job(job.config, same_source=job.same_source)
     with acquire(job.path, shard, "a run" if shard is None else f"a run of shard {shard}", say, CANCELLED.set):
         meta = store.read_store_meta(job.path, "fingerprint")
-        if fingerprint.compare(meta["fingerprint"], job.fingerprint, job.path):  # it may be another than the one that was prepared for
-            raise StoreError(f"{job.path} was given another source by another run just now (source.path, or when it was written). Run the job again.")
+        # it may be another than the one that was prepared for
+        if fingerprint.compare(meta["fingerprint"], job.fingerprint, job.path):
+            raise StoreError(
+                f"{job.path} was given another source by another run just now (source.path, or when it was "
+                f"written). Run the job again."
+            )
         if job.moved and job.resumes:
             job = _check_moved_source(job, meta, shard, say)
         store.remove_partials_beside(job.path)
@@ -65,7 +70,10 @@ def hold_store(job: Job, say: Callable[[str], None], fresh: bool = False, shard:
 
 
 def _check_moved_source(job: Job, meta: dict[str, Any], shard: Shard | None, say: Callable[[str], None]) -> Job:
-    """The job, once its source was seen to give the same pixels; the store then says where it is, unless shards hold it together."""
+    """The job, once its source was seen to give the same pixels.
+
+    The store then says where it is, unless shards hold it together.
+    """
     if not job.same_source:
         check_pixels(job, None if shard is None else job.task.share(shard, job.blocks), say)
     if shard is not None:

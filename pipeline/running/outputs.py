@@ -1,4 +1,7 @@
-"""What a finished store gets beside its blocks: exports, report and certificate. Nothing here needs a network, but for making a certificate."""
+"""What a finished store gets beside its blocks: exports, report and certificate.
+
+Nothing here needs a network, but for making a certificate.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,11 @@ def write_report(report: Report, written: Place, files: Mapping[str, Place]) -> 
 
 
 def with_certificate(
-    path: Place, report: Report, verify: Callable[[], dict[str, Any]], say: Callable[[str], None], note: Callable[[dict[str, Any]], None] | None = None
+    path: Place,
+    report: Report,
+    verify: Callable[[], dict[str, Any]],
+    say: Callable[[str], None],
+    note: Callable[[dict[str, Any]], None] | None = None,
 ) -> Report:
     """The report with a certificate that passes.
 
@@ -69,7 +76,8 @@ def with_certificate(
     """
     made = report.certificate
     if not (made and made["passed"]):
-        from pipeline.quality.verify.certificate import publish, require_passed  # they need torch, and a store is finished without
+        # they need torch, and a store is finished without
+        from pipeline.quality.verify.certificate import publish, require_passed
 
         made = verify()
         publish(path, made)

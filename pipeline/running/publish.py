@@ -25,7 +25,9 @@ def publish_run(job: Job, report: Report, unchanged: bool) -> Report:
     certificate = store.read_store_meta(job.path).get("certificate") if unchanged else None
     if report.complete:
         extra = {"id": job.task.store_id, "certificate": certificate}
-        files = write_outputs(job.path, job.spec, {**job.meta(), **{name: value for name, value in extra.items() if value}})
+        files = write_outputs(
+            job.path, job.spec, {**job.meta(), **{name: value for name, value in extra.items() if value}}
+        )
     report = replace(report, peak_memory=engine_options.peak_memory(job, report.peak_memory), certificate=certificate)
     return write_report(report, job.path.with_suffix(".report.json"), files)
 
@@ -35,7 +37,13 @@ def write_shard_report(job: Job, report: Report, shard: Shard) -> Report:
     if not job.complete:
         shards.write_shard_note(job.path, shard, report.complete)
     left = job.blocks - Ledger(job.path).count()
-    report = replace(report, shard=str(shard), made=job.task.store_id, left=left, peak_memory=engine_options.peak_memory(job, report.peak_memory))
+    report = replace(
+        report,
+        shard=str(shard),
+        made=job.task.store_id,
+        left=left,
+        peak_memory=engine_options.peak_memory(job, report.peak_memory),
+    )
     return write_report(report, job.path.with_suffix(f".{shard.name}.report.json"), {})
 
 
@@ -56,10 +64,13 @@ def ensure_certificate(job: Job, report: Report, progress: Progress) -> Report:
 def failure_message(report: Report) -> str:
     """What is said of blocks that failed."""
     examples = "; ".join(f"block {f.block[0]},{f.block[1]} ({f.pixels}): {f.why}" for f in report.failures[:5])
-    more = f"; and {len(report.failures) - 5} more, listed in {report.files['report']}" if len(report.failures) > 5 else ""
+    more = (
+        f"; and {len(report.failures) - 5} more, listed in {report.files['report']}" if len(report.failures) > 5 else ""
+    )
     rest = "; the others are committed" if len(report.failures) < report.blocks else ""
     return (
-        f"{_failure_count(len(report.failures), report.blocks)} as nodata in {report.store}{rest}. {examples}{more}. Run the same command again "
+        f"{_failure_count(len(report.failures), report.blocks)} as nodata in {report.store}{rest}. "
+        f"{examples}{more}. Run the same command again "
         f"to try only these."
     )
 

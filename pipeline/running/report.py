@@ -38,9 +38,11 @@ class Report:
     pixels: int = 0
     """Pixels that were asked for of the blocks this run committed."""
     invalid: dict[str, int] = field(default_factory=dict)
-    """Of those, the invalid ones by what makes them so: nodata, never written, mask, alpha, NaN or infinity, beyond float32."""
+    """Of those, the invalid ones by what makes them so: nodata, never written, mask, alpha, NaN or infinity, beyond
+    float32."""
     whole: dict[str, Any] | None = None
-    """``pixels`` and ``invalid`` of all committed blocks that it speaks of, also of those before this run; None where their records are not looked at (object
+    """``pixels`` and ``invalid`` of all committed blocks that it speaks of, also of those before this run; None where
+    their records are not looked at (object
     storage, or very many blocks of a store that was complete) or do not say (blocks of earlier releases)."""
     decoded: int = 0
     """Pixels of the file's own blocks that were decoded for them."""
@@ -83,5 +85,10 @@ class Report:
 
     def text(self) -> str:
         """As JSON, without the secrets of URLs."""
-        document = {**asdict(self), "complete": self.complete, "mpx_per_s": round(self.speed, 3), "read_amplification": round(self.read_amplification, 4)}
+        document = {
+            **asdict(self),
+            "complete": self.complete,
+            "mpx_per_s": round(self.speed, 3),
+            "read_amplification": round(self.read_amplification, 4),
+        }
         return json.dumps(redacted_document(document), indent=2, default=str) + "\n"

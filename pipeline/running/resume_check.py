@@ -1,4 +1,7 @@
-"""What a run looks at before it goes on with a store: arrays as its job makes them, and records whose chunks are there."""
+"""What a run looks at before it goes on with a store.
+
+Arrays as its job makes them, and records whose chunks are there.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,12 @@ from pipeline.store.ledger import Ledger, drop_records_of_missing_chunks
 from pipeline.store.spec import StoreSpec
 
 
-def check_before_resume(store: Place, spec: StoreSpec, unfinished: bool, say: Callable[[str], None], shard_blocks: ShardBlocks | None = None) -> None:
-    """Refuse a store that lost its arrays, and forget blocks that lost their chunks. No chunk is read: `verify` does that.
+def check_before_resume(
+    store: Place, spec: StoreSpec, unfinished: bool, say: Callable[[str], None], shard_blocks: ShardBlocks | None = None
+) -> None:
+    """Refuse a store that lost its arrays, and forget blocks that lost their chunks.
+
+    No chunk is read: `verify` does that.
 
     Parameters
     ----------
@@ -34,7 +41,10 @@ def check_before_resume(store: Place, spec: StoreSpec, unfinished: bool, say: Ca
     """
     for level in range(spec.levels):
         for _, reason in check_arrays.array_errors(store, spec, level):
-            raise StoreError(f"{store} is damaged: {reason} (level {level}). Put its metadata back from a copy, or make the store anew: run with --fresh.")
+            raise StoreError(
+                f"{store} is damaged: {reason} (level {level}). Put its metadata back from a copy, or make "
+                f"the store anew: run with --fresh."
+            )
     # on object storage it would be a request for every chunk, where nothing gets lost by itself
     dropped = _drop_records(store, spec, shard_blocks) if unfinished and not isinstance(store, Remote) else 0
     if dropped:
@@ -46,5 +56,12 @@ def _drop_records(store: Place, spec: StoreSpec, shard_blocks: ShardBlocks | Non
         return sum(drop_records_of_missing_chunks(store, level) for level in range(spec.levels))
     ledger = Ledger(store)
     return drop_records_of_missing_chunks(
-        store, 0, (block for row in shard_blocks.rows for block in ledger.committed_in(row) if BlockIndex(*block) in shard_blocks)
+        store,
+        0,
+        (
+            block
+            for row in shard_blocks.rows
+            for block in ledger.committed_in(row)
+            if BlockIndex(*block) in shard_blocks
+        ),
     )

@@ -1,8 +1,11 @@
-"""The process's allocator: what a layer of the network frees stays for the next layer instead of going back to the kernel.
+"""The process's allocator.
 
-glibc maps every large tensor anew and unmaps it when it is freed, so that each layer pays for its pages again, which can take
-longer than its arithmetic. These settings are read by glibc before the first line of Python, and only from the environment;
-so the command starts itself once more, in the same process, with them in place. Workers that it starts inherit them.
+What a layer of the network frees stays for the next layer instead of going back to the kernel.
+
+glibc maps every large tensor anew and unmaps it when it is freed, so that each layer pays for its pages again, which
+can take longer than its arithmetic. These settings are read by glibc before the first line of Python, and only from the
+environment; so the command starts itself once more, in the same process, with them in place. Workers that it starts
+inherit them.
 """
 
 from __future__ import annotations
@@ -43,8 +46,16 @@ def env_with_settings(given: Mapping[str, str]) -> dict[str, str] | None:
     A ``MALLOC_…`` variable or a ``glibc.malloc`` tunable is such a choice.
     """
     tunables = given.get("GLIBC_TUNABLES", "")
-    chosen = given.get(ALLOCATOR_VARIABLE) == "system" or "glibc.malloc." in tunables or any(name.startswith("MALLOC_") for name in given)
-    return None if chosen else {**given, "GLIBC_TUNABLES": f"{tunables}:{MALLOC_TUNABLES}" if tunables else MALLOC_TUNABLES}
+    chosen = (
+        given.get(ALLOCATOR_VARIABLE) == "system"
+        or "glibc.malloc." in tunables
+        or any(name.startswith("MALLOC_") for name in given)
+    )
+    return (
+        None
+        if chosen
+        else {**given, "GLIBC_TUNABLES": f"{tunables}:{MALLOC_TUNABLES}" if tunables else MALLOC_TUNABLES}
+    )
 
 
 def has_malloc_settings() -> bool:
@@ -55,7 +66,10 @@ def has_malloc_settings() -> bool:
 def env_without_settings(given: Mapping[str, str]) -> dict[str, str]:
     """The environment without the settings, for a process whose frees are to be seen from outside."""
     tunables = given.get("GLIBC_TUNABLES", "").replace(MALLOC_TUNABLES, "").rstrip(":")
-    return {**{name: value for name, value in given.items() if name != "GLIBC_TUNABLES"}, **({"GLIBC_TUNABLES": tunables} if tunables else {})}
+    return {
+        **{name: value for name, value in given.items() if name != "GLIBC_TUNABLES"},
+        **({"GLIBC_TUNABLES": tunables} if tunables else {}),
+    }
 
 
 def _glibc() -> bool:

@@ -1,7 +1,7 @@
 """When a block was where: intervals of one clock, whichever thread they are noted in.
 
-A worker takes a block and opens a `Clock`; what it calls says ``with stage("read")``, without being handed the clock. Where no clock
-runs, as when a store is verified, nothing is noted.
+A worker takes a block and opens a `Clock`; what it calls says ``with stage("read")``, without being handed the clock.
+Where no clock runs, as when a store is verified, nothing is noted.
 """
 
 from __future__ import annotations
@@ -22,12 +22,23 @@ _thread_state = threading.local()
 
 ON_DEVICE = frozenset({"load", "device", "normalise", "network", "decode"})
 """Kinds of intervals that pass in the device's thread."""
-SUMMED = {"read": "read", "checksum": "read", "wait": "device", "load": "device", "device": "device", "write": "write", "commit": "write"}
+SUMMED = {
+    "read": "read",
+    "checksum": "read",
+    "wait": "device",
+    "load": "device",
+    "device": "device",
+    "write": "write",
+    "commit": "write",
+}
 """The stage that a kind of interval is part of; what is not named lies inside of one that is."""
 
 
 def now() -> float:
-    """Seconds since the epoch. Never goes back within a process; other processes of the machine have the same to about a millisecond."""
+    """Seconds since the epoch.
+
+    Never goes back within a process; other processes of the machine have the same to about a millisecond.
+    """
     return _EPOCH + time.perf_counter()
 
 
@@ -35,7 +46,8 @@ class Interval(NamedTuple):
     """From when to when a block was somewhere."""
 
     kind: str
-    """``read``, ``checksum``, ``wait`` (for the device), ``load`` (of the network), ``device`` with ``normalise``, ``network`` and ``decode``
+    """``read``, ``checksum``, ``wait`` (for the device), ``load`` (of the network), ``device`` with ``normalise``,
+    ``network`` and ``decode``
     inside it, ``write``, ``commit``."""
     start: float
     """Seconds, of `now`."""
@@ -44,7 +56,10 @@ class Interval(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """Where one block was, and when. Small, and travels between processes: times are those of `now`, which they share."""
+    """Where one block was, and when.
+
+    Small, and travels between processes: times are those of `now`, which they share.
+    """
 
     kind: str
     """``block``, or ``overview``."""
@@ -102,9 +117,16 @@ class Clock:
     def timing(self, kind: str, block: tuple[int, int], level: int = 0) -> Timing:
         """All that was noted until now, by the thread that had the block."""
         return Timing(
-            kind=kind, block=block, level=level, process=os.getpid(), lane=threading.current_thread().name, stream=self.stream, start=self._start, stop=now(),
+            kind=kind,
+            block=block,
+            level=level,
+            process=os.getpid(),
+            lane=threading.current_thread().name,
+            stream=self.stream,
+            start=self._start,
+            stop=now(),
             intervals=tuple(self._intervals),
-        )  # fmt: skip
+        )
 
 
 class _Stage:
@@ -116,7 +138,9 @@ class _Stage:
     def __enter__(self) -> None:
         self._start = now()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         note_interval(self._kind, self._start, now())
 
 
@@ -188,7 +212,10 @@ class Sweep:
         heapq.heappush(self._events, Event(stop, -1, kind))
 
     def until(self, time: float) -> Iterator[Event]:
-        """What happens up to a time, s, in order. What is added later and lies before it comes next, as late as it is."""
+        """What happens up to a time, s, in order.
+
+        What is added later and lies before it comes next, as late as it is.
+        """
         while self._events and self._events[0].time <= time:
             yield heapq.heappop(self._events)
 

@@ -23,7 +23,8 @@ _guard = threading.Lock()
 _prefault: Future[None] | None = None
 """Memory that is being laid out."""
 _requested = threading.Event()
-"""Set once something is to be computed: then what is laid out is enough, since whatever comes would wait for the rest of it."""
+"""Set once something is to be computed: then what is laid out is enough, since whatever comes would wait for the rest
+of it."""
 STEP = 2**26
 """Bytes that are laid out before a look whether something is to be computed."""
 
@@ -46,7 +47,10 @@ def select_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise ModelError(f"execution.device is {name!r}, which this machine does not have ({str(error).splitlines()[0]}). Use {choices()}.") from error
+        raise ModelError(
+            f"execution.device is {name!r}, which this machine does not have "
+            f"({str(error).splitlines()[0]}). Use {choices()}."
+        ) from error
     backend_of(device)
     return device
 
@@ -54,8 +58,9 @@ def select_device(name: str) -> torch.device:
 def run_on_device_thread(work: Callable[[], T], streams: int = 1) -> T:
     """Run in one of the device's threads and wait.
 
-    OpenMP keeps a team per thread that computes, and where there are more threads in all teams than cores it puts those that wait
-    to sleep at once, which costs a tenth of a network's speed; so no more threads compute than the plan says, from the first measurement on.
+    OpenMP keeps a team per thread that computes, and where there are more threads in all teams than cores it puts those
+    that wait to sleep at once, which costs a tenth of a network's speed; so no more threads compute than the plan says,
+    from the first measurement on.
 
     Parameters
     ----------
@@ -74,7 +79,9 @@ def run_on_device_thread(work: Callable[[], T], streams: int = 1) -> T:
 
 
 def prefault_memory(size: int) -> None:
-    """Have the system lay out memory for tensors, in the device's thread and without waiting: the first tile would have to wait for it.
+    """Have the system lay out memory for tensors, in the device's thread and without waiting.
+
+    The first tile would have to wait for it.
 
     It ends as soon as a tile comes, which lays out what it needs and no more. So this never takes longer than it saves.
 
@@ -106,7 +113,10 @@ def _device(streams: int = 1) -> ThreadPoolExecutor:
 
 @contextmanager
 def no_jit_reoptimisation() -> Iterator[None]:
-    """Let no ScriptModule be optimised anew after its first calls: it would round otherwise from then on, and keeps what it was optimised to."""
+    """Let no ScriptModule be optimised anew after its first calls.
+
+    It would round otherwise from then on, and keeps what it was optimised to.
+    """
     with optimized_execution(False):
         yield
 
@@ -123,5 +133,8 @@ def fixed_numerics(precision: str, threads: int, device: torch.device) -> Iterat
 
 
 def out_of_memory(error: Exception) -> bool:
-    """Whether memory ran out, of a GPU, of page-locked memory or on the CPU; TorchScript wraps any of them in an error of its own."""
+    """Whether memory ran out, of a GPU, of page-locked memory or on the CPU.
+
+    TorchScript wraps any of them in an error of its own.
+    """
     return ran_out(error, [message for backend in KINDS.values() for message in backend.out_of_memory])

@@ -9,8 +9,8 @@ At any time the device works, or waits for the first of these that holds::
     write      those in flight are all being written
     schedule   none is in flight: the engine has not handed any over
 
-A block that is read, queued or written while the device works is no stall. In a run of which no block reaches the device there is neither
-start nor end.
+A block that is read, queued or written while the device works is no stall. In a run of which no block reaches the
+device there is neither start nor end.
 """
 
 from __future__ import annotations
@@ -25,7 +25,13 @@ WAITS = ("start", "read", "write", "schedule", "end")
 PARTS = ("normalise", "network", "decode")
 """Kinds of intervals inside the device's."""
 _STATE = {"read": "read", "checksum": "read", "wait": "queue", "device": "device", "write": "write", "commit": "write"}
-_WAIT_LABELS = {"start": "the first block", "read": "reading", "write": "writing", "schedule": "scheduling", "end": "the last block"}
+_WAIT_LABELS = {
+    "start": "the first block",
+    "read": "reading",
+    "write": "writing",
+    "schedule": "scheduling",
+    "end": "the last block",
+}
 _PARTS = {"normalise": "normalising", "network": "network", "decode": "decoding", "other": "other"}
 
 
@@ -40,7 +46,8 @@ class DeviceTime:
     waits: dict[str, float]
     """While it did nothing, by what it waited for: `WAITS`."""
     work: dict[str, float]
-    """Of ``busy``: ``normalise``, ``network``, ``decode`` and ``other`` (blending, checks), by the wall time of the calls; all of it is ``other`` on a GPU,
+    """Of ``busy``: ``normalise``, ``network``, ``decode`` and ``other`` (blending, checks), by the wall time of the
+    calls; all of it is ``other`` on a GPU,
     which is asked and not waited for."""
 
 
@@ -86,7 +93,10 @@ class _Account:
 
 
 class DeviceAccount:
-    """Adds up intervals of blocks as they come in, for one device; what it holds grows with the blocks in flight, not with all blocks."""
+    """Adds up intervals of blocks as they come in, for one device.
+
+    What it holds grows with the blocks in flight, not with all blocks.
+    """
 
     def __init__(self, start: float) -> None:
         """Begin at a time, s."""
@@ -113,7 +123,10 @@ class DeviceAccount:
         self._account.go(self._sweep.until(time), time)
 
     def so_far(self) -> dict[str, float]:
-        """Seconds ``busy`` and of each of `WAITS` until the device was last seen to work, as well as can be known before all blocks are back."""
+        """Seconds ``busy`` and of each of `WAITS` until the device was last seen to work.
+
+        They are as well known as can be before all blocks are back.
+        """
         account = deepcopy(self._account)
         account.go(self._sweep.peek_until(self._reached), self._reached)
         account.settle()
@@ -127,14 +140,25 @@ class DeviceAccount:
         share = {kind: seconds / wall for kind, seconds in self._account.total.items()}
         busy = share.pop("busy")
         work = {kind: seconds / wall for kind, seconds in self._work.items()}
-        return DeviceTime(seconds=stop - self._start, busy=busy, waits=share, work={**work, "other": max(busy - sum(work.values()), 0.0)})
+        return DeviceTime(
+            seconds=stop - self._start,
+            busy=busy,
+            waits=share,
+            work={**work, "other": max(busy - sum(work.values()), 0.0)},
+        )
 
 
 def device_summary(times: DeviceTime, parts: bool) -> str:
-    """One line: how busy the device was, with what where ``parts`` mean anything, and what it waited for; what is below half a per cent is left out."""
+    """One line: how busy the device was, with what where ``parts`` mean anything, and what it waited for.
+
+    What is below half a per cent is left out.
+    """
     inside = _listed(times.work, _PARTS) if parts else ""
     waited = _listed(times.waits, _WAIT_LABELS)
-    return f"busy {times.busy:.0%} of {times.seconds:.1f} s{f' ({inside})' if inside else ''}{f'; waited for {waited}' if waited else ''}".replace("%", " %")
+    return (
+        f"busy {times.busy:.0%} of {times.seconds:.1f} "
+        f"s{f' ({inside})' if inside else ''}{f'; waited for {waited}' if waited else ''}"
+    ).replace("%", " %")
 
 
 def recent_activity(earlier: dict[str, float], later: dict[str, float]) -> str:
@@ -149,5 +173,7 @@ def recent_activity(earlier: dict[str, float], later: dict[str, float]) -> str:
 
 
 def _listed(fractions: dict[str, float], names: dict[str, str]) -> str:
-    large = sorted((kind for kind, share in fractions.items() if share >= 0.005), key=fractions.__getitem__, reverse=True)
+    large = sorted(
+        (kind for kind, share in fractions.items() if share >= 0.005), key=fractions.__getitem__, reverse=True
+    )
     return ", ".join(f"{names[kind]} {fractions[kind]:.0%}" for kind in large)

@@ -1,4 +1,7 @@
-"""What several devices did at once: each process that runs blocks has one, or several streams of tiles, and what is said of all is the mean."""
+"""What several devices did at once.
+
+Each process that runs blocks has one, or several streams of tiles, and what is said of all is the mean.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,10 @@ from pipeline.runtime.device_time import DeviceAccount, DeviceTime
 
 
 class DeviceAccounts:
-    """The account of each; one that comes late has waited for its first block until then, and one that is gone for its last."""
+    """The account of each device.
+
+    One that comes late has waited for its first block until then, and one that is gone for its last.
+    """
 
     def __init__(self, start: float) -> None:
         """Begin at a time, s."""

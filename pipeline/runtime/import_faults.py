@@ -1,4 +1,7 @@
-"""Why a library of others cannot be imported, and the way out: releases that do not fit each other, and what the system lacks."""
+"""Why a library of others cannot be imported, and the way out.
+
+Releases that do not fit each other, and what the system lacks.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,25 @@ CPU_INDEX_URL = "https://download.pytorch.org/whl/cpu"
 USERS = "wholecloth_user_"
 """How names begin of modules that are made of a file which the user names."""
 LIBRARIES = {
-    "libGL.so": "libgl1", "libglib-2.0": "libglib2.0-0", "libgthread-2.0": "libglib2.0-0", "libgomp": "libgomp1", "libopenslide": "libopenslide0",
-    "libvips": "libvips42", "libexpat": "libexpat1", "libgdal": "libgdal-dev", "libstdc++": "libstdc++6", "libsm.so": "libsm6", "libsndfile": "libsndfile1",
-}  # fmt: skip
+    "libGL.so": "libgl1",
+    "libglib-2.0": "libglib2.0-0",
+    "libgthread-2.0": "libglib2.0-0",
+    "libgomp": "libgomp1",
+    "libopenslide": "libopenslide0",
+    "libvips": "libvips42",
+    "libexpat": "libexpat1",
+    "libgdal": "libgdal-dev",
+    "libstdc++": "libstdc++6",
+    "libsm.so": "libsm6",
+    "libsndfile": "libsndfile1",
+}
 """Packages of Debian and Ubuntu, by the library in them."""
 
 
 def fault(error: BaseException) -> str | None:
-    """What is wrong with an installation, in sentences with the way out, where an error was raised while a library of others was imported.
+    """What is wrong with an installation, in sentences with the way out.
+
+    It is told of an error that was raised while a library of others was imported.
 
     Parameters
     ----------
@@ -75,7 +89,10 @@ def _line(error: BaseException) -> str:
 def _absent(name: str, text: str) -> str | None:
     if not text.startswith("ModuleNotFoundError"):
         return None
-    return f"the module {name} is not there ({text}). Install the package that has it, or name the folder that has it in PYTHONPATH."
+    return (
+        f"the module {name} is not there ({text}). Install the package that has it, or name the folder "
+        f"that has it in PYTHONPATH."
+    )
 
 
 def _unknown_error(name: str, text: str) -> str | None:
@@ -98,7 +115,8 @@ def _torchvision(name: str, text: str) -> str | None:
         return None
     torch = _version("torch")
     return (
-        f"torchvision {_version('torchvision')} does not fit torch {torch} ({text}). Install the one that goes with it: "
+        f"torchvision {_version('torchvision')} does not fit torch {torch} ({text}). Install the one that "
+        f"goes with it: "
         f"{_pip()} install --force-reinstall --no-deps "
         f"torchvision{_matching_torchvision(torch)}{f' --index-url {CPU_INDEX_URL}' if torch.endswith('+cpu') else ''}."
     )
@@ -113,7 +131,10 @@ def _matching_torchvision(torch: str) -> str:
 def _missing(name: str, text: str) -> str | None:
     """A library of the system that is not there."""
     match = re.search(
-        r"(\S*?\.so[\w.]*|\S+\.dylib): cannot open shared object file|(?:Library not loaded: \S*?)(lib\S+)|DLL load failed while importing (\S+)", text
+        r"(\S*?\.so[\w.]*|\S+\.dylib): cannot open shared object file"
+        r"|(?:Library not loaded: \S*?)(lib\S+)"
+        r"|DLL load failed while importing (\S+)",
+        text,
     )
     if match is None:
         return None
@@ -136,10 +157,13 @@ def _older(name: str, text: str) -> str | None:
 
 
 def _numpy(name: str, text: str) -> str | None:
-    if not re.search(r"compiled using NumPy 1|numpy\.core\.multiarray failed|_ARRAY_API not found|numpy\.dtype size changed", text):
+    if not re.search(
+        r"compiled using NumPy 1|numpy\.core\.multiarray failed|_ARRAY_API not found|numpy\.dtype size changed", text
+    ):
         return None
     return (
-        f"{_name_and_release(name)} was built for another numpy than {_version('numpy')} ({text}). Upgrade it: {_pip()} install --upgrade "
+        f"{_name_and_release(name)} was built for another numpy than {_version('numpy')} ({text}). Upgrade "
+        f"it: {_pip()} install --upgrade "
         f"{_distribution(name)}."
     )
 
@@ -149,7 +173,8 @@ def _backend(name: str, text: str) -> str | None:
     if match is None:
         return None
     return (
-        f"torch loads its extension {match[1]} at its import, which raises an error ({text}). Upgrade or uninstall {match[1]}, or set "
+        f"torch loads its extension {match[1]} at its import, which raises an error ({text}). Upgrade or "
+        f"uninstall {match[1]}, or set "
         "TORCH_DEVICE_BACKEND_AUTOLOAD=0 in the environment."
     )
 
@@ -158,7 +183,10 @@ def _symbol(name: str, text: str) -> str | None:
     if "undefined symbol" not in text:
         return None
     remedy = f"{_pip()} install --force-reinstall {_distribution(name)}"
-    return f"{_name_and_release(name)} was built for another release of a library that it uses ({text}). Install it again: {remedy}."
+    return (
+        f"{_name_and_release(name)} was built for another release of a library that it uses ({text}). "
+        f"Install it again: {remedy}."
+    )
 
 
 def _pip() -> str:

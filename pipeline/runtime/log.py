@@ -16,7 +16,10 @@ MIN_LEVEL = logging.WARNING
 
 
 def json_line(event: str, level: str = "info", **fields: Any) -> str:
-    """One object: ``time`` (UTC), ``level`` (info, warning, error), ``event``, and whatever else is known. ASCII, so that no locale can spoil it."""
+    """One object: ``time`` (UTC), ``level`` (info, warning, error), ``event``, and whatever else is known.
+
+    ASCII, so that no locale can spoil it.
+    """
     time = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return json.dumps(redacted_document({"time": time, "level": level, "event": event, **fields}), default=str)
 
@@ -39,5 +42,10 @@ class _Lines(logging.Handler):
     stream: TextIO
 
     def emit(self, record: logging.LogRecord) -> None:
-        """One record. A warning at most: what ends the run is said by the run, and libraries cry of workers that are replaced."""
-        print(json_line("log", "warning", logger=record.name, message=record.getMessage()), file=self.stream, flush=True)
+        """One record.
+
+        A warning at most: what ends the run is said by the run, and libraries cry of workers that are replaced.
+        """
+        print(
+            json_line("log", "warning", logger=record.name, message=record.getMessage()), file=self.stream, flush=True
+        )

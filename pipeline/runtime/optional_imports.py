@@ -30,6 +30,10 @@ def require(module: str, extra: str, purpose: str) -> ModuleType:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         missing = error.name or module
-        raise ExtraError(f"{purpose} needs {missing}, which is not installed. Install it with pip install 'wholecloth[{extra}]'.") from error
+        raise ExtraError(
+            f"{purpose} needs {missing}, which is not installed. Install it with pip install 'wholecloth[{extra}]'."
+        ) from error
     except (Exception, SystemExit) as error:  # whatever its code raises, or what it imports
-        raise ExtraError(f"{purpose} needs {module}, which cannot be imported: {fault(error) or repr(error)}") from error
+        raise ExtraError(
+            f"{purpose} needs {module}, which cannot be imported: {fault(error) or repr(error)}"
+        ) from error

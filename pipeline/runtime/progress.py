@@ -41,7 +41,9 @@ class Progress:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._bar is not None:
             self._bar.stop()
 
@@ -112,7 +114,10 @@ class Progress:
     def line(self) -> str:
         """Blocks, speed, time left and what the device did since the last line, in words."""
         failed = f"{self._failed} failed, " if self._failed else ""
-        return f"{self._done}/{self._total} blocks, {failed}{self.speed:.2f} Mpx/s, {_duration(self.left)} left, {self._wait}"
+        return (
+            f"{self._done}/{self._total} blocks, {failed}{self.speed:.2f} Mpx/s, {_duration(self.left)} "
+            f"left, {self._wait}"
+        )
 
     def _report(self) -> None:
         self.say(self.line())
@@ -129,7 +134,9 @@ class JsonProgress(Progress):
         self._captured.enter_context(log.captured(self._stream))
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._captured.close()
 
     def say(self, line: str, event: str = "note", level: str = "info", **fields: Any) -> None:
@@ -156,9 +163,15 @@ class JsonProgress(Progress):
         wall = max(sum(passed.values()), 1e-9)
         shares = {kind: round(max(seconds, 0.0) / wall, 3) for kind, seconds in passed.items()}
         self.note(
-            "blocks", done=self._done - self._failed, failed=self._failed, total=self._total, mpx_per_s=round(self.speed, 3),
-            seconds_left=round(self.left), busy=shares.pop("busy", 0.0), waits=shares,
-        )  # fmt: skip
+            "blocks",
+            done=self._done - self._failed,
+            failed=self._failed,
+            total=self._total,
+            mpx_per_s=round(self.speed, 3),
+            seconds_left=round(self.left),
+            busy=shares.pop("busy", 0.0),
+            waits=shares,
+        )
 
     def _draws(self) -> bool:
         return False

@@ -48,7 +48,10 @@ def trim_heap() -> None:
 
 
 def peak_resident() -> int:
-    """Largest number of bytes this process ever held; on Linux not what its parent held before it, which ``getrusage`` counts as well."""
+    """Largest number of bytes this process ever held.
+
+    On Linux not what its parent held before it, which ``getrusage`` counts as well.
+    """
     with suppress(OSError):
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
@@ -60,7 +63,10 @@ def peak_resident() -> int:
 
 
 def process_age() -> float:
-    """Seconds since this process was started, whatever is done to the wall clock; since this was imported, where the system does not say."""
+    """Seconds since this process was started, whatever is done to the wall clock.
+
+    Since this was imported, where the system does not say.
+    """
     imported = time.monotonic() - _BEGAN
     with suppress(OSError, ValueError, IndexError, AttributeError):
         start_time = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
@@ -69,7 +75,10 @@ def process_age() -> float:
 
 
 def cores() -> int:
-    """Cores this process may use: those it is bound to, no more than its cgroup's share of their time, and than ``OMP_NUM_THREADS`` says."""
+    """Cores this process may use.
+
+    Those it is bound to, no more than its cgroup's share of their time, and than ``OMP_NUM_THREADS`` says.
+    """
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     omp_threads = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     limits = [bound, *([int(omp_threads)] if omp_threads.isdigit() and int(omp_threads) else []), *_share()]
@@ -93,7 +102,10 @@ def human(size: float) -> str:
 
 
 def _share() -> list[int]:
-    """Cores' worth of time that the cgroup of this process gets, where it is limited: a container sees all cores of its host."""
+    """Cores' worth of time that the cgroup of this process gets, where it is limited.
+
+    A container sees all cores of its host.
+    """
     quota, _, period = (_read_cgroup("cpu.max") or "").partition(" ")
     return [math.ceil(int(quota) / int(period))] if quota.isdigit() and period.isdigit() else []
 

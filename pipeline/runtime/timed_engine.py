@@ -11,7 +11,10 @@ from pipeline.runtime.devices import DeviceAccounts
 from pipeline.runtime.trace import Trace
 
 MAX_OVERTAKING_BLOCKS = 4096
-"""Blocks that may come back before one that was handed out earlier. After that it is not waited for, lest what is held grows with the blocks."""
+"""Blocks that may come back before one that was handed out earlier.
+
+After that it is not waited for, lest what is held grows with the blocks.
+"""
 
 
 class Timed(Protocol):
@@ -29,8 +32,8 @@ class Timed(Protocol):
 class TimedEngine:
     """Runs blocks as its engine does.
 
-    A block can have been nowhere before it was handed out, so that everything before the oldest one that is still out is known, and
-    is added up and forgotten.
+    A block can have been nowhere before it was handed out, so that everything before the oldest one that is still out
+    is known, and is added up and forgotten.
     """
 
     def __init__(self, engine: Engine, trace: Trace | None = None) -> None:

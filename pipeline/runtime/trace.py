@@ -1,12 +1,14 @@
 """A trace of a run in the trace event format (JSON array), which Perfetto and speedscope open.
 
-One lane per thread that has blocks and one for the device, or for each of the streams of tiles that it computes at once::
+One lane per thread that has blocks and one for the device, or for each of the streams of tiles that it computes at
+once::
 
     device     |        | normalise · network · decode |   | …
     worker 1   | read · checksum · wait for device |             | write · commit |
     worker 2            | read · checksum · wait for device …
 
-Written as blocks come back, never held. The format allows the closing bracket to lack, so that the trace of a killed run opens as well.
+Written as blocks come back, never held. The format allows the closing bracket to lack, so that the trace of a killed
+run opens as well.
 """
 
 from __future__ import annotations
@@ -54,10 +56,23 @@ class Trace:
         args = {"row": timing.block[0], "col": timing.block[1], **({"level": timing.level} if timing.level else {})}
         events: list[dict[str, Any]] = []
         for interval in (whole, *timing.intervals):
-            lane = self._lane(timing.process, self._stream(timing) if interval.kind in ON_DEVICE else timing.lane, events)
+            lane = self._lane(
+                timing.process, self._stream(timing) if interval.kind in ON_DEVICE else timing.lane, events
+            )
             start, stop = self._microseconds(interval.start), self._microseconds(interval.stop)
             name = DISPLAY_NAMES.get(interval.kind, interval.kind)
-            events.append({"name": name, "cat": timing.kind, "ph": "X", "ts": start, "dur": stop - start, "pid": timing.process, "tid": lane, "args": args})
+            events.append(
+                {
+                    "name": name,
+                    "cat": timing.kind,
+                    "ph": "X",
+                    "ts": start,
+                    "dur": stop - start,
+                    "pid": timing.process,
+                    "tid": lane,
+                    "args": args,
+                }
+            )
         self._write(events)
 
     def until(self, time: float) -> None:
@@ -65,7 +80,15 @@ class Trace:
         counts: list[dict[str, Any]] = []
         for event in self._sweep.until(time):
             self._flight += event.step
-            counts.append({"name": "blocks in flight", "ph": "C", "ts": self._microseconds(event.time), "pid": os.getpid(), "args": {"blocks": self._flight}})
+            counts.append(
+                {
+                    "name": "blocks in flight",
+                    "ph": "C",
+                    "ts": self._microseconds(event.time),
+                    "pid": os.getpid(),
+                    "args": {"blocks": self._flight},
+                }
+            )
         self._write(counts)
 
     def close(self) -> None:
@@ -97,21 +120,29 @@ class Trace:
         if (process, "device") not in self._lanes:
             self._name(process, "device", "device", events)
         if (process, name) not in self._lanes:
-            workers = 1 + sum(lane_process == process and not lane.startswith("device") for lane_process, lane in self._lanes)
+            workers = 1 + sum(
+                lane_process == process and not lane.startswith("device") for lane_process, lane in self._lanes
+            )
             self._name(process, name, name if name.startswith("device") else f"worker {workers} ({name})", events)
         return self._lanes[process, name]
 
     def _name(self, process: int, name: str, label: str, events: list[dict[str, Any]]) -> None:
         lane = self._lanes[process, name] = 1 + sum(lane_process == process for lane_process, _ in self._lanes)
         where = {"ph": "M", "pid": process, "tid": lane}
-        events += [{"name": "thread_name", "args": {"name": label}, **where}, {"name": "thread_sort_index", "args": {"sort_index": lane}, **where}]
+        events += [
+            {"name": "thread_name", "args": {"name": label}, **where},
+            {"name": "thread_sort_index", "args": {"sort_index": lane}, **where},
+        ]
 
     def _write(self, events: list[dict[str, Any]]) -> None:
         if events:
             self._put("".join(f",\n{json.dumps(event)}" for event in events).encode())
 
     def _put(self, text: bytes) -> None:
-        """In one piece, so that a killed run leaves whole lines. A disk that is full ends the trace, which says so, and not the run."""
+        """In one piece, so that a killed run leaves whole lines.
+
+        A disk that is full ends the trace, which says so, and not the run.
+        """
         if self._fault is None:
             try:
                 if self._file.write(text) != len(text):
@@ -122,7 +153,9 @@ class Trace:
 
 @contextmanager
 def open_trace(path: Path | None) -> Iterator[Trace | None]:
-    """A trace at a path, whole when the block ends, however it ends; None for none. Nothing is left where it was not begun.
+    """A trace at a path, whole when the block ends, however it ends; None for none.
+
+    Nothing is left where it was not begun.
 
     Raises
     ------
@@ -149,8 +182,12 @@ def _open_file(path: Path) -> FileIO:
         file = FileIO(path, "r+")
         head = file.read(len(TRACE_HEAD))
     except OSError as error:
-        raise ConfigError(f"--profile is {path}, which cannot be written: {error.strerror}. Give a file in a folder that is there.") from error
+        raise ConfigError(
+            f"--profile is {path}, which cannot be written: {error.strerror}. Give a file in a folder that is there."
+        ) from error
     if head not in (b"", TRACE_HEAD):
         file.close()
-        raise ConfigError(f"--profile is {path}, which exists, is no trace of ours, and was left as it is. Give another file.")
+        raise ConfigError(
+            f"--profile is {path}, which exists, is no trace of ours, and was left as it is. Give another file."
+        )
     return file

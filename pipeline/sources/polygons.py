@@ -33,7 +33,12 @@ class PolygonUse:
     error: type[InputError]
 
 
-LABEL_POLYGONS = PolygonUse(name="The labels", option="Give --layer NAME (labels.layer)", alternative=", or a raster of class codes", error=LabelsError)
+LABEL_POLYGONS = PolygonUse(
+    name="The labels",
+    option="Give --layer NAME (labels.layer)",
+    alternative=", or a raster of class codes",
+    error=LabelsError,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +53,11 @@ class Polygons:
     """(features,) of the attribute, if one is read."""
 
     def __getitem__(self, selection: npt.NDArray[Any]) -> Polygons:
-        return Polygons(fids=self.fids[selection], polygons=self.polygons[selection], values=None if self.values is None else self.values[selection])
+        return Polygons(
+            fids=self.fids[selection],
+            polygons=self.polygons[selection],
+            values=None if self.values is None else self.values[selection],
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,20 +98,33 @@ class PolygonFile:
         columns = [self.attribute] if self.attribute else []
         try:
             _, fids, wkb, fields = pyogrio.raw.read(
-                self.path, layer=self.name, columns=columns, return_fids=True, force_2d=True, where=self.where,
+                self.path,
+                layer=self.name,
+                columns=columns,
+                return_fids=True,
+                force_2d=True,
+                where=self.where,
                 bbox=(box.left, box.bottom, box.right, box.top) if box else None,
-            )  # fmt: skip
+            )
             polygons = shapely.from_wkb(wkb)
         except (RuntimeError, ValueError, OSError, shapely.errors.ShapelyError) as error:
             condition = "" if self.where is None else f" where {self.where}"
             raise self.role.error(
-                f"{self.description} cannot be read{condition} ({_one_line(error)}). Mend {'the condition or ' * bool(condition)}the file."
+                f"{self.description} cannot be read{condition} ({_one_line(error)}). Mend "
+                f"{'the condition or ' * bool(condition)}the file."
             ) from error
         read = Polygons(fids=fids, polygons=polygons, values=fields[0] if self.attribute else None)
         return read[(shapely.get_dimensions(polygons) == 2) & ~shapely.is_empty(polygons)]
 
 
-def open_polygons(path: str, layer: str | None, attribute: str | None = None, *, where: str | None = None, role: PolygonUse = LABEL_POLYGONS) -> PolygonFile:
+def open_polygons(
+    path: str,
+    layer: str | None,
+    attribute: str | None = None,
+    *,
+    where: str | None = None,
+    role: PolygonUse = LABEL_POLYGONS,
+) -> PolygonFile:
     """Look at a file of polygons; none of them is read.
 
     Parameters
@@ -133,36 +155,59 @@ def open_polygons(path: str, layer: str | None, attribute: str | None = None, *,
     except (RuntimeError, ValueError, OSError) as error:
         missing = "://" not in path and not path.startswith("/vsi") and not os.path.exists(path)
         problem = "does not exist" if missing else f"cannot be opened as polygons ({_one_line(error)})"
-        raise role.error(f"{description}: the file {problem}. Give polygons as GeoJSON, GeoPackage, FlatGeobuf or shapefile{role.alternative}.") from error
+        raise role.error(
+            f"{description}: the file {problem}. Give polygons as GeoJSON, GeoPackage, FlatGeobuf or "
+            f"shapefile{role.alternative}."
+        ) from error
     if not info["features"] or info["total_bounds"] is None:
         raise role.error(f"{description} hold no feature in their layer {name}. Give a layer that holds polygons.")
     if str(info["geometry_type"]).split()[0] in NON_AREA_TYPES:  # with Z or without
-        raise role.error(f"{description} are of {info['geometry_type']}s, which cover no pixel. Give polygons; a buffer makes them of points and lines.")
+        raise role.error(
+            f"{description} are of {info['geometry_type']}s, which cover no pixel. Give polygons; a buffer "
+            f"makes them of points and lines."
+        )
     fields = [str(field) for field in info["fields"]]
     if attribute is not None and attribute not in fields:
         raise role.error(
-            f"{description} have no attribute {attribute!r}{_nearest(attribute, fields)}. Give --attribute NAME (labels.attribute) of one that they have."
+            f"{description} have no attribute {attribute!r}{_nearest(attribute, fields)}. Give --attribute "
+            f"NAME (labels.attribute) of one that they have."
         )
     left, bottom, right, top = (float(edge) for edge in info["total_bounds"])
     return PolygonFile(
-        path=path, name=name, attribute=attribute, crs=info["crs"], box=Box(left=left, bottom=bottom, right=right, top=top),
-        indexed=bool(info["capabilities"]["fast_spatial_filter"]), is_geojson=str(info["driver"]).startswith("GeoJSON"), where=where, role=role,
-    )  # fmt: skip
+        path=path,
+        name=name,
+        attribute=attribute,
+        crs=info["crs"],
+        box=Box(left=left, bottom=bottom, right=right, top=top),
+        indexed=bool(info["capabilities"]["fast_spatial_filter"]),
+        is_geojson=str(info["driver"]).startswith("GeoJSON"),
+        where=where,
+        role=role,
+    )
 
 
 def _layer(description: str, role: PolygonUse, names: list[str], requested: str | None) -> str:
     if requested is not None and requested not in names:
-        raise role.error(f"{description} have no layer {requested!r}{_nearest(requested, names)}. {role.option} of one that they have.")
+        raise role.error(
+            f"{description} have no layer {requested!r}{_nearest(requested, names)}. {role.option} of one "
+            f"that they have."
+        )
     if requested is None and len(names) != 1:
         raise role.error(f"{description} have {len(names)} layers ({', '.join(names[:12])}). {role.option} of one.")
     return requested or names[0]
 
 
 def _nearest(name: str, options: list[str]) -> str:
-    near = difflib.get_close_matches(name, options, 1, cutoff=0.5) or [option for option in options if option.lower() == name.lower()]
+    near = difflib.get_close_matches(name, options, 1, cutoff=0.5) or [
+        option for option in options if option.lower() == name.lower()
+    ]
     if near:
         return f" (did you mean {near[0]}?)"
-    return f"; they have {', '.join(options[:12])}{' …' if len(options) > 12 else ''}" if options else "; they have none at all"
+    return (
+        f"; they have {', '.join(options[:12])}{' …' if len(options) > 12 else ''}"
+        if options
+        else "; they have none at all"
+    )
 
 
 def _libraries() -> tuple[Any, Any]:

@@ -1,4 +1,7 @@
-"""Polygons in pixel coordinates of an image: x is the column and y the row, so that every window cuts the same shapes."""
+"""Polygons in pixel coordinates of an image.
+
+X is the column and y the row, so that every window cuts the same shapes.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,17 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from pipeline.geometry.crs import TURN, Box, bbox_in_crs, bbox_of, crs_mismatch_error, crs_of, same_crs, transformer, with_turned_boxes
+from pipeline.geometry.crs import (
+    TURN,
+    Box,
+    bbox_in_crs,
+    bbox_of,
+    crs_mismatch_error,
+    crs_of,
+    same_crs,
+    transformer,
+    with_turned_boxes,
+)
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.sources.polygons import GeometryArray, PolygonFile, Polygons
@@ -19,7 +32,8 @@ EDGE_PX = 2
 EDGE_SHARE = 0.02
 """The same as a share of what is read."""
 BENDS = 64
-"""Pieces into which an edge as long as the image is cut: across 100 km of degrees a straight edge is off by 170 m, its pieces by 4 cm."""
+"""Pieces into which an edge as long as the image is cut: across 100 km of degrees a straight edge is off by 170 m, its
+pieces by 4 cm."""
 
 
 def check_sides(layer: PolygonFile, grid: Grid) -> None:
@@ -81,17 +95,25 @@ def bbox_to_read(layer: PolygonFile, grid: Grid, window: Window) -> list[Box] | 
 def in_pixels(polygons: GeometryArray, layer: PolygonFile, grid: Grid) -> GeometryArray:
     """Polygons of the layer's CRS in columns and rows. Nothing here depends on the window: windows must meet."""
     if grid.wkt is not None and layer.crs is not None and not same_crs(layer.crs, grid.wkt):
-        polygons = _bendable(polygons, bbox_to_read(layer, grid, Window(row=0, col=0, height=grid.height, width=grid.width)))
+        polygons = _bendable(
+            polygons, bbox_to_read(layer, grid, Window(row=0, col=0, height=grid.height, width=grid.width))
+        )
     elif in_degrees(grid):
         polygons = _turned(polygons, bbox_of(grid).grow(EDGE_SHARE))
     moved = _moved(polygons, layer, grid)
     if not np.isfinite(shapely.get_coordinates(moved)).all():
-        raise layer.role.error(f"{layer.description} hold polygons that have no place in the image's CRS. Clip them to the image's surroundings first.")
+        raise layer.role.error(
+            f"{layer.description} hold polygons that have no place in the image's CRS. Clip them to the "
+            f"image's surroundings first."
+        )
     return moved
 
 
 def in_degrees(grid: Grid) -> bool:
-    """Whether the columns of an image are longitudes, which are the same place a turn further on; not where it spans half the globe."""
+    """Whether the columns of an image are longitudes, which are the same place a turn further on.
+
+    Not where it spans half the globe.
+    """
     if grid.wkt is None or not crs_of(grid.wkt).is_geographic:
         return False
     box = bbox_of(grid)
@@ -99,11 +121,16 @@ def in_degrees(grid: Grid) -> bool:
 
 
 def _turned(polygons: GeometryArray, frame: Box) -> GeometryArray:
-    """Polygons of longitudes that are a turn away brought to where the image has them; a polygon may have parts on both sides."""
+    """Polygons of longitudes that are a turn away brought to where the image has them.
+
+    A polygon may have parts on both sides.
+    """
     if not len(polygons):
         return polygons
     left, _, right, _ = shapely.bounds(polygons).T
-    far = np.flatnonzero(np.any([(left + turn < frame.right) & (right + turn > frame.left) for turn in (-TURN, TURN)], axis=0))
+    far = np.flatnonzero(
+        np.any([(left + turn < frame.right) & (right + turn > frame.left) for turn in (-TURN, TURN)], axis=0)
+    )
     if not len(far):
         return polygons
     polygons, turned = polygons.copy(), polygons[far]
@@ -127,7 +154,8 @@ def _bendable(polygons: GeometryArray, near: list[Box] | None) -> GeometryArray:
     inside = np.zeros(len(polygons), dtype=bool)
     for box in near:
         inside |= (left >= box.left) & (bottom >= box.bottom) & (right <= box.right) & (top <= box.top)
-    crossed = ~shapely.is_valid(polygons)  # of a polygon that crosses itself, what gives points to its edges would keep a part only
+    # of a polygon that crosses itself, what gives points to its edges would keep a part only
+    crossed = ~shapely.is_valid(polygons)
     polygons = polygons.copy()
     polygons[crossed] = [shapely.multipolygons(polygon_parts(shape)) for shape in shapely.make_valid(polygons[crossed])]
     large = polygons[~inside]
@@ -149,7 +177,8 @@ def _moved(polygons: GeometryArray, layer: PolygonFile, grid: Grid) -> GeometryA
     inverse = np.linalg.inv(np.array([[a, b], [d, e]]))
 
     box = bbox_of(grid)
-    middle = (box.left + box.right) / 2 if in_degrees(grid) else None  # what PROJ says of longitudes jumps at the antimeridian
+    # what PROJ says of longitudes jumps at the antimeridian
+    middle = (box.left + box.right) / 2 if in_degrees(grid) else None
 
     def move(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         x, y = points.T

@@ -34,7 +34,8 @@ from pipeline.sources.validity.validity import Validity
 from pipeline.sources.wrappers import process_singleton
 
 os.environ["GDAL_CACHEMAX"] = str(GDAL_CACHE)  # bytes; read by GDAL once, before the first pixel
-warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)  # a raster of ours need not be; each thread's handle would warn
+# a raster of ours need not be; each thread's handle would warn
+warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,11 @@ class RasterSource:
         process_singleton.register(self.name, self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        spec = {attribute.name: getattr(self, attribute.name) for attribute in fields(self) if attribute.name not in ("name", "_local")}
+        spec = {
+            attribute.name: getattr(self, attribute.name)
+            for attribute in fields(self)
+            if attribute.name not in ("name", "_local")
+        }
         return process_singleton.get_or_create, (type(self), self.name, spec)
 
     @property
@@ -144,10 +149,18 @@ class RasterSource:
             causes = np.zeros(hidden.shape, np.uint8) if causes is None else causes
             causes[hidden & (causes == 0)] = CAUSES.index("alpha")
         valid = np.ones(raw[0].shape, bool) if causes is None else causes == 0
-        return Pixels(data=self.picture.convert(self._stacked(raw), alpha), valid=valid, causes=causes, decoded=self._decoded(window))
+        return Pixels(
+            data=self.picture.convert(self._stacked(raw), alpha),
+            valid=valid,
+            causes=causes,
+            decoded=self._decoded(window),
+        )
 
     def _raw(self, frame: Any) -> Sequence[npt.NDArray[Any]]:
-        """(rows, cols) of each band as the file has them; one array of all where they are of one dtype, which rasterio reads at once."""
+        """(rows, cols) of each band as the file has them.
+
+        One array of all where they are of one dtype, which rasterio reads at once.
+        """
         dtypes = [self._dataset.dtypes[i - 1] for i in self.indexes]
         if len(set(dtypes)) == 1:
             return self._dataset.read(list(self.indexes), window=frame)  # type: ignore[no-any-return]
@@ -161,11 +174,20 @@ class RasterSource:
 
     def _decoded(self, window: Window) -> int:
         """Pixels of the file's blocks that hold a window."""
-        return Window.of(window.rows.align(self.block[0]), window.cols.align(self.block[1])).clip(self.grid.height, self.grid.width).pixels
+        return (
+            Window.of(window.rows.align(self.block[0]), window.cols.align(self.block[1]))
+            .clip(self.grid.height, self.grid.width)
+            .pixels
+        )
 
     def _scaled(self, raw: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
-        scales, offsets = ([np.float32(values[i - 1]) for i in self.indexes] for values in (self._dataset.scales, self._dataset.offsets))
-        return np.stack([band.astype(np.float32) * scale + offset for band, scale, offset in zip(raw, scales, offsets, strict=True)])
+        scales, offsets = (
+            [np.float32(values[i - 1]) for i in self.indexes]
+            for values in (self._dataset.scales, self._dataset.offsets)
+        )
+        return np.stack(
+            [band.astype(np.float32) * scale + offset for band, scale, offset in zip(raw, scales, offsets, strict=True)]
+        )
 
     @property
     def _dataset(self) -> DatasetReader:
@@ -176,7 +198,9 @@ class RasterSource:
         validity: Validity | None = getattr(self._local, "validity", None)
         if validity is None:
             with gdal_env(self.settings):
-                validity = Validity(dataset=open_dataset(self.path), indexes=self.indexes, nodata=self.nodata, rule=self.rule)
+                validity = Validity(
+                    dataset=open_dataset(self.path), indexes=self.indexes, nodata=self.nodata, rule=self.rule
+                )
             self._local.validity = validity
         return validity
 
@@ -207,9 +231,18 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> RasterSou
     with gdal_env(options):
         mosaic = mosaic_of(parts)
     return RasterSource(
-        path=path, indexes=indexes, nodata=config.nodata, rule=config.nodata_rule, scale_tags=config.scale_tags,
-        settings=(*options, *mosaic.settings), mosaic=mosaic, grid=place.grid, picture=picture, notes=notes, news=news,
-    )  # fmt: skip
+        path=path,
+        indexes=indexes,
+        nodata=config.nodata,
+        rule=config.nodata_rule,
+        scale_tags=config.scale_tags,
+        settings=(*options, *mosaic.settings),
+        mosaic=mosaic,
+        grid=place.grid,
+        picture=picture,
+        notes=notes,
+        news=news,
+    )
 
 
 def _resolve(path: str) -> str:

@@ -23,7 +23,10 @@ from pipeline.geometry.window import Window
 from pipeline.sources.gdal.georeference import grid_of
 
 EXACT_PX = 1e-3
-"""Error allowed in placing a pixel, px of the raster. GDAL's default of an eighth moves borders; a millionth is 6 times as slow and moves 3 pixels in 10⁵."""
+"""Error allowed in placing a pixel, px of the raster.
+
+GDAL's default of an eighth moves borders; a millionth is 6 times as slow and moves 3 pixels in 10⁵.
+"""
 
 MASKED_BY_GDAL = ("uint8", "uint16")
 """Types of an alpha band of which GDAL makes a mask."""
@@ -31,7 +34,10 @@ MASKED_BY_GDAL = ("uint8", "uint16")
 
 @dataclass(frozen=True, kw_only=True)
 class WarpedRaster:
-    """The first band of a raster on a target grid. Pickles as this spec; each thread opens a handle of its own on first use."""
+    """The first band of a raster on a target grid.
+
+    Pickles as this spec; each thread opens a handle of its own on first use.
+    """
 
     path: str
     opener: Callable[[str], DatasetReader]
@@ -41,7 +47,8 @@ class WarpedRaster:
     aligned: bool = False
     """Whether the raster has the target's own pixels, which are read as they are."""
     turns: tuple[float, ...] = (0.0,)
-    """How far to the east the raster is moved to lie on the target, each in turn, in the units of its CRS; unless aligned."""
+    """How far to the east the raster is moved to lie on the target, each in turn, in the units of its CRS; unless
+    aligned."""
     nodata_is_value: bool = False
     """Whether the file's nodata is a value like the others."""
     resampling: Resampling = Resampling.nearest
@@ -54,7 +61,10 @@ class WarpedRaster:
         self.__dict__.update(state, _local=threading.local())
 
     def read(self, window: Window) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]:
-        """Values and mask of a window inside the target, each (rows, cols); those of a later turn where an earlier one has none."""
+        """Values and mask of a window inside the target, each (rows, cols).
+
+        Those of a later turn where an earlier one has none.
+        """
         frame = RasterioWindow(window.col, window.row, window.width, window.height)
         first, *others = self._datasets
         values, mask = first.read(1, window=frame), _mask(first, frame)
@@ -86,13 +96,23 @@ class WarpedRaster:
         if turn:
             options["src_transform"] = Affine.translation(turn, 0) * raw.transform
         return WarpedVRT(
-            raw, crs=CRS.from_wkt(grid.wkt), transform=Affine(*grid.transform), height=grid.height, width=grid.width, resampling=self.resampling,
-            tolerance=EXACT_PX, add_alpha=ColorInterp.alpha not in raw.colorinterp, **options,
-        )  # fmt: skip
+            raw,
+            crs=CRS.from_wkt(grid.wkt),
+            transform=Affine(*grid.transform),
+            height=grid.height,
+            width=grid.width,
+            resampling=self.resampling,
+            tolerance=EXACT_PX,
+            add_alpha=ColorInterp.alpha not in raw.colorinterp,
+            **options,
+        )
 
 
 def _mask(dataset: DatasetReader | WarpedVRT, frame: RasterioWindow) -> npt.NDArray[np.uint8]:
-    """Mask of a window. GDAL makes none of an alpha band of signed numbers or floats, so that the band itself is asked as well."""
+    """Mask of a window.
+
+    GDAL makes none of an alpha band of signed numbers or floats, so that the band itself is asked as well.
+    """
     mask: npt.NDArray[np.uint8] = dataset.read_masks(1, window=frame)
     if ColorInterp.alpha in dataset.colorinterp and dataset.dtypes[0] not in MASKED_BY_GDAL:
         mask[dataset.read(dataset.colorinterp.index(ColorInterp.alpha) + 1, window=frame) == 0] = 0
@@ -100,10 +120,18 @@ def _mask(dataset: DatasetReader | WarpedVRT, frame: RasterioWindow) -> npt.NDAr
 
 
 def _source_extra(raster: Grid, target: Grid) -> int:
-    """Pixels of the raster that two of the target take up, by the smaller of its first and last: one that x jumps within looks as wide as the earth."""
+    """Pixels of the raster that two of the target take up, by the smaller of its first and last.
+
+    One that x jumps within looks as wide as the earth.
+    """
     assert target.wkt is not None
     assert raster.wkt is not None
-    corners = [Window(row=0, col=0, height=1, width=1), Window(row=target.height - 1, col=target.width - 1, height=1, width=1)]
+    corners = [
+        Window(row=0, col=0, height=1, width=1),
+        Window(row=target.height - 1, col=target.width - 1, height=1, width=1),
+    ]
     sides = [box for corner in corners for box in bbox_in_crs(bbox_of(target, corner), target.wkt, raster.wkt) or []]
     height, width = raster.pixel_size
-    return 2 + math.ceil(2 * min((max((box.right - box.left) / width, (box.top - box.bottom) / height) for box in sides), default=0.0))
+    return 2 + math.ceil(
+        2 * min((max((box.right - box.left) / width, (box.top - box.bottom) / height) for box in sides), default=0.0)
+    )

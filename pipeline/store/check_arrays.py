@@ -13,7 +13,10 @@ from pipeline.store.spec import StoreSpec
 
 
 def array_errors(store: Place, spec: StoreSpec, level: int) -> Iterator[tuple[str, str]]:
-    """Layers of a level that cannot be opened, or whose shape, dtype, fill or chunks are others, each with what is wrong with it."""
+    """Layers of a level that cannot be opened, or are others than the store's, each with what is wrong.
+
+    Compared are shape, dtype, fill and chunks.
+    """
     for layer in spec.layers:
         try:
             actual = _actual(open_layer(store, level, layer))
@@ -39,10 +42,18 @@ def _expected(spec: StoreSpec, level: int, layer: str) -> dict[str, str]:
     class_chunk = () if layer_spec.planes is None else (1,)
     shards = (*class_chunk, spec.shard, spec.shard) if spec.shard and spec.shard != spec.chunk else None
     fill = np.asarray(layer_spec.fill, dtype=layer_spec.dtype).item()
-    return _as_text(layer_spec.shape(grid.height, grid.width), np.dtype(layer_spec.dtype), fill, (*class_chunk, spec.chunk, spec.chunk), shards)
+    return _as_text(
+        layer_spec.shape(grid.height, grid.width),
+        np.dtype(layer_spec.dtype),
+        fill,
+        (*class_chunk, spec.chunk, spec.chunk),
+        shards,
+    )
 
 
-def _as_text(shape: tuple[int, ...], dtype: Any, fill: object, chunks: tuple[int, ...], shards: tuple[int, ...] | None) -> dict[str, str]:
+def _as_text(
+    shape: tuple[int, ...], dtype: Any, fill: object, chunks: tuple[int, ...], shards: tuple[int, ...] | None
+) -> dict[str, str]:
     """In words, in which NaN equals itself."""
     properties = {"shape": shape, "dtype": dtype, "fill": fill, "chunks": chunks, "shards": shards}
     return {name: str(value) for name, value in properties.items()}

@@ -57,7 +57,9 @@ def create(path: Path, build: Callable[[Path], None]) -> bool:
             return False
         if error.errno in DISK_FULL_ERRNOS:
             raise
-        raise StoreError(f"output.path {path} cannot be made ({error.strerror}). Give a path in a folder that can be written.") from error
+        raise StoreError(
+            f"output.path {path} cannot be made ({error.strerror}). Give a path in a folder that can be written."
+        ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return True

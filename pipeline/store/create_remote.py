@@ -1,8 +1,9 @@
 """Stores on object storage, where nothing can be moved: made and deleted so that nobody takes a part for the whole.
 
-    claim        by an atomic create, with all that the empty store will hold: of several creators one wins, whatever each had planned
-    groups …     by whoever comes, from the claim, so that two who write the same keys write the same bytes
-    root         last: before, there is no store; a creator that was killed leaves a claim, which the next one carries out
+    claim        by an atomic create, with all that the empty store will hold: of several creators one wins, whatever
+    each had planned groups …     by whoever comes, from the claim, so that two who write the same keys write the same
+    bytes root         last: before, there is no store; a creator that was killed leaves a claim, which the next one
+    carries out
 
 The claim stays with the store. To delete it, it is emptied first: who finds it so makes nothing of it.
 """
@@ -60,7 +61,10 @@ def create(place: Remote, build: Callable[[Path], None]) -> bool:
     is_creator = bucket.create(CLAIM, packed)
     claim = packed if is_creator else bucket.get(CLAIM)
     if not claim:
-        raise StoreError(f"{place} is being deleted, or its deletion was cut short. Run with --fresh, which deletes what is left, or give another output.path.")
+        raise StoreError(
+            f"{place} is being deleted, or its deletion was cut short. Run with --fresh, which deletes what "
+            f"is left, or give another output.path."
+        )
     _write_skeleton(bucket, _unpacked(claim), is_creator)
     return is_creator
 
@@ -71,7 +75,10 @@ def has_claim(place: Remote) -> bool:
 
 
 def delete_remote(place: Remote) -> None:
-    """Delete all there is; the root goes first, so that nobody ever takes a part of it for a store, and the claim last."""
+    """Delete all there is.
+
+    The root goes first, so that nobody ever takes a part of it for a store, and the claim last.
+    """
     bucket = Bucket(place)
     bucket.put(CLAIM, b"")
     bucket.clear(ROOTS)
@@ -95,7 +102,10 @@ def _unpacked(claim: bytes) -> Skeleton:
 
 
 def _write_skeleton(bucket: Bucket, skeleton: Skeleton, is_creator: bool) -> None:
-    """All but the root, then the root. Helpers fill gaps and replace nothing, so that one who comes late does no harm to what was made since."""
+    """All but the root, then the root.
+
+    Helpers fill gaps and replace nothing, so that one who comes late does no harm to what was made since.
+    """
     write = bucket.put if is_creator else bucket.create
     root = [name for name in reversed(ROOTS) if name in skeleton]
     with ThreadPoolExecutor(_CONCURRENT_REQUESTS) as pool:

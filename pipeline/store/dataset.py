@@ -22,9 +22,15 @@ def dataset(store: Place, level: int = 0) -> xarray.Dataset:
     if find_spec("rioxarray"):
         import_module("rioxarray")  # for its accessor, .rio
     store_level, group = open_store(store, level), zarr_path(store, str(level))
-    where: dict[str, Any] = {"store": str(store), "group": str(level)} if isinstance(group, Path) else {"store": group.store, "group": group.path}
+    where: dict[str, Any] = (
+        {"store": str(store), "group": str(level)}
+        if isinstance(group, Path)
+        else {"store": group.store, "group": group.path}
+    )
     # mask_and_scale would make floats of codes: v2 cannot tell nodata from missing values
     layers: xarray.Dataset = library.open_zarr(**where, consolidated=False, mask_and_scale=False)
     return layers.assign_attrs(
-        crs=store_level.grid.code or store_level.grid.wkt, nodata=store_level.nodata, class_names={row.code: row.name for row in store_level.classes}
+        crs=store_level.grid.code or store_level.grid.wkt,
+        nodata=store_level.nodata,
+        class_names={row.code: row.name for row in store_level.classes},
     )

@@ -58,7 +58,12 @@ def mean_2x2(values: PixelArray, valid: npt.NDArray[np.bool_], fill: float) -> P
     wide = np.uint16 if values.dtype == np.uint8 else np.float32
     valid_quadrants = _quadrants(valid, False)
     total = np.sum(
-        [np.where(is_valid, part, 0).astype(wide) for part, is_valid in zip(_quadrants(values, 0), valid_quadrants, strict=True)], axis=0, dtype=wide
+        [
+            np.where(is_valid, part, 0).astype(wide)
+            for part, is_valid in zip(_quadrants(values, 0), valid_quadrants, strict=True)
+        ],
+        axis=0,
+        dtype=wide,
     )
     number = np.sum(valid_quadrants, axis=0, dtype=wide)
     count = np.maximum(number, 1)

@@ -30,7 +30,9 @@ def write_hierarchy(path: Path, spec: StoreSpec, attributes: Attributes) -> None
     attributes
         What the root says beside the conventions.
     """
-    root = zarr.create_group(path, zarr_format=spec.zarr_format, attributes={**metadata.root_attributes(spec), **attributes})
+    root = zarr.create_group(
+        path, zarr_format=spec.zarr_format, attributes={**metadata.root_attributes(spec), **attributes}
+    )
     for k in range(spec.levels):
         grid = spec.grid.level(k)
         group = root.create_group(str(k), attributes=metadata.level_attributes(grid))
@@ -43,7 +45,11 @@ def write_hierarchy(path: Path, spec: StoreSpec, attributes: Attributes) -> None
 def class_attributes(spec: StoreSpec) -> dict[str, Attributes]:
     """Arrays of each level that say names and colours of classes, and everything that they say of themselves."""
     arrays = {"mask": layer_attributes(spec, "mask")}
-    return {**arrays, "class": {**_dimensions(spec, ("class",)), **metadata.class_axis_attributes(spec)}} if _has_classes(spec) else arrays
+    return (
+        {**arrays, "class": {**_dimensions(spec, ("class",)), **metadata.class_axis_attributes(spec)}}
+        if _has_classes(spec)
+        else arrays
+    )
 
 
 def layer_attributes(spec: StoreSpec, layer: str) -> Attributes:
@@ -53,7 +59,8 @@ def layer_attributes(spec: StoreSpec, layer: str) -> Attributes:
 
 def _create_layer(group: zarr.Group, spec: StoreSpec, grid: Grid, layer: str) -> None:
     layer_spec = spec.layer(layer)
-    class_chunk = () if layer_spec.planes is None else (1,)  # whoever looks at one class reads no other, and no writer holds more than one plane of a file
+    # whoever looks at one class reads no other, and no writer holds more than one plane of a file
+    class_chunk = () if layer_spec.planes is None else (1,)
     group.create_array(
         layer,
         shape=layer_spec.shape(grid.height, grid.width),
@@ -72,28 +79,50 @@ def _has_classes(spec: StoreSpec) -> bool:
 
 
 def _create_classes(group: zarr.Group, spec: StoreSpec) -> None:
-    """The class axis: codes as in the mask. Zarr v3 has no settled type for text, so the names are among its attributes."""
+    """The class axis: codes as in the mask.
+
+    Zarr v3 has no settled type for text, so the names are among its attributes.
+    """
     if not _has_classes(spec):
         return
     count = len(spec.axis)
     array = group.create_array(
-        "class", shape=(count,), chunks=(count,), dtype=spec.dtype, fill_value=None, compressors=None, attributes=class_attributes(spec)["class"],
+        "class",
+        shape=(count,),
+        chunks=(count,),
+        dtype=spec.dtype,
+        fill_value=None,
+        compressors=None,
+        attributes=class_attributes(spec)["class"],
         **_names(spec, ("class",)),
-    )  # fmt: skip
+    )
     array[:] = np.array([row.code for row in spec.axis], dtype=spec.dtype)
 
 
 def _create_coordinates(group: zarr.Group, spec: StoreSpec, grid: Grid) -> None:
     reference = metadata.spatial_ref(grid)
-    group.create_array("spatial_ref", shape=(), dtype="int64", compressors=None, attributes={**_dimensions(spec, ()), **reference}, **_names(spec, ()))
+    group.create_array(
+        "spatial_ref",
+        shape=(),
+        dtype="int64",
+        compressors=None,
+        attributes={**_dimensions(spec, ()), **reference},
+        **_names(spec, ()),
+    )
     if not grid.axis_aligned:
         return
     a, _, c, _, e, f = grid.transform
     for name, start, step, count in (("y", f, e, grid.height), ("x", c, a, grid.width)):
         array = group.create_array(
-            name, shape=(count,), chunks=(min(count, COORDINATES),), dtype="float64", fill_value=float("nan"), compressors=_codec(spec),
-            attributes={**_dimensions(spec, (name,)), **metadata.coordinate_attributes(name, grid)}, **_names(spec, (name,)),
-        )  # fmt: skip
+            name,
+            shape=(count,),
+            chunks=(min(count, COORDINATES),),
+            dtype="float64",
+            fill_value=float("nan"),
+            compressors=_codec(spec),
+            attributes={**_dimensions(spec, (name,)), **metadata.coordinate_attributes(name, grid)},
+            **_names(spec, (name,)),
+        )
         array[:] = start + step * (np.arange(count) + 0.5)
 
 

@@ -1,4 +1,6 @@
-"""What a layer is in a store: its array, what that says of itself, how overviews reduce it. One layer, one row of `LAYERS`.
+"""What a layer is in a store: its array, what that says of itself, how overviews reduce it.
+
+One layer, one row of `LAYERS`.
 
 How a layer is made of a tile's logits is one function and its row in `pipeline.inference.layers`.
 """
@@ -100,18 +102,24 @@ class Layer:
     reduce: Callable[[PixelArray, npt.NDArray[np.bool_], float], PixelArray] = mean_2x2
     """2×2 pixels to one, given its pixels, which of them are valid, and its fill value."""
     validity_rank: int | None = None
-    """Place among the layers by which a pixel without an answer is told from one with a doubtful answer, the plainest first; None for none of them."""
+    """Place among the layers by which a pixel without an answer is told from one with a doubtful answer, the plainest
+    first; None for none of them."""
 
 
 LAYERS: dict[str, Layer] = {
-    "mask": Layer(dtype=lambda options: options.dtype, fill=lambda options: options.nodata, attributes=_mask, reduce=_mode),
+    "mask": Layer(
+        dtype=lambda options: options.dtype, fill=lambda options: options.nodata, attributes=_mask, reduce=_mode
+    ),
     "confidence": Layer(dtype=lambda _: "uint8", fill=lambda _: 0, attributes=_confidence, validity_rank=2),
     "probabilities": Layer(
-        dtype=lambda options: options.probabilities, fill=lambda options: nan if options.probabilities == "float16" else 0, attributes=_probabilities,
-        has_classes=True, validity_rank=3,
+        dtype=lambda options: options.probabilities,
+        fill=lambda options: nan if options.probabilities == "float16" else 0,
+        attributes=_probabilities,
+        has_classes=True,
+        validity_rank=3,
     ),
     "entropy": Layer(dtype=lambda _: "uint8", fill=lambda _: 255, attributes=_entropy, validity_rank=1),
-}  # fmt: skip
+}
 """Every layer that a store may have, by its name in ``output.layers``."""
 
 
@@ -128,7 +136,9 @@ def layer_spec(name: str, *, dtype: str, nodata: int, probabilities: str, planes
         Classes that have a probability.
     """
     layer, options = LAYERS[name], ArrayOptions(dtype=dtype, nodata=nodata, probabilities=probabilities)
-    return LayerSpec(name=name, dtype=layer.dtype(options), fill=layer.fill(options), planes=planes if layer.has_classes else None)
+    return LayerSpec(
+        name=name, dtype=layer.dtype(options), fill=layer.fill(options), planes=planes if layer.has_classes else None
+    )
 
 
 def validity_layer(names: Iterable[str]) -> str | None:

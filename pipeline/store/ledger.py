@@ -1,7 +1,8 @@
 """The ledger: one commit record per block, written once its chunks are durable.
 
 Records lie below an array (``0/mask/ledger/r00012/b00003.json``), where no Zarr reader looks, fanned out by block row.
-What is in the store is what has a record; nothing is deduced from which chunks exist. A record whose chunks are gone is removed.
+What is in the store is what has a record; nothing is deduced from which chunks exist. A record whose chunks are gone is
+removed.
 """
 
 from __future__ import annotations
@@ -72,8 +73,14 @@ class Ledger:
 
     def failures(self) -> dict[BlockPosition, str]:
         """Blocks that failed when they were last tried and are not committed since, and why."""
-        notes = ((block, self._read_or_empty(self._key(block, "failed"))) for block in self._listed(self._folder, "failed"))
-        return {block: _reason(data) for block, data in notes if data is not None and not self._files.exists(self._key(block, "json"))}
+        notes = (
+            (block, self._read_or_empty(self._key(block, "failed"))) for block in self._listed(self._folder, "failed")
+        )
+        return {
+            block: _reason(data)
+            for block, data in notes
+            if data is not None and not self._files.exists(self._key(block, "json"))
+        }
 
     def record(self, block: BlockPosition) -> dict[str, Any] | None:
         """What was recorded of a block, or None.
@@ -116,8 +123,13 @@ class Ledger:
                 yield int(match[1]), int(match[2])
 
 
-def commit_block(store: Place, level: int, block: BlockPosition, window: Window, layers: tuple[str, ...], record: dict[str, Any]) -> None:
-    """Make the chunks of a block durable, then record them with their checksums: of what was sent, where that is known, or else of what is there."""
+def commit_block(
+    store: Place, level: int, block: BlockPosition, window: Window, layers: tuple[str, ...], record: dict[str, Any]
+) -> None:
+    """Make the chunks of a block durable, then record them with their checksums.
+
+    Of what was sent, where that is known, or else of what is there.
+    """
     files = files_at(store)
     keys = [key for layer in layers for key in chunk_keys(store, level, layer, window)]
     files.sync(key for key in keys if files.exists(key))
@@ -148,7 +160,9 @@ def chunk_keys(store: Place, level: int, layer: str, window: Window) -> Iterator
     array = open_layer(store, level, layer)
     *planes, rows, cols = array.shards or array.chunks
     axes = [range(-(-length // plane)) for length, plane in zip(array.shape, planes, strict=False)]
-    axes += [range(axis.start // side, -(-axis.stop // side)) for axis, side in ((window.rows, rows), (window.cols, cols))]
+    axes += [
+        range(axis.start // side, -(-axis.stop // side)) for axis, side in ((window.rows, rows), (window.cols, cols))
+    ]
     for place in product(*axes):
         yield f"{level}/{layer}/{array.metadata.encode_chunk_key(place)}"
 
@@ -172,7 +186,10 @@ def _is_record(record: Any) -> bool:
 
 
 def _damaged(store: Place, key: str) -> StoreError:
-    return StoreError(f"the commit record {key} in {store} cannot be read. Delete it and run the job again, which makes its block anew.")
+    return StoreError(
+        f"the commit record {key} in {store} cannot be read. Delete it and run the job again, which makes "
+        f"its block anew."
+    )
 
 
 def _reason(data: bytes) -> str:
@@ -184,7 +201,9 @@ def _reason(data: bytes) -> str:
 
 
 def drop_records_of_missing_chunks(store: Place, level: int, blocks: Iterable[BlockPosition] | None = None) -> int:
-    """Of some blocks, or of all, drop records that cannot be read or name a chunk that is gone, so that their blocks are made anew; no chunk is read.
+    """Drop records that cannot be read or name a chunk that is gone, of some blocks or of all.
+
+    Their blocks are made anew. No chunk is read.
 
     A kill never does this, since a record comes after its chunks are durable; disks, copies and people do.
 

@@ -44,7 +44,7 @@ __all__ = [
     "undeletable",
     "update_meta",
     "write_certificate",
-]  # fmt: skip
+]
 
 META_KEY = "wholecloth"
 """Attribute of the root by which a store is known as ours."""
@@ -58,9 +58,9 @@ _cache_lock = threading.Lock()
 def create(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> bool:
     """Make an empty store in one step.
 
-    On disk the skeleton is built beside its place and moved there, on object storage it is claimed first and gets its root
-    last: nobody ever takes a part of it for the whole, and of several runs that start together exactly one makes the store.
-    It is durable when this returns.
+    On disk the skeleton is built beside its place and moved there, on object storage it is claimed first and gets its
+    root last: nobody ever takes a part of it for the whole, and of several runs that start together exactly one makes
+    the store. It is durable when this returns.
 
     Returns
     -------
@@ -94,7 +94,10 @@ def is_mask_store(path: Place) -> bool:
 
 
 def is_half_created(path: Place) -> bool:
-    """Whether what is there is no store yet, but what a creator or a deletion left on object storage that was cut short."""
+    """Whether what is there is no store yet.
+
+    It is what a creator or a deletion left on object storage when it was cut short.
+    """
     return isinstance(path, Remote) and _meta(path) is None and create_remote.has_claim(path)
 
 
@@ -117,7 +120,10 @@ def read_store_meta(path: Place, *required: str) -> dict[str, Any]:
     if meta is None and not exists(path):
         raise StoreError(f"{path} is not a store of ours: nothing is there. Give the path of a store that `run` made.")
     if meta is None:
-        raise StoreError(f"{path} is not a store of ours: its root has no {META_KEY!r} attribute. Give the path of a store that `run` made.")
+        raise StoreError(
+            f"{path} is not a store of ours: its root has no {META_KEY!r} attribute. Give the path of a "
+            f"store that `run` made."
+        )
     if missing := [name for name in required if not isinstance(meta.get(name), dict | list)]:
         raise StoreError(
             f"{path} is damaged: {META_KEY!r} in the attributes of its root does not say {', '.join(missing)}. "
@@ -164,7 +170,9 @@ def mark_complete(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> None:
 
 
 def write_certificate(path: Place, certificate: dict[str, Any] | None) -> None:
-    """Put a certificate into the root, or take away the one that is there; everything else that is said there stays as it is.
+    """Put a certificate into the root, or take away the one that is there.
+
+    Everything else that is said there stays as it is.
 
     Raises
     ------
@@ -175,11 +183,17 @@ def write_certificate(path: Place, certificate: dict[str, Any] | None) -> None:
     try:
         restate(path, {**meta, **({"certificate": certificate} if certificate else {})})
     except OSError as error:
-        raise StoreError(f"{path} cannot be written ({error.strerror}), so that it holds no certificate. Make it writable, or copy it.") from error
+        raise StoreError(
+            f"{path} cannot be written ({error.strerror}), so that it holds no certificate. Make it "
+            f"writable, or copy it."
+        ) from error
 
 
 def restate(path: Place, meta: dict[str, Any]) -> None:
-    """Replace what the root says of how the store was made, and nothing else; raises OSError where it cannot be written."""
+    """Replace what the root says of how the store was made, and nothing else.
+
+    Raises OSError where it cannot be written.
+    """
     root = zarr.open_group(zarr_path(path), mode="r+", use_consolidated=False)
     root.attrs.put({**dict(root.attrs), META_KEY: meta})
     if meta.get("complete"):
@@ -218,7 +232,10 @@ def undeletable(path: Place) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoreError(f"{path} cannot be deleted ({error.strerror}: {error.filename}). Delete it by hand, or give another output.path.") from error
+        raise StoreError(
+            f"{path} cannot be deleted ({error.strerror}: {error.filename}). Delete it by hand, or give "
+            f"another output.path."
+        ) from error
 
 
 def remove_partial_files(path: Place) -> None:
@@ -227,7 +244,10 @@ def remove_partial_files(path: Place) -> None:
 
 
 def remove_partials_beside(path: Place) -> None:
-    """The same beside the store, where little is: also of one that is complete, since its picture and its report come last."""
+    """The same beside the store, where little is.
+
+    Also of one that is complete, since its picture and its report come last.
+    """
     if not isinstance(path, Remote):
         create_local.remove_stale_partials(path)
 
@@ -253,7 +273,8 @@ def _meta(path: Place) -> dict[str, Any] | None:
 
 def _consolidate(path: Place) -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ZarrUserWarning)  # v3 has no standard for it yet; readers that know it open faster
+        # v3 has no standard for it yet; readers that know it open faster
+        warnings.simplefilter("ignore", ZarrUserWarning)
         zarr.consolidate_metadata(zarr_path(path))
 
 
@@ -268,4 +289,6 @@ def _consolidate_if_whole(path: Place) -> None:
 def _sync_metadata(path: Place, spec: StoreSpec) -> None:
     files = files_at(path)
     arrays = [f"{k}/{name}/" for k in range(spec.levels) for name in hierarchy.class_attributes(spec)]
-    files.sync(key for folder in ("", *arrays) for name in (*_ROOTS, ".zmetadata") if files.exists(key := f"{folder}{name}"))
+    files.sync(
+        key for folder in ("", *arrays) for name in (*_ROOTS, ".zmetadata") if files.exists(key := f"{folder}{name}")
+    )

@@ -15,7 +15,11 @@ _HOME = "https://github.com/zarr-conventions"
 _RAW = "https://raw.githubusercontent.com/zarr-conventions"
 _CONVENTIONS = {
     "multiscales": ("d35379db-88df-4056-af3a-620245f8e347", "multiscales", "Multiscale layout of zarr datasets"),
-    "proj": ("f17cb550-5864-4468-aeb7-f3180cfb622f", "geo-proj", "Coordinate reference system information for geospatial data"),
+    "proj": (
+        "f17cb550-5864-4468-aeb7-f3180cfb622f",
+        "geo-proj",
+        "Coordinate reference system information for geospatial data",
+    ),
     "spatial": ("689b58e2-cf7b-45e0-9fff-9cfc0883d6b4", "spatial", "Spatial coordinate information"),
 }
 
@@ -28,15 +32,28 @@ def root_attributes(spec: StoreSpec) -> Attributes:
 
 
 def _pyramid(spec: StoreSpec) -> Attributes:
-    """The levels. OME-Zarr of v2 has the key that the multiscales convention needs as well, so that a v2 store says them to OME's readers alone."""
+    """The levels.
+
+    OME-Zarr of v2 has the key that the multiscales convention needs as well, so that a v2 store says them to OME's
+    readers alone.
+    """
     if spec.zarr_format == 2:
-        return {"multiscales": [{"version": "0.4", **_multiscale(spec)}], "image-label": {"version": "0.4", **_label(spec)}}
-    return {"multiscales": {"layout": _layout(spec)}, "ome": {"version": "0.5", "multiscales": [_multiscale(spec)], "image-label": _label(spec)}}
+        return {
+            "multiscales": [{"version": "0.4", **_multiscale(spec)}],
+            "image-label": {"version": "0.4", **_label(spec)},
+        }
+    return {
+        "multiscales": {"layout": _layout(spec)},
+        "ome": {"version": "0.5", "multiscales": [_multiscale(spec)], "image-label": _label(spec)},
+    }
 
 
 def level_attributes(grid: Grid) -> Attributes:
     """Attributes of one level: its own georeference, so that it can be opened by itself."""
-    return {"zarr_conventions": [entry for name in _names(grid) for entry in _registrations(name)], **georeference(grid)}
+    return {
+        "zarr_conventions": [entry for name in _names(grid) for entry in _registrations(name)],
+        **georeference(grid),
+    }
 
 
 def georeference(grid: Grid) -> Attributes:
@@ -84,7 +101,9 @@ def coordinate_attributes(name: str, grid: Grid) -> Attributes:
         axes = {str(entry.get("axis")): entry for entry in CRS.from_wkt(grid.wkt).cs_to_cf()} if grid.wkt else {}
     except CRSError:  # GDAL reads dialects that PROJ does not
         axes = {}
-    return attributes | {key: value for key, value in axes.get(name.upper(), {}).items() if key in ("standard_name", "units")}
+    return attributes | {
+        key: value for key, value in axes.get(name.upper(), {}).items() if key in ("standard_name", "units")
+    }
 
 
 def _flags(rows: tuple[ClassRow, ...]) -> Attributes:
@@ -130,7 +149,11 @@ def _layout(spec: StoreSpec) -> list[dict[str, Any]]:
     levels = []
     for k in range(spec.levels):
         grid = spec.grid.level(k)
-        entry: dict[str, Any] = {"asset": str(k), "spatial:shape": [grid.height, grid.width], "spatial:transform": list(grid.transform)}
+        entry: dict[str, Any] = {
+            "asset": str(k),
+            "spatial:shape": [grid.height, grid.width],
+            "spatial:transform": list(grid.transform),
+        }
         if k:
             entry |= {"derived_from": str(k - 1), "transform": {"scale": [2.0, 2.0], "translation": [0.5, 0.5]}}
         levels.append(entry)
@@ -150,7 +173,12 @@ def _multiscale(spec: StoreSpec) -> dict[str, Any]:
         if k or top or left:
             moves.append({"type": "translation", "translation": [top + height * shift, left + width * shift]})
         datasets.append({"path": f"{k}/mask", "coordinateTransformations": moves})
-    return {"name": "mask", "axes": [{"name": axis, "type": "space", **unit} for axis in ("y", "x")], "datasets": datasets, "type": "mode"}
+    return {
+        "name": "mask",
+        "axes": [{"name": axis, "type": "space", **unit} for axis in ("y", "x")],
+        "datasets": datasets,
+        "type": "mode",
+    }
 
 
 def _label(spec: StoreSpec) -> dict[str, Any]:
@@ -161,7 +189,10 @@ def _label(spec: StoreSpec) -> dict[str, Any]:
 
 
 def _origin(grid: Grid) -> tuple[float, float]:
-    """(y, x) where a part of an image was cut from it, in the transform's units. OME's rows run down and its columns right; a grid that does not has none."""
+    """(y, x) where a part of an image was cut from it, in the transform's units.
+
+    OME's rows run down and its columns right; a grid that does not has none.
+    """
     across, _, left, _, down, top = grid.transform
     return (top, left) if grid.wkt is None and grid.axis_aligned and across > 0 and down > 0 else (0.0, 0.0)
 

@@ -81,11 +81,14 @@ class OverviewTask:
     def reduced(self, window: Window) -> Iterator[tuple[str, PlaneIndex, PixelArray]]:
         """All layers of a block, class by class: the layer, the place on its class axis if it has one, and its pixels.
 
-        The pixels are gone when the next are asked for. Strips are one chunk high: beside one plane of the block and one strip,
-        what is held is a bit per pixel below.
+        The pixels are gone when the next are asked for. Strips are one chunk high: beside one plane of the block and
+        one strip, what is held is a bit per pixel below.
         """
         strips = [
-            (rows, self._below(Window(row=window.row + rows.start, col=window.col, height=rows.size, width=window.width)))
+            (
+                rows,
+                self._below(Window(row=window.row + rows.start, col=window.col, height=rows.size, width=window.width)),
+            )
             for rows in cut(window.height, self.spec.chunk)
         ]
         validity: list[npt.NDArray[np.uint8]] = []
@@ -102,7 +105,9 @@ class OverviewTask:
                 result = np.empty((window.height, window.width), layer_spec.dtype)
             for (rows, below), bits in zip(strips, validity, strict=True):
                 valid = np.unpackbits(bits, axis=1, count=below.width).view(np.bool_)
-                result[rows.start : rows.stop] = LAYERS[layer].reduce(self._read(layer, where, below), valid, layer_spec.fill)
+                result[rows.start : rows.stop] = LAYERS[layer].reduce(
+                    self._read(layer, where, below), valid, layer_spec.fill
+                )
             yield layer, where, result
 
     def _planes(self) -> Iterator[tuple[str, PlaneIndex]]:
@@ -113,7 +118,10 @@ class OverviewTask:
                 yield from ((layer, where) for where in ([()] if planes is None else [(k,) for k in range(planes)]))
 
     def _validity(self, mask: PixelArray, below: Window) -> npt.NDArray[np.bool_]:
-        """Pixels that the network answered for: those of the mask, and where it may pass over some, those of the layer that says so best."""
+        """Pixels that the network answered for.
+
+        Those of the mask, and where it may pass over some, those of the layer that says so best.
+        """
         valid = np.asarray(mask != self.spec.nodata)
         if self.spec.has_min_confidence:
             tells = validity_layer(self.spec.layers)
@@ -130,14 +138,17 @@ class OverviewTask:
             raise
         except Exception as error:  # a codec raises what it likes
             raise StoreError(
-                f"{self.store} is damaged: {layer} of level {self.level - 1} cannot be read at {below}, though it was committed. "
+                f"{self.store} is damaged: {layer} of level {self.level - 1} cannot be read at {below}, "
+                f"though it was committed. "
                 "verify names the blocks and says how they are made anew; or run with --fresh."
             ) from error
 
     def _below(self, window: Window) -> Window:
         """The pixels of the level below that a window of this one is made from."""
         grid = self.spec.grid.level(self.level - 1)
-        return Window(row=2 * window.row, col=2 * window.col, height=2 * window.height, width=2 * window.width).clip(grid.height, grid.width)
+        return Window(row=2 * window.row, col=2 * window.col, height=2 * window.height, width=2 * window.width).clip(
+            grid.height, grid.width
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +168,11 @@ class OverviewLevel:
     def blocks(self) -> Iterator[BlockIndex]:
         """All of them, row by row."""
         rows, cols = self.task.shape
-        every = ((row, col) for row in range(rows) for col in range(cols)) if self.selected is None else sorted(self.selected)
+        every = (
+            ((row, col) for row in range(rows) for col in range(cols))
+            if self.selected is None
+            else sorted(self.selected)
+        )
         return (BlockIndex(*block) for block in every)
 
     def missing(self) -> Iterator[BlockIndex]:
@@ -176,11 +191,16 @@ def levels(path: Place, spec: StoreSpec, block: int | None = None) -> list[Overv
     path, spec
         The store.
     block
-        Side of the blocks of full resolution, px, where only some of them are asked for: then overviews lie over those that are committed.
+        Side of the blocks of full resolution, px, where only some of them are asked for: then overviews lie over those
+        that are committed.
     """
     store_id = read_store_id(path)
     tasks = [OverviewTask(store=path, spec=spec, level=level, store_id=store_id) for level in range(1, spec.levels)]
-    per_level = [None] * len(tasks) if block is None else overview_blocks_above(Ledger(path).committed(), block, spec.overview_block, spec.levels)
+    per_level = (
+        [None] * len(tasks)
+        if block is None
+        else overview_blocks_above(Ledger(path).committed(), block, spec.overview_block, spec.levels)
+    )
     return [OverviewLevel(task=task, selected=selected) for task, selected in zip(tasks, per_level, strict=True)]
 
 
@@ -189,7 +209,9 @@ def invalidate_above(path: Place, spec: StoreSpec, block: int, blocks: Iterable[
     ledgers = [Ledger(path, level) for level in range(1, spec.levels)]
     if not any(next(ledger.listed(), None) for ledger in ledgers):
         return
-    for ledger, affected in zip(ledgers, overview_blocks_above(blocks, block, spec.overview_block, spec.levels), strict=True):
+    for ledger, affected in zip(
+        ledgers, overview_blocks_above(blocks, block, spec.overview_block, spec.levels), strict=True
+    ):
         for place in affected:
             ledger.drop(place)
 

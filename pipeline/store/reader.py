@@ -82,14 +82,22 @@ def open_store(path: Place, level: int = 0) -> StoreLevel:
     meta = read_store_meta(path)
     if not _has_level(path, level):
         levels = [k for k in range(64) if _has_level(path, k)]
-        raise StoreError(f"{path} has no level {level}; it has {levels[0]} to {levels[-1]}, of which 0 is the full resolution. Give one of these.")
+        raise StoreError(
+            f"{path} has no level {level}; it has {levels[0]} to {levels[-1]}, of which 0 is the full "
+            f"resolution. Give one of these."
+        )
     array = open_layer(path, level, "mask")
     side = (array.shards or array.chunks)[0]
     return StoreLevel(
-        path=path, level=level, grid=_grid(path, level, array.shape), classes=tuple(ClassRow(**row) for row in meta["classes"]), nodata=int(array.fill_value),
-        chunk=array.chunks[0], block=overview_block(side) if level else int(meta["tiles"]["block"]),
+        path=path,
+        level=level,
+        grid=_grid(path, level, array.shape),
+        classes=tuple(ClassRow(**row) for row in meta["classes"]),
+        nodata=int(array.fill_value),
+        chunk=array.chunks[0],
+        block=overview_block(side) if level else int(meta["tiles"]["block"]),
         requested_blocks=_requested_blocks(path, meta, level, overview_block(side)),
-    )  # fmt: skip
+    )
 
 
 def store_location(store: str | Place) -> Place:
@@ -111,11 +119,18 @@ def _requested_blocks(path: Place, meta: dict[str, Any], level: int, side: int) 
 
 
 def _grid(path: Place, level: int, shape: tuple[int, ...]) -> Grid:
-    attributes: dict[str, Any] = dict(zarr.open_group(zarr_path(path, str(level)), mode="r", use_consolidated=False).attrs)
+    attributes: dict[str, Any] = dict(
+        zarr.open_group(zarr_path(path, str(level)), mode="r", use_consolidated=False).attrs
+    )
     a, b, c, d, e, f = attributes["spatial:transform"]
     wkt = attributes.get("proj:wkt2")
     return Grid(
-        height=shape[0], width=shape[1], transform=(a, b, c, d, e, f), wkt=wkt, code=attributes.get("proj:code"), unit="crs" if wkt else _unit(path, level)
+        height=shape[0],
+        width=shape[1],
+        transform=(a, b, c, d, e, f),
+        wkt=wkt,
+        code=attributes.get("proj:code"),
+        unit="crs" if wkt else _unit(path, level),
     )
 
 

@@ -31,20 +31,35 @@ def read_spec(path: Place) -> StoreSpec:
         return _spec(path, meta)
     except (KeyError, TypeError, ValueError, FileNotFoundError) as error:
         raise StoreError(
-            f"{path} is damaged: what it says of itself does not make a store ({type(error).__name__}: {error}). Put its metadata back from a copy, or make it "
+            f"{path} is damaged: what it says of itself does not make a store ({type(error).__name__}: "
+            f"{error}). Put its metadata back from a copy, or make it "
             "anew: run with --fresh."
         ) from error
 
 
 def _spec(path: Place, meta: dict[str, Any]) -> StoreSpec:
-    store_level, mask, output, tiles = open_store(path), open_layer(path, 0, "mask"), meta["config"]["output"], meta["tiles"]
+    store_level, mask, output, tiles = (
+        open_store(path),
+        open_layer(path, 0, "mask"),
+        meta["config"]["output"],
+        meta["tiles"],
+    )
     layers = tuple(output["layers"])
     grid = replace(store_level.grid, unit=meta["fingerprint"].get("source.grid", {}).get("unit", store_level.grid.unit))
     return StoreSpec(
-        grid=grid, layers=layers, chunk=tiles["chunk"], shard=tiles["shard"], nodata=store_level.nodata, dtype=str(mask.dtype),
-        zarr_format=mask.metadata.zarr_format, classes=store_level.classes, levels=meta.get("levels", _levels(grid, output, tiles)),
-        probabilities=output.get("probabilities_dtype", "uint8"), class_codes=_planes(path, layers), has_min_confidence=output.get("min_confidence", 0) > 0,
-    )  # fmt: skip
+        grid=grid,
+        layers=layers,
+        chunk=tiles["chunk"],
+        shard=tiles["shard"],
+        nodata=store_level.nodata,
+        dtype=str(mask.dtype),
+        zarr_format=mask.metadata.zarr_format,
+        classes=store_level.classes,
+        levels=meta.get("levels", _levels(grid, output, tiles)),
+        probabilities=output.get("probabilities_dtype", "uint8"),
+        class_codes=_planes(path, layers),
+        has_min_confidence=output.get("min_confidence", 0) > 0,
+    )
 
 
 def _levels(grid: Grid, output: dict[str, Any], tiles: dict[str, Any]) -> int:

@@ -28,7 +28,9 @@ class _ShardNote:
 
 def write_shard_note(store: Place, shard: Shard, whole: bool) -> None:
     """Note that a shard has ended, and whether all its blocks are committed."""
-    files_at(store).put(f"{SHARD_NOTES_FOLDER}/{shard.name}.json", json.dumps({"whole": whole, "when": time.time()}).encode())
+    files_at(store).put(
+        f"{SHARD_NOTES_FOLDER}/{shard.name}.json", json.dumps({"whole": whole, "when": time.time()}).encode()
+    )
 
 
 def unreported_shards(store: Place) -> tuple[int, list[int]] | None:
@@ -61,7 +63,11 @@ def _notes(files: Files) -> Iterator[_ShardNote]:
             continue
         try:
             document = json.loads(files.get(key) or b"")
-            note = _ShardNote(shard=Shard(index=int(match[1]), count=int(match[2])), whole=bool(document["whole"]), written_at=float(document["when"]))
+            note = _ShardNote(
+                shard=Shard(index=int(match[1]), count=int(match[2])),
+                whole=bool(document["whole"]),
+                written_at=float(document["when"]),
+            )
         except (ValueError, KeyError, TypeError):  # a note that cannot be read says nothing
             continue
         yield note

@@ -11,7 +11,10 @@ from pipeline.store.layers import LayerSpec, layer_spec
 Role = Literal["background", "ignore"]
 
 OVERVIEW_BLOCK = 1024
-"""Side of a block of an overview, px, or one storage unit where that is larger. Commit records count in it: it stays as it is."""
+"""Side of a block of an overview, px, or one storage unit where that is larger.
+
+Commit records count in it: it stays as it is.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +55,14 @@ class StoreSpec:
     class_codes: tuple[int, ...] = ()
     """Codes along its class axis; empty for those of all classes."""
     has_min_confidence: bool = False
-    """Whether the mask is nodata where the network was not sure enough, so that other layers know of more pixels than the mask."""
+    """Whether the mask is nodata where the network was not sure enough, so that other layers know of more pixels than
+    the mask."""
 
     def layer(self, name: str) -> LayerSpec:
         """What a layer is in this store."""
-        return layer_spec(name, dtype=self.dtype, nodata=self.nodata, probabilities=self.probabilities, planes=len(self.axis))
+        return layer_spec(
+            name, dtype=self.dtype, nodata=self.nodata, probabilities=self.probabilities, planes=len(self.axis)
+        )
 
     @property
     def axis(self) -> tuple[ClassRow, ...]:

@@ -35,7 +35,8 @@ class Status:
     certificate: dict[str, Any] | None = None
     """Whether it ``passed`` when it was last verified, and ``why``."""
     overviews: dict[str, int] | None = None
-    """Blocks of overviews that are ``done``, and the ``total``, as `overviews` counts them; None where their arrays are damaged."""
+    """Blocks of overviews that are ``done``, and the ``total``, as `overviews` counts them; None where their arrays are
+    damaged."""
     share: float = 0.0
     """Of the pixels, those in committed blocks; where an area is asked for, of its blocks."""
     resume: bool = True
@@ -64,7 +65,12 @@ def status(path: Place) -> Status:
     blocks, complete = meta.get("asked", rows * cols), bool(meta.get("complete"))
     committed, share = _committed(path, meta, blocks)
     overview_counts = _overviews(path)
-    whole = complete and committed == blocks and overview_counts is not None and overview_counts["done"] == overview_counts["total"]
+    whole = (
+        complete
+        and committed == blocks
+        and overview_counts is not None
+        and overview_counts["done"] == overview_counts["total"]
+    )
     return Status(
         blocks=blocks,
         committed=committed,
@@ -81,7 +87,9 @@ def status(path: Place) -> Status:
 
 
 def overviews(path: Place) -> tuple[int, int]:
-    """Blocks of overviews that are committed, and all that there will be; of a store with an area, those over blocks that are committed.
+    """Blocks of overviews that are committed, and all that there will be.
+
+    Of a store with an area, those over blocks that are committed.
 
     Raises
     ------
@@ -92,7 +100,11 @@ def overviews(path: Place) -> tuple[int, int]:
     done = sum(Ledger(path, level).count() for level in levels)
     if "asked" not in meta:
         return done, sum(_blocks(path, level) for level in levels)
-    blocks_per_level = overview_blocks_above(Ledger(path).committed(), meta["tiles"]["block"], _side(path, 1), len(levels) + 1) if levels else []
+    blocks_per_level = (
+        overview_blocks_above(Ledger(path).committed(), meta["tiles"]["block"], _side(path, 1), len(levels) + 1)
+        if levels
+        else []
+    )
     return done, sum(len(blocks) for blocks in blocks_per_level)
 
 

@@ -1,4 +1,7 @@
-"""How a window differs from what the scene shows: turned, mirrored, rotated, zoomed, brighter, noisier; its label with it."""
+"""How a window differs from what the scene shows: turned, mirrored, rotated, zoomed, brighter, noisier.
+
+Its label with it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,8 @@ from pipeline.interfaces import Pixels
 PER_BAND = 0.3
 """Share of the gain that each band has of its own."""
 POSITION_DIGITS = 6
-"""Positions are rounded to so many digits of a px: what is meant to fall on a pixel does, and asks none of its neighbours."""
+"""Positions are rounded to so many digits of a px: what is meant to fall on a pixel does, and asks none of its
+neighbours."""
 
 Offset = TypeVar("Offset", float, npt.NDArray[np.float64])
 Positions = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
@@ -53,8 +57,8 @@ def draw_augmentation(config: AugmentConfig, bands: int, rng: np.random.Generato
     Parameters
     ----------
     config
-        What may change, and how much: angles are even within ± ``rotate``, factors between 1/(1 + zoom) and 1 + zoom by their
-        logarithm, gains are (1 ± gain) for the window times (1 ± 0.3·gain) for each band.
+        What may change, and how much: angles are even within ± ``rotate``, factors between 1/(1 + zoom) and 1 + zoom by
+        their logarithm, gains are (1 ± gain) for the window times (1 ± 0.3·gain) for each band.
     bands
         Of the window.
     rng
@@ -75,8 +79,8 @@ def draw_augmentation(config: AugmentConfig, bands: int, rng: np.random.Generato
 def reach(change: Augmentation, side: int) -> int:
     r"""Side of the square that must be read to fill a window, px.
 
-    Both have one centre, so the square is odd where the window is. The window, rotated by ``angle`` and shrunk by ``factor``, lies
-    within it, and so does all that its pixels are interpolated from::
+    Both have one centre, so the square is odd where the window is. The window, rotated by ``angle`` and shrunk by
+    ``factor``, lies within it, and so does all that its pixels are interpolated from::
 
         +-----/\------+
         |   /    \    |
@@ -102,7 +106,9 @@ def to_source(change: Augmentation, down: Offset, right: Offset) -> tuple[Offset
     return cosine * down + sine * right, cosine * right - sine * down
 
 
-def apply(pixels: Pixels, label: npt.NDArray[Any], change: Augmentation, side: int, ignore: int) -> tuple[Pixels, npt.NDArray[Any]]:
+def apply(
+    pixels: Pixels, label: npt.NDArray[Any], change: Augmentation, side: int, ignore: int
+) -> tuple[Pixels, npt.NDArray[Any]]:
     """Change an image and its label in step.
 
     Parameters
@@ -121,9 +127,9 @@ def apply(pixels: Pixels, label: npt.NDArray[Any], change: Augmentation, side: i
     Returns
     -------
     Pixels
-        (bands, side, side). Where nothing is resampled, the file's own values times the gains, float32, or as they are, of the
-        file's dtype, where all gains are 1; else bilinear between the pixel's four neighbours, float32, and invalid if any of
-        them is. Where values are computed, they are 0 where invalid.
+        (bands, side, side). Where nothing is resampled, the file's own values times the gains, float32, or as they are,
+        of the file's dtype, where all gains are 1; else bilinear between the pixel's four neighbours, float32, and
+        invalid if any of them is. Where values are computed, they are 0 where invalid.
     npt.NDArray
         (side, side), the label's dtype: the nearest pixel's.
     """
@@ -132,7 +138,9 @@ def apply(pixels: Pixels, label: npt.NDArray[Any], change: Augmentation, side: i
         where = _positions(change, label.shape[0], side)
         pixels, label = _between(pixels, where), _nearest(label, where)
     data, valid, label = (_turn(array, change) for array in (pixels.data, pixels.valid, label))
-    return Pixels(data=_brighten(data, valid, change.gains), valid=valid), np.where(valid, label, label.dtype.type(ignore))
+    return Pixels(data=_brighten(data, valid, change.gains), valid=valid), np.where(
+        valid, label, label.dtype.type(ignore)
+    )
 
 
 def noisy(x: torch.Tensor, valid: npt.NDArray[np.bool_], sigma: float, rng: np.random.Generator) -> torch.Tensor:
@@ -168,17 +176,23 @@ def _between(pixels: Pixels, where: Positions) -> Pixels:
     data = np.where(pixels.valid, pixels.data, 0).astype(np.float32)
     upper = _mix(data[:, top, left], data[:, top, right], col_share)
     lower = _mix(data[:, bottom, left], data[:, bottom, right], col_share)
-    valid = pixels.valid[top, left] & pixels.valid[top, right] & pixels.valid[bottom, left] & pixels.valid[bottom, right]
+    valid = (
+        pixels.valid[top, left] & pixels.valid[top, right] & pixels.valid[bottom, left] & pixels.valid[bottom, right]
+    )
     return Pixels(data=np.where(valid, _mix(upper, lower, row_share), np.float32(0)), valid=valid)
 
 
-def _neighbours(position: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.float32]]:
+def _neighbours(
+    position: npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.float32]]:
     """The pixels before and after, and how far between them."""
     floor = np.floor(position)
     return floor.astype(np.intp), np.ceil(position).astype(np.intp), (position - floor).astype(np.float32)
 
 
-def _mix(first: npt.NDArray[np.float32], second: npt.NDArray[np.float32], share: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _mix(
+    first: npt.NDArray[np.float32], second: npt.NDArray[np.float32], share: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
     """A constant stays what it is, to the bit."""
     return first + (second - first) * share
 

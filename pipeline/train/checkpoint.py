@@ -39,7 +39,13 @@ class Keep(Callback):
     """
 
     def __init__(
-        self, files: TrainingFiles, meta: ModelMeta, names: list[str], fingerprint: TrainingState, threads: int, notify: Callable[[str], None]
+        self,
+        files: TrainingFiles,
+        meta: ModelMeta,
+        names: list[str],
+        fingerprint: TrainingState,
+        threads: int,
+        notify: Callable[[str], None],
     ) -> None:
         self.rows: list[Row] = []
         self.finished = False
@@ -89,11 +95,19 @@ class Keep(Callback):
         confusion = module.confusion
         assert confusion is not None
         return Row(
-            round=trainer.current_epoch + 1, step=trainer.global_step, loss=float(module.mean_loss.compute()), rate=trainer.optimizers[0].param_groups[0]["lr"],
-            mean_iou=float(np.nanmean(confusion.iou())), accuracy=confusion.accuracy(), iou=dict(zip(self._names, confusion.iou().tolist(), strict=True)),
-        )  # fmt: skip
+            round=trainer.current_epoch + 1,
+            step=trainer.global_step,
+            loss=float(module.mean_loss.compute()),
+            rate=trainer.optimizers[0].param_groups[0]["lr"],
+            mean_iou=float(np.nanmean(confusion.iou())),
+            accuracy=confusion.accuracy(),
+            iou=dict(zip(self._names, confusion.iou().tolist(), strict=True)),
+        )
 
     def _line(self) -> str:
         row = self.rows[-1]
         mark = ", the best so far" if self.best is row else ""
-        return f"round {row.round}, step {row.step}: loss {row.loss:.4f}, mean IoU {row.mean_iou:.4f} of the held-out blocks{mark}"
+        return (
+            f"round {row.round}, step {row.step}: loss {row.loss:.4f}, mean IoU {row.mean_iou:.4f} of "
+            f"the held-out blocks{mark}"
+        )

@@ -1,4 +1,7 @@
-"""Where each class lies: how often it occurs in every block of every scene. Labels are read once, a block at a time, and never held."""
+"""Where each class lies: how often it occurs in every block of every scene.
+
+Labels are read once, a block at a time, and never held.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,10 @@ class ClassCounts:
 
     @cached_property
     def shares(self) -> list[npt.NDArray[np.float64]]:
-        """Of each class, and last of all together: (blocks,) share of the labelled pixels that lie in a block or before it."""
+        """Of each class, and last of all together.
+
+        (blocks,) share of the labelled pixels that lie in a block or before it.
+        """
         running = [np.cumsum(counts / max(counts.sum(), 1)) for counts in (*self.counts.T, self.counts.sum(1))]
         return [share / max(share[-1], 1e-300) for share in running]
 
@@ -68,21 +74,29 @@ def count_classes(scenes: Sequence[Scene], table: npt.NDArray[np.uint8], classes
     for number, scene in enumerate(scenes):
         start = len(places)
         for cell in scene.cells(scene.area):
-            block_counts = np.bincount(table[scene.label_codes(scene.window(cell))].ravel(), minlength=UNKNOWN_INDEX + 1)[:classes]
+            block_counts = np.bincount(
+                table[scene.label_codes(scene.window(cell))].ravel(), minlength=UNKNOWN_INDEX + 1
+            )[:classes]
             if block_counts.any():
                 places.append((number, cell))
                 counts.append(block_counts)
         if len(places) == start:
-            raise LabelsError(f"The labels of {scene.name} know nothing of it{_part(scene)}. Give labels of this place, or leave the scene out.")
+            raise LabelsError(
+                f"The labels of {scene.name} know nothing of it{_part(scene)}. Give labels of this place, "
+                f"or leave the scene out."
+            )
     return ClassCounts(scenes=tuple(scenes), places=tuple(places), counts=np.array(counts, dtype=np.int64))
 
 
 def complete(class_counts: ClassCounts, classes: Sequence[ClassRow]) -> None:
     """Raise LabelsError where a class has no pixel to learn from."""
-    empty = [row.name for row, pixels in zip(classes, class_counts.total, strict=True) if not pixels and row.role != "ignore"]
+    empty = [
+        row.name for row, pixels in zip(classes, class_counts.total, strict=True) if not pixels and row.role != "ignore"
+    ]
     if empty:
         raise LabelsError(
-            f"No pixel of the training scenes is labelled {' or '.join(empty)}, so the network cannot learn {'it' if len(empty) == 1 else 'them'}. "
+            f"No pixel of the training scenes is labelled {' or '.join(empty)}, so the network cannot learn "
+            f"{'it' if len(empty) == 1 else 'them'}. "
             "Give labels that have every class, or leave it out of model.classes."
         )
 
@@ -104,18 +118,26 @@ def part(class_counts: ClassCounts, share: float, seed: int) -> tuple[ClassCount
     """
     grounds = [scene.ground for scene in class_counts.scenes]
     numbers: dict[object, int] = {}
-    block_of = np.array([numbers.setdefault((grounds[scene], cell), len(numbers)) for scene, cell in class_counts.places])
+    block_of = np.array(
+        [numbers.setdefault((grounds[scene], cell), len(numbers)) for scene, cell in class_counts.places]
+    )
     blocks = len(numbers)
     if blocks < 2:
         raise ConfigError(
-            f"One labelled block of {class_counts.scenes[0].block} px is all there is, and cannot both teach and judge. Set training.validation.block smaller, "
+            f"One labelled block of {class_counts.scenes[0].block} px is all there is, and cannot both "
+            f"teach and judge. Set training.validation.block smaller, "
             "or give training.validation.scenes."
         )
     rng, number = np.random.default_rng([seed, 1]), min(max(round(share * blocks), 1), blocks - 1)
     draws = (np.isin(block_of, rng.permutation(blocks)[:number]) for _ in range(_DRAWS))
     validation_mask = min(draws, key=lambda chosen: _unfairness(class_counts, chosen, share))
-    hidden = {(grounds[scene], cell) for (scene, cell), out in zip(class_counts.places, validation_mask, strict=True) if out}
-    teaching = tuple(replace(scene, validation_cells=frozenset(cell for ground, cell in hidden if ground == scene.ground)) for scene in class_counts.scenes)
+    hidden = {
+        (grounds[scene], cell) for (scene, cell), out in zip(class_counts.places, validation_mask, strict=True) if out
+    }
+    teaching = tuple(
+        replace(scene, validation_cells=frozenset(cell for ground, cell in hidden if ground == scene.ground))
+        for scene in class_counts.scenes
+    )
     return replace(_subset(class_counts, ~validation_mask), scenes=teaching), _subset(class_counts, validation_mask)
 
 
@@ -125,7 +147,11 @@ def _unfairness(class_counts: ClassCounts, chosen: npt.NDArray[np.bool_], share:
 
 
 def _subset(class_counts: ClassCounts, mask: npt.NDArray[np.bool_]) -> ClassCounts:
-    return replace(class_counts, places=tuple(place for place, keep in zip(class_counts.places, mask, strict=True) if keep), counts=class_counts.counts[mask])
+    return replace(
+        class_counts,
+        places=tuple(place for place, keep in zip(class_counts.places, mask, strict=True) if keep),
+        counts=class_counts.counts[mask],
+    )
 
 
 def _part(scene: Scene) -> str:

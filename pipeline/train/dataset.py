@@ -1,4 +1,7 @@
-"""Where windows are cut and how they are changed, each by its number alone: whoever asks for number k, in whatever process or run, gets the same."""
+"""Where windows are cut and how they are changed, each by its number alone.
+
+Whoever asks for number k, in whatever process or run, gets the same.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,10 @@ class WindowSampler:
     """Further tries to read a window."""
 
     def __call__(self, number: int) -> TrainingWindow:
-        """Window ``number``. Raises LabelsError where the scenes have no valid labelled pixels, ReadError where they cannot be read."""
+        """Window ``number``.
+
+        Raises LabelsError where the scenes have no valid labelled pixels, ReadError where they cannot be read.
+        """
         rng = np.random.default_rng([self.training.seed, 2, number])
         for _ in range(MAX_EMPTY_WINDOWS):
             scene, centre = self._place(rng)
@@ -57,7 +63,8 @@ class WindowSampler:
             if (window.label != UNKNOWN_INDEX).any():
                 return window
         raise LabelsError(
-            f"{MAX_EMPTY_WINDOWS} windows in a row hold no pixel that is both valid and labelled, the last of {scene.name}: its labels seem to lie "
+            f"{MAX_EMPTY_WINDOWS} windows in a row hold no pixel that is both valid and labelled, the last "
+            f"of {scene.name}: its labels seem to lie "
             f"where the image is "
             "nodata. Check source.nodata, or give training.scenes an area."
         )
@@ -76,16 +83,22 @@ class WindowSampler:
         return scene, (window.row + row, window.col + col)
 
     def _cut(self, scene: Scene, pixel: tuple[int, int], rng: np.random.Generator) -> TrainingWindow:
-        """A window that holds the pixel anywhere, within the area where that is large enough; turned, stretched and brightened."""
+        """A window that holds the pixel anywhere, within the area where that is large enough.
+
+        Turned, stretched and brightened.
+        """
         side = self.training.window
         change = augment.draw_augmentation(self.training.augment, scene.image.bands, rng)
-        offset = augment.to_source(change, *(int(rng.integers(side)) - (side - 1) / 2 for _ in "rc"))  # where in the window the pixel is to be, from its middle
+        # where in the window the pixel is to be, from its middle
+        offset = augment.to_source(change, *(int(rng.integers(side)) - (side - 1) / 2 for _ in "rc"))
         spans = ((scene.area.rows, pixel[0] - offset[0]), (scene.area.cols, pixel[1] - offset[1]))
         row, col = (_start(round(middle - (side - 1) / 2), side, span.start, span.stop) for span, middle in spans)
         grown = augment.reach(change, side)
         window = Window(row=row - (grown - side) // 2, col=col - (grown - side) // 2, height=grown, width=grown)
         label = self.table[scene.label_codes(window)]
-        pixels, label = augment.apply(read_with_retries(scene.image, window, self.retries), label, change, side, UNKNOWN_INDEX)
+        pixels, label = augment.apply(
+            read_with_retries(scene.image, window, self.retries), label, change, side, UNKNOWN_INDEX
+        )
         return TrainingWindow(pixels=pixels, label=label, rng=rng)
 
 
@@ -95,7 +108,8 @@ def _start(first: int, side: int, start: int, stop: int) -> int:
 
 
 Example = tuple[torch.Tensor, torch.Tensor]
-"""(bands, rows, cols) float32, normalised, 0 where invalid; (rows, cols) int64 indices, UNKNOWN where nothing is known."""
+"""(bands, rows, cols) float32, normalised, 0 where invalid; (rows, cols) int64 indices, UNKNOWN where nothing is
+known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +122,12 @@ class Windows(Dataset[Example]):
     def __getitem__(self, number: int) -> Example:
         """Window ``number``. Raises LabelsError, ReadError."""
         window = self.sampler(number)
-        x = normalise(torch.from_numpy(window.pixels.data), torch.from_numpy(window.pixels.valid), self.normalisation, torch.device("cpu"))[0]
+        x = normalise(
+            torch.from_numpy(window.pixels.data),
+            torch.from_numpy(window.pixels.valid),
+            self.normalisation,
+            torch.device("cpu"),
+        )[0]
         x = augment.noisy(x, window.pixels.valid, self.sampler.training.augment.noise, window.rng)
         return x, torch.from_numpy(window.label.astype(np.int64))
 
@@ -158,13 +177,24 @@ def measure_normalisation(sampler: WindowSampler) -> dict[str, list[float]]:
     SourceError
         A band has the same value everywhere.
     """
-    unaugmented = replace(sampler, training=sampler.training.model_copy(update={"augment": NO_AUGMENTATION, "balance": 0.0}))
+    unaugmented = replace(
+        sampler, training=sampler.training.model_copy(update={"augment": NO_AUGMENTATION, "balance": 0.0})
+    )
     windows = (unaugmented(number).pixels for number in range(SAMPLED_WINDOWS))
-    parts = [(pixels.shape[1], pixels.mean(1), pixels.var(1)) for pixels in (window.data[:, window.valid].astype(np.float64) for window in windows)]
+    parts = [
+        (pixels.shape[1], pixels.mean(1), pixels.var(1))
+        for pixels in (window.data[:, window.valid].astype(np.float64) for window in windows)
+    ]
     counts, means, variances = (np.array(part) for part in zip(*parts, strict=True))
     mean, std = pooled(counts, means, variances)
     if not std.all():
         band = int(np.argmin(std)) + 1
-        raise SourceError(f"Band {band} of those read has one value in all windows looked at. Leave it out with source.bands, or give model.input.")
+        raise SourceError(
+            f"Band {band} of those read has one value in all windows looked at. Leave it out with "
+            f"source.bands, or give model.input."
+        )
     digits = [2 - math.floor(math.log10(value)) for value in std]
-    return {name: [round(float(value), decimals) for value, decimals in zip(values, digits, strict=True)] for name, values in (("mean", mean), ("std", std))}
+    return {
+        name: [round(float(value), decimals) for value, decimals in zip(values, digits, strict=True)]
+        for name, values in (("mean", mean), ("std", std))
+    }

@@ -68,7 +68,9 @@ def training_files(weights: Path | None, fresh: bool) -> TrainingFiles:
     """
     if weights is None or weights.suffix != ".safetensors":
         given = "missing" if weights is None else str(weights)
-        raise ConfigError(f"model.path is {given}; train writes the weights there. Give a path that ends in .safetensors.")
+        raise ConfigError(
+            f"model.path is {given}; train writes the weights there. Give a path that ends in .safetensors."
+        )
     files = TrainingFiles(weights=weights)
     try:
         weights.parent.mkdir(parents=True, exist_ok=True)
@@ -76,10 +78,14 @@ def training_files(weights: Path | None, fresh: bool) -> TrainingFiles:
     except OSError:
         writable = False
     if not writable:
-        raise ConfigError(f"model.path is {weights}, but nothing can be written in {weights.parent}. Give a path in a folder of yours.")
+        raise ConfigError(
+            f"model.path is {weights}, but nothing can be written in {weights.parent}. Give a path in a "
+            f"folder of yours."
+        )
     if weights.exists() and not files.last.exists() and not fresh:
         raise ConfigError(
-            f"model.path is {weights}, which exists, and there is no training beside it to go on with ({files.folder}); it was left as it is. "
+            f"model.path is {weights}, which exists, and there is no training beside it to go on with "
+            f"({files.folder}); it was left as it is. "
             "Give another path, or replace it with --fresh."
         )
     return files
@@ -99,7 +105,10 @@ def clear(where: TrainingFiles) -> None:
     files = list(where.folder.iterdir())
     foreign = [file.name for file in files if file.name not in known_names and not file.name.endswith(".partial")]
     if foreign:
-        raise ConfigError(f"{where.folder} holds {foreign[0]}, which is not of a training; nothing was deleted. Move it away, or give another model.path.")
+        raise ConfigError(
+            f"{where.folder} holds {foreign[0]}, which is not of a training; nothing was deleted. Move it "
+            f"away, or give another model.path."
+        )
     for file in files:
         file.unlink()
     where.folder.rmdir()

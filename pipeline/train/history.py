@@ -76,9 +76,15 @@ def draw_curves(rows: list[Row], colors: dict[str, str], path: Path) -> Path:
     steps = [row.step for row in rows]
     losses = [row.loss for row in rows]
     left.plot(steps, losses, "o-", ms=3, color="#333333")
-    left.set(xlabel="steps", ylabel="mean loss of the round", yscale="log" if max(losses) > 10 * min(losses) > 0 else "linear")
+    left.set(
+        xlabel="steps",
+        ylabel="mean loss of the round",
+        yscale="log" if max(losses) > 10 * min(losses) > 0 else "linear",
+    )
     for name in list(rows[0].iou)[:KEEP]:
-        right.plot(steps, [row.iou[name] for row in rows], ".-", lw=1.5, color=colors[name], label=name, path_effects=rim)
+        right.plot(
+            steps, [row.iou[name] for row in rows], ".-", lw=1.5, color=colors[name], label=name, path_effects=rim
+        )
     right.plot(steps, [row.mean_iou for row in rows], "o-", ms=3, color="black", label="mean")
     right.set(xlabel="steps", ylabel="IoU of the held-out blocks", ylim=(0, 1.02))
     right.legend(fontsize="small", loc="lower right")

@@ -11,7 +11,15 @@ from pipeline.train.class_counts import ClassCounts
 from pipeline.train.history import Row
 
 
-def card(name: str, meta: ModelMeta, training: TrainingConfig, train_counts: ClassCounts, validation_counts: ClassCounts, best: Row, notes: list[str]) -> str:
+def card(
+    name: str,
+    meta: ModelMeta,
+    training: TrainingConfig,
+    train_counts: ClassCounts,
+    validation_counts: ClassCounts,
+    best: Row,
+    notes: list[str],
+) -> str:
     """The card as Markdown.
 
     Parameters
@@ -31,23 +39,52 @@ def card(name: str, meta: ModelMeta, training: TrainingConfig, train_counts: Cla
     """
     classes = zip(best.iou.items(), train_counts.total, validation_counts.total, strict=True)
     lines = [
-        f"# {name}", "",
-        f"A `{meta.kind}` network ({_key_values(meta.args)}) that gives each pixel one of {len(meta.classes)} classes. Made by wholecloth {__version__}.", "",
-        "## Use", "",
-        "```yaml", "source: {path: scene.tif}", f"model: {{path: {name}}}", "output: {path: out/scene.zarr}", "```", "",
+        f"# {name}",
+        "",
+        f"A `{meta.kind}` network ({_key_values(meta.args)}) that gives each pixel one of "
+        f"{len(meta.classes)} classes. Made by wholecloth {__version__}.",
+        "",
+        "## Use",
+        "",
+        "```yaml",
+        "source: {path: scene.tif}",
+        f"model: {{path: {name}}}",
+        "output: {path: out/scene.zarr}",
+        "```",
+        "",
         f"It takes {len(meta.bands)} band{'s' * (len(meta.bands) > 1)} in this order: {', '.join(meta.bands)}. "
         f"Their normalisation is in the file: {_key_values(meta.input)}.",
-        "It is meant for images like those it was taught with; nothing is known of others.", "",
-        "## What it was taught", "", *[f"- {scene.name}, {scene.area}" for scene in train_counts.scenes], *[f"- {note}" for note in notes],
-        f"- {best.step} of {training.rounds * training.steps} steps of {training.batch} windows of {training.window} px, seed {training.seed}", "",
-        "## What it reaches", "",
-        f"On held-out blocks ({validation_counts.counts.sum():,} labelled px), through the same tiled inference as `run`: mean IoU {best.mean_iou:.4f}, "
-        f"accuracy {best.accuracy:.4f}. These weights are those of the best round by this very number, so it flatters a little; judge by scenes of your own "
-        "with `evaluate`.", "",
-        "| class | IoU | px that taught | px that judged |", "|---|---|---|---|",
-        *[f"| {row} | {_number(iou)} | {train_pixels:,} | {validation_pixels:,} |" for (row, iou), train_pixels, validation_pixels in classes], "",
-        "## How it was trained", "", "```json", json.dumps(training.model_dump(mode="json", exclude={"scenes", "validation"}), indent=2), "```", "",
-    ]  # fmt: skip
+        "It is meant for images like those it was taught with; nothing is known of others.",
+        "",
+        "## What it was taught",
+        "",
+        *[f"- {scene.name}, {scene.area}" for scene in train_counts.scenes],
+        *[f"- {note}" for note in notes],
+        f"- {best.step} of {training.rounds * training.steps} steps of {training.batch} windows of "
+        f"{training.window} px, seed {training.seed}",
+        "",
+        "## What it reaches",
+        "",
+        f"On held-out blocks ({validation_counts.counts.sum():,} labelled px), through the same tiled "
+        f"inference as `run`: mean IoU {best.mean_iou:.4f}, "
+        f"accuracy {best.accuracy:.4f}. These weights are those of the best round by this very number, so "
+        f"it flatters a little; judge by scenes of your own "
+        "with `evaluate`.",
+        "",
+        "| class | IoU | px that taught | px that judged |",
+        "|---|---|---|---|",
+        *[
+            f"| {row} | {_number(iou)} | {train_pixels:,} | {validation_pixels:,} |"
+            for (row, iou), train_pixels, validation_pixels in classes
+        ],
+        "",
+        "## How it was trained",
+        "",
+        "```json",
+        json.dumps(training.model_dump(mode="json", exclude={"scenes", "validation"}), indent=2),
+        "```",
+        "",
+    ]
     return "\n".join(lines)
 
 

@@ -59,7 +59,15 @@ class SegmentationModule(lightning.LightningModule):
         Processes that read windows.
     """
 
-    def __init__(self, network: torch.nn.Module, loss: Loss, windows: Windows, validator: Validator, training: TrainingConfig, loaders: int) -> None:
+    def __init__(
+        self,
+        network: torch.nn.Module,
+        loss: Loss,
+        windows: Windows,
+        validator: Validator,
+        training: TrainingConfig,
+        loaders: int,
+    ) -> None:
         super().__init__()
         self.network = network
         self.loss = loss
@@ -70,12 +78,19 @@ class SegmentationModule(lightning.LightningModule):
 
     def train_dataloader(self) -> DataLoader[Example]:
         """Windows by their numbers."""
-        numbers = EpochSampler(self._training_config.steps, self._training_config.batch, self.global_rank, self.trainer.world_size)
+        numbers = EpochSampler(
+            self._training_config.steps, self._training_config.batch, self.global_rank, self.trainer.world_size
+        )
         parallel = self._loaders > 0
         return DataLoader(
-            self._windows, self._training_config.batch // self.trainer.world_size, sampler=numbers, pin_memory=backend_of(self.device).page_locked,
-            num_workers=self._loaders, persistent_workers=parallel, multiprocessing_context="spawn" if parallel else None,
-        )  # fmt: skip
+            self._windows,
+            self._training_config.batch // self.trainer.world_size,
+            sampler=numbers,
+            pin_memory=backend_of(self.device).page_locked,
+            num_workers=self._loaders,
+            persistent_workers=parallel,
+            multiprocessing_context="spawn" if parallel else None,
+        )
 
     def val_dataloader(self) -> DataLoader[int]:
         """Numbers of the blocks that this device judges; they are read where they are inferred."""
@@ -84,7 +99,13 @@ class SegmentationModule(lightning.LightningModule):
 
     def on_train_batch_start(self, batch: list[torch.Tensor], number: int) -> None:
         """Draw dropout by the step's number, so that it needs no memory."""
-        torch.manual_seed(int(np.random.SeedSequence([self._training_config.seed, 3, self.global_step, self.global_rank]).generate_state(1)[0]))
+        torch.manual_seed(
+            int(
+                np.random.SeedSequence(
+                    [self._training_config.seed, 3, self.global_step, self.global_rank]
+                ).generate_state(1)[0]
+            )
+        )
 
     def training_step(self, batch: list[torch.Tensor], number: int) -> torch.Tensor:
         """The loss of one batch."""
@@ -97,9 +118,11 @@ class SegmentationModule(lightning.LightningModule):
         """A network that went astray is not judged, and what was saved before stays."""
         if not torch.isfinite(self.mean_loss.compute()):
             raise ConfigError(
-                f"The loss is no number any more in the {self._training_config.steps} steps before step {self.global_step}. Set "
+                f"The loss is no number any more in the {self._training_config.steps} steps before step "
+                f"{self.global_step}. Set "
                 f"training.optimiser.rate lower, or check "
-                "model.input: normalised values are best between −3 and 3. What was saved before stays; --fresh starts over."
+                "model.input: normalised values are best between −3 and 3. What was saved before stays; "
+                "--fresh starts over."
             )
 
     def validation_step(self, question: int, number: int) -> None:
@@ -120,29 +143,40 @@ class SegmentationModule(lightning.LightningModule):
     def configure_optimizers(self) -> Any:
         """AdamW over what is not frozen, its rate changed at every step."""
         config = self._training_config.optimiser
-        optimiser = torch.optim.AdamW([p for p in self.network.parameters() if p.requires_grad], lr=config.rate, weight_decay=config.decay)
+        optimiser = torch.optim.AdamW(
+            [p for p in self.network.parameters() if p.requires_grad], lr=config.rate, weight_decay=config.decay
+        )
         return {
             "optimizer": optimiser,
-            "lr_scheduler": {"scheduler": schedule(optimiser, config, self._training_config.rounds * self._training_config.steps), "interval": "step"},
+            "lr_scheduler": {
+                "scheduler": schedule(optimiser, config, self._training_config.rounds * self._training_config.steps),
+                "interval": "step",
+            },
         }
 
 
-def schedule(optimiser: torch.optim.Optimizer, config: OptimiserConfig, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
+def schedule(
+    optimiser: torch.optim.Optimizer, config: OptimiserConfig, steps: int
+) -> torch.optim.lr_scheduler.LRScheduler:
     """How the learning rate changes.
 
-    ``one_cycle`` is that of Smith & Topin (2018), with its momentum; ``cosine`` rises in a line and falls as a half wave
-    (Loshchilov & Hutter 2017); ``constant`` rises in a line and stays.
+    ``one_cycle`` is that of Smith & Topin (2018), with its momentum; ``cosine`` rises in a line and falls as a half
+    wave (Loshchilov & Hutter 2017); ``constant`` rises in a line and stays.
     """
     if config.schedule == "one_cycle":
-        steps = max(steps, 3)
+        steps = max(steps, 3)  # it cannot rise in one step
         return torch.optim.lr_scheduler.OneCycleLR(
             optimiser, config.rate, total_steps=steps, pct_start=max(config.warmup, 2 / steps)
-        )  # it cannot rise in one step
+        )
     rise = max(round(config.warmup * steps), 1)
 
     def factor(step: int) -> float:
         if step < rise:
             return (step + 1) / (rise + 1)
-        return 0.5 + 0.5 * float(np.cos(np.pi * (step - rise) / max(steps - rise, 1))) if config.schedule == "cosine" else 1.0
+        return (
+            0.5 + 0.5 * float(np.cos(np.pi * (step - rise) / max(steps - rise, 1)))
+            if config.schedule == "cosine"
+            else 1.0
+        )
 
     return torch.optim.lr_scheduler.LambdaLR(optimiser, factor)

@@ -20,35 +20,49 @@ def check_devices(training: TrainingConfig, network: nn.Module, validation_count
         return
     normed = any(isinstance(part, nn.BatchNorm2d) for part in network.modules())
     if normed and (training.freeze or not several_devices()):
-        reason = "training.freeze holds their statistics" if training.freeze else "on the CPU their statistics cannot be shared"
+        reason = (
+            "training.freeze holds their statistics"
+            if training.freeze
+            else "on the CPU their statistics cannot be shared"
+        )
         raise ConfigError(
-            f"training.devices is {training.devices}, but the network has batch norms and {reason}. Set training.devices: 1, or model.args norm: false."
+            f"training.devices is {training.devices}, but the network has batch norms and {reason}. Set "
+            f"training.devices: 1, or model.args norm: false."
         )
     if len(validation_counts.places) < training.devices:
         raise ConfigError(
-            f"training.devices is {training.devices}, but the network has batch norms and {reason}. Set training.devices: 1, or model.args norm: false."
+            f"training.devices is {training.devices}, but the network has batch norms and {reason}. Set "
+            f"training.devices: 1, or model.args norm: false."
         )
     if len(validation_counts.places) < training.devices:
         raise ConfigError(
-            f"training.devices is {training.devices}, but only {len(validation_counts.places)} blocks judge, fewer than one for each. Set "
+            f"training.devices is {training.devices}, but only {len(validation_counts.places)} blocks "
+            f"judge, fewer than one for each. Set "
             f"training.validation.block smaller."
         )
 
 
-def training_warnings(train_counts: ClassCounts, validation_counts: ClassCounts, classes: Sequence[ClassRow]) -> Iterator[str]:
+def training_warnings(
+    train_counts: ClassCounts, validation_counts: ClassCounts, classes: Sequence[ClassRow]
+) -> Iterator[str]:
     """What the user may not have seen, a line each."""
     unseen = [
         row.name
-        for row, train_pixels, validation_pixels in zip(classes, train_counts.total, validation_counts.total, strict=True)
+        for row, train_pixels, validation_pixels in zip(
+            classes, train_counts.total, validation_counts.total, strict=True
+        )
         if train_pixels and not validation_pixels
     ]
     if unseen:
         yield f"no held-out block is labelled {' or '.join(unseen)}, so nothing is known of training well that is found"
     for train_scene in train_counts.scenes:
         for validation_scene in validation_counts.scenes:
-            if not (train_scene.validation_cells and train_scene.ground == validation_scene.ground) and _share_ground(train_scene, validation_scene):
+            if not (train_scene.validation_cells and train_scene.ground == validation_scene.ground) and _share_ground(
+                train_scene, validation_scene
+            ):
                 yield (
-                    f"{train_scene.name} teaches of ground on which {validation_scene.name} judges, so that the number flatters; give them one "
+                    f"{train_scene.name} teaches of ground on which {validation_scene.name} judges, so that "
+                    f"the number flatters; give them one "
                     f"grid, or keep them apart"
                 )
 

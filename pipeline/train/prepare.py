@@ -54,14 +54,22 @@ class Prepared:
 
     def fingerprint(self) -> dict[str, Any]:
         """Everything that decides the weights, as plain values."""
-        scenes = [(scene.image.identity(), scene.truth) for scene in (*self.windows.sampler.class_counts.scenes, *self.validation_counts.scenes)]
+        scenes = [
+            (scene.image.identity(), scene.truth)
+            for scene in (*self.windows.sampler.class_counts.scenes, *self.validation_counts.scenes)
+        ]
         settings = self.training.model_dump(mode="json", exclude=DECIDES_NOTHING)
         values = {
-            **{f"training.{key}": value for key, value in settings.items()}, "model.kind": self.meta.kind, "model.args": self.meta.args,
-            "model.classes": [[row.code, row.name, row.role] for row in self.rows], "model.input": self.meta.input,
+            **{f"training.{key}": value for key, value in settings.items()},
+            "model.kind": self.meta.kind,
+            "model.args": self.meta.args,
+            "model.classes": [[row.code, row.name, row.role] for row in self.rows],
+            "model.input": self.meta.input,
             **_code(self.windows.normalisation),
-            "model.output": self.model.output.model_dump(mode="json"), "scenes and labels": scenes, "execution.precision": self.config.execution.precision,
-        }  # fmt: skip
+            "model.output": self.model.output.model_dump(mode="json"),
+            "scenes and labels": scenes,
+            "execution.precision": self.config.execution.precision,
+        }
         return {key: str(value) for key, value in values.items()}
 
 
@@ -89,7 +97,11 @@ def prepare_training(config: Config, notify: Callable[[str], None]) -> Prepared:
     network, notes = _network(model, training)
     check_devices(training, network, validation_counts)
     sampler = WindowSampler(class_counts=train_counts, table=table, training=training, retries=config.execution.retries)
-    input_fields = measure_normalisation(sampler) if config.model.input is None else config.model.input.model_dump(include=set(classes.NORMALISATION_FIELDS))
+    input_fields = (
+        measure_normalisation(sampler)
+        if config.model.input is None
+        else config.model.input.model_dump(include=set(classes.NORMALISATION_FIELDS))
+    )
     changed = {} if normalisation.transform is None else {"transform": normalisation.transform.place}
     for scene in (*train_counts.scenes, *validation_counts.scenes):
         finite.check_transform(scene.image, normalisation.transform)
@@ -125,14 +137,24 @@ def _code(normalisation: Normalisation) -> dict[str, Any]:
 def _training_config(config: Config) -> TrainingConfig:
     training = config.training
     if training is None:
-        raise ConfigError("The config has no section training, so there is nothing to learn from. Add training: {scenes: [{path: …, labels: {path: …}}]}.")
+        raise ConfigError(
+            "The config has no section training, so there is nothing to learn from. Add training: {scenes: "
+            "[{path: …, labels: {path: …}}]}."
+        )
     if config.model.kind not in NETWORKS:
         kind = "missing" if config.model.kind is None else config.model.kind
-        raise ConfigError(f"model.kind is {kind}; train makes networks of ours. Set it to one of {', '.join(NETWORKS)}.")
+        raise ConfigError(
+            f"model.kind is {kind}; train makes networks of ours. Set it to one of {', '.join(NETWORKS)}."
+        )
     if config.model.classes is None:
-        raise ConfigError("model.classes is missing; list the classes that the labels hold: [{name: water, color: '#2b83ba'}, …].")
+        raise ConfigError(
+            "model.classes is missing; list the classes that the labels hold: [{name: water, color: '#2b83ba'}, …]."
+        )
     if training.batch % training.devices:
-        raise ConfigError(f"training.batch is {training.batch}, which {training.devices} devices cannot share evenly. Give a multiple of training.devices.")
+        raise ConfigError(
+            f"training.batch is {training.batch}, which {training.devices} devices cannot share evenly. "
+            f"Give a multiple of training.devices."
+        )
     return training
 
 
@@ -145,7 +167,10 @@ def _model(config: Config, bands: int) -> tuple[ModelConfig, tuple[ClassRow, ...
     model = config.model.model_copy(update={"args": network_arguments(config.model, bands)})
     channels = int(model.args["classes"])
     if channels == 1 and len(classes.thresholds(model.output, channels)) > 1:
-        raise ConfigError("model.output.threshold lists several thresholds, but labels tell one logit two classes. Train with one; run may cut as it likes.")
+        raise ConfigError(
+            "model.output.threshold lists several thresholds, but labels tell one logit two classes. Train "
+            "with one; run may cut as it likes."
+        )
     rows = classes.class_rows(model.classes, channels, model.output)
     return model, rows, list(classes.decoding(model.output, rows, channels).codes)
 
@@ -167,7 +192,9 @@ def _network(model: ModelConfig, training: TrainingConfig) -> tuple[torch.nn.Mod
     network = build_native(str(model.kind), model.args)
     notes = []
     if training.start is not None:
-        report = pretrained.report_text(pretrained.load_pretrained(network, pretrained.read_weights(training.start), str(model.kind)))
+        report = pretrained.report_text(
+            pretrained.load_pretrained(network, pretrained.read_weights(training.start), str(model.kind))
+        )
         notes.append(f"{training.start}: {'; '.join(line.strip() for line in report.splitlines())}")
     if training.freeze is not None:
         frozen = pretrained.freeze_layers(network, training.freeze)
@@ -179,7 +206,10 @@ def _weights(model: ModelConfig, training: TrainingConfig, train_counts: ClassCo
     """Of each channel, or of both classes of one logit; a background without a channel has none."""
     weights, count = training.loss.classes, max(int(model.args["classes"]), 2)
     if isinstance(weights, list) and len(weights) != count:
-        raise ConfigError(f"training.loss.classes has {len(weights)} weights, but the network has {count} classes. Give one for each, or balanced.")
+        raise ConfigError(
+            f"training.loss.classes has {len(weights)} weights, but the network has {count} classes. Give "
+            f"one for each, or balanced."
+        )
     return class_weights(train_counts.total.tolist()[:count]) if weights == "balanced" else weights
 
 

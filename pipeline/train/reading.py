@@ -28,7 +28,10 @@ class LossBatch:
 
 
 def blanked(logits: torch.Tensor, target: torch.Tensor, weights: torch.Tensor | None) -> LossBatch:
-    """A batch ready to be read; one logit becomes two. Raises ValueError where the weights are not as many as the classes."""
+    """A batch ready to be read; one logit becomes two.
+
+    Raises ValueError where the weights are not as many as the classes.
+    """
     labelled = (target != UNKNOWN_INDEX)[:, None]
     z = torch.where(labelled, logits.float(), 0.0)
     z = torch.cat([torch.zeros_like(z), z], 1) if z.shape[1] == 1 else z
@@ -38,7 +41,13 @@ def blanked(logits: torch.Tensor, target: torch.Tensor, weights: torch.Tensor | 
         raise ValueError(f"there are {len(weights)} class weights for {classes} classes; give one for each")
     class_index = torch.where(labelled, target[:, None], classes)
     truth = z.new_zeros(z.shape[0], classes + 1, *z.shape[2:]).scatter_(1, class_index, 1.0)[:, :classes]
-    return LossBatch(z=z, index=torch.where(labelled, target[:, None], 0), truth=truth, labelled=labelled, weights=weights.view(1, -1, 1, 1))
+    return LossBatch(
+        z=z,
+        index=torch.where(labelled, target[:, None], 0),
+        truth=truth,
+        labelled=labelled,
+        weights=weights.view(1, -1, 1, 1),
+    )
 
 
 class LogitView(Protocol):
@@ -72,7 +81,10 @@ class SoftmaxView:
         return self.batch.z.softmax(1)
 
     def right(self) -> torch.Tensor:
-        """Log-probability of the true class. An index without a channel is a RuntimeError, or an assertion of the GPU."""
+        """Log-probability of the true class.
+
+        An index without a channel is a RuntimeError, or an assertion of the GPU.
+        """
         return self.batch.z.log_softmax(1).gather(1, self.batch.index)
 
     def wrong(self) -> torch.Tensor:

@@ -47,7 +47,10 @@ class Scene:
     """Blocks that judge, so that their labels teach nothing."""
 
     def label_codes(self, window: Window) -> npt.NDArray[np.uint16]:
-        """(rows, cols) class codes of what may be learnt in a window; IGNORE outside both areas, in held-out blocks and where nothing is known."""
+        """(rows, cols) class codes of what may be learnt in a window.
+
+        IGNORE outside both areas, in held-out blocks and where nothing is known.
+        """
         codes = self.labels.read(window)
         inside = np.zeros(codes.shape, dtype=bool)
         inside[_shared(window, self.area)] = True
@@ -60,7 +63,10 @@ class Scene:
 
     @property
     def ground(self) -> object:
-        """What scenes have in common that show one place pixel by pixel, such as several dates; without a CRS each image is a place of its own."""
+        """What scenes have in common that show one place pixel by pixel, such as several dates.
+
+        Without a CRS each image is a place of its own.
+        """
         grid = self.image.grid
         return (grid.wkt, grid.transform, grid.height, grid.width) if grid.wkt else self.name
 
@@ -68,14 +74,20 @@ class Scene:
     def outline(self) -> tuple[float, float, float, float]:
         """(left, bottom, right, top) of the area in the units of the image's transform."""
         a, b, c, d, e, f = self.image.grid.transform
-        corners = [(row, col) for row in (self.area.rows.start, self.area.rows.stop) for col in (self.area.cols.start, self.area.cols.stop)]
+        corners = [
+            (row, col)
+            for row in (self.area.rows.start, self.area.rows.stop)
+            for col in (self.area.cols.start, self.area.cols.stop)
+        ]
         xs, ys = [a * col + b * row + c for row, col in corners], [d * col + e * row + f for row, col in corners]
         return min(xs), min(ys), max(xs), max(ys)
 
     def window(self, cell: Cell) -> Window:
         """The pixels of a block of the lattice."""
         grid = self.image.grid
-        return Window(row=cell[0] * self.block, col=cell[1] * self.block, height=self.block, width=self.block).clip(grid.height, grid.width)
+        return Window(row=cell[0] * self.block, col=cell[1] * self.block, height=self.block, width=self.block).clip(
+            grid.height, grid.width
+        )
 
     def cells(self, window: Window) -> list[Cell]:
         """The blocks of the lattice that a window touches, within the area."""
@@ -86,7 +98,9 @@ class Scene:
         return [(row, col) for row in rows for col in cols]
 
 
-def open_scene(config: SceneConfig, source: SourceConfig, classes: Sequence[ClassRow], block: int, bands: int | None = None) -> Scene:
+def open_scene(
+    config: SceneConfig, source: SourceConfig, classes: Sequence[ClassRow], block: int, bands: int | None = None
+) -> Scene:
     """Open one image and its labels.
 
     Raises
@@ -105,13 +119,25 @@ def open_scene(config: SceneConfig, source: SourceConfig, classes: Sequence[Clas
     area = Window(row=row, col=col, height=height, width=width)
     if area.clip(grid.height, grid.width) != area:
         raise ConfigError(
-            f"The area {config.area} of {config.path} reaches beyond its {grid.height} × {grid.width} px. Write [row, col, height, width] within it."
+            f"The area {config.area} of {config.path} reaches beyond its {grid.height} × {grid.width} px. "
+            f"Write [row, col, height, width] within it."
         )
     if bands not in (None, image.bands):
-        raise ConfigError(f"{config.path} has {image.bands} bands and the first scene {bands}. Name those that all scenes have with source.bands.")
+        raise ConfigError(
+            f"{config.path} has {image.bands} bands and the first scene {bands}. Name those that all scenes "
+            f"have with source.bands."
+        )
     aoi = open_area(source.aoi, grid)
     truth = str(sorted(identity_of(config.labels.path, []).items())) + (f" within {aoi.digest}" if aoi else "")
-    return Scene(name=config.path, image=image, labels=from_config(config.labels, grid, classes), area=area, aoi=aoi, block=block, truth=truth)
+    return Scene(
+        name=config.path,
+        image=image,
+        labels=from_config(config.labels, grid, classes),
+        area=area,
+        aoi=aoi,
+        block=block,
+        truth=truth,
+    )
 
 
 def index_table(classes: Sequence[ClassRow], codes: Sequence[int]) -> npt.NDArray[np.uint8]:
@@ -125,7 +151,9 @@ def index_table(classes: Sequence[ClassRow], codes: Sequence[int]) -> npt.NDArra
         Codes in the order of the channels; a background without a channel comes after them.
     """
     if len(codes) > UNKNOWN_INDEX:
-        raise ConfigError(f"model.classes lists {len(classes)} classes; a network can be trained on {UNKNOWN_INDEX} at the most.")
+        raise ConfigError(
+            f"model.classes lists {len(classes)} classes; a network can be trained on {UNKNOWN_INDEX} at the most."
+        )
     table = np.full(IGNORE + 1, UNKNOWN_INDEX, dtype=np.uint8)
     table[list(codes)] = np.arange(len(codes))
     table[[row.code for row in classes if row.role == "ignore"]] = UNKNOWN_INDEX
@@ -134,5 +162,8 @@ def index_table(classes: Sequence[ClassRow], codes: Sequence[int]) -> npt.NDArra
 
 def _shared(window: Window, other: Window) -> tuple[slice, slice]:
     """Where another window lies inside a window, as an index; empty where they do not meet."""
-    rows, cols = (slice(max(b.start - a.start, 0), max(min(b.stop, a.stop) - a.start, 0)) for a, b in ((window.rows, other.rows), (window.cols, other.cols)))
+    rows, cols = (
+        slice(max(b.start - a.start, 0), max(min(b.stop, a.stop) - a.start, 0))
+        for a, b in ((window.rows, other.rows), (window.cols, other.cols))
+    )
     return rows, cols

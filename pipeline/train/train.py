@@ -62,7 +62,8 @@ def train(config: Config, notify: Callable[[str], None], fresh: bool = False) ->
         require(module, "train", "Training")
     from pipeline.train.trainer import checkpoint_callback, fit
 
-    leads = os.environ.get("LOCAL_RANK", "0") == "0"  # Lightning starts the processes of further devices by this very command
+    # Lightning starts the processes of further devices by this very command
+    leads = os.environ.get("LOCAL_RANK", "0") == "0"
     notify = notify if leads else _silent
     where = training_files(config.model.path, fresh)
     prepared = prepare_training(config, notify)
@@ -79,7 +80,10 @@ def train(config: Config, notify: Callable[[str], None], fresh: bool = False) ->
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG):
             raise
-        raise Unfinished(f"{where.folder} cannot be written ({error.strerror}). Make room and run the same command again; the last round is kept.") from error
+        raise Unfinished(
+            f"{where.folder} cannot be written ({error.strerror}). Make room and run the same command "
+            f"again; the last round is kept."
+        ) from error
 
 
 def _silent(line: str) -> None:
@@ -96,13 +100,15 @@ def _last_checkpoint(where: TrainingFiles, now: dict[str, str]) -> dict[str, Any
             raise ValueError("it was left by another release, or its weights are gone")
     except Exception as error:  # whatever damaged bytes make the reader raise
         raise ConfigError(
-            f"{where.last} cannot be gone on from ({type(error).__name__}: {' '.join(str(error).split())[:120]}). Begin anew with --fresh, which replaces it."
+            f"{where.last} cannot be gone on from ({type(error).__name__}: "
+            f"{' '.join(str(error).split())[:120]}). Begin anew with --fresh, which replaces it."
         ) from error
     previous = checkpoint["fingerprint"]
     differing = [key for key in now if previous.get(key) != now[key]]
     if differing:
         raise ConfigError(
-            f"{where.folder} holds another training, which differs in {', '.join(differing)}. Undo the change, give another model.path, or begin anew with "
+            f"{where.folder} holds another training, which differs in {', '.join(differing)}. Undo the "
+            f"change, give another model.path, or begin anew with "
             "--fresh, which replaces its weights."
         )
     return checkpoint
@@ -113,7 +119,10 @@ def _publish(prepared: Prepared, keep: Keep, where: TrainingFiles) -> Trained:
     best = keep.best
     train_counts, name = prepared.windows.sampler.class_counts, where.weights.name
     draw_curves(keep.rows, {row.name: row.color for row in prepared.rows}, where.picture)
-    replace_text(where.card, card(name, prepared.meta, prepared.training, train_counts, prepared.validation_counts, best, prepared.notes))
+    replace_text(
+        where.card,
+        card(name, prepared.meta, prepared.training, train_counts, prepared.validation_counts, best, prepared.notes),
+    )
     partial = where.weights.with_name(f".{name}.partial")
     shutil.copyfile(where.best, partial)
     partial.replace(where.weights)

@@ -1,4 +1,7 @@
-"""Judging by area: held-out blocks of the map go through the same tiled inference as `run`, and are counted as `evaluate` counts."""
+"""Judging by area: held-out blocks of the map go through the tiled inference of `run`.
+
+They are counted as `evaluate` counts.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,9 @@ class Validator:
         task, confusion = validation_block.task, Confusion(self.classes)
         window, frame = task.layout.window(validation_block.index), task.layout.read_window(validation_block.index)
         block = Block(validation_block.index, window, frame, read_with_retries(task.source, frame, task.retries))
-        arrays, _ = Inference(Loaded(module=network, identity_fields={}, key=task.model.output.key), task.recipe, device)(block, task.layout)
+        arrays, _ = Inference(
+            Loaded(module=network, identity_fields={}, key=task.model.output.key), task.recipe, device
+        )(block, task.layout)
         confusion.add(self._index(validation_block.scene.label_codes(window)), self._index(arrays["mask"]))
         return confusion
 
@@ -56,7 +61,14 @@ class Validator:
         return np.asarray(np.minimum(self.table[codes], np.uint8(self.classes)), dtype=np.uint8)
 
 
-def plan_validation(config: Config, model: ModelConfig, validation_counts: ClassCounts, table: npt.NDArray[np.uint8], folder: Path, threads: int) -> Validator:
+def plan_validation(
+    config: Config,
+    model: ModelConfig,
+    validation_counts: ClassCounts,
+    table: npt.NDArray[np.uint8],
+    folder: Path,
+    threads: int,
+) -> Validator:
     """Plan how each scene would be run, by the network that ``model.path`` holds.
 
     Parameters
@@ -80,14 +92,20 @@ def plan_validation(config: Config, model: ModelConfig, validation_counts: Class
         As `run` would.
     """
     tasks = {
-        number: _task(config, model, validation_counts.scenes[number], folder, threads) for number in sorted({number for number, _ in validation_counts.places})
+        number: _task(config, model, validation_counts.scenes[number], folder, threads)
+        for number in sorted({number for number, _ in validation_counts.places})
     }
-    blocks = [ValidationBlock(scene=validation_counts.scenes[number], task=tasks[number], index=BlockIndex(*cell)) for number, cell in validation_counts.places]
+    blocks = [
+        ValidationBlock(scene=validation_counts.scenes[number], task=tasks[number], index=BlockIndex(*cell))
+        for number, cell in validation_counts.places
+    ]
     return Validator(blocks=tuple(blocks), table=table, classes=validation_counts.counts.shape[1])
 
 
 def _task(config: Config, model: ModelConfig, scene: Scene, folder: Path, threads: int) -> BlockTask:
     source = config.source.model_copy(update={"path": scene.name})
     output = OutputConfig(path=folder / "validation.zarr", chunk=scene.block, block=scene.block, pyramid=False)
-    task = prepare_job(config.model_copy(update={"source": source, "model": model, "output": output, "training": None}), fresh=True).task
+    task = prepare_job(
+        config.model_copy(update={"source": source, "model": model, "output": output, "training": None}), fresh=True
+    ).task
     return replace(task, recipe=replace(task.recipe, threads=threads))

@@ -1,4 +1,7 @@
-"""The comparison of codecs in its small form: every codec gives back what it was given, and the sizes are what they must be."""
+"""The comparison of codecs in its small form.
+
+Every codec gives back what it was given, and the sizes are what they must be.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_the_small_form_runs_on_a_store(tmp_path: Path) -> None:
     create(tmp_path / "a.zarr", specs.spec(), {})
     done = subprocess.run(
-        [sys.executable, str(ROOT / "benchmarks" / "codecs.py"), str(tmp_path / "a.zarr"), "--small"], capture_output=True, text=True, check=True
+        [sys.executable, str(ROOT / "benchmarks" / "codecs.py"), str(tmp_path / "a.zarr"), "--small"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert "mask of a.zarr" in done.stdout
     assert all(done.stdout.count(f"| {name} |") >= 2 for name in codecs.CODECS)

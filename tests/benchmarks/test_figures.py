@@ -14,35 +14,73 @@ from benchmarks.performance import figures, page, table
 from benchmarks.performance.agreement import agreement
 
 PLAN = {
-    "arithmetic_overhead": 1.25, "read_amplification": 1.1, "precision": "float32", "threads": 4,
-    "tile": {"size": 1000, "core": 900}, "halo": {"px": 50, "why": "radius 50 px"},
-}  # fmt: skip
+    "arithmetic_overhead": 1.25,
+    "read_amplification": 1.1,
+    "precision": "float32",
+    "threads": 4,
+    "tile": {"size": 1000, "core": 900},
+    "halo": {"px": 50, "why": "radius 50 px"},
+}
 
 
 def run(way: str, group: str, number: int, wall: float, **answer: Any) -> dict[str, Any]:
     return {
-        "network": "net", "way": way, "group": group, "precision": "float32", "round": number, "status": "ok", "wall": wall, "peak": 2**30, "others": 0.5,
+        "network": "net",
+        "way": way,
+        "group": group,
+        "precision": "float32",
+        "round": number,
+        "status": "ok",
+        "wall": wall,
+        "peak": 2**30,
+        "others": 0.5,
         "answer": answer,
-    }  # fmt: skip
+    }
 
 
 def ours(number: int, wall: float, seconds: float) -> dict[str, Any]:
-    return run("ours", "ours", number, wall, seconds=seconds, plan=PLAN, peak_memory=2**30, projected_memory=3 * 2**29, device={"busy": 0.9})
+    return run(
+        "ours",
+        "ours",
+        number,
+        wall,
+        seconds=seconds,
+        plan=PLAN,
+        peak_memory=2**30,
+        projected_memory=3 * 2**29,
+        device={"busy": 0.9},
+    )
 
 
 @pytest.fixture
 def document() -> dict[str, Any]:
     """10 Mpx; the network does 2 Mpx/s at its best tile, reading 20, writing 5."""
-    forward = [run("forward", "forward", k, 9.0, rates={"512": 1.0, "1024": rate}) for k, rate in enumerate((1.5, 2.0, 9.0))]
-    machine = [run(name, "machine", k, 1.0, mpx_per_s=rate) for k in range(3) for name, rate in (("reading", 20.0), ("writing", 5.0))]
-    said = {"pixels": 10**7, "stride": 16, "radius": 50, "verdict": "local", "reference": {"labels": None, "why": "nothing fits"}}
+    forward = [
+        run("forward", "forward", k, 9.0, rates={"512": 1.0, "1024": rate}) for k, rate in enumerate((1.5, 2.0, 9.0))
+    ]
+    machine = [
+        run(name, "machine", k, 1.0, mpx_per_s=rate)
+        for k in range(3)
+        for name, rate in (("reading", 20.0), ("writing", 5.0))
+    ]
+    said = {
+        "pixels": 10**7,
+        "stride": 16,
+        "radius": 50,
+        "verdict": "local",
+        "reference": {"labels": None, "why": "nothing fits"},
+    }
     runs = [*forward, *machine, ours(0, 10.0, 8.0), ours(1, 99.0, 99.0), ours(2, 9.0, 7.0)]
     return {"networks": {"net": said}, "runs": runs}
 
 
 def test_a_ceiling_is_the_median_at_the_best_tile(document: dict[str, Any]) -> None:
     found = figures.ceilings(document, "net")
-    assert [(c.name, c.mpx_per_s, c.side) for c in found] == [("forward", 2.0, 1024), ("reading", 20.0, None), ("writing", 5.0, None)]
+    assert [(c.name, c.mpx_per_s, c.side) for c in found] == [
+        ("forward", 2.0, 1024),
+        ("reading", 20.0, None),
+        ("writing", 5.0, None),
+    ]
 
 
 def test_a_row_is_worked_out_from_medians(document: dict[str, Any]) -> None:
@@ -69,13 +107,19 @@ def test_a_way_that_fails_is_named_and_not_left_out(document: dict[str, Any]) ->
 
 
 def test_a_ceiling_that_fails_is_named_and_nothing_is_judged_by_it(document: dict[str, Any]) -> None:
-    document["runs"] = [run if run["way"] != "writing" else {**run, "status": "stopped after 9 s", "answer": {}} for run in document["runs"]]
+    document["runs"] = [
+        run if run["way"] != "writing" else {**run, "status": "stopped after 9 s", "answer": {}}
+        for run in document["runs"]
+    ]
     assert "| writing | stopped after 9 s |" in table.ceilings(document, "net")
     assert figures.rows(document, "net")[0].of_ceiling is None
 
 
 def test_a_way_that_fails_later_says_so_beside_its_figures(document: dict[str, Any]) -> None:
-    document["runs"] += [run("peer", "peer", 0, 20.0, seconds=20.0), {**run("peer", "peer", 1, 3.0), "status": "stopped after 9 s"}]
+    document["runs"] += [
+        run("peer", "peer", 0, 20.0, seconds=20.0),
+        {**run("peer", "peer", 1, 3.0), "status": "stopped after 9 s"},
+    ]
     assert "| peer (stopped after 9 s in some rounds) | 0.50 |" in table.runs(document, "net")
 
 
@@ -96,7 +140,14 @@ def test_labels_at_ties_are_counted_apart(tmp_path: Path) -> None:
     zarr.create_array(tmp_path / "mask.zarr", data=mask)
     with rasterio.open(tmp_path / "mask.tif", "w", driver="GTiff", height=10, width=12, count=1, dtype="uint8") as out:
         out.write(mask, 1)
-    said = {"labels": str(tmp_path / "labels.npy"), "ties": str(tmp_path / "ties.npy"), "row": 2, "col": 3, "height": 4, "width": 5}
+    said = {
+        "labels": str(tmp_path / "labels.npy"),
+        "ties": str(tmp_path / "ties.npy"),
+        "row": 2,
+        "col": 3,
+        "height": 4,
+        "width": 5,
+    }
     for name in ("mask.zarr", "mask.tif"):
         assert agreement(tmp_path / name, said) == {"pixels": 20, "differ": 2, "ties": 1}
 

@@ -28,7 +28,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("performance")
     (made / "page.md").write_text(f"Before.\n\n{page.BEGIN}\nformer figures\n{page.END}\n\nAfter.\n")
     options = ["--small", "--networks", "unet", "--out", str(made / "runs.json"), "--page", str(made / "page.md")]
-    done = subprocess.run([sys.executable, "-m", "benchmarks.performance", *options], capture_output=True, text=True, cwd=ROOT, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.performance", *options],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return made
 

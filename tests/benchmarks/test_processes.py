@@ -19,7 +19,10 @@ from pipeline.sources.samples import sample_raster
 CALM = Limits(memory=2**40, seconds=60)
 
 
-@pytest.mark.parametrize(("height", "width", "block"), [(2048, 3000, (512, 512)), (700, 5000, (1, 5000)), (50, 60, (512, 512)), (3000, 1000, (256, 128))])
+@pytest.mark.parametrize(
+    ("height", "width", "block"),
+    [(2048, 3000, (512, 512)), (700, 5000, (1, 5000)), (50, 60, (512, 512)), (3000, 1000, (256, 128))],
+)
 def test_windows_cover_the_raster_once_and_cut_no_block(height: int, width: int, block: tuple[int, int]) -> None:
     seen = np.zeros((height, width), np.uint8)
     for window in aligned(height, width, block):
@@ -30,7 +33,10 @@ def test_windows_cover_the_raster_once_and_cut_no_block(height: int, width: int,
 
 
 def test_what_fits_is_its_own_reference() -> None:
-    assert reference.parts(900, 1000, side=1000, multiple=16, radius=20) == (Window(0, 0, 1000, 900), Window(0, 0, 1000, 900))
+    assert reference.parts(900, 1000, side=1000, multiple=16, radius=20) == (
+        Window(0, 0, 1000, 900),
+        Window(0, 0, 1000, 900),
+    )
 
 
 def test_what_does_not_fit_keeps_what_no_cut_reaches() -> None:
@@ -66,7 +72,10 @@ def test_networks_know_every_class_and_look_around(kind: str, tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_a_process_answers_and_its_memory_is_seen(tmp_path: Path) -> None:
-    code = "import sys, time; held = bytearray(200 * 2**20); time.sleep(0.3); del held; open(sys.argv[1], 'w').write('{\"a\": 1}'); time.sleep(0.2)"
+    code = (
+        "import sys, time; held = bytearray(200 * 2**20); time.sleep(0.3); del held; open(sys.argv[1], "
+        "'w').write('{\"a\": 1}'); time.sleep(0.2)"
+    )
     found = watch([sys.executable, "-c", code, str(tmp_path / "answer.json")], tmp_path / "answer.json", {}, CALM)
     assert (found.status, found.answer) == ("ok", {"a": 1})
     assert 200 * 2**20 < found.peak < 400 * 2**20
@@ -74,14 +83,21 @@ def test_a_process_answers_and_its_memory_is_seen(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_memory_of_children_counts(tmp_path: Path) -> None:
-    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; held = bytearray(200 * 2**20); time.sleep(1.5)'])"
+    code = (
+        "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; held = "
+        "bytearray(200 * 2**20); time.sleep(1.5)'])"
+    )
     found = watch([sys.executable, "-c", code], tmp_path / "answer.json", {}, CALM)
     assert found.peak > 200 * 2**20
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("limits", "said"), [(Limits(memory=2**40, seconds=0.5), "stopped after 0.5 s"), (Limits(memory=100 * 2**20, seconds=60), "stopped at 0.0977 GiB")]
+    ("limits", "said"),
+    [
+        (Limits(memory=2**40, seconds=0.5), "stopped after 0.5 s"),
+        (Limits(memory=100 * 2**20, seconds=60), "stopped at 0.0977 GiB"),
+    ],
 )
 def test_a_process_beyond_a_limit_is_stopped(limits: Limits, said: str, tmp_path: Path) -> None:
     code = "import time; held = bytearray(200 * 2**20); time.sleep(60)"

@@ -21,7 +21,12 @@ def test_jobs_cover_every_form_of_a_store_and_of_a_run(tmp_path: Path) -> None:
     configs = [job.config for job in jobs(tmp_path)]
     assert {config["execution"]["engine"] for config in configs} == {"serial", "threads", "processes"}
     assert {config["output"].get("zarr_format", 3) for config in configs} == {2, 3}
-    assert {layer for config in configs for layer in config["output"].get("layers", ["mask"])} == {"mask", "confidence", "probabilities", "entropy"}
+    assert {layer for config in configs for layer in config["output"].get("layers", ["mask"])} == {
+        "mask",
+        "confidence",
+        "probabilities",
+        "entropy",
+    }
     for section, key in (("source", "aoi"), ("output", "shard"), ("tile", "overlap"), ("tile", "augment")):
         assert any(key in config.get(section, {}) for config in configs), key
     assert any(job.shards for job in jobs(tmp_path))
@@ -32,7 +37,15 @@ def test_jobs_cover_every_form_of_a_store_and_of_a_run(tmp_path: Path) -> None:
 def folders(tmp_path: Path) -> tuple[Path, Path]:
     """Two stores of a chunk and a root, made at different times."""
     for name in ("before", "after"):
-        write(tmp_path / name, {"fingerprint": {"tile.size": 96}, "id": name, "versions": {"torch": name}, "costs": {"libraries": len(name), "code": 1}})
+        write(
+            tmp_path / name,
+            {
+                "fingerprint": {"tile.size": 96},
+                "id": name,
+                "versions": {"torch": name},
+                "costs": {"libraries": len(name), "code": 1},
+            },
+        )
     return tmp_path / "before", tmp_path / "after"
 
 
@@ -51,7 +64,10 @@ def test_a_byte_of_a_chunk_and_a_missing_file_are_differences(folders: tuple[Pat
     before, after = folders
     (after / "a.zarr" / "c" / "0").write_bytes(b"Chunk")
     (after / "a.zarr" / "zarr.json").unlink()
-    assert differences(checksums(before), checksums(after)) == ["a.zarr/zarr.json is missing after", "a.zarr/c/0 differs"]
+    assert differences(checksums(before), checksums(after)) == [
+        "a.zarr/zarr.json is missing after",
+        "a.zarr/c/0 differs",
+    ]
 
 
 def test_a_key_of_metadata_is_named_with_both_values(folders: tuple[Path, Path]) -> None:

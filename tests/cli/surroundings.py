@@ -1,4 +1,7 @@
-"""A network whose surroundings misbehave, as the environment asks: what a test cannot patch from outside of a process."""
+"""A network whose surroundings misbehave, as the environment asks.
+
+What a test cannot patch from outside of a process.
+"""
 
 import os
 import signal
@@ -40,7 +43,9 @@ def hangs(after: int, place: tuple[int, int] | None) -> None:
 
     def read(self: Any, window: Any) -> Any:
         calls.append(1)
-        here = place is None or (window.rows.start <= place[0] < window.rows.stop and window.cols.start <= place[1] < window.cols.stop)
+        here = place is None or (
+            window.rows.start <= place[0] < window.rows.stop and window.cols.start <= place[1] < window.cols.stop
+        )
         if len(calls) > after and here:
             threading.Event().wait()
         return real(self, window)

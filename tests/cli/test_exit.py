@@ -45,9 +45,12 @@ def said_once(done: subprocess.CompletedProcess[str], *words: str) -> None:
 @pytest.mark.slow
 @pytest.mark.nightly("kills", after=1)
 @pytest.mark.parametrize(
-    ("phase", "engine", "committed"), [("blocks", "serial", range(1, 25)), ("blocks", "threads", range(1, 25)), ("overviews", "serial", [25])]
+    ("phase", "engine", "committed"),
+    [("blocks", "serial", range(1, 25)), ("blocks", "threads", range(1, 25)), ("overviews", "serial", [25])],
 )
-def test_the_time_of_a_run_ends_it_in_any_phase_and_it_is_gone_on_with(tmp_path: Path, phase: str, engine: str, committed: Any) -> None:
+def test_the_time_of_a_run_ends_it_in_any_phase_and_it_is_gone_on_with(
+    tmp_path: Path, phase: str, engine: str, committed: Any
+) -> None:
     path = config(tmp_path, execution={"engine": engine, "stop_after": "1h", "workers": 2})
     done = wholecloth("run", path, fault=phase)
     assert done.returncode == 75, done.stderr
@@ -73,8 +76,12 @@ def test_the_time_of_a_run_ends_its_certificate_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("fault", "time"), [("planning", "1h"), ("", "0.01")], ids=["while it measures", "before anything is begun"])
-def test_the_time_of_a_run_ends_its_planning_and_counts_from_the_start_of_the_process(tmp_path: Path, fault: str, time: str) -> None:
+@pytest.mark.parametrize(
+    ("fault", "time"), [("planning", "1h"), ("", "0.01")], ids=["while it measures", "before anything is begun"]
+)
+def test_the_time_of_a_run_ends_its_planning_and_counts_from_the_start_of_the_process(
+    tmp_path: Path, fault: str, time: str
+) -> None:
     done = wholecloth("run", config(tmp_path), "--set", f"execution.stop_after={time}", fault=fault)
     assert done.returncode == 75, done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
@@ -89,8 +96,14 @@ def test_a_place_that_hangs_fails_its_blocks_and_the_process_ends(tmp_path: Path
     path = config(tmp_path, execution={"engine": engine, "workers": 2, "read_timeout": "2s", "retries": 0})
     done = wholecloth("run", path, fault="place")
     assert done.returncode == 1, done.stderr
-    said_once(done, "of 25 blocks failed and are left as nodata", "did not answer within 2 s (execution.read_timeout)", "block 0,0")
-    assert any(line.startswith("block 0,0 (") for line in done.stderr.splitlines())  # said when it happened, and at the end
+    said_once(
+        done,
+        "of 25 blocks failed and are left as nodata",
+        "did not answer within 2 s (execution.read_timeout)",
+        "block 0,0",
+    )
+    # said when it happened, and at the end
+    assert any(line.startswith("block 0,0 (") for line in done.stderr.splitlines())
     found = status(tmp_path / "job.zarr")
     assert 0 < len(found.failures) <= 4
     assert found.committed + len(found.failures) == 25
@@ -125,7 +138,15 @@ def test_machines_are_told_in_lines_of_json_whatever_the_end(tmp_path: Path) -> 
     whole = wholecloth("run", path, "--set", "output.certificate=true", "--log-format=json")
     told = lines(whole, 0)
     main = [entry for entry in told if entry["event"] not in ("note", "blocks", "log")]
-    assert [entry["event"] for entry in main] == ["planned", "resumed", "stage", "report", "stage", "certificate", "done"]
+    assert [entry["event"] for entry in main] == [
+        "planned",
+        "resumed",
+        "stage",
+        "report",
+        "stage",
+        "certificate",
+        "done",
+    ]
     planned, done = main[0], main[-1]
     assert (planned["blocks"], planned["block"], planned["resumes"]) == (25, 128, True)
     assert planned["memory_projected"] < planned["memory_budget"]
@@ -182,7 +203,7 @@ def broken() -> None:
 @pytest.mark.parametrize("work", [caught, broken])
 def test_what_stops_a_run_is_no_error_and_hides_those_that_it_makes(
     work: Callable[[], None], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:  # fmt: skip
+) -> None:
     told: list[int] = []
     monkeypatch.setattr(exits, "_leave", told.append)
 
@@ -214,11 +235,16 @@ def exit_code(monkeypatch: pytest.MonkeyPatch, error: Exception) -> object:
 @pytest.mark.parametrize(
     "error",
     [
-        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."), MemoryError(),
-        OSError(errno.ENOMEM, "Cannot allocate memory"), RuntimeError("can't start new thread"),
-        RuntimeError("[enforce fail at alloc_cpu.cpp:117] . DefaultCPUAllocator: can't allocate memory: you tried to allocate 4294967296 bytes."),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        MemoryError(),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        RuntimeError("can't start new thread"),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:117] . DefaultCPUAllocator: can't allocate memory: you tried to "
+            "allocate 4294967296 bytes."
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_machine_that_gives_no_more_memory_or_threads_is_no_bug_of_ours(
     error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -27,11 +27,15 @@ def invoke(*args: object) -> str:
 
 
 @pytest.mark.slow
-def test_out_is_the_store_wherever_the_config_has_it_and_relative_to_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_is_the_store_wherever_the_config_has_it_and_relative_to_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = scenes.config(tmp_path)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    assert f"at {tmp_path / 'here'}/it's: {{mine}}.zarr" in invoke("plan", path, "--set", "output.path=lost.zarr", "--out", "it's: {mine}.zarr")
+    assert f"at {tmp_path / 'here'}/it's: {{mine}}.zarr" in invoke(
+        "plan", path, "--set", "output.path=lost.zarr", "--out", "it's: {mine}.zarr"
+    )
     said = invoke("run", path, "--set", "output.path=lost.zarr", "--out", "it's: {mine}.zarr")
     assert f"store: {tmp_path / 'here'}/it's: {{mine}}.zarr" in said
     assert status(tmp_path / "here" / "it's: {mine}.zarr").complete
@@ -40,7 +44,9 @@ def test_out_is_the_store_wherever_the_config_has_it_and_relative_to_the_working
 
 
 @pytest.mark.slow
-def test_a_source_that_was_moved_is_planned_with_a_word_and_taken_for_the_same_where_that_is_said(tmp_path: Path) -> None:
+def test_a_source_that_was_moved_is_planned_with_a_word_and_taken_for_the_same_where_that_is_said(
+    tmp_path: Path,
+) -> None:
     path = scenes.config(tmp_path)
     invoke("run", path)
     moved = shutil.move(tmp_path / "scene.tif", tmp_path / "moved.tif")
@@ -59,7 +65,9 @@ def test_a_source_that_was_moved_is_planned_with_a_word_and_taken_for_the_same_w
 @pytest.mark.slow
 def test_a_plan_is_frozen_and_run_and_without_one_locked_is_refused(tmp_path: Path) -> None:
     path, file = scenes.config(tmp_path), tmp_path / "run.lock.yaml"
-    with pytest.raises(ConfigError, match=r"--locked demands a frozen plan, but .*job\.yaml has no section locked.*--freeze"):
+    with pytest.raises(
+        ConfigError, match=r"--locked demands a frozen plan, but .*job\.yaml has no section locked.*--freeze"
+    ):
         invoke("run", path, "--locked")
     assert f"frozen      {file}" in invoke("plan", path, "--freeze", file)
     assert not (tmp_path / "job.zarr").exists()
@@ -72,4 +80,6 @@ def test_a_plan_is_frozen_and_run_and_without_one_locked_is_refused(tmp_path: Pa
 
 def test_a_store_may_have_any_name(tmp_path: Path) -> None:
     folder = tmp_path / "Küste 🌊: #1"
-    assert load_config(scenes.config(tmp_path), overriding(None, str(folder / "a.zarr"))).output.path == folder / "a.zarr"
+    assert (
+        load_config(scenes.config(tmp_path), overriding(None, str(folder / "a.zarr"))).output.path == folder / "a.zarr"
+    )

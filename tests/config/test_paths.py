@@ -29,7 +29,10 @@ def folder(tmp_path: Path) -> Path:
         ("ZARR:img.zarr:/0", "ZARR:{folder}/img.zarr:/0"),
         ('HDF5:"cube.nc"://group/red', 'HDF5:"{folder}/cube.nc"://group/red'),
         ("SENTINEL2_L2A:raws.zip:10m:EPSG_32632", "SENTINEL2_L2A:{folder}/raws.zip:10m:EPSG_32632"),
-        ("SENTINEL2_L2A:/vsizip/raws.zip/MTD.xml:10m:EPSG_32632", "SENTINEL2_L2A:/vsizip/{folder}/raws.zip/MTD.xml:10m:EPSG_32632"),
+        (
+            "SENTINEL2_L2A:/vsizip/raws.zip/MTD.xml:10m:EPSG_32632",
+            "SENTINEL2_L2A:/vsizip/{folder}/raws.zip/MTD.xml:10m:EPSG_32632",
+        ),
         ("/vsizip/raws.zip/a/b.tif", "/vsizip/{folder}/raws.zip/a/b.tif"),
         ("/vsizip//else/where.zip/b.tif", "/vsizip//else/where.zip/b.tif"),
         ("/vsis3/bucket/b.tif", "/vsis3/bucket/b.tif"),
@@ -46,7 +49,9 @@ def test_the_file_in_a_name_is_anchored_and_the_rest_is_kept(folder: Path, writt
     assert anchored_path(anchored_path(written, folder), Path("/elsewhere")) == anchored_path(written, folder)
 
 
-@pytest.mark.parametrize("name", ["cube.nc", "netcdf:cube.nc:B04", "ZARR:img.zarr:/0", "/vsizip/raws.zip/a/b.tif", "a:b.tif"])
+@pytest.mark.parametrize(
+    "name", ["cube.nc", "netcdf:cube.nc:B04", "ZARR:img.zarr:/0", "/vsizip/raws.zip/a/b.tif", "a:b.tif"]
+)
 def test_a_name_is_there_where_its_file_is(folder: Path, name: str) -> None:
     assert is_there(name, folder)
     assert not is_there(name, folder / "elsewhere")

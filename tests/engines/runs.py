@@ -27,7 +27,9 @@ def environment(**more: str) -> dict[str, str]:
 @contextmanager
 def started(command: list[str], **how: Any) -> Iterator[subprocess.Popen[Any]]:
     """A command in the background, gone with all of its children afterwards."""
-    process = Command(command, cwd=ROOT, env=how.pop("env", None) or environment(), **{"start_new_session": True, **how})
+    process = Command(
+        command, cwd=ROOT, env=how.pop("env", None) or environment(), **{"start_new_session": True, **how}
+    )
     try:
         yield process
     finally:
@@ -49,7 +51,11 @@ def wait_for(what: Callable[[], bool], seconds: float) -> None:
 
 def digest(store: Path) -> dict[str, str]:
     """SHA-256 of each chunk of a store."""
-    return {str(path.relative_to(store)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(store.glob("[0-9]*/*/c/**/*")) if path.is_file()}
+    return {
+        str(path.relative_to(store)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(store.glob("[0-9]*/*/c/**/*"))
+        if path.is_file()
+    }
 
 
 class Dask:
@@ -61,7 +67,15 @@ class Dask:
         self._logs = 0
 
     def __enter__(self) -> Dask:
-        where = ["--host", f"{self.protocol}://127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(self._file)]
+        where = [
+            "--host",
+            f"{self.protocol}://127.0.0.1",
+            "--port",
+            "0",
+            "--no-dashboard",
+            "--scheduler-file",
+            str(self._file),
+        ]
         self.scheduler = self._start("scheduler", *where)
         wait_for(lambda: self._said() is not None, 60)
         return self
@@ -76,7 +90,15 @@ class Dask:
 
     def worker(self, *more: str, threads: int = 1, **variables: str) -> subprocess.Popen[Any]:
         """One more worker."""
-        where = ["--host", f"{self.protocol}://127.0.0.1", "--no-dashboard", "--nthreads", str(threads), "--scheduler-file", str(self._file)]
+        where = [
+            "--host",
+            f"{self.protocol}://127.0.0.1",
+            "--no-dashboard",
+            "--nthreads",
+            str(threads),
+            "--scheduler-file",
+            str(self._file),
+        ]
         return self._start("worker", *where, "--local-directory", str(self.folder), *more, **variables)
 
     def _said(self) -> str | None:

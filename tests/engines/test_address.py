@@ -31,7 +31,11 @@ def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dask]:
 
 
 def terms(dask: Dask, said: list[str] | None = None, **more: Any) -> EngineOptions:
-    return EngineOptions(address=AddressConfig(scheduler=dask.address, **more.pop("address", {})), notify=(said if said is not None else []).append, **more)
+    return EngineOptions(
+        address=AddressConfig(scheduler=dask.address, **more.pop("address", {})),
+        notify=(said if said is not None else []).append,
+        **more,
+    )
 
 
 def go(path: Path) -> Any:
@@ -51,10 +55,14 @@ def test_an_error_reaches_the_caller_as_it_is(dask: Dask) -> None:
         list(run(works.bad, range(8)))
 
 
-def test_a_job_has_the_same_bytes_as_one_by_one_also_where_a_worker_ran_another_before(dask: Dask, tmp_path: Path) -> None:
+def test_a_job_has_the_same_bytes_as_one_by_one_also_where_a_worker_ran_another_before(
+    dask: Dask, tmp_path: Path
+) -> None:
     go(scenes.config(tmp_path, "reference"))
     for tile in ({"size": 40, "halo": 0}, {}):
-        path = scenes.config(tmp_path, tile=tile, execution={"engine": "address", "address": {"scheduler": dask.address, "threads": 1}})
+        path = scenes.config(
+            tmp_path, tile=tile, execution={"engine": "address", "address": {"scheduler": dask.address, "threads": 1}}
+        )
         with Progress() as progress:
             execute(prepare_job(load_config(path), fresh=True), progress, fresh=True)
     assert digest(tmp_path / "job.zarr") == digest(tmp_path / "reference.zarr")
@@ -88,7 +96,10 @@ def test_a_worker_that_lacks_something_ends_the_run_at_the_start(dask: Dask) -> 
 
 def test_a_worker_of_another_version_is_named(dask: Dask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.engines.dask.connection.versions", lambda: {"wholecloth": "9.9", "torch": "1.0"})
-    with pytest.raises(WorkerError, match=r"wholecloth \S+ is here, and 9.9 where.*torch \S+ is here"), KINDS["address"](1, terms(dask)) as run:
+    with (
+        pytest.raises(WorkerError, match=r"wholecloth \S+ is here, and 9.9 where.*torch \S+ is here"),
+        KINDS["address"](1, terms(dask)) as run,
+    ):
         list(run(works.square, range(3)))
 
 
@@ -104,12 +115,19 @@ def test_a_worker_without_wholecloth_is_named(tmp_path: Path) -> None:
 def test_a_worker_says_how_much_memory_it_may_take(tmp_path: Path) -> None:
     with Dask(tmp_path) as dask:
         dask.worker("--memory-limit", "2GiB")
-        with pytest.raises(WorkerError, match=f"room {2 * 2**30}"), KINDS["address"](1, terms(dask, needs=works.Rooms())) as run:
+        with (
+            pytest.raises(WorkerError, match=f"room {2 * 2**30}"),
+            KINDS["address"](1, terms(dask, needs=works.Rooms())) as run,
+        ):
             list(run(works.square, range(3)))
 
 
 def test_without_workers_a_run_gives_up_after_its_patience(tmp_path: Path) -> None:
-    with Dask(tmp_path) as dask, pytest.raises(Unfinished, match="there was no worker"), KINDS["address"](1, terms(dask, patience=1.5)) as run:
+    with (
+        Dask(tmp_path) as dask,
+        pytest.raises(Unfinished, match="there was no worker"),
+        KINDS["address"](1, terms(dask, patience=1.5)) as run,
+    ):
         list(run(works.square, range(3)))
 
 
@@ -127,12 +145,17 @@ def test_a_scheduler_that_goes_away_ends_the_run_to_be_run_again(tmp_path: Path)
 def test_an_address_where_nobody_answers_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.engines.address.CONNECT_S", 1)
     asked = EngineOptions(address=AddressConfig(scheduler="tcp://127.0.0.1:9"))
-    with pytest.raises(WorkerError, match=r"tcp://127\.0\.0\.1:9, where no Dask scheduler answers") as error, KINDS["address"](1, asked):
+    with (
+        pytest.raises(WorkerError, match=r"tcp://127\.0\.0\.1:9, where no Dask scheduler answers") as error,
+        KINDS["address"](1, asked),
+    ):
         pass
     assert error.value.exit_code == 2
 
 
-def test_with_certificates_a_run_is_encrypted_and_without_them_it_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_certificates_a_run_is_encrypted_and_without_them_it_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tls = certificates(tmp_path)
     options = ["--tls-ca-file", str(tls.ca), "--tls-cert", str(tls.cert), "--tls-key", str(tls.key)]
     with Dask(tmp_path, *options, protocol="tls") as dask:
@@ -158,7 +181,10 @@ def certificates(folder: Path) -> TlsConfig:
 
 
 def test_a_run_that_ends_early_stops_what_its_workers_are_at(dask: Dask, tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), KINDS["address"](1, terms(dask, needs=works.Halted(tmp_path / "halted"))) as run:  # noqa: PT012  # from within
+    with (  # noqa: PT012
+        pytest.raises(KeyboardInterrupt),
+        KINDS["address"](1, terms(dask, needs=works.Halted(tmp_path / "halted"))) as run,
+    ):  # from within
         next(run(works.Where(seconds=0.1), range(100)))
         raise KeyboardInterrupt
     end = time.monotonic() + 10

@@ -85,7 +85,10 @@ def test_no_items_are_no_work(kind: str) -> None:
 
 def test_a_dashboard_without_its_extra_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"wholecloth\[dashboard\]"), KINDS["threads"](1, EngineOptions(dashboard="127.0.0.1:0")):
+    with (
+        pytest.raises(ConfigError, match=r"wholecloth\[dashboard\]"),
+        KINDS["threads"](1, EngineOptions(dashboard="127.0.0.1:0")),
+    ):
         pass
 
 
@@ -112,7 +115,13 @@ def test_the_scheduler_knows_of_a_few_tasks_however_many_blocks_there_are() -> N
         for done, _ in enumerate(run(abs, range(20_000))):
             if not done % 100:
                 client = clients()[0]
-                known.append((len(client.futures), len(client.cluster.scheduler.tasks), len(client.cluster.workers[0].state.tasks)))
+                known.append(
+                    (
+                        len(client.futures),
+                        len(client.cluster.scheduler.tasks),
+                        len(client.cluster.workers[0].state.tasks),
+                    )
+                )
     assert max(max(counts) for counts in known) <= 2 * 4
 
 
@@ -143,7 +152,10 @@ print(sorted(name for name in ("bokeh", "torch", "zarr", "rasterio") if name in 
 
 @pytest.mark.slow
 def test_what_draws_the_dashboard_is_not_imported_where_none_is_asked_for() -> None:
-    assert subprocess.run([sys.executable, "-c", STARTED], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", STARTED], capture_output=True, text=True, check=True).stdout.strip()
+        == "[]"
+    )
 
 
 @pytest.mark.slow

@@ -92,7 +92,9 @@ def test_ctrl_c_is_heard_here_and_by_no_worker(run: Any) -> None:
 def test_nothing_listens_beyond_this_machine(run: Any) -> None:
     list(run(works.square, range(3)))
     processes = [psutil.Process(), *children()]
-    listening = [c.laddr.ip for process in processes for c in process.net_connections("inet") if c.status == psutil.CONN_LISTEN]
+    listening = [
+        c.laddr.ip for process in processes for c in process.net_connections("inet") if c.status == psutil.CONN_LISTEN
+    ]
     assert len(listening) >= 3
     assert set(listening) <= {"127.0.0.1", "::1"}
 
@@ -117,7 +119,9 @@ def test_an_item_that_kills_every_worker_fails_by_name_and_all_others_are_done()
 
 
 def test_what_a_worker_lacks_is_named_with_its_host_before_the_first_item(tmp_path: Path) -> None:
-    terms = EngineOptions(processes=2, needs=works.Lacking(what=("the raster: no such file", "a GPU")), notify=lambda line: None)
+    terms = EngineOptions(
+        processes=2, needs=works.Lacking(what=("the raster: no such file", "a GPU")), notify=lambda line: None
+    )
     before = children()
     named = rf"{os.uname().nodename} \(tcp://127.0.0.1:\d+\) cannot run this job: the raster: no such file; a GPU"
     with pytest.raises(WorkerError, match=named), KINDS["processes"](1, terms) as run:
@@ -163,14 +167,21 @@ def test_no_worker_outlives_the_process_that_started_it(tmp_path: Path, how: sig
         workers = children(process.pid)
         assert {worker.pid for worker in workers} >= ours
         process.send_signal(how)
-        wait_for(lambda: not any(worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE for worker in workers), 20)
+        wait_for(
+            lambda: not any(worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE for worker in workers), 20
+        )
 
 
 @pytest.fixture
 def slow(tmp_path: Path) -> dict[str, Any]:
     """A job of 35 blocks whose network takes its time in a worker, so that there is time to do something to it."""
     (tmp_path / "net.py").write_text(SLOW)
-    said = {"kind": "python", "path": None, "factory": f"{tmp_path / 'net.py'}:net", "args": {"path": str(scenes.unet(tmp_path))}}
+    said = {
+        "kind": "python",
+        "path": None,
+        "factory": f"{tmp_path / 'net.py'}:net",
+        "args": {"path": str(scenes.unet(tmp_path))},
+    }
     return {"model": said, "output": {"chunk": 32, "block": 64}}
 
 
@@ -224,7 +235,13 @@ def go(path: Path) -> Any:
 def test_a_job_has_the_same_bytes_as_one_by_one(tmp_path: Path) -> None:
     layers = {"layers": ["mask", "confidence"]}
     go(scenes.config(tmp_path, "reference", output=layers))
-    report = go(scenes.config(tmp_path, output={**layers, "certificate": True}, execution={"engine": "processes", "processes": 2, "workers": 2}))
+    report = go(
+        scenes.config(
+            tmp_path,
+            output={**layers, "certificate": True},
+            execution={"engine": "processes", "processes": 2, "workers": 2},
+        )
+    )
     assert digest(tmp_path / "job.zarr") == digest(tmp_path / "reference.zarr")
     assert len(digest(tmp_path / "job.zarr")) > 40
     assert report.certificate["passed"]
@@ -248,7 +265,9 @@ def test_a_job_that_loses_a_worker_in_the_middle_has_the_same_bytes(tmp_path: Pa
 
 @pytest.mark.nightly("kills", after=1)
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
-def test_a_stopped_job_leaves_no_worker_and_says_nothing_but_that(tmp_path: Path, slow: dict[str, Any], how: signal.Signals, code: int) -> None:
+def test_a_stopped_job_leaves_no_worker_and_says_nothing_but_that(
+    tmp_path: Path, slow: dict[str, Any], how: signal.Signals, code: int
+) -> None:
     path = scenes.config(tmp_path, execution={"engine": "processes", "processes": 2, "workers": 1}, **slow)
     with started(command(path), stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
         wait_for(lambda: len(children(process.pid)) == 2 and any((tmp_path / "job.zarr").glob("0/mask/c/*/*")), 120)
@@ -267,7 +286,12 @@ def test_a_block_that_kills_every_worker_is_named_and_all_others_are_committed(t
     data[:, 192, 192] = 60_000  # the middle of block 1,1
     scenes.write(tmp_path / "scene.tif", data, nodata=0)
     (tmp_path / "net.py").write_text(LETHAL)
-    network = {"kind": "python", "path": None, "factory": f"{tmp_path / 'net.py'}:net", "args": {"path": str(scenes.unet(tmp_path))}}
+    network = {
+        "kind": "python",
+        "path": None,
+        "factory": f"{tmp_path / 'net.py'}:net",
+        "args": {"path": str(scenes.unet(tmp_path))},
+    }
     path = scenes.config(tmp_path, model=network, execution={"engine": "processes", "processes": 2, "workers": 2})
     done = run_command(command(path))
     assert done.returncode == 1, done.stderr
@@ -281,7 +305,10 @@ def test_a_block_that_kills_every_worker_is_named_and_all_others_are_committed(t
 @pytest.mark.nightly("kills")
 def test_overviews_are_made_by_the_workers_too(tmp_path: Path) -> None:
     go(scenes.config(tmp_path, "reference", output={"chunk": 32, "block": 64}))
-    path, trace = scenes.config(tmp_path, output={"chunk": 32, "block": 64}, execution={"engine": "processes", "processes": 2}), tmp_path / "trace.json"
+    path, trace = (
+        scenes.config(tmp_path, output={"chunk": 32, "block": 64}, execution={"engine": "processes", "processes": 2}),
+        tmp_path / "trace.json",
+    )
     with open_trace(trace) as written, Progress() as progress:
         execute(prepare_job(load_config(path)), progress, trace=written)
     events = json.loads(trace.read_text())

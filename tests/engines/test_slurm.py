@@ -38,15 +38,33 @@ def script(asked: SlurmConfig, workers: int = 3, **more: Any) -> str:
 def test_the_job_asks_for_what_the_config_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.arena_max=1:glibc.malloc.mmap_max=0")
     asked = SlurmConfig(
-        cores=8, memory="32GiB", processes=2, queue="gpu", account="forest", walltime="04:00:00", interface="lo", python="/opt/python",
-        directives=["--gres=gpu:2", "--exclusive"], prologue=["module load cuda"], worker_arguments=["--lifetime", "3h"], logs=tmp_path / "logs",
+        cores=8,
+        memory="32GiB",
+        processes=2,
+        queue="gpu",
+        account="forest",
+        walltime="04:00:00",
+        interface="lo",
+        python="/opt/python",
+        directives=["--gres=gpu:2", "--exclusive"],
+        prologue=["module load cuda"],
+        worker_arguments=["--lifetime", "3h"],
+        logs=tmp_path / "logs",
         scratch=tmp_path,
-    )  # fmt: skip
+    )
     said = script(asked, workers=3, threads=4)
     for line in (
-        "#SBATCH -p gpu", "#SBATCH -A forest", "#SBATCH -t 04:00:00", "#SBATCH --cpus-per-task=8", "#SBATCH --mem=32G", "#SBATCH --gres=gpu:2",
-        "#SBATCH --exclusive", "module load cuda", "export GLIBC_TUNABLES=glibc.malloc.arena_max=1:glibc.malloc.mmap_max=0", "export OMP_NUM_THREADS=4",
-    ):  # fmt: skip
+        "#SBATCH -p gpu",
+        "#SBATCH -A forest",
+        "#SBATCH -t 04:00:00",
+        "#SBATCH --cpus-per-task=8",
+        "#SBATCH --mem=32G",
+        "#SBATCH --gres=gpu:2",
+        "#SBATCH --exclusive",
+        "module load cuda",
+        "export GLIBC_TUNABLES=glibc.malloc.arena_max=1:glibc.malloc.mmap_max=0",
+        "export OMP_NUM_THREADS=4",
+    ):
         assert line in said.splitlines()
     worker = said.splitlines()[-1]
     assert worker.startswith("/opt/python -m distributed.cli.dask_worker")
@@ -86,7 +104,10 @@ def test_without_its_extra_the_engine_says_what_to_install(monkeypatch: pytest.M
 def test_where_sbatch_is_missing_the_run_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     pytest.importorskip("dask_jobqueue")
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(WorkerError, match=r"SLURM takes no job: .*sbatch"), KINDS["slurm"](1, EngineOptions(slurm=SlurmConfig(cores=1, memory="1GiB"))):
+    with (
+        pytest.raises(WorkerError, match=r"SLURM takes no job: .*sbatch"),
+        KINDS["slurm"](1, EngineOptions(slurm=SlurmConfig(cores=1, memory="1GiB"))),
+    ):
         pass
 
 
@@ -102,7 +123,15 @@ def here(slurm: Slurm, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Slurm
 
 
 def asked(tmp_path: Path, **more: Any) -> dict[str, Any]:
-    return {"cores": 1, "memory": "2GiB", "interface": "lo", "walltime": "00:20:00", "logs": str(tmp_path / "logs"), "scratch": str(tmp_path), **more}
+    return {
+        "cores": 1,
+        "memory": "2GiB",
+        "interface": "lo",
+        "walltime": "00:20:00",
+        "logs": str(tmp_path / "logs"),
+        "scratch": str(tmp_path),
+        **more,
+    }
 
 
 def go(path: Path) -> Any:
@@ -149,10 +178,17 @@ def test_a_job_that_slurm_refuses_is_named_in_slurms_words(here: Slurm, tmp_path
 
 
 @pytest.mark.nightly("slurm")
-def test_jobs_of_a_command_that_was_killed_end_by_themselves(here: Slurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jobs_of_a_command_that_was_killed_end_by_themselves(
+    here: Slurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "running.py").write_text(RUNNING.format(asked=asked(tmp_path)))
     log = (tmp_path / "log").open("w")
-    with started([sys.executable, str(tmp_path / "running.py")], stdout=subprocess.PIPE, stderr=log, env=environment(**here.environment)) as process:
+    with started(
+        [sys.executable, str(tmp_path / "running.py")],
+        stdout=subprocess.PIPE,
+        stderr=log,
+        env=environment(**here.environment),
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline(), (tmp_path / "log").read_text()
         assert here.jobs("R")

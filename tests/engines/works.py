@@ -101,7 +101,9 @@ class Mask:
 
     def __call__(self, item: int) -> bool:
         said = Path("/proc/self/status").read_text().partition("SigBlk:")[2].split()[0]
-        return bool(int(said, 16) & 1 << signal.SIGINT - 1) and signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        return bool(int(said, 16) & 1 << signal.SIGINT - 1) and signal.SIGINT in signal.pthread_sigmask(
+            signal.SIG_BLOCK, ()
+        )
 
 
 def variables(names: Any) -> dict[str, str | None]:
@@ -137,7 +139,11 @@ class Halted:
 
 
 def effects(item: int) -> tuple[int, int, tuple[object, ...], bool, int]:
-    """What a worker's settings do: threads of torch, page faults of a tensor made where another was freed, GPUs that torch sees; and whether it was forked."""
+    """What a worker's settings do.
+
+    Threads of torch, page faults of a tensor made where another was freed, GPUs that torch sees; and whether it was
+    forked.
+    """
     import resource
     from multiprocessing import forkserver
 
@@ -148,4 +154,10 @@ def effects(item: int) -> tuple[int, int, tuple[object, ...], bool, int]:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     torch.zeros(32 << 20, dtype=torch.uint8)
     faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-    return torch.get_num_threads(), faults, tuple(torch.cuda._parse_visible_devices()), forkserver._forkserver._forkserver_pid is None, os.getpid()
+    return (
+        torch.get_num_threads(),
+        faults,
+        tuple(torch.cuda._parse_visible_devices()),
+        forkserver._forkserver._forkserver_pid is None,
+        os.getpid(),
+    )

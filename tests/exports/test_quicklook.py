@@ -14,9 +14,16 @@ from tests.store import specs
 
 def draw(folder: Path, grid: Grid) -> np.ndarray:
     spec = StoreSpec(
-        grid=grid, layers=("mask",), chunk=64, shard=None, nodata=255, dtype="uint8", zarr_format=3, levels=1,
+        grid=grid,
+        layers=("mask",),
+        chunk=64,
+        shard=None,
+        nodata=255,
+        dtype="uint8",
+        zarr_format=3,
+        levels=1,
         classes=(ClassRow(code=0, name="sea", color="#0000ff"), ClassRow(code=7, name="land", color="#00ff00")),
-    )  # fmt: skip
+    )
     create(folder / "a.zarr", spec, {})
     array = open_layer(folder / "a.zarr", 0, "mask")
     array[:50] = 0
@@ -42,7 +49,9 @@ def test_the_scale_bar_is_a_round_number_of_the_grids_unit() -> None:
     size, unit = quicklook._ground(Grid(height=1, width=1, transform=(10, 0, 0, 0, -10, 0), wkt=feet, unit="crs"))
     assert (round(size, 3), unit) == (3.048, "m")
     degrees = rasterio.CRS.from_epsg(4326).to_wkt()
-    size, unit = quicklook._ground(Grid(height=1, width=1, transform=(0.001, 0, 10, 0, -0.001, 60), wkt=degrees, unit="crs"))
+    size, unit = quicklook._ground(
+        Grid(height=1, width=1, transform=(0.001, 0, 10, 0, -0.001, 60), wkt=degrees, unit="crs")
+    )
     assert (abs(size - 55.7) < 0.5, unit) == (True, "m")
 
 
@@ -80,12 +89,16 @@ def test_an_enlarged_pixel_is_as_wide_as_the_scale_bar_says(tmp_path: Path) -> N
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fonts", [quicklook.FONTS, ()])
-def test_many_classes_and_long_names_in_any_language_leave_the_picture_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fonts: tuple[str, ...]) -> None:
+def test_many_classes_and_long_names_in_any_language_leave_the_picture_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fonts: tuple[str, ...]
+) -> None:
     monkeypatch.setattr(quicklook, "FONTS", fonts)
     quicklook._font.cache_clear()
     classes = tuple(ClassRow(code=k, name=f"Gewässer und forêts {k} " * 4, color="#2b83ba") for k in range(200))
     of = specs.spec("of a slide", classes=classes, levels=1)
-    with rasterio.open(quicklook.draw_quicklook(specs.store(tmp_path / "a.zarr", of), of, tmp_path / "a.png")) as picture:
+    with rasterio.open(
+        quicklook.draw_quicklook(specs.store(tmp_path / "a.zarr", of), of, tmp_path / "a.png")
+    ) as picture:
         pixels = picture.read()
     quicklook._font.cache_clear()
     assert pixels.shape[1] < 50 * quicklook.LINE

@@ -45,7 +45,13 @@ def test_overviews_are_the_levels_of_the_store(tmp_path: Path) -> None:
 def test_classes_have_names_and_colours_and_nodata_is_clear(tmp_path: Path) -> None:
     with opened(tmp_path, "odd & <name>.zarr") as raster:
         colors = raster.colormap(1)
-        assert [colors[code] for code in (0, 3, 7, 1, 255)] == [(0x11, 0x22, 0x33, 255), (0x44, 0x55, 0x66, 255), (0x77, 0x88, 0x99, 255), (0,) * 4, (0,) * 4]
+        assert [colors[code] for code in (0, 3, 7, 1, 255)] == [
+            (0x11, 0x22, 0x33, 255),
+            (0x44, 0x55, 0x66, 255),
+            (0x77, 0x88, 0x99, 255),
+            (0,) * 4,
+            (0,) * 4,
+        ]
         assert raster.colorinterp[0].name == "palette"
         assert (raster.read(1)[60:] != 255).any()
         copy(raster, tmp_path / "said.vrt", driver="VRT")
@@ -62,9 +68,18 @@ def test_codes_above_254_are_uint16(tmp_path: Path) -> None:
         assert (raster.read(1) == 300).any()
 
 
-@pytest.mark.parametrize("code", [4326, 32633, 3031, 3413, 3995, 5041, 32661, 32761, 2193, 3035, 31467, 2053, 3857, 27700, 2263])
+@pytest.mark.parametrize(
+    "code", [4326, 32633, 3031, 3413, 3995, 5041, 32661, 32761, 2193, 3035, 31467, 2053, 3857, 27700, 2263]
+)
 def test_the_order_of_axes_is_the_one_that_gdal_itself_writes(tmp_path: Path, code: int) -> None:
-    said = {"driver": "GTiff", "width": 4, "height": 4, "count": 1, "dtype": "uint8", "transform": from_origin(0, 1, 0.1, 0.1)}
+    said = {
+        "driver": "GTiff",
+        "width": 4,
+        "height": 4,
+        "count": 1,
+        "dtype": "uint8",
+        "transform": from_origin(0, 1, 0.1, 0.1),
+    }
     with rasterio.open(tmp_path / "a.tif", "w", crs=f"EPSG:{code}", **said) as raster:
         raster.write(np.zeros((1, 4, 4), np.uint8))
     with rasterio.open(tmp_path / "a.tif") as raster:

@@ -1,4 +1,7 @@
-"""The public command in a process of its own, held at a moment, harmed from outside; and whether what is left is what a calm run leaves."""
+"""The public command in a process of its own, held at a moment, harmed from outside.
+
+And whether what is left is what a calm run leaves.
+"""
 
 from __future__ import annotations
 
@@ -89,10 +92,18 @@ class Run:
 
 
 def config(folder: Path, raster: Path | str, **sections: dict[str, Any]) -> Path:
-    """A job of 12 blocks; sections are merged over it. Its store is ``job.zarr`` in the folder, unless they say otherwise."""
+    """A job of 12 blocks; sections are merged over it.
+
+    Its store is ``job.zarr`` in the folder, unless they say otherwise.
+    """
     said: dict[str, Any] = {
         "source": {"path": str(raster)},
-        "model": {"kind": "python", "factory": f"{HERE / 'network.py'}:make", "classes": scenes.CLASSES, "input": {"mean": 500, "std": 200}},
+        "model": {
+            "kind": "python",
+            "factory": f"{HERE / 'network.py'}:make",
+            "classes": scenes.CLASSES,
+            "input": {"mean": 500, "std": 200},
+        },
         "tile": {"size": 96, "halo": "exact"},
         "output": {"path": str(folder / "job.zarr"), "layers": ["mask", "confidence"], "chunk": 64, "block": 128},
         "execution": {"device": "cpu", "engine": "serial", "precision": "float32"},
@@ -122,7 +133,13 @@ def start(path: Path, at: str = "", after: int = 0, *options: str, **environment
     store = yaml.safe_load(path.read_text())["output"]["path"]
     said = {"FAULT_STORE": store, **({"FAULT_AT": f"{at}:{after}:{place}"} if at else {}), **environment}
     command = [sys.executable, str(HERE / "held.py"), "run", str(path), *options]
-    how = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": path.parent, "text": True}
+    how = {
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "cwd": path.parent,
+        "text": True,
+    }
     return Run(Command(command, env=settled({**os.environ, **said}), **how), place)
 
 
@@ -139,8 +156,15 @@ def again(path: Path, *overrides: str) -> Report:
 
 
 def digest(store: Path) -> dict[str, str]:
-    """Every file of every level: chunks, what arrays say of themselves, and commit records, with the checksums of what was read in them."""
-    files = (file for file in sorted(store.rglob("*")) if file.is_file() and re.match(r"\d+/(?!mask/lease/)", str(file.relative_to(store))))
+    """Every file of every level.
+
+    Chunks, what arrays say of themselves, and commit records, with the checksums of what was read in them.
+    """
+    files = (
+        file
+        for file in sorted(store.rglob("*"))
+        if file.is_file() and re.match(r"\d+/(?!mask/lease/)", str(file.relative_to(store)))
+    )
     return {str(file.relative_to(store)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 

@@ -1,4 +1,7 @@
-"""A small network that can be held, or can run out of memory, once the store is there: until then it is only measured."""
+"""A small network that can be held, or can run out of memory, once the store is there.
+
+Until then it is only measured.
+"""
 
 from __future__ import annotations
 

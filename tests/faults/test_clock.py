@@ -13,14 +13,19 @@ pytestmark = [pytest.mark.nightly("clocks"), pytest.mark.skipif(not SHIMS, reaso
 
 
 def clock(folder: Path, jump: str) -> dict[str, str]:
-    """A clock that is set by a file, and jumps as soon as that is written anew. What is measured by a steady clock goes on."""
+    """A clock that is set by a file, and jumps as soon as that is written anew.
+
+    What is measured by a steady clock goes on.
+    """
     (folder / "clock").write_text(jump)
     said = {"LD_PRELOAD": str(SHIMS[0]), "FAKETIME_TIMESTAMP_FILE": str(folder / "clock"), "FAKETIME_NO_CACHE": "1"}
     return {**said, "FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}  # the disk has a clock of its own
 
 
 @pytest.mark.parametrize(("at", "after", "jump"), [("write", 21, "+30d"), ("overviews", 0, "-30d")])
-def test_a_clock_that_jumps_in_mid_run_changes_nothing(calm: harness.Calm, tmp_path: Path, at: str, after: int, jump: str) -> None:
+def test_a_clock_that_jumps_in_mid_run_changes_nothing(
+    calm: harness.Calm, tmp_path: Path, at: str, after: int, jump: str
+) -> None:
     path = harness.config(tmp_path, calm.raster)
     started = harness.start(path, at, after, **clock(tmp_path, "+0"))
     started.reached()

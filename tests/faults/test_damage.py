@@ -73,7 +73,9 @@ def mend(store: Path) -> None:
 
 
 @pytest.mark.nightly("kills", after=1)
-@pytest.mark.parametrize("harm", [gone(CHUNK), gone(RECORD), cut(RECORD)], ids=["chunk gone", "record gone", "record cut"])
+@pytest.mark.parametrize(
+    "harm", [gone(CHUNK), gone(RECORD), cut(RECORD)], ids=["chunk gone", "record gone", "record cut"]
+)
 def test_what_vanished_after_a_kill_is_made_anew(calm: harness.Calm, tmp_path: Path, killed: Path, harm: Harm) -> None:
     path = moved(killed, tmp_path, calm.raster)
     harm(tmp_path / "job.zarr")
@@ -95,7 +97,9 @@ def test_a_store_that_lost_its_root_is_left_alone(calm: harness.Calm, tmp_path: 
 
 @pytest.mark.nightly("kills", after=1)
 @pytest.mark.parametrize("harm", [gone("0/confidence/zarr.json"), cut("2/mask/zarr.json")], ids=["gone", "cut"])
-def test_a_store_that_lost_an_array_is_damaged_and_fresh_mends_it(calm: harness.Calm, tmp_path: Path, killed: Path, harm: Harm) -> None:
+def test_a_store_that_lost_an_array_is_damaged_and_fresh_mends_it(
+    calm: harness.Calm, tmp_path: Path, killed: Path, harm: Harm
+) -> None:
     path = moved(killed, tmp_path, calm.raster)
     harm(tmp_path / "job.zarr")
     with pytest.raises(StoreError, match=r"damaged: .*cannot be opened.*--fresh"):
@@ -105,8 +109,12 @@ def test_a_store_that_lost_an_array_is_damaged_and_fresh_mends_it(calm: harness.
 
 
 @pytest.mark.nightly("kills", after=1)
-@pytest.mark.parametrize("harm", [cut(CHUNK), gone(CHUNK), cut(OVERVIEW)], ids=["chunk cut", "chunk gone", "overview cut"])
-def test_damage_of_a_complete_store_is_named_by_verify_and_mended_as_it_says(calm: harness.Calm, tmp_path: Path, whole: Path, harm: Harm) -> None:
+@pytest.mark.parametrize(
+    "harm", [cut(CHUNK), gone(CHUNK), cut(OVERVIEW)], ids=["chunk cut", "chunk gone", "overview cut"]
+)
+def test_damage_of_a_complete_store_is_named_by_verify_and_mended_as_it_says(
+    calm: harness.Calm, tmp_path: Path, whole: Path, harm: Harm
+) -> None:
     path = moved(whole, tmp_path, calm.raster)
     harm(tmp_path / "job.zarr")
     mend(tmp_path / "job.zarr")
@@ -115,7 +123,9 @@ def test_damage_of_a_complete_store_is_named_by_verify_and_mended_as_it_says(cal
     assert verified(tmp_path / "job.zarr") is None
 
 
-def test_a_chunk_that_is_cut_after_a_kill_is_found_by_the_overviews_and_mended_as_verify_says(calm: harness.Calm, tmp_path: Path, killed: Path) -> None:
+def test_a_chunk_that_is_cut_after_a_kill_is_found_by_the_overviews_and_mended_as_verify_says(
+    calm: harness.Calm, tmp_path: Path, killed: Path
+) -> None:
     path = moved(killed, tmp_path, calm.raster)
     cut("0/mask/c/0/0")(tmp_path / "job.zarr")
     with pytest.raises(StoreError, match=r"is damaged: mask of level 0 cannot be read.*verify names"):

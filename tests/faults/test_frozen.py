@@ -21,11 +21,19 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WHOLECLOTH_LEASE_S", "3")
 
 
-MOMENTS = [("commit", 5), *(pytest.param(*moment, marks=pytest.mark.nightly("kills")) for moment in [("inference", 20), ("write", 21), ("finishing", 0)])]
+MOMENTS = [
+    ("commit", 5),
+    *(
+        pytest.param(*moment, marks=pytest.mark.nightly("kills"))
+        for moment in [("inference", 20), ("write", 21), ("finishing", 0)]
+    ),
+]
 
 
 @pytest.mark.parametrize(("at", "after"), MOMENTS)
-def test_a_run_that_is_frozen_and_revived_late_does_no_harm(calm: harness.Calm, tmp_path: Path, at: str, after: int) -> None:
+def test_a_run_that_is_frozen_and_revived_late_does_no_harm(
+    calm: harness.Calm, tmp_path: Path, at: str, after: int
+) -> None:
     path = harness.config(tmp_path, calm.raster)
     frozen = harness.start(path, at, after)
     frozen.reached()

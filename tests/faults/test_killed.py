@@ -1,4 +1,7 @@
-"""A run that is killed, or asked to stop, at any moment: what is committed is kept, and the next run comes to the same bytes."""
+"""A run that is killed, or asked to stop, at any moment.
+
+What is committed is kept, and the next run comes to the same bytes.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,9 @@ def test_a_run_that_is_ended_at_any_moment_goes_on_to_the_same_bytes(
 
 
 @pytest.mark.parametrize(("sent", "code"), SIGNALS)
-def test_blocks_that_were_under_way_in_threads_are_lost_and_no_others(calm: harness.Calm, tmp_path: Path, sent: signal.Signals, code: int) -> None:
+def test_blocks_that_were_under_way_in_threads_are_lost_and_no_others(
+    calm: harness.Calm, tmp_path: Path, sent: signal.Signals, code: int
+) -> None:
     path = harness.config(tmp_path, calm.raster, execution={"engine": "threads", "workers": 3})
     started = harness.start(path, "commit", 4)
     started.reached()

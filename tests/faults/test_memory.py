@@ -21,7 +21,9 @@ def mask(folder: Path) -> np.ndarray:
 
 
 @pytest.mark.nightly("kills")
-def test_a_device_without_memory_for_a_tile_takes_halves_and_says_so_in_the_ledger(calm: harness.Calm, tmp_path: Path) -> None:
+def test_a_device_without_memory_for_a_tile_takes_halves_and_says_so_in_the_ledger(
+    calm: harness.Calm, tmp_path: Path
+) -> None:
     path = harness.config(tmp_path, calm.raster)
     ended = harness.run(path, FAULT_LARGEST=str(60 * 60))
     assert ended.code == 0, ended.err
@@ -31,7 +33,9 @@ def test_a_device_without_memory_for_a_tile_takes_halves_and_says_so_in_the_ledg
 
 
 @pytest.mark.nightly("kills")
-def test_a_device_without_memory_for_any_tile_fails_blocks_and_a_rerun_on_another_does_them(calm: harness.Calm, tmp_path: Path) -> None:
+def test_a_device_without_memory_for_any_tile_fails_blocks_and_a_rerun_on_another_does_them(
+    calm: harness.Calm, tmp_path: Path
+) -> None:
     path = harness.config(tmp_path, calm.raster)
     ended = harness.run(path, FAULT_LARGEST="0")
     assert ended.code == 1, ended.err

@@ -1,4 +1,7 @@
-"""Reads that fail, for a while or for good, and reads that hang, over HTTP: what cannot be read is named and left nodata, and never a class."""
+"""Reads that fail, for a while or for good, and reads that hang, over HTTP.
+
+What cannot be read is named and left nodata, and never a class.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,9 @@ def held(path: Path, **environment: str) -> harness.Run:
 
 
 @pytest.mark.nightly("kills")
-def test_reads_that_fail_twice_are_tried_again_and_nothing_is_lost(calm: harness.Calm, tmp_path: Path, server: Faulty) -> None:
+def test_reads_that_fail_twice_are_tried_again_and_nothing_is_lost(
+    calm: harness.Calm, tmp_path: Path, server: Faulty
+) -> None:
     """GDAL asks up to six times, in several ways, before it calls a read failed."""
     path = harness.config(tmp_path, server.url, execution={"retries": 6})
     started = held(path, **ONCE)
@@ -47,7 +52,9 @@ def test_reads_that_fail_twice_are_tried_again_and_nothing_is_lost(calm: harness
     calm.same(tmp_path)
 
 
-def test_reads_that_always_fail_are_named_and_left_nodata_and_only_they_are_tried_again(calm: harness.Calm, tmp_path: Path, server: Faulty) -> None:
+def test_reads_that_always_fail_are_named_and_left_nodata_and_only_they_are_tried_again(
+    calm: harness.Calm, tmp_path: Path, server: Faulty
+) -> None:
     path = harness.config(tmp_path, server.url, execution={"retries": 0})
     started = held(path, **ONCE)
     server.now("fail")
@@ -66,7 +73,9 @@ def test_reads_that_always_fail_are_named_and_left_nodata_and_only_they_are_trie
 
 
 @pytest.mark.nightly("kills")
-def test_reads_that_hang_fail_their_blocks_once_their_time_is_over(calm: harness.Calm, tmp_path: Path, server: Faulty) -> None:
+def test_reads_that_hang_fail_their_blocks_once_their_time_is_over(
+    calm: harness.Calm, tmp_path: Path, server: Faulty
+) -> None:
     path = harness.config(tmp_path, server.url, execution={"retries": 0})
     started = held(path, **ONCE, GDAL_HTTP_TIMEOUT="1")
     server.now("hang")
@@ -80,7 +89,9 @@ def test_reads_that_hang_fail_their_blocks_once_their_time_is_over(calm: harness
     calm.same(tmp_path)
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGKILL, -9), pytest.param(signal.SIGTERM, 75, marks=pytest.mark.nightly("kills"))])
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGKILL, -9), pytest.param(signal.SIGTERM, 75, marks=pytest.mark.nightly("kills"))]
+)
 def test_a_run_that_is_ended_while_a_read_hangs_goes_on_to_the_same_bytes(
     calm: harness.Calm, tmp_path: Path, server: Faulty, sent: signal.Signals, code: int
 ) -> None:

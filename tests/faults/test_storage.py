@@ -17,7 +17,10 @@ MOMENTS = [("write", 21), ("commit", 5), ("overviews", 0), ("finishing", 0), ("s
 
 
 def mounted(*words: object) -> bool:
-    return shutil.which("mount") is not None and subprocess.run(["mount", *map(str, words)], capture_output=True).returncode == 0
+    return (
+        shutil.which("mount") is not None
+        and subprocess.run(["mount", *map(str, words)], capture_output=True).returncode == 0
+    )
 
 
 @pytest.fixture
@@ -50,7 +53,9 @@ def write_on(file: BinaryIO) -> None:
 
 @pytest.mark.nightly("kills", after=1)
 @pytest.mark.parametrize(("at", "after"), MOMENTS)
-def test_a_disk_that_fills_up_at_any_moment_ends_the_run_and_the_next_goes_on(calm: harness.Calm, tmp_path: Path, small: Path, at: str, after: int) -> None:
+def test_a_disk_that_fills_up_at_any_moment_ends_the_run_and_the_next_goes_on(
+    calm: harness.Calm, tmp_path: Path, small: Path, at: str, after: int
+) -> None:
     path = harness.config(tmp_path, calm.raster, output={"path": str(small / "job.zarr")})
     started = harness.start(path, at, after)
     started.reached()
@@ -64,7 +69,9 @@ def test_a_disk_that_fills_up_at_any_moment_ends_the_run_and_the_next_goes_on(ca
     calm.same(small)
 
 
-def test_a_disk_without_room_for_the_empty_store_leaves_nothing_behind(calm: harness.Calm, tmp_path: Path, small: Path) -> None:
+def test_a_disk_without_room_for_the_empty_store_leaves_nothing_behind(
+    calm: harness.Calm, tmp_path: Path, small: Path
+) -> None:
     path = harness.config(tmp_path, calm.raster, output={"path": str(small / "job.zarr")})
     ballast = fill(small, leave=20_480)
     ended = harness.run(path)
@@ -77,7 +84,9 @@ def test_a_disk_without_room_for_the_empty_store_leaves_nothing_behind(calm: har
 
 
 @pytest.mark.nightly("kills")
-def test_a_disk_that_becomes_read_only_ends_the_run_and_the_next_goes_on(calm: harness.Calm, tmp_path: Path, small: Path) -> None:
+def test_a_disk_that_becomes_read_only_ends_the_run_and_the_next_goes_on(
+    calm: harness.Calm, tmp_path: Path, small: Path
+) -> None:
     path = harness.config(tmp_path, calm.raster, output={"path": str(small / "job.zarr")})
     started = harness.start(path, "commit", 5)
     started.reached()

@@ -49,7 +49,8 @@ class Cluster:
 
 @contextmanager
 def cluster(folder: Path, host: str = "127.0.0.1", away: str | None = None) -> Iterator[Cluster]:
-    """A scheduler that takes silence of three seconds for death, a worker beside it, and one that is held in its third tile, perhaps elsewhere."""
+    """A scheduler that takes silence of three seconds for death, a worker beside it, and one that is held in its third
+    tile, perhaps elsewhere."""
     place = folder / "cluster"
     place.mkdir()
     plain = {**settled(os.environ), "FAULT_STORE": str(folder / "job.zarr")}
@@ -61,8 +62,23 @@ def cluster(folder: Path, host: str = "127.0.0.1", away: str | None = None) -> I
         scheduler = [*dask, "scheduler", "--host", host, "--port", "0", "--no-dashboard", "--scheduler-file", str(said)]
         started.append(Command(scheduler, env={**plain, "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "3s"}, **how))
         address = _address(said, started[0])
-        for env, where, prefix in ((plain, host, []), (held, away or host, ["ip", "netns", "exec", AWAY] if away else [])):
-            worker = [*dask, "worker", address, "--host", where, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--memory-limit", "0"]
+        for env, where, prefix in (
+            (plain, host, []),
+            (held, away or host, ["ip", "netns", "exec", AWAY] if away else []),
+        ):
+            worker = [
+                *dask,
+                "worker",
+                address,
+                "--host",
+                where,
+                "--nthreads",
+                "1",
+                "--no-nanny",
+                "--no-dashboard",
+                "--memory-limit",
+                "0",
+            ]
             started.append(Command([*prefix, *worker], env=env, **how))
         _joined(address, len(started) - 1)
         yield Cluster(address, started[1:], place)
@@ -104,8 +120,12 @@ def test_a_worker_that_is_killed_costs_its_blocks_only(calm: harness.Calm, tmp_p
     calm.same(tmp_path)
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGKILL, -9), pytest.param(signal.SIGTERM, 75, marks=pytest.mark.nightly("kills"))])
-def test_a_client_that_ends_takes_its_workers_with_it(calm: harness.Calm, tmp_path: Path, sent: signal.Signals, code: int) -> None:
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGKILL, -9), pytest.param(signal.SIGTERM, 75, marks=pytest.mark.nightly("kills"))]
+)
+def test_a_client_that_ends_takes_its_workers_with_it(
+    calm: harness.Calm, tmp_path: Path, sent: signal.Signals, code: int
+) -> None:
     path = harness.config(tmp_path, calm.raster, execution={"engine": "processes", "processes": 2, "workers": 1})
     started = harness.start(path, "inference", 6)
     started.reached()
@@ -141,10 +161,15 @@ def test_a_worker_that_freezes_and_is_revived_late_does_no_harm(calm: harness.Ca
 def line() -> Iterator[None]:
     """A network namespace at the other end of a line."""
     steps = [
-        f"netns add {AWAY}", "link add wholecloth0 type veth peer name wholecloth1", f"link set wholecloth1 netns {AWAY}",
-        f"addr add {HERE}/30 dev wholecloth0", "link set wholecloth0 up",
-        f"-n {AWAY} addr add {THERE}/30 dev wholecloth1", f"-n {AWAY} link set wholecloth1 up", f"-n {AWAY} link set lo up",
-    ]  # fmt: skip
+        f"netns add {AWAY}",
+        "link add wholecloth0 type veth peer name wholecloth1",
+        f"link set wholecloth1 netns {AWAY}",
+        f"addr add {HERE}/30 dev wholecloth0",
+        "link set wholecloth0 up",
+        f"-n {AWAY} addr add {THERE}/30 dev wholecloth1",
+        f"-n {AWAY} link set wholecloth1 up",
+        f"-n {AWAY} link set lo up",
+    ]
     try:
         if shutil.which("ip") is None or not all(ip(step) for step in steps):
             pytest.skip("no network namespace can be made here")
@@ -154,7 +179,9 @@ def line() -> Iterator[None]:
 
 
 def ip(words: str) -> bool:
-    return shutil.which("ip") is not None and subprocess.run(["ip", *words.split()], capture_output=True).returncode == 0
+    return (
+        shutil.which("ip") is not None and subprocess.run(["ip", *words.split()], capture_output=True).returncode == 0
+    )
 
 
 @pytest.mark.nightly("kills")

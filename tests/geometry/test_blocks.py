@@ -45,7 +45,9 @@ def test_a_million_by_a_million_is_enumerated_lazily() -> None:
 
 
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(5, 90), st.integers(1, 60))
-def test_swaths_hold_every_block_once_from_left_to_right_and_top_to_bottom(height: int, width: int, block: int, swaths: int) -> None:
+def test_swaths_hold_every_block_once_from_left_to_right_and_top_to_bottom(
+    height: int, width: int, block: int, swaths: int
+) -> None:
     made = layout(height, width, block)
     made = made.with_swaths(min(swaths, made.shape[1]))
     found = list(made.blocks())
@@ -53,12 +55,16 @@ def test_swaths_hold_every_block_once_from_left_to_right_and_top_to_bottom(heigh
     assert found == sorted(found, key=lambda index: (made.swath_of(index.col), index.row, index.col))
     widths = [made.swath(k).size for k in range(made.swaths)]
     assert max(widths) - min(widths) <= 1
-    assert all(made.swath_of(col) == k for k in range(made.swaths) for col in range(made.swath(k).start, made.swath(k).stop))
+    assert all(
+        made.swath_of(col) == k for k in range(made.swaths) for col in range(made.swath(k).start, made.swath(k).stop)
+    )
 
 
 def test_halved_tiles_keep_the_same_pixels() -> None:
     made = layout(300, 500, 256, core=128)
     smaller = made.halved()
     assert smaller is not None
-    assert max(t.read.height for t in smaller.tiles(BlockIndex(0, 0))) < max(t.read.height for t in made.tiles(BlockIndex(0, 0)))
+    assert max(t.read.height for t in smaller.tiles(BlockIndex(0, 0))) < max(
+        t.read.height for t in made.tiles(BlockIndex(0, 0))
+    )
     assert sum(t.keep.pixels for t in smaller.tiles(BlockIndex(0, 1))) == made.window(BlockIndex(0, 1)).pixels

@@ -10,12 +10,19 @@ from pipeline.geometry.margin import Margin, Trim
 TRIMS = st.builds(lambda before, after: (before, after), st.integers(0, 60), st.integers(0, 60))
 
 
-@given(rows=TRIMS, cols=TRIMS, size=st.integers(150, 260), step=st.sampled_from([1, 2, 8, 16]), skips=st.tuples(st.integers(0, 15), st.integers(0, 15)))
+@given(
+    rows=TRIMS,
+    cols=TRIMS,
+    size=st.integers(150, 260),
+    step=st.sampled_from([1, 2, 8, 16]),
+    skips=st.tuples(st.integers(0, 15), st.integers(0, 15)),
+)
 def test_the_core_lies_in_the_middle_of_a_tile_and_all_of_it_is_returned(
     rows: tuple[int, int], cols: tuple[int, int], size: int, step: int, skips: tuple[int, int]
 ) -> None:
     trims = [
-        Trim(before=before, after=after, least=size, step=step, skip=skip % step, tile=size) for (before, after), skip in zip((rows, cols), skips, strict=True)
+        Trim(before=before, after=after, least=size, step=step, skip=skip % step, tile=size)
+        for (before, after), skip in zip((rows, cols), skips, strict=True)
     ]
     core = min(trim.core(step) for trim in trims)
     if not core:

@@ -5,7 +5,14 @@ from hypothesis import strategies as st
 from pipeline.geometry.blocks import overview_blocks_above
 
 
-@given(st.integers(1, 400), st.integers(1, 400), st.integers(3, 90), st.integers(2, 40), st.integers(1, 4), st.integers(0, 2**20))
+@given(
+    st.integers(1, 400),
+    st.integers(1, 400),
+    st.integers(3, 90),
+    st.integers(2, 40),
+    st.integers(1, 4),
+    st.integers(0, 2**20),
+)
 def test_blocks_of_overviews_are_due_over_each_pixel_of_a_block_that_is_there_and_nowhere_else(
     height: int, width: int, block: int, side: int, levels: int, seed: int
 ) -> None:

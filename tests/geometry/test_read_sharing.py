@@ -7,7 +7,16 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pipeline.geometry.blocks import BlockGrid
-from pipeline.geometry.read_sharing import AIM, UNIT_PX, ReadSharing, earlier_readers, extents_per_axis, plan_read_sharing, rectangles, unit_of
+from pipeline.geometry.read_sharing import (
+    AIM,
+    UNIT_PX,
+    ReadSharing,
+    earlier_readers,
+    extents_per_axis,
+    plan_read_sharing,
+    rectangles,
+    unit_of,
+)
 from pipeline.geometry.tiling import HaloTiling, LatticeTiling
 
 Unit = tuple[int, int]
@@ -27,15 +36,20 @@ def lattice(height: int, width: int, block: int) -> BlockGrid:
 
 
 LAYOUTS = st.one_of(
-    st.builds(halos, SIDES, SIDES, st.integers(24, 120), st.sampled_from([0, 8, 40, 96])), st.builds(lattice, SIDES, SIDES, st.integers(24, 120))
-)  # fmt: skip
+    st.builds(halos, SIDES, SIDES, st.integers(24, 120), st.sampled_from([0, 8, 40, 96])),
+    st.builds(lattice, SIDES, SIDES, st.integers(24, 120)),
+)
 
 
 def units(layout: BlockGrid, index: object, unit: Unit) -> set[Unit]:
     """Of the frame of a block."""
     frame = layout.read_window(index).clip(layout.height, layout.width)  # type: ignore[arg-type]
     rows, cols = frame.rows.align(unit[0]), frame.cols.align(unit[1])
-    return {(r, c) for r in range(rows.start // unit[0], rows.stop // unit[0]) for c in range(cols.start // unit[1], cols.stop // unit[1])}
+    return {
+        (r, c)
+        for r in range(rows.start // unit[0], rows.stop // unit[0])
+        for c in range(cols.start // unit[1], cols.stop // unit[1])
+    }
 
 
 def pixels(layout: BlockGrid, unit: Unit, which: set[Unit]) -> int:
@@ -43,7 +57,9 @@ def pixels(layout: BlockGrid, unit: Unit, which: set[Unit]) -> int:
 
 
 @given(LAYOUTS, UNITS, st.integers(1, 5))
-def test_how_many_blocks_of_a_swath_read_a_unit_is_what_counting_gives(layout: BlockGrid, unit: Unit, swaths: int) -> None:
+def test_how_many_blocks_of_a_swath_read_a_unit_is_what_counting_gives(
+    layout: BlockGrid, unit: Unit, swaths: int
+) -> None:
     assume(swaths <= layout.shape[1])
     layout = layout.with_swaths(swaths)
     rows, cols = extents_per_axis(layout, unit)
@@ -54,11 +70,15 @@ def test_how_many_blocks_of_a_swath_read_a_unit_is_what_counting_gives(layout: B
             if span.start <= index.col < span.stop:
                 for place in units(layout, index, unit):
                     counted[place] = counted.get(place, 0) + 1
-        assert counted == {(r, c): rows.users(r * unit[0]).size * cols.users(c * unit[1], span).size for r, c in counted}
+        assert counted == {
+            (r, c): rows.users(r * unit[0]).size * cols.users(c * unit[1], span).size for r, c in counted
+        }
 
 
 @given(LAYOUTS, UNITS, st.integers(1, 5))
-def test_every_earlier_block_of_the_swath_that_reads_the_same_is_named(layout: BlockGrid, unit: Unit, swaths: int) -> None:
+def test_every_earlier_block_of_the_swath_that_reads_the_same_is_named(
+    layout: BlockGrid, unit: Unit, swaths: int
+) -> None:
     assume(swaths <= layout.shape[1])
     layout = layout.with_swaths(swaths)
     seen: list[object] = []
@@ -71,7 +91,9 @@ def test_every_earlier_block_of_the_swath_that_reads_the_same_is_named(layout: B
 
 
 @given(LAYOUTS, UNITS, st.integers(0, 60_000), st.integers(1, 5))
-def test_what_is_promised_is_what_a_run_decodes_and_holds(layout: BlockGrid, block: Unit, room: int, workers: int) -> None:
+def test_what_is_promised_is_what_a_run_decodes_and_holds(
+    layout: BlockGrid, block: Unit, room: int, workers: int
+) -> None:
     made = plan_read_sharing(layout, block, 1, room, workers)
     layout, unit = layout.with_swaths(made.swaths), made.unit if made.cached_bytes else block
     decoded, held, users = 0, 0, {}
@@ -84,7 +106,11 @@ def test_what_is_promised_is_what_a_run_decodes_and_holds(layout: BlockGrid, blo
         decoded += pixels(layout, unit, {place for place in wanted if place not in users})
         for r, c in wanted:
             users[r, c] = users.get((r, c), 0) + 1
-        waiting = {(r, c) for (r, c), n in users.items() if n < rows.users(r * unit[0]).size * cols.users(c * unit[1], layout.swath(swath)).size}
+        waiting = {
+            (r, c)
+            for (r, c), n in users.items()
+            if n < rows.users(r * unit[0]).size * cols.users(c * unit[1], layout.swath(swath)).size
+        }
         held = max(held, pixels(layout, unit, waiting))
     assert made.amplification == pytest.approx(decoded / (layout.height * layout.width), rel=1e-3)
     if made.cached_bytes:
@@ -123,7 +149,9 @@ def test_a_file_of_one_huge_block_is_left_to_its_reader() -> None:
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000), st.integers(1, 10**6), st.integers(1, 10**6))
-def test_a_unit_is_whole_blocks_and_no_more_of_them_than_it_takes(rows: int, cols: int, height: int, width: int) -> None:
+def test_a_unit_is_whole_blocks_and_no_more_of_them_than_it_takes(
+    rows: int, cols: int, height: int, width: int
+) -> None:
     unit = unit_of((rows, cols), height, width)
     assert unit[0] % rows == unit[1] % cols == 0
     assert unit[0] * unit[1] >= UNIT_PX or (unit[0] >= height and unit[1] >= width)
@@ -131,7 +159,14 @@ def test_a_unit_is_whole_blocks_and_no_more_of_them_than_it_takes(rows: int, col
 
 
 @pytest.mark.parametrize(
-    ("block", "unit"), [((512, 512), (512, 512)), ((64, 64), (128, 128)), ((1, 8192), (2, 8192)), ((128, 128), (128, 128)), ((1, 10**6), (1, 10**6))]
+    ("block", "unit"),
+    [
+        ((512, 512), (512, 512)),
+        ((64, 64), (128, 128)),
+        ((1, 8192), (2, 8192)),
+        ((128, 128), (128, 128)),
+        ((1, 10**6), (1, 10**6)),
+    ],
 )
 def test_units_of_usual_files(block: Unit, unit: Unit) -> None:
     assert unit_of(block, 10**6, 10**6 if block[1] > 9000 else 8192) == unit

@@ -16,7 +16,9 @@ counts = st.integers(1, 40)
 
 def layout(rows: int, cols: int, swaths: int = 1) -> BlockGrid:
     axes = (HaloTiling(length=16 * n - 3, multiple=4, halo=4, core=16, minimum=1) for n in (rows, cols))
-    return BlockGrid(height=16 * rows - 3, width=16 * cols - 3, block=16, rows=next(axes), cols=next(axes), swaths=swaths)
+    return BlockGrid(
+        height=16 * rows - 3, width=16 * cols - 3, block=16, rows=next(axes), cols=next(axes), swaths=swaths
+    )
 
 
 def shards(count: int) -> Iterator[Shard]:
@@ -40,7 +42,9 @@ def test_every_block_that_is_asked_for_belongs_to_one_shard_whatever_the_swaths_
     rowwise = [index for index in every if index in asked]
     shares = [blocks_of_shard(shard, iter(rowwise), len(rowwise)) for shard in shards(count)]
     swaths = data.draw(st.integers(1, cols))
-    read = [[index for index in layout(rows, cols, swaths).blocks() if index in asked and index in mine] for mine in shares]
+    read = [
+        [index for index in layout(rows, cols, swaths).blocks() if index in asked and index in mine] for mine in shares
+    ]
     assert sorted(index for part in read for index in part) == sorted(asked)
     assert [len(part) for part in read] == [mine.count for mine in shares]
     assert all(index.row in mine.rows for part, mine in zip(read, shares, strict=True) for index in part)
@@ -77,7 +81,10 @@ def test_names_sort_as_shards_count() -> None:
 
 
 def array(task: int, least: int, most: int, count: int, step: int) -> dict[str, str]:
-    return {f"SLURM_ARRAY_TASK_{name}": str(n) for name, n in {"ID": task, "MIN": least, "MAX": most, "COUNT": count, "STEP": step}.items()}
+    return {
+        f"SLURM_ARRAY_TASK_{name}": str(n)
+        for name, n in {"ID": task, "MIN": least, "MAX": most, "COUNT": count, "STEP": step}.items()
+    }
 
 
 @pytest.mark.parametrize(
@@ -96,7 +103,9 @@ def array(task: int, least: int, most: int, count: int, step: int) -> dict[str, 
         ("auto", {**array(2, 1, 3, 3, 1), "JOB_COMPLETION_INDEX": "0", "WHOLECLOTH_SHARDS": "9"}, (2, 3)),
     ],
 )
-def test_a_shard_is_named_by_hand_or_by_the_array(said: str, environ: dict[str, str], expected: tuple[int, int]) -> None:
+def test_a_shard_is_named_by_hand_or_by_the_array(
+    said: str, environ: dict[str, str], expected: tuple[int, int]
+) -> None:
     found = parse_shard(said, environ)
     assert (found.index, found.count) == expected
 

@@ -20,7 +20,9 @@ def test_cut_covers_every_pixel_once(length: int, step: int) -> None:
 
 
 @given(st.integers(0, 20), st.integers(1, 40), st.integers(1, 12), st.integers(1, 9))
-def test_even_cuts_cover_once_are_aligned_and_differ_by_one_unit(start: int, units: int, largest: int, multiple: int) -> None:
+def test_even_cuts_cover_once_are_aligned_and_differ_by_one_unit(
+    start: int, units: int, largest: int, multiple: int
+) -> None:
     span = Span(start * multiple, (start + units) * multiple)
     pieces = list(cut_evenly(span, largest * multiple, multiple))
     assert [p for piece in pieces for p in range(piece.start, piece.stop)] == list(range(span.start, span.stop))

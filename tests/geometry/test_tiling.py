@@ -7,11 +7,19 @@ from hypothesis import strategies as st
 from pipeline.geometry.span import Span, cut, round_up
 from pipeline.geometry.tiling import HaloTiling, LatticeTiling
 
-SIZES = {"length": st.integers(1, 300), "multiple": st.integers(1, 16), "halo": st.integers(0, 5), "core": st.integers(1, 8), "block": st.integers(1, 130)}
+SIZES = {
+    "length": st.integers(1, 300),
+    "multiple": st.integers(1, 16),
+    "halo": st.integers(0, 5),
+    "core": st.integers(1, 8),
+    "block": st.integers(1, 130),
+}
 
 
 @given(**SIZES, minimum=st.integers(1, 60))
-def test_halo_tiles_keep_every_pixel_once_with_its_halo(length: int, multiple: int, halo: int, core: int, block: int, minimum: int) -> None:
+def test_halo_tiles_keep_every_pixel_once_with_its_halo(
+    length: int, multiple: int, halo: int, core: int, block: int, minimum: int
+) -> None:
     axis = HaloTiling(length=length, multiple=multiple, halo=halo * multiple, core=core * multiple, minimum=minimum)
     for span in cut(length, block):
         kept: list[int] = []
@@ -28,7 +36,9 @@ def test_halo_tiles_keep_every_pixel_once_with_its_halo(length: int, multiple: i
 
 
 @given(**SIZES)
-def test_a_local_function_computed_by_tiles_equals_the_whole(length: int, multiple: int, halo: int, core: int, block: int) -> None:
+def test_a_local_function_computed_by_tiles_equals_the_whole(
+    length: int, multiple: int, halo: int, core: int, block: int
+) -> None:
     """A function of stride s and radius r, spelled out: each cell of s px sums the cells within r."""
     axis = HaloTiling(length=length, multiple=multiple, halo=halo * multiple, core=core * multiple)
     signal = np.zeros(axis.padded)
@@ -45,8 +55,16 @@ def test_a_local_function_computed_by_tiles_equals_the_whole(length: int, multip
             assert np.allclose(tile[piece.keep.index_in(piece.read)], whole[piece.keep.start : piece.keep.stop])
 
 
-@given(length=st.integers(1, 300), multiple=st.integers(1, 8), size=st.integers(1, 10), step=st.integers(1, 10), block=st.integers(1, 130))
-def test_lattice_tiles_of_a_block_are_those_of_the_raster_that_touch_it(length: int, multiple: int, size: int, step: int, block: int) -> None:
+@given(
+    length=st.integers(1, 300),
+    multiple=st.integers(1, 8),
+    size=st.integers(1, 10),
+    step=st.integers(1, 10),
+    block=st.integers(1, 130),
+)
+def test_lattice_tiles_of_a_block_are_those_of_the_raster_that_touch_it(
+    length: int, multiple: int, size: int, step: int, block: int
+) -> None:
     assume(step <= size)
     axis = LatticeTiling(length=length, multiple=multiple, size=size * multiple, step=step * multiple)
     origins = sorted({min(o, axis.padded - axis.size) for o in range(0, axis.padded, axis.step)})
@@ -72,7 +90,9 @@ def test_halo_tiles_of_a_part_keep_that_part_once_and_read_nothing_more(
     for span in cut(length, block):
         part = Span(span.start + first % span.size, span.stop - last % (span.size - first % span.size))
         pieces, hull = list(axis.tiles(span, part)), axis.read_span(span)
-        assert [x for piece in pieces for x in range(piece.keep.start, piece.keep.stop)] == list(range(part.start, part.stop))
+        assert [x for piece in pieces for x in range(piece.keep.start, piece.keep.stop)] == list(
+            range(part.start, part.stop)
+        )
         for piece in pieces:
             assert hull.start <= piece.read.start <= max(piece.keep.start - axis.halo, 0)
             assert hull.stop >= piece.read.stop >= min(piece.keep.stop + axis.halo, axis.padded)

@@ -1,7 +1,7 @@
 """The rooms of the package, drawn from its imports into docs/architecture.md: ``python -m tests.house.drawing``.
 
-An arrow from one room to another says that the first imports the second. Arrows that a longer chain of arrows implies are left out of the drawing,
-so that it can be read; the table names every import.
+An arrow from one room to another says that the first imports the second. Arrows that a longer chain of arrows implies
+are left out of the drawing, so that it can be read; the table names every import.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ ENTRIES = {DOOR, "__main__"}
 SIZE = re.compile(r"(?<=` \| )[\d,]+(?= \|)")
 """The lines of a room in its row of the table."""
 DRIFT = 0.2
-"""Share by which a room may grow or shrink before the page is stale: lines change with every commit, the drawing does not."""
+"""Share by which a room may grow or shrink before the page is stale: lines change with every commit, the drawing does
+not."""
 
 
 def drawing(files: Sequence[Module]) -> str:
@@ -41,7 +42,10 @@ def _table(files: Sequence[Module], rooms: graph.Graph) -> Iterator[str]:
     yield from ("| room | lines | what it is | imports |", "|---|--:|---|---|")
     for room in sorted(rooms, key=lambda name: (-graph.longest_chain(_below(rooms, name)), name)):
         lines = sum(module.lines for module in files if module.room == room)
-        yield f"| `{room}` | {lines:,} | {purpose(files, room)} | {', '.join(f'`{target}`' for target in sorted(rooms[room])) or 'nothing'} |"
+        yield (
+            f"| `{room}` | {lines:,} | {purpose(files, room)} | "
+            f"{', '.join(f'`{target}`' for target in sorted(rooms[room])) or 'nothing'} |"
+        )
 
 
 def _below(rooms: graph.Graph, room: str) -> graph.Graph:

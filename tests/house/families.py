@@ -38,12 +38,16 @@ ANYWHERE = {
 }
 
 COMMANDS = "cli"
-"""The room of the commands: ``cli/verify.py`` may define ``verify``, which calls the function of that name elsewhere."""
+"""The room of the commands: ``cli/verify.py`` may define ``verify``, which calls the function of that name
+elsewhere."""
 
 
 def duplicates(homes: dict[str, list[Module]]) -> dict[str, list[Module]]:
     """The names that several modules define, without those that a family or a reason allows."""
-    strays = {name: _strays(name, [module for module in modules if not _is_command(name, module)]) for name, modules in homes.items()}
+    strays = {
+        name: _strays(name, [module for module in modules if not _is_command(name, module)])
+        for name, modules in homes.items()
+    }
     return {name: homes[name] for name, modules in strays.items() if len(homes[name]) > 1 and modules}
 
 

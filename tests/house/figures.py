@@ -62,7 +62,11 @@ def _shared(modules: Sequence[Module], constants: bool) -> str:
 
 
 def _state(modules: Sequence[Module]) -> str:
-    changing = [f"{module.name.removeprefix('pipeline.')}.{name}" for module in modules for name in state.mutable_globals(module)]
+    changing = [
+        f"{module.name.removeprefix('pipeline.')}.{name}"
+        for module in modules
+        for name in state.mutable_globals(module)
+    ]
     return f"{len(changing)}: {', '.join(changing)}"
 
 

@@ -27,7 +27,9 @@ def _from(graph: Graph, node: str) -> frozenset[str]:
 def circles(graph: Graph) -> list[tuple[str, ...]]:
     """Sets of nodes that import each other in a circle, each sorted."""
     reach = reachable(graph)
-    return sorted({tuple(sorted(other for other in reach[node] if node in reach[other])) for node in graph if node in reach[node]})
+    return sorted(
+        {tuple(sorted(other for other in reach[node] if node in reach[other])) for node in graph if node in reach[node]}
+    )
 
 
 def longest_chain(graph: Graph) -> int:
@@ -45,8 +47,13 @@ def longest_chain(graph: Graph) -> int:
 def without_detours(graph: Graph) -> dict[str, frozenset[str]]:
     """The graph without arrows that a longer chain of arrows implies; circles keep all of theirs."""
     reach = reachable(graph)
-    return {node: frozenset(target for target in graph[node] if not _has_detour(graph, reach, node, target)) for node in graph}
+    return {
+        node: frozenset(target for target in graph[node] if not _has_detour(graph, reach, node, target))
+        for node in graph
+    }
 
 
 def _has_detour(graph: Graph, reach: Graph, node: str, target: str) -> bool:
-    return any(target in reach[via] and node not in reach[via] and via not in reach[target] for via in graph[node] - {target})
+    return any(
+        target in reach[via] and node not in reach[via] and via not in reach[target] for via in graph[node] - {target}
+    )

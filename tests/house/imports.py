@@ -15,7 +15,10 @@ from tests.house.modules import DOOR, Module
 def file_graph(modules: Sequence[Module]) -> dict[str, frozenset[str]]:
     """Per module, the modules of the package that it imports; a parent folder is imported only where it is named."""
     names = {module.name for module in modules}
-    return {module.name: frozenset(_targets(module, names) - {module.name}) if module.room != DOOR else frozenset() for module in modules}
+    return {
+        module.name: frozenset(_targets(module, names) - {module.name}) if module.room != DOOR else frozenset()
+        for module in modules
+    }
 
 
 def room_graph(modules: Sequence[Module]) -> dict[str, frozenset[str]]:

@@ -25,7 +25,12 @@ def public_constants(module: Module) -> set[str]:
 def public_methods(module: Module) -> set[str]:
     """Public methods and properties of the classes at the top of a module."""
     classes = (node for node in module.tree.body if isinstance(node, ast.ClassDef))
-    return {node.name for owner in classes for node in owner.body if isinstance(node, Function) and not node.name.startswith("_")}
+    return {
+        node.name
+        for owner in classes
+        for node in owner.body
+        if isinstance(node, Function) and not node.name.startswith("_")
+    }
 
 
 def homes(modules: Sequence[Module], constants: bool) -> dict[str, list[Module]]:
@@ -40,8 +45,9 @@ def homes(modules: Sequence[Module], constants: bool) -> dict[str, list[Module]]
 def bound_variables(modules: Sequence[Module]) -> Counter[str]:
     """How often each variable is bound.
 
-    Each place in the text that binds a name counts once: parameters (also of lambdas, and ``self``), and every name that is assigned: plain, annotated or
-    augmented, in loops, comprehensions, ``with`` and ``:=``, as constants and as fields of classes. The names after ``except … as`` do not count.
+    Each place in the text that binds a name counts once: parameters (also of lambdas, and ``self``), and every name
+    that is assigned: plain, annotated or augmented, in loops, comprehensions, ``with`` and ``:=``, as constants and as
+    fields of classes. The names after ``except … as`` do not count.
     """
     return Counter(name for module in modules for node in ast.walk(module.tree) for name in _bound(node))
 

@@ -17,13 +17,22 @@ END = "<!-- end of options -->"
 
 def table(options: Sequence[Option]) -> str:
     """The rows as Markdown."""
-    return "\n".join(("| option | decides | in the fingerprint | a frozen plan writes it | in stores without it |", "|---|---|---|---|---|", *_rows(options)))
+    return "\n".join(
+        (
+            "| option | decides | in the fingerprint | a frozen plan writes it | in stores without it |",
+            "|---|---|---|---|---|",
+            *_rows(options),
+        )
+    )
 
 
 def _rows(options: Sequence[Option]) -> Iterator[str]:
     for option in options:
         default = "" if option.old_default is NO_DEFAULT else f"`{json.dumps(option.old_default)}`"
-        yield f"| {_title(option)} | {option.explanation} | {_yes(option.in_fingerprint)} | {_yes(option.frozen is not None)} | {default} |"
+        yield (
+            f"| {_title(option)} | {option.explanation} | {_yes(option.in_fingerprint)} | "
+            f"{_yes(option.frozen is not None)} | {default} |"
+        )
 
 
 def _title(option: Option) -> str:

@@ -32,7 +32,9 @@ PAGE = f"# Title\n\n{drawing.BEGIN}\n{drawing.END}\n\nThe end.\n"
 
 def test_the_page_shows_the_rooms_as_they_are() -> None:
     page = drawing.PAGE.read_text()
-    assert not drawing.is_stale(page, drawing.drawing(modules())), "the drawing is stale; run python -m tests.house.drawing"
+    assert not drawing.is_stale(page, drawing.drawing(modules())), (
+        "the drawing is stale; run python -m tests.house.drawing"
+    )
 
 
 def test_arrows_that_others_imply_stand_in_the_table_alone(tmp_path: Path) -> None:
@@ -60,5 +62,7 @@ def test_a_page_without_marks_is_refused() -> None:
         ("| `errors` | 2 | Errors that a user reads | nothing |", "", True),
     ],
 )
-def test_a_page_is_stale_once_rooms_arrows_or_sentences_change_or_a_room_has_grown(old: str, new: str, stale: bool) -> None:
+def test_a_page_is_stale_once_rooms_arrows_or_sentences_change_or_a_room_has_grown(
+    old: str, new: str, stale: bool
+) -> None:
     assert drawing.is_stale(drawing.written(PAGE, ROOMS), ROOMS.replace(old, new) if old else ROOMS) == stale

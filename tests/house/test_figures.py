@@ -13,9 +13,11 @@ PACKAGE = {
     "errors.py": "class Fault(Exception): ...",
     "upper/__init__.py": "",
     "upper/top.py": "from pipeline.lower import KINDS\ndef run():\n    from pipeline.lower.said import load",
-    "lower/__init__.py": "from pipeline.lower import said, wide\nKINDS = {'wide': wide.load, 'said': said.load}\nTABLE = [1]",
+    "lower/__init__.py": "from pipeline.lower import said, wide\nKINDS = {'wide': wide.load, 'said': "
+    "said.load}\nTABLE = [1]",
     "lower/said.py": "import pipeline.errors\nfrom . import wide\nHELD = 1\ndef load(found, *, key): ...",
-    "lower/wide.py": "from ..errors import Fault\ndef load(found): ...\nclass Reader:\n    rows: int\n    def made(self): ...\n    def of(self): ...",
+    "lower/wide.py": "from ..errors import Fault\ndef load(found): ...\nclass Reader:\n    rows: int\n    "
+    "def made(self): ...\n    def of(self): ...",
 }
 
 
@@ -56,7 +58,9 @@ def nodes(text: str) -> dict[str, frozenset[str]]:
         ("aa", [("a",)], 1, "aa"),
     ],
 )
-def test_circles_floors_and_arrows_without_detours(arrows: str, circles: list[tuple[str, ...]], floors: int, reduced: str) -> None:
+def test_circles_floors_and_arrows_without_detours(
+    arrows: str, circles: list[tuple[str, ...]], floors: int, reduced: str
+) -> None:
     assert graph.circles(nodes(arrows)) == circles
     assert graph.longest_chain(nodes(arrows)) == floors
     assert graph.without_detours(nodes(arrows)) == nodes(reduced)
@@ -98,7 +102,10 @@ def test_names_of_one_family_may_stand_in_each_of_its_files(tmp_path: Path) -> N
 
 
 def test_a_command_may_bear_the_name_of_what_it_calls(tmp_path: Path) -> None:
-    files = {"cli/verify.py": "def verify(): ...\ndef other(): ...", "quality.py": "def verify(): ...\ndef other(): ..."}
+    files = {
+        "cli/verify.py": "def verify(): ...\ndef other(): ...",
+        "quality.py": "def verify(): ...\ndef other(): ...",
+    }
     assert list(families.duplicates(names.homes(package(tmp_path, files), constants=False))) == ["other"]
 
 

@@ -27,7 +27,9 @@ def models() -> dict[str, Any]:
 
 
 def test_the_page_has_the_table_of_the_package() -> None:
-    assert options.written(PAGE, options.table(OPTIONS)) == PAGE, "the table of options is stale; run python -m tests.house.options"
+    assert options.written(PAGE, options.table(OPTIONS)) == PAGE, (
+        "the table of options is stale; run python -m tests.house.options"
+    )
 
 
 def test_another_row_makes_the_page_stale() -> None:
@@ -50,10 +52,13 @@ def test_the_example_lists_every_field_of_a_section(name: str) -> None:
 @pytest.mark.parametrize("name", ["tile", "output", "execution"])
 def test_the_example_shows_the_defaults(name: str) -> None:
     fields = models()[name].model_fields
-    defaults = {key: field.default for key, field in fields.items() if not field.is_required() and key != "layers"}  # it asks for one layer more
+    # it asks for one layer more
+    defaults = {key: field.default for key, field in fields.items() if not field.is_required() and key != "layers"}
     assert {key: example()[name][key] for key in defaults} == defaults
 
 
 @pytest.mark.parametrize(("name", "section"), [("input", InputConfig), ("output", ModelOutputConfig)])
-def test_the_example_lists_what_normalises_pixels_and_what_the_network_returns(name: str, section: type[BaseModel]) -> None:
+def test_the_example_lists_what_normalises_pixels_and_what_the_network_returns(
+    name: str, section: type[BaseModel]
+) -> None:
     assert set(example()["model"][name]) == set(section.model_fields)

@@ -1,35 +1,40 @@
 """Pro-words: words that stand for another word, so that a reader must look elsewhere for what they mean.
 
-``said`` may be a document, a message or a reply; the noun itself is the better name. The list comes from the review of the package's names: the vocabulary that
-it found, and the left columns of its tables of renames. EXCEPTIONS says which words of those tables stay allowed, and why.
+``said`` may be a document, a message or a reply; the noun itself is the better name. The list comes from the review of
+the package's names: the vocabulary that it found, and the left columns of its tables of renames. EXCEPTIONS says which
+words of those tables stay allowed, and why.
 """
 
 from __future__ import annotations
 
 PRONOUNS = """
-    anything are both each everything he here him his how it its itself many mine most no_one nobody none nothing of one ones other others ours own several some
-    something that theirs them themselves there these they thing things this those us we what whatever when where which who whoever whole whom whose why yours
+    anything are both each everything he here him his how it its itself many mine most no_one nobody none nothing of
+    one ones other others ours own several some something that theirs them themselves there these they thing things
+    this those us we what whatever when where which who whoever whole whom whose why yours
 """
 """Words that replace a noun, a place, a reason or an amount."""
 
 PARTICIPLES = """
-    answered arrived asked brought called came carried doubted drawn ended enrolled found gone got held kept known lacked lacks left left_over limited lost made
-    meant missed muted named needed offered opened owed owned placed priced promised refused said seen sent settled shown staffed started taken taught told
-    unheard unlike unsaid used vanished wanted
+    answered arrived asked brought called came carried doubted drawn ended enrolled found gone got held kept known
+    lacked lacks left left_over limited lost made meant missed muted named needed offered opened owed owned placed
+    priced promised refused said seen sent settled shown staffed started taken taught told unheard unlike unsaid
+    used vanished wanted
 """
 """Verbs that replace the noun that they were done to."""
 
 ADVERBS = """
-    afresh again ahead alive alone along anew apart around aside away back bare before beside beyond close cramped due elsewhere late lately later least near
-    once over plain polite roomy still together within
+    afresh again ahead alive alone along anew apart around aside away back bare before beside beyond close cramped
+    due elsewhere late lately later least near once over plain polite roomy still together within
 """
 """Words that tell the manner or the place, without the noun that they describe."""
 
 DIALECT = """
-    adopt arrives bring crew dismiss discharge doubt doubts emptier enrol examiner forget go_home hands keeper lay lesson meet mend nests outdate patient pays
-    promise roll roomy roster see shift shifts sight stands stranger tally tell tiny unless_away wish words worth
+    adopt arrives bring crew dismiss discharge doubt doubts emptier enrol examiner forget go_home hands keeper lay
+    lesson meet mend nests outdate patient pays promise roll roomy roster see shift shifts sight stands stranger
+    tally tell tiny unless_away wish words worth
 """
-"""Words of the house whose usual noun or verb is another: a crew is a pool of workers, a roster is a registry, words are text."""
+"""Words of the house whose usual noun or verb is another: a crew is a pool of workers, a roster is a registry, words
+are text."""
 
 EXCEPTIONS = {
     "are": "reads as a verb in a lambda of one line, and is bound nowhere else",
@@ -50,5 +55,8 @@ PRO_WORDS = frozenset(" ".join((PRONOUNS, PARTICIPLES, ADVERBS, DIALECT)).split(
 
 
 def is_pro_word(name: str) -> bool:
-    """Whether a name is a pro-word, whatever its case and its underscores at either end: ``said``, ``_found``, ``HELD``, ``Made``."""
+    """Whether a name is a pro-word, whatever its case and its underscores at either end.
+
+    ``said``, ``_found``, ``HELD``, ``Made``.
+    """
     return name.strip("_").lower() in PRO_WORDS

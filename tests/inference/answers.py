@@ -14,7 +14,12 @@ def layer(name: str, planes: int = 3, **changes: Any) -> LayerSpec:
     return layer_spec(name, **{"dtype": "uint8", "nodata": 255, "probabilities": "uint8", "planes": planes, **changes})
 
 
-def answer(p: list[Any] | torch.Tensor, background: int | None = None, codes: tuple[int, ...] | None = None, activation: Any = "none") -> DecodedTile:
+def answer(
+    p: list[Any] | torch.Tensor,
+    background: int | None = None,
+    codes: tuple[int, ...] | None = None,
+    activation: Any = "none",
+) -> DecodedTile:
     """Probabilities of each channel at some pixels, (channels, 1, pixels)."""
     logits = torch.as_tensor(p, dtype=torch.float32)
     logits = logits[:, None] if logits.ndim == 2 else logits

@@ -28,14 +28,24 @@ from tests.quality.labels.places import cut
 def recipe(blended: bool) -> Recipe:
     return Recipe(
         normalisation=Normalisation(scale=(1.0,) * 3, offset=(0.0,) * 3, mean=(0.0,) * 3, std=(1.0,) * 3),
-        decoding=ClassDecoding(activation="softmax", threshold=0.5, codes=(0, 1, 2, 3)), layers=("mask",), nodata=255, dtype="uint8", precision="float32",
-        threads=1, taper="hann" if blended else "flat", blend="logits", overlapping=blended,
-    )  # fmt: skip
+        decoding=ClassDecoding(activation="softmax", threshold=0.5, codes=(0, 1, 2, 3)),
+        layers=("mask",),
+        nodata=255,
+        dtype="uint8",
+        precision="float32",
+        threads=1,
+        taper="hann" if blended else "flat",
+        blend="logits",
+        overlapping=blended,
+    )
 
 
 @dataclass
 class Field:
-    """A source that remembers what was read of it. What lies outside the raster and where it is invalid is noise that must not count."""
+    """A source that remembers what was read of it.
+
+    What lies outside the raster and where it is invalid is noise that must not count.
+    """
 
     grid: Grid
     data: np.ndarray
@@ -54,7 +64,9 @@ class Field:
 
     def read(self, window: Window) -> Pixels:
         self.reads.append(window)
-        return Pixels(data=np.stack([cut(band, window, 77) for band in self.data]), valid=cut(self.valid, window, False))
+        return Pixels(
+            data=np.stack([cut(band, window, 77) for band in self.data]), valid=cut(self.valid, window, False)
+        )
 
     def identity(self) -> dict[str, Any]:
         return {}
@@ -83,18 +95,29 @@ class Made:
     """Through the network."""
 
 
-def made(monkeypatch: pytest.MonkeyPatch, source: Field, network: torch.nn.Module, layout: BlockGrid, area: Any = None) -> Made:
+def made(
+    monkeypatch: pytest.MonkeyPatch, source: Field, network: torch.nn.Module, layout: BlockGrid, area: Any = None
+) -> Made:
     """Every block of a job, as a run does it."""
     counted, mask, records = Counted(network), np.full(source.valid.shape, 255, "uint8"), {}
 
-    def write(store: Path, index: BlockIndex, window: Window, layers: Any, arrays: Any, record: dict[str, Any], made: str) -> None:
+    def write(
+        store: Path, index: BlockIndex, window: Window, layers: Any, arrays: Any, record: dict[str, Any], made: str
+    ) -> None:
         records[index] = record
         if arrays:
             mask[window.slices] = arrays["mask"]
 
     task = BlockTask(
-        source=source, model=ModelConfig(kind="fcn8s"), recipe=recipe(layout.blended), layout=layout, store=Path("nowhere"), device="cpu", retries=0, area=area
-    )  # fmt: skip
+        source=source,
+        model=ModelConfig(kind="fcn8s"),
+        recipe=recipe(layout.blended),
+        layout=layout,
+        store=Path("nowhere"),
+        device="cpu",
+        retries=0,
+        area=area,
+    )
     CANCELLED.clear()
     monkeypatch.setattr(block_task, "write_block", write)
     monkeypatch.setattr(block_task, "_inferences", {})
@@ -108,7 +131,9 @@ def whole(source: Field, network: torch.nn.Module, multiple: int = 4) -> np.ndar
     """One forward pass over the whole raster."""
     (height, width), x = source.valid.shape, torch.from_numpy(np.where(source.valid, source.data, 0))[None]
     with torch.no_grad():
-        logits = network(torch.nn.functional.pad(x, (0, -width % multiple, 0, -height % multiple)))[0, :, :height, :width]
+        logits = network(torch.nn.functional.pad(x, (0, -width % multiple, 0, -height % multiple)))[
+            0, :, :height, :width
+        ]
     return np.where(source.valid, logits.argmax(0).numpy(), 255).astype("uint8")
 
 

@@ -1,4 +1,7 @@
-"""A GPU that is not there: what is copied to it or from it arrives only once a stream, or the process, has waited for it."""
+"""A GPU that is not there.
+
+What is copied to it or from it arrives only once a stream, or the process, has waited for it.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +82,13 @@ def install(patch: pytest.MonkeyPatch) -> None:
         yield
         streams.pop()
 
-    cuda = {"Event": Event, "Stream": Stream, "stream": within, "current_stream": lambda device: computing, "device": lambda device: nullcontext()}
+    cuda = {
+        "Event": Event,
+        "Stream": Stream,
+        "stream": within,
+        "current_stream": lambda device: computing,
+        "device": lambda device: nullcontext(),
+    }
     for name, fake in cuda.items():
         patch.setattr(torch.cuda, name, fake)
     patch.setattr(torch.Tensor, "record_stream", lambda tensor, stream: None)

@@ -25,7 +25,10 @@ def blended(field: np.ndarray, how: BlockGrid, taper: str, per_tile: float = 0.0
     """Block by block, strip by strip."""
     out = np.full(field.shape, np.nan, dtype=np.float32)
     for index in how.blocks():
-        tiles = [(t, torch.from_numpy(answer(field, t.read, per_tile))[(slice(None), *t.keep.index_in(t.read))]) for t in how.tiles(index)]
+        tiles = [
+            (t, torch.from_numpy(answer(field, t.read, per_tile))[(slice(None), *t.keep.index_in(t.read))])
+            for t in how.tiles(index)
+        ]
         for window, mean in blend(tiles, how, how.window(index), KINDS[taper]):
             assert np.isnan(out[(slice(None), *window.slices)]).all(), "a row left twice"
             assert window.pixels <= max(32 * 32, window.width)
@@ -83,8 +86,15 @@ def test_rows_of_tiles_that_are_absent_leave_the_others_as_they_are() -> None:
 
 def test_an_area_within_a_block_is_the_same_part_of_the_blend() -> None:
     field, how = np.random.default_rng(3).normal(size=(2, 90, 90)), layout(90, 90, 1000)
-    whole, area, index = blended(field, how, "gaussian", 1.0), Window(row=17, col=33, height=41, width=20), next(how.blocks())
-    tiles = ((t, torch.from_numpy(answer(field, t.read, 1.0))[(slice(None), *t.keep.index_in(t.read))]) for t in how.tiles(index, area))
+    whole, area, index = (
+        blended(field, how, "gaussian", 1.0),
+        Window(row=17, col=33, height=41, width=20),
+        next(how.blocks()),
+    )
+    tiles = (
+        (t, torch.from_numpy(answer(field, t.read, 1.0))[(slice(None), *t.keep.index_in(t.read))])
+        for t in how.tiles(index, area)
+    )
     for window, mean in blend(tiles, how, area, KINDS["gaussian"]):
         assert (mean.numpy() == whole[(slice(None), *window.slices)]).all()
 

@@ -29,7 +29,12 @@ def lattice(block: int, size: int = 36, step: int = 20) -> BlockGrid:
     return BlockGrid(height=HEIGHT, width=WIDTH, block=block, rows=rows, cols=cols)
 
 
-LAYOUTS = {"tiles": tiled(52), "one block": tiled(128), "odd blocks": tiled(37, core=24), "tiles of a least size": tiled(37, core=8, minimum=73)}
+LAYOUTS = {
+    "tiles": tiled(52),
+    "one block": tiled(128),
+    "odd blocks": tiled(37, core=24),
+    "tiles of a least size": tiled(37, core=8, minimum=73),
+}
 
 
 @pytest.mark.nightly("jobs", after=16)
@@ -37,7 +42,7 @@ LAYOUTS = {"tiles": tiled(52), "one block": tiled(128), "odd blocks": tiled(37, 
 @pytest.mark.parametrize("name", SHAPES)
 def test_labels_in_an_area_are_those_of_the_whole_image_and_outside_is_nodata(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, how: str
-) -> None:  # fmt: skip
+) -> None:
     area, asked = shapes.area(tmp_path, SHAPES[name])
     source = Field.of(OF, np.random.default_rng(1).random((HEIGHT, WIDTH)) < 0.97)
     expected = whole(source, UNET)
@@ -51,7 +56,7 @@ def test_labels_in_an_area_are_those_of_the_whole_image_and_outside_is_nodata(
 @pytest.mark.parametrize("name", SHAPES)
 def test_a_network_that_is_not_local_sees_the_same_tiles_with_an_area_as_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, block: int
-) -> None:  # fmt: skip
+) -> None:
     area, asked = shapes.area(tmp_path, SHAPES[name])
     source = Field.of(OF, np.random.default_rng(1).random((HEIGHT, WIDTH)) < 0.97)
     everything = made(monkeypatch, source, POOLED, lattice(block))
@@ -64,7 +69,9 @@ def test_a_network_that_is_not_local_sees_the_same_tiles_with_an_area_as_without
 @pytest.mark.nightly("jobs", after=20)
 @pytest.mark.parametrize("how", [*LAYOUTS, "blended"])
 @pytest.mark.parametrize("name", SHAPES)
-def test_labels_of_a_raster_that_is_valid_in_part_are_those_of_the_whole_image(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, how: str) -> None:
+def test_labels_of_a_raster_that_is_valid_in_part_are_those_of_the_whole_image(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, how: str
+) -> None:
     source = Field.of(OF, shapes.area(tmp_path, SHAPES[name])[1])
     layout, network = (lattice(52), POOLED) if how == "blended" else (LAYOUTS[how], UNET)
     got = made(monkeypatch, source, network, layout)
@@ -94,7 +101,9 @@ class Everywhere:
     blocks = staticmethod(BlockGrid.blocks)
 
 
-def test_a_pixel_that_is_asked_for_costs_one_small_tile_and_no_more_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pixel_that_is_asked_for_costs_one_small_tile_and_no_more_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     area, asked = shapes.area(tmp_path, SHAPES["one pixel"])
     source = Field.of(OF)
     got = made(monkeypatch, source, UNET, tiled(128), area)
@@ -105,7 +114,9 @@ def test_a_pixel_that_is_asked_for_costs_one_small_tile_and_no_more_is_read(tmp_
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_blocks_outside_are_not_read_and_of_the_others_no_more_than_their_part_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_blocks_outside_are_not_read_and_of_the_others_no_more_than_their_part_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     area, asked = shapes.area(tmp_path, SHAPES[name])
     source, layout = Field.of(OF), tiled(37, core=24)
     got = made(monkeypatch, source, UNET, layout, area)
@@ -114,11 +125,16 @@ def test_blocks_outside_are_not_read_and_of_the_others_no_more_than_their_part_n
     for index, read in zip(touched, source.reads, strict=True):
         part = bounding_window(asked[layout.window(index).slices], layout.window(index))
         assert part is not None
-        rows, cols = (span.align(4).grow(20).clip(axis.padded) for span, axis in ((part.rows, layout.rows), (part.cols, layout.cols)))
+        rows, cols = (
+            span.align(4).grow(20).clip(axis.padded)
+            for span, axis in ((part.rows, layout.rows), (part.cols, layout.cols))
+        )
         assert read == Window.of(rows, cols)
 
 
-def test_the_checksum_of_what_was_read_is_the_same_in_every_run_and_notices_a_pixel_of_the_halo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_checksum_of_what_was_read_is_the_same_in_every_run_and_notices_a_pixel_of_the_halo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     area, _ = shapes.area(tmp_path, SHAPES["one pixel"])
     one, two = (made(monkeypatch, Field.of(OF), UNET, tiled(128), area).records for _ in range(2))
     assert one == two
@@ -129,7 +145,9 @@ def test_the_checksum_of_what_was_read_is_the_same_in_every_run_and_notices_a_pi
     assert made(monkeypatch, far, UNET, tiled(128), area).records == one
 
 
-def test_a_block_whose_pixels_that_are_asked_for_are_invalid_is_empty_and_not_inferred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_block_whose_pixels_that_are_asked_for_are_invalid_is_empty_and_not_inferred(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     area, asked = shapes.area(tmp_path, SHAPES["a triangle"])
     got = made(monkeypatch, Field.of(OF, ~asked), UNET, tiled(52), area)
     assert not any(outcome.inferred for outcome in got.outcomes)

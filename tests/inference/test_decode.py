@@ -20,18 +20,27 @@ def beside(threshold: float | tuple[float, ...], background: int, classes: int =
 @pytest.mark.parametrize("classes", [2, 7, 60, 300])
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_the_largest_logit_wins_and_of_equals_the_lower_class(classes: int, layout: torch.memory_format) -> None:
-    drawn = torch.randint(-2, 3, (1, classes, 67, 41), generator=torch.Generator().manual_seed(classes)).to(torch.float32).contiguous(memory_format=layout)[0]
+    drawn = (
+        torch.randint(-2, 3, (1, classes, 67, 41), generator=torch.Generator().manual_seed(classes))
+        .to(torch.float32)
+        .contiguous(memory_format=layout)[0]
+    )
     made = class_indices(drawn, how(classes=classes))
     assert np.array_equal(made.numpy(), drawn.numpy().argmax(0))
     assert made.dtype == (torch.uint8 if classes <= 256 else torch.int32)
 
 
-@pytest.mark.parametrize(("logit", "threshold", "expected"), [(0.1, 0.5, 1), (-0.1, 0.5, 0), (0.1, 0.7, 0), (-0.1, 0.3, 1)])
+@pytest.mark.parametrize(
+    ("logit", "threshold", "expected"), [(0.1, 0.5, 1), (-0.1, 0.5, 0), (0.1, 0.7, 0), (-0.1, 0.3, 1)]
+)
 def test_one_logit_is_a_sigmoid_and_a_threshold(logit: float, threshold: float, expected: int) -> None:
     assert class_indices(torch.full((1, 1, 1), logit), how("sigmoid", threshold, 2)).item() == expected
 
 
-@given(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=9), st.sets(st.sampled_from([0.125, 0.25, 0.5, 0.75, 0.9375]), min_size=2))
+@given(
+    st.lists(st.floats(0, 1, width=32), min_size=1, max_size=9),
+    st.sets(st.sampled_from([0.125, 0.25, 0.5, 0.75, 0.9375]), min_size=2),
+)
 def test_several_thresholds_cut_one_probability_into_classes(values: list[float], thresholds: set[float]) -> None:
     cuts, p = tuple(sorted(thresholds)), torch.tensor(values)[None, None]
     made = class_indices(p, how("none", cuts, len(cuts) + 1))
@@ -75,14 +84,19 @@ def test_every_class_has_its_probability_in_the_order_of_the_table() -> None:
 
 
 @pytest.mark.parametrize(("threshold", "classes"), [(0.5, 2), ((0.2, 0.4, 0.8), 4)])
-def test_one_channel_has_two_outcomes_however_many_thresholds_cut_it(threshold: float | tuple[float, ...], classes: int) -> None:
+def test_one_channel_has_two_outcomes_however_many_thresholds_cut_it(
+    threshold: float | tuple[float, ...], classes: int
+) -> None:
     p, meant = torch.rand(1, 4, 5), how("none", threshold, classes)
     assert meant.outcomes == (0, classes - 1)
     assert torch.equal(torch.stack([*class_probabilities(p, meant)]), torch.cat([1 - p, p]))
 
 
 def test_codes_replace_indices() -> None:
-    made = codes(torch.tensor([[0, 2, 1]], dtype=torch.uint8), ClassDecoding(activation="softmax", threshold=0.5, codes=(10, 300, 7)))
+    made = codes(
+        torch.tensor([[0, 2, 1]], dtype=torch.uint8),
+        ClassDecoding(activation="softmax", threshold=0.5, codes=(10, 300, 7)),
+    )
     assert made.tolist() == [[10, 7, 300]]
 
 

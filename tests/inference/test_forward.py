@@ -18,7 +18,10 @@ from pipeline.models.loaded import Loaded
 from pipeline.runtime.cancellation import CANCELLED
 
 FRAME = Window(row=0, col=0, height=32, width=96)
-TILES = [Tile(read=window, keep=window) for window in (Window(row=0, col=col, height=32, width=32) for col in (0, 16, 32, 48, 64))]
+TILES = [
+    Tile(read=window, keep=window)
+    for window in (Window(row=0, col=col, height=32, width=32) for col in (0, 16, 32, 48, 64))
+]
 PIXELS = Pixels(data=np.random.default_rng(1).normal(size=(1, 32, 96)).astype("float32"), valid=np.ones((32, 96), bool))
 PLAIN = Normalisation(scale=(1.0,), offset=(0.0,), mean=(0.0,), std=(1.0,))
 SOFTMAX = ClassDecoding(activation="softmax", threshold=0.5, codes=(0, 1))
@@ -40,9 +43,14 @@ class Counting(torch.nn.Module):
 
 def forward(network: torch.nn.Module, batch: int, accepts: InputConstraints = InputConstraints()) -> Forward:  # noqa: B008  # frozen
     return Forward(
-        network=Loaded(module=network, identity_fields={}, accepts=accepts), device=torch.device("cpu"), normalisation=PLAIN, decoding=SOFTMAX,
-        probabilities=False, augment="none", batch=batch,
-    )  # fmt: skip
+        network=Loaded(module=network, identity_fields={}, accepts=accepts),
+        device=torch.device("cpu"),
+        normalisation=PLAIN,
+        decoding=SOFTMAX,
+        probabilities=False,
+        augment="none",
+        batch=batch,
+    )
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 8])
@@ -57,20 +65,33 @@ def test_every_tile_gets_its_own_answer_and_every_batch_is_full(batch: int) -> N
 
 def test_a_network_of_a_fixed_batch_is_given_that_many() -> None:
     network = Counting()
-    said = Loaded(module=network, identity_fields={}, accepts=InputConstraints(batch=4))(torch.arange(2.0)[:, None, None, None].expand(2, 1, 8, 8))
+    said = Loaded(module=network, identity_fields={}, accepts=InputConstraints(batch=4))(
+        torch.arange(2.0)[:, None, None, None].expand(2, 1, 8, 8)
+    )
     assert said[:, 0, 0, 0].tolist() == [0.0, 1.0]
     assert network.batches == [4]
 
 
 def test_out_of_memory_takes_fewer_tiles_at_once() -> None:
     recipe = Recipe(
-        normalisation=PLAIN, decoding=SOFTMAX, layers=("mask",), nodata=255, dtype="uint8", precision="float32", threads=1, taper="hann", blend="logits",
-        overlapping=True, batch=4,
-    )  # fmt: skip
+        normalisation=PLAIN,
+        decoding=SOFTMAX,
+        layers=("mask",),
+        nodata=255,
+        dtype="uint8",
+        precision="float32",
+        threads=1,
+        taper="hann",
+        blend="logits",
+        overlapping=True,
+        batch=4,
+    )
     rows, cols = (LatticeTiling(length=n, multiple=4, size=32, step=16) for n in (32, 96))
     layout, network = BlockGrid(height=32, width=96, block=96, rows=rows, cols=cols), Counting(most=1)
     CANCELLED.clear()
-    arrays, halvings = Inference(Loaded(module=network, identity_fields={}), recipe, torch.device("cpu"))(Block(BlockIndex(0, 0), FRAME, FRAME, PIXELS), layout)
+    arrays, halvings = Inference(Loaded(module=network, identity_fields={}), recipe, torch.device("cpu"))(
+        Block(BlockIndex(0, 0), FRAME, FRAME, PIXELS), layout
+    )
     assert (halvings, set(network.batches)) == (2, {1})
     assert (arrays["mask"] == (PIXELS.data[0] < 0)).all()
 

@@ -17,9 +17,16 @@ from pipeline.runtime.transfer.base import Arrays
 
 RECIPE = Recipe(
     normalisation=Normalisation(scale=(1.0,), offset=(0.0,), mean=(0.0,), std=(1.0,)),
-    decoding=ClassDecoding(activation="softmax", threshold=0.5, codes=(0, 1)), layers=("mask", "confidence"), nodata=255, dtype="uint8",
-    precision="float32", threads=1, taper="flat", blend="logits", overlapping=False,
-)  # fmt: skip
+    decoding=ClassDecoding(activation="softmax", threshold=0.5, codes=(0, 1)),
+    layers=("mask", "confidence"),
+    nodata=255,
+    dtype="uint8",
+    precision="float32",
+    threads=1,
+    taper="flat",
+    blend="logits",
+    overlapping=False,
+)
 AXIS = HaloTiling(length=64, multiple=4, halo=8, core=64)
 LAYOUT = BlockGrid(height=64, width=64, block=64, rows=AXIS, cols=AXIS)
 WINDOW = Window(row=0, col=0, height=64, width=64)
@@ -42,7 +49,9 @@ class Counting(torch.nn.Module):
 
 def block(valid: np.ndarray | None = None) -> Block:
     data = np.random.default_rng(1).normal(size=(1, 64, 64)).astype("float32")
-    return Block(BlockIndex(0, 0), WINDOW, WINDOW, Pixels(data=data, valid=np.ones((64, 64), bool) if valid is None else valid))
+    return Block(
+        BlockIndex(0, 0), WINDOW, WINDOW, Pixels(data=data, valid=np.ones((64, 64), bool) if valid is None else valid)
+    )
 
 
 def run(network: torch.nn.Module, of: Block) -> tuple[Arrays, int]:

@@ -17,7 +17,9 @@ def test_the_mask_has_the_code_of_the_likeliest_class() -> None:
     assert layers.mask(answer(SAID, codes=(4, 7, 9)), layer("mask"), 0.0).tolist() == [[4, 7, 4, 4]]
 
 
-@pytest.mark.parametrize(("least", "expected"), [(0.0, [0, 1, 0, 0]), (0.45, [0, 1, 255, 0]), (0.75, [255, 1, 255, 0]), (1.0, [255] * 4)])
+@pytest.mark.parametrize(
+    ("least", "expected"), [(0.0, [0, 1, 0, 0]), (0.45, [0, 1, 255, 0]), (0.75, [255, 1, 255, 0]), (1.0, [255] * 4)]
+)
 def test_a_class_less_probable_than_asked_for_is_nodata(least: float, expected: list[int]) -> None:
     assert layers.mask(answer(SAID), layer("mask"), least).tolist() == [expected]
 
@@ -34,8 +36,15 @@ def test_of_one_channel_the_surer_side_counts() -> None:
 def test_confidence_is_the_probability_of_the_chosen_class_in_255ths() -> None:
     logits = torch.randn(3, 20, 20) * 4
     expected = np.round(255 * torch.softmax(logits.double(), 0).amax(0).numpy())
-    assert np.abs(layers.confidence(answer(logits, activation="softmax"), layer("confidence"), 0.0).numpy() - expected).max() <= 1
-    assert layers.confidence(answer([[-3.0]], activation="sigmoid"), layer("confidence"), 0.0).item() == round(255 / (1 + np.exp(-3.0)))
+    assert (
+        np.abs(
+            layers.confidence(answer(logits, activation="softmax"), layer("confidence"), 0.0).numpy() - expected
+        ).max()
+        <= 1
+    )
+    assert layers.confidence(answer([[-3.0]], activation="sigmoid"), layer("confidence"), 0.0).item() == round(
+        255 / (1 + np.exp(-3.0))
+    )
 
 
 def test_probabilities_that_the_network_gives_are_not_squashed_again() -> None:
@@ -61,7 +70,9 @@ def test_one_channel_gives_both_sides() -> None:
 
 
 def test_a_background_without_a_channel_is_as_probable_as_that_the_likeliest_class_does_not_hold() -> None:
-    made = layers.probabilities(answer([[0.2, 0.6], [0.4, 0.8]], background=2, codes=(0, 1, 2)), layer("probabilities", 3), 0.0)
+    made = layers.probabilities(
+        answer([[0.2, 0.6], [0.4, 0.8]], background=2, codes=(0, 1, 2)), layer("probabilities", 3), 0.0
+    )
     assert made[:, 0].tolist() == [[51, 153], [102, 204], [153, 51]]
 
 

@@ -78,7 +78,9 @@ def softmax(z: np.ndarray) -> np.ndarray:
 def close(layer: xarray.DataArray, expected: np.ndarray, valid: np.ndarray, fill: float) -> bool:
     """Equal up to rounding where valid, and the fill value elsewhere."""
     values = layer.values.astype(float)
-    return bool(np.abs(values - expected)[..., valid].max() <= 1 and (np.isnan(fill) or (values[..., ~valid] == fill).all()))
+    return bool(
+        np.abs(values - expected)[..., valid].max() <= 1 and (np.isnan(fill) or (values[..., ~valid] == fill).all())
+    )
 
 
 def binary(p: np.ndarray) -> np.ndarray:
@@ -93,8 +95,11 @@ def test_every_layer_that_a_config_may_name_can_be_made() -> None:
 def test_nothing_known_is_nodata_and_no_class() -> None:
     found = filled(Window(row=7, col=9, height=4, width=5), three_classes())
     assert {name: (values.shape, values.dtype.name, float(values.flat[0])) for name, values in found.items()} == {
-        "mask": ((4, 5), "uint8", 255), "confidence": ((4, 5), "uint8", 0), "probabilities": ((3, 4, 5), "uint8", 0), "entropy": ((4, 5), "uint8", 255),
-    }  # fmt: skip
+        "mask": ((4, 5), "uint8", 255),
+        "confidence": ((4, 5), "uint8", 0),
+        "probabilities": ((3, 4, 5), "uint8", 0),
+        "entropy": ((4, 5), "uint8", 255),
+    }
     half = filled(Window(row=0, col=0, height=2, width=2), three_classes(probabilities="float16"))["probabilities"]
     assert half.dtype == np.float16
     assert np.isnan(half).all()
@@ -102,9 +107,15 @@ def test_nothing_known_is_nodata_and_no_class() -> None:
 
 def test_layers_come_in_the_shapes_and_dtypes_of_nothing_known() -> None:
     window = Window(row=0, col=0, height=6, width=7)
-    for job in (three_classes(), three_classes(probabilities="float16", dtype="uint16", min_confidence=0.5), three_classes(layers=("mask", "entropy"))):
+    for job in (
+        three_classes(),
+        three_classes(probabilities="float16", dtype="uint16", min_confidence=0.5),
+        three_classes(layers=("mask", "entropy")),
+    ):
         found, nothing = decoded(torch.randn(3, 6, 7), job.decoding, job), filled(window, job)
-        assert {name: (v.shape, v.dtype) for name, v in found.items()} == {name: (v.shape, v.dtype) for name, v in nothing.items()}
+        assert {name: (v.shape, v.dtype) for name, v in found.items()} == {
+            name: (v.shape, v.dtype) for name, v in nothing.items()
+        }
 
 
 @pytest.mark.slow
@@ -130,7 +141,11 @@ def test_one_logit_cut_by_several_thresholds(tmp_path: Path) -> None:
     p = 1 / (1 + np.exp(-z[0]))
     low, high = (float(cut) for cut in np.quantile(p[valid], [0.3, 0.6]))
     classes = [{"name": name, "code": code} for name, code in (("unlikely", 3), ("possible", 5), ("certain", 8))]
-    path = job(tmp_path, model={"classes": classes, "output": {"threshold": [low, high]}}, output={"probabilities_dtype": "float16"})
+    path = job(
+        tmp_path,
+        model={"classes": classes, "output": {"threshold": [low, high]}},
+        output={"probabilities_dtype": "float16"},
+    )
     found = made(path)
     expected = np.where(valid, np.array([3, 5, 8])[(p > low).astype(int) + (p > high)], 255)
     assert (found["mask"].values == expected).mean() > 0.9999
@@ -152,7 +167,10 @@ def test_classes_side_by_side_in_the_order_of_their_table(tmp_path: Path, quanti
     p = 1 / (1 + np.exp(-z))
     cuts = [float(np.quantile(plane[valid], q)) for plane, q in zip(p, quantiles * (4 // len(quantiles)), strict=True)]
     cuts = cuts if len(quantiles) > 1 else cuts[:1]
-    model = {"classes": [BACKGROUND, *scenes.CLASSES], "output": {"multilabel": True, "threshold": cuts if len(cuts) > 1 else cuts[0]}}
+    model = {
+        "classes": [BACKGROUND, *scenes.CLASSES],
+        "output": {"multilabel": True, "threshold": cuts if len(cuts) > 1 else cuts[0]},
+    }
     found = made(job(tmp_path, model=model))
     held = np.where(p >= np.reshape(cuts, (-1, 1, 1)), p, 0)
     mask = np.where(valid, np.where(held.max(0) > 0, held.argmax(0) + 1, 9), 255)
@@ -175,7 +193,10 @@ def test_a_pixel_too_doubtful_for_the_mask_shows_why_in_the_others(tmp_path: Pat
     assert (found["mask"].values == np.where(doubt, 255, plain["mask"].values)).mean() > 0.9999
     for layer in ALL[1:]:
         for k in range(3):
-            at = [np.asarray(zarr.open_array(tmp_path / name / str(k) / layer, mode="r")[:]) for name in ("plain.zarr", "job.zarr")]
+            at = [
+                np.asarray(zarr.open_array(tmp_path / name / str(k) / layer, mode="r")[:])
+                for name in ("plain.zarr", "job.zarr")
+            ]
             assert (at[0] == at[1]).all(), (layer, k)
 
 

@@ -21,7 +21,9 @@ def test_every_dtype_is_normalised_per_band_and_invalid_pixels_are_zero(dtype: s
 def test_nan_at_an_invalid_pixel_does_not_reach_the_network() -> None:
     data = np.array([[[np.nan, 1.0]]], dtype=np.float32)
     how = Normalisation(scale=(1.0,), offset=(0.0,), mean=(0.0,), std=(1.0,))
-    assert normalise(torch.from_numpy(data), torch.tensor([[False, True]]), how, torch.device("cpu")).tolist() == [[[[0.0, 1.0]]]]
+    assert normalise(torch.from_numpy(data), torch.tensor([[False, True]]), how, torch.device("cpu")).tolist() == [
+        [[[0.0, 1.0]]]
+    ]
 
 
 def test_what_changes_nothing_is_left_out_bit_for_bit() -> None:
@@ -29,5 +31,8 @@ def test_what_changes_nothing_is_left_out_bit_for_bit() -> None:
     how = Normalisation(scale=(1.0, 1e-4, 1.0), offset=(0.0, 0.1, 0.0), mean=(0.0, 0.4, 7.0), std=(1.0, 0.3, 1.0))
     made = normalise(torch.from_numpy(data), None, how, torch.device("cpu"))[0]
     x = torch.from_numpy(data.astype(np.float32))
-    each = [band.mul(a).add(b).sub(c).div(d) for band, a, b, c, d in zip(x, how.scale, how.offset, how.mean, how.std, strict=True)]
+    each = [
+        band.mul(a).add(b).sub(c).div(d)
+        for band, a, b, c, d in zip(x, how.scale, how.offset, how.mean, how.std, strict=True)
+    ]
     assert torch.equal(made, torch.stack(each))

@@ -49,4 +49,8 @@ def test_a_checksum_of_an_older_store_is_compared_with_its_like() -> None:
     pixels = Flaky(0).read(WINDOW)
     older = hashlib.blake2b(pixels.data.tobytes() + pixels.valid.tobytes(), digest_size=16).hexdigest()
     assert stage.pixel_checksum(pixels, like=older) == older
-    assert stage.pixel_checksum(pixels, like=stage.pixel_checksum(pixels)) == stage.pixel_checksum(pixels, like=None) != older
+    assert (
+        stage.pixel_checksum(pixels, like=stage.pixel_checksum(pixels))
+        == stage.pixel_checksum(pixels, like=None)
+        != older
+    )

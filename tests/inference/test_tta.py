@@ -19,5 +19,7 @@ def test_the_flips_are_four_and_the_dihedral_group_is_all_eight() -> None:
     square = np.arange(9.0).reshape(3, 3)
     every = {tuple(np.rot90(side, k).flatten()) for side in (square, square[:, ::-1]) for k in range(4)}
     assert turned["none"] == {tuple(square.flatten())}
-    assert turned["flips"] == {tuple(part.flatten()) for part in (square, square[::-1], square[:, ::-1], square[::-1, ::-1])}
+    assert turned["flips"] == {
+        tuple(part.flatten()) for part in (square, square[::-1], square[:, ::-1], square[::-1, ::-1])
+    }
     assert turned["dihedral"] == every

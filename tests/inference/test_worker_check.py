@@ -69,13 +69,17 @@ def test_other_weights_of_the_same_name_are_named(job: Job, tmp_path: Path) -> N
         next(network.parameters()).add_(1)
     network.save(str(tmp_path / "unet.pt"))
     (words,) = asked(None)
-    assert words.startswith(f"the network: The network of {tmp_path / 'unet.pt'} is another one here than when this run was planned")
+    assert words.startswith(
+        f"the network: The network of {tmp_path / 'unet.pt'} is another one here than when this run was planned"
+    )
 
 
 @pytest.mark.slow
 def test_what_the_network_is_to_be_compiled_with_is_asked_for_too(job: Job) -> None:
     asked = replace(needs(job), task=replace(job.task, recipe=replace(job.task.recipe, compile=True)))
-    assert asked(None) == ("the network: The network cannot be compiled here: " + str(why_not_compilable(job.loaded, torch.device("cpu"))),)
+    assert asked(None) == (
+        "the network: The network cannot be compiled here: " + str(why_not_compilable(job.loaded, torch.device("cpu"))),
+    )
 
 
 @pytest.mark.slow
@@ -89,7 +93,9 @@ def test_a_missing_raster_is_named(job: Job, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_another_raster_of_the_same_name_is_named(job: Job, tmp_path: Path) -> None:
     asked = replace(needs(job), source={**needs(job).source, "size": 1})
-    assert asked(None) == (f"the raster: {tmp_path / 'scene.tif'} is there, and another one: of another size, grid or time of change",)
+    assert asked(None) == (
+        f"the raster: {tmp_path / 'scene.tif'} is there, and another one: of another size, grid or time of change",
+    )
 
 
 @pytest.mark.slow
@@ -126,7 +132,11 @@ def test_too_little_memory_is_named_with_what_would_do(job: Job) -> None:
 def test_all_that_lacks_is_named_at_once(job: Job, tmp_path: Path) -> None:
     asked = replace(needs(job), task=replace(job.task, store=tmp_path / "elsewhere.zarr"))
     (tmp_path / "unet.pt").unlink()
-    assert [said.partition(":")[0] for said in asked(1)] == ["it may take 1 B of memory, and the plan needs " + said_of(asked), "the store", "the network"]
+    assert [said.partition(":")[0] for said in asked(1)] == [
+        "it may take 1 B of memory, and the plan needs " + said_of(asked),
+        "the store",
+        "the network",
+    ]
 
 
 def said_of(asked: WorkerRequirements) -> str:

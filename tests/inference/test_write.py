@@ -26,12 +26,19 @@ def written(path: Path, made: str) -> tuple[bool, bool]:
     return bool((open_layer(path, 0, "mask")[WINDOW.slices] == 3).all()), Ledger(path).record((0, 1)) is not None
 
 
-@pytest.mark.parametrize(("made", "expected"), [("one", (True, True)), ("", (True, True)), ("the store that stood here before", (False, False))])
-def test_nothing_is_written_to_a_store_that_took_the_place_of_ours(tmp_path: Path, made: str, expected: tuple[bool, bool]) -> None:
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [("one", (True, True)), ("", (True, True)), ("the store that stood here before", (False, False))],
+)
+def test_nothing_is_written_to_a_store_that_took_the_place_of_ours(
+    tmp_path: Path, made: str, expected: tuple[bool, bool]
+) -> None:
     assert written(leases.store(tmp_path), made) == expected
 
 
-def test_a_store_that_is_lost_while_chunks_are_written_gets_no_record_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_is_lost_while_chunks_are_written_gets_no_record_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = list[str]()
 
     def confirm(store: Path, made: str) -> None:
@@ -46,6 +53,8 @@ def test_a_store_that_is_lost_while_chunks_are_written_gets_no_record_of_them(tm
 def test_neither_is_an_overview_of_ours(tmp_path: Path) -> None:
     path, of = leases.store(tmp_path), specs.spec()
     with pytest.raises(Unfinished, match="made anew"):
-        overviews.OverviewTask(store=path, spec=of, level=1, store_id="the store that stood here before")(BlockIndex(0, 0))
+        overviews.OverviewTask(store=path, spec=of, level=1, store_id="the store that stood here before")(
+            BlockIndex(0, 0)
+        )
     assert Ledger(path, 1).committed() == set()
     assert {level.task.store_id for level in overviews.levels(path, of)} == {"one"}

@@ -17,7 +17,9 @@ from pipeline.store.spec import ClassRow
 from tests import scenes, vector_files
 from tests.inputs.rows import row
 
-CLASSES = tuple(ClassRow(code=code, name=name, color="#000000", role=None) for code, name in enumerate(("water", "forest", "field")))
+CLASSES = tuple(
+    ClassRow(code=code, name=name, color="#000000", role=None) for code, name in enumerate(("water", "forest", "field"))
+)
 HEIGHT, WIDTH = 40, 50
 
 
@@ -48,7 +50,10 @@ def nodata(folder: Path) -> str:
 
 @row("labels", "a raster of coarser pixels")
 def coarser(folder: Path) -> str:
-    return opened(folder, scenes.write(folder / "labels.tif", codes()[:, ::2, ::2], transform=from_origin(500_000, 4_600_000, 20, 20)))
+    return opened(
+        folder,
+        scenes.write(folder / "labels.tif", codes()[:, ::2, ::2], transform=from_origin(500_000, 4_600_000, 20, 20)),
+    )
 
 
 @row("labels", "a raster of a code that is no class")
@@ -58,12 +63,16 @@ def strange_code(folder: Path) -> str:
 
 @row("labels", "the same with `--values 5=water,6=forest,7=field`")
 def values_named(folder: Path) -> str:
-    return opened(folder, scenes.write(folder / "labels.tif", codes() + 5), values={5: "water", 6: "forest", 7: "field"})
+    return opened(
+        folder, scenes.write(folder / "labels.tif", codes() + 5), values={5: "water", 6: "forest", 7: "field"}
+    )
 
 
 @row("labels", "a raster somewhere else")
 def elsewhere(folder: Path) -> str:
-    return opened(folder, scenes.write(folder / "labels.tif", codes(), transform=from_origin(900_000, 4_600_000, 10, 10)))
+    return opened(
+        folder, scenes.write(folder / "labels.tif", codes(), transform=from_origin(900_000, 4_600_000, 10, 10))
+    )
 
 
 @row("labels", "a raster of three bands")
@@ -80,7 +89,15 @@ def polygons(path: Path, geometry: str = "Polygon", **fields: str) -> Path:
     shape = shapely.box(500_100, 4_599_700, 500_300, 4_599_900)
     drawn = [shape if geometry == "Polygon" else shape.centroid]
     data = [np.array([value]) for value in fields.values()]
-    vector_files.write(path, geometry=shapely.to_wkb(drawn), field_data=data, fields=list(fields), crs="EPSG:32633", driver="GPKG", geometry_type=geometry)
+    vector_files.write(
+        path,
+        geometry=shapely.to_wkb(drawn),
+        field_data=data,
+        fields=list(fields),
+        crs="EPSG:32633",
+        driver="GPKG",
+        geometry_type=geometry,
+    )
     return path
 
 

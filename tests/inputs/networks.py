@@ -39,7 +39,9 @@ def loaded(**model: Any) -> str:
 
 
 def factory(folder: Path) -> str:
-    (folder / "net.py").write_text("from torch import nn\n\n\ndef make():\n    return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1))\n")
+    (folder / "net.py").write_text(
+        "from torch import nn\n\n\ndef make():\n    return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1))\n"
+    )
     return f"{folder}/net.py:make"
 
 
@@ -58,7 +60,11 @@ def exported(folder: Path) -> str:
 @row("network", "a `.pt2` of a compiled library alone (AOTInductor)")
 def compiled(folder: Path) -> str:
     writer = torch._C.PyTorchFileWriter(str(folder / "net.pt2"))
-    for name, text in {"archive_format": "pt2", "archive_version": "0", "data/aotinductor/model/a": "no library"}.items():
+    for name, text in {
+        "archive_format": "pt2",
+        "archive_version": "0",
+        "data/aotinductor/model/a": "no library",
+    }.items():
         writer.write_record(name, text, len(text))
     writer.write_end_of_file()
     return loaded(kind="exported", path=folder / "net.pt2")
@@ -72,7 +78,10 @@ def state_dict(folder: Path) -> str:
 
 @row("network", "a trainer's checkpoint around a state dict")
 def checkpoint(folder: Path) -> str:
-    torch.save({"epoch": 3, "state_dict": {f"model.{name}": value for name, value in network().state_dict().items()}}, folder / "last.ckpt")
+    torch.save(
+        {"epoch": 3, "state_dict": {f"model.{name}": value for name, value in network().state_dict().items()}},
+        folder / "last.ckpt",
+    )
     return loaded(kind="python", factory=factory(folder), path=folder / "last.ckpt")
 
 
@@ -146,7 +155,10 @@ def pointer(folder: Path) -> str:
 
 
 def to_onnx(path: Path, opset: int) -> Path:
-    given, made = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, BANDS, 64, 64]), helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    given, made = (
+        helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, BANDS, 64, 64]),
+        helper.make_tensor_value_info("y", TensorProto.FLOAT, None),
+    )
     graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "net", [given], [made])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
     model.ir_version = 8
@@ -209,7 +221,12 @@ def array(folder: Path) -> str:
 def edge(module: torch.nn.Module, pad: Literal["none", "reflect"]) -> str:
     """What becomes of the raster's edge."""
     prober = Prober(network=Loaded(module=module.eval(), identity_fields={}), bands=BANDS, device=torch.device("cpu"))
-    tile, found = TileConfig(pad=pad), Locality(verdict="local", stride=1, radius=None, bands=BANDS, classes=4, minimum=1, margin=unpadded_margin(prober))
+    tile, found = (
+        TileConfig(pad=pad),
+        Locality(
+            verdict="local", stride=1, radius=None, bands=BANDS, classes=4, minimum=1, margin=unpadded_margin(prober)
+        ),
+    )
     return "".join(edges.edge_remarks(edges.with_padding(found, tile, 1), tile))
 
 

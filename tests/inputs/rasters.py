@@ -23,7 +23,10 @@ def opened(path: str | Path, **more: Any) -> str:
     pixels = source.read(Window(row=0, col=0, height=source.grid.height, width=source.grid.width))
     height, width = source.grid.pixel_size
     where = source.grid.code or (f"{height:g} × {width:g} µm per px" if source.grid.unit == "um" else "no CRS")
-    return f"{source.bands} bands of {source.dtype}, {source.grid.height} × {source.grid.width} px, {where}; {pixels.valid.mean():.0%} valid"
+    return (
+        f"{source.bands} bands of {source.dtype}, {source.grid.height} × {source.grid.width} px, "
+        f"{where}; {pixels.valid.mean():.0%} valid"
+    )
 
 
 def data(bands: int = 3, dtype: str = "uint16") -> np.ndarray:
@@ -63,7 +66,10 @@ def both_alphas(folder: Path) -> str:
     parts = [multiplied(folder / f"{kind}.tif", kind) for kind in ("assocalpha", "unassalpha")]
     bands = "".join(
         f'<VRTRasterBand dataType="Byte" band="{band}"><ColorInterp>{color}</ColorInterp>'
-        + "".join(f"<SimpleSource><SourceFilename>{part}</SourceFilename><SourceBand>{band}</SourceBand></SimpleSource>" for part in parts)
+        + "".join(
+            f"<SimpleSource><SourceFilename>{part}</SourceFilename><SourceBand>{band}</SourceBand></SimpleSource>"
+            for part in parts
+        )
         + "</VRTRasterBand>"
         for band, color in enumerate(("Red", "Green", "Blue", "Alpha"), 1)
     )

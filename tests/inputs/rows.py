@@ -13,12 +13,17 @@ from typing import Any
 from pipeline.errors import InputError
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "inputs.md"
-TITLES = {"raster": "Rasters (`source.path`)", "network": "Networks (`model.path`, `model.factory`)", "labels": "Labels (`evaluate --labels`)"}
+TITLES = {
+    "raster": "Rasters (`source.path`)",
+    "network": "Networks (`model.path`, `model.factory`)",
+    "labels": "Labels (`evaluate --labels`)",
+}
 HEAD = """# What is taken as what
 
-This page lists what becomes of a given raster, network or file of labels: what it is taken as, or the message with which it is refused
-(exit code 2). A test made every row: it writes such a file and opens it as the command does.
-What changes with the machine is written as `…`. `python -m tests.inputs` makes this page anew; `tests/inputs/` says how a row is added.
+This page lists what becomes of a given raster, network or file of labels: what it is taken as, or the message with
+which it is refused (exit code 2). A test made every row: it writes such a file and opens it as the command does.
+What changes with the machine is written as `…`. `python -m tests.inputs` makes this page anew; `tests/inputs/` says how
+a row is added.
 """
 
 
@@ -54,7 +59,12 @@ def row(kind: str, form: str) -> Callable[[Callable[[Path], str]], Callable[[Pat
 
 def _plain(text: str, folder: Path) -> str:
     """A message without what changes from machine to machine and from release to release."""
-    text = " ".join(text.split()).replace(f"{folder}/", "").replace(str(folder), "FOLDER").replace(Path(sys.executable).name, "python")
+    text = (
+        " ".join(text.split())
+        .replace(f"{folder}/", "")
+        .replace(str(folder), "FOLDER")
+        .replace(Path(sys.executable).name, "python")
+    )
     text = re.sub(r"\b(torch|torchvision|onnxruntime|numpy|tensorflow) \d[\w.+]*", r"\1 …", text)
     return re.sub(r"(opset) \d+\. Upgrade", r"\1 …. Upgrade", text)
 

@@ -53,7 +53,10 @@ def test_a_local_network_is_explained_with_its_exact_halo(tmp_path: Path) -> Non
 
 def test_what_was_taken_off_a_checkpoint_is_told(tmp_path: Path) -> None:
     (tmp_path / "nets.py").write_text("from tests.networks import Twice\n")
-    torch.save({"epoch": 3, "state_dict": {f"model.{name}": value for name, value in networks.Twice().state_dict().items()}}, tmp_path / "last.ckpt")
+    torch.save(
+        {"epoch": 3, "state_dict": {f"model.{name}": value for name, value in networks.Twice().state_dict().items()}},
+        tmp_path / "last.ckpt",
+    )
     model = {"kind": "python", "factory": f"{tmp_path / 'nets.py'}:Twice", "path": str(tmp_path / "last.ckpt")}
     found = findings(tmp_path, model=model)
     said = ["weights taken from state_dict", "prefix model. taken off the keys", "not read: epoch"]
@@ -136,8 +139,10 @@ def test_the_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_classifier_says_how_far_its_map_is_from_the_slid_one(tmp_path: Path) -> None:
     torch.save(lenet(4, 3).state_dict(), tmp_path / "lenet.pt")
     model = {
-        "kind": "classifier", "path": str(tmp_path / "lenet.pt"),
-        "factory": "pipeline.models.architectures.classifiers:lenet", "args": {"classes": 4, "bands": 3},
-    }  # fmt: skip
+        "kind": "classifier",
+        "path": str(tmp_path / "lenet.pt"),
+        "factory": "pipeline.models.architectures.classifiers:lenet",
+        "args": {"classes": 4, "bands": 3},
+    }
     found = findings(tmp_path, model={**model, "input": {"mean": 500, "std": 200, "size": 32}})
     assert "to rounding, since nothing in it pads" in found.notes[0]

@@ -30,4 +30,7 @@ def test_windows_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
     where = next(k for k in range(len(data)) if data[k : k + 2] == b"\x78\x9c" or data[k : k + 2] == b"\x78\xda")
     data[where : where + 8] = b"\xff" * 8
     path.write_bytes(data)
-    assert str(invalid(open_source(SourceConfig(path=str(path))))) == "1 of 1 windows that were to be looked at cannot be read"
+    assert (
+        str(invalid(open_source(SourceConfig(path=str(path)))))
+        == "1 of 1 windows that were to be looked at cannot be read"
+    )

@@ -68,7 +68,9 @@ def norm(scale: float = 1.0, mean: float = 0.0, std: float = 1.0) -> Normalisati
     return Normalisation(scale=(scale,) * 2, offset=(0.0,) * 2, mean=(mean,) * 2, std=(std,) * 2)
 
 
-def sight(net: nn.Module, how: Normalisation | None = None, source: Reflectances | None = None, **more: object) -> NetworkOnRaster:
+def sight(
+    net: nn.Module, how: Normalisation | None = None, source: Reflectances | None = None, **more: object
+) -> NetworkOnRaster:
     locality = Locality(verdict="local", stride=1, radius=None, bands=2, classes=3, minimum=1)
     said = {
         "source": source or Reflectances(),
@@ -107,7 +109,9 @@ def test_what_fits_is_told_nothing_of_at_two_passes_and_few_small_reads() -> Non
     ],
     ids=["no weights", "one class", "raw", "of 0 to 1", "other", "narrow"],
 )
-def test_what_does_not_fit_is_told_in_one_sentence_with_what_to_change(net: Net, how: Normalisation | None, words: str) -> None:
+def test_what_does_not_fit_is_told_in_one_sentence_with_what_to_change(
+    net: Net, how: Normalisation | None, words: str
+) -> None:
     (sentence,) = told(net, how)
     assert re.search(words, sentence), sentence
 
@@ -132,7 +136,13 @@ def test_memory_that_runs_out_is_no_fault_of_the_network() -> None:
 
 
 def test_values_that_a_transform_returned_are_not_called_those_of_the_raster() -> None:
-    how = Normalisation(scale=(1.0,), offset=(0.0,), mean=(0.5,), std=(0.1,), transform=Transform(place="raw.py:log", bands=1, channels=1, code=()))
+    how = Normalisation(
+        scale=(1.0,),
+        offset=(0.0,),
+        mean=(0.5,),
+        std=(0.1,),
+        transform=Transform(place="raw.py:log", bands=1, channels=1, code=()),
+    )
     sample = plausibility.TrialImage(image=torch.full((1, 1, 4, 4), 60.0), counts=torch.ones(4, 4, dtype=torch.bool))
     (sentence,) = plausibility._normalisation_warnings(sample, how, np.dtype("uint16"))
     assert sentence.endswith("as model.input.transform returns them")
@@ -165,8 +175,12 @@ def test_a_network_that_fails_on_the_raster_is_told_before_its_blocks_fail() -> 
     assert "RuntimeError: index out of range. Blocks will fail alike" in sentence
 
 
-@pytest.mark.parametrize(("minimum", "multiple", "room", "side"), [(1, 32, 512, 128), (1, 48, 512, 144), (200, 1, 512, 200), (1, 32, 70, 64)])
-def test_the_sample_is_as_large_as_the_network_takes_and_memory_allows(minimum: int, multiple: int, room: int, side: int) -> None:
+@pytest.mark.parametrize(
+    ("minimum", "multiple", "room", "side"), [(1, 32, 512, 128), (1, 48, 512, 144), (200, 1, 512, 200), (1, 32, 70, 64)]
+)
+def test_the_sample_is_as_large_as_the_network_takes_and_memory_allows(
+    minimum: int, multiple: int, room: int, side: int
+) -> None:
     locality = Locality(verdict="local", stride=1, radius=None, bands=2, classes=3, minimum=minimum)
     sample = plausibility._sample(sight(Net(), locality=locality, multiple=multiple, room=room))
     assert sample is not None

@@ -58,7 +58,9 @@ def test_a_large_scene_is_sampled_on_a_lattice_from_edge_to_edge(tmp_path: Path)
         ("float32", -20, 5, {"mean": -7.5, "std": 7.2}),
     ],
 )
-def test_the_guess_follows_type_and_range(dtype: str, low: float, high: float, expected: dict[str, float], tmp_path: Path) -> None:
+def test_the_guess_follows_type_and_range(
+    dtype: str, low: float, high: float, expected: dict[str, float], tmp_path: Path
+) -> None:
     data = np.random.default_rng(0).uniform(low, high, (3, 400, 300))
     data[:, 0, :2] = low, high
     scenes.write(tmp_path / "scene.tif", data.astype(dtype))

@@ -1,4 +1,6 @@
-"""What the package's texts propose to type: commands, options, keys of the config and extras, found in every string that is no docstring.
+"""What the package's texts propose to type.
+
+Commands, options, keys of the config and extras, found in every string that is no docstring.
 
 Where a message puts in a value, the text here has `HOLE`.
 """
@@ -19,7 +21,10 @@ OPTION = re.compile(r"(?<![\w-])--([a-z][a-z-]*)")
 CALL = re.compile(r'\brequire\("(\w+)", "(\w+)"')
 EXTRA = re.compile(r"wholecloth\[([^\]]+)\]")
 SECTIONS = ("source", "model", "tile", "output", "execution", "training", "labels")
-KEY = re.compile(rf"(?<![\w./-])((?:{'|'.join(SECTIONS)})(?!\.onnx)(?:\.[a-z_]+)+)(?:: (\{{[^}}]*\}}|\[[^\]]*\]|{HOLE}|[\w+-]+(?:\.\d\w*)?))?(?![\w/]|:\w)")
+KEY = re.compile(
+    rf"(?<![\w./-])((?:{'|'.join(SECTIONS)})(?!\.onnx)(?:\.[a-z_]+)+)(?:: "
+    rf"(\{{[^}}]*\}}|\[[^\]]*\]|{HOLE}|[\w+-]+(?:\.\d\w*)?))?(?![\w/]|:\w)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +53,22 @@ def sources() -> Iterator[tuple[str, str]]:
 
 
 def texts_of(source: str, file: str) -> Iterator[Text]:
-    """The strings of one file: a node is met before its parts, so that docstrings and parts of f-strings are known when they come."""
+    """The strings of one file.
+
+    A node is met before its parts, so that docstrings and parts of f-strings are known when they come.
+    """
     passed: set[int] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Expr):
             passed.add(id(node.value))
         elif isinstance(node, ast.JoinedStr):
             passed.update(map(id, node.values))
-        if isinstance(node, ast.Constant | ast.JoinedStr) and id(node) not in passed and (words := _words(node)) is not None and " " in words:
+        if (
+            isinstance(node, ast.Constant | ast.JoinedStr)
+            and id(node) not in passed
+            and (words := _words(node)) is not None
+            and " " in words
+        ):
             yield Text(file=file, line=node.lineno, words=words)
 
 

@@ -80,7 +80,9 @@ class Net(nn.Module):
         return torch.exp(y) / torch.exp(y).sum(1, keepdim=True) if self.form == "between" else y
 
 
-def job(folder: Path, raster: Path | None = None, bands: int = 3, form: str = "tensor", **sections: dict[str, Any]) -> Path:
+def job(
+    folder: Path, raster: Path | None = None, bands: int = 3, form: str = "tensor", **sections: dict[str, Any]
+) -> Path:
     """A config of a small raster and a small network."""
     torch.manual_seed(bands)
     network = folder / "network.pt"
@@ -93,7 +95,9 @@ def job(folder: Path, raster: Path | None = None, bands: int = 3, form: str = "t
         "execution": {"device": "cpu", "engine": "serial"},
     }
     path = folder / "job.yaml"
-    path.write_text(yaml.safe_dump({key: {**said.get(key, {}), **sections.get(key, {})} for key in said.keys() | sections.keys()}))
+    path.write_text(
+        yaml.safe_dump({key: {**said.get(key, {}), **sections.get(key, {})} for key in said.keys() | sections.keys()})
+    )
     return path
 
 
@@ -227,7 +231,11 @@ def test_shards_and_their_finish_are_typed_as_proposed(folder: Path) -> None:
     told = passes("run", path, "--shard", "1/2")
     finish = told.proposed(r"(wholecloth finish .*)")
     missing = refused(*shlex.split(finish)[1:], code=75)
-    follows(missing.proposed(r"Run (wholecloth run CONFIG --shard i/2)").replace("CONFIG", shlex.quote(str(path))).replace("i/2", "2/2"))
+    follows(
+        missing.proposed(r"Run (wholecloth run CONFIG --shard i/2)")
+        .replace("CONFIG", shlex.quote(str(path)))
+        .replace("i/2", "2/2")
+    )
     follows(finish)
 
 
@@ -247,7 +255,9 @@ def test_values_of_labels_are_typed_as_proposed(folder: Path) -> None:
     values = shlex.split(answer.proposed(r"(--values \S+=)CLASS"))
     passes(*words, values[0], f"{values[1]}water,0=mixed wood")
     config = yaml.safe_load(answer.proposed(r"labels\.(ignore: \[.*?\])"))
-    from_config(LabelsConfig(path=str(labels), **config), open_source(SourceConfig(path=str(folder / "scene.tif"))).grid, ROWS)
+    from_config(
+        LabelsConfig(path=str(labels), **config), open_source(SourceConfig(path=str(folder / "scene.tif"))).grid, ROWS
+    )
 
 
 def test_a_file_that_is_there_is_replaced_as_proposed(folder: Path) -> None:
@@ -264,7 +274,11 @@ def test_an_old_network_is_converted_as_proposed(folder: Path, monkeypatch: pyte
     graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "old", sides[:1], sides[1:])
     onnx.save(helper.make_model(graph, opset_imports=[old], ir_version=8), folder / "network.onnx")
     monkeypatch.chdir(folder)
-    wishes = {"kind": "onnx", "path": str(folder / "network.onnx"), "classes": [*CLASSES, {"name": "field", "color": "#654321"}]}
+    wishes = {
+        "kind": "onnx",
+        "path": str(folder / "network.onnx"),
+        "classes": [*CLASSES, {"name": "field", "color": "#654321"}],
+    }
     path = job(folder, model=wishes)
     program, option, code = shlex.split(refused("plan", path).proposed(r"(python -c .*?), and give newer\.onnx"))
     assert (program, option) == ("python", "-c")

@@ -23,7 +23,10 @@ ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.xdist_group("messages")
 """One process reads the package."""
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # a group has them
-OPTIONS = {name: {option.removeprefix("--") for part in command.params for option in part.opts} | {"help"} for name, command in COMMANDS.items()}
+OPTIONS = {
+    name: {option.removeprefix("--") for part in command.params for option in part.opts} | {"help"}
+    for name, command in COMMANDS.items()
+}
 BEFORE = {"debug", "version", "help"}
 """Options that come before a command's name."""
 ELSEWHERE = {
@@ -37,7 +40,8 @@ ELSEWHERE = {
 PROSE = {"the", "weights", "normalised"}
 """Words that follow a key and a colon and are no values."""
 ROOMS = {"labels": "evaluate", "evaluation": "evaluate", "suggest": "init", "inspection": "inspect"}
-"""Rooms whose messages one command alone shows; those of labels are shown by `train` as well, which has keys for them."""
+"""Rooms whose messages one command alone shows; those of labels are shown by `train` as well, which has keys for
+them."""
 SHORTEST: dict[str, Any] = {
     "source": {"path": "scene.tif"},
     "model": {"classes": [{"name": "a", "color": "#000000"}]},
@@ -97,7 +101,12 @@ def is_key(key: str) -> bool:
 
 
 def test_values_that_are_proposed_are_taken() -> None:
-    proposed = {(key, value): text for text in proposals.texts() for key, value in proposals.keys(text.words) if value not in (None, HOLE, *PROSE)}
+    proposed = {
+        (key, value): text
+        for text in proposals.texts()
+        for key, value in proposals.keys(text.words)
+        if value not in (None, HOLE, *PROSE)
+    }
     assert len(proposed) > 15
     for (key, value), text in proposed.items():
         assert accepted(key, filled(str(value))), text.place
@@ -117,7 +126,8 @@ def accepted(key: str, value: str) -> bool:
 
 
 def filled(value: str) -> str:
-    """A proposed value with a number in the place of what a message puts in, and without the end of a list that goes on."""
+    """A proposed value with a number in the place of what a message puts in, and without the end of a list that goes
+    on."""
     return value.replace(", …", "").replace(HOLE, "0.5" if "tolerance" in value else "1")
 
 
@@ -129,7 +139,9 @@ def test_extras_bring_what_their_messages_need() -> None:
     installed = metadata.packages_distributions()
     for file, module, extra in calls:
         names = {plain(name) for name in installed.get(module.partition(".")[0], [module])}
-        assert names & {plain(re.split(r"[\[<>=]", part)[0]) for part in extras[extra]}, f"{file}: {extra} brings no {module}"
+        assert names & {plain(re.split(r"[\[<>=]", part)[0]) for part in extras[extra]}, (
+            f"{file}: {extra} brings no {module}"
+        )
 
 
 def plain(name: str) -> str:

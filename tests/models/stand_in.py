@@ -15,7 +15,13 @@ NAME = "segmentation_models_pytorch"
 class Unet(nn.Module):
     """The library's signature, and a small network."""
 
-    def __init__(self, encoder_name: str = "resnet34", encoder_weights: str | None = "imagenet", in_channels: int = 3, classes: int = 1) -> None:
+    def __init__(
+        self,
+        encoder_name: str = "resnet34",
+        encoder_weights: str | None = "imagenet",
+        in_channels: int = 3,
+        classes: int = 1,
+    ) -> None:
         super().__init__()
         if encoder_weights is not None:
             raise RuntimeError("this would download")

@@ -13,7 +13,9 @@ from pipeline.models.loaded import Loaded
 from tests import networks
 
 
-def loaded(network: nn.Module, folder: Path, shape: tuple[int, ...] = (1, 3, 40, 48), bands: int = 3, **dims: Dim) -> Loaded:
+def loaded(
+    network: nn.Module, folder: Path, shape: tuple[int, ...] = (1, 3, 40, 48), bands: int = 3, **dims: Dim
+) -> Loaded:
     axes = {"batch": 0, "rows": 2, "cols": 3}
     path = networks.export(network, folder / "net.pt2", shape, {axes[name]: dim for name, dim in dims.items()})
     return load(ModelConfig(kind="exported", path=path), bands, torch.device("cpu"))
@@ -61,7 +63,11 @@ def test_a_program_of_two_inputs_is_refused(tmp_path: Path) -> None:
 
 def archive(path: Path, **records: str) -> Path:
     writer = torch._C.PyTorchFileWriter(str(path))
-    for name, text in {"archive_format": "pt2", "archive_version": "0", **{name.replace("__", "/"): text for name, text in records.items()}}.items():
+    for name, text in {
+        "archive_format": "pt2",
+        "archive_version": "0",
+        **{name.replace("__", "/"): text for name, text in records.items()},
+    }.items():
         writer.write_record(name, text, len(text))
     writer.write_end_of_file()
     return path

@@ -1,4 +1,7 @@
-"""The user's code that changes raw pixels: imported as factories are, per pixel or refused, and the same wherever it runs."""
+"""The user's code that changes raw pixels.
+
+Imported as factories are, per pixel or refused, and the same wherever it runs.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,10 @@ def test_a_function_of_pixels_is_taken_with_its_channels(name: str, tmp_path: Pa
 
 
 REFUSED = {
-    "minimum and maximum": ("return (x - x.amin((1, 2), True)) / (x.amax((1, 2), True) - x.amin((1, 2), True))", "not per pixel"),
+    "minimum and maximum": (
+        "return (x - x.amin((1, 2), True)) / (x.amax((1, 2), True) - x.amin((1, 2), True))",
+        "not per pixel",
+    ),
     "mean of the tile": ("return x - x.mean()", "only .* others were given other values"),
     "median of the tile": ("return x - x.median()", "not per pixel"),
     "quantile of the tile": ("return x / torch.quantile(x, 0.98)", "not per pixel"),
@@ -79,7 +85,10 @@ def test_all_else_is_refused_with_the_reason(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("dtype", "largest"), [("uint8", 255), ("int8", 127), ("int16", 32767), ("uint16", 65535)])
 def test_no_value_is_tried_that_the_raster_cannot_hold(dtype: str, largest: int, tmp_path: Path) -> None:
-    assert transform(code(tmp_path, f"return torch.linspace(0, 1, {largest + 1})[x.to(torch.int64)]"), 2, dtype).channels == 2
+    assert (
+        transform(code(tmp_path, f"return torch.linspace(0, 1, {largest + 1})[x.to(torch.int64)]"), 2, dtype).channels
+        == 2
+    )
 
 
 def test_a_state_between_calls_is_refused(tmp_path: Path) -> None:
@@ -90,10 +99,12 @@ def test_a_state_between_calls_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "error", "why"),
     [
-        ("raw.py", ConfigError, r"needs file\.py:callable"), ("absent.py:change", ModelError, "does not exist"),
-        ("raw.py:chance", ModelError, "nearest is change"), ("raw.py:", ConfigError, "needs file"),
+        ("raw.py", ConfigError, r"needs file\.py:callable"),
+        ("absent.py:change", ModelError, "does not exist"),
+        ("raw.py:chance", ModelError, "nearest is change"),
+        ("raw.py:", ConfigError, "needs file"),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_there_is_refused_by_the_key(place: str, error: type[Exception], why: str, tmp_path: Path) -> None:
     code(tmp_path, "return x")
     with pytest.raises(error, match=rf"^model\.input\.transform .*{why}"):
@@ -103,7 +114,9 @@ def test_what_is_not_there_is_refused_by_the_key(place: str, error: type[Excepti
 def test_modules_beside_it_and_files_that_it_reads_are_its_identity(tmp_path: Path) -> None:
     (tmp_path / "curve.py").write_text("import torch\n\n\ndef curve(x):\n    return torch.log1p(x)\n")
     (tmp_path / "gain.txt").write_text("2")
-    place = code(tmp_path, f"from curve import curve; return curve(x) * float(open({str(tmp_path / 'gain.txt')!r}).read())")
+    place = code(
+        tmp_path, f"from curve import curve; return curve(x) * float(open({str(tmp_path / 'gain.txt')!r}).read())"
+    )
     first = transform(place, 1)
     assert set(first.identity()["code"]) == {"raw", "curve"}
     assert set(first.identity()["files"]) == {"gain.txt"}
@@ -135,7 +148,9 @@ def test_a_worker_that_finds_other_code_refuses_it(tmp_path: Path) -> None:
 
 def test_a_worker_that_finds_another_table_beside_the_code_refuses_it(tmp_path: Path) -> None:
     (tmp_path / "factor.txt").write_text("2")
-    (tmp_path / "raw.py").write_text(f"FACTOR = float(open({str(tmp_path / 'factor.txt')!r}).read())\n\n\ndef change(x):\n    return x * FACTOR\n")
+    (tmp_path / "raw.py").write_text(
+        f"FACTOR = float(open({str(tmp_path / 'factor.txt')!r}).read())\n\n\ndef change(x):\n    return x * FACTOR\n"
+    )
     planned = transform(f"{tmp_path}/raw.py:change", 1)
     module._functions.clear()
     assert planned(torch.ones(1, 1, 1)).item() == 2

@@ -57,7 +57,9 @@ def as_exported(folder: Path) -> tuple[ModelConfig, nn.Module]:
     rows, cols = torch.export.Dim("rows", min=1, max=64), torch.export.Dim("cols", min=1, max=64)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        program = torch.export.export(network, (torch.rand(1, 3, 96, 128),), dynamic_shapes=({2: 32 * rows, 3: 32 * cols},))
+        program = torch.export.export(
+            network, (torch.rand(1, 3, 96, 128),), dynamic_shapes=({2: 32 * rows, 3: 32 * cols},)
+        )
         torch.export.save(program, folder / "a.pt2")
     return ModelConfig(kind="exported", path=folder / "a.pt2"), network
 
@@ -71,7 +73,9 @@ def as_python(folder: Path) -> tuple[ModelConfig, nn.Module]:
     (folder / "nets.py").write_text(CODE)
     network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 4, 1))
     torch.save(network.state_dict(), folder / "a.pt")
-    return ModelConfig(kind="python", factory=f"{folder / 'nets.py'}:make", args={"classes": 4}, path=folder / "a.pt"), network
+    return ModelConfig(
+        kind="python", factory=f"{folder / 'nets.py'}:make", args={"classes": 4}, path=folder / "a.pt"
+    ), network
 
 
 def as_fcn8s(folder: Path) -> tuple[ModelConfig, nn.Module]:
@@ -85,7 +89,9 @@ def as_ours(kind: str) -> Callable[[Path], tuple[ModelConfig, nn.Module]]:
     """One of our networks other than FCN-8s, by the file that says what it is."""
 
     def make(folder: Path) -> tuple[ModelConfig, nn.Module]:
-        args = {"bands": 3, "classes": 4, "width": 4} | ({"fc_kernel": 3, "fc_width": 4} if kind.startswith("fcn") and kind != "fcn" else {})
+        args = {"bands": 3, "classes": 4, "width": 4} | (
+            {"fc_kernel": 3, "fc_width": 4} if kind.startswith("fcn") and kind != "fcn" else {}
+        )
         network = networks.lively(NETWORKS[kind](**args))
         save(folder / "a.safetensors", network, ModelMeta(kind=kind, args=args))
         return ModelConfig(kind=kind, path=folder / "a.safetensors", args=args), network
@@ -104,7 +110,9 @@ def as_classifier(folder: Path) -> tuple[ModelConfig, nn.Module]:
     (folder / "nets.py").write_text(CLASSIFIER)
     network = lenet(4, 3).eval()
     torch.save(network.state_dict(), folder / "a.pt")
-    config = ModelConfig(kind="classifier", factory=f"{folder / 'nets.py'}:make", path=folder / "a.pt", input=InputConfig(size=32))
+    config = ModelConfig(
+        kind="classifier", factory=f"{folder / 'nets.py'}:make", path=folder / "a.pt", input=InputConfig(size=32)
+    )
     return config, Convolutional(network, 3, 32)
 
 
@@ -115,9 +123,15 @@ def as_smp(folder: Path) -> tuple[ModelConfig, nn.Module]:
 
 
 MAKERS: dict[str, Callable[[Path], tuple[ModelConfig, nn.Module]]] = {
-    "torchscript": as_torchscript, "exported": as_exported, "onnx": as_onnx, "python": as_python, "smp": as_smp, "fcn8s": as_fcn8s, "classifier": as_classifier,
+    "torchscript": as_torchscript,
+    "exported": as_exported,
+    "onnx": as_onnx,
+    "python": as_python,
+    "smp": as_smp,
+    "fcn8s": as_fcn8s,
+    "classifier": as_classifier,
     **{kind: as_ours(kind) for kind in NETWORKS if kind != "fcn8s"},
-}  # fmt: skip
+}
 
 
 def test_every_kind_is_tested_here() -> None:
@@ -218,7 +232,9 @@ def test_a_fixed_batch_is_filled(tmp_path: Path) -> None:
         ({"args": {"colour": 7}}, ModelError, "colour"),
     ],
 )
-def test_mistakes_with_a_factory_are_told(change: dict[str, Any], error: type[PipelineError], words: str, tmp_path: Path) -> None:
+def test_mistakes_with_a_factory_are_told(
+    change: dict[str, Any], error: type[PipelineError], words: str, tmp_path: Path
+) -> None:
     config, _ = as_python(tmp_path)
     name = change.pop("name", None)
     said = {**config.model_dump(), **change}
@@ -231,7 +247,9 @@ def test_mistakes_with_a_factory_are_told(change: dict[str, Any], error: type[Pi
 def test_missing_and_extra_keys_are_shown_with_the_nearest(tmp_path: Path) -> None:
     config, network = as_python(tmp_path)
     assert config.path is not None
-    torch.save({key.replace("0.weight", "zero.weight"): value for key, value in network.state_dict().items()}, config.path)
+    torch.save(
+        {key.replace("0.weight", "zero.weight"): value for key, value in network.state_dict().items()}, config.path
+    )
     with pytest.raises(ModelError, match=r"0\.weight is missing \(nearest in the file: zero\.weight\)"):
         load(config, 3, torch.device("cpu"))
 
@@ -249,7 +267,10 @@ def test_state_dicts_older_than_the_counters_of_batch_norm_load(tmp_path: Path) 
     old = {name: value for name, value in network.state_dict().items() if "num_batches" not in name}
     torch.save(dict(old), tmp_path / "old.pt", _use_new_zipfile_serialization=False)
     args = {"bands": 3, "classes": 4, "width": 4, "fc_kernel": 3, "fc_width": 4}
-    loaded, x = load(ModelConfig(kind="fcn8s", path=tmp_path / "old.pt", args=args), 3, torch.device("cpu")), torch.randn(1, 3, 32, 64)
+    loaded, x = (
+        load(ModelConfig(kind="fcn8s", path=tmp_path / "old.pt", args=args), 3, torch.device("cpu")),
+        torch.randn(1, 3, 32, 64),
+    )
     with torch.inference_mode():
         assert torch.allclose(loaded(x), network(x), atol=1e-5)
 
@@ -268,7 +289,13 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_of_ours_says_what_it_is(tmp_path: Path) -> None:
-    meta = ModelMeta(kind="fcn8s", args={"bands": 3}, bands=["r", "g", "b"], input={"mean": [1, 2, 3]}, classes=[{"name": "a", "color": "#000000"}])
+    meta = ModelMeta(
+        kind="fcn8s",
+        args={"bands": 3},
+        bands=["r", "g", "b"],
+        input={"mean": [1, 2, 3]},
+        classes=[{"name": "a", "color": "#000000"}],
+    )
     save(tmp_path / "a.safetensors", networks.Pixelwise(), meta)
     assert read_model_meta(tmp_path / "a.safetensors") == meta
 
@@ -295,7 +322,9 @@ def test_bilinear_upsampling_is_what_the_transposed_convolution_begins_as() -> N
     assert torch.allclose(ours[..., 8:-8, 8:-8], theirs[..., 8:-8, 8:-8], atol=1e-5)
 
 
-@pytest.mark.parametrize("wrap", [lambda t: t, lambda t: {"out": t}, lambda t: (t, None), lambda t: type("Answer", (), {"logits": t})()])
+@pytest.mark.parametrize(
+    "wrap", [lambda t: t, lambda t: {"out": t}, lambda t: (t, None), lambda t: type("Answer", (), {"logits": t})()]
+)
 def test_whatever_a_network_returns_its_logits_are_found(wrap: Callable[[torch.Tensor], Any]) -> None:
     x = torch.randn(1, 2, 8, 12)
     assert torch.equal(logits(wrap(x), "auto", 8, 12), x)
@@ -303,7 +332,12 @@ def test_whatever_a_network_returns_its_logits_are_found(wrap: Callable[[torch.T
 
 def test_smaller_logits_are_upsampled_by_a_whole_factor_only() -> None:
     assert logits(torch.randn(1, 2, 4, 6), "auto", 16, 24).shape == (1, 2, 16, 24)
-    for returned, words in ((torch.randn(1, 2, 5, 6), "whole factor"), ({"aux": 1}, "aux"), (torch.randn(2, 3), "shape"), ((), "nothing")):
+    for returned, words in (
+        (torch.randn(1, 2, 5, 6), "whole factor"),
+        ({"aux": 1}, "aux"),
+        (torch.randn(2, 3), "shape"),
+        ((), "nothing"),
+    ):
         with pytest.raises(ModelError, match=words):
             logits(returned, "auto", 16, 24)
 

@@ -38,8 +38,15 @@ def small(path: Path, shape: list[Any], dtype: int = TensorProto.FLOAT, bands: i
     image = helper.make_tensor_value_info("image", dtype, shape)
     out = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
     weight = numpy_helper.from_array(np.ones((2, bands, 1, 1), "float32"), "w")
-    nodes = [helper.make_node("Cast", ["image"], ["x"], to=TensorProto.FLOAT), helper.make_node("Conv", ["x", "w"], ["y"], name="first")]
-    made = helper.make_model(helper.make_graph(nodes, "g", [image], [out], [weight]), opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    nodes = [
+        helper.make_node("Cast", ["image"], ["x"], to=TensorProto.FLOAT),
+        helper.make_node("Conv", ["x", "w"], ["y"], name="first"),
+    ]
+    made = helper.make_model(
+        helper.make_graph(nodes, "g", [image], [out], [weight]),
+        opset_imports=[helper.make_opsetid("", 17)],
+        ir_version=8,
+    )
     onnx.save(made, path)
     return made
 
@@ -82,9 +89,15 @@ class Several(nn.Module):
         return x.mean((2, 3)), self.a(x), self.b(x)
 
 
-@pytest.mark.parametrize(("names", "key", "channels"), [
-    (("v", "p", "q"), "auto", 4), (("v", "p", "out"), "auto", 5), (("v", "p", "q"), "q", 5), (("v", "p", "q"), "1", 4),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("names", "key", "channels"),
+    [
+        (("v", "p", "q"), "auto", 4),
+        (("v", "p", "out"), "auto", 5),
+        (("v", "p", "q"), "q", 5),
+        (("v", "p", "q"), "1", 4),
+    ],
+)
 def test_of_several_outputs_one_is_taken(names: tuple[str, ...], key: str, channels: int, tmp_path: Path) -> None:
     path = to_onnx(Several(), tmp_path / "a.onnx", names=names)
     made = onnx.load(path)
@@ -104,11 +117,16 @@ def test_another_output_is_another_network(tmp_path: Path) -> None:
     assert opened(path, key="p").identity() != opened(path, key="q").identity()
 
 
-@pytest.mark.parametrize(("shape", "dtype", "words"), [
-    ([1, 64, 64, 3], TensorProto.FLOAT, r"bands last.*inputs-as-nchw image"), (["n", "h", "w", 3], TensorProto.FLOAT, "bands last"),
-    ([1, 3, 64, 64], TensorProto.UINT8, "type uint8.*float32"), ([1, 3, 64], TensorProto.FLOAT, r"takes \(1, 3, 64\)"),
-    (["n", 5, "h", "w"], TensorProto.FLOAT, "3 bands are read, but .* takes 5 bands"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("shape", "dtype", "words"),
+    [
+        ([1, 64, 64, 3], TensorProto.FLOAT, r"bands last.*inputs-as-nchw image"),
+        (["n", "h", "w", 3], TensorProto.FLOAT, "bands last"),
+        ([1, 3, 64, 64], TensorProto.UINT8, "type uint8.*float32"),
+        ([1, 3, 64], TensorProto.FLOAT, r"takes \(1, 3, 64\)"),
+        (["n", 5, "h", "w"], TensorProto.FLOAT, "3 bands are read, but .* takes 5 bands"),
+    ],
+)
 def test_an_input_that_is_no_image_is_explained(shape: list[Any], dtype: int, words: str, tmp_path: Path) -> None:
     small(tmp_path / "a.onnx", shape, dtype, 5 if 5 in shape else 3)
     with pytest.raises(ModelError, match=words):
@@ -171,7 +189,9 @@ def test_an_operator_that_nobody_knows_is_named(tmp_path: Path) -> None:
 def apart(folder: Path, network: nn.Module) -> Path:
     """A network whose weights lie beside it."""
     path = to_onnx(network, folder / "whole.onnx")
-    onnx.save_model(onnx.load(path), folder / "a.onnx", save_as_external_data=True, location="a.onnx.data", size_threshold=16)
+    onnx.save_model(
+        onnx.load(path), folder / "a.onnx", save_as_external_data=True, location="a.onnx.data", size_threshold=16
+    )
     return folder / "a.onnx"
 
 
@@ -239,7 +259,9 @@ def test_running_out_of_memory_is_told_as_torch_tells_it(tmp_path: Path, monkeyp
     found = opened(to_onnx(networks.Twice(), tmp_path / "a.onnx"))
 
     def starved(*_: Any) -> None:
-        raise RuntimeError("[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Non-zero status code while running Conv node. std::bad_alloc")
+        raise RuntimeError(
+            "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Non-zero status code while running Conv node. std::bad_alloc"
+        )
 
     monkeypatch.setattr(OnnxNetwork, "_run", starved)
     with pytest.raises(torch.OutOfMemoryError, match="bad_alloc"):

@@ -1,4 +1,7 @@
-"""Factories as people's repositories have them: what lies around them is imported, each repository's own, and is part of the network."""
+"""Factories as people's repositories have them.
+
+What lies around them is imported, each repository's own, and is part of the network.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,8 @@ from pipeline.models.repository.opened_files import _Archive
 
 CPU = torch.device("cpu")
 SEEDED = (
-    "import torch\n\n\ndef seeded(bands, classes, width=3):\n    torch.manual_seed(0)\n    return torch.nn.Conv2d(bands, classes, width, padding=width // 2)\n"
+    "import torch\n\n\ndef seeded(bands, classes, width=3):\n    torch.manual_seed(0)\n    return "
+    "torch.nn.Conv2d(bands, classes, width, padding=width // 2)\n"
 )
 
 
@@ -49,7 +53,11 @@ def known(factory: object, part: str = "code", **more: Any) -> dict[str, str]:
 
 
 def test_what_lies_beside_the_file_is_imported(tmp_path: Path) -> None:
-    write(tmp_path, build="from nets.blocks import seeded\n\n\ndef make():\n    return seeded(1, 2)\n", nets__blocks=SEEDED)
+    write(
+        tmp_path,
+        build="from nets.blocks import seeded\n\n\ndef make():\n    return seeded(1, 2)\n",
+        nets__blocks=SEEDED,
+    )
     found = made(f"{tmp_path}/build.py:make")
     assert found(torch.zeros(1, 1, 8, 8)).shape == (1, 2, 8, 8)
     assert set(found.identity()["code"]) == {"build", "nets.blocks"}
@@ -57,10 +65,21 @@ def test_what_lies_beside_the_file_is_imported(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("marked", [True, False], ids=["packages", "folders"])
 @pytest.mark.parametrize(
-    "line", ["from ..blocks import seeded", "from pkg.blocks import seeded", "from pkg import blocks; seeded = blocks.seeded", "from helper import seeded"]
+    "line",
+    [
+        "from ..blocks import seeded",
+        "from pkg.blocks import seeded",
+        "from pkg import blocks; seeded = blocks.seeded",
+        "from helper import seeded",
+    ],
 )
 def test_packages_above_it_are_imported(tmp_path: Path, marked: bool, line: str) -> None:
-    write(tmp_path, pkg__models__net=f"{line}\n\n\ndef make():\n    return seeded(1, 2)\n", pkg__blocks=SEEDED, pkg__models__helper=SEEDED)
+    write(
+        tmp_path,
+        pkg__models__net=f"{line}\n\n\ndef make():\n    return seeded(1, 2)\n",
+        pkg__blocks=SEEDED,
+        pkg__models__helper=SEEDED,
+    )
     if marked:
         mark(tmp_path / "pkg", tmp_path / "pkg" / "models")
     code = known(f"{tmp_path}/pkg/models/net.py:make")
@@ -68,12 +87,17 @@ def test_packages_above_it_are_imported(tmp_path: Path, marked: bool, line: str)
 
 
 def test_a_module_is_found_below_a_folder(tmp_path: Path) -> None:
-    write(tmp_path, pkg__net="from .blocks import seeded\n\n\ndef make():\n    return seeded(1, 2)\n", pkg__blocks=SEEDED)
+    write(
+        tmp_path, pkg__net="from .blocks import seeded\n\n\ndef make():\n    return seeded(1, 2)\n", pkg__blocks=SEEDED
+    )
     assert set(known(f"{tmp_path}/pkg.net:make")) == {"pkg.net", "pkg.blocks"}
 
 
 def test_a_file_whose_name_is_no_name_of_a_module(tmp_path: Path) -> None:
-    write(tmp_path, **{"net-v1.2": "from blocks import seeded\n\n\ndef make():\n    return seeded(1, 2)\n", "blocks": SEEDED})
+    write(
+        tmp_path,
+        **{"net-v1.2": "from blocks import seeded\n\n\ndef make():\n    return seeded(1, 2)\n", "blocks": SEEDED},
+    )
     assert made(f"{tmp_path}/net-v1.2.py:make")(torch.zeros(1, 1, 8, 8)).shape[1] == 2
 
 
@@ -102,13 +126,22 @@ def make():
 
 def repository(folder: Path, width: int, factor: float) -> str:
     one = "ONE = 1.0\n"
-    write(folder, build=LATE, config=f"WIDTH = {width}\n", utils__late=f"FACTOR = {factor}\n", utils__other=one, models__third=one)
+    write(
+        folder,
+        build=LATE,
+        config=f"WIDTH = {width}\n",
+        utils__late=f"FACTOR = {factor}\n",
+        utils__other=one,
+        models__third=one,
+    )
     mark(folder / "utils")
     return f"{folder}/build.py:make"
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_two_repositories_with_the_same_names_each_get_their_own_whenever_they_import(tmp_path: Path, order: tuple[int, int]) -> None:
+def test_two_repositories_with_the_same_names_each_get_their_own_whenever_they_import(
+    tmp_path: Path, order: tuple[int, int]
+) -> None:
     factories = [repository(tmp_path / "a", 3, 1.0), repository(tmp_path / "b", 5, 10.0)]
     nets = {k: made(factories[k]) for k in order}
     x = torch.ones(1, 1, 16, 16)
@@ -123,11 +156,15 @@ def test_two_repositories_with_the_same_names_each_get_their_own_whenever_they_i
 
 def test_names_of_python_and_of_ours_stay_theirs_and_a_repository_has_its_own(tmp_path: Path) -> None:
     write(
-        tmp_path, build="import random, queue\nfrom statistics import mine\nfrom pipeline.theirs import seeded\n"
+        tmp_path,
+        build="import random, queue\nfrom statistics import mine\nfrom pipeline.theirs import seeded\n"
         "from pipeline.models.architectures.upsample import bilinear\n\n\ndef make():\n"
         "    assert random.random() < 1 and queue.Queue and mine == 3\n    return seeded(1, 2)\n",
-        random="raise SystemError\n", queue="raise SystemError\n", statistics="mine = 3\n", pipeline__theirs=SEEDED,
-    )  # fmt: skip
+        random="raise SystemError\n",
+        queue="raise SystemError\n",
+        statistics="mine = 3\n",
+        pipeline__theirs=SEEDED,
+    )
     code = known(f"{tmp_path}/build.py:make")
     assert set(code) == {"build", "statistics", "pipeline.theirs", "pipeline.networks.upsample"}
     assert code["pipeline.networks.upsample"] == "revision 1"
@@ -137,7 +174,10 @@ def test_names_of_python_and_of_ours_stay_theirs_and_a_repository_has_its_own(tm
 
 
 def test_what_code_adds_to_the_path_is_its_own(tmp_path: Path) -> None:
-    text = "import sys\nfrom pathlib import Path\nsys.path.insert(0, str(Path(__file__).parent / 'deep'))\nfrom far import seeded\n\n\n"
+    text = (
+        "import sys\nfrom pathlib import Path\nsys.path.insert(0, str(Path(__file__).parent / "
+        "'deep'))\nfrom far import seeded\n\n\n"
+    )
     write(tmp_path, build=text + "def make():\n    return seeded(1, 2)\n", deep__far=SEEDED)
     before = list(sys.path)
     assert set(known(f"{tmp_path}/build.py:make")) == {"build", "far"}
@@ -159,7 +199,9 @@ def test_what_is_unpickled_by_name_is_found_in_its_repository(tmp_path: Path) ->
     assert found == made(f"{tmp_path}/build.py:make", args={"path": path}).identity()
 
 
-def build(folder: Path, body: str = "from .blocks import seeded\n\n\ndef make():\n    return seeded(1, 2)\n", **more: str) -> str:
+def build(
+    folder: Path, body: str = "from .blocks import seeded\n\n\ndef make():\n    return seeded(1, 2)\n", **more: str
+) -> str:
     write(folder, **{"pkg__net": body, "pkg__blocks": SEEDED, **more})
     return f"{folder}/pkg/net.py:make"
 
@@ -167,13 +209,20 @@ def build(folder: Path, body: str = "from .blocks import seeded\n\n\ndef make():
 @pytest.mark.parametrize(
     "imports",
     [
-        "from .blocks import seeded", "def seeded(*a):\n    from . import blocks\n    return blocks.seeded(*a)",
-        "import importlib\nseeded = importlib.import_module('.blocks', __package__).seeded", "from pkg.second import seeded",
+        "from .blocks import seeded",
+        "def seeded(*a):\n    from . import blocks\n    return blocks.seeded(*a)",
+        "import importlib\nseeded = importlib.import_module('.blocks', __package__).seeded",
+        "from pkg.second import seeded",
     ],
     ids=["at once", "in a function", "by name", "by way of another"],
-)  # fmt: skip
+)
 def test_an_edited_module_makes_another_network_and_what_nobody_imports_does_not(tmp_path: Path, imports: str) -> None:
-    factory = build(tmp_path, f"{imports}\n\n\ndef make():\n    return seeded(1, 2)\n", pkg__second="from .blocks import *\n", pkg__beside="A = 1\n")
+    factory = build(
+        tmp_path,
+        f"{imports}\n\n\ndef make():\n    return seeded(1, 2)\n",
+        pkg__second="from .blocks import *\n",
+        pkg__beside="A = 1\n",
+    )
     before = made(factory).identity()
     write(tmp_path, pkg__beside="A = 2\n")
     assert made(factory).identity() == before
@@ -196,8 +245,10 @@ def test_an_edit_of_one_size_and_one_time_is_seen(tmp_path: Path) -> None:
 
 def test_what_is_read_while_it_is_made_imported_and_run_counts(tmp_path: Path) -> None:
     body = (
-        "import json\nfrom pathlib import Path\n\nimport torch\n\nHERE = Path(__file__).parent\nONE = json.loads((HERE / 'one.json').read_text())\n\n\n"
-        "class Net(torch.nn.Conv2d):\n    def forward(self, x):\n        return super().forward(x) * json.loads((HERE / 'three.json').read_text()) * ONE\n\n\n"
+        "import json\nfrom pathlib import Path\n\nimport torch\n\nHERE = Path(__file__).parent\nONE = "
+        "json.loads((HERE / 'one.json').read_text())\n\n\n"
+        "class Net(torch.nn.Conv2d):\n    def forward(self, x):\n        return super().forward(x) * "
+        "json.loads((HERE / 'three.json').read_text()) * ONE\n\n\n"
         "def make():\n    torch.manual_seed(json.loads((HERE / 'two.json').read_text()))\n    return Net(1, 2, 1)\n"
     )
     for name in ("one", "two", "three"):
@@ -217,11 +268,12 @@ def test_what_is_read_while_it_is_made_imported_and_run_counts(tmp_path: Path) -
     "body",
     [
         "import torch\n\n\ndef make():\n    return torch.nn.Conv2d(1, 2, 1)\n",
-        "import torch\n\n\nclass Net(torch.nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.kept = [torch.rand(2, 1, 1, 1)]\n\n"
+        "import torch\n\n\nclass Net(torch.nn.Module):\n    def __init__(self):\n        "
+        "super().__init__()\n        self.kept = [torch.rand(2, 1, 1, 1)]\n\n"
         "    def forward(self, x):\n        return torch.nn.functional.conv2d(x, self.kept[0])\n\n\nmake = Net\n",
     ],
     ids=["parameters", "a tensor in a list"],
-)  # fmt: skip
+)
 def test_a_network_that_is_drawn_at_random_is_refused(tmp_path: Path, body: str) -> None:
     with pytest.raises(ModelError, match=r"makes another network each time.*model\.path.*manual_seed"):
         made(build(tmp_path, body))
@@ -238,7 +290,9 @@ def test_a_network_whose_file_holds_all_of_it_may_begin_at_random(tmp_path: Path
     assert again["sha256"] != found["sha256"]
 
 
-def test_installed_libraries_count_by_version_and_what_no_record_lists_by_its_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_installed_libraries_count_by_version_and_what_no_record_lists_by_its_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     site = tmp_path / "site-packages"
     write(site, **{"wc_lib/__init__": SEEDED}, wc_lib__added="A = 1\n")
     info = site / "wc_lib-1.5.dist-info"
@@ -262,7 +316,11 @@ def test_an_archive_that_torch_opens_by_itself_counts(tmp_path: Path) -> None:
         writer.write_end_of_file()
 
     body = f'torch._C.PyTorchFileReader({str(tmp_path / "net.pt2")!r}).get_record("models/model.json")'
-    write(tmp_path, build=f"import torch\n\n\ndef make():\n    {body}\n    torch.manual_seed(0)\n    return torch.nn.Conv2d(1, 2, 3)\n")
+    write(
+        tmp_path,
+        build=f"import torch\n\n\ndef make():\n    {body}\n    torch.manual_seed(0)\n    return "
+        f"torch.nn.Conv2d(1, 2, 3)\n",
+    )
     archive("relu")
     before = known(f"{tmp_path}/build.py:make", "reads")
     assert set(before) == {"net.pt2"}
@@ -287,7 +345,9 @@ def test_an_editable_installation_is_the_users_own(tmp_path: Path, monkeypatch: 
     info = site / f"{name}-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (info / "RECORD").write_text(f"__editable__.{name}-1.0.pth,sha256=x,10\n{name}-1.0.dist-info/direct_url.json,sha256=x,10\n")
+    (info / "RECORD").write_text(
+        f"__editable__.{name}-1.0.pth,sha256=x,10\n{name}-1.0.dist-info/direct_url.json,sha256=x,10\n"
+    )
     source = write(tmp_path / "src", **{name: SEEDED}) / f"{name}.py"
     monkeypatch.syspath_prepend(str(site))
     if way == "path":
@@ -303,7 +363,9 @@ def test_an_editable_installation_is_the_users_own(tmp_path: Path, monkeypatch: 
     assert after.identity()["code"] != before
 
 
-def test_modules_on_the_path_are_the_users_own_and_seen_when_they_are_edited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_modules_on_the_path_are_the_users_own_and_seen_when_they_are_edited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.syspath_prepend(str(write(tmp_path / "lib", wc_beyond=SEEDED)))
     write(tmp_path, build="from wc_beyond import seeded\n\n\ndef make():\n    return seeded(1, 2)\n")
     before = known(f"{tmp_path}/build.py:make")
@@ -316,7 +378,12 @@ def test_modules_on_the_path_are_the_users_own_and_seen_when_they_are_edited(tmp
 
 
 def test_a_factory_of_ours_is_known_by_its_revision() -> None:
-    config = ModelConfig(kind="classifier", factory="pipeline.models.architectures.classifiers:lenet", args={"bands": 3}, input=InputConfig(size=32))
+    config = ModelConfig(
+        kind="classifier",
+        factory="pipeline.models.architectures.classifiers:lenet",
+        args={"bands": 3},
+        input=InputConfig(size=32),
+    )
     with pytest.raises(ModelError, match="another network each time"):
         load(config, 3, CPU)
 
@@ -326,8 +393,13 @@ def test_a_repository_that_was_moved_makes_the_same_network(tmp_path: Path) -> N
     assert found[0] == found[1]
 
 
-def test_a_source_of_the_package_is_not_read_by_the_network_where_python_compiles_it_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.save(importlib.import_module("pipeline.models.architectures.classifiers").lenet(4, 3).state_dict(), tmp_path / "lenet.pt")
+def test_a_source_of_the_package_is_not_read_by_the_network_where_python_compiles_it_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.save(
+        importlib.import_module("pipeline.models.architectures.classifiers").lenet(4, 3).state_dict(),
+        tmp_path / "lenet.pt",
+    )
     monkeypatch.delitem(sys.modules, "pipeline.models.architectures.classifiers")
     monkeypatch.setattr(sys, "pycache_prefix", str(tmp_path))
     config = {"args": {"classes": 4, "bands": 3}, "path": tmp_path / "lenet.pt", "input": InputConfig(size=32)}

@@ -70,6 +70,8 @@ def test_of_one_size_the_network_says_the_size_of_its_tiles() -> None:
 
 def test_a_network_of_a_largest_size_keeps_its_margin() -> None:
     margin = alike(Trim(before=2, after=1, least=8, step=1))
-    locality = Locality(verdict="local", stride=1, radius=None, bands=1, classes=1, minimum=4, margin=margin, maximum=64)
+    locality = Locality(
+        verdict="local", stride=1, radius=None, bands=1, classes=1, minimum=4, margin=margin, maximum=64
+    )
     network = locality.apply_to(Loaded(module=torch.nn.Identity(), identity_fields={}))
     assert (network.margin, network.accepts.maximum) == (margin, 64)

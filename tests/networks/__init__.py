@@ -55,7 +55,9 @@ class Strided(nn.Sequential):
 
 
 class ValidUNet(nn.Module):
-    """The U-Net of 2015, with few channels: valid convolutions, four levels, crop and concatenate. 388 px of 572: stride 16, margin 92.
+    """The U-Net of 2015, with few channels: valid convolutions, four levels, crop and concatenate.
+
+    388 px of 572: stride 16, margin 92.
 
     https://arxiv.org/abs/1505.04597
     """
@@ -148,7 +150,11 @@ class Adaptive(nn.Module):
 class CornersAligned(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.body, self.up, self.head = conv(3, 6, stride=2), nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True), nn.Conv2d(6, 4, 1)
+        self.body, self.up, self.head = (
+            conv(3, 6, stride=2),
+            nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True),
+            nn.Conv2d(6, 4, 1),
+        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.head(self.up(self.body(x)))
@@ -202,7 +208,10 @@ class Silent(nn.Module):
 
 
 class Swallowing(nn.Module):
-    """Below a threshold that usual pixels rarely pass, everything is 0, and so is NaN: only larger draws wake it. Radius 1."""
+    """Below a threshold that usual pixels rarely pass, everything is 0, and so is NaN: only larger draws wake it.
+
+    Radius 1.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -219,9 +228,16 @@ class Depth(nn.Module):
     def __init__(self, depth: int, bands: int = 3, classes: int = 4, base: int = 4) -> None:
         super().__init__()
         width = [base * 2**k for k in range(depth + 1)]
-        self.down = nn.ModuleList([nn.Sequential(conv(i, o), nn.ReLU(), conv(o, o), nn.ReLU()) for i, o in zip([bands, *width], width, strict=False)])
+        self.down = nn.ModuleList(
+            [
+                nn.Sequential(conv(i, o), nn.ReLU(), conv(o, o), nn.ReLU())
+                for i, o in zip([bands, *width], width, strict=False)
+            ]
+        )
         self.up = nn.ModuleList([nn.ConvTranspose2d(width[k + 1], width[k], 2, 2) for k in reversed(range(depth))])
-        self.mix = nn.ModuleList([nn.Sequential(conv(2 * width[k], width[k]), nn.ReLU()) for k in reversed(range(depth))])
+        self.mix = nn.ModuleList(
+            [nn.Sequential(conv(2 * width[k], width[k]), nn.ReLU()) for k in reversed(range(depth))]
+        )
         self.head = nn.Conv2d(base, classes, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -291,7 +307,11 @@ class Attending(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.body, self.mix, self.head = nn.Conv2d(3, 8, 8, stride=8), nn.MultiheadAttention(8, 2, batch_first=True), nn.Conv2d(8, 4, 1)
+        self.body, self.mix, self.head = (
+            nn.Conv2d(3, 8, 8, stride=8),
+            nn.MultiheadAttention(8, 2, batch_first=True),
+            nn.Conv2d(8, 4, 1),
+        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.body(x)
@@ -304,5 +324,7 @@ def export(network: nn.Module, path: Path, shape: tuple[int, ...], dims: dict[in
     """Save an exported program; ``dims`` names the axes that vary."""
     with warnings.catch_warnings(), path.open("wb") as file:
         warnings.simplefilter("ignore")
-        torch.export.save(torch.export.export(network.eval(), (torch.rand(shape),), dynamic_shapes=(dims,) if dims else None), file)
+        torch.export.save(
+            torch.export.export(network.eval(), (torch.rand(shape),), dynamic_shapes=(dims,) if dims else None), file
+        )
     return path

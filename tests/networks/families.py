@@ -36,13 +36,23 @@ class Level(nn.Sequential):
 class UNet(nn.Module):
     """Four levels, two convolutions each: stride 8."""
 
-    def __init__(self, bands: int, classes: int, norm: Norm = nn.BatchNorm2d, excites: bool = False, base: int = 8) -> None:
+    def __init__(
+        self, bands: int, classes: int, norm: Norm = nn.BatchNorm2d, excites: bool = False, base: int = 8
+    ) -> None:
         super().__init__()
         a, b, c, d = (base * k for k in (1, 2, 4, 4))
         self.enc0, self.enc1 = Level(bands, a, norm, excites), Level(a, b, norm, excites)
         self.enc2, self.enc3 = Level(b, c, norm, excites), Level(c, d, norm, excites)
-        self.up2, self.up1, self.up0 = nn.ConvTranspose2d(d, c, 2, 2), nn.ConvTranspose2d(c, b, 2, 2), nn.ConvTranspose2d(b, a, 2, 2)
-        self.dec2, self.dec1, self.dec0 = Level(2 * c, c, norm, excites), Level(2 * b, b, norm, excites), Level(2 * a, a, norm, excites)
+        self.up2, self.up1, self.up0 = (
+            nn.ConvTranspose2d(d, c, 2, 2),
+            nn.ConvTranspose2d(c, b, 2, 2),
+            nn.ConvTranspose2d(b, a, 2, 2),
+        )
+        self.dec2, self.dec1, self.dec0 = (
+            Level(2 * c, c, norm, excites),
+            Level(2 * b, b, norm, excites),
+            Level(2 * a, a, norm, excites),
+        )
         self.head = nn.Conv2d(a, classes, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -61,7 +71,11 @@ class Attend(nn.Module):
     def __init__(self, width: int, reduce: int) -> None:
         super().__init__()
         self.q, self.kv, self.out = nn.Linear(width, width), nn.Linear(width, 2 * width), nn.Linear(width, width)
-        self.reduce, self.before, self.after = nn.Conv2d(width, width, reduce, stride=reduce), nn.LayerNorm(width), nn.LayerNorm(width)
+        self.reduce, self.before, self.after = (
+            nn.Conv2d(width, width, reduce, stride=reduce),
+            nn.LayerNorm(width),
+            nn.LayerNorm(width),
+        )
         self.widen, self.near, self.narrow = (
             nn.Conv2d(width, 4 * width, 1),
             nn.Conv2d(4 * width, 4 * width, 3, padding=1, groups=4 * width),
@@ -79,24 +93,37 @@ class Attend(nn.Module):
 
 
 class SegFormer(nn.Module):
-    """Two stages of attention, at 4 and 8 px, and a decoder of 1×1 convolutions, after SegFormer (Xie et al. 2021); sizes are multiples of 32."""
+    """Two stages of attention, at 4 and 8 px, and a decoder of 1×1 convolutions, after SegFormer (Xie et al. 2021).
+
+    Sizes are multiples of 32.
+    """
 
     def __init__(self, bands: int, classes: int, width: int = 16) -> None:
         super().__init__()
-        self.embed0, self.stage0 = nn.Conv2d(bands, width, 7, stride=4, padding=3), nn.Sequential(Attend(width, 8), Attend(width, 8))
-        self.embed1, self.stage1 = nn.Conv2d(width, 2 * width, 3, stride=2, padding=1), nn.Sequential(Attend(2 * width, 4), Attend(2 * width, 4))
+        self.embed0, self.stage0 = (
+            nn.Conv2d(bands, width, 7, stride=4, padding=3),
+            nn.Sequential(Attend(width, 8), Attend(width, 8)),
+        )
+        self.embed1, self.stage1 = (
+            nn.Conv2d(width, 2 * width, 3, stride=2, padding=1),
+            nn.Sequential(Attend(2 * width, 4), Attend(2 * width, 4)),
+        )
         self.mix, self.head = nn.Conv2d(3 * width, 2 * width, 1), nn.Conv2d(2 * width, classes, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         a = self.stage0(self.embed0(x))
         b = self.stage1(self.embed1(a))
-        y = self.mix(torch.cat([a, F.interpolate(b, size=(a.shape[2], a.shape[3]), mode="bilinear", align_corners=False)], 1))
+        y = self.mix(
+            torch.cat([a, F.interpolate(b, size=(a.shape[2], a.shape[3]), mode="bilinear", align_corners=False)], 1)
+        )
         return F.interpolate(self.head(F.relu(y)), size=(x.shape[2], x.shape[3]), mode="bilinear", align_corners=False)
 
 
 FAMILIES: dict[str, Callable[[int, int], nn.Module]] = {
     "U-Net, batch norm": UNet,
-    "U-Net, instance norm": lambda bands, classes: UNet(bands, classes, lambda width: nn.InstanceNorm2d(width, affine=True)),
+    "U-Net, instance norm": lambda bands, classes: UNet(
+        bands, classes, lambda width: nn.InstanceNorm2d(width, affine=True)
+    ),
     "U-Net, group norm": lambda bands, classes: UNet(bands, classes, lambda width: nn.GroupNorm(4, width)),
     "U-Net, squeeze and excite": lambda bands, classes: UNet(bands, classes, excites=True),
     "SegFormer-like": SegFormer,

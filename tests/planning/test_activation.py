@@ -11,7 +11,17 @@ from pipeline.planning.activation import choose_activation, remarks
 
 
 def known(returns: str = "", ending: str = "", between: str = "", classes: int = 1) -> Locality:
-    return Locality(verdict="local", stride=1, radius=None, bands=1, classes=classes, minimum=1, returns=returns, ending=ending, between=between)
+    return Locality(
+        verdict="local",
+        stride=1,
+        radius=None,
+        bands=1,
+        classes=classes,
+        minimum=1,
+        returns=returns,
+        ending=ending,
+        between=between,
+    )
 
 
 AUTO = ModelOutputConfig()
@@ -32,13 +42,20 @@ AUTO = ModelOutputConfig()
         (ModelOutputConfig(activation="sigmoid"), known("scaled", "100 × sigmoid + 0"), "sigmoid"),
     ],
 )
-def test_auto_is_none_where_probabilities_are_known_and_what_is_named_holds(said: ModelOutputConfig, locality: Locality, expected: str) -> None:
+def test_auto_is_none_where_probabilities_are_known_and_what_is_named_holds(
+    said: ModelOutputConfig, locality: Locality, expected: str
+) -> None:
     assert choose_activation(said, locality) == expected
 
 
-@pytest.mark.parametrize(("made", "expected"), [("softmax", "softmax"), ("sigmoid of each class, else code 0", "sigmoid"), ("none", "none")])
+@pytest.mark.parametrize(
+    ("made", "expected"), [("softmax", "softmax"), ("sigmoid of each class, else code 0", "sigmoid"), ("none", "none")]
+)
 def test_a_store_keeps_the_activation_that_it_was_made_with(made: str, expected: str) -> None:
-    assert choose_activation(AUTO, known("probability", "softmax", classes=3), {"model.output.activation": made}) == expected
+    assert (
+        choose_activation(AUTO, known("probability", "softmax", classes=3), {"model.output.activation": made})
+        == expected
+    )
     assert choose_activation(AUTO, known("label", "argmax"), {"model.output.activation": made}) == expected
 
 
@@ -68,7 +85,9 @@ def test_what_is_no_score_is_refused(said: ModelOutputConfig, locality: Locality
         (ModelOutputConfig(activation="none"), known(between="sigmoid"), "none", ""),
     ],
 )
-def test_the_choice_is_told_with_its_reason(said: ModelOutputConfig, locality: Locality, chosen: str, words: str) -> None:
+def test_the_choice_is_told_with_its_reason(
+    said: ModelOutputConfig, locality: Locality, chosen: str, words: str
+) -> None:
     told = " ".join(remarks(said, locality, chosen))  # type: ignore[arg-type]  # one of the three
     assert words in told
     assert bool(told) == bool(words)

@@ -34,7 +34,9 @@ def test_the_price_of_an_area_is_what_is_paid(tmp_path: Path, monkeypatch: pytes
     assert found.read == sum(window.clip(HEIGHT, WIDTH).pixels for window in source.reads)
 
 
-def test_of_very_many_blocks_some_stand_for_the_others_and_files_are_decoded_by_their_own_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_very_many_blocks_some_stand_for_the_others_and_files_are_decoded_by_their_own_blocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     area, _ = shapes.area(tmp_path, SHAPES["a square that is turned"])
     how = layout(4)
     count = sum(1 for _ in area.blocks(how))
@@ -58,4 +60,9 @@ def test_what_neighbours_share_is_decoded_once(tmp_path: Path, name: str, swaths
         seen |= {(how.swath_of(index.col), row, col) for row in rows for col in cols}
     count = sum(1 for _ in area.blocks(how))
     expected = sum(min(9, HEIGHT - row * 9) * min(14, WIDTH - col * 14) for _, row, col in seen)
-    assert cost_of_aoi(area, how, count, (9, 14), ReadSharing(unit=unit, swaths=swaths, cached_bytes=1, amplification=1)).read == expected
+    assert (
+        cost_of_aoi(
+            area, how, count, (9, 14), ReadSharing(unit=unit, swaths=swaths, cached_bytes=1, amplification=1)
+        ).read
+        == expected
+    )

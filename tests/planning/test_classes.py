@@ -22,7 +22,11 @@ FIRST = [BACKGROUND, *scenes.CLASSES]
 
 
 def job(folder: Path, classes: list[dict[str, Any]] | None = FIRST, **output: Any) -> Path:
-    return scenes.config(folder, model={"classes": classes, "output": {"multilabel": True, **output}}, output={"layers": ["mask", "confidence"]})
+    return scenes.config(
+        folder,
+        model={"classes": classes, "output": {"multilabel": True, **output}},
+        output={"layers": ["mask", "confidence"]},
+    )
 
 
 def made(path: Path) -> xarray.Dataset:
@@ -38,12 +42,16 @@ def probabilities(folder: Path) -> np.ndarray:
     x = torch.from_numpy((raw - 500) / 200 * (raw != 0).any(0))[None]
     height, width = raw.shape[1:]
     with torch.no_grad():
-        return torch.sigmoid(network(nn.functional.pad(x, (0, -width % 4, 0, -height % 4))))[0, :, :height, :width].numpy()
+        return torch.sigmoid(network(nn.functional.pad(x, (0, -width % 4, 0, -height % 4))))[
+            0, :, :height, :width
+        ].numpy()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("threshold", [0.6, 0.65])
-def test_a_pixel_is_the_likeliest_class_that_reaches_the_threshold_or_background(threshold: float, tmp_path: Path) -> None:
+def test_a_pixel_is_the_likeliest_class_that_reaches_the_threshold_or_background(
+    threshold: float, tmp_path: Path
+) -> None:
     found = made(job(tmp_path, threshold=threshold))
     p = probabilities(tmp_path)
     best, held = p.max(0), p.max(0) >= threshold
@@ -80,7 +88,9 @@ def test_without_a_list_a_background_is_added(tmp_path: Path) -> None:
         ([BACKGROUND, *scenes.CLASSES[:2]], "lists 3 classes, but the network returns 4"),
     ],
 )
-def test_a_list_that_leaves_pixels_without_a_name_is_refused(classes: list[dict[str, Any]], words: str, tmp_path: Path) -> None:
+def test_a_list_that_leaves_pixels_without_a_name_is_refused(
+    classes: list[dict[str, Any]], words: str, tmp_path: Path
+) -> None:
     with pytest.raises(ConfigError, match=words):
         prepare_job(load_config(job(tmp_path, classes)))
 
@@ -114,13 +124,21 @@ def test_thresholds_that_cut_nothing_are_refused(threshold: list[float], words: 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("multilabel", "words"), [(False, "4 classes, of which the likeliest wins"), (True, "lists 2 thresholds, but the network has 4 channels")]
+    ("multilabel", "words"),
+    [(False, "4 classes, of which the likeliest wins"), (True, "lists 2 thresholds, but the network has 4 channels")],
 )
-def test_a_list_of_thresholds_for_several_channels_has_one_of_each(multilabel: bool, words: str, tmp_path: Path) -> None:
+def test_a_list_of_thresholds_for_several_channels_has_one_of_each(
+    multilabel: bool, words: str, tmp_path: Path
+) -> None:
     path = job(tmp_path, FIRST if multilabel else scenes.CLASSES, multilabel=multilabel, threshold=[0.3, 0.7])
     with pytest.raises(ConfigError, match=words):
         prepare_job(load_config(path))
-    assert prepare_job(load_config(job(tmp_path, threshold=[0.7, 0.3, 0.3, 0.5]))).task.recipe.decoding.threshold == (0.7, 0.3, 0.3, 0.5)
+    assert prepare_job(load_config(job(tmp_path, threshold=[0.7, 0.3, 0.3, 0.5]))).task.recipe.decoding.threshold == (
+        0.7,
+        0.3,
+        0.3,
+        0.5,
+    )
 
 
 def test_a_softmax_is_refused(tmp_path: Path) -> None:
@@ -132,4 +150,9 @@ def test_a_softmax_is_refused(tmp_path: Path) -> None:
 def test_a_store_of_one_meaning_is_not_gone_on_with_in_another(tmp_path: Path) -> None:
     made(job(tmp_path, activation="sigmoid"))
     with pytest.raises(StoreError, match=r"model\.output\.activation was sigmoid of each class, else code 9"):
-        prepare_job(load_config(job(tmp_path), ["model.output.multilabel=false", f"model.classes={scenes.CLASSES}", "model.output.activation=sigmoid"]))
+        prepare_job(
+            load_config(
+                job(tmp_path),
+                ["model.output.multilabel=false", f"model.classes={scenes.CLASSES}", "model.output.activation=sigmoid"],
+            )
+        )

@@ -1,4 +1,7 @@
-"""Whether a network is compiled: as it is asked for, with the same labels up to ties and the same bytes whatever tile comes first."""
+"""Whether a network is compiled.
+
+As it is asked for, with the same labels up to ties and the same bytes whatever tile comes first.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,8 @@ FACTORY = """
 import torch
 def make():
     torch.manual_seed(7)
-    return torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.SiLU(), torch.nn.Conv2d(8, 4, 3, padding=1), torch.nn.Tanh())
+    first, last = torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.Conv2d(8, 4, 3, padding=1)
+    return torch.nn.Sequential(first, torch.nn.SiLU(), last, torch.nn.Tanh())
 """
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++: apt-get install g++")
 
@@ -75,7 +79,9 @@ def ran(job: Job) -> Job:
 
 @pytest.mark.nightly("compile")
 @needs_compiler
-def test_a_compiled_job_says_the_same_up_to_ties_and_the_same_bytes_in_any_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compiled_job_says_the_same_up_to_ties_and_the_same_bytes_in_any_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plain, job = ran(made(tmp_path, "plain", False)), ran(made(tmp_path, "job", True))
     assert job.task.recipe.compile
     assert "; compiled" in dict(plan_rows(job))["network"]
@@ -114,7 +120,9 @@ def test_a_store_is_gone_on_with_as_it_was_made(tmp_path: Path, monkeypatch: pyt
 @needs_compiler
 def test_an_exported_program_is_compiled_too(tmp_path: Path) -> None:
     dims = {axis: torch.export.Dim(name, min=8, max=512) for axis, name in ((2, "rows"), (3, "cols"))}
-    path = networks.export(nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.SiLU()).eval(), tmp_path / "net.pt2", (1, 3, 24, 20), dims)
+    path = networks.export(
+        nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.SiLU()).eval(), tmp_path / "net.pt2", (1, 3, 24, 20), dims
+    )
     network = load_exported(ModelConfig(kind="exported", path=path), 3, CPU)
     assert choose_compilation(True, network, LOCAL, CPU, None)
     x = torch.randn(1, 3, 40, 56)
@@ -124,7 +132,10 @@ def test_an_exported_program_is_compiled_too(tmp_path: Path) -> None:
 def test_what_says_something_else_once_compiled_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     network = of(nn.Conv2d(3, 4, 1))
     monkeypatch.setattr(compiling, "compiled", lambda _: of(nn.Conv2d(3, 4, 1)))
-    with pytest.raises(ConfigError, match=r"execution\.compile is true, but it is .* of the largest logit from what the network says as it is"):
+    with pytest.raises(
+        ConfigError,
+        match=r"execution\.compile is true, but it is .* of the largest logit from what the network says as it is",
+    ):
         choose_compilation(True, network, LOCAL, CPU, None)
     assert not choose_compilation(False, network, LOCAL, CPU, None)
 

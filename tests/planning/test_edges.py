@@ -16,7 +16,13 @@ from pipeline.planning.types import TilePlan
 UNET = Trim(before=92, after=92, least=188, step=16)
 """That of 2015: 572 px in, 388 out."""
 MEASURED = Locality(
-    verdict="local", stride=16, radius=Radius(top=92, bottom=96, left=92, right=96), bands=3, classes=2, minimum=200, margin=Margin(rows=UNET, cols=UNET)
+    verdict="local",
+    stride=16,
+    radius=Radius(top=92, bottom=96, left=92, right=96),
+    bands=3,
+    classes=2,
+    minimum=200,
+    margin=Margin(rows=UNET, cols=UNET),
 )
 REFLECT = TileConfig(pad="reflect")
 
@@ -57,8 +63,22 @@ def test_what_becomes_of_the_edge_is_said() -> None:
 
 def test_a_store_that_is_not_padded_says_its_tiles_as_before_there_was_a_choice() -> None:
     plain = TilePlan(
-        height=9, width=9, block=9, chunk=9, shard=None, multiple=1, minimum=1, halo=1, core=9, size=9, step=0, taper="flat", blend="logits", exact=True, why=""
-    )  # fmt: skip
+        height=9,
+        width=9,
+        block=9,
+        chunk=9,
+        shard=None,
+        multiple=1,
+        minimum=1,
+        halo=1,
+        core=9,
+        size=9,
+        step=0,
+        taper="flat",
+        blend="logits",
+        exact=True,
+        why="",
+    )
     assert not {"pad", "near", "far"} & plain.as_dict().keys()
     assert TilePlan.of(plain.as_dict()) == plain
     padded = TilePlan.of({**plain.as_dict(), "pad": "reflect", "near": [1, 2], "far": [3, 4]})

@@ -27,7 +27,9 @@ def job(tmp_path: Path) -> Any:
     scenes.script(networks.Twice(classes=1), tmp_path / "one.pt")
 
     def config(**sections: dict[str, Any]) -> Path:
-        return scenes.config(tmp_path, **{**sections, "model": {"path": str(tmp_path / "net.pt"), **sections.get("model", {})}})
+        return scenes.config(
+            tmp_path, **{**sections, "model": {"path": str(tmp_path / "net.pt"), **sections.get("model", {})}}
+        )
 
     return config
 
@@ -59,7 +61,8 @@ def test_a_store_that_was_made_before_there_were_these_layers_is_gone_on_with(jo
     [
         ({"output": {"min_confidence": 0.6}}, {}, r"output\.min_confidence was 0\.6 and is now 0\.0"),
         (
-            {"output": {"layers": ["mask", "probabilities"]}}, {"output": {"layers": ["mask", "probabilities"], "probabilities_dtype": "float16"}},
+            {"output": {"layers": ["mask", "probabilities"]}},
+            {"output": {"layers": ["mask", "probabilities"], "probabilities_dtype": "float16"}},
             r"output\.probabilities_dtype was uint8 and is now float16",
         ),
         (
@@ -68,10 +71,14 @@ def test_a_store_that_was_made_before_there_were_these_layers_is_gone_on_with(jo
             r"model\.output\.threshold was \[0\.2, 0\.4\] and is now \[0\.2, 0\.5\]",
         ),
         (
-            {"model": {"classes": [BACKGROUND, *scenes.CLASSES], "output": {"multilabel": True}}, "output": {"layers": ["mask", "probabilities"]}},
+            {
+                "model": {"classes": [BACKGROUND, *scenes.CLASSES], "output": {"multilabel": True}},
+                "output": {"layers": ["mask", "probabilities"]},
+            },
             {
                 "model": {
-                    "classes": [*[{**row, "code": k} for k, row in enumerate(scenes.CLASSES, 1)], BACKGROUND], "output": {"multilabel": True},
+                    "classes": [*[{**row, "code": k} for k, row in enumerate(scenes.CLASSES, 1)], BACKGROUND],
+                    "output": {"multilabel": True},
                 },
                 "output": {"layers": ["mask", "probabilities"]},
             },
@@ -79,7 +86,7 @@ def test_a_store_that_was_made_before_there_were_these_layers_is_gone_on_with(jo
         ),
     ],
     ids=["min_confidence", "dtype", "thresholds", "order of classes"],
-)  # fmt: skip
+)
 def test_what_changes_a_layer_is_named(job: Any, tmp_path: Path, first: Any, then: Any, key: str) -> None:
     for said in (first, then):
         if "path" in said.get("model", {}):
@@ -99,14 +106,24 @@ def test_a_dtype_of_a_layer_that_is_not_there_changes_nothing(job: Any) -> None:
 def test_what_a_server_did_not_say_before_is_no_difference_and_what_it_says_otherwise_is() -> None:
     now = {"source.path": "https://h/a.tif", "source.etag": '"2"', "source.size": "9"}
     fingerprint.compare({"source.path": "https://h/a.tif"}, now, Path("a.zarr"))
-    fingerprint.compare({"source.path": "https://h/a.tif", "source.etag": '"2"', "source.size": "9"}, {"source.path": "https://h/a.tif"}, Path("a.zarr"))
+    fingerprint.compare(
+        {"source.path": "https://h/a.tif", "source.etag": '"2"', "source.size": "9"},
+        {"source.path": "https://h/a.tif"},
+        Path("a.zarr"),
+    )
     with pytest.raises(StoreError, match=r"source\.size was 8 and is now 9"):
         fingerprint.compare({**now, "source.size": "8"}, now, Path("a.zarr"))
 
 
 @pytest.mark.parametrize("key", ["source.path", "source.etag", "source.files", "source.modified"])
 def test_of_a_source_that_lies_elsewhere_or_was_written_anew_the_pixels_decide(key: str) -> None:
-    now = {"source.path": "a.tif", "source.etag": '"2"', "source.files": "7", "source.modified": "now", "model.sha256": "1"}
+    now = {
+        "source.path": "a.tif",
+        "source.etag": '"2"',
+        "source.files": "7",
+        "source.modified": "now",
+        "model.sha256": "1",
+    }
     assert not fingerprint.compare(now, now, Path("a.zarr"))
     assert fingerprint.compare({**now, key: "then"}, now, Path("a.zarr"))
     with pytest.raises(StoreError, match=r"model\.sha256 was 1 and is now 2"):
@@ -137,8 +154,12 @@ def test_a_store_of_before_there_was_padding_was_not_padded() -> None:
     assert fingerprint.differing({"tile.pad": "reflect"}, {"tile.pad": "constant"}) == ["tile.pad"]
 
 
-def test_a_source_of_the_package_that_an_earlier_release_noted_as_read_is_no_difference_and_a_file_of_the_user_is() -> None:
+def test_a_source_of_the_package_that_an_earlier_release_noted_as_read_is_no_difference_and_a_file_of_the_user_is() -> (
+    None
+):
     code = {"pipeline.networks.classifiers": "revision 1", "nets": "1"}
     now = {"model.code": code, "model.reads": {}}
     assert fingerprint.differing({"model.code": code, "model.reads": {"classifiers.py": "1"}}, now) == []
-    assert fingerprint.differing({"model.code": code, "model.reads": {"classifiers.py": "1", "nets.py": "1"}}, now) == ["model.reads"]
+    assert fingerprint.differing({"model.code": code, "model.reads": {"classifiers.py": "1", "nets.py": "1"}}, now) == [
+        "model.reads"
+    ]

@@ -64,13 +64,21 @@ def test_a_single_strange_value_elsewhere_is_seen(strange: float, monkeypatch: p
             return y
 
     monkeypatch.setattr(folding, "fold", lambda network: Folded(network=of(Strange()), done=True, description="done"))
-    assert "NaN or infinity elsewhere" in choose_folding(of(nn.Identity()), LOCAL, CPU, FOLD_ROUNDING_TOLERANCE, None).description
+    assert (
+        "NaN or infinity elsewhere"
+        in choose_folding(of(nn.Identity()), LOCAL, CPU, FOLD_ROUNDING_TOLERANCE, None).description
+    )
     assert choose_folding(of(Strange()), LOCAL, CPU, FOLD_ROUNDING_TOLERANCE, None).done
 
 
 def test_what_fails_once_folded_is_not_folded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folding, "fold", lambda network: Folded(network=of(nn.Conv2d(1, 1, 1)), done=True, description="done"))
-    assert "could not be compared" in choose_folding(of(nn.Conv2d(3, 4, 1)), LOCAL, CPU, FOLD_ROUNDING_TOLERANCE, None).description
+    monkeypatch.setattr(
+        folding, "fold", lambda network: Folded(network=of(nn.Conv2d(1, 1, 1)), done=True, description="done")
+    )
+    assert (
+        "could not be compared"
+        in choose_folding(of(nn.Conv2d(3, 4, 1)), LOCAL, CPU, FOLD_ROUNDING_TOLERANCE, None).description
+    )
 
 
 def test_what_a_store_was_made_with_holds_whatever_is_asked_for() -> None:
@@ -78,7 +86,9 @@ def test_what_a_store_was_made_with_holds_whatever_is_asked_for() -> None:
     assert choose_folding(network, LOCAL, CPU, None, True).done
     assert not choose_folding(network, LOCAL, CPU, FOLD_ROUNDING_TOLERANCE, False).done
     assert not choose_folding(network, LOCAL, CPU, None, None).done
-    with pytest.raises(ModelError, match=r"made by a folded network, but here batch norm is not folded: there is none.*--fresh"):
+    with pytest.raises(
+        ModelError, match=r"made by a folded network, but here batch norm is not folded: there is none.*--fresh"
+    ):
         choose_folding(of(nn.Sequential(nn.Conv2d(3, 4, 1))), LOCAL, CPU, FOLD_ROUNDING_TOLERANCE, True)
 
 
@@ -88,7 +98,11 @@ def run(job: Job) -> Any:
 
 
 def made(folder: Path, name: str, *overrides: str, **sections: dict[str, Any]) -> Job:
-    return prepare_job(load_config(scenes.config(folder, name, **{"output": {"layers": ["mask", "confidence"]}, **sections}), list(overrides)))
+    return prepare_job(
+        load_config(
+            scenes.config(folder, name, **{"output": {"layers": ["mask", "confidence"]}, **sections}), list(overrides)
+        )
+    )
 
 
 @pytest.mark.slow
@@ -100,7 +114,9 @@ def test_a_job_runs_folded_says_so_and_measures_the_network_as_loaded(tmp_path: 
     assert job.loaded.module is not job.network.module
     assert inspect_network(subject(job)).parameters == sum(value.numel() for value in networks.UNet().parameters())
     run(job)
-    assert (np.asarray(zarr.open_array(tmp_path / "job.zarr" / "0" / "mask", mode="r")[:]) == scenes.whole(tmp_path)).all()
+    assert (
+        np.asarray(zarr.open_array(tmp_path / "job.zarr" / "0" / "mask", mode="r")[:]) == scenes.whole(tmp_path)
+    ).all()
     with Progress() as progress:
         assert verify(job_of(tmp_path / "job.zarr", []), progress.say, windows=6)["passed"]
 
@@ -115,7 +131,9 @@ def forgotten(store: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_store_that_was_made_before_there_was_folding_goes_on_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_was_made_before_there_was_folding_goes_on_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = made(tmp_path, "job", "execution.fold=false")
     assert not job.task.recipe.fold
     run(job)
@@ -169,7 +187,9 @@ def test_how_far_apart_they_may_be_depends_on_what_is_asked(asked: Any, precisio
 
 def test_a_network_that_folding_moves_beyond_a_tie_is_folded_only_where_that_is_asked() -> None:
     network = of(settled(networks.UNet()))
-    at = next(limit for limit in (10.0**-k for k in range(12, 3, -1)) if choose_folding(network, LOCAL, CPU, limit, None).done)
+    at = next(
+        limit for limit in (10.0**-k for k in range(12, 3, -1)) if choose_folding(network, LOCAL, CPU, limit, None).done
+    )
     assert 1e-9 < at <= FOLD_ROUNDING_TOLERANCE
     refused = choose_folding(network, LOCAL, CPU, at / 1000, None)
     assert not refused.done

@@ -30,7 +30,10 @@ from pipeline.store.status import status
 from tests import networks, scenes
 from tests.running.test_execute import digest
 
-AUTO = {"output": {"chunk": 64, "block": "auto", "layers": ["mask", "confidence"]}, "execution": {"engine": "serial", "device": "auto"}}
+AUTO = {
+    "output": {"chunk": 64, "block": "auto", "layers": ["mask", "confidence"]},
+    "execution": {"engine": "serial", "device": "auto"},
+}
 
 
 TILED = {**AUTO, "tile": {"size": 96}, "output": {**AUTO["output"], "block": 128}}
@@ -62,15 +65,29 @@ def test_the_file_says_what_it_is_and_leaves_nothing_open(tmp_path: Path) -> Non
     file = frozen(path)
     text = file.read_text()
     assert text.startswith(MARK)
-    for words in (f"wholecloth plan {path} --freeze {file}", f"wholecloth run {file} --locked", "is not needed to resume"):
+    for words in (
+        f"wholecloth plan {path} --freeze {file}",
+        f"wholecloth run {file} --locked",
+        "is not needed to resume",
+    ):
         assert words in text
     said, job = load_config(file), prepare_job(load_config(path))
     assert said.tile.model_dump() == {
-        "size": job.plan.tiles.size, "halo": job.plan.tiles.halo, "overlap": 0, "taper": "flat", "blend": "logits", "augment": "none", "pad": "none",
+        "size": job.plan.tiles.size,
+        "halo": job.plan.tiles.halo,
+        "overlap": 0,
+        "taper": "flat",
+        "blend": "logits",
+        "augment": "none",
+        "pad": "none",
         "batch": 1,
-    }  # fmt: skip
+    }
     assert (said.output.block, said.output.shard, said.output.nodata) == (job.plan.tiles.block, "none", 255)
-    assert (said.execution.precision, said.execution.fold, said.execution.device) == ("float32", job.task.recipe.fold, "cpu")
+    assert (said.execution.precision, said.execution.fold, said.execution.device) == (
+        "float32",
+        job.task.recipe.fold,
+        "cpu",
+    )
     assert said.model.output.activation == "softmax"
     assert said.locked is not None
     assert (said.locked.device, said.locked.recipe) == ("cpu", {**job.meta()["recipe"]})
@@ -93,7 +110,7 @@ def test_what_is_frozen_is_read_back_to_the_last_digit(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["halo", "blended"])
 def test_a_node_of_other_cores_and_memory_makes_the_same_bytes_by_the_frozen_plan_and_only_by_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:  # fmt: skip
+) -> None:
     path = scenes.config(tmp_path, **(TILED if kind == "halo" else blended(tmp_path)))
     file = frozen(path)
     go(prepare_job(load_config(path)))
@@ -112,7 +129,9 @@ def test_a_node_of_other_cores_and_memory_makes_the_same_bytes_by_the_frozen_pla
 
 @pytest.mark.slow
 @pytest.mark.nightly("jobs")
-def test_tiles_that_a_node_with_less_memory_would_choose_are_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tiles_that_a_node_with_less_memory_would_choose_are_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     scenes.scene(tmp_path / "scene.tif", 1500, 1500)
     path = scenes.config(tmp_path, **AUTO)
     file, plan = frozen(path), prepare_job(load_config(path)).plan
@@ -146,10 +165,18 @@ def test_nothing_is_measured_for_a_frozen_plan(tmp_path: Path, monkeypatch: pyte
 @pytest.mark.parametrize(
     "override",
     [
-        "execution.engine=threads", "execution.workers=3", "execution.memory=9GiB", "execution.retries=0", "execution.stop_after=2h",
-        "execution.read_timeout=60", "output.certificate=true", "tile.size=auto", "execution.fold=auto", "execution.streams=1",
+        "execution.engine=threads",
+        "execution.workers=3",
+        "execution.memory=9GiB",
+        "execution.retries=0",
+        "execution.stop_after=2h",
+        "execution.read_timeout=60",
+        "output.certificate=true",
+        "tile.size=auto",
+        "execution.fold=auto",
+        "execution.streams=1",
     ],
-)  # fmt: skip
+)
 def test_what_changes_no_byte_may_be_set(tmp_path: Path, override: str) -> None:
     file = frozen(scenes.config(tmp_path, **AUTO))
     assert prepare_job(load_config(file, [override])).plan.tiles.as_dict() == load_config(file).locked.tiles  # type: ignore[union-attr]
@@ -209,7 +236,9 @@ def test_a_frozen_plan_works_wherever_its_file_lies(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.nightly("jobs")
-def test_a_store_of_another_plan_is_refused_and_one_of_this_plan_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_of_another_plan_is_refused_and_one_of_this_plan_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = scenes.config(tmp_path, **AUTO)
     file = frozen(path)
     assert go(prepare_job(load_config(file))).done == 1
@@ -217,7 +246,9 @@ def test_a_store_of_another_plan_is_refused_and_one_of_this_plan_gone_on_with(tm
     with monkeypatch.context() as there:
         elsewhere(there)
         go(prepare_job(load_config(path), fresh=True), fresh=True)
-    with pytest.raises(StoreError, match=r"made by another plan.*recipe\.threads is 7 in the store and locked at \d+.*--fresh"):
+    with pytest.raises(
+        StoreError, match=r"made by another plan.*recipe\.threads is 7 in the store and locked at \d+.*--fresh"
+    ):
         prepare_job(load_config(file))
     assert go(prepare_job(load_config(file), fresh=True), fresh=True).resumed == 0
     assert go(prepare_job(load_config(path))).done == 0
@@ -238,11 +269,15 @@ def test_a_store_does_not_hold_the_lock_and_is_verified_without(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"tiles": {"size": 3}}, "no plan of this release"), ({"costs": {"more": 1}}, "no plan of this release"), ({"locality": {}}, "no plan of this release"),
+        ({"tiles": {"size": 3}}, "no plan of this release"),
+        ({"costs": {"more": 1}}, "no plan of this release"),
+        ({"locality": {}}, "no plan of this release"),
         ({"recipe": {"precision": "float32"}}, r"locked\.recipe lacks fold, memory_format, threads"),
     ],
-)  # fmt: skip
-def test_a_damaged_section_is_told_and_nothing_is_decided_in_its_place(tmp_path: Path, change: dict[str, Any], words: str) -> None:
+)
+def test_a_damaged_section_is_told_and_nothing_is_decided_in_its_place(
+    tmp_path: Path, change: dict[str, Any], words: str
+) -> None:
     file = frozen(scenes.config(tmp_path, **AUTO))
     with pytest.raises(ConfigError, match=words):
         prepare_job(changed(load_config(file), **change))
@@ -303,7 +338,11 @@ def test_no_file_but_a_frozen_plan_is_overwritten(tmp_path: Path) -> None:
 
 def test_names_and_words_of_any_kind_come_through(tmp_path: Path) -> None:
     classes = [{"name": name, "color": "#112233"} for name in ("null", 'a "b": {c}', "Wässer\t× 水 😀", "true")]
-    file = frozen(scenes.config(tmp_path, **AUTO, model={"classes": classes, "input": {"mean": [500, 1e-7, 3], "std": [200.0, 1e22, 0.1]}}))
+    file = frozen(
+        scenes.config(
+            tmp_path, **AUTO, model={"classes": classes, "input": {"mean": [500, 1e-7, 3], "std": [200.0, 1e22, 0.1]}}
+        )
+    )
     said = load_config(file).model
     assert said.classes is not None
     assert said.input is not None

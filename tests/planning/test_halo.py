@@ -9,7 +9,15 @@ from pipeline.planning.halo import by_tolerance, choose_halo
 
 def locality(verdict: str = "local", radius: int | None = 79) -> Locality:
     reach = None if radius is None else Radius(top=radius, bottom=radius, left=radius, right=radius)
-    return Locality(verdict=verdict, stride=16, radius=reach, bands=4, classes=5, minimum=16, blame=("layer1",) if verdict != "local" else ())
+    return Locality(
+        verdict=verdict,
+        stride=16,
+        radius=reach,
+        bands=4,
+        classes=5,
+        minimum=16,
+        blame=("layer1",) if verdict != "local" else (),
+    )
 
 
 def test_auto_is_the_radius_rounded_up_to_the_stride() -> None:
@@ -33,7 +41,9 @@ def test_a_network_that_is_not_local_is_blended() -> None:
     assert (made.halo, made.exact) == (None, False)
 
 
-@pytest.mark.parametrize(("layers", "words"), [(3, "l0, l1, l2; overlapping"), (32, "l0, l1, l2 and 29 more; overlapping")])
+@pytest.mark.parametrize(
+    ("layers", "words"), [(3, "l0, l1, l2; overlapping"), (32, "l0, l1, l2 and 29 more; overlapping")]
+)
 def test_of_many_layers_to_blame_the_first_are_named(layers: int, words: str) -> None:
     network = replace(locality("not local", None), blame=tuple(f"l{k}" for k in range(layers)))
     assert words in choose_halo(network, "auto", "auto", 16).reason

@@ -40,16 +40,26 @@ class Upto(nn.Module):
 
 def opened(module: nn.Module, multiple: int = 1, **more: Any) -> PlanInputs:
     said = {
-        "config": Config.model_construct(), "source": SimpleNamespace(bands=3), "area": None, "network": Loaded(module=module.eval(), identity_fields={}),
-        "locality": Locality(verdict="local", stride=multiple, radius=None, bands=3, classes=4, minimum=1), "device": torch.device("cpu"),
-        "normalisation": normalisation(3), "stored": None, "resumes": False, "precision": "float32",
-        "compiles": False, **more,
-    }  # fmt: skip
+        "config": Config.model_construct(),
+        "source": SimpleNamespace(bands=3),
+        "area": None,
+        "network": Loaded(module=module.eval(), identity_fields={}),
+        "locality": Locality(verdict="local", stride=multiple, radius=None, bands=3, classes=4, minimum=1),
+        "device": torch.device("cpu"),
+        "normalisation": normalisation(3),
+        "stored": None,
+        "resumes": False,
+        "precision": "float32",
+        "compiles": False,
+        **more,
+    }
     return PlanInputs(**said)
 
 
 def normalisation(channels: int) -> Normalisation:
-    return Normalisation(scale=(1.0,) * channels, offset=(0.0,) * channels, mean=(0.0,) * channels, std=(1.0,) * channels)
+    return Normalisation(
+        scale=(1.0,) * channels, offset=(0.0,) * channels, mean=(0.0,) * channels, std=(1.0,) * channels
+    )
 
 
 def plan(size: int, halo: int | None = 2) -> Any:
@@ -57,7 +67,9 @@ def plan(size: int, halo: int | None = 2) -> Any:
 
 
 @pytest.mark.parametrize(("size", "multiple", "expected"), [(1500, 1, 1500), (1500, 32, 1472), (1999, 16, 1984)])
-def test_long_tiles_are_tried_as_strips_and_the_largest_that_runs_is_the_limit(size: int, multiple: int, expected: int) -> None:
+def test_long_tiles_are_tried_as_strips_and_the_largest_that_runs_is_the_limit(
+    size: int, multiple: int, expected: int
+) -> None:
     module = Upto(size)
     smaller = with_size_limit(opened(module, multiple), plan(2048))
     assert smaller is not None
@@ -74,7 +86,9 @@ def test_blended_tiles_are_tried_as_they_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "halo", "more"), [(1024, 2, {}), (384, None, {}), (2048, 2, {"stored": {"tiles": {}}})], ids=["measured", "measured square", "stored"]
+    ("size", "halo", "more"),
+    [(1024, 2, {}), (384, None, {}), (2048, 2, {"stored": {"tiles": {}}})],
+    ids=["measured", "measured square", "stored"],
 )
 def test_what_was_measured_or_run_before_is_not_tried_again(size: int, halo: int | None, more: dict[str, Any]) -> None:
     module = Upto(1)

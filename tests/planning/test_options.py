@@ -39,15 +39,31 @@ NO_ROW = {
 }
 """Fields of the config that have no row in the table, with the reason."""
 OLD_DEFAULTS = {
-    "tile.batch": 1, "tile.augment": "none", "tile.pad": "none", "tile.tolerance": None, "output.min_confidence": 0.0, "output.probabilities_dtype": "uint8",
-    "output.probabilities_codes": None, "execution.fold": False, "execution.compile": False, "model.input.transform": None,
-}  # fmt: skip
-"""What stores were made with that lack the key: the code of their time knew nothing else, so that no value of this list ever changes."""
+    "tile.batch": 1,
+    "tile.augment": "none",
+    "tile.pad": "none",
+    "tile.tolerance": None,
+    "output.min_confidence": 0.0,
+    "output.probabilities_dtype": "uint8",
+    "output.probabilities_codes": None,
+    "execution.fold": False,
+    "execution.compile": False,
+    "model.input.transform": None,
+}
+"""What stores were made with that lack the key: the code of their time knew nothing else, so that no value of this list
+ever changes."""
 IDENTITY = re.compile(r"(source|model)\.[a-z0-9_]+")
 IMAGINARY = Option(
-    key="output.imaginary", since="2030-01-01 00:00", explanation="what no release has", resolved=lambda job: True, requested=lambda job: True,
-    frozen=lambda job: True, old_default=False, in_plan=True, sentence=lambda job: "is imaginary",
-)  # fmt: skip
+    key="output.imaginary",
+    since="2030-01-01 00:00",
+    explanation="what no release has",
+    resolved=lambda job: True,
+    requested=lambda job: True,
+    frozen=lambda job: True,
+    old_default=False,
+    in_plan=True,
+    sentence=lambda job: "is imaginary",
+)
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +84,12 @@ def config_fields() -> set[str]:
 
 def test_every_field_of_the_config_has_a_row_or_a_reason() -> None:
     with_row = {row.config_field for row in OPTIONS}
-    assert config_fields() - with_row == NO_ROW.keys(), "a field of the config needs a row in the table, or a reason why it has none"
-    assert with_row - config_fields() == {"model.classes", "execution.memory_format"}, "a row needs a field of the config"
+    assert config_fields() - with_row == NO_ROW.keys(), (
+        "a field of the config needs a row in the table, or a reason why it has none"
+    )
+    assert with_row - config_fields() == {"model.classes", "execution.memory_format"}, (
+        "a row needs a field of the config"
+    )
 
 
 def test_a_key_has_one_row() -> None:
@@ -86,7 +106,9 @@ def test_the_fingerprint_is_the_identity_and_the_rows_in_the_order_of_the_table(
 
 def test_what_stores_lack_is_what_the_code_of_their_time_knew() -> None:
     assert {key: options.OLD_DEFAULTS[key] for key in OLD_DEFAULTS} == OLD_DEFAULTS
-    identity = {key: value for key, value in fingerprint.DEFAULTS_OF_OLD_STORES.items() if key not in options.OLD_DEFAULTS}
+    identity = {
+        key: value for key, value in fingerprint.DEFAULTS_OF_OLD_STORES.items() if key not in options.OLD_DEFAULTS
+    }
     assert identity == {"source.aoi": None, "source.as": [], "model.revision": 1}
 
 
@@ -116,11 +138,30 @@ def test_a_message_names_sizes_before_halos_and_layers(job: Job) -> None:
     config = job.config.model_copy(update={"tile": tile})
     requested = option.requested_values(FINGERPRINT_OPTIONS, replace(job.resolved, config=config))
     order = [
-        "model.input.scale", "model.input.offset", "model.input.mean", "model.input.std", "model.input.transform", "model.output.activation",
-        "model.output.threshold", "model.classes.codes", "tile.size", "tile.step", "tile.taper", "tile.blend", "tile.augment", "tile.pad", "output.block",
-        "output.chunk", "output.zarr_format", "execution.compile", "tile.halo", "output.layers", "output.min_confidence",
-        "output.probabilities_dtype", "output.probabilities_codes",
-    ]  # fmt: skip
+        "model.input.scale",
+        "model.input.offset",
+        "model.input.mean",
+        "model.input.std",
+        "model.input.transform",
+        "model.output.activation",
+        "model.output.threshold",
+        "model.classes.codes",
+        "tile.size",
+        "tile.step",
+        "tile.taper",
+        "tile.blend",
+        "tile.augment",
+        "tile.pad",
+        "output.block",
+        "output.chunk",
+        "output.zarr_format",
+        "execution.compile",
+        "tile.halo",
+        "output.layers",
+        "output.min_confidence",
+        "output.probabilities_dtype",
+        "output.probabilities_codes",
+    ]
     assert [key for key in requested if key in order] == order
     assert {row.request_rank for row in OPTIONS if row.config_field == "tile.halo"} == {1}
 
@@ -128,14 +169,30 @@ def test_a_message_names_sizes_before_halos_and_layers(job: Job) -> None:
 def test_auto_insists_on_nothing(job: Job) -> None:
     requested = option.requested_values(OPTIONS, job.resolved)
     assert AUTO not in requested.values()
-    assert {"tile.size", "tile.halo", "tile.exact", "tile.tolerance", "tile.step", "tile.taper", "execution.precision", "execution.fold"}.isdisjoint(requested)
+    assert {
+        "tile.size",
+        "tile.halo",
+        "tile.exact",
+        "tile.tolerance",
+        "tile.step",
+        "tile.taper",
+        "execution.precision",
+        "execution.fold",
+    }.isdisjoint(requested)
     assert (requested["output.block"], requested["output.chunk"]) == (128, 64)
 
 
 @pytest.mark.parametrize(
-    ("fold", "store", "frozen"), [("auto", {}, {}), (True, {}, {"execution.fold": True}), (False, {"execution.fold": False}, {"execution.fold": False})]
+    ("fold", "store", "frozen"),
+    [
+        ("auto", {}, {}),
+        (True, {}, {"execution.fold": True}),
+        (False, {"execution.fold": False}, {"execution.fold": False}),
+    ],
 )
-def test_folding_that_is_asked_for_takes_any_store_and_no_frozen_plan_without(job: Job, fold: Any, store: Any, frozen: Any) -> None:
+def test_folding_that_is_asked_for_takes_any_store_and_no_frozen_plan_without(
+    job: Job, fold: Any, store: Any, frozen: Any
+) -> None:
     execution = job.config.execution.model_copy(update={"fold": fold})
     resolved = replace(job.resolved, config=job.config.model_copy(update={"execution": execution}))
     requested = option.requested_values(OPTIONS, resolved)
@@ -144,7 +201,12 @@ def test_folding_that_is_asked_for_takes_any_store_and_no_frozen_plan_without(jo
 
 
 def test_a_frozen_plan_of_the_first_release_that_freezes_holds_these_parts_of_the_recipe() -> None:
-    assert {row.name for row in options.RECIPE_OPTIONS if row.since <= options.FROZEN_PLANS} == {"precision", "threads", "memory_format", "fold"}
+    assert {row.name for row in options.RECIPE_OPTIONS if row.since <= options.FROZEN_PLANS} == {
+        "precision",
+        "threads",
+        "memory_format",
+        "fold",
+    }
 
 
 def test_the_head_of_a_frozen_plan_names_what_is_fixed_of_execution() -> None:

@@ -28,7 +28,10 @@ def test_auto_is_float32_and_what_a_store_was_made_with_holds() -> None:
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_less_is_taken_where_the_network_heeds_it(precision: str) -> None:
-    assert choose_precision(precision, Loaded(module=nn.Conv2d(3, 4, 1), identity_fields={}), LOCAL, CPU, None) == precision
+    assert (
+        choose_precision(precision, Loaded(module=nn.Conv2d(3, 4, 1), identity_fields={}), LOCAL, CPU, None)
+        == precision
+    )
 
 
 def test_a_network_that_computes_in_float32_all_the_same_is_refused(tmp_path: Path) -> None:

@@ -96,7 +96,9 @@ def test_plan_says_where_the_source_was_and_that_the_run_goes_on(config: Path, t
     assert describe(prepare_job(load_config(config)))["raster"]["moved"] is None
     before = runs.everything(tmp_path / "job.zarr")
     os.utime(tmp_path / "scene.tif")
-    assert describe(prepare_job(load_config(config)))["raster"]["moved"] == f"{tmp_path}/scene.tif was written anew since"
+    assert (
+        describe(prepare_job(load_config(config)))["raster"]["moved"] == f"{tmp_path}/scene.tif was written anew since"
+    )
     moved = shutil.move(tmp_path / "scene.tif", tmp_path / "moved.tif")
     told = [words for _, words in plan_rows(prepare_job(load_config(config, [f"source.path={moved}"])))]
     assert f"source.path was {tmp_path}/scene.tif and is now {moved}: {GOES_ON}" in told
@@ -104,7 +106,9 @@ def test_plan_says_where_the_source_was_and_that_the_run_goes_on(config: Path, t
 
 
 @pytest.mark.slow
-def test_once_it_was_compared_it_is_not_compared_again(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_once_it_was_compared_it_is_not_compared_again(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     runs.go(config)
     os.utime(tmp_path / "scene.tif")
     said: list[str] = []
@@ -147,12 +151,16 @@ def test_a_store_of_a_moved_source_is_planned_and_verified(config: Path, tmp_pat
     runs.go(config)
     moved = shutil.move(tmp_path / "scene.tif", tmp_path / "moved.tif")
     assert prepare_job(load_config(config, [f"source.path={moved}"])).moved["source.path"] == str(moved)
-    certificate: dict[str, Any] = verify(job_of(tmp_path / "job.zarr", [f"source.path={moved}"]), lambda line: None, windows=2)
+    certificate: dict[str, Any] = verify(
+        job_of(tmp_path / "job.zarr", [f"source.path={moved}"]), lambda line: None, windows=2
+    )
     assert certificate["passed"]
 
 
 @pytest.mark.slow
-def test_a_frozen_plan_takes_a_moved_source_where_it_is_said_to_be_the_same_or_a_store_shows_it(config: Path, tmp_path: Path) -> None:
+def test_a_frozen_plan_takes_a_moved_source_where_it_is_said_to_be_the_same_or_a_store_shows_it(
+    config: Path, tmp_path: Path
+) -> None:
     plan = freeze(prepare_job(load_config(config)), config, tmp_path / "run.lock.yaml")
     os.utime(tmp_path / "scene.tif")
     with pytest.raises(ConfigError, match=r"source\.files is locked"):

@@ -17,18 +17,47 @@ from pipeline.runtime.resources import GDAL_CACHE, MIB
 
 COSTS = MemoryCosts(libraries=300 * MIB, gdal_cache=GDAL_CACHE, raw=13, bands=4, classes=5, activations=400, output=2)
 WISH = PlanRequest(
-    height=9000, width=7000, tile="auto", overlap="auto", taper="auto", blend="logits", block="auto", chunk=512, shard="auto", multiple=32,
-    minimum=32, maximum=None, training_size=None, halo=HaloDecision(halo=160, exact=True, reason=""), costs=COSTS, budget=8192 * MIB, workers=4,
-)  # fmt: skip
+    height=9000,
+    width=7000,
+    tile="auto",
+    overlap="auto",
+    taper="auto",
+    blend="logits",
+    block="auto",
+    chunk=512,
+    shard="auto",
+    multiple=32,
+    minimum=32,
+    maximum=None,
+    training_size=None,
+    halo=HaloDecision(halo=160, exact=True, reason=""),
+    costs=COSTS,
+    budget=8192 * MIB,
+    workers=4,
+)
 
 
 @pytest.mark.slow
 @given(
-    st.integers(1, 20_000), st.integers(1, 20_000), st.sampled_from([64, 200, 512]), st.integers(900, 20_000), st.sampled_from([0, 32, 160]),
+    st.integers(1, 20_000),
+    st.integers(1, 20_000),
+    st.sampled_from([64, 200, 512]),
+    st.integers(900, 20_000),
+    st.sampled_from([0, 32, 160]),
     st.sampled_from(["auto", "none"]),
-)  # fmt: skip
-def test_whatever_is_planned_fits_is_aligned_and_covers(height: int, width: int, chunk: int, budget: int, halo: int, shard: str) -> None:
-    wish = replace(WISH, height=height, width=width, chunk=chunk, budget=budget * MIB, halo=HaloDecision(halo=halo, exact=True, reason=""), shard=shard)
+)
+def test_whatever_is_planned_fits_is_aligned_and_covers(
+    height: int, width: int, chunk: int, budget: int, halo: int, shard: str
+) -> None:
+    wish = replace(
+        WISH,
+        height=height,
+        width=width,
+        chunk=chunk,
+        budget=budget * MIB,
+        halo=HaloDecision(halo=halo, exact=True, reason=""),
+        shard=shard,
+    )
     plan = search_plan(wish)
     tiles = plan.tiles
     assert plan.peak <= wish.budget
@@ -54,7 +83,9 @@ def test_where_memory_is_plenty_tiles_are_larger_than_halos_demand_and_whole_blo
 
 
 def test_few_blocks_are_not_worth_larger_tiles() -> None:
-    many, few = (search_plan(replace(WISH, height=side, width=side, budget=64_000 * MIB)) for side in (3 * 3072, 2 * 3072))
+    many, few = (
+        search_plan(replace(WISH, height=side, width=side, budget=64_000 * MIB)) for side in (3 * 3072, 2 * 3072)
+    )
     assert (many.tiles.core, many.layout().count) == (3072, 9)
     assert few.tiles.core < 3072
 
@@ -67,7 +98,11 @@ def test_an_area_of_few_blocks_is_not_worth_larger_tiles_or_several_at_once() ->
         return iter([BlockIndex(0, 0), BlockIndex(0, 1)])
 
     assert search_plan(wish).tiles.core == 3072 > search_plan(replace(wish, area_blocks=two)).tiles.core
-    assert search_plan(several).worker_layout.streams == 2 > search_plan(replace(several, area_blocks=two)).worker_layout.streams
+    assert (
+        search_plan(several).worker_layout.streams
+        == 2
+        > search_plan(replace(several, area_blocks=two)).worker_layout.streams
+    )
 
 
 def test_larger_tiles_that_save_no_arithmetic_are_not_worth_their_memory() -> None:
@@ -76,7 +111,11 @@ def test_larger_tiles_that_save_no_arithmetic_are_not_worth_their_memory() -> No
 
 
 def test_larger_tiles_are_whole_shards_where_there_are_shards() -> None:
-    tiles = search_plan(replace(WISH, height=40_000, width=40_000, halo=HaloDecision(halo=96, exact=True, reason=""), budget=64_000 * MIB)).tiles
+    tiles = search_plan(
+        replace(
+            WISH, height=40_000, width=40_000, halo=HaloDecision(halo=96, exact=True, reason=""), budget=64_000 * MIB
+        )
+    ).tiles
     assert (tiles.shard, tiles.block, tiles.core) == (2048, 2048, 2048)
 
 
@@ -155,7 +194,10 @@ def test_the_sum_of_a_blend_is_priced_by_one_tile_and_not_by_the_block() -> None
 
 
 def test_batches_and_turns_are_priced() -> None:
-    one, several, turned = (search_plan(replace(BLENDED, batch=n, augment=how)).buffers for n, how in ((1, "none"), (6, "none"), (1, "dihedral")))
+    one, several, turned = (
+        search_plan(replace(BLENDED, batch=n, augment=how)).buffers
+        for n, how in ((1, "none"), (6, "none"), (1, "dihedral"))
+    )
     assert several["activations"] == 6 * one["activations"]
     assert turned["logits"] > one["logits"]
     assert turned["network input"] > one["network input"]
@@ -175,7 +217,9 @@ def test_what_is_held_for_neighbours_is_priced_and_comes_after_the_blocks_in_fli
     rich = search_plan(wish)
     assert rich.buffers["decoded and held for neighbours"] == rich.sharing.cached_bytes > 0
     assert rich.layout().swaths == rich.sharing.swaths > 1
-    made = [fit_workers(rich.tiles, COSTS, budget * MIB, 4, (512, 512)) for budget in range(rich.peak // MIB + 1, 300, -20)]
+    made = [
+        fit_workers(rich.tiles, COSTS, budget * MIB, 4, (512, 512)) for budget in range(rich.peak // MIB + 1, 300, -20)
+    ]
     fits = [plan for plan in made if plan.peak <= plan.budget]
     assert len({plan.sharing.cached_bytes for plan in fits}) > 2
     assert all(plan.sharing.amplification >= rich.sharing.amplification for plan in fits)
@@ -185,7 +229,9 @@ def test_what_is_held_for_neighbours_is_priced_and_comes_after_the_blocks_in_fli
 
 
 def test_open_files_of_a_mosaic_are_a_buffer_of_the_plan() -> None:
-    alone, mosaic = (memory.projected(replace(COSTS, open_files=size), frame=200, block=50, workers=2) for size in (0, 96 * MIB))
+    alone, mosaic = (
+        memory.projected(replace(COSTS, open_files=size), frame=200, block=50, workers=2) for size in (0, 96 * MIB)
+    )
     assert sum(mosaic.values()) - sum(alone.values()) == 96 * MIB
     assert mosaic["open files of the mosaic"] == 96 * MIB
     assert memory.max_probe_side(replace(COSTS, open_files=96 * MIB), 2**31, 3) < memory.max_probe_side(COSTS, 2**31, 3)
@@ -201,7 +247,9 @@ def test_several_processes_share_the_budget_and_hold_nothing_for_neighbours() ->
     assert several.buffers["activations"] == 3 * one.buffers["activations"]
     assert several.peak == 500 * MIB + 3 * several.per_process
     assert several.tensors == one.tensors
-    assert one.tensors < sum(one.buffers[name] for name in ("network input", "activations", "logits")), "what may be needed is laid out beforehand"
+    assert one.tensors < sum(one.buffers[name] for name in ("network input", "activations", "logits")), (
+        "what may be needed is laid out beforehand"
+    )
     assert several.workers == 4
 
 
@@ -217,7 +265,9 @@ def test_tiles_at_once_that_are_seldom_full_take_less_together() -> None:
     tiles = search_plan(WISH).tiles
     for streams, grows in ((1, False), (4, True)):
         each = [
-            fit_workers(tiles, replace(COSTS, fullness=share), 10**12, 4, (1, 1), WorkerLayout(streams=streams)).buffers["activations"]
+            fit_workers(
+                tiles, replace(COSTS, fullness=share), 10**12, 4, (1, 1), WorkerLayout(streams=streams)
+            ).buffers["activations"]
             for share in (0.45, 0.55, 0.8)
         ]
         assert (each == sorted(set(each))) is grows
@@ -307,9 +357,14 @@ def test_blocks_that_would_leave_cores_without_one_are_not_shared_out() -> None:
 
 
 def test_few_blocks_are_not_worth_the_memory_of_several_tiles() -> None:
-    few, enough = (search_plan(replace(SHARED, height=height, width=2048, block=2048, tile=2048 + 320)) for height in (11 * 2048, 12 * 2048))
+    few, enough = (
+        search_plan(replace(SHARED, height=height, width=2048, block=2048, tile=2048 + 320))
+        for height in (11 * 2048, 12 * 2048)
+    )
     assert (few.worker_layout.streams, enough.worker_layout.streams) == (2, 4)
-    assert search_plan(replace(SHARED, height=2048, width=2048, streams=(4,))).worker_layout.streams == 4, "as asked for"
+    assert search_plan(replace(SHARED, height=2048, width=2048, streams=(4,))).worker_layout.streams == 4, (
+        "as asked for"
+    )
 
 
 def test_a_plan_that_is_there_computes_as_many_tiles_at_once_as_fit() -> None:

@@ -56,7 +56,8 @@ class Broken:
 def test_a_raster_that_cannot_be_read_is_left_to_the_run(config: Path) -> None:
     job = prepare_job(load_config(config))
     assert len(job_warnings(job)) == 1
-    assert job_warnings(replace(job, source=Broken(job.source))) == ()  # type: ignore[arg-type]  # all that is asked of it
+    # all that is asked of it
+    assert job_warnings(replace(job, source=Broken(job.source))) == ()  # type: ignore[arg-type]
 
 
 def test_pixels_for_which_a_transform_has_no_number_are_told_and_end_no_command(config: Path, tmp_path: Path) -> None:
@@ -65,7 +66,9 @@ def test_pixels_for_which_a_transform_has_no_number_are_told_and_end_no_command(
     raw[:, :59], raw[:, 241:] = 65000, 65000  # beyond the windows that are looked at before
     scenes.write(tmp_path / "scene.tif", raw, nodata=0)
     (words,) = job_warnings(prepare_job(load_config(config, [f"model.input.transform={tmp_path}/raw.py:change"])))
-    assert re.search(r"raw\.py:change gives NaN or infinity for valid pixels .* Blocks that hold such pixels will fail", words)
+    assert re.search(
+        r"raw\.py:change gives NaN or infinity for valid pixels .* Blocks that hold such pixels will fail", words
+    )
 
 
 @pytest.mark.slow

@@ -54,7 +54,9 @@ def test_what_cuda_may_see_keeps_its_names(monkeypatch: pytest.MonkeyPatch) -> N
     assert workers.gpus(torch.device("cuda:1"), "cuda:1") == ("GPU-7f",)
 
 
-def test_tensors_may_take_most_of_a_gpu_whoever_holds_some_of_it_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tensors_may_take_most_of_a_gpu_whoever_holds_some_of_it_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (300, 10_000))
     assert workers.worker_layout(config(tmp_path), GPU).device == 8000
     assert workers.worker_layout(config(tmp_path), CPU).device is None
@@ -93,7 +95,9 @@ def test_a_job_of_slurm_has_its_own_memory(tmp_path: Path) -> None:
     assert workers.budget(config(tmp_path, memory="3GiB", **SLURM)) == 3 * 2**30
 
 
-def streams(folder: Path, device: torch.device = CPU, radius: int | None = 40, compiles: bool = False, **execution: Any) -> tuple[int, ...]:
+def streams(
+    folder: Path, device: torch.device = CPU, radius: int | None = 40, compiles: bool = False, **execution: Any
+) -> tuple[int, ...]:
     return workers.streams(config(folder, **{"engine": "threads", **execution}), device, radius, compiles)
 
 
@@ -104,13 +108,21 @@ def test_tiles_share_the_cores_evenly(tmp_path: Path, eight: None) -> None:
     assert streams(tmp_path, workers=3) == (2, 1)
 
 
-@pytest.mark.parametrize("alone", [{"device": GPU}, {"compiles": True}, {"engine": "serial"}, {"radius": 0}, SLURM, ADDRESS])
-def test_one_tile_is_computed_at_a_time_where_several_cannot_be_or_gain_nothing(tmp_path: Path, eight: None, alone: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "alone", [{"device": GPU}, {"compiles": True}, {"engine": "serial"}, {"radius": 0}, SLURM, ADDRESS]
+)
+def test_one_tile_is_computed_at_a_time_where_several_cannot_be_or_gain_nothing(
+    tmp_path: Path, eight: None, alone: dict[str, Any]
+) -> None:
     assert streams(tmp_path, **alone) == (1,)
 
 
-def test_code_that_is_not_ours_is_called_by_one_thread_unless_somebody_says_otherwise(tmp_path: Path, eight: None) -> None:
-    said = load_config(scenes.config(tmp_path, model={"kind": "python", "factory": "network.py:make"}, execution={"engine": "threads"}))
+def test_code_that_is_not_ours_is_called_by_one_thread_unless_somebody_says_otherwise(
+    tmp_path: Path, eight: None
+) -> None:
+    said = load_config(
+        scenes.config(tmp_path, model={"kind": "python", "factory": "network.py:make"}, execution={"engine": "threads"})
+    )
     assert workers.streams(said, CPU, 40, False) == (1,)
     asked = said.model_copy(update={"execution": said.execution.model_copy(update={"streams": 3})})
     assert workers.streams(asked, CPU, 40, False) == (3,)

@@ -43,16 +43,27 @@ def mask(folder: Path, name: str = "job") -> np.ndarray:
 
 
 def digest(store: Path) -> dict[str, str]:
-    return {str(p.relative_to(store)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(store.rglob("c/*/*")) if p.is_file()}
+    return {
+        str(p.relative_to(store)): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(store.rglob("c/*/*"))
+        if p.is_file()
+    }
 
 
 @pytest.mark.slow
 @pytest.mark.nightly("jobs", after=2)
 @pytest.mark.parametrize(
     ("tile", "output"),
-    [({"size": 96}, {}), ({"size": "auto"}, {"block": "auto"}), ({"size": 80}, {"chunk": 50, "block": 150}), ({"size": 72, "halo": "exact"}, {"shard": 128})],
+    [
+        ({"size": 96}, {}),
+        ({"size": "auto"}, {"block": "auto"}),
+        ({"size": 80}, {"chunk": 50, "block": 150}),
+        ({"size": 72, "halo": "exact"}, {"shard": 128}),
+    ],
 )
-def test_tiled_equals_whole_whatever_the_tiles_and_blocks(tmp_path: Path, tile: dict[str, Any], output: dict[str, Any]) -> None:
+def test_tiled_equals_whole_whatever_the_tiles_and_blocks(
+    tmp_path: Path, tile: dict[str, Any], output: dict[str, Any]
+) -> None:
     report = go(scenes.config(tmp_path, tile=tile, output=output))
     assert report.complete
     assert (mask(tmp_path) == scenes.whole(tmp_path)).all()
@@ -102,7 +113,9 @@ def test_engines_write_the_same_bytes(tmp_path: Path, engine: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_that_dies_goes_on_where_it_was_and_ends_with_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_dies_goes_on_where_it_was_and_ends_with_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     go(scenes.config(tmp_path, "reference"))
     path, real, calls = scenes.config(tmp_path), block_task.write_block, []
 
@@ -150,7 +163,9 @@ def test_a_complete_store_is_left_as_it_is_but_for_its_colours(tmp_path: Path) -
         ({"output": {"layers": ["mask", "confidence"]}}, "output.layers"),
     ],
 )
-def test_another_job_on_the_same_store_is_refused_and_the_key_is_named(tmp_path: Path, change: dict[str, Any], key: str) -> None:
+def test_another_job_on_the_same_store_is_refused_and_the_key_is_named(
+    tmp_path: Path, change: dict[str, Any], key: str
+) -> None:
     go(scenes.config(tmp_path, tile={"size": 96}))
     with pytest.raises(StoreError, match=f"{key}.*--fresh"):
         go(scenes.config(tmp_path, **{"tile": {"size": 96}, **change}))
@@ -161,7 +176,11 @@ def test_another_job_on_the_same_store_is_refused_and_the_key_is_named(tmp_path:
 @pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize(
     "change",
-    [{"execution": {"retries": 7, "workers": 2, "engine": "threads"}}, {"tile": {"size": "auto"}}, {"execution": {"memory": "9GiB"}}],
+    [
+        {"execution": {"retries": 7, "workers": 2, "engine": "threads"}},
+        {"tile": {"size": "auto"}},
+        {"execution": {"memory": "9GiB"}},
+    ],
 )
 def test_what_changes_no_pixel_does_not_invalidate_a_store(tmp_path: Path, change: dict[str, Any]) -> None:
     go(scenes.config(tmp_path, tile={"size": 96}))
@@ -187,7 +206,9 @@ def test_somebody_elses_folder_is_never_touched(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_windows_that_cannot_be_read_stay_nodata_and_a_rerun_tries_only_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_windows_that_cannot_be_read_stay_nodata_and_a_rerun_tries_only_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from pipeline.errors import ReadError
     from pipeline.sources.raster import RasterSource
 
@@ -244,7 +265,9 @@ def test_a_store_keeps_the_codec_that_it_was_made_with(tmp_path: Path, monkeypat
     assert go(path).resumed == 2
     store = load_config(path).output.path
     assert zarr.open_array(store / "0" / "mask", mode="r").compressors == (zarr.codecs.GzipCodec(level=2),)
-    assert all(file.read_bytes()[:2] == b"\x1f\x8b" for file in (store / "0" / "mask" / "c").rglob("*") if file.is_file())
+    assert all(
+        file.read_bytes()[:2] == b"\x1f\x8b" for file in (store / "0" / "mask" / "c").rglob("*") if file.is_file()
+    )
     assert (mask(tmp_path) == mask(tmp_path, "reference")).all()
 
 
@@ -265,7 +288,9 @@ def test_a_full_disk_ends_the_run_and_a_rerun_goes_on(tmp_path: Path, monkeypatc
     assert (mask(tmp_path) == scenes.whole(tmp_path)).all()
 
 
-def test_a_disk_that_cannot_hold_the_store_is_told_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_cannot_hold_the_store_is_told_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = scenes.config(tmp_path)
     monkeypatch.setattr("pipeline.running.execute.shutil.disk_usage", lambda _: type("Usage", (), {"free": 500})())
     with pytest.raises(PlanError, match="500 B free"):
@@ -306,7 +331,11 @@ def test_a_network_that_is_not_local_is_blended_and_does_not_depend_on_blocks(tm
 @pytest.mark.slow
 def test_one_logit_means_two_classes(tmp_path: Path) -> None:
     path = scenes.script(networks.Twice(classes=1), tmp_path / "one.pt")
-    go(scenes.config(tmp_path, model={"path": str(path), "classes": [{"name": "no", "code": 3}, {"name": "yes", "code": 9}]}))
+    go(
+        scenes.config(
+            tmp_path, model={"path": str(path), "classes": [{"name": "no", "code": 3}, {"name": "yes", "code": 9}]}
+        )
+    )
     assert set(np.unique(mask(tmp_path))) == {3, 9, 255}
 
 
@@ -331,7 +360,9 @@ def test_codes_beyond_bytes_make_a_mask_of_uint16(tmp_path: Path) -> None:
         ({"output": {"nodata": 2}}, ConfigError, "code of a class"),
     ],
 )
-def test_bad_input_is_refused_before_anything_is_written(tmp_path: Path, change: dict[str, Any], error: type[Exception], words: str) -> None:
+def test_bad_input_is_refused_before_anything_is_written(
+    tmp_path: Path, change: dict[str, Any], error: type[Exception], words: str
+) -> None:
     path = scenes.config(tmp_path)
     with pytest.raises(error, match=words):
         prepare_job(load_config(scenes.config(tmp_path, **change)))
@@ -344,7 +375,9 @@ def test_a_million_by_a_million_is_planned_from_a_raster_of_nothing(tmp_path: Pa
     bands = "".join(f'<VRTRasterBand dataType="UInt16" band="{b}"/>' for b in (1, 2, 3))
     vrt = tmp_path / "huge.vrt"
     vrt.write_text(f'<VRTDataset rasterXSize="1000000" rasterYSize="1000000">{bands}</VRTDataset>')
-    job = prepare_job(load_config(scenes.config(tmp_path, source={"path": str(vrt)}, output={"chunk": 512, "block": "auto"})))
+    job = prepare_job(
+        load_config(scenes.config(tmp_path, source={"path": str(vrt)}, output={"chunk": 512, "block": "auto"}))
+    )
     assert job.task.layout.count > 10**5
     assert job.plan.peak <= job.plan.budget
 
@@ -353,13 +386,17 @@ def test_a_million_by_a_million_is_planned_from_a_raster_of_nothing(tmp_path: Pa
 def test_memory_and_disk_are_planned_for_the_probabilities_of_every_class(tmp_path: Path) -> None:
     def planned(classes: int, **output: Any) -> tuple[int, int]:
         path = scenes.script(networks.Twice(classes=classes), tmp_path / f"{classes}.pt")
-        job = prepare_job(load_config(scenes.config(tmp_path, model={"path": str(path), "classes": None}, output=output)))
+        job = prepare_job(
+            load_config(scenes.config(tmp_path, model={"path": str(path), "classes": None}, output=output))
+        )
         return job.plan.buffers["output and its encoding"], describe(job)["output_bytes_before_compression"]
 
     (least, disk), (few, _), (many, larger), (half, _) = (
-        planned(5), planned(2, layers=["mask", "probabilities"]), planned(5, layers=["mask", "probabilities"]),
+        planned(5),
+        planned(2, layers=["mask", "probabilities"]),
+        planned(5, layers=["mask", "probabilities"]),
         planned(5, layers=["mask", "probabilities"], probabilities_dtype="float16"),
-    )  # fmt: skip
+    )
     pixel = 3 * 128 * 128  # of the only block in flight
     assert (few - least, many - least, half - least) == (2 * pixel, 5 * pixel, 10 * pixel)
     assert larger == pytest.approx(6 * disk, abs=5)
@@ -386,8 +423,13 @@ def test_overviews_are_asked_for_when_the_store_is_made(tmp_path: Path) -> None:
     assert prepare_job(load_config(scenes.config(tmp_path, "other", output={"pyramid": False}))).spec.levels == 4
 
 
-def test_nothing_that_is_measured_before_the_run_changes_how_it_rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A ScriptModule keeps what it was optimised to: a store that is resumed, whose plan is measured no more, would round otherwise."""
+def test_nothing_that_is_measured_before_the_run_changes_how_it_rounds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ScriptModule keeps what it was optimised to.
+
+    A store that is resumed, whose plan is measured no more, would round otherwise.
+    """
     seen, measure = [], planner.activation_memory.measure_activation_memory
 
     def noted(*args: Any, **more: Any) -> Any:
@@ -405,7 +447,7 @@ def test_nothing_that_is_measured_before_the_run_changes_how_it_rounds(tmp_path:
 @pytest.mark.parametrize("engine", ["serial", "threads"])
 def test_what_neighbours_share_is_decoded_once_in_swaths_and_the_bytes_are_those_of_blocks_that_share_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
-) -> None:  # fmt: skip
+) -> None:
     scenes.scene(tmp_path / "scene.tif", 380, 760)
     said: dict[str, Any] = {"output": {"layers": ["mask", "confidence"]}, "execution": {"engine": engine, "workers": 3}}
     shared = go(scenes.config(tmp_path, **said))
@@ -417,7 +459,11 @@ def test_what_neighbours_share_is_decoded_once_in_swaths_and_the_bytes_are_those
     assert swaths.plan["reading"]["swaths"] > 1
     assert 1 < swaths.read_amplification == pytest.approx(swaths.plan["read_amplification"], rel=0.1)
     monkeypatch.setattr(
-        search, "plan_read_sharing", lambda layout, block, per_pixel, room, workers: read_sharing.plan_read_sharing(layout, block, per_pixel, 0, workers)
+        search,
+        "plan_read_sharing",
+        lambda layout, block, per_pixel, room, workers: read_sharing.plan_read_sharing(
+            layout, block, per_pixel, 0, workers
+        ),
     )
     alone = go(scenes.config(tmp_path, "alone", **said))
     assert alone.plan["reading"]["held"] == 0
@@ -453,7 +499,9 @@ def test_a_resumed_run_shares_what_its_own_memory_allows(tmp_path: Path, monkeyp
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("room", "told"), [(10**12, "allowed"), (10, "tiles that do not fit are halved")])
-def test_a_device_with_memory_of_its_own_is_told_of_beside_that_of_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int, told: str) -> None:
+def test_a_device_with_memory_of_its_own_is_told_of_beside_that_of_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int, told: str
+) -> None:
     monkeypatch.setattr(workers, "device_room", lambda device: room)
     job = prepare_job(load_config(scenes.config(tmp_path)))
     of = dict(plan_rows(job))["on device"]
@@ -484,9 +532,13 @@ def test_the_report_says_how_many_pixels_are_invalid_and_why_each_counted_once(t
     assert report.invalid == {"nodata": int(hole.sum()), "mask": 30 * 200}
 
 
-def test_what_of_a_file_is_not_read_is_told_by_the_plan_and_belongs_to_the_refusal_of_a_network_that_lacks_it(tmp_path: Path) -> None:
+def test_what_of_a_file_is_not_read_is_told_by_the_plan_and_belongs_to_the_refusal_of_a_network_that_lacks_it(
+    tmp_path: Path,
+) -> None:
     tifffile.imwrite(tmp_path / "scene.tif", np.ones((3, 70, 80), "uint16"), photometric="minisblack")
-    with pytest.raises(ModelError, match=r"takes 3 bands.*Of the source: the file has 3 pages, and only the first is read"):
+    with pytest.raises(
+        ModelError, match=r"takes 3 bands.*Of the source: the file has 3 pages, and only the first is read"
+    ):
         prepare_job(load_config(scenes.config(tmp_path)))
     tifffile.imwrite(tmp_path / "scene.tif", np.ones((2, 70, 80, 3), "uint16"), photometric="rgb")
     rows = plan_rows(prepare_job(load_config(scenes.config(tmp_path))))

@@ -49,7 +49,12 @@ def but_for_its_making(store: Path) -> dict[str, bytes]:
 @pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize(
     "output",
-    [{"layers": ["mask", "confidence"]}, {"layers": EVERY, "zarr_format": 2}, {"shard": 128, "pyramid": False}, {"layers": EVERY, "min_confidence": 0.5}],
+    [
+        {"layers": ["mask", "confidence"]},
+        {"layers": EVERY, "zarr_format": 2},
+        {"shard": 128, "pyramid": False},
+        {"layers": EVERY, "min_confidence": 0.5},
+    ],
 )
 def test_a_finished_store_is_that_of_a_plain_run_to_the_last_file(tmp_path: Path, output: dict[str, Any]) -> None:
     store = in_shards(tmp_path, output={"path": str(tmp_path / "job.zarr"), **output})
@@ -81,7 +86,9 @@ def test_missing_blocks_are_counted_and_the_shards_named_that_have_not_reported(
     path, store = scenes.config(tmp_path), tmp_path / "job.zarr"
     for index in (1, 3):
         runs.go(path, shard=Shard(index=index, count=4))
-    with pytest.raises(Unfinished, match=r"lacks 6 of its 12 blocks.* Of 4 shards, .*: 2, 4\. Run wholecloth run CONFIG --shard i/4") as refused:
+    with pytest.raises(
+        Unfinished, match=r"lacks 6 of its 12 blocks.* Of 4 shards, .*: 2, 4\. Run wholecloth run CONFIG --shard i/4"
+    ) as refused:
         complete_store(store, anything)
     assert refused.value.exit_code == 75
     assert not status(store).complete
@@ -100,10 +107,16 @@ def test_shards_that_are_at_work_are_named_and_what_vanished_is_told(tmp_path: P
     Ledger(store).drop((0, 1))
     with pytest.raises(Unfinished, match="All 2 shards have reported"):
         complete_store(store, anything)
-    with acquire(store, Shard(index=1, count=2), "a run of shard 1/2", anything), pytest.raises(Unfinished, match=r"At work.*: a run of shard 1/2; wait"):
+    with (
+        acquire(store, Shard(index=1, count=2), "a run of shard 1/2", anything),
+        pytest.raises(Unfinished, match=r"At work.*: a run of shard 1/2; wait"),
+    ):
         complete_store(store, anything)
     runs.go(scenes.config(tmp_path), shard=Shard(index=1, count=2))
-    with acquire(store, Shard(index=1, count=2), "a run of shard 1/2", anything), pytest.raises(Unfinished, match=r"is in use: a run of shard 1/2"):
+    with (
+        acquire(store, Shard(index=1, count=2), "a run of shard 1/2", anything),
+        pytest.raises(Unfinished, match=r"is in use: a run of shard 1/2"),
+    ):
         complete_store(store, anything)
     assert complete_store(store, anything).complete
 
@@ -133,14 +146,24 @@ def test_neither_raster_nor_weights_nor_torch_are_needed(tmp_path: Path) -> None
 
 @pytest.mark.slow
 @pytest.mark.nightly("kills", after=1)
-@pytest.mark.parametrize("at", ["the first overview", "the last overview", "sidecars", "sidecar", "quicklook", "report"])
-def test_stopped_anywhere_and_begun_again_it_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str) -> None:
-    said = {"output": {"layers": ["mask", "confidence"], "chunk": 32, "block": 128, "path": str(tmp_path / "job.zarr")}, "execution": {"engine": "serial"}}
+@pytest.mark.parametrize(
+    "at", ["the first overview", "the last overview", "sidecars", "sidecar", "quicklook", "report"]
+)
+def test_stopped_anywhere_and_begun_again_it_gives_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    said = {
+        "output": {"layers": ["mask", "confidence"], "chunk": 32, "block": 128, "path": str(tmp_path / "job.zarr")},
+        "execution": {"engine": "serial"},
+    }
     store = in_shards(tmp_path, **said)
     shutil.copytree(store, tmp_path / "again" / "job.zarr")
     complete_store(store, anything)
     expected, calls = runs.everything(store), list[int]()
-    again, total = tmp_path / "again" / "job.zarr", sum(level.count for level in overviews.levels(store, module.read_spec(store)))
+    again, total = (
+        tmp_path / "again" / "job.zarr",
+        sum(level.count for level in overviews.levels(store, module.read_spec(store))),
+    )
     real = overviews.OverviewTask._make
 
     def dies(*args: Any) -> Any:
@@ -232,8 +255,14 @@ def test_of_an_area_only_its_overviews_are_made(tmp_path: Path) -> None:
     data = scenes.position(2300, 100)
     data[:, 300:] = 0
     scenes.write(tmp_path / "scene.tif", data, nodata=0)
-    area = {"type": "Polygon", "coordinates": [[[500_000, 4_600_000], [500_900, 4_600_000], [500_900, 4_597_100], [500_000, 4_600_000]]]}
-    crs, feature = {"type": "name", "properties": {"name": "EPSG:32633"}}, {"type": "Feature", "properties": {}, "geometry": area}
+    area = {
+        "type": "Polygon",
+        "coordinates": [[[500_000, 4_600_000], [500_900, 4_600_000], [500_900, 4_597_100], [500_000, 4_600_000]]],
+    }
+    crs, feature = (
+        {"type": "name", "properties": {"name": "EPSG:32633"}},
+        {"type": "Feature", "properties": {}, "geometry": area},
+    )
     (tmp_path / "area.geojson").write_text(json.dumps({"type": "FeatureCollection", "crs": crs, "features": [feature]}))
     store = in_shards(tmp_path, source={"aoi": str(tmp_path / "area.geojson")})
     report = complete_store(store, anything)

@@ -25,7 +25,9 @@ def anything(line: str) -> None:
 
 
 @pytest.mark.slow
-def test_of_two_that_were_planned_before_there_was_a_store_the_second_takes_the_plan_of_the_first(tmp_path: Path) -> None:
+def test_of_two_that_were_planned_before_there_was_a_store_the_second_takes_the_plan_of_the_first(
+    tmp_path: Path,
+) -> None:
     path, said = scenes.config(tmp_path), list[str]()
     first, second = prepare_job(load_config(path, ["tile.size=96"])), prepare_job(load_config(path))
     assert first.plan.tiles != second.plan.tiles
@@ -42,10 +44,14 @@ def test_of_two_that_were_planned_before_there_was_a_store_the_second_takes_the_
 
 
 @pytest.mark.slow
-def test_a_picture_that_a_kill_left_unfinished_is_swept_by_the_next_run_also_of_a_store_that_is_complete(tmp_path: Path) -> None:
+def test_a_picture_that_a_kill_left_unfinished_is_swept_by_the_next_run_also_of_a_store_that_is_complete(
+    tmp_path: Path,
+) -> None:
     path = scenes.config(tmp_path)
     store = Path(runs.go(path).store)
-    left = [store.with_name(f"{store.stem}.{what}.{uuid.uuid4().hex}.partial") for what in ("png", "report.json", "vrt")]
+    left = [
+        store.with_name(f"{store.stem}.{what}.{uuid.uuid4().hex}.partial") for what in ("png", "report.json", "vrt")
+    ]
     for file in left:
         file.write_bytes(b"half")
         os.utime(file, (1_000_000_000, 1_000_000_000))

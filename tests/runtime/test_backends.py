@@ -1,4 +1,5 @@
-"""Kinds of devices: every row is complete, an imitated row is used like any other, and no other room compares names of devices."""
+"""Kinds of devices: every row is complete, an imitated row is used like any other, and no other room compares names of
+devices."""
 
 from __future__ import annotations
 
@@ -75,7 +76,10 @@ def test_a_row_answers_all_that_is_asked_of_one(kind: str) -> None:
     wanted = {*Backend.__annotations__, *(name for name in vars(Backend) if not name.startswith("_"))}
     assert {name for name in wanted if getattr(backend, name, None) is None} == set()
     assert (backend.name, device.type) == (kind, kind)
-    assert set(backend.autocast) == set(get_args(ExecutionConfig.model_fields["precision"].annotation)) - {"auto", "float32"}
+    assert set(backend.autocast) == set(get_args(ExecutionConfig.model_fields["precision"].annotation)) - {
+        "auto",
+        "float32",
+    }
     assert backend.out_of_memory
     assert backend.numbered == bool(backend.visible_variable)
     assert any(backend.provider in entry for entry in backend.providers(device))
@@ -94,13 +98,17 @@ def test_a_row_is_chosen_by_name_and_answers_for_its_device(imitated: Backend) -
     assert backend_of(select_device("meta")) is imitated
     assert backend_of("meta:2").memory(torch.device("meta:2")) == (10, 1000)
     assert out_of_memory(RuntimeError("it says that the imitation is full"))
-    with pytest.raises(ModelError, match=r"'cuda:7', which this machine does not have .* Use cpu, cuda:0, meta:0 or auto\."):
+    with pytest.raises(
+        ModelError, match=r"'cuda:7', which this machine does not have .* Use cpu, cuda:0, meta:0 or auto\."
+    ):
         select_device("cuda:7")
 
 
 def test_a_kind_without_a_row_is_refused() -> None:
     assert not out_of_memory(RuntimeError("it says that the imitation is full"))
-    with pytest.raises(ModelError, match=r"'meta', and no backend drives devices of this kind. Use cpu, cuda:0 or auto\."):
+    with pytest.raises(
+        ModelError, match=r"'meta', and no backend drives devices of this kind. Use cpu, cuda:0 or auto\."
+    ):
         select_device("meta")
 
 
@@ -121,7 +129,9 @@ def test_the_row_of_a_device_brings_its_pixels(monkeypatch: pytest.MonkeyPatch) 
         transfer.transfer_for.cache_clear()
 
 
-def test_rounding_is_fixed_for_every_kind_and_autocast_takes_the_dtype_of_the_row(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rounding_is_fixed_for_every_kind_and_autocast_takes_the_dtype_of_the_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     calls = list[str]()
     for kind in (Cpu, Cuda):
         monkeypatch.setattr(kind, "fix_rounding", lambda backend: calls.append(backend.name))
@@ -131,7 +141,9 @@ def test_rounding_is_fixed_for_every_kind_and_autocast_takes_the_dtype_of_the_ro
 
 
 @pytest.mark.parametrize(("kind", "inside"), [("cpu", (False, True, True)), ("cuda", (True, False, False))])
-def test_a_kind_switches_to_full_precision_and_back(monkeypatch: pytest.MonkeyPatch, kind: str, inside: tuple[bool, ...]) -> None:
+def test_a_kind_switches_to_full_precision_and_back(
+    monkeypatch: pytest.MonkeyPatch, kind: str, inside: tuple[bool, ...]
+) -> None:
     def switches() -> tuple[bool, ...]:
         return torch.backends.mkldnn.enabled, torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.enabled
 

@@ -21,7 +21,13 @@ def test_time_is_that_of_the_epoch_and_never_goes_back() -> None:
 
 def test_another_process_has_the_same_time() -> None:
     before = now()
-    said = float(subprocess.run([sys.executable, "-c", "from pipeline.runtime.clock import now; print(now())"], capture_output=True, check=True).stdout)
+    said = float(
+        subprocess.run(
+            [sys.executable, "-c", "from pipeline.runtime.clock import now; print(now())"],
+            capture_output=True,
+            check=True,
+        ).stdout
+    )
     assert before - 0.1 <= said <= now() + 0.1
 
 
@@ -78,5 +84,7 @@ def test_clocks_of_other_threads_are_left_alone_and_one_is_carried_to_the_thread
 def test_seconds_are_summed_by_stage_and_what_lies_inside_counts_once() -> None:
     kinds = {"read": 1, "checksum": 2, "wait": 4, "device": 8, "network": 16, "decode": 32, "write": 64, "commit": 128}
     intervals = tuple(Interval(kind, 1000.0, 1000.0 + seconds) for kind, seconds in kinds.items())
-    timing = Timing(kind="block", block=(0, 0), level=0, process=1, lane="x", start=1000, stop=2000, intervals=intervals)
+    timing = Timing(
+        kind="block", block=(0, 0), level=0, process=1, lane="x", start=1000, stop=2000, intervals=intervals
+    )
     assert timing.seconds == {"read": 3, "device": 12, "write": 192}

@@ -38,8 +38,21 @@ print(resident() - before)
 @pytest.mark.nightly("scale")
 @pytest.mark.skipif(not allocator._glibc(), reason="the settings are glibc's")
 def test_memory_that_is_laid_out_ahead_is_there_for_the_first_tile() -> None:
-    env = allocator.env_with_settings({name: value for name, value in os.environ.items() if name != "GLIBC_TUNABLES" and not name.startswith("MALLOC_")})
-    grown = [int(subprocess.run([sys.executable, "-c", FAULTS, how], env=env, capture_output=True, text=True, check=True).stdout) for how in ("ahead", "not")]
+    env = allocator.env_with_settings(
+        {
+            name: value
+            for name, value in os.environ.items()
+            if name != "GLIBC_TUNABLES" and not name.startswith("MALLOC_")
+        }
+    )
+    grown = [
+        int(
+            subprocess.run(
+                [sys.executable, "-c", FAULTS, how], env=env, capture_output=True, text=True, check=True
+            ).stdout
+        )
+        for how in ("ahead", "not")
+    ]
     assert grown[0] < SIZE / 20
     assert grown[1] > SIZE / 3
 
@@ -102,7 +115,9 @@ def run(job: Any) -> Any:
 @pytest.mark.slow
 @pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize("tile", [{"size": 96}, {"size": 64, "overlap": 0.5, "batch": 2}], ids=["halo", "blended"])
-def test_several_tiles_at_once_give_the_bytes_of_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tile: dict[str, Any]) -> None:
+def test_several_tiles_at_once_give_the_bytes_of_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tile: dict[str, Any]
+) -> None:
     real, seen, meet = Loaded.__call__, set(), threading.Barrier(3)
 
     def together(network: Loaded, x: torch.Tensor) -> torch.Tensor:
@@ -127,14 +142,23 @@ def test_several_tiles_at_once_give_the_bytes_of_one_after_the_other(tmp_path: P
 
 
 def chunks(store: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(store)): path.read_bytes() for path in store.rglob("*") if path.is_file() and "c" in path.relative_to(store).parts}
+    return {
+        str(path.relative_to(store)): path.read_bytes()
+        for path in store.rglob("*")
+        if path.is_file() and "c" in path.relative_to(store).parts
+    }
 
 
 @pytest.mark.slow
 @pytest.mark.nightly("jobs")
-def test_a_store_is_gone_on_with_in_the_threads_it_was_made_in_however_many_tiles_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_is_gone_on_with_in_the_threads_it_was_made_in_however_many_tiles_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(resources, "cores", lambda: 6)
-    assert (streamed(tmp_path, "job", 2).task.recipe.threads, streamed(tmp_path, "job", 3).task.recipe.threads) == (3, 2)
+    assert (streamed(tmp_path, "job", 2).task.recipe.threads, streamed(tmp_path, "job", 3).task.recipe.threads) == (
+        3,
+        2,
+    )
     run(streamed(tmp_path, "job", 3))
     for cores, asked, expected in ((6, "auto", 3), (2, "auto", 1), (1, "auto", 1), (6, 1, 1), (6, 5, 5)):
         monkeypatch.setattr(resources, "cores", lambda cores=cores: cores)

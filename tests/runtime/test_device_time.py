@@ -74,7 +74,9 @@ def flat(found: DeviceTime) -> dict[str, float]:
 
 
 @given(JOBS, st.randoms(use_true_random=False))
-def test_shares_are_those_of_all_points_in_time_and_add_up_to_one(job: list[list[Interval]], rng: random.Random) -> None:
+def test_shares_are_those_of_all_points_in_time_and_add_up_to_one(
+    job: list[list[Interval]], rng: random.Random
+) -> None:
     intervals = [one for block in job for one in block]
     expected = by_points(intervals)
     rng.shuffle(intervals)
@@ -111,7 +113,14 @@ def test_looking_ahead_changes_nothing_and_sees_what_is_known(job: list[list[Int
 def test_what_is_held_does_not_grow_with_the_blocks() -> None:
     stalls, most = DeviceAccount(0.0), 0
     for t in range(20_000):
-        stalls.add([Interval("read", t - 3, t - 2), Interval("wait", t - 2, t - 1), Interval("device", t - 1, t - 0.25), Interval("write", t, t + 1)])
+        stalls.add(
+            [
+                Interval("read", t - 3, t - 2),
+                Interval("wait", t - 2, t - 1),
+                Interval("device", t - 1, t - 0.25),
+                Interval("write", t, t + 1),
+            ]
+        )
         stalls.until(t - 3)
         most = max(most, len(stalls))
     assert most < 40
@@ -142,11 +151,18 @@ def test_work_of_the_device_is_split_and_adds_up_to_what_it_was_busy() -> None:
 
 def test_a_line_tells_what_counts_the_largest_first() -> None:
     found = DeviceTime(
-        seconds=21.44, busy=0.93, waits={"start": 0.01, "read": 0.03, "write": 0.004, "schedule": 0.0, "end": 0.026},
+        seconds=21.44,
+        busy=0.93,
+        waits={"start": 0.01, "read": 0.03, "write": 0.004, "schedule": 0.0, "end": 0.026},
         work={"normalise": 0.03, "network": 0.86, "decode": 0.04, "other": 0.0},
-    )  # fmt: skip
-    assert device_summary(found, parts=False) == "busy 93 % of 21.4 s; waited for reading 3 %, the last block 3 %, the first block 1 %"
-    assert device_summary(found, parts=True).startswith("busy 93 % of 21.4 s (network 86 %, decoding 4 %, normalising 3 %); waited")
+    )
+    assert (
+        device_summary(found, parts=False)
+        == "busy 93 % of 21.4 s; waited for reading 3 %, the last block 3 %, the first block 1 %"
+    )
+    assert device_summary(found, parts=True).startswith(
+        "busy 93 % of 21.4 s (network 86 %, decoding 4 %, normalising 3 %); waited"
+    )
     idle = DeviceTime(seconds=1, busy=1, waits=dict.fromkeys(WAITS, 0.0), work={})
     assert device_summary(idle, parts=True) == "busy 100 % of 1.0 s"
 
@@ -156,6 +172,12 @@ def test_a_line_between_two_looks_tells_only_of_the_time_between_them() -> None:
     first = {**none, "busy": 1.0, "start": 9.0}
     assert recent_activity({}, none) == "waits for the first block"
     assert recent_activity(none, first) == "device busy 10 %, waits for the first block"
-    assert recent_activity(first, {**first, "busy": 4.0, "read": 0.5, "write": 0.5 + 1e-6}) == "device busy 75 %, waits for writing"
+    assert (
+        recent_activity(first, {**first, "busy": 4.0, "read": 0.5, "write": 0.5 + 1e-6})
+        == "device busy 75 %, waits for writing"
+    )
     assert recent_activity(first, {**first, "busy": 1001.0, "read": 0.5}) == "device busy 100 %"
-    assert recent_activity({"read": 5.0}, {**none, "busy": 1.0, "start": 5.0, "read": 0.0}) == "device busy 100 %, waits for the first block"
+    assert (
+        recent_activity({"read": 5.0}, {**none, "busy": 1.0, "start": 5.0, "read": 0.0})
+        == "device busy 100 %, waits for the first block"
+    )

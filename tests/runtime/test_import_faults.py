@@ -1,4 +1,7 @@
-"""Libraries of others that do not fit, lack something of the system, or raise at their import: whose fault it is, and the way out."""
+"""Libraries of others that do not fit, lack something of the system, or raise at their import.
+
+Whose fault it is, and the way out.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +75,9 @@ def name_of(case: str) -> str:
 @pytest.mark.slow
 @pytest.mark.nightly("jobs", after=2)
 @pytest.mark.parametrize("case", FAULTS)
-def test_a_factory_that_imports_it_is_refused_with_the_way_out(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_factory_that_imports_it_is_refused_with_the_way_out(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text, words = FAULTS[case]
     stub(tmp_path, monkeypatch, name_of(case), text)
     (tmp_path / "net.py").write_text(f"import {name_of(case)}\n\n\ndef make():\n    pass\n")
@@ -97,7 +102,9 @@ def test_a_module_that_is_no_installed_library_is_to_be_mended(tmp_path: Path, m
 
 
 @pytest.mark.slow
-def test_a_factory_that_imports_it_when_it_is_called_is_refused_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_factory_that_imports_it_when_it_is_called_is_refused_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stub(tmp_path, monkeypatch, "torchvision", FAULTS["a torchvision of another torch"][0])
     (tmp_path / "late.py").write_text("def make():\n    import torchvision\n")
     with pytest.raises(ModelError, match="does not fit torch"):
@@ -107,7 +114,9 @@ def test_a_factory_that_imports_it_when_it_is_called_is_refused_alike(tmp_path: 
 @pytest.mark.slow
 @pytest.mark.nightly("jobs", after=2)
 @pytest.mark.parametrize("case", FAULTS)
-def test_a_library_of_an_extra_is_refused_with_the_way_out(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_library_of_an_extra_is_refused_with_the_way_out(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text, words = FAULTS[case]
     stub(tmp_path, monkeypatch, name_of(case), text)
     with pytest.raises(ExtraError, match=words):
@@ -138,7 +147,9 @@ def told(error: Exception) -> tuple[str, int]:
 @pytest.mark.slow
 @pytest.mark.nightly("jobs", after=2)
 @pytest.mark.parametrize("case", [case for case in FAULTS if "ends the process" not in case])
-def test_a_library_that_everything_needs_ends_a_command_with_2(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_library_that_everything_needs_ends_a_command_with_2(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text, words = FAULTS[case]
     stub(tmp_path, monkeypatch, name_of(case), text)
     said, code = told(raised(f"import {name_of(case)}"))
@@ -148,12 +159,22 @@ def test_a_library_that_everything_needs_ends_a_command_with_2(case: str, tmp_pa
 
 def test_an_extension_of_torch_that_fails_is_named_with_the_switch() -> None:
     """What torch raises at its own import where an entry point of `torch.backends` fails."""
-    error = RuntimeError("Failed to load the backend extension: torch_odd. You can disable extension auto-loading with TORCH_DEVICE_BACKEND_AUTOLOAD=0.")
+    error = RuntimeError(
+        "Failed to load the backend extension: torch_odd. You can disable extension auto-loading with "
+        "TORCH_DEVICE_BACKEND_AUTOLOAD=0."
+    )
     assert "TORCH_DEVICE_BACKEND_AUTOLOAD=0 in the environment" in (import_faults._backend("torch", str(error)) or "")
 
 
-def test_an_extension_of_torch_that_fails_ends_a_command_with_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stub(tmp_path, monkeypatch, "stands_for_torch", 'raise RuntimeError("Failed to load the backend extension: torch_odd. You can disable it.")')
+def test_an_extension_of_torch_that_fails_ends_a_command_with_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub(
+        tmp_path,
+        monkeypatch,
+        "stands_for_torch",
+        'raise RuntimeError("Failed to load the backend extension: torch_odd. You can disable it.")',
+    )
     said, code = told(raised("import stands_for_torch"))
     assert code == 2
     assert "torch loads its extension torch_odd" in said
@@ -165,29 +186,48 @@ def test_a_missing_library_is_no_bug_of_ours() -> None:
     assert "a_library_that_is_not_there" in said
 
 
-@pytest.mark.parametrize("text", ["import pipeline.not_there", "from pipeline.planning import not_there", "{}['a']", "import json\njson.loads('{')"])
+@pytest.mark.parametrize(
+    "text",
+    ["import pipeline.not_there", "from pipeline.planning import not_there", "{}['a']", "import json\njson.loads('{')"],
+)
 def test_bugs_of_ours_end_with_70_and_say_what_to_send(text: str) -> None:
     said, code = told(raised(text))
     assert code == 70
     assert fault(raised(text)) is None
-    for part in ("A bug of ours: ", "report it", "the config", "--debug", "wholecloth 0.", "Python 3.", f"torch {torch.__version__}", "rasterio 1", " in "):
+    for part in (
+        "A bug of ours: ",
+        "report it",
+        "the config",
+        "--debug",
+        "wholecloth 0.",
+        "Python 3.",
+        f"torch {torch.__version__}",
+        "rasterio 1",
+        " in ",
+    ):
         assert part in said
     assert "\n" not in said
 
 
-def test_an_error_while_a_library_is_used_is_not_taken_for_one_of_its_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_while_a_library_is_used_is_not_taken_for_one_of_its_import(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stub(tmp_path, monkeypatch, "calm", "def use():\n    raise KeyError('used')")
     assert told(raised("import calm\ncalm.use()"))[1] == 70
 
 
-@pytest.mark.parametrize(("torch_", "wanted"), [("2.13.0+cpu", "==0.28.*"), ("2.6.0", "==0.21.*"), ("3.0.0", ""), ("2.99.0", "")])
+@pytest.mark.parametrize(
+    ("torch_", "wanted"), [("2.13.0+cpu", "==0.28.*"), ("2.6.0", "==0.21.*"), ("3.0.0", ""), ("2.99.0", "")]
+)
 def test_the_torchvision_that_goes_with_a_torch(torch_: str, wanted: str) -> None:
     assert import_faults._matching_torchvision(torch_) == wanted
 
 
 def test_constraints_and_the_page_on_installing_name_the_torchvision_of_the_cpu_build() -> None:
     root = Path(__file__).resolve().parents[2]
-    pins: dict[str, Any] = dict(line.split("==") for line in (root / "constraints.txt").read_text().splitlines() if "==" in line)
+    pins: dict[str, Any] = dict(
+        line.split("==") for line in (root / "constraints.txt").read_text().splitlines() if "==" in line
+    )
     assert f"=={pins['torchvision'].rpartition('.')[0]}.*" == import_faults._matching_torchvision(pins["torch"])
     text = (root / "docs" / "install.md").read_text()
     assert f"torch=={pins['torch'].partition('+')[0]} torchvision=={pins['torchvision']}" in text

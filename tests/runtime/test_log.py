@@ -23,7 +23,13 @@ def test_a_line_is_one_object_in_ascii_with_time_level_and_event() -> None:
     assert "\n" not in text
     assert text.isascii()
     said = json.loads(text)
-    assert (said["level"], said["event"], said["store"], said["message"], said["blocks"]) == ("info", "planned", "a×b.zarr", "two\nlines", 3)
+    assert (said["level"], said["event"], said["store"], said["message"], said["blocks"]) == (
+        "info",
+        "planned",
+        "a×b.zarr",
+        "two\nlines",
+        3,
+    )
     assert abs((datetime.now(UTC) - datetime.fromisoformat(said["time"])).total_seconds()) < 600
     assert said["time"].endswith("Z")
 
@@ -38,7 +44,10 @@ def test_what_libraries_log_and_warn_of_becomes_lines_and_only_meanwhile() -> No
         warnings.warn("old", DeprecationWarning, stacklevel=1)
     logging.getLogger("of.a.library").warning("later")
     said = lines(out)
-    assert [(entry["event"], entry["level"], entry["message"]) for entry in said[:2]] == [("log", "warning", "slow: disk"), ("log", "warning", "broken")]
+    assert [(entry["event"], entry["level"], entry["message"]) for entry in said[:2]] == [
+        ("log", "warning", "slow: disk"),
+        ("log", "warning", "broken"),
+    ]
     assert len(said) == 3
     assert "DeprecationWarning: old" in str(said[2]["message"])
     with pytest.warns(DeprecationWarning, match="again"):

@@ -88,10 +88,24 @@ def test_machines_are_told_the_same_in_objects_and_never_a_bar(monkeypatch: pyte
         progress.overviews(3, 9)
         progress.note("done", exit_code=0)
     said: list[dict[str, Any]] = [json.loads(line) for line in out.getvalue().splitlines()]
-    assert [entry["event"] for entry in said] == ["resumed", "blocks", "block failed", "blocks", "stage", "overviews", "done"]
+    assert [entry["event"] for entry in said] == [
+        "resumed",
+        "blocks",
+        "block failed",
+        "blocks",
+        "stage",
+        "overviews",
+        "done",
+    ]
     resumed, first, failed, second, stage, overviews, done = said
     assert (resumed["done"], resumed["total"]) == (10, 100)
-    assert (first["done"], first["failed"], first["total"], first["busy"], first["waits"]["read"]) == (11, 0, 100, 0.75, 0.25)
+    assert (first["done"], first["failed"], first["total"], first["busy"], first["waits"]["read"]) == (
+        11,
+        0,
+        100,
+        0.75,
+        0.25,
+    )
     assert (second["done"], second["failed"], second["busy"], second["waits"]["read"]) == (11, 1, 0.0, 1.0)
     assert first["mpx_per_s"] > 0
     assert min(first["seconds_left"], second["seconds_left"]) > 0

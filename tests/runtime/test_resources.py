@@ -22,22 +22,32 @@ def test_the_peak_is_that_of_the_process_and_not_of_the_one_that_started_it() ->
 
 @pytest.mark.slow
 def test_the_peak_grows_with_what_is_held() -> None:
-    held = "before = resources.peak_resident(); held = bytearray(before + 64 * 2**20); held[::4096] = b'x' * len(held[::4096])"
-    grow = f"from pipeline.runtime import resources; {held}; print(resources.peak_resident() - before)"  # in a process of its own, which has a peak of little
+    held = (
+        "before = resources.peak_resident(); held = bytearray(before + 64 * 2**20); held[::4096] = b'x' "
+        "* len(held[::4096])"
+    )
+    # in a process of its own, which has a peak of little
+    grow = f"from pipeline.runtime import resources; {held}; print(resources.peak_resident() - before)"
     assert int(subprocess.run([sys.executable, "-c", grow], capture_output=True, text=True, check=True).stdout) > 0
 
 
 @pytest.mark.slow
 def test_the_age_is_that_of_the_process_whatever_the_clock_on_the_wall_says() -> None:
-    late = "import time; time.sleep(0.5); time.time = lambda: 0.0; from pipeline.runtime import resources; print(resources.process_age())"
+    late = (
+        "import time; time.sleep(0.5); time.time = lambda: 0.0; from pipeline.runtime import resources; "
+        "print(resources.process_age())"
+    )
     said = subprocess.run([sys.executable, "-c", late], capture_output=True, text=True, check=True).stdout
     assert 0.5 <= float(said) < 600
 
 
 @pytest.mark.parametrize(
-    ("quota", "asked", "cores"), [("max 100000", "", 8), ("250000 100000", "", 3), ("50000 100000", "", 1), ("max 100000", "2", 2), ("x", "4,2", 4)]
+    ("quota", "asked", "cores"),
+    [("max 100000", "", 8), ("250000 100000", "", 3), ("50000 100000", "", 1), ("max 100000", "2", 2), ("x", "4,2", 4)],
 )
-def test_cores_are_those_that_may_be_used(quota: str, asked: str, cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cores_are_those_that_may_be_used(
+    quota: str, asked: str, cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "cpu.max").write_text(quota + "\n")
     monkeypatch.setattr(resources, "CGROUP", tmp_path)
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)

@@ -9,11 +9,16 @@ INTERVALS = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 30), st.in
 
 
 @given(INTERVALS, st.integers(-1, 40))
-def test_what_happens_comes_in_order_and_only_the_rest_is_held(intervals: list[tuple[str, int, int]], until: int) -> None:
+def test_what_happens_comes_in_order_and_only_the_rest_is_held(
+    intervals: list[tuple[str, int, int]], until: int
+) -> None:
     sweep = Sweep()
     for kind, start, size in intervals:
         sweep.add(kind, start, start + size)
-    expected = sorted([(start, 1, kind) for kind, start, _ in intervals] + [(start + size, -1, kind) for kind, start, size in intervals])
+    expected = sorted(
+        [(start, 1, kind) for kind, start, _ in intervals]
+        + [(start + size, -1, kind) for kind, start, size in intervals]
+    )
     assert len(sweep) == len(expected)
     ahead = sweep.peek_until(until)
     assert len(sweep) == len(expected)

@@ -63,7 +63,10 @@ def assert_nested(events: Events) -> None:
 
 @pytest.mark.slow
 @pytest.mark.nightly("jobs", after=1)
-@pytest.mark.parametrize(("engine", "tile"), [("serial", {}), ("threads", {"size": 96}), ("threads", {"size": 64, "overlap": 0.5, "batch": 2})])
+@pytest.mark.parametrize(
+    ("engine", "tile"),
+    [("serial", {}), ("threads", {"size": 96}), ("threads", {"size": 64, "overlap": 0.5, "batch": 2})],
+)
 def test_a_trace_of_a_run_nests_and_agrees_with_the_report(tmp_path: Path, engine: str, tile: dict[str, Any]) -> None:
     config = scenes.config(tmp_path, tile=tile, execution={"engine": engine, "workers": 3})
     report, events = traced(config, tmp_path / "trace.json")
@@ -79,8 +82,16 @@ def test_a_trace_of_a_run_nests_and_agrees_with_the_report(tmp_path: Path, engin
     assert busy == pytest.approx(report.device.busy * report.device.seconds, abs=12e-6 + 1e-3)
     assert report.device.busy + sum(report.device.waits.values()) == pytest.approx(1)
     for name, share in report.device.work.items():
-        assert name == "other" or share * report.device.seconds == pytest.approx(sum(event["dur"] for event in slices(events, name)) / 1e6, abs=1e-3)
-    assert json.loads((tmp_path / "job.report.json").read_text())["device"]["waits"].keys() == {"start", "read", "write", "schedule", "end"}
+        assert name == "other" or share * report.device.seconds == pytest.approx(
+            sum(event["dur"] for event in slices(events, name)) / 1e6, abs=1e-3
+        )
+    assert json.loads((tmp_path / "job.report.json").read_text())["device"]["waits"].keys() == {
+        "start",
+        "read",
+        "write",
+        "schedule",
+        "end",
+    }
 
 
 @pytest.mark.slow
@@ -107,7 +118,11 @@ def test_blocks_in_flight_are_counted_and_overviews_are_in_it(tmp_path: Path) ->
     assert {number for _, number in counts} == {0, 1, 2}
     assert counts[-1][1] == 0
     spec = prepare_job(load_config(config)).spec
-    expected = {(level.task.level, index.row, index.col) for level in levels(tmp_path / "job.zarr", spec) for index in level.blocks()}
+    expected = {
+        (level.task.level, index.row, index.col)
+        for level in levels(tmp_path / "job.zarr", spec)
+        for index in level.blocks()
+    }
     found = [(event["args"]["level"], *block(event)) for event in slices(events, "overview")]
     assert sorted(found) == sorted(expected)
     assert len(found) >= 3
@@ -119,7 +134,9 @@ def test_blocks_in_flight_are_counted_and_overviews_are_in_it(tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_a_block_without_a_valid_pixel_and_one_that_cannot_be_read_are_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_block_without_a_valid_pixel_and_one_that_cannot_be_read_are_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import numpy as np
 
     from pipeline.errors import BlocksFailed, ReadError
@@ -158,7 +175,11 @@ def test_a_run_with_nothing_to_do_has_a_trace_without_slices_and_no_shares(tmp_p
 def test_the_trace_of_a_killed_run_lacks_no_more_than_its_end(tmp_path: Path) -> None:
     path = tmp_path / "trace.json"
     config = scenes.config(tmp_path, output={"chunk": 16, "block": 16})
-    run = Command([sys.executable, "-m", "pipeline", "run", str(config), "--profile", str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    run = Command(
+        [sys.executable, "-m", "pipeline", "run", str(config), "--profile", str(path)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     run.wait_for(lambda: path.exists() and path.stat().st_size >= 20_000)
     run.send_signal(signal.SIGKILL)
     run.wait()
@@ -172,7 +193,14 @@ def test_the_trace_of_a_killed_run_lacks_no_more_than_its_end(tmp_path: Path) ->
 def timing(lane: str = "a", process: int = 7) -> Timing:
     start = time.time() + 1
     return Timing(
-        kind="block", block=(1, 2), level=0, process=process, lane=lane, start=start, stop=start + 3, intervals=(Interval("device", start + 1, start + 2),)
+        kind="block",
+        block=(1, 2),
+        level=0,
+        process=process,
+        lane=lane,
+        start=start,
+        stop=start + 3,
+        intervals=(Interval("device", start + 1, start + 2),),
     )
 
 
@@ -194,7 +222,18 @@ def test_slices_that_touch_do_not_overlap_by_rounding(tmp_path: Path) -> None:
     with open_trace(tmp_path / "trace.json") as trace:
         assert trace is not None
         trace.begin()
-        trace.add(Timing(kind="block", block=(0, 0), level=0, process=7, lane="a", start=start, stop=cuts[-1], intervals=intervals))
+        trace.add(
+            Timing(
+                kind="block",
+                block=(0, 0),
+                level=0,
+                process=7,
+                lane="a",
+                start=start,
+                stop=cuts[-1],
+                intervals=intervals,
+            )
+        )
     events = json.loads((tmp_path / "trace.json").read_text())
     assert len(slices(events, "read")) == 199
     assert_nested(events)
@@ -217,7 +256,9 @@ class Full:
 
 
 @pytest.mark.parametrize(("takes", "why"), [(None, "No space left on device"), (5, "the disk is full")])
-def test_a_disk_that_is_full_ends_the_trace_and_not_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, takes: int | None, why: str) -> None:
+def test_a_disk_that_is_full_ends_the_trace_and_not_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, takes: int | None, why: str
+) -> None:
     path, full = tmp_path / "trace.json", Full(takes)
     with open_trace(path) as trace:
         assert trace is not None
@@ -231,7 +272,9 @@ def test_a_disk_that_is_full_ends_the_trace_and_not_the_run(tmp_path: Path, monk
     assert (full.tries, full.closed) == (1, True)
 
 
-@pytest.mark.parametrize("what", ["a folder", "in a folder that is not there", "a file of somebody", "a file of somebody in JSON"])
+@pytest.mark.parametrize(
+    "what", ["a folder", "in a folder that is not there", "a file of somebody", "a file of somebody in JSON"]
+)
 def test_a_file_that_cannot_be_written_is_refused_by_the_option_and_left_alone(tmp_path: Path, what: str) -> None:
     path = tmp_path / "there"
     if what == "a folder":

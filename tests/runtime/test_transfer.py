@@ -169,8 +169,13 @@ def run(job: Job, trace: Path) -> Report:
 @pytest.mark.slow
 @pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize("tile", [{"size": 96}, {"size": 64, "overlap": 0.5, "batch": 2}], ids=["halo", "blended"])
-def test_a_whole_job_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tile: dict[str, Any]) -> None:
-    here, there = (prepare_job(load_config(scenes.config(tmp_path, name, tile=tile, execution={"engine": "threads"}))) for name in ("here", "there"))
+def test_a_whole_job_gives_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tile: dict[str, Any]
+) -> None:
+    here, there = (
+        prepare_job(load_config(scenes.config(tmp_path, name, tile=tile, execution={"engine": "threads"})))
+        for name in ("here", "there")
+    )
     run(here, tmp_path / "here.json")
     late.install(monkeypatch)
     monkeypatch.setattr(infer, "transfer_for", late.Late)
@@ -178,9 +183,19 @@ def test_a_whole_job_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.Mo
     assert chunks(tmp_path / "here.zarr") == chunks(tmp_path / "there.zarr")
     assert 0 < report.device.busy <= 1
     slices = [event for event in json.loads((tmp_path / "there.json").read_text()) if event["ph"] == "X"]
-    assert sum(event["name"] == "device" for event in slices) == sum(event["name"] == "wait for device" for event in slices) > 5
-    assert not any(event["name"] == "network" for event in slices), "that is when it was asked for, not when it was computed"
+    assert (
+        sum(event["name"] == "device" for event in slices)
+        == sum(event["name"] == "wait for device" for event in slices)
+        > 5
+    )
+    assert not any(event["name"] == "network" for event in slices), (
+        "that is when it was asked for, not when it was computed"
+    )
 
 
 def chunks(store: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(store)): path.read_bytes() for path in store.rglob("*") if path.is_file() and "c" in path.relative_to(store).parts}
+    return {
+        str(path.relative_to(store)): path.read_bytes()
+        for path in store.rglob("*")
+        if path.is_file() and "c" in path.relative_to(store).parts
+    }

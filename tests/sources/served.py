@@ -1,4 +1,7 @@
-"""A server of byte ranges on the loopback that writes down what was asked of it: GDAL holds the interpreter while it opens, so it is a process of its own."""
+"""A server of byte ranges on the loopback that writes down what was asked of it.
+
+GDAL holds the interpreter while it opens, so it is a process of its own.
+"""
 
 from __future__ import annotations
 

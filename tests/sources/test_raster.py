@@ -35,7 +35,9 @@ def test_every_window_holds_the_pixels_of_its_place(tmp_path: Path) -> None:
     opened = source(scenes.write(tmp_path / "a.tif", data, tiled=True, blockxsize=64, blockysize=64))
     rng = np.random.default_rng(0)
     for _ in range(40):
-        row, col, height, width = (int(v) for v in (rng.integers(-30, 210), rng.integers(-30, 160), rng.integers(1, 90), rng.integers(1, 90)))
+        row, col, height, width = (
+            int(v) for v in (rng.integers(-30, 210), rng.integers(-30, 160), rng.integers(1, 90), rng.integers(1, 90))
+        )
         got = opened.read(Window(row=row, col=col, height=height, width=width))
         rows, cols = np.mgrid[row : row + height, col : col + width]
         inside = (rows >= 0) & (rows < 200) & (cols >= 0) & (cols < 150)
@@ -45,7 +47,9 @@ def test_every_window_holds_the_pixels_of_its_place(tmp_path: Path) -> None:
 
 def test_many_threads_read_what_one_reads(tmp_path: Path) -> None:
     data = scenes.position(300, 300)
-    opened = source(scenes.write(tmp_path / "a.tif", data, tiled=True, blockxsize=32, blockysize=32, compress="deflate"))
+    opened = source(
+        scenes.write(tmp_path / "a.tif", data, tiled=True, blockxsize=32, blockysize=32, compress="deflate")
+    )
     windows = [Window(row=r, col=c, height=60, width=60) for r in range(0, 300, 60) for c in range(0, 300, 60)] * 8
     with ThreadPoolExecutor(8) as pool:
         for window, got in zip(windows, pool.map(opened.read, windows), strict=True):
@@ -66,7 +70,9 @@ def test_bands_are_read_in_the_order_asked_for(tmp_path: Path) -> None:
     assert (everything(scenes.write(tmp_path / "a.tif", data), bands=[3, 1]).data == data[[2, 0]]).all()
 
 
-@pytest.mark.parametrize(("rule", "expected"), [("all", [True, True, False, True]), ("any", [False, False, False, True])])
+@pytest.mark.parametrize(
+    ("rule", "expected"), [("all", [True, True, False, True]), ("any", [False, False, False, True])]
+)
 def test_nodata_in_all_bands_or_in_any(tmp_path: Path, rule: str, expected: list[bool]) -> None:
     data = np.array([[[0, 5, 0, 5]], [[5, 0, 0, 5]]], dtype="uint8")
     assert everything(scenes.write(tmp_path / "a.tif", data, nodata=0), nodata_rule=rule).valid.tolist() == [expected]
@@ -82,7 +88,9 @@ def test_nodata_may_be_given_or_switched_off(tmp_path: Path) -> None:
 def test_nan_and_infinity_in_any_band_are_invalid_whatever_the_rule(tmp_path: Path) -> None:
     data = np.array([[[np.nan, 1, 1]], [[1, np.inf, 1]]], dtype="float32")
     for nodata in ("auto", None):
-        assert everything(scenes.write(tmp_path / "a.tif", data, nodata=float("nan")), nodata=nodata).valid.tolist() == [[False, False, True]]
+        assert everything(
+            scenes.write(tmp_path / "a.tif", data, nodata=float("nan")), nodata=nodata
+        ).valid.tolist() == [[False, False, True]]
 
 
 def test_float_nodata_is_compared_in_the_bands_own_dtype(tmp_path: Path) -> None:
@@ -140,10 +148,16 @@ def test_ground_control_points_alone_are_no_georeference(tmp_path: Path) -> None
 
 def test_png_and_jpeg_are_rasters(tmp_path: Path) -> None:
     data = scenes.position(30, 20).astype("uint8")
-    assert (everything(scenes.write(tmp_path / "a.png", data, driver="PNG", crs=None, transform=Affine.identity())).data == data).all()
+    assert (
+        everything(scenes.write(tmp_path / "a.png", data, driver="PNG", crs=None, transform=Affine.identity())).data
+        == data
+    ).all()
 
 
-@pytest.mark.parametrize(("said", "words"), [({"bands": [1, 9]}, "band 9.*3 bands"), ({"path": "gone.tif"}, "gone.tif, which does not exist")])
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [({"bands": [1, 9]}, "band 9.*3 bands"), ({"path": "gone.tif"}, "gone.tif, which does not exist")],
+)
 def test_what_is_not_there_is_named(tmp_path: Path, said: dict[str, Any], words: str) -> None:
     path = scenes.write(tmp_path / "a.tif", scenes.position(5, 5))
     with pytest.raises(SourceError, match=words):

@@ -29,7 +29,14 @@ def path(tmp_path: Path) -> str:
 
 def write(place: Path, dtype: str) -> str:
     """Pixels of 2 m."""
-    shape: dict[str, Any] = {"height": 40, "width": 60, "count": 1, "dtype": dtype, "crs": WKT, "transform": Affine(2, 0, 500_000, 0, -2, 5_000_000)}
+    shape: dict[str, Any] = {
+        "height": 40,
+        "width": 60,
+        "count": 1,
+        "dtype": dtype,
+        "crs": WKT,
+        "transform": Affine(2, 0, 500_000, 0, -2, 5_000_000),
+    }
     with rasterio.open(place, "w", driver="GTiff", **shape) as dataset:
         dataset.write(VALUES.astype(dtype), 1)
     return str(place)
@@ -38,7 +45,12 @@ def write(place: Path, dtype: str) -> str:
 def warped(path: str, pixel: float, size: tuple[int, int], west: float = 0.0, **options: Any) -> WarpedRaster:
     """The raster on a grid of such pixels that begins so far, m, to the west of it."""
     transform = (pixel, 0.0, 500_000 - west, 0.0, -pixel, 5_000_000.0)
-    return WarpedRaster(path=path, opener=rasterio.open, grid=Grid(height=size[0], width=size[1], transform=transform, wkt=WKT), **options)
+    return WarpedRaster(
+        path=path,
+        opener=rasterio.open,
+        grid=Grid(height=size[0], width=size[1], transform=transform, wkt=WKT),
+        **options,
+    )
 
 
 def test_each_pixel_of_a_finer_grid_takes_the_nearest_of_the_raster(path: str) -> None:
@@ -49,7 +61,9 @@ def test_each_pixel_of_a_finer_grid_takes_the_nearest_of_the_raster(path: str) -
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "int32", "int64", "float32", "float64"])
 def test_what_lies_outside_the_raster_is_masked_whatever_its_type(tmp_path: Path, dtype: str) -> None:
-    values, mask = warped(write(tmp_path / "raster.tif", dtype), 2, (40, 70), west=10).read(Window(row=0, col=0, height=40, width=70))
+    values, mask = warped(write(tmp_path / "raster.tif", dtype), 2, (40, 70), west=10).read(
+        Window(row=0, col=0, height=40, width=70)
+    )
     assert (mask[:, :5] == 0).all()
     assert (mask[:, 5:65] == 255).all()
     assert (mask[:, 65:] == 0).all()

@@ -28,7 +28,14 @@ GRIDS = {
     "with a code": Grid(height=100, width=130, transform=NORTH_UP, wkt=UTM, code="EPSG:32633", unit="crs"),
     "without a code": Grid(height=100, width=130, transform=NORTH_UP, wkt=LOCAL, unit="crs"),
     "without a CRS": Grid(height=100, width=130, transform=NORTH_UP, unit="px"),
-    "rotated": Grid(height=100, width=130, transform=(8.0, 6.0, 500_000.0, 6.0, -8.0, 4_600_000.0), wkt=UTM, code="EPSG:32633", unit="crs"),
+    "rotated": Grid(
+        height=100,
+        width=130,
+        transform=(8.0, 6.0, 500_000.0, 6.0, -8.0, 4_600_000.0),
+        wkt=UTM,
+        code="EPSG:32633",
+        unit="crs",
+    ),
     "of a slide": Grid(height=100, width=130, transform=(0.25, 0.0, 0.0, 0.0, 0.25, 0.0), unit="um"),
 }
 
@@ -36,8 +43,15 @@ GRIDS = {
 def spec(grid: str | Grid = "with a code", **changes: Any) -> StoreSpec:
     there = GRIDS[grid] if isinstance(grid, str) else grid
     said: dict[str, Any] = {
-        "grid": there, "layers": ("mask",), "chunk": 32, "shard": None, "nodata": 255, "dtype": "uint8", "zarr_format": 3, "classes": CLASSES,
-    }  # fmt: skip
+        "grid": there,
+        "layers": ("mask",),
+        "chunk": 32,
+        "shard": None,
+        "nodata": 255,
+        "dtype": "uint8",
+        "zarr_format": 3,
+        "classes": CLASSES,
+    }
     said |= changes
     return StoreSpec(**{"levels": levels_for(there, said["chunk"]), **said})
 

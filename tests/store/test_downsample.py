@@ -27,7 +27,9 @@ def test_the_mask_is_the_mode_of_valid_pixels_ties_to_the_lowest(mask: np.ndarra
     assert (made == mode(mask, nodata)).all()
 
 
-@given(arrays(np.uint16, SHAPES, elements=st.sampled_from([0, 1, 255, 256, 65534, 65535])), st.sampled_from([256, 65535]))
+@given(
+    arrays(np.uint16, SHAPES, elements=st.sampled_from([0, 1, 255, 256, 65534, 65535])), st.sampled_from([256, 65535])
+)
 def test_wide_codes_vote_like_narrow_ones(mask: np.ndarray, nodata: int) -> None:
     made = mode_2x2(mask, nodata)
     assert made.dtype == np.uint16
@@ -45,7 +47,9 @@ def test_confidence_is_the_mean_of_valid_pixels(confidence: np.ndarray, valid: n
 
 @pytest.mark.parametrize("fill", [0, 255])
 @given(arrays(np.uint8, (5, 7)), arrays(np.bool_, (5, 7)))
-def test_bytes_are_the_mean_of_valid_pixels_and_the_fill_value_where_there_are_none(fill: int, values: np.ndarray, valid: np.ndarray) -> None:
+def test_bytes_are_the_mean_of_valid_pixels_and_the_fill_value_where_there_are_none(
+    fill: int, values: np.ndarray, valid: np.ndarray
+) -> None:
     made = mean_2x2(values, valid, fill)
     for row, col in np.ndindex(made.shape):
         where = np.s_[2 * row : 2 * row + 2, 2 * col : 2 * col + 2]
@@ -54,7 +58,9 @@ def test_bytes_are_the_mean_of_valid_pixels_and_the_fill_value_where_there_are_n
 
 
 @given(arrays(np.float16, SHAPES, elements=st.floats(0, 1, width=16)), st.randoms(use_true_random=False))
-def test_floats_are_the_mean_of_valid_pixels_and_not_numbers_where_there_are_none(values: np.ndarray, random: np.random.Generator) -> None:
+def test_floats_are_the_mean_of_valid_pixels_and_not_numbers_where_there_are_none(
+    values: np.ndarray, random: np.random.Generator
+) -> None:
     valid = np.array([random.random() < 0.6 for _ in range(values.size)]).reshape(values.shape)
     values = np.where(valid, values, np.float16(np.nan))
     made = mean_2x2(values, valid, np.nan)

@@ -30,7 +30,9 @@ def test_files_are_replaced_whole_and_unfinished_ones_are_not_listed(tmp_path: P
 
 def test_of_many_that_create_a_file_one_succeeds_and_its_bytes_stay(tmp_path: Path) -> None:
     files, made = files_at(tmp_path), []
-    threads = [threading.Thread(target=lambda k=k: made.append((files.create("a/lease", bytes([k])), k))) for k in range(12)]
+    threads = [
+        threading.Thread(target=lambda k=k: made.append((files.create("a/lease", bytes([k])), k))) for k in range(12)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -55,7 +57,9 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_debris(tmp_path: Path, mo
     assert names(tmp_path) == ["a"]
 
 
-def test_what_is_written_is_synced_with_every_folder_that_leads_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_written_is_synced_with_every_folder_that_leads_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     synced: list[str] = []
     monkeypatch.setattr(module, "_sync", lambda path: synced.append(path.relative_to(tmp_path).as_posix()))
     files = files_at(tmp_path)
@@ -81,7 +85,9 @@ def test_sweeping_spares_what_a_living_writer_may_hold(tmp_path: Path) -> None:
     assert names(tmp_path) == ["kept"]
 
 
-def test_what_is_young_is_spared_by_a_machine_whose_clock_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_young_is_spared_by_a_machine_whose_clock_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "young.partial").touch()
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + 86_400)
@@ -89,7 +95,9 @@ def test_what_is_young_is_spared_by_a_machine_whose_clock_is_wrong(tmp_path: Pat
     assert names(tmp_path) == ["young.partial"]
 
 
-def test_a_folder_that_was_made_durable_needs_no_second_look_at_what_leads_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_was_made_durable_needs_no_second_look_at_what_leads_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     synced: list[str] = []
     monkeypatch.setattr(module, "_sync", lambda path: synced.append(path.relative_to(tmp_path).as_posix()))
     files = files_at(tmp_path)
@@ -106,7 +114,9 @@ def test_a_folder_that_was_made_durable_needs_no_second_look_at_what_leads_to_it
     assert synced == ["c/0", "c", "."]
 
 
-def test_files_are_listed_by_the_same_keys_from_wherever_the_root_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_are_listed_by_the_same_keys_from_wherever_the_root_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     files_at(tmp_path).put("a/b/c", b"")
     monkeypatch.chdir(tmp_path)
     for root in (Path(), tmp_path, Path("../") / tmp_path.name):

@@ -40,7 +40,9 @@ def test_gdal_of_debian_opens_the_sidecar_with_crs_nodata_palette_and_overviews(
 def checksum(folder: Path) -> int:
     """GDAL's checksum of the right mask."""
     scenes.write(folder / "whole.tif", scenes.whole(folder)[None])
-    done = subprocess.run(["gdalinfo", "-json", "-checksum", str(folder / "whole.tif")], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["gdalinfo", "-json", "-checksum", str(folder / "whole.tif")], capture_output=True, text=True, check=True
+    )
     return int(json.loads(done.stdout)["bands"][0]["checksum"])
 
 
@@ -52,15 +54,25 @@ application.initQgis()
 layer = QgsRasterLayer(sys.argv[1], "mask")
 provider = layer.dataProvider()
 classes = [(entry.value, entry.label, entry.color.name()) for entry in layer.renderer().classes()]
-print(json.dumps([layer.isValid(), layer.crs().authid(), layer.width(), layer.height(), provider.sourceNoDataValue(1), layer.renderer().type(), classes]))
+grid = [layer.isValid(), layer.crs().authid(), layer.width(), layer.height()]
+print(json.dumps([*grid, provider.sourceNoDataValue(1), layer.renderer().type(), classes]))
 """
 
 
 @pytest.mark.skipif(python_of_qgis() is None, reason="needs QGIS: apt-get install python3-qgis")
 def test_qgis_of_debian_opens_the_sidecar_with_the_colours_of_the_classes(made: Path) -> None:
     environment = {"QT_QPA_PLATFORM": "offscreen", "PATH": "/usr/bin:/bin", "HOME": str(made.parent)}
-    done = subprocess.run([str(python_of_qgis()), "-c", OPENS, str(made)], capture_output=True, text=True, env=environment, timeout=120, check=False)
+    done = subprocess.run(
+        [str(python_of_qgis()), "-c", OPENS, str(made)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=120,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     valid, crs, width, height, nodata, renderer, classes = json.loads(done.stdout.splitlines()[-1])
     assert (valid, crs, width, height, nodata, renderer) == (True, "EPSG:32633", 420, 300, 255, "paletted")
-    assert [(value, colour) for value, _, colour in classes][:4] == list(enumerate(entry["color"] for entry in scenes.CLASSES))
+    assert [(value, colour) for value, _, colour in classes][:4] == list(
+        enumerate(entry["color"] for entry in scenes.CLASSES)
+    )

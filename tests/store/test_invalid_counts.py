@@ -37,7 +37,11 @@ def test_counts_add_up_by_cause_in_one_order() -> None:
 @pytest.mark.slow
 def test_a_resumed_run_reports_the_whole_job_beside_its_own_blocks(config: Path, tmp_path: Path) -> None:
     alone = runs.go(config)
-    assert alone.whole == {"pixels": alone.pixels, "invalid": alone.invalid} == {"pixels": 15000, "invalid": {"nodata": HOLE}}
+    assert (
+        alone.whole
+        == {"pixels": alone.pixels, "invalid": alone.invalid}
+        == {"pixels": 15000, "invalid": {"nodata": HOLE}}
+    )
     ledger = Ledger(tmp_path / "job.zarr")
     for block in [(0, 0), (1, 1)]:
         ledger.drop(block)

@@ -29,8 +29,11 @@ def test_a_record_holds_the_checksum_of_every_chunk_and_empty_for_those_without_
     assert record is not None
     assert record["source"] == "abc"
     assert {key: said == "empty" for key, said in record["chunks"].items()} == {
-        "0/mask/c/0/2": False, "0/mask/c/0/3": True, "0/mask/c/1/2": True, "0/mask/c/1/3": True,
-    }  # fmt: skip
+        "0/mask/c/0/2": False,
+        "0/mask/c/0/3": True,
+        "0/mask/c/1/2": True,
+        "0/mask/c/1/3": True,
+    }
     assert ledger.changed_chunks(store, record) == []
 
 
@@ -107,7 +110,12 @@ def test_records_are_listed_by_row_and_level_in_order(store: Path) -> None:
     book.fail((0, 5), "no")
     assert list(book.listed()) == blocks
     assert [record["k"] for record in specs.records(store).values()] == [0, 1, 2, 3]
-    assert (book.committed(), book.count(), book.committed_in(0), book.committed_in(1)) == (set(blocks), 4, {(0, 0), (0, 11)}, set())
+    assert (book.committed(), book.count(), book.committed_in(0), book.committed_in(1)) == (
+        set(blocks),
+        4,
+        {(0, 0), (0, 11)},
+        set(),
+    )
     assert (above.committed(), above.record((0, 0))) == ({(7, 7)}, None)
 
 
@@ -120,8 +128,13 @@ def test_a_record_is_written_after_its_chunks_are_durable(store: Path, monkeypat
     assert synced == ["0/mask/c/0/2", "0/mask/c/0", "0/mask/c", "0/mask", "0", ".", "the record"]
 
 
-@pytest.mark.parametrize(("zarr_format", "shard", "keys"), [(3, 64, ["0/mask/c/0/1"]), (2, None, [f"0/mask/{r}.{c}" for r in (0, 1) for c in (2, 3)])])
-def test_what_is_checksummed_is_the_file_whatever_the_format(tmp_path: Path, zarr_format: int, shard: int | None, keys: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("zarr_format", "shard", "keys"),
+    [(3, 64, ["0/mask/c/0/1"]), (2, None, [f"0/mask/{r}.{c}" for r in (0, 1) for c in (2, 3)])],
+)
+def test_what_is_checksummed_is_the_file_whatever_the_format(
+    tmp_path: Path, zarr_format: int, shard: int | None, keys: list[str]
+) -> None:
     path = tmp_path / "a.zarr"
     create(path, specs.spec(zarr_format=zarr_format, shard=shard), {})
     window = Window(row=0, col=64, height=64, width=64)
@@ -130,7 +143,9 @@ def test_what_is_checksummed_is_the_file_whatever_the_format(tmp_path: Path, zar
     ledger.commit_block(path, 0, (0, 1), window, ("mask",), {})
     record = ledger.Ledger(path).record((0, 1))
     assert record is not None
-    assert record["chunks"] == {key: hashlib.blake2b((path / key).read_bytes(), digest_size=16).hexdigest() for key in keys}
+    assert record["chunks"] == {
+        key: hashlib.blake2b((path / key).read_bytes(), digest_size=16).hexdigest() for key in keys
+    }
     assert ledger.has_any_chunk(path, 0, "mask", window)
 
 

@@ -15,7 +15,15 @@ from pipeline.exports.sidecars import delete_store
 from pipeline.exports.vrt import vrt_sidecar
 from pipeline.geometry.grid import Grid
 from pipeline.store.files import files_at
-from pipeline.store.lifecycle import create, is_mask_store, open_layer, read_store_meta, remove_partial_files, remove_partials_beside, update_meta
+from pipeline.store.lifecycle import (
+    create,
+    is_mask_store,
+    open_layer,
+    read_store_meta,
+    remove_partial_files,
+    remove_partials_beside,
+    update_meta,
+)
 from pipeline.store.spec import ClassRow
 from tests.store import specs
 
@@ -54,7 +62,9 @@ def test_creating_leaves_what_is_there(tmp_path: Path, there: str) -> None:
         create(path, specs.spec(), {"who": 1})
     assert not create(path, specs.spec(), {"who": 2})
     assert [p.name for p in tmp_path.iterdir()] == ["a.zarr"]
-    assert (read_store_meta(path)["who"] if there == "a store" else is_mask_store(path)) == (1 if there == "a store" else False)
+    assert (read_store_meta(path)["who"] if there == "a store" else is_mask_store(path)) == (
+        1 if there == "a store" else False
+    )
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
@@ -107,10 +117,14 @@ def test_probabilities_of_two_bytes_are_no_number_where_nothing_is_written_and_t
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])
-def test_a_new_name_of_a_class_reaches_the_mask_and_the_class_axis_of_every_level(tmp_path: Path, zarr_format: int) -> None:
+def test_a_new_name_of_a_class_reaches_the_mask_and_the_class_axis_of_every_level(
+    tmp_path: Path, zarr_format: int
+) -> None:
     of = specs.spec(layers=("mask", "probabilities"), zarr_format=zarr_format)
     create(tmp_path / "a.zarr", of, {})
-    update_meta(tmp_path / "a.zarr", replace(of, classes=(ClassRow(code=0, name="lakes", color="#112233"), *of.classes[1:])), {})
+    update_meta(
+        tmp_path / "a.zarr", replace(of, classes=(ClassRow(code=0, name="lakes", color="#112233"), *of.classes[1:])), {}
+    )
     for k in range(of.levels):
         for name in ("mask", "class"):
             array = zarr.open_array(tmp_path / "a.zarr" / str(k) / name, mode="r")
@@ -123,9 +137,21 @@ def test_debris_of_killed_writers_is_swept_and_the_files_of_living_ones_are_not(
     create(path, specs.spec(), {})
     name = uuid.uuid4().hex
     inside = [path / "0/mask/c/0/0.abc.partial", path / "0/mask/ledger/r00000/b00000.json.abc.partial"]
-    old = [*inside, tmp_path / f"a.vrt.{name}.partial", tmp_path / f"a.report.json.{name}.partial", tmp_path / ".a.zarr.abc.partial" / "zarr.json"]
-    beside = [tmp_path / f"a.png.{name}.partial", tmp_path / ".a.zarr.def.partial" / "zarr.json", tmp_path / ".other.zarr.abc.partial" / "zarr.json"]
-    young, others = [path / "0/mask/c/0/1.abc.partial", *beside], [tmp_path / "a.tif.partial", tmp_path / f"b.vrt.{name}.partial"]
+    old = [
+        *inside,
+        tmp_path / f"a.vrt.{name}.partial",
+        tmp_path / f"a.report.json.{name}.partial",
+        tmp_path / ".a.zarr.abc.partial" / "zarr.json",
+    ]
+    beside = [
+        tmp_path / f"a.png.{name}.partial",
+        tmp_path / ".a.zarr.def.partial" / "zarr.json",
+        tmp_path / ".other.zarr.abc.partial" / "zarr.json",
+    ]
+    young, others = (
+        [path / "0/mask/c/0/1.abc.partial", *beside],
+        [tmp_path / "a.tif.partial", tmp_path / f"b.vrt.{name}.partial"],
+    )
     for file in (*old, *young, *others):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
@@ -138,7 +164,10 @@ def test_debris_of_killed_writers_is_swept_and_the_files_of_living_ones_are_not(
 
 
 @pytest.mark.parametrize("name", ["zarr.json", ".zattrs"])
-@pytest.mark.parametrize("text", ["", "{", "[]", '"wholecloth"', '{"wholecloth": 1}', '{"attributes": []}', '{"attributes": {"wholecloth": "yes"}}'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", '"wholecloth"', '{"wholecloth": 1}', '{"attributes": []}', '{"attributes": {"wholecloth": "yes"}}'],
+)
 def test_other_peoples_folders_are_not_taken_for_ours(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
     assert not is_mask_store(tmp_path)
@@ -170,7 +199,11 @@ def test_colours_and_names_are_rewritten_in_every_level_and_nothing_else_is(tmp_
     before = contents(path)
     update_meta(path, of, {"blocks": [1, 1]})
     assert contents(path) == before
-    update_meta(path, specs.spec(zarr_format=zarr_format, classes=(ClassRow(code=0, name="sea", color="#000000"),)), {"blocks": [1, 1]})
+    update_meta(
+        path,
+        specs.spec(zarr_format=zarr_format, classes=(ClassRow(code=0, name="sea", color="#000000"),)),
+        {"blocks": [1, 1]},
+    )
     changed = {key for key, data in contents(path).items() if data != before[key]}
     name = "zarr.json" if zarr_format == 3 else ".zattrs"
     assert changed == {name} | {f"{k}/mask/{name}" for k in range(of.levels)}

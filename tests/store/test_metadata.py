@@ -17,7 +17,9 @@ def test_what_holds_of_a_grid_is_said_and_nothing_else(grid: str) -> None:
     assert said.get("proj:code") == there.code
     assert said.get("proj:wkt2") == there.wkt
     names = [entry["name"] for entry in said["zarr_conventions"]]
-    assert names == (["multiscales", "proj", "proj:", "spatial", "spatial:"] if there.wkt else ["multiscales", "spatial", "spatial:"])
+    assert names == (
+        ["multiscales", "proj", "proj:", "spatial", "spatial:"] if there.wkt else ["multiscales", "spatial", "spatial:"]
+    )
 
 
 def test_the_box_of_a_rotated_grid_holds_all_four_corners() -> None:
@@ -55,7 +57,9 @@ def test_ome_metadata_has_the_structure_of_0_5(grid: str) -> None:
         assert [t["type"] for t in translation] in ([], ["translation"])
     codes = [row["label-value"] for row in said["image-label"]["colors"]]
     assert codes == [0, 3, 7] == [row["label-value"] for row in said["image-label"]["properties"]]
-    assert all(len(row["rgba"]) == 4 and all(0 <= v <= 255 for v in row["rgba"]) for row in said["image-label"]["colors"])
+    assert all(
+        len(row["rgba"]) == 4 and all(0 <= v <= 255 for v in row["rgba"]) for row in said["image-label"]["colors"]
+    )
 
 
 def test_a_pixels_centre_lies_in_the_same_place_at_every_level_of_ome() -> None:
@@ -69,7 +73,10 @@ def test_a_pixels_centre_lies_in_the_same_place_at_every_level_of_ome() -> None:
 
 def test_a_part_of_an_image_lies_in_ome_where_it_was_cut() -> None:
     grid = Grid(height=200, width=300, transform=(0.65, 0.0, 325.0, 0.0, 0.65, 130.0), unit="um")
-    moves = [d["coordinateTransformations"] for d in metadata.root_attributes(specs.spec(grid=grid))["ome"]["multiscales"][0]["datasets"]]
+    moves = [
+        d["coordinateTransformations"]
+        for d in metadata.root_attributes(specs.spec(grid=grid))["ome"]["multiscales"][0]["datasets"]
+    ]
     assert moves[0][1] == {"type": "translation", "translation": [130.0, 325.0]}
     assert moves[1][1] == {"type": "translation", "translation": [130.0 + 0.325, 325.0 + 0.325]}
 
@@ -83,7 +90,9 @@ def test_a_v2_store_says_its_levels_as_ome_of_0_4_does() -> None:
     assert {entry["name"] for entry in said["zarr_conventions"]} <= {"proj", "proj:", "spatial", "spatial:"}
 
 
-@pytest.mark.parametrize(("grid", "unit"), [("of a slide", "micrometer"), ("with a code", "meter"), ("without a CRS", None)])
+@pytest.mark.parametrize(
+    ("grid", "unit"), [("of a slide", "micrometer"), ("with a code", "meter"), ("without a CRS", None)]
+)
 def test_ome_says_the_unit_where_there_is_one(grid: str, unit: str | None) -> None:
     assert [axis.get("unit") for axis in ome(grid)["multiscales"][0]["axes"]] == [unit] * 2
 

@@ -33,7 +33,11 @@ def many_blocks(**changes: Any) -> StoreSpec:
 
 
 def chunks(path: Path) -> dict[str, bytes]:
-    return {key: (path / key).read_bytes() for key in files_at(path).list() if any(f"/{layer}/c/" in key for layer in LAYERS)}
+    return {
+        key: (path / key).read_bytes()
+        for key in files_at(path).list()
+        if any(f"/{layer}/c/" in key for layer in LAYERS)
+    }
 
 
 def shuffled(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
@@ -49,14 +53,18 @@ def threads(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
 
 @pytest.mark.slow
 @pytest.mark.nightly("jobs", after=2)
-@pytest.mark.parametrize("changes", [{}, {"shard": 64}, {"shard": 128}, {"zarr_format": 2}, {"probabilities": "float16"}], ids=str)
+@pytest.mark.parametrize(
+    "changes", [{}, {"shard": 64}, {"shard": 128}, {"zarr_format": 2}, {"probabilities": "float16"}], ids=str
+)
 @pytest.mark.usefixtures("_small_blocks")
 def test_every_level_is_the_level_below_reduced_as_a_whole(tmp_path: Path, changes: dict[str, Any]) -> None:
     of = many_blocks(**changes)
     path = specs.store(tmp_path / "a.zarr", of)
     overviews.build_overviews(path, of)
     for level in range(1, of.levels):
-        below, made = ({layer: np.asarray(open_layer(path, k, layer)[:]) for layer in of.layers} for k in (level - 1, level))
+        below, made = (
+            {layer: np.asarray(open_layer(path, k, layer)[:]) for layer in of.layers} for k in (level - 1, level)
+        )
         assert (made["mask"] == mode_2x2(below["mask"], 255)).all()
         valid = below["mask"] != 255
         assert (made["confidence"] == mean_2x2(below["confidence"], valid, 0)).all()
@@ -68,11 +76,16 @@ def test_every_level_is_the_level_below_reduced_as_a_whole(tmp_path: Path, chang
 
 @pytest.mark.slow
 @pytest.mark.nightly("jobs", after=2)
-@pytest.mark.parametrize("telling", [("entropy",), ("confidence",), ("probabilities",), ("confidence", "probabilities", "entropy")], ids=str)
+@pytest.mark.parametrize(
+    "telling", [("entropy",), ("confidence",), ("probabilities",), ("confidence", "probabilities", "entropy")], ids=str
+)
 @pytest.mark.parametrize("dtype", ["uint8", "float16"])
 @pytest.mark.usefixtures("_small_blocks")
-def test_pixels_too_doubtful_for_the_mask_count_in_the_other_layers(tmp_path: Path, telling: tuple[str, ...], dtype: str) -> None:
-    """A store whose mask leaves pixels out is, in all other layers, the store of the same pixels whose mask does not."""
+def test_pixels_too_doubtful_for_the_mask_count_in_the_other_layers(
+    tmp_path: Path, telling: tuple[str, ...], dtype: str
+) -> None:
+    """A store whose mask leaves pixels out is, in all other layers, the store of the same pixels whose mask does
+    not."""
     both = many_blocks(probabilities=dtype, layers=("mask", *telling))
     sure, path = specs.store(tmp_path / "a", both), specs.store(tmp_path / "b", both)
     mask = open_layer(path, 0, "mask")
@@ -80,7 +93,10 @@ def test_pixels_too_doubtful_for_the_mask_count_in_the_other_layers(tmp_path: Pa
     overviews.build_overviews(sure, both)
     overviews.build_overviews(path, replace(both, has_min_confidence=True))
     for level in range(1, both.levels):
-        assert (np.asarray(open_layer(path, level, "mask")[:]) == mode_2x2(np.asarray(open_layer(path, level - 1, "mask")[:]), 255)).all()
+        assert (
+            np.asarray(open_layer(path, level, "mask")[:])
+            == mode_2x2(np.asarray(open_layer(path, level - 1, "mask")[:]), 255)
+        ).all()
         for layer in telling:
             found = [np.asarray(open_layer(store, level, layer)[:]) for store in (sure, path)]
             assert np.array_equal(*found, equal_nan=layer == "probabilities" and dtype == "float16"), (level, layer)
@@ -100,7 +116,9 @@ def test_bytes_do_not_depend_on_the_engine(tmp_path: Path, engine: Callable[...,
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("_small_blocks")
-def test_a_build_that_dies_goes_on_with_the_blocks_that_have_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_build_that_dies_goes_on_with_the_blocks_that_have_no_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     of, real = many_blocks(), ledger.commit_block
     whole, path = (specs.store(tmp_path / name, of) for name in "ab")
     overviews.build_overviews(whole, of)
@@ -147,7 +165,8 @@ def test_what_is_empty_below_is_neither_read_nor_written(tmp_path: Path, monkeyp
 @pytest.mark.nightly("scale")
 @pytest.mark.parametrize("classes", [2, 0, 12])
 def test_what_is_held_grows_neither_with_the_level_below_nor_with_the_classes(tmp_path: Path, classes: int) -> None:
-    """A block of one shard of 4096² px is made from 8192² px, which are never held at once, and of probabilities one class at a time."""
+    """A block of one shard of 4096² px is made from 8192² px, which are never held at once, and of probabilities one
+    class at a time."""
     rows = tuple(spec.ClassRow(code=k, name=f"c{k}", color="#000000") for k in range(classes))
     more = {"layers": ("mask", "probabilities"), "classes": rows} if classes else {}
     of = specs.spec(Grid(height=8192, width=8192), chunk=256, shard=4096, levels=2, **more)

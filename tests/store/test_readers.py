@@ -45,14 +45,20 @@ def test_xarray_and_rioxarray_need_the_group_and_nothing_else(made: tuple[Path, 
     assert opened.mask.rio.crs.to_epsg() == 32633
     assert tuple(opened.mask.rio.transform())[:6] == TRANSFORM
     assert opened.mask.rio.nodata == 255
-    for layer, dimensions in (("confidence", ("y", "x")), ("entropy", ("y", "x")), ("probabilities", ("class", "y", "x"))):
+    for layer, dimensions in (
+        ("confidence", ("y", "x")),
+        ("entropy", ("y", "x")),
+        ("probabilities", ("class", "y", "x")),
+    ):
         assert (opened[layer].dtype, opened[layer].dims) == (np.uint8, dimensions)
         assert opened[layer].rio.crs.to_epsg() == 32633
         assert tuple(opened[layer].rio.transform())[:6] == TRANSFORM
     assert opened.entropy.rio.nodata == 255
     assert (opened.probabilities.argmax("class").values == opened.mask.values)[opened.confidence.values > 128].all()
     assert opened.probabilities.sel({"class": 2}).shape == opened.mask.shape
-    assert dict(zip(opened["class"].values.tolist(), opened["class"].attrs["flag_meanings"].split(), strict=True)) == dict(enumerate("abcd"))
+    assert dict(
+        zip(opened["class"].values.tolist(), opened["class"].attrs["flag_meanings"].split(), strict=True)
+    ) == dict(enumerate("abcd"))
     assert (float(opened.x[0]), float(opened.y[0])) == (500_005.0, 4_599_995.0)
 
 
@@ -72,7 +78,10 @@ def test_tensorstore_reads_the_same_pixels(made: tuple[Path, int]) -> None:
     import tensorstore
 
     folder, version = made
-    spec = {"driver": "zarr3" if version == 3 else "zarr", "kvstore": {"driver": "file", "path": str(folder / "job.zarr" / "0" / "mask")}}
+    spec = {
+        "driver": "zarr3" if version == 3 else "zarr",
+        "kvstore": {"driver": "file", "path": str(folder / "job.zarr" / "0" / "mask")},
+    }
     assert (np.asarray(tensorstore.open(spec).result().read().result()) == scenes.whole(folder)).all()
 
 
@@ -80,7 +89,9 @@ def test_tensorstore_reads_the_same_pixels(made: tuple[Path, int]) -> None:
 @pytest.mark.nightly("jobs", after=2)
 @pytest.mark.parametrize("changes", [{}, {"shard": 64}, {"zarr_format": 2}], ids=str)
 @pytest.mark.parametrize("dtype", ["uint8", "float16"])
-def test_every_reader_finds_the_probabilities_of_each_class(tmp_path: Path, changes: dict[str, Any], dtype: str) -> None:
+def test_every_reader_finds_the_probabilities_of_each_class(
+    tmp_path: Path, changes: dict[str, Any], dtype: str
+) -> None:
     import tensorstore
     import xarray
 
@@ -94,8 +105,13 @@ def test_every_reader_finds_the_probabilities_of_each_class(tmp_path: Path, chan
     assert opened.probabilities.dtype == dtype
     assert opened["class"].values.tolist() == [0, 3, 7]
     assert np.array_equal(opened.probabilities.values, expected, equal_nan=dtype == "float16")
-    place = {"driver": "zarr" if of.zarr_format == 2 else "zarr3", "kvstore": {"driver": "file", "path": str(path / "0" / "probabilities")}}
-    assert np.array_equal(np.asarray(tensorstore.open(place).result().read().result()), expected, equal_nan=dtype == "float16")
+    place = {
+        "driver": "zarr" if of.zarr_format == 2 else "zarr3",
+        "kvstore": {"driver": "file", "path": str(path / "0" / "probabilities")},
+    }
+    assert np.array_equal(
+        np.asarray(tensorstore.open(place).result().read().result()), expected, equal_nan=dtype == "float16"
+    )
     if of.zarr_format == 2 and dtype == "uint8":
         with rasterio.open(f'ZARR:"{path}":/0/probabilities:1') as plane:
             assert (plane.read(1) == expected[1]).all()
@@ -104,7 +120,9 @@ def test_every_reader_finds_the_probabilities_of_each_class(tmp_path: Path, chan
             assert layer.nodata == 255
 
 
-def test_rasterio_opens_the_array_with_georeference_and_the_sidecar_adds_palette_and_overviews(made: tuple[Path, int]) -> None:
+def test_rasterio_opens_the_array_with_georeference_and_the_sidecar_adds_palette_and_overviews(
+    made: tuple[Path, int],
+) -> None:
     folder, version = made
     if version == 3 and tuple(map(int, rasterio.__gdal_version__.split(".")[:2])) < (3, 12):
         pytest.skip("GDAL before 3.12, as on Python 3.11, reads no v3")
@@ -127,7 +145,10 @@ def test_levels_halve_and_each_repeats_its_georeference(made: tuple[Path, int]) 
 
     root = zarr.open_group(made[0] / "job.zarr", mode="r", use_consolidated=False)
     if made[1] == 2:  # the key is OME's there
-        layout = [{"asset": str(k), **{key: root[str(k)].attrs[key] for key in ("spatial:shape", "spatial:transform")}} for k in range(4)]
+        layout = [
+            {"asset": str(k), **{key: root[str(k)].attrs[key] for key in ("spatial:shape", "spatial:transform")}}
+            for k in range(4)
+        ]
     else:
         layout = root.attrs["multiscales"]["layout"]
         assert [entry.get("derived_from") for entry in layout] == [None, "0", "1", "2"]
@@ -162,7 +183,10 @@ def test_ome_readers_find_every_level_and_the_colours(made: tuple[Path, int]) ->
     assert (ome["multiscales"][0] if version == 2 else ome)["version"] == {2: "0.4", 3: "0.5"}[version]
     datasets = ome["multiscales"][0]["datasets"]
     assert [d["path"] for d in datasets] == ["0/mask", "1/mask", "2/mask", "3/mask"]
-    assert datasets[1]["coordinateTransformations"] == [{"type": "scale", "scale": [20.0, 20.0]}, {"type": "translation", "translation": [5.0, 5.0]}]
+    assert datasets[1]["coordinateTransformations"] == [
+        {"type": "scale", "scale": [20.0, 20.0]},
+        {"type": "translation", "translation": [5.0, 5.0]},
+    ]
     assert ome["image-label"]["colors"][0] == {"label-value": 0, "rgba": [0x1B, 0x9E, 0x77, 255]}
 
 
@@ -187,7 +211,11 @@ def test_xarray_and_rioxarray_find_the_georeference_of_every_kind_of_grid(tmp_pa
     if there.wkt:
         assert opened.mask.rio.crs == rasterio.CRS.from_wkt(there.wkt)
     assert ("x" in opened.coords) == there.axis_aligned
-    assert opened.x.attrs.get("units") == {"of a slide": "micrometer", "without a CRS": None}.get(grid, "metre") if there.axis_aligned else True
+    assert (
+        opened.x.attrs.get("units") == {"of a slide": "micrometer", "without a CRS": None}.get(grid, "metre")
+        if there.axis_aligned
+        else True
+    )
 
 
 @pytest.mark.parametrize("grid", ["with a code", "without a code", "rotated"])
@@ -202,7 +230,9 @@ def test_odc_geo_finds_the_geobox_of_every_kind_of_grid(tmp_path: Path, grid: st
     assert box.shape == (100, 130)
 
 
-@pytest.mark.parametrize("changes", [{"shard": 64}, {"dtype": "uint16", "nodata": 65535}, {"layers": ("mask", "confidence"), "shard": 128}])
+@pytest.mark.parametrize(
+    "changes", [{"shard": 64}, {"dtype": "uint16", "nodata": 65535}, {"layers": ("mask", "confidence"), "shard": 128}]
+)
 def test_shards_and_wider_codes_read_alike_everywhere(tmp_path: Path, changes: dict[str, Any]) -> None:
     import tensorstore
     import xarray

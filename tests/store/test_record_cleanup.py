@@ -15,7 +15,9 @@ def store(tmp_path: Path) -> Path:
     create(path, specs.spec(levels=2), {"blocks": [1, 3]})
     open_layer(path, 0, "mask")[0:64, 0:128] = 0
     for col in range(3):
-        commit_block(path, 0, (0, col), Window(row=0, col=64 * col, height=64, width=min(64, 130 - 64 * col)), ("mask",), {})
+        commit_block(
+            path, 0, (0, col), Window(row=0, col=64 * col, height=64, width=min(64, 130 - 64 * col)), ("mask",), {}
+        )
     return path
 
 

@@ -85,9 +85,13 @@ def test_storage_that_fails_twice_is_asked_again(s3: Storage, tmp_path: Path, st
     s3.fail({"count": 2, "status": status})
     files.put("a", b"1")
     for method, ask in (
-        ("PUT", lambda: files.put("a", b"2")), ("GET", lambda: files.get("a")), ("HEAD", lambda: files.exists("a")), ("GET", lambda: list(files.list())),
-        ("PUT", lambda: files.create("b", b"3")), ("POST", lambda: files.delete("a")),
-    ):  # fmt: skip
+        ("PUT", lambda: files.put("a", b"2")),
+        ("GET", lambda: files.get("a")),
+        ("HEAD", lambda: files.exists("a")),
+        ("GET", lambda: list(files.list())),
+        ("PUT", lambda: files.create("b", b"3")),
+        ("POST", lambda: files.delete("a")),
+    ):
         s3.forget()
         s3.fail({"method": method, "count": 2, "status": status})
         ask()
@@ -108,7 +112,13 @@ def test_who_created_a_file_knows_it_though_the_answer_was_lost(s3: Storage, tmp
 def test_storage_that_stays_away_ends_the_run_and_tells_no_secret(s3: Storage, tmp_path: Path) -> None:
     files = remote(tmp_path)
     s3.fail({"status": 503})
-    for ask in (lambda: files.put("a", b""), lambda: files.create("a", b""), lambda: files.get("a"), lambda: list(files.list()), lambda: files.delete("a")):
+    for ask in (
+        lambda: files.put("a", b""),
+        lambda: files.create("a", b""),
+        lambda: files.get("a"),
+        lambda: list(files.list()),
+        lambda: files.delete("a"),
+    ):
         with pytest.raises(Unfinished, match=rf"s3://{BUCKET}/.* is away .*run the same command again") as told:
             ask()
         assert not any(secret in str(told.value) for secret in (SECRET, TOKEN))
@@ -118,7 +128,13 @@ def test_storage_that_stays_away_ends_the_run_and_tells_no_secret(s3: Storage, t
 def test_storage_that_refuses_is_a_matter_of_credentials(s3: Storage, tmp_path: Path) -> None:
     s3.fail({"status": 403})
     files = remote(tmp_path)
-    for ask in (lambda: files.put("a", b""), lambda: files.create("a", b""), lambda: files.get("a"), lambda: list(files.list()), lambda: files.delete("a")):
+    for ask in (
+        lambda: files.put("a", b""),
+        lambda: files.create("a", b""),
+        lambda: files.get("a"),
+        lambda: list(files.list()),
+        lambda: files.delete("a"),
+    ):
         with pytest.raises(StoreError, match=r"refuses us .*Credentials come from the environment") as told:
             ask()
         assert "<" not in str(told.value)
@@ -128,11 +144,14 @@ def test_storage_that_refuses_is_a_matter_of_credentials(s3: Storage, tmp_path: 
         files_at(Remote("s3://nobodys/a.zarr")).put("a", b"")
 
 
-def test_a_profile_is_read_where_the_environment_holds_no_key(s3: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_profile_is_read_where_the_environment_holds_no_key(
+    s3: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name)
     (tmp_path / "credentials").write_text(
-        "[default]\naws_access_key_id = AKIAOTHER\naws_secret_access_key = x\n[mine]\naws_access_key_id = AKIAMINE\naws_secret_access_key = y\n"
+        "[default]\naws_access_key_id = AKIAOTHER\naws_secret_access_key = x\n[mine]\naws_access_key_id = "
+        "AKIAMINE\naws_secret_access_key = y\n"
     )
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
     for profile, key in ((None, "AKIAOTHER"), ("mine", "AKIAMINE")):
@@ -148,7 +167,9 @@ def test_a_profile_is_read_where_the_environment_holds_no_key(s3: Storage, tmp_p
 
 
 @pytest.mark.parametrize("url", ["ftp:/x", "localhost:9000", "http://me:secret@host"])
-def test_an_endpoint_that_is_none_is_told_without_its_password(s3: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_an_endpoint_that_is_none_is_told_without_its_password(
+    s3: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", url)
     storage.forget()
     with pytest.raises(StoreError, match=r"AWS_ENDPOINT_URL is .* no endpoint") as told:
@@ -158,7 +179,9 @@ def test_an_endpoint_that_is_none_is_told_without_its_password(s3: Storage, tmp_
 
 
 @pytest.mark.parametrize(("name", "said"), [("AWS_NO_SIGN_REQUEST", "YES"), ("AWS_SKIP_SIGNATURE", "true")])
-def test_buckets_that_are_open_to_all_need_no_credentials(s3: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, said: str) -> None:
+def test_buckets_that_are_open_to_all_need_no_credentials(
+    s3: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, said: str
+) -> None:
     monkeypatch.setenv(name, said)
     storage.forget()
     remote(tmp_path).put("a", b"1")

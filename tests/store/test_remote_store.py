@@ -1,4 +1,7 @@
-"""A store on object storage: made and deleted so that a part is never taken for the whole, and the same bytes as on disk."""
+"""A store on object storage.
+
+Made and deleted so that a part is never taken for the whole, and the same bytes as on disk.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +77,9 @@ def whole(path: Path, **changes: Any) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("changes", [{}, {"zarr_format": 2}, {"shard": 64, "layers": ("mask", "probabilities")}], ids=str)
+@pytest.mark.parametrize(
+    "changes", [{}, {"zarr_format": 2}, {"shard": 64, "layers": ("mask", "probabilities")}], ids=str
+)
 def test_an_empty_store_is_the_one_that_a_disk_holds(place: Remote, tmp_path: Path, changes: dict[str, Any]) -> None:
     assert not exists(place)
     assert create(place, specs.spec(**changes), {"who": 1})
@@ -154,7 +159,9 @@ def test_of_many_creators_with_unlike_plans_one_makes_the_whole_store(place: Rem
 
 
 @pytest.mark.slow
-def test_a_deletion_that_is_killed_anywhere_leaves_no_store_and_can_be_taken_up(place: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deletion_that_is_killed_anywhere_leaves_no_store_and_can_be_taken_up(
+    place: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for steps in range(5):
         there = place.with_name(f"{steps}.zarr")
         specs.finish(specs.store(there, specs.spec()), specs.spec(), {"blocks": [1, 1]})  # type: ignore[arg-type]
@@ -275,7 +282,10 @@ def test_everybody_opens_it(s3: Storage, place: Remote) -> None:
         assert scene.mask.dtype == "uint8"
     opened = open_store(place, 1)
     assert opened.blocks == opened.committed_blocks() == 1
-    assert (opened.read(Window(row=0, col=0, height=50, width=65)) == zarr.open_array(zarr_path(place, "1/mask"), mode="r")[:]).all()
+    assert (
+        opened.read(Window(row=0, col=0, height=50, width=65))
+        == zarr.open_array(zarr_path(place, "1/mask"), mode="r")[:]
+    ).all()
 
 
 @pytest.mark.slow

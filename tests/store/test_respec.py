@@ -25,14 +25,25 @@ EVERY = ["mask", "confidence", "probabilities", "entropy"]
         {"output": {"layers": EVERY, "zarr_format": 2}},
         {"output": {"layers": ["confidence", "mask"], "shard": 128, "pyramid": False}},
         {"output": {"layers": EVERY, "probabilities_dtype": "float16", "min_confidence": 0.4, "shard": 64}},
-        {"model": {"classes": [{"name": name, "code": 900 + k, "role": "ignore" if k else None} for k, name in enumerate("wxyz")]}},
+        {
+            "model": {
+                "classes": [
+                    {"name": name, "code": 900 + k, "role": "ignore" if k else None} for k, name in enumerate("wxyz")
+                ]
+            }
+        },
     ],
 )
 def test_a_store_says_all_of_the_spec_that_it_was_made_by(tmp_path: Path, sections: dict[str, Any]) -> None:
     job = prepare_job(load_config(scenes.config(tmp_path, **sections)))
     create(job.path, job.spec, job.meta())
     found = read_spec(job.path)
-    assert (found.grid, found.classes, found.layers, found.levels) == (job.spec.grid, job.spec.classes, job.spec.layers, job.spec.levels)
+    assert (found.grid, found.classes, found.layers, found.levels) == (
+        job.spec.grid,
+        job.spec.classes,
+        job.spec.layers,
+        job.spec.levels,
+    )
     assert found.axis == job.spec.axis
     for name in (name for name in job.spec.__dataclass_fields__ if name != "class_codes"):
         assert getattr(found, name) == getattr(job.spec, name), name

@@ -19,12 +19,19 @@ def test_progress_is_what_the_ledger_says(tmp_path: Path) -> None:
     path, of = tmp_path / "a.zarr", specs.spec()
     create(path, of, {"blocks": [2, 3]})
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    assert status(path) == Status(blocks=6, committed=0, failures={}, complete=False, overviews={"done": 0, "total": 3}, size=size)
+    assert status(path) == Status(
+        blocks=6, committed=0, failures={}, complete=False, overviews={"done": 0, "total": 3}, size=size
+    )
     Ledger(path).commit((0, 1), {"chunks": {}})
     Ledger(path).fail((1, 2), "the disk is away")
     Ledger(path, 1).commit((0, 0), {"chunks": {}})
     found = status(path)
-    assert (found.committed, found.failures, found.complete, found.share) == (1, {"1,2": "the disk is away"}, False, 1 / 6)
+    assert (found.committed, found.failures, found.complete, found.share) == (
+        1,
+        {"1,2": "the disk is away"},
+        False,
+        1 / 6,
+    )
     assert (found.overviews, found.resume) == ({"done": 1, "total": 3}, True)
     specs.finish(path, of, {"blocks": [2, 3]})
     assert status(path).complete
@@ -48,7 +55,11 @@ def test_a_store_that_is_marked_complete_is_to_be_resumed_where_anything_is_miss
 
 def test_the_share_is_that_of_pixels_and_an_odd_block_counts_less(tmp_path: Path) -> None:
     path = tmp_path / "a.zarr"
-    create(path, specs.spec(), {"blocks": [2, 2], "tiles": {"height": 100, "width": 130, "block": 96}, "versions": {"wholecloth": "0.1"}})
+    create(
+        path,
+        specs.spec(),
+        {"blocks": [2, 2], "tiles": {"height": 100, "width": 130, "block": 96}, "versions": {"wholecloth": "0.1"}},
+    )
     Ledger(path).commit((0, 0), {"chunks": {}})
     Ledger(path).commit((1, 1), {"chunks": {}})
     assert status(path).share == (96 * 96 + 4 * 34) / (100 * 130)
@@ -97,7 +108,10 @@ def test_who_is_at_work_is_told(tmp_path: Path) -> None:
     create(path, specs.spec(), {"blocks": [2, 3], "id": "one"})
     leases.elsewhere(path, Shard(index=2, count=3))
     with acquire(path, Shard(index=1, count=3), "a run of shard 1/3", print):
-        assert [(one["shard"], one["host"] == "node7", one["alive"]) for one in status(path).leases] == [("1/3", False, True), ("2/3", True, None)]
+        assert [(one["shard"], one["host"] == "node7", one["alive"]) for one in status(path).leases] == [
+            ("1/3", False, True),
+            ("2/3", True, None),
+        ]
         said = CliRunner().invoke(app, ["status", str(path)]).stdout
     assert "in use     a run of shard 1/3, process" in said
     assert ", alive\n" in said

@@ -1,7 +1,10 @@
-"""Stores that an earlier release made, half finished or complete, each with its config, raster and network in one archive.
+"""Stores that an earlier release made, half finished or complete.
 
-A store remembers the path and the time of its raster, so the archives are unpacked where they were packed. Arithmetic of the half-finished ones is exact:
-pixels are small integers, weights are −1, 0 and 1, and every sum fits into a float32, so that each machine computes the same labels.
+Each lies with its config, raster and network in one archive.
+
+A store remembers the path and the time of its raster, so the archives are unpacked where they were packed. Arithmetic
+of the half-finished ones is exact: pixels are small integers, weights are −1, 0 and 1, and every sum fits into a
+float32, so that each machine computes the same labels.
 """
 
 from __future__ import annotations

@@ -3,8 +3,9 @@
     git worktree add OLD REVISION
     python -m tests.stores_of_before.make OLD
 
-Archives are made once, at a release, and are not made anew when the code changes: that they stay usable is what `tests/test_stores_of_before.py` shows.
-The names of modules in here are those that users have in their configs and files. They stay as they are, whatever the modules are called.
+Archives are made once, at a release, and are not made anew when the code changes: that they stay usable is what
+`tests/test_stores_of_before.py` shows. The names of modules in here are those that users have in their configs and
+files. They stay as they are, whatever the modules are called.
 """
 
 from __future__ import annotations
@@ -86,7 +87,11 @@ def write_expected(tree: Path, config: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         run(tree, config, "--out", f"{folder}/expected.zarr")
         mask = zarr.open_array(f"{folder}/expected.zarr/0/mask", mode="r")[:]
-    print(config.parent.name, "pixels of each code:", dict(zip(*(row.tolist() for row in np.unique(mask, return_counts=True)), strict=True)))
+    print(
+        config.parent.name,
+        "pixels of each code:",
+        dict(zip(*(row.tolist() for row in np.unique(mask, return_counts=True)), strict=True)),
+    )
     np.savez_compressed(config.parent / "expected.npz", mask=mask)
 
 
@@ -99,10 +104,16 @@ def write_inputs(folder: Path, name: str) -> Path:
         (folder / "users.py").write_text(USERS)
     config = {
         "source": {"path": "scene.tif"},
-        "model": {"path": "weights.pt", "classes": scenes.CLASSES, **MODELS[name], "input": {"mean": 8, "std": 4, **MODELS[name].get("input", {})}},
-        "tile": {"size": TILES[name]}, "output": {"path": "job.zarr", "chunk": 32, "block": 64},
+        "model": {
+            "path": "weights.pt",
+            "classes": scenes.CLASSES,
+            **MODELS[name],
+            "input": {"mean": 8, "std": 4, **MODELS[name].get("input", {})},
+        },
+        "tile": {"size": TILES[name]},
+        "output": {"path": "job.zarr", "chunk": 32, "block": 64},
         "execution": {"device": "cpu", "engine": "serial", "memory": "4GiB"},
-    }  # fmt: skip
+    }
     (folder / "job.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     return folder / "job.yaml"
 
@@ -150,7 +161,10 @@ def ternary(network: nn.Module) -> nn.Module:
 
 
 def balanced(network: nn.Module, name: str) -> nn.Module:
-    """Biases of the last layer by which every class has pixels and no two classes tie: logits are whole multiples of 2⁻⁶, and biases are not."""
+    """Biases of the last layer by which every class has pixels and no two classes tie.
+
+    Logits are whole multiples of 2⁻⁶, and biases are not.
+    """
     image = torch.from_numpy((pixels() - 8.0) / 4).float()[None]
     if name == "classifier":
         image = image.unfold(2, 32, 4).unfold(3, 32, 4).permute(0, 2, 3, 1, 4, 5).reshape(-1, 3, 32, 32)
@@ -194,7 +208,10 @@ def command(config: Path, *options: str) -> list[str]:
 
 
 def environment(tree: Path, config: Path) -> dict[str, str]:
-    """Variables of the command; what it measures of the network is kept beside the config, which spares the tests seconds."""
+    """Variables of the command.
+
+    What it measures of the network is kept beside the config, which spares the tests seconds.
+    """
     return {**os.environ, "PYTHONPATH": str(tree), "WHOLECLOTH_CACHE": str(config.parent / "cache")}
 
 

@@ -17,11 +17,16 @@ ROWS = (ClassRow(code=0, name="low", color="#000000"), ClassRow(code=1, name="hi
 
 @pytest.fixture
 def pair(tmp_path: Path) -> tuple[Path, Path]:
-    """An image of 160 × 200 px whose corner is nodata, and labels that are 1 where its first band is above 80: one convolution can learn it."""
+    """An image of 160 × 200 px whose corner is nodata, and labels that are 1 where its first band is above 80.
+
+    One convolution can learn it.
+    """
     data = scenes.position(160, 200)
     label = (data[:1] > 80).astype("uint8")
     data[:, :20, :30] = 0
-    return scenes.write(tmp_path / "image.tif", data, nodata=0), scenes.write(tmp_path / "labels.tif", label, nodata=255)
+    return scenes.write(tmp_path / "image.tif", data, nodata=0), scenes.write(
+        tmp_path / "labels.tif", label, nodata=255
+    )
 
 
 @pytest.fixture
@@ -43,16 +48,24 @@ def job(tmp_path: Path, pair: tuple[Path, Path]) -> Callable[..., Path]:
         said = {
             "source": {"path": str(pair[0])},
             "model": {
-                "kind": "fcn", "path": str(tmp_path / f"{name}.safetensors"), "args": {"width": 4, "output_stride": 2},
-                "classes": [{"name": "low"}, {"name": "high"}], "input": {"mean": 80, "std": 60},
+                "kind": "fcn",
+                "path": str(tmp_path / f"{name}.safetensors"),
+                "args": {"width": 4, "output_stride": 2},
+                "classes": [{"name": "low"}, {"name": "high"}],
+                "input": {"mean": 80, "std": 60},
             },
             "output": {"path": str(tmp_path / f"{name}.zarr"), "chunk": 64},
             "execution": {"device": "cpu", "engine": "serial"},
             "training": {
-                "scenes": [scene], "validation": {"share": 0.25, "block": 32}, "rounds": 3, "steps": 4, "window": 32, "batch": 4,
+                "scenes": [scene],
+                "validation": {"share": 0.25, "block": 32},
+                "rounds": 3,
+                "steps": 4,
+                "window": 32,
+                "batch": 4,
                 **training,
             },
-        }  # fmt: skip
+        }
         path = tmp_path / f"{name}.yaml"
         path.write_text(yaml.safe_dump(said))
         return path

@@ -16,14 +16,22 @@ IGNORE = 255
 STILL = Augmentation(turns=0, mirrored=False, angle=0.0, factor=1.0, gains=(1.0, 1.0), seed=0)
 WILD = AugmentConfig(rotate=180, zoom=0.8, gain=0.4, noise=0.1)
 changes = st.builds(
-    replace, st.just(STILL), turns=st.integers(0, 3), mirrored=st.booleans(), angle=st.floats(-4, 4), factor=st.floats(0.4, 2.5), gains=st.just((1.0, 1.0))
+    replace,
+    st.just(STILL),
+    turns=st.integers(0, 3),
+    mirrored=st.booleans(),
+    angle=st.floats(-4, 4),
+    factor=st.floats(0.4, 2.5),
+    gains=st.just((1.0, 1.0)),
 )
 
 
 def window(side: int, dtype: str = "uint16") -> tuple[Pixels, npt.NDArray[np.uint8]]:
     """The first band says the row, the second the column; the label is of neither turn nor mirror image itself."""
     rows, cols = np.mgrid[:side, :side]
-    return Pixels(data=np.stack([rows, cols]).astype(dtype), valid=np.ones((side, side), dtype=bool)), ((3 * rows + cols) % 11).astype(np.uint8)
+    return Pixels(data=np.stack([rows, cols]).astype(dtype), valid=np.ones((side, side), dtype=bool)), (
+        (3 * rows + cols) % 11
+    ).astype(np.uint8)
 
 
 def blank(pixels: Pixels, row: int, col: int, value: float = 60000) -> Pixels:
@@ -36,7 +44,9 @@ def blank(pixels: Pixels, row: int, col: int, value: float = 60000) -> Pixels:
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("turns", range(4))
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int32", "float32", "float64"])
-def test_turns_and_mirror_images_are_numpys_on_image_validity_and_label_alike(turns: int, mirrored: bool, dtype: str) -> None:
+def test_turns_and_mirror_images_are_numpys_on_image_validity_and_label_alike(
+    turns: int, mirrored: bool, dtype: str
+) -> None:
     def expected(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         turned = np.rot90(array, turns, axes=(-2, -1))
         return np.flip(turned, -1) if mirrored else turned
@@ -70,7 +80,10 @@ def test_every_pixel_shows_the_place_that_the_geometry_says(change: Augmentation
     source = reach(change, side)
     pixels, label = window(source, "float64")
     got, _ = apply(pixels, label, change, side, IGNORE)
-    turn = np.array([[np.cos(change.angle), np.sin(change.angle)], [-np.sin(change.angle), np.cos(change.angle)]]) / change.factor
+    turn = (
+        np.array([[np.cos(change.angle), np.sin(change.angle)], [-np.sin(change.angle), np.cos(change.angle)]])
+        / change.factor
+    )
     places = np.empty((2, side, side))
     for row in range(side):
         for col in range(side):
@@ -85,7 +98,9 @@ def test_every_pixel_shows_the_place_that_the_geometry_says(change: Augmentation
 def test_reach_keeps_the_centre_and_is_no_larger_than_it_must_be(change: Augmentation, side: int) -> None:
     ends = np.array([(row, col) for row in (-1, 1) for col in (-1, 1)]) * (side - 1) / 2
     furthest = np.abs(ends @ np.array([np.cos(change.angle), np.sin(change.angle)])).max() / change.factor
-    furthest = max(furthest, np.abs(ends @ np.array([-np.sin(change.angle), np.cos(change.angle)])).max() / change.factor)
+    furthest = max(
+        furthest, np.abs(ends @ np.array([-np.sin(change.angle), np.cos(change.angle)])).max() / change.factor
+    )
     got = reach(change, side)
     assert (got - side) % 2 == 0
     assert furthest - 1e-5 <= (got - 1) / 2 < furthest + 1
@@ -113,7 +128,9 @@ def test_a_marked_pixel_and_its_label_move_together(seed: int) -> None:
     source = reach(change, 33)
     label = np.zeros((source, source), dtype=np.uint8)
     label[source // 2 - 4, source // 2 + 3] = 1
-    got, codes = apply(Pixels(data=label[None] * 100.0, valid=np.ones_like(label, dtype=bool)), label, change, 33, IGNORE)
+    got, codes = apply(
+        Pixels(data=label[None] * 100.0, valid=np.ones_like(label, dtype=bool)), label, change, 33, IGNORE
+    )
     assert codes.sum() >= 1
     assert codes.flat[got.data.argmax()] == 1
 
@@ -124,7 +141,13 @@ def test_a_factor_of_2_doubles_distances() -> None:
     assert source == 21
     data = np.zeros((2, source, source), dtype=np.float32)
     data[:, 10, 10] = data[:, 6, 13] = 1
-    got, _ = apply(Pixels(data=data, valid=np.ones((source, source), dtype=bool)), np.zeros((source, source), dtype=np.uint8), change, 41, IGNORE)
+    got, _ = apply(
+        Pixels(data=data, valid=np.ones((source, source), dtype=bool)),
+        np.zeros((source, source), dtype=np.uint8),
+        change,
+        41,
+        IGNORE,
+    )
     assert np.argwhere(got.data[0] == 1).tolist() == [[12, 26], [20, 20]]
 
 
@@ -158,7 +181,9 @@ def test_a_pixel_is_invalid_just_where_an_invalid_one_has_a_say(change: Augmenta
     one[0, row, col] = 1e6
     change, label = replace(change, gains=(1.0,)), np.zeros((source, source), dtype=np.uint8)
     share, _ = apply(Pixels(data=one, valid=np.ones((source, source), dtype=bool)), label, change, 12, IGNORE)
-    got, _ = apply(blank(Pixels(data=one, valid=np.ones((source, source), dtype=bool)), row, col), label, change, 12, IGNORE)
+    got, _ = apply(
+        blank(Pixels(data=one, valid=np.ones((source, source), dtype=bool)), row, col), label, change, 12, IGNORE
+    )
     np.testing.assert_array_equal(got.valid, share.data[0] == 0)
 
 
@@ -178,7 +203,9 @@ def test_labels_keep_their_dtype_and_take_the_ignore_that_they_are_given() -> No
 def test_gains_multiply_each_band(angle: float) -> None:
     change = replace(STILL, angle=angle)
     pixels, label = window(reach(change, 10))
-    before, after = (apply(pixels, label, replace(change, gains=gains), 10, IGNORE)[0].data for gains in ((1.0, 1.0), (1.25, 0.5)))
+    before, after = (
+        apply(pixels, label, replace(change, gains=gains), 10, IGNORE)[0].data for gains in ((1.0, 1.0), (1.25, 0.5))
+    )
     assert after.dtype == np.float32
     np.testing.assert_allclose(after, before * np.array([1.25, 0.5])[:, None, None], rtol=1e-6)
 
@@ -216,7 +243,9 @@ def test_the_same_seed_draws_the_same_change_and_another_seed_another() -> None:
     assert first == again != other
 
 
-@pytest.mark.parametrize("off", [{"flip": False}, {"turn": False}, {"rotate": 0}, {"zoom": 0}, {"gain": 0}, {"noise": 0}])
+@pytest.mark.parametrize(
+    "off", [{"flip": False}, {"turn": False}, {"rotate": 0}, {"zoom": 0}, {"gain": 0}, {"noise": 0}]
+)
 def test_what_is_switched_off_leaves_the_other_draws_as_they_were(off: dict[str, Any]) -> None:
     parts = {"flip": "mirrored", "turn": "turns", "rotate": "angle", "zoom": "factor", "gain": "gains"}
     (name,) = off

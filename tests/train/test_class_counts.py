@@ -30,7 +30,8 @@ def test_what_teaches_and_what_judges_part_the_blocks_and_hide_nothing_else(scen
     assert len(judged.places) == round(0.25 * len(atlas.places))
     assert taught.scenes[0].validation_cells == {cell for _, cell in judged.places}
     assert judged.scenes[0].validation_cells == frozenset()
-    assert count_classes(taught.scenes, TABLE, 2).total.tolist() == taught.total.tolist()  # what is hidden is what judges
+    # what is hidden is what judges
+    assert count_classes(taught.scenes, TABLE, 2).total.tolist() == taught.total.tolist()
 
 
 def test_every_class_is_held_out_by_about_the_share_that_was_asked_for(scene: Scene) -> None:
@@ -82,6 +83,8 @@ def test_a_code_that_is_no_class_is_told(pair: tuple[Path, Path], tmp_path: Path
 def test_an_atlas_has_no_place_without_a_label(pair: tuple[Path, Path], tmp_path: Path) -> None:
     label = np.full((1, 160, 200), 255, dtype="uint8")
     label[0, 70:75, 100:110] = 1
-    atlas: ClassCounts = count_classes([opened((pair[0], scenes.write(tmp_path / "few.tif", label, nodata=255)))], TABLE, 2)
+    atlas: ClassCounts = count_classes(
+        [opened((pair[0], scenes.write(tmp_path / "few.tif", label, nodata=255)))], TABLE, 2
+    )
     assert atlas.places == ((0, (2, 3)),)
     assert atlas.counts.tolist() == [[0, 50]]

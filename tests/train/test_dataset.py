@@ -19,7 +19,9 @@ STILL = AugmentConfig(flip=False, turn=False, gain=0)
 
 
 def drawing(scene: Scene, augment: AugmentConfig = STILL, **how: Any) -> WindowSampler:
-    said = TrainingConfig(scenes=[{"path": "a", "labels": {"path": "b"}}], **{"window": 24, **how}).model_copy(update={"augment": augment})
+    said = TrainingConfig(scenes=[{"path": "a", "labels": {"path": "b"}}], **{"window": 24, **how}).model_copy(
+        update={"augment": augment}
+    )
     return WindowSampler(class_counts=count_classes([scene], TABLE, 2), table=TABLE, training=said, retries=0)
 
 
@@ -53,7 +55,9 @@ def test_a_balance_of_one_shows_each_class_in_every_other_window(pair: tuple[Pat
     assert sum(left) < 10
 
 
-def test_a_drawn_pixel_is_in_the_window_however_it_is_turned_and_stretched(pair: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_drawn_pixel_is_in_the_window_however_it_is_turned_and_stretched(
+    pair: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     label = np.full((1, 160, 200), 255, dtype="uint8")
     label[0, 100:103, 100:103] = 1
     scene = opened((pair[0], scenes.write(tmp_path / "only.tif", label, nodata=255)))
@@ -85,7 +89,9 @@ def test_a_scene_smaller_than_the_window_is_padded_with_what_teaches_nothing(pai
     assert (drawn.label != UNKNOWN_INDEX).sum() == 100
 
 
-def test_labels_where_the_image_is_nodata_are_told_instead_of_drawn_for_ever(pair: tuple[Path, Path], tmp_path: Path) -> None:
+def test_labels_where_the_image_is_nodata_are_told_instead_of_drawn_for_ever(
+    pair: tuple[Path, Path], tmp_path: Path
+) -> None:
     label = np.full((1, 160, 200), 255, dtype="uint8")
     label[0, :10, :10] = 1  # the corner without data
     scene = opened((pair[0], scenes.write(tmp_path / "corner.tif", label, nodata=255)))

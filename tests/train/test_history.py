@@ -21,7 +21,9 @@ def test_the_table_has_a_line_for_every_round(tmp_path: Path) -> None:
 
 
 def test_the_picture_shows_each_class_in_its_colour(tmp_path: Path) -> None:
-    shown = np.asarray(Image.open(draw_curves(ROWS, {"sea": "#2b83ba", "ice": "#c7433e"}, tmp_path / "c.png")).convert("RGB")).reshape(-1, 3)
+    shown = np.asarray(
+        Image.open(draw_curves(ROWS, {"sea": "#2b83ba", "ice": "#c7433e"}, tmp_path / "c.png")).convert("RGB")
+    ).reshape(-1, 3)
     for color in ((0x2B, 0x83, 0xBA), (0xC7, 0x43, 0x3E)):
         assert (np.abs(shown.astype(int) - color).max(1) < 8).any()
 

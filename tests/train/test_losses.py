@@ -35,10 +35,14 @@ def probabilities(logits: Floats, apart: bool) -> Floats:
 def pixels(logits: torch.Tensor, target: torch.Tensor, apart: bool) -> list[tuple[Floats, int]]:
     """Probabilities and index of each known pixel."""
     flat = logits.double().permute(0, 2, 3, 1).reshape(-1, logits.shape[1]).numpy()
-    return [(probabilities(z, apart), int(k)) for z, k in zip(flat, target.flatten(), strict=True) if k != UNKNOWN_INDEX]
+    return [
+        (probabilities(z, apart), int(k)) for z, k in zip(flat, target.flatten(), strict=True) if k != UNKNOWN_INDEX
+    ]
 
 
-def entropy_by_hand(logits: torch.Tensor, target: torch.Tensor, weights: list[float], apart: bool, gamma: float) -> float:
+def entropy_by_hand(
+    logits: torch.Tensor, target: torch.Tensor, weights: list[float], apart: bool, gamma: float
+) -> float:
     above = below = 0.0
     for p, k in pixels(logits, target, apart):
         answers = [(p[c] if c == k else 1 - p[c], weights[c]) for c in range(len(p))] if apart else [(p[k], weights[k])]
@@ -59,7 +63,9 @@ def dice_by_hand(logits: torch.Tensor, target: torch.Tensor, weights: list[float
     return above / below
 
 
-def by_hand(name: str, logits: torch.Tensor, target: torch.Tensor, weights: list[float], multilabel: bool, gamma: float = 2) -> float:
+def by_hand(
+    name: str, logits: torch.Tensor, target: torch.Tensor, weights: list[float], multilabel: bool, gamma: float = 2
+) -> float:
     if name == "dice":
         return dice_by_hand(logits, target, weights, multilabel)
     apart = multilabel or (name == "binary_cross_entropy" and logits.shape[1] > 1)
@@ -69,11 +75,15 @@ def by_hand(name: str, logits: torch.Tensor, target: torch.Tensor, weights: list
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(("channels", "multilabel"), CASES)
 @pytest.mark.parametrize("name", LOSSES)
-def test_each_loss_is_what_a_loop_over_the_pixels_says(name: str, channels: int, multilabel: bool, weighted: bool) -> None:
+def test_each_loss_is_what_a_loop_over_the_pixels_says(
+    name: str, channels: int, multilabel: bool, weighted: bool
+) -> None:
     logits, target = batch(channels, multilabel)
     weights = WEIGHTS[channels] if weighted else [1.0] * len(WEIGHTS[channels])
     expected = by_hand(name, logits, target, weights, multilabel)
-    assert loss(name, weights if weighted else None, multilabel)(logits, target).item() == pytest.approx(expected, rel=1e-5)
+    assert loss(name, weights if weighted else None, multilabel)(logits, target).item() == pytest.approx(
+        expected, rel=1e-5
+    )
 
 
 @pytest.mark.parametrize("gamma", [0, 0.5, 1, 5])
@@ -88,7 +98,9 @@ def test_gamma_says_how_much_less_easy_pixels_count(channels: int, multilabel: b
 def test_the_losses_that_are_named_are_summed_by_their_weights() -> None:
     logits, target = batch(3)
     both = Loss(LossConfig(cross_entropy=0.5, dice=3), None)(logits, target)
-    assert both.item() == pytest.approx(0.5 * loss("cross_entropy")(logits, target).item() + 3 * loss("dice")(logits, target).item())
+    assert both.item() == pytest.approx(
+        0.5 * loss("cross_entropy")(logits, target).item() + 3 * loss("dice")(logits, target).item()
+    )
 
 
 def test_no_name_means_cross_entropy_and_a_weight_of_nothing_is_no_name() -> None:
@@ -108,7 +120,10 @@ def test_one_channel_learns_what_two_would_of_which_the_first_is_nothing(name: s
 @pytest.mark.parametrize(("channels", "multilabel"), [(1, False), (3, True)])
 def test_cross_entropy_is_read_as_binary_where_each_channel_has_its_sigmoid(channels: int, multilabel: bool) -> None:
     logits, target = batch(channels, multilabel)
-    assert torch.equal(loss("cross_entropy", None, multilabel)(logits, target), loss("binary_cross_entropy", None, multilabel)(logits, target))
+    assert torch.equal(
+        loss("cross_entropy", None, multilabel)(logits, target),
+        loss("binary_cross_entropy", None, multilabel)(logits, target),
+    )
 
 
 def test_cross_entropy_is_torchs_own() -> None:
@@ -129,7 +144,9 @@ def slope(made: Loss, logits: torch.Tensor, target: torch.Tensor) -> tuple[torch
 @pytest.mark.parametrize("junk", [1e4, -1e4, float("nan"), float("inf")])
 @pytest.mark.parametrize(("channels", "multilabel"), CASES)
 @pytest.mark.parametrize("name", LOSSES)
-def test_logits_where_nothing_is_known_change_neither_loss_nor_gradient(name: str, channels: int, multilabel: bool, junk: float) -> None:
+def test_logits_where_nothing_is_known_change_neither_loss_nor_gradient(
+    name: str, channels: int, multilabel: bool, junk: float
+) -> None:
     logits, target = batch(channels, multilabel)
     unknown = (target == UNKNOWN_INDEX)[:, None]
     made = loss(name, WEIGHTS[channels], multilabel)
@@ -144,18 +161,26 @@ def test_logits_where_nothing_is_known_change_neither_loss_nor_gradient(name: st
 @pytest.mark.parametrize("fill", [0.0, float("nan")])
 @pytest.mark.parametrize(("channels", "multilabel"), CASES)
 @pytest.mark.parametrize("name", LOSSES)
-def test_a_batch_of_which_nothing_is_known_teaches_nothing(name: str, channels: int, multilabel: bool, fill: float) -> None:
-    value, gradient = slope(loss(name, None, multilabel), torch.full((2, channels, 4, 4), fill), torch.full((2, 4, 4), UNKNOWN_INDEX))
+def test_a_batch_of_which_nothing_is_known_teaches_nothing(
+    name: str, channels: int, multilabel: bool, fill: float
+) -> None:
+    value, gradient = slope(
+        loss(name, None, multilabel), torch.full((2, channels, 4, 4), fill), torch.full((2, 4, 4), UNKNOWN_INDEX)
+    )
     assert value == 0
     assert (gradient == 0).all()
 
 
 @pytest.mark.parametrize(("channels", "multilabel"), CASES)
 @pytest.mark.parametrize("name", LOSSES)
-def test_a_perfect_answer_costs_next_to_nothing_and_its_opposite_much(name: str, channels: int, multilabel: bool) -> None:
+def test_a_perfect_answer_costs_next_to_nothing_and_its_opposite_much(
+    name: str, channels: int, multilabel: bool
+) -> None:
     _, target = batch(channels, multilabel)
     index = torch.where(target == UNKNOWN_INDEX, 0, target)
-    right = torch.nn.functional.one_hot(index, max(channels, 2) + 1).movedim(-1, 1)[:, 1 if channels == 1 else 0 :][:, :channels]
+    right = torch.nn.functional.one_hot(index, max(channels, 2) + 1).movedim(-1, 1)[:, 1 if channels == 1 else 0 :][
+        :, :channels
+    ]
     perfect = (right.float() - 0.5) * 60
     assert loss(name, None, multilabel)(perfect, target).item() < 1e-6
     assert loss(name, None, multilabel)(-perfect, target).item() > 0.9
@@ -164,7 +189,9 @@ def test_a_perfect_answer_costs_next_to_nothing_and_its_opposite_much(name: str,
 @pytest.mark.parametrize("gamma", [0, 0.5, 2])
 @pytest.mark.parametrize(("channels", "multilabel"), CASES)
 @pytest.mark.parametrize("name", LOSSES)
-def test_half_precision_logits_of_any_size_give_finite_losses_and_gradients(name: str, channels: int, multilabel: bool, gamma: float) -> None:
+def test_half_precision_logits_of_any_size_give_finite_losses_and_gradients(
+    name: str, channels: int, multilabel: bool, gamma: float
+) -> None:
     logits, target = batch(channels, multilabel)
     extreme = (logits * 1e5).clamp(-65504, 65504).half()
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -181,7 +208,9 @@ def test_the_gradient_is_the_slope_of_the_loss(name: str, channels: int, multila
     weights = WEIGHTS[channels]
     _, gradient = slope(loss(name, weights, multilabel), logits, target)
     towards = torch.from_numpy(np.random.default_rng(1).normal(size=logits.shape))
-    ahead, behind = (by_hand(name, logits.double() + step * towards, target, weights, multilabel) for step in (1e-5, -1e-5))
+    ahead, behind = (
+        by_hand(name, logits.double() + step * towards, target, weights, multilabel) for step in (1e-5, -1e-5)
+    )
     assert (gradient * towards).sum().item() == pytest.approx((ahead - behind) / 2e-5, rel=1e-4)
 
 

@@ -43,7 +43,13 @@ def test_channels_are_counted_in_their_order_and_ignored_classes_have_none() -> 
         ClassRow(code=9, name="c", color="#000000"),
     ]
     table = index_table(rows, [9, 7, 3])
-    assert (table[9], table[7], table[3], table[0], table[IGNORE]) == (0, 1, UNKNOWN_INDEX, UNKNOWN_INDEX, UNKNOWN_INDEX)
+    assert (table[9], table[7], table[3], table[0], table[IGNORE]) == (
+        0,
+        1,
+        UNKNOWN_INDEX,
+        UNKNOWN_INDEX,
+        UNKNOWN_INDEX,
+    )
 
 
 def test_an_area_beyond_the_image_is_refused(pair: tuple[Path, Path]) -> None:
@@ -54,16 +60,30 @@ def test_an_area_beyond_the_image_is_refused(pair: tuple[Path, Path]) -> None:
 def test_labels_of_another_place_are_refused(pair: tuple[Path, Path], tmp_path: Path) -> None:
     from rasterio.transform import from_origin
 
-    elsewhere = scenes.write(tmp_path / "elsewhere.tif", np.ones((1, 50, 50), dtype="uint8"), transform=from_origin(900_000, 1_000_000, 10, 10))
+    elsewhere = scenes.write(
+        tmp_path / "elsewhere.tif",
+        np.ones((1, 50, 50), dtype="uint8"),
+        transform=from_origin(900_000, 1_000_000, 10, 10),
+    )
     with pytest.raises(LabelsError):
         opened((pair[0], elsewhere))
 
 
-def test_what_lies_outside_an_area_of_interest_teaches_nothing_and_the_area_is_part_of_what_is_learnt_from(pair: tuple[Path, Path], tmp_path: Path) -> None:
+def test_what_lies_outside_an_area_of_interest_teaches_nothing_and_the_area_is_part_of_what_is_learnt_from(
+    pair: tuple[Path, Path], tmp_path: Path
+) -> None:
     left, _, _, top = opened(pair).image.grid.bounds
     area = shapely.box(left + 305, top - 704, left + 912, top - 96)  # m, of pixels of 10 m
     path = tmp_path / "area.gpkg"
-    vector_files.write(path, geometry=shapely.to_wkb([area]), field_data=[], fields=[], crs="EPSG:32633", driver="GPKG", geometry_type="Polygon")
+    vector_files.write(
+        path,
+        geometry=shapely.to_wkb([area]),
+        field_data=[],
+        fields=[],
+        crs="EPSG:32633",
+        driver="GPKG",
+        geometry_type="Polygon",
+    )
     said = SceneConfig(path=str(pair[0]), labels=LabelsConfig(path=str(pair[1])), area=[0, 50, 160, 150])
     scene = open_scene(said, SourceConfig(path="unused", aoi=str(path)), ROWS, 32)
     rows, cols = np.mgrid[-5:160, 3:193]

@@ -1,4 +1,7 @@
-"""Training as a user meets it: weights that run needs no more than, killed and gone on with, and what is wrong said in one paragraph."""
+"""Training as a user meets it.
+
+Weights that run needs no more than, killed and gone on with, and what is wrong said in one paragraph.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,12 @@ def test_weights_say_all_that_run_needs_and_the_task_is_learnt(job: Job, tmp_pat
     assert made.mean_iou > 0.9, said
     meta = read_model_meta(made.files["weights"])
     assert meta is not None
-    assert (meta.kind, meta.args["width"], len(meta.bands), [row["name"] for row in meta.classes]) == ("fcn", 4, 3, ["low", "high"])
+    assert (meta.kind, meta.args["width"], len(meta.bands), [row["name"] for row in meta.classes]) == (
+        "fcn",
+        4,
+        3,
+        ["low", "high"],
+    )
     bare = tmp_path / "bare.yaml"
     bare.write_text(
         yaml.safe_dump(
@@ -136,7 +144,9 @@ def test_stopped_after_any_round_it_goes_on_to_the_same_weights(job: Job, monkey
 @pytest.mark.slow
 @pytest.mark.nightly("training")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_killed_at_a_random_moment_it_goes_on_to_the_same_weights(job: Job, tmp_path: Path, number: signal.Signals) -> None:
+def test_killed_at_a_random_moment_it_goes_on_to_the_same_weights(
+    job: Job, tmp_path: Path, number: signal.Signals
+) -> None:
     how = {"rounds": 8, "steps": 6}
     whole, _ = trained(job("whole", **how))
     config = job("killed", **how)
@@ -167,7 +177,9 @@ def test_windows_read_by_other_processes_are_the_same(job: Job) -> None:
 @pytest.mark.slow
 @pytest.mark.nightly("training")
 def test_mixed_precision_teaches(job: Job) -> None:
-    made, _ = trained(job(rounds=2, steps=40, optimiser={"rate": 0.02}, augment={"gain": 0.0}), "execution.precision=bfloat16")
+    made, _ = trained(
+        job(rounds=2, steps=40, optimiser={"rate": 0.02}, augment={"gain": 0.0}), "execution.precision=bfloat16"
+    )
     assert made.mean_iou > 0.7
 
 
@@ -175,7 +187,10 @@ def test_mixed_precision_teaches(job: Job) -> None:
 def test_two_processes_share_each_batch_and_judge_what_one_does(job: Job, tmp_path: Path) -> None:
     """Without batch norm, and with as many labelled pixels in every window, the same sums in another order."""
     scene = {"path": str(tmp_path / "image.tif"), "labels": {"path": str(tmp_path / "labels.tif")}}
-    parts = {"scenes": [{**scene, "area": [30, 40, 130, 120]}], "validation": {"scenes": [{**scene, "area": [30, 160, 130, 40]}], "block": 64}}
+    parts = {
+        "scenes": [{**scene, "area": [30, 40, 130, 120]}],
+        "validation": {"scenes": [{**scene, "area": [30, 160, 130, 40]}], "block": 64},
+    }
     how = {"rounds": 2, "steps": 3, "batch": 4, "optimiser": {"rate": 1e-4}, **parts}
     model = ["--set=model.kind=fcn8s", "--set=model.args={width: 2, fc_kernel: 1, fc_width: 2, norm: false}"]
     one, two = job("one", **how), job("two", **how, devices=2)
@@ -185,7 +200,10 @@ def test_two_processes_share_each_batch_and_judge_what_one_does(job: Job, tmp_pa
     first, second = load_file(one.with_suffix(".safetensors")), load_file(two.with_suffix(".safetensors"))
     for name in first:
         np.testing.assert_allclose(first[name].numpy(), second[name].numpy(), rtol=1e-3, atol=1e-5)
-    assert one.with_suffix(".curves.csv").read_text().splitlines()[2].split(",")[4] == two.with_suffix(".curves.csv").read_text().splitlines()[2].split(",")[4]
+    assert (
+        one.with_suffix(".curves.csv").read_text().splitlines()[2].split(",")[4]
+        == two.with_suffix(".curves.csv").read_text().splitlines()[2].split(",")[4]
+    )
 
 
 @pytest.mark.slow
@@ -232,7 +250,13 @@ def test_a_frozen_body_stays_that_of_the_weights_it_started_from(job: Job, tmp_p
 @pytest.mark.slow
 @pytest.mark.nightly("training", after=1)
 @pytest.mark.parametrize(
-    "loss", [{"dice": 1}, {"focal": 1, "gamma": 1}, {"cross_entropy": 1, "dice": 0.5, "classes": "balanced"}, {"binary_cross_entropy": 1, "classes": [1, 2]}]
+    "loss",
+    [
+        {"dice": 1},
+        {"focal": 1, "gamma": 1},
+        {"cross_entropy": 1, "dice": 0.5, "classes": "balanced"},
+        {"binary_cross_entropy": 1, "classes": [1, 2]},
+    ],
 )
 def test_every_loss_teaches(job: Job, loss: dict[str, Any]) -> None:
     made, _ = trained(job(rounds=2, steps=40, loss=loss, optimiser={"rate": 0.02}, augment={"gain": 0.0}))
@@ -242,7 +266,10 @@ def test_every_loss_teaches(job: Job, loss: dict[str, Any]) -> None:
 @pytest.mark.slow
 @pytest.mark.nightly("training")
 def test_one_logit_is_taught_and_run_as_two_classes(job: Job) -> None:
-    made, _ = trained(job(rounds=2, steps=40, optimiser={"rate": 0.02}, augment={"gain": 0.0}), "model.args={width: 4, output_stride: 2, classes: 1}")
+    made, _ = trained(
+        job(rounds=2, steps=40, optimiser={"rate": 0.02}, augment={"gain": 0.0}),
+        "model.args={width: 4, output_stride: 2, classes: 1}",
+    )
     assert made.mean_iou > 0.7
 
 
@@ -251,14 +278,20 @@ def test_one_logit_is_taught_and_run_as_two_classes(job: Job) -> None:
 def test_classes_that_hold_side_by_side_are_run_so_by_the_path_alone(job: Job, tmp_path: Path) -> None:
     classes = "model.classes=[{name: high, code: 1}, {name: low, code: 0, role: background}]"
     made, _ = trained(
-        job(rounds=2, steps=40, optimiser={"rate": 0.02}, augment={"gain": 0.0}), classes, "model.output={multilabel: true, threshold: 0.6}",
+        job(rounds=2, steps=40, optimiser={"rate": 0.02}, augment={"gain": 0.0}),
+        classes,
+        "model.output={multilabel: true, threshold: 0.6}",
         "model.args={width: 4, output_stride: 2, classes: 1}",
-    )  # fmt: skip
+    )
     meta = read_model_meta(made.files["weights"])
     assert meta is not None
     assert meta.output == {"multilabel": True, "threshold": 0.6}
     bare = tmp_path / "bare.yaml"
-    said = {"source": {"path": str(tmp_path / "image.tif")}, "model": {"path": str(made.files["weights"])}, "output": {"path": str(tmp_path / "out.zarr")}}
+    said = {
+        "source": {"path": str(tmp_path / "image.tif")},
+        "model": {"path": str(made.files["weights"])},
+        "output": {"path": str(tmp_path / "out.zarr")},
+    }
     bare.write_text(yaml.safe_dump(said))
     assert prepare_run(load_config(bare)).task.recipe.decoding.threshold == 0.6
     assert prepare_run(load_config(bare, ["model.output.threshold=0.3"])).task.recipe.decoding.threshold == 0.3
@@ -267,7 +300,9 @@ def test_classes_that_hold_side_by_side_are_run_so_by_the_path_alone(job: Job, t
 @pytest.mark.slow
 def test_weights_name_the_code_that_changed_their_pixels_and_run_only_with_it(job: Job, tmp_path: Path) -> None:
     (tmp_path / "raw.py").write_text("import torch\n\n\ndef log(x):\n    return torch.log(x[:2])\n")
-    taught = prepare_training(load_config(job(), [f"model.input.transform={tmp_path}/raw.py:log", "model.input.mean=4"]), lambda line: None)
+    taught = prepare_training(
+        load_config(job(), [f"model.input.transform={tmp_path}/raw.py:log", "model.input.mean=4"]), lambda line: None
+    )
     assert taught.windows[0][0].shape[0] == 2
     save(tmp_path / "net.safetensors", taught.network, meta := taught.meta)
     assert (meta.input["transform"], meta.args["bands"], len(meta.bands)) == ("raw.py:log", 2, 3)
@@ -275,7 +310,11 @@ def test_weights_name_the_code_that_changed_their_pixels_and_run_only_with_it(jo
     said = yaml.safe_load(bare.read_text())
     said["model"] = {"path": str(tmp_path / "net.safetensors")}
     bare.write_text(yaml.safe_dump(said))
-    with pytest.raises(ConfigError, match=r"trained on pixels that model\.input\.transform raw\.py:log had changed.*the path of that raw\.py:log, or null"):
+    with pytest.raises(
+        ConfigError,
+        match=r"trained on pixels that model\.input\.transform raw\.py:log had changed.*"
+        r"the path of that raw\.py:log, or null",
+    ):
         prepare_run(load_config(bare))
     made = prepare_run(load_config(bare, [f"model.input.transform={tmp_path}/raw.py:log"])).task.recipe.normalisation
     assert (made.channels, made.mean, made.std) == (2, (4.0, 4.0), (60.0, 60.0))
@@ -285,13 +324,22 @@ def test_weights_name_the_code_that_changed_their_pixels_and_run_only_with_it(jo
 def test_a_list_of_thresholds_travels_with_the_weights_and_is_no_matter_of_labels(job: Job, tmp_path: Path) -> None:
     args = "model.args={width: 4, output_stride: 2, classes: 1}"
     with pytest.raises(ConfigError, match="Train with one"):
-        trained(job(steps=8), "model.output={threshold: [0.3, 0.7]}", "model.classes=[{name: a}, {name: b}, {name: c}]", args)
+        trained(
+            job(steps=8),
+            "model.output={threshold: [0.3, 0.7]}",
+            "model.classes=[{name: a}, {name: b}, {name: c}]",
+            args,
+        )
     made, _ = trained(job(rounds=1, steps=8), args)
     weights, meta = made.files["weights"], read_model_meta(made.files["weights"])
     assert meta is not None
     network: Any = SimpleNamespace(state_dict=lambda: load_file(weights))
     save(tmp_path / "cut.safetensors", network, replace(meta, classes=[], output={"threshold": [0.3, 0.7]}))
-    said = {"source": {"path": str(tmp_path / "image.tif")}, "model": {"path": str(tmp_path / "cut.safetensors")}, "output": {"path": str(tmp_path / "o.zarr")}}
+    said = {
+        "source": {"path": str(tmp_path / "image.tif")},
+        "model": {"path": str(tmp_path / "cut.safetensors")},
+        "output": {"path": str(tmp_path / "o.zarr")},
+    }
     (tmp_path / "bare.yaml").write_text(yaml.safe_dump(said))
     found = prepare_run(load_config(tmp_path / "bare.yaml"))
     assert found.task.recipe.decoding.threshold == (0.3, 0.7)
@@ -355,7 +403,9 @@ def test_labels_that_changed_since_are_noticed(job: Job, tmp_path: Path) -> None
 def test_scenes_of_different_bands_are_told_apart_by_name(job: Job, tmp_path: Path) -> None:
     four = scenes.write(tmp_path / "four.tif", scenes.position(160, 200, 4))
     labels = {"path": str(tmp_path / "labels.tif")}
-    config = job(scenes=[{"path": str(tmp_path / "image.tif"), "labels": labels}, {"path": str(four), "labels": labels}])
+    config = job(
+        scenes=[{"path": str(tmp_path / "image.tif"), "labels": labels}, {"path": str(four), "labels": labels}]
+    )
     with pytest.raises(ConfigError, match=r"four\.tif has 4 bands and the first scene 3"):
         trained(config)
 
@@ -393,7 +443,10 @@ def test_the_shortest_trainings_end_well(job: Job, rounds: int, steps: int) -> N
 
 @pytest.mark.slow
 def test_a_class_that_is_passed_over_weighs_nothing(job: Job) -> None:
-    config, classes = job(loss={"cross_entropy": 1, "classes": "balanced"}), "model.classes=[{name: low}, {name: high}, {name: other, role: ignore}]"
+    config, classes = (
+        job(loss={"cross_entropy": 1, "classes": "balanced"}),
+        "model.classes=[{name: low}, {name: high}, {name: other, role: ignore}]",
+    )
     weights = prepare_training(load_config(config, [classes]), lambda line: None).loss.weights
     assert weights is not None
     assert (weights[:2] > 0).all()
@@ -407,7 +460,13 @@ def test_what_flatters_and_what_nobody_judges_is_said(job: Job, tmp_path: Path) 
     _, said = trained(job(validation={"scenes": [{**scene, "area": [0, 0, 60, 200]}], "block": 32}))
     assert any("judges, so that the number flatters" in line for line in said)
     assert any("no held-out block is labelled high" in line for line in said)
-    _, said = trained(job("apart", scenes=[{**scene, "area": [60, 0, 100, 200]}], validation={"scenes": [{**scene, "area": [0, 0, 60, 200]}], "block": 32}))
+    _, said = trained(
+        job(
+            "apart",
+            scenes=[{**scene, "area": [60, 0, 100, 200]}],
+            validation={"scenes": [{**scene, "area": [0, 0, 60, 200]}], "block": 32},
+        )
+    )
     assert not any("flatters" in line for line in said)
 
 
@@ -415,7 +474,11 @@ def test_what_flatters_and_what_nobody_judges_is_said(job: Job, tmp_path: Path) 
 def test_weights_of_another_network_are_refused_as_a_start(job: Job) -> None:
     start, _ = trained(job("start"))
     with pytest.raises(ModelError, match="do not fit fcn8s"):
-        trained(job("other", start=str(start.files["weights"])), "model.kind=fcn8s", "model.args={width: 2, fc_kernel: 1, fc_width: 2}")
+        trained(
+            job("other", start=str(start.files["weights"])),
+            "model.kind=fcn8s",
+            "model.args={width: 2, fc_kernel: 1, fc_width: 2}",
+        )
 
 
 def test_a_missing_library_is_named_with_its_extra(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -434,7 +497,9 @@ def test_paths_are_those_beside_the_config(job: Job, tmp_path: Path) -> None:
     config.write_text(yaml.safe_dump(said))
     how = load_config(config).training
     assert how is not None
-    assert (how.scenes[0].path, how.scenes[0].labels.path, how.start) == tuple(str(tmp_path / name) for name in ("image.tif", "labels.tif", "w.safetensors"))
+    assert (how.scenes[0].path, how.scenes[0].labels.path, how.start) == tuple(
+        str(tmp_path / name) for name in ("image.tif", "labels.tif", "w.safetensors")
+    )
 
 
 @pytest.mark.slow
@@ -445,13 +510,18 @@ def test_labels_in_polygons_teach_as_pixels_do(job: Job, tmp_path: Path) -> None
     with rasterio.open(tmp_path / "labels.tif") as file:
         label, transform = file.read(1), file.transform
     features = [
-        {"type": "Feature", "geometry": geometry, "properties": {"kind": "high" if value else "low"}} for geometry, value in shapes(label, transform=transform)
+        {"type": "Feature", "geometry": geometry, "properties": {"kind": "high" if value else "low"}}
+        for geometry, value in shapes(label, transform=transform)
     ]
     import json
 
     crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32633"}}
-    (tmp_path / "labels.geojson").write_text(json.dumps({"type": "FeatureCollection", "crs": crs, "features": features}))
+    (tmp_path / "labels.geojson").write_text(
+        json.dumps({"type": "FeatureCollection", "crs": crs, "features": features})
+    )
     pixels, _ = trained(job("pixels"))
-    scene = [{"path": str(tmp_path / "image.tif"), "labels": {"path": str(tmp_path / "labels.geojson"), "attribute": "kind"}}]
+    scene = [
+        {"path": str(tmp_path / "image.tif"), "labels": {"path": str(tmp_path / "labels.geojson"), "attribute": "kind"}}
+    ]
     polygons, _ = trained(job("polygons", scenes=scene))
     assert equal(pixels.files["weights"], polygons.files["weights"])

@@ -19,13 +19,17 @@ from pipeline.train.validation import plan_validation
 
 
 @pytest.mark.slow
-def test_the_held_out_blocks_are_counted_as_run_and_evaluate_count_them(job: Callable[..., Path], tmp_path: Path) -> None:
+def test_the_held_out_blocks_are_counted_as_run_and_evaluate_count_them(
+    job: Callable[..., Path], tmp_path: Path
+) -> None:
     config = job()
     said = load_config(config)
     made = prepare_training(said, lambda line: None)
     weights = tmp_path / "net.safetensors"
     save(weights, made.network, made.meta)
-    every = replace(made.validation_counts, places=(*made.validation_counts.places, *made.windows.sampler.class_counts.places))
+    every = replace(
+        made.validation_counts, places=(*made.validation_counts.places, *made.windows.sampler.class_counts.places)
+    )
     judge = plan_validation(said, made.model.model_copy(update={"path": weights}), every, made.table, tmp_path, 1)
     made.network.eval()
     found = sum(judge.judge(made.network, number, torch.device("cpu")).counts for number in range(len(judge.blocks)))

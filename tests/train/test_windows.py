@@ -14,7 +14,9 @@ def test_windows_are_normalised_as_run_normalises_and_zero_where_invalid(scene: 
     for number in range(12):
         x, y = windows[number]
         drawn = windows.sampler(number)
-        wanted = torch.where(torch.from_numpy(drawn.pixels.valid), (torch.from_numpy(drawn.pixels.data.astype("float32")) - 80) / 60, 0.0)
+        wanted = torch.where(
+            torch.from_numpy(drawn.pixels.valid), (torch.from_numpy(drawn.pixels.data.astype("float32")) - 80) / 60, 0.0
+        )
         torch.testing.assert_close(x, wanted)
         assert y.dtype == torch.int64
         assert (y == UNKNOWN_INDEX).equal(torch.from_numpy(drawn.label == UNKNOWN_INDEX))

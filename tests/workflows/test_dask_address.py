@@ -37,9 +37,16 @@ sys.exit(75)
 @pytest.mark.slow
 @pytest.mark.nightly("jobs")
 def test_a_job_runs_on_the_workers_to_a_whole_store(tmp_path: Path) -> None:
-    env = {**os.environ, "WHOLECLOTH": f"{sys.executable} -m pipeline", "DASK": f"{sys.executable} -m dask", "TMPDIR": str(tmp_path)}
+    env = {
+        **os.environ,
+        "WHOLECLOTH": f"{sys.executable} -m pipeline",
+        "DASK": f"{sys.executable} -m dask",
+        "TMPDIR": str(tmp_path),
+    }
     env["PYTHONPATH"] = str(RECIPE.parents[1])
-    done = subprocess.run(["bash", str(RECIPE), str(scenes.config(tmp_path))], env=env, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        ["bash", str(RECIPE), str(scenes.config(tmp_path))], env=env, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stderr
     assert status(tmp_path / "job.zarr").complete
 
@@ -47,7 +54,12 @@ def test_a_job_runs_on_the_workers_to_a_whole_store(tmp_path: Path) -> None:
 def start(folder: Path) -> subprocess.Popen[str]:
     (folder / "stand_in.py").write_text(STAND_IN)
     (folder / "tmp").mkdir()
-    env = {**os.environ, "WHOLECLOTH": f"{sys.executable} {folder / 'stand_in.py'}", "DASK": f"{sys.executable} -m dask", "TMPDIR": str(folder / "tmp")}
+    env = {
+        **os.environ,
+        "WHOLECLOTH": f"{sys.executable} {folder / 'stand_in.py'}",
+        "DASK": f"{sys.executable} -m dask",
+        "TMPDIR": str(folder / "tmp"),
+    }
     command = ["bash", str(RECIPE), "a b.yaml", "--set", "x=1 2"]
     return subprocess.Popen(command, env=env, cwd=folder, stderr=subprocess.PIPE, text=True)
 

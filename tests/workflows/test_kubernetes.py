@@ -1,4 +1,5 @@
-"""The manifests: valid by Kubernetes' own schemas, at one with the code and with each other, and their pods' commands run one by one."""
+"""The manifests: valid by Kubernetes' own schemas, at one with the code and with each other, and their pods' commands
+run one by one."""
 
 from __future__ import annotations
 
@@ -16,7 +17,9 @@ from tests import networks, scenes
 from tests.commands import wholecloth
 
 FOLDER = Path(__file__).resolve().parents[2] / "workflows" / "kubernetes"
-DOCUMENTS = [(path.name, document) for path in sorted(FOLDER.glob("*.yaml")) for document in yaml.safe_load_all(path.read_text())]
+DOCUMENTS = [
+    (path.name, document) for path in sorted(FOLDER.glob("*.yaml")) for document in yaml.safe_load_all(path.read_text())
+]
 JOBS = {document["metadata"]["name"]: document["spec"] for _, document in DOCUMENTS if document["kind"] == "Job"}
 
 
@@ -29,7 +32,9 @@ def variables(name: str) -> dict[str, str]:
     return {row["name"]: row["value"] for row in container(name)["env"]}
 
 
-@pytest.mark.parametrize(("file", "document"), DOCUMENTS, ids=[f"{document['kind']} of {file}" for file, document in DOCUMENTS])
+@pytest.mark.parametrize(
+    ("file", "document"), DOCUMENTS, ids=[f"{document['kind']} of {file}" for file, document in DOCUMENTS]
+)
 def test_a_manifest_keeps_to_the_schema(file: str, document: dict[str, Any]) -> None:
     kubernetes_validate = pytest.importorskip("kubernetes_validate")
     assert kubernetes_validate.validate(document, "1.33", strict=True) == "1.33"
@@ -39,16 +44,33 @@ def test_a_manifest_that_does_not_is_seen() -> None:
     """The control of the test above."""
     kubernetes_validate = pytest.importorskip("kubernetes_validate")
     with pytest.raises(kubernetes_validate.ValidationError):
-        kubernetes_validate.validate({"apiVersion": "batch/v1", "kind": "Job", "spec": {"completionModes": "Indexed"}}, "1.33", strict=True)
+        kubernetes_validate.validate(
+            {"apiVersion": "batch/v1", "kind": "Job", "spec": {"completionModes": "Indexed"}}, "1.33", strict=True
+        )
 
 
 def test_exit_codes_are_final_or_tried_again_as_they_mean() -> None:
     by_action = {
-        name: {rule["action"]: set(rule.get("onExitCodes", {}).get("values", ())) for rule in spec["podFailurePolicy"]["rules"]} for name, spec in JOBS.items()
+        name: {
+            rule["action"]: set(rule.get("onExitCodes", {}).get("values", ()))
+            for rule in spec["podFailurePolicy"]["rules"]
+        }
+        for name, spec in JOBS.items()
     }
-    wrong, bug, unfinished = {errors.InputError.exit_code, errors.PlanError.exit_code}, errors.PipelineError.exit_code, errors.Unfinished.exit_code
-    assert by_action["wholecloth"] == {"FailJob": wrong | {bug}, "Ignore": set(), "Count": {errors.BlocksFailed.exit_code, unfinished}}
-    assert by_action["wholecloth-finish"] == {"FailJob": wrong | {bug, unfinished, errors.CertificateError.exit_code}, "Ignore": set()}
+    wrong, bug, unfinished = (
+        {errors.InputError.exit_code, errors.PlanError.exit_code},
+        errors.PipelineError.exit_code,
+        errors.Unfinished.exit_code,
+    )
+    assert by_action["wholecloth"] == {
+        "FailJob": wrong | {bug},
+        "Ignore": set(),
+        "Count": {errors.BlocksFailed.exit_code, unfinished},
+    }
+    assert by_action["wholecloth-finish"] == {
+        "FailJob": wrong | {bug, unfinished, errors.CertificateError.exit_code},
+        "Ignore": set(),
+    }
 
 
 def test_the_parts_of_the_manifests_name_each_other() -> None:
@@ -58,7 +80,9 @@ def test_the_parts_of_the_manifests_name_each_other() -> None:
         volumes = {volume["name"]: volume for volume in pod["volumes"]}
         assert {mount["name"] for mount in container(name)["volumeMounts"]} == set(volumes)
         assert ("PersistentVolumeClaim", volumes["scenes"]["persistentVolumeClaim"]["claimName"]) in named
-        assert {rule["onExitCodes"]["containerName"] for rule in spec["podFailurePolicy"]["rules"] if "onExitCodes" in rule} == {container(name)["name"]}
+        assert {
+            rule["onExitCodes"]["containerName"] for rule in spec["podFailurePolicy"]["rules"] if "onExitCodes" in rule
+        } == {container(name)["name"]}
         assert container(name)["image"] == f"wholecloth:{__version__}"
         assert variables(name)["OMP_NUM_THREADS"] == container(name)["resources"]["requests"]["cpu"]
     assert variables("wholecloth")["WHOLECLOTH_SHARDS"] == str(JOBS["wholecloth"]["completions"])
@@ -86,7 +110,9 @@ def test_the_pods_commands_make_a_whole_store(tmp_path: Path) -> None:
     env = {**os.environ, **variables("wholecloth"), "OMP_NUM_THREADS": "1", "WHOLECLOTH_SHARDS": str(shards)}
     small = ["--set", "output.chunk=64", "--set", "output.block=128"]
     for index in range(shards):
-        done = wholecloth("run", path, *container("wholecloth")["args"][2:], *small, env={**env, "JOB_COMPLETION_INDEX": str(index)})
+        done = wholecloth(
+            "run", path, *container("wholecloth")["args"][2:], *small, env={**env, "JOB_COMPLETION_INDEX": str(index)}
+        )
         assert done.returncode == 0, done.stderr
     store = tmp_path / "out" / "country.zarr"
     assert not status(store).complete

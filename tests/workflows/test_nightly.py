@@ -27,10 +27,15 @@ def test_the_nightly_job_runs_a_config_to_its_end(tmp_path: Path) -> None:
     assert status(tmp_path / "job.zarr").complete
 
 
-@pytest.mark.parametrize(("codes", "expected", "tries"), [([75, 1, 0], 0, 3), ([2, 0], 2, 1), ([75, 75, 75, 0], 75, 3), ([3], 3, 1)])
+@pytest.mark.parametrize(
+    ("codes", "expected", "tries"), [([75, 1, 0], 0, 3), ([2, 0], 2, 1), ([75, 75, 75, 0], 75, 3), ([3], 3, 1)]
+)
 def test_only_what_may_pass_is_tried_again(tmp_path: Path, codes: list[int], expected: int, tries: int) -> None:
     log, stand_in = tmp_path / "log", tmp_path / "stand_in.sh"
-    stand_in.write_text(f'#!/usr/bin/env bash\necho "$@" >> {log}\ncodes=({" ".join(map(str, codes))})\nexit ${{codes[$(wc -l < {log}) - 1]}}\n')
+    stand_in.write_text(
+        f'#!/usr/bin/env bash\necho "$@" >> {log}\ncodes=({" ".join(map(str, codes))})\nexit '
+        f"${{codes[$(wc -l < {log}) - 1]}}\n"
+    )
     done = nightly(tmp_path / "a.yaml", f"bash {stand_in}", tmp_path)
     assert done.returncode == expected
     assert log.read_text().splitlines() == [f"run {tmp_path / 'a.yaml'}"] * tries

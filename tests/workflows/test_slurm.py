@@ -1,4 +1,7 @@
-"""The recipes for SLURM: on a real one where it is installed, and everywhere over stand-ins for the run and for SLURM's commands."""
+"""The recipes for SLURM.
+
+On a real one where it is installed, and everywhere over stand-ins for the run and for SLURM's commands.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,14 @@ ASKED = ("--mem=8G", "--cpus-per-task=1")
 def submit(slurm: Slurm, recipe: str, *arguments: object, options: tuple[str, ...] = ASKED, **environment: str) -> str:
     """The number of a job."""
     said = {**slurm.environment, "PYTHONPATH": str(harness.ROOT), "WHOLECLOTH": PYTHON, **environment}
-    command = ["sbatch", "--parsable", f"--output={slurm.folder}/%j.out", *options, str(WORKFLOWS / recipe), *map(str, arguments)]
+    command = [
+        "sbatch",
+        "--parsable",
+        f"--output={slurm.folder}/%j.out",
+        *options,
+        str(WORKFLOWS / recipe),
+        *map(str, arguments),
+    ]
     done = subprocess.run(command, env=said, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
@@ -65,7 +75,8 @@ def test_a_job_whose_walltime_nears_is_queued_again_and_goes_on(slurm: Slurm, tm
     until(lambda: "Restarts=1" in slurm.said("scontrol", "show", "job", job, "-o"))
     until(lambda: job in slurm.jobs("pending"))
     (tmp_path / GO).touch()
-    slurm.said("scontrol", "update", f"JobId={job}", "StartTime=now+5")  # SLURM lets two minutes pass; at once, its node still takes the job for killed
+    # SLURM lets two minutes pass; at once, its node still takes the job for killed
+    slurm.said("scontrol", "update", f"JobId={job}", "StartTime=now+5")
     ended, log = slurm.wait(job), (slurm.folder / f"{job}.out").read_text()
     assert ended == "COMPLETED", log + slurm.logs()
     assert "Stopped by SIGTERM" in log
@@ -88,14 +99,21 @@ def test_a_job_that_is_cancelled_stays_so_and_another_goes_on(slurm: Slurm, tmp_
 @pytest.mark.nightly("slurm")
 def test_the_tasks_of_an_array_and_the_job_that_waits_for_them_make_a_whole_store(slurm: Slurm, tmp_path: Path) -> None:
     array = submit(slurm, "slurm_array.sbatch", scenes.config(tmp_path), options=(*ASKED, "--array=1-3"))
-    last = submit(slurm, "slurm_finish.sbatch", tmp_path / "job.zarr", options=(*ASKED, f"--dependency=afterany:{array}"))
+    last = submit(
+        slurm, "slurm_finish.sbatch", tmp_path / "job.zarr", options=(*ASKED, f"--dependency=afterany:{array}")
+    )
     assert slurm.wait(last) == "COMPLETED", (slurm.folder / f"{last}.out").read_text()
     assert status(tmp_path / "job.zarr").complete
 
 
 @pytest.mark.nightly("slurm")
 def test_the_finishing_job_fails_with_75_where_a_share_is_missing(slurm: Slurm, tmp_path: Path) -> None:
-    done = subprocess.run([*PYTHON.split(), "run", str(scenes.config(tmp_path)), "--shard", "1/2"], capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [*PYTHON.split(), "run", str(scenes.config(tmp_path)), "--shard", "1/2"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr
     job = submit(slurm, "slurm_finish.sbatch", tmp_path / "job.zarr")
     assert slurm.wait(job) == "FAILED"
@@ -108,21 +126,41 @@ def stand_ins(folder: Path, state: str) -> dict[str, str]:
     for name, does in (("squeue", f"echo {state}"), ("scontrol", f'echo "$@" >> {folder / "asked"}')):
         (folder / name).write_text(f"#!/usr/bin/env bash\n{does}\n")
         (folder / name).chmod(0o755)
-    return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "SLURM_JOB_ID": "12", "SLURM_ARRAY_TASK_ID": "3", "SLURM_MEM_PER_NODE": "1000"}
+    return {
+        **os.environ,
+        "PATH": f"{folder}:{os.environ['PATH']}",
+        "SLURM_JOB_ID": "12",
+        "SLURM_ARRAY_TASK_ID": "3",
+        "SLURM_MEM_PER_NODE": "1000",
+    }
 
 
 @pytest.mark.parametrize(("recipe", "shard"), [("slurm.sbatch", ""), ("slurm_array.sbatch", " --shard auto")])
 @pytest.mark.parametrize(
     ("code", "state", "restarts", "queued"),
-    [(0, "RUNNING", "", False), (75, "RUNNING", "", True), (75, "RUNNING", "99", True), (75, "RUNNING", "100", False), (75, "COMPLETING", "", False)]
+    [
+        (0, "RUNNING", "", False),
+        (75, "RUNNING", "", True),
+        (75, "RUNNING", "99", True),
+        (75, "RUNNING", "100", False),
+        (75, "COMPLETING", "", False),
+    ]
     + [(code, "RUNNING", "", False) for code in (1, 2, 3, 4, 70, 137)]
     + [(143, "RUNNING", "", True)],
 )
-def test_only_what_is_unfinished_is_queued_again(tmp_path: Path, recipe: str, shard: str, code: int, state: str, restarts: str, queued: bool) -> None:
+def test_only_what_is_unfinished_is_queued_again(
+    tmp_path: Path, recipe: str, shard: str, code: int, state: str, restarts: str, queued: bool
+) -> None:
     stand_in = tmp_path / "stand_in.sh"
     stand_in.write_text(f'echo "$@" > {tmp_path / "run"}\nexit {code}\n')
     env = {**stand_ins(tmp_path, state), "WHOLECLOTH": f"bash {stand_in}", "SLURM_RESTART_COUNT": restarts or "0"}
-    done = subprocess.run(["bash", str(WORKFLOWS / recipe), "a b.yaml", "--set", "x=1 2"], env=env, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        ["bash", str(WORKFLOWS / recipe), "a b.yaml", "--set", "x=1 2"],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert (tmp_path / "run").read_text() == f"run a b.yaml{shard} --set execution.memory=900MiB --set x=1 2\n"
     assert (tmp_path / "asked").exists() == queued
     if queued:

@@ -1,4 +1,7 @@
-"""Ceiling: forward passes of the network over pixels that are in memory already. Nothing is read, stitched or written."""
+"""Ceiling: forward passes of the network over pixels that are in memory already.
+
+Nothing is read, stitched or written.
+"""
 
 from __future__ import annotations
 
@@ -43,13 +46,22 @@ def measure(orders: dict[str, Any]) -> dict[str, Any]:
             if held[0] and before + held[1] * (side / held[0]) ** 2 > orders["memory"]:
                 break
             x = tile(orders["raster"], side).to(memory_format=layout)
-            rates[side] = side * side * streams / median(several(network, x, streams, orders["precision"]), orders["seconds"]) / 1e6
+            rates[side] = (
+                side
+                * side
+                * streams
+                / median(several(network, x, streams, orders["precision"]), orders["seconds"])
+                / 1e6
+            )
             held = (side, peak() - before)
     return {"rates": rates, "kept": kept, "threads": torch.get_num_threads()}
 
 
 def keep_freed() -> bool:
-    """Make glibc keep what is freed instead of giving it back to the kernel at every layer; False where there is no glibc."""
+    """Make glibc keep what is freed instead of giving it back to the kernel at every layer.
+
+    False where there is no glibc.
+    """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     settings = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, -1), (M_TOP_PAD, 2**28), (M_ARENA_MAX, 1))
     return mallopt is not None and all(mallopt(name, value) for name, value in settings)

@@ -1,4 +1,7 @@
-"""Ceiling: reading the raster with all cores, a handle per thread, in windows of whole blocks of the file, each read once."""
+"""Ceiling: reading the raster with all cores, a handle per thread.
+
+Windows are whole blocks of the file, each read once.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Ceiling: a finished mask into a new Zarr array of the same chunks and codec, all cores, each block durable and recorded before it counts."""
+"""Ceiling: writing a finished mask into a new Zarr array of the same chunks and codec.
+
+All cores write. A block counts once it is durable and recorded.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +28,17 @@ def measure(orders: dict[str, Any]) -> dict[str, Any]:
     made = zarr.open_array(orders["like"], mode="r")
     mask, path = np.asarray(made[:]), Path(orders["out"])
     array = zarr.create_array(
-        path, shape=made.shape, chunks=made.chunks, shards=made.shards, dtype=made.dtype, fill_value=made.fill_value,
-        compressors=made.compressors, zarr_format=made.metadata.zarr_format, config={"write_empty_chunks": False}, overwrite=True,
-    )  # fmt: skip
+        path,
+        shape=made.shape,
+        chunks=made.chunks,
+        shards=made.shards,
+        dtype=made.dtype,
+        fill_value=made.fill_value,
+        compressors=made.compressors,
+        zarr_format=made.metadata.zarr_format,
+        config={"write_empty_chunks": False},
+        overwrite=True,
+    )
     unit = (made.shards or made.chunks)[0]
     step = max(BLOCK // unit, 1) * unit
     places = list(product(range(0, made.shape[0], step), range(0, made.shape[1], step)))
@@ -35,7 +46,10 @@ def measure(orders: dict[str, Any]) -> dict[str, Any]:
     def write(place: tuple[int, int]) -> None:
         row, col = place
         array[row : row + step, col : col + step] = mask[row : row + step, col : col + step]
-        files = [path / array.metadata.encode_chunk_key((i // unit, j // unit)) for i, j in product(range(row, row + step, unit), range(col, col + step, unit))]
+        files = [
+            path / array.metadata.encode_chunk_key((i // unit, j // unit))
+            for i, j in product(range(row, row + step, unit), range(col, col + step, unit))
+        ]
         commit(path / f"record-{row}-{col}.json", [file for file in files if file.exists()])
 
     start = time.perf_counter()

@@ -1,6 +1,9 @@
-"""Plain Dask: chunks from rioxarray, an overlap of the network's halo, one chunk per core and one thread each, into Zarr.
+"""Plain Dask: chunks from rioxarray, an overlap of the network's halo, into Zarr.
 
-``map_overlap`` in its two steps, since the network turns all bands into one plane. What a user must know beforehand is given: the halo.
+Each core has one chunk, and each chunk one thread.
+
+``map_overlap`` in its two steps, since the network turns all bands into one plane. What a user must know beforehand is
+given: the halo.
 """
 
 from __future__ import annotations
@@ -26,7 +29,14 @@ def measure(orders: dict[str, Any]) -> dict[str, Any]:
     raster = rioxarray.open_rasterio(orders["raster"], chunks=(-1, chunk, chunk), lock=False)
     depth = {0: 0, 1: orders["halo"], 2: orders["halo"]}
     wide = da.overlap.overlap(raster.data, depth, boundary="none")
-    said = wide.map_blocks(predict, network, orders["multiple"], dtype="uint8", chunks=((1,), *wide.chunks[1:]), meta=np.empty((0, 0, 0), "uint8"))
+    said = wide.map_blocks(
+        predict,
+        network,
+        orders["multiple"],
+        dtype="uint8",
+        chunks=((1,), *wide.chunks[1:]),
+        meta=np.empty((0, 0, 0), "uint8"),
+    )
     with dask.config.set(scheduler="threads", num_workers=cores()):
         da.overlap.trim_overlap(said, depth, boundary="none")[0].to_zarr(orders["mask"], overwrite=True)
     return {"seconds": time.perf_counter() - start, "overhead": network.pixels / (raster.shape[1] * raster.shape[2])}

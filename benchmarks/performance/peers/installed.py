@@ -1,4 +1,7 @@
-"""Versions of what a peer imports: ``python -m benchmarks.performance.peers.installed monai torch``; fails where one is missing."""
+"""Versions of what a peer imports: ``python -m benchmarks.performance.peers.installed monai torch``.
+
+Fails where one is missing.
+"""
 
 from __future__ import annotations
 

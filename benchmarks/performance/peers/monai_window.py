@@ -1,4 +1,7 @@
-"""MONAI's ``sliding_window_inference`` as its tutorials use it: the whole image in memory, windows of one size, the output stitched in memory."""
+"""MONAI's ``sliding_window_inference`` as its tutorials use it.
+
+The whole image in memory, windows of one size, the output stitched in memory.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +27,13 @@ def measure(orders: dict[str, Any]) -> dict[str, Any]:
     with rasterio.open(orders["raster"]) as src:
         image, profile = torch.from_numpy(src.read().astype("float32"))[None], src.profile
     with torch.no_grad():
-        logits = sliding_window_inference(image, (orders["tile"],) * 2, BATCH, network, overlap=OVERLAP, mode=orders["mode"])
+        logits = sliding_window_inference(
+            image, (orders["tile"],) * 2, BATCH, network, overlap=OVERLAP, mode=orders["mode"]
+        )
     mask = logits[0].argmax(0).to(torch.uint8).numpy()
-    with rasterio.open(orders["mask"], "w", **{**profile, "count": 1, "dtype": "uint8", "nodata": None, "predictor": 1}) as out:
+    with rasterio.open(
+        orders["mask"], "w", **{**profile, "count": 1, "dtype": "uint8", "nodata": None, "predictor": 1}
+    ) as out:
         out.write(mask, 1)
     return {"seconds": time.perf_counter() - start, "overhead": network.pixels / mask.size}
 

@@ -16,9 +16,11 @@ from pipeline.interfaces import EngineOptions
 TTL_S = 60
 """Seconds without a sign of life after which a worker counts as dead."""
 SCHEDULER_OPTIONS = {"allowed_failures": 0, "worker_ttl": TTL_S}
-"""Deaths are counted where items are handed out: the scheduler blames all that a worker had, and knows of no trial alone."""
+"""Deaths are counted where items are handed out: the scheduler blames all that a worker had, and knows of no trial
+alone."""
 DASK_ENV_TO_CLEAR = ("MALLOC_TRIM_THRESHOLD_", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-"""What Dask sets in the environment of a process that starts workers, and so in this one; what workers have of it is decided here."""
+"""What Dask sets in the environment of a process that starts workers, and so in this one; what workers have of it is
+decided here."""
 INHERITED_VARIABLES = ("GLIBC_TUNABLES", "OMP_WAIT_POLICY", "WHOLECLOTH_CACHE")
 """Variables of this process that workers must have as well."""
 
@@ -35,7 +37,12 @@ def dask_settings() -> Iterator[None]:
     import dask
     import distributed  # noqa: F401  # which brings the settings
 
-    with dask.config.set({"distributed.nanny.pre-spawn-environ": dict.fromkeys(DASK_ENV_TO_CLEAR), "distributed.deploy.lost-worker-timeout": f"{TTL_S}s"}):
+    with dask.config.set(
+        {
+            "distributed.nanny.pre-spawn-environ": dict.fromkeys(DASK_ENV_TO_CLEAR),
+            "distributed.deploy.lost-worker-timeout": f"{TTL_S}s",
+        }
+    ):
         yield
 
 
@@ -62,7 +69,10 @@ def cluster_control(cluster: Any) -> ClusterControl:
         if name in known:
             await cluster.scale_down([known[name]])
 
-    return ClusterControl(start_missing=lambda: cluster.loop.add_callback(start_missing), stop_worker=lambda name: cluster.loop.add_callback(stop_worker, name))
+    return ClusterControl(
+        start_missing=lambda: cluster.loop.add_callback(start_missing),
+        stop_worker=lambda name: cluster.loop.add_callback(stop_worker, name),
+    )
 
 
 LOOPBACK_ANY_PORT = "127.0.0.1:0"
@@ -79,5 +89,8 @@ def dashboard(options: EngineOptions) -> dict[str, Any]:
     """
     address = options.dashboard
     if address is not None and importlib.util.find_spec("bokeh") is None:
-        raise ConfigError(f"execution.dashboard is {address}, which needs an extra. Install it with pip install 'wholecloth[dashboard]', or leave it out.")
+        raise ConfigError(
+            f"execution.dashboard is {address}, which needs an extra. Install it with pip install "
+            f"'wholecloth[dashboard]', or leave it out."
+        )
     return {"dashboard": address is not None, "dashboard_address": address or LOOPBACK_ANY_PORT}

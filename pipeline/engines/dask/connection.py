@@ -1,6 +1,7 @@
 """The connection to a Dask scheduler: what is sent to workers, and all that is heard of them, in one queue.
 
-Whatever waits for the network does so in the client's event loop, so that one worker that does not answer keeps nobody waiting.
+Whatever waits for the network does so in the client's event loop, so that one worker that does not answer keeps nobody
+waiting.
 """
 
 from __future__ import annotations
@@ -94,7 +95,9 @@ class SchedulerConnection:
         """Give an item to the workers at some addresses; one of them has it. Returns its number and its future."""
         number = next(self._numbers)
         key = f"wholecloth-{self._work[:12]}-{number}"
-        future = self.client.submit(work_item, self._work, value, key=key, pure=False, workers=addresses, allow_other_workers=False)
+        future = self.client.submit(
+            work_item, self._work, value, key=key, pure=False, workers=addresses, allow_other_workers=False
+        )
         self._futures.add(future)
         self._schedule(self._await, number, future, self._events)
         return number, future
@@ -108,7 +111,10 @@ class SchedulerConnection:
         self._schedule(self._request_report, address, self._events)
 
     def close(self, stop: bool, wait: bool) -> None:
-        """The run is over; ``stop`` also ends what is under way. ``wait`` for the workers to hear it where they live on."""
+        """The run is over; ``stop`` also ends what is under way.
+
+        ``wait`` for the workers to hear it where they live on.
+        """
         self._end()
         if wait:
             with suppress(Exception):  # who does not hear it ends with the connection
@@ -149,7 +155,11 @@ class SchedulerConnection:
         except (OSError, TimeoutError):  # it is gone, or will be asked again
             report = None
         except Exception as error:  # another Python, or none of ours: what was sent cannot even be read there
-            report = WorkerReport(host=await self._host(address), name="", missing=(f"Wholecloth as it runs here cannot be loaded there ({error})",))
+            report = WorkerReport(
+                host=await self._host(address),
+                name="",
+                missing=(f"Wholecloth as it runs here cannot be loaded there ({error})",),
+            )
         events.put(WorkerReply(address=address, report=report))
 
     async def _ran(self, address: str, function: Callable[..., Any], *given: Any) -> Any:

@@ -1,7 +1,7 @@
 """Worker processes forked from one that has imported what they need.
 
-Imports take each worker two CPU seconds and 200 MiB. Forked workers share both: on two cores eight of them are at work after 2.3 s instead of 9 s, in 0.4 GiB
-instead of 1.7 GiB (``benchmarks/workers.py``).
+Imports take each worker two CPU seconds and 200 MiB. Forked workers share both: on two cores eight of them are at work
+after 2.3 s instead of 9 s, in 0.4 GiB instead of 1.7 GiB (``benchmarks/workers.py``).
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ PRELOADED_MODULES = ("distributed", "torch", "rasterio", "zarr", "pipeline.infer
 """Only imports may run before a fork: a thread of OpenMP or an event loop would be missing in the workers."""
 
 _environments: list[Mapping[str, str]] = []
-"""Of the server of this process, once it runs: what libraries read when they are loaded stays as it is for all of its workers."""
+"""Of the server of this process, once it runs: what libraries read when they are loaded stays as it is for all of its
+workers."""
 
 
 @contextmanager
 def forked(environment: Mapping[str, str]) -> Iterator[None]:
-    """Have Dask fork the workers that it starts meanwhile, or start them where the server has libraries with another environment.
+    """Have Dask fork the workers that it starts meanwhile.
+
+    Where the fork server has libraries with another environment, workers are started instead.
 
     Parameters
     ----------

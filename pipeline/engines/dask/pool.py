@@ -1,8 +1,8 @@
 """One function over many items through the workers of a Dask scheduler, which come and go.
 
-Items are given to workers that were asked what they lack and have the work; a few per thread are out at a time. The scheduler moves an
-item of a worker that died to another; where it cannot, the item is given out anew here. A worker that is missing costs its items only,
-an item that workers die of costs nobody else's::
+Items are given to workers that were asked what they lack and have the work; a few per thread are out at a time. The
+scheduler moves an item of a worker that died to another; where it cannot, the item is given out anew here. A worker
+that is missing costs its items only, an item that workers die of costs nobody else's::
 
     workers   come → asked → ready → gone          what lacks something is named, and gets nothing
     items     new → out → back → done              a few times out and nobody back: alone; again nobody: failed
@@ -45,7 +45,10 @@ def pool_engine(client: Any, options: EngineOptions, control: ClusterControl | N
         Of the cluster, where it is ours.
     """
     run, stop = uuid.uuid4().hex, True
-    connection, registry = SchedulerConnection(client=client, run=run, needs=options.needs), WorkerRegistry(options=options, control=control)
+    connection, registry = (
+        SchedulerConnection(client=client, run=run, needs=options.needs),
+        WorkerRegistry(options=options, control=control),
+    )
 
     def engine(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
         registry.reset()
@@ -96,7 +99,8 @@ class Dispatcher:
             return
         with self.connection.working(self.work) as events:
             while self._submit_items():
-                if CANCELLED.is_set():  # a signal may come while Python runs a finaliser, which swallows what the signal raises
+                # a signal may come while Python runs a finaliser, which swallows what the signal raises
+                if CANCELLED.is_set():
                     raise Unfinished("The run was asked to stop.")
                 with suppress(Empty):
                     yield from self._handle(events.get(timeout=TICK_S))
@@ -122,13 +126,19 @@ class Dispatcher:
         if isinstance(event, ItemDone):
             yield from self._item_done(event)
             return
-        for address in self.registry.update(event) if isinstance(event, WorkersSeen) else self.registry.record_reply(event):
+        for address in (
+            self.registry.update(event) if isinstance(event, WorkersSeen) else self.registry.record_reply(event)
+        ):
             self.connection.register_worker(address)
         yield from self._requeue_unreachable()
 
     def _requeue_unreachable(self) -> Iterator[Any]:
         """Items whose workers are all gone: no other may have them, so that the scheduler would wait for ever."""
-        for number in [number for number, assignment in self.assignments.items() if not assignment.addresses & self.registry.connected.keys()]:
+        for number in [
+            number
+            for number, assignment in self.assignments.items()
+            if not assignment.addresses & self.registry.connected.keys()
+        ]:
             assignment = self.assignments.pop(number)
             self.connection.cancel(assignment.future)
             if self.queue.worker_vanished(assignment.item):
@@ -155,8 +165,14 @@ class Dispatcher:
 
     def _failed(self, item: Item) -> Any:
         """What the work says of an item that workers die of."""
-        reason = f"the worker's process died all of the {item.deaths} times that it was tried, at last with nothing else beside it"
+        reason = (
+            f"the worker's process died all of the {item.deaths} times that it was tried, at last with "
+            f"nothing else beside it"
+        )
         failed = getattr(self.work, "failed", None)
         if failed is None:
-            raise BlocksFailed(f"{item.value} failed: {reason}. Everything committed is kept; run the same command again to try it again.")
+            raise BlocksFailed(
+                f"{item.value} failed: {reason}. Everything committed is kept; run the same command again "
+                f"to try it again."
+            )
         return failed(item.value, reason)

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 DEATHS_UNTIL_ISOLATED = 2
-"""Deaths after which an item is tried by itself, when all others are done: whatever was with it in a worker died as well."""
+"""Deaths after which an item is tried by itself, when all others are done: whatever was with it in a worker died as
+well."""
 LOSSES_UNTIL_BLAMED = 2
-"""How often an item that is alone must have gone with its worker to be blamed, where nobody says that the worker died of it."""
+"""How often an item that is alone must have gone with its worker to be blamed, where nobody says that the worker died
+of it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -65,7 +67,10 @@ class RetryQueue:
         return item.is_isolated
 
     def worker_vanished(self, item: Item) -> bool:
-        """A worker is gone that had an item, or was gone already when it was given one. Whether the item is blamed, as for `died`."""
+        """A worker is gone that had an item, or was gone already when it was given one.
+
+        Whether the item is blamed, as for `died`.
+        """
         item.losses += item.is_isolated
         if item.losses >= LOSSES_UNTIL_BLAMED:
             return self.died(item)

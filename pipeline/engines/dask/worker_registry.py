@@ -10,7 +10,10 @@ from pipeline.engines.dask.connection import WorkerReply, WorkersSeen
 from pipeline.errors import Unfinished, WorkerError
 from pipeline.interfaces import EngineOptions
 
-RESUME_HINT = "Everything committed is kept; see that workers can start and reach the scheduler, and run the same command again to go on."
+RESUME_HINT = (
+    "Everything committed is kept; see that workers can start and reach the scheduler, and run "
+    "the same command again to go on."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +30,8 @@ class ClusterControl:
 class WorkerRegistry:
     """Who may have items.
 
-    The start is over when all that were there first have answered: until then one that lacks something ends the run, after it that one
-    is passed over.
+    The start is over when all that were there first have answered: until then one that lacks something ends the run,
+    after it that one is passed over.
     """
 
     options: EngineOptions
@@ -66,7 +69,11 @@ class WorkerRegistry:
             self.died(address)
         self._pending &= workers.threads.keys()
         self._refusals = {address: refusal for address, refusal in self._refusals.items() if address in workers.threads}
-        new = [address for address in workers.threads if address not in self.ready and address not in self._pending and address not in self._refusals]
+        new = [
+            address
+            for address in workers.threads
+            if address not in self.ready and address not in self._pending and address not in self._refusals
+        ]
         self._pending.update(new)
         if self.control is not None and self.is_startup_done:
             self.control.start_missing()
@@ -130,7 +137,10 @@ class WorkerRegistry:
 
     def _finish_startup(self) -> None:
         if self._refusals:
-            raise WorkerError(f"{'; '.join(self._refusals.values())}. Nothing was run. Mend that, or take the worker away, and run the same command again.")
+            raise WorkerError(
+                f"{'; '.join(self._refusals.values())}. Nothing was run. Mend that, or take the worker "
+                f"away, and run the same command again."
+            )
         self.is_startup_done = bool(self.ready)
 
     def _accept(self, address: str, new: bool) -> None:
@@ -147,9 +157,17 @@ class WorkerRegistry:
                 self.control.stop_worker(name)
 
     def _worker_name(self, address: str) -> str:
-        return f"The worker on {self._hosts[address]} ({address})" if address in self._hosts else f"The worker at {address}"
+        return (
+            f"The worker on {self._hosts[address]} ({address})"
+            if address in self._hosts
+            else f"The worker at {address}"
+        )
 
     def _timeout_message(self, is_silent: bool) -> str:
         refusals = "; ".join(self._refusals.values())
-        reason = "the scheduler did not answer" if is_silent else f"there was no worker{f' that can run this job ({refusals})' if refusals else ''}"
+        reason = (
+            "the scheduler did not answer"
+            if is_silent
+            else f"there was no worker{f' that can run this job ({refusals})' if refusals else ''}"
+        )
         return f"For {self.options.patience:.0f} s (execution.patience) {reason}. {RESUME_HINT}"

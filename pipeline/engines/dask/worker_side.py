@@ -1,6 +1,9 @@
-"""What runs in a worker's process: it is asked what it lacks, is given the work of a run, and takes one block after another.
+"""What runs in a worker's process.
 
-The work is sent to each process once, and stays the same object for all of its blocks; a block travels as its index alone.
+It is asked what it lacks, is given the work of a run, and takes one block after another.
+
+The work is sent to each process once, and stays the same object for all of its blocks; a block travels as its index
+alone.
 """
 
 from __future__ import annotations
@@ -46,7 +49,9 @@ def versions() -> dict[str, str]:
     return {"wholecloth": __version__, "torch": _version("torch"), "zarr": _version("zarr")}
 
 
-async def register_work(run: str, work: str, expected: dict[str, str], needs: bytes, pickled_work: bytes, dask_worker: Any = None) -> WorkerReport:
+async def register_work(
+    run: str, work: str, expected: dict[str, str], needs: bytes, pickled_work: bytes, dask_worker: Any = None
+) -> WorkerReport:
     """Check this process, unless it was checked for the run before, and take up a work of it.
 
     Parameters
@@ -88,7 +93,9 @@ def end_run(run: str, stop: bool) -> None:
         needs.abort() if stop else needs.release()
 
 
-def _register(run: str, work: str, expected: dict[str, str], needs: bytes, pickled_work: bytes, room: int | None) -> tuple[str, ...]:
+def _register(
+    run: str, work: str, expected: dict[str, str], needs: bytes, pickled_work: bytes, room: int | None
+) -> tuple[str, ...]:
     missing = tuple(_version_mismatches(expected))
     if missing:
         return missing
@@ -104,7 +111,11 @@ def _register(run: str, work: str, expected: dict[str, str], needs: bytes, pickl
 
 def _version_mismatches(expected: dict[str, str]) -> list[str]:
     local = versions()
-    return [f"{name} {local[name]} is here, and {required} where the run was started" for name, required in expected.items() if local[name] != required]
+    return [
+        f"{name} {local[name]} is here, and {required} where the run was started"
+        for name, required in expected.items()
+        if local[name] != required
+    ]
 
 
 def _memory_limit(dask_worker: Any) -> int | None:

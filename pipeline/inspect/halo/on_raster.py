@@ -42,12 +42,17 @@ class NetworkOnRaster:
     @property
     def reach(self) -> int:
         """How far the profile is to go, px."""
-        return round_up(self.locality.radius.largest if self.locality.radius else MAX_PROFILE_REACH, self.multiple) + 2 * self.multiple
+        return (
+            round_up(self.locality.radius.largest if self.locality.radius else MAX_PROFILE_REACH, self.multiple)
+            + 2 * self.multiple
+        )
 
     @property
     def side(self) -> int:
         """Of the windows: twice as long as the reach, or as long as there is room, px."""
-        room = round_down(min(max(self.room, 2 * self.multiple), self.network.accepts.maximum or self.room), 2 * self.multiple)
+        room = round_down(
+            min(max(self.room, 2 * self.multiple), self.network.accepts.maximum or self.room), 2 * self.multiple
+        )
         return max(min(round_up(max(2 * self.reach, MIN_WINDOW_SIDE), 2 * self.multiple), room), 2 * self.multiple)
 
     def core(self, halo: int) -> int:
@@ -57,13 +62,22 @@ class NetworkOnRaster:
 
     @property
     def cut(self) -> int:
-        """As far in as the reach, but never so far that what is kept is smaller than half of the window or than the network takes, px."""
+        """Pixels by which windows are cut: the reach, or less.
+
+        What is kept is never smaller than half of the window or than the network takes, px.
+        """
         minimum = max(self.locality.minimum, self.network.accepts.minimum)
-        return max(round_down(min(self.reach, self.side // 2, round_down(self.side - minimum, self.multiple)), self.multiple), 0)
+        return max(
+            round_down(min(self.reach, self.side // 2, round_down(self.side - minimum, self.multiple)), self.multiple),
+            0,
+        )
 
 
 def profile(on_raster: NetworkOnRaster, count: int, seed: int) -> tuple[HaloProfile, list[ProbeWindow]] | None:
-    """Measure in several places of the raster, the most valid of some at random; and the places. None where no valid pixel was found."""
+    """Measure in several places of the raster, the most valid of some at random; and the places.
+
+    None where no valid pixel was found.
+    """
     windows = probe_windows(
         on_raster.source,
         on_raster.normalisation,

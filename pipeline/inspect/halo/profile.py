@@ -1,7 +1,7 @@
 """The halo profile: how much a cut is felt, by the distance from it, on the user's own pixels.
 
-A window goes through the network whole, then without what lies beyond an aligned cut, as a tile would see it. The difference
-at distance d is the error of a pixel that has a halo of d::
+A window goes through the network whole, then without what lies beyond an aligned cut, as a tile would see it. The
+difference at distance d is the error of a pixel that has a halo of d::
 
     |..........|ooooooooooo|      whole
                |ooooooooooo|      what lies beyond the cut is gone: the network's own padding acts there
@@ -57,7 +57,9 @@ class HaloProfile:
         return halo if halo < len(self.largest) else None
 
 
-def measure_halo_profile(network: Network, windows: Iterable[tuple[torch.Tensor, npt.NDArray[np.bool_]]], cut: int) -> HaloProfile:
+def measure_halo_profile(
+    network: Network, windows: Iterable[tuple[torch.Tensor, npt.NDArray[np.bool_]]], cut: int
+) -> HaloProfile:
     """Measure a profile.
 
     Parameters
@@ -85,9 +87,18 @@ def measure_halo_profile(network: Network, windows: Iterable[tuple[torch.Tensor,
 
 
 def _errors(
-    network: Network, x: torch.Tensor, whole: torch.Tensor, valid: npt.NDArray[np.bool_], axis: Axis, mirrored: bool, cut: int
+    network: Network,
+    x: torch.Tensor,
+    whole: torch.Tensor,
+    valid: npt.NDArray[np.bool_],
+    axis: Axis,
+    mirrored: bool,
+    cut: int,
 ) -> tuple[Floats, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Errors and flips with distance from the cut along the first axis, (distance, across), and which of them are valid."""
+    """Errors and flips with distance from the cut along the first axis, and which of them are valid.
+
+    Each is (distance, across).
+    """
     length = x.shape[2 if axis == "rows" else 3]
     start, stop = (0, length - cut) if mirrored else (cut, length)
     tile, reference = network(slice_axis(x, axis, start, stop))[0], slice_axis(whole, axis, start, stop)
@@ -113,7 +124,14 @@ class _Sums:
 
     def add(self, error: Floats, flipped: npt.NDArray[np.bool_], valid: npt.NDArray[np.bool_]) -> None:
         valid_errors = np.where(valid, error, 0.0)
-        self.parts.append((valid_errors.max(1), (valid_errors**2).sum(1), (flipped & valid).sum(1).astype(np.float64), valid.sum(1).astype(np.float64)))
+        self.parts.append(
+            (
+                valid_errors.max(1),
+                (valid_errors**2).sum(1),
+                (flipped & valid).sum(1).astype(np.float64),
+                valid.sum(1).astype(np.float64),
+            )
+        )
 
     def profile(self) -> HaloProfile:
         if not self.parts:
@@ -122,13 +140,20 @@ class _Sums:
         largest, squares, flips, counts = (np.stack([part[k][:reach] for part in self.parts]) for k in range(4))
         std, valid_counts = max(float(np.mean(self.variance)) ** 0.5, 1e-30), np.maximum(counts.sum(0), 1)
         return HaloProfile(
-            largest=_fill_gaps(largest.max(0), counts.sum(0)) / std, typical=np.sqrt(squares.sum(0) / valid_counts) / std, flipped=flips.sum(0) / valid_counts,
-            std=std, windows=len(self.variance), valid=float(np.mean(self.valid)),
-        )  # fmt: skip
+            largest=_fill_gaps(largest.max(0), counts.sum(0)) / std,
+            typical=np.sqrt(squares.sum(0) / valid_counts) / std,
+            flipped=flips.sum(0) / valid_counts,
+            std=std,
+            windows=len(self.variance),
+            valid=float(np.mean(self.valid)),
+        )
 
 
 def _fill_gaps(largest: Floats, counts: Floats) -> Floats:
-    """At distances where no pixel counted, the error of the last nearer one where some did; infinity where there is none."""
+    """At distances where no pixel counted, the error of the last nearer one where some did.
+
+    Infinity where there is none.
+    """
     errors = np.where(counts > 0, largest, np.nan)
     last = np.maximum.accumulate(np.where(counts > 0, np.arange(len(counts)), -1))
     return np.asarray(np.where(last >= 0, errors[last], np.inf))

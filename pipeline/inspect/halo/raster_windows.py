@@ -27,10 +27,21 @@ ProbeWindow = tuple[torch.Tensor, npt.NDArray[np.bool_]]
 
 
 def probe_windows(
-    source: Source, normalisation: Normalisation, device: torch.device, *, side: int, multiple: int, count: int, seed: int, area: Area | None = None,
-    tries: int = WINDOW_TRIES, patience: int = EMPTY_RASTER_TRIES,
-) -> list[ProbeWindow]:  # fmt: skip
-    """Normalised windows and which of their pixels count, those with the most such pixels among a few at random; none where no pixel does.
+    source: Source,
+    normalisation: Normalisation,
+    device: torch.device,
+    *,
+    side: int,
+    multiple: int,
+    count: int,
+    seed: int,
+    area: Area | None = None,
+    tries: int = WINDOW_TRIES,
+    patience: int = EMPTY_RASTER_TRIES,
+) -> list[ProbeWindow]:
+    """Normalised windows and which of their pixels count, those with the most such pixels among a few at random.
+
+    None where no pixel does.
 
     Parameters
     ----------
@@ -61,7 +72,10 @@ def probe_windows(
         if counted.any():
             (accepted if counted.mean() >= ENOUGH else rest).append((float(counted.mean()), number, pixels, counted))
     best = (accepted + sorted(rest, reverse=True, key=lambda candidate: candidate[:2]))[:count]
-    return [(normalise(torch.from_numpy(pixels.data), torch.from_numpy(pixels.valid), normalisation, device), counted) for _, _, pixels, counted in best]
+    return [
+        (normalise(torch.from_numpy(pixels.data), torch.from_numpy(pixels.valid), normalisation, device), counted)
+        for _, _, pixels, counted in best
+    ]
 
 
 def _window(source: Source, area: Area | None, side: int, multiple: int, rng: np.random.Generator) -> Window:
@@ -70,5 +84,8 @@ def _window(source: Source, area: Area | None, side: int, multiple: int, rng: np
     if area is None:
         row, col = (int(rng.integers(last + 1)) for last in (rows, cols))
     else:
-        row, col = (min(max((at - side // 2) // multiple, 0), last) for at, last in zip(area.random_pixel(rng), (rows, cols), strict=True))
+        row, col = (
+            min(max((at - side // 2) // multiple, 0), last)
+            for at, last in zip(area.random_pixel(rng), (rows, cols), strict=True)
+        )
     return Window(row=row * multiple, col=col * multiple, height=side, width=side)

@@ -20,7 +20,9 @@ CORE_POSITIONS = 16
 
 
 def halo_for_tolerance(on_raster: NetworkOnRaster, tolerance: float, count: int, seed: int) -> Tolerated | None:
-    """Measure the halo profile, take the smallest halo that keeps to the tolerance, and confirm it on tiles that are cut off on all four sides.
+    """Measure the halo profile, and take the smallest halo that keeps to the tolerance.
+
+    The halo is confirmed on tiles that are cut off on all four sides.
 
     Parameters
     ----------
@@ -43,17 +45,22 @@ def halo_for_tolerance(on_raster: NetworkOnRaster, tolerance: float, count: int,
     """
     if on_raster.cut < on_raster.multiple:
         raise ConfigError(
-            f"tile.halo asks for a tolerance, but windows of {on_raster.side} px are all that the network or execution.memory allows, so that nothing of "
+            f"tile.halo asks for a tolerance, but windows of {on_raster.side} px are all that the network "
+            f"or execution.memory allows, so that nothing of "
             "them can be cut off and compared. Give tile.halo in px or auto, or more memory."
         )
     measured = profile(on_raster, count, seed)
     if measured is None:
         return None
     halo, error = _confirmed_halo(on_raster, *measured, tolerance)
-    return Tolerated(tolerance=tolerance, halo=halo, error=error, places=measured[0].windows, valid=measured[0].valid, seed=seed)
+    return Tolerated(
+        tolerance=tolerance, halo=halo, error=error, places=measured[0].windows, valid=measured[0].valid, seed=seed
+    )
 
 
-def _confirmed_halo(on_raster: NetworkOnRaster, halo_profile: HaloProfile, windows: list[ProbeWindow], tolerance: float) -> tuple[int, float]:
+def _confirmed_halo(
+    on_raster: NetworkOnRaster, halo_profile: HaloProfile, windows: list[ProbeWindow], tolerance: float
+) -> tuple[int, float]:
     """From the profile's halo upwards, the first that leaves no more than the tolerance, and what it leaves."""
     halo = halo_profile.halo_for(tolerance, on_raster.multiple)
     while halo is not None and halo < len(halo_profile.largest) and 2 * halo + on_raster.core(halo) <= on_raster.side:
@@ -65,7 +72,9 @@ def _confirmed_halo(on_raster: NetworkOnRaster, halo_profile: HaloProfile, windo
 
 
 def residual_error(on_raster: NetworkOnRaster, windows: Iterable[ProbeWindow], halo: int) -> float:
-    """Largest error of any valid logit in tiles cut out of windows, each a core as small as can be, where most is valid, with a halo.
+    """Largest error of any valid logit in tiles cut out of windows.
+
+    Each tile is a core as small as can be, where most is valid, with a halo.
 
     Around a tile as much of the window is cut off as there is::
 
@@ -78,26 +87,38 @@ def residual_error(on_raster: NetworkOnRaster, windows: Iterable[ProbeWindow], h
 def _error(on_raster: NetworkOnRaster, x: torch.Tensor, valid: npt.NDArray[np.bool_], halo: int) -> float:
     rows, cols = _most_valid(valid, halo, on_raster.core(halo), on_raster.multiple)
     tile = on_raster.network(x[:, :, rows.start - halo : rows.stop + halo, cols.start - halo : cols.stop + halo])[0]
-    difference = (tile[:, halo : tile.shape[1] - halo, halo : tile.shape[2] - halo] - on_raster.network(x)[0, :, rows, cols]).abs().amax(0)
+    difference = (
+        (tile[:, halo : tile.shape[1] - halo, halo : tile.shape[2] - halo] - on_raster.network(x)[0, :, rows, cols])
+        .abs()
+        .amax(0)
+    )
     valid_difference = difference[torch.from_numpy(valid[rows, cols]).to(difference.device)]
     return float(valid_difference.max()) if valid_difference.numel() else 0.0
 
 
 def _most_valid(valid: npt.NDArray[np.bool_], halo: int, core: int, multiple: int) -> tuple[slice, slice]:
-    """Of places for a core, aligned and with room for its halo, the one with most valid pixels, the nearest to the middle of those."""
+    """Of places for a core, aligned and with room for its halo, the one with most valid pixels.
+
+    Of several such places, the nearest to the middle.
+    """
     last = len(valid) - 2 * halo - core
     step = max(max(core // 2, last // CORE_POSITIONS) // multiple, 1) * multiple
     starts = [halo + start for start in range(0, last + 1, step)]
     places = [(slice(row, row + core), slice(col, col + core)) for row in starts for col in starts]
     middle = (len(valid) - core) / 2
-    return max(places, key=lambda place: (int(valid[place].sum()), -abs(place[0].start - middle) - abs(place[1].start - middle)))
+    return max(
+        places,
+        key=lambda place: (int(valid[place].sum()), -abs(place[0].start - middle) - abs(place[1].start - middle)),
+    )
 
 
 def _unreachable(on_raster: NetworkOnRaster, halo_profile: HaloProfile, tolerance: float) -> str:
     farthest = round_down(len(halo_profile.largest) - 1, on_raster.multiple)
     names = f" (layers to blame: {', '.join(on_raster.locality.blame)})" if on_raster.locality.blame else ""
     return (
-        f"tile.halo.tolerance is {tolerance:g} standard deviations of the logits, but at {farthest} px, as far as was measured, a cut still changes them by "
-        f"{halo_profile.error(farthest):.1e}: the network is {on_raster.locality.verdict}{names}. Give a larger tolerance, or tile.halo: auto"
+        f"tile.halo.tolerance is {tolerance:g} standard deviations of the logits, but at {farthest} px, as "
+        f"far as was measured, a cut still changes them by "
+        f"{halo_profile.error(farthest):.1e}: the network is {on_raster.locality.verdict}{names}. Give a "
+        f"larger tolerance, or tile.halo: auto"
         f"{', which is exact' if on_raster.locality.verdict == 'local' else ', which blends overlapping tiles'}."
     )

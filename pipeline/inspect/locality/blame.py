@@ -44,7 +44,9 @@ def find_nonlocal_ops(prober: Prober, side: int, thorough: bool = True) -> NonLo
     kinds = _kinds(module)
 
     def labels(why: str) -> tuple[str, ...]:
-        paths = ((one, path) for one in ops if one.reason == why for path in _paths(module, one, recorder.ran[one.operation]))
+        paths = (
+            (one, path) for one in ops if one.reason == why for path in _paths(module, one, recorder.ran[one.operation])
+        )
         return tuple(dict.fromkeys(_label(kinds, path, one.text) for one, path in paths))
 
     return NonLocalOps(everywhere=labels("everywhere"), positions=labels("positions"), data=labels("data"))
@@ -59,12 +61,17 @@ def _spread(prober: Prober, side: int) -> list[RecordedOp]:
     """Operations that carry a change everywhere from either end of a strip, and tables that are cut to its length."""
     strips = [_both_ends(prober, axis, side) for axis in IMAGE_AXES]
     rows, cols = ({(op.operation, op.nth): op for op in strip if op.reason == "table"} for strip in strips)
-    tables = [replace(op, reason="positions") for key, op in rows.items() if key in cols and cols[key].shape != op.shape]
+    tables = [
+        replace(op, reason="positions") for key, op in rows.items() if key in cols and cols[key].shape != op.shape
+    ]
     return [op for strip in strips for op in strip if op.reason != "table"] + tables
 
 
 def _both_ends(prober: Prober, axis: Axis, side: int) -> list[RecordedOp]:
-    """What is seen whichever end is changed: a part of an image that is cut out may be changed all over by one of them."""
+    """What is seen whichever end is changed.
+
+    A part of an image that is cut out may be changed all over by one of them.
+    """
     length = prober.size(STRIP_LENGTH, side)
     base = prober.strip(axis, length, side)
     per_end = []
@@ -83,7 +90,9 @@ def _kinds(module: torch.nn.Module) -> dict[str, str]:
         stacks = (node.meta.get("nn_module_stack", {}) for node in module.graph.nodes)
         classes = {path: str(kind).rpartition(".")[2] for stack in stacks for path, kind in stack.values()}
         return {path: classes[path] for path in sorted(classes) if path}
-    return {path: str(getattr(part, "original_name", type(part).__name__)) for path, part in module.named_modules() if path}
+    return {
+        path: str(getattr(part, "original_name", type(part).__name__)) for path, part in module.named_modules() if path
+    }
 
 
 def _paths(module: torch.nn.Module, op: RecordedOp, times: int) -> list[str]:

@@ -1,11 +1,14 @@
-"""Networks of one input size: seen by a few passes at that size, since no larger image can be had to compare tiles with.
+"""Networks of one input size.
+
+Seen by a few passes at that size, since no larger image can be had to compare tiles with.
 
 Shifted images give shifted logits far from their ends, or the network is not local::
 
     |aaaaaaaa|CC|aaaaaaaa|          one image
        |bbbbb|CC|bbbbbbbbbbb|       another, a period further on: C must be the same
 
-The radius is measured by a cut in the middle, as for any network. Where it leaves a core, two tiles must agree on what both keep.
+The radius is measured by a cut in the middle, as for any network. Where it leaves a core, two tiles must agree on what
+both keep.
 """
 
 from __future__ import annotations
@@ -35,9 +38,15 @@ def measure_one_size(prober: Prober, size: int) -> Locality:
     layers = _nonlocal_ops(prober, size)
     local = reach is not None or not (layers.everywhere or layers.positions)
     return Locality(
-        verdict="unproven" if local else "not local", stride=period if period and reach else 1, radius=reach, bands=prober.bands, classes=classes,
-        minimum=size, blame=(*layers.data, ONE_SIZE_REASON) if local else layers.all, size=size,
-    )  # fmt: skip
+        verdict="unproven" if local else "not local",
+        stride=period if period and reach else 1,
+        radius=reach,
+        bands=prober.bands,
+        classes=classes,
+        minimum=size,
+        blame=(*layers.data, ONE_SIZE_REASON) if local else layers.all,
+        size=size,
+    )
 
 
 def _period(prober: Prober, size: int) -> int | None:
@@ -78,10 +87,17 @@ def _agree(prober: Prober, size: int, period: int, halo: int) -> bool:
 
 
 def _nonlocal_ops(prober: Prober, size: int) -> NonLocalOps:
-    """What one pass and the names of layers show; a graph outside of torch is asked for the operators that look everywhere by their names."""
+    """What one pass and the names of layers show.
+
+    A graph outside of torch is asked for the operators that look everywhere by their names.
+    """
     if prober.network.graph is None:
         layers = find_nonlocal_ops(prober, size, thorough=False)
-        return replace(layers, everywhere=tuple(dict.fromkeys((*layers.everywhere, *global_layers(prober.network.module)))))
+        return replace(
+            layers, everywhere=tuple(dict.fromkeys((*layers.everywhere, *global_layers(prober.network.module))))
+        )
     graph, image = prober.network.graph, torch.zeros((1, prober.bands, size, size), device=prober.device)
-    names = tuple(f"{step.name} ({onnx.GLOBAL[step.kind]})" for step in graph.steps(image, kinds=frozenset(onnx.GLOBAL)))
+    names = tuple(
+        f"{step.name} ({onnx.GLOBAL[step.kind]})" for step in graph.steps(image, kinds=frozenset(onnx.GLOBAL))
+    )
     return NonLocalOps(everywhere=names, positions=(), data=())

@@ -60,7 +60,9 @@ def measure_locality(network: Network, bands: int, trained: int | None = None, r
 
 def _measured(network: Network, bands: int, trained: int | None, room: Room | None) -> Locality:
     weights = next(chain(network.module.parameters(), network.module.buffers()), None)
-    prober = Prober(network=network, bands=bands, device=weights.device if weights is not None else torch.device("cpu"), room=room)
+    prober = Prober(
+        network=network, bands=bands, device=weights.device if weights is not None else torch.device("cpu"), room=room
+    )
     size_and_step = first(prober, trained)
     size, step = size_and_step or (0, 0)
     if size_and_step and not step:
@@ -71,10 +73,17 @@ def _measured(network: Network, bands: int, trained: int | None, room: Room | No
         return with_answer(prober, fixed_size.measure_one_size(prober, prober.fixed))
     maximum = largest(prober, size, step) if size_and_step else None
     if maximum is not None:
-        return _below_maximum(replace(prober, network=network.with_maximum(maximum, stride.size_unit(prober, size, step))), bands, trained, maximum)
+        return _below_maximum(
+            replace(prober, network=network.with_maximum(maximum, stride.size_unit(prober, size, step))),
+            bands,
+            trained,
+            maximum,
+        )
     left_off = unpadded_margin(prober) if network.accepts.maximum is None else None
     if left_off is not None:
-        return _unpadded(_several_sizes(replace(prober, network=network.with_margin(left_off)), bands, trained, left_off), left_off)
+        return _unpadded(
+            _several_sizes(replace(prober, network=network.with_margin(left_off)), bands, trained, left_off), left_off
+        )
     return _several_sizes(prober, bands, trained)
 
 
@@ -92,19 +101,29 @@ def _several_sizes(prober: Prober, bands: int, trained: int | None, left_off: Ma
     layers = find_nonlocal_ops(prober, across, thorough=not equal)
     verdict, blame = _verdict(layers, equal, measured=reach is not None)
     radius = None if equal is False or verdict == "not local" else reach
-    return with_answer(prober, Locality(verdict=verdict, stride=unit, radius=radius, bands=bands, classes=classes, minimum=minimum, blame=blame))
+    return with_answer(
+        prober,
+        Locality(
+            verdict=verdict, stride=unit, radius=radius, bands=bands, classes=classes, minimum=minimum, blame=blame
+        ),
+    )
 
 
 def _below_maximum(prober: Prober, bands: int, trained: int | None, maximum: int) -> Locality:
     """Of a network that takes no size beyond one that its file does not declare."""
     locality = _several_sizes(prober, bands, trained)
     maximum = round_down(maximum, locality.stride)
-    remark = f"the network takes no images larger than about {maximum} px, which was found by trying: tiles are no larger"
+    remark = (
+        f"the network takes no images larger than about {maximum} px, which was found by trying: tiles are no larger"
+    )
     return replace(locality, maximum=maximum, remarks=(remark, *locality.remarks))
 
 
 def _step(prober: Prober, left_off: Margin | None) -> int | None:
-    """The step of the sizes that an unpadded network takes, px, where that is a stride; no smaller one is of use, since tiles are of such sizes."""
+    """The step of the sizes that an unpadded network takes, px, where that is a stride.
+
+    No smaller one is of use, since tiles are of such sizes.
+    """
     step = 0 if left_off is None else math.lcm(left_off.rows.step, left_off.cols.step)
     return step if step and stride.holds(prober, step) else None
 
@@ -114,9 +133,15 @@ def _one_size(prober: Prober, left_off: Margin) -> Locality:
     size, inside = left_off.rows.least, replace(prober, network=prober.network.with_margin(left_off))
     classes = len(inside.run(inside.noise(left_off.minimum, left_off.minimum)))
     locality = Locality(
-        verdict="unproven", stride=left_off.rows.step, radius=_with_margin(Radius(top=0, bottom=0, left=0, right=0), left_off), bands=prober.bands,
-        classes=classes, minimum=left_off.minimum, blame=(fixed_size.ONE_SIZE_REASON,), size=size,
-    )  # fmt: skip
+        verdict="unproven",
+        stride=left_off.rows.step,
+        radius=_with_margin(Radius(top=0, bottom=0, left=0, right=0), left_off),
+        bands=prober.bands,
+        classes=classes,
+        minimum=left_off.minimum,
+        blame=(fixed_size.ONE_SIZE_REASON,),
+        size=size,
+    )
     return _unpadded(with_answer(inside, locality), left_off)
 
 
@@ -126,17 +151,29 @@ def _with_margin(radius: Radius | None, left_off: Margin | None) -> Radius | Non
         return radius
     rows, cols = left_off.rows, left_off.cols
     return Radius(
-        top=max(radius.top, rows.skip + rows.before), bottom=max(radius.bottom, rows.after + rows.slack),
-        left=max(radius.left, cols.skip + cols.before), right=max(radius.right, cols.after + cols.slack),
-    )  # fmt: skip
+        top=max(radius.top, rows.skip + rows.before),
+        bottom=max(radius.bottom, rows.after + rows.slack),
+        left=max(radius.left, cols.skip + cols.before),
+        right=max(radius.right, cols.after + cols.slack),
+    )
 
 
 def _unpadded(locality: Locality, left_off: Margin) -> Locality:
     """With its margin, and what is to be said of it."""
     rows, cols = left_off.rows, left_off.cols
-    given, returned = (rows.least, cols.least), (rows.least - rows.before - rows.after, cols.least - cols.before - cols.after)
-    sizes = f"sizes that are multiples of {_by((rows.step, cols.step))} px larger" if left_off.maximum is None else "no other size"
-    remark = f"the network is unpadded: of {_by(given)} px it returns {_by(returned)}, and it takes {sizes}; it leaves off {left_off.sides}"
+    given, returned = (
+        (rows.least, cols.least),
+        (rows.least - rows.before - rows.after, cols.least - cols.before - cols.after),
+    )
+    sizes = (
+        f"sizes that are multiples of {_by((rows.step, cols.step))} px larger"
+        if left_off.maximum is None
+        else "no other size"
+    )
+    remark = (
+        f"the network is unpadded: of {_by(given)} px it returns {_by(returned)}, and it takes "
+        f"{sizes}; it leaves off {left_off.sides}"
+    )
     return replace(locality, margin=left_off, remarks=(remark, *locality.remarks))
 
 
@@ -174,8 +211,14 @@ def _refuses(prober: Prober, bands: int, trained: int | None) -> str:
         raise
     except Exception as error:  # whatever it raises is what the user needs to read
         reason = f"at {side} px: {type(error).__name__}: {(str(error).strip().splitlines() or [''])[-1][:200]}"
-    sizes = ", ".join(map(str, sorted(tried(trained)))) if prober.network.accepts.maximum is None else f"those that its file allows, such as {side}"
+    sizes = (
+        ", ".join(map(str, sorted(tried(trained))))
+        if prober.network.accepts.maximum is None
+        else f"those that its file allows, such as {side}"
+    )
     return (
-        f"The network cannot run on {bands} bands at any size that was tried ({reason}). Tried were squares of {sizes} px. Set model.input.size to the size "
-        "it was trained on, and check that source.bands gives the bands it was trained on and that it takes one image of (batch, bands, rows, cols)."
+        f"The network cannot run on {bands} bands at any size that was tried ({reason}). Tried were squares "
+        f"of {sizes} px. Set model.input.size to the size "
+        "it was trained on, and check that source.bands gives the bands it was trained on and that it takes "
+        "one image of (batch, bands, rows, cols)."
     )

@@ -66,7 +66,9 @@ class Prober:
         return self.noise(length, side, draw) if axis == "rows" else self.noise(side, length, draw)
 
     def run(self, x: torch.Tensor, through: Through | None = None, copies: int = 1) -> torch.Tensor:
-        """Logits (classes, rows, cols), the network called by ``through`` if given, which holds so many copies of all. Winograd and FFT would spread NaNs.
+        """Logits (classes, rows, cols), the network called by ``through`` if given, which holds so many copies of all.
+
+        Winograd and FFT would spread NaNs.
 
         Raises
         ------
@@ -84,7 +86,10 @@ class Prober:
                 raise
 
     def takes(self, x: torch.Tensor) -> bool:
-        """Whether the network runs on an image of this size, which is tried once: a stride is searched for over the same few sizes."""
+        """Whether the network runs on an image of this size, which is tried once.
+
+        A stride is searched for over the same few sizes.
+        """
         if x.shape not in self._accepted:
             self._accepted[x.shape] = self._runs(x)
         return self._accepted[x.shape]

@@ -34,10 +34,17 @@ def radius(prober: Prober, stride: int, across: int, scales: tuple[float, ...] =
             if reach is None:
                 return None
             reaches[axis, side] = reach
-    return Radius(top=reaches["rows", "before"], bottom=reaches["rows", "after"], left=reaches["cols", "before"], right=reaches["cols", "after"])
+    return Radius(
+        top=reaches["rows", "before"],
+        bottom=reaches["rows", "after"],
+        left=reaches["cols", "before"],
+        right=reaches["cols", "after"],
+    )
 
 
-def _bounded_reach(prober: Prober, axis: Axis, side: Side, stride: int, across: int, scales: tuple[float, ...]) -> int | None:
+def _bounded_reach(
+    prober: Prober, axis: Axis, side: Side, stride: int, across: int, scales: tuple[float, ...]
+) -> int | None:
     length = max(START, across)  # never below what the network takes
     while length <= BOUND:
         size = prober.size(length, 2 * stride)
@@ -48,7 +55,9 @@ def _bounded_reach(prober: Prober, axis: Axis, side: Side, stride: int, across: 
     return None
 
 
-def _reach(prober: Prober, axis: Axis, side: Side, length: int, cut: int, across: int, scales: tuple[float, ...]) -> int | None:
+def _reach(
+    prober: Prober, axis: Axis, side: Side, length: int, cut: int, across: int, scales: tuple[float, ...]
+) -> int | None:
     """Reach into the kept side of one strip, or None where it touches the strip's end."""
     base = prober.strip(axis, length, across)
     reference = prober.run(base)

@@ -34,7 +34,14 @@ def find_stride(prober: Prober) -> int | None:
     unit = next((unit for unit in units if _is_period(prober, unit, LENGTHS[:1])), None)
     if unit is None:
         # a radius above a third of the first length, or sizes that only an unusual stride divides
-        unit = next((unit for unit in dict.fromkeys((units[0], _accepted_unit(prober))) if unit and _is_period(prober, unit, LENGTHS[1:])), None)
+        unit = next(
+            (
+                unit
+                for unit in dict.fromkeys((units[0], _accepted_unit(prober)))
+                if unit and _is_period(prober, unit, LENGTHS[1:])
+            ),
+            None,
+        )
     return None if unit is None else _structural(prober, _reduce(unit, lambda n: _is_period(prober, n, LENGTHS)), unit)
 
 
@@ -44,7 +51,10 @@ def holds(prober: Prober, n: int) -> bool:
 
 
 def _structural(prober: Prober, n: int, unit: int) -> int:
-    """The smallest period from ``n`` up that NaNs keep as well: where deep signals are faint, values alone would tell too small a one."""
+    """The smallest period from ``n`` up that NaNs keep as well.
+
+    Where deep signals are faint, values alone would tell too small a one.
+    """
     periods = (m for m in range(n, unit + 1, n) if unit % m == 0 and _is_period(prober, m, LENGTHS, fill=torch.nan))
     return next(periods, n)  # upsampling by three rounds, and its NaNs have no period
 
@@ -58,8 +68,14 @@ def multiple(prober: Prober) -> int:
 
 
 def size_unit(prober: Prober, size: int, step: int) -> int:
-    """The smallest number of which a size, px, and the steps from it that a network takes are multiples; for one that takes no large sizes."""
-    return _reduce(gcd(size, step), lambda n: prober.takes(prober.noise(size + n, size)) and prober.takes(prober.noise(size, size + n)))
+    """The smallest number of which a size, px, and the steps from it that a network takes are multiples.
+
+    For one that takes no large sizes.
+    """
+    return _reduce(
+        gcd(size, step),
+        lambda n: prober.takes(prober.noise(size + n, size)) and prober.takes(prober.noise(size, size + n)),
+    )
 
 
 def side(prober: Prober, unit: int) -> int | None:
@@ -81,7 +97,9 @@ def _accepted_unit(prober: Prober) -> int | None:
     usual = next((unit for unit in _usual(prober) if _takes_multiples(prober, unit)), None)
     if usual is not None:
         return usual
-    return next((n for n in range(1, UNUSUAL + 1) if all(prober.takes(prober.noise(k * n, k * n)) for k in (1, 2, 3))), None)
+    return next(
+        (n for n in range(1, UNUSUAL + 1) if all(prober.takes(prober.noise(k * n, k * n)) for k in (1, 2, 3))), None
+    )
 
 
 def _takes_multiples(prober: Prober, n: int) -> bool:
@@ -93,7 +111,10 @@ def _is_period(prober: Prober, shift: int, lengths: tuple[int, ...], fill: float
     across = side(prober, max(shift, round_up(32, shift)))
     if across is None:
         return False
-    return all(any(_commutes(prober, axis, prober.size(_odd(length, shift), shift), across, shift, fill) for length in lengths) for axis in IMAGE_AXES)
+    return all(
+        any(_commutes(prober, axis, prober.size(_odd(length, shift), shift), across, shift, fill) for length in lengths)
+        for axis in IMAGE_AXES
+    )
 
 
 def _odd(length: int, shift: int) -> int:
@@ -103,21 +124,29 @@ def _odd(length: int, shift: int) -> int:
 
 
 def _commutes(prober: Prober, axis: Axis, length: int, across: int, shift: int, fill: float | None) -> bool:
-    """Whether a shifted image gives shifted logits; ``fill`` fills everything after the middle and only NaNs are compared."""
+    """Whether a shifted image gives shifted logits.
+
+    ``fill`` fills everything after the middle and only NaNs are compared.
+    """
     if shift >= length // 3:
         return False
     long = prober.strip(axis, length + shift, across)
     if fill is not None:
         slice_axis(long, axis, round_down(length // 2, shift), length + shift).fill_(fill)
     try:
-        first, second = prober.run(slice_axis(long, axis, 0, length)), prober.run(slice_axis(long, axis, shift, length + shift))
+        first, second = (
+            prober.run(slice_axis(long, axis, 0, length)),
+            prober.run(slice_axis(long, axis, shift, length + shift)),
+        )
     except PlanError:
         raise
     except Exception:  # a network refuses a size with whatever its layers raise
         return False
     start, stop = _middle(length, shift, narrow=prober.has_small_maximum)
     original, shifted = slice_axis(first, axis, start + shift, stop + shift), slice_axis(second, axis, start, stop)
-    return equal_to_rounding(original, shifted, first) if fill is None else torch.equal(original.isnan(), shifted.isnan())
+    return (
+        equal_to_rounding(original, shifted, first) if fill is None else torch.equal(original.isnan(), shifted.isnan())
+    )
 
 
 def _middle(length: int, shift: int, narrow: bool) -> tuple[int, int]:

@@ -42,7 +42,11 @@ def _strips(prober: Prober, axis: Axis, stride: int, halo: int, across: int) -> 
         high = max(stop + halo, low + across)  # never below what the network takes
         if high <= length:
             tile = prober.run(slice_axis(x, axis, low, high))
-            results.append(equal_to_rounding(slice_axis(tile, axis, start - low, stop - low), slice_axis(whole, axis, start, stop), whole))
+            results.append(
+                equal_to_rounding(
+                    slice_axis(tile, axis, start - low, stop - low), slice_axis(whole, axis, start, stop), whole
+                )
+            )
     return results
 
 

@@ -27,20 +27,31 @@ class ActivationMemory:
     bytes_per_pixel: float
     """Live bytes at the peak, beyond the input."""
     fullness: float | None
-    """Live bytes on average, over all bytes that are allocated one after the other, as a share of those at the peak; None where that is not seen."""
+    """Live bytes on average, over all bytes that are allocated one after the other, as a share of those at the peak;
+    None where that is not seen."""
     seconds_per_pixel: float
     """On this machine, now: a guess for the plan, never a choice."""
 
 
 def start_profiler() -> None:
-    """Start torch's profiler, quietly, in the thread that imported torch: it complains on stderr where another thread is the first to use it."""
+    """Start torch's profiler, quietly, in the thread that imported torch.
+
+    It complains on stderr where another thread is the first to use it.
+    """
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # it greets otherwise
     with profile():
         pass
 
 
 def measure_activation_memory(
-    network: Network, bands: int, multiple: int, device: torch.device, dtype: torch.dtype = torch.float32, *, minimum: int = 1, room: Room | None = None
+    network: Network,
+    bands: int,
+    multiple: int,
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+    *,
+    minimum: int = 1,
+    room: Room | None = None,
 ) -> ActivationMemory:
     """Run one image and follow the allocator.
 
@@ -80,7 +91,10 @@ def measure_activation_memory(
 
 def _measured(network: Network, x: torch.Tensor, dtype: torch.dtype) -> ActivationMemory:
     device, bands, side = x.device, x.shape[1], x.shape[2]
-    with torch.inference_mode(), torch.autocast(device.type, None if dtype is torch.float32 else dtype, enabled=dtype is not torch.float32):
+    with (
+        torch.inference_mode(),
+        torch.autocast(device.type, None if dtype is torch.float32 else dtype, enabled=dtype is not torch.float32),
+    ):
         network(x)
         start = time.perf_counter()
         peak, fullness = backend_of(device).peak(network, x)
@@ -90,15 +104,25 @@ def _measured(network: Network, x: torch.Tensor, dtype: torch.dtype) -> Activati
     return ActivationMemory(bytes_per_pixel=peak / side**2, fullness=fullness, seconds_per_pixel=seconds / side**2)
 
 
-def _images(network: Network, bands: int, multiple: int, minimum: int, device: torch.device, room: Room | None) -> list[torch.Tensor]:
-    """(1, bands, side, side) each, from the largest up to `MEMORY_IMAGE_SIDE` that there is room for down to the smallest.
+def _images(
+    network: Network, bands: int, multiple: int, minimum: int, device: torch.device, room: Room | None
+) -> list[torch.Tensor]:
+    """Images of (1, bands, side, side) to measure, the largest first.
+
+    They go from the largest side up to `MEMORY_IMAGE_SIDE` that there is room for down to the smallest.
 
     Raises PlanError where there is none for any.
     """
     accepts = network.accepts
     images = [
         torch.zeros((1, bands, side, side), device=device).contiguous(memory_format=torch.channels_last)
-        for edge in (MEMORY_IMAGE_SIDE, MEMORY_IMAGE_SIDE * 2 // 3, MEMORY_IMAGE_SIDE // 2, MEMORY_IMAGE_SIDE // 3, FIRST_IMAGE_SIDE)
+        for edge in (
+            MEMORY_IMAGE_SIDE,
+            MEMORY_IMAGE_SIDE * 2 // 3,
+            MEMORY_IMAGE_SIDE // 2,
+            MEMORY_IMAGE_SIDE // 3,
+            FIRST_IMAGE_SIDE,
+        )
         for side in (max(round_up(max(min(edge, accepts.maximum or edge), minimum), multiple), accepts.minimum),)
     ]
     if room is None:

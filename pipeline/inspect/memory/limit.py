@@ -1,7 +1,8 @@
 """The memory that measuring may take: no image goes through a network that would need more.
 
-What an image needs is told by the bytes that a smaller one needed. Attention needs the square of that; so where the square would not fit,
-the image is counted itself, and the network is stopped on its way before it takes more than there is.
+What an image needs is told by the bytes that a smaller one needed. Attention needs the square of that; so where the
+square would not fit, the image is counted itself, and the network is stopped on its way before it takes more than there
+is.
 """
 
 from __future__ import annotations
@@ -78,14 +79,19 @@ class Room:
                 self._pixels, self._bytes = pixels, network.graph.peak(x.shape[1], math.isqrt(pixels))
             return self._expected(pixels) + OTHER_PROCESS
         self._stopped = False
-        counts = not self._pixels or (pixels > self._pixels and self._expected(pixels) * pixels / self._pixels > self._left(0))
+        counts = not self._pixels or (
+            pixels > self._pixels and self._expected(pixels) * pixels / self._pixels > self._left(0)
+        )
         return max(self._count(network, x, pixels) if counts else 0, self._expected(pixels))
 
     def _expected(self, pixels: int) -> int:
         return int(COUNTED_FACTOR * self._bytes * pixels / self._pixels) if self._pixels else 0
 
     def _count(self, network: Network, x: torch.Tensor, pixels: int) -> int:
-        """Resident bytes of an image, those at which it was stopped, or 0 where it is refused by its network or too large beforehand."""
+        """Resident bytes of an image, or those at which its process was stopped.
+
+        0 where the network refuses the image, or where the image is too large beforehand.
+        """
         expected = self._expected(pixels)
         left = self._left(expected)
         if expected > left:
@@ -115,15 +121,25 @@ class Room:
         amount = f"{'more than' if self._stopped else 'about'} {human(need)} of" if need else "some"
         return (
             f"Measuring the network takes {amount} memory for an image of {x.shape[2]} × {x.shape[3]} px, but "
-            f"execution.memory allows {human(self._budget)}, of which {human(resident)} are taken by the process and its libraries. "
-            f"Raise execution.memory to {math.ceil((resident + max(NEED_MARGIN * need, MIN_PROPOSAL)) / MIB)}MiB or more."
+            f"execution.memory allows {human(self._budget)}, of which {human(resident)} are taken by the "
+            f"process and its libraries. "
+            f"Raise execution.memory to "
+            f"{math.ceil((resident + max(NEED_MARGIN * need, MIN_PROPOSAL)) / MIB)}MiB or more."
         )
 
 
 def starved(x: torch.Tensor) -> PlanError:
-    """An image for which a device had no memory, as the refusal that it is: it says nothing of the sizes that a network takes."""
-    way = "Free some of it, or set execution.device to another device or to cpu" if backend_of(x.device).copies else "Free some of it"
+    """An image for which a device had no memory, as the refusal that it is.
+
+    It says nothing of the sizes that a network takes.
+    """
+    way = (
+        "Free some of it, or set execution.device to another device or to cpu"
+        if backend_of(x.device).copies
+        else "Free some of it"
+    )
     return PlanError(
-        f"Measuring the network takes more memory than {x.device} has free for an image of {x.shape[2]} × {x.shape[3]} px, the smallest that tells. {way}; "
+        f"Measuring the network takes more memory than {x.device} has free for an image of {x.shape[2]} × "
+        f"{x.shape[3]} px, the smallest that tells. {way}; "
         "or give a network of fewer channels."
     )

@@ -18,7 +18,8 @@ PRODUCTS = ("mm", "bmm", "addmm", "baddbmm", "matmul")
 class Live(TorchDispatchMode):
     """Counts bytes of tensors that a network makes, and stops it once they would take more memory than a limit.
 
-    The allocator may leave a hole as large as the largest tensor: what lies in it by then leaves no place for the next one as large.
+    The allocator may leave a hole as large as the largest tensor: what lies in it by then leaves no place for the next
+    one as large.
 
     Parameters
     ----------
@@ -74,7 +75,10 @@ class Live(TorchDispatchMode):
 
 
 def _created(func: Any, args: Any) -> int:
-    """Bytes of what an operation is about to make: of a product, which may be far larger than both of its factors; 0 of others."""
+    """Bytes of what an operation is about to make: of a product, which may be far larger than both of its factors.
+
+    0 of others.
+    """
     if getattr(func, "overloadpacket", func).__name__ not in PRODUCTS:
         return 0
     left, right = list(tensors(args))[-2:]
@@ -84,7 +88,8 @@ def _created(func: Any, args: Any) -> int:
 def _columns(func: Any, args: Any) -> int:
     """Bytes that a direct convolution unfolds its input to, beside its input and its output.
 
-    A convolution of C channels by k × k weights multiplies a matrix of C·k² rows and a column for each pixel of its output.
+    A convolution of C channels by k × k weights multiplies a matrix of C·k² rows and a column for each pixel of its
+    output.
     """
     name = getattr(func, "overloadpacket", func).__name__
     if name not in ("convolution", "_convolution", "conv2d", "conv_transpose2d") or torch.backends.mkldnn.enabled:

@@ -8,18 +8,26 @@ from typing import Any
 
 import torch
 
-ALIASES = {"grid_sampler": "grid_sample", "grid_sampler_2d": "grid_sample", "upsample_bilinear2d": "interpolate", "upsample_bicubic2d": "interpolate"}
+ALIASES = {
+    "grid_sampler": "grid_sample",
+    "grid_sampler_2d": "grid_sample",
+    "upsample_bilinear2d": "interpolate",
+    "upsample_bicubic2d": "interpolate",
+}
 """Operations that TorchScript calls through a function of another name."""
 
 
 def locate_op(module: torch.nn.Module, operation: str, nth: int, times: int) -> list[str]:
     """Paths of the modules of a scripted or exported network that hold an operation; none of an eager one.
 
-    Where the graphs hold it as often as it ran, the ``nth`` is meant; with loops and functions in between, any of them may be.
+    Where the graphs hold it as often as it ran, the ``nth`` is meant; with loops and functions in between, any of them
+    may be.
     """
     names = {operation, ALIASES.get(operation, operation)}
     if isinstance(module, torch.fx.GraphModule):
-        paths = [_exported(node) for node in module.graph.nodes if node.op == "call_function" and _name(node.target) in names]
+        paths = [
+            _exported(node) for node in module.graph.nodes if node.op == "call_function" and _name(node.target) in names
+        ]
     elif isinstance(module, torch.jit.ScriptModule):
         paths = [path for name, path in _scripted(module, "forward", "") if name in names] or _inside(module, operation)
     else:
@@ -59,8 +67,16 @@ def _attributes(node: Any) -> list[str]:
 
 def _inside(module: torch.nn.Module, operation: str) -> list[str]:
     """Innermost modules whose functions hold an operation, once every call is written out."""
-    paths = [path for path, part in module.named_modules() if isinstance(part, torch.jit.ScriptModule) and _holds(part, operation)]
-    return [path for path in paths if not any(other != path and f"{other}.".startswith(f"{path}." if path else "") for other in paths)]
+    paths = [
+        path
+        for path, part in module.named_modules()
+        if isinstance(part, torch.jit.ScriptModule) and _holds(part, operation)
+    ]
+    return [
+        path
+        for path in paths
+        if not any(other != path and f"{other}.".startswith(f"{path}." if path else "") for other in paths)
+    ]
 
 
 def _holds(part: torch.jit.ScriptModule, operation: str) -> bool:

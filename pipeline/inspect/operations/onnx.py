@@ -1,4 +1,7 @@
-"""What speaks against tiles in a network that runs outside of torch: by its operators, or by how far they carried a change."""
+"""What speaks against tiles in a network that runs outside of torch.
+
+By its operators, or by how far they carried a change.
+"""
 
 from __future__ import annotations
 
@@ -10,25 +13,99 @@ from pipeline.inspect.operations.rules import FEW_CHANGED, MOST_CHANGED, NonLoca
 from pipeline.interfaces import Graph, Step
 
 GLOBAL = {
-    "GlobalAveragePool": "global pooling", "GlobalMaxPool": "global pooling", "GlobalLpPool": "global pooling",
-    "InstanceNormalization": "instance or group norm", "GroupNormalization": "group norm",
-}  # fmt: skip
+    "GlobalAveragePool": "global pooling",
+    "GlobalMaxPool": "global pooling",
+    "GlobalLpPool": "global pooling",
+    "InstanceNormalization": "instance or group norm",
+    "GroupNormalization": "group norm",
+}
 """Operators that look at the whole image, whatever they are given."""
 _SPREADING = {
-    "LayerNormalization": "layer norm over pixels", "RMSNormalization": "layer norm over pixels", "MeanVarianceNormalization": "a norm over pixels",
-    "LpNormalization": "a norm over pixels", "Softmax": "a softmax over pixels", "LogSoftmax": "a softmax over pixels",
-    "MatMul": "a product over pixels", "Gemm": "a product over pixels", "Einsum": "a product over pixels", "Attention": "attention",
-    "MultiHeadAttention": "attention", "DFT": "a Fourier transform", "TopK": "a choice among pixels",
+    "LayerNormalization": "layer norm over pixels",
+    "RMSNormalization": "layer norm over pixels",
+    "MeanVarianceNormalization": "a norm over pixels",
+    "LpNormalization": "a norm over pixels",
+    "Softmax": "a softmax over pixels",
+    "LogSoftmax": "a softmax over pixels",
+    "MatMul": "a product over pixels",
+    "Gemm": "a product over pixels",
+    "Einsum": "a product over pixels",
+    "Attention": "attention",
+    "MultiHeadAttention": "attention",
+    "DFT": "a Fourier transform",
+    "TopK": "a choice among pixels",
     "BatchNormalization": "normalisation by the image's own statistics",
-}  # fmt: skip
+}
 """Words for what was seen to carry a change everywhere."""
-HARMLESS = frozenset([
-    "Conv", "ConvTranspose", "MaxPool", "AveragePool", "LpPool", "Pad", "Resize", "Upsample", "Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Celu",
-    "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Softplus", "Gelu", "Mish", "Clip", "Add", "Sub", "Mul", "Div", "Pow", "Sqrt", "Exp", "Log", "Erf",
-    "Neg", "Abs", "Where", "Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "And", "Or", "Not", "Min", "Max", "Identity", "Dropout", "Cast",
-    "Concat", "Split", "Slice", "Gather", "Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Expand", "Tile", "Shape", "Size", "Constant",
-    "ConstantOfShape", "Range", "DepthToSpace", "SpaceToDepth",
-])  # fmt: skip
+HARMLESS = frozenset(
+    [
+        "Conv",
+        "ConvTranspose",
+        "MaxPool",
+        "AveragePool",
+        "LpPool",
+        "Pad",
+        "Resize",
+        "Upsample",
+        "Relu",
+        "LeakyRelu",
+        "PRelu",
+        "Elu",
+        "Selu",
+        "Celu",
+        "Sigmoid",
+        "HardSigmoid",
+        "HardSwish",
+        "Tanh",
+        "Softplus",
+        "Gelu",
+        "Mish",
+        "Clip",
+        "Add",
+        "Sub",
+        "Mul",
+        "Div",
+        "Pow",
+        "Sqrt",
+        "Exp",
+        "Log",
+        "Erf",
+        "Neg",
+        "Abs",
+        "Where",
+        "Equal",
+        "Less",
+        "Greater",
+        "LessOrEqual",
+        "GreaterOrEqual",
+        "And",
+        "Or",
+        "Not",
+        "Min",
+        "Max",
+        "Identity",
+        "Dropout",
+        "Cast",
+        "Concat",
+        "Split",
+        "Slice",
+        "Gather",
+        "Reshape",
+        "Transpose",
+        "Flatten",
+        "Squeeze",
+        "Unsqueeze",
+        "Expand",
+        "Tile",
+        "Shape",
+        "Size",
+        "Constant",
+        "ConstantOfShape",
+        "Range",
+        "DepthToSpace",
+        "SpaceToDepth",
+    ]
+)
 """Operators that reach as far as their kernel, or nowhere: none carries a change across an image by itself."""
 _STRIP_LENGTH = 1024
 """Length of the strips that are changed at one end, px."""
@@ -47,8 +124,15 @@ def find_nonlocal_steps(prober: Prober, graph: Graph, side: int, thorough: bool 
     if thorough:
         resizes = graph.steps(prober.strip("rows", prober.size(_STRIP_LENGTH, side), side), kinds=frozenset({"Resize"}))
         reasons |= {step.name: reason for step in resizes if (reason := _nonlocal_reason(step))}
-        reasons |= {step.name: ("everywhere", _description(step)) for step in _spread(prober, graph, side, steps) if step.name not in reasons}
-    labels = {kind: tuple(f"{name} ({text})" for name, (reason, text) in reasons.items() if reason == kind) for kind in ("everywhere", "positions", "data")}
+        reasons |= {
+            step.name: ("everywhere", _description(step))
+            for step in _spread(prober, graph, side, steps)
+            if step.name not in reasons
+        }
+    labels = {
+        kind: tuple(f"{name} ({text})" for name, (reason, text) in reasons.items() if reason == kind)
+        for kind in ("everywhere", "positions", "data")
+    }
     return NonLocalOps(**labels)
 
 
@@ -69,8 +153,14 @@ def _nonlocal_reason(step: Step) -> tuple[str, str] | None:
 
 
 def flops(graph: Graph, prober: Prober, side: int) -> int:
-    """Floating-point operations of one square image: those of convolutions and products of matrices, as torch counts them."""
-    return sum(2 * _products(step) for step in graph.steps(prober.noise(side, side), kinds=frozenset({"Conv", "ConvTranspose", "MatMul", "Gemm"})))
+    """Floating-point operations of one square image.
+
+    Those of convolutions and products of matrices, as torch counts them.
+    """
+    return sum(
+        2 * _products(step)
+        for step in graph.steps(prober.noise(side, side), kinds=frozenset({"Conv", "ConvTranspose", "MatMul", "Gemm"}))
+    )
 
 
 def _products(step: Step) -> int:
@@ -90,7 +180,11 @@ def _everywhere(step: Step) -> str | None:
         return "global pooling" if not _axes(step) or {axis % 4 for axis in _axes(step)} & {2, 3} else None
     if step.kind == "Pad" and step.attributes.get("mode") == "wrap":
         return "circular padding"
-    if step.kind == "Slice" and len(step.input_shapes[0]) == 4 and any(stride < 0 for stride in (step.values[4:5] or (None,))[0] or ()):
+    if (
+        step.kind == "Slice"
+        and len(step.input_shapes[0]) == 4
+        and any(stride < 0 for stride in (step.values[4:5] or (None,))[0] or ())
+    ):
         return "a mirror image"
     return _resized(step) if step.kind in ("Resize", "Upsample") else None
 
@@ -125,5 +219,11 @@ def _both_ends(prober: Prober, graph: Graph, axis: Axis, side: int, kinds: froze
     for start, stop in ((0, length // 4), (length - length // 4, length)):
         other = base.clone()
         slice_axis(other, axis, start, stop).mul_(-10.0)
-        per_end.append({step.name: step for step in graph.steps(base, other, kinds) if step.input_change <= FEW_CHANGED and step.output_change >= MOST_CHANGED})
+        per_end.append(
+            {
+                step.name: step
+                for step in graph.steps(base, other, kinds)
+                if step.input_change <= FEW_CHANGED and step.output_change >= MOST_CHANGED
+            }
+        )
     return [replace(step, values=()) for name, step in per_end[0].items() if name in per_end[1]]

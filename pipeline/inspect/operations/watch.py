@@ -26,7 +26,8 @@ class RecordedOp:
     """One operation that speaks against tiles."""
 
     reason: str
-    """``everywhere``, ``positions`` or ``data``; ``table`` where a weight was cut or stretched, perhaps to the image's size."""
+    """``everywhere``, ``positions`` or ``data``; ``table`` where a weight was cut or stretched, perhaps to the image's
+    size."""
     text: str
     operation: str
     """Torch's name of it."""
@@ -76,7 +77,9 @@ class OpRecorder(TorchDispatchMode):
         changed_share = self._perturbed.share((args, kwargs)) if self._perturbed else 0.0
         shadow = self._perturbed.run(func, args, kwargs) if self._perturbed else None
         returned = func(*args, **kwargs)
-        call = Call(name=name, args=args, kwargs=kwargs, returned=returned, follows=self._follows, learned=self._is_learned)
+        call = Call(
+            name=name, args=args, kwargs=kwargs, returned=returned, follows=self._follows, learned=self._is_learned
+        )
         reason = nonlocal_reason(call)
         if self._perturbed:
             self._perturbed.keep(returned, shadow)
@@ -93,7 +96,11 @@ class OpRecorder(TorchDispatchMode):
     def _note(self, call: Call, reason: str, text: str) -> None:
         module = self._stack[-1] if self._stack else ""
         shape = tuple(next(tensors(call.returned)).shape) if reason == "table" else ()
-        self.ops.append(RecordedOp(reason=reason, text=text, operation=call.name, nth=self.ran[call.name], module=module, shape=shape))
+        self.ops.append(
+            RecordedOp(
+                reason=reason, text=text, operation=call.name, nth=self.ran[call.name], module=module, shape=shape
+            )
+        )
 
     def _follows(self, values: Any) -> bool:
         return any(leaf in self._pixels for leaf in tensors(values))
@@ -132,7 +139,10 @@ class PerturbedRun:
         self._set(image, other)
 
     def run(self, func: Any, args: Any, kwargs: Any) -> Any:
-        """The same operation on shadows. All that is made inside the network has one, so that writing into it stays apart."""
+        """The same operation on shadows.
+
+        All that is made inside the network has one, so that writing into it stays apart.
+        """
         return func(*tree_map(self._shadow_of, args), **tree_map(self._shadow_of, kwargs))
 
     def share(self, values: Any) -> float:
@@ -149,7 +159,10 @@ class PerturbedRun:
         first = next((leaf for leaf in tensors(given) if leaf in self._tensors), None)
         for tensor in tensors(returned):
             alike = first is not None and tensor.shape == first.shape == self._tensors[first].shape
-            self._set(tensor, torch.where(first != self._tensors[first], self._tensors[tensor], tensor) if alike else tensor.clone())
+            self._set(
+                tensor,
+                torch.where(first != self._tensors[first], self._tensors[tensor], tensor) if alike else tensor.clone(),
+            )
 
     def _set(self, tensor: torch.Tensor, other: torch.Tensor) -> None:
         self._tensors[tensor] = other

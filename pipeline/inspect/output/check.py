@@ -30,7 +30,8 @@ def with_answer(prober: Prober, locality: Locality) -> Locality:
     """
     size = prober.size(max(locality.minimum, 32), locality.stride)
     image = SPREAD * prober.noise(size, size)
-    allowed = image[..., : locality.size, : locality.size]  # tiles of an unpadded network may be a little larger than its one size
+    # tiles of an unpadded network may be a little larger than its one size
+    allowed = image[..., : locality.size, : locality.size]
     _check_dimensions(prober, allowed)
     recorder = Recorder()
     answer = prober.run(image, recorder)
@@ -38,7 +39,13 @@ def with_answer(prober: Prober, locality: Locality) -> Locality:
     returns, text = _wording(ending(graph.origin() if graph else recorder.origin_of_answer()), answer)
     if not returns and _numbers(answer):
         returns, text = "label", "whole numbers"
-    return replace(locality, returns=returns, ending=text, between="" if returns else _between(answer), remarks=_remarks(prober, allowed))
+    return replace(
+        locality,
+        returns=returns,
+        ending=text,
+        between="" if returns else _between(answer),
+        remarks=_remarks(prober, allowed),
+    )
 
 
 def _check_dimensions(prober: Prober, image: torch.Tensor) -> None:
@@ -50,7 +57,9 @@ def _check_dimensions(prober: Prober, image: torch.Tensor) -> None:
         with torch.inference_mode():
             module(torch.cat([image, image]))
     except Exception as error:  # whatever its layers raise
-        raise ModelError(f"The network holds 3-D convolutions and takes no batch of two images. {THREE_DIMENSIONS}") from error
+        raise ModelError(
+            f"The network holds 3-D convolutions and takes no batch of two images. {THREE_DIMENSIONS}"
+        ) from error
 
 
 def _wording(end: Ending | None, answer: torch.Tensor) -> tuple[str, str]:
@@ -59,11 +68,16 @@ def _wording(end: Ending | None, answer: torch.Tensor) -> tuple[str, str]:
         return "", ""
     if end.kind != "probability":
         return end.kind, end.operation
-    if abs(end.weight / 2 + end.offset) <= PROBABILITY_TOLERANCE:  # such as tanh: above 0 where the probability is above a half
+    # such as tanh: above 0 where the probability is above a half
+    if abs(end.weight / 2 + end.offset) <= PROBABILITY_TOLERANCE:
         return "", ""
     if abs(end.weight - 1) > PROBABILITY_TOLERANCE or abs(end.offset) > PROBABILITY_TOLERANCE:
         return "scaled", f"{end.weight:.4g} × {end.operation} {'+' if end.offset >= 0 else '−'} {abs(end.offset):.4g}"
-    if "softmax" in end.operation and end.axis != 1 and not (end.axis is None and (len(answer) == 1 or _sums_to_one(answer))):
+    if (
+        "softmax" in end.operation
+        and end.axis != 1
+        and not (end.axis is None and (len(answer) == 1 or _sums_to_one(answer)))
+    ):
         return "", ""  # over pixels, or something else than the classes
     return "probability", end.operation
 
@@ -76,7 +90,12 @@ def _between(answer: torch.Tensor) -> str:
 
 def _numbers(answer: torch.Tensor) -> bool:
     """Whether one channel holds nothing but whole numbers, at least one of them above 1."""
-    return len(answer) == 1 and bool((answer == answer.round()).all()) and float(answer.min()) >= 0 and float(answer.max()) > 1
+    return (
+        len(answer) == 1
+        and bool((answer == answer.round()).all())
+        and float(answer.min()) >= 0
+        and float(answer.max()) > 1
+    )
 
 
 def _sums_to_one(answer: torch.Tensor) -> bool:
@@ -97,4 +116,7 @@ def _remarks(prober: Prober, image: torch.Tensor) -> tuple[str, ...]:
             return (f"the network returns one tensor, so that model.output.key {key} chooses nothing",)
     if len(tensors) < 2 or key != "auto":
         return ()
-    return (f"the network returns {len(tensors)} tensors: {shapes(tensors)}; {chosen} is taken, as model.output.key is auto: set it to take another",)
+    return (
+        f"the network returns {len(tensors)} tensors: {shapes(tensors)}; {chosen} is taken, as "
+        f"model.output.key is auto: set it to take another",
+    )

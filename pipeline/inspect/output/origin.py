@@ -44,7 +44,8 @@ class Recorder(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        values = tuple(self._value(leaf) for leaf in tree_leaves((args, kwargs)))  # before an operation that writes in place
+        # before an operation that writes in place
+        values = tuple(self._value(leaf) for leaf in tree_leaves((args, kwargs)))
         returned = func(*args, **kwargs)
         name = getattr(func, "overloadpacket", func).__name__.strip("_")
         for place, leaf in enumerate(tree_leaves(returned)):

@@ -48,16 +48,18 @@ def cost_of_halos(profile: HaloProfile | None, locality: Locality, multiple: int
     reach = len(profile.largest)
     quarters = [round_up(k * (reach if exact is None else exact) // 4, multiple) for k in range(4)]
     by_tolerance = [profile.halo_for(tolerance, multiple) for tolerance in TOLERANCES]
-    halos = {halo for halo in (*quarters, *by_tolerance) if halo is not None and halo < (reach if exact is None else exact)} | (
-        {exact} if exact is not None else set()
-    )
+    halos = {
+        halo for halo in (*quarters, *by_tolerance) if halo is not None and halo < (reach if exact is None else exact)
+    } | ({exact} if exact is not None else set())
     return tuple(_cost_of_halo(profile, halo, tile, halo == exact) for halo in sorted(halos))
 
 
 def _cost_of_halo(profile: HaloProfile | None, halo: int, tile: int, exact: bool) -> HaloCost:
     core = tile - 2 * halo
     return HaloCost(
-        halo=halo, error=profile.error(halo) if profile else None, exact=exact,
+        halo=halo,
+        error=profile.error(halo) if profile else None,
+        exact=exact,
         differing=profile.differing(halo, core) if profile and core > 0 else None,
         arithmetic=(tile / core) ** 2 if core > 0 else None,
-    )  # fmt: skip
+    )

@@ -25,9 +25,15 @@ def draw_halo_profile(report: NetworkReport, path: Path, title: str) -> Path:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ConfigError("A picture of the halo profile needs matplotlib. Install it with pip install 'wholecloth[plots]', or leave --png out.") from error
+        raise ConfigError(
+            "A picture of the halo profile needs matplotlib. Install it with pip install "
+            "'wholecloth[plots]', or leave --png out."
+        ) from error
     if report.profile is None:
-        raise ConfigError("There is no halo profile to draw: the network takes no image of which anything could be cut off and compared. Leave --png out.")
+        raise ConfigError(
+            "There is no halo profile to draw: the network takes no image of which anything could be cut "
+            "off and compared. Leave --png out."
+        )
     figure = Figure(figsize=(9, 5), dpi=130, layout="constrained")
     _curves(figure.add_subplot(), report, report.profile, title)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,7 +48,12 @@ def _curves(axes: Any, report: NetworkReport, profile: HaloProfile, title: str) 
     axes.semilogy(distances, np.maximum(profile.typical, floor), color=TYPICAL, lw=1.4, label="root mean square")
     axes.axhline(1e-3, color=_INK, lw=0.8, ls=":")
     axes.text(distances[-1], 1.15e-3, "1e-3", ha="right", va="bottom", fontsize=8, color=_INK)
-    axes.set(xlabel="distance from the cut, px", ylabel="error, standard deviations of the logits", title=title, xlim=(0, distances[-1]))
+    axes.set(
+        xlabel="distance from the cut, px",
+        ylabel="error, standard deviations of the logits",
+        title=title,
+        xlim=(0, distances[-1]),
+    )
     for halo in report.halos:
         if halo.exact:
             axes.axvline(halo.halo, color=_INK, lw=1, ls="--", label=f"exact halo, {halo.halo} px")

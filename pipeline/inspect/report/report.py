@@ -50,10 +50,23 @@ class NetworkReport:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
-        curves = {name: _json_values(getattr(self.profile, name)) for name in ("largest", "typical", "flipped")} if self.profile else {}
+        curves = (
+            {name: _json_values(getattr(self.profile, name)) for name in ("largest", "typical", "flipped")}
+            if self.profile
+            else {}
+        )
         profile = {**asdict(self.profile), **curves} if self.profile else None
-        rest = {"halo_profile": profile, "halos": [asdict(halo) for halo in self.halos], "notes": list(self.notes), "weights": list(self.weights)}
-        costs = {"parameters": self.parameters, "flops_per_pixel": self.flops_per_pixel, "bytes_per_pixel": self.bytes_per_pixel}
+        rest = {
+            "halo_profile": profile,
+            "halos": [asdict(halo) for halo in self.halos],
+            "notes": list(self.notes),
+            "weights": list(self.weights),
+        }
+        costs = {
+            "parameters": self.parameters,
+            "flops_per_pixel": self.flops_per_pixel,
+            "bytes_per_pixel": self.bytes_per_pixel,
+        }
         return {**costs, **asdict(self.locality), "multiple": self.multiple, "tile": self.tile, **rest}
 
 
@@ -86,8 +99,12 @@ def inspect_network(subject: Subject, seed: int = 0) -> NetworkReport:
     with fixed_numerics(subject.precision, resources.cores(), on_raster.device):
         profile = _profile(subject, seed)
         return NetworkReport(
-            parameters=network.graph.parameters if network.graph else sum(parameter.numel() for parameter in network.module.parameters()),
-            flops_per_pixel=flops_per_pixel(network, on_raster.normalisation.channels, on_raster.multiple, on_raster.device, on_raster.room),
+            parameters=network.graph.parameters
+            if network.graph
+            else sum(parameter.numel() for parameter in network.module.parameters()),
+            flops_per_pixel=flops_per_pixel(
+                network, on_raster.normalisation.channels, on_raster.multiple, on_raster.device, on_raster.room
+            ),
             bytes_per_pixel=subject.activations,
             locality=on_raster.locality,
             multiple=on_raster.multiple,
@@ -105,12 +122,18 @@ def _profile(subject: Subject, seed: int) -> HaloProfile | None:
         return None
     measured = measure(on_raster, PROFILE_WINDOWS, seed)
     if measured is None:
-        raise SourceError(f"No valid pixel was found in {subject.raster} to look at the network on. Give another raster, or source.nodata.")
+        raise SourceError(
+            f"No valid pixel was found in {subject.raster} to look at the network on. Give another raster, "
+            f"or source.nodata."
+        )
     return measured[0]
 
 
 def flops_per_pixel(network: Network, bands: int, multiple: int, device: torch.device, largest: int = _SIDE) -> float:
-    """Floating-point operations per pixel of an input of at most ``largest`` px, as torch counts them: products of matrices and convolutions."""
+    """Floating-point operations per pixel of an input of at most ``largest`` px, as torch counts them.
+
+    Products of matrices and convolutions.
+    """
     accepts, length = network.accepts, min(_SIDE, largest)
     side = max(round_up(min(length, accepts.maximum or length), multiple), accepts.minimum)
     if network.graph is not None:
@@ -129,8 +152,13 @@ def _notes(network: Network) -> tuple[str, ...]:
     if not isinstance(network.module, Convolutional):
         return ()
     deviation = difference_from_sliding(network.module)
-    same = "to rounding, since nothing in it pads" if deviation < 1e-3 else "since its padding acts at the image's edges only, not at every window's"
+    same = (
+        "to rounding, since nothing in it pads"
+        if deviation < 1e-3
+        else "since its padding acts at the image's edges only, not at every window's"
+    )
     return (
-        f"a classifier of {network.module.size} px windows, every {network.module.stride} px; slid over an image its scores differ from the map "
+        f"a classifier of {network.module.size} px windows, every {network.module.stride} px; slid over an "
+        f"image its scores differ from the map "
         f"by at most {deviation:.2g} of their standard deviation, {same}",
     )

@@ -1,8 +1,12 @@
-"""Which sizes of image a network takes, found by trying: one only, all, or all up to a largest that its file does not declare.
+"""Which sizes of image a network takes, found by trying.
 
-A table of positions, a buffer or a check ends at some size: beyond, the network raises, or returns no more than it did before::
+One only, all, or all up to a largest that its file does not declare.
 
-    |first|step|step|step|step|step|......|      sizes in steps that it takes; the last that runs is searched for by halves
+A table of positions, a buffer or a check ends at some size: beyond, the network raises, or returns no more than it did
+before::
+
+    |first|step|step|step|step|step|......|      sizes in steps that it takes; the last that runs is searched for by
+    halves
                          ^ largest
 """
 
@@ -27,7 +31,9 @@ _ACROSS = 64
 
 
 def first(prober: Prober, trained: int | None) -> tuple[int, int] | None:
-    """The first size that a network takes, px, and how many more px it takes as well, 0 where it takes no other; None where it takes none of the usual ones.
+    """The first size that a network takes, px, and how many more px it takes as well, 0 where it takes no other.
+
+    None where it takes none of the usual ones.
 
     None also where its file says what it takes.
 
@@ -48,11 +54,16 @@ def first(prober: Prober, trained: int | None) -> tuple[int, int] | None:
     size = next((size for size in tried(trained) if _runs(prober, size)), None)
     if size is None:
         return None
-    return size, next((other for other in _larger_sizes(prober, size) if _runs(prober, other) and not _stays(prober, size, other)), size) - size
+    return size, next(
+        (other for other in _larger_sizes(prober, size) if _runs(prober, other) and not _stays(prober, size, other)),
+        size,
+    ) - size
 
 
 def largest(prober: Prober, size: int, step: int) -> int | None:
-    """The largest size that a network takes, px, where it is below `LONG`; None where it is not, and where that cannot be told.
+    """The largest size that a network takes, px, where it is below `LONG`.
+
+    None where it is not, and where that cannot be told.
 
     Parameters
     ----------
@@ -70,7 +81,9 @@ def largest(prober: Prober, size: int, step: int) -> int | None:
         return _factor(prober, length, other) == _factor(prober, other, length) == factor
 
     if (
-        step_count < 2 or factor is None or not (_fits(prober, size) and _fits(prober, size + step_count * step, across))
+        step_count < 2
+        or factor is None
+        or not (_fits(prober, size) and _fits(prober, size + step_count * step, across))
     ):  # a size that it takes tells what a pixel costs
         return None
     if takes(size + step_count * step, across) or not takes(size + step, across):
@@ -95,7 +108,9 @@ def tried(trained: int | None) -> tuple[int, ...]:
 
 
 def _larger_sizes(prober: Prober, size: int) -> Iterator[int]:
-    """Sizes of which a network that takes several takes one: their differences from the first divide into any usual stride.
+    """Sizes of which a network that takes several takes one.
+
+    Their differences from the first divide into any usual stride.
 
     The nearest are tried or refused; the larger ones are left out where there is no room for them.
     """
@@ -114,12 +129,18 @@ def _runs(prober: Prober, size: int) -> bool:
 
 
 def _stays(prober: Prober, size: int, other: int) -> bool:
-    """Whether it returns no more for a larger image than for one that it returns whole: it cuts what is too large for it."""
+    """Whether it returns no more for a larger image than for one that it returns whole.
+
+    It cuts what is too large for it.
+    """
     return _shape(prober, size, size) == _shape(prober, other, other) == (size, size)
 
 
 def _factor(prober: Prober, rows: int, cols: int) -> int | None:
-    """How many px of an image are one of its answer; None where it does not run, or that is no whole number alike on both axes."""
+    """How many px of an image are one of its answer.
+
+    None where it does not run, or that is no whole number alike on both axes.
+    """
     height, width = _shape(prober, rows, cols) or (0, 0)
     if not height or not width or rows % height or cols % width or rows // height != cols // width:
         return None

@@ -1,6 +1,9 @@
-"""Unpadded networks of one input size, such as one that was traced: what they leave off, seen by a few passes at that size.
+"""Unpadded networks of one input size, such as one that was traced.
 
-Two images that overlap say the same wherever both are answered, since nothing of an unpadded answer feels the image's ends::
+What they leave off, seen by a few passes at that size.
+
+Two images that overlap say the same wherever both are answered, since nothing of an unpadded answer feels the image's
+ends::
 
     |..|ooooooooooo|..|          one image
        |..|ooooooooooo|..|       another, a period further on: the o that lie above each other must be the same
@@ -18,22 +21,34 @@ from pipeline.inspect.sizes import sides
 
 
 def one_size_margin(prober: Prober, size: int) -> Margin | None:
-    """The margin of a network that takes images of ``size`` px only and returns less; None where it returns a map of a stride, or one that follows no shift."""
+    """The margin of a network that takes images of ``size`` px only and returns less.
+
+    None where it returns a map of a stride, or one that follows no shift.
+    """
     rows, cols = prober.run(prober.noise(size, size), sides.returned).shape[1:]
     if (rows, cols) == (size, size) or max(rows, cols) > size:
         return None
     period = _period(prober, size, min(rows, cols))
     if period is None:
         return None
-    row_trim, col_trim = (Trim(before=0, after=size - left, least=size, step=period, tile=size) for left in (rows, cols))
+    row_trim, col_trim = (
+        Trim(before=0, after=size - left, least=size, step=period, tile=size) for left in (rows, cols)
+    )
     return sides.split_margin(prober, Margin(rows=row_trim, cols=col_trim)).in_one_size(period)
 
 
 def _period(prober: Prober, size: int, returned: int) -> int | None:
-    """The smallest shift, px, with which the answer moves, all of it and also by many times that; at most half of it, so that a whole period is compared."""
+    """The smallest shift, px, with which the answer moves, all of it and also by many times that.
+
+    At most half of it, so that a whole period is compared.
+    """
     for step in (step for step in SMALL_PERIODS if 2 * step <= returned):
         far = max(round_down(returned // 2, step), step)
-        if _answer_follows(prober, size, step) and _nans_follow(prober, size, step, returned) and _answer_follows(prober, size, far):
+        if (
+            _answer_follows(prober, size, step)
+            and _nans_follow(prober, size, step, returned)
+            and _answer_follows(prober, size, far)
+        ):
             return step
     return None
 
@@ -45,7 +60,10 @@ def _answer_follows(prober: Prober, size: int, shift: int) -> bool:
 
 
 def _nans_follow(prober: Prober, size: int, shift: int, returned: int) -> bool:
-    """Whether NaNs behind cuts along both axes come back as far shifted, some of them felt in a part of the answer: values of deep signals may be too faint."""
+    """Whether NaNs behind cuts along both axes come back as far shifted, some of them felt in a part of the answer.
+
+    Values of deep signals may be too faint.
+    """
     felt = False
     for cut in (size // 2, *(size - part * returned // 4 for part in (1, 2, 3))):
         image = prober.noise(size + shift, size + shift)
@@ -58,7 +76,11 @@ def _nans_follow(prober: Prober, size: int, shift: int, returned: int) -> bool:
     return felt
 
 
-def _shifted_answers(prober: Prober, image: torch.Tensor, size: int, shift: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _shifted_answers(
+    prober: Prober, image: torch.Tensor, size: int, shift: int
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """The answer to an image, what of it the answer to the shifted one repeats, and that."""
-    first, second = (prober.run(image[..., start : start + size, start : start + size], sides.returned) for start in (0, shift))
+    first, second = (
+        prober.run(image[..., start : start + size, start : start + size], sides.returned) for start in (0, shift)
+    )
     return first, first[:, shift:, shift:], second[:, :-shift, :-shift]

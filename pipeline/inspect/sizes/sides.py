@@ -1,12 +1,17 @@
-"""What an unpadded network leaves off above and below, on the left and on the right: seen by where a cut through the image comes back.
+"""What an unpadded network leaves off above and below, on the left and on the right.
 
-All that lies on one side of the cut is set to NaN, or to other random numbers where that changes nothing; the pixels that change are those that look there::
+Seen by where a cut through the image comes back.
+
+All that lies on one side of the cut is set to NaN, or to other random numbers where that changes nothing; the pixels
+that change are those that look there::
 
     |..............|xxxxxxxxxxxxxx|      what is given, other behind the cut
-       |oooooooo|~~~~~~~~~~~~~|          what comes back: changed from the first ~ on, as what is other before the cut changes all up to some other pixel
+       |oooooooo|~~~~~~~~~~~~~|          what comes back: changed from the first ~ on, as what is other before the cut
+       changes all up to some other pixel
 
-The cut lies in the middle between both, on average over the phases of the stride, and that tells how much is left off before it. Most networks leave off as
-much behind as before: then a cut and its mirror image say so, and no other phase is looked at.
+The cut lies in the middle between both, on average over the phases of the stride, and that tells how much is left off
+before it. Most networks leave off as much behind as before: then a cut and its mirror image say so, and no other phase
+is looked at.
 """
 
 from __future__ import annotations
@@ -39,8 +44,13 @@ def _shared(prober: Prober, axis: Axis, margin: Margin) -> Trim:
     off = trim.before + trim.after
     if not off:
         return trim
-    lengths = [trim.accepted_size(times * off + 4 * trim.step) for times in GROWN] if trim.tile is None else [trim.least]
-    measured = (_leading(_Cuts(prober, axis, prober.strip(axis, length, other.least)), length, off, trim.step) for length in lengths)
+    lengths = (
+        [trim.accepted_size(times * off + 4 * trim.step) for times in GROWN] if trim.tile is None else [trim.least]
+    )
+    measured = (
+        _leading(_Cuts(prober, axis, prober.strip(axis, length, other.least)), length, off, trim.step)
+        for length in lengths
+    )
     leading = next((px for px in measured if px is not None), off // 2)
     leading = min(max(leading, 0), off)
     return replace(trim, before=leading, after=off - leading)
@@ -52,8 +62,13 @@ def _leading(cuts: _Cuts, length: int, off: int, step: int) -> int | None:
     mirrored = [cuts.twice(cut) + cuts.twice(length - cut) for cut in {middle, middle + step // 2}]
     if all(twice == 2 * off for twice in mirrored):
         return off // 2
-    leading = statistics.fmean(cuts.twice(middle + phase) for phase in range(step)) / 2 if all(map(math.isfinite, mirrored)) else math.nan
-    return math.ceil(leading - 0.5) if math.isfinite(leading) else None  # the smaller of two whole numbers that are as near
+    leading = (
+        statistics.fmean(cuts.twice(middle + phase) for phase in range(step)) / 2
+        if all(map(math.isfinite, mirrored))
+        else math.nan
+    )
+    # the smaller of two whole numbers that are as near
+    return math.ceil(leading - 0.5) if math.isfinite(leading) else None
 
 
 class _Cuts:
@@ -77,7 +92,8 @@ class _Cuts:
             other = self._image.clone()
             part = slice_axis(other, axis, start, stop)
             part.copy_(scale * torch.randn(part.shape, generator=torch.Generator().manual_seed(2)).to(part.device))
-            changed = (self._prober.run(other, returned) != answer).any(0).any(1 if axis == "rows" else 0)  # NaN differs from everything
+            # NaN differs from everything
+            changed = (self._prober.run(other, returned) != answer).any(0).any(1 if axis == "rows" else 0)
             if changed.any():
                 return [int(at) for at in changed.nonzero().flatten()]
         return []

@@ -24,11 +24,15 @@ Size = tuple[int, int]
 def unpadded_margin(prober: Prober) -> Margin | None:
     """The margin of a network that returns less than it is given, or None.
 
-    A network whose answer is smaller by a whole factor is none, since that is a stride which is restored; nor is one that leaves pixels off by no rule. Rows
-    and columns are looked at apart, and so are both sides of each.
+    A network whose answer is smaller by a whole factor is none, since that is a stride which is restored; nor is one
+    that leaves pixels off by no rule. Rows and columns are looked at apart, and so are both sides of each.
     """
     (size, _), returned = next(_answers(prober, map(_square, SIDES)), ((0, 0), (0, 0)))
-    if returned in ((0, 0), (size, size)) or max(returned) > size or any(_shrinks(prober, size, axis, left) for axis, left in enumerate(returned)):
+    if (
+        returned in ((0, 0), (size, size))
+        or max(returned) > size
+        or any(_shrinks(prober, size, axis, left) for axis, left in enumerate(returned))
+    ):
         return None
     answers = list(_answers(prober, map(_square, range(size, size + 2 * SPAN))))
     rows, cols = (_trim({given[axis]: given[axis] - left[axis] for given, left in answers}) for axis in (0, 1))
@@ -45,7 +49,10 @@ def _square(side: int) -> Size:
 
 
 def _trim(trimmed: dict[int, int]) -> Trim | None:
-    """The sizes of an axis at which least is left off, and that, all of it behind; None where those sizes have no step, or more is returned than given."""
+    """The sizes of an axis at which least is left off, and that, all of it behind.
+
+    None where those sizes have no step, or more is returned than given.
+    """
     off = min(trimmed.values())
     sizes = [size for size, left_off in trimmed.items() if left_off == off]
     steps = {upper - lower for lower, upper in pairwise(sizes)}

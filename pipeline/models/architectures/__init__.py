@@ -1,7 +1,7 @@
 """Networks of ours, by name: plain modules that know nothing of files, configs or tiles.
 
-Each takes images of any size, returns logits of the same size, and can be scripted and exported. What is not a multiple of
-its stride is padded at the far edges with 0, as the raster is, and cropped again.
+Each takes images of any size, returns logits of the same size, and can be scripted and exported. What is not a multiple
+of its stride is padded at the far edges with 0, as the raster is, and cropped again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,22 @@ NETWORKS: dict[str, Callable[..., torch.nn.Module]] = {
 FORMER_PACKAGE = "pipeline.networks"
 """The package's name in stores and configs of before, and in fingerprints."""
 MOVED_MODULES = {
-    **{name: name for name in ("classifiers", "deconvnet", "fcn", "fcn16s", "fcn32s", "fcn8s", "resnet", "resnet_fcn", "sizes", "upsample", "vgg")},
+    **{
+        name: name
+        for name in (
+            "classifiers",
+            "deconvnet",
+            "fcn",
+            "fcn16s",
+            "fcn32s",
+            "fcn8s",
+            "resnet",
+            "resnet_fcn",
+            "sizes",
+            "upsample",
+            "vgg",
+        )
+    },
     "classifier": "convolutional",
     "dense_layers": "dense_to_conv",
 }
@@ -38,7 +53,9 @@ MOVED_MODULES = {
 
 
 def revision(module: str) -> int | None:
-    """How often what a module of ours makes was changed: networks of one name and revision say the same of the same weights.
+    """How often what a module of ours makes was changed.
+
+    Networks of one name and revision say the same of the same weights.
 
     Parameters
     ----------

@@ -30,7 +30,9 @@ class Classifier(nn.Module):
         return scores
 
 
-def vgg(layers: int = 16, classes: int = 1000, bands: int = 3, norm: bool = False, width: int = 64, hidden: int = 4096) -> Classifier:
+def vgg(
+    layers: int = 16, classes: int = 1000, bands: int = 3, norm: bool = False, width: int = 64, hidden: int = 4096
+) -> Classifier:
     """VGG (Simonyan & Zisserman 2015) for images of 224 px.
 
     Parameters
@@ -47,7 +49,11 @@ def vgg(layers: int = 16, classes: int = 1000, bands: int = 3, norm: bool = Fals
     parts: list[nn.Module] = []
     for depth, growth in zip(VGG_DEPTHS[layers], VGG_GROWTH, strict=True):
         for _ in range(depth):
-            parts += [nn.Conv2d(bands, width * growth, 3, padding=1), *([nn.BatchNorm2d(width * growth)] if norm else []), nn.ReLU(inplace=True)]
+            parts += [
+                nn.Conv2d(bands, width * growth, 3, padding=1),
+                *([nn.BatchNorm2d(width * growth)] if norm else []),
+                nn.ReLU(inplace=True),
+            ]
             bands = width * growth
         parts.append(nn.MaxPool2d(2))
     return Classifier(nn.Sequential(*parts), 7, _dense(bands * 49, hidden, classes, dropout_first=False))
@@ -61,26 +67,49 @@ def vgg16(classes: int = 1000, bands: int = 3, norm: bool = False) -> Classifier
 def alexnet(classes: int = 1000, bands: int = 3) -> Classifier:
     """AlexNet (Krizhevsky 2014) for images of 224 px, with torchvision's keys."""
     features = nn.Sequential(
-        nn.Conv2d(bands, 64, 11, stride=4, padding=2), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2),
-        nn.Conv2d(64, 192, 5, padding=2), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2),
-        nn.Conv2d(192, 384, 3, padding=1), nn.ReLU(inplace=True),
-        nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(inplace=True),
-        nn.Conv2d(256, 256, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2),
-    )  # fmt: skip
+        nn.Conv2d(bands, 64, 11, stride=4, padding=2),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(3, 2),
+        nn.Conv2d(64, 192, 5, padding=2),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(3, 2),
+        nn.Conv2d(192, 384, 3, padding=1),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(384, 256, 3, padding=1),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(256, 256, 3, padding=1),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(3, 2),
+    )
     return Classifier(features, 6, _dense(256 * 36, 4096, classes, dropout_first=True))
 
 
 def lenet(classes: int = 10, bands: int = 1) -> nn.Sequential:
-    """LeNet-5 (LeCun et al. 1998) for images of 32 px, with ReLU. Nothing in it pads, so its map equals the slid classifier."""
+    """LeNet-5 (LeCun et al. 1998) for images of 32 px, with ReLU.
+
+    Nothing in it pads, so its map equals the slid classifier.
+    """
     return nn.Sequential(
-        nn.Conv2d(bands, 6, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, classes),
-    )  # fmt: skip
+        nn.Conv2d(bands, 6, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(6, 16, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(400, 120),
+        nn.ReLU(),
+        nn.Linear(120, 84),
+        nn.ReLU(),
+        nn.Linear(84, classes),
+    )
 
 
 def _dense(inputs: int, hidden: int, classes: int, dropout_first: bool) -> nn.Sequential:
     """Three dense layers; VGG drops after its activations, AlexNet before its layers."""
     first, second, last = nn.Linear(inputs, hidden), nn.Linear(hidden, hidden), nn.Linear(hidden, classes)
     if dropout_first:
-        return nn.Sequential(nn.Dropout(), first, nn.ReLU(inplace=True), nn.Dropout(), second, nn.ReLU(inplace=True), last)
+        return nn.Sequential(
+            nn.Dropout(), first, nn.ReLU(inplace=True), nn.Dropout(), second, nn.ReLU(inplace=True), last
+        )
     return nn.Sequential(first, nn.ReLU(inplace=True), nn.Dropout(), second, nn.ReLU(inplace=True), nn.Dropout(), last)

@@ -1,8 +1,8 @@
 """Convolutionalisation: a classifier of the form features → flatten → dense layers, run on images of any size.
 
-A dense layer over flattened features is a convolution whose kernel covers them all (Long, Shelhamer & Darrell 2015, section
-3.1). On the training size it gives one score per class, identical to the classifier's; on a larger image a map of them, one
-for each window of the training size::
+A dense layer over flattened features is a convolution whose kernel covers them all (Long, Shelhamer & Darrell 2015,
+section 3.1). On the training size it gives one score per class, identical to the classifier's; on a larger image a map
+of them, one for each window of the training size::
 
     |---- window 0 ----|                      the score of window k belongs to its centre, k·stride + size/2;
         |---- window 1 ----|                  each pixel takes the score of the nearest centre
@@ -53,10 +53,15 @@ class Convolutional(nn.Module):
     def scores(self, x: torch.Tensor) -> torch.Tensor:
         """(batch, bands, rows, cols) → (batch, classes, ⌊(rows − size)/stride⌋ + 1, ⌊(cols − size)/stride⌋ + 1)."""
         scores: torch.Tensor = self.body(x)
-        return scores[:, :, : (x.shape[2] - self.size) // self.stride + 1, : (x.shape[3] - self.size) // self.stride + 1]
+        return scores[
+            :, :, : (x.shape[2] - self.size) // self.stride + 1, : (x.shape[3] - self.size) // self.stride + 1
+        ]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(batch, bands, rows, cols), at least ``size`` each → logits (batch, classes, rows, cols): the score of the nearest window."""
+        """(batch, bands, rows, cols), at least ``size`` each → logits (batch, classes, rows, cols).
+
+        The score of the nearest window.
+        """
         scores = self.scores(x)
         rows, cols = self.nearest(x.shape[2], x.device), self.nearest(x.shape[3], x.device)
         return scores.index_select(2, rows).index_select(3, cols)
@@ -70,7 +75,8 @@ class Convolutional(nn.Module):
 def difference_from_sliding(network: Convolutional, windows: int = 3, seed: int = 0) -> float:
     """How far the map is from the classifier slid over an image: 0 to rounding where nothing in the body pads.
 
-    Padding puts zeros at the edges of each window when the classifier is slid, and at the edges of the image alone here.
+    Padding puts zeros at the edges of each window when the classifier is slid, and at the edges of the image alone
+    here.
 
     Parameters
     ----------
@@ -98,7 +104,13 @@ def sliding_scores(classifier: nn.Module | object, x: torch.Tensor, size: int, s
     """A classifier on every window of an image, (1, classes, rows, cols): what the map is compared with."""
     assert callable(classifier)
     lines = [
-        torch.cat([classifier(x[:, :, row : row + size, col : col + size]).flatten(1)[:, :, None] for col in range(0, x.shape[3] - size + 1, stride)], 2)
+        torch.cat(
+            [
+                classifier(x[:, :, row : row + size, col : col + size]).flatten(1)[:, :, None]
+                for col in range(0, x.shape[3] - size + 1, stride)
+            ],
+            2,
+        )
         for row in range(0, x.shape[2] - size + 1, stride)
     ]
     return torch.stack(lines, 2)
@@ -109,7 +121,10 @@ def _compare(classifier: nn.Module, body: nn.Module, bands: int, size: int) -> N
     with torch.inference_mode():
         expected, actual = classifier.eval()(x), body.eval()(x)
     if actual.shape != (*expected.shape, 1, 1):
-        raise ValueError(f"one window gives scores of shape {tuple(actual.shape)} as convolutions and {tuple(expected.shape)} as dense layers")
+        raise ValueError(
+            f"one window gives scores of shape {tuple(actual.shape)} as convolutions and "
+            f"{tuple(expected.shape)} as dense layers"
+        )
     deviation = float((actual[:, :, 0, 0] - expected).abs().max())
     if not deviation <= SCORE_TOLERANCE * max(float(expected.abs().max()), 1e-6):
         raise ValueError(f"its scores change by {deviation:.2g} when dense layers become convolutions")
@@ -123,7 +138,9 @@ def _stride(body: nn.Module, bands: int, size: int) -> int:
             lengths.append(length)
             if len(lengths) == 2:
                 return lengths[1] - lengths[0]
-    raise ValueError(f"no second score appears up to {size + STRIDE_SEARCH_PX} px: something in it shrinks every image to one size")
+    raise ValueError(
+        f"no second score appears up to {size + STRIDE_SEARCH_PX} px: something in it shrinks every image to one size"
+    )
 
 
 def _rows(body: nn.Module, bands: int, rows: int, cols: int) -> int:

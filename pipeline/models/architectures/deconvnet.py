@@ -18,7 +18,9 @@ FILTERS = 64
 """Channels of each transposed convolution."""
 
 
-def deconvnet(bands: int, classes: int, width: int = 64, unpooling: bool = False, fc_kernel: int = 7, fc_width: int = 64) -> nn.Module:
+def deconvnet(
+    bands: int, classes: int, width: int = 64, unpooling: bool = False, fc_kernel: int = 7, fc_width: int = 64
+) -> nn.Module:
     """A deconvolution network, plain or with unpooling switches.
 
     Parameters
@@ -30,7 +32,8 @@ def deconvnet(bands: int, classes: int, width: int = 64, unpooling: bool = False
     width
         Channels of the first stage.
     unpooling
-        Whether it is the symmetric network of Noh, Hong & Han (2015), whose unpooling puts values back where pooling found them.
+        Whether it is the symmetric network of Noh, Hong & Han (2015), whose unpooling puts values back where pooling
+        found them.
     fc_kernel, fc_width
         Of the symmetric network: size of fc6, and channels of fc6 and fc7 in units of ``width``.
 
@@ -44,10 +47,12 @@ def deconvnet(bands: int, classes: int, width: int = 64, unpooling: bool = False
 
 
 class DeconvNet(nn.Module):
-    """Three pooled stages of two convolutions, three transposed convolutions of stride 2 with 64 filters, scores. Stride 8.
+    """Three pooled stages of two convolutions, three transposed convolutions of stride 2 with 64 filters, scores.
 
-    The transposed kernels are 4×4 over a stride of 2, so that every output px is made of as many weights: odd overlaps draw
-    checkerboards (Odena, Dumoulin & Olah 2016).
+    Stride 8.
+
+    The transposed kernels are 4×4 over a stride of 2, so that every output px is made of as many weights: odd overlaps
+    draw checkerboards (Odena, Dumoulin & Olah 2016).
     """
 
     head = ("decoder.", "score.")
@@ -61,7 +66,12 @@ class DeconvNet(nn.Module):
         channels = [bands, *(width * k for k in STAGE_GROWTH[:LEVELS])]
         self.encoder = nn.Sequential(*(vgg_stage(i, o, 2, True) for i, o in pairwise(channels)))
         inputs = [channels[-1], *[FILTERS] * (LEVELS - 1)]
-        self.decoder = nn.Sequential(*(nn.Sequential(nn.ConvTranspose2d(i, FILTERS, 4, stride=2, padding=1), nn.ReLU(inplace=True)) for i in inputs))
+        self.decoder = nn.Sequential(
+            *(
+                nn.Sequential(nn.ConvTranspose2d(i, FILTERS, 4, stride=2, padding=1), nn.ReLU(inplace=True))
+                for i in inputs
+            )
+        )
         self.score = nn.Conv2d(FILTERS, classes, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -73,8 +83,8 @@ class DeconvNet(nn.Module):
 class Symmetric(nn.Module):
     """VGG16 and its mirror image, joined by fc6, fc7 and a transposed fc6, with unpooling switches. Stride 32.
 
-    The original looks at 224 px at a time, which fc6 shrinks to a single cell. Here fc6 is padded to keep the size, so that
-    images of any size pass.
+    The original looks at 224 px at a time, which fc6 shrinks to a single cell. Here fc6 is padded to keep the size, so
+    that images of any size pass.
     """
 
     head = ("middle.6.", "middle.7.", "up.", "score.")
@@ -86,13 +96,21 @@ class Symmetric(nn.Module):
         super().__init__()
         self.stride = VGG_STRIDE
         channels = [width * k for k in STAGE_GROWTH]
-        self.down = nn.ModuleList(_convolutions(i, o, depth) for i, o, depth in zip([bands, *channels[:-1]], channels, STAGE_DEPTHS, strict=True))
+        self.down = nn.ModuleList(
+            _convolutions(i, o, depth)
+            for i, o, depth in zip([bands, *channels[:-1]], channels, STAGE_DEPTHS, strict=True)
+        )
         hidden = width * fc_width
         self.middle = nn.Sequential(
-            *conv_unit(channels[-1], hidden, fc_kernel, True), *conv_unit(hidden, hidden, 1, True), *_transposed(hidden, channels[-1], fc_kernel)
+            *conv_unit(channels[-1], hidden, fc_kernel, True),
+            *conv_unit(hidden, hidden, 1, True),
+            *_transposed(hidden, channels[-1], fc_kernel),
         )
         outputs = [*channels[:-1][::-1], channels[0]]
-        self.up = nn.ModuleList(_deconvolutions(i, o, depth) for i, o, depth in zip(channels[::-1], outputs, STAGE_DEPTHS[::-1], strict=True))
+        self.up = nn.ModuleList(
+            _deconvolutions(i, o, depth)
+            for i, o, depth in zip(channels[::-1], outputs, STAGE_DEPTHS[::-1], strict=True)
+        )
         self.score = nn.Conv2d(channels[0], classes, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -110,12 +128,16 @@ class Symmetric(nn.Module):
 
 
 def _convolutions(inputs: int, outputs: int, depth: int) -> nn.Sequential:
-    return nn.Sequential(*(layer for k in range(depth) for layer in conv_unit(inputs if k == 0 else outputs, outputs, 3, True)))
+    return nn.Sequential(
+        *(layer for k in range(depth) for layer in conv_unit(inputs if k == 0 else outputs, outputs, 3, True))
+    )
 
 
 def _deconvolutions(inputs: int, outputs: int, depth: int) -> nn.Sequential:
     """The mirror image: the last one changes the channels."""
-    return nn.Sequential(*(layer for k in range(depth) for layer in _transposed(inputs, outputs if k == depth - 1 else inputs, 3)))
+    return nn.Sequential(
+        *(layer for k in range(depth) for layer in _transposed(inputs, outputs if k == depth - 1 else inputs, 3))
+    )
 
 
 def _transposed(inputs: int, outputs: int, kernel: int) -> list[nn.Module]:

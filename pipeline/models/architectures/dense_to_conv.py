@@ -15,9 +15,11 @@ from torch.fx.passes.shape_prop import ShapeProp
 REVISION = 1
 """Raised when the same weights would say something else."""
 POOLS: dict[Any, Callable[..., torch.Tensor]] = {
-    nn.AdaptiveAvgPool2d: F.avg_pool2d, nn.AdaptiveMaxPool2d: F.max_pool2d,
-    F.adaptive_avg_pool2d: F.avg_pool2d, F.adaptive_max_pool2d: F.max_pool2d,
-}  # fmt: skip
+    nn.AdaptiveAvgPool2d: F.avg_pool2d,
+    nn.AdaptiveMaxPool2d: F.max_pool2d,
+    F.adaptive_avg_pool2d: F.avg_pool2d,
+    F.adaptive_max_pool2d: F.max_pool2d,
+}
 """Adaptive pooling, and what it is at one size."""
 SOFTMAXES = {"softmax", "log_softmax", "Softmax", "LogSoftmax"}
 ELEMENTWISE = (
@@ -37,7 +39,21 @@ ELEMENTWISE = (
     nn.Identity,
 )
 """Layers that treat every number alike, so that their shape does not matter."""
-ELEMENTWISE_NAMES = {"relu", "relu_", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid", "hardswish", "dropout", "contiguous"}
+ELEMENTWISE_NAMES = {
+    "relu",
+    "relu_",
+    "relu6",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "gelu",
+    "silu",
+    "tanh",
+    "sigmoid",
+    "hardswish",
+    "dropout",
+    "contiguous",
+}
 
 
 def as_convolutions(classifier: nn.Module, bands: int, size: int) -> fx.GraphModule:
@@ -50,8 +66,8 @@ def as_convolutions(classifier: nn.Module, bands: int, size: int) -> fx.GraphMod
     bands
         Input bands.
     size
-        Training size, px. Adaptive pooling is dropped where it changes nothing at that size, and becomes plain pooling where
-        it leaves one number per channel.
+        Training size, px. Adaptive pooling is dropped where it changes nothing at that size, and becomes plain pooling
+        where it leaves one number per channel.
 
     Raises
     ------
@@ -61,13 +77,25 @@ def as_convolutions(classifier: nn.Module, bands: int, size: int) -> fx.GraphMod
     try:
         traced = fx.symbolic_trace(copy.deepcopy(classifier).cpu().eval())
     except Exception as error:  # tracing raises whatever the code raises on a proxy
-        raise ValueError(f"its code cannot be followed ({type(error).__name__}: {str(error).splitlines()[0][:160]})") from error
+        raise ValueError(
+            f"its code cannot be followed ({type(error).__name__}: {str(error).splitlines()[0][:160]})"
+        ) from error
     x = torch.zeros((1, bands, size, size))
     try:
         traced(x)
     except Exception as error:  # as above
-        expected_bands = next((f"its first convolution takes {part.in_channels} bands" for part in traced.modules() if isinstance(part, nn.Conv2d)), "")
-        raise ValueError(f"it does not run on {bands} bands of {size} × {size} px ({expected_bands}; {str(error).strip().splitlines()[0][:160]})") from error
+        expected_bands = next(
+            (
+                f"its first convolution takes {part.in_channels} bands"
+                for part in traced.modules()
+                if isinstance(part, nn.Conv2d)
+            ),
+            "",
+        )
+        raise ValueError(
+            f"it does not run on {bands} bands of {size} × {size} px ({expected_bands}; "
+            f"{str(error).strip().splitlines()[0][:160]})"
+        ) from error
     ShapeProp(traced).propagate(x)
     rewriter = _Rewriter(traced)
     for node in list(traced.graph.nodes):
@@ -107,17 +135,22 @@ class _Rewriter:
     def _module(self, node: fx.Node) -> nn.Module:
         return self.traced.get_submodule(str(node.target))
 
-    def _pool(self, node: fx.Node, kind: Any, input_node: Any, input_shape: tuple[int, ...], output_shape: tuple[int, ...]) -> None:
+    def _pool(
+        self, node: fx.Node, kind: Any, input_node: Any, input_shape: tuple[int, ...], output_shape: tuple[int, ...]
+    ) -> None:
         if input_shape == output_shape:
             node.replace_all_uses_with(input_node)
         elif output_shape[2:] == (1, 1):
             self._replace(node, POOLS[kind], input_node, input_shape[2:])
         else:
             raise ValueError(
-                f"{node.target} pools {input_shape[2:]} to {output_shape[2:]} px at the training size; only what is left unchanged or becomes one can be slid"
+                f"{node.target} pools {input_shape[2:]} to {output_shape[2:]} px at the training size; only "
+                f"what is left unchanged or becomes one can be slid"
             )
 
-    def _flatten(self, node: fx.Node, input_node: Any, input_shape: tuple[int, ...], output_shape: tuple[int, ...]) -> None:
+    def _flatten(
+        self, node: fx.Node, input_node: Any, input_shape: tuple[int, ...], output_shape: tuple[int, ...]
+    ) -> None:
         channels, rows, cols = input_shape[1:]
         if output_shape[1] == channels * rows * cols:
             node.replace_all_uses_with(input_node)
@@ -125,9 +158,14 @@ class _Rewriter:
         elif output_shape[1] == channels and node.target in ("mean", torch.mean):
             self.flat[self._replace(node, F.avg_pool2d, input_node, (rows, cols))] = (channels, 1, 1)
         else:
-            raise ValueError(f"{node.name} makes {output_shape} of {input_shape}, which is neither a flattening nor a mean over pixels")
+            raise ValueError(
+                f"{node.name} makes {output_shape} of {input_shape}, which is neither a flattening nor a "
+                f"mean over pixels"
+            )
 
-    def _replace(self, node: fx.Node, pool: Callable[..., torch.Tensor], input_node: Any, kernel: tuple[int, ...]) -> fx.Node:
+    def _replace(
+        self, node: fx.Node, pool: Callable[..., torch.Tensor], input_node: Any, kernel: tuple[int, ...]
+    ) -> fx.Node:
         with self.traced.graph.inserting_before(node):
             pool_node = self.traced.graph.call_function(pool, (input_node, list(kernel)), {"stride": 1})
         pool_node.meta = node.meta
@@ -151,12 +189,20 @@ class _Rewriter:
         elif name in SOFTMAXES:
             self._softmax(node)
             self.flat[node] = (channels, rows, cols)
-        elif (isinstance(kind, type) and issubclass(kind, ELEMENTWISE)) or name in ELEMENTWISE_NAMES or kind is nn.Flatten or name == "flatten":
+        elif (
+            (isinstance(kind, type) and issubclass(kind, ELEMENTWISE))
+            or name in ELEMENTWISE_NAMES
+            or kind is nn.Flatten
+            or name == "flatten"
+        ):
             self.flat[node] = (channels, rows, cols)
             if "latten" in name:
                 node.replace_all_uses_with(input_node)
         else:
-            raise ValueError(f"{node.target} ({name}) stands behind the flattening, and only dense layers and what treats each number alike can be slid")
+            raise ValueError(
+                f"{node.target} ({name}) stands behind the flattening, and only dense layers and what "
+                f"treats each number alike can be slid"
+            )
 
     def _set_module(self, node: fx.Node, layer: nn.Module) -> None:
         owner, _, name = str(node.target).rpartition(".")
@@ -184,6 +230,12 @@ def _convolution(layer: nn.Linear, channels: int, rows: int, cols: int) -> nn.Co
 
 
 def _batch_norm(layer: Any) -> nn.BatchNorm2d:
-    norm = nn.BatchNorm2d(layer.num_features, eps=layer.eps, momentum=layer.momentum, affine=layer.affine, track_running_stats=layer.track_running_stats)
+    norm = nn.BatchNorm2d(
+        layer.num_features,
+        eps=layer.eps,
+        momentum=layer.momentum,
+        affine=layer.affine,
+        track_running_stats=layer.track_running_stats,
+    )
     norm.load_state_dict(layer.state_dict())
     return norm.eval()

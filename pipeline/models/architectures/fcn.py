@@ -17,7 +17,9 @@ STEPS = {1: (1, 1, 1, 1), 2: (1, 2, 1, 1), 4: (1, 2, 2, 1)}
 
 
 class FCN(nn.Module):
-    """3×3 convolutions with batch norm and LeakyReLU(0.2), a 1×1 convolution to the classes, upsampled to the input's size.
+    """3×3 convolutions with batch norm and LeakyReLU(0.2), and a 1×1 convolution to the classes.
+
+    The output is upsampled to the input's size.
 
     Parameters
     ----------
@@ -28,8 +30,8 @@ class FCN(nn.Module):
     width
         Channels of the first convolution: 64 gives 64-128-256-256.
     output_stride
-        1, 2 or 4: how many px one score stands for before upsampling. The stride of the network. From 4 the size is restored by
-        nearest ×2, then bilinear ×2.
+        1, 2 or 4: how many px one score stands for before upsampling. The stride of the network. From 4 the size is
+        restored by nearest ×2, then bilinear ×2.
 
     Raises
     ------

@@ -1,4 +1,7 @@
-"""The body of a dilated ResNet (He et al. 2016; Yu, Koltun & Funkhouser 2017), with torchvision's names of its parts."""
+"""The body of a dilated ResNet, with torchvision's names of its parts.
+
+He et al. 2016; Yu, Koltun & Funkhouser 2017.
+"""
 
 from __future__ import annotations
 

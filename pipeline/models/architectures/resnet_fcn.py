@@ -1,4 +1,7 @@
-"""A dilated ResNet with a fully convolutional head; takes the state dicts of torchvision's ``fcn_resnet50`` and ``fcn_resnet101``."""
+"""A dilated ResNet with a fully convolutional head.
+
+Takes the state dicts of torchvision's ``fcn_resnet50`` and ``fcn_resnet101``.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,8 @@ REVISION = 1
 class ResNetFCN(nn.Module):
     """Dilated ResNet, a 3×3 convolution, scores at stride 8, bilinear upsampling.
 
-    On sizes that are no multiple of 8 torchvision stretches the scores to the image; here the image is padded, so that cells
-    stay 8 px apart and tiles equal the whole. The auxiliary head of training is no part of it.
+    On sizes that are no multiple of 8 torchvision stretches the scores to the image; here the image is padded, so that
+    cells stay 8 px apart and tiles equal the whole. The auxiliary head of training is no part of it.
 
     Parameters
     ----------
@@ -51,7 +54,11 @@ class ResNetFCN(nn.Module):
         features = 8 * width * EXPANSION
         hidden = features // 4
         self.classifier = nn.Sequential(
-            nn.Conv2d(features, hidden, 3, padding=1, bias=False), nn.BatchNorm2d(hidden), nn.ReLU(inplace=True), nn.Dropout(0.1), nn.Conv2d(hidden, classes, 1)
+            nn.Conv2d(features, hidden, 3, padding=1, bias=False),
+            nn.BatchNorm2d(hidden),
+            nn.ReLU(inplace=True),
+            nn.Dropout(0.1),
+            nn.Conv2d(hidden, classes, 1),
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

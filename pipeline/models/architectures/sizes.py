@@ -18,7 +18,10 @@ def pad_to_multiple(x: torch.Tensor, multiple: int) -> torch.Tensor:
 
 
 def crop_like(logits: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    """The part of padded logits that belongs to an image. Negative padding rather than a slice, which would export for one size only."""
+    """The part of padded logits that belongs to an image.
+
+    Negative padding rather than a slice, which would export for one size only.
+    """
     return F.pad(logits, (0, x.shape[-1] - logits.shape[-1], 0, x.shape[-2] - logits.shape[-2]))
 
 

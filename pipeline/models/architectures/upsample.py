@@ -10,7 +10,9 @@ REVISION = 1
 
 
 def bilinear(channels: int, factor: int) -> nn.ConvTranspose2d:
-    """A transposed convolution that upsamples bilinearly until it is trained (Long, Shelhamer & Darrell 2015, section 3.3).
+    """A transposed convolution that upsamples bilinearly until it is trained.
+
+    Long, Shelhamer & Darrell 2015, section 3.3.
 
     The kernel spans two cells, so that an output pixel is a mixture of the two nearest cells of each axis::
 

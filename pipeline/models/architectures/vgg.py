@@ -1,4 +1,7 @@
-"""The body of VGG16 with its dense layers as convolutions (Simonyan & Zisserman 2015; Long, Shelhamer & Darrell 2015)."""
+"""The body of VGG16 with its dense layers as convolutions.
+
+Simonyan & Zisserman 2015; Long, Shelhamer & Darrell 2015.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,9 @@ VGG_STRIDE = 32
 class Body(nn.Module):
     """What FCN-32s, 16s and 8s share: five pooled stages, fc6, fc7 and the coarse scores.
 
-    The original pads its input by 100 px and crops afterwards, so that its cells begin 100 px before the image. Here fc6 is
-    padded to keep the size, so that cells of stride 32 begin at the image's corner and tiles equal the whole image.
+    The original pads its input by 100 px and crops afterwards, so that its cells begin 100 px before the image. Here
+    fc6 is padded to keep the size, so that cells of stride 32 begin at the image's corner and tiles equal the whole
+    image.
 
     Parameters
     ----------
@@ -45,7 +49,16 @@ class Body(nn.Module):
         A size is below 1, ``fc_kernel`` is even, or ``dropout`` is no share.
     """
 
-    def __init__(self, bands: int, classes: int, width: int = 64, fc_kernel: int = 7, fc_width: int = 64, norm: bool = True, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        bands: int,
+        classes: int,
+        width: int = 64,
+        fc_kernel: int = 7,
+        fc_width: int = 64,
+        norm: bool = True,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
         check_sizes(bands=bands, classes=classes, width=width, fc_kernel=fc_kernel, fc_width=fc_width)
         if not 0 <= dropout < 1:

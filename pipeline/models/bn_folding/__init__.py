@@ -1,4 +1,7 @@
-"""Batch norm folded into convolutions, once a network is in eval mode: less arithmetic and less memory for the same answers but for rounding."""
+"""Batch norm folded into convolutions, once a network is in eval mode.
+
+Less arithmetic and less memory for the same answers but for rounding.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,9 @@ class Folded:
 
 
 def fold(network: Loaded) -> Folded:
-    """Fold what can be folded with certainty; the network that is given stays as it is, and what is not folded of it is shared.
+    """Fold what can be folded with certainty.
+
+    The network that is given stays as it is, and what is not folded of it is shared.
 
     Parameters
     ----------
@@ -32,11 +37,17 @@ def fold(network: Loaded) -> Folded:
         On its device, in eval mode.
     """
     if network.graph is not None:
-        return Folded(network=network, done=False, description="batch norm is left to onnxruntime, which folds it by itself")
+        return Folded(
+            network=network, done=False, description="batch norm is left to onnxruntime, which folds it by itself"
+        )
     with torch.no_grad():
         module, description = _fold_function(network.module)(network.module)
     result = network if module is None else replace(network, module=module)
-    return Folded(network=result, done=module is not None, description=description if module is not None else f"batch norm is not folded: {description}")
+    return Folded(
+        network=result,
+        done=module is not None,
+        description=description if module is not None else f"batch norm is not folded: {description}",
+    )
 
 
 def _fold_function(module: torch.nn.Module) -> Callable[[torch.nn.Module], tuple[torch.nn.Module | None, str]]:

@@ -23,8 +23,10 @@ class Norm:
 
 def folded(
     weight: torch.Tensor, bias: torch.Tensor | None, norm: Norm, *, transposed: bool = False, groups: int = 1
-) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
-    """Weight and bias of a convolution with the batch norm that follows it folded in, computed in float64 and rounded once.
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Weight and bias of a convolution with the batch norm that follows it folded in.
+
+    They are computed in float64 and rounded once.
 
     Parameters
     ----------
@@ -57,7 +59,9 @@ def fits(weight: torch.Tensor, norm: Norm, *, transposed: bool = False, groups: 
     """Whether there is one number of the batch norm for each output, in a dtype that is long enough."""
     outputs = weight.shape[1] * groups if transposed else weight.shape[0]
     values = [value for value in (norm.mean, norm.variance, norm.weight, norm.bias) if value is not None]
-    return weight.dtype in FLOATS and all(value.dtype in FLOATS and tuple(value.shape) == (outputs,) for value in values)
+    return weight.dtype in FLOATS and all(
+        value.dtype in FLOATS and tuple(value.shape) == (outputs,) for value in values
+    )
 
 
 def folding_message(count: int) -> str:

@@ -1,4 +1,7 @@
-"""Modules of Python code: a symbolic trace is the evidence of what follows what; the code itself goes on running, on a copy with other weights."""
+"""Modules of Python code: a symbolic trace is the evidence of what follows what.
+
+The code itself goes on running, on a copy with other weights.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,11 @@ def fold(module: nn.Module) -> tuple[nn.Module | None, str]:
             return None, "its code reaches layers by names of its own"
     except Exception as error:  # the network's code raises whatever it does not expect
         return None, f"which layers run depends on the image, or cannot be seen ({first_line(error)})"
-    return (merged, folding_message(len(pairs))) if pairs else (None, "none follows a convolution that nothing else looks at")
+    return (
+        (merged, folding_message(len(pairs)))
+        if pairs
+        else (None, "none follows a convolution that nothing else looks at")
+    )
 
 
 def _hooked(part: nn.Module) -> bool:
@@ -91,12 +98,20 @@ def _pairs(module: nn.Module, evidence: _Evidence) -> Iterator[tuple[str, str]]:
     traced_parts = dict(evidence.root.named_modules(remove_duplicate=False))
     calls = Counter(id(parts[node.target]) for node in evidence.nodes if node.op == "call_module")
     for node in evidence.nodes:
-        input_node = node.args[0] if node.op == "call_module" and type(parts[node.target]) in NORM_MODULES and len(node.args) == 1 else None
+        input_node = (
+            node.args[0]
+            if node.op == "call_module" and type(parts[node.target]) in NORM_MODULES and len(node.args) == 1
+            else None
+        )
         if not isinstance(input_node, fx.Node) or input_node.op != "call_module" or len(input_node.users) > 1:
             continue
         convolution, norm = parts[input_node.target], parts[node.target]
         called_once = calls[id(convolution)] == calls[id(norm)] == 1
-        untouched = not any(id(tensor) in evidence.accessed_ids for name in (input_node.target, node.target) for tensor in _tensors(traced_parts[name]))
+        untouched = not any(
+            id(tensor) in evidence.accessed_ids
+            for name in (input_node.target, node.target)
+            for tensor in _tensors(traced_parts[name])
+        )
         if type(convolution) in CONVOLUTION_MODULES and called_once and untouched and _suits(convolution, norm):
             yield str(input_node.target), str(node.target)
 
@@ -106,8 +121,15 @@ def _tensors(part: nn.Module) -> list[torch.Tensor]:
 
 
 def _suits(convolution: Any, norm: Any) -> bool:
-    evaluated = not norm.training and norm.track_running_stats and norm.running_mean is not None and norm.running_var is not None
-    return evaluated and fits(convolution.weight, _norm(norm), transposed=convolution.transposed, groups=convolution.groups)
+    evaluated = (
+        not norm.training
+        and norm.track_running_stats
+        and norm.running_mean is not None
+        and norm.running_var is not None
+    )
+    return evaluated and fits(
+        convolution.weight, _norm(norm), transposed=convolution.transposed, groups=convolution.groups
+    )
 
 
 def _norm(norm: Any) -> Norm:
@@ -117,11 +139,18 @@ def _norm(norm: Any) -> Norm:
 def _merge(module: nn.Module, convolution: str, norm: str) -> None:
     """The convolution is changed where it is, so that whoever holds it by another name has the same."""
     part: Any = module.get_submodule(convolution)
-    weight, bias = folded(part.weight, part.bias, _norm(module.get_submodule(norm)), transposed=part.transposed, groups=part.groups)
+    weight, bias = folded(
+        part.weight, part.bias, _norm(module.get_submodule(norm)), transposed=part.transposed, groups=part.groups
+    )
     part.weight, part.bias = nn.Parameter(weight, requires_grad=False), nn.Parameter(bias, requires_grad=False)
     module.set_submodule(norm, nn.Identity())
 
 
 def _same(original: _Evidence, merged: _Evidence) -> bool:
-    """Whether the same is done in the same order; a batch norm that is called by a name of its own would have raised."""
-    return [(node.op, str(node.target)) for node in original.nodes] == [(node.op, str(node.target)) for node in merged.nodes]
+    """Whether the same is done in the same order.
+
+    A batch norm that is called by a name of its own would have raised.
+    """
+    return [(node.op, str(node.target)) for node in original.nodes] == [
+        (node.op, str(node.target)) for node in merged.nodes
+    ]

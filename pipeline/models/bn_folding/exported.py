@@ -15,9 +15,24 @@ from torch import fx
 from pipeline.models.bn_folding.arithmetic import Norm, fits, folded, folding_message
 from pipeline.models.weights.file_type import first_line
 
-CONVOLUTION_OPERATORS = {"conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "convolution"}
-NORM_OPERATORS = {"batch_norm", "native_batch_norm", "_native_batch_norm_legit_no_training", "_batch_norm_no_update", "cudnn_batch_norm"}
-"""The first as programs are exported; the others, which return their statistics too, as older releases and decompositions leave it."""
+CONVOLUTION_OPERATORS = {
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
+    "convolution",
+}
+NORM_OPERATORS = {
+    "batch_norm",
+    "native_batch_norm",
+    "_native_batch_norm_legit_no_training",
+    "_batch_norm_no_update",
+    "cudnn_batch_norm",
+}
+"""The first as programs are exported; the others, which return their statistics too, as older releases and
+decompositions leave it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +48,12 @@ class _Call:
         if node.op != "call_function" or not isinstance(node.target, torch._ops.OpOverload):
             return None
         schema = node.target._schema
-        arguments = {argument.name: argument.default_value for argument in schema.arguments if argument.has_default_value()}
-        arguments |= dict(zip((argument.name for argument in schema.arguments), node.args, strict=False)) | dict(node.kwargs)
+        arguments = {
+            argument.name: argument.default_value for argument in schema.arguments if argument.has_default_value()
+        }
+        arguments |= dict(zip((argument.name for argument in schema.arguments), node.args, strict=False)) | dict(
+            node.kwargs
+        )
         return _Call(node, schema.name.removeprefix("aten::"), arguments)
 
     @property
@@ -59,7 +78,9 @@ def fold(module: torch.nn.Module) -> tuple[torch.nn.Module | None, str]:
             merged, count = _merged(module)
     except Exception as error:  # graphs of other releases may be of another make
         return None, f"its graph cannot be changed ({first_line(error)})"
-    return (merged, folding_message(count)) if count else (None, "none follows a convolution that nothing else looks at")
+    return (
+        (merged, folding_message(count)) if count else (None, "none follows a convolution that nothing else looks at")
+    )
 
 
 def _merged(module: fx.GraphModule) -> tuple[fx.GraphModule, int]:
@@ -78,7 +99,9 @@ def _pairs(module: fx.GraphModule) -> Iterator[tuple[_Call, _Call]]:
     written = {id(_tensor(module, node)) for node in _written(module)}
     for node in module.graph.nodes:
         norm = _Call.of(node)
-        convolution = _Call.of(norm.arguments["input"]) if norm and norm.name in NORM_OPERATORS and _evaluated(norm) else None
+        convolution = (
+            _Call.of(norm.arguments["input"]) if norm and norm.name in NORM_OPERATORS and _evaluated(norm) else None
+        )
         if (
             norm
             and convolution
@@ -92,14 +115,22 @@ def _pairs(module: fx.GraphModule) -> Iterator[tuple[_Call, _Call]]:
 def _written(module: fx.GraphModule) -> Iterator[fx.Node]:
     """Attributes that an operator writes to."""
     for node in module.graph.nodes:
-        users = [user.target for user in node.users if isinstance(user.target, torch._ops.OpOverload)] if node.op == "get_attr" else []
+        users = (
+            [user.target for user in node.users if isinstance(user.target, torch._ops.OpOverload)]
+            if node.op == "get_attr"
+            else []
+        )
         if any(target._schema.is_mutable for target in users):
             yield node
 
 
 def _evaluated(norm: _Call) -> bool:
     """With its running statistics, and with nothing but its output looked at."""
-    firsts = all(user.target is operator.getitem and user.args[1] == 0 for user in norm.node.users) if norm.name != "batch_norm" else True
+    firsts = (
+        all(user.target is operator.getitem and user.args[1] == 0 for user in norm.node.users)
+        if norm.name != "batch_norm"
+        else True
+    )
     return (
         norm.arguments.get("training", False) is False
         and norm.arguments.get("running_mean") is not None
@@ -114,10 +145,16 @@ def _suits(module: fx.GraphModule, convolution: _Call, norm: _Call, written: set
         convolution.arguments["bias"],
         *(norm.arguments[name] for name in ("running_mean", "running_var", "weight", "bias")),
     ]
-    if not all(node is None or (isinstance(node, fx.Node) and node.op == "get_attr" and id(_tensor(module, node)) not in written) for node in operands):
+    if not all(
+        node is None
+        or (isinstance(node, fx.Node) and node.op == "get_attr" and id(_tensor(module, node)) not in written)
+        for node in operands
+    ):
         return False
     weight = _tensor(module, operands[0])
-    return weight is not None and fits(weight, _norm(module, norm), transposed=convolution.transposed, groups=convolution.arguments["groups"])
+    return weight is not None and fits(
+        weight, _norm(module, norm), transposed=convolution.transposed, groups=convolution.arguments["groups"]
+    )
 
 
 def _tensor(module: fx.GraphModule, node: Any) -> torch.Tensor | None:
@@ -125,10 +162,18 @@ def _tensor(module: fx.GraphModule, node: Any) -> torch.Tensor | None:
 
 
 def _norm(module: fx.GraphModule, norm: _Call) -> Norm:
-    mean, variance, weight, bias = (_tensor(module, norm.arguments[name]) for name in ("running_mean", "running_var", "weight", "bias"))
+    mean, variance, weight, bias = (
+        _tensor(module, norm.arguments[name]) for name in ("running_mean", "running_var", "weight", "bias")
+    )
     assert mean is not None
     assert variance is not None
-    return Norm(mean=mean, variance=variance, weight=weight, bias=bias, eps=norm.arguments["epsilon" if norm.name == "cudnn_batch_norm" else "eps"])
+    return Norm(
+        mean=mean,
+        variance=variance,
+        weight=weight,
+        bias=bias,
+        eps=norm.arguments["epsilon" if norm.name == "cudnn_batch_norm" else "eps"],
+    )
 
 
 def _merge(module: fx.GraphModule, name: str, convolution: _Call, norm: _Call) -> None:
@@ -136,7 +181,13 @@ def _merge(module: fx.GraphModule, name: str, convolution: _Call, norm: _Call) -
     arguments, graph = convolution.arguments, module.graph
     weight = _tensor(module, arguments["weight"])
     assert weight is not None
-    merged = folded(weight, _tensor(module, arguments["bias"]), _norm(module, norm), transposed=convolution.transposed, groups=arguments["groups"])
+    merged = folded(
+        weight,
+        _tensor(module, arguments["bias"]),
+        _norm(module, norm),
+        transposed=convolution.transposed,
+        groups=arguments["groups"],
+    )
     with graph.inserting_before(convolution.node):
         for part, value in zip(("weight", "bias"), merged, strict=True):
             module.register_parameter(f"{name}_{part}", torch.nn.Parameter(value, requires_grad=False))

@@ -1,4 +1,7 @@
-"""TorchScript, frozen: weights become constants, calls are written out, and batch norm is folded by torch's own passes."""
+"""Batch norm of TorchScript networks, folded by torch's own passes.
+
+The program is frozen: weights become constants, and calls are written out.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ from pipeline.models.weights.file_type import first_line
 
 
 def fold(module: torch.nn.Module) -> tuple[torch.nn.Module | None, str]:
-    """A frozen copy, or None; and what was done, or why nothing was. It is worth its while without batch norm too: it holds about half of the memory."""
+    """A frozen copy, or None; and what was done, or why nothing was.
+
+    It is worth its while without batch norm too: it holds about half of the memory.
+    """
     if any(getattr(part, "training", False) for part in module.modules()):
         return None, "parts of the TorchScript are in training mode"
     try:
@@ -31,7 +37,10 @@ def fold(module: torch.nn.Module) -> tuple[torch.nn.Module | None, str]:
 
 
 def _reloaded(module: torch.nn.Module) -> Any:
-    """The same, never run: what ran unoptimised keeps its calls as they are, even in copies; freezing leaves them in, and yet throws away what they call."""
+    """The same, never run: what ran unoptimised keeps its calls as they are, even in copies.
+
+    Freezing leaves them in, and yet throws away what they call.
+    """
     file = io.BytesIO()
     torch.jit.save(module, file)
     file.seek(0)
@@ -43,14 +52,24 @@ def _norms(module: Any) -> int:
 
 
 def _name_convolutions(module: Any) -> None:
-    """Write convolutions as autocast knows them. A trace has them by an inner name, which would be computed in float32 whatever precision is asked for."""
+    """Write convolutions as autocast knows them.
+
+    A trace has them by an inner name, which would be computed in float32 whatever precision is asked for.
+    """
     graph = module.graph
     for node in graph.findAllNodes("aten::_convolution"):
         image, weight, bias, stride, padding, dilation, transposed, output_padding, groups = list(node.inputs())[:9]
         sides, turned = weight.type().dim(), transposed.toIValue()
         if turned is None or sides not in (3, 4, 5):
             continue
-        ordered = [image, weight, bias, stride, padding, *([output_padding, groups, dilation] if turned else [dilation, groups])]
+        ordered = [
+            image,
+            weight,
+            bias,
+            stride,
+            padding,
+            *([output_padding, groups, dilation] if turned else [dilation, groups]),
+        ]
         call = graph.create(f"aten::conv{'_transpose' if turned else ''}{sides - 2}d", ordered, 1)
         call.insertBefore(node)
         call.output().setType(node.output().type())

@@ -1,7 +1,9 @@
-"""What an ONNX file says of itself, read from its bytes: shapes, operators and metadata, while its weights are skipped unread.
+"""What an ONNX file says of itself, read from its bytes.
 
-The file is one message of Protocol Buffers (https://protobuf.dev/programming-guides/encoding): entries of a number, a type
-and a value. The numbers below are those of ``onnx.proto``.
+Shapes, operators and metadata, while its weights are skipped unread.
+
+The file is one message of Protocol Buffers (https://protobuf.dev/programming-guides/encoding): entries of a number, a
+type and a value. The numbers below are those of ``onnx.proto``.
 """
 
 from __future__ import annotations
@@ -107,8 +109,13 @@ def read_onnx(path: Path) -> OnnxFile:
 
 
 def channels_last(shape: Shape) -> bool:
-    """Whether an input is (batch, rows, cols, bands), as TensorFlow has them: two axes alike before a short one of a fixed length."""
-    return len(shape) == 4 and shape[3] is not None and shape[1] == shape[2] and (shape[1] is None or shape[1] > shape[3])
+    """Whether an input is (batch, rows, cols, bands), as TensorFlow has them.
+
+    Two axes alike before a short one of a fixed length.
+    """
+    return (
+        len(shape) == 4 and shape[3] is not None and shape[1] == shape[2] and (shape[1] is None or shape[1] > shape[3])
+    )
 
 
 def _model(model: Message) -> OnnxFile | None:
@@ -129,15 +136,24 @@ def _model(model: Message) -> OnnxFile | None:
 
 
 def _value(entry: Message) -> Value:
-    """Its name (1) and type (2), which is of a tensor (1): the type (1) of its numbers and its shape (2) of axes (1) of a length (1)."""
+    """Its name (1) and type (2), which is of a tensor (1).
+
+    The type (1) of its numbers and its shape (2) of axes (1) of a length (1).
+    """
     tensor = entry.first(2).first(1)
     lengths = (axis.varint(1) for axis in tensor.first(2).all(1))
-    return Value(name=entry.string(1), dtype=tensor.varint(1), shape=tuple(length if length > 0 else None for length in lengths))
+    return Value(
+        name=entry.string(1), dtype=tensor.varint(1), shape=tuple(length if length > 0 else None for length in lengths)
+    )
 
 
 def _tensor(entry: Message) -> tuple[str, Tensor]:
     external_data = {pair.string(1): pair.string(2) for pair in entry.all(13)}
-    tensor = Tensor(shape=tuple(entry.varints(1)), values=_numbers(entry), location=external_data.get("location") if entry.varint(14) == 1 else None)
+    tensor = Tensor(
+        shape=tuple(entry.varints(1)),
+        values=_numbers(entry),
+        location=external_data.get("location") if entry.varint(14) == 1 else None,
+    )
     return entry.string(8), tensor
 
 
@@ -160,13 +176,25 @@ def _node(entry: Message) -> Node:
     attributes = [(attribute.string(1), attribute) for attribute in entry.all(5)]
     branches = [branch for _, attribute in attributes for number in (6, 11) for branch in attribute.all(number)]
     inner = [_node(node) for branch in branches for node in branch.all(1)]
-    tensors = [_tensor(tensor)[1] for _, attribute in attributes for number in (5, 10) for tensor in attribute.all(number)]
-    tensors += [tensor for node in inner for tensor in node.tensors] + [_tensor(tensor)[1] for branch in branches for tensor in branch.all(5)]
-    captured = {name for node in inner for name in (*node.inputs, *node.captures)} | {output.string(1) for branch in branches for output in branch.all(12)}
+    tensors = [
+        _tensor(tensor)[1] for _, attribute in attributes for number in (5, 10) for tensor in attribute.all(number)
+    ]
+    tensors += [tensor for node in inner for tensor in node.tensors] + [
+        _tensor(tensor)[1] for branch in branches for tensor in branch.all(5)
+    ]
+    captured = {name for node in inner for name in (*node.inputs, *node.captures)} | {
+        output.string(1) for branch in branches for output in branch.all(12)
+    }
     return Node(
-        kind=entry.string(4), domain=entry.string(7), name=entry.string(3), inputs=tuple(entry.strings(1)), outputs=tuple(entry.strings(2)),
-        attributes={name: _attribute(attribute) for name, attribute in attributes}, captures=frozenset(captured), tensors=tuple(tensors),
-    )  # fmt: skip
+        kind=entry.string(4),
+        domain=entry.string(7),
+        name=entry.string(3),
+        inputs=tuple(entry.strings(1)),
+        outputs=tuple(entry.strings(2)),
+        attributes={name: _attribute(attribute) for name, attribute in attributes},
+        captures=frozenset(captured),
+        tensors=tuple(tensors),
+    )
 
 
 def _attribute(entry: Message) -> Any:

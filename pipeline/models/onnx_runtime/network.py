@@ -31,7 +31,8 @@ RESULTS_PER_RUN = 16
 SHAPE_OPERATIONS = ("Shape", "Size")
 """Operations through which no pixel comes."""
 MALLOC_SETTINGS = {"MALLOC_MMAP_THRESHOLD_": "65536"}
-"""So that what is freed leaves the process at once: what is left behind is priced apart, and would count by the pixel in a small image."""
+"""So that what is freed leaves the process at once: what is left behind is priced apart, and would count by the pixel
+in a small image."""
 OUT_OF_MEMORY_MESSAGES = ("bad_alloc", "Failed to allocate memory", "out of memory", "OOM")
 
 
@@ -59,7 +60,10 @@ class OnnxNetwork(torch.nn.Module):
             A precision is asked for, which only the file can give.
         """
         if torch.is_autocast_enabled(self.device.type):
-            raise ModelError("execution.precision asks for less than float32, but an ONNX file says its own precision. Leave it auto, or convert the file.")
+            raise ModelError(
+                "execution.precision asks for less than float32, but an ONNX file says its own precision. "
+                "Leave it auto, or convert the file."
+            )
         x = x.to(self.device, INPUT_DTYPES[self.taken.dtype]).contiguous()
         try:
             return self._run(self.session(), x, [self.output])[0]
@@ -76,7 +80,10 @@ class OnnxNetwork(torch.nn.Module):
         threads = torch.get_num_threads()
         if self._opened is None or self._opened[0] != threads:
             self._opened = None  # before the next one takes its memory
-            self._opened = threads, onnx_session.open_session(str(self.path), threads, self.backend.providers(self.device))
+            self._opened = (
+                threads,
+                onnx_session.open_session(str(self.path), threads, self.backend.providers(self.device)),
+            )
         return self._opened[1]
 
     def _run(self, session: Any, x: torch.Tensor, outputs: list[str]) -> list[torch.Tensor]:
@@ -84,9 +91,12 @@ class OnnxNetwork(torch.nn.Module):
         import numpy as np
 
         device, index = self.device.type, self.device.index or 0
-        self.backend.wait(self.device)  # the input is there, and nobody needs the answer before, whose memory is onnxruntime's
+        # the input is there, and nobody needs the answer before, whose memory is onnxruntime's
+        self.backend.wait(self.device)
         binding = session.io_binding()
-        binding.bind_input(self.taken.name, device, index, np.dtype(str(x.dtype).removeprefix("torch.")), tuple(x.shape), x.data_ptr())
+        binding.bind_input(
+            self.taken.name, device, index, np.dtype(str(x.dtype).removeprefix("torch.")), tuple(x.shape), x.data_ptr()
+        )
         for name in outputs:
             binding.bind_output(name, device, index)
         session.run_with_iobinding(binding)
@@ -126,25 +136,38 @@ class OnnxGraph:
         if network.backend.memory(network.device) is not None:
             return self._device_peak(torch.zeros(shape, dtype=dtype, device=network.device))
         arguments = {
-            "model": str(network.path), "threads": torch.get_num_threads(), "name": network.taken.name, "dtype": str(dtype).removeprefix("torch."),
-            "shape": shape, "output": network.output,
-        }  # fmt: skip
+            "model": str(network.path),
+            "threads": torch.get_num_threads(),
+            "name": network.taken.name,
+            "dtype": str(dtype).removeprefix("torch."),
+            "shape": shape,
+            "output": network.output,
+        }
         # -P: the folder of the script has modules whose names other libraries have too
         command = [sys.executable, "-P", onnx_session.__file__, json.dumps(arguments)]
-        result = subprocess.run(command, capture_output=True, text=True, check=False, env=env_without_settings(os.environ) | MALLOC_SETTINGS)  # noqa: S603
+        result = subprocess.run(  # noqa: S603
+            command, capture_output=True, text=True, check=False, env=env_without_settings(os.environ) | MALLOC_SETTINGS
+        )
         if result.returncode:
-            raise ModelError(f"The network in {network.path} could not be run on an image of {side} px to see its memory: {result.stderr.strip()[-300:]}")
+            raise ModelError(
+                f"The network in {network.path} could not be run on an image of {side} px to see its "
+                f"memory: {result.stderr.strip()[-300:]}"
+            )
         return int(result.stdout)
 
     def _device_peak(self, x: torch.Tensor) -> int:
         """What a new session takes of the GPU: it grows as it needs to and gives nothing back."""
         network = self._network
-        session = onnx_session.open_session(str(network.path), torch.get_num_threads(), network.backend.providers(network.device))
+        session = onnx_session.open_session(
+            str(network.path), torch.get_num_threads(), network.backend.providers(network.device)
+        )
         free_before = _free(network)
         network._run(session, x, [network.output])
         return max(free_before - _free(network), 0)
 
-    def steps(self, x: torch.Tensor, other: torch.Tensor | None = None, kinds: frozenset[str] | None = None) -> list[Step]:
+    def steps(
+        self, x: torch.Tensor, other: torch.Tensor | None = None, kinds: frozenset[str] | None = None
+    ) -> list[Step]:
         """Every operation as it runs on an image, and how much of what it is given and returns differs on another.
 
         Parameters
@@ -157,8 +180,14 @@ class OnnxGraph:
             Operations to look at; all by default.
         """
         nodes = [node for node in self._network.file.nodes if node.outputs and (kinds is None or node.kind in kinds)]
-        names = dict.fromkeys(name for node in nodes for name in (*node.inputs, node.outputs[0]) if name in self._computed_names)
-        summaries = {name: summary for group in _groups(list(names)) for name, summary in self._summaries(group, x, other).items()}
+        names = dict.fromkeys(
+            name for node in nodes for name in (*node.inputs, node.outputs[0]) if name in self._computed_names
+        )
+        summaries = {
+            name: summary
+            for group in _groups(list(names))
+            for name, summary in self._summaries(group, x, other).items()
+        }
         summaries[self._network.taken.name] = _summary(x, other)
         return [self._step(node, summaries) for node in nodes if node.outputs[0] in summaries]
 
@@ -183,12 +212,24 @@ class OnnxGraph:
     def _summaries(self, names: list[str], x: torch.Tensor, other: torch.Tensor | None) -> dict[str, Any]:
         """Shape, numbers where they are few, and share that differs, by name."""
         network = self._network
-        extra = b"".join(entry_of(12, entry_of(1, name.encode())) for name in names if name not in {value.name for value in network.file.outputs})
+        extra = b"".join(
+            entry_of(12, entry_of(1, name.encode()))
+            for name in names
+            if name not in {value.name for value in network.file.outputs}
+        )
         model = network.path.read_bytes() + entry_of(7, extra)  # a second part of the graph is merged with the first
         session = onnx_session.open_session(
-            model, torch.get_num_threads(), network.backend.providers(network.device), folder=str(network.path.parent), optimise=False
+            model,
+            torch.get_num_threads(),
+            network.backend.providers(network.device),
+            folder=str(network.path.parent),
+            optimise=False,
         )
-        results = [session.run(names, {network.taken.name: self._input_array(image)}) for image in (x, other) if image is not None]
+        results = [
+            session.run(names, {network.taken.name: self._input_array(image)})
+            for image in (x, other)
+            if image is not None
+        ]
         return {name: _summary(*(torch.as_tensor(run[k]) for run in results)) for k, name in enumerate(names)}
 
     def _input_array(self, image: torch.Tensor) -> Any:
@@ -219,7 +260,9 @@ def _groups(names: list[str]) -> Iterator[list[str]]:
     return (names[k : k + RESULTS_PER_RUN] for k in range(0, len(names), RESULTS_PER_RUN))
 
 
-def _summary(value: torch.Tensor, other: torch.Tensor | None = None) -> tuple[tuple[int, ...], tuple[float, ...] | None, float]:
+def _summary(
+    value: torch.Tensor, other: torch.Tensor | None = None
+) -> tuple[tuple[int, ...], tuple[float, ...] | None, float]:
     values = tuple(value.flatten().tolist()) if value.numel() <= RESULTS_PER_RUN else None
     if other is None or not value.numel():
         return tuple(value.shape), values, 0.0
@@ -228,7 +271,14 @@ def _summary(value: torch.Tensor, other: torch.Tensor | None = None) -> tuple[tu
 
 def _first_convolution(file: OnnxFile) -> int | None:
     """Bands by the first convolution; None where nothing tells."""
-    node = next((node for node in file.nodes if node.kind == "Conv" and len(node.inputs) > 1 and node.inputs[1] in file.weights), None)
+    node = next(
+        (
+            node
+            for node in file.nodes
+            if node.kind == "Conv" and len(node.inputs) > 1 and node.inputs[1] in file.weights
+        ),
+        None,
+    )
     if node is None:
         return None
     return file.weights[node.inputs[1]].shape[1] * int(node.attributes.get("group") or 1)

@@ -8,13 +8,45 @@ from pipeline.interfaces import Origin
 from pipeline.models.onnx_runtime.file import Node, OnnxFile
 
 TORCH_OPERATIONS = {
-    "Sigmoid": "sigmoid", "HardSigmoid": "hardsigmoid", "Softmax": "softmax", "LogSoftmax": "log_softmax", "Tanh": "tanh", "ArgMax": "argmax",
-    "ArgMin": "argmin", "Greater": "gt", "GreaterOrEqual": "ge", "Less": "lt", "LessOrEqual": "le", "TopK": "topk", "Transpose": "permute",
-    "Reshape": "reshape", "Slice": "slice", "Pad": "pad", "Cast": "to", "CastLike": "to", "Squeeze": "squeeze", "Unsqueeze": "unsqueeze",
-    "Identity": "identity", "Dropout": "identity", "Expand": "expand", "Concat": "cat", "ReduceMean": "mean", "AveragePool": "avg_pool2d",
-    "GlobalAveragePool": "mean", "Split": "split", "Clip": "clamp", "Add": "add", "Sub": "sub", "Mul": "mul", "Div": "div", "Neg": "neg", "Exp": "exp",
-    "Log": "log", "Round": "round", "Gather": "index_select",
-}  # fmt: skip
+    "Sigmoid": "sigmoid",
+    "HardSigmoid": "hardsigmoid",
+    "Softmax": "softmax",
+    "LogSoftmax": "log_softmax",
+    "Tanh": "tanh",
+    "ArgMax": "argmax",
+    "ArgMin": "argmin",
+    "Greater": "gt",
+    "GreaterOrEqual": "ge",
+    "Less": "lt",
+    "LessOrEqual": "le",
+    "TopK": "topk",
+    "Transpose": "permute",
+    "Reshape": "reshape",
+    "Slice": "slice",
+    "Pad": "pad",
+    "Cast": "to",
+    "CastLike": "to",
+    "Squeeze": "squeeze",
+    "Unsqueeze": "unsqueeze",
+    "Identity": "identity",
+    "Dropout": "identity",
+    "Expand": "expand",
+    "Concat": "cat",
+    "ReduceMean": "mean",
+    "AveragePool": "avg_pool2d",
+    "GlobalAveragePool": "mean",
+    "Split": "split",
+    "Clip": "clamp",
+    "Add": "add",
+    "Sub": "sub",
+    "Mul": "mul",
+    "Div": "div",
+    "Neg": "neg",
+    "Exp": "exp",
+    "Log": "log",
+    "Round": "round",
+    "Gather": "index_select",
+}
 """Operators that are walked through; where they write a value of the image's own, torch's word is close enough."""
 RESIZES = ("Resize", "Upsample")
 
@@ -27,7 +59,9 @@ def origin_of(file: OnnxFile, output: str) -> Origin:
         if node.kind == "Constant":
             constants |= {name: _constant(node) for name in node.outputs}
             continue
-        inputs = tuple(origins[name] if name in origins else _constant_origin(constants.get(name)) for name in node.inputs)
+        inputs = tuple(
+            origins[name] if name in origins else _constant_origin(constants.get(name)) for name in node.inputs
+        )
         for place, name in enumerate(node.outputs):
             origins[name] = Origin(operation=_torch_operation(node), inputs=_ordered(node, inputs), place=place)
     return origins.get(output, Origin(operation=""))

@@ -1,4 +1,7 @@
-"""Messages of Protocol Buffers (https://protobuf.dev/programming-guides/encoding), read where they lie: nothing is copied that is not asked for."""
+"""Messages of Protocol Buffers (https://protobuf.dev/programming-guides/encoding), read where they lie.
+
+Nothing is copied that is not asked for.
+"""
 
 from __future__ import annotations
 

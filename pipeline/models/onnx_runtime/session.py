@@ -1,7 +1,7 @@
 """Sessions of onnxruntime, and what one run of them costs in memory.
 
-Also run as a script, in a process of its own: what a run holds at its peak is seen from outside, and there is nothing else in
-there. It imports nothing of this package, so that it starts without torch.
+Also run as a script, in a process of its own: what a run holds at its peak is seen from outside, and there is nothing
+else in there. It imports nothing of this package, so that it starts without torch.
 """
 
 from __future__ import annotations
@@ -18,7 +18,14 @@ FATAL = 4
 """Level of onnxruntime's log: its errors are raised as well, and told by us."""
 
 
-def open_session(model: str | bytes, threads: int, providers: Sequence[Any] = ("CPUExecutionProvider",), *, folder: str = "", optimise: bool = True) -> Any:
+def open_session(
+    model: str | bytes,
+    threads: int,
+    providers: Sequence[Any] = ("CPUExecutionProvider",),
+    *,
+    folder: str = "",
+    optimise: bool = True,
+) -> Any:
     """A session that rounds alike every time and keeps no memory between runs.
 
     Parameters
@@ -38,10 +45,12 @@ def open_session(model: str | bytes, threads: int, providers: Sequence[Any] = ("
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    options.enable_cpu_mem_arena = options.enable_mem_pattern = False  # an arena keeps the largest tile of each shape for good
+    # an arena keeps the largest tile of each shape for good
+    options.enable_cpu_mem_arena = options.enable_mem_pattern = False
     options.use_deterministic_compute = True
     options.log_severity_level = FATAL
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # threads that wait would take the cores of readers and writers
+    # threads that wait would take the cores of readers and writers
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if folder:
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", folder)
     if not optimise:

@@ -1,4 +1,7 @@
-"""A user's repository: where a factory's imports come from, what it reads, and what of it makes the network what it is."""
+"""A user's repository: where a factory's imports come from, and what the factory reads.
+
+It tells what of the repository makes the network what it is.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,9 @@ class Repository:
         try:
             return importlib.import_module(self.module) if self.world is None else self.world.module(self.module)
         except (Exception, SystemExit) as error:  # the user's code may raise anything
-            raise ModelError(f"{self.key} names {self.place}, which cannot be imported: {fault(error) or first_line(error) + '.'}") from error
+            raise ModelError(
+                f"{self.key} names {self.place}, which cannot be imported: {fault(error) or first_line(error) + '.'}"
+            ) from error
 
     def code(self) -> Code:
         """What its sources and libraries are."""
@@ -50,7 +55,10 @@ class Repository:
 
 
 def repository_of(place: str, key: str = "model.factory") -> Repository:
-    """What lies around ``file.py`` or ``package.module`` that a key of the config names; raises ModelError where a file is not there."""
+    """What lies around ``file.py`` or ``package.module`` that a key of the config names.
+
+    Raises ModelError where a file is not there.
+    """
     install()
     parts = locate_factory(place, key)
     world = world_of(parts)

@@ -1,4 +1,7 @@
-"""The code that a network is made by: the sources in the closure of its factory's imports, and versions of what is installed."""
+"""The code that a network is made by.
+
+The sources in the closure of its factory's imports, and versions of what is installed.
+"""
 
 from __future__ import annotations
 
@@ -51,13 +54,23 @@ def code_of(world: World | None, module: str) -> Code:
             continue
         code[entry[0]] = entry[1]
         if entry[2] is not None:
-            todo += [(other, isolated) for other in (*_imports(entry[2], name), *(sorted(world.edges[name]) if isolated and world is not None else ()))]
+            todo += [
+                (other, isolated)
+                for other in (
+                    *_imports(entry[2], name),
+                    *(sorted(world.edges[name]) if isolated and world is not None else ()),
+                )
+            ]
     return dict(sorted(code.items()))
 
 
 def reads_of(world: World | None, code: Code) -> dict[str, str]:
     """What modules opened while they were imported: digests by path."""
-    return {} if world is None else {path: old_digest for name in code for path, old_digest in world.reads.get(name, {}).items()}
+    return (
+        {}
+        if world is None
+        else {path: old_digest for name in code for path, old_digest in world.reads.get(name, {}).items()}
+    )
 
 
 def _in_world(world: World, name: str) -> tuple[str, str, Path | None] | None:
@@ -76,7 +89,10 @@ def _in_world(world: World, name: str) -> tuple[str, str, Path | None] | None:
 
 
 def _in_python(name: str) -> tuple[str, str, Path | None] | None:
-    """The same of a module that Python finds: the user's by its source, what is installed by its version, ours by its revision."""
+    """The same of a module that Python finds.
+
+    The user's by its source, what is installed by its version, ours by its revision.
+    """
     top = name.partition(".")[0]
     if top == OWN_PACKAGE:
         number = revision(name)
@@ -106,14 +122,18 @@ def _unchanged(file: Path) -> str:
     now = file_digest(file)
     if _first_seen.setdefault(file, now) != now:
         raise ModelError(
-            f"{file}, which makes the network, was changed since this process imported it, and what runs is what it was. Start the process anew: "
+            f"{file}, which makes the network, was changed since this process imported it, and what runs is "
+            f"what it was. Start the process anew: "
             "the command, or the Dask worker."
         )
     return now
 
 
 def _imports(file: Path, name: str) -> Iterator[str]:
-    """Plain names of all that a source imports anywhere, and of what may be modules among it; packages above them are imported, too."""
+    """Plain names of all that a source imports anywhere, and of what may be modules among it.
+
+    Packages above them are imported, too.
+    """
     try:
         tree = ast.parse(file.read_bytes())
     except (SyntaxError, ValueError):

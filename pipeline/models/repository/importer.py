@@ -16,7 +16,10 @@ from pipeline.models.repository.opened_files import digests, record_opened_files
 
 
 class Loader(SourceFileLoader):
-    """Runs a source in its world. What Python compiled of it before is not used: that is known by time and size alone."""
+    """Runs a source in its world.
+
+    What Python compiled of it before is not used: that is known by time and size alone.
+    """
 
     def __init__(self, fullname: str, path: str, world: World) -> None:
         super().__init__(fullname, path)
@@ -52,7 +55,9 @@ class Alias:
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """The module under its full name, imported where it is not yet."""
         module = self._world.module(spec.name)
-        self._saved = {name: getattr(module, name, None) for name in ("__spec__", "__loader__", "__package__", "__path__")}
+        self._saved = {
+            name: getattr(module, name, None) for name in ("__spec__", "__loader__", "__package__", "__path__")
+        }
         return module
 
     def exec_module(self, module: ModuleType) -> None:
@@ -64,11 +69,16 @@ class Alias:
 
 
 class Finder:
-    """Finds modules of repositories by their full names, and by their plain names for the thread that is in their world."""
+    """Finds modules of repositories by their full names.
+
+    A thread that builds a repository's network finds them by their plain names, too.
+    """
 
     of_repositories = True
 
-    def find_spec(self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         """As Python asks every finder."""
         if not fullname.startswith(PREFIX):
             world = active()

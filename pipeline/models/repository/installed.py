@@ -37,7 +37,14 @@ def distribution(file: Path) -> tuple[str, str] | None:
     if site is None:
         return None
     listed = file.relative_to(site).as_posix()
-    return next((release for record, release in _records(site, listed.partition("/")[0].partition(".")[0]) if f"\n{listed}," in record), None)
+    return next(
+        (
+            release
+            for record, release in _records(site, listed.partition("/")[0].partition(".")[0])
+            if f"\n{listed}," in record
+        ),
+        None,
+    )
 
 
 @lru_cache(maxsize=512)
@@ -45,7 +52,11 @@ def _records(site: Path, top: str) -> tuple[tuple[str, tuple[str, str]], ...]:
     """Lines of every RECORD that are of one module or package, and whose they are."""
     rows = []
     for record in sorted(site.glob("*.dist-info/RECORD")):
-        lines = [line for line in record.read_text(encoding="utf-8", errors="replace").splitlines() if line.startswith((f"{top}/", f"{top}."))]
+        lines = [
+            line
+            for line in record.read_text(encoding="utf-8", errors="replace").splitlines()
+            if line.startswith((f"{top}/", f"{top}."))
+        ]
         if lines:
             rows.append(("\n" + "\n".join(lines), _name_and_version(record.parent)))
     return tuple(rows)

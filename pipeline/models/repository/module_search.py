@@ -15,8 +15,15 @@ _PACKAGE = Path(__file__).resolve().parents[2]
 
 
 def find_in_folders(name: str, folders: Sequence[str]) -> ModuleSpec | None:
-    """A module or package without a dot, in the first of some folders that has it; one without ``__init__.py`` counts where none has another."""
-    spec = _listed(PathFinder.find_spec(name, [folder for folder in folders if Path(folder).is_dir()])) if folders else None
+    """A module or package without a dot, in the first of some folders that has it.
+
+    One without ``__init__.py`` counts where none has another.
+    """
+    spec = (
+        _listed(PathFinder.find_spec(name, [folder for folder in folders if Path(folder).is_dir()]))
+        if folders
+        else None
+    )
     return spec if spec is None or spec.origin is not None or _holds_code(spec) else None
 
 
@@ -31,7 +38,10 @@ def find_submodule(spec: ModuleSpec, name: str) -> ModuleSpec | None:
 
 
 def _listed(spec: ModuleSpec | None) -> ModuleSpec | None:
-    """With its folders as a list: those of a package without ``__init__.py`` are otherwise looked for anew, by a name that it may not keep."""
+    """With its folders as a list.
+
+    Those of a package without ``__init__.py`` are otherwise looked for anew, by a name that it may not keep.
+    """
     if spec is not None and spec.submodule_search_locations is not None:
         spec.submodule_search_locations = list(spec.submodule_search_locations)
     return spec
@@ -39,7 +49,11 @@ def _listed(spec: ModuleSpec | None) -> ModuleSpec | None:
 
 def _holds_code(spec: ModuleSpec) -> bool:
     """Whether a folder without ``__init__.py`` holds any module: folders of data have names as well."""
-    return any(next(Path(folder).glob(form), None) is not None for folder in spec.submodule_search_locations or () for form in ("*.py", "*/*.py"))
+    return any(
+        next(Path(folder).glob(form), None) is not None
+        for folder in spec.submodule_search_locations or ()
+        for form in ("*.py", "*/*.py")
+    )
 
 
 def of_file(name: str, file: Path) -> ModuleSpec | None:
@@ -48,7 +62,10 @@ def of_file(name: str, file: Path) -> ModuleSpec | None:
 
 
 def find_on_sys_path(name: str) -> ModuleSpec | None:
-    """A module or package without a dot as Python finds it, but for the working directory, which one way to start us puts first."""
+    """A module or package without a dot as Python finds it.
+
+    The working directory is left out, since only one way to start the program puts it first.
+    """
     path = [entry for entry in sys.path if entry and Path(entry).absolute() != Path.cwd()]
     spec = PathFinder.find_spec(name, path)
     for finder in sys.meta_path if spec is None else ():
@@ -80,8 +97,12 @@ def is_own_package(spec: ModuleSpec) -> bool:
 
 def is_users(spec: ModuleSpec) -> bool:
     """Whether it is neither Python's nor in a folder that installers fill."""
-    places = [Path(place).resolve() for place in ([spec.origin] if spec.origin else spec.submodule_search_locations or ())]
-    return all(place.exists() and not is_standard(place) and site_of(place) is None and not _inside(place) for place in places) and bool(places)
+    places = [
+        Path(place).resolve() for place in ([spec.origin] if spec.origin else spec.submodule_search_locations or ())
+    ]
+    return all(
+        place.exists() and not is_standard(place) and site_of(place) is None and not _inside(place) for place in places
+    ) and bool(places)
 
 
 def _inside(place: Path) -> bool:

@@ -1,8 +1,10 @@
-"""The modules of one repository, apart from those of others: each has its own ``utils``, whoever imports it and whenever.
+"""The modules of one repository, apart from those of others.
 
-They are modules like others, under a package of a name of its own: ``wholecloth_user_x_1.models.net``. Their import statements go through
-`World.importing`, which finds names of the repository there and all others as Python does. While a network is made they also go by
-their plain names, for what is unpickled or imported by libraries on their behalf.
+Each has its own ``utils``, whoever imports it and whenever.
+
+They are modules like others, under a package of a name of its own: ``wholecloth_user_x_1.models.net``. Their import
+statements go through `World.importing`, which finds names of the repository there and all others as Python does. While
+a network is made they also go by their plain names, for what is unpickled or imported by libraries on their behalf.
 """
 
 from __future__ import annotations
@@ -65,8 +67,13 @@ class World:
         return sys.modules[full]
 
     def importing(
-        self, name: str, globals: dict[str, Any] | None = None, locals: Any = None, fromlist: Sequence[str] | None = (), level: int = 0  # noqa: A002
-    ) -> Any:  # fmt: skip
+        self,
+        name: str,
+        globals: dict[str, Any] | None = None,  # noqa: A002
+        locals: Any = None,  # noqa: A002
+        fromlist: Sequence[str] | None = (),
+        level: int = 0,
+    ) -> Any:
         """What import statements of the repository's modules do."""
         variables, names = globals or {}, fromlist or ()
         if level == 0 and (name.startswith(PREFIX) or not self.owns(name, names)):
@@ -90,14 +97,18 @@ class World:
         spec = module_search.find_in_folders(top, self.first)
         if spec is not None and module_search.is_own_package(spec):
             return False
-        if spec is not None and (standard(top) or top == OWN_PACKAGE):  # theirs only where Python's, or ours, is not what they mean
+        # theirs only where Python's, or ours, is not what they mean
+        if spec is not None and (standard(top) or top == OWN_PACKAGE):
             return module_search.find_submodule(spec, name) is not None and not module_search.is_importable(name, names)
         if spec is not None:
             return True
         return not standard(top) and top != OWN_PACKAGE and self.find(top) is not None
 
     def find(self, top: str) -> ModuleSpec | None:
-        """Where a module or package without a dot lies, if it is the repository's or its user's; None where Python is to find it."""
+        """Where a module or package without a dot lies, if it is the repository's or its user's.
+
+        None where Python is to find it.
+        """
         if top in self.pinned:
             return module_search.of_file(top, self.pinned[top])
         spec = module_search.find_in_folders(top, self.first)
@@ -112,7 +123,10 @@ class World:
 
     def _note(self, importer: str, plain_name: str, names: Sequence[str]) -> None:
         """Keep what a module, by its full name, was seen to import."""
-        self.edges[importer.removeprefix(f"{self.name}.")] |= {plain_name, *(f"{plain_name}.{name}".lstrip(".") for name in names if name != "*")}
+        self.edges[importer.removeprefix(f"{self.name}.")] |= {
+            plain_name,
+            *(f"{plain_name}.{name}".lstrip(".") for name in names if name != "*"),
+        }
 
     def _importlib(self, real: ModuleType) -> ModuleType:
         """Python's ``importlib``, whose ``import_module`` finds the repository's modules, too."""
@@ -162,7 +176,12 @@ class World:
     def alias(self, plain_name: str) -> None:
         """Let a module go by its plain name until the repository is left."""
         module = sys.modules.get(f"{self.name}.{plain_name}")
-        if module is not None and plain_name not in sys.modules and not standard(plain_name.partition(".")[0]) and plain_name.partition(".")[0] != OWN_PACKAGE:
+        if (
+            module is not None
+            and plain_name not in sys.modules
+            and not standard(plain_name.partition(".")[0])
+            and plain_name.partition(".")[0] != OWN_PACKAGE
+        ):
             sys.modules[plain_name] = module
             self._aliased.add(plain_name)
 
@@ -171,7 +190,9 @@ class World:
         for plain_name in [name for name in sys.modules if name in self._aliased]:
             del sys.modules[plain_name]
         self._aliased.clear()
-        added = [entry for entry in sys.path if entry not in path and not any(part in SITES for part in Path(entry).parts)]
+        added = [
+            entry for entry in sys.path if entry not in path and not any(part in SITES for part in Path(entry).parts)
+        ]
         early = set(sys.path[: next((k for k, entry in enumerate(sys.path) if entry in path), 0)])
         for entry in added:
             folders, folder = self.first if entry in early else self.last, os.path.normpath(Path(entry).absolute())
@@ -180,19 +201,29 @@ class World:
 
     def is_fresh(self) -> bool:
         """Whether every file that was read while its modules were imported is as it was then."""
-        files = [*self.sources.values(), *((Path(path), old_digest) for read in self.reads.values() for path, old_digest in read.items())]
+        files = [
+            *self.sources.values(),
+            *((Path(path), old_digest) for read in self.reads.values() for path, old_digest in read.items()),
+        ]
         return all(file.is_file() and file_digest(file) == old_digest for file, old_digest in files)
 
 
 def world_of(place: FactoryLocation) -> World:
-    """The modules that lie around a place: those that are there, unless a file of theirs was changed since they were imported."""
+    """The modules that lie around a place.
+
+    Those that are there, unless a file of theirs was changed since they were imported.
+    """
     key = (place.first, place.last)
     with _lock:
         world = _worlds.get(key)
         if world is None or not world.is_fresh():
             importlib.invalidate_caches()
             world = _worlds[key] = World(place, len(_worlds_by_name))
-        if place.file is not None and place.file.stem != place.module.rpartition(".")[2] and place.file.stem != "__init__":
+        if (
+            place.file is not None
+            and place.file.stem != place.module.rpartition(".")[2]
+            and place.file.stem != "__init__"
+        ):
             world.pinned[place.module] = place.file
         return world
 

@@ -31,7 +31,10 @@ _hooked = False
 
 
 class _Archive(torch._C.PyTorchFileReader):
-    """Torch's reader of exported programs, compiled libraries and packages: a file that it is given by its path is told."""
+    """Torch's reader of exported programs, compiled libraries and packages.
+
+    A file that it is given by its path is told.
+    """
 
     def __init__(self, file: Any) -> None:
         if isinstance(file, str | os.PathLike):
@@ -45,7 +48,8 @@ def record_opened_files(into: set[str]) -> Iterator[None]:
     _hook()
     previous, _recording.into = getattr(_recording, "into", None), into
     read_script, reader = torch._C.import_ir_module, torch._C.PyTorchFileReader
-    torch._C.import_ir_module = _recording_reader(read_script)  # torch reads scripts and archives by itself, of which no hook is told
+    # torch reads scripts and archives by itself, of which no hook is told
+    torch._C.import_ir_module = _recording_reader(read_script)
     torch._C.PyTorchFileReader = _Archive  # type: ignore[assignment, misc]
     try:
         yield
@@ -65,7 +69,10 @@ def without_recording() -> Iterator[None]:
 
 
 def digests(paths: Iterable[str]) -> dict[str, str]:
-    """XXH3 of each file that tells something of a network, by its path; others, and those that are gone again, are left out."""
+    """XXH3 of each file that tells something of a network, by its path.
+
+    Others, and those that are gone again, are left out.
+    """
     files = sorted({Path(path).resolve() for path in paths})
     return {str(file): file_digest(file) for file in files if _is_relevant(file)}
 
@@ -73,7 +80,9 @@ def digests(paths: Iterable[str]) -> dict[str, str]:
 def digests_by_file_name(digests: dict[str, str]) -> dict[str, str]:
     """The same by the names of files alone: a network that was moved is the same network."""
     names = sorted({Path(path).name for path in digests})
-    return {name: " ".join(sorted(digest for path, digest in digests.items() if Path(path).name == name)) for name in names}
+    return {
+        name: " ".join(sorted(digest for path, digest in digests.items() if Path(path).name == name)) for name in names
+    }
 
 
 def file_digest(file: Path) -> str:
@@ -95,7 +104,11 @@ def file_arguments(args: Any) -> Iterator[str]:
 
 
 def _is_relevant(file: Path) -> bool:
-    if (str(file).startswith(SYSTEM) and not str(file).startswith(SHARED)) or file.suffix in COMPILED or not file.is_file():
+    if (
+        (str(file).startswith(SYSTEM) and not str(file).startswith(SHARED))
+        or file.suffix in COMPILED
+        or not file.is_file()
+    ):
         return False
     return _PACKAGE not in file.parents and not is_standard(file) and distribution(file) is None
 
@@ -113,7 +126,11 @@ def _audit(event: str, args: tuple[Any, ...]) -> None:
     if event != "open":
         return
     into = getattr(_recording, "into", None)
-    if into is not None and isinstance(args[0], str | bytes | os.PathLike) and not (isinstance(args[2], int) and args[2] & _writes):
+    if (
+        into is not None
+        and isinstance(args[0], str | bytes | os.PathLike)
+        and not (isinstance(args[2], int) and args[2] & _writes)
+    ):
         into.add(str(Path(os.fsdecode(args[0])).absolute()))
 
 

@@ -1,4 +1,7 @@
-"""Where the imports of a factory are looked for: beside its file, above its package, and where people start their programs."""
+"""Where the imports of a factory are looked for.
+
+Beside its file, above its package, and where people start their programs.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,9 @@ def locate_factory(factory: str, key: str = "model.factory") -> FactoryLocation:
 
 def _file(file: Path, text: str, key: str) -> FactoryLocation:
     if not file.is_file():
-        raise ModelError(f"{key} names {text}, which does not exist. Give file.py:callable relative to the config file.")
+        raise ModelError(
+            f"{key} names {text}, which does not exist. Give file.py:callable relative to the config file."
+        )
     root, deep = file.parent, 0
     while (root / "__init__.py").is_file() and root != root.parent:
         root, deep = root.parent, deep + 1

@@ -47,7 +47,8 @@ def save(path: Path, module: torch.nn.Module, meta: ModelMeta) -> None:
 
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    document = {key: value for key, value in asdict(meta).items() if key != "output" or value}  # releases before it can read what needs none
+    # releases before it can read what needs none
+    document = {key: value for key, value in asdict(meta).items() if key != "output" or value}
     save_file(tensors, path, metadata={METADATA_KEY: json.dumps(document)})
 
 
@@ -66,17 +67,22 @@ def read_model_meta(path: Path) -> ModelMeta | None:
                 raise ValueError("its header is longer than any")
             metadata = json.loads(file.read(length)).get("__metadata__", {})
     except (OSError, ValueError, AttributeError, struct.error) as error:
-        raise wrong_file_error(path, SAFETENSORS, error, "Give one, or a .pt file with model.kind: torchscript or python.") from error
+        raise wrong_file_error(
+            path, SAFETENSORS, error, "Give one, or a .pt file with model.kind: torchscript or python."
+        ) from error
     try:
         return ModelMeta(**json.loads(metadata[METADATA_KEY])) if METADATA_KEY in metadata else None
     except (ValueError, TypeError) as error:
         raise ModelError(
-            f"model.path {path} says of itself what this release does not understand ({first_line(error)}). Save it again with this release, or upgrade."
+            f"model.path {path} says of itself what this release does not understand ({first_line(error)}). "
+            f"Save it again with this release, or upgrade."
         ) from error
 
 
 def load_into(module: torch.nn.Module, path: Path, unused: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Load weights strictly: every key must be there, and no other but those of losses and metrics and those that begin with one of ``unused``.
+    """Load weights strictly.
+
+    Every key must be there, and no other but those of losses and metrics and those that begin with one of ``unused``.
 
     Returns
     -------

@@ -1,4 +1,7 @@
-"""From what a weights file holds to the entries that a network wants: nests opened, prefixes taken off, losses left out."""
+"""From what a weights file holds to the entries that a network wants.
+
+Nests opened, prefixes taken off, losses left out.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,17 @@ import torch
 from pipeline.errors import ModelError
 from pipeline.models.weights.torch_pickle import Inert, Lazy
 
-STATE_DICT_KEYS = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "network_weights", "module", "weights")
+STATE_DICT_KEYS = (
+    "state_dict",
+    "model_state_dict",
+    "model_state",
+    "model",
+    "net",
+    "network",
+    "network_weights",
+    "module",
+    "weights",
+)
 """Entries under which trainers keep the network, in the order in which they are looked for."""
 WRAPPERS = ("model", "net", "network", "module", "_orig_mod")
 """Words that trainers, DistributedDataParallel and torch.compile put before every key."""
@@ -51,7 +64,9 @@ class Choice:
     """What was opened, taken off and left out."""
 
 
-def select_entries(content: Any, expected: Mapping[str, torch.Tensor], path: Path, unused: tuple[str, ...] = ()) -> Choice:
+def select_entries(
+    content: Any, expected: Mapping[str, torch.Tensor], path: Path, unused: tuple[str, ...] = ()
+) -> Choice:
     """Find a network's weights in what a file holds.
 
     Parameters
@@ -79,7 +94,10 @@ def select_entries(content: Any, expected: Mapping[str, torch.Tensor], path: Pat
     missing = sorted(expected.keys() - names.keys() - counters)
     extra = sorted(state.keys() - used_names - set(ignored))
     if missing or extra:
-        raise ModelError(f"model.path {path} does not fit the network: {_explain(missing, extra)}. Give the weights of this network, or change model.args.")
+        raise ModelError(
+            f"model.path {path} does not fit the network: {_explain(missing, extra)}. Give the weights of "
+            f"this network, or change model.args."
+        )
     entries = {name: state[names[name]] for name in expected if name in names}
     _check(entries, expected, path)
     return Choice(entries=entries, notes=_notes(where, match, ignored, siblings))
@@ -96,40 +114,69 @@ def unwrap(content: Any, path: Path) -> tuple[dict[str, Any], str, list[str]]:
     where: list[str] = []
     siblings: list[str] = []
     while isinstance(content, Mapping) and len(where) < 3:
-        name = next((name for name in STATE_DICT_KEYS if isinstance(content.get(name), Mapping) and content[name]), None)
+        name = next(
+            (name for name in STATE_DICT_KEYS if isinstance(content.get(name), Mapping) and content[name]), None
+        )
         if name is None:
             break
-        where, siblings, content = [*where, name], [*siblings, *(str(other) for other in content if other != name)], content[name]
+        where, siblings, content = (
+            [*where, name],
+            [*siblings, *(str(other) for other in content if other != name)],
+            content[name],
+        )
     if isinstance(content, Mapping) and any(isinstance(value, Lazy | torch.Tensor) for value in content.values()):
         return {str(name): value for name, value in content.items()}, ".".join(where), siblings
     raise ModelError(_no_state_dict(content, path))
 
 
 def _no_state_dict(content: Any, path: Path) -> str:
-    whole = next((value for value in (content, *(content.values() if isinstance(content, Mapping) else ())) if isinstance(value, Inert)), None)
+    whole = next(
+        (
+            value
+            for value in (content, *(content.values() if isinstance(content, Mapping) else ()))
+            if isinstance(value, Inert)
+        ),
+        None,
+    )
     if whole is not None and (content is whole or any(content.get(name) is whole for name in STATE_DICT_KEYS)):
-        return f"model.path {path} holds a pickled {whole.said}, which cannot be rebuilt without executing code. Save its state_dict() alone."
+        return (
+            f"model.path {path} holds a pickled {whole.said}, which cannot be rebuilt without executing "
+            f"code. Save its state_dict() alone."
+        )
     inside = f" with {', '.join(map(str, list(content)[:5]))}" if isinstance(content, Mapping) else ""
-    return f"model.path {path} holds {type(content).__name__}{inside}, in which there is no state dict of tensors. Save the network's state_dict()."
+    return (
+        f"model.path {path} holds {type(content).__name__}{inside}, in which there is no state dict of "
+        f"tensors. Save the network's state_dict()."
+    )
 
 
 def _match(names: Collection[str], keys: Collection[str]) -> Match:
-    """With the shortest prefixes of wrappers' words, off the file's names and before them, by which every wanted key is there.
+    """With the shortest prefixes of wrappers' words by which every wanted key is there.
 
-    Where none are, wrappers' words between parts are passed over; where that does not help either, the prefixes of the most, for the message.
+    Prefixes are taken off the file's names, or put before them.
+
+    Where none are, wrappers' words between parts are passed over; where that does not help either, the prefixes of the
+    most, for the message.
     """
     direct = _prefixed(names, keys)
     if _lacking(direct, keys):
         in_network, in_file = ({_without_inner(name): name for name in collection} for collection in (keys, names))
         match = _prefixed(in_file, in_network)
         if len(in_network) == len(keys) and len(in_file) == len(names) and not _lacking(match, in_network):
-            return Match(names={in_network[name]: in_file[other] for name, other in match.names.items() if name in in_network}, off="", on="", inner=True)
+            return Match(
+                names={in_network[name]: in_file[other] for name, other in match.names.items() if name in in_network},
+                off="",
+                on="",
+                inner=True,
+            )
     return direct
 
 
 def _prefixed(names: Collection[str], keys: Collection[str]) -> Match:
     required = [name for name in keys if not name.endswith(BATCH_NORM_COUNTER)]
-    offs, ons = ({"", *(prefix for name in collection for prefix in _leading(name))} for collection in (names, required))
+    offs, ons = (
+        {"", *(prefix for name in collection for prefix in _leading(name))} for collection in (names, required)
+    )
     pairs = [(off, on) for off in offs for on in ons if all(name.startswith(on) for name in required)]
     pairs.sort(key=lambda pair: (len(pair[0]) + len(pair[1]), pair))
     off, on = max(pairs, key=lambda pair: sum(pair[0] + name.removeprefix(pair[1]) in names for name in required))
@@ -150,17 +197,24 @@ def _leading(name: str) -> list[str]:
 
 
 def _is_ignored(name: str, prefix: str, unused: tuple[str, ...]) -> bool:
-    return name.removeprefix(prefix).startswith(unused) or any(TRAINING_ONLY.fullmatch(key.partition(".")[0]) for key in (name, name.removeprefix(prefix)))
+    return name.removeprefix(prefix).startswith(unused) or any(
+        TRAINING_ONLY.fullmatch(key.partition(".")[0]) for key in (name, name.removeprefix(prefix))
+    )
 
 
 def _check(entries: Mapping[str, Any], expected: Mapping[str, torch.Tensor], path: Path) -> None:
     for name, entry in entries.items():
         if not isinstance(entry, Lazy | torch.Tensor):
-            raise ModelError(f"model.path {path} holds {type(entry).__name__} as {name}, not a plain tensor. Save it dense and unquantised.")
+            raise ModelError(
+                f"model.path {path} holds {type(entry).__name__} as {name}, not a plain tensor. Save it "
+                f"dense and unquantised."
+            )
         if tuple(entry.shape) != tuple(expected[name].shape):
             raise ModelError(
-                f"model.path {path} does not fit the network: {name} is {tuple(entry.shape)} in the file and {tuple(expected[name].shape)} in the "
-                "network (the first two numbers are outputs and inputs: classes and bands). Change model.args or source.bands."
+                f"model.path {path} does not fit the network: {name} is {tuple(entry.shape)} in the file "
+                f"and {tuple(expected[name].shape)} in the "
+                "network (the first two numbers are outputs and inputs: classes and bands). Change "
+                "model.args or source.bands."
             )
 
 
@@ -188,8 +242,15 @@ def _few(names: list[str]) -> str:
 
 
 def strip_wrappers(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The tensors of a state dict without losses, and without the wrappers' words that stand before all of their keys."""
-    tensors = {name: entry for name, entry in state.items() if isinstance(entry, Lazy | torch.Tensor) and not TRAINING_ONLY.fullmatch(name.partition(".")[0])}
+    """The tensors of a state dict without those of losses.
+
+    Wrappers' words that stand before all keys are taken off.
+    """
+    tensors = {
+        name: entry
+        for name, entry in state.items()
+        if isinstance(entry, Lazy | torch.Tensor) and not TRAINING_ONLY.fullmatch(name.partition(".")[0])
+    }
     firsts = {name.partition(".")[0] for name in tensors}
     if len(firsts) == 1 and firsts <= set(WRAPPERS) and all("." in name for name in tensors):
         return strip_wrappers({name.partition(".")[2]: entry for name, entry in tensors.items()})

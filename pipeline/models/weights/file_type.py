@@ -26,12 +26,16 @@ CONVERT = "Convert it to ONNX once with python -m tf2onnx.convert"
 REMEDIES = {
     TORCHSCRIPT: "Set model.kind: torchscript.",
     EXPORTED: "Set model.kind: exported.",
-    SAVED: "For a state dict, set model.kind: smp with model.arch, or model.kind: python with a factory that builds the network.",
-    SAFETENSORS: "A file of ours says its own kind; for another's, set model.kind: python with a factory that builds the network.",
+    SAVED: "For a state dict, set model.kind: smp with model.arch, or model.kind: python with a factory "
+    "that builds the network.",
+    SAFETENSORS: "A file of ours says its own kind; for another's, set model.kind: python with a factory "
+    "that builds the network.",
     ONNX: "Set model.kind: onnx.",
     POINTER: "Fetch it with git lfs pull.",
-    KERAS: f"{CONVERT} --keras FILE --output model.onnx --inputs-as-nchw INPUT --outputs-as-nchw OUTPUT, and set model.kind: onnx.",
-    TFLITE: f"{CONVERT} --tflite FILE --output model.onnx --inputs-as-nchw INPUT --outputs-as-nchw OUTPUT, and set model.kind: onnx.",
+    KERAS: f"{CONVERT} --keras FILE --output model.onnx --inputs-as-nchw INPUT --outputs-as-nchw OUTPUT, "
+    f"and set model.kind: onnx.",
+    TFLITE: f"{CONVERT} --tflite FILE --output model.onnx --inputs-as-nchw INPUT --outputs-as-nchw OUTPUT, "
+    f"and set model.kind: onnx.",
     OPENVINO: "Give the ONNX file that it was made from, and set model.kind: onnx.",
     PAGE: "Fetch the file itself again.",
     PICTURE: "Give the file with the weights or the whole network.",
@@ -69,7 +73,11 @@ def _foreign(path: Path, head: bytes) -> str | None:
         return PAGE
     if path.suffix.lower() == ".xml" and head.lstrip().startswith(b"<"):
         return OPENVINO
-    return TFLITE if head[4:8] == b"TFL3" else next((kind for start, kind in MAGIC.items() if head.startswith(start)), None)
+    return (
+        TFLITE
+        if head[4:8] == b"TFL3"
+        else next((kind for start, kind in MAGIC.items() if head.startswith(start)), None)
+    )
 
 
 def _archive(path: Path) -> str:
@@ -89,19 +97,32 @@ def check_file(path: Path) -> None:
     if path.is_dir():
         raise folder_error(path, "model.path")
     if not path.is_file():
-        raise ModelError(f"model.path is {path}, which does not exist. Give the file with the weights or the whole network.")
+        raise ModelError(
+            f"model.path is {path}, which does not exist. Give the file with the weights or the whole network."
+        )
 
 
 def folder_error(path: Path, name: str) -> ModelError:
     """The error for a folder in the place of a file, with the files in it that may be meant."""
     if (path / "saved_model.pb").is_file():
         return ModelError(
-            f"{name} is {path}, which is a folder: a SavedModel of TensorFlow. {CONVERT} --saved-model {shlex.quote(str(path))} --output model.onnx "
+            f"{name} is {path}, which is a folder: a SavedModel of TensorFlow. {CONVERT} --saved-model "
+            f"{shlex.quote(str(path))} --output model.onnx "
             "--inputs-as-nchw INPUT --outputs-as-nchw OUTPUT, and give that file with model.kind: onnx."
         )
-    inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in ENDINGS and file.is_file())[:5] if path.is_dir() else []
-    examples = f"such as {', '.join(str(file) for file in inside)}" if inside else "but it holds none that a network is saved in"
-    return ModelError(f"{name} is {path}, which is a folder. Give the file in it with the weights or the whole network, {examples}.")
+    inside = (
+        sorted(file for file in path.rglob("*") if file.suffix.lower() in ENDINGS and file.is_file())[:5]
+        if path.is_dir()
+        else []
+    )
+    examples = (
+        f"such as {', '.join(str(file) for file in inside)}"
+        if inside
+        else "but it holds none that a network is saved in"
+    )
+    return ModelError(
+        f"{name} is {path}, which is a folder. Give the file in it with the weights or the whole network, {examples}."
+    )
 
 
 def wrong_file_error(path: Path, expected: str, error: BaseException, advice: str) -> ModelError:

@@ -1,9 +1,10 @@
 """Files of ``torch.save``, read without running anything of them: tensors and plain values come out, all else is inert.
 
-Such a file is a pickle, a small program that may call whatever it names. Torch's own restricted reader refuses a file that
-names a class unknown to it, as a trainer's checkpoint does, and can be told of such classes only in the zip format and
-only where they are no dicts; its unrestricted reader hands a file that looks like TorchScript to a loader that runs it. So
-the pickle is read here. Every name in it becomes a class of this module, and none of these does more than hold values.
+Such a file is a pickle, a small program that may call whatever it names. Torch's own restricted reader refuses a file
+that names a class unknown to it, as a trainer's checkpoint does, and can be told of such classes only in the zip format
+and only where they are no dicts; its unrestricted reader hands a file that looks like TorchScript to a loader that runs
+it. So the pickle is read here. Every name in it becomes a class of this module, and none of these does more than hold
+values.
 """
 
 from __future__ import annotations
@@ -19,14 +20,26 @@ from typing import IO, Any, NamedTuple
 import torch
 
 STORAGE_DTYPES = {
-    "DoubleStorage": torch.float64, "FloatStorage": torch.float32, "HalfStorage": torch.float16, "BFloat16Storage": torch.bfloat16,
-    "LongStorage": torch.int64, "IntStorage": torch.int32, "ShortStorage": torch.int16, "CharStorage": torch.int8,
-    "ByteStorage": torch.uint8, "BoolStorage": torch.bool, "ComplexFloatStorage": torch.complex64, "ComplexDoubleStorage": torch.complex128,
-}  # fmt: skip
+    "DoubleStorage": torch.float64,
+    "FloatStorage": torch.float32,
+    "HalfStorage": torch.float16,
+    "BFloat16Storage": torch.bfloat16,
+    "LongStorage": torch.int64,
+    "IntStorage": torch.int32,
+    "ShortStorage": torch.int16,
+    "CharStorage": torch.int8,
+    "ByteStorage": torch.uint8,
+    "BoolStorage": torch.bool,
+    "ComplexFloatStorage": torch.complex64,
+    "ComplexDoubleStorage": torch.complex128,
+}
 
 
 class Inert:
-    """What a name in a pickle becomes: it bears whatever the pickle does with it, as a class and as an instance, and does nothing."""
+    """What a name in a pickle becomes.
+
+    It bears whatever the pickle does with it, as a class and as an instance, and does nothing.
+    """
 
     said = ""
     """The name."""
@@ -120,7 +133,10 @@ class _Reader(pickle.Unpickler):
         return CLASSES_BY_NAME.get(f"{module}.{name}") or _inert(f"{module}.{name}")
 
     def persistent_load(self, pid: Any) -> Any:
-        """A storage (its class, key, device, length and, in older files, the view of another) or the source of a class."""
+        """A storage, or the source of a class.
+
+        A storage is its class, key, device, length and, in older files, the view of another.
+        """
         dtype = STORAGE_DTYPES.get(getattr(pid[1], "said", "").rpartition(".")[2])
         if pid[0] != "storage" or dtype is None:
             return pid[1]
@@ -136,7 +152,8 @@ def open_torch_file(path: Path) -> Iterator[tuple[Any, Fetch]]:
     Yields
     ------
     tuple
-        What it holds, its tensors as `Lazy`, and what reads one of these onto the CPU. What was saved on a GPU is read there too.
+        What it holds, its tensors as `Lazy`, and what reads one of these onto the CPU. What was saved on a GPU is read
+        there too.
 
     Raises
     ------
@@ -161,7 +178,10 @@ def _zipped(archive: zipfile.ZipFile) -> tuple[Any, Fetch]:
 
 
 def _legacy(file: IO[bytes]) -> tuple[Any, Fetch]:
-    """Before torch 1.6: magic number, version, machine, the pickle, the keys of the storages, then each one's length and bytes."""
+    """Read a file of torch before 1.6.
+
+    It holds magic number, version, machine, the pickle, the keys of the storages, then each one's length and bytes.
+    """
     _, _, machine = (_Reader(file).load() for _ in range(3))
     if isinstance(machine, Mapping) and not machine.get("little_endian", True):
         raise ValueError("it was written on a big-endian machine")
@@ -190,7 +210,8 @@ def _places(file: IO[bytes], keys: list[str], storages: Mapping[str, Storage]) -
 def _tensor(lazy: Lazy, data: bytes) -> torch.Tensor:
     storage = lazy.storage
     flat = torch.frombuffer(bytearray(data), dtype=storage.dtype) if data else torch.empty(0, dtype=storage.dtype)
-    return flat.as_strided(lazy.shape, lazy.strides, lazy.offset + storage.start)  # torch sees that it stays within the bytes
+    # torch sees that it stays within the bytes
+    return flat.as_strided(lazy.shape, lazy.strides, lazy.offset + storage.start)
 
 
 def _inert(name: str) -> type[Inert]:

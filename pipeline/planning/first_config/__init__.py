@@ -43,7 +43,9 @@ class UserHints:
     """Of what the network returns."""
 
 
-def suggest(model: Path, scene: str, folder: Path, factory: str | None = None, hints: UserHints | None = None) -> Suggestion:
+def suggest(
+    model: Path, scene: str, folder: Path, factory: str | None = None, hints: UserHints | None = None
+) -> Suggestion:
     """Look at a model file and a scene, and write a config for them.
 
     Parameters
@@ -55,7 +57,8 @@ def suggest(model: Path, scene: str, folder: Path, factory: str | None = None, h
     folder
         Where the config will lie; its paths are relative to that.
     factory
-        ``package.module:callable`` or ``file.py:callable`` that builds the network of a file of weights; its code is executed.
+        ``package.module:callable`` or ``file.py:callable`` that builds the network of a file of weights; its code is
+        executed.
     hints
         What else is said beforehand.
 
@@ -76,7 +79,10 @@ def suggest(model: Path, scene: str, folder: Path, factory: str | None = None, h
         output_section(scene),
     ]
     if network_facts is not None:
-        parts[0] += [comment(f"WARNING: {warning}") for warning in config_warnings(network_facts, scene, hints.bands, model, parts[2])]
+        parts[0] += [
+            comment(f"WARNING: {warning}")
+            for warning in config_warnings(network_facts, scene, hints.bands, model, parts[2])
+        ]
     return Suggestion(text="\n".join("\n".join(part) for part in parts) + "\n", todo=model_facts.todo)
 
 
@@ -88,13 +94,24 @@ def _facts(model: Path, factory: str | None, hints: UserHints) -> ModelFacts:
         return replace(facts, output=output)
     if facts.model["kind"] not in WITH_ARGS:
         raise ModelError(
-            f"--args is {hints.args}, but MODEL {model} is {facts.description}, which takes none. Leave it out, or name what builds it by --factory."
+            f"--args is {hints.args}, but MODEL {model} is {facts.description}, which takes none. Leave it "
+            f"out, or name what builds it by --factory."
         )
-    return replace(facts, output=output, is_native=False, model={**facts.model, "args": {**facts.model.get("args", {}), **hints.args}})
+    return replace(
+        facts,
+        output=output,
+        is_native=False,
+        model={**facts.model, "args": {**facts.model.get("args", {}), **hints.args}},
+    )
 
 
-def _network_facts(model: Path, model_facts: ModelFacts, scene: str, source: Source, hints: UserHints) -> NetworkFacts | None:
-    """The network at work; None where it cannot run yet. Refuses one that takes more bands than there are, or others than are asked for."""
+def _network_facts(
+    model: Path, model_facts: ModelFacts, scene: str, source: Source, hints: UserHints
+) -> NetworkFacts | None:
+    """The network at work; None where it cannot run yet.
+
+    Refuses one that takes more bands than there are, or others than are asked for.
+    """
     scene_bands = source.bands
     try:
         if model_facts.bands is not None and model_facts.bands > scene_bands:
@@ -103,7 +120,8 @@ def _network_facts(model: Path, model_facts: ModelFacts, scene: str, source: Sou
             return None
         output = {"output": {"key": hints.key}} if hints.key is not None else {}
         network_facts = run_network(
-            ModelConfig(path=model, **model_facts.model, **_trained(model_facts), **output), scene_bands if hints.bands else model_facts.bands or scene_bands
+            ModelConfig(path=model, **model_facts.model, **_trained(model_facts), **output),
+            scene_bands if hints.bands else model_facts.bands or scene_bands,
         )
         if hints.bands and network_facts.bands != scene_bands:
             raise BandsError("", network_facts.bands)
@@ -111,10 +129,12 @@ def _network_facts(model: Path, model_facts: ModelFacts, scene: str, source: Sou
     except BandsError as error:
         if hints.bands:
             raise ModelError(
-                f"--bands names {scene_bands} bands, but MODEL {model} takes {error.expected}. Name as many, in the order of its training."
+                f"--bands names {scene_bands} bands, but MODEL {model} takes {error.expected}. Name as "
+                f"many, in the order of its training."
             ) from error
         message = (
-            f"MODEL {model} takes {error.expected} bands, but SCENE {scene} has {scene_bands}. Give a scene that has them all, such as a VRT that stacks "
+            f"MODEL {model} takes {error.expected} bands, but SCENE {scene} has {scene_bands}. Give a scene "
+            f"that has them all, such as a VRT that stacks "
             "several files (gdalbuildvrt -separate), or a network for these bands."
         )
         raise ModelError(with_notes(message, source)) from error

@@ -34,7 +34,11 @@ def facts(path: Path) -> ModelFacts:
         bands=_channels(value.shape for value in file.inputs),
         channels=_channels(value.shape for value in file.outputs),
         classes=class_list(metadata.get("class_names") or metadata.get("names")),
-        input={"scale": EIGHT_BITS, **mean_and_std(metadata, "standardization_"), **training_size(metadata.get("tile_size"), metadata.get("tiles_size"))}
+        input={
+            "scale": EIGHT_BITS,
+            **mean_and_std(metadata, "standardization_"),
+            **training_size(metadata.get("tile_size"), metadata.get("tiles_size")),
+        }
         if metadata
         else {},
         output={"threshold": threshold} if isinstance(threshold, int | float) and 0 <= threshold <= 1 else {},

@@ -8,7 +8,16 @@ from pathlib import Path
 from pipeline.errors import ModelError
 from pipeline.models import KINDS
 from pipeline.models.weights import read_model_meta
-from pipeline.models.weights.file_type import EXPORTED, ONNX, SAFETENSORS, SAVED, TORCHSCRIPT, detect_file_type, folder_error, wrong_file_error
+from pipeline.models.weights.file_type import (
+    EXPORTED,
+    ONNX,
+    SAFETENSORS,
+    SAVED,
+    TORCHSCRIPT,
+    detect_file_type,
+    folder_error,
+    wrong_file_error,
+)
 from pipeline.planning.first_config import deepness, wsinfer
 from pipeline.planning.first_config.facts import ModelFacts
 from pipeline.planning.first_config.state_dict import facts_from_state_dict
@@ -37,12 +46,17 @@ def read_model_file(path: Path, factory: str | None = None) -> ModelFacts:
         raise ModelError(f"MODEL is {path}, which does not exist. Give the file with the weights or the whole network.")
     file_type = detect_file_type(path)
     if file_type not in FACT_READERS:
-        raise wrong_file_error(path, SAVED, ValueError(), "Give a TorchScript file, an exported program, a checkpoint or safetensors.")
+        raise wrong_file_error(
+            path, SAVED, ValueError(), "Give a TorchScript file, an exported program, a checkpoint or safetensors."
+        )
     facts = FACT_READERS[file_type](path)
     if factory is None:
         return facts
     if facts.is_native or file_type not in (SAVED, SAFETENSORS):
-        raise ModelError(f"--factory is {factory}, but MODEL {path} is {facts.description}, which needs none. Leave it out, or give a file of weights.")
+        raise ModelError(
+            f"--factory is {factory}, but MODEL {path} is {facts.description}, which needs none. Leave it "
+            f"out, or give a file of weights."
+        )
     return ModelFacts(description="weights of that factory's network", model={"kind": "python", "factory": factory})
 
 
@@ -55,7 +69,10 @@ def _safetensors(path: Path) -> ModelFacts:
     if meta is None:
         return _state(path)
     if meta.kind not in KINDS:
-        raise ModelError(f"MODEL {path} says that it is a {meta.kind}, which this release does not know. Upgrade, or give another file.")
+        raise ModelError(
+            f"MODEL {path} says that it is a {meta.kind}, which this release does not know. Upgrade, or "
+            f"give another file."
+        )
     return ModelFacts(
         description=f"a file of ours, {meta.kind}",
         model={"kind": meta.kind, "args": meta.args},
@@ -72,7 +89,12 @@ def _safetensors(path: Path) -> ModelFacts:
 def _state(path: Path) -> ModelFacts:
     guessed = facts_from_state_dict(path)
     return ModelFacts(
-        description="weights without their network", model=guessed.model, runs=False, bands=guessed.bands, channels=guessed.channels, todo=guessed.todo
+        description="weights without their network",
+        model=guessed.model,
+        runs=False,
+        bands=guessed.bands,
+        channels=guessed.channels,
+        todo=guessed.todo,
     )
 
 

@@ -37,9 +37,14 @@ def parse_band_numbers(texts: list[str] | None) -> list[int] | None:
     """
     if texts is None:
         return None
-    tokens = [token for text in texts for token in text.strip().removeprefix("[").removesuffix("]").replace(",", " ").split()]
+    tokens = [
+        token for text in texts for token in text.strip().removeprefix("[").removesuffix("]").replace(",", " ").split()
+    ]
     if not tokens or not all(token.isdecimal() and int(token) for token in tokens):
-        raise ConfigError(f"--bands is {' '.join(texts)}, which are no numbers of bands. Give them in the network's order, counted from 1, as 4,3,2.")
+        raise ConfigError(
+            f"--bands is {' '.join(texts)}, which are no numbers of bands. Give them in the network's "
+            f"order, counted from 1, as 4,3,2."
+        )
     return [int(token) for token in tokens]
 
 
@@ -67,4 +72,7 @@ def _value(text: str) -> Any:
 
 
 def _neither(text: str) -> str:
-    return f'--args is {text}, which says no arguments. Give them as \'{{"width": 7, "classes": 3}}\', or as width=7; the option may be repeated.'
+    return (
+        f'--args is {text}, which says no arguments. Give them as \'{{"width": 7, "classes": 3}}\', or '
+        f"as width=7; the option may be repeated."
+    )

@@ -15,10 +15,21 @@ WRAPPED = re.compile(rf"^(?:(?:{'|'.join(WRAPPERS)})\.)+")
 SMP_HEAD = "segmentation_head.0.weight"
 """Key of the last convolution of every network of segmentation_models_pytorch."""
 ARCHS = {
-    "unet": "Unet", "unet++": "UnetPlusPlus", "unetplusplus": "UnetPlusPlus", "deeplabv3": "DeepLabV3", "deeplabv3+": "DeepLabV3Plus",
-    "deeplabv3plus": "DeepLabV3Plus", "fpn": "FPN", "linknet": "Linknet", "manet": "MAnet", "pan": "PAN", "pspnet": "PSPNet", "upernet": "UPerNet",
-    "segformer": "Segformer", "dpt": "DPT",
-}  # fmt: skip
+    "unet": "Unet",
+    "unet++": "UnetPlusPlus",
+    "unetplusplus": "UnetPlusPlus",
+    "deeplabv3": "DeepLabV3",
+    "deeplabv3+": "DeepLabV3Plus",
+    "deeplabv3plus": "DeepLabV3Plus",
+    "fpn": "FPN",
+    "linknet": "Linknet",
+    "manet": "MAnet",
+    "pan": "PAN",
+    "pspnet": "PSPNet",
+    "upernet": "UPerNet",
+    "segformer": "Segformer",
+    "dpt": "DPT",
+}
 """Names of architectures in hyperparameters, TorchGeo's among them, and in segmentation_models_pytorch."""
 
 
@@ -43,21 +54,37 @@ def facts_from_state_dict(path: Path) -> StateDictFacts:
     shapes, hyperparameters = peek(path)
     unwrapped = {WRAPPED.sub("", name): shape for name, shape in shapes.items()}
     images = {name: shape for name, shape in unwrapped.items() if len(shape) == 4}
-    bands = next((shape[1] for name, shape in images.items() if SMP_HEAD not in unwrapped or name.startswith("encoder.")), None)
+    bands = next(
+        (shape[1] for name, shape in images.items() if SMP_HEAD not in unwrapped or name.startswith("encoder.")), None
+    )
     if SMP_HEAD in unwrapped:
         return _smp(bands, unwrapped, hyperparameters)
-    todo = "model.factory: weights hold no network; write the function or class that builds it, as FILE.py:NAME, and its arguments in model.args"
-    return StateDictFacts(model={"kind": "python", "factory": "network.py:build"}, bands=bands, channels=_last(images), todo=(todo,))
+    todo = (
+        "model.factory: weights hold no network; write the function or class that builds it, as "
+        "FILE.py:NAME, and its arguments in model.args"
+    )
+    return StateDictFacts(
+        model={"kind": "python", "factory": "network.py:build"}, bands=bands, channels=_last(images), todo=(todo,)
+    )
 
 
-def _smp(bands: int | None, unwrapped: Mapping[str, tuple[int, ...]], hyperparameters: Mapping[str, Any]) -> StateDictFacts:
-    arch = next((ARCHS[name] for key in ("arch", "model") if (name := str(hyperparameters.get(key)).lower()) in ARCHS), None)
-    encoder = next((hyperparameters[key] for key in ("encoder_name", "backbone") if isinstance(hyperparameters.get(key), str)), None)
+def _smp(
+    bands: int | None, unwrapped: Mapping[str, tuple[int, ...]], hyperparameters: Mapping[str, Any]
+) -> StateDictFacts:
+    arch = next(
+        (ARCHS[name] for key in ("arch", "model") if (name := str(hyperparameters.get(key)).lower()) in ARCHS), None
+    )
+    encoder = next(
+        (hyperparameters[key] for key in ("encoder_name", "backbone") if isinstance(hyperparameters.get(key), str)),
+        None,
+    )
     todo: tuple[str, ...] = () if arch else ("model.arch: the architecture, a class of segmentation_models_pytorch",)
     todo += () if encoder else ("model.args.encoder_name: the encoder it was trained with",)
     channels = unwrapped[SMP_HEAD][0]
     args = {"encoder_name": encoder or "resnet34", "classes": channels}
-    return StateDictFacts(model={"kind": "smp", "arch": arch or "Unet", "args": args}, bands=bands, channels=channels, todo=todo)
+    return StateDictFacts(
+        model={"kind": "smp", "arch": arch or "Unet", "args": args}, bands=bands, channels=channels, todo=todo
+    )
 
 
 def _last(images: Mapping[str, tuple[int, ...]]) -> int | None:

@@ -1,4 +1,7 @@
-"""What a first config would do to a scene: the network that was seen, with the normalisation and the classes that were written down."""
+"""What a first config would do to a scene.
+
+The network that was seen, with the normalisation and the classes that were written down.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,9 @@ from pipeline.runtime.device import fixed_numerics
 from pipeline.sources import open_source
 
 
-def config_warnings(network_facts: NetworkFacts, scene: str, bands: list[int] | None, path: Path, section: Sequence[str]) -> tuple[str, ...]:
+def config_warnings(
+    network_facts: NetworkFacts, scene: str, bands: list[int] | None, path: Path, section: Sequence[str]
+) -> tuple[str, ...]:
     """What does not look right, a sentence each.
 
     Parameters
@@ -42,7 +47,9 @@ def config_warnings(network_facts: NetworkFacts, scene: str, bands: list[int] | 
     try:
         with fixed_numerics("float32", resources.cores(), CPU_DEVICE):
             return tuple(
-                plausibility.plausibility_warnings(_network_on_raster(network_facts, source, resolved), decoding, {row.code: row.name for row in rows})
+                plausibility.plausibility_warnings(
+                    _network_on_raster(network_facts, source, resolved), decoding, {row.code: row.name for row in rows}
+                )
             )
     except ReadError:
         return ()

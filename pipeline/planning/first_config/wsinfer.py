@@ -15,14 +15,22 @@ def facts(path: Path) -> ModelFacts:
     config = _read_config(path)
     if not config:
         return ModelFacts(description=TORCHSCRIPT, model={"kind": "torchscript"})
-    steps = {step.get("name"): step.get("arguments") or {} for step in config.get("transform") or [] if isinstance(step, dict)}
+    steps = {
+        step.get("name"): step.get("arguments") or {}
+        for step in config.get("transform") or []
+        if isinstance(step, dict)
+    }
     resized = steps.get("Resize", {}).get("size")
     scale = {"scale": EIGHT_BITS} if steps.keys() & {"ToTensor", "Normalize"} else {}
     return ModelFacts(
         description=TORCHSCRIPT,
         model={"kind": "torchscript"},
         classes=class_list(config.get("class_names")),
-        input={**scale, **mean_and_std(steps.get("Normalize", {})), **training_size(resized, config.get("patch_size_pixels"))},
+        input={
+            **scale,
+            **mean_and_std(steps.get("Normalize", {})),
+            **training_size(resized, config.get("patch_size_pixels")),
+        },
         origin="config.json beside it",
         notes=_resolution(config.get("patch_size_pixels"), config.get("spacing_um_px"), resized),
     )
@@ -34,7 +42,10 @@ def _resolution(side: Any, spacing: Any, resized: Any) -> tuple[str, ...]:
         return ()
     if not isinstance(resized, int) or resized == side:
         return (f"it was trained at {spacing:g} µm per px",)
-    return (f"it was trained on {side} px at {spacing:g} µm per px, resized to {resized} px: give it a scene of {spacing * side / resized:.3g} µm per px",)
+    return (
+        f"it was trained on {side} px at {spacing:g} µm per px, resized to {resized} px: give it a scene of "
+        f"{spacing * side / resized:.3g} µm per px",
+    )
 
 
 def _read_config(path: Path) -> dict[str, Any]:

@@ -23,16 +23,22 @@ MAX_LISTED_BANDS = 20
 """Bands whose values are told one by one."""
 
 
-def header_comments(source: Source, values: Values, model_facts: ModelFacts, network_facts: NetworkFacts | None) -> list[str]:
+def header_comments(
+    source: Source, values: Values, model_facts: ModelFacts, network_facts: NetworkFacts | None
+) -> list[str]:
     """What was found out, as comments."""
     grid = source.grid
     notes = ["A first config. Lines marked GUESS want a look; `wholecloth plan` tells what a run would do."]
     notes.append(
-        f"scene: {grid.height} × {grid.width} px{_resolution(grid)}, {source.bands} bands of {source.dtype}; {values.share:.0%} of the sampled pixels are valid"
+        f"scene: {grid.height} × {grid.width} px{_resolution(grid)}, {source.bands} bands of "
+        f"{source.dtype}; {values.share:.0%} of the sampled pixels are valid"
     )
     notes += [f"scene: {note}" for note in source.notes]
     bands = list(enumerate(zip(values.low, values.high, values.mean, values.std, strict=True), 1))
-    notes += [f"scene: band {k}: {low:g} … {high:g}, mean {mean:.4g}, deviation {std:.3g}" for k, (low, high, mean, std) in bands[:MAX_LISTED_BANDS]]
+    notes += [
+        f"scene: band {k}: {low:g} … {high:g}, mean {mean:.4g}, deviation {std:.3g}"
+        for k, (low, high, mean, std) in bands[:MAX_LISTED_BANDS]
+    ]
     notes += [f"scene: and {len(bands) - MAX_LISTED_BANDS} bands more"] if len(bands) > MAX_LISTED_BANDS else []
     notes += [
         f"network: {model_facts.description}{_verdict(model_facts, network_facts)}",
@@ -40,34 +46,63 @@ def header_comments(source: Source, values: Values, model_facts: ModelFacts, net
             f"network: {note}"
             for note in (
                 *model_facts.notes,
-                *(network_facts.notes + network_facts.locality.remarks + edges.edge_remarks(network_facts.locality, TileConfig()) if network_facts else ()),
+                *(
+                    network_facts.notes
+                    + network_facts.locality.remarks
+                    + edges.edge_remarks(network_facts.locality, TileConfig())
+                    if network_facts
+                    else ()
+                ),
             )
         ),
     ]
     return [comment(text) for text in (*notes, *(f"TO ADD: {text}" for text in model_facts.todo))]
 
 
-def source_section(scene: str, scene_bands: int, network_bands: int | None, folder: Path, requested: list[int] | None = None) -> list[str]:
+def source_section(
+    scene: str, scene_bands: int, network_bands: int | None, folder: Path, requested: list[int] | None = None
+) -> list[str]:
     """Where the scene is, and its bands where they were asked for, or the network takes fewer."""
     lines = [key_line(2, "path", _relative(scene, folder))]
     if requested is not None:
         lines.append(key_line(2, "bands", requested))
     elif network_bands is not None and network_bands != scene_bands:
-        note = f"GUESS: the network takes {network_bands} bands and the scene has {scene_bands}; name them in the network's order"
+        note = (
+            f"GUESS: the network takes {network_bands} bands and the scene has {scene_bands}; name them "
+            f"in the network's order"
+        )
         lines.append(key_line(2, "bands", list(range(1, network_bands + 1)), note))
     return section("source", lines)
 
 
 def model_section(
-    path: Path, folder: Path, model_facts: ModelFacts, network_facts: NetworkFacts | None, dtype: np.dtype[Any], values: Values, bands: int | None
+    path: Path,
+    folder: Path,
+    model_facts: ModelFacts,
+    network_facts: NetworkFacts | None,
+    dtype: np.dtype[Any],
+    values: Values,
+    bands: int | None,
 ) -> list[str]:
     """The network, its classes, normalisation and output; what a file of ours says is left to it."""
     todo = " ".join(model_facts.todo)
     lines = []
     for key, value in {} if model_facts.is_native else model_facts.model.items():
-        lines.append(key_line(2, key, _relative(value, folder) if key == "factory" else value, "TO ADD" if f"model.{key}" in todo else ""))
+        lines.append(
+            key_line(
+                2,
+                key,
+                _relative(value, folder) if key == "factory" else value,
+                "TO ADD" if f"model.{key}" in todo else "",
+            )
+        )
     lines.append(
-        key_line(2, "path", _relative(str(path), folder), _native_contents(model_facts) if model_facts.is_native else "TO ADD" if "model.path" in todo else "")
+        key_line(
+            2,
+            "path",
+            _relative(str(path), folder),
+            _native_contents(model_facts) if model_facts.is_native else "TO ADD" if "model.path" in todo else "",
+        )
     )
     lines += [] if model_facts.is_native and model_facts.classes else _classes(model_facts, network_facts)
     lines += (
@@ -92,24 +127,48 @@ def _resolution(grid: Grid) -> str:
 
 def _verdict(model_facts: ModelFacts, network_facts: NetworkFacts | None) -> str:
     if network_facts is None:
-        return "; not run, because of what is TO ADD" if model_facts.todo else "; not run here: `wholecloth plan` builds it and gives its verdict"
+        return (
+            "; not run, because of what is TO ADD"
+            if model_facts.todo
+            else "; not run here: `wholecloth plan` builds it and gives its verdict"
+        )
     locality = network_facts.locality
     reach = f"radius {locality.radius.largest} px" if locality.radius else "no bound to its radius"
     blame = ", ".join(locality.blame) or "what was measured"
     ends = {"local": "tiles will equal the whole", "unproven": f"whether tiles equal the whole is left open by {blame}"}
-    meaning = ends.get(locality.verdict, f"tiles are blended, because of {blame}; set model.input.size to its training size")
-    return f", {locality.bands} bands → {locality.classes} channels; {locality.verdict}, stride {locality.stride} px, {reach}: {meaning}"
+    meaning = ends.get(
+        locality.verdict, f"tiles are blended, because of {blame}; set model.input.size to its training size"
+    )
+    return (
+        f", {locality.bands} bands → {locality.classes} channels; {locality.verdict}, stride "
+        f"{locality.stride} px, {reach}: {meaning}"
+    )
 
 
 def _native_contents(model_facts: ModelFacts) -> str:
-    contents = ["kind", *(["normalisation"] if model_facts.input else []), *(["classes"] if model_facts.classes else [])]
+    contents = [
+        "kind",
+        *(["normalisation"] if model_facts.input else []),
+        *(["classes"] if model_facts.classes else []),
+    ]
     return f"it says itself: {', '.join(contents)}"
 
 
 def _native_transform(model_facts: ModelFacts) -> list[str]:
-    """The name of the code that changed raw pixels when a file of ours was trained: where it lies is not in the file."""
+    """The name of the code that changed raw pixels when a file of ours was trained.
+
+    Where it lies is not in the file.
+    """
     name = model_facts.input.get("transform")
-    return [] if name is None else [key_line(2, "input", {"transform": name}, "TO ADD: the path of this code, which the weights were trained with")]
+    return (
+        []
+        if name is None
+        else [
+            key_line(
+                2, "input", {"transform": name}, "TO ADD: the path of this code, which the weights were trained with"
+            )
+        ]
+    )
 
 
 def _with_fixed_size(model_facts: ModelFacts, network_facts: NetworkFacts | None) -> ModelFacts:
@@ -122,22 +181,35 @@ def _input(model_facts: ModelFacts, dtype: np.dtype[Any], values: Values, bands:
     if model_facts.input.keys() & {"scale", "mean", "std"}:
         note = f"as {model_facts.origin} says"
         if model_facts.input.get("scale") == EIGHT_BITS and dtype != np.uint8:
-            note = f"GUESS: {note}, but of 8-bit images, and the scene is {dtype}; bring it to 8 bits as it was done there, or change the scale"
+            note = (
+                f"GUESS: {note}, but of 8-bit images, and the scene is {dtype}; bring it to 8 bits as it "
+                f"was done there, or change the scale"
+            )
         return key_line(2, "input", model_facts.input, note)
     suggested, reason = guess_normalisation(dtype, values)
     guessed = {key: value[:bands] if isinstance(value, list) else value for key, value in suggested.items()}
-    return key_line(2, "input", {**guessed, **model_facts.input}, f"GUESS: {reason}; what counts is what the network was trained with")
+    return key_line(
+        2,
+        "input",
+        {**guessed, **model_facts.input},
+        f"GUESS: {reason}; what counts is what the network was trained with",
+    )
 
 
 def _classes(model_facts: ModelFacts, network_facts: NetworkFacts | None) -> list[str]:
     channels = network_facts.locality.classes if network_facts else model_facts.channels
     count = None if channels is None else max(channels, 2)
     if model_facts.classes and count in (None, len(model_facts.classes)):
-        return ["  classes:  " + comment(f"as {model_facts.origin} says"), *(f"    - {key_line(0, 'name', row['name'])}" for row in model_facts.classes)]
+        return [
+            "  classes:  " + comment(f"as {model_facts.origin} says"),
+            *(f"    - {key_line(0, 'name', row['name'])}" for row in model_facts.classes),
+        ]
     if count is None:
         return []
     mismatch = f"{model_facts.origin} names {len(model_facts.classes)} classes, but " if model_facts.classes else ""
-    note = f"GUESS: {mismatch}the network returns {channels} channels, which means {count} classes; name them in its order"
+    note = (
+        f"GUESS: {mismatch}the network returns {channels} channels, which means {count} classes; name them in its order"
+    )
     return [f"  classes:  {comment(note)}", *(f"    - {key_line(0, 'name', f'class{k}')}" for k in range(count))]
 
 
@@ -147,14 +219,20 @@ def _output(model_facts: ModelFacts, network_facts: NetworkFacts | None) -> list
     values = {**({"activation": "none"} if locality and (sure or locality.between) else {}), **model_facts.output}
     reason = f"it ends in a {sure}: what it returns are probabilities" if sure else ""
     if locality and locality.between and not sure:
-        reason = f"GUESS: all that it returned for noise lies between 0 and 1, as a {locality.between}'s does; if these are logits, leave this line out"
+        reason = (
+            f"GUESS: all that it returned for noise lies between 0 and 1, as a {locality.between}'s "
+            f"does; if these are logits, leave this line out"
+        )
     if locality and locality.classes > 1 and (sure == "sigmoid" or locality.between == "sigmoid"):
         reason += "; where several classes may hold at once, add multilabel: true and a class with role: background"
     return [key_line(2, "output", values, reason)] if values else []
 
 
 def _relative(path: str, folder: Path) -> str:
-    """Relative to the config where it lies in or near its folder; URLs and modules as they are, a file in a name of GDAL's by its whole path."""
+    """Relative to the config where it lies in or near its folder.
+
+    URLs and modules as they are, a file in a name of GDAL's by its whole path.
+    """
     if path.startswith(("/vsi", "vrt://")) or is_gdal_name(path):
         return anchored_path(path, Path.cwd())
     if "://" in path or not Path(path.rpartition(":")[0] if ".py:" in path else path).exists():

@@ -60,7 +60,12 @@ def labels_in_aoi(labels: Labels, store: StoreLevel) -> Labels:
     try:
         full_area, area = open_area(aoi_config, open_store(store.path).grid), open_area(aoi_config, store.grid)
     except SourceError as error:
-        raise StoreError(f"{store.path} was made within an area of interest, which is needed to judge it. {error}") from error
+        raise StoreError(
+            f"{store.path} was made within an area of interest, which is needed to judge it. {error}"
+        ) from error
     if full_area is None or area is None or full_area.digest != recorded:
-        raise StoreError(f"{store.path} was made within an area of interest that has changed since. Put the file back: it was {aoi_config}.")
+        raise StoreError(
+            f"{store.path} was made within an area of interest that has changed since. Put the file back: "
+            f"it was {aoi_config}."
+        )
     return AoiLabels(labels=labels, area=area)

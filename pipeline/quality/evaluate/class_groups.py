@@ -78,19 +78,28 @@ def grouping(classes: Sequence[ClassRow], pairs: Mapping[str, str], nodata: int)
     mapped = [row for row in classes if row.role != "ignore" or row.code in groups]
     groups = {row.code: groups.get(row.code, pairs.get(WILDCARD, "")) for row in mapped}
     if unmapped := [row.name for row in mapped if not groups[row.code]]:
-        raise LabelsError(f"--map says nothing of {', '.join(unmapped)}. Add {unmapped[0]}=CLASS, or {WILDCARD}=CLASS for all that are not named.")
+        raise LabelsError(
+            f"--map says nothing of {', '.join(unmapped)}. Add {unmapped[0]}=CLASS, or {WILDCARD}=CLASS for "
+            f"all that are not named."
+        )
     rows = _rows(classes, mapped, groups, nodata)
     table = np.arange(IGNORE + 1, dtype=np.uint16)
     for row in mapped:
         table[row.code] = rows[groups[row.code]].code
     return Grouping(
         judged=(*rows.values(), *(row for row in classes if row.role == "ignore" and row.code not in groups)),
-        label_classes=(*classes, *(row for row in rows.values() if row.name not in {other.name for other in classes})), table=table,
-    )  # fmt: skip
+        label_classes=(*classes, *(row for row in rows.values() if row.name not in {other.name for other in classes})),
+        table=table,
+    )
 
 
-def _rows(classes: Sequence[ClassRow], mapped: Sequence[ClassRow], groups: Mapping[int, str], nodata: int) -> dict[str, ClassRow]:
-    """A class of each group: the one of its name, else one with a code that is free; background where one of its classes is."""
+def _rows(
+    classes: Sequence[ClassRow], mapped: Sequence[ClassRow], groups: Mapping[int, str], nodata: int
+) -> dict[str, ClassRow]:
+    """A class of each group: the one of its name, else one with a code that is free.
+
+    Background where one of its classes is.
+    """
     by_name, reserved = {row.name: row for row in classes}, {nodata, *(row.code for row in classes)}
     free = (code for code in range(IGNORE) if code not in reserved)
     rows = {}

@@ -17,7 +17,10 @@ class Confusion:
         """Rows are labels, columns predictions; the last column is of labelled pixels that got no prediction."""
 
     def add(self, label: npt.NDArray[np.unsignedinteger], mask: npt.NDArray[np.unsignedinteger]) -> None:
-        """Count one window of the labelled pixels. A prediction that is no class (nodata) is a miss: holes must not improve a mask."""
+        """Count one window of the labelled pixels.
+
+        A prediction that is no class (nodata) is a miss: holes must not improve a mask.
+        """
         classes = len(self.counts)
         valid = label < classes
         pairs = label[valid].astype(np.int64) * (classes + 1) + np.minimum(mask[valid], classes)
@@ -81,7 +84,9 @@ class Confusion:
 def ratio(part: npt.ArrayLike, total: npt.ArrayLike) -> PerClass:
     """A quotient; NaN where nothing is divided by nothing."""
     divisor = np.asarray(total, dtype=np.float64)
-    return np.asarray(np.divide(np.asarray(part, dtype=np.float64), divisor, out=np.full(divisor.shape, np.nan), where=divisor != 0))
+    return np.asarray(
+        np.divide(np.asarray(part, dtype=np.float64), divisor, out=np.full(divisor.shape, np.nan), where=divisor != 0)
+    )
 
 
 def mean(values: PerClass) -> float:

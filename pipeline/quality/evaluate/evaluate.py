@@ -23,13 +23,20 @@ LARGEST_CHUNK = 4096
 """Chunks up to this side are never cut by a piece, px."""
 
 MAX_TOLERANCE = 256
-"""Largest tolerance, px: what is read around a piece stays small beside it, and boundaries that match from so far say nothing."""
+"""Largest tolerance, px: what is read around a piece stays small beside it, and boundaries that match from so far say
+nothing."""
 
 _Codes = npt.NDArray[np.unsignedinteger]
 
 
 def evaluate(
-    store: StoreLevel, labels: Labels, *, tolerance: int = 2, area: Window | None = None, partial: bool = False, side: int | None = None
+    store: StoreLevel,
+    labels: Labels,
+    *,
+    tolerance: int = 2,
+    area: Window | None = None,
+    partial: bool = False,
+    side: int | None = None,
 ) -> Evaluation:
     """Compare a store with labels.
 
@@ -61,11 +68,14 @@ def evaluate(
     """
     assert labels.grid == store.grid
     if not 0 <= tolerance <= MAX_TOLERANCE:
-        raise InputError(f"Boundaries cannot match within {tolerance} px. Give --boundary (tolerance=) from 0 to {MAX_TOLERANCE} px.")
+        raise InputError(
+            f"Boundaries cannot match within {tolerance} px. Give --boundary (tolerance=) from 0 to {MAX_TOLERANCE} px."
+        )
     committed = store.committed_blocks()
     if committed < store.blocks and not partial:
         raise StoreError(
-            f"{store.path} is unfinished: {committed} of {store.blocks} blocks of level {store.level} are committed. Finish it with run, "
+            f"{store.path} is unfinished: {committed} of {store.blocks} blocks of level {store.level} are "
+            f"committed. Finish it with run, "
             "or judge what is there with --partial."
         )
     judge = _Judge(store, labels, tolerance, area or _whole(store), committed < store.blocks)
@@ -73,12 +83,18 @@ def evaluate(
         judge.add(piece)
     evaluation = judge.result(committed)
     if not evaluation.confusion.pixels:
-        raise InputError(f"No pixel that is judged has a label, so that {store.path} cannot be evaluated. Give labels of this place, or another --area.")
+        raise InputError(
+            f"No pixel that is judged has a label, so that {store.path} cannot be evaluated. Give labels of "
+            f"this place, or another --area."
+        )
     return evaluation
 
 
 def pieces(area: Window, side: int) -> Iterator[Window]:
-    """The windows that an area is judged in: cut at multiples of ``side`` px of the level, so that they hold whole chunks."""
+    """The windows that an area is judged in.
+
+    Cut at multiples of ``side`` px of the level, so that they hold whole chunks.
+    """
     for rows in cut(area.rows.stop, side):
         for cols in cut(area.cols.stop, side):
             piece = Window.of(_from_start(rows, area.row), _from_start(cols, area.col))
@@ -115,9 +131,14 @@ class _Judge:
     def result(self, committed: int) -> Evaluation:
         nodata = self._confusion.unpredicted - self._ignored
         return Evaluation(
-            classes=self._classes, confusion=self._confusion, boundaries=self._boundaries, nodata=nodata, ignored=self._ignored,
-            committed=committed, blocks=self._store.blocks,
-        )  # fmt: skip
+            classes=self._classes,
+            confusion=self._confusion,
+            boundaries=self._boundaries,
+            nodata=nodata,
+            ignored=self._ignored,
+            committed=committed,
+            blocks=self._store.blocks,
+        )
 
     def _valid_labels(self, frame: Window) -> npt.NDArray[np.uint16]:
         """Labels of a frame; none outside the area, and none where a block is still to come."""
@@ -131,7 +152,8 @@ class _Judge:
 
     def _inside_area(self, frame: Window) -> tuple[slice, slice]:
         rows, cols = (
-            Span(max(a.start, b.start), max(min(a.stop, b.stop), a.start, b.start)) for a, b in ((frame.rows, self._area.rows), (frame.cols, self._area.cols))
+            Span(max(a.start, b.start), max(min(a.stop, b.stop), a.start, b.start))
+            for a, b in ((frame.rows, self._area.rows), (frame.cols, self._area.cols))
         )
         return rows.index_in(frame.rows), cols.index_in(frame.cols)
 

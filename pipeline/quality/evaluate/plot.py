@@ -46,7 +46,12 @@ def draw_evaluation(evaluation: Evaluation, title: str) -> bytes:
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     side = min(max(0.62 * len(evaluation.classes), 3.2), LARGEST)
-    figure = Figure(figsize=(2 * side + 4.2, side + 2.1), dpi=DPI, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12), facecolor="white")
+    figure = Figure(
+        figsize=(2 * side + 4.2, side + 2.1),
+        dpi=DPI,
+        layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12),
+        facecolor="white",
+    )
     matrix, bars = figure.subplots(1, 2)
     figure.suptitle(title, x=0.015, ha="left", fontsize=13, fontweight="bold", color=_INK)
     _matrix(matrix, evaluation)
@@ -68,7 +73,11 @@ def _matrix(axes: Any, evaluation: Evaluation) -> None:
     axes.imshow(shares, cmap=LinearSegmentedColormap.from_list("shares", SHADES), vmin=0, vmax=1)
     names = [row.name for row in evaluation.classes]
     predicted = [*names, "no prediction"][: counts.shape[1]]
-    turned = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if len(names) > 6 or max(map(len, predicted)) > 6 else {}
+    turned = (
+        {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
+        if len(names) > 6 or max(map(len, predicted)) > 6
+        else {}
+    )
     axes.set_xticks(range(len(predicted)), predicted, **turned)
     axes.set_yticks(range(len(names)), names)
     axes.set_xlabel("predicted")
@@ -108,16 +117,28 @@ def _bars(axes: Any, evaluation: Evaluation) -> None:
     axes.set_title("Scores of each class", loc="left", fontsize=10, color=_INK)
     _quiet(axes)
     axes.tick_params(axis="y", pad=STRIPE + 6)
-    axes.legend(ncols=len(BARS), frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.09), labelcolor=_INK)
+    axes.legend(
+        ncols=len(BARS), frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.09), labelcolor=_INK
+    )
 
 
 def _stripes(axes: Any, evaluation: Evaluation) -> None:
     """The colour of each class, between its name and its bars."""
     from matplotlib.transforms import ScaledTranslation
 
-    stripe_transform = axes.get_yaxis_transform() + ScaledTranslation(-(STRIPE / 2 + 3) / 72, 0, axes.figure.dpi_scale_trans)
+    stripe_transform = axes.get_yaxis_transform() + ScaledTranslation(
+        -(STRIPE / 2 + 3) / 72, 0, axes.figure.dpi_scale_trans
+    )
     for place, row in enumerate(evaluation.classes):
-        axes.plot([0, 0], [place - 0.4, place + 0.4], transform=stripe_transform, color=row.color, linewidth=STRIPE, solid_capstyle="butt", clip_on=False)
+        axes.plot(
+            [0, 0],
+            [place - 0.4, place + 0.4],
+            transform=stripe_transform,
+            color=row.color,
+            linewidth=STRIPE,
+            solid_capstyle="butt",
+            clip_on=False,
+        )
 
 
 def _quiet(axes: Any) -> None:
@@ -132,4 +153,7 @@ def _totals(evaluation: Evaluation) -> str:
     scores = [f"{TOTALS[name]} {number(value)}" for name, value in evaluation.totals().items()]
     count = evaluation.confusion.pixels
     unpredicted = f"{evaluation.confusion.unpredicted / count:.2%} without a prediction"
-    return f"{'   '.join(scores)}\n{count:,} labelled pixels, {unpredicted}; boundaries match within {evaluation.boundaries.tolerance} px"
+    return (
+        f"{'   '.join(scores)}\n{count:,} labelled pixels, {unpredicted}; boundaries match within "
+        f"{evaluation.boundaries.tolerance} px"
+    )

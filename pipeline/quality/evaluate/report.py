@@ -39,7 +39,11 @@ def evaluation_document(evaluation: Evaluation, store: StoreLevel, labels: str) 
             }
             for k, row in enumerate(evaluation.classes)
         ],
-        "confusion": {"rows": "labels, in the order of classes", "columns": "predictions, then none", "counts": evaluation.confusion.counts.tolist()},
+        "confusion": {
+            "rows": "labels, in the order of classes",
+            "columns": "predictions, then none",
+            "counts": evaluation.confusion.counts.tolist(),
+        },
     }
 
 
@@ -47,7 +51,9 @@ def _json_number(value: float) -> float | None:
     return None if np.isnan(value) else value
 
 
-def print_evaluation(evaluation: Evaluation, store: StoreLevel, labels: str, to_json: str | None = None, png: Path | None = None) -> None:
+def print_evaluation(
+    evaluation: Evaluation, store: StoreLevel, labels: str, to_json: str | None = None, png: Path | None = None
+) -> None:
     """Print the table, or the document where it goes to ``-``; write what is asked for.
 
     Raises
@@ -70,9 +76,16 @@ def area_of(text: str | None, grid: Grid) -> Window | None:
     if text is None:
         return None
     numbers = [int(part) for part in text.split(",") if part.strip().isdigit()]
-    window = Window(row=numbers[0], col=numbers[1], height=numbers[2], width=numbers[3]) if len(numbers) == text.count(",") + 1 == 4 else None
+    window = (
+        Window(row=numbers[0], col=numbers[1], height=numbers[2], width=numbers[3])
+        if len(numbers) == text.count(",") + 1 == 4
+        else None
+    )
     if window is None or not window.pixels or window.clip(grid.height, grid.width) != window:
-        raise InputError(f"--area {text} is no part of {grid.height} × {grid.width} px. Give ROW,COL,HEIGHT,WIDTH, four whole numbers, such as 0,0,512,512.")
+        raise InputError(
+            f"--area {text} is no part of {grid.height} × {grid.width} px. Give ROW,COL,HEIGHT,WIDTH, four "
+            f"whole numbers, such as 0,0,512,512."
+        )
     return window
 
 
@@ -80,4 +93,6 @@ def _write(path: Path, data: bytes) -> None:
     try:
         path.write_bytes(data)
     except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror}). Give a file in a folder that is there and can be written.") from error
+        raise InputError(
+            f"{path} cannot be written ({error.strerror}). Give a file in a folder that is there and can be written."
+        ) from error

@@ -56,9 +56,13 @@ class Evaluation:
 
 HEADINGS = {"iou": "IoU", "f1": "F1", "precision": "precision", "recall": "recall", "boundary_f1": "boundary F1"}
 TOTALS = {
-    "mean_iou": "mean IoU", "weighted_iou": "frequency-weighted IoU", "mean_f1": "mean F1", "mean_boundary_f1": "mean boundary F1",
-    "accuracy": "overall accuracy", "kappa": "kappa",
-}  # fmt: skip
+    "mean_iou": "mean IoU",
+    "weighted_iou": "frequency-weighted IoU",
+    "mean_f1": "mean F1",
+    "mean_boundary_f1": "mean boundary F1",
+    "accuracy": "overall accuracy",
+    "kappa": "kappa",
+}
 
 
 def evaluation_lines(evaluation: Evaluation, store: StoreLevel, labels: str) -> list[str]:
@@ -75,9 +79,13 @@ def _facts(evaluation: Evaluation, store: StoreLevel, labels: str) -> list[str]:
         ("missed", f"{evaluation.nodata:,} of them are nodata in the mask ({evaluation.nodata / count:.2%})"),
     ]
     if evaluation.ignored:
-        rows.append(("", f"{evaluation.ignored:,} are predicted as a class of role ignore ({evaluation.ignored / count:.2%})"))
+        rows.append(
+            ("", f"{evaluation.ignored:,} are predicted as a class of role ignore ({evaluation.ignored / count:.2%})")
+        )
     if evaluation.committed < evaluation.blocks:
-        rows.append(("partial", f"{evaluation.committed} of {evaluation.blocks} blocks are committed; the others do not count"))
+        rows.append(
+            ("partial", f"{evaluation.committed} of {evaluation.blocks} blocks are committed; the others do not count")
+        )
     return [f"{name:<7}  {text}" for name, text in rows]
 
 
@@ -85,10 +93,15 @@ def _per_class(evaluation: Evaluation) -> list[str]:
     width = max(len("class"), *(len(row.name) for row in evaluation.classes))
     columns, share = evaluation.columns(), evaluation.confusion.labelled / evaluation.confusion.pixels
     heads = [*HEADINGS.values(), "labelled"]
-    rows = [[number(values[k]) for values in columns.values()] + [f"{share[k]:.2%}"] for k in range(len(evaluation.classes))]
+    rows = [
+        [number(values[k]) for values in columns.values()] + [f"{share[k]:.2%}"] for k in range(len(evaluation.classes))
+    ]
     wide = [max(len(head), 7) for head in heads]
     table = [("class", heads), *((row.name, cells) for row, cells in zip(evaluation.classes, rows, strict=True))]
-    return ["  ".join([f"{name:<{width}}", *(f"{cell:>{w}}" for cell, w in zip(cells, wide, strict=True))]) for name, cells in table]
+    return [
+        "  ".join([f"{name:<{width}}", *(f"{cell:>{w}}" for cell, w in zip(cells, wide, strict=True))])
+        for name, cells in table
+    ]
 
 
 def _totals(evaluation: Evaluation) -> list[str]:

@@ -15,7 +15,20 @@ from pipeline.store.spec import ClassRow
 
 __all__ = ["IGNORE", "Labels", "from_config", "open_labels"]
 
-VECTOR = {".geojson", ".json", ".geojsonl", ".gpkg", ".fgb", ".shp", ".shz", ".gdb", ".kml", ".gml", ".sqlite", ".parquet"}
+VECTOR = {
+    ".geojson",
+    ".json",
+    ".geojsonl",
+    ".gpkg",
+    ".fgb",
+    ".shp",
+    ".shz",
+    ".gdb",
+    ".kml",
+    ".gml",
+    ".sqlite",
+    ".parquet",
+}
 """Endings of files that hold polygons; everything else is a raster."""
 
 
@@ -32,10 +45,11 @@ def open_labels(
 ) -> Labels:
     """Open labels and lay them on the grid of an image.
 
-    A raster of another CRS, resolution, origin or size is warped by nearest neighbour, window by window. Where neither it nor
-    the image has a CRS, both must be of one size. Polygons are brought to the image's CRS, vertex by vertex, and burned where
-    they cover a pixel's centre, later ones over earlier ones; what none covers is the class of role ``background``, if the
-    list has one, else unknown. On an image without a CRS, polygons without one and GeoJSON are in columns and rows.
+    A raster of another CRS, resolution, origin or size is warped by nearest neighbour, window by window. Where neither
+    it nor the image has a CRS, both must be of one size. Polygons are brought to the image's CRS, vertex by vertex, and
+    burned where they cover a pixel's centre, later ones over earlier ones; what none covers is the class of role
+    ``background``, if the list has one, else unknown. On an image without a CRS, polygons without one and GeoJSON are
+    in columns and rows.
 
     Parameters
     ----------
@@ -53,7 +67,8 @@ def open_labels(
     attribute
         Field of the polygons that holds the class.
     burn
-        Name or code of the class that all polygons mean. Needed without ``attribute``, unless one class only has no role.
+        Name or code of the class that all polygons mean. Needed without ``attribute``, unless one class only has no
+        role.
     layer
         Name of the layer, where a file of polygons has several.
 
@@ -80,7 +95,10 @@ def open_labels(
         return open_polygon_labels(open_polygons(name, layer, attribute), grid, means, classes, burn)
     for option, value in (("attribute", attribute), ("burn", burn), ("layer", layer)):
         if value is not None:
-            raise LabelsError(f"{option} is {value}, but the labels {name} are a raster, whose pixels say the class. Leave {option} out.")
+            raise LabelsError(
+                f"{option} is {value}, but the labels {name} are a raster, whose pixels say the class. "
+                f"Leave {option} out."
+            )
     from pipeline.quality.labels.raster import open_raster
 
     return open_raster(name, grid, means)
@@ -89,9 +107,15 @@ def open_labels(
 def from_config(config: LabelsConfig, grid: Grid, classes: Sequence[ClassRow]) -> Labels:
     """`open_labels` as a section of the config says it."""
     return open_labels(
-        config.path, grid, classes,
-        values=config.values, ignore=config.ignore, attribute=config.attribute, burn=config.burn, layer=config.layer,
-    )  # fmt: skip
+        config.path,
+        grid,
+        classes,
+        values=config.values,
+        ignore=config.ignore,
+        attribute=config.attribute,
+        burn=config.burn,
+        layer=config.layer,
+    )
 
 
 def is_vector(path: str) -> bool:

@@ -42,7 +42,8 @@ class LabelMapping:
         value = qupath_class_name(value)
         if value is None or value != value or value == "":
             return IGNORE
-        key = value if isinstance(value, str) and value in self.table else _normalised(value)  # a class may be named "3"
+        # a class may be named "3"
+        key = value if isinstance(value, str) and value in self.table else _normalised(value)
         if key not in self.table:
             raise self._unknown([key])
         return self.table[key]
@@ -62,19 +63,26 @@ class LabelMapping:
         return np.array(numbers, dtype=np.int64), np.array([self.table[key] for key in numbers], dtype=np.uint16)
 
     def _unknown(self, values: list[Any]) -> LabelsError:
-        examples = ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values[:MAX_VALUES_IN_MESSAGE])
+        examples = ", ".join(
+            f"{value:g}" if isinstance(value, float) else str(value) for value in values[:MAX_VALUES_IN_MESSAGE]
+        )
         more = f" and {len(values) - MAX_VALUES_IN_MESSAGE} more" if len(values) > MAX_VALUES_IN_MESSAGE else ""
         first = f"{values[0]:g}" if isinstance(values[0], float) else str(values[0])
         typed, key = shlex.quote(first), json.dumps(first, ensure_ascii=False) if isinstance(values[0], str) else first
         return LabelsError(
-            f"{self.path} holds {examples}{more}, which {'is no class' if len(values) == 1 else 'are no classes'}; the classes are {self.classes}. "
-            f"Pass over a value with --ignore {typed} (labels.ignore: [{key}]), or say which class it means with --values {typed}=CLASS "
+            f"{self.path} holds {examples}{more}, which "
+            f"{'is no class' if len(values) == 1 else 'are no classes'}; the classes are {self.classes}. "
+            f"Pass over a value with --ignore {typed} (labels.ignore: [{key}]), or say which class it means "
+            f"with --values {typed}=CLASS "
             f"(labels.values: {{{key}: CLASS}}; then every value must be listed)."
         )
 
 
 def qupath_class_name(value: Any) -> Any:
-    """The name in a classification as QuPath writes it, ``{"name": "Tumor", "color": […]}`` or ``{"names": ["Tumor", "Positive"]}``; others as they are."""
+    """The name in a classification as QuPath writes it; others as they are.
+
+    QuPath writes ``{"name": "Tumor", "color": […]}`` or ``{"names": ["Tumor", "Positive"]}``.
+    """
     if not isinstance(value, str) or not value.lstrip().startswith("{"):
         return value
     try:
@@ -85,7 +93,9 @@ def qupath_class_name(value: Any) -> Any:
     return ": ".join(map(str, names)) if isinstance(names, list) and names else entry.get("name", value)
 
 
-def label_mapping(path: str, classes: Sequence[ClassRow], values: Mapping[Value, Value] | None, ignore: Sequence[Value]) -> LabelMapping:
+def label_mapping(
+    path: str, classes: Sequence[ClassRow], values: Mapping[Value, Value] | None, ignore: Sequence[Value]
+) -> LabelMapping:
     """What values mean, from the class list and what the user says of it.
 
     Parameters
@@ -105,13 +115,21 @@ def label_mapping(path: str, classes: Sequence[ClassRow], values: Mapping[Value,
         ``values`` names a class that is not in the list.
     """
     listed = ", ".join(f"{row.code} {row.name}" for row in classes)
-    codes: dict[Value, int] = {key: IGNORE if row.role == "ignore" else row.code for row in classes for key in (row.name, row.code)}
-    table = codes if values is None else {_normalised(key): class_code(path, classes, name) for key, name in values.items()}
+    codes: dict[Value, int] = {
+        key: IGNORE if row.role == "ignore" else row.code for row in classes for key in (row.name, row.code)
+    }
+    table = (
+        codes if values is None else {_normalised(key): class_code(path, classes, name) for key, name in values.items()}
+    )
     passed = {codes[name] for name in ignore if isinstance(name, str) and name in codes}
     table = {key: IGNORE if code in passed or codes.get(code) == IGNORE else code for key, code in table.items()}
     outside = next((row.code for row in classes if row.role == "background" and row.code not in passed), IGNORE)
     return LabelMapping(
-        path=path, table={**table, **{_normalised(value): IGNORE for value in ignore}}, outside=outside, classes=listed, listed=values is not None
+        path=path,
+        table={**table, **{_normalised(value): IGNORE for value in ignore}},
+        outside=outside,
+        classes=listed,
+        listed=values is not None,
     )
 
 
@@ -121,7 +139,10 @@ def class_code(path: str, classes: Sequence[ClassRow], value: Value) -> int:
         if value in (row.name, row.code) or str(value) == str(row.code):
             return row.code
     listed = ", ".join(f"{row.code} {row.name}" for row in classes)
-    raise LabelsError(f"The labels {path} are said to mean {value!r}, which is no class; the classes are {listed}. Give the name or the code of one.")
+    raise LabelsError(
+        f"The labels {path} are said to mean {value!r}, which is no class; the classes are {listed}. Give "
+        f"the name or the code of one."
+    )
 
 
 def _normalised(value: Any) -> Value:
@@ -149,7 +170,9 @@ def parse_pairs(option: str, texts: Sequence[str], example: str) -> dict[str, st
     for part in (part for text in texts for part in text.split(",")):
         value, name = (side.strip() for side in part.partition("=")[::2])
         if not value or not name:
-            raise LabelsError(f"{option} {','.join(texts)} is not of the form VALUE=CLASS,VALUE=CLASS, such as {option} {example}.")
+            raise LabelsError(
+                f"{option} {','.join(texts)} is not of the form VALUE=CLASS,VALUE=CLASS, such as {option} {example}."
+            )
         if pairs.setdefault(value, name) != name:
             raise LabelsError(f"{option} gives {value} twice, as {pairs[value]} and as {name}. Leave one of them out.")
     return pairs

@@ -41,7 +41,9 @@ class VectorLabels:
         self.__dict__.update(state)
 
     def read(self, window: Window) -> npt.NDArray[np.uint16]:
-        """Class codes of a window: of the last polygon that covers a pixel's centre, else of the background, else IGNORE.
+        """Class codes of a window.
+
+        Of the last polygon that covers a pixel's centre, else of the background, else IGNORE.
 
         Returns
         -------
@@ -65,9 +67,12 @@ class VectorLabels:
         if not codes:
             return np.full((window.height, window.width), self.meaning.outside, dtype=np.uint16)
         burned: npt.NDArray[np.uint16] = rasterize(
-            zip(features.polygons, codes, strict=True), out_shape=(window.height, window.width), fill=self.meaning.outside,
-            transform=Affine.translation(window.col, window.row), dtype="uint16",
-        )  # fmt: skip
+            zip(features.polygons, codes, strict=True),
+            out_shape=(window.height, window.width),
+            fill=self.meaning.outside,
+            transform=Affine.translation(window.col, window.row),
+            dtype="uint16",
+        )
         return burned
 
     def _codes(self, features: Polygons) -> list[int]:
@@ -82,7 +87,9 @@ class VectorLabels:
         return IndexedPolygons(self.layer, self.grid)
 
 
-def open_polygon_labels(layer: PolygonFile, grid: Grid, meaning: LabelMapping, classes: Sequence[ClassRow], burn: Value | None) -> VectorLabels:
+def open_polygon_labels(
+    layer: PolygonFile, grid: Grid, meaning: LabelMapping, classes: Sequence[ClassRow], burn: Value | None
+) -> VectorLabels:
     """Polygons on a grid.
 
     Raises
@@ -91,7 +98,10 @@ def open_polygon_labels(layer: PolygonFile, grid: Grid, meaning: LabelMapping, c
         They lie elsewhere, or nothing says which class they mean.
     """
     if layer.attribute is not None and burn is not None:
-        raise LabelsError(f"The labels {layer.path} get their class from the attribute {layer.attribute} or from burn, not from both. Leave one of them out.")
+        raise LabelsError(
+            f"The labels {layer.path} get their class from the attribute {layer.attribute} or from burn, "
+            f"not from both. Leave one of them out."
+        )
     _check_place(layer, grid)
     return VectorLabels(layer=layer, grid=grid, meaning=meaning, burn=_code_to_burn(layer, classes, burn))
 
@@ -105,7 +115,8 @@ def _code_to_burn(layer: PolygonFile, classes: Sequence[ClassRow], burn: Value |
     if len(codes) == 1:
         return codes[0]
     raise LabelsError(
-        f"The labels {layer.path} are polygons, and which of the {len(codes)} classes they mean is not said. Give --attribute NAME (labels.attribute) "
+        f"The labels {layer.path} are polygons, and which of the {len(codes)} classes they mean is not "
+        f"said. Give --attribute NAME (labels.attribute) "
         "of the field that holds the class, or --burn CLASS (labels.burn) where all of them mean one."
     )
 
@@ -117,6 +128,7 @@ def _check_place(layer: PolygonFile, grid: Grid) -> None:
     check_sides(layer, grid)
     if not bbox_of(grid).intersects(layer.box):
         raise LabelsError(
-            f"The labels {layer.path} do not overlap the image: it has no CRS, so their coordinates are its columns and rows, and they cover {layer.box}, "
+            f"The labels {layer.path} do not overlap the image: it has no CRS, so their coordinates are its "
+            f"columns and rows, and they cover {layer.box}, "
             f"the image {bbox_of(grid)}. Give labels of the same image."
         )

@@ -75,7 +75,10 @@ class RasterLabels:
             values, mask = raster.read(window)
         except (RasterioError, OSError, MemoryError) as error:
             raster.reopen()
-            raise LabelsError(f"The labels {raster.path} cannot be read at {window} ({error.__cause__ or error}). Mend or replace the file.") from error
+            raise LabelsError(
+                f"The labels {raster.path} cannot be read at {window} ({error.__cause__ or error}). Mend or "
+                f"replace the file."
+            ) from error
         valid = mask > 0
         if raster.nodata_is_value and raster.aligned:
             valid[:] = True
@@ -93,12 +96,15 @@ def open_raster(path: str, grid: Grid, meaning: LabelMapping) -> RasterLabels:
     with _open(path) as dataset:
         bands = [kind for kind in dataset.colorinterp if kind is not ColorInterp.alpha]
         if len(bands) != 1:
-            raise LabelsError(f"The labels {path} have {len(bands)} bands. Give a raster of one band that holds class codes.")
+            raise LabelsError(
+                f"The labels {path} have {len(bands)} bands. Give a raster of one band that holds class codes."
+            )
         place = grid_of(dataset)
         straight, unmarked = _has_image_grid(path, place, grid), _unmarked(path, dataset, meaning)
     if not any(isinstance(key, int) for key in meaning.table):
         raise LabelsError(
-            f"Pixels are numbers, but --values (labels.values) lists only texts for the labels {path}. Say which class each number means, as in 0=CLASS."
+            f"Pixels are numbers, but --values (labels.values) lists only texts for the labels {path}. Say "
+            f"which class each number means, as in 0=CLASS."
         )
     moves = (0.0,) if straight or place.wkt is None else turns(bbox_of(place), place.wkt, grid)
     raster = WarpedRaster(path=path, opener=_open, grid=grid, aligned=straight, turns=moves, nodata_is_value=unmarked)
@@ -106,7 +112,10 @@ def open_raster(path: str, grid: Grid, meaning: LabelMapping) -> RasterLabels:
 
 
 def _unmarked(path: str, dataset: DatasetReader, meaning: LabelMapping) -> bool:
-    """Whether the file's nodata is a value like the others. LabelsError where it is also the code of a class, and nobody says which of the two it means."""
+    """Whether the file's nodata is a value like the others.
+
+    LabelsError where it is also the code of a class, and nobody says which of the two it means.
+    """
     nodata = dataset.nodatavals[0]
     if MaskFlags.nodata not in dataset.mask_flag_enums[0] or nodata is None or not float(nodata).is_integer():
         return False
@@ -117,8 +126,10 @@ def _unmarked(path: str, dataset: DatasetReader, meaning: LabelMapping) -> bool:
         return meaning.table.get(value, IGNORE) != IGNORE
     example = ",".join(f"{row}={row}" for row in sorted({key for key in meaning.table if isinstance(key, int)})[:2])
     raise LabelsError(
-        f"The labels {path} have nodata {value}, which is also the code of a class; the classes are {meaning.classes}. Say that it is the class by listing "
-        f"what every value means, --values {example},… (labels.values: {{{value}: {value}, …}}), or that it is unknown, --ignore {value} "
+        f"The labels {path} have nodata {value}, which is also the code of a class; the classes are "
+        f"{meaning.classes}. Say that it is the class by listing "
+        f"what every value means, --values {example},… (labels.values: {{{value}: {value}, …}}), or that it "
+        f"is unknown, --ignore {value} "
         f"(labels.ignore: [{value}])."
     )
 
@@ -132,13 +143,15 @@ def _has_image_grid(path: str, labels: Grid, image: Grid) -> bool:
         return same_grid(labels, image)
     if (labels.height, labels.width) != (image.height, image.width):
         raise LabelsError(
-            f"The labels {path} have {labels.height} × {labels.width} px, the image {image.height} × {image.width}, and neither has a CRS by which to "
+            f"The labels {path} have {labels.height} × {labels.width} px, the image {image.height} × "
+            f"{image.width}, and neither has a CRS by which to "
             "lay one on the other. Give labels of the image's size."
         )
     georeferenced = [grid for grid in (labels, image) if grid.transform != Grid(height=1, width=1).transform]
     if len(georeferenced) == 2 and not same_corners(labels, image):
         raise LabelsError(
-            f"The labels {path} begin at {_corner(labels)}, the image at {_corner(image)}, and neither has a CRS by which to lay one on the other. "
+            f"The labels {path} begin at {_corner(labels)}, the image at {_corner(image)}, and neither has "
+            f"a CRS by which to lay one on the other. "
             "Give labels of the same grid, or give both their CRS."
         )
     return True
@@ -155,8 +168,12 @@ def _open(path: str) -> DatasetReader:
         whole = "://" not in path and not path.startswith("/vsi") and not is_gdal_name(path)
         reason = "does not exist" if whole and not os.path.exists(path) else "is no raster that GDAL can open"
         raise LabelsError(
-            f"The labels {path}: the file {reason}. Give a raster of class codes, or polygons as GeoJSON, GeoPackage, FlatGeobuf or shapefile."
+            f"The labels {path}: the file {reason}. Give a raster of class codes, or polygons as GeoJSON, "
+            f"GeoPackage, FlatGeobuf or shapefile."
         ) from error
     if dataset.count == 0:
-        raise LabelsError(f"The labels {path} have no bands of their own. Name one of the subdatasets: {', '.join(inner_names(dataset)[:3])}.")
+        raise LabelsError(
+            f"The labels {path} have no bands of their own. Name one of the subdatasets: "
+            f"{', '.join(inner_names(dataset)[:3])}."
+        )
     return dataset

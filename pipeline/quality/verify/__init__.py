@@ -1,1 +1,4 @@
-"""A store proved: everything is there, labels are what the network says, and seams show nothing beyond what was promised."""
+"""A store proved: everything is there, and labels are what the network says.
+
+Seams show nothing beyond what was promised.
+"""

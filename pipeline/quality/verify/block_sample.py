@@ -12,7 +12,10 @@ from pipeline.geometry.blocks import BlockIndex
 
 @dataclass(slots=True)
 class Reservoir:
-    """So many of an unknown number of blocks, each as likely as any other (algorithm R of Vitter 1985); no more are ever held."""
+    """So many of an unknown number of blocks, each as likely as any other (algorithm R of Vitter 1985).
+
+    No more are ever held.
+    """
 
     capacity: int
     rng: Random

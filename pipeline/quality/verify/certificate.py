@@ -32,14 +32,20 @@ def incomplete_certificate(coverage: CoverageResult) -> Certificate:
     return _document(False, f"{reason}{coverage.faults.summary()}", coverage, coverage.faults)
 
 
-def full_certificate(job: Job, coverage: CoverageResult, check: SeamCheck, allowed: SeamLimit, seed: int, requested: int) -> Certificate:
+def full_certificate(
+    job: Job, coverage: CoverageResult, check: SeamCheck, allowed: SeamLimit, seed: int, requested: int
+) -> Certificate:
     """Of a store that is covered, after windows were looked at."""
     quantity = "probabilities" if job.task.recipe.averages_probabilities else "logits"
     unit = f"standard deviations of the {quantity}"
     std, reference = logit_std(check.seams, check.control), check.reference
     passed: bool | None = not check.faults.count and is_within(allowed, check.seams, check.control)
     if check.faults.count:
-        below = "the level below makes of them" if all(fault.level for fault in check.faults) else "the network makes of the source"
+        below = (
+            "the level below makes of them"
+            if all(fault.level for fault in check.faults)
+            else "the network makes of the source"
+        )
         reason = f"blocks are not what {below}: {check.faults.summary()}"
     elif requested and not reference.is_sufficient and check.seams.windows:
         passed, reason = None, _no_verdict_reason(job, reference)
@@ -64,14 +70,18 @@ def _no_verdict_reason(job: Job, reference: ReferenceHalo) -> str:
     size = job.network.accepts.maximum
     limit = f"the network takes {size} px at most" if size is not None else "execution.memory allows no larger one"
     return (
-        f"cannot judge the seams: a reference must look {reference.minimum} px beyond its window, as the run's halo and the network do, but "
+        f"cannot judge the seams: a reference must look {reference.minimum} px beyond its window, as the "
+        f"run's halo and the network do, but "
         f"{limit}, which leaves "
-        f"{reference.halo} px. Every chunk is as it was committed, and the labels that were inferred again are those of the store; no certificate is given"
+        f"{reference.halo} px. Every chunk is as it was committed, and the labels that were inferred again "
+        f"are those of the store; no certificate is given"
     )
 
 
 def publish(store: Place, certificate: Certificate) -> Place:
-    """Write it into the store and into the report beside it, whatever else that says; returns the report. What could not be judged is no certificate.
+    """Write it into the store and into the report beside it, whatever else that says; returns the report.
+
+    What could not be judged is no certificate.
 
     Raises
     ------
@@ -86,7 +96,9 @@ def publish(store: Place, certificate: Certificate) -> Place:
     except (OSError, ValueError):
         report = {}
     report = report if isinstance(report, dict) else {}
-    files_at(report_path.parent).put(report_path.name, f"{json.dumps({**report, 'store': str(store), 'certificate': judged}, indent=2)}\n".encode())
+    files_at(report_path.parent).put(
+        report_path.name, f"{json.dumps({**report, 'store': str(store), 'certificate': judged}, indent=2)}\n".encode()
+    )
     return report_path
 
 
@@ -110,10 +122,14 @@ def _advice(store: Place, certificate: Certificate) -> str:
     if OUTSIDE in first["why"]:
         return "Delete the chunks that are named, or run the job with --fresh to make the store anew."
     if first["block"] is None or ("seams" in certificate and not first["level"]):
-        return "Run the job with --fresh to make the store anew, or put back the store, the source or the network that it was made with."
+        return (
+            "Run the job with --fresh to make the store anew, or put back the store, the source or the "
+            "network that it was made with."
+        )
     record = Ledger(store, first["level"]).place(tuple(first["block"]))
     return (
-        f"To make one block anew, delete its commit record ({store / record} for the first) and the chunks that are named, and run the job again; "
+        f"To make one block anew, delete its commit record ({store / record} for the first) and the chunks "
+        f"that are named, and run the job again; "
         "or run it with --fresh."
     )
 
@@ -124,24 +140,45 @@ def certificate_rows(store: Place, certificate: Certificate) -> list[tuple[str, 
     rows = [
         ("store", f"{store}, {OUTCOMES[certificate['passed']]}"),
         ("why", certificate["why"]),
-        ("coverage", f"{coverage['committed']:,} of {coverage['blocks']:,} blocks are committed, {coverage['chunks']:,} chunks were read"),
-        *[("", str(StoreFault(**{**fault, "block": fault["block"] and tuple(fault["block"])}))) for fault in certificate["faults"]],
+        (
+            "coverage",
+            f"{coverage['committed']:,} of {coverage['blocks']:,} blocks are committed, "
+            f"{coverage['chunks']:,} chunks were read",
+        ),
+        *[
+            ("", str(StoreFault(**{**fault, "block": fault["block"] and tuple(fault["block"])})))
+            for fault in certificate["faults"]
+        ],
     ]
     return rows if "seams" not in certificate else [*rows, *_measurement_rows(certificate)]
 
 
 def _measurement_rows(certificate: Certificate) -> list[tuple[str, str]]:
     seams, labels, reference = certificate["seams"], certificate["labels"], certificate["reference"]
-    near = f"within {SEAM_DISTANCE_PX} px {_difference_text(seams['near'])}; further away {_difference_text(seams['away'])}"
-    narrowed = f", of {reference['wanted']} px that it should have: memory or the network's largest input" if reference["halo"] < reference["wanted"] else ""
+    near = (
+        f"within {SEAM_DISTANCE_PX} px {_difference_text(seams['near'])}; further away "
+        f"{_difference_text(seams['away'])}"
+    )
+    narrowed = (
+        f", of {reference['wanted']} px that it should have: memory or the network's largest input"
+        if reference["halo"] < reference["wanted"]
+        else ""
+    )
     return [
         (
             "reference",
-            f"a halo of {reference['halo']} px around windows of {certificate['windows']['side']} px, seed {certificate['windows']['seed']}{narrowed}",
+            f"a halo of {reference['halo']} px around windows of {certificate['windows']['side']} px, seed "
+            f"{certificate['windows']['seed']}{narrowed}",
         ),
         ("seams", f"{seams['windows']} windows: {near}" if seams["windows"] else "none"),
-        ("control", f"{certificate['control']['windows']} windows far from seams: {_difference_text(certificate['control'])}"),
-        ("labels", f"{labels['pixels']:,} compared with the store: {labels['differ']} differ, {labels['ties']} of them ties"),
+        (
+            "control",
+            f"{certificate['control']['windows']} windows far from seams: {_difference_text(certificate['control'])}",
+        ),
+        (
+            "labels",
+            f"{labels['pixels']:,} compared with the store: {labels['differ']} differ, {labels['ties']} of them ties",
+        ),
         ("unit", certificate["unit"]),
     ]
 
@@ -154,4 +191,11 @@ def _difference_text(values: dict[str, Any]) -> str:
 def _document(passed: bool | None, reason: str, coverage: CoverageResult, faults: Faults) -> Certificate:
     counts = {name: getattr(coverage, name) for name in ("blocks", "committed", "chunks", "missing")}
     listed = [{**asdict(fault), "block": fault.block and list(fault.block)} for fault in faults]
-    return {"version": CERTIFICATE_VERSION, "passed": passed, "why": reason, "coverage": counts, "fault_count": faults.count, "faults": listed}
+    return {
+        "version": CERTIFICATE_VERSION,
+        "passed": passed,
+        "why": reason,
+        "coverage": counts,
+        "fault_count": faults.count,
+        "faults": listed,
+    }

@@ -1,4 +1,7 @@
-"""Whether everything is there: a record for each block of each level, and each chunk as it was recorded and readable."""
+"""Whether everything is there.
+
+A record for each block of each level, and each chunk as it was recorded and readable.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +65,9 @@ class CoverageResult:
     """Blocks of each level that may be looked at more closely, by level."""
 
 
-def check_coverage(job: Job, callback: BlockCallback = lambda done, total: None, sample_size: int = 0, rng: Random | None = None) -> CoverageResult:
+def check_coverage(
+    job: Job, callback: BlockCallback = lambda done, total: None, sample_size: int = 0, rng: Random | None = None
+) -> CoverageResult:
     """Read every chunk of a store once for its checksum and once through Zarr; one strip of chunks is held at a time.
 
     Parameters
@@ -93,10 +98,20 @@ def levels_of(job: Job) -> Iterator[LevelBlocks]:
     """Full resolution, then the overviews."""
     task, side = job.task, job.plan.tiles.block
     area, layout = task.area, task.layout
-    is_requested = None if area is None else functools.lru_cache(maxsize=CACHED_BLOCKS)(lambda index: bool(area.touches([layout.window(index)])[0]))
-    yield LevelBlocks(level=0, count=job.blocks, blocks=task.blocks, window=layout.window, side=side, is_requested=is_requested)
+    is_requested = (
+        None
+        if area is None
+        else functools.lru_cache(maxsize=CACHED_BLOCKS)(lambda index: bool(area.touches([layout.window(index)])[0]))
+    )
+    yield LevelBlocks(
+        level=0, count=job.blocks, blocks=task.blocks, window=layout.window, side=side, is_requested=is_requested
+    )
     for overview in overviews.levels(job.path, job.spec, side if area else None):
-        required = None if overview.selected is None else (lambda index, required=overview.selected: (index.row, index.col) in required)
+        required = (
+            None
+            if overview.selected is None
+            else (lambda index, required=overview.selected: (index.row, index.col) in required)
+        )
         yield LevelBlocks(
             level=overview.task.level,
             count=overview.count,
@@ -116,7 +131,12 @@ def _intact_layers(job: Job, level: int, coverage: CoverageResult) -> tuple[str,
 
 
 def _check_block(
-    store: Place, layers: tuple[str, ...], level: LevelBlocks, index: BlockIndex, failures: dict[tuple[int, int], str], coverage: CoverageResult
+    store: Place,
+    layers: tuple[str, ...],
+    level: LevelBlocks,
+    index: BlockIndex,
+    failures: dict[tuple[int, int], str],
+    coverage: CoverageResult,
 ) -> None:
     block = (index.row, index.col)
     coverage.blocks += 1
@@ -127,19 +147,24 @@ def _check_block(
         return
     if record is None:
         coverage.missing += level.level == 0
-        coverage.faults.add(level.level, block, f"not committed ({failures[block]})" if block in failures else "not committed")
+        reason = f"not committed ({failures[block]})" if block in failures else "not committed"
+        coverage.faults.add(level.level, block, reason)
         return
     coverage.committed += 1
     window, checksums = level.window(index), record["chunks"]
     coverage.samples[level.level].add(index, checksums, ABSENT_CHUNK)
     keys = [key for layer in layers for key in chunk_keys(store, level.level, layer, window)]
-    wrong = _changed_chunks(store, keys, checksums) or [reason for layer in layers for reason in _unreadable_layers(store, level.level, layer, window)]
+    wrong = _changed_chunks(store, keys, checksums) or [
+        reason for layer in layers for reason in _unreadable_layers(store, level.level, layer, window)
+    ]
     coverage.chunks += sum(1 for key in keys if checksums.get(key) not in (None, ABSENT_CHUNK))
     for reason in wrong:
         coverage.faults.add(level.level, block, reason)
 
 
-def _check_outside_aoi(job: Job, level: LevelBlocks, is_requested: Callable[[BlockIndex], bool], layer: str, coverage: CoverageResult) -> None:
+def _check_outside_aoi(
+    job: Job, level: LevelBlocks, is_requested: Callable[[BlockIndex], bool], layer: str, coverage: CoverageResult
+) -> None:
     """Chunks of blocks that nobody asked for; files are listed one at a time."""
     folder = f"{level.level}/{layer}" + ("/c" if job.spec.zarr_format == 3 else "")
     for key in files_at(job.path).list(folder):
@@ -156,7 +181,8 @@ def _changed_chunks(store: Place, keys: list[str], checksums: dict[str, str]) ->
     unknown = [f"the record does not know chunk {key}" for key in keys if key not in checksums]
     missing = set(missing_chunks(store, {"chunks": checksums}))
     return unknown + [
-        f"chunk {key} is gone" if key in missing else f"chunk {key} is not what was committed" for key in changed_chunks(store, {"chunks": checksums})
+        f"chunk {key} is gone" if key in missing else f"chunk {key} is not what was committed"
+        for key in changed_chunks(store, {"chunks": checksums})
     ]
 
 

@@ -20,7 +20,8 @@ Bools = npt.NDArray[np.bool_]
 SEAM_DISTANCE_PX = 16
 """Pixels from a line within which a pixel counts as near a seam."""
 TIES = {"float32": 1e-4, "bfloat16": 3e-2, "float16": 4e-3}
-"""Rounding of logits by precision, in their standard deviations: where the two best are closer, either label is right."""
+"""Rounding of logits by precision, in their standard deviations: where the two best are closer, either label is
+right."""
 
 
 @dataclass(slots=True, eq=False)
@@ -66,7 +67,12 @@ class Differences:
     def document(self, std: float) -> dict[str, Any]:
         """Plain values, errors in units of ``std``."""
         rms = math.sqrt(self.squares / max(self.pixels, 1))
-        return {"pixels": self.pixels, "max": _json_number(self.largest / std), "rms": _json_number(rms / std), "flips": self.flips}
+        return {
+            "pixels": self.pixels,
+            "max": _json_number(self.largest / std),
+            "rms": _json_number(rms / std),
+            "flips": self.flips,
+        }
 
 
 @dataclass(slots=True)
@@ -96,9 +102,11 @@ class WindowErrors:
     def document(self, std: float, by_distance: bool) -> dict[str, Any]:
         """Plain values; near and away from seams where they are told apart."""
         total = Differences(
-            pixels=self.near.pixels + self.far.pixels, largest=self.largest, squares=self.near.squares + self.far.squares,
+            pixels=self.near.pixels + self.far.pixels,
+            largest=self.largest,
+            squares=self.near.squares + self.far.squares,
             flips=self.near.flips + self.far.flips,
-        )  # fmt: skip
+        )
         parts = {"near": self.near.document(std), "away": self.far.document(std)} if by_distance else {}
         return {"windows": self.windows, **total.document(std), **parts}
 
@@ -110,7 +118,9 @@ def logit_std(*window_errors: WindowErrors) -> float:
 
 
 def undecided(logits: Logits, recipe: Recipe, where: Bools) -> Bools:
-    """(rows, cols) whether rounding may turn the label: it is another one where any channel is a little more or a little less.
+    """(rows, cols) whether rounding may turn the label.
+
+    It is another one where any channel is a little more or a little less.
 
     Parameters
     ----------
@@ -144,7 +154,9 @@ def _label_may_turn(logits: Logits, nearly: float, recipe: Recipe) -> Bools:
 
 
 def _labels(logits: Logits, recipe: Recipe) -> npt.NDArray[np.unsignedinteger[Any]]:
-    return np.asarray(layers.decoded(torch.from_numpy(logits), recipe.decoding_after_blend, replace(recipe, layers=("mask",)))["mask"])
+    return np.asarray(
+        layers.decoded(torch.from_numpy(logits), recipe.decoding_after_blend, replace(recipe, layers=("mask",)))["mask"]
+    )
 
 
 def _json_number(value: float) -> float | None:

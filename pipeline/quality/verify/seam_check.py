@@ -1,10 +1,14 @@
-"""Windows of a store, at seams and far from them, inferred again: as the run did it, and with a reference around them."""
+"""Windows of a store, at seams and far from them, inferred again.
+
+As the run did it, and with a reference around them.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice, zip_longest
 from random import Random
 
@@ -21,7 +25,13 @@ from pipeline.planning.job import Job
 from pipeline.quality.verify import seam_windows, stored_values, wide_halo_reference
 from pipeline.quality.verify.block_sample import BlockSample
 from pipeline.quality.verify.faults import Faults
-from pipeline.quality.verify.logit_differences import SEAM_DISTANCE_PX, ComparisonWindow, Logits, WindowErrors, undecided
+from pipeline.quality.verify.logit_differences import (
+    SEAM_DISTANCE_PX,
+    ComparisonWindow,
+    Logits,
+    WindowErrors,
+    undecided,
+)
 from pipeline.runtime.device import run_on_device_thread
 from pipeline.store.ledger import Ledger
 from pipeline.store.overviews import OverviewTask
@@ -29,7 +39,8 @@ from pipeline.store.overviews import OverviewTask
 PLACES_PER_BLOCK = 8
 """Places of a block that are drawn before the one with the most valid pixels is taken."""
 CANDIDATES_PER_WINDOW = 4
-"""Blocks with data that are looked at for each window, at the most, where they cannot be read or have no valid pixel after all."""
+"""Blocks with data that are looked at for each window, at the most, where they cannot be read or have no valid pixel
+after all."""
 LOGIT_BYTES = 2**26
 """Bytes of logits that windows hold at once."""
 
@@ -59,7 +70,10 @@ class SeamCheck:
     """Told how far it is, in words."""
 
     def run(self, sample: BlockSample, windows: int, seed: int) -> None:
-        """Look at so many seams, and at as many places that are far from them; blocks without data must have no valid pixel."""
+        """Look at so many seams, and at as many places that are far from them.
+
+        Blocks without data must have no valid pixel.
+        """
         views = self._draw_windows(sample, windows, Random(seed))
         window_bytes = self.reference.side**2 * self.job.locality.classes * 4
         while batch := list(islice(views, max(LOGIT_BYTES // window_bytes, 2))):
@@ -67,12 +81,17 @@ class SeamCheck:
             for view in batch:
                 self._compare(view)
                 done = self.seams.windows + self.control.windows
-                self.notify(f"{done:,} of about {2 * windows:,} windows at seams and far from them compared with their references")
+                self.notify(
+                    f"{done:,} of about {2 * windows:,} windows at seams and far from them compared with "
+                    f"their references"
+                )
 
     def overviews(self, samples: list[BlockSample], count: int, seed: int) -> None:
         """Make so many blocks of overviews again, of each level by turns."""
         rng = Random(seed)
-        turns = zip_longest(*([(level, index) for index in sample.alternating(rng)] for level, sample in enumerate(samples, start=1)))
+        turns = zip_longest(
+            *([(level, index) for index in sample.alternating(rng)] for level, sample in enumerate(samples, start=1))
+        )
         for level, index in islice((place for group in turns for place in group if place), count):
             task = OverviewTask(store=self.job.path, spec=self.job.spec, level=level)
             for reason in stored_values.overview_differences(self.job.path, task, task.window(index)):
@@ -99,10 +118,19 @@ class SeamCheck:
                 self.faults.add(0, (index.row, index.col), reason)
             return []
         inside, side, layout = state.inside, self.reference.side, state.layout
-        centre = _with_most_valid(state, [seam_windows.window_at_centre(state.lines, inside, side, rng) for _ in range(PLACES_PER_BLOCK)])
+        centre = _with_most_valid(
+            state, [seam_windows.window_at_centre(state.lines, inside, side, rng) for _ in range(PLACES_PER_BLOCK)]
+        )
         if not state.lines:
-            return [ComparisonWindow(centre if _valid_pixels(state, centre) else _around_valid_pixel(state, side, rng), is_at_seam=False)]
-        seam = _with_most_valid(state, [seam_windows.window_at_seam(state.lines, layout, inside, side, rng) for _ in range(PLACES_PER_BLOCK)])
+            return [
+                ComparisonWindow(
+                    centre if _valid_pixels(state, centre) else _around_valid_pixel(state, side, rng), is_at_seam=False
+                )
+            ]
+        seam = _with_most_valid(
+            state,
+            [seam_windows.window_at_seam(state.lines, layout, inside, side, rng) for _ in range(PLACES_PER_BLOCK)],
+        )
         if not _valid_pixels(state, centre) and not _valid_pixels(state, seam):
             seam = _around_valid_pixel(state, side, rng)
         return [ComparisonWindow(centre, is_at_seam=False), ComparisonWindow(seam, is_at_seam=True)]
@@ -124,7 +152,12 @@ class SeamCheck:
         if record.get("source") != pixel_checksum(block.pixels, like=record.get("source")):
             self.faults.add(0, place, "the source gives other pixels there than when it was committed")
         inside = bounding_window(block.output_mask, block.window)
-        return BlockState(block=block, layout=layout, inside=inside, lines=seam_windows.seam_lines(layout, index, inside or block.window))
+        return BlockState(
+            block=block,
+            layout=layout,
+            inside=inside,
+            lines=seam_windows.seam_lines(layout, index, inside or block.window),
+        )
 
     def _fill(self, views: list[ComparisonWindow]) -> None:
         """Block by block, so that one is held at a time and a tile is inferred once for all windows that it touches."""
@@ -148,12 +181,14 @@ class SeamCheck:
     def _infer(self, state: BlockState, views: list[ComparisonWindow]) -> None:
         run = inference(self.job.task)
         for part, touching in _parts(state, views):
-            logits = run_on_device_thread(lambda part=part: run.logits(state.block, state.layout, part))  # type: ignore[misc]  # bound now
+            logits = run_on_device_thread(partial(run.logits, state.block, state.layout, part))
             if logits is None:
                 continue
             for view in touching:
                 piece = view.window.intersect(part)
-                view.fill(piece, logits[(slice(None), *piece.index_in(part))], state.lines.distance(piece) < SEAM_DISTANCE_PX)
+                view.fill(
+                    piece, logits[(slice(None), *piece.index_in(part))], state.lines.distance(piece) < SEAM_DISTANCE_PX
+                )
 
     def _check(self, state: BlockState, view: ComparisonWindow) -> None:
         """What is stored of a view's part of a block."""
@@ -176,8 +211,13 @@ class SeamCheck:
             home = next(_touched_blocks(view.window, self.job.task.layout.block))
             self.faults.add(0, (home.row, home.col), f"no reference could be had at {view.window}: {error}")
             return
-        run_layers, reference_layers = (run_on_device_thread(lambda logits=logits: inference(self.job.task).decoded(logits)) for logits in (view.logits, wider))  # type: ignore[misc]  # bound now
-        (self.seams if view.is_at_seam else self.control).add(view, wider, run_layers["mask"] != reference_layers["mask"])
+        decode = inference(self.job.task).decoded
+        run_layers, reference_layers = (
+            run_on_device_thread(partial(decode, logits)) for logits in (view.logits, wider)
+        )
+        (self.seams if view.is_at_seam else self.control).add(
+            view, wider, run_layers["mask"] != reference_layers["mask"]
+        )
 
 
 def _valid_pixels(state: BlockState, place: Window) -> int:
@@ -209,7 +249,9 @@ def _parts(state: BlockState, views: Iterable[ComparisonWindow]) -> Iterator[tup
     for tile in state.layout.tiles(state.block.index, state.inside):
         touching = [view for view in views if view.window.intersect(tile.keep).pixels]
         if touching:
-            rows, cols = ([getattr(view.window.intersect(tile.keep), axis) for view in touching] for axis in ("rows", "cols"))
+            rows, cols = (
+                [getattr(view.window.intersect(tile.keep), axis) for view in touching] for axis in ("rows", "cols")
+            )
             yield Window.of(*(_hull(spans) for spans in (rows, cols))), touching
 
 

@@ -1,6 +1,7 @@
 """Where tiles meet, and windows on such places and far from them; arithmetic alone.
 
-With halos, tiles meet where their cores do, also at the borders of blocks; where tiles are blended, at the edges of what each reads::
+With halos, tiles meet where their cores do, also at the borders of blocks; where tiles are blended, at the edges of
+what each reads::
 
     |----core----|----core----|            |=====read=====|
                  ↑ line                           |=====read=====|
@@ -43,13 +44,18 @@ def seam_lines(layout: BlockGrid, index: BlockIndex, inside: Window) -> Lines:
     """The lines of a block of which a part is inferred."""
     block = layout.window(index)
     return Lines(
-        rows=_axis_lines(layout.rows, layout.height, block.rows, inside.rows), cols=_axis_lines(layout.cols, layout.width, block.cols, inside.cols)
-    )  # fmt: skip
+        rows=_axis_lines(layout.rows, layout.height, block.rows, inside.rows),
+        cols=_axis_lines(layout.cols, layout.width, block.cols, inside.cols),
+    )
 
 
 def window_at_seam(lines: Lines, layout: BlockGrid, inside: Window, side: int, rng: Random) -> Window:
     """A window in whose middle tiles meet: along a line, or where two cross. There must be a line."""
-    ways = [way for way, present in (("rows", lines.rows), ("cols", lines.cols), ("both", lines.rows and lines.cols)) if present]
+    ways = [
+        way
+        for way, present in (("rows", lines.rows), ("cols", lines.cols), ("both", lines.rows and lines.cols))
+        if present
+    ]
     way = rng.choice(ways)
     row = rng.choice(lines.rows) if way != "cols" else rng.randrange(inside.rows.start, inside.rows.stop)
     col = rng.choice(lines.cols) if way != "rows" else rng.randrange(inside.cols.start, inside.cols.stop)
@@ -62,7 +68,10 @@ def window_around(row: int, col: int, layout: BlockGrid, side: int) -> Window:
 
 
 def window_at_centre(lines: Lines, inside: Window, side: int, rng: Random) -> Window:
-    """A window that keeps a quarter of the way from line to line away from them; where they are close, it is smaller."""
+    """A window that keeps a quarter of the way from line to line away from them.
+
+    Where they are close, it is smaller.
+    """
     return Window.of(_middle(inside.rows, lines.rows, side, rng), _middle(inside.cols, lines.cols, side, rng))
 
 

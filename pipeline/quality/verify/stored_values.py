@@ -41,7 +41,13 @@ class LabelComparison:
 
 
 def stored_differences(
-    store: Place, part: Window, expected: Arrays, valid: _Bools, tie: Callable[[_Bools], _Bools], recipe: Recipe, count: LabelComparison
+    store: Place,
+    part: Window,
+    expected: Arrays,
+    valid: _Bools,
+    tie: Callable[[_Bools], _Bools],
+    recipe: Recipe,
+    count: LabelComparison,
 ) -> Iterator[str]:
     """What is stored otherwise than the run's own tiles say, in words.
 
@@ -65,17 +71,25 @@ def stored_differences(
     for layer, fill in filled(part, recipe).items():
         stored = np.asarray(open_layer(store, 0, layer)[(..., *part.slices)])
         should = np.where(valid, expected[layer], fill) if layer in expected else fill
-        wrong = stored != should if layer == "mask" else _distance(stored, should) > _tolerance(stored, recipe.precision)
+        wrong = (
+            stored != should if layer == "mask" else _distance(stored, should) > _tolerance(stored, recipe.precision)
+        )
         turned = tie(wrong) if wrong.any() else wrong
         if layer == "mask":
             count.add(int(valid.sum()), int(wrong.sum()), int(turned.sum()))
         wrong &= ~turned
         if wrong.any():
-            yield f"{int(wrong.sum())} of {part.pixels} pixels of {layer} at {bounding_window(wrong, part)} are not what the network says"
+            yield (
+                f"{int(wrong.sum())} of {part.pixels} pixels of {layer} at {bounding_window(wrong, part)} "
+                f"are not what the network says"
+            )
 
 
 def nonempty_layers(store: Place, window: Window, spec: StoreSpec) -> Iterator[str]:
-    """Layers that hold anything in a window of which nothing is known, in words; one strip of chunks is held at a time."""
+    """Layers that hold anything in a window of which nothing is known, in words.
+
+    One strip of chunks is held at a time.
+    """
     for layer in spec.layers:
         wrong, fill = 0, np.asarray(spec.layer(layer).fill)
         for rows in cut(window.height, spec.storage_unit_px):
@@ -86,7 +100,10 @@ def nonempty_layers(store: Place, window: Window, spec: StoreSpec) -> Iterator[s
 
 
 def overview_differences(store: Place, task: OverviewTask, window: Window) -> Iterator[str]:
-    """Layers of a block of an overview that are not what the level below makes of it, in words; a plane of it is held at a time."""
+    """Layers of a block of an overview that are not what the level below makes of it, in words.
+
+    A plane of it is held at a time.
+    """
     wrong: dict[str, int] = {}
     for layer, where, values in task.reduced(window):
         stored = np.asarray(open_layer(store, task.level, layer)[where + window.slices])

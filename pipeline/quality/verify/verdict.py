@@ -24,14 +24,19 @@ class SeamLimit:
 def seam_limit(job: Job, requested: float | None, control: WindowErrors) -> SeamLimit:
     """What a plan promises.
 
-    An unproven network is held to its measured radius: the certificate is the evidence. In half precision, seams are exact
-    where they are as far from the reference as centres are.
+    An unproven network is held to its measured radius: the certificate is the evidence. In half precision, seams are
+    exact where they are as far from the reference as centres are.
     """
     tiles, locality, precision = job.plan.tiles, job.locality, job.task.recipe.precision
     tolerance = tiles.tolerated.tolerance if tiles.tolerated else None
     if requested is not None:
         return SeamLimit(kind="asked", limit=requested)
-    if tiles.exact or (locality.verdict == "unproven" and locality.radius and tiles.halo is not None and tiles.halo >= locality.radius.largest):
+    if tiles.exact or (
+        locality.verdict == "unproven"
+        and locality.radius
+        and tiles.halo is not None
+        and tiles.halo >= locality.radius.largest
+    ):
         noise = 0.0 if precision == "float32" else HALF_PRECISION_FACTOR * control.largest / logit_std(control)
         return SeamLimit(kind="exact", limit=max(TIES[precision], noise))
     return SeamLimit(kind="none", limit=None) if tolerance is None else SeamLimit(kind="tolerance", limit=tolerance)
@@ -44,14 +49,26 @@ def verdict_text(allowed: SeamLimit, seams: WindowErrors, control: WindowErrors,
     flips, pixels = seams.near.flips + seams.far.flips, seams.near.pixels + seams.far.pixels
     compared = f"at most {control.largest / std:.1e} at {control.windows} places far from seams"
     if not seams.windows:
-        return f"no seam was looked at, since {_no_seam_reason(control)}" + (f"; {compared}, in {unit}" if control.windows else "")
-    furthest = f"at {seams.windows} seams the {quantity} are at most {seams.largest / std:.1e} {unit} from the reference"
+        return f"no seam was looked at, since {_no_seam_reason(control)}" + (
+            f"; {compared}, in {unit}" if control.windows else ""
+        )
+    furthest = (
+        f"at {seams.windows} seams the {quantity} are at most {seams.largest / std:.1e} {unit} from the reference"
+    )
     comparison = f"{furthest}, {compared}; {flips:,} of {pixels:,} labels differ"
     if allowed.kind == "none":
         return f"nothing was promised of the seams: {comparison}"
     passed = allowed.limit is not None and seams.largest / std <= allowed.limit
-    fulfilled = {"exact": "tiled equals whole", "tolerance": "the tolerance is kept", "asked": "the tolerance asked for is kept"}
-    broken = {"exact": "tiled does not equal the whole", "tolerance": "the tolerance is not kept", "asked": "the tolerance asked for is not kept"}
+    fulfilled = {
+        "exact": "tiled equals whole",
+        "tolerance": "the tolerance is kept",
+        "asked": "the tolerance asked for is kept",
+    }
+    broken = {
+        "exact": "tiled does not equal the whole",
+        "tolerance": "the tolerance is not kept",
+        "asked": "the tolerance asked for is not kept",
+    }
     return f"{(fulfilled if passed else broken)[allowed.kind]}, within {allowed.limit:g}: {comparison}"
 
 

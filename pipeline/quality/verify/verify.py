@@ -25,7 +25,9 @@ PROGRESS_INTERVAL_S = 10.0
 """Seconds between lines of progress."""
 
 
-def verify(job: Job, say: Callable[[str], None], *, windows: int = WINDOWS, seed: int = 0, tolerance: float | None = None) -> Certificate:
+def verify(
+    job: Job, say: Callable[[str], None], *, windows: int = WINDOWS, seed: int = 0, tolerance: float | None = None
+) -> Certificate:
     """Look at every chunk, then at seams; nothing is written.
 
     Parameters
@@ -35,8 +37,8 @@ def verify(job: Job, say: Callable[[str], None], *, windows: int = WINDOWS, seed
     say
         Told how far it is.
     windows, seed
-        How many seams are looked at, each with a place far from seams, and of which draw. With as many windows as blocks
-        every block is looked at.
+        How many seams are looked at, each with a place far from seams, and of which draw. With as many windows as
+        blocks every block is looked at.
     tolerance
         Largest error of a logit at seams, in standard deviations of the logits, instead of what the plan promises.
 
@@ -47,10 +49,18 @@ def verify(job: Job, say: Callable[[str], None], *, windows: int = WINDOWS, seed
     """
     clear_open_arrays()
     notify = _throttled(say)
-    coverage = check_coverage(job, lambda done, total: notify(f"{done:,} of {total:,} blocks read"), CANDIDATES_PER_WINDOW * windows, Random(seed))
+    coverage = check_coverage(
+        job,
+        lambda done, total: notify(f"{done:,} of {total:,} blocks read"),
+        CANDIDATES_PER_WINDOW * windows,
+        Random(seed),
+    )
     if coverage.faults.count:
         return incomplete_certificate(coverage)
-    say(f"{coverage.chunks:,} chunks of {coverage.blocks:,} blocks are as they were committed; looking at {windows} seams")
+    say(
+        f"{coverage.chunks:,} chunks of {coverage.blocks:,} blocks are as they were committed; looking at "
+        f"{windows} seams"
+    )
     reuse_network(job.task, job.network)
     check = SeamCheck(job=job, reference=wide_halo_reference.reference_halo(job), faults=Faults(), notify=notify)
     check.run(coverage.samples[0], windows, seed)
@@ -79,7 +89,8 @@ def job_of(store: Place, overrides: list[str]) -> Job:
     meta = read_store_meta(store)
     if "given" not in meta:
         raise StoreError(
-            f"{store} was made before stores kept their config as it was given. Run its job once more, which changes no pixel, and verify it then."
+            f"{store} was made before stores kept their config as it was given. Run its job once more, "
+            f"which changes no pixel, and verify it then."
         )
     config = validated_config(meta["given"], overrides, store)
     return prepare_job(config.model_copy(update={"output": config.output.model_copy(update={"path": store})}))

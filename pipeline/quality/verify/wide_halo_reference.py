@@ -47,18 +47,33 @@ class ReferenceHalo:
 
     def tile(self, job: Job, window: Window) -> Tile:
         """The tile of a window, clipped at the raster's edges as the tiles of the run are."""
-        tiles = replace(job.plan.tiles, halo=self.halo, core=round_up(max(job.plan.tiles.height, job.plan.tiles.width), job.plan.tiles.multiple))
-        rows, cols = (next(replace(tiles, minimum=self.smallest).axis(k).tiles(span)).read for k, span in enumerate((window.rows, window.cols)))
+        tiles = replace(
+            job.plan.tiles,
+            halo=self.halo,
+            core=round_up(max(job.plan.tiles.height, job.plan.tiles.width), job.plan.tiles.multiple),
+        )
+        rows, cols = (
+            next(replace(tiles, minimum=self.smallest).axis(k).tiles(span)).read
+            for k, span in enumerate((window.rows, window.cols))
+        )
         return Tile(read=Window.of(rows, cols), keep=window)
 
 
 def reference_halo(job: Job) -> ReferenceHalo:
     """As wide as is needed for a halo to be beyond doubt, as far as memory and the network allow it."""
     tiles, multiple, largest = job.plan.tiles, job.plan.tiles.multiple, job.network.accepts.maximum
-    longest = max(math.isqrt(_room(job.plan)), job.task.layout.rows.largest) if largest is None else min(largest, math.isqrt(_room(job.plan)))
-    target, minimum = target_halo(job.locality, tiles.halo, tiles.size, multiple), minimum_halo(job.locality, tiles.halo, tiles.size)
+    longest = (
+        max(math.isqrt(_room(job.plan)), job.task.layout.rows.largest)
+        if largest is None
+        else min(largest, math.isqrt(_room(job.plan)))
+    )
+    target, minimum = (
+        target_halo(job.locality, tiles.halo, tiles.size, multiple),
+        minimum_halo(job.locality, tiles.halo, tiles.size),
+    )
     side = max(min(REFERENCE_WINDOW_SIDE, tiles.block, longest // 2), 1)
-    narrowed = round_down(longest - multiple - 2 * round_up(minimum, multiple), multiple)  # the window whose halo is just wide enough
+    # the window whose halo is just wide enough
+    narrowed = round_down(longest - multiple - 2 * round_up(minimum, multiple), multiple)
     side = min(side, narrowed) if narrowed > 0 else side
     halo = max(min(target, round_down((longest - round_up(side, multiple) - multiple) // 2, multiple)), 0)
     smallest = max(tiles.minimum, 1 if tiles.halo is not None else tiles.size)
@@ -66,33 +81,50 @@ def reference_halo(job: Job) -> ReferenceHalo:
 
 
 def target_halo(locality: Locality, halo: int | None, size: int, multiple: int) -> int:
-    """Px: more than the radius and twice the run's halo; where the reach has no bound, so that the tile is twice as long as the run's."""
+    """Px: more than the radius and twice the run's halo.
+
+    Where the reach has no bound, so that the tile is twice as long as the run's.
+    """
     if locality.radius is not None and locality.verdict != "not local":
         return round_up(max(locality.radius.largest, 2 * (halo or 0)), multiple) + multiple
     return round_up(size if halo is None else max(size, 2 * halo), multiple)
 
 
 def minimum_halo(locality: Locality, halo: int | None, size: int) -> int:
-    """Px: the run's halo and the radius; where the reach has no bound, so that the reference is longer than a tile of the run."""
+    """Px: the run's halo and the radius.
+
+    Where the reach has no bound, so that the reference is longer than a tile of the run.
+    """
     if locality.radius is not None and locality.verdict != "not local":
         return max(locality.radius.largest, halo or 0)
     return size // 2 if halo is None else halo + 1
 
 
 def infer(job: Job, reference: ReferenceHalo, window: Window) -> npt.NDArray[np.float32]:
-    """What one tile says of a window, (classes, rows, cols) float32: logits, or probabilities where the run averages those."""
+    """What one tile says of a window, (classes, rows, cols) float32.
+
+    Logits, or probabilities where the run averages those.
+    """
     tile, recipe, device = reference.tile(job, window), job.task.recipe, select_device(job.task.device)
     pixels = read_with_retries(job.source, tile.read, job.task.retries)
 
     def answer() -> npt.NDArray[np.float32]:
         network = inference(job.task).network
-        threads = resources.cores() if network.graph is None else recipe.threads  # onnxruntime opens a session for each number of threads
+        # onnxruntime opens a session for each number of threads
+        threads = resources.cores() if network.graph is None else recipe.threads
         forward = Forward(
-            network=network, device=device, normalisation=recipe.normalisation, decoding=recipe.decoding,
-            probabilities=recipe.averages_probabilities, augment=recipe.augment, batch=1,
-        )  # fmt: skip
+            network=network,
+            device=device,
+            normalisation=recipe.normalisation,
+            decoding=recipe.decoding,
+            probabilities=recipe.averages_probabilities,
+            augment=recipe.augment,
+            batch=1,
+        )
         with fixed_numerics(recipe.precision, threads, device):
-            logits: npt.NDArray[np.float32] = next(logits for _, logits in forward(pixels, tile.read, [tile])).cpu().numpy()
+            logits: npt.NDArray[np.float32] = (
+                next(logits for _, logits in forward(pixels, tile.read, [tile])).cpu().numpy()
+            )
             return logits
 
     return run_on_device_thread(answer)

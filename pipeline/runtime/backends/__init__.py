@@ -1,4 +1,7 @@
-"""Kinds of devices, by torch's name of them: the other rooms ask a row of this table, and compare no names of devices."""
+"""Kinds of devices, by torch's name of them.
+
+The other rooms ask a row of this table, and compare no names of devices.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,9 @@ def backend_of(device: torch.device | str) -> Backend:
     """
     kind = torch.device(device).type
     if kind not in KINDS:
-        raise ModelError(f"execution.device is {str(device)!r}, and no backend drives devices of this kind. Use {choices()}.")
+        raise ModelError(
+            f"execution.device is {str(device)!r}, and no backend drives devices of this kind. Use {choices()}."
+        )
     return KINDS[kind]
 
 

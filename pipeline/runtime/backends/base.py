@@ -18,7 +18,12 @@ AUTOCAST: Mapping[str, torch.dtype] = {"bfloat16": torch.bfloat16, "float16": to
 
 OUT_OF_MEMORY = {
     "cpu": ("can't allocate memory",),
-    "cuda": ("CUDA out of memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED"),
+    "cuda": (
+        "CUDA out of memory",
+        "CUDA error: out of memory",
+        "CUBLAS_STATUS_ALLOC_FAILED",
+        "CUDNN_STATUS_ALLOC_FAILED",
+    ),
 }
 """What torch, the driver and the libraries of kernels write where memory ran out, by torch's name of the device."""
 
@@ -49,7 +54,10 @@ class Backend(Protocol):
     page_locked: bool
     """Copies start from page-locked memory, so that no call waits for them."""
     numbered: bool
-    """A machine may have several such devices, told apart by number. Each process of engine ``processes`` then has one to itself."""
+    """A machine may have several such devices, told apart by number.
+
+    Each process of engine ``processes`` then has one to itself.
+    """
     batched: bool
     """Tiles that are computed at once form a batch; otherwise each tile has a stream of its own."""
     needs_compiler: bool
@@ -92,7 +100,8 @@ class Backend(Protocol):
         Returns
         -------
         tuple
-            Live bytes at the peak beyond the image; and the mean of live bytes, weighed by what is allocated, as a share of the peak, where that is seen.
+            Live bytes at the peak beyond the image; and the mean of live bytes, weighed by what is allocated, as a
+            share of the peak, where that is seen.
         """
 
     def give_back(self) -> None:

@@ -51,7 +51,8 @@ class Cpu:
     def full_precision(self) -> Iterator[None]:
         """Without oneDNN."""
         mkldnn = torch.backends.mkldnn.enabled
-        torch.backends.mkldnn.enabled = False  # type: ignore[assignment]  # a module property, which mypy takes for its descriptor
+        # a module property, which mypy takes for its descriptor
+        torch.backends.mkldnn.enabled = False  # type: ignore[assignment]
         try:
             yield
         finally:
@@ -64,8 +65,12 @@ class Cpu:
         return HostTransfer()
 
     def peak(self, function: Function, x: torch.Tensor) -> tuple[int, float | None]:
-        """The allocator's events see eager, scripted and exported networks alike. They are weighed by bytes: by time the share would differ between runs."""
-        with profile(profile_memory=True) as profiled:  # torch.profiler would import torch's compiler first, for seconds
+        """The allocator's events see eager, scripted and exported networks alike.
+
+        They are weighed by bytes: by time the share would differ between runs.
+        """
+        # torch.profiler would import torch's compiler first, for seconds
+        with profile(profile_memory=True) as profiled:
             function(x)
         assert profiled.kineto_results is not None
         events = [event for event in profiled.kineto_results.events() if event.name() == "[memory]"]

@@ -85,7 +85,15 @@ class Cuda:
         torch.cuda.current_stream(device).synchronize()
 
     def providers(self, device: torch.device) -> list[Any]:
-        """With the CPU for operators that have no kernel for CUDA. The default search takes products of matrices: cuDNN chooses nothing by timing."""
+        """With the CPU for operators that have no kernel for CUDA.
+
+        The default search takes products of matrices: cuDNN chooses nothing by timing.
+        """
         # no NaN spreads in products of matrices, as it would in Winograd's or Fourier's way
-        options = {"device_id": device.index or 0, "cudnn_conv_algo_search": "DEFAULT", "use_tf32": "0", "arena_extend_strategy": "kSameAsRequested"}
+        options = {
+            "device_id": device.index or 0,
+            "cudnn_conv_algo_search": "DEFAULT",
+            "use_tf32": "0",
+            "arena_extend_strategy": "kSameAsRequested",
+        }
         return [(self.provider, options), "CPUExecutionProvider"]

@@ -27,6 +27,11 @@ def transfer_for(device: torch.device) -> Transfer:
 
 
 def small_to_device(values: npt.NDArray[Any], device: torch.device) -> torch.Tensor:
-    """Bring a few numbers to the device in the order of its computing, without waiting for what it was asked for before."""
+    """Bring a few numbers to the device in the order of its computing.
+
+    The call does not wait for what the device was asked for before.
+    """
     tensor = torch.from_numpy(values)
-    return (pinned_like(tensor).copy_(tensor) if backend_of(device).page_locked else tensor).to(device, non_blocking=True)
+    return (pinned_like(tensor).copy_(tensor) if backend_of(device).page_locked else tensor).to(
+        device, non_blocking=True
+    )

@@ -28,13 +28,19 @@ class CudaTransfer:
         self._has_room = True
 
     def to_device(self, pixels: Pixels) -> DeviceBlock:
-        """Once the device had no room for a whole block, blocks stay here, and go there tile by tile: to look for room stops what computes."""
+        """Once the device had no room for a whole block, blocks stay here, and go there tile by tile.
+
+        To look for room stops what computes.
+        """
         host_block = DeviceBlock.of(pixels)
         if not self._has_room:
             return host_block
         try:
             with self._in(self._upload_stream):
-                data, valid = (pinned_like(part).copy_(part).to(self._device, non_blocking=True) for part in (host_block.data, host_block.valid))
+                data, valid = (
+                    pinned_like(part).copy_(part).to(self._device, non_blocking=True)
+                    for part in (host_block.data, host_block.valid)
+                )
                 return DeviceBlock(data, valid, self._upload_stream.record_event())
         except RuntimeError as error:
             if not ran_out(error, MEMORY_ERRORS):
@@ -64,7 +70,9 @@ class CudaTransfer:
         note_interval("device", stop - begun.elapsed_time(done) / 1000, stop)
         fetched = torch.cuda.Event(blocking=True)
         with self._in(self._download_stream):
-            host_tensors = {name: pinned_like(tensor).copy_(tensor, non_blocking=True) for name, tensor in tensors.items()}
+            host_tensors = {
+                name: pinned_like(tensor).copy_(tensor, non_blocking=True) for name, tensor in tensors.items()
+            }
             fetched.record(self._download_stream)
         fetched.synchronize()
         return {name: tensor.numpy() for name, tensor in host_tensors.items()}

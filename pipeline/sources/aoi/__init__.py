@@ -18,8 +18,9 @@ __all__ = ["open_area"]
 def open_area(aoi: str | AreaConfig | None, grid: Grid) -> Area | None:
     """Read an area of interest and lay it on the grid of a raster.
 
-    Polygons are brought to the raster's CRS, long edges bent as they bend there, and counted as one area. Those that cross
-    themselves are taken by the even-odd rule. On a raster without a CRS, polygons without one and GeoJSON are in columns and rows.
+    Polygons are brought to the raster's CRS, long edges bent as they bend there, and counted as one area. Those that
+    cross themselves are taken by the even-odd rule. On a raster without a CRS, polygons without one and GeoJSON are in
+    columns and rows.
 
     Parameters
     ----------
@@ -47,6 +48,11 @@ def open_area(aoi: str | AreaConfig | None, grid: Grid) -> Area | None:
     from pipeline.sources.aoi.aoi import open_aoi
     from pipeline.sources.polygons import PolygonUse, open_polygons
 
-    role = PolygonUse(name="The polygons of source.aoi,", option="Give source.aoi: {path: …, layer: NAME}", alternative="", error=SourceError)
+    role = PolygonUse(
+        name="The polygons of source.aoi,",
+        option="Give source.aoi: {path: …, layer: NAME}",
+        alternative="",
+        error=SourceError,
+    )
     config = AreaConfig(path=aoi) if isinstance(aoi, str) else aoi
     return open_aoi(open_polygons(config.path, config.layer, where=config.where, role=role), grid)

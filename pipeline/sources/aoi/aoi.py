@@ -33,7 +33,10 @@ _MAX_CACHED = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Area:
-    """Pixels whose centre lies in one of the polygons of a file. Pickles as this spec; each process reads the file once, on first use."""
+    """Pixels whose centre lies in one of the polygons of a file.
+
+    Pickles as this spec; each process reads the file once, on first use.
+    """
 
     layer: PolygonFile
     grid: Grid
@@ -59,13 +62,19 @@ class Area:
         near = self._aoi_pieces.near(inside)
         if not inside.pixels or not len(near):
             return np.zeros(shape, dtype=bool)
-        burned = rasterize(((piece, 1) for piece in near), out_shape=shape, transform=Affine.translation(window.col, window.row), dtype="uint8")
+        burned = rasterize(
+            ((piece, 1) for piece in near),
+            out_shape=shape,
+            transform=Affine.translation(window.col, window.row),
+            dtype="uint8",
+        )
         return np.asarray(burned.view(bool))
 
     def touches(self, windows: Sequence[Window]) -> npt.NDArray[np.bool_]:
         """(windows,) whether any pixel of a window lies in the area.
 
-        Windows far from the polygons and windows well inside are told apart by geometry; the others are looked at pixel by pixel.
+        Windows far from the polygons and windows well inside are told apart by geometry; the others are looked at pixel
+        by pixel.
         """
         touched = np.zeros(len(windows), dtype=bool)
         near = self._aoi_pieces.windows_touching(windows)
@@ -77,12 +86,18 @@ class Area:
         return touched
 
     def blocks(self, layout: BlockGrid) -> Iterator[BlockIndex]:
-        """Blocks with a pixel in the area, in the order in which blocks are read; a few rows of a swath are held at a time, and others not visited."""
+        """Blocks with a pixel in the area, in the order in which blocks are read.
+
+        A few rows of a swath are held at a time, and others not visited.
+        """
         for batch in _batched(blocks_by_row(self._aoi_pieces.pieces, layout)):
             yield from (batch[i] for i in np.flatnonzero(self.touches([layout.window(index) for index in batch])))
 
     def random_pixel(self, rng: np.random.Generator) -> tuple[int, int]:
-        """(row, col) of a pixel that lies in the area, or beside it where that is narrower than a pixel; large parts are hit more often."""
+        """(row, col) of a pixel that lies in the area, or beside it where that is narrower than a pixel.
+
+        Large parts are hit more often.
+        """
         pieces = self._aoi_pieces.pieces
         sizes = shapely.area(pieces)
         piece = pieces[rng.choice(len(pieces), p=sizes / sizes.sum())]
@@ -97,7 +112,10 @@ class Area:
             _cache(self, load_aoi_pieces(self.layer, self.grid))
         pieces = _cached[self]
         if pieces.digest != self.digest:
-            raise SourceError(f"{self.layer.description} are not those with which the run began. Put the file back, or begin anew with --fresh.")
+            raise SourceError(
+                f"{self.layer.description} are not those with which the run began. Put the file back, or "
+                f"begin anew with --fresh."
+            )
         return pieces
 
 
@@ -132,8 +150,11 @@ def _batched(lists: Iterable[list[BlockIndex]]) -> Iterator[list[BlockIndex]]:
 
 def _lattice(windows: Sequence[Window]) -> npt.NDArray[np.object_]:
     """(windows, points) centres of a few pixels of each window."""
-    at = np.array([(window.row, window.height, window.col, window.width) for window in windows], dtype=np.int64).reshape(-1, 4)
+    at = np.array(
+        [(window.row, window.height, window.col, window.width) for window in windows], dtype=np.int64
+    ).reshape(-1, 4)
     rows, cols = (
-        first[:, None] + (2 * np.arange(LATTICE) + 1) * size[:, None] // (2 * LATTICE) + 0.5 for first, size in ((at[:, 0], at[:, 1]), (at[:, 2], at[:, 3]))
+        first[:, None] + (2 * np.arange(LATTICE) + 1) * size[:, None] // (2 * LATTICE) + 0.5
+        for first, size in ((at[:, 0], at[:, 1]), (at[:, 2], at[:, 3]))
     )
     return np.asarray(shapely.points(np.tile(cols, LATTICE), np.repeat(rows, LATTICE, 1)))

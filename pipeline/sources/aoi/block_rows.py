@@ -29,7 +29,9 @@ _NARROW_BLOCKS = 4
 
 
 def blocks_by_row(pieces: GeometryArray, layout: BlockGrid) -> Iterator[list[BlockIndex]]:
-    """Rows of blocks of each swath, as `Layout.lines` has them, with the blocks alone that pieces of an outline may reach.
+    """Rows of blocks of each swath, as `Layout.lines` has them.
+
+    Blocks are those alone that pieces of an outline may reach.
 
     Parameters
     ----------
@@ -41,7 +43,11 @@ def blocks_by_row(pieces: GeometryArray, layout: BlockGrid) -> Iterator[list[Blo
     rows, cols = layout.shape
     for swath, across in _swaths(pieces, layout):
         columns = Span(swath.start * layout.block, swath.stop * layout.block)
-        inside = across if layout.swaths == 1 else _cut(across, Window.of(Span(0, rows * layout.block), columns), layout.block)
+        inside = (
+            across
+            if layout.swaths == 1
+            else _cut(across, Window.of(Span(0, rows * layout.block), columns), layout.block)
+        )
         starts, stops = _spans(inside, 1, layout.block, rows)
         for row, active in _sweep(starts, stops, rows):
             strip = Window.of(Span(row * layout.block, (row + 1) * layout.block), columns)
@@ -71,7 +77,10 @@ def _sweep(starts: Integers, stops: Integers, count: int) -> Iterator[tuple[int,
 
 
 def _spans(pieces: GeometryArray, axis: int, block: int, count: int) -> tuple[Integers, Integers]:
-    """First block of an axis (0 for columns, 1 for rows) that the box around each piece touches, and the one behind the last."""
+    """First block of an axis that the box around each piece touches, and the one behind the last.
+
+    The axis is 0 for columns, 1 for rows.
+    """
     box = shapely.bounds(pieces).reshape(-1, 4)
     starts = np.clip(np.floor(box[:, axis] / block).astype(np.int64), 0, count - 1)
     stops = np.clip(np.ceil(box[:, axis + 2] / block).astype(np.int64), starts + 1, count)
@@ -96,5 +105,7 @@ def _cut(pieces: GeometryArray, window: Window, block: int) -> GeometryArray:
     long = ((box[:, 2:] - box[:, :2]) > _NARROW_BLOCKS * block).any(1)
     if not long.any():
         return pieces
-    parts: Any = shapely.get_parts(shapely.intersection(pieces[long], shapely.box(window.col, window.row, window.cols.stop, window.rows.stop)))
+    parts: Any = shapely.get_parts(
+        shapely.intersection(pieces[long], shapely.box(window.col, window.row, window.cols.stop, window.rows.stop))
+    )
     return np.concatenate([pieces[~long], parts[~shapely.is_empty(parts)]])

@@ -22,7 +22,8 @@ from pipeline.sources.polygons_in_pixels import bbox_to_read, check_sides, in_pi
 VERTICES = 256
 """Of a piece, at most: whoever looks at a window looks at all vertices of the pieces that reach into it."""
 EDGE = 0.25
-"""px by which windows are shrunk before polygons are looked for: centres of pixels lie further in, and outlines often follow the pixels' edges."""
+"""px by which windows are shrunk before polygons are looked for: centres of pixels lie further in, and outlines often
+follow the pixels' edges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,10 @@ class AoiPieces:
         return contained
 
     def centred(self, windows: Sequence[Window]) -> npt.NDArray[np.bool_]:
-        """(windows,) whether the pixel in the middle of some part of the area in a window has its centre there; of most windows that hold any it has."""
+        """(windows,) whether the pixel in the middle of some part of the area in a window has its centre there.
+
+        Of most windows that hold any it has.
+        """
         hits = np.zeros(len(windows), dtype=bool)
         if not len(windows):
             return hits
@@ -123,7 +127,10 @@ def _box(window: Window, shrunk: float = 0.0) -> Any:
 
 
 def _digest(layer: PolygonFile, features: Polygons) -> str:
-    """Of the coordinates as they stand in the file, since those in the raster's CRS differ in their last digits between releases of PROJ."""
+    """Digest of the coordinates as they stand in the file.
+
+    Those in the raster's CRS differ in their last digits between releases of PROJ.
+    """
     digest = hashlib.blake2b((name_of(layer.crs) if layer.crs else "").encode(), digest_size=16)
     for polygon in shapely.to_wkb(features.polygons, byte_order=1):
         digest.update(polygon)
@@ -133,19 +140,27 @@ def _digest(layer: PolygonFile, features: Polygons) -> str:
 def _empty_error(layer: PolygonFile) -> SourceError:
     condition = "" if layer.where is None else f" where {layer.where}"
     return SourceError(
-        f"{layer.description} hold no polygon{condition} in their layer {layer.name}. Give polygons{', or another condition' * bool(condition)}."
+        f"{layer.description} hold no polygon{condition} in their layer {layer.name}. Give "
+        f"polygons{', or another condition' * bool(condition)}."
     )
 
 
 def _no_overlap_error(layer: PolygonFile, grid: Grid) -> SourceError:
     if grid.wkt is None or layer.crs is None:
         return SourceError(
-            f"{layer.description} do not overlap the raster: it has no CRS, so their coordinates are its columns and rows, and they cover {layer.box}, "
+            f"{layer.description} do not overlap the raster: it has no CRS, so their coordinates are its "
+            f"columns and rows, and they cover {layer.box}, "
             f"the raster {bbox_of(grid)}. Give an area of the same image."
         )
     extents = bbox_in_crs(layer.box, layer.crs, grid.wkt)
-    covers = " and ".join(map(str, extents)) if extents else f"{layer.box} of their own CRS {name_of(layer.crs)}, which has no place there"
+    covers = (
+        " and ".join(map(str, extents))
+        if extents
+        else f"{layer.box} of their own CRS {name_of(layer.crs)}, which has no place there"
+    )
     return SourceError(
-        f"{layer.description} do not overlap the raster. In {name_of(grid.wkt)} they cover {covers}, the raster {bbox_of(grid)}. "
-        f"Give an area of the same place, or mend the CRS that it claims.{geojson_crs_hint(layer.path, layer.box, layer.crs)}"
+        f"{layer.description} do not overlap the raster. In {name_of(grid.wkt)} they cover {covers}, the "
+        f"raster {bbox_of(grid)}. "
+        f"Give an area of the same place, or mend the CRS that it "
+        f"claims.{geojson_crs_hint(layer.path, layer.box, layer.crs)}"
     )

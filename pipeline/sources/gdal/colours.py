@@ -1,6 +1,9 @@
-"""Files whose numbers are no brightness: palettes, inverted greys, inks, and colours that are multiplied by their alpha.
+"""Files whose numbers are no brightness.
 
-Without ``source.bands`` such a file is read as a picture shows it, or refused by that word; bands that are named are the file's own numbers.
+Palettes, inverted greys, inks, and colours that are multiplied by their alpha.
+
+Without ``source.bands`` such a file is read as a picture shows it, or refused by that word; bands that are named are
+the file's own numbers.
 """
 
 from __future__ import annotations
@@ -18,9 +21,14 @@ from pipeline.sources.gdal import tiff_tags
 from pipeline.sources.validity.validity import alpha_of
 
 INKS = {
-    ColorInterp.cyan: "CMYK", ColorInterp.magenta: "CMYK", ColorInterp.yellow: "CMYK", ColorInterp.black: "CMYK",
-    ColorInterp.Y: "YCbCr", ColorInterp.Cb: "YCbCr", ColorInterp.Cr: "YCbCr",
-}  # fmt: skip
+    ColorInterp.cyan: "CMYK",
+    ColorInterp.magenta: "CMYK",
+    ColorInterp.yellow: "CMYK",
+    ColorInterp.black: "CMYK",
+    ColorInterp.Y: "YCbCr",
+    ColorInterp.Cb: "YCbCr",
+    ColorInterp.Cr: "YCbCr",
+}
 """Bands that are not red, green and blue, and what such a file is called."""
 STRUCTURE = "IMAGE_STRUCTURE"
 
@@ -88,7 +96,12 @@ def picture_of(dataset: DatasetReader, path: str, bands: list[int] | None) -> Pi
     space = structure.get("SOURCE_COLOR_SPACE")
     if bands is not None:
         if space and any(kinds[i - 1] is ColorInterp.alpha for i in bands if i <= len(kinds)):
-            raise _unsupported_error(path, space, "GDAL shows its colours as red, green and blue, and its own numbers cannot be had. Leave source.bands out")
+            raise _unsupported_error(
+                path,
+                space,
+                "GDAL shows its colours as red, green and blue, and its own numbers cannot be had. Leave "
+                "source.bands out",
+            )
         return AS_STORED
     if space:
         return Picture(name=space, note=f"its {space} colours are read as red, green and blue")
@@ -102,11 +115,15 @@ def picture_of(dataset: DatasetReader, path: str, bands: list[int] | None) -> Pi
     return _multiplied(dataset, path)
 
 
-_ADVICE = "Turn it into red, green and blue first, or name its bands in source.bands, which takes its numbers as they are"
+_ADVICE = (
+    "Turn it into red, green and blue first, or name its bands in source.bands, which takes its numbers as they are"
+)
 
 
 def _unsupported_error(path: str, name: str, advice: str) -> SourceError:
-    return SourceError(f"{path} is a picture in {name}, whose numbers are no brightness of red, green and blue. {advice}.")
+    return SourceError(
+        f"{path} is a picture in {name}, whose numbers are no brightness of red, green and blue. {advice}."
+    )
 
 
 def _bits(dataset: DatasetReader) -> int:
@@ -116,19 +133,32 @@ def _bits(dataset: DatasetReader) -> int:
 def _inverted(dataset: DatasetReader, path: str) -> Picture:
     if dataset.count > 1 or np.dtype(dataset.dtypes[0]).kind != "u":
         raise _unsupported_error(path, f"MinIsWhite of {dataset.count} bands of {dataset.dtypes[0]}", _ADVICE)
-    return Picture(white=2 ** _bits(dataset) - 1, name="MinIsWhite", note="it is MinIsWhite (0 is white), and is read inverted, as pictures show it")
+    return Picture(
+        white=2 ** _bits(dataset) - 1,
+        name="MinIsWhite",
+        note="it is MinIsWhite (0 is white), and is read inverted, as pictures show it",
+    )
 
 
 def _palette(dataset: DatasetReader, path: str, count: int) -> Picture:
     if count > 1:
         raise SourceError(
-            f"{path} has {count} bands, some of which are numbers of a palette, as frames of a GIF are. Name one or several in source.bands, which takes the "
+            f"{path} has {count} bands, some of which are numbers of a palette, as frames of a GIF are. "
+            f"Name one or several in source.bands, which takes the "
             "numbers as they are, or turn them into red, green and blue first (gdal_translate -expand rgb)."
         )
     colors = dataset.colormap(1)
     if _bits(dataset) == 1 and {sum(colors[k][:3]) for k in (0, 1) if k in colors} <= {0, 765}:
         dark = sum(colors.get(0, (0,))[:3]) == 0
-        return AS_STORED if dark else Picture(white=1, name="MinIsWhite", note="it is MinIsWhite (0 is white), and is read inverted, as pictures show it")
+        return (
+            AS_STORED
+            if dark
+            else Picture(
+                white=1,
+                name="MinIsWhite",
+                note="it is MinIsWhite (0 is white), and is read inverted, as pictures show it",
+            )
+        )
     table = np.zeros((np.iinfo(dataset.dtypes[0]).max + 1, 4), np.uint8)
     for entry, color in colors.items():
         if entry < len(table):
@@ -137,9 +167,13 @@ def _palette(dataset: DatasetReader, path: str, count: int) -> Picture:
     clear[max(colors, default=0) + 1 :] = False
     channels = 1 if grey else 3
     return Picture(
-        table=table[:, :channels].tobytes(), channels=channels, clear=clear.tobytes() if clear.any() else b"", name="palette",
-        note=f"its palette is read as {'grey' if grey else 'red, green and blue'}; source.bands: [1] reads its numbers as they are",
-    )  # fmt: skip
+        table=table[:, :channels].tobytes(),
+        channels=channels,
+        clear=clear.tobytes() if clear.any() else b"",
+        name="palette",
+        note=f"its palette is read as {'grey' if grey else 'red, green and blue'}; source.bands: [1] reads "
+        f"its numbers as they are",
+    )
 
 
 def _multiplied(dataset: DatasetReader, path: str) -> Picture:
@@ -147,16 +181,26 @@ def _multiplied(dataset: DatasetReader, path: str) -> Picture:
     multiplied = {False} if alpha is None else tiff_tags.multiplied(dataset)
     if len(multiplied) > 1 and True in multiplied:
         raise SourceError(
-            f"{path} is put together from files whose colours are multiplied by their alpha (associated alpha) and others whose are not, or do not say "
-            "so, so that neither can be undone for all. Bring them to one form first, or name the bands in source.bands, which takes their numbers as they are."
+            f"{path} is put together from files whose colours are multiplied by their alpha (associated "
+            f"alpha) and others whose are not, or do not say "
+            "so, so that neither can be undone for all. Bring them to one form first, or name the bands in "
+            "source.bands, which takes their numbers as they are."
         )
     if None in multiplied:
-        return Picture(name="", note="whether its colours are multiplied by its alpha (associated alpha) cannot be seen; they are read as they are")
+        return Picture(
+            name="",
+            note="whether its colours are multiplied by its alpha (associated alpha) cannot be seen; they "
+            "are read as they are",
+        )
     if multiplied != {True}:
         return AS_STORED
     if len(set(dataset.dtypes)) > 1:
         raise _unsupported_error(path, "associated alpha of mixed dtypes", _ADVICE)
-    return Picture(alpha=alpha, name="associated alpha", note="its colours are multiplied by its alpha (associated alpha), and are divided by it again")
+    return Picture(
+        alpha=alpha,
+        name="associated alpha",
+        note="its colours are multiplied by its alpha (associated alpha), and are divided by it again",
+    )
 
 
 def _divided(raw: npt.NDArray[Any], alpha: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -21,12 +21,18 @@ def left_out(dataset: DatasetReader) -> list[str]:
     if dataset.driver == "GTiff" and len(inner) > 1:
         same_size = f" ({pages} of them of its size)" if pages < len(inner) else ""
         pair = " ".join(shlex.quote(mask_urls(name)) for name in inner[:2])
-        names = f"{mask_urls(inner[1])} names the next, and gdalbuildvrt -separate stack.vrt {pair} … makes bands of several"
+        names = (
+            f"{mask_urls(inner[1])} names the next, and gdalbuildvrt -separate stack.vrt {pair} … makes "
+            f"bands of several"
+        )
         return [f"the file has {len(inner)} pages{same_size}{described}, and only the first is read: {names}"]
     if inner:
         return [f"the file has {len(inner)} subdatasets beside what is read, such as {mask_urls(inner[0])}"]
     if described:
-        return [f"the file holds more planes than its {dataset.count} bands{described}, which GDAL does not see: save them as bands or pages of a TIFF"]
+        return [
+            f"the file holds more planes than its {dataset.count} bands{described}, which GDAL does not "
+            f"see: save them as bands or pages of a TIFF"
+        ]
     return []
 
 
@@ -50,11 +56,16 @@ def _described(dataset: DatasetReader) -> str:
         total *= count
     if total <= dataset.count:
         return ""
-    return f": {' × '.join(f'{count} {name}' for name, count in counts.items() if count > 1)}, by {'ImageJ' if text.startswith('ImageJ=') else 'OME-XML'}"
+    return (
+        f": {' × '.join(f'{count} {name}' for name, count in counts.items() if count > 1)}, by "
+        f"{'ImageJ' if text.startswith('ImageJ=') else 'OME-XML'}"
+    )
 
 
 def _of_imagej(text: str) -> dict[str, int]:
-    numbers = {name: int(value) for name, value in re.findall(r"^(images|channels|slices|frames)=(\d+)\s*$", text, re.M)}
+    numbers = {
+        name: int(value) for name, value in re.findall(r"^(images|channels|slices|frames)=(\d+)\s*$", text, re.M)
+    }
     counts = {name: numbers[name] for name in ("channels", "slices", "frames") if name in numbers}
     return counts or {"images": numbers.get("images", 1)}
 

@@ -12,6 +12,7 @@ import urllib.request
 from base64 import b64encode
 from collections.abc import Callable
 from email.message import Message
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -41,8 +42,15 @@ def identity_of(path: str, files: list[str]) -> dict[str, Any]:
     paths = [Path(name) for name in files or [path] if not name.endswith(MADE_BY_READERS)]
     local = sorted((str(file), file.stat()) for file in paths if file.is_file())
     if local:
-        digest = hashlib.blake2b("\n".join(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in local).encode(), digest_size=16)
-        return {"path": path, "size": sum(stat.st_size for _, stat in local), "files": digest.hexdigest(), **_chunks(local)}
+        digest = hashlib.blake2b(
+            "\n".join(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in local).encode(), digest_size=16
+        )
+        return {
+            "path": path,
+            "size": sum(stat.st_size for _, stat in local),
+            "files": digest.hexdigest(),
+            **_chunks(local),
+        }
     return {"path": redacted(path), **_remote(path)}
 
 
@@ -74,10 +82,13 @@ def _remote(path: str) -> dict[str, Any]:
 
 
 def _headers(url: str) -> Message:
-    """Headers of a file, by HEAD, or by GET of its first byte where HEAD is refused; none where GDAL alone may read it, with credentials of its own."""
+    """Headers of a file, by HEAD, or by GET of its first byte where HEAD is refused.
+
+    None where GDAL alone may read it, with credentials of its own.
+    """
     for method in ("HEAD", "GET"):
         try:
-            return _with_retries(lambda method=method: _request_headers(url, method))  # type: ignore[misc]  # bound now
+            return _with_retries(partial(_request_headers, url, method))
         except urllib.error.HTTPError as error:
             if error.code not in _NO_HEAD:
                 break

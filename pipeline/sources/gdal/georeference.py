@@ -43,7 +43,11 @@ def georeference_of(dataset: DatasetReader, path: str) -> Georeference:
     if grid.wkt is not None or grid.transform != IDENTITY_TRANSFORM:
         return Georeference(grid=grid)
     if (place := netcdf_transform(dataset, path)) is not None:
-        return Georeference(grid=replace(grid, transform=place[0]), settings=place[1], notes=("it lies where its coordinates say; they name no CRS",))
+        return Georeference(
+            grid=replace(grid, transform=place[0]),
+            settings=place[1],
+            notes=("it lies where its coordinates say; they name no CRS",),
+        )
     if (size := pixel_size(dataset.tags()) or ome_size(dataset)) is not None:
         transform = (size.width, 0.0, 0.0, 0.0, size.height, 0.0)
         return Georeference(grid=replace(grid, transform=transform, unit="um"), notes=(size.note,))

@@ -43,9 +43,15 @@ def notes_of(dataset: DatasetReader, indexes: tuple[int, ...], config: SourceCon
     if config.nodata is not None:
         notes += _impossible_nodata(dataset, indexes, config.nodata)
     if config.nodata is not None and (share := Unwritten(dataset=dataset).share(indexes)):
-        notes.append(f"{share:.1%} of its blocks were never written and are nodata; source.nodata: null makes them what GDAL reads")
+        notes.append(
+            f"{share:.1%} of its blocks were never written and are nodata; source.nodata: null makes them "
+            f"what GDAL reads"
+        )
     if config.nodata is not None and (share := zarr_holes.hole_share(dataset, indexes)):
-        notes.append(f"{share:.1%} of it lie in no file of the VRT and are nodata; source.nodata: null makes them what GDAL reads")
+        notes.append(
+            f"{share:.1%} of it lie in no file of the VRT and are nodata; source.nodata: null makes them "
+            f"what GDAL reads"
+        )
     return notes
 
 
@@ -60,9 +66,16 @@ def _impossible_nodata(dataset: DatasetReader, indexes: tuple[int, ...], setting
     odd = {}
     for i in indexes:
         values = nodata.declared(dataset, i, setting)
-        odd.update(dict.fromkeys((value, dataset.dtypes[i - 1]) for value in nodata.impossible_values(values, np.dtype(dataset.dtypes[i - 1]))))
+        odd.update(
+            dict.fromkeys(
+                (value, dataset.dtypes[i - 1])
+                for value in nodata.impossible_values(values, np.dtype(dataset.dtypes[i - 1]))
+            )
+        )
     subject = "the file's nodata" if setting == "auto" else "source.nodata"
-    return [f"{subject} is {value:g}, which no {dtype} can be, so that no pixel is nodata by it" for value, dtype in odd]
+    return [
+        f"{subject} is {value:g}, which no {dtype} can be, so that no pixel is nodata by it" for value, dtype in odd
+    ]
 
 
 def news_of(dataset: DatasetReader, indexes: tuple[int, ...], config: SourceConfig, picture: Picture) -> list[str]:

@@ -22,7 +22,8 @@ DEPTH = 3
 def ome_size(dataset: DatasetReader) -> PixelSize | None:
     """The size that the scale of an array's level has; None where none is said, or not in a unit of length.
 
-    Source: https://ngff.openmicroscopy.org/0.5/ (coordinateTransformations), with OME-Zarr 0.4 for Zarr v2. Remote arrays are not looked at.
+    Source: https://ngff.openmicroscopy.org/0.5/ (coordinateTransformations), with OME-Zarr 0.4 for Zarr v2. Remote
+    arrays are not looked at.
     """
     array = next((Path(name).parent for name in dataset.files if Path(name).name in ARRAY_METADATA), None)
     if array is None:
@@ -54,7 +55,9 @@ def _rows(value: object) -> list[Mapping[str, Any]]:
 
 
 def _size(image: Mapping[str, Any], level: Mapping[str, Any]) -> PixelSize | None:
-    axes = {str(axis.get("name")): (place, str(axis.get("unit", ""))) for place, axis in enumerate(_rows(image.get("axes")))}
+    axes = {
+        str(axis.get("name")): (place, str(axis.get("unit", ""))) for place, axis in enumerate(_rows(image.get("axes")))
+    }
     if not {"y", "x"} <= axes.keys():
         return None
     sizes = []
@@ -63,13 +66,22 @@ def _size(image: Mapping[str, Any], level: Mapping[str, Any]) -> PixelSize | Non
         scales = [_scale(part, place) for part in (level, image)]
         sizes.append(None if scales[0] is None else length(scales[0] * (scales[1] or 1.0), unit))
     height, width = sizes
-    return None if height is None or width is None else PixelSize(height=height, width=width, origin="the multiscales of its OME-Zarr")
+    return (
+        None
+        if height is None or width is None
+        else PixelSize(height=height, width=width, origin="the multiscales of its OME-Zarr")
+    )
 
 
 def _scale(part: Mapping[str, Any], place: int) -> float | None:
     """The scale of one axis, of a level or of the whole image."""
     for change in _rows(part.get("coordinateTransformations")):
         scale = change.get("scale")
-        if isinstance(scale, list) and len(scale) > place and isinstance(scale[place], int | float) and scale[place] > 0:
+        if (
+            isinstance(scale, list)
+            and len(scale) > place
+            and isinstance(scale[place], int | float)
+            and scale[place] > 0
+        ):
             return float(scale[place])
     return None

@@ -35,13 +35,24 @@ def open_dataset(path: str) -> DatasetReader:
 
 
 def bands_of(path: str, dataset: DatasetReader, bands: list[int] | None) -> tuple[int, ...]:
-    """The bands to read, counted from 1: those that are named, else all but alpha. Raises SourceError where there is no such band."""
-    indexes = tuple(bands or (i for i, kind in enumerate(dataset.colorinterp, 1) if kind is not ColorInterp.alpha)) or (1,)
+    """The bands to read, counted from 1: those that are named, else all but alpha.
+
+    Raises SourceError where there is no such band.
+    """
+    indexes = tuple(bands or (i for i, kind in enumerate(dataset.colorinterp, 1) if kind is not ColorInterp.alpha)) or (
+        1,
+    )
     missing = [i for i in indexes if i > dataset.count]
     if missing:
-        raise SourceError(f"source.bands asks for band {missing[0]}, but {mask_urls(path)} has {dataset.count} bands. Bands count from 1.")
+        raise SourceError(
+            f"source.bands asks for band {missing[0]}, but {mask_urls(path)} has {dataset.count} bands. "
+            f"Bands count from 1."
+        )
     if any(np.dtype(_numpy_dtype(dataset.dtypes[i - 1])).kind == "c" for i in indexes):
-        raise SourceError(f"{mask_urls(path)} holds complex numbers ({dataset.dtypes[0]}), which no network takes. Give its amplitude or its parts as bands.")
+        raise SourceError(
+            f"{mask_urls(path)} holds complex numbers ({dataset.dtypes[0]}), which no network takes. Give "
+            f"its amplitude or its parts as bands."
+        )
     return indexes
 
 
@@ -93,20 +104,32 @@ def remedy(path: str, message: str) -> str:
         return _folder(place)
     codec = re.search(r"missing codec (?:of code )?(\w+)", message)
     if codec and codec[1] in JPEG_2000:
-        return f"Its pixels are compressed by JPEG 2000, which this GDAL does not decode in a TIFF; convert it once with {_vips(place)}."
+        return (
+            f"Its pixels are compressed by JPEG 2000, which this GDAL does not decode in a TIFF; convert "
+            f"it once with {_vips(place)}."
+        )
     if codec:
-        return f"Its pixels are compressed by {codec[1]}, which this GDAL does not decode; write it again with DEFLATE, LZW, ZSTD or JPEG where it can be read."
+        return (
+            f"Its pixels are compressed by {codec[1]}, which this GDAL does not decode; write it again "
+            f"with DEFLATE, LZW, ZSTD or JPEG where it can be read."
+        )
     if ending in SLIDES:
         return f"Slides that only OpenSlide reads are converted once with {_vips(place)}."
     if ending in MICROSCOPES:
-        return f"Files of microscopes are converted once with bfconvert -tilex 512 -tiley 512 {_pair(place, '.ome.tif')} (Bio-Formats)."
+        return (
+            f"Files of microscopes are converted once with bfconvert -tilex 512 -tiley 512 "
+            f"{_pair(place, '.ome.tif')} (Bio-Formats)."
+        )
     if ending in ARRAY_FILES:
         return "It is no raster: write its pixels as a GeoTIFF, of (bands, rows, cols), with rasterio or tifffile."
     return ANY_RASTER
 
 
 def _vips(place: Path) -> str:
-    return f"vips tiffsave {_pair(place, '.jpeg.tif')} --tile --pyramid --bigtiff --compression jpeg (libvips with OpenSlide)"
+    return (
+        f"vips tiffsave {_pair(place, '.jpeg.tif')} --tile --pyramid --bigtiff --compression jpeg "
+        f"(libvips with OpenSlide)"
+    )
 
 
 def _pair(place: Path, ending: str) -> str:
@@ -118,4 +141,7 @@ def _folder(place: Path) -> str:
     inside = sorted(file for file in place.rglob("*") if file.suffix.lower() in RASTERS and file.is_file())[:5]
     if not inside:
         return "It is a folder without a raster in it: give a file."
-    return f"It is a folder: give one of the files in it, such as {', '.join(map(str, inside))}; gdalbuildvrt -separate makes one raster of several bands."
+    return (
+        f"It is a folder: give one of the files in it, such as {', '.join(map(str, inside))}; "
+        f"gdalbuildvrt -separate makes one raster of several bands."
+    )

@@ -1,4 +1,7 @@
-"""Rasters that are read over HTTP or from object storage: what GDAL is told for them, and nothing that the user told it already."""
+"""Rasters that are read over HTTP or from object storage.
+
+What GDAL is told for them, and nothing that the user told it already.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,9 @@ __all__ = ["REMOTE_OPTIONS", "Settings", "gdal_env", "gdal_options", "is_remote"
 Settings = tuple[tuple[str, str], ...]
 """GDAL's configuration options, by name."""
 
-_REMOTE = re.compile(r"(^|[/+])(https?|ftp|s3|gs|az|oss)://|/vsi(curl|s3|gs|az|adls|oss|swift|hdfs|webhdfs)(_streaming)?[/?]")
+_REMOTE = re.compile(
+    r"(^|[/+])(https?|ftp|s3|gs|az|oss)://|/vsi(curl|s3|gs|az|adls|oss|swift|hdfs|webhdfs)(_streaming)?[/?]"
+)
 _WHOLE = (".tif", ".tiff", ".vrt", ".jp2")
 """Names of files that carry all they say in themselves."""
 
@@ -29,7 +34,8 @@ REMOTE_OPTIONS: Settings = (
     ("GDAL_HTTP_MERGE_CONSECUTIVE_RANGES", "YES"),  # blocks that lie one behind the other come by one request
     ("GDAL_HTTP_MULTIPLEX", "YES"),  # where the server speaks HTTP/2
     ("GDAL_INGESTED_BYTES_AT_OPEN", "32768"),  # header and first tags of a COG by one request
-    ("CPL_VSIL_CURL_CACHE_SIZE", str(16 * 2**20)),  # bytes, of the process: headers; blocks are decoded once and need no second copy
+    # bytes, of the process: headers; blocks are decoded once and need no second copy
+    ("CPL_VSIL_CURL_CACHE_SIZE", str(16 * 2**20)),
     ("GDAL_HTTP_CONNECTTIMEOUT", "15"),  # s
     ("GDAL_HTTP_LOW_SPEED_LIMIT", "1000"),  # bytes/s: a slow line is waited for, a dead one is not
     ("GDAL_HTTP_LOW_SPEED_TIME", "30"),  # s
@@ -51,8 +57,9 @@ def is_remote(path: str) -> bool:
 def gdal_options(path: str, parts: list[str], timeout: float | None = None) -> Settings:
     """What GDAL is told for a raster.
 
-    Local sidecars (masks, world files) are found by listing the folder, which a server answers slowly or not at all: folders are not listed
-    where everything is remote. GDAL still asks for sidecars by name, unless the file carries all in itself.
+    Local sidecars (masks, world files) are found by listing the folder, which a server answers slowly or not at all:
+    folders are not listed where everything is remote. GDAL still asks for sidecars by name, unless the file carries all
+    in itself.
 
     Parameters
     ----------
@@ -77,7 +84,10 @@ def _remote_options(timeout: float | None) -> Settings:
     if timeout is None:
         return REMOTE_OPTIONS
     whole_seconds = math.ceil(timeout)  # GDAL reads some of them as whole seconds
-    times = {REQUEST: str(whole_seconds), **{name: str(min(int(value), whole_seconds)) for name, value in REMOTE_OPTIONS if name in _TIMEOUT_OPTIONS}}
+    times = {
+        REQUEST: str(whole_seconds),
+        **{name: str(min(int(value), whole_seconds)) for name, value in REMOTE_OPTIONS if name in _TIMEOUT_OPTIONS},
+    }
     return tuple((name, times.get(name, value)) for name, value in REMOTE_OPTIONS)
 
 
@@ -86,7 +96,10 @@ def _on_s3(path: str) -> bool:
 
 
 def _s3_options() -> Settings:
-    """What the environment says of S3 in the words of Amazon's tools, in GDAL's words: both reach the same storage so. Credentials have one name for both."""
+    """What the environment says of S3 in the words of Amazon's tools, in GDAL's words: both reach the same storage so.
+
+    Credentials have one name for both.
+    """
     endpoint = next((os.environ[name] for name in ENDPOINTS if os.environ.get(name)), "")
     scheme, _, host = endpoint.partition("://")
     virtual_hosting = os.environ.get("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "").lower() == "true"
@@ -97,7 +110,11 @@ def _s3_options() -> Settings:
             ("AWS_HTTPS", "NO" if scheme == "http" else "YES"),
             ("AWS_VIRTUAL_HOSTING", "TRUE" if virtual_hosting else "FALSE"),
         )
-    return (*options, ("AWS_NO_SIGN_REQUEST", "YES")) if os.environ.get("AWS_SKIP_SIGNATURE", "").lower() in ("true", "1") else options
+    return (
+        (*options, ("AWS_NO_SIGN_REQUEST", "YES"))
+        if os.environ.get("AWS_SKIP_SIGNATURE", "").lower() in ("true", "1")
+        else options
+    )
 
 
 def gdal_env(options: Settings) -> AbstractContextManager[object]:
@@ -105,7 +122,6 @@ def gdal_env(options: Settings) -> AbstractContextManager[object]:
     if not options:
         return nullcontext()
     unset = {key: value for key, value in options if get_gdal_config(key) is None}
-    env: AbstractContextManager[object] = rasterio.Env(
-        DummySession(), **unset
-    )  # credentials were found when the file was opened; rasterio looks for every read
+    # credentials were found when the file was opened; rasterio looks for every read
+    env: AbstractContextManager[object] = rasterio.Env(DummySession(), **unset)
     return env

@@ -12,15 +12,34 @@ from defusedxml.ElementTree import fromstring
 
 DESCRIPTION = "TIFFTAG_IMAGEDESCRIPTION"
 UM_PER_UNIT = {
-    "µm": 1.0, "μm": 1.0, "\\u00b5m": 1.0, "um": 1.0, "micron": 1.0, "microns": 1.0, "micrometer": 1.0, "micrometre": 1.0, "pm": 1e-6, "å": 1e-4,
-    "nm": 1e-3, "nanometer": 1e-3, "mm": 1e3, "millimeter": 1e3, "cm": 1e4, "centimeter": 1e4, "m": 1e6, "meter": 1e6, "inch": 25400.0, "in": 25400.0,
+    "µm": 1.0,
+    "μm": 1.0,
+    "\\u00b5m": 1.0,
+    "um": 1.0,
+    "micron": 1.0,
+    "microns": 1.0,
+    "micrometer": 1.0,
+    "micrometre": 1.0,
+    "pm": 1e-6,
+    "å": 1e-4,
+    "nm": 1e-3,
+    "nanometer": 1e-3,
+    "mm": 1e3,
+    "millimeter": 1e3,
+    "cm": 1e4,
+    "centimeter": 1e4,
+    "m": 1e6,
+    "meter": 1e6,
+    "inch": 25400.0,
+    "in": 25400.0,
     "angstrom": 1e-4,
-}  # fmt: skip
+}
 """µm in each unit that people write, in lower case; the first two are two characters that look alike."""
 TAGGED = {"2": 25400.0, "3": 1e4}
 """µm in the units of TIFF's ResolutionUnit."""
 PLAUSIBLE = (0.005, 10.0)
-"""µm: a resolution beyond them is a printer's or a screen's, such as 72 or 300 dpi, and says nothing of what was photographed."""
+"""µm: a resolution beyond them is a printer's or a screen's, such as 72 or 300 dpi, and says nothing of what was
+photographed."""
 SIGNIFICANT_DIGITS = 7
 """Significant ones that a rational tag keeps."""
 
@@ -68,7 +87,9 @@ def _of_ome(tags: Mapping[str, str]) -> PixelSize | None:
     pixels = ome_pixels(tags.get(DESCRIPTION, ""))
     if pixels is None:
         return None
-    height, width = (length(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm")) for axis in "YX")
+    height, width = (
+        length(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm")) for axis in "YX"
+    )
     return _size(height, width, "its OME-XML")
 
 
@@ -99,7 +120,12 @@ def _of_resolution(tags: Mapping[str, str]) -> PixelSize | None:
     return _size(height, width, "its resolution tags") if plausible else None
 
 
-PIXEL_SIZE_READERS: tuple[Callable[[Mapping[str, str]], PixelSize | None], ...] = (_of_ome, _of_imagej, _of_aperio, _of_resolution)
+PIXEL_SIZE_READERS: tuple[Callable[[Mapping[str, str]], PixelSize | None], ...] = (
+    _of_ome,
+    _of_imagej,
+    _of_aperio,
+    _of_resolution,
+)
 
 
 def _size(height: float | None, width: float | None, origin: str) -> PixelSize | None:

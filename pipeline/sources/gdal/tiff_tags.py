@@ -1,4 +1,7 @@
-"""Tags of a TIFF that GDAL keeps to itself, read through GDAL: a file may lie on a disk, on a server or in an archive."""
+"""Tags of a TIFF that GDAL keeps to itself, read through GDAL.
+
+A file may lie on a disk, on a server or in an archive.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +20,20 @@ MAX_FILES_READ = 8
 """Files of a mosaic that stand for all."""
 _SHORT = 3
 """A TIFF's type of two bytes."""
-_RAW = """<VRTDataset rasterXSize="{count}" rasterYSize="1"><VRTRasterBand dataType="Byte" band="1" subClass="VRTRawRasterBand">
-<SourceFilename relativeToVRT="0">{name}</SourceFilename><ImageOffset>{offset}</ImageOffset><PixelOffset>1</PixelOffset><LineOffset>{count}</LineOffset>
+_RAW = """<VRTDataset rasterXSize="{count}" rasterYSize="1">
+<VRTRasterBand dataType="Byte" band="1" subClass="VRTRawRasterBand">
+<SourceFilename relativeToVRT="0">{name}</SourceFilename>
+<ImageOffset>{offset}</ImageOffset><PixelOffset>1</PixelOffset><LineOffset>{count}</LineOffset>
 </VRTRasterBand></VRTDataset>"""
-"""Bytes of a file as a raster of one row: GDAL's way to whatever it can open (https://gdal.org/drivers/raster/vrt.html)."""
+"""Bytes of a file as a raster of one row: GDAL's way to whatever it can open
+(https://gdal.org/drivers/raster/vrt.html)."""
 
 
 def multiplied(dataset: DatasetReader) -> set[bool | None]:
-    """Whether the alpha of a TIFF, or of the TIFFs of a VRT, is associated: colours are multiplied by it. None stands for a file that cannot tell."""
+    """Whether the alpha of a TIFF, or of the TIFFs of a VRT, is associated: colours are multiplied by it.
+
+    None stands for a file that cannot tell.
+    """
     if dataset.driver == "GTiff":
         offset = dataset.get_tag_item("IFD_OFFSET", "TIFF", bidx=1)
         return {None if offset is None else _associated(dataset.files[0], int(offset))} if dataset.files else {None}
@@ -43,7 +52,10 @@ def _associated(name: str, offset: int | None) -> bool | None:
 
 
 def _extra_samples(name: str, offset: int | None) -> tuple[int, ...]:
-    """The tag's values; none where it is absent. BigTIFF counts in 8 bytes where TIFF counts in 4 (https://libtiff.gitlab.io/libtiff/specification/bigtiff.html)."""
+    """The tag's values; none where it is absent.
+
+    BigTIFF counts in 8 bytes where TIFF counts in 4 (https://libtiff.gitlab.io/libtiff/specification/bigtiff.html).
+    """
     header = _bytes(name, 0, 16)
     order, big = {b"II": "<", b"MM": ">"}.get(header[:2], ""), header[2:4] in (b"\x2b\0", b"\0\x2b")
     if not order:
@@ -58,7 +70,9 @@ def _extra_samples(name: str, offset: int | None) -> tuple[int, ...]:
         if tag == EXTRA_SAMPLES and kind == _SHORT:
             inside = directory[start + struct.calcsize(form) : start + size]
             at = struct.unpack(order + word, inside)[0]
-            return struct.unpack(f"{order}{values}H", inside[: 2 * values] if 2 * values <= len(inside) else _bytes(name, at, 2 * values))
+            return struct.unpack(
+                f"{order}{values}H", inside[: 2 * values] if 2 * values <= len(inside) else _bytes(name, at, 2 * values)
+            )
     return ()
 
 

@@ -1,4 +1,7 @@
-"""Rasters that are put together from files, such as a VRT: GDAL keeps many of these open, each with buffers of its own."""
+"""Rasters that are put together from files, such as a VRT.
+
+GDAL keeps many of these open, each with buffers of its own.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,9 @@ class Mosaic:
 
     @property
     def settings(self) -> Settings:
-        """What GDAL is told. It makes its pool when the first mosaic of the process is opened and keeps it while any is.
+        """What GDAL is told.
+
+        It makes its pool when the first mosaic of the process is opened and keeps it while any is.
 
         Blocks are read by threads already, so that threads inside a read would only hold more.
         """
@@ -59,8 +64,8 @@ def parts_of(path: str, files: list[str]) -> list[str]:
 def mosaic_of(parts: list[str]) -> Mosaic:
     """What is kept open of a raster's parts.
 
-    As many files as `POOL_BYTES` holds, but never fewer than readers need: each reads a window that touches up to four files, some inside others,
-    and a file that was closed is opened and its block decoded again.
+    As many files as `POOL_BYTES` holds, but never fewer than readers need: each reads a window that touches up to four
+    files, some inside others, and a file that was closed is opened and its block decoded again.
 
     Parameters
     ----------
@@ -72,7 +77,9 @@ def mosaic_of(parts: list[str]) -> Mosaic:
         return Mosaic()
     pool_size = get_gdal_config(_POOL)
     return Mosaic(
-        files=int(pool_size) if pool_size is not None else min(max(POOL_BYTES // bytes_per_file, 16 + 2 * resources.cores()), MAX_OPEN_FILES),
+        files=int(pool_size)
+        if pool_size is not None
+        else min(max(POOL_BYTES // bytes_per_file, 16 + 2 * resources.cores()), MAX_OPEN_FILES),
         bytes_per_file=bytes_per_file,
     )
 

@@ -85,7 +85,10 @@ def materialise(name: str, folder: Path | None = None, seed: int | None = None) 
         shutil.copy(sample.raster, copy.raster)
         shutil.copy(sample.labels, copy.labels)
     except OSError as error:
-        raise SourceError(f"The sample {name} cannot be written to {folder} ({error}). Give a folder that can be written and has room.") from error
+        raise SourceError(
+            f"The sample {name} cannot be written to {folder} ({error}). Give a folder that can be written "
+            f"and has room."
+        ) from error
     return copy
 
 
@@ -109,7 +112,8 @@ def _options(uri: str) -> dict[str, int]:
     options = {key: int(value) for key, value in pairs} if is_valid else {}
     if parts.path or parts.fragment or len(options) < len(pairs) or options.get("size", SMALLEST) < SMALLEST:
         raise SourceError(
-            f"{uri}: a sample takes seed and size, whole numbers of at most nine digits, each once, size at least {SMALLEST} px, "
+            f"{uri}: a sample takes seed and size, whole numbers of at most nine digits, each once, size at "
+            f"least {SMALLEST} px, "
             "as in sample://satellite?seed=3&size=2048."
         )
     return options
@@ -126,7 +130,8 @@ def _make(kind: Kind, folder: Path, sample: SampleFiles, seed: int, size: int) -
     except OSError as error:
         if not folder.is_dir():
             raise SourceError(
-                f"The sample cannot be made in {folder.parent} ({error}). Make room there, or set WHOLECLOTH_CACHE to a folder with room that can be written."
+                f"The sample cannot be made in {folder.parent} ({error}). Make room there, or set "
+                f"WHOLECLOTH_CACHE to a folder with room that can be written."
             ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)

@@ -26,25 +26,45 @@ _PIECE = 1024
 
 
 def make(raster: Path, labels: Path, seed: int, size: int) -> None:
-    """Write the picture, mirrored to ``size`` × ``size`` px, and its labels. ``seed`` changes nothing: the picture is real."""
+    """Write the picture, mirrored to ``size`` × ``size`` px, and its labels.
+
+    ``seed`` changes nothing: the picture is real.
+    """
     picture = _picture()
     label = label_of(picture)
     transform = Affine(PIXEL, 0, 0, 0, PIXEL, 0)
-    profile = {"driver": "GTiff", "height": size, "width": size, "dtype": "uint8", "transform": transform, "compress": "deflate", "tiled": True}
-    with rasterio.open(raster, "w", count=3, photometric="RGB", **profile) as image, rasterio.open(labels, "w", count=1, nodata=UNLABELLED, **profile) as codes:
+    profile = {
+        "driver": "GTiff",
+        "height": size,
+        "width": size,
+        "dtype": "uint8",
+        "transform": transform,
+        "compress": "deflate",
+        "tiled": True,
+    }
+    with (
+        rasterio.open(raster, "w", count=3, photometric="RGB", **profile) as image,
+        rasterio.open(labels, "w", count=1, nodata=UNLABELLED, **profile) as codes,
+    ):
         for dataset in (image, codes):
             dataset.update_tags(**{UNIT_TAG: "um"})
         for rows in cut(size, _PIECE):
             for cols in cut(size, _PIECE):
                 window = Window.of(rows, cols)
-                where = np.ix_(_mirrored(window.row, window.height, picture.shape[0]), _mirrored(window.col, window.width, picture.shape[1]))
+                where = np.ix_(
+                    _mirrored(window.row, window.height, picture.shape[0]),
+                    _mirrored(window.col, window.width, picture.shape[1]),
+                )
                 frame = RasterioWindow(window.col, window.row, window.width, window.height)
                 image.write(np.moveaxis(picture[where], -1, 0), window=frame)
                 codes.write(label[where], 1, window=frame)
 
 
 def label_of(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Classes of a picture (rows, cols, 3): stained where DAB dominates, nuclei where haematoxylin does, by Otsu's thresholds."""
+    """Classes of a picture (rows, cols, 3).
+
+    Stained where DAB dominates, nuclei where haematoxylin does, by Otsu's thresholds.
+    """
     from skimage.color import rgb2hed
     from skimage.filters import gaussian, threshold_otsu
 

@@ -41,7 +41,9 @@ def distance_to_zero(window: Window, periods: tuple[float, ...], seed: int) -> F
 
 def pixels(rows: npt.NDArray[np.int64], cols: npt.NDArray[np.int64], seed: int) -> Field:
     """A random number in 0…1 for each pair of whole numbers: the same pair, the same number."""
-    mixed = rows.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + cols.astype(np.uint64) * np.uint64(0xC2B2AE3D27D4EB4F)
+    mixed = rows.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + cols.astype(np.uint64) * np.uint64(
+        0xC2B2AE3D27D4EB4F
+    )
     mixed += np.uint64(seed * 0x165667B19E3779F9 % 2**64)
     mixed ^= mixed >> np.uint64(31)
     mixed *= np.uint64(0xBF58476D1CE4E5B9)

@@ -30,16 +30,31 @@ REFLECTANCE = {
     BUILT: (1250, 1300, 1400, 1750),
     CLOUD: (6600, 6500, 6400, 6700),
 }
-CROPS = ((430, 760, 480, 4000), (520, 860, 640, 3300), (760, 1050, 1150, 2600), (980, 1250, 1620, 2150), (560, 900, 820, 2950))
+CROPS = (
+    (430, 760, 480, 4000),
+    (520, 860, 640, 3300),
+    (760, 1050, 1150, 2600),
+    (980, 1250, 1620, 2150),
+    (560, 900, 820, 2950),
+)
 """From lush to ripe and bare."""
 
 
 def make(raster: Path, labels: Path, seed: int, size: int) -> None:
     """Write a scene of ``size`` × ``size`` px and its labels, a window at a time."""
     profile = {
-        "driver": "GTiff", "height": size, "width": size, "crs": "EPSG:32633", "transform": from_origin(500_000, 5_300_000, 10, 10),
-        "tiled": True, "blockxsize": 512, "blockysize": 512, "compress": "deflate", "zlevel": 1, "num_threads": 2,
-    }  # fmt: skip
+        "driver": "GTiff",
+        "height": size,
+        "width": size,
+        "crs": "EPSG:32633",
+        "transform": from_origin(500_000, 5_300_000, 10, 10),
+        "tiled": True,
+        "blockxsize": 512,
+        "blockysize": 512,
+        "compress": "deflate",
+        "zlevel": 1,
+        "num_threads": 2,
+    }
     with (
         rasterio.open(raster, "w", count=4, dtype="uint16", nodata=0, predictor=2, **profile) as scene,
         rasterio.open(labels, "w", count=1, dtype="uint8", nodata=UNLABELLED, **profile) as classes,
@@ -62,7 +77,9 @@ def render(window: Window, seed: int, size: int) -> tuple[npt.NDArray[np.uint16]
     cover = _cover(window, seed)
     shadow = _cover(Window(row=window.row + 34, col=window.col - 46, height=window.height, width=window.width), seed)
     ground *= 1 - 0.55 * np.clip(shadow - cover, 0, 1)
-    cloud = np.array(REFLECTANCE[CLOUD], dtype=np.float32)[:, None, None] * (0.92 + 0.12 * fractal(window, (90, 40, 17), seed + 80))
+    cloud = np.array(REFLECTANCE[CLOUD], dtype=np.float32)[:, None, None] * (
+        0.92 + 0.12 * fractal(window, (90, 40, 17), seed + 80)
+    )
     scene = ground * (1 - cover) + cloud * cover
     noise = np.random.default_rng((seed, window.row, window.col)).normal(0, 1, scene.shape).astype(np.float32)
     scene += noise * (25 + 0.02 * scene)
@@ -100,7 +117,11 @@ def _reflectance(window: Window, label: npt.NDArray[np.uint8], seed: int) -> Fie
 
 def _parcels(window: Window, seed: int) -> Field:
     """Fields in strips of parcels, each with its crop and its lines of tillage."""
-    rows, cols = np.meshgrid(np.arange(window.row, window.row + window.height), np.arange(window.col, window.col + window.width), indexing="ij")
+    rows, cols = np.meshgrid(
+        np.arange(window.row, window.row + window.height),
+        np.arange(window.col, window.col + window.width),
+        indexing="ij",
+    )
     bend = 22 * smooth(window, 800, seed + 70)
     u, v = rows * 0.92 + cols * 0.39 + bend, cols * 0.92 - rows * 0.39 + bend
     strip = np.floor(u / 64).astype(np.int64)
@@ -116,7 +137,11 @@ def _parcels(window: Window, seed: int) -> Field:
 
 def _town(window: Window, seed: int) -> Field:
     """Roofs of all brightnesses between streets."""
-    rows, cols = np.meshgrid(np.arange(window.row, window.row + window.height), np.arange(window.col, window.col + window.width), indexing="ij")
+    rows, cols = np.meshgrid(
+        np.arange(window.row, window.row + window.height),
+        np.arange(window.col, window.col + window.width),
+        indexing="ij",
+    )
     u, v = rows * 0.8 + cols * 0.6, cols * 0.8 - rows * 0.6
     roof = pixels(np.floor(u / 4.3).astype(np.int64), np.floor(v / 5.1).astype(np.int64), seed + 75)
     street = (u % 34 < 2.6) | (v % 46 < 2.6)

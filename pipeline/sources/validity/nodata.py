@@ -16,7 +16,8 @@ Number = int | float
 ZARR_NODATA_KEYS = ("_FillValue", "missing_value", "nodata")
 """Attributes by which an array of Zarr says its nodata; its fill value alone says what a missing chunk holds."""
 ULPS = 4
-"""Units in the last place within which GDAL takes a float for its nodata, since files hold it as text (ARE_REAL_EQUAL)."""
+"""Units in the last place within which GDAL takes a float for its nodata, since files hold it as text
+(ARE_REAL_EQUAL)."""
 LARGE_NODATA = 1e38
 """Floats beyond it are nobody's data: writers round them in many ways."""
 LARGE_NODATA_TOLERANCE = 0.01
@@ -68,7 +69,9 @@ def nodata_interval(value: Number, dtype: np.dtype[Any]) -> Nodata | None:
     if math.isnan(value):
         return None
     if dtype.kind in "iu":
-        whole = math.isfinite(value) and value == int(value) and np.iinfo(dtype).min <= int(value) <= np.iinfo(dtype).max
+        whole = (
+            math.isfinite(value) and value == int(value) and np.iinfo(dtype).min <= int(value) <= np.iinfo(dtype).max
+        )
         return Nodata(dtype.type(int(value)), dtype.type(int(value))) if whole else None
     with np.errstate(over="ignore"):
         return Nodata(*(dtype.type(bound) for bound in _tolerance_interval(float(value), dtype)))

@@ -27,10 +27,15 @@ class Unwritten:
             return None
         rows, cols = self.dataset.block_shapes[band - 1]
         top, left = frame.row_off // rows, frame.col_off // cols
-        missing = np.array([
-            [self._missing(self._plane(band), row, col) for col in range(left, -(-(frame.col_off + frame.width) // cols))]
-            for row in range(top, -(-(frame.row_off + frame.height) // rows))
-        ])  # fmt: skip
+        missing = np.array(
+            [
+                [
+                    self._missing(self._plane(band), row, col)
+                    for col in range(left, -(-(frame.col_off + frame.width) // cols))
+                ]
+                for row in range(top, -(-(frame.row_off + frame.height) // rows))
+            ]
+        )
         if not missing.any():
             return None
         marks = np.repeat(np.repeat(missing, rows, axis=0), cols, axis=1)
@@ -43,7 +48,11 @@ class Unwritten:
         planes = sorted({self._plane(band) for band in bands})
         rows, cols = self._shape
         count = len(planes) * rows * cols
-        chosen = range(count) if count <= MAX_BLOCKS_READ else (np.arange(MAX_BLOCKS_READ) * count // MAX_BLOCKS_READ).tolist()
+        chosen = (
+            range(count)
+            if count <= MAX_BLOCKS_READ
+            else (np.arange(MAX_BLOCKS_READ) * count // MAX_BLOCKS_READ).tolist()
+        )
         return sum(self._missing(planes[k // (rows * cols)], k // cols % rows, k % cols) for k in chosen) / len(chosen)
 
     def _plane(self, band: int) -> int:
@@ -60,7 +69,10 @@ class Unwritten:
 
     @cached_property
     def _readable(self) -> bool:
-        """Whether blocks can be told apart: GDAL reads a large strip row by row, and then knows of as many rows as there are strips, one a band."""
+        """Whether blocks can be told apart.
+
+        GDAL reads a large strip row by row, and then knows of as many rows as there are strips, one a band.
+        """
         if self.dataset.driver != "GTiff":
             return False
         count, strips = self._shape[0], self.dataset.count

@@ -1,4 +1,7 @@
-"""Which pixels of a raster are known: nodata, masks, alpha, blocks that were never written, and what float32 cannot say."""
+"""Which pixels of a raster are known.
+
+Nodata, masks, alpha, blocks that were never written, and what float32 cannot say.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ from pipeline.sources.validity.zarr_holes import holes
 
 Marks = npt.NDArray[np.bool_]
 LIMIT = float(np.finfo(np.float32).max)
-"""The network sees float32: what reaches its end is no value there. The largest of all is a nodata that its file forgot to say."""
+"""The network sees float32: what reaches its end is no value there.
+
+The largest of all is a nodata that its file forgot to say.
+"""
 WIDE = ("int64", "uint64")
 """Dtypes whose nodata a float64 cannot hold; GDAL compares them exactly by itself."""
 
@@ -64,10 +70,15 @@ class Validity:
                 yield "beyond float32", ~((band > -LIMIT) & (band < LIMIT))
 
     def _by_rule(self, raw: Sequence[npt.NDArray[Any]], frame: Any) -> Iterator[tuple[str, Marks]]:
-        """Where bands are unknown by themselves, in all of them or in any: by one cause in all of them, or by several."""
+        """Where bands are unknown by themselves, in all of them or in any.
+
+        By one cause in all of them, or by several.
+        """
         bands = [self._marked(k, band, frame) for k, band in enumerate(raw)]
         for cause in ("never written", "nodata", "mask"):
-            yield from self._joined(cause, [{name: mark for name, mark in marks.items() if name == cause} for marks in bands])
+            yield from self._joined(
+                cause, [{name: mark for name, mark in marks.items() if name == cause} for marks in bands]
+            )
         if len({name for marks in bands for name in marks}) > 1:
             yield from self._joined("nodata", bands)
 
@@ -92,14 +103,21 @@ class Validity:
     def _asks_gdal(self, index: int) -> bool:
         """Whether GDAL knows better: a mask of the band's own, or a nodata of 64 bits."""
         flags = self.dataset.mask_flag_enums[index - 1]
-        return not flags or (self.nodata == "auto" and self.dataset.dtypes[index - 1] in WIDE and MaskFlags.nodata in flags and self.dataset.driver != "Zarr")
+        return not flags or (
+            self.nodata == "auto"
+            and self.dataset.dtypes[index - 1] in WIDE
+            and MaskFlags.nodata in flags
+            and self.dataset.driver != "Zarr"
+        )
 
     @cached_property
     def _values(self) -> tuple[tuple[Nodata, ...], ...]:
         """Nodata of each band in its own dtype."""
         return tuple(
             tuple(
-                row for value in nodata.declared(self.dataset, i, self.nodata) if (row := nodata.nodata_interval(value, np.dtype(self.dataset.dtypes[i - 1])))
+                row
+                for value in nodata.declared(self.dataset, i, self.nodata)
+                if (row := nodata.nodata_interval(value, np.dtype(self.dataset.dtypes[i - 1])))
             )
             if not (self.nodata == "auto" and self._asks_gdal(i))
             else ()
@@ -122,7 +140,11 @@ class Validity:
 def alpha_of(dataset: DatasetReader, indexes: Sequence[int]) -> int | None:
     """The band that masks as alpha, counted from 1: one that is asked for is data and masks nothing."""
     kinds = enumerate(dataset.colorinterp, 1)
-    return next((index for index, kind in kinds if kind is ColorInterp.alpha), None) if not _alpha_is_read(dataset, indexes) else None
+    return (
+        next((index for index, kind in kinds if kind is ColorInterp.alpha), None)
+        if not _alpha_is_read(dataset, indexes)
+        else None
+    )
 
 
 def _alpha_is_read(dataset: DatasetReader, indexes: Sequence[int]) -> bool:

@@ -18,7 +18,9 @@ SOURCES = ("SimpleSource", "ComplexSource", "AveragedSource")
 
 
 def holes(dataset: DatasetReader, band: int, frame: Any) -> npt.NDArray[np.bool_] | None:
-    """(rows, cols) of a window, True where a band of a VRT has no file; None where it has some everywhere, or nobody can say.
+    """(rows, cols) of a window, True where a band of a VRT has no file.
+
+    None where it has some everywhere, or nobody can say.
 
     Parameters
     ----------
@@ -35,7 +37,9 @@ def holes(dataset: DatasetReader, band: int, frame: Any) -> npt.NDArray[np.bool_
     if rectangles is None:
         return None
     moved = rectangles - np.array([frame.row_off, frame.col_off] * 2)
-    near = moved[(moved[:, 0] < frame.height) & (moved[:, 1] < frame.width) & (moved[:, 2] > 0) & (moved[:, 3] > 0)].clip(min=0)
+    near = moved[
+        (moved[:, 0] < frame.height) & (moved[:, 1] < frame.width) & (moved[:, 2] > 0) & (moved[:, 3] > 0)
+    ].clip(min=0)
     marks = np.ones((frame.height, frame.width), dtype=bool)
     for top, left, bottom, right in near:
         marks[top:bottom, left:right] = False
@@ -46,14 +50,25 @@ def hole_share(dataset: DatasetReader, bands: tuple[int, ...]) -> float:
     """Pixels of a VRT that no file covers in some bands, at most: files are taken not to overlap."""
     if dataset.driver != "VRT":
         return 0.0
-    pieces = [_bands(dataset.tags(ns="xml:VRT").get("xml:VRT", "")).get(band) for band in bands if dataset.nodatavals[band - 1] is None]
-    covered = [int(((rectangles[:, 2] - rectangles[:, 0]) * (rectangles[:, 3] - rectangles[:, 1])).sum()) for rectangles in pieces if rectangles is not None]
+    pieces = [
+        _bands(dataset.tags(ns="xml:VRT").get("xml:VRT", "")).get(band)
+        for band in bands
+        if dataset.nodatavals[band - 1] is None
+    ]
+    covered = [
+        int(((rectangles[:, 2] - rectangles[:, 0]) * (rectangles[:, 3] - rectangles[:, 1])).sum())
+        for rectangles in pieces
+        if rectangles is not None
+    ]
     return max(1 - min(covered) / (dataset.height * dataset.width), 0.0) if covered else 0.0
 
 
 @functools.lru_cache(maxsize=4)
 def _bands(text: str) -> dict[int, Rectangles]:
-    """What the files of each band cover; of bands that are put together otherwise, or of nothing at all, nothing is said."""
+    """What the files of each band cover.
+
+    Of bands that are put together otherwise, or of nothing at all, nothing is said.
+    """
     try:
         root = fromstring(text)
     except (ParseError, DefusedXmlException, ValueError):
@@ -64,7 +79,12 @@ def _bands(text: str) -> dict[int, Rectangles]:
     for number, band in enumerate(root.findall("VRTRasterBand"), 1):
         sources = [child for child in band if child.tag.endswith("Source")]
         places = [_place(source.find("DstRect")) for source in sources if source.tag in SOURCES]
-        if not band.get("subClass") and places and len(places) == len(sources) and all(place is not None for place in places):
+        if (
+            not band.get("subClass")
+            and places
+            and len(places) == len(sources)
+            and all(place is not None for place in places)
+        ):
             bands[number] = np.array(places, dtype=np.int64)
     return bands
 
@@ -74,4 +94,5 @@ def _place(rectangle: Any) -> tuple[int, int, int, int] | None:
     if rectangle is None:
         return None
     left, top, width, height = (float(rectangle.get(name)) for name in ("xOff", "yOff", "xSize", "ySize"))
-    return tuple(int(np.floor(edge + 0.5)) for edge in (top, left, top + height, left + width))  # type: ignore[return-value]  # four of them
+    # four of them
+    return tuple(int(np.floor(edge + 0.5)) for edge in (top, left, top + height, left + width))  # type: ignore[return-value]

@@ -63,8 +63,8 @@ class _Entry:
 class DecodedCache:
     """Units by place. The last reader of a unit takes it out.
 
-    Where there are too many, those go first whose readers did not come, then those that are needed last: who dropped what was not
-    asked for for longest would always drop what the next row of blocks begins with.
+    Where there are too many, those go first whose readers did not come, then those that are needed last: who dropped
+    what was not asked for for longest would always drop what the next row of blocks begins with.
     """
 
     def __init__(self, budget: int) -> None:
@@ -150,7 +150,10 @@ class DecodedCache:
         return max(candidates, key=lambda unit: self._units[unit].next)
 
     def _drop_passed(self) -> None:
-        """Let go of what nobody will read any more, since some of its readers did not come; blocks may start a little out of order."""
+        """Let go of what nobody will read any more, since some of its readers did not come.
+
+        Blocks may start a little out of order.
+        """
         swath, row, _ = min(self._under_way, default=(0, 0, 0))
         if row < SKIPPED_AFTER_ROWS:
             return

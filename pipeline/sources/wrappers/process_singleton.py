@@ -1,4 +1,7 @@
-"""One object per process: what is pickled many times over comes back as the object that is there already, with its handles and what it holds."""
+"""One object per process.
+
+What is pickled many times over comes back as the object that is there already, with its handles and what it holds.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""Any source, with an end to patience: storage that hangs fails a read, and keeps neither a thread of the run nor the end of the process.
+"""Any source, with an end to patience.
 
-A read goes to a helper, a thread that nobody waits for at the end. What does not come in time is left to its helper, and the
-next read gets another, up to a number of them; a helper whose read comes back after all is taken again.
+Storage that hangs fails a read, and keeps neither a thread of the run nor the end of the process.
+
+A read goes to a helper, a thread that nobody waits for at the end. What does not come in time is left to its helper,
+and the next read gets another, up to a number of them; a helper whose read comes back after all is taken again.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ from pipeline.sources.wrappers.wrapper import SourceWrapper
 T = TypeVar("T")
 
 MAX_HUNG_IN_A_ROW = 16
-"""Reads that may hang with none between them that came: at a bad place the tries of up to four blocks do, of storage that is away all."""
+"""Reads that may hang with none between them that came: at a bad place the tries of up to four blocks do, of storage
+that is away all."""
 MAX_HUNG = 64
 """Reads that may hang at all: places that are bad, beside others that are not."""
 
@@ -99,14 +102,16 @@ class TimeoutSource(SourceWrapper):
         """
         if len(_hung_in_a_row) >= MAX_HUNG_IN_A_ROW or hanging() >= MAX_HUNG:
             raise Unfinished(
-                f"{hanging()} reads of {self.description} hang: each had {self.seconds:g} s (execution.read_timeout), and none came back. The storage seems to "
+                f"{hanging()} reads of {self.description} hang: each had {self.seconds:g} s "
+                f"(execution.read_timeout), and none came back. The storage seems to "
                 "be away; run the same command again once it is there. Committed blocks are kept."
             )
         try:
             return _call_within(self.seconds, lambda: self.source.read(window))
         except _TimedOut as timed_out:
             raise ReadHangs(
-                f"{self.description} cannot be read at {window}: it did not answer within {self.seconds:g} s (execution.read_timeout)"
+                f"{self.description} cannot be read at {window}: it did not answer within {self.seconds:g} "
+                f"s (execution.read_timeout)"
             ) from timed_out
 
     def _call(self, call: Callable[[], T]) -> T:
@@ -171,6 +176,7 @@ def _call(call: Callable[[], T], seconds: float, description: str) -> T:
         return _call_within(seconds, call)
     except _TimedOut as timed_out:
         raise Unfinished(
-            f"{description} did not answer within {seconds:g} s (execution.read_timeout) when it was opened. The storage seems to be away; "
+            f"{description} did not answer within {seconds:g} s (execution.read_timeout) when it was "
+            f"opened. The storage seems to be away; "
             "run the same command again once it is there."
         ) from timed_out

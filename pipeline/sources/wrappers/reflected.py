@@ -1,4 +1,6 @@
-"""Any source, mirrored at the raster's edges: what lies outside is what lies as far inside, and the outermost pixel is not repeated.
+"""Any source, mirrored at the raster's edges.
+
+What lies outside is what lies as far inside, and the outermost pixel is not repeated.
 
 ::
 
@@ -34,7 +36,9 @@ class Reflected(SourceWrapper):
         lengths = self.grid.height, self.grid.width
         if window.clip(*lengths) == window:
             return self.source.read(window)
-        rows, cols = (_with_images(span, length) for span, length in zip((window.rows, window.cols), lengths, strict=True))
+        rows, cols = (
+            _with_images(span, length) for span, length in zip((window.rows, window.cols), lengths, strict=True)
+        )
         wide = Window.of(rows, cols)
         pixels = self.source.read(wide)
         for array in (pixels.data, pixels.valid):

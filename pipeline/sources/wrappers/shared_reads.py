@@ -31,7 +31,10 @@ def share_reads(source: Source, layout: BlockGrid, sharing: ReadSharing) -> Sour
 
 @dataclass(frozen=True, kw_only=True)
 class SharedReads(SourceWrapper):
-    """A source that holds what the blocks to come will read again. Pickles as its spec; a process has one, whoever brings it."""
+    """A source that holds what the blocks to come will read again.
+
+    Pickles as its spec; a process has one, whoever brings it.
+    """
 
     layout: BlockGrid
     sharing: ReadSharing
@@ -44,12 +47,17 @@ class SharedReads(SourceWrapper):
         process_singleton.register(self.name, self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return process_singleton.get_or_create, (type(self), self.name, {"source": self.source, "layout": self.layout, "sharing": self.sharing})
+        return process_singleton.get_or_create, (
+            type(self),
+            self.name,
+            {"source": self.source, "layout": self.layout, "sharing": self.sharing},
+        )
 
     def read(self, window: Window) -> Pixels:
         """Read a window; what lies outside the raster is invalid.
 
-        What is at fault outside the window must not fail it: where a unit cannot be read, the window is tried by itself.
+        What is at fault outside the window must not fail it: where a unit cannot be read, the window is tried by
+        itself.
 
         Raises
         ------
@@ -76,7 +84,11 @@ class SharedReads(SourceWrapper):
                 unit, pixels = lookup.hits.popitem()
                 frame.paste(self._window(unit), pixels)
             decoded += self._decode({unit: remaining[unit] for unit in lookup.to_decode}, frame)
-            remaining = {unit: remaining[unit] for unit, waiting in lookup.pending.items() if not self._take_pending(unit, remaining[unit], waiting, frame)}
+            remaining = {
+                unit: remaining[unit]
+                for unit, waiting in lookup.pending.items()
+                if not self._take_pending(unit, remaining[unit], waiting, frame)
+            }
         return Pixels(data=data, valid=frame.pixels.valid, causes=frame.causes, decoded=decoded)
 
     def _decode(self, units: dict[Unit, RemainingReaders], frame: _Frame) -> int:
@@ -114,7 +126,10 @@ class SharedReads(SourceWrapper):
             self._cache.give_up(left)
 
     def _units(self, window: Window) -> Iterator[Unit]:
-        rows, cols = (range(span.start // unit, -(-span.stop // unit)) for span, unit in zip((window.rows, window.cols), self.sharing.unit, strict=True))
+        rows, cols = (
+            range(span.start // unit, -(-span.stop // unit))
+            for span, unit in zip((window.rows, window.cols), self.sharing.unit, strict=True)
+        )
         return product(rows, cols) if window.pixels else iter(())
 
     def _window(self, unit: Unit) -> Window:
@@ -132,7 +147,13 @@ class SharedReads(SourceWrapper):
         rows, cols = self._extents
         down = rows.users(unit[0] * self.sharing.unit[0])
         across = cols.users(unit[1] * self.sharing.unit[1], self.layout.swath(swath))
-        next_position = (swath, row, col + 1) if col + 1 < across.stop else (swath, row + 1, across.start) if row + 1 < down.stop else position
+        next_position = (
+            (swath, row, col + 1)
+            if col + 1 < across.stop
+            else (swath, row + 1, across.start)
+            if row + 1 < down.stop
+            else position
+        )
         return RemainingReaders(down.size * across.size - 1, next_position, (swath, down.stop - 1, across.stop - 1))
 
     @property

@@ -17,7 +17,8 @@ _HEAD = 2**16
 class Files(Protocol):
     """Keys below a root. What object storage offers and no more, so that a store may lie on it as well as on disk.
 
-    Every method raises OSError where the disk does not obey, Unfinished where object storage is away, and StoreError where it refuses.
+    Every method raises OSError where the disk does not obey, Unfinished where object storage is away, and StoreError
+    where it refuses.
     """
 
     def put(self, key: str, data: bytes) -> None:
@@ -42,7 +43,10 @@ class Files(Protocol):
         """Remove a file, if it is there."""
 
     def sync(self, keys: Iterable[str]) -> None:
-        """Make files that somebody else wrote durable, and the folders that lead to them; object storage does so by itself, and takes no key."""
+        """Make files that somebody else wrote durable, and the folders that lead to them.
+
+        Object storage does so by itself, and takes no key.
+        """
 
     def remove_partials(self, older_than: float = 0.0) -> int:
         """Remove what killed writers left unfinished; on object storage there is no such thing.

@@ -13,7 +13,8 @@ PARTIAL = ".partial"
 """Ending of files that are not finished; nobody reads them."""
 
 _durable: set[Path] = set()
-"""Folders that this process has made durable, with all that lead to them: what is put into one needs no more than the folder itself."""
+"""Folders that this process has made durable, with all that lead to them: what is put into one needs no more than the
+folder itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,9 @@ class Disk:
     def remove_partials(self, older_than: float = 0.0) -> int:
         """Remove what killed writers left unfinished."""
         now = filesystem_time(self.root)
-        debris = [path for path in _walk(str(self.root)) if path.endswith(PARTIAL) and file_age(Path(path), now) >= older_than]
+        debris = [
+            path for path in _walk(str(self.root)) if path.endswith(PARTIAL) and file_age(Path(path), now) >= older_than
+        ]
         for path in debris:
             Path(path).unlink(missing_ok=True)
         return len(debris)
@@ -97,7 +100,10 @@ class Disk:
         return partial
 
     def _sync_folders(self, paths: Iterable[Path]) -> None:
-        """A name is durable once its folder is, and the folder's own name once the one above is: so all of them, up to one that is known, or the root."""
+        """A name is durable once its folder is, and the folder's own name once the one above is.
+
+        So all of them, up to one that is known, or the root.
+        """
         folders = {folder for path in paths for folder in self._not_synced(path)}
         for folder in sorted(folders, reverse=True):
             _sync(folder)
@@ -118,7 +124,10 @@ def clear_durable_folders() -> None:
 
 
 def filesystem_time(folder: Path) -> float:
-    """Seconds since the epoch by the clock that stamps the files of a folder: ours may be another, of another machine, or wrong."""
+    """Seconds since the epoch by the clock that stamps the files of a folder.
+
+    Ours may be another, of another machine, or wrong.
+    """
     probe = folder / f".{uuid.uuid4().hex}{PARTIAL}"
     try:
         probe.touch()

@@ -14,7 +14,8 @@ from pipeline.locations import Remote
 from pipeline.store.files.clients import client, translate_errors
 
 _WRITER = "writer"
-"""Metadata of an object that was created: by this a writer knows his own, where the answer to his request was lost and he asked again."""
+"""Metadata of an object that was created: by this a writer knows his own, where the answer to his request was lost and
+he asked again."""
 _TRIES = 5
 _BATCH = 1000
 """Objects deleted by one request."""
@@ -34,7 +35,10 @@ class Bucket:
             obstore.put(self._client, self._path(key), data, use_multipart=False)
 
     def create(self, key: str, data: bytes) -> bool:
-        """One PUT on the condition that there is no such object; a second request tells whose it is, where there is one."""
+        """One PUT on the condition that there is no such object.
+
+        A second request tells whose it is, where there is one.
+        """
         import obstore
         from obstore.exceptions import AlreadyExistsError
 
@@ -60,7 +64,9 @@ class Bucket:
                 response = obstore.get(self._client, self._path(key))
                 if max_bytes is None:
                     return bytes(response.bytes())
-                return b"".join(bytes(part) for part in islice(response.stream(min_chunk_size=max_bytes), 1))[:max_bytes]
+                return b"".join(bytes(part) for part in islice(response.stream(min_chunk_size=max_bytes), 1))[
+                    :max_bytes
+                ]
         except FileNotFoundError:
             return None
 
@@ -79,7 +85,10 @@ class Bucket:
         """Keys below a folder as the storage orders them, a request for each thousand."""
         import obstore
 
-        below, pages = len(self._path("")), iter(obstore.list(self._client, self._path(prefix).rstrip("/"), chunk_size=_BATCH))
+        below, pages = (
+            len(self._path("")),
+            iter(obstore.list(self._client, self._path(prefix).rstrip("/"), chunk_size=_BATCH)),
+        )
         while True:
             try:
                 with translate_errors(self.root):
@@ -123,7 +132,10 @@ class Bucket:
             with translate_errors(self.root):
                 yield
         except FileNotFoundError as error:
-            raise StoreError(f"{self.root} cannot be written: there is no bucket {self.root.bucket}. Make it first, or give another output.path.") from error
+            raise StoreError(
+                f"{self.root} cannot be written: there is no bucket {self.root.bucket}. Make it first, or "
+                f"give another output.path."
+            ) from error
 
     def _writer(self, key: str) -> str | None:
         """Who created an object; None where it is gone."""

@@ -1,4 +1,7 @@
-"""Groups and arrays of a store, as Zarr opens them. On object storage errors are in our words, and every chunk is one request."""
+"""Groups and arrays of a store, as Zarr opens them.
+
+On object storage errors are in our words, and every chunk is one request.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,9 @@ class Objects(ObjectStore[Any]):
         with translate_errors(self.where):
             return await super().get(key, prototype, byte_range)
 
-    async def get_partial_values(self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]) -> list[Buffer | None]:
+    async def get_partial_values(
+        self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
+    ) -> list[Buffer | None]:
         """As of any store."""
         with translate_errors(self.where):
             return await super().get_partial_values(prototype, key_ranges)

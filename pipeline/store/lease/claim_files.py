@@ -1,12 +1,13 @@
 """Claims on a store: who holds it, and which of them is dead.
 
-A claim is a file that is created, never changed, and deleted: ``0/mask/lease/ID/all.000007.json`` of a run of all blocks, or
-``shard-003-of-016.000001.json``; beside it lies its holder's heartbeat, a number in ``TOKEN.beat``. They lie below an array, where no Zarr
-reader looks, and below the id of the store, so that who held a store that was made anew meanwhile has no hand in the new one.
+A claim is a file that is created, never changed, and deleted: ``0/mask/lease/ID/all.000007.json`` of a run of all
+blocks, or ``shard-003-of-016.000001.json``; beside it lies its holder's heartbeat, a number in ``TOKEN.beat``. They lie
+below an array, where no Zarr reader looks, and below the id of the store, so that who held a store that was made anew
+meanwhile has no hand in the new one.
 
-Whoever wants the store judges all claims that forbid it, creates one of its own under the next number, which of several at once only one
-can, and then looks again: somebody whom it did not judge has come in between, and it withdraws. Only then it deletes the claims of the
-dead. A holder whose claim is gone holds nothing any more.
+Whoever wants the store judges all claims that forbid it, creates one of its own under the next number, which of several
+at once only one can, and then looks again: somebody whom it did not judge has come in between, and it withdraws. Only
+then it deletes the claims of the dead. A holder whose claim is gone holds nothing any more.
 """
 
 from __future__ import annotations
@@ -69,11 +70,14 @@ class Claims:
         number = 1 + max((claim.number for claim in existing if claim.shard == shard), default=0)
         key = f"{self.folder}/{shard.name if shard else 'all'}.{number:06}.json"
         claim = Claim(key=key, shard=shard, number=number, holder=holder)
-        created = self._files.create(key, holder.dump()) or self.still_exists(claim)  # storage that tried twice may deny its own success
+        # storage that tried twice may deny its own success
+        created = self._files.create(key, holder.dump()) or self.still_exists(claim)
         return claim if created else None
 
     def wait_for_dead_holders(self, existing: list[Claim], notify: Notify) -> Heartbeats:
-        """Make sure that all holders are dead: at once where that can be seen, else by waiting for a heartbeat that does not come.
+        """Make sure that all holders are dead.
+
+        At once where that can be seen, else by waiting for a heartbeat that does not come.
 
         Returns
         -------
@@ -89,7 +93,8 @@ class Claims:
         patience = max([self.patience, *(claim.holder.patience for claim in existing)])
         began, undecided, notified = time.monotonic(), existing, False
         while True:
-            now = time.monotonic()  # before they are looked at: whoever freezes in between must not take what is old for what is
+            # before they are looked at: whoever freezes in between must not take what is old for what is
+            now = time.monotonic()
             undecided = [claim for claim in undecided if self._is_undecided(claim, beats)]
             if not undecided or now - began >= patience:
                 return beats
@@ -113,10 +118,17 @@ class Claims:
             self._files.delete(claim.key)
         for claim in dead:
             if self.heartbeat(claim) not in (None, beats[claim.holder.token]):
-                raise Unfinished(f"{claim.holder} was silent and has come back to {self.store} just now; it will stop. Run the same command again.")
+                raise Unfinished(
+                    f"{claim.holder} was silent and has come back to {self.store} just now; it will stop. "
+                    f"Run the same command again."
+                )
             self._files.delete(self._heartbeat_key(claim))
         if own_claim.shard is None:  # nobody else has any business here
-            for key in [key for key in self._files.list(LEASE_FOLDER) if key not in (own_claim.key, self._heartbeat_key(own_claim))]:
+            for key in [
+                key
+                for key in self._files.list(LEASE_FOLDER)
+                if key not in (own_claim.key, self._heartbeat_key(own_claim))
+            ]:
                 self._files.delete(key)
 
     def still_exists(self, claim: Claim) -> bool:
@@ -131,8 +143,8 @@ class Claims:
     def renew(self, claim: Claim, beats: int) -> bool:
         """Say that a holder is alive; False where its claim is gone, by now or by then.
 
-        It is looked for before, so as not to put anything where no store is any more, and after: who took over either finds it gone, or its
-        holder alive.
+        It is looked for before, so as not to put anything where no store is any more, and after: who took over either
+        finds it gone, or its holder alive.
         """
         if not self.still_exists(claim):
             return False
@@ -148,7 +160,8 @@ class Claims:
     def in_use_error(self, claim: Claim) -> Unfinished:
         """What is said to whom a claim forbids the store."""
         return Unfinished(
-            f"{self.store} is in use: {claim.holder} is at work on it. Wait until it is through (wholecloth status tells how far it is), or stop it, and run "
+            f"{self.store} is in use: {claim.holder} is at work on it. Wait until it is through (wholecloth "
+            f"status tells how far it is), or stop it, and run "
             "the same command again; nothing was changed."
         )
 
@@ -165,7 +178,8 @@ class Claims:
             if match is None:
                 continue
             shard = Shard(index=int(match[1]), count=int(match[2])) if match[1] else None
-            data = self._files.get(key) if matches(shard) else None  # of very many shards only those are read that matter
+            # of very many shards only those are read that matter
+            data = self._files.get(key) if matches(shard) else None
             if data is not None:
                 yield Claim(key=key, shard=shard, number=int(match[3]), holder=parse_holder(data, key, self.patience))
 
@@ -180,7 +194,10 @@ class Claims:
 
 
 def conflicts(other: Shard | None, shard: Shard | None) -> bool:
-    """Whether a run of one shard, or of all blocks, may not begin beside that of another: only shards of the same number of shards never meet."""
+    """Whether a run of one shard, or of all blocks, may not begin beside that of another.
+
+    Only shards of the same number of shards never meet.
+    """
     return other is None or shard is None or other.count != shard.count or other.index == shard.index
 
 

@@ -24,7 +24,10 @@ VARIABLE = "WHOLECLOTH_LEASE_S"
 
 
 class Lease:
-    """A store that is held. While it is entered, a thread renews it; it is given back at the end, however that comes."""
+    """A store that is held.
+
+    While it is entered, a thread renews it; it is given back at the end, however that comes.
+    """
 
     def __init__(self, claims: Claims, claim: Claim, stop: Callable[[], None], since: float) -> None:
         self._claims, self._claim, self._stop, self._renewed = claims, claim, stop, since
@@ -36,7 +39,9 @@ class Lease:
         threading.Thread(target=self._send_heartbeats, name="lease", daemon=True).start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Give it back; whatever went wrong in a run that has lost its store is for that reason."""
         _leases.pop(self._claims.store, None)
         taken_over = error is not None and self._is_taken_over()
@@ -79,7 +84,8 @@ class Lease:
             self._renew_claim()
         except OSError as error:
             raise Unfinished(
-                f"{self._claims.store} cannot be reached ({error.strerror}), so that it cannot be told whether it is still ours. Everything committed is kept; "
+                f"{self._claims.store} cannot be reached ({error.strerror}), so that it cannot be told "
+                f"whether it is still ours. Everything committed is kept; "
                 "run the same command again."
             ) from error
         if self._taken_over:
@@ -103,8 +109,10 @@ class Lease:
 
     def _taken_over_error(self) -> Unfinished:
         return Unfinished(
-            f"{self._claims.store} was taken over by another run, or made anew, while this one (process {self._claim.holder.pid}) gave no sign of life for "
-            f"{self._claim.holder.patience:g} s. What it committed before is kept; run the same command again when the other run is through."
+            f"{self._claims.store} was taken over by another run, or made anew, while this one (process "
+            f"{self._claim.holder.pid}) gave no sign of life for "
+            f"{self._claim.holder.patience:g} s. What it committed before is kept; run the same command "
+            f"again when the other run is through."
         )
 
 
@@ -114,7 +122,9 @@ _confirmed_at: dict[tuple[Place, str], float] = {}
 """When a store was last seen to be the one that it was, by id."""
 
 
-def acquire(store: Place, shard: Shard | None, work: str, notify: Notify, stop: Callable[[], None] = lambda: None) -> Lease:
+def acquire(
+    store: Place, shard: Shard | None, work: str, notify: Notify, stop: Callable[[], None] = lambda: None
+) -> Lease:
     """Claim a store, or a shard of it.
 
     Parameters
@@ -122,7 +132,8 @@ def acquire(store: Place, shard: Shard | None, work: str, notify: Notify, stop: 
     store
         That is there.
     shard
-        None for all of it. Shards of one number of shards may be held side by side; everything else excludes each other.
+        None for all of it. Shards of one number of shards may be held side by side; everything else excludes each
+        other.
     work
         What it is wanted for, in words that others will read.
     notify
@@ -141,7 +152,10 @@ def acquire(store: Place, shard: Shard | None, work: str, notify: Notify, stop: 
     try:
         claim, since = _create_claim(claims, shard, work, notify)
     except OSError as error:
-        raise Unfinished(f"{store} cannot be written ({error.strerror}). Make it writable, or make room, and run the same command again.") from error
+        raise Unfinished(
+            f"{store} cannot be written ({error.strerror}). Make it writable, or make room, and run the "
+            f"same command again."
+        ) from error
     return Lease(claims, claim, stop, since)
 
 
@@ -153,7 +167,8 @@ def assert_held(store: Place, store_id: str = "") -> None:
     store
         The store.
     store_id
-        The id that it had when the job began, for workers in other processes than the one that holds the lease; empty if it had none.
+        The id that it had when the job began, for workers in other processes than the one that holds the lease; empty
+        if it had none.
 
     Raises
     ------
@@ -214,7 +229,10 @@ def _check_store_id(store: Place, store_id: str) -> None:
     except StoreError:
         same = False
     if not same:
-        raise Unfinished(f"{store} is gone or was made anew since this run began, so that nothing more is written to it. Run the job again.")
+        raise Unfinished(
+            f"{store} is gone or was made anew since this run began, so that nothing more is written to it. "
+            f"Run the job again."
+        )
     _confirmed_at[store, store_id] = now
 
 
@@ -225,5 +243,8 @@ def _patience() -> float:
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < 86400:
-        raise ConfigError(f"{VARIABLE} is {text!r}. Give the seconds without a heartbeat after which a run is taken for dead, such as 120, or leave it out.")
+        raise ConfigError(
+            f"{VARIABLE} is {text!r}. Give the seconds without a heartbeat after which a run is taken for "
+            f"dead, such as 120, or leave it out."
+        )
     return seconds

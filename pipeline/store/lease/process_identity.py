@@ -1,4 +1,7 @@
-"""Which process holds a lease, told apart from every other of any machine, and whether it is gone, as far as that can be seen from here."""
+"""Which process has a lease, told apart from every other of any machine.
+
+It is told as well whether the process is gone, as far as that can be seen from here.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,17 @@ def parse_holder(data: bytes, key: str, patience: float) -> Holder:
     try:
         return Holder(**json.loads(data))
     except (ValueError, TypeError):
-        return Holder(token=key, work=f"a lease that cannot be read, {key}", host="?", boot="", namespace="", pid=0, started=0, since="?", patience=patience)
+        return Holder(
+            token=key,
+            work=f"a lease that cannot be read, {key}",
+            host="?",
+            boot="",
+            namespace="",
+            pid=0,
+            started=0,
+            since="?",
+            patience=patience,
+        )
 
 
 def is_alive(holder: Holder) -> bool | None:
@@ -74,7 +87,11 @@ def is_alive(holder: Holder) -> bool | None:
 
     That is so for other machines and other containers, and for a process that is frozen: it may be so for ever.
     """
-    if not (holder.boot and holder.namespace) or (holder.host, holder.boot, holder.namespace) != (socket.gethostname(), _boot(), _namespace()):
+    if not (holder.boot and holder.namespace) or (holder.host, holder.boot, holder.namespace) != (
+        socket.gethostname(),
+        _boot(),
+        _namespace(),
+    ):
         return None
     try:
         os.kill(holder.pid, 0)
@@ -111,6 +128,8 @@ def _boot() -> str:
 def _namespace() -> str:
     """Empty where ``/proc`` is that of another namespace, so that its numbers mean nothing here."""
     try:
-        return str(Path("/proc/self/ns/pid").readlink()) if str(Path("/proc/self").readlink()) == str(os.getpid()) else ""
+        return (
+            str(Path("/proc/self/ns/pid").readlink()) if str(Path("/proc/self").readlink()) == str(os.getpid()) else ""
+        )
     except OSError:
         return ""

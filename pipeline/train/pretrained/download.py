@@ -1,4 +1,7 @@
-"""Weights from elsewhere, kept in the cache and read: URLs, torchvision's published files, files of a Hugging Face repository."""
+"""Weights from elsewhere, kept in the cache and read.
+
+URLs, torchvision's published files, files of a Hugging Face repository.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,13 @@ from pipeline.models.weights import read_state, sha256
 from pipeline.runtime.resources import cache_folder
 
 PUBLISHED = {
-    "vgg16": "vgg16-397923af.pth", "vgg16_bn": "vgg16_bn-6c64b313.pth",
-    "resnet50": "resnet50-0676ba61.pth", "resnet101": "resnet101-63fe2227.pth",
-    "fcn_resnet50_coco": "fcn_resnet50_coco-1167a1af.pth", "fcn_resnet101_coco": "fcn_resnet101_coco-7ecb50ca.pth",
-}  # fmt: skip
+    "vgg16": "vgg16-397923af.pth",
+    "vgg16_bn": "vgg16_bn-6c64b313.pth",
+    "resnet50": "resnet50-0676ba61.pth",
+    "resnet101": "resnet101-63fe2227.pth",
+    "fcn_resnet50_coco": "fcn_resnet50_coco-1167a1af.pth",
+    "fcn_resnet101_coco": "fcn_resnet101_coco-7ecb50ca.pth",
+}
 """Torchvision's files: the first weights of each, by their names, which end with the beginning of their SHA-256."""
 TORCHVISION = "https://download.pytorch.org/models"
 HUGGING_FACE = "https://huggingface.co"
@@ -32,7 +38,9 @@ TIMEOUT = 30
 
 
 def address(where: str) -> str | None:
-    """The URL of what is not a local file, with ``#sha256=`` and the beginning of its hash where that is known; None for a file.
+    """The URL of what is not a local file, with ``#sha256=`` and the beginning of its hash where that is known.
+
+    None for a file.
 
     Raises
     ------
@@ -63,7 +71,11 @@ def fetched(url: str) -> Path:
     """
     base_url, _, fragment = url.partition("#")
     digest = fragment.removeprefix("sha256=").lower() if fragment.startswith("sha256=") else ""
-    path = cache_folder() / "pretrained" / f"{hashlib.sha256(base_url.encode()).hexdigest()[:12]}-{unquote(urlsplit(base_url).path).rpartition('/')[2]}"
+    path = (
+        cache_folder()
+        / "pretrained"
+        / f"{hashlib.sha256(base_url.encode()).hexdigest()[:12]}-{unquote(urlsplit(base_url).path).rpartition('/')[2]}"
+    )
     if path.is_file() and sha256(path).startswith(digest):
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -71,7 +83,10 @@ def fetched(url: str) -> Path:
     try:
         _download(base_url, partial)
         if not (actual := sha256(partial)).startswith(digest):
-            raise ModelError(f"{base_url} has the SHA-256 {actual}, and {digest} was expected. Something else came; download it by hand and give its path.")
+            raise ModelError(
+                f"{base_url} has the SHA-256 {actual}, and {digest} was expected. Something else came; "
+                f"download it by hand and give its path."
+            )
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
@@ -85,10 +100,14 @@ def _download(url: str, path: Path) -> None:
             size = answer.headers.get("Content-Length")
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise ModelError(
-            f"{url} cannot be fetched ({type(error).__name__}: {error}). Where there is no network, download it elsewhere and give the file's path instead."
+            f"{url} cannot be fetched ({type(error).__name__}: {error}). Where there is no network, "
+            f"download it elsewhere and give the file's path instead."
         ) from error
     if size is not None and path.stat().st_size != int(size):
-        raise ModelError(f"{url} was cut short: {path.stat().st_size} of {size} bytes came. Try again, or download it otherwise and give the file's path.")
+        raise ModelError(
+            f"{url} was cut short: {path.stat().st_size} of {size} bytes came. Try again, or download it "
+            f"otherwise and give the file's path."
+        )
 
 
 def read_weights(where: Path | str) -> dict[str, torch.Tensor]:
@@ -97,9 +116,9 @@ def read_weights(where: Path | str) -> dict[str, torch.Tensor]:
     Parameters
     ----------
     where
-        A file (safetensors, or of ``torch.save``, also a trainer's checkpoint), an http or https URL, which may end with
-        ``#sha256=HEX``, ``torchvision://NAME`` or ``hf://owner/repository[@revision]/file``. What is fetched is kept in ``pretrained`` of
-        the cache folder.
+        A file (safetensors, or of ``torch.save``, also a trainer's checkpoint), an http or https URL, which may end
+        with ``#sha256=HEX``, ``torchvision://NAME`` or ``hf://owner/repository[@revision]/file``. What is fetched is
+        kept in ``pretrained`` of the cache folder.
 
     Raises
     ------
@@ -116,4 +135,6 @@ def read_weights(where: Path | str) -> dict[str, torch.Tensor]:
     except ModelError as error:  # it speaks of model.path, which may be right and another file
         if url:
             path.unlink()  # a page that says "log in", perhaps; the next try must not find it
-        raise ModelError(str(error).replace(f"model.path {path}", f"The file {where if url else path} to start from", 1)) from error
+        raise ModelError(
+            str(error).replace(f"model.path {path}", f"The file {where if url else path} to start from", 1)
+        ) from error

@@ -12,10 +12,12 @@ def first_layer(network: nn.Module) -> str:
 
 
 def to_bands(weight: torch.Tensor, bands: int) -> torch.Tensor:
-    """A first convolution (outputs, bands, rows, cols) for another number of bands, so that a grey image excites it as before.
+    """A first convolution (outputs, bands, rows, cols) for another number of bands.
 
-    Every new band gets the mean of the old ones, times their number over the new one: the sum over bands, which is what an image
-    of equal bands meets, stays what it was. What the layer knew of colours is lost.
+    A grey image excites it as before.
+
+    Every new band gets the mean of the old ones, times their number over the new one: the sum over bands, which is what
+    an image of equal bands meets, stays what it was. What the layer knew of colours is lost.
     """
     return weight.sum(1, keepdim=True).expand(-1, bands, -1, -1) / bands
 
@@ -32,7 +34,8 @@ def imagenet(bands: int = 3, scale: float = 1 / 255) -> dict[str, float | list[f
     Parameters
     ----------
     bands
-        3 for red, green and blue in this order. Any other number gets the mean of the three for each, as its first convolution does.
+        3 for red, green and blue in this order. Any other number gets the mean of the three for each, as its first
+        convolution does.
     scale
         What takes raw values to between 0 and 1; 1/255 for uint8.
 

@@ -34,8 +34,9 @@ class StillBatchNorm2d(nn.BatchNorm2d):
 def freeze_layers(network: nn.Module, frozen_part: str | None) -> Frozen:
     """Hold a network's body still, or let everything train again.
 
-    Frozen batch norms change their class, so that ``network.train()`` leaves them alone; names and numbers of the state dict do
-    not change. Dropout within the body stays what it is. Give the optimiser only parameters with ``requires_grad``.
+    Frozen batch norms change their class, so that ``network.train()`` leaves them alone; names and numbers of the state
+    dict do not change. Dropout within the body stays what it is. Give the optimiser only parameters with
+    ``requires_grad``.
 
     Parameters
     ----------
@@ -52,7 +53,10 @@ def freeze_layers(network: nn.Module, frozen_part: str | None) -> Frozen:
         The network does not say what its head is.
     """
     if frozen_part not in ("body", None):
-        raise ConfigError(f"freeze is {frozen_part!r}, and can be body (only score and upsampling layers are trained) or null (everything is).")
+        raise ConfigError(
+            f"freeze is {frozen_part!r}, and can be body (only score and upsampling layers are trained) or "
+            f"null (everything is)."
+        )
     trains = head_of(network) if frozen_part else ("",)
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(name.startswith(trains))
@@ -69,4 +73,8 @@ def _count(network: nn.Module) -> Frozen:
     every = list(network.named_parameters())
     trainable = tuple(name for name, parameter in every if parameter.requires_grad)
     frozen = tuple(name for name, parameter in every if not parameter.requires_grad)
-    return Frozen(trainable=trainable, frozen=frozen, parameters=sum(parameter.numel() for _, parameter in every if parameter.requires_grad))
+    return Frozen(
+        trainable=trainable,
+        frozen=frozen,
+        parameters=sum(parameter.numel() for _, parameter in every if parameter.requires_grad),
+    )

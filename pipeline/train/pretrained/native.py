@@ -35,12 +35,20 @@ def offer(network: nn.Module, state: Mapping[str, torch.Tensor], kind: str) -> O
     ModelError
         A part of the body is not in it.
     """
-    body = [name for name in network.state_dict() if not name.startswith(head_of(network)) and not name.endswith(BATCH_COUNTER)]
+    body = [
+        name
+        for name in network.state_dict()
+        if not name.startswith(head_of(network)) and not name.endswith(BATCH_COUNTER)
+    ]
     lacking = [name for name in body if name not in state]
     if lacking:
         raise ModelError(_mismatch_message(kind, body, lacking, state))
     tensors = network.state_dict()
-    return Offer(source=f"the body of {kind}", tensors={name: unchanged_tensor(name, tensor) for name, tensor in state.items() if name in tensors}, spare=SPARE)
+    return Offer(
+        source=f"the body of {kind}",
+        tensors={name: unchanged_tensor(name, tensor) for name, tensor in state.items() if name in tensors},
+        spare=SPARE,
+    )
 
 
 def head_of(network: nn.Module) -> tuple[str, ...]:
@@ -54,7 +62,10 @@ def head_of(network: nn.Module) -> tuple[str, ...]:
     head = getattr(network, "head", None)
     if isinstance(head, tuple):
         return head
-    raise ModelError(f"{type(network).__name__} does not say which of its layers are its head, as networks of ours do. Take one of {', '.join(NETWORKS)}.")
+    raise ModelError(
+        f"{type(network).__name__} does not say which of its layers are its head, as networks of ours do. "
+        f"Take one of {', '.join(NETWORKS)}."
+    )
 
 
 def _mismatch_message(kind: str, body: list[str], lacking: list[str], state: Mapping[str, torch.Tensor]) -> str:
@@ -63,8 +74,10 @@ def _mismatch_message(kind: str, body: list[str], lacking: list[str], state: Map
     similar = _most_similar(state)
     looks = f" By their names they are those of {similar}." if similar else ""
     return (
-        f"The weights do not fit {kind}: they lack {len(lacking)} of the {len(body)} tensors of its body, such as {lacking[0]}{nearest}; they begin with "
-        f"{', '.join(list(state)[:3]) or 'nothing'}.{looks} Give those of {STARTS.get(kind, kind)}, or set model.kind and model.args as they were made."
+        f"The weights do not fit {kind}: they lack {len(lacking)} of the {len(body)} tensors of its body, "
+        f"such as {lacking[0]}{nearest}; they begin with "
+        f"{', '.join(list(state)[:3]) or 'nothing'}.{looks} Give those of {STARTS.get(kind, kind)}, or set "
+        f"model.kind and model.args as they were made."
     )
 
 
@@ -80,7 +93,11 @@ def _most_similar(state: Iterable[str]) -> str:
 
 
 def _native_variants() -> Iterable[tuple[str, set[str]]]:
-    variants: dict[str, list[dict[str, Any]]] = {"deconvnet": [{}, {"unpooling": True}], "resnet_fcn": [{}, {"depth": 101}], "fcn": [{}]}
+    variants: dict[str, list[dict[str, Any]]] = {
+        "deconvnet": [{}, {"unpooling": True}],
+        "resnet_fcn": [{}, {"depth": 101}],
+        "fcn": [{}],
+    }
     for kind, network_class in NETWORKS.items():
         for args in variants.get(kind, [{}, {"norm": False}]):
             with torch.device("meta"):

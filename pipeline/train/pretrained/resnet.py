@@ -31,13 +31,22 @@ def offer(network: nn.Module, state: Mapping[str, torch.Tensor], kind: str) -> O
     if not isinstance(network, ResNetFCN):
         raise ModelError(f"The weights are of a ResNet, and kind {kind} has no such body. They start resnet_fcn.")
     if "layer1.0.conv3.weight" not in state:
-        raise ModelError("The weights are of a ResNet of two convolutions a block (18 or 34 layers). Give those of resnet50 or resnet101.")
+        raise ModelError(
+            "The weights are of a ResNet of two convolutions a block (18 or 34 layers). Give those of "
+            "resnet50 or resnet101."
+        )
     have, want = (_blocks(names, prefix) for names, prefix in ((state, ""), (network.state_dict(), "backbone.")))
     depths = {tuple(blocks): depth for depth, blocks in BLOCKS.items()}
     if have != want:
         remedy = f"Set model.args.depth to {depths[have]}" if have in depths else "Give those of resnet50 or resnet101"
-        raise ModelError(f"The weights have {have} blocks per stage, and the {kind} of depth {depths[want]} has {want}. {remedy}.")
-    tensors = {f"backbone.{key}": unchanged_tensor(key, tensor) for key, tensor in state.items() if key.partition(".")[0] in _PARTS}
+        raise ModelError(
+            f"The weights have {have} blocks per stage, and the {kind} of depth {depths[want]} has {want}. {remedy}."
+        )
+    tensors = {
+        f"backbone.{key}": unchanged_tensor(key, tensor)
+        for key, tensor in state.items()
+        if key.partition(".")[0] in _PARTS
+    }
     return Offer(source=f"ResNet-{depths[have]}, by torchvision's names", tensors=tensors, spare=SPARE)
 
 
@@ -46,4 +55,6 @@ _PARTS = {"conv1", "bn1", "layer1", "layer2", "layer3", "layer4"}
 
 def _blocks(names: Mapping[str, torch.Tensor], prefix: str) -> tuple[int, ...]:
     """Blocks of each stage."""
-    return tuple(sum(f"{prefix}layer{stage}.{block}.conv1.weight" in names for block in range(64)) for stage in (1, 2, 3, 4))
+    return tuple(
+        sum(f"{prefix}layer{stage}.{block}.conv1.weight" in names for block in range(64)) for stage in (1, 2, 3, 4)
+    )

@@ -33,10 +33,16 @@ if __name__ == "__main__":
 
 
 def effects(*threads: int, folder: Path) -> list[tuple[list[list[Any]], int]]:
-    """For each engine of one process, one after the other: what its workers say, and how many threads the process that forks them has."""
+    """For each engine of one process, one after the other.
+
+    What its workers say, and how many threads the process that forks them has.
+    """
     (folder / "effects.py").write_text(EFFECTS)
     command = [sys.executable, str(folder / "effects.py"), *map(str, threads)]
-    environment, streams = commands.settled({**os.environ, "OMP_NUM_THREADS": "1"}), dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    environment, streams = (
+        commands.settled({**os.environ, "OMP_NUM_THREADS": "1"}),
+        dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE),
+    )
     with started(command, env=environment, text=True, **streams) as process:
         lines = [json.loads(process.stdout.readline() or process.communicate()[1]) for _ in threads]
         return [(results, psutil.Process(server).num_threads()) for results, server in lines]

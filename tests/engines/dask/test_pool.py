@@ -60,7 +60,10 @@ class Lane:
 
 def shift(lane: Lane, items: Any, work: Any = square) -> Dispatcher:
     return Dispatcher(
-        connection=lane, registry=WorkerRegistry(options=EngineOptions(notify=lambda line: None), control=None), work=work, queue=RetryQueue(items)
+        connection=lane,
+        registry=WorkerRegistry(options=EngineOptions(notify=lambda line: None), control=None),
+        work=work,
+        queue=RetryQueue(items),
     )
 
 

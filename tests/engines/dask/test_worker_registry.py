@@ -24,7 +24,9 @@ def made(said: list[str], keeper: ClusterControl | None = None, patience: float 
 
 
 def answer(address: str, *lacks: str) -> WorkerReply:
-    return WorkerReply(address=address, report=WorkerReport(host=f"host of {address}", name=f"name of {address}", missing=lacks))
+    return WorkerReply(
+        address=address, report=WorkerReport(host=f"host of {address}", name=f"name of {address}", missing=lacks)
+    )
 
 
 def roll(**there: int) -> WorkersSeen:
@@ -46,7 +48,10 @@ def test_at_the_start_all_that_lack_something_are_named_and_the_run_ends() -> No
     roster.update(roll(a=1, b=2, c=1))
     roster.record_reply(answer("a", "the raster"))
     roster.record_reply(answer("b"))
-    with pytest.raises(WorkerError, match=r"host of a \(a\) cannot run this job: the raster.*host of c \(c\).*the weights; a GPU.*Nothing was run") as error:
+    with pytest.raises(
+        WorkerError,
+        match=r"host of a \(a\) cannot run this job: the raster.*host of c \(c\).*the weights; a GPU.*Nothing was run",
+    ) as error:
         roster.record_reply(answer("c", "the weights", "a GPU"))
     assert error.value.exit_code == 2
 
@@ -128,7 +133,12 @@ def test_other_work_is_given_to_all_anew_and_nobody_is_said_to_have_come() -> No
 def test_without_any_worker_a_run_gives_up_in_the_end_and_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     clock: Any = [0.0]
     monkeypatch.setattr(rosters.time, "monotonic", lambda: clock[0])
-    roster = WorkerRegistry(options=EngineOptions(patience=100, notify=lambda line: None), control=None, _last_worker_at=0.0, _last_check_at=0.0)
+    roster = WorkerRegistry(
+        options=EngineOptions(patience=100, notify=lambda line: None),
+        control=None,
+        _last_worker_at=0.0,
+        _last_check_at=0.0,
+    )
     roster.update(roll(a=1))
     roster.record_reply(answer("a"))
     for clock[0] in range(0, 300, 10):
@@ -137,7 +147,9 @@ def test_without_any_worker_a_run_gives_up_in_the_end_and_says_what_to_do(monkey
     for clock[0] in range(300, 390, 10):
         roster.check(is_silent=False, is_closed=False)
     clock[0] = 395
-    with pytest.raises(Unfinished, match=r"For 100 s \(execution.patience\) there was no worker.*run the same command again") as error:
+    with pytest.raises(
+        Unfinished, match=r"For 100 s \(execution.patience\) there was no worker.*run the same command again"
+    ) as error:
         roster.check(is_silent=False, is_closed=False)
     assert error.value.exit_code == 75
 
@@ -145,17 +157,29 @@ def test_without_any_worker_a_run_gives_up_in_the_end_and_says_what_to_do(monkey
 def test_time_in_which_nobody_looked_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     clock: Any = [0.0]
     monkeypatch.setattr(rosters.time, "monotonic", lambda: clock[0])
-    roster = WorkerRegistry(options=EngineOptions(patience=100, notify=lambda line: None), control=None, _last_worker_at=0.0, _last_check_at=0.0)
+    roster = WorkerRegistry(
+        options=EngineOptions(patience=100, notify=lambda line: None),
+        control=None,
+        _last_worker_at=0.0,
+        _last_check_at=0.0,
+    )
     clock[0] = 5000.0  # the laptop was closed
     roster.check(is_silent=False, is_closed=False)
     clock[0] = 5040.0
     roster.check(is_silent=False, is_closed=False)
 
 
-def test_a_scheduler_that_is_silent_too_long_ends_the_run_and_one_that_is_gone_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scheduler_that_is_silent_too_long_ends_the_run_and_one_that_is_gone_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     clock: Any = [0.0]
     monkeypatch.setattr(rosters.time, "monotonic", lambda: clock[0])
-    roster = WorkerRegistry(options=EngineOptions(patience=100, notify=lambda line: None), control=None, _last_worker_at=0.0, _last_check_at=0.0)
+    roster = WorkerRegistry(
+        options=EngineOptions(patience=100, notify=lambda line: None),
+        control=None,
+        _last_worker_at=0.0,
+        _last_check_at=0.0,
+    )
     roster.update(roll(a=1))
     roster.record_reply(answer("a"))
     with pytest.raises(Unfinished, match="did not answer"):  # noqa: PT012  # the clock goes on

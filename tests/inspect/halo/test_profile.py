@@ -12,7 +12,9 @@ EVERYWHERE = np.ones((64, 64), dtype=bool)
 
 def profile(net: nn.Module, cut: int = 24, valid: np.ndarray = EVERYWHERE, seed: int = 0) -> halo_profile.HaloProfile:
     torch.manual_seed(seed)
-    return halo_profile.measure_halo_profile(Loaded(module=net.eval(), identity_fields={}), [(torch.randn(1, 3, 64, 64), valid)], cut)
+    return halo_profile.measure_halo_profile(
+        Loaded(module=net.eval(), identity_fields={}), [(torch.randn(1, 3, 64, 64), valid)], cut
+    )
 
 
 def test_errors_end_where_the_radius_does() -> None:
@@ -23,7 +25,10 @@ def test_errors_end_where_the_radius_does() -> None:
 
 
 def test_all_four_sides_count() -> None:
-    """This network looks 3 px to the left and 1 px down: from a cut above nothing is missed, from one on the left three columns are."""
+    """This network looks 3 px to the left and 1 px down.
+
+    From a cut above nothing is missed, from one on the left three columns are.
+    """
     found = profile(networks.Sideways())
     assert (found.largest[:3] > 1e-3).all()
     assert (found.largest[3:] < 1e-5).all()
@@ -36,7 +41,9 @@ def test_an_error_is_that_of_the_tile_against_the_whole() -> None:
     x = torch.randn(1, 3, 64, 64)
     with torch.no_grad():
         whole, errors = net(x)[0], []
-        for k, (rows, cols) in enumerate([((16, 64), (0, 64)), ((0, 48), (0, 64)), ((0, 64), (16, 64)), ((0, 64), (0, 48))]):
+        for k, (rows, cols) in enumerate(
+            [((16, 64), (0, 64)), ((0, 48), (0, 64)), ((0, 64), (16, 64)), ((0, 64), (0, 48))]
+        ):
             apart = (net(x[:, :, slice(*rows), slice(*cols)])[0] - whole[:, slice(*rows), slice(*cols)]).abs().amax(0)
             line = apart.amax(1 if k < 2 else 0)
             errors.append(line if k % 2 == 0 else line.flip(0))
@@ -68,7 +75,14 @@ def test_a_network_that_looks_everywhere_keeps_to_no_tolerance() -> None:
 
 
 def test_labels_that_differ_are_counted_along_the_four_sides_of_a_core() -> None:
-    made = halo_profile.HaloProfile(largest=np.array([1.0, 0.5, 0.0]), typical=np.zeros(3), flipped=np.array([0.5, 0.25, 0.0]), std=1.0, windows=1, valid=1.0)
+    made = halo_profile.HaloProfile(
+        largest=np.array([1.0, 0.5, 0.0]),
+        typical=np.zeros(3),
+        flipped=np.array([0.5, 0.25, 0.0]),
+        std=1.0,
+        windows=1,
+        valid=1.0,
+    )
     assert made.differing(0, 30) == pytest.approx(4 * 0.75 / 30)
     assert made.differing(1, 30) == pytest.approx(4 * 0.25 / 30)
     assert np.isnan(made.error(3))

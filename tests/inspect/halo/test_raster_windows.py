@@ -17,7 +17,11 @@ from tests.sources.aoi.shapes import placed, write
 def test_places_lie_on_the_stride_and_prefer_valid_pixels(tmp_path: Path) -> None:
     data = scenes.position(400, 400)
     data[:, :, :250] = 0
-    source = open_source(load_config(scenes.config(tmp_path, source={"path": str(scenes.write(tmp_path / "half.tif", data, nodata=0))})).source)
+    source = open_source(
+        load_config(
+            scenes.config(tmp_path, source={"path": str(scenes.write(tmp_path / "half.tif", data, nodata=0))})
+        ).source
+    )
     how = Normalisation(scale=(1.0,) * 3, offset=(0.0,) * 3, mean=(0.0,) * 3, std=(1.0,) * 3)
     found = probe_windows(source, how, torch.device("cpu"), side=64, multiple=8, count=3, seed=0)
     assert len(found) == 3
@@ -31,7 +35,9 @@ def test_places_lie_on_the_stride_and_prefer_valid_pixels(tmp_path: Path) -> Non
 
 def test_places_lie_where_an_area_asks_and_nothing_else_counts(tmp_path: Path) -> None:
     data = scenes.position(400, 400)
-    source = open_source(load_config(scenes.config(tmp_path, source={"path": str(scenes.write(tmp_path / "all.tif", data))})).source)
+    source = open_source(
+        load_config(scenes.config(tmp_path, source={"path": str(scenes.write(tmp_path / "all.tif", data))})).source
+    )
     how = Normalisation(scale=(1.0,) * 3, offset=(0.0,) * 3, mean=(0.0,) * 3, std=(1.0,) * 3)
     shape = shapely.MultiPolygon([shapely.box(30, 300, 70, 340), shapely.box(350, 20, 352, 60)])
     area = open_area(str(write(tmp_path / "area.gpkg", placed(shape, source.grid), UTM)), source.grid)

@@ -42,7 +42,9 @@ class Fading(nn.Module):
         return y
 
 
-def job(folder: Path, net: nn.Module | None = None, name: str = "job", path: str | Path = "network.pt", **tile: Any) -> Job:
+def job(
+    folder: Path, net: nn.Module | None = None, name: str = "job", path: str | Path = "network.pt", **tile: Any
+) -> Job:
     path = folder / path
     if not path.exists():
         scenes.script(net or Fading(), path)
@@ -51,14 +53,24 @@ def job(folder: Path, net: nn.Module | None = None, name: str = "job", path: str
 
 def sight(of: Job) -> NetworkOnRaster:
     how = of.task.recipe.normalisation
-    return NetworkOnRaster(source=of.source, network=of.network, locality=of.locality, normalisation=how, device=torch.device("cpu"), multiple=1, room=256)
+    return NetworkOnRaster(
+        source=of.source,
+        network=of.network,
+        locality=of.locality,
+        normalisation=how,
+        device=torch.device("cpu"),
+        multiple=1,
+        room=256,
+    )
 
 
 def logits(of: Job) -> np.ndarray:
     whole = np.full((4, of.source.grid.height, of.source.grid.width), np.nan, np.float32)
     for index in of.task.layout.blocks():
         window, frame = of.task.layout.window(index), of.task.layout.read_window(index)
-        part = inference(replace(of.task, store=of.path)).logits(Block(index, window, frame, read_with_retries(of.source, frame, 0)), of.task.layout, window)
+        part = inference(replace(of.task, store=of.path)).logits(
+            Block(index, window, frame, read_with_retries(of.source, frame, 0)), of.task.layout, window
+        )
         if part is not None:
             whole[(slice(None), *window.slices)] = part
     return whole
@@ -156,14 +168,23 @@ def test_a_patch_of_valid_pixels_in_a_large_raster_is_found_and_measured(tmp_pat
 @pytest.mark.slow
 @pytest.mark.nightly("jobs")
 def test_a_tolerance_that_no_halo_keeps_is_refused_with_what_is_left(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"tile\.halo\.tolerance is 1e-06 .*px.*not local.*InstanceNorm.*tile\.halo: auto, which blends"):
+    with pytest.raises(
+        ConfigError,
+        match=r"tile\.halo\.tolerance is 1e-06 .*px.*not local.*InstanceNorm.*tile\.halo: auto, which blends",
+    ):
         job(tmp_path, networks.InstanceNormed(), halo={"tolerance": 1e-6})
 
 
 def test_a_network_of_one_size_cannot_be_measured_by_cutting(tmp_path: Path) -> None:
     path = networks.export(networks.Twice(), tmp_path / "fixed.pt2", (1, 3, 128, 128))
     with pytest.raises(ConfigError, match=r"windows of 128 px are all that .* allow"):
-        prepare_job(load_config(scenes.config(tmp_path, model={"kind": "exported", "path": str(path)}, tile={"halo": {"tolerance": 1e-3}})))
+        prepare_job(
+            load_config(
+                scenes.config(
+                    tmp_path, model={"kind": "exported", "path": str(path)}, tile={"halo": {"tolerance": 1e-3}}
+                )
+            )
+        )
 
 
 def test_overlap_asks_for_blending_and_nothing_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,9 @@ from tests import networks
 
 
 def found(network: nn.Module, kind: str, folder: Path, multiple: int = 8) -> NonLocalOps:
-    return find_nonlocal_ops(Prober(network=loaded(network.eval(), kind, folder, multiple), bands=3, device=torch.device("cpu")), 64)
+    return find_nonlocal_ops(
+        Prober(network=loaded(network.eval(), kind, folder, multiple), bands=3, device=torch.device("cpu")), 64
+    )
 
 
 def loaded(network: nn.Module, kind: str, folder: Path, multiple: int) -> Loaded:
@@ -53,7 +55,9 @@ def compiled(network: nn.Module, kind: str) -> nn.Module:
         (networks.SqueezeExcite, "global pooling"),
     ],
 )
-def test_the_layer_is_named_once_by_its_path_and_innocent_ones_are_not(make: type[nn.Module], layer: str, kind: str, tmp_path: Path) -> None:
+def test_the_layer_is_named_once_by_its_path_and_innocent_ones_are_not(
+    make: type[nn.Module], layer: str, kind: str, tmp_path: Path
+) -> None:
     assert found(make(), kind, tmp_path).everywhere == (layer,)
 
 

@@ -1,4 +1,7 @@
-"""Networks of one input size: found by trying, seen by a few passes, run as halo tiles where their radius leaves a core."""
+"""Networks of one input size.
+
+Found by trying, seen by a few passes, run as halo tiles where their radius leaves a core.
+"""
 
 from __future__ import annotations
 
@@ -32,12 +35,19 @@ CPU = torch.device("cpu")
 
 
 class OneSize(nn.Module):
-    """A network that adds a table of its own size, which is all it takes; with a weight of 0 the table changes nothing."""
+    """A network that adds a table of its own size, which is all it takes.
+
+    With a weight of 0 the table changes nothing.
+    """
 
     def __init__(self, size: int, weight: float = 0.0, body: nn.Module | None = None) -> None:
         super().__init__()
         torch.manual_seed(0)
-        self.table, self.weight, self.body = nn.Parameter(torch.randn(1, 1, size, size)), weight, body or networks.Dilated()
+        self.table, self.weight, self.body = (
+            nn.Parameter(torch.randn(1, 1, size, size)),
+            weight,
+            body or networks.Dilated(),
+        )
         self.passes = 0
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -81,12 +91,18 @@ def test_few_passes_are_enough() -> None:
     assert module.passes <= 40
 
 
-def test_an_onnx_network_of_many_nodes_is_opened_once_and_run_a_few_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_onnx_network_of_many_nodes_is_opened_once_and_run_a_few_times(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real_session, real_run, opened, runs = session.open_session, OnnxNetwork._run, list[int](), list[int]()
-    monkeypatch.setattr(session, "open_session", lambda *given, **more: (opened.append(1), real_session(*given, **more))[1])
+    monkeypatch.setattr(
+        session, "open_session", lambda *given, **more: (opened.append(1), real_session(*given, **more))[1]
+    )
     monkeypatch.setattr(OnnxNetwork, "_run", lambda *given: (runs.append(1), real_run(*given))[1])
     body = nn.Sequential(networks.Dilated(), *(nn.Tanh() for _ in range(60)))
-    network = load_network(ModelConfig(kind="onnx", path=to_onnx(body, tmp_path / "a.onnx", (1, 3, 64, 64), fixed=True)), 3, CPU)
+    network = load_network(
+        ModelConfig(kind="onnx", path=to_onnx(body, tmp_path / "a.onnx", (1, 3, 64, 64), fixed=True)), 3, CPU
+    )
     found = measure_locality(network, 3)
     assert (found.size, found.radius and found.radius.largest) == (64, 6)
     assert len(opened) == 1
@@ -101,7 +117,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def job(folder: Path, name: str, module: nn.Module, **sections: dict[str, object]) -> Path:
     path = folder / f"{name}.pt"
     torch.jit.trace(module.eval(), torch.zeros(1, 3, 64, 64)).save(str(path))
-    return scenes.config(folder, name, **{"model": {"path": str(path), "input": {"mean": 500, "std": 200, "size": 64}}, **sections})
+    return scenes.config(
+        folder, name, **{"model": {"path": str(path), "input": {"mean": 500, "std": 200, "size": 64}}, **sections}
+    )
 
 
 @pytest.mark.slow
@@ -140,7 +158,9 @@ def test_labels_that_are_not_the_networks_are_found_where_seams_cannot_be_judged
 @pytest.mark.slow
 @pytest.mark.parametrize(("weight", "words"), [(0.0, "tile.halo: exact (6 px)"), (1.0, "no halo is known")])
 def test_inspect_advises_no_halo_that_it_could_not_measure(folder: Path, weight: float, words: str) -> None:
-    found = inspect_network(subject(prepare_job(load_config(job(folder, f"looked{weight}", OneSize(64, weight=weight))))))
+    found = inspect_network(
+        subject(prepare_job(load_config(job(folder, f"looked{weight}", OneSize(64, weight=weight)))))
+    )
     assert found.profile is None
     assert words in advice(found)
     assert found.as_dict()["halo_profile"] is None

@@ -43,7 +43,9 @@ def load(network: nn.Module, kind: str, folder: Path) -> Network:
     return program(network, folder, (1, 3, 40, 48), dims)
 
 
-def program(network: nn.Module, folder: Path, shape: tuple[int, ...], dims: dict[int, torch.export.Dim] | None = None) -> Network:
+def program(
+    network: nn.Module, folder: Path, shape: tuple[int, ...], dims: dict[int, torch.export.Dim] | None = None
+) -> Network:
     path = networks.export(network, folder / "network.pt2", shape, dims)
     return load_exported(ModelConfig(kind="exported", path=path), 3, torch.device("cpu"))
 
@@ -51,7 +53,9 @@ def program(network: nn.Module, folder: Path, shape: tuple[int, ...], dims: dict
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["eager", "torchscript"])
 @pytest.mark.parametrize(("make", "stride", "radius"), LOCAL)
-def test_stride_and_radius_are_those_worked_out_by_hand(make: type[nn.Module], stride: int, radius: tuple[int, ...], kind: str, tmp_path: Path) -> None:
+def test_stride_and_radius_are_those_worked_out_by_hand(
+    make: type[nn.Module], stride: int, radius: tuple[int, ...], kind: str, tmp_path: Path
+) -> None:
     found = measure_locality(load(make(), kind, tmp_path), 3)
     top, bottom, left, right = radius
     assert (found.verdict, found.stride, found.classes) == ("local", stride, 4)
@@ -63,13 +67,24 @@ def test_stride_and_radius_are_those_worked_out_by_hand(make: type[nn.Module], s
 @pytest.mark.parametrize("make", [networks.Twice, networks.Dilated, networks.Swallowing, networks.UNet])
 def test_exported_networks_reach_as_far_and_keep_to_the_sizes_they_take(make: type[nn.Module], tmp_path: Path) -> None:
     network = networks.lively(make())
-    found, eager = measure_locality(load(network, "exported", tmp_path), 3), measure_locality(load(network, "eager", tmp_path), 3)
-    assert (found.verdict, found.stride, found.radius, found.classes) == ("local", eager.stride, eager.radius, eager.classes)
+    found, eager = (
+        measure_locality(load(network, "exported", tmp_path), 3),
+        measure_locality(load(network, "eager", tmp_path), 3),
+    )
+    assert (found.verdict, found.stride, found.radius, found.classes) == (
+        "local",
+        eager.stride,
+        eager.radius,
+        eager.classes,
+    )
     assert found.minimum % 4 == 0
 
 
 def test_upsampling_outside_the_network_counts_in_stride_and_radius(tmp_path: Path) -> None:
-    """Cell k of stride 4 sees px 4k−3 … 4k+3; px 4k−2 … 4k+5 are mixed from it. Beyond a cut at 4m: 4m−2 feels cell m, 4m+5 feels 4m−3."""
+    """Cell k of stride 4 sees px 4k−3 … 4k+3; px 4k−2 … 4k+5 are mixed from it.
+
+    Beyond a cut at 4m: 4m−2 feels cell m, 4m+5 feels 4m−3.
+    """
     found = measure_locality(load(networks.Strided(), "eager", tmp_path), 3)
     assert (found.verdict, found.stride) == ("local", 4)
     assert found.radius == Radius(top=6, bottom=2, left=6, right=2)
@@ -95,8 +110,9 @@ def test_a_halo_of_the_radius_is_enough_for_a_unet_and_one_stride_less_is_not(tm
 def test_a_unet_reaches_as_far_as_its_levels_add_up(depth: int, radius: int, tmp_path: Path) -> None:
     """Follow what lies beyond a cut at 0 to the left, in cells of each level.
 
-    Two convolutions reach 2 cells further and a pool halves, rounding away: 2 → 1, 3 → 2, 4 → 2, 4 → 2, and at the bottom 4. On the
-    way up each level doubles and adds 1: 4 → 9 → 19 → 39 → 79. With two levels: 2 → 1, 3 → 2, 4 → 9 → 19.
+    Two convolutions reach 2 cells further and a pool halves, rounding away: 2 → 1, 3 → 2, 4 → 2, 4 → 2, and at the
+    bottom 4. On the way up each level doubles and adds 1: 4 → 9 → 19 → 39 → 79. With two levels: 2 → 1, 3 → 2, 4 → 9 →
+    19.
     """
     found = measure_locality(load(networks.lively(networks.Depth(depth)), "eager", tmp_path), 3)
     assert (found.verdict, found.stride) == ("local", 2**depth)
@@ -108,9 +124,9 @@ def test_a_unet_reaches_as_far_as_its_levels_add_up(depth: int, radius: int, tmp
 def test_fcn8s_has_stride_32_and_the_radius_of_its_layers(kernel: int, radius: int, tmp_path: Path) -> None:
     """Follow what lies beyond a cut at 0 to the left, in cells of each stride.
 
-    Stages of 2, 2, 3, 3, 3 convolutions, each halved by a pool: 2 → 1, 3 → 2, 5 → 3 (score3), 6 → 3 (score4), 6 → 3. fc6 of 3×3 adds 1: 4.
-    Doubling by a kernel of 4 adds 1: 9, then 19, and the last kernel of 16 over a stride of 8 adds 4: 8·19 + 4 = 156. fc6 of 7×7 adds 3:
-    6 → 13 → 27 → 8·27 + 4 = 220. The skips reach less.
+    Stages of 2, 2, 3, 3, 3 convolutions, each halved by a pool: 2 → 1, 3 → 2, 5 → 3 (score3), 6 → 3 (score4), 6 → 3.
+    fc6 of 3×3 adds 1: 4. Doubling by a kernel of 4 adds 1: 9, then 19, and the last kernel of 16 over a stride of 8
+    adds 4: 8·19 + 4 = 156. fc6 of 7×7 adds 3: 6 → 13 → 27 → 8·27 + 4 = 220. The skips reach less.
     """
     network = networks.lively(FCN8s(3, 4, width=4, fc_kernel=kernel, fc_width=4))
     found = measure_locality(load(network, "torchscript", tmp_path), 3)
@@ -122,7 +138,9 @@ def test_fcn8s_has_stride_32_and_the_radius_of_its_layers(kernel: int, radius: i
 @pytest.mark.nightly("networks", after=3)
 @pytest.mark.parametrize("kind", ["eager", "torchscript", "exported"])
 @pytest.mark.parametrize(("make", "blame"), NOT_LOCAL)
-def test_networks_that_look_everywhere_are_not_local_and_the_layer_is_named(make: type[nn.Module], blame: str, kind: str, tmp_path: Path) -> None:
+def test_networks_that_look_everywhere_are_not_local_and_the_layer_is_named(
+    make: type[nn.Module], blame: str, kind: str, tmp_path: Path
+) -> None:
     found = measure_locality(load(make(), kind, tmp_path), 3)
     assert found.verdict == "not local"
     assert found.radius is None
@@ -138,7 +156,9 @@ def test_a_branch_on_values_is_unproven(kind: str, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["eager", "torchscript", "exported"])
-def test_sampling_where_pixels_say_is_unproven_and_has_no_halo_where_tiles_were_seen_to_differ(kind: str, tmp_path: Path) -> None:
+def test_sampling_where_pixels_say_is_unproven_and_has_no_halo_where_tiles_were_seen_to_differ(
+    kind: str, tmp_path: Path
+) -> None:
     found = measure_locality(load(networks.Warped(), kind, tmp_path), 3)
     assert (found.verdict, found.radius, found.blame) == ("unproven", None, ("grid_sample",))
 
@@ -169,7 +189,9 @@ def test_one_size_does_not_excuse_layers_that_look_everywhere(tmp_path: Path) ->
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("largest", "verdict"), [(400, "local"), (100, "local"), (32, "unproven")])
-def test_a_network_of_small_sizes_is_proven_as_long_as_a_tile_fits_into_them(largest: int, verdict: str, tmp_path: Path) -> None:
+def test_a_network_of_small_sizes_is_proven_as_long_as_a_tile_fits_into_them(
+    largest: int, verdict: str, tmp_path: Path
+) -> None:
     dims = {2: torch.export.Dim("h", min=16, max=largest), 3: torch.export.Dim("w", min=16, max=largest)}
     network = nn.Sequential(networks.conv(3, 4, dilation=8), nn.LeakyReLU(), networks.conv(4, 4, dilation=8))
     found = measure_locality(program(network, tmp_path, (1, 3, 24, 32), dims), 3)

@@ -33,7 +33,8 @@ def test_a_period_that_the_file_tells_is_tried_whatever_it_is(tmp_path: Path) ->
     dims = {2: 34 * Dim("rows", max=300), 3: 34 * Dim("cols", max=300)}
     path = networks.export(networks.Coarse(17), tmp_path / "net.pt2", (1, 3, 68, 102), dims)
     network = load_exported(ModelConfig(kind="exported", path=path), 3, torch.device("cpu"))
-    assert stride.find_stride(Prober(network=network, bands=3, device=torch.device("cpu"))) in (17, 34)  # torch may or may not insist on multiples
+    # torch may or may not insist on multiples
+    assert stride.find_stride(Prober(network=network, bands=3, device=torch.device("cpu"))) in (17, 34)
 
 
 def test_a_network_that_knows_positions_has_no_period() -> None:

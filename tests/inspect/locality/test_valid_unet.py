@@ -1,4 +1,7 @@
-"""The U-Net of 2015, whose margin depends on the size of the image: tiles equal one pass over the whole at every size."""
+"""The U-Net of 2015, whose margin depends on the size of the image.
+
+Tiles equal one pass over the whole at every size.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,10 @@ def loaded(module: torch.nn.Module) -> Loaded:
 
 
 def tiled(module: torch.nn.Module, x: torch.Tensor, pad: Pad) -> torch.Tensor:
-    """Tile by tile as a plan lays them out, (classes, rows, cols); anything in the margin of a raster that is not padded."""
+    """Tile by tile as a plan lays them out, (classes, rows, cols).
+
+    Anything in the margin of a raster that is not padded.
+    """
     tile = TileConfig(pad=pad)
     found = edges.with_padding(MEASURED, tile, 1)
     assert found.radius is not None
@@ -106,9 +112,13 @@ def test_tiles_equal_the_whole_at_every_size(more: int) -> None:
 def test_its_sizes_and_margin_are_measured_and_a_run_gives_each_pixel_the_class_of_the_whole(tmp_path: Path) -> None:
     scenes.scene(tmp_path / "scene.tif", 107, 92)
     path = scenes.script(unet(), tmp_path / "net.pt")
-    job = prepare_job(load_config(scenes.config(tmp_path, model={"path": str(path)}, tile={"size": 288, "pad": "reflect"})))
+    job = prepare_job(
+        load_config(scenes.config(tmp_path, model={"path": str(path)}, tile={"size": 288, "pad": "reflect"}))
+    )
     assert (job.locality.verdict, job.locality.stride) == ("local", 16)
-    assert job.locality == edges.with_padding(replace(MEASURED, remarks=job.locality.remarks), TileConfig(pad="reflect"), 1)
+    assert job.locality == edges.with_padding(
+        replace(MEASURED, remarks=job.locality.remarks), TileConfig(pad="reflect"), 1
+    )
     with Progress() as progress:
         execute(job, progress)
     expected = whole(unet(), tmp_path, MARGIN, "reflect")

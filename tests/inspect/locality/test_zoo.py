@@ -1,4 +1,7 @@
-"""The verdict, the radius and the blame of every network of the zoo, in the forms that people save; and whether the zoo is labelled right."""
+"""The verdict, the radius and the blame of every network of the zoo, in the forms that people save.
+
+And whether the zoo is labelled right.
+"""
 
 import re
 import warnings
@@ -70,8 +73,8 @@ def straight() -> nn.Module:
 
 
 LOCAL = {
-    # Cells that feel what lies beyond a cut, level by level: enc0 1, halved and rounded up 1, enc1 2, halved 1, enc2 2. Transposed and nearest double: 4,
-    # dec1 5, doubled 10, dec0 11.
+    # Cells that feel what lies beyond a cut, level by level: enc0 1, halved and rounded up 1, enc1 2, halved 1, enc2 2.
+    # Transposed and nearest double: 4, dec1 5, doubled 10, dec0 11.
     "transposed U-Net": local(UNet, 4, 11),
     "nearest U-Net": local(lambda: UNet(up="nearest"), 4, 11),
     # Bilinear doubles and adds 1, as px 2k mixes cells k−1 and k: 2 → 5, dec1 6 → 13, dec0 14.
@@ -97,18 +100,29 @@ LOCAL = {
     "replicated": local(framed(zoo.Padded, "replicate"), 1, 3),
     # The body 1, so one cell of 2 px; 3×3 over cells makes it two: 4 px.
     "pixel shuffle": local(lambda: Framed(straight()), 2, 4),
-    # The body 1; 7×7 at stride 4 spans 4k−3 … 4k+3, so the first cell beyond the cut feels it and the second, which begins at px 1, does not.
-    "kernel larger than stride": local(lambda: Framed(nn.Sequential(conv(8, 8, 7, stride=4), nn.Upsample(scale_factor=4.0))), 4, 4),
+    # The body 1; 7×7 at stride 4 spans 4k−3 … 4k+3, so the first cell beyond the cut feels it and the second, which
+    # begins at px 1, does not.
+    "kernel larger than stride": local(
+        lambda: Framed(nn.Sequential(conv(8, 8, 7, stride=4), nn.Upsample(scale_factor=4.0))), 4, 4
+    ),
 }
 NOT_LOCAL = {
     "instance norm": seamed(lambda: UNet(nn.InstanceNorm2d), *levels("InstanceNorm2d"), stride=4),
     "group norm": seamed(lambda: UNet(lambda n: nn.GroupNorm(2, n)), *levels("GroupNorm"), stride=4),
-    "group norm of one": seamed(lambda: UNet(lambda n: nn.GroupNorm(1, n)), *levels("GroupNorm"), stride=4, forms=("eager",)),
-    "layer norm over all": seamed(lambda: UNet(lambda _: zoo.LayerNormOfAll()), *levels("layer norm over pixels"), stride=4),
-    "batch norm without statistics": seamed(
-        lambda: UNet(lambda n: nn.BatchNorm2d(n, track_running_stats=False)), *levels("normalisation by the image's own statistics"), stride=4
+    "group norm of one": seamed(
+        lambda: UNet(lambda n: nn.GroupNorm(1, n)), *levels("GroupNorm"), stride=4, forms=("eager",)
     ),
-    "aligned U-Net": seamed(lambda: UNet(up="align_corners"), "up1.0 (align_corners)", "up0.0 (align_corners)", stride=4),
+    "layer norm over all": seamed(
+        lambda: UNet(lambda _: zoo.LayerNormOfAll()), *levels("layer norm over pixels"), stride=4
+    ),
+    "batch norm without statistics": seamed(
+        lambda: UNet(lambda n: nn.BatchNorm2d(n, track_running_stats=False)),
+        *levels("normalisation by the image's own statistics"),
+        stride=4,
+    ),
+    "aligned U-Net": seamed(
+        lambda: UNet(up="align_corners"), "up1.0 (align_corners)", "up0.0 (align_corners)", stride=4
+    ),
     "standardised by hand": seamed(framed(zoo.StandardisedByHand), "middle (global pooling)"),
     "response norm": seamed(framed(zoo.ResponseNorm), "middle (a norm over pixels)"),
     "squeeze and excite": seamed(framed(zoo.Gate), "middle.pool (AdaptiveAvgPool2d)"),
@@ -124,12 +138,17 @@ NOT_LOCAL = {
     "topk": seamed(framed(zoo.Pooled, "topk"), "middle (a choice among pixels)"),
     "sort": seamed(framed(zoo.Pooled, "sorted"), "middle (an order of pixels)"),
     "fused attention": seamed(cells(zoo.Asking, "fused"), "middle (attention)", stride=8),
-    "attention by products": seamed(cells(zoo.Asking, "matmul"), "middle (a softmax over pixels)", "middle (a product over pixels)", stride=8),
-    "attention by einsum": seamed(cells(zoo.Asking, "einsum"), "middle (a softmax over pixels)", "middle (a product over pixels)", stride=8),
+    "attention by products": seamed(
+        cells(zoo.Asking, "matmul"), "middle (a softmax over pixels)", "middle (a product over pixels)", stride=8
+    ),
+    "attention by einsum": seamed(
+        cells(zoo.Asking, "einsum"), "middle (a softmax over pixels)", "middle (a product over pixels)", stride=8
+    ),
     "several heads": seamed(cells(zoo.Heads), "middle.mix (MultiheadAttention)", stride=8),
     "rolled windows": seamed(framed(zoo.Windows, "rolled"), "middle (a roll from end to end)", stride=8),
     "arange": seamed(framed(zoo.Coordinates, "arange"), "middle (coordinates)"),
-    "linspace": seamed(framed(zoo.Coordinates, "linspace"), "middle (coordinates)", forms=UNEXPORTED),  # torch exports one size of it
+    # torch exports one size of it
+    "linspace": seamed(framed(zoo.Coordinates, "linspace"), "middle (coordinates)", forms=UNEXPORTED),
     "meshgrid": seamed(framed(zoo.Coordinates, "meshgrid"), "middle (coordinates)"),
     "cumsum": seamed(framed(zoo.Coordinates, "cumsum"), "middle (a running sum)"),
     "a buffer cut to size": seamed(framed(zoo.Coordinates, "buffer"), "middle (a table of positions)"),
@@ -138,18 +157,31 @@ NOT_LOCAL = {
     "thumbnail": seamed(framed(zoo.Thumbnail), "middle (a resize to a fixed size)"),
     "Fourier": seamed(framed(zoo.Smooth), "middle (a Fourier transform)"),
     "circular": seamed(framed(zoo.Padded, "circular"), "middle (circular padding)"),
-    "circular convolution": seamed(lambda: Framed(nn.Conv2d(8, 8, 3, padding=1, padding_mode="circular")), "middle (circular padding)"),
+    "circular convolution": seamed(
+        lambda: Framed(nn.Conv2d(8, 8, 3, padding=1, padding_mode="circular")), "middle (circular padding)"
+    ),
     "mirror": seamed(framed(zoo.Mirror), "middle (a mirror image)"),
     "divided by the size": seamed(framed(zoo.Scaled)),  # no operation on pixels is to blame
-    "a branch on the maximum": seamed(framed(zoo.Bright), "middle (global pooling)", "middle (a branch on values)", forms=("eager",)),
+    "a branch on the maximum": seamed(
+        framed(zoo.Bright), "middle (global pooling)", "middle (a branch on values)", forms=("eager",)
+    ),
     # What is innocent stands beside what is not: one operation, one class, one name
-    "innocent layer norm": seamed(lambda: Framed(nn.Sequential(zoo.LayerNorm2d(8), conv(8, 8), zoo.LayerNormOfAll())), "middle.2 (layer norm over pixels)"),
-    "innocent windows": seamed(lambda: Framed(nn.Sequential(zoo.WindowAttention(), nn.GroupNorm(2, 8))), "middle.1 (GroupNorm)", stride=8),
+    "innocent layer norm": seamed(
+        lambda: Framed(nn.Sequential(zoo.LayerNorm2d(8), conv(8, 8), zoo.LayerNormOfAll())),
+        "middle.2 (layer norm over pixels)",
+    ),
+    "innocent windows": seamed(
+        lambda: Framed(nn.Sequential(zoo.WindowAttention(), nn.GroupNorm(2, 8))), "middle.1 (GroupNorm)", stride=8
+    ),
 }
 UNPROVEN = {
-    "a lookup where pixels say": Row(make=framed(zoo.Bowed), verdict="unproven", blame=("middle (a lookup where pixels say)",)),
+    "a lookup where pixels say": Row(
+        make=framed(zoo.Bowed), verdict="unproven", blame=("middle (a lookup where pixels say)",)
+    ),
     "grid_sample": Row(make=networks.Warped, verdict="unproven", blame=("grid_sample",)),
-    "a branch on values": Row(make=networks.Branching, verdict="unproven", blame=("a branch on values",), forms=UNEXPORTED),
+    "a branch on values": Row(
+        make=networks.Branching, verdict="unproven", blame=("a branch on values",), forms=UNEXPORTED
+    ),
 }
 ZOO = LOCAL | NOT_LOCAL | UNPROVEN
 
@@ -157,7 +189,11 @@ ZOO = LOCAL | NOT_LOCAL | UNPROVEN
 def made(row: Row) -> nn.Module:
     torch.manual_seed(5)
     network = row.make()
-    return networks.lively(network) if any(isinstance(part, nn.BatchNorm2d) for part in network.modules()) else network.eval()
+    return (
+        networks.lively(network)
+        if any(isinstance(part, nn.BatchNorm2d) for part in network.modules())
+        else network.eval()
+    )
 
 
 def saved(row: Row, form: str, folder: Path) -> Network:
@@ -175,13 +211,19 @@ def saved(row: Row, form: str, folder: Path) -> Network:
 def rule(name: str) -> object:
     """What decides of a network: the first operation to blame, or its verdict and stride."""
     row = ZOO[name]
-    return tuple(re.findall(r"\(.*", blamed)[0] if "(" in blamed else blamed for blamed in row.blame[:1]) or (row.verdict, row.stride)
+    return tuple(re.findall(r"\(.*", blamed)[0] if "(" in blamed else blamed for blamed in row.blame[:1]) or (
+        row.verdict,
+        row.stride,
+    )
 
 
 def by_day(cases: Iterable[tuple[tuple[str, ...], object]]) -> list[Any]:
     """Parameters, each with the sort of its network: the first of a sort runs by day, the others at night."""
     first: dict[object, tuple[str, ...]] = {}
-    return [pytest.param(*values, marks=() if first.setdefault(sort, values) == values else pytest.mark.nightly("networks")) for values, sort in cases]
+    return [
+        pytest.param(*values, marks=() if first.setdefault(sort, values) == values else pytest.mark.nightly("networks"))
+        for values, sort in cases
+    ]
 
 
 def forms_of(name: str) -> Iterator[tuple[tuple[str, str], object]]:
@@ -193,14 +235,21 @@ def forms_of(name: str) -> Iterator[tuple[tuple[str, str], object]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", by_day(((name,), (row.verdict, row.stride, len(row.blame) > 1)) for name, row in ZOO.items() if "eager" in row.forms))
+@pytest.mark.parametrize(
+    "name",
+    by_day(
+        ((name,), (row.verdict, row.stride, len(row.blame) > 1)) for name, row in ZOO.items() if "eager" in row.forms
+    ),
+)
 def test_the_verdict_the_radius_and_the_blame_are_right(name: str, tmp_path: Path) -> None:
     judged_right(name, "eager", tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "form"), by_day(case for name in ZOO for case in forms_of(name)))
-def test_the_verdict_the_radius_and_the_blame_of_a_saved_network_are_right(name: str, form: str, tmp_path: Path) -> None:
+def test_the_verdict_the_radius_and_the_blame_of_a_saved_network_are_right(
+    name: str, form: str, tmp_path: Path
+) -> None:
     judged_right(name, form, tmp_path)
 
 
@@ -226,7 +275,9 @@ def error(network: nn.Module, x: torch.Tensor, core: int, halo: int) -> float:
     whole, worst = network(x), 0.0
     for top, bottom, above, below in spans(x.shape[2], core, halo):
         for left, right, before, behind in spans(x.shape[3], core, halo):
-            tile = network(x[..., above:below, before:behind])[..., top - above : bottom - above, left - before : right - before]
+            tile = network(x[..., above:below, before:behind])[
+                ..., top - above : bottom - above, left - before : right - before
+            ]
             worst = max(worst, float((tile - whole[..., top:bottom, left:right]).abs().max()))
     return worst / float(whole.abs().max())
 
@@ -234,7 +285,10 @@ def error(network: nn.Module, x: torch.Tensor, core: int, halo: int) -> float:
 @pytest.mark.parametrize("size", [(151, 173), (203, 131)])
 @pytest.mark.parametrize("name", LOCAL | NOT_LOCAL)
 def test_the_zoo_is_labelled_right(name: str, size: tuple[int, int]) -> None:
-    """Nothing of ours measures here: tiles are cut, run and laid side by side, each with as much halo as the radius, or with 32 px."""
+    """Nothing of ours measures here.
+
+    Tiles are cut, run and laid side by side, each with as much halo as the radius, or with 32 px.
+    """
     row = ZOO[name]
     unit, network = row.stride, made(row)
     rows, cols = ((side // unit - 1 + side // unit % 2) * unit for side in size)
@@ -251,8 +305,14 @@ def test_the_zoo_is_labelled_right(name: str, size: tuple[int, int]) -> None:
 @pytest.mark.nightly("networks", after=1)
 @pytest.mark.parametrize("form", UNEXPORTED)
 def test_windows_that_are_rolled_and_masked_are_not_called_local(form: str, tmp_path: Path) -> None:
-    """Swin's own way. Its mask takes 100 off, which usual pixels never overrule; NaN and large values do, and look from one end to the other."""
-    found = measure_locality(saved(Row(make=framed(zoo.Windows, "masked"), verdict="not local", stride=8), form, tmp_path), 3)
+    """Swin's own way.
+
+    Its mask takes 100 off, which usual pixels never overrule; NaN and large values do, and look from one end to the
+    other.
+    """
+    found = measure_locality(
+        saved(Row(make=framed(zoo.Windows, "masked"), verdict="not local", stride=8), form, tmp_path), 3
+    )
     assert (found.verdict, found.radius, found.blame) == ("not local", None, ("middle (a roll from end to end)",))
 
 
@@ -264,4 +324,7 @@ def test_a_branch_that_tracing_froze_is_none(tmp_path: Path) -> None:
 def test_one_size_does_not_make_windows_guilty(tmp_path: Path) -> None:
     path = networks.export(Framed(zoo.WindowAttention()).eval(), tmp_path / "net.pt2", (1, 3, 64, 64))
     found = measure_locality(load_exported(ModelConfig(kind="exported", path=path), 3, torch.device("cpu")), 3)
-    assert (found.verdict, found.blame) == ("unproven", ("a fixed input size, which leaves no larger image to compare with",))
+    assert (found.verdict, found.blame) == (
+        "unproven",
+        ("a fixed input size, which leaves no larger image to compare with",),
+    )

@@ -13,7 +13,9 @@ from tests.models.onnx_files import to_onnx
 
 
 def bytes_per_pixel(network: nn.Module) -> float:
-    return measure_activation_memory(Loaded(module=network.eval(), identity_fields={}), 3, 1, torch.device("cpu")).bytes_per_pixel
+    return measure_activation_memory(
+        Loaded(module=network.eval(), identity_fields={}), 3, 1, torch.device("cpu")
+    ).bytes_per_pixel
 
 
 def test_live_tensors_at_the_peak_are_counted_eager_and_scripted_alike() -> None:
@@ -30,14 +32,25 @@ def test_a_wider_network_costs_more() -> None:
 
 
 def fullness(network: nn.Module) -> float | None:
-    return measure_activation_memory(Loaded(module=network.eval(), identity_fields={}), 3, 4, torch.device("cpu")).fullness
+    return measure_activation_memory(
+        Loaded(module=network.eval(), identity_fields={}), 3, 4, torch.device("cpu")
+    ).fullness
 
 
 @pytest.mark.slow
 def test_memory_that_is_always_in_use_is_told_from_a_peak_that_passes() -> None:
-    """Of two layers at full resolution both ends are held nearly always; of an encoder and decoder all of it only at one end."""
+    """Of two layers at full resolution both ends are held nearly always.
+
+    Of an encoder and decoder all of it only at one end.
+    """
     level = nn.Sequential(*(nn.Conv2d(width, 16, 3, padding=1) for width in (3, *[16] * 7)))
-    unlike = nn.Sequential(nn.Conv2d(3, 64, 1), nn.MaxPool2d(2), *(nn.Conv2d(64, 64, 1) for _ in range(9)), nn.Conv2d(64, 3, 1), nn.Upsample(scale_factor=2))
+    unlike = nn.Sequential(
+        nn.Conv2d(3, 64, 1),
+        nn.MaxPool2d(2),
+        *(nn.Conv2d(64, 64, 1) for _ in range(9)),
+        nn.Conv2d(64, 3, 1),
+        nn.Upsample(scale_factor=2),
+    )
     full, passing = fullness(level), fullness(unlike)
     assert full is not None
     assert passing is not None

@@ -54,7 +54,10 @@ def counted(network: nn.Module, side: int, direct: bool) -> float:
 
 @pytest.mark.parametrize("kind", ["eager", "scripted"])
 def test_live_tensors_are_counted_with_the_largest_hole_and_what_convolutions_unfold(kind: str) -> None:
-    """32 and 8 channels of float32 are alive at the peak, 32 are the largest; 3 × 3 weights over 32 channels unfold to 288."""
+    """32 and 8 channels of float32 are alive at the peak, 32 are the largest.
+
+    3 × 3 weights over 32 channels unfold to 288.
+    """
     network = nn.Sequential(nn.Conv2d(3, 32, 1), nn.Conv2d(32, 8, 3, padding=1)).eval()
     module = torch.jit.script(network) if kind == "scripted" else network
     assert counted(module, 64, direct=False) == (32 + 8 + 32) * 4
@@ -73,11 +76,15 @@ def test_no_image_goes_through_that_would_not_fit(monkeypatch: pytest.MonkeyPatc
     per_pixel = COUNTED_FACTOR * counted(network, 64, direct=True)
     network.sizes.clear()
     with pytest.raises(
-        PlanError, match=r"Measuring the network takes about .* for an image of 1088 × 64 px, but execution.memory allows .* Raise execution.memory to \d+MiB"
+        PlanError,
+        match=r"Measuring the network takes about .* for an image of 1088 × 64 px, "
+        r"but execution.memory allows .* Raise execution.memory to \d+MiB",
     ):
         measure_locality(Loaded(module=network, identity_fields={}), 3, room=left(monkeypatch, 64))
     assert 0 < max(network.sizes) * per_pixel < 64 * MIB
-    assert measure_locality(Loaded(module=network, identity_fields={}), 3, room=left(monkeypatch, 4096)).verdict == "local"
+    assert (
+        measure_locality(Loaded(module=network, identity_fields={}), 3, room=left(monkeypatch, 4096)).verdict == "local"
+    )
 
 
 @pytest.mark.slow
@@ -129,7 +136,10 @@ class Device(nn.Module):
         return answer
 
 
-STARVED = (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB"), RuntimeError("The following operation failed: CUDA out of memory."))
+STARVED = (
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB"),
+    RuntimeError("The following operation failed: CUDA out of memory."),
+)
 
 
 @pytest.mark.parametrize("error", STARVED, ids=["torch", "TorchScript"])
@@ -140,7 +150,9 @@ def test_a_device_without_memory_is_no_size_that_a_network_refuses(error: Except
 
 
 @pytest.mark.parametrize(("pixels", "side"), [(10**9, 384), (200 * 200, 192), (64 * 64, 64), (10, None)])
-def test_a_footprint_is_measured_on_the_largest_image_that_the_device_has_memory_for(pixels: int, side: int | None) -> None:
+def test_a_footprint_is_measured_on_the_largest_image_that_the_device_has_memory_for(
+    pixels: int, side: int | None
+) -> None:
     network = Loaded(module=Seen(Device(pixels, STARVED[0])).eval(), identity_fields={})
     if side is None:
         with pytest.raises(PlanError, match="for an image of 64 × 64 px"):

@@ -1,4 +1,7 @@
-"""ONNX networks of the zoo: verdict, stride and radius are those of the same network in torch, and the node to blame is named."""
+"""ONNX networks of the zoo.
+
+Verdict, stride and radius are those of the same network in torch, and the node to blame is named.
+"""
 
 import warnings
 from pathlib import Path
@@ -21,17 +24,26 @@ CPU = torch.device("cpu")
 UNNAMED = ("rolled windows", "a buffer cut to size", "circular", "circular convolution", "divided by the size")
 """Slices, sums and sizes: nothing in the file says what they are for."""
 BLAME = {
-    "instance norm": ("/enc0/enc0.1/InstanceNormalization (instance or group norm)", 5), "group norm": ("/dec0/dec0.1/InstanceNormalization (instance or", 5),
-    "aligned U-Net": ("/up1/up1.0/Resize (align_corners)", 2), "standardised by hand": ("(global pooling)", 3),
-    "mean of the flattened": ("/middle/ReduceMean (global pooling)", 1), "mean": ("/middle/ReduceMean (global pooling)", 1),
-    "topk": ("/middle/TopK (a choice among pixels)", 1), "fused attention": ("/middle/Softmax (a softmax over pixels)", 1),
-    "attention by einsum": ("/middle/Softmax (a softmax over pixels)", 1), "arange": ("/middle/Range (coordinates)", 1),
-    "cumsum": ("/middle/CumSum (a running sum)", 1), "thumbnail": ("/middle/Resize (a resize to a fixed size)", 1),
-    "mirror": ("/middle/Slice (a mirror image)", 1), "a branch on the maximum": ("/middle/If (a branch on values)", 2),
+    "instance norm": ("/enc0/enc0.1/InstanceNormalization (instance or group norm)", 5),
+    "group norm": ("/dec0/dec0.1/InstanceNormalization (instance or", 5),
+    "aligned U-Net": ("/up1/up1.0/Resize (align_corners)", 2),
+    "standardised by hand": ("(global pooling)", 3),
+    "mean of the flattened": ("/middle/ReduceMean (global pooling)", 1),
+    "mean": ("/middle/ReduceMean (global pooling)", 1),
+    "topk": ("/middle/TopK (a choice among pixels)", 1),
+    "fused attention": ("/middle/Softmax (a softmax over pixels)", 1),
+    "attention by einsum": ("/middle/Softmax (a softmax over pixels)", 1),
+    "arange": ("/middle/Range (coordinates)", 1),
+    "cumsum": ("/middle/CumSum (a running sum)", 1),
+    "thumbnail": ("/middle/Resize (a resize to a fixed size)", 1),
+    "mirror": ("/middle/Slice (a mirror image)", 1),
+    "a branch on the maximum": ("/middle/If (a branch on values)", 2),
     "innocent windows": ("/middle/middle.1/InstanceNormalization (instance or group norm)", 1),
-    "a lookup where pixels say": ("/middle/GatherElements (a lookup where pixels say)", 1), "grid_sample": ("/GridSample (grid_sample)", 1),
-    "a branch on values": ("/If (a branch on values)", 1), **dict.fromkeys(UNNAMED, ("", 0)),
-}  # fmt: skip
+    "a lookup where pixels say": ("/middle/GatherElements (a lookup where pixels say)", 1),
+    "grid_sample": ("/GridSample (grid_sample)", 1),
+    "a branch on values": ("/If (a branch on values)", 1),
+    **dict.fromkeys(UNNAMED, ("", 0)),
+}
 """A part of what is told, and how many are told."""
 EXPORTED = [name for name in LOCAL if name != "unpooling"]  # torch exports one size of it
 
@@ -74,7 +86,10 @@ def test_one_size_proves_nothing_and_does_not_excuse_norms(tmp_path: Path) -> No
     assert (found.verdict, found.minimum) == ("unproven", 64)
     assert found.radius == Radius(top=6, bottom=6, left=6, right=6)
     found = measure_locality(loaded(networks.GroupNormed(), tmp_path, (1, 3, 64, 64), fixed=True), 3)
-    assert (found.verdict, found.blame) == ("not local", ("/body/body.1/body.1.0/InstanceNormalization (instance or group norm)",))
+    assert (found.verdict, found.blame) == (
+        "not local",
+        ("/body/body.1/body.1.0/InstanceNormalization (instance or group norm)",),
+    )
 
 
 class Products(nn.Module):

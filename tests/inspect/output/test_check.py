@@ -60,12 +60,28 @@ KNOWN: dict[str, tuple[Callable[[torch.Tensor], Any], str, str]] = {
     "channels last": (channels_last, "probability", "softmax"),
     "flattened": (flattened, "probability", "softmax"),
     "softmax over rows": (lambda x: torch.softmax(x, 2), "", ""),
-    "upsampled": (lambda x: F.interpolate(torch.softmax(x[..., ::2, ::2], 1), scale_factor=2.0, mode="bilinear"), "probability", "softmax"),
-    "upsampled by a cubic": (lambda x: F.interpolate(torch.sigmoid(x[..., ::2, ::2]), scale_factor=2.0, mode="bicubic"), "", ""),
+    "upsampled": (
+        lambda x: F.interpolate(torch.softmax(x[..., ::2, ::2], 1), scale_factor=2.0, mode="bilinear"),
+        "probability",
+        "softmax",
+    ),
+    "upsampled by a cubic": (
+        lambda x: F.interpolate(torch.sigmoid(x[..., ::2, ::2]), scale_factor=2.0, mode="bicubic"),
+        "",
+        "",
+    ),
     "one less": (lambda x: 1 - torch.sigmoid(x), "probability", "sigmoid"),
-    "both sides": (lambda x: torch.cat([1 - torch.sigmoid(x[:, :1]), torch.sigmoid(x[:, :1])], 1), "probability", "sigmoid"),
+    "both sides": (
+        lambda x: torch.cat([1 - torch.sigmoid(x[:, :1]), torch.sigmoid(x[:, :1])], 1),
+        "probability",
+        "sigmoid",
+    ),
     "the mean of two": (lambda x: (torch.softmax(x, 1) + torch.softmax(2 * x, 1)) / 2, "probability", "softmax"),
-    "the mean of a stack": (lambda x: torch.stack([torch.sigmoid(x), torch.sigmoid(-x)]).mean(0), "probability", "sigmoid"),
+    "the mean of a stack": (
+        lambda x: torch.stack([torch.sigmoid(x), torch.sigmoid(-x)]).mean(0),
+        "probability",
+        "sigmoid",
+    ),
     "a shifted tanh": (lambda x: (torch.tanh(x) + 1) * 0.5, "probability", "tanh"),
     "tanh": (torch.tanh, "", ""),
     "then a convolution's worth": (lambda x: torch.sigmoid(x) * x, "", ""),
@@ -88,8 +104,12 @@ def network_of(module: nn.Module, form: str, folder: Path) -> Network:
     if form == "traced":
         return Loaded(module=torch.jit.trace(module, torch.rand(1, 3, 32, 32)), identity_fields={})
     if form == "exported":
-        return load_exported(ModelConfig(kind="exported", path=networks.export(module, folder / "net.pt2", (1, 3, 32, 32))), 3, CPU)
-    return onnx.load(ModelConfig(kind="onnx", path=to_onnx(module, folder / "net.onnx", (1, 3, 32, 32), fixed=True)), 3, CPU)
+        return load_exported(
+            ModelConfig(kind="exported", path=networks.export(module, folder / "net.pt2", (1, 3, 32, 32))), 3, CPU
+        )
+    return onnx.load(
+        ModelConfig(kind="onnx", path=to_onnx(module, folder / "net.onnx", (1, 3, 32, 32), fixed=True)), 3, CPU
+    )
 
 
 def looked(network: Network) -> Locality:
@@ -107,7 +127,19 @@ def test_what_is_returned_is_known_by_walking_back(name: str, form: str, tmp_pat
 @pytest.mark.slow
 @pytest.mark.nightly("networks", after=6)
 @pytest.mark.parametrize("form", ["exported", "onnx"])
-@pytest.mark.parametrize("name", ["sigmoid", "softmax", "crop, pad and cast", "channels last", "one less", "both sides", "logarithms", "classes as floats"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sigmoid",
+        "softmax",
+        "crop, pad and cast",
+        "channels last",
+        "one less",
+        "both sides",
+        "logarithms",
+        "classes as floats",
+    ],
+)
 def test_programs_and_graphs_are_known_alike(name: str, form: str, tmp_path: Path) -> None:
     end, returns, words = KNOWN[name]
     if name == "classes as floats" and form == "onnx":
@@ -156,14 +188,20 @@ def test_a_network_that_uses_3d_convolutions_inside_is_none() -> None:
 @pytest.mark.parametrize(
     ("end", "key", "words"),
     [
-        (lambda x: (x, x[:, :2]), "auto", ("2 tensors: 0 (1, 4, 32, 32), 1 (1, 2, 32, 32)", "0 is taken", "model.output.key")),
+        (
+            lambda x: (x, x[:, :2]),
+            "auto",
+            ("2 tensors: 0 (1, 4, 32, 32), 1 (1, 2, 32, 32)", "0 is taken", "model.output.key"),
+        ),
         (lambda x: {"aux": x + 1, "out": x}, "auto", ("aux (1, 4, 32, 32)", "out is taken")),
         (lambda x: (x, x), "1", ()),
         (lambda x: {"masks": x}, "auto", ()),
         (lambda x: x, "1", ("one tensor", "chooses nothing")),
     ],
 )
-def test_several_tensors_are_told_by_name_and_shape_unless_a_key_is_given(end: Callable[[torch.Tensor], Any], key: str, words: tuple[str, ...]) -> None:
+def test_several_tensors_are_told_by_name_and_shape_unless_a_key_is_given(
+    end: Callable[[torch.Tensor], Any], key: str, words: tuple[str, ...]
+) -> None:
     said = looked(Loaded(module=Ends(end), identity_fields={}, key=key)).remarks
     assert bool(said) == bool(words)
     assert all(word in said[0] for word in words)
@@ -175,4 +213,5 @@ def test_a_key_may_be_a_number(key: Any, place: int) -> None:
     network = Loaded(module=Ends(lambda x: (x, 2 * x, 3 * x)), identity_fields={}, key=said, accepts=InputConstraints())
     x = torch.rand(1, 3, 8, 8)
     with torch.inference_mode():
-        assert torch.equal(network(x), (place + 1) * network.module.body(x))  # type: ignore[operator]  # torch leaves it open
+        # torch leaves it open
+        assert torch.equal(network(x), (place + 1) * network.module.body(x))  # type: ignore[operator]

@@ -1,4 +1,7 @@
-"""Sizes that a network takes and its file does not declare: the largest and the smallest are found by trying, and tiles keep to them."""
+"""Sizes that a network takes and its file does not declare.
+
+The largest and the smallest are found by trying, and tiles keep to them.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,11 @@ class Limited(nn.Module):
             x = x + self.table[:, :, :rows, :cols]
         elif self.how == "cuts":
             x = x[:, :, : self.size, : self.size]
-        elif {"raises": max(rows, cols) > self.size, "counts": rows * cols > self.size**2, "small": min(rows, cols) < self.size}[self.how]:
+        elif {
+            "raises": max(rows, cols) > self.size,
+            "counts": rows * cols > self.size**2,
+            "small": min(rows, cols) < self.size,
+        }[self.how]:
             raise ValueError("a size that it does not take")
         answer: torch.Tensor = self.body(x)
         return answer
@@ -54,7 +61,8 @@ def limit(module: nn.Module, trained: int | None = None) -> int | None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("how", "size", "expected"), [("raises", 256, 256), ("table", 300, 288), ("cuts", 250, 224), ("counts", 160, 160), ("raises", 700, 672)]
+    ("how", "size", "expected"),
+    [("raises", 256, 256), ("table", 300, 288), ("cuts", 250, 224), ("counts", 160, 160), ("raises", 700, 672)],
 )
 def test_the_largest_size_is_found_in_steps_by_halves(how: str, size: int, expected: int) -> None:
     assert limit(Limited(size, how)) == expected
@@ -77,7 +85,8 @@ def test_without_a_limit_one_narrow_strip_along_each_axis_is_all_that_is_tried()
 def test_what_a_graph_costs_is_told_of_a_size_that_it_takes() -> None:
     asked: list[int] = []
     graph = SimpleNamespace(peak=lambda bands, side: asked.append(side) or 1)
-    network = Loaded(module=Limited(160).eval(), identity_fields={}, graph=graph)  # type: ignore[arg-type]  # all that is asked of it
+    # all that is asked of it
+    network = Loaded(module=Limited(160).eval(), identity_fields={}, graph=graph)  # type: ignore[arg-type]
     assert largest(Prober(network=network, bands=3, device=CPU, room=Room(2**40)), 64, 32) == 160
     assert asked == [64]
 
@@ -88,7 +97,9 @@ def test_a_network_that_cuts_all_to_one_size_takes_that_alone() -> None:
 
 @pytest.mark.parametrize(("body", "stride", "radius"), [(None, 1, 2), (networks.UNet(), 4, None)])
 def test_a_network_with_a_limit_is_measured_within_it(body: nn.Module | None, stride: int, radius: int | None) -> None:
-    found = measure_locality(Loaded(module=Limited(160, body=body and networks.lively(body)).eval(), identity_fields={}), 3)
+    found = measure_locality(
+        Loaded(module=Limited(160, body=body and networks.lively(body)).eval(), identity_fields={}), 3
+    )
     assert (found.verdict, found.stride, found.maximum) == ("local", stride, 160)
     assert radius is None or found.radius == Radius(top=radius, bottom=radius, left=radius, right=radius)
     assert "no images larger than about 160 px" in found.remarks[0]

@@ -58,7 +58,9 @@ def seen(body: nn.Module, size: int) -> Locality:
         (Uneven, 61, 1, 65, Radius(top=6, bottom=6, left=6, right=4)),
     ],
 )
-def test_margin_stride_and_tile_are_measured_at_the_one_size(make: Callable[[], nn.Module], size: int, stride: int, tile: int, radius: Radius) -> None:
+def test_margin_stride_and_tile_are_measured_at_the_one_size(
+    make: Callable[[], nn.Module], size: int, stride: int, tile: int, radius: Radius
+) -> None:
     found = seen(make(), size)
     assert (found.verdict, found.size, found.stride, found.radius) == ("unproven", size, stride, radius)
     assert found.margin is not None
@@ -71,7 +73,9 @@ def test_a_map_of_a_stride_and_one_of_the_whole_image_leave_nothing_off(make: Ca
     assert seen(make(), 64).margin is None
 
 
-@pytest.mark.parametrize("make", [lambda: nn.Conv2d(3, 4, 3, stride=2), Mean, lambda: nn.Sequential(nn.ZeroPad2d(-25), Valid())])
+@pytest.mark.parametrize(
+    "make", [lambda: nn.Conv2d(3, 4, 3, stride=2), Mean, lambda: nn.Sequential(nn.ZeroPad2d(-25), Valid())]
+)
 def test_a_map_that_moves_with_no_shift_is_refused_as_before(make: Callable[[], nn.Module]) -> None:
     with pytest.raises(ModelError, match="only a size smaller by a whole factor can be restored"):
         seen(make(), 65)
@@ -80,12 +84,26 @@ def test_a_map_that_moves_with_no_shift_is_refused_as_before(make: Callable[[], 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "margin", "size", "pad"),
-    [(Valid, VALID, 60, "none"), (Late, LATE, 61, "none"), (Late, LATE, 61, "reflect"), (Uneven, UNEVEN, 61, "constant")],
+    [
+        (Valid, VALID, 60, "none"),
+        (Late, LATE, 61, "none"),
+        (Late, LATE, 61, "reflect"),
+        (Uneven, UNEVEN, 61, "constant"),
+    ],
 )
-def test_tiles_of_the_one_size_equal_the_whole(make: Callable[[], nn.Module], margin: Margin, size: int, pad: str, tmp_path: Path) -> None:
+def test_tiles_of_the_one_size_equal_the_whole(
+    make: Callable[[], nn.Module], margin: Margin, size: int, pad: str, tmp_path: Path
+) -> None:
     module = make().eval()
     scenes.scene(tmp_path / "scene.tif", 150, 211)
     path = scenes.script(OneSize(module, size), tmp_path / "net.pt")
-    go(scenes.config(tmp_path, model={"path": str(path), "input": {"mean": 500, "std": 200, "size": size}}, tile={"pad": pad}, output={"certificate": True}))
+    go(
+        scenes.config(
+            tmp_path,
+            model={"path": str(path), "input": {"mean": 500, "std": 200, "size": size}},
+            tile={"pad": pad},
+            output={"certificate": True},
+        )
+    )
     store = zarr.open(tmp_path / "job.zarr", mode="r")
     assert (store["0/mask"][:] != whole(module, tmp_path, margin, pad)).sum() <= 2

@@ -1,4 +1,5 @@
-"""Unpadded networks: the sizes they take, what they leave off, and masks that equal the whole but for the raster's margin."""
+"""Unpadded networks: the sizes they take, what they leave off, and masks that equal the whole but for the raster's
+margin."""
 
 from __future__ import annotations
 
@@ -29,7 +30,10 @@ CPU = torch.device("cpu")
 
 
 class Valid(nn.Module):
-    """A U-Net of one level without padding, as that of 2015: of n px it returns n − 16 where n is even, and its skip is cropped in the middle."""
+    """A U-Net of one level without padding, as that of 2015.
+
+    Of n px it returns n − 16 where n is even, and its skip is cropped in the middle.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,7 +60,10 @@ def loaded(module: nn.Module) -> Loaded:
 
 def alike(before: int, after: int, least: int, step: int) -> Margin:
     """The same on both axes."""
-    return Margin(rows=Trim(before=before, after=after, least=least, step=step), cols=Trim(before=before, after=after, least=least, step=step))
+    return Margin(
+        rows=Trim(before=before, after=after, least=least, step=step),
+        cols=Trim(before=before, after=after, least=least, step=step),
+    )
 
 
 def seen(module: nn.Module) -> Margin | None:
@@ -92,7 +99,9 @@ class Uneven(nn.Module):
     ],
     ids=["cropped", "even kernel", "one axis", "padded on one side", "cropped before a stride"],
 )
-def test_each_side_is_measured_apart(make: Callable[[], nn.Module], rows: tuple[int, int], cols: tuple[int, int]) -> None:
+def test_each_side_is_measured_apart(
+    make: Callable[[], nn.Module], rows: tuple[int, int], cols: tuple[int, int]
+) -> None:
     found = seen(make())
     assert found is not None
     assert ((found.rows.before, found.rows.after), (found.cols.before, found.cols.after)) == (rows, cols)
@@ -110,7 +119,9 @@ def test_mirrored_tiles_lose_the_larger_side_on_both() -> None:
     assert uneven.turned("none") == uneven
 
 
-@pytest.mark.parametrize("make", [networks.Twice, networks.Strided, networks.UNet, networks.ByThree, lambda: networks.Coarse(4)])
+@pytest.mark.parametrize(
+    "make", [networks.Twice, networks.Strided, networks.UNet, networks.ByThree, lambda: networks.Coarse(4)]
+)
 def test_a_padded_network_leaves_nothing_off(make: type[nn.Module]) -> None:
     assert seen(make()) is None
 
@@ -126,15 +137,26 @@ def test_the_radius_holds_the_margin_and_the_stride_is_that_of_the_network() -> 
 
 def test_pixels_within_the_margin_of_the_raster_are_told_from_those_inside() -> None:
     inside = alike(before=2, after=3, least=6, step=1).inside(Window(row=0, col=5, height=4, width=5), 20, 10)
-    assert inside.tolist() == [[False] * 5, [False] * 5, [True, True, False, False, False], [True, True, False, False, False]]
+    assert inside.tolist() == [
+        [False] * 5,
+        [False] * 5,
+        [True, True, False, False, False],
+        [True, True, False, False, False],
+    ]
 
 
 def answer(module: nn.Module, x: torch.Tensor, margin: Margin, pad: str = "none") -> torch.Tensor:
-    """(classes, rows, cols) of one pass over a raster, padded at its far edges to a size that is taken, or on all sides: then of every pixel."""
-    around = [(0, trim.accepted_size(size) - size) for trim, size in ((margin.rows, x.shape[1]), (margin.cols, x.shape[2]))]
+    """(classes, rows, cols) of one pass over a raster, padded at its far edges to a size that is taken, or on all
+    sides: then of every pixel."""
+    around = [
+        (0, trim.accepted_size(size) - size) for trim, size in ((margin.rows, x.shape[1]), (margin.cols, x.shape[2]))
+    ]
     if pad != "none":
         trims = ((margin.rows, x.shape[1]), (margin.cols, x.shape[2]))
-        around = [(trim.before, trim.accepted_size(trim.before + size + trim.after) - trim.before - size) for trim, size in trims]
+        around = [
+            (trim.before, trim.accepted_size(trim.before + size + trim.after) - trim.before - size)
+            for trim, size in trims
+        ]
     wide = np.pad(x.numpy(), [(0, 0), *around], mode="reflect" if pad == "reflect" else "constant")
     with torch.inference_mode():
         returned = module.eval()(torch.from_numpy(wide)[None])[0]
@@ -148,7 +170,9 @@ def whole(module: nn.Module, folder: Path, margin: Margin, pad: str = "none") ->
     labels = answer(module, (raw - 500) / 200 * valid, margin, pad).argmax(0)
     mask = torch.full(valid.shape, 255, dtype=torch.uint8)
     rows, cols = margin.rows, margin.cols
-    inner = mask if pad != "none" else mask[rows.before : len(mask) - rows.after, cols.before : mask.shape[1] - cols.after]
+    inner = (
+        mask if pad != "none" else mask[rows.before : len(mask) - rows.after, cols.before : mask.shape[1] - cols.after]
+    )
     inner.copy_(labels[: inner.shape[0], : inner.shape[1]])
     return mask.masked_fill(~valid, 255).numpy()
 

@@ -1,4 +1,7 @@
-"""What each module of ours that makes networks computes, in a few numbers; ``python -m tests.models.architectures.revisions`` writes them anew for the test."""
+"""What each module of ours that makes networks computes, in a few numbers.
+
+``python -m tests.models.architectures.revisions`` writes them anew for the test.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,9 @@ def numbers(answer: torch.Tensor) -> Numbers:
     """Shape, mean, spread, and the pixels at both corners and in the middle, of a few channels."""
     rows, cols = answer.shape[2] // 2, answer.shape[3] // 2
     places = answer[0, :CLASSES, [0, rows, -1], [0, cols, -1]]
-    return tuple(float(f"{value:.9g}") for value in (*answer.shape[1:], answer.mean(), answer.std(), *places.flatten().tolist()))
+    return tuple(
+        float(f"{value:.9g}") for value in (*answer.shape[1:], answer.mean(), answer.std(), *places.flatten().tolist())
+    )
 
 
 def of(network: nn.Module, x: torch.Tensor | None = None) -> Numbers:
@@ -90,23 +95,41 @@ def _layers(make: Callable[[], nn.Module]) -> Callable[[], Numbers]:
     def made() -> Numbers:
         with torch.device("meta"):
             parts = [part for part in make().modules() if not list(part.children())]
-        said = [(type(part).__name__, *(str(getattr(part, name, "")) for name in SIZES), *(tuple(one.shape) for one in part.parameters())) for part in parts]
+        said = [
+            (
+                type(part).__name__,
+                *(str(getattr(part, name, "")) for name in SIZES),
+                *(tuple(one.shape) for one in part.parameters()),
+            )
+            for part in parts
+        ]
         return (float(zlib.crc32(repr(said).encode())),)
 
     return made
 
 
 COMPUTES: dict[str, Callable[[], Numbers]] = {
-    "fcn32s": _kind("fcn32s", **BODY), "fcn16s": _kind("fcn16s", **BODY), "fcn8s": _kind("fcn8s", **BODY),
+    "fcn32s": _kind("fcn32s", **BODY),
+    "fcn16s": _kind("fcn16s", **BODY),
+    "fcn8s": _kind("fcn8s", **BODY),
     "fcn8s without norm": _kind("fcn8s", norm=False, **BODY),
-    "fcn": _kind("fcn", width=4), "fcn of stride 4": _kind("fcn", width=4, output_stride=4),
-    "deconvnet": _kind("deconvnet", width=2), "deconvnet with unpooling": _kind("deconvnet", unpooling=True, **BODY),
-    "resnet_fcn": _kind("resnet_fcn", width=2), "resnet_fcn of depth 101": _kind("resnet_fcn", width=1, depth=101),
-    "resnet": lambda: of(ResNet(BANDS, 50, 2)), "vgg": _coarse, "upsample": lambda: numbers(bilinear(2, 4).double()(image(shape=(5, 7))).detach()),
+    "fcn": _kind("fcn", width=4),
+    "fcn of stride 4": _kind("fcn", width=4, output_stride=4),
+    "deconvnet": _kind("deconvnet", width=2),
+    "deconvnet with unpooling": _kind("deconvnet", unpooling=True, **BODY),
+    "resnet_fcn": _kind("resnet_fcn", width=2),
+    "resnet_fcn of depth 101": _kind("resnet_fcn", width=1, depth=101),
+    "resnet": lambda: of(ResNet(BANDS, 50, 2)),
+    "vgg": _coarse,
+    "upsample": lambda: numbers(bilinear(2, 4).double()(image(shape=(5, 7))).detach()),
     "classifiers": lambda: of(lenet(CLASSES, BANDS).append(nn.Unflatten(1, (CLASSES, 1, 1))), image(shape=(32, 32))),
-    "classifiers, vgg": lambda: of(nn.Sequential(vgg(11, CLASSES, BANDS, True, 2, 8), nn.Unflatten(1, (CLASSES, 1, 1))), image(shape=(224, 224))),
-    "classifiers, alexnet": _layers(alexnet), "convolutional": _slid(Convolutional), "dense_to_conv": _slid(as_convolutions),
-}  # fmt: skip
+    "classifiers, vgg": lambda: of(
+        nn.Sequential(vgg(11, CLASSES, BANDS, True, 2, 8), nn.Unflatten(1, (CLASSES, 1, 1))), image(shape=(224, 224))
+    ),
+    "classifiers, alexnet": _layers(alexnet),
+    "convolutional": _slid(Convolutional),
+    "dense_to_conv": _slid(as_convolutions),
+}
 """By the module, and what of it."""
 
 

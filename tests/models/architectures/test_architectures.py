@@ -101,20 +101,21 @@ def exported(net: nn.Module) -> nn.Module:
 def test_stride_and_radius_are_those_of_its_layers(name: str, before: int, after: int, kind: str) -> None:
     """Follow what lies beyond a cut at 0 to the left (*after*), in cells of each stride.
 
-    FCN: stages of 2, 2, 3, 3, 3 convolutions, each halved by a pool, rounding away: 2 → 1, 3 → 2, 5 → 3 (score3), 6 → 3 (score4),
-    6 → 3; fc6 of 3×3 adds 1: 4. A bilinear kernel of 2f over a stride of f makes f·r + f/2 of r.
-    32s: 32·4 + 16 = 144. 16s: 2·4 + 1 = 9, 16·9 + 8 = 152. 8s: 9, 19, 8·19 + 4 = 156. The skips reach less.
+    FCN: stages of 2, 2, 3, 3, 3 convolutions, each halved by a pool, rounding away: 2 → 1, 3 → 2, 5 → 3 (score3), 6 → 3
+    (score4), 6 → 3; fc6 of 3×3 adds 1: 4. A bilinear kernel of 2f over a stride of f makes f·r + f/2 of r. 32s: 32·4 +
+    16 = 144. 16s: 2·4 + 1 = 9, 16·9 + 8 = 152. 8s: 9, 19, 8·19 + 4 = 156. The skips reach less.
 
-    Dense: four convolutions reach 4. At output stride 2 the second one strides: 1 → 1 → 2 → 3, and bilinear ×2 makes 2·3 + 1 = 7. At 4
-    the third strides as well: 1 → 1 → 1 → 2, nearest ×2 4, bilinear ×2 9.
+    Dense: four convolutions reach 4. At output stride 2 the second one strides: 1 → 1 → 2 → 3, and bilinear ×2 makes
+    2·3 + 1 = 7. At 4 the third strides as well: 1 → 1 → 1 → 2, nearest ×2 4, bilinear ×2 9.
 
     Deconvolution: 2 → 1, 3 → 2, 4 → 2, then kernels of 4 over 2 make 2·r + 1: 5, 11, 23.
-    With switches: 3 cells of stride 32 as above, fc6 and its mirror image of 3×3 make 5; each unpooling doubles, then 3, 3, 3, 2, 2
-    convolutions: 13, 29, 61, 124, 250.
+    With switches: 3 cells of stride 32 as above, fc6 and its mirror image of 3×3 make 5; each unpooling doubles, then
+    3, 3, 3, 2, 2 convolutions: 13, 29, 61, 124, 250.
 
-    ResNet: conv1 sees 2j ± 3, so −1 is the first cell that feels px 0 and 1 the last that feels px −1: 1 after, 2 before. The
-    pool sees 2j ± 1: 1 and 2. layer1 adds 3: 4 and 5. layer2 strides once, 2j ± 1: 2 and 3, and adds 3: 5 and 6. layer3 dilates by
-    1, then five times by 2: 16 and 17. layer4 by 2, 4, 4: 26 and 27. The head adds 1: 27 and 28. Bilinear ×8 makes 8·r + 4 of r: 220, 228.
+    ResNet: conv1 sees 2j ± 3, so −1 is the first cell that feels px 0 and 1 the last that feels px −1: 1 after, 2
+    before. The pool sees 2j ± 1: 1 and 2. layer1 adds 3: 4 and 5. layer2 strides once, 2j ± 1: 2 and 3, and adds 3: 5
+    and 6. layer3 dilates by 1, then five times by 2: 16 and 17. layer4 by 2, 4, 4: 26 and 27. The head adds 1: 27 and
+    28. Bilinear ×8 makes 8·r + 4 of r: 220, 228.
     """
     net = network(name)
     found = measure_locality(Loaded(module=torch.jit.script(net) if kind == "scripted" else net, identity_fields={}), 3)
@@ -139,7 +140,9 @@ def _save(net: nn.Module, name: str, form: str, folder: Path) -> Path:
         return folder / "net.safetensors"
     if form == "torchscript":
         return scenes.script(net, folder / "net.pt")
-    return networks.export(net, folder / "net.pt2", (1, 3, 96, 128), {2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO})
+    return networks.export(
+        net, folder / "net.pt2", (1, 3, 96, 128), {2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO}
+    )
 
 
 def _pixels(raster: Path) -> tuple[torch.Tensor, np.ndarray]:
@@ -150,7 +153,10 @@ def _pixels(raster: Path) -> tuple[torch.Tensor, np.ndarray]:
 
 
 TIE = 1e-5
-"""Of the largest logit: two classes this near to each other tie. Sums of float32 round as the processor orders them; 5.8e-6 was seen of a ResNet."""
+"""Of the largest logit: two classes this near to each other tie.
+
+Sums of float32 round as the processor orders them; 5.8e-6 was seen of a ResNet.
+"""
 
 
 def _whole(net: nn.Module, x: torch.Tensor, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -163,7 +169,10 @@ def _whole(net: nn.Module, x: torch.Tensor, valid: np.ndarray) -> tuple[np.ndarr
 
 NIGHTLY = pytest.mark.nightly("networks")
 BY_DAY = ("fcn8s", "deconvnet", "resnet_fcn")
-"""One of each sort. What other forms change is tested by the zoo and by `test_scripted_or_exported_for_every_size_it_says_the_same`."""
+"""One of each sort.
+
+What other forms change is tested by the zoo and by `test_scripted_or_exported_for_every_size_it_says_the_same`.
+"""
 TILED = [
     pytest.param(name, form, size, marks=() if form == "ours" and name in BY_DAY else NIGHTLY)
     for form, size in (("ours", (261, 709)), ("torchscript", (1021, 517)), ("exported", (75, 1130)))
@@ -195,7 +204,13 @@ def test_hyperparameters_are_those_of_its_makers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "args"), [("fcn", {"output_stride": 3}), ("resnet_fcn", {"depth": 18}), ("deconvnet", {"fc_kernel": 2}), ("fcn8s", {"dropout": 1})]
+    ("kind", "args"),
+    [
+        ("fcn", {"output_stride": 3}),
+        ("resnet_fcn", {"depth": 18}),
+        ("deconvnet", {"fc_kernel": 2}),
+        ("fcn8s", {"dropout": 1}),
+    ],
 )
 def test_impossible_hyperparameters_are_told(kind: str, args: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(args))):

@@ -28,12 +28,22 @@ from tests import scenes
 
 
 class Valid(nn.Module):
-    """VGG style without padding: two stages, then dense layers with batch norm; viewed, not flattened. 20 px, stride 4."""
+    """VGG style without padding: two stages, then dense layers with batch norm; viewed, not flattened.
+
+    20 px, stride 4.
+    """
 
     def __init__(self, bands: int = 3, classes: int = 4) -> None:
         super().__init__()
         self.features = nn.Sequential(
-            nn.Conv2d(bands, 6, 3), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 2), nn.MaxPool2d(2)
+            nn.Conv2d(bands, 6, 3),
+            nn.BatchNorm2d(6),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(6, 8, 3),
+            nn.ReLU(),
+            nn.Conv2d(8, 8, 2),
+            nn.MaxPool2d(2),
         )
         self.first, self.norm, self.last = nn.Linear(8 * 9, 12), nn.BatchNorm1d(12), nn.Linear(12, classes)
 
@@ -58,7 +68,14 @@ class Pooled(nn.Sequential):
     """The same with a layer for it, and a softmax."""
 
     def __init__(self) -> None:
-        super().__init__(nn.Conv2d(3, 8, 3, stride=3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4), nn.Softmax(dim=1))
+        super().__init__(
+            nn.Conv2d(3, 8, 3, stride=3),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(8, 4),
+            nn.Softmax(dim=1),
+        )
 
 
 def settled(network: nn.Module, size: int) -> nn.Module:
@@ -70,7 +87,10 @@ def settled(network: nn.Module, size: int) -> nn.Module:
 
 
 UNPADDED = [(Valid, 20, 4), (lambda: lenet(4, 3), 32, 4), (Averaged, 16, 2), (Pooled, 21, 3)]
-PADDED = [(lambda: vgg(11, classes=5, width=4, hidden=16), 224, 32), (lambda: vgg(16, classes=5, norm=True, width=4, hidden=16), 224, 32)]
+PADDED = [
+    (lambda: vgg(11, classes=5, width=4, hidden=16), 224, 32),
+    (lambda: vgg(16, classes=5, norm=True, width=4, hidden=16), 224, 32),
+]
 
 
 @pytest.mark.slow
@@ -100,7 +120,9 @@ def test_the_classics_in_full_size_keep_their_scores(make, size: int, stride: in
 @pytest.mark.slow
 @pytest.mark.parametrize(("make", "size", "stride"), UNPADDED)
 @pytest.mark.parametrize("more", [(0, 0), (1, 7), (13, 40), (33, 2)])
-def test_the_map_of_an_unpadded_body_is_the_slid_classifier(make, size: int, stride: int, more: tuple[int, int]) -> None:
+def test_the_map_of_an_unpadded_body_is_the_slid_classifier(
+    make, size: int, stride: int, more: tuple[int, int]
+) -> None:
     classifier = settled(make(), size)
     network, x = Convolutional(classifier, 3, size).eval(), torch.randn(1, 3, size + more[0], size + more[1])
     with torch.inference_mode():
@@ -178,7 +200,9 @@ class Branching(nn.Module):
 
 class Grouped(nn.Sequential):
     def __init__(self) -> None:
-        super().__init__(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4 * 18 * 18, 8), nn.GroupNorm(2, 8), nn.Linear(8, 4))
+        super().__init__(
+            nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4 * 18 * 18, 8), nn.GroupNorm(2, 8), nn.Linear(8, 4)
+        )
 
 
 class Normed(nn.Sequential):
@@ -206,7 +230,12 @@ def test_classifiers_of_another_form_are_refused_by_the_layer(make, words: str) 
 @pytest.mark.slow
 def test_mistakes_in_the_config_are_told(tmp_path: Path) -> None:
     torch.save(lenet(10, 3).state_dict(), tmp_path / "lenet.pt")
-    config = ModelConfig(kind="classifier", factory="pipeline.models.architectures.classifiers:lenet", args={"bands": 3}, path=tmp_path / "lenet.pt")
+    config = ModelConfig(
+        kind="classifier",
+        factory="pipeline.models.architectures.classifiers:lenet",
+        args={"bands": 3},
+        path=tmp_path / "lenet.pt",
+    )
     with pytest.raises(ModelError, match=r"model\.input\.size is missing"):
         load(config, 3, torch.device("cpu"))
     with pytest.raises(ModelError, match=r"does not run on 3 bands of 30 × 30 px"):
@@ -229,9 +258,12 @@ def test_recognition_runs_tile_by_tile_as_in_one_piece(tmp_path: Path) -> None:
         found = sliding_scores(classifier, x, 32, 4)
     torch.save(classifier.state_dict(), tmp_path / "lenet.pt")
     model = {
-        "kind": "classifier", "factory": "pipeline.models.architectures.classifiers:lenet", "args": {"classes": 4, "bands": 3},
-        "path": str(tmp_path / "lenet.pt"), "input": {"mean": 500, "std": 200, "size": 32},
-    }  # fmt: skip
+        "kind": "classifier",
+        "factory": "pipeline.models.architectures.classifiers:lenet",
+        "args": {"classes": 4, "bands": 3},
+        "path": str(tmp_path / "lenet.pt"),
+        "input": {"mean": 500, "std": 200, "size": 32},
+    }
     job = prepare_job(load_config(scenes.config(tmp_path, model=model, tile={"size": 160})))
     with Progress() as progress:
         execute(job, progress)

@@ -20,7 +20,13 @@ def keys(depths: tuple[int, ...]) -> list[str]:
                 found += [f"{here}.conv{k}.weight", *(f"{here}.bn{k}.{name}" for name in norm)]
             if block == 0:
                 found += [f"{here}.downsample.0.weight", *(f"{here}.downsample.1.{name}" for name in norm)]
-    return [*found, "classifier.0.weight", *(f"classifier.1.{name}" for name in norm), "classifier.4.weight", "classifier.4.bias"]
+    return [
+        *found,
+        "classifier.0.weight",
+        *(f"classifier.1.{name}" for name in norm),
+        "classifier.4.weight",
+        "classifier.4.bias",
+    ]
 
 
 def test_keys_and_parameters_are_torchvisions() -> None:

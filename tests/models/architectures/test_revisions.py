@@ -23,13 +23,19 @@ def alike(there: Numbers, known: list[float]) -> bool:
     return len(there) == len(known) and bool(np.allclose(there, known, rtol=TOLERANCE, atol=TOLERANCE))
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] if name in COSTLY else []) for name in COMPUTES])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in COSTLY else []) for name in COMPUTES]
+)
 def test_what_computes_something_else_has_another_revision(name: str) -> None:
     where, (number, known) = module(name), KNOWN[name]
-    same, anew = alike(COMPUTES[name](), known), "then write the table anew: python -m tests.models.architectures.revisions"
+    same, anew = (
+        alike(COMPUTES[name](), known),
+        "then write the table anew: python -m tests.models.architectures.revisions",
+    )
     if revision(where) == number:
         assert same, (
-            f"{name} of {where} computes something else than it did, and stores know it by revision {number}, so that a rerun would mix both. Raise REVISION "
+            f"{name} of {where} computes something else than it did, and stores know it by revision "
+            f"{number}, so that a rerun would mix both. Raise REVISION "
             f"in that module, and in each whose name fails here as well; {anew}."
         )
     doubt = ", though it computes what it did: stores of before would be refused" if same else ""
@@ -38,7 +44,11 @@ def test_what_computes_something_else_has_another_revision(name: str) -> None:
 
 def test_every_module_that_has_a_revision_is_looked_at() -> None:
     files = Path(pipeline.models.architectures.__file__).parent.glob("*.py")
-    numbered = {f"pipeline.models.architectures.{file.stem}" for file in files if "\nREVISION = " in file.read_text(encoding="utf-8")}
+    numbered = {
+        f"pipeline.models.architectures.{file.stem}"
+        for file in files
+        if "\nREVISION = " in file.read_text(encoding="utf-8")
+    }
     assert numbered == {module(name) for name in COMPUTES}
     assert KNOWN.keys() == COMPUTES.keys()
 

@@ -33,7 +33,11 @@ def silence(score: torch.nn.Conv2d) -> None:
 def fresh(kind: str) -> dict[int, dict[str, torch.Tensor]]:
     """The bilinear filters it is made with, by factor."""
     made = NETWORKS[kind](bands=3, classes=2, width=4, fc_kernel=3, fc_width=4)
-    return {module.stride[0]: module.state_dict() for module in made.modules() if isinstance(module, torch.nn.ConvTranspose2d)}
+    return {
+        module.stride[0]: module.state_dict()
+        for module in made.modules()
+        if isinstance(module, torch.nn.ConvTranspose2d)
+    }
 
 
 @pytest.mark.parametrize("score", ["score4", "score3"])

@@ -9,7 +9,13 @@ from pipeline.models.bn_folding.arithmetic import Norm, fits, folded
 
 
 def norm(channels: int) -> Norm:
-    return Norm(mean=torch.randn(channels), variance=torch.rand(channels), weight=torch.randn(channels), bias=torch.randn(channels), eps=1e-3)
+    return Norm(
+        mean=torch.randn(channels),
+        variance=torch.rand(channels),
+        weight=torch.randn(channels),
+        bias=torch.randn(channels),
+        eps=1e-3,
+    )
 
 
 def test_a_folded_convolution_gives_what_the_batch_norm_made_of_it() -> None:

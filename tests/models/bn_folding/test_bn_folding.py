@@ -29,7 +29,11 @@ def test_every_kind_is_folded_or_says_why_not(kind: str, tmp_path: Path, monkeyp
     assert found.done == (found.network is not network)
     assert ("batch norm folded into" in found.description) == found.done
     assert found.network.identity() == network.identity()
-    assert (found.network.accepts, found.network.key, found.network.notes) == (network.accepts, network.key, network.notes)
+    assert (found.network.accepts, found.network.key, found.network.notes) == (
+        network.accepts,
+        network.key,
+        network.notes,
+    )
     x = torch.randn((1, 3, 64, 96), generator=torch.Generator().manual_seed(0))
     with torch.jit.optimized_execution(False):
         wanted, got = network(x), found.network(x)
@@ -39,4 +43,7 @@ def test_every_kind_is_folded_or_says_why_not(kind: str, tmp_path: Path, monkeyp
 
 def test_onnxruntime_folds_by_itself(tmp_path: Path) -> None:
     config, _ = MAKERS["onnx"](tmp_path)
-    assert fold(load(config, 3, torch.device("cpu"))).description == "batch norm is left to onnxruntime, which folds it by itself"
+    assert (
+        fold(load(config, 3, torch.device("cpu"))).description
+        == "batch norm is left to onnxruntime, which folds it by itself"
+    )

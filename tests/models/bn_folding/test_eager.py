@@ -24,7 +24,13 @@ OURS = {"fcn32s": 15, "fcn16s": 15, "fcn8s": 15, "fcn": 4, "deconvnet": 29, "res
 
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_every_batch_norm_of_our_networks_is_folded(kind: str) -> None:
-    args = {"fc_kernel": 3, "fc_width": 4} if kind.startswith("fcn") and kind != "fcn" else {"unpooling": True} if kind == "deconvnet" else {}
+    args = (
+        {"fc_kernel": 3, "fc_width": 4}
+        if kind.startswith("fcn") and kind != "fcn"
+        else {"unpooling": True}
+        if kind == "deconvnet"
+        else {}
+    )
     network = networks.lively(NETWORKS[kind](bands=3, classes=4, width=4, **args)).double()
     made, said = eager.fold(network)
     assert made is not None
@@ -54,7 +60,10 @@ def test_every_form_of_a_convolution_is_folded(convolution: nn.Module, channels:
 
 def test_what_is_given_stays_as_it_is_and_the_rest_is_shared() -> None:
     network = networks.lively(networks.UNet())
-    names, before = [name for name, _ in network.named_modules()], {name: value.clone() for name, value in network.state_dict().items()}
+    names, before = (
+        [name for name, _ in network.named_modules()],
+        {name: value.clone() for name, value in network.state_dict().items()},
+    )
     made, _ = eager.fold(network)
     assert made is not None
     assert [name for name, _ in network.named_modules()] == names == [name for name, _ in made.named_modules()]
@@ -155,14 +164,23 @@ def changed(part: str, made: nn.Module) -> nn.Module:
 
 
 LEFT: dict[str, Callable[[], nn.Module]] = {
-    "a shared convolution": Shared, "a norm called twice": NormTwice, "another look at it": Elsewhere, "weights taken by code": Weighed,
-    "weights used twice": Twin, "a branch on pixels": Asked, "a name of its own": Known, "an activation between": Between,
-    "a hook": hooked, "another forward": patched,
-    "training mode": training, "a derived norm": lambda: changed("norm", Own(8)),
+    "a shared convolution": Shared,
+    "a norm called twice": NormTwice,
+    "another look at it": Elsewhere,
+    "weights taken by code": Weighed,
+    "weights used twice": Twin,
+    "a branch on pixels": Asked,
+    "a name of its own": Known,
+    "an activation between": Between,
+    "a hook": hooked,
+    "another forward": patched,
+    "training mode": training,
+    "a derived norm": lambda: changed("norm", Own(8)),
     "the batch's own statistics": lambda: changed("norm", nn.BatchNorm2d(8, track_running_stats=False)),
     "parametrized weights": lambda: changed("conv", parametrizations.weight_norm(conv(3, 8))),
-    "half precision": lambda: Pair().to(torch.bfloat16), "no batch norm": lambda: nn.Sequential(conv(3, 8), nn.GroupNorm(2, 8)),
-}  # fmt: skip
+    "half precision": lambda: Pair().to(torch.bfloat16),
+    "no batch norm": lambda: nn.Sequential(conv(3, 8), nn.GroupNorm(2, 8)),
+}
 
 
 @pytest.mark.parametrize("name", LEFT)
@@ -208,7 +226,9 @@ class Aliased(Pair):
         return self.norm(self.list[0](x))
 
 
-@pytest.mark.parametrize("make", [lambda: nn.Sequential(conv(3, 8), Two()), Checked, Aliased, lambda: zoo.UNet(), networks.UNet])
+@pytest.mark.parametrize(
+    "make", [lambda: nn.Sequential(conv(3, 8), Two()), Checked, Aliased, lambda: zoo.UNet(), networks.UNet]
+)
 def test_what_looks_odd_and_is_certain_is_folded(make: Callable[[], nn.Module]) -> None:
     network = settled(make()).double()
     made, _ = eager.fold(network)

@@ -32,7 +32,12 @@ def left(module: nn.Module) -> list[str]:
 
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], int]] = {
     "a U-Net": (lambda: networks.lively(zoo.UNet()), 5),
-    "transposed and grouped": (lambda: settled(nn.Sequential(conv(3, 8), nn.ConvTranspose2d(8, 12, 2, 2, groups=4, bias=False), nn.BatchNorm2d(12))), 1),
+    "transposed and grouped": (
+        lambda: settled(
+            nn.Sequential(conv(3, 8), nn.ConvTranspose2d(8, 12, 2, 2, groups=4, bias=False), nn.BatchNorm2d(12))
+        ),
+        1,
+    ),
     "without weights": (lambda: settled(nn.Sequential(conv(3, 8), nn.BatchNorm2d(8, affine=False))), 1),
     "padded by a word": (lambda: settled(nn.Sequential(nn.Conv2d(3, 8, 3, padding="same"), nn.BatchNorm2d(8))), 1),
 }
@@ -65,7 +70,10 @@ def test_the_form_that_returns_its_statistics_too_is_folded() -> None:
     (node,) = [node for node in graph.nodes if node.target is torch.ops.aten.batch_norm.default]
     with graph.inserting_after(node):
         x, weight, bias, mean, variance = node.args[:5]
-        whole = graph.call_function(torch.ops.aten._native_batch_norm_legit_no_training.default, (x, weight, bias, mean, variance, 0.1, node.args[7]))
+        whole = graph.call_function(
+            torch.ops.aten._native_batch_norm_legit_no_training.default,
+            (x, weight, bias, mean, variance, 0.1, node.args[7]),
+        )
     with graph.inserting_after(whole):
         first = graph.call_function(exported.operator.getitem, (whole, 0))
     node.replace_all_uses_with(first)
@@ -115,7 +123,14 @@ class Computed(Pair):
 
 
 @pytest.mark.parametrize(
-    "make", [Elsewhere, Writing, Computed, lambda: nn.Sequential(conv(3, 8), nn.ReLU(), nn.BatchNorm2d(8)), lambda: nn.Sequential(conv(3, 8))]
+    "make",
+    [
+        Elsewhere,
+        Writing,
+        Computed,
+        lambda: nn.Sequential(conv(3, 8), nn.ReLU(), nn.BatchNorm2d(8)),
+        lambda: nn.Sequential(conv(3, 8)),
+    ],
 )
 def test_what_cannot_be_folded_with_certainty_is_left_as_it_is(make: Callable[[], nn.Module]) -> None:
     made, said = exported.fold(program(settled(make()), dynamic=False).module())

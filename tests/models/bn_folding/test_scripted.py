@@ -26,10 +26,20 @@ def reloaded(network: nn.Module) -> torch.jit.ScriptModule:
 
 @pytest.mark.parametrize(
     ("make", "count"),
-    [(lambda: networks.lively(zoo.UNet()), 5), (lambda: settled(networks.UNet()), 3), (lambda: settled(nn.Sequential(Pair(), nn.ConvTranspose2d(8, 4, 2))), 1)],
+    [
+        (lambda: networks.lively(zoo.UNet()), 5),
+        (lambda: settled(networks.UNet()), 3),
+        (lambda: settled(nn.Sequential(Pair(), nn.ConvTranspose2d(8, 4, 2))), 1),
+    ],
 )
-@pytest.mark.parametrize("how", [torch.jit.script, lambda network: torch.jit.trace(network, torch.rand(1, 3, 64, 96).double())], ids=["scripted", "traced"])
-def test_batch_norm_of_torchscript_is_folded(make: Callable[[], nn.Module], count: int, how: Callable[[nn.Module], nn.Module]) -> None:
+@pytest.mark.parametrize(
+    "how",
+    [torch.jit.script, lambda network: torch.jit.trace(network, torch.rand(1, 3, 64, 96).double())],
+    ids=["scripted", "traced"],
+)
+def test_batch_norm_of_torchscript_is_folded(
+    make: Callable[[], nn.Module], count: int, how: Callable[[nn.Module], nn.Module]
+) -> None:
     network = reloaded(how(make().double()))
     made, said = scripted.fold(network)
     assert said == f"TorchScript frozen, batch norm folded into {count} convolution{'s' if count > 1 else ''}"
@@ -120,7 +130,10 @@ class Turned(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.down, self.up = conv(3, 8), nn.ConvTranspose2d(8, 4, 3, stride=2, padding=1, output_padding=1, groups=2, dilation=1)
+        self.down, self.up = (
+            conv(3, 8),
+            nn.ConvTranspose2d(8, 4, 3, stride=2, padding=1, output_padding=1, groups=2, dilation=1),
+        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         scores: torch.Tensor = self.up(torch.relu(self.down(x)))

@@ -10,9 +10,15 @@ from pipeline.models.onnx_runtime.file import channels_last, entry_of, read_onnx
 
 
 def branching() -> onnx.ModelProto:
-    """An If whose branches use an outer value, numbers in every packing, and a weight that is also named as an input."""
+    """An If whose branches use an outer value, numbers in every packing, and a weight that is also named as an
+    input."""
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT16, ["n", 3, None, 40])
-    branch = helper.make_graph([helper.make_node("Identity", ["image"], ["b"])], "b", [], [helper.make_tensor_value_info("b", TensorProto.FLOAT16, None)])
+    branch = helper.make_graph(
+        [helper.make_node("Identity", ["image"], ["b"])],
+        "b",
+        [],
+        [helper.make_tensor_value_info("b", TensorProto.FLOAT16, None)],
+    )
     nodes = [
         helper.make_node("Constant", [], ["yes"], value=numpy_helper.from_array(np.array([1, -7], "int64"))),
         helper.make_node("If", ["yes"], ["y"], then_branch=branch, else_branch=branch),
@@ -25,7 +31,9 @@ def branching() -> onnx.ModelProto:
         numpy_helper.from_array(np.zeros((3, 40), "float32"), "large"),
     ]
     given = [image, helper.make_tensor_value_info("w", TensorProto.INT64, [2])]
-    graph = helper.make_graph(nodes, "g", given, [helper.make_tensor_value_info("z", TensorProto.FLOAT, [1, 4, "r", "c"])], weights)
+    graph = helper.make_graph(
+        nodes, "g", given, [helper.make_tensor_value_info("z", TensorProto.FLOAT, [1, 4, "r", "c"])], weights
+    )
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("my.ops", 2)])
     helper.set_model_props(made, {"key": "wört"})
     return made
@@ -35,15 +43,26 @@ def test_everything_that_onnx_wrote_is_read(tmp_path: Path) -> None:
     onnx.save(branching(), tmp_path / "a.onnx")
     found = read_onnx(tmp_path / "a.onnx")
     assert (found.opset, found.metadata, found.locations) == (17, {"key": "wört"}, ())
-    assert [(value.name, value.dtype, value.shape) for value in found.inputs] == [("image", TensorProto.FLOAT16, (None, 3, None, 40))]
+    assert [(value.name, value.dtype, value.shape) for value in found.inputs] == [
+        ("image", TensorProto.FLOAT16, (None, 3, None, 40))
+    ]
     assert [(value.name, value.shape) for value in found.outputs] == [("z", (1, 4, None, None))]
     assert {name: (tensor.shape, tensor.values) for name, tensor in found.weights.items()} == {
-        "w": ((2,), (5, -6)), "raw": ((1,), (0.5,)), "f": ((1,), (0.25,)), "large": ((3, 40), None),
-    }  # fmt: skip
+        "w": ((2,), (5, -6)),
+        "raw": ((1,), (0.5,)),
+        "f": ((1,), (0.25,)),
+        "large": ((3, 40), None),
+    }
     constant, branch, odd = found.nodes
     assert constant.attributes == {"value": (1, -7)}
     assert branch.captures == {"image", "b"}
-    assert (odd.kind, odd.domain, odd.inputs, odd.outputs, odd.attributes) == ("Odd", "my.ops", ("y",), ("z",), {"axes": (-1, 2), "mode": "wrap", "times": -3})
+    assert (odd.kind, odd.domain, odd.inputs, odd.outputs, odd.attributes) == (
+        "Odd",
+        "my.ops",
+        ("y",),
+        ("z",),
+        {"axes": (-1, 2), "mode": "wrap", "times": -3},
+    )
 
 
 def test_weights_beside_the_file_are_told_wherever_they_are_used(tmp_path: Path) -> None:
@@ -64,7 +83,9 @@ def test_a_second_part_of_a_graph_is_read_with_the_first(tmp_path: Path) -> None
     assert [value.name for value in onnx.load(tmp_path / "a.onnx").graph.output] == ["z", "n" * 300]
 
 
-@pytest.mark.parametrize("data", [b"", b"\x80\x04garbage", b"\x0b", b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", b"\x08\x08"])
+@pytest.mark.parametrize(
+    "data", [b"", b"\x80\x04garbage", b"\x0b", b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", b"\x08\x08"]
+)
 def test_what_is_no_onnx_file_is_told(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.onnx").write_bytes(data)
     with pytest.raises(ModelError, match=r"a\.onnx"):
@@ -74,9 +95,15 @@ def test_what_is_no_onnx_file_is_told(data: bytes, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("shape", "last"),
     [
-        ((1, 256, 256, 3), True), ((None, None, None, 4), True), ((1, 3, 256, 256), False), ((None, 3, None, None), False),
-        ((None, None, None, None), False), ((1, 8, 8, 8), False), ((1, 13, 8, 8), False), ((), False),
+        ((1, 256, 256, 3), True),
+        ((None, None, None, 4), True),
+        ((1, 3, 256, 256), False),
+        ((None, 3, None, None), False),
+        ((None, None, None, None), False),
+        ((1, 8, 8, 8), False),
+        ((1, 13, 8, 8), False),
+        ((), False),
     ],
-)  # fmt: skip
+)
 def test_bands_last_are_seen(shape: tuple[int | None, ...], last: bool) -> None:
     assert channels_last(shape) == last

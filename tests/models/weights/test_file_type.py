@@ -10,7 +10,16 @@ from torch import nn
 from pipeline.config import ModelConfig
 from pipeline.errors import ModelError
 from pipeline.models import load
-from pipeline.models.weights.file_type import EMPTY_FILE, EXPORTED, POINTER, SAFETENSORS, SAVED, TORCHSCRIPT, UNKNOWN_FILE, detect_file_type
+from pipeline.models.weights.file_type import (
+    EMPTY_FILE,
+    EXPORTED,
+    POINTER,
+    SAFETENSORS,
+    SAVED,
+    TORCHSCRIPT,
+    UNKNOWN_FILE,
+    detect_file_type,
+)
 from tests import networks, scenes
 
 
@@ -56,10 +65,14 @@ def test_a_file_is_known_by_its_bytes_whatever_its_name(name: str, tmp_path: Pat
 
 @pytest.mark.parametrize("kind", ["torchscript", "exported", "python"])
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_of_another_kind_is_answered_in_one_paragraph(name: str, kind: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_file_of_another_kind_is_answered_in_one_paragraph(
+    name: str, kind: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     make, words = FILES[name]
     path = make(tmp_path / "network.bin")
-    (tmp_path / "nets.py").write_text("import torch.nn as nn\ndef make():\n    return nn.Sequential(nn.Conv2d(3, 4, 1))\n")
+    (tmp_path / "nets.py").write_text(
+        "import torch.nn as nn\ndef make():\n    return nn.Sequential(nn.Conv2d(3, 4, 1))\n"
+    )
     config = ModelConfig(kind=kind, path=path, factory=f"{tmp_path / 'nets.py'}:make")
     right = {"torchscript": {TORCHSCRIPT}, "exported": {EXPORTED}, "python": {SAVED}}[kind]
     if words in right:
@@ -78,6 +91,9 @@ def test_a_script_that_needs_another_library_is_not_called_another_kind(tmp_path
     with zipfile.ZipFile(path) as old, zipfile.ZipFile(changed, "w") as new:
         for entry in old.namelist():
             data = old.read(entry)
-            new.writestr(entry, data.replace(b"torch._convolution", b"ops.nowhere.conv").replace(b"torch.conv2d", b"ops.nowhere.conv"))
+            new.writestr(
+                entry,
+                data.replace(b"torch._convolution", b"ops.nowhere.conv").replace(b"torch.conv2d", b"ops.nowhere.conv"),
+            )
     with pytest.raises(ModelError, match=r"is a TorchScript network, but cannot be read here.*nowhere"):
         load(ModelConfig(kind="torchscript", path=changed), 3, torch.device("cpu"))

@@ -68,10 +68,21 @@ def read(path: Path) -> dict[str, Any]:
 def test_tensors_come_out_as_they_went_in(zipped: bool, protocol: int, tmp_path: Path) -> None:
     base = torch.arange(60.0).reshape(3, 4, 5)
     held = {
-        "plain": base, "view": base[1:, ::2], "turned": base.permute(2, 0, 1), "scalar": torch.tensor(7), "empty": torch.empty(0, 3),
-        "half": base.half(), "brain": base.bfloat16(), "bool": base > 3, "bytes": base.byte(), "parameter": nn.Parameter(base + 1),
-        "number": 3, "text": "köln", "list": [1, 2.5, None, True], "tuple": (1, (2,)),
-    }  # fmt: skip
+        "plain": base,
+        "view": base[1:, ::2],
+        "turned": base.permute(2, 0, 1),
+        "scalar": torch.tensor(7),
+        "empty": torch.empty(0, 3),
+        "half": base.half(),
+        "brain": base.bfloat16(),
+        "bool": base > 3,
+        "bytes": base.byte(),
+        "parameter": nn.Parameter(base + 1),
+        "number": 3,
+        "text": "köln",
+        "list": [1, 2.5, None, True],
+        "tuple": (1, (2,)),
+    }
     torch.save(held, tmp_path / "a.pt", _use_new_zipfile_serialization=zipped, pickle_protocol=protocol)
     for name, value in read(tmp_path / "a.pt").items():
         if isinstance(value, torch.Tensor):
@@ -94,12 +105,29 @@ def test_a_parameter_with_attributes_and_a_tensor_of_a_class_are_tensors(tmp_pat
 @pytest.mark.parametrize("protocol", [2, 3, 4])
 def test_objects_of_any_class_are_inert(zipped: bool, protocol: int, tmp_path: Path) -> None:
     held = {
-        "attributes": Attributes(), "inner": Attributes.Inner(), "enum": Colour.RED, "slots": Slotted(), "growing": Growing([1, 2]),
-        "partial": functools.partial(print, 3), "default": collections.defaultdict(list, a=[1]), "path": pathlib.PurePosixPath("/a"),
-        "set": {1, 2}, "frozen": frozenset({1}), "bytes": b"abc", "class": Attributes, "function": os.getcwd, "size": torch.Size([1]),
-        "dtype": torch.float32, "device": torch.device("cpu"), "network": nn.Sequential(nn.Conv2d(1, 1, 1)), "method": Attributes().keys,
-        "complex": 1j, "range": range(3), "deque": collections.deque([1]), "counter": collections.Counter("ab"),
-    }  # fmt: skip
+        "attributes": Attributes(),
+        "inner": Attributes.Inner(),
+        "enum": Colour.RED,
+        "slots": Slotted(),
+        "growing": Growing([1, 2]),
+        "partial": functools.partial(print, 3),
+        "default": collections.defaultdict(list, a=[1]),
+        "path": pathlib.PurePosixPath("/a"),
+        "set": {1, 2},
+        "frozen": frozenset({1}),
+        "bytes": b"abc",
+        "class": Attributes,
+        "function": os.getcwd,
+        "size": torch.Size([1]),
+        "dtype": torch.float32,
+        "device": torch.device("cpu"),
+        "network": nn.Sequential(nn.Conv2d(1, 1, 1)),
+        "method": Attributes().keys,
+        "complex": 1j,
+        "range": range(3),
+        "deque": collections.deque([1]),
+        "counter": collections.Counter("ab"),
+    }
     held |= {"keyed": {Colour.RED: 1, pathlib.PurePosixPath("/b"): 2}, "last": torch.ones(2)}
     held.pop("method")  # of a dict, whose pickle calls iter
     torch.save(held, tmp_path / "a.pt", _use_new_zipfile_serialization=zipped, pickle_protocol=protocol)
@@ -116,8 +144,18 @@ def test_objects_of_any_class_are_inert(zipped: bool, protocol: int, tmp_path: P
 def test_nothing_that_is_planted_runs(zipped: bool, protocol: int, tmp_path: Path) -> None:
     target = tmp_path / "planted"
     called = functools.partial(open, str(target), "w")
-    for plan in (Payload(os.system, f"touch {target}"), Payload(exec, f"open({str(target)!r}, 'w')"), Payload(torch.save, 1, str(target)), Payload(called)):
-        torch.save({"hyper_parameters": plan, "weight": torch.ones(1)}, tmp_path / "a.pt", _use_new_zipfile_serialization=zipped, pickle_protocol=protocol)
+    for plan in (
+        Payload(os.system, f"touch {target}"),
+        Payload(exec, f"open({str(target)!r}, 'w')"),
+        Payload(torch.save, 1, str(target)),
+        Payload(called),
+    ):
+        torch.save(
+            {"hyper_parameters": plan, "weight": torch.ones(1)},
+            tmp_path / "a.pt",
+            _use_new_zipfile_serialization=zipped,
+            pickle_protocol=protocol,
+        )
         assert read(tmp_path / "a.pt")["weight"].item() == 1
         assert not target.exists()
     torch.load(tmp_path / "a.pt", weights_only=False)

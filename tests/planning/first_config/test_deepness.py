@@ -26,7 +26,13 @@ def onnx(path: Path, bands: int = 3, **said: str) -> Path:
     return path
 
 
-SAID = {"standardization_mean": "[0.1, 0.2, 0.3]", "standardization_std": "[1, 1, 2]", "resolution": "20", "seg_thresh": "0.4", "model_type": '"Segmentor"'}
+SAID = {
+    "standardization_mean": "[0.1, 0.2, 0.3]",
+    "standardization_std": "[1, 1, 2]",
+    "resolution": "20",
+    "seg_thresh": "0.4",
+    "model_type": '"Segmentor"',
+}
 
 
 @pytest.mark.slow
@@ -37,7 +43,11 @@ def test_deepness_says_its_parameters_in_the_onnx_file(names: str, key: str, fol
     made, config = written(folder, "a.onnx")
     assert [row.name for row in config.model.classes or ()] == ["other", "field"]
     assert config.model.input is not None
-    assert (config.model.input.mean, config.model.input.std, config.model.input.size) == ([0.1, 0.2, 0.3], [1, 1, 2], 512)
+    assert (config.model.input.mean, config.model.input.std, config.model.input.size) == (
+        [0.1, 0.2, 0.3],
+        [1, 1, 2],
+        512,
+    )
     assert config.model.output.threshold == 0.4
     assert "trained at 20 cm per px" in made.text
     assert "as its metadata says, but of 8-bit images, and the scene is uint16" in made.text
@@ -57,7 +67,14 @@ def test_an_onnx_file_without_metadata_still_tells_its_bands_and_channels(tmp_pa
 
 @pytest.mark.slow
 def test_metadata_that_are_no_numbers_are_not_believed(folder: Path) -> None:
-    onnx(folder / "a.onnx", standardization_mean="bright", standardization_std="[NaN]", seg_thresh="7", tile_size="huge", model_type='"Detector"')
+    onnx(
+        folder / "a.onnx",
+        standardization_mean="bright",
+        standardization_std="[NaN]",
+        seg_thresh="7",
+        tile_size="huge",
+        model_type='"Detector"',
+    )
     made, config = written(folder, "a.onnx")
     assert config.model.input is not None
     assert config.model.input.model_fields_set == {"scale"}
@@ -78,7 +95,9 @@ def test_an_onnx_file_that_was_cut_short_is_told_wherever_the_cut_is(folder: Pat
     assert told > len(whole) // 7 * 0.9
 
 
-def test_without_onnxruntime_it_is_told_what_to_install_and_what_the_file_says(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_onnxruntime_it_is_told_what_to_install_and_what_the_file_says(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     onnx(folder / "a.onnx")
     monkeypatch.setattr("pipeline.planning.first_config.deepness.find_spec", lambda _: None)
     made, config = written(folder, "a.onnx")

@@ -31,7 +31,11 @@ def test_a_script_and_a_scene_make_a_config_that_passes_the_plan(folder: Path) -
     made, config = written(folder, "unet.pt")
     assert made.todo == ()
     assert planned(config).locality.verdict == "local"
-    assert (config.model.kind, config.model.path, config.source.path) == ("torchscript", folder / "unet.pt", str(folder / "scene.tif"))
+    assert (config.model.kind, config.model.path, config.source.path) == (
+        "torchscript",
+        folder / "unet.pt",
+        str(folder / "scene.tif"),
+    )
     assert [row.name for row in config.model.classes or ()] == ["class0", "class1", "class2", "class3"]
     assert config.source.bands is None
     assert config.model.output.activation == "auto"
@@ -97,10 +101,17 @@ def test_a_network_of_more_bands_than_there_are_is_refused(folder: Path) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("end", "activation", "words"), [
-    (nn.Softmax(1), "none", "ends in a softmax"), (nn.Sigmoid(), "none", "add multilabel: true"), (nn.ReLU(), "auto", "GUESS"),
-])  # fmt: skip
-def test_a_network_that_returns_probabilities_is_known_by_them(end: nn.Module, activation: str, words: str, folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("end", "activation", "words"),
+    [
+        (nn.Softmax(1), "none", "ends in a softmax"),
+        (nn.Sigmoid(), "none", "add multilabel: true"),
+        (nn.ReLU(), "auto", "GUESS"),
+    ],
+)
+def test_a_network_that_returns_probabilities_is_known_by_them(
+    end: nn.Module, activation: str, words: str, folder: Path
+) -> None:
     scenes.script(nn.Sequential(networks.Twice(), end), folder / "a.pt")
     made, config = written(folder, "a.pt")
     assert config.model.output.activation == activation
@@ -128,7 +139,11 @@ def test_a_file_of_ours_leaves_nothing_to_guess(folder: Path) -> None:
     args = {"bands": 2, "classes": 3, "width": 4, "fc_kernel": 3, "fc_width": 4}
     network = networks.lively(FCN8s(**args), 2)  # type: ignore[arg-type]
     classes = [{"name": name} for name in "abc"]
-    save(folder / "a.safetensors", network, ModelMeta(kind="fcn8s", args=args, bands=["red", "nir"], input={"scale": 0.1}, classes=classes))
+    save(
+        folder / "a.safetensors",
+        network,
+        ModelMeta(kind="fcn8s", args=args, bands=["red", "nir"], input={"scale": 0.1}, classes=classes),
+    )
     made, config = written(folder, "a.safetensors")
     assert config.model.model_fields_set == {"path"}
     assert config.source.bands == [1, 2]
@@ -141,7 +156,11 @@ def test_a_file_of_ours_leaves_nothing_to_guess(folder: Path) -> None:
 def test_a_file_of_ours_that_was_taught_with_code_asks_for_its_path(folder: Path) -> None:
     args = {"bands": 1, "classes": 2, "width": 4}
     meta = ModelMeta(
-        kind="fcn", args=args, bands=["red", "green", "blue"], input={"mean": [0.5], "transform": "raw.py:ratio"}, classes=[{"name": "a"}, {"name": "b"}]
+        kind="fcn",
+        args=args,
+        bands=["red", "green", "blue"],
+        input={"mean": [0.5], "transform": "raw.py:ratio"},
+        classes=[{"name": "a"}, {"name": "b"}],
     )
     save(folder / "ours.safetensors", FCN(**args), meta)
     made, config = written(folder, "ours.safetensors")
@@ -175,21 +194,33 @@ def test_a_file_of_ours_of_more_bands_than_there_are_is_refused(tmp_path: Path) 
 @pytest.mark.parametrize("bands", [3, 4])
 def test_a_classifier_of_whole_images_is_told_from_a_network_of_maps(bands: int, tmp_path: Path) -> None:
     scenes.write(tmp_path / "scene.tif", scenes.position(300, 200, bands))
-    scenes.script(nn.Sequential(nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2)), tmp_path / "a.pt")
+    scenes.script(
+        nn.Sequential(nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2)), tmp_path / "a.pt"
+    )
     with pytest.raises(ModelError, match=r"^The network returned a tensor of shape \(1, 2\).*model\.kind: classifier"):
         written(tmp_path, "a.pt")
 
 
 @pytest.mark.slow
-def test_a_program_that_takes_large_images_is_looked_at_on_a_small_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    networks.export(networks.Twice(), folder / "a.pt2", (1, 3, 64, 64), {axis: 2 * torch.export.Dim(f"half{axis}", min=8, max=4096) for axis in (2, 3)})
+def test_a_program_that_takes_large_images_is_looked_at_on_a_small_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    networks.export(
+        networks.Twice(),
+        folder / "a.pt2",
+        (1, 3, 64, 64),
+        {axis: 2 * torch.export.Dim(f"half{axis}", min=8, max=4096) for axis in (2, 3)},
+    )
     seen, run = [], Loaded.__call__
     monkeypatch.setattr(Loaded, "__call__", lambda network, x: seen.append(x[0, 0].numel()) or run(network, x))
     written(folder, "a.pt2")
     assert max(seen) < 2**20
 
 
-@pytest.mark.parametrize(("name", "data", "words"), [("gone.pt", None, "does not exist"), ("a.pt", b"", "an empty file"), ("a.pt", b"noise" * 9, "not")])
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [("gone.pt", None, "does not exist"), ("a.pt", b"", "an empty file"), ("a.pt", b"noise" * 9, "not")],
+)
 def test_what_is_no_network_is_refused(name: str, data: bytes | None, words: str, folder: Path) -> None:
     if data is not None:
         (folder / name).write_bytes(data)
@@ -205,7 +236,9 @@ def test_paths_are_relative_to_where_the_config_lies(folder: Path) -> None:
     assert "path: ../unet.pt" in text
     (below / "first.yaml").write_text(text)
     assert load_config(below / "first.yaml").source.path == str(folder / "scene.tif")
-    assert f"path: {folder / 'scene.tif'}" in suggest(folder / "unet.pt", str(folder / "scene.tif"), Path("/a/b/c/d")).text
+    assert (
+        f"path: {folder / 'scene.tif'}" in suggest(folder / "unet.pt", str(folder / "scene.tif"), Path("/a/b/c/d")).text
+    )
 
 
 @pytest.mark.slow

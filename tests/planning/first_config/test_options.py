@@ -24,7 +24,14 @@ def make(width, classes):
 
 
 @pytest.mark.parametrize(
-    "given", [['{"width": 7, "classes": 3}'], ["{width: 7, classes: 3}"], ["width=7,classes=3"], ["width=7", "classes=3"], ["{width: 7}", "classes=3"]]
+    "given",
+    [
+        ['{"width": 7, "classes": 3}'],
+        ["{width: 7, classes: 3}"],
+        ["width=7,classes=3"],
+        ["width=7", "classes=3"],
+        ["{width: 7}", "classes=3"],
+    ],
 )
 def test_arguments_are_json_or_pairs(given: list[str]) -> None:
     assert parse_arguments(given) == {"width": 7, "classes": 3}
@@ -65,7 +72,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def first(folder: Path, **wishes: Any) -> str:
-    return suggest(folder / "sized.pth", str(folder / "scene.tif"), folder, f"{folder}/sized.py:make", UserHints(**wishes)).text
+    return suggest(
+        folder / "sized.pth", str(folder / "scene.tif"), folder, f"{folder}/sized.py:make", UserHints(**wishes)
+    ).text
 
 
 @pytest.mark.slow

@@ -35,11 +35,19 @@ class Library(nn.Module):
         (Attributes(), "Unet", "resnet34", 2),
     ],
 )
-def test_a_trainers_checkpoint_tells_architecture_bands_and_classes(said: Any, arch: str, encoder: str, todo: int, folder: Path) -> None:
+def test_a_trainers_checkpoint_tells_architecture_bands_and_classes(
+    said: Any, arch: str, encoder: str, todo: int, folder: Path
+) -> None:
     state = {f"model.{name}": value for name, value in Library().state_dict().items()}
-    torch.save({"state_dict": {"criterion.weight": torch.ones(5), **state}, "hyper_parameters": said}, folder / "last.ckpt")
+    torch.save(
+        {"state_dict": {"criterion.weight": torch.ones(5), **state}, "hyper_parameters": said}, folder / "last.ckpt"
+    )
     made, config = written(folder, "last.ckpt")
-    assert (config.model.kind, config.model.arch, config.model.args) == ("smp", arch, {"encoder_name": encoder, "classes": 5})
+    assert (config.model.kind, config.model.arch, config.model.args) == (
+        "smp",
+        arch,
+        {"encoder_name": encoder, "classes": 5},
+    )
     assert config.source.bands == [1, 2]
     assert len(config.model.classes or ()) == 5
     assert len(made.todo) == made.text.count("# TO ADD: ") == todo
@@ -49,7 +57,14 @@ def test_a_trainers_checkpoint_tells_architecture_bands_and_classes(said: Any, a
 @pytest.mark.slow
 def test_weights_with_a_factory_are_run(folder: Path) -> None:
     (folder / "network.py").write_text("from tests.networks import UNet\ndef make():\n    return UNet()\n")
-    torch.save({"state_dict": {f"model.{name}": value for name, value in networks.lively(networks.UNet()).state_dict().items()}}, folder / "last.ckpt")
+    torch.save(
+        {
+            "state_dict": {
+                f"model.{name}": value for name, value in networks.lively(networks.UNet()).state_dict().items()
+            }
+        },
+        folder / "last.ckpt",
+    )
     made = suggest(folder / "last.ckpt", str(folder / "scene.tif"), folder, f"{folder / 'network.py'}:make")
     assert "local, stride 4 px" in made.text
     assert "# network: prefix model. taken off the keys" in made.text

@@ -14,10 +14,17 @@ from tests.planning.first_config.first import planned, written
 @pytest.mark.slow
 def test_wsinfer_says_classes_size_and_normalisation_beside_the_script(folder: Path) -> None:
     said = {
-        "architecture": "unet", "num_classes": 4, "class_names": ["1", "null", 'b "#"', "d: e"], "patch_size_pixels": 96, "spacing_um_px": 0.88,
-        "transform": [{"name": "Resize", "arguments": {"size": 224}}, {"name": "ToTensor"},
-                      {"name": "Normalize", "arguments": {"mean": [0.7, 0.6, 0.5], "std": [0.2, 0.25, 0.3]}}],
-    }  # fmt: skip
+        "architecture": "unet",
+        "num_classes": 4,
+        "class_names": ["1", "null", 'b "#"', "d: e"],
+        "patch_size_pixels": 96,
+        "spacing_um_px": 0.88,
+        "transform": [
+            {"name": "Resize", "arguments": {"size": 224}},
+            {"name": "ToTensor"},
+            {"name": "Normalize", "arguments": {"mean": [0.7, 0.6, 0.5], "std": [0.2, 0.25, 0.3]}},
+        ],
+    }
     (folder / "config.json").write_text(json.dumps(said))
     scenes.unet(folder)
     made, config = written(folder, "unet.pt")
@@ -38,7 +45,12 @@ def test_wsinfer_says_classes_size_and_normalisation_beside_the_script(folder: P
 @pytest.mark.slow
 def test_what_wsinfer_says_is_no_guess_on_a_scene_of_8_bits(tmp_path: Path) -> None:
     scenes.write(tmp_path / "scene.tif", (scenes.position(300, 200) % 256).astype("uint8"))
-    said = {"class_names": ["a", "b", "c", "d"], "patch_size_pixels": 96, "spacing_um_px": 0.5, "transform": [{"name": "ToTensor"}]}
+    said = {
+        "class_names": ["a", "b", "c", "d"],
+        "patch_size_pixels": 96,
+        "spacing_um_px": 0.5,
+        "transform": [{"name": "ToTensor"}],
+    }
     (tmp_path / "config.json").write_text(json.dumps(said))
     scenes.unet(tmp_path)
     made = written(tmp_path, "unet.pt")[0]

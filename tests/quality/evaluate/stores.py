@@ -48,10 +48,15 @@ def blobs(height: int, width: int, codes: list[int], seed: int, scale: int = 9) 
     return np.array(codes)[np.argmax(moved, 0)]
 
 
-def store(path: Path, mask: np.ndarray, classes: tuple[ClassRow, ...] = CLASSES, committed: int | None = None, level: int = 0) -> StoreLevel:
+def store(
+    path: Path, mask: np.ndarray, classes: tuple[ClassRow, ...] = CLASSES, committed: int | None = None, level: int = 0
+) -> StoreLevel:
     """A store of a mask with blocks of 64 px, the first so many of them committed."""
     height, width = mask.shape
-    of = specs.spec(Grid(height=height, width=width, transform=specs.NORTH_UP, wkt=specs.UTM, code="EPSG:32633", unit="crs"), classes=classes)
+    of = specs.spec(
+        Grid(height=height, width=width, transform=specs.NORTH_UP, wkt=specs.UTM, code="EPSG:32633", unit="crs"),
+        classes=classes,
+    )
     rows, cols = -(-height // BLOCK), -(-width // BLOCK)
     create(path, of, {"blocks": [rows, cols], "tiles": {"block": BLOCK}, "classes": [asdict(row) for row in classes]})
     open_layer(path, 0, "mask")[:] = mask

@@ -30,7 +30,9 @@ def brute(label: np.ndarray, mask: np.ndarray, classes: int, tolerance: float) -
     scored, rows = label < classes, []
     for k in range(classes):
         mine, theirs = boundary(label, scored, k), boundary(mask, scored, k)
-        near_mine, near_theirs = (distance_transform_edt(~edge) <= tolerance if edge.any() else edge for edge in (mine, theirs))
+        near_mine, near_theirs = (
+            distance_transform_edt(~edge) <= tolerance if edge.any() else edge for edge in (mine, theirs)
+        )
         rows.append([mine.sum(), (mine & near_theirs).sum(), theirs.sum(), (theirs & near_mine).sum()])
     return np.array(rows)
 
@@ -41,12 +43,17 @@ def streamed(label: np.ndarray, mask: np.ndarray, classes: int, tolerance: int, 
     for rows in cut(height, side):
         for cols in cut(width, side):
             frame = Window.of(rows.grow(found.halo), cols.grow(found.halo))
-            found.add(places.cut(label, frame, classes).astype("uint16"), places.cut(mask, frame, classes).astype("uint16"))
+            found.add(
+                places.cut(label, frame, classes).astype("uint16"), places.cut(mask, frame, classes).astype("uint16")
+            )
     return found
 
 
 def pair(classes: int, seed: int = 0, height: int = 70, width: int = 90) -> tuple[np.ndarray, np.ndarray]:
-    """Labels with holes, and a mask that is moved, noisy and has holes of its own; an index beyond the classes is none."""
+    """Labels with holes, and a mask that is moved, noisy and has holes of its own.
+
+    An index beyond the classes is none.
+    """
     rng = np.random.default_rng(seed)
     label = blobs(height, width, list(range(classes)), seed)
     mask = np.roll(label, (1, -2), (0, 1))
@@ -71,7 +78,10 @@ def test_pieces_do_not_show(side: int, tolerance: int) -> None:
 def test_however_many_classes(classes: int) -> None:
     label, mask = pair(classes, 3)
     found = streamed(label, mask, classes, 2, 48)
-    assert (np.stack([found.labelled, found.labelled_hits, found.predicted, found.predicted_hits], 1) == brute(label, mask, classes, 2)).all()
+    assert (
+        np.stack([found.labelled, found.labelled_hits, found.predicted, found.predicted_hits], 1)
+        == brute(label, mask, classes, 2)
+    ).all()
     assert found.labelled[-1] > 0
 
 
@@ -88,7 +98,10 @@ def test_a_bit_spreads_over_a_disk(tolerance: int, seed: int) -> None:
 
 
 def test_f1_worked_by_hand() -> None:
-    """A line one off its place, of 10 boundary pixels on each side; then half of it in its place, and one pixel wrong in a corner, which has two neighbours."""
+    """A line one off its place, of 10 boundary pixels on each side.
+
+    Then half of it in its place, and one pixel wrong in a corner, which has two neighbours.
+    """
     label, mask = np.zeros((2, 10, 12), int)
     label[:, 6:], mask[:, 7:] = 1, 1
     assert streamed(label, mask, 2, 1, 5).f1() == pytest.approx([1, 1])

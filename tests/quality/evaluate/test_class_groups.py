@@ -36,7 +36,9 @@ def test_labels_name_groups_and_classes_of_the_mask_alike(tmp_path: Path) -> Non
     opened = store(tmp_path / "a.zarr", np.zeros((40, 51), "uint8"))
     made = grouping(opened.classes, {"3": "water", "*": "other"}, opened.nodata)
     values = np.tile(np.array([0, 1, 2], "uint8"), 17)[None].repeat(40, 0)
-    path = scenes.write(tmp_path / "labels.tif", values[None], crs=opened.grid.wkt, transform=Affine(*opened.grid.transform))
+    path = scenes.write(
+        tmp_path / "labels.tif", values[None], crs=opened.grid.wkt, transform=Affine(*opened.grid.transform)
+    )
     labels = made.labels(open_labels(path, opened.grid, made.label_classes, values={0: "wood", 1: "water", 2: "other"}))
     other = next(row.code for row in made.judged if row.name == "other")
     assert (labels.read(Window(row=0, col=0, height=40, width=51)) == np.where(values == 1, 3, other)).all()
@@ -44,12 +46,20 @@ def test_labels_name_groups_and_classes_of_the_mask_alike(tmp_path: Path) -> Non
 
 def test_a_group_has_a_code_that_nothing_else_has_and_is_background_where_one_of_its_classes_is() -> None:
     made = grouping(CLASSES, {"wood": "green", "*": "rest"}, 1)
-    assert [(row.code, row.name, row.role) for row in made.judged] == [(2, "rest", "background"), (4, "green", None), (9, "cloud", "ignore")]
+    assert [(row.code, row.name, row.role) for row in made.judged] == [
+        (2, "rest", "background"),
+        (4, "green", None),
+        (9, "cloud", "ignore"),
+    ]
     assert [int(made.table[code]) for code in (0, 3, 7, 9, 1, IGNORE)] == [2, 2, 4, 9, 1, IGNORE]
 
 
 @pytest.mark.parametrize(
-    ("pairs", "words"), [({"water": "water"}, "--map says nothing of ground, wood. Add ground=CLASS, or"), ({"lake": "water", "*": "rest"}, "lake")]
+    ("pairs", "words"),
+    [
+        ({"water": "water"}, "--map says nothing of ground, wood. Add ground=CLASS, or"),
+        ({"lake": "water", "*": "rest"}, "lake"),
+    ],
 )
 def test_classes_that_are_lost_or_not_there_are_told(pairs: dict[str, str], words: str) -> None:
     with pytest.raises(LabelsError, match=words):

@@ -44,7 +44,10 @@ def same_as_at_once(found: Evaluation, label: np.ndarray, mask: np.ndarray) -> N
     expected = np.array([[((truth == row) & (said == col)).sum() for col in range(4)] for row in range(3)])
     assert (found.confusion.counts == expected).all()
     edges = found.boundaries
-    assert (np.stack([edges.labelled, edges.labelled_hits, edges.predicted, edges.predicted_hits], 1) == brute(truth, said, 3, edges.tolerance)).all()
+    assert (
+        np.stack([edges.labelled, edges.labelled_hits, edges.predicted, edges.predicted_hits], 1)
+        == brute(truth, said, 3, edges.tolerance)
+    ).all()
 
 
 @pytest.mark.slow
@@ -79,7 +82,9 @@ def test_an_area_is_judged_as_if_nothing_else_had_a_label(tmp_path: Path, side: 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("side", [None, 32])
-def test_an_unfinished_store_is_refused_and_judged_in_part_only_where_it_is_committed(tmp_path: Path, side: int | None) -> None:
+def test_an_unfinished_store_is_refused_and_judged_in_part_only_where_it_is_committed(
+    tmp_path: Path, side: int | None
+) -> None:
     label, mask = pair()
     opened = store(tmp_path / "a.zarr", mask, committed=4)
     with pytest.raises(StoreError, match=r"4 of 9 blocks of level 0 are committed.*--partial"):
@@ -129,7 +134,12 @@ def test_labels_of_another_grid_give_what_the_same_labels_on_the_stores_own_grid
     opened = store(tmp_path / "a.zarr", mask)
     fine = label.repeat(2, 0).repeat(2, 1)
     halved = (5.0, 0.0, 500_000.0, 0.0, -5.0, 4_600_000.0)
-    path = scenes.write(tmp_path / "fine.tif", np.pad(fine, ((0, 0), (0, 40)), constant_values=0)[None].astype("uint16"), nodata=IGNORE, transform=halved)
+    path = scenes.write(
+        tmp_path / "fine.tif",
+        np.pad(fine, ((0, 0), (0, 40)), constant_values=0)[None].astype("uint16"),
+        nodata=IGNORE,
+        transform=halved,
+    )
     assert specs.NORTH_UP[0] == 10
     same_as_at_once(evaluate(opened, open_labels(path, opened.grid, opened.classes), side=64), label, mask)
 
@@ -140,7 +150,9 @@ def test_labels_of_a_class_that_is_ignored_do_not_count(tmp_path: Path) -> None:
     label[100:130] = 9
     opened = store(tmp_path / "a.zarr", mask)
     path = scenes.write(tmp_path / "labels.tif", label[None].astype("uint16"), nodata=IGNORE)
-    same_as_at_once(evaluate(opened, open_labels(path, opened.grid, opened.classes)), np.where(label == 9, IGNORE, label), mask)
+    same_as_at_once(
+        evaluate(opened, open_labels(path, opened.grid, opened.classes)), np.where(label == 9, IGNORE, label), mask
+    )
 
 
 def test_codes_beyond_one_byte_and_very_many_classes(tmp_path: Path) -> None:
@@ -160,7 +172,9 @@ def test_nothing_labelled_is_told(tmp_path: Path) -> None:
         evaluate(opened, Known(opened.grid, np.full(mask.shape, IGNORE)))
 
 
-@pytest.mark.parametrize("area", [Window(row=0, col=0, height=150, width=170), Window(row=33, col=64, height=70, width=31)])
+@pytest.mark.parametrize(
+    "area", [Window(row=0, col=0, height=150, width=170), Window(row=33, col=64, height=70, width=31)]
+)
 @pytest.mark.parametrize("side", [32, 50, 500])
 def test_pieces_cover_an_area_once_and_are_cut_at_whole_sides(area: Window, side: int) -> None:
     seen = np.zeros((200, 200), int)
@@ -185,7 +199,8 @@ def test_memory_does_not_grow_with_the_store(tmp_path: Path) -> None:
         opened = store(tmp_path / f"{size}.zarr", blobs(size, size, JUDGED, 0).astype("uint8"))
         labels = _Stripes(opened.grid)
         evaluate(opened, labels, side=128)
-        return min(traced(opened, labels) for _ in range(2))  # what other threads of this process allocate meanwhile is counted as well
+        # what other threads of this process allocate meanwhile is counted as well
+        return min(traced(opened, labels) for _ in range(2))
 
     def traced(opened: Any, labels: Any) -> int:
         tracemalloc.start()
@@ -205,4 +220,6 @@ class _Stripes:
         self.grid = grid
 
     def read(self, window: Window) -> Any:
-        return np.broadcast_to(np.array(JUDGED, "uint16")[np.arange(window.width) // 5 % 3], (window.height, window.width)).copy()
+        return np.broadcast_to(
+            np.array(JUDGED, "uint16")[np.arange(window.width) // 5 % 3], (window.height, window.width)
+        ).copy()

@@ -38,7 +38,10 @@ def test_bars_are_as_long_as_their_numbers_and_classes_have_their_colours(tmp_pa
     found = judged(tmp_path)
     none = replace(found, confusion=Confusion(3), boundaries=Boundaries(3, 2))
     none.confusion.counts[:, -1] = 1
-    drawn, empty = (picture[:, picture.shape[1] // 2 :] for picture in (pixels(draw_evaluation(found, "a")), pixels(draw_evaluation(none, "a"))))
+    drawn, empty = (
+        picture[:, picture.shape[1] // 2 :]
+        for picture in (pixels(draw_evaluation(found, "a")), pixels(draw_evaluation(none, "a")))
+    )
     for color in BARS.values():
         assert share(drawn, color) > 3 * share(empty, color)
     assert all(share(drawn, row.color) > 1e-4 for row in found.classes)

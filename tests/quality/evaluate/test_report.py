@@ -27,8 +27,17 @@ def test_the_document_holds_every_number_and_null_where_there_is_none(tmp_path: 
     assert said["pixels"] == {"labelled": found.confusion.pixels, "nodata": found.nodata, "ignored": found.ignored}
     assert [row["code"] for row in said["classes"]] == [0, 3, 7]
     assert said["classes"][2] == {
-        "code": 7, "name": "wood", "iou": None, "f1": None, "precision": None, "recall": None, "boundary_f1": None, "labelled": 0, "predicted": 0, "hits": 0,
-    }  # fmt: skip
+        "code": 7,
+        "name": "wood",
+        "iou": None,
+        "f1": None,
+        "precision": None,
+        "recall": None,
+        "boundary_f1": None,
+        "labelled": 0,
+        "predicted": 0,
+        "hits": 0,
+    }
     assert said["classes"][1]["iou"] == found.confusion.iou()[1]
     assert said["mean_iou"] == pytest.approx((said["classes"][0]["iou"] + said["classes"][1]["iou"]) / 2)
     assert said["confusion"]["counts"] == found.confusion.counts.tolist()
@@ -54,7 +63,9 @@ def test_a_partial_evaluation_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_json_goes_to_a_file_beside_the_table_or_in_its_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_goes_to_a_file_beside_the_table_or_in_its_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     found, opened = judged(tmp_path)
     print_evaluation(found, opened, "b.tif", str(tmp_path / "a.json"), tmp_path / "a.png")
     assert "mean IoU" in capsys.readouterr().out

@@ -13,14 +13,21 @@ from pipeline.store.spec import ClassRow
 UTM, LAEA, DEGREES = "EPSG:32633", "EPSG:3035", "EPSG:4326"
 FAR = 300
 """How far beyond an array a window of it may reach, px."""
-CLASSES = tuple(ClassRow(code=code, name=name, color="#123456") for code, name in ((0, "ground"), (1, "water"), (2, "wood"), (7, "house")))
+CLASSES = tuple(
+    ClassRow(code=code, name=name, color="#123456")
+    for code, name in ((0, "ground"), (1, "water"), (2, "wood"), (7, "house"))
+)
 
 
 def grid(height: int, width: int, transform: Affine, crs: str | None = UTM) -> Grid:
     return Grid(
-        height=height, width=width, transform=tuple(transform)[:6], wkt=pyproj.CRS.from_user_input(crs).to_wkt() if crs else None, code=crs,
+        height=height,
+        width=width,
+        transform=tuple(transform)[:6],
+        wkt=pyproj.CRS.from_user_input(crs).to_wkt() if crs else None,
+        code=crs,
         unit="crs" if crs else "px",
-    )  # fmt: skip
+    )
 
 
 NORTH_UP = Affine(10, 0, 500_000, 0, -10, 4_600_000)
@@ -54,7 +61,11 @@ def windows(of: Grid, seed: int = 0, count: int = 12) -> list[Window]:
     return [
         Window(row=int(row), col=int(col), height=int(height), width=int(width))
         for row, col, height, width in zip(
-            rng.integers(-20, of.height, count), rng.integers(-20, of.width, count), rng.integers(1, 90, count), rng.integers(1, 90, count), strict=True
+            rng.integers(-20, of.height, count),
+            rng.integers(-20, of.width, count),
+            rng.integers(1, 90, count),
+            rng.integers(1, 90, count),
+            strict=True,
         )
     ]
 

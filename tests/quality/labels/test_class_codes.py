@@ -43,9 +43,20 @@ def test_a_class_of_role_ignore_and_a_class_passed_over_by_name_say_nothing() ->
 
 def test_attributes_are_names_codes_or_nothing() -> None:
     of = means()
-    assert [of.code_of(v) for v in ("wood", "7", 7, 7.0, np.int32(1), np.float64(2.0), " water ", None, float("nan"), "")] == [
-        2, 7, 7, 7, 1, 2, 1, IGNORE, IGNORE, IGNORE,
-    ]  # fmt: skip
+    assert [
+        of.code_of(v) for v in ("wood", "7", 7, 7.0, np.int32(1), np.float64(2.0), " water ", None, float("nan"), "")
+    ] == [
+        2,
+        7,
+        7,
+        7,
+        1,
+        2,
+        1,
+        IGNORE,
+        IGNORE,
+        IGNORE,
+    ]
 
 
 def test_a_class_that_is_named_like_a_number_is_meant_by_its_name() -> None:
@@ -55,7 +66,12 @@ def test_a_class_that_is_named_like_a_number_is_meant_by_its_name() -> None:
 
 @pytest.mark.parametrize(
     ("values", "words"),
-    [((-1,), "--ignore -1"), ((3, 4, 5), "3, 4, 5, which are no classes"), ((0.5,), "holds 0.5"), (range(10, 20), "10, 11, 12, 13, 14 and 5")],
+    [
+        ((-1,), "--ignore -1"),
+        ((3, 4, 5), "3, 4, 5, which are no classes"),
+        ((0.5,), "holds 0.5"),
+        (range(10, 20), "10, 11, 12, 13, 14 and 5"),
+    ],
 )
 def test_what_is_no_class_is_named_with_what_to_write(values: Any, words: str) -> None:
     with pytest.raises(LabelsError, match=words) as caught:
@@ -71,9 +87,17 @@ def test_values_that_mean_no_class_are_refused() -> None:
         means().code_of("lake")
 
 
-@given(st.lists(st.integers(-5, 300), max_size=40), st.dictionaries(st.integers(-5, 300), st.sampled_from([0, 1, 2, 7]), min_size=1), st.booleans())
+@given(
+    st.lists(st.integers(-5, 300), max_size=40),
+    st.dictionaries(st.integers(-5, 300), st.sampled_from([0, 1, 2, 7]), min_size=1),
+    st.booleans(),
+)
 def test_pixels_are_looked_up_as_one_would_by_hand(values: list[int], table: dict[int, int], unsigned: bool) -> None:
-    array = np.array(values, dtype="uint16" if unsigned else "int64") if not unsigned else np.abs(np.array(values, "int64")).astype("uint16")
+    array = (
+        np.array(values, dtype="uint16" if unsigned else "int64")
+        if not unsigned
+        else np.abs(np.array(values, "int64")).astype("uint16")
+    )
     valid = np.array([value in table for value in array.tolist()], bool)
     got = means(values=table).codes_of_pixels(array, valid)
     assert got.tolist() == [table.get(value, IGNORE) for value in array.tolist()]
@@ -82,15 +106,21 @@ def test_pixels_are_looked_up_as_one_would_by_hand(values: list[int], table: dic
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        ('{"name": "wood", "color": [200, 0, 0]}', 2), ('{ "names": ["wood"], "color": [1, 2, 3] }', 2), ('{"colorRGB": -377282, "name": "water"}', 1),
+        ('{"name": "wood", "color": [200, 0, 0]}', 2),
+        ('{ "names": ["wood"], "color": [1, 2, 3] }', 2),
+        ('{"colorRGB": -377282, "name": "water"}', 1),
         ('{"name": "house"}', 7),
     ],
-)  # fmt: skip
+)
 def test_a_classification_of_qupath_is_its_name(text: str, code: int) -> None:
     assert means().code_of(text) == code
 
 
 def test_a_derived_class_of_qupath_and_what_only_looks_like_one_are_told_by_name() -> None:
-    for text, name in (('{"names": ["Tumor", "Positive"]}', "Tumor: Positive"), ('{"name": "Stroma"}', "Stroma"), ("{wood}", "{wood}")):
+    for text, name in (
+        ('{"names": ["Tumor", "Positive"]}', "Tumor: Positive"),
+        ('{"name": "Stroma"}', "Stroma"),
+        ("{wood}", "{wood}"),
+    ):
         with pytest.raises(LabelsError, match=f"holds {name}, which is no class"):
             means().code_of(text)

@@ -33,7 +33,11 @@ def polygons(seed: int = 0, count: int = 40) -> np.ndarray:
     rng = np.random.default_rng(seed)
     made = []
     for _ in range(count):
-        angles, middle, size = np.sort(rng.uniform(0, 2 * np.pi, 9)), rng.uniform((499_900, 4_597_900), (502_700, 4_600_100)), rng.uniform(20, 400)
+        angles, middle, size = (
+            np.sort(rng.uniform(0, 2 * np.pi, 9)),
+            rng.uniform((499_900, 4_597_900), (502_700, 4_600_100)),
+            rng.uniform(20, 400),
+        )
         ring = middle + np.stack([np.cos(angles), np.sin(angles)], 1) * size * rng.uniform(0.3, 1, (9, 1))
         star = shapely.make_valid(shapely.Polygon(ring))
         made.append(star.difference(shapely.Point(middle).buffer(size / 5)))
@@ -46,9 +50,15 @@ def write(path: Path, shapes: Any, crs: str | None = UTM, **fields: Any) -> Path
         crs, moved = DEGREES, reproject(moved, UTM, DEGREES)
     more = {"COORDINATE_PRECISION": 15} if path.suffix == ".geojson" else {}
     vector_files.write(
-        path, geometry=shapely.to_wkb(moved), field_data=[np.asarray(v) for v in fields.values()], fields=list(fields), crs=crs,
-        driver=FORMATS[path.suffix[1:]], geometry_type="Unknown" if path.suffix != ".shp" else "Polygon", **more,
-    )  # fmt: skip
+        path,
+        geometry=shapely.to_wkb(moved),
+        field_data=[np.asarray(v) for v in fields.values()],
+        fields=list(fields),
+        crs=crs,
+        driver=FORMATS[path.suffix[1:]],
+        geometry_type="Unknown" if path.suffix != ".shp" else "Polygon",
+        **more,
+    )
     return path
 
 
@@ -73,7 +83,9 @@ CODES = [next(row.code for row in CLASSES if row.name == name) for name in KINDS
 @pytest.mark.nightly("jobs", after=8)
 @pytest.mark.parametrize("ending", FORMATS)
 @pytest.mark.parametrize("name", ["the labels' own", "rotated", "in degrees", "in another CRS, rotated", "coarser"])
-def test_every_pixel_is_of_the_last_polygon_that_holds_its_centre_whatever_the_grid_and_the_window(tmp_path: Path, name: str, ending: str) -> None:
+def test_every_pixel_is_of_the_last_polygon_that_holds_its_centre_whatever_the_grid_and_the_window(
+    tmp_path: Path, name: str, ending: str
+) -> None:
     path, of = write(tmp_path / f"a.{ending}", polygons(), kind=KINDS), GRIDS[name]
     opened = open_labels(path, of, CLASSES, attribute="kind")
     got = opened.read(whole(of))
@@ -90,7 +102,10 @@ def test_every_pixel_is_of_the_last_polygon_that_holds_its_centre_whatever_the_g
 def test_the_index_of_a_file_does_not_change_which_polygon_is_the_later(tmp_path: Path) -> None:
     rng, of = np.random.default_rng(2), GRIDS["the labels' own"]
     corners = rng.uniform(0, 1500, (600, 2))
-    shapes = np.array([shapely.box(500_000 + x, 4_600_000 - y - 400, 500_000 + x + 400, 4_600_000 - y) for x, y in corners], dtype=object)
+    shapes = np.array(
+        [shapely.box(500_000 + x, 4_600_000 - y - 400, 500_000 + x + 400, 4_600_000 - y) for x, y in corners],
+        dtype=object,
+    )
     codes = [CLASSES[i].code for i in rng.integers(0, 4, 600)]
     expected = burned(shapes, codes, of)
     for ending in ("gpkg", "geojson"):
@@ -109,11 +124,18 @@ def test_polygons_that_cross_themselves_are_whole_in_another_crs(tmp_path: Path)
 
 def test_a_section_of_a_config_says_what_a_call_says(tmp_path: Path) -> None:
     path = write(tmp_path / "a.gpkg", polygons(), kind=KINDS)
-    said = {"path": str(path), "attribute": "kind", "values": {"wood": 2, "water": "house", "ground": 0, "house": 1}, "ignore": ["ground"]}
+    said = {
+        "path": str(path),
+        "attribute": "kind",
+        "values": {"wood": 2, "water": "house", "ground": 0, "house": 1},
+        "ignore": ["ground"],
+    }
     got = from_config(LabelsConfig.model_validate(said), GRIDS["rotated"], GROUND).read(whole(GRIDS["rotated"]))
     means = {0: IGNORE, 1: 7, 2: 2, 7: 1}
     assert (got == burned(polygons(), [means[code] for code in CODES], GRIDS["rotated"])).all()
-    one = from_config(LabelsConfig(path=str(path), burn=7, layer="a"), GRIDS["rotated"], GROUND).read(whole(GRIDS["rotated"]))
+    one = from_config(LabelsConfig(path=str(path), burn=7, layer="a"), GRIDS["rotated"], GROUND).read(
+        whole(GRIDS["rotated"])
+    )
     assert (one == burned(polygons(), [7] * len(CODES), GRIDS["rotated"], outside=0)).all()
 
 
@@ -145,7 +167,9 @@ def test_one_class_without_a_role_is_what_all_polygons_mean_and_of_several_one_m
         open_labels(write(tmp_path / "b.gpkg", polygons(count=1), kind=["wood"]), of, GROUND, burn=7, attribute="kind")
 
 
-def test_attributes_that_are_nothing_or_ignored_hide_what_is_below_and_one_that_is_no_class_is_named(tmp_path: Path) -> None:
+def test_attributes_that_are_nothing_or_ignored_hide_what_is_below_and_one_that_is_no_class_is_named(
+    tmp_path: Path,
+) -> None:
     of = GRIDS["the labels' own"]
     everywhere = np.array([shapely.box(499_000, 4_500_000, 600_000, 4_700_000)] * 2, dtype=object)
     for above in (None, "??"):
@@ -153,14 +177,27 @@ def test_attributes_that_are_nothing_or_ignored_hide_what_is_below_and_one_that_
         assert (open_labels(path, of, CLASSES, attribute="kind", ignore=["??"]).read(whole(of)) == IGNORE).all()
     with pytest.raises(LabelsError, match=r"holds \?\?, which is no class"):
         open_labels(path, of, CLASSES, attribute="kind").read(whole(of))
-    assert (open_labels(path, of, CLASSES, attribute="kind", values={"wood": 1, "??": "house"}).read(whole(of)) == 7).all()
+    assert (
+        open_labels(path, of, CLASSES, attribute="kind", values={"wood": 1, "??": "house"}).read(whole(of)) == 7
+    ).all()
 
 
 def test_a_window_reads_only_what_lies_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    boxes = np.array([shapely.box(x, y, x + 5, y + 5) for x in range(500_000, 502_600, 100) for y in range(4_598_000, 4_600_000, 100)], dtype=object)
+    boxes = np.array(
+        [
+            shapely.box(x, y, x + 5, y + 5)
+            for x in range(500_000, 502_600, 100)
+            for y in range(4_598_000, 4_600_000, 100)
+        ],
+        dtype=object,
+    )
     opened, read = open_labels(write(tmp_path / "a.gpkg", boxes), GRIDS["the labels' own"], CLASSES, burn=1), []
     original = PolygonFile.read
-    monkeypatch.setattr(PolygonFile, "read", lambda self, wanted: read.append(len(original(self, wanted).fids)) or original(self, wanted))
+    monkeypatch.setattr(
+        PolygonFile,
+        "read",
+        lambda self, wanted: read.append(len(original(self, wanted).fids)) or original(self, wanted),
+    )
     opened.read(windows(opened.grid)[0].__class__(row=50, col=50, height=30, width=30))
     assert 9 <= read[0] <= 25
     assert len(boxes) == 520
@@ -178,7 +215,9 @@ def test_a_file_without_an_index_is_read_once(tmp_path: Path, monkeypatch: pytes
 @pytest.mark.slow
 def test_it_pickles_as_a_small_spec_and_many_threads_read_what_one_reads(tmp_path: Path) -> None:
     for ending in ("geojson", "gpkg"):
-        opened = open_labels(write(tmp_path / f"a.{ending}", polygons(), kind=KINDS), GRIDS["rotated"], CLASSES, attribute="kind")
+        opened = open_labels(
+            write(tmp_path / f"a.{ending}", polygons(), kind=KINDS), GRIDS["rotated"], CLASSES, attribute="kind"
+        )
         expected, parts = opened.read(whole(opened.grid)), windows(opened.grid, 1, 40)
         said = pickle.dumps(opened)
         assert len(said) < 6000
@@ -202,7 +241,11 @@ def test_a_long_edge_bends_with_the_crs(tmp_path: Path) -> None:
 
 
 def test_on_an_image_without_a_crs_geojson_is_in_columns_and_rows(tmp_path: Path) -> None:
-    said = {"type": "Feature", "properties": {}, "geometry": {"type": "Polygon", "coordinates": [[[10, 4], [30, 4], [30, 9], [10, 9], [10, 4]]]}}
+    said = {
+        "type": "Feature",
+        "properties": {},
+        "geometry": {"type": "Polygon", "coordinates": [[[10, 4], [30, 4], [30, 9], [10, 9], [10, 4]]]},
+    }
     path, slide = tmp_path / "a.geojson", grid(20, 40, Affine.scale(0.25), None)
     path.write_text(json.dumps({"type": "FeatureCollection", "features": [said]}))
     got = open_labels(path, slide, CLASSES, burn=2).read(whole(slide))
@@ -223,10 +266,14 @@ def test_polygons_without_a_crs_fit_no_image_that_has_one(tmp_path: Path) -> Non
 
 def test_polygons_elsewhere_are_refused_with_both_outlines(tmp_path: Path) -> None:
     far = shapely.transform(polygons(), lambda points: points + np.array([90_000, 0]))
-    with pytest.raises(LabelsError, match=r"EPSG:32633 the labels cover x 5[89]\d+.* the image x 500000 … 502600, y 4598000 … 4600000"):
+    with pytest.raises(
+        LabelsError, match=r"EPSG:32633 the labels cover x 5[89]\d+.* the image x 500000 … 502600, y 4598000 … 4600000"
+    ):
         open_labels(write(tmp_path / "a.gpkg", far), GRIDS["the labels' own"], CLASSES, burn=1)
     pixels = tmp_path / "b.geojson"
-    pixels.write_text(json.dumps({"type": "Polygon", "coordinates": [[[5e5, 4.6e6], [6e5, 4.6e6], [6e5, 4.5e6], [5e5, 4.6e6]]]}))
+    pixels.write_text(
+        json.dumps({"type": "Polygon", "coordinates": [[[5e5, 4.6e6], [6e5, 4.6e6], [6e5, 4.5e6], [5e5, 4.6e6]]]})
+    )
     with pytest.raises(LabelsError, match="A GeoJSON that names no CRS is in degrees"):
         open_labels(pixels, GRIDS["the labels' own"], CLASSES, burn=1)
 
@@ -252,7 +299,16 @@ def test_an_attribute_and_a_layer_that_are_not_there_are_told_with_the_nearest(t
         open_labels(path, of, CLASSES, attribute="kinds")
     with pytest.raises(LabelsError, match="no attribute 'zzz'; they have kind, height"):
         open_labels(path, of, CLASSES, attribute="zzz")
-    vector_files.write(path, geometry=shapely.to_wkb(polygons()), field_data=[], fields=[], crs=UTM, driver="GPKG", geometry_type="Unknown", layer="more")
+    vector_files.write(
+        path,
+        geometry=shapely.to_wkb(polygons()),
+        field_data=[],
+        fields=[],
+        crs=UTM,
+        driver="GPKG",
+        geometry_type="Unknown",
+        layer="more",
+    )
     with pytest.raises(LabelsError, match=r"2 layers \(a, more\)"):
         open_labels(path, of, CLASSES, burn=1)
     assert (open_labels(path, of, CLASSES, burn=1, layer="more").read(whole(of)) == 1).any()
@@ -271,7 +327,10 @@ def test_without_the_extra_it_is_named(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_what_is_read_from_two_rectangles_is_each_polygon_once_in_the_order_of_the_file(tmp_path: Path) -> None:
     layer = open_polygons(str(write(tmp_path / "a.gpkg", polygons(), kind=KINDS)), None, "kind")
-    west, east = (Box(left=left, bottom=4_597_000, right=right, top=4_601_000) for left, right in ((499_000, 501_300), (501_300, 503_000)))
+    west, east = (
+        Box(left=left, bottom=4_597_000, right=right, top=4_601_000)
+        for left, right in ((499_000, 501_300), (501_300, 503_000))
+    )
     assert len(layer.read([west]).fids) + len(layer.read([east]).fids) > 40
     both = layer.read([east, west])
     assert both.fids.tolist() == list(range(1, 41))

@@ -1,4 +1,5 @@
-"""Labels in a raster whose longitudes, or whose x, are a turn away from those of the image, against the code of the place of each pixel."""
+"""Labels in a raster whose longitudes, or whose x, are a turn away from those of the image, against the code of the
+place of each pixel."""
 
 from __future__ import annotations
 
@@ -48,7 +49,18 @@ def centres(of: Grid) -> tuple[np.ndarray, np.ndarray]:
 
 
 def write(path: Path, of: Grid) -> str:
-    with rasterio.open(path, "w", "GTiff", of.width, of.height, 1, crs=of.wkt, transform=Affine(*of.transform), dtype="uint8", nodata=255) as out:
+    with rasterio.open(
+        path,
+        "w",
+        "GTiff",
+        of.width,
+        of.height,
+        1,
+        crs=of.wkt,
+        transform=Affine(*of.transform),
+        dtype="uint8",
+        nodata=255,
+    ) as out:
         out.write(codes(of, *centres(of)), 1)
     return str(path)
 
@@ -57,7 +69,9 @@ def write(path: Path, of: Grid) -> str:
 @pytest.mark.parametrize("image", IMAGES)
 def test_labels_are_where_they_are_on_whichever_side_they_are_counted(tmp_path: Path, image: str, labels: str) -> None:
     of = IMAGES[image]
-    answer = open_labels(write(tmp_path / "labels.tif", LABELS[labels]), of, CLASSES).read(Window(row=0, col=0, height=of.height, width=of.width))
+    answer = open_labels(write(tmp_path / "labels.tif", LABELS[labels]), of, CLASSES).read(
+        Window(row=0, col=0, height=of.height, width=of.width)
+    )
     assert (answer != IGNORE).all()
     assert (answer != codes(of, *centres(of))).mean() < 0.12  # next to where stripes meet
 
@@ -66,9 +80,13 @@ def test_labels_far_from_the_antimeridian_are_read_once(tmp_path: Path) -> None:
     from pipeline.quality.labels.class_codes import label_mapping
 
     of, place = (grid(20, 20, Affine(0.01, 0, left, 0, -0.01, 40), "EPSG:4326") for left in (10, 10.05))
-    assert open_raster(write(tmp_path / "labels.tif", place), of, label_mapping("labels.tif", CLASSES, None, ())).turns == (0.0,)
+    assert open_raster(
+        write(tmp_path / "labels.tif", place), of, label_mapping("labels.tif", CLASSES, None, ())
+    ).turns == (0.0,)
 
 
-@pytest.mark.parametrize(("crs", "turn"), [("EPSG:4326", 360), ("EPSG:3857", ROUND), ("EPSG:3832", ROUND), ("EPSG:32760", 0), (LAEA, 0)])
+@pytest.mark.parametrize(
+    ("crs", "turn"), [("EPSG:4326", 360), ("EPSG:3857", ROUND), ("EPSG:3832", ROUND), ("EPSG:32760", 0), (LAEA, 0)]
+)
 def test_how_far_it_is_once_around(crs: str, turn: float) -> None:
     assert turn_of(crs) == pytest.approx(turn)

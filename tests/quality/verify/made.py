@@ -55,7 +55,9 @@ def spoil(path: Path, block: tuple[int, int], change: Callable[[np.ndarray], np.
 
 def again(job: Job, block: tuple[int, int], window: Window, record: dict[str, Any]) -> None:
     """Commit a block as it is now."""
-    commit_block(job.path, 0, block, window, job.spec.layers, {key: value for key, value in record.items() if key != "chunks"})
+    commit_block(
+        job.path, 0, block, window, job.spec.layers, {key: value for key, value in record.items() if key != "chunks"}
+    )
 
 
 def meta(path: Path) -> dict[str, Any]:

@@ -33,7 +33,9 @@ def test_no_block_comes_twice_before_all_have_come() -> None:
 def test_blocks_with_data_are_told_from_those_without_by_their_record() -> None:
     draw = BlockSample.of(2, Random(0))
     for k in range(100):
-        draw.add(BlockIndex(0, k), {"0/mask/c/0/0": "empty", "0/confidence/c/0/0": "abc" if k == 70 else "empty"}, "empty")
+        draw.add(
+            BlockIndex(0, k), {"0/mask/c/0/0": "empty", "0/confidence/c/0/0": "abc" if k == 70 else "empty"}, "empty"
+        )
     assert draw.full.blocks == [BlockIndex(0, 70)]
     assert (len(draw.empty.blocks), draw.empty.passed) == (2, 99)
     assert set(draw.alternating(Random(0))) == {*draw.full.blocks, *draw.empty.blocks}

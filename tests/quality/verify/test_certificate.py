@@ -39,7 +39,11 @@ def go(path: Path, fresh: bool = False) -> Report:
 @pytest.mark.parametrize("zarr_format", [2, 3])
 def test_a_certificate_changes_nothing_else_in_the_store(tmp_path: Path, zarr_format: int) -> None:
     path = made.store(tmp_path, output={"zarr_format": zarr_format})
-    before = {str(file): file.read_bytes() for file in path.rglob("*") if file.is_file() and file.name not in ("zarr.json", ".zattrs", ".zmetadata")}
+    before = {
+        str(file): file.read_bytes()
+        for file in path.rglob("*")
+        if file.is_file() and file.name not in ("zarr.json", ".zattrs", ".zmetadata")
+    }
     root, report = dict(zarr.open_group(path, mode="r").attrs), json.loads((tmp_path / "job.report.json").read_text())
     said = made.looked(path, windows=2)
     certificate.publish(path, said)
@@ -129,7 +133,11 @@ def test_a_store_that_is_unfinished_is_not_made_complete(tmp_path: Path) -> None
 
 def contents(store: Path) -> dict[str, bytes]:
     """All files but the root's metadata, which says what memory the last run measured."""
-    return {str(path.relative_to(store)): path.read_bytes() for path in store.rglob("*") if path.is_file() and path != store / "zarr.json"}
+    return {
+        str(path.relative_to(store)): path.read_bytes()
+        for path in store.rglob("*")
+        if path.is_file() and path != store / "zarr.json"
+    }
 
 
 @pytest.mark.slow
@@ -167,7 +175,9 @@ def test_overviews_that_are_gone_from_a_complete_store_are_made_again_and_end_it
 def test_advice_names_the_record_of_a_block_that_is_damaged(tmp_path: Path) -> None:
     store = made.store(tmp_path)
     (store / "0/mask/c/3/5").unlink()
-    with pytest.raises(CertificateError, match=r"delete its commit record \(.*job.zarr/0/mask/ledger/r00001/b00002.json"):
+    with pytest.raises(
+        CertificateError, match=r"delete its commit record \(.*job.zarr/0/mask/ledger/r00001/b00002.json"
+    ):
         certificate.require_passed(store, made.looked(store))
 
 

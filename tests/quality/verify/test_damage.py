@@ -64,7 +64,10 @@ def filled(store: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "words"),
     [
-        *[(write(RECORD, said), "block 0,1: its commit record cannot be read") for said in (b"", b'{"chunks": {"0/', b"[]", b'{"chunks": []}')],
+        *[
+            (write(RECORD, said), "block 0,1: its commit record cannot be read")
+            for said in (b"", b'{"chunks": {"0/', b"[]", b'{"chunks": []}')
+        ],
         (folder(RECORD), "block 0,1: its commit record cannot be read"),
         (folder("0/mask/c/1/1"), "block 0,0: chunk 0/mask/c/1/1 is gone"),
         (failed, "block 0,1: not committed"),

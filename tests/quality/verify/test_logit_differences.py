@@ -16,9 +16,18 @@ CUT = ClassDecoding(activation="none", threshold=(0.3, 0.7), codes=(0, 1, 2))
 
 def recipe(how: ClassDecoding, doubt: float = 0.0) -> Recipe:
     return Recipe(
-        normalisation=Normalisation(scale=(1.0,), offset=(0.0,), mean=(0.0,), std=(1.0,)), decoding=how, layers=("mask", "entropy"), nodata=255,
-        dtype="uint8", precision="float32", threads=1, taper="flat", blend="logits", overlapping=False, min_confidence=doubt,
-    )  # fmt: skip
+        normalisation=Normalisation(scale=(1.0,), offset=(0.0,), mean=(0.0,), std=(1.0,)),
+        decoding=how,
+        layers=("mask", "entropy"),
+        nodata=255,
+        dtype="uint8",
+        precision="float32",
+        threads=1,
+        taper="flat",
+        blend="logits",
+        overlapping=False,
+        min_confidence=doubt,
+    )
 
 
 @pytest.mark.parametrize(
@@ -32,7 +41,9 @@ def recipe(how: ClassDecoding, doubt: float = 0.0) -> Recipe:
     ],
     ids=["two", "doubtful", "one", "cut", "side by side"],
 )
-def test_a_label_is_undecided_where_rounding_may_turn_it(how: ClassDecoding, doubt: float, logits: list[list[float]], expected: list[bool]) -> None:
+def test_a_label_is_undecided_where_rounding_may_turn_it(
+    how: ClassDecoding, doubt: float, logits: list[list[float]], expected: list[bool]
+) -> None:
     values = np.array(logits, dtype=np.float32)[:, None]
     everywhere = np.ones(values.shape[1:], dtype=bool)
     assert undecided(values, recipe(how, doubt), everywhere)[0].tolist() == expected
@@ -45,7 +56,9 @@ def test_a_label_is_undecided_where_rounding_may_turn_it(how: ClassDecoding, dou
 
 def test_only_pixels_that_are_asked_about_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     decoded, labels = [], logit_differences._labels
-    monkeypatch.setattr(logit_differences, "_labels", lambda said, how: (decoded.append(said.shape), labels(said, how))[1])
+    monkeypatch.setattr(
+        logit_differences, "_labels", lambda said, how: (decoded.append(said.shape), labels(said, how))[1]
+    )
     logits = np.random.default_rng(0).normal(0, 1, (2, 30, 30)).astype(np.float32)
     before, where = logits.copy(), np.zeros((30, 30), dtype=bool)
     where[3, [4, 9]] = True

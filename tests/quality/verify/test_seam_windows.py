@@ -20,7 +20,9 @@ def layouts(draw: st.DrawFn) -> BlockGrid:
     height, width, multiple = draw(st.integers(5, 90)), draw(st.integers(5, 90)), draw(st.sampled_from([1, 3, 4]))
     size, block = multiple * draw(st.integers(2, 8)), draw(st.integers(8, 100))
     if draw(st.booleans()):
-        rows, cols = (HaloTiling(length=length, multiple=multiple, halo=multiple * 2, core=size) for length in (height, width))
+        rows, cols = (
+            HaloTiling(length=length, multiple=multiple, halo=multiple * 2, core=size) for length in (height, width)
+        )
         return BlockGrid(height=height, width=width, block=block, rows=rows, cols=cols)
     step = multiple * draw(st.integers(1, size // multiple))
     across = [LatticeTiling(length=length, multiple=multiple, size=size, step=step) for length in (height, width)]
@@ -44,7 +46,12 @@ def test_lines_are_where_the_tile_that_made_a_pixel_changes(case: tuple[BlockGri
     block = layout.window(index)
     if layout.blended:
         reads = [tile.read for tile in layout.tiles(index, inside)]
-        expected = {edge for read in reads for edge in (read.row, read.rows.stop) if 0 < edge < layout.height and block.row <= edge <= block.rows.stop}
+        expected = {
+            edge
+            for read in reads
+            for edge in (read.row, read.rows.stop)
+            if 0 < edge < layout.height and block.row <= edge <= block.rows.stop
+        }
         assert set(found.rows) == expected
         return
     for number, tile in enumerate(layout.tiles(index, inside)):
@@ -63,12 +70,18 @@ def test_the_distance_is_that_to_the_nearest_line(case: tuple[BlockGrid, BlockIn
     rng = Random(seed)
     for _ in range(10):
         row, col = rng.randrange(inside.height), rng.randrange(inside.width)
-        gaps = [at - p if at >= p else p - 1 - at for at, lines in ((inside.row + row, found.rows), (inside.col + col, found.cols)) for p in lines]
+        gaps = [
+            at - p if at >= p else p - 1 - at
+            for at, lines in ((inside.row + row, found.rows), (inside.col + col, found.cols))
+            for p in lines
+        ]
         assert distance[row, col] == min(gaps, default=seam_windows.NO_LINE_PX)
 
 
 @given(parts(), st.integers(1, 40), st.integers(0, 99))
-def test_windows_hold_a_seam_in_their_middle_or_keep_away_from_all(case: tuple[BlockGrid, BlockIndex, Window], side: int, seed: int) -> None:
+def test_windows_hold_a_seam_in_their_middle_or_keep_away_from_all(
+    case: tuple[BlockGrid, BlockIndex, Window], side: int, seed: int
+) -> None:
     layout, index, inside = case
     found, rng = seam_windows.seam_lines(layout, index, inside), Random(seed)
     centre = seam_windows.window_at_centre(found, inside, side, rng)
@@ -82,4 +95,6 @@ def test_windows_hold_a_seam_in_their_middle_or_keep_away_from_all(case: tuple[B
         window = seam_windows.window_at_seam(found, layout, inside, side, rng)
         assert window.clip(layout.height, layout.width) == window
         assert (window.height, window.width) == (min(side, layout.height), min(side, layout.width))
-        assert any(window.row <= p <= window.rows.stop for p in found.rows) or any(window.col <= p <= window.cols.stop for p in found.cols)
+        assert any(window.row <= p <= window.rows.stop for p in found.rows) or any(
+            window.col <= p <= window.cols.stop for p in found.cols
+        )

@@ -60,7 +60,13 @@ def test_a_store_with_an_exact_halo_equals_the_whole_at_its_seams(copy: Path) ->
         {"output": {"shard": 128}},
         {"execution": {"precision": "bfloat16"}, "tile": {"size": 96}},
         {"model": {"classes": [{"name": name, "code": 1000 + k} for k, name in enumerate("abcd")]}},
-        {"output": {"layers": ["mask", "probabilities", "entropy"], "min_confidence": 0.6, "probabilities_dtype": "float16"}},
+        {
+            "output": {
+                "layers": ["mask", "probabilities", "entropy"],
+                "min_confidence": 0.6,
+                "probabilities_dtype": "float16",
+            }
+        },
     ],
     ids=["turned", "v2", "shards", "half", "codes", "layers"],
 )
@@ -86,11 +92,15 @@ def test_a_store_of_an_area_is_looked_at_there_alone(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.nightly("jobs")
 @pytest.mark.parametrize(("tolerance", "halo"), [(0.2, None), (1e-9, 8)])
-def test_a_store_is_held_to_the_tolerance_that_chose_its_halo(tmp_path: Path, tolerance: float, halo: int | None) -> None:
+def test_a_store_is_held_to_the_tolerance_that_chose_its_halo(
+    tmp_path: Path, tolerance: float, halo: int | None
+) -> None:
     path = made.store(tmp_path, tile={"size": 96, "halo": {"tolerance": tolerance}})
     said = made.looked(path)
     assert said["passed"], said["why"]
-    assert said["promise"] == ({"kind": "tolerance", "limit": tolerance} if halo is None else {"kind": "exact", "limit": 1e-4})
+    assert said["promise"] == (
+        {"kind": "tolerance", "limit": tolerance} if halo is None else {"kind": "exact", "limit": 1e-4}
+    )
     assert said["seams"]["max"] <= said["promise"]["limit"]
 
 
@@ -199,7 +209,10 @@ def test_one_block_of_another_run_is_caught_and_named(copy: Path, tmp_path: Path
     for name in ("scene.tif", "unet.pt"):
         shutil.copy(Path(made.meta(copy)["config"]["source"]["path"]).parent / name, tmp_path / name)
     other = made.store(tmp_path, "other", tile={"size": 96}, model={"input": {"mean": 480, "std": 210}})
-    stale = {layer: np.asarray(zarr.open_array(other / "0" / layer, mode="r")[128:256, 256:384]) for layer in ("mask", "confidence")}
+    stale = {
+        layer: np.asarray(zarr.open_array(other / "0" / layer, mode="r")[128:256, 256:384])
+        for layer in ("mask", "confidence")
+    }
     both = iter(stale.values())
     made.spoil(copy, (1, 2), lambda values: next(both))
     said = made.looked(copy)
@@ -210,7 +223,9 @@ def test_one_block_of_another_run_is_caught_and_named(copy: Path, tmp_path: Path
 @pytest.mark.slow
 def test_confidence_that_is_not_the_networks_is_caught(copy: Path) -> None:
     changed = iter([0, 5])  # the mask, then confidence
-    made.spoil(copy, (0, 0), lambda values: np.where(next(changed), np.minimum(values, 250) + 5, values).astype(values.dtype))
+    made.spoil(
+        copy, (0, 0), lambda values: np.where(next(changed), np.minimum(values, 250) + 5, values).astype(values.dtype)
+    )
     said = made.looked(copy)
     assert not said["passed"]
     assert "pixels of confidence" in said["why"]
@@ -228,7 +243,11 @@ def test_a_block_without_a_valid_pixel_must_hold_nothing(tmp_path: Path) -> None
     raster[:, 128:, 128:] = 0
     scenes.write(tmp_path / "scene.tif", raster, nodata=0)
     path = made.store(tmp_path)
-    made.spoil(path, (1, 1), lambda values: np.where(np.arange(values.size).reshape(values.shape) == 77, 3, values).astype(values.dtype))
+    made.spoil(
+        path,
+        (1, 1),
+        lambda values: np.where(np.arange(values.size).reshape(values.shape) == 77, 3, values).astype(values.dtype),
+    )
     said = made.looked(path, windows=4)["why"]
     assert "block 1,1: 1 of 16384 pixels of mask hold something, though no pixel of the block is valid" in said
 
@@ -253,7 +272,9 @@ def test_a_chunk_outside_the_area_is_named(tmp_path: Path, zarr_format: int, lev
 @pytest.mark.nightly("jobs")
 @pytest.mark.parametrize(("layer", "level"), [("mask", 1), ("probabilities", 2)])
 def test_an_overview_that_is_not_of_the_level_below_is_caught(tmp_path: Path, layer: str, level: int) -> None:
-    path = made.store(tmp_path, output={"layers": ["mask", "probabilities", "entropy"], "probabilities_dtype": "float16"})
+    path = made.store(
+        tmp_path, output={"layers": ["mask", "probabilities", "entropy"], "probabilities_dtype": "float16"}
+    )
     assert made.looked(path, windows=4)["passed"]
     array = zarr.open_array(path / str(level) / layer, mode="r+")
     array[..., 10, 10] = array[..., 10, 10] + 1
@@ -349,7 +370,9 @@ def test_a_network_or_source_that_is_gone_or_another_one_is_refused(tmp_path: Pa
         made.job_of(path, [])
     assert made.job_of(path, [f"model.path={tmp_path / 'away.pt'}"]).complete
     scenes.script(
-        networks.lively(networks.UNet(), seed=9) if "seed" in networks.lively.__code__.co_varnames else networks.lively(networks.UNet(base=5)),
+        networks.lively(networks.UNet(), seed=9)
+        if "seed" in networks.lively.__code__.co_varnames
+        else networks.lively(networks.UNet(base=5)),
         tmp_path / "unet.pt",
     )
     with pytest.raises(StoreError, match="model"):
@@ -359,7 +382,11 @@ def test_a_network_or_source_that_is_gone_or_another_one_is_refused(tmp_path: Pa
 @pytest.mark.slow
 @pytest.mark.nightly("jobs")
 def test_the_same_seed_looks_at_the_same_windows(good: Path) -> None:
-    assert made.looked(good, windows=3, seed=5) == made.looked(good, windows=3, seed=5) != made.looked(good, windows=3, seed=6)
+    assert (
+        made.looked(good, windows=3, seed=5)
+        == made.looked(good, windows=3, seed=5)
+        != made.looked(good, windows=3, seed=6)
+    )
 
 
 @pytest.mark.slow
@@ -368,7 +395,9 @@ def test_a_block_whose_tiles_were_halved_for_want_of_memory_is_judged_by_those_t
     scenes.scene(tmp_path / "scene.tif", 256, 256)
     path = made.store(tmp_path, tile={"size": 128, "halo": 0})
     halved = made.store(tmp_path, "halved", tile={"size": 64, "halo": 0})
-    layers = iter([np.asarray(zarr.open_array(halved / "0" / layer, mode="r")[:128, :128]) for layer in ("mask", "confidence")])
+    layers = iter(
+        [np.asarray(zarr.open_array(halved / "0" / layer, mode="r")[:128, :128]) for layer in ("mask", "confidence")]
+    )
     made.spoil(path, (0, 0), lambda values: next(layers))
     assert "block 0,0" in made.looked(path, windows=4)["why"]
     job, record = made.job_of(path, []), made.Ledger(path).record((0, 0)) or {}

@@ -26,7 +26,9 @@ def known(radius: int | None, verdict: str) -> Locality:
         (known(None, "not local"), 200, 256, 400),
     ],
 )
-def test_the_halo_is_beyond_the_radius_or_as_wide_as_a_tile(locality: Locality, halo: int | None, size: int, expected: int) -> None:
+def test_the_halo_is_beyond_the_radius_or_as_wide_as_a_tile(
+    locality: Locality, halo: int | None, size: int, expected: int
+) -> None:
     assert wide_halo_reference.target_halo(locality, halo, size, 8) == expected
 
 

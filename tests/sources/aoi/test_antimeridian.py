@@ -1,4 +1,5 @@
-"""Areas and labels across the antimeridian, in every way that people write them, against the polygon at each pixel's centre."""
+"""Areas and labels across the antimeridian, in every way that people write them, against the polygon at each pixel's
+centre."""
 
 from __future__ import annotations
 
@@ -19,11 +20,16 @@ from pipeline.quality.labels import open_labels
 from pipeline.sources.aoi import open_area
 from tests.quality.labels.places import CLASSES, grid
 
-RING = shapely.Polygon([(179.8, -16.4), (180.15, -16.3), (180.3, -16.6), (180.05, -16.7), (179.75, -16.65), (179.8, -16.4)])
+RING = shapely.Polygon(
+    [(179.8, -16.4), (180.15, -16.3), (180.3, -16.6), (180.05, -16.7), (179.75, -16.65), (179.8, -16.4)]
+)
 EAST, WEST = RING.intersection(box(0, -90, 180, 90)), translate(RING.intersection(box(180, -90, 360, 90)), -360)
 FORMS = {
-    "cut": [shapely.MultiPolygon([EAST, WEST])], "cut into two features": [EAST, WEST], "to 360": [RING], "below -180": [translate(RING, -360)],
-}  # fmt: skip
+    "cut": [shapely.MultiPolygon([EAST, WEST])],
+    "cut into two features": [EAST, WEST],
+    "to 360": [RING],
+    "below -180": [translate(RING, -360)],
+}
 GRIDS = {
     "UTM": grid(75, 100, Affine(1000, 0, 780_000, 0, -1000, 8_200_000), "EPSG:32760"),
     "degrees beyond 180": grid(75, 100, Affine(0.008, 0, 179.6, 0, -0.008, -16.2), "EPSG:4326"),
@@ -35,7 +41,9 @@ GRIDS = {
 
 def inside(of: Grid) -> np.ndarray:
     cols, rows = np.meshgrid(np.arange(of.width) + 0.5, np.arange(of.height) + 0.5)
-    lon, lat = pyproj.Transformer.from_crs(of.code, 4326, always_xy=True).transform(*(Affine(*of.transform) * (cols, rows)))
+    lon, lat = pyproj.Transformer.from_crs(of.code, 4326, always_xy=True).transform(
+        *(Affine(*of.transform) * (cols, rows))
+    )
     return np.asarray(shapely.contains_xy(RING, lon % 360, lat))
 
 
@@ -65,7 +73,14 @@ def test_polygons_of_a_projection_reach_a_raster_in_degrees_on_both_sides(tmp_pa
     change = pyproj.Transformer.from_crs(4326, 32760, always_xy=True)
     shape = shapely.transform(RING, lambda points: np.stack(change.transform(*points.T), 1))
     path = tmp_path / "a.gpkg"
-    pyogrio.raw.write(path, geometry=shapely.to_wkb(np.array([shape])), field_data=[], fields=[], crs="EPSG:32760", geometry_type="Polygon")
+    pyogrio.raw.write(
+        path,
+        geometry=shapely.to_wkb(np.array([shape])),
+        field_data=[],
+        fields=[],
+        crs="EPSG:32760",
+        geometry_type="Polygon",
+    )
     for name in ("degrees beyond 180", "degrees below -180"):
         area = open_area(str(path), GRIDS[name])
         assert area is not None

@@ -44,7 +44,9 @@ def test_a_pixel_belongs_to_the_area_if_its_centre_does(tmp_path: Path, name: st
 @pytest.mark.parametrize("name", ["rotated", "in another CRS, rotated", "south up", "in degrees"])
 def test_the_grid_may_lie_as_it_likes(tmp_path: Path, name: str) -> None:
     of = GRIDS[name]
-    opened, expected = shapes.area(tmp_path, shapely.Point(90, 80).buffer(55).difference(shapely.Point(80, 70).buffer(9)), of, LAEA, "a.gpkg")
+    opened, expected = shapes.area(
+        tmp_path, shapely.Point(90, 80).buffer(55).difference(shapely.Point(80, 70).buffer(9)), of, LAEA, "a.gpkg"
+    )
     assert (opened.read(whole(of)) == expected).all()
 
 
@@ -55,13 +57,19 @@ def test_the_grid_may_lie_as_it_likes(tmp_path: Path, name: str) -> None:
 def test_blocks_are_those_that_hold_a_pixel_of_the_area(tmp_path: Path, name: str, block: int) -> None:
     opened, expected = shapes.area(tmp_path, SHAPES[name])
     how = layout(OF, block)
-    assert [(i.row, i.col) for i in opened.blocks(how)] == [(i.row, i.col) for i in how.blocks() if expected[how.window(i).slices].any()]
+    assert [(i.row, i.col) for i in opened.blocks(how)] == [
+        (i.row, i.col) for i in how.blocks() if expected[how.window(i).slices].any()
+    ]
 
 
-def test_outlines_along_the_edges_of_blocks_touch_no_neighbour_and_what_holds_no_centre_touches_nothing(tmp_path: Path) -> None:
+def test_outlines_along_the_edges_of_blocks_touch_no_neighbour_and_what_holds_no_centre_touches_nothing(
+    tmp_path: Path,
+) -> None:
     opened, _ = shapes.area(tmp_path, [shapely.box(32, 16, 64, 48), shapely.box(2.1, 80, 2.3, 90)][0])
     assert [(i.row, i.col) for i in opened.blocks(layout(OF, 16))] == [(row, col) for row in (1, 2) for col in (2, 3)]
-    sliver = open_area(str(shapes.write(tmp_path / "b.gpkg", shapes.placed(shapely.box(2.1, 20, 2.3, 90), OF), UTM)), OF)
+    sliver = open_area(
+        str(shapes.write(tmp_path / "b.gpkg", shapes.placed(shapely.box(2.1, 20, 2.3, 90), OF), UTM)), OF
+    )
     assert sliver is not None
     assert not list(sliver.blocks(layout(OF, 16)))
 
@@ -83,7 +91,9 @@ def test_outlines_of_very_many_points_are_cut_into_small_pieces_without_a_seam(t
 
 
 @pytest.mark.slow
-def test_blocks_well_inside_or_far_away_are_not_looked_at_pixel_by_pixel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_well_inside_or_far_away_are_not_looked_at_pixel_by_pixel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     of = Grid(height=10**6, width=10**6, transform=OF.transform, wkt=OF.wkt, code=OF.code, unit="crs")
     disc = shapely.Point(300_000, 500_000).buffer(200_000, quad_segs=3000)
     opened, looked = open_area(str(shapes.write(tmp_path / "a.gpkg", shapes.placed(disc, of), UTM)), of), []

@@ -55,7 +55,9 @@ def config(folder: Path, name: str = "job", aoi: Any = "area.gpkg", **more: Any)
 @pytest.mark.slow
 @pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize("engine", ["serial", "threads"])
-def test_an_area_limits_what_is_read_written_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
+def test_an_area_limits_what_is_read_written_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
     asked, reads, real = drawn(tmp_path), [], RasterSource.read
     monkeypatch.setattr(RasterSource, "read", lambda self, window: reads.append(window) or real(self, window))
     report = go(config(tmp_path, execution={"engine": engine}, output={"layers": ["mask", "confidence"]}))
@@ -64,9 +66,9 @@ def test_an_area_limits_what_is_read_written_and_counted(tmp_path: Path, monkeyp
     assert Ledger(tmp_path / "job.zarr").committed() == TOUCHED
     assert max(read.cols.stop for read in reads) <= 256  # the area and the halo around it end at 253
     assert report.read_amplification == pytest.approx(report.plan["read_amplification"], abs=1e-4)
-    assert {path.parent.name + "/" + path.name for path in (tmp_path / "job.zarr/0/mask/c").rglob("*") if path.is_file()} <= {
-        f"{row}/{col}" for row in range(4) for col in range(4)
-    }
+    assert {
+        path.parent.name + "/" + path.name for path in (tmp_path / "job.zarr/0/mask/c").rglob("*") if path.is_file()
+    } <= {f"{row}/{col}" for row in range(4) for col in range(4)}
     assert status(tmp_path / "job.zarr").blocks == status(tmp_path / "job.zarr").committed == 4
     assert (tmp_path / "job.png").exists()
 
@@ -96,7 +98,9 @@ def test_a_run_that_dies_goes_on_and_tells_how_far_it_is(tmp_path: Path, monkeyp
 
 
 @pytest.mark.slow
-def test_an_area_that_is_added_removed_or_changed_is_another_job_and_a_file_that_is_moved_is_not(tmp_path: Path) -> None:
+def test_an_area_that_is_added_removed_or_changed_is_another_job_and_a_file_that_is_moved_is_not(
+    tmp_path: Path,
+) -> None:
     drawn(tmp_path)
     drawn(tmp_path, SHAPE.buffer(3), "wider.gpkg")
     go(scenes.config(tmp_path, "without"))
@@ -124,7 +128,9 @@ def test_a_store_that_is_older_than_areas_goes_on(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_plan_says_what_the_area_costs(tmp_path: Path) -> None:
     asked = drawn(tmp_path)
-    everything, part = (describe(prepare_job(load_config(path))) for path in (scenes.config(tmp_path, "all"), config(tmp_path)))
+    everything, part = (
+        describe(prepare_job(load_config(path))) for path in (scenes.config(tmp_path, "all"), config(tmp_path))
+    )
     assert part["blocks"]["count"] == 4
     assert (everything["blocks"]["count"], everything["area"]) == (12, None)
     assert part["area"]["pixels"] == asked.sum()
@@ -154,7 +160,9 @@ def test_the_command_line_names_what_is_wrong_and_ends_with_2(tmp_path: Path) ->
     assert "gone.gpkg: the file does not exist" in str(done.exception)
 
 
-def test_paths_of_areas_are_relative_to_the_config_or_to_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_of_areas_are_relative_to_the_config_or_to_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     drawn(tmp_path)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
@@ -205,8 +213,14 @@ def test_overviews_are_made_over_the_area_alone_and_counted_so(tmp_path: Path) -
     whole = go(config(tmp_path, "whole", aoi=None))
     assert whole.complete
     for level in range(1, 4):
-        one, other = (np.asarray(zarr.open_array(tmp_path / f"{name}.zarr" / str(level) / "mask", mode="r")[:]) for name in ("job", "whole"))
-        assert (one[:, 4420 >> level : 4680 >> level][30 >> level : 190 >> level] == other[:, 4420 >> level : 4680 >> level][30 >> level : 190 >> level]).all()
+        one, other = (
+            np.asarray(zarr.open_array(tmp_path / f"{name}.zarr" / str(level) / "mask", mode="r")[:])
+            for name in ("job", "whole")
+        )
+        assert (
+            one[:, 4420 >> level : 4680 >> level][30 >> level : 190 >> level]
+            == other[:, 4420 >> level : 4680 >> level][30 >> level : 190 >> level]
+        ).all()
         assert (one[:, : 4300 >> level] == 255).all()
     made = verify(job_of(store, []), lambda line: None, windows=2)
     assert made["passed"], made["why"]
@@ -218,6 +232,9 @@ def test_memory_is_laid_out_for_the_tiles_of_the_area_and_not_for_whole_blocks(t
     scenes.config(tmp_path)
     of = open_source(SourceConfig(path=str(tmp_path / "scene.tif"))).grid
     write(tmp_path / "small.gpkg", placed(shapely.box(100, 90, 130, 110), of, DEGREES), DEGREES)
-    part, all_ = prepare_job(load_config(config(tmp_path, aoi="small.gpkg"))), prepare_job(load_config(config(tmp_path, "all", aoi=None)))
+    part, all_ = (
+        prepare_job(load_config(config(tmp_path, aoi="small.gpkg"))),
+        prepare_job(load_config(config(tmp_path, "all", aoi=None))),
+    )
     assert part.plan.tensors == all_.plan.tensors == room(all_)
     assert 0 < room(part) < room(all_) / 3

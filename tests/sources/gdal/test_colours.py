@@ -88,12 +88,18 @@ def test_inks_that_gdal_hides_cannot_be_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("kinds", "word"),
-    [((ColorInterp.cyan, ColorInterp.magenta, ColorInterp.yellow, ColorInterp.black), "CMYK"), ((ColorInterp.Y, ColorInterp.Cb, ColorInterp.Cr), "YCbCr")],
+    [
+        ((ColorInterp.cyan, ColorInterp.magenta, ColorInterp.yellow, ColorInterp.black), "CMYK"),
+        ((ColorInterp.Y, ColorInterp.Cb, ColorInterp.Cr), "YCbCr"),
+    ],
 )
-def test_bands_of_ink_are_refused_by_their_name_unless_they_are_named(tmp_path: Path, kinds: tuple[ColorInterp, ...], word: str) -> None:
+def test_bands_of_ink_are_refused_by_their_name_unless_they_are_named(
+    tmp_path: Path, kinds: tuple[ColorInterp, ...], word: str
+) -> None:
     words = {ColorInterp.Y: "YCbCr_Y", ColorInterp.Cb: "YCbCr_Cb", ColorInterp.Cr: "YCbCr_Cr"}
     bands = "".join(
-        f'<VRTRasterBand dataType="Byte" band="{k}"><ColorInterp>{words.get(kind, kind.name.title())}</ColorInterp></VRTRasterBand>'
+        f'<VRTRasterBand dataType="Byte" '
+        f'band="{k}"><ColorInterp>{words.get(kind, kind.name.title())}</ColorInterp></VRTRasterBand>'
         for k, kind in enumerate(kinds, 1)
     )
     (tmp_path / "a.vrt").write_text(f'<VRTDataset rasterXSize="4" rasterYSize="4">{bands}</VRTDataset>')
@@ -146,20 +152,26 @@ def mosaic(folder: Path, *kinds: str) -> Path:
     bands = "".join(
         f'<VRTRasterBand dataType="Byte" band="{band}"><ColorInterp>{color}</ColorInterp>'
         + "".join(
-            f'<SimpleSource><SourceFilename>{part}</SourceFilename><SourceBand>{band}</SourceBand><SrcRect xOff="0" yOff="0" xSize="30" ySize="20"/>'
+            f"<SimpleSource><SourceFilename>{part}</SourceFilename><SourceBand>{band}</SourceBand><SrcRect "
+            f'xOff="0" yOff="0" xSize="30" ySize="20"/>'
             f'<DstRect xOff="{30 * k}" yOff="0" xSize="30" ySize="20"/>'
-            "</SimpleSource>" for k, part in enumerate(parts)
-        ) + "</VRTRasterBand>"
+            "</SimpleSource>"
+            for k, part in enumerate(parts)
+        )
+        + "</VRTRasterBand>"
         for band, color in enumerate(("Red", "Green", "Blue", "Alpha"), 1)
-    )  # fmt: skip
+    )
     (folder / "a.vrt").write_text(f'<VRTDataset rasterXSize="{30 * len(parts)}" rasterYSize="20">{bands}</VRTDataset>')
     return folder / "a.vrt"
 
 
 FORMS = {
-    "in an archive": zipped, "on a second page": second_page, "BigTIFF": lambda folder: rgba(folder / "a.tif", bigtiff=True),
-    "of the other byte order": lambda folder: rgba(folder / "a.tif", byteorder=">"), "in a VRT": lambda folder: mosaic(folder, "assocalpha", "assocalpha"),
-}  # fmt: skip
+    "in an archive": zipped,
+    "on a second page": second_page,
+    "BigTIFF": lambda folder: rgba(folder / "a.tif", bigtiff=True),
+    "of the other byte order": lambda folder: rgba(folder / "a.tif", byteorder=">"),
+    "in a VRT": lambda folder: mosaic(folder, "assocalpha", "assocalpha"),
+}
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -187,7 +199,9 @@ def test_what_cannot_be_seen_of_an_alpha_is_said(tmp_path: Path, monkeypatch: py
         raise PermissionError(name)
 
     monkeypatch.setattr(tiff_tags, "_bytes", refused)
-    assert "whether its colours are multiplied by its alpha (associated alpha) cannot be seen" in notes(rgba(tmp_path / "a.tif"))
+    assert "whether its colours are multiplied by its alpha (associated alpha) cannot be seen" in notes(
+        rgba(tmp_path / "a.tif")
+    )
     assert "associated" not in notes(tmp_path / "a.tif", bands=[1, 2, 3])
 
 

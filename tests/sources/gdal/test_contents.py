@@ -28,11 +28,17 @@ def stack(*shape: int) -> np.ndarray:
         ((6,), {"photometric": "minisblack"}, ["6 pages", "only the first is read"]),
         ((2,), {"imagej": True, "metadata": {"axes": "CYX"}}, ["2 pages: 2 channels, by ImageJ"]),
         ((3, 2), {"imagej": True, "metadata": {"axes": "ZCYX"}}, ["6 pages: 2 channels × 3 slices, by ImageJ"]),
-        ((5,), {"imagej": True, "truncate": True, "metadata": {"axes": "TYX"}}, ["5 frames, by ImageJ", "GDAL does not see"]),
+        (
+            (5,),
+            {"imagej": True, "truncate": True, "metadata": {"axes": "TYX"}},
+            ["5 frames, by ImageJ", "GDAL does not see"],
+        ),
         ((2, 3), {"ome": True, "metadata": {"axes": "CZYX"}}, ["6 pages: 2 channels × 3 planes, by OME-XML"]),
     ],
-)  # fmt: skip
-def test_pages_and_planes_that_are_not_read_are_told_with_their_number(tmp_path: Path, shape: tuple[int, ...], said: dict[str, Any], words: list[str]) -> None:
+)
+def test_pages_and_planes_that_are_not_read_are_told_with_their_number(
+    tmp_path: Path, shape: tuple[int, ...], said: dict[str, Any], words: list[str]
+) -> None:
     tifffile.imwrite(tmp_path / "a.tif", stack(*shape), **said)
     assert all(word in told(tmp_path / "a.tif") for word in words)
 
@@ -44,7 +50,9 @@ def test_pages_of_another_size_are_told_apart(tmp_path: Path) -> None:
     assert "3 pages (1 of them of its size)" in told(tmp_path / "a.tif")
 
 
-@pytest.mark.parametrize("said", [{}, {"ome": True, "metadata": {"axes": "YXS"}, "photometric": "rgb"}, {"imagej": True}])
+@pytest.mark.parametrize(
+    "said", [{}, {"ome": True, "metadata": {"axes": "YXS"}, "photometric": "rgb"}, {"imagej": True}]
+)
 def test_nothing_is_told_of_a_file_that_is_read_whole(tmp_path: Path, said: dict[str, Any]) -> None:
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((40, 50, 3) if "photometric" in said else (40, 50), "uint8"), **said)
     assert not told(tmp_path / "a.tif")

@@ -21,7 +21,10 @@ from pipeline.sources.gdal.file_identity import identity_of
 
 @contextmanager
 def answers(*said: tuple[str, int, dict[str, str]]) -> Iterator[tuple[str, list[str]]]:
-    """A server that answers so, one after another: the method it expects, a status, headers. Yields its URL and the methods that it was asked with."""
+    """A server that answers so, one after another: the method it expects, a status, headers.
+
+    Yields its URL and the methods that it was asked with.
+    """
     left, asked = list(said), []
 
     class Handler(BaseHTTPRequestHandler):
@@ -100,7 +103,9 @@ def test_gdals_own_endpoint_is_not_asked_by_another_client(monkeypatch: pytest.M
 
 
 def test_another_chunk_of_a_zarr_is_another_source(tmp_path: Path) -> None:
-    array = zarr.open_group(str(tmp_path / "a.zarr"), mode="w", zarr_format=2).create_array("v", shape=(40, 50), chunks=(20, 25), dtype="uint16")
+    array = zarr.open_group(str(tmp_path / "a.zarr"), mode="w", zarr_format=2).create_array(
+        "v", shape=(40, 50), chunks=(20, 25), dtype="uint16"
+    )
     array[:] = 7
     name = f'ZARR:"{tmp_path}/a.zarr":/v'
     before = open_source(SourceConfig(path=name)).identity()

@@ -16,7 +16,9 @@ VALUES = np.arange(12, dtype="int16").reshape(3, 4)
 def cube(path: Path, y: np.ndarray) -> Path:
     pytest.importorskip("scipy")
     x = 500_005.0 + 10 * np.arange(4)
-    xr.Dataset({"a": (("y", "x"), VALUES), "b": (("y", "x"), VALUES[::-1])}, coords={"x": x, "y": y}).to_netcdf(path, engine="scipy")
+    xr.Dataset({"a": (("y", "x"), VALUES), "b": (("y", "x"), VALUES[::-1])}, coords={"x": x, "y": y}).to_netcdf(
+        path, engine="scipy"
+    )
     return path
 
 

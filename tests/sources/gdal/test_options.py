@@ -1,4 +1,7 @@
-"""What a server is asked for: little more than the pixels, in few requests, and nothing where the user has said otherwise."""
+"""What a server is asked for.
+
+Little more than the pixels, in few requests, and nothing where the user has said otherwise.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,9 @@ def read_all(server: Served, threads: int) -> int:
     """Pixels decoded for all frames."""
     source, how = shared(open_source(SourceConfig(path=f"{server.url}/cog.tif")), plan())
     with ThreadPoolExecutor(threads) as pool:
-        return sum(pixels.decoded for pixels in pool.map(source.read, [how.read_window(index) for index in how.blocks()]))
+        return sum(
+            pixels.decoded for pixels in pool.map(source.read, [how.read_window(index) for index in how.blocks()])
+        )
 
 
 @pytest.mark.slow
@@ -95,7 +100,10 @@ def test_nothing_is_left_behind_and_local_rasters_find_their_sidecars(folder: Pa
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=False), rasterio.open(path, "r+") as out:
         out.write_mask(np.array([[True, False], [True, True]]))
     assert (tmp_path / "a.tif.msk").exists()
-    assert open_source(SourceConfig(path=str(path))).read(Window(row=0, col=0, height=2, width=2)).valid.tolist() == [[True, False], [True, True]]
+    assert open_source(SourceConfig(path=str(path))).read(Window(row=0, col=0, height=2, width=2)).valid.tolist() == [
+        [True, False],
+        [True, True],
+    ]
 
 
 @pytest.mark.slow
@@ -117,17 +125,25 @@ def test_a_local_mosaic_of_remote_files_lists_no_folder(folder: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("path", "behind", "said"),
     [
-        ("a.tif", [], None), ("a.vrt", ["b.tif"], None), ("a.vrt", ["b.tif", "/vsis3/c/d.tif"], "nothing"), ("a.vrt", ["/vsis3/c/d.tif"], "EMPTY_DIR"),
-        ("https://a/b.TIF?sig=1", [], "EMPTY_DIR"), ("s3://a/b.img", [], "TRUE"), ("zip+https://a/b.zip!c.tif", [], "EMPTY_DIR"),
+        ("a.tif", [], None),
+        ("a.vrt", ["b.tif"], None),
+        ("a.vrt", ["b.tif", "/vsis3/c/d.tif"], "nothing"),
+        ("a.vrt", ["/vsis3/c/d.tif"], "EMPTY_DIR"),
+        ("https://a/b.TIF?sig=1", [], "EMPTY_DIR"),
+        ("s3://a/b.img", [], "TRUE"),
+        ("zip+https://a/b.zip!c.tif", [], "EMPTY_DIR"),
         ("/vsizip//vsicurl/https://a/b.zip/c.png", [], "TRUE"),
     ],
-)  # fmt: skip
+)
 def test_folders_are_listed_only_where_that_is_cheap(path: str, behind: list[str], said: Any) -> None:
     assert dict(gdal_options(path, behind)).get("GDAL_DISABLE_READDIR_ON_OPEN", "nothing") == (said or "nothing")
     assert bool(gdal_options(path, behind)) == (said is not None)
 
 
-@pytest.mark.parametrize(("timeout", "said"), [(None, ("15", "30", "300")), (20.5, ("15", "21", "21")), (0.2, ("1", "1", "1")), (900, ("15", "30", "900"))])
+@pytest.mark.parametrize(
+    ("timeout", "said"),
+    [(None, ("15", "30", "300")), (20.5, ("15", "21", "21")), (0.2, ("1", "1", "1")), (900, ("15", "30", "900"))],
+)
 def test_gdal_waits_no_longer_than_a_read_may_take(timeout: float | None, said: tuple[str, ...]) -> None:
     found = dict(gdal_options("s3://a/b.tif", [], timeout))
     assert tuple(found[f"GDAL_HTTP_{name}"] for name in ("CONNECTTIMEOUT", "LOW_SPEED_TIME", "TIMEOUT")) == said
@@ -142,7 +158,15 @@ def test_the_patience_of_a_source_reaches_its_handles(folder: Path, tmp_path: Pa
 
 
 def test_an_endpoint_of_s3_reaches_gdal_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT", "AWS_S3_ENDPOINT", "AWS_HTTPS", "AWS_VIRTUAL_HOSTING", "AWS_SKIP_SIGNATURE"):
+    for name in (
+        "AWS_ENDPOINT_URL",
+        "AWS_ENDPOINT_URL_S3",
+        "AWS_ENDPOINT",
+        "AWS_S3_ENDPOINT",
+        "AWS_HTTPS",
+        "AWS_VIRTUAL_HOSTING",
+        "AWS_SKIP_SIGNATURE",
+    ):
         monkeypatch.delenv(name, raising=False)
 
     def told(path: str) -> dict[str, str]:
@@ -156,7 +180,12 @@ def test_an_endpoint_of_s3_reaches_gdal_in_its_own_words(monkeypatch: pytest.Mon
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "https://minio.example")
     monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
     monkeypatch.setenv("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "true")
-    own = {"AWS_S3_ENDPOINT": "minio.example", "AWS_HTTPS": "YES", "AWS_VIRTUAL_HOSTING": "TRUE", "AWS_NO_SIGN_REQUEST": "YES"}
+    own = {
+        "AWS_S3_ENDPOINT": "minio.example",
+        "AWS_HTTPS": "YES",
+        "AWS_VIRTUAL_HOSTING": "TRUE",
+        "AWS_NO_SIGN_REQUEST": "YES",
+    }
     assert told("s3://a/b.tif") == own
     monkeypatch.setenv("AWS_S3_ENDPOINT", "theirs:1")
     with gdal_env(gdal_options("s3://a/b.tif", [])):
@@ -165,7 +194,9 @@ def test_an_endpoint_of_s3_reaches_gdal_in_its_own_words(monkeypatch: pytest.Mon
 
 def test_what_is_remote_is_seen_by_its_name() -> None:
     assert all(map(is_remote, ("gs://a", "/vsigs/a/b", "/vsicurl?url=x", "/vsiadls/x", "/vsizip/vsis3/a/b.zip/c.tif")))
-    assert not any(map(is_remote, ("/data/s3/a.tif", "/vsizip/a.zip/b.tif", "file:///a.tif", "ftp.tif", "/vsimem/a.tif")))
+    assert not any(
+        map(is_remote, ("/data/s3/a.tif", "/vsizip/a.zip/b.tif", "file:///a.tif", "ftp.tif", "/vsimem/a.tif"))
+    )
 
 
 def test_signatures_and_passwords_are_not_shown() -> None:

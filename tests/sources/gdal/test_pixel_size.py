@@ -14,21 +14,30 @@ from pipeline.sources.gdal.pixel_size import pixel_size
 from tests import scenes
 
 OME = {"axes": "YX", "PhysicalSizeX": 250.0, "PhysicalSizeXUnit": "nm", "PhysicalSizeY": 0.5, "PhysicalSizeYUnit": "µm"}
-APERIO = "Aperio Image Library v12\n46000x32914 [0,100 46000x32814] (256x256) JPEG/RGB Q=70|AppMag = 20|MPP = 0.4990|Left = 25"
+APERIO = (
+    "Aperio Image Library v12\n46000x32914 [0,100 46000x32814] (256x256) JPEG/RGB Q=70|AppMag = 20|MPP "
+    "= 0.4990|Left = 25"
+)
 
 
 @pytest.mark.parametrize(
     ("said", "size", "origin"),
     [
         ({"ome": True, "metadata": OME}, (0.5, 0.25), "OME-XML"),
-        ({"ome": True, "metadata": {"axes": "YX"}, "resolution": (20000, 10000), "resolutionunit": "CENTIMETER"}, (1.0, 0.5), "resolution tags"),
+        (
+            {"ome": True, "metadata": {"axes": "YX"}, "resolution": (20000, 10000), "resolutionunit": "CENTIMETER"},
+            (1.0, 0.5),
+            "resolution tags",
+        ),
         ({"resolution": (50800, 50800), "resolutionunit": "INCH"}, (0.5, 0.5), "resolution tags"),
         ({"imagej": True, "resolution": (1 / 0.65, 1 / 0.65), "metadata": {"unit": "um"}}, (0.65, 0.65), "ImageJ"),
         ({"imagej": True, "resolution": (1000, 1000), "metadata": {"unit": "mm"}}, (1.0, 1.0), "ImageJ"),
         ({"description": APERIO}, (0.499, 0.499), "Aperio"),
     ],
 )
-def test_the_size_of_a_pixel_is_that_of_the_files_own_tags(tmp_path: Path, said: dict[str, Any], size: tuple[float, float], origin: str) -> None:
+def test_the_size_of_a_pixel_is_that_of_the_files_own_tags(
+    tmp_path: Path, said: dict[str, Any], size: tuple[float, float], origin: str
+) -> None:
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((30, 40), "uint16"), **said)
     source = open_source(SourceConfig(path=str(tmp_path / "a.tif")))
     assert source.grid.unit == "um"
@@ -42,7 +51,16 @@ def test_the_size_of_a_pixel_is_that_of_the_files_own_tags(tmp_path: Path, said:
         {"resolution": (72, 72), "resolutionunit": "INCH"},
         {"resolution": (118.11, 118.11), "resolutionunit": "CENTIMETER"},
         {"imagej": True, "resolution": (2, 2), "metadata": {"unit": "pixel"}},
-        {"ome": True, "metadata": {"axes": "YX", "PhysicalSizeX": 1.0, "PhysicalSizeXUnit": "pixel", "PhysicalSizeY": 1.0, "PhysicalSizeYUnit": "pixel"}},
+        {
+            "ome": True,
+            "metadata": {
+                "axes": "YX",
+                "PhysicalSizeX": 1.0,
+                "PhysicalSizeXUnit": "pixel",
+                "PhysicalSizeY": 1.0,
+                "PhysicalSizeYUnit": "pixel",
+            },
+        },
     ],
 )
 def test_a_printers_resolution_and_what_is_no_length_say_nothing(tmp_path: Path, said: dict[str, Any]) -> None:

@@ -34,12 +34,14 @@ def nothing_open() -> None:
 def vrt(path: Path, files: list[Path], side: int) -> Path:
     """Files of one band beside each other."""
     parts = "".join(
-        f'<SimpleSource><SourceFilename relativeToVRT="0">{file}</SourceFilename><SourceBand>1</SourceBand><SrcRect xOff="0" yOff="0" xSize="{side}" '
+        f"<SimpleSource><SourceFilename "
+        f'relativeToVRT="0">{file}</SourceFilename><SourceBand>1</SourceBand><SrcRect xOff="0" yOff="0" xSize="{side}" '
         f'ySize="{side}"/><DstRect xOff="{k * side}" yOff="0" xSize="{side}" ySize="{side}"/></SimpleSource>'
         for k, file in enumerate(files)
     )
     path.write_text(
-        f'<VRTDataset rasterXSize="{side * len(files)}" rasterYSize="{side}"><VRTRasterBand dataType="UInt16" band="1">{parts}</VRTRasterBand></VRTDataset>'
+        f'<VRTDataset rasterXSize="{side * len(files)}" rasterYSize="{side}"><VRTRasterBand '
+        f'dataType="UInt16" band="1">{parts}</VRTRasterBand></VRTDataset>'
     )
     return path
 
@@ -69,7 +71,9 @@ def test_small_blocks_keep_what_gdal_keeps_and_large_ones_what_readers_need(tmp_
     data = np.zeros((4, 1024, 1024), dtype="uint16")
     large = scenes.write(tmp_path / "large.tif", data, tiled=True, blockxsize=1024, blockysize=1024, interleave="pixel")
     assert mosaic_of([str(large)]).size == LEAST * 16 * MIB
-    band_by_band = scenes.write(tmp_path / "bands.tif", data, tiled=True, blockxsize=1024, blockysize=1024, interleave="band")
+    band_by_band = scenes.write(
+        tmp_path / "bands.tif", data, tiled=True, blockxsize=1024, blockysize=1024, interleave="band"
+    )
     assert mosaic_of([str(band_by_band)]).bytes_per_file == 4 * MIB
     assert mosaic_of([str(tmp_path / "gone.tif")]).size == 0
 

@@ -9,7 +9,10 @@ from pipeline.sources.samples import ihc
 
 @pytest.mark.slow
 def test_the_picture_is_in_micrometres_and_mirrors_into_larger_ones() -> None:
-    with rasterio.open(samples.sample_raster("sample://ihc")) as small, rasterio.open(samples.sample_raster("sample://ihc?size=1100")) as large:
+    with (
+        rasterio.open(samples.sample_raster("sample://ihc")) as small,
+        rasterio.open(samples.sample_raster("sample://ihc?size=1100")) as large,
+    ):
         picture, mirrored = small.read(), large.read()
         assert (grid_of(small).unit, grid_of(small).pixel_size, small.crs) == ("um", (0.5, 0.5), None)
     assert picture.shape == (3, 512, 512)

@@ -8,7 +8,9 @@ from pipeline.sources.samples import noise
 
 
 @pytest.mark.parametrize("field", [noise.fractal, noise.distance_to_zero])
-def test_a_field_is_the_same_whatever_window_it_is_seen_through(field: Callable[[Window, tuple[float, ...], int], noise.Field]) -> None:
+def test_a_field_is_the_same_whatever_window_it_is_seen_through(
+    field: Callable[[Window, tuple[float, ...], int], noise.Field],
+) -> None:
     whole = field(Window(row=0, col=0, height=90, width=120), (40, 13), 5)
     part = field(Window(row=31, col=47, height=20, width=30), (40, 13), 5)
     assert np.allclose(whole[31:51, 47:77], part, rtol=1e-3, atol=1e-5)

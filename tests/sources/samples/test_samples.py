@@ -75,10 +75,18 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "uri",
     [
-        "sample://moon", "sample://ihc?colour=1", "sample://ihc?size=big", "sample://ihc?size=²", "sample://ihc?size=10", "sample://ihc/left",
-        "sample://ihc?seed=1&seed=2", "sample://ihc?seed=-1", "sample://ihc?seed=1#2", f"sample://ihc?seed={'9' * 5000}",
+        "sample://moon",
+        "sample://ihc?colour=1",
+        "sample://ihc?size=big",
+        "sample://ihc?size=²",
+        "sample://ihc?size=10",
+        "sample://ihc/left",
+        "sample://ihc?seed=1&seed=2",
+        "sample://ihc?seed=-1",
+        "sample://ihc?seed=1#2",
+        f"sample://ihc?seed={'9' * 5000}",
     ],
-)  # fmt: skip
+)
 def test_what_is_no_sample_is_told(uri: str) -> None:
     with pytest.raises(SourceError, match="sample"):
         samples.sample_raster(uri)

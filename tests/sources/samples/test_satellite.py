@@ -14,7 +14,12 @@ def test_a_scene_has_every_class_a_crs_a_nodata_wedge_and_labels_on_its_grid() -
     uri = "sample://satellite?seed=4&size=1500"
     with rasterio.open(samples.sample_raster(uri)) as scene, rasterio.open(samples.labels(uri)) as labels:
         data, label = scene.read(), labels.read(1)
-        assert (scene.crs.to_epsg(), scene.transform, scene.nodata, scene.dtypes[0]) == (32633, labels.transform, 0, "uint16")
+        assert (scene.crs.to_epsg(), scene.transform, scene.nodata, scene.dtypes[0]) == (
+            32633,
+            labels.transform,
+            0,
+            "uint16",
+        )
         assert (labels.crs, labels.shape, labels.nodata, labels.dtypes[0]) == (scene.crs, scene.shape, 255, "uint8")
     outside = (data == 0).all(0)
     assert outside[0, 0]

@@ -28,7 +28,9 @@ from tests.sources.validity.test_validity import everything, notes
         (0.0, "float32", [0.0, 1e-38], [True, False]),
     ],
 )
-def test_a_nodata_is_what_its_dtype_makes_of_it(value: float, dtype: str, numbers: list[float], marked: list[bool]) -> None:
+def test_a_nodata_is_what_its_dtype_makes_of_it(
+    value: float, dtype: str, numbers: list[float], marked: list[bool]
+) -> None:
     known = nodata_interval(value, np.dtype(dtype))
     assert (known.marks(np.array(numbers, dtype)).tolist() if known else [False] * len(numbers)) == marked
 
@@ -41,10 +43,12 @@ def test_nan_is_no_nodata_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        ({}, ""), ({"nodata": -9999}, "source.nodata is -9999, which no uint8 can be"), ({"nodata": "nan"}, "source.nodata is nan, which no uint8 can be"),
+        ({}, ""),
+        ({"nodata": -9999}, "source.nodata is -9999, which no uint8 can be"),
+        ({"nodata": "nan"}, "source.nodata is nan, which no uint8 can be"),
         ({"nodata": 0}, ""),
     ],
-)  # fmt: skip
+)
 def test_a_nodata_that_no_pixel_can_have_is_told(tmp_path: Path, said: dict[str, Any], words: str) -> None:
     path = scenes.write(tmp_path / "a.tif", np.ones((1, 2, 2), "uint8"))
     assert notes(path, **said).startswith(words)

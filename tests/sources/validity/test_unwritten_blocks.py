@@ -41,7 +41,11 @@ def test_blocks_that_were_never_written_are_nodata_and_their_share_is_told(tmp_p
 
 
 def test_a_window_within_blocks_is_cut_where_they_end(tmp_path: Path) -> None:
-    got = open_source(SourceConfig(path=str(sparse(tmp_path / "a.tif", [0, 5])))).read(Window(row=13, col=10, height=8, width=30)).valid
+    got = (
+        open_source(SourceConfig(path=str(sparse(tmp_path / "a.tif", [0, 5]))))
+        .read(Window(row=13, col=10, height=8, width=30))
+        .valid
+    )
     want = np.zeros((8, 30), bool)
     want[:3, :6] = want[3:, 6:22] = True
     assert (got == want).all()
@@ -56,7 +60,9 @@ def test_a_window_within_blocks_is_cut_where_they_end(tmp_path: Path) -> None:
         {"photometric": "rgb", "planarconfig": "separate"},
     ],
 )
-def test_a_file_that_is_all_there_is_all_valid_however_its_strips_are_read(tmp_path: Path, said: dict[str, Any]) -> None:
+def test_a_file_that_is_all_there_is_all_valid_however_its_strips_are_read(
+    tmp_path: Path, said: dict[str, Any]
+) -> None:
     shape = (3, 3000, 4000) if "planarconfig" in said else (3000, 4000)
     tifffile.imwrite(tmp_path / "a.tif", np.ones(shape, "uint8"), **said)
     assert everything(tmp_path / "a.tif").valid.all()

@@ -27,8 +27,13 @@ def notes(path: Path | str, **said: Any) -> str:
 
 
 def with_alpha(path: Path, data: np.ndarray, alpha: int) -> Path:
-    with rasterio.open(path, "w", driver="GTiff", count=len(data), height=data.shape[1], width=data.shape[2], dtype=data.dtype) as out:
-        out.colorinterp = [ColorInterp.alpha if k == alpha else ColorInterp.gray if k == 1 else ColorInterp.undefined for k in range(1, len(data) + 1)]
+    with rasterio.open(
+        path, "w", driver="GTiff", count=len(data), height=data.shape[1], width=data.shape[2], dtype=data.dtype
+    ) as out:
+        out.colorinterp = [
+            ColorInterp.alpha if k == alpha else ColorInterp.gray if k == 1 else ColorInterp.undefined
+            for k in range(1, len(data) + 1)
+        ]
         out.write(data)
     return path
 
@@ -52,9 +57,12 @@ def band_masks(path: Path, valid: np.ndarray) -> Path:
     """A VRT whose two bands have a mask each; (2, rows, cols) where they are valid."""
     data, mask = path.with_suffix(".data.tif"), path.with_suffix(".mask.tif")
     scenes.write(data, np.full(valid.shape, 5, "uint16")), scenes.write(mask, (valid * 255).astype("uint8"))
-    source = "<SimpleSource><SourceFilename relativeToVRT='1'>{}</SourceFilename><SourceBand>{}</SourceBand></SimpleSource>"
+    source = (
+        "<SimpleSource><SourceFilename relativeToVRT='1'>{}</SourceFilename><SourceBand>{}</SourceBand></SimpleSource>"
+    )
     bands = "".join(
-        f'<VRTRasterBand dataType="UInt16" band="{k}">{source.format(data.name, k)}<MaskBand><VRTRasterBand dataType="Byte">'
+        f'<VRTRasterBand dataType="UInt16" band="{k}">{source.format(data.name, k)}<MaskBand><VRTRasterBand '
+        f'dataType="Byte">'
         f"{source.format(mask.name, k)}</VRTRasterBand></MaskBand></VRTRasterBand>"
         for k in (1, 2)
     )
@@ -85,7 +93,9 @@ def test_what_float32_cannot_say_is_invalid_whatever_is_said_of_nodata(tmp_path:
     if dtype == "float64":
         data[0, 0, 1:3] = 1e39, -4e200
     for nodata in ("auto", None):
-        assert everything(scenes.write(tmp_path / f"{dtype}.tif", data), nodata=nodata).valid.tolist() == [[True, False, False, True, False]]
+        assert everything(scenes.write(tmp_path / f"{dtype}.tif", data), nodata=nodata).valid.tolist() == [
+            [True, False, False, True, False]
+        ]
 
 
 def test_each_band_is_compared_in_its_own_dtype(tmp_path: Path) -> None:
@@ -120,7 +130,9 @@ def zarr_array(path: Path, data: np.ndarray, fill: float = 0, **attributes: Any)
         ({"nodata": [7, 8]}, [True, False, False]),
     ],
 )
-def test_the_fill_value_of_a_zarr_is_data_and_what_an_attribute_says_is_nodata(tmp_path: Path, attributes: dict[str, Any], valid: list[bool]) -> None:
+def test_the_fill_value_of_a_zarr_is_data_and_what_an_attribute_says_is_nodata(
+    tmp_path: Path, attributes: dict[str, Any], valid: list[bool]
+) -> None:
     path = zarr_array(tmp_path / "a.zarr", np.array([[0, 7, 8]], "uint16"), **attributes)
     assert everything(path).valid.tolist() == [valid]
     assert everything(path, nodata=0).valid.tolist() == [[False, True, True]]
@@ -136,7 +148,13 @@ def test_each_pixel_that_is_invalid_has_a_cause(tmp_path: Path) -> None:
     data = np.array([[[1, -9999, np.nan, np.inf, 3.4028235e38, 2]]], "float32")
     pixels = everything(scenes.write(tmp_path / "a.tif", data, nodata=-9999))
     assert causes(pixels) == ["", "nodata", "NaN or infinity", "NaN or infinity", "beyond float32", ""]
-    assert causes(everything(tmp_path / "a.tif", nodata=None)) == ["", "", *["NaN or infinity"] * 2, "beyond float32", ""]
+    assert causes(everything(tmp_path / "a.tif", nodata=None)) == [
+        "",
+        "",
+        *["NaN or infinity"] * 2,
+        "beyond float32",
+        "",
+    ]
     assert everything(scenes.write(tmp_path / "b.tif", np.ones((1, 2, 2), "uint8"))).causes is None
     alpha = with_alpha(tmp_path / "c.tif", np.array([[[1, 2]], [[0, 9]]], "uint8"), 2)
     assert causes(everything(alpha)) == ["alpha", ""]

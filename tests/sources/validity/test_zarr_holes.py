@@ -15,11 +15,18 @@ def mosaic(folder: Path, places: list[tuple[int, int]], nodata: str = "") -> Pat
     """A VRT of 40 × 60 px with a file of 10 × 10 px at each place."""
     scenes.write(folder / "part.tif", np.zeros((1, 10, 10), "uint8"))
     one = (
-        '<SimpleSource><SourceFilename relativeToVRT="1">part.tif</SourceFilename><SourceBand>1</SourceBand><SrcRect xOff="0" yOff="0" xSize="10" ySize="10"/>'
+        "<SimpleSource><SourceFilename "
+        'relativeToVRT="1">part.tif</SourceFilename><SourceBand>1</SourceBand><SrcRect xOff="0" yOff="0" '
+        'xSize="10" ySize="10"/>'
     )
-    sources = "".join(f'{one}<DstRect xOff="{col}" yOff="{row}" xSize="10" ySize="10"/></SimpleSource>' for row, col in places)
+    sources = "".join(
+        f'{one}<DstRect xOff="{col}" yOff="{row}" xSize="10" ySize="10"/></SimpleSource>' for row, col in places
+    )
     path = folder / "a.vrt"
-    path.write_text(f'<VRTDataset rasterXSize="60" rasterYSize="40"><VRTRasterBand dataType="Byte" band="1">{nodata}{sources}</VRTRasterBand></VRTDataset>')
+    path.write_text(
+        f'<VRTDataset rasterXSize="60" rasterYSize="40"><VRTRasterBand dataType="Byte" '
+        f'band="1">{nodata}{sources}</VRTRasterBand></VRTDataset>'
+    )
     return path
 
 

@@ -43,7 +43,10 @@ class Storage:
             self.back.wait()
         if self.error is not None:
             raise self.error
-        return Pixels(data=np.full((1, window.height, window.width), window.row), valid=np.ones((window.height, window.width), bool))
+        return Pixels(
+            data=np.full((1, window.height, window.width), window.row),
+            valid=np.ones((window.height, window.width), bool),
+        )
 
 
 @pytest.fixture
@@ -74,7 +77,9 @@ def readers() -> int:
 
 def test_a_read_that_hangs_fails_and_the_next_goes_on(storage: Storage) -> None:
     storage.away, source = 1, of(storage)
-    with pytest.raises(ReadHangs, match=r"a\.tif cannot be read at .*did not answer within 0\.05 s \(execution\.read_timeout\)"):
+    with pytest.raises(
+        ReadHangs, match=r"a\.tif cannot be read at .*did not answer within 0\.05 s \(execution\.read_timeout\)"
+    ):
         source.read(WINDOW)
     assert hanging() == 1
     assert (of(storage, 60).read(WINDOW).data == 3).all()
@@ -148,7 +153,9 @@ def test_nothing_of_a_read_is_held_by_its_helper(storage: Storage) -> None:
     assert gone() is None
 
 
-def test_a_source_that_does_not_open_in_time_ends_the_run_and_one_that_is_wrong_says_so(storage: Storage, tmp_path: Path) -> None:
+def test_a_source_that_does_not_open_in_time_ends_the_run_and_one_that_is_wrong_says_so(
+    storage: Storage, tmp_path: Path
+) -> None:
     with pytest.raises(Unfinished, match=r"b\.tif did not answer within 0\.05 s .* when it was opened"):
         with_timeout(lambda: storage.back.wait() and storage, 0.05, "b.tif")  # type: ignore[arg-type, return-value]
     with pytest.raises(SourceError, match="does not exist"):
@@ -173,7 +180,9 @@ def facts(source: Any) -> tuple[Any, ...]:
 
 
 @pytest.mark.slow
-def test_a_server_that_no_longer_answers_fails_the_read_and_gdal_lets_go_of_it_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_no_longer_answers_fails_the_read_and_gdal_lets_go_of_it_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GDAL_HTTP_MAX_RETRY", "0")
     scenes.write(tmp_path / "a.tif", scenes.position(1000, 1000), tiled=True, blockxsize=256, blockysize=256)
     with served(tmp_path, tmp_path / "log") as server:

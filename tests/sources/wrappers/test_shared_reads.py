@@ -1,4 +1,7 @@
-"""Frames of neighbours out of units that are decoded once: the same pixels, whatever the file, the order and the faults."""
+"""Frames of neighbours out of units that are decoded once.
+
+The same pixels, whatever the file, the order and the faults.
+"""
 
 from __future__ import annotations
 
@@ -67,13 +70,30 @@ def amplification(source: Source, how: BlockGrid, threads: int = 1) -> float:
 
 
 def tiled(path: Path, height: int, width: int, side: int = 64, **said: Any) -> Path:
-    return scenes.write(path, scenes.position(height, width), tiled=True, blockxsize=side, blockysize=side, compress="deflate", **said)
+    return scenes.write(
+        path, scenes.position(height, width), tiled=True, blockxsize=side, blockysize=side, compress="deflate", **said
+    )
 
 
 def alpha(path: Path, height: int, width: int) -> Path:
-    with rasterio.open(path, "w", driver="GTiff", count=4, height=height, width=width, dtype="uint8", tiled=True, blockxsize=64, blockysize=64) as out:
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        count=4,
+        height=height,
+        width=width,
+        dtype="uint8",
+        tiled=True,
+        blockxsize=64,
+        blockysize=64,
+    ) as out:
         out.colorinterp = (ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha)
-        out.write(np.concatenate([scenes.position(height, width).astype("uint8"), scenes.position(height, width)[2:].astype("uint8") & 1]))
+        out.write(
+            np.concatenate(
+                [scenes.position(height, width).astype("uint8"), scenes.position(height, width)[2:].astype("uint8") & 1]
+            )
+        )
     return path
 
 
@@ -85,19 +105,25 @@ def mosaic(path: Path, height: int, width: int) -> Path:
 
 def holes(path: Path, height: int, width: int) -> Path:
     data = scenes.position(height, width)
-    return scenes.write(path, np.where(data % 50 == 3, np.nan, data).astype("float32"), tiled=True, blockxsize=32, blockysize=32)
+    return scenes.write(
+        path, np.where(data % 50 == 3, np.nan, data).astype("float32"), tiled=True, blockxsize=32, blockysize=32
+    )
 
 
 FILES: dict[str, Any] = {
     "tiles": tiled,
     "strips of one row": lambda path, height, width: scenes.write(path, scenes.position(height, width), blockysize=1),
-    "compressed strips": lambda path, height, width: scenes.write(path, scenes.position(height, width), blockysize=16, compress="lzw", nodata=7),
+    "compressed strips": lambda path, height, width: scenes.write(
+        path, scenes.position(height, width), blockysize=16, compress="lzw", nodata=7
+    ),
     "band by band": lambda path, height, width: tiled(path, height, width, interleave="band"),
     "floats with holes": holes,
     "alpha": alpha,
     "VRT": lambda path, height, width: mosaic(path.with_suffix(".vrt"), height, width),
-    "PNG": lambda path, height, width: scenes.write(path.with_suffix(".png"), scenes.position(height, width).astype("uint8"), driver="PNG"),
-}  # fmt: skip
+    "PNG": lambda path, height, width: scenes.write(
+        path.with_suffix(".png"), scenes.position(height, width).astype("uint8"), driver="PNG"
+    ),
+}
 
 
 @pytest.mark.nightly("jobs", after=8)
@@ -144,7 +170,9 @@ def test_in_narrow_swaths_hardly_more_is_decoded_than_promised_and_no_more_held(
 
 
 @pytest.mark.slow
-def test_no_unit_is_decoded_twice_by_threads_that_want_it_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_unit_is_decoded_twice_by_threads_that_want_it_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source, how = shared(opened(tiled(tmp_path / "a.tif", 500, 500)), layout(500, 500))
     frame, barrier, real = how.read_window(next(iter(how.blocks()))), threading.Barrier(6), RasterSource.read
 
@@ -218,7 +246,10 @@ def test_a_fault_fails_the_frames_that_hold_it_by_name_and_no_other(tmp_path: Pa
     frames, plain = [how.read_window(index) for index in how.blocks()], opened(path)
     with ThreadPoolExecutor(threads) as pool:
         found = list(pool.map(go, frames))
-    expected = [f"cannot be read at {frame}" if frame.intersect(bad).pixels else pixel_checksum(plain.read(frame)) for frame in frames]
+    expected = [
+        f"cannot be read at {frame}" if frame.intersect(bad).pixels else pixel_checksum(plain.read(frame))
+        for frame in frames
+    ]
     assert found == expected
     assert 1 < sum("cannot" in said for said in found) < len(frames)
     faulty.lasting = False

@@ -83,7 +83,9 @@ def test_of_many_that_find_a_holder_dead_one_gets_the_claim(tmp_path: Path) -> N
     assert winners[0].number == dead.number + 1
 
 
-def test_a_claim_that_was_made_is_ours_even_where_the_storage_denies_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_claim_that_was_made_is_ours_even_where_the_storage_denies_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path, real = leases.store(tmp_path), Disk.create
     monkeypatch.setattr(Disk, "create", lambda *args: real(*args) and False)
     _, claim = leases.elsewhere(path)
@@ -91,7 +93,8 @@ def test_a_claim_that_was_made_is_ours_even_where_the_storage_denies_it(tmp_path
 
 
 def test_who_comes_late_with_a_number_of_its_own_finds_the_one_who_came_first(tmp_path: Path) -> None:
-    """It looked while number 4 was dead, froze, and goes on when that is buried and somebody else has begun to count anew."""
+    """It looked while number 4 was dead, froze, and goes on when that is buried and somebody else has begun to count
+    anew."""
     path = leases.store(tmp_path)
     claims, quick = leases.elsewhere(path)
     holder = this_process("late", 1)

@@ -57,7 +57,10 @@ def anything(line: str) -> None:
 
 
 def holding(path: Path, seconds: float = 600, patience: float = 1.5) -> subprocess.Popen[str]:
-    command, environment = [sys.executable, "-c", HOLDS, str(path), str(path.parent / "log"), str(seconds)], {**os.environ, lease.VARIABLE: str(patience)}
+    command, environment = (
+        [sys.executable, "-c", HOLDS, str(path), str(path.parent / "log"), str(seconds)],
+        {**os.environ, lease.VARIABLE: str(patience)},
+    )
     return Command(command, env=settled(environment), stdout=subprocess.PIPE, text=True)
 
 
@@ -88,19 +91,26 @@ def far(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_second_run_is_refused_with_the_name_of_the_first_and_is_let_in_when_that_is_through(tmp_path: Path) -> None:
     path = leases.store(tmp_path)
     with acquire(path, None, "a run", nothing):
-        with pytest.raises(Unfinished, match=rf"a\.zarr is in use: a run \(process {os.getpid()} on .+, since 20.+ UTC") as refused:
+        with pytest.raises(
+            Unfinished, match=rf"a\.zarr is in use: a run \(process {os.getpid()} on .+, since 20.+ UTC"
+        ) as refused:
             acquire(path, None, "finish", nothing)
         assert refused.value.exit_code == 75
-        assert [(one["work"], one["pid"], one["shard"], one["alive"]) for one in holders(path)] == [("a run", os.getpid(), None, True)]
+        assert [(one["work"], one["pid"], one["shard"], one["alive"]) for one in holders(path)] == [
+            ("a run", os.getpid(), None, True)
+        ]
     assert (holders(path), leases.keys(path)) == ([], [])
     with acquire(path, None, "finish", nothing):
         assert [one["work"] for one in holders(path)] == ["finish"]
 
 
 @pytest.mark.parametrize(
-    ("one", "two", "both"), [(FIRST, SECOND, True), (FIRST, FIRST, False), (FIRST, OTHER, False), (FIRST, None, False), (None, FIRST, False)]
+    ("one", "two", "both"),
+    [(FIRST, SECOND, True), (FIRST, FIRST, False), (FIRST, OTHER, False), (FIRST, None, False), (None, FIRST, False)],
 )
-def test_shards_of_one_number_of_shards_go_side_by_side_and_nothing_else_does(tmp_path: Path, one: Shard | None, two: Shard | None, both: bool) -> None:
+def test_shards_of_one_number_of_shards_go_side_by_side_and_nothing_else_does(
+    tmp_path: Path, one: Shard | None, two: Shard | None, both: bool
+) -> None:
     path = leases.store(tmp_path)
     with acquire(path, one, "the first", nothing):
         if both:
@@ -182,7 +192,9 @@ def test_of_many_processes_that_find_a_holder_dead_at_once_one_takes_over(tmp_pa
 @pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("meanwhile", ["taken over", "taken over and given back", "made anew"])
-def test_who_was_frozen_and_wakes_up_writes_nothing_more_once_the_store_was_taken(tmp_path: Path, meanwhile: str) -> None:
+def test_who_was_frozen_and_wakes_up_writes_nothing_more_once_the_store_was_taken(
+    tmp_path: Path, meanwhile: str
+) -> None:
     path = leases.store(tmp_path)
     with holding(path) as frozen:
         until(lambda: lines(path) > 5)
@@ -242,7 +254,9 @@ def test_who_lost_its_lease_is_told_by_the_heartbeat_and_every_failure_since_is_
     assert leases.keys(path) == ["all.000001.json"]
 
 
-def test_the_store_is_asked_again_only_when_the_last_heartbeat_is_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_store_is_asked_again_only_when_the_last_heartbeat_is_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path, asked, now = leases.store(tmp_path), list[int](), [1000.0]
     real = Claims.renew
     monkeypatch.setattr(lease, "boot_clock", lambda: now[0])
@@ -253,7 +267,9 @@ def test_the_store_is_asked_again_only_when_the_last_heartbeat_is_old(tmp_path: 
     assert asked == [1, 2]
 
 
-def test_storage_that_is_away_stops_the_run_when_nobody_knows_any_more_whose_the_store_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_storage_that_is_away_stops_the_run_when_nobody_knows_any_more_whose_the_store_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path, now = leases.store(tmp_path), [1000.0]
 
     def away(*args: Any) -> bool:
@@ -285,7 +301,9 @@ def test_a_heartbeat_that_fails_once_is_tried_again(tmp_path: Path, monkeypatch:
         assert_held(path)
 
 
-def test_a_worker_in_another_process_knows_a_store_that_was_made_anew_and_one_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_in_another_process_knows_a_store_that_was_made_anew_and_one_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path, now = leases.store(tmp_path), [1000.0]
     monkeypatch.setattr(lease, "boot_clock", lambda: now[0])
     assert_held(path)

@@ -45,7 +45,9 @@ def test_a_process_knows_itself_and_each_lease_has_a_token_of_its_own() -> None:
     assert parse_holder(one.dump(), "key", 5) == one
 
 
-def test_a_process_that_ended_is_dead_even_while_nobody_has_asked_for_its_exit_code(other: subprocess.Popen[bytes]) -> None:
+def test_a_process_that_ended_is_dead_even_while_nobody_has_asked_for_its_exit_code(
+    other: subprocess.Popen[bytes],
+) -> None:
     one = of(other.pid)
     assert is_alive(one) is True
     other.send_signal(signal.SIGKILL)
@@ -66,13 +68,19 @@ def test_of_a_frozen_process_only_the_heartbeat_tells(other: subprocess.Popen[by
     becomes(one, True)
 
 
-@pytest.mark.parametrize("change", [{"host": "elsewhere"}, {"boot": "another"}, {"namespace": "pid:[1]"}, {"boot": ""}, {"namespace": ""}])
-def test_nothing_is_concluded_from_the_number_of_a_process_of_another_machine_boot_or_container(change: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "change", [{"host": "elsewhere"}, {"boot": "another"}, {"namespace": "pid:[1]"}, {"boot": ""}, {"namespace": ""}]
+)
+def test_nothing_is_concluded_from_the_number_of_a_process_of_another_machine_boot_or_container(
+    change: dict[str, str],
+) -> None:
     assert is_alive(replace(this_process("a run", 30), pid=2**22 - 1, **change)) is None
     assert is_alive(replace(this_process("a run", 30), pid=2**22 - 1)) is False
 
 
-def test_where_no_boot_and_no_namespace_is_known_two_machines_are_not_taken_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_no_boot_and_no_namespace_is_known_two_machines_are_not_taken_for_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(process_identity, "_boot", str)
     monkeypatch.setattr(process_identity, "_namespace", str)
     assert is_alive(replace(this_process("a run", 30), pid=2**22 - 1)) is None

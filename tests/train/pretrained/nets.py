@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 PLAIN = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
-"""Where the convolutions of torchvision's vgg16 stand in its features; each number is in the names of its published file."""
+"""Where the convolutions of torchvision's vgg16 stand in its features; each number is in the names of its published
+file."""
 NORMED = (0, 3, 7, 10, 14, 17, 20, 24, 27, 30, 34, 37, 40)
 """The same of vgg16_bn."""
 OUTPUTS = (1, 1, 2, 2, 4, 4, 4, 8, 8, 8, 8, 8, 8)
@@ -22,11 +23,23 @@ class VGG16(nn.Module):
         layers: list[nn.Module] = []
         for k, growth in enumerate(OUTPUTS):
             assert len(layers) == (NORMED if norm else PLAIN)[k]
-            layers += [nn.Conv2d(bands, width * growth, 3, padding=1), *([nn.BatchNorm2d(width * growth)] if norm else []), nn.ReLU()]
+            layers += [
+                nn.Conv2d(bands, width * growth, 3, padding=1),
+                *([nn.BatchNorm2d(width * growth)] if norm else []),
+                nn.ReLU(),
+            ]
             layers += [nn.MaxPool2d(2)] if k in POOLED else []
             bands = width * growth
         self.features = nn.Sequential(*layers)
-        dense = nn.Linear(8 * width * 49, hidden), nn.ReLU(), nn.Dropout(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Dropout(), nn.Linear(hidden, classes)
+        dense = (
+            nn.Linear(8 * width * 49, hidden),
+            nn.ReLU(),
+            nn.Dropout(),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(),
+            nn.Dropout(),
+            nn.Linear(hidden, classes),
+        )
         self.classifier = nn.Sequential(*dense)
 
 
@@ -51,7 +64,14 @@ class Block(nn.Module):
 class ResNet(nn.Module):
     """Torchvision's resnet50 and others: stride 32, and a dense layer."""
 
-    def __init__(self, blocks: tuple[int, ...] = (3, 4, 6, 3), width: int = 4, bands: int = 3, classes: int = 10, shallow: bool = False) -> None:
+    def __init__(
+        self,
+        blocks: tuple[int, ...] = (3, 4, 6, 3),
+        width: int = 4,
+        bands: int = 3,
+        classes: int = 10,
+        shallow: bool = False,
+    ) -> None:
         super().__init__()
         self.conv1, self.bn1 = nn.Conv2d(bands, width, 7, 2, 3, bias=False), nn.BatchNorm2d(width)
         inputs, more = width, 1 if shallow else 4

@@ -59,7 +59,11 @@ def test_a_file_that_is_cut_short_is_refused_and_not_kept(server: Server, tmp_pa
 
 
 def test_a_missing_file_says_so_in_one_paragraph(server: Server, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"/none\.pth cannot be fetched \(HTTPError: HTTP Error 404.*download it elsewhere and give the file's path") as caught:
+    with pytest.raises(
+        ModelError,
+        match=r"/none\.pth cannot be fetched \(HTTPError: HTTP Error 404.*"
+        r"download it elsewhere and give the file's path",
+    ) as caught:
         fetched(f"{server.url}/none.pth")
     assert "\n" not in str(caught.value)
     assert kept(tmp_path) == []
@@ -68,15 +72,26 @@ def test_a_missing_file_says_so_in_one_paragraph(server: Server, tmp_path: Path)
 def test_without_a_network_the_way_out_is_told() -> None:
     with Server() as closed:
         url = closed.url
-    with pytest.raises(ModelError, match=r"cannot be fetched \(URLError.*Where there is no network, download it elsewhere and give the file's path") as caught:
+    with pytest.raises(
+        ModelError,
+        match=r"cannot be fetched \(URLError.*Where there is no network, "
+        r"download it elsewhere and give the file's path",
+    ) as caught:
         fetched(f"{url}/net.pth")
     assert caught.value.exit_code == 2
 
 
-def test_names_of_torchvision_lead_to_its_files_with_their_hashes(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_of_torchvision_lead_to_its_files_with_their_hashes(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert address("torchvision://vgg16") == "https://download.pytorch.org/models/vgg16-397923af.pth#sha256=397923af"
-    assert address("torchvision://vgg16_bn") == "https://download.pytorch.org/models/vgg16_bn-6c64b313.pth#sha256=6c64b313"
-    assert address("torchvision://fcn_resnet50_coco") == "https://download.pytorch.org/models/fcn_resnet50_coco-1167a1af.pth#sha256=1167a1af"
+    assert (
+        address("torchvision://vgg16_bn") == "https://download.pytorch.org/models/vgg16_bn-6c64b313.pth#sha256=6c64b313"
+    )
+    assert (
+        address("torchvision://fcn_resnet50_coco")
+        == "https://download.pytorch.org/models/fcn_resnet50_coco-1167a1af.pth#sha256=1167a1af"
+    )
     assert all(name.startswith(f"{key}-") for key, name in PUBLISHED.items())
     monkeypatch.setattr(download, "TORCHVISION", server.url)
     url = address("torchvision://resnet50")
@@ -93,7 +108,9 @@ def test_names_of_torchvision_lead_to_its_files_with_their_hashes(server: Server
         ("hf://owner/repo@v1.2/folder/a b.pt", "/owner/repo/resolve/v1.2/folder/a%20b.pt"),
     ],
 )
-def test_files_of_hugging_face_repositories_are_found(server: Server, monkeypatch: pytest.MonkeyPatch, where: str, path: str) -> None:
+def test_files_of_hugging_face_repositories_are_found(
+    server: Server, monkeypatch: pytest.MonkeyPatch, where: str, path: str
+) -> None:
     monkeypatch.setattr(download, "HUGGING_FACE", server.url)
     url = address(where)
     assert url is not None
@@ -101,9 +118,14 @@ def test_files_of_hugging_face_repositories_are_found(server: Server, monkeypatc
     assert server.asked == [path]
 
 
-@pytest.mark.parametrize("where", ["torchvision://vgg99", "hf://owner/file", "file:///etc/passwd", "ftp://host/net.pt", "s3://bucket/net.pt"])
+@pytest.mark.parametrize(
+    "where", ["torchvision://vgg99", "hf://owner/file", "file:///etc/passwd", "ftp://host/net.pt", "s3://bucket/net.pt"]
+)
 def test_another_name_or_scheme_is_refused_with_those_that_are_known(where: str) -> None:
-    with pytest.raises(ModelError, match=r"is not known\. Give a file, an http or https URL, torchvision://NAME with one of vgg16, vgg16_bn"):
+    with pytest.raises(
+        ModelError,
+        match=r"is not known\. Give a file, an http or https URL, torchvision://NAME with one of vgg16, vgg16_bn",
+    ):
         address(where)
 
 

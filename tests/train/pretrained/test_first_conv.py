@@ -54,5 +54,9 @@ def test_a_resnet_and_a_file_of_ours_follow_the_same_rule() -> None:
 @pytest.mark.parametrize("kind", [*NETWORKS, "symmetric"])
 def test_the_first_layer_is_the_one_that_takes_the_bands(kind: str) -> None:
     with torch.device("meta"):
-        network = deconvnet(7, 2, width=2, unpooling=True) if kind == "symmetric" else NETWORKS[kind](bands=7, classes=2, width=2)
+        network = (
+            deconvnet(7, 2, width=2, unpooling=True)
+            if kind == "symmetric"
+            else NETWORKS[kind](bands=7, classes=2, width=2)
+        )
     assert network.state_dict()[first_layer(network)].shape[1] == 7

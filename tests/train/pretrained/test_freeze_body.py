@@ -27,7 +27,9 @@ HEADS = {
 def make(kind: str) -> nn.Module:
     if kind == "symmetric":
         return deconvnet(**VGG, unpooling=True)
-    return NETWORKS[kind](**VGG) if kind in ("fcn32s", "fcn16s", "fcn8s") else NETWORKS[kind](bands=3, classes=3, width=4)
+    return (
+        NETWORKS[kind](**VGG) if kind in ("fcn32s", "fcn16s", "fcn8s") else NETWORKS[kind](bands=3, classes=3, width=4)
+    )
 
 
 def train(network: nn.Module, steps: int = 2) -> None:
@@ -77,7 +79,11 @@ def test_names_and_numbers_are_told() -> None:
 
 def test_only_what_mirrors_fc6_in_the_middle_of_the_symmetric_network_is_its_head() -> None:
     frozen = freeze_layers(make("symmetric"), "body")
-    assert [name for name in frozen.trainable if name.startswith("middle")] == ["middle.6.weight", "middle.7.weight", "middle.7.bias"]
+    assert [name for name in frozen.trainable if name.startswith("middle")] == [
+        "middle.6.weight",
+        "middle.7.weight",
+        "middle.7.bias",
+    ]
 
 
 def test_batch_norm_of_a_head_still_learns_its_statistics() -> None:

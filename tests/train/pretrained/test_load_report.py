@@ -28,11 +28,16 @@ def test_the_report_counts_every_sort_and_names_a_few() -> None:
 def test_another_number_of_classes_is_told() -> None:
     before, after = (NETWORKS["fcn"](bands=3, classes=classes, width=4) for classes in (4, 6))
     lines = report_text(load_pretrained(after, before.state_dict(), "fcn")).splitlines()
-    assert lines[-1] == "     2  begins anew: another number of classes: score.weight 4×16×1×1 → 6×16×1×1, score.bias 4 → 6"
+    assert (
+        lines[-1]
+        == "     2  begins anew: another number of classes: score.weight 4×16×1×1 → 6×16×1×1, score.bias 4 → 6"
+    )
 
 
 def test_the_guide_shows_the_report_of_a_start(tmp_path: Path) -> None:
-    printed = re.findall(r"```text\n(.*?)```", (Path(__file__).resolve().parents[3] / "docs" / "transfer.md").read_text(), re.S)[0]
+    printed = re.findall(
+        r"```text\n(.*?)```", (Path(__file__).resolve().parents[3] / "docs" / "transfer.md").read_text(), re.S
+    )[0]
     torch.save(vgg(16, width=8, hidden=64).state_dict(), tmp_path / "vgg16.pth")
     network = build_native("fcn8s", {"bands": 4, "classes": 3, "norm": False, "width": 8, "fc_width": 8})
     assert f"{report_text(load_pretrained(network, read_weights(str(tmp_path / 'vgg16.pth')), 'fcn8s'))}\n" == printed

@@ -45,7 +45,11 @@ def test_another_number_of_classes_begins_its_scores_anew_and_says_so(kind: str,
     assert named == differing
     assert named
     for name, tensor in after.state_dict().items():
-        wanted = before.state_dict()[name] if name not in named else made[name] * (not name.startswith(("score4.", "score3.")))
+        wanted = (
+            before.state_dict()[name]
+            if name not in named
+            else made[name] * (not name.startswith(("score4.", "score3.")))
+        )
         assert torch.equal(tensor, wanted), name
 
 
@@ -68,7 +72,11 @@ def test_a_file_without_batch_norms_counters_is_whole() -> None:
 
 def test_half_precision_is_widened() -> None:
     before, after = lively(make("fcn", SMALL)), make("fcn", SMALL)
-    load_pretrained(after, {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in before.state_dict().items()}, "fcn")
+    load_pretrained(
+        after,
+        {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in before.state_dict().items()},
+        "fcn",
+    )
     assert after.score.weight.dtype == torch.float32
     assert torch.equal(after.score.weight, before.score.weight.half().float())
 
@@ -103,8 +111,12 @@ def test_a_checkpoint_of_a_stranger_is_refused_with_its_first_keys_and_what_woul
         ("fcn16s", VGG, "kind fcn16s"),
     ],
 )
-def test_a_checkpoint_of_another_kind_of_ours_is_called_by_its_name(kind: str, args: dict[str, int], alike: str) -> None:
-    assert f"By their names they are those of {alike}. Give those of fcn, " in refused("fcn", make(kind, args).state_dict(), SMALL)
+def test_a_checkpoint_of_another_kind_of_ours_is_called_by_its_name(
+    kind: str, args: dict[str, int], alike: str
+) -> None:
+    assert f"By their names they are those of {alike}. Give those of fcn, " in refused(
+        "fcn", make(kind, args).state_dict(), SMALL
+    )
 
 
 def test_a_file_without_batch_norm_names_the_argument_for_a_body_with_it() -> None:
@@ -113,7 +125,10 @@ def test_a_file_without_batch_norm_names_the_argument_for_a_body_with_it() -> No
     assert "nearest in them: pool3.0." in said
 
 
-@pytest.mark.parametrize(("changed", "name"), [({"fc_kernel": 5}, "fc6.0.weight"), ({"fc_width": 2}, "fc6.0.weight"), ({"width": 2}, "pool3.0.0.weight")])
+@pytest.mark.parametrize(
+    ("changed", "name"),
+    [({"fc_kernel": 5}, "fc6.0.weight"), ({"fc_width": 2}, "fc6.0.weight"), ({"width": 2}, "pool3.0.0.weight")],
+)
 def test_another_size_of_ours_is_refused_by_the_first_tensor(changed: dict[str, int], name: str) -> None:
     said = refused("fcn8s", make("fcn8s", VGG).state_dict(), {**VGG, **changed})
     assert f"makes {name} of shape" in said
@@ -130,5 +145,8 @@ def test_a_network_that_does_not_say_its_head_is_refused() -> None:
 
 
 def test_a_few_names_in_common_make_no_likeness() -> None:
-    state = {f"encoder.{k}.weight": torch.zeros(1) for k in range(20)} | {"score.weight": torch.zeros(1), "score.bias": torch.zeros(1)}
+    state = {f"encoder.{k}.weight": torch.zeros(1) for k in range(20)} | {
+        "score.weight": torch.zeros(1),
+        "score.bias": torch.zeros(1),
+    }
     assert "By their names" not in refused("fcn8s", state, VGG)

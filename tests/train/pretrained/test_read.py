@@ -65,7 +65,9 @@ def test_a_url_is_read_through_the_cache(tmp_path: Path, server: Server) -> None
 
 
 def test_a_file_that_is_not_there_is_told_with_what_may_be_given(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"There is no file .*gone\.pth to start from\. Give a file, an http or https URL"):
+    with pytest.raises(
+        ModelError, match=r"There is no file .*gone\.pth to start from\. Give a file, an http or https URL"
+    ):
         read_weights(tmp_path / "gone.pth")
     with pytest.raises(ModelError, match="Perhaps torchvision://vgg16 is meant"):
         read_weights("vgg16")

@@ -71,12 +71,17 @@ def test_torchvisions_fcn_loads_whole_and_leaves_its_auxiliary_head() -> None:
 def test_torchvisions_fcn_for_other_classes_keeps_all_but_its_scores() -> None:
     before, after = lively(ResNetFCN(3, 21, width=4)), ResNetFCN(3, 5, width=4)
     started = load_pretrained(after, before.state_dict(), "resnet_fcn")
-    assert [(row.name, row.old_shape[0], row.new_shape[0]) for row in started.fresh] == [("classifier.4.weight", 21, 5), ("classifier.4.bias", 21, 5)]
+    assert [(row.name, row.old_shape[0], row.new_shape[0]) for row in started.fresh] == [
+        ("classifier.4.weight", 21, 5),
+        ("classifier.4.bias", 21, 5),
+    ]
     assert torch.equal(after.classifier[0].weight, before.classifier[0].weight)
 
 
 def test_a_resnet_that_lacks_a_part_is_refused_by_it() -> None:
     state = ResNet().state_dict()
     del state["layer2.0.bn1.weight"]
-    with pytest.raises(ModelError, match=r"they lack 1 of the tensors of its body, such as backbone\.layer2\.0\.bn1\.weight"):
+    with pytest.raises(
+        ModelError, match=r"they lack 1 of the tensors of its body, such as backbone\.layer2\.0\.bn1\.weight"
+    ):
         load_pretrained(ResNetFCN(3, 5, width=4), state, "resnet_fcn")

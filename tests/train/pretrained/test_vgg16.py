@@ -45,7 +45,10 @@ def test_fc6_and_fc7_say_in_the_middle_of_224_px_what_the_dense_layers_said(norm
     x = torch.randn(2, 3, 224, 224)
     flat = classifier.features(x).flatten(1)
     sixth = network.fc6(cells(network, x))
-    for got, wanted in ((sixth, classifier.classifier[:2](flat)), (network.fc7(sixth), classifier.classifier[:5](flat))):
+    for got, wanted in (
+        (sixth, classifier.classifier[:2](flat)),
+        (network.fc7(sixth), classifier.classifier[:5](flat)),
+    ):
         assert (wanted > 0).any()
         assert torch.allclose(got[:, :, 3, 3], wanted, atol=1e-4 * float(wanted.abs().max()))
 
@@ -66,7 +69,9 @@ def test_the_symmetric_network_begins_with_the_classifiers_features() -> None:
 def test_every_name_is_accounted_for() -> None:
     classifier, network = VGG16(norm=True), NETWORKS["fcn8s"](**SMALL, norm=True)
     started = load_pretrained(network, classifier.state_dict(), "fcn8s")
-    own = [name for name in network.state_dict() if not (name.startswith("fc") and name.endswith("num_batches_tracked"))]
+    own = [
+        name for name in network.state_dict() if not (name.startswith("fc") and name.endswith("num_batches_tracked"))
+    ]
     assert sorted([*started.matched, *(row.name for row in started.reshaped), *started.missing]) == sorted(own)
     assert started.left == ("classifier.6.weight", "classifier.6.bias")
     assert sorted(started.missing) == sorted(name for name in own if name.startswith(("score", "up")))
@@ -89,12 +94,22 @@ def test_features_alone_leave_fc6_and_fc7_as_they_were_made() -> None:
     before = network.fc6[0].weight.clone()
     state = {key: tensor for key, tensor in VGG16().state_dict().items() if key.startswith("features.")}
     started = load_pretrained(network, state, "fcn32s")
-    assert [name for name in started.missing if name.startswith("fc")] == ["fc6.0.weight", "fc6.0.bias", "fc7.0.weight", "fc7.0.bias"]
+    assert [name for name in started.missing if name.startswith("fc")] == [
+        "fc6.0.weight",
+        "fc6.0.bias",
+        "fc7.0.weight",
+        "fc7.0.bias",
+    ]
     assert torch.equal(network.fc6[0].weight, before)
 
 
-@pytest.mark.parametrize(("weights", "body", "remedies"), [(False, True, ("vgg16_bn", "norm: false")), (True, False, ("vgg16", "norm: true"))])
-def test_batch_norm_on_one_side_only_is_refused_with_the_way_out(weights: bool, body: bool, remedies: tuple[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("weights", "body", "remedies"),
+    [(False, True, ("vgg16_bn", "norm: false")), (True, False, ("vgg16", "norm: true"))],
+)
+def test_batch_norm_on_one_side_only_is_refused_with_the_way_out(
+    weights: bool, body: bool, remedies: tuple[str, str]
+) -> None:
     with pytest.raises(ModelError) as caught:
         load_pretrained(NETWORKS["fcn8s"](**SMALL, norm=body), VGG16(norm=weights).state_dict(), "fcn8s")
     assert all(remedy in str(caught.value) for remedy in remedies)
@@ -120,7 +135,11 @@ def test_another_width_is_refused_with_both_shapes_and_leaves_the_network_as_it_
     network = NETWORKS["fcn8s"](**{**SMALL, "width": 8}, norm=False)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     state = VGG16(hidden=32).state_dict()
-    with pytest.raises(ModelError, match=r"features\.0\.weight makes pool3\.0\.0\.weight of shape \(4, 3, 3, 3\), and the network's is \(8, 3, 3, 3\)"):
+    with pytest.raises(
+        ModelError,
+        match=r"features\.0\.weight makes pool3\.0\.0\.weight of shape \(4, 3, 3, 3\), "
+        r"and the network's is \(8, 3, 3, 3\)",
+    ):
         load_pretrained(network, {key: tensor for key, tensor in state.items() if key.startswith("features.")}, "fcn8s")
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
 
@@ -132,7 +151,9 @@ def test_the_published_files_names_and_shapes_fill_the_full_size_body(norm: bool
         classifier, network = VGG16(64, 4096, norm, classes=1000), NETWORKS["fcn8s"](bands=3, classes=21, norm=norm)
     assert sum(parameter.numel() for parameter in classifier.parameters()) == numbers
     state = classifier.state_dict()
-    assert [key for key in state if key.endswith("weight") and state[key].ndim == 4] == [f"features.{k}.weight" for k in (NORMED if norm else PLAIN)]
+    assert [key for key in state if key.endswith("weight") and state[key].ndim == 4] == [
+        f"features.{k}.weight" for k in (NORMED if norm else PLAIN)
+    ]
     started = load_pretrained(network, state, "fcn8s")
     rules = {row.name: row for row in started.reshaped}
     assert (rules["fc6.0.weight"].old_shape, rules["fc6.0.weight"].new_shape) == ((4096, 25088), (4096, 512, 7, 7))
@@ -142,12 +163,21 @@ def test_the_published_files_names_and_shapes_fill_the_full_size_body(norm: bool
 
 @pytest.mark.parametrize(
     ("norm", "key"),
-    [(False, "features.5.bias"), (True, "features.3.bias"), (True, "features.4.running_mean"), (True, "features.4.weight"), (False, "classifier.3.bias")],
+    [
+        (False, "features.5.bias"),
+        (True, "features.3.bias"),
+        (True, "features.4.running_mean"),
+        (True, "features.4.weight"),
+        (False, "classifier.3.bias"),
+    ],
 )
 def test_a_vgg_that_lacks_a_part_is_refused_by_it(norm: bool, key: str) -> None:
     state = VGG16(norm=norm).state_dict()
     del state[key]
     with pytest.raises(
-        ModelError, match=key.replace(".", r"\.") if key != "features.4.weight" else r"they lack 1 of the tensors of its body, such as pool3\.0\.4"
+        ModelError,
+        match=key.replace(".", r"\.")
+        if key != "features.4.weight"
+        else r"they lack 1 of the tensors of its body, such as pool3\.0\.4",
     ):
         load_pretrained(NETWORKS["fcn8s"](**SMALL, norm=norm), state, "fcn8s")
