@@ -9,11 +9,9 @@ import torch
 
 from pipeline import __version__
 from pipeline.config import Config, ModelConfig
-from pipeline.errors import BandsError, ConfigError, ModelError, SourceError, StoreError
-from pipeline.geometry.grid import Grid
+from pipeline.errors import BandsError, ModelError, SourceError
 from pipeline.inference.block_task import BlockTask
 from pipeline.inference.normalise import Normalisation
-from pipeline.inference.recipe import Recipe
 from pipeline.inspect.cache import cached
 from pipeline.inspect.memory import activation_memory
 from pipeline.inspect.memory.limit import Room
@@ -32,49 +30,23 @@ from pipeline.planning import (
     folding,
     frozen_plan,
     limits,
-    memory,
     planner,
     precisions,
+    previous_store,
+    store_spec,
     workers,
 )
 from pipeline.planning.fingerprint import Fingerprint
 from pipeline.planning.option import Resolved
 from pipeline.planning.options import RECIPE_OPTIONS, recipe_of_store
 from pipeline.planning.planner import PlanInputs
-from pipeline.planning.types import Plan, TilePlan
+from pipeline.planning.types import Plan
 from pipeline.redact import redacted_document
 from pipeline.runtime.device import no_jit_reoptimisation, run_on_device_thread, select_device
 from pipeline.sources import open_source, with_notes
 from pipeline.sources.aoi import open_area
 from pipeline.sources.wrappers.shared_reads import share_reads
-from pipeline.store import lifecycle as store
-from pipeline.store.spec import ClassRow, StoreSpec, levels_for
-
-FORMS = {
-    **dict.fromkeys((".tif", ".tiff", ".gtiff"), "GeoTIFF"),
-    ".vrt": "VRT",
-    ".png": "PNG",
-    **dict.fromkeys((".jpg", ".jpeg"), "JPEG"),
-    ".jp2": "JPEG 2000",
-    ".img": "ERDAS Imagine",
-    ".nc": "NetCDF",
-    **dict.fromkeys((".h5", ".hdf5", ".hdf"), "HDF5"),
-    ".gpkg": "GeoPackage",
-    ".shp": "shapefile",
-    **dict.fromkeys((".geojson", ".json"), "GeoJSON"),
-    ".parquet": "Parquet",
-    ".fgb": "FlatGeobuf",
-    ".kml": "KML",
-    ".csv": "CSV",
-    ".zip": "ZIP",
-    ".npy": "NumPy",
-    ".npz": "NumPy",
-    ".svs": "a slide",
-    ".yaml": "YAML",
-    ".yml": "YAML",
-    ".html": "HTML",
-}
-"""Endings of files that are no Zarr, and what people take them for."""
+from pipeline.store.spec import StoreSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +150,7 @@ def prepare_job(config: Config, fresh: bool = False, same_source: bool = False) 
 def _prepared(config: Config, fresh: bool, same_source: bool) -> Job:
     source = open_source(config.source, config.execution.read_timeout)
     area = open_area(config.source.aoi, source.grid)
-    existing = _stored(config.output.path, fresh)
+    existing = previous_store.read_plan(config.output.path, fresh)
     stored = frozen_plan.plan_to_reuse(config, existing)
     resolved = classes.resolve_model(config.model, source.bands, source.dtype)
     device = select_device(config.execution.device)
@@ -298,7 +270,7 @@ def _job(
         store_fingerprint = (
             stored["fingerprint"] if inputs.resumes else {**store_fingerprint, **stored["fingerprint"], **moved}
         )
-    spec = _spec(config, _grid(source, store_fingerprint), recipe, rows, plan.tiles, _levels(inputs, plan.tiles))
+    spec = store_spec.make_spec(inputs, store_fingerprint, recipe, rows, plan.tiles)
     return Job(
         config=config,
         source=edges.padded_source(source, plan.tiles.pad),
@@ -336,7 +308,7 @@ def _moved(inputs: PlanInputs, options: Resolved) -> Fingerprint:
         current["model.key"] = stored_key
     if config.locked is not None:
         frozen_plan.require_same_plan(
-            options, current, _requested_levels(inputs, options.tiles), inputs.same_source or inputs.resumes
+            options, current, store_spec.requested_levels(inputs, options.tiles), inputs.same_source or inputs.resumes
         )
     source_moved = fingerprint.compare(stored, current, config.output.path)
     return {key: value for key, value in current.items() if key.startswith("source.")} if source_moved else {}
@@ -353,96 +325,3 @@ def _count(task: BlockTask) -> int:
             f"to infer. Give a larger area."
         )
     return count
-
-
-def _stored(path: Place, fresh: bool) -> dict[str, Any] | None:
-    if not store.exists(path):
-        _check_name(path)
-        return None
-    if not store.is_mask_store(path):
-        raise StoreError(
-            f"output.path is {path}, which exists and is not a store of ours; it was left as it is. Give "
-            f"another path, or move it away."
-        )
-    return None if fresh or store.is_half_created(path) else _usable(path)
-
-
-def _check_name(path: Place) -> None:
-    """Refuse a new store whose name says that it is a file of another form.
-
-    One that is there already keeps its name.
-    """
-    form = FORMS.get(path.suffix.lower())
-    if form is not None:
-        raise ConfigError(
-            f"output.path is {path}, whose name says {form}, but a store is a folder in Zarr. Name it "
-            f"{path.stem}.zarr; the mask as one file is made from it."
-        )
-
-
-def _usable(path: Place) -> dict[str, Any]:
-    """What a store says of itself, where a plan can be made of it."""
-    meta = store.read_store_meta(path, "tiles", "costs", "recipe", "fingerprint", "blocks")
-    try:
-        (
-            TilePlan.of(meta["tiles"]),
-            memory.MemoryCosts(**meta["costs"]),
-            meta["recipe"]["precision"],
-            meta["recipe"]["threads"],
-        )
-    except (TypeError, KeyError, ValueError, AttributeError) as error:
-        raise StoreError(
-            f"{path} is damaged: its root does not say its plan ({error}). Put zarr.json back from a copy, "
-            f"or run with --fresh."
-        ) from error
-    return meta
-
-
-def _grid(source: Source, stored: fingerprint.Fingerprint) -> Grid:
-    """The grid of the store: one that was made in pixels stays so, whatever is known of the raster's place now."""
-    stored_grid = stored.get("source.grid", {})
-    return (
-        Grid(height=source.grid.height, width=source.grid.width)
-        if source.grid.wkt is None and fingerprint.unplaced(stored_grid)
-        else source.grid
-    )
-
-
-def _spec(
-    config: Config, grid: Grid, recipe: Recipe, rows: tuple[ClassRow, ...], tiles: TilePlan, levels: int
-) -> StoreSpec:
-    return StoreSpec(
-        grid=grid,
-        layers=recipe.layers,
-        chunk=tiles.chunk,
-        shard=tiles.shard,
-        nodata=recipe.nodata,
-        dtype=recipe.dtype,
-        zarr_format=config.output.zarr_format,
-        classes=rows,
-        levels=levels,
-        probabilities=recipe.probabilities,
-        class_codes=tuple(recipe.decoding.codes[k] for k in recipe.decoding.outcomes),
-        has_min_confidence=recipe.min_confidence > 0,
-    )
-
-
-def _levels(inputs: PlanInputs, tiles: TilePlan) -> int:
-    """Levels of the store that is there, or of the one that will be.
-
-    Raises StoreError where overviews are asked of a store without.
-    """
-    requested = _requested_levels(inputs, tiles)
-    existing: int = inputs.stored.get("levels", requested) if inputs.stored else requested
-    if existing < requested:
-        raise StoreError(
-            f"{inputs.config.output.path} was made without overviews, but output.pyramid asks for them. Set "
-            f"output.pyramid: false, give another output.path, "
-            "or run with --fresh, which deletes the store and starts over."
-        )
-    return existing
-
-
-def _requested_levels(inputs: PlanInputs, tiles: TilePlan) -> int:
-    """Levels that the config asks for."""
-    return levels_for(inputs.source.grid, tiles.chunk) if inputs.config.output.pyramid else 1
