@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.engines import KINDS as ENGINES
 from pipeline.errors import BlocksFailed, PlanError
+from pipeline.exports import check_exports
 from pipeline.geometry.shards import Shard
 from pipeline.interfaces import Engine
 from pipeline.locations import Remote
@@ -73,6 +74,7 @@ def execute(
 
 def _execute(job: Job, progress: Progress, fresh: bool, trace: Trace | None, shard: Shard | None) -> Report:
     _check_disk(job)
+    check_exports(job.path, job.spec, job.meta())
     if not job.resumes:
         prefault_tile_memory(job)
     with hold_store(job, progress.say, fresh, shard) as held_job:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Protocol
 
 from pipeline.locations import Place, Remote
 from pipeline.store.files.clients import need_obstore
-from pipeline.store.files.local import Disk
+from pipeline.store.files.local import PARTIAL, Disk
 from pipeline.store.files.object_storage import Bucket
+
+__all__ = ["PARTIAL", "Files", "belongs_to_others", "files_at"]
 
 _HEAD = 2**16
 """Bytes by which a file of ours is known."""
@@ -23,6 +26,12 @@ class Files(Protocol):
 
     def put(self, key: str, data: bytes) -> None:
         """Write or replace a file; it is whole and durable when this returns."""
+
+    def put_file(self, key: str, file: Path) -> None:
+        """Put a finished file of the disk in the place of a key; it may be as large as it likes, and is moved.
+
+        It is whole and durable when this returns.
+        """
 
     def create(self, key: str, data: bytes) -> bool:
         """Write a file that must be new; False where there is one already, which is left as it is.

@@ -33,6 +33,13 @@ class Disk:
             partial.unlink(missing_ok=True)
         self._sync_folders([path])
 
+    def put_file(self, key: str, file: Path) -> None:
+        """Move a file of the same disk to its name."""
+        _sync(file)
+        path = self.root / key
+        file.replace(path)
+        self._sync_folders([path])
+
     def create(self, key: str, data: bytes) -> bool:
         """Write beside the file, then link it to its name, which fails where there is one."""
         path = self.root / key
