@@ -15,6 +15,8 @@ File = Annotated[str | None, typer.Option("--out", metavar="FILE", help="The fil
 Memory = Annotated[str, typer.Option("--memory", help="What the process may take, such as 1GiB.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that was not written for this store.")]
 
+MaxSide = Annotated[int | None, typer.Option("--max-side", min=1, help="Longest side of a png, px: 8192.")]
+
 
 def export(
     store: StorePath,
@@ -22,6 +24,7 @@ def export(
     layer: Layer = None,
     out: File = None,
     memory: Memory = "1GiB",
+    max_side: MaxSide = None,
     overwrite: Overwrite = False,
     log_format: LogFormat = Format.TEXT,
 ) -> None:
@@ -33,6 +36,9 @@ def export(
     from pipeline.running.export import export_store
     from pipeline.runtime.progress import progress_as
 
-    request = ExportRequest(to=to, layer=layer, out=parse_place(out) if out else None, memory=parse_bytes(memory))
+    options = {} if max_side is None else {"max_side": max_side}
+    request = ExportRequest(
+        options=options, to=to, layer=layer, out=parse_place(out) if out else None, memory=parse_bytes(memory)
+    )
     with progress_as(log_format) as progress:
         print(export_store(store, request, overwrite, progress.say))

@@ -11,15 +11,17 @@ from pipeline.config.families import EXPORT_KINDS
 from pipeline.errors import ConfigError
 from pipeline.exports import places, quicklook, vrt
 from pipeline.exports.geotiff import COG
-from pipeline.exports.mark import delete_own, is_foreign
+from pipeline.exports.mark import is_foreign
+from pipeline.exports.ome_tiff import OME_TIFF
+from pipeline.exports.png import PNG
 from pipeline.exports.task import MAIN_LAYERS, ExportRequest, ExportTask
-from pipeline.exports.write import Form, companion, place_of, write_export
+from pipeline.exports.write import Form, delete_with_companions, place_of, write_export
 from pipeline.locations import Place, parse_place
 from pipeline.store.files import files_at
 from pipeline.store.layers import LAYERS
 from pipeline.store.spec import StoreSpec
 
-KINDS: dict[str, Form] = {"cog": COG}
+KINDS: dict[str, Form] = {"cog": COG, "png": PNG, "ome-tiff": OME_TIFF}
 """By their names in ``output.exports`` and ``export --to``."""
 EXPORT_KINDS.register(KINDS)
 
@@ -80,6 +82,12 @@ def write_exports(store: Place, spec: StoreSpec, meta: dict[str, Any], unchanged
     return {"sidecar": sidecar, "quicklook": quicklook.write(store, spec), **files}
 
 
+def export_bytes_per_pixel(store: Place, spec: StoreSpec, meta: dict[str, Any]) -> int:
+    """Bytes of all rasters that a run exports, per pixel and before they are compressed."""
+    tasks = [ExportTask(store, spec, meta, request) for request in requests(meta)[0]]
+    return sum(spec.layer(task.layer).bytes_per_pixel for task in tasks if KINDS[task.request.to].has_layer)
+
+
 def export(task: ExportTask, overwrite: bool = False) -> Place:
     """Write one export of a complete store.
 
@@ -110,8 +118,7 @@ def delete_exports(store: Place) -> None:
                 place = where(store, form.ending, layer)
                 if not files_at(place.parent).exists(place.name) or is_foreign(place, store.name):
                     continue
-                for file in (companion(place, ".aux.xml"), companion(place, "qml"), place):
-                    delete_own(file, store.name)
+                delete_with_companions(place, store.name)
 
 
 def _name(task: ExportTask) -> str:

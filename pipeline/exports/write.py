@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.exports import places
-from pipeline.exports.mark import is_current
+from pipeline.exports.mark import delete_own, is_current, is_foreign
 from pipeline.exports.task import ExportTask
 from pipeline.locations import Place, Remote
 from pipeline.store.files import PARTIAL, files_at
+
+STYLE = "qml"
+"""A companion that is often the work of a user: it is replaced where it bears the mark of the store alone."""
 
 
 def _none(task: ExportTask) -> dict[str, bytes]:
@@ -72,9 +75,18 @@ def write_export(task: ExportTask, form: Form, place: Place, keep: bool = False)
     with _scratch_file(place) as scratch:
         form.write(task, scratch)
         for name, content in form.companions(task).items():
-            files.put(companion(place, name).name, content)
+            if name != STYLE or not is_foreign(companion(place, name), task.store.name):
+                files.put(companion(place, name).name, content)
         files.put_file(place.name, scratch)
     return place
+
+
+def delete_with_companions(place: Place, store: str) -> None:
+    """Delete a file that was written for the store of a name, with what lies beside it."""
+    for name in (".aux.xml", "pgw"):
+        files_at(place.parent).delete(companion(place, name).name)
+    delete_own(companion(place, STYLE), store)
+    files_at(place.parent).delete(place.name)
 
 
 def companion(place: Place, name: str) -> Place:

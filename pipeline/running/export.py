@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pipeline.errors import ConfigError, Unfinished
 from pipeline.exports import KINDS, export
 from pipeline.exports.task import ExportRequest, ExportTask
+from pipeline.exports.write import place_of
 from pipeline.locations import Place
+from pipeline.runtime.disk import check_disk
 from pipeline.store import lifecycle as store
 from pipeline.store.files.outage import outage_as_unfinished
 from pipeline.store.respec import read_spec
@@ -38,6 +40,8 @@ def export_store(path: Place, request: ExportRequest, overwrite: bool, say: Call
         There is no such form or layer, or a foreign file has the place.
     StoreError
         There is no store of ours, or it is damaged.
+    PlanError
+        The disk has no room.
     Unfinished
         Blocks of the store are missing.
     """
@@ -51,5 +55,14 @@ def export_store(path: Place, request: ExportRequest, overwrite: bool, say: Call
                 f"it (wholecloth finish), then export it."
             )
         task = ExportTask(path, read_spec(path), meta, request)
+        _check_disk(task)
         say(f"{task.layer} as {request.to}")
         return export(task, overwrite)
+
+
+def _check_disk(task: ExportTask) -> None:
+    """Refuse a raster that cannot fit; the size of polygons is known once they are traced."""
+    form = KINDS[task.request.to]
+    if form.has_layer:
+        pixels = task.part.window.pixels * task.part.layer.bytes_per_pixel
+        check_disk(place_of(task, form), 0 if task.part.sparse else pixels)
