@@ -19,6 +19,7 @@ from pipeline.exports.write import Form, delete_with_companions, place_of, write
 from pipeline.locations import Place, parse_place
 from pipeline.store.files import files_at
 from pipeline.store.layers import LAYERS
+from pipeline.store.lifecycle import remove_partials_beside
 from pipeline.store.spec import StoreSpec
 
 KINDS: dict[str, Form] = {"cog": COG, "png": PNG, "ome-tiff": OME_TIFF}
@@ -107,6 +108,7 @@ def export(task: ExportTask, overwrite: bool = False) -> Place:
     place = place_of(task, form)
     if not overwrite:
         places.require_replaceable(place, task.store)
+    remove_partials_beside(place)
     return write_export(task, form, place)
 
 
