@@ -54,5 +54,16 @@ def test_parts_of_a_killed_upload_are_found_and_aborted(
     assert [upload["Key"] for upload in pending] == [other]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("remote_", [False, True])
+def test_a_mark_is_seen_at_either_end_of_a_file(s3: Storage, tmp_path: Path, remote_: bool) -> None:
+    """Parquet says all of itself at its end."""
+    folder = remote(tmp_path).parent if remote_ else tmp_path
+    mark, noise = b"wholecloth-export store=a.zarr id=1 state=2.", b"x" * 200_000
+    for name, content in (("first", mark + noise), ("last", noise + mark), ("none", noise), ("small", mark)):
+        files_at(folder).put(name, content)
+        assert is_foreign(folder / name, "a.zarr") == (name == "none")
+
+
 def test_other_storage_drops_parts_by_itself() -> None:
     assert uploads.abort_uploads("gs", "bucket", "key") == 0

@@ -61,6 +61,15 @@ class Disk:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
+    def get_end(self, key: str, max_bytes: int) -> bytes | None:
+        """Last bytes, or None where there is no such file."""
+        try:
+            with (self.root / key).open("rb") as file:
+                file.seek(max(file.seek(0, os.SEEK_END) - max_bytes, 0))
+                return file.read()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
     def exists(self, key: str) -> bool:
         """Whether there is such a file."""
         return (self.root / key).is_file()

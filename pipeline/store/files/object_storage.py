@@ -87,6 +87,18 @@ class Bucket:
         except FileNotFoundError:
             return None
 
+    def get_end(self, key: str, max_bytes: int) -> bytes | None:
+        """Last bytes, or None where there is no such object."""
+        import obstore
+
+        try:
+            with translate_errors(self.root):
+                size = obstore.head(self._client, self._path(key))["size"]
+                start = max(size - max_bytes, 0)
+                return bytes(obstore.get_range(self._client, self._path(key), start=start, end=size))
+        except FileNotFoundError:
+            return None
+
     def exists(self, key: str) -> bool:
         """Whether there is such an object."""
         import obstore
