@@ -53,5 +53,6 @@ def is_current(file: Place, mark: Mark) -> bool:
 
 def delete_own(file: Place, store: str) -> None:
     """Delete a file, if it is there and was written for the store of that name."""
-    if not is_foreign(file, store):
-        files_at(file.parent).delete(file.name)
+    files = files_at(file.parent)
+    if files.exists(file.name) and not is_foreign(file, store):
+        files.delete(file.name)

@@ -84,7 +84,7 @@ def files_at(root: Place) -> Files:
 
 
 def belongs_to_others(place: Place, mark: str) -> bool:
-    """Whether something stands in a place that is no file of ours: those have a mark among their first or last bytes."""
+    """Whether something stands in a place that is no file of ours: those have a mark at their beginning or end."""
     files = files_at(place.parent)
     try:
         head = files.get(place.name, max_bytes=_MARKED_BYTES)
