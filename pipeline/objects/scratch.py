@@ -19,7 +19,7 @@ class LongArray:
     """Numbers, or rows of so many numbers, in one file; only what is read stands in memory."""
 
     path: Path
-    dtype: str = "int64"
+    dtype: Any = "int64"
     width: int = 1
     """Numbers in a row."""
 
@@ -33,7 +33,7 @@ class LongArray:
 
     @property
     def _row(self) -> int:
-        return np.dtype(self.dtype).itemsize * self.width
+        return int(np.dtype(self.dtype).itemsize) * self.width
 
     def read(self, start: int = 0, stop: int | None = None) -> npt.NDArray[Any]:
         """Rows from one to before another; all by default."""
