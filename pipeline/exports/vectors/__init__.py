@@ -1,0 +1,1 @@
+"""Objects of a mask as files of polygons: one layer ``objects``, one feature an object, written in a stream."""

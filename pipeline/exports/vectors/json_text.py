@@ -1,0 +1,70 @@
+"""Geometries as the text of GeoJSON, in pieces: a polygon of many million vertices never stands in memory as text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.objects.features import FeatureBatch
+
+PIECE = 2**14
+"""Vertices that become text at once."""
+
+
+def compact(value: Any) -> str:
+    """JSON without spaces, with letters as they are."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+Shapes = list[list[npt.NDArray[Any]]]
+"""Polygons of one object, each a list of closed rings, (n, 2), the outer one first."""
+
+
+def object_shapes(batch: FeatureBatch, points: npt.NDArray[Any]) -> Iterator[Shapes]:
+    """The polygons of each object in turn.
+
+    Parameters
+    ----------
+    batch
+        Objects.
+    points
+        (n, 2) coordinates of its vertices.
+    """
+    rings = _slices(batch.ring_sizes)
+    polygons = _slices(batch.polygon_rings)
+    for members in _slices(batch.object_polygons):
+        yield [[points[ring] for ring in rings[polygon]] for polygon in polygons[members]]
+
+
+def write_polygons(file: TextIO, polygons: Shapes, multi: bool) -> None:
+    """Write a geometry.
+
+    Parameters
+    ----------
+    file
+        Where.
+    polygons
+        Its polygons: one unless ``multi``.
+    multi
+        Whether it is a MultiPolygon.
+    """
+    file.write(f'{{"type":"{"MultiPolygon" if multi else "Polygon"}","coordinates":{"[" if multi else ""}')
+    for number, rings in enumerate(polygons):
+        file.write(",[" if number else "[")
+        for place, ring in enumerate(rings):
+            file.write(",[" if place else "[")
+            for start in range(0, len(ring), PIECE):
+                file.write("," if start else "")
+                file.write(compact(ring[start : start + PIECE].tolist())[1:-1])
+            file.write("]")
+        file.write("]")
+    file.write("]}" if multi else "}")
+
+
+def _slices(counts: npt.NDArray[np.int64]) -> list[slice]:
+    ends = np.cumsum(counts)
+    return [slice(start, stop) for start, stop in zip((ends - counts).tolist(), ends.tolist(), strict=True)]

@@ -1,0 +1,55 @@
+"""GeoJSON as QuPath reads it: annotations in pixels of the full resolution, with classes and their colours."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.exports.vectors.json_text import compact, object_shapes, write_polygons
+from pipeline.objects.features import FeatureBatch, FeatureFields
+
+NAMESPACE = uuid.UUID("9a1f3c52-6a0b-5d0e-8c55-2f6f1a7f6f10")
+"""Of the identifiers of objects, which QuPath wants as UUIDs: those of one mark and id are always the same."""
+
+
+def write_qupath(batches: Iterable[FeatureBatch], path: Path, fields: FeatureFields, mark: str) -> None:
+    """Write a FeatureCollection of annotations, whatever the CRS of the mask.
+
+    QuPath 0.4 and later read ``objectType``, ``classification`` with ``name`` and ``color``, and ``measurements`` by
+    name. A colon in a name would make a class below another, so that it becomes another sign.
+
+    Parameters
+    ----------
+    batches
+        Objects.
+    path
+        A file that is not there yet.
+    fields
+        What the objects have in common.
+    mark
+        Text by which the file is known.
+    """
+    classes = {row.code: {"name": row.name.replace(":", "∶"), "color": list(row.rgb)} for row in fields.classes}
+    numbers = [name for name in fields.names if name not in ("id", "class", "code", "area_method")]
+    with path.open("w", encoding="utf-8") as file:
+        file.write(f'{{"type":"FeatureCollection","wholecloth":{compact(mark)},"features":[')
+        separator = "\n"
+        for batch in batches:
+            columns = {name: batch.attributes[name].tolist() for name in ("id", "code", *numbers)}
+            points = np.stack([batch.cols, batch.rows], axis=1)
+            for at, shapes in enumerate(object_shapes(batch, points)):
+                identifier = uuid.uuid5(NAMESPACE, f"{mark} {columns['id'][at]}")
+                properties = {
+                    "objectType": "annotation",
+                    "name": str(columns["id"][at]),
+                    "classification": classes[columns["code"][at]],
+                    "measurements": {name: columns[name][at] for name in numbers},
+                }
+                file.write(f'{separator}{{"type":"Feature","id":"{identifier}","geometry":')
+                write_polygons(file, shapes, fields.multi)
+                file.write(f',"properties":{compact(properties)}}}')
+                separator = ",\n"
+        file.write("\n]}\n")
