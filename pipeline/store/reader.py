@@ -41,6 +41,16 @@ class StoreLevel:
     """Blocks that touch the area of interest, or lie over those that are committed of them; None where all do."""
 
     @property
+    def height(self) -> int:
+        """Rows, px."""
+        return self.grid.height
+
+    @property
+    def width(self) -> int:
+        """Columns, px."""
+        return self.grid.width
+
+    @property
     def blocks(self) -> int:
         """Blocks of this level that there will be."""
         if self.requested_blocks is not None:

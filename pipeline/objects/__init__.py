@@ -1,0 +1,1 @@
+"""Objects of a whole mask: connected components, what is measured of them, and their polygons, by blocks."""
