@@ -22,19 +22,18 @@ from pipeline.config import Config, ExecutionConfig, families
 from pipeline.config.families import Family
 from pipeline.config.load import load_config, schema
 from pipeline.errors import ConfigError
+from pipeline.exports.task import ExportTask
+from pipeline.exports.write import Form
 from pipeline.geometry.window import Window
 from pipeline.inference import layers, tapers
 from pipeline.inference.decode import DecodedTile
 from pipeline.interfaces import Pixels
-from pipeline.locations import Place
 from pipeline.planning import workers
 from pipeline.sources import raster
 from pipeline.sources.wrappers.wrapper import SourceWrapper
 from pipeline.store.downsample import mean_2x2
-from pipeline.store.files import files_at
 from pipeline.store.layers import LAYERS, Layer, LayerSpec
 from pipeline.store.lifecycle import open_layer
-from pipeline.store.spec import StoreSpec
 from tests import runs, scenes
 
 TABLES: dict[str, tuple[Family, dict[str, Any]]] = {
@@ -42,6 +41,7 @@ TABLES: dict[str, tuple[Family, dict[str, Any]]] = {
     "models": (families.MODEL_KINDS, models.KINDS),
     "tapers": (families.TAPER_KINDS, tapers.KINDS),
     "layers": (families.LAYER_KINDS, layers.KINDS),
+    "exports": (families.EXPORT_KINDS, exports.KINDS),
 }
 BRIGHTEST = 1001
 ROOT = Path(__file__).resolve().parents[1]
@@ -94,11 +94,9 @@ def doubt(answer: DecodedTile, of: LayerSpec, least: float) -> torch.Tensor:
     return 254 - layers.confidence(answer, of, least).clamp(max=254)
 
 
-def write_legend(path: Place, spec: StoreSpec) -> Place:
+def write_legend(task: ExportTask, file: Path) -> None:
     """A text that lists the classes."""
-    legend = path.with_suffix(".txt")
-    files_at(legend.parent).put(legend.name, "".join(f"{row.code} {row.name}\n" for row in spec.classes).encode())
-    return legend
+    file.write_text("".join(f"{row.code} {row.name}\n" for row in task.spec.classes))
 
 
 @pytest.fixture
@@ -112,7 +110,7 @@ def _throw_away(monkeypatch: pytest.MonkeyPatch) -> None:
         "doubt",
         Layer(dtype=lambda _: "uint8", fill=lambda _: 255, attributes=lambda of, classes: {"long_name": "doubt"}),
     )
-    monkeypatch.setitem(exports.KINDS, "legend", write_legend)
+    monkeypatch.setitem(exports.KINDS, "legend", Form(ending=".txt", write=write_legend, has_layer=False))
 
 
 def negative_scene(folder: Path) -> Path:
@@ -132,7 +130,12 @@ def test_a_source_a_taper_a_layer_and_an_export_are_their_rows(tmp_path: Path) -
             tmp_path,
             source={"kind": "negative"},
             tile=tile,
-            output={"path": str(tmp_path / "job.zarr"), "chunk": 64, "layers": ["mask", "doubt"]},
+            output={
+                "path": str(tmp_path / "job.zarr"),
+                "chunk": 64,
+                "layers": ["mask", "doubt"],
+                "exports": ["legend"],
+            },
         )
     )
     known = {"path": str(tmp_path / "known.zarr"), "chunk": 64, "layers": ["mask", "confidence"]}

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from pipeline.cli import evaluate, finish, init, inspect, plan, run, sample, schema, stats, status, train, verify
+from pipeline.cli import (
+    evaluate,
+    export,
+    finish,
+    init,
+    inspect,
+    plan,
+    run,
+    sample,
+    schema,
+    stats,
+    status,
+    train,
+    verify,
+)
 from pipeline.cli.app import app
 from pipeline.cli.exit import run_and_exit
 
@@ -15,6 +29,7 @@ COMMANDS = (
     init.init,
     status.status,
     finish.finish,
+    export.export,
     verify.verify,
     train.train,
     evaluate.evaluate,

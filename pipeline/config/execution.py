@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema, field_validator, model_validator
 
 from pipeline.config.cluster import AddressConfig, SlurmConfig
+from pipeline.config.exports import Exports
 from pipeline.config.families import ENGINE_FACTS, ENGINE_KINDS, LAYER_KINDS, TAPER_KINDS, EngineFacts, OneOf
 from pipeline.config.values import Auto, ConfigSection, Count, Seconds, parse_bytes
 from pipeline.locations import Place, parse_place
@@ -93,6 +94,9 @@ class OutputConfig(ConfigSection):
     shard: Literal["auto", "none"] | Count = "auto"
     nodata: Auto | Annotated[int, Field(ge=0, le=65535)] = "auto"
     pyramid: bool = True
+    exports: Exports = Field(
+        "auto", description="files for other programs, made at the end of run: auto is [cog], and [] is none"
+    )
     certificate: bool = Field(False, description="verify the store at the end of run")
     zarr_format: Literal[2, 3] = 3
 

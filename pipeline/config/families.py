@@ -110,4 +110,5 @@ MODEL_KINDS = Family(
 )
 TAPER_KINDS = Family(("flat", "linear", "hann", "gaussian"))
 LAYER_KINDS = Family(("mask", "confidence", "probabilities", "entropy"))
+EXPORT_KINDS = Family(("cog", "png", "ome-tiff"))
 ENGINE_KINDS = Family((), [ENGINE_FACTS])

@@ -54,7 +54,7 @@ OTHER_TOOLS_TRAINING_KEYS = {
     "num_classes": "model.classes",
 }
 """The same within the section of training."""
-PLANNED_KEYS = {"source.only", "output.exports", "output.postprocess"}
+PLANNED_KEYS = {"source.only", "output.postprocess"}
 """Keys that are planned and not there yet."""
 PATHS = (
     ("source", "path"),
@@ -62,6 +62,7 @@ PATHS = (
     ("source", "aoi", "path"),
     ("model", "path"),
     ("output", "path"),
+    ("output", "exports", "*", "out"),
     ("model", "factory"),
     ("training", "start"),
     ("model", "input", "transform"),

@@ -1,26 +1,138 @@
-"""Files that other programs open: sidecars for GDAL and QGIS, and a picture of the mask.
+"""Files for other programs beside a store: exports that a config names, a VRT, and a picture of the mask.
 
-An export is one file and its row in `KINDS`.
+A form of export is one file and its row in `KINDS`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
-from pipeline.exports import quicklook, vrt
-from pipeline.locations import Place
+from pipeline.config.families import EXPORT_KINDS
+from pipeline.errors import ConfigError
+from pipeline.exports import places, quicklook, vrt
+from pipeline.exports.geotiff import COG
+from pipeline.exports.mark import is_foreign
+from pipeline.exports.ome_tiff import OME_TIFF
+from pipeline.exports.png import PNG
+from pipeline.exports.task import MAIN_LAYERS, ExportRequest, ExportTask
+from pipeline.exports.write import Form, delete_with_companions, place_of, write_export
+from pipeline.locations import Place, parse_place
+from pipeline.store.files import files_at
+from pipeline.store.layers import LAYERS
+from pipeline.store.lifecycle import remove_partials_beside
 from pipeline.store.spec import StoreSpec
 
-Export = Callable[[Place, StoreSpec], Place]
-"""A store that is marked complete, and its spec → the file that was written beside it.
-
-Written again, it is the same to the byte.
-"""
-
-KINDS: dict[str, Export] = {"sidecar": vrt.write, "quicklook": quicklook.write}
-"""By what a report calls the file, in the order in which exports are written."""
+KINDS: dict[str, Form] = {"cog": COG, "png": PNG, "ome-tiff": OME_TIFF}
+"""By their names in ``output.exports`` and ``export --to``."""
+EXPORT_KINDS.register(KINDS)
 
 
-def write_exports(path: Place, spec: StoreSpec) -> dict[str, Place]:
-    """Write every export of a complete store; the files, by what a report calls them."""
-    return {name: write(path, spec) for name, write in KINDS.items()}
+def requests(meta: dict[str, Any]) -> tuple[list[ExportRequest], bool]:
+    """What a store's config wants beside it, and whether the user has named it."""
+    wanted = meta["config"]["output"].get("exports", "auto")
+    if wanted == "auto":
+        return [ExportRequest(to="cog")], False
+    return [
+        ExportRequest(to=one["to"], layer=one.get("layer"), out=parse_place(one["out"]) if one.get("out") else None)
+        for one in wanted
+    ], True
+
+
+def check_exports(store: Place, spec: StoreSpec, meta: dict[str, Any]) -> None:
+    """Refuse exports that a config names before anything is computed.
+
+    Raises
+    ------
+    ConfigError
+        The store will have no such layer, a form cannot hold it, or two exports or a foreign file have one place.
+    """
+    wanted, named = requests(meta)
+    taken: set[str] = set()
+    for request in wanted if named else ():
+        task, form = ExportTask(store, spec, meta, request), KINDS[request.to]
+        place = place_of(task, form)
+        form.check(task)
+        places.require_replaceable(place, store)
+        if str(place) in taken:
+            raise ConfigError(f"output.exports writes {place} twice. Give each export its own file (out).")
+        taken.add(str(place))
+
+
+def write_exports(store: Place, spec: StoreSpec, meta: dict[str, Any], unchanged: bool = False) -> dict[str, Place]:
+    """Write everything that lies beside a complete store.
+
+    Parameters
+    ----------
+    store
+        Marked complete.
+    spec, meta
+        Its spec, and what its root says of it.
+    unchanged
+        No pixel was written since the files that are there were.
+
+    Returns
+    -------
+    dict
+        The files, by what a report calls them.
+    """
+    wanted, named = requests(meta)
+    tasks = [ExportTask(store, spec, meta, request) for request in wanted]
+    files = {_name(task): _write(task, named, unchanged) for task in tasks}
+    rasters = [(task, files[_name(task)]) for task in tasks if task.request.to == "cog" and task.layer in MAIN_LAYERS]
+    sidecar = vrt.write(store, spec, *(rasters[0] if rasters else ()))
+    return {"sidecar": sidecar, "quicklook": quicklook.write(store, spec), **files}
+
+
+def export_bytes_per_pixel(store: Place, spec: StoreSpec, meta: dict[str, Any]) -> int:
+    """Bytes of all rasters that a run exports, per pixel and before they are compressed."""
+    tasks = [ExportTask(store, spec, meta, request) for request in requests(meta)[0]]
+    return sum(spec.layer(task.layer).bytes_per_pixel for task in tasks if KINDS[task.request.to].has_layer)
+
+
+def export(task: ExportTask, overwrite: bool = False) -> Place:
+    """Write one export of a complete store.
+
+    Parameters
+    ----------
+    task
+        What is written.
+    overwrite
+        Replace a file that was not written for the store.
+
+    Raises
+    ------
+    ConfigError
+        The store has no such layer, the form cannot hold it, or a foreign file has the place.
+    """
+    form = KINDS[task.request.to]
+    place = place_of(task, form)
+    if not overwrite:
+        places.require_replaceable(place, task.store)
+    remove_partials_beside(place)
+    return write_export(task, form, place)
+
+
+def delete_exports(store: Place) -> None:
+    """Delete what lies beside a store and was written for it: a store that is not complete has no exports."""
+    for form in KINDS.values():
+        for layer in LAYERS if form.has_layer else (None,):
+            for where in (places.default_place, places.fallback_place):
+                place = where(store, form.ending, layer)
+                if not files_at(place.parent).exists(place.name) or is_foreign(place, store.name):
+                    continue
+                delete_with_companions(place, store.name)
+
+
+def _name(task: ExportTask) -> str:
+    """What a report calls a file: the form, with the layer where that is not the one that the store is made for."""
+    return task.request.to if task.request.layer is None else f"{task.request.to} {task.layer}"
+
+
+def _write(task: ExportTask, named: bool, unchanged: bool) -> Place:
+    form = KINDS[task.request.to]
+    if named:
+        place = place_of(task, form)
+        places.require_replaceable(place, task.store)
+    else:
+        place = places.free_place(task.store, form.ending, task.layer if form.has_layer else None)
+    return write_export(task, form, place, keep=unchanged)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape
 
+from pipeline.exports.mark import Mark
 from pipeline.store.spec import StoreSpec
 
 _CLEAR = (0, 0, 0, 0)
@@ -24,6 +25,14 @@ def pam(spec: StoreSpec) -> str:
         '<PAMRasterBand band="1">\n'
         f"    <Description>class</Description>\n    <ColorInterp>Palette</ColorInterp>\n{names(spec)}{colors(spec)}"
         "  </PAMRasterBand>\n  </PAMDataset>\n  </DerivedDataset>\n</PAMDataset>\n"
+    )
+
+
+def names_beside(spec: StoreSpec, mark: Mark) -> str:
+    """The PAM sidecar of a GeoTIFF of classes: their names, for which TIFF has no place."""
+    return (
+        f'<PAMDataset>\n  <Metadata>\n    <MDI key="WHOLECLOTH_EXPORT">{mark}</MDI>\n  </Metadata>\n'
+        f'  <PAMRasterBand band="1">\n{names(spec)}  </PAMRasterBand>\n</PAMDataset>\n'
     )
 
 

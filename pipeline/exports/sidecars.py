@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.exports import gdal_palette, vrt
+from pipeline.exports import delete_exports, gdal_palette, vrt
+from pipeline.exports.mark import delete_own
 from pipeline.locations import Place
 from pipeline.store import lifecycle
 from pipeline.store.files import belongs_to_others, files_at
@@ -28,7 +29,9 @@ def finish_store(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> None:
 
 
 def delete_store(path: Place) -> None:
-    """Remove a store of ours with its VRT; the VRT goes first, so that none is left without a store.
+    """Remove a store of ours with its VRT and its exports.
+
+    They go first, so that none is left without a store.
 
     Raises
     ------
@@ -40,4 +43,6 @@ def delete_store(path: Place) -> None:
     with lifecycle.undeletable(path):
         if not belongs_to_others(vrt_path, vrt.VRT_MARK):
             files_at(vrt_path.parent).delete(vrt_path.name)
+        delete_own(vrt_path.with_suffix(".qml"), path.name)
+        delete_exports(path)
     lifecycle.delete(path)

@@ -8,18 +8,49 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from pipeline.exports import gdal_palette
+from pipeline.exports.geotiff.template import file_dtype, nodata_of
+from pipeline.exports.layer_part import LayerPart
+from pipeline.exports.mark import is_foreign
+from pipeline.exports.qml import class_style
+from pipeline.exports.task import ExportTask
+from pipeline.geometry.grid import Grid
 from pipeline.locations import Place
 from pipeline.store.files import belongs_to_others, files_at
+from pipeline.store.layers import CLASS_LAYERS
 from pipeline.store.spec import StoreSpec
 
 VRT_MARK = '<MDI key="WHOLECLOTH">sidecar of a mask store</MDI>'
 """By this a VRT is known as ours, and may be replaced."""
 
+_KINDS = {
+    "uint8": "Byte",
+    "int8": "Int8",
+    "uint16": "UInt16",
+    "int16": "Int16",
+    "uint32": "UInt32",
+    "float32": "Float32",
+}
+"""GDAL's names of dtypes."""
 
-def write(path: Place, spec: StoreSpec) -> Place:
-    """Write the VRT of a store beside the store."""
+
+def write(path: Place, spec: StoreSpec, task: ExportTask | None = None, raster: Place | None = None) -> Place:
+    """Write the VRT of a store beside the store.
+
+    Parameters
+    ----------
+    path, spec
+        Of the store.
+    task, raster
+        The COG that the VRT lies over, and where it is; the arrays of the store, where there is none.
+    """
     beside = vrt_sidecar(path)
-    files_at(beside.parent).put(beside.name, vrt_document(spec, path.name).encode())
+    over = None if task is None or raster is None or raster.parent != beside.parent else raster.name
+    document = vrt_document(spec, path.name) if task is None or over is None else raster_vrt(task, over)
+    files_at(beside.parent).put(beside.name, document.encode())
+    if task is not None and task.layer in CLASS_LAYERS:
+        style = beside.with_suffix(".qml")
+        if not is_foreign(style, path.name):
+            files_at(style.parent).put(style.name, class_style(spec, task.mark))
     return beside
 
 
@@ -33,7 +64,7 @@ def vrt_sidecar(path: Place) -> Place:
 
 
 def vrt_document(spec: StoreSpec, store: str) -> str:
-    """The VRT of a store.
+    """The VRT over the arrays of a store, for GDAL from 3.12 on.
 
     Parameters
     ----------
@@ -42,17 +73,54 @@ def vrt_document(spec: StoreSpec, store: str) -> str:
     store
         Name of the store, relative to the VRT.
     """
-    a, b, c, d, e, f = spec.grid.transform
-    srs = (
-        f"  <SRS dataAxisToSRSAxisMapping={quoteattr(axes(spec.grid.wkt))}>{escape(spec.grid.wkt)}</SRS>\n"
-        if spec.grid.wkt
-        else ""
+    overviews = "".join(
+        f"    <Overview>\n{_source(f'{store}/{k}/mask')}    </Overview>\n" for k in range(1, spec.levels)
     )
+    sources = f"    <SimpleSource>\n{_source(f'{store}/0/mask')}    </SimpleSource>\n{overviews}"
+    kind = {"uint8": "Byte", "uint16": "UInt16"}[spec.dtype]
+    return _document(spec.grid, spec.grid.wkt, _class_band(spec, kind, sources))
+
+
+def raster_vrt(task: ExportTask, name: str) -> str:
+    """The VRT over a COG, which GDAL opens from 2.4 on: the CRS as WKT1, and the raster where the COG is a part of it.
+
+    Parameters
+    ----------
+    task
+        The COG's.
+    name
+        Of the COG, relative to the VRT.
+    """
+    part, spec = task.part, task.spec
+    window = part.window
+    size = f'xSize="{window.width}" ySize="{window.height}"'
+    place = (
+        f'      <SrcRect xOff="0" yOff="0" {size}/>\n      <DstRect xOff="{window.col}" yOff="{window.row}" {size}/>\n'
+    )
+    kind = _KINDS[file_dtype(part)]
+    sources = [f"    <SimpleSource>\n{_source(name, k + 1)}{place}    </SimpleSource>\n" for k in range(part.planes)]
+    bands = _class_band(spec, kind, sources[0]) if task.layer in CLASS_LAYERS else _number_bands(part, kind, sources)
+    return _document(spec.grid, wkt1(spec.grid.wkt), bands)
+
+
+def wkt1(wkt: str | None) -> str | None:
+    """A CRS as old readers know it; as it is where WKT1 has no words for it."""
+    if wkt is None:
+        return None
+    try:
+        return str(CRS.from_wkt(wkt).to_wkt("WKT1_GDAL"))
+    except CRSError:
+        return wkt
+
+
+def _document(grid: Grid, wkt: str | None, bands: str) -> str:
+    a, b, c, d, e, f = grid.transform
+    srs = f"  <SRS dataAxisToSRSAxisMapping={quoteattr(axes(wkt))}>{escape(wkt)}</SRS>\n" if wkt else ""
     return (
-        f'<VRTDataset rasterXSize="{spec.grid.width}" rasterYSize="{spec.grid.height}">\n{srs}'
+        f'<VRTDataset rasterXSize="{grid.width}" rasterYSize="{grid.height}">\n{srs}'
         f"  <GeoTransform>{c!r}, {a!r}, {b!r}, {f!r}, {d!r}, {e!r}</GeoTransform>\n  <Metadata>\n    "
         f"{VRT_MARK}\n  </Metadata>\n"
-        f"{_band(spec, store)}</VRTDataset>\n"
+        f"{bands}</VRTDataset>\n"
     )
 
 
@@ -71,21 +139,28 @@ def axes(wkt: str) -> str:
     return "2,1" if swapped else "1,2"
 
 
-def _band(spec: StoreSpec, store: str) -> str:
-    kind = {"uint8": "Byte", "uint16": "UInt16"}[spec.dtype]
-    overviews = "".join(
-        f"    <Overview>\n{_source(f'{store}/{k}/mask')}    </Overview>\n" for k in range(1, spec.levels)
-    )
+def _class_band(spec: StoreSpec, kind: str, sources: str) -> str:
     return (
         f'  <VRTRasterBand dataType="{kind}" band="1">\n    <Description>class</Description>\n    '
         f"<NoDataValue>{spec.nodata}</NoDataValue>\n"
         f"    <ColorInterp>Palette</ColorInterp>\n{gdal_palette.names(spec)}{gdal_palette.colors(spec)}"
-        f"    <SimpleSource>\n{_source(f'{store}/0/mask')}    </SimpleSource>\n{overviews}  </VRTRasterBand>\n"
+        f"{sources}  </VRTRasterBand>\n"
     )
 
 
-def _source(name: str) -> str:
-    """A bare path to the array: with ``ZARR:"…"`` around it, a relative path is not followed."""
+def _number_bands(part: LayerPart, kind: str, sources: list[str]) -> str:
+    """Bands of numbers, such as a network's own values."""
+    nodata = nodata_of(part)
+    mark = "" if nodata is None else f"    <NoDataValue>{nodata:.17g}</NoDataValue>\n"
+    return "".join(
+        f'  <VRTRasterBand dataType="{kind}" band="{band}">\n{mark}{source}  </VRTRasterBand>\n'
+        for band, source in enumerate(sources, start=1)
+    )
+
+
+def _source(name: str, band: int = 1) -> str:
+    """A bare path: with ``ZARR:"…"`` around that of an array, a relative path is not followed."""
     return (
-        f'      <SourceFilename relativeToVRT="1">{escape(name)}</SourceFilename>\n      <SourceBand>1</SourceBand>\n'
+        f'      <SourceFilename relativeToVRT="1">{escape(name)}</SourceFilename>\n'
+        f"      <SourceBand>{band}</SourceBand>\n"
     )

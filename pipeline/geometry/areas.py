@@ -69,7 +69,7 @@ def pixel_areas(grid: Grid) -> PixelAreas:
 
     Geographic grids along the axes take the closed form between parallels: a pixel lies between two parallels and two
     meridians. A ring of geodesics through the corners of all pixels of a region's outline is the same area but for
-    w²/12 or so, where w is the width of a pixel in radians: below 1e-9 for pixels under 0.006°.
+    w²/12 or so, where w is the width of a pixel in radians: below 1e-9 for pixels under 0.004°.
 
     All other grids on a datum take the integral of the inverse areal scale over each pixel. Grids without a datum take
     the product of the sides.

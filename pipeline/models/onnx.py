@@ -19,7 +19,7 @@ from pipeline.errors import BandsError, ModelError
 from pipeline.interfaces import InputConstraints
 from pipeline.models.loaded import Loaded
 from pipeline.models.onnx_runtime import file as onnx_file
-from pipeline.models.onnx_runtime.file import OnnxFile, Shape, Value
+from pipeline.models.onnx_runtime.file import EXTRA, OnnxFile, Shape, Value
 from pipeline.models.onnx_runtime.network import INPUT_DTYPES, OnnxGraph, OnnxNetwork
 from pipeline.models.output import KEYS
 from pipeline.models.weights import sha256
@@ -27,7 +27,6 @@ from pipeline.models.weights.file_type import first_line
 from pipeline.runtime.backends import backend_of
 from pipeline.runtime.optional_imports import require
 
-EXTRA = "onnx"
 OLDEST, TARGET = 7, 17
 """The first opset whose operators onnxruntime has, and one to which old ones can be converted."""
 DTYPE_NAMES = {2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64", 9: "bool", 16: "bfloat16"}
@@ -40,7 +39,7 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     Raises
     ------
     ExtraError
-        onnxruntime is not installed.
+        onnxruntime or onnx is not installed.
     ModelError
         The file holds something else, a part of it is missing, onnxruntime does not run it, or what it takes is no
         image of these bands.

@@ -74,6 +74,7 @@ def describe(job: Job) -> dict[str, Any]:
         "memory": {"budget": job.plan.budget, "projected": job.plan.peak, "buffers": job.plan.buffers},
         "device_memory": _on_device(job),
         "output_bytes_before_compression": round(cost.requested * per_pixel * (STORED if job.spec.levels > 1 else 1)),
+        "exports": _exports(job),
         "estimated_seconds": round(cost.requested * work * job.footprint.seconds_per_pixel) if job.footprint else None,
         **plan_values(OPTIONS, job.resolved, tile=False),
         "streams": job.plan.worker_layout.streams,
@@ -87,6 +88,14 @@ def room(job: Job) -> int:
     Those of the largest tile that the job has, not of the largest that it may have.
     """
     return int(job.plan.tensors * min(_cost(job).largest / job.plan.tiles.size**2, 1.0))
+
+
+def _exports(job: Job) -> list[str]:
+    """The files that a run leaves beside the store, by their forms."""
+    exports = job.config.output.exports
+    if exports == "auto":
+        return ["cog"]
+    return [f"{one.to} of {one.layer}" if one.layer else one.to for one in exports]
 
 
 def _cost(job: Job) -> AoiCost:
@@ -187,6 +196,7 @@ def plan_rows(job: Job) -> list[tuple[str, str]]:
         *[("", f"{name}: {human(size)}") for name, size in used["buffers"].items()],
         *_device_memory(said),
         ("output", f"{human(said['output_bytes_before_compression'])} before compression, at {job.path}"),
+        ("exports", ", ".join(said["exports"]) or "none"),
         ("device", f"{said['device']}, {said['precision']}, {threads(said)}, engine {said['engine']}"),
     ]
     if said["estimated_seconds"] is not None:

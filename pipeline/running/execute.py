@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import shutil
 from contextlib import AbstractContextManager
 from typing import Any
 
 from pipeline.engines import KINDS as ENGINES
-from pipeline.errors import BlocksFailed, PlanError
+from pipeline.errors import BlocksFailed
+from pipeline.exports import check_exports
 from pipeline.geometry.shards import Shard
 from pipeline.interfaces import Engine
-from pipeline.locations import Remote
-from pipeline.planning.describe import describe, headline, plan_metrics
+from pipeline.planning.describe import headline, plan_metrics
 from pipeline.planning.job import Job, prepare_job
 from pipeline.running import engine_options
 from pipeline.running.blocks import prefault_tile_memory, run_blocks
+from pipeline.running.disk import check_job_disk
 from pipeline.running.hold_store import hold_store
 from pipeline.running.publish import ensure_certificate, failure_message, publish_run, write_shard_report
 from pipeline.running.report import Report
 from pipeline.running.resume_check import check_before_resume
 from pipeline.runtime.cancellation import cancel_on_error
 from pipeline.runtime.progress import Progress
-from pipeline.runtime.resources import human
 from pipeline.runtime.timed_engine import TimedEngine
 from pipeline.runtime.trace import Trace
 from pipeline.store import overviews as pyramid
@@ -29,9 +28,6 @@ from pipeline.store.files.outage import outage_as_unfinished
 from pipeline.store.lease.lease import assert_held
 
 __all__ = ["Job", "execute", "prepare_job"]
-
-MIN_STORED_SHARE = 0.01
-"""Bytes stored per byte of pixels, at the least that is expected."""
 
 
 def execute(
@@ -72,7 +68,8 @@ def execute(
 
 
 def _execute(job: Job, progress: Progress, fresh: bool, trace: Trace | None, shard: Shard | None) -> Report:
-    _check_disk(job)
+    check_job_disk(job)
+    check_exports(job.path, job.spec, job.meta())
     if not job.resumes:
         prefault_tile_memory(job)
     with hold_store(job, progress.say, fresh, shard) as held_job:
@@ -119,22 +116,6 @@ def _run_held_job(job: Job, progress: Progress, trace: Trace | None, shard: Shar
     return (
         ensure_certificate(job, report, progress) if job.config.output.certificate and shard_blocks is None else report
     )
-
-
-def _check_disk(job: Job) -> None:
-    """Refuse what cannot fit however well it compresses.
-
-    Masks of large regions take a hundredth of their pixels or less; object storage has room.
-    """
-    if isinstance(job.path, Remote):
-        return
-    folder = next(parent for parent in job.path.absolute().parents if parent.is_dir())
-    free, minimum = shutil.disk_usage(folder).free, describe(job)["output_bytes_before_compression"] * MIN_STORED_SHARE
-    if free < minimum:
-        raise PlanError(
-            f"The store needs {human(minimum)} of disk at the least, but {folder} has {human(free)} free. "
-            f"Make room, or give another output.path."
-        )
 
 
 def _engine(job: Job, progress: Progress) -> AbstractContextManager[Engine]:

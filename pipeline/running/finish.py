@@ -67,7 +67,7 @@ def _finish_held_store(path: Place, spec: StoreSpec, say: _Say) -> Report:
         assert_held(path)
         if not unchanged:
             meta.pop("certificate", None)  # it holds for as long as nothing is written
-        report = _publish(path, spec, meta, blocks)
+        report = _publish(path, spec, meta, blocks, unchanged)
         return _ensure_certificate(path, report, say) if meta["config"]["output"].get("certificate") else report
 
 
@@ -125,10 +125,10 @@ def _build_missing_overviews(path: Place, spec: StoreSpec, meta: dict[str, Any],
     return True
 
 
-def _publish(path: Place, spec: StoreSpec, meta: dict[str, Any], blocks: int) -> Report:
-    """Mark it complete, and put sidecar, picture and report beside it."""
+def _publish(path: Place, spec: StoreSpec, meta: dict[str, Any], blocks: int, unchanged: bool) -> Report:
+    """Mark it complete, and put exports, picture and report beside it."""
     store.remove_partials_beside(path)
-    files = write_outputs(path, spec, meta)
+    files = write_outputs(path, spec, meta, unchanged)
     report = Report(
         store=str(path),
         blocks=blocks,

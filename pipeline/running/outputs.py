@@ -17,7 +17,7 @@ from pipeline.store.files import files_at
 from pipeline.store.spec import StoreSpec
 
 
-def write_outputs(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> dict[str, Place]:
+def write_outputs(path: Place, spec: StoreSpec, meta: dict[str, Any], unchanged: bool = False) -> dict[str, Place]:
     """Mark a store complete and write its exports.
 
     The notes of shards go first and the exports come last: stopped anywhere and begun again, it gives the same bytes.
@@ -28,6 +28,8 @@ def write_outputs(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> dict[st
         Of a store whose blocks and overviews are all committed.
     spec, meta
         Its spec, and what its root says of it.
+    unchanged
+        No pixel was written since the exports that are there were.
 
     Returns
     -------
@@ -36,7 +38,7 @@ def write_outputs(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> dict[st
     """
     shards.delete_shard_notes(path)
     sidecars.finish_store(path, spec, meta)
-    return write_exports(path, spec)
+    return write_exports(path, spec, meta, unchanged)
 
 
 def write_report(report: Report, written: Place, files: Mapping[str, Place]) -> Report:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from pipeline.exports import delete_exports
 from pipeline.geometry.shards import Shard
 from pipeline.locations import Place
 from pipeline.planning.job import Job
@@ -26,8 +27,10 @@ def publish_run(job: Job, report: Report, unchanged: bool) -> Report:
     if report.complete:
         extra = {"id": job.task.store_id, "certificate": certificate}
         files = write_outputs(
-            job.path, job.spec, {**job.meta(), **{name: value for name, value in extra.items() if value}}
+            job.path, job.spec, {**job.meta(), **{name: value for name, value in extra.items() if value}}, unchanged
         )
+    else:
+        delete_exports(job.path)
     report = replace(report, peak_memory=engine_options.peak_memory(job, report.peak_memory), certificate=certificate)
     return write_report(report, job.path.with_suffix(".report.json"), files)
 

@@ -123,6 +123,10 @@ LAYERS: dict[str, Layer] = {
 """Every layer that a store may have, by its name in ``output.layers``."""
 
 
+CLASS_LAYERS = ("mask", "cleaned")
+"""Layers of class codes, which have a palette."""
+
+
 def layer_spec(name: str, *, dtype: str, nodata: int, probabilities: str, planes: int) -> LayerSpec:
     """What a layer is in a store.
 

@@ -18,6 +18,8 @@ PLACES = {
     "commit": r"\.zarr/0/mask/ledger/r\d+/b\d+\.json$",  # the chunks are durable, their record is not there
     "overviews": r"\.zarr/1/mask/c/\d+/\d+$",
     "finishing": r"\.zarr/zarr\.json$",  # the root that says complete
+    "names": r"\.mask\.tif\.aux\.xml$",
+    "export": r"\.mask\.tif$",  # whole, and not in its place yet
     "sidecar": r"\.vrt$",
 }
 """By moment: what is moved into place then."""

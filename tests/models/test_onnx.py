@@ -220,10 +220,13 @@ def test_weights_are_never_taken_from_outside_the_folder(tmp_path: Path) -> None
         opened(path)
 
 
-def test_a_missing_library_is_told_with_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("library", ["onnxruntime", "onnx"])
+def test_a_missing_library_is_told_with_its_extra(
+    library: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = to_onnx(networks.Twice(), tmp_path / "a.onnx")
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(ExtraError, match=r"onnxruntime.*wholecloth\[onnx\]"):
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(ExtraError, match=rf"needs {library}, .*wholecloth\[onnx\]"):
         opened(path)
 
 

@@ -1,33 +1,38 @@
-"""What an ONNX file says of itself, read from its bytes.
+"""What an ONNX file says of itself: shapes, operators and metadata.
 
-Shapes, operators and metadata, while its weights are skipped unread.
-
-The file is one message of Protocol Buffers (https://protobuf.dev/programming-guides/encoding): entries of a number, a
-type and a value. The numbers below are those of ``onnx.proto``.
+The library ``onnx`` reads the whole file; its weights are let go with the message, once these few facts are taken.
 """
 
 from __future__ import annotations
 
-import mmap
 import struct
 from dataclasses import dataclass
 from itertools import chain
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ModelError
-from pipeline.models.onnx_runtime.protobuf import Message
 from pipeline.models.weights.file_type import ONNX, UNKNOWN_FILE, detect_file_type, wrong_file_error
+from pipeline.runtime.optional_imports import require
 
+if TYPE_CHECKING:
+    from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
+
+EXTRA = "onnx"
 Shape = tuple[int | None, ...]
 """Lengths of a tensor's axes, None where they may vary."""
 
 SMALL_TENSOR_BYTES = 64
 """Bytes of tensors whose numbers are read: axes, sizes and scales, never weights."""
-NUMBERS = {1: "f", 6: "i", 7: "q", 11: "d"}
+MAX_FILE_BYTES = 2**31 - 1
+"""The longest message of Protocol Buffers."""
+FORMATS = {1: "f", 6: "i", 7: "q", 11: "d"}
 """How a tensor's numbers are packed, by its type."""
-LISTS = {1: 4, 6: 5, 7: 7, 11: 10}
-"""The entry of a tensor that lists its numbers, where they are not packed in one piece."""
+LISTS = {1: ("float_data", 4), 6: ("int32_data", 1), 7: ("int64_data", 1), 11: ("double_data", 8)}
+"""What lists a tensor's numbers where they are not packed in one piece, and the fewest bytes of each, by its type."""
+EXTERNAL = 1
+"""Location of a tensor in a file beside the model."""
 ONNX_ADVICE = "Write it again, or fetch it again if it was cut short."
 
 
@@ -93,15 +98,24 @@ def read_onnx(path: Path) -> OnnxFile:
 
     Raises
     ------
+    ExtraError
+        onnx is not installed.
     ModelError
-        It is no ONNX file, or a part of one.
+        It is no ONNX file, a part of one, or too long.
     """
     if detect_file_type(path) not in (ONNX, UNKNOWN_FILE):
         raise wrong_file_error(path, ONNX, ValueError(), ONNX_ADVICE)
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise ModelError(
+            f"model.path {path} has more than 2 GiB, which is the most that one ONNX file can have. "
+            "Export it again with its weights in a file beside it."
+        )
+    library = require("onnx", EXTRA, "model.kind onnx")
+    from google.protobuf.message import DecodeError  # it comes with onnx
+
     try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            model = _model(Message(data, 0, len(data)))
-    except (ValueError, IndexError, struct.error) as error:
+        model = _model(library.load(path, format="protobuf", load_external_data=False))
+    except (ValueError, DecodeError, struct.error) as error:
         raise ModelError(f"model.path {path} is no ONNX file, or a part of one ({error}). {ONNX_ADVICE}") from error
     if model is None:
         raise ModelError(f"model.path {path} holds no ONNX graph. Give the file with the whole network.")
@@ -118,105 +132,85 @@ def channels_last(shape: Shape) -> bool:
     )
 
 
-def _model(model: Message) -> OnnxFile | None:
-    graphs = model.all(7)
-    if not graphs or not any(graph.entries for graph in graphs):
+def _model(model: ModelProto) -> OnnxFile | None:
+    graph = model.graph
+    if not graph.ListFields():
         return None
-    weights = dict(_tensor(entry) for graph in graphs for entry in graph.all(5))
-    inputs, outputs = (tuple(_value(entry) for graph in graphs for entry in graph.all(number)) for number in (11, 12))
-    opsets = {entry.string(1): entry.varint(2) for entry in model.all(8)}
+    weights = {_text(tensor.name): _tensor(tensor) for tensor in graph.initializer}
+    opsets = {_text(entry.domain): entry.version for entry in model.opset_import}
     return OnnxFile(
-        metadata={entry.string(1): entry.string(2) for entry in model.all(14)},
+        metadata={_text(entry.key): _text(entry.value) for entry in model.metadata_props},
         opset=opsets.get("", opsets.get("ai.onnx", 0)),
-        inputs=tuple(value for value in inputs if value.name not in weights),
-        outputs=outputs,
-        nodes=tuple(_node(entry) for graph in graphs for entry in graph.all(1)),
+        inputs=tuple(value for value in map(_value, graph.input) if value.name not in weights),
+        outputs=tuple(map(_value, graph.output)),
+        nodes=tuple(map(_node, graph.node)),
         weights=weights,
     )
 
 
-def _value(entry: Message) -> Value:
-    """Its name (1) and type (2), which is of a tensor (1).
+def _value(value: ValueInfoProto) -> Value:
+    tensor = value.type.tensor_type
+    shape = tuple(axis.dim_value if axis.dim_value > 0 else None for axis in tensor.shape.dim)
+    return Value(name=_text(value.name), dtype=tensor.elem_type, shape=shape)
 
-    The type (1) of its numbers and its shape (2) of axes (1) of a length (1).
-    """
-    tensor = entry.first(2).first(1)
-    lengths = (axis.varint(1) for axis in tensor.first(2).all(1))
-    return Value(
-        name=entry.string(1), dtype=tensor.varint(1), shape=tuple(length if length > 0 else None for length in lengths)
+
+def _tensor(tensor: TensorProto) -> Tensor:
+    external_data = {_text(entry.key): _text(entry.value) for entry in tensor.external_data}
+    return Tensor(
+        shape=tuple(tensor.dims),
+        values=_numbers(tensor),
+        location=external_data.get("location") if tensor.data_location == EXTERNAL else None,
     )
 
 
-def _tensor(entry: Message) -> tuple[str, Tensor]:
-    external_data = {pair.string(1): pair.string(2) for pair in entry.all(13)}
-    tensor = Tensor(
-        shape=tuple(entry.varints(1)),
-        values=_numbers(entry),
-        location=external_data.get("location") if entry.varint(14) == 1 else None,
-    )
-    return entry.string(8), tensor
-
-
-def _numbers(entry: Message) -> tuple[float, ...] | None:
-    dtype = entry.varint(2)
-    if dtype not in NUMBERS or entry.varint(14) == 1:
+def _numbers(tensor: TensorProto) -> tuple[float, ...] | None:
+    if tensor.data_type not in FORMATS or tensor.data_location == EXTERNAL:
         return None
-    packed = entry.bytes(9, SMALL_TENSOR_BYTES)
-    if packed:
-        return tuple(value for (value,) in struct.iter_unpack(f"<{NUMBERS[dtype]}", packed))
-    if any(part.number == 9 for part in entry.entries):
+    if tensor.HasField("raw_data"):
+        return _packed_numbers(tensor) if prod(tensor.dims) <= SMALL_TENSOR_BYTES else None
+    name, size = LISTS[tensor.data_type]
+    values = getattr(tensor, name)
+    return tuple(values) if len(values) * size <= SMALL_TENSOR_BYTES else None
+
+
+def _packed_numbers(tensor: TensorProto) -> tuple[float, ...] | None:
+    packed = tensor.raw_data  # a copy
+    if not 0 < len(packed) <= SMALL_TENSOR_BYTES:
         return None
-    if dtype in (6, 7):
-        return tuple(entry.varints(LISTS[dtype], SMALL_TENSOR_BYTES))
-    packed = entry.bytes(LISTS[dtype], SMALL_TENSOR_BYTES)
-    return tuple(value for (value,) in struct.iter_unpack(f"<{NUMBERS[dtype]}", packed)) if packed else None
+    return tuple(value for (value,) in struct.iter_unpack(f"<{FORMATS[tensor.data_type]}", packed))
 
 
-def _node(entry: Message) -> Node:
-    attributes = [(attribute.string(1), attribute) for attribute in entry.all(5)]
-    branches = [branch for _, attribute in attributes for number in (6, 11) for branch in attribute.all(number)]
-    inner = [_node(node) for branch in branches for node in branch.all(1)]
-    tensors = [
-        _tensor(tensor)[1] for _, attribute in attributes for number in (5, 10) for tensor in attribute.all(number)
-    ]
-    tensors += [tensor for node in inner for tensor in node.tensors] + [
-        _tensor(tensor)[1] for branch in branches for tensor in branch.all(5)
-    ]
-    captured = {name for node in inner for name in (*node.inputs, *node.captures)} | {
-        output.string(1) for branch in branches for output in branch.all(12)
-    }
+def _node(node: NodeProto) -> Node:
+    branches = [branch for attribute in node.attribute for branch in (attribute.g, *attribute.graphs)]
+    inner = [_node(each) for branch in branches for each in branch.node]
+    constants = [attribute.t for attribute in node.attribute if attribute.HasField("t")]
+    constants += [tensor for attribute in node.attribute for tensor in attribute.tensors]
+    constants += [tensor for branch in branches for tensor in branch.initializer]
+    captured = {name for each in inner for name in (*each.inputs, *each.captures)}
+    captured |= {_text(output.name) for branch in branches for output in branch.output}
     return Node(
-        kind=entry.string(4),
-        domain=entry.string(7),
-        name=entry.string(3),
-        inputs=tuple(entry.strings(1)),
-        outputs=tuple(entry.strings(2)),
-        attributes={name: _attribute(attribute) for name, attribute in attributes},
+        kind=_text(node.op_type),
+        domain=_text(node.domain),
+        name=_text(node.name),
+        inputs=tuple(map(_text, node.input)),
+        outputs=tuple(map(_text, node.output)),
+        attributes={_text(attribute.name): _attribute(attribute) for attribute in node.attribute},
         captures=frozenset(captured),
-        tensors=tuple(tensors),
+        tensors=(*map(_tensor, constants), *(tensor for each in inner for tensor in each.tensors)),
     )
 
 
-def _attribute(entry: Message) -> Any:
-    """A whole number (3), a text (4), whole numbers (8) or a small tensor (5); None for what is none of these."""
-    numbers = {part.number for part in entry.entries}
-    if 4 in numbers:
-        return entry.string(4)
-    if 8 in numbers:
-        return tuple(entry.varints(8))
-    if 5 in numbers:
-        return _tensor(entry.first(5))[1].values
-    return entry.varint(3) if 3 in numbers else None
+def _attribute(attribute: AttributeProto) -> Any:
+    """A whole number, a text, whole numbers or a small tensor; None for what is none of these."""
+    if attribute.HasField("s"):
+        return _text(attribute.s)
+    if attribute.ints:
+        return tuple(attribute.ints)
+    if attribute.HasField("t"):
+        return _numbers(attribute.t)
+    return attribute.i if attribute.HasField("i") else None
 
 
-def entry_of(number: int, value: bytes) -> bytes:
-    """An entry as it stands in a file; appended to a message, it is one of its entries."""
-    return _varint(number << 3 | 2) + _varint(len(value)) + value
-
-
-def _varint(value: int) -> bytes:
-    encoded = bytearray()
-    while value > 127:
-        encoded.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*encoded, value])
+def _text(value: str | bytes) -> str:
+    """A string of the file, which protobuf leaves as bytes where they are no UTF-8."""
+    return value if isinstance(value, str) else value.decode()

@@ -18,7 +18,7 @@ import torch.utils.dlpack
 from pipeline.errors import ModelError
 from pipeline.interfaces import Origin, Step
 from pipeline.models.onnx_runtime import session as onnx_session
-from pipeline.models.onnx_runtime.file import Node, OnnxFile, Shape, Value, entry_of
+from pipeline.models.onnx_runtime.file import Node, OnnxFile, Shape, Value
 from pipeline.models.onnx_runtime.origin import origin_of
 from pipeline.runtime import resources
 from pipeline.runtime.allocator import env_without_settings
@@ -212,14 +212,8 @@ class OnnxGraph:
     def _summaries(self, names: list[str], x: torch.Tensor, other: torch.Tensor | None) -> dict[str, Any]:
         """Shape, numbers where they are few, and share that differs, by name."""
         network = self._network
-        extra = b"".join(
-            entry_of(12, entry_of(1, name.encode()))
-            for name in names
-            if name not in {value.name for value in network.file.outputs}
-        )
-        model = network.path.read_bytes() + entry_of(7, extra)  # a second part of the graph is merged with the first
         session = onnx_session.open_session(
-            model,
+            self._model_with_outputs(names),
             torch.get_num_threads(),
             network.backend.providers(network.device),
             folder=str(network.path.parent),
@@ -231,6 +225,17 @@ class OnnxGraph:
             if image is not None
         ]
         return {name: _summary(*(torch.as_tensor(run[k]) for run in results)) for k, name in enumerate(names)}
+
+    def _model_with_outputs(self, names: list[str]) -> bytes:
+        """The file with these results as outputs: parts of a graph are merged, wherever they stand."""
+        from onnx import ModelProto
+
+        returned, addition = self.outputs, ModelProto()
+        for name in names:
+            if name not in returned:
+                addition.graph.output.add(name=name)
+        addition_bytes: bytes = addition.SerializeToString()
+        return self._network.path.read_bytes() + addition_bytes
 
     def _input_array(self, image: torch.Tensor) -> Any:
         shape = (self._batch, *image.shape[1:])

@@ -9,7 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from pipeline.models.onnx_runtime.file import Shape, channels_last, read_onnx
+from pipeline.errors import ExtraError
+from pipeline.models.onnx_runtime.file import OnnxFile, Shape, channels_last, read_onnx
 from pipeline.planning.first_config.facts import EIGHT_BITS, ModelFacts, class_list, mean_and_std, training_size
 
 TODO = "onnxruntime, which runs ONNX and is not installed here: pip install 'wholecloth[onnx]'"
@@ -17,14 +18,22 @@ SEGMENTOR = "segmentor"
 
 
 def facts(path: Path) -> ModelFacts:
-    """An ONNX file: its shapes, and what its metadata say.
+    """An ONNX file: its shapes, and what its metadata say; its kind alone where the library that reads it is missing.
 
     Raises
     ------
     ModelError
         It is no ONNX file.
     """
-    file, runs = read_onnx(path), find_spec("onnxruntime") is not None
+    try:
+        return _facts(read_onnx(path))
+    except ExtraError as error:
+        todo = f"what reads and runs ONNX: {str(error).removesuffix('.')}"
+        return ModelFacts(description="an ONNX network", model={"kind": "onnx"}, runs=False, todo=(todo,))
+
+
+def _facts(file: OnnxFile) -> ModelFacts:
+    runs = find_spec("onnxruntime") is not None
     metadata = {key: _parse_value(value) for key, value in file.metadata.items()}
     threshold = metadata.get("seg_thresh")
     return ModelFacts(

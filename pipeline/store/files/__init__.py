@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Protocol
 
 from pipeline.locations import Place, Remote
 from pipeline.store.files.clients import need_obstore
-from pipeline.store.files.local import Disk
+from pipeline.store.files.local import PARTIAL, Disk
 from pipeline.store.files.object_storage import Bucket
 
-_HEAD = 2**16
-"""Bytes by which a file of ours is known."""
+__all__ = ["PARTIAL", "Files", "belongs_to_others", "files_at"]
+
+_MARKED_BYTES = 2**16
+"""First and last bytes of a file, by which one of ours is known."""
 
 
 class Files(Protocol):
@@ -24,6 +27,12 @@ class Files(Protocol):
     def put(self, key: str, data: bytes) -> None:
         """Write or replace a file; it is whole and durable when this returns."""
 
+    def put_file(self, key: str, file: Path) -> None:
+        """Put a finished file of the disk in the place of a key; it may be as large as it likes, and is moved.
+
+        It is whole and durable when this returns.
+        """
+
     def create(self, key: str, data: bytes) -> bool:
         """Write a file that must be new; False where there is one already, which is left as it is.
 
@@ -32,6 +41,9 @@ class Files(Protocol):
 
     def get(self, key: str, max_bytes: int | None = None) -> bytes | None:
         """Contents, or their first bytes; None where there is no such file."""
+
+    def get_end(self, key: str, max_bytes: int) -> bytes | None:
+        """Last bytes of the contents; None where there is no such file."""
 
     def exists(self, key: str) -> bool:
         """Whether there is such a file."""
@@ -72,9 +84,13 @@ def files_at(root: Place) -> Files:
 
 
 def belongs_to_others(place: Place, mark: str) -> bool:
-    """Whether something stands in a place that is no file of ours: those have a mark among their first bytes."""
+    """Whether something stands in a place that is no file of ours: those have a mark among their first or last bytes."""
+    files = files_at(place.parent)
     try:
-        head = files_at(place.parent).get(place.name, max_bytes=_HEAD)
+        head = files.get(place.name, max_bytes=_MARKED_BYTES)
+        if head is None or mark.encode() in head:
+            return False
+        end = files.get_end(place.name, _MARKED_BYTES) if len(head) == _MARKED_BYTES else b""
     except OSError:  # a folder, or what may not be read
         return True
-    return head is not None and mark.encode() not in head
+    return end is not None and mark.encode() not in end

@@ -33,6 +33,13 @@ class Disk:
             partial.unlink(missing_ok=True)
         self._sync_folders([path])
 
+    def put_file(self, key: str, file: Path) -> None:
+        """Move a file of the same disk to its name."""
+        _sync(file)
+        path = self.root / key
+        file.replace(path)
+        self._sync_folders([path])
+
     def create(self, key: str, data: bytes) -> bool:
         """Write beside the file, then link it to its name, which fails where there is one."""
         path = self.root / key
@@ -51,6 +58,15 @@ class Disk:
         try:
             with (self.root / key).open("rb") as file:
                 return file.read(-1 if max_bytes is None else max_bytes)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def get_end(self, key: str, max_bytes: int) -> bytes | None:
+        """Last bytes, or None where there is no such file."""
+        try:
+            with (self.root / key).open("rb") as file:
+                file.seek(max(file.seek(0, os.SEEK_END) - max_bytes, 0))
+                return file.read()
         except (FileNotFoundError, NotADirectoryError):
             return None
 

@@ -7,16 +7,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from pipeline.errors import StoreError, Unfinished
 from pipeline.locations import Remote
 from pipeline.store.files.clients import client, translate_errors
+from pipeline.store.files.uploads import abort_uploads
 
 _WRITER = "writer"
 """Metadata of an object that was created: by this a writer knows his own, where the answer to his request was lost and
 he asked again."""
 _TRIES = 5
+LARGE_BYTES = 2**28
+"""A file that is larger is uploaded in parts, so that one that breaks off need not be sent anew from its start."""
+PART_BYTES = 2**24
+"""Of one part; 10,000 of them are 156 GiB."""
 _BATCH = 1000
 """Objects deleted by one request."""
 
@@ -33,6 +39,17 @@ class Bucket:
 
         with self._writing():
             obstore.put(self._client, self._path(key), data, use_multipart=False)
+
+    def put_file(self, key: str, file: Path) -> None:
+        """One PUT, or the parts of one upload where a file is larger; then the file goes."""
+        import obstore
+
+        large = file.stat().st_size > LARGE_BYTES
+        if large:
+            abort_uploads(self.root.scheme, self.root.bucket, self._path(key))
+        with self._writing():
+            obstore.put(self._client, self._path(key), file, use_multipart=large, chunk_size=PART_BYTES)
+        file.unlink()
 
     def create(self, key: str, data: bytes) -> bool:
         """One PUT on the condition that there is no such object.
@@ -67,6 +84,18 @@ class Bucket:
                 return b"".join(bytes(part) for part in islice(response.stream(min_chunk_size=max_bytes), 1))[
                     :max_bytes
                 ]
+        except FileNotFoundError:
+            return None
+
+    def get_end(self, key: str, max_bytes: int) -> bytes | None:
+        """Last bytes, or None where there is no such object."""
+        import obstore
+
+        try:
+            with translate_errors(self.root):
+                size = obstore.head(self._client, self._path(key))["size"]
+                start = max(size - max_bytes, 0)
+                return bytes(obstore.get_range(self._client, self._path(key), start=start, end=size))
         except FileNotFoundError:
             return None
 

@@ -6,7 +6,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from pipeline.errors import ModelError
-from pipeline.models.onnx_runtime.file import channels_last, entry_of, read_onnx
+from pipeline.models.onnx_runtime.file import channels_last, read_onnx
 
 
 def branching() -> onnx.ModelProto:
@@ -77,10 +77,29 @@ def test_weights_beside_the_file_are_told_wherever_they_are_used(tmp_path: Path)
 
 
 def test_a_second_part_of_a_graph_is_read_with_the_first(tmp_path: Path) -> None:
-    more = entry_of(7, entry_of(12, entry_of(1, b"n" * 300)))
-    (tmp_path / "a.onnx").write_bytes(branching().SerializeToString() + more)
+    more = onnx.ModelProto(graph=onnx.GraphProto(output=[onnx.ValueInfoProto(name="n" * 300)]))
+    (tmp_path / "a.onnx").write_bytes(branching().SerializeToString() + more.SerializeToString())
     assert [value.name for value in read_onnx(tmp_path / "a.onnx").outputs] == ["z", "n" * 300]
     assert [value.name for value in onnx.load(tmp_path / "a.onnx").graph.output] == ["z", "n" * 300]
+
+
+def test_a_file_longer_than_protocol_buffers_allow_is_told_without_reading_it(tmp_path: Path) -> None:
+    with (tmp_path / "a.onnx").open("wb") as file:
+        file.write(branching().SerializeToString())
+        file.truncate(2**31)
+    with pytest.raises(ModelError, match=r"a\.onnx has more than 2 GiB.*weights in a file beside it"):
+        read_onnx(tmp_path / "a.onnx")
+
+
+def test_a_name_that_is_no_text_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.onnx").write_bytes(branching().SerializeToString().replace(b"image", b"im\xffge"))
+    with pytest.raises(ModelError, match=r"a\.onnx is no ONNX file, or a part of one \('utf-8' codec"):
+        read_onnx(tmp_path / "a.onnx")
+
+
+def test_a_file_with_another_ending_is_read_as_onnx(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(branching().SerializeToString())
+    assert read_onnx(tmp_path / "a.json").opset == 17
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,16 @@ def test_without_onnxruntime_it_is_told_what_to_install_and_what_the_file_says(
     made, config = written(folder, "a.onnx")
     assert "wholecloth[onnx]" in made.todo[0]
     assert (config.model.kind, len(config.model.classes or ())) == ("onnx", 2)
+
+
+def test_without_onnx_it_is_told_what_to_install_and_the_config_names_the_kind(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    onnx(folder / "a.onnx")
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    made, config = written(folder, "a.onnx")
+    assert "needs onnx, which is not installed. Install it with pip install 'wholecloth[onnx]'" in made.todo[0]
+    assert config.model.kind == "onnx"
 
 
 def test_a_job_with_an_onnx_file_of_another_kind_is_told_what_to_do(folder: Path) -> None:

@@ -1,0 +1,44 @@
+"""``wholecloth export``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.app import Format, LogFormat, StorePath
+from pipeline.cli.exit import install_signal_handlers
+
+To = Annotated[str, typer.Option("--to", metavar="FORM", help="Form of the file, such as cog.")]
+Layer = Annotated[str | None, typer.Option("--layer", help="Layer of the store, instead of the one it is made for.")]
+File = Annotated[str | None, typer.Option("--out", metavar="FILE", help="The file, instead of one beside the store.")]
+Memory = Annotated[str, typer.Option("--memory", help="What the process may take, such as 1GiB.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that was not written for this store.")]
+
+MaxSide = Annotated[int | None, typer.Option("--max-side", min=1, help="Longest side of a png, px: 8192.")]
+
+
+def export(
+    store: StorePath,
+    to: To,
+    layer: Layer = None,
+    out: File = None,
+    memory: Memory = "1GiB",
+    max_side: MaxSide = None,
+    overwrite: Overwrite = False,
+    log_format: LogFormat = Format.TEXT,
+) -> None:
+    """Write a complete store, or a layer of it, as a file for other programs."""
+    install_signal_handlers()
+    from pipeline.config.values import parse_bytes
+    from pipeline.exports.task import ExportRequest
+    from pipeline.locations import parse_place
+    from pipeline.running.export import export_store
+    from pipeline.runtime.progress import progress_as
+
+    options = {} if max_side is None else {"max_side": max_side}
+    request = ExportRequest(
+        options=options, to=to, layer=layer, out=parse_place(out) if out else None, memory=parse_bytes(memory)
+    )
+    with progress_as(log_format) as progress:
+        print(export_store(store, request, overwrite, progress.say))

@@ -1,0 +1,109 @@
+"""Writing an export: beside its place, then into it, so that nobody ever sees a part of it."""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.exports import places
+from pipeline.exports.mark import delete_own, is_current, is_foreign
+from pipeline.exports.task import ExportTask
+from pipeline.locations import Place, Remote
+from pipeline.store.files import PARTIAL, files_at
+
+STYLE = "qml"
+"""A companion that is often the work of a user: it is replaced where it bears the mark of the store alone."""
+
+
+def _none(task: ExportTask) -> dict[str, bytes]:
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """A form of export."""
+
+    ending: str
+    """Of the file's name, with its dot."""
+    write: Callable[[ExportTask, Path], None]
+    """Writes the file on disk; it carries the mark of the task where `is_foreign` looks for it."""
+    has_layer: bool = True
+    """Whether a file holds one layer, by which it is named."""
+    companions: Callable[[ExportTask], dict[str, bytes]] = _none
+    """Small files beside it, by what is put behind its name, or in the place of its ending where that has no dot."""
+    check: Callable[[ExportTask], None] = lambda task: None
+    """Raises ConfigError where the form cannot hold the layer."""
+
+
+def place_of(task: ExportTask, form: Form) -> Place:
+    """Where the file of a task lies, unless it has to step aside."""
+    return task.request.out or places.default_place(task.store, form.ending, task.layer if form.has_layer else None)
+
+
+def write_export(task: ExportTask, form: Form, place: Place, keep: bool = False) -> Place:
+    """Write one export.
+
+    Parameters
+    ----------
+    task, form
+        What is written.
+    place
+        Where; what is there is replaced.
+    keep
+        Leave a file that says of itself all that the task's mark says.
+
+    Returns
+    -------
+    Place
+        ``place``.
+
+    Raises
+    ------
+    ConfigError
+        The form cannot hold the layer.
+    OSError
+        The disk is full, or does not obey.
+    """
+    form.check(task)
+    if keep and is_current(place, task.mark):
+        return place
+    files = files_at(place.parent)
+    with _scratch_file(place) as scratch:
+        form.write(task, scratch)
+        for name, content in form.companions(task).items():
+            if name != STYLE or not is_foreign(companion(place, name), task.store.name):
+                files.put(companion(place, name).name, content)
+        files.put_file(place.name, scratch)
+    return place
+
+
+def delete_with_companions(place: Place, store: str) -> None:
+    """Delete a file that was written for the store of a name, with what lies beside it."""
+    for name in (".aux.xml", "pgw"):
+        files_at(place.parent).delete(companion(place, name).name)
+    delete_own(companion(place, STYLE), store)
+    files_at(place.parent).delete(place.name)
+
+
+def companion(place: Place, name: str) -> Place:
+    """The place of a small file: ``scene.mask.tif.aux.xml`` for ``.aux.xml``, ``scene.mask.qml`` for ``qml``."""
+    return place.with_name(f"{place.name}{name}" if name.startswith(".") else f"{place.stem}.{name}")
+
+
+@contextmanager
+def _scratch_file(place: Place) -> Iterator[Path]:
+    """A file on disk that becomes the export: beside its place, or in the system's folder for temporary files."""
+    if isinstance(place, Remote):
+        with tempfile.TemporaryDirectory(prefix="wholecloth-export-") as folder:
+            yield Path(folder) / place.name
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    scratch = place.with_name(f"{place.name}.{uuid.uuid4().hex}{PARTIAL}")
+    try:
+        yield scratch
+    finally:
+        scratch.unlink(missing_ok=True)

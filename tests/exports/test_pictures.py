@@ -1,0 +1,86 @@
+"""PNG and OME-TIFF of a store: pixels, colours, places, and what they cannot hold."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+import tifffile
+from PIL import Image
+
+from pipeline.errors import ConfigError
+from pipeline.exports import export
+from pipeline.exports.task import ExportRequest, ExportTask
+from pipeline.store import overviews
+from pipeline.store.lifecycle import open_layer
+from pipeline.store.spec import StoreSpec
+from tests.store import specs
+
+META = {"id": "1", "tiles": {"block": 64}}
+
+
+def task(folder: Path, spec: StoreSpec, to: str, layer: str | None = None, **options: Any) -> ExportTask:
+    path = folder / "a.zarr"
+    if not path.exists():
+        specs.store(path, spec)
+        overviews.build_overviews(path, spec)
+    return ExportTask(path, spec, META, ExportRequest(to=to, layer=layer, options=options))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_a_png_has_the_colours_of_the_classes(tmp_path: Path, dtype: str) -> None:
+    spec = specs.spec(dtype=dtype, nodata=255 if dtype == "uint8" else 65535)
+    image = np.array(Image.open(export(task(tmp_path, spec, "png"))).convert("RGBA"))
+    table = np.zeros((spec.nodata + 1, 4), dtype=np.uint8)
+    for row in spec.classes:
+        table[row.code] = (*row.rgb, 255)
+    assert (image == table[specs.pixels(spec)]).all()
+
+
+@pytest.mark.parametrize("grid", [name for name in specs.GRIDS if name != "rotated"])
+@pytest.mark.parametrize(("side", "level"), [(8192, 0), (65, 1), (20, 3)])
+def test_a_png_of_a_level_lies_where_the_raster_does(tmp_path: Path, grid: str, side: int, level: int) -> None:
+    spec = specs.spec(grid)
+    png = export(task(tmp_path, spec, "png", max_side=side))
+    stored = np.asarray(open_layer(tmp_path / "a.zarr", level, "mask")[:])
+    with rasterio.open(png) as raster:
+        assert (raster.height, raster.width) == stored.shape
+        assert tuple(raster.transform)[:6] == pytest.approx(spec.grid.level(level).transform)
+
+
+def test_a_store_without_levels_is_thinned(tmp_path: Path) -> None:
+    png = export(task(tmp_path, specs.spec(levels=1), "png", max_side=40))
+    assert Image.open(png).size == (33, 25)
+
+
+def test_a_png_of_several_bands_is_refused_by_name(tmp_path: Path) -> None:
+    spec = specs.spec(layers=("mask", "probabilities"))
+    with pytest.raises(ConfigError, match=r"layer probabilities .* PNG cannot hold. Export it as cog"):
+        export(task(tmp_path, spec, "png", "probabilities"))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.zarr"]
+
+
+@pytest.mark.parametrize("layer", ["mask", "confidence", "probabilities"])
+@pytest.mark.parametrize("grid", ["of a slide", "with a code"])
+def test_an_ome_tiff_has_the_levels_of_the_store(tmp_path: Path, layer: str, grid: str) -> None:
+    spec = specs.spec(grid, layers=("mask", "confidence", "probabilities"))
+    file = export(task(tmp_path, spec, "ome-tiff", layer))
+    with tifffile.TiffFile(file) as tiff:
+        levels = tiff.series[0].levels
+        stored = [np.asarray(open_layer(tmp_path / "a.zarr", k, layer)[:]) for k in range(spec.levels)]
+        assert all(np.array_equal(level.asarray(), array) for level, array in zip(levels, stored, strict=True))
+        pixels = ET.fromstring(tiff.ome_metadata or "").find(".//{*}Pixels")
+        assert pixels is not None
+        assert (pixels.get("PhysicalSizeX") == "0.25") == (grid == "of a slide")
+        names = [channel.get("Name") for channel in pixels.findall("{*}Channel")]
+        assert names == ([row.name for row in spec.classes] if layer == "probabilities" else [layer])
+
+
+@pytest.mark.parametrize("to", ["cog", "png", "ome-tiff"])
+def test_an_export_is_the_same_to_the_byte(tmp_path: Path, to: str) -> None:
+    first = export(task(tmp_path, specs.spec(), to)).read_bytes()
+    assert export(task(tmp_path, specs.spec(), to)).read_bytes() == first
