@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from pipeline.cli import evaluate, export, finish, init, inspect, plan, run, sample, schema, status, train, verify
+from pipeline.cli import (
+    evaluate,
+    export,
+    finish,
+    init,
+    inspect,
+    plan,
+    run,
+    sample,
+    schema,
+    stats,
+    status,
+    train,
+    verify,
+)
 from pipeline.cli.app import app
 from pipeline.cli.exit import run_and_exit
 
@@ -19,6 +33,7 @@ COMMANDS = (
     verify.verify,
     train.train,
     evaluate.evaluate,
+    stats.stats,
     sample.sample,
     schema.schema,
 )

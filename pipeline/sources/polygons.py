@@ -31,6 +31,8 @@ class PolygonUse:
     alternative: str
     """What else may be given."""
     error: type[InputError]
+    attribute: str = "Give --attribute NAME (labels.attribute)"
+    """How a field is named."""
 
 
 LABEL_POLYGONS = PolygonUse(
@@ -84,6 +86,24 @@ class PolygonFile:
         """What the polygons are and where they come from, in words."""
         return f"{self.role.name} {self.path}"
 
+    def fields(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any] | None]:
+        """Numbers of all features and the values of their attribute, in the order of the file; no polygon is read.
+
+        Raises
+        ------
+        InputError
+            The error of their role: the file cannot be read.
+        """
+        pyogrio, _ = _libraries()
+        columns = [self.attribute] if self.attribute else []
+        try:
+            _, fids, _, fields = pyogrio.raw.read(
+                self.path, layer=self.name, columns=columns, return_fids=True, read_geometry=False, where=self.where
+            )
+        except (RuntimeError, ValueError, OSError) as error:
+            raise self.role.error(f"{self.description} cannot be read ({_one_line(error)}). Mend the file.") from error
+        return fids, fields[0] if self.attribute else None
+
     def read(self, boxes: Sequence[Box] | None) -> Polygons:
         """Polygons that may reach into one of a few rectangles, or all of them. Raises the error of their role."""
         parts = [self._read(box) for box in boxes] if boxes is not None else [self._read(None)]
@@ -93,7 +113,11 @@ class PolygonFile:
         _, first = np.unique(fids, return_index=True)  # in the order of the file, which an index does not keep
         return Polygons(fids=fids, polygons=polygons, values=values)[first]
 
-    def _read(self, box: Box | None) -> Polygons:
+    def read_numbers(self, fids: npt.NDArray[np.int64]) -> Polygons:
+        """Polygons of features by their numbers, in the order of the file. Raises the error of their role."""
+        return self._read(None, np.sort(fids))
+
+    def _read(self, box: Box | None, selection: npt.NDArray[np.int64] | None = None) -> Polygons:
         pyogrio, shapely = _libraries()
         columns = [self.attribute] if self.attribute else []
         try:
@@ -105,6 +129,7 @@ class PolygonFile:
                 force_2d=True,
                 where=self.where,
                 bbox=(box.left, box.bottom, box.right, box.top) if box else None,
+                fids=selection,
             )
             polygons = shapely.from_wkb(wkb)
         except (RuntimeError, ValueError, OSError, shapely.errors.ShapelyError) as error:
@@ -169,8 +194,8 @@ def open_polygons(
     fields = [str(field) for field in info["fields"]]
     if attribute is not None and attribute not in fields:
         raise role.error(
-            f"{description} have no attribute {attribute!r}{_nearest(attribute, fields)}. Give --attribute "
-            f"NAME (labels.attribute) of one that they have."
+            f"{description} have no attribute {attribute!r}{_nearest(attribute, fields)}. "
+            f"{role.attribute} of one that they have."
         )
     left, bottom, right, top = (float(edge) for edge in info["total_bounds"])
     return PolygonFile(

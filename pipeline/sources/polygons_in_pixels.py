@@ -92,11 +92,28 @@ def bbox_to_read(layer: PolygonFile, grid: Grid, window: Window) -> list[Box] | 
     return None if sides is None else with_turned_boxes([box.grow(EDGE_SHARE) for box in sides], layer.crs, layer.box)
 
 
-def in_pixels(polygons: GeometryArray, layer: PolygonFile, grid: Grid) -> GeometryArray:
-    """Polygons of the layer's CRS in columns and rows. Nothing here depends on the window: windows must meet."""
+def in_pixels(polygons: GeometryArray, layer: PolygonFile, grid: Grid, bends: int = BENDS) -> GeometryArray:
+    """Polygons of the layer's CRS in columns and rows. Nothing here depends on the window: windows must meet.
+
+    Parameters
+    ----------
+    polygons
+        (features,) in the layer's CRS.
+    layer
+        Where they are from.
+    grid
+        Of the image.
+    bends
+        Pieces into which an edge as long as the image is cut, where the CRS differ.
+
+    Raises
+    ------
+    InputError
+        The error of their role: a polygon has no place in the image's CRS.
+    """
     if grid.wkt is not None and layer.crs is not None and not same_crs(layer.crs, grid.wkt):
         polygons = _bendable(
-            polygons, bbox_to_read(layer, grid, Window(row=0, col=0, height=grid.height, width=grid.width))
+            polygons, bbox_to_read(layer, grid, Window(row=0, col=0, height=grid.height, width=grid.width)), bends
         )
     elif in_degrees(grid):
         polygons = _turned(polygons, bbox_of(grid).grow(EDGE_SHARE))
@@ -143,7 +160,7 @@ def _turned(polygons: GeometryArray, frame: Box) -> GeometryArray:
     return polygons
 
 
-def _bendable(polygons: GeometryArray, near: list[Box] | None) -> GeometryArray:
+def _bendable(polygons: GeometryArray, near: list[Box] | None, bends: int) -> GeometryArray:
     """Edges that are straight in their CRS are curves in another, and what is far away may have no place there.
 
     So polygons are cut to what is around the image, and long edges get points by which they can bend.
@@ -162,7 +179,7 @@ def _bendable(polygons: GeometryArray, near: list[Box] | None) -> GeometryArray:
     parts = [shapely.clip_by_rect(large, box.left, box.bottom, box.right, box.top) for box in near]
     polygons[~inside] = shapely.union_all(parts, axis=0)
     side = max(max(box.right - box.left, box.top - box.bottom) for box in near)
-    return np.asarray(shapely.segmentize(polygons, side / BENDS))
+    return np.asarray(shapely.segmentize(polygons, side / bends))
 
 
 def polygon_parts(shapes: Any) -> GeometryArray:

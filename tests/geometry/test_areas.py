@@ -63,7 +63,9 @@ def whole(grid: Grid) -> Window:
 
 
 def total(areas: PixelAreas, window: Window) -> float:
-    return float(np.broadcast_to(areas.of(window), (window.height, window.width)).sum())
+    pixels = float(np.broadcast_to(areas.of(window), (window.height, window.width)).sum())
+    assert areas.total(window) == pytest.approx(pixels, rel=1e-13)
+    return pixels
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -149,6 +151,7 @@ def test_an_area_does_not_depend_on_the_window(row: int, col: int, height: int, 
     window = Window(row=row, col=col, height=height, width=width)
     wide = pixel_areas(grid).of(Window(row=0, col=0, height=1100, width=1100))
     np.testing.assert_allclose(pixel_areas(grid).of(window), wide[window.slices], rtol=1e-13)
+    assert pixel_areas(grid).total(window) == pytest.approx(wide[window.slices].sum(), rel=1e-12)
     assert (wide[1000:] == 0).all()
 
 
@@ -178,7 +181,8 @@ def test_without_a_datum_areas_are_planar() -> None:
         ("px", "planar", 1.0),
         ("m2", "planar", pytest.approx(9.290304)),
     ]
-    assert slide.of(Window(row=0, col=0, height=3, width=3)).tolist() == [[0.125]]
+    window = Window(row=0, col=0, height=3, width=3)
+    assert (slide.of(window).tolist(), slide.total(window)) == ([[0.125]], 1.125)
 
 
 def test_a_crs_that_proj_does_not_know_is_refused() -> None:

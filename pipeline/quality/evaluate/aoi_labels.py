@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +14,11 @@ from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.interfaces import IGNORE, Labels
 from pipeline.sources.aoi import open_area
-from pipeline.sources.aoi.aoi import Area
 from pipeline.store.lifecycle import read_store_meta
 from pipeline.store.reader import StoreLevel, open_store
+
+if TYPE_CHECKING:
+    from pipeline.sources.aoi.aoi import Area
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,20 +55,39 @@ def labels_in_aoi(labels: Labels, store: StoreLevel) -> Labels:
     StoreError
         Its area of interest is gone or changed.
     """
+    area = store_area(store, "judge it")
+    return labels if area is None else AoiLabels(labels=labels, area=area)
+
+
+def store_area(store: StoreLevel, purpose: str) -> Area | None:
+    """The area that a store was asked for; None where that is everything.
+
+    Parameters
+    ----------
+    store
+        One level of it.
+    purpose
+        What the area is needed for, as the message says it.
+
+    Raises
+    ------
+    StoreError
+        Its area of interest is gone or changed.
+    """
     meta = read_store_meta(store.path)
     recorded = meta.get("fingerprint", {}).get("source.aoi")
     if recorded is None:
-        return labels
+        return None
     aoi_config = SourceConfig.model_validate(meta["config"]["source"]).aoi
     try:
         full_area, area = open_area(aoi_config, open_store(store.path).grid), open_area(aoi_config, store.grid)
     except SourceError as error:
         raise StoreError(
-            f"{store.path} was made within an area of interest, which is needed to judge it. {error}"
+            f"{store.path} was made within an area of interest, which is needed to {purpose}. {error}"
         ) from error
     if full_area is None or area is None or full_area.digest != recorded:
         raise StoreError(
             f"{store.path} was made within an area of interest that has changed since. Put the file back: "
             f"it was {aoi_config}."
         )
-    return AoiLabels(labels=labels, area=area)
+    return area

@@ -1,0 +1,64 @@
+"""``wholecloth stats``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.app import StorePath
+
+
+class Denominators(StrEnum):
+    """What shares are of."""
+
+    VALID = "valid"
+    AOI = "aoi"
+    RASTER = "raster"
+
+
+class TableFormat(StrEnum):
+    """How rows are printed."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+def stats(
+    store: StorePath,
+    zones: Annotated[str | None, typer.Option(metavar="FILE", help="Polygons, of which each is a zone.")] = None,
+    field: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Field with the name of a zone; else the feature's number.")
+    ] = None,
+    zones_layer: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Layer of the zones, of a file that has several.")
+    ] = None,
+    of: Annotated[
+        Denominators,
+        typer.Option(help="What shares are of: pixels with a class, pixels that were asked for, or all pixels."),
+    ] = Denominators.VALID,
+    objects: Annotated[bool, typer.Option("--objects", help="Count connected objects as well.")] = False,
+    form: Annotated[TableFormat, typer.Option("--format", help="How rows are printed.")] = TableFormat.TABLE,
+) -> None:
+    """Print pixels and area of each class, in the whole scene or by zones."""
+    from pipeline.errors import InputError
+    from pipeline.quality.stats.stats import store_stats
+    from pipeline.quality.stats.table import format_rows
+    from pipeline.store.reader import open_store
+
+    if zones is None and (field is not None or zones_layer is not None):
+        option = "--field" if field is not None else "--zones-layer"
+        raise InputError(f"{option} tells of a file of zones, and none is given. Give --zones FILE as well.")
+    level = open_store(store)
+    zone_file = None
+    if zones is not None:
+        from pipeline.runtime.optional_imports import require
+
+        for library in ("pyogrio", "shapely"):
+            require(library, "vector", "Reading zones")
+        from pipeline.quality.stats.zones import open_zones
+
+        zone_file = open_zones(zones, field, zones_layer, level.grid)
+    print(format_rows(store_stats(level, zone_file, of.value, objects), form.value, objects))

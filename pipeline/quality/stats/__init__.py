@@ -1,0 +1,1 @@
+"""Pixels and areas of each class, in the whole scene and in zones."""
