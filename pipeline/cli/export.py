@@ -16,6 +16,13 @@ Memory = Annotated[str, typer.Option("--memory", help="What the process may take
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that was not written for this store.")]
 
 MaxSide = Annotated[int | None, typer.Option("--max-side", min=1, help="Longest side of a png, px: 8192.")]
+Connectivity = Annotated[
+    int | None, typer.Option("--connectivity", help="Of objects: 4, or 8 where pixels that touch by a corner join.")
+]
+MinArea = Annotated[str | None, typer.Option("--min-area", help="Smaller objects are left out: 100 m2, 10 um2, 20 px.")]
+Classes = Annotated[
+    str | None, typer.Option("--classes", metavar="NAME,NAME", help="Classes of objects; else all but the background.")
+]
 
 
 def export(
@@ -25,6 +32,9 @@ def export(
     out: File = None,
     memory: Memory = "1GiB",
     max_side: MaxSide = None,
+    connectivity: Connectivity = None,
+    min_area: MinArea = None,
+    classes: Classes = None,
     overwrite: Overwrite = False,
     log_format: LogFormat = Format.TEXT,
 ) -> None:
@@ -36,9 +46,14 @@ def export(
     from pipeline.running.export import export_store
     from pipeline.runtime.progress import progress_as
 
-    options = {} if max_side is None else {"max_side": max_side}
+    names = None if classes is None else [name.strip() for name in classes.split(",")]
+    options = {"max_side": max_side, "connectivity": connectivity, "min_area": min_area, "classes": names}
     request = ExportRequest(
-        options=options, to=to, layer=layer, out=parse_place(out) if out else None, memory=parse_bytes(memory)
+        to=to,
+        layer=layer,
+        out=parse_place(out) if out else None,
+        memory=parse_bytes(memory),
+        options={name: value for name, value in options.items() if value is not None},
     )
     with progress_as(log_format) as progress:
         print(export_store(store, request, overwrite, progress.say))

@@ -110,5 +110,5 @@ MODEL_KINDS = Family(
 )
 TAPER_KINDS = Family(("flat", "linear", "hann", "gaussian"))
 LAYER_KINDS = Family(("mask", "confidence", "probabilities", "entropy"))
-EXPORT_KINDS = Family(("cog", "png", "ome-tiff"))
+EXPORT_KINDS = Family(("cog", "png", "ome-tiff", "gpkg", "geoparquet", "flatgeobuf", "geojson", "qupath"))
 ENGINE_KINDS = Family((), [ENGINE_FACTS])

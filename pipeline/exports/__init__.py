@@ -15,6 +15,7 @@ from pipeline.exports.mark import is_foreign
 from pipeline.exports.ome_tiff import OME_TIFF
 from pipeline.exports.png import PNG
 from pipeline.exports.task import MAIN_LAYERS, ExportRequest, ExportTask
+from pipeline.exports.vectors.forms import VECTOR_FORMS
 from pipeline.exports.write import Form, delete_with_companions, place_of, write_export
 from pipeline.locations import Place, parse_place
 from pipeline.store.files import files_at
@@ -22,7 +23,7 @@ from pipeline.store.layers import LAYERS
 from pipeline.store.lifecycle import remove_partials_beside
 from pipeline.store.spec import StoreSpec
 
-KINDS: dict[str, Form] = {"cog": COG, "png": PNG, "ome-tiff": OME_TIFF}
+KINDS: dict[str, Form] = {"cog": COG, "png": PNG, "ome-tiff": OME_TIFF, **VECTOR_FORMS}
 """By their names in ``output.exports`` and ``export --to``."""
 EXPORT_KINDS.register(KINDS)
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window
 from pipeline.store.ledger import BlockPosition, Ledger
+from pipeline.store.lifecycle import open_layer
 from pipeline.store.reader import StoreLevel
 
 Codes = npt.NDArray[np.unsignedinteger]
@@ -39,6 +40,34 @@ class Mask(Protocol):
 
     def read(self, window: Window, /) -> Codes:
         """(rows, cols) codes of a window inside the mask."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerMask:
+    """A layer of class codes of a store, as a mask."""
+
+    level: StoreLevel
+    layer: str
+    """``mask`` or ``cleaned``."""
+
+    @property
+    def height(self) -> int:
+        """Rows, px."""
+        return self.level.grid.height
+
+    @property
+    def width(self) -> int:
+        """Columns, px."""
+        return self.level.grid.width
+
+    @property
+    def nodata(self) -> int:
+        """The code that is no class."""
+        return self.level.nodata
+
+    def read(self, window: Window, /) -> Codes:
+        """(rows, cols) codes of a window inside the mask."""
+        return np.asarray(open_layer(self.level.path, self.level.level, self.layer)[window.slices])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -14,6 +14,7 @@ from pipeline.errors import ConfigError
 from pipeline.exports.vectors.antimeridian import cut_polygons, needs_cut
 from pipeline.exports.vectors.json_text import Shapes, compact, object_shapes, write_polygons
 from pipeline.geometry.ellipsoid import is_degrees, parsed, unit_size
+from pipeline.geometry.grid import Grid
 from pipeline.objects.features import FeatureBatch, FeatureFields
 
 DECIMALS = 7
@@ -44,7 +45,7 @@ def write_geojson(batches: Iterable[FeatureBatch], path: Path, fields: FeatureFi
     ConfigError
         The mask has no CRS, so that its objects have no place on earth.
     """
-    check_geojson(fields)
+    check_geojson(fields.grid)
     with path.open("w", encoding="utf-8") as file:
         file.write(f'{{"type":"FeatureCollection","wholecloth":{compact(mark)},"features":[')
         separator = "\n"
@@ -59,9 +60,9 @@ def write_geojson(batches: Iterable[FeatureBatch], path: Path, fields: FeatureFi
         file.write("\n]}\n")
 
 
-def check_geojson(fields: FeatureFields) -> None:
+def check_geojson(grid: Grid) -> None:
     """Raise ConfigError where a mask has no CRS."""
-    if fields.grid.wkt is None:
+    if grid.wkt is None:
         raise ConfigError(
             "The mask has no CRS, and GeoJSON is in longitudes and latitudes by its standard. Export it --to qupath, "
             "whose GeoJSON is in pixels, or --to gpkg."

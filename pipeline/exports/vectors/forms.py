@@ -1,0 +1,115 @@
+"""Forms of export for objects as polygons, and what their options mean."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import ConfigError
+from pipeline.exports.task import ExportTask
+from pipeline.exports.write import Form
+from pipeline.geometry.window import Window
+from pipeline.store.layers import CLASS_LAYERS
+from pipeline.store.lifecycle import open_layer
+from pipeline.store.reader import open_store
+
+if TYPE_CHECKING:
+    from pipeline.objects.features import FeatureBatch, FeatureFields, FeatureOptions
+
+Writer = Callable[["Iterable[FeatureBatch]", Path, "FeatureFields", str], None]
+
+
+def _write(writer: str, ending: str, task: ExportTask, file: Path) -> None:
+    """Write in a folder of its own: drivers go by the ending of a name, and put files of their own beside it."""
+    from pipeline.objects.features import find_features
+    from pipeline.objects.mask import LayerMask, store_blocks
+
+    scratch = file.with_name(f".{file.name}")
+    level = open_store(task.store)
+    try:
+        features = find_features(
+            store_blocks(level, LayerMask(level=level, layer=task.layer)),
+            task.spec.grid,
+            task.spec.classes,
+            scratch,
+            options=feature_options(task),
+            confidence_of=partial(_confidence, task) if "confidence" in task.spec.layers else None,
+        )
+        _writer(writer)(features.batches(), scratch / f"objects{ending}", features.fields, str(task.mark))
+        (scratch / f"objects{ending}").replace(file)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def feature_options(task: ExportTask) -> FeatureOptions:
+    """Which objects are exported; raises ConfigError where there is no such class or size."""
+    from pipeline.objects.features import FeatureOptions
+    from pipeline.objects.sizes import ObjectSize
+
+    options = task.request.options
+    size = options.get("min_area")
+    return FeatureOptions(
+        connectivity=options.get("connectivity", 4),
+        codes=_codes(task, options.get("classes")),
+        min_area=None if size is None else ObjectSize.parse(size),
+    )
+
+
+def _codes(task: ExportTask, names: list[str] | None) -> tuple[int, ...]:
+    """Codes of classes by their names; empty where none is named."""
+    by_name = {row.name: row.code for row in task.spec.classes}
+    absent = [name for name in names or () if name not in by_name]
+    if absent:
+        raise ConfigError(
+            f"--classes names {absent[0]}, which is no class of {task.store}. It has {', '.join(by_name)}: "
+            f"name some of these."
+        )
+    return tuple(by_name[name] for name in names or ())
+
+
+def _confidence(task: ExportTask, window: Window) -> npt.NDArray[Any]:
+    return np.asarray(open_layer(task.store, 0, "confidence")[window.slices])
+
+
+def _check(task: ExportTask) -> None:
+    if task.layer not in CLASS_LAYERS:
+        raise ConfigError(
+            f"The layer {task.layer} of {task.store} has no classes, so that there are no objects to draw. "
+            f"Export the layer mask, or {task.layer} as cog."
+        )
+    feature_options(task)
+
+
+def _check_place(task: ExportTask) -> None:
+    from pipeline.exports.vectors.geojson import check_geojson
+
+    _check(task)
+    check_geojson(task.spec.grid)
+
+
+def _writer(name: str) -> Writer:
+    """A writer by the place of its function; a run that exports no objects imports none of this."""
+    module, _, function = name.partition(":")
+    writer: Writer = getattr(importlib.import_module(f"pipeline.exports.vectors.{module}"), function)
+    return writer
+
+
+def _form(ending: str, writer: str, check: Callable[[ExportTask], None] = _check) -> Form:
+    return Form(ending=ending, write=partial(_write, writer, ending), has_layer=False, check=check)
+
+
+VECTOR_FORMS = {
+    "gpkg": _form(".gpkg", "by_ogr:write_geopackage"),
+    "geoparquet": _form(".parquet", "geoparquet:write_geoparquet"),
+    "flatgeobuf": _form(".fgb", "by_ogr:write_flatgeobuf"),
+    "geojson": _form(".geojson", "geojson:write_geojson", _check_place),
+    "qupath": _form(".qupath.geojson", "qupath:write_qupath"),
+}
+"""By their names in ``export --to``."""

@@ -1,0 +1,85 @@
+"""Objects of a store as files, by the command's own way: classes, sizes, marks, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyogrio
+import pytest
+import shapely
+from rasterio.features import shapes
+
+from pipeline.errors import ConfigError, InputError
+from pipeline.exports import KINDS, export
+from pipeline.exports.mark import is_foreign
+from pipeline.exports.task import ExportRequest, ExportTask
+from pipeline.exports.vectors.forms import VECTOR_FORMS
+from pipeline.store.ledger import Ledger
+from tests.exports.test_pictures import META
+from tests.store import specs
+
+READ_BY_OGR = ("gpkg", "flatgeobuf", "geojson", "qupath")
+
+
+def task(folder: Path, to: str, grid: str = "with a code", layer: str | None = None, **options: Any) -> ExportTask:
+    spec = specs.spec(grid, layers=("mask", "confidence"))
+    path = folder / "a.zarr"
+    if not path.exists():
+        specs.store(path, spec)
+        for block in ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)):
+            Ledger(path).commit(block, {"chunks": {}})
+    return ExportTask(path, spec, META, ExportRequest(to=to, layer=layer, options=options))
+
+
+@pytest.fixture(autouse=True)
+def _meta(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The root of a store of the tests says no more than `specs.store` does."""
+    monkeypatch.setattr("pipeline.store.reader.read_store_meta", lambda path: {**META, "classes": CLASSES})
+
+
+CLASSES = [{"code": row.code, "name": row.name, "color": row.color, "role": row.role} for row in specs.CLASSES]
+
+
+@pytest.mark.parametrize("to", VECTOR_FORMS)
+def test_every_form_lies_beside_its_store_with_its_mark(tmp_path: Path, to: str) -> None:
+    file = export(task(tmp_path, to))
+    assert file == tmp_path / f"a{KINDS[to].ending}"
+    assert not is_foreign(file, "a.zarr")
+    assert is_foreign(file, "b.zarr")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["a.zarr", file.name])
+
+
+@pytest.mark.parametrize("to", READ_BY_OGR)
+def test_objects_are_those_of_the_whole_mask(tmp_path: Path, to: str) -> None:
+    file = export(task(tmp_path, to, "without a CRS" if to == "qupath" else "with a code"))
+    pixels = specs.pixels(specs.spec())
+    expected = sum(code in (0, 3) for _, code in shapes(pixels, pixels != 255))
+    assert len(pyogrio.raw.read(file)[2]) == expected
+
+
+def test_classes_and_sizes_choose_the_objects(tmp_path: Path) -> None:
+    geometry = pyogrio.raw.read(export(task(tmp_path, "gpkg", classes=["forest"], min_area="30 px")))[2]
+    pixels = specs.pixels(specs.spec())
+    areas = [shapely.geometry.shape(outline).area for outline, code in shapes(pixels, pixels == 7) if code == 7]
+    assert len(geometry) == sum(area >= 30 for area in areas)
+
+
+def test_what_cannot_be_drawn_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    for kind, words, arguments in (
+        (ConfigError, "layer confidence .* has no classes", {"layer": "confidence"}),
+        (ConfigError, "--classes names swamp", {"classes": ["swamp"]}),
+        (InputError, "no size of an object", {"min_area": "many"}),
+    ):
+        with pytest.raises(kind, match=words):
+            export(task(tmp_path, "gpkg", **arguments))
+    with pytest.raises(ConfigError, match="GeoJSON is in longitudes and latitudes"):
+        export(task(tmp_path / "px", "geojson", "without a CRS"))
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []
+
+
+def test_qupath_reads_names_and_colours(tmp_path: Path) -> None:
+    document = json.loads(export(task(tmp_path, "qupath", "of a slide")).read_text())
+    classification = document["features"][0]["properties"]["classification"]
+    assert classification["name"] in {row.name for row in specs.CLASSES}
