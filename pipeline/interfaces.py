@@ -338,7 +338,7 @@ class ReadinessCheck(Protocol):
 
 
 def to_stderr(line: str) -> None:
-    """Where an engine says what happens, unless it is told otherwise."""
+    """Print what happens, where nothing else is told of it."""
     print(line, file=sys.stderr, flush=True)
 
 

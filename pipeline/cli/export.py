@@ -16,10 +16,13 @@ Memory = Annotated[str, typer.Option("--memory", help="What the process may take
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that was not written for this store.")]
 
 MaxSide = Annotated[int | None, typer.Option("--max-side", min=1, help="Longest side of a png, px: 8192.")]
-Connectivity = Annotated[
+ConnectivityOption = Annotated[
     int | None, typer.Option("--connectivity", help="Of objects: 4, or 8 where pixels that touch by a corner join.")
 ]
 MinArea = Annotated[str | None, typer.Option("--min-area", help="Smaller objects are left out: 100 m2, 10 um2, 20 px.")]
+Simplify = Annotated[
+    float | None, typer.Option("--simplify", min=0, help="Thin outlines: points within a triangle of so many px go.")
+]
 Classes = Annotated[
     str | None, typer.Option("--classes", metavar="NAME,NAME", help="Classes of objects; else all but the background.")
 ]
@@ -32,8 +35,9 @@ def export(
     out: File = None,
     memory: Memory = "1GiB",
     max_side: MaxSide = None,
-    connectivity: Connectivity = None,
+    connectivity: ConnectivityOption = None,
     min_area: MinArea = None,
+    simplify: Simplify = None,
     classes: Classes = None,
     overwrite: Overwrite = False,
     log_format: LogFormat = Format.TEXT,
@@ -47,7 +51,13 @@ def export(
     from pipeline.runtime.progress import progress_as
 
     names = None if classes is None else [name.strip() for name in classes.split(",")]
-    options = {"max_side": max_side, "connectivity": connectivity, "min_area": min_area, "classes": names}
+    options = {
+        "max_side": max_side,
+        "connectivity": connectivity,
+        "min_area": min_area,
+        "simplify": simplify,
+        "classes": names,
+    }
     request = ExportRequest(
         to=to,
         layer=layer,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
@@ -11,6 +12,7 @@ from typing import Any
 from pipeline.errors import ConfigError
 from pipeline.exports.layer_part import LayerPart, exported_part
 from pipeline.exports.mark import Mark
+from pipeline.interfaces import to_stderr
 from pipeline.locations import Place
 from pipeline.store.spec import StoreSpec
 
@@ -43,6 +45,8 @@ class ExportTask:
     meta: dict[str, Any]
     """What the root of the store says."""
     request: ExportRequest
+    say: Callable[[str], None] = field(default=to_stderr, compare=False, repr=False)
+    """Told what is left out of the ordinary."""
 
     @property
     def layer(self) -> str:

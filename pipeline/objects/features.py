@@ -22,6 +22,7 @@ from pipeline.objects.mask import MaskBlocks
 from pipeline.objects.outlines import ObjectRings, Outlines, find_outlines, object_rings, outline_batches
 from pipeline.objects.parts import ObjectParts, chosen_owners, find_objects
 from pipeline.objects.rings import Int32s
+from pipeline.objects.simplify import Simplification, simplify_outlines
 from pipeline.objects.sizes import ObjectSize
 from pipeline.objects.sweep import BlockHook
 from pipeline.objects.wkb import Binary, polygons_as_wkb
@@ -42,6 +43,8 @@ class FeatureOptions:
     """Classes that are taken; empty for all but those of role background and ignore."""
     min_area: ObjectSize | None = None
     """Smaller objects are left out."""
+    simplify: float | None = None
+    """Arcs lose points that span triangles of up to its square, px; None for none."""
     vertex_limit: int = VERTEX_LIMIT
     object_limit: int = OBJECT_LIMIT
 
@@ -129,6 +132,8 @@ class Features:
     found: ObjectParts
     outlines: Outlines
     scratch: Path
+    simplify: float | None = None
+    """px."""
 
     def __len__(self) -> int:
         return int(np.count_nonzero(self.outlines.counts))
@@ -138,23 +143,41 @@ class Features:
         """Vertices of all polygons."""
         return int(self.outlines.counts.sum())
 
-    def batches(self) -> Iterator[FeatureBatch]:
-        """All features, each once. Scratch files are used up."""
-        last_rows = self.found.objects.table.column("row_max").read()
-        for batch in outline_batches(self.outlines, last_rows, self.scratch):
+    def batches(self, simplification: Simplification | None = None) -> Iterator[FeatureBatch]:
+        """All features, each once.
+
+        Parameters
+        ----------
+        simplification
+            What `simplification` gives, where it is asked for; by default it is found first.
+        """
+        simplification = simplification or self.simplification()
+        removed = None if simplification is None else simplification.removed
+        for batch in outline_batches(self.outlines, self._last_rows, self.scratch, removed):
             traced = object_rings(batch)
             del batch
             yield self._batch(traced)
 
+    def simplification(self) -> Simplification | None:
+        """Find which points go, and count the arcs that stay as they are; None where nothing is simplified."""
+        if self.simplify is None:
+            return None
+        height = self.found.objects.blocks.mask.height
+        return simplify_outlines(self.outlines, self._last_rows, height, self.simplify**2, self.scratch)
+
+    @property
+    def _last_rows(self) -> Int64s:
+        return self.found.objects.table.column("row_max").read()
+
     def _batch(self, traced: ObjectRings) -> FeatureBatch:
         table = self.found.objects.table.take(traced.objects)
-        rings = traced.rings
         attributes = self._attributes(table, _perimeters(self.fields.grid, traced))
-        rows, cols = (_closed(values, rings.sizes) for values in (rings.rows, rings.cols))
+        rows, cols, sizes = _remaining(traced)
+        rows, cols = (_closed(values, sizes) for values in (rows, cols))
         return FeatureBatch(
             fields=self.fields,
             attributes=attributes,
-            ring_sizes=rings.sizes + 1,
+            ring_sizes=sizes + 1,
             polygon_rings=traced.polygon_rings,
             object_polygons=traced.object_polygons,
             rows=rows,
@@ -226,7 +249,9 @@ def find_features(
     measures = Measures(area_of=areas.of, confidence_of=confidence_of)
     found = find_objects(blocks, scratch, connectivity=options.connectivity, measures=measures, after_block=after_block)
     chosen = _chosen(found, codes, options)
-    outlines = find_outlines(found, chosen_owners(found, chosen), scratch, after_block=after_block)
+    outlines = find_outlines(
+        found, chosen_owners(found, chosen), scratch, shared=options.simplify is not None, after_block=after_block
+    )
     fields = FeatureFields(
         grid=grid,
         classes=tuple(classes),
@@ -236,7 +261,7 @@ def find_features(
         has_confidence=confidence_of is not None,
         multi=options.connectivity == 8,
     )
-    features = Features(fields=fields, found=found, outlines=outlines, scratch=scratch)
+    features = Features(fields=fields, found=found, outlines=outlines, scratch=scratch, simplify=options.simplify)
     _check_vertices(features, options)
     return features
 
@@ -300,6 +325,15 @@ def _perimeters(grid: Grid, traced: ObjectRings) -> npt.NDArray[np.float64]:
 def _sums(values: npt.NDArray[Any], counts: Int64s) -> npt.NDArray[Any]:
     """Sums of so many values after each other; no count is 0."""
     return np.asarray(np.add.reduceat(values, np.cumsum(counts) - counts))
+
+
+def _remaining(traced: ObjectRings) -> tuple[Int32s, Int32s, Int64s]:
+    """Rows and columns of the vertices that stay, and how many each ring has."""
+    rings, stays = traced.rings, traced.stays
+    if stays is None:
+        return rings.rows, rings.cols, rings.sizes
+    sizes = np.add.reduceat(stays, np.cumsum(rings.sizes) - rings.sizes, dtype=np.int64)
+    return rings.rows[stays], rings.cols[stays], sizes
 
 
 def _closed(values: Int32s, sizes: Int64s) -> Int32s:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.objects.columns import Int64s
-from pipeline.objects.corners import CORNER, SHARED_CORNER, corners
+from pipeline.objects.corners import CORNER, NODE, SHARED_CORNER, corners
 from pipeline.objects.lattice import lattice_blocks
 from pipeline.objects.parts import NO_OBJECT, ObjectParts
 from pipeline.objects.rings import Rings, trace
@@ -45,6 +46,8 @@ class OutlineBatch:
     """Records of `CORNER` or `SHARED_CORNER`."""
     owners: Int64s
     """(parts,) the object of each part, of all parts."""
+    removed: npt.NDArray[Any] | None = None
+    """Records of points that go, each with the part from whose rings it goes; None where none does."""
 
     @property
     def order(self) -> Int64s:
@@ -62,6 +65,8 @@ class ObjectRings:
     """Rings of each polygon; the first of them is the outer one."""
     object_polygons: Int64s
     """Polygons of each object."""
+    stays: npt.NDArray[np.bool_] | None = None
+    """Which vertices stay when rings are simplified; None for all."""
 
 
 def find_outlines(
@@ -87,12 +92,23 @@ def find_outlines(
     chosen = owners != NO_OBJECT
     for block in lattice_blocks(found.parts, after_block):
         batch = corners(block.padded, block.row, block.col, chosen, shared)
+        if shared:
+            _fix_extent(batch, found)
         records.append(batch)
         np.add.at(counts, owners[batch["part"]], 1)
     return Outlines(corners=records, owners=owners, counts=counts)
 
 
-def outline_batches(outlines: Outlines, last_rows: Int64s, scratch: Path) -> Iterator[OutlineBatch]:
+def _fix_extent(batch: npt.NDArray[Any], found: ObjectParts) -> None:
+    """Take the corners of the mask for points where arcs end, so that its extent stays."""
+    mask = found.parts.blocks.mask
+    at_corner = np.isin(batch["row"], (0, mask.height)) & np.isin(batch["col"], (0, mask.width))
+    batch["turn"][at_corner] |= NODE
+
+
+def outline_batches(
+    outlines: Outlines, last_rows: Int64s, scratch: Path, removed: LongArray | None = None
+) -> Iterator[OutlineBatch]:
     """Hand out whole objects by their last row, then id, so many corners at once.
 
     Parameters
@@ -103,6 +119,8 @@ def outline_batches(outlines: Outlines, last_rows: Int64s, scratch: Path) -> Ite
         (objects,) the last row of each object.
     scratch
         A folder that is there; as much as the corners take is written into it, and removed as batches are taken.
+    removed
+        Points that go, with their parts, to be handed out with them.
     """
     objects = np.flatnonzero(outlines.counts)
     objects = objects[np.argsort(last_rows[objects], kind="stable")]
@@ -111,11 +129,18 @@ def outline_batches(outlines: Outlines, last_rows: Int64s, scratch: Path) -> Ite
     batch_of[objects] = np.repeat(np.arange(len(cuts) - 1), np.diff(cuts))
     folder = scratch / "batches"
     folder.mkdir(exist_ok=True)
-    files = [LongArray(folder / f"{number:07d}", dtype=outlines.corners.dtype) for number in range(len(cuts) - 1)]
-    _hand_out(outlines, batch_of, files)
-    for file, start, stop in zip(files, cuts[:-1].tolist(), cuts[1:].tolist(), strict=True):
-        yield OutlineBatch(objects=objects[start:stop], corners=file.read(), owners=outlines.owners)
-        file.path.unlink()
+    files = _hand_out(outlines.corners, batch_of[outlines.owners], folder, "corners")
+    removed_files = {} if removed is None else _hand_out(removed, batch_of[outlines.owners], folder, "removed")
+    for number, (start, stop) in enumerate(pairwise(cuts.tolist())):
+        removed_file = removed_files.get(number)
+        yield OutlineBatch(
+            objects=objects[start:stop],
+            corners=files[number].read(),
+            owners=outlines.owners,
+            removed=None if removed_file is None else removed_file.read(),
+        )
+        for file in filter(None, (files[number], removed_file)):
+            file.path.unlink()
 
 
 def _cuts(counts: Int64s) -> Int64s:
@@ -128,13 +153,32 @@ def _cuts(counts: Int64s) -> Int64s:
     return np.concatenate([[0], begins, [len(counts)]])
 
 
-def _hand_out(outlines: Outlines, batch_of: Int64s, files: list[LongArray]) -> None:
-    for _, records in outlines.corners.pieces():
-        batches = batch_of[outlines.owners[records["part"]]]
+def _hand_out(records: LongArray, batch_of_part: Int64s, folder: Path, name: str) -> dict[int, LongArray]:
+    """Write records into a file for each batch; the files, by the number of the batch."""
+    files: dict[int, LongArray] = {}
+    for _, piece in records.pieces():
+        batches = batch_of_part[piece["part"]]
         order = np.argsort(batches, kind="stable")
         numbers, starts = np.unique(batches[order], return_index=True)
         for number, rows in zip(numbers.tolist(), np.split(order, starts[1:]), strict=True):
-            files[number].append(records[rows])
+            files.setdefault(number, LongArray(folder / f"{name}{number:07d}", dtype=records.dtype)).append(piece[rows])
+    return files
+
+
+_Points = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]
+
+
+def _contains(some: _Points, points: _Points) -> npt.NDArray[np.bool_]:
+    """Which points, by part, row and col, are among some others."""
+    sizes = [
+        int(max(first.max(initial=0), second.max(initial=0))) + 1 for first, second in zip(some, points, strict=True)
+    ]
+    if np.log2(np.array(sizes, dtype=np.float64)).sum() < 63:
+        first, second = ((part * np.int64(sizes[1]) + row) * sizes[2] + col for part, row, col in (some, points))
+        return np.isin(second, first)
+    names = np.dtype([("part", "i8"), ("row", "i8"), ("col", "i8")])
+    first, second = (np.rec.fromarrays(columns, dtype=names) for columns in (some, points))
+    return np.isin(second, first)
 
 
 def object_rings(batch: OutlineBatch) -> ObjectRings:
@@ -145,10 +189,16 @@ def object_rings(batch: OutlineBatch) -> ObjectRings:
     ranks = np.argsort(places, kind="stable")
     numbers = np.empty(len(parts), dtype=np.int32)
     numbers[ranks] = np.arange(len(parts), dtype=np.int32)
-    rings = trace(numbers[np.searchsorted(parts, batch.corners["part"])], batch.corners)
+    numbers_of_corners = numbers[np.searchsorted(parts, batch.corners["part"])]
+    rings = trace(numbers_of_corners, batch.corners)
+    stays = None
+    if batch.removed is not None:
+        removed = numbers[np.searchsorted(parts, batch.removed["part"])], batch.removed["row"], batch.removed["col"]
+        stays = ~_contains(removed, (numbers_of_corners[rings.order], rings.rows, rings.cols))
     return ObjectRings(
         objects=batch.objects,
         rings=rings,
         polygon_rings=np.bincount(rings.parts, minlength=len(parts)),
         object_polygons=np.bincount(places, minlength=len(batch.objects)),
+        stays=stays,
     )

@@ -25,6 +25,8 @@ class LongArray:
 
     def append(self, values: npt.NDArray[Any]) -> None:
         """Add rows at the end."""
+        if not len(values):
+            return
         with self.path.open("ab") as file:
             file.write(np.ascontiguousarray(values, dtype=self.dtype).tobytes())
 

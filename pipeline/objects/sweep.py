@@ -26,6 +26,8 @@ from pipeline.objects.seams import ABSENT, Line, Seam, column_seam, row_seam
 
 ROW_HEADER = 4
 """Numbers in the header of a row of blocks."""
+BUFFER = 2**16
+"""Components that are written at once."""
 BlockHook = Callable[[], None]
 """Called after each block: progress, and the place where a stop is noticed."""
 
@@ -106,6 +108,8 @@ class ComponentSweep:
     row_start: int = 0
     """The first part of the row of blocks."""
     complete_count: int = 0
+    unwritten: list[Columns] = field(default_factory=list)
+    unwritten_count: int = 0
 
     def run(self) -> int:
         """Visit all blocks; the number of rows that the files hold."""
@@ -118,6 +122,7 @@ class ComponentSweep:
             previous = row
         if previous is not None:
             self._end_row(frontier, _Faces(), [], outside=previous == height - 1)
+        self._write()
         return self.rows
 
     def _blank(self) -> _Frontier:
@@ -152,9 +157,16 @@ class ComponentSweep:
     def _complete(self, columns: Columns) -> Int64s:
         """Write complete components; their numbers."""
         count = len(columns["first"])
-        self.files.complete.append(columns)
         self.complete_count += count
+        self.unwritten.append(columns)
+        self.unwritten_count += count
+        if self.unwritten_count >= BUFFER:
+            self._write()
         return np.arange(self.complete_count - count, self.complete_count)
+
+    def _write(self) -> None:
+        self.files.complete.append(concatenate(self.unwritten, self.files.names))
+        self.unwritten, self.unwritten_count = [], 0
 
     def _add_faces(
         self, faces: _Faces, col: int, parts: BlockParts, at_face: npt.NDArray[np.bool_], nodes: int

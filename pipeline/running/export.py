@@ -54,7 +54,7 @@ def export_store(path: Place, request: ExportRequest, overwrite: bool, say: Call
                 f"{path} is not finished, and a file of a part of it would look whole. Run its job again, or finish "
                 f"it (wholecloth finish), then export it."
             )
-        task = ExportTask(path, read_spec(path), meta, request)
+        task = ExportTask(path, read_spec(path), meta, request, say)
         _check_disk(task)
         say(f"{task.layer} as {request.to}")
         return export(task, overwrite)

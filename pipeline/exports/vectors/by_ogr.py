@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.exports.vectors.table import GEOMETRY, LAYER, arrow, record_batch, schema
+from pipeline.exports.vectors.table import GEOMETRY, LAYER, arrow, record_batch, table_schema
 from pipeline.objects.features import FeatureBatch, FeatureFields
 from pipeline.runtime.optional_imports import require
 
@@ -54,7 +54,7 @@ def write_flatgeobuf(batches: Iterable[FeatureBatch], path: Path, fields: Featur
 
 def _write(batches: Iterable[FeatureBatch], path: Path, fields: FeatureFields, **options: Any) -> None:
     pyogrio = require("pyogrio", "vector", "Writing objects as polygons")
-    reader = arrow().RecordBatchReader.from_batches(schema(fields), _records(batches))
+    reader = arrow().RecordBatchReader.from_batches(table_schema(fields), _records(batches))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="'crs' was not provided")  # where there is none
         warnings.filterwarnings("ignore", message=".*extension", category=RuntimeWarning)  # a name of ours for a while

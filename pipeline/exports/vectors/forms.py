@@ -42,7 +42,13 @@ def _write(writer: str, ending: str, task: ExportTask, file: Path) -> None:
             options=feature_options(task),
             confidence_of=partial(_confidence, task) if "confidence" in task.spec.layers else None,
         )
-        _writer(writer)(features.batches(), scratch / f"objects{ending}", features.fields, str(task.mark))
+        simplification = features.simplification()
+        if simplification is not None and simplification.unchanged_arcs:
+            task.say(
+                f"{simplification.unchanged_arcs} of {simplification.arcs} arcs stay as they are: simplified, they would "
+                f"touch another"
+            )
+        _writer(writer)(features.batches(simplification), scratch / f"objects{ending}", features.fields, str(task.mark))
         (scratch / f"objects{ending}").replace(file)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -59,6 +65,7 @@ def feature_options(task: ExportTask) -> FeatureOptions:
         connectivity=options.get("connectivity", 4),
         codes=_codes(task, options.get("classes")),
         min_area=None if size is None else ObjectSize.parse(size),
+        simplify=options.get("simplify"),
     )
 
 

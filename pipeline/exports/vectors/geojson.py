@@ -17,7 +17,7 @@ from pipeline.geometry.ellipsoid import is_degrees, parsed, unit_size
 from pipeline.geometry.grid import Grid
 from pipeline.objects.features import FeatureBatch, FeatureFields
 
-DECIMALS = 7
+DEGREE_DECIMALS = 7
 """Of degrees: a centimetre on the ground."""
 EARTH_RADIUS = 6_371_000.0
 """m."""
@@ -82,7 +82,7 @@ def _geometries(batch: FeatureBatch) -> Iterator[tuple[Shapes, bool]]:
 
 
 def _rounded(shapes: Shapes) -> Shapes:
-    return [[ring.round(DECIMALS) for ring in rings] for rings in shapes]
+    return [[ring.round(DEGREE_DECIMALS) for ring in rings] for rings in shapes]
 
 
 def _right_handed(rings: list[npt.NDArray[np.float64]]) -> list[npt.NDArray[np.float64]]:

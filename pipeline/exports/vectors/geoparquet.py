@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.exports.vectors.table import GEOMETRY, arrow, record_batch, schema
+from pipeline.exports.vectors.table import GEOMETRY, arrow, record_batch, table_schema
 from pipeline.geometry.ellipsoid import parsed
 from pipeline.objects.features import FeatureBatch, FeatureFields
 from pipeline.runtime.optional_imports import require
@@ -45,7 +45,7 @@ def write_geoparquet(batches: Iterable[FeatureBatch], path: Path, fields: Featur
     """
     pyarrow, parquet = arrow(), require("pyarrow.parquet", "vector", "Writing objects as polygons")
     bounds_type = pyarrow.struct([pyarrow.field(name, pyarrow.float64(), nullable=False) for name in BOUNDS])
-    columns = schema(fields).append(pyarrow.field("bbox", bounds_type, nullable=False))
+    columns = table_schema(fields).append(pyarrow.field("bbox", bounds_type, nullable=False))
     extent = np.array([np.inf, np.inf, -np.inf, -np.inf])
     with parquet.ParquetWriter(path, columns, compression="zstd", store_schema=False) as writer:
         for batch in batches:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from pipeline.objects.features import FeatureBatch
 
-PIECE = 2**14
+TEXT_PIECE = 2**14
 """Vertices that become text at once."""
 
 
@@ -57,9 +57,9 @@ def write_polygons(file: TextIO, polygons: Shapes, multi: bool) -> None:
         file.write(",[" if number else "[")
         for place, ring in enumerate(rings):
             file.write(",[" if place else "[")
-            for start in range(0, len(ring), PIECE):
+            for start in range(0, len(ring), TEXT_PIECE):
                 file.write("," if start else "")
-                file.write(compact(ring[start : start + PIECE].tolist())[1:-1])
+                file.write(compact(ring[start : start + TEXT_PIECE].tolist())[1:-1])
             file.write("]")
         file.write("]")
     file.write("]}" if multi else "}")

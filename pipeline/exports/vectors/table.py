@@ -20,7 +20,7 @@ def arrow() -> Any:
     return require("pyarrow", "vector", "Writing objects as polygons")
 
 
-def schema(fields: FeatureFields) -> Any:
+def table_schema(fields: FeatureFields) -> Any:
     """The columns: attributes, then the geometry. Ids are int64, for few forms have a number without a sign."""
     pyarrow = arrow()
     types = {"id": pyarrow.int64(), "code": pyarrow.int32()}
@@ -31,7 +31,7 @@ def schema(fields: FeatureFields) -> Any:
 
 def record_batch(batch: FeatureBatch) -> Any:
     """A batch of objects as an Arrow record batch; the bytes of geometries are not copied."""
-    pyarrow, columns = arrow(), schema(batch.fields)
+    pyarrow, columns = arrow(), table_schema(batch.fields)
     arrays = [
         pyarrow.array(batch.attributes[field.name], type=field.type, from_pandas=False)
         for field in columns
