@@ -45,8 +45,8 @@ def _write(writer: str, ending: str, task: ExportTask, file: Path) -> None:
         simplification = features.simplification()
         if simplification is not None and simplification.unchanged_arcs:
             task.say(
-                f"{simplification.unchanged_arcs} of {simplification.arcs} arcs stay as they are: simplified, they would "
-                f"touch another"
+                f"{simplification.unchanged_arcs} of {simplification.arcs} arcs stay as they are: "
+                f"simplified, they would touch another"
             )
         _writer(writer)(features.batches(simplification), scratch / f"objects{ending}", features.fields, str(task.mark))
         (scratch / f"objects{ending}").replace(file)
