@@ -55,7 +55,7 @@ def evaluate(
 
     store_level = open_store(store, level)
     class_grouping = (
-        grouping(store_level.classes, parse_pairs("--map", groups, "water=water,*=other"), store_level.nodata)
+        grouping(store_level.classes, parse_pairs("--map", groups, "water=water,*=other"), int(store_level.nodata))
         if groups
         else None
     )
