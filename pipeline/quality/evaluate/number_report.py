@@ -11,7 +11,7 @@ from pipeline.quality.evaluate.report import json_number, write_file
 from pipeline.redact import redacted, redacted_document
 from pipeline.store.reader import StoreLevel
 
-HEADINGS = {"rmse": "RMSE", "mae": "MAE", "bias": "bias", "r2": "R²"}
+NUMBER_HEADINGS = {"rmse": "RMSE", "mae": "MAE", "bias": "bias", "r2": "R²"}
 
 
 def number_document(evaluation: NumberEvaluation, store: StoreLevel, labels: str) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def number_document(evaluation: NumberEvaluation, store: StoreLevel, labels: str
                 "name": score.name,
                 "pixels": score.pixels,
                 "missed": score.missed,
-                **{name: json_number(getattr(score, name)) for name in HEADINGS},
+                **{name: json_number(getattr(score, name)) for name in NUMBER_HEADINGS},
             }
             for score in evaluation.channels
         ],
@@ -40,7 +40,7 @@ def number_lines(evaluation: NumberEvaluation, store: StoreLevel, labels: str) -
         partial = f"{evaluation.committed} of {evaluation.blocks} blocks are committed; the others do not count"
         facts.append(("partial", partial))
     width = max(len("channel"), *(len(score.name) for score in evaluation.channels))
-    head = _line("channel", [*HEADINGS.values(), "px", "missed"], width)
+    head = _line("channel", [*NUMBER_HEADINGS.values(), "px", "missed"], width)
     rows = [_line(score.name, _cells(score), width) for score in evaluation.channels]
     note = "Errors are stored numbers less labels; missed are labelled pixels that hold no number."
     return [*(f"{name:<7}  {text}" for name, text in facts), "", head, *rows, "", note]
@@ -58,7 +58,7 @@ def print_numbers(evaluation: NumberEvaluation, store: StoreLevel, labels: str, 
 
 
 def _cells(score: ChannelScore) -> list[str]:
-    numbers = (getattr(score, name) for name in HEADINGS)
+    numbers = (getattr(score, name) for name in NUMBER_HEADINGS)
     return [*("–" if value != value else f"{value:.5g}" for value in numbers), f"{score.pixels:,}", f"{score.missed:,}"]
 
 
