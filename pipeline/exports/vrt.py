@@ -9,7 +9,6 @@ from pyproj.exceptions import CRSError
 
 from pipeline.exports import gdal_palette
 from pipeline.exports.geotiff.template import file_dtype, nodata_of
-from pipeline.exports.layer_part import LayerPart
 from pipeline.exports.mark import is_foreign
 from pipeline.exports.qml import class_style
 from pipeline.exports.task import ExportTask
