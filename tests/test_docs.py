@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import shapely
+import torch
 import yaml
 import zarr
 from rasterio.features import shapes
@@ -52,6 +53,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with Progress() as progress:
             execute(prepare_job(load_config(path)), progress)
     mask = np.asarray(zarr.open_array(folder / "out" / "job.zarr" / "0" / "mask", mode="r")[:])
+    write_heights(folder)
     scenes.write(folder / "labels.tif", mask[None])
     scenes.write(folder / "binary.tif", np.where(mask == 1, 255, 0)[None].astype("uint8"))
     found = [
@@ -88,6 +90,18 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).write_bytes((folder / original).read_bytes())
     (folder / "small.yaml").write_text(blocks(ROOT / "docs" / "training.md", "yaml")[0])
     return folder
+
+
+def write_heights(folder: Path) -> None:
+    """A store of two channels of numbers, and labels of both."""
+    scenes.script(torch.nn.Conv2d(3, 2, 3, padding=1), folder / "heights.pt")
+    model = {"path": str(folder / "heights.pt"), "channels": ["height", "biomass"]}
+    output = {"path": str(folder / "out" / "heights.zarr"), "layers": ["values"]}
+    with Progress() as progress:
+        execute(prepare_job(load_config(scenes.config(folder, "heights", model=model, output=output))), progress)
+    numbers = np.asarray(zarr.open_array(folder / "out" / "heights.zarr" / "0" / "values", mode="r")[:])
+    scenes.write(folder / "numbers.tif", numbers + 1)
+    scenes.write(folder / "height.tif", numbers[:1])
 
 
 @pytest.mark.slow

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from pipeline.cli.app import StorePath
+from pipeline.errors import InputError
+
+if TYPE_CHECKING:
+    from pipeline.store.reader import StoreLevel
+
+
+DEFAULT_BOUNDARY = 2
+"""Px."""
+Judged = Literal["mask", "values"]
 
 
 def evaluate(
@@ -32,7 +41,7 @@ def evaluate(
     level: Annotated[int, typer.Option(min=0, help="0 is the full resolution.")] = 0,
     boundary: Annotated[
         int, typer.Option(metavar="PX", help="Distance at which boundaries still match, 0 to 256.")
-    ] = 2,
+    ] = DEFAULT_BOUNDARY,
     area: Annotated[
         str | None, typer.Option(metavar="ROW,COL,HEIGHT,WIDTH", help="Judge a part only, px of the level.")
     ] = None,
@@ -43,19 +52,40 @@ def evaluate(
         str | None, typer.Option("--json", metavar="FILE", help="Write all numbers; - for stdout.")
     ] = None,
     png: Annotated[Path | None, typer.Option(help="Draw the confusion matrix and the classes.")] = None,
+    judge: Annotated[
+        Judged | None, typer.Option(help="The mask, or the values; by default the mask, if there is one.")
+    ] = None,
+    channel: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Judge one channel of the values, by labels of one band.")
+    ] = None,
 ) -> None:
-    """Compare the mask of a store with labels."""
-    from pipeline.quality.evaluate.aoi_labels import labels_in_aoi
-    from pipeline.quality.evaluate.class_groups import grouping
-    from pipeline.quality.evaluate.evaluate import evaluate as judge
-    from pipeline.quality.evaluate.report import area_of, print_evaluation
-    from pipeline.quality.labels import open_labels
-    from pipeline.quality.labels.class_codes import parse_ignore, parse_pairs, parse_values
+    """Compare the mask of a store with labels, or its values with numbers."""
     from pipeline.store.reader import open_store
 
     store_level = open_store(store, level)
+    if _is_of_values(store_level, judge):
+        unused = {
+            "--attribute": attribute,
+            "--burn": burn,
+            "--layer": layer,
+            "--values": values,
+            "--map": groups,
+            "--png": png,
+            "--boundary": boundary if boundary != DEFAULT_BOUNDARY else None,
+        }
+        _require_unset(unused, "is for classes, and numbers are judged")
+        _evaluate_numbers(store_level, labels, channel, ignore, area, partial, as_json)
+        return
+    _require_unset({"--channel": channel}, "is for values, and the mask is judged")
+    from pipeline.quality.evaluate.aoi_labels import labels_in_aoi
+    from pipeline.quality.evaluate.class_groups import grouping
+    from pipeline.quality.evaluate.evaluate import evaluate as evaluate_mask
+    from pipeline.quality.evaluate.report import area_of, print_evaluation
+    from pipeline.quality.labels import open_labels
+    from pipeline.quality.labels.class_codes import parse_ignore, parse_pairs, parse_values
+
     class_grouping = (
-        grouping(store_level.classes, parse_pairs("--map", groups, "water=water,*=other"), store_level.nodata)
+        grouping(store_level.classes, parse_pairs("--map", groups, "water=water,*=other"), int(store_level.nodata))
         if groups
         else None
     )
@@ -72,5 +102,46 @@ def evaluate(
     reference, mask = labels_in_aoi(reference, store_level), store_level
     if class_grouping:
         reference, mask = class_grouping.labels(reference), class_grouping.mask(store_level)
-    result = judge(mask, reference, tolerance=boundary, area=area_of(area, store_level.grid), partial=partial)
+    result = evaluate_mask(mask, reference, tolerance=boundary, area=area_of(area, store_level.grid), partial=partial)
     print_evaluation(result, mask, labels, as_json, png)
+
+
+def _is_of_values(store: StoreLevel, judge: Judged | None) -> bool:
+    """Whether the values are judged; raises InputError where the store lacks what is to be judged."""
+    chosen = judge or ("mask" if "mask" in store.layers else "values")
+    if chosen not in store.layers:
+        raise InputError(
+            f"--judge is {chosen}, but {store.path} has no such layer: {', '.join(store.layers)}. Leave it out."
+        )
+    return chosen == "values"
+
+
+def _require_unset(options: dict[str, Any], reason: str) -> None:
+    """Raise InputError where an option is given that does not apply."""
+    for name, value in options.items():
+        if value is not None:
+            raise InputError(f"{name} {reason}. Leave it out.")
+
+
+def _evaluate_numbers(
+    store: StoreLevel,
+    labels: str,
+    channel: str | None,
+    ignore: list[str] | None,
+    area: str | None,
+    partial: bool,
+    as_json: str | None,
+) -> None:
+    from pipeline.quality.evaluate.aoi_labels import store_area
+    from pipeline.quality.evaluate.number_report import print_numbers
+    from pipeline.quality.evaluate.numbers import evaluate_numbers
+    from pipeline.quality.evaluate.report import area_of
+    from pipeline.quality.labels.class_codes import parse_ignore
+    from pipeline.quality.labels.numbers import open_numbers
+
+    assert store.values is not None, "asked only of a store with values"
+    reference = open_numbers(labels, store.grid, store.values.channels, channel=channel, ignore=parse_ignore(ignore))
+    result = evaluate_numbers(
+        store, reference, window=area_of(area, store.grid), area=store_area(store, "judge it"), partial=partial
+    )
+    print_numbers(result, store, labels, as_json)

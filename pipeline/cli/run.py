@@ -115,7 +115,7 @@ def _print_report(job: Job, report: Report) -> None:
         f"{report.blocks} blocks ({report.resumed} before this run, {report.empty} without a valid pixel), "
         f"{report.speed:.2f} Mpx/s in {report.seconds:.1f} s"
     )
-    for line in _invalid(report):
+    for line in (*_invalid(report), *_clipped(report, job.spec.values.channels)):
         print(line)
     if report.device is not None:
         print(f"device: {device_summary(report.device, parts=not backend_of(job.task.device).copies)}")
@@ -133,6 +133,14 @@ def _print_report(job: Job, report: Report) -> None:
             f"shard {report.shard}: {report.left} of {job.blocks} blocks of the store are left; when there "
             f"are none, {finish}"
         )
+
+
+def _clipped(report: Report, channels: tuple[str, ...]) -> Iterator[str]:
+    """Clipped pixels by channel, as far as `_invalid` counts."""
+    counts = report.clipped if report.whole is None else report.whole.get("clipped", [])
+    counted = [f"{count:,} px of {name}" for name, count in zip(channels, counts, strict=False) if count]
+    if counted:
+        yield f"clipped: {', '.join(counted)} lie beyond what output.values_dtype holds with its scale and offset"
 
 
 def _invalid(report: Report) -> Iterator[str]:

@@ -9,6 +9,7 @@ from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema, fie
 from pipeline.config.cluster import AddressConfig, SlurmConfig
 from pipeline.config.exports import Exports
 from pipeline.config.families import ENGINE_FACTS, ENGINE_KINDS, LAYER_KINDS, TAPER_KINDS, EngineFacts, OneOf
+from pipeline.config.numbers import PerChannel, check_values
 from pipeline.config.values import Auto, ConfigSection, Count, Seconds, parse_bytes
 from pipeline.locations import Place, parse_place
 
@@ -82,17 +83,30 @@ class OutputConfig(ConfigSection):
     """The store."""
 
     path: StorePlace = Field(description="a folder, or s3://bucket/scene.zarr")
-    layers: list[Annotated[str, OneOf(LAYER_KINDS)]] = Field(["mask"], description="mask, and whichever else is wanted")
+    layers: list[Annotated[str, OneOf(LAYER_KINDS)]] = Field(
+        ["mask"], description="mask, and whichever else is wanted; or values alone"
+    )
     probabilities_dtype: Literal["uint8", "float16"] = Field(
         "uint8", description="uint8, of which 255 is 1, or float16"
     )
     min_confidence: Annotated[float, Field(ge=0, le=1)] = Field(
         0.0, description="pixels whose class is less probable are nodata in the mask"
     )
+    values_dtype: Literal["float16", "float32", "int16", "int8"] = Field(
+        "float32", description="of the layer values; integers take a scale, and clip what lies beyond"
+    )
+    values_scale: PerChannel | None = Field(
+        None, description="what one step of integers stands for, one number or one per channel"
+    )
+    values_offset: PerChannel | None = Field(
+        None, description="what 0 of integers stands for, one number or one per channel; 0 by default"
+    )
     chunk: Count = Field(512, description="px")
     block: Auto | Count = Field("auto", description="px, a whole number of chunks and shards")
     shard: Literal["auto", "none"] | Count = "auto"
-    nodata: Auto | Annotated[int, Field(ge=0, le=65535)] = "auto"
+    nodata: Auto | Annotated[int, Field(ge=-32768, le=65535)] = Field(
+        "auto", description="of the mask, from 0; of integer values where there is no mask"
+    )
     pyramid: bool = True
     exports: Exports = Field(
         "auto", description="files for other programs, made at the end of run: auto is [cog], and [] is none"
@@ -103,14 +117,27 @@ class OutputConfig(ConfigSection):
     @field_validator("layers")
     @classmethod
     def _layers(cls, layers: list[str]) -> list[str]:
-        if "mask" not in layers or len(set(layers)) < len(layers):
-            raise ValueError(f"{layers} must name mask, and each layer once")
+        if ("mask" not in layers and layers != ["values"]) or len(set(layers)) < len(layers):
+            raise ValueError(f"{layers} must name mask, and each layer once, or values alone")
         return layers
 
     @model_validator(mode="after")
     def _shards(self) -> OutputConfig:
         if self.zarr_format == 2 and isinstance(self.shard, int):
             raise ValueError("shard needs zarr_format 3; Zarr v2 has no shards")
+        return self
+
+    @model_validator(mode="after")
+    def _values(self) -> OutputConfig:
+        check_values(
+            self.values_dtype if "values" in self.layers else None,
+            self.values_scale,
+            self.values_offset,
+            has_mask="mask" in self.layers,
+            nodata=None if self.nodata == "auto" else self.nodata,
+        )
+        if "mask" not in self.layers and self.min_confidence:
+            raise ValueError("min_confidence is of classes, and a store of values alone has none; leave it out")
         return self
 
 

@@ -109,6 +109,6 @@ MODEL_KINDS = Family(
     )
 )
 TAPER_KINDS = Family(("flat", "linear", "hann", "gaussian"))
-LAYER_KINDS = Family(("mask", "confidence", "probabilities", "entropy"))
+LAYER_KINDS = Family(("mask", "confidence", "probabilities", "entropy", "values"))
 EXPORT_KINDS = Family(("cog", "png", "ome-tiff", "gpkg", "geoparquet", "flatgeobuf", "geojson", "qupath"))
 ENGINE_KINDS = Family((), [ENGINE_FACTS])

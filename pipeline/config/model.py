@@ -107,5 +107,15 @@ class ModelConfig(ConfigSection):
     )
     args: dict[str, Any] = Field({}, description="arguments of the factory or hyperparameters")
     classes: Annotated[list[ClassConfig], Field(min_length=1)] | None = None
+    channels: Annotated[list[str], Field(min_length=1)] | None = Field(
+        None, description="names of what the network returns, for the layer values"
+    )
     input: InputConfig | None = None
     output: ModelOutputConfig = ModelOutputConfig()
+
+    @field_validator("channels")
+    @classmethod
+    def _channels(cls, channels: list[str] | None) -> list[str] | None:
+        if channels is not None and (len(set(channels)) < len(channels) or not all(map(str.strip, channels))):
+            raise ValueError("give each channel a name of its own")
+        return channels

@@ -1,4 +1,4 @@
-"""A picture of the mask, with legend and scale bar."""
+"""A picture of the mask, or of the first channels of a store without one, with legend and scale bar."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import functools
 import io
 import math
 import unicodedata
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
+from pipeline.exports.stretch import MAX_CHANNELS, Entry, Stretched, stretch
 from pipeline.geometry.grid import Grid
 from pipeline.locations import Place
 from pipeline.store.files import belongs_to_others, files_at
@@ -21,7 +23,7 @@ from pipeline.store.lifecycle import open_layer
 from pipeline.store.spec import StoreSpec
 
 _MAX_SIDE = 1400
-"""Longest side of the mask in the picture, px."""
+"""Longest side of the raster in the picture, px."""
 MARGIN, SWATCH, LEGEND, TITLE, LINE, TEXT = 24, 22, 300, 44, 30, 16
 FONTS = ("DejaVuSans.ttf", "LiberationSans-Regular.ttf", "Arial.ttf")
 """Looked for on the machine, for the sake of class names in any language; Pillow's own font knows little but ASCII."""
@@ -36,12 +38,12 @@ QUICKLOOK_MARK = "quicklook of a mask store"
 
 
 def write(path: Place, spec: StoreSpec) -> Place:
-    """Draw the mask of a store into a picture beside the store."""
+    """Draw the mask of a store, or its values where it has none, into a picture beside the store."""
     return draw_quicklook(path, spec, path.with_suffix(".png"))
 
 
 def draw_quicklook(store: Place, spec: StoreSpec, png: Place) -> Place:
-    """Draw the mask from the largest overview that fits the picture.
+    """Draw a store from the largest overview that fits the picture.
 
     Parameters
     ----------
@@ -57,27 +59,32 @@ def draw_quicklook(store: Place, spec: StoreSpec, png: Place) -> Place:
     Place
         Where it was written: ``png``, or ``scene.zarr.png`` beside it.
     """
-    codes, px_per_px = _codes(store, spec)
-    image = Image.fromarray(_colors(codes, spec))
-    rows = min(len(spec.classes), _MAX_CLASSES) + 2
+    pixels, px_per_px = _pixels(store, spec)
+    stretched = None if spec.classes else stretch(pixels, spec.values)
+    image = Image.fromarray(_colors(pixels, spec) if stretched is None else _shaded(stretched))
+    entries = [(row.name, row.rgb) for row in spec.classes] if stretched is None else stretched.legend
+    rows = min(len(entries), _MAX_CLASSES) + 2
     size = image.width + LEGEND + 3 * MARGIN, max(image.height + 3 * MARGIN + 30, TITLE + LINE * rows + 2 * MARGIN)
     canvas = Image.new("RGB", size, "white")
     canvas.paste(image, (MARGIN, MARGIN))
     ImageDraw.Draw(canvas).rectangle(
         (MARGIN - 1, MARGIN - 1, MARGIN + image.width, MARGIN + image.height), outline=_INK
     )
-    _legend(canvas, spec, image.width + 2 * MARGIN, store.stem)
+    _legend(canvas, entries, image.width + 2 * MARGIN, store.stem)
     _scale_bar(canvas, spec.grid, px_per_px, MARGIN + image.height + 16, image.width)
     return _save(canvas, png.with_name(f"{store.name}.png") if belongs_to_others(png, QUICKLOOK_MARK) else png)
 
 
-def _codes(store: Place, spec: StoreSpec) -> tuple[npt.NDArray[np.unsignedinteger], float]:
-    """The codes to draw, and how many px of the raster each is wide."""
+def _pixels(store: Place, spec: StoreSpec) -> tuple[npt.NDArray[Any], float]:
+    """(rows, cols) codes or (channels, rows, cols) values to draw, and how many px of the raster each is wide."""
     level = next((k for k in range(spec.levels) if max(_shape(spec.grid.level(k))) <= _MAX_SIDE), spec.levels - 1)
     step = max(1, math.ceil(max(_shape(spec.grid.level(level))) / _MAX_SIDE))  # only where a store has no overviews
-    codes = np.asarray(open_layer(store, level, "mask")[::step, ::step])
-    scale = max(1, min(_MAX_SIDE // 2 // max(codes.shape), 16))  # small rasters are enlarged
-    return codes.repeat(scale, axis=0).repeat(scale, axis=1), 2**level * step / scale
+    channels = () if spec.classes else (slice(MAX_CHANNELS),)
+    pixels = np.asarray(
+        open_layer(store, level, spec.main_layer)[(*channels, slice(None, None, step), slice(None, None, step))]
+    )
+    scale = max(1, min(_MAX_SIDE // 2 // max(pixels.shape[-2:]), 16))  # small rasters are enlarged
+    return pixels.repeat(scale, axis=-2).repeat(scale, axis=-1), 2**level * step / scale
 
 
 def _save(canvas: Image.Image, png: Place) -> Place:
@@ -99,22 +106,26 @@ def _colors(mask: npt.NDArray[np.unsignedinteger], spec: StoreSpec) -> npt.NDArr
     return np.where((mask == spec.nodata)[..., None], _chequered(*mask.shape), table[mask])
 
 
+def _shaded(stretched: Stretched) -> npt.NDArray[np.uint8]:
+    """(rows, cols, 3) a stretched picture over the pattern of nodata."""
+    valid = stretched.valid
+    return np.where(valid[..., None], stretched.colors, _chequered(*valid.shape))
+
+
 def _chequered(height: int, width: int) -> npt.NDArray[np.uint8]:
     rows, cols = np.ogrid[:height, :width]
     return np.asarray(np.array(NODATA, dtype=np.uint8)[(rows // CHECK + cols // CHECK) % 2])
 
 
-def _legend(canvas: Image.Image, spec: StoreSpec, left: int, title: str) -> None:
+def _legend(canvas: Image.Image, entries: list[Entry], left: int, title: str) -> None:
     _write(canvas, (left, MARGIN), title, 20, LEGEND)
-    classes = spec.classes[:_MAX_CLASSES]
-    for k, row in enumerate(classes):
-        _entry(
-            canvas, (left, MARGIN + TITLE + LINE * k), row.name, np.full((SWATCH, SWATCH, 3), row.rgb, dtype=np.uint8)
-        )
-    top = MARGIN + TITLE + LINE * len(classes)
+    listed = entries[:_MAX_CLASSES]
+    for k, (name, rgb) in enumerate(listed):
+        _entry(canvas, (left, MARGIN + TITLE + LINE * k), name, np.full((SWATCH, SWATCH, 3), rgb, dtype=np.uint8))
+    top = MARGIN + TITLE + LINE * len(listed)
     _entry(canvas, (left, top), "no data", _chequered(SWATCH, SWATCH))
-    if len(classes) < len(spec.classes):
-        _write(canvas, (left, top + LINE), f"and {len(spec.classes) - len(classes)} more classes")
+    if len(listed) < len(entries):
+        _write(canvas, (left, top + LINE), f"and {len(entries) - len(listed)} more classes")
 
 
 def _entry(canvas: Image.Image, corner: tuple[int, int], name: str, swatch: npt.NDArray[np.uint8]) -> None:

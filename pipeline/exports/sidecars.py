@@ -13,7 +13,7 @@ from pipeline.store.spec import StoreSpec
 
 
 def finish_store(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> None:
-    """Write the palette inside the store, and mark the store complete.
+    """Write the palette of a mask inside the store, and mark the store complete.
 
     What is written beside it comes last, since that reads the store.
 
@@ -24,7 +24,8 @@ def finish_store(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> None:
     spec, meta
         Its spec, and what its root says of it.
     """
-    files_at(path).put(gdal_palette.pam_key(spec), gdal_palette.pam(spec).encode())
+    if spec.classes:
+        files_at(path).put(gdal_palette.pam_key(spec), gdal_palette.pam(spec).encode())
     lifecycle.mark_complete(path, spec, meta)
 
 

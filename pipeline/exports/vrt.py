@@ -9,7 +9,6 @@ from pyproj.exceptions import CRSError
 
 from pipeline.exports import gdal_palette
 from pipeline.exports.geotiff.template import file_dtype, nodata_of
-from pipeline.exports.layer_part import LayerPart
 from pipeline.exports.mark import is_foreign
 from pipeline.exports.qml import class_style
 from pipeline.exports.task import ExportTask
@@ -18,6 +17,7 @@ from pipeline.locations import Place
 from pipeline.store.files import belongs_to_others, files_at
 from pipeline.store.layers import CLASS_LAYERS
 from pipeline.store.spec import StoreSpec
+from pipeline.store.values import ValuesSpec
 
 VRT_MARK = '<MDI key="WHOLECLOTH">sidecar of a mask store</MDI>'
 """By this a VRT is known as ours, and may be replaced."""
@@ -73,12 +73,20 @@ def vrt_document(spec: StoreSpec, store: str) -> str:
     store
         Name of the store, relative to the VRT.
     """
+    layer = spec.main_layer
+    of = spec.layer(layer)
+    sources = [_array_sources(spec, store, layer, band) for band in range(1, (of.planes or 1) + 1)]
+    kind = _KINDS[{"float16": "float32"}.get(of.dtype, of.dtype)]
+    bands = _class_band(spec, kind, sources[0]) if spec.classes else _number_bands(spec, layer, kind, of.fill, sources)
+    return _document(spec.grid, spec.grid.wkt, bands)
+
+
+def _array_sources(spec: StoreSpec, store: str, layer: str, band: int) -> str:
+    """A plane of an array, with its overviews; of three dimensions GDAL has a band for each plane, from 3.8 on."""
     overviews = "".join(
-        f"    <Overview>\n{_source(f'{store}/{k}/mask')}    </Overview>\n" for k in range(1, spec.levels)
+        f"    <Overview>\n{_source(f'{store}/{k}/{layer}', band)}    </Overview>\n" for k in range(1, spec.levels)
     )
-    sources = f"    <SimpleSource>\n{_source(f'{store}/0/mask')}    </SimpleSource>\n{overviews}"
-    kind = {"uint8": "Byte", "uint16": "UInt16"}[spec.dtype]
-    return _document(spec.grid, spec.grid.wkt, _class_band(spec, kind, sources))
+    return f"    <SimpleSource>\n{_source(f'{store}/0/{layer}', band)}    </SimpleSource>\n{overviews}"
 
 
 def raster_vrt(task: ExportTask, name: str) -> str:
@@ -99,7 +107,11 @@ def raster_vrt(task: ExportTask, name: str) -> str:
     )
     kind = _KINDS[file_dtype(part)]
     sources = [f"    <SimpleSource>\n{_source(name, k + 1)}{place}    </SimpleSource>\n" for k in range(part.planes)]
-    bands = _class_band(spec, kind, sources[0]) if task.layer in CLASS_LAYERS else _number_bands(part, kind, sources)
+    bands = (
+        _class_band(spec, kind, sources[0])
+        if task.layer in CLASS_LAYERS
+        else _number_bands(spec, task.layer, kind, nodata_of(part), sources)
+    )
     return _document(spec.grid, wkt1(spec.grid.wkt), bands)
 
 
@@ -148,14 +160,22 @@ def _class_band(spec: StoreSpec, kind: str, sources: str) -> str:
     )
 
 
-def _number_bands(part: LayerPart, kind: str, sources: list[str]) -> str:
-    """Bands of numbers, such as a network's own values."""
-    nodata = nodata_of(part)
+def _number_bands(spec: StoreSpec, layer: str, kind: str, nodata: float | None, sources: list[str]) -> str:
+    """Bands of numbers; those of a network's own values with the names of its channels, and scale and offset."""
     mark = "" if nodata is None else f"    <NoDataValue>{nodata:.17g}</NoDataValue>\n"
+    names = [_channel(spec.values, k) for k in range(len(sources))] if layer == "values" else [""] * len(sources)
     return "".join(
-        f'  <VRTRasterBand dataType="{kind}" band="{band}">\n{mark}{source}  </VRTRasterBand>\n'
-        for band, source in enumerate(sources, start=1)
+        f'  <VRTRasterBand dataType="{kind}" band="{band}">\n{name}{mark}{source}  </VRTRasterBand>\n'
+        for band, (name, source) in enumerate(zip(names, sources, strict=True), start=1)
     )
+
+
+def _channel(values: ValuesSpec, channel: int) -> str:
+    """What a band says of a channel."""
+    name = f"    <Description>{escape(values.channels[channel])}</Description>\n"
+    if values.nodata is None:
+        return name
+    return f"{name}    <Offset>{values.offset[channel]!r}</Offset>\n    <Scale>{values.scale[channel]!r}</Scale>\n"
 
 
 def _source(name: str, band: int = 1) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -17,7 +17,7 @@ from pipeline.geometry.blocks import BlockGrid, BlockIndex
 from pipeline.geometry.margin import Margin
 from pipeline.geometry.shards import Shard, ShardBlocks, blocks_of_shard
 from pipeline.geometry.window import Window
-from pipeline.inference.infer import Inference
+from pipeline.inference.infer import CLIPPED, Inference
 from pipeline.inference.read import pixel_checksum, read_with_retries
 from pipeline.inference.recipe import Block, Recipe, requested_window
 from pipeline.inference.write import write_block
@@ -58,6 +58,8 @@ class BlockResult:
     """Pixels that were asked for and are invalid, by their cause."""
     timing: Timing
     """Where it was, and when: in seconds since the epoch of a clock that the processes of one machine share."""
+    clipped: list[int] = field(default_factory=list)
+    """Pixels of each channel whose number was clipped; empty where none was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,12 +113,12 @@ class BlockTask:
         """
         clock, window = Clock(), self.layout.window(index)
         error, inferred, decoded, requested = None, False, 0, None
-        invalid: dict[str, int] = {}
+        counts = InvalidCounts()
         with clock.running():
             try:
                 with timed_stage("read"):
                     requested = self.requested(index)
-                inferred, decoded, invalid = self._run(index, requested)
+                inferred, decoded, counts = self._run(index, requested)
             except (ReadError, InferenceError) as fault:
                 error = str(fault)
         pixels, timing = (
@@ -131,8 +133,9 @@ class BlockTask:
             pixels=pixels,
             decoded=decoded,
             peak=resources.peak_resident(),
-            invalid=invalid,
+            invalid=counts.invalid,
             timing=timing,
+            clipped=counts.clipped,
         )
 
     def failed(self, index: BlockIndex, reason: str) -> BlockResult:
@@ -156,23 +159,23 @@ class BlockTask:
         frame = self.layout.read_window(index, requested_window(window, requested))
         return Block(index, window, frame, read_with_retries(self.source, frame, self.retries), requested)
 
-    def _run(self, index: BlockIndex, requested: npt.NDArray[np.bool_] | None) -> tuple[bool, int, dict[str, int]]:
+    def _run(self, index: BlockIndex, requested: npt.NDArray[np.bool_] | None) -> tuple[bool, int, InvalidCounts]:
         with timed_stage("read"):
             block = self.block(index, requested)
         pixels = block.window.pixels if requested is None else int(requested.sum())
         with timed_stage("checksum"):
-            record: dict[str, Any] = {
-                "source": pixel_checksum(block.pixels),
-                **InvalidCounts(pixels, block.invalid).recorded(),
-            }
+            record: dict[str, Any] = {"source": pixel_checksum(block.pixels)}
+        counts = InvalidCounts(pixels, block.invalid)
         inferred = bool(block.output_mask.any())
         if inferred:
             arrays, halvings = self._infer(block)
             record |= {"halvings": halvings} if halvings else {}
+            clipped = arrays.pop(CLIPPED, None)
+            counts.add_clipped([] if clipped is None else clipped.tolist())
         else:
             arrays = {}
-        self._write(index, block.window, arrays, record)
-        return inferred, block.pixels.decoded, block.invalid
+        self._write(index, block.window, arrays, {**record, **counts.recorded()})
+        return inferred, block.pixels.decoded, counts
 
     def _infer(self, block: Block) -> tuple[Arrays, int]:
         """In this thread, but for what owns the device."""

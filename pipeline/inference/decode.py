@@ -21,7 +21,8 @@ class ClassDecoding:
     several classes
     may hold at once: what a channel must reach, one number for all or one for each."""
     codes: tuple[int, ...]
-    """Class code of each channel; of all classes for one channel; last that of a background without a channel."""
+    """Class code of each channel; of all classes for one channel; last that of a background without a channel. Empty
+    where channels are numbers and mean no class."""
     background: int | None = None
     """Where several classes may hold at once: the place in ``codes`` of what a pixel is where none reaches the
     threshold."""
@@ -52,6 +53,11 @@ class DecodedTile:
     def p(self) -> torch.Tensor:
         """(channels, rows, cols) float32 probabilities."""
         return channel_probabilities(self.logits, self.decoding)
+
+    @property
+    def numbers(self) -> torch.Tensor:
+        """(channels, rows, cols) float32: what the network returns; where it means no classes, after the activation."""
+        return self.logits if self.decoding.codes else self.p
 
     @cached_property
     def certainty(self) -> torch.Tensor:

@@ -15,6 +15,7 @@ from pipeline.errors import InferenceError
 from pipeline.geometry.blocks import BlockGrid
 from pipeline.geometry.window import Window
 from pipeline.inference import layers
+from pipeline.inference.decode import DecodedTile
 from pipeline.inference.forward import Forward
 from pipeline.inference.parts import block_logits, require_finite
 from pipeline.inference.recipe import Block, Recipe
@@ -28,6 +29,8 @@ from pipeline.runtime.transfer.base import Arrays, DeviceBlock, GpuInterval
 
 SUMS = "sums"
 """Fetched beside the layers where nobody looked at the logits."""
+CLIPPED = "clipped"
+"""Fetched beside the layers, (channels,) int64: wanted pixels whose number was clipped; only where that may be."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +54,8 @@ class PendingBlock:
     sums: torch.Tensor
     """(parts,) float32 sums of the logits of valid pixels that nobody looked at yet: finite only where all of them
     are."""
+    clipped: torch.Tensor | None
+    """(channels,) int64, as `CLIPPED`; None where nothing is clipped."""
     halvings: int
     span: GpuInterval
 
@@ -104,13 +109,14 @@ class Inference:
                     fixed_numerics(self._recipe.precision, self._recipe.threads, self._device),
                     self._transfer.compute_scope(uploaded.raw) as span,
                 ):
-                    outputs, sums = self._layers(forward, uploaded, layout)
+                    outputs, sums, clipped = self._layers(forward, uploaded, layout)
                 return PendingBlock(
                     block=uploaded.block,
                     forward=forward,
                     layout=layout,
                     layers=outputs,
                     sums=sums,
+                    clipped=clipped,
                     halvings=halvings,
                     span=span,
                 )
@@ -134,14 +140,16 @@ class Inference:
         Returns
         -------
         tuple
-            The layers, each ([classes,] rows, cols) of the block, and how often the tiles were halved.
+            The layers, each ([classes,] rows, cols) of the block, with `CLIPPED` where numbers may be clipped; and how
+            often the tiles were halved.
 
         Raises
         ------
         InferenceError
             The network says NaN or infinity of a valid pixel.
         """
-        arrays = self._transfer.to_host({**pending.layers, SUMS: pending.sums}, pending.span)
+        counts = {} if pending.clipped is None else {CLIPPED: pending.clipped}
+        arrays = self._transfer.to_host({**pending.layers, SUMS: pending.sums, **counts}, pending.span)
         if not np.isfinite(arrays.pop(SUMS)).all():  # nor is a sum of numbers that overflows
             run_on_device_thread(lambda: self._find_nonfinite(pending))
         layers.fill_invalid(arrays, pending.block.output_mask, self._recipe)
@@ -175,8 +183,8 @@ class Inference:
 
     def _layers(
         self, forward: Forward, uploaded: UploadedBlock, layout: BlockGrid
-    ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-        """All layers of a block, where its pixels are, and `Asked.sums`.
+    ) -> tuple[dict[str, torch.Tensor], torch.Tensor, torch.Tensor | None]:
+        """All layers of a block, where its pixels are, and the sums and counts of `PendingBlock`.
 
         Where the device computes ahead, and has them, nothing here waits for it.
         """
@@ -185,8 +193,10 @@ class Inference:
             layers.allocate(block.window, self._recipe, uploaded.raw.data.device),
             [torch.zeros((), device=self._device)],
         )
+        channels = len(self._recipe.values.channels)
+        clipped = torch.zeros(channels, dtype=torch.int64, device=self._device) if self._recipe.clips else None
         for window, logits in block_logits(forward, self._taper, block, layout, block.window, uploaded.raw):
-            where = window.index_in(block.window)
+            where, valid = window.index_in(block.window), None
             if self._transfer.is_async:
                 valid = uploaded.raw.valid[window.index_in(block.frame)].to(self._device)
                 sums.append(logits.masked_fill(~valid, 0).sum())
@@ -195,7 +205,19 @@ class Inference:
             with timed_stage("decode"):
                 for name, values in layers.compute_layers(logits, self._recipe.decoding_after_blend, self._recipe):
                     outputs[name][(..., *where)] = values
-        return outputs, torch.stack(sums)
+                if clipped is not None:
+                    wanted = valid if valid is not None else torch.from_numpy(output_mask[where]).to(self._device)
+                    clipped += self._clipped(logits, wanted, block, where)
+        return outputs, torch.stack(sums), clipped
+
+    def _clipped(
+        self, logits: torch.Tensor, valid: torch.Tensor, block: Block, where: tuple[slice, slice]
+    ) -> torch.Tensor:
+        """(channels,) pixels of a part of a block that are asked for and clipped; on the device."""
+        if block.requested is not None:
+            valid = valid & torch.from_numpy(block.requested[where]).to(self._device)
+        answer = DecodedTile(logits, self._recipe.decoding_after_blend)
+        return layers.clipped(answer, self._recipe, valid)
 
     def _find_nonfinite(self, pending: PendingBlock) -> None:
         """Infer a block once more, to name what is no number."""

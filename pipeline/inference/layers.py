@@ -19,6 +19,7 @@ from pipeline.inference import decode
 from pipeline.inference.decode import ClassDecoding, DecodedTile
 from pipeline.inference.recipe import Recipe
 from pipeline.store.layers import ENTROPY_ONE, LayerSpec, layer_spec
+from pipeline.store.values import ValuesSpec
 
 
 def mask(answer: DecodedTile, of: LayerSpec, least: float) -> torch.Tensor:
@@ -77,14 +78,75 @@ def shannon_entropy(answer: DecodedTile) -> torch.Tensor:
     return total / (len(p) * math.log(2) if binary else math.log(len(p)))
 
 
+def values(answer: DecodedTile, of: LayerSpec, least: float) -> torch.Tensor:
+    """(channels, rows, cols) numbers of the network in the dtype of the layer, clipped to what that holds.
+
+    Of integers round((number − offset) / scale), and one step further where that would be nodata. Channels are
+    converted one by one.
+    """
+    numbers, spec = answer.numbers, _values_spec(of)
+    if not spec.clips:
+        return numbers
+    made = torch.empty(numbers.shape, dtype=getattr(torch, of.dtype), device=numbers.device)
+    low, high = spec.limits
+    for k, plane in enumerate(numbers):
+        steps = _steps(plane, spec, k).clamp(low, high)
+        if spec.nodata is not None:
+            steps = steps.masked_fill(steps == spec.nodata, spec.beside_nodata)
+        made[k].copy_(steps)
+    return made
+
+
+def clipped(answer: DecodedTile, recipe: Recipe, wanted: torch.Tensor) -> torch.Tensor:
+    """How many wanted pixels of each channel lie beyond what the layer of values holds, or would be nodata.
+
+    Parameters
+    ----------
+    answer
+        What the logits of a tile say.
+    recipe
+        Of a job with values.
+    wanted
+        (rows, cols) bool, on the same device.
+
+    Returns
+    -------
+    torch.Tensor
+        (channels,) int64, on the device.
+    """
+    spec = recipe.values
+    low, high = spec.limits
+    counts = []
+    for k, plane in enumerate(answer.numbers):
+        steps = _steps(plane, spec, k)
+        beyond = (steps < low) | (steps > high)
+        if spec.nodata is not None:
+            beyond |= steps == spec.nodata
+        counts.append((beyond & wanted).sum())
+    return torch.stack(counts)
+
+
+def _steps(plane: torch.Tensor, spec: ValuesSpec, channel: int) -> torch.Tensor:
+    """(rows, cols) float32 numbers of a channel as they would be stored if the dtype had no end."""
+    if spec.nodata is None:
+        return plane
+    return plane.sub(spec.offset[channel]).div(spec.scale[channel]).round()
+
+
+def _values_spec(of: LayerSpec) -> ValuesSpec:
+    assert of.values is not None, "the layer holds the numbers of a network"
+    return of.values
+
+
 KINDS: dict[str, Callable[[DecodedTile, LayerSpec, float], torch.Tensor]] = {
     "mask": mask,
     "confidence": confidence,
     "probabilities": probabilities,
     "entropy": entropy,
+    "values": values,
 }
-"""Each takes what a tile's logits say, the layer, and ``output.min_confidence``; gives ([classes,] rows, cols) on the
-device."""
+"""Each takes what a tile's logits say, the layer, and ``output.min_confidence``; gives ([classes or channels,] rows,
+cols) on the device."""
 LAYER_KINDS.register(KINDS)
 
 
@@ -152,7 +214,12 @@ def _specs(recipe: Recipe) -> dict[str, LayerSpec]:
     planes = len(recipe.decoding.outcomes)
     return {
         name: layer_spec(
-            name, dtype=recipe.dtype, nodata=recipe.nodata, probabilities=recipe.probabilities, planes=planes
+            name,
+            dtype=recipe.dtype,
+            nodata=recipe.nodata,
+            probabilities=recipe.probabilities,
+            planes=planes,
+            values=recipe.values,
         )
         for name in recipe.layers
     }

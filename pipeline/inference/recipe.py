@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from pipeline.geometry.window import Window, bounding_window
 from pipeline.inference.decode import ClassDecoding
 from pipeline.inference.normalise import Normalisation
 from pipeline.interfaces import CAUSES, Pixels
+from pipeline.store.values import ValuesSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,18 @@ class Recipe:
     """Whether batch norm is folded into convolutions."""
     compile: bool = False
     """Whether the network is compiled."""
+    values: ValuesSpec = field(default_factory=ValuesSpec)
+    """What the layer of that name holds; without channels where there is none."""
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether the network's channels mean classes, so that there is a mask."""
+        return "mask" in self.layers
+
+    @property
+    def clips(self) -> bool:
+        """Whether numbers may lie beyond what is stored of them."""
+        return "values" in self.layers and self.values.clips
 
     @property
     def averages_probabilities(self) -> bool:

@@ -58,7 +58,7 @@ class TrialImage:
 
 
 def plausibility_warnings(
-    on_raster: NetworkOnRaster, decoding: ClassDecoding, names: Mapping[int, str]
+    on_raster: NetworkOnRaster, decoding: ClassDecoding | None, names: Mapping[int, str]
 ) -> Iterator[str]:
     """What does not look right, a sentence each; nothing where no valid pixel was read.
 
@@ -67,7 +67,7 @@ def plausibility_warnings(
     on_raster
         A network before a raster.
     decoding
-        What its channels mean.
+        What its channels mean; None where they mean no classes.
     names
         Of the classes, by code.
     """
@@ -197,7 +197,7 @@ def _advice(normalisation: Normalisation, raw: Mapping[int, float], dtype: np.dt
 
 
 def _answer_warnings(
-    answers: Sequence[torch.Tensor], inside: torch.Tensor, decoding: ClassDecoding, names: Mapping[int, str]
+    answers: Sequence[torch.Tensor], inside: torch.Tensor, decoding: ClassDecoding | None, names: Mapping[int, str]
 ) -> Iterator[str]:
     """Whether the answers to noise and to the sample differ at all, and hold more than one class each."""
     noise, sample = (answer[:, inside] for answer in answers)
@@ -209,6 +209,8 @@ def _answer_warnings(
             f"on the image. Check that model.path has the trained "
             "weights, and that model.output.key names the scores"
         )
+        return
+    if decoding is None:
         return
     classes = [_classes(answer, inside, decoding) for answer in answers]
     if all(len(class_codes) == 1 for class_codes in classes):

@@ -77,12 +77,13 @@ def network_arguments(model: ModelConfig, bands: int) -> dict[str, Any]:
     """
     args = {"bands": bands, **model.args}
     if "classes" not in args:
-        if model.classes is None:
+        named = model.classes or model.channels
+        if named is None:
             raise ModelError(
-                f"kind {model.kind} needs model.args.classes, or a list of model.classes, where the weights "
-                f"file does not say how many classes it has."
+                f"kind {model.kind} needs model.args.classes, or a list of model.classes or model.channels, "
+                f"where the weights file does not say how many classes it has."
             )
-        args["classes"] = len(model.classes)
+        args["classes"] = len(named)
     if args["bands"] != bands:
         raise ModelError(
             f"{bands} bands are read, but the network in {model.path} takes {args['bands']} bands. Choose "

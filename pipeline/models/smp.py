@@ -32,10 +32,12 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     """
     assert model.path is not None
     library = _library()
-    args = {"in_channels": bands, "classes": len(model.classes or ()), **model.args, **NO_DOWNLOAD_ARGS}
+    classes = len(model.classes or model.channels or ())
+    args = {"in_channels": bands, "classes": classes, **model.args, **NO_DOWNLOAD_ARGS}
     if not args["classes"]:
         raise ConfigError(
-            "kind smp needs model.args.classes, the channels of the network's output, or a list of model.classes."
+            "kind smp needs model.args.classes, the channels of the network's output, or a list of model.classes "
+            "or model.channels."
         )
     try:
         module = _architecture(library, model.arch)(**args)

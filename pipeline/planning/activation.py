@@ -13,7 +13,7 @@ Activation = Literal["softmax", "sigmoid", "none"]
 
 
 def choose_activation(
-    config: ModelOutputConfig, locality: Locality, stored: Mapping[str, Any] | None = None
+    config: ModelOutputConfig, locality: Locality, stored: Mapping[str, Any] | None = None, *, has_classes: bool = True
 ) -> Activation:
     """The activation of a job.
 
@@ -26,6 +26,9 @@ def choose_activation(
     stored
         Fingerprint of the store, or of the frozen plan, that is gone on with: it keeps the activation that it was made
         with.
+    has_classes
+        Whether the network's channels mean classes. Numbers are taken as they are, unless the config names an
+        activation.
 
     Raises
     ------
@@ -37,6 +40,8 @@ def choose_activation(
     stored_activation = str((stored or {}).get("model.output.activation", "")).partition(" ")[0]
     if stored_activation in get_args(Activation):
         return stored_activation  # type: ignore[return-value]  # it is one of them
+    if not has_classes:
+        return "none"
     require_class_scores(config, locality)
     return "none" if locality.returns == "probability" else by_channels(config, locality.classes)
 
@@ -69,9 +74,13 @@ def require_class_scores(config: ModelOutputConfig, locality: Locality) -> None:
         )
 
 
-def remarks(config: ModelOutputConfig, locality: Locality, chosen: Activation) -> Iterator[str]:
+def remarks(
+    config: ModelOutputConfig, locality: Locality, chosen: Activation, *, has_classes: bool = True
+) -> Iterator[str]:
     """What is to be said of the choice, a sentence each."""
     yield from locality.remarks
+    if not has_classes:
+        return
     auto, certain = config.activation == "auto", locality.returns == "probability"
     if certain and chosen == "none" and auto:
         yield (

@@ -19,9 +19,12 @@ from pipeline.models.input_transform import Transform, transform
 from pipeline.models.weights import ModelMeta, read_model_meta
 from pipeline.models.weights.file_type import check_file
 from pipeline.planning.activation import Activation, by_channels
+from pipeline.planning.channels import resolve_values
 from pipeline.planning.types import TilePlan
-from pipeline.store.spec import ClassRow
+from pipeline.store.spec import UNUSED_NODATA, ClassRow
 
+UNUSED_THRESHOLD = 0.5
+"""Stands in the fingerprint of a store without classes."""
 NORMALISATION_FIELDS = ("scale", "offset", "mean", "std")
 
 
@@ -78,16 +81,18 @@ def recipe(
     ConfigError
         The classes do not fit the channels, two share a code, or nodata is also a code.
     """
-    rows = class_rows(resolved.classes, channels, resolved.model.output)
-    class_decoding = decoding(resolved.model.output, rows, channels, activation)
+    rows = rows_of_job(resolved, config, channels)
+    class_decoding, nodata = _numbers(activation), UNUSED_NODATA
+    if rows:
+        class_decoding = decoding(resolved.model.output, rows, channels, activation)
+        nodata = _nodata(config.output.nodata, class_decoding.codes)
     codes = class_decoding.codes
-    nodata = _nodata(config.output.nodata, codes)
     job_recipe = Recipe(
         normalisation=resolved.normalisation,
         decoding=class_decoding,
         layers=tuple(config.output.layers),
         nodata=nodata,
-        dtype="uint8" if max(*codes, nodata) <= 255 else "uint16",
+        dtype="uint8" if max((*codes, nodata)) <= 255 else "uint16",
         precision=precision,
         threads=threads,
         taper=tiles.taper,
@@ -99,8 +104,25 @@ def recipe(
         min_confidence=config.output.min_confidence,
         fold=fold,
         compile=compiles,
+        values=resolve_values(config, channels, resolved.classes),
     )
+    if rows and job_recipe.values.channels and job_recipe.averages_probabilities:
+        raise ConfigError(
+            "tile.blend is probabilities, which are averaged before they are decoded, but output.layers has values "
+            "beside the mask, which are what the network returns. Set tile.blend: logits, or take the layer "
+            "probabilities instead."
+        )
     return job_recipe, rows
+
+
+def rows_of_job(resolved: ResolvedModel, config: Config, channels: int) -> tuple[ClassRow, ...]:
+    """The class table of a job; empty where its store has no mask. Raises ConfigError as `class_rows`."""
+    return class_rows(resolved.classes, channels, resolved.model.output) if "mask" in config.output.layers else ()
+
+
+def _numbers(activation: Activation) -> ClassDecoding:
+    """Of channels that mean no class: they have no code, and no threshold is ever asked for."""
+    return ClassDecoding(activation=activation, threshold=UNUSED_THRESHOLD, codes=())
 
 
 def input_normalisation(model: ModelConfig, meta: ModelMeta | None, bands: int, dtype: np.dtype[Any]) -> Normalisation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from pipeline.config.families import ENGINE_FACTS, EngineFacts
@@ -79,6 +80,7 @@ def describe(job: Job) -> dict[str, Any]:
         **plan_values(OPTIONS, job.resolved, tile=False),
         "streams": job.plan.worker_layout.streams,
         "engine": job.config.execution.engine,
+        **({"values": asdict(job.spec.values)} if job.spec.values.channels else {}),
     }
 
 

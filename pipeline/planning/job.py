@@ -193,9 +193,14 @@ def _prepared(config: Config, fresh: bool, same_source: bool) -> Job:
         same_source=same_source,
         mark=mark,
     )
-    chosen = activation.choose_activation(resolved.model.output, locality, stored["fingerprint"] if stored else None)
+    chosen = activation.choose_activation(
+        resolved.model.output,
+        locality,
+        stored["fingerprint"] if stored else None,
+        has_classes="mask" in config.output.layers,
+    )
     # before the plan: a wrong list is the likelier mistake
-    rows = classes.class_rows(resolved.classes, inputs.locality.classes, resolved.model.output)
+    rows = classes.rows_of_job(resolved, config, inputs.locality.classes)
     plan, cost = planner.make_plan(inputs, len(rows))
     while (smaller := limits.with_size_limit(inputs, plan)) is not None:
         inputs = smaller
@@ -289,7 +294,7 @@ def _job(
         moved=moved,
         same_source=inputs.same_source,
         remarks=(
-            *activation.remarks(resolved.model.output, inputs.locality, chosen),
+            *activation.remarks(resolved.model.output, inputs.locality, chosen, has_classes=recipe.has_classes),
             *edges.edge_remarks(inputs.locality, config.tile),
         ),
     )

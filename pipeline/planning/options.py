@@ -13,6 +13,7 @@ from pipeline.config import ToleranceConfig
 from pipeline.geometry.span import round_up
 from pipeline.inference.decode import ClassDecoding
 from pipeline.planning.candidates import blend_size, blend_step
+from pipeline.planning.channels import values_sentence
 from pipeline.planning.option import AUTO, NO_DEFAULT, Option, Resolved
 
 FIRST_STORES = "2026-11-21 03:24"
@@ -98,6 +99,26 @@ def _frozen_device(job: Resolved) -> str:
 def _of_probabilities(value: Callable[[Resolved], Any], default: Any) -> Callable[[Resolved], Any]:
     """Reader of what only the layer of probabilities depends on: a store without that layer has the default."""
     return lambda job: value(job) if "probabilities" in job.recipe.layers else default
+
+
+def _of_values(name: str) -> Callable[[Resolved], Any]:
+    """Reader of what only the layer of values depends on: a store without that layer has None."""
+
+    def read(job: Resolved) -> Any:
+        value = getattr(job.recipe.values, name) if job.recipe.values.channels else None
+        return list(value) if isinstance(value, tuple) else value
+
+    return read
+
+
+def _nodata(job: Resolved) -> int | None:
+    """That of the mask; of the values where there is no mask, None of floats."""
+    return job.recipe.nodata if job.recipe.has_classes else job.recipe.values.nodata
+
+
+def _frozen_nodata(job: Resolved) -> int | str:
+    nodata = _nodata(job)
+    return AUTO if nodata is None else nodata
 
 
 OPTIONS: tuple[Option, ...] = (
@@ -316,12 +337,37 @@ OPTIONS: tuple[Option, ...] = (
         request_rank=2,
     ),
     Option(
+        key="output.values_dtype",
+        since="2026-11-29 20:40",
+        explanation="dtype of the layer of values; none where there is no such layer",
+        resolved=_of_values("dtype"),
+        old_default=None,
+        sentence=lambda job: values_sentence(job.recipe.values),
+        request_rank=2,
+    ),
+    Option(
+        key="output.values_scale",
+        since="2026-11-29 20:40",
+        explanation="what one step of integer values stands for, per channel",
+        resolved=_of_values("scale"),
+        old_default=None,
+        request_rank=2,
+    ),
+    Option(
+        key="output.values_offset",
+        since="2026-11-29 20:40",
+        explanation="what 0 of integer values stands for, per channel",
+        resolved=_of_values("offset"),
+        old_default=None,
+        request_rank=2,
+    ),
+    Option(
         key="output.nodata",
         since=FIRST_STORES,
-        explanation="value of pixels without a class",
-        resolved=lambda job: job.recipe.nodata,
+        explanation="value of pixels without a class, or without a number in a store of integer values alone",
+        resolved=_nodata,
         requested=lambda job: job.config.output.nodata,
-        frozen=lambda job: job.recipe.nodata,
+        frozen=_frozen_nodata,
     ),
     Option(
         key="execution.device",

@@ -27,6 +27,7 @@ from pipeline.runtime.device import AUTOCAST_DTYPES, fixed_numerics
 from pipeline.runtime.memory_constants import COMPILER_BYTES, RUN_GROWTH
 from pipeline.runtime.resources import GDAL_CACHE
 from pipeline.store.layers import layer_spec
+from pipeline.store.values import ValuesSpec
 
 if TYPE_CHECKING:
     from pipeline.sources.aoi.aoi import Area
@@ -258,7 +259,7 @@ def _costs(inputs: PlanInputs, cost: activation_memory.ActivationMemory, classes
         classes=inputs.locality.classes,
         activations=max(cost.bytes_per_pixel, _transform_bytes(inputs)),
         fullness=1.0 if cost.fullness is None else round(cost.fullness, 2),
-        output=_output(inputs.config.output, classes) + (inputs.area is not None),
+        output=_output(inputs.config.output, classes, inputs.locality.classes) + (inputs.area is not None),
         open_files=source.open_files,
     )
 
@@ -277,10 +278,13 @@ def _transform_bytes(inputs: PlanInputs) -> float:
     return activation_memory.peak_bytes_per_pixel(transformed, normalisation.transform.bands, inputs.device)
 
 
-def _output(output: OutputConfig, classes: int) -> int:
+def _output(output: OutputConfig, classes: int, channels: int) -> int:
     """Bytes per pixel of all layers; the mask may turn out to need two."""
+    values = ValuesSpec(channels=("",) * channels, dtype=output.values_dtype)
     layers = (
-        layer_spec(name, dtype="uint16", nodata=0, probabilities=output.probabilities_dtype, planes=classes)
+        layer_spec(
+            name, dtype="uint16", nodata=0, probabilities=output.probabilities_dtype, planes=classes, values=values
+        )
         for name in output.layers
     )
     return sum(layer.bytes_per_pixel for layer in layers)

@@ -48,6 +48,7 @@ def make_spec(
         probabilities=recipe.probabilities,
         class_codes=tuple(recipe.decoding.codes[k] for k in recipe.decoding.outcomes),
         has_min_confidence=recipe.min_confidence > 0,
+        values=recipe.values,
     )
 
 

@@ -25,7 +25,8 @@ def job_warnings(job: Job) -> tuple[str, ...]:
 
     def tried() -> tuple[str, ...]:
         with fixed_numerics(recipe.precision, resources.cores(), device):
-            return tuple(plausibility.plausibility_warnings(network_on_raster(job), recipe.decoding, names))
+            decoding = recipe.decoding if recipe.has_classes else None
+            return tuple(plausibility.plausibility_warnings(network_on_raster(job), decoding, names))
 
     try:
         return run_on_device_thread(tried)

@@ -57,7 +57,7 @@ class RunCounts:
             return
         self.done += 1
         self.empty += not outcome.inferred
-        self.counts.add(outcome.pixels, outcome.invalid)
+        self.counts.add(outcome.pixels, outcome.invalid, outcome.clipped)
         self.decoded += outcome.decoded
 
 
@@ -97,6 +97,7 @@ def run_blocks(job: Job, progress: Progress, watch: TimedEngine, shard_blocks: S
         failures=run_counts.failures,
         pixels=run_counts.counts.pixels,
         invalid=run_counts.counts.invalid,
+        clipped=run_counts.counts.clipped,
         whole=_whole(job, ledger, committed, run_counts.counts),
         decoded=run_counts.decoded,
         seconds=device.seconds,
@@ -144,7 +145,7 @@ def _whole(job: Job, ledger: Ledger, committed: npt.NDArray[np.bool_], done: Inv
         earlier = counts(ledger, ((int(row), int(col)) for row, col in np.argwhere(committed)))
     if earlier is None:
         return None
-    earlier.add(done.pixels, done.invalid)
+    earlier.add(done.pixels, done.invalid, done.clipped)
     return earlier.recorded()
 
 

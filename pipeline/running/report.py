@@ -40,10 +40,13 @@ class Report:
     invalid: dict[str, int] = field(default_factory=dict)
     """Of those, the invalid ones by what makes them so: nodata, never written, mask, alpha, NaN or infinity, beyond
     float32."""
+    clipped: list[int] = field(default_factory=list)
+    """Of the valid ones, those of each channel of the layer values whose number lies beyond what is stored and was
+    clipped; empty where none does."""
     whole: dict[str, Any] | None = None
-    """``pixels`` and ``invalid`` of all committed blocks that it speaks of, also of those before this run; None where
-    their records are not looked at (object
-    storage, or very many blocks of a store that was complete) or do not say (blocks of earlier releases)."""
+    """``pixels``, ``invalid`` and, where there are any, ``clipped`` of all committed blocks that it speaks of, also of
+    those before this run; None where their records are not looked at (object storage, or very many blocks of a store
+    that was complete) or do not say (blocks of earlier releases)."""
     decoded: int = 0
     """Pixels of the file's own blocks that were decoded for them."""
     seconds: float = 0.0

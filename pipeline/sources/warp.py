@@ -34,7 +34,7 @@ MASKED_BY_GDAL = ("uint8", "uint16")
 
 @dataclass(frozen=True, kw_only=True)
 class WarpedRaster:
-    """The first band of a raster on a target grid.
+    """A band of a raster on a target grid.
 
     Pickles as this spec; each thread opens a handle of its own on first use.
     """
@@ -52,6 +52,8 @@ class WarpedRaster:
     nodata_is_value: bool = False
     """Whether the file's nodata is a value like the others."""
     resampling: Resampling = Resampling.nearest
+    band: int = 1
+    """Counted from 1."""
     _local: threading.local = field(default_factory=threading.local, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -67,11 +69,11 @@ class WarpedRaster:
         """
         frame = RasterioWindow(window.col, window.row, window.width, window.height)
         first, *others = self._datasets
-        values, mask = first.read(1, window=frame), _mask(first, frame)
+        values, mask = first.read(self.band, window=frame), _mask(first, frame, self.band)
         for dataset in others:
-            fill = (mask == 0) & (_mask(dataset, frame) > 0)
+            fill = (mask == 0) & (_mask(dataset, frame, self.band) > 0)
             if fill.any():
-                values[fill], mask[fill] = dataset.read(1, window=frame)[fill], 255
+                values[fill], mask[fill] = dataset.read(self.band, window=frame)[fill], 255
         return values, mask
 
     def reopen(self) -> None:
@@ -108,12 +110,12 @@ class WarpedRaster:
         )
 
 
-def _mask(dataset: DatasetReader | WarpedVRT, frame: RasterioWindow) -> npt.NDArray[np.uint8]:
-    """Mask of a window.
+def _mask(dataset: DatasetReader | WarpedVRT, frame: RasterioWindow, band: int) -> npt.NDArray[np.uint8]:
+    """Mask of a window of a band.
 
     GDAL makes none of an alpha band of signed numbers or floats, so that the band itself is asked as well.
     """
-    mask: npt.NDArray[np.uint8] = dataset.read_masks(1, window=frame)
+    mask: npt.NDArray[np.uint8] = dataset.read_masks(band, window=frame)
     if ColorInterp.alpha in dataset.colorinterp and dataset.dtypes[0] not in MASKED_BY_GDAL:
         mask[dataset.read(dataset.colorinterp.index(ColorInterp.alpha) + 1, window=frame) == 0] = 0
     return mask

@@ -23,6 +23,9 @@ from pipeline.store.files.object_storage import Bucket
 
 CLAIM = "0/mask/claim.zip"
 """Below an array, where no Zarr reader looks."""
+CLAIM_WITHOUT_MASK = "0/values/claim.zip"
+"""The same of a store that has no mask."""
+_CLAIMS = (CLAIM, CLAIM_WITHOUT_MASK)
 ROOTS = ("zarr.json", ".zattrs", ".zgroup")
 """Metadata of the root; a store of ours is known by one of the first two."""
 _CONCURRENT_REQUESTS = 8
@@ -58,8 +61,16 @@ def create(place: Remote, build: Callable[[Path], None]) -> bool:
     if any(bucket.exists(name) for name in ROOTS[:2]):
         return False
     packed = _packed(build)
-    is_creator = bucket.create(CLAIM, packed)
-    claim = packed if is_creator else bucket.get(CLAIM)
+    key, other = _claim_keys(_unpacked(packed))
+    is_creator = bucket.create(key, packed)
+    if bucket.exists(other):  # looked for after the own claim is made: of two kinds at most one goes on
+        if is_creator:
+            bucket.clear([key])
+        raise StoreError(
+            f"{place} is being made by a job with other layers, or being deleted. Wait, or give another output.path; "
+            f"run with --fresh to delete what is left."
+        )
+    claim = packed if is_creator else bucket.get(key)
     if not claim:
         raise StoreError(
             f"{place} is being deleted, or its deletion was cut short. Run with --fresh, which deletes what "
@@ -71,7 +82,7 @@ def create(place: Remote, build: Callable[[Path], None]) -> bool:
 
 def has_claim(place: Remote) -> bool:
     """Whether a store of ours was begun there, or what is there is being deleted."""
-    return Bucket(place).exists(CLAIM)
+    return any(Bucket(place).exists(claim) for claim in _CLAIMS)
 
 
 def delete_remote(place: Remote) -> None:
@@ -80,10 +91,18 @@ def delete_remote(place: Remote) -> None:
     The root goes first, so that nobody ever takes a part of it for a store, and the claim last.
     """
     bucket = Bucket(place)
-    bucket.put(CLAIM, b"")
+    claims = [claim for claim in _CLAIMS if bucket.exists(claim)] or [CLAIM]
+    for claim in claims:
+        bucket.put(claim, b"")
     bucket.clear(ROOTS)
-    bucket.clear([key for key in bucket.list() if key != CLAIM])
-    bucket.clear([CLAIM])
+    bucket.clear([key for key in bucket.list() if key not in claims])
+    bucket.clear(claims)
+
+
+def _claim_keys(skeleton: Skeleton) -> tuple[str, str]:
+    """Where the claim of a store goes, by the arrays that it will have, and where those of other stores are."""
+    has_mask = any(f"0/mask/{name}" in skeleton for name in ("zarr.json", ".zarray"))
+    return (CLAIM, CLAIM_WITHOUT_MASK) if has_mask else (CLAIM_WITHOUT_MASK, CLAIM)
 
 
 def _packed(build: Callable[[Path], None]) -> bytes:

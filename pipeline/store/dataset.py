@@ -33,4 +33,5 @@ def dataset(store: Place, level: int = 0) -> xarray.Dataset:
         crs=store_level.grid.code or store_level.grid.wkt,
         nodata=store_level.nodata,
         class_names={row.code: row.name for row in store_level.classes},
+        **({} if store_level.values is None else {"channel_names": list(store_level.values.channels)}),
     )

@@ -9,6 +9,9 @@ import numpy.typing as npt
 
 PixelArray = npt.NDArray[Any]
 
+_SUMS: dict[str, Any] = {"uint8": np.uint16, "int8": np.int32, "int16": np.int32, "float16": np.float32}
+"""Dtypes in which four pixels are added up, by their own; of all others 64 bits."""
+
 
 def mode_2x2(mask: PixelArray, nodata: int) -> PixelArray:
     """Mode of 2×2 valid pixels.
@@ -44,7 +47,7 @@ def mean_2x2(values: PixelArray, valid: npt.NDArray[np.bool_], fill: float) -> P
     Parameters
     ----------
     values
-        (rows, cols) of uint8, or of floats.
+        (rows, cols) of uint8, int8, int16 or floats.
     valid
         Pixels that count; odd sizes count as padded with others.
     fill
@@ -53,9 +56,10 @@ def mean_2x2(values: PixelArray, valid: npt.NDArray[np.bool_], fill: float) -> P
     Returns
     -------
     Array
-        (⌈rows/2⌉, ⌈cols/2⌉) of the same dtype; bytes are rounded half up, floats are added up as float32.
+        (⌈rows/2⌉, ⌈cols/2⌉) of the same dtype; integers are rounded half up, floats are added up in floats twice as
+        wide.
     """
-    wide = np.uint16 if values.dtype == np.uint8 else np.float32
+    wide = _SUMS.get(values.dtype.name, np.int64 if values.dtype.kind in "iu" else np.float64)
     valid_quadrants = _quadrants(valid, False)
     total = np.sum(
         [
@@ -67,8 +71,13 @@ def mean_2x2(values: PixelArray, valid: npt.NDArray[np.bool_], fill: float) -> P
     )
     number = np.sum(valid_quadrants, axis=0, dtype=wide)
     count = np.maximum(number, 1)
-    mean = (2 * total + count) // (2 * count) if wide is np.uint16 else total / count
+    mean = (2 * total + count) // (2 * count) if values.dtype.kind in "iu" else total / count
     return np.where(number > 0, mean, fill).astype(values.dtype)
+
+
+def any_2x2(valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Whether any of 2×2 pixels counts: (rows, cols) → (⌈rows/2⌉, ⌈cols/2⌉)."""
+    return np.asarray(np.any(_quadrants(valid, False), axis=0))
 
 
 def _quadrants(values: PixelArray, fill: Any) -> list[PixelArray]:

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import zarr
 from zarr.codecs import ZstdCodec
 
 from pipeline.geometry.grid import Grid
 from pipeline.store import metadata
-from pipeline.store.layers import Attributes
+from pipeline.store.layers import LAYERS, Attributes
 from pipeline.store.spec import StoreSpec
 
 COORDINATES = 2**16
@@ -40,16 +41,19 @@ def write_hierarchy(path: Path, spec: StoreSpec, attributes: Attributes) -> None
             _create_layer(group, spec, grid, layer)
         _create_coordinates(group, spec, grid)
         _create_classes(group, spec)
+        _create_channels(group, spec)
 
 
 def class_attributes(spec: StoreSpec) -> dict[str, Attributes]:
-    """Arrays of each level that say names and colours of classes, and everything that they say of themselves."""
-    arrays = {"mask": layer_attributes(spec, "mask")}
-    return (
-        {**arrays, "class": {**_dimensions(spec, ("class",)), **metadata.class_axis_attributes(spec)}}
-        if _has_classes(spec)
-        else arrays
-    )
+    """Arrays of each level that name classes, with their colours, or channels, and all that they say of themselves."""
+    arrays: dict[str, Attributes] = {
+        name: layer_attributes(spec, name) for name in ("mask", "values") if name in spec.layers
+    }
+    if _has_axis(spec, "class"):
+        arrays["class"] = {**_dimensions(spec, ("class",)), **metadata.class_axis_attributes(spec)}
+    if _has_axis(spec, "channel"):
+        arrays["channel"] = {**_dimensions(spec, ("channel",)), **metadata.channel_axis_attributes(spec)}
+    return arrays
 
 
 def layer_attributes(spec: StoreSpec, layer: str) -> Attributes:
@@ -59,7 +63,7 @@ def layer_attributes(spec: StoreSpec, layer: str) -> Attributes:
 
 def _create_layer(group: zarr.Group, spec: StoreSpec, grid: Grid, layer: str) -> None:
     layer_spec = spec.layer(layer)
-    # whoever looks at one class reads no other, and no writer holds more than one plane of a file
+    # whoever looks at one class or channel reads no other, and no writer holds more than one plane of a file
     class_chunk = () if layer_spec.planes is None else (1,)
     group.create_array(
         layer,
@@ -74,8 +78,8 @@ def _create_layer(group: zarr.Group, spec: StoreSpec, grid: Grid, layer: str) ->
     )
 
 
-def _has_classes(spec: StoreSpec) -> bool:
-    return any(spec.layer(layer).planes is not None for layer in spec.layers)
+def _has_axis(spec: StoreSpec, axis: str) -> bool:
+    return any(LAYERS[layer].axis == axis for layer in spec.layers)
 
 
 def _create_classes(group: zarr.Group, spec: StoreSpec) -> None:
@@ -83,20 +87,28 @@ def _create_classes(group: zarr.Group, spec: StoreSpec) -> None:
 
     Zarr v3 has no settled type for text, so the names are among its attributes.
     """
-    if not _has_classes(spec):
-        return
-    count = len(spec.axis)
+    if _has_axis(spec, "class"):
+        _create_axis(group, spec, "class", np.array([row.code for row in spec.axis], dtype=spec.dtype))
+
+
+def _create_channels(group: zarr.Group, spec: StoreSpec) -> None:
+    """The axis of channels: their places from 0, with the names among its attributes."""
+    if _has_axis(spec, "channel"):
+        _create_axis(group, spec, "channel", np.arange(len(spec.values.channels), dtype=np.int32))
+
+
+def _create_axis(group: zarr.Group, spec: StoreSpec, name: str, values: npt.NDArray[np.generic]) -> None:
     array = group.create_array(
-        "class",
-        shape=(count,),
-        chunks=(count,),
-        dtype=spec.dtype,
+        name,
+        shape=values.shape,
+        chunks=values.shape,
+        dtype=values.dtype,
         fill_value=None,
         compressors=None,
-        attributes=class_attributes(spec)["class"],
-        **_names(spec, ("class",)),
+        attributes=class_attributes(spec)[name],
+        **_names(spec, (name,)),
     )
-    array[:] = np.array([row.code for row in spec.axis], dtype=spec.dtype)
+    array[:] = values
 
 
 def _create_coordinates(group: zarr.Group, spec: StoreSpec, grid: Grid) -> None:

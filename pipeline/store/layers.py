@@ -8,14 +8,15 @@ How a layer is made of a tile's logits is one function and its row in `pipeline.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import nan
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.store.downsample import PixelArray, mean_2x2, mode_2x2
+from pipeline.store.downsample import PixelArray, any_2x2, mean_2x2, mode_2x2
+from pipeline.store.values import ValuesSpec
 
 Attributes = dict[str, Any]
 
@@ -32,20 +33,24 @@ class LayerSpec:
     fill: float
     """What is not written, and invalid pixels."""
     planes: int | None = None
-    """Length of its class axis, or None where it has none."""
+    """Length of its axis of classes or channels, or None where it has none."""
+    axis: str = "class"
+    """Name of that axis: class or channel."""
+    values: ValuesSpec | None = None
+    """What the numbers of a network are stored as; None for every other layer."""
 
     def shape(self, height: int, width: int) -> tuple[int, ...]:
-        """([classes,] rows, cols) of so many px."""
+        """([classes or channels,] rows, cols) of so many px."""
         return (height, width) if self.planes is None else (self.planes, height, width)
 
     @property
     def dimensions(self) -> tuple[str, ...]:
         """Names of its axes."""
-        return ("y", "x") if self.planes is None else ("class", "y", "x")
+        return ("y", "x") if self.planes is None else (self.axis, "y", "x")
 
     @property
     def bytes_per_pixel(self) -> int:
-        """Of all classes."""
+        """Of all classes or channels."""
         return np.dtype(self.dtype).itemsize * (self.planes or 1)
 
 
@@ -59,6 +64,8 @@ class ArrayOptions:
     """Of the mask."""
     probabilities: str
     """Dtype of the probabilities, uint8 or float16."""
+    values: ValuesSpec = field(default_factory=ValuesSpec)
+    """What the numbers of the network are stored as."""
 
 
 def _mode(values: PixelArray, valid: npt.NDArray[np.bool_], fill: float) -> PixelArray:
@@ -88,6 +95,25 @@ def _entropy(of: LayerSpec, classes: Attributes) -> Attributes:
     return {"long_name": long_name, "scale": 1 / ENTROPY_ONE, "nodata": of.fill, "valid_range": [0, ENTROPY_ONE]}
 
 
+def _values(of: LayerSpec, classes: Attributes) -> Attributes:
+    """Names of the channels; scale and offset under names that no reader of CF applies: it takes one for all."""
+    assert of.values is not None
+    attributes: Attributes = {"long_name": "numbers that the network returns", "channels": list(of.values.channels)}
+    if of.values.nodata is None:
+        return attributes
+    factors = {"scale": list(of.values.scale), "offset": list(of.values.offset)}
+    return {**attributes, **factors, "nodata": of.values.nodata}
+
+
+def _mean_of_values(values: PixelArray, valid: npt.NDArray[np.bool_], fill: float) -> PixelArray:
+    """A mean of integers that would be nodata, between a number below and one above it, goes one step further."""
+    mean = mean_2x2(values, valid, fill)
+    if values.dtype.kind == "f":
+        return mean
+    beside_nodata = ValuesSpec(dtype=values.dtype.name, nodata=int(fill)).beside_nodata
+    return np.where((mean == fill) & any_2x2(valid), values.dtype.type(beside_nodata), mean)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
     """Everything that a store knows of a layer."""
@@ -97,8 +123,8 @@ class Layer:
     """What is not written, and invalid pixels."""
     attributes: Callable[[LayerSpec, Attributes], Attributes]
     """What its array says of itself, given what it is and the attributes of the class table."""
-    has_classes: bool = False
-    """Whether it has a class axis."""
+    axis: str | None = None
+    """Name of its axis of classes or channels, class or channel; None where it has none."""
     reduce: Callable[[PixelArray, npt.NDArray[np.bool_], float], PixelArray] = mean_2x2
     """2×2 pixels to one, given its pixels, which of them are valid, and its fill value."""
     validity_rank: int | None = None
@@ -115,10 +141,18 @@ LAYERS: dict[str, Layer] = {
         dtype=lambda options: options.probabilities,
         fill=lambda options: nan if options.probabilities == "float16" else 0,
         attributes=_probabilities,
-        has_classes=True,
+        axis="class",
         validity_rank=3,
     ),
     "entropy": Layer(dtype=lambda _: "uint8", fill=lambda _: 255, attributes=_entropy, validity_rank=1),
+    "values": Layer(
+        dtype=lambda options: options.values.dtype,
+        fill=lambda options: options.values.fill,
+        attributes=_values,
+        axis="channel",
+        reduce=_mean_of_values,
+        validity_rank=0,
+    ),
 }
 """Every layer that a store may have, by its name in ``output.layers``."""
 
@@ -127,7 +161,9 @@ CLASS_LAYERS = ("mask", "cleaned")
 """Layers of class codes, which have a palette."""
 
 
-def layer_spec(name: str, *, dtype: str, nodata: int, probabilities: str, planes: int) -> LayerSpec:
+def layer_spec(
+    name: str, *, dtype: str, nodata: int, probabilities: str, planes: int, values: ValuesSpec | None = None
+) -> LayerSpec:
     """What a layer is in a store.
 
     Parameters
@@ -138,11 +174,29 @@ def layer_spec(name: str, *, dtype: str, nodata: int, probabilities: str, planes
         As in `ArrayOptions`.
     planes
         Classes that have a probability.
+    values
+        As in `ArrayOptions`; its channels are those of the layer of that name.
     """
-    layer, options = LAYERS[name], ArrayOptions(dtype=dtype, nodata=nodata, probabilities=probabilities)
+    layer, values = LAYERS[name], values or ValuesSpec()
+    options = ArrayOptions(dtype=dtype, nodata=nodata, probabilities=probabilities, values=values)
+    of_channels = layer.axis == "channel"
     return LayerSpec(
-        name=name, dtype=layer.dtype(options), fill=layer.fill(options), planes=planes if layer.has_classes else None
+        name=name,
+        dtype=layer.dtype(options),
+        fill=layer.fill(options),
+        planes=None if layer.axis is None else len(values.channels) if of_channels else planes,
+        axis=layer.axis or "class",
+        values=values if of_channels else None,
     )
+
+
+def main_layer(names: Iterable[str]) -> str:
+    """The layer of a store that all others follow: the mask where there is one, else the values.
+
+    Commit records lie below it, overviews take validity from it, and pictures show it.
+    """
+    layers = tuple(names)
+    return "values" if "values" in layers and "mask" not in layers else "mask"
 
 
 def validity_layer(names: Iterable[str]) -> str | None:

@@ -1,8 +1,8 @@
 """The ledger: one commit record per block, written once its chunks are durable.
 
-Records lie below an array (``0/mask/ledger/r00012/b00003.json``), where no Zarr reader looks, fanned out by block row.
-What is in the store is what has a record; nothing is deduced from which chunks exist. A record whose chunks are gone is
-removed.
+Records lie below an array (``0/mask/ledger/r00012/b00003.json``), where no Zarr reader looks, fanned out by block row;
+in a store without a mask below ``0/values``. What is in the store is what has a record; nothing is deduced from which
+chunks exist. A record whose chunks are gone is removed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pipeline.errors import StoreError
 from pipeline.geometry.window import Window
 from pipeline.locations import Place
 from pipeline.store.files import Files, files_at, upload_checksums
-from pipeline.store.lifecycle import open_layer
+from pipeline.store.lifecycle import main_layer_of, open_layer
 
 ABSENT_CHUNK = upload_checksums.EMPTY_CHUNK
 """Stands for a chunk that holds nothing but the fill value and has no file."""
@@ -40,7 +40,7 @@ class Ledger:
 
     @property
     def _folder(self) -> str:
-        return f"{self.level}/mask/ledger"
+        return f"{self.level}/{main_layer_of(self.store)}/ledger"
 
     def commit(self, block: BlockPosition, record: dict[str, Any]) -> None:
         """Write a block's record; a failure noted before is forgotten."""

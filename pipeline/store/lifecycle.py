@@ -20,7 +20,7 @@ from pipeline.store import create_local, create_remote, hierarchy, metadata
 from pipeline.store.files import files_at
 from pipeline.store.files.local import clear_durable_folders
 from pipeline.store.files.objects import zarr_path
-from pipeline.store.layers import layer_spec
+from pipeline.store.layers import layer_spec, main_layer
 from pipeline.store.spec import ClassRow, StoreSpec, levels_for
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "is_mask_store",
     "layer_spec",
     "levels_for",
+    "main_layer_of",
     "mark_complete",
     "open_layer",
     "read_store_meta",
@@ -53,6 +54,8 @@ ALIVE_S = 60.0
 _ROOTS = create_remote.ROOTS[:2]
 
 _cache_lock = threading.Lock()
+_main_layers: dict[Place, str] = {}
+"""Of the stores that this process has read the root of."""
 
 
 def create(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> bool:
@@ -80,6 +83,8 @@ def create(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> bool:
 
     created = create_remote.create(path, build) if isinstance(path, Remote) else create_local.create(path, build)
     clear_open_arrays()
+    if created:
+        _main_layers[path] = spec.main_layer
     return created
 
 
@@ -138,9 +143,20 @@ def open_layer(path: Place, level: int, layer: str) -> zarr.Array[Any]:
         return _open(path, level, layer)
 
 
+def main_layer_of(path: Place) -> str:
+    """The layer below whose arrays the records of a store lie, by its root, which is read once per process.
+
+    Where there is no store, that of stores with a mask.
+    """
+    if path not in _main_layers:
+        _meta(path)
+    return _main_layers.get(path, "mask")
+
+
 def clear_open_arrays() -> None:
     """Forget the arrays that this process has open, so that what was done to them since is seen."""
     clear_durable_folders()
+    _main_layers.clear()
     with _cache_lock:
         _open.cache_clear()
 
@@ -267,8 +283,16 @@ def _meta(path: Place) -> dict[str, Any] | None:
         attributes = document.get("attributes") if name == "zarr.json" and isinstance(document, dict) else document
         meta = attributes.get(META_KEY) if isinstance(attributes, dict) else None
         if isinstance(meta, dict):
+            _main_layers[path] = main_layer(_layers(meta))
             return meta
     return None
+
+
+def _layers(meta: Any) -> list[str]:
+    """Layers by the config in a root; none where that does not say."""
+    for name in ("config", "output", "layers"):
+        meta = meta.get(name) if isinstance(meta, dict) else None
+    return [layer for layer in meta if isinstance(layer, str)] if isinstance(meta, list) else []
 
 
 def _consolidate(path: Place) -> None:

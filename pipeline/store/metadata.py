@@ -40,11 +40,12 @@ def _pyramid(spec: StoreSpec) -> Attributes:
     if spec.zarr_format == 2:
         return {
             "multiscales": [{"version": "0.4", **_multiscale(spec)}],
-            "image-label": {"version": "0.4", **_label(spec)},
+            **({"image-label": {"version": "0.4", **_label(spec)}} if spec.classes else {}),
         }
+    label = {"image-label": _label(spec)} if spec.classes else {}
     return {
         "multiscales": {"layout": _layout(spec)},
-        "ome": {"version": "0.5", "multiscales": [_multiscale(spec)], "image-label": _label(spec)},
+        "ome": {"version": "0.5", "multiscales": [_multiscale(spec)], **label},
     }
 
 
@@ -90,6 +91,17 @@ def layer(spec: StoreSpec, name: str) -> Attributes:
 def class_axis_attributes(spec: StoreSpec) -> Attributes:
     """Attributes of the class coordinate: the names of its codes."""
     return {"long_name": "class", **_flags(spec.axis)}
+
+
+def channel_axis_attributes(spec: StoreSpec) -> Attributes:
+    """Attributes of the coordinate of channels: their names."""
+    names = spec.values.channels
+    return {
+        "long_name": "channel",
+        "names": list(names),
+        "flag_values": list(range(len(names))),
+        "flag_meanings": " ".join(name.replace(" ", "_") for name in names),
+    }
 
 
 def coordinate_attributes(name: str, grid: Grid) -> Attributes:
@@ -165,19 +177,22 @@ def _multiscale(spec: StoreSpec) -> dict[str, Any]:
     unit = _ome_unit(spec.grid)
     height, width = spec.grid.pixel_size
     top, left = _origin(spec.grid)
+    name = spec.main_layer
+    channels = [{"name": "channel", "type": "channel"}] if spec.layer(name).planes is not None else []
     datasets = []
     for k in range(spec.levels):
         n = 2**k
         shift = (n - 1) / 2
-        moves: list[dict[str, Any]] = [{"type": "scale", "scale": [height * n, width * n]}]
+        moves: list[dict[str, Any]] = [{"type": "scale", "scale": [*(1.0 for _ in channels), height * n, width * n]}]
         if k or top or left:
-            moves.append({"type": "translation", "translation": [top + height * shift, left + width * shift]})
-        datasets.append({"path": f"{k}/mask", "coordinateTransformations": moves})
+            place = [*(0.0 for _ in channels), top + height * shift, left + width * shift]
+            moves.append({"type": "translation", "translation": place})
+        datasets.append({"path": f"{k}/{name}", "coordinateTransformations": moves})
     return {
-        "name": "mask",
-        "axes": [{"name": axis, "type": "space", **unit} for axis in ("y", "x")],
+        "name": name,
+        "axes": [*channels, *({"name": axis, "type": "space", **unit} for axis in ("y", "x"))],
         "datasets": datasets,
-        "type": "mode",
+        "type": "mode" if name == "mask" else "mean",
     }
 
 

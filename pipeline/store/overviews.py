@@ -28,7 +28,7 @@ from pipeline.store.lifecycle import open_layer
 from pipeline.store.spec import StoreSpec
 
 PlaneIndex = tuple[int | slice, ...]
-"""A place on the class axis of a layer that has one, else nothing."""
+"""A place on the axis of classes or channels of a layer that has one, else nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ class OverviewTask:
             commit_block(self.store, self.level, (index.row, index.col), window, self.spec.layers, {})
 
     def reduced(self, window: Window) -> Iterator[tuple[str, PlaneIndex, PixelArray]]:
-        """All layers of a block, class by class: the layer, the place on its class axis if it has one, and its pixels.
+        """All layers of a block, plane by plane: the layer, the place on its axis if it has one, and its pixels.
 
         The pixels are gone when the next are asked for. Strips are one chunk high: beside one plane of the block and
         one strip, what is held is a bit per pixel below.
@@ -92,14 +92,16 @@ class OverviewTask:
             for rows in cut(window.height, self.spec.chunk)
         ]
         validity: list[npt.NDArray[np.uint8]] = []
-        result = np.empty((window.height, window.width), self.spec.dtype)
+        (main, place), *others = self._planes()
+        main_spec = self.spec.layer(main)
+        result = np.empty((window.height, window.width), main_spec.dtype)
         for rows, below in strips:
-            mask = self._read("mask", (), below)
-            valid = self._validity(mask, below)
-            result[rows.start : rows.stop] = LAYERS["mask"].reduce(mask, valid, self.spec.nodata)
+            pixels = self._read(main, place, below)
+            valid = self._validity(pixels, below)
+            result[rows.start : rows.stop] = LAYERS[main].reduce(pixels, valid, main_spec.fill)
             validity.append(np.packbits(valid, axis=1))
-        yield "mask", (), result
-        for layer, where in self._planes():
+        yield main, place, result
+        for layer, where in others:
             layer_spec = self.spec.layer(layer)
             if result.dtype != layer_spec.dtype:  # else what the caller has written by now makes room
                 result = np.empty((window.height, window.width), layer_spec.dtype)
@@ -111,24 +113,24 @@ class OverviewTask:
             yield layer, where, result
 
     def _planes(self) -> Iterator[tuple[str, PlaneIndex]]:
-        """Every layer but the mask, and every place on its class axis."""
-        for layer in self.spec.layers:
-            if layer != "mask":
-                planes = self.spec.layer(layer).planes
-                yield from ((layer, where) for where in ([()] if planes is None else [(k,) for k in range(planes)]))
+        """Every layer and every place on its axis of classes or channels, the main layer first."""
+        main = self.spec.main_layer
+        for layer in (main, *(layer for layer in self.spec.layers if layer != main)):
+            planes = self.spec.layer(layer).planes
+            yield from ((layer, where) for where in ([()] if planes is None else [(k,) for k in range(planes)]))
 
-    def _validity(self, mask: PixelArray, below: Window) -> npt.NDArray[np.bool_]:
+    def _validity(self, pixels: PixelArray, below: Window) -> npt.NDArray[np.bool_]:
         """Pixels that the network answered for.
 
-        Those of the mask, and where it may pass over some, those of the layer that says so best.
+        Those of the main layer, and where a mask may pass over some, those of the layer that says so best. An invalid
+        pixel is invalid in all channels, so that the first tells.
         """
-        valid = np.asarray(mask != self.spec.nodata)
+        valid = _is_valid(pixels, self.spec.layer(self.spec.main_layer).fill)
         if self.spec.has_min_confidence:
             tells = validity_layer(self.spec.layers)
             for layer, where in self._planes():
-                if layer == tells:
-                    values = self._read(layer, where, below)
-                    valid |= (values != self.spec.layer(layer).fill) & (values == values)  # NaN is not itself
+                if layer == tells and (LAYERS[layer].axis != "channel" or where == (0,)):
+                    valid |= _is_valid(self._read(layer, where, below), self.spec.layer(layer).fill)
         return valid
 
     def _read(self, layer: str, where: PlaneIndex, below: Window) -> PixelArray:
@@ -149,6 +151,10 @@ class OverviewTask:
         return Window(row=2 * window.row, col=2 * window.col, height=2 * window.height, width=2 * window.width).clip(
             grid.height, grid.width
         )
+
+
+def _is_valid(pixels: PixelArray, fill: float) -> npt.NDArray[np.bool_]:
+    return np.asarray((pixels != fill) & (pixels == pixels))  # NaN is not itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

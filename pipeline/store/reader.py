@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,9 +18,11 @@ from pipeline.geometry.window import Window
 from pipeline.locations import Place, parse_place
 from pipeline.store.files import files_at
 from pipeline.store.files.objects import zarr_path
+from pipeline.store.layers import main_layer
 from pipeline.store.ledger import Ledger
 from pipeline.store.lifecycle import open_layer, read_store_meta
 from pipeline.store.spec import ClassRow, overview_block
+from pipeline.store.values import ValuesSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +33,9 @@ class StoreLevel:
     level: int
     grid: Grid
     classes: tuple[ClassRow, ...]
-    nodata: int
+    """Empty where there is no mask."""
+    nodata: float
+    """Of the mask; of the values where there is no mask."""
     chunk: int
     """px."""
     block: int
@@ -39,6 +44,9 @@ class StoreLevel:
     """(65536,) code → code that it is read as; None where it stays."""
     requested_blocks: int | None = None
     """Blocks that touch the area of interest, or lie over those that are committed of them; None where all do."""
+    layers: tuple[str, ...] = ("mask",)
+    values: ValuesSpec | None = None
+    """What the layer of values holds; None where there is none."""
 
     @property
     def height(self) -> int:
@@ -62,13 +70,30 @@ class StoreLevel:
         return Ledger(self.path, self.level).count()
 
     def read(self, window: Window) -> npt.NDArray[np.unsignedinteger]:
-        """(rows, cols) codes of the mask; nodata where nothing is written, and beyond the raster."""
+        """(rows, cols) codes of the mask; nodata where nothing is written, and beyond the raster.
+
+        Raises StoreError where there is no mask.
+        """
+        if "mask" not in self.layers:
+            raise StoreError(
+                f"{self.path} has no mask, whose classes are asked for; it holds {', '.join(self.layers)}."
+            )
         array = open_layer(self.path, self.level, "mask")
         codes = np.full((window.height, window.width), self.nodata, dtype=array.dtype)
         inside = window.clip(self.grid.height, self.grid.width)
         if inside.pixels:
             codes[inside.index_in(window)] = np.asarray(array[inside.slices])
         return codes if self.table is None else np.asarray(self.table[codes])
+
+    def read_channel(self, channel: int, window: Window) -> npt.NDArray[np.float64]:
+        """(rows, cols) numbers of a channel of a store with values; NaN where there is none, and beyond the raster."""
+        assert self.values is not None, "asked only of a store with values"
+        numbers = np.full((window.height, window.width), np.nan)
+        inside = window.clip(self.grid.height, self.grid.width)
+        if inside.pixels:
+            stored = np.asarray(open_layer(self.path, self.level, "values")[(channel, *inside.slices)])
+            numbers[inside.index_in(window)] = self.values.numbers(stored, channel)
+        return numbers
 
     def committed(self, window: Window) -> npt.NDArray[np.bool_]:
         """(rows, cols) whether a pixel lies in a committed block."""
@@ -96,17 +121,40 @@ def open_store(path: Place, level: int = 0) -> StoreLevel:
             f"{path} has no level {level}; it has {levels[0]} to {levels[-1]}, of which 0 is the full "
             f"resolution. Give one of these."
         )
-    array = open_layer(path, level, "mask")
-    side = (array.shards or array.chunks)[0]
+    layers = stored_layers(meta)
+    array = open_layer(path, level, main_layer(layers))
+    side = (array.shards or array.chunks)[-1]
     return StoreLevel(
         path=path,
         level=level,
-        grid=_grid(path, level, array.shape),
+        grid=_grid(path, level, array.shape[-2:]),
         classes=tuple(ClassRow(**row) for row in meta["classes"]),
-        nodata=int(array.fill_value),
-        chunk=array.chunks[0],
+        nodata=np.asarray(array.fill_value).item(),
+        chunk=array.chunks[-1],
         block=overview_block(side) if level else int(meta["tiles"]["block"]),
         requested_blocks=_requested_blocks(path, meta, level, overview_block(side)),
+        layers=layers,
+        values=stored_values(path, level) if "values" in layers else None,
+    )
+
+
+def stored_layers(meta: Mapping[str, Any]) -> tuple[str, ...]:
+    """Layers of a store by its root; the mask where that does not say."""
+    layers = meta.get("config", {}).get("output", {}).get("layers")
+    return tuple(layers) if isinstance(layers, list) else ("mask",)
+
+
+def stored_values(path: Place, level: int = 0) -> ValuesSpec:
+    """What the layer of values of a store holds, by what its array says of itself."""
+    array = zarr.open_array(zarr_path(path, f"{level}/values"), mode="r")  # its names may have changed since
+    attributes: dict[str, Any] = dict(array.attrs)
+    integers = array.dtype.kind == "i"
+    return ValuesSpec(
+        channels=tuple(map(str, attributes["channels"])),
+        dtype=array.dtype.name,
+        scale=tuple(map(float, attributes["scale"])) if integers else (),
+        offset=tuple(map(float, attributes["offset"])) if integers else (),
+        nodata=int(array.fill_value) if integers else None,
     )
 
 

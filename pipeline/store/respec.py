@@ -12,10 +12,11 @@ from pipeline.errors import StoreError
 from pipeline.geometry.grid import Grid
 from pipeline.locations import Place
 from pipeline.store.files.objects import zarr_path
-from pipeline.store.layers import LAYERS
+from pipeline.store.layers import LAYERS, main_layer
 from pipeline.store.lifecycle import open_layer, read_store_meta
 from pipeline.store.reader import open_store
-from pipeline.store.spec import StoreSpec, levels_for
+from pipeline.store.spec import UNUSED_DTYPE, UNUSED_NODATA, StoreSpec, levels_for
+from pipeline.store.values import ValuesSpec
 
 
 def read_spec(path: Place) -> StoreSpec:
@@ -38,27 +39,24 @@ def read_spec(path: Place) -> StoreSpec:
 
 
 def _spec(path: Place, meta: dict[str, Any]) -> StoreSpec:
-    store_level, mask, output, tiles = (
-        open_store(path),
-        open_layer(path, 0, "mask"),
-        meta["config"]["output"],
-        meta["tiles"],
-    )
+    store_level, output, tiles = open_store(path), meta["config"]["output"], meta["tiles"]
     layers = tuple(output["layers"])
+    main = open_layer(path, 0, main_layer(layers))
     grid = replace(store_level.grid, unit=meta["fingerprint"].get("source.grid", {}).get("unit", store_level.grid.unit))
     return StoreSpec(
         grid=grid,
         layers=layers,
         chunk=tiles["chunk"],
         shard=tiles["shard"],
-        nodata=store_level.nodata,
-        dtype=str(mask.dtype),
-        zarr_format=mask.metadata.zarr_format,
+        nodata=int(store_level.nodata) if "mask" in layers else UNUSED_NODATA,
+        dtype=str(main.dtype) if "mask" in layers else UNUSED_DTYPE,
+        zarr_format=main.metadata.zarr_format,
         classes=store_level.classes,
         levels=meta.get("levels", _levels(grid, output, tiles)),
         probabilities=output.get("probabilities_dtype", "uint8"),
         class_codes=_planes(path, layers),
         has_min_confidence=output.get("min_confidence", 0) > 0,
+        values=store_level.values or ValuesSpec(),
     )
 
 
@@ -68,6 +66,6 @@ def _levels(grid: Grid, output: dict[str, Any], tiles: dict[str, Any]) -> int:
 
 def _planes(path: Place, layers: tuple[str, ...]) -> tuple[int, ...]:
     """Codes along the class axis, where there is one."""
-    if not any(LAYERS[name].has_classes for name in layers):
+    if not any(LAYERS[name].axis == "class" for name in layers):
         return ()
     return tuple(int(code) for code in np.asarray(zarr.open_array(zarr_path(path, "0/class"), mode="r")[:]))

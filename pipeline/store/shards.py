@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pipeline.geometry.shards import Shard
 from pipeline.locations import Place
 from pipeline.store.files import Files, files_at
+from pipeline.store.lifecycle import main_layer_of
 
-SHARD_NOTES_FOLDER = "0/mask/shards"
-"""Below an array, where no Zarr reader looks."""
+NOTES = "shards"
+"""Name of the folder of notes, below an array, where no Zarr reader looks."""
 _NAME = re.compile(r"shard-(\d+)-of-(\d+)\.json")
 
 
@@ -29,7 +30,7 @@ class _ShardNote:
 def write_shard_note(store: Place, shard: Shard, whole: bool) -> None:
     """Note that a shard has ended, and whether all its blocks are committed."""
     files_at(store).put(
-        f"{SHARD_NOTES_FOLDER}/{shard.name}.json", json.dumps({"whole": whole, "when": time.time()}).encode()
+        f"{shard_notes_folder(store)}/{shard.name}.json", json.dumps({"whole": whole, "when": time.time()}).encode()
     )
 
 
@@ -41,7 +42,7 @@ def unreported_shards(store: Place) -> tuple[int, list[int]] | None:
     tuple or None
         How many shards there are, by the youngest note, and which of them; None where none has left any.
     """
-    notes = list(_notes(files_at(store)))
+    notes = list(_notes(files_at(store), shard_notes_folder(store)))
     if not notes:
         return None
     count = max(notes, key=lambda note: note.written_at).shard.count
@@ -52,12 +53,17 @@ def unreported_shards(store: Place) -> tuple[int, list[int]] | None:
 def delete_shard_notes(store: Place) -> None:
     """Remove the notes: every block is there."""
     files = files_at(store)
-    for key in list(files.list(SHARD_NOTES_FOLDER)):
+    for key in list(files.list(shard_notes_folder(store))):
         files.delete(key)
 
 
-def _notes(files: Files) -> Iterator[_ShardNote]:
-    for key in list(files.list(SHARD_NOTES_FOLDER)):
+def shard_notes_folder(store: Place) -> str:
+    """Where the notes of a store lie, such as ``0/mask/shards``."""
+    return f"0/{main_layer_of(store)}/{NOTES}"
+
+
+def _notes(files: Files, folder: str) -> Iterator[_ShardNote]:
+    for key in list(files.list(folder)):
         match = _NAME.fullmatch(key.rpartition("/")[2])
         if match is None:
             continue

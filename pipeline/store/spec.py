@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from pipeline.geometry.grid import Grid
-from pipeline.store.layers import LayerSpec, layer_spec
+from pipeline.store.layers import LayerSpec, layer_spec, main_layer
+from pipeline.store.values import ValuesSpec
 
 Role = Literal["background", "ignore"]
 
@@ -15,6 +16,10 @@ OVERVIEW_BLOCK = 1024
 
 Commit records count in it: it stays as it is.
 """
+
+
+UNUSED_NODATA, UNUSED_DTYPE = 255, "uint8"
+"""What a spec says of a mask that its store does not have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +49,12 @@ class StoreSpec:
     shard: int | None
     """px, a whole number of chunks; None for no shards."""
     nodata: int
+    """Of the mask."""
     dtype: str
     """Of the mask: uint8 or uint16."""
     zarr_format: Literal[2, 3]
     classes: tuple[ClassRow, ...]
+    """Empty in a store without a mask."""
     levels: int
     """Full resolution and overviews."""
     probabilities: str = "uint8"
@@ -57,12 +64,24 @@ class StoreSpec:
     has_min_confidence: bool = False
     """Whether the mask is nodata where the network was not sure enough, so that other layers know of more pixels than
     the mask."""
+    values: ValuesSpec = field(default_factory=ValuesSpec)
+    """Channels and dtype of the layer of that name; without channels where there is none."""
 
     def layer(self, name: str) -> LayerSpec:
         """What a layer is in this store."""
         return layer_spec(
-            name, dtype=self.dtype, nodata=self.nodata, probabilities=self.probabilities, planes=len(self.axis)
+            name,
+            dtype=self.dtype,
+            nodata=self.nodata,
+            probabilities=self.probabilities,
+            planes=len(self.axis),
+            values=self.values,
         )
+
+    @property
+    def main_layer(self) -> str:
+        """The layer that all others follow: the mask where there is one, else the values."""
+        return main_layer(self.layers)
 
     @property
     def axis(self) -> tuple[ClassRow, ...]:

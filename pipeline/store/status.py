@@ -14,7 +14,7 @@ from pipeline.locations import Place, Remote
 from pipeline.store.files import files_at
 from pipeline.store.lease.lease import holders
 from pipeline.store.ledger import Ledger
-from pipeline.store.lifecycle import open_layer, read_store_meta
+from pipeline.store.lifecycle import main_layer_of, open_layer, read_store_meta
 from pipeline.store.spec import overview_block
 
 MAX_FILES_TO_SUM = 20_000
@@ -110,19 +110,20 @@ def overviews(path: Place) -> tuple[int, int]:
 
 def _levels(path: Place) -> Iterator[int]:
     """Levels above full resolution."""
-    level, files = 1, files_at(path)
-    while files.exists(f"{level}/mask/zarr.json") or files.exists(f"{level}/mask/.zarray"):
+    level, files, layer = 1, files_at(path), main_layer_of(path)
+    while files.exists(f"{level}/{layer}/zarr.json") or files.exists(f"{level}/{layer}/.zarray"):
         yield level
         level += 1
 
 
 def _side(path: Place, level: int) -> int:
-    array = open_layer(path, level, "mask")
-    return overview_block((array.shards or array.chunks)[0])
+    array = open_layer(path, level, main_layer_of(path))
+    return overview_block((array.shards or array.chunks)[-1])
 
 
 def _blocks(path: Place, level: int) -> int:
-    (height, width), side = open_layer(path, level, "mask").shape, _side(path, level)
+    *_, height, width = open_layer(path, level, main_layer_of(path)).shape
+    side = _side(path, level)
     return -(-height // side) * -(-width // side)
 
 

@@ -82,7 +82,7 @@ def test_a_large_raster_is_drawn_small_with_and_without_overviews(tmp_path: Path
 
 def test_an_enlarged_pixel_is_as_wide_as_the_scale_bar_says(tmp_path: Path) -> None:
     of = specs.spec(Grid(height=20, width=35), levels=1)
-    codes, px_per_px = quicklook._codes(specs.store(tmp_path / "a.zarr", of), of)
+    codes, px_per_px = quicklook._pixels(specs.store(tmp_path / "a.zarr", of), of)
     assert codes.shape == (20 * 16, 35 * 16)
     assert px_per_px == 1 / 16
 

@@ -1,13 +1,19 @@
 """Each layer of a tile, against arithmetic by hand."""
 
 import math
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from pipeline.inference import layers
+from pipeline.inference.decode import ClassDecoding, DecodedTile
+from pipeline.inference.recipe import Recipe
+from pipeline.store.values import ValuesSpec
 from tests.inference.answers import answer, layer
+from tests.inference.fields import recipe
 
 SAID = [[0.5, 0.1, 0.4, 0.75], [0.2, 0.8, 0.35, 0.25], [0.3, 0.1, 0.25, 0.0]]
 
@@ -110,3 +116,48 @@ def test_bytes_reach_254_and_leave_255_to_what_is_not_known() -> None:
     p = torch.softmax(logits.double(), 0).numpy()
     assert np.abs(made.numpy() - 254 * -(p * np.log(p)).sum(0) / np.log(4)).max() <= 0.51
     assert (made.dtype, made[0, 0].item(), layer("entropy").fill) == (torch.uint8, 254, 255)
+
+
+def numbers(rows: list[list[float]], activation: Any = "none") -> DecodedTile:
+    """Channels that mean no class, (channels, 1, pixels)."""
+    how = ClassDecoding(activation=activation, threshold=0.5, codes=())
+    return DecodedTile(torch.tensor(rows, dtype=torch.float32)[:, None], how)
+
+
+def of_values(spec: ValuesSpec) -> Recipe:
+    return replace(recipe(blended=False), layers=("values",), values=spec)
+
+
+BYTES = ValuesSpec(channels=("a", "b"), dtype="int8", scale=(0.5, 10.0), offset=(1.0, 0.0), nodata=0)
+
+
+def test_floats_are_the_numbers_themselves() -> None:
+    tile = numbers([[1.5, -2.0]])
+    assert layers.values(tile, layer("values", values=ValuesSpec(channels=("a",))), 0.0).tolist() == [[[1.5, -2.0]]]
+
+
+def test_integers_are_steps_from_the_offset_clipped_and_never_nodata() -> None:
+    tile = numbers([[2.0, 100.0, -100.0, 1.1], [1270.0, 1280.0, -1280.0, -1290.0]])
+    made = layers.values(tile, layer("values", values=BYTES), 0.0)
+    assert (made.dtype, made.tolist()) == (torch.int8, [[[2, 127, -128, 1]], [[127, 127, -128, -128]]])
+
+
+def test_what_is_clipped_or_would_be_nodata_is_counted_where_it_is_wanted() -> None:
+    tile = numbers([[2.0, 100.0, -100.0, 1.1], [1270.0, 1280.0, -1280.0, -1290.0]])
+    assert layers.clipped(tile, of_values(BYTES), torch.ones(1, 4, dtype=torch.bool)).tolist() == [3, 2]
+    assert layers.clipped(tile, of_values(BYTES), torch.tensor([[True, False, True, False]])).tolist() == [1, 0]
+
+
+def test_half_floats_end_at_65504() -> None:
+    spec = ValuesSpec(channels=("a",), dtype="float16")
+    made = layers.values(numbers([[1e6, -1e6, 65504.0, 0.1]]), layer("values", values=spec), 0.0)
+    assert (made.dtype, made.tolist()[0][0][:3]) == (torch.float16, [65504.0, -65504.0, 65504.0])
+    assert layers.clipped(numbers([[1e6, -1e6, 65504.0]]), of_values(spec), torch.ones(1, 3, dtype=bool)).tolist() == [
+        2
+    ]
+
+
+def test_numbers_take_a_named_activation_and_logits_of_classes_none() -> None:
+    spec = layer("values", values=ValuesSpec(channels=("a",)))
+    assert layers.values(numbers([[0.0]], "sigmoid"), spec, 0.0).tolist() == [[[0.5]]]
+    assert layers.values(answer([[3.0], [1.0]], activation="softmax"), spec, 0.0).tolist() == [[[3.0]], [[1.0]]]

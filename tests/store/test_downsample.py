@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from pipeline.store.downsample import mean_2x2, mode_2x2
+from pipeline.store.downsample import any_2x2, mean_2x2, mode_2x2
 
 SHAPES = array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9)
 
@@ -69,3 +69,21 @@ def test_floats_are_the_mean_of_valid_pixels_and_not_numbers_where_there_are_non
         where = np.s_[2 * row : 2 * row + 2, 2 * col : 2 * col + 2]
         known = values[where][valid[where]].astype(float)
         assert (made[row, col] == pytest.approx(known.mean(), abs=2e-3)) if len(known) else np.isnan(made[row, col])
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16])
+@given(st.data())
+def test_integers_below_0_are_rounded_half_up_too(dtype: type[np.signedinteger], data: st.DataObject) -> None:
+    values, valid = data.draw(arrays(dtype, (5, 7))), data.draw(arrays(np.bool_, (5, 7)))
+    made, known_anywhere = mean_2x2(values, valid, -7), any_2x2(valid)
+    assert made.dtype == dtype
+    for row, col in np.ndindex(made.shape):
+        where = np.s_[2 * row : 2 * row + 2, 2 * col : 2 * col + 2]
+        known = values[where][valid[where]].astype(float)
+        assert known_anywhere[row, col] == bool(len(known))
+        assert made[row, col] == (int(np.floor(known.mean() + 0.5)) if len(known) else -7)
+
+
+def test_large_floats_do_not_overflow_on_the_way_to_their_mean() -> None:
+    large = np.full((2, 2), 3e38, dtype=np.float32)
+    assert mean_2x2(large, np.ones((2, 2), bool), np.nan) == np.float32(3e38)

@@ -33,6 +33,7 @@ from pipeline.store.ledger import ABSENT_CHUNK, Ledger, changed_chunks, commit_b
 from pipeline.store.lifecycle import (
     clear_open_arrays,
     create,
+    delete,
     exists,
     is_half_created,
     is_mask_store,
@@ -43,6 +44,7 @@ from pipeline.store.lifecycle import (
 )
 from pipeline.store.reader import open_store
 from pipeline.store.status import overviews, status
+from pipeline.store.values import ValuesSpec
 from tests.storage import BUCKET, Storage, contents
 from tests.store import specs
 
@@ -91,6 +93,41 @@ def test_an_empty_store_is_the_one_that_a_disk_holds(place: Remote, tmp_path: Pa
     assert not is_half_created(place)
     assert not create(place, specs.spec(**changes), {"who": 2})
     assert read_store_meta(place) == {"who": 1}
+
+
+NUMBERS = {"layers": ("values",), "classes": (), "values": ValuesSpec(channels=("height",))}
+WITH_VALUES = {"config": {"output": {"layers": ["values"]}}}
+
+
+def test_a_store_without_a_mask_has_its_claim_below_its_own_array(place: Remote, tmp_path: Path) -> None:
+    assert create(place, specs.spec(**NUMBERS), {"who": 1, **WITH_VALUES})
+    assert is_mask_store(place)
+    made = contents(place)
+    assert not [key for key in made if "/mask" in key]
+    assert create_remote.CLAIM_WITHOUT_MASK in made
+    assert not create(place, specs.spec(**NUMBERS), {"who": 2})
+    Ledger(place).commit((0, 0), {"chunks": {}})
+    assert "0/values/ledger/r00000/b00000.json" in contents(place)
+    delete(place)
+    assert not exists(place)
+
+
+@pytest.mark.parametrize("changes", [{}, NUMBERS], ids=["classes first", "numbers first"])
+def test_of_a_store_with_a_mask_and_one_without_at_one_place_only_one_is_made(
+    place: Remote, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    """The first is killed when it has claimed the place; the other leaves it alone, and deletes it if told to."""
+    with monkeypatch.context() as patch:
+        killed_after(1, patch)
+        with pytest.raises(Killed):
+            create(place, specs.spec(**changes), {})
+    claimed = set(contents(place))
+    other = {} if changes else NUMBERS
+    with pytest.raises(StoreError, match="being made by a job with other layers"):
+        create(place, specs.spec(**other), {})
+    assert set(contents(place)) == claimed
+    delete(place)
+    assert create(place, specs.spec(**other), {})
 
 
 def test_nothing_is_written_after_the_root_and_the_root_after_everything(s3: Storage, place: Remote) -> None:

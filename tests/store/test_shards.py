@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.geometry.shards import Shard
 from pipeline.store import shards
-from pipeline.store.shards import SHARD_NOTES_FOLDER, delete_shard_notes, unreported_shards, write_shard_note
+from pipeline.store.shards import delete_shard_notes, shard_notes_folder, unreported_shards, write_shard_note
 
 
 def shard(index: int, count: int) -> Shard:
@@ -30,8 +30,8 @@ def test_the_youngest_note_says_how_many_there_are(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize("said", [b"", b"{cut sh", b"[]", b'{"whole": true}'])
 def test_a_note_that_cannot_be_read_says_nothing(tmp_path: Path, said: bytes) -> None:
     write_shard_note(tmp_path, shard(1, 2), True)
-    (tmp_path / SHARD_NOTES_FOLDER / f"{shard(2, 2).name}.json").write_bytes(said)
-    (tmp_path / SHARD_NOTES_FOLDER / "something else").write_bytes(b"{}")
+    (tmp_path / shard_notes_folder(tmp_path) / f"{shard(2, 2).name}.json").write_bytes(said)
+    (tmp_path / shard_notes_folder(tmp_path) / "something else").write_bytes(b"{}")
     assert unreported_shards(tmp_path) == (2, [2])
 
 
@@ -39,4 +39,4 @@ def test_notes_go_when_all_is_there(tmp_path: Path) -> None:
     write_shard_note(tmp_path, shard(1, 2), True)
     delete_shard_notes(tmp_path)
     assert unreported_shards(tmp_path) is None
-    assert not list((tmp_path / SHARD_NOTES_FOLDER).iterdir())
+    assert not list((tmp_path / shard_notes_folder(tmp_path)).iterdir())

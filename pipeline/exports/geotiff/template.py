@@ -15,6 +15,7 @@ from pipeline.exports.mark import Mark
 from pipeline.geometry.grid import UNIT_TAG, Grid
 from pipeline.store.layers import CLASS_LAYERS
 from pipeline.store.spec import StoreSpec
+from pipeline.store.values import ValuesSpec
 
 TILE = 512
 """Side of a tile, px."""
@@ -89,9 +90,19 @@ def _describe(dataset: Any, part: LayerPart, mark: Mark) -> None:
         for band, row in enumerate(part.spec.axis, start=1):
             dataset.set_band_description(band, row.name)
         _scale(dataset, part)
+    elif part.name == "values":
+        _name_channels(dataset, part.spec.values)
     else:
         dataset.set_band_description(1, part.name)
         _scale(dataset, part)
+
+
+def _name_channels(dataset: Any, values: ValuesSpec) -> None:
+    """Names of the channels of a network's own values, and scale and offset of integers."""
+    for band, name in enumerate(values.channels, start=1):
+        dataset.set_band_description(band, name)
+    if values.scale:
+        dataset.scales, dataset.offsets = values.scale, values.offset
 
 
 def _scale(dataset: Any, part: LayerPart) -> None:

@@ -71,15 +71,9 @@ def evaluate(
         raise InputError(
             f"Boundaries cannot match within {tolerance} px. Give --boundary (tolerance=) from 0 to {MAX_TOLERANCE} px."
         )
-    committed = store.committed_blocks()
-    if committed < store.blocks and not partial:
-        raise StoreError(
-            f"{store.path} is unfinished: {committed} of {store.blocks} blocks of level {store.level} are "
-            f"committed. Finish it with run, "
-            "or judge what is there with --partial."
-        )
-    judge = _Judge(store, labels, tolerance, area or _whole(store), committed < store.blocks)
-    for piece in pieces(area or _whole(store), side or _piece_side(store.chunk)):
+    committed = require_committed(store, partial)
+    judge = _Judge(store, labels, tolerance, area or whole_window(store), committed < store.blocks)
+    for piece in pieces(area or whole_window(store), side or piece_side(store.chunk)):
         judge.add(piece)
     evaluation = judge.result(committed)
     if not evaluation.confusion.pixels:
@@ -88,6 +82,18 @@ def evaluate(
             f"this place, or another --area."
         )
     return evaluation
+
+
+def require_committed(store: StoreLevel, partial: bool) -> int:
+    """Committed blocks of a level; raises StoreError where some are missing and ``partial`` is not said."""
+    committed = store.committed_blocks()
+    if committed < store.blocks and not partial:
+        raise StoreError(
+            f"{store.path} is unfinished: {committed} of {store.blocks} blocks of level {store.level} are "
+            f"committed. Finish it with run, "
+            "or judge what is there with --partial."
+        )
+    return committed
 
 
 def pieces(area: Window, side: int) -> Iterator[Window]:
@@ -166,11 +172,13 @@ def _table(classes: tuple[ClassRow, ...]) -> _Codes:
     return table.astype(np.uint8) if len(classes) < 256 else table
 
 
-def _piece_side(chunk: int) -> int:
+def piece_side(chunk: int) -> int:
+    """Side of the pieces of a level with chunks of a side, px."""
     return max(PIECE_SIDE // chunk, 1) * chunk if chunk <= LARGEST_CHUNK else PIECE_SIDE
 
 
-def _whole(store: StoreLevel) -> Window:
+def whole_window(store: StoreLevel) -> Window:
+    """All pixels of a level."""
     return Window(row=0, col=0, height=store.grid.height, width=store.grid.width)
 
 

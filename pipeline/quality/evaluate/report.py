@@ -26,13 +26,13 @@ def evaluation_document(evaluation: Evaluation, store: StoreLevel, labels: str) 
         "labels": labels,
         "blocks": {"committed": evaluation.committed, "all": evaluation.blocks},
         "pixels": {"labelled": evaluation.confusion.pixels, "nodata": evaluation.nodata, "ignored": evaluation.ignored},
-        **{name: _json_number(value) for name, value in evaluation.totals().items()},
+        **{name: json_number(value) for name, value in evaluation.totals().items()},
         "boundary_tolerance_px": evaluation.boundaries.tolerance,
         "classes": [
             {
                 "code": row.code,
                 "name": row.name,
-                **{name: _json_number(float(values[k])) for name, values in columns.items()},
+                **{name: json_number(float(values[k])) for name, values in columns.items()},
                 "labelled": int(evaluation.confusion.labelled[k]),
                 "predicted": int(evaluation.confusion.predicted[k]),
                 "hits": int(evaluation.confusion.hits[k]),
@@ -47,7 +47,8 @@ def evaluation_document(evaluation: Evaluation, store: StoreLevel, labels: str) 
     }
 
 
-def _json_number(value: float) -> float | None:
+def json_number(value: float) -> float | None:
+    """A number as JSON takes it: null for NaN."""
     return None if np.isnan(value) else value
 
 
@@ -64,10 +65,10 @@ def print_evaluation(
         The picture needs the extra ``plots``.
     """
     if png is not None:
-        _write(png, draw_evaluation(evaluation, f"{store.path.name} against {PurePath(labels).name}"))
+        write_file(png, draw_evaluation(evaluation, f"{store.path.name} against {PurePath(labels).name}"))
     text = json.dumps(redacted_document(evaluation_document(evaluation, store, labels)), indent=2)
     if to_json is not None and to_json != "-":
-        _write(Path(to_json), f"{text}\n".encode())
+        write_file(Path(to_json), f"{text}\n".encode())
     print(text if to_json == "-" else "\n".join(evaluation_lines(evaluation, store, labels)))
 
 
@@ -89,7 +90,8 @@ def area_of(text: str | None, grid: Grid) -> Window | None:
     return window
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file that was asked for; raises InputError where that cannot be."""
     try:
         path.write_bytes(data)
     except OSError as error:

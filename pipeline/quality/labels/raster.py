@@ -25,6 +25,8 @@ from pipeline.sources.gdal.georeference import grid_of
 from pipeline.sources.validity.nodata import attributes
 from pipeline.sources.warp import WarpedRaster
 
+CLASS_LABELS = "a raster of class codes, or polygons as GeoJSON, GeoPackage, FlatGeobuf or shapefile"
+
 
 @dataclass(frozen=True, kw_only=True)
 class RasterLabels:
@@ -93,21 +95,23 @@ def open_raster(path: str, grid: Grid, meaning: LabelMapping) -> RasterLabels:
     LabelsError
         They are missing, of several bands, or lie elsewhere.
     """
-    with _open(path) as dataset:
+    with open_file(path) as dataset:
         bands = [kind for kind in dataset.colorinterp if kind is not ColorInterp.alpha]
         if len(bands) != 1:
             raise LabelsError(
                 f"The labels {path} have {len(bands)} bands. Give a raster of one band that holds class codes."
             )
         place = grid_of(dataset)
-        straight, unmarked = _has_image_grid(path, place, grid), _unmarked(path, dataset, meaning)
+        straight, unmarked = has_image_grid(path, place, grid), _unmarked(path, dataset, meaning)
     if not any(isinstance(key, int) for key in meaning.table):
         raise LabelsError(
             f"Pixels are numbers, but --values (labels.values) lists only texts for the labels {path}. Say "
             f"which class each number means, as in 0=CLASS."
         )
     moves = (0.0,) if straight or place.wkt is None else turns(bbox_of(place), place.wkt, grid)
-    raster = WarpedRaster(path=path, opener=_open, grid=grid, aligned=straight, turns=moves, nodata_is_value=unmarked)
+    raster = WarpedRaster(
+        path=path, opener=open_file, grid=grid, aligned=straight, turns=moves, nodata_is_value=unmarked
+    )
     return RasterLabels(raster=raster, meaning=meaning)
 
 
@@ -134,7 +138,7 @@ def _unmarked(path: str, dataset: DatasetReader, meaning: LabelMapping) -> bool:
     )
 
 
-def _has_image_grid(path: str, labels: Grid, image: Grid) -> bool:
+def has_image_grid(path: str, labels: Grid, image: Grid) -> bool:
     """Whether pixels correspond one to one; LabelsError where they do not correspond at all."""
     if (labels.wkt is None) != (image.wkt is None):
         raise crs_mismatch_error(f"The labels {path}", labels.wkt is not None)
@@ -161,16 +165,14 @@ def _corner(grid: Grid) -> str:
     return f"x {grid.transform[2]:.10g}, y {grid.transform[5]:.10g}"
 
 
-def _open(path: str) -> DatasetReader:
+def open_file(path: str, expected: str = CLASS_LABELS) -> DatasetReader:
+    """Open labels in a raster; raises LabelsError, which says what is ``expected`` instead."""
     try:
         dataset: DatasetReader = rasterio.open(path)
     except (RasterioError, OSError) as error:
         whole = "://" not in path and not path.startswith("/vsi") and not is_gdal_name(path)
         reason = "does not exist" if whole and not os.path.exists(path) else "is no raster that GDAL can open"
-        raise LabelsError(
-            f"The labels {path}: the file {reason}. Give a raster of class codes, or polygons as GeoJSON, "
-            f"GeoPackage, FlatGeobuf or shapefile."
-        ) from error
+        raise LabelsError(f"The labels {path}: the file {reason}. Give {expected}.") from error
     if dataset.count == 0:
         raise LabelsError(
             f"The labels {path} have no bands of their own. Name one of the subdatasets: "

@@ -36,7 +36,7 @@ def full_certificate(
     job: Job, coverage: CoverageResult, check: SeamCheck, allowed: SeamLimit, seed: int, requested: int
 ) -> Certificate:
     """Of a store that is covered, after windows were looked at."""
-    quantity = "probabilities" if job.task.recipe.averages_probabilities else "logits"
+    quantity, has_labels = _quantity(job, check), job.task.recipe.has_classes
     unit = f"standard deviations of the {quantity}"
     std, reference = logit_std(check.seams, check.control), check.reference
     passed: bool | None = not check.faults.count and is_within(allowed, check.seams, check.control)
@@ -50,7 +50,7 @@ def full_certificate(
     elif requested and not reference.is_sufficient and check.seams.windows:
         passed, reason = None, _no_verdict_reason(job, reference)
     elif requested:
-        reason = verdict_text(allowed, check.seams, check.control, quantity)
+        reason = verdict_text(allowed, check.seams, check.control, quantity, has_labels=has_labels)
     else:
         reason = "every chunk is as it was committed; no seam was looked at, since no window was asked for"
     return {
@@ -60,20 +60,35 @@ def full_certificate(
         "unit": unit,
         "std": float(f"{std:.6g}"),
         "reference": {"halo": reference.halo, "wanted": reference.target, "of_the_run": job.plan.tiles.halo},
-        "seams": check.seams.document(std, by_distance=True),
-        "control": check.control.document(std, by_distance=False),
-        "labels": asdict(check.labels),
+        "seams": _errors(check.seams.document(std, by_distance=True), has_labels),
+        "control": _errors(check.control.document(std, by_distance=False), has_labels),
+        **(
+            {"labels": asdict(check.labels)}
+            if has_labels
+            else {"values": {"pixels": check.labels.pixels, "differ": check.labels.differ}}
+        ),
     }
+
+
+def _quantity(job: Job, check: SeamCheck) -> str:
+    """What is compared, in words; of numbers those of the channel that is the furthest off."""
+    recipe = job.task.recipe
+    if recipe.has_classes:
+        return "probabilities" if recipe.averages_probabilities else "logits"
+    name = recipe.values.channels[check.channels.worst()] if check.channels else ""
+    numbers = "values" if recipe.decoding_after_blend.activation == "none" else "logits"
+    return f"{numbers} of {name}" if name else numbers
 
 
 def _no_verdict_reason(job: Job, reference: ReferenceHalo) -> str:
     size = job.network.accepts.maximum
     limit = f"the network takes {size} px at most" if size is not None else "execution.memory allows no larger one"
+    compared = "labels that were inferred again" if job.task.recipe.has_classes else "values that were inferred again"
     return (
         f"cannot judge the seams: a reference must look {reference.minimum} px beyond its window, as the "
         f"run's halo and the network do, but "
         f"{limit}, which leaves "
-        f"{reference.halo} px. Every chunk is as it was committed, and the labels that were inferred again "
+        f"{reference.halo} px. Every chunk is as it was committed, and the {compared} "
         f"are those of the store; no certificate is given"
     )
 
@@ -154,10 +169,10 @@ def certificate_rows(store: Place, certificate: Certificate) -> list[tuple[str, 
 
 
 def _measurement_rows(certificate: Certificate) -> list[tuple[str, str]]:
-    seams, labels, reference = certificate["seams"], certificate["labels"], certificate["reference"]
+    seams, reference = certificate["seams"], certificate["reference"]
     near = (
-        f"within {SEAM_DISTANCE_PX} px {_difference_text(seams['near'])}; further away "
-        f"{_difference_text(seams['away'])}"
+        f"within {SEAM_DISTANCE_PX} px {_difference_text(seams['near'], certificate)}; further away "
+        f"{_difference_text(seams['away'], certificate)}"
     )
     narrowed = (
         f", of {reference['wanted']} px that it should have: memory or the network's largest input"
@@ -173,18 +188,38 @@ def _measurement_rows(certificate: Certificate) -> list[tuple[str, str]]:
         ("seams", f"{seams['windows']} windows: {near}" if seams["windows"] else "none"),
         (
             "control",
-            f"{certificate['control']['windows']} windows far from seams: {_difference_text(certificate['control'])}",
+            f"{certificate['control']['windows']} windows far from seams: "
+            f"{_difference_text(certificate['control'], certificate)}",
         ),
-        (
-            "labels",
-            f"{labels['pixels']:,} compared with the store: {labels['differ']} differ, {labels['ties']} of them ties",
-        ),
+        _stored_row(certificate),
         ("unit", certificate["unit"]),
     ]
 
 
-def _difference_text(values: dict[str, Any]) -> str:
+def _errors(document: dict[str, Any], has_labels: bool) -> dict[str, Any]:
+    """Errors of windows; without counts of labels where there are none."""
+    if has_labels:
+        return document
+    parts = {name: _errors(part, has_labels) if isinstance(part, dict) else part for name, part in document.items()}
+    return {name: part for name, part in parts.items() if name != "flips"}
+
+
+def _stored_row(certificate: Certificate) -> tuple[str, str]:
+    """What was compared with the store: labels, or the values of a store without a mask."""
+    if "labels" not in certificate:
+        values = certificate["values"]
+        return "values", f"{values['pixels']:,} px compared with the store: {values['differ']} differ"
+    labels = certificate["labels"]
+    return (
+        "labels",
+        f"{labels['pixels']:,} compared with the store: {labels['differ']} differ, {labels['ties']} of them ties",
+    )
+
+
+def _difference_text(values: dict[str, Any], certificate: Certificate) -> str:
     largest = "not finite" if values["max"] is None else f"max {values['max']:.1e}, rms {values['rms']:.1e}"
+    if "labels" not in certificate:
+        return f"{largest}, {values['pixels']:,} px"
     return f"{largest}, {values['flips']:,} of {values['pixels']:,} labels differ"
 
 

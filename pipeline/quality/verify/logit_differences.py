@@ -84,13 +84,23 @@ class WindowErrors:
     far: Differences = field(default_factory=Differences)
     variances: list[float] = field(default_factory=list)
 
-    def add(self, view: ComparisonWindow, reference: Logits, flipped: Bools) -> None:
-        """Count one window of which something is wanted."""
+    def add(self, view: ComparisonWindow, reference: Logits, flipped: Bools, *, variance: float | None = None) -> None:
+        """Count one window of which something is wanted.
+
+        Parameters
+        ----------
+        view, reference
+            (classes, rows, cols) of the run and of the reference.
+        flipped
+            (rows, cols) whether labels differ.
+        variance
+            Of the reference, by default that over all its classes.
+        """
         assert view.logits is not None
         valid = ~np.isnan(view.logits[0])
         error = np.nan_to_num(np.abs(view.logits - reference).max(0).astype(np.float64), nan=np.inf)
         self.windows += 1
-        self.variances.append(float(np.var(reference[:, valid])))
+        self.variances.append(float(np.var(reference[:, valid])) if variance is None else variance)
         for where, differences in ((valid & view.near, self.near), (valid & ~view.near, self.far)):
             differences.add(error[where], flipped[where])
 

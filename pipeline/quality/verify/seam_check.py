@@ -32,6 +32,7 @@ from pipeline.quality.verify.logit_differences import (
     WindowErrors,
     undecided,
 )
+from pipeline.quality.verify.number_differences import ChannelErrors
 from pipeline.runtime.device import run_on_device_thread
 from pipeline.store.ledger import Ledger
 from pipeline.store.overviews import OverviewTask
@@ -66,6 +67,8 @@ class SeamCheck:
     labels: stored_values.LabelComparison = field(default_factory=stored_values.LabelComparison)
     seams: WindowErrors = field(default_factory=WindowErrors)
     control: WindowErrors = field(default_factory=WindowErrors)
+    channels: ChannelErrors | None = None
+    """Of a store without a mask: then ``seams`` and ``control`` are those of its worst channel."""
     notify: Callable[[str], None] = lambda line: None
     """Told how far it is, in words."""
 
@@ -210,6 +213,12 @@ class SeamCheck:
         except (InferenceError, ReadError) as error:
             home = next(_touched_blocks(view.window, self.job.task.layout.block))
             self.faults.add(0, (home.row, home.col), f"no reference could be had at {view.window}: {error}")
+            return
+        if not self.job.task.recipe.has_classes:
+            self.channels = self.channels or ChannelErrors()
+            self.channels.add(view, wider)
+            worst = self.channels.worst()
+            self.seams, self.control = self.channels.seams[worst], self.channels.control[worst]
             return
         decode = inference(self.job.task).decoded
         run_layers, reference_layers = (

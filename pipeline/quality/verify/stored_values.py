@@ -14,7 +14,9 @@ from pipeline.geometry.window import Window, bounding_window
 from pipeline.inference.layers import filled
 from pipeline.inference.recipe import Recipe
 from pipeline.locations import Place
+from pipeline.quality.verify.number_differences import differing_values
 from pipeline.runtime.transfer.base import Arrays
+from pipeline.store.layers import main_layer
 from pipeline.store.lifecycle import open_layer
 from pipeline.store.overviews import OverviewTask
 from pipeline.store.spec import StoreSpec
@@ -28,7 +30,7 @@ _Bools = npt.NDArray[np.bool_]
 
 @dataclass(slots=True)
 class LabelComparison:
-    """Stored labels that were compared."""
+    """Stored labels that were compared; in a store without a mask, pixels with their numbers."""
 
     pixels: int = 0
     differ: int = 0
@@ -71,11 +73,9 @@ def stored_differences(
     for layer, fill in filled(part, recipe).items():
         stored = np.asarray(open_layer(store, 0, layer)[(..., *part.slices)])
         should = np.where(valid, expected[layer], fill) if layer in expected else fill
-        wrong = (
-            stored != should if layer == "mask" else _distance(stored, should) > _tolerance(stored, recipe.precision)
-        )
-        turned = tie(wrong) if wrong.any() else wrong
-        if layer == "mask":
+        wrong = _differing(layer, stored, should, valid, recipe)
+        turned = tie(wrong) if layer != "values" and wrong.any() else np.zeros_like(wrong)
+        if layer == main_layer(recipe.layers):
             count.add(int(valid.sum()), int(wrong.sum()), int(turned.sum()))
         wrong &= ~turned
         if wrong.any():
@@ -111,6 +111,15 @@ def overview_differences(store: Place, task: OverviewTask, window: Window) -> It
     for layer, count in wrong.items():
         if count:
             yield f"{count} values of {layer} are not what the level below makes of it"
+
+
+def _differing(layer: str, stored: npt.NDArray[Any], should: npt.NDArray[Any], valid: _Bools, recipe: Recipe) -> _Bools:
+    """(rows, cols) where a layer holds something else than it should, by more than rounding but for the mask."""
+    if layer == "mask":
+        return np.asarray(stored != should)
+    if layer == "values":
+        return differing_values(stored, should, valid, recipe.values, recipe.precision)
+    return np.asarray(_distance(stored, should) > _tolerance(stored, recipe.precision))
 
 
 def _distance(stored: npt.NDArray[Any], expected: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

@@ -42,8 +42,10 @@ def seam_limit(job: Job, requested: float | None, control: WindowErrors) -> Seam
     return SeamLimit(kind="none", limit=None) if tolerance is None else SeamLimit(kind="tolerance", limit=tolerance)
 
 
-def verdict_text(allowed: SeamLimit, seams: WindowErrors, control: WindowErrors, quantity: str) -> str:
-    """One sentence for people of the logits or the probabilities."""
+def verdict_text(
+    allowed: SeamLimit, seams: WindowErrors, control: WindowErrors, quantity: str, *, has_labels: bool = True
+) -> str:
+    """One sentence for people of the logits, the probabilities or the values, and of the labels where there are any."""
     unit = f"standard deviations of the {quantity}"
     std = logit_std(seams, control)
     flips, pixels = seams.near.flips + seams.far.flips, seams.near.pixels + seams.far.pixels
@@ -55,7 +57,8 @@ def verdict_text(allowed: SeamLimit, seams: WindowErrors, control: WindowErrors,
     furthest = (
         f"at {seams.windows} seams the {quantity} are at most {seams.largest / std:.1e} {unit} from the reference"
     )
-    comparison = f"{furthest}, {compared}; {flips:,} of {pixels:,} labels differ"
+    labels = f"; {flips:,} of {pixels:,} labels differ" if has_labels else f"; {pixels:,} px were compared"
+    comparison = f"{furthest}, {compared}{labels}"
     if allowed.kind == "none":
         return f"nothing was promised of the seams: {comparison}"
     passed = allowed.limit is not None and seams.largest / std <= allowed.limit

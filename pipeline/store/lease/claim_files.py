@@ -2,8 +2,8 @@
 
 A claim is a file that is created, never changed, and deleted: ``0/mask/lease/ID/all.000007.json`` of a run of all
 blocks, or ``shard-003-of-016.000001.json``; beside it lies its holder's heartbeat, a number in ``TOKEN.beat``. They lie
-below an array, where no Zarr reader looks, and below the id of the store, so that who held a store that was made anew
-meanwhile has no hand in the new one.
+below an array, where no Zarr reader looks (``0/values`` in a store without a mask), and below the id of the store, so
+that who held a store that was made anew meanwhile has no hand in the new one.
 
 Whoever wants the store judges all claims that forbid it, creates one of its own under the next number, which of several
 at once only one can, and then looks again: somebody whom it did not judge has come in between, and it withdraws. Only
@@ -22,9 +22,10 @@ from pipeline.geometry.shards import Shard
 from pipeline.locations import Place
 from pipeline.store.files import Files, files_at
 from pipeline.store.lease.process_identity import Holder, is_alive, parse_holder
-from pipeline.store.lifecycle import read_store_meta
+from pipeline.store.lifecycle import main_layer_of, read_store_meta
 
-LEASE_FOLDER = "0/mask/lease"
+LEASE = "lease"
+"""Name of the folder of claims, below an array of the full resolution."""
 _NAME = re.compile(r"(?:all|shard-(\d+)-of-(\d+))\.(\d+)\.json")
 
 Notify = Callable[[str], None]
@@ -55,7 +56,8 @@ class Claims:
     @classmethod
     def on(cls, store: Place, patience: float) -> Claims:
         """Those on a store as it is now; raises StoreError where there is none of ours."""
-        return cls(store, f"{LEASE_FOLDER}/{read_store_id(store) or 'old'}", patience)
+        store_id = read_store_id(store) or "old"
+        return cls(store, f"0/{main_layer_of(store)}/{LEASE}/{store_id}", patience)
 
     def all(self) -> Iterator[Claim]:
         """Every claim that stands."""
@@ -126,7 +128,7 @@ class Claims:
         if own_claim.shard is None:  # nobody else has any business here
             for key in [
                 key
-                for key in self._files.list(LEASE_FOLDER)
+                for key in self._files.list(self.folder.rpartition("/")[0])
                 if key not in (own_claim.key, self._heartbeat_key(own_claim))
             ]:
                 self._files.delete(key)

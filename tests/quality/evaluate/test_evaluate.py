@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.errors import InputError, StoreError
 from pipeline.geometry.window import Window
-from pipeline.quality.evaluate.evaluate import MAX_TOLERANCE, _piece_side, evaluate, pieces
+from pipeline.quality.evaluate.evaluate import MAX_TOLERANCE, evaluate, piece_side, pieces
 from pipeline.quality.evaluate.result import Evaluation
 from pipeline.quality.labels import IGNORE, open_labels
 from pipeline.store.spec import ClassRow
@@ -188,7 +188,7 @@ def test_pieces_cover_an_area_once_and_are_cut_at_whole_sides(area: Window, side
 
 @pytest.mark.parametrize("chunk", [64, 500, 512, 2048, 3000, 4096, 20_000])
 def test_pieces_are_of_bounded_size_and_cut_no_chunk_but_a_very_large_one(chunk: int) -> None:
-    side = _piece_side(chunk)
+    side = piece_side(chunk)
     assert 1000 <= side <= 4096
     assert side % chunk == 0 or chunk > 4096
 
