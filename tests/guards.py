@@ -91,6 +91,8 @@ GUARDS = {
         "pipeline/store/metadata.py",
         "pipeline/store/hierarchy.py",
         "tests/store/test_foreign.py",
+        "tests/readers/",
+        "docs/readers.md",
     ),
 }
 """Beginnings of paths, by the group that tests what lies there."""

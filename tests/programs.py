@@ -5,17 +5,20 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+PYENV = "pyenv"
+"""Stands where no package of Debian has a program: an interpreter that pyenv or uv installs."""
 PROGRAMS = {
     "kills": {"ip": "iproute2", "mount": "mount"},
     "compile": {"g++": "g++"},
     "slurm": {"sbatch": "slurm-wlm", "slurmctld": "slurm-wlm", "slurmd": "slurm-wlm", "munged": "munge"},
     "clocks": {"libfaketime": "libfaketime"},
-    "readers": {"gdalinfo": "gdal-bin", "qgis": "python3-qgis"},
+    "readers": {"gdalinfo": "gdal-bin", "qgis": "python3-qgis", "python3.8": PYENV, "python3.12": PYENV},
 }
 """By group of `tests.tiers`: what must be there, and the package of Debian that has it."""
 
@@ -26,17 +29,40 @@ def is_installed(program: str) -> bool:
         return any(Path("/usr/lib").glob("**/libfaketime.so.1"))
     if program == "qgis":
         return python_of_qgis() is not None
+    if program.startswith("python3."):
+        return interpreter(program.removeprefix("python")) is not None
     return shutil.which(program) is not None
 
 
 def python_of_qgis() -> str | None:
     """The interpreter that has QGIS: Debian's own."""
     python = "/usr/bin/python3"
-    found = (
-        Path(python).exists()
-        and subprocess.run([python, "-c", "import qgis.core"], capture_output=True, check=False).returncode == 0
+    return python if runs(python, "import qgis.core") else None
+
+
+def interpreter(version: str) -> str | None:
+    """A Python of a version such as 3.8: one of pyenv's, of uv's, or on the path."""
+    homes = (
+        Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions",
+        Path.home() / ".local/share/uv/python",
     )
-    return python if found else None
+    installed = (path for home in homes for path in sorted(home.glob(f"*{version}.*/bin/python{version}")))
+    candidates = [*map(str, installed), shutil.which(f"python{version}")]
+    return next(
+        (
+            path
+            for path in candidates
+            if path and runs(path, f"import sys; assert sys.version.startswith('{version}.')")
+        ),
+        None,
+    )
+
+
+def runs(python: str, code: str) -> bool:
+    """Whether an interpreter is there, and runs some code."""
+    return (
+        Path(python).exists() and subprocess.run([python, "-c", code], capture_output=True, check=False).returncode == 0
+    )
 
 
 def missing(groups: list[str]) -> dict[str, str]:
@@ -53,15 +79,26 @@ def main(*words: str) -> str | None:
     """What is missing, as a message; with ``--packages``, print the packages instead."""
     groups = [word for word in words if word != "--packages"] or list(PROGRAMS)
     lacking = missing(groups)
-    packages = " ".join(sorted(set(lacking.values())))
     if "--packages" in words:
-        print(packages)
+        print(packages(lacking))
     elif lacking:
         return (
             f"The tests of {', '.join(groups)} need {', '.join(lacking)}, which this machine lacks. "
-            f"Install with: apt-get install {packages}"
+            f"Install with: {' && '.join(commands(lacking))}"
         )
     return None
+
+
+def packages(lacking: dict[str, str]) -> str:
+    """The packages of Debian that bring what is missing."""
+    return " ".join(sorted(set(lacking.values()) - {PYENV}))
+
+
+def commands(lacking: dict[str, str]) -> list[str]:
+    """What to type to have what is missing."""
+    versions = " ".join(name.removeprefix("python") for name, package in lacking.items() if package == PYENV)
+    lines = {"apt-get install": packages(lacking), "pyenv install": versions}
+    return [f"{command} {words}" for command, words in lines.items() if words]
 
 
 if __name__ == "__main__":

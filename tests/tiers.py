@@ -22,7 +22,7 @@ GROUPS = {
     "slurm": "a real SLURM",
     "clocks": "a wall clock that jumps",
     "scale": "benchmarks, rasters of 10¹¹ px",
-    "readers": "stores opened by other people's GDAL",
+    "readers": "what a run leaves, opened by other people's programs",
 }
 """Of tests of the night, with what they need time or a machine for."""
 
