@@ -63,7 +63,7 @@ class LayerMask:
     @property
     def nodata(self) -> int:
         """The code that is no class."""
-        return self.level.nodata
+        return int(self.level.nodata)
 
     def read(self, window: Window, /) -> Codes:
         """(rows, cols) codes of a window inside the mask."""
@@ -133,7 +133,7 @@ def store_blocks(level: StoreLevel, mask: Mask | None = None) -> MaskBlocks:
     """
     side = work_side(level.block, level.chunk)
     count = level.block // side
-    mask = mask or level
+    mask = mask or LayerMask(level=level, layer="mask")
     cut = (
         (row * count + i, col * count + j)
         for row, col in Ledger(level.path, level.level).listed()

@@ -40,7 +40,7 @@ class StoredCodes:
     @property
     def nodata(self) -> int:
         """The code that is no class."""
-        return self.level.nodata
+        return int(self.level.nodata)
 
     def read(self, window: Window) -> npt.NDArray[np.unsignedinteger]:
         """(rows, cols) codes of a window inside the raster."""

@@ -67,7 +67,7 @@ def stats_rows(
     """
     names = [(row.name, row.code) for row in store.classes]
     if of != "valid":
-        names.append(("nodata", store.nodata))
+        names.append(("nodata", int(store.nodata)))
     rows = []
     for zone, column in product(range(sums.zones), range(len(names))):
         pixels, areas = sums.pixels[zone, : len(names)], sums.areas[zone, : len(names)]
