@@ -190,7 +190,7 @@ def layer_spec(
     )
 
 
-def main_layer(names: Iterable[str]) -> str:
+def leading_layer(names: Iterable[str]) -> str:
     """The layer of a store that all others follow: the mask where there is one, else the values.
 
     Commit records lie below it, overviews take validity from it, and pictures show it.

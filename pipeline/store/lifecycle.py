@@ -20,7 +20,7 @@ from pipeline.store import create_local, create_remote, hierarchy, metadata
 from pipeline.store.files import files_at
 from pipeline.store.files.local import clear_durable_folders
 from pipeline.store.files.objects import zarr_path
-from pipeline.store.layers import layer_spec, main_layer
+from pipeline.store.layers import layer_spec, leading_layer
 from pipeline.store.spec import ClassRow, StoreSpec, levels_for
 
 __all__ = [
@@ -283,7 +283,7 @@ def _meta(path: Place) -> dict[str, Any] | None:
         attributes = document.get("attributes") if name == "zarr.json" and isinstance(document, dict) else document
         meta = attributes.get(META_KEY) if isinstance(attributes, dict) else None
         if isinstance(meta, dict):
-            _main_layers[path] = main_layer(_layers(meta))
+            _main_layers[path] = leading_layer(_layers(meta))
             return meta
     return None
 

@@ -18,7 +18,7 @@ from pipeline.geometry.window import Window
 from pipeline.locations import Place, parse_place
 from pipeline.store.files import files_at
 from pipeline.store.files.objects import zarr_path
-from pipeline.store.layers import main_layer
+from pipeline.store.layers import leading_layer
 from pipeline.store.ledger import Ledger
 from pipeline.store.lifecycle import open_layer, read_store_meta
 from pipeline.store.spec import ClassRow, overview_block
@@ -122,7 +122,7 @@ def open_store(path: Place, level: int = 0) -> StoreLevel:
             f"resolution. Give one of these."
         )
     layers = stored_layers(meta)
-    array = open_layer(path, level, main_layer(layers))
+    array = open_layer(path, level, leading_layer(layers))
     side = (array.shards or array.chunks)[-1]
     return StoreLevel(
         path=path,

@@ -12,7 +12,7 @@ from pipeline.errors import StoreError
 from pipeline.geometry.grid import Grid
 from pipeline.locations import Place
 from pipeline.store.files.objects import zarr_path
-from pipeline.store.layers import LAYERS, main_layer
+from pipeline.store.layers import LAYERS, leading_layer
 from pipeline.store.lifecycle import open_layer, read_store_meta
 from pipeline.store.reader import open_store
 from pipeline.store.spec import UNUSED_DTYPE, UNUSED_NODATA, StoreSpec, levels_for
@@ -41,7 +41,7 @@ def read_spec(path: Place) -> StoreSpec:
 def _spec(path: Place, meta: dict[str, Any]) -> StoreSpec:
     store_level, output, tiles = open_store(path), meta["config"]["output"], meta["tiles"]
     layers = tuple(output["layers"])
-    main = open_layer(path, 0, main_layer(layers))
+    main = open_layer(path, 0, leading_layer(layers))
     grid = replace(store_level.grid, unit=meta["fingerprint"].get("source.grid", {}).get("unit", store_level.grid.unit))
     return StoreSpec(
         grid=grid,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pipeline.geometry.grid import Grid
-from pipeline.store.layers import LayerSpec, layer_spec, main_layer
+from pipeline.store.layers import LayerSpec, layer_spec, leading_layer
 from pipeline.store.values import ValuesSpec
 
 Role = Literal["background", "ignore"]
@@ -81,7 +81,7 @@ class StoreSpec:
     @property
     def main_layer(self) -> str:
         """The layer that all others follow: the mask where there is one, else the values."""
-        return main_layer(self.layers)
+        return leading_layer(self.layers)
 
     @property
     def axis(self) -> tuple[ClassRow, ...]:

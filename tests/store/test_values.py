@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.store.layers import LAYERS, layer_spec, main_layer
+from pipeline.store.layers import LAYERS, layer_spec, leading_layer
 from pipeline.store.values import ValuesSpec
 
 INTEGERS = ValuesSpec(channels=("a", "b"), dtype="int16", scale=(0.5, 2.0), offset=(10.0, 0.0), nodata=-32768)
@@ -36,8 +36,8 @@ def test_nodata_is_no_number(nodata: int, beside: int, ends: tuple[int, int]) ->
 
 
 def test_the_main_layer_is_the_mask_where_there_is_one() -> None:
-    assert main_layer(["values"]) == "values"
-    assert main_layer(["mask", "values"]) == main_layer(["confidence", "mask"]) == main_layer([]) == "mask"
+    assert leading_layer(["values"]) == "values"
+    assert leading_layer(["mask", "values"]) == leading_layer(["confidence", "mask"]) == leading_layer([]) == "mask"
 
 
 def test_the_layer_has_a_plane_for_each_channel_whatever_the_classes() -> None:

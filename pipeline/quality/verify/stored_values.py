@@ -16,7 +16,7 @@ from pipeline.inference.recipe import Recipe
 from pipeline.locations import Place
 from pipeline.quality.verify.number_differences import differing_values
 from pipeline.runtime.transfer.base import Arrays
-from pipeline.store.layers import main_layer
+from pipeline.store.layers import leading_layer
 from pipeline.store.lifecycle import open_layer
 from pipeline.store.overviews import OverviewTask
 from pipeline.store.spec import StoreSpec
@@ -75,7 +75,7 @@ def stored_differences(
         should = np.where(valid, expected[layer], fill) if layer in expected else fill
         wrong = _differing(layer, stored, should, valid, recipe)
         turned = tie(wrong) if layer != "values" and wrong.any() else np.zeros_like(wrong)
-        if layer == main_layer(recipe.layers):
+        if layer == leading_layer(recipe.layers):
             count.add(int(valid.sum()), int(wrong.sum()), int(turned.sum()))
         wrong &= ~turned
         if wrong.any():
