@@ -11,14 +11,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-PYENV = "pyenv"
-"""Stands where no package of Debian has a program: an interpreter that pyenv or uv installs."""
 PROGRAMS = {
     "kills": {"ip": "iproute2", "mount": "mount"},
     "compile": {"g++": "g++"},
     "slurm": {"sbatch": "slurm-wlm", "slurmctld": "slurm-wlm", "slurmd": "slurm-wlm", "munged": "munge"},
     "clocks": {"libfaketime": "libfaketime"},
-    "readers": {"gdalinfo": "gdal-bin", "qgis": "python3-qgis", "python3.8": PYENV, "python3.12": PYENV},
+    "readers": {"gdalinfo": "gdal-bin", "qgis": "python3-qgis"},
 }
 """By group of `tests.tiers`: what must be there, and the package of Debian that has it."""
 
@@ -29,8 +27,6 @@ def is_installed(program: str) -> bool:
         return any(Path("/usr/lib").glob("**/libfaketime.so.1"))
     if program == "qgis":
         return python_of_qgis() is not None
-    if program.startswith("python3."):
-        return interpreter(program.removeprefix("python")) is not None
     return shutil.which(program) is not None
 
 
@@ -79,26 +75,15 @@ def main(*words: str) -> str | None:
     """What is missing, as a message; with ``--packages``, print the packages instead."""
     groups = [word for word in words if word != "--packages"] or list(PROGRAMS)
     lacking = missing(groups)
+    packages = " ".join(sorted(set(lacking.values())))
     if "--packages" in words:
-        print(packages(lacking))
+        print(packages)
     elif lacking:
         return (
             f"The tests of {', '.join(groups)} need {', '.join(lacking)}, which this machine lacks. "
-            f"Install with: {' && '.join(commands(lacking))}"
+            f"Install with: apt-get install {packages}"
         )
     return None
-
-
-def packages(lacking: dict[str, str]) -> str:
-    """The packages of Debian that bring what is missing."""
-    return " ".join(sorted(set(lacking.values()) - {PYENV}))
-
-
-def commands(lacking: dict[str, str]) -> list[str]:
-    """What to type to have what is missing."""
-    versions = " ".join(name.removeprefix("python") for name, package in lacking.items() if package == PYENV)
-    lines = {"apt-get install": packages(lacking), "pyenv install": versions}
-    return [f"{command} {words}" for command, words in lines.items() if words]
 
 
 if __name__ == "__main__":

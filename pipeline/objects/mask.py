@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window
+from pipeline.store.files import files_at
 from pipeline.store.ledger import BlockPosition, Ledger
 from pipeline.store.lifecycle import open_layer
 from pipeline.store.reader import StoreLevel
@@ -49,6 +50,13 @@ class LayerMask:
     level: StoreLevel
     layer: str
     """``mask`` or ``cleaned``."""
+
+    @classmethod
+    def of_level(cls, level: StoreLevel) -> LayerMask:
+        """The codes that are counted: those that were cleaned, where a level has them, else the mask."""
+        files, array = files_at(level.path), f"{level.level}/cleaned"
+        is_cleaned = any(files.exists(f"{array}/{name}") for name in ("zarr.json", ".zarray"))
+        return cls(level=level, layer="cleaned" if is_cleaned else "mask")
 
     @property
     def height(self) -> int:

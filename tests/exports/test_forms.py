@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pyogrio
 import pytest
 import shapely
 from rasterio.features import shapes
@@ -53,6 +52,8 @@ def test_every_form_lies_beside_its_store_with_its_mark(tmp_path: Path, to: str)
 
 @pytest.mark.parametrize("to", READ_BY_OGR)
 def test_objects_are_those_of_the_whole_mask(tmp_path: Path, to: str) -> None:
+    import pyogrio
+
     file = export(task(tmp_path, to, "without a CRS" if to == "qupath" else "with a code"))
     pixels = specs.pixels(specs.spec())
     expected = sum(code in (0, 3) for _, code in shapes(pixels, pixels != 255))
@@ -60,6 +61,8 @@ def test_objects_are_those_of_the_whole_mask(tmp_path: Path, to: str) -> None:
 
 
 def test_classes_and_sizes_choose_the_objects(tmp_path: Path) -> None:
+    import pyogrio
+
     geometry = pyogrio.raw.read(export(task(tmp_path, "gpkg", classes=["forest"], min_area="30 px")))[2]
     pixels = specs.pixels(specs.spec())
     areas = [shapely.geometry.shape(outline).area for outline, code in shapes(pixels, pixels == 7) if code == 7]

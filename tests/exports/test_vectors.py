@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet
-import pyogrio
 import pyproj
 import pytest
 import shapely
@@ -90,6 +89,8 @@ def test_every_form_of_tables_holds_the_same_objects(
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    import pyogrio
+
     if path.suffix == ".parquet":
         table = pyarrow.parquet.read_table(path)
         columns = {name: table[name].to_numpy(zero_copy_only=False) for name in table.column_names if name != "bbox"}

@@ -26,6 +26,10 @@ SECONDS = 600
 """For an environment to be downloaded, or for a reader to answer."""
 
 
+class Unavailable(LookupError):
+    """Another version of Python is not on this machine, or its packages cannot be fetched."""
+
+
 def ask(reader: Reader, paths: list[str]) -> dict[str, Any]:
     """What a reader says of files, from within its own interpreter."""
     if reader.python is None:
@@ -42,14 +46,17 @@ def environment(version: str, packages: tuple[str, ...]) -> Path:
     """The interpreter of an environment with some packages."""
     base = interpreter(version)
     if base is None:
-        raise LookupError(f"python{version} is missing, which {', '.join(packages)} needs: pyenv install {version}")
+        raise Unavailable(f"python{version} is missing, which {', '.join(packages)} needs: pyenv install {version}")
     key = hashlib.sha256(repr((base, packages)).encode()).hexdigest()[:12]
     folder = CACHE / f"{version}-{key}"
     python = folder / "bin" / "python"
     if not (folder / MARK).exists():
         shutil.rmtree(folder, ignore_errors=True)
-        run(uv(), "venv", "--quiet", "--python", base, str(folder))
-        run(uv(), "pip", "install", "--quiet", "--python", str(python), *packages)
+        try:
+            run(uv(), "venv", "--quiet", "--python", base, str(folder))
+            run(uv(), "pip", "install", "--quiet", "--python", str(python), *packages)
+        except RuntimeError as error:
+            raise Unavailable(f"{', '.join(packages)} cannot be installed: {error}") from error
         (folder / MARK).touch()
     return python
 

@@ -14,10 +14,9 @@ from pipeline.geometry.areas import PixelAreas, pixel_areas
 from pipeline.geometry.ellipsoid import DoubleArray
 from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window
-from pipeline.objects.mask import MaskBlocks, store_blocks
+from pipeline.objects.mask import LayerMask, MaskBlocks, store_blocks
 from pipeline.quality.evaluate.aoi_labels import store_area
 from pipeline.quality.stats.class_sums import ClassSums
-from pipeline.quality.stats.codes import StoredCodes
 from pipeline.quality.stats.objects import count_objects
 from pipeline.quality.stats.rows import Denominator, StatsRow, stats_rows
 from pipeline.store.reader import StoreLevel
@@ -60,7 +59,7 @@ def store_stats(
         The zones cannot be read, or the CRS is not known.
     """
     _check_finished(store)
-    blocks, areas = store_blocks(store, StoredCodes.of(store)), pixel_areas(store.grid)
+    blocks, areas = store_blocks(store, LayerMask.of_level(store)), pixel_areas(store.grid)
     asked = store_area(store, "count what was asked for") if of == "aoi" else None
     sums = ClassSums(len(zones.names) if zones else 1, store.classes)
     _count(sums, blocks, areas, zones, asked)
