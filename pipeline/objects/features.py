@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from pipeline.objects.corners import STRAIGHT
 from pipeline.objects.labels import Connectivity
 from pipeline.objects.lengths import LengthUnit, edge_lengths, length_unit
 from pipeline.objects.mask import MaskBlocks
-from pipeline.objects.outlines import ObjectRings, Outlines, find_outlines, object_rings, outline_batches
+from pipeline.objects.outlines import ObjectRings, OutlineBatch, Outlines, find_outlines, object_rings, outline_batches
 from pipeline.objects.parts import ObjectParts, chosen_owners, find_objects
 from pipeline.objects.rings import Int32s
 from pipeline.objects.simplify import Simplification, simplify_outlines
@@ -95,7 +94,6 @@ class FeatureBatch:
     def __len__(self) -> int:
         return len(self.object_polygons)
 
-    @cached_property
     def points(self) -> npt.NDArray[np.float64]:
         """(n, 2) x and y of vertices by the transform of the fields."""
         a, b, c, d, e, f = self.fields.transform
@@ -106,7 +104,7 @@ class FeatureBatch:
 
     def wkb(self) -> Binary:
         """The geometry of each object, by the transform of the fields."""
-        return self.wkb_of(self.points)
+        return self.wkb_of(self.points())
 
     def wkb_of(self, points: npt.NDArray[np.float64]) -> Binary:
         """The geometry of each object with other coordinates, (n, 2), of its vertices."""
@@ -115,7 +113,8 @@ class FeatureBatch:
     def bounds(self) -> npt.NDArray[np.float64]:
         """(objects, 4) lowest x, lowest y, highest x, highest y."""
         starts = np.cumsum(self.object_sizes) - self.object_sizes
-        low, high = (operation.reduceat(self.points, starts, axis=0) for operation in (np.minimum, np.maximum))
+        points = self.points()
+        low, high = (operation.reduceat(points, starts, axis=0) for operation in (np.minimum, np.maximum))
         return np.concatenate([low, high], axis=1)
 
     @property
@@ -153,10 +152,8 @@ class Features:
         """
         simplification = simplification or self.simplification()
         removed = None if simplification is None else simplification.removed
-        for batch in outline_batches(self.outlines, self._last_rows, self.scratch, removed):
-            traced = object_rings(batch)
-            del batch
-            yield self._batch(traced)
+        # a loop would keep a batch alive while its features are written
+        return map(self._batch, outline_batches(self.outlines, self._last_rows, self.scratch, removed))
 
     def simplification(self) -> Simplification | None:
         """Find which points go, and count the arcs that stay as they are; None where nothing is simplified."""
@@ -169,7 +166,8 @@ class Features:
     def _last_rows(self) -> Int64s:
         return self.found.objects.table.column("row_max").read()
 
-    def _batch(self, traced: ObjectRings) -> FeatureBatch:
+    def _batch(self, batch: OutlineBatch) -> FeatureBatch:
+        traced = object_rings(batch)
         table = self.found.objects.table.take(traced.objects)
         attributes = self._attributes(table, _perimeters(self.fields.grid, traced))
         rows, cols, sizes = _remaining(traced)

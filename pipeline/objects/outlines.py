@@ -15,7 +15,7 @@ from pipeline.objects.columns import Int64s
 from pipeline.objects.corners import CORNER, NODE, SHARED_CORNER, corners
 from pipeline.objects.lattice import lattice_blocks
 from pipeline.objects.parts import NO_OBJECT, ObjectParts
-from pipeline.objects.rings import Rings, trace
+from pipeline.objects.rings import Rings, SortedCorners, trace
 from pipeline.objects.scratch import LongArray
 from pipeline.objects.sweep import BlockHook
 
@@ -42,7 +42,7 @@ class OutlineBatch:
 
     objects: Int64s
     """Indices, by last row, then id."""
-    corners: npt.NDArray[Any]
+    file: LongArray
     """Records of `CORNER` or `SHARED_CORNER`."""
     owners: Int64s
     """(parts,) the object of each part, of all parts."""
@@ -135,7 +135,7 @@ def outline_batches(
         removed_file = removed_files.get(number)
         yield OutlineBatch(
             objects=objects[start:stop],
-            corners=files[number].read(),
+            file=files[number],
             owners=outlines.owners,
             removed=None if removed_file is None else removed_file.read(),
         )
@@ -183,18 +183,20 @@ def _contains(some: _Points, points: _Points) -> npt.NDArray[np.bool_]:
 
 def object_rings(batch: OutlineBatch) -> ObjectRings:
     """Trace the rings of a batch."""
-    parts = np.unique(batch.corners["part"])
+    corners = batch.file.read()
+    parts = np.unique(corners["part"])
     owners = np.searchsorted(batch.objects[batch.order], batch.owners[parts])
     places = batch.order[owners]
     ranks = np.argsort(places, kind="stable")
     numbers = np.empty(len(parts), dtype=np.int32)
     numbers[ranks] = np.arange(len(parts), dtype=np.int32)
-    numbers_of_corners = numbers[np.searchsorted(parts, batch.corners["part"])]
-    rings = trace(numbers_of_corners, batch.corners)
+    ordered = SortedCorners.of(numbers[np.searchsorted(parts, corners["part"])], corners)
+    del corners  # a large object has too many of them to hold them twice
+    rings = trace(ordered)
     stays = None
     if batch.removed is not None:
         removed = numbers[np.searchsorted(parts, batch.removed["part"])], batch.removed["row"], batch.removed["col"]
-        stays = ~_contains(removed, (numbers_of_corners[rings.order], rings.rows, rings.cols))
+        stays = ~_contains(removed, (np.repeat(rings.parts, rings.sizes), rings.rows, rings.cols))
     return ObjectRings(
         objects=batch.objects,
         rings=rings,

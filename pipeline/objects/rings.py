@@ -41,26 +41,43 @@ class Rings:
     """For each vertex, its place in the sorted corners."""
 
 
-def trace(parts: Int32s, corners: npt.NDArray[Any]) -> Rings:
-    """Trace the rings of whole components; some 60 bytes per corner stand in memory beside the corners.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SortedCorners:
+    """Corners of whole components, by component, row and column."""
 
-    Parameters
-    ----------
-    parts
-        (n,) component of each corner, numbered from 0 in the order in which rings are wanted.
-    corners
-        (n,) records of `pipeline.objects.corners.CORNER`, in any order.
-    """
-    order = _sort(parts, corners["row"], corners["col"], corners["turn"] & TO_EAST > 0)
-    parts, rows, cols, turns = parts[order], corners["row"][order], corners["col"][order], corners["turn"][order]
-    path, begins = _cycles(_successors(parts, rows, cols, turns))
+    parts: Int32s
+    rows: Int32s
+    cols: Int32s
+    turns: npt.NDArray[np.uint8]
+    order: Int32s
+    """Their places among the corners as they came."""
+
+    @classmethod
+    def of(cls, parts: Int32s, corners: npt.NDArray[Any]) -> SortedCorners:
+        """Sort corners.
+
+        Parameters
+        ----------
+        parts
+            (n,) component of each corner, numbered from 0 in the order in which rings are wanted.
+        corners
+            (n,) records of `pipeline.objects.corners.CORNER`, in any order.
+        """
+        order = _sort(parts, corners["row"], corners["col"], corners["turn"] & TO_EAST > 0)
+        rows, cols, turns = (corners[name][order] for name in ("row", "col", "turn"))
+        return cls(parts=parts[order], rows=rows, cols=cols, turns=turns, order=order)
+
+
+def trace(corners: SortedCorners) -> Rings:
+    """Trace the rings of whole components; some 30 bytes per corner stand in memory beside the corners."""
+    path, begins = _cycles(_successors(corners))
     return Rings(
-        rows=rows[path],
-        cols=cols[path],
-        turns=turns[path],
+        rows=corners.rows[path],
+        cols=corners.cols[path],
+        turns=corners.turns[path],
         sizes=np.diff(begins, append=len(path)),
-        parts=parts[path[begins]],
-        order=order[path],
+        parts=corners.parts[path[begins]],
+        order=corners.order[path],
     )
 
 
@@ -81,13 +98,14 @@ def _sort(*keys: npt.NDArray[Any]) -> Int32s:
     return np.argsort(packed, kind="stable").astype(np.int32)
 
 
-def _successors(parts: Int32s, rows: Int32s, cols: Int32s, turns: npt.NDArray[np.uint8]) -> Int32s:
-    """The next corner along the boundary, given corners in the order of their rows."""
-    down = _sort(parts, cols, rows, turns & TO_SOUTH > 0)
-    places = np.empty(len(parts), dtype=np.int32)
-    places[down] = np.arange(len(parts), dtype=np.int32)
-    directions = turns & _DIRECTION
-    successors = np.arange(len(parts), dtype=np.int32)
+def _successors(corners: SortedCorners) -> Int32s:
+    """The next corner along the boundary."""
+    count = len(corners.parts)
+    down = _sort(corners.parts, corners.cols, corners.rows, corners.turns & TO_SOUTH > 0)
+    places = np.empty(count, dtype=np.int32)
+    places[down] = np.arange(count, dtype=np.int32)
+    directions = corners.turns & _DIRECTION
+    successors = np.arange(count, dtype=np.int32)
     successors[directions == EAST] += 1
     successors[directions == WEST] -= 1
     for direction, step in ((NORTH, -1), (SOUTH, 1)):

@@ -65,7 +65,7 @@ def simplify_outlines(outlines: Outlines, last_rows: Int64s, height: int, area: 
     removed = LongArray(scratch / "removed", dtype=_POINT)
     arcs = _Arcs(outlines.owners, area, segments, removed)
     for batch in outline_batches(outlines, last_rows, scratch):
-        arcs.add(arcs_of(object_rings(batch).rings, batch.corners))
+        arcs.add(arcs_of(object_rings(batch).rings, batch.file.read()))
     touching = touching_arcs(segments, height, scratch)
     segments.path.unlink(missing_ok=True)
     remaining = LongArray(scratch / "removed_for_good", dtype=_POINT)

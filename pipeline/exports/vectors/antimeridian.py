@@ -9,19 +9,28 @@ import numpy.typing as npt
 
 from pipeline.exports.vectors.json_text import Shapes
 from pipeline.geometry.crs import TURN
+from pipeline.objects.features import FeatureBatch
 from pipeline.runtime.optional_imports import require
 
 HALF_TURN = TURN / 2
 POLE = 90.0
 
 
-def needs_cut(shapes: Shapes) -> bool:
-    """Whether an edge of an object seems to go around more than half the earth, or longitudes lie beyond ±180°."""
-    return any(
-        bool((np.abs(np.diff(ring[:, 0])) > HALF_TURN).any() or (np.abs(ring[:, 0]) > HALF_TURN).any())
-        for rings in shapes
-        for ring in rings
-    )
+def needs_cut(points: npt.NDArray[np.float64], batch: FeatureBatch) -> npt.NDArray[np.bool_]:
+    """Objects of which an edge seems to go around more than half the earth, or longitudes lie beyond ±180°.
+
+    Parameters
+    ----------
+    points
+        (n, 2) degrees of the vertices of a batch.
+    batch
+        Objects.
+    """
+    beyond = np.abs(points[:, 0]) > HALF_TURN
+    jumps = np.abs(np.diff(points[:, 0], append=points[-1:, 0])) > HALF_TURN
+    jumps[np.cumsum(batch.ring_sizes) - 1] = False
+    starts = np.cumsum(batch.object_sizes) - batch.object_sizes
+    return np.asarray(np.logical_or.reduceat(beyond | jumps, starts))
 
 
 def cut_polygons(shapes: Shapes) -> Shapes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ def write_flatgeobuf(batches: Iterable[FeatureBatch], path: Path, fields: Featur
 
 def _write(batches: Iterable[FeatureBatch], path: Path, fields: FeatureFields, **options: Any) -> None:
     pyogrio = require("pyogrio", "vector", "Writing objects as polygons")
-    reader = arrow().RecordBatchReader.from_batches(table_schema(fields), _records(batches))
+    reader = arrow().RecordBatchReader.from_batches(table_schema(fields), map(record_batch, batches))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="'crs' was not provided")  # where there is none
         warnings.filterwarnings("ignore", message=".*extension", category=RuntimeWarning)  # a name of ours for a while
@@ -67,8 +67,3 @@ def _write(batches: Iterable[FeatureBatch], path: Path, fields: FeatureFields, *
             crs=fields.grid.wkt,
             **options,
         )
-
-
-def _records(batches: Iterable[FeatureBatch]) -> Iterator[Any]:
-    for batch in batches:
-        yield record_batch(batch)

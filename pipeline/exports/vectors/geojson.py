@@ -13,6 +13,7 @@ from pyproj import Transformer
 from pipeline.errors import ConfigError
 from pipeline.exports.vectors.antimeridian import cut_polygons, needs_cut
 from pipeline.exports.vectors.json_text import Shapes, compact, object_shapes, write_polygons
+from pipeline.geometry.crs import TURN
 from pipeline.geometry.ellipsoid import is_degrees, parsed, unit_size
 from pipeline.geometry.grid import Grid
 from pipeline.objects.features import FeatureBatch, FeatureFields
@@ -73,30 +74,34 @@ def _geometries(batch: FeatureBatch) -> Iterator[tuple[Shapes, bool]]:
     """The polygons of each object in degrees, and whether they are to be a MultiPolygon."""
     batch = _followed(batch)
     points = _degrees(batch)
-    for shapes in object_shapes(batch, points):
-        if needs_cut(shapes):
+    step = 1 if _are_right_handed(points, batch) else -1
+    crossing = needs_cut(points, batch).tolist()
+    np.round(points, DEGREE_DECIMALS, out=points)
+    for shapes, crosses in zip(object_shapes(batch, points), crossing, strict=True):
+        if crosses:
             parts = cut_polygons(shapes)
-            yield _rounded(parts), batch.fields.multi or len(parts) > 1
+            yield (
+                [[ring.round(DEGREE_DECIMALS) for ring in rings] for rings in parts],
+                batch.fields.multi or len(parts) > 1,
+            )
         else:
-            yield _rounded([_right_handed(rings) for rings in shapes]), batch.fields.multi
+            yield [[ring[::step] for ring in rings] for rings in shapes], batch.fields.multi
 
 
-def _rounded(shapes: Shapes) -> Shapes:
-    return [[ring.round(DEGREE_DECIMALS) for ring in rings] for rings in shapes]
+def _are_right_handed(points: npt.NDArray[np.float64], batch: FeatureBatch) -> bool:
+    """Whether outer rings run counter-clockwise, by the first: those of rows that run northwards do not.
 
-
-def _right_handed(rings: list[npt.NDArray[np.float64]]) -> list[npt.NDArray[np.float64]]:
-    """Outer ring counter-clockwise, holes clockwise: a mask whose rows run northwards has them the other way round."""
-    x, y = (rings[0] - rings[0][0]).T
-    if np.dot(x[:-1], y[1:]) - np.dot(x[1:], y[:-1]) > 0:
-        return rings
-    return [ring[::-1] for ring in rings]
+    A ring that crosses the antimeridian is unwrapped for it.
+    """
+    x, y = points[: batch.ring_sizes[0]].T if len(batch) else np.zeros((2, 1))
+    x, y = np.unwrap(x, period=TURN) - x[0], y - y[0]
+    return bool(np.dot(x[:-1], y[1:]) >= np.dot(x[1:], y[:-1]))
 
 
 def _degrees(batch: FeatureBatch) -> npt.NDArray[np.float64]:
     assert batch.fields.grid.wkt is not None
     to_degrees = Transformer.from_crs(parsed(batch.fields.grid.wkt), "OGC:CRS84", always_xy=True)
-    return np.stack(to_degrees.transform(*batch.points.T), axis=1)
+    return np.stack(to_degrees.transform(*batch.points().T), axis=1)
 
 
 def _followed(batch: FeatureBatch) -> FeatureBatch:

@@ -16,6 +16,8 @@ from pipeline.objects.features import FeatureBatch, FeatureFields
 from pipeline.runtime.optional_imports import require
 
 BOUNDS = ("xmin", "ymin", "xmax", "ymax")
+CRS_TEXTS = ["class", "area_method"]
+"""Columns that are worth a dictionary."""
 MARK_KEY = "wholecloth"
 """Key of the mark in the metadata of the file."""
 
@@ -47,15 +49,19 @@ def write_geoparquet(batches: Iterable[FeatureBatch], path: Path, fields: Featur
     bounds_type = pyarrow.struct([pyarrow.field(name, pyarrow.float64(), nullable=False) for name in BOUNDS])
     columns = table_schema(fields).append(pyarrow.field("bbox", bounds_type, nullable=False))
     extent = np.array([np.inf, np.inf, -np.inf, -np.inf])
-    with parquet.ParquetWriter(path, columns, compression="zstd", store_schema=False) as writer:
-        for batch in batches:
-            bounds = batch.bounds()
+    with parquet.ParquetWriter(path, columns, compression="zstd", store_schema=False, use_dictionary=CRS_TEXTS) as writer:
+        for bounds, records in map(_bounded, batches):
             extent = _union(extent, bounds)
             boxes = pyarrow.StructArray.from_arrays(list(map(pyarrow.array, bounds.T)), fields=list(bounds_type))
-            arrays = [*record_batch(batch).columns, boxes]
-            writer.write_batch(pyarrow.record_batch(arrays, schema=columns), row_group_size=max(len(batch), 1))
+            arrays = [*records.columns, boxes]
+            del records
+            writer.write_batch(pyarrow.record_batch(arrays, schema=columns), row_group_size=max(len(bounds), 1))
         # without the schema of Arrow, readers take its metadata from here
         writer.add_key_value_metadata({"geo": json.dumps(_geo(fields, extent)), MARK_KEY: mark})
+
+
+def _bounded(batch: FeatureBatch) -> tuple[npt.NDArray[np.float64], Any]:
+    return batch.bounds(), record_batch(batch)
 
 
 def _union(extent: npt.NDArray[np.float64], bounds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
