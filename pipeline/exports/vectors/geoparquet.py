@@ -16,7 +16,7 @@ from pipeline.objects.features import FeatureBatch, FeatureFields
 from pipeline.runtime.optional_imports import require
 
 BOUNDS = ("xmin", "ymin", "xmax", "ymax")
-CRS_TEXTS = ["class", "area_method"]
+TEXT_COLUMNS = ["class", "area_method"]
 """Columns that are worth a dictionary."""
 MARK_KEY = "wholecloth"
 """Key of the mark in the metadata of the file."""
@@ -49,7 +49,9 @@ def write_geoparquet(batches: Iterable[FeatureBatch], path: Path, fields: Featur
     bounds_type = pyarrow.struct([pyarrow.field(name, pyarrow.float64(), nullable=False) for name in BOUNDS])
     columns = table_schema(fields).append(pyarrow.field("bbox", bounds_type, nullable=False))
     extent = np.array([np.inf, np.inf, -np.inf, -np.inf])
-    with parquet.ParquetWriter(path, columns, compression="zstd", store_schema=False, use_dictionary=CRS_TEXTS) as writer:
+    with parquet.ParquetWriter(
+        path, columns, compression="zstd", store_schema=False, use_dictionary=TEXT_COLUMNS
+    ) as writer:
         for bounds, records in map(_bounded, batches):
             extent = _union(extent, bounds)
             boxes = pyarrow.StructArray.from_arrays(list(map(pyarrow.array, bounds.T)), fields=list(bounds_type))
