@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from pipeline.cli import evaluate, export, finish, init, inspect, plan, run, sample, schema, status, train, verify
+from pipeline.cli import (
+    apply,
+    evaluate,
+    export,
+    finish,
+    init,
+    inspect,
+    plan,
+    run,
+    sample,
+    schema,
+    status,
+    train,
+    verify,
+)
 from pipeline.cli.app import app
 from pipeline.cli.exit import run_and_exit
 
@@ -16,6 +30,7 @@ COMMANDS = (
     status.status,
     finish.finish,
     export.export,
+    apply.apply,
     verify.verify,
     train.train,
     evaluate.evaluate,

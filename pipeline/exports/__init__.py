@@ -12,11 +12,11 @@ from pipeline.errors import ConfigError
 from pipeline.exports import places, quicklook, vrt
 from pipeline.exports.geotiff import COG
 from pipeline.exports.mark import delete_own, is_foreign
-from pipeline.exports.task import MAIN_LAYERS, ExportRequest, ExportTask
+from pipeline.exports.task import MAIN_LAYERS, ExportRequest, ExportTask, main_layer
 from pipeline.exports.write import Form, companion, place_of, write_export
 from pipeline.locations import Place, parse_place
 from pipeline.store.files import files_at
-from pipeline.store.layers import LAYERS
+from pipeline.store.layers import DERIVED_LAYERS, LAYERS
 from pipeline.store.spec import StoreSpec
 
 KINDS: dict[str, Form] = {"cog": COG}
@@ -76,6 +76,9 @@ def write_exports(store: Place, spec: StoreSpec, meta: dict[str, Any], unchanged
     tasks = [ExportTask(store, spec, meta, request) for request in wanted]
     files = {_name(task): _write(task, named, unchanged) for task in tasks}
     rasters = [(task, files[_name(task)]) for task in tasks if task.request.to == "cog" and task.layer in MAIN_LAYERS]
+    if not named and main_layer(spec) in DERIVED_LAYERS:
+        for task in tasks:
+            _delete(store, KINDS[task.request.to], "mask")  # the file of the derived layer stands in its place
     sidecar = vrt.write(store, spec, *(rasters[0] if rasters else ()))
     return {"sidecar": sidecar, "quicklook": quicklook.write(store, spec), **files}
 
@@ -105,13 +108,18 @@ def export(task: ExportTask, overwrite: bool = False) -> Place:
 def delete_exports(store: Place) -> None:
     """Delete what lies beside a store and was written for it: a store that is not complete has no exports."""
     for form in KINDS.values():
-        for layer in LAYERS if form.has_layer else (None,):
-            for where in (places.default_place, places.fallback_place):
-                place = where(store, form.ending, layer)
-                if not files_at(place.parent).exists(place.name) or is_foreign(place, store.name):
-                    continue
-                for file in (companion(place, ".aux.xml"), companion(place, "qml"), place):
-                    delete_own(file, store.name)
+        for layer in (*LAYERS, *DERIVED_LAYERS) if form.has_layer else (None,):
+            _delete(store, form, layer)
+
+
+def _delete(store: Place, form: Form, layer: str | None) -> None:
+    """Delete an export with its companions, wherever it lies beside the store, if it was written for the store."""
+    for where in (places.default_place, places.fallback_place):
+        place = where(store, form.ending, layer)
+        if not files_at(place.parent).exists(place.name) or is_foreign(place, store.name):
+            continue
+        for file in (companion(place, ".aux.xml"), companion(place, "qml"), place):
+            delete_own(file, store.name)
 
 
 def _name(task: ExportTask) -> str:

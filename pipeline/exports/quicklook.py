@@ -14,6 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
+from pipeline.exports.task import main_layer
 from pipeline.geometry.grid import Grid
 from pipeline.locations import Place
 from pipeline.store.files import belongs_to_others, files_at
@@ -36,7 +37,7 @@ QUICKLOOK_MARK = "quicklook of a mask store"
 
 
 def write(path: Place, spec: StoreSpec) -> Place:
-    """Draw the mask of a store into a picture beside the store."""
+    """Draw the mask of a store, or what was made of it, into a picture beside the store."""
     return draw_quicklook(path, spec, path.with_suffix(".png"))
 
 
@@ -75,7 +76,7 @@ def _codes(store: Place, spec: StoreSpec) -> tuple[npt.NDArray[np.unsignedintege
     """The codes to draw, and how many px of the raster each is wide."""
     level = next((k for k in range(spec.levels) if max(_shape(spec.grid.level(k))) <= _MAX_SIDE), spec.levels - 1)
     step = max(1, math.ceil(max(_shape(spec.grid.level(level))) / _MAX_SIDE))  # only where a store has no overviews
-    codes = np.asarray(open_layer(store, level, "mask")[::step, ::step])
+    codes = np.asarray(open_layer(store, level, main_layer(spec))[::step, ::step])
     scale = max(1, min(_MAX_SIDE // 2 // max(codes.shape), 16))  # small rasters are enlarged
     return codes.repeat(scale, axis=0).repeat(scale, axis=1), 2**level * step / scale
 

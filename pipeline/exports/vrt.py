@@ -12,7 +12,7 @@ from pipeline.exports.geotiff.template import file_dtype, nodata_of
 from pipeline.exports.layer_part import LayerPart
 from pipeline.exports.mark import is_foreign
 from pipeline.exports.qml import class_style
-from pipeline.exports.task import ExportTask
+from pipeline.exports.task import ExportTask, main_layer
 from pipeline.geometry.grid import Grid
 from pipeline.locations import Place
 from pipeline.store.files import belongs_to_others, files_at
@@ -73,10 +73,11 @@ def vrt_document(spec: StoreSpec, store: str) -> str:
     store
         Name of the store, relative to the VRT.
     """
+    layer = main_layer(spec)
     overviews = "".join(
-        f"    <Overview>\n{_source(f'{store}/{k}/mask')}    </Overview>\n" for k in range(1, spec.levels)
+        f"    <Overview>\n{_source(f'{store}/{k}/{layer}')}    </Overview>\n" for k in range(1, spec.levels)
     )
-    sources = f"    <SimpleSource>\n{_source(f'{store}/0/mask')}    </SimpleSource>\n{overviews}"
+    sources = f"    <SimpleSource>\n{_source(f'{store}/0/{layer}')}    </SimpleSource>\n{overviews}"
     kind = {"uint8": "Byte", "uint16": "UInt16"}[spec.dtype]
     return _document(spec.grid, spec.grid.wkt, _class_band(spec, kind, sources))
 

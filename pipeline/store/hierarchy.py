@@ -10,8 +10,10 @@ import zarr
 from zarr.codecs import ZstdCodec
 
 from pipeline.geometry.grid import Grid
+from pipeline.locations import Place
 from pipeline.store import metadata
-from pipeline.store.layers import Attributes
+from pipeline.store.files.objects import zarr_path
+from pipeline.store.layers import CLASS_LAYERS, Attributes
 from pipeline.store.spec import StoreSpec
 
 COORDINATES = 2**16
@@ -42,9 +44,15 @@ def write_hierarchy(path: Path, spec: StoreSpec, attributes: Attributes) -> None
         _create_classes(group, spec)
 
 
+def create_layer(path: Place, spec: StoreSpec, level: int, layer: str) -> None:
+    """Make the empty array of a layer in a level of a store that is there; what stands in its place is deleted."""
+    group = zarr.open_group(zarr_path(path, str(level)), mode="r+", use_consolidated=False)
+    _create_layer(group, spec, spec.grid.level(level), layer, overwrite=True)
+
+
 def class_attributes(spec: StoreSpec) -> dict[str, Attributes]:
     """Arrays of each level that say names and colours of classes, and everything that they say of themselves."""
-    arrays = {"mask": layer_attributes(spec, "mask")}
+    arrays = {layer: layer_attributes(spec, layer) for layer in spec.layers if layer in CLASS_LAYERS}
     return (
         {**arrays, "class": {**_dimensions(spec, ("class",)), **metadata.class_axis_attributes(spec)}}
         if _has_classes(spec)
@@ -57,7 +65,7 @@ def layer_attributes(spec: StoreSpec, layer: str) -> Attributes:
     return {**_dimensions(spec, spec.layer(layer).dimensions), **_crs(spec), **metadata.layer(spec, layer)}
 
 
-def _create_layer(group: zarr.Group, spec: StoreSpec, grid: Grid, layer: str) -> None:
+def _create_layer(group: zarr.Group, spec: StoreSpec, grid: Grid, layer: str, overwrite: bool = False) -> None:
     layer_spec = spec.layer(layer)
     # whoever looks at one class reads no other, and no writer holds more than one plane of a file
     class_chunk = () if layer_spec.planes is None else (1,)
@@ -70,6 +78,7 @@ def _create_layer(group: zarr.Group, spec: StoreSpec, grid: Grid, layer: str) ->
         fill_value=layer_spec.fill,
         compressors=_codec(spec),
         attributes=layer_attributes(spec, layer),
+        overwrite=overwrite,
         **_names(spec, layer_spec.dimensions),
     )
 

@@ -120,11 +120,23 @@ LAYERS: dict[str, Layer] = {
     ),
     "entropy": Layer(dtype=lambda _: "uint8", fill=lambda _: 255, attributes=_entropy, validity_rank=1),
 }
-"""Every layer that a store may have, by its name in ``output.layers``."""
+"""Every layer that a network may give, by its name in ``output.layers``."""
 
+DERIVED_LAYERS: dict[str, Layer] = {"cleaned": LAYERS["mask"]}
+"""Layers that are made of others once all blocks are committed; each has commit records of its own."""
 
 CLASS_LAYERS = ("mask", "cleaned")
 """Layers of class codes, which have a palette."""
+
+
+def layer_kind(name: str) -> Layer:
+    """What a store knows of a layer by its name."""
+    return LAYERS[name] if name in LAYERS else DERIVED_LAYERS[name]
+
+
+def record_layer(names: Iterable[str]) -> str:
+    """The layer below whose array the commit records of some layers lie: the mask, or a layer that is derived."""
+    return next(name for name in names if name == "mask" or name in DERIVED_LAYERS)
 
 
 def layer_spec(name: str, *, dtype: str, nodata: int, probabilities: str, planes: int) -> LayerSpec:
@@ -139,7 +151,7 @@ def layer_spec(name: str, *, dtype: str, nodata: int, probabilities: str, planes
     planes
         Classes that have a probability.
     """
-    layer, options = LAYERS[name], ArrayOptions(dtype=dtype, nodata=nodata, probabilities=probabilities)
+    layer, options = layer_kind(name), ArrayOptions(dtype=dtype, nodata=nodata, probabilities=probabilities)
     return LayerSpec(
         name=name, dtype=layer.dtype(options), fill=layer.fill(options), planes=planes if layer.has_classes else None
     )
@@ -147,5 +159,5 @@ def layer_spec(name: str, *, dtype: str, nodata: int, probabilities: str, planes
 
 def validity_layer(names: Iterable[str]) -> str | None:
     """The layer of a store that tells a pixel without an answer the most plainly; None where no layer does."""
-    ranks = {name: rank for name in names if (rank := LAYERS[name].validity_rank) is not None}
+    ranks = {name: rank for name in names if (rank := layer_kind(name).validity_rank) is not None}
     return min(ranks, key=ranks.__getitem__, default=None)

@@ -20,7 +20,7 @@ from pipeline.interfaces import Engine
 from pipeline.locations import Place
 from pipeline.runtime.clock import Clock, Timing, timed_stage
 from pipeline.store.downsample import PixelArray
-from pipeline.store.layers import LAYERS, validity_layer
+from pipeline.store.layers import layer_kind, validity_layer
 from pipeline.store.lease.claim_files import read_store_id
 from pipeline.store.lease.lease import assert_held
 from pipeline.store.ledger import Ledger, commit_block, has_any_chunk
@@ -92,28 +92,29 @@ class OverviewTask:
             for rows in cut(window.height, self.spec.chunk)
         ]
         validity: list[npt.NDArray[np.uint8]] = []
+        leading = self.spec.record_layer
         result = np.empty((window.height, window.width), self.spec.dtype)
         for rows, below in strips:
-            mask = self._read("mask", (), below)
+            mask = self._read(leading, (), below)
             valid = self._validity(mask, below)
-            result[rows.start : rows.stop] = LAYERS["mask"].reduce(mask, valid, self.spec.nodata)
+            result[rows.start : rows.stop] = layer_kind(leading).reduce(mask, valid, self.spec.nodata)
             validity.append(np.packbits(valid, axis=1))
-        yield "mask", (), result
+        yield leading, (), result
         for layer, where in self._planes():
             layer_spec = self.spec.layer(layer)
             if result.dtype != layer_spec.dtype:  # else what the caller has written by now makes room
                 result = np.empty((window.height, window.width), layer_spec.dtype)
             for (rows, below), bits in zip(strips, validity, strict=True):
                 valid = np.unpackbits(bits, axis=1, count=below.width).view(np.bool_)
-                result[rows.start : rows.stop] = LAYERS[layer].reduce(
+                result[rows.start : rows.stop] = layer_kind(layer).reduce(
                     self._read(layer, where, below), valid, layer_spec.fill
                 )
             yield layer, where, result
 
     def _planes(self) -> Iterator[tuple[str, PlaneIndex]]:
-        """Every layer but the mask, and every place on its class axis."""
+        """Every layer but the one of classes, and every place on its class axis."""
         for layer in self.spec.layers:
-            if layer != "mask":
+            if layer != self.spec.record_layer:
                 planes = self.spec.layer(layer).planes
                 yield from ((layer, where) for where in ([()] if planes is None else [(k,) for k in range(planes)]))
 
@@ -177,7 +178,7 @@ class OverviewLevel:
 
     def missing(self) -> Iterator[BlockIndex]:
         """Those without a record; records of one row are held at a time."""
-        ledger = Ledger(self.task.store, self.task.level)
+        ledger = Ledger(self.task.store, self.task.level, self.task.spec.record_layer)
         for row, blocks in groupby(self.blocks(), key=lambda index: index.row):
             committed = ledger.committed_in(row)
             yield from (index for index in blocks if (row, index.col) not in committed)
@@ -230,7 +231,7 @@ def build_overviews(
     path
         A store whose blocks are all committed.
     spec
-        Its spec.
+        Its spec; the overviews of a derived layer are built by a spec of that layer alone.
     progress
         Called with the blocks done and the blocks of all overviews.
     engine
@@ -241,7 +242,7 @@ def build_overviews(
     every = levels(path, spec, block)
     total, done = sum(level.count for level in every), 0
     for level in every:
-        committed = Ledger(path, level.task.level).count()
+        committed = Ledger(path, level.task.level, spec.record_layer).count()
         for built, _ in enumerate(engine(level.task, level.missing()), start=1):
             progress(done + committed + built, total)
         done += level.count

@@ -39,6 +39,8 @@ class StoreLevel:
     """(65536,) code → code that it is read as; None where it stays."""
     requested_blocks: int | None = None
     """Blocks that touch the area of interest, or lie over those that are committed of them; None where all do."""
+    layer: str = "mask"
+    """Layer of classes that is read."""
 
     @property
     def height(self) -> int:
@@ -62,8 +64,8 @@ class StoreLevel:
         return Ledger(self.path, self.level).count()
 
     def read(self, window: Window) -> npt.NDArray[np.unsignedinteger]:
-        """(rows, cols) codes of the mask; nodata where nothing is written, and beyond the raster."""
-        array = open_layer(self.path, self.level, "mask")
+        """(rows, cols) codes of the layer; nodata where nothing is written, and beyond the raster."""
+        array = open_layer(self.path, self.level, self.layer)
         codes = np.full((window.height, window.width), self.nodata, dtype=array.dtype)
         inside = window.clip(self.grid.height, self.grid.width)
         if inside.pixels:
@@ -81,8 +83,8 @@ class StoreLevel:
         return inside
 
 
-def open_store(path: Place, level: int = 0) -> StoreLevel:
-    """Open one level of a store.
+def open_store(path: Place, level: int = 0, layer: str = "mask") -> StoreLevel:
+    """Open one level of a store, to read a layer of classes: the mask, or ``cleaned`` where there is one.
 
     Raises
     ------
@@ -107,6 +109,7 @@ def open_store(path: Place, level: int = 0) -> StoreLevel:
         chunk=array.chunks[0],
         block=overview_block(side) if level else int(meta["tiles"]["block"]),
         requested_blocks=_requested_blocks(path, meta, level, overview_block(side)),
+        layer=layer,
     )
 
 

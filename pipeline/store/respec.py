@@ -12,14 +12,14 @@ from pipeline.errors import StoreError
 from pipeline.geometry.grid import Grid
 from pipeline.locations import Place
 from pipeline.store.files.objects import zarr_path
-from pipeline.store.layers import LAYERS
+from pipeline.store.layers import layer_kind
 from pipeline.store.lifecycle import open_layer, read_store_meta
 from pipeline.store.reader import open_store
 from pipeline.store.spec import StoreSpec, levels_for
 
 
 def read_spec(path: Place) -> StoreSpec:
-    """What a store was made by.
+    """What a store was made by; derived layers count once the store is complete.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def _spec(path: Place, meta: dict[str, Any]) -> StoreSpec:
         meta["config"]["output"],
         meta["tiles"],
     )
-    layers = tuple(output["layers"])
+    layers = (*output["layers"], *(["cleaned"] if meta.get("complete") and "cleaned" in meta else []))
     grid = replace(store_level.grid, unit=meta["fingerprint"].get("source.grid", {}).get("unit", store_level.grid.unit))
     return StoreSpec(
         grid=grid,
@@ -68,6 +68,6 @@ def _levels(grid: Grid, output: dict[str, Any], tiles: dict[str, Any]) -> int:
 
 def _planes(path: Place, layers: tuple[str, ...]) -> tuple[int, ...]:
     """Codes along the class axis, where there is one."""
-    if not any(LAYERS[name].has_classes for name in layers):
+    if not any(layer_kind(name).has_classes for name in layers):
         return ()
     return tuple(int(code) for code in np.asarray(zarr.open_array(zarr_path(path, "0/class"), mode="r")[:]))

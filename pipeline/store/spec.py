@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pipeline.geometry.grid import Grid
-from pipeline.store.layers import LayerSpec, layer_spec
+from pipeline.store.layers import DERIVED_LAYERS, LayerSpec, layer_spec, record_layer
 
 Role = Literal["background", "ignore"]
 
@@ -63,6 +63,26 @@ class StoreSpec:
         return layer_spec(
             name, dtype=self.dtype, nodata=self.nodata, probabilities=self.probabilities, planes=len(self.axis)
         )
+
+    @property
+    def record_layer(self) -> str:
+        """The layer below whose arrays the commit records lie."""
+        return record_layer(self.layers)
+
+    @property
+    def inferred(self) -> StoreSpec:
+        """The same without derived layers: what a network gives."""
+        return replace(self, layers=tuple(name for name in self.layers if name not in DERIVED_LAYERS))
+
+    @property
+    def cleaned(self) -> StoreSpec:
+        """The layer ``cleaned`` alone."""
+        return replace(self, layers=("cleaned",))
+
+    @property
+    def with_cleaned(self) -> StoreSpec:
+        """The same with the layer ``cleaned``."""
+        return replace(self, layers=(*self.inferred.layers, "cleaned"))
 
     @property
     def axis(self) -> tuple[ClassRow, ...]:
