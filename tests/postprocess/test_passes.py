@@ -126,3 +126,13 @@ def test_blocks_that_are_not_there_are_nodata() -> None:
         WindowStep(operation="majority", radius=1),
     ]
     assert np.array_equal(by_blocks(steps, codes, 10, positions), reference(steps, codes))
+
+
+@pytest.mark.parametrize("operation", ["majority", "open", "close"])
+def test_windows_look_as_far_beyond_their_block_as_the_step_does(operation: Any) -> None:
+    rng = np.random.default_rng(11)
+    for scale, side in ((2, 7), (3, 8), (5, 16)):
+        codes = np.kron(rng.integers(0, 3, (60 // scale, 50 // scale)), np.ones((scale, scale), dtype=int))
+        codes = np.where(rng.random(codes.shape) < 0.03, NODATA, codes).astype("uint8")
+        step = WindowStep(operation=operation, radius=2, codes=() if operation == "majority" else (2, 1), background=0)
+        assert np.array_equal(by_blocks([step], codes, side), reference([step], codes))
