@@ -40,26 +40,28 @@ def _radius(value: Any) -> Any:
     return value
 
 
-Size = Annotated[str, BeforeValidator(_size)]
-Side = Annotated[int, BeforeValidator(_side)]
-Radius = Annotated[int, BeforeValidator(_radius)]
+StepSize = Annotated[str, BeforeValidator(_size)]
+WindowSide = Annotated[int, BeforeValidator(_side)]
+WindowRadius = Annotated[int, BeforeValidator(_radius)]
 
 
 class StepConfig(ConfigSection):
     """One step, such as {sieve: 20 px}: exactly one operation."""
 
-    remove_small: Size | None = Field(
+    remove_small: StepSize | None = Field(
         None, description="components below the size become the class of role background: 100 m2, 10 um2 or 20 px"
     )
-    sieve: Size | None = Field(
+    sieve: StepSize | None = Field(
         None, description="components below the size become the class of the neighbour with the longest shared border"
     )
-    fill_holes: Size | None = Field(
+    fill_holes: StepSize | None = Field(
         None, description="components below the size that one class encloses become that class"
     )
-    majority: Side | None = Field(None, description="side of the window, px, odd: the class of most of its pixels")
-    open: Radius | None = Field(None, description="radius of the square, px: what is narrower becomes background")
-    close: Radius | None = Field(None, description="radius of the square, px: what is narrower between is filled")
+    majority: WindowSide | None = Field(
+        None, description="side of the window, px, odd: the class of most of its pixels"
+    )
+    open: WindowRadius | None = Field(None, description="radius of the square, px: what is narrower becomes background")
+    close: WindowRadius | None = Field(None, description="radius of the square, px: what is narrower between is filled")
     classes: Annotated[list[str], Field(min_length=1)] | None = Field(
         None, description="of open and close: names of the classes, in order; by default that of model.classes"
     )

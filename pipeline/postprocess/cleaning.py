@@ -32,7 +32,7 @@ from pipeline.store.lifecycle import open_layer, read_store_meta
 from pipeline.store.reader import open_store
 from pipeline.store.spec import StoreSpec
 
-REVISION = 1
+STEPS_REVISION = 1
 """Of what the steps mean; part of the fingerprint."""
 
 _Say = Callable[[str], None]
@@ -59,7 +59,7 @@ class Cleaning:
     @property
     def fingerprint(self) -> str:
         """Digest of all that decides the pixels of the layer."""
-        document = {"revision": REVISION, "steps": [asdict(step) for step in self.steps], "mask": dict(self.mask)}
+        document = {"revision": STEPS_REVISION, "steps": [asdict(step) for step in self.steps], "mask": dict(self.mask)}
         return blake2b(json.dumps(document, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()
 
     @property
@@ -98,7 +98,7 @@ def resolve_cleaning(
     ConfigError
         The steps do not suit the raster or the classes.
     """
-    stored = (meta or {}).get(cleaned.META_KEY)
+    stored = (meta or {}).get(cleaned.ROOT_KEY)
     steps = given if given is not None else [StepConfig(**step) for step in stored["steps"]] if stored else None
     if steps is None:
         return None
@@ -111,7 +111,7 @@ def resolve_cleaning(
     )
 
 
-def is_current(path: Place, spec: StoreSpec, cleaning: Cleaning, block: int | None) -> bool:
+def is_layer_current(path: Place, spec: StoreSpec, cleaning: Cleaning, block: int | None) -> bool:
     """Whether the layer is whole, and made by these steps; ``block`` is that of `overviews.levels`."""
     if not _is_begun(path, spec, cleaning) or next(cleaned.missing_blocks(path), None):
         return False
@@ -152,7 +152,7 @@ def make_cleaned(
     meta = read_store_meta(path, "tiles")
     side = int(meta["tiles"]["block"])
     block = side if "asked" in meta else None
-    if is_current(path, spec, cleaning, block):
+    if is_layer_current(path, spec, cleaning, block):
         return False
     if not _is_begun(path, spec, cleaning):
         cleaned.begin_cleaned(path, spec, cleaning.entry)
@@ -215,5 +215,5 @@ def _scratch_folder(path: Place) -> Iterator[Path]:
 def stored_cleaning(spec: StoreSpec, meta: Mapping[str, Any]) -> Cleaning | None:
     """How the layer of a store is made by the store's own word: by its root, else by the config in it."""
     given = meta["config"]["output"].get("postprocess")
-    steps = None if cleaned.META_KEY in meta or given is None else [StepConfig(**step) for step in given]
+    steps = None if cleaned.ROOT_KEY in meta or given is None else [StepConfig(**step) for step in given]
     return resolve_cleaning(steps, meta, meta["fingerprint"], spec)

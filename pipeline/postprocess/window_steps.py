@@ -83,9 +83,9 @@ def change_codes(step: WindowStep, codes: Codes, nodata: int) -> Codes:
             continue
         valid = result != nodata
         if step.operation == "open":
-            result[inside & ~opened(inside, valid, step.radius)] = step.background
+            result[inside & ~opening(inside, valid, step.radius)] = step.background
         else:
-            result[closed(inside, valid, step.radius)] = code
+            result[closing(inside, valid, step.radius)] = code
     return result
 
 
@@ -102,7 +102,7 @@ def majority(codes: Codes, nodata: int, radius: int) -> Codes:
     return np.where(valid & ~tied, winner, codes)
 
 
-def opened(inside: Flags, valid: Flags, radius: int) -> Flags:
+def opening(inside: Flags, valid: Flags, radius: int) -> Flags:
     """The pixels of a class that squares around its own pixels cover whose valid pixels are all of the class.
 
     Erosion, then dilation (Serra, Image Analysis and Mathematical Morphology, 1982).
@@ -111,7 +111,7 @@ def opened(inside: Flags, valid: Flags, radius: int) -> Flags:
     return inside & _dilated(eroded, radius)
 
 
-def closed(inside: Flags, valid: Flags, radius: int) -> Flags:
+def closing(inside: Flags, valid: Flags, radius: int) -> Flags:
     """The valid pixels that no square of valid pixels beyond the reach of a class covers: dilation, then erosion."""
     dilated = valid & _dilated(inside, radius)
     return dilated & ~_dilated(valid & ~dilated, radius)

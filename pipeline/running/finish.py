@@ -12,14 +12,14 @@ from pipeline.config.families import ENGINE_FACTS, EngineFacts
 from pipeline.engines import KINDS as ENGINES
 from pipeline.errors import Unfinished
 from pipeline.locations import Place, Remote
-from pipeline.postprocess.cleaning import Cleaning, is_current, make_cleaned, stored_cleaning
+from pipeline.postprocess.cleaning import Cleaning, is_layer_current, make_cleaned, stored_cleaning
 from pipeline.running.outputs import with_certificate, write_outputs, write_report
 from pipeline.running.report import Report
 from pipeline.running.resume_check import check_before_resume
 from pipeline.runtime import resources
 from pipeline.store import lifecycle as store
 from pipeline.store import overviews
-from pipeline.store.cleaned import META_KEY
+from pipeline.store.cleaned import ROOT_KEY
 from pipeline.store.files.outage import outage_as_unfinished
 from pipeline.store.invalid_counts import counts
 from pipeline.store.lease.lease import acquire, assert_held, holders
@@ -131,7 +131,7 @@ def build_missing(
     block = meta["tiles"]["block"] if "asked" in meta else None
     cleaning = cleaning or stored_cleaning(spec, meta)
     lacks_overviews = any(True for level in overviews.levels(path, spec, block) for _ in level.missing())
-    lacks_cleaned = cleaning is not None and not is_current(path, spec, cleaning, block)
+    lacks_cleaned = cleaning is not None and not is_layer_current(path, spec, cleaning, block)
     if not (lacks_overviews or lacks_cleaned):
         return False
     facts = ENGINE_FACTS.get(meta["config"]["execution"].get("engine"), EngineFacts())
@@ -160,7 +160,7 @@ def publish_finished(path: Place, spec: StoreSpec, blocks: int, unchanged: bool)
     if not unchanged:
         meta.pop("certificate", None)  # it holds for as long as nothing is written
     store.remove_partials_beside(path)
-    files = write_outputs(path, spec.with_cleaned if META_KEY in meta else spec, meta, unchanged)
+    files = write_outputs(path, spec.with_cleaned if ROOT_KEY in meta else spec, meta, unchanged)
     report = Report(
         store=str(path),
         blocks=blocks,

@@ -17,7 +17,7 @@ from pipeline.runtime.cancellation import cancel_on_error
 from pipeline.runtime.progress import Progress
 from pipeline.store import lifecycle as store
 from pipeline.store import shards
-from pipeline.store.cleaned import META_KEY
+from pipeline.store.cleaned import ROOT_KEY
 from pipeline.store.ledger import Ledger
 
 
@@ -27,8 +27,8 @@ def publish_run(job: Job, report: Report, unchanged: bool) -> Report:
     meta = store.read_store_meta(job.path)
     certificate = meta.get("certificate") if unchanged else None
     if report.complete:
-        extra = {"id": job.task.store_id, "certificate": certificate, META_KEY: meta.get(META_KEY)}
-        spec = job.spec.with_cleaned if META_KEY in meta else job.spec
+        extra = {"id": job.task.store_id, "certificate": certificate, ROOT_KEY: meta.get(ROOT_KEY)}
+        spec = job.spec.with_cleaned if ROOT_KEY in meta else job.spec
         files = write_outputs(
             job.path, spec, {**job.meta(), **{name: value for name, value in extra.items() if value}}, unchanged
         )

@@ -20,7 +20,7 @@ from pipeline.store.ledger import BlockPosition, Ledger
 from pipeline.store.lifecycle import clear_open_arrays, read_store_meta, restate
 from pipeline.store.spec import StoreSpec
 
-META_KEY = "cleaned"
+ROOT_KEY = "cleaned"
 """What the root says of the layer: ``steps`` as they were given, ``resolved``, and their ``fingerprint``."""
 NOTE = "0/cleaned/ledger/steps.json"
 """Holds the fingerprint of the steps that the records belong to."""
@@ -53,7 +53,7 @@ def begin_cleaned(store: Place, spec: StoreSpec, entry: dict[str, Any]) -> None:
     """
     forget_cleaned(store)
     meta = read_store_meta(store)
-    restate(store, {key: meta[key] for key in meta if key not in ("complete", "certificate")} | {META_KEY: entry})
+    restate(store, {key: meta[key] for key in meta if key not in ("complete", "certificate")} | {ROOT_KEY: entry})
     for level in range(spec.levels):
         ledger = Ledger(store, level, "cleaned")
         for block in list(ledger.listed()):

@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.geometry.blocks import overview_blocks_above
 from pipeline.locations import Place, Remote
-from pipeline.store.cleaned import META_KEY, recorded_fingerprint
+from pipeline.store.cleaned import ROOT_KEY, recorded_fingerprint
 from pipeline.store.files import files_at
 from pipeline.store.lease.lease import holders
 from pipeline.store.ledger import Ledger
@@ -159,7 +159,7 @@ def _cleaned(
 ) -> dict[str, int] | None:
     """Blocks of the layer by its records, which count for nothing where they belong to other steps."""
     output = meta.get("config", {}).get("output", {})
-    entry = meta.get(META_KEY)
+    entry = meta.get(ROOT_KEY)
     if entry is None and not output.get("postprocess"):
         return None
     levels = [0, *_levels(path)]
