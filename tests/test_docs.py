@@ -88,6 +88,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     for name, original in (("network.pt", "unet.pt"), ("region.tif", "scene.tif")):
         (folder / name).write_bytes((folder / original).read_bytes())
+    (folder / "steps.yaml").write_text(blocks(ROOT / "docs" / "postprocess.md", "text")[0])
     (folder / "small.yaml").write_text(blocks(ROOT / "docs" / "training.md", "yaml")[0])
     return folder
 

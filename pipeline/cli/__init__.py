@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.cli import (
+    apply,
     evaluate,
     export,
     finish,
@@ -30,6 +31,7 @@ COMMANDS = (
     status.status,
     finish.finish,
     export.export,
+    apply.apply,
     verify.verify,
     train.train,
     evaluate.evaluate,

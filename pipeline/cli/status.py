@@ -45,6 +45,8 @@ def _rows(store: Place, store_status: Status) -> list[tuple[str, str]]:
                 else f"{store_status.overviews['done']} of {store_status.overviews['total']} blocks",
             )
         )
+    if store_status.cleaned is not None:
+        rows.append(("cleaned", f"{store_status.cleaned['done']} of {store_status.cleaned['total']} blocks"))
     rows += [
         ("failed", str(len(store_status.failures))),
         *(("", f"block {block}: {reason}") for block, reason in store_status.failures.items()),

@@ -10,6 +10,7 @@ from pipeline.config.cluster import AddressConfig, SlurmConfig
 from pipeline.config.exports import Exports
 from pipeline.config.families import ENGINE_FACTS, ENGINE_KINDS, LAYER_KINDS, TAPER_KINDS, EngineFacts, OneOf
 from pipeline.config.numbers import PerChannel, check_values
+from pipeline.config.postprocess import Postprocess
 from pipeline.config.values import Auto, ConfigSection, Count, Seconds, parse_bytes
 from pipeline.locations import Place, parse_place
 
@@ -110,6 +111,11 @@ class OutputConfig(ConfigSection):
     pyramid: bool = True
     exports: Exports = Field(
         "auto", description="files for other programs, made at the end of run: auto is [cog], and [] is none"
+    )
+    postprocess: Postprocess | None = Field(
+        None,
+        description="steps that make the layer cleaned of the mask, such as [{sieve: 20 px}, {majority: 3}]; "
+        "without the key, a store keeps the layer that it has",
     )
     certificate: bool = Field(False, description="verify the store at the end of run")
     zarr_format: Literal[2, 3] = 3

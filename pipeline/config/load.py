@@ -9,13 +9,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.config import Config, factory, paths
 from pipeline.config.families import ENGINE_FACTS
 from pipeline.config.paths import is_there
+from pipeline.config.postprocess import Postprocess, StepConfig
 from pipeline.errors import ConfigError
 from pipeline.locations import Place
 
@@ -54,7 +55,7 @@ OTHER_TOOLS_TRAINING_KEYS = {
     "num_classes": "model.classes",
 }
 """The same within the section of training."""
-PLANNED_KEYS = {"source.only", "output.postprocess"}
+PLANNED_KEYS = {"source.only"}
 """Keys that are planned and not there yet."""
 PATHS = (
     ("source", "path"),
@@ -126,27 +127,45 @@ def config_of(source: Config | str | Path | Mapping[str, Any]) -> Config:
     return load_config(Path(source))
 
 
+def load_steps(path: Path) -> list[StepConfig]:
+    """Read a list of steps, as ``output.postprocess`` has it, from a YAML file of its own.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing or broken, or says something that is not allowed.
+    """
+    document = _parse(_text(path, "The file of steps", "Give the path of a YAML file with a list of steps."), str(path))
+    if not isinstance(document, list):
+        raise ConfigError(f"{path} holds no list of steps. Write them as output.postprocess has them: - sieve: 20 px.")
+    try:
+        return TypeAdapter(Postprocess).validate_python(document)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_explain(error)}") from error
+
+
 def schema() -> dict[str, Any]:
     """The JSON schema of the config."""
     return Config.model_json_schema()
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-        raise ConfigError(
-            f"The config {path} cannot be read: {reason}. Give the path of a YAML file; `wholecloth schema` "
-            f"prints what it may say."
-        ) from error
-    document = _parse(text, str(path))
+    hint = "Give the path of a YAML file; `wholecloth schema` prints what it may say."
+    document = _parse(_text(path, "The config", hint), str(path))
     if not isinstance(document, dict):
         raise ConfigError(
             f"{path} holds {type(document).__name__ if document is not None else 'nothing'}, not the "
             f"sections source, model and output."
         )
     return document
+
+
+def _text(path: Path, name: str, hint: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise ConfigError(f"{name} {path} cannot be read: {reason}. {hint}") from error
 
 
 def _parse(text: str, name: str) -> Any:

@@ -14,12 +14,12 @@ from pipeline.exports.geotiff import COG
 from pipeline.exports.mark import is_foreign
 from pipeline.exports.ome_tiff import OME_TIFF
 from pipeline.exports.png import PNG
-from pipeline.exports.task import MAIN_LAYERS, ExportRequest, ExportTask
+from pipeline.exports.task import MAIN_LAYERS, ExportRequest, ExportTask, main_layer
 from pipeline.exports.vectors.forms import VECTOR_FORMS
 from pipeline.exports.write import Form, delete_with_companions, place_of, write_export
 from pipeline.locations import Place, parse_place
 from pipeline.store.files import files_at
-from pipeline.store.layers import LAYERS
+from pipeline.store.layers import DERIVED_LAYERS, LAYERS
 from pipeline.store.lifecycle import remove_partials_beside
 from pipeline.store.spec import StoreSpec
 
@@ -80,6 +80,9 @@ def write_exports(store: Place, spec: StoreSpec, meta: dict[str, Any], unchanged
     tasks = [ExportTask(store, spec, meta, request) for request in wanted]
     files = {_name(task): _write(task, named, unchanged) for task in tasks}
     rasters = [(task, files[_name(task)]) for task in tasks if task.request.to == "cog" and task.layer in MAIN_LAYERS]
+    if not named and main_layer(spec) in DERIVED_LAYERS:
+        for task in tasks:
+            _delete(store, KINDS[task.request.to], "mask")  # the file of the derived layer stands in its place
     sidecar = vrt.write(store, spec, *(rasters[0] if rasters else ()))
     return {"sidecar": sidecar, "quicklook": quicklook.write(store, spec), **files}
 
@@ -116,12 +119,16 @@ def export(task: ExportTask, overwrite: bool = False) -> Place:
 def delete_exports(store: Place) -> None:
     """Delete what lies beside a store and was written for it: a store that is not complete has no exports."""
     for form in KINDS.values():
-        for layer in LAYERS if form.has_layer else (None,):
-            for where in (places.default_place, places.fallback_place):
-                place = where(store, form.ending, layer)
-                if not files_at(place.parent).exists(place.name) or is_foreign(place, store.name):
-                    continue
-                delete_with_companions(place, store.name)
+        for layer in (*LAYERS, *DERIVED_LAYERS) if form.has_layer else (None,):
+            _delete(store, form, layer)
+
+
+def _delete(store: Place, form: Form, layer: str | None) -> None:
+    """Delete an export with its companions, wherever it lies beside the store, if it was written for the store."""
+    for where in (places.default_place, places.fallback_place):
+        place = where(store, form.ending, layer)
+        if files_at(place.parent).exists(place.name) and not is_foreign(place, store.name):
+            delete_with_companions(place, store.name)
 
 
 def _name(task: ExportTask) -> str:

@@ -10,18 +10,19 @@ from pipeline.store.spec import StoreSpec
 _CLEAR = (0, 0, 0, 0)
 
 
-def pam_key(spec: StoreSpec) -> str:
-    """Where GDAL looks: beside the metadata of the mask, which is the file that it says it has opened."""
-    return f"0/mask/{'zarr.json' if spec.zarr_format == 3 else '.zarray'}.aux.xml"
+def pam_key(spec: StoreSpec, layer: str = "mask") -> str:
+    """Where GDAL looks: beside the metadata of a layer of classes, which is the file that it says it has opened."""
+    return f"0/{layer}/{'zarr.json' if spec.zarr_format == 3 else '.zarray'}.aux.xml"
 
 
-def pam(spec: StoreSpec) -> str:
-    """The PAM sidecar of the mask.
+def pam(spec: StoreSpec, layer: str = "mask") -> str:
+    """The PAM sidecar of a layer of classes.
 
     GDAL files what it knows of an array under the view through which rasters are read.
     """
     return (
-        '<PAMDataset>\n  <DerivedDataset name="AsClassicDataset(1,0) view of /0/mask">\n  <PAMDataset>\n  '
+        "<PAMDataset>\n  <DerivedDataset "
+        f'name="AsClassicDataset(1,0) view of /0/{layer}">\n  <PAMDataset>\n  '
         '<PAMRasterBand band="1">\n'
         f"    <Description>class</Description>\n    <ColorInterp>Palette</ColorInterp>\n{names(spec)}{colors(spec)}"
         "  </PAMRasterBand>\n  </PAMDataset>\n  </DerivedDataset>\n</PAMDataset>\n"

@@ -16,6 +16,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from pipeline.exports.stretch import MAX_CHANNELS, Entry, Stretched, stretch
+from pipeline.exports.task import main_layer
 from pipeline.geometry.grid import Grid
 from pipeline.locations import Place
 from pipeline.store.files import belongs_to_others, files_at
@@ -38,7 +39,7 @@ QUICKLOOK_MARK = "quicklook of a mask store"
 
 
 def write(path: Place, spec: StoreSpec) -> Place:
-    """Draw the mask of a store, or its values where it has none, into a picture beside the store."""
+    """Draw the classes of a store, or its values where it has none, into a picture beside the store."""
     return draw_quicklook(path, spec, path.with_suffix(".png"))
 
 
@@ -81,7 +82,7 @@ def _pixels(store: Place, spec: StoreSpec) -> tuple[npt.NDArray[Any], float]:
     step = max(1, math.ceil(max(_shape(spec.grid.level(level))) / _MAX_SIDE))  # only where a store has no overviews
     channels = () if spec.classes else (slice(MAX_CHANNELS),)
     pixels = np.asarray(
-        open_layer(store, level, spec.main_layer)[(*channels, slice(None, None, step), slice(None, None, step))]
+        open_layer(store, level, main_layer(spec))[(*channels, slice(None, None, step), slice(None, None, step))]
     )
     scale = max(1, min(_MAX_SIDE // 2 // max(pixels.shape[-2:]), 16))  # small rasters are enlarged
     return pixels.repeat(scale, axis=-2).repeat(scale, axis=-1), 2**level * step / scale

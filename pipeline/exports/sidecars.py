@@ -9,6 +9,7 @@ from pipeline.exports.mark import delete_own
 from pipeline.locations import Place
 from pipeline.store import lifecycle
 from pipeline.store.files import belongs_to_others, files_at
+from pipeline.store.layers import CLASS_LAYERS
 from pipeline.store.spec import StoreSpec
 
 
@@ -24,8 +25,9 @@ def finish_store(path: Place, spec: StoreSpec, meta: dict[str, Any]) -> None:
     spec, meta
         Its spec, and what its root says of it.
     """
-    if spec.classes:
-        files_at(path).put(gdal_palette.pam_key(spec), gdal_palette.pam(spec).encode())
+    for layer in spec.layers:
+        if layer in CLASS_LAYERS:
+            files_at(path).put(gdal_palette.pam_key(spec, layer), gdal_palette.pam(spec, layer).encode())
     lifecycle.mark_complete(path, spec, meta)
 
 

@@ -14,6 +14,7 @@ from pipeline.exports.layer_part import LayerPart, exported_part
 from pipeline.exports.mark import Mark
 from pipeline.interfaces import to_stderr
 from pipeline.locations import Place
+from pipeline.store.layers import DERIVED_LAYERS
 from pipeline.store.spec import StoreSpec
 
 MAIN_LAYERS = ("cleaned", "mask", "values")
@@ -76,6 +77,8 @@ class ExportTask:
         window = [*asdict(self.part.window).values()]
         classes = [asdict(row) for row in self.spec.classes]
         facts = [self.request.to, self.layer, window, self.part.levels, classes, self.request.options]
+        if self.layer in DERIVED_LAYERS:  # its pixels change while the store stays the same
+            facts.append(self.meta[self.layer]["fingerprint"])
         state = blake2b(json.dumps(facts, sort_keys=True, default=str).encode(), digest_size=8).hexdigest()
         return replace(Mark.of_store(self.store, self.meta), state=state)
 

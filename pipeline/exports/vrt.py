@@ -11,7 +11,7 @@ from pipeline.exports import gdal_palette
 from pipeline.exports.geotiff.template import file_dtype, nodata_of
 from pipeline.exports.mark import is_foreign
 from pipeline.exports.qml import class_style
-from pipeline.exports.task import ExportTask
+from pipeline.exports.task import ExportTask, main_layer
 from pipeline.geometry.grid import Grid
 from pipeline.locations import Place
 from pipeline.store.files import belongs_to_others, files_at
@@ -73,7 +73,7 @@ def vrt_document(spec: StoreSpec, store: str) -> str:
     store
         Name of the store, relative to the VRT.
     """
-    layer = spec.main_layer
+    layer = main_layer(spec)
     of = spec.layer(layer)
     sources = [_array_sources(spec, store, layer, band) for band in range(1, (of.planes or 1) + 1)]
     kind = _KINDS[{"float16": "float32"}.get(of.dtype, of.dtype)]

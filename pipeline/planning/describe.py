@@ -27,7 +27,7 @@ def describe(job: Job) -> dict[str, Any]:
     """Everything that was decided, as plain values."""
     grid, tiles, layout = job.source.grid, job.plan.tiles, job.task.layout
     cost, pixels = _cost(job), grid.height * grid.width
-    per_pixel = sum(job.spec.layer(name).bytes_per_pixel for name in job.spec.layers)
+    per_pixel = sum(job.spec.layer(name).bytes_per_pixel for name in job.finished_spec.layers)
     work = cost.network / cost.requested * VIEWS_PER_TILE[tiles.augment]
     return {
         "raster": {
@@ -61,6 +61,7 @@ def describe(job: Job) -> dict[str, Any]:
             "chunk": tiles.chunk,
             "shard": tiles.shard,
         },
+        "postprocess": None if job.cleaning is None else [step.sentence for step in job.cleaning.steps],
         "area": {"path": job.task.area.layer.path, "pixels": cost.requested, "share": cost.requested / pixels}
         if job.task.area
         else None,
@@ -199,6 +200,7 @@ def plan_rows(job: Job) -> list[tuple[str, str]]:
         *_device_memory(said),
         ("output", f"{human(said['output_bytes_before_compression'])} before compression, at {job.path}"),
         ("exports", ", ".join(said["exports"]) or "none"),
+        *_postprocess(job),
         ("device", f"{said['device']}, {said['precision']}, {threads(said)}, engine {said['engine']}"),
     ]
     if said["estimated_seconds"] is not None:
@@ -209,6 +211,15 @@ def plan_rows(job: Job) -> list[tuple[str, str]]:
             )
         )
     return rows
+
+
+def _postprocess(job: Job) -> list[tuple[str, str]]:
+    """Steps, each with its resolved size."""
+    if job.cleaning is None:
+        return []
+    stored = [("", "by the steps that the store names: output.postprocess is not given")] * job.cleaning.is_stored
+    first, *others = (step.sentence for step in job.cleaning.steps)
+    return [("cleaned", first), *(("", sentence) for sentence in others), *stored]
 
 
 def _on_device(job: Job) -> dict[str, Any] | None:

@@ -41,6 +41,7 @@ from pipeline.planning.option import Resolved
 from pipeline.planning.options import RECIPE_OPTIONS, recipe_of_store
 from pipeline.planning.planner import PlanInputs
 from pipeline.planning.types import Plan
+from pipeline.postprocess.cleaning import Cleaning, resolve_cleaning
 from pipeline.redact import redacted_document
 from pipeline.runtime.device import no_jit_reoptimisation, run_on_device_thread, select_device
 from pipeline.sources import open_source, with_notes
@@ -79,6 +80,8 @@ class Job:
     nothing."""
     same_source: bool
     """Whether the source is taken for the same without a look at its pixels."""
+    cleaning: Cleaning | None = None
+    """How the layer ``cleaned`` is made; None where there is none."""
     remarks: tuple[str, ...] = ()
     """What is to be said of what the network returns, a sentence each."""
 
@@ -86,6 +89,11 @@ class Job:
     def path(self) -> Place:
         """The store."""
         return self.task.store
+
+    @property
+    def finished_spec(self) -> StoreSpec:
+        """What the store is made of once it is complete: with the layer ``cleaned`` where there is one."""
+        return self.spec if self.cleaning is None else self.spec.with_cleaned
 
     @property
     def resolved(self) -> Resolved:
@@ -293,6 +301,9 @@ def _job(
         complete=bool(stored and stored.get("complete")),
         moved=moved,
         same_source=inputs.same_source,
+        cleaning=resolve_cleaning(
+            config.output.postprocess, stored if inputs.resumes else None, store_fingerprint, spec
+        ),
         remarks=(
             *activation.remarks(resolved.model.output, inputs.locality, chosen, has_classes=recipe.has_classes),
             *edges.edge_remarks(inputs.locality, config.tile),

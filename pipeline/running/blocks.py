@@ -23,6 +23,7 @@ from pipeline.runtime.device import prefault_memory
 from pipeline.runtime.progress import Progress
 from pipeline.runtime.timed_engine import TimedEngine
 from pipeline.store import overviews
+from pipeline.store.cleaned import forget_cleaned
 from pipeline.store.invalid_counts import InvalidCounts, counts
 from pipeline.store.lease.lease import assert_held
 from pipeline.store.ledger import Ledger
@@ -75,6 +76,7 @@ def run_blocks(job: Job, progress: Progress, watch: TimedEngine, shard_blocks: S
         if job.resumes:  # whoever makes a store has it laid out meanwhile
             prefault_tile_memory(job)
         reuse_network(job.task, job.network)
+        forget_cleaned(job.path)
         overviews.invalidate_above(
             job.path,
             job.spec,

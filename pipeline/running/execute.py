@@ -12,6 +12,7 @@ from pipeline.geometry.shards import Shard
 from pipeline.interfaces import Engine
 from pipeline.planning.describe import headline, plan_metrics
 from pipeline.planning.job import Job, prepare_job
+from pipeline.postprocess.cleaning import make_cleaned, resolve_cleaning
 from pipeline.running import engine_options
 from pipeline.running.blocks import prefault_tile_memory, run_blocks
 from pipeline.running.disk import check_job_disk
@@ -26,6 +27,7 @@ from pipeline.runtime.trace import Trace
 from pipeline.store import overviews as pyramid
 from pipeline.store.files.outage import outage_as_unfinished
 from pipeline.store.lease.lease import assert_held
+from pipeline.store.lifecycle import read_store_meta
 
 __all__ = ["Job", "execute", "prepare_job"]
 
@@ -33,7 +35,7 @@ __all__ = ["Job", "execute", "prepare_job"]
 def execute(
     job: Job, progress: Progress, fresh: bool = False, trace: Trace | None = None, shard: Shard | None = None
 ) -> Report:
-    """Run what is not committed yet, then overviews, quicklook and report.
+    """Run what is not committed yet, then overviews, the layer ``cleaned``, quicklook and report.
 
     Then the certificate, where the config wants one.
 
@@ -69,7 +71,7 @@ def execute(
 
 def _execute(job: Job, progress: Progress, fresh: bool, trace: Trace | None, shard: Shard | None) -> Report:
     check_job_disk(job)
-    check_exports(job.path, job.spec, job.meta())
+    check_exports(job.path, job.finished_spec, job.meta())
     if not job.resumes:
         prefault_tile_memory(job)
     with hold_store(job, progress.say, fresh, shard) as held_job:
@@ -104,9 +106,10 @@ def _run_held_job(job: Job, progress: Progress, trace: Trace | None, shard: Shar
                 engine=TimedEngine(engine, trace),
                 block=_partial_block_side(job),
             )
+        cleaned = shard_blocks is None and not report.failures and _clean(job, progress, TimedEngine(engine, trace))
     assert_held(job.path)
     report = (
-        publish_run(job, report, unchanged=job.complete and not report.done and not overviews)
+        publish_run(job, report, unchanged=job.complete and not report.done and not overviews and not cleaned)
         if shard is None
         else write_shard_report(job, report, shard)
     )
@@ -123,6 +126,17 @@ def _engine(job: Job, progress: Progress) -> AbstractContextManager[Engine]:
     if job.complete:
         return ENGINES["serial"](1)
     return ENGINES[job.config.execution.engine](job.plan.workers, engine_options.engine_options(job, progress.say))
+
+
+def _clean(job: Job, progress: Progress, engine: TimedEngine) -> bool:
+    """Make what is missing of the layer ``cleaned``; whether anything was."""
+    meta = read_store_meta(job.path, "fingerprint")
+    cleaning = resolve_cleaning(job.config.output.postprocess, meta, meta["fingerprint"], job.spec)
+    if cleaning is None:
+        return False
+    if cleaning.is_stored:
+        progress.say(f"output.postprocess is not given: {job.path} keeps its layer cleaned, by {cleaning.sentence}")
+    return make_cleaned(job.path, job.spec, cleaning, progress.say, engine=engine, progress=progress.overviews)
 
 
 def _partial_block_side(job: Job) -> int | None:

@@ -12,12 +12,14 @@ from pipeline.config.families import ENGINE_FACTS, EngineFacts
 from pipeline.engines import KINDS as ENGINES
 from pipeline.errors import Unfinished
 from pipeline.locations import Place, Remote
+from pipeline.postprocess.cleaning import Cleaning, is_layer_current, make_cleaned, stored_cleaning
 from pipeline.running.outputs import with_certificate, write_outputs, write_report
 from pipeline.running.report import Report
 from pipeline.running.resume_check import check_before_resume
 from pipeline.runtime import resources
 from pipeline.store import lifecycle as store
 from pipeline.store import overviews
+from pipeline.store.cleaned import ROOT_KEY
 from pipeline.store.files.outage import outage_as_unfinished
 from pipeline.store.invalid_counts import counts
 from pipeline.store.lease.lease import acquire, assert_held, holders
@@ -30,7 +32,7 @@ _Say = Callable[[str], None]
 
 
 def complete_store(path: Place, say: _Say) -> Report:
-    """Make overviews, sidecars, picture and report, and mark the store complete.
+    """Make overviews, the layer ``cleaned``, sidecars, picture and report, and mark the store complete.
 
     The store is certified where its config wants that.
 
@@ -54,7 +56,7 @@ def complete_store(path: Place, say: _Say) -> Report:
     """
     store.clear_open_arrays()
     with outage_as_unfinished(path):
-        return _finish_held_store(path, read_spec(path), say)
+        return _finish_held_store(path, read_spec(path).inferred, say)
 
 
 def _finish_held_store(path: Place, spec: StoreSpec, say: _Say) -> Report:
@@ -63,11 +65,9 @@ def _finish_held_store(path: Place, spec: StoreSpec, say: _Say) -> Report:
         meta = store.read_store_meta(path)
         check_before_resume(path, spec, not meta.get("complete"), say)
         blocks = _require_all_blocks(path, is_locked=True)
-        unchanged = not _build_missing_overviews(path, spec, meta, say) and bool(meta.get("complete"))
+        unchanged = not build_missing(path, spec, meta, say) and bool(meta.get("complete"))
         assert_held(path)
-        if not unchanged:
-            meta.pop("certificate", None)  # it holds for as long as nothing is written
-        report = _publish(path, spec, meta, blocks, unchanged)
+        report = publish_finished(path, spec, blocks, unchanged)
         return _ensure_certificate(path, report, say) if meta["config"]["output"].get("certificate") else report
 
 
@@ -112,23 +112,55 @@ def _missing_blocks_hint(path: Place, is_locked: bool) -> str:
     )
 
 
-def _build_missing_overviews(path: Place, spec: StoreSpec, meta: dict[str, Any], say: _Say) -> bool:
-    """Make what is missing of the overviews; whether anything was."""
+def build_missing(
+    path: Place, spec: StoreSpec, meta: dict[str, Any], say: _Say, cleaning: Cleaning | None = None
+) -> bool:
+    """Make what is missing of the overviews and of the layer ``cleaned``; whether anything was.
+
+    Parameters
+    ----------
+    path, spec
+        Of a store that is held, without its derived layers.
+    meta
+        What its root says.
+    say
+        Told how far it is.
+    cleaning
+        How the layer is made; by default as the store says.
+    """
     block = meta["tiles"]["block"] if "asked" in meta else None
-    if not any(True for level in overviews.levels(path, spec, block) for _ in level.missing()):
+    cleaning = cleaning or stored_cleaning(spec, meta)
+    lacks_overviews = any(True for level in overviews.levels(path, spec, block) for _ in level.missing())
+    lacks_cleaned = cleaning is not None and not is_layer_current(path, spec, cleaning, block)
+    if not (lacks_overviews or lacks_cleaned):
         return False
-    say("overviews")
     facts = ENGINE_FACTS.get(meta["config"]["execution"].get("engine"), EngineFacts())
-    name = "serial" if facts.sequential else "threads"
-    with ENGINES[name](resources.cores()) as engine:
-        overviews.build_overviews(path, spec, engine=engine, block=block)
+    with ENGINES["serial" if facts.sequential else "threads"](resources.cores()) as engine:
+        if lacks_overviews:
+            say("overviews")
+            overviews.build_overviews(path, spec, engine=engine, block=block)
+        if cleaning is not None and lacks_cleaned:
+            make_cleaned(path, spec, cleaning, say, engine=engine)
     return True
 
 
-def _publish(path: Place, spec: StoreSpec, meta: dict[str, Any], blocks: int, unchanged: bool) -> Report:
-    """Mark it complete, and put exports, picture and report beside it."""
+def publish_finished(path: Place, spec: StoreSpec, blocks: int, unchanged: bool) -> Report:
+    """Mark a store complete, and put exports, picture and report beside it.
+
+    Parameters
+    ----------
+    path, spec
+        Of a store that is held, without its derived layers.
+    blocks
+        Those that it has.
+    unchanged
+        Nothing was written since it was complete.
+    """
+    meta = store.read_store_meta(path)
+    if not unchanged:
+        meta.pop("certificate", None)  # it holds for as long as nothing is written
     store.remove_partials_beside(path)
-    files = write_outputs(path, spec, meta, unchanged)
+    files = write_outputs(path, spec.with_cleaned if ROOT_KEY in meta else spec, meta, unchanged)
     report = Report(
         store=str(path),
         blocks=blocks,

@@ -17,17 +17,20 @@ from pipeline.runtime.cancellation import cancel_on_error
 from pipeline.runtime.progress import Progress
 from pipeline.store import lifecycle as store
 from pipeline.store import shards
+from pipeline.store.cleaned import ROOT_KEY
 from pipeline.store.ledger import Ledger
 
 
 def publish_run(job: Job, report: Report, unchanged: bool) -> Report:
     """The picture and the report beside the store; a certificate holds for as long as nothing is written."""
     files: dict[str, Place] = {}
-    certificate = store.read_store_meta(job.path).get("certificate") if unchanged else None
+    meta = store.read_store_meta(job.path)
+    certificate = meta.get("certificate") if unchanged else None
     if report.complete:
-        extra = {"id": job.task.store_id, "certificate": certificate}
+        extra = {"id": job.task.store_id, "certificate": certificate, ROOT_KEY: meta.get(ROOT_KEY)}
+        spec = job.spec.with_cleaned if ROOT_KEY in meta else job.spec
         files = write_outputs(
-            job.path, job.spec, {**job.meta(), **{name: value for name, value in extra.items() if value}}, unchanged
+            job.path, spec, {**job.meta(), **{name: value for name, value in extra.items() if value}}, unchanged
         )
     else:
         delete_exports(job.path)

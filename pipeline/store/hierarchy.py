@@ -11,8 +11,10 @@ import zarr
 from zarr.codecs import ZstdCodec
 
 from pipeline.geometry.grid import Grid
+from pipeline.locations import Place
 from pipeline.store import metadata
-from pipeline.store.layers import LAYERS, Attributes
+from pipeline.store.files.objects import zarr_path
+from pipeline.store.layers import CLASS_LAYERS, Attributes, layer_kind
 from pipeline.store.spec import StoreSpec
 
 COORDINATES = 2**16
@@ -44,10 +46,16 @@ def write_hierarchy(path: Path, spec: StoreSpec, attributes: Attributes) -> None
         _create_channels(group, spec)
 
 
+def create_layer(path: Place, spec: StoreSpec, level: int, layer: str) -> None:
+    """Make the empty array of a layer in a level of a store that is there; what stands in its place is deleted."""
+    group = zarr.open_group(zarr_path(path, str(level)), mode="r+", use_consolidated=False)
+    _create_layer(group, spec, spec.grid.level(level), layer, overwrite=True)
+
+
 def class_attributes(spec: StoreSpec) -> dict[str, Attributes]:
     """Arrays of each level that name classes, with their colours, or channels, and all that they say of themselves."""
     arrays: dict[str, Attributes] = {
-        name: layer_attributes(spec, name) for name in ("mask", "values") if name in spec.layers
+        name: layer_attributes(spec, name) for name in spec.layers if name in (*CLASS_LAYERS, "values")
     }
     if _has_axis(spec, "class"):
         arrays["class"] = {**_dimensions(spec, ("class",)), **metadata.class_axis_attributes(spec)}
@@ -61,7 +69,7 @@ def layer_attributes(spec: StoreSpec, layer: str) -> Attributes:
     return {**_dimensions(spec, spec.layer(layer).dimensions), **_crs(spec), **metadata.layer(spec, layer)}
 
 
-def _create_layer(group: zarr.Group, spec: StoreSpec, grid: Grid, layer: str) -> None:
+def _create_layer(group: zarr.Group, spec: StoreSpec, grid: Grid, layer: str, overwrite: bool = False) -> None:
     layer_spec = spec.layer(layer)
     # whoever looks at one class or channel reads no other, and no writer holds more than one plane of a file
     class_chunk = () if layer_spec.planes is None else (1,)
@@ -74,12 +82,13 @@ def _create_layer(group: zarr.Group, spec: StoreSpec, grid: Grid, layer: str) ->
         fill_value=layer_spec.fill,
         compressors=_codec(spec),
         attributes=layer_attributes(spec, layer),
+        overwrite=overwrite,
         **_names(spec, layer_spec.dimensions),
     )
 
 
 def _has_axis(spec: StoreSpec, axis: str) -> bool:
-    return any(LAYERS[layer].axis == axis for layer in spec.layers)
+    return any(layer_kind(layer).axis == axis for layer in spec.layers)
 
 
 def _create_classes(group: zarr.Group, spec: StoreSpec) -> None:

@@ -154,11 +154,18 @@ LAYERS: dict[str, Layer] = {
         validity_rank=0,
     ),
 }
-"""Every layer that a store may have, by its name in ``output.layers``."""
+"""Every layer that a network may give, by its name in ``output.layers``."""
 
+DERIVED_LAYERS: dict[str, Layer] = {"cleaned": LAYERS["mask"]}
+"""Layers that are made of others once all blocks are committed; each has commit records of its own."""
 
 CLASS_LAYERS = ("mask", "cleaned")
 """Layers of class codes, which have a palette."""
+
+
+def layer_kind(name: str) -> Layer:
+    """What a store knows of a layer by its name."""
+    return LAYERS[name] if name in LAYERS else DERIVED_LAYERS[name]
 
 
 def layer_spec(
@@ -177,7 +184,7 @@ def layer_spec(
     values
         As in `ArrayOptions`; its channels are those of the layer of that name.
     """
-    layer, values = LAYERS[name], values or ValuesSpec()
+    layer, values = layer_kind(name), values or ValuesSpec()
     options = ArrayOptions(dtype=dtype, nodata=nodata, probabilities=probabilities, values=values)
     of_channels = layer.axis == "channel"
     return LayerSpec(
@@ -196,10 +203,11 @@ def leading_layer(names: Iterable[str]) -> str:
     Commit records lie below it, overviews take validity from it, and pictures show it.
     """
     layers = tuple(names)
-    return "values" if "values" in layers and "mask" not in layers else "mask"
+    leading = next((name for name in ("mask", "values") if name in layers), None)
+    return leading or next((name for name in layers if name in DERIVED_LAYERS), "mask")
 
 
 def validity_layer(names: Iterable[str]) -> str | None:
     """The layer of a store that tells a pixel without an answer the most plainly; None where no layer does."""
-    ranks = {name: rank for name in names if (rank := LAYERS[name].validity_rank) is not None}
+    ranks = {name: rank for name in names if (rank := layer_kind(name).validity_rank) is not None}
     return min(ranks, key=ranks.__getitem__, default=None)

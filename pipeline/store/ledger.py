@@ -1,8 +1,8 @@
 """The ledger: one commit record per block, written once its chunks are durable.
 
 Records lie below an array (``0/mask/ledger/r00012/b00003.json``), where no Zarr reader looks, fanned out by block row;
-in a store without a mask below ``0/values``. What is in the store is what has a record; nothing is deduced from which
-chunks exist. A record whose chunks are gone is removed.
+in a store without a mask below ``0/values``, and those of a derived layer below its own array. What is in the store is
+what has a record; nothing is deduced from which chunks exist. A record whose chunks are gone is removed.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pipeline.errors import StoreError
 from pipeline.geometry.window import Window
 from pipeline.locations import Place
 from pipeline.store.files import Files, files_at, upload_checksums
+from pipeline.store.layers import leading_layer
 from pipeline.store.lifecycle import main_layer_of, open_layer
 
 ABSENT_CHUNK = upload_checksums.EMPTY_CHUNK
@@ -33,6 +34,8 @@ class Ledger:
 
     store: Place
     level: int = 0
+    layer: str | None = None
+    """Below whose array they lie; None for the layer that all others of the store follow."""
 
     @property
     def _files(self) -> Files:
@@ -40,7 +43,7 @@ class Ledger:
 
     @property
     def _folder(self) -> str:
-        return f"{self.level}/{main_layer_of(self.store)}/ledger"
+        return f"{self.level}/{self.layer or main_layer_of(self.store)}/ledger"
 
     def commit(self, block: BlockPosition, record: dict[str, Any]) -> None:
         """Write a block's record; a failure noted before is forgotten."""
@@ -134,7 +137,7 @@ def commit_block(
     keys = [key for layer in layers for key in chunk_keys(store, level, layer, window)]
     files.sync(key for key in keys if files.exists(key))
     sums = {key: upload_checksums.pop(store, key) or _checksum(files, key) for key in keys}
-    Ledger(store, level).commit(block, {**record, "chunks": sums})
+    Ledger(store, level, leading_layer(layers)).commit(block, {**record, "chunks": sums})
 
 
 def changed_chunks(store: Place, record: dict[str, Any]) -> list[str]:
@@ -200,7 +203,9 @@ def _reason(data: bytes) -> str:
         return "the note that says why cannot be read"
 
 
-def drop_records_of_missing_chunks(store: Place, level: int, blocks: Iterable[BlockPosition] | None = None) -> int:
+def drop_records_of_missing_chunks(
+    store: Place, level: int, blocks: Iterable[BlockPosition] | None = None, layer: str | None = None
+) -> int:
     """Drop records that cannot be read or name a chunk that is gone, of some blocks or of all.
 
     Their blocks are made anew. No chunk is read.
@@ -212,7 +217,7 @@ def drop_records_of_missing_chunks(store: Place, level: int, blocks: Iterable[Bl
     int
         How many were dropped.
     """
-    ledger = Ledger(store, level)
+    ledger = Ledger(store, level, layer)
     incomplete = list(_with_missing_chunks(ledger, ledger.listed() if blocks is None else blocks))
     for block in incomplete:
         ledger.drop(block)

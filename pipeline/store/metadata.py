@@ -8,7 +8,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from pipeline.geometry.grid import Grid
-from pipeline.store.layers import LAYERS, Attributes
+from pipeline.store.layers import Attributes, layer_kind
 from pipeline.store.spec import ClassRow, StoreSpec
 
 _HOME = "https://github.com/zarr-conventions"
@@ -85,7 +85,7 @@ def spatial_ref(grid: Grid) -> Attributes:
 
 def layer(spec: StoreSpec, name: str) -> Attributes:
     """Attributes of a layer's array."""
-    return {**LAYERS[name].attributes(spec.layer(name), _flags(spec.classes)), **_grid_mapping()}
+    return {**layer_kind(name).attributes(spec.layer(name), _flags(spec.classes)), **_grid_mapping()}
 
 
 def class_axis_attributes(spec: StoreSpec) -> Attributes:

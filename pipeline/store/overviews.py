@@ -20,7 +20,7 @@ from pipeline.interfaces import Engine
 from pipeline.locations import Place
 from pipeline.runtime.clock import Clock, Timing, timed_stage
 from pipeline.store.downsample import PixelArray
-from pipeline.store.layers import LAYERS, validity_layer
+from pipeline.store.layers import layer_kind, validity_layer
 from pipeline.store.lease.claim_files import read_store_id
 from pipeline.store.lease.lease import assert_held
 from pipeline.store.ledger import Ledger, commit_block, has_any_chunk
@@ -98,7 +98,7 @@ class OverviewTask:
         for rows, below in strips:
             pixels = self._read(main, place, below)
             valid = self._validity(pixels, below)
-            result[rows.start : rows.stop] = LAYERS[main].reduce(pixels, valid, main_spec.fill)
+            result[rows.start : rows.stop] = layer_kind(main).reduce(pixels, valid, main_spec.fill)
             validity.append(np.packbits(valid, axis=1))
         yield main, place, result
         for layer, where in others:
@@ -107,7 +107,7 @@ class OverviewTask:
                 result = np.empty((window.height, window.width), layer_spec.dtype)
             for (rows, below), bits in zip(strips, validity, strict=True):
                 valid = np.unpackbits(bits, axis=1, count=below.width).view(np.bool_)
-                result[rows.start : rows.stop] = LAYERS[layer].reduce(
+                result[rows.start : rows.stop] = layer_kind(layer).reduce(
                     self._read(layer, where, below), valid, layer_spec.fill
                 )
             yield layer, where, result
@@ -129,7 +129,7 @@ class OverviewTask:
         if self.spec.has_min_confidence:
             tells = validity_layer(self.spec.layers)
             for layer, where in self._planes():
-                if layer == tells and (LAYERS[layer].axis != "channel" or where == (0,)):
+                if layer == tells and (layer_kind(layer).axis != "channel" or where == (0,)):
                     valid |= _is_valid(self._read(layer, where, below), self.spec.layer(layer).fill)
         return valid
 
@@ -183,7 +183,7 @@ class OverviewLevel:
 
     def missing(self) -> Iterator[BlockIndex]:
         """Those without a record; records of one row are held at a time."""
-        ledger = Ledger(self.task.store, self.task.level)
+        ledger = Ledger(self.task.store, self.task.level, self.task.spec.main_layer)
         for row, blocks in groupby(self.blocks(), key=lambda index: index.row):
             committed = ledger.committed_in(row)
             yield from (index for index in blocks if (row, index.col) not in committed)
@@ -236,7 +236,7 @@ def build_overviews(
     path
         A store whose blocks are all committed.
     spec
-        Its spec.
+        Its spec; the overviews of a derived layer are built by a spec of that layer alone.
     progress
         Called with the blocks done and the blocks of all overviews.
     engine
@@ -247,7 +247,7 @@ def build_overviews(
     every = levels(path, spec, block)
     total, done = sum(level.count for level in every), 0
     for level in every:
-        committed = Ledger(path, level.task.level).count()
+        committed = Ledger(path, level.task.level, spec.main_layer).count()
         for built, _ in enumerate(engine(level.task, level.missing()), start=1):
             progress(done + committed + built, total)
         done += level.count

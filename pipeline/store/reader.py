@@ -47,6 +47,8 @@ class StoreLevel:
     layers: tuple[str, ...] = ("mask",)
     values: ValuesSpec | None = None
     """What the layer of values holds; None where there is none."""
+    layer: str = "mask"
+    """Layer of classes that is read."""
 
     @property
     def height(self) -> int:
@@ -70,15 +72,15 @@ class StoreLevel:
         return Ledger(self.path, self.level).count()
 
     def read(self, window: Window) -> npt.NDArray[np.unsignedinteger]:
-        """(rows, cols) codes of the mask; nodata where nothing is written, and beyond the raster.
+        """(rows, cols) codes of the layer; nodata where nothing is written, and beyond the raster.
 
-        Raises StoreError where there is no mask.
+        Raises StoreError where there are no classes.
         """
         if "mask" not in self.layers:
             raise StoreError(
                 f"{self.path} has no mask, whose classes are asked for; it holds {', '.join(self.layers)}."
             )
-        array = open_layer(self.path, self.level, "mask")
+        array = open_layer(self.path, self.level, self.layer)
         codes = np.full((window.height, window.width), self.nodata, dtype=array.dtype)
         inside = window.clip(self.grid.height, self.grid.width)
         if inside.pixels:
@@ -106,8 +108,8 @@ class StoreLevel:
         return inside
 
 
-def open_store(path: Place, level: int = 0) -> StoreLevel:
-    """Open one level of a store.
+def open_store(path: Place, level: int = 0, layer: str = "mask") -> StoreLevel:
+    """Open one level of a store, to read a layer of classes: the mask, or ``cleaned`` where there is one.
 
     Raises
     ------
@@ -134,6 +136,7 @@ def open_store(path: Place, level: int = 0) -> StoreLevel:
         block=overview_block(side) if level else int(meta["tiles"]["block"]),
         requested_blocks=_requested_blocks(path, meta, level, overview_block(side)),
         layers=layers,
+        layer=layer,
         values=stored_values(path, level) if "values" in layers else None,
     )
 

@@ -12,7 +12,7 @@ from pipeline.errors import StoreError
 from pipeline.geometry.grid import Grid
 from pipeline.locations import Place
 from pipeline.store.files.objects import zarr_path
-from pipeline.store.layers import LAYERS, leading_layer
+from pipeline.store.layers import layer_kind, leading_layer
 from pipeline.store.lifecycle import open_layer, read_store_meta
 from pipeline.store.reader import open_store
 from pipeline.store.spec import UNUSED_DTYPE, UNUSED_NODATA, StoreSpec, levels_for
@@ -20,7 +20,7 @@ from pipeline.store.values import ValuesSpec
 
 
 def read_spec(path: Place) -> StoreSpec:
-    """What a store was made by.
+    """What a store was made by; derived layers count once the store is complete.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def read_spec(path: Place) -> StoreSpec:
 
 def _spec(path: Place, meta: dict[str, Any]) -> StoreSpec:
     store_level, output, tiles = open_store(path), meta["config"]["output"], meta["tiles"]
-    layers = tuple(output["layers"])
+    layers = (*output["layers"], *(["cleaned"] if meta.get("complete") and "cleaned" in meta else []))
     main = open_layer(path, 0, leading_layer(layers))
     grid = replace(store_level.grid, unit=meta["fingerprint"].get("source.grid", {}).get("unit", store_level.grid.unit))
     return StoreSpec(
@@ -66,6 +66,6 @@ def _levels(grid: Grid, output: dict[str, Any], tiles: dict[str, Any]) -> int:
 
 def _planes(path: Place, layers: tuple[str, ...]) -> tuple[int, ...]:
     """Codes along the class axis, where there is one."""
-    if not any(LAYERS[name].axis == "class" for name in layers):
+    if not any(layer_kind(name).axis == "class" for name in layers):
         return ()
     return tuple(int(code) for code in np.asarray(zarr.open_array(zarr_path(path, "0/class"), mode="r")[:]))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pipeline.geometry.grid import Grid
-from pipeline.store.layers import LayerSpec, layer_spec, leading_layer
+from pipeline.store.layers import DERIVED_LAYERS, LayerSpec, layer_spec, leading_layer
 from pipeline.store.values import ValuesSpec
 
 Role = Literal["background", "ignore"]
@@ -82,6 +82,21 @@ class StoreSpec:
     def main_layer(self) -> str:
         """The layer that all others follow: the mask where there is one, else the values."""
         return leading_layer(self.layers)
+
+    @property
+    def inferred(self) -> StoreSpec:
+        """The same without derived layers: what a network gives."""
+        return replace(self, layers=tuple(name for name in self.layers if name not in DERIVED_LAYERS))
+
+    @property
+    def cleaned(self) -> StoreSpec:
+        """The layer ``cleaned`` alone."""
+        return replace(self, layers=("cleaned",))
+
+    @property
+    def with_cleaned(self) -> StoreSpec:
+        """The same with the layer ``cleaned``."""
+        return replace(self, layers=(*self.inferred.layers, "cleaned"))
 
     @property
     def axis(self) -> tuple[ClassRow, ...]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline.geometry.blocks import overview_blocks_above
 from pipeline.locations import Place, Remote
+from pipeline.store.cleaned import ROOT_KEY, recorded_fingerprint
 from pipeline.store.files import files_at
 from pipeline.store.lease.lease import holders
 from pipeline.store.ledger import Ledger
@@ -37,6 +38,9 @@ class Status:
     overviews: dict[str, int] | None = None
     """Blocks of overviews that are ``done``, and the ``total``, as `overviews` counts them; None where their arrays are
     damaged."""
+    cleaned: dict[str, int] | None = None
+    """Blocks of all levels of the layer ``cleaned`` that are ``done``, and the ``total``; None where none is asked
+    for."""
     share: float = 0.0
     """Of the pixels, those in committed blocks; where an area is asked for, of its blocks."""
     resume: bool = True
@@ -65,11 +69,13 @@ def status(path: Place) -> Status:
     blocks, complete = meta.get("asked", rows * cols), bool(meta.get("complete"))
     committed, share = _committed(path, meta, blocks)
     overview_counts = _overviews(path)
+    cleaned = _cleaned(path, meta, blocks, overview_counts)
     whole = (
         complete
         and committed == blocks
         and overview_counts is not None
         and overview_counts["done"] == overview_counts["total"]
+        and (cleaned is None or cleaned["done"] == cleaned["total"])
     )
     return Status(
         blocks=blocks,
@@ -78,6 +84,7 @@ def status(path: Place) -> Status:
         complete=complete,
         certificate=certificate,
         overviews=overview_counts,
+        cleaned=cleaned,
         share=share,
         resume=not whole,
         size=_size(path),
@@ -146,6 +153,20 @@ def _overviews(path: Place) -> dict[str, int] | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return {"done": done, "total": total}
+
+
+def _cleaned(
+    path: Place, meta: dict[str, Any], blocks: int, overview_counts: dict[str, int] | None
+) -> dict[str, int] | None:
+    """Blocks of the layer by its records, which count for nothing where they belong to other steps."""
+    output = meta.get("config", {}).get("output", {})
+    entry = meta.get(ROOT_KEY)
+    if entry is None and not output.get("postprocess"):
+        return None
+    levels = [0, *_levels(path)]
+    is_begun = entry is not None and recorded_fingerprint(path) == entry["fingerprint"]
+    done = sum(Ledger(path, level, "cleaned").count() for level in levels) if is_begun else 0
+    return {"done": done, "total": blocks + (overview_counts["total"] if overview_counts else 0)}
 
 
 def _size(path: Place) -> int | None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from pipeline.geometry.ellipsoid import DoubleArray
 from pipeline.store.spec import ClassRow
 
-CODES = 65536
+CODE_COUNT = 65536
 """Codes that a mask may have."""
 
 
@@ -31,7 +31,7 @@ class ClassSums:
     _columns: npt.NDArray[np.uint16] = field(init=False)
 
     def __post_init__(self) -> None:
-        columns = np.full(CODES, len(self.classes), dtype=np.uint16)
+        columns = np.full(CODE_COUNT, len(self.classes), dtype=np.uint16)
         columns[[row.code for row in self.classes]] = np.arange(len(self.classes))
         object.__setattr__(self, "_columns", columns)
         for name in ("pixels", "areas"):

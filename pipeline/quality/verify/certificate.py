@@ -15,6 +15,7 @@ from pipeline.quality.verify.logit_differences import SEAM_DISTANCE_PX, logit_st
 from pipeline.quality.verify.seam_check import SeamCheck
 from pipeline.quality.verify.verdict import SeamLimit, is_within, verdict_text
 from pipeline.quality.verify.wide_halo_reference import ReferenceHalo
+from pipeline.store.cleaned import NOTE
 from pipeline.store.files import files_at
 from pipeline.store.ledger import Ledger
 from pipeline.store.lifecycle import write_certificate
@@ -136,6 +137,11 @@ def _advice(store: Place, certificate: Certificate) -> str:
         return rerun
     if OUTSIDE in first["why"]:
         return "Delete the chunks that are named, or run the job with --fresh to make the store anew."
+    if "layer" in first:
+        return (
+            f"To make the layer {first['layer']} anew of the mask, delete {store / NOTE} and run the job again, "
+            f"or finish the store."
+        )
     if first["block"] is None or ("seams" in certificate and not first["level"]):
         return (
             "Run the job with --fresh to make the store anew, or put back the store, the source or the "
@@ -223,9 +229,14 @@ def _difference_text(values: dict[str, Any], certificate: Certificate) -> str:
     return f"{largest}, {values['flips']:,} of {values['pixels']:,} labels differ"
 
 
+def _fault_document(fault: StoreFault) -> dict[str, Any]:
+    document = {**asdict(fault), "block": fault.block and list(fault.block)}
+    return {name: value for name, value in document.items() if name != "layer" or value is not None}
+
+
 def _document(passed: bool | None, reason: str, coverage: CoverageResult, faults: Faults) -> Certificate:
     counts = {name: getattr(coverage, name) for name in ("blocks", "committed", "chunks", "missing")}
-    listed = [{**asdict(fault), "block": fault.block and list(fault.block)} for fault in faults]
+    listed = [_fault_document(fault) for fault in faults]
     return {
         "version": CERTIFICATE_VERSION,
         "passed": passed,

@@ -21,8 +21,10 @@ from pipeline.quality.verify.block_sample import BlockSample
 from pipeline.quality.verify.faults import Faults
 from pipeline.store import check_arrays, overviews
 from pipeline.store.files import files_at
+from pipeline.store.layers import DERIVED_LAYERS
 from pipeline.store.ledger import ABSENT_CHUNK, Ledger, changed_chunks, chunk_keys, missing_chunks
 from pipeline.store.lifecycle import open_layer
+from pipeline.store.spec import StoreSpec
 
 OUTSIDE = "the block lies outside source.aoi"
 CACHED_BLOCKS = 2**12
@@ -46,8 +48,21 @@ class LevelBlocks:
     """The pixels that a block owns."""
     side: int
     """Of a block, px."""
+    spec: StoreSpec
+    """Of the layers that the blocks' records speak of."""
     is_requested: Callable[[BlockIndex], bool] | None
     """Whether a block must be committed; None where all must."""
+
+    @property
+    def derived_layer(self) -> str | None:
+        """The layer, where it is derived of others and has records of its own."""
+        layer = self.spec.main_layer
+        return layer if layer in DERIVED_LAYERS else None
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether it is a level of a derived layer."""
+        return self.derived_layer is not None
 
 
 @dataclass(slots=True)
@@ -82,9 +97,10 @@ def check_coverage(
     coverage, levels = CoverageResult(), list(levels_of(job))
     total, rng = sum(level.count for level in levels), rng or Random(0)
     for level in levels:
-        failures = Ledger(job.path, level.level).failures()
-        coverage.samples.append(BlockSample.of(sample_size, rng))
-        layers = _intact_layers(job, level.level, coverage)
+        failures = _ledger(job.path, level).failures()
+        if not level.is_derived:
+            coverage.samples.append(BlockSample.of(sample_size, rng))
+        layers = _intact_layers(job, level, coverage)
         for index in level.blocks():
             _check_block(job.path, layers, level, index, failures, coverage)
             callback(coverage.blocks, total)
@@ -95,7 +111,13 @@ def check_coverage(
 
 
 def levels_of(job: Job) -> Iterator[LevelBlocks]:
-    """Full resolution, then the overviews."""
+    """Full resolution, then the overviews; of the layers of the network, then of the derived one."""
+    yield from _levels_of(job, job.spec)
+    if job.cleaning is not None:
+        yield from _levels_of(job, job.spec.cleaned)
+
+
+def _levels_of(job: Job, spec: StoreSpec) -> Iterator[LevelBlocks]:
     task, side = job.task, job.plan.tiles.block
     area, layout = task.area, task.layout
     is_requested = (
@@ -104,9 +126,15 @@ def levels_of(job: Job) -> Iterator[LevelBlocks]:
         else functools.lru_cache(maxsize=CACHED_BLOCKS)(lambda index: bool(area.touches([layout.window(index)])[0]))
     )
     yield LevelBlocks(
-        level=0, count=job.blocks, blocks=task.blocks, window=layout.window, side=side, is_requested=is_requested
+        level=0,
+        count=job.blocks,
+        blocks=task.blocks,
+        window=layout.window,
+        side=side,
+        spec=spec,
+        is_requested=is_requested,
     )
-    for overview in overviews.levels(job.path, job.spec, side if area else None):
+    for overview in overviews.levels(job.path, spec, side if area else None):
         required = (
             None
             if overview.selected is None
@@ -118,16 +146,21 @@ def levels_of(job: Job) -> Iterator[LevelBlocks]:
             blocks=overview.blocks,
             window=overview.task.window,
             side=job.spec.overview_block,
+            spec=spec,
             is_requested=required,
         )
 
 
-def _intact_layers(job: Job, level: int, coverage: CoverageResult) -> tuple[str, ...]:
+def _ledger(store: Place, level: LevelBlocks) -> Ledger:
+    return Ledger(store, level.level, level.spec.main_layer)
+
+
+def _intact_layers(job: Job, level: LevelBlocks, coverage: CoverageResult) -> tuple[str, ...]:
     """Layers of a level whose arrays are as they should be; the others are faults."""
-    wrong = list(check_arrays.array_errors(job.path, job.spec, level))
+    wrong = list(check_arrays.array_errors(job.path, level.spec, level.level))
     for _, reason in wrong:
-        coverage.faults.add(level, None, reason)
-    return tuple(layer for layer in job.spec.layers if layer not in dict(wrong))
+        coverage.faults.add(level.level, None, reason, level.derived_layer)
+    return tuple(layer for layer in level.spec.layers if layer not in dict(wrong))
 
 
 def _check_block(
@@ -141,25 +174,26 @@ def _check_block(
     block = (index.row, index.col)
     coverage.blocks += 1
     try:
-        record = Ledger(store, level.level).record(block)
+        record = _ledger(store, level).record(block)
     except StoreError:
-        coverage.faults.add(level.level, block, "its commit record cannot be read")
+        coverage.faults.add(level.level, block, "its commit record cannot be read", level.derived_layer)
         return
     if record is None:
-        coverage.missing += level.level == 0
+        coverage.missing += level.level == 0 and not level.is_derived
         reason = f"not committed ({failures[block]})" if block in failures else "not committed"
-        coverage.faults.add(level.level, block, reason)
+        coverage.faults.add(level.level, block, reason, level.derived_layer)
         return
     coverage.committed += 1
     window, checksums = level.window(index), record["chunks"]
-    coverage.samples[level.level].add(index, checksums, ABSENT_CHUNK)
+    if not level.is_derived:
+        coverage.samples[level.level].add(index, checksums, ABSENT_CHUNK)
     keys = [key for layer in layers for key in chunk_keys(store, level.level, layer, window)]
     wrong = _changed_chunks(store, keys, checksums) or [
         reason for layer in layers for reason in _unreadable_layers(store, level.level, layer, window)
     ]
     coverage.chunks += sum(1 for key in keys if checksums.get(key) not in (None, ABSENT_CHUNK))
     for reason in wrong:
-        coverage.faults.add(level.level, block, reason)
+        coverage.faults.add(level.level, block, reason, level.derived_layer)
 
 
 def _check_outside_aoi(
@@ -173,7 +207,8 @@ def _check_outside_aoi(
             continue
         index = BlockIndex(*(int(number) * job.spec.storage_unit_px // level.side for number in place.groups()))
         if not is_requested(index):
-            coverage.faults.add(level.level, (index.row, index.col), f"chunk {key} is there, though {OUTSIDE}")
+            block, reason = (index.row, index.col), f"chunk {key} is there, though {OUTSIDE}"
+            coverage.faults.add(level.level, block, reason, level.derived_layer)
 
 
 def _changed_chunks(store: Place, keys: list[str], checksums: dict[str, str]) -> list[str]:

@@ -18,11 +18,14 @@ class StoreFault:
     block: tuple[int, int] | None
     """(row, col) in the grid of blocks of that level; None for all of it."""
     why: str
+    layer: str | None = None
+    """The layer, where it is derived of others and has commit records of its own."""
 
     def __str__(self) -> str:
         level = "full resolution" if not self.level else f"overview {self.level}"
         place = f"block {self.block[0]},{self.block[1]}" if self.block else ""
-        return f"{', '.join(part for part in (level if self.level or not place else '', place) if part)}: {self.why}"
+        parts = (self.layer, level if self.level or not place else "", place)
+        return f"{', '.join(part for part in parts if part)}: {self.why}"
 
 
 @dataclass(slots=True)
@@ -33,9 +36,9 @@ class Faults:
     first: list[StoreFault] = field(default_factory=list)
     _added: set[StoreFault] = field(default_factory=set)
 
-    def add(self, level: int, block: tuple[int, int] | None, reason: str) -> None:
+    def add(self, level: int, block: tuple[int, int] | None, reason: str, layer: str | None = None) -> None:
         """Note a fault, once."""
-        fault = StoreFault(level=level, block=block, why=reason)
+        fault = StoreFault(level=level, block=block, why=reason, layer=layer)
         if fault in self._added:
             return
         self.count += 1
