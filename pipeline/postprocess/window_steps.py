@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -125,14 +126,22 @@ def _dilated(flags: Flags, radius: int) -> Flags:
     return result.view(np.bool_)
 
 
-def _count(flags: Flags, radius: int) -> npt.NDArray[np.int32]:
+def _count(flags: Flags, radius: int) -> npt.NDArray[Any]:
     """Pixels that are set in a square window around each pixel."""
-    counts = flags.astype(np.int32)
-    for axis in (0, 1):
-        length = counts.shape[axis]
-        before_first = np.zeros_like(np.take(counts, [0], axis))
-        sums = np.concatenate([before_first, np.cumsum(counts, axis, dtype=np.int32)], axis)
-        index = np.arange(length)
-        after, before = np.minimum(index + radius + 1, length), np.maximum(index - radius, 0)
-        counts = np.take(sums, after, axis) - np.take(sums, before, axis)
-    return counts
+    side = 2 * radius + 1
+    counts: npt.NDArray[Any] = np.pad(flags, radius).astype(np.uint16 if side**2 < 2**16 else np.int32)
+    return _run_sums(_run_sums(counts, side).T, side).T
+
+
+def _run_sums(values: npt.NDArray[Any], length: int) -> npt.NDArray[Any]:
+    """Sums of so many rows each, from every row on: sums of 1, 2, 4 … rows, put together by the bits of the length."""
+    count = len(values) - length + 1
+    sums, start, size, power = np.zeros((count, *values.shape[1:]), dtype=values.dtype), 0, 1, values
+    while size <= length:
+        if length & size:
+            sums += power[start : start + count]
+            start += size
+        if 2 * size <= length:
+            power = power[:-size] + power[size:]
+        size *= 2
+    return sums
