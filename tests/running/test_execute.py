@@ -292,7 +292,7 @@ def test_a_disk_that_cannot_hold_the_store_is_told_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = scenes.config(tmp_path)
-    monkeypatch.setattr("pipeline.running.execute.shutil.disk_usage", lambda _: type("Usage", (), {"free": 500})())
+    monkeypatch.setattr("pipeline.runtime.disk.shutil.disk_usage", lambda _: type("Usage", (), {"free": 500})())
     with pytest.raises(PlanError, match="500 B free"):
         go(path)
     assert not (tmp_path / "job.zarr").exists()
