@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import shapely
 from rasterio.features import shapes
 
-from pipeline.errors import ConfigError, InputError
+from pipeline.errors import ConfigError, InputError, PlanError
 from pipeline.exports import KINDS, export
 from pipeline.exports.mark import is_foreign
 from pipeline.exports.task import ExportRequest, ExportTask
@@ -80,6 +81,14 @@ def test_what_cannot_be_drawn_is_refused_before_anything_is_written(tmp_path: Pa
     with pytest.raises(ConfigError, match="GeoJSON is in longitudes and latitudes"):
         export(task(tmp_path / "px", "geojson", "without a CRS"))
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []
+
+
+def test_memory_bounds_what_one_polygon_may_have(tmp_path: Path) -> None:
+    small = task(tmp_path, "gpkg")
+    bounded = replace(small, request=replace(small.request, memory=200 * 2**20 + 140 * 20))
+    with pytest.raises(PlanError, match=r"memory is meant for 14\. Nothing was written"):
+        export(bounded)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.zarr"]
 
 
 def test_qupath_reads_names_and_colours(tmp_path: Path) -> None:
