@@ -232,7 +232,7 @@ def test_two_commands_at_once_make_one_whole_store(s3: Storage, tmp_path: Path) 
 def test_nothing_is_asked_of_the_disk_where_the_store_is_not_on_it(
     s3: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.running.execute.shutil.disk_usage", lambda _: type("Usage", (), {"free": 0})())
+    monkeypatch.setattr("pipeline.runtime.disk.shutil.disk_usage", lambda _: type("Usage", (), {"free": 0})())
     assert go(config(tmp_path)).complete
 
 

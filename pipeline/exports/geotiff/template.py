@@ -4,11 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import rasterio
-from rasterio.crs import CRS
-from rasterio.io import MemoryFile
-from rasterio.transform import Affine
-
 from pipeline.exports.geotiff.tags import Tag, read_tags
 from pipeline.exports.layer_part import LayerPart
 from pipeline.exports.mark import Mark
@@ -40,6 +35,9 @@ def nodata_of(part: LayerPart) -> float | None:
 
 def template_tags(part: LayerPart, mark: Mark) -> list[Tag]:
     """Tags of the full resolution, without those that say sizes and places."""
+    import rasterio  # a store is finished where it is not installed, as long as nothing is exported
+    from rasterio.io import MemoryFile
+
     profile: dict[str, Any] = {
         "driver": "GTiff",
         "height": TILE,
@@ -67,6 +65,9 @@ def overview_tags(tags: list[Tag]) -> list[Tag]:
 
 
 def _place(grid: Grid) -> dict[str, Any]:
+    from rasterio.crs import CRS
+    from rasterio.transform import Affine
+
     place: dict[str, Any] = {"transform": Affine(*grid.transform)}
     return {**place, "crs": CRS.from_wkt(grid.wkt)} if grid.wkt else place
 
