@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import CertificateError, InputError, StoreError, Unfinished
-from pipeline.exports import KINDS, sidecars
+from pipeline.exports import quicklook, sidecars, vrt
 from pipeline.geometry.shards import Shard
 from pipeline.running import finish as module
 from pipeline.running.finish import complete_store
@@ -179,11 +179,13 @@ def test_stopped_anywhere_and_begun_again_it_gives_the_same_bytes(
         if "overview" in at:
             patched.setattr(overviews.OverviewTask, "_make", make)
         else:
-            steps = {"sidecars": (sidecars, "finish_store"), "report": (module.Report, "text")}
-            if at in KINDS:
-                patched.setitem(KINDS, at, dies)
-            else:
-                patched.setattr(*steps[at], dies)
+            steps = {
+                "sidecars": (sidecars, "finish_store"),
+                "sidecar": (vrt, "write"),
+                "quicklook": (quicklook, "write"),
+                "report": (module.Report, "text"),
+            }
+            patched.setattr(*steps[at], dies)
         with pytest.raises(KeyboardInterrupt):
             complete_store(again, anything)
     assert leases.keys(again) == []
