@@ -18,6 +18,7 @@ from pipeline.planning.sameness import check_pixels
 from pipeline.runtime.cancellation import CANCELLED
 from pipeline.store import lifecycle as store
 from pipeline.store.lease.lease import acquire
+from pipeline.store.made_here import note_made_here
 
 
 @contextmanager
@@ -66,6 +67,7 @@ def hold_store(job: Job, say: Callable[[str], None], fresh: bool = False, shard:
         store.remove_partials_beside(job.path)
         if not meta.get("complete"):
             store.remove_partial_files(job.path)
+        note_made_here({"id": meta.get("id"), "config": job.meta()["config"]})
         yield replace(job, complete=bool(meta.get("complete")), task=replace(job.task, store_id=meta.get("id", "")))
 
 

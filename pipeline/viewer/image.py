@@ -1,0 +1,87 @@
+"""The image beneath a mask: the source where it may be opened, else the picture that the store keeps of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.viewer.paint import Bytes, empty_png, image_png
+from pipeline.viewer.tile_grid import Tile
+
+PERCENTILES = (2.0, 98.0)
+"""What is black and what is brightest, percent of the valid pixels of a band that a sample holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImagePart:
+    """Some bands of a part of an image."""
+
+    planes: npt.NDArray[Any]
+    """(bands, rows, cols) raw numbers."""
+    valid: npt.NDArray[np.bool_]
+    """(rows, cols)."""
+
+
+class ImageReader(Protocol):
+    """Where an image comes from. Safe from many threads."""
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Names of the bands, in the order in which they are asked for."""
+
+    def read(self, tile: Tile, bands: Sequence[int]) -> ImagePart | None:
+        """Bands of a tile, counted from 0; None where that would take more than `MAX_READ_BYTES`."""
+
+    def sample(self, band: int) -> ImagePart:
+        """Pixels of a band from all over the image, within `MAX_READ_BYTES`."""
+
+
+class Image:
+    """Tiles of an image by the first of its readers that can give them. Safe from many threads.
+
+    All readers have the same bands, and a band is stretched in the same way wherever its pixels come from.
+    """
+
+    def __init__(self, readers: Sequence[ImageReader], exact: bool = False, why: str = "") -> None:
+        self.readers = tuple(readers)
+        self.exact = exact
+        """Whether the first reader has every pixel."""
+        self.why = why
+        """Why the source is not among the readers; empty where it is."""
+        self._ranges: dict[int, tuple[float, float]] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Names of the bands; empty where there is no image."""
+        return self.readers[0].bands if self.readers else ()
+
+    def png(self, tile: Tile, bands: Sequence[int]) -> bytes:
+        """A tile of one band as grey, or of three as red, green and blue."""
+        for reader in self.readers:
+            part = reader.read(tile, bands)
+            if part is not None:
+                planes = [self._stretched(plane, band) for plane, band in zip(part.planes, bands, strict=True)]
+                return image_png(planes, part.valid)
+        return empty_png()
+
+    def range_of(self, band: int) -> tuple[float, float]:
+        """The numbers that are black and brightest, found once per band."""
+        with self._lock:
+            if band not in self._ranges:
+                sample = self.readers[-1].sample(band)
+                numbers = sample.planes[0][sample.valid]
+                low, high = np.percentile(numbers, PERCENTILES) if numbers.size else (0.0, 1.0)
+                self._ranges[band] = float(low), float(high)
+            return self._ranges[band]
+
+    def _stretched(self, plane: npt.NDArray[Any], band: int) -> Bytes:
+        low, high = self.range_of(band)
+        scale = 255 / (high - low) if high > low else 0.0
+        shares = np.nan_to_num((plane.astype(np.float32) - low) * scale + (0 if scale else 128))
+        return np.asarray(shares.clip(0, 255)).round().astype(np.uint8)

@@ -1,0 +1,140 @@
+"""The store that a page shows: its grid, classes and layers, and how far it is."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import count, takewhile
+from typing import Any, Literal
+
+import numpy as np
+
+from pipeline.errors import StoreError
+from pipeline.geometry.grid import Grid
+from pipeline.locations import Place
+from pipeline.store.cleaned import ROOT_KEY
+from pipeline.store.files import files_at
+from pipeline.store.layers import CLASS_LAYERS, layer_kind, leading_layer
+from pipeline.store.lifecycle import read_store_meta
+from pipeline.store.reader import StoreLevel, open_store
+from pipeline.store.spec import ClassRow
+from pipeline.viewer.arrays import open_array
+
+INSTANCES = "instances"
+"""Name of the layer of single objects, which lies below ``labels`` in a store."""
+SECONDS_BETWEEN_LOOKS = 1.0
+"""A store that grows is looked at no more often than this, whoever asks."""
+_COLOR = re.compile(r"#[0-9a-fA-F]{6}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewLayer:
+    """A layer that a page can show."""
+
+    name: str
+    kind: Literal["classes", "numbers", "instances"]
+    channels: tuple[str, ...] = ()
+    """Names along its axis of classes or channels; empty where it has none."""
+
+
+@dataclass(slots=True)
+class Scene:
+    """A store, as a page sees it. Safe from many threads: what changes is replaced whole."""
+
+    path: Place
+    level: StoreLevel = field(init=False)
+    """Its full resolution."""
+    meta: dict[str, Any] = field(init=False)
+    """What its root says."""
+    _looked: float = field(init=False, default=0.0)
+
+    def __post_init__(self) -> None:
+        self.meta = read_store_meta(self.path, "blocks", "tiles", "classes", "config")
+        try:
+            level = open_store(self.path)
+            # a rotated grid has no axes that name its unit
+            unit = self.meta.get("fingerprint", {}).get("source.grid", {}).get("unit", level.grid.unit)
+            self.level = replace(level, grid=replace(level.grid, unit=unit))
+        except (KeyError, TypeError, ValueError) as error:
+            raise StoreError(f"{self.path} is damaged: its metadata cannot be read ({error!r}).") from error
+        bad = [row.color for row in self.level.classes if not _COLOR.fullmatch(row.color)]
+        if bad:
+            raise StoreError(f"{self.path} is damaged: the colour {bad[0]!r} of a class is not of the form #rrggbb.")
+        self._looked = time.monotonic()
+
+    @property
+    def grid(self) -> Grid:
+        """Of the full resolution."""
+        return self.level.grid
+
+    @property
+    def classes(self) -> tuple[ClassRow, ...]:
+        """Empty in a store without a mask."""
+        return self.level.classes
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every block and overview is there."""
+        return bool(self.meta.get("complete"))
+
+    @property
+    def identity(self) -> str:
+        """By which answers of another store are never taken for those of this one."""
+        return str(self.meta.get("id", ""))
+
+    @property
+    def stored_levels(self) -> int:
+        """Levels of the store, the full resolution among them."""
+        levels = self.meta.get("levels")
+        return levels if isinstance(levels, int) else sum(1 for _ in self._levels())
+
+    @property
+    def class_layer(self) -> str | None:
+        """The layer of classes to begin with: ``cleaned`` where it is whole, else the mask; None without classes."""
+        if "mask" not in self.level.layers:
+            return None
+        return "cleaned" if self.is_complete and ROOT_KEY in self.meta else "mask"
+
+    def layers(self) -> list[ViewLayer]:
+        """What can be shown, the layer to begin with first."""
+        names = [name for name in self.level.layers if name not in CLASS_LAYERS]
+        classes = [] if self.class_layer is None else list(dict.fromkeys([self.class_layer, "mask"]))
+        layers = [ViewLayer(name=name, kind="classes") for name in classes]
+        layers += [ViewLayer(name=name, kind="numbers", channels=self._channels(name)) for name in names]
+        if self._has_instances():
+            layers.append(ViewLayer(name=INSTANCES, kind="instances"))
+        return layers
+
+    def key(self, layer: str, level: int) -> str:
+        """Where the array of a layer lies below the store."""
+        return f"labels/{INSTANCES}/{level}" if layer == INSTANCES else f"{level}/{layer}"
+
+    def refresh(self) -> None:
+        """Read again what the root says, unless the store is complete or that was a moment ago."""
+        if self.is_complete or time.monotonic() - self._looked < SECONDS_BETWEEN_LOOKS:
+            return
+        self._looked = time.monotonic()
+        self.meta = read_store_meta(self.path, "blocks", "tiles", "classes", "config")
+
+    def _channels(self, name: str) -> tuple[str, ...]:
+        if name == "values" and self.level.values is not None:
+            return self.level.values.channels
+        if layer_kind(name).axis is None:
+            return ()
+        names = {row.code: row.name for row in self.classes}
+        codes = np.asarray(open_array(self.path, "0/class")[:]).tolist()
+        return tuple(names.get(code, str(code)) for code in codes)
+
+    def _has_instances(self) -> bool:
+        return self._has_array(self.key(INSTANCES, 0))
+
+    def _levels(self) -> Iterator[int]:
+        """Levels of a store that does not say how many it has."""
+        layer = leading_layer(self.level.layers)
+        return takewhile(lambda level: self._has_array(self.key(layer, level)), count())
+
+    def _has_array(self, key: str) -> bool:
+        files = files_at(self.path)
+        return any(files.exists(f"{key}/{name}") for name in ("zarr.json", ".zarray"))
