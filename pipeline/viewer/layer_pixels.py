@@ -57,9 +57,9 @@ class LayerPixels:
     def _has_level(self, layer: str, tile: Tile, window: Window) -> bool:
         if tile.level == 0:
             return True
-        if tile.level >= self.scene.stored_levels:
-            return False
-        return layer == INSTANCES or self.commits.has_overview(layer, tile.level, window)
+        if layer == INSTANCES:
+            return tile.level < self.scene.instance_levels
+        return tile.level < self.scene.stored_levels and self.commits.has_overview(layer, tile.level, window)
 
     def _committed(self, layer: str, pixels: npt.NDArray[Any], window: Window, tile: Tile) -> npt.NDArray[Any]:
         """Pixels of a tile, with the fill value where a block of the full resolution is not committed yet."""

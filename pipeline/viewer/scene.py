@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from itertools import count, takewhile
 from typing import Any, Literal
 
 import numpy as np
@@ -88,7 +86,12 @@ class Scene:
     def stored_levels(self) -> int:
         """Levels of the store, the full resolution among them."""
         levels = self.meta.get("levels")
-        return levels if isinstance(levels, int) else sum(1 for _ in self._levels())
+        return levels if isinstance(levels, int) else self._levels(leading_layer(self.level.layers))
+
+    @property
+    def instance_levels(self) -> int:
+        """Levels of the layer of single objects; 0 where there is none."""
+        return self._levels(INSTANCES)
 
     @property
     def class_layer(self) -> str | None:
@@ -103,7 +106,7 @@ class Scene:
         classes = [] if self.class_layer is None else list(dict.fromkeys([self.class_layer, "mask"]))
         layers = [ViewLayer(name=name, kind="classes") for name in classes]
         layers += [ViewLayer(name=name, kind="numbers", channels=self._channels(name)) for name in names]
-        if self._has_instances():
+        if self.instance_levels:
             layers.append(ViewLayer(name=INSTANCES, kind="instances"))
         return layers
 
@@ -127,14 +130,9 @@ class Scene:
         codes = np.asarray(open_array(self.path, "0/class")[:]).tolist()
         return tuple(names.get(code, str(code)) for code in codes)
 
-    def _has_instances(self) -> bool:
-        return self._has_array(self.key(INSTANCES, 0))
-
-    def _levels(self) -> Iterator[int]:
-        """Levels of a store that does not say how many it has."""
-        layer = leading_layer(self.level.layers)
-        return takewhile(lambda level: self._has_array(self.key(layer, level)), count())
-
-    def _has_array(self, key: str) -> bool:
-        files = files_at(self.path)
-        return any(files.exists(f"{key}/{name}") for name in ("zarr.json", ".zarray"))
+    def _levels(self, layer: str) -> int:
+        """Levels at which there is an array of a layer."""
+        files, level = files_at(self.path), 0
+        while any(files.exists(f"{self.key(layer, level)}/{name}") for name in ("zarr.json", ".zarray")):
+            level += 1
+        return level

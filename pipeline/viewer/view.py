@@ -49,7 +49,6 @@ class View:
             "crs": grid.code or ("a CRS without a code" if grid.wkt else None),
             "unit": _UNITS.get(grid.unit, "crs"),
             "pixel": _pixel_on_the_ground(scene),
-            "nodata": scene.level.nodata,
             "classes": [
                 {"code": row.code, "name": row.name, "color": row.color, "role": row.role} for row in scene.classes
             ],
