@@ -101,7 +101,7 @@ def means_of_squares(
 
 
 def _sums(plane: npt.NDArray[Any], scale: int) -> npt.NDArray[Any]:
-    """(rows, cols) sums of squares: rows first, which is fast; exact for integers of up to 16 bits."""
+    """(rows, cols) sums of squares, exact for integers of up to 16 bits."""
     if scale == 1:
         return plane.astype(np.int64) if plane.dtype.kind == "b" else plane
     narrow = plane.dtype.kind in "iub" and plane.dtype.itemsize <= 2
@@ -110,14 +110,13 @@ def _sums(plane: npt.NDArray[Any], scale: int) -> npt.NDArray[Any]:
 
 
 def _sums_along(plane: npt.NDArray[Any], scale: int, axis: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """Sums of so many neighbours along an axis; of those that are left at its end, of fewer."""
-    whole = plane.shape[axis] // scale * scale
-    body, rest = np.split(plane, [whole], axis=axis)
-    shape = (whole // scale, scale, plane.shape[1]) if axis == 0 else (plane.shape[0], whole // scale, scale)
-    sums = body.reshape(shape).sum(axis=axis + 1, dtype=dtype)
-    if not rest.size:
-        return np.asarray(sums)
-    return np.concatenate([sums, rest.sum(axis=axis, dtype=dtype, keepdims=True)], axis=axis)
+    """Sums of so many neighbours along an axis, fewer at its end: added plane by plane, which needs no inner loop."""
+    lines = np.moveaxis(plane, axis, 0)
+    sums = lines[::scale].astype(dtype)
+    for first in range(1, min(scale, len(lines))):
+        line = lines[first::scale]
+        sums[: len(line)] += line
+    return np.moveaxis(sums, 0, axis)
 
 
 def _within(part: npt.NDArray[Any], window: Window, where: tuple[slice, slice]) -> npt.NDArray[Any]:

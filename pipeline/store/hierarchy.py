@@ -98,7 +98,7 @@ def _create_picture(path: Path, spec: StoreSpec, picture: PictureSpec) -> None:
         chunks=(picture.planes, picture.chunk, picture.chunk),
         dtype=picture.dtype,
         fill_value=0,
-        compressors=_codec(spec),
+        compressors=_codec(spec, level=1),
         attributes=_dimensions(spec, ("band", "y", "x")) | picture.attributes(),
         zarr_format=spec.zarr_format,
         **_names(spec, ("band", "y", "x")),
@@ -165,12 +165,12 @@ def _create_coordinates(group: zarr.Group, spec: StoreSpec, grid: Grid) -> None:
         array[:] = start + step * (np.arange(count) + 0.5)
 
 
-def _codec(spec: StoreSpec) -> Any:
+def _codec(spec: StoreSpec, level: int = 3) -> Any:
     if spec.zarr_format == 2:
         from numcodecs.zstd import Zstd
 
-        return Zstd(level=3)
-    return ZstdCodec(level=3)
+        return Zstd(level=level)
+    return ZstdCodec(level=level)
 
 
 def _names(spec: StoreSpec, dimensions: tuple[str, ...]) -> Attributes:
