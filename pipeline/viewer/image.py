@@ -35,16 +35,16 @@ class ImageReader(Protocol):
         """Names of the bands, in the order in which they are asked for."""
 
     def read(self, tile: Tile, bands: Sequence[int]) -> ImagePart | None:
-        """Bands of a tile, counted from 0; None where that would take more than `MAX_READ_BYTES`."""
+        """Bands of a tile, counted from 0; None where it lacks one, or would read more than `MAX_READ_BYTES`."""
 
-    def sample(self, band: int) -> ImagePart:
-        """Pixels of a band from all over the image, within `MAX_READ_BYTES`."""
+    def sample(self, band: int) -> ImagePart | None:
+        """Pixels of a band from all over the image, within `MAX_READ_BYTES`; None where it lacks the band."""
 
 
 class Image:
     """Tiles of an image by the first of its readers that can give them. Safe from many threads.
 
-    All readers have the same bands, and a band is stretched in the same way wherever its pixels come from.
+    A band is stretched in the same way wherever its pixels come from.
     """
 
     def __init__(self, readers: Sequence[ImageReader], exact: bool = False, why: str = "") -> None:
@@ -74,11 +74,18 @@ class Image:
         """The numbers that are black and brightest, found once per band."""
         with self._lock:
             if band not in self._ranges:
-                sample = self.readers[-1].sample(band)
-                numbers = sample.planes[0][sample.valid]
+                numbers = self._sample(band)
                 low, high = np.percentile(numbers, PERCENTILES) if numbers.size else (0.0, 1.0)
                 self._ranges[band] = float(low), float(high)
             return self._ranges[band]
+
+    def _sample(self, band: int) -> npt.NDArray[Any]:
+        """Valid pixels of a band, by the reader that is quickest to give them: the last."""
+        for reader in reversed(self.readers):
+            part = reader.sample(band)
+            if part is not None:
+                return np.asarray(part.planes[0][part.valid])
+        return np.zeros(0)
 
     def _stretched(self, plane: npt.NDArray[Any], band: int) -> Bytes:
         low, high = self.range_of(band)

@@ -10,8 +10,14 @@ from pipeline.interfaces import Source
 from pipeline.redact import redacted
 from pipeline.sources import open_source
 from pipeline.sources.raster import RasterSource
+from pipeline.sources.wrappers.read_timeout import TimeoutSource
+from pipeline.store.lifecycle import main_layer_of
 from pipeline.store.made_here import is_made_here
+from pipeline.store.picture import open_picture
+from pipeline.store.picture_spec import picture_layer
+from pipeline.viewer.arrays import open_array
 from pipeline.viewer.image import Image, ImageReader
+from pipeline.viewer.picture_image import PictureImage
 from pipeline.viewer.raster_image import RasterImage
 from pipeline.viewer.scene import Scene
 from pipeline.viewer.source_image import SourceImage
@@ -30,20 +36,35 @@ def open_image(scene: Scene, allow_source: bool) -> Image:
     allow_source
         Open the raster that the store names, wherever the store was made.
     """
+    source, why = _source(scene, allow_source)
+    picture = _picture(scene, beside_source=source is not None)
+    readers = [*([] if source is None else [_reader(source)]), *([] if picture is None else [picture])]
+    return Image(readers, exact=source is not None, why=why)
+
+
+def _source(scene: Scene, allow_source: bool) -> tuple[Source | None, str]:
+    """The source, or None and why it is not opened."""
     config = scene.meta["config"].get("source", {})
     if not allow_source and not is_made_here(scene.meta):
         name = redacted(str(config.get("path", "")))
-        return Image(
-            [], why=f"The source is not opened, since this store was made elsewhere. To open {name}, use --source."
-        )
+        return None, f"The source is not opened, since this store was made elsewhere. To open {name}, use --source."
     try:
         source = open_source(SourceConfig(**config), READ_TIMEOUT_S)
     except (PipelineError, ValidationError, TypeError) as error:
-        return Image([], why=f"The source cannot be opened: {error}")
+        return None, f"The source cannot be opened: {error}"
     if (source.grid.height, source.grid.width) != (scene.grid.height, scene.grid.width):
-        return Image([], why="The source has another size than the store, so that it is not shown.")
-    return Image([_reader(source)], exact=True)
+        return None, "The source has another size than the store, so that it is not shown."
+    return source, ""
+
+
+def _picture(scene: Scene, beside_source: bool) -> PictureImage | None:
+    picture = open_picture(scene.path)
+    if picture is None:
+        return None
+    open_array(scene.path, f"0/{picture_layer(main_layer_of(scene.path))}")  # raises where it is not harmless to read
+    return PictureImage(picture, scene, beside_source)
 
 
 def _reader(source: Source) -> ImageReader:
-    return RasterImage(source) if isinstance(source, RasterSource) else SourceImage(source)
+    raster = source.source if isinstance(source, TimeoutSource) else source
+    return RasterImage(raster) if isinstance(raster, RasterSource) else SourceImage(source)

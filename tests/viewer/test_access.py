@@ -12,8 +12,21 @@ def test_this_machine_is_answered_under_each_of_its_names(host: str) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["", "evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "127.0.0.2", "10.0.0.1", "::1"]
-    + ["localhost:80:80", "localhost:", "evil@localhost", "localhost/", "localhost\n", "0.0.0.0"],
+    [
+        "",
+        "evil.example",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example:80",
+        "127.0.0.2",
+        "10.0.0.1",
+        "::1",
+        "localhost:80:80",
+        "localhost:",
+        "evil@localhost",
+        "localhost/",
+        "localhost\n",
+        "0.0.0.0",
+    ],
 )
 def test_no_other_name_is_answered(host: str) -> None:
     assert not is_loopback_host(host)

@@ -107,9 +107,19 @@ def test_every_answer_carries_the_headers_of_safety(client: TestClient, access: 
 
 @pytest.mark.parametrize(
     "path",
-    ["/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/assets/../app.py", "/assets/%2e%2e%2fapp.py"]
-    + ["/assets/..%2f..%2f..%2fetc%2fpasswd", "/assets/__init__.py", "/assets/source/main.js", "/assets/index.html"]
-    + ["/tiles/..%2f..%2fmask/0/0/0.png", "/tiles/%2e%2e/0/0/0.png", "/tiles/0%2fmask/0/0/0.png"],
+    [
+        "/../../etc/passwd",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/assets/../app.py",
+        "/assets/%2e%2e%2fapp.py",
+        "/assets/..%2f..%2f..%2fetc%2fpasswd",
+        "/assets/__init__.py",
+        "/assets/source/main.js",
+        "/assets/index.html",
+        "/tiles/..%2f..%2fmask/0/0/0.png",
+        "/tiles/%2e%2e/0/0/0.png",
+        "/tiles/0%2fmask/0/0/0.png",
+    ],
 )
 def test_no_path_leads_out_of_the_page(client: TestClient, access: Access, path: str) -> None:
     client.get(f"/?token={access.token}")
@@ -118,9 +128,20 @@ def test_no_path_leads_out_of_the_page(client: TestClient, access: Access, path:
 
 @pytest.mark.parametrize(
     "path",
-    ["/tiles/mask/0/99/0.png", "/tiles/mask/40/0/0.png", "/tiles/confidence2/0/0/0.png", "/tiles/mask/-1/0/0.png"]
-    + ["/tiles/image/0/0/0.png?bands=0", "/tiles/mask/0/0/0.png?hide=x", "/api/at?row=-1&col=0", "/api/at?row=600&col=0"]
-    + ["/api/at", "/api/limits?layer=x", "/api/seams?row=0&col=0&height=-5&width=5", "/api/outlines?row=0"],
+    [
+        "/tiles/mask/0/99/0.png",
+        "/tiles/mask/40/0/0.png",
+        "/tiles/confidence2/0/0/0.png",
+        "/tiles/mask/-1/0/0.png",
+        "/tiles/image/0/0/0.png?bands=0",
+        "/tiles/mask/0/0/0.png?hide=x",
+        "/api/at?row=-1&col=0",
+        "/api/at?row=600&col=0",
+        "/api/at",
+        "/api/limits?layer=x",
+        "/api/seams?row=0&col=0&height=-5&width=5",
+        "/api/outlines?row=0",
+    ],
 )
 def test_what_is_not_there_is_refused_in_words(client: TestClient, access: Access, path: str) -> None:
     client.get(f"/?token={access.token}")

@@ -22,7 +22,9 @@ HEIGHT, WIDTH = 600, 900
 
 
 def raster(path: Path, overviews: Sequence[int] = (), **profile: Any) -> Path:
-    scenes.write(path, scenes.position(HEIGHT, WIDTH), **{"tiled": True, "blockxsize": 128, "blockysize": 128, **profile})
+    scenes.write(
+        path, scenes.position(HEIGHT, WIDTH), **{"tiled": True, "blockxsize": 128, "blockysize": 128, **profile}
+    )
     if overviews:
         with rasterio.open(path, "r+") as out:
             out.build_overviews(list(overviews), Resampling.nearest)

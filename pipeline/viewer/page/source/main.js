@@ -30,7 +30,8 @@ function drawTiles() {
   } else stage.layer.setVisible(false);
   stage.image.setOpacity(state.imageOpacity);
   if (scene.image.bands.length && state.image) {
-    stage.show(stage.image, "image", { v: scene.progress.version.split("-")[0], bands: state.bands.join(",") });
+    const { version, complete } = scene.progress;
+    stage.show(stage.image, "image", { v: complete ? version.split("-")[0] : version, bands: state.bands.join(",") });
   } else stage.image.setVisible(false);
 }
 
