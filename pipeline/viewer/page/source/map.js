@@ -20,7 +20,8 @@ const line = (color, width) => [
   new Style({ stroke: new Stroke({ color: "rgba(255, 255, 255, 0.85)", width: width + 2 }) }),
   new Style({ stroke: new Stroke({ color, width }) }),
 ];
-const STYLES = { blocks: line("#1c2126", 1.5), seams: line("#b3005e", 1), outlines: line("#1c2126", 1), mark: line("#b3005e", 2) };
+// from the lowest to the highest
+const STYLES = { outlines: line("#1c2126", 1), blocks: line("#1c2126", 2), seams: line("#b3005e", 2), mark: line("#b3005e", 2) };
 
 export function createMap(scene, target, report) {
   const extent = [0, -scene.height, scene.width, 0];
