@@ -16,6 +16,8 @@ from pipeline.viewer.tile_grid import Tile
 PERCENTILES = (2.0, 98.0)
 """What is black and what is brightest, percent of the valid pixels of a band that a sample holds."""
 
+_COLORS = ("red", "green", "blue")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImagePart:
@@ -60,6 +62,14 @@ class Image:
     def bands(self) -> tuple[str, ...]:
         """Names of the bands; empty where there is no image."""
         return self.readers[0].bands if self.readers else ()
+
+    @property
+    def shown(self) -> list[int]:
+        """Bands to begin with: red, green and blue by their names, else the first three, else the first."""
+        names = [name.casefold() for name in self.bands]
+        if set(_COLORS) <= set(names):
+            return [names.index(color) for color in _COLORS]
+        return [0, 1, 2] if len(names) >= len(_COLORS) else [0][: len(names)]
 
     def png(self, tile: Tile, bands: Sequence[int]) -> bytes:
         """A tile of one band as grey, or of three as red, green and blue."""

@@ -55,7 +55,7 @@ class View:
             "layers": [
                 {"name": each.name, "kind": each.kind, "channels": list(each.channels)} for each in scene.layers()
             ],
-            "image": {"bands": list(self.image.bands), "why": self.image.why},
+            "image": {"bands": list(self.image.bands), "shown": self.image.shown, "why": self.image.why},
             "certificate": certificate and {"passed": certificate["passed"], "why": certificate["why"]},
             "places": worst_places(scene),
             "progress": self.progress(),

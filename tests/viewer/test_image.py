@@ -135,3 +135,19 @@ def test_the_next_reader_is_asked_for_what_the_first_cannot_give(
     tile = Tile(level=1, row=0, col=0)
     assert Image([plain, coarse]).png(tile, [0]) == Image([coarse]).png(tile, [0])
     assert Image([plain]).png(tile, [0]) != Image([coarse]).png(tile, [0])
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (("blue", "Green", "red", "nir"), [2, 1, 0]),
+        (("band 1", "band 2", "band 3", "band 4"), [0, 1, 2]),
+        (("red", "nir"), [0]),
+        ((), []),
+    ],
+)
+def test_colours_are_red_green_and_blue_where_bands_are_named_so(names: tuple[str, ...], shown: list[int]) -> None:
+    class Named:
+        bands = names
+
+    assert Image([Named()]).shown == shown  # type: ignore[list-item]

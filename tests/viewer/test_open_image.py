@@ -45,7 +45,11 @@ def test_the_source_of_a_strangers_store_is_not_opened(store: Path, opened: list
 
 def test_the_user_may_have_it_opened(store: Path, opened: list[str]) -> None:
     client = open_page(store, allow_source=True)
-    assert client.get("/api/scene").json()["image"] == {"bands": ["band 1", "band 2", "band 3"], "why": ""}
+    assert client.get("/api/scene").json()["image"] == {
+        "bands": ["band 1", "band 2", "band 3"],
+        "shown": [0, 1, 2],
+        "why": "",
+    }
     assert client.get("/tiles/image/0/0/0.png?bands=0").headers["content-type"] == "image/png"
     assert client.get("/api/at?row=10&col=20").json()["bands"] == [
         {"name": "band 1", "number": 11},

@@ -135,8 +135,9 @@ function watchControls() {
   on("image", "change", ({ checked }) => change({ image: checked }));
   on("image-opacity", "input", ({ value }) => change({ imageOpacity: Number(value) }));
   on("mode", "change", ({ value }) => {
-    const last = scene.image.bands.length - 1;
-    change({ bands: value === "1" ? [state.bands[0]] : [0, 1, 2].map((band) => Math.min(band, last)) });
+    const { bands, shown } = scene.image;
+    const colours = shown.length === 3 ? shown : [0, 1, 2].map((band) => Math.min(band, bands.length - 1));
+    change({ bands: value === "1" ? [state.bands[0]] : colours });
   });
   on("all", "click", () => change({ hidden: [] }));
   on("none", "click", () => change({ hidden: scene.classes.map((row) => row.code) }));

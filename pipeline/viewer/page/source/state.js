@@ -3,7 +3,6 @@
 const LINES = ["blocks", "seams", "outlines"];
 
 export function initial(scene) {
-  const colours = scene.image.bands.length >= 3;
   return {
     row: scene.height / 2,
     col: scene.width / 2,
@@ -13,7 +12,7 @@ export function initial(scene) {
     opacity: scene.image.bands.length ? 0.7 : 1,
     image: true,
     imageOpacity: 1,
-    bands: colours ? [0, 1, 2] : [0],
+    bands: scene.image.shown,
     hidden: [],
     lines: [],
   };
