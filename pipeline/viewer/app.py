@@ -21,7 +21,7 @@ from pipeline.viewer.guard import Guard
 from pipeline.viewer.outlines import outlines
 from pipeline.viewer.places import seams
 from pipeline.viewer.scene import ViewLayer
-from pipeline.viewer.tile_grid import Tile, tile_levels
+from pipeline.viewer.tile_grid import MapTile, tile_levels
 from pipeline.viewer.tiles import image_tile, layer_tile
 from pipeline.viewer.view import View
 
@@ -117,7 +117,7 @@ class Answers:
     def tile(self, request: Request) -> Response:
         """A tile of the image or of a layer."""
         scene, name = self.view.scene, request.path_params["layer"]
-        tile = Tile(**{key: request.path_params[key] for key in ("level", "row", "col")})
+        tile = MapTile(**{key: request.path_params[key] for key in ("level", "row", "col")})
         if tile.level >= tile_levels(scene.grid) or not tile.window(scene.grid).pixels:
             raise HTTPException(404, "There is no such tile.")
         if name == "image":

@@ -7,14 +7,14 @@ from typing import Any
 
 from pipeline.errors import PipelineError
 from pipeline.quality.stats.stats import store_stats
-from pipeline.viewer.arrays import open_array
-from pipeline.viewer.scene import Scene
+from pipeline.store.foreign_arrays import open_array
+from pipeline.viewer.scene import StoreScene
 
 
 class ClassAreas:
     """Counts when it is first asked. Safe from many threads."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: StoreScene) -> None:
         self.scene = scene
         self._thread: threading.Thread | None = None
         self._answer: dict[str, Any] = {"state": "counting"}

@@ -8,11 +8,11 @@ import time
 from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window
 from pipeline.store.files import files_at
+from pipeline.store.foreign_arrays import open_array
 from pipeline.store.ledger import BlockPosition, Ledger
 from pipeline.store.lifecycle import main_layer_of
 from pipeline.store.spec import overview_block
-from pipeline.viewer.arrays import open_array
-from pipeline.viewer.scene import SECONDS_BETWEEN_LOOKS, Scene
+from pipeline.viewer.scene import SECONDS_BETWEEN_LOOKS, StoreScene
 
 LOOK_SHARE = 10
 """Times as long as a listing takes, until the next one: on object storage a listing is many requests."""
@@ -21,7 +21,7 @@ LOOK_SHARE = 10
 class Commits:
     """The committed blocks of a scene. Safe from many threads."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: StoreScene) -> None:
         self.scene = scene
         self._blocks: frozenset[BlockPosition] = frozenset()
         self._next_look = 0.0

@@ -10,11 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.store.picture import PERCENTILES
 from pipeline.viewer.paint import Bytes, empty_png, image_png
-from pipeline.viewer.tile_grid import Tile
-
-PERCENTILES = (2.0, 98.0)
-"""What is black and what is brightest, percent of the valid pixels of a band that a sample holds."""
+from pipeline.viewer.tile_grid import MapTile
 
 _COLORS = ("red", "green", "blue")
 
@@ -36,7 +34,7 @@ class ImageReader(Protocol):
     def bands(self) -> tuple[str, ...]:
         """Names of the bands, in the order in which they are asked for."""
 
-    def read(self, tile: Tile, bands: Sequence[int]) -> ImagePart | None:
+    def read(self, tile: MapTile, bands: Sequence[int]) -> ImagePart | None:
         """Bands of a tile, counted from 0; None where it lacks one, or would read more than `MAX_READ_BYTES`."""
 
     def sample(self, band: int) -> ImagePart | None:
@@ -64,14 +62,14 @@ class Image:
         return self.readers[0].bands if self.readers else ()
 
     @property
-    def shown(self) -> list[int]:
+    def default_bands(self) -> list[int]:
         """Bands to begin with: red, green and blue by their names, else the first three, else the first."""
         names = [name.casefold() for name in self.bands]
         if set(_COLORS) <= set(names):
             return [names.index(color) for color in _COLORS]
         return [0, 1, 2] if len(names) >= len(_COLORS) else [0][: len(names)]
 
-    def png(self, tile: Tile, bands: Sequence[int]) -> bytes:
+    def png(self, tile: MapTile, bands: Sequence[int]) -> bytes:
         """A tile of one band as grey, or of three as red, green and blue."""
         for reader in self.readers:
             part = reader.read(tile, bands)

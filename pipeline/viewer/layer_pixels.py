@@ -9,23 +9,23 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.geometry.window import Window
-from pipeline.viewer.arrays import open_array
+from pipeline.store.foreign_arrays import open_array
 from pipeline.viewer.commits import Commits
-from pipeline.viewer.scene import INSTANCES, Scene
+from pipeline.viewer.scene import INSTANCES, StoreScene
 from pipeline.viewer.small_layer import SmallLayer, small_level
-from pipeline.viewer.tile_grid import MAX_READ_BYTES, TILE_PX, Tile, enlarged
+from pipeline.viewer.tile_grid import MAX_READ_BYTES, TILE_PX, MapTile, enlarged
 
 
 class LayerPixels:
     """Reads tiles of all layers of a scene. Safe from many threads."""
 
-    def __init__(self, scene: Scene, commits: Commits) -> None:
+    def __init__(self, scene: StoreScene, commits: Commits) -> None:
         self.scene = scene
         self.commits = commits
         self._small: dict[tuple[str, int | None], SmallLayer] = {}
         self._lock = threading.Lock()
 
-    def read(self, layer: str, tile: Tile, channel: int | None = None) -> npt.NDArray[Any]:
+    def read(self, layer: str, tile: MapTile, channel: int | None = None) -> npt.NDArray[Any]:
         """(rows, cols) of a tile, at most 256 on a side, as they are stored; what is not committed is the fill value.
 
         Parameters
@@ -54,14 +54,14 @@ class LayerPixels:
         """Blocks that the small layers hold, by which a page sees that there is more to show."""
         return sum(len(small.visited) for small in self._small.values())
 
-    def _has_level(self, layer: str, tile: Tile, window: Window) -> bool:
+    def _has_level(self, layer: str, tile: MapTile, window: Window) -> bool:
         if tile.level == 0:
             return True
         if layer == INSTANCES:
             return tile.level < self.scene.instance_levels
         return tile.level < self.scene.stored_levels and self.commits.has_overview(layer, tile.level, window)
 
-    def _committed(self, layer: str, pixels: npt.NDArray[Any], window: Window, tile: Tile) -> npt.NDArray[Any]:
+    def _committed(self, layer: str, pixels: npt.NDArray[Any], window: Window, tile: MapTile) -> npt.NDArray[Any]:
         """Pixels of a tile, with the fill value where a block of the full resolution is not committed yet."""
         if self.scene.is_complete:
             return pixels
@@ -74,7 +74,7 @@ class LayerPixels:
             shown[rows, cols] = pixels[rows, cols]
         return shown
 
-    def _from_small(self, layer: str, window: Window, tile: Tile, channel: int | None) -> npt.NDArray[Any]:
+    def _from_small(self, layer: str, window: Window, tile: MapTile, channel: int | None) -> npt.NDArray[Any]:
         """From the small layer: every 2ᵏ-th of its pixels, or each of them several times."""
         with self._lock:
             small = self._small.setdefault((layer, channel), SmallLayer(self.scene, layer, channel))

@@ -8,26 +8,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.store.foreign_arrays import open_array
 from pipeline.store.layers import ENTROPY_ONE
-from pipeline.viewer.arrays import open_array
-from pipeline.viewer.image import PERCENTILES
+from pipeline.store.picture import PERCENTILES
 from pipeline.viewer.layer_pixels import LayerPixels
-from pipeline.viewer.scene import Scene
-from pipeline.viewer.tile_grid import Tile, tile_levels
+from pipeline.viewer.scene import StoreScene
+from pipeline.viewer.tile_grid import MapTile, tile_levels
 
-Numbers = npt.NDArray[np.float64]
+FloatPixels = npt.NDArray[np.float64]
 
 
 class LayerNumbers:
     """What the numbers of all layers of a scene mean. Safe from many threads."""
 
-    def __init__(self, scene: Scene, pixels: LayerPixels) -> None:
+    def __init__(self, scene: StoreScene, pixels: LayerPixels) -> None:
         self.scene = scene
         self.pixels = pixels
         self._limits: dict[tuple[str, int | None], tuple[float, float]] = {}
         self._lock = threading.Lock()
 
-    def numbers(self, layer: str, stored: npt.NDArray[Any], channel: int | None = None) -> Numbers:
+    def numbers(self, layer: str, stored: npt.NDArray[Any], channel: int | None = None) -> FloatPixels:
         """What stored values stand for, in the same shape; NaN where there is no number."""
         values = self.scene.level.values
         if layer == "values" and values is not None:
@@ -52,13 +52,13 @@ class LayerNumbers:
                 self._limits[layer, channel] = limits
             return limits
 
-    def shares(self, layer: str, stored: npt.NDArray[Any], channel: int | None = None) -> Numbers:
-        """Numbers as places on the ramp, from 0 to 1 within the limits."""
+    def shares(self, layer: str, stored: npt.NDArray[Any], channel: int | None = None) -> FloatPixels:
+        """FloatPixels as places on the ramp, from 0 to 1 within the limits."""
         low, high = self.limits(layer, channel)
         return (self.numbers(layer, stored, channel) - low) / ((high - low) or 1.0)
 
     def _measured(self, layer: str, channel: int | None) -> tuple[float, float]:
-        stored = self.pixels.read(layer, Tile(level=tile_levels(self.scene.grid), row=0, col=0), channel)
+        stored = self.pixels.read(layer, MapTile(level=tile_levels(self.scene.grid), row=0, col=0), channel)
         numbers = self.numbers(layer, stored, channel)
         valid = numbers[np.isfinite(numbers)]
         low, high = np.percentile(valid, PERCENTILES) if valid.size else (0.0, 1.0)

@@ -11,22 +11,22 @@ from pipeline.redact import redacted
 from pipeline.sources import open_source
 from pipeline.sources.raster import RasterSource
 from pipeline.sources.wrappers.read_timeout import TimeoutSource
+from pipeline.store.foreign_arrays import open_array
 from pipeline.store.lifecycle import main_layer_of
 from pipeline.store.made_here import is_made_here
 from pipeline.store.picture import open_picture
 from pipeline.store.picture_spec import picture_layer
-from pipeline.viewer.arrays import open_array
 from pipeline.viewer.image import Image, ImageReader
 from pipeline.viewer.picture_image import PictureImage
 from pipeline.viewer.raster_image import RasterImage
-from pipeline.viewer.scene import Scene
+from pipeline.viewer.scene import StoreScene
 from pipeline.viewer.source_image import SourceImage
 
 READ_TIMEOUT_S = 60.0
 """Of a source that does not answer."""
 
 
-def open_image(scene: Scene, allow_source: bool) -> Image:
+def open_image(scene: StoreScene, allow_source: bool) -> Image:
     """The image of a scene.
 
     Parameters
@@ -42,7 +42,7 @@ def open_image(scene: Scene, allow_source: bool) -> Image:
     return Image(readers, exact=source is not None, why=why)
 
 
-def _source(scene: Scene, allow_source: bool) -> tuple[Source | None, str]:
+def _source(scene: StoreScene, allow_source: bool) -> tuple[Source | None, str]:
     """The source, or None and why it is not opened."""
     config = scene.meta["config"].get("source", {})
     if not allow_source and not is_made_here(scene.meta):
@@ -57,7 +57,7 @@ def _source(scene: Scene, allow_source: bool) -> tuple[Source | None, str]:
     return source, ""
 
 
-def _picture(scene: Scene, beside_source: bool) -> PictureImage | None:
+def _picture(scene: StoreScene, beside_source: bool) -> PictureImage | None:
     picture = open_picture(scene.path)
     if picture is None:
         return None

@@ -14,11 +14,11 @@ from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.objects.features import FeatureBatch, FeatureOptions, find_features
 from pipeline.objects.mask import WORK_SIDE, Codes, mask_blocks
-from pipeline.viewer.arrays import open_array
+from pipeline.store.foreign_arrays import open_array
 from pipeline.viewer.commits import Commits
-from pipeline.viewer.scene import Scene
+from pipeline.viewer.scene import StoreScene
 
-MAX_SIDE_PX = 2048
+MAX_TRACED_PX = 2048
 """Longest side of the part whose objects are traced, px."""
 MAX_OBJECTS = 20_000
 MAX_VERTICES = 200_000
@@ -47,7 +47,7 @@ class _Part:
         return self.codes[window.slices]
 
 
-def outlines(scene: Scene, commits: Commits, window: Window) -> dict[str, Any]:
+def outlines(scene: StoreScene, commits: Commits, window: Window) -> dict[str, Any]:
     """Outlines of objects in a window, which cuts those at its edges.
 
     Returns
@@ -58,7 +58,7 @@ def outlines(scene: Scene, commits: Commits, window: Window) -> dict[str, Any]:
     window = window.clip(scene.grid.height, scene.grid.width)
     if scene.class_layer is None or not window.pixels:
         return {"objects": []}
-    if max(window.height, window.width) > MAX_SIDE_PX:
+    if max(window.height, window.width) > MAX_TRACED_PX:
         return {"why": "Zoom in to see outlines."}
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -76,7 +76,7 @@ def outlines(scene: Scene, commits: Commits, window: Window) -> dict[str, Any]:
         return {"objects": [row for batch in features.batches() for row in _rows(batch, window)]}
 
 
-def _codes(scene: Scene, commits: Commits, window: Window) -> Codes:
+def _codes(scene: StoreScene, commits: Commits, window: Window) -> Codes:
     """(rows, cols) of a window; nodata where a block is not committed."""
     assert scene.class_layer is not None
     array = open_array(scene.path, scene.key(scene.class_layer, 0))

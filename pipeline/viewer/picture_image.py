@@ -12,8 +12,8 @@ import numpy.typing as npt
 from pipeline.geometry.window import Window
 from pipeline.store.picture import Picture
 from pipeline.viewer.image import ImagePart
-from pipeline.viewer.scene import Scene
-from pipeline.viewer.tile_grid import Tile
+from pipeline.viewer.scene import StoreScene
+from pipeline.viewer.tile_grid import MapTile
 
 OVERVIEW_PX = 1024
 """Longest side of what is read of a picture at once, px."""
@@ -22,7 +22,7 @@ OVERVIEW_PX = 1024
 class PictureImage:
     """A picture. Safe from many threads."""
 
-    def __init__(self, picture: Picture, scene: Scene, beside_source: bool) -> None:
+    def __init__(self, picture: Picture, scene: StoreScene, beside_source: bool) -> None:
         self.picture = picture
         self.scene = scene
         self._places = {band: at for at, band in enumerate(picture.spec.bands)} if beside_source else None
@@ -32,7 +32,7 @@ class PictureImage:
         """Names of its bands."""
         return self.picture.names
 
-    def read(self, tile: Tile, bands: Sequence[int]) -> ImagePart | None:
+    def read(self, tile: MapTile, bands: Sequence[int]) -> ImagePart | None:
         """Bands of a tile, numbered as those of the source where it stands beside one; None where it lacks a band."""
         places = self._places_of(bands)
         if places is None:
@@ -62,7 +62,7 @@ class PictureImage:
         return None if None in places else [place for place in places if place is not None]
 
     def _around(
-        self, tile: Tile, window: Window
+        self, tile: MapTile, window: Window
     ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_], int, tuple[int, int]]:
         """What holds a tile: planes, valid pixels, their side in px of the raster, and the first of them."""
         planes, valid, side = self._overview

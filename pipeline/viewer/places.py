@@ -12,7 +12,7 @@ from pipeline.planning.types import TilePlan
 from pipeline.quality.verify.seam_windows import seam_lines
 from pipeline.store.ledger import Ledger
 from pipeline.store.spec import overview_block
-from pipeline.viewer.scene import Scene
+from pipeline.viewer.scene import StoreScene
 
 MAX_PLACES = 20
 """Places that a page lists."""
@@ -20,7 +20,7 @@ MAX_BLOCKS = 400
 """Blocks whose seams are drawn at once."""
 
 
-def worst_places(scene: Scene) -> list[dict[str, Any]]:
+def worst_places(scene: StoreScene) -> list[dict[str, Any]]:
     """Windows of the full resolution with ``why``: blocks that failed, then what the certificate names."""
     certificate = scene.meta.get("certificate") or {}
     failures = () if scene.is_complete else sorted(Ledger(scene.path).failures().items())
@@ -28,13 +28,13 @@ def worst_places(scene: Scene) -> list[dict[str, Any]]:
     return list(islice((*failed, *_certified(scene, certificate)), MAX_PLACES))
 
 
-def _certified(scene: Scene, certificate: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _certified(scene: StoreScene, certificate: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for fault in certificate.get("faults", ()):
         if fault.get("block"):
             yield _block_place(scene, fault["level"], fault["block"], fault["why"])
 
 
-def _block_place(scene: Scene, level: int, block: Any, reason: str) -> dict[str, Any]:
+def _block_place(scene: StoreScene, level: int, block: Any, reason: str) -> dict[str, Any]:
     tiles = scene.meta["tiles"]
     side = scene.level.block if level == 0 else overview_block(tiles["shard"] or tiles["chunk"]) << level
     row, col = block
@@ -46,7 +46,7 @@ def _place(window: Window, reason: str) -> dict[str, Any]:
     return {"row": window.row, "col": window.col, "height": window.height, "width": window.width, "why": reason}
 
 
-def seams(scene: Scene, window: Window) -> dict[str, Any]:
+def seams(scene: StoreScene, window: Window) -> dict[str, Any]:
     """Lines along which tiles meet in the blocks of a window: lists of [row or col, from, to].
 
     Of too many blocks ``why`` none are drawn.

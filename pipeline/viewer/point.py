@@ -14,8 +14,8 @@ from pipeline.geometry.grid import Grid
 from pipeline.viewer.image import Image
 from pipeline.viewer.layer_pixels import LayerPixels
 from pipeline.viewer.numbers import LayerNumbers
-from pipeline.viewer.scene import Scene, ViewLayer
-from pipeline.viewer.tile_grid import TILE_PX, Tile
+from pipeline.viewer.scene import StoreScene, ViewLayer
+from pipeline.viewer.tile_grid import TILE_PX, MapTile
 
 SHOWN_CHANNELS = 32
 """Channels of a layer whose numbers are given, at most."""
@@ -24,7 +24,7 @@ SHOWN_CHANNELS = 32
 class PointReader:
     """Reads single pixels of a scene. Safe from many threads."""
 
-    def __init__(self, scene: Scene, pixels: LayerPixels, numbers: LayerNumbers, image: Image) -> None:
+    def __init__(self, scene: StoreScene, pixels: LayerPixels, numbers: LayerNumbers, image: Image) -> None:
         self.scene = scene
         self.pixels = pixels
         self.numbers = numbers
@@ -35,7 +35,7 @@ class PointReader:
         return {
             "row": row,
             "col": col,
-            **place_of(self.scene.grid, row, col),
+            **coordinates_of(self.scene.grid, row, col),
             "layers": [self._layer(layer, row, col) for layer in self.scene.layers()],
             "bands": self._bands(row, col),
         }
@@ -50,7 +50,7 @@ class PointReader:
         names = {each.code: each.name for each in self.scene.classes}
         return {"name": layer.name, "kind": layer.kind, "code": code, "class": names.get(code)}
 
-    def _numbers(self, layer: ViewLayer, tile: Tile, place: tuple[int, int]) -> list[dict[str, Any]]:
+    def _numbers(self, layer: ViewLayer, tile: MapTile, place: tuple[int, int]) -> list[dict[str, Any]]:
         rows = []
         for channel, name in enumerate(layer.channels[:SHOWN_CHANNELS] or (layer.name,)):
             plane = channel if layer.channels else None
@@ -75,7 +75,7 @@ class PointReader:
         return [{"name": name, "number": number} for name, number in zip(names, values, strict=True)]
 
 
-def place_of(grid: Grid, row: float, col: float) -> dict[str, Any]:
+def coordinates_of(grid: Grid, row: float, col: float) -> dict[str, Any]:
     """Coordinates of the middle of a pixel: ``x`` and ``y`` by the transform, and degrees where there is a CRS."""
     a, b, c, d, e, f = grid.transform
     x, y = a * (col + 0.5) + b * (row + 0.5) + c, d * (col + 0.5) + e * (row + 0.5) + f
@@ -89,6 +89,6 @@ def place_of(grid: Grid, row: float, col: float) -> dict[str, Any]:
     return {**place, "lon": lon, "lat": lat} if math.isfinite(lon) and math.isfinite(lat) else place
 
 
-def _tile_of(row: int, col: int) -> tuple[Tile, tuple[int, int]]:
+def _tile_of(row: int, col: int) -> tuple[MapTile, tuple[int, int]]:
     """The tile of the full resolution that holds a pixel, and the pixel's place in it."""
-    return Tile(level=0, row=row // TILE_PX, col=col // TILE_PX), (row % TILE_PX, col % TILE_PX)
+    return MapTile(level=0, row=row // TILE_PX, col=col // TILE_PX), (row % TILE_PX, col % TILE_PX)

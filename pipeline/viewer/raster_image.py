@@ -22,7 +22,7 @@ from pipeline.sources.gdal.opening import last_line
 from pipeline.sources.gdal.options import gdal_env, mask_urls
 from pipeline.sources.raster import RasterSource
 from pipeline.viewer.image import ImagePart
-from pipeline.viewer.tile_grid import MAX_READ_BYTES, TILE_PX, Tile
+from pipeline.viewer.tile_grid import MAX_READ_BYTES, TILE_PX, MapTile
 
 SAMPLE_PX = 512
 """Longest side of a sample that is read of a whole overview, px."""
@@ -77,7 +77,7 @@ class RasterImage:
             count = len(dataset.overviews(self.source.indexes[0]))
         return tuple(self._overview(index) for index in (None, *range(count)))
 
-    def read(self, tile: Tile, bands: Sequence[int]) -> ImagePart | None:
+    def read(self, tile: MapTile, bands: Sequence[int]) -> ImagePart | None:
         """Bands of a tile; None where that would take too much. Raises ReadError where GDAL cannot read it."""
         level = self.source.grid.level(tile.level)
         window = tile.window(self.source.grid)

@@ -14,11 +14,11 @@ from pipeline.geometry.grid import Grid
 from pipeline.locations import Place
 from pipeline.store.cleaned import ROOT_KEY
 from pipeline.store.files import files_at
+from pipeline.store.foreign_arrays import open_array
 from pipeline.store.layers import CLASS_LAYERS, layer_kind, leading_layer
 from pipeline.store.lifecycle import read_store_meta
 from pipeline.store.reader import StoreLevel, open_store
 from pipeline.store.spec import ClassRow
-from pipeline.viewer.arrays import open_array
 
 INSTANCES = "instances"
 """Name of the layer of single objects, which lies below ``labels`` in a store."""
@@ -38,7 +38,7 @@ class ViewLayer:
 
 
 @dataclass(slots=True)
-class Scene:
+class StoreScene:
     """A store, as a page sees it. Safe from many threads: what changes is replaced whole."""
 
     path: Place

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.geometry.window import Window
+from pipeline.store.foreign_arrays import open_array
 from pipeline.store.ledger import BlockPosition
-from pipeline.viewer.arrays import open_array
 from pipeline.viewer.commits import Commits
-from pipeline.viewer.scene import Scene
+from pipeline.viewer.scene import StoreScene
 
-MAX_SIDE_PX = 4096
+SMALL_SIDE_PX = 4096
 """Longest side of a small layer, px."""
 SECONDS_PER_LOOK = 1.0
 """Time that one request spends on blocks that are new; the next request goes on."""
@@ -24,7 +24,7 @@ SECONDS_PER_LOOK = 1.0
 class SmallLayer:
     """One plane of a layer, each pixel of which is one of the full resolution. Safe from many threads."""
 
-    def __init__(self, scene: Scene, layer: str, channel: int | None) -> None:
+    def __init__(self, scene: StoreScene, layer: str, channel: int | None) -> None:
         self.scene = scene
         self.array = open_array(scene.path, scene.key(layer, 0))
         self.channel = channel
@@ -55,9 +55,9 @@ class SmallLayer:
         self.visited.add(block)
 
 
-def small_level(scene: Scene) -> int:
-    """The finest level at which all of a layer fits `MAX_SIDE_PX`."""
+def small_level(scene: StoreScene) -> int:
+    """The finest level at which all of a layer fits `SMALL_SIDE_PX`."""
     level, side = 0, max(scene.grid.height, scene.grid.width)
-    while side > MAX_SIDE_PX:
+    while side > SMALL_SIDE_PX:
         level, side = level + 1, -(-side // 2)
     return level

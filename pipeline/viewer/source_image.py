@@ -9,9 +9,9 @@ import numpy as np
 from pipeline.geometry.window import Window
 from pipeline.interfaces import Source
 from pipeline.viewer.image import ImagePart
-from pipeline.viewer.tile_grid import MAX_READ_BYTES, TILE_PX, Tile, enlarged
+from pipeline.viewer.tile_grid import MAX_READ_BYTES, TILE_PX, MapTile, enlarged
 
-SAMPLE_PLACES = 4
+DIAGONAL_PLACES = 4
 """Places along the diagonal from which a sample is taken."""
 
 
@@ -26,7 +26,7 @@ class SourceImage:
         """Numbers of the bands."""
         return tuple(f"band {i + 1}" for i in range(self.source.bands))
 
-    def read(self, tile: Tile, bands: Sequence[int]) -> ImagePart | None:
+    def read(self, tile: MapTile, bands: Sequence[int]) -> ImagePart | None:
         """Bands of a tile; None where that would take too much. Raises ReadError where it cannot be read."""
         window = enlarged(tile.window(self.source.grid), tile.step, self.source.grid)
         if self._bytes(window) > MAX_READ_BYTES:
@@ -41,7 +41,7 @@ class SourceImage:
         places = [
             Window(row=int(row), col=int(col), height=TILE_PX, width=TILE_PX)
             for row, col in zip(
-                *(np.linspace(0, max(n - TILE_PX, 0), SAMPLE_PLACES) for n in (grid.height, grid.width)), strict=True
+                *(np.linspace(0, max(n - TILE_PX, 0), DIAGONAL_PLACES) for n in (grid.height, grid.width)), strict=True
             )
         ]
         affordable = max(MAX_READ_BYTES // max(self._bytes(places[0]), 1), 1)

@@ -14,7 +14,7 @@ MAX_READ_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tile:
+class MapTile:
     """One tile: level 0 is the full resolution."""
 
     level: int

@@ -16,7 +16,7 @@ from pipeline.viewer.numbers import LayerNumbers
 from pipeline.viewer.open_image import open_image
 from pipeline.viewer.places import worst_places
 from pipeline.viewer.point import PointReader
-from pipeline.viewer.scene import Scene
+from pipeline.viewer.scene import StoreScene
 from pipeline.viewer.tile_grid import TILE_PX, tile_levels
 
 _UNITS = {"um": "µm", "px": "px"}
@@ -26,7 +26,7 @@ class View:
     """Everything that a page asks for. Safe from many threads."""
 
     def __init__(self, path: Place, allow_source: bool = False) -> None:
-        self.scene = Scene(path)
+        self.scene = StoreScene(path)
         self.commits = Commits(self.scene)
         self.pixels = LayerPixels(self.scene, self.commits)
         self.numbers = LayerNumbers(self.scene, self.pixels)
@@ -55,7 +55,7 @@ class View:
             "layers": [
                 {"name": each.name, "kind": each.kind, "channels": list(each.channels)} for each in scene.layers()
             ],
-            "image": {"bands": list(self.image.bands), "shown": self.image.shown, "why": self.image.why},
+            "image": {"bands": list(self.image.bands), "shown": self.image.default_bands, "why": self.image.why},
             "certificate": certificate and {"passed": certificate["passed"], "why": certificate["why"]},
             "places": worst_places(scene),
             "progress": self.progress(),
@@ -74,7 +74,7 @@ class View:
         }
 
 
-def _pixel_on_the_ground(scene: Scene) -> dict[str, Any]:
+def _pixel_on_the_ground(scene: StoreScene) -> dict[str, Any]:
     """Side of a pixel in the middle of a scene, for a scale bar: ``size`` and its ``unit``, m, µm or px."""
     grid = scene.grid
     middle = Window(row=grid.height // 2, col=grid.width // 2, height=1, width=1)

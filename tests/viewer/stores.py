@@ -16,10 +16,10 @@ from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.planning.types import TilePlan
 from pipeline.store import overviews
+from pipeline.store.foreign_arrays import open_array
 from pipeline.store.ledger import commit_block
 from pipeline.store.lifecycle import clear_open_arrays, create, open_layer, read_store_meta, restate
 from pipeline.store.spec import StoreSpec
-from pipeline.viewer.arrays import open_array
 from tests.store import specs
 
 GRID = Grid(height=600, width=900, transform=specs.NORTH_UP, wkt=specs.UTM, code="EPSG:32633", unit="crs")

@@ -89,7 +89,7 @@ def test_a_coarse_tile_of_a_run_at_work_is_made_of_what_is_committed(tmp_path: P
 def test_a_whole_layer_is_put_together_block_by_block(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, always_looks: None, side: int
 ) -> None:
-    monkeypatch.setattr(small_layer, "MAX_SIDE_PX", side)
+    monkeypatch.setattr(small_layer, "SMALL_SIDE_PX", side)
     monkeypatch.setattr(layer_pixels, "MAX_READ_BYTES", 2**14)
     of = stores.spec()
     path = stores.begin(tmp_path / "a.zarr", of)

@@ -11,12 +11,12 @@ import zarr
 
 from pipeline.errors import StoreError
 from pipeline.geometry.grid import Grid
+from pipeline.store.foreign_arrays import open_array
 from pipeline.store.ledger import Ledger
 from pipeline.store.lifecycle import read_store_meta, restate
 from pipeline.viewer import outlines
-from pipeline.viewer.arrays import open_array
-from pipeline.viewer.scene import Scene
-from pipeline.viewer.tile_grid import Tile, tile_levels
+from pipeline.viewer.scene import StoreScene
+from pipeline.viewer.tile_grid import MapTile, tile_levels
 from pipeline.viewer.view import View
 from tests.store import specs
 from tests.viewer import stores
@@ -89,7 +89,7 @@ def test_outlines_are_those_of_objects_in_the_window(whole: Path) -> None:
 
 def test_too_many_outlines_are_not_drawn(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     client, url = open_page(whole), "/api/outlines?row=0&col=0&height=600&width=900"
-    for name, value in (("MAX_VERTICES", 10), ("MAX_OBJECTS", 5), ("MAX_SIDE_PX", 500)):
+    for name, value in (("MAX_VERTICES", 10), ("MAX_OBJECTS", 5), ("MAX_TRACED_PX", 500)):
         with monkeypatch.context() as patch:
             patch.setattr(outlines, name, value)
             assert "oom in" in client.get(url).json()["why"]
@@ -121,7 +121,7 @@ def test_places_are_blocks_that_failed_and_faults_of_the_certificate(tmp_path: P
 
 def test_levels_of_tiles_end_where_one_fits_a_screen() -> None:
     assert [tile_levels(Grid(height=n, width=9)) for n in (1, 512, 513, 1025, 100_000)] == [1, 1, 2, 3, 9]
-    assert Tile(level=1, row=0, col=1).window(Grid(height=600, width=900)).width == 450 - 256
+    assert MapTile(level=1, row=0, col=1).window(Grid(height=600, width=900)).width == 450 - 256
 
 
 @pytest.mark.parametrize("color", ["red", "#12345", "#1234567", "url(http://x)"])
@@ -130,7 +130,7 @@ def test_a_colour_that_is_none_is_refused(tmp_path: Path, color: str) -> None:
     meta = read_store_meta(path)
     restate(path, {**meta, "classes": [{**meta["classes"][0], "color": color}]})
     with pytest.raises(StoreError, match="is not of the form #rrggbb"):
-        Scene(path)
+        StoreScene(path)
 
 
 def test_a_chunk_that_takes_too_much_is_not_decoded(tmp_path: Path) -> None:
@@ -149,11 +149,11 @@ def test_codecs_that_run_what_is_stored_are_refused(tmp_path: Path) -> None:
 
 def test_what_is_no_store_is_told(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="not a store of ours"):
-        Scene(tmp_path)
+        StoreScene(tmp_path)
     path = stores.begin(tmp_path / "a.zarr", replace(stores.spec()))
     restate(path, {key: value for key, value in read_store_meta(path).items() if key != "tiles"})
     with pytest.raises(StoreError, match="does not say tiles"):
-        Scene(path)
+        StoreScene(path)
 
 
 @pytest.mark.slow

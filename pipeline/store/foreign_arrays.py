@@ -12,8 +12,9 @@ from zarr.errors import ArrayNotFoundError, ContainsGroupError
 from pipeline.errors import StoreError
 from pipeline.locations import Place
 from pipeline.store.files.objects import zarr_path
-from pipeline.viewer.tile_grid import MAX_READ_BYTES
 
+MAX_CHUNK_BYTES = 64 * 2**20
+"""Of a chunk after decoding: whoever reads a pixel holds a chunk."""
 CODECS = ("bytes", "zstd", "blosc", "gzip", "crc32c", "transpose", "sharding_indexed", "zlib", "lz4")
 """Codecs that only decompress: some of those that Zarr knows run what is stored, as pickles do."""
 
@@ -33,7 +34,7 @@ def open_array(store: Place, key: str) -> zarr.Array[Any]:
     ------
     StoreError
         There is none, or it holds what a viewer does not read: other things than numbers, codecs that are not
-        among `CODECS`, chunks of more than `MAX_READ_BYTES`.
+        among `CODECS`, chunks of more than `MAX_CHUNK_BYTES`.
     """
     try:
         array = zarr.open_array(zarr_path(store, key), mode="r")
@@ -52,10 +53,10 @@ def _check(array: zarr.Array[Any], store: Place, key: str) -> None:
             f"{key} in {store} is not shown: it holds {array.dtype}, by the codecs {', '.join(codecs) or 'of a run'}. "
             f"Stores of a run hold numbers, by {', '.join(CODECS)}."
         )
-    if math.prod(array.chunks) * array.dtype.itemsize > MAX_READ_BYTES:
+    if math.prod(array.chunks) * array.dtype.itemsize > MAX_CHUNK_BYTES:
         raise StoreError(
             f"{key} in {store} is not shown: a chunk of {' × '.join(map(str, array.chunks))} takes more than "
-            f"{MAX_READ_BYTES // 2**20} MiB. Make the store with a smaller output.chunk."
+            f"{MAX_CHUNK_BYTES // 2**20} MiB. Make the store with a smaller output.chunk."
         )
 
 
