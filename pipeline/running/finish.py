@@ -13,7 +13,8 @@ from pipeline.engines import KINDS as ENGINES
 from pipeline.errors import Unfinished
 from pipeline.locations import Place, Remote
 from pipeline.postprocess.cleaning import Cleaning, is_layer_current, make_cleaned, stored_cleaning
-from pipeline.running.outputs import with_certificate, write_outputs, write_report
+from pipeline.reports.page import is_wanted
+from pipeline.running.outputs import with_certificate, write_outputs, write_report_and_page
 from pipeline.running.report import Report
 from pipeline.running.resume_check import check_before_resume
 from pipeline.runtime import resources
@@ -172,7 +173,7 @@ def publish_finished(path: Place, spec: StoreSpec, blocks: int, unchanged: bool)
         certificate=meta.get("certificate"),
         made=meta.get("id", ""),
     )
-    return write_report(report, path.with_suffix(".report.json"), files)
+    return write_report_and_page(path, report, files, is_wanted(meta))
 
 
 def _whole(path: Place) -> dict[str, Any] | None:
