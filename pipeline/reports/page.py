@@ -21,7 +21,7 @@ from pipeline.reports.classes import class_areas, confidence_histogram
 from pipeline.reports.render import render
 from pipeline.store.files import files_at
 from pipeline.store.lifecycle import read_store_meta
-from pipeline.store.picture import open_picture
+from pipeline.store.picture import Picture, open_picture
 from pipeline.store.respec import read_spec
 from pipeline.store.spec import StoreSpec
 
@@ -123,6 +123,7 @@ def page_context(store: Place, spec: StoreSpec, meta: dict[str, Any], document: 
         "invalid": rows.invalid_rows(document),
         "certificate": document.get("certificate"),
         "certificate_rows": _certificate_rows(store, document.get("certificate")),
+        "seams": _seams(store, spec, picture, document.get("certificate")),
         "time": rows.time_rows(document),
         "stages": rows.stage_shares(document),
         "memory": rows.memory_bars(document),
@@ -160,8 +161,26 @@ def _certificate_rows(store: Place, certificate: dict[str, Any] | None) -> list[
     return certificate_rows(store, certificate)[1:]
 
 
+def _seams(
+    store: Place, spec: StoreSpec, picture: Picture | None, certificate: dict[str, Any] | None
+) -> list[dict[str, Any]]:
+    """Pictures of the worst seams that the certificate looked at: names, and where and how much they differ."""
+    if certificate is None or "seams" not in certificate or not spec.classes:
+        return []
+    from pipeline.quality.verify.seam_examples import read_examples
+
+    return [
+        {
+            "place": str(example.window),
+            "error": f"{example.error / certificate['std']:.1e}",
+            "flips": int((example.whole != example.tiled)[example.valid].sum()),
+            "pictures": pictures.seam_pictures(example, spec, picture),
+        }
+        for example in read_examples(store)
+    ]
+
+
 def _yaml(document: dict[str, Any]) -> str:
-    buffer, yaml = io.StringIO(), YAML(typ="safe", pure=True)
-    yaml.default_flow_style, yaml.sort_base_mapping_type_on_output = False, False
+    buffer, yaml = io.StringIO(), YAML()
     yaml.dump(redacted_document(document), buffer)
     return buffer.getvalue()

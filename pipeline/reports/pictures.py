@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from pipeline.locations import Place
 from pipeline.store.lifecycle import open_layer
 from pipeline.store.picture import Picture
 from pipeline.store.spec import StoreSpec
+
+if TYPE_CHECKING:
+    from pipeline.quality.verify.seam_examples import SeamExample
 
 MAX_SIDE = 1000
 """Longest side of a picture, px."""
@@ -47,10 +50,7 @@ class PagePicture:
 def source_picture(picture: Picture) -> PagePicture:
     """The source as the network read it, stretched band by band."""
     values, valid, _ = picture.overview(MAX_SIDE)
-    shares = [_shares(band, low, high) for band, (low, high) in zip(values, picture.stretch, strict=True)]
-    exponent = _exponent(np.stack(shares)[:, valid])
-    planes = [(255 * share**exponent).round().astype(np.uint8) for share in shares]
-    pixels = np.stack(planes, axis=-1) if len(planes) > 1 else planes[0]
+    pixels = _stretched(values, valid, picture)
     pixels[~valid] = INVALID
     return _encoded(_enlarged(Image.fromarray(pixels)), "JPEG")
 
@@ -67,6 +67,21 @@ def layer_picture(store: Place, spec: StoreSpec, *, complete: bool) -> PagePictu
     layer = main_layer(spec if complete else spec.inferred)
     pixels = np.asarray(open_layer(store, level, layer)[index])
     return _encoded(_enlarged(_classes(pixels, spec) if spec.classes else _numbers(pixels, spec)), "PNG")
+
+
+def seam_pictures(example: SeamExample, spec: StoreSpec, picture: Picture | None) -> list[tuple[str, PagePicture]]:
+    """What a window at a seam looks like: image, whole, tiled and difference, by these names."""
+    height, width = example.valid.shape
+    result: list[tuple[str, Image.Image, str]] = []
+    if picture is not None and len(example.image):
+        pixels = _stretched(example.image.astype(np.float32), example.valid, picture)
+        result.append(("image", Image.fromarray(pixels), "JPEG"))
+    for name, codes in (("whole", example.whole), ("tiled", example.tiled)):
+        result.append((name, _classes(np.where(example.valid, codes, spec.nodata), spec), "PNG"))
+    largest = float(example.difference.max()) or 1.0
+    result.append(("difference", Image.fromarray((255 * example.difference / largest).astype(np.uint8)), "PNG"))
+    encoded = [(name, _encoded(image, form)) for name, image, form in result]
+    return [(name, PagePicture(uri=one.uri, width=width, height=height)) for name, one in encoded]
 
 
 def same_size(picture: PagePicture, like: PagePicture) -> PagePicture:
@@ -92,10 +107,19 @@ def _numbers(stored: npt.NDArray[Any], spec: StoreSpec) -> Image.Image:
     return Image.fromarray(np.where(shown.valid[..., None], shown.colors, np.uint8(INVALID)))
 
 
+def _stretched(
+    values: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_], picture: Picture
+) -> npt.NDArray[np.uint8]:
+    """(rows, cols, 3) of three bands as red, green and blue, or of one as grey."""
+    shares = np.stack([_shares(band, low, high) for band, (low, high) in zip(values, picture.stretch, strict=True)])
+    bytes_ = (255 * shares ** _exponent(shares[:, valid])).round().astype(np.uint8)
+    return np.stack([*bytes_] * (3 // len(bytes_)), axis=-1)
+
+
 def _shares(plane: npt.NDArray[np.float32], low: float, high: float) -> npt.NDArray[np.float32]:
     """(rows, cols) from 0 at the low end to 1 at the high one; a band of one number is grey."""
     share = (plane - low) / (high - low) if high > low else np.full(plane.shape, 0.5)
-    return np.nan_to_num(share).clip(0, 1).astype(np.float32)
+    return np.asarray(np.nan_to_num(share).clip(0, 1).astype(np.float32))
 
 
 def _exponent(shares: npt.NDArray[np.float32]) -> float:

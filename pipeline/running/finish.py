@@ -6,6 +6,7 @@ By its own word, without source, weights or a network.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from pipeline.config.families import ENGINE_FACTS, EngineFacts
@@ -190,8 +191,9 @@ def _ensure_certificate(path: Place, report: Report, say: _Say) -> Report:
     """With a certificate that passes. It infers, which nothing else here does."""
 
     def verified() -> dict[str, Any]:
+        from pipeline.quality.verify.seam_examples import write_examples
         from pipeline.quality.verify.verify import job_of, verify
 
-        return verify(job_of(path, []), say)
+        return verify(job_of(path, []), say, keep=partial(write_examples, path))
 
     return with_certificate(path, report, verified, say)
