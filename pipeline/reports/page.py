@@ -18,10 +18,10 @@ from pipeline.locations import Place
 from pipeline.redact import redacted_document
 from pipeline.reports import pictures, rows
 from pipeline.reports.classes import class_areas, confidence_histogram
-from pipeline.reports.render import render
+from pipeline.reports.render import render_page
 from pipeline.store.files import files_at
 from pipeline.store.lifecycle import read_store_meta
-from pipeline.store.picture import Picture, open_picture
+from pipeline.store.picture import SourcePicture, open_picture
 from pipeline.store.respec import read_spec
 from pipeline.store.spec import StoreSpec
 
@@ -81,7 +81,7 @@ def write_page(store: Place) -> Place:
         The store is damaged.
     """
     meta, spec, place = read_store_meta(store), read_spec(store), page_place(store)
-    text = render("run.html", **page_context(store, spec, meta, _document(store)))
+    text = render_page("run.html", **page_context(store, spec, meta, _document(store)))
     files_at(place.parent).put(place.name, text.encode())
     return place
 
@@ -127,7 +127,7 @@ def page_context(store: Place, spec: StoreSpec, meta: dict[str, Any], document: 
         "time": rows.time_rows(document),
         "stages": rows.stage_shares(document),
         "memory": rows.memory_bars(document),
-        "plan": rows.plan_rows(meta, document),
+        "plan": rows.decision_rows(meta, document),
         "versions": rows.version_rows(meta),
         "config": _yaml(meta.get("given", meta["config"])),
     }
@@ -162,7 +162,7 @@ def _certificate_rows(store: Place, certificate: dict[str, Any] | None) -> list[
 
 
 def _seams(
-    store: Place, spec: StoreSpec, picture: Picture | None, certificate: dict[str, Any] | None
+    store: Place, spec: StoreSpec, picture: SourcePicture | None, certificate: dict[str, Any] | None
 ) -> list[dict[str, Any]]:
     """Pictures of the worst seams that the certificate looked at: names, and where and how much they differ."""
     if certificate is None or "seams" not in certificate or not spec.classes:

@@ -15,13 +15,13 @@ from pipeline.exports.stretch import stretch
 from pipeline.exports.task import main_layer
 from pipeline.locations import Place
 from pipeline.store.lifecycle import open_layer
-from pipeline.store.picture import Picture
+from pipeline.store.picture import SourcePicture
 from pipeline.store.spec import StoreSpec
 
 if TYPE_CHECKING:
     from pipeline.quality.verify.seam_examples import SeamExample
 
-MAX_SIDE = 1000
+MAX_PAGE_SIDE = 1000
 """Longest side of a picture, px."""
 MAX_BYTES = 700_000
 """Of a picture; one that takes more is halved."""
@@ -47,9 +47,9 @@ class PagePicture:
     """px."""
 
 
-def source_picture(picture: Picture) -> PagePicture:
+def source_picture(picture: SourcePicture) -> PagePicture:
     """The source as the network read it, stretched band by band."""
-    values, valid, _ = picture.overview(MAX_SIDE)
+    values, valid, _ = picture.overview(MAX_PAGE_SIDE)
     pixels = _stretched(values, valid, picture)
     pixels[~valid] = INVALID
     return _encoded(_enlarged(Image.fromarray(pixels)), "JPEG")
@@ -57,19 +57,21 @@ def source_picture(picture: Picture) -> PagePicture:
 
 def layer_picture(store: Place, spec: StoreSpec, *, complete: bool) -> PagePicture | None:
     """The classes of a store, or its first channels; None where there is no overview of it and it is too large."""
-    level = next((k for k in range(spec.levels) if _longest(spec, k) <= 2 * MAX_SIDE), spec.levels - 1)
+    level = next((k for k in range(spec.levels) if _longest(spec, k) <= 2 * MAX_PAGE_SIDE), spec.levels - 1)
     level = level if complete else 0
     grid = spec.grid.level(level)
     if grid.height * grid.width > MAX_READ:
         return None
-    step = max(1, -(-_longest(spec, level) // MAX_SIDE))
+    step = max(1, -(-_longest(spec, level) // MAX_PAGE_SIDE))
     index = (*(() if spec.classes else (slice(3),)), slice(None, None, step), slice(None, None, step))
     layer = main_layer(spec if complete else spec.inferred)
     pixels = np.asarray(open_layer(store, level, layer)[index])
     return _encoded(_enlarged(_classes(pixels, spec) if spec.classes else _numbers(pixels, spec)), "PNG")
 
 
-def seam_pictures(example: SeamExample, spec: StoreSpec, picture: Picture | None) -> list[tuple[str, PagePicture]]:
+def seam_pictures(
+    example: SeamExample, spec: StoreSpec, picture: SourcePicture | None
+) -> list[tuple[str, PagePicture]]:
     """What a window at a seam looks like: image, whole, tiled and difference, by these names."""
     height, width = example.valid.shape
     result: list[tuple[str, Image.Image, str]] = []
@@ -108,7 +110,7 @@ def _numbers(stored: npt.NDArray[Any], spec: StoreSpec) -> Image.Image:
 
 
 def _stretched(
-    values: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_], picture: Picture
+    values: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_], picture: SourcePicture
 ) -> npt.NDArray[np.uint8]:
     """(rows, cols, 3) of three bands as red, green and blue, or of one as grey."""
     shares = np.stack([_shares(band, low, high) for band, (low, high) in zip(values, picture.stretch, strict=True)])
@@ -135,7 +137,7 @@ def _longest(spec: StoreSpec, level: int) -> int:
 
 def _enlarged(image: Image.Image) -> Image.Image:
     """Small rasters as squares that can be seen."""
-    scale = max(1, min(MAX_SIDE // 2 // max(image.size), 16))
+    scale = max(1, min(MAX_PAGE_SIDE // 2 // max(image.size), 16))
     return image if scale == 1 else image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
 
 

@@ -18,7 +18,7 @@ _ENVIRONMENT = Environment(
 )
 
 
-def render(template: str, **context: Any) -> str:
+def render_page(template: str, **context: Any) -> str:
     """A page with its style inside.
 
     The policy of the page allows that style by its digest, and pictures that are part of the page; nothing else.

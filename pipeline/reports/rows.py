@@ -45,7 +45,7 @@ def invalid_rows(document: dict[str, Any]) -> list[tuple[str, str, str]]:
     return [(cause, f"{count:,}", share_text(count / pixels)) for cause, count in invalid.items() if pixels]
 
 
-def plan_rows(meta: dict[str, Any], document: dict[str, Any]) -> list[Row]:
+def decision_rows(meta: dict[str, Any], document: dict[str, Any]) -> list[Row]:
     """What was decided: by the store, and by the plan of the run where the report has one."""
     tiles, locality, recipe = (meta.get(name, {}) for name in ("tiles", "locality", "recipe"))
     plan: dict[str, Any] = document.get("plan") or {}
