@@ -122,6 +122,7 @@ class OutputConfig(ConfigSection):
         description="keep a reduced picture of what the network read; or the one or three bands that it shows, "
         "counted from 1 among those read",
     )
+    report: bool = Field(True, description="leave a page of the run beside the store, NAME.report.html")
     certificate: bool = Field(False, description="verify the store at the end of run")
     zarr_format: Literal[2, 3] = 3
 

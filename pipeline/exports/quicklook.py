@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
-from pyproj import CRS
-from pyproj.exceptions import CRSError
 
+from pipeline.exports.scale_bar import scale_bar
 from pipeline.exports.stretch import MAX_CHANNELS, Entry, Stretched, stretch
 from pipeline.exports.task import main_layer
 from pipeline.geometry.grid import Grid
@@ -168,33 +167,6 @@ def _ascii(text: str) -> str:
 
 
 def _scale_bar(canvas: Image.Image, grid: Grid, px_per_px: float, top: int, width: int) -> None:
-    size, unit = _ground(grid)
-    length = _round(size * px_per_px * width / 4)
-    ImageDraw.Draw(canvas).rectangle((MARGIN, top, MARGIN + length / (size * px_per_px), top + 6), fill=_INK)
-    large = {"m": "km", "µm": "mm"}.get(unit)
-    text = f"{length / 1000:g} {large}" if large and length >= 1000 else f"{length:g} {unit}"
+    length, text = scale_bar(grid, px_per_px * width)
+    ImageDraw.Draw(canvas).rectangle((MARGIN, top, MARGIN + length / px_per_px, top + 6), fill=_INK)
     _write(canvas, (MARGIN, top + 10), text)
-
-
-def _round(length: float) -> float:
-    """The largest of 1, 2 and 5 times a power of ten below a length."""
-    power = 10.0 ** math.floor(math.log10(length))
-    return max(step * power for step in (1, 2, 5) if step * power <= length)
-
-
-def _ground(grid: Grid) -> tuple[float, str]:
-    """Width of a pixel and its unit; degrees as metres at the raster's middle."""
-    width = grid.pixel_size[1]
-    if grid.unit == "um":
-        return width, "µm"
-    if grid.wkt is None:
-        return 1.0, "px"
-    try:
-        crs = CRS.from_wkt(grid.wkt)
-    except CRSError:  # GDAL reads dialects that PROJ does not
-        return 1.0, "px"
-    axis = crs.axis_info[0] if crs.axis_info else None
-    if crs.is_geographic:
-        _, south, _, north = grid.bounds
-        return width * 111_320 * max(math.cos(math.radians((south + north) / 2)), 1e-6), "m"
-    return width * (axis.unit_conversion_factor if axis and axis.unit_conversion_factor else 1.0), "m"

@@ -23,7 +23,7 @@ STRETCH_PX = 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Picture:
+class SourcePicture:
     """A picture that is read by windows. Safe from many threads."""
 
     store: Place
@@ -76,7 +76,7 @@ class Picture:
         """(low, high) of each band, in the units of the source: computed once, for the whole picture."""
         step = max(1, int(np.sqrt(self.height * self.width / STRETCH_PX)))
         values, valid = self._read(Window(row=0, col=0, height=self.height, width=self.width), step)
-        return tuple(_range(band[valid]) for band in values)
+        return tuple(percentile_range(band[valid]) for band in values)
 
     def _read(self, window: Window, step: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
         """Every step-th pixel of a window, by rows of chunks, so that no more is held than is returned."""
@@ -106,7 +106,7 @@ class Picture:
             ) from error
 
 
-def open_picture(store: Place) -> Picture | None:
+def open_picture(store: Place) -> SourcePicture | None:
     """The picture of a store; None where it keeps none.
 
     Raises
@@ -118,7 +118,7 @@ def open_picture(store: Place) -> Picture | None:
     if spec is None:
         return None
     _, height, width = open_layer(store, 0, picture_layer(main_layer_of(store))).shape
-    return Picture(store=store, spec=spec, height=height, width=width)
+    return SourcePicture(store=store, spec=spec, height=height, width=width)
 
 
 def stored_picture(store: Place, meta: dict[str, Any]) -> PictureSpec | None:
@@ -136,7 +136,8 @@ def stored_picture(store: Place, meta: dict[str, Any]) -> PictureSpec | None:
     return PictureSpec.of(meta["picture"]) if "picture" in meta and is_there else None
 
 
-def _range(numbers: npt.NDArray[np.float32]) -> tuple[float, float]:
+def percentile_range(numbers: npt.NDArray[np.floating[Any]]) -> tuple[float, float]:
+    """What is drawn black and what brightest of some numbers; 0 and 0 where there are none."""
     if not numbers.size:
         return 0.0, 0.0
     low, high = np.percentile(numbers, PERCENTILES)

@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.geometry.grid import Grid
 
-MAX_SIDE = 4096
+MAX_PICTURE_SIDE = 4096
 """Longest side of a picture, px."""
 MAX_COPY = 2048
 """Longest side of a raster that is kept as it is, px: a picture of a larger one is reduced at least by 2."""
@@ -95,7 +95,7 @@ def picture_scale(height: int, width: int, block: int) -> int | None:
         None where even one pixel a block would be too many.
     """
     longest = max(height, width)
-    least = 1 if longest <= MAX_COPY else max(2, -(-longest // MAX_SIDE))
+    least = 1 if longest <= MAX_COPY else max(2, -(-longest // MAX_PICTURE_SIDE))
     if block >= longest:
         return least
     return next((scale for scale in range(least, block + 1) if block % scale == 0), None)

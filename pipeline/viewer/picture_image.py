@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.geometry.window import Window
-from pipeline.store.picture import Picture
+from pipeline.store.picture import SourcePicture
 from pipeline.viewer.image import ImagePart
 from pipeline.viewer.scene import StoreScene
 from pipeline.viewer.tile_grid import MapTile
@@ -22,7 +22,7 @@ OVERVIEW_PX = 1024
 class PictureImage:
     """A picture. Safe from many threads."""
 
-    def __init__(self, picture: Picture, scene: StoreScene, beside_source: bool) -> None:
+    def __init__(self, picture: SourcePicture, scene: StoreScene, beside_source: bool) -> None:
         self.picture = picture
         self.scene = scene
         self._places = {band: at for at, band in enumerate(picture.spec.bands)} if beside_source else None

@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.geometry.blocks import BlockIndex
 from pipeline.geometry.window import Window
 from pipeline.planning.types import TilePlan
+from pipeline.quality.verify.seam_places import worst_seams
 from pipeline.quality.verify.seam_windows import seam_lines
 from pipeline.store.ledger import Ledger
 from pipeline.store.spec import overview_block
@@ -32,6 +33,9 @@ def _certified(scene: StoreScene, certificate: Mapping[str, Any]) -> Iterator[di
     for fault in certificate.get("faults", ()):
         if fault.get("block"):
             yield _block_place(scene, fault["level"], fault["block"], fault["why"])
+    for window, error in worst_seams(scene.path) if certificate else ():
+        unit, std = certificate.get("unit", "logits"), certificate.get("std") or 1.0
+        yield _place(window, f"a seam that differs from its reference by up to {error / std:.1e} {unit}")
 
 
 def _block_place(scene: StoreScene, level: int, block: Any, reason: str) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from pipeline.errors import StoreError
 from pipeline.geometry.window import Window
 from pipeline.store import picture as pictures
 from pipeline.store.lifecycle import create, open_layer
-from pipeline.store.picture import Picture, open_picture
-from pipeline.store.picture_spec import MAX_CHUNK, MAX_COPY, MAX_SIDE, PictureSpec, picture_chunk, picture_scale
+from pipeline.store.picture import SourcePicture, open_picture
+from pipeline.store.picture_spec import MAX_CHUNK, MAX_COPY, MAX_PICTURE_SIDE, PictureSpec, picture_chunk, picture_scale
 from tests.store import specs
 
 SPEC = PictureSpec(bands=(2, 0), scale=3, dtype="uint16", chunk=16)
@@ -24,11 +24,11 @@ SPEC = PictureSpec(bands=(2, 0), scale=3, dtype="uint16", chunk=16)
 def test_a_chunk_of_a_picture_never_holds_pixels_of_two_blocks(side: int, block: int) -> None:
     scale = picture_scale(side, side // 2 + 1, block)
     if scale is None:
-        assert -(-side // block) > MAX_SIDE
+        assert -(-side // block) > MAX_PICTURE_SIDE
         return
     chunk = picture_chunk(block, scale)
     assert (block % (scale * chunk) == 0) or block >= side
-    assert -(-side // scale) <= (MAX_SIDE if side > MAX_COPY else MAX_COPY)
+    assert -(-side // scale) <= (MAX_PICTURE_SIDE if side > MAX_COPY else MAX_COPY)
     assert chunk <= max(MAX_CHUNK, -(-block // scale))
 
 
@@ -37,7 +37,7 @@ def test_a_raster_is_kept_as_it_is_or_halved_at_the_least() -> None:
     assert picture_scale(10**7, 10, 512) is None  # not even one pixel a block
 
 
-def filled(folder: Path, **changes: Any) -> tuple[Picture, np.ndarray]:
+def filled(folder: Path, **changes: Any) -> tuple[SourcePicture, np.ndarray]:
     """A store with a picture, and its planes: numbers that say where they are, and an unknown corner."""
     store = folder / "job.zarr"
     create(store, specs.spec(picture=SPEC, **changes), {"picture": SPEC.as_dict()})
@@ -79,7 +79,7 @@ def test_any_window_is_that_of_the_whole(row: int, col: int, height: int, width:
         assert (found == cut).all()
 
 
-class Stored(Picture):
+class Stored(SourcePicture):
     """A picture without a store."""
 
     def _planes(self, rows: slice, cols: slice) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 
 from pipeline.config.load import validated_config
@@ -16,6 +16,7 @@ from pipeline.quality.verify.certificate import Certificate, full_certificate, i
 from pipeline.quality.verify.coverage import check_coverage
 from pipeline.quality.verify.faults import Faults
 from pipeline.quality.verify.seam_check import CANDIDATES_PER_WINDOW, SeamCheck
+from pipeline.quality.verify.seam_examples import SeamExample
 from pipeline.quality.verify.verdict import seam_limit
 from pipeline.store.lifecycle import clear_open_arrays, read_store_meta
 
@@ -26,9 +27,15 @@ PROGRESS_INTERVAL_S = 10.0
 
 
 def verify(
-    job: Job, say: Callable[[str], None], *, windows: int = WINDOWS, seed: int = 0, tolerance: float | None = None
+    job: Job,
+    say: Callable[[str], None],
+    *,
+    windows: int = WINDOWS,
+    seed: int = 0,
+    tolerance: float | None = None,
+    keep: Callable[[Sequence[SeamExample]], None] = lambda examples: None,
 ) -> Certificate:
-    """Look at every chunk, then at seams; nothing is written.
+    """Look at every chunk, then at seams; nothing is written but by ``keep``.
 
     Parameters
     ----------
@@ -41,6 +48,8 @@ def verify(
         blocks every block is looked at.
     tolerance
         Largest error of a logit at seams, in standard deviations of the logits, instead of what the plan promises.
+    keep
+        Given the seams that differ most, the worst first; those of no other verification are worth keeping then.
 
     Raises
     ------
@@ -56,6 +65,7 @@ def verify(
         Random(seed),
     )
     if coverage.faults.count:
+        keep([])
         return incomplete_certificate(coverage)
     say(
         f"{coverage.chunks:,} chunks of {coverage.blocks:,} blocks are as they were committed; looking at "
@@ -66,6 +76,7 @@ def verify(
     check.run(coverage.samples[0], windows, seed)
     if not check.faults.count:
         check.overviews(coverage.samples[1:], windows, seed)
+    keep(check.worst.examples)
     return full_certificate(job, coverage, check, seam_limit(job, tolerance, check.control), seed, windows)
 
 
