@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.store.picture import PERCENTILES
+from pipeline.store.picture import percentile_range
 from pipeline.viewer.paint import Bytes, empty_png, image_png
 from pipeline.viewer.tile_grid import MapTile
 
@@ -82,9 +82,7 @@ class Image:
         """The numbers that are black and brightest, found once per band."""
         with self._lock:
             if band not in self._ranges:
-                numbers = self._sample(band)
-                low, high = np.percentile(numbers, PERCENTILES) if numbers.size else (0.0, 1.0)
-                self._ranges[band] = float(low), float(high)
+                self._ranges[band] = percentile_range(self._sample(band))
             return self._ranges[band]
 
     def _sample(self, band: int) -> npt.NDArray[Any]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from pipeline.store.foreign_arrays import open_array
 from pipeline.store.layers import ENTROPY_ONE
-from pipeline.store.picture import PERCENTILES
+from pipeline.store.picture import percentile_range
 from pipeline.viewer.layer_pixels import LayerPixels
 from pipeline.viewer.scene import StoreScene
 from pipeline.viewer.tile_grid import MapTile, tile_levels
@@ -60,6 +60,4 @@ class LayerNumbers:
     def _measured(self, layer: str, channel: int | None) -> tuple[float, float]:
         stored = self.pixels.read(layer, MapTile(level=tile_levels(self.scene.grid), row=0, col=0), channel)
         numbers = self.numbers(layer, stored, channel)
-        valid = numbers[np.isfinite(numbers)]
-        low, high = np.percentile(valid, PERCENTILES) if valid.size else (0.0, 1.0)
-        return float(low), float(high)
+        return percentile_range(numbers[np.isfinite(numbers)])

@@ -9,7 +9,7 @@ from pipeline.errors import InputError
 from pipeline.geometry.areas import pixel_areas
 from pipeline.geometry.window import Window
 from pipeline.locations import Place
-from pipeline.viewer.class_areas import ClassAreas
+from pipeline.viewer.area_count import AreaCount
 from pipeline.viewer.commits import Commits
 from pipeline.viewer.layer_pixels import LayerPixels
 from pipeline.viewer.numbers import LayerNumbers
@@ -32,7 +32,7 @@ class View:
         self.numbers = LayerNumbers(self.scene, self.pixels)
         self.image = open_image(self.scene, allow_source)
         self.points = PointReader(self.scene, self.pixels, self.numbers, self.image)
-        self.areas = ClassAreas(self.scene)
+        self.areas = AreaCount(self.scene)
 
     def describe(self) -> dict[str, Any]:
         """What a page draws itself by, as plain values."""

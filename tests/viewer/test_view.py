@@ -1,11 +1,13 @@
 """What a page is given to draw itself by, and what it is told of a pixel."""
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numcodecs
+import numpy as np
 import pytest
 import zarr
 
@@ -116,6 +118,27 @@ def test_places_are_blocks_that_failed_and_faults_of_the_certificate(tmp_path: P
         {"row": 256, "col": 768, "height": 256, "width": 132, "why": "not committed: <b>no</b> memory"},
         {"row": 512, "col": 0, "height": 88, "width": 256, "why": "a chunk is gone"},
         {"row": 0, "col": 0, "height": 600, "width": 900, "why": "a chunk has changed"},
+    ]
+
+
+def test_places_are_the_worst_seams_too(tmp_path: Path) -> None:
+    path = stores.begin(tmp_path / "a.zarr", stores.spec())
+    (path / "0/mask/seams").mkdir()
+    about = np.frombuffer(json.dumps([[10, 20, 64, 32], 0.5]).encode(), np.uint8)
+    np.savez_compressed(path / "0/mask/seams/0.npz", about=about)
+    np.savez_compressed(path / "0/mask/seams/1.npz", about=np.zeros(10**6, np.uint8))
+    (path / "0/mask/seams/2.npz").write_bytes(b"no archive")
+    assert View(path).describe()["places"] == [], "without a certificate they are of another store"
+    certificate = {"passed": True, "why": "x", "faults": [], "std": 2.0, "unit": "standard deviations of the logits"}
+    restate(path, {**read_store_meta(path), "certificate": certificate})
+    assert open_page(path).get("/api/scene").json()["places"] == [
+        {
+            "row": 10,
+            "col": 20,
+            "height": 64,
+            "width": 32,
+            "why": "a seam that differs from its reference by up to 2.5e-01 standard deviations of the logits",
+        }
     ]
 
 

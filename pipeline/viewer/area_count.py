@@ -11,7 +11,7 @@ from pipeline.store.foreign_arrays import open_array
 from pipeline.viewer.scene import StoreScene
 
 
-class ClassAreas:
+class AreaCount:
     """Counts when it is first asked. Safe from many threads."""
 
     def __init__(self, scene: StoreScene) -> None:
