@@ -18,7 +18,9 @@ from pipeline.store.lifecycle import create, open_layer
 from pipeline.store.spec import ClassRow, StoreSpec, levels_for
 
 DISTINCT = 64
-"""Chunks, tiles or strips that differ."""
+"""Chunks or tiles that differ."""
+DISTINCT_STRIPS = 1024
+"""Strips that differ: more than one tile reads."""
 CHUNK = 512
 """Side of a chunk of the store, px."""
 CLASSES = tuple(
@@ -121,7 +123,7 @@ def shared_tiff(path: Path, side: int, tile: int | None) -> Path:
     with path.open("wb") as file:
         file.write(struct.pack("<2sHHHQ", b"II", 43, 8, 0, 0))
         places = []
-        for _ in range(DISTINCT):
+        for _ in range(DISTINCT_STRIPS if tile is None else DISTINCT):
             places.append(file.tell())
             file.write(rng.integers(0, 256, unit, dtype=np.uint8).tobytes())
         link = 8
