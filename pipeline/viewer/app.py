@@ -29,6 +29,8 @@ PAGE_FILES = {"view.js": "text/javascript", "view.css": "text/css", "icon.svg": 
 """Files of the page beside ``index.html``: nothing else is served."""
 TILES_AT_ONCE = 4
 """Tiles that are drawn at the same time, each of which may hold `MAX_READ_BYTES`."""
+_READ_ERRORS = (PipelineError, OSError, ValueError, RuntimeError, LookupError, TypeError)
+"""What reading a store may raise, also one that somebody damaged on purpose."""
 _CACHED = {"cache-control": "private, max-age=86400"}
 
 
@@ -57,7 +59,7 @@ def build_app(view: View, access: Access, on_used_link: Callable[[], None] = lam
         Route("/api/seams", answers.seams),
         Route("/tiles/{layer}/{level:int}/{row:int}/{col:int}.png", answers.tile),
     ]
-    errors: dict[Any, Any] = dict.fromkeys((PipelineError, OSError, ValueError, RuntimeError), _unreadable)
+    errors: dict[Any, Any] = dict.fromkeys(_READ_ERRORS, _unreadable)
     app = Starlette(routes=routes, exception_handlers={**errors, HTTPException: _refused})
     return Guard(app, access, on_used_link)
 

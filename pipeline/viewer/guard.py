@@ -58,7 +58,7 @@ class Guard:
         if request.method not in ("GET", "HEAD"):
             return PlainTextResponse("This server only shows.\n", status_code=405)
         token = request.query_params.get("token")
-        if token is not None and request.url.path == "/":
+        if token is not None and request.url.path == "/" and request.method == "GET":
             return self._entry(request, token)
         if not self.access.is_session(request.cookies.get(self.access.cookie, "")):
             return PlainTextResponse(_CLOSED, status_code=403)

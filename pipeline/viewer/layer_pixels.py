@@ -77,7 +77,8 @@ class LayerPixels:
     def _from_small(self, layer: str, window: Window, tile: MapTile, channel: int | None) -> npt.NDArray[Any]:
         """From the small layer: every 2ᵏ-th of its pixels, or each of them several times."""
         with self._lock:
-            small = self._small.setdefault((layer, channel), SmallLayer(self.scene, layer, channel))
+            small = self._small.get((layer, channel)) or SmallLayer(self.scene, layer, channel)
+            self._small[layer, channel] = small
         shift = tile.level - small.level
         factor = 2 ** abs(shift)
         limits = small.pixels.shape

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -15,7 +18,7 @@ from pipeline.locations import Place
 from pipeline.store.cleaned import ROOT_KEY
 from pipeline.store.files import files_at
 from pipeline.store.foreign_arrays import open_array
-from pipeline.store.layers import CLASS_LAYERS, layer_kind, leading_layer
+from pipeline.store.layers import CLASS_LAYERS, LAYERS, layer_kind, leading_layer
 from pipeline.store.lifecycle import read_store_meta
 from pipeline.store.reader import StoreLevel, open_store
 from pipeline.store.spec import ClassRow
@@ -24,6 +27,8 @@ INSTANCES = "instances"
 """Name of the layer of single objects, which lies below ``labels`` in a store."""
 SECONDS_BETWEEN_LOOKS = 1.0
 """A store that grows is looked at no more often than this, whoever asks."""
+MAX_CODE = 65535
+"""Of a class: a mask holds uint16 at most."""
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
@@ -57,9 +62,7 @@ class StoreScene:
             self.level = replace(level, grid=replace(level.grid, unit=unit))
         except (KeyError, TypeError, ValueError) as error:
             raise StoreError(f"{self.path} is damaged: its metadata cannot be read ({error!r}).") from error
-        bad = [row.color for row in self.level.classes if not _COLOR.fullmatch(row.color)]
-        if bad:
-            raise StoreError(f"{self.path} is damaged: the colour {bad[0]!r} of a class is not of the form #rrggbb.")
+        _check_classes(self.path, self.level.classes)
         self._looked = time.monotonic()
 
     @property
@@ -79,8 +82,8 @@ class StoreScene:
 
     @property
     def identity(self) -> str:
-        """By which answers of another store are never taken for those of this one."""
-        return str(self.meta.get("id", ""))
+        """By which tiles of another store, or of the same one made anew, are never taken for those of this one."""
+        return hashlib.sha256(json.dumps(self.meta, sort_keys=True, default=str).encode()).hexdigest()[:8]
 
     @property
     def stored_levels(self) -> int:
@@ -102,7 +105,7 @@ class StoreScene:
 
     def layers(self) -> list[ViewLayer]:
         """What can be shown, the layer to begin with first."""
-        names = [name for name in self.level.layers if name not in CLASS_LAYERS]
+        names = [name for name in self.level.layers if name in LAYERS and name not in CLASS_LAYERS]
         classes = [] if self.class_layer is None else list(dict.fromkeys([self.class_layer, "mask"]))
         layers = [ViewLayer(name=name, kind="classes") for name in classes]
         layers += [ViewLayer(name=name, kind="numbers", channels=self._channels(name)) for name in names]
@@ -136,3 +139,12 @@ class StoreScene:
         while any(files.exists(f"{self.key(layer, level)}/{name}") for name in ("zarr.json", ".zarray")):
             level += 1
         return level
+
+
+def _check_classes(path: Place, classes: Sequence[ClassRow]) -> None:
+    """Raise StoreError where a class has a code or a colour that no run gives."""
+    for row in classes:
+        if not _COLOR.fullmatch(row.color):
+            raise StoreError(f"{path} is damaged: the colour {row.color!r} of a class is not of the form #rrggbb.")
+        if not (isinstance(row.code, int) and 0 <= row.code <= MAX_CODE):
+            raise StoreError(f"{path} is damaged: the code {row.code!r} of a class is not one from 0 to {MAX_CODE}.")

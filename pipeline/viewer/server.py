@@ -81,11 +81,19 @@ def _listening(port: int) -> socket.socket:
 
 
 def _start_text(port: int) -> tuple[str, ...]:
-    host = socket.gethostname()
+    here = f"{_user()}@{socket.gethostname()}"
     return (
         "The link works once, on this machine. Ctrl-C ends the server.",
-        f"From another machine: ssh -L {port}:{HOST}:{port} {getpass.getuser()}@{host}, then open the link there.",
+        f"From another machine: ssh -L {port}:{HOST}:{port} {here}, then open the link there.",
     )
+
+
+def _user() -> str:
+    """Name of the user; a container may know none."""
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):
+        return "USER"
 
 
 def _has_screen() -> bool:

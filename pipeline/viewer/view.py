@@ -70,7 +70,7 @@ class View:
             "blocks": self.scene.level.blocks,
             "committed": committed,
             "complete": complete,
-            "version": f"{self.scene.identity[:8]}-{committed}-{self.pixels.visited}-{int(complete)}",
+            "version": f"{self.scene.identity}-{committed}-{self.pixels.visited}-{int(complete)}",
         }
 
 

@@ -52,6 +52,12 @@ def test_the_link_leads_to_a_clean_address_with_a_cookie(client: TestClient, acc
     assert client.get(PATHS[-1]).status_code == 404
 
 
+def test_who_only_looks_ahead_does_not_use_the_link_up(client: TestClient, access: Access) -> None:
+    token = access.token
+    assert client.head(f"/?token={token}").status_code == 403
+    assert access.token == token
+
+
 def test_a_wrong_token_gets_nothing(client: TestClient, access: Access, links: list[str]) -> None:
     assert client.get(f"/?token={access.token}x").status_code == 403
     assert client.get("/api/scene", params={"token": access.token}).status_code == 403

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.config.load import load_config
+from pipeline.running.execute import execute, prepare_job
+from pipeline.runtime.progress import Progress
 from pipeline.store.lifecycle import read_store_meta, restate
 from pipeline.store.made_here import is_made_here, note_made_here
 from pipeline.viewer import open_image as module
@@ -82,6 +85,16 @@ def test_a_source_that_is_gone_is_told(store: Path, tmp_path: Path) -> None:
     assert "does not exist" in image.why
     scenes.write(tmp_path / "scene.tif", scenes.position(60, 90))
     assert "another size" in View(store, allow_source=True).image.why
+
+
+def test_a_run_notes_the_store_that_it_makes(tmp_path: Path) -> None:
+    config = load_config(scenes.config(tmp_path))
+    with Progress() as progress:
+        execute(prepare_job(config), progress)
+    meta = read_store_meta(tmp_path / "job.zarr")
+    assert is_made_here(meta)
+    assert View(tmp_path / "job.zarr").image.exact
+    assert not is_made_here({**meta, "id": "0" * 32})
 
 
 @pytest.mark.parametrize("meta", [{}, {"id": "../../x", "config": {}}, {"id": "0" * 32}, {"id": 7, "config": {}}])

@@ -156,6 +156,15 @@ def test_a_colour_that_is_none_is_refused(tmp_path: Path, color: str) -> None:
         StoreScene(path)
 
 
+@pytest.mark.parametrize("code", [-1, 65536, "0", 0.5])
+def test_a_code_that_is_none_is_refused(tmp_path: Path, code: object) -> None:
+    path = stores.begin(tmp_path / "a.zarr", stores.spec())
+    meta = read_store_meta(path)
+    restate(path, {**meta, "classes": [{**meta["classes"][0], "code": code}]})
+    with pytest.raises(StoreError, match="is not one from 0 to 65535"):
+        StoreScene(path)
+
+
 def test_a_chunk_that_takes_too_much_is_not_decoded(tmp_path: Path) -> None:
     zarr.create_array(tmp_path / "a", shape=(10**5, 10**5), chunks=(10**5, 10**5), dtype="uint8", fill_value=0)
     with pytest.raises(StoreError, match="takes more than 64 MiB"):
