@@ -17,6 +17,9 @@ from pipeline.store.ledger import chunk_keys
 from pipeline.store.lifecycle import main_layer_of, open_layer
 from pipeline.store.picture_spec import PictureSpec, picture_layer
 
+STRIP_PX = 2**20
+"""Pixels of a band that are added up at once, about: the plan knows of no buffer for them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PicturePart:
@@ -34,7 +37,7 @@ class PicturePart:
         array, scale = open_layer(store, 0, layer), self.spec.scale
         for window in self._chunks():
             row, col = window.row // scale, window.col // scale
-            means = self._means(window)
+            means = np.concatenate([self._means(strip) for strip in self._strips(window)], axis=1)
             array[:, row : row + means.shape[1], col : col + means.shape[2]] = means
         keys = list(chunk_keys(store, 0, layer, self._in_picture()))
         files = files_at(store)
@@ -49,6 +52,13 @@ class PicturePart:
             for col in range(window.cols.start, window.cols.stop, side):
                 height, width = min(side, window.rows.stop - row), min(side, window.cols.stop - col)
                 yield Window(row=row, col=col, height=height, width=width)
+
+    def _strips(self, window: Window) -> Iterator[Window]:
+        """A window by whole rows of squares, so that little is copied at a time."""
+        height = max(STRIP_PX // window.width // self.spec.scale, 1) * self.spec.scale
+        for row in range(window.rows.start, window.rows.stop, height):
+            left = window.rows.stop - row
+            yield Window(row=row, col=window.col, height=min(height, left), width=window.width)
 
     def _in_picture(self) -> Window:
         window, scale = self.block.window, self.spec.scale

@@ -81,7 +81,7 @@ def write_page(store: Place) -> Place:
         The store is damaged.
     """
     meta, spec, place = read_store_meta(store), read_spec(store), page_place(store)
-    text = render_page("run.html", **page_context(store, spec, meta, _document(store)))
+    text = render_page("run.html", **page_context(store, spec, meta, _document(store, meta)))
     files_at(place.parent).put(place.name, text.encode())
     return place
 
@@ -133,11 +133,15 @@ def page_context(store: Place, spec: StoreSpec, meta: dict[str, Any], document: 
     }
 
 
-def _document(store: Place) -> dict[str, Any]:
-    """The report beside a store."""
-    file = store.with_suffix(".report.json")
-    document: dict[str, Any] = json.loads(files_at(file.parent).get(file.name) or b"{}")
-    return document
+def _document(store: Place, meta: dict[str, Any]) -> dict[str, Any]:
+    """The report beside a store; where it is gone, or lacks what a report has, as of a run that made nothing."""
+    file, (height, width) = store.with_suffix(".report.json"), meta["blocks"]
+    nothing = {"blocks": meta.get("asked", height * width), "done": 0, "peak_memory": 0, "projected_memory": 0}
+    try:
+        document = json.loads(files_at(file.parent).get(file.name) or b"{}")
+    except ValueError:
+        document = {}
+    return {**nothing, **document} if isinstance(document, dict) else nothing
 
 
 def _facts(spec: StoreSpec, document: dict[str, Any]) -> list[rows.Row]:

@@ -93,7 +93,8 @@ def _delete(path: Place, say: Callable[[str], None]) -> None:
         return
     lease = acquire(path, None, "a run that begins anew", say)
     try:
-        delete_page(path)
+        with store.undeletable(path):
+            delete_page(path)
         sidecars.delete_store(path)
     except BaseException:
         lease.release()

@@ -81,10 +81,10 @@ def _listening(port: int) -> socket.socket:
 
 
 def _start_text(port: int) -> tuple[str, ...]:
-    here = f"{_user()}@{socket.gethostname()}"
+    login = f"{_user()}@{socket.gethostname()}"
     return (
         "The link works once, on this machine. Ctrl-C ends the server.",
-        f"From another machine: ssh -L {port}:{HOST}:{port} {here}, then open the link there.",
+        f"From another machine: ssh -L {port}:{HOST}:{port} {login}, then open the link there.",
     )
 
 

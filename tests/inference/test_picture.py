@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.geometry.blocks import BlockIndex
 from pipeline.geometry.window import Window
+from pipeline.inference import picture
 from pipeline.inference.picture import PicturePart, means_of_squares
 from pipeline.inference.recipe import Block
 from pipeline.interfaces import Pixels
@@ -62,7 +63,10 @@ SPEC = PictureSpec(bands=(1,), scale=2, dtype="uint16", chunk=16)
 
 
 @pytest.mark.parametrize("frame", [(24, 24, 60, 80), (40, 40, 20, 30)], ids=["with a halo", "of which a part is read"])
-def test_a_block_writes_its_chunks_and_nothing_beside(tmp_path: Path, frame: tuple[int, int, int, int]) -> None:
+def test_a_block_writes_its_chunks_and_nothing_beside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frame: tuple[int, int, int, int]
+) -> None:
+    monkeypatch.setattr(picture, "STRIP_PX", 130)  # two rows of squares at a time
     store = tmp_path / "job.zarr"
     create(store, specs.spec(picture=SPEC), {"picture": SPEC.as_dict()})
     window, read = (
@@ -77,9 +81,9 @@ def test_a_block_writes_its_chunks_and_nothing_beside(tmp_path: Path, frame: tup
     inside = window.intersect(read)
     every[inside.slices], valid[inside.slices] = data[1][inside.index_in(read)], True
     expected = by_hand(every, valid, 2, mean)
-    picture = open_layer(store, 0, "mask/picture")[:]
-    assert np.abs(picture[0] - expected).max() <= 0.5
-    assert ((picture[1] > 0) == (expected > 0)).all()
+    written = open_layer(store, 0, "mask/picture")[:]
+    assert np.abs(written[0] - expected).max() <= 0.5
+    assert ((written[1] > 0) == (expected > 0)).all()
     chunks = {
         path.relative_to(store / "0/mask/picture/c").as_posix() for path in (store / "0/mask/picture/c").rglob("*/*/*")
     }

@@ -13,6 +13,7 @@ import pytest
 from pipeline.errors import BlocksFailed, ConfigError, ReadError
 from pipeline.geometry.window import Window
 from pipeline.interfaces import Pixels
+from pipeline.reports import page
 from pipeline.running.finish import complete_store
 from pipeline.sources.raster import RasterSource
 from tests import scenes
@@ -114,6 +115,9 @@ def test_a_foreign_file_keeps_its_place_and_the_page_steps_aside(tmp_path: Path)
     written = second.read_bytes()
     assert complete_store(tmp_path / "job.zarr", lambda line: None).files["page"] == str(second)
     assert b"Complete: 4 blocks" in second.read_bytes()
+    (tmp_path / "job.report.json").write_text("?")
+    page.write_page(tmp_path / "job.zarr")
+    assert b"No block was inferred this time" in second.read_bytes()
     second.write_text("mine too")
     with pytest.raises(ConfigError, match=r"output\.report: false"):
         go(path)
