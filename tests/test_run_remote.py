@@ -100,7 +100,7 @@ def test_a_store_on_object_storage_holds_what_a_folder_holds(
 
 
 @pytest.mark.slow
-@pytest.mark.nightly("storage", after=1)
+@pytest.mark.nightly("storage")
 @pytest.mark.parametrize("engine", ["serial", "threads"])
 def test_the_layer_cleaned_on_object_storage_is_that_of_a_folder(s3: Storage, tmp_path: Path, engine: str) -> None:
     steps: list[dict[str, Any]] = [{"remove_small": "40 px"}, {"majority": 3}]
