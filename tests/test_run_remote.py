@@ -97,6 +97,7 @@ def test_a_store_on_object_storage_holds_what_a_folder_holds(
     assert go(config(tmp_path, output=output)).resumed == 12
 
 
+@pytest.mark.nightly("storage")
 @pytest.mark.slow
 def test_the_commands_take_it_as_they_take_a_folder(s3: Storage, tmp_path: Path) -> None:
     path, store = config(tmp_path, output={"certificate": True}), str(place(tmp_path))
