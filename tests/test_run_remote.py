@@ -99,6 +99,7 @@ def test_a_store_on_object_storage_holds_what_a_folder_holds(
     assert go(config(tmp_path, output=output)).resumed == 12
 
 
+@pytest.mark.nightly("storage")
 @pytest.mark.slow
 @pytest.mark.nightly("storage")
 @pytest.mark.parametrize("engine", ["serial", "threads"])
