@@ -66,7 +66,8 @@ def whole(out: Path, size: int, limits: tuple[int, float]) -> str:
     files = {form: out / f"{size}{ending}" for form, ending in FORMS.items()}
     commands = {f"--to {form}": _export(store, form, file) for form, file in files.items()}
     files |= {RASTERIO: out / f"{size}.rasterio.gpkg", GDAL: out / f"{size}.gdal.gpkg"}
-    commands[RASTERIO] = [sys.executable, "-m", "benchmarks.exporting.peers", *map(str, (files["cog"], files[RASTERIO]))]
+    peer = [sys.executable, "-m", "benchmarks.exporting.peers"]
+    commands[RASTERIO] = [*peer, str(files["cog"]), str(files[RASTERIO])]
     if polygonize := shutil.which(GDAL):
         polygons = ["-f", "GPKG", str(files[GDAL]), "objects", "code"]
         commands[GDAL] = [polygonize, "-q", str(files["cog"]), *polygons]
@@ -134,7 +135,8 @@ def _export(store: Path, form: str, file: Path) -> list[str]:
 
 def _row(way: str, cost: Cost, beside: Cost, polygons: int | None) -> list[str]:
     if cost.fault:
-        return [f"{way}: {cost.fault}", f"({cost.wall:.0f})", f"({cost.cpu:.0f})", f"({cost.peak / 2**20:,.0f})", *[""] * 3]
+        figures = [f"({value:,.0f})" for value in (cost.wall, cost.cpu, cost.peak / 2**20)]
+        return [f"{way}: {cost.fault}", *figures, "", "", ""]
     ratios = ["", ""] if beside.fault else [f"{cost.wall / beside.wall:.2f}", f"{cost.peak / beside.peak:.2f}"]
     count = "" if polygons is None else f"{polygons:,}"
     return [way, f"{cost.wall:.1f}", f"{cost.cpu:.1f}", f"{cost.peak / 2**20:,.0f}", count, *ratios]

@@ -1,6 +1,6 @@
 """Polygons as people make them by hand: ``rasterio.features.shapes`` over the whole mask, written by pyogrio.
 
-    python -m benchmarks.exporting.peers MASK.tif OUT.gpkg
+`python -m benchmarks.exporting.peers MASK.tif OUT.gpkg` makes them.
 """
 
 from __future__ import annotations

@@ -38,7 +38,8 @@ def write_qupath(batches: Iterable[FeatureBatch], path: Path, fields: FeatureFie
 
     References
     ----------
-    Its reader, https://github.com/qupath/qupath: ``PathIO``, ``QuPathTypeAdapters``, ``ROITypeAdapters``, ``PathClass``.
+    Its reader, https://github.com/qupath/qupath: ``PathIO``, ``QuPathTypeAdapters``, ``ROITypeAdapters`` and
+    ``PathClass``.
     """
     classes = {row.code: {"name": row.name.translate(_SIGNS), "color": list(row.rgb)} for row in fields.classes}
     numbers = [name for name in fields.names if name not in ("id", "class", "code", "area_method")]
