@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ import pytest
 
 from pipeline.exports.write import scratch_place
 from pipeline.locations import Place, Remote
-from pipeline.store.files import PARTIAL, files_at
+from pipeline.store.files import PARTIAL, files_at, object_storage
 from pipeline.store.status import status
 from tests import runs, scenes
 from tests.commands import Command, settled
@@ -65,7 +66,10 @@ def contents(folder: Place, below: str = "") -> dict[str, bytes]:
 
 def put_back(folder: Place, files: dict[str, bytes]) -> None:
     """Make a folder what it was."""
-    files_at(folder).clear(list(files_at(folder).list()))
+    if isinstance(folder, Path):
+        shutil.rmtree(folder)
+    else:
+        object_storage.Bucket(folder).clear(list(files_at(folder).list()))
     for name, data in files.items():
         files_at(folder).put(name, data)
 
