@@ -20,7 +20,6 @@ from pipeline.exports.write import Form, delete_with_companions, place_of, write
 from pipeline.locations import Place, parse_place
 from pipeline.store.files import files_at
 from pipeline.store.layers import DERIVED_LAYERS, LAYERS
-from pipeline.store.lifecycle import remove_partials_beside
 from pipeline.store.spec import StoreSpec
 
 KINDS: dict[str, Form] = {"cog": COG, "png": PNG, "ome-tiff": OME_TIFF, **VECTOR_FORMS}
@@ -112,7 +111,6 @@ def export(task: ExportTask, overwrite: bool = False) -> Place:
     place = place_of(task, form)
     if not overwrite:
         places.require_replaceable(place, task.store)
-    remove_partials_beside(place)
     return write_export(task, form, place)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 
 from pipeline.exports import places
@@ -14,6 +16,7 @@ from pipeline.exports.mark import delete_own, is_current, is_foreign
 from pipeline.exports.task import ExportTask
 from pipeline.locations import Place, Remote
 from pipeline.store.files import PARTIAL, files_at
+from pipeline.store.lifecycle import remove_partials_beside
 
 STYLE = "qml"
 """A companion that is often the work of a user: it is replaced where it bears the mark of the store alone."""
@@ -69,6 +72,7 @@ def write_export(task: ExportTask, form: Form, place: Place, keep: bool = False)
         The disk is full, or does not obey.
     """
     form.check(task)
+    remove_partials_beside(scratch_place(place))
     if keep and is_current(place, task.mark):
         return place
     files = files_at(place.parent)
@@ -94,15 +98,29 @@ def companion(place: Place, name: str) -> Place:
     return place.with_name(f"{place.name}{name}" if name.startswith(".") else f"{place.stem}.{name}")
 
 
+def scratch_place(place: Place) -> Path:
+    """What an export is written beside: its place on disk, or one of that name in the system's temporary folder."""
+    if not isinstance(place, Remote):
+        return place
+    digest = blake2b(str(place).encode(), digest_size=8).hexdigest()
+    return Path(tempfile.gettempdir()) / f"wholecloth-{digest}-{place.name}"
+
+
 @contextmanager
 def _scratch_file(place: Place) -> Iterator[Path]:
-    """A file on disk that becomes the export: beside its place, or in the system's folder for temporary files."""
+    """A file on disk that becomes the export; where a kill leaves it, `remove_partials_beside` finds it."""
+    beside = scratch_place(place)
+    beside.parent.mkdir(parents=True, exist_ok=True)
+    name = f"{beside.name}.{uuid.uuid4().hex}{PARTIAL}"
     if isinstance(place, Remote):
-        with tempfile.TemporaryDirectory(prefix="wholecloth-export-") as folder:
-            yield Path(folder) / place.name
+        folder = beside.with_name(f".{name}")
+        folder.mkdir(mode=0o700)
+        try:
+            yield folder / place.name
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
         return
-    place.parent.mkdir(parents=True, exist_ok=True)
-    scratch = place.with_name(f"{place.name}.{uuid.uuid4().hex}{PARTIAL}")
+    scratch = beside.with_name(name)
     try:
         yield scratch
     finally:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import geoparquet_validator
 import numpy as np
 import pyarrow.parquet
 import pyproj
@@ -123,6 +124,20 @@ def test_row_groups_of_parquet_follow_the_mask_and_each_object_has_its_bounds(
     assert meta["geo"]["bbox"] == [*boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0)]
     assert pyarrow.parquet.ParquetFile(path).num_row_groups > 3
     assert (np.diff(boxes[:, 1]) <= 0).all()  # by the last row of each object
+
+
+@pytest.mark.parametrize("grid", [GRID, SLIDE])
+@pytest.mark.parametrize("connectivity", [4, 8])
+def test_a_validator_finds_nothing_in_geoparquet(
+    grid: Grid, connectivity: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outlines, "BATCH_CORNERS", 60)
+    report = geoparquet_validator.check(str(write("a.parquet", tmp_path, grid, connectivity=connectivity)))
+    status = {outcome["id"]: outcome["status"] for outcome in report["outcomes"]}
+    assert (report["version"], geoparquet_validator.failed(report)) == ("1.1.0", [])
+    for rule in ("core/wkb", "core/geometry-types", "core/bbox-extent", "covering/bbox-paths"):
+        assert status[f"/conf/{rule}"] == "pass"
+    assert status["/conf/distribution/spatial-order"] == "pass"
 
 
 @pytest.mark.parametrize("name", ["a.gpkg", "a.fgb", "a.parquet"])

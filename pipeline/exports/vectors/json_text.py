@@ -15,9 +15,9 @@ TEXT_PIECE = 2**14
 """Vertices that become text at once."""
 
 
-def compact(value: Any) -> str:
-    """JSON without spaces, with letters as they are."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+def compact(value: Any, ascii_only: bool = False) -> str:
+    """JSON without spaces, with letters as they are, or as escapes of ASCII."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=ascii_only)
 
 
 Shapes = list[list[npt.NDArray[Any]]]
