@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.geometry.grid import id_dtype as grid_id_dtype
 from pipeline.geometry.window import Window
 from pipeline.objects.columns import AREA_COLUMNS, Columns, FixedPoint, Int64s, Measures
 from pipeline.objects.labels import Connectivity, label_block
@@ -105,7 +106,7 @@ class Components:
 
 def id_dtype(mask: Mask) -> np.dtype[Any]:
     """The dtype of ids in a mask: uint32 where they fit, else uint64."""
-    return np.dtype(np.uint32 if mask.height * mask.width <= np.iinfo(np.uint32).max else np.uint64)
+    return np.dtype(grid_id_dtype(mask.height, mask.width))
 
 
 def find_components(

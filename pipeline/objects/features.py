@@ -10,19 +10,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.errors import InputError, PlanError
+from pipeline.errors import PlanError
 from pipeline.geometry.areas import PixelAreas, pixel_areas
 from pipeline.geometry.grid import Grid, Transform
+from pipeline.objects.choice import ObjectChoice
 from pipeline.objects.columns import Columns, ConfidenceOf, Int64s, Measures
 from pipeline.objects.corners import STRAIGHT
-from pipeline.objects.labels import Connectivity
 from pipeline.objects.lengths import LengthUnit, edge_lengths, length_unit
 from pipeline.objects.mask import MaskBlocks
 from pipeline.objects.outlines import ObjectRings, OutlineBatch, Outlines, find_outlines, object_rings, outline_batches
 from pipeline.objects.parts import ObjectParts, chosen_owners, find_objects
 from pipeline.objects.rings import Int32s
 from pipeline.objects.simplify import Simplification, simplify_outlines
-from pipeline.objects.sizes import ObjectSize
 from pipeline.objects.sweep import BlockHook
 from pipeline.objects.wkb import Binary, polygons_as_wkb
 from pipeline.store.spec import ClassRow
@@ -34,14 +33,9 @@ OBJECT_LIMIT = 4 * 10**6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FeatureOptions:
+class FeatureOptions(ObjectChoice):
     """Which objects become features, and how."""
 
-    connectivity: Connectivity = 4
-    codes: tuple[int, ...] = ()
-    """Classes that are taken; empty for all but those of role background and ignore."""
-    min_area: ObjectSize | None = None
-    """Smaller objects are left out."""
     simplify: float | None = None
     """Arcs lose points that span triangles of up to its square, px; None for none."""
     vertex_limit: int = VERTEX_LIMIT
@@ -240,13 +234,11 @@ def find_features(
         There are more objects, or more vertices in one of them, than memory is meant to hold.
     """
     options, areas = options or FeatureOptions(), areas or pixel_areas(grid)
-    codes = _codes(classes, options.codes)
-    if options.min_area is not None:
-        options.min_area.check(areas.unit)
+    options = options.resolved(classes, areas.unit)
     scratch.mkdir(parents=True, exist_ok=True)
     measures = Measures(area_of=areas.of, confidence_of=confidence_of)
     found = find_objects(blocks, scratch, connectivity=options.connectivity, measures=measures, after_block=after_block)
-    chosen = _chosen(found, codes, options)
+    chosen = _chosen(found, options)
     outlines = find_outlines(
         found, chosen_owners(found, chosen), scratch, shared=options.simplify is not None, after_block=after_block
     )
@@ -264,22 +256,9 @@ def find_features(
     return features
 
 
-def _codes(classes: Sequence[ClassRow], codes: tuple[int, ...]) -> tuple[int, ...]:
-    absent = sorted(set(codes) - {row.code for row in classes})
-    if absent:
-        known = ", ".join(f"{row.code} ({row.name})" for row in classes)
-        raise InputError(f"The mask has no class {absent[0]}, which was asked for. It has {known}: name some of these.")
-    return codes or tuple(row.code for row in classes if row.role not in ("background", "ignore"))
-
-
-def _chosen(found: ObjectParts, codes: tuple[int, ...], options: FeatureOptions) -> npt.NDArray[np.bool_]:
+def _chosen(found: ObjectParts, options: FeatureOptions) -> npt.NDArray[np.bool_]:
     """(objects,) which of them become features."""
-    batches = []
-    for rows in found.objects.batches():
-        chosen = np.isin(rows["code"], codes)
-        if options.min_area is not None:
-            chosen &= options.min_area.reached(rows, found.objects.areas(rows))
-        batches.append(chosen)
+    batches = [options.picks(rows, found.objects) for rows in found.objects.batches()]
     chosen = np.concatenate([np.zeros(0, dtype=bool), *batches])
     if (count := int(chosen.sum())) > options.object_limit:
         raise PlanError(

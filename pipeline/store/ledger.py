@@ -18,7 +18,7 @@ from pipeline.errors import StoreError
 from pipeline.geometry.window import Window
 from pipeline.locations import Place
 from pipeline.store.files import Files, files_at, upload_checksums
-from pipeline.store.layers import leading_layer
+from pipeline.store.layers import array_key, leading_layer
 from pipeline.store.lifecycle import main_layer_of, open_layer
 
 ABSENT_CHUNK = upload_checksums.EMPTY_CHUNK
@@ -43,7 +43,7 @@ class Ledger:
 
     @property
     def _folder(self) -> str:
-        return f"{self.level}/{self.layer or main_layer_of(self.store)}/ledger"
+        return f"{array_key(self.level, self.layer or main_layer_of(self.store))}/ledger"
 
     def commit(self, block: BlockPosition, record: dict[str, Any]) -> None:
         """Write a block's record; a failure noted before is forgotten."""
@@ -167,7 +167,7 @@ def chunk_keys(store: Place, level: int, layer: str, window: Window) -> Iterator
         range(axis.start // side, -(-axis.stop // side)) for axis, side in ((window.rows, rows), (window.cols, cols))
     ]
     for place in product(*axes):
-        yield f"{level}/{layer}/{array.metadata.encode_chunk_key(place)}"
+        yield f"{array_key(level, layer)}/{array.metadata.encode_chunk_key(place)}"
 
 
 def _checksum(files: Files, key: str) -> str:
