@@ -27,7 +27,9 @@ from pipeline.objects.wkb import Binary, polygons_as_wkb
 from pipeline.store.spec import ClassRow
 
 VERTEX_LIMIT = 10**7
-"""Vertices of one object: its rings are traced as a whole, which takes some 70 bytes per vertex."""
+"""Vertices of one object: its rings are traced as a whole, which takes some 60 bytes per vertex."""
+LENGTHS = 2**20
+"""Edges that are measured at once: geodesics take some 100 bytes each."""
 OBJECT_LIMIT = 4 * 10**6
 """Objects that are written: each takes some 100 bytes while they are put in order."""
 
@@ -39,6 +41,8 @@ class FeatureOptions(ObjectChoice):
     simplify: float | None = None
     """Arcs lose points that span triangles of up to its square, px; None for none."""
     vertex_limit: int = VERTEX_LIMIT
+    ring_vertices: float = 0.0
+    """Vertices that take as much memory as a ring does beside its vertices."""
     object_limit: int = OBJECT_LIMIT
 
 
@@ -269,19 +273,21 @@ def _chosen(found: ObjectParts, options: FeatureOptions) -> npt.NDArray[np.bool_
 
 
 def _check_vertices(features: Features, options: FeatureOptions) -> None:
-    counts = features.outlines.counts
-    if not len(counts) or counts.max() <= options.vertex_limit:
+    outlines = features.outlines
+    loads = outlines.counts + options.ring_vertices * outlines.rings
+    if not len(loads) or loads.max() <= options.vertex_limit:
         return
-    largest = int(counts.argmax())
+    largest = int(loads.argmax())
+    times = loads[largest] / max(options.vertex_limit, 1)
     row = features.found.objects.table.read(largest, largest + 1)
     code = int(row["code"][0])
     name = next((each.name for each in features.fields.classes if each.code == code), str(code))
     raise PlanError(
-        f"The object {row['first'][0] + 1} of class {name} has {counts[largest]:,} vertices around its "
-        f"{row['pixels'][0]:,} px, and memory is meant for {options.vertex_limit:,} in one polygon. Nothing was "
-        f"written. It lies in rows {row['row_min'][0]}–{row['row_max'][0]}, cols {row['col_min'][0]}–"
-        f"{row['col_max'][0]}, and is most likely noise: smooth the mask first, such as with apply --postprocess and "
-        f"a sieve of 20 px, or leave its class out with --classes."
+        f"The object {row['first'][0] + 1} of class {name} has {outlines.counts[largest]:,} vertices in "
+        f"{outlines.rings[largest]:,} rings around its {row['pixels'][0]:,} px, and takes {times:.1f} times what "
+        f"memory is meant for. Nothing was written. It lies in rows {row['row_min'][0]}–{row['row_max'][0]}, cols "
+        f"{row['col_min'][0]}–{row['col_max'][0]}, and is most likely noise: smooth the mask first, such as with "
+        f"apply --postprocess and a sieve of 20 px, leave its class out with --classes, or give more --memory."
     )
 
 
@@ -294,7 +300,10 @@ def _perimeters(grid: Grid, traced: ObjectRings) -> npt.NDArray[np.float64]:
     following = np.arange(1, len(rows) + 1, dtype=np.int32)
     ends = np.cumsum(sizes)
     following[ends - 1] = ends - sizes
-    lengths = edge_lengths(grid, rows, cols, rows[following], cols[following])
+    lengths = np.empty(len(rows))
+    for start in range(0, len(rows), LENGTHS):
+        edges, after = slice(start, start + LENGTHS), following[start : start + LENGTHS]
+        lengths[edges] = edge_lengths(grid, rows[edges], cols[edges], rows[after], cols[after])
     polygons = _sums(np.add.reduceat(lengths, ends - sizes), traced.polygon_rings)
     return np.asarray(_sums(polygons, traced.object_polygons))
 
