@@ -16,7 +16,7 @@ from pipeline.exports.ome_tiff import OME_TIFF
 from pipeline.exports.png import PNG
 from pipeline.exports.task import MAIN_LAYERS, ExportRequest, ExportTask, main_layer
 from pipeline.exports.vectors.forms import VECTOR_FORMS
-from pipeline.exports.write import Form, delete_with_companions, place_of, require_replaceable, write_export
+from pipeline.exports.write import Form, delete_with_companions, place_of, refuse_foreign, write_export
 from pipeline.exports.zarr_labels import ZARR_LABELS
 from pipeline.locations import Place, parse_place
 from pipeline.store.files import files_at
@@ -54,7 +54,7 @@ def check_exports(store: Place, spec: StoreSpec, meta: dict[str, Any]) -> None:
         task, form = ExportTask(store, spec, meta, request), KINDS[request.to]
         place = place_of(task, form)
         form.check(task)
-        require_replaceable(task, form, place)
+        refuse_foreign(task, form, place)
         if str(place) in taken:
             raise ConfigError(f"output.exports writes {place} twice. Give each export its own file (out).")
         taken.add(str(place))
@@ -112,7 +112,7 @@ def export(task: ExportTask, overwrite: bool = False) -> Place:
     form = KINDS[task.request.to]
     place = place_of(task, form)
     if not overwrite:
-        require_replaceable(task, form, place)
+        refuse_foreign(task, form, place)
     remove_partials_beside(place)
     return write_export(task, form, place, anew=overwrite)
 
@@ -141,7 +141,7 @@ def _write(task: ExportTask, named: bool, unchanged: bool) -> Place:
     form = KINDS[task.request.to]
     if named:
         place = place_of(task, form)
-        require_replaceable(task, form, place)
+        refuse_foreign(task, form, place)
     else:
         place = places.free_place(task.store, form.ending, task.layer if form.has_layer else None)
     return write_export(task, form, place, keep=unchanged)

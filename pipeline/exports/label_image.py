@@ -36,7 +36,7 @@ from pipeline.store.lifecycle import open_layer
 from pipeline.store.reader import open_store
 from pipeline.store.spec import StoreSpec
 
-REVISION = 1
+_REVISION = 1
 """Of what the ids mean; part of the fingerprint."""
 _PROCESS_BYTES = 350 * 2**20
 """What the process takes beside the ids that it writes."""
@@ -91,7 +91,7 @@ def _document(task: ExportTask, choice: ObjectChoice) -> dict[str, Any]:
         "codes": list(choice.codes),
         "min_area": None if size is None else f"{size.value!r} {size.unit}",
     }
-    facts = {"revision": REVISION, **objects}
+    facts = {"revision": _REVISION, **objects}
     if task.layer in DERIVED_LAYERS:
         facts["made_by"] = task.meta[task.layer]["fingerprint"]
     digest = blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=16).hexdigest()

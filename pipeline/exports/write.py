@@ -65,7 +65,7 @@ def place_of(task: ExportTask, form: Form) -> Place:
     return task.request.out or places.default_place(task.store, form.ending, task.layer if form.has_layer else None)
 
 
-def require_replaceable(task: ExportTask, form: Form, place: Place) -> None:
+def refuse_foreign(task: ExportTask, form: Form, place: Place) -> None:
     """Raise ConfigError where something stands in the place of an export that was not written for its store."""
     if form.group is not None:
         form.group.require_own(task.store)

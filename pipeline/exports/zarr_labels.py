@@ -7,7 +7,7 @@ from pipeline.exports.objects import object_choice
 from pipeline.exports.task import ExportTask
 from pipeline.exports.write import Form, StoreGroup
 from pipeline.locations import Place
-from pipeline.store.instances import GROUP, is_foreign_label
+from pipeline.store.instances import INSTANCES_GROUP, is_foreign_label
 from pipeline.store.lifecycle import is_mask_store
 
 
@@ -21,7 +21,7 @@ def _write(task: ExportTask, keep: bool, anew: bool) -> None:
 def _check(task: ExportTask) -> None:
     if task.request.out is not None:
         raise ConfigError(
-            f"zarr-labels was given the file {task.request.out}, and lies inside its store, as {GROUP}. "
+            f"zarr-labels was given the file {task.request.out}, and lies inside its store, as {INSTANCES_GROUP}. "
             f"Leave the file out."
         )
     if "simplify" in task.request.options:
@@ -32,9 +32,9 @@ def _check(task: ExportTask) -> None:
 def _require_own(store: Place) -> None:
     if is_mask_store(store) and is_foreign_label(store):
         raise ConfigError(
-            f"{store / GROUP} exists, was not written by an export, and was left as it is. Move it away, or export "
+            f"{store / INSTANCES_GROUP} exists, was not written by an export, and was left as it is. Move it away, or export "
             f"with --overwrite."
         )
 
 
-ZARR_LABELS = Form(check=_check, group=StoreGroup(key=GROUP, write=_write, require_own=_require_own))
+ZARR_LABELS = Form(check=_check, group=StoreGroup(key=INSTANCES_GROUP, write=_write, require_own=_require_own))

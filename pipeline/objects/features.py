@@ -28,7 +28,7 @@ from pipeline.store.spec import ClassRow
 
 VERTEX_LIMIT = 10**7
 """Vertices of one object: its rings are traced as a whole, which takes some 60 bytes per vertex."""
-LENGTHS = 2**20
+_EDGES_AT_ONCE = 2**20
 """Edges that are measured at once: geodesics take some 100 bytes each."""
 OBJECT_LIMIT = 4 * 10**6
 """Objects that are written: each takes some 100 bytes while they are put in order."""
@@ -301,8 +301,8 @@ def _perimeters(grid: Grid, traced: ObjectRings) -> npt.NDArray[np.float64]:
     ends = np.cumsum(sizes)
     following[ends - 1] = ends - sizes
     lengths = np.empty(len(rows))
-    for start in range(0, len(rows), LENGTHS):
-        edges, after = slice(start, start + LENGTHS), following[start : start + LENGTHS]
+    for start in range(0, len(rows), _EDGES_AT_ONCE):
+        edges, after = slice(start, start + _EDGES_AT_ONCE), following[start : start + _EDGES_AT_ONCE]
         lengths[edges] = edge_lengths(grid, rows[edges], cols[edges], rows[after], cols[after])
     polygons = _sums(np.add.reduceat(lengths, ends - sizes), traced.polygon_rings)
     return np.asarray(_sums(polygons, traced.object_polygons))

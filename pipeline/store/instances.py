@@ -21,40 +21,40 @@ from pipeline.store.ledger import Ledger
 from pipeline.store.lifecycle import META_KEY, clear_open_arrays, read_store_meta, restate
 from pipeline.store.spec import StoreSpec
 
-GROUP = LABEL_LAYERS["instances"]
-LABELS, NAME = GROUP.split("/")
-NOTE = f"{GROUP}/0/ledger/objects.json"
+INSTANCES_GROUP = LABEL_LAYERS["instances"]
+_LABELS, _NAME = INSTANCES_GROUP.split("/")
+_NOTE = f"{INSTANCES_GROUP}/0/ledger/objects.json"
 """Holds the fingerprint of the objects that the records belong to."""
 _GROUP_FILES = ("zarr.json", ".zgroup", ".zattrs")
 
 
 def published_instances(store: Place) -> dict[str, Any] | None:
     """What a whole label image says of its objects: their ``fingerprint``, and what they were taken by; else None."""
-    document = _attributes(store, GROUP).get(META_KEY)
+    document = _attributes(store, INSTANCES_GROUP).get(META_KEY)
     return document if isinstance(document, dict) else None
 
 
 def is_foreign_label(store: Place) -> bool:
     """Whether somebody else's label image has the place."""
-    return bool(_attributes(store, GROUP)) and published_instances(store) is None
+    return bool(_attributes(store, INSTANCES_GROUP)) and published_instances(store) is None
 
 
 def recorded_instances(store: Place) -> str | None:
     """The fingerprint of the objects that commit records belong to; None where they belong to nothing."""
     try:
-        return str(json.loads(files_at(store).get(NOTE) or b"{}")["fingerprint"])
+        return str(json.loads(files_at(store).get(_NOTE) or b"{}")["fingerprint"])
     except (ValueError, KeyError, TypeError):
         return None
 
 
 def hide_instances(store: Place) -> None:
     """Have the label image made anew, and no reader take it for whole: what it is made of is about to change."""
-    files_at(store).delete(NOTE)
+    files_at(store).delete(_NOTE)
     if published_instances(store) is None:
         return
-    _write_names(store, [name for name in _names(store) if name != NAME])
-    _group(store, GROUP).attrs.put({})
-    _sync(store, (LABELS, GROUP))
+    _write_names(store, [name for name in _names(store) if name != _NAME])
+    _group(store, INSTANCES_GROUP).attrs.put({})
+    _sync(store, (_LABELS, INSTANCES_GROUP))
     _restate_if_complete(store)
 
 
@@ -73,14 +73,14 @@ def begin_instances(store: Place, spec: StoreSpec, fingerprint: str) -> None:
         ledger = Ledger(store, level, "instances")
         for block in list(ledger.listed()):
             ledger.drop(block)
-    for folder in (LABELS, GROUP):
+    for folder in (_LABELS, INSTANCES_GROUP):
         zarr.open_group(zarr_path(store, folder), mode="a", zarr_format=spec.zarr_format, use_consolidated=False)
-    _group(store, GROUP).attrs.put({})
+    _group(store, INSTANCES_GROUP).attrs.put({})
     for level in range(spec.levels):
         hierarchy.create_layer(store, spec.instances, level, "instances")
-    _sync(store, (LABELS, GROUP, *(f"{GROUP}/{level}" for level in range(spec.levels))))
+    _sync(store, (_LABELS, INSTANCES_GROUP, *(f"{INSTANCES_GROUP}/{level}" for level in range(spec.levels))))
     clear_open_arrays()
-    files_at(store).put(NOTE, json.dumps({"fingerprint": fingerprint}).encode())
+    files_at(store).put(_NOTE, json.dumps({"fingerprint": fingerprint}).encode())
 
 
 def has_intact_arrays(store: Place, spec: StoreSpec) -> bool:
@@ -98,22 +98,22 @@ def publish_instances(store: Place, spec: StoreSpec, document: dict[str, Any]) -
     document
         As `published_instances` gives it.
     """
-    _group(store, GROUP).attrs.put({**metadata.label_attributes(spec.instances), META_KEY: document})
-    _sync(store, (GROUP,))
-    _write_names(store, list(dict.fromkeys([*_names(store), NAME])))
-    _sync(store, (LABELS,))
+    _group(store, INSTANCES_GROUP).attrs.put({**metadata.label_attributes(spec.instances), META_KEY: document})
+    _sync(store, (INSTANCES_GROUP,))
+    _write_names(store, list(dict.fromkeys([*_names(store), _NAME])))
+    _sync(store, (_LABELS,))
     _restate_if_complete(store)
 
 
 def _names(store: Place) -> list[str]:
     """Label images of the store, those of others among them."""
-    attributes = _attributes(store, LABELS)
+    attributes = _attributes(store, _LABELS)
     names = attributes.get("ome", attributes).get("labels", [])
     return [str(name) for name in names]
 
 
 def _write_names(store: Place, names: list[str]) -> None:
-    group = _group(store, LABELS)
+    group = _group(store, _LABELS)
     others = {key: value for key, value in dict(group.attrs).items() if key not in ("ome", "labels")}
     group.attrs.put({**others, **metadata.labels_attributes(names, group.metadata.zarr_format)})
 
