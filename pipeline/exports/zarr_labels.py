@@ -32,8 +32,8 @@ def _check(task: ExportTask) -> None:
 def _require_own(store: Place) -> None:
     if is_mask_store(store) and is_foreign_label(store):
         raise ConfigError(
-            f"{store / INSTANCES_GROUP} exists, was not written by an export, and was left as it is. Move it away, or export "
-            f"with --overwrite."
+            f"{store / INSTANCES_GROUP} exists, was not written by an export, and was left as it is. Move it away, "
+            f"or export with --overwrite."
         )
 
 
