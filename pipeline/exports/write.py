@@ -26,13 +26,30 @@ def _none(task: ExportTask) -> dict[str, bytes]:
     return {}
 
 
+def _no_file(task: ExportTask, file: Path) -> None:
+    """A form that lies inside the store writes no file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreGroup:
+    """A form that is a group inside the store, not a file beside it."""
+
+    key: str
+    """Of the group, below the store."""
+    write: Callable[[ExportTask, bool, bool], None]
+    """Writes it under the lease of the store; told whether one that is current is left unread, and whether all of it is
+    made anew."""
+    require_own: Callable[[Place], None]
+    """Raises ConfigError where somebody else's group has the place in a store."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Form:
     """A form of export."""
 
-    ending: str
+    ending: str = ""
     """Of the file's name, with its dot."""
-    write: Callable[[ExportTask, Path], None]
+    write: Callable[[ExportTask, Path], None] = _no_file
     """Writes the file on disk; it carries the mark of the task where `is_foreign` looks for it."""
     has_layer: bool = True
     """Whether a file holds one layer, by which it is named."""
@@ -40,14 +57,26 @@ class Form:
     """Small files beside it, by what is put behind its name, or in the place of its ending where that has no dot."""
     check: Callable[[ExportTask], None] = lambda task: None
     """Raises ConfigError where the form cannot hold the layer."""
+    group: StoreGroup | None = None
+    """Where the export lies inside the store."""
 
 
 def place_of(task: ExportTask, form: Form) -> Place:
-    """Where the file of a task lies, unless it has to step aside."""
+    """Where the export of a task lies, unless it has to step aside."""
+    if form.group is not None:
+        return task.store / form.group.key
     return task.request.out or places.default_place(task.store, form.ending, task.layer if form.has_layer else None)
 
 
-def write_export(task: ExportTask, form: Form, place: Place, keep: bool = False) -> Place:
+def refuse_foreign(task: ExportTask, form: Form, place: Place) -> None:
+    """Raise ConfigError where something stands in the place of an export that was not written for its store."""
+    if form.group is not None:
+        form.group.require_own(task.store)
+    else:
+        places.require_replaceable(place, task.store)
+
+
+def write_export(task: ExportTask, form: Form, place: Place, keep: bool = False, anew: bool = False) -> Place:
     """Write one export.
 
     Parameters
@@ -58,6 +87,8 @@ def write_export(task: ExportTask, form: Form, place: Place, keep: bool = False)
         Where; what is there is replaced.
     keep
         Leave a file that says of itself all that the task's mark says.
+    anew
+        Go on with nothing that an earlier export has begun inside the store.
 
     Returns
     -------
@@ -72,6 +103,9 @@ def write_export(task: ExportTask, form: Form, place: Place, keep: bool = False)
         The disk is full, or does not obey.
     """
     form.check(task)
+    if form.group is not None:
+        form.group.write(task, keep, anew)
+        return place
     remove_partials_beside(scratch_place(place))
     if keep and is_current(place, task.mark):
         return place

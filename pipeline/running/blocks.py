@@ -24,6 +24,7 @@ from pipeline.runtime.progress import Progress
 from pipeline.runtime.timed_engine import TimedEngine
 from pipeline.store import overviews
 from pipeline.store.cleaned import forget_cleaned
+from pipeline.store.instances import hide_instances
 from pipeline.store.invalid_counts import InvalidCounts, counts
 from pipeline.store.lease.lease import assert_held
 from pipeline.store.ledger import Ledger
@@ -77,6 +78,7 @@ def run_blocks(job: Job, progress: Progress, watch: TimedEngine, shard_blocks: S
             prefault_tile_memory(job)
         reuse_network(job.task, job.network)
         forget_cleaned(job.path)
+        hide_instances(job.path)
         overviews.invalidate_above(
             job.path,
             job.spec,

@@ -19,7 +19,7 @@ from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window
 from pipeline.locations import Place, Remote
 from pipeline.store.files import Files, files_at, upload_checksums
-from pipeline.store.layers import leading_layer
+from pipeline.store.layers import array_key, leading_layer
 from pipeline.store.lifecycle import main_layer_of, open_layer
 
 ABSENT_CHUNK = upload_checksums.EMPTY_CHUNK
@@ -44,7 +44,7 @@ class Ledger:
 
     @property
     def _folder(self) -> str:
-        return f"{self.level}/{self.layer or main_layer_of(self.store)}/ledger"
+        return f"{array_key(self.level, self.layer or main_layer_of(self.store))}/ledger"
 
     def commit(self, block: BlockPosition, record: dict[str, Any]) -> None:
         """Write a block's record; a failure noted before is forgotten."""
@@ -193,7 +193,7 @@ def _chunks(store: Place, level: int, layer: str, window: Window) -> Iterator[tu
     for place in product(*axes):
         *_, row, col = place
         pixels = Window(row=row * height, col=col * width, height=height, width=width)
-        yield f"{level}/{layer}/{array.metadata.encode_chunk_key(place)}", pixels
+        yield f"{array_key(level, layer)}/{array.metadata.encode_chunk_key(place)}", pixels
 
 
 def _checksum(files: Files, key: str) -> str:

@@ -236,8 +236,26 @@ def test_what_memory_is_not_meant_for_is_refused_with_its_figures(tmp_path: Path
         features_of(tmp_path, object_limit=5)
     noise = (np.random.default_rng(1).random((100, 130)) < 0.65).astype(np.uint8) * 3
     (tmp_path / "b").mkdir()
-    with pytest.raises(PlanError, match=r"The object \d+ of class <fields & co> has [\d,]+ vertices around its"):
+    with pytest.raises(PlanError, match=r"The object \d+ of class <fields & co> has [\d,]+ vertices in [\d,]+ rings"):
         features_of(tmp_path / "b", array=noise, vertex_limit=1000)
+
+
+@pytest.mark.parametrize("connectivity", [4, 8])
+def test_rings_are_counted_before_they_are_traced(connectivity: int, tmp_path: Path) -> None:
+    """Holes that touch the outer ring at a corner among them."""
+    noise = (np.random.default_rng(1).random((100, 130)) < 0.65).astype(np.uint8) * 3
+    features = features_of(tmp_path, array=noise, connectivity=connectivity, simplify=0.0)
+    rings, objects = {}, features.outlines.rings
+    for batch in features.batches():
+        polygons = np.add.reduceat(batch.polygon_rings, np.cumsum(batch.object_polygons) - batch.object_polygons)
+        rings |= dict(zip(batch.attributes["id"].tolist(), polygons.tolist(), strict=True))
+    ids = features.found.objects.ids()
+    assert {int(ids[k]): int(objects[k]) for k in np.flatnonzero(objects)} == rings
+    assert max(rings.values()) > 100
+    limits = {"vertex_limit": int(features.outlines.counts.max()), "connectivity": connectivity}
+    (tmp_path / "b").mkdir()
+    with pytest.raises(PlanError, match=r"takes 1\.\d times"):
+        features_of(tmp_path / "b", array=noise, ring_vertices=0.5, **limits)
 
 
 @pytest.mark.parametrize("name", sorted(WRITERS))

@@ -59,8 +59,9 @@ def reference_ids(array: np.ndarray, connectivity: int = 4) -> np.ndarray:
     ids = np.zeros(array.shape, dtype=np.int64)
     for code in np.unique(array[array != NODATA]):
         labels, count = ndimage.label(array == code, structure=np.ones((3, 3)) if connectivity == 8 else None)
-        for k in range(1, count + 1):
-            ids[labels == k] = np.flatnonzero(labels == k)[0] + 1
+        numbers = np.arange(1, array.size + 1).reshape(array.shape)
+        first = ndimage.minimum(numbers, labels, np.arange(1, count + 1)).astype(np.int64)
+        ids[labels > 0] = first[labels[labels > 0] - 1]
     return ids
 
 

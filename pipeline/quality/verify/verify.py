@@ -15,6 +15,7 @@ from pipeline.quality.verify import wide_halo_reference
 from pipeline.quality.verify.certificate import Certificate, full_certificate, incomplete_certificate
 from pipeline.quality.verify.coverage import check_coverage
 from pipeline.quality.verify.faults import Faults
+from pipeline.quality.verify.instance_check import check_instances
 from pipeline.quality.verify.seam_check import CANDIDATES_PER_WINDOW, SeamCheck
 from pipeline.quality.verify.verdict import seam_limit
 from pipeline.store.lifecycle import clear_open_arrays, read_store_meta
@@ -66,6 +67,8 @@ def verify(
     check.run(coverage.samples[0], windows, seed)
     if not check.faults.count:
         check.overviews(coverage.samples[1:], windows, seed)
+    if not check.faults.count:
+        check_instances(job, check.faults)
     return full_certificate(job, coverage, check, seam_limit(job, tolerance, check.control), seed, windows)
 
 
