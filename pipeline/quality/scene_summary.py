@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import count
 
@@ -11,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline.geometry.areas import AreaMethod, pixel_areas
+from pipeline.geometry.grid import Grid
 from pipeline.objects.mask import Codes
 from pipeline.quality.stats.rows import StatsRow
 from pipeline.quality.stats.stats import store_stats
@@ -65,7 +67,7 @@ def scene_summary(level: StoreLevel) -> SceneSummary:
     facts = SceneSummary(level=level, layers=spec.layers, is_complete=is_complete, committed=level.committed_blocks())
     if not (is_complete and spec.classes):
         return facts
-    counted = _smallest_level(spec, COUNTED_PIXELS)
+    counted = _first_level(spec, lambda grid: grid.height * grid.width <= COUNTED_PIXELS)
     return replace(
         facts,
         rows=tuple(store_stats(open_store(level.path, counted))),
@@ -75,15 +77,14 @@ def scene_summary(level: StoreLevel) -> SceneSummary:
     )
 
 
-def _smallest_level(spec: StoreSpec, pixels: int) -> int:
-    """The first level with so few pixels, or else the last."""
-    grids = [spec.grid.level(k) for k in range(spec.levels)]
-    return next((k for k, grid in enumerate(grids) if grid.height * grid.width <= pixels), spec.levels - 1)
+def _first_level(spec: StoreSpec, fits: Callable[[Grid], bool]) -> int:
+    """The first level whose grid fits, or else the last."""
+    return next((k for k in range(spec.levels) if fits(spec.grid.level(k))), spec.levels - 1)
 
 
 def _codes(level: StoreLevel, spec: StoreSpec) -> Codes:
-    """(rows, cols) codes to draw, of the smallest overview that is large enough."""
-    k = _smallest_level(spec, PICTURE_SIDE**2)
+    """(rows, cols) codes to draw, of the largest level that fits; of one that is larger, some rows and columns."""
+    k = _first_level(spec, lambda grid: max(grid.height, grid.width) <= PICTURE_SIDE)
     layer = "cleaned" if "cleaned" in spec.layers else "mask"
     array = open_layer(level.path, k, layer)
     step = max(1, -(-max(array.shape) // PICTURE_SIDE))
