@@ -120,7 +120,7 @@ class Progress:
         """A line of its own; machines are told the event, its level and its fields as well."""
         if event == "stage":
             self._view.close()
-        if not (self._quiet and level == "info"):
+        if not self._quiet or _level(line, level) != "info":
             self._view.say(line)
 
     def note(self, event: str, level: str = "info", **fields: Any) -> None:
@@ -193,7 +193,7 @@ class JsonProgress(Progress):
 
     def say(self, line: str, event: str = "note", level: str = "info", **fields: Any) -> None:
         """A line, as the message of an event."""
-        self.note(event, level, message=line, **fields)
+        self.note(event, _level(line, level), message=line, **fields)
 
     def note(self, event: str, level: str = "info", **fields: Any) -> None:
         """An event."""
@@ -242,6 +242,11 @@ class JsonProgress(Progress):
 def progress_as(log_format: str, quiet: bool = False) -> Progress:
     """Progress on stderr, as ``text`` or ``json``; with ``quiet`` errors and warnings alone."""
     return JsonProgress(quiet=quiet) if log_format == "json" else Progress(quiet=quiet)
+
+
+def _level(line: str, level: str) -> str:
+    """The level of a line; who is told lines alone marks a warning by its first word."""
+    return "warning" if line.startswith("warning: ") else level
 
 
 def _no_reads() -> int:

@@ -184,7 +184,7 @@ def test_quiet_leaves_warnings_alone(log_format: str, capsys: pytest.CaptureFixt
         progress.advance(10, lambda: IDLE)
         progress.overviews(1, 2)
         progress.status("verifying")
-        progress.say("warning: odd", level="warning")
+        progress.say("warning: odd")
         progress.note("done", exit_code=0)
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
