@@ -15,14 +15,14 @@ from pipeline.errors import PipelineError
 if TYPE_CHECKING:
     from pipeline.config import Config as Config
     from pipeline.locations import Remote
-    from pipeline.quality.scene import Scene
+    from pipeline.quality.scene import StoreDataset
     from pipeline.running.report import Report
 
 __version__ = "0.1.0"
 __all__ = ["Config", "PipelineError", "open", "plan", "run", "verify"]
 
 
-def open(store: str | Path | Remote, level: int = 0) -> Scene:  # noqa: A001  pipeline.open reads as xarray.open_dataset does
+def open(store: str | Path | Remote, level: int = 0) -> StoreDataset:  # noqa: A001  pipeline.open reads as xarray.open_dataset does
     """Open a store as an xarray Dataset; pixels are read when they are used.
 
     Parameters
@@ -34,7 +34,7 @@ def open(store: str | Path | Remote, level: int = 0) -> Scene:  # noqa: A001  pi
 
     Returns
     -------
-    Scene
+    StoreDataset
         An xarray.Dataset of the layers ``mask``, ``confidence`` … of dtype uint8, uint16 or float16, with dimensions
         (y, x) or (class, y, x). Its attributes hold ``crs``, ``nodata`` of the mask and ``class_names`` by code. Where
         rioxarray is installed, ``.rio`` knows CRS and transform too. It also has ``path``, ``complete``, ``grid``,
@@ -58,9 +58,9 @@ def open(store: str | Path | Remote, level: int = 0) -> Scene:  # noqa: A001  pi
     from pipeline.store.reader import store_location
 
     layers, store_level = dataset(store_location(store), level)
-    from pipeline.quality.scene import Scene
+    from pipeline.quality.scene import StoreDataset
 
-    return Scene.of(layers, store_level)
+    return StoreDataset.of(layers, store_level)
 
 
 def plan(config: Config | str | Path | Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from pipeline.store.reader import StoreLevel, open_store
 from pipeline.store.spec import ClassRow
 
 
-class Scene(xarray.Dataset):  # type: ignore[no-untyped-call]  # of xarray's own __init_subclass__
+class StoreDataset(xarray.Dataset):  # type: ignore[no-untyped-call]  # of xarray's own __init_subclass__
     """The layers of one level of a store.
 
     What is computed from it, such as a part, is a Dataset of the same class that knows no store any more.
@@ -27,7 +27,7 @@ class Scene(xarray.Dataset):  # type: ignore[no-untyped-call]  # of xarray's own
     __slots__ = ("_store_level",)
 
     @classmethod
-    def of(cls, layers: xarray.Dataset, level: StoreLevel) -> Scene:
+    def of(cls, layers: xarray.Dataset, level: StoreLevel) -> StoreDataset:
         """The layers of a level, which knows its store."""
         scene = cls(data_vars=dict(layers.data_vars), coords=layers.coords, attrs=layers.attrs)
         object.__setattr__(scene, "_store_level", level)

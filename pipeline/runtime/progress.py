@@ -23,7 +23,7 @@ JSON_INTERVAL_S = 10.0
 """Seconds between lines of JSON."""
 MAX_NAMED_FAILURES = 5
 """Failed blocks that are named as they fail; the report names all."""
-BLOCKS, OVERVIEWS = "blocks", "blocks of overviews"
+BLOCK_UNIT, OVERVIEW_UNIT = "blocks", "blocks of overviews"
 
 
 class Progress:
@@ -80,7 +80,7 @@ class Progress:
         self._limit, self._is_local, self._hanging = memory, is_local, hanging or _no_reads
         if done:
             self.say(f"{done} of {total} blocks are committed already", "resumed", done=done, total=total)
-        self._begin(BLOCKS, total, done, in_flight)
+        self._begin(BLOCK_UNIT, total, done, in_flight)
 
     def advance(self, pixels: int, so_far: Callable[[], dict[str, float]]) -> None:
         """One block is done: its pixels, and what tells what the device did so far, as `Stalls.so_far` does."""
@@ -101,8 +101,8 @@ class Progress:
 
     def overviews(self, done: int, total: int) -> None:
         """So many blocks of all overviews are made."""
-        if self._unit != OVERVIEWS or total != self._total or done < self._done:  # of another layer
-            self._begin(OVERVIEWS, total, done)
+        if self._unit != OVERVIEW_UNIT or total != self._total or done < self._done:  # of another layer
+            self._begin(OVERVIEW_UNIT, total, done)
         self._done = done
         self._rate.add(time.monotonic())
         if self._is_due():
@@ -128,7 +128,7 @@ class Progress:
 
     def figures(self) -> Figures:
         """What is known now; any thread may ask, and none is kept waiting."""
-        now, is_blocks, left = time.monotonic(), self._unit == BLOCKS, self._total - self._done
+        now, is_blocks, left = time.monotonic(), self._unit == BLOCK_UNIT, self._total - self._done
         return Figures(
             unit=self._unit,
             done=self._done,
@@ -149,7 +149,7 @@ class Progress:
             return f"waits for storage ({hanging} reads hang)"
         if self._total and self._rate.is_stalled(now):
             return f"no block for {duration(self._rate.idle(now))}"
-        if self._unit != BLOCKS:
+        if self._unit != BLOCK_UNIT:
             return ""
         if self._view.is_brief:
             return f"waits for {self._brief_wait()}"
@@ -206,9 +206,9 @@ class JsonProgress(Progress):
         self.note("block failed", "warning", block=list(block), pixels=pixels, why=reason)
 
     def _report(self) -> None:
-        if self._unit == OVERVIEWS:
+        if self._unit == OVERVIEW_UNIT:
             self.note("overviews", done=self._done, total=self._total)
-        elif self._unit == BLOCKS:
+        elif self._unit == BLOCK_UNIT:
             self.note("blocks", **self._block_fields(self.figures()))
         else:
             self.note("note", message=self._unit)

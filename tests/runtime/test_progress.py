@@ -154,12 +154,16 @@ def test_memory_elsewhere_is_not_told_and_what_is_done_waits_for_nothing() -> No
 
 
 def test_overviews_of_two_layers_are_counted_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    out = io.StringIO()
+    now, out, ages = [0.0], io.StringIO(), []
+    monkeypatch.setattr("pipeline.runtime.progress.time.monotonic", lambda: now[0])
     with Progress(out, interval=0) as progress:
         progress.start(2, 0)
         progress.advance(10, lambda: IDLE)
         for done in (1, 2, 1, 2):
+            now[0] += 3.0
             progress.overviews(done, 2)
+            ages.append(progress.figures().seconds)
+    assert ages == [0.0, 3.0, 0.0, 3.0]
     lines = [line.split(",")[0] for line in out.getvalue().splitlines()]
     assert lines == ["1/2 blocks", *2 * ["1/2 blocks of overviews", "2/2 blocks of overviews"]]
 

@@ -68,6 +68,8 @@ def test_a_fitted_line_is_never_wider_and_loses_its_end_first(width: int) -> Non
     assert bar <= MAX_BAR
     parts = f"{before}, {after}" if after else before
     assert FULL.line().startswith(parts)
+    cut = FULL.line()[len(parts) :]
+    assert cut == "" or cut.startswith(", ") or width < len("123456/567890 blocks")
 
 
 def test_an_ordinary_line_fits_a_narrow_terminal_and_has_a_bar_where_there_is_room() -> None:
