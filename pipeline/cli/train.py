@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -26,14 +27,11 @@ def train(
     from pipeline.train.train import train as learn
 
     with time_limit(job_config.execution.stop_after), progress_as(log_format, quiet) as progress:
-        progress.status("training")
         training = learn(job_config, progress.say, fresh)
         progress.note("done", exit_code=0, **{name: str(path) for name, path in training.files.items()})
-    if quiet:
+    if quiet or not training.files:
         return
-    if training.files:
-        print(
-            f"mean IoU {training.mean_iou:.4f} of the held-out blocks after round {training.best} of {training.rounds}"
-        )
+    print(f"mean IoU {training.mean_iou:.4f} of the held-out blocks after round {training.best} of {training.rounds}")
     for name, path in training.files.items():
         print(f"{name}: {path}")
+    print(f"next: wholecloth run {shlex.quote(str(config))}")

@@ -36,12 +36,14 @@ def scene_facts(summary: SceneSummary) -> list[tuple[str, str]]:
     """Names of facts and their texts."""
     level = summary.level
     state = "complete" if summary.is_complete else f"not complete: {summary.committed} of {level.blocks} blocks"
+    is_uncounted = summary.is_complete and level.classes and not summary.rows
     return [
         ("store", redacted(str(level.path))),
         ("state", state),
         ("size", f"{level.height} × {level.width} px"),
         ("CRS", _crs(level.grid)),
         ("layers", ", ".join(summary.layers)),
+        *([("classes", f"{len(level.classes)}; no overview is small enough to show")] if is_uncounted else []),
     ]
 
 

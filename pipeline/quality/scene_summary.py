@@ -40,12 +40,12 @@ class SceneSummary:
     committed: int
     """Blocks of the full resolution."""
     rows: tuple[StatsRow, ...] = ()
-    """One for each class; empty where the store is not complete, or has no classes."""
+    """One for each class; empty where the store is not complete, has no classes, or is large and has no overviews."""
     counted_level: int = 0
     """The level that was counted: 0 where the rows are exact."""
     area_method: AreaMethod = "planar"
     picture: str | None = None
-    """PNG as base64; None where there is no overview to draw, or no class."""
+    """PNG as base64; None where there are no rows."""
 
 
 def scene_summary(level: StoreLevel) -> SceneSummary:
@@ -68,25 +68,27 @@ def scene_summary(level: StoreLevel) -> SceneSummary:
     if not (is_complete and spec.classes):
         return facts
     counted = _first_level(spec, lambda grid: grid.height * grid.width <= COUNTED_PIXELS)
+    if counted is None:
+        return facts
     return replace(
         facts,
         rows=tuple(store_stats(open_store(level.path, counted))),
         counted_level=counted,
         area_method=pixel_areas(level.grid).method,
-        picture=_picture(_codes(level, spec), spec.classes),
+        picture=_picture(_codes(level, spec, counted), spec.classes),
     )
 
 
-def _first_level(spec: StoreSpec, fits: Callable[[Grid], bool]) -> int:
-    """The first level whose grid fits, or else the last."""
-    return next((k for k in range(spec.levels) if fits(spec.grid.level(k))), spec.levels - 1)
+def _first_level(spec: StoreSpec, fits: Callable[[Grid], bool]) -> int | None:
+    """The first level whose grid fits; None where none does, as without overviews."""
+    return next((k for k in range(spec.levels) if fits(spec.grid.level(k))), None)
 
 
-def _codes(level: StoreLevel, spec: StoreSpec) -> Codes:
-    """(rows, cols) codes to draw, of the largest level that fits; of one that is larger, some rows and columns."""
+def _codes(level: StoreLevel, spec: StoreSpec, counted: int) -> Codes:
+    """(rows, cols) codes to draw, of the largest level that fits; else some rows and columns of the counted one."""
     k = _first_level(spec, lambda grid: max(grid.height, grid.width) <= PICTURE_SIDE)
     layer = "cleaned" if "cleaned" in spec.layers else "mask"
-    array = open_layer(level.path, k, layer)
+    array = open_layer(level.path, counted if k is None else k, layer)
     step = max(1, -(-max(array.shape) // PICTURE_SIDE))
     return np.asarray(array[::step, ::step])
 

@@ -89,6 +89,13 @@ def test_areas_of_a_large_scene_are_of_an_overview_and_called_approximate(
     assert f"<td>{16 * int((mask == 0).sum()):,}</td>" in html
 
 
+def test_a_large_scene_without_overviews_is_not_read(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scene_summary, "COUNTED_PIXELS", 5)
+    html = shown(store)
+    assert "4; no overview is small enough to show" in html
+    assert "<img" not in html
+
+
 def test_a_part_of_a_scene_is_shown_as_xarray_shows_it(store: Path) -> None:
     part = pipeline.open(store).isel(y=slice(0, 5))
     assert "<img" not in part._repr_html_()
