@@ -28,7 +28,8 @@ def assert_whole(file: Path, store: Path) -> None:
         assert (raster.read(1) == np.asarray(open_layer(store, 0, "mask")[:])).all()
 
 
-@pytest.mark.parametrize("moment", ["names", "export", "sidecar"])
+@pytest.mark.nightly("kills", after=1)
+@pytest.mark.parametrize("moment", ["export", "sidecar", "names"])
 def test_a_run_that_is_killed_while_it_exports_leaves_no_part_of_a_file(
     calm: harness.Calm, tmp_path: Path, moment: str
 ) -> None:
