@@ -59,7 +59,7 @@ def ensure_certificate(job: Job, report: Report, progress: Progress) -> Report:
     def verified() -> dict[str, Any]:
         progress.note("stage", stage="certificate")
         with cancel_on_error():
-            return verify(job, progress.say)
+            return verify(job, progress.say, notify=progress.status)
 
     def note(made: dict[str, Any]) -> None:
         progress.note("certificate", passed=made["passed"], why=made["why"])

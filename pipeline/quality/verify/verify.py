@@ -27,7 +27,13 @@ PROGRESS_INTERVAL_S = 10.0
 
 
 def verify(
-    job: Job, say: Callable[[str], None], *, windows: int = WINDOWS, seed: int = 0, tolerance: float | None = None
+    job: Job,
+    say: Callable[[str], None],
+    *,
+    windows: int = WINDOWS,
+    seed: int = 0,
+    tolerance: float | None = None,
+    notify: Callable[[str], None] | None = None,
 ) -> Certificate:
     """Look at every chunk, then at seams; nothing is written.
 
@@ -36,12 +42,14 @@ def verify(
     job
         Prepared, of a store that is there.
     say
-        Told how far it is.
+        Told what was seen.
     windows, seed
         How many seams are looked at, each with a place far from seams, and of which draw. With as many windows as
         blocks every block is looked at.
     tolerance
         Largest error of a logit at seams, in standard deviations of the logits, instead of what the plan promises.
+    notify
+        Told after each block and window how far it is; by default ``say``, every ten seconds.
 
     Raises
     ------
@@ -49,7 +57,7 @@ def verify(
         It was asked to stop.
     """
     clear_open_arrays()
-    notify = _throttled(say)
+    notify = notify or _throttled(say)
     coverage = check_coverage(
         job,
         lambda done, total: notify(f"{done:,} of {total:,} blocks read"),
