@@ -282,12 +282,14 @@ def _check_vertices(features: Features, options: FeatureOptions) -> None:
     row = features.found.objects.table.read(largest, largest + 1)
     code = int(row["code"][0])
     name = next((each.name for each in features.fields.classes if each.code == code), str(code))
+    simpler = "" if options.simplify is None else "leave --simplify out, which takes half of that, "
     raise PlanError(
         f"The object {row['first'][0] + 1} of class {name} has {outlines.counts[largest]:,} vertices in "
         f"{outlines.rings[largest]:,} rings around its {row['pixels'][0]:,} px, and takes {times:.1f} times what "
         f"memory is meant for. Nothing was written. It lies in rows {row['row_min'][0]}–{row['row_max'][0]}, cols "
-        f"{row['col_min'][0]}–{row['col_max'][0]}, and is most likely noise: smooth the mask first, such as with "
-        f"apply --postprocess and a sieve of 20 px, leave its class out with --classes, or give more --memory."
+        f"{row['col_min'][0]}–{row['col_max'][0]}, and is most likely noise. --min-area leaves "
+        f"out small objects and --simplify comes later, so that neither helps: smooth the mask first, such as with "
+        f"apply --postprocess and a sieve of 20 px, leave its class out with --classes, {simpler}or give more --memory."
     )
 
 

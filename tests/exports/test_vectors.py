@@ -238,6 +238,9 @@ def test_what_memory_is_not_meant_for_is_refused_with_its_figures(tmp_path: Path
     (tmp_path / "b").mkdir()
     with pytest.raises(PlanError, match=r"The object \d+ of class <fields & co> has [\d,]+ vertices in [\d,]+ rings"):
         features_of(tmp_path / "b", array=noise, vertex_limit=1000)
+    (tmp_path / "c").mkdir()
+    with pytest.raises(PlanError, match="leave --simplify out, which takes half of that, or give more --memory"):
+        features_of(tmp_path / "c", array=noise, vertex_limit=1000, simplify=2.0)
 
 
 @pytest.mark.parametrize("connectivity", [4, 8])
