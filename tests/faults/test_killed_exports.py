@@ -20,6 +20,7 @@ import pytest
 from pipeline.exports.write import scratch_place
 from pipeline.locations import Place, Remote
 from pipeline.store.files import PARTIAL, files_at, object_storage
+from pipeline.store.instances import published_instances
 from pipeline.store.status import status
 from tests import runs, scenes
 from tests.commands import Command, settled
@@ -121,6 +122,25 @@ def test_an_export_that_is_killed_twenty_times_is_whole_or_absent(folder: Place,
     go(*command)
     assert contents(folder) == whole
     assert (left_over(folder, file), uploads(folder)) == ([], [])
+
+
+def test_a_label_image_that_is_killed_twenty_times_is_whole_or_not_named(folder: Place, tmp_path: Path) -> None:
+    store, command = folder / "job.zarr", ("export", folder / "job.zarr", "--to", "zarr-labels")
+    runs.go(scenes.config(tmp_path, output={"path": str(store), "exports": []}))
+    before = {name: files_at(folder).get(name) or b"" for name in files_at(folder).list()}
+    seconds = go(*command)
+    whole, draw = contents(folder), random.Random(3)
+    ids = [name for name in whole if name.startswith("job.zarr/labels/instances/")]
+    assert any("/c/" in name for name in ids)
+    for round_ in range(KILLS):
+        if round_ % 5 == 0:
+            put_back(folder, before)
+        kill(draw, seconds, *command)
+        if published_instances(store) is not None:
+            assert {name: files_at(folder).get(name) for name in ids} == {name: whole[name] for name in ids}
+    go(*command)
+    assert contents(folder) == whole
+    assert uploads(folder) == []
 
 
 def test_finishing_that_is_killed_twenty_times_leaves_files_whole_or_absent(folder: Place, tmp_path: Path) -> None:
