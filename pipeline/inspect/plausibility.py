@@ -74,7 +74,7 @@ def plausibility_warnings(
     sample = _sample(on_raster)
     if sample is None:
         return
-    yield from _normalisation_warnings(sample, on_raster.normalisation, on_raster.source.dtype)
+    yield from normalisation_warnings(sample, on_raster.normalisation, on_raster.source.dtype)
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(sample.image.shape, generator=generator).to(on_raster.device)
     try:
@@ -134,7 +134,7 @@ def _inside(locality: Locality, sample: TrialImage) -> torch.Tensor:
     return sample.counts & torch.from_numpy(inside).to(sample.counts.device)
 
 
-def _normalisation_warnings(
+def normalisation_warnings(
     sample: TrialImage, normalisation: Normalisation, dtype: np.dtype[np.generic]
 ) -> Iterator[str]:
     """Whether the normalised values lie, and differ, as those of a training do."""

@@ -1,0 +1,66 @@
+"""A contact sheet: what the network gives for each value of a sweep, side by side, with a legend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from pipeline.exports.quicklook import MARGIN, SWATCH, draw_text
+from pipeline.preview.pictures import Colors
+
+CELL = 320
+"""Width and height of a picture on the sheet, px, at the most."""
+ACROSS_AT_MOST = 4
+CAPTION = 52
+"""Height of two lines of text, px."""
+CAPTION_TEXT = 14
+LEGEND_ENTRY = 220
+"""Width of an entry of the legend, px."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One picture with its caption."""
+
+    colors: Colors
+    lines: tuple[str, str]
+
+
+def draw_contact_sheet(cells: Sequence[Cell], legend: Sequence[tuple[str, tuple[int, int, int]]]) -> Image.Image:
+    """Draw cells in rows of up to four.
+
+    Parameters
+    ----------
+    cells
+        Pictures of one size.
+    legend
+        Names and colours.
+    """
+    across = min(len(cells), ACROSS_AT_MOST)
+    down, width = -(-len(cells) // across), across * (CELL + MARGIN) + MARGIN
+    per_row = max((width - MARGIN) // LEGEND_ENTRY, 1)
+    top = MARGIN + down * (CELL + CAPTION)
+    sheet = Image.new("RGB", (width, top + -(-len(legend) // per_row) * (SWATCH + 8) + MARGIN), "white")
+    for k, cell in enumerate(cells):
+        row, col = divmod(k, across)
+        corner = MARGIN + col * (CELL + MARGIN), MARGIN + row * (CELL + CAPTION)
+        picture = thumbnail(cell.colors)
+        sheet.paste(picture, corner)
+        for line, text in enumerate(cell.lines):
+            draw_text(sheet, (corner[0], corner[1] + CELL + 4 + 18 * line), text, CAPTION_TEXT, CELL)
+    for k, (name, rgb) in enumerate(legend):
+        left, line = MARGIN + k % per_row * LEGEND_ENTRY, top + k // per_row * (SWATCH + 8)
+        sheet.paste(Image.fromarray(np.full((SWATCH, SWATCH, 3), rgb, dtype=np.uint8)), (left, line))
+        draw_text(sheet, (left + SWATCH + 8, line + 2), name, CAPTION_TEXT, LEGEND_ENTRY - SWATCH - 16)
+    return sheet
+
+
+def thumbnail(colors: Colors) -> Image.Image:
+    """A picture that fits a cell: every n-th pixel of a large one, whole pixels of a small one."""
+    side = max(colors.shape[:2])
+    step, zoom = -(-side // CELL), max(CELL // side, 1)
+    small = colors[::step, ::step]
+    return Image.fromarray(small.repeat(zoom, axis=0).repeat(zoom, axis=1))
