@@ -86,7 +86,9 @@ def _whole_numbers(numbers: tuple[float, float], text: str | None) -> tuple[int,
 
 
 def _rows(done: Preview) -> list[tuple[str, str]]:
-    shares = ", ".join(f"{row.name} {row.share:.1%}".replace("%", " %") for row in done.classes)
+    from pipeline.preview.page import percent
+
+    shares = ", ".join(f"{row.name} {percent(row.share)}" for row in done.classes)
     wanted = {"window", "bounds", "valid", "one pass", "a run"}
     return [
         *((name, text) for name, text in done.description.facts if name in wanted),

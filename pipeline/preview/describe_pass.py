@@ -36,17 +36,14 @@ def describe_pass(
         ("valid", f"{percent(float(read.valid.mean()))} of its pixels"),
         ("one pass", f"over {read.frame.height} × {read.frame.width} px, {_context(loaded, extent)}"),
         *(("a run", text) for text in _run_differs(config, loaded)),
-        (
-            "scene",
-            f"{config.source.path}: {grid.height} × {grid.width} px, {source.bands} bands, {source.dtype}, {crs}",
-        ),
+        ("scene", f"{config.source.path}: {grid.height} × {grid.width} px, {_bands(loaded)}, {crs}"),
         *(("scene", note) for note in loaded.source.notes),
         ("network", f"{config.model.kind}, {config.model.path or config.model.factory}"),
         ("input", _normalisation(recipe)),
         ("output", f"activation {recipe.decoding.activation}"),
         *(("network", text) for text in loaded.remarks(recipe)),
         ("device", f"{loaded.device}, {recipe.precision}"),
-        ("next", "`wholecloth plan` tells what a run takes, and `wholecloth inspect` explains the network"),
+        ("next", "wholecloth plan tells what a run takes, and wholecloth inspect explains the network"),
     ]
     return Description(window=str(read.window), facts=tuple((name, redacted(text)) for name, text in facts))
 

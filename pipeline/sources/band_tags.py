@@ -19,7 +19,8 @@ class BandTags:
     names: tuple[str, ...]
     """Descriptions; empty where the file gives none."""
     rgb: tuple[int, ...]
-    """Places of red, green and blue among them, counted from 0; empty where the file does not name all three."""
+    """Places of red, green and blue among them, counted from 0; empty where the file names
+    them neither by colour nor by description."""
 
 
 def read_band_tags(source: Source) -> BandTags:
@@ -30,5 +31,9 @@ def read_band_tags(source: Source) -> BandTags:
     with gdal_env(raster.settings), open_dataset(raster.path) as dataset:
         names = tuple(dataset.descriptions[i - 1] or "" for i in raster.indexes)
         colours = [dataset.colorinterp[i - 1].name for i in raster.indexes]
-    rgb = tuple(colours.index(name) for name in RGB) if set(RGB) <= set(colours) else ()
+    rgb = _places(colours) or _places([name.lower() for name in names])
     return BandTags(names=names, rgb=rgb)
+
+
+def _places(colours: list[str]) -> tuple[int, ...]:
+    return tuple(colours.index(name) for name in RGB) if set(RGB) <= set(colours) else ()
