@@ -156,7 +156,7 @@ def _windows_of_area(grid: Grid, area: Area, side: int) -> list[Window]:
 
 def _affordable(source: Source, windows: list[Window]) -> tuple[list[Window], int]:
     """The first windows that decode no more than MAX_READ together, and how many bytes that is."""
-    total, chosen = 0, []
+    total, chosen = 0, list[Window]()
     for window in windows:
         total += (size := _decoded_bytes(source, window))
         if total > MAX_READ:

@@ -19,7 +19,7 @@ import torch
 
 from pipeline.errors import InferenceError, ModelError, PlanError, ReadError, SourceError
 from pipeline.geometry.blocks import Tile
-from pipeline.geometry.span import round_up
+from pipeline.geometry.span import round_down, round_up
 from pipeline.geometry.tiling import HaloTiling
 from pipeline.geometry.window import Window
 from pipeline.inference import layers
@@ -178,7 +178,7 @@ def _extents(loaded: LoadedNetwork, side: int | None) -> Iterator[Extent]:
     sides = [wanted] if side is not None else _halvings(wanted, min(LEAST_SIDE, wanted))
     for length in sides:
         for around in [context, *(half for half in _halvings(context // 2, 1) if half > least), least]:
-            yield Extent(side=length, context=max(around // loaded.multiple * loaded.multiple, least))
+            yield Extent(side=length, context=max(round_down(around, loaded.multiple), least))
 
 
 def _halvings(length: int, least: int) -> list[int]:
@@ -211,12 +211,12 @@ def _full_context(loaded: LoadedNetwork) -> int:
 def _largest_side(loaded: LoadedNetwork) -> int:
     """Of a window of a network that takes no larger image, px; what is lost is context, and what alignment may add."""
     largest = loaded.network.accepts.maximum or SIDE
-    return max(largest - 2 * _least_context(loaded) - _alignment(loaded), 1)
+    return max(round_down(largest - 2 * _least_context(loaded) - _alignment(loaded), loaded.multiple), 1)
 
 
 def _alignment(loaded: LoadedNetwork) -> int:
     """By how much a window may grow where it is aligned outwards to the stride, px."""
-    return 0 if loaded.multiple == 1 else 2 * loaded.multiple
+    return 0 if loaded.multiple == 1 else loaded.multiple
 
 
 def _length(loaded: LoadedNetwork, extent: Extent) -> int:

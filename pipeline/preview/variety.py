@@ -16,8 +16,8 @@ from pipeline.interfaces import Pixels
 from pipeline.sources.overview import Overview
 
 Floats = npt.NDArray[np.float64]
-EXTREMES = (2, 98)
-"""Percentiles that numbers of an overview are clipped to: one bright spot is no variety."""
+EXTREMES = (0.1, 99.9)
+"""Percentiles that numbers of an overview are clipped to: a hot pixel is no variety."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
