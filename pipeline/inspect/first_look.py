@@ -8,6 +8,7 @@ from itertools import chain
 import torch
 
 from pipeline.errors import ModelError, PipelineError
+from pipeline.geometry.span import round_up
 from pipeline.inspect.locality import stride
 from pipeline.inspect.locality.measure import locality_of_one_size, refusal
 from pipeline.inspect.locality.probe import Prober
@@ -67,12 +68,23 @@ def _looked_at(network: Network, bands: int, trained: int | None, room: Room | N
     margin = unpadded_margin(prober) if network.accepts.maximum is None else None
     if margin is not None:
         prober = replace(prober, network=network.with_margin(margin))
-    unit = stride.accepted_unit(prober) or 1
+    unit = _unit(prober, size) or stride.accepted_unit(prober) or 1
     minimum = stride.side(prober, unit)
     if minimum is None:
         raise ModelError(refusal(prober, bands, trained))
     locality = replace(_unproven(prober, minimum), stride=unit)
     return replace(with_answer(prober, locality), margin=margin)
+
+
+def _unit(prober: Prober, size: int) -> int | None:
+    """A usual period whose multiples the network takes as sizes, by the smallest images that tell it."""
+    for n in stride.USUAL_PERIODS:
+        base = round_up(max(size, prober.network.accepts.minimum), n)
+        if n % prober.network.accepts.multiple == 0 and all(
+            prober.takes(prober.noise(base + i * n, base + j * n)) for i, j in ((1, 0), (0, 1))
+        ):
+            return n
+    return None
 
 
 def _of_one_size(prober: Prober, size: int) -> Locality:

@@ -74,7 +74,7 @@ def plausibility_warnings(
     sample = _sample(on_raster)
     if sample is None:
         return
-    yield from normalisation_warnings(sample, on_raster.normalisation, on_raster.source.dtype)
+    yield from _normalisation_warnings(sample, on_raster.normalisation, on_raster.source.dtype)
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(sample.image.shape, generator=generator).to(on_raster.device)
     try:
@@ -134,10 +134,8 @@ def _inside(locality: Locality, sample: TrialImage) -> torch.Tensor:
     return sample.counts & torch.from_numpy(inside).to(sample.counts.device)
 
 
-def normalisation_warnings(
-    sample: TrialImage, normalisation: Normalisation, dtype: np.dtype[np.generic]
-) -> Iterator[str]:
-    """Whether the normalised values lie, and differ, as those of a training do."""
+def median_warning(sample: TrialImage, normalisation: Normalisation, dtype: np.dtype[np.generic]) -> str | None:
+    """Whether the normalised values lie where those of a training do; None where they may."""
     values = sample.image[0][:, sample.counts]
     medians = dict(enumerate(values.median(1).values.tolist()))
     far = {band: median for band, median in medians.items() if abs(median) > USUAL}
@@ -147,12 +145,23 @@ def normalisation_warnings(
             / (normalisation.scale[band] or 1.0)
             for band, median in far.items()
         }
-        yield (
+        return (
             f"after model.input the raster's values have a median of {_band_values(far)}, beyond {USUAL:g} "
             f"standard deviations. "
             f"{_advice(normalisation, raw, dtype)}"
         )
+    return None
+
+
+def _normalisation_warnings(
+    sample: TrialImage, normalisation: Normalisation, dtype: np.dtype[np.generic]
+) -> Iterator[str]:
+    """Whether the normalised values lie, and differ, as those of a training do."""
+    far = median_warning(sample, normalisation, dtype)
+    if far is not None:
+        yield far
         return
+    values = sample.image[0][:, sample.counts]
     spreads = dict(enumerate(values.std(1, correction=0).tolist()))
     narrow = {band: spread for band, spread in spreads.items() if 0 < spread < _NARROW and normalisation.std[band] != 1}
     if narrow:

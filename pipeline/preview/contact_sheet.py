@@ -59,8 +59,8 @@ def draw_contact_sheet(cells: Sequence[Cell], legend: Sequence[tuple[str, tuple[
 
 
 def thumbnail(colors: Colors) -> Image.Image:
-    """A picture that fits a cell: every n-th pixel of a large one, whole pixels of a small one."""
-    side = max(colors.shape[:2])
-    step, zoom = -(-side // CELL), max(CELL // side, 1)
-    small = colors[::step, ::step]
-    return Image.fromarray(small.repeat(zoom, axis=0).repeat(zoom, axis=1))
+    """A picture whose longer side is that of a cell, in colours that it has."""
+    height, width = colors.shape[:2]
+    factor = CELL / max(height, width)
+    size = max(round(width * factor), 1), max(round(height * factor), 1)
+    return Image.fromarray(colors).resize(size, Image.Resampling.NEAREST)

@@ -34,7 +34,7 @@ def describe_pass(
         ("window", f"{read.window}, {chosen.reason}"),
         ("bounds", _bounds(grid, read.window)),
         ("valid", f"{percent(float(read.valid.mean()))} of its pixels"),
-        ("one pass", f"over {read.frame.height} × {read.frame.width} px, {_context(loaded, extent)}"),
+        ("one pass", f"over {read.frame.height} × {read.frame.width} px, {_context(loaded, read, extent)}"),
         *(("a run", text) for text in _run_differs(config, loaded)),
         ("scene", f"{config.source.path}: {grid.height} × {grid.width} px, {_bands(loaded)}, {crs}"),
         *(("scene", note) for note in loaded.source.notes),
@@ -61,8 +61,10 @@ def _bounds(grid: Grid, window: Window) -> str:
     return f"x {left:.10g} to {right:.10g}, y {bottom:.10g} to {top:.10g} ({unit})"
 
 
-def _context(loaded: LoadedNetwork, extent: Extent) -> str:
-    radius = loaded.locality.radius
+def _context(loaded: LoadedNetwork, read: WindowPixels, extent: Extent) -> str:
+    radius, grid = loaded.locality.radius, loaded.source.grid
+    if read.frame.height >= grid.height and read.frame.width >= grid.width:
+        return "which is all of the raster"
     around = f"with {extent.context} px of context around the window where the raster has them"
     if loaded.measured and radius is not None:
         width = "as wide as" if extent.context >= radius.largest else "less than"

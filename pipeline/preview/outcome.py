@@ -10,7 +10,7 @@ import torch
 
 from pipeline.inference.normalise import normalise
 from pipeline.inference.recipe import Recipe
-from pipeline.inspect.plausibility import TrialImage, normalisation_warnings
+from pipeline.inspect.plausibility import TrialImage, median_warning
 from pipeline.preview.band_numbers import CPU_DEVICE
 from pipeline.preview.one_pass import WindowPixels
 from pipeline.runtime.transfer.base import Arrays
@@ -60,7 +60,8 @@ def window_warnings(read: WindowPixels, recipe: Recipe, shares: list[ClassShare]
         torch.from_numpy(np.ascontiguousarray(read.raw)), torch.from_numpy(read.valid), recipe.normalisation, CPU_DEVICE
     )
     sample = TrialImage(image=image, counts=torch.from_numpy(read.requested))
-    warnings = list(normalisation_warnings(sample, recipe.normalisation, read.raw.dtype))
+    far = median_warning(sample, recipe.normalisation, read.raw.dtype)
+    warnings = [] if far is None else [far]
     present = [row.name for row in shares if row.share]
     if len(present) == 1:
         warnings.append(

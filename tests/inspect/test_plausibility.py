@@ -144,7 +144,7 @@ def test_values_that_a_transform_returned_are_not_called_those_of_the_raster() -
         transform=Transform(place="raw.py:log", bands=1, channels=1, code=()),
     )
     sample = plausibility.TrialImage(image=torch.full((1, 1, 4, 4), 60.0), counts=torch.ones(4, 4, dtype=torch.bool))
-    (sentence,) = plausibility.normalisation_warnings(sample, how, np.dtype("uint16"))
+    (sentence,) = plausibility._normalisation_warnings(sample, how, np.dtype("uint16"))
     assert sentence.endswith("as model.input.transform returns them")
 
 
