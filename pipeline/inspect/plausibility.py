@@ -25,7 +25,7 @@ from pipeline.inspect.halo.raster_windows import ProbeWindow, probe_windows
 from pipeline.interfaces import Locality
 from pipeline.runtime.device import out_of_memory
 
-_SIDE = 128
+SAMPLE_SIDE = 128
 """Side of the sample, px, where the network takes it."""
 _TRIES, _PATIENCE = 6, 12
 """Windows that are read for the sample; and where none of these holds a valid pixel."""
@@ -71,7 +71,7 @@ def plausibility_warnings(
     names
         Of the classes, by code.
     """
-    sample = _sample(on_raster)
+    sample = trial_image(on_raster)
     if sample is None:
         return
     yield from _normalisation_warnings(sample, on_raster.normalisation, on_raster.source.dtype)
@@ -86,7 +86,7 @@ def plausibility_warnings(
     yield from _answer_warnings(answers, _inside(on_raster.locality, sample), decoding, names)
 
 
-def _sample(on_raster: NetworkOnRaster) -> TrialImage | None:
+def trial_image(on_raster: NetworkOnRaster) -> TrialImage | None:
     """Four windows side by side, repeated where fewer hold a valid pixel."""
     side = _side(on_raster)
     half = -(-side // 2)
@@ -117,9 +117,9 @@ def _mosaic(four: Sequence[ProbeWindow]) -> torch.Tensor:
 
 
 def _side(on_raster: NetworkOnRaster) -> int:
-    """Side of the sample, px: as near to `_SIDE` as the network and the memory allow."""
+    """Side of the sample, px: as near to `SAMPLE_SIDE` as the network and the memory allow."""
     accepts, margin = on_raster.network.accepts, on_raster.locality.margin
-    requested = _SIDE + (2 * margin.largest if margin else 0)
+    requested = SAMPLE_SIDE + (2 * margin.largest if margin else 0)
     minimum = round_up(max(on_raster.locality.minimum, accepts.minimum, on_raster.multiple), on_raster.multiple)
     maximum = round_down(min(on_raster.room, accepts.maximum or on_raster.room), on_raster.multiple)
     return max(min(round_up(requested, on_raster.multiple), maximum), minimum)

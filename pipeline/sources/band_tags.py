@@ -1,4 +1,4 @@
-"""What a file says of its bands: their names and colours."""
+"""What a file says of its bands: names, colours, nodata, scale and offset."""
 
 from __future__ import annotations
 
@@ -14,25 +14,43 @@ RGB = ("red", "green", "blue")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BandTags:
-    """Of the bands that are read, in their order."""
+    """Of the bands that are read, in their order; other kinds of sources than ``raster`` have no tags here."""
 
     names: tuple[str, ...]
     """Descriptions; empty where the file gives none."""
-    rgb: tuple[int, ...]
+    rgb: tuple[int, ...] = ()
     """Places of red, green and blue among them, counted from 0; empty where the file names
     them neither by colour nor by description."""
+    nodata: tuple[float | None, ...] = ()
+    scales: tuple[float, ...] = ()
+    offsets: tuple[float, ...] = ()
+    all_names: tuple[str, ...] = ()
+    """Descriptions of all bands of the file."""
+
+    @property
+    def are_scaled(self) -> bool:
+        """Whether the file says that its numbers stand for others."""
+        return any(scale != 1 for scale in self.scales) or any(offset != 0 for offset in self.offsets)
 
 
 def read_band_tags(source: Source) -> BandTags:
-    """Names and colours of the bands of a source; empty for other kinds than ``raster``."""
+    """The tags of the bands of a source."""
     raster = raster_of(source)
     if raster is None or raster.bands != len(raster.indexes):
-        return BandTags(names=("",) * source.bands, rgb=())
+        return BandTags(names=("",) * source.bands)
     with gdal_env(raster.settings), open_dataset(raster.path) as dataset:
-        names = tuple(dataset.descriptions[i - 1] or "" for i in raster.indexes)
-        colours = [dataset.colorinterp[i - 1].name for i in raster.indexes]
-    rgb = _places(colours) or _places([name.lower() for name in names])
-    return BandTags(names=names, rgb=rgb)
+        places = [i - 1 for i in raster.indexes]
+        all_names = tuple(name or "" for name in dataset.descriptions)
+        names = tuple(all_names[k] for k in places)
+        colours = [dataset.colorinterp[k].name for k in places]
+        return BandTags(
+            names=names,
+            rgb=_places(colours) or _places([name.lower() for name in names]),
+            nodata=tuple(dataset.nodatavals[k] for k in places),
+            scales=tuple(dataset.scales[k] for k in places),
+            offsets=tuple(dataset.offsets[k] for k in places),
+            all_names=all_names,
+        )
 
 
 def _places(colours: list[str]) -> tuple[int, ...]:

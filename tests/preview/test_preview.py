@@ -48,6 +48,7 @@ def test_without_context_labels_at_the_windows_edges_differ(tmp_path: Path) -> N
     assert (shown(scenes.config(tmp_path), context=0)["mask"] != scenes.whole(tmp_path)[WINDOW.slices]).any()
 
 
+@pytest.mark.slow
 def test_least_confidence_thresholds_and_turned_tiles_are_those_of_a_run(tmp_path: Path) -> None:
     path = scenes.config(tmp_path, tile={"augment": "flips"}, output={"min_confidence": 0.5})
     from pipeline.store.lifecycle import open_layer
@@ -125,6 +126,7 @@ def test_less_memory_means_less_context_then_a_smaller_window_then_a_refusal(
         choose_extent(loaded, None, 4)
 
 
+@pytest.mark.slow
 def test_what_an_earlier_plan_measured_gives_the_context(tmp_path: Path) -> None:
     from pipeline.planning.job import prepare_job
 
@@ -192,6 +194,7 @@ def test_the_command_writes_pictures_and_a_page_that_asks_for_nothing(tmp_path: 
     assert drawn - colours == {(214, 214, 214), (246, 246, 246)}
 
 
+@pytest.mark.slow
 def test_a_sweep_loads_network_and_pixels_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counts = {"load": 0, "read": 0}
     for name, function in (("load_network", composed.load_network), ("read_pixels", composed.read_pixels)):
