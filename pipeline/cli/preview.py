@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pipeline.locations import Place
     from pipeline.preview.preview import Preview
 
-MIN_SIDE, MAX_SIDE = 16, 4096
+_MIN_SIDE, _MAX_SIDE = 16, 4096
 """Of a window, px."""
 
 
@@ -28,7 +28,7 @@ def preview(
     ] = None,
     size: Annotated[
         int | None,
-        typer.Option("--size", metavar="PX", min=MIN_SIDE, max=MAX_SIDE, help="Side of the window; 512 by default."),
+        typer.Option("--size", metavar="PX", min=_MIN_SIDE, max=_MAX_SIDE, help="Side of the window; 512 by default."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Folder; NAME.preview beside the store by default.")

@@ -10,11 +10,11 @@ import numpy.typing as npt
 import torch
 
 from pipeline.inference.normalise import Normalisation, normalise
+from pipeline.planning.first_config.network import CPU_DEVICE
 from pipeline.preview.one_pass import WindowPixels
 
-PERCENTILES = (2, 50, 98)
+SHOWN_PERCENTILES = (2, 50, 98)
 """Of the valid pixels of the window."""
-CPU_DEVICE = torch.device("cpu")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class BandNumbers:
 
     name: str
     raw: tuple[float, ...]
-    """By `PERCENTILES`; empty where a transform makes the channel of several bands, or no pixel is valid."""
+    """By `SHOWN_PERCENTILES`; empty where a transform makes the channel of several bands, or no pixel is valid."""
     normalised: tuple[float, ...]
     """Likewise; empty for a band that a transform takes."""
 
@@ -59,7 +59,7 @@ def band_numbers(read: WindowPixels, normalisation: Normalisation, names: Sequen
 
 
 def percentiles(data: npt.NDArray[np.generic], valid: npt.NDArray[np.bool_]) -> list[tuple[float, ...]]:
-    """Those of `PERCENTILES` of each band of (bands, rows, cols); none where no pixel is valid."""
+    """Those of `SHOWN_PERCENTILES` of each band of (bands, rows, cols); none where no pixel is valid."""
     if not valid.any():
         return [()] * len(data)
-    return [tuple(float(value) for value in np.percentile(band[valid], PERCENTILES)) for band in data]
+    return [tuple(float(value) for value in np.percentile(band[valid], SHOWN_PERCENTILES)) for band in data]

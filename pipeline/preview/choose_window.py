@@ -24,7 +24,7 @@ MAX_READ = 256 * MIB
 """Bytes that are decoded of a raster without overviews to choose a window."""
 ACROSS = 4
 """Fixed places along each axis."""
-SPREAD = (5, 10, 6, 9, 0, 15, 3, 12, 1, 14, 7, 8, 2, 13, 4, 11)
+READ_ORDER = (5, 10, 6, 9, 0, 15, 3, 12, 1, 14, 7, 8, 2, 13, 4, 11)
 """Fixed places in the order in which they are read, since MAX_READ may end it early: inner ones first."""
 SAMPLES = 8
 """Px of an overview that a window is wide, at the least."""
@@ -114,7 +114,7 @@ def _on_overview(overview: Overview, grid: Grid, area: Area | None, side: int) -
         _windows_of_area(grid, area, side),
         key=lambda place: variety[min(place.row // step, last_row), min(place.col // step, last_col)],
     )
-    reason = f"the most varied on the raster's overview 1:{step}, of {len(SPREAD)} places in source.aoi"
+    reason = f"the most varied on the raster's overview 1:{step}, of {len(READ_ORDER)} places in source.aoi"
     return ChosenWindow(window=window, reason=reason)
 
 
@@ -142,7 +142,7 @@ def _of_places(source: Source, area: Area | None, side: int) -> ChosenWindow:
 
 
 def _lattice(grid: Grid, side: int) -> Iterator[Window]:
-    for number in SPREAD:
+    for number in READ_ORDER:
         row, col = divmod(number, ACROSS)
         yield centred(
             grid, grid.height * (2 * row + 1) // (2 * ACROSS), grid.width * (2 * col + 1) // (2 * ACROSS), side
@@ -151,7 +151,7 @@ def _lattice(grid: Grid, side: int) -> Iterator[Window]:
 
 def _windows_of_area(grid: Grid, area: Area, side: int) -> list[Window]:
     rng = np.random.default_rng(0)
-    return [centred(grid, *area.random_pixel(rng), side) for _ in SPREAD]
+    return [centred(grid, *area.random_pixel(rng), side) for _ in READ_ORDER]
 
 
 def _affordable(source: Source, windows: list[Window]) -> tuple[list[Window], int]:

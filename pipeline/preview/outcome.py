@@ -11,7 +11,7 @@ import torch
 from pipeline.inference.normalise import normalise
 from pipeline.inference.recipe import Recipe
 from pipeline.inspect.plausibility import TrialImage, median_warning
-from pipeline.preview.band_numbers import CPU_DEVICE
+from pipeline.planning.first_config.network import CPU_DEVICE
 from pipeline.preview.one_pass import WindowPixels
 from pipeline.runtime.transfer.base import Arrays
 from pipeline.store.spec import ClassRow

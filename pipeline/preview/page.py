@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from pipeline.preview.band_numbers import PERCENTILES, BandNumbers
+from pipeline.preview.band_numbers import SHOWN_PERCENTILES, BandNumbers
 from pipeline.preview.outcome import ClassShare
 from pipeline.preview.pictures import PREVIEW_MARK
 
@@ -52,11 +52,13 @@ def render_page(content: PageContent) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=number, percent=percent)
-    return environment.get_template("preview.html").render(page=content, mark=PREVIEW_MARK, percentiles=PERCENTILES)
+    environment.filters.update(number=short_number, percent=percent)
+    return environment.get_template("preview.html").render(
+        page=content, mark=PREVIEW_MARK, percentiles=SHOWN_PERCENTILES
+    )
 
 
-def number(value: float) -> str:
+def short_number(value: float) -> str:
     """Four digits, with a minus sign and thousands apart."""
     text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}" if abs(value) < 100 else f"{value:.4g}"
     return text.replace("-", "−")

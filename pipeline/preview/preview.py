@@ -16,15 +16,15 @@ from pipeline.preview.contact_sheet import Cell, draw_contact_sheet
 from pipeline.preview.describe_pass import Description, describe_pass
 from pipeline.preview.one_pass import WindowPixels, choose_extent, infer_window, read_pixels
 from pipeline.preview.outcome import ClassShare, class_shares, mean_confidence, window_warnings
-from pipeline.preview.page import Figure, PageContent, number, percent, render_page
+from pipeline.preview.page import Figure, PageContent, percent, render_page, short_number
 from pipeline.preview.pictures import PREVIEW_MARK, Pictures, band_label, draw_pictures, png, png_of
-from pipeline.preview.sweep import Sweep
+from pipeline.preview.sweep import KeySweep
 from pipeline.runtime.transfer.base import Arrays
 from pipeline.sources.band_tags import BandTags, read_band_tags
 from pipeline.store.files import belongs_to_others, files_at
 from pipeline.store.spec import ClassRow
 
-PAGE = "preview.html"
+PAGE_NAME = "preview.html"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class PreviewRequest:
     """Row, column, counted from 0."""
     side: int | None = None
     """Of the window, px."""
-    sweep: Sweep | None = None
+    sweep: KeySweep | None = None
     swept: Callable[[str], Config] | None = None
     """The config with one value more, as ``--set`` takes it."""
 
@@ -106,7 +106,7 @@ def make_preview(config: Config, request: PreviewRequest) -> Preview:
     if cells:
         legend = [(row.name, row.rgb) for row in rows]
         contents["contact.png"] = png_of(draw_contact_sheet(cells, legend))
-    contents[PAGE] = render_page(content).encode()
+    contents[PAGE_NAME] = render_page(content).encode()
     return Preview(
         files=_write(request.folder, contents),
         description=description,
@@ -177,7 +177,7 @@ def _summary(swept: Pass) -> str:
         return swept.pictures.values[0][0]
     confidence = mean_confidence(swept.arrays["confidence"], swept.arrays["mask"] != swept.recipe.nodata)
     largest = sorted(swept.classes, key=lambda row: -row.share)[:2]
-    sure = "no class" if confidence is None else f"confidence {number(confidence)}"
+    sure = "no class" if confidence is None else f"confidence {short_number(confidence)}"
     return ", ".join([sure, *(f"{row.name} {percent(row.share)}" for row in largest if row.share)])
 
 
@@ -188,7 +188,7 @@ def _cell_figure(cell: Cell) -> Figure:
 
 def _require_free(request: PreviewRequest) -> None:
     """Raise ConfigError where a file of somebody else would be replaced, before anything is read."""
-    names = ("image.png", "mask.png", "confidence.png", "values.png", "contact.png", PAGE)
+    names = ("image.png", "mask.png", "confidence.png", "values.png", "contact.png", PAGE_NAME)
     foreign = [name for name in names if belongs_to_others(request.folder / name, PREVIEW_MARK)]
     if foreign:
         raise ConfigError(

@@ -25,7 +25,7 @@ MAX_VALUES = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sweep:
+class KeySweep:
     """A key and the values that are tried."""
 
     key: str
@@ -41,7 +41,7 @@ class Sweep:
         return f"{self.key.removeprefix('model.')} {json.dumps(value, ensure_ascii=False)}"
 
 
-def parse_sweep(text: str) -> Sweep:
+def parse_sweep(text: str) -> KeySweep:
     """Read ``KEY=V,V,…``, with YAML values; a list of one number per band stands in brackets.
 
     Raises
@@ -66,4 +66,4 @@ def parse_sweep(text: str) -> Sweep:
         ) from error
     if not isinstance(values, list) or not 1 <= len(values) <= MAX_VALUES:
         raise ConfigError(f"--sweep is {text}. Give from 1 to {MAX_VALUES} values, separated by commas.")
-    return Sweep(key=key, values=tuple(values))
+    return KeySweep(key=key, values=tuple(values))

@@ -15,7 +15,7 @@ from pipeline.inference.normalise import pooled
 from pipeline.interfaces import Pixels
 from pipeline.sources.overview import Overview
 
-Floats = npt.NDArray[np.float64]
+_Floats = npt.NDArray[np.float64]
 EXTREMES = (0.1, 99.9)
 """Percentiles that numbers of an overview are clipped to: a hot pixel is no variety."""
 
@@ -26,13 +26,13 @@ class Moments:
 
     share: float
     count: int
-    mean: Floats
+    mean: _Floats
     """(bands,)."""
-    variance: Floats
+    variance: _Floats
     """(bands,)."""
 
 
-def overview_variety(overview: Overview, height: int, width: int) -> Floats:
+def overview_variety(overview: Overview, height: int, width: int) -> _Floats:
     """(rows, cols) variety of every window of so many px of the overview, at its first pixel."""
     counts = _window_sums(overview.valid.astype(np.float64), height, width)
     total, counted = np.zeros_like(counts), np.maximum(counts, 1)
@@ -70,7 +70,7 @@ def place_variety(places: Sequence[Moments]) -> list[float]:
     return [float((np.sqrt(place.variance) / scale).mean()) * place.share for place in places]
 
 
-def _standardised(band: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_]) -> Floats:
+def _standardised(band: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_]) -> _Floats:
     values = band[valid]
     if not values.size:
         return np.zeros(band.shape)
@@ -80,7 +80,7 @@ def _standardised(band: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_]) -
     return np.asarray((clipped - clipped[valid].mean()) / (deviation or 1.0))
 
 
-def _window_sums(plane: Floats, height: int, width: int) -> Floats:
+def _window_sums(plane: _Floats, height: int, width: int) -> _Floats:
     """(rows − height + 1, cols − width + 1) sums of windows, by the table of sums of all corners."""
     sums = np.pad(plane.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     return np.asarray(sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width] + sums[:-height, :-width])
