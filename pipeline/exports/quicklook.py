@@ -6,22 +6,22 @@ import functools
 import io
 import math
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
-from pyproj import CRS
-from pyproj.exceptions import CRSError
 
 from pipeline.exports.stretch import MAX_CHANNELS, Entry, Stretched, stretch
 from pipeline.exports.task import main_layer
 from pipeline.geometry.grid import Grid
+from pipeline.geometry.ground import pixel_metres
 from pipeline.locations import Place
 from pipeline.store.files import belongs_to_others, files_at
 from pipeline.store.lifecycle import open_layer
-from pipeline.store.spec import StoreSpec
+from pipeline.store.spec import ClassRow, StoreSpec
 
 _MAX_SIDE = 1400
 """Longest side of the raster in the picture, px."""
@@ -62,7 +62,9 @@ def draw_quicklook(store: Place, spec: StoreSpec, png: Place) -> Place:
     """
     pixels, px_per_px = _pixels(store, spec)
     stretched = None if spec.classes else stretch(pixels, spec.values)
-    image = Image.fromarray(_colors(pixels, spec) if stretched is None else _shaded(stretched))
+    image = Image.fromarray(
+        class_colors(pixels, spec.classes, spec.nodata) if stretched is None else _shaded(stretched)
+    )
     entries = [(row.name, row.rgb) for row in spec.classes] if stretched is None else stretched.legend
     rows = min(len(entries), _MAX_CLASSES) + 2
     size = image.width + LEGEND + 3 * MARGIN, max(image.height + 3 * MARGIN + 30, TITLE + LINE * rows + 2 * MARGIN)
@@ -100,44 +102,48 @@ def _shape(grid: Grid) -> tuple[int, int]:
     return grid.height, grid.width
 
 
-def _colors(mask: npt.NDArray[np.unsignedinteger], spec: StoreSpec) -> npt.NDArray[np.uint8]:
-    table = np.zeros((max(spec.nodata, *(row.code for row in spec.classes)) + 1, 3), dtype=np.uint8)
-    for row in spec.classes:
+def class_colors(mask: npt.NDArray[Any], classes: Sequence[ClassRow], nodata: int) -> npt.NDArray[np.uint8]:
+    """(rows, cols) codes → (rows, cols, 3) colours of the classes, and a pattern where there is nodata."""
+    table = np.zeros((max(nodata, *(row.code for row in classes)) + 1, 3), dtype=np.uint8)
+    for row in classes:
         table[row.code] = row.rgb
-    return np.where((mask == spec.nodata)[..., None], _chequered(*mask.shape), table[mask])
+    return np.where((mask == nodata)[..., None], chequered(*mask.shape), table[mask])
 
 
 def _shaded(stretched: Stretched) -> npt.NDArray[np.uint8]:
     """(rows, cols, 3) a stretched picture over the pattern of nodata."""
     valid = stretched.valid
-    return np.where(valid[..., None], stretched.colors, _chequered(*valid.shape))
+    return np.where(valid[..., None], stretched.colors, chequered(*valid.shape))
 
 
-def _chequered(height: int, width: int) -> npt.NDArray[np.uint8]:
+def chequered(height: int, width: int) -> npt.NDArray[np.uint8]:
+    """(rows, cols, 3) the pattern of pixels without data."""
     rows, cols = np.ogrid[:height, :width]
     return np.asarray(np.array(NODATA, dtype=np.uint8)[(rows // CHECK + cols // CHECK) % 2])
 
 
 def _legend(canvas: Image.Image, entries: list[Entry], left: int, title: str) -> None:
-    _write(canvas, (left, MARGIN), title, 20, LEGEND)
+    draw_text(canvas, (left, MARGIN), title, 20, LEGEND)
     listed = entries[:_MAX_CLASSES]
     for k, (name, rgb) in enumerate(listed):
         _entry(canvas, (left, MARGIN + TITLE + LINE * k), name, np.full((SWATCH, SWATCH, 3), rgb, dtype=np.uint8))
     top = MARGIN + TITLE + LINE * len(listed)
-    _entry(canvas, (left, top), "no data", _chequered(SWATCH, SWATCH))
+    _entry(canvas, (left, top), "no data", chequered(SWATCH, SWATCH))
     if len(listed) < len(entries):
-        _write(canvas, (left, top + LINE), f"and {len(entries) - len(listed)} more classes")
+        draw_text(canvas, (left, top + LINE), f"and {len(entries) - len(listed)} more classes")
 
 
 def _entry(canvas: Image.Image, corner: tuple[int, int], name: str, swatch: npt.NDArray[np.uint8]) -> None:
     left, top = corner
     canvas.paste(Image.fromarray(swatch), corner)
     ImageDraw.Draw(canvas).rectangle((left, top, left + SWATCH, top + SWATCH), outline=_INK)
-    _write(canvas, (left + SWATCH + 10, top + 1), name, width=LEGEND - SWATCH - 10)
+    draw_text(canvas, (left + SWATCH + 10, top + 1), name, width=LEGEND - SWATCH - 10)
 
 
-def _write(canvas: Image.Image, corner: tuple[int, int], text: str, size: int = TEXT, width: float = math.inf) -> None:
-    """A line of text, cut to a width in px."""
+def draw_text(
+    canvas: Image.Image, corner: tuple[int, int], text: str, size: int = TEXT, width: float = math.inf
+) -> None:
+    """Draw a line of text, cut to a width in px."""
     font = _font(size)
     prefix = label = text if font is not None else _ascii(text)
     face = font or ImageFont.load_default(size=size)
@@ -173,7 +179,7 @@ def _scale_bar(canvas: Image.Image, grid: Grid, px_per_px: float, top: int, widt
     ImageDraw.Draw(canvas).rectangle((MARGIN, top, MARGIN + length / (size * px_per_px), top + 6), fill=_INK)
     large = {"m": "km", "µm": "mm"}.get(unit)
     text = f"{length / 1000:g} {large}" if large and length >= 1000 else f"{length:g} {unit}"
-    _write(canvas, (MARGIN, top + 10), text)
+    draw_text(canvas, (MARGIN, top + 10), text)
 
 
 def _round(length: float) -> float:
@@ -184,17 +190,7 @@ def _round(length: float) -> float:
 
 def _ground(grid: Grid) -> tuple[float, str]:
     """Width of a pixel and its unit; degrees as metres at the raster's middle."""
-    width = grid.pixel_size[1]
     if grid.unit == "um":
-        return width, "µm"
-    if grid.wkt is None:
-        return 1.0, "px"
-    try:
-        crs = CRS.from_wkt(grid.wkt)
-    except CRSError:  # GDAL reads dialects that PROJ does not
-        return 1.0, "px"
-    axis = crs.axis_info[0] if crs.axis_info else None
-    if crs.is_geographic:
-        _, south, _, north = grid.bounds
-        return width * 111_320 * max(math.cos(math.radians((south + north) / 2)), 1e-6), "m"
-    return width * (axis.unit_conversion_factor if axis and axis.unit_conversion_factor else 1.0), "m"
+        return grid.pixel_size[1], "µm"
+    metres = pixel_metres(grid)
+    return (1.0, "px") if metres is None else (metres, "m")
