@@ -15,6 +15,7 @@ from pipeline.locations import Place
 from pipeline.planning import fingerprint
 from pipeline.planning.job import Job, prepare_job
 from pipeline.planning.sameness import check_pixels
+from pipeline.reports.page import delete_page
 from pipeline.runtime.cancellation import CANCELLED
 from pipeline.store import lifecycle as store
 from pipeline.store.lease.lease import acquire
@@ -90,6 +91,8 @@ def _delete(path: Place, say: Callable[[str], None]) -> None:
         return
     lease = acquire(path, None, "a run that begins anew", say)
     try:
+        with store.undeletable(path):
+            delete_page(path)
         sidecars.delete_store(path)
     except BaseException:
         lease.release()
