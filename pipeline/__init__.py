@@ -13,17 +13,16 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
-    import xarray
-
     from pipeline.config import Config as Config
     from pipeline.locations import Remote
+    from pipeline.quality.scene import StoreDataset
     from pipeline.running.report import Report
 
 __version__ = "0.1.0"
 __all__ = ["Config", "PipelineError", "open", "plan", "run", "verify"]
 
 
-def open(store: str | Path | Remote, level: int = 0) -> xarray.Dataset:  # noqa: A001  pipeline.open reads as xarray.open_dataset does
+def open(store: str | Path | Remote, level: int = 0) -> StoreDataset:  # noqa: A001  pipeline.open reads as xarray.open_dataset does
     """Open a store as an xarray Dataset; pixels are read when they are used.
 
     Parameters
@@ -35,10 +34,11 @@ def open(store: str | Path | Remote, level: int = 0) -> xarray.Dataset:  # noqa:
 
     Returns
     -------
-    xarray.Dataset
-        The layers ``mask``, ``confidence`` … of dtype uint8, uint16 or float16, with dimensions (y, x) or (class, y,
-        x). Its attributes hold ``crs``, ``nodata`` of the mask and ``class_names`` by code. Where rioxarray is
-        installed, ``.rio`` knows CRS and transform too.
+    StoreDataset
+        An xarray.Dataset of the layers ``mask``, ``confidence`` … of dtype uint8, uint16 or float16, with dimensions
+        (y, x) or (class, y, x). Its attributes hold ``crs``, ``nodata`` of the mask and ``class_names`` by code. Where
+        rioxarray is installed, ``.rio`` knows CRS and transform too. It also has ``path``, ``complete``, ``grid``,
+        ``classes``, ``layers`` and ``areas()``, and notebooks show it as a picture and a table.
 
     Raises
     ------
@@ -57,7 +57,10 @@ def open(store: str | Path | Remote, level: int = 0) -> xarray.Dataset:  # noqa:
     from pipeline.store.dataset import dataset
     from pipeline.store.reader import store_location
 
-    return dataset(store_location(store), level)
+    layers, store_level = dataset(store_location(store), level)
+    from pipeline.quality.scene import StoreDataset
+
+    return StoreDataset.of(layers, store_level)
 
 
 def plan(config: Config | str | Path | Mapping[str, Any]) -> dict[str, Any]:
@@ -94,8 +97,8 @@ def plan(config: Config | str | Path | Mapping[str, Any]) -> dict[str, Any]:
     return plan_document(prepare_job(config_of(config)))
 
 
-def run(config: Config | str | Path | Mapping[str, Any], *, fresh: bool = False) -> Report:
-    """Run a job, or go on with one that was stopped; progress is printed to stderr.
+def run(config: Config | str | Path | Mapping[str, Any], *, fresh: bool = False, quiet: bool = False) -> Report:
+    """Run a job, or go on with one that was stopped; progress is printed to stderr, in notebooks as a bar.
 
     Parameters
     ----------
@@ -103,6 +106,8 @@ def run(config: Config | str | Path | Mapping[str, Any], *, fresh: bool = False)
         As for `plan`.
     fresh
         Delete the store first, if it is one of ours.
+    quiet
+        Print warnings alone.
 
     Returns
     -------
@@ -127,7 +132,7 @@ def run(config: Config | str | Path | Mapping[str, Any], *, fresh: bool = False)
     from pipeline.running.execute import execute
     from pipeline.runtime.progress import Progress
 
-    with Progress() as progress:
+    with Progress(quiet=quiet) as progress:
         return execute(prepare_job(config_of(config), fresh), progress, fresh)
 
 

@@ -17,6 +17,7 @@ GUARDS = {
         "pipeline/inference/block_task.py",
         "pipeline/store/overviews.py",
         "pipeline/cli/exit.py",
+        "pipeline/exports/",
         "pipeline/running/",
         "pipeline/sources/wrappers/read_timeout.py",
         "tests/faults/",

@@ -119,6 +119,7 @@ def test_debug_shows_where(tmp_path: Path) -> None:
     assert "Traceback" in wholecloth("--debug", "run", tmp_path / "nowhere.yaml").stderr
 
 
+@pytest.mark.nightly("kills", after=1)
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
 def test_a_signal_stops_cleanly_and_the_job_goes_on(tmp_path: Path, sent: signal.Signals, code: int) -> None:
     scenes.scene(tmp_path / "scene.tif", 1000, 1000)

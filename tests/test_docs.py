@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -130,6 +132,43 @@ def test_code_in_the_guides_runs_on_a_store(stores: Path, monkeypatch: pytest.Mo
             exec(compile(code, page.name, "exec"), {})
             ran += 1
     assert ran >= 2
+
+
+NOTEBOOK = ROOT / "docs" / "notebook.ipynb"
+
+
+def cells(kind: str) -> list[str]:
+    return ["".join(cell["source"]) for cell in json.loads(NOTEBOOK.read_text())["cells"] if cell["cell_type"] == kind]
+
+
+def test_the_notebook_is_small_has_no_outputs_and_imports_the_package_alone() -> None:
+    assert NOTEBOOK.stat().st_size < 20_000
+    for cell in json.loads(NOTEBOOK.read_text())["cells"]:
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
+    assert re.findall(r"(?m)^(?:import|from) .*", "\n".join(cells("code"))) == ["import pipeline"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("has_weights", [False, pytest.param(True, marks=pytest.mark.nightly("jobs"))])
+def test_the_notebook_leads_from_a_scene_to_areas(
+    has_weights: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By day with a small scene and a network of one layer: to measure that of the weights takes half a minute."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    monkeypatch.chdir(tmp_path / "docs")
+    layer = scenes.script(torch.nn.Conv2d(4, 5, 3, padding=1), tmp_path / "layer.pt")
+    names: dict[str, Any] = {}
+    for text in cells("code"):
+        small = re.sub(r"size=\d+", "size=128", text).replace('"fcn8s"', '"torchscript"')
+        small = small.replace('"../configs/weights/satellite.safetensors"', repr(str(layer)))
+        assert small != text or "job = " not in text
+        exec(compile(text if has_weights else small, NOTEBOOK.name, "exec"), names)
+    assert names["report"].complete
+    assert "<img" in names["scene"]._repr_html_()
+    printed = capsys.readouterr().out
+    assert len(re.findall(r"(?m)^(water|forest|fields|built-up|cloud) .* km²", printed)) == 5
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)

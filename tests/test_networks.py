@@ -37,6 +37,7 @@ def test_every_module_of_the_package_has_an_earlier_name() -> None:
     )
 
 
+@pytest.mark.nightly("networks")
 @pytest.mark.slow
 def test_the_earlier_name_is_importable_first_of_all() -> None:
     script = "from pipeline.networks.dense_layers import as_convolutions; print(as_convolutions.__module__)"

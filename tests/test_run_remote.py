@@ -17,8 +17,10 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.config.load import load_config
+from pipeline.config.postprocess import StepConfig
 from pipeline.errors import StoreError, Unfinished
 from pipeline.locations import Remote
+from pipeline.running.apply import apply_postprocess
 from pipeline.running.execute import execute, prepare_job
 from pipeline.running.report import Report
 from pipeline.runtime.progress import Progress
@@ -95,6 +97,27 @@ def test_a_store_on_object_storage_holds_what_a_folder_holds(
     for name in ("job.report.json", "job.vrt", "job.png"):
         assert files_at(place(tmp_path).parent).exists(name)
     assert go(config(tmp_path, output=output)).resumed == 12
+
+
+@pytest.mark.nightly("storage")
+@pytest.mark.slow
+@pytest.mark.nightly("storage")
+@pytest.mark.parametrize("engine", ["serial", "threads"])
+def test_the_layer_cleaned_on_object_storage_is_that_of_a_folder(s3: Storage, tmp_path: Path, engine: str) -> None:
+    steps: list[dict[str, Any]] = [{"remove_small": "40 px"}, {"majority": 3}]
+    classes = [{**scenes.CLASSES[0], "role": "background"}, *scenes.CLASSES[1:]]
+    output = {"layers": ["mask"], "postprocess": steps}
+    given: dict[str, Any] = {**PLAN, "model": {"classes": classes}, "execution": {"engine": engine, "workers": 2}}
+    go(config(tmp_path, **{**given, "output": output}))
+    go(scenes.config(tmp_path, "reference", **given, output=output))
+    assert chunks(place(tmp_path)) == chunks(tmp_path / "reference.zarr")
+    assert "0/cleaned/c/0/0" in chunks(place(tmp_path))
+    for store in (place(tmp_path), tmp_path / "reference.zarr"):
+        apply_postprocess(store, [StepConfig(close=1)], lambda line: None)
+        assert status(store).complete
+    remade = chunks(place(tmp_path))
+    assert remade == chunks(tmp_path / "reference.zarr")
+    assert not any("partial" in key for key in remade)
 
 
 @pytest.mark.slow

@@ -64,7 +64,7 @@ def test_of_which_one_case_is_of_the_day(case): print('case', case)
 
 
 @pytest.mark.slow
-@pytest.mark.nightly("jobs", after=2)
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize(
     ("options", "count"),
     [

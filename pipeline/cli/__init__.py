@@ -10,6 +10,7 @@ from pipeline.cli import (
     init,
     inspect,
     plan,
+    preview,
     run,
     sample,
     schema,
@@ -27,6 +28,7 @@ __all__ = ["app", "main"]
 COMMANDS = (
     run.run,
     plan.plan,
+    preview.preview,
     inspect.inspect,
     init.init,
     status.status,

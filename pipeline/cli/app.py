@@ -46,6 +46,8 @@ LogFormat = Annotated[
     Format, typer.Option("--log-format", help="How stderr is written: text, or json, one object per line.")
 ]
 
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors and warnings alone.")]
+
 
 def _version(requested: bool) -> None:
     if requested:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,12 +11,14 @@ from pipeline.cli.app import StorePath
 from pipeline.errors import InputError
 
 if TYPE_CHECKING:
+    from pipeline.locations import Place
     from pipeline.store.reader import StoreLevel
 
 
 DEFAULT_BOUNDARY = 2
 """Px."""
-Judged = Literal["mask", "values"]
+JUDGED = ("mask", "cleaned", "values")
+"""Layers that can be judged."""
 
 
 def evaluate(
@@ -26,7 +28,9 @@ def evaluate(
     ],
     attribute: Annotated[str | None, typer.Option(help="Field of the polygons that holds the class.")] = None,
     burn: Annotated[str | None, typer.Option(metavar="CLASS", help="Class that all polygons mean.")] = None,
-    layer: Annotated[str | None, typer.Option(help="Layer, of a file that has several.")] = None,
+    labels_layer: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Layer of the labels, of a file that has several.")
+    ] = None,
     ignore: Annotated[
         list[str] | None, typer.Option(metavar="CODE", help="Value of the labels that says nothing; may be repeated.")
     ] = None,
@@ -52,8 +56,14 @@ def evaluate(
         str | None, typer.Option("--json", metavar="FILE", help="Write all numbers; - for stdout.")
     ] = None,
     png: Annotated[Path | None, typer.Option(help="Draw the confusion matrix and the classes.")] = None,
-    judge: Annotated[
-        Judged | None, typer.Option(help="The mask, or the values; by default the mask, if there is one.")
+    layer: Annotated[
+        str | None,
+        typer.Option(
+            "--layer",
+            "--judge",
+            metavar="NAME",
+            help="Layer that is judged: mask, cleaned or values; by default the mask, if there is one.",
+        ),
     ] = None,
     channel: Annotated[
         str | None, typer.Option(metavar="NAME", help="Judge one channel of the values, by labels of one band.")
@@ -62,12 +72,13 @@ def evaluate(
     """Compare the mask of a store with labels, or its values with numbers."""
     from pipeline.store.reader import open_store
 
-    store_level = open_store(store, level)
-    if _is_of_values(store_level, judge):
+    judged = _judged_layer(store, layer)
+    store_level = open_store(store, level, judged)
+    if judged == "values":
         unused = {
             "--attribute": attribute,
             "--burn": burn,
-            "--layer": layer,
+            "--labels-layer": labels_layer,
             "--values": values,
             "--map": groups,
             "--png": png,
@@ -76,7 +87,7 @@ def evaluate(
         _require_unset(unused, "is for classes, and numbers are judged")
         _evaluate_numbers(store_level, labels, channel, ignore, area, partial, as_json)
         return
-    _require_unset({"--channel": channel}, "is for values, and the mask is judged")
+    _require_unset({"--channel": channel}, f"is for values, and the layer {judged} is judged")
     from pipeline.quality.evaluate.aoi_labels import labels_in_aoi
     from pipeline.quality.evaluate.class_groups import grouping
     from pipeline.quality.evaluate.evaluate import evaluate as evaluate_mask
@@ -97,7 +108,7 @@ def evaluate(
         ignore=parse_ignore(ignore),
         attribute=attribute,
         burn=burn,
-        layer=layer,
+        layer=labels_layer,
     )
     reference, mask = labels_in_aoi(reference, store_level), store_level
     if class_grouping:
@@ -106,14 +117,22 @@ def evaluate(
     print_evaluation(result, mask, labels, as_json, png)
 
 
-def _is_of_values(store: StoreLevel, judge: Judged | None) -> bool:
-    """Whether the values are judged; raises InputError where the store lacks what is to be judged."""
-    chosen = judge or ("mask" if "mask" in store.layers else "values")
-    if chosen not in store.layers:
+def _judged_layer(store: Place, layer: str | None) -> str:
+    """The layer that is judged; raises InputError where the store lacks it, or it can be compared with nothing."""
+    from pipeline.store.layers import leading_layer
+    from pipeline.store.lifecycle import read_store_meta
+    from pipeline.store.reader import readable_layers
+
+    layers = readable_layers(read_store_meta(store))
+    if layer is None:
+        return leading_layer(layers)
+    judgeable = [name for name in JUDGED if name in layers]
+    if layer not in judgeable:
         raise InputError(
-            f"--judge is {chosen}, but {store.path} has no such layer: {', '.join(store.layers)}. Leave it out."
+            f"--layer is {layer}, but {store} has no such layer that labels can judge; it has "
+            f"{' and '.join(judgeable)}: give one of these. A layer of the file of labels is --labels-layer."
         )
-    return chosen == "values"
+    return layer
 
 
 def _require_unset(options: dict[str, Any], reason: str) -> None:

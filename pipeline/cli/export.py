@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.app import Format, LogFormat, StorePath
+from pipeline.cli.app import Format, LogFormat, Quiet, StorePath
 from pipeline.cli.exit import install_signal_handlers
 
 To = Annotated[str, typer.Option("--to", metavar="FORM", help="Form of the file, such as cog.")]
@@ -41,6 +41,7 @@ def export(
     classes: Classes = None,
     overwrite: Overwrite = False,
     log_format: LogFormat = Format.TEXT,
+    quiet: Quiet = False,
 ) -> None:
     """Write a complete store, or a layer of it, as a file for other programs."""
     install_signal_handlers()
@@ -65,5 +66,8 @@ def export(
         memory=parse_bytes(memory),
         options={name: value for name, value in options.items() if value is not None},
     )
-    with progress_as(log_format) as progress:
-        print(export_store(store, request, overwrite, progress.say))
+    with progress_as(log_format, quiet) as progress:
+        progress.status(f"writing {to}")
+        written = export_store(store, request, overwrite, progress.say)
+    if not quiet:
+        print(written)

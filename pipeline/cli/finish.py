@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from pipeline.cli.app import Format, LogFormat, StorePath
+from pipeline.cli.app import Format, LogFormat, Quiet, StorePath
 from pipeline.cli.exit import install_signal_handlers
+from pipeline.cli.look import look_line
 
 
-def finish(store: StorePath, log_format: LogFormat = Format.TEXT) -> None:
+def finish(store: StorePath, log_format: LogFormat = Format.TEXT, quiet: Quiet = False) -> None:
     """Finish a store whose blocks are all there, such as one that shards made: overviews, sidecars, picture, report."""
     install_signal_handlers()
     from pipeline.running.finish import complete_store as complete
     from pipeline.runtime.progress import progress_as
+    from pipeline.store.respec import read_spec
 
-    with progress_as(log_format) as progress:
-        report = complete(store, progress.say)
+    with progress_as(log_format, quiet) as progress:
+        report = complete(store, progress.say, progress.overviews)
+    if quiet:
+        return
     print(f"{report.blocks} blocks, all committed")
     if report.certificate is not None:
         print(f"certificate: {report.certificate['why']}")
     for name, path in report.files.items():
         print(f"{name}: {path}")
+    print(look_line(report.files, bool(read_spec(store).classes)))

@@ -12,8 +12,10 @@ from pipeline.errors import ConfigError
 
 
 def init(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="File with the weights or the whole network.")],
-    scene: Annotated[str, typer.Argument(metavar="SCENE", help="Path or URL of a raster.")],
+    model: Annotated[
+        Path | None, typer.Argument(metavar="MODEL", help="File with the weights or the whole network.")
+    ] = None,
+    scene: Annotated[str | None, typer.Argument(metavar="SCENE", help="Path or URL of a raster.")] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write it there instead of printing it.")
     ] = None,
@@ -32,8 +34,20 @@ def init(
     key: Annotated[
         str | None, typer.Option("--key", help="Which of several tensors that the network returns holds the logits.")
     ] = None,
+    check: Annotated[
+        Path | None,
+        typer.Option("--check", metavar="CONFIG", help="Instead: say what in a config contradicts its files."),
+    ] = None,
 ) -> None:
-    """Write a first config for a network and a scene, by looking at both."""
+    """Write a first config for a network and a scene, by looking at both; or check one with --check."""
+    if check is not None:
+        _refuse_with_check({"MODEL": model, "--out": out, "--factory": factory, "--args": args, "--bands": bands})
+        _check(check)
+        return
+    if model is None or scene is None:
+        raise ConfigError(
+            "init takes MODEL and SCENE, and looks at both. Give both, or --check CONFIG, which looks at a config."
+        )
     if out is not None and out.exists() and not force:
         raise ConfigError(
             f"--out is {out}, which exists and was left as it is. Give another file, or --force to overwrite it."
@@ -55,3 +69,25 @@ def init(
         print(f"config: {out}")
     for task in suggestion.todo:
         print(f"To add: {task}.", file=sys.stderr)
+
+
+def _refuse_with_check(options: dict[str, object]) -> None:
+    name = next((name for name, value in options.items() if value is not None), None)
+    if name is not None:
+        raise ConfigError(f"--check reads a config and writes none, so that {name} has no use. Leave it out.")
+
+
+def _check(config: Path) -> None:
+    """Print a paragraph for each contradiction; exit code 2 where there is one."""
+    from pipeline.config.load import load_config
+    from pipeline.planning.contradictions import find_contradictions
+    from pipeline.redact import redacted
+
+    findings = find_contradictions(load_config(config))
+    for paragraph in findings.paragraphs:
+        print(f"{redacted(' '.join(paragraph.split()))}\n")
+    checked = f"Looked at: {', '.join(findings.checked) or 'nothing that could be opened'}."
+    if findings.paragraphs:
+        print(f"{config}: {len(findings.paragraphs)} to mend. {checked}")
+        raise typer.Exit(2)
+    print(f"{config}: nothing contradicts the files. {checked}")

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.app import ConfigPath, Format, LogFormat, Out, Overrides, overriding
+from pipeline.cli.app import ConfigPath, Format, LogFormat, Out, Overrides, Quiet, overriding
 from pipeline.cli.exit import install_signal_handlers, time_limit
+from pipeline.cli.look import look_line
 from pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def run(
         typer.Option("--profile", metavar="FILE", help="Write a trace of all blocks, for Perfetto or speedscope."),
     ] = None,
     log_format: LogFormat = Format.TEXT,
+    quiet: Quiet = False,
 ) -> None:
     """Run a job; a job that was stopped goes on where it was."""
     from pipeline.config.load import load_config
@@ -60,7 +62,8 @@ def run(
     from pipeline.runtime.progress import progress_as
     from pipeline.runtime.trace import open_trace
 
-    with time_limit(job_config.execution.stop_after), open_trace(profile) as trace, progress_as(log_format) as progress:
+    limit, printed = time_limit(job_config.execution.stop_after), progress_as(log_format, quiet)
+    with limit, open_trace(profile) as trace, printed as progress:
         job = prepare_job(job_config, fresh, same_source)
         for message in environment_differences(job_config.locked, job.task.device):
             progress.say(message, level="warning")
@@ -77,6 +80,8 @@ def run(
             mpx_per_s=round(report.speed, 3),
             **report.files,
         )
+    if quiet:
+        return
     _print_report(job, report)
     if trace is not None:
         print(f"profile: {trace.summary}")
@@ -133,6 +138,8 @@ def _print_report(job: Job, report: Report) -> None:
             f"shard {report.shard}: {report.left} of {job.blocks} blocks of the store are left; when there "
             f"are none, {finish}"
         )
+    else:
+        print(look_line(report.files, bool(job.spec.classes)))
 
 
 def _clipped(report: Report, channels: tuple[str, ...]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.app import AsJson, Format, LogFormat, Overrides, StorePath, print_rows
+from pipeline.cli.app import AsJson, Format, LogFormat, Overrides, Quiet, StorePath, print_rows
 from pipeline.cli.exit import install_signal_handlers
 
 
@@ -27,6 +27,7 @@ def verify(
     overrides: Overrides = None,
     as_json: AsJson = False,
     log_format: LogFormat = Format.TEXT,
+    quiet: Quiet = False,
 ) -> None:
     """Prove a store: every chunk is read, and seams are inferred again with wider halos; writes the certificate."""
     install_signal_handlers()
@@ -37,13 +38,17 @@ def verify(
     from pipeline.reports.page import is_wanted, write_page
     from pipeline.runtime.progress import progress_as
 
-    with progress_as(log_format) as progress:
+    with progress_as(log_format, quiet) as progress:
         job = job_of(store, overrides or [])
         keep = partial(write_examples, store)
-        result = look(job, progress.say, windows=windows, seed=seed, tolerance=tolerance, keep=keep)
+        result = look(
+            job, progress.say, windows=windows, seed=seed, tolerance=tolerance, notify=progress.status, keep=keep
+        )
         written = certificate.publish(store, result)
         if is_wanted(job.meta()):
             write_page(store)
         progress.note("certificate", passed=result["passed"], why=result["why"], report=str(written))
-    print_rows([*certificate.certificate_rows(store, result), ("report", str(written))], result if as_json else None)
+    if as_json or not quiet:
+        rows = [*certificate.certificate_rows(store, result), ("report", str(written))]
+        print_rows(rows, result if as_json else None)
     certificate.require_passed(store, result)

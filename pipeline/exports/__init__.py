@@ -16,14 +16,14 @@ from pipeline.exports.ome_tiff import OME_TIFF
 from pipeline.exports.png import PNG
 from pipeline.exports.task import MAIN_LAYERS, ExportRequest, ExportTask, main_layer
 from pipeline.exports.vectors.forms import VECTOR_FORMS
-from pipeline.exports.write import Form, delete_with_companions, place_of, write_export
+from pipeline.exports.write import Form, delete_with_companions, place_of, refuse_foreign, write_export
+from pipeline.exports.zarr_labels import ZARR_LABELS
 from pipeline.locations import Place, parse_place
 from pipeline.store.files import files_at
 from pipeline.store.layers import DERIVED_LAYERS, LAYERS
-from pipeline.store.lifecycle import remove_partials_beside
 from pipeline.store.spec import StoreSpec
 
-KINDS: dict[str, Form] = {"cog": COG, "png": PNG, "ome-tiff": OME_TIFF, **VECTOR_FORMS}
+KINDS: dict[str, Form] = {"cog": COG, "png": PNG, "ome-tiff": OME_TIFF, **VECTOR_FORMS, "zarr-labels": ZARR_LABELS}
 """By their names in ``output.exports`` and ``export --to``."""
 EXPORT_KINDS.register(KINDS)
 
@@ -53,7 +53,7 @@ def check_exports(store: Place, spec: StoreSpec, meta: dict[str, Any]) -> None:
         task, form = ExportTask(store, spec, meta, request), KINDS[request.to]
         place = place_of(task, form)
         form.check(task)
-        places.require_replaceable(place, store)
+        refuse_foreign(task, form, place)
         if str(place) in taken:
             raise ConfigError(f"output.exports writes {place} twice. Give each export its own file (out).")
         taken.add(str(place))
@@ -111,14 +111,13 @@ def export(task: ExportTask, overwrite: bool = False) -> Place:
     form = KINDS[task.request.to]
     place = place_of(task, form)
     if not overwrite:
-        places.require_replaceable(place, task.store)
-    remove_partials_beside(place)
-    return write_export(task, form, place)
+        refuse_foreign(task, form, place)
+    return write_export(task, form, place, anew=overwrite)
 
 
 def delete_exports(store: Place) -> None:
     """Delete what lies beside a store and was written for it: a store that is not complete has no exports."""
-    for form in KINDS.values():
+    for form in (form for form in KINDS.values() if form.group is None):
         for layer in (*LAYERS, *DERIVED_LAYERS) if form.has_layer else (None,):
             _delete(store, form, layer)
 
@@ -140,7 +139,7 @@ def _write(task: ExportTask, named: bool, unchanged: bool) -> Place:
     form = KINDS[task.request.to]
     if named:
         place = place_of(task, form)
-        places.require_replaceable(place, task.store)
+        refuse_foreign(task, form, place)
     else:
         place = places.free_place(task.store, form.ending, task.layer if form.has_layer else None)
     return write_export(task, form, place, keep=unchanged)

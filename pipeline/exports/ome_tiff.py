@@ -46,8 +46,7 @@ def _write(task: ExportTask, file: Path) -> None:
 def _metadata(task: ExportTask) -> dict[str, Any]:
     """Names of the channels, and the size of a pixel where it is known in micrometres."""
     spec = task.spec
-    names = [row.name for row in spec.axis] if task.layer == "probabilities" else [task.layer]
-    metadata: dict[str, Any] = {"axes": "CYX", "Channel": {"Name": names}, "Creator": "wholecloth"}
+    metadata: dict[str, Any] = {"axes": "CYX", "Channel": {"Name": _channel_names(task)}, "Creator": "wholecloth"}
     # without it, two writes of one store would differ
     metadata["UUID"] = str(uuid.uuid5(uuid.NAMESPACE_URL, str(task.mark)))
     if spec.grid.unit == "um":
@@ -55,6 +54,13 @@ def _metadata(task: ExportTask) -> dict[str, Any]:
         units = {"PhysicalSizeXUnit": "µm", "PhysicalSizeYUnit": "µm"}
         metadata |= {"PhysicalSizeX": width, "PhysicalSizeY": height, **units}
     return metadata
+
+
+def _channel_names(task: ExportTask) -> list[str]:
+    """A name for each plane: its class, its channel, or that of the layer."""
+    if task.layer == "probabilities":
+        return [row.name for row in task.spec.axis]
+    return list(task.spec.values.channels) if task.layer == "values" else [task.layer]
 
 
 def _photometric(task: ExportTask) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import functools
 import io
 import math
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from pipeline.geometry.grid import Grid
 from pipeline.locations import Place
 from pipeline.store.files import belongs_to_others, files_at
 from pipeline.store.lifecycle import open_layer
-from pipeline.store.spec import StoreSpec
+from pipeline.store.spec import ClassRow, StoreSpec
 
 _MAX_SIDE = 1400
 """Longest side of the raster in the picture, px."""
@@ -61,7 +62,9 @@ def draw_quicklook(store: Place, spec: StoreSpec, png: Place) -> Place:
     """
     pixels, px_per_px = _pixels(store, spec)
     stretched = None if spec.classes else stretch(pixels, spec.values)
-    image = Image.fromarray(_colors(pixels, spec) if stretched is None else _shaded(stretched))
+    image = Image.fromarray(
+        class_colors(pixels, spec.classes, spec.nodata) if stretched is None else _shaded(stretched)
+    )
     entries = [(row.name, row.rgb) for row in spec.classes] if stretched is None else stretched.legend
     rows = min(len(entries), _MAX_CLASSES) + 2
     size = image.width + LEGEND + 3 * MARGIN, max(image.height + 3 * MARGIN + 30, TITLE + LINE * rows + 2 * MARGIN)
@@ -99,44 +102,48 @@ def _shape(grid: Grid) -> tuple[int, int]:
     return grid.height, grid.width
 
 
-def _colors(mask: npt.NDArray[np.unsignedinteger], spec: StoreSpec) -> npt.NDArray[np.uint8]:
-    table = np.zeros((max(spec.nodata, *(row.code for row in spec.classes)) + 1, 3), dtype=np.uint8)
-    for row in spec.classes:
+def class_colors(mask: npt.NDArray[Any], classes: Sequence[ClassRow], nodata: int) -> npt.NDArray[np.uint8]:
+    """(rows, cols) codes → (rows, cols, 3) colours of the classes, and a pattern where there is nodata."""
+    table = np.zeros((max(nodata, *(row.code for row in classes)) + 1, 3), dtype=np.uint8)
+    for row in classes:
         table[row.code] = row.rgb
-    return np.where((mask == spec.nodata)[..., None], _chequered(*mask.shape), table[mask])
+    return np.where((mask == nodata)[..., None], chequered(*mask.shape), table[mask])
 
 
 def _shaded(stretched: Stretched) -> npt.NDArray[np.uint8]:
     """(rows, cols, 3) a stretched picture over the pattern of nodata."""
     valid = stretched.valid
-    return np.where(valid[..., None], stretched.colors, _chequered(*valid.shape))
+    return np.where(valid[..., None], stretched.colors, chequered(*valid.shape))
 
 
-def _chequered(height: int, width: int) -> npt.NDArray[np.uint8]:
+def chequered(height: int, width: int) -> npt.NDArray[np.uint8]:
+    """(rows, cols, 3) the pattern of pixels without data."""
     rows, cols = np.ogrid[:height, :width]
     return np.asarray(np.array(NODATA, dtype=np.uint8)[(rows // CHECK + cols // CHECK) % 2])
 
 
 def _legend(canvas: Image.Image, entries: list[Entry], left: int, title: str) -> None:
-    _write(canvas, (left, MARGIN), title, 20, LEGEND)
+    draw_text(canvas, (left, MARGIN), title, 20, LEGEND)
     listed = entries[:_MAX_CLASSES]
     for k, (name, rgb) in enumerate(listed):
         _entry(canvas, (left, MARGIN + TITLE + LINE * k), name, np.full((SWATCH, SWATCH, 3), rgb, dtype=np.uint8))
     top = MARGIN + TITLE + LINE * len(listed)
-    _entry(canvas, (left, top), "no data", _chequered(SWATCH, SWATCH))
+    _entry(canvas, (left, top), "no data", chequered(SWATCH, SWATCH))
     if len(listed) < len(entries):
-        _write(canvas, (left, top + LINE), f"and {len(entries) - len(listed)} more classes")
+        draw_text(canvas, (left, top + LINE), f"and {len(entries) - len(listed)} more classes")
 
 
 def _entry(canvas: Image.Image, corner: tuple[int, int], name: str, swatch: npt.NDArray[np.uint8]) -> None:
     left, top = corner
     canvas.paste(Image.fromarray(swatch), corner)
     ImageDraw.Draw(canvas).rectangle((left, top, left + SWATCH, top + SWATCH), outline=_INK)
-    _write(canvas, (left + SWATCH + 10, top + 1), name, width=LEGEND - SWATCH - 10)
+    draw_text(canvas, (left + SWATCH + 10, top + 1), name, width=LEGEND - SWATCH - 10)
 
 
-def _write(canvas: Image.Image, corner: tuple[int, int], text: str, size: int = TEXT, width: float = math.inf) -> None:
-    """A line of text, cut to a width in px."""
+def draw_text(
+    canvas: Image.Image, corner: tuple[int, int], text: str, size: int = TEXT, width: float = math.inf
+) -> None:
+    """Draw a line of text, cut to a width in px."""
     font = _font(size)
     prefix = label = text if font is not None else _ascii(text)
     face = font or ImageFont.load_default(size=size)
@@ -169,4 +176,4 @@ def _ascii(text: str) -> str:
 def _scale_bar(canvas: Image.Image, grid: Grid, px_per_px: float, top: int, width: int) -> None:
     length, text = scale_bar(grid, px_per_px * width)
     ImageDraw.Draw(canvas).rectangle((MARGIN, top, MARGIN + length / px_per_px, top + 6), fill=_INK)
-    _write(canvas, (MARGIN, top + 10), text)
+    draw_text(canvas, (MARGIN, top + 10), text)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 
-from pyproj import CRS
-from pyproj.exceptions import CRSError
-
 from pipeline.geometry.grid import Grid
+from pipeline.geometry.ground import pixel_metres
 
 
 def scale_bar(grid: Grid, width: float) -> tuple[float, str]:
@@ -34,18 +32,8 @@ def _round(length: float) -> float:
 
 
 def _ground(grid: Grid) -> tuple[float, str]:
-    """Width of a pixel and its unit; degrees as metres at the raster's middle."""
-    width = grid.pixel_size[1]
+    """Width of a pixel and its unit."""
     if grid.unit == "um":
-        return width, "µm"
-    if grid.wkt is None:
-        return 1.0, "px"
-    try:
-        crs = CRS.from_wkt(grid.wkt)
-    except CRSError:  # GDAL reads dialects that PROJ does not
-        return 1.0, "px"
-    axis = crs.axis_info[0] if crs.axis_info else None
-    if crs.is_geographic:
-        _, south, _, north = grid.bounds
-        return width * 111_320 * max(math.cos(math.radians((south + north) / 2)), 1e-6), "m"
-    return width * (axis.unit_conversion_factor if axis and axis.unit_conversion_factor else 1.0), "m"
+        return grid.pixel_size[1], "µm"
+    metres = pixel_metres(grid)
+    return (1.0, "px") if metres is None else (metres, "m")

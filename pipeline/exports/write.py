@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 
 from pipeline.exports import places
@@ -14,6 +16,7 @@ from pipeline.exports.mark import delete_own, is_current, is_foreign
 from pipeline.exports.task import ExportTask
 from pipeline.locations import Place, Remote
 from pipeline.store.files import PARTIAL, files_at
+from pipeline.store.lifecycle import remove_partials_beside
 
 STYLE = "qml"
 """A companion that is often the work of a user: it is replaced where it bears the mark of the store alone."""
@@ -23,13 +26,30 @@ def _none(task: ExportTask) -> dict[str, bytes]:
     return {}
 
 
+def _no_file(task: ExportTask, file: Path) -> None:
+    """A form that lies inside the store writes no file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreGroup:
+    """A form that is a group inside the store, not a file beside it."""
+
+    key: str
+    """Of the group, below the store."""
+    write: Callable[[ExportTask, bool, bool], None]
+    """Writes it under the lease of the store; told whether one that is current is left unread, and whether all of it is
+    made anew."""
+    require_own: Callable[[Place], None]
+    """Raises ConfigError where somebody else's group has the place in a store."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Form:
     """A form of export."""
 
-    ending: str
+    ending: str = ""
     """Of the file's name, with its dot."""
-    write: Callable[[ExportTask, Path], None]
+    write: Callable[[ExportTask, Path], None] = _no_file
     """Writes the file on disk; it carries the mark of the task where `is_foreign` looks for it."""
     has_layer: bool = True
     """Whether a file holds one layer, by which it is named."""
@@ -37,14 +57,26 @@ class Form:
     """Small files beside it, by what is put behind its name, or in the place of its ending where that has no dot."""
     check: Callable[[ExportTask], None] = lambda task: None
     """Raises ConfigError where the form cannot hold the layer."""
+    group: StoreGroup | None = None
+    """Where the export lies inside the store."""
 
 
 def place_of(task: ExportTask, form: Form) -> Place:
-    """Where the file of a task lies, unless it has to step aside."""
+    """Where the export of a task lies, unless it has to step aside."""
+    if form.group is not None:
+        return task.store / form.group.key
     return task.request.out or places.default_place(task.store, form.ending, task.layer if form.has_layer else None)
 
 
-def write_export(task: ExportTask, form: Form, place: Place, keep: bool = False) -> Place:
+def refuse_foreign(task: ExportTask, form: Form, place: Place) -> None:
+    """Raise ConfigError where something stands in the place of an export that was not written for its store."""
+    if form.group is not None:
+        form.group.require_own(task.store)
+    else:
+        places.require_replaceable(place, task.store)
+
+
+def write_export(task: ExportTask, form: Form, place: Place, keep: bool = False, anew: bool = False) -> Place:
     """Write one export.
 
     Parameters
@@ -55,6 +87,8 @@ def write_export(task: ExportTask, form: Form, place: Place, keep: bool = False)
         Where; what is there is replaced.
     keep
         Leave a file that says of itself all that the task's mark says.
+    anew
+        Go on with nothing that an earlier export has begun inside the store.
 
     Returns
     -------
@@ -69,6 +103,10 @@ def write_export(task: ExportTask, form: Form, place: Place, keep: bool = False)
         The disk is full, or does not obey.
     """
     form.check(task)
+    if form.group is not None:
+        form.group.write(task, keep, anew)
+        return place
+    remove_partials_beside(scratch_place(place))
     if keep and is_current(place, task.mark):
         return place
     files = files_at(place.parent)
@@ -94,15 +132,29 @@ def companion(place: Place, name: str) -> Place:
     return place.with_name(f"{place.name}{name}" if name.startswith(".") else f"{place.stem}.{name}")
 
 
+def scratch_place(place: Place) -> Path:
+    """What an export is written beside: its place on disk, or one of that name in the system's temporary folder."""
+    if not isinstance(place, Remote):
+        return place
+    digest = blake2b(str(place).encode(), digest_size=8).hexdigest()
+    return Path(tempfile.gettempdir()) / f"wholecloth-{digest}-{place.name}"
+
+
 @contextmanager
 def _scratch_file(place: Place) -> Iterator[Path]:
-    """A file on disk that becomes the export: beside its place, or in the system's folder for temporary files."""
+    """A file on disk that becomes the export; where a kill leaves it, `remove_partials_beside` finds it."""
+    beside = scratch_place(place)
+    beside.parent.mkdir(parents=True, exist_ok=True)
+    name = f"{beside.name}.{uuid.uuid4().hex}{PARTIAL}"
     if isinstance(place, Remote):
-        with tempfile.TemporaryDirectory(prefix="wholecloth-export-") as folder:
-            yield Path(folder) / place.name
+        folder = beside.with_name(f".{name}")
+        folder.mkdir(mode=0o700)
+        try:
+            yield folder / place.name
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
         return
-    place.parent.mkdir(parents=True, exist_ok=True)
-    scratch = place.with_name(f"{place.name}.{uuid.uuid4().hex}{PARTIAL}")
+    scratch = beside.with_name(name)
     try:
         yield scratch
     finally:

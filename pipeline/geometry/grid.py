@@ -13,6 +13,11 @@ Transform = tuple[float, float, float, float, float, float]
 """Affine coefficients (a, b, c, d, e, f): x = a·col + b·row + c, y = d·col + e·row + f, at the pixel's corner."""
 
 
+def id_dtype(height: int, width: int) -> Literal["uint32", "uint64"]:
+    """The dtype that holds 1 + the row-major index of any pixel of a grid, whose size is given in px."""
+    return "uint32" if height * width < 2**32 else "uint64"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
     """The georeference of a raster."""

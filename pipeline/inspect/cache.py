@@ -26,15 +26,33 @@ def cached(
 
     What was measured of the same bytes before, with the same training size, is read instead.
     """
-    key = json.dumps([CACHE_VERSION, bands, trained, network.identity()], sort_keys=True, default=str)
-    path = (folder or cache_folder() / "locality") / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
-    try:
-        return Locality.of(json.loads(path.read_text()))
-    except (OSError, ValueError, KeyError, TypeError):  # absent, cut short or of another version: measure
-        locality = measure_locality(network, bands, trained, room)
+    path = _path(network, bands, folder, trained)
+    if (locality := _read(path)) is not None:
+        return locality
+    locality = measure_locality(network, bands, trained, room)
     with suppress(OSError):  # a home that is read-only or full costs seconds at the next run, not this run
         _keep(path, json.dumps(asdict(locality)))
     return locality
+
+
+def cached_only(
+    network: Network, bands: int, folder: Path | None = None, trained: int | None = None
+) -> Locality | None:
+    """What was measured of the same bytes before; None where nothing was, and then nothing is measured."""
+    return _read(_path(network, bands, folder, trained))
+
+
+def _path(network: Network, bands: int, folder: Path | None, trained: int | None) -> Path:
+    key = json.dumps([CACHE_VERSION, bands, trained, network.identity()], sort_keys=True, default=str)
+    return (folder or cache_folder() / "locality") / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
+
+
+def _read(path: Path) -> Locality | None:
+    """None where the file is absent, cut short or of another version."""
+    try:
+        return Locality.of(json.loads(path.read_text()))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _keep(path: Path, text: str) -> None:

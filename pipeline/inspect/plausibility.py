@@ -25,7 +25,7 @@ from pipeline.inspect.halo.raster_windows import ProbeWindow, probe_windows
 from pipeline.interfaces import Locality
 from pipeline.runtime.device import out_of_memory
 
-_SIDE = 128
+SAMPLE_SIDE = 128
 """Side of the sample, px, where the network takes it."""
 _TRIES, _PATIENCE = 6, 12
 """Windows that are read for the sample; and where none of these holds a valid pixel."""
@@ -71,7 +71,7 @@ def plausibility_warnings(
     names
         Of the classes, by code.
     """
-    sample = _sample(on_raster)
+    sample = trial_image(on_raster)
     if sample is None:
         return
     yield from _normalisation_warnings(sample, on_raster.normalisation, on_raster.source.dtype)
@@ -86,7 +86,7 @@ def plausibility_warnings(
     yield from _answer_warnings(answers, _inside(on_raster.locality, sample), decoding, names)
 
 
-def _sample(on_raster: NetworkOnRaster) -> TrialImage | None:
+def trial_image(on_raster: NetworkOnRaster) -> TrialImage | None:
     """Four windows side by side, repeated where fewer hold a valid pixel."""
     side = _side(on_raster)
     half = -(-side // 2)
@@ -117,9 +117,9 @@ def _mosaic(four: Sequence[ProbeWindow]) -> torch.Tensor:
 
 
 def _side(on_raster: NetworkOnRaster) -> int:
-    """Side of the sample, px: as near to `_SIDE` as the network and the memory allow."""
+    """Side of the sample, px: as near to `SAMPLE_SIDE` as the network and the memory allow."""
     accepts, margin = on_raster.network.accepts, on_raster.locality.margin
-    requested = _SIDE + (2 * margin.largest if margin else 0)
+    requested = SAMPLE_SIDE + (2 * margin.largest if margin else 0)
     minimum = round_up(max(on_raster.locality.minimum, accepts.minimum, on_raster.multiple), on_raster.multiple)
     maximum = round_down(min(on_raster.room, accepts.maximum or on_raster.room), on_raster.multiple)
     return max(min(round_up(requested, on_raster.multiple), maximum), minimum)
@@ -134,10 +134,8 @@ def _inside(locality: Locality, sample: TrialImage) -> torch.Tensor:
     return sample.counts & torch.from_numpy(inside).to(sample.counts.device)
 
 
-def _normalisation_warnings(
-    sample: TrialImage, normalisation: Normalisation, dtype: np.dtype[np.generic]
-) -> Iterator[str]:
-    """Whether the normalised values lie, and differ, as those of a training do."""
+def median_warning(sample: TrialImage, normalisation: Normalisation, dtype: np.dtype[np.generic]) -> str | None:
+    """Whether the normalised values lie where those of a training do; None where they may."""
     values = sample.image[0][:, sample.counts]
     medians = dict(enumerate(values.median(1).values.tolist()))
     far = {band: median for band, median in medians.items() if abs(median) > USUAL}
@@ -147,12 +145,23 @@ def _normalisation_warnings(
             / (normalisation.scale[band] or 1.0)
             for band, median in far.items()
         }
-        yield (
+        return (
             f"after model.input the raster's values have a median of {_band_values(far)}, beyond {USUAL:g} "
             f"standard deviations. "
             f"{_advice(normalisation, raw, dtype)}"
         )
+    return None
+
+
+def _normalisation_warnings(
+    sample: TrialImage, normalisation: Normalisation, dtype: np.dtype[np.generic]
+) -> Iterator[str]:
+    """Whether the normalised values lie, and differ, as those of a training do."""
+    far = median_warning(sample, normalisation, dtype)
+    if far is not None:
+        yield far
         return
+    values = sample.image[0][:, sample.counts]
     spreads = dict(enumerate(values.std(1, correction=0).tolist()))
     narrow = {band: spread for band, spread in spreads.items() if 0 < spread < _NARROW and normalisation.std[band] != 1}
     if narrow:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.geometry.grid import id_dtype
 from pipeline.geometry.window import Window
 from pipeline.objects.columns import AREA_COLUMNS, Columns, FixedPoint, Int64s, Measures
 from pipeline.objects.labels import Connectivity, label_block
@@ -42,7 +43,7 @@ class Components:
     @property
     def id_dtype(self) -> np.dtype[Any]:
         """uint32 where the ids of the grid fit, else uint64."""
-        return id_dtype(self.blocks.mask)
+        return np.dtype(id_dtype(self.blocks.mask.height, self.blocks.mask.width))
 
     def ids(self, start: int = 0, stop: int | None = None) -> npt.NDArray[Any]:
         """Ids of components: 1 + the row-major index of their first pixel."""
@@ -101,11 +102,6 @@ class Components:
     def remove(self) -> None:
         """Remove the scratch folder."""
         shutil.rmtree(self.files.folder, ignore_errors=True)
-
-
-def id_dtype(mask: Mask) -> np.dtype[Any]:
-    """The dtype of ids in a mask: uint32 where they fit, else uint64."""
-    return np.dtype(np.uint32 if mask.height * mask.width <= np.iinfo(np.uint32).max else np.uint64)
 
 
 def find_components(

@@ -33,6 +33,7 @@ CORNER = np.dtype([("part", "<i8"), ("row", "<i4"), ("col", "<i4"), ("turn", "u1
 SHARED_CORNER = np.dtype([*CORNER.descr, ("other", "<i8")])
 """One corner, and the component on the other side where there is only one: −1 is nodata."""
 
+
 Quads = Int64s
 """(n, 4) the components of the pixels a, b, c and d."""
 
@@ -68,6 +69,16 @@ def _turn(pixel: int, convex: bool) -> int:
 
 
 _TURNS = _Turns.table()
+
+
+def turning(turns: npt.NDArray[np.uint8]) -> Int64s:
+    """1 where a boundary turns left at a corner, −1 where it turns right, 0 where it goes straight on.
+
+    They add up to 4 around an outer ring, and to −4 around a hole.
+    """
+    along_column = turns % 2 == 0
+    is_convex = (((turns & TO_EAST) > 0) == ((turns & TO_SOUTH) > 0)) == along_column
+    return np.where(turns & STRAIGHT, 0, np.where(is_convex, 1, -1))
 
 
 def corners(

@@ -10,41 +10,39 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.errors import InputError, PlanError
+from pipeline.errors import PlanError
 from pipeline.geometry.areas import PixelAreas, pixel_areas
 from pipeline.geometry.grid import Grid, Transform
+from pipeline.objects.choice import ObjectChoice
 from pipeline.objects.columns import Columns, ConfidenceOf, Int64s, Measures
 from pipeline.objects.corners import STRAIGHT
-from pipeline.objects.labels import Connectivity
 from pipeline.objects.lengths import LengthUnit, edge_lengths, length_unit
 from pipeline.objects.mask import MaskBlocks
 from pipeline.objects.outlines import ObjectRings, OutlineBatch, Outlines, find_outlines, object_rings, outline_batches
 from pipeline.objects.parts import ObjectParts, chosen_owners, find_objects
 from pipeline.objects.rings import Int32s
 from pipeline.objects.simplify import Simplification, simplify_outlines
-from pipeline.objects.sizes import ObjectSize
 from pipeline.objects.sweep import BlockHook
 from pipeline.objects.wkb import Binary, polygons_as_wkb
 from pipeline.store.spec import ClassRow
 
 VERTEX_LIMIT = 10**7
-"""Vertices of one object: its rings are traced as a whole, which takes some 70 bytes per vertex."""
+"""Vertices of one object: its rings are traced as a whole, which takes some 60 bytes per vertex."""
+_EDGES_AT_ONCE = 2**20
+"""Edges that are measured at once: geodesics take some 100 bytes each."""
 OBJECT_LIMIT = 4 * 10**6
 """Objects that are written: each takes some 100 bytes while they are put in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FeatureOptions:
+class FeatureOptions(ObjectChoice):
     """Which objects become features, and how."""
 
-    connectivity: Connectivity = 4
-    codes: tuple[int, ...] = ()
-    """Classes that are taken; empty for all but those of role background and ignore."""
-    min_area: ObjectSize | None = None
-    """Smaller objects are left out."""
     simplify: float | None = None
     """Arcs lose points that span triangles of up to its square, px; None for none."""
     vertex_limit: int = VERTEX_LIMIT
+    ring_vertices: float = 0.0
+    """Vertices that take as much memory as a ring does beside its vertices."""
     object_limit: int = OBJECT_LIMIT
 
 
@@ -240,13 +238,11 @@ def find_features(
         There are more objects, or more vertices in one of them, than memory is meant to hold.
     """
     options, areas = options or FeatureOptions(), areas or pixel_areas(grid)
-    codes = _codes(classes, options.codes)
-    if options.min_area is not None:
-        options.min_area.check(areas.unit)
+    options = options.resolved(classes, areas.unit)
     scratch.mkdir(parents=True, exist_ok=True)
     measures = Measures(area_of=areas.of, confidence_of=confidence_of)
     found = find_objects(blocks, scratch, connectivity=options.connectivity, measures=measures, after_block=after_block)
-    chosen = _chosen(found, codes, options)
+    chosen = _chosen(found, options)
     outlines = find_outlines(
         found, chosen_owners(found, chosen), scratch, shared=options.simplify is not None, after_block=after_block
     )
@@ -264,22 +260,9 @@ def find_features(
     return features
 
 
-def _codes(classes: Sequence[ClassRow], codes: tuple[int, ...]) -> tuple[int, ...]:
-    absent = sorted(set(codes) - {row.code for row in classes})
-    if absent:
-        known = ", ".join(f"{row.code} ({row.name})" for row in classes)
-        raise InputError(f"The mask has no class {absent[0]}, which was asked for. It has {known}: name some of these.")
-    return codes or tuple(row.code for row in classes if row.role not in ("background", "ignore"))
-
-
-def _chosen(found: ObjectParts, codes: tuple[int, ...], options: FeatureOptions) -> npt.NDArray[np.bool_]:
+def _chosen(found: ObjectParts, options: FeatureOptions) -> npt.NDArray[np.bool_]:
     """(objects,) which of them become features."""
-    batches = []
-    for rows in found.objects.batches():
-        chosen = np.isin(rows["code"], codes)
-        if options.min_area is not None:
-            chosen &= options.min_area.reached(rows, found.objects.areas(rows))
-        batches.append(chosen)
+    batches = [options.picks(rows, found.objects) for rows in found.objects.batches()]
     chosen = np.concatenate([np.zeros(0, dtype=bool), *batches])
     if (count := int(chosen.sum())) > options.object_limit:
         raise PlanError(
@@ -290,19 +273,23 @@ def _chosen(found: ObjectParts, codes: tuple[int, ...], options: FeatureOptions)
 
 
 def _check_vertices(features: Features, options: FeatureOptions) -> None:
-    counts = features.outlines.counts
-    if not len(counts) or counts.max() <= options.vertex_limit:
+    outlines = features.outlines
+    loads = outlines.counts + options.ring_vertices * outlines.rings
+    if not len(loads) or loads.max() <= options.vertex_limit:
         return
-    largest = int(counts.argmax())
+    largest = int(loads.argmax())
+    times = loads[largest] / max(options.vertex_limit, 1)
     row = features.found.objects.table.read(largest, largest + 1)
     code = int(row["code"][0])
     name = next((each.name for each in features.fields.classes if each.code == code), str(code))
+    simpler = "" if options.simplify is None else "leave --simplify out, which takes half of that, "
     raise PlanError(
-        f"The object {row['first'][0] + 1} of class {name} has {counts[largest]:,} vertices around its "
-        f"{row['pixels'][0]:,} px, and memory is meant for {options.vertex_limit:,} in one polygon. Nothing was "
-        f"written. It lies in rows {row['row_min'][0]}–{row['row_max'][0]}, cols {row['col_min'][0]}–"
-        f"{row['col_max'][0]}, and is most likely noise: smooth the mask first, such as with apply --postprocess and "
-        f"a sieve of 20 px, or leave its class out with --classes."
+        f"The object {row['first'][0] + 1} of class {name} has {outlines.counts[largest]:,} vertices in "
+        f"{outlines.rings[largest]:,} rings around its {row['pixels'][0]:,} px, and takes {times:.1f} times what "
+        f"memory is meant for. Nothing was written. It lies in rows {row['row_min'][0]}–{row['row_max'][0]}, cols "
+        f"{row['col_min'][0]}–{row['col_max'][0]}, and is most likely noise. --min-area leaves "
+        f"out small objects and --simplify comes later, so that neither helps: smooth the mask first, such as with "
+        f"apply --postprocess and a sieve of 20 px, leave its class out with --classes, {simpler}or give more --memory."
     )
 
 
@@ -315,7 +302,10 @@ def _perimeters(grid: Grid, traced: ObjectRings) -> npt.NDArray[np.float64]:
     following = np.arange(1, len(rows) + 1, dtype=np.int32)
     ends = np.cumsum(sizes)
     following[ends - 1] = ends - sizes
-    lengths = edge_lengths(grid, rows, cols, rows[following], cols[following])
+    lengths = np.empty(len(rows))
+    for start in range(0, len(rows), _EDGES_AT_ONCE):
+        edges, after = slice(start, start + _EDGES_AT_ONCE), following[start : start + _EDGES_AT_ONCE]
+        lengths[edges] = edge_lengths(grid, rows[edges], cols[edges], rows[after], cols[after])
     polygons = _sums(np.add.reduceat(lengths, ends - sizes), traced.polygon_rings)
     return np.asarray(_sums(polygons, traced.object_polygons))
 

@@ -129,7 +129,7 @@ def mask_blocks(mask: Mask, side: int, positions: Iterable[BlockPosition] | None
     return MaskBlocks(mask=mask, side=side, positions=ordered)
 
 
-def store_blocks(level: StoreLevel, mask: Mask | None = None) -> MaskBlocks:
+def store_blocks(level: StoreLevel, mask: Mask | None = None, side: int | None = None) -> MaskBlocks:
     """The committed blocks of a level, each cut evenly into blocks of whole chunks.
 
     Parameters
@@ -138,8 +138,10 @@ def store_blocks(level: StoreLevel, mask: Mask | None = None) -> MaskBlocks:
         Of a store.
     mask
         What is read, where it is not the level's mask: another layer with the same blocks.
+    side
+        Of the blocks of work, px, into which those of the level are cut evenly; by default as `work_side` has it.
     """
-    side = work_side(level.block, level.chunk)
+    side = side or work_side(level.block, level.chunk)
     count = level.block // side
     mask = mask or LayerMask(level=level, layer="mask")
     cut = (

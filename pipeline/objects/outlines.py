@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.objects.columns import Int64s
-from pipeline.objects.corners import CORNER, NODE, SHARED_CORNER, corners
+from pipeline.objects.corners import CORNER, NODE, SHARED_CORNER, corners, turning
 from pipeline.objects.lattice import lattice_blocks
 from pipeline.objects.parts import NO_OBJECT, ObjectParts
 from pipeline.objects.rings import Rings, SortedCorners, trace
@@ -34,6 +34,8 @@ class Outlines:
     """(parts,) the object of each part, or `NO_OBJECT`."""
     counts: Int64s
     """(objects,) corners of each object."""
+    rings: Int64s
+    """(objects,) rings of each object."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +90,7 @@ def find_outlines(
         Called after each block.
     """
     records = LongArray(scratch / "corners", dtype=SHARED_CORNER if shared else CORNER)
-    counts = np.zeros(len(found.objects), dtype=np.int64)
+    counts, turns = np.zeros((2, len(found.objects)), dtype=np.int64)
     chosen = owners != NO_OBJECT
     for block in lattice_blocks(found.parts, after_block):
         batch = corners(block.padded, block.row, block.col, chosen, shared)
@@ -96,7 +98,10 @@ def find_outlines(
             _fix_extent(batch, found)
         records.append(batch)
         np.add.at(counts, owners[batch["part"]], 1)
-    return Outlines(corners=records, owners=owners, counts=counts)
+        np.add.at(turns, owners[batch["part"]], turning(batch["turn"]))
+    parts = np.bincount(owners[chosen], minlength=len(counts))
+    # outer rings and holes turn by 4 and −4 in all, and each part has one outer ring
+    return Outlines(corners=records, owners=owners, counts=counts, rings=2 * parts - turns // 4)
 
 
 def _fix_extent(batch: npt.NDArray[Any], found: ObjectParts) -> None:

@@ -7,6 +7,7 @@ Source: M. Visvalingam and J. D. Whyatt, Line generalisation by repeated elimina
 from __future__ import annotations
 
 import heapq
+from array import array
 from collections.abc import Sequence
 
 import numpy as np
@@ -33,16 +34,17 @@ def kept_points(points: Int64s, area: float) -> npt.NDArray[np.bool_]:
     ndarray
         (n,) bool.
     """
-    rows, cols = points.T.tolist()
+    # arrays and whole numbers take half of the memory of lists and tuples
+    rows, cols = array("q", points[:, 0].tobytes()), array("q", points[:, 1].tobytes())
     count, last = len(rows), len(rows) - 1
     spare = count - (4 if rows[0] == rows[-1] and cols[0] == cols[-1] else 2)
-    before, after = list(range(-1, last)), list(range(1, count + 1))
-    sizes = [0, *(_double_area(rows, cols, k - 1, k, k + 1) for k in range(1, last)), 0]
-    heap = [(sizes[k], k) for k in range(1, last) if sizes[k] <= 2 * area]
+    before, after = array("q", range(-1, last)), array("q", range(1, count + 1))
+    sizes = array("q", (_double_area(rows, cols, max(k - 1, 0), k, min(k + 1, last)) for k in range(count)))
+    heap = [sizes[k] * count + k for k in range(1, last) if sizes[k] <= 2 * area]
     heapq.heapify(heap)
     kept = np.ones(count, dtype=bool)
     while heap and spare > 0:
-        size, k = heapq.heappop(heap)
+        size, k = divmod(heapq.heappop(heap), count)
         if size != sizes[k] or not kept[k]:
             continue
         kept[k] = False
@@ -53,7 +55,7 @@ def kept_points(points: Int64s, area: float) -> npt.NDArray[np.bool_]:
             if 0 < at < last:
                 sizes[at] = _double_area(rows, cols, before[at], at, after[at])
                 if sizes[at] <= 2 * area:
-                    heapq.heappush(heap, (sizes[at], at))
+                    heapq.heappush(heap, sizes[at] * count + at)
     return kept
 
 

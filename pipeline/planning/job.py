@@ -8,18 +8,15 @@ from typing import Any
 import torch
 
 from pipeline import __version__
-from pipeline.config import Config, ModelConfig
-from pipeline.errors import BandsError, ModelError, SourceError
+from pipeline.config import Config
+from pipeline.errors import SourceError
 from pipeline.inference.block_task import BlockTask
-from pipeline.inference.normalise import Normalisation
 from pipeline.inspect.cache import cached
 from pipeline.inspect.memory import activation_memory
 from pipeline.inspect.memory.limit import Room
 from pipeline.interfaces import Locality, Network, Source
 from pipeline.locations import Place
-from pipeline.models import load
 from pipeline.models.bn_folding import Folded
-from pipeline.models.loaded import Loaded
 from pipeline.planning import (
     activation,
     classes,
@@ -38,6 +35,7 @@ from pipeline.planning import (
     workers,
 )
 from pipeline.planning.fingerprint import Fingerprint
+from pipeline.planning.load_network import network_on_source
 from pipeline.planning.option import Resolved
 from pipeline.planning.options import RECIPE_OPTIONS, recipe_of_store
 from pipeline.planning.planner import PlanInputs
@@ -45,7 +43,7 @@ from pipeline.planning.types import Plan
 from pipeline.postprocess.cleaning import Cleaning, resolve_cleaning
 from pipeline.redact import redacted_document
 from pipeline.runtime.device import no_jit_reoptimisation, run_on_device_thread, select_device
-from pipeline.sources import open_source, with_notes
+from pipeline.sources import open_source
 from pipeline.sources.aoi import open_area
 from pipeline.sources.wrappers.shared_reads import share_reads
 from pipeline.store.spec import StoreSpec
@@ -165,7 +163,7 @@ def _prepared(config: Config, fresh: bool, same_source: bool) -> Job:
     resolved = classes.resolve_model(config.model, source.bands, source.dtype)
     device = select_device(config.execution.device)
     finite.check_transform(source, resolved.normalisation.transform)
-    network = _loaded(resolved.model, source, resolved.normalisation, device)
+    network = network_on_source(resolved.model, source, resolved.normalisation, device)
     mark = network.mark
     identity, moved = fingerprint.input_identity(source, area, network), same_source or existing is not None
     frozen_locality = (
@@ -216,24 +214,6 @@ def _prepared(config: Config, fresh: bool, same_source: bool) -> Job:
         inputs = smaller
         plan, cost = planner.make_plan(inputs, len(rows))
     return _job(inputs, network, folded, resolved, chosen, plan, cost)
-
-
-def _loaded(model: ModelConfig, source: Source, normalisation: Normalisation, device: torch.device) -> Loaded:
-    """The network on the source's bands.
-
-    Where it takes others, what of the source is not read belongs to the message.
-    """
-    try:
-        return load(model, normalisation.channels, device)
-    except BandsError as error:
-        if normalisation.transform is not None and normalisation.channels != source.bands:
-            raise ModelError(
-                f"model.input.transform {normalisation.transform.place} makes {normalisation.channels} "
-                f"channels of {source.bands} bands, but the "
-                f"network takes {error.expected}. "
-                f"Let it return {error.expected}, or name another network."
-            ) from error
-        raise BandsError(with_notes(str(error), source), error.expected) from error
 
 
 def _job(

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,11 +17,11 @@ from pipeline.geometry.window import Window
 from pipeline.interfaces import Engine
 from pipeline.locations import Place, Remote
 from pipeline.objects.mask import Mask, store_blocks
+from pipeline.objects.scratch_folder import scratch_folder
 from pipeline.postprocess.passes import apply_steps
 from pipeline.postprocess.steps import Step, resolve_steps
 from pipeline.store import cleaned, overviews
 from pipeline.store.check_arrays import array_errors
-from pipeline.store.files import PARTIAL
 from pipeline.store.lease.lease import assert_held
 from pipeline.store.ledger import commit_block, drop_records_of_missing_chunks
 from pipeline.store.lifecycle import open_layer, read_store_meta
@@ -174,7 +170,7 @@ def _is_begun(path: Place, spec: StoreSpec, cleaning: Cleaning) -> bool:
 
 def _make_blocks(path: Place, spec: StoreSpec, cleaning: Cleaning, side: int, say: _Say) -> None:
     check = partial(assert_held, path)
-    with _scratch_folder(path) as scratch:
+    with scratch_folder(path, "cleaned") as scratch:
         blocks = store_blocks(open_store(path))
         mask = apply_steps(cleaning.steps, blocks, spec.grid, spec.dtype, scratch, say, check)
         for position in list(cleaned.missing_blocks(path)):
@@ -190,26 +186,6 @@ def _copy(mask: Mask, path: Place, spec: StoreSpec, window: Window) -> None:
     for rows in cut(window.height, spec.storage_unit_px):
         strip = Window(row=window.row + rows.start, col=window.col, height=rows.size, width=window.width)
         array[strip.slices] = np.asarray(mask.read(strip))
-
-
-@contextmanager
-def _scratch_folder(path: Place) -> Iterator[Path]:
-    """An empty folder that goes in the end.
-
-    Its name is that of the store, so that whoever holds the store next removes what a killed run left.
-    """
-    if isinstance(path, Remote):
-        name = blake2b(str(path).encode(), digest_size=8).hexdigest()
-        folder = Path(tempfile.gettempdir()) / f"wholecloth-cleaned-{name}{PARTIAL}"
-    else:
-        place = path.resolve()
-        folder = place.with_name(f".{place.name}.cleaned{PARTIAL}")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def stored_cleaning(spec: StoreSpec, meta: Mapping[str, Any]) -> Cleaning | None:

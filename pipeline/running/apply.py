@@ -21,9 +21,12 @@ from pipeline.store.respec import read_spec
 from pipeline.store.spec import StoreSpec
 
 _Say = Callable[[str], None]
+_Count = Callable[[int, int], None]
 
 
-def apply_postprocess(path: Place, steps: Sequence[StepConfig], say: _Say) -> Report:
+def apply_postprocess(
+    path: Place, steps: Sequence[StepConfig], say: _Say, count: _Count = lambda done, total: None
+) -> Report:
     """Make the layer ``cleaned`` of a store by other steps, and write the files beside it anew.
 
     Stopped anywhere and begun again, it gives the same bytes; `finish` and a run without ``output.postprocess`` go on
@@ -37,6 +40,8 @@ def apply_postprocess(path: Place, steps: Sequence[StepConfig], say: _Say) -> Re
         As ``output.postprocess`` has them.
     say
         Told how far it is.
+    count
+        Told the blocks of overviews that are done, and all of them.
 
     Raises
     ------
@@ -55,14 +60,14 @@ def apply_postprocess(path: Place, steps: Sequence[StepConfig], say: _Say) -> Re
         check_exports(path, spec.with_cleaned, {**meta, "cleaned": cleaning.entry})
         _require_blocks(path, meta)
         with acquire(path, None, "apply", say):
-            return _apply(path, spec, cleaning, say)
+            return _apply(path, spec, cleaning, say, count)
 
 
-def _apply(path: Place, spec: StoreSpec, cleaning: Cleaning, say: _Say) -> Report:
+def _apply(path: Place, spec: StoreSpec, cleaning: Cleaning, say: _Say, count: _Count) -> Report:
     meta = store.read_store_meta(path)
     check_before_resume(path, spec, not meta.get("complete"), say)
     blocks = _require_blocks(path, meta)
-    unchanged = not build_missing(path, spec, meta, say, cleaning) and bool(meta.get("complete"))
+    unchanged = not build_missing(path, spec, meta, say, count, cleaning) and bool(meta.get("complete"))
     assert_held(path)
     if not unchanged and meta["config"]["output"].get("certificate"):
         say("the certificate is gone with the layer cleaned of before; wholecloth verify makes another")

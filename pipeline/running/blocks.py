@@ -22,8 +22,10 @@ from pipeline.runtime.clock import now
 from pipeline.runtime.device import prefault_memory
 from pipeline.runtime.progress import Progress
 from pipeline.runtime.timed_engine import TimedEngine
+from pipeline.sources.wrappers.read_timeout import hanging
 from pipeline.store import overviews
 from pipeline.store.cleaned import forget_cleaned
+from pipeline.store.instances import hide_instances
 from pipeline.store.invalid_counts import InvalidCounts, counts
 from pipeline.store.lease.lease import assert_held
 from pipeline.store.ledger import Ledger
@@ -71,12 +73,21 @@ def run_blocks(job: Job, progress: Progress, watch: TimedEngine, shard_blocks: S
         job.blocks if shard_blocks is None else shard_blocks.count,
         int(committed.sum()),
     )
-    progress.start(count, resumed)
+    facts = job.config.execution.facts
+    progress.start(
+        count,
+        resumed,
+        in_flight=job.plan.workers,
+        memory=job.plan.budget,
+        is_local=facts.starts_processes or not facts.out_of_process,
+        hanging=hanging,
+    )
     if resumed < count:
         if job.resumes:  # whoever makes a store has it laid out meanwhile
             prefault_tile_memory(job)
         reuse_network(job.task, job.network)
         forget_cleaned(job.path)
+        hide_instances(job.path)
         overviews.invalidate_above(
             job.path,
             job.spec,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from pipeline.errors import ConfigError, Unfinished
 from pipeline.exports import KINDS, export
@@ -12,6 +13,7 @@ from pipeline.locations import Place
 from pipeline.runtime.disk import check_disk
 from pipeline.store import lifecycle as store
 from pipeline.store.files.outage import outage_as_unfinished
+from pipeline.store.lease.lease import acquire
 from pipeline.store.respec import read_spec
 
 
@@ -43,7 +45,7 @@ def export_store(path: Place, request: ExportRequest, overwrite: bool, say: Call
     PlanError
         The disk has no room.
     Unfinished
-        Blocks of the store are missing.
+        Blocks of the store are missing, or somebody is at work on a store into which is written.
     """
     if request.to not in KINDS:
         raise ConfigError(f"--to is {request.to}, which is no form of export. Give one of {', '.join(KINDS)}.")
@@ -57,7 +59,14 @@ def export_store(path: Place, request: ExportRequest, overwrite: bool, say: Call
         task = ExportTask(path, read_spec(path), meta, request, say)
         _check_disk(task)
         say(f"{task.layer} as {request.to}")
-        return export(task, overwrite)
+        with _held(task):
+            return export(task, overwrite)
+
+
+def _held(task: ExportTask) -> AbstractContextManager[object]:
+    """The lease of the store, where the export lies inside of it."""
+    is_inside = KINDS[task.request.to].group is not None
+    return acquire(task.store, None, f"export --to {task.request.to}", task.say) if is_inside else nullcontext()
 
 
 def _check_disk(task: ExportTask) -> None:

@@ -31,9 +31,10 @@ from pipeline.store.shards import unreported_shards
 from pipeline.store.spec import StoreSpec
 
 _Say = Callable[[str], None]
+_Count = Callable[[int, int], None]
 
 
-def complete_store(path: Place, say: _Say) -> Report:
+def complete_store(path: Place, say: _Say, count: _Count = lambda done, total: None) -> Report:
     """Make overviews, the layer ``cleaned``, sidecars, picture and report, and mark the store complete.
 
     The store is certified where its config wants that.
@@ -46,6 +47,8 @@ def complete_store(path: Place, say: _Say) -> Report:
         Of the store.
     say
         Told how far it is.
+    count
+        Told the blocks of overviews that are done, and all of them.
 
     Raises
     ------
@@ -58,16 +61,16 @@ def complete_store(path: Place, say: _Say) -> Report:
     """
     store.clear_open_arrays()
     with outage_as_unfinished(path):
-        return _finish_held_store(path, read_spec(path).inferred, say)
+        return _finish_held_store(path, read_spec(path).inferred, say, count)
 
 
-def _finish_held_store(path: Place, spec: StoreSpec, say: _Say) -> Report:
+def _finish_held_store(path: Place, spec: StoreSpec, say: _Say, count: _Count) -> Report:
     _require_all_blocks(path)  # who waits for others is told of them before they are asked whether they are alive
     with acquire(path, None, "finish", say):
         meta = store.read_store_meta(path)
         check_before_resume(path, spec, not meta.get("complete"), say)
         blocks = _require_all_blocks(path, is_locked=True)
-        unchanged = not build_missing(path, spec, meta, say) and bool(meta.get("complete"))
+        unchanged = not build_missing(path, spec, meta, say, count) and bool(meta.get("complete"))
         assert_held(path)
         report = publish_finished(path, spec, blocks, unchanged)
         return _ensure_certificate(path, report, say) if meta["config"]["output"].get("certificate") else report
@@ -115,7 +118,7 @@ def _missing_blocks_hint(path: Place, is_locked: bool) -> str:
 
 
 def build_missing(
-    path: Place, spec: StoreSpec, meta: dict[str, Any], say: _Say, cleaning: Cleaning | None = None
+    path: Place, spec: StoreSpec, meta: dict[str, Any], say: _Say, count: _Count, cleaning: Cleaning | None = None
 ) -> bool:
     """Make what is missing of the overviews and of the layer ``cleaned``; whether anything was.
 
@@ -127,6 +130,8 @@ def build_missing(
         What its root says.
     say
         Told how far it is.
+    count
+        As for `complete_store`.
     cleaning
         How the layer is made; by default as the store says.
     """
@@ -140,9 +145,9 @@ def build_missing(
     with ENGINES["serial" if facts.sequential else "threads"](resources.cores()) as engine:
         if lacks_overviews:
             say("overviews")
-            overviews.build_overviews(path, spec, engine=engine, block=block)
+            overviews.build_overviews(path, spec, count, engine=engine, block=block)
         if cleaning is not None and lacks_cleaned:
-            make_cleaned(path, spec, cleaning, say, engine=engine)
+            make_cleaned(path, spec, cleaning, say, engine=engine, progress=count)
     return True
 
 

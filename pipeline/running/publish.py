@@ -61,7 +61,7 @@ def ensure_certificate(job: Job, report: Report, progress: Progress) -> Report:
     def verified() -> dict[str, Any]:
         progress.note("stage", stage="certificate")
         with cancel_on_error():
-            return verify(job, progress.say, keep=partial(write_examples, job.path))
+            return verify(job, progress.say, notify=progress.status, keep=partial(write_examples, job.path))
 
     def note(made: dict[str, Any]) -> None:
         progress.note("certificate", passed=made["passed"], why=made["why"])

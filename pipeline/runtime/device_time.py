@@ -172,6 +172,15 @@ def recent_activity(earlier: dict[str, float], later: dict[str, float]) -> str:
     return f"device busy {max(passed['busy'], 0.0) / wall:.0%}{waits}".replace("%", " %")
 
 
+def longest_wait(earlier: dict[str, float], later: dict[str, float]) -> str:
+    """What took most of the time between two states of `Stalls.so_far`: the network, or what the device waited for."""
+    passed = {kind: seconds - earlier.get(kind, 0.0) for kind, seconds in later.items()}
+    if not later.get("busy") or sum(passed.values()) <= 0:
+        return _WAIT_LABELS["start"]
+    longest = max(passed, key=passed.__getitem__)
+    return _WAIT_LABELS.get(longest, "the network")
+
+
 def _listed(fractions: dict[str, float], names: dict[str, str]) -> str:
     large = sorted(
         (kind for kind, share in fractions.items() if share >= 0.005), key=fractions.__getitem__, reverse=True

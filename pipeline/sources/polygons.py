@@ -37,7 +37,7 @@ class PolygonUse:
 
 LABEL_POLYGONS = PolygonUse(
     name="The labels",
-    option="Give --layer NAME (labels.layer)",
+    option="Give --labels-layer NAME (labels.layer)",
     alternative=", or a raster of class codes",
     error=LabelsError,
 )

@@ -16,6 +16,7 @@ from pipeline.locations import Place
 from pipeline.store import hierarchy
 from pipeline.store.check_arrays import array_errors
 from pipeline.store.files import files_at
+from pipeline.store.instances import hide_instances
 from pipeline.store.ledger import BlockPosition, Ledger
 from pipeline.store.lifecycle import clear_open_arrays, read_store_meta, restate
 from pipeline.store.spec import StoreSpec
@@ -52,6 +53,7 @@ def begin_cleaned(store: Place, spec: StoreSpec, entry: dict[str, Any]) -> None:
         What the root says of the layer.
     """
     forget_cleaned(store)
+    hide_instances(store)
     meta = read_store_meta(store)
     restate(store, {key: meta[key] for key in meta if key not in ("complete", "certificate")} | {ROOT_KEY: entry})
     for level in range(spec.levels):
@@ -72,13 +74,13 @@ def _make_arrays(store: Place, cleaned: StoreSpec) -> None:
     clear_open_arrays()
 
 
-def missing_blocks(store: Place) -> Iterator[BlockPosition]:
-    """Blocks of the mask whose block of the layer has no record, row by row."""
-    mask, cleaned = Ledger(store), Ledger(store, 0, "cleaned")
+def missing_blocks(store: Place, layer: str = "cleaned") -> Iterator[BlockPosition]:
+    """Blocks of the mask whose block of a derived layer has no record, row by row."""
+    mask, derived = Ledger(store), Ledger(store, 0, layer)
     row, committed = -1, set[BlockPosition]()
     for block in mask.listed():
         if block[0] != row:
-            row, committed = block[0], cleaned.committed_in(block[0])
+            row, committed = block[0], derived.committed_in(block[0])
         if block not in committed:
             yield block
 

@@ -18,7 +18,8 @@ from pipeline.store.files.outage import DISK_FULL_ERRNOS
 STALE_S = 3600.0
 """Seconds after which what nobody moved into place is debris."""
 _UNFINISHED = re.compile(rf"\.[0-9a-f]{{32}}{re.escape(PARTIAL)}$")
-"""Ending of a file that was being written beside a store: its picture, its report."""
+"""Ending of a file that was being written beside a store: its picture, its report. All of the name of one that asked a
+disk for its time."""
 
 
 def create(path: Path, build: Callable[[Path], None]) -> bool:
@@ -79,8 +80,10 @@ def remove_stale_partials(path: Path) -> None:
     for partial in path.parent.glob(f".{glob.escape(path.name)}.*{PARTIAL}"):
         if file_age(partial, now) > STALE_S:
             shutil.rmtree(partial, ignore_errors=True)
-    for partial in path.parent.glob(f"{glob.escape(path.stem)}.*{PARTIAL}"):
-        if _UNFINISHED.search(partial.name) and partial.is_file() and file_age(partial, now) > STALE_S:
+    written = [file for file in path.parent.glob(f"{glob.escape(path.stem)}.*") if _UNFINISHED.search(file.name)]
+    probes = [file for file in path.parent.glob(f".*{PARTIAL}") if _UNFINISHED.match(file.name)]
+    for partial in (*written, *probes):
+        if partial.is_file() and file_age(partial, now) > STALE_S:
             with suppress(OSError):  # somebody else's, in a folder that many share
                 partial.unlink()
 

@@ -12,6 +12,9 @@ PixelArray = npt.NDArray[Any]
 _SUMS: dict[str, Any] = {"uint8": np.uint16, "int8": np.int32, "int16": np.int32, "float16": np.float32}
 """Dtypes in which four pixels are added up, by their own; of all others 64 bits."""
 
+_WIDER: dict[str, Any] = {"uint8": np.uint16, "uint16": np.uint32}
+"""Dtypes that hold one number more than others do; of all others 64 bits."""
+
 
 def mode_2x2(mask: PixelArray, nodata: int) -> PixelArray:
     """Mode of 2×2 valid pixels.
@@ -19,7 +22,7 @@ def mode_2x2(mask: PixelArray, nodata: int) -> PixelArray:
     Parameters
     ----------
     mask
-        (rows, cols), odd sizes count as padded with nodata.
+        (rows, cols) codes, or ids of objects, below 2⁶⁴ − 1; odd sizes count as padded with nodata.
     nodata
         Pixels of this value do not vote; where all four have it, so has the result.
 
@@ -28,8 +31,8 @@ def mode_2x2(mask: PixelArray, nodata: int) -> PixelArray:
     Array
         (⌈rows/2⌉, ⌈cols/2⌉); ties go to the lowest code.
     """
-    wide = np.uint16 if mask.dtype == np.uint8 else np.uint32
-    last = wide(np.iinfo(mask.dtype).max + 1)  # beyond every code, so that the invalid sort to the end
+    wide: Any = _WIDER.get(mask.dtype.name, np.uint64)
+    last = wide(min(np.iinfo(mask.dtype).max + 1, np.iinfo(wide).max))  # beyond every code: the invalid sort to the end
     a, b, c, d = (np.where(part == nodata, last, part.astype(wide)) for part in _quadrants(mask, nodata))
     a, b = np.minimum(a, b), np.maximum(a, b)
     c, d = np.minimum(c, d), np.maximum(c, d)

@@ -14,7 +14,7 @@ from pipeline.geometry.grid import Grid
 from pipeline.locations import Place
 from pipeline.store import metadata
 from pipeline.store.files.objects import zarr_path
-from pipeline.store.layers import CLASS_LAYERS, Attributes, layer_kind
+from pipeline.store.layers import CLASS_LAYERS, LABEL_LAYERS, Attributes, array_key, layer_kind
 from pipeline.store.picture_spec import PictureSpec, picture_layer
 from pipeline.store.spec import StoreSpec
 
@@ -51,8 +51,9 @@ def write_hierarchy(path: Path, spec: StoreSpec, attributes: Attributes) -> None
 
 def create_layer(path: Place, spec: StoreSpec, level: int, layer: str) -> None:
     """Make the empty array of a layer in a level of a store that is there; what stands in its place is deleted."""
-    group = zarr.open_group(zarr_path(path, str(level)), mode="r+", use_consolidated=False)
-    _create_layer(group, spec, spec.grid.level(level), layer, overwrite=True)
+    folder, _, name = array_key(level, layer).rpartition("/")
+    group = zarr.open_group(zarr_path(path, folder), mode="r+", use_consolidated=False)
+    _create_layer(group, spec, spec.grid.level(level), layer, name=name, overwrite=True)
 
 
 def class_attributes(spec: StoreSpec) -> dict[str, Attributes]:
@@ -72,19 +73,23 @@ def layer_attributes(spec: StoreSpec, layer: str) -> Attributes:
     return {**_dimensions(spec, spec.layer(layer).dimensions), **_crs(spec), **metadata.layer(spec, layer)}
 
 
-def _create_layer(group: zarr.Group, spec: StoreSpec, grid: Grid, layer: str, overwrite: bool = False) -> None:
+def _create_layer(
+    group: zarr.Group, spec: StoreSpec, grid: Grid, layer: str, name: str | None = None, overwrite: bool = False
+) -> None:
     layer_spec = spec.layer(layer)
     # whoever looks at one class or channel reads no other, and no writer holds more than one plane of a file
     class_chunk = () if layer_spec.planes is None else (1,)
+    # an array of a label image has no level's group that says where it lies
+    place = metadata.level_attributes(grid) if layer in LABEL_LAYERS else {}
     group.create_array(
-        layer,
+        name or layer,
         shape=layer_spec.shape(grid.height, grid.width),
         chunks=(*class_chunk, spec.chunk, spec.chunk),
         shards=(*class_chunk, spec.shard, spec.shard) if spec.shard and spec.shard != spec.chunk else None,
         dtype=layer_spec.dtype,
         fill_value=layer_spec.fill,
         compressors=_codec(spec),
-        attributes=layer_attributes(spec, layer),
+        attributes={**layer_attributes(spec, layer), **place},
         overwrite=overwrite,
         **_names(spec, layer_spec.dimensions),
     )

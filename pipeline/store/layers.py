@@ -66,6 +66,8 @@ class ArrayOptions:
     """Dtype of the probabilities, uint8 or float16."""
     values: ValuesSpec = field(default_factory=ValuesSpec)
     """What the numbers of the network are stored as."""
+    ids: str = "uint32"
+    """Dtype of the ids of objects, uint32 or uint64."""
 
 
 def _mode(values: PixelArray, valid: npt.NDArray[np.bool_], fill: float) -> PixelArray:
@@ -103,6 +105,10 @@ def _values(of: LayerSpec, classes: Attributes) -> Attributes:
         return attributes
     factors = {"scale": list(of.values.scale), "offset": list(of.values.offset)}
     return {**attributes, **factors, "nodata": of.values.nodata}
+
+
+def _instances(of: LayerSpec, classes: Attributes) -> Attributes:
+    return {"long_name": "id of the object, 1 + the row-major index of its first pixel", "nodata": of.fill}
 
 
 def _mean_of_values(values: PixelArray, valid: npt.NDArray[np.bool_], fill: float) -> PixelArray:
@@ -156,11 +162,22 @@ LAYERS: dict[str, Layer] = {
 }
 """Every layer that a network may give, by its name in ``output.layers``."""
 
-DERIVED_LAYERS: dict[str, Layer] = {"cleaned": LAYERS["mask"]}
+DERIVED_LAYERS: dict[str, Layer] = {
+    "cleaned": LAYERS["mask"],
+    "instances": Layer(dtype=lambda options: options.ids, fill=lambda _: 0, attributes=_instances, reduce=_mode),
+}
 """Layers that are made of others once all blocks are committed; each has commit records of its own."""
+
+LABEL_LAYERS = {"instances": "labels/instances"}
+"""Layers that are label images of OME-Zarr, with their groups: a level of one is an array of its group."""
 
 CLASS_LAYERS = ("mask", "cleaned")
 """Layers of class codes, which have a palette."""
+
+
+def array_key(level: int, layer: str) -> str:
+    """Where the array of a layer lies below its store: ``0/mask``, or ``labels/instances/0``."""
+    return f"{LABEL_LAYERS[layer]}/{level}" if layer in LABEL_LAYERS else f"{level}/{layer}"
 
 
 def layer_kind(name: str) -> Layer:
@@ -169,7 +186,14 @@ def layer_kind(name: str) -> Layer:
 
 
 def layer_spec(
-    name: str, *, dtype: str, nodata: int, probabilities: str, planes: int, values: ValuesSpec | None = None
+    name: str,
+    *,
+    dtype: str,
+    nodata: int,
+    probabilities: str,
+    planes: int,
+    values: ValuesSpec | None = None,
+    ids: str = "uint32",
 ) -> LayerSpec:
     """What a layer is in a store.
 
@@ -183,9 +207,11 @@ def layer_spec(
         Classes that have a probability.
     values
         As in `ArrayOptions`; its channels are those of the layer of that name.
+    ids
+        As in `ArrayOptions`.
     """
     layer, values = layer_kind(name), values or ValuesSpec()
-    options = ArrayOptions(dtype=dtype, nodata=nodata, probabilities=probabilities, values=values)
+    options = ArrayOptions(dtype=dtype, nodata=nodata, probabilities=probabilities, values=values, ids=ids)
     of_channels = layer.axis == "channel"
     return LayerSpec(
         name=name,

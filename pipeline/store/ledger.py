@@ -15,10 +15,11 @@ from itertools import product
 from typing import Any
 
 from pipeline.errors import StoreError
+from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window
-from pipeline.locations import Place
+from pipeline.locations import Place, Remote
 from pipeline.store.files import Files, files_at, upload_checksums
-from pipeline.store.layers import leading_layer
+from pipeline.store.layers import array_key, leading_layer
 from pipeline.store.lifecycle import main_layer_of, open_layer
 
 ABSENT_CHUNK = upload_checksums.EMPTY_CHUNK
@@ -43,7 +44,7 @@ class Ledger:
 
     @property
     def _folder(self) -> str:
-        return f"{self.level}/{self.layer or main_layer_of(self.store)}/ledger"
+        return f"{array_key(self.level, self.layer or main_layer_of(self.store))}/ledger"
 
     def commit(self, block: BlockPosition, record: dict[str, Any]) -> None:
         """Write a block's record; a failure noted before is forgotten."""
@@ -158,16 +159,41 @@ def has_any_chunk(store: Place, level: int, layer: str, window: Window) -> bool:
     return any(files.exists(key) for key in chunk_keys(store, level, layer, window))
 
 
+def written_part(store: Place, level: int, layers: Iterable[str], window: Window) -> Window | None:
+    """The part of a window around all of its chunks that have a file; None where none has.
+
+    On object storage, where each look is a request, all of the window where any chunk has a file.
+    """
+    if isinstance(store, Remote):
+        return window if any(has_any_chunk(store, level, layer, window) for layer in layers) else None
+    files = files_at(store)
+    written = [chunk for layer in layers for key, chunk in _chunks(store, level, layer, window) if files.exists(key)]
+    if not written:
+        return None
+    rows, cols = (
+        Span(min(span.start for span in spans), max(span.stop for span in spans))
+        for spans in ([chunk.rows for chunk in written], [chunk.cols for chunk in written])
+    )
+    return Window.of(rows, cols).intersect(window)
+
+
 def chunk_keys(store: Place, level: int, layer: str, window: Window) -> Iterator[str]:
     """Keys of the chunk (or shard) files that a window covers, of every class where a layer has them."""
+    return (key for key, _ in _chunks(store, level, layer, window))
+
+
+def _chunks(store: Place, level: int, layer: str, window: Window) -> Iterator[tuple[str, Window]]:
+    """The same, each with its pixels, which may reach beyond the raster."""
     array = open_layer(store, level, layer)
-    *planes, rows, cols = array.shards or array.chunks
+    *planes, height, width = array.shards or array.chunks
     axes = [range(-(-length // plane)) for length, plane in zip(array.shape, planes, strict=False)]
     axes += [
-        range(axis.start // side, -(-axis.stop // side)) for axis, side in ((window.rows, rows), (window.cols, cols))
+        range(axis.start // side, -(-axis.stop // side)) for axis, side in ((window.rows, height), (window.cols, width))
     ]
     for place in product(*axes):
-        yield f"{level}/{layer}/{array.metadata.encode_chunk_key(place)}"
+        *_, row, col = place
+        pixels = Window(row=row * height, col=col * width, height=height, width=width)
+        yield f"{array_key(level, layer)}/{array.metadata.encode_chunk_key(place)}", pixels
 
 
 def _checksum(files: Files, key: str) -> str:

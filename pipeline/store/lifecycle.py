@@ -20,7 +20,7 @@ from pipeline.store import create_local, create_remote, hierarchy, metadata
 from pipeline.store.files import files_at
 from pipeline.store.files.local import clear_durable_folders
 from pipeline.store.files.objects import zarr_path
-from pipeline.store.layers import layer_spec, leading_layer
+from pipeline.store.layers import array_key, layer_spec, leading_layer
 from pipeline.store.spec import ClassRow, StoreSpec, levels_for
 
 __all__ = [
@@ -270,7 +270,7 @@ def remove_partials_beside(path: Place) -> None:
 
 @functools.lru_cache(maxsize=256)
 def _open(path: Place, level: int, layer: str) -> zarr.Array[Any]:
-    return zarr.open_array(zarr_path(path, f"{level}/{layer}"), mode="r+", config={"write_empty_chunks": False})
+    return zarr.open_array(zarr_path(path, array_key(level, layer)), mode="r+", config={"write_empty_chunks": False})
 
 
 def _meta(path: Place) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from pipeline.geometry.grid import Grid
-from pipeline.store.layers import Attributes, layer_kind
+from pipeline.store.layers import LABEL_LAYERS, Attributes, layer_kind
 from pipeline.store.spec import ClassRow, StoreSpec
 
 _HOME = "https://github.com/zarr-conventions"
@@ -49,6 +49,24 @@ def _pyramid(spec: StoreSpec) -> Attributes:
     }
 
 
+def label_attributes(spec: StoreSpec) -> Attributes:
+    """Attributes of the group of a label image whose pixels are ids of objects: its levels, and its image."""
+    label = {"source": {"image": "../../"}}
+    if spec.zarr_format == 2:
+        return {
+            "multiscales": [{"version": "0.4", **_multiscale(spec)}],
+            "image-label": {"version": "0.4", **label},
+        }
+    return {"ome": {"version": "0.5", "multiscales": [_multiscale(spec)], "image-label": label}}
+
+
+def labels_attributes(names: list[str], zarr_format: int) -> Attributes:
+    """Attributes of the group ``labels``: the names of the label images in it; nothing where there is none."""
+    if not names:
+        return {}
+    return {"labels": names} if zarr_format == 2 else {"ome": {"version": "0.5", "labels": names}}
+
+
 def level_attributes(grid: Grid) -> Attributes:
     """Attributes of one level: its own georeference, so that it can be opened by itself."""
     return {
@@ -85,7 +103,8 @@ def spatial_ref(grid: Grid) -> Attributes:
 
 def layer(spec: StoreSpec, name: str) -> Attributes:
     """Attributes of a layer's array."""
-    return {**layer_kind(name).attributes(spec.layer(name), _flags(spec.classes)), **_grid_mapping()}
+    mapping = {} if name in LABEL_LAYERS else _grid_mapping()
+    return {**layer_kind(name).attributes(spec.layer(name), _flags(spec.classes)), **mapping}
 
 
 def class_axis_attributes(spec: StoreSpec) -> Attributes:
@@ -187,12 +206,13 @@ def _multiscale(spec: StoreSpec) -> dict[str, Any]:
         if k or top or left:
             place = [*(0.0 for _ in channels), top + height * shift, left + width * shift]
             moves.append({"type": "translation", "translation": place})
-        datasets.append({"path": f"{k}/{name}", "coordinateTransformations": moves})
+        path = str(k) if name in LABEL_LAYERS else f"{k}/{name}"
+        datasets.append({"path": path, "coordinateTransformations": moves})
     return {
         "name": name,
         "axes": [*channels, *({"name": axis, "type": "space", **unit} for axis in ("y", "x"))],
         "datasets": datasets,
-        "type": "mode" if name == "mask" else "mean",
+        "type": "mean" if name == "values" else "mode",
     }
 
 

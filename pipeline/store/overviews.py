@@ -23,7 +23,7 @@ from pipeline.store.downsample import PixelArray
 from pipeline.store.layers import layer_kind, validity_layer
 from pipeline.store.lease.claim_files import read_store_id
 from pipeline.store.lease.lease import assert_held
-from pipeline.store.ledger import Ledger, commit_block, has_any_chunk
+from pipeline.store.ledger import Ledger, commit_block, has_any_chunk, written_part
 from pipeline.store.lifecycle import open_layer
 from pipeline.store.spec import StoreSpec
 
@@ -70,7 +70,7 @@ class OverviewTask:
 
     def _make(self, index: BlockIndex, window: Window) -> None:
         assert_held(self.store, self.store_id)
-        if any(has_any_chunk(self.store, self.level - 1, layer, self._below(window)) for layer in self.spec.layers):
+        if self._written_below(window) is not None or self._is_written(window):
             for layer, where, values in self.reduced(window):
                 with timed_stage("write"):
                     open_layer(self.store, self.level, layer)[where + window.slices] = values
@@ -82,35 +82,47 @@ class OverviewTask:
         """All layers of a block, plane by plane: the layer, the place on its axis if it has one, and its pixels.
 
         The pixels are gone when the next are asked for. Strips are one chunk high: beside one plane of the block and
-        one strip, what is held is a bit per pixel below.
+        one strip, what is held is a bit per pixel below. What is not written below is not looked at.
         """
-        strips = [
-            (
-                rows,
-                self._below(Window(row=window.row + rows.start, col=window.col, height=rows.size, width=window.width)),
-            )
-            for rows in cut(window.height, self.spec.chunk)
-        ]
+        strips = list(self._strips(window))
         validity: list[npt.NDArray[np.uint8]] = []
         (main, place), *others = self._planes()
         main_spec = self.spec.layer(main)
-        result = np.empty((window.height, window.width), main_spec.dtype)
-        for rows, below in strips:
+        result = np.full((window.height, window.width), main_spec.fill, main_spec.dtype)
+        for index, below in strips:
             pixels = self._read(main, place, below)
             valid = self._validity(pixels, below)
-            result[rows.start : rows.stop] = layer_kind(main).reduce(pixels, valid, main_spec.fill)
+            result[index] = layer_kind(main).reduce(pixels, valid, main_spec.fill)
             validity.append(np.packbits(valid, axis=1))
         yield main, place, result
         for layer, where in others:
             layer_spec = self.spec.layer(layer)
             if result.dtype != layer_spec.dtype:  # else what the caller has written by now makes room
                 result = np.empty((window.height, window.width), layer_spec.dtype)
-            for (rows, below), bits in zip(strips, validity, strict=True):
+            result.fill(layer_spec.fill)
+            for (index, below), bits in zip(strips, validity, strict=True):
                 valid = np.unpackbits(bits, axis=1, count=below.width).view(np.bool_)
-                result[rows.start : rows.stop] = layer_kind(layer).reduce(
-                    self._read(layer, where, below), valid, layer_spec.fill
-                )
+                result[index] = layer_kind(layer).reduce(self._read(layer, where, below), valid, layer_spec.fill)
             yield layer, where, result
+
+    def _strips(self, window: Window) -> Iterator[tuple[tuple[slice, slice], Window]]:
+        """Rows of chunks of a block as far as anything is written below: their place in it, and the pixels below."""
+        written = self._written_below(window)
+        if written is None:
+            return
+        rows, cols = (Span(span.start // 2, -(-span.stop // 2)) for span in (written.rows, written.cols))
+        for strip in cut(window.height, self.spec.chunk):
+            part = Span(window.row + strip.start, window.row + strip.stop).intersect(rows)
+            if part.size:
+                reduced = Window.of(part, cols)
+                yield reduced.index_in(window), self._below(reduced)
+
+    def _written_below(self, window: Window) -> Window | None:
+        return written_part(self.store, self.level - 1, self.spec.layers, self._below(window))
+
+    def _is_written(self, window: Window) -> bool:
+        """Whether a block has pixels, from a time at which there were some below."""
+        return any(has_any_chunk(self.store, self.level, layer, window) for layer in self.spec.layers)
 
     def _planes(self) -> Iterator[tuple[str, PlaneIndex]]:
         """Every layer and every place on its axis of classes or channels, the main layer first."""

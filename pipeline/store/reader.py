@@ -18,7 +18,7 @@ from pipeline.geometry.window import Window
 from pipeline.locations import Place, parse_place
 from pipeline.store.files import files_at
 from pipeline.store.files.objects import zarr_path
-from pipeline.store.layers import leading_layer
+from pipeline.store.layers import DERIVED_LAYERS, leading_layer
 from pipeline.store.ledger import Ledger
 from pipeline.store.lifecycle import open_layer, read_store_meta
 from pipeline.store.spec import ClassRow, overview_block
@@ -48,7 +48,7 @@ class StoreLevel:
     values: ValuesSpec | None = None
     """What the layer of values holds; None where there is none."""
     layer: str = "mask"
-    """Layer of classes that is read."""
+    """Layer that is asked for; `read` reads it where it is one of classes."""
 
     @property
     def height(self) -> int:
@@ -109,7 +109,7 @@ class StoreLevel:
 
 
 def open_store(path: Place, level: int = 0, layer: str = "mask") -> StoreLevel:
-    """Open one level of a store, to read a layer of classes: the mask, or ``cleaned`` where there is one.
+    """Open one level of a store, to read the mask, or ``cleaned`` or the values where there are some.
 
     Raises
     ------
@@ -145,6 +145,12 @@ def stored_layers(meta: Mapping[str, Any]) -> tuple[str, ...]:
     """Layers of a store by its root; the mask where that does not say."""
     layers = meta.get("config", {}).get("output", {}).get("layers")
     return tuple(layers) if isinstance(layers, list) else ("mask",)
+
+
+def readable_layers(meta: Mapping[str, Any]) -> tuple[str, ...]:
+    """The same, with derived layers once the store is complete: until then they may be those of other steps."""
+    layers = stored_layers(meta)
+    return (*layers, *(name for name in DERIVED_LAYERS if name in meta)) if meta.get("complete") else layers
 
 
 def stored_values(path: Place, level: int = 0) -> ValuesSpec:

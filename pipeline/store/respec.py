@@ -15,7 +15,7 @@ from pipeline.store.files.objects import zarr_path
 from pipeline.store.layers import layer_kind, leading_layer
 from pipeline.store.lifecycle import open_layer, read_store_meta
 from pipeline.store.picture import stored_picture
-from pipeline.store.reader import open_store
+from pipeline.store.reader import open_store, readable_layers
 from pipeline.store.spec import UNUSED_DTYPE, UNUSED_NODATA, StoreSpec, levels_for
 from pipeline.store.values import ValuesSpec
 
@@ -41,7 +41,7 @@ def read_spec(path: Place) -> StoreSpec:
 
 def _spec(path: Place, meta: dict[str, Any]) -> StoreSpec:
     store_level, output, tiles = open_store(path), meta["config"]["output"], meta["tiles"]
-    layers = (*output["layers"], *(["cleaned"] if meta.get("complete") and "cleaned" in meta else []))
+    layers = readable_layers(meta)
     main = open_layer(path, 0, leading_layer(layers))
     grid = replace(store_level.grid, unit=meta["fingerprint"].get("source.grid", {}).get("unit", store_level.grid.unit))
     return StoreSpec(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from pipeline.geometry.grid import Grid
+from pipeline.geometry.grid import Grid, id_dtype
 from pipeline.store.layers import DERIVED_LAYERS, LayerSpec, layer_spec, leading_layer
 from pipeline.store.picture_spec import PictureSpec
 from pipeline.store.values import ValuesSpec
@@ -79,6 +79,7 @@ class StoreSpec:
             probabilities=self.probabilities,
             planes=len(self.axis),
             values=self.values,
+            ids=id_dtype(self.grid.height, self.grid.width),
         )
 
     @property
@@ -95,6 +96,11 @@ class StoreSpec:
     def cleaned(self) -> StoreSpec:
         """The layer ``cleaned`` alone."""
         return replace(self, layers=("cleaned",))
+
+    @property
+    def instances(self) -> StoreSpec:
+        """The ids of objects alone."""
+        return replace(self, layers=("instances",))
 
     @property
     def with_cleaned(self) -> StoreSpec:

@@ -93,7 +93,7 @@ def prepare_training(config: Config, notify: Callable[[str], None]) -> Prepared:
     train_counts, validation_counts = _class_counts(config, training, rows, table, len(codes), bands)
     complete(train_counts, ordered)
     for line in training_warnings(train_counts, validation_counts, ordered):
-        notify(line)
+        notify(f"warning: {line}")
     network, notes = _network(model, training)
     check_devices(training, network, validation_counts)
     sampler = WindowSampler(class_counts=train_counts, table=table, training=training, retries=config.execution.retries)

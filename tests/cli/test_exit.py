@@ -75,6 +75,7 @@ def test_the_time_of_a_run_ends_its_certificate_too(tmp_path: Path) -> None:
     assert (status(tmp_path / "job.zarr").certificate or {})["passed"]
 
 
+@pytest.mark.nightly("kills", after=1)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "time"), [("planning", "1h"), ("", "0.01")], ids=["while it measures", "before anything is begun"]
@@ -170,6 +171,7 @@ def lines(done: subprocess.CompletedProcess[str], code: int) -> list[dict[str, A
     return found
 
 
+@pytest.mark.nightly("kills")
 @pytest.mark.slow
 def test_a_signal_is_told_in_json_too(tmp_path: Path) -> None:
     path = config(tmp_path, 1000, tile={"size": 20})

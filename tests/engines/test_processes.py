@@ -263,7 +263,7 @@ def test_a_job_that_loses_a_worker_in_the_middle_has_the_same_bytes(tmp_path: Pa
     assert digest(tmp_path / "job.zarr") == digest(tmp_path / "reference.zarr")
 
 
-@pytest.mark.nightly("kills", after=1)
+@pytest.mark.nightly("kills")
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
 def test_a_stopped_job_leaves_no_worker_and_says_nothing_but_that(
     tmp_path: Path, slow: dict[str, Any], how: signal.Signals, code: int

@@ -85,7 +85,7 @@ def test_what_cannot_be_drawn_is_refused_before_anything_is_written(tmp_path: Pa
 
 def test_memory_bounds_what_one_polygon_may_have(tmp_path: Path) -> None:
     small = task(tmp_path, "gpkg")
-    bounded = replace(small, request=replace(small.request, memory=200 * 2**20 + 140 * 20))
+    bounded = replace(small, request=replace(small.request, memory=230 * 2**20 + 200 * 14))
     with pytest.raises(PlanError, match=r"memory is meant for 14\. Nothing was written"):
         export(bounded)
     assert [path.name for path in tmp_path.iterdir()] == ["a.zarr"]

@@ -16,8 +16,9 @@ from pipeline.errors import ConfigError
 from pipeline.exports import export
 from pipeline.exports.task import ExportRequest, ExportTask
 from pipeline.store import overviews
-from pipeline.store.lifecycle import open_layer
+from pipeline.store.lifecycle import create, open_layer
 from pipeline.store.spec import StoreSpec
+from pipeline.store.values import ValuesSpec
 from tests.store import specs
 
 META = {"id": "1", "tiles": {"block": 64}}
@@ -78,6 +79,44 @@ def test_an_ome_tiff_has_the_levels_of_the_store(tmp_path: Path, layer: str, gri
         assert (pixels.get("PhysicalSizeX") == "0.25") == (grid == "of a slide")
         names = [channel.get("Name") for channel in pixels.findall("{*}Channel")]
         assert names == ([row.name for row in spec.classes] if layer == "probabilities" else [layer])
+
+
+VALUES = {
+    "floats": ValuesSpec(channels=("height", "biomass")),
+    "halves": ValuesSpec(channels=("height",), dtype="float16"),
+    "integers": ValuesSpec(
+        channels=("height", "biomass"), dtype="int16", scale=(0.5, 2.0), offset=(0.0, 9.0), nodata=-99
+    ),
+}
+
+
+def store_of_values(folder: Path, values: ValuesSpec) -> tuple[StoreSpec, np.ndarray]:
+    """A store of numbers that differ along all axes, with a corner of nodata."""
+    spec = specs.spec(layers=("values",), classes=(), values=values)
+    create(folder / "a.zarr", spec, {"config": {"output": {"layers": ["values"]}}})
+    k, rows, cols = np.mgrid[: len(values.channels), : spec.grid.height, : spec.grid.width]
+    numbers = (300 * k + rows - cols).astype(values.dtype)
+    numbers[:, :40, :40] = values.fill
+    open_layer(folder / "a.zarr", 0, "values")[:] = numbers
+    overviews.build_overviews(folder / "a.zarr", spec)
+    return spec, numbers
+
+
+@pytest.mark.parametrize("values", VALUES)
+def test_an_ome_tiff_of_values_has_their_channels(tmp_path: Path, values: str) -> None:
+    spec, numbers = store_of_values(tmp_path, VALUES[values])
+    with tifffile.TiffFile(export(task(tmp_path, spec, "ome-tiff"))) as tiff:
+        assert np.array_equal(tiff.series[0].levels[0].asarray().reshape(numbers.shape), numbers, equal_nan=True)
+        assert len(tiff.series[0].levels) == spec.levels
+        names = [channel.get("Name") for channel in ET.fromstring(tiff.ome_metadata or "").iterfind(".//{*}Channel")]
+        assert names == list(VALUES[values].channels)
+
+
+@pytest.mark.parametrize("values", VALUES)
+def test_a_png_of_values_is_refused_by_name(tmp_path: Path, values: str) -> None:
+    spec, _ = store_of_values(tmp_path, VALUES[values])
+    with pytest.raises(ConfigError, match=r"layer values .* PNG cannot hold. Export it as cog"):
+        export(task(tmp_path, spec, "png"))
 
 
 @pytest.mark.parametrize("to", ["cog", "png", "ome-tiff"])

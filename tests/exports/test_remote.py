@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 
 import boto3
@@ -10,6 +12,7 @@ import pytest
 from pipeline.exports import export
 from pipeline.exports.mark import is_foreign
 from pipeline.exports.task import ExportRequest, ExportTask
+from pipeline.exports.write import scratch_place
 from pipeline.locations import Remote
 from pipeline.store.files import files_at, object_storage, uploads
 from tests.exports.test_pictures import META, task
@@ -52,6 +55,23 @@ def test_parts_of_a_killed_upload_are_found_and_aborted(
     export(request(tmp_path, out))
     pending = client.list_multipart_uploads(Bucket=BUCKET, Prefix=tmp_path.name).get("Uploads", [])
     assert [upload["Key"] for upload in pending] == [other]
+
+
+@pytest.mark.slow
+def test_what_a_killed_export_left_in_the_temporary_folder_is_swept(
+    s3: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    out = remote(tmp_path)
+    own, other = (
+        tmp_path / f".{scratch_place(place).name}.{'0' * 32}.partial" for place in (out, out.parent / "b" / out.name)
+    )
+    for folder in (own, other):
+        folder.mkdir()
+        os.utime(folder, (1_000_000_000, 1_000_000_000))
+    export(request(tmp_path, out))
+    assert (own.exists(), other.exists()) == (False, True)
+    assert [path.name for path in tmp_path.glob("*.partial")] == [other.name]
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import geoparquet_validator
 import numpy as np
 import pyarrow.parquet
 import pyproj
@@ -125,6 +126,20 @@ def test_row_groups_of_parquet_follow_the_mask_and_each_object_has_its_bounds(
     assert (np.diff(boxes[:, 1]) <= 0).all()  # by the last row of each object
 
 
+@pytest.mark.parametrize("grid", [GRID, SLIDE])
+@pytest.mark.parametrize("connectivity", [4, 8])
+def test_a_validator_finds_nothing_in_geoparquet(
+    grid: Grid, connectivity: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outlines, "BATCH_CORNERS", 60)
+    report = geoparquet_validator.check(str(write("a.parquet", tmp_path, grid, connectivity=connectivity)))
+    status = {outcome["id"]: outcome["status"] for outcome in report["outcomes"]}
+    assert (report["version"], geoparquet_validator.failed(report)) == ("1.1.0", [])
+    for rule in ("core/wkb", "core/geometry-types", "core/bbox-extent", "covering/bbox-paths"):
+        assert status[f"/conf/{rule}"] == "pass"
+    assert status["/conf/distribution/spatial-order"] == "pass"
+
+
 @pytest.mark.parametrize("name", ["a.gpkg", "a.fgb", "a.parquet"])
 def test_without_a_crs_coordinates_are_micrometres_and_the_srs_is_undefined(name: str, tmp_path: Path) -> None:
     meta, table = read(write(name, tmp_path, SLIDE))
@@ -221,8 +236,29 @@ def test_what_memory_is_not_meant_for_is_refused_with_its_figures(tmp_path: Path
         features_of(tmp_path, object_limit=5)
     noise = (np.random.default_rng(1).random((100, 130)) < 0.65).astype(np.uint8) * 3
     (tmp_path / "b").mkdir()
-    with pytest.raises(PlanError, match=r"The object \d+ of class <fields & co> has [\d,]+ vertices around its"):
+    with pytest.raises(PlanError, match=r"The object \d+ of class <fields & co> has [\d,]+ vertices in [\d,]+ rings"):
         features_of(tmp_path / "b", array=noise, vertex_limit=1000)
+    (tmp_path / "c").mkdir()
+    with pytest.raises(PlanError, match="leave --simplify out, which takes half of that, or give more --memory"):
+        features_of(tmp_path / "c", array=noise, vertex_limit=1000, simplify=2.0)
+
+
+@pytest.mark.parametrize("connectivity", [4, 8])
+def test_rings_are_counted_before_they_are_traced(connectivity: int, tmp_path: Path) -> None:
+    """Holes that touch the outer ring at a corner among them."""
+    noise = (np.random.default_rng(1).random((100, 130)) < 0.65).astype(np.uint8) * 3
+    features = features_of(tmp_path, array=noise, connectivity=connectivity, simplify=0.0)
+    rings, objects = {}, features.outlines.rings
+    for batch in features.batches():
+        polygons = np.add.reduceat(batch.polygon_rings, np.cumsum(batch.object_polygons) - batch.object_polygons)
+        rings |= dict(zip(batch.attributes["id"].tolist(), polygons.tolist(), strict=True))
+    ids = features.found.objects.ids()
+    assert {int(ids[k]): int(objects[k]) for k in np.flatnonzero(objects)} == rings
+    assert max(rings.values()) > 100
+    limits = {"vertex_limit": int(features.outlines.counts.max()), "connectivity": connectivity}
+    (tmp_path / "b").mkdir()
+    with pytest.raises(PlanError, match=r"takes 1\.\d times"):
+        features_of(tmp_path / "b", array=noise, ring_vertices=0.5, **limits)
 
 
 @pytest.mark.parametrize("name", sorted(WRITERS))

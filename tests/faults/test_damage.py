@@ -95,7 +95,7 @@ def test_a_store_that_lost_its_root_is_left_alone(calm: harness.Calm, tmp_path: 
     assert harness.digest(tmp_path / "job.zarr") == before
 
 
-@pytest.mark.nightly("kills", after=1)
+@pytest.mark.nightly("kills")
 @pytest.mark.parametrize("harm", [gone("0/confidence/zarr.json"), cut("2/mask/zarr.json")], ids=["gone", "cut"])
 def test_a_store_that_lost_an_array_is_damaged_and_fresh_mends_it(
     calm: harness.Calm, tmp_path: Path, killed: Path, harm: Harm

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
-import time
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +13,6 @@ import rasterio
 from pipeline.exports import export
 from pipeline.exports.task import ExportRequest, ExportTask
 from pipeline.store.lifecycle import open_layer
-from tests import runs, scenes
 from tests.exports.test_pictures import META, task
 from tests.faults import harness
 from tests.store import specs
@@ -28,7 +25,8 @@ def assert_whole(file: Path, store: Path) -> None:
         assert (raster.read(1) == np.asarray(open_layer(store, 0, "mask")[:])).all()
 
 
-@pytest.mark.parametrize("moment", ["names", "export", "sidecar"])
+@pytest.mark.nightly("kills", after=1)
+@pytest.mark.parametrize("moment", ["export", "sidecar", "names"])
 def test_a_run_that_is_killed_while_it_exports_leaves_no_part_of_a_file(
     calm: harness.Calm, tmp_path: Path, moment: str
 ) -> None:
@@ -45,30 +43,6 @@ def test_a_run_that_is_killed_while_it_exports_leaves_no_part_of_a_file(
     assert [*tmp_path.glob("*.partial")] == []
     assert (tmp_path / "job.mask.tif.aux.xml").exists()
     calm.same(tmp_path)
-
-
-@pytest.mark.nightly("kills")
-def test_an_export_that_is_killed_twenty_times_is_whole_or_absent(tmp_path: Path) -> None:
-    runs.go(scenes.config(tmp_path))
-    store, file = tmp_path / "job.zarr", tmp_path / "job.mask.tif"
-    draw = random.Random(1)
-    begun = time.monotonic()
-    assert runs.wait(runs.start("export", store, "--to", "cog"))[0] == 0
-    seconds = time.monotonic() - begun
-    before = file.read_bytes()
-    for round_ in range(20):
-        if round_ % 2:
-            file.unlink(missing_ok=True)
-        process = runs.start("export", store, "--to", "cog")
-        time.sleep(draw.uniform(seconds / 2, seconds))
-        process.kill()
-        process.communicate()
-        assert not file.exists() or file.read_bytes() == before
-    for partial in tmp_path.glob("*.partial"):
-        os.utime(partial, (1_000_000_000, 1_000_000_000))
-    assert runs.wait(runs.start("export", store, "--to", "cog"))[0] == 0
-    assert file.read_bytes() == before
-    assert [*tmp_path.glob("*.partial")] == []
 
 
 def test_partials_of_a_file_elsewhere_are_swept(tmp_path: Path) -> None:

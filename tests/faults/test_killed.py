@@ -17,13 +17,14 @@ pytestmark = pytest.mark.slow
 
 MOMENTS = [("creation", 0), ("inference", 20), ("write", 21), ("commit", 5), ("overviews", 0), ("finishing", 0)]
 NIGHTLY = pytest.mark.nightly("kills")
-SIGNALS = [(signal.SIGKILL, -9), pytest.param(signal.SIGTERM, 75, marks=NIGHTLY)]
+SIGNALS = [(signal.SIGKILL, -9), (signal.SIGTERM, 75)]
+BY_DAY = {(signal.SIGKILL, "commit"), (signal.SIGKILL, "finishing"), (signal.SIGTERM, "write")}
 ENDS = [
-    pytest.param(*moment, sent, code, marks=NIGHTLY if sent == signal.SIGTERM and moment[0] != "commit" else ())
-    for sent, code in ((signal.SIGKILL, -9), (signal.SIGTERM, 75))
+    pytest.param(*moment, sent, code, marks=() if (sent, moment[0]) in BY_DAY else NIGHTLY)
+    for sent, code in SIGNALS
     for moment in MOMENTS
 ]
-"""Killed at each moment by day, and asked to stop at one."""
+"""Killed among the blocks and after them by day, and asked to stop once; at every other moment by night."""
 
 
 @pytest.mark.parametrize(("at", "after", "sent", "code"), ENDS)
@@ -45,6 +46,7 @@ def test_a_run_that_is_ended_at_any_moment_goes_on_to_the_same_bytes(
     calm.same(tmp_path)
 
 
+@pytest.mark.nightly("kills")
 @pytest.mark.parametrize(("sent", "code"), SIGNALS)
 def test_blocks_that_were_under_way_in_threads_are_lost_and_no_others(
     calm: harness.Calm, tmp_path: Path, sent: signal.Signals, code: int

@@ -89,9 +89,8 @@ def test_reads_that_hang_fail_their_blocks_once_their_time_is_over(
     calm.same(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("sent", "code"), [(signal.SIGKILL, -9), pytest.param(signal.SIGTERM, 75, marks=pytest.mark.nightly("kills"))]
-)
+@pytest.mark.nightly("kills")
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 75)])
 def test_a_run_that_is_ended_while_a_read_hangs_goes_on_to_the_same_bytes(
     calm: harness.Calm, tmp_path: Path, server: Faulty, sent: signal.Signals, code: int
 ) -> None:

@@ -69,6 +69,7 @@ def test_a_disk_that_fills_up_at_any_moment_ends_the_run_and_the_next_goes_on(
     calm.same(small)
 
 
+@pytest.mark.nightly("kills")
 def test_a_disk_without_room_for_the_empty_store_leaves_nothing_behind(
     calm: harness.Calm, tmp_path: Path, small: Path
 ) -> None:

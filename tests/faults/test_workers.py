@@ -120,9 +120,8 @@ def test_a_worker_that_is_killed_costs_its_blocks_only(calm: harness.Calm, tmp_p
     calm.same(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("sent", "code"), [(signal.SIGKILL, -9), pytest.param(signal.SIGTERM, 75, marks=pytest.mark.nightly("kills"))]
-)
+@pytest.mark.nightly("kills")
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 75)])
 def test_a_client_that_ends_takes_its_workers_with_it(
     calm: harness.Calm, tmp_path: Path, sent: signal.Signals, code: int
 ) -> None:

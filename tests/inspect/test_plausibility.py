@@ -182,6 +182,6 @@ def test_the_sample_is_as_large_as_the_network_takes_and_memory_allows(
     minimum: int, multiple: int, room: int, side: int
 ) -> None:
     locality = Locality(verdict="local", stride=1, radius=None, bands=2, classes=3, minimum=minimum)
-    sample = plausibility._sample(sight(Net(), locality=locality, multiple=multiple, room=room))
+    sample = plausibility.trial_image(sight(Net(), locality=locality, multiple=multiple, room=room))
     assert sample is not None
     assert (sample.image.shape, sample.counts.shape) == ((1, 2, side, side), (side, side))

@@ -184,6 +184,7 @@ def test_what_code_adds_to_the_path_is_its_own(tmp_path: Path) -> None:
     assert sys.path == before
 
 
+@pytest.mark.nightly("networks")
 @pytest.mark.slow
 def test_what_is_unpickled_by_name_is_found_in_its_repository(tmp_path: Path) -> None:
     write(

@@ -21,6 +21,7 @@ from pipeline.objects.mask import mask_blocks
 from pipeline.objects.neighbours import surroundings
 
 NODATA = 255
+Edges = dict[tuple[int, int], int]
 
 
 @dataclass
@@ -58,8 +59,9 @@ def reference_ids(array: np.ndarray, connectivity: int = 4) -> np.ndarray:
     ids = np.zeros(array.shape, dtype=np.int64)
     for code in np.unique(array[array != NODATA]):
         labels, count = ndimage.label(array == code, structure=np.ones((3, 3)) if connectivity == 8 else None)
-        for k in range(1, count + 1):
-            ids[labels == k] = np.flatnonzero(labels == k)[0] + 1
+        numbers = np.arange(1, array.size + 1).reshape(array.shape)
+        first = ndimage.minimum(numbers, labels, np.arange(1, count + 1)).astype(np.int64)
+        ids[labels > 0] = first[labels[labels > 0] - 1]
     return ids
 
 
@@ -68,19 +70,10 @@ def masks(values: tuple[int, ...] = (0, 1, NODATA)) -> st.SearchStrategy[np.ndar
     return hnp.arrays(np.uint8, shapes, elements=st.sampled_from(values))
 
 
-@given(array=masks(), side=st.integers(1, 9), connectivity=st.sampled_from([4, 8]))
-def test_ids_equal_those_of_the_whole_image(array: np.ndarray, side: int, connectivity: int) -> None:
-    with TemporaryDirectory() as folder:
-        components = components_of(array, Path(folder), side, connectivity)
-        ids = reference_ids(array, connectivity)
-        assert components.ids().tolist() == np.unique(ids[ids > 0]).tolist()
-        assert (np.concatenate([[0], components.ids()])[index_image(components) + 1] == ids).all()
-
-
-def edges_between(ids: np.ndarray) -> dict[tuple[int, int], int]:
+def edges_between(ids: np.ndarray) -> Edges:
     """Pixel edges between each two ids; 0 is nodata, −1 outside."""
     padded = np.pad(ids, 1, constant_values=-1)
-    counts: dict[tuple[int, int], int] = {}
+    counts: Edges = {}
     for first, second in ((padded[:-1], padded[1:]), (padded[:, :-1], padded[:, 1:])):
         for a, b in zip(first.ravel().tolist(), second.ravel().tolist(), strict=True):
             if a != b:
@@ -89,10 +82,16 @@ def edges_between(ids: np.ndarray) -> dict[tuple[int, int], int]:
     return counts
 
 
-@given(array=masks(), side=st.integers(1, 9), connectivity=st.sampled_from([4, 8]))
-def test_measures_equal_those_of_the_whole_image(array: np.ndarray, side: int, connectivity: int) -> None:
+@given(
+    array=st.sampled_from([(0, 1, NODATA), (0, 1, 2, NODATA)]).flatmap(masks),
+    side=st.integers(1, 9),
+    connectivity=st.sampled_from([4, 8]),
+)
+def test_components_equal_those_of_the_whole_image(array: np.ndarray, side: int, connectivity: int) -> None:
     areas = 1e-3 * (1 + np.arange(array.size).reshape(array.shape) % 7)
     confidence = (np.arange(array.size).reshape(array.shape) * 37 % 256).astype(np.uint8)
+    ids = reference_ids(array, connectivity)
+    edges = edges_between(ids)
     with TemporaryDirectory() as folder:
         components = components_of(
             array,
@@ -103,11 +102,19 @@ def test_measures_equal_those_of_the_whole_image(array: np.ndarray, side: int, c
             confidence_of=lambda window: confidence[window.slices],
             neighbours=True,
         )
-        ids, table = reference_ids(array, connectivity), components.table.read()
-        edges = edges_between(ids)
-        shared = np.concatenate([np.zeros((0, 3), int), *(pairs for _, _, pairs in components.borders(2))])
         names = components.ids().astype(int)
-        assert components.areas(table) == pytest.approx([areas[ids == name].sum() for name in names], rel=1e-12)
+        assert names.tolist() == np.unique(ids[ids > 0]).tolist()
+        assert (np.concatenate([[0], names])[index_image(components) + 1] == ids).all()
+        expected_areas = [areas[ids == name].sum() for name in names]
+        assert components.areas(components.table.read()) == pytest.approx(expected_areas, rel=1e-12)
+        assert_measures(components, ids, edges, array, confidence)
+        assert_surroundings(components, edges, array)
+
+
+def assert_measures(
+    components: Components, ids: np.ndarray, edges: Edges, array: np.ndarray, confidence: np.ndarray
+) -> None:
+    table, names = components.table.read(), components.ids().astype(int)
     for k, name in enumerate(names.tolist()):
         rows, cols = np.nonzero(ids == name)
         expected = {
@@ -126,19 +133,14 @@ def test_measures_equal_those_of_the_whole_image(array: np.ndarray, side: int, c
         }
         assert {column: int(table[column][k]) for column in expected} == expected
         assert table["row_edges"][k] + table["col_edges"][k] == sum(n for (a, _), n in edges.items() if a == name)
+    shared = np.concatenate([np.zeros((0, 3), int), *(pairs for _, _, pairs in components.borders(2))])
     expected_pairs = {(a, b): n for (a, b), n in edges.items() if min(a, b) > 0}
     assert {(names[a], names[b]): n for a, b, n in shared.tolist()} == expected_pairs
 
 
-@given(array=masks((0, 1, 2, NODATA)), side=st.integers(1, 9), connectivity=st.sampled_from([4, 8]))
-def test_surroundings_equal_those_of_the_whole_image(array: np.ndarray, side: int, connectivity: int) -> None:
-    with TemporaryDirectory() as folder:
-        components = components_of(array, Path(folder), side, connectivity, neighbours=True)
-        around = list(surroundings(components, 3))
-        names = components.ids().tolist()
-    ids = reference_ids(array, connectivity)
-    edges = edges_between(ids)
-    for k, name in enumerate(names):
+def assert_surroundings(components: Components, edges: Edges, array: np.ndarray) -> None:
+    around = list(surroundings(components, 3))
+    for k, name in enumerate(components.ids().tolist()):
         lengths = [(-n, int(array.flat[b - 1])) for (a, b), n in edges.items() if a == name and b > 0]
         enclosed = not any(edges.get((name, b)) for b in (0, -1)) and len({code for _, code in lengths}) == 1
         batch = around[k // 3]

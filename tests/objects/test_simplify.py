@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
@@ -65,6 +65,7 @@ def test_a_simplified_coverage_is_valid_and_as_large_as_before(tolerance: float,
     assert simplification.unchanged_arcs < simplification.arcs / 3
 
 
+@settings(max_examples=max(settings.default.max_examples // 2, 10))
 @given(
     array=masks((0, 1, 2, NODATA)),
     side=st.integers(2, 9),

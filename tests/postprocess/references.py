@@ -81,18 +81,21 @@ def _by_size(step: SizeStep, codes: Codes, nodata: int, areas: npt.NDArray[np.fl
     return result
 
 
+def _windows(flags: npt.NDArray[np.bool_], side: int) -> npt.NDArray[np.int64]:
+    """Pixels that are set in a square window around each pixel."""
+    padded = np.pad(flags, side // 2)
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, (side, side)).sum(axis=(2, 3)))
+
+
 def _by_window(step: Step, codes: Codes, nodata: int) -> Codes:
     assert not isinstance(step, SizeStep)
     side = 2 * step.radius + 1
     square = np.ones((side, side), dtype=bool)
     if step.operation == "majority":
-        result, wide = codes.copy(), np.pad(codes, step.radius, constant_values=nodata)
-        for row, col in np.argwhere(codes != nodata):
-            part = wide[row : row + side, col : col + side]
-            found, counts = np.unique(part[part != nodata], return_counts=True)
-            best = found[counts == counts.max()]
-            result[row, col] = best[0] if len(best) == 1 else codes[row, col]
-        return result
+        classes = np.unique(codes)
+        counts = np.stack([_windows((codes == code) & (codes != nodata), side) for code in classes])
+        winner, is_tied = classes[counts.argmax(axis=0)], (counts == counts.max(axis=0)).sum(axis=0) > 1
+        return np.where((codes == nodata) | is_tied, codes, winner)
     result, valid = codes.copy(), codes != nodata
     for code in step.codes:
         inside = result == code

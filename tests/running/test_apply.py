@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 import yaml
 
+from pipeline.cli import app
 from pipeline.config.load import load_steps
 from pipeline.config.postprocess import StepConfig
-from pipeline.errors import ConfigError, Unfinished
+from pipeline.errors import ConfigError, InputError, Unfinished
 from pipeline.geometry.window import Window
 from pipeline.objects.mask import mask_blocks
 from pipeline.postprocess.passes import apply_steps
@@ -267,6 +268,30 @@ def test_apply_refuses_what_cannot_be_before_it_writes(tmp_path: Path) -> None:
     Ledger(store).drop((0, 0))
     with pytest.raises(Unfinished, match="lacks 1 of its 12 blocks"):
         apply_postprocess(store, load_steps(steps_file(tmp_path, [{"majority": 3}])), ignore)
+
+
+def test_the_layer_is_judged_where_it_is_named_and_the_mask_by_default(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs.go(config(tmp_path, None))
+    store = tmp_path / "job.zarr"
+    mask = np.asarray(open_layer(store, 0, "mask")[:])
+    labels = scenes.write(tmp_path / "labels.tif", mask[None], nodata=255)
+    command = ["evaluate", str(store), "--labels", str(labels), "--ignore", "255"]
+    with pytest.raises(InputError, match=r"it has mask: give one of these\. .*--labels-layer"):
+        app([*command, "--layer", "cleaned"], standalone_mode=False)
+    apply_postprocess(store, load_steps(steps_file(tmp_path, STEPS)), ignore)
+    cleaned = np.asarray(open_layer(store, 0, "cleaned")[:])
+    accuracies = {"mask": 1.0, "cleaned": (mask == cleaned)[mask != 255].mean()}
+    for name, options in (("mask", []), ("cleaned", ["--layer", "cleaned"])):
+        capsys.readouterr()
+        app([*command, *options, "--json", "-"], standalone_mode=False)
+        document = json.loads(capsys.readouterr().out)
+        assert document["layer"] == name
+        assert document["accuracy"] == pytest.approx(accuracies[name])
+    assert accuracies["cleaned"] < 1
+    with pytest.raises(InputError, match="it has mask and cleaned"):
+        app([*command, "--layer", "confidence"], standalone_mode=False)
 
 
 @pytest.mark.slow

@@ -194,6 +194,7 @@ def test_stopped_anywhere_and_begun_again_it_gives_the_same_bytes(
     assert runs.everything(again) == expected
 
 
+@pytest.mark.nightly("kills")
 @pytest.mark.slow
 def test_killed_by_the_system_it_is_begun_again_at_once(tmp_path: Path) -> None:
     said = {"output": {"layers": EVERY, "chunk": 32, "block": 128, "path": str(tmp_path / "job.zarr")}}

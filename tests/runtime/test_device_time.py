@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.runtime.clock import Interval
-from pipeline.runtime.device_time import WAITS, DeviceAccount, DeviceTime, device_summary, recent_activity
+from pipeline.runtime.device_time import WAITS, DeviceAccount, DeviceTime, device_summary, longest_wait, recent_activity
 
 START, STOP = 10, 40
 STAGES = ("read", "checksum", "wait", "device", "write", "commit")
@@ -181,3 +181,12 @@ def test_a_line_between_two_looks_tells_only_of_the_time_between_them() -> None:
         recent_activity({"read": 5.0}, {**none, "busy": 1.0, "start": 5.0, "read": 0.0})
         == "device busy 100 %, waits for the first block"
     )
+
+
+def test_what_took_longest_between_two_looks_is_waited_for() -> None:
+    none = dict.fromkeys(("busy", *WAITS), 0.0)
+    first = {**none, "busy": 1.0, "start": 9.0}
+    assert longest_wait({}, none) == "the first block"
+    assert longest_wait(none, first) == "the first block"
+    assert longest_wait(first, {**first, "busy": 4.0, "read": 0.5}) == "the network"
+    assert longest_wait(first, {**first, "busy": 1.1, "read": 0.5, "write": 0.6}) == "writing"

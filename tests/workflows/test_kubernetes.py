@@ -102,6 +102,7 @@ def test_the_config_of_the_manifest_is_valid_and_leads_to_the_store_that_is_fini
     assert container("wholecloth-finish")["args"][1].replace("/scenes/", f"{tmp_path}/") == str(store)
 
 
+@pytest.mark.nightly("jobs")
 @pytest.mark.slow
 def test_the_pods_commands_make_a_whole_store(tmp_path: Path) -> None:
     scenes.scene(tmp_path / "country.tif")

@@ -33,7 +33,7 @@ def needs_cut(points: npt.NDArray[np.float64], batch: FeatureBatch) -> npt.NDArr
     return np.asarray(np.logical_or.reduceat(beyond | jumps, starts))
 
 
-def cut_polygons(shapes: Shapes) -> Shapes:
+def cut_polygons(shapes: Shapes) -> list[list[npt.NDArray[Any]]]:
     """The same ground as polygons of which none reaches beyond ±180°, right-handed.
 
     Parameters

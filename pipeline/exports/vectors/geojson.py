@@ -85,7 +85,7 @@ def _geometries(batch: FeatureBatch) -> Iterator[tuple[Shapes, bool]]:
                 batch.fields.multi or len(parts) > 1,
             )
         else:
-            yield [[ring[::step] for ring in rings] for rings in shapes], batch.fields.multi
+            yield ((ring[::step] for ring in rings) for rings in shapes), batch.fields.multi
 
 
 def _are_right_handed(points: npt.NDArray[np.float64], batch: FeatureBatch) -> bool:

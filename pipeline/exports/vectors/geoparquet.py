@@ -49,8 +49,15 @@ def write_geoparquet(batches: Iterable[FeatureBatch], path: Path, fields: Featur
     bounds_type = pyarrow.struct([pyarrow.field(name, pyarrow.float64(), nullable=False) for name in BOUNDS])
     columns = table_schema(fields).append(pyarrow.field("bbox", bounds_type, nullable=False))
     extent = np.array([np.inf, np.inf, -np.inf, -np.inf])
+    # statistics of geometries would be copies of the least and the greatest one
+    measured = [*fields.names, *(f"bbox.{name}" for name in BOUNDS)]
     with parquet.ParquetWriter(
-        path, columns, compression="zstd", store_schema=False, use_dictionary=TEXT_COLUMNS
+        path,
+        columns,
+        compression="zstd",
+        store_schema=False,
+        use_dictionary=TEXT_COLUMNS,
+        write_statistics=measured,
     ) as writer:
         for bounds, records in map(_bounded, batches):
             extent = _union(extent, bounds)

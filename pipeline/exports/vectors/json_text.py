@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any, TextIO
 
 import numpy as np
@@ -15,13 +16,13 @@ TEXT_PIECE = 2**14
 """Vertices that become text at once."""
 
 
-def compact(value: Any) -> str:
-    """JSON without spaces, with letters as they are."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+def compact(value: Any, ascii_only: bool = False) -> str:
+    """JSON without spaces, with letters as they are, or as escapes of ASCII."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=ascii_only)
 
 
-Shapes = list[list[npt.NDArray[Any]]]
-"""Polygons of one object, each a list of closed rings, (n, 2), the outer one first."""
+Shapes = Iterable[Iterable[npt.NDArray[Any]]]
+"""Polygons of one object, each with its closed rings, (n, 2), the outer one first; they are taken in order, once."""
 
 
 def object_shapes(batch: FeatureBatch, points: npt.NDArray[Any]) -> Iterator[Shapes]:
@@ -34,10 +35,13 @@ def object_shapes(batch: FeatureBatch, points: npt.NDArray[Any]) -> Iterator[Sha
     points
         (n, 2) coordinates of its vertices.
     """
-    rings = _slices(batch.ring_sizes)
-    polygons = _slices(batch.polygon_rings)
-    for members in _slices(batch.object_polygons):
-        yield [[points[ring] for ring in rings[polygon]] for polygon in polygons[members]]
+    ring_slices, ring_counts = _slices(batch.ring_sizes), map(int, batch.polygon_rings)
+
+    def rings(count: int) -> Iterator[npt.NDArray[Any]]:
+        return (points[ring] for ring in islice(ring_slices, count))
+
+    for count in map(int, batch.object_polygons):
+        yield map(rings, islice(ring_counts, count))
 
 
 def write_polygons(file: TextIO, polygons: Shapes, multi: bool) -> None:
@@ -65,6 +69,9 @@ def write_polygons(file: TextIO, polygons: Shapes, multi: bool) -> None:
     file.write("]}" if multi else "}")
 
 
-def _slices(counts: npt.NDArray[np.int64]) -> list[slice]:
-    ends = np.cumsum(counts)
-    return [slice(start, stop) for start, stop in zip((ends - counts).tolist(), ends.tolist(), strict=True)]
+def _slices(counts: npt.NDArray[np.int64]) -> Iterator[slice]:
+    """One by one: a list of them takes as much as the vertices of small rings do."""
+    stop = 0
+    for count in map(int, counts):
+        start, stop = stop, stop + count
+        yield slice(start, stop)

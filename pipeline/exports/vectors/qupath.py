@@ -14,12 +14,16 @@ from pipeline.objects.features import FeatureBatch, FeatureFields
 NAMESPACE = uuid.UUID("9a1f3c52-6a0b-5d0e-8c55-2f6f1a7f6f10")
 """Of the identifiers of objects, which QuPath wants as UUIDs: those of one mark and id are always the same."""
 
+_SIGNS = str.maketrans({":": "∶", "\n": " ", "\r": " "})
+"""Signs of a name that QuPath refuses or splits at, and those that stand in their place."""
+
 
 def write_qupath(batches: Iterable[FeatureBatch], path: Path, fields: FeatureFields, mark: str) -> None:
     """Write a FeatureCollection of annotations, whatever the CRS of the mask.
 
     QuPath 0.4 and later read ``objectType``, ``classification`` with ``name`` and ``color``, and ``measurements`` by
-    name. A colon in a name would make a class below another, so that it becomes another sign.
+    name. A colon in a name would make a class below another, and a line break none, so that they become other signs.
+    QuPath reads a file in the encoding of its machine, so that all of it is ASCII.
 
     Parameters
     ----------
@@ -31,11 +35,16 @@ def write_qupath(batches: Iterable[FeatureBatch], path: Path, fields: FeatureFie
         What the objects have in common.
     mark
         Text by which the file is known.
+
+    References
+    ----------
+    Its reader, https://github.com/qupath/qupath: ``PathIO``, ``QuPathTypeAdapters``, ``ROITypeAdapters`` and
+    ``PathClass``.
     """
-    classes = {row.code: {"name": row.name.replace(":", "∶"), "color": list(row.rgb)} for row in fields.classes}
+    classes = {row.code: {"name": row.name.translate(_SIGNS), "color": list(row.rgb)} for row in fields.classes}
     numbers = [name for name in fields.names if name not in ("id", "class", "code", "area_method")]
     with path.open("w", encoding="utf-8") as file:
-        file.write(f'{{"type":"FeatureCollection","wholecloth":{compact(mark)},"features":[')
+        file.write(f'{{"type":"FeatureCollection","wholecloth":{compact(mark, ascii_only=True)},"features":[')
         separator = "\n"
         for batch in batches:
             columns = {name: batch.attributes[name].tolist() for name in ("id", "code", *numbers)}
@@ -50,6 +59,6 @@ def write_qupath(batches: Iterable[FeatureBatch], path: Path, fields: FeatureFie
                 }
                 file.write(f'{separator}{{"type":"Feature","id":"{identifier}","geometry":')
                 write_polygons(file, shapes, fields.multi)
-                file.write(f',"properties":{compact(properties)}}}')
+                file.write(f',"properties":{compact(properties, ascii_only=True)}}}')
                 separator = ",\n"
         file.write("\n]}\n")

@@ -68,7 +68,7 @@ def _measured(network: Network, bands: int, trained: int | None, room: Room | No
     if size_and_step and not step:
         prober = replace(prober, network=network.with_fixed_size(size))
     if prober.fixed is not None and (crop := cropped.one_size_margin(prober, prober.fixed)) is not None:
-        return _one_size(prober, crop)
+        return locality_of_one_size(prober, crop)
     if prober.fixed is not None:
         return with_answer(prober, fixed_size.measure_one_size(prober, prober.fixed))
     maximum = largest(prober, size, step) if size_and_step else None
@@ -93,7 +93,7 @@ def _several_sizes(prober: Prober, bands: int, trained: int | None, left_off: Ma
     unit = period or stride.multiple(prober)
     minimum = stride.side(prober, unit)
     if minimum is None or not prober.takes(prober.noise(minimum, minimum)):
-        raise ModelError(_refuses(prober, bands, trained))
+        raise ModelError(refusal(prober, bands, trained))
     across = stride.side(prober, round_up(32, unit)) or minimum
     classes = len(prober.run(prober.noise(across, across)))
     reach = _with_margin(receptive_field.radius(prober, period, across) if period else None, left_off)
@@ -128,7 +128,7 @@ def _step(prober: Prober, left_off: Margin | None) -> int | None:
     return step if step and stride.holds(prober, step) else None
 
 
-def _one_size(prober: Prober, left_off: Margin) -> Locality:
+def locality_of_one_size(prober: Prober, left_off: Margin) -> Locality:
     """Of an unpadded network that takes one size: a tile has all that its answer needs."""
     size, inside = left_off.rows.least, replace(prober, network=prober.network.with_margin(left_off))
     classes = len(inside.run(inside.noise(left_off.minimum, left_off.minimum)))
@@ -201,7 +201,7 @@ def _verdict(ops: NonLocalOps, equal: bool | None, measured: bool) -> tuple[str,
     return "not local", ops.all
 
 
-def _refuses(prober: Prober, bands: int, trained: int | None) -> str:
+def refusal(prober: Prober, bands: int, trained: int | None) -> str:
     """Why it runs on nothing, and which sizes were tried."""
     side = prober.size(trained or 256, prober.network.accepts.multiple)
     try:

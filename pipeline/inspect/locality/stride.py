@@ -37,7 +37,7 @@ def find_stride(prober: Prober) -> int | None:
         unit = next(
             (
                 unit
-                for unit in dict.fromkeys((units[0], _accepted_unit(prober)))
+                for unit in dict.fromkeys((units[0], accepted_unit(prober)))
                 if unit and _is_period(prober, unit, LENGTHS[1:])
             ),
             None,
@@ -63,7 +63,7 @@ def multiple(prober: Prober) -> int:
     """The smallest number of which sizes must be multiples; for networks without a stride."""
     if prober.has_small_maximum:
         return prober.network.accepts.multiple if not prober.fixed else 1
-    unit = _accepted_unit(prober)
+    unit = accepted_unit(prober)
     return 1 if unit is None else _reduce(unit, lambda n: _takes_multiples(prober, n))
 
 
@@ -92,7 +92,7 @@ def _usual(prober: Prober) -> tuple[int, ...]:
     return tuple(unit for unit in USUAL_PERIODS if unit % step == 0) or (step,)
 
 
-def _accepted_unit(prober: Prober) -> int | None:
+def accepted_unit(prober: Prober) -> int | None:
     """A number whose multiples the network takes as sizes: a usual one, or else the smallest."""
     usual = next((unit for unit in _usual(prober) if _takes_multiples(prober, unit)), None)
     if usual is not None:

@@ -64,9 +64,9 @@ class Room:
         if self._stopped or need > left:
             raise PlanError(self._refusal(x, need, left))
 
-    def fits(self, network: Network, x: torch.Tensor) -> bool:
-        """Whether an image would be let pass."""
-        need = self._need(network, x)
+    def fits(self, network: Network, x: torch.Tensor, buffers: int = 0) -> bool:
+        """Whether an image would be let pass, with so many bytes of other arrays."""
+        need = self._need(network, x) + buffers
         return not self._stopped and need <= self._left(need)
 
     def _need(self, network: Network, x: torch.Tensor) -> int:

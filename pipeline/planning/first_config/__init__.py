@@ -75,7 +75,7 @@ def suggest(
     parts = [
         header_comments(source, values, model_facts, network_facts),
         source_section(scene, source.bands, bands, folder, hints.bands),
-        model_section(model, folder, model_facts, network_facts, source.dtype, values, bands),
+        model_section(model, folder, model_facts, network_facts, source.dtype, values, bands, _typed(factory, hints)),
         output_section(scene),
     ]
     if network_facts is not None:
@@ -84,6 +84,13 @@ def suggest(
             for warning in config_warnings(network_facts, scene, hints.bands, model, parts[2])
         ]
     return Suggestion(text="\n".join("\n".join(part) for part in parts) + "\n", todo=model_facts.todo)
+
+
+def _typed(factory: str | None, hints: UserHints) -> dict[str, str]:
+    """The option by which each key of the section ``model`` was given."""
+    options = {"factory": factory, "kind": factory, "args": hints.args, "key": hints.key}
+    names = {"kind": "--factory"}
+    return {key: names.get(key, f"--{key}") for key, value in options.items() if value is not None}
 
 
 def _facts(model: Path, factory: str | None, hints: UserHints) -> ModelFacts:

@@ -51,10 +51,15 @@ def _facts(file: OnnxFile) -> ModelFacts:
         if metadata
         else {},
         output={"threshold": threshold} if isinstance(threshold, int | float) and 0 <= threshold <= 1 else {},
+        pixel_size=_centimetres(metadata.get("resolution")),
         origin="its metadata",
         notes=_notes(metadata),
         todo=() if runs else (TODO,),
     )
+
+
+def _centimetres(resolution: Any) -> float | None:
+    return resolution / 100 if isinstance(resolution, int | float) and resolution > 0 else None
 
 
 def _notes(metadata: dict[str, Any]) -> tuple[str, ...]:

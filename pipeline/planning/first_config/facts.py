@@ -30,6 +30,8 @@ class ModelFacts:
     input: dict[str, Any] = field(default_factory=dict)
     """Normalisation and training size."""
     output: dict[str, Any] = field(default_factory=dict)
+    pixel_size: float | None = None
+    """Of its training, m, where it is known."""
     origin: str = "the file"
     """Who says so."""
     notes: tuple[str, ...] = ()

@@ -63,5 +63,5 @@ def _network_on_raster(network_facts: NetworkFacts, source: Source, resolved: cl
         normalisation=resolved.normalisation,
         device=CPU_DEVICE,
         multiple=network_facts.locality.stride,
-        room=max(plausibility._SIDE, network_facts.locality.minimum),
+        room=max(plausibility.SAMPLE_SIDE, network_facts.locality.minimum),
     )

@@ -31,9 +31,17 @@ def facts(path: Path) -> ModelFacts:
             **mean_and_std(steps.get("Normalize", {})),
             **training_size(resized, config.get("patch_size_pixels")),
         },
+        pixel_size=_pixel_size(config.get("patch_size_pixels"), config.get("spacing_um_px"), resized),
         origin="config.json beside it",
         notes=_resolution(config.get("patch_size_pixels"), config.get("spacing_um_px"), resized),
     )
+
+
+def _pixel_size(side: Any, spacing: Any, resized: Any) -> float | None:
+    """Of what the network sees, m."""
+    if not isinstance(spacing, int | float) or not isinstance(side, int):
+        return None
+    return spacing * side / (resized if isinstance(resized, int) else side) / 1e6
 
 
 def _resolution(side: Any, spacing: Any, resized: Any) -> tuple[str, ...]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -28,20 +30,26 @@ def header_comments(
 ) -> list[str]:
     """What was found out, as comments."""
     grid = source.grid
-    notes = ["A first config. Lines marked GUESS want a look; `wholecloth plan` tells what a run would do."]
+    notes = [
+        "A first config. Beside each line stands where it comes from: given by you, a tag of the scene's file, the "
+        "model's file, measured, a default, or GUESS.",
+        "Lines marked GUESS want a look; `wholecloth preview` shows one window, and `wholecloth plan` tells what a run "
+        "would do.",
+    ]
     notes.append(
-        f"scene: {grid.height} × {grid.width} px{_resolution(grid)}, {source.bands} bands of "
-        f"{source.dtype}; {values.share:.0%} of the sampled pixels are valid"
+        f"scene, by its tags: {grid.height} × {grid.width} px{_resolution(grid)}, {source.bands} bands of "
+        f"{source.dtype}"
     )
+    notes.append(f"scene, measured on a lattice of windows: {values.share:.0%} of the pixels are valid")
     notes += [f"scene: {note}" for note in source.notes]
     bands = list(enumerate(zip(values.low, values.high, values.mean, values.std, strict=True), 1))
     notes += [
-        f"scene: band {k}: {low:g} … {high:g}, mean {mean:.4g}, deviation {std:.3g}"
+        f"scene, measured: band {k}: {low:g} … {high:g}, mean {mean:.4g}, deviation {std:.3g}"
         for k, (low, high, mean, std) in bands[:MAX_LISTED_BANDS]
     ]
     notes += [f"scene: and {len(bands) - MAX_LISTED_BANDS} bands more"] if len(bands) > MAX_LISTED_BANDS else []
     notes += [
-        f"network: {model_facts.description}{_verdict(model_facts, network_facts)}",
+        f"{_network_subject(network_facts)}: {model_facts.description}{_verdict(model_facts, network_facts)}",
         *(
             f"network: {note}"
             for note in (
@@ -59,13 +67,17 @@ def header_comments(
     return [comment(text) for text in (*notes, *(f"TO ADD: {text}" for text in model_facts.todo))]
 
 
+def _network_subject(network_facts: NetworkFacts | None) -> str:
+    return "network, measured" if network_facts else "network, by its file"
+
+
 def source_section(
     scene: str, scene_bands: int, network_bands: int | None, folder: Path, requested: list[int] | None = None
 ) -> list[str]:
     """Where the scene is, and its bands where they were asked for, or the network takes fewer."""
-    lines = [key_line(2, "path", _relative(scene, folder))]
+    lines = [key_line(2, "path", _relative(scene, folder), "given: SCENE")]
     if requested is not None:
-        lines.append(key_line(2, "bands", requested))
+        lines.append(key_line(2, "bands", requested, "given: --bands"))
     elif network_bands is not None and network_bands != scene_bands:
         note = (
             f"GUESS: the network takes {network_bands} bands and the scene has {scene_bands}; name them "
@@ -83,8 +95,12 @@ def model_section(
     dtype: np.dtype[Any],
     values: Values,
     bands: int | None,
+    typed: Mapping[str, str] = MappingProxyType({}),
 ) -> list[str]:
-    """The network, its classes, normalisation and output; what a file of ours says is left to it."""
+    """The network, its classes, normalisation and output; what a file of ours says is left to it.
+
+    ``typed`` names the option that each key was given by.
+    """
     todo = " ".join(model_facts.todo)
     lines = []
     for key, value in {} if model_facts.is_native else model_facts.model.items():
@@ -93,7 +109,7 @@ def model_section(
                 2,
                 key,
                 _relative(value, folder) if key == "factory" else value,
-                "TO ADD" if f"model.{key}" in todo else "",
+                _origin(key, todo, typed),
             )
         )
     lines.append(
@@ -101,23 +117,37 @@ def model_section(
             2,
             "path",
             _relative(str(path), folder),
-            _native_contents(model_facts) if model_facts.is_native else "TO ADD" if "model.path" in todo else "",
+            "TO ADD" if "model.path" in todo else _path_origin(model_facts),
         )
     )
     lines += [] if model_facts.is_native and model_facts.classes else _classes(model_facts, network_facts)
     lines += (
         _native_transform(model_facts)
         if model_facts.is_native and model_facts.input
-        else [_input(_with_fixed_size(model_facts, network_facts), dtype, values, bands)]
+        else [_input(_with_fixed_size(model_facts, network_facts), dtype, values, bands) + _size_origin(network_facts)]
     )
-    return section("model", lines + _output(model_facts, network_facts))
+    return section("model", lines + _output(model_facts, network_facts, typed))
+
+
+def _origin(key: str, todo: str, typed: Mapping[str, str]) -> str:
+    if f"model.{key}" in todo:
+        return "TO ADD"
+    return f"given: {typed[key]}" if key in typed else "the model's file"
+
+
+def _path_origin(model_facts: ModelFacts) -> str:
+    return f"given: MODEL; {_native_contents(model_facts)}" if model_facts.is_native else "given: MODEL"
 
 
 def output_section(scene: str) -> list[str]:
     """Where the store goes."""
     parts = scene.replace('"', "").split(":")[1:] if is_gdal_name(scene) else [scene.partition("?")[0]]
     name = "_".join(stem for part in parts if (stem := Path(part).stem)) or "scene"
-    return section("output", [key_line(2, "path", f"out/{name}.zarr"), key_line(2, "layers", ["mask", "confidence"])])
+    lines = [
+        key_line(2, "path", f"out/{name}.zarr", "default: named after the scene"),
+        key_line(2, "layers", ["mask", "confidence"], "default: what preview shows"),
+    ]
+    return section("output", lines)
 
 
 def _resolution(grid: Grid) -> str:
@@ -177,6 +207,11 @@ def _with_fixed_size(model_facts: ModelFacts, network_facts: NetworkFacts | None
     return model_facts if fixed_size is None else replace(model_facts, input={**model_facts.input, "size": fixed_size})
 
 
+def _size_origin(network_facts: NetworkFacts | None) -> str:
+    fixed_size = network_facts.locality.size if network_facts else None
+    return "" if fixed_size is None else "; measured: the network takes this size alone"
+
+
 def _input(model_facts: ModelFacts, dtype: np.dtype[Any], values: Values, bands: int | None) -> str:
     if model_facts.input.keys() & {"scale", "mean", "std"}:
         note = f"as {model_facts.origin} says"
@@ -202,7 +237,7 @@ def _classes(model_facts: ModelFacts, network_facts: NetworkFacts | None) -> lis
     if model_facts.classes and count in (None, len(model_facts.classes)):
         return [
             "  classes:  " + comment(f"as {model_facts.origin} says"),
-            *(f"    - {key_line(0, 'name', row['name'])}" for row in model_facts.classes),
+            *(f"    - {key_line(0, 'name', row['name'], model_facts.origin)}" for row in model_facts.classes),
         ]
     if count is None:
         return []
@@ -210,14 +245,19 @@ def _classes(model_facts: ModelFacts, network_facts: NetworkFacts | None) -> lis
     note = (
         f"GUESS: {mismatch}the network returns {channels} channels, which means {count} classes; name them in its order"
     )
-    return [f"  classes:  {comment(note)}", *(f"    - {key_line(0, 'name', f'class{k}')}" for k in range(count))]
+    return [
+        f"  classes:  {comment(note)}",
+        *(f"    - {key_line(0, 'name', f'class{k}', 'GUESS')}" for k in range(count)),
+    ]
 
 
-def _output(model_facts: ModelFacts, network_facts: NetworkFacts | None) -> list[str]:
+def _output(model_facts: ModelFacts, network_facts: NetworkFacts | None, typed: Mapping[str, str]) -> list[str]:
     locality = network_facts.locality if network_facts else None
     sure = locality.ending if locality and locality.returns == "probability" else ""
     values = {**({"activation": "none"} if locality and (sure or locality.between) else {}), **model_facts.output}
-    reason = f"it ends in a {sure}: what it returns are probabilities" if sure else ""
+    origins = [f"as {model_facts.origin} says"] if model_facts.output.keys() - typed.keys() else []
+    origins += [f"given: {typed[key]}" for key in model_facts.output if key in typed]
+    reason = f"the network's graph ends in a {sure}: what it returns are probabilities" if sure else ""
     if locality and locality.between and not sure:
         reason = (
             f"GUESS: all that it returned for noise lies between 0 and 1, as a {locality.between}'s "
@@ -225,7 +265,7 @@ def _output(model_facts: ModelFacts, network_facts: NetworkFacts | None) -> list
         )
     if locality and locality.classes > 1 and (sure == "sigmoid" or locality.between == "sigmoid"):
         reason += "; where several classes may hold at once, add multilabel: true and a class with role: background"
-    return [key_line(2, "output", values, reason)] if values else []
+    return [key_line(2, "output", values, "; ".join(filter(None, [reason, *origins])))] if values else []
 
 
 def _relative(path: str, folder: Path) -> str:

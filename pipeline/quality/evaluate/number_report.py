@@ -19,6 +19,7 @@ def number_document(evaluation: NumberEvaluation, store: StoreLevel, labels: str
     return {
         "store": str(store.path),
         "level": store.level,
+        "layer": store.layer,
         "labels": labels,
         "blocks": {"committed": evaluation.committed, "all": evaluation.blocks},
         "channels": [
@@ -35,7 +36,7 @@ def number_document(evaluation: NumberEvaluation, store: StoreLevel, labels: str
 
 def number_lines(evaluation: NumberEvaluation, store: StoreLevel, labels: str) -> list[str]:
     """The table, line by line."""
-    facts = [("store", f"{store.path}, level {store.level}"), ("labels", redacted(labels))]
+    facts = [("store", f"{store.path}, level {store.level}"), ("layer", store.layer), ("labels", redacted(labels))]
     if evaluation.committed < evaluation.blocks:
         partial = f"{evaluation.committed} of {evaluation.blocks} blocks are committed; the others do not count"
         facts.append(("partial", partial))

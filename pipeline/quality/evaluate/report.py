@@ -23,6 +23,7 @@ def evaluation_document(evaluation: Evaluation, store: StoreLevel, labels: str) 
     return {
         "store": str(store.path),
         "level": store.level,
+        "layer": store.layer,
         "labels": labels,
         "blocks": {"committed": evaluation.committed, "all": evaluation.blocks},
         "pixels": {"labelled": evaluation.confusion.pixels, "nodata": evaluation.nodata, "ignored": evaluation.ignored},

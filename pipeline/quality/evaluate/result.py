@@ -22,7 +22,7 @@ class Evaluation:
     confusion: Confusion
     boundaries: Boundaries
     nodata: int
-    """Labelled pixels that the mask leaves as nodata; misses."""
+    """Labelled pixels that are nodata in the layer; misses."""
     ignored: int
     """Labelled pixels whose prediction is a class of role ``ignore``; misses."""
     committed: int
@@ -74,9 +74,10 @@ def _facts(evaluation: Evaluation, store: StoreLevel, labels: str) -> list[str]:
     count = evaluation.confusion.pixels
     rows = [
         ("store", f"{store.path}, level {store.level}"),
+        ("layer", store.layer),
         ("labels", redacted(labels)),
         ("judged", f"{count:,} labelled pixels of {store.grid.height * store.grid.width:,}"),
-        ("missed", f"{evaluation.nodata:,} of them are nodata in the mask ({evaluation.nodata / count:.2%})"),
+        ("missed", f"{evaluation.nodata:,} of them are nodata in it ({evaluation.nodata / count:.2%})"),
     ]
     if evaluation.ignored:
         rows.append(

@@ -137,6 +137,8 @@ def _advice(store: Place, certificate: Certificate) -> str:
         return rerun
     if OUTSIDE in first["why"]:
         return "Delete the chunks that are named, or run the job with --fresh to make the store anew."
+    if first.get("layer") == "instances":
+        return f"To make the label image anew, run wholecloth export {store} --to zarr-labels --overwrite."
     if "layer" in first:
         return (
             f"To make the layer {first['layer']} anew of the mask, delete {store / NOTE} and run the job again, "

@@ -21,7 +21,8 @@ from pipeline.quality.verify.block_sample import BlockSample
 from pipeline.quality.verify.faults import Faults
 from pipeline.store import check_arrays, overviews
 from pipeline.store.files import files_at
-from pipeline.store.layers import DERIVED_LAYERS
+from pipeline.store.instances import published_instances
+from pipeline.store.layers import DERIVED_LAYERS, array_key
 from pipeline.store.ledger import ABSENT_CHUNK, Ledger, changed_chunks, chunk_keys, missing_chunks
 from pipeline.store.lifecycle import open_layer
 from pipeline.store.spec import StoreSpec
@@ -111,10 +112,12 @@ def check_coverage(
 
 
 def levels_of(job: Job) -> Iterator[LevelBlocks]:
-    """Full resolution, then the overviews; of the layers of the network, then of the derived one."""
+    """Full resolution, then the overviews; of the layers of the network, then of the derived ones."""
     yield from _levels_of(job, job.spec)
     if job.cleaning is not None:
         yield from _levels_of(job, job.spec.cleaned)
+    if published_instances(job.path) is not None:
+        yield from _levels_of(job, job.spec.instances)
 
 
 def _levels_of(job: Job, spec: StoreSpec) -> Iterator[LevelBlocks]:
@@ -200,7 +203,7 @@ def _check_outside_aoi(
     job: Job, level: LevelBlocks, is_requested: Callable[[BlockIndex], bool], layer: str, coverage: CoverageResult
 ) -> None:
     """Chunks of blocks that nobody asked for; files are listed one at a time."""
-    folder = f"{level.level}/{layer}" + ("/c" if job.spec.zarr_format == 3 else "")
+    folder = array_key(level.level, layer) + ("/c" if job.spec.zarr_format == 3 else "")
     for key in files_at(job.path).list(folder):
         place = _CHUNK_KEY.fullmatch(key.removeprefix(f"{folder}/"))
         if not place:

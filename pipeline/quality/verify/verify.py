@@ -15,6 +15,7 @@ from pipeline.quality.verify import wide_halo_reference
 from pipeline.quality.verify.certificate import Certificate, full_certificate, incomplete_certificate
 from pipeline.quality.verify.coverage import check_coverage
 from pipeline.quality.verify.faults import Faults
+from pipeline.quality.verify.instance_check import check_instances
 from pipeline.quality.verify.seam_check import CANDIDATES_PER_WINDOW, SeamCheck
 from pipeline.quality.verify.seam_examples import SeamExample
 from pipeline.quality.verify.verdict import seam_limit
@@ -33,6 +34,7 @@ def verify(
     windows: int = WINDOWS,
     seed: int = 0,
     tolerance: float | None = None,
+    notify: Callable[[str], None] | None = None,
     keep: Callable[[Sequence[SeamExample]], None] = lambda examples: None,
 ) -> Certificate:
     """Look at every chunk, then at seams; nothing is written but by ``keep``.
@@ -42,12 +44,14 @@ def verify(
     job
         Prepared, of a store that is there.
     say
-        Told how far it is.
+        Told what was seen.
     windows, seed
         How many seams are looked at, each with a place far from seams, and of which draw. With as many windows as
         blocks every block is looked at.
     tolerance
         Largest error of a logit at seams, in standard deviations of the logits, instead of what the plan promises.
+    notify
+        Told after each block and window how far it is; by default ``say``, every ten seconds.
     keep
         Given the seams that differ most, the worst first; those of no other verification are worth keeping then.
 
@@ -57,7 +61,7 @@ def verify(
         It was asked to stop.
     """
     clear_open_arrays()
-    notify = _throttled(say)
+    notify = notify or _throttled(say)
     coverage = check_coverage(
         job,
         lambda done, total: notify(f"{done:,} of {total:,} blocks read"),
@@ -76,6 +80,8 @@ def verify(
     check.run(coverage.samples[0], windows, seed)
     if not check.faults.count:
         check.overviews(coverage.samples[1:], windows, seed)
+    if not check.faults.count:
+        check_instances(job, check.faults)
     keep(check.worst.examples)
     return full_certificate(job, coverage, check, seam_limit(job, tolerance, check.control), seed, windows)
 

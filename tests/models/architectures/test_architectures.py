@@ -168,8 +168,8 @@ def _whole(net: nn.Module, x: torch.Tensor, valid: np.ndarray) -> tuple[np.ndarr
 
 
 NIGHTLY = pytest.mark.nightly("networks")
-BY_DAY = ("fcn8s", "deconvnet", "resnet_fcn")
-"""One of each sort.
+BY_DAY = ("fcn8s", "resnet_fcn")
+"""One with skips and one with a backbone.
 
 What other forms change is tested by the zoo and by `test_scripted_or_exported_for_every_size_it_says_the_same`.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,9 @@ from pipeline.models.architectures.fcn import FCN
 from pipeline.models.architectures.fcn8s import FCN8s
 from pipeline.models.loaded import Loaded
 from pipeline.models.weights import ModelMeta, save
+from pipeline.planning.contradictions import find_contradictions
 from pipeline.planning.first_config import suggest
+from pipeline.preview.preview import PreviewRequest, make_preview
 from pipeline.running.execute import execute
 from pipeline.runtime.progress import Progress
 from tests import networks, scenes
@@ -264,3 +267,28 @@ def test_the_command_prints_or_writes_and_never_overwrites_unasked(folder: Path)
     nowhere = init("--out", "gone/first.yaml")
     assert nowhere.returncode == 2
     assert "gone/first.yaml, which cannot be written" in nowhere.stderr
+
+
+KEY_LINE = re.compile(r"^ +(?:- )?\w+:")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [as_script, as_file_of_ours])
+def test_beside_each_line_stands_where_it_comes_from(make: Callable[[Path], str], folder: Path) -> None:
+    made, _ = written(folder, make(folder))
+    lines = [line for line in made.text.splitlines() if KEY_LINE.match(line)]
+    assert len(lines) >= 8
+    origins = ("given:", "the model's file", "the file", "default", "measured", "GUESS", "as ", "the network's graph")
+    for line in lines:
+        assert line.partition("  # ")[2].startswith(origins), line
+    assert "scene, by its tags: 300 × 420 px" in made.text
+    assert "scene, measured: band 1" in made.text
+
+
+@pytest.mark.slow
+def test_what_is_written_previews_and_contradicts_nothing_but_where_it_was_guessed(folder: Path) -> None:
+    made, config = written(folder, as_script(folder))
+    assert made.todo == ()
+    previewed = make_preview(config, PreviewRequest(folder=folder / "preview", pixel=(60, 60), side=64))
+    assert [file.name for file in previewed.files][-1] == "preview.html"
+    assert find_contradictions(config).paragraphs == []

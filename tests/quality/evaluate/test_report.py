@@ -52,7 +52,8 @@ def test_the_table_is_aligned_and_says_what_was_missed(tmp_path: Path) -> None:
     assert table[0].split() == ["class", "IoU", "F1", "precision", "recall", "boundary", "F1", "labelled"]
     assert table[3].split() == ["wood", "–", "–", "–", "–", "–", "0.00%"]
     assert table[1].split()[1] == f"{found.confusion.iou()[0]:.3f}"
-    assert any(f"{found.nodata:,} of them are nodata in the mask" in line for line in said)
+    assert "layer    mask" in said
+    assert any(f"{found.nodata:,} of them are nodata in it" in line for line in said)
     assert any(f"{found.ignored:,} are predicted as a class of role ignore" in line for line in said)
     assert not any("partial" in line for line in said)
 

@@ -6,13 +6,14 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyproj
 import shapely
 
 from pipeline.geometry.grid import Grid
+from pipeline.locations import Place
 from pipeline.store.ledger import BlockPosition, Ledger
 from pipeline.store.lifecycle import create, open_layer
 from pipeline.store.reader import StoreLevel, open_store
@@ -56,16 +57,17 @@ def mask_of(height: int = 150, width: int = 170, seed: int = 1) -> np.ndarray:
 
 
 def store_of(
-    path: Path,
+    path: Place,
     mask: np.ndarray,
     crs: str | None = "EPSG:32633",
     blocks: Iterable[BlockPosition] | None = None,
     asked: int | None = None,
+    zarr_format: Literal[2, 3] = 3,
     **meta: Any,
 ) -> StoreLevel:
     """A store of a mask, of which some blocks are written and committed: all by default."""
     height, width = mask.shape
-    spec = specs.spec(grid_of(crs, height, width), classes=CLASSES)
+    spec = specs.spec(grid_of(crs, height, width), classes=CLASSES, zarr_format=zarr_format)
     shape = -(-height // BLOCK), -(-width // BLOCK)
     rows = [asdict(row) for row in CLASSES]
     counted = {} if asked is None else {"asked": asked}

@@ -21,6 +21,7 @@ from pipeline.config import SourceConfig
 from pipeline.errors import InputError, StoreError
 from pipeline.geometry.areas import pixel_areas
 from pipeline.geometry.window import Window
+from pipeline.locations import Remote
 from pipeline.quality.stats.rows import StatsRow
 from pipeline.quality.stats.stats import store_stats
 from pipeline.quality.stats.zones import open_zones
@@ -40,6 +41,7 @@ from tests.quality.stats.stores import (
     to_map,
     write_zones,
 )
+from tests.storage import BUCKET, Storage
 from tests.store import specs
 
 UTM = "EPSG:32633"
@@ -198,6 +200,32 @@ def test_an_unfinished_store_is_refused(tmp_path: Path) -> None:
     level = store_of(tmp_path / "a.zarr", mask_of(), blocks=[(0, 0)])
     with pytest.raises(StoreError, match=r"1 of 9 blocks are committed.*Run the job again"):
         store_stats(level)
+
+
+def assert_like_a_store_on_disk(folder: Path, level: StoreLevel) -> None:
+    """Statistics with zones and objects are those of the same mask on disk, in Zarr 3."""
+    local = store_of(folder / "a.zarr", mask_of())
+    path = zone_file(folder, local, UTM)
+
+    def statistics(level: StoreLevel) -> list[StatsRow]:
+        zones = open_zones(path, "name", None, level.grid)
+        return [*store_stats(level, of="raster", objects=True), *store_stats(level, zones, objects=True)]
+
+    assert statistics(level) == statistics(local)
+    assert sum(row.pixels for row in store_stats(level)) == (mask_of() != NODATA).sum()
+
+
+def test_a_store_of_zarr_2_is_counted_alike(tmp_path: Path) -> None:
+    level = store_of(tmp_path / "2" / "a.zarr", mask_of(), zarr_format=2)
+    assert (tmp_path / "2" / "a.zarr" / ".zattrs").exists()
+    assert_like_a_store_on_disk(tmp_path, level)
+
+
+@pytest.mark.slow
+def test_a_store_on_object_storage_is_counted_alike(s3: Storage, tmp_path: Path) -> None:
+    level = store_of(Remote(f"s3://{BUCKET}/{tmp_path.name}/a.zarr"), mask_of())
+    assert_like_a_store_on_disk(tmp_path, level)
+    assert any("a.zarr/0/mask/c/" in path for method, path, _ in s3.asked if method == "GET")
 
 
 @pytest.mark.parametrize("crs", TRANSFORMS)

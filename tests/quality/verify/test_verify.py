@@ -119,6 +119,7 @@ def test_a_blended_store_is_promised_nothing_and_passes_until_a_tolerance_is_ask
         require_passed(path, asked)
 
 
+@pytest.mark.nightly("jobs")
 @pytest.mark.slow
 def test_without_a_halo_labels_flip_at_seams_and_the_centres_are_clean(tmp_path: Path) -> None:
     scenes.scene(tmp_path / "scene.tif", 384, 512)  # whole blocks, so that centres are far from all edges of tiles

@@ -25,6 +25,7 @@ def test_every_fourth_feature_of_the_backbone_is_the_classifiers() -> None:
     assert started.reshaped == ()
 
 
+@pytest.mark.nightly("training")
 @pytest.mark.slow
 @pytest.mark.parametrize(("depth", "numbers"), [(50, 25_557_032), (101, 44_549_160)])
 def test_the_published_files_names_and_shapes_fill_the_full_size_backbone(depth: int, numbers: int) -> None:

@@ -1,0 +1,96 @@
+"""What ``model`` says against what the model's file, or one beside it, states of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pipeline.config import ModelConfig
+from pipeline.errors import PipelineError
+from pipeline.geometry.ground import pixel_metres
+from pipeline.interfaces import Source
+from pipeline.models.weights import read_model_meta
+from pipeline.planning.classes import NORMALISATION_FIELDS
+from pipeline.planning.first_config.facts import ModelFacts
+from pipeline.planning.first_config.model_file import read_model_file
+from pipeline.sources.band_tags import BandTags
+
+ALLOWED_RATIO = 1.25
+"""Of the pixel size of a training to that of the raster, or the other way round."""
+
+
+def model_file_contradictions(model: ModelConfig, source: Source, tags: BandTags) -> Iterator[str]:
+    """A paragraph each; nothing where the file states nothing, or cannot be read, which its loading tells."""
+    if model.path is None:
+        return
+    try:
+        facts = read_model_file(model.path)
+        meta = read_model_meta(model.path) if facts.is_native else None
+    except PipelineError:  # loading the network says what is wrong
+        return
+    yield from _normalisation(model, facts)
+    yield from _classes(model, facts)
+    yield from _pixel_size(facts, source)
+    if meta is not None:
+        yield from _band_names(meta.bands, tags)
+
+
+def _normalisation(model: ModelConfig, facts: ModelFacts) -> Iterator[str]:
+    if model.input is None:
+        return
+    for name in NORMALISATION_FIELDS:
+        stated = facts.input.get(name)
+        given = getattr(model.input, name)
+        if name in model.input.model_fields_set and stated is not None and _spread(given) != _spread(stated):
+            yield (
+                f"model.input.{name} is {given}, but {model.path} states {stated} ({facts.origin}), with which the "
+                f"network was trained. Leave the key out or write {stated}, unless the raster's numbers are others "
+                f"than those of the training."
+            )
+
+
+def _spread(value: Any) -> Any:
+    """One number for a list of equal ones, in the digits that a config is written with."""
+    values = [float(f"{number:.8g}") for number in (value if isinstance(value, list) else [value])]
+    return values[0] if len(set(values)) == 1 else values
+
+
+def _classes(model: ModelConfig, facts: ModelFacts) -> Iterator[str]:
+    """The same names in another order: a list of other names may be a translation."""
+    given = [row.name for row in model.classes or ()]
+    stated = [str(row["name"]) for row in facts.classes]
+    if given != stated and sorted(given) == sorted(stated):
+        yield (
+            f"model.classes lists {', '.join(given)}, but {model.path} states the order {', '.join(stated)} "
+            f"({facts.origin}). List them in that order; code gives each class the number that you want in the mask."
+        )
+
+
+def _pixel_size(facts: ModelFacts, source: Source) -> Iterator[str]:
+    metres = pixel_metres(source.grid)
+    if facts.pixel_size is None or metres is None:
+        return
+    ratio = max(facts.pixel_size / metres, metres / facts.pixel_size)
+    if ratio > ALLOWED_RATIO:
+        yield (
+            f"The raster's pixels are {_length(metres)} wide, but the network was trained at "
+            f"{_length(facts.pixel_size)} per px ({facts.origin}), {ratio:.3g} times "
+            f"{'finer' if facts.pixel_size < metres else 'coarser'}. Name a raster of that pixel size in source.path, "
+            f"such as one that gdalwarp -tr makes."
+        )
+
+
+def _length(metres: float) -> str:
+    return f"{metres:.3g} m" if metres >= 0.01 else f"{metres * 1e6:.3g} µm"
+
+
+def _band_names(trained: list[str], tags: BandTags) -> Iterator[str]:
+    """Bands in another order than the training's, where both sides name them."""
+    wanted, read, present = ([name.lower() for name in names] for names in (trained, tags.names, tags.all_names))
+    if not all(wanted) or len(set(present)) < len(present) or not set(wanted) <= set(present) or read == wanted:
+        return
+    bands = [present.index(name) + 1 for name in wanted]
+    yield (
+        f"source.bands reads {', '.join(tags.names)}, but the network was trained on {', '.join(trained)}, in that "
+        f"order. Set source.bands: {bands}."
+    )

@@ -1,0 +1,178 @@
+"""A network on its source, loaded and looked at, but neither measured nor planned for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from pipeline.config import Config, ModelConfig
+from pipeline.errors import BandsError, ModelError
+from pipeline.inference.normalise import Normalisation
+from pipeline.inference.recipe import Recipe
+from pipeline.inspect.cache import cached_only
+from pipeline.inspect.first_look import first_look
+from pipeline.inspect.memory.limit import Room
+from pipeline.interfaces import Locality, Network, Source
+from pipeline.models import load
+from pipeline.models.loaded import Loaded
+from pipeline.planning import activation, classes, edges, finite, workers
+from pipeline.planning.classes import ResolvedModel
+from pipeline.planning.types import TilePlan
+from pipeline.runtime.device import no_jit_reoptimisation, run_on_device_thread, select_device
+from pipeline.sources import open_source, with_notes
+from pipeline.sources.aoi import open_area
+from pipeline.store.spec import ClassRow
+
+if TYPE_CHECKING:
+    from pipeline.sources.aoi.aoi import Area
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedNetwork:
+    """A network on its device, before its raster."""
+
+    config: Config
+    source: Source
+    """As tiles see it: padded where the config asks for that."""
+    area: Area | None
+    """What is asked for, or None for everything."""
+    network: Network
+    locality: Locality
+    """As an earlier plan measured it, else what a first look shows."""
+    measured: bool
+    """Whether an earlier plan measured it."""
+    device: torch.device
+    room: Room
+    """Memory of the job."""
+
+    @property
+    def multiple(self) -> int:
+        """Sizes that the network sees are multiples of this, px."""
+        return self.locality.stride
+
+    def remarks(self, recipe: Recipe) -> tuple[str, ...]:
+        """What is to be said of what the network returns, a sentence each."""
+        output, chosen = self.config.model.output, recipe.decoding.activation
+        return (
+            *activation.remarks(output, self.locality, chosen, has_classes=recipe.has_classes),
+            *edges.edge_remarks(self.locality, self.config.tile),
+        )
+
+    def recipe(self, config: Config) -> tuple[Recipe, tuple[ClassRow, ...]]:
+        """What a run makes of this network by a config, and the class table.
+
+        The config may differ in normalisation and decoding. Batch norm is not folded, and nothing is compiled.
+
+        Raises
+        ------
+        ConfigError, ModelError
+            Classes, thresholds or normalisation do not fit the network or the raster.
+        """
+        resolved = classes.resolve_model(config.model, self.source.bands, self.source.dtype)
+        # before the activation: a wrong list is the likelier mistake
+        classes.rows_of_job(resolved, config, self.locality.classes)
+        chosen = activation.choose_activation(
+            resolved.model.output, self.locality, has_classes="mask" in config.output.layers
+        )
+        precision = config.execution.precision
+        return classes.recipe(
+            resolved,
+            config,
+            self.locality.classes,
+            chosen,
+            precision="float32" if precision == "auto" else precision,
+            threads=workers.threads_per_process(config, self.device),
+            tiles=_one_tile(config, self),
+            fold=False,
+            compiles=False,
+        )
+
+
+def load_network(config: Config) -> LoadedNetwork:
+    """Open the source, and load the network on its device.
+
+    What an earlier plan measured of the network is used; otherwise a first look takes a few small passes.
+
+    Raises
+    ------
+    InputError
+        The config, source or network is wrong.
+    PlanError
+        The network does not fit the memory.
+    """
+    return run_on_device_thread(lambda: _load_network(config))
+
+
+@no_jit_reoptimisation()
+def _load_network(config: Config) -> LoadedNetwork:
+    source = open_source(config.source, config.execution.read_timeout)
+    area = open_area(config.source.aoi, source.grid)
+    resolved = classes.resolve_model(config.model, source.bands, source.dtype)
+    device = select_device(config.execution.device)
+    finite.check_transform(source, resolved.normalisation.transform)
+    network = network_on_source(resolved.model, source, resolved.normalisation, device)
+    room = Room(workers.budget(config))
+    locality, measured = look_at(network, resolved, room)
+    locality = edges.with_padding(locality, config.tile, network.accepts.multiple)
+    return LoadedNetwork(
+        config=config.model_copy(update={"model": resolved.model}),
+        source=edges.padded_source(source, config.tile.pad),
+        area=area,
+        network=locality.apply_to(network),
+        locality=locality,
+        measured=measured,
+        device=device,
+        room=room,
+    )
+
+
+def look_at(network: Network, resolved: ResolvedModel, room: Room) -> tuple[Locality, bool]:
+    """What is known of a network, and whether that was measured before."""
+    channels = resolved.normalisation.channels
+    trained = resolved.model.input.size if resolved.model.input else None
+    measured = cached_only(network, channels, trained=trained)
+    return (first_look(network, channels, trained, room), False) if measured is None else (measured, True)
+
+
+def network_on_source(model: ModelConfig, source: Source, normalisation: Normalisation, device: torch.device) -> Loaded:
+    """The network on the source's bands.
+
+    Where it takes others, what of the source is not read belongs to the message.
+    """
+    try:
+        return load(model, normalisation.channels, device)
+    except BandsError as error:
+        if normalisation.transform is not None and normalisation.channels != source.bands:
+            raise ModelError(
+                f"model.input.transform {normalisation.transform.place} makes {normalisation.channels} "
+                f"channels of {source.bands} bands, but the "
+                f"network takes {error.expected}. "
+                f"Let it return {error.expected}, or name another network."
+            ) from error
+        raise BandsError(with_notes(str(error), source), error.expected) from error
+
+
+def _one_tile(config: Config, loaded: LoadedNetwork) -> TilePlan:
+    """The plan of one tile, as far as a recipe asks for it."""
+    grid = loaded.source.grid
+    return TilePlan(
+        height=grid.height,
+        width=grid.width,
+        block=config.output.chunk,
+        chunk=config.output.chunk,
+        shard=None,
+        multiple=loaded.multiple,
+        minimum=loaded.locality.minimum,
+        halo=0,
+        core=0,
+        size=0,
+        step=0,
+        taper="flat",
+        blend=config.tile.blend,
+        exact=False,
+        why="one tile",
+        augment=config.tile.augment,
+        pad=config.tile.pad,
+    )
