@@ -25,6 +25,6 @@ def view(
     for library in ("starlette", "uvicorn"):
         require(library, "view", "The page of a store")
     from pipeline.viewer.server import serve
-    from pipeline.viewer.view import View
+    from pipeline.viewer.view import StoreView
 
-    serve(View(store, source), port, not no_browser, partial(print, flush=True))
+    serve(StoreView(store, source), port, not no_browser, partial(print, flush=True))

@@ -23,7 +23,7 @@ from pipeline.viewer.places import seams
 from pipeline.viewer.scene import ViewLayer
 from pipeline.viewer.tile_grid import MapTile, tile_levels
 from pipeline.viewer.tiles import image_tile, layer_tile
-from pipeline.viewer.view import View
+from pipeline.viewer.view import StoreView
 
 PAGE_FILES = {"view.js": "text/javascript", "view.css": "text/css", "icon.svg": "image/svg+xml"}
 """Files of the page beside ``index.html``: nothing else is served."""
@@ -34,7 +34,7 @@ _READ_ERRORS = (PipelineError, OSError, ValueError, RuntimeError, LookupError, T
 _CACHED = {"cache-control": "private, max-age=86400"}
 
 
-def build_app(view: View, access: Access, on_used_link: Callable[[], None] = lambda: None) -> Guard:
+def build_app(view: StoreView, access: Access, on_used_link: Callable[[], None] = lambda: None) -> Guard:
     """The application for one scene, as ASGI knows it.
 
     Parameters
@@ -67,7 +67,7 @@ def build_app(view: View, access: Access, on_used_link: Callable[[], None] = lam
 class Answers:
     """One method for each route; each runs in a thread of its own."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: StoreView) -> None:
         self.view = view
         self._room = threading.BoundedSemaphore(TILES_AT_ONCE)
 

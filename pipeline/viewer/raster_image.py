@@ -33,7 +33,7 @@ FACTOR_TOLERANCE = 1.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Overview:
+class FileOverview:
     """What is known of a resolution of a file."""
 
     index: int | None
@@ -71,7 +71,7 @@ class RasterImage:
         return tuple(name or f"band {i}" for name, i in zip(names, self.source.indexes, strict=True))
 
     @cached_property
-    def overviews(self) -> tuple[Overview, ...]:
+    def overviews(self) -> tuple[FileOverview, ...]:
         """From the full resolution to the coarsest."""
         with self._handle(None) as dataset:
             count = len(dataset.overviews(self.source.indexes[0]))
@@ -97,7 +97,7 @@ class RasterImage:
         part = self._read(coarsest, _exact(whole), (rows, cols), [band])
         return part or self._sample_of_places(coarsest, band)
 
-    def _sample_of_places(self, overview: Overview, band: int) -> ImagePart:
+    def _sample_of_places(self, overview: FileOverview, band: int) -> ImagePart:
         """Squares from all over an overview, as many as `MAX_READ_BYTES` allows, but one at least."""
         places = [
             Window(row=row, col=col, height=1, width=min(TILE_PX, overview.width))
@@ -115,7 +115,7 @@ class RasterImage:
 
     def _read(
         self,
-        overview: Overview,
+        overview: FileOverview,
         part: tuple[float, float, float, float],
         shape: tuple[int, int],
         bands: Sequence[int],
@@ -165,10 +165,10 @@ class RasterImage:
         with self._handle(None) as dataset:
             return dataset.count if dataset.interleaving is rasterio.enums.Interleaving.pixel else 1
 
-    def _overview(self, index: int | None) -> Overview:
+    def _overview(self, index: int | None) -> FileOverview:
         with self._handle(index) as dataset:
             band = self.source.indexes[0] - 1
-            return Overview(
+            return FileOverview(
                 index=index,
                 height=dataset.height,
                 width=dataset.width,
@@ -192,7 +192,7 @@ class RasterImage:
                 idle.append(dataset)
 
 
-def _scaled(window: Window, overview: Overview, shape: tuple[int, int]) -> tuple[float, float, float, float]:
+def _scaled(window: Window, overview: FileOverview, shape: tuple[int, int]) -> tuple[float, float, float, float]:
     """A window of a level as a part of an overview: (row, col, height, width)."""
     down, right = overview.height / shape[0], overview.width / shape[1]
     return window.row * down, window.col * right, window.height * down, window.width * right

@@ -15,14 +15,14 @@ import uvicorn
 from pipeline.errors import InputError
 from pipeline.viewer.access import Access
 from pipeline.viewer.app import build_app
-from pipeline.viewer.view import View
+from pipeline.viewer.view import StoreView
 
 HOST = "127.0.0.1"
 GRACE_S = 2
 """Seconds that answers under way have when the server ends."""
 
 
-def serve(view: View, port: int, browser: bool, say: Callable[[str], None]) -> None:
+def serve(view: StoreView, port: int, browser: bool, say: Callable[[str], None]) -> None:
     """Serve a page until Ctrl-C.
 
     Parameters

@@ -7,15 +7,15 @@ from collections.abc import Collection, Sequence
 from pipeline.viewer.paint import class_png, instance_png, number_png
 from pipeline.viewer.scene import ViewLayer
 from pipeline.viewer.tile_grid import MapTile
-from pipeline.viewer.view import View
+from pipeline.viewer.view import StoreView
 
 
-def image_tile(view: View, tile: MapTile, bands: Sequence[int]) -> bytes:
+def image_tile(view: StoreView, tile: MapTile, bands: Sequence[int]) -> bytes:
     """A tile of the image, of one band or three, counted from 0. Raises ReadError where it cannot be read."""
     return view.image.png(tile, bands)
 
 
-def layer_tile(view: View, layer: ViewLayer, tile: MapTile, channel: int | None, hidden: Collection[int]) -> bytes:
+def layer_tile(view: StoreView, layer: ViewLayer, tile: MapTile, channel: int | None, hidden: Collection[int]) -> bytes:
     """A tile of a layer.
 
     Parameters

@@ -22,7 +22,7 @@ from pipeline.viewer.tile_grid import TILE_PX, tile_levels
 _UNITS = {"um": "µm", "px": "px"}
 
 
-class View:
+class StoreView:
     """Everything that a page asks for. Safe from many threads."""
 
     def __init__(self, path: Place, allow_source: bool = False) -> None:

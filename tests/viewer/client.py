@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from pipeline.viewer.access import Access
 from pipeline.viewer.app import build_app
-from pipeline.viewer.view import View
+from pipeline.viewer.view import StoreView
 
 HOME = "http://127.0.0.1:8000"
 
@@ -19,7 +19,7 @@ HOME = "http://127.0.0.1:8000"
 def open_page(path: Path, allow_source: bool = False) -> TestClient:
     """A client that has come by the link."""
     access = Access()
-    client = TestClient(build_app(View(path, allow_source), access), base_url=HOME)
+    client = TestClient(build_app(StoreView(path, allow_source), access), base_url=HOME)
     assert client.get(f"/?token={access.token}").status_code == 200
     return client
 

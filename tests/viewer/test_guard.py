@@ -7,7 +7,7 @@ from starlette.testclient import TestClient
 
 from pipeline.viewer.access import Access
 from pipeline.viewer.app import build_app
-from pipeline.viewer.view import View
+from pipeline.viewer.view import StoreView
 from tests.viewer import stores
 from tests.viewer.client import HOME
 
@@ -30,7 +30,7 @@ def links() -> list[str]:
 
 @pytest.fixture
 def client(store: Path, access: Access, links: list[str]) -> TestClient:
-    return TestClient(build_app(View(store), access, lambda: links.append("used")), base_url=HOME)
+    return TestClient(build_app(StoreView(store), access, lambda: links.append("used")), base_url=HOME)
 
 
 PATHS = ["/", "/assets/view.js", "/api/scene", "/api/at?row=0&col=0", "/tiles/mask/0/0/0.png", "/nothing"]

@@ -10,7 +10,7 @@ from pipeline.runtime.progress import Progress
 from pipeline.store.lifecycle import read_store_meta, restate
 from pipeline.store.made_here import is_made_here, note_made_here
 from pipeline.viewer import open_image as module
-from pipeline.viewer.view import View
+from pipeline.viewer.view import StoreView
 from tests import scenes
 from tests.viewer import stores
 from tests.viewer.client import open_page
@@ -64,7 +64,7 @@ def test_the_user_may_have_it_opened(store: Path, opened: list[str]) -> None:
 
 def test_the_source_of_a_store_that_was_made_here_is_opened(store: Path, opened: list[str]) -> None:
     note_made_here(read_store_meta(store))
-    assert View(store).image.bands
+    assert StoreView(store).image.bands
     assert len(opened) == 1
 
 
@@ -73,18 +73,18 @@ def test_a_copy_that_names_another_file_is_a_strangers(store: Path, opened: list
     meta = read_store_meta(store)
     note_made_here(meta)
     restate(store, {**meta, "config": {**meta["config"], "source": {"path": "/etc/passwd"}}})
-    assert not View(store).image.bands
+    assert not StoreView(store).image.bands
     restate(store, {**meta, "config": {**meta["config"], "source": {**meta["config"]["source"], "kind": "raster"}}})
-    assert not View(store).image.bands
+    assert not StoreView(store).image.bands
     assert opened == []
 
 
 def test_a_source_that_is_gone_is_told(store: Path, tmp_path: Path) -> None:
     (tmp_path / "scene.tif").unlink()
-    image = View(store, allow_source=True).image
+    image = StoreView(store, allow_source=True).image
     assert "does not exist" in image.why
     scenes.write(tmp_path / "scene.tif", scenes.position(60, 90))
-    assert "another size" in View(store, allow_source=True).image.why
+    assert "another size" in StoreView(store, allow_source=True).image.why
 
 
 def test_a_run_notes_the_store_that_it_makes(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_run_notes_the_store_that_it_makes(tmp_path: Path) -> None:
         execute(prepare_job(config), progress)
     meta = read_store_meta(tmp_path / "job.zarr")
     assert is_made_here(meta)
-    assert View(tmp_path / "job.zarr").image.exact
+    assert StoreView(tmp_path / "job.zarr").image.exact
     assert not is_made_here({**meta, "id": "0" * 32})
 
 

@@ -10,7 +10,7 @@ from pipeline.store.made_here import note_made_here
 from pipeline.store.picture_spec import PictureSpec
 from pipeline.viewer import picture_image, raster_image
 from pipeline.viewer.tile_grid import MapTile
-from pipeline.viewer.view import View
+from pipeline.viewer.view import StoreView
 from tests import scenes
 from tests.viewer import stores
 from tests.viewer.client import open_page, tile
@@ -38,7 +38,7 @@ def test_tiles_of_a_picture_lie_where_the_raster_lies(
 ) -> None:
     monkeypatch.setattr(picture_image, "OVERVIEW_PX", overview)
     step = 2**level
-    part = View(store).image.readers[0].read(MapTile(level=level, row=1 - level, col=1), [1])
+    part = StoreView(store).image.readers[0].read(MapTile(level=level, row=1 - level, col=1), [1])
     assert part is not None
     rows, cols = np.arange(256 * (1 - level), 256 * (2 - level)), np.arange(256, min(512, 900 // step))
     rows = rows[rows < 600 // step]
@@ -59,9 +59,9 @@ def test_a_picture_stands_in_for_a_source_that_is_not_opened(store: Path) -> Non
 
 
 def test_a_picture_stands_in_where_the_source_takes_too_much(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    alone = View(store).image.png(MapTile(level=0, row=0, col=0), [0])
+    alone = StoreView(store).image.png(MapTile(level=0, row=0, col=0), [0])
     note_made_here(read_store_meta(store))
-    image = View(store).image
+    image = StoreView(store).image
     assert image.bands == ("band 1", "band 2", "band 3")
     assert image.png(MapTile(level=0, row=0, col=0), [2]) != alone
     monkeypatch.setattr(raster_image, "MAX_READ_BYTES", 10)

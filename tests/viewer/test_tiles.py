@@ -10,7 +10,7 @@ from pipeline.store.lifecycle import open_layer
 from pipeline.store.values import ValuesSpec
 from pipeline.viewer import commits, layer_pixels, scene, small_layer
 from pipeline.viewer.paint import class_png, number_png
-from pipeline.viewer.view import View
+from pipeline.viewer.view import StoreView
 from tests.store import specs
 from tests.viewer import stores
 from tests.viewer.client import colored, open_page, tile
@@ -94,7 +94,7 @@ def test_a_whole_layer_is_put_together_block_by_block(
     of = stores.spec()
     path = stores.begin(tmp_path / "a.zarr", of)
     stores.fill(path, of, [(0, 0)])
-    view = View(path)
+    view = StoreView(path)
     level = small_layer.small_level(view.scene)
     before = view.progress()["version"]
     client = open_page(path)

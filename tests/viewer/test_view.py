@@ -19,7 +19,7 @@ from pipeline.store.lifecycle import read_store_meta, restate
 from pipeline.viewer import outlines
 from pipeline.viewer.scene import StoreScene
 from pipeline.viewer.tile_grid import MapTile, tile_levels
-from pipeline.viewer.view import View
+from pipeline.viewer.view import StoreView
 from tests.store import specs
 from tests.viewer import stores
 from tests.viewer.client import open_page
@@ -66,7 +66,7 @@ def test_every_kind_of_place_is_told(tmp_path: Path, grid: str, crs: str | None,
 
 
 def test_areas_are_those_of_the_statistics(whole: Path) -> None:
-    view = View(whole)
+    view = StoreView(whole)
     answer = view.areas.wait()
     codes = stores.pixels(stores.spec())
     assert answer["state"] == "done"
@@ -128,7 +128,7 @@ def test_places_are_the_worst_seams_too(tmp_path: Path) -> None:
     np.savez_compressed(path / "0/mask/seams/0.npz", about=about)
     np.savez_compressed(path / "0/mask/seams/1.npz", about=np.zeros(10**6, np.uint8))
     (path / "0/mask/seams/2.npz").write_bytes(b"no archive")
-    assert View(path).describe()["places"] == [], "without a certificate they are of another store"
+    assert StoreView(path).describe()["places"] == [], "without a certificate they are of another store"
     certificate = {"passed": True, "why": "x", "faults": [], "std": 2.0, "unit": "standard deviations of the logits"}
     restate(path, {**read_store_meta(path), "certificate": certificate})
     assert open_page(path).get("/api/scene").json()["places"] == [
@@ -192,7 +192,7 @@ def test_what_is_no_store_is_told(tmp_path: Path) -> None:
 def test_neither_torch_nor_a_network_is_imported(whole: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from pipeline.viewer.server import serve; "
-        "from pipeline.viewer.view import View; view = View(Path(sys.argv[1]), True); view.describe(); "
+        "from pipeline.viewer.view import StoreView; view = StoreView(Path(sys.argv[1]), True); view.describe(); "
         "view.areas.wait(); assert not {'torch', 'pipeline.models', 'onnxruntime'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", code, str(whole)], check=True)
