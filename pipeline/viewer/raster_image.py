@@ -89,7 +89,7 @@ class RasterImage:
         return self._read(overview, _scaled(window, overview, (level.height, level.width)), shape, bands)
 
     def sample(self, band: int) -> ImagePart:
-        """The coarsest overview, or some squares of the full resolution."""
+        """The coarsest overview, or some runs of its pixels where it is too large."""
         coarsest = self.overviews[-1]
         whole = Window(row=0, col=0, height=coarsest.height, width=coarsest.width)
         side = max(whole.height, whole.width)
@@ -98,7 +98,7 @@ class RasterImage:
         return part or self._sample_of_places(coarsest, band)
 
     def _sample_of_places(self, overview: FileOverview, band: int) -> ImagePart:
-        """Squares from all over an overview, as many as `MAX_READ_BYTES` allows, but one at least."""
+        """Runs of pixels from all over an overview, as many as `MAX_READ_BYTES` allows, but one at least."""
         places = [
             Window(row=row, col=col, height=1, width=min(TILE_PX, overview.width))
             for row in np.linspace(0, overview.height - 1, SAMPLE_PLACES**2, dtype=int).tolist()
