@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MAX_PAGE_SIDE = 1000
 """Longest side of a picture, px."""
-MAX_BYTES = 700_000
+MAX_PICTURE_BYTES = 700_000
 """Of a picture; one that takes more is halved."""
 MAX_READ = 2**28
 """Pixels of full resolution that are read at the most, where there is no overview yet."""
@@ -147,7 +147,7 @@ def _encoded(image: Image.Image, form: str) -> PagePicture:
     if "transparency" in image.info:
         options["transparency"] = image.info["transparency"]
     image.save(buffer, format=form, **options)
-    if buffer.tell() > MAX_BYTES:
+    if buffer.tell() > MAX_PICTURE_BYTES:
         smaller = image.resize((image.width // 2, image.height // 2), Image.Resampling.NEAREST)
         smaller.info.update(image.info)
         return _encoded(smaller, form)
