@@ -168,7 +168,7 @@ def _control_of(source: RasterSource) -> Placement | None:
 
 
 def reproject(xs: Floats, ys: Floats, source: str, target: str) -> tuple[Floats, Floats]:
-    """Coordinates in another CRS by GDAL, which warps by the same; infinite where they have no place there."""
+    """Coordinates in another CRS by GDAL, which warps by the same; NaN where they have no place there."""
     shape = xs.shape
     xs, ys = np.asarray(xs, np.float64).ravel(), np.asarray(ys, np.float64).ravel()
     if same_crs(source, target):
@@ -181,4 +181,5 @@ def reproject(xs: Floats, ys: Floats, source: str, target: str) -> tuple[Floats,
             new_xs[good], new_ys[good] = rasterio.warp.transform(
                 CRS.from_user_input(source), CRS.from_user_input(target), xs[good].tolist(), ys[good].tolist()
             )[:2]
-    return new_xs.reshape(shape), new_ys.reshape(shape)
+    good = np.isfinite(new_xs) & np.isfinite(new_ys)
+    return np.where(good, new_xs, np.nan).reshape(shape), np.where(good, new_ys, np.nan).reshape(shape)

@@ -53,7 +53,7 @@ def warp_xml(
     placement: Placement,
     target: Grid,
     resampling: str,
-    scale: tuple[float, float] | None,
+    scale: tuple[float, float],
     block: int,
 ) -> str:
     """A virtual raster of some bands and, last, alpha: not 0 where a pixel's centre lies in the source.
@@ -73,7 +73,7 @@ def warp_xml(
     resampling
         A key of `RESAMPLING`.
     scale
-        (x, y) as `kernel_scale` has it; None to leave it to GDAL, window by window.
+        (x, y) as `kernel_scale` has it.
     block
         Rows and columns that GDAL warps at once, px.
     """
@@ -85,9 +85,13 @@ def warp_xml(
         f"{'<ColorInterp>Alpha</ColorInterp>' if k > bands else ''}</VRTRasterBand>"
         for k in range(1, bands + 2)
     )
-    options = {"INIT_DEST": "0", "SAMPLE_GRID": "YES", "SOURCE_EXTRA": SOURCE_EXTRA}
-    if scale is not None:
-        options |= {"XSCALE": repr(scale[0]), "YSCALE": repr(scale[1])}
+    options = {
+        "INIT_DEST": "0",
+        "SAMPLE_GRID": "YES",
+        "SOURCE_EXTRA": SOURCE_EXTRA,
+        "XSCALE": repr(scale[0]),
+        "YSCALE": repr(scale[1]),
+    }
     listed = "".join(f'<Option name="{name}">{value}</Option>' for name, value in options.items())
     mapping = "".join(f'<BandMapping src="{k}" dst="{k}"/>' for k in range(1, bands + 1))
     return (
