@@ -18,13 +18,13 @@ from pipeline.interfaces import Pixels
 from pipeline.sources import open_source
 from pipeline.sources.regrid.regridded import Regridded
 
-HEIGHT, WIDTH = 110, 130
+HEIGHT, WIDTH = 80, 96
 UTM = Affine(10, 0, 500_000, 0, -10, 5_000_000)
 SOUTH_UP = Affine(10, 0, 500_000, 0, 10, 5_000_000)
 ROTATED = Affine.translation(500_000, 5_000_000) * Affine.rotation(33) * Affine.scale(10, -10)
-DATELINE = Affine(1000, 0, 800_000, 0, -1000, 5_000_000)
-WORLD = Affine(360 / WIDTH, 0, -180, 0, -1.5, 85)
-WORLD_360 = Affine(360 / WIDTH, 0, 0, 0, -1.5, 85)
+DATELINE = Affine(1000, 0, 690_000, 0, -1000, 5_000_000)
+WORLD = Affine(360 / WIDTH, 0, -180, 0, -165 / HEIGHT, 85)
+WORLD_360 = Affine(360 / WIDTH, 0, 0, 0, -165 / HEIGHT, 85)
 POLE = Affine(20_000, 0, -1_300_000, 0, -20_000, 1_100_000)
 
 

@@ -23,6 +23,9 @@ GRID = {"crs": "EPSG:32632", "resolution": 12}
 
 
 def config(folder: Path, name: str = "job", grid: Any = GRID, **sections: Any) -> Path:
+    """A job on a small scene that is read on a grid."""
+    if not (folder / "scene.tif").exists():
+        scenes.scene(folder / "scene.tif", 160, 200)
     source = {"path": str(folder / "scene.tif"), "grid": grid, **sections.pop("source", {})}
     return scenes.config(folder, name, source=source, **sections)
 
@@ -56,10 +59,8 @@ def test_a_run_on_a_grid_equals_the_run_on_the_raster_warped_beforehand(tmp_path
     assert certificate["passed"]
 
 
-@pytest.mark.slow
-def test_a_run_goes_on_on_the_grid_that_its_store_was_made_with(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.nightly("jobs")
+def test_a_store_goes_on_with_its_own_grid_and_refuses_another(tmp_path: Path) -> None:
     go(config(tmp_path))
     reference = digest(tmp_path / "job.zarr")
     with pytest.raises(StoreError, match=r"source\.(grid|warp) was"):
