@@ -10,7 +10,7 @@ from pipeline.interfaces import Source
 from pipeline.sources.regrid.placement import placement_of
 from pipeline.sources.regrid.regridded import Regridded
 from pipeline.sources.regrid.scale import kernel_scale
-from pipeline.sources.regrid.target import check_overlap, target_grid
+from pipeline.sources.regrid.target import check_grid_overlap, target_grid
 
 __all__ = ["on_grid"]
 
@@ -36,7 +36,7 @@ def on_grid(source: Source, config: SourceConfig, stored: Mapping[str, Any] | No
         return source
     placement = placement_of(source)
     grid = target_grid(config.grid, source, placement)
-    check_overlap(grid, source, placement)
+    check_grid_overlap(grid, source, placement)
     regridded = Regridded(
         source=source,
         placement=placement,
@@ -44,4 +44,4 @@ def on_grid(source: Source, config: SourceConfig, stored: Mapping[str, Any] | No
         resampling=config.resampling,
         scale=kernel_scale(grid, source, placement),
     )
-    return regridded.settled(stored or {})
+    return regridded.with_stored_grid(stored or {})

@@ -10,7 +10,7 @@ from pipeline.geometry.crs import crs_of, name_of
 from pipeline.geometry.grid import Grid
 from pipeline.sources.regrid.placement import Placement
 
-DIGITS = 3
+SIZE_DIGITS = 3
 """Of a size."""
 
 
@@ -29,12 +29,12 @@ def _size(grid: Grid) -> str:
     sizes = _metres(grid)
     if sizes is None:
         height, width = grid.pixel_size
-        return f"{width:.{DIGITS}g} × {height:.{DIGITS}g} units"
+        return f"{width:.{SIZE_DIGITS}g} × {height:.{SIZE_DIGITS}g} units"
     return f"{_number(sizes[0])} × {_number(sizes[1])} m"
 
 
 def _number(value: float) -> str:
-    return f"{value:.0f}" if value >= 1000 else f"{value:.{DIGITS}g}"
+    return f"{value:.0f}" if value >= 1000 else f"{value:.{SIZE_DIGITS}g}"
 
 
 def _metres(grid: Grid) -> tuple[float, float] | None:

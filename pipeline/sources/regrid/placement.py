@@ -27,7 +27,7 @@ from pipeline.sources.gdal.opening import open_dataset
 from pipeline.sources.gdal.options import gdal_env, mask_urls
 from pipeline.sources.raster import RasterSource
 
-Floats = npt.NDArray[np.float64]
+FloatArray = npt.NDArray[np.float64]
 WGS84 = "EPSG:4326"
 """CRS of the coordinates of rational polynomials."""
 
@@ -57,7 +57,7 @@ class Placement:
         """What x grows by once around the earth, in the units of the CRS; 0 where it does not come round."""
         return turn_of(self.wkt) if self.transform is not None else 0.0
 
-    def pixels_at(self, xs: Floats, ys: Floats, wkt: str) -> tuple[Floats, Floats]:
+    def pixels_at(self, xs: FloatArray, ys: FloatArray, wkt: str) -> tuple[FloatArray, FloatArray]:
         """(rows, cols) of coordinates in a CRS, px from the corner; not finite where there is no such place."""
         xs, ys = reproject(xs, ys, wkt, self.wkt)
         rows, cols = np.full(xs.shape, np.nan), np.full(xs.shape, np.nan)
@@ -66,7 +66,7 @@ class Placement:
             rows[good], cols[good] = self._rows_cols(xs[good], ys[good])
         return rows, cols
 
-    def coordinates_of(self, rows: Floats, cols: Floats) -> tuple[Floats, Floats]:
+    def coordinates_of(self, rows: FloatArray, cols: FloatArray) -> tuple[FloatArray, FloatArray]:
         """(xs, ys) of places in pixels, in the own CRS."""
         if self.transform is not None:
             a, b, c, d, e, f = self.transform
@@ -90,7 +90,7 @@ class Placement:
         a, b, c, d, e, f = self.transform
         return Placement(wkt=self.wkt, transform=(a, b, c + turns * self.turn, d, e, f))
 
-    def _rows_cols(self, xs: Floats, ys: Floats) -> tuple[Floats, Floats]:
+    def _rows_cols(self, xs: FloatArray, ys: FloatArray) -> tuple[FloatArray, FloatArray]:
         if self.transform is not None:
             return inverse(self.transform, xs, ys)
         with self._transformer() as control:
@@ -123,7 +123,7 @@ class Placement:
         )
 
 
-def inverse(transform: Transform, xs: Floats, ys: Floats) -> tuple[Floats, Floats]:
+def inverse(transform: Transform, xs: FloatArray, ys: FloatArray) -> tuple[FloatArray, FloatArray]:
     """(rows, cols) of coordinates, px from the corner."""
     back = ~Affine(*transform)
     return back.d * xs + back.e * ys + back.f, back.a * xs + back.b * ys + back.c
@@ -167,7 +167,7 @@ def _control_of(source: RasterSource) -> Placement | None:
     return None
 
 
-def reproject(xs: Floats, ys: Floats, source: str, target: str) -> tuple[Floats, Floats]:
+def reproject(xs: FloatArray, ys: FloatArray, source: str, target: str) -> tuple[FloatArray, FloatArray]:
     """Coordinates in another CRS by GDAL, which warps by the same; NaN where they have no place there."""
     shape = xs.shape
     xs, ys = np.asarray(xs, np.float64).ravel(), np.asarray(ys, np.float64).ravel()

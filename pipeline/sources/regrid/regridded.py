@@ -22,25 +22,26 @@ from pipeline.geometry.window import Window
 from pipeline.interfaces import Pixels
 from pipeline.sources.gdal.opening import last_line
 from pipeline.sources.regrid.ground import ground_note
+from pipeline.sources.regrid.kernels import MASK_KERNEL, grown, kernel_reach, reach_beyond_bilinear, valid_share
 from pipeline.sources.regrid.placement import Placement
 from pipeline.sources.regrid.source_windows import Need, needs
 from pipeline.sources.regrid.warp_vrt import full_size, warp_xml
 from pipeline.sources.wrappers.wrapper import SourceWrapper
 
-UNIT = 256
+LARGEST_UNIT = 256
 """Rows and columns of the grid that are warped at once, px."""
 SMALLEST_UNIT = 2
 """The same of grids that are many times coarser than the source."""
 UNIT_IN_SOURCE = 2048
 """Rows and columns of the source that a unit takes up at most, px, unless it is of the smallest."""
-RADIUS = {"nearest": 1, "bilinear": 1, "cubic": 2, "lanczos": 3, "average": 1}
-"""Pixels of the finer raster that a kernel looks to each side."""
-MASK_KERNEL = {"nearest": "nearest", "average": "average"}
-"""By which invalid pixels are brought to the grid, where that is not bilinear: weights must not be negative."""
 SAME_SCALE = 0.01
 """Share by which two scales may differ and be one."""
-SHARE_VALID = 1e-6
-"""Weight of invalid pixels up to which a pixel is valid: rounding of places, and no more."""
+MASK_BYTES = 16
+"""Bytes per pixel for whether it is valid, and for the floats by which that is brought to the grid."""
+DATA_COPIES = 4
+"""Times that the source's pixels are held: as they are read, with 0 where invalid, as a file in memory, and in GDAL."""
+MAX_PROBED = 12
+"""Units along an axis whose need is measured for the plan."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +67,7 @@ class Regridded(SourceWrapper):
         Units lie on one lattice, so that no pixel depends on the window that asks for it.
         """
         largest = UNIT_IN_SOURCE * min(*self.scale, 1.0)
-        return min(UNIT, max(SMALLEST_UNIT, 1 << max(math.floor(math.log2(largest)), 0)))
+        return min(LARGEST_UNIT, max(SMALLEST_UNIT, 1 << max(math.floor(math.log2(largest)), 0)))
 
     @property
     def block(self) -> tuple[int, int]:
@@ -82,16 +83,11 @@ class Regridded(SourceWrapper):
     def working_bytes(self) -> int:
         """Bytes that a reader holds at most while it warps a unit, beside the pixels that it returns."""
         size = self.source.grid.height, self.source.grid.width
-        largest = max(
-            (need.window.pixels for unit in self._probe() for need in self._needs(unit, size)),
-            default=0,
-        )
-        itemsize = self.dtype.itemsize
-        return largest * (3 * self.bands * itemsize + MASK_BYTES) + self.unit**2 * (
-            2 * self.bands * itemsize + MASK_BYTES
-        )
+        largest = max((need.window.pixels for unit in self._probe() for need in self._needs(unit, size)), default=0)
+        per_pixel = DATA_COPIES * self.bands * self.dtype.itemsize + MASK_BYTES
+        return (largest + self.unit**2) * per_pixel
 
-    def settled(self, stored: Mapping[str, Any]) -> Regridded:
+    def with_stored_grid(self, stored: Mapping[str, Any]) -> Regridded:
         """The same with the grid and the scale that a store was made with, where only their last digits differ.
 
         Those come of a CRS by PROJ, and differ between its releases.
@@ -172,9 +168,9 @@ class Regridded(SourceWrapper):
             warped = self._warp(unit, need, part.data, self.resampling)
             return warped[:-1], warped[-1] != 0, np.zeros((unit.height, unit.width), bool)
         warped = self._warp(unit, need, np.where(part.valid, part.data, part.data.dtype.type(0)), self.resampling)
-        invalid = _grown(~part.valid, self._beyond_bilinear).astype(np.float32)[None]
+        invalid = grown(~part.valid, reach_beyond_bilinear(self.resampling, self.scale)).astype(np.float32)[None]
         share = self._warp(unit, need, invalid, MASK_KERNEL.get(self.resampling, "bilinear"))[0]
-        return warped[:-1], warped[-1] != 0, share > SHARE_VALID
+        return warped[:-1], warped[-1] != 0, share > valid_share(self.scale)
 
     def _warp(self, unit: Window, need: Need, data: npt.NDArray[Any], resampling: str) -> npt.NDArray[Any]:
         """(bands and alpha, rows, cols) of a unit."""
@@ -195,18 +191,7 @@ class Regridded(SourceWrapper):
                 return dataset.read(window=frame)  # type: ignore[no-any-return]
 
     def _needs(self, unit: Window, size: tuple[int, int]) -> list[Need]:
-        return needs(self.placement, self.target, unit, size, (self._radius(1), self._radius(0)))
-
-    def _radius(self, axis: int) -> int:
-        """Pixels of the source that the kernel looks to each side along its columns (0) or rows (1)."""
-        return math.ceil(RADIUS[self.resampling] / min(self.scale[axis], 1.0))
-
-    @property
-    def _beyond_bilinear(self) -> tuple[int, int]:
-        """(rows, cols) by which the kernel looks further than a bilinear one, px of the source."""
-        further = RADIUS[self.resampling] - 1
-        rows, cols = (math.ceil(further / min(self.scale[axis], 1.0)) for axis in (1, 0))
-        return rows, cols
+        return needs(self.placement, self.target, unit, size, kernel_reach(self.resampling, self.scale))
 
     def _probe(self) -> Iterator[Window]:
         """Units that show what the others need: all of a small grid, evenly chosen ones of a large one."""
@@ -214,12 +199,6 @@ class Regridded(SourceWrapper):
         for row, col in product(rows, cols):
             unit = Window(row=row * self.unit, col=col * self.unit, height=self.unit, width=self.unit)
             yield unit.clip(self.target.height, self.target.width)
-
-
-MASK_BYTES = 8
-"""Bytes per pixel for whether it is valid, and for the floats by which that is brought to the grid."""
-MAX_PROBED = 24
-"""Units along an axis whose need is measured for the plan."""
 
 
 def _chosen(count: int) -> list[int]:
@@ -237,17 +216,3 @@ def _main_cause(part: Pixels) -> int:
     if part.causes is None:
         return 0
     return int(np.bincount(part.causes[part.causes > 0].ravel(), minlength=1).argmax())
-
-
-def _grown(marks: npt.NDArray[np.bool_], reach: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    """(rows, cols) marks and what lies within so many rows and columns of one."""
-    grown = marks.copy()
-    for axis, distance in enumerate(reach):
-        rows, covered = np.moveaxis(grown, axis, 0), 0
-        while covered < min(distance, len(rows) - 1):
-            step = min(covered + 1, distance - covered, len(rows) - 1)
-            before = rows.copy()
-            rows[step:] |= before[:-step]
-            rows[:-step] |= before[step:]
-            covered += step
-    return grown

@@ -23,11 +23,11 @@ import numpy.typing as npt
 from pipeline.geometry.crs import turn_of
 from pipeline.geometry.grid import Grid
 from pipeline.interfaces import Source
-from pipeline.sources.regrid.placement import Floats, Placement, inverse, reproject
+from pipeline.sources.regrid.placement import FloatArray, Placement, inverse, reproject
 
-LATTICE = 65
+OVERLAP_LATTICE = 65
 """Places along each axis of grid and source by which their overlap is measured."""
-WHOLE = 0.05
+RECIPROCAL_TOLERANCE = 0.05
 """How far the reciprocal of a scale below 1 may be off a whole number and count as that, as it does for GDAL."""
 
 
@@ -35,12 +35,12 @@ WHOLE = 0.05
 class Places:
     """Places in a grid and in its source at once, px from the corner of each."""
 
-    rows: Floats
-    cols: Floats
-    source_rows: Floats
-    source_cols: Floats
+    rows: FloatArray
+    cols: FloatArray
+    source_rows: FloatArray
+    source_cols: FloatArray
 
-    def within(self, grid: Grid, size: tuple[int, int]) -> Places:
+    def clip(self, grid: Grid, size: tuple[int, int]) -> Places:
         """Those that lie in the grid and in the source of a size."""
         inside = _within(self.rows, grid.height) & _within(self.cols, grid.width)
         inside &= _within(self.source_rows, size[0]) & _within(self.source_cols, size[1])
@@ -73,7 +73,7 @@ def kernel_scale(grid: Grid, source: Source, placement: Placement) -> tuple[floa
 def common_places(grid: Grid, size: tuple[int, int], placement: Placement) -> Places:
     """Places that lie in a grid and in its source, from a lattice over each; none where they are apart."""
     parts = [*_of_grid(grid, placement), *_of_source(grid, size, placement)]
-    parts = [part.within(grid, size) for part in parts]
+    parts = [part.clip(grid, size) for part in parts]
     names = ("rows", "cols", "source_rows", "source_cols")
     return Places(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
@@ -117,21 +117,21 @@ def _on_its_side(grid: Grid, size: tuple[int, int], placement: Placement) -> boo
     return down > across
 
 
-def _lattice(height: int, width: int) -> tuple[Floats, Floats]:
-    rows, cols = np.meshgrid(*(np.linspace(0, length, LATTICE) for length in (height, width)), indexing="ij")
+def _lattice(height: int, width: int) -> tuple[FloatArray, FloatArray]:
+    rows, cols = np.meshgrid(*(np.linspace(0, length, OVERLAP_LATTICE) for length in (height, width)), indexing="ij")
     return rows, cols
 
 
-def _within(values: Floats, length: int) -> npt.NDArray[np.bool_]:
+def _within(values: FloatArray, length: int) -> npt.NDArray[np.bool_]:
     return np.asarray((values >= 0) & (values <= length))
 
 
-def _extent(values: Floats, length: int) -> int:
+def _extent(values: FloatArray, length: int) -> int:
     """Whole pixels between the first and the last of some places."""
     return max(min(math.ceil(float(values.max())), length) - max(math.floor(float(values.min())), 0), 1)
 
 
 def _as_gdal(value: float) -> float:
-    if value < 1 and abs(1 / value - round(1 / value)) < WHOLE:
+    if value < 1 and abs(1 / value - round(1 / value)) < RECIPROCAL_TOLERANCE:
         value = 1 / round(1 / value)
     return value

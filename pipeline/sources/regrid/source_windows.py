@@ -10,15 +10,15 @@ import numpy as np
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window
-from pipeline.sources.regrid.placement import Floats, Placement
+from pipeline.sources.regrid.placement import FloatArray, Placement
 
-STEPS = 16
+PROBED_STEPS = 16
 """Places along each side of a window at which the source is looked up, where it is smooth between them."""
 SMOOTH_PX = 1.0
 """Second differences between such places, px, up to which it is."""
 JUMPS_PX = 2.0
 """Slack where every corner of a pixel is looked up, px: places may jump between them."""
-MARGIN = 3
+ROUNDING_MARGIN = 3
 """Pixels beyond the kernel: GDAL rounds outwards."""
 
 
@@ -60,9 +60,9 @@ def needs(
     return boxes
 
 
-def places(placement: Placement, target: Grid, window: Window) -> tuple[Floats, Floats, float]:
+def places(placement: Placement, target: Grid, window: Window) -> tuple[FloatArray, FloatArray, float]:
     """(rows, cols) in the source of places of a window, and how far others may lie beyond them, px."""
-    rows, cols = _pixels(placement, target, window, STEPS)
+    rows, cols = _pixels(placement, target, window, PROBED_STEPS)
     bend = max(_bend(rows), _bend(cols))
     if bend <= SMOOTH_PX:
         return rows, cols, bend
@@ -70,7 +70,7 @@ def places(placement: Placement, target: Grid, window: Window) -> tuple[Floats, 
     return rows, cols, JUMPS_PX
 
 
-def _pixels(placement: Placement, target: Grid, window: Window, steps: int) -> tuple[Floats, Floats]:
+def _pixels(placement: Placement, target: Grid, window: Window, steps: int) -> tuple[FloatArray, FloatArray]:
     """(places, places) rows and columns in the source, from corner to corner of a window."""
     at_rows, at_cols = (
         np.linspace(span.start, span.stop, min(steps, span.size) + 1) for span in (window.rows, window.cols)
@@ -81,7 +81,7 @@ def _pixels(placement: Placement, target: Grid, window: Window, steps: int) -> t
     return placement.pixels_at(a * col + b * row + c, d * col + e * row + f, target.wkt)
 
 
-def _bend(values: Floats) -> float:
+def _bend(values: FloatArray) -> float:
     """Largest second difference along either axis; infinite where a place is unknown."""
     if not np.isfinite(values).all():
         return math.inf
@@ -90,12 +90,14 @@ def _bend(values: Floats) -> float:
     )
 
 
-def _box(rows: Floats, cols: Floats, radius: tuple[int, int], slack: float, size: tuple[int, int]) -> Window | None:
+def _box(
+    rows: FloatArray, cols: FloatArray, radius: tuple[int, int], slack: float, size: tuple[int, int]
+) -> Window | None:
     """The window that holds places and what the kernel sees around them; None where none lies in the raster.
 
     Where places jump, those alone count that lie in the raster or near it.
     """
-    reach = [r + MARGIN + math.ceil(slack) for r in radius]
+    reach = [r + ROUNDING_MARGIN + math.ceil(slack) for r in radius]
     near = np.isfinite(rows) & np.isfinite(cols)
     if slack > SMOOTH_PX:
         near &= (rows > -reach[0]) & (rows < size[0] + reach[0]) & (cols > -reach[1]) & (cols < size[1] + reach[1])

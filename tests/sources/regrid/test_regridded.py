@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import pickle
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from rasterio.transform import Affine
 from pipeline.geometry.window import Window
 from pipeline.interfaces import CAUSES
 from pipeline.sources.regrid import regridded as regridded_module
-from pipeline.sources.regrid.regridded import RADIUS, Regridded
+from pipeline.sources.regrid.kernels import RADIUS
+from pipeline.sources.regrid.regridded import Regridded
 from pipeline.sources.regrid.warp_vrt import warp_xml
 from tests.sources.regrid import rasters
 
@@ -39,7 +41,7 @@ PLACES: dict[str, tuple[str, Affine, dict[str, Any]]] = {
 @pytest.fixture(autouse=True)
 def small_units(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several units in a small raster."""
-    monkeypatch.setattr(regridded_module, "UNIT", 32)
+    monkeypatch.setattr(regridded_module, "LARGEST_UNIT", 32)
 
 
 def check_windows(path: Path, source: Regridded, **options: Any) -> None:
@@ -98,7 +100,7 @@ def test_units_of_any_size_give_the_same_pixels(tmp_path: Path, monkeypatch: pyt
     path = rasters.noise(tmp_path / "a.tif", nodata=7)
     reference = rasters.whole(rasters.regridded(path, ZONE, "lanczos"))
     for size in (37, 200):
-        monkeypatch.setattr(regridded_module, "UNIT", size)
+        monkeypatch.setattr(regridded_module, "LARGEST_UNIT", size)
         pixels = rasters.whole(rasters.regridded(path, ZONE, "lanczos"))
         assert (pixels.data == reference.data).all()
         assert (pixels.valid == reference.valid).all()
@@ -191,11 +193,11 @@ def test_a_store_keeps_the_grid_and_scale_that_it_was_made_with(tmp_path: Path) 
     stored["source.warp"] = {**stored["source.warp"], "scale": [value * 1.001 for value in source.scale]}
     moved = [value + shift for value, shift in zip(source.grid.transform, (0, 0, 1e-6, 0, 0, 0), strict=True)]
     stored["source.grid"] = {**stored["source.grid"], "transform": moved}
-    settled = source.settled(stored)
-    assert list(settled.scale) == stored["source.warp"]["scale"]
-    assert list(settled.grid.transform) == moved
+    kept = source.with_stored_grid(stored)
+    assert list(kept.scale) == stored["source.warp"]["scale"]
+    assert list(kept.grid.transform) == moved
     stored["source.grid"] = {**stored["source.grid"], "height": 3}
-    assert source.settled(stored) is source
+    assert source.with_stored_grid(stored) is source
 
 
 def test_what_a_unit_needs_of_the_source_is_priced(tmp_path: Path) -> None:
@@ -214,9 +216,9 @@ def test_what_a_unit_needs_of_the_source_is_priced(tmp_path: Path) -> None:
             read.append(window)
             return fine.source.read(window)
 
-    rasters.whole(regridded_module.replace(fine, source=Watched()))
+    rasters.whole(replace(fine, source=Watched()))
     largest = max(window.pixels for window in read)
-    assert fine.working_bytes >= largest * fine.bands * 2 * 3
+    assert fine.working_bytes >= largest * fine.bands * 2 * 4
     assert coarse.working_bytes > fine.working_bytes
-    far = regridded_module.replace(fine, scale=(1 / 500, 1 / 500))
+    far = replace(fine, scale=(1 / 500, 1 / 500))
     assert (fine.unit, far.unit) == (32, 4)
