@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import math
 
-from pyproj import Geod
+from pyproj import Geod, Transformer
 
 from pipeline.geometry.crs import crs_of, name_of
 from pipeline.geometry.grid import Grid
 from pipeline.sources.regrid.placement import Placement
 
 SIZE_DIGITS = 3
-"""Of a size."""
+"""Digits of a size."""
 
 
 def ground_note(source: Grid, placement: Placement, target: Grid, resampling: str) -> str:
     """How a source is brought to its grid, as `plan` says it."""
     assert target.wkt is not None
-    from_ = f"{_size(source)}" if placement.transform is not None else f"placed by {placement.description}"
-    return (
-        f"it is warped to {name_of(target.wkt)} by {resampling}: a pixel is {_size(target)} on the ground, "
-        f"{'from pixels of ' if placement.transform is not None else ''}{from_}"
+    origin = (
+        f"from pixels of {_size(source)}" if placement.transform is not None else f"placed by {placement.description}"
     )
+    return f"it is warped to {name_of(target.wkt)} by {resampling}: a pixel is {_size(target)} on the ground, {origin}"
 
 
 def _size(grid: Grid) -> str:
@@ -44,8 +43,6 @@ def _metres(grid: Grid) -> tuple[float, float] | None:
     geodetic = crs.geodetic_crs
     if geodetic is None or geodetic.ellipsoid is None:
         return None
-    from pyproj import Transformer
-
     a, b, c, d, e, f = grid.transform
     row, col = grid.height / 2, grid.width / 2
     places = [(a * x + b * y + c, d * x + e * y + f) for x, y in ((col, row), (col + 1, row), (col, row + 1))]

@@ -22,7 +22,7 @@ from pipeline.errors import SourceError
 from pipeline.geometry.crs import same_crs, transformer, turn_of
 from pipeline.geometry.grid import Transform
 from pipeline.interfaces import Source
-from pipeline.sources.gdal.georeference import IDENTITY_TRANSFORM, grid_of
+from pipeline.sources.gdal.georeference import IDENTITY_TRANSFORM
 from pipeline.sources.gdal.opening import open_dataset
 from pipeline.sources.gdal.options import gdal_env, mask_urls
 from pipeline.sources.raster import RasterSource
@@ -163,7 +163,6 @@ def _control_of(source: RasterSource) -> Placement | None:
         if dataset.rpcs is not None:
             tags: dict[str, Any] = dataset.tags(ns="RPC")
             return Placement(wkt=CRS.from_user_input(WGS84).to_wkt(), polynomials=tuple(sorted(tags.items())))
-        assert grid_of(dataset).transform == IDENTITY_TRANSFORM
     return None
 
 
@@ -176,7 +175,7 @@ def reproject(xs: FloatArray, ys: FloatArray, source: str, target: str) -> tuple
     new_xs, new_ys = (np.asarray(v, np.float64) for v in transformer(source, target).transform(xs, ys))
     good = np.isfinite(new_xs) & np.isfinite(new_ys)
     if good.any():
-        # a place that PROJ of pyproj knows and that of GDAL does not
+        # GDAL's PROJ may know no place where that of pyproj does: then the latter is near enough for a window
         with suppress(RasterioError, CPLE_BaseError):
             new_xs[good], new_ys[good] = rasterio.warp.transform(
                 CRS.from_user_input(source), CRS.from_user_input(target), xs[good].tolist(), ys[good].tolist()

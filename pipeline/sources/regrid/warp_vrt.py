@@ -13,6 +13,7 @@ from xml.sax.saxutils import escape
 
 import numpy.typing as npt
 from rasterio.crs import CRS
+from rasterio.errors import CRSError
 from rasterio.io import MemoryFile
 
 from pipeline.geometry.crs import same_crs
@@ -109,6 +110,7 @@ def warp_xml(
 
 
 def _reprojection(wkt: str, target: Grid) -> str:
+    """The part of GDAL's transformer between two CRS; nothing where they are one."""
     if same_crs(wkt, target.wkt):
         return ""
     return (
@@ -118,7 +120,11 @@ def _reprojection(wkt: str, target: Grid) -> str:
 
 
 def _srs(wkt: str) -> str:
-    return escape(CRS.from_user_input(wkt).to_wkt())
+    """A CRS as GDAL writes it, for an element; what its own form cannot say is kept as it is."""
+    try:
+        return escape(CRS.from_user_input(wkt).to_wkt())
+    except CRSError:
+        return escape(wkt)
 
 
 @contextmanager
