@@ -106,6 +106,7 @@ def page_context(store: Place, spec: StoreSpec, meta: dict[str, Any], document: 
     return {
         "mark": str(Mark.of_store(store, meta)),
         "name": store.name,
+        "kind": "report",
         "complete": complete,
         "facts": _facts(spec, document),
         "failures": document.get("failures", [])[:MAX_FAILURES],

@@ -13,6 +13,7 @@ from PIL import Image
 
 from pipeline.exports.stretch import stretch
 from pipeline.exports.task import main_layer
+from pipeline.geometry.window import Window
 from pipeline.locations import Place
 from pipeline.store.lifecycle import open_layer
 from pipeline.store.picture import SourcePicture
@@ -25,6 +26,8 @@ MAX_PAGE_SIDE = 1000
 """Longest side of a picture, px."""
 MAX_PICTURE_BYTES = 700_000
 """Of a picture; one that takes more is halved."""
+MAX_MAP_BYTES = 200_000
+"""The same of a map; a page has seven pictures at the most."""
 MAX_READ = 2**28
 """Pixels of full resolution that are read at the most, where there is no overview yet."""
 MIDDLE = 0.4
@@ -50,9 +53,32 @@ class PagePicture:
 def source_picture(picture: SourcePicture) -> PagePicture:
     """The source as the network read it, stretched band by band."""
     values, valid, _ = picture.overview(MAX_PAGE_SIDE)
-    pixels = _stretched(values, valid, picture)
-    pixels[~valid] = INVALID
-    return _encoded(_enlarged(Image.fromarray(pixels)), "JPEG")
+    return _source(picture, values, valid, MAX_PICTURE_BYTES)
+
+
+def source_map(picture: SourcePicture, window: Window, max_side: int) -> PagePicture:
+    """The same of a window, px of the picture, as one of several maps."""
+    step = max(1, -(-max(window.height, window.width) // max_side))
+    return _source(picture, *picture.read(window, step), MAX_MAP_BYTES)
+
+
+def map_picture(indexes: npt.NDArray[np.integer[Any]], colors: npt.NDArray[np.uint8]) -> PagePicture:
+    """A map as a picture.
+
+    Parameters
+    ----------
+    indexes
+        (rows, cols) of colors.
+    colors
+        (colors, 4) red, green, blue and opacity.
+    """
+    if len(colors) > 256:
+        return _encoded(_enlarged(Image.fromarray(colors[indexes])), "PNG", MAX_MAP_BYTES)
+    image = Image.fromarray(indexes.astype(np.uint8)).convert("P")
+    image.putdata(indexes.astype(np.uint8).ravel())
+    image.putpalette(colors[:, :3].tobytes())
+    image.info["transparency"] = colors[:, 3].tobytes()
+    return _encoded(_enlarged(image), "PNG", MAX_MAP_BYTES)
 
 
 def layer_picture(store: Place, spec: StoreSpec, *, complete: bool) -> PagePicture | None:
@@ -109,6 +135,14 @@ def _numbers(stored: npt.NDArray[Any], spec: StoreSpec) -> Image.Image:
     return Image.fromarray(np.where(shown.valid[..., None], shown.colors, np.uint8(INVALID)))
 
 
+def _source(
+    picture: SourcePicture, values: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_], max_bytes: int
+) -> PagePicture:
+    pixels = _stretched(values, valid, picture)
+    pixels[~valid] = INVALID
+    return _encoded(_enlarged(Image.fromarray(pixels)), "JPEG", max_bytes)
+
+
 def _stretched(
     values: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_], picture: SourcePicture
 ) -> npt.NDArray[np.uint8]:
@@ -141,15 +175,15 @@ def _enlarged(image: Image.Image) -> Image.Image:
     return image if scale == 1 else image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
 
 
-def _encoded(image: Image.Image, form: str) -> PagePicture:
+def _encoded(image: Image.Image, form: str, max_bytes: int = MAX_PICTURE_BYTES) -> PagePicture:
     buffer = io.BytesIO()
     options: dict[str, Any] = {"quality": 82} if form == "JPEG" else {"optimize": True}
     if "transparency" in image.info:
         options["transparency"] = image.info["transparency"]
     image.save(buffer, format=form, **options)
-    if buffer.tell() > MAX_PICTURE_BYTES:
+    if buffer.tell() > max_bytes:
         smaller = image.resize((image.width // 2, image.height // 2), Image.Resampling.NEAREST)
         smaller.info.update(image.info)
-        return _encoded(smaller, form)
+        return _encoded(smaller, form, max_bytes)
     text = base64.b64encode(buffer.getvalue()).decode()
     return PagePicture(uri=f"data:image/{form.lower()};base64,{text}", width=image.width, height=image.height)
