@@ -28,7 +28,7 @@ MAX_PICTURE_BYTES = 700_000
 """Of a picture; one that takes more is halved."""
 MAX_MAP_BYTES = 200_000
 """The same of a map; a page has seven pictures at the most."""
-MAX_READ = 2**28
+MAX_RASTER_PX = 2**28
 """Pixels of full resolution that are read at the most, where there is no overview yet."""
 MIDDLE = 0.4
 """Brightness that half of a dark scene reaches, from 0 to 1."""
@@ -86,7 +86,7 @@ def layer_picture(store: Place, spec: StoreSpec, *, complete: bool) -> PagePictu
     level = next((k for k in range(spec.levels) if _longest(spec, k) <= 2 * MAX_PAGE_SIDE), spec.levels - 1)
     level = level if complete else 0
     grid = spec.grid.level(level)
-    if grid.height * grid.width > MAX_READ:
+    if grid.height * grid.width > MAX_RASTER_PX:
         return None
     step = max(1, -(-_longest(spec, level) // MAX_PAGE_SIDE))
     index = (*(() if spec.classes else (slice(3),)), slice(None, None, step), slice(None, None, step))

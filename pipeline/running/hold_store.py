@@ -19,6 +19,7 @@ from pipeline.reports.page import delete_page
 from pipeline.runtime.cancellation import CANCELLED
 from pipeline.store import lifecycle as store
 from pipeline.store.lease.lease import acquire
+from pipeline.store.made_here import note_made_here
 
 
 @contextmanager
@@ -67,6 +68,7 @@ def hold_store(job: Job, say: Callable[[str], None], fresh: bool = False, shard:
         store.remove_partials_beside(job.path)
         if not meta.get("complete"):
             store.remove_partial_files(job.path)
+        note_made_here({"id": meta.get("id"), "config": job.meta()["config"]})
         yield replace(job, complete=bool(meta.get("complete")), task=replace(job.task, store_id=meta.get("id", "")))
 
 

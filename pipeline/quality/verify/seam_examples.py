@@ -16,11 +16,9 @@ from pipeline.inference.read import read_with_retries
 from pipeline.locations import Place
 from pipeline.planning.job import Job
 from pipeline.quality.verify.logit_differences import Bools, ComparisonWindow, Logits
+from pipeline.quality.verify.seam_places import EXAMPLES, example_key
 from pipeline.store.files import files_at
-from pipeline.store.lifecycle import main_layer_of
 
-EXAMPLES = 3
-"""Seams that are kept."""
 _NUMBERS = ("image", "valid", "whole", "tiled", "difference")
 
 
@@ -90,7 +88,7 @@ def write_examples(store: Place, examples: Sequence[SeamExample]) -> None:
     """Keep examples in a store, in the place of those that it has: below an array, where no Zarr reader looks."""
     files = files_at(store)
     for number in range(EXAMPLES):
-        key = _key(store, number)
+        key = example_key(store, number)
         if number >= len(examples):
             files.delete(key)
             continue
@@ -105,7 +103,7 @@ def write_examples(store: Place, examples: Sequence[SeamExample]) -> None:
 
 def read_examples(store: Place) -> list[SeamExample]:
     """The examples in a store, the worst first; none where it was not verified, or by an earlier release."""
-    found = (files_at(store).get(_key(store, number)) for number in range(EXAMPLES))
+    found = (files_at(store).get(example_key(store, number)) for number in range(EXAMPLES))
     return [_example(data) for data in found if data is not None]
 
 
@@ -114,7 +112,3 @@ def _example(data: bytes) -> SeamExample:
     (row, col, height, width), error = json.loads(arrays["about"].tobytes())
     window = Window(row=row, col=col, height=height, width=width)
     return SeamExample(window=window, error=error, **{name: arrays[name] for name in _NUMBERS})
-
-
-def _key(store: Place, number: int) -> str:
-    return f"0/{main_layer_of(store)}/seams/{number}.npz"
