@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
-
-import numpy as np
 
 from pipeline.errors import InputError
 from pipeline.exports.scale_bar import scale_bar
@@ -20,43 +17,15 @@ from pipeline.quality.evaluate.report import write_file
 from pipeline.quality.evaluate.result import TOTALS, Evaluation, fact_rows, number
 from pipeline.quality.evaluate.samples import MAX_SAMPLED_SIDE, PairSamples
 from pipeline.reports import error_maps, pictures
+from pipeline.reports.confusion import confusion_context
 from pipeline.reports.render import render_page
 from pipeline.reports.rows import Row, share_text
 from pipeline.store.files import belongs_to_others
 from pipeline.store.picture import open_picture
 from pipeline.store.reader import StoreLevel
 
-MAX_MATRIX = 24
-"""Classes up to which the matrix is shown whole."""
-MAX_CONFUSIONS = 8
-"""Pairs of classes that are taken for each other most often, which are listed."""
 MAX_MAPPED_CHANNELS = 2
 """Channels that have maps."""
-CELL_SHADES = 10
-"""Of a cell of the matrix."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassScores:
-    """Scores of a class; None where nothing can be said."""
-
-    name: str
-    color: str
-    bars: Sequence[tuple[str, float | None]]
-    """IoU, precision and recall."""
-    rest: str
-    """F1, boundary F1 and labelled pixels."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MatrixRow:
-    """Where labels of a class went."""
-
-    name: str
-    cells: Sequence[tuple[str, int]]
-    """Share as text, and its shade."""
-    labelled: int
-    """px."""
 
 
 def require_own_page(file: Path, store: Place) -> None:
@@ -91,7 +60,7 @@ def write_class_page(
     InputError
         The file cannot be written, or is foreign.
     """
-    confusion = evaluation.confusion
+    confusion, columns = evaluation.confusion, evaluation.columns()
     labelled, classes = confusion.labelled, evaluation.classes
     _write(
         file,
@@ -102,10 +71,11 @@ def write_class_page(
         legend=classes,
         totals=[(TOTALS[name], number(value)) for name, value in evaluation.totals().items()],
         tolerance=evaluation.boundaries.tolerance,
-        scores=_class_scores(evaluation),
-        columns=[*(row.name for row in classes), *(["no prediction"] if confusion.unpredicted else [])],
-        matrix=_matrix(evaluation) if len(classes) <= MAX_MATRIX else [],
-        confusions=_confusions(evaluation),
+        **confusion_context(classes, confusion),
+        rests=[
+            f"F1 {number(f1)}, boundary F1 {number(boundary)}; {count:,} px"
+            for f1, boundary, count in zip(columns["f1"], columns["boundary_f1"], labelled, strict=True)
+        ],
         right=share_text(confusion.accuracy()),
         pixels=int(labelled.sum()),
         channels=(),
@@ -171,52 +141,3 @@ def _image(store: StoreLevel, window: Window) -> pictures.PagePicture | None:
     height, width = (max(1, round(length * scale)) for length in (window.height, window.width))
     inside = Window(row=row, col=col, height=height, width=width).clip(picture.height, picture.width)
     return pictures.source_map(picture, inside, MAX_SAMPLED_SIDE) if inside.pixels else None
-
-
-def _class_scores(evaluation: Evaluation) -> list[ClassScores]:
-    columns, labelled = evaluation.columns(), evaluation.confusion.labelled
-    heads = {"iou": "IoU", "precision": "precision", "recall": "recall"}
-    return [
-        ClassScores(
-            name=row.name,
-            color=row.color,
-            bars=[
-                (head, None if np.isnan(columns[name][k]) else float(columns[name][k])) for name, head in heads.items()
-            ],
-            rest=f"F1 {number(columns['f1'][k])}, boundary F1 {number(columns['boundary_f1'][k])}; {labelled[k]:,} px",
-        )
-        for k, row in enumerate(evaluation.classes)
-    ]
-
-
-def _matrix(evaluation: Evaluation) -> list[MatrixRow]:
-    confusion = evaluation.confusion
-    counts = confusion.counts if confusion.unpredicted else confusion.counts[:, :-1]
-    return [
-        MatrixRow(
-            name=row.name,
-            cells=[_cell(int(count), int(total)) for count in line],
-            labelled=int(total),
-        )
-        for row, line, total in zip(evaluation.classes, counts, confusion.labelled, strict=True)
-    ]
-
-
-def _cell(count: int, labelled: int) -> tuple[str, int]:
-    if not labelled:
-        return "–", 0
-    return share_text(count / labelled) if count else "0", round(CELL_SHADES * count / labelled)
-
-
-def _confusions(evaluation: Evaluation) -> list[tuple[str, str, int, str]]:
-    """Label, prediction, pixels and share of the labels of the most frequent errors."""
-    counts = evaluation.confusion.counts.copy()
-    np.fill_diagonal(counts, 0)
-    names = [*(row.name for row in evaluation.classes), "no prediction"]
-    result = []
-    for place in np.argsort(-counts, axis=None, kind="stable")[:MAX_CONFUSIONS]:
-        label, prediction = divmod(int(place), counts.shape[1])
-        if count := int(counts[label, prediction]):
-            share = share_text(count / int(evaluation.confusion.labelled[label]))
-            result.append((names[label], names[prediction], count, share))
-    return result
