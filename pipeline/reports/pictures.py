@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from pipeline.exports.task import main_layer
 from pipeline.geometry.window import Window
 from pipeline.locations import Place
 from pipeline.store.lifecycle import open_layer
-from pipeline.store.picture import SourcePicture
+from pipeline.store.picture import SourcePicture, percentile_range
 from pipeline.store.spec import StoreSpec
 
 if TYPE_CHECKING:
@@ -53,13 +54,26 @@ class PagePicture:
 def source_picture(picture: SourcePicture) -> PagePicture:
     """The source as the network read it, stretched band by band."""
     values, valid, _ = picture.overview(MAX_PAGE_SIDE)
-    return _source(picture, values, valid, MAX_PICTURE_BYTES)
+    return _source(picture.stretch, values, valid, MAX_PICTURE_BYTES)
 
 
 def source_map(picture: SourcePicture, window: Window, max_side: int) -> PagePicture:
     """The same of a window, px of the picture, as one of several maps."""
     step = max(1, -(-max(window.height, window.width) // max_side))
-    return _source(picture, *picture.read(window, step), MAX_MAP_BYTES)
+    return _source(picture.stretch, *picture.read(window, step), MAX_MAP_BYTES)
+
+
+def raw_map(values: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_]) -> PagePicture:
+    """Raw pixels as one of several maps, stretched by their own percentiles.
+
+    Parameters
+    ----------
+    values
+        (bands, rows, cols) of one band, or of red, green and blue.
+    valid
+        (rows, cols).
+    """
+    return _source([percentile_range(band[valid]) for band in values], values, valid, MAX_MAP_BYTES)
 
 
 def map_picture(indexes: npt.NDArray[np.integer[Any]], colors: npt.NDArray[np.uint8]) -> PagePicture:
@@ -102,7 +116,7 @@ def seam_pictures(
     height, width = example.valid.shape
     result: list[tuple[str, Image.Image, str]] = []
     if picture is not None and len(example.image):
-        pixels = _stretched(example.image.astype(np.float32), example.valid, picture)
+        pixels = _stretched(example.image.astype(np.float32), example.valid, picture.stretch)
         result.append(("image", Image.fromarray(pixels), "JPEG"))
     for name, codes in (("whole", example.whole), ("tiled", example.tiled)):
         result.append((name, _classes(np.where(example.valid, codes, spec.nodata), spec), "PNG"))
@@ -136,18 +150,21 @@ def _numbers(stored: npt.NDArray[Any], spec: StoreSpec) -> Image.Image:
 
 
 def _source(
-    picture: SourcePicture, values: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_], max_bytes: int
+    ranges: Sequence[tuple[float, float]],
+    values: npt.NDArray[np.float32],
+    valid: npt.NDArray[np.bool_],
+    max_bytes: int,
 ) -> PagePicture:
-    pixels = _stretched(values, valid, picture)
+    pixels = _stretched(values, valid, ranges)
     pixels[~valid] = INVALID
     return _encoded(_enlarged(Image.fromarray(pixels)), "JPEG", max_bytes)
 
 
 def _stretched(
-    values: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_], picture: SourcePicture
+    values: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_], ranges: Sequence[tuple[float, float]]
 ) -> npt.NDArray[np.uint8]:
     """(rows, cols, 3) of three bands as red, green and blue, or of one as grey."""
-    shares = np.stack([_shares(band, low, high) for band, (low, high) in zip(values, picture.stretch, strict=True)])
+    shares = np.stack([_shares(band, low, high) for band, (low, high) in zip(values, ranges, strict=True)])
     bytes_ = (255 * shares ** _exponent(shares[:, valid])).round().astype(np.uint8)
     return np.stack([*bytes_] * (3 // len(bytes_)), axis=-1)
 

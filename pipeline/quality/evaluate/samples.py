@@ -31,14 +31,14 @@ class PairSamples:
     """(rows, cols); the same where nothing was judged."""
 
     @classmethod
-    def of_classes(cls, window: Window, classes: int) -> PairSamples:
+    def of_classes(cls, window: Window, classes: int, max_side: int | None = None) -> PairSamples:
         """Of indexes of classes, where those beyond all of them mean none."""
-        return cls._filled(window, np.uint16(classes))
+        return cls._filled(window, np.uint16(classes), max_side or MAX_SAMPLED_SIDE)
 
     @classmethod
     def of_numbers(cls, window: Window) -> PairSamples:
         """Of numbers, where NaN means none."""
-        return cls._filled(window, np.float64(np.nan))
+        return cls._filled(window, np.float64(np.nan), MAX_SAMPLED_SIDE)
 
     def add(self, piece: Window, label: npt.NDArray[Any], layer: npt.NDArray[Any]) -> None:
         """Keep what lies on the lattice.
@@ -58,8 +58,8 @@ class PairSamples:
         self.label[place], self.layer[place] = label[cut], layer[cut]
 
     @classmethod
-    def _filled(cls, window: Window, nothing: np.generic) -> PairSamples:
-        step = max(1, -(-max(window.height, window.width) // MAX_SAMPLED_SIDE))
+    def _filled(cls, window: Window, nothing: np.generic, max_side: int) -> PairSamples:
+        step = max(1, -(-max(window.height, window.width) // max_side))
         label, layer = (
             np.full((-(-window.height // step), -(-window.width // step)), nothing, nothing.dtype) for _ in range(2)
         )
