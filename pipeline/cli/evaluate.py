@@ -78,9 +78,9 @@ def evaluate(
     judged = _judged_layer(store, layer)
     store_level = open_store(store, level, judged)
     if html is not None:
-        from pipeline.reports.evaluation import require_own_page
+        from pipeline.reports.evaluation import require_evaluation_page
 
-        require_own_page(html, store)
+        require_evaluation_page(html, store)
     given = {
         "--attribute": attribute,
         "--burn": burn,

@@ -28,7 +28,7 @@ MAX_MAPPED_CHANNELS = 2
 """Channels that have maps."""
 
 
-def require_own_page(file: Path, store: Place) -> None:
+def require_evaluation_page(file: Path, store: Place) -> None:
     """Raise InputError where a file stands in the place of a page that is no page of an evaluation of that store."""
     if belongs_to_others(file, _mark(store)):
         raise InputError(
@@ -111,7 +111,7 @@ def write_number_page(
 
 
 def _write(file: Path, store: StoreLevel, samples: PairSamples, **context: Any) -> None:
-    require_own_page(file, store.path)
+    require_evaluation_page(file, store.path)
     window = samples.window
     length, bar_text = scale_bar(store.grid, window.width)
     text = render_page(

@@ -41,7 +41,7 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
+class HeldOutBlock:
     """A held-out block."""
 
     place: str
@@ -70,14 +70,14 @@ class TrainingContent:
     """Loss, mean IoU, and IoU of each class."""
     confusion: Confusion
     """Of the best round; empty where it is not known."""
-    examples: Sequence[Example]
+    examples: Sequence[HeldOutBlock]
     facts: Sequence[Row]
     config: Mapping[str, Any]
     """As it was given."""
     versions: Sequence[Row]
 
 
-def require_own_page(file: Path, weights: str) -> None:
+def require_training_page(file: Path, weights: str) -> None:
     """Raise ConfigError where a file stands in the place of a page that is none of a training of these weights."""
     if belongs_to_others(file, _mark(weights)):
         raise ConfigError(
@@ -121,7 +121,7 @@ def _points(curve: Curve, highest: float) -> list[tuple[float, float]]:
     return [(100 * step / last, 100 - 100 * value / highest) for step, value in pairs if math.isfinite(value)]
 
 
-def _maps(example: Example, classes: Sequence[ClassRow]) -> list[PageMap]:
+def _maps(example: HeldOutBlock, classes: Sequence[ClassRow]) -> list[PageMap]:
     labels, prediction, missed, _ = class_maps(example.samples, classes, "prediction")
     image = PageMap(title="image", caption="raw pixels", picture=raw_map(example.values, example.valid))
     return [image, labels, prediction, missed]

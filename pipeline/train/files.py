@@ -10,7 +10,7 @@ import torch
 
 from pipeline.errors import ConfigError
 from pipeline.models.weights import ModelMeta, save
-from pipeline.reports.training import require_own_page
+from pipeline.reports.training import require_training_page
 
 CHECKPOINT_VERSION = 1
 """Of what a checkpoint of ours holds; raised when it changes."""
@@ -94,7 +94,7 @@ def training_files(weights: Path | None, fresh: bool) -> TrainingFiles:
             f"({files.folder}); it was left as it is. "
             "Give another path, or replace it with --fresh."
         )
-    require_own_page(files.page, weights.name)
+    require_training_page(files.page, weights.name)
     return files
 
 

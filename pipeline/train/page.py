@@ -10,7 +10,7 @@ from pipeline.models.weights import load_into
 from pipeline.planning.picture import picture_bands
 from pipeline.quality.evaluate.confusion import Confusion
 from pipeline.quality.evaluate.samples import PairSamples
-from pipeline.reports.training import Curve, Example, TrainingContent, render_training
+from pipeline.reports.training import Curve, HeldOutBlock, TrainingContent, render_training
 from pipeline.runtime.device import select_device
 from pipeline.train.checkpoint import Keep
 from pipeline.train.files import TrainingFiles
@@ -19,7 +19,7 @@ from pipeline.train.prepare import Prepared
 from pipeline.train.trainer import open_validator
 from pipeline.train.validation import InferredBlock, Validator
 
-EXAMPLES = 3
+SHOWN_BLOCKS = 3
 """Held-out blocks that are shown."""
 MAX_EXAMPLE_SIDE = 400
 """Longest side of a picture of one, px."""
@@ -88,7 +88,7 @@ def _curves(rows: list[Row], prepared: Prepared) -> list[Curve]:
     ]
 
 
-def _examples(prepared: Prepared, threads: int, where: TrainingFiles) -> list[Example]:
+def _examples(prepared: Prepared, threads: int, where: TrainingFiles) -> list[HeldOutBlock]:
     """Of the held-out blocks with the most classes, the first ones."""
     validator = open_validator(prepared, threads, where)
     device = select_device(prepared.config.execution.device)
@@ -96,18 +96,18 @@ def _examples(prepared: Prepared, threads: int, where: TrainingFiles) -> list[Ex
     # torch's stubs forget the keyword
     network = prepared.network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     variety = (prepared.validation_counts.counts > 0).sum(1)
-    numbers = sorted(np.argsort(-variety, kind="stable")[:EXAMPLES].tolist())
+    numbers = sorted(np.argsort(-variety, kind="stable")[:SHOWN_BLOCKS].tolist())
     return [_example(prepared, validator, number, validator.infer(network, number, device)) for number in numbers]
 
 
-def _example(prepared: Prepared, validator: Validator, number: int, inferred: InferredBlock) -> Example:
+def _example(prepared: Prepared, validator: Validator, number: int, inferred: InferredBlock) -> HeldOutBlock:
     scene, window = validator.blocks[number].scene, inferred.block.window
     samples = PairSamples.of_classes(window, validator.classes, MAX_EXAMPLE_SIDE)
     samples.add(window, inferred.label, inferred.mask)
     core, every = window.index_in(inferred.block.frame), slice(None, None, samples.step)
     bands = list(picture_bands(prepared.config.output, scene.image))
     pixels = inferred.block.pixels
-    return Example(
+    return HeldOutBlock(
         place=f"{scene.name}, {window}",
         values=pixels.data[bands][(slice(None), *core)][:, every, every].astype(np.float32),
         valid=pixels.valid[core][every, every],

@@ -20,7 +20,7 @@ from pipeline.quality.evaluate.evaluate import evaluate, judged_classes
 from pipeline.quality.evaluate.numbers import ChannelScore, NumberEvaluation
 from pipeline.quality.evaluate.samples import PairSamples
 from pipeline.reports import error_maps, pictures
-from pipeline.reports.evaluation import require_own_page, write_class_page, write_number_page
+from pipeline.reports.evaluation import require_evaluation_page, write_class_page, write_number_page
 from pipeline.store.reader import StoreLevel
 from pipeline.store.spec import ClassRow
 from tests import scenes
@@ -76,7 +76,7 @@ def test_a_page_shows_names_as_text_and_asks_nothing(tmp_path: Path) -> None:
 
 def test_a_page_is_replaced_and_no_foreign_file_is(tmp_path: Path) -> None:
     page, opened = judged(tmp_path)
-    require_own_page(page, opened.path)
+    require_evaluation_page(page, opened.path)
     for foreign in (
         b"mine",
         b"<!-- wholecloth-export store=%3Cb%3Ea.zarr id= state=. -->",
@@ -84,7 +84,7 @@ def test_a_page_is_replaced_and_no_foreign_file_is(tmp_path: Path) -> None:
     ):
         page.write_bytes(foreign)
         with pytest.raises(InputError, match="was left as it is"):
-            require_own_page(page, opened.path)
+            require_evaluation_page(page, opened.path)
         assert page.read_bytes() == foreign
 
 

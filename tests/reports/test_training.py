@@ -12,7 +12,7 @@ from pipeline.errors import ConfigError
 from pipeline.geometry.window import Window
 from pipeline.quality.evaluate.confusion import Confusion
 from pipeline.quality.evaluate.samples import PairSamples
-from pipeline.reports.training import Curve, Example, TrainingContent, render_training, require_own_page
+from pipeline.reports.training import Curve, HeldOutBlock, TrainingContent, render_training, require_training_page
 from pipeline.store.spec import ClassRow
 from tests.reports.test_page import ASKS, EVIL, Text
 
@@ -41,7 +41,7 @@ def content(counts: list[list[int]] | None = None) -> TrainingContent:
         ],
         confusion=confusion,
         examples=[
-            Example(
+            HeldOutBlock(
                 place="<i>scene",
                 values=np.arange(6, dtype=np.float32).reshape(1, 2, 3),
                 valid=np.ones((2, 3), bool),
@@ -76,11 +76,11 @@ def test_a_round_without_counts_has_no_matrix_and_a_page_all_the_same() -> None:
 
 def test_a_page_is_replaced_and_no_foreign_file_is(tmp_path: Path) -> None:
     page = tmp_path / "a.training.html"
-    require_own_page(page, "<b>a.safetensors")
+    require_training_page(page, "<b>a.safetensors")
     page.write_text(render_training(content()), encoding="utf-8")
-    require_own_page(page, "<b>a.safetensors")
+    require_training_page(page, "<b>a.safetensors")
     for foreign, weights in (("mine", "<b>a.safetensors"), (page.read_text(encoding="utf-8"), "b.safetensors")):
         page.write_text(foreign, encoding="utf-8")
         with pytest.raises(ConfigError, match="was left as it is"):
-            require_own_page(page, weights)
+            require_training_page(page, weights)
         assert page.read_text(encoding="utf-8") == foreign
