@@ -56,6 +56,9 @@ def evaluate(
         str | None, typer.Option("--json", metavar="FILE", help="Write all numbers; - for stdout.")
     ] = None,
     png: Annotated[Path | None, typer.Option(help="Draw the confusion matrix and the classes.")] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a page with maps of what is wrong.")
+    ] = None,
     layer: Annotated[
         str | None,
         typer.Option(
@@ -74,6 +77,20 @@ def evaluate(
 
     judged = _judged_layer(store, layer)
     store_level = open_store(store, level, judged)
+    if html is not None:
+        from pipeline.reports.evaluation import require_evaluation_page
+
+        require_evaluation_page(html, store)
+    given = {
+        "--attribute": attribute,
+        "--burn": burn,
+        "--labels-layer": labels_layer,
+        "--ignore": ignore,
+        "--values": values,
+        "--map": groups,
+        "--area": area,
+        "--channel": channel,
+    }
     if judged == "values":
         unused = {
             "--attribute": attribute,
@@ -85,13 +102,15 @@ def evaluate(
             "--boundary": boundary if boundary != DEFAULT_BOUNDARY else None,
         }
         _require_unset(unused, "is for classes, and numbers are judged")
-        _evaluate_numbers(store_level, labels, channel, ignore, area, partial, as_json)
+        _evaluate_numbers(store_level, labels, channel, ignore, area, partial, as_json, html, _option_rows(given))
         return
     _require_unset({"--channel": channel}, f"is for values, and the layer {judged} is judged")
     from pipeline.quality.evaluate.aoi_labels import labels_in_aoi
     from pipeline.quality.evaluate.class_groups import grouping
     from pipeline.quality.evaluate.evaluate import evaluate as evaluate_mask
+    from pipeline.quality.evaluate.evaluate import judged_classes, whole_window
     from pipeline.quality.evaluate.report import area_of, print_evaluation
+    from pipeline.quality.evaluate.samples import PairSamples
     from pipeline.quality.labels import open_labels
     from pipeline.quality.labels.class_codes import parse_ignore, parse_pairs, parse_values
 
@@ -113,7 +132,13 @@ def evaluate(
     reference, mask = labels_in_aoi(reference, store_level), store_level
     if class_grouping:
         reference, mask = class_grouping.labels(reference), class_grouping.mask(store_level)
-    result = evaluate_mask(mask, reference, tolerance=boundary, area=area_of(area, store_level.grid), partial=partial)
+    window = area_of(area, store_level.grid) or whole_window(mask)
+    samples = None if html is None else PairSamples.of_classes(window, len(judged_classes(mask)))
+    result = evaluate_mask(mask, reference, tolerance=boundary, area=window, partial=partial, samples=samples)
+    if html is not None and samples is not None:
+        from pipeline.reports.evaluation import write_class_page
+
+        write_class_page(html, mask, result, samples, labels, _option_rows(given))
     print_evaluation(result, mask, labels, as_json, png)
 
 
@@ -142,6 +167,12 @@ def _require_unset(options: dict[str, Any], reason: str) -> None:
             raise InputError(f"{name} {reason}. Leave it out.")
 
 
+def _option_rows(given: dict[str, Any]) -> list[tuple[str, str]]:
+    """Options that decide what is judged, as rows of a page."""
+    rows = [(name, [value] if isinstance(value, str) else value) for name, value in given.items() if value]
+    return [(name, " ".join(values)) for name, values in rows]
+
+
 def _evaluate_numbers(
     store: StoreLevel,
     labels: str,
@@ -150,17 +181,26 @@ def _evaluate_numbers(
     area: str | None,
     partial: bool,
     as_json: str | None,
+    html: Path | None,
+    options: list[tuple[str, str]],
 ) -> None:
     from pipeline.quality.evaluate.aoi_labels import store_area
+    from pipeline.quality.evaluate.evaluate import whole_window
     from pipeline.quality.evaluate.number_report import print_numbers
     from pipeline.quality.evaluate.numbers import evaluate_numbers
     from pipeline.quality.evaluate.report import area_of
+    from pipeline.quality.evaluate.samples import PairSamples
     from pipeline.quality.labels.class_codes import parse_ignore
     from pipeline.quality.labels.numbers import open_numbers
+    from pipeline.reports.evaluation import MAX_MAPPED_CHANNELS, write_number_page
 
     assert store.values is not None, "asked only of a store with values"
     reference = open_numbers(labels, store.grid, store.values.channels, channel=channel, ignore=parse_ignore(ignore))
+    window, mapped = area_of(area, store.grid) or whole_window(store), reference.channels[:MAX_MAPPED_CHANNELS]
+    samples = [] if html is None else [PairSamples.of_numbers(window) for _ in mapped]
     result = evaluate_numbers(
-        store, reference, window=area_of(area, store.grid), area=store_area(store, "judge it"), partial=partial
+        store, reference, window=window, area=store_area(store, "judge it"), partial=partial, samples=samples
     )
+    if html is not None:
+        write_number_page(html, store, result, samples, labels, options)
     print_numbers(result, store, labels, as_json)

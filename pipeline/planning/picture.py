@@ -46,11 +46,19 @@ def choose_picture(
     chunk = picture_chunk(block, scale)
     is_aligned = block % (chunk * scale) == 0 or block >= max(source.grid.height, source.grid.width)
     assert is_aligned, "a chunk of the picture would hold pixels of two blocks"
-    return PictureSpec(bands=_bands(output, source), scale=scale, dtype=str(dtype), chunk=chunk)
+    return PictureSpec(bands=picture_bands(output, source), scale=scale, dtype=str(dtype), chunk=chunk)
 
 
-def _bands(output: OutputConfig, source: Source) -> tuple[int, ...]:
-    """Those that are named; else red, green and blue as the file says; else the first three, or the first."""
+def picture_bands(output: OutputConfig, source: Source) -> tuple[int, ...]:
+    """Bands of a picture, from 0: one, or red, green and blue.
+
+    Those that are named; else red, green and blue as the file says; else the first three, or the first.
+
+    Raises
+    ------
+    ConfigError
+        A band is named that is not read.
+    """
     if not isinstance(output.picture, list):
         return source.rgb or (tuple(range(3)) if source.bands > 2 else (0,))
     missing = [band for band in output.picture if band > source.bands]

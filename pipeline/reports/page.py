@@ -106,6 +106,7 @@ def page_context(store: Place, spec: StoreSpec, meta: dict[str, Any], document: 
     return {
         "mark": str(Mark.of_store(store, meta)),
         "name": store.name,
+        "kind": "report",
         "complete": complete,
         "facts": _facts(spec, document),
         "failures": document.get("failures", [])[:MAX_FAILURES],
@@ -129,7 +130,7 @@ def page_context(store: Place, spec: StoreSpec, meta: dict[str, Any], document: 
         "memory": rows.memory_bars(document),
         "plan": rows.decision_rows(meta, document),
         "versions": rows.version_rows(meta),
-        "config": _yaml(meta.get("given", meta["config"])),
+        "config": yaml_text(meta.get("given", meta["config"])),
     }
 
 
@@ -184,7 +185,8 @@ def _seams(
     ]
 
 
-def _yaml(document: dict[str, Any]) -> str:
+def yaml_text(document: dict[str, Any]) -> str:
+    """A config as YAML, without secrets of URLs."""
     buffer, yaml = io.StringIO(), YAML()
     yaml.dump(redacted_document(document), buffer)
     return buffer.getvalue()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,10 @@ from PIL import Image
 
 from pipeline.exports.stretch import stretch
 from pipeline.exports.task import main_layer
+from pipeline.geometry.window import Window
 from pipeline.locations import Place
 from pipeline.store.lifecycle import open_layer
-from pipeline.store.picture import SourcePicture
+from pipeline.store.picture import SourcePicture, percentile_range
 from pipeline.store.spec import StoreSpec
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ MAX_PAGE_SIDE = 1000
 """Longest side of a picture, px."""
 MAX_PICTURE_BYTES = 700_000
 """Of a picture; one that takes more is halved."""
+MAX_MAP_BYTES = 200_000
+"""The same of a map; a page has seven pictures at the most."""
 MAX_RASTER_PX = 2**28
 """Pixels of full resolution that are read at the most, where there is no overview yet."""
 MIDDLE = 0.4
@@ -50,9 +54,45 @@ class PagePicture:
 def source_picture(picture: SourcePicture) -> PagePicture:
     """The source as the network read it, stretched band by band."""
     values, valid, _ = picture.overview(MAX_PAGE_SIDE)
-    pixels = _stretched(values, valid, picture)
-    pixels[~valid] = INVALID
-    return _encoded(_enlarged(Image.fromarray(pixels)), "JPEG")
+    return _source(picture.stretch, values, valid, MAX_PICTURE_BYTES)
+
+
+def source_map(picture: SourcePicture, window: Window, max_side: int) -> PagePicture:
+    """The same of a window, px of the picture, as one of several maps."""
+    step = max(1, -(-max(window.height, window.width) // max_side))
+    return _source(picture.stretch, *picture.read(window, step), MAX_MAP_BYTES)
+
+
+def raw_map(values: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_]) -> PagePicture:
+    """Raw pixels as one of several maps, stretched by their own percentiles.
+
+    Parameters
+    ----------
+    values
+        (bands, rows, cols) of one band, or of red, green and blue.
+    valid
+        (rows, cols).
+    """
+    return _source([percentile_range(band[valid]) for band in values], values, valid, MAX_MAP_BYTES)
+
+
+def map_picture(indexes: npt.NDArray[np.integer[Any]], colors: npt.NDArray[np.uint8]) -> PagePicture:
+    """A map as a picture.
+
+    Parameters
+    ----------
+    indexes
+        (rows, cols) of colors.
+    colors
+        (colors, 4) red, green, blue and opacity.
+    """
+    if len(colors) > 256:
+        return _encoded(_enlarged(Image.fromarray(colors[indexes])), "PNG", MAX_MAP_BYTES)
+    image = Image.fromarray(indexes.astype(np.uint8)).convert("P")
+    image.putdata(indexes.astype(np.uint8).ravel())
+    image.putpalette(colors[:, :3].tobytes())
+    image.info["transparency"] = colors[:, 3].tobytes()
+    return _encoded(_enlarged(image), "PNG", MAX_MAP_BYTES)
 
 
 def layer_picture(store: Place, spec: StoreSpec, *, complete: bool) -> PagePicture | None:
@@ -76,7 +116,7 @@ def seam_pictures(
     height, width = example.valid.shape
     result: list[tuple[str, Image.Image, str]] = []
     if picture is not None and len(example.image):
-        pixels = _stretched(example.image.astype(np.float32), example.valid, picture)
+        pixels = _stretched(example.image.astype(np.float32), example.valid, picture.stretch)
         result.append(("image", Image.fromarray(pixels), "JPEG"))
     for name, codes in (("whole", example.whole), ("tiled", example.tiled)):
         result.append((name, _classes(np.where(example.valid, codes, spec.nodata), spec), "PNG"))
@@ -109,11 +149,22 @@ def _numbers(stored: npt.NDArray[Any], spec: StoreSpec) -> Image.Image:
     return Image.fromarray(np.where(shown.valid[..., None], shown.colors, np.uint8(INVALID)))
 
 
+def _source(
+    ranges: Sequence[tuple[float, float]],
+    values: npt.NDArray[np.float32],
+    valid: npt.NDArray[np.bool_],
+    max_bytes: int,
+) -> PagePicture:
+    pixels = _stretched(values, valid, ranges)
+    pixels[~valid] = INVALID
+    return _encoded(_enlarged(Image.fromarray(pixels)), "JPEG", max_bytes)
+
+
 def _stretched(
-    values: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_], picture: SourcePicture
+    values: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_], ranges: Sequence[tuple[float, float]]
 ) -> npt.NDArray[np.uint8]:
     """(rows, cols, 3) of three bands as red, green and blue, or of one as grey."""
-    shares = np.stack([_shares(band, low, high) for band, (low, high) in zip(values, picture.stretch, strict=True)])
+    shares = np.stack([_shares(band, low, high) for band, (low, high) in zip(values, ranges, strict=True)])
     bytes_ = (255 * shares ** _exponent(shares[:, valid])).round().astype(np.uint8)
     return np.stack([*bytes_] * (3 // len(bytes_)), axis=-1)
 
@@ -141,15 +192,15 @@ def _enlarged(image: Image.Image) -> Image.Image:
     return image if scale == 1 else image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
 
 
-def _encoded(image: Image.Image, form: str) -> PagePicture:
+def _encoded(image: Image.Image, form: str, max_bytes: int = MAX_PICTURE_BYTES) -> PagePicture:
     buffer = io.BytesIO()
     options: dict[str, Any] = {"quality": 82} if form == "JPEG" else {"optimize": True}
     if "transparency" in image.info:
         options["transparency"] = image.info["transparency"]
     image.save(buffer, format=form, **options)
-    if buffer.tell() > MAX_PICTURE_BYTES:
+    if buffer.tell() > max_bytes:
         smaller = image.resize((image.width // 2, image.height // 2), Image.Resampling.NEAREST)
         smaller.info.update(image.info)
-        return _encoded(smaller, form)
+        return _encoded(smaller, form, max_bytes)
     text = base64.b64encode(buffer.getvalue()).decode()
     return PagePicture(uri=f"data:image/{form.lower()};base64,{text}", width=image.width, height=image.height)

@@ -43,8 +43,8 @@ class SourcePicture:
         """What its bands are called."""
         return self.spec.names
 
-    def read(self, window: Window) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-        """A window of it, which may reach beyond it.
+    def read(self, window: Window, step: int = 1) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+        """Every step-th pixel of a window of it, which may reach beyond it.
 
         Returns
         -------
@@ -57,7 +57,7 @@ class SourcePicture:
         StoreError
             A part of it cannot be read.
         """
-        return self._read(window, 1)
+        return self._read(window, step)
 
     def overview(self, max_side: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_], int]:
         """All of it, at every n-th pixel, so that its longest side is no longer than so many px.

@@ -102,6 +102,7 @@ class Keep(Callback):
             mean_iou=float(np.nanmean(confusion.iou())),
             accuracy=confusion.accuracy(),
             iou=dict(zip(self._names, confusion.iou().tolist(), strict=True)),
+            counts=confusion.counts.tolist(),
         )
 
     def _line(self) -> str:

@@ -10,6 +10,7 @@ import torch
 
 from pipeline.errors import ConfigError
 from pipeline.models.weights import ModelMeta, save
+from pipeline.reports.training import require_training_page
 
 CHECKPOINT_VERSION = 1
 """Of what a checkpoint of ours holds; raised when it changes."""
@@ -53,6 +54,11 @@ class TrainingFiles:
         return self.weights.with_suffix(".curves.png")
 
     @property
+    def page(self) -> Path:
+        """Curves, scores and examples for people."""
+        return self.weights.with_suffix(".training.html")
+
+    @property
     def card(self) -> Path:
         """What the network is, was taught and reaches."""
         return self.weights.with_suffix(".card.md")
@@ -88,6 +94,7 @@ def training_files(weights: Path | None, fresh: bool) -> TrainingFiles:
             f"({files.folder}); it was left as it is. "
             "Give another path, or replace it with --fresh."
         )
+    require_training_page(files.page, weights.name)
     return files
 
 

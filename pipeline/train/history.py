@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ class Row:
     accuracy: float
     iou: dict[str, float]
     """Per class; NaN for one that is neither labelled nor predicted there."""
+    counts: list[list[int]] = field(default_factory=list)
+    """The confusion matrix; empty in a round that an earlier release judged."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for a checkpoint."""

@@ -18,6 +18,7 @@ from pipeline.runtime.optional_imports import require
 from pipeline.train.files import CHECKPOINT_VERSION, TrainingFiles, clear, replace_text, training_files
 from pipeline.train.history import draw_curves
 from pipeline.train.model_card import card
+from pipeline.train.page import training_page
 from pipeline.train.prepare import Prepared, prepare_training
 
 if TYPE_CHECKING:
@@ -123,10 +124,12 @@ def _publish(prepared: Prepared, keep: Keep, where: TrainingFiles) -> Trained:
         where.card,
         card(name, prepared.meta, prepared.training, train_counts, prepared.validation_counts, best, prepared.notes),
     )
+    replace_text(where.page, training_page(prepared, keep, where))
     partial = where.weights.with_name(f".{name}.partial")
     shutil.copyfile(where.best, partial)
     partial.replace(where.weights)
-    return _trained(keep, {"weights": where.weights, "card": where.card, "curves": where.picture, "table": where.table})
+    files = {"weights": where.weights, "card": where.card, "page": where.page}
+    return _trained(keep, {**files, "curves": where.picture, "table": where.table})
 
 
 def _trained(keep: Keep, files: dict[str, Path]) -> Trained:

@@ -19,7 +19,7 @@ from pipeline.train.checkpoint import Keep
 from pipeline.train.files import TrainingFiles, replace_weights
 from pipeline.train.module import SegmentationModule
 from pipeline.train.prepare import Prepared
-from pipeline.train.validation import plan_validation
+from pipeline.train.validation import Validator, plan_validation
 
 LIGHTNING_PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
     "float32": "32-true",
@@ -44,14 +44,17 @@ def checkpoint_callback(
     return keep
 
 
+def open_validator(prepared: Prepared, threads: int, where: TrainingFiles) -> Validator:
+    """What judges, planned by the weights that a training begins with."""
+    replace_weights(where.untrained, prepared.network, prepared.meta)
+    model = prepared.model.model_copy(update={"path": where.untrained})
+    return plan_validation(prepared.config, model, prepared.validation_counts, prepared.table, where.folder, threads)
+
+
 def _segmentation_module(
     prepared: Prepared, keep: Keep, where: TrainingFiles, device: torch.device
 ) -> SegmentationModule:
-    replace_weights(where.untrained, prepared.network, prepared.meta)
-    model = prepared.model.model_copy(update={"path": where.untrained})
-    validator = plan_validation(
-        prepared.config, model, prepared.validation_counts, prepared.table, where.folder, keep.threads
-    )
+    validator = open_validator(prepared, keep.threads, where)
     requested = prepared.training.loaders
     loaders = requested if requested != "auto" else LOADERS if backend_of(device).copies else 0
     # torch's stubs forget the keyword

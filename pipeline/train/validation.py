@@ -36,6 +36,18 @@ class ValidationBlock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InferredBlock:
+    """What a network makes of one block, beside its labels."""
+
+    block: Block
+    """With the raw pixels of its frame."""
+    label: npt.NDArray[np.uint8]
+    """(rows, cols) indexes of classes; those beyond all of them say nothing."""
+    mask: npt.NDArray[np.uint8]
+    """(rows, cols), the same of the prediction."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Validator:
     """All blocks that judge a network, in order."""
 
@@ -46,15 +58,24 @@ class Validator:
 
     def judge(self, network: torch.nn.Module, number: int, device: torch.device) -> Confusion:
         """Infer block ``number`` and compare it with its labels. Raises ReadError, InferenceError, LabelsError."""
+        confusion, inferred = Confusion(self.classes), self.infer(network, number, device)
+        confusion.add(inferred.label, inferred.mask)
+        return confusion
+
+    def infer(self, network: torch.nn.Module, number: int, device: torch.device) -> InferredBlock:
+        """Infer block ``number`` beside its labels; raises as `judge`."""
         validation_block = self.blocks[number]
-        task, confusion = validation_block.task, Confusion(self.classes)
+        task = validation_block.task
         window, frame = task.layout.window(validation_block.index), task.layout.read_window(validation_block.index)
         block = Block(validation_block.index, window, frame, read_with_retries(task.source, frame, task.retries))
         arrays, _ = Inference(
             Loaded(module=network, identity_fields={}, key=task.model.output.key), task.recipe, device
         )(block, task.layout)
-        confusion.add(self._index(validation_block.scene.label_codes(window)), self._index(arrays["mask"]))
-        return confusion
+        return InferredBlock(
+            block=block,
+            label=self._index(validation_block.scene.label_codes(window)),
+            mask=self._index(arrays["mask"]),
+        )
 
     def _index(self, codes: npt.NDArray[np.unsignedinteger]) -> npt.NDArray[np.uint8]:
         """Nodata and whatever is no class lie beyond all classes."""

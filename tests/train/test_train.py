@@ -84,10 +84,14 @@ def test_weights_say_all_that_run_needs_and_the_task_is_learnt(job: Job, tmp_pat
 @pytest.mark.slow
 def test_card_and_curves_stand_beside_the_weights(job: Job, tmp_path: Path) -> None:
     made, said = trained(job())
-    assert sorted(made.files) == ["card", "curves", "table", "weights"]
+    assert sorted(made.files) == ["card", "curves", "page", "table", "weights"]
     card = made.files["card"].read_text()
     assert f"mean IoU {made.mean_iou:.4f}" in card
     assert "image.tif" in card
+    page = made.files["page"].read_text(encoding="utf-8")
+    assert page.count('alt="prediction"') == 3
+    assert f"Weights of round {made.best} of 3" in page
+    assert "Where the labels of each class went" in page
     assert "12 of 12 steps" in card or f"{made.best * 4} of 12 steps" in card
     assert len(made.files["table"].read_text().splitlines()) == 4
     assert sum("the best so far" in line for line in said) >= 1

@@ -14,6 +14,7 @@ from pipeline.interfaces import IGNORE, Labels
 from pipeline.quality.evaluate.boundary_f1 import Boundaries
 from pipeline.quality.evaluate.confusion import Confusion
 from pipeline.quality.evaluate.result import Evaluation
+from pipeline.quality.evaluate.samples import PairSamples
 from pipeline.store.reader import StoreLevel
 from pipeline.store.spec import ClassRow
 
@@ -36,6 +37,7 @@ def evaluate(
     tolerance: int = 2,
     area: Window | None = None,
     partial: bool = False,
+    samples: PairSamples | None = None,
     side: int | None = None,
 ) -> Evaluation:
     """Compare a store with labels.
@@ -54,6 +56,8 @@ def evaluate(
         The part that is judged, px of the level; labels outside it count as none. Everything by default.
     partial
         Judge the committed blocks of a store that is unfinished.
+    samples
+        Where indexes of classes are kept for a map, of the same part.
     side
         Of the pieces, px; changes no number.
 
@@ -72,7 +76,7 @@ def evaluate(
             f"Boundaries cannot match within {tolerance} px. Give --boundary (tolerance=) from 0 to {MAX_TOLERANCE} px."
         )
     committed = require_committed(store, partial)
-    judge = _Judge(store, labels, tolerance, area or whole_window(store), committed < store.blocks)
+    judge = _Judge(store, labels, tolerance, area or whole_window(store), committed < store.blocks, samples)
     for piece in pieces(area or whole_window(store), side or piece_side(store.chunk)):
         judge.add(piece)
     evaluation = judge.result(committed)
@@ -82,6 +86,11 @@ def evaluate(
             f"this place, or another --area."
         )
     return evaluation
+
+
+def judged_classes(store: StoreLevel) -> tuple[ClassRow, ...]:
+    """Classes of a level that are judged: all but those of role ``ignore``."""
+    return tuple(row for row in store.classes if row.role != "ignore")
 
 
 def require_committed(store: StoreLevel, partial: bool) -> int:
@@ -111,9 +120,18 @@ def pieces(area: Window, side: int) -> Iterator[Window]:
 class _Judge:
     """Counts one piece after another."""
 
-    def __init__(self, store: StoreLevel, labels: Labels, tolerance: int, area: Window, unfinished: bool) -> None:
+    def __init__(
+        self,
+        store: StoreLevel,
+        labels: Labels,
+        tolerance: int,
+        area: Window,
+        unfinished: bool,
+        samples: PairSamples | None,
+    ) -> None:
         self._store, self._labels, self._area, self._unfinished = store, labels, area, unfinished
-        self._classes = tuple(row for row in store.classes if row.role != "ignore")
+        self._samples = samples
+        self._classes = judged_classes(store)
         self._confusion = Confusion(len(self._classes))
         self._boundaries = Boundaries(len(self._classes), tolerance)
         self._ignored = 0
@@ -131,6 +149,8 @@ class _Judge:
         mask = self._index[codes]
         self._confusion.add(label[core], mask[core])
         self._boundaries.add(label, mask)
+        if self._samples is not None:
+            self._samples.add(piece, label[core], mask[core])
         if len(self._ignored_codes):
             self._ignored += int((np.isin(codes[core], self._ignored_codes) & (label[core] < len(self._classes))).sum())
 

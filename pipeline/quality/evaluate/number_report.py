@@ -11,6 +11,7 @@ from pipeline.quality.evaluate.report import json_number, write_file
 from pipeline.redact import redacted, redacted_document
 from pipeline.store.reader import StoreLevel
 
+NUMBER_NOTE = "Errors are stored numbers less labels; missed are labelled pixels that hold no number."
 NUMBER_HEADINGS = {"rmse": "RMSE", "mae": "MAE", "bias": "bias", "r2": "R²"}
 
 
@@ -36,15 +37,20 @@ def number_document(evaluation: NumberEvaluation, store: StoreLevel, labels: str
 
 def number_lines(evaluation: NumberEvaluation, store: StoreLevel, labels: str) -> list[str]:
     """The table, line by line."""
+    facts = number_facts(evaluation, store, labels)
+    width = max(len("channel"), *(len(score.name) for score in evaluation.channels))
+    head = _line("channel", [*NUMBER_HEADINGS.values(), "px", "missed"], width)
+    rows = [_line(score.name, score_cells(score), width) for score in evaluation.channels]
+    return [*(f"{name:<7}  {text}" for name, text in facts), "", head, *rows, "", NUMBER_NOTE]
+
+
+def number_facts(evaluation: NumberEvaluation, store: StoreLevel, labels: str) -> list[tuple[str, str]]:
+    """What was judged: names and values."""
     facts = [("store", f"{store.path}, level {store.level}"), ("layer", store.layer), ("labels", redacted(labels))]
     if evaluation.committed < evaluation.blocks:
         partial = f"{evaluation.committed} of {evaluation.blocks} blocks are committed; the others do not count"
         facts.append(("partial", partial))
-    width = max(len("channel"), *(len(score.name) for score in evaluation.channels))
-    head = _line("channel", [*NUMBER_HEADINGS.values(), "px", "missed"], width)
-    rows = [_line(score.name, _cells(score), width) for score in evaluation.channels]
-    note = "Errors are stored numbers less labels; missed are labelled pixels that hold no number."
-    return [*(f"{name:<7}  {text}" for name, text in facts), "", head, *rows, "", note]
+    return facts
 
 
 def print_numbers(evaluation: NumberEvaluation, store: StoreLevel, labels: str, to_json: str | None = None) -> None:
@@ -58,7 +64,8 @@ def print_numbers(evaluation: NumberEvaluation, store: StoreLevel, labels: str, 
     print(text if to_json == "-" else "\n".join(number_lines(evaluation, store, labels)))
 
 
-def _cells(score: ChannelScore) -> list[str]:
+def score_cells(score: ChannelScore) -> list[str]:
+    """Scores, pixels and missed pixels of a channel, as text."""
     numbers = (getattr(score, name) for name in NUMBER_HEADINGS)
     return [*("–" if value != value else f"{value:.5g}" for value in numbers), f"{score.pixels:,}", f"{score.missed:,}"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from pipeline.errors import InputError
 from pipeline.geometry.window import Window
 from pipeline.quality.evaluate.evaluate import piece_side, pieces, require_committed, whole_window
+from pipeline.quality.evaluate.samples import PairSamples
 from pipeline.quality.labels.numbers import NumberLabels
 from pipeline.sources.aoi.aoi import Area
 from pipeline.store.reader import StoreLevel
@@ -97,6 +99,7 @@ def evaluate_numbers(
     window: Window | None = None,
     area: Area | None = None,
     partial: bool = False,
+    samples: Sequence[PairSamples] = (),
     side: int | None = None,
 ) -> NumberEvaluation:
     """Compare the values of a store with labels.
@@ -115,6 +118,8 @@ def evaluate_numbers(
         That the store was asked for, on the grid of the level; None for all of it.
     partial
         Judge the committed blocks of a store that is unfinished.
+    samples
+        Where numbers of the first channels are kept for maps, of the same part.
     side
         Of the pieces, px; changes no number but for the rounding of sums.
 
@@ -141,7 +146,10 @@ def evaluate_numbers(
             if inside is not None:
                 truth[~inside] = np.nan
             if not np.isnan(truth).all():
-                score.add(store.read_channel(channel, piece), truth)
+                numbers = store.read_channel(channel, piece)
+                score.add(numbers, truth)
+                for kept in samples[place : place + 1]:
+                    kept.add(piece, truth, numbers)
     if not any(score.pixels + score.missed for score in scores):
         raise InputError(
             f"No pixel that is judged has a label, so that {store.path} cannot be evaluated. Give labels of this "

@@ -67,10 +67,12 @@ TOTALS = {
 
 def evaluation_lines(evaluation: Evaluation, store: StoreLevel, labels: str) -> list[str]:
     """The table, line by line."""
-    return [*_facts(evaluation, store, labels), "", *_per_class(evaluation), "", *_totals(evaluation)]
+    facts = [f"{name:<7}  {text}" for name, text in fact_rows(evaluation, store, labels)]
+    return [*facts, "", *_per_class(evaluation), "", *_totals(evaluation)]
 
 
-def _facts(evaluation: Evaluation, store: StoreLevel, labels: str) -> list[str]:
+def fact_rows(evaluation: Evaluation, store: StoreLevel, labels: str) -> list[tuple[str, str]]:
+    """What was judged: names and values."""
     count = evaluation.confusion.pixels
     rows = [
         ("store", f"{store.path}, level {store.level}"),
@@ -87,7 +89,7 @@ def _facts(evaluation: Evaluation, store: StoreLevel, labels: str) -> list[str]:
         rows.append(
             ("partial", f"{evaluation.committed} of {evaluation.blocks} blocks are committed; the others do not count")
         )
-    return [f"{name:<7}  {text}" for name, text in rows]
+    return rows
 
 
 def _per_class(evaluation: Evaluation) -> list[str]:

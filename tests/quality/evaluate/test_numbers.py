@@ -203,10 +203,11 @@ def test_the_command_prints_a_table_and_writes_a_document(tmp_path: Path) -> Non
     store(tmp_path / "a.zarr", holes(fields(0)))
     path = labels(tmp_path / "l.tif", fields(1))
     command = ["evaluate", str(tmp_path / "a.zarr"), "--labels", str(path)]
-    said = CliRunner().invoke(app, [*command, "--json", str(tmp_path / "s.json")])
+    said = CliRunner().invoke(app, [*command, "--json", str(tmp_path / "s.json"), "--html", str(tmp_path / "s.html")])
     assert said.exit_code == 0, said.output
     assert "RMSE" in said.output
     assert "biomass" in said.output
+    assert "biomass, difference" in (tmp_path / "s.html").read_text(encoding="utf-8")
     document = json.loads((tmp_path / "s.json").read_text())
     assert [row["name"] for row in document["channels"]] == list(NAMES)
     assert set(document["channels"][0]) == {"name", "pixels", "missed", "rmse", "mae", "bias", "r2"}
