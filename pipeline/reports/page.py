@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
 
 from ruamel.yaml import YAML
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, StoreError
 from pipeline.exports.mark import Mark, delete_own, is_foreign
 from pipeline.exports.places import default_place, fallback_place
 from pipeline.exports.scale_bar import scale_bar
@@ -25,6 +26,7 @@ from pipeline.store.picture import SourcePicture, open_picture
 from pipeline.store.respec import read_spec
 from pipeline.store.spec import StoreSpec
 
+_Part = TypeVar("_Part")
 ENDING = ".report.html"
 MAX_FAILURES = 50
 """Failed blocks that are listed."""
@@ -97,9 +99,9 @@ def page_context(store: Place, spec: StoreSpec, meta: dict[str, Any], document: 
         The report of its run, as in JSON.
     """
     complete = bool(meta.get("complete")) and not document.get("failures")
-    picture = open_picture(store)
-    image = None if picture is None else pictures.source_picture(picture)
-    layer = pictures.layer_picture(store, spec, complete=complete)
+    picture, parts = open_picture(store), _Parts()
+    image = None if picture is None else parts.read("the picture of the source", pictures.source_picture, picture)
+    layer = parts.read(f"the layer {main_layer(spec)}", partial(pictures.layer_picture, complete=complete), store, spec)
     if image is not None and layer is not None:
         layer = pictures.same_size(layer, image)
     length, bar_text = scale_bar(spec.grid, spec.grid.width)
@@ -119,19 +121,34 @@ def page_context(store: Place, spec: StoreSpec, meta: dict[str, Any], document: 
         "bar": (length / spec.grid.width, bar_text),
         "channels": spec.values.channels[:3] if not spec.classes else (),
         "legend": spec.classes,
-        "areas": class_areas(store, spec) if complete else None,
-        "histogram": confidence_histogram(store, spec),
+        "areas": parts.read("the areas of classes", class_areas, store, spec) if complete else None,
+        "histogram": parts.read("the confidence", confidence_histogram, store, spec),
         "invalid": rows.invalid_rows(document),
         "certificate": document.get("certificate"),
         "certificate_rows": _certificate_rows(store, document.get("certificate")),
-        "seams": _seams(store, spec, picture, document.get("certificate")),
+        "seams": parts.read("the worst seams", _seams, store, spec, picture, document.get("certificate")) or [],
         "time": rows.time_rows(document),
         "stages": rows.stage_shares(document),
         "memory": rows.memory_bars(document),
         "plan": rows.decision_rows(meta, document),
         "versions": rows.version_rows(meta),
         "config": yaml_text(meta.get("given", meta["config"])),
+        "unreadable": parts.unreadable,
     }
+
+
+class _Parts:
+    """Parts of a page that are read one by one: a damaged chunk costs the parts that show it, and the page says so."""
+
+    def __init__(self) -> None:
+        self.unreadable: list[str] = []
+
+    def read(self, name: str, part: Callable[..., _Part], *args: object) -> _Part | None:
+        try:
+            return part(*args)
+        except (RuntimeError, ValueError, StoreError):  # of decoders, as zarr passes them on
+            self.unreadable.append(name)
+            return None
 
 
 def _document(store: Place, meta: dict[str, Any]) -> dict[str, Any]:

@@ -127,6 +127,16 @@ def test_a_foreign_file_keeps_its_place_and_the_page_steps_aside(tmp_path: Path)
     assert first.read_text() == "mine"
 
 
+def test_a_page_of_a_damaged_store_says_what_it_cannot_show(tmp_path: Path) -> None:
+    go(config(tmp_path))
+    for chunk in (tmp_path / "job.zarr" / "0" / "confidence" / "c").rglob("*"):
+        if chunk.is_file():
+            chunk.write_bytes(chunk.read_bytes()[:20])
+    text = page.write_page(tmp_path / "job.zarr").read_text()
+    assert "the page does not show the confidence." in text
+    assert "<h2>Classes</h2>" in text
+
+
 def test_a_page_of_failed_blocks_names_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = RasterSource.read
 
