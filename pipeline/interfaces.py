@@ -74,6 +74,10 @@ class Source(Protocol):
         0 unless the raster is put together from many.
         """
 
+    @property
+    def working_bytes(self) -> int:
+        """Bytes that a read holds at most beside the pixels that it returns; 0 unless these are made of others."""
+
     def read(self, window: Window) -> Pixels:
         """Read a window, which may reach beyond the raster. Raises ReadError."""
 

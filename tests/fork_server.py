@@ -41,6 +41,8 @@ LIBRARIES = (
 """Beside the modules of the package."""
 LIGHTNING = ("pipeline.train.trainer", "pipeline.train.checkpoint", "pipeline.train.module", "pipeline.train.train")
 """Modules that import Lightning, which takes longer than all others."""
+XARRAY = ("pipeline.quality.scene",)
+"""Modules that import xarray, and by it pyarrow, whose allocator starts a thread."""
 SET_BY_IMPORTS = "GDAL_CACHEMAX"
 """The variable that an import sets, whatever it was before."""
 REQUEST_BYTES = 1 << 17
@@ -52,7 +54,7 @@ def import_all() -> None:
 
     modules = [module.name for module in pkgutil.walk_packages(pipeline.__path__, "pipeline.")]
     for name in (*LIBRARIES, *modules):
-        if name not in ("pipeline.__main__", *LIGHTNING) and importlib.util.find_spec(name.partition(".")[0]):
+        if name not in ("pipeline.__main__", *LIGHTNING, *XARRAY) and importlib.util.find_spec(name.partition(".")[0]):
             importlib.import_module(name)
     gc.collect()
     # a collection in a child would write to, and so copy, every page with an object:

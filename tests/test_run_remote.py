@@ -99,7 +99,6 @@ def test_a_store_on_object_storage_holds_what_a_folder_holds(
     assert go(config(tmp_path, output=output)).resumed == 12
 
 
-@pytest.mark.nightly("storage")
 @pytest.mark.slow
 @pytest.mark.nightly("storage")
 @pytest.mark.parametrize("engine", ["serial", "threads"])
@@ -121,6 +120,7 @@ def test_the_layer_cleaned_on_object_storage_is_that_of_a_folder(s3: Storage, tm
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("storage")
 def test_the_commands_take_it_as_they_take_a_folder(s3: Storage, tmp_path: Path) -> None:
     path, store = config(tmp_path, output={"certificate": True, "report": True}), str(place(tmp_path))
     labels = scenes.write(tmp_path / "labels.tif", np.full((1, 300, 420), 1, dtype="uint8"))

@@ -8,7 +8,7 @@ from pipeline.config.cluster import AddressConfig, SlurmConfig, TlsConfig
 from pipeline.config.execution import ExecutionConfig, OutputConfig, TileConfig, ToleranceConfig
 from pipeline.config.frozen import FrozenPlanConfig
 from pipeline.config.model import ClassConfig, InputConfig, ModelConfig, ModelOutputConfig
-from pipeline.config.source import AreaConfig, LabelsConfig, SourceConfig
+from pipeline.config.source import AreaConfig, GridConfig, LabelsConfig, SourceConfig
 from pipeline.config.training import (
     AugmentConfig,
     LossConfig,
@@ -28,6 +28,7 @@ __all__ = [
     "ConfigSection",
     "ExecutionConfig",
     "FrozenPlanConfig",
+    "GridConfig",
     "InputConfig",
     "LabelsConfig",
     "LossConfig",

@@ -61,6 +61,7 @@ PATHS = (
     ("source", "path"),
     ("source", "aoi"),
     ("source", "aoi", "path"),
+    ("source", "grid", "like"),
     ("model", "path"),
     ("output", "path"),
     ("output", "exports", "*", "out"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from pipeline.config.families import SOURCE_KINDS, OneOf
 from pipeline.config.values import Auto, ConfigSection, Count
@@ -20,6 +20,47 @@ class AreaConfig(ConfigSection):
     path: str = Field(description="polygons in any CRS: GeoJSON, GeoPackage, FlatGeobuf, shapefile …")
     layer: str | None = Field(None, description="layer of a file that has several")
     where: str | None = Field(None, description="condition on the attributes, such as: name = 'north'")
+
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+PerAxis = Positive | Annotated[list[Positive], Field(min_length=2, max_length=2)]
+"""A number for both axes, or [x, y]."""
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class GridConfig(ConfigSection):
+    """The grid on which the network sees a raster."""
+
+    crs: str | None = Field(None, description="AUTHORITY:CODE or WKT; the source's by default")
+    resolution: PerAxis | None = Field(
+        None, description="size of a pixel in units of the grid's CRS, or [x, y]; about the source's by default"
+    )
+    bounds: Annotated[list[Finite], Field(min_length=4, max_length=4)] | None = Field(
+        None, description="[left, bottom, right, top] in the grid's CRS; what covers the source by default"
+    )
+    snap: PerAxis | None = Field(
+        None,
+        description="sides are moved outwards to multiples of it, or of [x, y]; the resolution by default, and nothing "
+        "where bounds are given",
+    )
+    like: str | None = Field(None, description="a raster that has the grid; then nothing else is given")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> GridConfig:
+        others = [name for name in ("crs", "resolution", "bounds", "snap") if getattr(self, name) is not None]
+        if self.like is not None and others:
+            raise ValueError(
+                f"like gives the whole grid, and {' and '.join(others)} would give it anew; give like alone, or leave "
+                f"it out"
+            )
+        if self.like is None and not others:
+            raise ValueError("it is empty; give crs, resolution, bounds, snap, or like: FILE, or leave it out")
+        if self.bounds is not None and (self.bounds[0] >= self.bounds[2] or self.bounds[1] >= self.bounds[3]):
+            raise ValueError(
+                f"bounds are {self.bounds}, which hold no pixel; give [left, bottom, right, top] with left below right "
+                f"and bottom below top, across the antimeridian as [179, -20, 181, -18]"
+            )
+        return self
 
 
 class SourceConfig(ConfigSection):
@@ -40,6 +81,10 @@ class SourceConfig(ConfigSection):
     aoi: str | AreaConfig | None = Field(
         None, description="path of polygons: only pixels in them are inferred and written"
     )
+    grid: GridConfig | None = Field(None, description="the grid on which the network sees the source; null: its own")
+    resampling: Literal["nearest", "bilinear", "cubic", "lanczos", "average"] = Field(
+        "bilinear", description="how the source is brought to source.grid"
+    )
 
     @field_validator("path", mode="before")
     @classmethod
@@ -47,6 +92,14 @@ class SourceConfig(ConfigSection):
         if isinstance(path, list):
             raise ValueError(f"several files are no source yet; {one_raster([str(name) for name in path])}")
         return path
+
+    @model_validator(mode="after")
+    def _resampled(self) -> SourceConfig:
+        if self.grid is None and "resampling" in self.model_fields_set and self.resampling != "bilinear":
+            raise ValueError(
+                f"resampling is {self.resampling}, but no grid is given, so that nothing is resampled; give source.grid"
+            )
+        return self
 
 
 def one_raster(names: list[str]) -> str:

@@ -72,6 +72,7 @@ def describe(job: Job) -> dict[str, Any]:
             "file_block": list(job.source.block),
             "held": job.plan.sharing.cached_bytes,
             "swaths": job.plan.sharing.swaths,
+            "warped": job.source.working_bytes > 0,
         },
         "memory": {"budget": job.plan.budget, "projected": job.plan.peak, "buffers": job.plan.buffers},
         "device_memory": _on_device(job),
@@ -315,10 +316,8 @@ def _arithmetic(said: dict[str, Any]) -> str:
 
 def _reading(said: dict[str, Any]) -> str:
     rows, cols = said["reading"]["file_block"]
-    words = (
-        f"{said['read_amplification']:.2f} × {_whose(said)} pixels are decoded, from the file's blocks "
-        f"of {rows} × {cols} px"
-    )
+    done = "warped, in units" if said["reading"]["warped"] else "decoded, from the file's blocks"
+    words = f"{said['read_amplification']:.2f} × {_whose(said)} pixels are {done} of {rows} × {cols} px"
     if not said["reading"]["held"]:
         return words
     swaths = f", in {said['reading']['swaths']:,} swaths" if said["reading"]["swaths"] > 1 else ""

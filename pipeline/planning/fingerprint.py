@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 Fingerprint = dict[str, Any]
 
-DEFAULTS_OF_OLD_STORES: Fingerprint = {**OLD_DEFAULTS, "source.aoi": None, "source.as": [], "model.revision": 1}
+DEFAULTS_OF_OLD_STORES: Fingerprint = {
+    **OLD_DEFAULTS,
+    "source.aoi": None,
+    "source.as": [],
+    "source.warp": None,
+    "model.revision": 1,
+}
 """Values in stores that lack the key: of options, and of what identifies the source and the network."""
 OPTIONAL_REMOTE_KEYS = {
     "source.etag",
@@ -135,7 +141,10 @@ def unplaced(grid: Mapping[str, Any]) -> bool:
 
 def input_identity(source: Source, area: Area | None, network: Network) -> Fingerprint:
     """What a job is made of: the source, the area that is inferred, and the network."""
-    sections = {"source": {**source.identity(), "aoi": area.digest if area else None}, "model": network.identity()}
+    sections = {
+        "source": {"warp": None, **source.identity(), "aoi": area.digest if area else None},
+        "model": network.identity(),
+    }
     return {f"{name}.{key}": value for name, section in sections.items() for key, value in section.items()}
 
 

@@ -156,10 +156,10 @@ def prepare_job(config: Config, fresh: bool = False, same_source: bool = False) 
 
 @no_jit_reoptimisation()
 def _prepared(config: Config, fresh: bool, same_source: bool) -> Job:
-    source = open_source(config.source, config.execution.read_timeout)
-    area = open_area(config.source.aoi, source.grid)
     existing = previous_store.read_plan(config.output.path, fresh)
     stored = frozen_plan.plan_to_reuse(config, existing)
+    source = open_source(config.source, config.execution.read_timeout, stored["fingerprint"] if stored else None)
+    area = open_area(config.source.aoi, source.grid)
     resolved = classes.resolve_model(config.model, source.bands, source.dtype)
     device = select_device(config.execution.device)
     finite.check_transform(source, resolved.normalisation.transform)

@@ -38,6 +38,8 @@ class MemoryCosts:
     """Live bytes of the network on average, as a share of those at its peak; 1 where nobody saw."""
     open_files: int = 0
     """Bytes that the files of a mosaic hold while they are open."""
+    warping: int = 0
+    """Bytes that a reader holds while it warps a part of another grid."""
 
     @property
     def cached_per_pixel(self) -> int:
@@ -119,7 +121,9 @@ def max_probe_side(costs: MemoryCosts, budget: int, windows: int) -> int:
         + windows * (costs.bands * 4 + 1)
         + costs.raw
     )
-    return math.isqrt(max(budget - costs.libraries - costs.gdal_cache - costs.open_files, 0) // per_pixel)
+    return math.isqrt(
+        max(budget - costs.libraries - costs.gdal_cache - costs.open_files - costs.warping, 0) // per_pixel
+    )
 
 
 def projected(costs: MemoryCosts, *, frame: int, block: int, workers: int) -> dict[str, int]:
@@ -132,6 +136,7 @@ def projected(costs: MemoryCosts, *, frame: int, block: int, workers: int) -> di
         "libraries and network": costs.libraries,
         "GDAL's cache": costs.gdal_cache,
         **({"open files of the mosaic": costs.open_files} if costs.open_files else {}),
+        **({"being warped": costs.warping * workers} if costs.warping else {}),
         **in_flight,
     }
 

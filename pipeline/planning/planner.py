@@ -92,6 +92,7 @@ def make_plan(inputs: PlanInputs, classes: int) -> tuple[Plan, activation_memory
             "libraries": _libraries(inputs.compiles),
             "gdal_cache": GDAL_CACHE,
             "open_files": inputs.source.open_files,
+            "warping": inputs.source.working_bytes,
         }
         costs = memory.MemoryCosts(**{**inputs.stored["costs"], **current})
         worker_layout = replace(worker_layout, streams=_streams_for(inputs, inputs.stored["recipe"]["threads"]))
@@ -261,6 +262,7 @@ def _costs(inputs: PlanInputs, cost: activation_memory.ActivationMemory, classes
         fullness=1.0 if cost.fullness is None else round(cost.fullness, 2),
         output=_output(inputs.config.output, classes, inputs.locality.classes) + (inputs.area is not None),
         open_files=source.open_files,
+        warping=source.working_bytes,
     )
 
 

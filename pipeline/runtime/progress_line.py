@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipeline.runtime.block_rate import TimeLeft
-from pipeline.runtime.resources import MIB
+from pipeline.runtime.resources import GIB, MIB
 
-GIB = 1024 * MIB
 MIN_BAR = 4
 """Characters; a bar without room for these is left out."""
 MAX_BAR = 30

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 MIB = 2**20
+GIB = 2**30
 GDAL_CACHE = 64 * MIB
 """GDAL's block cache, for the whole process. GDAL fixes its size at the first read, so a plan cannot change it."""
 CGROUP = Path("/sys/fs/cgroup")

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from pipeline.config import SourceConfig
 from pipeline.config.families import SOURCE_KINDS
 from pipeline.interfaces import Source
 from pipeline.sources import raster
 from pipeline.sources.gdal.options import mask_urls
+from pipeline.sources.regrid import on_grid
 from pipeline.sources.wrappers.read_timeout import with_timeout
 
 KINDS: dict[str, Callable[[SourceConfig, float | None], Source]] = {"raster": raster.open_source}
 SOURCE_KINDS.register(KINDS)
 
 
-def open_source(config: SourceConfig, timeout: float | None = None) -> Source:
+def open_source(config: SourceConfig, timeout: float | None = None, stored: Mapping[str, Any] | None = None) -> Source:
     """Open a source and check what the config says of it.
 
     Parameters
@@ -24,6 +26,8 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> Source:
         What is read, and how.
     timeout
         ``execution.read_timeout``, s, after which a read has failed; None to wait for as long as it takes.
+    stored
+        The fingerprint of the store that is there already, or of a frozen plan, which decided a grid once; else None.
 
     Raises
     ------
@@ -34,7 +38,7 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> Source:
     """
 
     def open_() -> Source:
-        return KINDS[config.kind](config, timeout)
+        return on_grid(KINDS[config.kind](config, timeout), config, stored)
 
     return open_() if timeout is None else with_timeout(open_, timeout, mask_urls(config.path))
 

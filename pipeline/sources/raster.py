@@ -104,6 +104,11 @@ class RasterSource:
         """Bytes that the files of a mosaic hold while they are open."""
         return self.mosaic.size
 
+    @property
+    def working_bytes(self) -> int:
+        """0: pixels are returned as they are read."""
+        return 0
+
     def identity(self) -> dict[str, Any]:
         """Path, files, grid and what is read of them."""
         return {

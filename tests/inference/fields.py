@@ -55,6 +55,7 @@ class Field:
     dtype: Any = "float32"
     block_task: tuple[int, int] = (1, 1)
     open_files: int = 0
+    working_bytes: int = 0
 
     @classmethod
     def of(cls, grid: Grid, valid: np.ndarray | None = None, seed: int = 0) -> Field:

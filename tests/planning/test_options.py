@@ -116,7 +116,7 @@ def test_what_stores_lack_is_what_the_code_of_their_time_knew() -> None:
     identity = {
         key: value for key, value in fingerprint.DEFAULTS_OF_OLD_STORES.items() if key not in options.OLD_DEFAULTS
     }
-    assert identity == {"source.aoi": None, "source.as": [], "model.revision": 1}
+    assert identity == {"source.aoi": None, "source.as": [], "source.warp": None, "model.revision": 1}
 
 
 def test_a_recipe_of_an_old_store_is_completed_and_of_a_new_one_is_not() -> None:

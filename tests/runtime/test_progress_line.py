@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from pipeline.runtime.block_rate import TimeLeft
-from pipeline.runtime.progress_line import GIB, MAX_BAR, Figures, duration
+from pipeline.runtime.progress_line import MAX_BAR, Figures, duration
+from pipeline.runtime.resources import GIB
 
 FULL = Figures(
     unit="blocks",

@@ -52,6 +52,11 @@ class SourceWrapper:
         """Bytes that the files of a mosaic take while they are open."""
         return self.source.open_files
 
+    @property
+    def working_bytes(self) -> int:
+        """Bytes that a read holds at most beside the pixels that it returns."""
+        return self.source.working_bytes
+
     def identity(self) -> dict[str, Any]:
         """That of the source."""
         return self.source.identity()

@@ -30,6 +30,7 @@ class Storage:
 
     bands = 1
     open_files = 7
+    working_bytes = 3
 
     def __init__(self) -> None:
         self.back = threading.Event()

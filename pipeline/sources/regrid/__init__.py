@@ -1,0 +1,47 @@
+"""Any source on a grid that the config names: ``source.grid`` and ``source.resampling``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.config import SourceConfig
+from pipeline.interfaces import Source
+from pipeline.sources.regrid.placement import placement_of
+from pipeline.sources.regrid.regridded import Regridded
+from pipeline.sources.regrid.scale import kernel_scale
+from pipeline.sources.regrid.target import check_grid_overlap, target_grid
+
+__all__ = ["on_grid"]
+
+
+def on_grid(source: Source, config: SourceConfig, stored: Mapping[str, Any] | None = None) -> Source:
+    """A source on the grid that the config names; as it is where the config names none.
+
+    Parameters
+    ----------
+    source
+        On its own grid.
+    config
+        With ``grid`` and ``resampling``.
+    stored
+        The fingerprint of the store that is there already, or of a frozen plan: its grid and scale are kept.
+
+    Raises
+    ------
+    SourceError
+        The source lies nowhere, or elsewhere, or the grid is none.
+    """
+    if config.grid is None:
+        return source
+    placement = placement_of(source)
+    grid = target_grid(config.grid, source, placement)
+    check_grid_overlap(grid, source, placement)
+    regridded = Regridded(
+        source=source,
+        placement=placement,
+        target=grid,
+        resampling=config.resampling,
+        scale=kernel_scale(grid, source, placement),
+    )
+    return regridded.with_stored_grid(stored or {})
