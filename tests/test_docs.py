@@ -119,7 +119,9 @@ def test_commands_in_the_guides_run(page: Path, stores: Path, tmp_path: Path, mo
         assert name == "wholecloth"
         assert done.exit_code == 0, f"{command}: {done.output} {done.exception}"
         assert all(
-            (folder / args[k + 1]).exists() for k, arg in enumerate(args) if arg in ("--png", "--profile", "--freeze")
+            (folder / args[k + 1]).exists()
+            for k, arg in enumerate(args)
+            if arg in ("--png", "--html", "--profile", "--freeze")
         )
 
 

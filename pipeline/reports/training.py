@@ -89,8 +89,7 @@ def require_training_page(file: Path, weights: str) -> None:
 def render_training(content: TrainingContent) -> str:
     """The page as HTML; whatever stands in names is shown as text."""
     loss, *scores = content.curves
-    losses = [value for value in loss.values if math.isfinite(value)]
-    highest = max(losses, default=0.0) or 1.0
+    highest = max(loss.values) or 1.0
     has_counts = content.confusion.pixels > 0
     tables = confusion_context(content.classes, content.confusion) if has_counts else {}
     return render_page(
