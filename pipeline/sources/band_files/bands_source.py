@@ -1,0 +1,196 @@
+"""A scene as files per band, read as one raster on one grid."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.geometry.crs import crs_of
+from pipeline.geometry.grid import Grid
+from pipeline.geometry.resampling import Axis, Method, resampled, widened
+from pipeline.geometry.window import Window
+from pipeline.interfaces import Pixels
+from pipeline.redact import redacted
+from pipeline.sources.band_files.files import short
+from pipeline.sources.raster import RasterSource
+from pipeline.sources.validity.band_causes import OUTSIDE_BAND, CauseCodes, joined, with_unusable
+from pipeline.sources.wrappers.beyond_edges import read_beyond
+
+MAX_FILES = 6
+"""Files that a note names."""
+FILE_KEYS = ("path", "size", "files", "chunks", "etag", "modified")
+"""What of a file's identity says which file it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """One band of the scene."""
+
+    name: str
+    source: RasterSource
+    """Its file, of one band."""
+    rows: Axis
+    """How it lies on the rows of the scene."""
+    cols: Axis
+    aligned: bool
+    """Whether it has the scene's own pixels, which are read as they are."""
+    method: Method
+
+    def read(self, window: Window) -> tuple[npt.NDArray[Any], CauseCodes | None, int]:
+        """(rows, cols) of a window inside the scene, codes of its invalid pixels, and how many pixels were decoded."""
+        if self.aligned:
+            pixels = self.source.read(window)
+            return pixels.data[0], with_unusable(pixels.data[0], pixels.causes), pixels.decoded
+        rows, cols = self.rows.taps(window.rows, self.method), self.cols.taps(window.cols, self.method)
+        pixels = self.source.read(Window.of(rows.span, cols.span))
+        band, codes = pixels.data[0], with_unusable(pixels.data[0], pixels.causes)
+        decoded = round(pixels.decoded / (self.rows.step * self.cols.step))
+        if codes is None or not codes.any():
+            return resampled(band, rows, cols), self._outside(window, None), decoded
+        marks = widened(codes, rows, cols)
+        data = resampled(np.where(codes == 0, band, np.zeros((), band.dtype)), rows, cols)
+        # a sum with an invalid pixel is no number of the scene: the nearest pixel stands for it
+        data = np.where(marks == 0, data, self._nearest(window))
+        return data, self._outside(window, marks), decoded
+
+    def _nearest(self, window: Window) -> npt.NDArray[Any]:
+        rows, cols = self.rows.taps(window.rows, "nearest"), self.cols.taps(window.cols, "nearest")
+        return resampled(self.source.read(Window.of(rows.span, cols.span)).data[0], rows, cols)
+
+    def _outside(self, window: Window, codes: CauseCodes | None) -> CauseCodes | None:
+        """The codes, with those of pixels whose centre lies outside the band."""
+        inside = self.rows.inside(window.rows)[:, np.newaxis] & self.cols.inside(window.cols)
+        if inside.all():
+            return codes
+        return np.where(inside, 0 if codes is None else codes, OUTSIDE_BAND).astype(np.uint8)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BandsSource:
+    """Bands in files of their own on one grid. Pickles as a spec; each file opens lazily in each thread."""
+
+    path: str
+    """What the config names, as messages show it."""
+    parts: tuple[Band, ...]
+    """In the order of the network's bands."""
+    grid: Grid
+    """Size and georeference."""
+    rule: Literal["all", "any"]
+    """Pixels are invalid where all bands are, or where any is."""
+
+    @property
+    def bands(self) -> int:
+        """Number of bands read."""
+        return len(self.parts)
+
+    @cached_property
+    def dtype(self) -> np.dtype[Any]:
+        """The smallest dtype that holds the raw pixels of all bands."""
+        return np.result_type(*(band.source.dtype for band in self.parts))
+
+    @cached_property
+    def block(self) -> tuple[int, int]:
+        """(rows, cols) of the blocks of the files that have the scene's own pixels, px.
+
+        Coarser files have blocks that reach further. They are decoded again for neighbours, which costs no more than a
+        file of the scene's own pixels does.
+        """
+        blocks = [band.source.block for band in self.parts if band.aligned]
+        blocks = blocks or [self._scaled_block(band) for band in self.parts]
+        rows, cols = max(blocks, key=lambda block: block[0] * block[1])
+        return rows, cols
+
+    @property
+    def open_files(self) -> int:
+        """Bytes that the files of mosaics hold while they are open."""
+        return max(band.source.open_files for band in self.parts)
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """The files, how they are resampled, and what is to be said of each."""
+        return (self._files_note(), *self._resampling_notes(), *self._notes_of_files())
+
+    def identity(self) -> dict[str, Any]:
+        """Path, files, grid, and what is read of them."""
+        files = [band.source.identity() for band in self.parts]
+        which = [{key: identity[key] for key in FILE_KEYS if key in identity} for identity in files]
+        return {
+            "path": redacted(self.path),
+            "size": sum(int(identity.get("size") or 0) for identity in files),
+            "files": hashlib.blake2b(json.dumps(which, sort_keys=True).encode(), digest_size=16).hexdigest(),
+            "grid": self.grid.as_dict(),
+            "bands": [band.name for band in self.parts],
+            "nodata": str(self.parts[0].source.nodata),
+            "nodata_rule": self.rule,
+            "scale_tags": self.parts[0].source.scale_tags,
+            "as": sorted({news for band in self.parts for news in band.source.news}),
+            "resampled": {
+                band.name: [band.method, *(number for axis in (band.rows, band.cols) for number in _numbers(axis))]
+                for band in self.parts
+                if not band.aligned
+            },
+        }
+
+    def read(self, window: Window) -> Pixels:
+        """Read a window; what lies outside the raster is invalid.
+
+        Raises
+        ------
+        ReadError
+            A file cannot be read.
+        """
+        return read_beyond(self, window, self._read)
+
+    def _read(self, window: Window) -> Pixels:
+        data = np.empty((self.bands, window.height, window.width), self.dtype)
+        codes, decoded = [], 0
+        for k, band in enumerate(self.parts):
+            data[k], marks, pixels = band.read(window)
+            codes.append(marks)
+            decoded = max(decoded, pixels)
+        causes = joined(codes, self.rule)
+        valid = np.ones(data.shape[1:], bool) if causes is None else causes == 0
+        return Pixels(data=data, valid=valid, causes=causes, decoded=decoded)
+
+    def _scaled_block(self, band: Band) -> tuple[int, int]:
+        rows, cols = band.source.block
+        height, width = round(rows / band.rows.step), round(cols / band.cols.step)
+        return min(max(height, 1), self.grid.height), min(max(width, 1), self.grid.width)
+
+    def _files_note(self) -> str:
+        names = [f"{band.name} of {short(band.source.path)}" for band in self.parts[:MAX_FILES]]
+        more = f" and {self.bands - MAX_FILES} more" if self.bands > MAX_FILES else ""
+        return f"its bands are files of their own: {', '.join(names)}{more}"
+
+    def _resampling_notes(self) -> list[str]:
+        """A sentence for each resolution and method, with the bands that have it."""
+        groups: dict[str, list[str]] = {}
+        for band in self.parts:
+            if not band.aligned:
+                groups.setdefault(self._placement(band), []).append(band.name)
+        return [
+            f"{', '.join(names)} {'are' if len(names) > 1 else 'is'} brought {how}" for how, names in groups.items()
+        ]
+
+    def _placement(self, band: Band) -> str:
+        unit = crs_of(self.grid.wkt).axis_info[0].unit_name if self.grid.wkt else self.grid.unit
+        size, target = (max(grid.pixel_size) for grid in (band.source.grid, self.grid))
+        return f"from pixels of {size:g} to {target:g} {unit} by {band.method}"
+
+    def _notes_of_files(self) -> list[str]:
+        """What all files have in common once, and the rest with the band's name."""
+        notes: dict[str, list[str]] = {}
+        for band in self.parts:
+            for note in band.source.notes:
+                notes.setdefault(note, []).append(band.name)
+        return [f"{', '.join(names)}: {note}" for note, names in notes.items()]
+
+
+def _numbers(axis: Axis) -> tuple[float, ...]:
+    return axis.length, axis.start, axis.step
