@@ -14,7 +14,7 @@ MAX_NAMED_FILES = 4
 """Files that a message names."""
 FILE_PER_BAND = "bands"
 """The kind that names its bands, and may have a mapping as its path."""
-FILE_PER_BAND_KEYS = ("resolution", "resampling")
+FILE_PER_BAND_KEYS = ("resolution", "resampling", "radiometry")
 """Keys of that kind alone."""
 
 
@@ -49,6 +49,11 @@ class SourceConfig(ConfigSection):
 
     resolution: float | None = Field(
         None, gt=0, description="of kind bands: pixel size, in units of the CRS; that of the finest band by default"
+    )
+    radiometry: Literal["raw", "harmonised", "reflectance"] | None = Field(
+        None,
+        description="of kind bands, of products: numbers as they are (by default), with the offset of the metadata, or "
+        "reflectance",
     )
     resampling: Literal["nearest", "bilinear", "cubic", "lanczos", "average"] = Field(
         "bilinear", description="how bands of other pixels are brought to the grid"

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pipeline.config import SourceConfig
 from pipeline.errors import SourceError
 from pipeline.sources import raster
 from pipeline.sources.band_files.bands_source import Band, BandsSource
-from pipeline.sources.band_files.files import BandFile, files_of
+from pipeline.sources.band_files.files import BandFile, files_of, is_template
+from pipeline.sources.band_files.product import Product
+from pipeline.sources.band_files.sentinel2 import sentinel2_product
 from pipeline.sources.band_files.target import axes_of, target_grid
+from pipeline.sources.band_files.tree import tree_of
 from pipeline.sources.gdal.options import mask_urls
 from pipeline.sources.raster import RasterSource
 
@@ -27,7 +32,8 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> BandsSour
     SourceError
         A band is missing or unreadable, or lies on a grid that is not parallel to that of the others.
     """
-    files = files_of(config)
+    product = product_of(config)
+    files = files_of(config) if product is None else product.chosen(config.bands)
     sources = [_open_file(file, config, timeout) for file in files]
     grid = target_grid([source.grid for source in sources], config.resolution)
     parts = []
@@ -41,14 +47,61 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> BandsSour
                 cols=cols,
                 aligned=rows.same(grid.height) and cols.same(grid.width),
                 method=config.resampling,
+                calibration=file.calibration,
             )
         )
-    return BandsSource(path=config.place, parts=tuple(parts), grid=grid, rule=config.nodata_rule)
+    return BandsSource(
+        path=config.place,
+        parts=tuple(parts),
+        grid=grid,
+        rule=config.nodata_rule,
+        radiometry=_radiometry(config, product),
+        product=product,
+        warning=_offset_warning(config, product, files),
+    )
+
+
+def product_of(config: SourceConfig) -> Product | None:
+    """The product that a folder or archive holds; None of templates, mappings, and whatever else there is."""
+    if isinstance(config.path, dict) or is_template(config.path):
+        return None
+    tree = tree_of(config.path)
+    return None if tree is None else sentinel2_product(tree)
+
+
+def _radiometry(config: SourceConfig, product: Product | None) -> Literal["raw", "harmonised", "reflectance"]:
+    radiometry = config.radiometry or "raw"
+    if radiometry == "raw":
+        return radiometry
+    if config.scale_tags:
+        raise SourceError(
+            f"source.radiometry is {radiometry} and source.scale_tags is true, which both scale the numbers. Leave one "
+            f"of them out."
+        )
+    if product is not None:
+        return radiometry
+    raise SourceError(
+        f"source.radiometry is {radiometry}, but source.path is {mask_urls(config.place)}, which is no product with "
+        f"metadata of its offsets. Give the folder or archive of a product, or leave source.radiometry out."
+    )
+
+
+def _offset_warning(config: SourceConfig, product: Product | None, files: list[BandFile]) -> str:
+    """A sentence where numbers have an offset and the config does not say what is to be done with it."""
+    offsets = sorted({file.calibration.offset for file in files if file.calibration} - {0})
+    if config.radiometry is not None or product is None or not offsets:
+        return ""
+    return (
+        f"warning: its metadata say {product.offset_key} {' and '.join(map(str, offsets))}, and raw numbers are read "
+        f"without it; source.radiometry takes harmonised, which adds it, reflectance, which also divides, or raw"
+    )
 
 
 def _open_file(file: BandFile, config: SourceConfig, timeout: float | None) -> RasterSource:
     """One band as its file has it, without what a picture would show."""
     settings = config.model_dump(include={"nodata", "nodata_rule", "scale_tags"})
+    if config.nodata == "auto" and file.nodata is not None:
+        settings["nodata"] = file.nodata
     source = raster.open_source(SourceConfig(path=file.path, bands=[1], **settings), timeout)
     if source.bands_in_file > 1:
         raise SourceError(

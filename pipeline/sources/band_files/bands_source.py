@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Literal
 
@@ -17,7 +17,10 @@ from pipeline.geometry.resampling import Axis, Method, resampled, widened
 from pipeline.geometry.window import Window
 from pipeline.interfaces import Pixels
 from pipeline.redact import redacted
+from pipeline.sources.band_files.calibration import Calibration, Radiometry
 from pipeline.sources.band_files.files import short
+from pipeline.sources.band_files.product import Product
+from pipeline.sources.gdal.file_identity import identity_of
 from pipeline.sources.raster import RasterSource
 from pipeline.sources.validity.band_causes import OUTSIDE_BAND, CauseCodes, joined, with_unusable
 from pipeline.sources.wrappers.beyond_edges import read_beyond
@@ -41,6 +44,8 @@ class Band:
     aligned: bool
     """Whether it has the scene's own pixels, which are read as they are."""
     method: Method
+    calibration: Calibration | None = None
+    """What its numbers stand for, where a product's metadata say so."""
 
     def read(self, window: Window) -> tuple[npt.NDArray[Any], CauseCodes | None, int]:
         """(rows, cols) of a window inside the scene, codes of its invalid pixels, and how many pixels were decoded."""
@@ -83,6 +88,12 @@ class BandsSource:
     """Size and georeference."""
     rule: Literal["all", "any"]
     """Pixels are invalid where all bands are, or where any is."""
+    radiometry: Radiometry = "raw"
+    """What the numbers of calibrated bands are turned into."""
+    product: Product | None = None
+    """The product that the files belong to."""
+    warning: str = ""
+    """What a person should decide; empty where there is nothing."""
 
     @property
     def bands(self) -> int:
@@ -91,7 +102,9 @@ class BandsSource:
 
     @cached_property
     def dtype(self) -> np.dtype[Any]:
-        """The smallest dtype that holds the raw pixels of all bands."""
+        """The smallest dtype that holds the raw pixels of all bands; float32 of reflectance."""
+        if self.radiometry == "reflectance":
+            return np.dtype("float32")
         return np.result_type(*(band.source.dtype for band in self.parts))
 
     @cached_property
@@ -114,11 +127,13 @@ class BandsSource:
     @cached_property
     def notes(self) -> tuple[str, ...]:
         """The files, how they are resampled, and what is to be said of each."""
-        return (self._files_note(), *self._resampling_notes(), *self._notes_of_files())
+        notes = (*self._product_notes(), self._files_note(), *self._resampling_notes(), *self._notes_of_files())
+        return (self.warning, *notes) if self.warning else notes
 
     def identity(self) -> dict[str, Any]:
         """Path, files, grid, and what is read of them."""
         files = [band.source.identity() for band in self.parts]
+        files += [identity_of(file, [file]) for file in (self.product.files if self.product else ())]
         which = [{key: identity[key] for key in FILE_KEYS if key in identity} for identity in files]
         return {
             "path": redacted(self.path),
@@ -135,7 +150,15 @@ class BandsSource:
                 for band in self.parts
                 if not band.aligned
             },
+            **self._radiometric_identity(),
         }
+
+    def _radiometric_identity(self) -> dict[str, Any]:
+        """The numbers by which raw pixels are changed; nothing where they are not."""
+        if self.radiometry == "raw":
+            return {}
+        numbers = {band.name: asdict(band.calibration) for band in self.parts if band.calibration}
+        return {"radiometry": self.radiometry, "calibration": numbers}
 
     def read(self, window: Window) -> Pixels:
         """Read a window; what lies outside the raster is invalid.
@@ -151,7 +174,8 @@ class BandsSource:
         data = np.empty((self.bands, window.height, window.width), self.dtype)
         codes, decoded = [], 0
         for k, band in enumerate(self.parts):
-            data[k], marks, pixels = band.read(window)
+            raw, marks, pixels = band.read(window)
+            data[k] = raw if band.calibration is None else band.calibration.convert(raw, self.radiometry)
             codes.append(marks)
             decoded = max(decoded, pixels)
         causes = joined(codes, self.rule)
@@ -162,6 +186,12 @@ class BandsSource:
         rows, cols = band.source.block
         height, width = round(rows / band.rows.step), round(cols / band.cols.step)
         return min(max(height, 1), self.grid.height), min(max(width, 1), self.grid.width)
+
+    def _product_notes(self) -> list[str]:
+        if self.product is None:
+            return []
+        how = {"raw": "as they are", "harmonised": "with the offset of its metadata", "reflectance": "as reflectance"}
+        return [f"it is {self.product.title}; its numbers are read {how[self.radiometry]}"]
 
     def _files_note(self) -> str:
         names = [f"{band.name} of {short(band.source.path)}" for band in self.parts[:MAX_FILES]]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipeline.config import SourceConfig
 from pipeline.errors import SourceError
+from pipeline.sources.band_files.calibration import Calibration
 from pipeline.sources.gdal.options import is_remote, mask_urls
 
 FIELD = re.compile(r"\{band(?::(0?\d+))?\}")
@@ -25,6 +26,10 @@ class BandFile:
     name: str
     """As the config names it."""
     path: str
+    calibration: Calibration | None = None
+    """Of images of a product whose metadata say what their numbers mean."""
+    nodata: int | None = None
+    """Number that means nothing, where the file does not say so."""
 
 
 def files_of(config: SourceConfig) -> list[BandFile]:
@@ -37,13 +42,18 @@ def files_of(config: SourceConfig) -> list[BandFile]:
     """
     if isinstance(config.path, dict):
         return _of_mapping(config.path, config.bands)
-    if FIELD.search(config.path):
+    if is_template(config.path):
         return _of_template(config.path, config.bands)
     raise SourceError(
         f"source.path is {mask_urls(config.path)}, which names no file per band. With kind: bands it is a template "
-        f"such as B{{band}}.tif, or a mapping such as {{red: B04.tif, nir: B08.tif}}. One file with all bands is kind: "
-        f"raster."
+        f"such as B{{band}}.tif, a mapping such as {{red: B04.tif, nir: B08.tif}}, or a product of Sentinel-2 "
+        f"(a SAFE folder or zip). One file with all bands is kind: raster."
     )
+
+
+def is_template(path: str) -> bool:
+    """Whether a path has a place for the band."""
+    return FIELD.search(path) is not None
 
 
 def in_template(template: str, band: int | str) -> str:
