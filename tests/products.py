@@ -1,7 +1,8 @@
-"""Scenes as agencies deliver them, small: Sentinel-2 in the SAFE format."""
+"""Scenes as agencies deliver them, small: Sentinel-2 in the SAFE format, and Landsat Collection 2."""
 
 from __future__ import annotations
 
+import tarfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -70,4 +71,66 @@ def zipped(root: Path) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         for file in sorted(root.rglob("*")):
             archive.write(file, file.relative_to(root.parent).as_posix())
+    return path
+
+
+MTL = """GROUP = LANDSAT_METADATA_FILE
+  GROUP = PRODUCT_CONTENTS
+    PROCESSING_LEVEL = "{level}"
+  END_GROUP = PRODUCT_CONTENTS
+  GROUP = LEVEL2_SURFACE_REFLECTANCE_PARAMETERS
+    {level2}
+  END_GROUP = LEVEL2_SURFACE_REFLECTANCE_PARAMETERS
+  GROUP = LEVEL2_SURFACE_TEMPERATURE_PARAMETERS
+    TEMPERATURE_MULT_BAND_ST_B10 = 0.00341802
+    TEMPERATURE_ADD_BAND_ST_B10 = 149.0
+  END_GROUP = LEVEL2_SURFACE_TEMPERATURE_PARAMETERS
+  GROUP = LEVEL1_RADIOMETRIC_RESCALING
+    {level1}
+  END_GROUP = LEVEL1_RADIOMETRIC_RESCALING
+END_GROUP = LANDSAT_METADATA_FILE
+END
+"""
+OLI = ("2", "3", "4", "5", "6")
+
+
+def landsat(
+    folder: Path, level: str = "L2SP", extra: Mapping[str, np.ndarray] | None = None, xml: bool = False
+) -> Path:
+    """A folder of a product of Landsat 8: level 2, or 1 with a panchromatic band of half the pixel size."""
+    scene = f"LC08_{level}_190024_20240601_20240608_02_T1"
+    root, prefix = folder / scene, "SR_" if level == "L2SP" else ""
+    for name in OLI:
+        write_band(root / f"{scene}_{prefix}B{name}.TIF", reflected_light(30, int(name)))
+    further = {"ST_B10": reflected_light(30, 10)} if level == "L2SP" else {"B8": reflected_light(15, 8)}
+    for name, band in {**further, **(extra or {})}.items():
+        write_band(root / f"{scene}_{name}.TIF", band)
+
+    def gains(mult: str, add: str) -> str:
+        return "\n".join(f"REFLECTANCE_MULT_BAND_{k} = {mult}\nREFLECTANCE_ADD_BAND_{k} = {add}" for k in (*OLI, 8))
+
+    text = MTL.format(level=level, level2=gains("2.75e-05", "-0.2"), level1=gains("2.0E-05", "-0.100000"))
+    if level == "L1TP":
+        start, end = (text.index(f"{word} = LEVEL2_SURFACE_REFLECTANCE") for word in ("GROUP", "END_GROUP"))
+        text = text[:start] + text[end:].partition("\n")[2]
+    (root / f"{scene}_MTL.{'xml' if xml else 'txt'}").write_text(as_xml(text) if xml else text)
+    return root
+
+
+def as_xml(text: str) -> str:
+    """The same metadata as the agency's XML."""
+    lines = []
+    for line in text.splitlines():
+        key, _, value = (part.strip() for part in line.partition("="))
+        tag = {"GROUP": f"<{value}>", "END_GROUP": f"</{value}>"}
+        lines.append(tag.get(key, f"<{key}>{value.strip(chr(34))}</{key}>" if value else ""))
+    return "\n".join(lines)
+
+
+def tarred(root: Path) -> Path:
+    """The same in a tar, as it is downloaded."""
+    path = root.with_suffix(".tar")
+    with tarfile.open(path, "w") as archive:
+        for file in sorted(root.iterdir()):
+            archive.add(file, file.name)
     return path

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pipeline.config import SourceConfig
 from pipeline.errors import SourceError
 from pipeline.sources import raster
 from pipeline.sources.band_files.bands_source import Band, BandsSource
+from pipeline.sources.band_files.calibration import Radiometry
 from pipeline.sources.band_files.files import BandFile, files_of, is_template
+from pipeline.sources.band_files.landsat import landsat_product
 from pipeline.sources.band_files.product import Product
 from pipeline.sources.band_files.sentinel2 import sentinel2_product
 from pipeline.sources.band_files.target import axes_of, target_grid
@@ -34,6 +34,7 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> BandsSour
     """
     product = product_of(config)
     files = files_of(config) if product is None else product.chosen(config.bands)
+    radiometry = _radiometry(config, product, files)
     sources = [_open_file(file, config, timeout) for file in files]
     grid = target_grid([source.grid for source in sources], config.resolution)
     parts = []
@@ -55,7 +56,7 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> BandsSour
         parts=tuple(parts),
         grid=grid,
         rule=config.nodata_rule,
-        radiometry=_radiometry(config, product),
+        radiometry=radiometry,
         product=product,
         warning=_offset_warning(config, product, files),
     )
@@ -66,10 +67,11 @@ def product_of(config: SourceConfig) -> Product | None:
     if isinstance(config.path, dict) or is_template(config.path):
         return None
     tree = tree_of(config.path)
-    return None if tree is None else sentinel2_product(tree)
+    return None if tree is None else sentinel2_product(tree) or landsat_product(tree)
 
 
-def _radiometry(config: SourceConfig, product: Product | None) -> Literal["raw", "harmonised", "reflectance"]:
+def _radiometry(config: SourceConfig, product: Product | None, files: list[BandFile]) -> Radiometry:
+    """What is asked for, where the product's metadata can give it."""
     radiometry = config.radiometry or "raw"
     if radiometry == "raw":
         return radiometry
@@ -78,8 +80,19 @@ def _radiometry(config: SourceConfig, product: Product | None) -> Literal["raw",
             f"source.radiometry is {radiometry} and source.scale_tags is true, which both scale the numbers. Leave one "
             f"of them out."
         )
-    if product is not None:
+    without_gain = [file.name for file in files if file.nodata is not None and file.calibration is None]
+    if product is not None and radiometry == "reflectance" and without_gain:
+        raise SourceError(
+            f"source.radiometry is reflectance, of which the metadata of {product.title} say nothing for "
+            f"{', '.join(without_gain)}. Leave these bands out, or give raw."
+        )
+    if product is not None and (radiometry == "reflectance" or product.offset_key):
         return radiometry
+    if product is not None:
+        raise SourceError(
+            f"source.radiometry is harmonised, but {product.title} has no offset of integers to take in. Give "
+            f"reflectance or raw."
+        )
     raise SourceError(
         f"source.radiometry is {radiometry}, but source.path is {mask_urls(config.place)}, which is no product with "
         f"metadata of its offsets. Give the folder or archive of a product, or leave source.radiometry out."

@@ -47,7 +47,8 @@ def files_of(config: SourceConfig) -> list[BandFile]:
     raise SourceError(
         f"source.path is {mask_urls(config.path)}, which names no file per band. With kind: bands it is a template "
         f"such as B{{band}}.tif, a mapping such as {{red: B04.tif, nir: B08.tif}}, or a product of Sentinel-2 "
-        f"(a SAFE folder or zip). One file with all bands is kind: raster."
+        f"(a SAFE folder or zip) or Landsat (a folder or tar with its MTL file). One file with all bands is kind: "
+        f"raster."
     )
 
 

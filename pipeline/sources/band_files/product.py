@@ -22,7 +22,7 @@ class ProductBand:
     calibration: Calibration | None = None
     """None of bands that are no image, such as classes and flags."""
     nodata: int | None = None
-    """Number that means nothing, which the file itself may not say."""
+    """Number of an image that means nothing, which the file itself may not say; None of bands that are no image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class Product:
             There is no such band.
         """
         if not names:
-            return [_file(band.name, band) for band in self.bands if band.calibration is not None]
+            return [_file(band.name, band) for band in self.bands if band.nodata is not None]
         return [_file(str(name), self.band(str(name))) for name in names]
 
     def band(self, name: str) -> ProductBand:
