@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from pipeline.config.families import SOURCE_KINDS, OneOf
 from pipeline.config.values import Auto, ConfigSection, Count
@@ -14,7 +14,7 @@ MAX_NAMED_FILES = 4
 """Files that a message names."""
 FILE_PER_BAND = "bands"
 """The kind that names its bands, and may have a mapping as its path."""
-FILE_PER_BAND_KEYS = ("resolution", "resampling", "radiometry")
+FILE_PER_BAND_KEYS = ("resolution", "resampling", "radiometry", "valid")
 """Keys of that kind alone."""
 
 
@@ -24,6 +24,16 @@ class AreaConfig(ConfigSection):
     path: str = Field(description="polygons in any CRS: GeoJSON, GeoPackage, FlatGeobuf, shapefile …")
     layer: str | None = Field(None, description="layer of a file that has several")
     where: str | None = Field(None, description="condition on the attributes, such as: name = 'north'")
+
+
+class NotConfig(ConfigSection):
+    """Values that make a pixel invalid."""
+
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
+    forbidden: Annotated[list[int | str], Field(min_length=1)] = Field(
+        alias="not", description="values, classes or flags that make a pixel invalid"
+    )
 
 
 class SourceConfig(ConfigSection):
@@ -54,6 +64,10 @@ class SourceConfig(ConfigSection):
         None,
         description="of kind bands, of products: numbers as they are (by default), with the offset of the metadata, or "
         "reflectance",
+    )
+    valid: dict[str, list[int | str] | NotConfig] | None = Field(
+        None,
+        description="of kind bands: by the name of a quality band, its valid values, or {not: [values or flags]}",
     )
     resampling: Literal["nearest", "bilinear", "cubic", "lanczos", "average"] = Field(
         "bilinear", description="how bands of other pixels are brought to the grid"

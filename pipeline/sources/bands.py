@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pipeline.config import SourceConfig
+from pipeline.config.source import NotConfig
 from pipeline.errors import SourceError
+from pipeline.geometry.grid import Grid
 from pipeline.sources import raster
 from pipeline.sources.band_files.bands_source import Band, BandsSource
 from pipeline.sources.band_files.calibration import Radiometry
-from pipeline.sources.band_files.files import BandFile, files_of, is_template
+from pipeline.sources.band_files.files import BandFile, files_of, is_template, quality_file
 from pipeline.sources.band_files.landsat import landsat_product
 from pipeline.sources.band_files.product import Product
+from pipeline.sources.band_files.quality import Footprint, Quality, rule_of
 from pipeline.sources.band_files.sentinel2 import sentinel2_product
 from pipeline.sources.band_files.target import axes_of, target_grid
 from pipeline.sources.band_files.tree import tree_of
@@ -56,10 +61,42 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> BandsSour
         parts=tuple(parts),
         grid=grid,
         rule=config.nodata_rule,
+        qualities=tuple(_qualities(config, product, timeout, parts, grid)),
         radiometry=radiometry,
         product=product,
         warning=_offset_warning(config, product, files),
     )
+
+
+def _qualities(
+    config: SourceConfig, product: Product | None, timeout: float | None, parts: list[Band], grid: Grid
+) -> Iterator[Quality]:
+    """The bands of ``source.valid``, laid on the scene and on the grids of bands that are resampled."""
+    resampled = {(band.rows, band.cols): band.source.grid for band in parts if not band.aligned}
+    for name, entry in (config.valid or {}).items():
+        file = quality_file(config, name) if product is None else product.chosen([name])[0]
+        allowed, forbidden = (None, entry.forbidden) if isinstance(entry, NotConfig) else (entry, [])
+        rule = rule_of(name, allowed, forbidden)
+        source = _open_file(file, config.model_copy(update={"scale_tags": False, "nodata": "auto"}), timeout)
+        if source.dtype.kind not in "iu":
+            raise SourceError(
+                f"source.valid names the band {name} of {source.dtype}, but values and flags are integers. Name a band "
+                f"of classes or flags."
+            )
+        rows, cols = axes_of(name, source.grid, grid)
+        footprints = []
+        for (coarse_rows, coarse_cols), coarse in resampled.items():
+            down, across = axes_of(name, source.grid, coarse)
+            footprints.append(
+                Footprint(
+                    rows=coarse_rows,
+                    cols=coarse_cols,
+                    method=config.resampling,
+                    quality_rows=down,
+                    quality_cols=across,
+                )
+            )
+        yield Quality(name=name, source=source, rule=rule, rows=rows, cols=cols, footprints=tuple(footprints))
 
 
 def product_of(config: SourceConfig) -> Product | None:

@@ -20,9 +20,10 @@ from pipeline.redact import redacted
 from pipeline.sources.band_files.calibration import Calibration, Radiometry
 from pipeline.sources.band_files.files import short
 from pipeline.sources.band_files.product import Product
+from pipeline.sources.band_files.quality import Quality
 from pipeline.sources.gdal.file_identity import identity_of
 from pipeline.sources.raster import RasterSource
-from pipeline.sources.validity.band_causes import OUTSIDE_BAND, CauseCodes, joined, with_unusable
+from pipeline.sources.validity.band_causes import OUTSIDE_BAND, CauseCodes, joined, joined_with, with_unusable
 from pipeline.sources.wrappers.beyond_edges import read_beyond
 
 MAX_FILES = 6
@@ -53,7 +54,8 @@ class Band:
             pixels = self.source.read(window)
             return pixels.data[0], with_unusable(pixels.data[0], pixels.causes), pixels.decoded
         rows, cols = self.rows.taps(window.rows, self.method), self.cols.taps(window.cols, self.method)
-        pixels = self.source.read(Window.of(rows.span, cols.span))
+        outer = Window.of(rows.span, cols.span)
+        pixels = self.source.read(outer)
         band, codes = pixels.data[0], with_unusable(pixels.data[0], pixels.causes)
         decoded = round(pixels.decoded / (self.rows.step * self.cols.step))
         if codes is None or not codes.any():
@@ -61,12 +63,13 @@ class Band:
         marks = widened(codes, rows, cols)
         data = resampled(np.where(codes == 0, band, np.zeros((), band.dtype)), rows, cols)
         # a sum with an invalid pixel is no number of the scene: the nearest pixel stands for it
-        data = np.where(marks == 0, data, self._nearest(window))
+        data = np.where(marks == 0, data, self._nearest(window, band, outer))
         return data, self._outside(window, marks), decoded
 
-    def _nearest(self, window: Window) -> npt.NDArray[Any]:
+    def _nearest(self, window: Window, band: npt.NDArray[Any], outer: Window) -> npt.NDArray[Any]:
+        """The nearest pixels of a band that was read of a window of its file."""
         rows, cols = self.rows.taps(window.rows, "nearest"), self.cols.taps(window.cols, "nearest")
-        return resampled(self.source.read(Window.of(rows.span, cols.span)).data[0], rows, cols)
+        return resampled(band[Window.of(rows.span, cols.span).index_in(outer)], rows, cols)
 
     def _outside(self, window: Window, codes: CauseCodes | None) -> CauseCodes | None:
         """The codes, with those of pixels whose centre lies outside the band."""
@@ -92,6 +95,8 @@ class BandsSource:
     """What the numbers of calibrated bands are turned into."""
     product: Product | None = None
     """The product that the files belong to."""
+    qualities: tuple[Quality, ...] = ()
+    """Bands that say which pixels count."""
     warning: str = ""
     """What a person should decide; empty where there is nothing."""
 
@@ -127,12 +132,19 @@ class BandsSource:
     @cached_property
     def notes(self) -> tuple[str, ...]:
         """The files, how they are resampled, and what is to be said of each."""
-        notes = (*self._product_notes(), self._files_note(), *self._resampling_notes(), *self._notes_of_files())
+        notes = (
+            *self._product_notes(),
+            self._files_note(),
+            *self._resampling_notes(),
+            *self._notes_of_files(),
+            *self._quality_notes(),
+        )
         return (self.warning, *notes) if self.warning else notes
 
     def identity(self) -> dict[str, Any]:
         """Path, files, grid, and what is read of them."""
         files = [band.source.identity() for band in self.parts]
+        files += [quality.source.identity() for quality in self.qualities]
         files += [identity_of(file, [file]) for file in (self.product.files if self.product else ())]
         which = [{key: identity[key] for key in FILE_KEYS if key in identity} for identity in files]
         return {
@@ -151,6 +163,7 @@ class BandsSource:
                 if not band.aligned
             },
             **self._radiometric_identity(),
+            **({"valid": {quality.name: asdict(quality.rule) for quality in self.qualities}} if self.qualities else {}),
         }
 
     def _radiometric_identity(self) -> dict[str, Any]:
@@ -178,7 +191,8 @@ class BandsSource:
             data[k] = raw if band.calibration is None else band.calibration.convert(raw, self.radiometry)
             codes.append(marks)
             decoded = max(decoded, pixels)
-        causes = joined(codes, self.rule)
+        hidden = [marks for quality in self.qualities if (marks := quality.codes(window)) is not None]
+        causes = joined(codes, self.rule) if not hidden else joined_with(codes, hidden, self.rule)
         valid = np.ones(data.shape[1:], bool) if causes is None else causes == 0
         return Pixels(data=data, valid=valid, causes=causes, decoded=decoded)
 
@@ -192,6 +206,11 @@ class BandsSource:
             return []
         how = {"raw": "as they are", "harmonised": "with the offset of its metadata", "reflectance": "as reflectance"}
         return [f"it is {self.product.title}; its numbers are read {how[self.radiometry]}"]
+
+    def _quality_notes(self) -> list[str]:
+        return [
+            f"{quality.name} of {short(quality.source.path)} says which pixels are valid" for quality in self.qualities
+        ]
 
     def _files_note(self) -> str:
         names = [f"{band.name} of {short(band.source.path)}" for band in self.parts[:MAX_FILES]]

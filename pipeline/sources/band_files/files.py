@@ -98,6 +98,11 @@ def _existing(template: str) -> list[str]:
     return [match["band"] for match in matches if match]
 
 
+def quality_file(config: SourceConfig, name: str) -> BandFile:
+    """The file of a quality band, by the same template or mapping. Raises SourceError where there is none."""
+    return files_of(config.model_copy(update={"bands": [name]}))[0]
+
+
 def _listed(names: list[str]) -> str:
     if not names:
         return ""
@@ -111,7 +116,7 @@ def missing_band_error(name: str, place: str, names: list[str]) -> SourceError:
         if names
         else "It has none"
     )
-    return SourceError(f"source.bands asks for {name}, but {place} has no such band. {there}. Name one of these.")
+    return SourceError(f"The config asks for {name}, but {place} has no such band. {there}. Name one of these.")
 
 
 def short(path: str) -> str:

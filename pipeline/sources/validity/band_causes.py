@@ -53,3 +53,25 @@ def joined(bands: Sequence[CauseCodes | None], rule: Literal["all", "any"]) -> C
         counts = invalid & (causes == 0) & ((codes != 0) if by_rule else (codes >= UNUSABLE))
         causes[counts] = codes[counts] & ~np.uint8(UNUSABLE)
     return causes if invalid.any() else None
+
+
+def joined_with(
+    bands: Sequence[CauseCodes | None], hidden: Sequence[CauseCodes], rule: Literal["all", "any"]
+) -> CauseCodes:
+    """The same, where other rasters hide pixels: these are invalid whatever the bands say.
+
+    Parameters
+    ----------
+    bands
+        As for `joined`.
+    hidden
+        (rows, cols) codes of each of the others, with the bit `UNUSABLE`.
+    rule
+        As for `joined`; it counts for the bands alone.
+    """
+    causes = joined(bands, rule)
+    for codes in hidden:
+        plain = codes & ~np.uint8(UNUSABLE)
+        causes = plain if causes is None else np.where(causes == 0, plain, causes)
+    assert causes is not None
+    return causes

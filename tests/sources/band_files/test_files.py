@@ -26,9 +26,7 @@ def test_a_template_is_written_with_numbers_names_and_digits(tmp_path: Path) -> 
 def test_a_band_that_is_missing_is_refused_with_those_that_there_are(tmp_path: Path) -> None:
     for name in ("B1.tif", "B2.tif", "C3.tif"):
         (tmp_path / name).touch()
-    with pytest.raises(
-        SourceError, match=r"source.bands asks for 4, but .*B\{band\}.tif has no such band. It has 1, 2."
-    ):
+    with pytest.raises(SourceError, match=r"The config asks for 4, but .*B\{band\}.tif has no such band. It has 1, 2."):
         paths(f"{tmp_path}/B{{band}}.tif", [1, 4])
     with pytest.raises(SourceError, match=r"asks for blue, but source.path has no such band. It has red, nir\."):
         paths({"red": "a.tif", "nir": "b.tif"}, ["red", "blue"])
