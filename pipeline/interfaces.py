@@ -64,6 +64,10 @@ class Source(Protocol):
         """What a person must know of how it is read: what is left out, changed, or taken as unknown."""
 
     @property
+    def rgb(self) -> tuple[int, ...]:
+        """Which of the bands read, from 0, are red, green and blue; empty where that is not known."""
+
+    @property
     def open_files(self) -> int:
         """Bytes that files hold while they are open, beside GDAL's cache and what is read.
 

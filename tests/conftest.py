@@ -50,6 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("nightly" if config.getoption("--tier") == "nightly" else "test")
     if not (WORKER or config.option.basetemp):
         config.pluginmanager.register(Temporary(config))
+    os.environ["WHOLECLOTH_STATE"] = tempfile.mkdtemp(prefix="state-", dir=Path(config.option.basetemp).parent)
     os.environ["WHOLECLOTH_CACHE"] = tempfile.mkdtemp(prefix="cache-", dir=Path(config.option.basetemp).parent)
     if not WORKER and config.getoption("numprocesses", None):
         give_workers_memory()

@@ -87,6 +87,13 @@ GUARDS = {
         "tests/benchmarks/",
         "tests/test_scale.py",
     ),
+    "view": (
+        "pipeline/viewer/",
+        "pipeline/cli/view.py",
+        "pipeline/store/made_here.py",
+        "pipeline/store/reader.py",
+        "tests/viewer/",
+    ),
     "readers": (
         "pipeline/exports/",
         "pipeline/store/metadata.py",

@@ -16,6 +16,7 @@ PROGRAMS = {
     "compile": {"g++": "g++"},
     "slurm": {"sbatch": "slurm-wlm", "slurmctld": "slurm-wlm", "slurmd": "slurm-wlm", "munged": "munge"},
     "clocks": {"libfaketime": "libfaketime"},
+    "view": {"chromium": "chromium"},
     "readers": {"gdalinfo": "gdal-bin", "qgis": "python3-qgis"},
 }
 """By group of `tests.tiers`: what must be there, and the package of Debian that has it."""

@@ -93,7 +93,7 @@ def config(folder: Path, name: str = "job", **sections: dict[str, Any]) -> Path:
             "classes": CLASSES,
             "input": {"mean": 500, "std": 200},
         },
-        "output": {"path": str(folder / f"{name}.zarr"), "chunk": 64, "block": 128, "exports": []},
+        "output": {"path": str(folder / f"{name}.zarr"), "chunk": 64, "block": 128, "exports": [], "report": False},
         "execution": {"device": "cpu", "engine": "serial"},
     }
     for key, values in sections.items():

@@ -122,7 +122,7 @@ def test_the_layer_cleaned_on_object_storage_is_that_of_a_folder(s3: Storage, tm
 
 @pytest.mark.slow
 def test_the_commands_take_it_as_they_take_a_folder(s3: Storage, tmp_path: Path) -> None:
-    path, store = config(tmp_path, output={"certificate": True}), str(place(tmp_path))
+    path, store = config(tmp_path, output={"certificate": True, "report": True}), str(place(tmp_path))
     labels = scenes.write(tmp_path / "labels.tif", np.full((1, 300, 420), 1, dtype="uint8"))
     for args in (
         ["plan", str(path)],
@@ -137,6 +137,7 @@ def test_the_commands_take_it_as_they_take_a_folder(s3: Storage, tmp_path: Path)
     report = json.loads(files_at(place(tmp_path).parent).get("job.report.json") or b"")
     assert report["certificate"]["passed"] is True
     assert read_store_meta(place(tmp_path))["certificate"]["passed"] is True
+    assert b"image</figcaption>" in (files_at(place(tmp_path).parent).get("job.report.html") or b"")  # a seam
 
 
 @pytest.mark.slow

@@ -23,6 +23,7 @@ GROUPS = {
     "clocks": "a wall clock that jumps",
     "scale": "benchmarks, rasters of 10¹¹ px",
     "readers": "what a run leaves, opened by other people's programs",
+    "view": "the page of a store, driven in a browser",
 }
 """Of tests of the night, with what they need time or a machine for."""
 

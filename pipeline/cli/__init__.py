@@ -18,6 +18,7 @@ from pipeline.cli import (
     status,
     train,
     verify,
+    view,
 )
 from pipeline.cli.app import app
 from pipeline.cli.exit import run_and_exit
@@ -38,6 +39,7 @@ COMMANDS = (
     train.train,
     evaluate.evaluate,
     stats.stats,
+    view.view,
     sample.sample,
     schema.schema,
 )

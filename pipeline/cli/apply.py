@@ -30,4 +30,4 @@ def apply(store: StorePath, postprocess: Steps, log_format: LogFormat = Format.T
         return
     for name, path in report.files.items():
         print(f"{name}: {path}")
-    print(look_line(report.files, has_classes=True))
+    print(look_line(report.files))

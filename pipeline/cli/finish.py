@@ -12,7 +12,6 @@ def finish(store: StorePath, log_format: LogFormat = Format.TEXT, quiet: Quiet =
     install_signal_handlers()
     from pipeline.running.finish import complete_store as complete
     from pipeline.runtime.progress import progress_as
-    from pipeline.store.respec import read_spec
 
     with progress_as(log_format, quiet) as progress:
         report = complete(store, progress.say, progress.overviews)
@@ -23,4 +22,4 @@ def finish(store: StorePath, log_format: LogFormat = Format.TEXT, quiet: Quiet =
         print(f"certificate: {report.certificate['why']}")
     for name, path in report.files.items():
         print(f"{name}: {path}")
-    print(look_line(report.files, bool(read_spec(store).classes)))
+    print(look_line(report.files))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from importlib.util import find_spec
 
-LOOK_COMMAND = "stats"
-"""The command that shows a store."""
+VIEW_PACKAGES = ("starlette", "uvicorn")
+"""What ``view`` needs beside what every command does: the extra ``view``."""
 
 
-def look_line(files: Mapping[str, str], has_classes: bool) -> str:
-    """What to type next, by the files that a report names; of a store without classes, its picture."""
-    if has_classes or "quicklook" not in files:
-        return f"look: wholecloth {LOOK_COMMAND} {shlex.quote(files['store'])}"
-    return f"look: {files['quicklook']}"
+def look_line(files: Mapping[str, str]) -> str:
+    """What to type next, by the files that a report names: ``view`` where it can run, else the page or ``stats``."""
+    if all(map(find_spec, VIEW_PACKAGES)):
+        return f"look: wholecloth view {shlex.quote(files['store'])}"
+    if "page" in files:
+        return f"look: {files['page']}"
+    return f"look: wholecloth stats {shlex.quote(files['store'])}"

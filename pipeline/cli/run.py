@@ -139,7 +139,7 @@ def _print_report(job: Job, report: Report) -> None:
             f"are none, {finish}"
         )
     else:
-        print(look_line(report.files, bool(job.spec.classes)))
+        print(look_line(report.files))
 
 
 def _clipped(report: Report, channels: tuple[str, ...]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -31,14 +32,21 @@ def verify(
     """Prove a store: every chunk is read, and seams are inferred again with wider halos; writes the certificate."""
     install_signal_handlers()
     from pipeline.quality.verify import certificate
+    from pipeline.quality.verify.seam_examples import write_examples
     from pipeline.quality.verify.verify import job_of
     from pipeline.quality.verify.verify import verify as look
+    from pipeline.reports.page import is_wanted, write_page
     from pipeline.runtime.progress import progress_as
 
     with progress_as(log_format, quiet) as progress:
         job = job_of(store, overrides or [])
-        result = look(job, progress.say, windows=windows, seed=seed, tolerance=tolerance, notify=progress.status)
+        keep = partial(write_examples, store)
+        result = look(
+            job, progress.say, windows=windows, seed=seed, tolerance=tolerance, notify=progress.status, keep=keep
+        )
         written = certificate.publish(store, result)
+        if is_wanted(job.meta()):
+            write_page(store)
         progress.note("certificate", passed=result["passed"], why=result["why"], report=str(written))
     if as_json or not quiet:
         rows = [*certificate.certificate_rows(store, result), ("report", str(written))]

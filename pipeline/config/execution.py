@@ -117,6 +117,12 @@ class OutputConfig(ConfigSection):
         description="steps that make the layer cleaned of the mask, such as [{sieve: 20 px}, {majority: 3}]; "
         "without the key, a store keeps the layer that it has",
     )
+    picture: bool | list[Count] = Field(
+        True,
+        description="keep a reduced picture of what the network read; or the one or three bands that it shows, "
+        "counted from 1 among those read",
+    )
+    report: bool = Field(True, description="leave a page of the run beside the store, NAME.report.html")
     certificate: bool = Field(False, description="verify the store at the end of run")
     zarr_format: Literal[2, 3] = 3
 
@@ -126,6 +132,14 @@ class OutputConfig(ConfigSection):
         if ("mask" not in layers and layers != ["values"]) or len(set(layers)) < len(layers):
             raise ValueError(f"{layers} must name mask, and each layer once, or values alone")
         return layers
+
+    @field_validator("picture", mode="before")
+    @classmethod
+    def _picture(cls, picture: object) -> object:
+        is_list = isinstance(picture, list) and len(picture) in (1, 3) and all(type(band) is int for band in picture)
+        if isinstance(picture, bool) or is_list:
+            return picture
+        raise ValueError("give true, false, or a list of one or three bands, such as [3, 2, 1]")
 
     @model_validator(mode="after")
     def _shards(self) -> OutputConfig:

@@ -14,10 +14,10 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
+from pipeline.exports.scale_bar import scale_bar
 from pipeline.exports.stretch import MAX_CHANNELS, Entry, Stretched, stretch
 from pipeline.exports.task import main_layer
 from pipeline.geometry.grid import Grid
-from pipeline.geometry.ground import pixel_metres
 from pipeline.locations import Place
 from pipeline.store.files import belongs_to_others, files_at
 from pipeline.store.lifecycle import open_layer
@@ -174,23 +174,6 @@ def _ascii(text: str) -> str:
 
 
 def _scale_bar(canvas: Image.Image, grid: Grid, px_per_px: float, top: int, width: int) -> None:
-    size, unit = _ground(grid)
-    length = _round(size * px_per_px * width / 4)
-    ImageDraw.Draw(canvas).rectangle((MARGIN, top, MARGIN + length / (size * px_per_px), top + 6), fill=_INK)
-    large = {"m": "km", "µm": "mm"}.get(unit)
-    text = f"{length / 1000:g} {large}" if large and length >= 1000 else f"{length:g} {unit}"
+    length, text = scale_bar(grid, px_per_px * width)
+    ImageDraw.Draw(canvas).rectangle((MARGIN, top, MARGIN + length / px_per_px, top + 6), fill=_INK)
     draw_text(canvas, (MARGIN, top + 10), text)
-
-
-def _round(length: float) -> float:
-    """The largest of 1, 2 and 5 times a power of ten below a length."""
-    power = 10.0 ** math.floor(math.log10(length))
-    return max(step * power for step in (1, 2, 5) if step * power <= length)
-
-
-def _ground(grid: Grid) -> tuple[float, str]:
-    """Width of a pixel and its unit; degrees as metres at the raster's middle."""
-    if grid.unit == "um":
-        return grid.pixel_size[1], "µm"
-    metres = pixel_metres(grid)
-    return (1.0, "px") if metres is None else (metres, "m")

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.store.picture import percentile_range
 from pipeline.store.values import ValuesSpec
 
 MAX_CHANNELS = 3
 """Channels that a picture shows: one as grey, three as red, green and blue."""
-PERCENTILES = (2.0, 98.0)
-"""What is black and what is brightest, percent of the valid pixels of a channel."""
 _RGB = ((220, 60, 60), (60, 170, 60), (70, 90, 220))
 _GREY = (128, 128, 128)
 
@@ -45,7 +44,7 @@ def stretch(stored: npt.NDArray[np.generic], values: ValuesSpec) -> Stretched:
     shown = stored if len(stored) == MAX_CHANNELS else stored[:1]
     planes = [values.numbers(plane, k) for k, plane in enumerate(shown)]
     valid = values.valid(stored[0])
-    ranges = [_range(plane[valid]) for plane in planes]
+    ranges = [percentile_range(plane[valid]) for plane in planes]
     bytes_ = [_bytes(plane, low, high) for plane, (low, high) in zip(planes, ranges, strict=True)]
     swatches = _RGB if len(planes) == MAX_CHANNELS else (_GREY,)
     return Stretched(
@@ -56,13 +55,6 @@ def stretch(stored: npt.NDArray[np.generic], values: ValuesSpec) -> Stretched:
             for name, (low, high), color in zip(values.channels, ranges, swatches, strict=False)
         ],
     )
-
-
-def _range(numbers: npt.NDArray[np.float64]) -> tuple[float, float]:
-    if not numbers.size:
-        return 0.0, 0.0
-    low, high = np.percentile(numbers, PERCENTILES)
-    return float(low), float(high)
 
 
 def _bytes(plane: npt.NDArray[np.float64], low: float, high: float) -> npt.NDArray[np.uint8]:

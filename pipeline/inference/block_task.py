@@ -18,6 +18,7 @@ from pipeline.geometry.margin import Margin
 from pipeline.geometry.shards import Shard, ShardBlocks, blocks_of_shard
 from pipeline.geometry.window import Window
 from pipeline.inference.infer import CLIPPED, Inference
+from pipeline.inference.picture import PicturePart
 from pipeline.inference.read import pixel_checksum, read_with_retries
 from pipeline.inference.recipe import Block, Recipe, requested_window
 from pipeline.inference.write import write_block
@@ -33,6 +34,7 @@ from pipeline.runtime.device import no_jit_reoptimisation, run_on_device_thread,
 from pipeline.runtime.transfer.base import Arrays
 from pipeline.store.files.outage import outage_as_unfinished
 from pipeline.store.invalid_counts import InvalidCounts
+from pipeline.store.picture_spec import PictureSpec
 
 if TYPE_CHECKING:
     from pipeline.sources.aoi.aoi import Area
@@ -83,6 +85,8 @@ class BlockTask:
     """Pixels so near the raster's edge are nodata; None where there are none."""
     mark: str = ""
     """Of the network that the job was planned with, as `Loaded.mark`; empty where it is taken as it is."""
+    picture: PictureSpec | None = None
+    """The reduced picture of the source that the store keeps; None where it keeps none."""
     store_id: str = ""
     """Id of the store, once it is there; a worker writes into no other under the same path."""
 
@@ -174,7 +178,7 @@ class BlockTask:
             counts.add_clipped([] if clipped is None else clipped.tolist())
         else:
             arrays = {}
-        self._write(index, block.window, arrays, {**record, **counts.recorded()})
+        self._write(index, block, arrays, {**record, **counts.recorded()})
         return inferred, block.pixels.decoded, counts
 
     def _infer(self, block: Block) -> tuple[Arrays, int]:
@@ -184,9 +188,10 @@ class BlockTask:
             uploaded = network.upload(block)
         return network.collect(run_on_device_thread(lambda: network.enqueue(uploaded, self.layout), self.streams))
 
-    def _write(self, index: BlockIndex, window: Window, arrays: Arrays, record: dict[str, Any]) -> None:
+    def _write(self, index: BlockIndex, block: Block, arrays: Arrays, record: dict[str, Any]) -> None:
+        part = None if self.picture is None else PicturePart(spec=self.picture, block=block)
         with outage_as_unfinished(self.store):
-            write_block(self.store, index, window, self.recipe.layers, arrays, record, self.store_id)
+            write_block(self.store, index, block.window, self.recipe.layers, arrays, record, self.store_id, part)
 
 
 _inferences: dict[Place, Inference] = {}

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from pipeline.geometry.blocks import BlockIndex
 from pipeline.geometry.window import Window
+from pipeline.inference.picture import PicturePart
 from pipeline.locations import Place
 from pipeline.runtime.clock import timed_stage
 from pipeline.store.lease.lease import assert_held
@@ -24,6 +25,7 @@ def write_block(
     arrays: dict[str, npt.NDArray[np.generic]],
     record: dict[str, Any],
     store_id: str = "",
+    picture: PicturePart | None = None,
 ) -> None:
     """Write a block and commit it once its chunks are durable.
 
@@ -41,6 +43,8 @@ def write_block(
         What the commit record says beside the checksums of the chunks.
     store_id
         Id of the store, as for `assert_held`.
+    picture
+        What the block adds to the picture of the source, where the store keeps one.
 
     Raises
     ------
@@ -51,6 +55,8 @@ def write_block(
         assert_held(store, store_id)
         for name, values in arrays.items():
             open_layer(store, 0, name)[(..., *window.slices)] = values
+        if picture is not None:
+            picture.write(store)
     with timed_stage("commit"):
         assert_held(store, store_id)
         commit_block(store, 0, (index.row, index.col), window, layers, record)

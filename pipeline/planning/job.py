@@ -27,6 +27,7 @@ from pipeline.planning import (
     folding,
     frozen_plan,
     limits,
+    picture,
     planner,
     precisions,
     previous_store,
@@ -122,6 +123,7 @@ class Job:
             "blocks": list(self.task.layout.shape),
             "levels": self.spec.levels,
             **({"asked": self.blocks} if self.task.area else {}),
+            **({"picture": self.spec.picture.as_dict()} if self.spec.picture else {}),
             "config": redacted_document(self.config.model_dump(mode="json", exclude={"locked"})),
             "given": redacted_document(self.config.model_dump(mode="json", exclude_unset=True, exclude={"locked"})),
             "versions": {"wholecloth": __version__, "torch": str(torch.__version__)},
@@ -255,6 +257,7 @@ def _job(
         margin=inputs.locality.margin,
         edges=edges.without_class(inputs.locality.margin, config.tile),
         mark=inputs.mark,
+        picture=picture.choose_picture(config.output, source, plan.tiles.block, stored if inputs.resumes else None),
     )
     store_fingerprint = fingerprint.resolved_fingerprint(
         fingerprint.input_identity(source, inputs.area, inputs.network), options
@@ -263,7 +266,7 @@ def _job(
         store_fingerprint = (
             stored["fingerprint"] if inputs.resumes else {**store_fingerprint, **stored["fingerprint"], **moved}
         )
-    spec = store_spec.make_spec(inputs, store_fingerprint, recipe, rows, plan.tiles)
+    spec = store_spec.make_spec(inputs, store_fingerprint, recipe, rows, plan.tiles, task.picture)
     return Job(
         config=config,
         source=edges.padded_source(source, plan.tiles.pad),

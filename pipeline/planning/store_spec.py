@@ -9,11 +9,17 @@ from pipeline.interfaces import Source
 from pipeline.planning.fingerprint import Fingerprint, unplaced
 from pipeline.planning.planner import PlanInputs
 from pipeline.planning.types import TilePlan
+from pipeline.store.picture_spec import PictureSpec
 from pipeline.store.spec import ClassRow, StoreSpec, levels_for
 
 
 def make_spec(
-    inputs: PlanInputs, stored: Fingerprint, recipe: Recipe, rows: tuple[ClassRow, ...], tiles: TilePlan
+    inputs: PlanInputs,
+    stored: Fingerprint,
+    recipe: Recipe,
+    rows: tuple[ClassRow, ...],
+    tiles: TilePlan,
+    picture: PictureSpec | None = None,
 ) -> StoreSpec:
     """What a store is laid out by.
 
@@ -29,6 +35,8 @@ def make_spec(
         The class table.
     tiles
         Sizes of chunks and shards.
+    picture
+        The picture of its source that the store keeps.
 
     Raises
     ------
@@ -49,6 +57,7 @@ def make_spec(
         class_codes=tuple(recipe.decoding.codes[k] for k in recipe.decoding.outcomes),
         has_min_confidence=recipe.min_confidence > 0,
         values=recipe.values,
+        picture=picture,
     )
 
 

@@ -20,12 +20,12 @@ from pipeline.sources.overview import Overview, read_overview
 if TYPE_CHECKING:
     from pipeline.sources.aoi.aoi import Area
 
-MAX_READ = 256 * MIB
+MAX_DECODED = 256 * MIB
 """Bytes that are decoded of a raster without overviews to choose a window."""
 ACROSS = 4
 """Fixed places along each axis."""
 READ_ORDER = (5, 10, 6, 9, 0, 15, 3, 12, 1, 14, 7, 8, 2, 13, 4, 11)
-"""Fixed places in the order in which they are read, since MAX_READ may end it early: inner ones first."""
+"""Fixed places in the order in which they are read, since MAX_DECODED may end it early: inner ones first."""
 SAMPLES = 8
 """Px of an overview that a window is wide, at the least."""
 
@@ -129,7 +129,7 @@ def _of_places(source: Source, area: Area | None, side: int) -> ChosenWindow:
     affordable, size = _affordable(source, windows)
     lack = "the raster has no overviews of use"
     if not affordable:
-        reason = f"{lack}, and a look at one place decodes more than {human(MAX_READ)}: the first place, unseen"
+        reason = f"{lack}, and a look at one place decodes more than {human(MAX_DECODED)}: the first place, unseen"
         return ChosenWindow(window=windows[0], reason=reason)
     try:
         varieties = place_variety([moments(source.read(window)) for window in affordable])
@@ -155,11 +155,11 @@ def _windows_of_area(grid: Grid, area: Area, side: int) -> list[Window]:
 
 
 def _affordable(source: Source, windows: list[Window]) -> tuple[list[Window], int]:
-    """The first windows that decode no more than MAX_READ together, and how many bytes that is."""
+    """The first windows that decode no more than MAX_DECODED together, and how many bytes that is."""
     total, chosen = 0, list[Window]()
     for window in windows:
         total += (size := _decoded_bytes(source, window))
-        if total > MAX_READ:
+        if total > MAX_DECODED:
             return chosen, total - size
         chosen.append(window)
     return chosen, total

@@ -43,7 +43,7 @@ class PageContent:
     sweep_key: str = ""
 
 
-def render_page(content: PageContent) -> str:
+def render_preview(content: PageContent) -> str:
     """The page as HTML; whatever stands in names is shown as text."""
     environment = Environment(
         loader=PackageLoader("pipeline.preview"),

@@ -16,7 +16,7 @@ from pipeline.preview.contact_sheet import Cell, draw_contact_sheet
 from pipeline.preview.describe_pass import Description, describe_pass
 from pipeline.preview.one_pass import WindowPixels, choose_extent, infer_window, read_pixels
 from pipeline.preview.outcome import ClassShare, class_shares, mean_confidence, window_warnings
-from pipeline.preview.page import Figure, PageContent, percent, render_page, short_number
+from pipeline.preview.page import Figure, PageContent, percent, render_preview, short_number
 from pipeline.preview.pictures import PREVIEW_MARK, Pictures, band_label, draw_pictures, png, png_of
 from pipeline.preview.sweep import KeySweep
 from pipeline.runtime.transfer.base import Arrays
@@ -106,7 +106,7 @@ def make_preview(config: Config, request: PreviewRequest) -> Preview:
     if cells:
         legend = [(row.name, row.rgb) for row in rows]
         contents["contact.png"] = png_of(draw_contact_sheet(cells, legend))
-    contents[PAGE_NAME] = render_page(content).encode()
+    contents[PAGE_NAME] = render_preview(content).encode()
     return Preview(
         files=_write(request.folder, contents),
         description=description,

@@ -18,4 +18,5 @@ def check_job_disk(job: Job) -> None:
     pixels: int = document["area"]["pixels"] if document["area"] else job.spec.grid.height * job.spec.grid.width
     exports = round(pixels * export_bytes_per_pixel(job.path, job.spec, job.meta()) * WITH_OVERVIEWS)
     on_disk: int = 0 if isinstance(job.path, Remote) else document["output_bytes_before_compression"]
-    check_disk(job.path, on_disk + exports)
+    picture = 0 if isinstance(job.path, Remote) or not job.spec.picture else job.spec.picture.size(job.spec.grid)
+    check_disk(job.path, on_disk + picture + exports)

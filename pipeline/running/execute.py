@@ -13,6 +13,7 @@ from pipeline.interfaces import Engine
 from pipeline.planning.describe import headline, plan_metrics
 from pipeline.planning.job import Job, prepare_job
 from pipeline.postprocess.cleaning import make_cleaned, resolve_cleaning
+from pipeline.reports.page import page_place
 from pipeline.running import engine_options
 from pipeline.running.blocks import prefault_tile_memory, run_blocks
 from pipeline.running.disk import check_job_disk
@@ -72,6 +73,8 @@ def execute(
 def _execute(job: Job, progress: Progress, fresh: bool, trace: Trace | None, shard: Shard | None) -> Report:
     check_job_disk(job)
     check_exports(job.path, job.finished_spec, job.meta())
+    if job.config.output.report:
+        page_place(job.path)  # refused now, rather than when all is done
     if not job.resumes:
         prefault_tile_memory(job)
     with hold_store(job, progress.say, fresh, shard) as held_job:

@@ -6,6 +6,7 @@ By its own word, without source, weights or a network.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from pipeline.config.families import ENGINE_FACTS, EngineFacts
@@ -13,7 +14,8 @@ from pipeline.engines import KINDS as ENGINES
 from pipeline.errors import Unfinished
 from pipeline.locations import Place, Remote
 from pipeline.postprocess.cleaning import Cleaning, is_layer_current, make_cleaned, stored_cleaning
-from pipeline.running.outputs import with_certificate, write_outputs, write_report
+from pipeline.reports.page import is_wanted
+from pipeline.running.outputs import with_certificate, write_outputs, write_report_and_page
 from pipeline.running.report import Report
 from pipeline.running.resume_check import check_before_resume
 from pipeline.runtime import resources
@@ -177,7 +179,7 @@ def publish_finished(path: Place, spec: StoreSpec, blocks: int, unchanged: bool)
         certificate=meta.get("certificate"),
         made=meta.get("id", ""),
     )
-    return write_report(report, path.with_suffix(".report.json"), files)
+    return write_report_and_page(path, report, files, is_wanted(meta))
 
 
 def _whole(path: Place) -> dict[str, Any] | None:
@@ -194,8 +196,9 @@ def _ensure_certificate(path: Place, report: Report, say: _Say) -> Report:
     """With a certificate that passes. It infers, which nothing else here does."""
 
     def verified() -> dict[str, Any]:
+        from pipeline.quality.verify.seam_examples import write_examples
         from pipeline.quality.verify.verify import job_of, verify
 
-        return verify(job_of(path, []), say)
+        return verify(job_of(path, []), say, keep=partial(write_examples, path))
 
     return with_certificate(path, report, verified, say)

@@ -15,9 +15,11 @@ from pipeline.locations import Place
 from pipeline.planning import fingerprint
 from pipeline.planning.job import Job, prepare_job
 from pipeline.planning.sameness import check_pixels
+from pipeline.reports.page import delete_page
 from pipeline.runtime.cancellation import CANCELLED
 from pipeline.store import lifecycle as store
 from pipeline.store.lease.lease import acquire
+from pipeline.store.made_here import note_made_here
 
 
 @contextmanager
@@ -66,6 +68,7 @@ def hold_store(job: Job, say: Callable[[str], None], fresh: bool = False, shard:
         store.remove_partials_beside(job.path)
         if not meta.get("complete"):
             store.remove_partial_files(job.path)
+        note_made_here({"id": meta.get("id"), "config": job.meta()["config"]})
         yield replace(job, complete=bool(meta.get("complete")), task=replace(job.task, store_id=meta.get("id", "")))
 
 
@@ -90,6 +93,8 @@ def _delete(path: Place, say: Callable[[str], None]) -> None:
         return
     lease = acquire(path, None, "a run that begins anew", say)
     try:
+        with store.undeletable(path):
+            delete_page(path)
         sidecars.delete_store(path)
     except BaseException:
         lease.release()

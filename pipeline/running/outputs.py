@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline.exports import sidecars, write_exports
 from pipeline.locations import Place
+from pipeline.reports import page
 from pipeline.running.report import Report
 from pipeline.store import shards
 from pipeline.store.files import files_at
@@ -49,6 +50,29 @@ def write_report(report: Report, written: Place, files: Mapping[str, Place]) -> 
     return report
 
 
+def write_report_and_page(path: Place, report: Report, files: Mapping[str, Place], wants_page: bool) -> Report:
+    """Write the report of a run, and the page that is made of it; without a page, none of an earlier run is left.
+
+    Parameters
+    ----------
+    path
+        Of the store.
+    report
+        What a run did, whether all blocks are there or some have failed.
+    files
+        Those beside the store, by what a report calls them.
+    wants_page
+        As ``output.report`` says.
+    """
+    report_path = path.with_suffix(".report.json")
+    if not wants_page:
+        page.delete_page(path)
+        return write_report(report, report_path, files)
+    report = write_report(report, report_path, {**files, "page": page.page_place(path)})
+    page.write_page(path)
+    return report
+
+
 def with_certificate(
     path: Place,
     report: Report,
@@ -83,6 +107,8 @@ def with_certificate(
 
         made = verify()
         publish(path, made)
+        if "page" in report.files:
+            page.write_page(path)
         if note is not None:
             note(made)
         require_passed(path, made)

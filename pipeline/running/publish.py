@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from pipeline.exports import delete_exports
 from pipeline.geometry.shards import Shard
 from pipeline.locations import Place
 from pipeline.planning.job import Job
+from pipeline.quality.verify.seam_examples import write_examples
 from pipeline.quality.verify.verify import verify
 from pipeline.running import engine_options
-from pipeline.running.outputs import with_certificate, write_outputs, write_report
+from pipeline.running.outputs import with_certificate, write_outputs, write_report, write_report_and_page
 from pipeline.running.report import Report
 from pipeline.runtime.cancellation import cancel_on_error
 from pipeline.runtime.progress import Progress
@@ -35,7 +37,7 @@ def publish_run(job: Job, report: Report, unchanged: bool) -> Report:
     else:
         delete_exports(job.path)
     report = replace(report, peak_memory=engine_options.peak_memory(job, report.peak_memory), certificate=certificate)
-    return write_report(report, job.path.with_suffix(".report.json"), files)
+    return write_report_and_page(job.path, report, files, job.config.output.report)
 
 
 def write_shard_report(job: Job, report: Report, shard: Shard) -> Report:
@@ -59,7 +61,7 @@ def ensure_certificate(job: Job, report: Report, progress: Progress) -> Report:
     def verified() -> dict[str, Any]:
         progress.note("stage", stage="certificate")
         with cancel_on_error():
-            return verify(job, progress.say, notify=progress.status)
+            return verify(job, progress.say, notify=progress.status, keep=partial(write_examples, job.path))
 
     def note(made: dict[str, Any]) -> None:
         progress.note("certificate", passed=made["passed"], why=made["why"])

@@ -53,6 +53,7 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> BandsSour
                 cols=cols,
                 aligned=rows.same(grid.height) and cols.same(grid.width),
                 method=config.resampling,
+                common_name=file.common_name or file.name.lower(),
                 calibration=file.calibration,
             )
         )

@@ -17,7 +17,7 @@ from pipeline.sources.gdal.options import gdal_env, mask_urls
 from pipeline.sources.raster import RasterSource
 from pipeline.sources.wrappers.wrapper import SourceWrapper
 
-MAX_BYTES = 2**24
+OVERVIEW_READ_BYTES = 2**24
 """Of all bands of an overview that is read, as float32."""
 
 
@@ -78,7 +78,7 @@ def _step(dataset: DatasetReader, raster: RasterSource, largest: int) -> int | N
     steps = sorted(dataset.overviews(raster.indexes[0]))
     fine_enough = [step for step in steps if step <= largest]
     candidates = fine_enough[-1:] + [step for step in steps if step > largest]
-    return next((step for step in candidates if _size(dataset, raster, step) <= MAX_BYTES), None)
+    return next((step for step in candidates if _size(dataset, raster, step) <= OVERVIEW_READ_BYTES), None)
 
 
 def _size(dataset: DatasetReader, raster: RasterSource, step: int) -> int:

@@ -23,7 +23,7 @@ from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.interfaces import CAUSES, Pixels
 from pipeline.runtime.resources import GDAL_CACHE
-from pipeline.sources.gdal.colours import AS_STORED, Picture, picture_of
+from pipeline.sources.gdal.colours import AS_STORED, Picture, picture_of, rgb_of
 from pipeline.sources.gdal.file_identity import identity_of
 from pipeline.sources.gdal.georeference import georeference_of
 from pipeline.sources.gdal.notes import news_of, notes_of
@@ -57,6 +57,8 @@ class RasterSource:
     """How its numbers become those that are read."""
     notes: tuple[str, ...] = ()
     """What a person must know of how it is read."""
+    rgb: tuple[int, ...] = ()
+    """Which of the bands read, from 0, are red, green and blue; empty where the file does not say."""
     news: tuple[str, ...] = ()
     """How that differs from what stores of earlier releases were made of."""
     settings: Settings = ()
@@ -222,6 +224,7 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> RasterSou
         place = georeference_of(dataset, path)
         notes = (*place.notes, *notes_of(dataset, indexes, config, picture))
         news = tuple(news_of(dataset, indexes, config, picture))
+        rgb = rgb_of(dataset, indexes, picture)
     options = (*gdal_options(path, parts, timeout), *place.settings)
     with gdal_env(options):
         mosaic = mosaic_of(parts)
@@ -236,6 +239,7 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> RasterSou
         grid=place.grid,
         picture=picture,
         notes=notes,
+        rgb=rgb,
         news=news,
     )
 

@@ -15,6 +15,7 @@ from pipeline.locations import Place
 from pipeline.store import metadata
 from pipeline.store.files.objects import zarr_path
 from pipeline.store.layers import CLASS_LAYERS, LABEL_LAYERS, Attributes, array_key, layer_kind
+from pipeline.store.picture_spec import PictureSpec, picture_layer
 from pipeline.store.spec import StoreSpec
 
 COORDINATES = 2**16
@@ -44,6 +45,8 @@ def write_hierarchy(path: Path, spec: StoreSpec, attributes: Attributes) -> None
         _create_coordinates(group, spec, grid)
         _create_classes(group, spec)
         _create_channels(group, spec)
+    if spec.picture is not None:
+        _create_picture(path, spec, spec.picture)
 
 
 def create_layer(path: Place, spec: StoreSpec, level: int, layer: str) -> None:
@@ -89,6 +92,21 @@ def _create_layer(
         attributes={**layer_attributes(spec, layer), **place},
         overwrite=overwrite,
         **_names(spec, layer_spec.dimensions),
+    )
+
+
+def _create_picture(path: Path, spec: StoreSpec, picture: PictureSpec) -> None:
+    """Below an array, as the ledger: readers warn of what they do not know beside arrays, and Zarr sees no child."""
+    zarr.create_array(
+        path / "0" / picture_layer(spec.main_layer),
+        shape=picture.shape(spec.grid.height, spec.grid.width),
+        chunks=(picture.planes, picture.chunk, picture.chunk),
+        dtype=picture.dtype,
+        fill_value=0,
+        compressors=_codec(spec, level=1),
+        attributes=_dimensions(spec, ("band", "y", "x")) | picture.attributes(),
+        zarr_format=spec.zarr_format,
+        **_names(spec, ("band", "y", "x")),
     )
 
 
@@ -152,12 +170,12 @@ def _create_coordinates(group: zarr.Group, spec: StoreSpec, grid: Grid) -> None:
         array[:] = start + step * (np.arange(count) + 0.5)
 
 
-def _codec(spec: StoreSpec) -> Any:
+def _codec(spec: StoreSpec, level: int = 3) -> Any:
     if spec.zarr_format == 2:
         from numcodecs.zstd import Zstd
 
-        return Zstd(level=3)
-    return ZstdCodec(level=3)
+        return Zstd(level=level)
+    return ZstdCodec(level=level)
 
 
 def _names(spec: StoreSpec, dimensions: tuple[str, ...]) -> Attributes:

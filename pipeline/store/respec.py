@@ -14,6 +14,7 @@ from pipeline.locations import Place
 from pipeline.store.files.objects import zarr_path
 from pipeline.store.layers import layer_kind, leading_layer
 from pipeline.store.lifecycle import open_layer, read_store_meta
+from pipeline.store.picture import stored_picture
 from pipeline.store.reader import open_store, readable_layers
 from pipeline.store.spec import UNUSED_DTYPE, UNUSED_NODATA, StoreSpec, levels_for
 from pipeline.store.values import ValuesSpec
@@ -57,6 +58,7 @@ def _spec(path: Place, meta: dict[str, Any]) -> StoreSpec:
         class_codes=_planes(path, layers),
         has_min_confidence=output.get("min_confidence", 0) > 0,
         values=store_level.values or ValuesSpec(),
+        picture=stored_picture(path, meta),
     )
 
 

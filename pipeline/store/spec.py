@@ -7,6 +7,7 @@ from typing import Literal
 
 from pipeline.geometry.grid import Grid, id_dtype
 from pipeline.store.layers import DERIVED_LAYERS, LayerSpec, layer_spec, leading_layer
+from pipeline.store.picture_spec import PictureSpec
 from pipeline.store.values import ValuesSpec
 
 Role = Literal["background", "ignore"]
@@ -66,6 +67,8 @@ class StoreSpec:
     the mask."""
     values: ValuesSpec = field(default_factory=ValuesSpec)
     """Channels and dtype of the layer of that name; without channels where there is none."""
+    picture: PictureSpec | None = None
+    """The reduced picture of the source that it keeps; None where it keeps none."""
 
     def layer(self, name: str) -> LayerSpec:
         """What a layer is in this store."""

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from pipeline.cli import app
-from pipeline.cli.look import LOOK_COMMAND, look_line
+from pipeline.cli.look import look_line
 from tests import scenes
 
 
@@ -21,11 +21,12 @@ def command(*args: object) -> Result:
     return result
 
 
-def test_a_store_is_looked_at_by_a_command_and_one_without_classes_by_its_picture() -> None:
-    files = {"store": "out/my scene.zarr", "quicklook": "out/my scene.png"}
-    assert shlex.split(look_line(files, True)) == ["look:", "wholecloth", LOOK_COMMAND, "out/my scene.zarr"]
-    assert look_line(files, False) == "look: out/my scene.png"
-    assert LOOK_COMMAND in look_line({"store": "a.zarr"}, False)
+def test_a_store_is_looked_at_by_view_where_it_can_run_and_else_on_its_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {"store": "out/my scene.zarr", "page": "out/my scene.report.html"}
+    assert shlex.split(look_line(files)) == ["look:", "wholecloth", "view", "out/my scene.zarr"]
+    monkeypatch.setattr("pipeline.cli.look.VIEW_PACKAGES", ("starlette", "absent_package"))
+    assert look_line(files) == "look: out/my scene.report.html"
+    assert look_line({"store": "a.zarr"}) == "look: wholecloth stats a.zarr"
 
 
 @pytest.mark.slow
@@ -39,8 +40,7 @@ def test_commands_say_how_to_look_at_what_they_made_and_quiet_ones_say_nothing(
     loud = command("run", path)
     assert f"store: {store}" in loud.stdout
     last = shlex.split(loud.stdout.splitlines()[-1])
-    assert last == ["look:", "wholecloth", LOOK_COMMAND, str(store)]
-    assert "a" in command(*last[2:]).stdout
+    assert last == ["look:", "wholecloth", "view", str(store)]
     assert "blocks" in command("finish", store).stdout
     (steps := tmp_path / "steps.yaml").write_text("- {sieve: 4 px}\n")
     quiet = [

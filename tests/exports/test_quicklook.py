@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from pipeline.exports import quicklook
+from pipeline.exports import quicklook, scale_bar
 from pipeline.geometry.grid import Grid
 from pipeline.store import overviews as pyramid
 from pipeline.store.lifecycle import create, open_layer
@@ -42,14 +42,14 @@ def test_classes_have_their_colours_and_nodata_has_none_of_them(tmp_path: Path) 
 
 
 def test_the_scale_bar_is_a_round_number_of_the_grids_unit() -> None:
-    assert [quicklook._round(length) for length in (0.7, 3.0, 49.0, 1024.0)] == [0.5, 2, 20, 1000]
-    assert quicklook._ground(Grid(height=1, width=1, transform=(0.5, 0, 0, 0, 0.5, 0), unit="um")) == (0.5, "µm")
-    assert quicklook._ground(Grid(height=1, width=1)) == (1.0, "px")
+    assert [scale_bar._round(length) for length in (0.7, 3.0, 49.0, 1024.0)] == [0.5, 2, 20, 1000]
+    assert scale_bar._ground(Grid(height=1, width=1, transform=(0.5, 0, 0, 0, 0.5, 0), unit="um")) == (0.5, "µm")
+    assert scale_bar._ground(Grid(height=1, width=1)) == (1.0, "px")
     feet = rasterio.CRS.from_epsg(2263).to_wkt()
-    size, unit = quicklook._ground(Grid(height=1, width=1, transform=(10, 0, 0, 0, -10, 0), wkt=feet, unit="crs"))
+    size, unit = scale_bar._ground(Grid(height=1, width=1, transform=(10, 0, 0, 0, -10, 0), wkt=feet, unit="crs"))
     assert (round(size, 3), unit) == (3.048, "m")
     degrees = rasterio.CRS.from_epsg(4326).to_wkt()
-    size, unit = quicklook._ground(
+    size, unit = scale_bar._ground(
         Grid(height=1, width=1, transform=(0.001, 0, 10, 0, -0.001, 60), wkt=degrees, unit="crs")
     )
     assert (abs(size - 55.7) < 0.5, unit) == (True, "m")

@@ -102,7 +102,7 @@ def made(
     counted, mask, records = Counted(network), np.full(source.valid.shape, 255, "uint8"), {}
 
     def write(
-        store: Path, index: BlockIndex, window: Window, layers: Any, arrays: Any, record: dict[str, Any], made: str
+        store: Path, index: BlockIndex, window: Window, layers: Any, arrays: Any, record: dict[str, Any], *beside: Any
     ) -> None:
         records[index] = record
         if arrays:

@@ -26,6 +26,8 @@ NO_ROW = {
     "output.pyramid": "adds levels; the root of a store counts them, and a frozen plan holds the count",
     "output.exports": "files beside the store, made of what is in it",
     "output.postprocess": "makes the layer cleaned of the mask, under a fingerprint of its own",
+    "output.picture": "a picture of the source beside the layers, which a store keeps as it was made",
+    "output.report": "a page beside the store, made of what is in it",
     "output.certificate": "is made from a store that is complete",
     "execution.engine": "decides who computes a block",
     "execution.workers": "decides how many blocks are in flight",

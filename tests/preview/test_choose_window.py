@@ -56,9 +56,9 @@ def test_without_overviews_it_is_the_most_varied_of_sixteen_places(tmp_path: Pat
 def test_reading_ends_where_it_would_decode_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = opened(raster(tmp_path / "a.tif", 64, 64))
     two = 2 * 2 * 128 * 64  # each place lies on two of the file's blocks
-    monkeypatch.setattr(choose_window, "MAX_READ", 5 * two + 1)
+    monkeypatch.setattr(choose_window, "MAX_DECODED", 5 * two + 1)
     assert "the most varied of 5 fixed places, 160 KiB decoded" in most_varied(source, None, SIDE).reason
-    monkeypatch.setattr(choose_window, "MAX_READ", two - 1)
+    monkeypatch.setattr(choose_window, "MAX_DECODED", two - 1)
     assert "a look at one place decodes more than" in most_varied(source, None, SIDE).reason
 
 
@@ -88,9 +88,9 @@ def test_overviews_that_are_too_coarse_or_too_large_are_not_used(
     source = opened(raster(tmp_path / "a.tif", 64, 64, (2, 4, 8)))
     assert [read_overview(source, step).step for step in (1, 2, 5, 100)] == [2, 2, 4, 8]
     size = 2 * 4 * (640 // 4) * (768 // 4)
-    monkeypatch.setattr("pipeline.sources.overview.MAX_BYTES", size)
+    monkeypatch.setattr("pipeline.sources.overview.OVERVIEW_READ_BYTES", size)
     assert read_overview(source, 2).step == 4
-    monkeypatch.setattr("pipeline.sources.overview.MAX_BYTES", 100)
+    monkeypatch.setattr("pipeline.sources.overview.OVERVIEW_READ_BYTES", 100)
     assert read_overview(source, 2) is None
     assert not read_overview(opened(raster(tmp_path / "b.tif", 64, 64)), 8)
 

@@ -134,13 +134,14 @@ main()
 @pytest.mark.slow
 def test_neither_raster_nor_weights_nor_torch_are_needed(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
-    store = in_shards(tmp_path / "there")
+    store = in_shards(tmp_path / "there", output={"report": True, "layers": ["mask", "confidence"]})
     away = tmp_path / "here" / "job.zarr"
     shutil.copytree(store, away)
     shutil.rmtree(tmp_path / "there")
     done = run([sys.executable, "-c", WITHOUT, str(away)], fork=False)
     assert done.returncode == 0, done.stderr
     assert str(away.with_suffix(".png")) in done.stdout
+    assert "Complete: 12 blocks" in away.with_suffix(".report.html").read_text()
     assert status(away).complete
 
 

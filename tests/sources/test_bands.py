@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -155,6 +156,7 @@ def test_the_identity_covers_every_file_and_how_it_is_resampled(tmp_path: Path) 
         coarse(tmp_path, f"B{size}.tif", size)
     path = tmp_path / "B{band}.tif"
     first = source(path, bands=[10, 20]).identity()
+    assert json.loads(json.dumps(first)) == first
     assert first == source(path, bands=[10, 20]).identity()
     assert first != source(path, bands=[10, 20], resampling="cubic").identity()
     assert first != source(path, bands=[20, 10]).identity()

@@ -15,7 +15,6 @@ from pipeline.geometry.ellipsoid import DoubleArray
 from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window
 from pipeline.objects.mask import LayerMask, MaskBlocks, store_blocks
-from pipeline.quality.evaluate.aoi_labels import store_area
 from pipeline.quality.stats.class_sums import ClassSums
 from pipeline.quality.stats.objects import count_objects
 from pipeline.quality.stats.rows import Denominator, StatsRow, stats_rows
@@ -60,7 +59,12 @@ def store_stats(
     """
     _check_finished(store)
     blocks, areas = store_blocks(store, LayerMask.of_level(store)), pixel_areas(store.grid)
-    asked = store_area(store, "count what was asked for") if of == "aoi" else None
+    asked = None
+    if of == "aoi":
+        # it reads polygons, and a store is counted without
+        from pipeline.quality.evaluate.aoi_labels import store_area
+
+        asked = store_area(store, "count what was asked for")
     sums = ClassSums(len(zones.names) if zones else 1, store.classes)
     _count(sums, blocks, areas, zones, asked)
     if of == "raster" and store.requested_blocks is not None:

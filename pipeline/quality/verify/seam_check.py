@@ -33,6 +33,7 @@ from pipeline.quality.verify.logit_differences import (
     undecided,
 )
 from pipeline.quality.verify.number_differences import ChannelErrors
+from pipeline.quality.verify.seam_examples import WorstSeams
 from pipeline.runtime.device import run_on_device_thread
 from pipeline.store.ledger import Ledger
 from pipeline.store.overviews import OverviewTask
@@ -69,6 +70,8 @@ class SeamCheck:
     control: WindowErrors = field(default_factory=WindowErrors)
     channels: ChannelErrors | None = None
     """Of a store without a mask: then ``seams`` and ``control`` are those of its worst channel."""
+    worst: WorstSeams = field(default_factory=WorstSeams)
+    """Of a store with a mask."""
     notify: Callable[[str], None] = lambda line: None
     """Told how far it is, in words."""
 
@@ -224,9 +227,10 @@ class SeamCheck:
         run_layers, reference_layers = (
             run_on_device_thread(partial(decode, logits)) for logits in (view.logits, wider)
         )
-        (self.seams if view.is_at_seam else self.control).add(
-            view, wider, run_layers["mask"] != reference_layers["mask"]
-        )
+        tiled, whole = run_layers["mask"], reference_layers["mask"]
+        (self.seams if view.is_at_seam else self.control).add(view, wider, tiled != whole)
+        if view.is_at_seam:
+            self.worst.add(self.job, view, wider, tiled, whole)
 
 
 def _valid_pixels(state: BlockState, place: Window) -> int:

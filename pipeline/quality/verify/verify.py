@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 
 from pipeline.config.load import validated_config
@@ -17,6 +17,7 @@ from pipeline.quality.verify.coverage import check_coverage
 from pipeline.quality.verify.faults import Faults
 from pipeline.quality.verify.instance_check import check_instances
 from pipeline.quality.verify.seam_check import CANDIDATES_PER_WINDOW, SeamCheck
+from pipeline.quality.verify.seam_examples import SeamExample
 from pipeline.quality.verify.verdict import seam_limit
 from pipeline.store.lifecycle import clear_open_arrays, read_store_meta
 
@@ -34,8 +35,9 @@ def verify(
     seed: int = 0,
     tolerance: float | None = None,
     notify: Callable[[str], None] | None = None,
+    keep: Callable[[Sequence[SeamExample]], None] = lambda examples: None,
 ) -> Certificate:
-    """Look at every chunk, then at seams; nothing is written.
+    """Look at every chunk, then at seams; nothing is written but by ``keep``.
 
     Parameters
     ----------
@@ -50,6 +52,8 @@ def verify(
         Largest error of a logit at seams, in standard deviations of the logits, instead of what the plan promises.
     notify
         Told after each block and window how far it is; by default ``say``, every ten seconds.
+    keep
+        Given the seams that differ most, the worst first; those of no other verification are worth keeping then.
 
     Raises
     ------
@@ -65,6 +69,7 @@ def verify(
         Random(seed),
     )
     if coverage.faults.count:
+        keep([])
         return incomplete_certificate(coverage)
     say(
         f"{coverage.chunks:,} chunks of {coverage.blocks:,} blocks are as they were committed; looking at "
@@ -77,6 +82,7 @@ def verify(
         check.overviews(coverage.samples[1:], windows, seed)
     if not check.faults.count:
         check_instances(job, check.faults)
+    keep(check.worst.examples)
     return full_certificate(job, coverage, check, seam_limit(job, tolerance, check.control), seed, windows)
 
 

@@ -21,6 +21,7 @@ from pipeline.sources.band_files.calibration import Calibration, Radiometry
 from pipeline.sources.band_files.files import short
 from pipeline.sources.band_files.product import Product
 from pipeline.sources.band_files.quality import Quality
+from pipeline.sources.band_tags import RGB
 from pipeline.sources.gdal.file_identity import identity_of
 from pipeline.sources.raster import RasterSource
 from pipeline.sources.validity.band_causes import OUTSIDE_BAND, CauseCodes, joined, joined_with, with_unusable
@@ -45,6 +46,8 @@ class Band:
     aligned: bool
     """Whether it has the scene's own pixels, which are read as they are."""
     method: Method
+    common_name: str = ""
+    """Such as red, where the band is one of any optical sensor's."""
     calibration: Calibration | None = None
     """What its numbers stand for, where a product's metadata say so."""
 
@@ -125,6 +128,12 @@ class BandsSource:
         return rows, cols
 
     @property
+    def rgb(self) -> tuple[int, ...]:
+        """Which of the bands, from 0, are red, green and blue by their common names."""
+        names = [band.common_name for band in self.parts]
+        return tuple(names.index(colour) for colour in RGB) if set(RGB) <= set(names) else ()
+
+    @property
     def open_files(self) -> int:
         """Bytes that the files of mosaics hold while they are open."""
         return max(band.source.open_files for band in self.parts)
@@ -163,7 +172,11 @@ class BandsSource:
                 if not band.aligned
             },
             **self._radiometric_identity(),
-            **({"valid": {quality.name: asdict(quality.rule) for quality in self.qualities}} if self.qualities else {}),
+            **(
+                {"valid": {quality.name: quality.rule.as_dict() for quality in self.qualities}}
+                if self.qualities
+                else {}
+            ),
         }
 
     def _radiometric_identity(self) -> dict[str, Any]:

@@ -26,6 +26,8 @@ class BandFile:
     name: str
     """As the config names it."""
     path: str
+    common_name: str = ""
+    """Such as red; empty where none is known beside the name."""
     calibration: Calibration | None = None
     """Of images of a product whose metadata say what their numbers mean."""
     nodata: int | None = None

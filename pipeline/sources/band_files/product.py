@@ -59,7 +59,13 @@ class Product:
 
 
 def _file(name: str, band: ProductBand) -> BandFile:
-    return BandFile(name=name, path=band.path, calibration=band.calibration, nodata=band.nodata)
+    return BandFile(
+        name=name,
+        path=band.path,
+        common_name=band.aliases[0] if band.aliases else "",
+        calibration=band.calibration,
+        nodata=band.nodata,
+    )
 
 
 def _with_alias(band: ProductBand) -> str:

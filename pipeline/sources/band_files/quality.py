@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +38,10 @@ class Rule:
     """Whether those alone are valid, or those alone invalid."""
     bits: int = 0
     """Bits of which any makes a pixel invalid."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for a fingerprint, as JSON gives them back."""
+        return {"values": list(self.values), "listed_are_valid": self.listed_are_valid, "bits": self.bits}
 
     def marks(self, band: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
         """(rows, cols) where pixels are invalid."""

@@ -30,6 +30,7 @@ INKS = {
     ColorInterp.Cr: "YCbCr",
 }
 """Bands that are not red, green and blue, and what such a file is called."""
+_RGB = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
 STRUCTURE = "IMAGE_STRUCTURE"
 
 
@@ -118,6 +119,24 @@ def picture_of(dataset: DatasetReader, path: str, bands: list[int] | None) -> Pi
 _ADVICE = (
     "Turn it into red, green and blue first, or name its bands in source.bands, which takes its numbers as they are"
 )
+
+
+def rgb_of(dataset: DatasetReader, indexes: tuple[int, ...], picture: Picture) -> tuple[int, ...]:
+    """Which of the bands read, from 0, are red, green and blue; empty where the file does not say.
+
+    Parameters
+    ----------
+    dataset
+        An open raster.
+    indexes
+        Bands that are read, counted from 1.
+    picture
+        How they are shown.
+    """
+    if picture.table:
+        return (0, 1, 2) if picture.channels == len(_RGB) else ()
+    kinds = [dataset.colorinterp[i - 1] for i in indexes]
+    return tuple(kinds.index(kind) for kind in _RGB) if all(kind in kinds for kind in _RGB) else ()
 
 
 def _unsupported_error(path: str, name: str, advice: str) -> SourceError:

@@ -43,6 +43,11 @@ class SourceWrapper:
         return self.source.notes
 
     @property
+    def rgb(self) -> tuple[int, ...]:
+        """Which of the bands read are red, green and blue."""
+        return self.source.rgb
+
+    @property
     def open_files(self) -> int:
         """Bytes that the files of a mosaic take while they are open."""
         return self.source.open_files

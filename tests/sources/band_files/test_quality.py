@@ -84,6 +84,7 @@ def test_a_rule_belongs_to_the_identity_and_survives_the_store(tmp_path: Path) -
     assert json.loads(config.model_dump_json())["valid"] == {"scl": {"not": [9]}}
     assert SourceConfig.model_validate(config.model_dump(mode="json")) == config
     first = open_source(config)
+    assert json.loads(json.dumps(first.identity())) == first.identity()
     assert "scl of T33TUG_20240601T100031_SCL_20m.jp2 says which pixels are valid" in first.notes
     assert first.identity() != source(root, bands=["B02"], valid={"scl": {"not": [8]}}).identity()
     assert first.identity() != source(root, bands=["B02"]).identity()

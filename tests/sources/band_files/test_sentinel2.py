@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,12 @@ def test_all_images_come_in_the_order_of_the_bands_each_of_its_finest_file(tmp_p
     assert (read(source(tmp_path / opened.path, bands=["scl"])).data == 4).all()
 
 
+def test_the_bands_of_a_picture_are_known_by_their_names(tmp_path: Path) -> None:
+    root = products.safe(tmp_path)
+    assert source(root, bands=["B02", "red", 8, "B03"]).rgb == (1, 3, 0)
+    assert source(root, bands=["B02", "B04"]).rgb == ()
+
+
 def test_harmonised_numbers_are_those_of_products_without_an_offset(tmp_path: Path) -> None:
     values = raw("B02")
     expected = np.where(values == 0, 0, np.maximum(values.astype(int) - 1000, 1))
@@ -92,6 +99,7 @@ def test_the_identity_covers_the_archive_and_the_offset(tmp_path: Path) -> None:
     first = source(path, bands=["B02"], radiometry="harmonised").identity()
     assert first == source(path, bands=["B02"], radiometry="harmonised").identity()
     assert first["size"] > 0
+    assert json.loads(json.dumps(first)) == first
     assert first != source(path, bands=["B02"], radiometry="raw").identity()
     products.zipped(products.safe(tmp_path, offset=-900))
     second = source(path, bands=["B02"], radiometry="harmonised").identity()

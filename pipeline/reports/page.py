@@ -1,0 +1,190 @@
+"""The page of a run: what the store beside it holds, and what its report says."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from pipeline.errors import ConfigError
+from pipeline.exports.mark import Mark, delete_own, is_foreign
+from pipeline.exports.places import default_place, fallback_place
+from pipeline.exports.scale_bar import scale_bar
+from pipeline.exports.task import main_layer
+from pipeline.locations import Place
+from pipeline.redact import redacted_document
+from pipeline.reports import pictures, rows
+from pipeline.reports.classes import class_areas, confidence_histogram
+from pipeline.reports.render import render_page
+from pipeline.store.files import files_at
+from pipeline.store.lifecycle import read_store_meta
+from pipeline.store.picture import SourcePicture, open_picture
+from pipeline.store.respec import read_spec
+from pipeline.store.spec import StoreSpec
+
+ENDING = ".report.html"
+MAX_FAILURES = 50
+"""Failed blocks that are listed."""
+
+
+def is_wanted(meta: Mapping[str, Any]) -> bool:
+    """Whether the config of a store wants a page; stores of before say nothing, and have one."""
+    return bool(meta["config"]["output"].get("report", True))
+
+
+def page_place(store: Place) -> Place:
+    """Where the page of a store is, or will be: never in the place of a foreign file.
+
+    Raises
+    ------
+    ConfigError
+        Foreign files have both places.
+    """
+    for place in (first := default_place(store, ENDING), fallback_place(store, ENDING)):
+        if not is_foreign(place, store.name):
+            return place
+    raise ConfigError(
+        f"{first} and {place} exist, were not written for {store.name}, and were left as they are. Move one of them "
+        f"away, or set output.report: false."
+    )
+
+
+def delete_page(store: Place) -> None:
+    """Delete the page of a store, wherever it lies beside it."""
+    for place in (default_place(store, ENDING), fallback_place(store, ENDING)):
+        delete_own(place, store.name)
+
+
+def write_page(store: Place) -> Place:
+    """Write the page of a store from what lies in it, and from the report in JSON beside it.
+
+    A store with failed blocks has a page as well, which names them.
+
+    Parameters
+    ----------
+    store
+        Of which a run has ended.
+
+    Returns
+    -------
+    Place
+        Where it was written.
+
+    Raises
+    ------
+    ConfigError
+        Foreign files have its places.
+    StoreError
+        The store is damaged.
+    """
+    meta, spec, place = read_store_meta(store), read_spec(store), page_place(store)
+    text = render_page("run.html", **page_context(store, spec, meta, _document(store, meta)))
+    files_at(place.parent).put(place.name, text.encode())
+    return place
+
+
+def page_context(store: Place, spec: StoreSpec, meta: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    """What the template of a run shows.
+
+    Parameters
+    ----------
+    store, spec, meta
+        A store, and what it says of itself.
+    document
+        The report of its run, as in JSON.
+    """
+    complete = bool(meta.get("complete")) and not document.get("failures")
+    picture = open_picture(store)
+    image = None if picture is None else pictures.source_picture(picture)
+    layer = pictures.layer_picture(store, spec, complete=complete)
+    if image is not None and layer is not None:
+        layer = pictures.same_size(layer, image)
+    length, bar_text = scale_bar(spec.grid, spec.grid.width)
+    return {
+        "mark": str(Mark.of_store(store, meta)),
+        "name": store.name,
+        "complete": complete,
+        "facts": _facts(spec, document),
+        "failures": document.get("failures", [])[:MAX_FAILURES],
+        "failure_count": len(document.get("failures", [])),
+        "blocks": document["blocks"],
+        "image": image,
+        "image_bands": () if picture is None else picture.names,
+        "layer": layer,
+        "layer_name": main_layer(spec),
+        "bar": (length / spec.grid.width, bar_text),
+        "channels": spec.values.channels[:3] if not spec.classes else (),
+        "legend": spec.classes,
+        "areas": class_areas(store, spec) if complete else None,
+        "histogram": confidence_histogram(store, spec),
+        "invalid": rows.invalid_rows(document),
+        "certificate": document.get("certificate"),
+        "certificate_rows": _certificate_rows(store, document.get("certificate")),
+        "seams": _seams(store, spec, picture, document.get("certificate")),
+        "time": rows.time_rows(document),
+        "stages": rows.stage_shares(document),
+        "memory": rows.memory_bars(document),
+        "plan": rows.decision_rows(meta, document),
+        "versions": rows.version_rows(meta),
+        "config": _yaml(meta.get("given", meta["config"])),
+    }
+
+
+def _document(store: Place, meta: dict[str, Any]) -> dict[str, Any]:
+    """The report beside a store; where it is gone, or lacks what a report has, as of a run that made nothing."""
+    file, (height, width) = store.with_suffix(".report.json"), meta["blocks"]
+    nothing = {"blocks": meta.get("asked", height * width), "done": 0, "peak_memory": 0, "projected_memory": 0}
+    try:
+        document = json.loads(files_at(file.parent).get(file.name) or b"{}")
+    except ValueError:
+        document = {}
+    return {**nothing, **document} if isinstance(document, dict) else nothing
+
+
+def _facts(spec: StoreSpec, document: dict[str, Any]) -> list[rows.Row]:
+    grid = spec.grid
+    raster = document.get("plan", {}).get("raster", {})
+    bands = f", {raster['bands']} bands of {raster['dtype']}" if raster else ""
+    return [
+        ("raster", f"{grid.height:,} × {grid.width:,} px{bands}"),
+        ("CRS", grid.code or ("one without a code" if grid.wkt else "none")),
+        ("layers", ", ".join(spec.layers)),
+        ("blocks", f"{document['blocks']:,}, of which this run made {document['done']:,}"),
+    ]
+
+
+def _certificate_rows(store: Place, certificate: dict[str, Any] | None) -> list[rows.Row]:
+    if certificate is None:
+        return []
+    # it needs torch, and a store is finished without
+    from pipeline.quality.verify.certificate import certificate_rows
+
+    return certificate_rows(store, certificate)[1:]
+
+
+def _seams(
+    store: Place, spec: StoreSpec, picture: SourcePicture | None, certificate: dict[str, Any] | None
+) -> list[dict[str, Any]]:
+    """Pictures of the worst seams that the certificate looked at: names, and where and how much they differ."""
+    if certificate is None or "seams" not in certificate or not spec.classes:
+        return []
+    from pipeline.quality.verify.seam_examples import read_examples
+
+    return [
+        {
+            "place": str(example.window),
+            "error": f"{example.error / certificate['std']:.1e}",
+            "flips": int((example.whole != example.tiled)[example.valid].sum()),
+            "pictures": pictures.seam_pictures(example, spec, picture),
+        }
+        for example in read_examples(store)
+    ]
+
+
+def _yaml(document: dict[str, Any]) -> str:
+    buffer, yaml = io.StringIO(), YAML()
+    yaml.dump(redacted_document(document), buffer)
+    return buffer.getvalue()
