@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipeline.config import AddressConfig, SlurmConfig
 
 
-CAUSES = ("", "nodata", "never written", "mask", "alpha", "NaN or infinity", "beyond float32")
+CAUSES = ("", "nodata", "never written", "mask", "alpha", "NaN or infinity", "beyond float32", "quality")
 """What makes pixels invalid, by its code in `Pixels.causes`; 0 is nothing."""
 
 

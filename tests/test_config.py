@@ -261,9 +261,33 @@ def test_a_dollar_in_a_name_is_a_variable_only_where_no_file_has_that_name(
 
 def test_several_files_are_told_how_to_become_one_raster(tmp_path: Path) -> None:
     with pytest.raises(
-        ConfigError, match=r"source.path is \['a.tif', 'b.tif'\].*gdalbuildvrt -separate stack.vrt a.tif b.tif"
+        ConfigError,
+        match=r"source.path is \['a.tif', 'b.tif'\].*kind: bands reads them as one raster.*"
+        r"gdalbuildvrt -separate stack.vrt a.tif b.tif",
     ):
         load_config(config(tmp_path, GOOD), ["source.path=[a.tif, b.tif]"])
+
+
+def test_files_per_band_have_names_and_paths_beside_the_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCENES", "2024")
+    text = GOOD.replace("path: a.tif", "kind: bands, path: {red: '${SCENES}/B4.tif', 8: /data/B8.tif}")
+    assert load_config(config(tmp_path, text)).source.path == {"red": f"{tmp_path}/2024/B4.tif", "8": "/data/B8.tif"}
+    template = load_config(config(tmp_path, GOOD), ["source={kind: bands, path: 'B{band}.tif', bands: [4, 8A]}"]).source
+    assert (template.path, template.bands) == (f"{Path.cwd()}/B{{band}}.tif", [4, "8A"])
+
+
+def test_keys_of_files_per_band_are_refused_of_one_raster(tmp_path: Path) -> None:
+    for override, message in (
+        ("source.path={red: B4.tif}", r"source.path is .*: a file for each name is a source of kind: bands"),
+        (
+            "source.bands=[B04]",
+            r"source.bands is .*: 'B04' is no number; bands of a raster count from 1, and kind: bands",
+        ),
+        ("source.resolution=20", r"resolution is a key of kind: bands"),
+        ("source.radiometry=raw", r"radiometry is a key of kind: bands"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            load_config(config(tmp_path, GOOD), [override])
 
 
 def test_a_factory_in_a_module_beside_the_config_is_found_there(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ ENGINE_FACTS: dict[str, EngineFacts] = {
 }
 """By name, as in ``execution.engine``."""
 
-SOURCE_KINDS = Family(("raster",))
+SOURCE_KINDS = Family(("raster", "bands"))
 MODEL_KINDS = Family(
     (
         "torchscript",

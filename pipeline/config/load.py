@@ -59,6 +59,7 @@ PLANNED_KEYS = {"source.only"}
 """Keys that are planned and not there yet."""
 PATHS = (
     ("source", "path"),
+    ("source", "path", "*"),
     ("source", "aoi"),
     ("source", "aoi", "path"),
     ("source", "grid", "like"),
@@ -78,7 +79,7 @@ PATHS = (
     ("training", "validation", "scenes", "*", "path"),
     ("training", "validation", "scenes", "*", "labels", "path"),
 )
-"""Keys that hold a path; * is each of a list."""
+"""Keys that hold a path; * is each of a list, and at the end each value of a mapping."""
 
 
 def load_config(path: Path, overrides: tuple[str, ...] | list[str] = ()) -> Config:
@@ -205,8 +206,9 @@ def _variable(match: re.Match[str]) -> str:
 def _anchored(document: dict[str, Any], folder: Path) -> dict[str, Any]:
     for path in PATHS:
         for part in _parts(document, path[:-1]):
-            if isinstance(part.get(path[-1]), str):
-                part[path[-1]] = _anchor(path[-1], part[path[-1]], folder)
+            for key in part if path[-1] == "*" else path[-1:]:
+                if isinstance(part.get(key), str):
+                    part[key] = _anchor(path[-1], part[key], folder)
     return document
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import shlex
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from pipeline.config.families import SOURCE_KINDS, OneOf
 from pipeline.config.values import Auto, ConfigSection, Count
 
 MAX_NAMED_FILES = 4
 """Files that a message names."""
+FILE_PER_BAND = "bands"
+"""The kind that names its bands, and may have a mapping as its path."""
+FILE_PER_BAND_KEYS = ("resolution", "radiometry", "valid")
+"""Keys of that kind alone."""
 
 
 class AreaConfig(ConfigSection):
@@ -63,15 +67,27 @@ class GridConfig(ConfigSection):
         return self
 
 
+class NotConfig(ConfigSection):
+    """Values that make a pixel invalid."""
+
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
+    forbidden: Annotated[list[int | str], Field(min_length=1)] = Field(
+        alias="not", description="values, classes or flags that make a pixel invalid"
+    )
+
+
 class SourceConfig(ConfigSection):
     """Where the pixels come from."""
 
     kind: Annotated[str, OneOf(SOURCE_KINDS)] = Field("raster", description="anything GDAL opens")
-    path: str = Field(
-        description='path, URL, /vsi… path, a name of GDAL\'s such as NETCDF:"FILE":NAME, or sample://NAME'
+    path: str | dict[str, str] = Field(
+        description='path, URL, /vsi… path, a name of GDAL\'s such as NETCDF:"FILE":NAME, or sample://NAME; '
+        "of kind bands a template with {band}, or a file by each band's name"
     )
-    bands: Annotated[list[Count], Field(min_length=1)] | None = Field(
-        None, description="bands in the network's order, counted from 1; all but alpha by default"
+    bands: Annotated[list[Count | str], Field(min_length=1)] | None = Field(
+        None,
+        description="bands in the network's order, counted from 1; all but alpha by default; of kind bands by name",
     )
     nodata: Auto | int | float | None = Field("auto", description="auto: the file's; a value; or null: none")
     nodata_rule: Literal["all", "any"] = Field(
@@ -83,19 +99,69 @@ class SourceConfig(ConfigSection):
     )
     grid: GridConfig | None = Field(None, description="the grid on which the network sees the source; null: its own")
     resampling: Literal["nearest", "bilinear", "cubic", "lanczos", "average"] = Field(
-        "bilinear", description="how the source is brought to source.grid"
+        "bilinear", description="how the source is brought to source.grid, and bands of other pixels to one grid"
     )
+
+    resolution: float | None = Field(
+        None, gt=0, description="of kind bands: pixel size, in units of the CRS; that of the finest band by default"
+    )
+    radiometry: Literal["raw", "harmonised", "reflectance"] | None = Field(
+        None,
+        description="of kind bands, of products: numbers as they are (by default), with the offset of the metadata, or "
+        "reflectance",
+    )
+    valid: dict[str, list[int | str] | NotConfig] | None = Field(
+        None,
+        description="of kind bands: by the name of a quality band, its valid values, or {not: [values or flags]}",
+    )
+
+    @property
+    def file(self) -> str:
+        """The path of a kind that reads one file."""
+        assert isinstance(self.path, str)
+        return self.path
+
+    @property
+    def numbers(self) -> list[int] | None:
+        """The bands of a kind that counts them."""
+        return None if self.bands is None else [int(band) for band in self.bands]
+
+    @property
+    def place(self) -> str:
+        """What is read, as messages and fingerprints name it."""
+        return self.path if isinstance(self.path, str) else ", ".join(f"{k}={v}" for k, v in self.path.items())
 
     @field_validator("path", mode="before")
     @classmethod
-    def _single(cls, path: object) -> object:
+    def _fitting_path(cls, path: object, info: ValidationInfo) -> object:
         if isinstance(path, list):
-            raise ValueError(f"several files are no source yet; {one_raster([str(name) for name in path])}")
-        return path
+            raise ValueError(f"several files are no source of kind raster; {one_raster([str(name) for name in path])}")
+        if isinstance(path, dict) and info.data.get("kind") != FILE_PER_BAND:
+            raise ValueError(f"a file for each name is a source of kind: {FILE_PER_BAND}; add that to source")
+        return {str(name): file for name, file in path.items()} if isinstance(path, dict) else path
+
+    @field_validator("bands")
+    @classmethod
+    def _counted_bands(cls, bands: list[int | str] | None, info: ValidationInfo) -> list[int | str] | None:
+        names = [band for band in bands or [] if isinstance(band, str)]
+        if names and info.data.get("kind") != FILE_PER_BAND:
+            raise ValueError(
+                f"{names[0]!r} is no number; bands of a raster count from 1, and kind: {FILE_PER_BAND} names them"
+            )
+        return bands
+
+    @model_validator(mode="after")
+    def _fitting_keys(self) -> Self:
+        fields = type(self).model_fields
+        given = [key for key in FILE_PER_BAND_KEYS if getattr(self, key) != fields[key].default]
+        if given and self.kind != FILE_PER_BAND:
+            raise ValueError(f"{given[0]} is a key of kind: {FILE_PER_BAND}; leave it out, or give that kind")
+        return self
 
     @model_validator(mode="after")
     def _resampled(self) -> SourceConfig:
-        if self.grid is None and "resampling" in self.model_fields_set and self.resampling != "bilinear":
+        plain = self.grid is None and self.kind != FILE_PER_BAND
+        if plain and "resampling" in self.model_fields_set and self.resampling != "bilinear":
             raise ValueError(
                 f"resampling is {self.resampling}, but no grid is given, so that nothing is resampled; give source.grid"
             )
@@ -108,7 +174,11 @@ def one_raster(names: list[str]) -> str:
         " …" if len(names) > MAX_NAMED_FILES else ""
     )
     stacked, mosaic = f"gdalbuildvrt -separate stack.vrt {listed}", f"gdalbuildvrt mosaic.vrt {listed}"
-    return f"make one raster of them: {stacked} where each is a band, or {mosaic} where they lie side by side"
+    return (
+        f"where each is a band, kind: {FILE_PER_BAND} reads them as one raster, with a template such as B{{band}}.tif "
+        f"or a mapping such as {{red: B04.tif}} as path; else make one raster of them: {stacked} where each is a band, "
+        f"or {mosaic} where they lie side by side"
+    )
 
 
 class LabelsConfig(ConfigSection):

@@ -72,7 +72,7 @@ def describe(job: Job) -> dict[str, Any]:
             "file_block": list(job.source.block),
             "held": job.plan.sharing.cached_bytes,
             "swaths": job.plan.sharing.swaths,
-            "warped": job.source.working_bytes > 0,
+            "warped": job.config.source.grid is not None,
         },
         "memory": {"budget": job.plan.budget, "projected": job.plan.peak, "buffers": job.plan.buffers},
         "device_memory": _on_device(job),

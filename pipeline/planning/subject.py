@@ -30,5 +30,5 @@ def subject(job: Job) -> Subject:
         loaded=job.loaded,
         precision=job.task.recipe.precision,
         activations=job.plan.costs.activations,
-        raster=str(job.config.source.path),
+        raster=job.config.source.place,
     )

@@ -36,7 +36,7 @@ def describe_pass(
         ("valid", f"{percent(float(read.valid.mean()))} of its pixels"),
         ("one pass", f"over {read.frame.height} × {read.frame.width} px, {_context(loaded, read, extent)}"),
         *(("a run", text) for text in _run_differs(config, loaded)),
-        ("scene", f"{config.source.path}: {grid.height} × {grid.width} px, {_bands(loaded)}, {crs}"),
+        ("scene", f"{config.source.place}: {grid.height} × {grid.width} px, {_bands(loaded)}, {crs}"),
         *(("scene", note) for note in loaded.source.notes),
         ("network", f"{config.model.kind}, {config.model.path or config.model.factory}"),
         ("input", _normalisation(recipe)),

@@ -39,7 +39,7 @@ class Report:
     """Pixels that were asked for of the blocks this run committed."""
     invalid: dict[str, int] = field(default_factory=dict)
     """Of those, the invalid ones by what makes them so: nodata, never written, mask, alpha, NaN or infinity, beyond
-    float32."""
+    float32, quality."""
     clipped: list[int] = field(default_factory=list)
     """Of the valid ones, those of each channel of the layer values whose number lies beyond what is stored and was
     clipped; empty where none does."""

@@ -8,12 +8,15 @@ from typing import Any
 from pipeline.config import SourceConfig
 from pipeline.config.families import SOURCE_KINDS
 from pipeline.interfaces import Source
-from pipeline.sources import raster
+from pipeline.sources import bands, raster
 from pipeline.sources.gdal.options import mask_urls
 from pipeline.sources.regrid import on_grid
 from pipeline.sources.wrappers.read_timeout import with_timeout
 
-KINDS: dict[str, Callable[[SourceConfig, float | None], Source]] = {"raster": raster.open_source}
+KINDS: dict[str, Callable[[SourceConfig, float | None], Source]] = {
+    "raster": raster.open_source,
+    "bands": bands.open_source,
+}
 SOURCE_KINDS.register(KINDS)
 
 
@@ -40,7 +43,7 @@ def open_source(config: SourceConfig, timeout: float | None = None, stored: Mapp
     def open_() -> Source:
         return on_grid(KINDS[config.kind](config, timeout), config, stored)
 
-    return open_() if timeout is None else with_timeout(open_, timeout, mask_urls(config.path))
+    return open_() if timeout is None else with_timeout(open_, timeout, mask_urls(config.place))
 
 
 def with_notes(message: str, source: Source) -> str:

@@ -32,6 +32,7 @@ from pipeline.sources.gdal.options import Settings, gdal_env, gdal_options, mask
 from pipeline.sources.gdal.vrt_files import Mosaic, mosaic_of, parts_of
 from pipeline.sources.validity.validity import Validity
 from pipeline.sources.wrappers import process_singleton
+from pipeline.sources.wrappers.beyond_edges import read_beyond
 
 os.environ["GDAL_CACHEMAX"] = str(GDAL_CACHE)  # bytes; read by GDAL once, before the first pixel
 # a raster of ours need not be; each thread's handle would warn
@@ -100,6 +101,11 @@ class RasterSource:
         return rows, cols
 
     @property
+    def bands_in_file(self) -> int:
+        """Number of bands of the file, those included that are not read."""
+        return int(self._dataset.count)
+
+    @property
     def open_files(self) -> int:
         """Bytes that the files of a mosaic hold while they are open."""
         return self.mosaic.size
@@ -129,18 +135,7 @@ class RasterSource:
         ReadError
             GDAL cannot read it.
         """
-        inside = window.clip(self.grid.height, self.grid.width)
-        if inside == window:
-            return self._read(window)
-        data = np.zeros((self.bands, window.height, window.width), dtype=self.dtype)
-        valid, causes, decoded = np.zeros((window.height, window.width), dtype=bool), None, 0
-        if inside.pixels:
-            pixels, where = self._read(inside), inside.index_in(window)
-            data[(slice(None), *where)], valid[where], decoded = pixels.data, pixels.valid, pixels.decoded
-            if pixels.causes is not None:
-                causes = np.zeros(valid.shape, np.uint8)
-                causes[where] = pixels.causes
-        return Pixels(data=data, valid=valid, causes=causes, decoded=decoded)
+        return read_beyond(self, window, self._read)
 
     def _read(self, window: Window) -> Pixels:
         frame = RasterioWindow(window.col, window.row, window.width, window.height)
@@ -227,10 +222,10 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> RasterSou
     SourceError
         It is missing, no raster, has no such band, is of complex numbers, or of colours that are not known how to show.
     """
-    path = _resolve(config.path)
+    path, bands = _resolve(config.file), config.numbers
     with gdal_env(gdal_options(path, [], timeout)), open_dataset(path) as dataset:
-        picture = AS_STORED if config.scale_tags else picture_of(dataset, mask_urls(path), config.bands)
-        indexes, parts = bands_of(path, dataset, config.bands), parts_of(path, dataset.files)
+        picture = AS_STORED if config.scale_tags else picture_of(dataset, mask_urls(path), bands)
+        indexes, parts = bands_of(path, dataset, bands), parts_of(path, dataset.files)
         place = georeference_of(dataset, path)
         notes = (*place.notes, *notes_of(dataset, indexes, config, picture))
         news = tuple(news_of(dataset, indexes, config, picture))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import rasterio
 import tifffile
+from rasterio.transform import from_origin
 
 from pipeline.config import SourceConfig
 from pipeline.geometry.window import Window
@@ -108,6 +109,13 @@ def folder_of_bands(folder: Path) -> str:
     for name in ("B04.tif", "B08.tif"):
         scenes.write(folder / "scene.SAFE" / name, data(1))
     return opened(folder / "scene.SAFE")
+
+
+@row("raster", "a file per band, at 10 and 20 m (`kind: bands`)")
+def file_per_band(folder: Path) -> str:
+    scenes.write(folder / "B2.tif", data(1))
+    scenes.write(folder / "B5.tif", data(1)[:, :20, :25], transform=from_origin(500_000, 4_600_000, 20, 20))
+    return opened(folder / "B{band}.tif", kind="bands", bands=[2, 5])
 
 
 @row("raster", "a folder without one")

@@ -16,7 +16,7 @@ from pipeline.sources.band_tags import BandTags, read_band_tags
 
 def source_contradictions(config: SourceConfig, source: Source) -> Iterator[str]:
     """A paragraph each."""
-    tags, file = read_band_tags(source), redacted(config.path)
+    tags, file = read_band_tags(source), redacted(config.place)
     impossible = list(_impossible_nodata(config, source, file))
     yield from impossible or _ignored_nodata(config, source, tags, file)
     if config.scale_tags and not tags.are_scaled:

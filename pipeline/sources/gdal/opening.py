@@ -142,6 +142,6 @@ def _folder(place: Path) -> str:
     if not inside:
         return "It is a folder without a raster in it: give a file."
     return (
-        f"It is a folder: give one of the files in it, such as {', '.join(map(str, inside))}; "
-        f"gdalbuildvrt -separate makes one raster of several bands."
+        f"It is a folder: give one of the files in it, such as {', '.join(map(str, inside))}; kind: bands reads files "
+        f"of one band each as one raster."
     )

@@ -1,0 +1,1 @@
+"""Scenes whose bands are files of their own: which file holds which band, and how bands are laid on one grid."""
