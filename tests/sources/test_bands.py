@@ -208,3 +208,16 @@ def test_a_job_over_files_is_that_over_the_stacked_raster(tmp_path: Path) -> Non
     assert not report.failures
     with pytest.raises(StoreError, match=r"source\.bands was"):
         runs.go(scenes.config(tmp_path, "files", source={**source, "bands": [3, 2, 1]}))
+
+
+def test_on_another_grid_they_are_the_stacked_raster_on_it(tmp_path: Path) -> None:
+    data = np.random.default_rng(5).integers(0, 4000, (3, 60, 80)).astype("uint16")
+    stacked = scenes.write(tmp_path / "s.tif", data, **ALL, nodata=0, crs="EPSG:32633")
+    template = split(tmp_path, data, **ALL, nodata=0, crs="EPSG:32633")
+    grid = {"grid": {"crs": "EPSG:32632", "resolution": 12}, "resampling": "cubic"}
+    whole = open_source(SourceConfig(path=str(stacked), **grid))
+    bands = source(template, bands=[1, 2, 3], **grid)
+    assert bands.grid == whole.grid
+    assert (read(bands).data == read(whole).data).all()
+    assert (read(bands).valid == read(whole).valid).all()
+    assert 0.3 < read(bands).valid.mean() < 1
