@@ -38,9 +38,9 @@ class ObjectChoice:
         """
         absent = sorted(set(self.codes) - {row.code for row in classes})
         if absent:
-            known = ", ".join(f"{row.code} ({row.name})" for row in classes)
+            options = ", ".join(f"{row.code} ({row.name})" for row in classes)
             raise InputError(
-                f"The mask has no class {absent[0]}, which was asked for. It has {known}: name some of these."
+                f"The mask has no class {absent[0]}, which was asked for. It has {options}: name some of these."
             )
         if self.min_area is not None:
             self.min_area.check(unit)

@@ -41,10 +41,10 @@ def band_numbers(read: WindowPixels, normalisation: Normalisation, names: Sequen
         Of the bands of the raster.
     """
     raw = percentiles(read.raw, read.valid)
-    seen = normalise(
+    network_input = normalise(
         torch.from_numpy(np.ascontiguousarray(read.raw)), torch.from_numpy(read.valid), normalisation, CPU_DEVICE
     )
-    normalised = percentiles(seen[0].numpy(), read.valid)
+    normalised = percentiles(network_input[0].numpy(), read.valid)
     if normalisation.transform is None:
         return [
             BandNumbers(name=name, raw=before, normalised=after)

@@ -36,7 +36,7 @@ MIDDLE = 0.4
 STEEPEST = 0.35
 """The lowest exponent by which it is brightened."""
 INVALID = 214
-"""Grey of what is not known."""
+"""Grey of what is not class_codes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,13 +134,13 @@ def same_size(picture: PagePicture, like: PagePicture) -> PagePicture:
 def _classes(codes: npt.NDArray[Any], spec: StoreSpec) -> Image.Image:
     """A palette of the classes; what has none of them is transparent."""
     table = sorted(spec.classes, key=lambda row: row.code)[:255]
-    known = np.array([row.code for row in table])
-    places = np.searchsorted(known, codes).clip(max=len(known) - 1)
-    indexes = np.where(known[places] == codes, places, len(known)).astype(np.uint8)
+    class_codes = np.array([row.code for row in table])
+    places = np.searchsorted(class_codes, codes).clip(max=len(class_codes) - 1)
+    indexes = np.where(class_codes[places] == codes, places, len(class_codes)).astype(np.uint8)
     image = Image.fromarray(indexes).convert("P")
     image.putdata(indexes.ravel())
     image.putpalette(bytes(byte for row in table for byte in row.rgb) + bytes(3))
-    image.info["transparency"] = len(known)
+    image.info["transparency"] = len(class_codes)
     return image
 
 

@@ -59,11 +59,11 @@ def export_store(path: Place, request: ExportRequest, overwrite: bool, say: Call
         task = ExportTask(path, read_spec(path), meta, request, say)
         _check_disk(task)
         say(f"{task.layer} as {request.to}")
-        with _held(task):
+        with _lease_of(task):
             return export(task, overwrite)
 
 
-def _held(task: ExportTask) -> AbstractContextManager[object]:
+def _lease_of(task: ExportTask) -> AbstractContextManager[object]:
     """The lease of the store, where the export lies inside of it."""
     is_inside = KINDS[task.request.to].group is not None
     return acquire(task.store, None, f"export --to {task.request.to}", task.say) if is_inside else nullcontext()

@@ -79,10 +79,10 @@ class LayerPixels:
         with self._lock:
             small = self._small.get((layer, channel)) or SmallLayer(self.scene, layer, channel)
             self._small[layer, channel] = small
-        shift = tile.level - small.level
-        factor = 2 ** abs(shift)
+        levels_up = tile.level - small.level
+        factor = 2 ** abs(levels_up)
         limits = small.pixels.shape
-        if shift >= 0:
+        if levels_up >= 0:
             rows, cols = window.slices
             part = Window(
                 row=rows.start * factor,

@@ -79,9 +79,9 @@ def _check_network(findings: Findings, config: Config, source: Source) -> None:
     if loaded is None:
         return
     findings.add(network_contradictions(config, loaded.locality, loaded.network.accepts))
-    made = findings.attempt(lambda: loaded.recipe(loaded.config), "classes and output")
-    if made is not None:
-        _check_values(findings, loaded, made[0], source)
+    recipe = findings.attempt(lambda: loaded.recipe(loaded.config), "classes and output")
+    if recipe is not None:
+        _check_values(findings, loaded, recipe[0], source)
 
 
 def _check_values(findings: Findings, loaded: LoadedNetwork, recipe: Recipe, source: Source) -> None:

@@ -103,8 +103,8 @@ def write_examples(store: Place, examples: Sequence[SeamExample]) -> None:
 
 def read_examples(store: Place) -> list[SeamExample]:
     """The examples in a store, the worst first; none where it was not verified, or by an earlier release."""
-    found = (files_at(store).get(example_key(store, number)) for number in range(EXAMPLES))
-    return [_example(data) for data in found if data is not None]
+    stored = (files_at(store).get(example_key(store, number)) for number in range(EXAMPLES))
+    return [_example(data) for data in stored if data is not None]
 
 
 def _example(data: bytes) -> SeamExample:

@@ -229,8 +229,12 @@ class BandsSource:
     def _product_notes(self) -> list[str]:
         if self.product is None:
             return []
-        how = {"raw": "as they are", "harmonised": "with the offset of its metadata", "reflectance": "as reflectance"}
-        return [f"it is {self.product.title}; its numbers are read {how[self.radiometry]}"]
+        meanings = {
+            "raw": "as they are",
+            "harmonised": "with the offset of its metadata",
+            "reflectance": "as reflectance",
+        }
+        return [f"it is {self.product.title}; its numbers are read {meanings[self.radiometry]}"]
 
     def _quality_notes(self) -> list[str]:
         return [

@@ -113,12 +113,12 @@ def _listed(names: list[str]) -> str:
 
 def missing_band_error(name: str, place: str, names: list[str]) -> SourceError:
     """The error of a band that is asked for and that a scene lacks, which lists those that it has."""
-    there = (
+    existing = (
         f"It has {', '.join(names[:MAX_EXISTING_BANDS])}{' …' if len(names) > MAX_EXISTING_BANDS else ''}"
         if names
         else "It has none"
     )
-    return SourceError(f"The config asks for {name}, but {place} has no such band. {there}. Name one of these.")
+    return SourceError(f"The config asks for {name}, but {place} has no such band. {existing}. Name one of these.")
 
 
 def short(path: str) -> str:

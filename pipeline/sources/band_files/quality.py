@@ -129,9 +129,9 @@ def _value(name: str, entry: int | str) -> int:
         return entry
     if entry in classes:
         return classes[entry]
-    known = classes or (PIXEL_FLAGS if name.lower() == "qa_pixel" else {})
-    where = f"as {', '.join(known)}" if known else "as numbers"
-    hint = ", flags of QA_PIXEL under not alone" if known is PIXEL_FLAGS else ""
+    flags = classes or (PIXEL_FLAGS if name.lower() == "qa_pixel" else {})
+    where = f"as {', '.join(flags)}" if flags else "as numbers"
+    hint = ", flags of QA_PIXEL under not alone" if flags is PIXEL_FLAGS else ""
     raise SourceError(
         f"source.valid names {entry} of the band {name}, which is not known. Give its values {where}{hint}."
     )

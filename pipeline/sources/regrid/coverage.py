@@ -107,13 +107,13 @@ def _in_use(wkt: str, placement: Placement, size: tuple[int, int]) -> npt.NDArra
 def _box(wkt: str, placement: Placement, size: tuple[int, int], xs: FloatArray, ys: FloatArray) -> Box | None:
     """The rectangle around places of a source; None where none is known."""
     turn = turn_of(wkt)
-    known = np.isfinite(xs) & np.isfinite(ys)
-    if not known.any():
+    finite = np.isfinite(xs) & np.isfinite(ys)
+    if not finite.any():
         return None
     if turn and not same_crs(wkt, placement.wkt):
         xs = _counted_on(xs, turn)
-    left, right = float(xs[known].min()), float(xs[known].max())
-    bottom, top = float(ys[known].min()), float(ys[known].max())
+    left, right = float(xs[finite].min()), float(xs[finite].max())
+    bottom, top = float(ys[finite].min()), float(ys[finite].max())
     if turn == 360.0:
         for pole in (-90.0, 90.0):
             if _holds_pole(wkt, placement, size, pole):

@@ -80,10 +80,10 @@ def check_grid_overlap(grid: Grid, source: Source, placement: Placement) -> None
         return
     assert grid.wkt is not None
     xs, ys = places_of_source(grid.wkt, placement, size)
-    known = np.isfinite(xs) & np.isfinite(ys)
+    finite = np.isfinite(xs) & np.isfinite(ys)
     covers = (
-        str(Box(left=xs[known].min(), bottom=ys[known].min(), right=xs[known].max(), top=ys[known].max()))
-        if known.any()
+        str(Box(left=xs[finite].min(), bottom=ys[finite].min(), right=xs[finite].max(), top=ys[finite].max()))
+        if finite.any()
         else "no place there"
     )
     raise SourceError(
