@@ -258,7 +258,7 @@ def test_a_store_keeps_the_codec_that_it_was_made_with(tmp_path: Path, monkeypat
         real(*args)
 
     with monkeypatch.context() as before:
-        before.setattr(hierarchy, "_codec", lambda _: zarr.codecs.GzipCodec(level=2))
+        before.setattr(hierarchy, "_codec", lambda _, level=3: zarr.codecs.GzipCodec(level=2))
         before.setattr(block_task, "write_block", dies)
         with pytest.raises(KeyboardInterrupt):
             go(path)
