@@ -89,10 +89,14 @@ GUARDS = {
     ),
     "view": (
         "pipeline/viewer/",
+        "pipeline/reports/",
+        "pipeline/preview/",
         "pipeline/cli/view.py",
         "pipeline/store/made_here.py",
         "pipeline/store/reader.py",
         "tests/viewer/",
+        "tests/reports/",
+        "tests/browsing.py",
     ),
     "readers": (
         "pipeline/exports/",

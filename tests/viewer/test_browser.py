@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import operator
-import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from pipeline.store.ledger import Ledger
 from pipeline.store.lifecycle import read_store_meta, restate
 from pipeline.store.made_here import note_made_here
 from tests import scenes
+from tests.browsing import browser, serious
 from tests.commands import Command
 from tests.store import specs
 from tests.viewer import stores
@@ -31,6 +31,7 @@ from tests.viewer import stores
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
+__all__ = ["browser"]
 pytestmark = [pytest.mark.nightly("view"), pytest.mark.xdist_group("view")]
 MARKUP = '<img src=x onerror="document.title=1">&amp;'
 """What a stranger may have put into a name."""
@@ -104,18 +105,6 @@ class Visit:
         return float((np.abs(picture.astype(int) - color).max(axis=-1) <= 2).mean())
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
-
-    program = shutil.which("chromium")
-    assert program is not None, "tests.programs names the package"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def view() -> Iterator[Callable[[Path], str]]:
     """Starts the command on a store; the link that it prints. Ctrl-C ends each at the end."""
@@ -178,15 +167,6 @@ def test_the_page_works_at_each_width_and_brightness(
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert serious(page) == []
     assert seen.faults == []
-
-
-def serious(page: Page) -> list[str]:
-    """What axe finds that keeps people out."""
-    import axe_playwright_python
-
-    page.evaluate((Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text())
-    found = page.evaluate("axe.run()")["violations"]
-    return [f"{each['id']}: {each['help']}" for each in found if each["impact"] in ("serious", "critical")]
 
 
 def test_names_with_markup_are_text(browser: Browser, view: Callable[[Path], str], scene: Path) -> None:
