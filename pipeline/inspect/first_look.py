@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import chain
-
-import torch
 
 from pipeline.errors import ModelError, PipelineError
 from pipeline.geometry.span import round_up
@@ -15,7 +12,7 @@ from pipeline.inspect.locality.probe import Prober
 from pipeline.inspect.memory.limit import Room
 from pipeline.inspect.output.check import with_answer
 from pipeline.inspect.sizes import cropped
-from pipeline.inspect.sizes.accepted import first
+from pipeline.inspect.sizes.accepted import open_prober
 from pipeline.inspect.sizes.unpadded import unpadded_margin
 from pipeline.interfaces import Locality, Network
 
@@ -57,18 +54,13 @@ def first_look(network: Network, bands: int, trained: int | None = None, room: R
 
 
 def _looked_at(network: Network, bands: int, trained: int | None, room: Room | None) -> Locality:
-    weights = next(chain(network.module.parameters(), network.module.buffers()), None)
-    device = weights.device if weights is not None else torch.device("cpu")
-    prober = Prober(network=network, bands=bands, device=device, room=room)
-    size, step = first(prober, trained) or (0, 0)
-    if size and not step:
-        prober = replace(prober, network=network.with_fixed_size(size))
+    prober, size_and_step = open_prober(network, bands, trained, room)
     if prober.fixed is not None:
         return _of_one_size(prober, prober.fixed)
     margin = unpadded_margin(prober) if network.accepts.maximum is None else None
     if margin is not None:
         prober = replace(prober, network=network.with_margin(margin))
-    unit = _unit(prober, size) or stride.accepted_unit(prober) or 1
+    unit = _unit(prober, size_and_step[0] if size_and_step else 0) or stride.accepted_unit(prober) or 1
     minimum = stride.side(prober, unit)
     if minimum is None:
         raise ModelError(refusal(prober, bands, trained))

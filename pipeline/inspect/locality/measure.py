@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from itertools import chain
-
-import torch
 
 from pipeline.errors import ModelError, PipelineError
 from pipeline.geometry.margin import Margin
@@ -18,7 +15,7 @@ from pipeline.inspect.memory.limit import Room
 from pipeline.inspect.operations.rules import NonLocalOps
 from pipeline.inspect.output.check import with_answer
 from pipeline.inspect.sizes import cropped
-from pipeline.inspect.sizes.accepted import first, largest, tried
+from pipeline.inspect.sizes.accepted import largest, open_prober, tried
 from pipeline.inspect.sizes.unpadded import unpadded_margin
 from pipeline.interfaces import Locality, Network, Radius
 
@@ -59,14 +56,8 @@ def measure_locality(network: Network, bands: int, trained: int | None = None, r
 
 
 def _measured(network: Network, bands: int, trained: int | None, room: Room | None) -> Locality:
-    weights = next(chain(network.module.parameters(), network.module.buffers()), None)
-    prober = Prober(
-        network=network, bands=bands, device=weights.device if weights is not None else torch.device("cpu"), room=room
-    )
-    size_and_step = first(prober, trained)
+    prober, size_and_step = open_prober(network, bands, trained, room)
     size, step = size_and_step or (0, 0)
-    if size_and_step and not step:
-        prober = replace(prober, network=network.with_fixed_size(size))
     if prober.fixed is not None and (crop := cropped.one_size_margin(prober, prober.fixed)) is not None:
         return locality_of_one_size(prober, crop)
     if prober.fixed is not None:

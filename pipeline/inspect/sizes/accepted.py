@@ -15,11 +15,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 
 import torch
 
 from pipeline.errors import ModelError, PlanError
 from pipeline.inspect.locality.probe import Prober
+from pipeline.inspect.memory.limit import Room
 from pipeline.interfaces import Network
 from pipeline.models.answer import SIDES
 from pipeline.models.output import require_scores
@@ -58,6 +60,25 @@ def first(prober: Prober, trained: int | None) -> tuple[int, int] | None:
         (other for other in _larger_sizes(prober, size) if _runs(prober, other) and not _stays(prober, size, other)),
         size,
     ) - size
+
+
+def open_prober(
+    network: Network, bands: int, trained: int | None, room: Room | None
+) -> tuple[Prober, tuple[int, int] | None]:
+    """A prober of a network on the device of its weights, with its one size where it takes no other; and its `first`.
+
+    Raises
+    ------
+    PlanError
+        There is no room for an image that would tell.
+    """
+    weights = next(chain(network.module.parameters(), network.module.buffers()), None)
+    device = weights.device if weights is not None else torch.device("cpu")
+    prober = Prober(network=network, bands=bands, device=device, room=room)
+    size_and_step = first(prober, trained)
+    if size_and_step and not size_and_step[1]:
+        prober = replace(prober, network=network.with_fixed_size(size_and_step[0]))
+    return prober, size_and_step
 
 
 def largest(prober: Prober, size: int, step: int) -> int | None:
