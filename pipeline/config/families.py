@@ -91,7 +91,30 @@ ENGINE_FACTS: dict[str, EngineFacts] = {
 }
 """By name, as in ``execution.engine``."""
 
-SOURCE_KINDS = Family(("raster", "bands"))
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFacts:
+    """What a config has to know of a kind of source."""
+
+    keys: tuple[str, ...] = ()
+    """Keys of ``source`` that not all kinds have."""
+    forms: tuple[type, ...] = (str,)
+    """Types that ``source.path`` may have."""
+    names_bands: bool = False
+    """Whether bands have names beside numbers."""
+    resamples: bool = False
+    """Whether its files may be resampled where no ``source.grid`` is given."""
+
+
+SOURCE_FACTS: dict[str, SourceFacts] = {
+    "raster": SourceFacts(),
+    "bands": SourceFacts(
+        keys=("resolution", "radiometry", "valid"), forms=(str, dict), names_bands=True, resamples=True
+    ),
+}
+"""By name, as in ``source.kind``."""
+
+SOURCE_KINDS = Family(tuple(SOURCE_FACTS))
 MODEL_KINDS = Family(
     (
         "torchscript",
@@ -114,3 +137,13 @@ EXPORT_KINDS = Family(
     ("cog", "png", "ome-tiff", "gpkg", "geoparquet", "flatgeobuf", "geojson", "qupath", "zarr-labels")
 )
 ENGINE_KINDS = Family((), [ENGINE_FACTS])
+
+
+def facts_of(kind: str) -> SourceFacts:
+    """What is known of a kind of source; of one that a program has added, that it has no keys of its own."""
+    return SOURCE_FACTS.get(kind, SourceFacts())
+
+
+def kinds_with(key: str) -> list[str]:
+    """The kinds of source that have a key which not all have; none where all have it."""
+    return [kind for kind, facts in SOURCE_FACTS.items() if key in facts.keys]

@@ -7,15 +7,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from pipeline.config.families import SOURCE_KINDS, OneOf
+from pipeline.config.families import SOURCE_KINDS, OneOf, facts_of, kinds_with
 from pipeline.config.values import Auto, ConfigSection, Count
 
 MAX_NAMED_FILES = 4
 """Files that a message names."""
-FILE_PER_BAND = "bands"
-"""The kind that names its bands, and may have a mapping as its path."""
-FILE_PER_BAND_KEYS = ("resolution", "radiometry", "valid")
-"""Keys of that kind alone."""
 
 
 class AreaConfig(ConfigSection):
@@ -134,33 +130,34 @@ class SourceConfig(ConfigSection):
     @field_validator("path", mode="before")
     @classmethod
     def _fitting_path(cls, path: object, info: ValidationInfo) -> object:
-        if isinstance(path, list):
-            raise ValueError(f"several files are no source of kind raster; {one_raster([str(name) for name in path])}")
-        if isinstance(path, dict) and info.data.get("kind") != FILE_PER_BAND:
-            raise ValueError(f"a file for each name is a source of kind: {FILE_PER_BAND}; add that to source")
+        forms = facts_of(info.data.get("kind", "raster")).forms
+        if isinstance(path, list) and list not in forms:
+            kind = info.data.get("kind")
+            raise ValueError(f"several files are no source of kind {kind}; {one_raster([str(name) for name in path])}")
+        if isinstance(path, dict) and dict not in forms:
+            raise ValueError("a file for each name is a source of kind: bands; add that to source")
         return {str(name): file for name, file in path.items()} if isinstance(path, dict) else path
 
     @field_validator("bands")
     @classmethod
     def _counted_bands(cls, bands: list[int | str] | None, info: ValidationInfo) -> list[int | str] | None:
         names = [band for band in bands or [] if isinstance(band, str)]
-        if names and info.data.get("kind") != FILE_PER_BAND:
-            raise ValueError(
-                f"{names[0]!r} is no number; bands of a raster count from 1, and kind: {FILE_PER_BAND} names them"
-            )
+        kind = info.data.get("kind", "raster")
+        if names and not facts_of(kind).names_bands:
+            raise ValueError(f"{names[0]!r} is no number; bands of a {kind} count from 1, and kind: bands names them")
         return bands
 
     @model_validator(mode="after")
     def _fitting_keys(self) -> Self:
-        fields = type(self).model_fields
-        given = [key for key in FILE_PER_BAND_KEYS if getattr(self, key) != fields[key].default]
-        if given and self.kind != FILE_PER_BAND:
-            raise ValueError(f"{given[0]} is a key of kind: {FILE_PER_BAND}; leave it out, or give that kind")
+        for key, field in type(self).model_fields.items():
+            kinds = kinds_with(key)
+            if kinds and self.kind not in kinds and getattr(self, key) != field.default:
+                raise ValueError(f"{key} is a key of kind: {' or '.join(kinds)}; leave it out, or give that kind")
         return self
 
     @model_validator(mode="after")
     def _resampled(self) -> SourceConfig:
-        plain = self.grid is None and self.kind != FILE_PER_BAND
+        plain = self.grid is None and not facts_of(self.kind).resamples
         if plain and "resampling" in self.model_fields_set and self.resampling != "bilinear":
             raise ValueError(
                 f"resampling is {self.resampling}, but no grid is given, so that nothing is resampled; give source.grid"
@@ -175,7 +172,7 @@ def one_raster(names: list[str]) -> str:
     )
     stacked, mosaic = f"gdalbuildvrt -separate stack.vrt {listed}", f"gdalbuildvrt mosaic.vrt {listed}"
     return (
-        f"where each is a band, kind: {FILE_PER_BAND} reads them as one raster, with a template such as B{{band}}.tif "
+        f"where each is a band, kind: bands reads them as one raster, with a template such as B{{band}}.tif "
         f"or a mapping such as {{red: B04.tif}} as path; else make one raster of them: {stacked} where each is a band, "
         f"or {mosaic} where they lie side by side"
     )
