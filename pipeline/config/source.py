@@ -238,9 +238,7 @@ class StackedSourceConfig(SourceConfig):
             raise ValueError("a stack holds no stacks; list the sources of both in one list")
         keys = [key for key in ("aoi", "grid") if getattr(self, key) is not None]
         if keys:
-            raise ValueError(
-                f"{' and '.join(keys)} is the same for all sources of a stack; write it beside kind: stack"
-            )
+            raise ValueError(f"{' and '.join(keys)} is one for all sources of a stack; write it beside kind: stack")
         return self
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import PurePosixPath
 
 from pipeline.config import SourceConfig
 from pipeline.errors import SourceError
@@ -17,12 +15,11 @@ from pipeline.sources.raster import RasterSource
 from pipeline.sources.regrid.placement import placement_of
 from pipeline.sources.regrid.target import target_grid
 from pipeline.sources.stacked.alignment import Opened, aligned, on_target
+from pipeline.sources.stacked.names import part_names, with_keys_of_part
 from pipeline.sources.stacked.promotion import common_dtype
 from pipeline.sources.stacked.stacked_source import Part, StackedSource
 
 Open = Callable[[SourceConfig, float | None], Source]
-KEY = re.compile(rf"(?<![\w./-])source\.(?=({'|'.join(SourceConfig.model_fields)})\b)")
-"""Where a message names a key of a source."""
 
 
 def opener(kinds: Mapping[str, Open]) -> Open:
@@ -61,7 +58,7 @@ def _open(k: int, kinds: Mapping[str, Open], config: SourceConfig, timeout: floa
     try:
         source = kinds[entry.kind](entry, timeout)
     except SourceError as error:
-        raise SourceError(KEY.sub(f"source.path.{k}.", str(error))) from error
+        raise SourceError(with_keys_of_part(str(error), k)) from error
     return Opened(place=mask_urls(entry.place), source=source, resampling=entry.resampling)
 
 
@@ -75,12 +72,6 @@ def _laid(entry: Opened, target: Grid, first: Opened, config: SourceConfig) -> S
     if config.grid is not None:
         return on_target(entry, target)
     return entry.source if entry is first else aligned(entry, target, first, config.align)
-
-
-def part_names(places: list[str]) -> list[str]:
-    """A short name for each source: its file's without the ending, with a number where several have one name."""
-    stems = [PurePosixPath(mask_urls(place).partition("?")[0].rstrip("/")).stem or place for place in places]
-    return [stem if stems.count(stem) == 1 else f"{stem}#{stems[: k + 1].count(stem)}" for k, stem in enumerate(stems)]
 
 
 def _band_names(source: Source) -> tuple[str, ...]:

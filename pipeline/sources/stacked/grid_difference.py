@@ -47,7 +47,8 @@ def _differences(grid: Grid, target: Grid) -> Iterator[str]:
         yield f"its coordinates are {_UNITS[grid.unit]}, not {_UNITS[target.unit]}"
         return
     a, b, c, d, e, f = tuple(_relative(target, grid))[:6]
-    if max(abs(abs(a) - 1) * grid.width, abs(abs(e) - 1) * grid.height) > CORNER_TOLERANCE_PX:
+    (down, across), (height, width) = grid.pixel_size, target.pixel_size
+    if max(abs(down / height - 1) * grid.height, abs(across / width - 1) * grid.width) > CORNER_TOLERANCE_PX:
         yield f"its pixels are {_size(grid)}, not {_size(target)}"
     if min(a, e) < 0 or max(abs(b) * grid.height, abs(d) * grid.width) > CORNER_TOLERANCE_PX:
         yield "its rows and columns run in other directions"

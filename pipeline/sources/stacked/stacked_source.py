@@ -14,6 +14,7 @@ from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.interfaces import Pixels, Source
 from pipeline.sources.regrid.regridded import Regridded
+from pipeline.sources.stacked.names import with_keys_of_part
 from pipeline.sources.stacked.validity import invalid_codes
 from pipeline.sources.validity.band_causes import CauseCodes, joined
 from pipeline.sources.wrappers.beyond_edges import read_beyond
@@ -181,9 +182,9 @@ class StackedSource:
     def _part_notes(self) -> Iterator[str]:
         """What parts have in common once, with the names of those that have it."""
         notes: dict[str, list[str]] = {}
-        for part in self.parts:
+        for k, part in enumerate(self.parts):
             for note in part.source.notes:
-                notes.setdefault(note, []).append(part.name)
+                notes.setdefault(with_keys_of_part(note, k), []).append(part.name)
         return (f"{', '.join(names)}: {note}" for note, names in notes.items())
 
 
