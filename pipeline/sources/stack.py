@@ -14,7 +14,7 @@ from pipeline.sources.gdal.options import mask_urls
 from pipeline.sources.raster import RasterSource
 from pipeline.sources.regrid.placement import placement_of
 from pipeline.sources.regrid.target import target_grid
-from pipeline.sources.stacked.alignment import Opened, aligned, on_target
+from pipeline.sources.stacked.alignment import ListedSource, aligned, on_target
 from pipeline.sources.stacked.names import part_names, with_keys_of_part
 from pipeline.sources.stacked.promotion import common_dtype
 from pipeline.sources.stacked.stacked_source import Part, StackedSource
@@ -53,22 +53,22 @@ def opener(kinds: Mapping[str, Open]) -> Open:
     return open_source
 
 
-def _open(k: int, kinds: Mapping[str, Open], config: SourceConfig, timeout: float | None) -> Opened:
+def _open(k: int, kinds: Mapping[str, Open], config: SourceConfig, timeout: float | None) -> ListedSource:
     entry = config.sources[k]
     try:
         source = kinds[entry.kind](entry, timeout)
     except SourceError as error:
         raise SourceError(with_keys_of_part(str(error), k)) from error
-    return Opened(place=mask_urls(entry.place), source=source, resampling=entry.resampling)
+    return ListedSource(place=mask_urls(entry.place), source=source, resampling=entry.resampling)
 
 
-def _target(config: SourceConfig, first: Opened) -> Grid:
+def _target(config: SourceConfig, first: ListedSource) -> Grid:
     if config.grid is None:
         return first.source.grid
     return target_grid(config.grid, first.source, placement_of(first.source))
 
 
-def _laid(entry: Opened, target: Grid, first: Opened, config: SourceConfig) -> Source:
+def _laid(entry: ListedSource, target: Grid, first: ListedSource, config: SourceConfig) -> Source:
     if config.grid is not None:
         return on_target(entry, target)
     return entry.source if entry is first else aligned(entry, target, first, config.align)

@@ -106,7 +106,7 @@ def test_a_row_short_date_is_refused_and_lies_where_it_lies_when_exact_is_asked_
     with pytest.raises(
         SourceError,
         match=r"short.tif lies on another grid than \S+first.tif: its corner lies 0 px to the right and 1 px down; it "
-        r"has 19 × 30 px, not 20 × 30. source.align: exact .* source.align: resample",
+        r"has 19 × 30 px, not 20 × 30. Set source.align to exact, .* or to resample",
     ):
         stack(first, short)
     opened = stack(first, short, align="exact")
@@ -123,7 +123,7 @@ def test_a_row_short_date_is_refused_and_lies_where_it_lies_when_exact_is_asked_
 def test_half_a_pixel_is_refused_or_warped_as_gdal_warps_the_whole(tmp_path: Path, resampling: str) -> None:
     first = rasters.noise(tmp_path / "first.tif")
     half = rasters.noise(tmp_path / "half.tif", transform=rasters.UTM * Affine.translation(0.5, -0.5))
-    for align, remedy in ((None, "source.align: exact .* source.align: resample"), ("exact", "give resample")):
+    for align, remedy in ((None, "Set source.align to exact, .* or to resample"), ("exact", "give resample")):
         with pytest.raises(SourceError, match=rf"half.tif .* lies 0.5 px to the right and 0.5 px up. .*{remedy}"):
             stack(first, half, align=align)
     opened = stack(first, half, align="resample", resampling=resampling)

@@ -16,14 +16,14 @@ from pipeline.sources.regrid.scale import common_places
 from pipeline.sources.stacked.grid_difference import difference, whole_shift
 from pipeline.sources.stacked.shifted import Shifted
 
-CHOICES = (
-    "source.align: exact takes sources of the same pixels that lie whole pixels apart, and leaves their numbers as "
-    "they are. source.align: resample brings every source to the grid of the first by source.resampling"
+ALIGN_CHOICES = (
+    "Set source.align to exact, which takes sources of the same pixels that lie whole pixels apart and leaves their "
+    "numbers as they are, or to resample, which brings every source to the grid of the first by source.resampling."
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class ListedSource:
     """A source of a stack, on its own grid."""
 
     place: str
@@ -32,7 +32,9 @@ class Opened:
     resampling: str
 
 
-def aligned(opened: Opened, target: Grid, first: Opened, align: Literal["exact", "resample"] | None) -> Source:
+def aligned(
+    opened: ListedSource, target: Grid, first: ListedSource, align: Literal["exact", "resample"] | None
+) -> Source:
     """A source on the grid of the first.
 
     Parameters
@@ -65,7 +67,7 @@ def aligned(opened: Opened, target: Grid, first: Opened, align: Literal["exact",
     return _shifted(opened, target, shift) if shift is not None else _resampled(opened, target, first.place)
 
 
-def on_target(opened: Opened, target: Grid) -> Source:
+def on_target(opened: ListedSource, target: Grid) -> Source:
     """A source on ``source.grid``. Raises SourceError where it lies nowhere or elsewhere."""
     grid = opened.source.grid
     if _control(opened.source) is None and grid.wkt is not None:
@@ -86,9 +88,9 @@ def _control(source: Source) -> Placement | None:
         return None
 
 
-def _other_grid(opened: Opened, first: Opened, what: str, align: str | None) -> SourceError:
+def _other_grid(opened: ListedSource, first: ListedSource, what: str, align: str | None) -> SourceError:
     remedy = (
-        f"{CHOICES}."
+        ALIGN_CHOICES
         if align is None
         else "source.align is exact, which takes sources of the same pixels alone; give resample, which brings every "
         "source to the grid of the first by source.resampling, or leave this one out."
@@ -96,7 +98,7 @@ def _other_grid(opened: Opened, first: Opened, what: str, align: str | None) -> 
     return SourceError(f"{opened.place} lies on another grid than {first.place}: {what}. {remedy}")
 
 
-def _shifted(opened: Opened, target: Grid, shift: tuple[int, int]) -> Shifted:
+def _shifted(opened: ListedSource, target: Grid, shift: tuple[int, int]) -> Shifted:
     row, col = shift
     grid = opened.source.grid
     window = Window(row=row, col=col, height=target.height, width=target.width)
@@ -105,7 +107,7 @@ def _shifted(opened: Opened, target: Grid, shift: tuple[int, int]) -> Shifted:
     return Shifted(source=opened.source, target=target, row=row, col=col)
 
 
-def _resampled(opened: Opened, target: Grid, other: str) -> Source:
+def _resampled(opened: ListedSource, target: Grid, other: str) -> Source:
     source = opened.source
     if target.wkt is None or (source.grid.wkt is None and _control(source) is None):
         raise SourceError(
@@ -119,7 +121,7 @@ def _resampled(opened: Opened, target: Grid, other: str) -> Source:
     return regridded(source, placement, target, opened.resampling)
 
 
-def _apart(opened: Opened) -> SourceError:
+def _apart(opened: ListedSource) -> SourceError:
     return SourceError(
         f"{opened.place} lies elsewhere than the grid of the stack: they share no pixel. Give sources of one place, or "
         f"another source.grid."

@@ -10,7 +10,7 @@ from rasterio.transform import Affine
 from pipeline.geometry.crs import CORNER_TOLERANCE_PX, same_corners, same_crs
 from pipeline.geometry.grid import Grid
 
-DIGITS = 3
+OFFSET_DIGITS = 3
 """Of distances in px."""
 
 
@@ -52,7 +52,7 @@ def _differences(grid: Grid, target: Grid) -> Iterator[str]:
         yield f"its pixels are {_size(grid)}, not {_size(target)}"
     if min(a, e) < 0 or max(abs(b) * grid.height, abs(d) * grid.width) > CORNER_TOLERANCE_PX:
         yield "its rows and columns run in other directions"
-    if max(abs(round(c, DIGITS)), abs(round(f, DIGITS))) > 0:
+    if max(abs(round(c, OFFSET_DIGITS)), abs(round(f, OFFSET_DIGITS))) > 0:
         yield f"its corner lies {_along(c, 'to the right', 'to the left')} and {_along(f, 'down', 'up')}"
     if (grid.height, grid.width) != (target.height, target.width):
         yield f"it has {grid.height} × {grid.width} px, not {target.height} × {target.width}"
@@ -76,4 +76,4 @@ def _size(grid: Grid) -> str:
 
 
 def _along(pixels: float, ahead: str, back: str) -> str:
-    return f"{abs(pixels):.{DIGITS}f}".rstrip("0").rstrip(".") + f" px {ahead if pixels >= 0 else back}"
+    return f"{abs(pixels):.{OFFSET_DIGITS}f}".rstrip("0").rstrip(".") + f" px {ahead if pixels >= 0 else back}"
