@@ -71,14 +71,17 @@ PATHS = (
     ("model", "factory"),
     ("training", "start"),
     ("model", "input", "transform"),
-    ("training", "scenes", "*", "path"),
+    *(
+        ("training", *scenes, "*", "path", *inner)
+        for scenes in (("scenes",), ("validation", "scenes"))
+        for inner in ((), ("*",), ("*", "*"))
+    ),
     ("training", "scenes", "*", "labels", "path"),
     *(
         ("execution", engine, *key)
         for engine in ENGINE_FACTS
         for key in (("tls", "ca"), ("tls", "cert"), ("tls", "key"), ("logs",))
     ),
-    ("training", "validation", "scenes", "*", "path"),
     ("training", "validation", "scenes", "*", "labels", "path"),
 )
 """Keys that hold a path; * is each of a list, and at the end each value of a mapping or a list."""

@@ -159,6 +159,22 @@ class SourceConfig(ConfigSection):
         assert isinstance(self.path, list)
         return [entry for entry in self.path if not isinstance(entry, str)]
 
+    def at(self, path: ScenePath) -> SourceConfig:
+        """The same source in another place; of a stack each of its sources.
+
+        Raises ValueError where this kind of source has no such path.
+        """
+        if self.kind == "stack":
+            if not isinstance(path, list) or len(path) != len(self.sources):
+                raise ValueError(
+                    f"{path!r} is no list of {len(self.sources)} paths, one for each source of source.path"
+                )
+            entries = [entry.at(inner) for entry, inner in zip(self.sources, path, strict=True)]
+            return self.model_copy(update={"path": entries})
+        if type(path) not in facts_of(self.kind).forms:
+            raise ValueError(f"{path!r} is no path of a source of kind {self.kind}")
+        return self.model_copy(update={"path": path})
+
     @model_validator(mode="before")
     @classmethod
     def _with_shared_keys(cls, values: Any) -> Any:
@@ -222,6 +238,10 @@ class SourceConfig(ConfigSection):
                 f"resampling is {self.resampling}, but no grid is given, so that nothing is resampled; give source.grid"
             )
         return self
+
+
+ScenePath = str | dict[str, str] | list[str | dict[str, str]]
+"""Where another scene lies that is read as a source is."""
 
 
 class StackedSourceConfig(SourceConfig):
