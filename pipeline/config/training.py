@@ -15,11 +15,11 @@ Extent = Annotated[list[int], Field(min_length=4, max_length=4)]
 
 
 class SceneConfig(ConfigSection):
-    """One image and what is known of it. Bands, nodata and scale tags are those of ``source``."""
+    """One image and what is known of it. All but its path is as ``source`` has it."""
 
     path: ScenePath = Field(
-        description="path, URL, /vsi… path or sample://NAME; of another kind of source in the form of its path, and of a "
-        "stack a list with the path of each source"
+        description="path, URL, /vsi… path or sample://NAME; of other kinds of source in the form of source.path, "
+        "of a stack a path for each of its sources"
     )
     labels: LabelsConfig
     area: Extent | None = Field(

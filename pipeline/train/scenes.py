@@ -34,6 +34,8 @@ class Scene:
     """One image, its labels on the image's grid, and the part of it that is used."""
 
     name: str
+    source: SourceConfig
+    """How the image is read."""
     image: Source
     labels: Labels
     area: Window
@@ -132,6 +134,7 @@ def open_scene(
     truth = str(sorted(identity_of(config.labels.path, []).items())) + (f" within {aoi.digest}" if aoi else "")
     return Scene(
         name=placed.place,
+        source=placed,
         image=image,
         labels=from_config(config.labels, grid, classes),
         area=area,
