@@ -5,18 +5,21 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from pipeline.errors import SourceError
 from pipeline.locations import SCHEMES, Remote
 from pipeline.redact import mask_urls
 from pipeline.store.files.clients import client, need_obstore, translate_errors
 
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
 READ_AHEAD_BYTES = 2**20
 """That one request fetches of an archive."""
 
 
-def place_of(path: str) -> Remote:
+def product_place(path: str) -> Remote:
     """Where a product lies. Raises SourceError where products are not listed there."""
     if path.partition("://")[0] in SCHEMES:
         return Remote(path)
@@ -46,12 +49,12 @@ def open_remote(place: Remote) -> Iterator[BinaryIO]:
     """An object that is read by ranges. Raises SourceError where it cannot be read."""
     obstore = need_obstore()
     with _as_source_error(place):
-        reader = obstore.open_reader(client(place.scheme, place.bucket), place.key, buffer_size=READ_AHEAD_BYTES)
-        yield cast(BinaryIO, _RangeReader(reader))
+        reader = obstore.open_reader(client(place.scheme, place.bucket), place.key)
+        yield cast(BinaryIO, io.BufferedReader(_RangeReader(reader), READ_AHEAD_BYTES))
 
 
 class _RangeReader(io.RawIOBase):
-    """A reader of obstore as Python's own files are: it gives bytes, and without a size all that is left."""
+    """An object as a file of Python, by ranges of what is read at once."""
 
     def __init__(self, reader: Any) -> None:
         self._reader = reader
@@ -68,13 +71,12 @@ class _RangeReader(io.RawIOBase):
         """The new place, bytes from the start."""
         return int(self._reader.seek(offset, whence))
 
-    def tell(self) -> int:
-        """The place, bytes from the start."""
-        return int(self._reader.tell())
-
-    def read(self, size: int | None = -1) -> bytes:
-        """So many bytes, or fewer at the end."""
-        return bytes(self._reader.read(*([] if size is None or size < 0 else [size])))
+    def readinto(self, buffer: Buffer) -> int:
+        """Fill a buffer, or less of it at the end; the number of bytes."""
+        view = memoryview(buffer).cast("B")
+        data = bytes(self._reader.read(len(view)))
+        view[: len(data)] = data
+        return len(data)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import BinaryIO, Protocol, cast
 
 from pipeline.errors import SourceError
 from pipeline.locations import Place, Remote
-from pipeline.sources.band_files.remote_files import open_remote, place_of, read_remote, remote_names
+from pipeline.sources.band_files.remote_files import open_remote, product_place, read_remote, remote_names
 from pipeline.sources.gdal.options import is_remote, mask_urls
 
 COMPRESSED_TARS = (".gz", ".tgz", ".bz2", ".xz")
@@ -106,7 +106,7 @@ def tree_of(path: str) -> Tree | None:
         It is a compressed tar, cut short, or remote and cannot be listed.
     """
     if is_remote(path):
-        return _remote_tree(place_of(path.rstrip("/")))
+        return _remote_tree(product_place(path.rstrip("/")))
     place = Path(path)
     if place.is_dir():
         inner = (file for file in place.rglob("*") if file.is_file())
