@@ -88,14 +88,14 @@ def test_a_pixel_is_invalid_where_any_source_is_by_the_rule_of_its_own_bands(tmp
 
 
 def test_what_is_no_number_is_invalid_whatever_the_rule(tmp_path: Path) -> None:
-    radar = np.array([[[np.nan, 1, 1, 1]], [[1, np.inf, 1, -1]]], dtype="float32")
-    optical = np.array([[[5, 5, 0, 5]]], dtype="int16")
+    radar = np.array([[[np.nan, 1, 1, 1, np.nan]], [[1, np.inf, 1, -1, np.nan]]], dtype="float32")
+    optical = np.array([[[5, 5, 0, 5, 5]]], dtype="int16")
     files = [
         scenes.write(tmp_path / "s1.tif", radar, nodata=float("nan")),
         scenes.write(tmp_path / "s2.tif", optical, nodata=0),
     ]
-    assert whole(stack(*files)).valid.tolist() == [[False, False, False, True]]
-    assert whole(stack(*files, stack_rule="all")).valid.tolist() == [[False, False, True, True]]
+    assert whole(stack(*files)).valid.tolist() == [[False, False, False, True, False]]
+    assert whole(stack(*files, stack_rule="all")).valid.tolist() == [[False, False, True, True, False]]
     assert stack(*files).dtype == "float32"
 
 
