@@ -12,6 +12,7 @@ from pipeline.locations import Place
 from pipeline.planning.option import Resolved, requested_values, resolved_values
 from pipeline.planning.options import FINGERPRINT_OPTIONS, OLD_DEFAULTS
 from pipeline.redact import redacted_document
+from pipeline.sources.mosaics.history import piece_changes
 
 if TYPE_CHECKING:
     from pipeline.sources.aoi.aoi import Area
@@ -94,6 +95,8 @@ def compare(stored: Mapping[str, Any], now: Fingerprint, path: Place) -> bool:
     stored = {**DEFAULTS_OF_OLD_STORES, **redacted_document(dict(stored))}
     said = "; ".join(f"{key} was {_short(stored.get(key))} and is now {_short(now[key])}" for key in keys[:3])
     more = f" (and {len(keys) - 3} more)" if len(keys) > 3 else ""
+    if pieces := piece_changes(stored.get("source.files"), now.get("source.files")):
+        more += f"; of the pieces of the mosaic {pieces}"
     raise StoreError(
         f"{path} was made by another job: {said}{more}. Resuming would mix two results in one store. Undo "
         f"the change, give another "

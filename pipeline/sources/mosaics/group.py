@@ -16,6 +16,15 @@ from pipeline.sources.mosaics.lattice import Mismatch
 from pipeline.sources.mosaics.piece import Piece, PieceFacts
 
 
+class LatticeError(SourceError):
+    """Pieces whose pixels do not lie on one lattice."""
+
+    def __init__(self, message: str, grid: dict[str, str | float] | None) -> None:
+        """With the ``source.grid`` that may be given, where the first piece suggests one."""
+        super().__init__(message)
+        self.grid = grid
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PieceGroup:
     """Pieces that can be read, in the order in which they were given."""
@@ -58,19 +67,16 @@ class PieceGroup:
                     f"(gdal_translate -b, -ot); source.bands names the bands that all have."
                 )
 
-    def lattice_error(self, mismatch: Mismatch) -> SourceError:
+    def lattice_error(self, mismatch: Mismatch) -> LatticeError:
         """The error of pieces whose pixels do not lie on one lattice, which names two and a grid to give."""
         first, grid = self.pieces[0].name, self.grids[0]
-        reason = mismatch.reason.format(first=first)
-        size = f"{grid.pixel_size[1]:.9g}"
-        remedy = (
-            f"give source.grid: {{crs: {grid.code}, resolution: {size}}}, onto which each piece is resampled"
-            if grid.code
-            else "give source.grid with a crs and a resolution, onto which each piece is resampled"
-        )
-        return SourceError(
+        size = float(f"{grid.pixel_size[1]:.9g}")
+        remedy = f"{{crs: {grid.code}, resolution: {size:g}}}" if grid.code else "with a crs and a resolution"
+        return LatticeError(
             f"The pieces of the mosaic do not lie on one lattice of pixels: {self.pieces[mismatch.piece].name} "
-            f"{reason}. Name a grid for all: {remedy}; or leave out those that do not belong."
+            f"{mismatch.reason.format(first=first)}. Give source.grid: {remedy}, onto which each piece is resampled, "
+            f"or leave out those that do not belong.",
+            {"crs": grid.code, "resolution": size} if grid.code else None,
         )
 
 

@@ -69,6 +69,10 @@ class MosaicSource:
         """A digest of all pieces, their number, the grid, and what is read of them."""
         return {**self.facts, "grid": self.grid.as_dict()}
 
+    def first_piece(self) -> Source:
+        """The piece that wins, on its own grid, whose tags stand for all."""
+        return self.pieces[0].open(self.timeout)
+
     def read(self, window: Window) -> Pixels:
         """Read a window; what lies outside the grid, and in no piece, is invalid.
 
