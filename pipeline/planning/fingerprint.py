@@ -93,9 +93,11 @@ def compare(stored: Mapping[str, Any], now: Fingerprint, path: Place) -> bool:
     if set(keys) <= MOVED:
         return bool(keys)
     stored = {**DEFAULTS_OF_OLD_STORES, **redacted_document(dict(stored))}
+    pieces = piece_changes(stored.get("source.files"), now.get("source.files"))
+    keys = [key for key in keys if not pieces or key != "source.files"]
     said = "; ".join(f"{key} was {_short(stored.get(key))} and is now {_short(now[key])}" for key in keys[:3])
     more = f" (and {len(keys) - 3} more)" if len(keys) > 3 else ""
-    if pieces := piece_changes(stored.get("source.files"), now.get("source.files")):
+    if pieces:
         more += f"; of the pieces of the mosaic {pieces}"
     raise StoreError(
         f"{path} was made by another job: {said}{more}. Resuming would mix two results in one store. Undo "
