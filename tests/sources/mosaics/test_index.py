@@ -13,7 +13,8 @@ from pipeline.errors import SourceError
 from pipeline.sources import raster
 from pipeline.sources.mosaics import history
 from pipeline.sources.mosaics.history import digest_of_pieces, piece_changes
-from tests.sources.mosaics.pieces import cut, mosaic, noise, piece
+from tests.sources.mosaics.pieces import cut, mosaic, noise, piece, whole
+from tests.sources.served import served
 
 
 @pytest.fixture
@@ -88,3 +89,18 @@ def test_a_piece_that_cannot_be_opened_is_tried_again(tmp_path: Path, opened: li
     (folder / "p1.tif").write_bytes(good)
     mosaic(folder)
     assert opened[4:] == ["p1.tif"]
+
+
+@pytest.mark.slow
+def test_pieces_of_a_server_are_read_and_told_by_what_it_says_of_them(tmp_path: Path, opened: list[str]) -> None:
+    data = noise()
+    folder = cut(tmp_path / "pieces", data)
+    with served(folder, tmp_path / "log") as server:
+        urls = [f"{server.url}/p{k}.tif" for k in range(4)]
+        source = mosaic(urls)
+        pixels = whole(source)
+        assert (pixels.data[:, pixels.valid] == data[:, pixels.valid]).all()
+        assert pixels.valid.sum() == (data != 0).any(0).sum()
+        opened.clear()
+        assert mosaic(urls).identity() == source.identity()
+        assert opened == []
