@@ -231,12 +231,14 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> RasterSou
     SourceError
         It is missing, no raster, has no such band, is of complex numbers, or of colours that are not known how to show.
     """
-    with opened(config, timeout) as (source, _):
+    with open_with_handle(config, timeout) as (source, _):
         return source
 
 
 @contextmanager
-def opened(config: SourceConfig, timeout: float | None = None) -> Iterator[tuple[RasterSource, DatasetReader]]:
+def open_with_handle(
+    config: SourceConfig, timeout: float | None = None
+) -> Iterator[tuple[RasterSource, DatasetReader]]:
     """A raster, and the handle by which it was looked at, for whoever asks more of it; as `open_source` otherwise."""
     path, bands = _resolve(config.file), config.numbers
     with gdal_env(gdal_options(path, [], timeout)), open_dataset(path) as dataset:
