@@ -61,10 +61,12 @@ def listed_pieces(config: SourceConfig) -> list[Piece]:
     return pieces
 
 
-def _paths(path: str | dict[str, str] | list[str]) -> Iterator[tuple[str, datetime | None]]:
+def _paths(path: object) -> Iterator[tuple[str, datetime | None]]:
     """Path and date of each piece, where the path names the date."""
     if isinstance(path, list):
-        yield from ((name, None) for name in path)
+        if not all(isinstance(name, str) for name in path):
+            raise SourceError("source.path lists sources that are no files. With kind: mosaic each is a path or a URL.")
+        yield from ((str(name), None) for name in path)
         return
     assert isinstance(path, str)
     if Path(path).is_dir():
