@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
@@ -95,7 +94,8 @@ class SourceConfig(ConfigSection):
         ]
     ) = Field(
         description='path, URL, /vsi… path, a name of GDAL\'s such as NETCDF:"FILE":NAME, or sample://NAME; '
-        "of kind bands a template with {band}, or a file by each band's name; of kind stack a list of sources"
+        "of kind bands a template with {band}, or a file by each band's name; of kind mosaic a list of files, a glob, "
+        "or a folder; of kind stack a list of sources"
     )
     bands: Annotated[list[Count | str], Field(min_length=1)] | None = Field(
         None,
@@ -126,6 +126,12 @@ class SourceConfig(ConfigSection):
         None,
         description="of kind bands: by the name of a quality band, its valid values, or {not: [values or flags]}",
     )
+    overlap: Literal["first", "last", "newest"] = Field(
+        "first", description="of kind mosaic: which of overlapping pieces wins; its invalid pixels come of the next"
+    )
+    unreadable: Literal["refuse", "nodata"] = Field(
+        "refuse", description="of kind mosaic: what is done with pieces that cannot be read"
+    )
     align: Literal["exact", "resample"] | None = Field(
         None,
         description="of kind stack, where grids differ: exact moves sources by whole pixels alone, resample brings all "
@@ -149,9 +155,14 @@ class SourceConfig(ConfigSection):
     @property
     def place(self) -> str:
         """What is read, as messages and fingerprints name it."""
-        if isinstance(self.path, list):
-            return ", ".join(entry if isinstance(entry, str) else entry.place for entry in self.path)
-        return self.path if isinstance(self.path, str) else ", ".join(f"{k}={v}" for k, v in self.path.items())
+        if isinstance(self.path, str):
+            return self.path
+        if isinstance(self.path, dict):
+            return ", ".join(f"{name}={file}" for name, file in self.path.items())
+        places = [entry if isinstance(entry, str) else entry.place for entry in self.path]
+        if self.kind == "stack" or len(places) <= MAX_NAMED_FILES:
+            return ", ".join(places)
+        return f"{', '.join(places[:MAX_NAMED_FILES])} and {len(places) - MAX_NAMED_FILES} more"
 
     @property
     def sources(self) -> list[StackedSourceConfig]:
@@ -267,15 +278,12 @@ SourceConfig.model_rebuild()
 
 def one_raster(names: list[str]) -> str:
     """How several files become one raster, as a message says it."""
-    listed = " ".join(shlex.quote(name) for name in names[:MAX_NAMED_FILES]) + (
-        " …" if len(names) > MAX_NAMED_FILES else ""
-    )
-    stacked, mosaic = f"gdalbuildvrt -separate stack.vrt {listed}", f"gdalbuildvrt mosaic.vrt {listed}"
+    listed = ", ".join(names[:MAX_NAMED_FILES]) + (", …" if len(names) > MAX_NAMED_FILES else "")
     return (
-        f"where each is a band, kind: bands reads them as one raster, with a template such as B{{band}}.tif "
-        f"or a mapping such as {{red: B04.tif}} as path; where each is a date or a sensor, kind: stack puts their "
-        f"bands side by side; else make one raster of them: {stacked} where each is a band, "
-        f"or {mosaic} where they lie side by side"
+        f"where they lie beside each other, kind: mosaic reads them as one raster, with a list such as [{listed}], a "
+        f"glob such as tiles/*.tif or a folder as path; where each is a band, kind: bands does, with a template such "
+        f"as B{{band}}.tif or a mapping such as {{red: B04.tif}} as path; where each is a date or a sensor, "
+        f"kind: stack puts their bands side by side"
     )
 
 

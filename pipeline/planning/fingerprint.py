@@ -13,6 +13,7 @@ from pipeline.locations import Place
 from pipeline.planning.option import Resolved, requested_values, resolved_values
 from pipeline.planning.options import FINGERPRINT_OPTIONS, OLD_DEFAULTS
 from pipeline.redact import redacted_document
+from pipeline.sources.mosaics.history import piece_changes
 
 if TYPE_CHECKING:
     from pipeline.sources.aoi.aoi import Area
@@ -107,10 +108,14 @@ def compare(stored: Mapping[str, Any], now: Fingerprint, path: Place) -> bool:
     if all(map(is_move, keys)):
         return bool(keys)
     stored = {**DEFAULTS_OF_OLD_STORES, **redacted_document(dict(stored))}
+    pieces = piece_changes(stored.get("source.files"), now.get("source.files"))
+    keys = [key for key in keys if not pieces or key != "source.files"]
     said = "; ".join(
         f"{key}{_of_source(key, now)} was {_short(stored.get(key))} and is now {_short(now[key])}" for key in keys[:3]
     )
     more = f" (and {len(keys) - 3} more)" if len(keys) > 3 else ""
+    if pieces:
+        more += f"; of the pieces of the mosaic {pieces}"
     raise StoreError(
         f"{path} was made by another job: {said}{more}. Resuming would mix two results in one store. Undo "
         f"the change, give another "

@@ -16,6 +16,7 @@ from pipeline.inference.read import pixel_checksum, read_with_retries
 from pipeline.inference.recipe import requested_window
 from pipeline.planning.fingerprint import is_move, of_one_source
 from pipeline.planning.job import Job
+from pipeline.sources.mosaics.history import piece_changes
 from pipeline.store.ledger import Ledger
 
 THREADS = 4
@@ -102,6 +103,8 @@ def _change_of(path: str, job: Job, only: bool) -> str | None:
     then, now, prefix = job.fingerprint, job.moved, path.removesuffix("path")
     if then.get(path) != now[path]:
         return f"{path} was {then.get(path)} and is now {now[path]}"
+    if pieces := piece_changes(then.get(f"{prefix}files"), now.get(f"{prefix}files")):
+        return f"of the pieces of {now[path]}, {pieces}"
     keys = [key for key in now if key.startswith(prefix) and is_move(key) and key in then]
     return f"{now[path]} was written anew since" if only or any(then[key] != now[key] for key in keys) else None
 

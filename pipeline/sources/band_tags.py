@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pipeline.interfaces import Source
 from pipeline.sources.gdal.opening import open_dataset
 from pipeline.sources.gdal.options import gdal_env
+from pipeline.sources.mosaics.mosaic_source import MosaicSource
 from pipeline.sources.overview import raster_of, without_wrappers
 from pipeline.sources.stacked.stacked_source import StackedSource
 
@@ -15,7 +16,7 @@ RGB = ("red", "green", "blue")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BandTags:
-    """Of the bands that are read, in their order; sources of other kinds than ``raster`` have names at most."""
+    """Of the bands that are read, in their order; those of the first piece of a mosaic, and names at most of others."""
 
     names: tuple[str, ...]
     """Descriptions; empty where the file gives none. Of a stack ``source:band``."""
@@ -39,6 +40,8 @@ def read_band_tags(source: Source) -> BandTags:
     if (stack := stack_of(source)) is not None:
         return BandTags(names=stack.band_names, rgb=stack.rgb, all_names=stack.band_names)
     raster = raster_of(source)
+    if raster is None and isinstance(inner := without_wrappers(source), MosaicSource):
+        return read_band_tags(inner.first_piece())
     if raster is None or raster.bands != len(raster.indexes):
         return BandTags(names=("",) * source.bands)
     with gdal_env(raster.settings), open_dataset(raster.path) as dataset:
