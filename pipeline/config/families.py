@@ -111,6 +111,7 @@ SOURCE_FACTS: dict[str, SourceFacts] = {
     "bands": SourceFacts(
         keys=("resolution", "radiometry", "valid"), forms=(str, dict), names_bands=True, resamples=True
     ),
+    "zarr": SourceFacts(keys=("variable", "select", "axes", "georeference"), names_bands=True),
 }
 """By name, as in ``source.kind``."""
 
