@@ -6,7 +6,7 @@ import math
 
 from pipeline.errors import PlanError
 from pipeline.interfaces import Source
-from pipeline.planning.search import PROPOSAL_MARGIN
+from pipeline.runtime.memory_constants import PROPOSAL_MARGIN
 from pipeline.runtime.resources import GDAL_CACHE, MIB, human
 
 
@@ -32,8 +32,8 @@ def check_source_chunks(source: Source, budget: int, libraries: int) -> None:
         return
     rows, cols = source.block
     raise PlanError(
-        f"One read of the source takes {human(source.working_bytes)} beside the pixels that it returns, since its chunks "
-        f"of {rows} × {cols} px are decoded whole, and execution.memory allows {human(budget)}, of which the libraries "
-        f"take {human(libraries)}. Write the source anew in smaller chunks, such as 512 × 512 px, or raise "
+        f"One read of the source takes {human(source.working_bytes)} beside the pixels that it returns, since its "
+        f"chunks of {rows} × {cols} px are decoded whole, and execution.memory allows {human(budget)}, of which the "
+        f"libraries take {human(libraries)}. Write the source anew in smaller chunks, such as 512 × 512 px, or raise "
         f"execution.memory to {math.ceil((needed + PROPOSAL_MARGIN) / MIB)}MiB or more."
     )

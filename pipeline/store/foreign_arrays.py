@@ -62,11 +62,10 @@ def _check(array: zarr.Array[Any], store: Place, key: str) -> None:
 
 def codec_names(array: zarr.Array[Any]) -> list[str]:
     """Names of the codecs of an array, those within shards included."""
-    metadata: dict[str, Any] = dict(array.metadata.to_dict())
-    if metadata["zarr_format"] == 2:
-        parts = [metadata.get("compressor"), *(metadata.get("filters") or ())]
-        return [_id(part) for part in parts if part is not None]
-    return _nested_names(metadata["codecs"])
+    metadata: Any = array.metadata
+    if metadata.zarr_format == 2:
+        return [_id(part) for part in (metadata.compressor, *(metadata.filters or ())) if part is not None]
+    return _nested_names(metadata.codecs)
 
 
 def _id(codec: Any) -> str:

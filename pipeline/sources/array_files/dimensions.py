@@ -64,8 +64,8 @@ def named_dimensions(info: ArrayInfo, axes: str | list[str] | None, ome_axes: Se
     if count == 2:
         return "y", "x"
     raise SourceError(
-        f"The array{f' {info.name}' if info.name else ''} has {count} dimensions ({shape}), and nothing names them. Name them in source.axes, in "
-        f"order, such as [band, y, x] or [y, x, band]."
+        f"{info.name or 'The array'} has {count} dimensions ({shape}), and nothing names them. Name them in "
+        f"source.axes, in order, such as [band, y, x] or [y, x, band]."
     )
 
 

@@ -131,7 +131,7 @@ def _grid_mapping(file: ArrayFile, info: ArrayInfo) -> Mapping[str, Any]:
 
 def _curved(file: ArrayFile, info: ArrayInfo, shape: tuple[int, int]) -> Iterator[str]:
     """Coordinates that have a value for each pixel."""
-    for name in (*str(info.attributes.get("coordinates", "")).split(), *CURVED_NAMES):
+    for name in dict.fromkeys((*str(info.attributes.get("coordinates", "")).split(), *CURVED_NAMES)):
         reader = _near(file, info, name)
         if reader is not None and reader.info.shape == shape:
             yield name

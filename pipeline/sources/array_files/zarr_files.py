@@ -20,7 +20,6 @@ from zarr.errors import (
     ContainsGroupError,
     GroupNotFoundError,
     NodeTypeValidationError,
-    UnstableSpecificationWarning,
 )
 from zarr.storage import StorePath
 
@@ -32,9 +31,6 @@ from pipeline.sources.array_files.shard_index import ShardIndex
 from pipeline.sources.gdal.file_identity import identity_of
 from pipeline.sources.gdal.options import is_remote, mask_urls
 from pipeline.store.foreign_arrays import codec_names
-
-# xarray writes the names of bands as text, whose form Zarr has not settled
-warnings.filterwarnings("ignore", category=UnstableSpecificationWarning)
 
 NO_ARRAY = (FileNotFoundError, ArrayNotFoundError, ContainsGroupError, NodeTypeValidationError)
 NO_GROUP = (FileNotFoundError, NotADirectoryError, GroupNotFoundError, ContainsArrayError, NodeTypeValidationError)
