@@ -15,7 +15,7 @@ from pipeline.sources.array_files.chunk_reads import bytes_at_once
 from pipeline.sources.array_files.layout import ArrayLayout, layout_of
 from pipeline.sources.array_files.meaning import meaning_of
 from pipeline.sources.array_files.opening import open_array_file
-from pipeline.sources.array_files.placing import ArrayPlace, place_of
+from pipeline.sources.array_files.placing import ArrayPlace, array_place
 from pipeline.sources.array_files.remote_files import as_source_error
 from pipeline.sources.array_files.selection import Selection, selection_of
 from pipeline.sources.array_files.variables import chosen_arrays
@@ -54,7 +54,7 @@ def _open(config: SourceConfig) -> ArraysSource:
     file = open_array_file(config.file)
     readers = chosen_arrays(file, config.file, config.variable)
     layouts = [layout_of(file, reader.info, config.axes) for reader in readers]
-    places = [place_of(layout.facts, config.georeference) for layout in layouts]
+    places = [array_place(layout.facts, config.georeference) for layout in layouts]
     _check_one_grid(layouts, places)
     if len(readers) > 1 and config.bands is not None:
         raise SourceError(

@@ -47,7 +47,7 @@ def open_array(store: Place, key: str) -> zarr.Array[Any]:
 
 
 def _check(array: zarr.Array[Any], store: Place, key: str) -> None:
-    codecs = [name for name in codec_names(array) if name not in CODECS]
+    codecs = [name for name in _codec_names(array) if name not in CODECS]
     if array.dtype.kind not in "uif" or codecs:
         raise StoreError(
             f"{key} in {store} is not shown: it holds {array.dtype}, by the codecs {', '.join(codecs) or 'of a run'}. "
@@ -60,12 +60,12 @@ def _check(array: zarr.Array[Any], store: Place, key: str) -> None:
         )
 
 
-def codec_names(array: zarr.Array[Any]) -> list[str]:
-    """Names of the codecs of an array, those within shards included."""
-    metadata: Any = array.metadata
-    if metadata.zarr_format == 2:
-        return [_id(part) for part in (metadata.compressor, *(metadata.filters or ())) if part is not None]
-    return _nested_names(metadata.codecs)
+def _codec_names(array: zarr.Array[Any]) -> list[str]:
+    metadata: dict[str, Any] = dict(array.metadata.to_dict())
+    if metadata["zarr_format"] == 2:
+        parts = [metadata.get("compressor"), *(metadata.get("filters") or ())]
+        return [_id(part) for part in parts if part is not None]
+    return _nested_names(metadata["codecs"])
 
 
 def _id(codec: Any) -> str:

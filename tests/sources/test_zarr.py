@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import shutil
+import signal
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,13 +16,15 @@ import pytest
 import zarr
 
 from pipeline.config import SourceConfig
-from pipeline.errors import PlanError, ReadError, SourceError
+from pipeline.config.load import load_config
+from pipeline.errors import ConfigError, ExtraError, PlanError, ReadError, SourceError
 from pipeline.geometry.window import Window
 from pipeline.interfaces import CAUSES
 from pipeline.locations import Remote
 from pipeline.sources import open_source
 from pipeline.store.files import files_at
 from tests import runs, scenes
+from tests.faults import harness
 from tests.sources.array_files import forms
 from tests.storage import BUCKET, Storage
 
@@ -60,6 +65,7 @@ def chunks(store: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=3)
 @pytest.mark.parametrize("form", forms.FORMS)
 def test_the_mask_of_every_form_is_that_of_the_geotiff(scene: Path, tmp_path: Path, form: str) -> None:
     path, keys = written(tmp_path, form, pixels(scene))
@@ -95,7 +101,9 @@ def test_windows_and_the_grid_of_every_form_are_those_of_the_geotiff(scene: Path
             assert np.array_equal(*(np.zeros(1) if p.causes is None else p.causes for p in (got, whole)))
 
 
-@pytest.mark.parametrize("form", ["xarray v2", "sharded", "netcdf 4", "numpy"])
+@pytest.mark.slow
+@pytest.mark.nightly("storage", after=2)
+@pytest.mark.parametrize("form", ["sharded", "netcdf 4", "xarray v2", "numpy"])
 def test_windows_from_object_storage_are_those_from_disk(scene: Path, tmp_path: Path, s3: Storage, form: str) -> None:
     path, keys = written(tmp_path, form, pixels(scene))
     upload(path, f"{form.replace(' ', '-')}/{path.name}")
@@ -347,7 +355,82 @@ def test_probabilities_of_a_store_are_the_source_of_a_second_network(scene: Path
 
 
 def test_the_raster_kind_points_to_this_one(tmp_path: Path) -> None:
-    for name in ("a.zarr", "b.npy"):
+    for name, message in (("a.zarr", "kind: zarr reads arrays by name"), ("b.npy", "kind: zarr reads it")):
         (tmp_path / name).write_bytes(b"")
-        with pytest.raises(SourceError, match="kind: zarr reads arrays by name"):
+        with pytest.raises(SourceError, match=message):
             open_source(SourceConfig(path=str(tmp_path / name)))
+
+
+@pytest.mark.slow
+@pytest.mark.nightly("kills")
+def test_a_run_that_is_killed_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
+    raster = scenes.scene(tmp_path / "scene.tif")
+    (tmp_path / "calm").mkdir()
+    harness.again(harness.config(tmp_path / "calm", raster))
+    path, keys = written(tmp_path, "xarray v3", scenes.read(raster).astype("uint16"))
+    job = harness.config(tmp_path, path, source={"kind": "zarr", **keys})
+    started = harness.start(job, "commit", 4)
+    started.reached()
+    started.send(signal.SIGKILL)
+    assert started.ended().code == -9
+    assert harness.again(job).resumed > 3
+    harness.Calm(raster, harness.digest(tmp_path / "calm" / "job.zarr")).same(tmp_path)
+
+
+def test_signs_that_netcdf_could_not_say_are_heeded(tmp_path: Path) -> None:
+    import h5py
+
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        data = file.create_dataset("a", data=np.array([[-1, -2], [3, 4]], "i1"))
+        data.attrs.update({"_Unsigned": "true", "_FillValue": np.int8(-2)})
+    got = read(source(tmp_path / "a.h5"))
+    assert (got.data.dtype, got.data[0].tolist()) == (np.dtype("uint8"), [[255, 254], [3, 4]])
+    assert got.valid.tolist() == [[True, False], [True, True]]
+
+
+def test_a_level_of_geozarr_lies_where_the_layout_of_its_pyramid_says(tmp_path: Path) -> None:
+    levels = [{"asset": name, "spatial:transform": [size, 0, 5, 0, -size, 9]} for name, size in (("r1", 1), ("r2", 2))]
+    attributes = {"proj:code": "EPSG:32633", "multiscales": {"layout": levels}, "spatial:transform": [7, 0, 7, 0, 7, 7]}
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", attributes=attributes)
+    for name in ("r1", "r2"):
+        group.create_array(f"{name}/b", shape=(4, 4), dtype="u1", fill_value=0)[:] = 1
+    assert source(tmp_path / "a.zarr", variable="r2/b").grid.transform == (2, 0, 5, 0, -2, 9)
+    assert source(tmp_path / "a.zarr" / "r1").grid.transform == (1, 0, 5, 0, -1, 9)
+
+
+def test_a_file_of_hdf5_without_its_extra_is_refused_by_the_name_of_the_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(ExtraError, match=r"needs h5py, which is not installed.*wholecloth\[arrays\]"):
+        source(tmp_path / "a.h5")
+
+
+def test_codecs_that_run_what_is_stored_are_refused(tmp_path: Path) -> None:
+    zarr.create_array(tmp_path / "a.zarr", shape=(4, 4), dtype="u1", zarr_format=2)
+    file = tmp_path / "a.zarr" / ".zarray"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "filters": [{"id": "pickle", "protocol": 5}]}))
+    with pytest.raises(SourceError, match="is no array that is read here: No Zarr data type found that matches"):
+        source(tmp_path / "a.zarr")
+
+
+def test_dates_of_yaml_are_labels(tmp_path: Path) -> None:
+    select = "source:\n  kind: zarr\n  select: {time: 2024-06-01, band: [1, B02]}"
+    text = scenes.config(tmp_path).read_text().replace("source:", select)
+    (tmp_path / "job.yaml").write_text(text)
+    assert load_config(tmp_path / "job.yaml").source.select == {"time": "2024-06-01", "band": [1, "B02"]}
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"georeference": {"transform": [1, 0, 0, 0, -1, 0], "bounds": [0, 0, 1, 1]}}, "give one of them"),
+        ({"georeference": {}}, "it is empty; give crs, transform or bounds"),
+        ({"select": {"time": None}}, "give a number, a text or a date"),
+        ({"kind": "raster", "variable": "a"}, "variable is a key of kind: zarr"),
+    ],
+)
+def test_keys_that_cannot_be_are_refused(tmp_path: Path, keys: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_config(scenes.config(tmp_path, source={"kind": "zarr", **keys}))

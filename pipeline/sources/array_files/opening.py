@@ -18,7 +18,7 @@ HDF5, NUMPY, CLASSIC = b"\x89HDF\r\n\x1a\n", b"\x93NUMPY", (b"CDF\x01", b"CDF\x0
 """First bytes of each form of file."""
 FILE_ENDINGS = (".nc", ".nc4", ".cdf", ".h5", ".hdf5", ".he5", ".hdf", ".npy")
 """Names of single files; a URL that ends otherwise is a hierarchy of Zarr."""
-FORMS = "a folder or URL of Zarr, or a file of NetCDF, HDF5 or NumPy (.npy)"
+ARRAY_FORMS = "a folder or URL of Zarr, or a file of NetCDF, HDF5 or NumPy (.npy)"
 
 
 def open_array_file(path: str) -> ArrayFile:
@@ -39,7 +39,7 @@ def open_array_file(path: str) -> ArrayFile:
             with as_source_error(path):
                 return ZarrFile(path)
     elif not os.path.exists(path):
-        raise SourceError(f"source.path is {mask_urls(path)}, which does not exist. Give {FORMS}.")
+        raise SourceError(f"source.path is {mask_urls(path)}, which does not exist. Give {ARRAY_FORMS}.")
     elif Path(path).is_dir():
         return _folder(path)
     return _file(path, _first_bytes(path))
@@ -49,7 +49,7 @@ def _folder(path: str) -> ArrayFile:
     if is_hierarchy(path):
         return ZarrFile(path)
     inner = sorted(str(entry) for entry in Path(path).iterdir() if entry.is_dir() and is_hierarchy(str(entry)))
-    hint = f"Name one of the hierarchies in it, such as {', '.join(inner[:3])}." if inner else f"Give {FORMS}."
+    hint = f"Name one of the hierarchies in it, such as {', '.join(inner[:3])}." if inner else f"Give {ARRAY_FORMS}."
     raise SourceError(
         f"source.path is {path}, a folder without zarr.json or .zgroup, and so no hierarchy of Zarr. {hint}"
     )
@@ -78,6 +78,6 @@ def _file(path: str, head: bytes) -> ArrayFile:
             f"as NetCDF 4 with nccopy -k nc4."
         )
     raise SourceError(
-        f"source.path is {mask_urls(path)}, which is no file of arrays. Give {FORMS}; kind: raster reads whatever GDAL "
+        f"source.path is {mask_urls(path)}, which is no file of arrays. Give {ARRAY_FORMS}; kind: raster reads whatever GDAL "
         f"opens."
     )

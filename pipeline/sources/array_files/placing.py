@@ -63,7 +63,7 @@ class ArrayPlace:
     notes: tuple[str, ...] = ()
 
 
-def place_of(facts: PlaceFacts, config: GeoreferenceConfig | str | None) -> ArrayPlace:
+def array_place(facts: PlaceFacts, config: GeoreferenceConfig | str | None) -> ArrayPlace:
     """The grid of an array.
 
     Parameters

@@ -20,7 +20,7 @@ from pipeline.runtime.optional_imports import require
 from pipeline.store.files.clients import client, first_error_line, translate_errors
 from pipeline.store.files.objects import Objects, objects
 
-BLOCK_BYTES, MAX_BLOCKS = 2**18, 64
+BLOCK_BYTES, CACHED_BLOCKS = 2**18, 64
 """What is fetched at once of a file whose parts lie anywhere, and how many of these are kept."""
 MAX_OBJECTS = 20_000
 """Chunks of an array that are listed for its identity: twenty requests."""
@@ -171,7 +171,7 @@ class RemoteFile(io.RawIOBase):
         def fetch(start: int, end: int) -> bytes:
             return read_ranges(path, [start], [end - start])[0]
 
-        self._cache = BlockCache(BLOCK_BYTES, fetch, self._size, MAX_BLOCKS)
+        self._cache = BlockCache(BLOCK_BYTES, fetch, self._size, CACHED_BLOCKS)
 
     def readable(self) -> bool:
         """True."""
@@ -185,10 +185,6 @@ class RemoteFile(io.RawIOBase):
         """Go to a place, bytes."""
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
         self._position = start + offset
-        return self._position
-
-    def tell(self) -> int:
-        """The place, bytes."""
         return self._position
 
     def readinto(self, buffer: Any, /) -> int:

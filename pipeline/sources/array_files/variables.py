@@ -10,7 +10,7 @@ from pipeline.redact import mask_urls
 from pipeline.sources.array_files.array_file import ArrayFile, ArrayReader, groups_above, joined_path
 from pipeline.sources.gdal.ome_zarr import images_of
 
-BOUNDS = ("_bnds", "_bounds")
+BOUNDS_ENDINGS = ("_bnds", "_bounds")
 """Ends of the names of arrays that hold the sides of pixels."""
 MAX_NAMED = 20
 """Arrays that a message lists."""
@@ -83,7 +83,7 @@ def _is_image(array: ArrayReader) -> bool:
     """Whether an array may hold pixels; bounds and coordinates of two dimensions hold none."""
     info = array.info
     place = info.attributes.get("standard_name") in ("latitude", "longitude")
-    return len(info.shape) > 1 and info.dtype.kind in "biuf" and not place and not info.name.endswith(BOUNDS)
+    return len(info.shape) > 1 and info.dtype.kind in "biuf" and not place and not info.name.endswith(BOUNDS_ENDINGS)
 
 
 def _relative(name: str, inner: str) -> str:

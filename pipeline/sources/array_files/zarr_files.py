@@ -30,7 +30,6 @@ from pipeline.sources.array_files.remote_files import listed_objects, object_fac
 from pipeline.sources.array_files.shard_index import ShardIndex
 from pipeline.sources.gdal.file_identity import identity_of
 from pipeline.sources.gdal.options import is_remote, mask_urls
-from pipeline.store.foreign_arrays import codec_names
 
 NO_ARRAY = (FileNotFoundError, ArrayNotFoundError, ContainsGroupError, NodeTypeValidationError)
 NO_GROUP = (FileNotFoundError, NotADirectoryError, GroupNotFoundError, ContainsArrayError, NodeTypeValidationError)
@@ -38,8 +37,6 @@ NO_GROUP = (FileNotFoundError, NotADirectoryError, GroupNotFoundError, ContainsA
 NODES = ("zarr.json", ".zarray", ".zgroup")
 """Files by which a folder is an array or a group."""
 METADATA = (*NODES, ".zattrs")
-EXECUTING_CODECS = ("pickle",)
-"""Codecs that run what is stored."""
 MAX_DEPTH = 3
 """Groups in groups whose arrays are listed."""
 MAX_LISTED = 200
@@ -87,17 +84,16 @@ class ZarrFile:
         self._root, self.inner = _split(path)
 
     def array(self, name: str) -> ZarrArray:
-        """An array by its path; raises KeyError where there is none, and SourceError where it must not be read."""
+        """An array by its path; raises KeyError where there is none, and SourceError where zarr cannot read it."""
         try:
             array = zarr.open_array(self._at(name), mode="r")
         except NO_ARRAY as error:
             raise KeyError(name) from error
-        executing = [codec for codec in codec_names(array) if codec in EXECUTING_CODECS]
-        if executing:
+        except (ValueError, TypeError) as error:
             raise SourceError(
-                f"{mask_urls(self._path)} is compressed by {executing[0]}, which runs what is stored in it. Write it "
-                f"anew with a codec for numbers, such as zstd."
-            )
+                f"{mask_urls(self._path)} is no array that is read here: {str(error).splitlines()[0][:160]}. Write "
+                f"{name or 'it'} anew, with numbers and with codecs that zarr-python knows."
+            ) from error
         return ZarrArray(array, name)
 
     def names(self) -> list[str]:

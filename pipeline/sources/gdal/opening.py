@@ -83,6 +83,7 @@ def _problem(path: str, error: BaseException) -> str:
 
 ANY_RASTER = "Give anything GDAL opens: GeoTIFF, COG, VRT, JPEG 2000, PNG, https://…, /vsis3/…."
 ARRAYS_BY_NAME = "kind: zarr reads arrays by name, with source.variable and source.select."
+ARRAY_OF_NUMPY = "kind: zarr reads it, with source.axes and source.georeference."
 ARRAY_DRIVERS = ("Zarr", "netCDF", "HDF5", "HDF5Image")
 """GDAL's names of the drivers of files that hold arrays."""
 JPEG_2000 = ("33003", "33005", "34712", "JP2000")
@@ -108,7 +109,7 @@ def remedy(path: str, message: str) -> str:
     """
     place, ending = Path(path), Path(path).suffix.lower()
     if ending in NAMED_ARRAYS or ".zarr/" in path or _is_zarr(place):
-        return ARRAYS_BY_NAME
+        return ARRAYS_BY_NAME if ending != ".npy" else ARRAY_OF_NUMPY
     if place.is_dir():
         return _folder(place)
     codec = re.search(r"missing codec (?:of code )?(\w+)", message)

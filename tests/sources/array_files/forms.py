@@ -92,10 +92,10 @@ def netcdf4(path: Path, scene: np.ndarray) -> dict[str, Any]:
 
 
 def netcdf3(path: Path, scene: np.ndarray) -> dict[str, Any]:
-    """NetCDF of the classic form, which has signed integers alone, with a dimension that grows."""
+    """NetCDF of the classic form, which has signed integers alone."""
     data = cube(scene.astype("int16")).assign_coords(band=np.arange(len(scene)))
     data["reflectance"].attrs["_Unsigned"] = "true"
-    data.to_netcdf(path, engine="scipy", unlimited_dims=["time"])
+    data.to_netcdf(path, engine="scipy")
     return {"variable": "reflectance", "select": SELECT}
 
 
@@ -168,13 +168,13 @@ def quiet(write: Callable[[], object]) -> None:
 
 
 FORMS: dict[str, tuple[str, Callable[[Path, np.ndarray], dict[str, Any]]]] = {
+    "sharded": ("cube.zarr", sharded),
+    "netcdf 4": ("cube.nc", netcdf4),
     "xarray v2": ("cube.zarr", xarray_v2),
     "xarray v3": ("cube.zarr", xarray_v3),
-    "sharded": ("cube.zarr", sharded),
     "geozarr": ("cube.zarr", geozarr),
     "ome 0.4": ("image.zarr", ome_v04),
     "ome 0.5": ("image.zarr", ome),
-    "netcdf 4": ("cube.nc", netcdf4),
     "netcdf 3": ("cube.nc", netcdf3),
     "hdf5": ("cube.h5", plain_hdf5),
     "numpy": ("cube.npy", numpy_array),
