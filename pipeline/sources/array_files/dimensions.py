@@ -27,7 +27,7 @@ STANDARD_NAMES = {
 }
 AXES = {"Y": "rows", "X": "columns", "T": "time", "Z": "height"}
 """What a coordinate is by CF: by its attribute ``standard_name``, and by its attribute ``axis``."""
-SHORT = {"t": "time", "c": "channel", "z": "depth"}
+OME_WORDS = {"t": "time", "c": "channel", "z": "depth"}
 """Names of OME's dimensions that are a letter, and what people call them."""
 
 
@@ -98,7 +98,7 @@ def roles_of(names: Sequence[str], coordinates: Mapping[str, Mapping[str, Any]],
 def same_dimension(key: str, name: str) -> bool:
     """Whether a key of ``source.select`` names a dimension: by its name, or by the word for a letter of OME."""
     key, name = key.lower(), name.lower()
-    return key == name or SHORT.get(name) == key or SHORT.get(key) == name
+    return key == name or OME_WORDS.get(name) == key or OME_WORDS.get(key) == name
 
 
 def _role(name: str, attributes: Mapping[str, Any], spatial: object) -> str:

@@ -78,6 +78,6 @@ def _file(path: str, head: bytes) -> ArrayFile:
             f"as NetCDF 4 with nccopy -k nc4."
         )
     raise SourceError(
-        f"source.path is {mask_urls(path)}, which is no file of arrays. Give {ARRAY_FORMS}; kind: raster reads whatever GDAL "
-        f"opens."
+        f"source.path is {mask_urls(path)}, which is no file of arrays. Give {ARRAY_FORMS}; kind: raster reads whatever "
+        f"GDAL opens."
     )

@@ -20,9 +20,9 @@ from pipeline.runtime.optional_imports import require
 from pipeline.store.files.clients import client, first_error_line, translate_errors
 from pipeline.store.files.objects import Objects, objects
 
-BLOCK_BYTES, CACHED_BLOCKS = 2**18, 64
+BLOCK_BYTES, MAX_CACHED_BLOCKS = 2**18, 64
 """What is fetched at once of a file whose parts lie anywhere, and how many of these are kept."""
-MAX_OBJECTS = 20_000
+MAX_LISTED_OBJECTS = 20_000
 """Chunks of an array that are listed for its identity: twenty requests."""
 _GDAL_NAMES = {"/vsis3/": "s3://", "/vsigs/": "gs://", "/vsiaz/": "az://", "/vsicurl/": ""}
 _HTTP = re.compile(r"(https?://[^/]+)/?(.*)")
@@ -136,7 +136,7 @@ def listed_objects(place: StorePath) -> list[str]:
     try:
         with translate_errors(store.where):
             pages = obstore.list(store.store, f"{place.path}/", chunk_size=1000)
-            metas = [meta for page in islice(pages, MAX_OBJECTS // 1000) for meta in page]
+            metas = [meta for page in islice(pages, MAX_LISTED_OBJECTS // 1000) for meta in page]
     except (FileNotFoundError, StoreError, NotImplementedError):
         return []
     return sorted(f"{meta['path']} {meta['e_tag']} {meta['size']}" for meta in metas)
@@ -171,7 +171,7 @@ class RemoteFile(io.RawIOBase):
         def fetch(start: int, end: int) -> bytes:
             return read_ranges(path, [start], [end - start])[0]
 
-        self._cache = BlockCache(BLOCK_BYTES, fetch, self._size, CACHED_BLOCKS)
+        self._cache = BlockCache(BLOCK_BYTES, fetch, self._size, MAX_CACHED_BLOCKS)
 
     def readable(self) -> bool:
         """True."""

@@ -36,7 +36,7 @@ NO_GROUP = (FileNotFoundError, NotADirectoryError, GroupNotFoundError, ContainsA
 """What zarr raises where there is no array, or no group."""
 NODES = ("zarr.json", ".zarray", ".zgroup")
 """Files by which a folder is an array or a group."""
-METADATA = (*NODES, ".zattrs")
+NODE_METADATA = (*NODES, ".zattrs")
 MAX_DEPTH = 3
 """Groups in groups whose arrays are listed."""
 MAX_LISTED = 200
@@ -118,7 +118,7 @@ class ZarrFile:
     def identity(self, names: Sequence[str]) -> dict[str, Any]:
         """Metadata of the arrays and of the groups above, and which chunks there are since when."""
         nodes = sorted({node for name in names for node in (name, *groups_above(name))})
-        files = [joined_path(node, file) for node in nodes for file in METADATA]
+        files = [joined_path(node, file) for node in nodes for file in NODE_METADATA]
         if isinstance(self._root, Path):
             identity = identity_of(self._path, [str(self._root / file) for file in files])
             return {key: value for key, value in identity.items() if key != "size"}
