@@ -155,7 +155,9 @@ def test_bands_go_by_label_or_by_number_and_times_by_date(tmp_path: Path) -> Non
     assert (
         read(source(path, **chosen, select={"time": "2024-06", "band": ["B04", "B02"]})).data == expected[[2, 0]]
     ).all()
-    assert (read(source(path, **chosen, select=forms.SELECT, bands=[2, "B02"])).data == expected[[1, 0]]).all()
+    opened = source(path, **chosen, select=forms.SELECT, bands=[2, "B02"])
+    assert (read(opened).data == expected[[1, 0]]).all()
+    assert opened.notes[:2] == ("its time is 2024-06-01T10:30:00", "its bands are band B03, B02")
     assert (read(source(path, **chosen, select={**forms.SELECT, "band": "B03"})).data == expected[[1]]).all()
     times = read(source(path, **chosen, select={"band": "B03", "time": ["2024-06-01", "2024-05-30"]})).data
     assert (times == [expected[1], expected[1] + 1]).all()

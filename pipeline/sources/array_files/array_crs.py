@@ -45,7 +45,7 @@ def crs_of_array(
         except (CRSError, KeyError) as error:
             raise SourceError(
                 f"The grid mapping of the array is {grid_mapping['grid_mapping_name']}, of which no CRS can be made "
-                f"({str(error)[:120]}). Give source.georeference: {{crs: EPSG:32633}}."
+                f"({str(error)[:120]}). Give the CRS in source.georeference."
             ) from error
     if geographic:
         return gdal_crs("EPSG:4326", "WGS 84"), "its longitudes and latitudes name no datum; WGS 84 is taken"
@@ -58,7 +58,7 @@ def gdal_crs(text: str, name: str) -> rasterio.crs.CRS:
         return rasterio.crs.CRS.from_user_input(text)
     except (GdalCRSError, ValueError) as error:
         raise SourceError(
-            f"{name} is {text[:80]}, which is no CRS that GDAL knows. Give source.georeference: {{crs: EPSG:32633}}."
+            f"{name} is {text[:80]}, which is no CRS that GDAL knows. Give the CRS in source.georeference."
         ) from error
 
 

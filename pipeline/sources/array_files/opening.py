@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 from pipeline.errors import SourceError
-from pipeline.runtime.optional_imports import require
 from pipeline.sources.array_files.array_file import ArrayFile
 from pipeline.sources.array_files.flat_files import netcdf3_file, numpy_file
 from pipeline.sources.array_files.hdf5_files import Hdf5File
@@ -34,7 +33,6 @@ def open_array_file(path: str) -> ArrayFile:
         The storage is away.
     """
     if is_remote(path):
-        require("obstore", "cloud", "An array behind a URL")
         if not path.lower().endswith(FILE_ENDINGS):
             with as_source_error(path):
                 return ZarrFile(path)
@@ -78,6 +76,6 @@ def _file(path: str, head: bytes) -> ArrayFile:
             f"as NetCDF 4 with nccopy -k nc4."
         )
     raise SourceError(
-        f"source.path is {mask_urls(path)}, which is no file of arrays. Give {ARRAY_FORMS}; kind: raster reads whatever "
-        f"GDAL opens."
+        f"source.path is {mask_urls(path)}, which is no file of arrays. Give {ARRAY_FORMS}. Other files are read by "
+        f"kind: raster."
     )

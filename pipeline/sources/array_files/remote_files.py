@@ -94,11 +94,14 @@ def as_source_error(path: str) -> Iterator[None]:
 
     Raises
     ------
+    ExtraError
+        The extra ``cloud`` is not installed.
     SourceError
         There is no such file, or the storage refuses it.
     Unfinished
         The storage is away.
     """
+    require("obstore", "cloud", "An array behind a URL")
     try:
         with translate_errors(mask_urls(path)):
             yield
@@ -165,7 +168,6 @@ class RemoteFile(io.RawIOBase):
     """A remote file as a library reads one on disk; its blocks are fetched once while they are kept."""
 
     def __init__(self, path: str) -> None:
-        require("obstore", "cloud", "A file on object storage")
         self._size, self._position = file_size(path), 0
 
         def fetch(start: int, end: int) -> bytes:

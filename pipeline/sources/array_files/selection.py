@@ -44,7 +44,7 @@ class Selection:
     names: tuple[str, ...] = ("",)
     """What the bands are called."""
     notes: tuple[str, ...] = ()
-    """What is read without being asked for."""
+    """What is read, in words."""
 
 
 def selection_of(
@@ -76,10 +76,13 @@ def selection_of(
         if axis in (rows, columns, band_axis):
             continue
         places[axis] = _place(dimension, chosen.get(axis))
-        if axis not in chosen and dimension.labels:
-            notes.append(f"its {dimension.name} is {dimension.labels[0]}, the only one")
+        if dimension.labels:
+            label = listed_labels([dimension.labels[places[axis]]])
+            notes.append(f"its {dimension.name} is {label}{'' if axis in chosen else ', the only one'}")
     positions = (0,) if band_axis is None else _bands(dimensions[band_axis], chosen.get(band_axis), bands)
     labels = None if band_axis is None else dimensions[band_axis].labels
+    if band_axis is not None and labels is not None:
+        notes.append(f"its bands are {dimensions[band_axis].name} {listed_labels([labels[k] for k in positions])}")
     return Selection(
         rows=rows,
         columns=columns,
