@@ -65,7 +65,7 @@ def chunks(store: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-@pytest.mark.nightly("jobs", after=3)
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize("form", forms.FORMS)
 def test_the_mask_of_every_form_is_that_of_the_geotiff(scene: Path, tmp_path: Path, form: str) -> None:
     path, keys = written(tmp_path, form, pixels(scene))
@@ -102,7 +102,7 @@ def test_windows_and_the_grid_of_every_form_are_those_of_the_geotiff(scene: Path
 
 
 @pytest.mark.slow
-@pytest.mark.nightly("storage", after=2)
+@pytest.mark.nightly("storage", after=1)
 @pytest.mark.parametrize("form", ["sharded", "netcdf 4", "xarray v2", "numpy"])
 def test_windows_from_object_storage_are_those_from_disk(scene: Path, tmp_path: Path, s3: Storage, form: str) -> None:
     path, keys = written(tmp_path, form, pixels(scene))
@@ -126,7 +126,7 @@ def upload(path: Path, key: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.nightly("storage", after=1)
+@pytest.mark.nightly("storage")
 @pytest.mark.parametrize("form", forms.FORMS)
 def test_the_mask_of_every_form_on_object_storage_is_that_of_the_geotiff(
     scene: Path, tmp_path: Path, s3: Storage, form: str
