@@ -254,7 +254,7 @@ def array(path: Path, fill: Any, attributes: dict[str, Any], shards: Any = None,
     return made
 
 
-@pytest.mark.parametrize("shards", [None, (16, 32), (32, 32)])
+@pytest.mark.parametrize("shards", [None, (16, 32), (32, 32), {"shape": (16, 32), "index_location": "start"}])
 def test_attributes_say_what_is_nodata_and_a_fill_value_alone_does_not(tmp_path: Path, shards: Any) -> None:
     array(tmp_path / "a.zarr", 7, {"_FillValue": 9}, shards)
     opened = source(tmp_path / "a.zarr")

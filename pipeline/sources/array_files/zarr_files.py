@@ -68,11 +68,16 @@ class ZarrArray:
         return np.asarray(self._array.get_orthogonal_selection(tuple(index)))  # type: ignore[arg-type]  # lists will do
 
     def is_written(self, chunk: tuple[int, ...]) -> bool:
-        """Whether a chunk is there; of a shard by its index."""
-        return self._exists(chunk) if self._index is None else self._index.is_written(chunk)
+        """Whether a chunk is there; of a shard by its index, and whether its shard is where that cannot be read."""
+        if self._index is not None:
+            return self._index.is_written(chunk)
+        files = self._array.shards or self._array.chunks
+        return self._exists(
+            tuple(k * size // file for k, size, file in zip(chunk, self.info.chunks, files, strict=True))
+        )
 
-    def _ask(self, chunk: tuple[int, ...]) -> bool:
-        key = self._array.metadata.encode_chunk_key(chunk)
+    def _ask(self, file: tuple[int, ...]) -> bool:
+        key = self._array.metadata.encode_chunk_key(file)
         return bool(sync((self._array.store_path / key).exists()))
 
 
