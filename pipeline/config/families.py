@@ -113,6 +113,7 @@ SOURCE_FACTS: dict[str, SourceFacts] = {
     ),
     "mosaic": SourceFacts(keys=("overlap", "unreadable"), forms=(str, list)),
     "stack": SourceFacts(keys=("align", "stack_rule"), forms=(list,), resamples=True),
+    "zarr": SourceFacts(keys=("variable", "select", "axes", "georeference"), names_bands=True),
 }
 """By name, as in ``source.kind``."""
 

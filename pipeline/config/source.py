@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from pipeline.config.families import SOURCE_KINDS, OneOf, facts_of, kinds_with
 from pipeline.config.values import Auto, ConfigSection, Count
@@ -62,6 +72,54 @@ class GridConfig(ConfigSection):
                 f"and bottom below top, across the antimeridian as [179, -20, 181, -18]"
             )
         return self
+
+
+def date_text(value: object) -> object:
+    """A date of YAML as ISO 8601, and what is no label refused."""
+    if isinstance(value, bool) or value is None:
+        raise ValueError("it is no label; give a number, a text or a date")
+    return value.isoformat() if isinstance(value, date) else value
+
+
+class GeoreferenceConfig(ConfigSection):
+    """Where the pixels of an array lie."""
+
+    crs: str | None = Field(None, description="AUTHORITY:CODE or WKT")
+    transform: Annotated[list[Finite], Field(min_length=6, max_length=6)] | None = Field(
+        None, description="[a, b, c, d, e, f]: x = a·col + b·row + c and y = d·col + e·row + f at the corner of a pixel"
+    )
+    bounds: Annotated[list[Finite], Field(min_length=4, max_length=4)] | None = Field(
+        None, description="[left, bottom, right, top] of all pixels, of which the first row is the top"
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> GeoreferenceConfig:
+        if self.transform is not None and self.bounds is not None:
+            raise ValueError("transform and bounds both say where the pixels lie; give one of them")
+        if self.crs is None and self.transform is None and self.bounds is None:
+            raise ValueError("it is empty; give crs, transform or bounds, or leave it out")
+        if self.bounds is not None and (self.bounds[0] >= self.bounds[2] or self.bounds[1] >= self.bounds[3]):
+            raise ValueError(f"bounds are {self.bounds}; give [left, bottom, right, top], left below right")
+        if self.transform is not None:
+            a, b, _, d, e, _ = self.transform
+            if a * e == b * d:
+                raise ValueError(f"transform is {self.transform}, by which pixels have no area")
+        return self
+
+    def transform_of(self, height: int, width: int) -> tuple[float, float, float, float, float, float] | None:
+        """The transform of an array of so many px; None where a CRS alone is given."""
+        if self.bounds is not None:
+            left, bottom, right, top = self.bounds
+            return (right - left) / width, 0.0, left, 0.0, (bottom - top) / height, top
+        if self.transform is None:
+            return None
+        a, b, c, d, e, f = self.transform
+        return a, b, c, d, e, f
+
+
+SelectLabel = Annotated[int | float | str, BeforeValidator(date_text)]
+SelectValue = SelectLabel | Annotated[list[SelectLabel], Field(min_length=1)]
+"""What of a dimension is read: a label, or a list of those that are bands."""
 
 
 class NotConfig(ConfigSection):
@@ -139,6 +197,21 @@ class SourceConfig(ConfigSection):
     )
     stack_rule: Literal["any", "all"] = Field(
         "any", description="of kind stack: a pixel is invalid where any source is, or all"
+    )
+
+    variable: str | Annotated[list[str], Field(min_length=1)] | None = Field(
+        None, description="of kind zarr: path of the array in its file, or a list of those that are bands"
+    )
+    select: dict[str, SelectValue] | None = Field(
+        None,
+        description="of kind zarr: by dimension the label that is read, such as {time: 2024-06-01}, or a list of those "
+        "that are bands",
+    )
+    axes: str | Annotated[list[str], Field(min_length=2)] | None = Field(
+        None, description="of kind zarr: names of the array's dimensions in order, such as [time, y, x, band] or tyxc"
+    )
+    georeference: GeoreferenceConfig | Literal["pixels"] | None = Field(
+        None, description="of kind zarr: where the pixels lie, instead of what the file says; pixels: nowhere"
     )
 
     @property

@@ -19,6 +19,7 @@ from pipeline.inspect.memory.limit import Room
 from pipeline.interfaces import Locality, Network, Source
 from pipeline.planning import edges, halo, memory, workers
 from pipeline.planning.candidates import DEFAULT_BLEND_SIZE
+from pipeline.planning.chunk_limit import check_source_chunks
 from pipeline.planning.search import fit_workers, over_budget, search_plan
 from pipeline.planning.types import Plan, PlanRequest, TilePlan, WorkerLayout
 from pipeline.runtime import resources
@@ -87,6 +88,7 @@ def make_plan(inputs: PlanInputs, classes: int) -> tuple[Plan, activation_memory
         Nothing fits the memory.
     """
     budget, worker_layout = workers.budget(inputs.config), workers.worker_layout(inputs.config, inputs.device)
+    check_source_chunks(inputs.source, budget, _libraries(inputs.compiles))
     if inputs.stored:
         current = {
             "libraries": _libraries(inputs.compiles),
