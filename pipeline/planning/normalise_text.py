@@ -1,0 +1,66 @@
+"""``model.input.normalise`` in words: the numbers, where they come from, and why there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipeline.config import NormaliseConfig
+from pipeline.inference.normalise import Stretch
+from pipeline.statistics.band_statistics import BandStatistics
+
+NORMALISE_KEY = "model.input.normalise"
+"""In the fingerprint."""
+_NAMED_BANDS = 5
+"""Bands that a message names."""
+
+
+def normalise_sentence(stretch: Stretch) -> str:
+    """The numbers and where they come from, for people."""
+    record = stretch.record
+    first, second = (name for name in ("low", "high", "mean", "std") if name in record)
+    numbers = ", ".join(f"{low:.6g}…{high:.6g}" for low, high in zip(record[first], record[second], strict=True))
+    if first == "mean":
+        numbers = ", ".join(f"{mean:.6g} ± {std:.6g}" for mean, std in zip(record[first], record[second], strict=True))
+    clipped = ", clipped to 0…1" if stretch.clip else ""
+    return f"{_method_text(record)}: {numbers}{clipped}; {_origin_text(stretch)}"
+
+
+def constant_bands(normalise: NormaliseConfig, statistics: BandStatistics, bands: Sequence[int], subject: str) -> str:
+    """Why nothing can be divided by the numbers of some bands, counted from 0."""
+    named = ", ".join(f"band {band + 1} {statistics.pairs[band][0]:g}" for band in bands[:_NAMED_BANDS])
+    more = f" and {len(bands) - _NAMED_BANDS} more" if len(bands) > _NAMED_BANDS else ""
+    what = {
+        "percentile": "low and high percentile are equal",
+        "minmax": "the smallest and the largest value are equal",
+        "standardise": "the standard deviation is 0, around",
+    }[normalise.method]
+    wider = "give percentages that lie wider apart, " if normalise.method == "percentile" else ""
+    return (
+        f"{NORMALISE_KEY} finds nothing to divide by in {subject}: {what} in {named}{more}. Leave the band out "
+        f"with source.bands, {wider}or give method: fixed with low and high."
+    )
+
+
+def _method_text(record: Mapping[str, Any]) -> str:
+    planes = {"each": "each band", "joint": "all bands together"}.get(record.get("channels", ""), "")
+    if record["method"] == "percentile":
+        low, high = record["percentages"]
+        return f"percentiles {low:g} and {high:g} of {planes}"
+    if record["method"] == "fixed":
+        return "fixed low and high"
+    names = {"minmax": "smallest and largest value", "standardise": "mean and standard deviation"}
+    return f"{names[record['method']]} of {planes}"
+
+
+def _origin_text(stretch: Stretch) -> str:
+    record = stretch.record
+    if record["method"] == "fixed":
+        return "as the config gives them"
+    where = {"raster": "the raster", "aoi": "the area"}[record["over"]]
+    pixels = f"{record['pixels']:,} valid px"
+    if stretch.provisional:
+        return f"PROVISIONAL, from {pixels} in a few windows of {where}: a run finds them in a pass of its own"
+    if record["resolution"] == "overview":
+        return f"from {pixels} of the overview 1:{record['step']}, which is not exact"
+    return f"exact, from all {pixels} of {where}"
