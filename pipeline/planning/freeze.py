@@ -48,8 +48,8 @@ def freeze(job: Job, config: Path, file: Path) -> Path:
     _check(file)
     if job.provisional:
         raise ConfigError(
-            "--freeze holds all that is decided, and the numbers of model.input.normalise are not found yet: that takes "
-            "a pass over the raster. Add --estimate."
+            "--freeze writes all that is decided, and the numbers of model.input.normalise are not found yet: that "
+            "takes a pass over the raster. Add --estimate."
         )
     text = f"{_head(job, config, file)}\n{_block(json.loads(json.dumps(document(job), default=str)))}\n"
     try:

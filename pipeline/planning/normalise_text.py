@@ -17,13 +17,8 @@ _NAMED_BANDS = 5
 
 def normalise_sentence(stretch: Stretch) -> str:
     """The numbers and where they come from, for people."""
-    record = stretch.record
-    first, second = (name for name in ("low", "high", "mean", "std") if name in record)
-    numbers = ", ".join(f"{low:.6g}…{high:.6g}" for low, high in zip(record[first], record[second], strict=True))
-    if first == "mean":
-        numbers = ", ".join(f"{mean:.6g} ± {std:.6g}" for mean, std in zip(record[first], record[second], strict=True))
     clipped = ", clipped to 0…1" if stretch.clip else ""
-    return f"{_method_text(record)}: {numbers}{clipped}; {_origin_text(stretch)}"
+    return f"{_method_text(stretch.record)}: {_numbers_text(stretch.record)}{clipped}; {_origin_text(stretch)}"
 
 
 def constant_bands(normalise: NormaliseConfig, statistics: BandStatistics, bands: Sequence[int], subject: str) -> str:
@@ -40,6 +35,17 @@ def constant_bands(normalise: NormaliseConfig, statistics: BandStatistics, bands
         f"{NORMALISE_KEY} finds nothing to divide by in {subject}: {what} in {named}{more}. Leave the band out "
         f"with source.bands, {wider}or give method: fixed with low and high."
     )
+
+
+def _numbers_text(record: Mapping[str, Any]) -> str:
+    """Of the first bands; of all bands together once."""
+    first, second = (name for name in ("low", "high", "mean", "std") if name in record)
+    between = " ± " if first == "mean" else "…"
+    texts = [f"{one:.6g}{between}{other:.6g}" for one, other in zip(record[first], record[second], strict=True)]
+    if record.get("channels") == "joint":
+        return texts[0]
+    more = f" and {len(texts) - _NAMED_BANDS} bands more" if len(texts) > _NAMED_BANDS else ""
+    return f"{', '.join(texts[:_NAMED_BANDS])}{more}"
 
 
 def _method_text(record: Mapping[str, Any]) -> str:
