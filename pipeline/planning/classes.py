@@ -146,10 +146,10 @@ def input_normalisation(model: ModelConfig, meta: ModelMeta | None, bands: int, 
             name: getattr(model.input, name) for name in NORMALISATION_FIELDS if name in model.input.model_fields_set
         }
     defaults = {"scale": 1.0, "offset": 0.0, "mean": 0.0, "std": 1.0}
-    return Normalisation(
-        **{name: _per_band(name, values.get(name, defaults[name]), count, bands) for name in NORMALISATION_FIELDS},
-        transform=changed,
+    scale, offset, mean, std = (
+        _per_band(name, values.get(name, defaults[name]), count, bands) for name in NORMALISATION_FIELDS
     )
+    return Normalisation(scale=scale, offset=offset, mean=mean, std=std, transform=changed)
 
 
 def _transform(model: ModelConfig, trained: str | None, bands: int, dtype: np.dtype[Any]) -> Transform | None:

@@ -99,7 +99,11 @@ def room(job: Job) -> int:
 
 def _normalise(stretch: Stretch) -> dict[str, Any]:
     """Numbers of the raster, how they were found, and the same in words."""
-    return {**stretch.record, "provisional": stretch.provisional, "text": normalise_sentence(stretch)}
+    return {
+        **stretch.record,
+        "provisional": stretch.provisional,
+        "text": normalise_sentence(stretch.record, stretch.provisional),
+    }
 
 
 def _exports(job: Job) -> list[str]:

@@ -38,6 +38,7 @@ from pipeline.planning import (
 )
 from pipeline.planning.fingerprint import Fingerprint
 from pipeline.planning.load_network import network_on_source
+from pipeline.planning.normalise_text import NORMALISE_KEY
 from pipeline.planning.option import Resolved
 from pipeline.planning.options import RECIPE_OPTIONS, recipe_of_store
 from pipeline.planning.planner import PlanInputs
@@ -134,7 +135,7 @@ class Job:
         return replace(
             self,
             task=replace(self.task, recipe=normalised),
-            fingerprint={**self.fingerprint, normalisation.NORMALISE_KEY: stretch.record},
+            fingerprint={**self.fingerprint, NORMALISE_KEY: stretch.record},
         )
 
     def meta(self) -> dict[str, Any]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipeline.config import NormaliseConfig
-from pipeline.inference.normalise import Stretch
-from pipeline.statistics.band_statistics import BandStatistics
+if TYPE_CHECKING:
+    from pipeline.config import NormaliseConfig
+    from pipeline.statistics.band_statistics import BandStatistics
 
 NORMALISE_KEY = "model.input.normalise"
 """In the fingerprint."""
@@ -15,10 +15,18 @@ _NAMED_BANDS = 5
 """Bands that a message names."""
 
 
-def normalise_sentence(stretch: Stretch) -> str:
-    """The numbers and where they come from, for people."""
-    clipped = ", clipped to 0…1" if stretch.clip else ""
-    return f"{_method_text(stretch.record)}: {_numbers_text(stretch.record)}{clipped}; {_origin_text(stretch)}"
+def normalise_sentence(record: Mapping[str, Any], provisional: bool = False) -> str:
+    """The numbers and where they come from, for people.
+
+    Parameters
+    ----------
+    record
+        As the fingerprint of a store has it.
+    provisional
+        Whether the numbers are of a few windows alone.
+    """
+    clipped = ", clipped to 0…1" if record["clip"] else ""
+    return f"{_method_text(record)}: {_numbers_text(record)}{clipped}; {_origin_text(record, provisional)}"
 
 
 def constant_bands(normalise: NormaliseConfig, statistics: BandStatistics, bands: Sequence[int], subject: str) -> str:
@@ -59,13 +67,12 @@ def _method_text(record: Mapping[str, Any]) -> str:
     return f"{names[record['method']]} of {planes}"
 
 
-def _origin_text(stretch: Stretch) -> str:
-    record = stretch.record
+def _origin_text(record: Mapping[str, Any], provisional: bool) -> str:
     if record["method"] == "fixed":
         return "as the config gives them"
     where = {"raster": "the raster", "aoi": "the area"}[record["over"]]
     pixels = f"{record['pixels']:,} valid px"
-    if stretch.provisional:
+    if provisional:
         return f"PROVISIONAL, from {pixels} in a few windows of {where}: a run finds them in a pass of its own"
     if record["resolution"] == "overview":
         return f"from {pixels} of the overview 1:{record['step']}, which is not exact"

@@ -43,7 +43,7 @@ def _transform_sentence(job: Resolved) -> str | None:
 
 def _normalise_sentence(job: Resolved) -> str | None:
     stretch = job.recipe.normalisation.stretch
-    return None if stretch is None else normalise_sentence(stretch)
+    return None if stretch is None else normalise_sentence(stretch.record, stretch.provisional)
 
 
 def _activation(job: Resolved) -> str:

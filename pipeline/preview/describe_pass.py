@@ -95,5 +95,6 @@ def _normalisation(recipe: Recipe) -> str:
         same = len(set(values)) == 1
         parts.append(f"{name} {values[0]:g}" if same else f"{name} [{', '.join(f'{value:g}' for value in values)}]")
     transform = f"transform {normalisation.transform.place}, then " if normalisation.transform else ""
-    stretched = f"{normalise_sentence(normalisation.stretch)}; then " if normalisation.stretch else ""
+    stretch = normalisation.stretch
+    stretched = "" if stretch is None else f"{normalise_sentence(stretch.record, stretch.provisional)}; then "
     return f"{transform}{stretched}{', '.join(parts)}"

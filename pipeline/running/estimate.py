@@ -13,12 +13,12 @@ are added up in the order of the lattice: whoever counted, the sums are the same
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline.engines import KINDS as ENGINES
-from pipeline.errors import SourceError
+from pipeline.errors import SourceError, StoreError
 from pipeline.geometry.shards import Shard
 from pipeline.interfaces import Engine
 from pipeline.planning.job import Job, prepare_job
@@ -71,14 +71,28 @@ def estimate_numbers(job: Job, progress: Progress, shard: Shard | None = None, f
     normalise = job.normalise
     counted = _Pass(job=job, progress=progress, shard=shard, fresh=fresh)
     try:
-        with outage_as_unfinished(records_place(job.path)), cancel_on_error():
+        with _writable(job), cancel_on_error():
             statistics = measure_bands(measure_of(normalise, job.task.recipe.normalisation, job.source), counted.count)
     except _StoreMade:
         progress.say(f"another run has made {job.path}; its numbers are taken")
         return prepare_job(job.config, same_source=job.same_source)
     stretch = measured_stretch(normalise, statistics, job.config.source.place)
-    progress.say(f"input: {normalise_sentence(stretch)}", "normalise", **stretch.record)
+    progress.say(f"input: {normalise_sentence(stretch.record)}", "normalise", **stretch.record)
     return job.with_stretch(stretch)
+
+
+@contextmanager
+def _writable(job: Job) -> Iterator[None]:
+    """Say that the folder of the store takes no records; raises StoreError, or Unfinished of storage that is away."""
+    place = records_place(job.path)
+    with outage_as_unfinished(place):
+        try:
+            yield
+        except PermissionError as error:
+            raise StoreError(
+                f"The counts of model.input.normalise cannot be kept in {place} ({error.strerror}). Give an "
+                f"output.path in a folder that can be written."
+            ) from error
 
 
 @dataclass(slots=True, kw_only=True)

@@ -37,7 +37,7 @@ class Counting:
     @property
     def bins(self) -> int:
         """Values of a digit."""
-        return 2 ** min(DIGIT_BITS, 8 * np.dtype(self.dtype).itemsize)
+        return 1 << min(DIGIT_BITS, 8 * np.dtype(self.dtype).itemsize)
 
     @property
     def tally_bytes(self) -> int:
