@@ -25,7 +25,7 @@ from pipeline.sources import open_source
 from pipeline.statistics.band_statistics import Measure, measure_bands
 from pipeline.statistics.cell_task import CellPixels
 from pipeline.statistics.cells import CellLattice
-from pipeline.statistics.tallies import Counting, Tally
+from pipeline.statistics.counting import Counting, PlaneCounts
 
 BANDS, TILE = 3, 512
 METHODS = ("percentile", "minmax", "standardise")
@@ -70,7 +70,7 @@ def pixels_of(path: Path) -> CellPixels:
     """The cells of a raster."""
     source = open_source(SourceConfig(path=str(path)))
     size = source.bands * source.dtype.itemsize
-    lattice = CellLattice.over(source.grid.height, source.grid.width, source.block, size)
+    lattice = CellLattice.of_raster(source.grid.height, source.grid.width, source.block, size)
     return CellPixels(source=source, lattice=lattice, retries=0)
 
 
@@ -84,11 +84,11 @@ def read(pixels: CellPixels) -> None:
 def counted(pixels: CellPixels, measure: Measure) -> None:
     """Find the numbers of a method."""
 
-    def count(counting: Counting) -> Tally:
-        tally = counting.empty()
+    def count(counting: Counting) -> PlaneCounts:
+        counts = counting.empty()
         for index in range(pixels.lattice.count):
-            counting.merge(tally, pixels.count(index, counting))
-        return tally
+            counting.merge(counts, pixels.count(index, counting))
+        return counts
 
     measure_bands(measure, count)
 

@@ -18,6 +18,7 @@ from pipeline.cli import app
 from pipeline.config.load import load_config
 from pipeline.errors import ConfigError, SourceError, StoreError
 from pipeline.geometry.shards import Shard
+from pipeline.locations import Remote
 from pipeline.planning.document import plan_document
 from pipeline.planning.freeze import freeze
 from pipeline.planning.job import Job, prepare_job
@@ -30,9 +31,11 @@ from pipeline.sources.raster import RasterSource
 from pipeline.statistics import cells
 from pipeline.statistics.cells import CellLattice
 from pipeline.statistics.records import CellRecords
+from pipeline.store.files import files_at
 from tests import runs, scenes
 from tests.sources.aoi.test_jobs import drawn
 from tests.statistics.rasters import write_raster
+from tests.storage import BUCKET, Storage
 
 PERCENTILE = {"method": "percentile", "low": 1, "high": 99.5}
 KEY = "model.input.normalise"
@@ -42,7 +45,7 @@ LINES = "\n"
 @pytest.fixture(autouse=True)
 def small_cells(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten cells or more in a small raster, each of several strips."""
-    for name, value in {"CELL_PX": 2**14, "CELL_SIDE": 128, "STRIP_PX": 2**12}.items():
+    for name, value in {"CELL_PX": 2**14, "CELL_SIDE": 128, "READ_PX": 2**12}.items():
         monkeypatch.setattr(cells, name, value)
 
 
@@ -121,10 +124,10 @@ def test_a_pass_that_is_killed_goes_on_with_the_cells_that_are_left(
     right = found(path, f"output.path={tmp_path}/calm.zarr")
     commit, committed = CellRecords.commit, list[int]()
 
-    def killed(self: CellRecords, index: int, tally: Any) -> None:
+    def killed(self: CellRecords, index: int, counts: Any) -> None:
         if len(committed) == 4:
             raise KeyboardInterrupt
-        commit(self, index, tally)
+        commit(self, index, counts)
         committed.append(index)
 
     monkeypatch.setattr(CellRecords, "commit", killed)
@@ -136,7 +139,7 @@ def test_a_pass_that_is_killed_goes_on_with_the_cells_that_are_left(
     reads.clear()
     with Progress(quiet=True) as progress:
         assert estimate_numbers(job, progress).fingerprint[KEY] == right
-    lattice = CellLattice.over(203, 331, (64, 64), 12)
+    lattice = CellLattice.of_raster(203, 331, (64, 64), 12)
     left = [index for index in range(lattice.count) if index not in committed]
     assert len(left) == 2
     assert sum(window.pixels for window in reads) == sum(lattice.window(index).pixels for index in left)
@@ -302,3 +305,17 @@ def test_a_preview_says_that_its_numbers_are_provisional_until_a_store_has_some(
     assert "PROVISIONAL, from 123,200 valid px in a few windows" in described()
     runs.go(path)
     assert "exact, from all 123,200 valid px of the raster" in described()
+
+
+@pytest.mark.slow
+@pytest.mark.nightly("storage")
+def test_a_pass_on_object_storage_is_shared_and_goes_with_the_job(s3: Storage, tmp_path: Path) -> None:
+    url = f"s3://{BUCKET}/{tmp_path.name}/job.zarr"
+    path = config(tmp_path, output={"path": url})
+    record = found(path, shard=Shard(index=2, count=2))
+    folder = Remote(url).with_suffix(".statistics")
+    assert len(list(files_at(folder).list())) == 12
+    runs.go(path)
+    assert not list(files_at(folder).list())
+    assert prepared(path).fingerprint[KEY] == record
+    assert found(path, f"output.path={tmp_path}/disk.zarr") == record

@@ -13,10 +13,10 @@ from pipeline.runtime import resources
 from pipeline.runtime.resources import human
 from pipeline.statistics.cell_task import CellPixels
 from pipeline.statistics.cells import CellLattice
-from pipeline.statistics.tallies import Counting
+from pipeline.statistics.counting import Counting
 
 RECORD_COPIES = 3
-"""Tallies that a worker holds: the one that it counts, and its record before and after it is packed."""
+"""Times that a worker holds its counts: as it counts, and as a record before and after it is packed."""
 _TOUCHED_AT_ONCE = 512
 """Cells whose windows are compared with an area together."""
 
@@ -50,7 +50,7 @@ def cell_pixels(job: Job) -> CellPixels:
     grid = source.grid
     return CellPixels(
         source=source,
-        lattice=CellLattice.over(grid.height, grid.width, source.block, source.bands * source.dtype.itemsize),
+        lattice=CellLattice.of_raster(grid.height, grid.width, source.block, source.bands * source.dtype.itemsize),
         retries=job.task.retries,
         area=job.task.area if normalise.over == "aoi" else None,
         transform=normalisation.transform,
@@ -81,7 +81,7 @@ def pass_workers(job: Job, counting: Counting) -> int:
     PlanError
         Not even one fits.
     """
-    each = cell_pixels(job).bytes_at_once + RECORD_COPIES * counting.tally_bytes
+    each = cell_pixels(job).bytes_at_once + RECORD_COPIES * counting.counts_bytes
     free = job.plan.budget - resources.resident() - job.plan.costs.gdal_cache - job.source.open_files
     if each > free:
         raise PlanError(

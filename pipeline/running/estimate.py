@@ -30,8 +30,8 @@ from pipeline.runtime.cancellation import cancel_on_error
 from pipeline.runtime.progress import Progress
 from pipeline.statistics.band_statistics import measure_bands
 from pipeline.statistics.cell_task import CellRequirements, CellTask
+from pipeline.statistics.counting import Counting, PlaneCounts
 from pipeline.statistics.records import CellRecords, delete_records, digest_of, records_place
-from pipeline.statistics.tallies import Counting, Tally
 from pipeline.store import lifecycle
 from pipeline.store.files.outage import outage_as_unfinished
 
@@ -105,16 +105,16 @@ class _Pass:
     fresh: bool
     passes: int = field(default=0)
 
-    def count(self, counting: Counting) -> Tally:
+    def count(self, counting: Counting) -> PlaneCounts:
         """Pass once over the raster: count cells that have no record, then add all records up."""
         self.passes += 1
         records = CellRecords(folder=records_place(self.job.path) / _key(self.job), counting=counting)
         cells = cells_of_job(self.job)
         while True:
             self._count_cells(records, cells)
-            tally = self._sum(records, cells)
-            if tally is not None:
-                return tally
+            counts = self._sum(records, cells)
+            if counts is not None:
+                return counts
 
     def _count_cells(self, records: CellRecords, cells: list[int]) -> None:
         committed = records.committed()
@@ -139,15 +139,15 @@ class _Pass:
                 raise _StoreMade
             yield index
 
-    def _sum(self, records: CellRecords, cells: list[int]) -> Tally | None:
+    def _sum(self, records: CellRecords, cells: list[int]) -> PlaneCounts | None:
         """All records, added up in the order of the lattice; None where one is gone or damaged."""
-        tally = records.counting.empty()
+        counts = records.counting.empty()
         for index in cells:
             part = records.read(index)
             if part is None:
                 return None
-            records.counting.merge(tally, part)
-        return tally
+            records.counting.merge(counts, part)
+        return counts
 
 
 def _in_order(cells: list[int], shard: Shard | None) -> list[int]:

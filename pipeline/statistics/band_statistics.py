@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.statistics.counting import DIGIT_BITS, Counting, PlaneCounts
 from pipeline.statistics.order_statistics import OrderSearch
 from pipeline.statistics.sort_keys import key_value
-from pipeline.statistics.tallies import DIGIT_BITS, Counting, Tally
 
 PAIRS = {"percentile": ("low", "high"), "minmax": ("low", "high"), "standardise": ("mean", "std")}
 """The two numbers that each method finds of each plane."""
@@ -67,7 +67,7 @@ class BandStatistics:
     """(low, high) or (mean, std) of each band, as `PAIRS` names them; none where no pixel is valid."""
 
 
-def measure_bands(measure: Measure, count: Callable[[Counting], Tally]) -> BandStatistics:
+def measure_bands(measure: Measure, count: Callable[[Counting], PlaneCounts]) -> BandStatistics:
     """The numbers of a raster.
 
     Parameters
@@ -78,35 +78,35 @@ def measure_bands(measure: Measure, count: Callable[[Counting], Tally]) -> BandS
         Passes once over the pixels and returns what it counted.
     """
     counting = measure.first_counting()
-    tally = count(counting)
-    values = int(tally["count"][0])
+    counts = count(counting)
+    values = int(counts["count"][0])
     pixels = values // measure.bands if measure.joint else values
     if not values:
         return BandStatistics(pixels=0, pairs=())
     if measure.method == "percentile":
-        pairs = _percentiles(measure, counting, tally, count)
+        pairs = _percentiles(measure, counting, counts, count)
     else:
-        pairs = [_pair(measure, counting, tally, plane) for plane in range(measure.planes)]
+        pairs = [_pair(measure, counting, counts, plane) for plane in range(measure.planes)]
     return BandStatistics(pixels=pixels, pairs=tuple(pairs * (measure.bands if measure.joint else 1)))
 
 
 def statistics_of(measure: Measure, values: npt.NDArray[Any]) -> BandStatistics:
     """The same of (bands, n) values in memory, each valid."""
 
-    def count(counting: Counting) -> Tally:
-        tally = counting.empty()
+    def count(counting: Counting) -> PlaneCounts:
+        counts = counting.empty()
         for band, plane in enumerate(values):
-            counting.add(tally, 0 if measure.joint else band, plane)
-        return tally
+            counting.add(counts, 0 if measure.joint else band, plane)
+        return counts
 
     return measure_bands(measure, count)
 
 
 def _percentiles(
-    measure: Measure, counting: Counting, tally: Tally, count: Callable[[Counting], Tally]
+    measure: Measure, counting: Counting, counts: PlaneCounts, count: Callable[[Counting], PlaneCounts]
 ) -> list[tuple[float, float]]:
-    totals = tally["count"].tolist()
-    search = OrderSearch.of(tally, measure.percents).narrowed(counting, tally)
+    totals = counts["count"].tolist()
+    search = OrderSearch.of(counts, measure.percents).narrowed(counting, counts)
     while counting.shift:
         counting = search.next_counting(counting)
         search = search.narrowed(counting, count(counting))
@@ -118,16 +118,16 @@ def _percentiles(
     ]
 
 
-def _pair(measure: Measure, counting: Counting, tally: Tally, plane: int) -> tuple[float, float]:
+def _pair(measure: Measure, counting: Counting, counts: PlaneCounts, plane: int) -> tuple[float, float]:
     if counting.kind == "extremes":
-        return float(tally["low"][plane]), float(tally["high"][plane])
+        return float(counts["low"][plane]), float(counts["high"][plane])
     if counting.kind == "moments":
-        return float(tally["mean"][plane]), math.sqrt(tally["squares"][plane] / tally["count"][plane])
-    (keys,) = np.nonzero(tally["bins"][plane, 0])
+        return float(counts["mean"][plane]), math.sqrt(counts["squares"][plane] / counts["count"][plane])
+    (keys,) = np.nonzero(counts["bins"][plane, 0])
     values = [int(key_value(int(key), np.dtype(measure.dtype))) for key in keys]
     if measure.method == "minmax":
         return float(values[0]), float(values[-1])
-    return _exact_moments(values, tally["bins"][plane, 0][keys].tolist())
+    return _exact_moments(values, counts["bins"][plane, 0][keys].tolist())
 
 
 def _exact_moments(values: list[int], counts: list[int]) -> tuple[float, float]:

@@ -16,8 +16,8 @@ from pipeline.inference.read import read_with_retries
 from pipeline.interfaces import Pixels, Source
 from pipeline.runtime.cancellation import CANCELLED
 from pipeline.statistics.cells import CellLattice
+from pipeline.statistics.counting import Counting, PlaneCounts
 from pipeline.statistics.records import CellRecords
-from pipeline.statistics.tallies import Counting, Tally
 from pipeline.store.files.outage import outage_as_unfinished
 
 if TYPE_CHECKING:
@@ -54,12 +54,12 @@ class CellPixels:
 
     @property
     def bytes_at_once(self) -> int:
-        """Bytes that counting one strip takes, beside the tally."""
+        """Bytes that counting one strip takes, beside the counts."""
         changed = 0 if self.transform is None else 4 * (self.source.bands + 2 * self.channels)
         raw = 2 * self.source.bands * self.source.dtype.itemsize
         return self.lattice.strip_px * (raw + changed + SCRATCH_BYTES) + self.source.working_bytes
 
-    def count(self, index: int, counting: Counting) -> Tally:
+    def count(self, index: int, counting: Counting) -> PlaneCounts:
         """Count the valid pixels of a cell, strip by strip.
 
         Raises
@@ -71,14 +71,14 @@ class CellPixels:
         Unfinished
             The run was stopped.
         """
-        tally = counting.empty()
+        counts = counting.empty()
         for strip in self.lattice.strips(index):
             if CANCELLED.is_set():
                 raise Unfinished("The run was stopped. Run the same command again to go on with it.")
-            self.count_strip(strip, counting, tally)
-        return tally
+            self.count_strip(strip, counting, counts)
+        return counts
 
-    def count_strip(self, strip: Window, counting: Counting, tally: Tally) -> None:
+    def count_strip(self, strip: Window, counting: Counting, counts: PlaneCounts) -> None:
         """Count the valid pixels of one strip; errors are those of `count`."""
         inside = None if self.area is None else self.area.read(strip)
         if inside is not None and not inside.any():
@@ -89,7 +89,7 @@ class CellPixels:
             return
         every = bool(valid.all())
         for band, values in enumerate(self._transformed(pixels, valid, strip)):
-            counting.add(tally, 0 if self.joint else band, values.ravel() if every else values[valid])
+            counting.add(counts, 0 if self.joint else band, values.ravel() if every else values[valid])
 
     def _transformed(self, pixels: Pixels, valid: npt.NDArray[np.bool_], strip: Window) -> npt.NDArray[np.generic]:
         if self.transform is None:
@@ -113,10 +113,10 @@ class CellTask:
             if self.records.exists(index):
                 return CellOutcome(index=index)
             try:
-                tally = self.pixels.count(index, self.records.counting)
+                counts = self.pixels.count(index, self.records.counting)
             except (ReadError, InferenceError, ModelError) as error:
                 return CellOutcome(index=index, error=str(error))
-            self.records.commit(index, tally)
+            self.records.commit(index, counts)
             return CellOutcome(index=index)
 
     def failed(self, index: int, reason: str) -> CellOutcome:

@@ -22,10 +22,10 @@ CELL_PX = 2**24
 """Pixels of a cell, about: what is counted again after a kill, at most, by each worker."""
 CELL_SIDE = 2**12
 """Columns of a cell, px, unless the blocks of the file are wider."""
-STRIP_BYTES = 2**24
-"""Raw pixels that are read at once, about, bytes; and no more pixels than `STRIP_PX`."""
-STRIP_PX = 2**20
-MAX_STRIP_BYTES = 2**28
+READ_BYTES = 2**24
+"""Raw pixels that are read at once, about, bytes; and no more pixels than `READ_PX`."""
+READ_PX = 2**20
+MAX_READ_BYTES = 2**28
 """Of one row of the file's blocks in a cell; where it has more, strips cut through blocks."""
 
 
@@ -43,7 +43,7 @@ class CellLattice:
     """Rows that are read at once, px."""
 
     @classmethod
-    def over(cls, height: int, width: int, block: tuple[int, int], pixel_bytes: int) -> CellLattice:
+    def of_raster(cls, height: int, width: int, block: tuple[int, int], pixel_bytes: int) -> CellLattice:
         """The lattice of a raster.
 
         Parameters
@@ -56,10 +56,10 @@ class CellLattice:
             Of all bands of one pixel.
         """
         block_rows, block_cols = block
-        fitting = round_down(min(CELL_SIDE, MAX_STRIP_BYTES // (pixel_bytes * block_rows)), block_cols)
+        fitting = round_down(min(CELL_SIDE, MAX_READ_BYTES // (pixel_bytes * block_rows)), block_cols)
         cols = min(max(fitting, block_cols), width)
-        unit = block_rows if block_rows * cols * pixel_bytes <= MAX_STRIP_BYTES else 1
-        strip = max(min(STRIP_BYTES // pixel_bytes, STRIP_PX) // (cols * unit), 1) * unit
+        unit = block_rows if block_rows * cols * pixel_bytes <= MAX_READ_BYTES else 1
+        strip = max(min(READ_BYTES // pixel_bytes, READ_PX) // (cols * unit), 1) * unit
         return cls(height=height, width=width, rows=max(CELL_PX // (cols * strip), 1) * strip, cols=cols, strip=strip)
 
     @property

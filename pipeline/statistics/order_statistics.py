@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.statistics.counting import DIGIT_BITS, Counting, PlaneCounts
 from pipeline.statistics.sort_keys import key_value
-from pipeline.statistics.tallies import DIGIT_BITS, Counting, Tally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +43,9 @@ class OrderSearch:
     """Of each plane, by the place among all of its values: leading bits, and the place among values that have them."""
 
     @classmethod
-    def of(cls, tally: Tally, percents: tuple[float, float]) -> OrderSearch:
+    def of(cls, counts: PlaneCounts, percents: tuple[float, float]) -> OrderSearch:
         """At the start nothing is known."""
-        sought = [[Percentile.of(percent, int(count)) for percent in percents] for count in tally["count"]]
+        sought = [[Percentile.of(percent, int(count)) for percent in percents] for count in counts["count"]]
         return cls(
             places=tuple(
                 {place: (0, place) for percentile in plane for place in (percentile.lower, percentile.upper)}
@@ -53,12 +53,12 @@ class OrderSearch:
             )
         )
 
-    def narrowed(self, counting: Counting, tally: Tally) -> OrderSearch:
+    def narrowed(self, counting: Counting, counts: PlaneCounts) -> OrderSearch:
         """With one digit more, by what a pass counted."""
         return replace(
             self,
             places=tuple(
-                {place: _next_digit(known, counting, plane, tally) for place, known in sought.items()}
+                {place: _next_digit(known, counting, plane, counts) for place, known in sought.items()}
                 for plane, sought in enumerate(self.places)
             ),
         )
@@ -74,9 +74,9 @@ class OrderSearch:
         return place.between(*(key_value(self.places[plane][at][0], dtype) for at in (place.lower, place.upper)))
 
 
-def _next_digit(known: tuple[int, int], counting: Counting, plane: int, tally: Tally) -> tuple[int, int]:
+def _next_digit(known: tuple[int, int], counting: Counting, plane: int, counts: PlaneCounts) -> tuple[int, int]:
     bits, place = known
     row = counting.prefixes[plane].index(bits) if counting.prefixes else 0
-    sums = np.cumsum(tally["bins"][plane, row])
+    sums = np.cumsum(counts["bins"][plane, row])
     digit = int(np.searchsorted(sums, place, side="right"))
     return bits * counting.bins + digit, place - (int(sums[digit - 1]) if digit else 0)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.locations import Place
-from pipeline.statistics.tallies import Counting, Tally
+from pipeline.statistics.counting import Counting, PlaneCounts
 from pipeline.store.files import files_at
 
 FOLDER_CELLS = 1000
@@ -37,10 +37,10 @@ class CellRecords:
     folder: Place
     counting: Counting
 
-    def commit(self, index: int, tally: Tally) -> None:
+    def commit(self, index: int, counts: PlaneCounts) -> None:
         """Write the counts of a cell; where another run was faster its record stays."""
         packed = io.BytesIO()
-        np.savez_compressed(packed, **tally)  # type: ignore[arg-type]
+        np.savez_compressed(packed, **counts)  # type: ignore[arg-type]
         files_at(self.folder).create(self._name(index), packed.getvalue())
 
     def exists(self, index: int) -> bool:
@@ -52,7 +52,7 @@ class CellRecords:
         files = files_at(self.folder)
         return {int(match[1]) for key in files.list(self._pass) if (match := _RECORD.fullmatch(f"{self._key}/{key}"))}
 
-    def read(self, index: int) -> Tally | None:
+    def read(self, index: int) -> PlaneCounts | None:
         """The counts of a cell; None where there are none, or the record is damaged, which is deleted then."""
         files = files_at(self.folder)
         packed = files.get(self._name(index))
@@ -60,9 +60,9 @@ class CellRecords:
             return None
         with suppress(ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
             with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
-                tally = dict(arrays)
-            if self.counting.matches(tally):
-                return tally
+                counts = dict(arrays)
+            if self.counting.matches(counts):
+                return counts
         files.delete(self._name(index))
         return None
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pipeline.statistics.band_statistics import Measure, measure_bands, statistics_of
+from pipeline.statistics.counting import Counting, PlaneCounts
 from pipeline.statistics.sort_keys import key_value, sort_keys
-from pipeline.statistics.tallies import Counting, Tally
 
 DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "int64", "float16", "float32", "float64")
 PERCENTS = ((2.0, 98.0), (0.0, 100.0), (37.3, 50.0), (1.0, 99.8))
@@ -70,7 +70,7 @@ def test_floats_far_from_0_lose_nothing() -> None:
 def test_counts_of_parts_add_up_to_those_of_the_whole(method: str, dtype: str) -> None:
     data = values(dtype, 3001)
 
-    def count(counting: Counting) -> Tally:
+    def count(counting: Counting) -> PlaneCounts:
         total = counting.empty()
         for start in range(0, 3001, 700):
             part = counting.empty()
@@ -85,12 +85,12 @@ def test_counts_of_parts_add_up_to_those_of_the_whole(method: str, dtype: str) -
 def test_the_pass_of_floats_is_repeated_for_each_sixteen_bits() -> None:
     passes: list[Counting] = []
 
-    def count(counting: Counting) -> Tally:
+    def count(counting: Counting) -> PlaneCounts:
         passes.append(counting)
-        tally = counting.empty()
+        counts = counting.empty()
         for plane, band in enumerate(values("float32", 100)):
-            counting.add(tally, plane, band)
-        return tally
+            counting.add(counts, plane, band)
+        return counts
 
     wanted = measure("percentile", "float32")
     measure_bands(wanted, count)

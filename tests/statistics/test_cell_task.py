@@ -15,8 +15,8 @@ from pipeline.statistics import cells
 from pipeline.statistics.band_statistics import BandStatistics, Measure, measure_bands
 from pipeline.statistics.cell_task import CellPixels, CellTask
 from pipeline.statistics.cells import CellLattice
+from pipeline.statistics.counting import Counting, PlaneCounts
 from pipeline.statistics.records import CellRecords
-from pipeline.statistics.tallies import Counting, Tally
 from tests.statistics.rasters import valid_values, write_raster
 
 TILED = {"tiled": True, "blockxsize": 64, "blockysize": 64}
@@ -24,7 +24,7 @@ TILED = {"tiled": True, "blockxsize": 64, "blockysize": 64}
 
 @pytest.fixture(autouse=True)
 def small_cells(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"CELL_PX": 2**14, "CELL_SIDE": 128, "STRIP_PX": 2**12}.items():
+    for name, value in {"CELL_PX": 2**14, "CELL_SIDE": 128, "READ_PX": 2**12}.items():
         monkeypatch.setattr(cells, name, value)
 
 
@@ -32,17 +32,17 @@ def measured(folder: Path, engine: str, method: str, **more: Any) -> BandStatist
     """The numbers of the scene in a folder, by records in a folder of the engine."""
     source = open_source(SourceConfig(path=str(folder / "scene.tif")))
     measure = Measure(method=method, bands=3, dtype=str(source.dtype), **more)
-    lattice = CellLattice.over(203, 331, source.block, 3 * source.dtype.itemsize)
+    lattice = CellLattice.of_raster(203, 331, source.block, 3 * source.dtype.itemsize)
     pixels = CellPixels(source=source, lattice=lattice, retries=0, joint=measure.joint)
 
-    def count(counting: Counting) -> Tally:
-        records, tally = CellRecords(folder=folder / engine / method, counting=counting), counting.empty()
+    def count(counting: Counting) -> PlaneCounts:
+        records, counts = CellRecords(folder=folder / engine / method, counting=counting), counting.empty()
         with ENGINES[engine](3) as run:
             outcomes = list(run(CellTask(pixels=pixels, records=records), reversed(range(lattice.count))))
         assert [outcome.error for outcome in outcomes] == [None] * lattice.count
         for index in range(lattice.count):
-            counting.merge(tally, records.read(index) or pytest.fail("a cell has no record"))
-        return tally
+            counting.merge(counts, records.read(index) or pytest.fail("a cell has no record"))
+        return counts
 
     return measure_bands(measure, count)
 

@@ -11,7 +11,7 @@ import torch
 
 from pipeline.statistics.sort_keys import sort_keys
 
-Tally = dict[str, npt.NDArray[Any]]
+PlaneCounts = dict[str, npt.NDArray[Any]]
 """Arrays by name, with the planes first."""
 DIGIT_BITS = 16
 """Bits of sort keys that a pass counts."""
@@ -40,12 +40,12 @@ class Counting:
         return 1 << min(DIGIT_BITS, 8 * np.dtype(self.dtype).itemsize)
 
     @property
-    def tally_bytes(self) -> int:
-        """Bytes of a tally."""
+    def counts_bytes(self) -> int:
+        """Bytes of all arrays of such counts."""
         return sum(array.nbytes for array in self.empty().values())
 
-    def empty(self) -> Tally:
-        """The tally of no pixel."""
+    def empty(self) -> PlaneCounts:
+        """Counts of no pixel."""
         count = np.zeros(self.planes, np.int64)
         if self.kind == "bins":
             depth = max((len(prefixes) for prefixes in self.prefixes), default=1)
@@ -55,13 +55,13 @@ class Counting:
             return {"count": count, "low": none, "high": none.copy()}
         return {"count": count, "mean": np.zeros(self.planes), "squares": np.zeros(self.planes)}
 
-    def add(self, tally: Tally, plane: int, values: npt.NDArray[Any]) -> None:
-        """Count (n,) values of a plane into a tally."""
+    def add(self, counts: PlaneCounts, plane: int, values: npt.NDArray[Any]) -> None:
+        """Count (n,) values of a plane into counts."""
         if not values.size:
             return
         if self.kind == "bins":
-            tally["count"][plane] += values.size
-            self._add_bins(tally["bins"][plane], plane, values)
+            counts["count"][plane] += values.size
+            self._add_bins(counts["bins"][plane], plane, values)
             return
         part = {name: array[:1].copy() for name, array in self.empty().items()}
         part["count"][0] = values.size
@@ -72,22 +72,22 @@ class Counting:
             part["mean"][0] = numbers.mean()
             numbers -= part["mean"][0]
             part["squares"][0] = np.square(numbers, out=numbers).sum()
-        self._merge_plane({name: array[plane : plane + 1] for name, array in tally.items()}, part)
+        self._merge_plane({name: array[plane : plane + 1] for name, array in counts.items()}, part)
 
-    def merge(self, tally: Tally, other: Tally) -> None:
-        """Add another tally to one, plane by plane."""
+    def merge(self, counts: PlaneCounts, other: PlaneCounts) -> None:
+        """Add other counts to some, plane by plane."""
         if self.kind == "bins":
             for name in ("count", "bins"):
-                tally[name] += other[name]
+                counts[name] += other[name]
             return
         for plane in range(self.planes):
             self._merge_plane(
-                *({name: array[plane : plane + 1] for name, array in part.items()} for part in (tally, other))
+                *({name: array[plane : plane + 1] for name, array in part.items()} for part in (counts, other))
             )
 
-    def matches(self, tally: Tally) -> bool:
-        """Whether arrays have the names, shapes and dtypes of a tally."""
-        return {name: (array.shape, array.dtype) for name, array in tally.items()} == {
+    def matches(self, counts: PlaneCounts) -> bool:
+        """Whether arrays have the names, shapes and dtypes of such counts."""
+        return {name: (array.shape, array.dtype) for name, array in counts.items()} == {
             name: (array.shape, array.dtype) for name, array in self.empty().items()
         }
 
@@ -101,29 +101,29 @@ class Counting:
             chosen = keys[above == keys.dtype.type(prefix)]
             bins[place] += _counts(chosen >> keys.dtype.type(self.shift) & bits, self.bins)
 
-    def _merge_plane(self, tally: Tally, other: Tally) -> None:
-        """Of one plane each: the arrays of a tally are changed in place."""
+    def _merge_plane(self, counts: PlaneCounts, other: PlaneCounts) -> None:
+        """Of one plane each: the arrays of the first are changed in place."""
         if not other["count"][0]:
             return
-        if not tally["count"][0]:
+        if not counts["count"][0]:
             for name, array in other.items():
-                tally[name][:] = array
+                counts[name][:] = array
             return
         if self.kind == "extremes":
-            np.minimum(tally["low"], other["low"], out=tally["low"])
-            np.maximum(tally["high"], other["high"], out=tally["high"])
+            np.minimum(counts["low"], other["low"], out=counts["low"])
+            np.maximum(counts["high"], other["high"], out=counts["high"])
         else:
-            _merge_moments(tally, other)
-        tally["count"] += other["count"]
+            _merge_moments(counts, other)
+        counts["count"] += other["count"]
 
 
-def _merge_moments(tally: Tally, other: Tally) -> None:
+def _merge_moments(counts: PlaneCounts, other: PlaneCounts) -> None:
     """Chan, Golub and LeVeque, *Updating formulae and a pairwise algorithm* (1979), formula 2.1."""
-    first, second = int(tally["count"][0]), int(other["count"][0])
+    first, second = int(counts["count"][0]), int(other["count"][0])
     total = first + second
-    delta = other["mean"] - tally["mean"]
-    tally["mean"] += delta * (second / total)
-    tally["squares"] += other["squares"] + np.square(delta) * (first * (second / total))
+    delta = other["mean"] - counts["mean"]
+    counts["mean"] += delta * (second / total)
+    counts["squares"] += other["squares"] + np.square(delta) * (first * (second / total))
 
 
 def _counts(digits: npt.NDArray[Any], bins: int) -> npt.NDArray[np.int64]:
