@@ -25,7 +25,7 @@ CELL_SIDE = 2**12
 READ_BYTES = 2**24
 """Raw pixels that are read at once, about, bytes; and no more pixels than `READ_PX`."""
 READ_PX = 2**20
-MAX_READ_BYTES = 2**28
+BLOCK_ROW_BYTES = 2**28
 """Of one row of the file's blocks in a cell; where it has more, strips cut through blocks."""
 
 
@@ -56,9 +56,9 @@ class CellLattice:
             Of all bands of one pixel.
         """
         block_rows, block_cols = block
-        fitting = round_down(min(CELL_SIDE, MAX_READ_BYTES // (pixel_bytes * block_rows)), block_cols)
+        fitting = round_down(min(CELL_SIDE, BLOCK_ROW_BYTES // (pixel_bytes * block_rows)), block_cols)
         cols = min(max(fitting, block_cols), width)
-        unit = block_rows if block_rows * cols * pixel_bytes <= MAX_READ_BYTES else 1
+        unit = block_rows if block_rows * cols * pixel_bytes <= BLOCK_ROW_BYTES else 1
         strip = max(min(READ_BYTES // pixel_bytes, READ_PX) // (cols * unit), 1) * unit
         return cls(height=height, width=width, rows=max(CELL_PX // (cols * strip), 1) * strip, cols=cols, strip=strip)
 
