@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 import pipeline
 from pipeline.cli import app
 from pipeline.config.load import load_config
-from pipeline.errors import ConfigError, SourceError, StoreError
+from pipeline.errors import ConfigError, ReadError, SourceError, StoreError
 from pipeline.geometry.shards import Shard
 from pipeline.locations import Remote
 from pipeline.planning.document import plan_document
@@ -24,14 +24,17 @@ from pipeline.planning.freeze import freeze
 from pipeline.planning.job import Job, prepare_job
 from pipeline.preview.preview import PreviewRequest, make_preview
 from pipeline.quality.verify.verify import job_of, verify
+from pipeline.reports.rows import decision_rows
 from pipeline.running import estimate, execute
 from pipeline.running.estimate import estimate_numbers
 from pipeline.runtime.progress import Progress
 from pipeline.sources.raster import RasterSource
 from pipeline.statistics import cells
+from pipeline.statistics.cell_task import CellPixels
 from pipeline.statistics.cells import CellLattice
 from pipeline.statistics.records import CellRecords
 from pipeline.store.files import files_at
+from pipeline.store.lifecycle import read_store_meta
 from tests import runs, scenes
 from tests.sources.aoi.test_jobs import drawn
 from tests.statistics.rasters import write_raster
@@ -113,6 +116,10 @@ def test_a_mask_is_that_of_the_whole_normalised_by_numpy_whatever_tiles_and_engi
     numbers = [pipeline.open(tmp_path / f"{name}.zarr").normalised_by for name in ("job", "two")]
     assert numbers[0] == numbers[1] == prepared(path).fingerprint[KEY]
     assert not (tmp_path / "job.statistics").exists()
+    report = json.loads((tmp_path / "job.report.json").read_text())
+    assert report["plan"]["raster"]["normalise"]["low"] == low
+    text = dict(decision_rows(read_store_meta(tmp_path / "job.zarr"), report))["input"]
+    assert text.endswith("clipped to 0…1; exact, from all 123,200 valid px of the raster")
 
 
 @pytest.mark.slow
@@ -265,7 +272,10 @@ def test_a_transform_comes_first_and_its_channels_are_counted(tmp_path: Path) ->
     np.testing.assert_allclose([record["low"], record["high"]], np.percentile(logs, (1, 99.5), axis=1), rtol=1e-6)
 
 
-def test_what_cannot_be_normalised_is_refused_by_its_name(tmp_path: Path) -> None:
+def test_what_cannot_be_normalised_is_refused_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable(self: CellPixels, index: int, counting: Any) -> None:
+        raise ReadError("the file is cut off")
+
     data = np.full((3, 90, 130), 7, "uint16")
     data[1] = np.arange(90 * 130).reshape(90, 130) % 251
     scenes.write(tmp_path / "scene.tif", data, nodata=0)
@@ -274,6 +284,10 @@ def test_what_cannot_be_normalised_is_refused_by_its_name(tmp_path: Path) -> Non
         found(path)
     with pytest.raises(SourceError, match=r"the standard deviation is 0, around in band 1 7"):
         found(path, f"{KEY}={{method: standardise}}")
+    with monkeypatch.context() as broken:
+        broken.setattr(CellPixels, "count", unreadable)
+        with pytest.raises(SourceError, match=r"needs every pixel of the raster.*cut off\. Mend the raster"):
+            found(path, f"output.path={tmp_path}/broken.zarr")
     scenes.write(tmp_path / "scene.tif", np.zeros((3, 90, 130), "uint16"), nodata=0)
     with pytest.raises(
         SourceError, match=r"finds no valid pixel in .*scene\.tif.*Check source\.nodata, or give method"

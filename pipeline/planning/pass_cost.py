@@ -76,11 +76,15 @@ def cells_of_job(job: Job) -> list[int]:
 def pass_workers(job: Job, counting: Counting) -> int:
     """Cells that may be counted at once within the memory of the job, by as many threads.
 
+    On other machines as many as blocks, which hold more.
+
     Raises
     ------
     PlanError
         Not even one fits.
     """
+    if job.config.execution.facts.workers != "machine":
+        return job.plan.workers
     each = cell_pixels(job).bytes_at_once + RECORD_COPIES * counting.counts_bytes
     free = job.plan.budget - resources.resident() - job.plan.costs.gdal_cache - job.source.open_files
     if each > free:
