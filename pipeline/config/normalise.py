@@ -39,8 +39,8 @@ class NormaliseConfig(ConfigSection):
     def _whole(cls, over: object) -> object:
         if isinstance(over, str) and over.removeprefix("per_") in _PARTS:
             raise ValueError(
-                f"numbers of each {over.removeprefix('per_')} would make seams, since the same ground gets other values "
-                f"in the next one, and the result depends on the size of tiles. Give raster, or aoi"
+                f"numbers of each {over.removeprefix('per_')} would make seams, since the same ground gets other "
+                f"values in the next one, and the result depends on the size of tiles. Give raster, or aoi"
             )
         return over
 
