@@ -8,6 +8,7 @@ from pipeline.config.cluster import AddressConfig, SlurmConfig, TlsConfig
 from pipeline.config.execution import ExecutionConfig, OutputConfig, TileConfig, ToleranceConfig
 from pipeline.config.frozen import FrozenPlanConfig
 from pipeline.config.model import ClassConfig, InputConfig, ModelConfig, ModelOutputConfig
+from pipeline.config.normalise import NormaliseConfig
 from pipeline.config.source import AreaConfig, GridConfig, LabelsConfig, SourceConfig
 from pipeline.config.training import (
     AugmentConfig,
@@ -34,6 +35,7 @@ __all__ = [
     "LossConfig",
     "ModelConfig",
     "ModelOutputConfig",
+    "NormaliseConfig",
     "OptimiserConfig",
     "OutputConfig",
     "SceneConfig",

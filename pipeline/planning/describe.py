@@ -6,8 +6,10 @@ from dataclasses import asdict
 from typing import Any
 
 from pipeline.config.families import ENGINE_FACTS, EngineFacts
+from pipeline.inference.normalise import Stretch
 from pipeline.planning.aoi_cost import AoiCost, cost_of_aoi
 from pipeline.planning.job import Job
+from pipeline.planning.normalise_text import normalise_sentence
 from pipeline.planning.option import option_sentences, plan_values
 from pipeline.planning.options import OPTIONS
 from pipeline.planning.sameness import source_change
@@ -38,6 +40,7 @@ def describe(job: Job) -> dict[str, Any]:
             "crs": grid.code or grid.wkt,
             "notes": list(job.source.notes),
             "transform": option_sentences(OPTIONS, job.resolved).get("model.input.transform"),
+            **({} if job.stretch is None else {"normalise": _normalise(job.stretch)}),
             "moved": source_change(job),
         },
         "network": {
@@ -92,6 +95,15 @@ def room(job: Job) -> int:
     Those of the largest tile that the job has, not of the largest that it may have.
     """
     return int(job.plan.tensors * min(_cost(job).largest / job.plan.tiles.size**2, 1.0))
+
+
+def _normalise(stretch: Stretch) -> dict[str, Any]:
+    """Numbers of the raster, how they were found, and the same in words."""
+    return {
+        **stretch.record,
+        "provisional": stretch.provisional,
+        "text": normalise_sentence(stretch.record, stretch.provisional),
+    }
 
 
 def _exports(job: Job) -> list[str]:
@@ -208,7 +220,7 @@ def plan_rows(job: Job) -> list[tuple[str, str]]:
         rows.append(
             (
                 "time",
-                f"about {_duration(said['estimated_seconds'])} of the network alone, from one small image just now",
+                f"about {duration_text(said['estimated_seconds'])} of the network alone, from one small image just now",
             )
         )
     return rows
@@ -328,7 +340,8 @@ def _radius(job: Job) -> int | str:
     return job.locality.radius.largest if job.locality.radius else "unbounded"
 
 
-def _duration(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
+    """Seconds as a person reads them."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     return (

@@ -110,8 +110,10 @@ def compare(stored: Mapping[str, Any], now: Fingerprint, path: Place) -> bool:
     stored = {**DEFAULTS_OF_OLD_STORES, **redacted_document(dict(stored))}
     pieces = piece_changes(stored.get("source.files"), now.get("source.files"))
     keys = [key for key in keys if not pieces or key != "source.files"]
+    changes = {key: differing_parts(stored.get(key), now[key]) for key in keys[:3]}
     said = "; ".join(
-        f"{key}{_of_source(key, now)} was {_short(stored.get(key))} and is now {_short(now[key])}" for key in keys[:3]
+        f"{key}{_of_source(key, now)} was {_short(was)} and is now {_short(now_)}"
+        for key, (was, now_) in changes.items()
     )
     more = f" (and {len(keys) - 3} more)" if len(keys) > 3 else ""
     if pieces:
@@ -121,6 +123,14 @@ def compare(stored: Mapping[str, Any], now: Fingerprint, path: Place) -> bool:
         f"the change, give another "
         "output.path, or run with --fresh, which deletes the store and starts over."
     )
+
+
+def differing_parts(then: object, now: object) -> tuple[object, object]:
+    """Of two mappings the entries that differ; of anything else both as they are."""
+    if not (isinstance(then, Mapping) and isinstance(now, Mapping)):
+        return then, now
+    names = [name for name in {**then, **now} if then.get(name) != now.get(name)]
+    return {name: then.get(name) for name in names}, {name: now.get(name) for name in names}
 
 
 def without_own_sources(stored: Fingerprint) -> Fingerprint:

@@ -8,9 +8,10 @@ from typing import Any
 import torch
 
 from pipeline import __version__
-from pipeline.config import Config
+from pipeline.config import Config, NormaliseConfig, ToleranceConfig
 from pipeline.errors import SourceError
 from pipeline.inference.block_task import BlockTask
+from pipeline.inference.normalise import Stretch
 from pipeline.inspect.cache import cached
 from pipeline.inspect.memory import activation_memory
 from pipeline.inspect.memory.limit import Room
@@ -27,6 +28,7 @@ from pipeline.planning import (
     folding,
     frozen_plan,
     limits,
+    normalisation,
     picture,
     planner,
     precisions,
@@ -36,6 +38,7 @@ from pipeline.planning import (
 )
 from pipeline.planning.fingerprint import Fingerprint
 from pipeline.planning.load_network import network_on_source
+from pipeline.planning.normalise_text import NORMALISE_KEY
 from pipeline.planning.option import Resolved
 from pipeline.planning.options import RECIPE_OPTIONS, recipe_of_store
 from pipeline.planning.planner import PlanInputs
@@ -105,6 +108,36 @@ class Job:
             device=self.task.device,
         )
 
+    @property
+    def stretch(self) -> Stretch | None:
+        """Numbers of the raster itself that its pixels are normalised by."""
+        return self.task.recipe.normalisation.stretch
+
+    @property
+    def normalise(self) -> NormaliseConfig:
+        """What asks for them. Of a job with such numbers alone."""
+        model_input = self.config.model.input
+        assert model_input is not None, "a job with numbers of its raster asks for them"
+        assert model_input.normalise is not None, "the same"
+        return model_input.normalise
+
+    @property
+    def provisional(self) -> bool:
+        """Whether these are still to be found by a pass over the raster."""
+        return self.stretch is not None and self.stretch.provisional
+
+    def with_stretch(self, stretch: Stretch) -> Job:
+        """The job with the numbers that a pass has found; a halo that was measured with others is measured anew."""
+        if isinstance(self.config.tile.halo, ToleranceConfig):
+            return prepare_job(self.config, fresh=True, same_source=self.same_source, stretch=stretch)
+        recipe = self.task.recipe
+        normalised = replace(recipe, normalisation=replace(recipe.normalisation, stretch=stretch))
+        return replace(
+            self,
+            task=replace(self.task, recipe=normalised),
+            fingerprint={**self.fingerprint, NORMALISE_KEY: stretch.record},
+        )
+
     def meta(self) -> dict[str, Any]:
         """What the store says of itself; nothing of it changes from run to run of one job."""
         return {
@@ -130,7 +163,7 @@ class Job:
         }
 
 
-def prepare_job(config: Config, fresh: bool = False, same_source: bool = False) -> Job:
+def prepare_job(config: Config, fresh: bool = False, same_source: bool = False, stretch: Stretch | None = None) -> Job:
     """Decide everything about a job.
 
     Parameters
@@ -142,6 +175,8 @@ def prepare_job(config: Config, fresh: bool = False, same_source: bool = False) 
     same_source
         Take the source for the one that the store, or the frozen plan, was made with, where it has the same size and
         grid.
+    stretch
+        The raster's own numbers, once a pass has found them.
 
     Raises
     ------
@@ -151,16 +186,21 @@ def prepare_job(config: Config, fresh: bool = False, same_source: bool = False) 
         The plan does not fit the memory.
     """
     activation_memory.start_profiler()
-    return run_on_device_thread(lambda: _prepared(config, fresh, same_source))
+    return run_on_device_thread(lambda: _prepared(config, fresh, same_source, stretch))
 
 
 @no_jit_reoptimisation()
-def _prepared(config: Config, fresh: bool, same_source: bool) -> Job:
+def _prepared(config: Config, fresh: bool, same_source: bool, stretch: Stretch | None) -> Job:
     existing = previous_store.read_plan(config.output.path, fresh)
     stored = frozen_plan.plan_to_reuse(config, existing)
     source = open_source(config.source, config.execution.read_timeout, stored["fingerprint"] if stored else None)
     area = open_area(config.source.aoi, source.grid)
     resolved = classes.resolve_model(config.model, source.bands, source.dtype)
+    resolved = (
+        normalisation.with_stretch(resolved, source, area, stored["fingerprint"] if stored else None)
+        if stretch is None
+        else resolved.with_stretch(stretch)
+    )
     device = select_device(config.execution.device)
     finite.check_transform(source, resolved.normalisation.transform)
     network = network_on_source(resolved.model, source, resolved.normalisation, device)

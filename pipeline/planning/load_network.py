@@ -19,6 +19,7 @@ from pipeline.models import load
 from pipeline.models.loaded import Loaded
 from pipeline.planning import activation, classes, edges, finite, workers
 from pipeline.planning.classes import ResolvedModel
+from pipeline.planning.normalisation import stored_numbers, with_stretch
 from pipeline.planning.types import TilePlan
 from pipeline.runtime.device import no_jit_reoptimisation, run_on_device_thread, select_device
 from pipeline.sources import open_source, with_notes
@@ -71,6 +72,7 @@ class LoadedNetwork:
             Classes, thresholds or normalisation do not fit the network or the raster.
         """
         resolved = classes.resolve_model(config.model, self.source.bands, self.source.dtype)
+        resolved = with_stretch(resolved, self.source, self.area, stored_numbers(config))
         # before the activation: a wrong list is the likelier mistake
         classes.rows_of_job(resolved, config, self.locality.classes)
         chosen = activation.choose_activation(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.planning.normalise_text import NORMALISE_KEY, normalise_sentence
 from pipeline.runtime.resources import human
 
 Row = tuple[str, str]
@@ -56,6 +57,8 @@ def decision_rows(meta: dict[str, Any], document: dict[str, Any]) -> list[Row]:
         ("blocks", f"{document['blocks']:,} of {tiles.get('block', '?')} px, chunks of {tiles.get('chunk', '?')} px"),
         ("precision", f"{recipe.get('precision', '?')}, {recipe.get('threads', '?')} threads a tile"),
     ]
+    if (record := meta.get("fingerprint", {}).get(NORMALISE_KEY)) is not None:
+        rows.append(("input", normalise_sentence(record)))
     if plan:
         engine = f"{plan.get('engine', '?')} on {plan.get('device', '?')}, {plan['blocks']['in_flight']} in flight"
         rows += [("arithmetic", f"{plan['arithmetic_overhead']:g} × that of the pixels"), ("engine", engine)]

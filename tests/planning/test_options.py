@@ -56,6 +56,7 @@ OLD_DEFAULTS = {
     "execution.fold": False,
     "execution.compile": False,
     "model.input.transform": None,
+    "model.input.normalise": None,
 }
 """What stores were made with that lack the key: the code of their time knew nothing else, so that no value of this list
 ever changes."""
