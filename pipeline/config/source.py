@@ -8,10 +8,15 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from pipeline.config.families import SOURCE_KINDS, OneOf, facts_of, kinds_with
+from pipeline.config.tissue import TissueConfig
 from pipeline.config.values import Auto, ConfigSection, Count
 
 MAX_NAMED_FILES = 4
 """Files that a message names."""
+
+
+TISSUE = "tissue"
+"""Value of ``source.only`` that is no file."""
 
 
 class AreaConfig(ConfigSection):
@@ -20,6 +25,14 @@ class AreaConfig(ConfigSection):
     path: str = Field(description="polygons in any CRS: GeoJSON, GeoPackage, FlatGeobuf, shapefile …")
     layer: str | None = Field(None, description="layer of a file that has several")
     where: str | None = Field(None, description="condition on the attributes, such as: name = 'north'")
+
+
+class OnlyConfig(AreaConfig):
+    """Polygons that limit what is inferred, some of them by their class."""
+
+    classes: Annotated[list[str], Field(min_length=1)] | None = Field(
+        None, description="names of classes, as QuPath's classification has them; all polygons by default"
+    )
 
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -93,6 +106,11 @@ class SourceConfig(ConfigSection):
     aoi: str | AreaConfig | None = Field(
         None, description="path of polygons: only pixels in them are inferred and written"
     )
+    only: str | OnlyConfig | None = Field(
+        None,
+        description="tissue, or path of polygons or of a mask picture: only these pixels are inferred and written",
+    )
+    tissue: TissueConfig | None = Field(None, description="of only: tissue: how tissue is told from glass")
     grid: GridConfig | None = Field(None, description="the grid on which the network sees the source; null: its own")
     resampling: Literal["nearest", "bilinear", "cubic", "lanczos", "average"] = Field(
         "bilinear", description="how the source is brought to source.grid, and bands of other pixels to one grid"
@@ -153,6 +171,14 @@ class SourceConfig(ConfigSection):
             kinds = kinds_with(key)
             if kinds and self.kind not in kinds and getattr(self, key) != field.default:
                 raise ValueError(f"{key} is a key of kind: {' or '.join(kinds)}; leave it out, or give that kind")
+        return self
+
+    @model_validator(mode="after")
+    def _tissue(self) -> Self:
+        if self.tissue is not None and self.only != TISSUE:
+            raise ValueError(
+                f"tissue says how tissue is estimated, but only is {self.only}; give only: tissue, or leave tissue out"
+            )
         return self
 
     @model_validator(mode="after")
