@@ -114,7 +114,7 @@ def _on_overview(overview: Overview, grid: Grid, area: RequestedArea | None, sid
         _windows_of_area(grid, area, side),
         key=lambda place: variety[min(place.row // step, last_row), min(place.col // step, last_col)],
     )
-    reason = f"the most varied on the raster's overview 1:{step}, of {len(READ_ORDER)} places in source.aoi"
+    reason = f"the most varied on the raster's overview 1:{step}, of {len(READ_ORDER)} places in the area"
     return ChosenWindow(window=window, reason=reason)
 
 
@@ -136,7 +136,7 @@ def _of_places(source: Source, area: RequestedArea | None, side: int) -> ChosenW
     except ReadError as error:
         raise SourceError(f"{str(error).rstrip('.')}. Mend the file, or choose a window by --at or --pixel.") from error
     window = affordable[int(np.argmax(varieties))]
-    kind = "fixed places" if area is None else "places in source.aoi"
+    kind = "fixed places" if area is None else "places in the area"
     reason = f"{lack}: the most varied of {len(affordable)} {kind}, {human(size)} decoded"
     return ChosenWindow(window=window, reason=reason)
 

@@ -50,6 +50,8 @@ class RequestedArea(Protocol):
     def random_pixel(self, rng: np.random.Generator) -> tuple[int, int]:
         """(row, col) of a pixel that is asked for, or near one."""
 
+    def __hash__(self) -> int: ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class Intersection:
@@ -86,7 +88,8 @@ class Intersection:
     def touches(self, windows: Sequence[Window]) -> npt.NDArray[np.bool_]:
         """(windows,) whether any pixel of a window lies in both."""
         touched = self.first.touches(windows) & self.second.touches(windows)
-        touched[touched] = [self.read(windows[i]).any() for i in np.flatnonzero(touched)]
+        for i in np.flatnonzero(touched).tolist():
+            touched[i] = self.read(windows[i]).any()
         return touched
 
     def blocks(self, layout: BlockGrid) -> Iterator[BlockIndex]:

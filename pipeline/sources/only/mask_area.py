@@ -59,7 +59,8 @@ class AxisMap:
     def cells(self, span: Span, step: int = 1) -> Cells:
         """(size,) cells of the pixels of a span, or of those of an overview of so many px per pixel."""
         centres = (np.arange(span.start, span.stop) + 0.5) * step
-        return np.floor(centres * self.scale + self.offset).astype(np.int64)
+        cells: Cells = np.floor(centres * self.scale + self.offset).astype(np.int64)
+        return cells
 
     def pixel(self, cell: float) -> int:
         """The pixel that holds a place of the mask."""

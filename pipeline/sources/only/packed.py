@@ -71,4 +71,5 @@ class PackedMask:
 
     def row_counts(self) -> Cells:
         """(height,) cells of each row that are set."""
-        return np.bitwise_count(self.bits).sum(axis=1, dtype=np.int64)
+        counts: Cells = np.bitwise_count(self.bits).sum(axis=1, dtype=np.int64)
+        return counts

@@ -103,7 +103,7 @@ def _white(source: Source, lattice: Lattice) -> float:
     """255 of bytes; else nearly the brightest that there is."""
     if source.dtype == np.uint8 or not lattice.valid.any():
         return 255.0
-    return max(float(np.percentile(lattice.data.max(axis=0)[lattice.valid], 99)), np.finfo(np.float32).tiny)
+    return max(float(np.percentile(lattice.data.max(axis=0)[lattice.valid], 99)), 1e-30)
 
 
 def _step(grid: Grid, settings: TissueConfig) -> int:

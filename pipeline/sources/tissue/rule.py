@@ -108,13 +108,12 @@ def _otsu(saturations: Floats) -> float:
 
 
 def _any_ink(hue: Floats, saturation: Floats, brightness: Floats) -> Bools:
-    return np.any(
-        [
-            _between_hues(hue, ink.hues) & _between(saturation, ink.saturation) & _between(brightness, ink.brightness)
-            for ink in INKS
-        ],
-        axis=0,
-    )
+    ink = np.zeros(hue.shape, dtype=bool)
+    for one in INKS:
+        ink |= (
+            _between_hues(hue, one.hues) & _between(saturation, one.saturation) & _between(brightness, one.brightness)
+        )
+    return ink
 
 
 def _with_fringe(ink: Bools, hue: Floats, stained: Bools) -> Bools:
@@ -124,12 +123,12 @@ def _with_fringe(ink: Bools, hue: Floats, stained: Bools) -> Bools:
 
 
 def _between(values: Floats, limits: tuple[float, float]) -> Bools:
-    return (values >= limits[0]) & (values <= limits[1])
+    return np.asarray((values >= limits[0]) & (values <= limits[1]))
 
 
 def _between_hues(hue: Floats, limits: tuple[float, float]) -> Bools:
     first, last = limits
-    return _between(hue, limits) if first <= last else (hue >= first) | (hue <= last)
+    return _between(hue, limits) if first <= last else ~_between(hue, (last, first))
 
 
 def _without_small(mask: Bools, min_cells: float) -> Bools:

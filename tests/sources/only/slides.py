@@ -14,7 +14,8 @@ from tests import scenes
 
 GLASS, EOSIN, NUCLEUS = (243, 241, 244), (226, 160, 196), (98, 72, 150)
 PENS = {"green": (40, 150, 80), "blue": (45, 70, 170), "red": (225, 25, 35), "black": (35, 33, 38)}
-HEIGHT, WIDTH = 384, 512
+HEIGHT, WIDTH, STAINED = 384, 768, 512
+"""Of a slide; all that is no glass lies in the first columns."""
 
 
 def slide(
@@ -23,7 +24,7 @@ def slide(
     """Writes a slide of two pieces of tissue with a hole in one; (rows, cols) whether a pixel is tissue."""
     rng = np.random.default_rng(0)
     rows, cols = np.mgrid[:height, :width]
-    y, x = rows / height, cols / width
+    y, x = rows / height, cols / width * WIDTH / STAINED
     tissue = (np.hypot((y - 0.55) / 0.35, (x - 0.3) / 0.22) < 1) & (np.hypot(y - 0.5, (x - 0.3) * 1.3) > 0.1)
     tissue |= np.hypot((y - 0.4) / 0.2, (x - 0.8) / 0.12) < 1
     image = np.empty((height, width, 3))
@@ -33,7 +34,7 @@ def slide(
     image += rng.normal(0, 3, image.shape)
     for number, name in enumerate(pens):
         stroke = np.abs(y - 0.06 - 0.9 * (number % 2) - 0.02 * np.sin(9 * x)) < 0.02
-        stroke &= (x > 0.5) == (number >= 2)
+        stroke &= ((x > 0.5) == (number >= 2)) & (x < 1)
         image[stroke], tissue = PENS[name], tissue & ~stroke
     write(path, np.moveaxis(image.clip(0, 255).astype("uint8"), -1, 0), **profile)
     return tissue

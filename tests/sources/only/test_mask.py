@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,12 @@ from pipeline.geometry.blocks import BlockGrid
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.tiling import HaloTiling
 from pipeline.geometry.window import Window
-from pipeline.sources.only import areas_on_grid
-from pipeline.sources.only import mask_file
+from pipeline.sources.only import areas_on_grid, mask_file
 from pipeline.sources.only.area import RequestedArea
 from pipeline.sources.only.mask_area import AxisMap, MaskArea
 from pipeline.sources.only.mask_file import open_mask
 from pipeline.sources.only.packed import PackedMask
-from tests.quality.labels.places import DEGREES, LAEA, UTM, cut, grid, whole, windows
+from tests.quality.labels.places import DEGREES, LAEA, UTM, cut, whole, windows
 from tests.sources.aoi.shapes import OF, placed, write
 
 PLAIN = Grid(height=90, width=120)
@@ -168,7 +168,9 @@ def test_a_mask_with_a_georeference_lies_where_it_says(tmp_path: Path, turned: i
         assert not actual[:, :30].any()
 
 
-@pytest.mark.parametrize("crs", [DEGREES, LAEA])
+@pytest.mark.slow
+@pytest.mark.nightly("jobs", after=1)
+@pytest.mark.parametrize("crs", [LAEA, DEGREES])
 def test_a_mask_in_another_crs_is_warped(tmp_path: Path, crs: str) -> None:
     shape = shapely.Point(60, 45).buffer(28)
     polygons = areas_on_grid(
@@ -226,8 +228,6 @@ def test_a_mask_that_was_saved_again_is_the_same_and_one_that_was_changed_is_not
 
 def qupath(path: Path, shapes: list[tuple[Any, Any]]) -> str:
     """GeoJSON as QuPath writes it: nested classification, and coordinates of the level 0."""
-    import json
-
     features = [
         {
             "type": "Feature",
@@ -267,12 +267,6 @@ def test_geojson_of_qupath_is_in_pixels_of_the_slide_with_holes_parts_and_classe
     assert (only({"path": path, "classes": ["Stroma", "Tumor"]}, of).read(whole(of)) == centres(ring | parts)).all()
     with pytest.raises(SourceError, match=r"hold no polygon of the class Tumour; their classes are .*Stroma, Tumor"):
         only({"path": path, "classes": ["Tumour"]})
-    plain = str(write(tmp_path / "b.gpkg", ring, None))
+    plain = qupath(tmp_path / "plain.geojson", [(ring, None)])
     with pytest.raises(SourceError, match=r"have no field classification or class, by which source\.only\.classes"):
         only({"path": plain, "classes": ["Tumor"]})
-
-
-def test_a_single_feature_and_an_empty_classification_will_do(tmp_path: Path) -> None:
-    path = qupath(tmp_path / "a.geojson", [(shapely.box(3, 4, 60, 50), None)])
-    assert (only(path).read(whole(PLAIN)) == centres(shapely.box(3, 4, 60, 50))).all()
-    assert grid(9, 9, (1, 0, 0, 0, -1, 0)).wkt is not None

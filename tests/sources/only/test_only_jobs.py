@@ -32,7 +32,7 @@ from pipeline.store.ledger import Ledger
 from pipeline.store.lifecycle import read_store_meta
 from pipeline.store.reader import open_store
 from tests.running.test_execute import digest, go
-from tests.sources.only.slides import HEIGHT, WIDTH, config, mask_of, slide
+from tests.sources.only.slides import HEIGHT, STAINED, WIDTH, config, mask_of, slide
 from tests.sources.only.test_mask import qupath
 
 TISSUE = {"only": "tissue"}
@@ -55,7 +55,7 @@ def touched(asked: np.ndarray, block: int = 128) -> set[tuple[int, int]]:
     }
 
 
-def painted(folder: Path, height: int = 48, width: int = 64) -> str:
+def painted(folder: Path, height: int = 48, width: int = 96) -> str:
     """A mask at an eighth of the resolution, of a ring and a dot."""
     rows, cols = np.mgrid[:height, :width]
     ring = np.abs(np.hypot(rows - 20, cols - 22) - 12) < 3
@@ -87,7 +87,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.nightly("jobs", after=3)
+@pytest.mark.nightly("jobs", after=2)
 @pytest.mark.parametrize("name", AREAS)
 def test_what_is_asked_for_equals_the_whole_and_nothing_else_is_read_or_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: Path, name: str
@@ -106,14 +106,15 @@ def test_what_is_asked_for_equals_the_whole_and_nothing_else_is_read_or_written(
         assert (written[asked] == mask_of(whole, "whole", layer)[asked]).all()
         assert (written[~asked] == nothing).all()
     assert Ledger(tmp_path / "job.zarr").committed() == touched(asked)
-    assert len(reads) == report.blocks == len(touched(asked)) < 12
+    assert report.blocks == len(touched(asked)) <= 10  # of 18
+    assert max(read.cols.stop for read in reads) <= STAINED  # glass beyond the halo is not even looked at
     assert report.pixels == asked.sum()
     assert report.plan["area"]["share"] == pytest.approx(asked.mean())
     assert report.plan["area"]["pixels"] == asked.sum()
 
 
 @pytest.mark.slow
-@pytest.mark.nightly("jobs", after=2)
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize(
     "sections",
     [
@@ -169,6 +170,7 @@ def test_a_run_that_dies_goes_on_without_another_estimate(tmp_path: Path, monkey
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_shards_that_start_together_take_the_tissue_of_the_one_that_made_the_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,12 +189,13 @@ def test_shards_that_start_together_take_the_tissue_of_the_one_that_made_the_sto
     assert jobs[0].fingerprint["source.only"] != jobs[1].fingerprint["source.only"]
     for number, job in enumerate(jobs, 1):
         with Progress() as progress:
-            execute(job, progress, shard=Shard(number, 2))
+            execute(job, progress, shard=Shard(index=number, count=2))
     complete_store(tmp_path / "job.zarr", lambda line: None)
     assert digest(tmp_path / "job.zarr") == digest(tmp_path / "reference.zarr")
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_a_frozen_plan_holds_the_tissue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = config(tmp_path, source=TISSUE)
     done = CliRunner().invoke(app, ["plan", str(path), "--freeze", str(tmp_path / "frozen.yaml")])
@@ -216,7 +219,7 @@ def test_the_plan_and_the_statistics_count_what_is_asked_for(tmp_path: Path) -> 
     )
     place = [name for name, _ in rows].index("area")
     assert rows[place][1].startswith(f"{said['area']['pixels']:,} px, ")
-    assert rows[place + 1][1].startswith("tissue is more saturated than 0.0")
+    assert rows[place + 1][1].startswith("tissue is more saturated than 0.")
     assert "by Otsu, on means of 8 × 8 px; " in rows[place + 1][1]
     go(config(tmp_path, source={**TISSUE, "aoi": polygons(tmp_path)}))
     asked, store = asked_for(tmp_path), open_store(tmp_path / "job.zarr")
@@ -241,7 +244,7 @@ def test_report_and_preview_show_the_area_over_the_slide(tmp_path: Path) -> None
     done = CliRunner().invoke(app, ["preview", str(path), "--size", "64", "--out", str(tmp_path / "look")])
     assert done.exit_code == 0, done.output
     drawn = np.asarray(Image.open(tmp_path / "look" / "area.png").convert("RGB")).astype(int)
-    asked = asked_for(tmp_path)
+    asked = asked_for(tmp_path)[1::2, 1::2]
     assert drawn.shape == (*asked.shape, 3)
     assert (drawn[~asked] > 160).all()  # washed out, the pens as well
     inside = drawn[asked & ~np.all(drawn == (0, 110, 60), axis=-1)]

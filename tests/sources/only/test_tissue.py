@@ -63,7 +63,7 @@ def test_a_threshold_that_is_given_is_taken_and_small_pieces_are_left_out(tmp_pa
 
 def test_holes_are_filled_where_they_are_small(tmp_path: Path) -> None:
     truth = slides.slide(tmp_path / "slide.tif", pens=())
-    row, col = round(0.5 * slides.HEIGHT), round(0.3 * slides.WIDTH)
+    row, col = round(0.5 * slides.HEIGHT), round(0.3 * slides.STAINED)
     assert not truth[row, col]
     assert not tissue(tmp_path / "slide.tif", min_area="400 px")[row, col]
     assert tissue(tmp_path / "slide.tif", min_area="8000 px")[row, col]
@@ -172,7 +172,7 @@ def test_glass_alone_and_bands_without_colours_are_refused(tmp_path: Path) -> No
 
 def test_little_tissue_is_told(tmp_path: Path) -> None:
     image = np.full((3, 800, 800), 243, "uint8")
-    image[:, 40:56, 40:56] = np.array(slides.EOSIN)[:, None, None]
+    image[:, 48:64, 48:64] = np.array(slides.EOSIN)[:, None, None]
     slides.write(tmp_path / "slide.tif", image)
     config = SourceConfig(path=str(tmp_path / "slide.tif"), only="tissue", tissue=TissueConfig(min_area="100 px"))
     area = open_areas(config, open_source(config)).area
