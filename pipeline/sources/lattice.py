@@ -28,6 +28,8 @@ Colours = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
 WINDOW_PX = 2**20
 """Pixels that are read at once, about."""
+LARGEST_WINDOW_PX = 4 * WINDOW_PX
+"""The same where the file's own blocks are larger."""
 MAX_OVERVIEW_BYTES = 64 * MIB
 """Of all bands of an overview, as float32."""
 
@@ -114,7 +116,7 @@ def _windows(source: Source, step: int) -> Iterator[Window]:
     """Windows of whole cells that cover a raster, along the file's own blocks as far as these fit."""
     grid, (block_rows, block_cols) = source.grid, source.block
     width = min(round_up(max(block_cols, 1024), step), round_up(grid.width, step))
-    height = round_up(max(min(block_rows, WINDOW_PX // width), WINDOW_PX // width, 1), step)
+    height = round_up(max(WINDOW_PX // width, min(block_rows, LARGEST_WINDOW_PX // width), 1), step)
     for row in range(0, grid.height, height):
         for col in range(0, grid.width, width):
             window = Window.of(Span(row, row + height), Span(col, col + width))

@@ -12,8 +12,6 @@ import rasterio
 from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
-from rasterio.transform import Affine, array_bounds
-from rasterio.warp import Resampling, calculate_default_transform, reproject
 from rasterio.windows import Window as RasterioWindow
 
 from pipeline.errors import SourceError
@@ -23,16 +21,13 @@ from pipeline.sources.gdal.georeference import grid_of
 from pipeline.sources.gdal.opening import last_line
 from pipeline.sources.gdal.options import mask_urls
 from pipeline.sources.only.mask_area import AxisMap, MaskArea
+from pipeline.sources.only.mask_georeference import lattice_of, lattice_step, parallel_axes, warped_mask
 from pipeline.sources.only.packed import Bools, PackedMask
 
 MAX_MASK_PX = 2**28
 """Pixels of a mask, at most: 32 MiB in memory."""
-FINER = 2
-"""Cells of the lattice per pixel of a mask that is warped, on each axis."""
 _STRIP_PX = 2**22
 """Pixels of a mask that are read at once."""
-_SKEW = 0.01
-"""Cells by which the far corner may be off where rows of the mask and of the raster are taken to be parallel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,29 +74,32 @@ def open_mask(path: str, grid: Grid) -> MaskArea:
     Raises
     ------
     SourceError
-        It is missing, unreadable or too large, has another shape than the raster, or only one of both has a CRS.
+        It is missing, unreadable, empty or too large, has another shape than the raster, or has a CRS where that has
+        none.
     """
     with _opened(path) as dataset:
         mask = _read(dataset, path)
-        digest = _digest(mask, dataset)
-        if dataset.crs is None:
-            _check_aspect(path, dataset, grid)
-            rows, cols = AxisMap(scale=mask.height / grid.height), AxisMap(scale=mask.width / grid.width)
-            return _area(MaskFile(path=path, digest=digest), grid, rows, cols)
-        if grid.wkt is None:
-            raise crs_mismatch_error(f"The pixels of source.only, {mask_urls(path)},", True, SourceError)
-        return _georeferenced(path, digest, grid_of(dataset), grid)
+        digest, place = _digest(mask, dataset), None if dataset.crs is None else grid_of(dataset)
+    if not mask.bits.any():
+        raise SourceError(
+            f"The mask of source.only {mask_urls(path)} has no pixel other than 0, so that there is nothing to infer. "
+            f"Give a mask whose pixels are not 0 where the raster is asked for."
+        )
+    if place is not None:
+        return _georeferenced(path, digest, place, grid)
+    _check_aspect(path, mask, grid)
+    rows, cols = AxisMap(scale=mask.height / grid.height), AxisMap(scale=mask.width / grid.width)
+    return _area(MaskFile(path=path, digest=digest), grid, rows, cols)
 
 
 def _georeferenced(path: str, digest: str, mask: Grid, grid: Grid) -> MaskArea:
     """A mask that lies where its georeference says."""
-    to_cells = ~Affine(*mask.transform) * Affine(*grid.transform)
-    skew = abs(to_cells.b) * grid.height + abs(to_cells.d) * grid.width
-    if same_crs(mask.wkt, grid.wkt) and skew < _SKEW:
-        rows, cols = AxisMap(scale=to_cells.e, offset=to_cells.f), AxisMap(scale=to_cells.a, offset=to_cells.c)
-        return _area(MaskFile(path=path, digest=digest), grid, rows, cols)
-    step = _step(mask, grid)
-    target = _lattice(grid, step)
+    if grid.wkt is None:
+        raise crs_mismatch_error(f"The pixels of source.only, {mask_urls(path)},", True, SourceError)
+    if same_crs(mask.wkt, grid.wkt) and (axes := parallel_axes(mask, grid)) is not None:
+        return _area(MaskFile(path=path, digest=digest), grid, *axes)
+    step = lattice_step(mask, grid)
+    target = lattice_of(grid, step)
     _check_size(path, target.height, target.width)
     axis = AxisMap(scale=1 / step)
     return _area(MaskFile(path=path, digest=digest, target=target), grid, axis, axis)
@@ -109,24 +107,6 @@ def _georeferenced(path: str, digest: str, mask: Grid, grid: Grid) -> MaskArea:
 
 def _area(origin: MaskFile, grid: Grid, rows: AxisMap, cols: AxisMap) -> MaskArea:
     return MaskArea(origin=origin, height=grid.height, width=grid.width, rows=rows, cols=cols)
-
-
-def _step(mask: Grid, grid: Grid) -> int:
-    """Px of the raster of which the lattice is made for a mask in another CRS, or that is turned."""
-    bounds = array_bounds(mask.height, mask.width, Affine(*mask.transform))
-    transform, _, _ = calculate_default_transform(mask.wkt, grid.wkt, mask.width, mask.height, *bounds)
-    return max(int(abs(transform.a) / max(grid.pixel_size) / FINER), 1)
-
-
-def _lattice(grid: Grid, step: int) -> Grid:
-    """The grid of the raster with pixels of so many px."""
-    a, b, c, d, e, f = grid.transform
-    return Grid(
-        height=-(-grid.height // step),
-        width=-(-grid.width // step),
-        transform=(a * step, b * step, c, d * step, e * step, f),
-        wkt=grid.wkt,
-    )
 
 
 def _opened(path: str) -> DatasetReader:
@@ -150,21 +130,7 @@ def _packed(file: MaskFile) -> PackedMask:
             )
         if file.target is None:
             return mask
-        return _warped(mask, grid_of(dataset), file.target)
-
-
-def _warped(mask: PackedMask, origin: Grid, target: Grid) -> PackedMask:
-    cells = np.zeros((target.height, target.width), np.uint8)
-    reproject(
-        np.unpackbits(mask.bits, axis=1)[:, : mask.width],
-        cells,
-        src_transform=Affine(*origin.transform),
-        src_crs=origin.wkt,
-        dst_transform=Affine(*target.transform),
-        dst_crs=target.wkt,
-        resampling=Resampling.nearest,
-    )
-    return PackedMask.of(cells != 0)
+        return warped_mask(mask, grid_of(dataset), file.target)
 
 
 def _read(dataset: DatasetReader, path: str) -> PackedMask:
@@ -206,12 +172,12 @@ def _check_size(path: str, height: int, width: int) -> None:
         )
 
 
-def _check_aspect(path: str, dataset: DatasetReader, grid: Grid) -> None:
+def _check_aspect(path: str, mask: PackedMask, grid: Grid) -> None:
     """Raise SourceError where a mask that is stretched over the raster would be off by more than a cell."""
-    expected = dataset.width * grid.height / grid.width, dataset.height * grid.width / grid.height
-    if min(abs(dataset.height - expected[0]), abs(dataset.width - expected[1])) > 1:
+    expected = mask.width * grid.height / grid.width, mask.height * grid.width / grid.height
+    if min(abs(mask.height - expected[0]), abs(mask.width - expected[1])) > 1:
         raise SourceError(
-            f"The mask of source.only {mask_urls(path)} has {dataset.height} × {dataset.width} px and the raster "
+            f"The mask of source.only {mask_urls(path)} has {mask.height} × {mask.width} px and the raster "
             f"{grid.height} × {grid.width} px, which is another shape, so that it cannot lie over it. Give a mask of "
             f"all of the raster, at any resolution, or one with a georeference."
         )

@@ -210,6 +210,8 @@ def test_a_mask_with_a_crs_on_a_raster_without_one_and_files_that_are_no_picture
     path = georeferenced(tmp_path / "mask.tif", random_mask(9, 12), Affine.scale(10), UTM)
     with pytest.raises(SourceError, match=r"source\.only, .*cannot be laid on the image: they have a CRS"):
         open_mask(path, PLAIN)
+    with pytest.raises(SourceError, match=r"has no pixel other than 0"):
+        open_mask(picture(tmp_path / "black.png", np.zeros((9, 12), bool)), PLAIN)
     with pytest.raises(SourceError, match=r"gone\.png cannot be opened: .*Give tissue, polygons as GeoJSON"):
         open_mask(str(tmp_path / "gone.png"), PLAIN)
 
