@@ -9,7 +9,7 @@ from pipeline.geometry.window import Window
 from pipeline.sources.only.area import RequestedArea, SourceAreas
 from pipeline.sources.only.packed import PackedMask
 
-SIDE = 512
+SMALL_MASK_SIDE = 512
 """Longest side of the small mask, px."""
 
 
@@ -33,6 +33,6 @@ def area_meta(areas: SourceAreas, grid: Grid, *, keeps_picture: bool) -> dict[st
 
 def small_mask(area: RequestedArea, grid: Grid) -> dict[str, Any]:
     """What is asked for, at every n-th pixel: plain values."""
-    step = max(-(-max(grid.height, grid.width) // SIDE), 1)
+    step = max(-(-max(grid.height, grid.width) // SMALL_MASK_SIDE), 1)
     window = Window(row=0, col=0, height=-(-grid.height // step), width=-(-grid.width // step))
     return PackedMask.of(area.read(window, step)).as_dict()

@@ -14,16 +14,16 @@ from scipy.ndimage import binary_erosion
 
 from pipeline.sources.only.packed import PackedMask
 
-Colours = npt.NDArray[np.uint8]
+_Colours = npt.NDArray[np.uint8]
 OUTLINE = (0, 110, 60)
 """Red, green and blue of what parts both: no stain has it."""
 WASHED = 0.7
 """Share of white in what was not asked for."""
-PLAIN = 150
+UNKNOWN_GREY = 150
 """Grey of a raster of which no picture is kept."""
 
 
-def draw_area(mask: npt.NDArray[np.bool_], image: Colours | None) -> Colours:
+def draw_area(mask: npt.NDArray[np.bool_], image: _Colours | None) -> _Colours:
     """Draw an area.
 
     Parameters
@@ -40,7 +40,7 @@ def draw_area(mask: npt.NDArray[np.bool_], image: Colours | None) -> Colours:
     """
     height, width = mask.shape
     if image is None:
-        colours = np.full((height, width, 3), PLAIN, np.uint8)
+        colours = np.full((height, width, 3), UNKNOWN_GREY, np.uint8)
     else:
         colours = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
     washed = (colours * (1 - WASHED) + 255 * WASHED).astype(np.uint8)
@@ -56,7 +56,7 @@ def stored_area(meta: Mapping[str, Any]) -> npt.NDArray[np.bool_] | None:
     return PackedMask.from_dict(meta["area"]).all()
 
 
-def tissue_image(tissue: Mapping[str, Any] | None) -> Colours | None:
+def tissue_image(tissue: Mapping[str, Any] | None) -> _Colours | None:
     """The picture on which tissue was estimated, (rows, cols, 3); None where none is kept."""
     if not tissue or "image" not in tissue:
         return None

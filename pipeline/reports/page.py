@@ -117,7 +117,7 @@ def page_context(store: Place, spec: StoreSpec, meta: dict[str, Any], document: 
         "image": image,
         "image_bands": () if picture is None else picture.names,
         "area": parts.read("the picture of the area", pictures.area_picture, meta, picture),
-        "area_text": rows.area_text(meta, document),
+        "requested_text": rows.requested_text(meta, document),
         "layer": layer,
         "layer_name": main_layer(spec),
         "bar": (length / spec.grid.width, bar_text),
@@ -172,7 +172,7 @@ def _facts(spec: StoreSpec, meta: dict[str, Any], document: dict[str, Any]) -> l
         ("raster", f"{grid.height:,} × {grid.width:,} px{bands}"),
         ("CRS", grid.code or ("one without a code" if grid.wkt else "none")),
         ("layers", ", ".join(spec.layers)),
-        *([("area", text)] if (text := rows.area_text(meta, document)) else []),
+        *([("area", text)] if (text := rows.requested_text(meta, document)) else []),
         ("blocks", f"{document['blocks']:,}, of which this run made {document['done']:,}"),
     ]
 

@@ -64,7 +64,7 @@ def decision_rows(meta: dict[str, Any], document: dict[str, Any]) -> list[Row]:
     return rows
 
 
-def area_text(meta: dict[str, Any], document: dict[str, Any]) -> str:
+def requested_text(meta: dict[str, Any], document: dict[str, Any]) -> str:
     """How much of the raster was asked for, and where; empty where everything was."""
     if "area" not in meta:
         return ""

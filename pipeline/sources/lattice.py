@@ -24,8 +24,8 @@ from pipeline.runtime.resources import MIB, cores
 from pipeline.sources.gdal.colours import AS_STORED
 from pipeline.sources.overview import raster_of, read_overview
 
-Colours = npt.NDArray[np.float32]
-Bools = npt.NDArray[np.bool_]
+LatticeValues = npt.NDArray[np.float32]
+_Bools = npt.NDArray[np.bool_]
 WINDOW_PX = 2**20
 """Pixels that are read at once, about."""
 LARGEST_WINDOW_PX = 4 * WINDOW_PX
@@ -38,9 +38,9 @@ MAX_OVERVIEW_BYTES = 64 * MIB
 class Lattice:
     """A raster reduced to cells."""
 
-    data: Colours
+    data: LatticeValues
     """(bands, rows, cols) means in the units of the source; 0 where nothing is valid."""
-    valid: Bools
+    valid: _Bools
     """(rows, cols) whether a cell holds a valid pixel."""
     step: float
     """Px of the raster per cell, about."""
@@ -123,7 +123,7 @@ def _windows(source: Source, step: int) -> Iterator[Window]:
             yield window.clip(grid.height, grid.width)
 
 
-def _means(planes: npt.NDArray[np.generic], valid: Bools, side: int) -> tuple[Colours, Bools]:
+def _means(planes: npt.NDArray[np.generic], valid: _Bools, side: int) -> tuple[LatticeValues, _Bools]:
     """Means of the valid pixels of squares, those at the far edges cut, and whether there are any."""
     counts = _sums(valid, side)
     sums = np.stack([_sums(np.where(valid, plane, 0), side) for plane in planes])

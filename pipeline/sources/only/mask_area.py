@@ -18,7 +18,7 @@ import numpy as np
 from pipeline.geometry.blocks import BlockGrid, BlockIndex
 from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window
-from pipeline.sources.only.packed import Bools, Cells, PackedMask
+from pipeline.sources.only.packed import CellNumbers, MaskCells, PackedMask
 
 _PIXEL_TRIES = 32
 """Pixels that are drawn in cells of the mask; that none lies in the raster is rare."""
@@ -56,10 +56,10 @@ class AxisMap:
     offset: float = 0.0
     """Cell at the raster's first edge."""
 
-    def cells(self, span: Span, step: int = 1) -> Cells:
+    def cells(self, span: Span, step: int = 1) -> CellNumbers:
         """(size,) cells of the pixels of a span, or of those of an overview of so many px per pixel."""
         centres = (np.arange(span.start, span.stop) + 0.5) * step
-        cells: Cells = np.floor(centres * self.scale + self.offset).astype(np.int64)
+        cells: CellNumbers = np.floor(centres * self.scale + self.offset).astype(np.int64)
         return cells
 
     def pixel(self, cell: float) -> int:
@@ -99,12 +99,12 @@ class MaskArea:
         """What a person must know of the mask."""
         return self.origin.notes
 
-    def read(self, window: Window, step: int = 1) -> Bools:
+    def read(self, window: Window, step: int = 1) -> MaskCells:
         """(rows, cols) whether a pixel is asked for; False beyond the raster. Raises SourceError."""
         rows, cols = self._cells(window, step)
         return self.origin.packed().take(rows, cols)
 
-    def touches(self, windows: Sequence[Window]) -> Bools:
+    def touches(self, windows: Sequence[Window]) -> MaskCells:
         """(windows,) whether any pixel of a window is asked for."""
         mask = self.origin.packed()
         return np.array([mask.take(*map(np.unique, self._cells(window))).any() for window in windows], dtype=bool)
@@ -138,7 +138,7 @@ class MaskArea:
             touched = np.logical_or.reduceat(hits, np.arange(0, len(hits), layout.block))
             yield from (strip[i] for i in np.flatnonzero(touched))
 
-    def _cells(self, window: Window, step: int = 1) -> tuple[Cells, Cells]:
+    def _cells(self, window: Window, step: int = 1) -> tuple[CellNumbers, CellNumbers]:
         """Cells of the rows and of the columns of a window; -1 beyond the raster."""
         rows, cols = self.rows.cells(window.rows, step), self.cols.cells(window.cols, step)
         for cells, span, length in ((rows, window.rows, self.height), (cols, window.cols, self.width)):

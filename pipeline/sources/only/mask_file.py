@@ -22,7 +22,7 @@ from pipeline.sources.gdal.opening import last_line
 from pipeline.sources.gdal.options import mask_urls
 from pipeline.sources.only.mask_area import AxisMap, MaskArea
 from pipeline.sources.only.mask_georeference import lattice_of, lattice_step, parallel_axes, warped_mask
-from pipeline.sources.only.packed import Bools, PackedMask
+from pipeline.sources.only.packed import MaskCells, PackedMask
 
 MAX_MASK_PX = 2**28
 """Pixels of a mask, at most: 32 MiB in memory."""
@@ -145,7 +145,7 @@ def _read(dataset: DatasetReader, path: str) -> PackedMask:
     return PackedMask(np.concatenate(strips), dataset.width)
 
 
-def _strips(dataset: DatasetReader) -> Iterator[Bools]:
+def _strips(dataset: DatasetReader) -> Iterator[MaskCells]:
     """Rows of the mask: whether any band is a number other than 0, nodata, masked and transparent pixels not."""
     bands = [i for i, kind in enumerate(dataset.colorinterp, 1) if kind is not ColorInterp.alpha] or [1]
     height = max(_STRIP_PX // (dataset.width * len(bands)), 1)

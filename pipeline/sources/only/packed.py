@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Bools = npt.NDArray[np.bool_]
-Cells = npt.NDArray[np.int64]
+MaskCells = npt.NDArray[np.bool_]
+CellNumbers = npt.NDArray[np.int64]
 """Rows or columns of a mask; those below 0 or beyond its far edge are outside."""
 
 
@@ -31,7 +31,7 @@ class PackedMask:
         return len(self.bits)
 
     @classmethod
-    def of(cls, mask: Bools) -> PackedMask:
+    def of(cls, mask: MaskCells) -> PackedMask:
         """From (rows, cols)."""
         return cls(np.packbits(mask, axis=1), mask.shape[1])
 
@@ -47,11 +47,11 @@ class PackedMask:
         bits = base64.b64encode(zlib.compress(self.bits.tobytes(), 9)).decode()
         return {"shape": [self.height, self.width], "bits": bits}
 
-    def all(self) -> Bools:
+    def all(self) -> MaskCells:
         """(rows, cols) of all of it."""
         return np.unpackbits(self.bits, axis=1)[:, : self.width].view(bool)
 
-    def take(self, rows: Cells, cols: Cells) -> Bools:
+    def take(self, rows: CellNumbers, cols: CellNumbers) -> MaskCells:
         """(rows, cols) of some rows and columns; False outside."""
         inside_rows, inside_cols = (rows >= 0) & (rows < self.height), (cols >= 0) & (cols < self.width)
         result = np.zeros((len(rows), len(cols)), dtype=bool)
@@ -63,13 +63,13 @@ class PackedMask:
         result[np.ix_(inside_rows, inside_cols)] = part[np.ix_(rows - top, cols - 8 * left)]
         return result
 
-    def any_of_rows(self, rows: Cells) -> Bools:
+    def any_of_rows(self, rows: CellNumbers) -> MaskCells:
         """(width,) whether a column holds anything in some rows."""
         rows = np.unique(rows[(rows >= 0) & (rows < self.height)])
         line = np.bitwise_or.reduce(self.bits[rows], axis=0, initial=0)
         return np.unpackbits(line.astype(np.uint8))[: self.width].view(bool)
 
-    def row_counts(self) -> Cells:
+    def row_counts(self) -> CellNumbers:
         """(height,) cells of each row that are set."""
-        counts: Cells = np.bitwise_count(self.bits).sum(axis=1, dtype=np.int64)
+        counts: CellNumbers = np.bitwise_count(self.bits).sum(axis=1, dtype=np.int64)
         return counts

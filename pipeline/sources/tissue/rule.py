@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from pipeline.sources.lattice import Bools, Colours
+from pipeline.sources.lattice import LatticeValues
 
-Floats = npt.NDArray[np.float32]
+_Floats = npt.NDArray[np.float32]
+_Bools = npt.NDArray[np.bool_]
 LEAST_OTSU, MOST_OTSU = 0.04, 0.12
 """Between these lies an automatic threshold: without tissue Otsu's parts the noise of glass, and without glass the
 tissue."""
@@ -30,7 +31,7 @@ FRINGE = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ink:
-    """Colours of a pen."""
+    """LatticeValues of a pen."""
 
     hues: tuple[float, float]
     """Degrees, from one to the other, across 360 where the first is the larger."""
@@ -39,7 +40,7 @@ class Ink:
     """As a share of white."""
 
 
-INKS = (
+PEN_INKS = (
     Ink(hues=(70, 190), saturation=(0.15, 1)),
     Ink(hues=(190, 240), saturation=(0.5, 1)),
     Ink(hues=(350, 10), saturation=(0.75, 1), brightness=(0.5, 1)),
@@ -52,16 +53,16 @@ INKS = (
 class Tissue:
     """What was made of the cells."""
 
-    mask: Bools
+    mask: _Bools
     """(rows, cols)."""
     saturation: float
     """The threshold."""
-    ink: Bools
+    ink: _Bools
     """(rows, cols) marks of pens."""
 
 
 def tissue_of(
-    rgb: Colours, valid: Bools, white: float, *, saturation: float | None, pens: bool, min_cells: float
+    rgb: LatticeValues, valid: _Bools, white: float, *, saturation: float | None, pens: bool, min_cells: float
 ) -> Tissue:
     """Tell tissue from glass and ink.
 
@@ -91,7 +92,7 @@ def tissue_of(
     return Tissue(mask=mask, saturation=threshold, ink=ink)
 
 
-def _hsv(rgb: Colours, white: float) -> tuple[Floats, Floats, Floats]:
+def _hsv(rgb: LatticeValues, white: float) -> tuple[_Floats, _Floats, _Floats]:
     """Hue in degrees, saturation, and brightness as a share of white."""
     from skimage.color import rgb2hsv
 
@@ -99,7 +100,7 @@ def _hsv(rgb: Colours, white: float) -> tuple[Floats, Floats, Floats]:
     return hue * 360, saturation, brightness
 
 
-def _otsu(saturations: Floats) -> float:
+def _otsu(saturations: _Floats) -> float:
     from skimage.filters import threshold_otsu
 
     if not saturations.size or saturations.min() == saturations.max():
@@ -107,36 +108,36 @@ def _otsu(saturations: Floats) -> float:
     return min(max(float(threshold_otsu(saturations)), LEAST_OTSU), MOST_OTSU)
 
 
-def _any_ink(hue: Floats, saturation: Floats, brightness: Floats) -> Bools:
+def _any_ink(hue: _Floats, saturation: _Floats, brightness: _Floats) -> _Bools:
     ink = np.zeros(hue.shape, dtype=bool)
-    for one in INKS:
+    for one in PEN_INKS:
         ink |= (
             _between_hues(hue, one.hues) & _between(saturation, one.saturation) & _between(brightness, one.brightness)
         )
     return ink
 
 
-def _with_fringe(ink: Bools, hue: Floats, stained: Bools) -> Bools:
+def _with_fringe(ink: _Bools, hue: _Floats, stained: _Bools) -> _Bools:
     """Ink with what is next to it and of an ink's hue."""
-    coloured = np.any([_between_hues(hue, one.hues) for one in INKS if one.hues != (0, 360)], axis=0)
+    coloured = np.any([_between_hues(hue, one.hues) for one in PEN_INKS if one.hues != (0, 360)], axis=0)
     return np.asarray(ndimage.binary_dilation(ink, iterations=FRINGE, mask=coloured & stained) | ink)
 
 
-def _between(values: Floats, limits: tuple[float, float]) -> Bools:
+def _between(values: _Floats, limits: tuple[float, float]) -> _Bools:
     return np.asarray((values >= limits[0]) & (values <= limits[1]))
 
 
-def _between_hues(hue: Floats, limits: tuple[float, float]) -> Bools:
+def _between_hues(hue: _Floats, limits: tuple[float, float]) -> _Bools:
     first, last = limits
     return _between(hue, limits) if first <= last else ~_between(hue, (last, first))
 
 
-def _without_small(mask: Bools, min_cells: float) -> Bools:
+def _without_small(mask: _Bools, min_cells: float) -> _Bools:
     labels, sizes = _components(mask)
     return np.asarray((sizes >= min_cells)[labels] & mask)
 
 
-def _filled(mask: Bools, min_cells: float, fillable: Bools) -> Bools:
+def _filled(mask: _Bools, min_cells: float, fillable: _Bools) -> _Bools:
     """With small holes filled; what reaches the edge is no hole."""
     labels, sizes = _components(~mask)
     small = sizes < min_cells
@@ -145,7 +146,7 @@ def _filled(mask: Bools, min_cells: float, fillable: Bools) -> Bools:
     return np.asarray(mask | (small[labels] & ~mask & fillable))
 
 
-def _components(mask: Bools) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+def _components(mask: _Bools) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
     """(rows, cols) numbers of 4-connected pieces from 1, and their sizes in cells, of number 0 as well."""
     labels, _ = ndimage.label(mask)
     return labels, np.bincount(labels.ravel())
