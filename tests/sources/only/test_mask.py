@@ -84,7 +84,8 @@ def test_blocks_and_levels_are_those_of_the_pixels(
     height: int, width: int, shape: tuple[int, int], block: int, offset: float, seed: int
 ) -> None:
     mask, of = random_mask(*shape, seed, 0.15), Grid(height=height, width=width)
-    rows, cols = AxisMap(scale=shape[0] / height, offset=offset), AxisMap(scale=-shape[1] / width, offset=shape[1])
+    rows = AxisMap(scale=shape[0] / height, offset=offset)
+    cols = AxisMap(scale=-shape[1] / width, offset=shape[1] + offset)
     area = MaskArea(origin=InMemory(mask), height=height, width=width, rows=rows, cols=cols)
     pixels, how = area.read(whole(of)), layout(of, block)
     assert list(area.blocks(how)) == [i for i in how.blocks() if pixels[how.window(i).slices].any()]

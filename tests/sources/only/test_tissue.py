@@ -53,6 +53,18 @@ def test_pens_that_are_not_left_out_are_tissue_but_for_a_black_one(tmp_path: Pat
     assert (estimate & ~tissue(tmp_path / "slide.tif")).sum() > 4000
 
 
+@pytest.mark.parametrize("pen", ["green", "blue", "red"])
+def test_edges_of_strokes_that_are_half_glass_are_left_out(tmp_path: Path, pen: str) -> None:
+    slides.slide(tmp_path / "slide.tif", pens=())
+    with rasterio.open(tmp_path / "slide.tif", "r+") as out:
+        image = out.read()
+        for rows, ink in ((slice(8, 32), 0.5), (slice(16, 24), 1.0)):
+            stroke = ink * np.array(slides.PENS[pen]) + (1 - ink) * np.array(slides.GLASS)
+            image[:, rows, 40:300] = stroke[:, None, None]
+        out.write(image)
+    assert not tissue(tmp_path / "slide.tif")[:40].any()
+
+
 def test_a_threshold_that_is_given_is_taken_and_small_pieces_are_left_out(tmp_path: Path) -> None:
     truth = slides.slide(tmp_path / "slide.tif", pens=())
     assert iou(tissue(tmp_path / "slide.tif", saturation=0.1), truth) > 0.95
