@@ -111,6 +111,7 @@ SOURCE_FACTS: dict[str, SourceFacts] = {
     "bands": SourceFacts(
         keys=("resolution", "radiometry", "valid"), forms=(str, dict), names_bands=True, resamples=True
     ),
+    "stack": SourceFacts(keys=("align", "stack_rule"), forms=(list,), resamples=True),
 }
 """By name, as in ``source.kind``."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
 from pipeline.config.families import SOURCE_KINDS, OneOf, facts_of, kinds_with
 from pipeline.config.tissue import TissueConfig
@@ -13,6 +13,8 @@ from pipeline.config.values import Auto, ConfigSection, Count
 
 MAX_NAMED_FILES = 4
 """Files that a message names."""
+SHARED_KEYS = ("nodata", "nodata_rule", "scale_tags", "resampling")
+"""Keys of a stack that hold for each of its sources which does not give them itself."""
 
 
 TISSUE = "tissue"
@@ -86,13 +88,27 @@ class NotConfig(ConfigSection):
     )
 
 
+def _entry_tag(entry: object) -> str:
+    """Which of both an entry of a list is; words in brackets are no keys for messages."""
+    return "[path]" if isinstance(entry, str) else "[source]"
+
+
 class SourceConfig(ConfigSection):
     """Where the pixels come from."""
 
     kind: Annotated[str, OneOf(SOURCE_KINDS)] = Field("raster", description="anything GDAL opens")
-    path: str | dict[str, str] = Field(
+    path: (
+        str
+        | dict[str, str]
+        | list[
+            Annotated[
+                Annotated[str, Tag("[path]")] | Annotated[StackedSourceConfig, Tag("[source]")],
+                Discriminator(_entry_tag),
+            ]
+        ]
+    ) = Field(
         description='path, URL, /vsi… path, a name of GDAL\'s such as NETCDF:"FILE":NAME, or sample://NAME; '
-        "of kind bands a template with {band}, or a file by each band's name"
+        "of kind bands a template with {band}, or a file by each band's name; of kind stack a list of sources"
     )
     bands: Annotated[list[Count | str], Field(min_length=1)] | None = Field(
         None,
@@ -128,6 +144,14 @@ class SourceConfig(ConfigSection):
         None,
         description="of kind bands: by the name of a quality band, its valid values, or {not: [values or flags]}",
     )
+    align: Literal["exact", "resample"] | None = Field(
+        None,
+        description="of kind stack, where grids differ: exact moves sources by whole pixels alone, resample brings all "
+        "to the grid of the first",
+    )
+    stack_rule: Literal["any", "all"] = Field(
+        "any", description="of kind stack: a pixel is invalid where any source is, or all"
+    )
 
     @property
     def file(self) -> str:
@@ -143,7 +167,41 @@ class SourceConfig(ConfigSection):
     @property
     def place(self) -> str:
         """What is read, as messages and fingerprints name it."""
+        if isinstance(self.path, list):
+            return ", ".join(entry if isinstance(entry, str) else entry.place for entry in self.path)
         return self.path if isinstance(self.path, str) else ", ".join(f"{k}={v}" for k, v in self.path.items())
+
+    @property
+    def sources(self) -> list[StackedSourceConfig]:
+        """The sources of a stack."""
+        assert isinstance(self.path, list)
+        return [entry for entry in self.path if not isinstance(entry, str)]
+
+    def at(self, path: ScenePath) -> SourceConfig:
+        """The same source in another place; of a stack each of its sources.
+
+        Raises ValueError where this kind of source has no such path.
+        """
+        if self.kind == "stack":
+            if not isinstance(path, list) or len(path) != len(self.sources):
+                raise ValueError(
+                    f"{path!r} is no list of {len(self.sources)} paths, one for each source of source.path"
+                )
+            entries = [entry.at(inner) for entry, inner in zip(self.sources, path, strict=True)]
+            return self.model_copy(update={"path": entries})
+        if type(path) not in facts_of(self.kind).forms:
+            raise ValueError(f"{path!r} is no path of a source of kind {self.kind}")
+        return self.model_copy(update={"path": path})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_shared_keys(cls, values: Any) -> Any:
+        """Write the keys that sources of a stack share into each that does not give them itself."""
+        if not isinstance(values, dict) or values.get("kind") != "stack" or not isinstance(values.get("path"), list):
+            return values
+        shared = {key: values[key] for key in SHARED_KEYS if key in values}
+        entries = [{"path": entry} if isinstance(entry, str) else entry for entry in values["path"]]
+        return {**values, "path": [{**shared, **entry} if isinstance(entry, dict) else entry for entry in entries]}
 
     @field_validator("path", mode="before")
     @classmethod
@@ -154,6 +212,10 @@ class SourceConfig(ConfigSection):
             raise ValueError(f"several files are no source of kind {kind}; {one_raster([str(name) for name in path])}")
         if isinstance(path, dict) and dict not in forms:
             raise ValueError("a file for each name is a source of kind: bands; add that to source")
+        if forms == (list,) and not (isinstance(path, list) and path):
+            raise ValueError(
+                "a stack is a list of sources, such as [2019.tif, 2024.tif]; list them, or give another kind"
+            )
         return {str(name): file for name, file in path.items()} if isinstance(path, dict) else path
 
     @field_validator("bands")
@@ -182,13 +244,51 @@ class SourceConfig(ConfigSection):
         return self
 
     @model_validator(mode="after")
-    def _resampled(self) -> SourceConfig:
+    def _fitting_stack(self) -> Self:
+        if self.kind == "stack" and self.bands is not None:
+            raise ValueError(
+                "bands of a stack are named by each source: write {path: FILE, bands: [3, 1]} in the list; one file "
+                "may be listed more than once"
+            )
+        if self.grid is not None and self.align is not None:
+            raise ValueError(
+                f"align is {self.align}, but all sources of a stack are brought to source.grid; leave one of both out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _resampled(self) -> Self:
         plain = self.grid is None and not facts_of(self.kind).resamples
         if plain and "resampling" in self.model_fields_set and self.resampling != "bilinear":
             raise ValueError(
                 f"resampling is {self.resampling}, but no grid is given, so that nothing is resampled; give source.grid"
             )
         return self
+
+
+ScenePath = str | dict[str, str] | list[str | dict[str, str]]
+"""Where another scene lies that is read as a source is."""
+
+
+class StackedSourceConfig(SourceConfig):
+    """One source of a stack."""
+
+    @model_validator(mode="after")
+    def _resampled(self) -> Self:
+        """Let it be resampled, since the stack has a grid; the override of what holds without one."""
+        return self
+
+    @model_validator(mode="after")
+    def _part_of_stack(self) -> Self:
+        if self.kind == "stack":
+            raise ValueError("a stack holds no stacks; list the sources of both in one list")
+        keys = [key for key in ("aoi", "only", "grid") if getattr(self, key) is not None]
+        if keys:
+            raise ValueError(f"{' and '.join(keys)} is one for all sources of a stack; write it beside kind: stack")
+        return self
+
+
+SourceConfig.model_rebuild()
 
 
 def one_raster(names: list[str]) -> str:
@@ -199,7 +299,8 @@ def one_raster(names: list[str]) -> str:
     stacked, mosaic = f"gdalbuildvrt -separate stack.vrt {listed}", f"gdalbuildvrt mosaic.vrt {listed}"
     return (
         f"where each is a band, kind: bands reads them as one raster, with a template such as B{{band}}.tif "
-        f"or a mapping such as {{red: B04.tif}} as path; else make one raster of them: {stacked} where each is a band, "
+        f"or a mapping such as {{red: B04.tif}} as path; where each is a date or a sensor, kind: stack puts their "
+        f"bands side by side; else make one raster of them: {stacked} where each is a band, "
         f"or {mosaic} where they lie side by side"
     )
 

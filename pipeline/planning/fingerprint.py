@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -76,10 +77,24 @@ def completed(meta: Mapping[str, Any]) -> Fingerprint:
 def differing(then: Mapping[str, Any], now: Fingerprint) -> list[str]:
     """Keys of what is wanted now that were otherwise; what could not be known then is no difference."""
     then = without_own_sources({**DEFAULTS_OF_OLD_STORES, **redacted_document(dict(then))})
-    passed_over = (OPTIONAL_REMOTE_KEYS - then.keys()) | {
-        old for old, new in INSTEAD.items() if new in then and new in now
-    }
-    return [key for key, value in now.items() if not same(key, then.get(key), value) and key not in passed_over]
+    replaced = {old for old, new in INSTEAD.items() if new in then and new in now}
+    return [
+        key
+        for key, value in now.items()
+        if not same(key, then.get(key), value)
+        and key not in replaced
+        and (key in then or of_one_source(key) not in OPTIONAL_REMOTE_KEYS)
+    ]
+
+
+def is_move(key: str) -> bool:
+    """Whether a key says where a raster lies, or since when, and nothing of its pixels."""
+    return of_one_source(key) in MOVED
+
+
+def of_one_source(key: str) -> str:
+    """The key that a source has alone, of one that it has in a stack: ``source.size`` of ``source.path.1.size``."""
+    return re.sub(r"^source\.path\.\d+\.", "source.", key)
 
 
 def compare(stored: Mapping[str, Any], now: Fingerprint, path: Place) -> bool:
@@ -91,10 +106,12 @@ def compare(stored: Mapping[str, Any], now: Fingerprint, path: Place) -> bool:
         Whether the source lies elsewhere, or was written anew, and nothing else differs: then its pixels decide.
     """
     keys = differing(stored, now)
-    if set(keys) <= MOVED:
+    if all(map(is_move, keys)):
         return bool(keys)
     stored = {**DEFAULTS_OF_OLD_STORES, **redacted_document(dict(stored))}
-    said = "; ".join(f"{key} was {_short(stored.get(key))} and is now {_short(now[key])}" for key in keys[:3])
+    said = "; ".join(
+        f"{key}{_of_source(key, now)} was {_short(stored.get(key))} and is now {_short(now[key])}" for key in keys[:3]
+    )
     more = f" (and {len(keys) - 3} more)" if len(keys) > 3 else ""
     raise StoreError(
         f"{path} was made by another job: {said}{more}. Resuming would mix two results in one store. Undo "
@@ -148,6 +165,13 @@ def input_identity(source: Source, areas: SourceAreas, network: Network) -> Fing
         "model": network.identity(),
     }
     return {f"{name}.{key}": value for name, section in sections.items() for key, value in section.items()}
+
+
+def _of_source(key: str, now: Fingerprint) -> str:
+    """Which source of a stack a key is of, in words; nothing of other keys."""
+    number = re.match(r"source\.path\.(\d+)\.(?!path$)", key)
+    path = now.get(f"source.path.{number[1]}.path") if number else None
+    return f", of {path}," if path else ""
 
 
 def _short(value: object) -> str:

@@ -24,7 +24,7 @@ from pipeline.train.class_counts import ClassCounts, complete, count_classes, pa
 from pipeline.train.dataset import Windows, WindowSampler, measure_normalisation
 from pipeline.train.losses import Loss, class_weights
 from pipeline.train.preflight import check_devices, common_pixel_size, training_warnings
-from pipeline.train.scenes import Scene, index_table, open_scene
+from pipeline.train.scenes import Scene, index_table, open_scene, source_of_scene
 
 DECIDES_NOTHING = {"loaders"}
 """Keys of the training that change no weight."""
@@ -161,7 +161,7 @@ def _training_config(config: Config) -> TrainingConfig:
 
 
 def _first(config: Config, scene: SceneConfig) -> Source:
-    return open_source(config.source.model_copy(update={"path": scene.path}))
+    return open_source(source_of_scene(scene, config.source))
 
 
 def _model(config: Config, bands: int) -> tuple[ModelConfig, tuple[ClassRow, ...], list[int]]:
