@@ -87,7 +87,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.nightly("jobs", after=2)
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize("name", AREAS)
 def test_what_is_asked_for_equals_the_whole_and_nothing_else_is_read_or_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: Path, name: str
@@ -114,7 +114,7 @@ def test_what_is_asked_for_equals_the_whole_and_nothing_else_is_read_or_written(
 
 
 @pytest.mark.slow
-@pytest.mark.nightly("jobs", after=1)
+@pytest.mark.nightly("jobs")
 @pytest.mark.parametrize(
     "sections",
     [
