@@ -9,7 +9,8 @@ from pipeline.config.execution import ExecutionConfig, OutputConfig, TileConfig,
 from pipeline.config.frozen import FrozenPlanConfig
 from pipeline.config.model import ClassConfig, InputConfig, ModelConfig, ModelOutputConfig
 from pipeline.config.normalise import NormaliseConfig
-from pipeline.config.source import AreaConfig, GridConfig, LabelsConfig, SourceConfig
+from pipeline.config.source import AreaConfig, GridConfig, LabelsConfig, OnlyConfig, SourceConfig
+from pipeline.config.tissue import TissueConfig
 from pipeline.config.training import (
     AugmentConfig,
     LossConfig,
@@ -36,12 +37,14 @@ __all__ = [
     "ModelConfig",
     "ModelOutputConfig",
     "NormaliseConfig",
+    "OnlyConfig",
     "OptimiserConfig",
     "OutputConfig",
     "SceneConfig",
     "SlurmConfig",
     "SourceConfig",
     "TileConfig",
+    "TissueConfig",
     "TlsConfig",
     "ToleranceConfig",
     "TrainingConfig",

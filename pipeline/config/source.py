@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from pipeline.config.families import SOURCE_KINDS, OneOf, facts_of, kinds_with
+from pipeline.config.tissue import TissueConfig
 from pipeline.config.values import Auto, ConfigSection, Count
 
 MAX_NAMED_FILES = 4
@@ -25,12 +26,24 @@ SHARED_KEYS = ("nodata", "nodata_rule", "scale_tags", "resampling")
 """Keys of a stack that hold for each of its sources which does not give them itself."""
 
 
+TISSUE = "tissue"
+"""Value of ``source.only`` that is no file."""
+
+
 class AreaConfig(ConfigSection):
     """The part of a raster that is asked for."""
 
     path: str = Field(description="polygons in any CRS: GeoJSON, GeoPackage, FlatGeobuf, shapefile …")
     layer: str | None = Field(None, description="layer of a file that has several")
     where: str | None = Field(None, description="condition on the attributes, such as: name = 'north'")
+
+
+class OnlyConfig(AreaConfig):
+    """Polygons that limit what is inferred, some of them by their class."""
+
+    classes: Annotated[list[str], Field(min_length=1)] | None = Field(
+        None, description="names of classes, as QuPath's classification has them; all polygons by default"
+    )
 
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -167,6 +180,11 @@ class SourceConfig(ConfigSection):
     aoi: str | AreaConfig | None = Field(
         None, description="path of polygons: only pixels in them are inferred and written"
     )
+    only: str | OnlyConfig | None = Field(
+        None,
+        description="tissue, or path of polygons or of a mask picture: only these pixels are inferred and written",
+    )
+    tissue: TissueConfig | None = Field(None, description="of only: tissue: how tissue is told from glass")
     grid: GridConfig | None = Field(None, description="the grid on which the network sees the source; null: its own")
     resampling: Literal["nearest", "bilinear", "cubic", "lanczos", "average"] = Field(
         "bilinear", description="how the source is brought to source.grid, and bands of other pixels to one grid"
@@ -302,6 +320,14 @@ class SourceConfig(ConfigSection):
         return self
 
     @model_validator(mode="after")
+    def _tissue(self) -> Self:
+        if self.tissue is not None and self.only != TISSUE:
+            raise ValueError(
+                f"tissue says how tissue is estimated, but only is {self.only}; give only: tissue, or leave tissue out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _fitting_stack(self) -> Self:
         if self.kind == "stack" and self.bands is not None:
             raise ValueError(
@@ -340,7 +366,7 @@ class StackedSourceConfig(SourceConfig):
     def _part_of_stack(self) -> Self:
         if self.kind == "stack":
             raise ValueError("a stack holds no stacks; list the sources of both in one list")
-        keys = [key for key in ("aoi", "grid") if getattr(self, key) is not None]
+        keys = [key for key in ("aoi", "only", "grid") if getattr(self, key) is not None]
         if keys:
             raise ValueError(f"{' and '.join(keys)} is one for all sources of a stack; write it beside kind: stack")
         return self

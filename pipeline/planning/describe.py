@@ -15,6 +15,7 @@ from pipeline.planning.options import OPTIONS
 from pipeline.planning.sameness import source_change
 from pipeline.planning.types import VIEWS_PER_TILE
 from pipeline.runtime.resources import human
+from pipeline.sources.only.area import RequestedArea
 
 STORED = 4 / 3
 """Bytes stored per byte of full resolution: overviews add a third."""
@@ -65,9 +66,7 @@ def describe(job: Job) -> dict[str, Any]:
             "shard": tiles.shard,
         },
         "postprocess": None if job.cleaning is None else [step.sentence for step in job.cleaning.steps],
-        "area": {"path": job.task.area.layer.path, "pixels": cost.requested, "share": cost.requested / pixels}
-        if job.task.area
-        else None,
+        "area": _described_area(job.task.area, cost, pixels) if job.task.area else None,
         "arithmetic_overhead": round(work, 4),
         "recomputed": round(layout.blend_recompute_share(), 4),
         "read_amplification": round(cost.read / cost.requested, 4),
@@ -262,13 +261,21 @@ def _made(network: dict[str, Any]) -> str:
     return f"{network['fold']}; compiled" if network["compile"] else str(network["fold"])
 
 
+def _described_area(area: RequestedArea, cost: AoiCost, pixels: int) -> dict[str, Any]:
+    return {
+        "path": area.place,
+        "pixels": cost.requested,
+        "share": cost.requested / pixels,
+        "notes": list(area.notes),
+    }
+
+
 def _area(said: dict[str, Any]) -> list[tuple[str, str]]:
     area = said["area"]
-    return (
-        []
-        if area is None
-        else [("area", f"{area['pixels']:,} px, {area['share']:.2%} of the raster, in {area['path']}")]
-    )
+    if area is None:
+        return []
+    row = f"{area['pixels']:,} px, {area['share']:.2%} of the raster, in {area['path']}"
+    return [("area", row), *(("", note) for note in area["notes"])]
 
 
 def _blocks(said: dict[str, Any]) -> str:

@@ -16,13 +16,15 @@ from pipeline.redact import redacted_document
 from pipeline.sources.mosaics.history import piece_changes
 
 if TYPE_CHECKING:
-    from pipeline.sources.aoi.aoi import Area
+    from pipeline.sources.only.area import SourceAreas
 
 Fingerprint = dict[str, Any]
 
 DEFAULTS_OF_OLD_STORES: Fingerprint = {
     **OLD_DEFAULTS,
     "source.aoi": None,
+    "source.only": None,
+    "source.tissue": None,
     "source.as": [],
     "source.warp": None,
     "model.revision": 1,
@@ -53,7 +55,7 @@ def resolved_fingerprint(identity: Fingerprint, resolved: Resolved) -> Fingerpri
     Parameters
     ----------
     identity
-        Of the source, the area and the network, from `input_identity`.
+        Of the source, its areas and the network, from `input_identity`.
     resolved
         What the options are read from.
     """
@@ -171,10 +173,10 @@ def unplaced(grid: Mapping[str, Any]) -> bool:
     return grid.get("unit") == "px" and grid.get("transform") == list(Grid(height=1, width=1).transform)
 
 
-def input_identity(source: Source, area: Area | None, network: Network) -> Fingerprint:
-    """What a job is made of: the source, the area that is inferred, and the network."""
+def input_identity(source: Source, areas: SourceAreas, network: Network) -> Fingerprint:
+    """What a job is made of: the source, the areas that are inferred, and the network."""
     sections = {
-        "source": {"warp": None, **source.identity(), "aoi": area.digest if area else None},
+        "source": {"warp": None, **source.identity(), **areas.identity()},
         "model": network.identity(),
     }
     return {f"{name}.{key}": value for name, section in sections.items() for key, value in section.items()}

@@ -69,7 +69,7 @@ def document(job: Job) -> dict[str, Any]:
         *sections, name = field.split(".")
         reduce(lambda section, key: section.setdefault(key, {}), sections, said)[name] = value
     meta, device = job.meta(), job.task.device
-    held = {name: meta[name] for name in frozen_plan.FROZEN_KEYS}
+    held = {name: meta[name] for name in (*frozen_plan.FROZEN_KEYS, "tissue") if name in meta}
     return {**said, "locked": {**held, "device": device.partition(":")[0], "hardware": frozen_plan.hardware(device)}}
 
 

@@ -36,6 +36,7 @@ from pipeline.planning import (
     store_spec,
     workers,
 )
+from pipeline.planning.area_meta import area_meta
 from pipeline.planning.fingerprint import Fingerprint
 from pipeline.planning.load_network import network_on_source
 from pipeline.planning.normalise_text import NORMALISE_KEY
@@ -47,7 +48,8 @@ from pipeline.postprocess.cleaning import Cleaning, resolve_cleaning
 from pipeline.redact import redacted_document
 from pipeline.runtime.device import no_jit_reoptimisation, run_on_device_thread, select_device
 from pipeline.sources import open_source
-from pipeline.sources.aoi import open_area
+from pipeline.sources.only import open_areas
+from pipeline.sources.only.area import SourceAreas
 from pipeline.sources.wrappers.shared_reads import share_reads
 from pipeline.store.spec import StoreSpec
 
@@ -69,6 +71,7 @@ class Job:
     """None where the store was made before, or the plan frozen: it is reused."""
     plan: Plan
     task: BlockTask
+    areas: SourceAreas
     blocks: int
     """Blocks that hold anything that is asked for."""
     spec: StoreSpec
@@ -156,6 +159,7 @@ class Job:
             "blocks": list(self.task.layout.shape),
             "levels": self.spec.levels,
             **({"asked": self.blocks} if self.task.area else {}),
+            **area_meta(self.areas, self.source.grid, keeps_picture=self.config.output.picture is not False),
             **({"picture": self.spec.picture.as_dict()} if self.spec.picture else {}),
             "config": redacted_document(self.config.model_dump(mode="json", exclude={"locked"})),
             "given": redacted_document(self.config.model_dump(mode="json", exclude_unset=True, exclude={"locked"})),
@@ -194,7 +198,7 @@ def _prepared(config: Config, fresh: bool, same_source: bool, stretch: Stretch |
     existing = previous_store.read_plan(config.output.path, fresh)
     stored = frozen_plan.plan_to_reuse(config, existing)
     source = open_source(config.source, config.execution.read_timeout, stored["fingerprint"] if stored else None)
-    area = open_area(config.source.aoi, source.grid)
+    areas = open_areas(config.source, source, stored.get("tissue") if stored else None)
     resolved = classes.resolve_model(config.model, source.bands, source.dtype)
     resolved = (
         normalisation.with_stretch(resolved, source, area, stored["fingerprint"] if stored else None)
@@ -205,7 +209,7 @@ def _prepared(config: Config, fresh: bool, same_source: bool, stretch: Stretch |
     finite.check_transform(source, resolved.normalisation.transform)
     network = network_on_source(resolved.model, source, resolved.normalisation, device)
     mark = network.mark
-    identity, moved = fingerprint.input_identity(source, area, network), same_source or existing is not None
+    identity, moved = fingerprint.input_identity(source, areas, network), same_source or existing is not None
     frozen_locality = (
         None if config.locked is None else frozen_plan.locality(config.locked, identity, device.type, moved)
     )
@@ -229,7 +233,7 @@ def _prepared(config: Config, fresh: bool, same_source: bool, stretch: Stretch |
     inputs = PlanInputs(
         config=config,
         source=source,
-        area=area,
+        areas=areas,
         network=folded.network,
         locality=locality,
         device=device,
@@ -300,7 +304,7 @@ def _job(
         picture=picture.choose_picture(config.output, source, plan.tiles.block, stored if inputs.resumes else None),
     )
     store_fingerprint = fingerprint.resolved_fingerprint(
-        fingerprint.input_identity(source, inputs.area, inputs.network), options
+        fingerprint.input_identity(source, inputs.areas, inputs.network), options
     )
     if stored:  # a store keeps what it says; one that a frozen plan makes also says what plans of before do not know
         store_fingerprint = (
@@ -317,6 +321,7 @@ def _job(
         footprint=cost,
         plan=plan,
         task=task,
+        areas=inputs.areas,
         blocks=_count(task),
         spec=spec,
         fingerprint=store_fingerprint,
@@ -341,7 +346,7 @@ def _moved(inputs: PlanInputs, options: Resolved) -> Fingerprint:
     """
     config, stored = inputs.config, fingerprint.completed(inputs.stored or {})
     current = fingerprint.requested_fingerprint(
-        fingerprint.input_identity(inputs.source, inputs.area, inputs.network), options
+        fingerprint.input_identity(inputs.source, inputs.areas, inputs.network), options
     )
     if (stored_key := stored.get("model.key")) is not None and inputs.network.returns_same_output(stored_key):
         current["model.key"] = stored_key
@@ -360,7 +365,7 @@ def _count(task: BlockTask) -> int:
     count = sum(1 for _ in task.blocks())
     if not count:
         raise SourceError(
-            f"{task.area.layer.description} hold no pixel's centre of the raster, so that there is nothing "
+            f"{task.area.description} hold no pixel's centre of the raster, so that there is nothing "
             f"to infer. Give a larger area."
         )
     return count

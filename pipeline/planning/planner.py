@@ -31,7 +31,7 @@ from pipeline.store.layers import layer_spec
 from pipeline.store.values import ValuesSpec
 
 if TYPE_CHECKING:
-    from pipeline.sources.aoi.aoi import Area
+    from pipeline.sources.only.area import RequestedArea, SourceAreas
 
 BATCH_PX = 2**22
 """Pixels of all tiles of a batch, on a GPU; a CPU gains nothing from more than one tile."""
@@ -43,7 +43,7 @@ class PlanInputs:
 
     config: Config
     source: Source
-    area: Area | None
+    areas: SourceAreas
     network: Network
     locality: Locality
     device: torch.device
@@ -58,6 +58,11 @@ class PlanInputs:
     """Of the network as it was loaded."""
     same_source: bool = False
     """Whether the source is taken for the one of the store without a look at its pixels."""
+
+    @property
+    def area(self) -> RequestedArea | None:
+        """What is asked for; None where everything is."""
+        return self.areas.area
 
     @property
     def multiple(self) -> int:

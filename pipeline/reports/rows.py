@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.planning.normalise_text import NORMALISE_KEY, normalise_sentence
+from pipeline.reports.area_picture import stored_area
 from pipeline.runtime.resources import human
 
 Row = tuple[str, str]
@@ -64,6 +65,19 @@ def decision_rows(meta: dict[str, Any], document: dict[str, Any]) -> list[Row]:
         rows += [("arithmetic", f"{plan['arithmetic_overhead']:g} × that of the pixels"), ("engine", engine)]
         rows += [("note", note) for note in plan.get("raster", {}).get("notes", ())]
     return rows
+
+
+def requested_text(meta: dict[str, Any], document: dict[str, Any]) -> str:
+    """How much of the raster was asked for, and where; empty where everything was."""
+    if "area" not in meta:
+        return ""
+    source, plan = meta["config"]["source"], (document.get("plan") or {}).get("area")
+    mask = stored_area(meta)
+    share = plan["share"] if plan else 0.0 if mask is None else float(mask.mean())
+    names = [f"source.{key}" for key in ("aoi", "only") if source.get(key)]
+    notes = "; ".join(plan.get("notes", ())) if plan else ""
+    about = "" if plan else "about "
+    return f"{about}{share_text(share)} of the raster, by {' and '.join(names)}{f'; {notes}' if notes else ''}"
 
 
 def version_rows(meta: dict[str, Any]) -> list[Row]:
