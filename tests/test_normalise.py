@@ -228,9 +228,10 @@ def test_a_plan_prices_the_pass_and_makes_it_only_when_told(tmp_path: Path, read
 
 @pytest.mark.slow
 @pytest.mark.nightly("jobs")
-def test_numbers_of_an_area_are_of_its_pixels_alone(tmp_path: Path, reads: list[Any]) -> None:
+@pytest.mark.parametrize(("over", "key"), [("aoi", "aoi"), ("tissue", "only")])
+def test_numbers_of_an_area_are_of_its_pixels_alone(tmp_path: Path, reads: list[Any], over: str, key: str) -> None:
     inside = drawn(tmp_path)
-    path = config(tmp_path, normalise={**PERCENTILE, "over": "aoi"}, source={"aoi": str(tmp_path / "area.gpkg")})
+    path = config(tmp_path, normalise={**PERCENTILE, "over": over}, source={key: str(tmp_path / "area.gpkg")})
     job = prepared(path)
     reads.clear()
     with Progress(quiet=True) as progress:
@@ -240,8 +241,8 @@ def test_numbers_of_an_area_are_of_its_pixels_alone(tmp_path: Path, reads: list[
     assert [record["low"], record["high"]] == np.percentile(counted, (1, 99.5), axis=1).tolist()
     assert record["pixels"] == counted.shape[1]
     assert sum(window.pixels for window in reads) < 0.6 * 300 * 420
-    with pytest.raises(ConfigError, match=r"over is aoi, and there is no source\.aoi"):
-        prepared(path, "source.aoi=null")
+    with pytest.raises(ConfigError, match=rf"over is {over}, and there is no source\.{key}"):
+        prepared(path, f"source.{key}=null")
 
 
 @pytest.mark.slow

@@ -19,8 +19,8 @@ class NormaliseConfig(ConfigSection):
     """(x − low) / (high − low), or (x − mean) / std, by numbers of the raster itself, before the other keys."""
 
     method: Literal["fixed", "percentile", "minmax", "standardise"]
-    over: Literal["raster", "aoi"] = Field(
-        "raster", description="valid pixels that are looked at: all, or those of source.aoi"
+    over: Literal["raster", "aoi", "tissue"] = Field(
+        "raster", description="valid pixels that are looked at: all, those of source.aoi, or those of source.only"
     )
     channels: Literal["each", "joint"] = Field(
         "each", description="numbers for each band, or the same numbers for all bands, from the pixels of all"
@@ -40,7 +40,7 @@ class NormaliseConfig(ConfigSection):
         if isinstance(over, str) and over.removeprefix("per_") in _PARTS:
             raise ValueError(
                 f"numbers of each {over.removeprefix('per_')} would make seams, since the same ground gets other "
-                f"values in the next one, and the result depends on the size of tiles. Give raster, or aoi"
+                f"values in the next one, and the result depends on the size of tiles. Give raster, aoi or tissue"
             )
         return over
 
@@ -56,8 +56,8 @@ class NormaliseConfig(ConfigSection):
             )
         if self.method == "standardise" and self.clip:
             raise ValueError("clip is for values from 0 to 1, and standardise has no such range. Leave clip out")
-        if self.resolution == "overview" and self.over == "aoi":
-            raise ValueError("over: aoi needs resolution: full: the polygons are cut at pixels of the raster")
+        if self.resolution == "overview" and self.over != "raster":
+            raise ValueError(f"over: {self.over} needs resolution: full: an area is cut at pixels of the raster")
         return self
 
     @property

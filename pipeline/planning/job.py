@@ -201,7 +201,7 @@ def _prepared(config: Config, fresh: bool, same_source: bool, stretch: Stretch |
     areas = open_areas(config.source, source, stored.get("tissue") if stored else None)
     resolved = classes.resolve_model(config.model, source.bands, source.dtype)
     resolved = (
-        normalisation.with_stretch(resolved, source, area, stored["fingerprint"] if stored else None)
+        normalisation.with_stretch(resolved, source, areas, stored["fingerprint"] if stored else None)
         if stretch is None
         else resolved.with_stretch(stretch)
     )

@@ -27,11 +27,14 @@ from pipeline.statistics.band_statistics import PAIRS, BandStatistics, Measure, 
 from pipeline.store import lifecycle
 
 if TYPE_CHECKING:
-    from pipeline.sources.aoi.aoi import Area
+    from pipeline.sources.only.area import RequestedArea, SourceAreas
+
+KEY_OF_AREA = {"aoi": "source.aoi", "tissue": "source.only"}
+"""Which key of the source names the area, by ``over``."""
 
 
 def with_stretch(
-    resolved: ResolvedModel, source: Source, area: Area | None, stored: Mapping[str, Any] | None
+    resolved: ResolvedModel, source: Source, areas: SourceAreas, stored: Mapping[str, Any] | None
 ) -> ResolvedModel:
     """The model with the numbers of its raster, where ``model.input.normalise`` asks for any.
 
@@ -39,7 +42,7 @@ def with_stretch(
     ----------
     resolved
         Without them.
-    source, area
+    source, areas
         The raster, and what is asked for of it.
     stored
         Fingerprint of the store that is there, or of a frozen plan; else None.
@@ -54,8 +57,22 @@ def with_stretch(
     normalise = None if resolved.model.input is None else resolved.model.input.normalise
     if normalise is None:
         return resolved
-    _require_area(normalise, area)
+    area = counted_area(normalise, areas)
     return resolved.with_stretch(_stretch(normalise, resolved.normalisation, source, area, stored))
+
+
+def counted_area(normalise: NormaliseConfig, areas: SourceAreas) -> RequestedArea | None:
+    """The part of the raster whose pixels are looked at; None for all. Raises ConfigError where it is not given."""
+    if normalise.over == "raster":
+        return None
+    area = {"aoi": areas.aoi, "tissue": areas.only}[normalise.over]
+    if area is None:
+        key = KEY_OF_AREA[normalise.over]
+        raise ConfigError(
+            f"{NORMALISE_KEY}.over is {normalise.over}, and there is no {key}. Give {key}, or over: raster, which "
+            f"takes all valid pixels."
+        )
+    return area
 
 
 def measure_of(normalise: NormaliseConfig, normalisation: Normalisation, source: Source) -> Measure:
@@ -87,9 +104,10 @@ def measured_stretch(normalise: NormaliseConfig, statistics: BandStatistics, sub
         No pixel is valid, or a band has nothing to divide by.
     """
     if not statistics.pairs:
+        keys = " and ".join(["source.nodata", *filter(None, [KEY_OF_AREA.get(normalise.over)])])
         raise SourceError(
             f"{NORMALISE_KEY} finds no valid pixel in {subject}, so that it has no numbers to normalise by. Check "
-            f"source.nodata{' and source.aoi' * (normalise.over == 'aoi')}, or give method: fixed with low and high."
+            f"{keys}, or give method: fixed with low and high."
         )
     spans = [second - first * (normalise.method != "standardise") for first, second in statistics.pairs]
     if constant := [band for band, span in enumerate(spans) if not span > 0]:
@@ -123,7 +141,7 @@ def _stretch(
     normalise: NormaliseConfig,
     normalisation: Normalisation,
     source: Source,
-    area: Area | None,
+    area: RequestedArea | None,
     stored: Mapping[str, Any] | None,
 ) -> Stretch:
     if normalise.method == "fixed":
@@ -174,14 +192,6 @@ def _fixed(normalise: NormaliseConfig, channels: int) -> Stretch:
     return _stretch_of({"method": "fixed", **ends, "clip": normalise.clip})
 
 
-def _require_area(normalise: NormaliseConfig, area: Area | None) -> None:
-    if normalise.over == "aoi" and area is None:
-        raise ConfigError(
-            f"{NORMALISE_KEY}.over is aoi, and there is no source.aoi. Give source.aoi, or over: raster, which takes "
-            f"all valid pixels."
-        )
-
-
 def _overview(source: Source, normalisation: Normalisation) -> Overview:
     """The finest overview of at most 16 MiB."""
     raster = raster_of(source)
@@ -201,10 +211,10 @@ def _overview(source: Source, normalisation: Normalisation) -> Overview:
 
 
 def _provisional(
-    normalise: NormaliseConfig, normalisation: Normalisation, source: Source, area: Area | None
+    normalise: NormaliseConfig, normalisation: Normalisation, source: Source, area: RequestedArea | None
 ) -> Stretch:
     """Of a few windows: for a plan and a preview, which need a number and no more."""
-    values = np.concatenate([np.empty((source.bands, 0), source.dtype), *_samples(normalise, source, area)], axis=1)
+    values = np.concatenate([np.empty((source.bands, 0), source.dtype), *_samples(source, area)], axis=1)
     if normalisation.transform is not None:
         values = normalisation.transform(torch.from_numpy(values[:, None]).to(torch.float32)).numpy()[:, 0]
     statistics = statistics_of(measure_of(normalise, normalisation, source), values)
@@ -217,7 +227,7 @@ def _provisional(
     return replace(stretch, provisional=True)
 
 
-def _samples(normalise: NormaliseConfig, source: Source, area: Area | None) -> Iterator[npt.NDArray[Any]]:
+def _samples(source: Source, area: RequestedArea | None) -> Iterator[npt.NDArray[Any]]:
     """(bands, n) valid values of windows on a lattice over the raster; those that cannot be read are left out."""
     for window in lattice(source.grid.height, source.grid.width):
         try:
@@ -225,6 +235,6 @@ def _samples(normalise: NormaliseConfig, source: Source, area: Area | None) -> I
         except ReadError:  # the pass tells of it
             continue
         valid = pixels.valid
-        if normalise.over == "aoi" and area is not None:
+        if area is not None:
             valid = valid & area.read(window)
         yield pixels.data[:, valid]

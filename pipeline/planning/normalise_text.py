@@ -70,7 +70,7 @@ def _method_text(record: Mapping[str, Any]) -> str:
 def _origin_text(record: Mapping[str, Any], provisional: bool) -> str:
     if record["method"] == "fixed":
         return "as the config gives them"
-    where = {"raster": "the raster", "aoi": "the area"}[record["over"]]
+    where = {"raster": "the raster", "aoi": "the area", "tissue": "the tissue or mask"}[record["over"]]
     pixels = f"{record['pixels']:,} valid px"
     if provisional:
         return f"PROVISIONAL, from {pixels} in a few windows of {where}: a run finds them in a pass of its own"

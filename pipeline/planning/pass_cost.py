@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pipeline.errors import PipelineError, PlanError
 from pipeline.planning.describe import duration_text
 from pipeline.planning.job import Job
-from pipeline.planning.normalisation import measure_of
+from pipeline.planning.normalisation import counted_area, measure_of
 from pipeline.runtime import resources
 from pipeline.runtime.resources import human
 from pipeline.statistics.cell_task import CellPixels
@@ -52,7 +52,7 @@ def cell_pixels(job: Job) -> CellPixels:
         source=source,
         lattice=CellLattice.of_raster(grid.height, grid.width, source.block, source.bands * source.dtype.itemsize),
         retries=job.task.retries,
-        area=job.task.area if normalise.over == "aoi" else None,
+        area=counted_area(normalise, job.areas),
         transform=normalisation.transform,
         channels=normalisation.channels,
         joint=normalise.channels == "joint",

@@ -36,6 +36,8 @@ from pipeline.store import lifecycle
 from pipeline.store.files.outage import outage_as_unfinished
 
 FORMAT = 1
+AREA_KEYS = ("source.aoi", "source.only", "source.tissue")
+"""Of a fingerprint: what a pass counts says its own area."""
 """Of records: another number makes those of before count for nothing."""
 
 
@@ -162,12 +164,13 @@ def _key(job: Job) -> str:
     """What stands for raster, area, transform and lattice."""
     transform = job.task.recipe.normalisation.transform
     pixels = cell_pixels(job)
-    identity = {name: value for name, value in job.fingerprint.items() if name.startswith("source.")}
-    over = "aoi" if pixels.area is not None else "raster"
+    identity = {
+        name: value for name, value in job.fingerprint.items() if name.startswith("source.") and name not in AREA_KEYS
+    }
     document: dict[str, Any] = {
         "format": FORMAT,
-        "source": identity if over == "aoi" else {**identity, "source.aoi": None},
-        "over": over,
+        "source": identity,
+        "area": None if pixels.area is None else pixels.area.digest,
         "joint": pixels.joint,
         "transform": None if transform is None else transform.identity(),
         "lattice": [pixels.lattice.rows, pixels.lattice.cols, pixels.lattice.strip],

@@ -21,7 +21,7 @@ from pipeline.statistics.records import CellRecords
 from pipeline.store.files.outage import outage_as_unfinished
 
 if TYPE_CHECKING:
-    from pipeline.sources.aoi.aoi import Area
+    from pipeline.sources.only.area import RequestedArea
 
 SCRATCH_BYTES = 34
 """Per pixel of a strip, beside its raw pixels: what is valid and why not, and one band with its sort keys or its
@@ -43,7 +43,7 @@ class CellPixels:
     source: Source
     lattice: CellLattice
     retries: int
-    area: Area | None = None
+    area: RequestedArea | None = None
     """Pixels beyond it do not count."""
     transform: Callable[[torch.Tensor], torch.Tensor] | None = None
     """What changes raw pixels first; it pickles."""
