@@ -111,6 +111,12 @@ SOURCE_FACTS: dict[str, SourceFacts] = {
     "bands": SourceFacts(
         keys=("resolution", "radiometry", "valid"), forms=(str, dict), names_bands=True, resamples=True
     ),
+    "stac": SourceFacts(
+        keys=("resolution", "radiometry", "valid", "assets", "sign"),
+        forms=(str, dict),
+        names_bands=True,
+        resamples=True,
+    ),
 }
 """By name, as in ``source.kind``."""
 
