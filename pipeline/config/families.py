@@ -111,8 +111,9 @@ SOURCE_FACTS: dict[str, SourceFacts] = {
     "bands": SourceFacts(
         keys=("resolution", "radiometry", "valid"), forms=(str, dict), names_bands=True, resamples=True
     ),
+    "mosaic": SourceFacts(keys=("overlap", "unreadable"), forms=(str, list)),
     "stac": SourceFacts(
-        keys=("resolution", "radiometry", "valid", "assets", "sign"),
+        keys=("resolution", "radiometry", "valid", "assets", "sign", "as", "overlap"),
         forms=(str, dict),
         names_bands=True,
         resamples=True,

@@ -77,9 +77,10 @@ class SourceConfig(ConfigSection):
     """Where the pixels come from."""
 
     kind: Annotated[str, OneOf(SOURCE_KINDS)] = Field("raster", description="anything GDAL opens")
-    path: str | dict[str, str] = Field(
+    path: str | dict[str, str] | Annotated[list[str], Field(min_length=1)] = Field(
         description='path, URL, /vsi… path, a name of GDAL\'s such as NETCDF:"FILE":NAME, or sample://NAME; '
-        "of kind bands a template with {band}, or a file by each band's name"
+        "of kind bands a template with {band}, or a file by each band's name; of kind mosaic a list of files, a glob, "
+        "or a folder"
     )
     bands: Annotated[list[Count | str], Field(min_length=1)] | None = Field(
         None,
@@ -110,6 +111,12 @@ class SourceConfig(ConfigSection):
         None,
         description="of kind bands: by the name of a quality band, its valid values, or {not: [values or flags]}",
     )
+    overlap: Literal["first", "last", "newest"] = Field(
+        "first", description="of kind mosaic: which of overlapping pieces wins; its invalid pixels come of the next"
+    )
+    unreadable: Literal["refuse", "nodata"] = Field(
+        "refuse", description="of kind mosaic: what is done with pieces that cannot be read"
+    )
 
     @property
     def file(self) -> str:
@@ -125,7 +132,12 @@ class SourceConfig(ConfigSection):
     @property
     def place(self) -> str:
         """What is read, as messages and fingerprints name it."""
-        return self.path if isinstance(self.path, str) else ", ".join(f"{k}={v}" for k, v in self.path.items())
+        if isinstance(self.path, str):
+            return self.path
+        if isinstance(self.path, dict):
+            return ", ".join(f"{name}={file}" for name, file in self.path.items())
+        more = len(self.path) - MAX_NAMED_FILES
+        return " ".join(self.path[:MAX_NAMED_FILES]) + (f" and {more} more" if more > 0 else "")
 
     @field_validator("path", mode="before")
     @classmethod
