@@ -17,6 +17,7 @@ from pipeline.config import Config, factory, paths
 from pipeline.config.families import ENGINE_FACTS
 from pipeline.config.paths import is_there
 from pipeline.config.postprocess import Postprocess, StepConfig
+from pipeline.config.search import SearchConfig
 from pipeline.errors import ConfigError
 from pipeline.locations import Place
 
@@ -60,6 +61,7 @@ PLANNED_KEYS = {"source.only"}
 PATHS = (
     ("source", "path"),
     ("source", "path", "*"),
+    ("source", "sign"),
     ("source", "aoi"),
     ("source", "aoi", "path"),
     ("source", "grid", "like"),
@@ -80,6 +82,8 @@ PATHS = (
     ("training", "validation", "scenes", "*", "labels", "path"),
 )
 """Keys that hold a path; * is each of a list, and at the end each value of a mapping."""
+FILES = ("source", "path", "*")
+"""Files by band, or the parts of a search, which are no paths."""
 
 
 def load_config(path: Path, overrides: tuple[str, ...] | list[str] = ()) -> Config:
@@ -207,7 +211,7 @@ def _anchored(document: dict[str, Any], folder: Path) -> dict[str, Any]:
     for path in PATHS:
         for part in _parts(document, path[:-1]):
             for key in part if path[-1] == "*" else path[-1:]:
-                if isinstance(part.get(key), str):
+                if isinstance(part.get(key), str) and not (path == FILES and key in SearchConfig.model_fields):
                     part[key] = _anchor(path[-1], part[key], folder)
     return document
 
@@ -228,7 +232,7 @@ def _parts(document: Any, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
 def _anchor(key: str, value: str, folder: Path) -> str:
     return (
         factory.anchored_factory(value, folder)
-        if key in ("factory", "transform")
+        if key in ("factory", "transform", "sign")
         else paths.anchored_path(value, folder)
     )
 
@@ -283,6 +287,11 @@ def _is_other_union_branch(entry: Mapping[str, Any]) -> bool:
     return entry["type"] == "literal_error" and not isinstance(entry["input"], str)
 
 
+def _fields(model: Any) -> dict[str, Any]:
+    """Fields of a section by their names in the file."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
 def _key(location: tuple[int | str, ...]) -> str:
     """Keys of the file only: branches of unions are named like types and hold brackets or are no fields."""
     names: list[str] = []
@@ -290,7 +299,7 @@ def _key(location: tuple[int | str, ...]) -> str:
     for part in location:
         if isinstance(part, int):
             names.append(str(part))
-        elif names and (model is None or (part not in model.model_fields)) and not _unknown(location, part):
+        elif names and (model is None or (part not in _fields(model))) and not _unknown(location, part):
             continue
         else:
             names.append(part)
@@ -309,7 +318,7 @@ def _unknown(location: tuple[int | str, ...], part: str) -> bool:
 def _inner(model: Any, part: int | str) -> Any:
     if isinstance(part, int) or model is None:
         return model
-    field = model.model_fields.get(part)
+    field = _fields(model).get(part)
     return _model_of(field.annotation) if field else None
 
 
@@ -351,7 +360,7 @@ def _keys(section: str) -> set[str]:
     model: Any = Config
     for part in section.split(".") if section else []:
         model = model if part.isdigit() else _inner(model, part)
-    return set(model.model_fields) if model is not None else set()
+    return set(_fields(model)) if model is not None else set()
 
 
 def _nearest(name: str, options: list[str]) -> str:

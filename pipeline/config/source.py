@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from pipeline.config.families import SOURCE_KINDS, OneOf, facts_of, kinds_with
+from pipeline.config.search import SearchConfig, search_of
 from pipeline.config.values import Auto, ConfigSection, Count
 
 MAX_NAMED_FILES = 4
@@ -76,11 +77,13 @@ class NotConfig(ConfigSection):
 class SourceConfig(ConfigSection):
     """Where the pixels come from."""
 
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
     kind: Annotated[str, OneOf(SOURCE_KINDS)] = Field("raster", description="anything GDAL opens")
-    path: str | dict[str, str] | Annotated[list[str], Field(min_length=1)] = Field(
+    path: str | dict[str, str] | Annotated[list[str], Field(min_length=1)] | SearchConfig = Field(
         description='path, URL, /vsi… path, a name of GDAL\'s such as NETCDF:"FILE":NAME, or sample://NAME; '
         "of kind bands a template with {band}, or a file by each band's name; of kind mosaic a list of files, a glob, "
-        "or a folder"
+        "or a folder; of kind stac an item, a file or URL, or a search of a STAC API"
     )
     bands: Annotated[list[Count | str], Field(min_length=1)] | None = Field(
         None,
@@ -100,19 +103,33 @@ class SourceConfig(ConfigSection):
     )
 
     resolution: float | None = Field(
-        None, gt=0, description="of kind bands: pixel size, in units of the CRS; that of the finest band by default"
+        None,
+        gt=0,
+        description="of kinds bands and stac: pixel size, in units of the CRS; that of the finest band by default",
     )
     radiometry: Literal["raw", "harmonised", "reflectance"] | None = Field(
         None,
-        description="of kind bands, of products: numbers as they are (by default), with the offset of the metadata, or "
+        description="of kinds bands and stac: numbers as they are (by default), with the offset of the metadata, or "
         "reflectance",
     )
     valid: dict[str, list[int | str] | NotConfig] | None = Field(
         None,
-        description="of kind bands: by the name of a quality band, its valid values, or {not: [values or flags]}",
+        description="of kinds bands and stac: by the name of a quality band, its valid values, or {not: [values or "
+        "flags]}",
+    )
+    assets: Annotated[list[str], Field(min_length=1)] | None = Field(
+        None,
+        description="of kind stac: assets of an item by key or common name; with bands, where these are looked for",
+    )
+    sign: str | None = Field(
+        None, description="of kind stac: file.py:callable or package.module:callable that signs addresses of files"
+    )
+    as_: Literal["mosaic"] = Field(
+        "mosaic", alias="as", description="of kind stac: what the items of a search become: one mosaic"
     )
     overlap: Literal["first", "last", "newest"] = Field(
-        "first", description="of kind mosaic: which of overlapping pieces wins; its invalid pixels come of the next"
+        "first",
+        description="of kinds mosaic and stac: which of overlapping pieces wins; its invalid pixels come of the next",
     )
     unreadable: Literal["refuse", "nodata"] = Field(
         "refuse", description="of kind mosaic: what is done with pieces that cannot be read"
@@ -134,6 +151,8 @@ class SourceConfig(ConfigSection):
         """What is read, as messages and fingerprints name it."""
         if isinstance(self.path, str):
             return self.path
+        if isinstance(self.path, SearchConfig):
+            return self.path.place
         if isinstance(self.path, dict):
             return ", ".join(f"{name}={file}" for name, file in self.path.items())
         more = len(self.path) - MAX_NAMED_FILES
@@ -146,9 +165,20 @@ class SourceConfig(ConfigSection):
         if isinstance(path, list) and list not in forms:
             kind = info.data.get("kind")
             raise ValueError(f"several files are no source of kind {kind}; {one_raster([str(name) for name in path])}")
+        if isinstance(path, dict) and info.data.get("kind") == "stac":
+            return search_of(path)
         if isinstance(path, dict) and dict not in forms:
             raise ValueError("a file for each name is a source of kind: bands; add that to source")
         return {str(name): file for name, file in path.items()} if isinstance(path, dict) else path
+
+    @field_validator("as_", mode="before")
+    @classmethod
+    def _one_store(cls, value: object) -> object:
+        if value == "scenes":
+            raise ValueError(
+                "a store for each scene is not made by one command yet; give mosaic, or run each item by itself"
+            )
+        return value
 
     @field_validator("bands")
     @classmethod
@@ -161,9 +191,10 @@ class SourceConfig(ConfigSection):
 
     @model_validator(mode="after")
     def _fitting_keys(self) -> Self:
-        for key, field in type(self).model_fields.items():
+        for name, field in type(self).model_fields.items():
+            key = field.alias or name
             kinds = kinds_with(key)
-            if kinds and self.kind not in kinds and getattr(self, key) != field.default:
+            if kinds and self.kind not in kinds and getattr(self, name) != field.default:
                 raise ValueError(f"{key} is a key of kind: {' or '.join(kinds)}; leave it out, or give that kind")
         return self
 

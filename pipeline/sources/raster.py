@@ -29,8 +29,9 @@ from pipeline.sources.gdal.file_identity import identity_of
 from pipeline.sources.gdal.georeference import georeference_of
 from pipeline.sources.gdal.handles import Handle, Handles
 from pipeline.sources.gdal.notes import news_of, notes_of
-from pipeline.sources.gdal.opening import bands_of, last_line
+from pipeline.sources.gdal.opening import bands_of, last_line, without_sample
 from pipeline.sources.gdal.options import Settings, gdal_env, gdal_options, mask_urls
+from pipeline.sources.gdal.scale_tags import with_scale_tags
 from pipeline.sources.gdal.vrt_files import Mosaic, mosaic_of, parts_of
 from pipeline.sources.validity.validity import Validity
 from pipeline.sources.wrappers import process_singleton
@@ -98,18 +99,18 @@ class RasterSource:
     @cached_property
     def dtype(self) -> np.dtype[Any]:
         """The smallest dtype that holds the raw pixels of all bands; float32 where scale and offset are applied."""
-        return self.dtype_of(self._dataset)
+        return self.dtype_of(self.dataset)
 
     @cached_property
     def block(self) -> tuple[int, int]:
         """(rows, cols) of the file's own blocks, px."""
-        rows, cols = self._dataset.block_shapes[self.indexes[0] - 1]
+        rows, cols = self.dataset.block_shapes[self.indexes[0] - 1]
         return rows, cols
 
     @property
     def bands_in_file(self) -> int:
         """Number of bands of the file, those included that are not read."""
-        return int(self._dataset.count)
+        return int(self.dataset.count)
 
     @property
     def open_files(self) -> int:
@@ -134,7 +135,7 @@ class RasterSource:
         signed = self._handle.signed
         url, headers = (None, ()) if signed is None else (signed.url, signed.headers)
         return {
-            **identity_of(self.path, self._dataset.files, url, headers),
+            **identity_of(self.path, self.dataset.files, url, headers),
             "grid": self.grid.as_dict(),
             "bands": list(self.indexes),
             "nodata": str(self.nodata),
@@ -184,7 +185,7 @@ class RasterSource:
         with gdal_env(self.settings), self._handle.env():
             raw = self._raw(frame)
             causes = self._validity.of(raw, frame)
-            alpha = None if self.picture.alpha is None else self._dataset.read(self.picture.alpha, window=frame)
+            alpha = None if self.picture.alpha is None else self.dataset.read(self.picture.alpha, window=frame)
         return raw, causes, alpha
 
     def _raw(self, frame: Any) -> Sequence[npt.NDArray[Any]]:
@@ -192,15 +193,15 @@ class RasterSource:
 
         One array of all where they are of one dtype, which rasterio reads at once.
         """
-        dtypes = [self._dataset.dtypes[i - 1] for i in self.indexes]
+        dtypes = [self.dataset.dtypes[i - 1] for i in self.indexes]
         if len(set(dtypes)) == 1:
-            return self._dataset.read(list(self.indexes), window=frame)  # type: ignore[no-any-return]
-        return [self._dataset.read(i, window=frame) for i in self.indexes]
+            return self.dataset.read(list(self.indexes), window=frame)  # type: ignore[no-any-return]
+        return [self.dataset.read(i, window=frame) for i in self.indexes]
 
     def _stacked(self, raw: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
         """(bands, rows, cols) in one dtype, with scale and offset applied where that is asked for."""
         if self.scale_tags:
-            return self._scaled(raw)
+            return with_scale_tags(raw, self.dataset, self.indexes)
         return raw if isinstance(raw, np.ndarray) else np.stack([band.astype(self.dtype, copy=False) for band in raw])
 
     def _decoded(self, window: Window) -> int:
@@ -211,17 +212,9 @@ class RasterSource:
             .pixels
         )
 
-    def _scaled(self, raw: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
-        scales, offsets = (
-            [np.float32(values[i - 1]) for i in self.indexes]
-            for values in (self._dataset.scales, self._dataset.offsets)
-        )
-        return np.stack(
-            [band.astype(np.float32) * scale + offset for band, scale, offset in zip(raw, scales, offsets, strict=True)]
-        )
-
     @property
-    def _dataset(self) -> DatasetReader:
+    def dataset(self) -> DatasetReader:
+        """The handle of this thread."""
         return self._handle.dataset
 
     @property
@@ -275,7 +268,7 @@ def opened(
     config: SourceConfig, timeout: float | None = None, access: Access | None = None, shared: Handles | None = None
 ) -> Iterator[tuple[RasterSource, DatasetReader]]:
     """A raster, and the handle by which it was looked at, for whoever asks more of it; as `open_source` otherwise."""
-    path, bands = _resolve(config.file), config.numbers
+    path, bands = without_sample(config.file), config.numbers
     with gdal_env(gdal_options(path, [], timeout)), opened_once(path, access) as dataset:
         picture = AS_STORED if config.scale_tags else picture_of(dataset, mask_urls(path), bands)
         indexes = bands_of(path, dataset, bands)
@@ -301,11 +294,3 @@ def opened(
             shared=shared,
         )
         yield source, dataset
-
-
-def _resolve(path: str) -> str:
-    if not path.startswith("sample://"):
-        return path
-    from pipeline.sources.samples import sample_raster
-
-    return str(sample_raster(path))

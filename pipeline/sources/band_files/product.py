@@ -21,8 +21,12 @@ class ProductBand:
     """Other names, in lower case: the common name first."""
     calibration: Calibration | None = None
     """None of bands that are no image, such as classes and flags."""
-    nodata: int | None = None
-    """Number of an image that means nothing, which the file itself may not say; None of bands that are no image."""
+    nodata: float | None = None
+    """Number of an image that means nothing, which the file itself may not say."""
+    image: bool = False
+    """Whether it shows light; False of classes, flags and qualities."""
+    index: int | None = None
+    """In its file, from 1; None of a file of one band."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +50,7 @@ class Product:
             There is no such band.
         """
         if not names:
-            return [_file(band.name, band) for band in self.bands if band.nodata is not None]
+            return [_file(band.name, band) for band in self.bands if band.image]
         return [_file(str(name), self.band(str(name))) for name in names]
 
     def band(self, name: str) -> ProductBand:
@@ -65,6 +69,8 @@ def _file(name: str, band: ProductBand) -> BandFile:
         common_name=band.aliases[0] if band.aliases else "",
         calibration=band.calibration,
         nodata=band.nodata,
+        image=band.image,
+        index=band.index,
     )
 
 

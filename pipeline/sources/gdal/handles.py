@@ -71,5 +71,5 @@ class Handles:
 def _open(path: str, access: Access | None) -> Handle:
     if access is None:
         return Handle(dataset=open_dataset(path))
-    opened = access.open(path)
+    opened = access.open_patiently(path)
     return Handle(dataset=opened.dataset, env=partial(access.env, opened.signed), signed=opened.signed)

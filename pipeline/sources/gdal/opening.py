@@ -20,6 +20,10 @@ from pipeline.errors import SourceError
 from pipeline.sources.gdal.contents import inner_names
 from pipeline.sources.gdal.options import mask_urls
 
+WEB = ("http", "https")
+_VSI = {"http": "/vsicurl/", "https": "/vsicurl/", "s3": "/vsis3/", "gs": "/vsigs/", "az": "/vsiaz/"}
+"""GDAL's file systems by the schemes of URLs."""
+
 
 def open_dataset(path: str, name: str = "", drivers: tuple[str, ...] = ()) -> DatasetReader:
     """Open a raster.
@@ -39,7 +43,7 @@ def open_dataset(path: str, name: str = "", drivers: tuple[str, ...] = ()) -> Da
         There is none, or none with bands, or it has another format.
     """
     try:
-        dataset: DatasetReader = rasterio.open(path, driver=list(drivers) or None)
+        dataset: DatasetReader = _opened_by(path, drivers) if drivers else rasterio.open(path)
     except (RasterioError, OSError) as error:
         if name:
             raise SourceError(_unread_file(path, name, drivers, error)) from None
@@ -51,6 +55,13 @@ def open_dataset(path: str, name: str = "", drivers: tuple[str, ...] = ()) -> Da
     return dataset
 
 
+def _opened_by(path: str, drivers: tuple[str, ...]) -> DatasetReader:
+    """A file opened by some drivers alone, for which `rasterio.open` has no form."""
+    scheme, separator, rest = path.partition("://")
+    with rasterio.Env():
+        return DatasetReader(f"{_VSI[scheme]}{path if scheme in WEB else rest}" if separator else path, driver=drivers)
+
+
 def _unread_file(path: str, name: str, drivers: tuple[str, ...], error: BaseException) -> str:
     """Of a file that a catalogue names: why it cannot be opened."""
     reason = last_line(error).replace(mask_urls(path), mask_urls(name))
@@ -60,6 +71,15 @@ def _unread_file(path: str, name: str, drivers: tuple[str, ...], error: BaseExce
         f"{mask_urls(name)} cannot be opened ({reason}). Files of a catalogue are images that name no other file: "
         f"{', '.join(drivers)}. Mend the item, or leave the asset out."
     )
+
+
+def without_sample(path: str) -> str:
+    """A path with the file of a sample in place of its name; the sample is made where it is not there."""
+    if not path.startswith("sample://"):
+        return path
+    from pipeline.sources.samples import sample_raster
+
+    return str(sample_raster(path))
 
 
 def bands_of(path: str, dataset: DatasetReader, bands: list[int] | None) -> tuple[int, ...]:
