@@ -113,7 +113,7 @@ SOURCE_FACTS: dict[str, SourceFacts] = {
     ),
     "mosaic": SourceFacts(keys=("overlap", "unreadable"), forms=(str, list)),
     "stac": SourceFacts(
-        keys=("resolution", "radiometry", "valid", "assets", "sign", "as", "overlap"),
+        keys=("resolution", "radiometry", "valid", "assets", "sign", "as", "overlap", "unreadable"),
         forms=(str, dict),
         names_bands=True,
         resamples=True,

@@ -211,9 +211,16 @@ def _anchored(document: dict[str, Any], folder: Path) -> dict[str, Any]:
     for path in PATHS:
         for part in _parts(document, path[:-1]):
             for key in part if path[-1] == "*" else path[-1:]:
-                if isinstance(part.get(key), str) and not (path == FILES and key in SearchConfig.model_fields):
-                    part[key] = _anchor(path[-1], part[key], folder)
+                if key in part and not (path == FILES and key in SearchConfig.model_fields):
+                    part[key] = _anchored_value(path[-1], part[key], folder)
     return document
+
+
+def _anchored_value(key: str, value: Any, folder: Path) -> Any:
+    """The value of a key that holds a path, or a list of them."""
+    if isinstance(value, list):
+        return [_anchored_value(key, entry, folder) for entry in value]
+    return _anchor(key, value, folder) if isinstance(value, str) else value
 
 
 def _parts(document: Any, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:

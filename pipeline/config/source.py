@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
@@ -132,7 +131,7 @@ class SourceConfig(ConfigSection):
         description="of kinds mosaic and stac: which of overlapping pieces wins; its invalid pixels come of the next",
     )
     unreadable: Literal["refuse", "nodata"] = Field(
-        "refuse", description="of kind mosaic: what is done with pieces that cannot be read"
+        "refuse", description="of kinds mosaic and stac: what is done with pieces that cannot be read"
     )
 
     @property
@@ -210,14 +209,11 @@ class SourceConfig(ConfigSection):
 
 def one_raster(names: list[str]) -> str:
     """How several files become one raster, as a message says it."""
-    listed = " ".join(shlex.quote(name) for name in names[:MAX_NAMED_FILES]) + (
-        " …" if len(names) > MAX_NAMED_FILES else ""
-    )
-    stacked, mosaic = f"gdalbuildvrt -separate stack.vrt {listed}", f"gdalbuildvrt mosaic.vrt {listed}"
+    listed = ", ".join(names[:MAX_NAMED_FILES]) + (", …" if len(names) > MAX_NAMED_FILES else "")
     return (
-        f"where each is a band, kind: bands reads them as one raster, with a template such as B{{band}}.tif "
-        f"or a mapping such as {{red: B04.tif}} as path; else make one raster of them: {stacked} where each is a band, "
-        f"or {mosaic} where they lie side by side"
+        f"where they lie beside each other, kind: mosaic reads them as one raster, with a list such as [{listed}], a "
+        f"glob such as tiles/*.tif or a folder as path; where each is a band, kind: bands does, with a template such "
+        f"as B{{band}}.tif or a mapping such as {{red: B04.tif}} as path"
     )
 
 

@@ -12,6 +12,7 @@ from pipeline.locations import Place
 from pipeline.planning.option import Resolved, requested_values, resolved_values
 from pipeline.planning.options import FINGERPRINT_OPTIONS, OLD_DEFAULTS
 from pipeline.redact import redacted_document
+from pipeline.sources.mosaics.history import MAX_CHANGES, piece_changes
 
 if TYPE_CHECKING:
     from pipeline.sources.aoi.aoi import Area
@@ -41,6 +42,8 @@ OPTIONAL_REMOTE_KEYS = {
 INSTEAD = {"model.sha256": "model.tensors", "model.source": "model.code"}
 """What stores of before know in the place of what is known since: a file that was saved again holds the same
 tensors."""
+ITEMS = "source.items"
+"""Names of the items that a search gave."""
 MOVED = {"source.path", "source.files", "source.chunks", "source.etag", "source.modified"}
 """Where a raster lies, and since when: its pixels may be the same all the same."""
 
@@ -92,8 +95,10 @@ def compare(stored: Mapping[str, Any], now: Fingerprint, path: Place) -> bool:
     if set(keys) <= MOVED:
         return bool(keys)
     stored = {**DEFAULTS_OF_OLD_STORES, **redacted_document(dict(stored))}
-    said = "; ".join(f"{key} was {_short(stored.get(key))} and is now {_short(now[key])}" for key in keys[:3])
+    said = "; ".join(_difference(key, stored.get(key), now[key]) for key in keys[:3])
     more = f" (and {len(keys) - 3} more)" if len(keys) > 3 else ""
+    if pieces := piece_changes(stored.get("source.files"), now.get("source.files")):
+        more += f"; of the pieces of the mosaic {pieces}"
     raise StoreError(
         f"{path} was made by another job: {said}{more}. Resuming would mix two results in one store. Undo "
         f"the change, give another "
@@ -146,6 +151,16 @@ def input_identity(source: Source, area: Area | None, network: Network) -> Finge
         "model": network.identity(),
     }
     return {f"{name}.{key}": value for name, section in sections.items() for key, value in section.items()}
+
+
+def _difference(key: str, then: object, now: object) -> str:
+    """How a key differs: of the items of a search, which came and which went."""
+    if key != ITEMS or not isinstance(then, list) or not isinstance(now, list):
+        return f"{key} was {_short(then)} and is now {_short(now)}"
+    changes = [f"{name} was added" for name in now if name not in then]
+    changes += [f"{name} is gone" for name in then if name not in now]
+    more = f" and {len(changes) - MAX_CHANGES} more" if len(changes) > MAX_CHANGES else ""
+    return f"the search of source.path gives other items now: {', '.join(changes[:MAX_CHANGES])}{more}"
 
 
 def _short(value: object) -> str:

@@ -15,6 +15,7 @@ from pipeline.geometry.shards import ShardBlocks
 from pipeline.inference.read import pixel_checksum, read_with_retries
 from pipeline.inference.recipe import requested_window
 from pipeline.planning.job import Job
+from pipeline.sources.mosaics.history import piece_changes
 from pipeline.store.ledger import Ledger
 
 THREADS = 4
@@ -92,6 +93,9 @@ def source_change(job: Job) -> str | None:
     if not (job.moved and job.resumes):
         return None
     then, now = job.fingerprint.get("source.path"), job.moved.get("source.path")
+    pieces = piece_changes(job.fingerprint.get("source.files"), job.moved.get("source.files"))
+    if pieces and then == now:
+        return f"of the pieces of {now}, {pieces}"
     return f"source.path was {then} and is now {now}" if then != now else f"{now} was written anew since"
 
 

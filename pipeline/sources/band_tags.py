@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pipeline.interfaces import Source
 from pipeline.sources.gdal.opening import open_dataset
 from pipeline.sources.gdal.options import gdal_env
-from pipeline.sources.overview import raster_of
+from pipeline.sources.mosaics.mosaic_source import MosaicSource
+from pipeline.sources.overview import raster_of, unwrapped
 
 RGB = ("red", "green", "blue")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BandTags:
-    """Of the bands that are read, in their order; other kinds of sources than ``raster`` have no tags here."""
+    """Of the bands that are read, in their order; those of the first piece of a mosaic. Other kinds have none here."""
 
     names: tuple[str, ...]
     """Descriptions; empty where the file gives none."""
@@ -36,6 +37,8 @@ class BandTags:
 def read_band_tags(source: Source) -> BandTags:
     """The tags of the bands of a source."""
     raster = raster_of(source)
+    if raster is None and isinstance(inner := unwrapped(source), MosaicSource):
+        return read_band_tags(inner.first_piece())
     if raster is None or raster.bands != len(raster.indexes):
         return BandTags(names=("",) * source.bands)
     with gdal_env(raster.settings), open_dataset(raster.path) as dataset:

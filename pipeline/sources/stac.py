@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
 
 from pipeline.config import SourceConfig
 from pipeline.config.search import SearchConfig
-from pipeline.geometry.window import Window
-from pipeline.interfaces import Pixels, Source
+from pipeline.interfaces import Source
 from pipeline.sources.mosaics.compose import mosaic_of_pieces
 from pipeline.sources.stac_items.catalogue import read_document
 from pipeline.sources.stac_items.item import Item, item_of
 from pipeline.sources.stac_items.pieces import item_pieces
 from pipeline.sources.stac_items.scene import item_scene, open_scene
 from pipeline.sources.stac_items.search import found_items
-from pipeline.sources.wrappers.wrapper import SourceWrapper
 
-
-@dataclass(frozen=True, kw_only=True)
-class FoundItems(SourceWrapper):
-    """The mosaic of a search. Which items it has belongs to its identity, so that a store is made of no others."""
-
-    items: tuple[str, ...]
-    """Collection and id of each."""
-
-    def identity(self) -> dict[str, Any]:
-        """That of the mosaic, with its items by name."""
-        return {**self.source.identity(), "items": list(self.items)}
-
-    def read(self, window: Window) -> Pixels:
-        """Read a window of the mosaic. Raises ReadError."""
-        return self.source.read(window)
+READ_BY = ("assets", "radiometry", "valid", "resolution", "resampling")
+"""Keys that decide what is read of each item of a search, beside those that all mosaics have."""
 
 
 def open_source(config: SourceConfig, timeout: float | None = None) -> Source:
@@ -60,5 +44,8 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> Source:
 
 
 def _mosaic(items: list[Item], config: SourceConfig, timeout: float | None) -> Source:
+    """The items of a search as one source, whose identity names them: a store is made of no others."""
     pieces = item_pieces(items, config)
-    return FoundItems(source=mosaic_of_pieces(pieces, config, timeout), items=tuple(piece.name for piece in pieces))
+    source = mosaic_of_pieces(pieces, config, timeout)
+    reads = config.model_dump(mode="json", include={*READ_BY})
+    return replace(source, facts={**source.facts, "items": [piece.name for piece in pieces], "reads": reads})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -48,6 +48,8 @@ class PieceFacts:
     """When it was taken by its own tags, in ISO 8601; empty where they do not say so."""
     open_bytes: int = HANDLE_BYTES
     """Bytes that it holds while it is open."""
+    working_bytes: int = 0
+    """As `Source.working_bytes`."""
 
     @classmethod
     def of(cls, source: Source) -> PieceFacts:
@@ -59,6 +61,7 @@ class PieceFacts:
             block=source.block,
             rgb=source.rgb,
             notes=source.notes,
+            working_bytes=source.working_bytes,
             open_bytes=source.open_files + handle_bytes(source.block, source.bands, source.dtype.itemsize),
         )
 
@@ -101,3 +104,7 @@ class Piece:
             It cannot be opened.
         """
         return self.opener(self.config, timeout)
+
+    def without_facts(self) -> Piece:
+        """The same, as small as it travels to a worker."""
+        return self if self.facts is None else replace(self, facts=None)

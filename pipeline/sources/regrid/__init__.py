@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from pipeline.config import SourceConfig
 from pipeline.interfaces import Source
@@ -13,6 +13,14 @@ from pipeline.sources.regrid.scale import kernel_scale
 from pipeline.sources.regrid.target import check_grid_overlap, target_grid
 
 __all__ = ["on_grid"]
+
+
+@runtime_checkable
+class OnNamedGrid(Protocol):
+    """A source that lies on the grid of its config already."""
+
+    def with_stored_grid(self, stored: Mapping[str, Any]) -> Source:
+        """The same with the grid that a store was made with, as for `Regridded`."""
 
 
 def on_grid(source: Source, config: SourceConfig, stored: Mapping[str, Any] | None = None) -> Source:
@@ -34,6 +42,8 @@ def on_grid(source: Source, config: SourceConfig, stored: Mapping[str, Any] | No
     """
     if config.grid is None:
         return source
+    if isinstance(source, OnNamedGrid):
+        return source.with_stored_grid(stored or {})
     placement = placement_of(source)
     grid = target_grid(config.grid, source, placement)
     check_grid_overlap(grid, source, placement)
