@@ -97,7 +97,10 @@ class Catalogue(BaseHTTPRequestHandler):
 
     def _landing(self, path: str) -> dict[str, Any]:
         url = f"{self._base}{path}"
-        links = [{"rel": "root", "href": url}, {"rel": "search", "href": f"{url}/search", "method": "POST"}]
+        links = [
+            {"rel": "root", "href": url},
+            {"rel": "search", "href": f"{url}/search", "method": "POST", "type": "application/geo+json"},
+        ]
         catalogue = {"type": "Catalog", "stac_version": "1.1.0", "id": "tests", "description": "tests"}
         return {**catalogue, "conformsTo": CONFORMS, "links": links}
 

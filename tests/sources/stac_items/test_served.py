@@ -106,7 +106,7 @@ def test_a_catalogue_that_stays_busy_ends_the_command_for_another_time(
 @pytest.mark.parametrize("sign", ["by_query", "by_header"])
 def test_signatures_that_end_are_made_anew_while_windows_are_read(server: Served, hasty: None, sign: str) -> None:
     opened = source(server, sign)
-    server.rules({"match": "tif", "status": 403, "uses": 6})
+    server.rules({"match": "tif", "status": 403, "uses": 5})
     rows = [opened.read(Window(row=row, col=0, height=60, width=420)).data for row in range(0, 300, 60)]
     assert (np.concatenate(rows, 1) == whole(server)).all()
     refused = [request for request in server.log if request["status"] == 403]
@@ -142,7 +142,7 @@ def test_an_asset_that_is_gone_is_named_with_its_item(server: Served, hasty: Non
     server.rules()
     opened = source(server)
     server.rules({"match": "green.tif", "status": 404})
-    with pytest.raises(ReadError, match=r"http://127.*green.tif cannot be read"):
+    with pytest.raises(ReadError, match=r"http://127.*green.tif cannot be opened"):
         read(opened)
 
 
