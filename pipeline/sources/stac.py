@@ -9,7 +9,7 @@ from pipeline.config.search import SearchConfig
 from pipeline.interfaces import Source
 from pipeline.sources.mosaics.compose import mosaic_of_pieces
 from pipeline.sources.stac_items.catalogue import read_document
-from pipeline.sources.stac_items.item import Item, item_of
+from pipeline.sources.stac_items.item import Item, facts_of_items, item_of
 from pipeline.sources.stac_items.pieces import item_pieces
 from pipeline.sources.stac_items.scene import item_scene, open_scene
 from pipeline.sources.stac_items.search import found_items
@@ -48,4 +48,4 @@ def _mosaic(items: list[Item], config: SourceConfig, timeout: float | None) -> S
     pieces = item_pieces(items, config)
     source = mosaic_of_pieces(pieces, config, timeout)
     reads = config.model_dump(mode="json", include={*READ_BY})
-    return replace(source, facts={**source.facts, "items": [piece.name for piece in pieces], "reads": reads})
+    return replace(source, facts={**source.facts, **facts_of_items(items), "reads": reads})

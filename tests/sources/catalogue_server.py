@@ -29,6 +29,9 @@ class Catalogue(BaseHTTPRequestHandler):
     rules: ClassVar[list[dict[str, Any]]] = []
     log: ClassVar[list[dict[str, Any]]] = []
     uses: ClassVar[dict[str, int]] = {}
+    """Requests under each signature."""
+    revoked: ClassVar[set[str]] = set()
+    """Signatures that were used before the rules."""
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
@@ -45,7 +48,7 @@ class Catalogue(BaseHTTPRequestHandler):
     def _answer(self, body: bytes) -> None:
         if self.path == "/-/rules":
             with LOCK:
-                Catalogue.rules, Catalogue.log, Catalogue.uses = json.loads(body), [], {}
+                Catalogue.rules, Catalogue.log, Catalogue.revoked = json.loads(body), [], {*self.uses}
             self._send(200, b"", {})
         elif self.path == "/-/log":
             self._send(200, json.dumps(self.log).encode(), {})
@@ -57,10 +60,14 @@ class Catalogue(BaseHTTPRequestHandler):
     def _rule(self) -> dict[str, Any] | None:
         """The first rule that fits: of a request, its count, and the uses of its signature."""
         with LOCK:
+            signature = self._signature
+            self.uses[signature] = self.uses.get(signature, 0) + 1
             for rule in self.rules:
                 if not re.search(rule["match"], self.path) or rule.get("host", "") not in self.headers["Host"]:
                     continue
-                if "uses" in rule and self._is_accepted(rule["uses"]):
+                if "uses" in rule and signature and self.uses[signature] <= rule["uses"]:
+                    continue
+                if rule.get("revokes") and signature not in self.revoked:
                     continue
                 if rule.get("skip", 0) > 0:
                     rule["skip"] -= 1
@@ -69,11 +76,9 @@ class Catalogue(BaseHTTPRequestHandler):
                     return rule
         return None
 
-    def _is_accepted(self, uses: int) -> bool:
-        """Whether a signature is there that was used less often."""
-        signature = parse_qs(urlsplit(self.path).query).get("sig", [self.headers.get("Authorization") or ""])[0]
-        self.uses[signature] = self.uses.get(signature, 0) + 1
-        return signature != "" and self.uses[signature] <= uses
+    @property
+    def _signature(self) -> str:
+        return parse_qs(urlsplit(self.path).query).get("sig", [self.headers.get("Authorization") or ""])[0]
 
     def _serve(self, body: bytes) -> None:
         parts = urlsplit(self.path)

@@ -184,6 +184,7 @@ class BandsSource:
                 for band in self.parts
                 if not band.aligned
             },
+            **({} if self.product is None else self.product.facts),
             **self._indexes(),
             **self._radiometric_identity(),
             **(

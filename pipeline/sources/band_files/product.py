@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from pipeline.sources.band_files.calibration import Calibration
 from pipeline.sources.band_files.files import BandFile, missing_band_error
@@ -38,6 +39,8 @@ class Product:
     bands: tuple[ProductBand, ...]
     offset_key: str = ""
     """Key of the metadata that holds the offsets."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What of it belongs to the identity of a source, as plain values."""
     files: tuple[str, ...] = ()
     """Files beside the bands that decide what is read: metadata, or the archive."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -30,6 +30,11 @@ class Item:
     def title(self) -> str:
         """In words."""
         return f"item {self.id} of {self.collection}" if self.collection else f"item {self.id}"
+
+    @property
+    def name(self) -> str:
+        """Collection and id."""
+        return f"{self.collection}/{self.id}"
 
     @property
     def date(self) -> datetime | None:
@@ -68,6 +73,13 @@ def item_of(document: dict[str, Any], place: str) -> Item:
         properties=plain["properties"],
         assets=plain["assets"],
     )
+
+
+def facts_of_items(items: Sequence[Item]) -> dict[str, Any]:
+    """What a fingerprint says of items: their names, and the first and the last time of those that have one."""
+    times = sorted(item.date.astimezone(UTC) for item in items if item.date is not None)
+    ends = [time.isoformat().replace("+00:00", "Z") for time in (times[0], times[-1])] if times else []
+    return {"items": [item.name for item in items], "times": ends}
 
 
 def self_link(document: Mapping[str, Any]) -> str:

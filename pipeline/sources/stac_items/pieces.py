@@ -35,7 +35,7 @@ def item_pieces(items: Sequence[Item], config: SourceConfig) -> list[Piece]:
         marks = list(pool.map(partial(_mark, config=config), scenes))
     return [
         Piece(
-            name=f"{item.collection}/{item.id}",
+            name=item.name,
             path=redacted(item.place),
             settings=settings,
             date=item.date,

@@ -22,7 +22,7 @@ from pipeline.sources.stac_items.asset_bands import AssetBand, asset_bands
 from pipeline.sources.stac_items.choice import chosen_bands, named_band
 from pipeline.sources.stac_items.claims import Claims
 from pipeline.sources.stac_items.hrefs import resolved_href
-from pipeline.sources.stac_items.item import Item
+from pipeline.sources.stac_items.item import Item, facts_of_items
 from pipeline.sources.stac_items.radiometry import calibration_of, check_offsets, offset_key_of
 
 
@@ -47,7 +47,8 @@ def item_scene(item: Item, config: SourceConfig) -> ItemScene:
         A band is missing or named by several, an address is refused, or the item contradicts itself.
     """
     bands = asset_bands(item)
-    chosen = dict(chosen_bands(bands, config.assets, config.bands, item.title))
+    read = chosen_bands(bands, config.assets, config.bands, item.title)
+    chosen = dict(read)
     qualities = {name: named_band(bands, name, item.title) for name in config.valid or {}}
     if config.radiometry is None:
         check_offsets(list(chosen.values()), item.properties, item.title)
@@ -56,10 +57,11 @@ def item_scene(item: Item, config: SourceConfig) -> ItemScene:
         title=item.title,
         path=redacted(item.place),
         bands=tuple(_product_band(name, band, item) for name, band in every.items()),
+        facts=facts_of_items([item]),
         offset_key=offset_key_of(list(chosen.values()), item.properties),
     )
     claims = {name: Claims.of(band) for name, band in every.items()}
-    return ItemScene(product=product, names=tuple(chosen), claims=claims)
+    return ItemScene(product=product, names=tuple(name for name, _ in read), claims=claims)
 
 
 def _product_band(name: str, band: AssetBand, item: Item) -> ProductBand:

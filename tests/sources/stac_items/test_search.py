@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def row(given: dict[str, Any], **more: Any) -> list[int]:
     """Values of the first row, each once."""
     opened = open_source(SourceConfig(**given, **more))
     values = opened.read(Window(row=0, col=0, height=1, width=opened.grid.width)).data[0, 0]
-    return [int(values[0]), *(int(b) for a, b in zip(values, values[1:], strict=False) if a != b)]
+    return [int(values[0]), *(int(b) for a, b in pairwise(values) if a != b)]
 
 
 def test_all_pages_of_a_search_are_one_mosaic(server: Served) -> None:
