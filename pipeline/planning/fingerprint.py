@@ -95,9 +95,11 @@ def compare(stored: Mapping[str, Any], now: Fingerprint, path: Place) -> bool:
     if set(keys) <= MOVED:
         return bool(keys)
     stored = {**DEFAULTS_OF_OLD_STORES, **redacted_document(dict(stored))}
+    pieces = piece_changes(stored.get("source.files"), now.get("source.files"))
+    keys = [key for key in keys if not pieces or key != "source.files"]
     said = "; ".join(_difference(key, stored.get(key), now[key]) for key in keys[:3])
     more = f" (and {len(keys) - 3} more)" if len(keys) > 3 else ""
-    if pieces := piece_changes(stored.get("source.files"), now.get("source.files")):
+    if pieces:
         more += f"; of the pieces of the mosaic {pieces}"
     raise StoreError(
         f"{path} was made by another job: {said}{more}. Resuming would mix two results in one store. Undo "
@@ -155,8 +157,13 @@ def input_identity(source: Source, area: Area | None, network: Network) -> Finge
 
 def _difference(key: str, then: object, now: object) -> str:
     """How a key differs: of the items of a search, which came and which went."""
+    return item_changes(key, then, now) or f"{key} was {_short(then)} and is now {_short(now)}"
+
+
+def item_changes(key: str, then: object, now: object) -> str:
+    """Which items of a search were added and which are gone, as a message says it; empty of any other key."""
     if key != ITEMS or not isinstance(then, list) or not isinstance(now, list):
-        return f"{key} was {_short(then)} and is now {_short(now)}"
+        return ""
     changes = [f"{name} was added" for name in now if name not in then]
     changes += [f"{name} is gone" for name in then if name not in now]
     more = f" and {len(changes) - MAX_CHANGES} more" if len(changes) > MAX_CHANGES else ""

@@ -7,7 +7,7 @@ import uuid
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -90,6 +90,10 @@ class RasterSource:
             if attribute.name not in ("name", "_own")
         }
         return process_singleton.get_or_create, (type(self), self.name, spec)
+
+    def with_settings(self, more: Settings) -> RasterSource:
+        """The same, with more that GDAL is told around its handles."""
+        return replace(self, settings=(*self.settings, *more), name=uuid.uuid4().hex)
 
     @property
     def bands(self) -> int:

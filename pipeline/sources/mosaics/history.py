@@ -30,7 +30,7 @@ def digest_of_pieces(names: Sequence[str], marks: Sequence[str]) -> str:
 def piece_changes(then: object, now: object) -> str:
     """Which pieces were added, changed or removed between two digests, as a message says it; empty where unknown."""
     before, after = _read(then), _read(now)
-    if not before or not after or before == after:
+    if not before or not after or then == now:
         return ""
     changes = [f"{name} was added" for name in after if name not in before]
     changes += [f"{name} was changed" for name in after if name in before and before[name] != after[name]]

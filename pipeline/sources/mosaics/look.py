@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 
 from rasterio.io import DatasetReader
 
 from pipeline.errors import SourceError
 from pipeline.sources import raster
-from pipeline.sources.gdal.options import gdal_env, is_remote
+from pipeline.sources.gdal.options import Settings, gdal_env, is_remote
 from pipeline.sources.mosaics.piece import Piece, PieceFacts, handle_bytes, open_by_kind
 from pipeline.sources.raster import RasterSource
 
 REMOTE_THREADS = 16
 """Pieces of a server that are asked at once."""
 # thousands of files may lie in a piece's folder, and GDAL would list them for each; it asks for sidecars by name so
-_WITHOUT_LISTING = (("GDAL_DISABLE_READDIR_ON_OPEN", "TRUE"),)
+WITHOUT_LISTING: Settings = (("GDAL_DISABLE_READDIR_ON_OPEN", "TRUE"),)
 
 
-def look_at(pieces: Iterable[Piece], timeout: float | None) -> Iterator[PieceFacts | SourceError]:
+def look_at(pieces: Sequence[Piece], timeout: float | None) -> list[PieceFacts | SourceError]:
     """What each piece says of itself, or why it cannot be opened, in their order."""
-    pieces = list(pieces)
     if not any(is_remote(path) for piece in pieces for path in paths_of(piece)):
-        yield from (_look(piece, timeout) for piece in pieces)
-        return
+        with gdal_env(WITHOUT_LISTING):
+            return [_look(piece, timeout) for piece in pieces]
     with ThreadPoolExecutor(REMOTE_THREADS, thread_name_prefix="pieces") as pool:
-        yield from pool.map(lambda piece: _look(piece, timeout), pieces)
+        return list(pool.map(lambda piece: _look(piece, timeout), pieces))
 
 
 def paths_of(piece: Piece) -> list[str]:
@@ -39,8 +37,7 @@ def _look(piece: Piece, timeout: float | None) -> PieceFacts | SourceError:
     try:
         if piece.opener is not open_by_kind or piece.settings.kind != "raster":
             return PieceFacts.of(piece.open(timeout))
-        local = not is_remote(str(piece.path))
-        with gdal_env(_WITHOUT_LISTING) if local else nullcontext(), raster.opened(piece.config, timeout) as handles:
+        with raster.opened(piece.config, timeout) as handles:
             return _facts(*handles)
     except SourceError as error:
         return error

@@ -15,13 +15,14 @@ from pipeline.geometry.crs import same_grid
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window, bounding_window
 from pipeline.interfaces import CAUSES, Pixels, Source
-from pipeline.sources.gdal.options import is_remote
+from pipeline.sources.gdal.options import gdal_env, is_remote
 from pipeline.sources.mosaics.lattice import Windows
-from pipeline.sources.mosaics.look import paths_of
+from pipeline.sources.mosaics.look import WITHOUT_LISTING, paths_of
 from pipeline.sources.mosaics.named_grid import on_named_grid
 from pipeline.sources.mosaics.piece import Piece
 from pipeline.sources.mosaics.pool import PiecePool
 from pipeline.sources.mosaics.unreadable import UnreadableAsNodata
+from pipeline.sources.raster import RasterSource
 from pipeline.sources.wrappers import process_singleton
 from pipeline.sources.wrappers.beyond_edges import read_beyond
 
@@ -124,7 +125,7 @@ class MosaicSource:
         """
         piece = self.pieces[number]
         try:
-            source = piece.open(self.timeout)
+            source = self._open_piece(piece)
             if not self._fits(source, place):
                 raise SourceError("it was written anew since the mosaic was put together; run the command again")
             if self.unreadable_as_nodata and not any(map(is_remote, paths_of(piece))):
@@ -132,6 +133,14 @@ class MosaicSource:
             return self._on_grid(source)
         except SourceError as error:
             raise ReadError(f"{piece.name}, a piece of the mosaic, cannot be opened: {error}") from error
+
+    def _open_piece(self, piece: Piece) -> Source:
+        """A piece on its own grid, without a look at all files beside it where these are local."""
+        if any(map(is_remote, paths_of(piece))):
+            return piece.open(self.timeout)
+        with gdal_env(WITHOUT_LISTING):
+            source = piece.open(self.timeout)
+        return source.with_settings(WITHOUT_LISTING) if isinstance(source, RasterSource) else source
 
     def _fits(self, source: Source, place: Window) -> bool:
         """Whether a piece is still what it was when the mosaic was put together, as far as arrays show."""
