@@ -49,6 +49,7 @@ def test_a_store_gets_an_item_that_says_where_when_and_by_which_network_and_lose
     assert not file.exists()
 
 
+@pytest.mark.slow
 def test_an_item_is_never_written_over_a_file_of_others(tmp_path: Path) -> None:
     (tmp_path / "job.stac.json").write_text("{}")
     report = runs.go(scenes.config(tmp_path, output={"stac": True}))

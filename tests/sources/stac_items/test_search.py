@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.config import SourceConfig
-from pipeline.errors import SourceError
+from pipeline.errors import InputError, SourceError
 from pipeline.geometry.window import Window
 from pipeline.sources import open_source
 from tests import scenes
@@ -107,8 +107,8 @@ def test_a_store_and_a_frozen_plan_are_made_of_no_other_items(server: Served, tm
     publish(server, (1, 2))
     for command in (["run", str(config)], ["run", str(tmp_path / "frozen.yaml")]):
         again = run.invoke(app, command)
-        text = " ".join(again.output.split())
-        assert again.exit_code == 2, text
-        assert "other items now: tests/S3 was added, tests/S5 is gone" in text
+        assert isinstance(again.exception, InputError)
+        assert again.exception.exit_code == 2
+        assert "other items now: tests/S3 was added, tests/S5 is gone" in str(again.exception)
     publish(server, (1, 0))
     assert run.invoke(app, ["run", str(config)]).exit_code == 0

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.config import SourceConfig
-from pipeline.errors import ReadError, SourceError, Unfinished
+from pipeline.errors import BlocksFailed, ReadError, SourceError, Unfinished
 from pipeline.geometry.window import Window
 from pipeline.sources import open_source
 from pipeline.sources.stac_items import catalogue as requests
@@ -211,7 +211,8 @@ def test_a_run_whose_asset_dies_fails_its_blocks_by_name_and_a_rerun_does_them(
     config = scenes.config(tmp_path, source=given, execution={"retries": 0})
     server.rules({"match": "green.tif", "skip": 14, "status": 404})
     failed = CliRunner().invoke(app, ["run", str(config)])
-    assert failed.exit_code == 1
+    assert isinstance(failed.exception, BlocksFailed)
+    assert failed.exception.exit_code == 1
     assert "green.tif cannot be read" in failed.output.replace("\n", " ")
     server.rules()
     assert CliRunner().invoke(app, ["run", str(config)]).exit_code == 0
