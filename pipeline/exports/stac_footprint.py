@@ -9,9 +9,9 @@ import numpy as np
 from pipeline.geometry.crs import transformer
 from pipeline.geometry.grid import Grid
 
-EDGE_POINTS = 8
+POINTS_PER_SIDE = 8
 """Per side of the grid, since its sides are curves in degrees."""
-DIGITS = 7
+DEGREE_DIGITS = 7
 """Of degrees: about a centimetre."""
 
 
@@ -34,12 +34,12 @@ def footprint_of(grid: Grid) -> dict[str, Any]:
 
 def _ring(grid: Grid) -> Any:
     """(points, 2) of the outline, counterclockwise, closed."""
-    t = np.linspace(0, 1, EDGE_POINTS, endpoint=False)
+    t = np.linspace(0, 1, POINTS_PER_SIDE, endpoint=False)
     rows = np.concatenate([t, np.ones_like(t), 1 - t, np.zeros_like(t), [0]]) * grid.height
     cols = np.concatenate([np.zeros_like(t), t, np.ones_like(t), 1 - t, [0]]) * grid.width
     a, b, c, d, e, f = grid.transform
     lon, lat = transformer(str(grid.wkt), "OGC:CRS84").transform(a * cols + b * rows + c, d * cols + e * rows + f)
-    return np.round(np.column_stack([lon, lat]), DIGITS)
+    return np.round(np.column_stack([lon, lat]), DEGREE_DIGITS)
 
 
 def _crossing(ring: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -77,10 +78,24 @@ def completed(meta: Mapping[str, Any]) -> Fingerprint:
 def differing(then: Mapping[str, Any], now: Fingerprint) -> list[str]:
     """Keys of what is wanted now that were otherwise; what could not be known then is no difference."""
     then = without_own_sources({**DEFAULTS_OF_OLD_STORES, **redacted_document(dict(then))})
-    passed_over = (OPTIONAL_REMOTE_KEYS - then.keys()) | {
-        old for old, new in INSTEAD.items() if new in then and new in now
-    }
-    return [key for key, value in now.items() if not same(key, then.get(key), value) and key not in passed_over]
+    replaced = {old for old, new in INSTEAD.items() if new in then and new in now}
+    return [
+        key
+        for key, value in now.items()
+        if not same(key, then.get(key), value)
+        and key not in replaced
+        and (key in then or of_one_source(key) not in OPTIONAL_REMOTE_KEYS)
+    ]
+
+
+def is_move(key: str) -> bool:
+    """Whether a key says where a raster lies, or since when, and nothing of its pixels."""
+    return of_one_source(key) in MOVED
+
+
+def of_one_source(key: str) -> str:
+    """The key that a source has alone, of one that it has in a stack: ``source.size`` of ``source.path.1.size``."""
+    return re.sub(r"^source\.path\.\d+\.", "source.", key)
 
 
 def compare(stored: Mapping[str, Any], now: Fingerprint, path: Place) -> bool:
@@ -92,12 +107,12 @@ def compare(stored: Mapping[str, Any], now: Fingerprint, path: Place) -> bool:
         Whether the source lies elsewhere, or was written anew, and nothing else differs: then its pixels decide.
     """
     keys = differing(stored, now)
-    if set(keys) <= MOVED:
+    if all(map(is_move, keys)):
         return bool(keys)
     stored = {**DEFAULTS_OF_OLD_STORES, **redacted_document(dict(stored))}
     pieces = piece_changes(stored.get("source.files"), now.get("source.files"))
     keys = [key for key in keys if not pieces or key != "source.files"]
-    said = "; ".join(_difference(key, stored.get(key), now[key]) for key in keys[:3])
+    said = "; ".join(_difference(key, stored.get(key), now) for key in keys[:3])
     more = f" (and {len(keys) - 3} more)" if len(keys) > 3 else ""
     if pieces:
         more += f"; of the pieces of the mosaic {pieces}"
@@ -155,9 +170,10 @@ def input_identity(source: Source, area: Area | None, network: Network) -> Finge
     return {f"{name}.{key}": value for name, section in sections.items() for key, value in section.items()}
 
 
-def _difference(key: str, then: object, now: object) -> str:
+def _difference(key: str, then: object, now: Fingerprint) -> str:
     """How a key differs: of the items of a search, which came and which went."""
-    return item_changes(key, then, now) or f"{key} was {_short(then)} and is now {_short(now)}"
+    difference = f"{key}{_of_source(key, now)} was {_short(then)} and is now {_short(now[key])}"
+    return item_changes(key, then, now[key]) or difference
 
 
 def item_changes(key: str, then: object, now: object) -> str:
@@ -168,6 +184,13 @@ def item_changes(key: str, then: object, now: object) -> str:
     changes += [f"{name} is gone" for name in then if name not in now]
     more = f" and {len(changes) - MAX_CHANGES} more" if len(changes) > MAX_CHANGES else ""
     return f"the search of source.path gives other items now: {', '.join(changes[:MAX_CHANGES])}{more}"
+
+
+def _of_source(key: str, now: Fingerprint) -> str:
+    """Which source of a stack a key is of, in words; nothing of other keys."""
+    number = re.match(r"source\.path\.(\d+)\.(?!path$)", key)
+    path = now.get(f"source.path.{number[1]}.path") if number else None
+    return f", of {path}," if path else ""
 
 
 def _short(value: object) -> str:

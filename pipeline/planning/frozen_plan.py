@@ -14,10 +14,10 @@ from pipeline.locations import Place
 from pipeline.planning import memory
 from pipeline.planning.fingerprint import (
     DEFAULTS_OF_OLD_STORES,
-    MOVED,
     OPTIONAL_REMOTE_KEYS,
     Fingerprint,
     differing,
+    is_move,
     item_changes,
 )
 from pipeline.planning.option import Resolved, locked_values
@@ -181,7 +181,7 @@ def _same_plan(stored: Fingerprint, held: Fingerprint, path: Place) -> None:
 
 def _beyond_moves(keys: list[str]) -> list[str]:
     """Without those of a raster that lies elsewhere: of a store that is there, its pixels decide."""
-    return [key for key in keys if key not in MOVED]
+    return [key for key in keys if not is_move(key)]
 
 
 def _keep(held: Fingerprint, now: Fingerprint, moved: bool) -> None:

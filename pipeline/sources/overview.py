@@ -69,12 +69,12 @@ def read_overview(source: Source, largest_step: int) -> Overview | None:
 
 def raster_of(source: Source) -> RasterSource | None:
     """The raster below wrappers; None of another kind of source."""
-    source = unwrapped(source)
+    source = without_wrappers(source)
     return source if isinstance(source, RasterSource) else None
 
 
-def unwrapped(source: Source) -> Source:
-    """The source below wrappers."""
+def without_wrappers(source: Source) -> Source:
+    """The source below all wrappers."""
     while isinstance(source, SourceWrapper):
         source = source.source
     return source

@@ -23,7 +23,7 @@ from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.interfaces import CAUSES, Pixels
 from pipeline.runtime.resources import GDAL_CACHE
-from pipeline.sources.gdal.access import Access, opened_once
+from pipeline.sources.gdal.access import FileAccess, look_at_file
 from pipeline.sources.gdal.colours import AS_STORED, Picture, picture_of, rgb_of
 from pipeline.sources.gdal.file_identity import identity_of
 from pipeline.sources.gdal.georeference import georeference_of
@@ -72,7 +72,7 @@ class RasterSource:
     """What GDAL is told around this raster's handles."""
     mosaic: Mosaic = field(default_factory=Mosaic)
     """What is kept open of the files that it is put together from."""
-    access: Access | None = None
+    access: FileAccess | None = None
     """How a file is opened that a catalogue names; None where the path says it all."""
     shared: Handles | None = field(default=None, repr=False, compare=False)
     """Handles that it has in common with sources of other bands of the file; None where it has its own."""
@@ -227,7 +227,7 @@ class RasterSource:
 
     @property
     def _handle(self) -> Handle:
-        return self._handles.opened(self.path, self.settings, self.access)
+        return self._handles.handle_of(self.path, self.settings, self.access)
 
     @property
     def _validity(self) -> Validity:
@@ -242,7 +242,7 @@ class RasterSource:
 def open_source(
     config: SourceConfig,
     timeout: float | None = None,
-    access: Access | None = None,
+    access: FileAccess | None = None,
     shared: Handles | None = None,
 ) -> RasterSource:
     """Open a raster and check its bands.
@@ -263,17 +263,17 @@ def open_source(
     SourceError
         It is missing, no raster, has no such band, is of complex numbers, or of colours that are not known how to show.
     """
-    with opened(config, timeout, access, shared) as (source, _):
+    with open_with_handle(config, timeout, access, shared) as (source, _):
         return source
 
 
 @contextmanager
-def opened(
-    config: SourceConfig, timeout: float | None = None, access: Access | None = None, shared: Handles | None = None
+def open_with_handle(
+    config: SourceConfig, timeout: float | None = None, access: FileAccess | None = None, shared: Handles | None = None
 ) -> Iterator[tuple[RasterSource, DatasetReader]]:
     """A raster, and the handle by which it was looked at, for whoever asks more of it; as `open_source` otherwise."""
     path, bands = without_sample(config.file), config.numbers
-    with gdal_env(gdal_options(path, [], timeout)), opened_once(path, access) as dataset:
+    with gdal_env(gdal_options(path, [], timeout)), look_at_file(path, access) as dataset:
         picture = AS_STORED if config.scale_tags else picture_of(dataset, mask_urls(path), bands)
         indexes = bands_of(path, dataset, bands)
         parts = parts_of(path, dataset.files) if access is None else []

@@ -9,9 +9,9 @@ from pipeline.config.search import SearchConfig
 from pipeline.interfaces import Source
 from pipeline.sources.mosaics.compose import mosaic_of_pieces
 from pipeline.sources.stac_items.catalogue import read_document
-from pipeline.sources.stac_items.item import Item, facts_of_items, item_of
+from pipeline.sources.stac_items.item import StacItem, facts_of_items, item_of
 from pipeline.sources.stac_items.pieces import item_pieces
-from pipeline.sources.stac_items.scene import item_scene, open_scene
+from pipeline.sources.stac_items.scene import item_scene, open_item
 from pipeline.sources.stac_items.search import found_items
 
 READ_BY = ("assets", "radiometry", "valid", "resolution", "resampling")
@@ -40,10 +40,10 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> Source:
     if isinstance(config.path, SearchConfig):
         return _mosaic(found_items(config.path), config, timeout)
     item = item_of(read_document(config.file), config.file)
-    return open_scene(item_scene(item, config), config, timeout)
+    return open_item(item_scene(item, config), config, timeout)
 
 
-def _mosaic(items: list[Item], config: SourceConfig, timeout: float | None) -> Source:
+def _mosaic(items: list[StacItem], config: SourceConfig, timeout: float | None) -> Source:
     """The items of a search as one source, whose identity names them: a store is made of no others."""
     pieces = item_pieces(items, config)
     source = mosaic_of_pieces(pieces, config, timeout)

@@ -23,7 +23,7 @@ UNCACHED: Settings = (("CPL_VSIL_CURL_NON_CACHED", "/vsicurl/"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class SignedDataset:
     """A file that is open, and the signature that it was opened under."""
 
     dataset: DatasetReader
@@ -31,7 +31,7 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class FileAccess:
     """How a file that a catalogue names is opened. Pickles as the name of who signs."""
 
     signer: Signer | None = None
@@ -42,13 +42,13 @@ class Access:
         """The file's address as it is asked for now."""
         return Signed(url=href) if self.signer is None else self.signer.signed(href)
 
-    def open(self, href: str) -> Opened:
+    def open(self, href: str) -> SignedDataset:
         """Open a file. Raises SourceError, which names the file without its signature."""
         signed = self.signed(href)
         with self.env(signed):
-            return Opened(dataset=open_dataset(signed.url, href, self.drivers), signed=signed)
+            return SignedDataset(dataset=open_dataset(signed.url, href, self.drivers), signed=signed)
 
-    def open_patiently(self, href: str) -> Opened:
+    def open_patiently(self, href: str) -> SignedDataset:
         """Open a file, and try once more where the server says that this may help. Raises SourceError."""
         signed = self.signed(href)
         try:
@@ -83,7 +83,7 @@ class Access:
 
 
 @contextmanager
-def opened_once(path: str, access: Access | None) -> Iterator[DatasetReader]:
+def look_at_file(path: str, access: FileAccess | None) -> Iterator[DatasetReader]:
     """A raster while it is looked at. Raises SourceError."""
     if access is None:
         with open_dataset(path) as dataset:

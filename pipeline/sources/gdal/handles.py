@@ -12,7 +12,7 @@ from typing import Any
 
 from rasterio.io import DatasetReader
 
-from pipeline.sources.gdal.access import Access
+from pipeline.sources.gdal.access import FileAccess
 from pipeline.sources.gdal.opening import open_dataset
 from pipeline.sources.gdal.options import Settings, gdal_env
 from pipeline.sources.gdal.signer import Signed
@@ -50,7 +50,7 @@ class Handles:
         """Let this thread's handle go."""
         self._local.__dict__.clear()
 
-    def opened(self, path: str, settings: Settings, access: Access | None) -> Handle:
+    def handle_of(self, path: str, settings: Settings, access: FileAccess | None) -> Handle:
         """The handle of this thread, or a new one where its signature is about to end. Raises SourceError."""
         handle: Handle | None = getattr(self._local, "handle", None)
         if handle is None or (access is not None and handle.signed != access.signed(path)):
@@ -58,7 +58,7 @@ class Handles:
                 handle = self._local.handle = _open(path, access)
         return handle
 
-    def may_succeed_now(self, path: str, access: Access | None) -> bool:
+    def may_succeed_now(self, path: str, access: FileAccess | None) -> bool:
         """Close this thread's handle, whose read failed, and tell whether another read may succeed at once."""
         handle: Handle | None = getattr(self._local, "handle", None)
         self.close()  # a handle that failed once may go on failing
@@ -68,7 +68,7 @@ class Handles:
         return access.may_succeed_now(path, signed)
 
 
-def _open(path: str, access: Access | None) -> Handle:
+def _open(path: str, access: FileAccess | None) -> Handle:
     if access is None:
         return Handle(dataset=open_dataset(path))
     opened = access.open_patiently(path)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 DATE = r"(?:\d{4}(?:[-_]?\d{2}){0,2}|\d{7})(?:[T_ -]?\d{2}[-:_]?\d{2}(?:[-:_]?\d{2})?Z?)?"
 """What ``{date}`` stands for: a year, with a month, with a day or as the day of the year, and with a time of day."""
-FORMS = "2024, 2024-06, 2024-06-01, 20240601, 2024153 (the day of the year), each with a time as T1003 or T100331"
+DATE_FORMS = "2024, 2024-06, 2024-06-01, 20240601, 2024153 (the day of the year), each with a time as T1003 or T100331"
 """What of it a message names."""
 _BY_DIGITS = {
     4: "%Y",

@@ -18,7 +18,7 @@ from pipeline.config import SourceConfig
 from pipeline.errors import SourceError
 from pipeline.geometry.grid import Grid
 from pipeline.runtime.resources import cache_folder
-from pipeline.sources.mosaics.look import look_at
+from pipeline.sources.mosaics.look import read_facts
 from pipeline.sources.mosaics.marks import digest, marks_of, sidecars_of
 from pipeline.sources.mosaics.piece import Piece, PieceFacts
 
@@ -77,7 +77,7 @@ def _looked_at(
 ) -> Iterator[tuple[str, Entry | SourceError]]:
     """Name and entry of pieces that were opened, or of which the caller knows all."""
     to_open = [piece for piece in pieces if piece.facts is None]
-    facts = dict(zip([piece.name for piece in to_open], look_at(to_open, timeout), strict=True))
+    facts = dict(zip([piece.name for piece in to_open], read_facts(to_open, timeout), strict=True))
     results = [piece.facts or facts[piece.name] for piece in pieces]
     good = [(piece, value) for piece, value in zip(pieces, results, strict=True) if isinstance(value, PieceFacts)]
     marks = marks_of([piece for piece, _ in good], [value.files for _, value in good])

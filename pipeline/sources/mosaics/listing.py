@@ -13,10 +13,10 @@ from pipeline.config import SourceConfig
 from pipeline.errors import SourceError
 from pipeline.redact import mask_urls, redacted
 from pipeline.sources.gdal.options import is_remote
-from pipeline.sources.mosaics.dates import DATE, FORMS, parse_date
+from pipeline.sources.mosaics.dates import DATE, DATE_FORMS, parse_date
 from pipeline.sources.mosaics.piece import Piece
 
-ENDINGS = (
+RASTER_ENDINGS = (
     ".tif",
     ".tiff",
     ".vrt",
@@ -64,7 +64,9 @@ def listed_pieces(config: SourceConfig) -> list[Piece]:
 def _paths(path: object) -> Iterator[tuple[str, datetime | None]]:
     """Path and date of each piece, where the path names the date."""
     if isinstance(path, list):
-        yield from ((name, None) for name in path)
+        if not all(isinstance(name, str) for name in path):
+            raise SourceError("source.path lists sources that are no files. With kind: mosaic each is a path or a URL.")
+        yield from ((str(name), None) for name in path)
         return
     assert isinstance(path, str)
     if Path(path).is_dir():
@@ -94,7 +96,9 @@ def rasters_in(folder: str) -> list[str]:
     return [
         os.path.join(folder, name)
         for name in names
-        if name.lower().endswith(ENDINGS) and not (stores and name.startswith(stores)) and not name.startswith(".")
+        if name.lower().endswith(RASTER_ENDINGS)
+        and not (stores and name.startswith(stores))
+        and not name.startswith(".")
     ]
 
 
@@ -110,7 +114,7 @@ def _matching(pattern: str) -> Iterator[tuple[str, datetime | None]]:
         if text and date is None:
             raise SourceError(
                 f"source.path is {pattern}, and {name} has {text} in place of {DATE_FIELD}, which is no date. Dates "
-                f"are {FORMS}."
+                f"are {DATE_FORMS}."
             )
         yield name, date
 

@@ -19,7 +19,7 @@ REMOTE_THREADS = 16
 WITHOUT_LISTING: Settings = (("GDAL_DISABLE_READDIR_ON_OPEN", "TRUE"),)
 
 
-def look_at(pieces: Sequence[Piece], timeout: float | None) -> list[PieceFacts | SourceError]:
+def read_facts(pieces: Sequence[Piece], timeout: float | None) -> list[PieceFacts | SourceError]:
     """What each piece says of itself, or why it cannot be opened, in their order."""
     if not any(is_remote(path) for piece in pieces for path in paths_of(piece)):
         with gdal_env(WITHOUT_LISTING):
@@ -37,7 +37,7 @@ def _look(piece: Piece, timeout: float | None) -> PieceFacts | SourceError:
     try:
         if piece.opener is not open_by_kind or piece.settings.kind != "raster":
             return PieceFacts.of(piece.open(timeout))
-        with raster.opened(piece.config, timeout) as handles:
+        with raster.open_with_handle(piece.config, timeout) as handles:
             return _facts(*handles)
     except SourceError as error:
         return error

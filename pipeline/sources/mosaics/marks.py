@@ -13,9 +13,9 @@ from pipeline.sources.gdal.options import is_remote
 from pipeline.sources.mosaics.look import REMOTE_THREADS, paths_of
 from pipeline.sources.mosaics.piece import Piece
 
-BESIDE = (".aux.xml", ".msk")
+SIDECAR_ENDINGS = (".aux.xml", ".msk")
 """Endings of sidecars that change what is known of a file, after the whole name of it."""
-IN_PLACE = (".tfw", ".wld", ".prj", ".tab")
+REPLACING_ENDINGS = (".tfw", ".wld", ".prj", ".tab")
 """The same in place of the file's own ending."""
 
 
@@ -50,7 +50,7 @@ def sidecars_of(piece: Piece) -> str:
     times = []
     for path in paths_of(piece):
         bare = path.removesuffix(PurePath(path).suffix)
-        names = [path + ending for ending in BESIDE] + [bare + ending for ending in IN_PLACE]
+        names = [path + ending for ending in SIDECAR_ENDINGS] + [bare + ending for ending in REPLACING_ENDINGS]
         times += [] if is_remote(path) else [_written(Path(name)) for name in names]
     return ",".join(times) if any(times) else ""
 

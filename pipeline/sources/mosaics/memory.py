@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.runtime import resources
+from pipeline.sources.band_files.bands_source import LARGE_TILE
 from pipeline.sources.gdal.vrt_files import MAX_OPEN_FILES, POOL_BYTES
 from pipeline.sources.mosaics.piece import PieceFacts
 
-LARGE_TILE = 2048
-"""Side of a tile whose reads are priced, px."""
 MIN_OPEN_PIECES = 8
 """Pieces that stay open for each thread at least: a window touches up to four, and others below them."""
 

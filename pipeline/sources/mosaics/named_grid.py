@@ -11,7 +11,7 @@ from pipeline.geometry.crs import Box, bbox_of, name_of
 from pipeline.geometry.grid import Grid
 from pipeline.interfaces import Source
 from pipeline.sources.mosaics.group import PieceGroup
-from pipeline.sources.mosaics.outlines import Outlines, outlines_in
+from pipeline.sources.mosaics.outlines import PieceOutlines, outlines_in
 from pipeline.sources.regrid.coverage import covered_box
 from pipeline.sources.regrid.placement import Placement, placement_of
 from pipeline.sources.regrid.regridded import Regridded
@@ -45,7 +45,7 @@ def _scale(grid: Grid, source: Source, placement: Placement) -> tuple[float, flo
     return kernel_scale(around, source, placement)
 
 
-def grid_of_pieces(config: GridConfig, first: Source, group: PieceGroup) -> tuple[Grid, Outlines]:
+def grid_of_pieces(config: GridConfig, first: Source, group: PieceGroup) -> tuple[Grid, PieceOutlines]:
     """The grid that a config names for pieces, and the outlines of these in its CRS.
 
     Parameters
@@ -91,7 +91,7 @@ def _require_crs(group: PieceGroup) -> None:
             )
 
 
-def _no_overlap_error(grid: Grid, outlines: Outlines) -> SourceError:
+def _no_overlap_error(grid: Grid, outlines: PieceOutlines) -> SourceError:
     """The error of a grid on which no piece lies."""
     assert grid.wkt is not None
     return SourceError(

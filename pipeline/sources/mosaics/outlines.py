@@ -13,14 +13,14 @@ from pipeline.geometry.grid import Grid
 from pipeline.sources.mosaics.lattice import Windows
 from pipeline.sources.regrid.placement import WGS84, FloatArray, inverse
 
-EDGE_POINTS = 17
+PLACES_PER_EDGE = 17
 """Places along each edge by which an outline is followed, where its edges are curves in the other CRS."""
 MARGIN_PX = 2
 """Pixels of the grid around an outline, beside what its edges bend between two places."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outlines:
+class PieceOutlines:
     """Of pieces in one CRS."""
 
     xs: FloatArray
@@ -56,12 +56,12 @@ class Outlines:
         """(pieces, 2) first and last row and column that an outline takes up."""
         places = np.stack(inverse(grid.transform, self.xs + east, self.ys), axis=2)
         places[self.whole] = 0.0
-        edges = places.reshape(len(places), -1, EDGE_POINTS, 2)
+        edges = places.reshape(len(places), -1, PLACES_PER_EDGE, 2)
         margin = MARGIN_PX + np.abs(np.diff(edges, 2, axis=2)).max((1, 2))
         return np.floor(places.min(1) - margin), np.ceil(places.max(1) + margin)
 
 
-def outlines_in(wkt: str, grids: Sequence[Grid]) -> Outlines:
+def outlines_in(wkt: str, grids: Sequence[Grid]) -> PieceOutlines:
     """The outlines of pieces, each with a CRS, in another CRS."""
     xs, ys = _edges(grids)
     whole = np.zeros(len(grids), bool)
@@ -77,14 +77,14 @@ def outlines_in(wkt: str, grids: Sequence[Grid]) -> Outlines:
     whole |= ~(np.isfinite(xs) & np.isfinite(ys)).all(1)
     if turn:
         xs = _counted_on(xs, turn, whole)
-    return Outlines(xs=xs, ys=ys, whole=whole, turn=turn)
+    return PieceOutlines(xs=xs, ys=ys, whole=whole, turn=turn)
 
 
 def _edges(grids: Sequence[Grid]) -> tuple[FloatArray, FloatArray]:
     """(pieces, places) coordinates along the edges, once around."""
     a, b, c, d, e, f = np.array([grid.transform for grid in grids], np.float64).T[:, :, None]
     heights, widths = np.array([(grid.height, grid.width) for grid in grids], np.float64).T[:, :, None]
-    t = np.linspace(0, 1, EDGE_POINTS)
+    t = np.linspace(0, 1, PLACES_PER_EDGE)
     rows = np.concatenate([np.zeros_like(t), t, np.ones_like(t), t[::-1]]) * heights
     cols = np.concatenate([t, np.ones_like(t), t[::-1], np.zeros_like(t)]) * widths
     return a * cols + b * rows + c, d * cols + e * rows + f

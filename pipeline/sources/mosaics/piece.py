@@ -9,6 +9,7 @@ from datetime import datetime
 import numpy as np
 
 from pipeline.config import SourceConfig
+from pipeline.config.families import SOURCE_KINDS
 from pipeline.geometry.grid import Grid
 from pipeline.interfaces import Source
 from pipeline.runtime.memory_constants import DATASET_COPIES
@@ -21,9 +22,9 @@ HANDLE_BYTES = 256 * 2**10
 
 def open_by_kind(config: SourceConfig, timeout: float | None) -> Source:
     """Open a source of any kind, on its own grid."""
-    from pipeline.sources import KINDS  # which holds the mosaic itself
-
-    return KINDS[config.kind](config, timeout)
+    # by the family's table, since the table itself names the mosaic
+    open_: Opener = next(table[config.kind] for table in SOURCE_KINDS.tables if config.kind in table)
+    return open_(config, timeout)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from pipeline.sources.stac_items.item import Item
+from pipeline.sources.stac_items.item import StacItem
 
 PICTURE_ROLES = {"visual", "overview", "thumbnail", "metadata"}
 """Of assets that are looked at; a band's name means the band itself before it means theirs."""
@@ -51,12 +51,12 @@ class AssetBand:
         return bool(self.common_name) or any(key.startswith("eo:") for key in self.metadata)
 
 
-def asset_bands(item: Item) -> list[AssetBand]:
+def asset_bands(item: StacItem) -> list[AssetBand]:
     """All bands of all assets, in the order of the item."""
     return [band for key, asset in item.assets.items() for band in _bands(item, key, asset)]
 
 
-def _bands(item: Item, key: str, asset: Mapping[str, Any]) -> Iterator[AssetBand]:
+def _bands(item: StacItem, key: str, asset: Mapping[str, Any]) -> Iterator[AssetBand]:
     projection = {**_projection(item.properties), **_projection(asset)}
     entries = list(_entries(asset))
     for number, entry in enumerate(entries or [{}], 1):

@@ -14,7 +14,7 @@ from pipeline.sources.gdal.refusals import MAX_PAUSE_S
 if TYPE_CHECKING:
     from pystac_client.stac_api_io import StacApiIO
 
-RETRIES = 5
+REPETITIONS = 5
 BACKOFF_S = 0.5
 """Seconds before the second repetition, doubled by each."""
 BUSY = (408, 425, 429, 500, 502, 503, 504)
@@ -25,7 +25,7 @@ TIMEOUT_S = (15.0, 60.0)
 def catalogue_io() -> StacApiIO:
     """What asks servers of catalogues. Raises ExtraError where the extra is not installed."""
     library = require("pystac_client.stac_api_io", "stac", "source.kind: stac")
-    retry = require("urllib3", "stac", "source.kind: stac").Retry
+    retry = library.Retry  # of urllib3
 
     class Patient(retry):  # type: ignore[misc, valid-type]  # the base is known when the extra is imported
         """Waits as long as a server asks, but no longer than `MAX_PAUSE_S`."""
@@ -35,7 +35,7 @@ def catalogue_io() -> StacApiIO:
             return None if seconds is None else min(seconds, MAX_PAUSE_S)
 
     patience = Patient(
-        total=RETRIES,
+        total=REPETITIONS,
         backoff_factor=BACKOFF_S,
         status_forcelist=BUSY,
         allowed_methods=None,  # a search by POST changes nothing
@@ -100,7 +100,7 @@ def raise_of_server(error: Any, place: str) -> NoReturn:
     if code is None or code in BUSY:
         raise Unfinished(
             f"{mask_urls(place)} does not answer{f' but with {code}' if code else ''}, though it was asked "
-            f"{RETRIES + 1} times. The catalogue seems to be away or busy; run the same command again later."
+            f"{REPETITIONS + 1} times. The catalogue seems to be away or busy; run the same command again later."
         ) from None
     raise SourceError(
         f"source.path is {mask_urls(place)}, which the server answers with {code}. Mend the address, or what the "

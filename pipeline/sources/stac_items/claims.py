@@ -25,7 +25,7 @@ SAME_NUMBER = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claims:
+class AssetClaims:
     """What an item says of one band of a file."""
 
     asset: str
@@ -38,7 +38,7 @@ class Claims:
     nodata: float | None = None
 
     @classmethod
-    def of(cls, band: AssetBand) -> Claims:
+    def of(cls, band: AssetBand) -> AssetClaims:
         """By the item's metadata."""
         scale, offset = stated_numbers(band)
         return cls(

@@ -14,7 +14,7 @@ from pipeline.runtime.optional_imports import require
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class StacItem:
     """An item in the form of the newest release of STAC."""
 
     place: str
@@ -47,7 +47,7 @@ class Item:
         return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
-def item_of(document: dict[str, Any], place: str) -> Item:
+def item_of(document: dict[str, Any], place: str) -> StacItem:
     """An item from its JSON.
 
     Raises
@@ -66,7 +66,7 @@ def item_of(document: dict[str, Any], place: str) -> Item:
             f"source.path is {mask_urls(place)}, which is no item of STAC ({type(error).__name__}: {error}). Give the "
             f"address of one item, or a search: {{api: https://…, collections: […]}}."
         ) from error
-    return Item(
+    return StacItem(
         place=place.partition("?")[0],
         id=item.id,
         collection=item.collection_id or "",
@@ -75,7 +75,7 @@ def item_of(document: dict[str, Any], place: str) -> Item:
     )
 
 
-def facts_of_items(items: Sequence[Item]) -> dict[str, Any]:
+def facts_of_items(items: Sequence[StacItem]) -> dict[str, Any]:
     """What a fingerprint says of items: their names, and the first and the last time of those that have one."""
     times = sorted(item.date.astimezone(UTC) for item in items if item.date is not None)
     ends = [time.isoformat().replace("+00:00", "Z") for time in (times[0], times[-1])] if times else []

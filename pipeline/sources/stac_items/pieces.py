@@ -14,14 +14,14 @@ from pipeline.redact import redacted
 from pipeline.sources.gdal.file_identity import identity_of
 from pipeline.sources.gdal.signer import signer_named
 from pipeline.sources.mosaics.piece import Piece
-from pipeline.sources.stac_items.item import Item
-from pipeline.sources.stac_items.scene import ItemScene, item_scene, open_scene
+from pipeline.sources.stac_items.item import StacItem
+from pipeline.sources.stac_items.scene import ItemScene, item_scene, open_item
 
 REMOTE_REQUESTS = 16
 """Items whose files a server is asked about at once."""
 
 
-def item_pieces(items: Sequence[Item], config: SourceConfig) -> list[Piece]:
+def item_pieces(items: Sequence[StacItem], config: SourceConfig) -> list[Piece]:
     """A piece for each item, which opens its scene.
 
     Raises
@@ -47,7 +47,7 @@ def item_pieces(items: Sequence[Item], config: SourceConfig) -> list[Piece]:
 
 
 def _open(scene: ItemScene, config: SourceConfig, timeout: float | None) -> Any:
-    return open_scene(scene, config, timeout)
+    return open_item(scene, config, timeout)
 
 
 def _mark(scene: ItemScene, config: SourceConfig) -> str:

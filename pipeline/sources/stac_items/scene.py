@@ -14,15 +14,15 @@ from pipeline.sources.band_files.bands_source import BandsSource
 from pipeline.sources.band_files.files import BandFile
 from pipeline.sources.band_files.product import Product, ProductBand
 from pipeline.sources.bands import file_config, scene_of
-from pipeline.sources.gdal.access import Access
+from pipeline.sources.gdal.access import FileAccess
 from pipeline.sources.gdal.handles import Handles
 from pipeline.sources.gdal.signer import signer_named
 from pipeline.sources.raster import RasterSource
 from pipeline.sources.stac_items.asset_bands import AssetBand, asset_bands
 from pipeline.sources.stac_items.choice import chosen_bands, named_band
-from pipeline.sources.stac_items.claims import Claims
+from pipeline.sources.stac_items.claims import AssetClaims
 from pipeline.sources.stac_items.hrefs import resolved_href
-from pipeline.sources.stac_items.item import Item, facts_of_items
+from pipeline.sources.stac_items.item import StacItem, facts_of_items
 from pipeline.sources.stac_items.radiometry import calibration_of, check_offsets, offset_key_of
 
 
@@ -34,11 +34,11 @@ class ItemScene:
     """Bands by the names of the config, with their files and numbers."""
     names: tuple[str, ...]
     """Of the bands that are read, in their order."""
-    claims: Mapping[str, Claims]
+    claims: Mapping[str, AssetClaims]
     """What the item says, by the name of a band."""
 
 
-def item_scene(item: Item, config: SourceConfig) -> ItemScene:
+def item_scene(item: StacItem, config: SourceConfig) -> ItemScene:
     """What a config reads of an item.
 
     Raises
@@ -60,12 +60,12 @@ def item_scene(item: Item, config: SourceConfig) -> ItemScene:
         facts=facts_of_items([item]),
         offset_key=offset_key_of(list(chosen.values()), item.properties),
     )
-    claims = {name: Claims.of(band) for name, band in every.items()}
+    claims = {name: AssetClaims.of(band) for name, band in every.items()}
     return ItemScene(product=product, names=tuple(name for name, _ in read), claims=claims)
 
 
-def _product_band(name: str, band: AssetBand, item: Item) -> ProductBand:
-    nodata = Claims.of(band).nodata
+def _product_band(name: str, band: AssetBand, item: StacItem) -> ProductBand:
+    nodata = AssetClaims.of(band).nodata
     return ProductBand(
         name=name,
         path=resolved_href(band.href, item.place),
@@ -77,7 +77,7 @@ def _product_band(name: str, band: AssetBand, item: Item) -> ProductBand:
     )
 
 
-def open_scene(scene: ItemScene, config: SourceConfig, timeout: float | None) -> BandsSource:
+def open_item(scene: ItemScene, config: SourceConfig, timeout: float | None) -> BandsSource:
     """Open the files of an item and lay them on one grid.
 
     Raises
@@ -85,7 +85,7 @@ def open_scene(scene: ItemScene, config: SourceConfig, timeout: float | None) ->
     SourceError
         A file is missing, unreadable, or contradicts the item.
     """
-    access = Access(signer=None if config.sign is None else signer_named(config.sign))
+    access = FileAccess(signer=None if config.sign is None else signer_named(config.sign))
     handles = {band.path: Handles() for band in scene.product.bands}
     config = config.model_copy(update={"bands": list(scene.names)})
     return scene_of(
@@ -102,7 +102,7 @@ def _open_file(
     scene: ItemScene,
     config: SourceConfig,
     timeout: float | None,
-    access: Access,
+    access: FileAccess,
     handles: Mapping[str, Handles],
 ) -> RasterSource:
     """One band of an asset, compared with what the item says of it."""

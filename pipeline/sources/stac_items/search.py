@@ -9,13 +9,13 @@ from typing import Any
 from pipeline.config.search import SearchConfig
 from pipeline.errors import SourceError
 from pipeline.sources.stac_items.catalogue import catalogue_io, raise_of_server
-from pipeline.sources.stac_items.item import Item, item_of, self_link
+from pipeline.sources.stac_items.item import StacItem, item_of, self_link
 
 MAX_ITEMS = 10_000
 """Items that a search may give: more are most likely a search without bounds."""
 
 
-def found_items(search: SearchConfig) -> list[Item]:
+def found_items(search: SearchConfig) -> list[StacItem]:
     """The items of a search, from the oldest to the newest.
 
     Raises

@@ -21,13 +21,13 @@ from tests.sources.served import served
 def opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     """Names of the pieces that are looked at, in an empty cache."""
     monkeypatch.setenv("WHOLECLOTH_CACHE", str(tmp_path / "cache"))
-    looked, look = list[str](), raster.opened
+    looked, look = list[str](), raster.open_with_handle
 
     def counted(config: Any, timeout: float | None = None) -> Any:
         looked.append(Path(config.path).name)
         return look(config, timeout)
 
-    monkeypatch.setattr(raster, "opened", counted)
+    monkeypatch.setattr(raster, "open_with_handle", counted)
     return looked
 
 
