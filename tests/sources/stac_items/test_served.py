@@ -19,7 +19,7 @@ from pipeline.geometry.window import Window
 from pipeline.sources import open_source
 from pipeline.sources.stac_items import catalogue as requests
 from pipeline.store.lifecycle import open_layer
-from tests import scenes
+from tests import runs, scenes
 from tests.sources import catalogue
 from tests.sources.catalogue import Served
 
@@ -192,14 +192,15 @@ def test_a_run_signs_anew_in_its_workers_and_writes_no_signature_anywhere(
         execution={"engine": engine, "workers": 2},
         output={"report": True},
     )
-    frozen = CliRunner().invoke(app, ["plan", str(config), "--freeze", str(tmp_path / "frozen.yaml")])
-    run = CliRunner().invoke(app, ["run", str(config), "--log-format", "json"])
-    assert (frozen.exit_code, run.exit_code) == (0, 0), run.output
+    frozen = runs.start("plan", config, "--freeze", tmp_path / "frozen.yaml").communicate()
+    run = runs.start("run", config, "--log-format", "json")
+    printed = (*frozen, *run.communicate())
+    assert run.returncode == 0, printed
     assert any(request["status"] == 403 for request in server.log)
     pids = {match[1] for request in server.log if (match := re.search(r"sig=SECRET-(\d+)", request["path"]))}
     assert (len(pids) > 1) == (engine == "processes")
     assert not [name for name, data in bytes_of(tmp_path).items() if b"SECRET" in data]
-    assert "SECRET" not in frozen.output + run.output
+    assert "SECRET" not in "".join(printed)
     assert (open_layer(tmp_path / "job.zarr", 0, "mask")[:] == scenes.whole(tmp_path)).all()
 
 
