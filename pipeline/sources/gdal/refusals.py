@@ -10,7 +10,7 @@ from email.message import Message
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 
-MAX_PAUSE_S = 60.0
+LONGEST_PAUSE_S = 60.0
 """Seconds that are waited at most when a server asks for a pause."""
 _TIMEOUT_S = 20
 
@@ -44,10 +44,10 @@ def refusal_of(url: str, headers: tuple[tuple[str, str], ...]) -> Refusal:
 
 
 def pause_of(headers: Message) -> float:
-    """Seconds of ``Retry-After``, a number or a date, at most `MAX_PAUSE_S`; 0 where there is none."""
+    """Seconds of ``Retry-After``, a number or a date, at most `LONGEST_PAUSE_S`; 0 where there is none."""
     value = headers.get("Retry-After", "")
     try:
         seconds = float(value) if value.isdigit() else parsedate_to_datetime(value).timestamp() - time.time()
     except ValueError:
         return 0.0
-    return min(max(seconds, 0.0), MAX_PAUSE_S)
+    return min(max(seconds, 0.0), LONGEST_PAUSE_S)

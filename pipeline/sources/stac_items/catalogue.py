@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from pipeline.errors import SourceError, Unfinished
 from pipeline.redact import mask_urls
 from pipeline.runtime.optional_imports import require
-from pipeline.sources.gdal.refusals import MAX_PAUSE_S
+from pipeline.sources.gdal.refusals import LONGEST_PAUSE_S
 
 if TYPE_CHECKING:
     from pystac_client.stac_api_io import StacApiIO
@@ -28,11 +28,11 @@ def catalogue_io() -> StacApiIO:
     retry = library.Retry  # of urllib3
 
     class Patient(retry):  # type: ignore[misc, valid-type]  # the base is known when the extra is imported
-        """Waits as long as a server asks, but no longer than `MAX_PAUSE_S`."""
+        """Waits as long as a server asks, but no longer than `LONGEST_PAUSE_S`."""
 
         def get_retry_after(self, response: Any) -> float | None:
             seconds = super().get_retry_after(response)
-            return None if seconds is None else min(seconds, MAX_PAUSE_S)
+            return None if seconds is None else min(seconds, LONGEST_PAUSE_S)
 
     patience = Patient(
         total=REPETITIONS,
