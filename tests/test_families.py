@@ -179,6 +179,7 @@ def test_kinds_that_a_program_adds_are_named_by_messages_and_by_the_schema(tmp_p
         "raster",
         "bands",
         "mosaic",
+        "stac",
         "stack",
         "zarr",
         "negative",

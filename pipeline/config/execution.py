@@ -123,6 +123,7 @@ class OutputConfig(ConfigSection):
         "counted from 1 among those read",
     )
     report: bool = Field(True, description="leave a page of the run beside the store, NAME.report.html")
+    stac: bool = Field(False, description="leave an item of STAC beside the store, NAME.stac.json")
     certificate: bool = Field(False, description="verify the store at the end of run")
     zarr_format: Literal[2, 3] = 3
 

@@ -112,6 +112,12 @@ SOURCE_FACTS: dict[str, SourceFacts] = {
         keys=("resolution", "radiometry", "valid"), forms=(str, dict), names_bands=True, resamples=True
     ),
     "mosaic": SourceFacts(keys=("overlap", "unreadable"), forms=(str, list)),
+    "stac": SourceFacts(
+        keys=("resolution", "radiometry", "valid", "assets", "sign", "as", "overlap", "unreadable"),
+        forms=(str, dict),
+        names_bands=True,
+        resamples=True,
+    ),
     "stack": SourceFacts(keys=("align", "stack_rule"), forms=(list,), resamples=True),
     "zarr": SourceFacts(keys=("variable", "select", "axes", "georeference"), names_bands=True),
 }

@@ -17,6 +17,7 @@ from pipeline.config import Config, factory, paths
 from pipeline.config.families import ENGINE_FACTS
 from pipeline.config.paths import is_there
 from pipeline.config.postprocess import Postprocess, StepConfig
+from pipeline.config.search import SearchConfig
 from pipeline.config.source import TISSUE
 from pipeline.errors import ConfigError
 from pipeline.locations import Place
@@ -59,6 +60,7 @@ OTHER_TOOLS_TRAINING_KEYS = {
 PATHS = (
     ("source", "path"),
     ("source", "path", "*"),
+    ("source", "sign"),
     ("source", "path", "*", "path"),
     ("source", "path", "*", "path", "*"),
     ("source", "aoi"),
@@ -86,6 +88,8 @@ PATHS = (
     ("training", "validation", "scenes", "*", "labels", "path"),
 )
 """Keys that hold a path; * is each of a list, and at the end each value of a mapping or a list."""
+FILES = ("source", "path", "*")
+"""Files by band, or the parts of a search, which are no paths."""
 
 
 def load_config(path: Path, overrides: tuple[str, ...] | list[str] = ()) -> Config:
@@ -213,7 +217,7 @@ def _anchored(document: dict[str, Any], folder: Path) -> dict[str, Any]:
     for path in PATHS:
         for part in _parts(document, path[:-1]):
             for key, value in _entries(part, path[-1]):
-                if isinstance(value, str):
+                if isinstance(value, str) and not (path == FILES and key in SearchConfig.model_fields):
                     part[key] = _anchor(path[-1], value, folder)
     return document
 
@@ -243,7 +247,7 @@ def _anchor(key: str, value: str, folder: Path) -> str:
         return value
     return (
         factory.anchored_factory(value, folder)
-        if key in ("factory", "transform")
+        if key in ("factory", "transform", "sign")
         else paths.anchored_path(value, folder)
     )
 
@@ -298,6 +302,11 @@ def _is_other_union_branch(entry: Mapping[str, Any]) -> bool:
     return entry["type"] == "literal_error" and not isinstance(entry["input"], str)
 
 
+def _fields(model: Any) -> dict[str, Any]:
+    """Fields of a section by their names in the file."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
 def _key(location: tuple[int | str, ...]) -> str:
     """Keys of the file only: branches of unions are named like types and hold brackets or are no fields."""
     names: list[str] = []
@@ -305,7 +314,7 @@ def _key(location: tuple[int | str, ...]) -> str:
     for part in location:
         if isinstance(part, int):
             names.append(str(part))
-        elif names and (model is None or (part not in model.model_fields)) and not _unknown(location, part):
+        elif names and (model is None or (part not in _fields(model))) and not _unknown(location, part):
             continue
         else:
             names.append(part)
@@ -324,7 +333,7 @@ def _unknown(location: tuple[int | str, ...], part: str) -> bool:
 def _inner(model: Any, part: int | str) -> Any:
     if isinstance(part, int) or model is None:
         return model
-    field = model.model_fields.get(part)
+    field = _fields(model).get(part)
     return _model_of(field.annotation) if field else None
 
 
@@ -364,7 +373,7 @@ def _keys(section: str) -> set[str]:
     model: Any = Config
     for part in section.split(".") if section else []:
         model = model if part.isdigit() else _inner(model, part)
-    return set(model.model_fields) if model is not None else set()
+    return set(_fields(model)) if model is not None else set()
 
 
 def _nearest(name: str, options: list[str]) -> str:

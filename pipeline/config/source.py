@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from pipeline.config.families import SOURCE_KINDS, OneOf, facts_of, kinds_with
+from pipeline.config.search import SearchConfig, search_of
 from pipeline.config.tissue import TissueConfig
 from pipeline.config.values import Auto, ConfigSection, Count
 
@@ -153,6 +154,8 @@ def _entry_tag(entry: object) -> str:
 class SourceConfig(ConfigSection):
     """Where the pixels come from."""
 
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
     kind: Annotated[str, OneOf(SOURCE_KINDS)] = Field("raster", description="anything GDAL opens")
     path: (
         str
@@ -163,10 +166,11 @@ class SourceConfig(ConfigSection):
                 Discriminator(_entry_tag),
             ]
         ]
+        | SearchConfig
     ) = Field(
         description='path, URL, /vsi… path, a name of GDAL\'s such as NETCDF:"FILE":NAME, or sample://NAME; '
         "of kind bands a template with {band}, or a file by each band's name; of kind mosaic a list of files, a glob, "
-        "or a folder; of kind stack a list of sources"
+        "or a folder; of kind stack a list of sources; of kind stac an item, a file or URL, or a search of a STAC API"
     )
     bands: Annotated[list[Count | str], Field(min_length=1)] | None = Field(
         None,
@@ -191,22 +195,36 @@ class SourceConfig(ConfigSection):
     )
 
     resolution: float | None = Field(
-        None, gt=0, description="of kind bands: pixel size, in units of the CRS; that of the finest band by default"
+        None,
+        gt=0,
+        description="of kinds bands and stac: pixel size, in units of the CRS; that of the finest band by default",
     )
     radiometry: Literal["raw", "harmonised", "reflectance"] | None = Field(
         None,
-        description="of kind bands, of products: numbers as they are (by default), with the offset of the metadata, or "
+        description="of kinds bands and stac: numbers as they are (by default), with the offset of the metadata, or "
         "reflectance",
     )
     valid: dict[str, list[int | str] | NotConfig] | None = Field(
         None,
-        description="of kind bands: by the name of a quality band, its valid values, or {not: [values or flags]}",
+        description="of kinds bands and stac: by the name of a quality band, its valid values, or {not: [values or "
+        "flags]}",
+    )
+    assets: Annotated[list[str], Field(min_length=1)] | None = Field(
+        None,
+        description="of kind stac: assets of an item by key or common name; with bands, where these are looked for",
+    )
+    sign: str | None = Field(
+        None, description="of kind stac: file.py:callable or package.module:callable that signs addresses of files"
+    )
+    as_: Literal["mosaic"] = Field(
+        "mosaic", alias="as", description="of kind stac: what the items of a search become: one mosaic"
     )
     overlap: Literal["first", "last", "newest"] = Field(
-        "first", description="of kind mosaic: which of overlapping pieces wins; its invalid pixels come of the next"
+        "first",
+        description="of kinds mosaic and stac: which of overlapping pieces wins; its invalid pixels come of the next",
     )
     unreadable: Literal["refuse", "nodata"] = Field(
-        "refuse", description="of kind mosaic: what is done with pieces that cannot be read"
+        "refuse", description="of kinds mosaic and stac: what is done with pieces that cannot be read"
     )
     align: Literal["exact", "resample"] | None = Field(
         None,
@@ -248,6 +266,8 @@ class SourceConfig(ConfigSection):
         """What is read, as messages and fingerprints name it."""
         if isinstance(self.path, str):
             return self.path
+        if isinstance(self.path, SearchConfig):
+            return self.path.place
         if isinstance(self.path, dict):
             return ", ".join(f"{name}={file}" for name, file in self.path.items())
         places = [entry if isinstance(entry, str) else entry.place for entry in self.path]
@@ -294,6 +314,8 @@ class SourceConfig(ConfigSection):
         if isinstance(path, list) and list not in forms:
             kind = info.data.get("kind")
             raise ValueError(f"several files are no source of kind {kind}; {one_raster([str(name) for name in path])}")
+        if isinstance(path, dict) and info.data.get("kind") == "stac":
+            return search_of(path)
         if isinstance(path, dict) and dict not in forms:
             raise ValueError("a file for each name is a source of kind: bands; add that to source")
         if forms == (list,) and not (isinstance(path, list) and path):
@@ -301,6 +323,15 @@ class SourceConfig(ConfigSection):
                 "a stack is a list of sources, such as [2019.tif, 2024.tif]; list them, or give another kind"
             )
         return {str(name): file for name, file in path.items()} if isinstance(path, dict) else path
+
+    @field_validator("as_", mode="before")
+    @classmethod
+    def _one_store(cls, value: object) -> object:
+        if value == "scenes":
+            raise ValueError(
+                "a store for each scene is not made by one command yet; give mosaic, or run each item by itself"
+            )
+        return value
 
     @field_validator("bands")
     @classmethod
@@ -313,9 +344,10 @@ class SourceConfig(ConfigSection):
 
     @model_validator(mode="after")
     def _fitting_keys(self) -> Self:
-        for key, field in type(self).model_fields.items():
+        for name, field in type(self).model_fields.items():
+            key = field.alias or name
             kinds = kinds_with(key)
-            if kinds and self.kind not in kinds and getattr(self, key) != field.default:
+            if kinds and self.kind not in kinds and getattr(self, name) != field.default:
                 raise ValueError(f"{key} is a key of kind: {' or '.join(kinds)}; leave it out, or give that kind")
         return self
 

@@ -14,6 +14,7 @@ from pipeline.exports.geotiff import COG
 from pipeline.exports.mark import is_foreign
 from pipeline.exports.ome_tiff import OME_TIFF
 from pipeline.exports.png import PNG
+from pipeline.exports.stac_item import delete_stac_item, write_stac_item
 from pipeline.exports.task import MAIN_LAYERS, ExportRequest, ExportTask, main_layer
 from pipeline.exports.vectors.forms import VECTOR_FORMS
 from pipeline.exports.write import Form, delete_with_companions, place_of, refuse_foreign, write_export
@@ -84,7 +85,11 @@ def write_exports(store: Place, spec: StoreSpec, meta: dict[str, Any], unchanged
         for task in tasks:
             _delete(store, KINDS[task.request.to], "mask")  # the file of the derived layer stands in its place
     sidecar = vrt.write(store, spec, *(rasters[0] if rasters else ()))
-    return {"sidecar": sidecar, "quicklook": quicklook.write(store, spec), **files}
+    beside = {"sidecar": sidecar, "quicklook": quicklook.write(store, spec), **files}
+    if meta["config"]["output"].get("stac"):
+        return {**beside, "stac": write_stac_item(store, spec, meta, beside)}
+    delete_stac_item(store)
+    return beside
 
 
 def export_bytes_per_pixel(store: Place, spec: StoreSpec, meta: dict[str, Any]) -> int:
@@ -117,6 +122,7 @@ def export(task: ExportTask, overwrite: bool = False) -> Place:
 
 def delete_exports(store: Place) -> None:
     """Delete what lies beside a store and was written for it: a store that is not complete has no exports."""
+    delete_stac_item(store)
     for form in (form for form in KINDS.values() if form.group is None):
         for layer in (*LAYERS, *DERIVED_LAYERS) if form.has_layer else (None,):
             _delete(store, form, layer)

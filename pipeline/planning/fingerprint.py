@@ -13,7 +13,7 @@ from pipeline.locations import Place
 from pipeline.planning.option import Resolved, requested_values, resolved_values
 from pipeline.planning.options import FINGERPRINT_OPTIONS, OLD_DEFAULTS
 from pipeline.redact import redacted_document
-from pipeline.sources.mosaics.history import piece_changes
+from pipeline.sources.mosaics.history import MAX_CHANGES, piece_changes
 
 if TYPE_CHECKING:
     from pipeline.sources.only.area import SourceAreas
@@ -45,6 +45,8 @@ OPTIONAL_REMOTE_KEYS = {
 INSTEAD = {"model.sha256": "model.tensors", "model.source": "model.code"}
 """What stores of before know in the place of what is known since: a file that was saved again holds the same
 tensors."""
+ITEMS = "source.items"
+"""Names of the items that a search gave."""
 MOVED = {"source.path", "source.files", "source.chunks", "source.etag", "source.modified"}
 """Where a raster lies, and since when: its pixels may be the same all the same."""
 
@@ -112,11 +114,7 @@ def compare(stored: Mapping[str, Any], now: Fingerprint, path: Place) -> bool:
     stored = {**DEFAULTS_OF_OLD_STORES, **redacted_document(dict(stored))}
     pieces = piece_changes(stored.get("source.files"), now.get("source.files"))
     keys = [key for key in keys if not pieces or key != "source.files"]
-    changes = {key: differing_parts(stored.get(key), now[key]) for key in keys[:3]}
-    said = "; ".join(
-        f"{key}{_of_source(key, now)} was {_short(was)} and is now {_short(now_)}"
-        for key, (was, now_) in changes.items()
-    )
+    said = "; ".join(_difference(key, stored.get(key), now) for key in keys[:3])
     more = f" (and {len(keys) - 3} more)" if len(keys) > 3 else ""
     if pieces:
         more += f"; of the pieces of the mosaic {pieces}"
@@ -180,6 +178,23 @@ def input_identity(source: Source, areas: SourceAreas, network: Network) -> Fing
         "model": network.identity(),
     }
     return {f"{name}.{key}": value for name, section in sections.items() for key, value in section.items()}
+
+
+def _difference(key: str, then: object, now: Fingerprint) -> str:
+    """How a key differs: of the items of a search, which came and which went."""
+    was, here = differing_parts(then, now[key])
+    difference = f"{key}{_of_source(key, now)} was {_short(was)} and is now {_short(here)}"
+    return item_changes(key, then, now[key]) or difference
+
+
+def item_changes(key: str, then: object, now: object) -> str:
+    """Which items of a search were added and which are gone, as a message says it; empty of any other key."""
+    if key != ITEMS or not isinstance(then, list) or not isinstance(now, list):
+        return ""
+    changes = [f"{name} was added" for name in now if name not in then]
+    changes += [f"{name} is gone" for name in then if name not in now]
+    more = f" and {len(changes) - MAX_CHANGES} more" if len(changes) > MAX_CHANGES else ""
+    return f"the search of source.path gives other items now: {', '.join(changes[:MAX_CHANGES])}{more}"
 
 
 def _of_source(key: str, now: Fingerprint) -> str:

@@ -12,7 +12,14 @@ from pipeline.errors import ConfigError, StoreError
 from pipeline.interfaces import Locality
 from pipeline.locations import Place
 from pipeline.planning import memory
-from pipeline.planning.fingerprint import DEFAULTS_OF_OLD_STORES, OPTIONAL_REMOTE_KEYS, Fingerprint, differing, is_move
+from pipeline.planning.fingerprint import (
+    DEFAULTS_OF_OLD_STORES,
+    OPTIONAL_REMOTE_KEYS,
+    Fingerprint,
+    differing,
+    is_move,
+    item_changes,
+)
 from pipeline.planning.option import Resolved, locked_values
 from pipeline.planning.options import FROZEN_PLANS, MEMORY_FORMAT, OPTIONS, RECIPE_OPTIONS
 from pipeline.planning.types import TilePlan
@@ -182,7 +189,11 @@ def _keep(held: Fingerprint, now: Fingerprint, moved: bool) -> None:
     held, keys = {**DEFAULTS_OF_OLD_STORES, **held}, differing(held, now)
     if keys := _beyond_moves(keys) if moved else keys:
         said = _listed(
-            [f"{key} is locked at {_short(held.get(key))} and would be {_short(now.get(key))}" for key in keys]
+            [
+                item_changes(key, held.get(key), now.get(key))
+                or f"{key} is locked at {_short(held.get(key))} and would be {_short(now.get(key))}"
+                for key in keys
+            ]
         )
         raise ConfigError(
             f"The plan of this config is frozen, but {said}. It runs on the source and the network that it "

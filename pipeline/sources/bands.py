@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Protocol
 
 from pipeline.config import SourceConfig
 from pipeline.config.source import NotConfig
@@ -18,8 +21,18 @@ from pipeline.sources.band_files.quality import Footprint, Quality, rule_of
 from pipeline.sources.band_files.sentinel2 import sentinel2_product
 from pipeline.sources.band_files.target import axes_of, common_grid
 from pipeline.sources.band_files.tree import tree_of
-from pipeline.sources.gdal.options import mask_urls
+from pipeline.sources.gdal.options import is_remote, mask_urls
 from pipeline.sources.raster import RasterSource
+
+REMOTE_FILES = 8
+"""Files of servers that are opened at once."""
+
+
+class FileOpener(Protocol):
+    """Opens the file of one band."""
+
+    def __call__(self, file: BandFile, of_quality: bool = False) -> RasterSource:
+        """Open it as an image, or as a band that says which pixels count. Raises SourceError."""
 
 
 def open_source(config: SourceConfig, timeout: float | None = None) -> BandsSource:
@@ -37,10 +50,29 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> BandsSour
     SourceError
         A band is missing or unreadable, or lies on a grid that is not parallel to that of the others.
     """
-    product = product_of(config)
+    return scene_of(config, product_of(config), partial(_open_file, config=config, timeout=timeout))
+
+
+def scene_of(config: SourceConfig, product: Product | None, open_file: FileOpener) -> BandsSource:
+    """The files of a scene, opened and laid on one grid.
+
+    Parameters
+    ----------
+    config
+        Which bands, and the grid's resolution.
+    product
+        Whose files they are; None of those that the path names one by one.
+    open_file
+        Opens one of them.
+
+    Raises
+    ------
+    SourceError
+        As for `open_source`.
+    """
     files = files_of(config) if product is None else product.chosen(config.bands)
     radiometry = _radiometry(config, product, files)
-    sources = [_open_file(file, config, timeout) for file in files]
+    sources = _opened(files, open_file)
     grid = common_grid([source.grid for source in sources], config.resolution)
     parts = []
     for file, source in zip(files, sources, strict=True):
@@ -62,7 +94,7 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> BandsSour
         parts=tuple(parts),
         grid=grid,
         rule=config.nodata_rule,
-        qualities=tuple(_qualities(config, product, timeout, parts, grid)),
+        qualities=tuple(_qualities(config, product, open_file, parts, grid)),
         radiometry=radiometry,
         product=product,
         warning=_offset_warning(config, product, files),
@@ -70,7 +102,7 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> BandsSour
 
 
 def _qualities(
-    config: SourceConfig, product: Product | None, timeout: float | None, parts: list[Band], grid: Grid
+    config: SourceConfig, product: Product | None, open_file: FileOpener, parts: list[Band], grid: Grid
 ) -> Iterator[Quality]:
     """The bands of ``source.valid``, laid on the scene and on the grids of bands that are resampled."""
     resampled = {(band.rows, band.cols): band.source.grid for band in parts if not band.aligned}
@@ -78,7 +110,7 @@ def _qualities(
         file = quality_file(config, name) if product is None else product.chosen([name])[0]
         allowed, forbidden = (None, entry.forbidden) if isinstance(entry, NotConfig) else (entry, [])
         rule = rule_of(name, allowed, forbidden)
-        source = _open_file(file, config.model_copy(update={"scale_tags": False, "nodata": "auto"}), timeout)
+        source = open_file(file, of_quality=True)
         if source.dtype.kind not in "iu":
             raise SourceError(
                 f"source.valid names the band {name} of {source.dtype}, but values and flags are integers. Name a band "
@@ -118,7 +150,7 @@ def _radiometry(config: SourceConfig, product: Product | None, files: list[BandF
             f"source.radiometry is {radiometry} and source.scale_tags is true, which both scale the numbers. Leave one "
             f"of them out."
         )
-    without_gain = [file.name for file in files if file.nodata is not None and file.calibration is None]
+    without_gain = [file.name for file in files if file.image and file.calibration is None]
     if product is not None and radiometry == "reflectance" and without_gain:
         raise SourceError(
             f"source.radiometry is reflectance, of which the metadata of {product.title} say nothing for "
@@ -148,15 +180,34 @@ def _offset_warning(config: SourceConfig, product: Product | None, files: list[B
     )
 
 
-def _open_file(file: BandFile, config: SourceConfig, timeout: float | None) -> RasterSource:
-    """One band as its file has it, without what a picture would show."""
-    settings = config.model_dump(include={"nodata", "nodata_rule", "scale_tags"})
-    if config.nodata == "auto" and file.nodata is not None:
-        settings["nodata"] = file.nodata
-    source = raster.open_source(SourceConfig(path=file.path, bands=[1], **settings), timeout)
+def _opened(files: list[BandFile], open_file: FileOpener) -> list[RasterSource]:
+    """Open files in their order; those of servers a few at once."""
+    if not any(is_remote(file.path) for file in files):
+        return [open_file(file) for file in files]
+    with ThreadPoolExecutor(REMOTE_FILES, thread_name_prefix="files") as pool:
+        return list(pool.map(open_file, files))
+
+
+def _open_file(
+    file: BandFile, of_quality: bool = False, *, config: SourceConfig, timeout: float | None
+) -> RasterSource:
+    source = raster.open_source(file_config(file, config, of_quality), timeout)
     if source.bands_in_file > 1:
         raise SourceError(
             f"{mask_urls(file.path)} has {source.bands_in_file} bands, and kind: bands reads files of one band each. "
             f"vrt://FILE?bands=2 in a mapping names one of several."
         )
     return source
+
+
+def file_config(file: BandFile, config: SourceConfig, of_quality: bool) -> SourceConfig:
+    """How one band is opened: as its file has it, without what a picture would show.
+
+    A band that says which pixels count is read as it is, whatever the config says of the others.
+    """
+    settings = config.model_dump(include={"nodata", "nodata_rule", "scale_tags"})
+    if of_quality:
+        settings |= {"nodata": "auto", "scale_tags": False}
+    if settings["nodata"] == "auto" and file.nodata is not None:
+        settings["nodata"] = file.nodata
+    return SourceConfig(path=file.path, bands=[file.index or 1], **settings)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import uuid
 import warnings
 from collections.abc import Iterator, Sequence
@@ -24,12 +23,15 @@ from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.interfaces import CAUSES, Pixels
 from pipeline.runtime.resources import GDAL_CACHE
+from pipeline.sources.gdal.access import FileAccess, look_at_file
 from pipeline.sources.gdal.colours import AS_STORED, Picture, picture_of, rgb_of
 from pipeline.sources.gdal.file_identity import identity_of
 from pipeline.sources.gdal.georeference import georeference_of
+from pipeline.sources.gdal.handles import Handle, Handles
 from pipeline.sources.gdal.notes import news_of, notes_of
-from pipeline.sources.gdal.opening import bands_of, last_line, open_dataset
+from pipeline.sources.gdal.opening import bands_of, last_line, without_sample
 from pipeline.sources.gdal.options import Settings, gdal_env, gdal_options, mask_urls
+from pipeline.sources.gdal.scale_tags import with_scale_tags
 from pipeline.sources.gdal.vrt_files import Mosaic, mosaic_of, parts_of
 from pipeline.sources.validity.validity import Validity
 from pipeline.sources.wrappers import process_singleton
@@ -38,6 +40,10 @@ from pipeline.sources.wrappers.beyond_edges import read_beyond
 os.environ["GDAL_CACHEMAX"] = str(GDAL_CACHE)  # bytes; read by GDAL once, before the first pixel
 # a raster of ours need not be; each thread's handle would warn
 warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
+
+READ_FAULTS = (RasterioError, SourceError, OSError, MemoryError)
+"""What a read may raise."""
+Frame = tuple[Sequence[npt.NDArray[Any]], npt.NDArray[np.uint8] | None, npt.NDArray[Any] | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,9 +72,13 @@ class RasterSource:
     """What GDAL is told around this raster's handles."""
     mosaic: Mosaic = field(default_factory=Mosaic)
     """What is kept open of the files that it is put together from."""
+    access: FileAccess | None = None
+    """How a file is opened that a catalogue names; None where the path says it all."""
+    shared: Handles | None = field(default=None, repr=False, compare=False)
+    """Handles that it has in common with sources of other bands of the file; None where it has its own."""
     name: str = field(default_factory=lambda: uuid.uuid4().hex, repr=False, compare=False)
     """By which its handles are found again where it comes by pickle once more."""
-    _local: threading.local = field(default_factory=threading.local, repr=False, compare=False, init=False)
+    _own: Handles = field(default_factory=Handles, repr=False, compare=False, init=False)
 
     def __post_init__(self) -> None:
         process_singleton.register(self.name, self)
@@ -77,7 +87,7 @@ class RasterSource:
         spec = {
             attribute.name: getattr(self, attribute.name)
             for attribute in fields(self)
-            if attribute.name not in ("name", "_local")
+            if attribute.name not in ("name", "_own")
         }
         return process_singleton.get_or_create, (type(self), self.name, spec)
 
@@ -93,18 +103,18 @@ class RasterSource:
     @cached_property
     def dtype(self) -> np.dtype[Any]:
         """The smallest dtype that holds the raw pixels of all bands; float32 where scale and offset are applied."""
-        return self.dtype_of(self._dataset)
+        return self.dtype_of(self.dataset)
 
     @cached_property
     def block(self) -> tuple[int, int]:
         """(rows, cols) of the file's own blocks, px."""
-        rows, cols = self._dataset.block_shapes[self.indexes[0] - 1]
+        rows, cols = self.dataset.block_shapes[self.indexes[0] - 1]
         return rows, cols
 
     @property
     def bands_in_file(self) -> int:
         """Number of bands of the file, those included that are not read."""
-        return int(self._dataset.count)
+        return int(self.dataset.count)
 
     @property
     def open_files(self) -> int:
@@ -126,8 +136,10 @@ class RasterSource:
 
     def identity(self) -> dict[str, Any]:
         """Path, files, grid and what is read of them."""
+        signed = self._handle.signed
+        url, headers = (None, ()) if signed is None else (signed.url, signed.headers)
         return {
-            **identity_of(self.path, self._dataset.files),
+            **identity_of(self.path, self.dataset.files, url, headers),
             "grid": self.grid.as_dict(),
             "bands": list(self.indexes),
             "nodata": str(self.nodata),
@@ -147,15 +159,7 @@ class RasterSource:
         return read_beyond(self, window, self._read)
 
     def _read(self, window: Window) -> Pixels:
-        frame = RasterioWindow(window.col, window.row, window.width, window.height)
-        try:
-            with gdal_env(self.settings):
-                raw = self._raw(frame)
-                causes = self._validity.of(raw, frame)
-                alpha = None if self.picture.alpha is None else self._dataset.read(self.picture.alpha, window=frame)
-        except (RasterioError, SourceError, OSError, MemoryError) as error:
-            self._local.__dict__.clear()  # a handle that failed once may go on failing
-            raise ReadError(f"{mask_urls(self.path)} cannot be read at {window}: {last_line(error)}") from error
+        raw, causes, alpha = self._frame(window)
         if self.nodata is not None and (hidden := self.picture.hides(raw[0])) is not None and hidden.any():
             causes = np.zeros(hidden.shape, np.uint8) if causes is None else causes
             causes[hidden & (causes == 0)] = CAUSES.index("alpha")
@@ -167,20 +171,41 @@ class RasterSource:
             decoded=self._decoded(window),
         )
 
+    def _frame(self, window: Window) -> Frame:
+        """Raw pixels, codes of the invalid ones, and the alpha of a picture. Raises ReadError."""
+        try:
+            try:
+                return self._read_frame(window)
+            except READ_FAULTS:
+                if not self._handles.may_succeed_now(self.path, self.access):
+                    raise
+            return self._read_frame(window)
+        except READ_FAULTS as error:
+            self._handles.close()
+            raise ReadError(f"{mask_urls(self.path)} cannot be read at {window}: {last_line(error)}") from error
+
+    def _read_frame(self, window: Window) -> Frame:
+        frame = RasterioWindow(window.col, window.row, window.width, window.height)
+        with gdal_env(self.settings), self._handle.env():
+            raw = self._raw(frame)
+            causes = self._validity.of(raw, frame)
+            alpha = None if self.picture.alpha is None else self.dataset.read(self.picture.alpha, window=frame)
+        return raw, causes, alpha
+
     def _raw(self, frame: Any) -> Sequence[npt.NDArray[Any]]:
         """(rows, cols) of each band as the file has them.
 
         One array of all where they are of one dtype, which rasterio reads at once.
         """
-        dtypes = [self._dataset.dtypes[i - 1] for i in self.indexes]
+        dtypes = [self.dataset.dtypes[i - 1] for i in self.indexes]
         if len(set(dtypes)) == 1:
-            return self._dataset.read(list(self.indexes), window=frame)  # type: ignore[no-any-return]
-        return [self._dataset.read(i, window=frame) for i in self.indexes]
+            return self.dataset.read(list(self.indexes), window=frame)  # type: ignore[no-any-return]
+        return [self.dataset.read(i, window=frame) for i in self.indexes]
 
     def _stacked(self, raw: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
         """(bands, rows, cols) in one dtype, with scale and offset applied where that is asked for."""
         if self.scale_tags:
-            return self._scaled(raw)
+            return with_scale_tags(raw, self.dataset, self.indexes)
         return raw if isinstance(raw, np.ndarray) else np.stack([band.astype(self.dtype, copy=False) for band in raw])
 
     def _decoded(self, window: Window) -> int:
@@ -191,32 +216,35 @@ class RasterSource:
             .pixels
         )
 
-    def _scaled(self, raw: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
-        scales, offsets = (
-            [np.float32(values[i - 1]) for i in self.indexes]
-            for values in (self._dataset.scales, self._dataset.offsets)
-        )
-        return np.stack(
-            [band.astype(np.float32) * scale + offset for band, scale, offset in zip(raw, scales, offsets, strict=True)]
-        )
+    @property
+    def dataset(self) -> DatasetReader:
+        """The handle of this thread."""
+        return self._handle.dataset
 
     @property
-    def _dataset(self) -> DatasetReader:
-        return self._validity.dataset
+    def _handles(self) -> Handles:
+        return self._own if self.shared is None else self.shared
+
+    @property
+    def _handle(self) -> Handle:
+        return self._handles.handle_of(self.path, self.settings, self.access)
 
     @property
     def _validity(self) -> Validity:
-        validity: Validity | None = getattr(self._local, "validity", None)
-        if validity is None:
-            with gdal_env(self.settings):
-                validity = Validity(
-                    dataset=open_dataset(self.path), indexes=self.indexes, nodata=self.nodata, rule=self.rule
-                )
-            self._local.validity = validity
-        return validity
+        handle = self._handle
+        if self.indexes not in handle.validity:
+            handle.validity[self.indexes] = Validity(
+                dataset=handle.dataset, indexes=self.indexes, nodata=self.nodata, rule=self.rule
+            )
+        return handle.validity[self.indexes]
 
 
-def open_source(config: SourceConfig, timeout: float | None = None) -> RasterSource:
+def open_source(
+    config: SourceConfig,
+    timeout: float | None = None,
+    access: FileAccess | None = None,
+    shared: Handles | None = None,
+) -> RasterSource:
     """Open a raster and check its bands.
 
     Parameters
@@ -225,25 +253,30 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> RasterSou
         Which raster, and how it is read.
     timeout
         ``execution.read_timeout``, s, for what comes over the net.
+    access
+        How a file is opened that a catalogue names.
+    shared
+        Handles that it has in common with sources of other bands of the file.
 
     Raises
     ------
     SourceError
         It is missing, no raster, has no such band, is of complex numbers, or of colours that are not known how to show.
     """
-    with open_with_handle(config, timeout) as (source, _):
+    with open_with_handle(config, timeout, access, shared) as (source, _):
         return source
 
 
 @contextmanager
 def open_with_handle(
-    config: SourceConfig, timeout: float | None = None
+    config: SourceConfig, timeout: float | None = None, access: FileAccess | None = None, shared: Handles | None = None
 ) -> Iterator[tuple[RasterSource, DatasetReader]]:
     """A raster, and the handle by which it was looked at, for whoever asks more of it; as `open_source` otherwise."""
-    path, bands = _resolve(config.file), config.numbers
-    with gdal_env(gdal_options(path, [], timeout)), open_dataset(path) as dataset:
+    path, bands = without_sample(config.file), config.numbers
+    with gdal_env(gdal_options(path, [], timeout)), look_at_file(path, access) as dataset:
         picture = AS_STORED if config.scale_tags else picture_of(dataset, mask_urls(path), bands)
-        indexes, parts = bands_of(path, dataset, bands), parts_of(path, dataset.files)
+        indexes = bands_of(path, dataset, bands)
+        parts = parts_of(path, dataset.files) if access is None else []
         place = georeference_of(dataset, path)
         options = (*gdal_options(path, parts, timeout), *place.settings)
         with gdal_env(options):
@@ -261,13 +294,7 @@ def open_with_handle(
             notes=(*place.notes, *notes_of(dataset, indexes, config, picture)),
             rgb=rgb_of(dataset, indexes, picture),
             news=tuple(news_of(dataset, indexes, config, picture)),
+            access=access,
+            shared=shared,
         )
         yield source, dataset
-
-
-def _resolve(path: str) -> str:
-    if not path.startswith("sample://"):
-        return path
-    from pipeline.sources.samples import sample_raster
-
-    return str(sample_raster(path))

@@ -25,6 +25,7 @@ NO_ROW = {
     "model.output.multilabel": "model.output.activation names it",
     "output.path": "where a store lies changes none of its bytes",
     "output.pyramid": "adds levels; the root of a store counts them, and a frozen plan holds the count",
+    "output.stac": "a file beside the store, made of what is in it",
     "output.exports": "files beside the store, made of what is in it",
     "output.postprocess": "makes the layer cleaned of the mask, under a fingerprint of its own",
     "output.picture": "a picture of the source beside the layers, which a store keeps as it was made",

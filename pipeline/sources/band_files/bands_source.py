@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.errors import ReadError, SourceError
 from pipeline.geometry.crs import crs_of
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.resampling import Axis, Method, resampled, widened
@@ -183,6 +184,8 @@ class BandsSource:
                 for band in self.parts
                 if not band.aligned
             },
+            **({} if self.product is None else self.product.facts),
+            **self._indexes(),
             **self._radiometric_identity(),
             **(
                 {"valid": {quality.name: quality.rule.as_dict() for quality in self.qualities}}
@@ -190,6 +193,11 @@ class BandsSource:
                 else {}
             ),
         }
+
+    def _indexes(self) -> dict[str, Any]:
+        """Which bands of their files are read; nothing where each is the first."""
+        indexes = [band.source.indexes[0] for band in self.parts]
+        return {"indexes": indexes} if set(indexes) != {1} else {}
 
     def _radiometric_identity(self) -> dict[str, Any]:
         """The numbers by which raw pixels are changed; nothing where they are not."""
@@ -206,7 +214,10 @@ class BandsSource:
         ReadError
             A file cannot be read.
         """
-        return read_beyond(self, window, self._read)
+        try:
+            return read_beyond(self, window, self._read)
+        except SourceError as error:  # of a file that could be opened when the source was
+            raise ReadError(str(error)) from error
 
     def _read(self, window: Window) -> Pixels:
         data = np.empty((self.bands, window.height, window.width), self.dtype)

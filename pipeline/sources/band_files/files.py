@@ -30,8 +30,12 @@ class BandFile:
     """Such as red; empty where none is known beside the name."""
     calibration: Calibration | None = None
     """Of images of a product whose metadata say what their numbers mean."""
-    nodata: int | None = None
+    nodata: float | None = None
     """Number that means nothing, where the file does not say so."""
+    image: bool = False
+    """Whether its numbers are of light, and so need a calibration to become reflectance."""
+    index: int | None = None
+    """Of the band in the file, from 1; None of a file of one band."""
 
 
 def files_of(config: SourceConfig) -> list[BandFile]:

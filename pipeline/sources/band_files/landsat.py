@@ -77,6 +77,7 @@ def _bands(tree: Tree, scene: str, groups: Groups, names: list[str]) -> Iterator
             aliases=_aliases(image, names) if image else (),
             calibration=_calibration(image, groups) if image else None,
             nodata=FILL if image else None,
+            image=image is not None,
         )
 
 

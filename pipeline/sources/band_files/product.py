@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from pipeline.sources.band_files.calibration import Calibration
 from pipeline.sources.band_files.files import BandFile, missing_band_error
@@ -21,8 +22,12 @@ class ProductBand:
     """Other names, in lower case: the common name first."""
     calibration: Calibration | None = None
     """None of bands that are no image, such as classes and flags."""
-    nodata: int | None = None
-    """Number of an image that means nothing, which the file itself may not say; None of bands that are no image."""
+    nodata: float | None = None
+    """Number of an image that means nothing, which the file itself may not say."""
+    image: bool = False
+    """Whether it shows light; False of classes, flags and qualities."""
+    index: int | None = None
+    """In its file, from 1; None of a file of one band."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +39,8 @@ class Product:
     bands: tuple[ProductBand, ...]
     offset_key: str = ""
     """Key of the metadata that holds the offsets."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What of it belongs to the identity of a source, as plain values."""
     files: tuple[str, ...] = ()
     """Files beside the bands that decide what is read: metadata, or the archive."""
 
@@ -46,7 +53,7 @@ class Product:
             There is no such band.
         """
         if not names:
-            return [_file(band.name, band) for band in self.bands if band.nodata is not None]
+            return [_file(band.name, band) for band in self.bands if band.image]
         return [_file(str(name), self.band(str(name))) for name in names]
 
     def band(self, name: str) -> ProductBand:
@@ -65,6 +72,8 @@ def _file(name: str, band: ProductBand) -> BandFile:
         common_name=band.aliases[0] if band.aliases else "",
         calibration=band.calibration,
         nodata=band.nodata,
+        image=band.image,
+        index=band.index,
     )
 
 

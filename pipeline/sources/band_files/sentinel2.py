@@ -102,6 +102,7 @@ def _bands(tree: Tree, prefix: str, calibrations: dict[str, Calibration]) -> Ite
             else (),
             calibration=calibrations[band] if spectral else None,
             nodata=NO_IMAGE if spectral else None,
+            image=spectral,
         )
 
 

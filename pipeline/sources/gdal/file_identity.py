@@ -21,6 +21,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from pipeline.errors import PipelineError
 from pipeline.redact import redacted
 from pipeline.sources.gdal.options import ENDPOINTS
+from pipeline.sources.gdal.refusals import pause_of
 
 MADE_BY_READERS = (".aux.xml", ".ovr")
 """Sidecars that other programs write when they look at a raster; they change no pixel."""
@@ -34,10 +35,21 @@ _NO_HEAD = (400, 403, 405, 501)
 _OBJECT = re.compile(r"(?:/vsis3/|s3://)([^/]+)/([^?#]+)")
 
 
-def identity_of(path: str, files: list[str]) -> dict[str, Any]:
+def identity_of(
+    path: str, files: list[str], url: str | None = None, headers: tuple[tuple[str, str], ...] = ()
+) -> dict[str, Any]:
     """Path, and size and modification time of every file behind it, or the server's word for it.
 
     Secrets of URLs are left out: another signature of the same object names the same raster.
+
+    Parameters
+    ----------
+    path
+        By which the raster is known.
+    files
+        That GDAL names for it.
+    url, headers
+        How a server is asked for it, where the path alone is not enough.
     """
     paths = [Path(name) for name in files or [path] if not name.endswith(MADE_BY_READERS)]
     local = sorted((str(file), file.stat()) for file in paths if file.is_file())
@@ -51,7 +63,7 @@ def identity_of(path: str, files: list[str]) -> dict[str, Any]:
             "files": digest.hexdigest(),
             **_chunks(local),
         }
-    return {"path": redacted(path), **_remote(path)}
+    return {"path": redacted(path), **_remote(url or path, headers)}
 
 
 def _chunks(local: list[tuple[str, os.stat_result]]) -> dict[str, str]:
@@ -69,10 +81,10 @@ def _chunks(local: list[tuple[str, os.stat_result]]) -> dict[str, str]:
     return {"chunks": digest.hexdigest()}
 
 
-def _remote(path: str) -> dict[str, Any]:
+def _remote(path: str, secrets: tuple[tuple[str, str], ...]) -> dict[str, Any]:
     """ETag, size and date of a remote file; whatever the server leaves out is left out."""
     if path.startswith(("http://", "https://")):
-        headers = _headers(path)
+        headers = _headers(path, secrets)
         whole = (headers.get("Content-Range") or "").rpartition("/")[2] or headers.get("Content-Length")
         identity = {"etag": headers.get("ETag"), "size": whole, "modified": headers.get("Last-Modified")}
     else:
@@ -81,14 +93,14 @@ def _remote(path: str) -> dict[str, Any]:
     return {key: value for key, value in identity.items() if value}
 
 
-def _headers(url: str) -> Message:
+def _headers(url: str, secrets: tuple[tuple[str, str], ...]) -> Message:
     """Headers of a file, by HEAD, or by GET of its first byte where HEAD is refused.
 
     None where GDAL alone may read it, with credentials of its own.
     """
     for method in ("HEAD", "GET"):
         try:
-            return _with_retries(partial(_request_headers, url, method))
+            return _with_retries(partial(_request_headers, url, method, secrets))
         except urllib.error.HTTPError as error:
             if error.code not in _NO_HEAD:
                 break
@@ -97,26 +109,30 @@ def _headers(url: str) -> Message:
     return Message()
 
 
-def _request_headers(url: str, method: str) -> Message:
-    parts = urlsplit(url)
+def _request_headers(url: str, method: str, secrets: tuple[tuple[str, str], ...]) -> Message:
+    parts, proofs = urlsplit(url), dict(secrets)
     headers = {"Range": "bytes=0-0"} if method == "GET" else {}
     if parts.username is not None:  # urllib takes it for a part of the host
         credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        headers["Authorization"] = f"Basic {b64encode(credentials.encode()).decode()}"
+        proofs["Authorization"] = f"Basic {b64encode(credentials.encode()).decode()}"
     public_url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
     request = urllib.request.Request(public_url, method=method, headers=headers)  # noqa: S310  # http and https only
+    for name, value in proofs.items():
+        request.add_unredirected_header(name, value)  # another host gets no secret
     with urllib.request.urlopen(request, timeout=20) as response:  # noqa: S310
         return response.headers  # type: ignore[no-any-return]  # typeshed leaves it open
 
 
 def _with_retries(request: Callable[[], Message]) -> Message:
     """Ask again where a server is busy or away for a moment: what it says of a file must not depend on that."""
-    for pause in PAUSES_S:
+    for least in PAUSES_S:
+        pause = least
         try:
             return request()
         except urllib.error.HTTPError as error:
             if error.code not in _BUSY:
                 raise
+            pause = max(pause, pause_of(error.headers))
         except (OSError, HTTPException):  # no connection, or one that broke
             pass
         time.sleep(pause)

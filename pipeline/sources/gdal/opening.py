@@ -20,12 +20,33 @@ from pipeline.errors import SourceError
 from pipeline.sources.gdal.contents import inner_names
 from pipeline.sources.gdal.options import mask_urls
 
+WEB = ("http", "https")
+_VSI = {"http": "/vsicurl/", "https": "/vsicurl/", "s3": "/vsis3/", "gs": "/vsigs/", "az": "/vsiaz/"}
+"""GDAL's file systems by the schemes of URLs."""
 
-def open_dataset(path: str) -> DatasetReader:
-    """Open a raster; raises SourceError where there is none, or none with bands."""
+
+def open_dataset(path: str, name: str = "", drivers: tuple[str, ...] = ()) -> DatasetReader:
+    """Open a raster.
+
+    Parameters
+    ----------
+    path
+        As GDAL opens it.
+    name
+        By which messages name it, where the path holds a signature.
+    drivers
+        Formats that it may have; all by default.
+
+    Raises
+    ------
+    SourceError
+        There is none, or none with bands, or it has another format.
+    """
     try:
-        dataset: DatasetReader = rasterio.open(path)
+        dataset: DatasetReader = _opened_by(path, drivers) if drivers else rasterio.open(path)
     except (RasterioError, OSError) as error:
+        if name:
+            raise SourceError(_unread_file(path, name, drivers, error)) from None
         advice = mask_urls(remedy(path, last_line(error))) if _is_there(path) else ANY_RASTER
         raise SourceError(f"source.path is {mask_urls(path)}, which {_problem(path, error)}. {advice}") from error
     if dataset.count == 0:
@@ -34,6 +55,33 @@ def open_dataset(path: str) -> DatasetReader:
             inner += f" {ARRAYS_BY_NAME}"
         raise SourceError(f"source.path is {mask_urls(path)}, which has no bands of its own.{inner}")
     return dataset
+
+
+def _opened_by(path: str, drivers: tuple[str, ...]) -> DatasetReader:
+    """A file opened by some drivers alone, for which `rasterio.open` has no form."""
+    scheme, separator, rest = path.partition("://")
+    with rasterio.Env():
+        return DatasetReader(f"{_VSI[scheme]}{path if scheme in WEB else rest}" if separator else path, driver=drivers)
+
+
+def _unread_file(path: str, name: str, drivers: tuple[str, ...], error: BaseException) -> str:
+    """Of a file that a catalogue names: why it cannot be opened."""
+    reason = last_line(error).replace(mask_urls(path), mask_urls(name))
+    if not _is_there(name):
+        reason = "it does not exist"
+    return (
+        f"{mask_urls(name)} cannot be opened ({reason}). Files of a catalogue are images that name no other file: "
+        f"{', '.join(drivers)}. Mend the item, or leave the asset out."
+    )
+
+
+def without_sample(path: str) -> str:
+    """A path with the file of a sample in place of its name; the sample is made where it is not there."""
+    if not path.startswith("sample://"):
+        return path
+    from pipeline.sources.samples import sample_raster
+
+    return str(sample_raster(path))
 
 
 def bands_of(path: str, dataset: DatasetReader, bands: list[int] | None) -> tuple[int, ...]:

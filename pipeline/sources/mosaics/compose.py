@@ -9,7 +9,6 @@ import numpy as np
 
 from pipeline.config import SourceConfig
 from pipeline.geometry.window import Window
-from pipeline.interfaces import Source
 from pipeline.sources.mosaics.group import PieceGroup, read_group
 from pipeline.sources.mosaics.lattice import lattice_of, mismatch_of
 from pipeline.sources.mosaics.memory import bytes_of_part, capacity_of
@@ -24,7 +23,7 @@ MAX_SAMPLES = 6
 """Pieces that are opened to see what warping them takes."""
 
 
-def mosaic_of_pieces(pieces: Sequence[Piece], config: SourceConfig, timeout: float | None = None) -> Source:
+def mosaic_of_pieces(pieces: Sequence[Piece], config: SourceConfig, timeout: float | None = None) -> MosaicSource:
     """One source of many pieces, on their common lattice, or on ``source.grid`` where they have none.
 
     Parameters
@@ -78,7 +77,9 @@ def _common_fields(
     }
 
 
-def _on_named_grid(group: PieceGroup, order: Sequence[int], config: SourceConfig, timeout: float | None) -> Source:
+def _on_named_grid(
+    group: PieceGroup, order: Sequence[int], config: SourceConfig, timeout: float | None
+) -> MosaicSource:
     """Each piece on the grid that the config names, by itself."""
     assert config.grid is not None
     first = group.pieces[0].open(timeout)

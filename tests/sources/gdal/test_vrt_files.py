@@ -28,7 +28,7 @@ def nothing_open() -> None:
     """GDAL makes its pool anew once no mosaic is open any more."""
     for source in list(process_singleton._by_name.values()):
         if isinstance(source, RasterSource):
-            source._local.__dict__.clear()
+            source._handles.close()
 
 
 def vrt(path: Path, files: list[Path], side: int) -> Path:

@@ -1,0 +1,1 @@
+"""Items: addresses, what they say, and how they are asked for."""
