@@ -180,8 +180,8 @@ def test_kinds_that_a_program_adds_are_named_by_messages_and_by_the_schema(tmp_p
         "bands",
         "mosaic",
         "stac",
-        "stack",
         "zarr",
+        "stack",
         "negative",
     ]
 
@@ -198,6 +198,6 @@ def test_what_is_no_kind_is_refused_as_before(tmp_path: Path) -> None:
     ):
         load_config(scenes.config(tmp_path, execution={"engine": "slrm"}))
     with pytest.raises(
-        ConfigError, match=r"source.kind is 3: input should be 'raster', 'bands', 'mosaic', 'stack' or 'zarr'"
+        ConfigError, match=r"source.kind is 3: input should be 'raster', 'bands', 'mosaic', 'stac', 'zarr' or 'stack'"
     ):
         load_config(scenes.config(tmp_path, source={"kind": 3}))

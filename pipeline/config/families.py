@@ -118,8 +118,8 @@ SOURCE_FACTS: dict[str, SourceFacts] = {
         names_bands=True,
         resamples=True,
     ),
-    "stack": SourceFacts(keys=("align", "stack_rule"), forms=(list,), resamples=True),
     "zarr": SourceFacts(keys=("variable", "select", "axes", "georeference"), names_bands=True),
+    "stack": SourceFacts(keys=("align", "stack_rule"), forms=(list,), resamples=True),
 }
 """By name, as in ``source.kind``."""
 
