@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, ValidationInfo, field_validator, model_validator
 
 from pipeline.config.families import SOURCE_KINDS, OneOf, facts_of, kinds_with
 from pipeline.config.values import Auto, ConfigSection, Count
@@ -25,7 +25,18 @@ class AreaConfig(ConfigSection):
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 PerAxis = Positive | Annotated[list[Positive], Field(min_length=2, max_length=2)]
 """A number for both axes, or [x, y]."""
+PixelSizes = Positive | Annotated[list[Positive], Field(min_length=2, max_length=2)]
+"""A number for both axes, or [y, x], as arrays and microscopes have them."""
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+_Method = Literal["nearest", "bilinear", "cubic", "lanczos", "average"]
+Resampling = Annotated[
+    _Method,
+    BeforeValidator(lambda value: "average" if value == "area" else value),
+    WithJsonSchema({"enum": [*get_args(_Method), "area"], "type": "string"}),
+]
+"""How pixels are brought to another grid; area is another word for average."""
 
 
 class GridConfig(ConfigSection):
@@ -94,8 +105,10 @@ class SourceConfig(ConfigSection):
         None, description="path of polygons: only pixels in them are inferred and written"
     )
     grid: GridConfig | None = Field(None, description="the grid on which the network sees the source; null: its own")
-    resampling: Literal["nearest", "bilinear", "cubic", "lanczos", "average"] = Field(
-        "bilinear", description="how the source is brought to source.grid, and bands of other pixels to one grid"
+    resampling: Resampling = Field(
+        "bilinear",
+        description="how the source is brought to source.grid or source.mpp, and bands of other pixels to one grid; "
+        "of source.mpp average by default, which may be called area",
     )
 
     resolution: float | None = Field(
@@ -109,6 +122,13 @@ class SourceConfig(ConfigSection):
     valid: dict[str, list[int | str] | NotConfig] | None = Field(
         None,
         description="of kind bands: by the name of a quality band, its valid values, or {not: [values or flags]}",
+    )
+    pixel_size: PixelSizes | None = Field(
+        None, description="µm per px of the file, or [y, x], where there is no CRS; what the file says by default"
+    )
+    mpp: Positive | None = Field(None, description="of kind slide: µm per px that the network sees")
+    level: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="of kind slide: the level that is read, as it is stored; 0 by default"
     )
 
     @property
@@ -126,6 +146,15 @@ class SourceConfig(ConfigSection):
     def place(self) -> str:
         """What is read, as messages and fingerprints name it."""
         return self.path if isinstance(self.path, str) else ", ".join(f"{k}={v}" for k, v in self.path.items())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_of_mpp(cls, values: Any) -> Any:
+        """Average by default where pixels of a slide become coarser, since it passes over none."""
+        if not isinstance(values, dict):
+            return values
+        default = {"resampling": "average"} if values.get("mpp") is not None else {}
+        return {**default, **values}
 
     @field_validator("path", mode="before")
     @classmethod
@@ -156,11 +185,20 @@ class SourceConfig(ConfigSection):
         return self
 
     @model_validator(mode="after")
+    def _one_scale(self) -> Self:
+        if self.mpp is not None and self.level is not None:
+            raise ValueError(
+                f"mpp is {self.mpp:g} and level is {self.level}, which both choose the pixels; give one of them"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _resampled(self) -> SourceConfig:
-        plain = self.grid is None and not facts_of(self.kind).resamples
+        plain = self.grid is None and self.mpp is None and not facts_of(self.kind).resamples
         if plain and "resampling" in self.model_fields_set and self.resampling != "bilinear":
             raise ValueError(
-                f"resampling is {self.resampling}, but no grid is given, so that nothing is resampled; give source.grid"
+                f"resampling is {self.resampling}, but no grid is given, so that nothing is resampled; give source.grid "
+                f"(or mpp with kind: slide)"
             )
         return self
 

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.config import SourceConfig
 from pipeline.config.families import SOURCE_KINDS
 from pipeline.interfaces import Source
-from pipeline.sources import bands, raster
+from pipeline.sources import bands, raster, slide
 from pipeline.sources.gdal.options import mask_urls
 from pipeline.sources.regrid import on_grid
 from pipeline.sources.wrappers.read_timeout import with_timeout
@@ -16,6 +16,7 @@ from pipeline.sources.wrappers.read_timeout import with_timeout
 KINDS: dict[str, Callable[[SourceConfig, float | None], Source]] = {
     "raster": raster.open_source,
     "bands": bands.open_source,
+    "slide": slide.open_source,
 }
 SOURCE_KINDS.register(KINDS)
 

@@ -29,6 +29,7 @@ from pipeline.sources.gdal.georeference import georeference_of
 from pipeline.sources.gdal.notes import news_of, notes_of
 from pipeline.sources.gdal.opening import bands_of, last_line, open_dataset
 from pipeline.sources.gdal.options import Settings, gdal_env, gdal_options, mask_urls
+from pipeline.sources.gdal.pixel_size import given_size
 from pipeline.sources.gdal.vrt_files import Mosaic, mosaic_of, parts_of
 from pipeline.sources.validity.validity import Validity
 from pipeline.sources.wrappers import process_singleton
@@ -226,7 +227,7 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> RasterSou
     with gdal_env(gdal_options(path, [], timeout)), open_dataset(path) as dataset:
         picture = AS_STORED if config.scale_tags else picture_of(dataset, mask_urls(path), bands)
         indexes, parts = bands_of(path, dataset, bands), parts_of(path, dataset.files)
-        place = georeference_of(dataset, path)
+        place = georeference_of(dataset, path, given_size(config.pixel_size))
         notes = (*place.notes, *notes_of(dataset, indexes, config, picture))
         news = tuple(news_of(dataset, indexes, config, picture))
         rgb = rgb_of(dataset, indexes, picture)
