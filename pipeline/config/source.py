@@ -5,7 +5,15 @@ from __future__ import annotations
 import shlex
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from pipeline.config.families import SOURCE_KINDS, OneOf, facts_of, kinds_with
 from pipeline.config.values import Auto, ConfigSection, Count
@@ -197,8 +205,8 @@ class SourceConfig(ConfigSection):
         plain = self.grid is None and self.mpp is None and not facts_of(self.kind).resamples
         if plain and "resampling" in self.model_fields_set and self.resampling != "bilinear":
             raise ValueError(
-                f"resampling is {self.resampling}, but no grid is given, so that nothing is resampled; give source.grid "
-                f"(or mpp with kind: slide)"
+                f"resampling is {self.resampling}, but no grid is given, so that nothing is resampled; give "
+                f"source.grid, or mpp with kind: slide"
             )
         return self
 

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy.typing as npt
 
 from pipeline.config import SourceConfig
 from pipeline.errors import SourceError
-from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.sources.gdal.pixel_size import PixelSize, given_size, printed_note
 from pipeline.sources.slide_files.measured_levels import measured_level
 from pipeline.sources.slide_files.opening import open_slide_file
-from pipeline.sources.slide_files.pyramid import Level, LevelAxis, SlideFile, coarsest_level, level_axes
+from pipeline.sources.slide_files.pyramid import MPP_TOLERANCE, Level, SlideFile, coarsest_level, level_axes
 from pipeline.sources.slide_files.region import read_region
+from pipeline.sources.slide_files.sampling import sampled_at, stored_pixels
 from pipeline.sources.slide_files.slide_source import SlideSource
 from pipeline.sources.slide_files.tile_cache import TileCache
 
-CENTRE = 0.5
-"""Share of a pixel that lies in the slide where its centre does."""
-ROUNDING_PX = 1e-6
-"""Pixels by which rounding may move a centre."""
 PROBE_CACHE = 64 * 2**20
 """Bytes of tiles that are held while levels are compared."""
 
@@ -47,7 +41,9 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> SlideSour
         A library of the extra ``slides`` is missing.
     """
     if config.scale_tags:
-        raise SourceError("source.scale_tags is true, but slides have no scale and offset. Leave source.scale_tags out.")
+        raise SourceError(
+            "source.scale_tags is true, but slides have no scale and offset. Leave source.scale_tags out."
+        )
     file = open_slide_file(config.file)
     try:
         return _opened(config, file)
@@ -62,7 +58,7 @@ def _opened(config: SourceConfig, file: SlideFile) -> SlideSource:
     level = _level(config, file, levels, size)
     if level.index:
         level = measured_level(_band_reader(file, levels, channels[0]), file.shapes[0], level)
-    sampling = _stored(level) if config.mpp is None else _sampled(level, file.shapes[0], config.mpp, size)
+    sampling = stored_pixels(level) if config.mpp is None else sampled_at(config.mpp, level, file.shapes[0], size)
     return SlideSource(
         path=config.file,
         level=level,
@@ -126,9 +122,9 @@ def _level(config: SourceConfig, file: SlideFile, levels: Sequence[Level], size:
         raise SourceError(f"source.level is {index}, but {config.file} has the levels {shapes}. Give one of these.")
     if not file.is_exact(index):
         raise SourceError(
-            f"source.level is {index}, whose pixels OpenSlide interpolates anew for each window of {config.file}, so that "
-            f"windows would differ from the whole. Give source.mpp, about {_mpp_of(levels[index], size)}, which is made "
-            f"of level 0."
+            f"source.level is {index}, whose pixels OpenSlide interpolates anew for each window of {config.file}: "
+            f"windows would differ from the whole. Give source.mpp, about {_mpp_of(levels[index], size)}, which is "
+            f"made of level 0."
         )
     return levels[index]
 
@@ -143,56 +139,13 @@ def _require_size(config: SourceConfig, file: SlideFile, size: PixelSize | None)
         stated = file.stated_size
         problem = f"says nothing plausible of it ({stated.words})" if stated else "says nothing of it"
         raise SourceError(
-            f"source.mpp is {config.mpp:g} µm per px, which needs the size of the slide's own pixels, and {config.file} "
-            f"{problem}. Give source.pixel_size, the µm per px of level 0, such as 0.25 of a 40× scan; or source.level."
+            f"source.mpp is {config.mpp:g} µm per px, which needs the size of the slide's own pixels, and "
+            f"{config.file} {problem}. Give source.pixel_size, the µm per px of level 0, such as 0.25 of a 40× scan; "
+            f"or source.level."
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sampling:
-    """The pixels that are read, on level 0."""
-
-    shape: tuple[int, int]
-    """(rows, cols), px."""
-    step: tuple[float, float]
-    """(height, width) of a pixel, px of level 0."""
-    corner: tuple[float, float] = (0.0, 0.0)
-    """(row, col), px of level 0."""
-
-    def grid(self, size: PixelSize | None) -> Grid:
-        """In µm from the corner of level 0, or in its pixels where nobody knows how large these are."""
-        height, width = (1.0, 1.0) if size is None else (size.height, size.width)
-        (down, across), (top, left) = self.step, self.corner
-        transform = (across * width, 0.0, left * width, 0.0, down * height, top * height)
-        unit: Literal["px", "um"] = "px" if size is None else "um"
-        return Grid(height=self.shape[0], width=self.shape[1], transform=transform, unit=unit)
-
-
-def _stored(level: Level) -> Sampling:
-    """The pixels of a level."""
-    rows, cols = level.rows, level.cols
-    return Sampling(shape=level.shape, step=(rows.scale, cols.scale), corner=(rows.origin, cols.origin))
-
-
-def _sampled(level: Level, slide: tuple[int, int], mpp: float, size: PixelSize | None) -> Sampling:
-    """The pixels of so many µm whose centres lie in the level, from the corner of level 0."""
-    assert size is not None
-    step = mpp / size.height, mpp / size.width
-    height, width = (
-        _count(axis, length, pitch) for axis, length, pitch in zip((level.rows, level.cols), slide, step, strict=True)
-    )
-    return Sampling(shape=(height, width), step=step)
-
-
-def _count(axis: LevelAxis, slide: int, step: float) -> int:
-    """Pixels of an axis whose centres lie in the slide and in the level."""
-    end = min(float(slide), axis.origin + axis.length * axis.scale)
-    return max(math.ceil(end / step - CENTRE - ROUNDING_PX), 1)
-
-
-def _level_notes(
-    config: SourceConfig, levels: Sequence[Level], level: Level, size: PixelSize | None
-) -> list[str]:
+def _level_notes(config: SourceConfig, levels: Sequence[Level], level: Level, size: PixelSize | None) -> list[str]:
     """Which level is read, and how it becomes what is asked for."""
     rows, cols = level.shape
     scale = f", {level.cols.scale:.5g} px of level 0 per px" if level.index else ""
@@ -201,9 +154,8 @@ def _level_notes(
         return notes
     finest = max(size.height, size.width)
     how = f"brought to {config.mpp:g} µm per px by {config.resampling}"
-    if config.mpp < finest / (1 + 1e-3):
-        return [*notes, f"it is {how}, which is finer than the slide's own {finest:g}: pixels are made up between others"]
-    return [*notes, f"it is {how}"]
+    finer = f", finer than the slide's own {finest:g}: what lies between its pixels is made up"
+    return [*notes, f"it is {how}{finer if config.mpp < finest / (1 + MPP_TOLERANCE) else ''}"]
 
 
 def _band_reader(file: SlideFile, levels: Sequence[Level], band: int) -> Any:

@@ -77,8 +77,8 @@ def _with_given(grid: Grid, given: PixelSize, path: str, stated: PixelSize | Non
     """A grid with the pixels of the config; where it was cut from a larger one, it stays as many pixels away."""
     if grid.wkt is not None:
         raise SourceError(
-            f"source.pixel_size is {given.width:g} µm, but {mask_urls(path)} has a CRS, which says how large its pixels "
-            f"are. Leave source.pixel_size out."
+            f"source.pixel_size is {given.width:g} µm, but {mask_urls(path)} has a CRS, which says how large its "
+            f"pixels are. Leave source.pixel_size out."
         )
     a, _, c, _, e, f = grid.transform
     transform = (given.width, 0.0, c / a * given.width, 0.0, given.height, f / e * given.height)

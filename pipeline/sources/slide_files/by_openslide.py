@@ -64,7 +64,7 @@ class OpenSlideFile:
         """The file that is named, and those that go with it."""
         path = Path(self.path)
         if self.vendor == "dicom":
-            return [str(file) for file in sorted(path.parent.iterdir()) if file.is_file()]
+            return [str(file) for file in sorted(path.parent.glob(f"*{path.suffix}")) if file.is_file()]
         beside = path.with_suffix("")
         inner = sorted(beside.rglob("*")) if beside.is_dir() else []
         return [self.path, *(str(file) for file in inner if file.is_file())]

@@ -49,7 +49,8 @@ class TiffSlideFile:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Of the pixels."""
-        return np.dtype(self._first.dtype)
+        dtype: np.dtype[Any] = np.dtype(self._first.dtype)
+        return dtype
 
     @property
     def rgb(self) -> bool:
@@ -123,9 +124,7 @@ class TiffSlideFile:
     def _samples(self) -> int:
         return int(self._first.samplesperpixel)
 
-    def _decoded(
-        self, level: int, page: int, place: int, samples: list[int]
-    ) -> list[npt.NDArray[Any] | None]:
+    def _decoded(self, level: int, page: int, place: int, samples: list[int]) -> list[npt.NDArray[Any] | None]:
         """(rows, cols) of samples of one page, at least as large as the tile inside the level; None where unwritten."""
         frame = self.levels.pages[level][page]
         if frame.keyframe.planarconfig == 1 or self._samples == 1:

@@ -1,7 +1,7 @@
 """Where a level lies on level 0, by comparing some of its pixels with those that they were made of.
 
-Sizes leave open whether a level of 320 px of a slide of 1,281 px has pixels of 4 px, or of 4.003 px; at its far edge the
-two are 1 px of the slide apart. They also leave open whether its pixels are means, or every fourth pixel.
+Sizes leave open whether a level of 320 px of a slide of 1,281 px has pixels of 4 px, or of 4.003 px. At its far edge
+the two are 1 px of the slide apart. They also leave open whether its pixels are means, or every fourth pixel.
 """
 
 from __future__ import annotations
@@ -58,16 +58,16 @@ def measured_level(read: ReadBand, slide: tuple[int, int], level: Level) -> Leve
         Placed by its sizes.
     """
     by_size = Placing(level.rows, level.cols, "average", 1.0)
-    others = [placing for placing in _placings(slide, level) if (placing.rows, placing.method) != (level.rows, "average")]
+    others = [
+        placing for placing in _placings(slide, level) if (placing.rows, placing.method) != (level.rows, "average")
+    ]
     if not others or level.rows.scale > LARGEST_SCALE:
         return level
     errors = np.zeros(1 + len(others))
     for window in _windows(level):
         errors += _errors(read, slide, level, window, [by_size, *others])
     fitting = [
-        (error, placing)
-        for error, placing in zip(errors[1:], others, strict=True)
-        if error < placing.share * errors[0]
+        (error, placing) for error, placing in zip(errors[1:], others, strict=True) if error < placing.share * errors[0]
     ]
     _, best = min(fitting, key=lambda pair: pair[0], default=(0.0, by_size))
     return replace(level, rows=best.rows, cols=best.cols)
@@ -112,9 +112,7 @@ def _errors(
     for k, placing in enumerate(placings):
         rows, cols = (
             Axis(length=length, start=axis.origin, step=axis.scale).taps(span, placing.method)
-            for length, axis, span in zip(
-                slide, (placing.rows, placing.cols), (window.rows, window.cols), strict=True
-            )
+            for length, axis, span in zip(slide, (placing.rows, placing.cols), (window.rows, window.cols), strict=True)
         )
         pixels = read(0, Window.of(rows.span, cols.span))
         if pixels is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
+from pathlib import Path
 from typing import Any
 
 from pipeline.errors import SourceError
@@ -37,8 +37,8 @@ def open_slide_file(path: str) -> SlideFile:
     tiff = _open_tiff(path)
     if tiff is None:
         raise SourceError(
-            f"source.path is {path}, which is no slide that OpenSlide or tifffile knows. Give SVS, NDPI, MRXS, SCN, BIF, "
-            f"Philips' TIFF, DICOM, OME-TIFF or a tiled TIFF; kind: raster reads whatever GDAL opens."
+            f"source.path is {path}, which is no slide that OpenSlide or tifffile knows. Give SVS, NDPI, MRXS, SCN, "
+            f"BIF, Philips' TIFF, DICOM, OME-TIFF or a tiled TIFF; kind: raster reads whatever GDAL opens."
         )
     if vendor is not None and tiff.pages.first.compression == YCBCR_IN_JPEG_2000:
         tiff.close()
@@ -57,11 +57,11 @@ def _check_path(path: str) -> None:
             f"source.path is {mask_urls(path)}, and kind: slide reads files on a disk, since OpenSlide does. Copy the "
             f"slide to a disk, or leave source.kind out: kind: raster reads tiled TIFFs over the net."
         )
-    if not os.path.isfile(path):
-        problem = "is a folder" if os.path.isdir(path) else "does not exist"
+    if not Path(path).is_file():
+        problem = "is a folder" if Path(path).is_dir() else "does not exist"
         raise SourceError(
-            f"source.path is {path}, which {problem}. Give the file of a slide; of DICOM any file of its folder, of MRXS "
-            f"the file beside its folder."
+            f"source.path is {path}, which {problem}. Give the file of a slide; of DICOM any file of its folder, of "
+            f"MRXS the file beside its folder."
         )
 
 
