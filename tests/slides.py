@@ -61,9 +61,9 @@ def pyramid(path: Path, levels: list[np.ndarray], **more: Any) -> Path:
     return path
 
 
-def averaged(image: np.ndarray, step: float, rows: int, cols: int) -> np.ndarray:
+def averaged(image: np.ndarray, steps: tuple[float, float], shape: tuple[int, int]) -> np.ndarray:
     """(rows, cols, 3) float64: exact means of what pixels of so many px cover, by sums of areas."""
-    down, across = (_shares(length, step, count) for length, count in zip(image.shape[:2], (rows, cols), strict=True))
+    down, across = (_shares(*axis) for axis in zip(image.shape[:2], steps, shape, strict=True))
     return np.einsum("ir,rcb,jc->ijb", down, image.astype(np.float64), across, optimize=True)
 
 
@@ -72,3 +72,41 @@ def _shares(length: int, step: float, count: int) -> np.ndarray:
     low, high = np.arange(count)[:, None] * step, (np.arange(count)[:, None] + 1) * step
     shares = np.clip(np.minimum(np.arange(length) + 1, high) - np.maximum(np.arange(length), low), 0, None)
     return shares / shares.sum(1, keepdims=True)
+
+
+def dicom(folder: Path, levels: list[np.ndarray], mpp: float = 0.5) -> Path:
+    """A series of VL Whole Slide Microscopy Image Storage, an instance for each level, of uncompressed tiles."""
+    import pydicom
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+    series, study, frame = generate_uid(), generate_uid(), generate_uid()
+    for k, level in enumerate(levels):
+        rows, cols = level.shape[:2]
+        down, across = -(-rows // TILE), -(-cols // TILE)
+        padded = np.pad(level, ((0, down * TILE - rows), (0, across * TILE - cols), (0, 0)))
+        tiles = padded.reshape(down, TILE, across, TILE, 3).swapaxes(1, 2)
+        meta = FileMetaDataset()
+        meta.MediaStorageSOPClassUID = pydicom.uid.VLWholeSlideMicroscopyImageStorage
+        meta.MediaStorageSOPInstanceUID = generate_uid()
+        meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        image = Dataset()
+        image.file_meta = meta
+        image.SOPClassUID, image.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
+        image.SeriesInstanceUID, image.StudyInstanceUID, image.FrameOfReferenceUID = series, study, frame
+        image.Modality, image.PatientName, image.PatientID = "SM", "secret-name", "secret-number"
+        image.ImageType = ["ORIGINAL" if k == 0 else "DERIVED", "PRIMARY", "VOLUME", "NONE" if k == 0 else "RESAMPLED"]
+        image.Rows = image.Columns = TILE
+        image.TotalPixelMatrixRows, image.TotalPixelMatrixColumns = rows, cols
+        image.NumberOfFrames, image.DimensionOrganizationType = down * across, "TILED_FULL"
+        image.SamplesPerPixel, image.PhotometricInterpretation, image.PlanarConfiguration = 3, "RGB", 0
+        image.BitsAllocated = image.BitsStored = 8
+        image.HighBit, image.PixelRepresentation = 7, 0
+        measures = Dataset()
+        measures.PixelSpacing = [mpp * levels[0].shape[0] / rows / 1000, mpp * levels[0].shape[1] / cols / 1000]
+        groups = Dataset()
+        groups.PixelMeasuresSequence = [measures]
+        image.SharedFunctionalGroupsSequence = [groups]
+        image.PixelData = np.ascontiguousarray(tiles).tobytes()
+        image.save_as(folder / f"{k}.dcm", enforce_file_format=True)
+    return folder / "0.dcm"

@@ -75,9 +75,14 @@ def _pixel_size(facts: ModelFacts, source: Source) -> Iterator[str]:
         yield (
             f"The raster's pixels are {_length(metres)} wide, but the network was trained at "
             f"{_length(facts.pixel_size)} per px ({facts.origin}), {ratio:.3g} times "
-            f"{'finer' if facts.pixel_size < metres else 'coarser'}. Name a raster of that pixel size in source.path, "
-            f"such as one that gdalwarp -tr makes."
+            f"{'finer' if facts.pixel_size < metres else 'coarser'}. {_remedy(facts.pixel_size, source)}"
         )
+
+
+def _remedy(metres: float, source: Source) -> str:
+    if source.grid.unit == "um":
+        return f"Read it with source.kind: slide and source.mpp: {metres * 1e6:.3g}."
+    return "Name a raster of that pixel size in source.path, such as one that gdalwarp -tr makes."
 
 
 def _length(metres: float) -> str:

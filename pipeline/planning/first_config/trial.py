@@ -23,7 +23,7 @@ from pipeline.sources import open_source
 
 
 def config_warnings(
-    network_facts: NetworkFacts, scene: str, bands: list[int] | None, path: Path, section: Sequence[str]
+    network_facts: NetworkFacts, scene: SourceConfig, path: Path, section: Sequence[str]
 ) -> tuple[str, ...]:
     """What does not look right, a sentence each.
 
@@ -31,15 +31,16 @@ def config_warnings(
     ----------
     network_facts
         The network.
-    scene, bands
-        The raster, and its bands where they were asked for.
+    scene
+        The raster or slide, with its bands where they were asked for.
     path
         File with the weights or the whole network.
     section
         Lines of the config's section ``model``.
     """
     written = YAML(typ="safe").load("\n".join(section))["model"]
-    source = open_source(SourceConfig(path=scene, bands=bands or list(range(1, network_facts.bands + 1))))
+    bands = scene.bands or list(range(1, network_facts.bands + 1))
+    source = open_source(scene.model_copy(update={"bands": bands}))
     resolved = classes.resolve_model(ModelConfig(**{**written, "path": path}), network_facts.bands, source.dtype)
     rows = classes.class_rows(resolved.classes, network_facts.locality.classes, resolved.model.output)
     chosen = activation.choose_activation(resolved.model.output, network_facts.locality)

@@ -72,10 +72,19 @@ def _network_subject(network_facts: NetworkFacts | None) -> str:
 
 
 def source_section(
-    scene: str, scene_bands: int, network_bands: int | None, folder: Path, requested: list[int] | None = None
+    scene: str,
+    scene_bands: int,
+    network_bands: int | None,
+    folder: Path,
+    requested: list[int] | None = None,
+    keys: Mapping[str, tuple[Any, str]] = MappingProxyType({}),
 ) -> list[str]:
-    """Where the scene is, and its bands where they were asked for, or the network takes fewer."""
+    """Where the scene is, and its bands where they were asked for, or the network takes fewer.
+
+    ``keys`` are others, each with its value and where that comes from.
+    """
     lines = [key_line(2, "path", _relative(scene, folder), "given: SCENE")]
+    lines += [key_line(2, key, value, origin) for key, (value, origin) in keys.items()]
     if requested is not None:
         lines.append(key_line(2, "bands", requested, "given: --bands"))
     elif network_bands is not None and network_bands != scene_bands:
