@@ -88,8 +88,8 @@ def _size(config: SourceConfig, file: SlideFile) -> tuple[PixelSize | None, list
     """The size of a pixel of level 0, and what is to be said of it."""
     given, stated = given_size(config.pixel_size), file.stated_size
     if given is not None:
-        instead = f", in place of {stated.words}" if stated else ""
-        return given, [f"{given.words}{instead}"]
+        instead = f", in place of {stated.text}" if stated else ""
+        return given, [f"{given.text}{instead}"]
     if stated is None or stated.is_plausible:
         return stated, [] if stated is None else [stated.note]
     return None, [printed_note(stated)]
@@ -137,7 +137,7 @@ def _require_size(config: SourceConfig, file: SlideFile, size: PixelSize | None)
     """Raise SourceError where nothing says how large a pixel is."""
     if size is None:
         stated = file.stated_size
-        problem = f"says nothing plausible of it ({stated.words})" if stated else "says nothing of it"
+        problem = f"says nothing plausible of it ({stated.text})" if stated else "says nothing of it"
         raise SourceError(
             f"source.mpp is {config.mpp:g} µm per px, which needs the size of the slide's own pixels, and "
             f"{config.file} {problem}. Give source.pixel_size, the µm per px of level 0, such as 0.25 of a 40× scan; "

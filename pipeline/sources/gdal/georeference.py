@@ -82,8 +82,8 @@ def _with_given(grid: Grid, given: PixelSize, path: str, stated: PixelSize | Non
         )
     a, _, c, _, e, f = grid.transform
     transform = (given.width, 0.0, c / a * given.width, 0.0, given.height, f / e * given.height)
-    instead = f", in place of {stated.words}" if stated else ""
-    return Georeference(grid=replace(grid, transform=transform, unit="um"), notes=(f"{given.words}{instead}",))
+    instead = f", in place of {stated.text}" if stated else ""
+    return Georeference(grid=replace(grid, transform=transform, unit="um"), notes=(f"{given.text}{instead}",))
 
 
 def grid_of(dataset: DatasetReader) -> Grid:

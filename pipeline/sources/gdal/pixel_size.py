@@ -75,10 +75,10 @@ class PixelSize:
     def note(self) -> str:
         """In words, with what speaks against it."""
         doubt = f" (the {self.dpi} dpi of a screen: source.pixel_size overrules it)" if self.dpi else ""
-        return f"{self.words}{doubt}"
+        return f"{self.text}{doubt}"
 
     @property
-    def words(self) -> str:
+    def text(self) -> str:
         """The size and its origin."""
         size = f"{self.width:g}" if self.width == self.height else f"{self.height:g} × {self.width:g}"
         return f"{size} µm per px, by {self.origin}"
@@ -110,7 +110,7 @@ def printed_size(tags: Mapping[str, str]) -> PixelSize | None:
 def printed_note(size: PixelSize) -> str:
     """What is to be said of a size that is not taken."""
     return (
-        f"{size.words}, is {UM_PER_INCH / size.width:.0f} dpi of a screen or a printer and is not taken; "
+        f"{size.text}, is {UM_PER_INCH / size.width:.0f} dpi of a screen or a printer and is not taken; "
         f"source.pixel_size gives the µm per px where they are known"
     )
 

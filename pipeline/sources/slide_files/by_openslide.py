@@ -14,9 +14,9 @@ from pipeline.errors import ReadError, SourceError
 from pipeline.interfaces import CAUSES
 from pipeline.runtime.optional_imports import require
 from pipeline.sources.gdal.pixel_size import PixelSize
-from pipeline.sources.slide_files.pyramid import Tile
+from pipeline.sources.slide_files.pyramid import StoredTile
 
-SIDE = 512
+READ_SIDE = 512
 """Rows and columns that are read at once, px."""
 CACHE_BYTES = 32 * 2**20
 """Of OpenSlide's own tiles, which are none of the size of what is read."""
@@ -93,16 +93,16 @@ class OpenSlideFile:
     def tile_shape(self, level: int) -> tuple[int, int]:
         """(rows, cols) of what is read at once, px."""
         height, width = self.shapes[level]
-        return min(SIDE, height), min(SIDE, width)
+        return min(READ_SIDE, height), min(READ_SIDE, width)
 
-    def read_tile(self, level: int, row: int, col: int, bands: Sequence[int]) -> Tile:
+    def read_tile(self, level: int, row: int, col: int, bands: Sequence[int]) -> StoredTile:
         """Decode a tile; never-scanned and transparent pixels are invalid. Raises ReadError."""
         (rows, cols), (height, width) = self.tile_shape(level), self.shapes[level]
         top, left = row * rows, col * cols
         pixels = self._read(level, top, left, min(rows, height - top), min(cols, width - left))
         transparent = pixels[3] == 0
         causes = np.where(transparent, CAUSES.index("alpha"), 0).astype(np.uint8) if transparent.any() else None
-        return Tile(data=np.ascontiguousarray(pixels[list(bands)]), causes=causes)
+        return StoredTile(data=np.ascontiguousarray(pixels[list(bands)]), causes=causes)
 
     def is_exact(self, level: int) -> bool:
         """Whether windows of a level are equal to one larger read of it, at some places.

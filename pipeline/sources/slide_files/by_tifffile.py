@@ -14,11 +14,12 @@ import numpy.typing as npt
 from pipeline.errors import ReadError
 from pipeline.interfaces import CAUSES
 from pipeline.sources.gdal.pixel_size import PixelSize, pixel_size, printed_size
-from pipeline.sources.slide_files.pyramid import Tile
+from pipeline.sources.gdal.tiff_tags import ASSOCIATED
+from pipeline.sources.slide_files.pyramid import StoredTile
 from pipeline.sources.slide_files.tiff_levels import TiffLevels, tags_of
 
-ASSOCIATED, UNASSOCIATED = 1, 2
-"""Of TIFF's ExtraSamples: alpha by which the colours are multiplied, or not (TIFF 6.0, page 31)."""
+UNASSOCIATED = 2
+"""Of TIFF's ExtraSamples: alpha by which the colours are not multiplied (TIFF 6.0, page 31)."""
 ENTRY_BYTES = 80
 """Of each tile in the tables of a file: its place and its size, as Python's numbers in tuples."""
 JPEG = (6, 7)
@@ -94,7 +95,7 @@ class TiffSlideFile:
         """Always: tiles are decoded whole."""
         return True
 
-    def read_tile(self, level: int, row: int, col: int, bands: Sequence[int]) -> Tile:
+    def read_tile(self, level: int, row: int, col: int, bands: Sequence[int]) -> StoredTile:
         """Decode a tile; what was never written, or is transparent, is invalid. Raises ReadError."""
         (rows, cols), (height, width) = self.tile_shape(level), self.shapes[level]
         size = min(rows, height - row * rows), min(cols, width - col * cols)
@@ -109,8 +110,8 @@ class TiffSlideFile:
                 if sample is not None:
                     data[k], written[k] = sample[: size[0], : size[1]], True
         if not written.all():
-            return Tile(data=data[: len(bands)], causes=np.full(size, CAUSES.index("never written"), np.uint8))
-        return Tile(data=data, causes=None) if masking is None else self._masked(data)
+            return StoredTile(data=data[: len(bands)], causes=np.full(size, CAUSES.index("never written"), np.uint8))
+        return StoredTile(data=data, causes=None) if masking is None else self._masked(data)
 
     def close(self) -> None:
         """Give the handle back."""
@@ -151,7 +152,7 @@ class TiffSlideFile:
         segment: npt.NDArray[Any] = decoded[0][0]
         return segment
 
-    def _masked(self, data: npt.NDArray[Any]) -> Tile:
+    def _masked(self, data: npt.NDArray[Any]) -> StoredTile:
         """Colours without their alpha, which was decoded last, divided by it where they were multiplied."""
         colours, alpha = data[:-1], data[-1]
         kind = int(self._first.extrasamples[self.alpha - self._samples])  # type: ignore[operator]  # there is alpha
@@ -160,7 +161,7 @@ class TiffSlideFile:
             shares = colours.astype(np.float64) * largest / np.maximum(alpha, 1)
             colours = np.minimum(np.floor(shares + 0.5), largest).astype(self.dtype)
         hidden = alpha == 0
-        return Tile(
+        return StoredTile(
             data=colours,
             causes=np.where(hidden, CAUSES.index("alpha"), 0).astype(np.uint8) if hidden.any() else None,
         )

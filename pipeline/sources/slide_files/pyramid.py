@@ -58,7 +58,7 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tile:
+class StoredTile:
     """Pixels that were decoded at once."""
 
     data: npt.NDArray[Any]
@@ -114,7 +114,7 @@ class SlideFile(Protocol):
     def tile_shape(self, level: int) -> tuple[int, int]:
         """(rows, cols) of a tile, px."""
 
-    def read_tile(self, level: int, row: int, col: int, bands: Sequence[int]) -> Tile:
+    def read_tile(self, level: int, row: int, col: int, bands: Sequence[int]) -> StoredTile:
         """Decode a tile by its place among tiles; bands count from 0.
 
         Pixels are invalid that were never scanned, or that alpha hides unless it is asked for as a band. Raises

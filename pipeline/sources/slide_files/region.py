@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window
-from pipeline.sources.slide_files.pyramid import Level, SlideFile, Tile
-from pipeline.sources.slide_files.tile_cache import Place, TileCache, decoders
+from pipeline.sources.slide_files.pyramid import Level, SlideFile, StoredTile
+from pipeline.sources.slide_files.tile_cache import TileCache, TilePlace, decoders
 from pipeline.sources.validity.band_causes import CauseCodes
 
 
@@ -55,15 +55,15 @@ def read_region(
 
 
 def _tiles(
-    file: SlideFile, level: Level, places: Sequence[Place], bands: Sequence[int], cache: TileCache
-) -> list[Tile]:
-    def tile(place: Place) -> Tile:
+    file: SlideFile, level: Level, places: Sequence[TilePlace], bands: Sequence[int], cache: TileCache
+) -> list[StoredTile]:
+    def tile(place: TilePlace) -> StoredTile:
         return cache.get(place, partial(file.read_tile, level.index, *place, bands))
 
     return [tile(places[0])] if len(places) == 1 else list(decoders().map(tile, places))
 
 
-def _places(level: Level, window: Window) -> product[Place]:
+def _places(level: Level, window: Window) -> product[TilePlace]:
     rows, cols = (
         range(span.start // side, -(-span.stop // side))
         for span, side in zip((window.rows, window.cols), level.tile, strict=True)

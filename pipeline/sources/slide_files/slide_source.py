@@ -32,7 +32,7 @@ from pipeline.sources.wrappers.beyond_edges import read_beyond
 
 SIDE_ON_LEVEL = 1024
 """Rows and columns of the level that are resampled at once, px, about."""
-SMALLEST_UNIT = 16
+SMALLEST_SIDE_ON_GRID = 4
 """The same of the grid, at least, px."""
 CACHED_ROWS = 2
 """Rows of tiles that are held where windows of the grid share them."""
@@ -137,7 +137,7 @@ class SlideSource:
 
     def _read(self, window: Window) -> Pixels:
         data = np.empty((self.bands, window.height, window.width), self.dtype)
-        causes, decoded = np.zeros(data.shape[1:], np.uint8), 0
+        causes = np.zeros(data.shape[1:], np.uint8)
         try:
             for part in _parts(window, self._unit):
                 where = part.index_in(window)
@@ -205,7 +205,9 @@ class SlideSource:
         if self.aligned:
             return max(self._size)
         side = SIDE_ON_LEVEL / max(axis.step for axis in self._axes)
-        return max(SMALLEST_UNIT, 1 << max(int(side).bit_length() - 1, 0)) if side >= 1 else SMALLEST_UNIT
+        return (
+            max(SMALLEST_SIDE_ON_GRID, 1 << max(int(side).bit_length() - 1, 0)) if side >= 1 else SMALLEST_SIDE_ON_GRID
+        )
 
     @property
     def _tile_bytes(self) -> int:

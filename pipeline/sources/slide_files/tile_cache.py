@@ -9,9 +9,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 
 from pipeline.runtime.resources import cores
-from pipeline.sources.slide_files.pyramid import Tile
+from pipeline.sources.slide_files.pyramid import StoredTile
 
-Place = tuple[int, int]
+TilePlace = tuple[int, int]
 """(row, col) among the tiles of a level."""
 
 
@@ -25,10 +25,10 @@ class TileCache:
         """Hold so many bytes at most."""
         self._budget, self._size = budget, 0
         self._lock = threading.Lock()
-        self._tiles: OrderedDict[Place, Tile] = OrderedDict()
-        self._pending: dict[Place, Future[Tile]] = {}
+        self._tiles: OrderedDict[TilePlace, StoredTile] = OrderedDict()
+        self._pending: dict[TilePlace, Future[StoredTile]] = {}
 
-    def get(self, place: Place, decode: Callable[[], Tile]) -> Tile:
+    def get(self, place: TilePlace, decode: Callable[[], StoredTile]) -> StoredTile:
         """A tile that is there, or that another thread is decoding, or that this one decodes."""
         with self._lock:
             if place in self._tiles:
@@ -39,7 +39,7 @@ class TileCache:
                 own = self._pending[place] = Future()
         return self._decode(place, decode, own) if pending is None else pending.result()
 
-    def _decode(self, place: Place, decode: Callable[[], Tile], own: Future[Tile]) -> Tile:
+    def _decode(self, place: TilePlace, decode: Callable[[], StoredTile], own: Future[StoredTile]) -> StoredTile:
         try:
             tile = decode()
         except BaseException as error:
@@ -53,7 +53,7 @@ class TileCache:
         own.set_result(tile)
         return tile
 
-    def _hold(self, place: Place, tile: Tile) -> None:
+    def _hold(self, place: TilePlace, tile: StoredTile) -> None:
         if tile.nbytes > self._budget:
             return
         self._tiles[place] = tile
