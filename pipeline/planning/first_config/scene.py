@@ -12,7 +12,7 @@ from pipeline.planning.first_config.facts import ModelFacts
 from pipeline.sources.gdal.opening import SLIDES
 
 UM_PER_M = 1e6
-SIZE_DIGITS = 6
+MPP_DIGITS = 6
 """Significant ones of a size."""
 
 
@@ -26,7 +26,7 @@ def at_training_size(config: SourceConfig, source: Source, facts: ModelFacts) ->
     """A slide of known size at the µm per px that the model's file states; else as it is."""
     if config.kind != "slide" or source.grid.unit != "um" or facts.pixel_size is None:
         return config
-    mpp = float(f"{facts.pixel_size * UM_PER_M:.{SIZE_DIGITS}g}")
+    mpp = float(f"{facts.pixel_size * UM_PER_M:.{MPP_DIGITS}g}")
     return SourceConfig(kind="slide", path=config.path, bands=config.bands, mpp=mpp)
 
 

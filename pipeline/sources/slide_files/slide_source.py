@@ -204,10 +204,8 @@ class SlideSource:
         """Rows and columns of the grid that are made at once, px; of the level's own pixels all of a window."""
         if self.aligned:
             return max(self._size)
-        side = SIDE_ON_LEVEL / max(axis.step for axis in self._axes)
-        return (
-            max(SMALLEST_SIDE_ON_GRID, 1 << max(int(side).bit_length() - 1, 0)) if side >= 1 else SMALLEST_SIDE_ON_GRID
-        )
+        side = int(SIDE_ON_LEVEL / max(axis.step for axis in self._axes))
+        return max(SMALLEST_SIDE_ON_GRID, 1 << max(side.bit_length() - 1, 0))
 
     @property
     def _tile_bytes(self) -> int:
