@@ -71,7 +71,12 @@ def measured(out: Path, slide: Path, mpp: float, memory: str) -> str:
     """Columns of the table, by the report of a run."""
     job = {
         "source": {"kind": "slide", "path": str(slide), "mpp": mpp},
-        "model": {"kind": "torchscript", "path": str(out / "net.pt"), "classes": [{"name": "a"}, {"name": "b"}]},
+        "model": {
+            "kind": "torchscript",
+            "path": str(out / "net.pt"),
+            "input": {"scale": 1 / 255},
+            "classes": [{"name": "a"}, {"name": "b"}],
+        },
         "output": {"path": str(out / f"{slide.stem}.zarr"), "exports": [], "report": False, "picture": False},
         "execution": {"device": "cpu", "memory": memory},
     }
