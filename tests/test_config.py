@@ -262,8 +262,8 @@ def test_a_dollar_in_a_name_is_a_variable_only_where_no_file_has_that_name(
 def test_several_files_are_told_how_to_become_one_raster(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigError,
-        match=r"source.path is \['a.tif', 'b.tif'\].*kind: bands reads them as one raster.*"
-        r"gdalbuildvrt -separate stack.vrt a.tif b.tif",
+        match=r"source.path is \[.*a.tif', .*b.tif'\].*kind: mosaic reads them as one raster, with a list such as "
+        r"\[.*a.tif, .*b.tif\].*kind: bands does",
     ):
         load_config(config(tmp_path, GOOD), ["source.path=[a.tif, b.tif]"])
 

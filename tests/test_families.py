@@ -179,6 +179,8 @@ def test_kinds_that_a_program_adds_are_named_by_messages_and_by_the_schema(tmp_p
         "raster",
         "bands",
         "slide",
+        "mosaic",
+        "stack",
         "negative",
     ]
 
@@ -194,5 +196,7 @@ def test_what_is_no_kind_is_refused_as_before(tmp_path: Path) -> None:
         ConfigError, match=r"execution.engine is 'slrm': input should be 'serial', .* \(did you mean slurm\?\)"
     ):
         load_config(scenes.config(tmp_path, execution={"engine": "slrm"}))
-    with pytest.raises(ConfigError, match=r"source.kind is 3: input should be 'raster', 'bands' or 'slide'"):
+    with pytest.raises(
+        ConfigError, match=r"source.kind is 3: input should be 'raster', 'bands', 'slide', 'mosaic' or 'stack'"
+    ):
         load_config(scenes.config(tmp_path, source={"kind": 3}))

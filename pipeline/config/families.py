@@ -112,6 +112,8 @@ SOURCE_FACTS: dict[str, SourceFacts] = {
         keys=("resolution", "radiometry", "valid"), forms=(str, dict), names_bands=True, resamples=True
     ),
     "slide": SourceFacts(keys=("pixel_size", "mpp", "level")),
+    "mosaic": SourceFacts(keys=("overlap", "unreadable"), forms=(str, list)),
+    "stack": SourceFacts(keys=("align", "stack_rule"), forms=(list,), resamples=True),
 }
 """By name, as in ``source.kind``."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
@@ -20,6 +21,8 @@ from pipeline.config.values import Auto, ConfigSection, Count
 
 MAX_NAMED_FILES = 4
 """Files that a message names."""
+SHARED_KEYS = ("nodata", "nodata_rule", "scale_tags", "resampling")
+"""Keys of a stack that hold for each of its sources which does not give them itself."""
 
 
 class AreaConfig(ConfigSection):
@@ -92,13 +95,28 @@ class NotConfig(ConfigSection):
     )
 
 
+def _entry_tag(entry: object) -> str:
+    """Which of both an entry of a list is; words in brackets are no keys for messages."""
+    return "[path]" if isinstance(entry, str) else "[source]"
+
+
 class SourceConfig(ConfigSection):
     """Where the pixels come from."""
 
     kind: Annotated[str, OneOf(SOURCE_KINDS)] = Field("raster", description="anything GDAL opens")
-    path: str | dict[str, str] = Field(
+    path: (
+        str
+        | dict[str, str]
+        | list[
+            Annotated[
+                Annotated[str, Tag("[path]")] | Annotated[StackedSourceConfig, Tag("[source]")],
+                Discriminator(_entry_tag),
+            ]
+        ]
+    ) = Field(
         description='path, URL, /vsi… path, a name of GDAL\'s such as NETCDF:"FILE":NAME, or sample://NAME; '
-        "of kind bands a template with {band}, or a file by each band's name"
+        "of kind bands a template with {band}, or a file by each band's name; of kind mosaic a list of files, a glob, "
+        "or a folder; of kind stack a list of sources"
     )
     bands: Annotated[list[Count | str], Field(min_length=1)] | None = Field(
         None,
@@ -131,6 +149,20 @@ class SourceConfig(ConfigSection):
         None,
         description="of kind bands: by the name of a quality band, its valid values, or {not: [values or flags]}",
     )
+    overlap: Literal["first", "last", "newest"] = Field(
+        "first", description="of kind mosaic: which of overlapping pieces wins; its invalid pixels come of the next"
+    )
+    unreadable: Literal["refuse", "nodata"] = Field(
+        "refuse", description="of kind mosaic: what is done with pieces that cannot be read"
+    )
+    align: Literal["exact", "resample"] | None = Field(
+        None,
+        description="of kind stack, where grids differ: exact moves sources by whole pixels alone, resample brings all "
+        "to the grid of the first",
+    )
+    stack_rule: Literal["any", "all"] = Field(
+        "any", description="of kind stack: a pixel is invalid where any source is, or all"
+    )
     pixel_size: PixelSizes | None = Field(
         None, description="µm per px of the file, or [y, x], where there is no CRS; what the file says by default"
     )
@@ -153,7 +185,46 @@ class SourceConfig(ConfigSection):
     @property
     def place(self) -> str:
         """What is read, as messages and fingerprints name it."""
-        return self.path if isinstance(self.path, str) else ", ".join(f"{k}={v}" for k, v in self.path.items())
+        if isinstance(self.path, str):
+            return self.path
+        if isinstance(self.path, dict):
+            return ", ".join(f"{name}={file}" for name, file in self.path.items())
+        places = [entry if isinstance(entry, str) else entry.place for entry in self.path]
+        if self.kind == "stack" or len(places) <= MAX_NAMED_FILES:
+            return ", ".join(places)
+        return f"{', '.join(places[:MAX_NAMED_FILES])} and {len(places) - MAX_NAMED_FILES} more"
+
+    @property
+    def sources(self) -> list[StackedSourceConfig]:
+        """The sources of a stack."""
+        assert isinstance(self.path, list)
+        return [entry for entry in self.path if not isinstance(entry, str)]
+
+    def at(self, path: ScenePath) -> SourceConfig:
+        """The same source in another place; of a stack each of its sources.
+
+        Raises ValueError where this kind of source has no such path.
+        """
+        if self.kind == "stack":
+            if not isinstance(path, list) or len(path) != len(self.sources):
+                raise ValueError(
+                    f"{path!r} is no list of {len(self.sources)} paths, one for each source of source.path"
+                )
+            entries = [entry.at(inner) for entry, inner in zip(self.sources, path, strict=True)]
+            return self.model_copy(update={"path": entries})
+        if type(path) not in facts_of(self.kind).forms:
+            raise ValueError(f"{path!r} is no path of a source of kind {self.kind}")
+        return self.model_copy(update={"path": path})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_shared_keys(cls, values: Any) -> Any:
+        """Write the keys that sources of a stack share into each that does not give them itself."""
+        if not isinstance(values, dict) or values.get("kind") != "stack" or not isinstance(values.get("path"), list):
+            return values
+        shared = {key: values[key] for key in SHARED_KEYS if key in values}
+        entries = [{"path": entry} if isinstance(entry, str) else entry for entry in values["path"]]
+        return {**values, "path": [{**shared, **entry} if isinstance(entry, dict) else entry for entry in entries]}
 
     @model_validator(mode="before")
     @classmethod
@@ -173,6 +244,10 @@ class SourceConfig(ConfigSection):
             raise ValueError(f"several files are no source of kind {kind}; {one_raster([str(name) for name in path])}")
         if isinstance(path, dict) and dict not in forms:
             raise ValueError("a file for each name is a source of kind: bands; add that to source")
+        if forms == (list,) and not (isinstance(path, list) and path):
+            raise ValueError(
+                "a stack is a list of sources, such as [2019.tif, 2024.tif]; list them, or give another kind"
+            )
         return {str(name): file for name, file in path.items()} if isinstance(path, dict) else path
 
     @field_validator("bands")
@@ -201,7 +276,20 @@ class SourceConfig(ConfigSection):
         return self
 
     @model_validator(mode="after")
-    def _resampled(self) -> SourceConfig:
+    def _fitting_stack(self) -> Self:
+        if self.kind == "stack" and self.bands is not None:
+            raise ValueError(
+                "bands of a stack are named by each source: write {path: FILE, bands: [3, 1]} in the list; one file "
+                "may be listed more than once"
+            )
+        if self.grid is not None and self.align is not None:
+            raise ValueError(
+                f"align is {self.align}, but all sources of a stack are brought to source.grid; leave one of both out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _resampled(self) -> Self:
         plain = self.grid is None and self.mpp is None and not facts_of(self.kind).resamples
         if plain and "resampling" in self.model_fields_set and self.resampling != "bilinear":
             raise ValueError(
@@ -211,16 +299,39 @@ class SourceConfig(ConfigSection):
         return self
 
 
+ScenePath = str | dict[str, str] | list[str | dict[str, str]]
+"""Where another scene lies that is read as a source is."""
+
+
+class StackedSourceConfig(SourceConfig):
+    """One source of a stack."""
+
+    @model_validator(mode="after")
+    def _resampled(self) -> Self:
+        """Let it be resampled, since the stack has a grid; the override of what holds without one."""
+        return self
+
+    @model_validator(mode="after")
+    def _part_of_stack(self) -> Self:
+        if self.kind == "stack":
+            raise ValueError("a stack holds no stacks; list the sources of both in one list")
+        keys = [key for key in ("aoi", "grid") if getattr(self, key) is not None]
+        if keys:
+            raise ValueError(f"{' and '.join(keys)} is one for all sources of a stack; write it beside kind: stack")
+        return self
+
+
+SourceConfig.model_rebuild()
+
+
 def one_raster(names: list[str]) -> str:
     """How several files become one raster, as a message says it."""
-    listed = " ".join(shlex.quote(name) for name in names[:MAX_NAMED_FILES]) + (
-        " …" if len(names) > MAX_NAMED_FILES else ""
-    )
-    stacked, mosaic = f"gdalbuildvrt -separate stack.vrt {listed}", f"gdalbuildvrt mosaic.vrt {listed}"
+    listed = ", ".join(names[:MAX_NAMED_FILES]) + (", …" if len(names) > MAX_NAMED_FILES else "")
     return (
-        f"where each is a band, kind: bands reads them as one raster, with a template such as B{{band}}.tif "
-        f"or a mapping such as {{red: B04.tif}} as path; else make one raster of them: {stacked} where each is a band, "
-        f"or {mosaic} where they lie side by side"
+        f"where they lie beside each other, kind: mosaic reads them as one raster, with a list such as [{listed}], a "
+        f"glob such as tiles/*.tif or a folder as path; where each is a band, kind: bands does, with a template such "
+        f"as B{{band}}.tif or a mapping such as {{red: B04.tif}} as path; where each is a date or a sensor, "
+        f"kind: stack puts their bands side by side"
     )
 
 

@@ -11,6 +11,13 @@ from pipeline.geometry.grid import Grid
 
 DEGREE_M = 111_320
 """Of a degree of longitude at the equator, m."""
+ALLOWED_RATIO = 1.25
+"""Of the sizes of two pixels that a network takes for alike."""
+
+
+def size_ratio(size: float, other: float) -> float:
+    """How many times the larger of two sizes is the smaller."""
+    return max(size / other, other / size)
 
 
 def pixel_metres(grid: Grid) -> float | None:

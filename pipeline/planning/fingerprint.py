@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from pipeline.locations import Place
 from pipeline.planning.option import Resolved, requested_values, resolved_values
 from pipeline.planning.options import FINGERPRINT_OPTIONS, OLD_DEFAULTS
 from pipeline.redact import redacted_document
+from pipeline.sources.mosaics.history import piece_changes
 
 if TYPE_CHECKING:
     from pipeline.sources.aoi.aoi import Area
@@ -74,10 +76,24 @@ def completed(meta: Mapping[str, Any]) -> Fingerprint:
 def differing(then: Mapping[str, Any], now: Fingerprint) -> list[str]:
     """Keys of what is wanted now that were otherwise; what could not be known then is no difference."""
     then = without_own_sources({**DEFAULTS_OF_OLD_STORES, **redacted_document(dict(then))})
-    passed_over = (OPTIONAL_REMOTE_KEYS - then.keys()) | {
-        old for old, new in INSTEAD.items() if new in then and new in now
-    }
-    return [key for key, value in now.items() if not same(key, then.get(key), value) and key not in passed_over]
+    replaced = {old for old, new in INSTEAD.items() if new in then and new in now}
+    return [
+        key
+        for key, value in now.items()
+        if not same(key, then.get(key), value)
+        and key not in replaced
+        and (key in then or of_one_source(key) not in OPTIONAL_REMOTE_KEYS)
+    ]
+
+
+def is_move(key: str) -> bool:
+    """Whether a key says where a raster lies, or since when, and nothing of its pixels."""
+    return of_one_source(key) in MOVED
+
+
+def of_one_source(key: str) -> str:
+    """The key that a source has alone, of one that it has in a stack: ``source.size`` of ``source.path.1.size``."""
+    return re.sub(r"^source\.path\.\d+\.", "source.", key)
 
 
 def compare(stored: Mapping[str, Any], now: Fingerprint, path: Place) -> bool:
@@ -89,11 +105,17 @@ def compare(stored: Mapping[str, Any], now: Fingerprint, path: Place) -> bool:
         Whether the source lies elsewhere, or was written anew, and nothing else differs: then its pixels decide.
     """
     keys = differing(stored, now)
-    if set(keys) <= MOVED:
+    if all(map(is_move, keys)):
         return bool(keys)
     stored = {**DEFAULTS_OF_OLD_STORES, **redacted_document(dict(stored))}
-    said = "; ".join(f"{key} was {_short(stored.get(key))} and is now {_short(now[key])}" for key in keys[:3])
+    pieces = piece_changes(stored.get("source.files"), now.get("source.files"))
+    keys = [key for key in keys if not pieces or key != "source.files"]
+    said = "; ".join(
+        f"{key}{_of_source(key, now)} was {_short(stored.get(key))} and is now {_short(now[key])}" for key in keys[:3]
+    )
     more = f" (and {len(keys) - 3} more)" if len(keys) > 3 else ""
+    if pieces:
+        more += f"; of the pieces of the mosaic {pieces}"
     raise StoreError(
         f"{path} was made by another job: {said}{more}. Resuming would mix two results in one store. Undo "
         f"the change, give another "
@@ -146,6 +168,13 @@ def input_identity(source: Source, area: Area | None, network: Network) -> Finge
         "model": network.identity(),
     }
     return {f"{name}.{key}": value for name, section in sections.items() for key, value in section.items()}
+
+
+def _of_source(key: str, now: Fingerprint) -> str:
+    """Which source of a stack a key is of, in words; nothing of other keys."""
+    number = re.match(r"source\.path\.(\d+)\.(?!path$)", key)
+    path = now.get(f"source.path.{number[1]}.path") if number else None
+    return f", of {path}," if path else ""
 
 
 def _short(value: object) -> str:

@@ -7,6 +7,7 @@ import torch
 from pipeline.errors import InferenceError, ReadError
 from pipeline.inspect import plausibility
 from pipeline.planning.job import Job
+from pipeline.planning.pixel_size import pixel_size_warnings, stated_facts
 from pipeline.planning.subject import network_on_raster
 from pipeline.runtime import resources
 from pipeline.runtime.device import fixed_numerics, run_on_device_thread
@@ -29,7 +30,7 @@ def job_warnings(job: Job) -> tuple[str, ...]:
             return tuple(plausibility.plausibility_warnings(network_on_raster(job), decoding, names))
 
     try:
-        return run_on_device_thread(tried)
+        return (*pixel_size_warnings(stated_facts(job.config.model.path), job.source), *run_on_device_thread(tried))
     except ReadError:
         return ()
     except InferenceError as error:  # of the transform, on a window of the sample: it fails the blocks that lie there

@@ -69,9 +69,15 @@ def read_overview(source: Source, largest_step: int) -> Overview | None:
 
 def raster_of(source: Source) -> RasterSource | None:
     """The raster below wrappers; None of another kind of source."""
+    source = without_wrappers(source)
+    return source if isinstance(source, RasterSource) else None
+
+
+def without_wrappers(source: Source) -> Source:
+    """The source below all wrappers."""
     while isinstance(source, SourceWrapper):
         source = source.source
-    return source if isinstance(source, RasterSource) else None
+    return source
 
 
 def _step(dataset: DatasetReader, raster: RasterSource, largest: int) -> int | None:

@@ -54,6 +54,7 @@ def card(
         "",
         f"It takes {len(meta.bands)} band{'s' * (len(meta.bands) > 1)} in this order: {', '.join(meta.bands)}. "
         f"Their normalisation is in the file: {_key_values(meta.input)}.",
+        *([f"It learnt from pixels of {meta.pixel_size:.3g} m."] if meta.pixel_size else []),
         "It is meant for images like those it was taught with; nothing is known of others.",
         "",
         "## What it was taught",

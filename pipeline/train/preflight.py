@@ -8,6 +8,7 @@ from torch import nn
 
 from pipeline.config import TrainingConfig
 from pipeline.errors import ConfigError
+from pipeline.geometry.ground import ALLOWED_RATIO, pixel_metres, size_ratio
 from pipeline.runtime.backends import several_devices
 from pipeline.store.spec import ClassRow
 from pipeline.train.class_counts import ClassCounts
@@ -31,11 +32,6 @@ def check_devices(training: TrainingConfig, network: nn.Module, validation_count
         )
     if len(validation_counts.places) < training.devices:
         raise ConfigError(
-            f"training.devices is {training.devices}, but the network has batch norms and {reason}. Set "
-            f"training.devices: 1, or model.args norm: false."
-        )
-    if len(validation_counts.places) < training.devices:
-        raise ConfigError(
             f"training.devices is {training.devices}, but only {len(validation_counts.places)} blocks "
             f"judge, fewer than one for each. Set "
             f"training.validation.block smaller."
@@ -46,6 +42,12 @@ def training_warnings(
     train_counts: ClassCounts, validation_counts: ClassCounts, classes: Sequence[ClassRow]
 ) -> Iterator[str]:
     """What the user may not have seen, a line each."""
+    sizes = [size for scene in train_counts.scenes if (size := pixel_metres(scene.image.grid)) is not None]
+    if sizes and size_ratio(min(sizes), max(sizes)) > ALLOWED_RATIO:
+        yield (
+            f"the scenes that teach have pixels from {min(sizes):.3g} to {max(sizes):.3g} m, and a network learns "
+            f"shapes of one size; source.grid brings scenes to one"
+        )
     unseen = [
         row.name
         for row, train_pixels, validation_pixels in zip(
@@ -65,6 +67,15 @@ def training_warnings(
                     f"the number flatters; give them one "
                     f"grid, or keep them apart"
                 )
+
+
+def common_pixel_size(scenes: Sequence[Scene]) -> float | None:
+    """Mean pixel size of scenes, m on the ground; None where one has none, or two differ by more than a quarter."""
+    sizes = [pixel_metres(scene.image.grid) for scene in scenes]
+    known = [size for size in sizes if size is not None]
+    if len(known) < len(sizes) or size_ratio(min(known), max(known)) > ALLOWED_RATIO:
+        return None
+    return float(f"{sum(known) / len(known):.6g}")
 
 
 def _share_ground(scene: Scene, other: Scene) -> bool:

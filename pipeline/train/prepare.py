@@ -23,8 +23,8 @@ from pipeline.train import pretrained
 from pipeline.train.class_counts import ClassCounts, complete, count_classes, part
 from pipeline.train.dataset import Windows, WindowSampler, measure_normalisation
 from pipeline.train.losses import Loss, class_weights
-from pipeline.train.preflight import check_devices, training_warnings
-from pipeline.train.scenes import Scene, index_table, open_scene
+from pipeline.train.preflight import check_devices, common_pixel_size, training_warnings
+from pipeline.train.scenes import Scene, index_table, open_scene, source_of_scene
 
 DECIDES_NOTHING = {"loaders"}
 """Keys of the training that change no weight."""
@@ -103,7 +103,8 @@ def prepare_training(config: Config, notify: Callable[[str], None]) -> Prepared:
         else config.model.input.model_dump(include=set(classes.NORMALISATION_FIELDS))
     )
     changed = {} if normalisation.transform is None else {"transform": normalisation.transform.place}
-    for scene in (*train_counts.scenes, *validation_counts.scenes):
+    scenes = [*train_counts.scenes, *validation_counts.scenes]
+    for scene in scenes:
         finite.check_transform(scene.image, normalisation.transform)
     model = model.model_copy(update={"input": InputConfig(**input_fields, **changed)})
     windows = Windows(sampler=sampler, normalisation=classes.input_normalisation(model, None, bands, first.dtype))
@@ -125,6 +126,7 @@ def prepare_training(config: Config, notify: Callable[[str], None]) -> Prepared:
             classes=[_class(row) for row in rows],
             input={**input_fields, **{key: Path(place).name for key, place in changed.items()}},
             output=model.output.model_dump(exclude_defaults=True),
+            pixel_size=common_pixel_size(scenes),
         ),
     )
 
@@ -159,7 +161,7 @@ def _training_config(config: Config) -> TrainingConfig:
 
 
 def _first(config: Config, scene: SceneConfig) -> Source:
-    return open_source(config.source.model_copy(update={"path": scene.path}))
+    return open_source(source_of_scene(scene, config.source))
 
 
 def _model(config: Config, bands: int) -> tuple[ModelConfig, tuple[ClassRow, ...], list[int]]:

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,6 +16,8 @@ from pipeline.config.load import load_config
 from pipeline.errors import ReadError
 from pipeline.geometry.window import Window
 from pipeline.interfaces import Pixels, Source
+from pipeline.models.architectures.fcn import FCN
+from pipeline.models.weights import ModelMeta, save
 from pipeline.planning.first_config import suggest
 from pipeline.planning.warnings import job_warnings
 from pipeline.running.execute import prepare_job
@@ -69,6 +72,29 @@ def test_pixels_for_which_a_transform_has_no_number_are_told_and_end_no_command(
     assert re.search(
         r"raw\.py:change gives NaN or infinity for valid pixels .* Blocks that hold such pixels will fail", words
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "pixels"),
+    [({}, "10 m wide"), ({"grid": {"resolution": 40}}, "40 m wide"), ({"grid": {"resolution": 25}}, "")],
+)
+def test_a_network_that_learnt_pixels_of_another_size_is_told_of_the_grid(
+    tmp_path: Path, given: dict[str, Any], pixels: str
+) -> None:
+    args = {"bands": 3, "classes": 2, "width": 2}
+    meta = ModelMeta(
+        kind="fcn",
+        args=args,
+        input={"mean": 500.0, "std": 200.0},
+        classes=[{"name": "a"}, {"name": "b"}],
+        pixel_size=25.0,
+    )
+    save(tmp_path / "ours.safetensors", networks.lively(FCN(**args)), meta)
+    model = {"kind": None, "path": str(tmp_path / "ours.safetensors"), "input": None, "classes": None}
+    warnings = job_warnings(prepare_job(load_config(scenes.config(tmp_path, source=given, model=model))))
+    words = " ".join(words for words in warnings if "trained at 25 m per px" in words)
+    assert pixels in words
+    assert ("Set source.grid.resolution: 25," in words) == bool(pixels)
 
 
 @pytest.mark.slow

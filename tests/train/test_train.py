@@ -62,6 +62,7 @@ def test_weights_say_all_that_run_needs_and_the_task_is_learnt(job: Job, tmp_pat
         3,
         ["low", "high"],
     )
+    assert meta.pixel_size == 10
     bare = tmp_path / "bare.yaml"
     bare.write_text(
         yaml.safe_dump(

@@ -39,6 +39,8 @@ class ModelMeta:
     """Name and colour of each class."""
     output: dict[str, Any] = field(default_factory=dict)
     """What is said in ``model.output`` beyond its defaults."""
+    pixel_size: float | None = None
+    """Of the images it was taught with, m on the ground; None where it is not known."""
 
 
 def save(path: Path, module: torch.nn.Module, meta: ModelMeta) -> None:
@@ -48,7 +50,7 @@ def save(path: Path, module: torch.nn.Module, meta: ModelMeta) -> None:
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     # releases before it can read what needs none
-    document = {key: value for key, value in asdict(meta).items() if key != "output" or value}
+    document = {key: value for key, value in asdict(meta).items() if value or key not in ("output", "pixel_size")}
     save_file(tensors, path, metadata={METADATA_KEY: json.dumps(document)})
 
 

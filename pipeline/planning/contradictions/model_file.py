@@ -7,16 +7,13 @@ from typing import Any
 
 from pipeline.config import ModelConfig
 from pipeline.errors import PipelineError
-from pipeline.geometry.ground import pixel_metres
 from pipeline.interfaces import Source
 from pipeline.models.weights import read_model_meta
 from pipeline.planning.classes import NORMALISATION_FIELDS
 from pipeline.planning.first_config.facts import ModelFacts
 from pipeline.planning.first_config.model_file import read_model_file
+from pipeline.planning.pixel_size import pixel_size_warnings
 from pipeline.sources.band_tags import BandTags
-
-ALLOWED_RATIO = 1.25
-"""Of the pixel size of a training to that of the raster, or the other way round."""
 
 
 def model_file_contradictions(model: ModelConfig, source: Source, tags: BandTags) -> Iterator[str]:
@@ -30,7 +27,7 @@ def model_file_contradictions(model: ModelConfig, source: Source, tags: BandTags
         return
     yield from _normalisation(model, facts)
     yield from _classes(model, facts)
-    yield from _pixel_size(facts, source)
+    yield from pixel_size_warnings(facts, source)
     if meta is not None:
         yield from _band_names(meta.bands, tags)
 
@@ -64,29 +61,6 @@ def _classes(model: ModelConfig, facts: ModelFacts) -> Iterator[str]:
             f"model.classes lists {', '.join(given)}, but {model.path} states the order {', '.join(stated)} "
             f"({facts.origin}). List them in that order; code gives each class the number that you want in the mask."
         )
-
-
-def _pixel_size(facts: ModelFacts, source: Source) -> Iterator[str]:
-    metres = pixel_metres(source.grid)
-    if facts.pixel_size is None or metres is None:
-        return
-    ratio = max(facts.pixel_size / metres, metres / facts.pixel_size)
-    if ratio > ALLOWED_RATIO:
-        yield (
-            f"The raster's pixels are {_length(metres)} wide, but the network was trained at "
-            f"{_length(facts.pixel_size)} per px ({facts.origin}), {ratio:.3g} times "
-            f"{'finer' if facts.pixel_size < metres else 'coarser'}. {_remedy(facts.pixel_size, source)}"
-        )
-
-
-def _remedy(metres: float, source: Source) -> str:
-    if source.grid.unit == "um":
-        return f"Read it with source.kind: slide and source.mpp: {metres * 1e6:.3g}."
-    return "Name a raster of that pixel size in source.path, such as one that gdalwarp -tr makes."
-
-
-def _length(metres: float) -> str:
-    return f"{metres:.3g} m" if metres >= 0.01 else f"{metres * 1e6:.3g} µm"
 
 
 def _band_names(trained: list[str], tags: BandTags) -> Iterator[str]:

@@ -82,6 +82,7 @@ def _safetensors(path: Path) -> ModelFacts:
         bands=(len(meta.bands) if "transform" in meta.input else meta.args.get("bands") or len(meta.bands)) or None,
         classes=meta.classes,
         input=meta.input,
+        pixel_size=meta.pixel_size,
         notes=(f"its bands, in order: {', '.join(meta.bands)}",) if meta.bands else (),
     )
 

@@ -133,6 +133,6 @@ def _folder(place: Path) -> str:
     if not inside:
         return "It is a folder without a raster in it: give a file."
     return (
-        f"It is a folder: give one of the files in it, such as {', '.join(map(str, inside))}; kind: bands reads files "
-        f"of one band each as one raster."
+        f"It is a folder: give one of the files in it, such as {', '.join(map(str, inside))}; kind: mosaic reads files "
+        f"that lie beside each other as one raster, and kind: bands files of one band each."
     )

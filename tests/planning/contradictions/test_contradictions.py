@@ -126,7 +126,7 @@ def test_pixels_of_another_size_than_the_trainings_are_told(tmp_path: Path) -> N
     path = config(tmp_path, model={"classes": scenes.CLASSES})
     (tmp_path / "config.json").write_text(json.dumps(facts))
     (paragraph,) = told(path)
-    assert "The raster's pixels are 10 m wide, but the network was trained at 0.5 µm per px" in paragraph
+    assert "sees pixels that are 10 m wide, but the network was trained at 0.5 µm per px" in paragraph
 
 
 def test_a_network_of_one_size_is_told_of_another(tmp_path: Path) -> None:

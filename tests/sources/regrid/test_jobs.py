@@ -12,12 +12,16 @@ import rasterio
 from pipeline.config.load import load_config
 from pipeline.errors import StoreError
 from pipeline.geometry.window import Window
+from pipeline.locations import Remote
 from pipeline.planning.describe import plan_rows
 from pipeline.quality.verify.verify import job_of, verify
 from pipeline.running.execute import prepare_job
 from pipeline.sources.regrid.regridded import Regridded
-from tests import scenes
+from pipeline.store.files import files_at
+from pipeline.store.status import status
+from tests import runs, scenes
 from tests.running.test_execute import digest, go, mask
+from tests.storage import BUCKET, Storage
 
 GRID = {"crs": "EPSG:32632", "resolution": 12}
 
@@ -71,3 +75,23 @@ def test_a_store_goes_on_with_its_own_grid_and_refuses_another(tmp_path: Path) -
         go(config(tmp_path, grid=None))
     assert go(config(tmp_path)).complete
     assert digest(tmp_path / "job.zarr") == reference
+
+
+@pytest.mark.nightly("jobs")
+def test_shards_and_finish_on_a_grid_of_a_remote_raster_make_the_store_of_one_run_on_disk(
+    s3: Storage, tmp_path: Path
+) -> None:
+    path = config(tmp_path, output={"block": 64})
+    go(path)
+    files_at(Remote(f"s3://{BUCKET}/{tmp_path.name}")).put("scene.tif", (tmp_path / "scene.tif").read_bytes())
+    remote = f"s3://{BUCKET}/{tmp_path.name}/scene.tif"
+    shared = config(tmp_path, "shared", source={"path": remote}, output={"block": 64})
+    for shard in runs.shards(2):
+        runs.go(shared, shard=shard)
+    code, _, err = runs.wait(runs.start("finish", tmp_path / "shared.zarr"))
+    assert code == 0, err
+    first, second = (runs.arrays(tmp_path / f"{name}.zarr") for name in ("job", "shared"))
+    assert {key: digest for key, digest in first.items() if "ledger" not in key} == {
+        key: digest for key, digest in second.items() if "ledger" not in key
+    }
+    assert status(tmp_path / "shared.zarr").complete
