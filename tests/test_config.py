@@ -86,7 +86,7 @@ def test_yaml_is_1_2_where_1e_4_is_a_number_and_no_is_a_word(tmp_path: Path) -> 
         ("tile.patch_size=512", "tile.size"),
         ("tile.halo=-5", "tile.halo is -5"),
         ("model.kind=fcn9s", "did you mean fcn8s?"),
-        ("source.only=a.tif", "source.only is not available in this version"),
+        ("source.tissue={pens: false}", "only is None; give only: tissue, or leave tissue out"),
         ("execution.memory=lots", "execution.memory is 'lots'"),
         ("output.layers=[confidence]", "must name mask"),
         ("output.layers=[mask, entropi]", "did you mean entropy?"),

@@ -114,6 +114,7 @@ SOURCE_FACTS: dict[str, SourceFacts] = {
     "slide": SourceFacts(keys=("pixel_size", "mpp", "level")),
     "mosaic": SourceFacts(keys=("overlap", "unreadable"), forms=(str, list)),
     "stack": SourceFacts(keys=("align", "stack_rule"), forms=(list,), resamples=True),
+    "zarr": SourceFacts(keys=("variable", "select", "axes", "georeference"), names_bands=True),
 }
 """By name, as in ``source.kind``."""
 

@@ -17,6 +17,7 @@ from pipeline.config import Config, factory, paths
 from pipeline.config.families import ENGINE_FACTS
 from pipeline.config.paths import is_there
 from pipeline.config.postprocess import Postprocess, StepConfig
+from pipeline.config.source import TISSUE
 from pipeline.errors import ConfigError
 from pipeline.locations import Place
 
@@ -55,8 +56,6 @@ OTHER_TOOLS_TRAINING_KEYS = {
     "num_classes": "model.classes",
 }
 """The same within the section of training."""
-PLANNED_KEYS = {"source.only"}
-"""Keys that are planned and not there yet."""
 PATHS = (
     ("source", "path"),
     ("source", "path", "*"),
@@ -64,6 +63,8 @@ PATHS = (
     ("source", "path", "*", "path", "*"),
     ("source", "aoi"),
     ("source", "aoi", "path"),
+    ("source", "only"),
+    ("source", "only", "path"),
     ("source", "grid", "like"),
     ("model", "path"),
     ("output", "path"),
@@ -238,6 +239,8 @@ def _parts(document: Any, names: tuple[str, ...]) -> Iterator[Any]:
 
 
 def _anchor(key: str, value: str, folder: Path) -> str:
+    if key == "only" and value == TISSUE:
+        return value
     return (
         factory.anchored_factory(value, folder)
         if key in ("factory", "transform")
@@ -351,8 +354,6 @@ def _options(message: str) -> list[str]:
 
 def _unknown_key(key: str) -> str:
     section, _, name = key.rpartition(".")
-    if key in PLANNED_KEYS:
-        return f"{key} is not available in this version"
     foreign = OTHER_TOOLS_TRAINING_KEYS if section.startswith("training") else OTHER_TOOLS_KEYS
     if name in foreign:
         return f"{key} is not a key of the config; here it is {foreign[name]}"

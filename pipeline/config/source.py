@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
@@ -17,6 +18,7 @@ from pydantic import (
 )
 
 from pipeline.config.families import SOURCE_KINDS, OneOf, facts_of, kinds_with
+from pipeline.config.tissue import TissueConfig
 from pipeline.config.values import Auto, ConfigSection, Count
 
 MAX_NAMED_FILES = 4
@@ -25,12 +27,24 @@ SHARED_KEYS = ("nodata", "nodata_rule", "scale_tags", "resampling")
 """Keys of a stack that hold for each of its sources which does not give them itself."""
 
 
+TISSUE = "tissue"
+"""Value of ``source.only`` that is no file."""
+
+
 class AreaConfig(ConfigSection):
     """The part of a raster that is asked for."""
 
     path: str = Field(description="polygons in any CRS: GeoJSON, GeoPackage, FlatGeobuf, shapefile …")
     layer: str | None = Field(None, description="layer of a file that has several")
     where: str | None = Field(None, description="condition on the attributes, such as: name = 'north'")
+
+
+class OnlyConfig(AreaConfig):
+    """Polygons that limit what is inferred, some of them by their class."""
+
+    classes: Annotated[list[str], Field(min_length=1)] | None = Field(
+        None, description="names of classes, as QuPath's classification has them; all polygons by default"
+    )
 
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -85,6 +99,54 @@ class GridConfig(ConfigSection):
         return self
 
 
+def date_text(value: object) -> object:
+    """A date of YAML as ISO 8601, and what is no label refused."""
+    if isinstance(value, bool) or value is None:
+        raise ValueError("it is no label; give a number, a text or a date")
+    return value.isoformat() if isinstance(value, date) else value
+
+
+class GeoreferenceConfig(ConfigSection):
+    """Where the pixels of an array lie."""
+
+    crs: str | None = Field(None, description="AUTHORITY:CODE or WKT")
+    transform: Annotated[list[Finite], Field(min_length=6, max_length=6)] | None = Field(
+        None, description="[a, b, c, d, e, f]: x = a·col + b·row + c and y = d·col + e·row + f at the corner of a pixel"
+    )
+    bounds: Annotated[list[Finite], Field(min_length=4, max_length=4)] | None = Field(
+        None, description="[left, bottom, right, top] of all pixels, of which the first row is the top"
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> GeoreferenceConfig:
+        if self.transform is not None and self.bounds is not None:
+            raise ValueError("transform and bounds both say where the pixels lie; give one of them")
+        if self.crs is None and self.transform is None and self.bounds is None:
+            raise ValueError("it is empty; give crs, transform or bounds, or leave it out")
+        if self.bounds is not None and (self.bounds[0] >= self.bounds[2] or self.bounds[1] >= self.bounds[3]):
+            raise ValueError(f"bounds are {self.bounds}; give [left, bottom, right, top], left below right")
+        if self.transform is not None:
+            a, b, _, d, e, _ = self.transform
+            if a * e == b * d:
+                raise ValueError(f"transform is {self.transform}, by which pixels have no area")
+        return self
+
+    def transform_of(self, height: int, width: int) -> tuple[float, float, float, float, float, float] | None:
+        """The transform of an array of so many px; None where a CRS alone is given."""
+        if self.bounds is not None:
+            left, bottom, right, top = self.bounds
+            return (right - left) / width, 0.0, left, 0.0, (bottom - top) / height, top
+        if self.transform is None:
+            return None
+        a, b, c, d, e, f = self.transform
+        return a, b, c, d, e, f
+
+
+SelectLabel = Annotated[int | float | str, BeforeValidator(date_text)]
+SelectValue = SelectLabel | Annotated[list[SelectLabel], Field(min_length=1)]
+"""What of a dimension is read: a label, or a list of those that are bands."""
+
+
 class NotConfig(ConfigSection):
     """Values that make a pixel invalid."""
 
@@ -130,6 +192,11 @@ class SourceConfig(ConfigSection):
     aoi: str | AreaConfig | None = Field(
         None, description="path of polygons: only pixels in them are inferred and written"
     )
+    only: str | OnlyConfig | None = Field(
+        None,
+        description="tissue, or path of polygons or of a mask picture: only these pixels are inferred and written",
+    )
+    tissue: TissueConfig | None = Field(None, description="of only: tissue: how tissue is told from glass")
     grid: GridConfig | None = Field(None, description="the grid on which the network sees the source; null: its own")
     resampling: Resampling = Field(
         "bilinear",
@@ -169,6 +236,21 @@ class SourceConfig(ConfigSection):
     mpp: Positive | None = Field(None, description="of kind slide: µm per px that the network sees")
     level: Annotated[int, Field(ge=0)] | None = Field(
         None, description="of kind slide: the level that is read, as it is stored; 0 by default"
+    )
+
+    variable: str | Annotated[list[str], Field(min_length=1)] | None = Field(
+        None, description="of kind zarr: path of the array in its file, or a list of those that are bands"
+    )
+    select: dict[str, SelectValue] | None = Field(
+        None,
+        description="of kind zarr: by dimension the label that is read, such as {time: 2024-06-01}, or a list of those "
+        "that are bands",
+    )
+    axes: str | Annotated[list[str], Field(min_length=2)] | None = Field(
+        None, description="of kind zarr: names of the array's dimensions in order, such as [time, y, x, band] or tyxc"
+    )
+    georeference: GeoreferenceConfig | Literal["pixels"] | None = Field(
+        None, description="of kind zarr: where the pixels lie, instead of what the file says; pixels: nowhere"
     )
 
     @property
@@ -276,6 +358,14 @@ class SourceConfig(ConfigSection):
         return self
 
     @model_validator(mode="after")
+    def _tissue(self) -> Self:
+        if self.tissue is not None and self.only != TISSUE:
+            raise ValueError(
+                f"tissue says how tissue is estimated, but only is {self.only}; give only: tissue, or leave tissue out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _fitting_stack(self) -> Self:
         if self.kind == "stack" and self.bands is not None:
             raise ValueError(
@@ -315,7 +405,7 @@ class StackedSourceConfig(SourceConfig):
     def _part_of_stack(self) -> Self:
         if self.kind == "stack":
             raise ValueError("a stack holds no stacks; list the sources of both in one list")
-        keys = [key for key in ("aoi", "grid") if getattr(self, key) is not None]
+        keys = [key for key in ("aoi", "only", "grid") if getattr(self, key) is not None]
         if keys:
             raise ValueError(f"{' and '.join(keys)} is one for all sources of a stack; write it beside kind: stack")
         return self

@@ -16,13 +16,15 @@ from pipeline.redact import redacted_document
 from pipeline.sources.mosaics.history import piece_changes
 
 if TYPE_CHECKING:
-    from pipeline.sources.aoi.aoi import Area
+    from pipeline.sources.only.area import SourceAreas
 
 Fingerprint = dict[str, Any]
 
 DEFAULTS_OF_OLD_STORES: Fingerprint = {
     **OLD_DEFAULTS,
     "source.aoi": None,
+    "source.only": None,
+    "source.tissue": None,
     "source.as": [],
     "source.warp": None,
     "model.revision": 1,
@@ -53,7 +55,7 @@ def resolved_fingerprint(identity: Fingerprint, resolved: Resolved) -> Fingerpri
     Parameters
     ----------
     identity
-        Of the source, the area and the network, from `input_identity`.
+        Of the source, its areas and the network, from `input_identity`.
     resolved
         What the options are read from.
     """
@@ -110,8 +112,10 @@ def compare(stored: Mapping[str, Any], now: Fingerprint, path: Place) -> bool:
     stored = {**DEFAULTS_OF_OLD_STORES, **redacted_document(dict(stored))}
     pieces = piece_changes(stored.get("source.files"), now.get("source.files"))
     keys = [key for key in keys if not pieces or key != "source.files"]
+    changes = {key: differing_parts(stored.get(key), now[key]) for key in keys[:3]}
     said = "; ".join(
-        f"{key}{_of_source(key, now)} was {_short(stored.get(key))} and is now {_short(now[key])}" for key in keys[:3]
+        f"{key}{_of_source(key, now)} was {_short(was)} and is now {_short(now_)}"
+        for key, (was, now_) in changes.items()
     )
     more = f" (and {len(keys) - 3} more)" if len(keys) > 3 else ""
     if pieces:
@@ -121,6 +125,14 @@ def compare(stored: Mapping[str, Any], now: Fingerprint, path: Place) -> bool:
         f"the change, give another "
         "output.path, or run with --fresh, which deletes the store and starts over."
     )
+
+
+def differing_parts(then: object, now: object) -> tuple[object, object]:
+    """Of two mappings the entries that differ; of anything else both as they are."""
+    if not (isinstance(then, Mapping) and isinstance(now, Mapping)):
+        return then, now
+    names = [name for name in {**then, **now} if then.get(name) != now.get(name)]
+    return {name: then.get(name) for name in names}, {name: now.get(name) for name in names}
 
 
 def without_own_sources(stored: Fingerprint) -> Fingerprint:
@@ -161,10 +173,10 @@ def unplaced(grid: Mapping[str, Any]) -> bool:
     return grid.get("unit") == "px" and grid.get("transform") == list(Grid(height=1, width=1).transform)
 
 
-def input_identity(source: Source, area: Area | None, network: Network) -> Fingerprint:
-    """What a job is made of: the source, the area that is inferred, and the network."""
+def input_identity(source: Source, areas: SourceAreas, network: Network) -> Fingerprint:
+    """What a job is made of: the source, the areas that are inferred, and the network."""
     sections = {
-        "source": {"warp": None, **source.identity(), "aoi": area.digest if area else None},
+        "source": {"warp": None, **source.identity(), **areas.identity()},
         "model": network.identity(),
     }
     return {f"{name}.{key}": value for name, section in sections.items() for key, value in section.items()}

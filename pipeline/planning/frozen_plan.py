@@ -141,6 +141,7 @@ def _usable(locked: FrozenPlanConfig) -> Stored:
         "recipe": recipe,
         "fingerprint": locked.fingerprint,
         "levels": locked.levels,
+        **({"tissue": locked.tissue} if locked.tissue else {}),
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.config import SourceConfig
 from pipeline.config.families import SOURCE_KINDS
 from pipeline.interfaces import Source
-from pipeline.sources import bands, mosaic, raster, slide, stack
+from pipeline.sources import bands, mosaic, raster, slide, stack, zarr
 from pipeline.sources.gdal.options import mask_urls
 from pipeline.sources.regrid import on_grid
 from pipeline.sources.stacked.stacked_source import StackedSource
@@ -19,6 +19,7 @@ KINDS: dict[str, Callable[[SourceConfig, float | None], Source]] = {
     "bands": bands.open_source,
     "slide": slide.open_source,
     "mosaic": mosaic.open_source,
+    "zarr": zarr.open_source,
 }
 KINDS["stack"] = stack.opener(KINDS)
 SOURCE_KINDS.register(KINDS)

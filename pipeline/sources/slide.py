@@ -13,7 +13,7 @@ from pipeline.geometry.window import Window
 from pipeline.sources.gdal.pixel_size import PixelSize, given_size, printed_note
 from pipeline.sources.slide_files.measured_levels import measured_level
 from pipeline.sources.slide_files.opening import open_slide_file
-from pipeline.sources.slide_files.pyramid import MPP_TOLERANCE, Level, SlideFile, coarsest_level, level_axes
+from pipeline.sources.slide_files.pyramid import MPP_TOLERANCE, Level, SlideFile, coarsest_level, axes_by_size
 from pipeline.sources.slide_files.region import read_region
 from pipeline.sources.slide_files.sampling import sampled_at, stored_pixels
 from pipeline.sources.slide_files.slide_source import SlideSource
@@ -79,7 +79,7 @@ def _levels(file: SlideFile) -> list[Level]:
     """All levels, where their sizes say that they lie."""
     slide, levels = file.shapes[0], []
     for index, shape in enumerate(file.shapes):
-        rows, cols = level_axes(slide, shape)
+        rows, cols = axes_by_size(slide, shape)
         levels.append(Level(index=index, rows=rows, cols=cols, tile=file.tile_shape(index)))
     return levels
 

@@ -152,6 +152,12 @@ def _training_config(config: Config) -> TrainingConfig:
         raise ConfigError(
             "model.classes is missing; list the classes that the labels hold: [{name: water, color: '#2b83ba'}, …]."
         )
+    if config.model.input is not None and config.model.input.normalise is not None:
+        raise ConfigError(
+            "model.input.normalise takes numbers of one raster, and a training has many windows of several: each scene "
+            "would be normalised by numbers that the file of the network cannot hold. Leave it out, and train measures "
+            "mean and std of all scenes together; or give mean and std."
+        )
     if training.batch % training.devices:
         raise ConfigError(
             f"training.batch is {training.batch}, which {training.devices} devices cannot share evenly. "

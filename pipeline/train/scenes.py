@@ -15,12 +15,12 @@ from pipeline.geometry.window import Window
 from pipeline.interfaces import IGNORE, Labels, Source
 from pipeline.quality.labels import from_config
 from pipeline.sources import open_source
-from pipeline.sources.aoi import open_area
 from pipeline.sources.gdal.file_identity import identity_of
+from pipeline.sources.only import open_areas
 from pipeline.store.spec import ClassRow
 
 if TYPE_CHECKING:
-    from pipeline.sources.aoi.aoi import Area
+    from pipeline.sources.only.area import RequestedArea
 
 UNKNOWN_INDEX = 255
 """Index of pixels that teach nothing; channels are counted from 0 and number fewer."""
@@ -41,7 +41,7 @@ class Scene:
     area: Window
     truth: str
     """What makes the labels these labels: path, size and modification time, and the area of interest."""
-    aoi: Area | None
+    aoi: RequestedArea | None
     """Area of interest: labels outside it say nothing."""
     block: int
     """Side of the blocks that are held out, px; they count from the image's corner."""
@@ -130,7 +130,7 @@ def open_scene(
             f"{placed.place} has {image.bands} bands and the first scene {bands}. Name those that all scenes "
             f"have with source.bands."
         )
-    aoi = open_area(source.aoi, grid)
+    aoi = open_areas(source, image).area
     truth = str(sorted(identity_of(config.labels.path, []).items())) + (f" within {aoi.digest}" if aoi else "")
     return Scene(
         name=placed.place,

@@ -95,16 +95,22 @@ def grid_of(dataset: DatasetReader) -> Grid:
     """
     a, b, c, d, e, f = tuple(dataset.transform)[:6]
     crs = dataset.crs if dataset.crs else None
+    wkt, code = crs_texts(crs) if crs else (None, None)
     unit = "crs" if crs else "um" if dataset.tags().get(UNIT_TAG) == "um" else "px"
-    wkt = _wkt(crs) if crs else None
     return Grid(
         height=dataset.height,
         width=dataset.width,
         transform=(a, b, c, d, e, f),
         wkt=wkt,
-        code=None if wkt is None else _code(_Crs(wkt=wkt, crs=crs)),
+        code=code,
         unit=unit,  # type: ignore[arg-type]  # one of the three literals above
     )
+
+
+def crs_texts(crs: CRS) -> tuple[str, str | None]:
+    """A CRS as WKT, and as AUTHORITY:CODE where it has one."""
+    wkt = _wkt(crs)
+    return wkt, _code(_Crs(wkt=wkt, crs=crs))
 
 
 def _wkt(crs: CRS) -> str:

@@ -89,7 +89,7 @@ class Regridded(SourceWrapper):
         size = self.source.grid.height, self.source.grid.width
         largest = max((need.window.pixels for unit in self._probe(part) for need in self._needs(unit, size)), default=0)
         per_pixel = DATA_COPIES * self.bands * self.dtype.itemsize + MASK_BYTES
-        return (largest + self.unit**2) * per_pixel
+        return (largest + self.unit**2) * per_pixel + self.source.working_bytes
 
     def with_stored_grid(self, stored: Mapping[str, Any]) -> Regridded:
         """The same with the grid and the scale that a store was made with, where only their last digits differ.

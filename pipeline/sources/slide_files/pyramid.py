@@ -140,7 +140,7 @@ def whole_squares(length: int, level: int) -> int | None:
     return side if abs(length - side * level) < side else None
 
 
-def level_axes(slide: tuple[int, int], level: tuple[int, int]) -> tuple[LevelAxis, LevelAxis]:
+def axes_by_size(slide: tuple[int, int], level: tuple[int, int]) -> tuple[LevelAxis, LevelAxis]:
     """Where a level lies, by its size alone: of whole squares where both axes allow one side, else brought to size."""
     sides = {whole_squares(length, size) for length, size in zip(slide, level, strict=True)}
     side = sides.pop() if len(sides) == 1 else None
