@@ -81,7 +81,7 @@ class Source(Protocol):
     def open_files(self) -> int:
         """Bytes that files hold while they are open, beside GDAL's cache and what is read.
 
-        0 unless the raster is put together from many.
+        0 unless the raster is put together from many, or holds decoded tiles of its own.
         """
 
     @property

@@ -178,6 +178,7 @@ def test_kinds_that_a_program_adds_are_named_by_messages_and_by_the_schema(tmp_p
     assert Config.model_json_schema()["$defs"]["SourceConfig"]["properties"]["kind"]["enum"] == [
         "raster",
         "bands",
+        "slide",
         "mosaic",
         "stac",
         "zarr",
@@ -198,6 +199,6 @@ def test_what_is_no_kind_is_refused_as_before(tmp_path: Path) -> None:
     ):
         load_config(scenes.config(tmp_path, execution={"engine": "slrm"}))
     with pytest.raises(
-        ConfigError, match=r"source.kind is 3: input should be 'raster', 'bands', 'mosaic', 'stac', 'zarr' or 'stack'"
+        ConfigError, match=r"source.kind is 3: input should be 'raster', 'bands', 'slide', 'mosaic', 'stac', 'zarr' or"
     ):
         load_config(scenes.config(tmp_path, source={"kind": 3}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     BeforeValidator,
@@ -12,6 +12,7 @@ from pydantic import (
     Field,
     Tag,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -50,7 +51,18 @@ class OnlyConfig(AreaConfig):
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 PerAxis = Positive | Annotated[list[Positive], Field(min_length=2, max_length=2)]
 """A number for both axes, or [x, y]."""
+PixelSizes = Positive | Annotated[list[Positive], Field(min_length=2, max_length=2)]
+"""A number for both axes, or [y, x], as arrays and microscopes have them."""
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+_Method = Literal["nearest", "bilinear", "cubic", "lanczos", "average"]
+Resampling = Annotated[
+    _Method,
+    BeforeValidator(lambda value: "average" if value == "area" else value),
+    WithJsonSchema({"enum": [*get_args(_Method), "area"], "type": "string"}),
+]
+"""How pixels are brought to another grid; area is another word for average."""
 
 
 class GridConfig(ConfigSection):
@@ -190,8 +202,10 @@ class SourceConfig(ConfigSection):
     )
     tissue: TissueConfig | None = Field(None, description="of only: tissue: how tissue is told from glass")
     grid: GridConfig | None = Field(None, description="the grid on which the network sees the source; null: its own")
-    resampling: Literal["nearest", "bilinear", "cubic", "lanczos", "average"] = Field(
-        "bilinear", description="how the source is brought to source.grid, and bands of other pixels to one grid"
+    resampling: Resampling = Field(
+        "bilinear",
+        description="how the source is brought to source.grid or source.mpp, and bands of other pixels to one grid; "
+        "of source.mpp average by default, which may be called area",
     )
 
     resolution: float | None = Field(
@@ -233,6 +247,13 @@ class SourceConfig(ConfigSection):
     )
     stack_rule: Literal["any", "all"] = Field(
         "any", description="of kind stack: a pixel is invalid where any source is, or all"
+    )
+    pixel_size: PixelSizes | None = Field(
+        None, description="µm per px of the file, or [y, x], where there is no CRS; what the file says by default"
+    )
+    mpp: Positive | None = Field(None, description="of kind slide: µm per px that the network sees")
+    level: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="of kind slide: the level that is read, as it is stored; 0 by default"
     )
 
     variable: str | Annotated[list[str], Field(min_length=1)] | None = Field(
@@ -307,6 +328,15 @@ class SourceConfig(ConfigSection):
         entries = [{"path": entry} if isinstance(entry, str) else entry for entry in values["path"]]
         return {**values, "path": [{**shared, **entry} if isinstance(entry, dict) else entry for entry in entries]}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _default_of_mpp(cls, values: Any) -> Any:
+        """Average by default where pixels of a slide become coarser, since it passes over none."""
+        if not isinstance(values, dict):
+            return values
+        default = {"resampling": "average"} if values.get("mpp") is not None else {}
+        return {**default, **values}
+
     @field_validator("path", mode="before")
     @classmethod
     def _fitting_path(cls, path: object, info: ValidationInfo) -> object:
@@ -352,6 +382,14 @@ class SourceConfig(ConfigSection):
         return self
 
     @model_validator(mode="after")
+    def _one_scale(self) -> Self:
+        if self.mpp is not None and self.level is not None:
+            raise ValueError(
+                f"mpp is {self.mpp:g} and level is {self.level}, which both choose the pixels; give one of them"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _tissue(self) -> Self:
         if self.tissue is not None and self.only != TISSUE:
             raise ValueError(
@@ -374,10 +412,11 @@ class SourceConfig(ConfigSection):
 
     @model_validator(mode="after")
     def _resampled(self) -> Self:
-        plain = self.grid is None and not facts_of(self.kind).resamples
+        plain = self.grid is None and self.mpp is None and not facts_of(self.kind).resamples
         if plain and "resampling" in self.model_fields_set and self.resampling != "bilinear":
             raise ValueError(
-                f"resampling is {self.resampling}, but no grid is given, so that nothing is resampled; give source.grid"
+                f"resampling is {self.resampling}, but no grid is given, so that nothing is resampled; give "
+                f"source.grid, or mpp with kind: slide"
             )
         return self
 

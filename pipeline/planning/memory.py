@@ -37,9 +37,9 @@ class MemoryCosts:
     fullness: float = 1.0
     """Live bytes of the network on average, as a share of those at its peak; 1 where nobody saw."""
     open_files: int = 0
-    """Bytes that the files of a mosaic hold while they are open."""
+    """Bytes that the files of a mosaic, or a slide with its cached tiles, hold while they are open."""
     warping: int = 0
-    """Bytes that a reader holds while it warps a part of another grid."""
+    """Bytes that a reader holds while it decodes tiles, or brings a part to another grid."""
 
     @property
     def cached_per_pixel(self) -> int:
@@ -135,8 +135,8 @@ def projected(costs: MemoryCosts, *, frame: int, block: int, workers: int) -> di
     return {
         "libraries and network": costs.libraries,
         "GDAL's cache": costs.gdal_cache,
-        **({"open files of the mosaic": costs.open_files} if costs.open_files else {}),
-        **({"being warped": costs.warping * workers} if costs.warping else {}),
+        **({"open files of the source": costs.open_files} if costs.open_files else {}),
+        **({"being decoded or resampled": costs.warping * workers} if costs.warping else {}),
         **in_flight,
     }
 

@@ -45,6 +45,8 @@ def pixel_size_warnings(facts: ModelFacts | None, source: Source) -> Iterator[st
 
 def _remedy(grid: Grid, factor: float) -> str:
     """What brings a raster to the size of the training."""
+    if grid.unit == "um":
+        return f"Read it with source.kind: slide and source.mpp: {grid.pixel_size[1] * factor:.3g}."
     if grid.wkt is None:
         return "Name a raster of that pixel size in source.path."
     return f"Set source.grid.resolution: {grid.pixel_size[1] * factor:.3g}, or name another raster in source.path."

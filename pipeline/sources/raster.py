@@ -31,6 +31,7 @@ from pipeline.sources.gdal.handles import Handle, Handles
 from pipeline.sources.gdal.notes import news_of, notes_of
 from pipeline.sources.gdal.opening import bands_of, last_line, without_sample
 from pipeline.sources.gdal.options import Settings, gdal_env, gdal_options, mask_urls
+from pipeline.sources.gdal.pixel_size import given_size
 from pipeline.sources.gdal.scale_tags import with_scale_tags
 from pipeline.sources.gdal.vrt_files import Mosaic, mosaic_of, parts_of
 from pipeline.sources.validity.validity import Validity
@@ -277,7 +278,7 @@ def open_with_handle(
         picture = AS_STORED if config.scale_tags else picture_of(dataset, mask_urls(path), bands)
         indexes = bands_of(path, dataset, bands)
         parts = parts_of(path, dataset.files) if access is None else []
-        place = georeference_of(dataset, path)
+        place = georeference_of(dataset, path, given_size(config.pixel_size))
         options = (*gdal_options(path, parts, timeout), *place.settings)
         with gdal_env(options):
             mosaic = mosaic_of(parts)

@@ -233,7 +233,7 @@ def test_open_files_of_a_mosaic_are_a_buffer_of_the_plan() -> None:
         memory.projected(replace(COSTS, open_files=size), frame=200, block=50, workers=2) for size in (0, 96 * MIB)
     )
     assert sum(mosaic.values()) - sum(alone.values()) == 96 * MIB
-    assert mosaic["open files of the mosaic"] == 96 * MIB
+    assert mosaic["open files of the source"] == 96 * MIB
     assert memory.max_probe_side(replace(COSTS, open_files=96 * MIB), 2**31, 3) < memory.max_probe_side(COSTS, 2**31, 3)
 
 

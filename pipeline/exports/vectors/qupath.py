@@ -1,12 +1,10 @@
-"""GeoJSON as QuPath reads it: annotations in pixels of the full resolution, with classes and their colours."""
+"""GeoJSON as QuPath reads it: annotations in pixels of the image's full resolution, with classes and their colours."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
-
-import numpy as np
 
 from pipeline.exports.vectors.json_text import compact, object_shapes, write_polygons
 from pipeline.objects.features import FeatureBatch, FeatureFields
@@ -48,7 +46,7 @@ def write_qupath(batches: Iterable[FeatureBatch], path: Path, fields: FeatureFie
         separator = "\n"
         for batch in batches:
             columns = {name: batch.attributes[name].tolist() for name in ("id", "code", *numbers)}
-            points = np.stack([batch.cols, batch.rows], axis=1)
+            points = fields.image_px.points(batch.cols, batch.rows)
             for at, shapes in enumerate(object_shapes(batch, points)):
                 identifier = uuid.uuid5(NAMESPACE, f"{mark} {columns['id'][at]}")
                 properties = {

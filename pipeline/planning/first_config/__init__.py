@@ -14,7 +14,7 @@ from pipeline.models.architectures import NETWORKS
 from pipeline.planning.first_config.facts import ModelFacts
 from pipeline.planning.first_config.model_file import read_model_file
 from pipeline.planning.first_config.network import NetworkFacts, run_network
-from pipeline.planning.first_config.scene import scene_settings
+from pipeline.planning.first_config.scene import at_training_size, scene_settings
 from pipeline.planning.first_config.trial import config_warnings
 from pipeline.planning.first_config.yaml_sections import header_comments, model_section, output_section, source_section
 from pipeline.planning.first_config.yaml_text import comment
@@ -71,6 +71,8 @@ def suggest(
     hints = hints or UserHints()
     settings = scene_settings(scene)
     source, model_facts = open_source(SourceConfig(**settings, bands=hints.bands)), _facts(model, factory, hints)
+    if "level" in settings and (sized := at_training_size(settings, source, model_facts)) != settings:
+        settings, source = sized, open_source(SourceConfig(**sized, bands=hints.bands))
     network_facts = _network_facts(model, model_facts, scene, source, hints)
     bands = network_facts.bands if network_facts else model_facts.bands
     values = sample(source)

@@ -13,10 +13,11 @@ from rasterio.enums import WktVersion
 from rasterio.errors import CRSError, RasterioError
 from rasterio.io import DatasetReader
 
+from pipeline.errors import SourceError
 from pipeline.geometry.grid import UNIT_TAG, Grid, Transform
 from pipeline.sources.gdal.ome_zarr import ome_size
-from pipeline.sources.gdal.options import Settings
-from pipeline.sources.gdal.pixel_size import pixel_size
+from pipeline.sources.gdal.options import Settings, mask_urls
+from pipeline.sources.gdal.pixel_size import PixelSize, pixel_size, printed_note, printed_size
 
 AXIS_NAMES = (("y", "x"), ("Y", "X"), ("lat", "lon"), ("latitude", "longitude"), ("northing", "easting"))
 """Names of the two coordinates of a NetCDF variable, by which it is located where attributes are missing."""
@@ -38,9 +39,26 @@ class Georeference:
     """In words, where it is not the georeference itself."""
 
 
-def georeference_of(dataset: DatasetReader, path: str) -> Georeference:
-    """The grid of an open raster by its georeference, else by its coordinates, else by the tags of a microscope."""
+def georeference_of(dataset: DatasetReader, path: str, given: PixelSize | None = None) -> Georeference:
+    """The grid of an open raster by its georeference, else by its coordinates, else by the tags of a microscope.
+
+    Parameters
+    ----------
+    dataset
+        An open raster.
+    path
+        Of it.
+    given
+        What the config says of the size of a pixel, which overrules the tags.
+
+    Raises
+    ------
+    SourceError
+        A size is given, but the raster has a CRS.
+    """
     grid = grid_of(dataset)
+    if given is not None:
+        return _with_given(grid, given, path, pixel_size(dataset.tags()) or ome_size(dataset))
     if grid.wkt is not None or grid.transform != IDENTITY_TRANSFORM:
         return Georeference(grid=grid)
     if (place := netcdf_transform(dataset, path)) is not None:
@@ -52,7 +70,21 @@ def georeference_of(dataset: DatasetReader, path: str) -> Georeference:
     if (size := pixel_size(dataset.tags()) or ome_size(dataset)) is not None:
         transform = (size.width, 0.0, 0.0, 0.0, size.height, 0.0)
         return Georeference(grid=replace(grid, transform=transform, unit="um"), notes=(size.note,))
-    return Georeference(grid=grid)
+    printed = printed_size(dataset.tags())
+    return Georeference(grid=grid, notes=(printed_note(printed),) if printed else ())
+
+
+def _with_given(grid: Grid, given: PixelSize, path: str, stated: PixelSize | None) -> Georeference:
+    """A grid with the pixels of the config; where it was cut from a larger one, it stays as many pixels away."""
+    if grid.wkt is not None:
+        raise SourceError(
+            f"source.pixel_size is {given.width:g} µm, but {mask_urls(path)} has a CRS, which says how large its "
+            f"pixels are. Leave source.pixel_size out."
+        )
+    a, _, c, _, e, f = grid.transform
+    transform = (given.width, 0.0, c / a * given.width, 0.0, given.height, f / e * given.height)
+    instead = f", in place of {stated.text}" if stated else ""
+    return Georeference(grid=replace(grid, transform=transform, unit="um"), notes=(f"{given.text}{instead}",))
 
 
 def grid_of(dataset: DatasetReader) -> Grid:

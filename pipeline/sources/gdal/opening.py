@@ -138,6 +138,7 @@ JPEG_2000 = ("33003", "33005", "34712", "JP2000")
 """How GDAL names this compression of a TIFF: by Aperio's two numbers, and by its own."""
 MICROSCOPES = (".czi", ".nd2", ".lif", ".oib", ".oif", ".vsi", ".lsm", ".zvi", ".dv", ".ims")
 SLIDES = (".mrxs", ".ndpi", ".scn", ".bif", ".svslide", ".svs", ".vms")
+SLIDE_ADVICE = "source.kind: slide reads it, with pip install 'wholecloth[slides]'"
 NAMED_ARRAYS = (".zarr", ".nc", ".nc4", ".h5", ".hdf5", ".he5", ".npy")
 """Names of files whose arrays another kind of source reads by name."""
 ARRAY_FILES = (".npz", ".mat", ".pkl", ".pt", ".pth", ".onnx", ".csv", ".parquet")
@@ -162,17 +163,14 @@ def remedy(path: str, message: str) -> str:
         return _folder(place)
     codec = re.search(r"missing codec (?:of code )?(\w+)", message)
     if codec and codec[1] in JPEG_2000:
-        return (
-            f"Its pixels are compressed by JPEG 2000, which this GDAL does not decode in a TIFF; convert "
-            f"it once with {_vips(place)}."
-        )
+        return f"Its pixels are compressed by JPEG 2000, which this GDAL does not decode in a TIFF; {SLIDE_ADVICE}."
     if codec:
         return (
             f"Its pixels are compressed by {codec[1]}, which this GDAL does not decode; write it again "
             f"with DEFLATE, LZW, ZSTD or JPEG where it can be read."
         )
     if ending in SLIDES:
-        return f"Slides that only OpenSlide reads are converted once with {_vips(place)}."
+        return f"It is named as slides are: {SLIDE_ADVICE}."
     if ending in MICROSCOPES:
         return (
             f"Files of microscopes are converted once with bfconvert -tilex 512 -tiley 512 "
@@ -185,13 +183,6 @@ def remedy(path: str, message: str) -> str:
 
 def _is_zarr(place: Path) -> bool:
     return any((place / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray"))
-
-
-def _vips(place: Path) -> str:
-    return (
-        f"vips tiffsave {_pair(place, '.jpeg.tif')} --tile --pyramid --bigtiff --compression jpeg "
-        f"(libvips with OpenSlide)"
-    )
 
 
 def _pair(place: Path, ending: str) -> str:

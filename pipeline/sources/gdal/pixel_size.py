@@ -11,6 +11,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 DESCRIPTION = "TIFFTAG_IMAGEDESCRIPTION"
+UM_PER_INCH = 25400.0
 UM_PER_UNIT = {
     "µm": 1.0,
     "μm": 1.0,
@@ -30,16 +31,20 @@ UM_PER_UNIT = {
     "centimeter": 1e4,
     "m": 1e6,
     "meter": 1e6,
-    "inch": 25400.0,
-    "in": 25400.0,
+    "inch": UM_PER_INCH,
+    "in": UM_PER_INCH,
     "angstrom": 1e-4,
 }
 """µm in each unit that people write, in lower case; the first two are two characters that look alike."""
-TAGGED = {"2": 25400.0, "3": 1e4}
+TAGGED = {"2": UM_PER_INCH, "3": 1e4}
 """µm in the units of TIFF's ResolutionUnit."""
 PLAUSIBLE = (0.005, 10.0)
 """µm: a resolution beyond them is a printer's or a screen's, such as 72 or 300 dpi, and says nothing of what was
 photographed."""
+SCREEN_DPI = (72, 96)
+"""Resolutions that programs write where they know none."""
+SAME_DPI = 0.005
+"""Share by which a resolution may be off one of these."""
 SIGNIFICANT_DIGITS = 7
 """Significant ones that a rational tag keeps."""
 
@@ -56,8 +61,25 @@ class PixelSize:
     """Which tag says so."""
 
     @property
+    def is_plausible(self) -> bool:
+        """Whether a microscope may have it."""
+        return all(PLAUSIBLE[0] <= size <= PLAUSIBLE[1] for size in (self.height, self.width))
+
+    @property
+    def dpi(self) -> int | None:
+        """The resolution of a screen that it is; None where it is another."""
+        near = (dpi for dpi in SCREEN_DPI if abs(self.width * dpi / UM_PER_INCH - 1) < SAME_DPI)
+        return next(near, None)
+
+    @property
     def note(self) -> str:
-        """In words."""
+        """In words, with what speaks against it."""
+        doubt = f" (the {self.dpi} dpi of a screen: source.pixel_size overrules it)" if self.dpi else ""
+        return f"{self.text}{doubt}"
+
+    @property
+    def text(self) -> str:
+        """The size and its origin."""
         size = f"{self.width:g}" if self.width == self.height else f"{self.height:g} × {self.width:g}"
         return f"{size} µm per px, by {self.origin}"
 
@@ -69,6 +91,28 @@ def pixel_size(tags: Mapping[str, str]) -> PixelSize | None:
         if size is not None and size.height > 0 and size.width > 0:
             return size
     return None
+
+
+def given_size(value: float | list[float] | None) -> PixelSize | None:
+    """What ``source.pixel_size`` says, µm or [y, x]."""
+    if value is None:
+        return None
+    height, width = value if isinstance(value, list) else (value, value)
+    return PixelSize(height=height, width=width, origin="source.pixel_size")
+
+
+def printed_size(tags: Mapping[str, str]) -> PixelSize | None:
+    """The resolution of a TIFF that is no microscope's; None where it may be one, or none is there."""
+    size = _resolution(tags)
+    return size if size is not None and not size.is_plausible else None
+
+
+def printed_note(size: PixelSize) -> str:
+    """What is to be said of a size that is not taken."""
+    return (
+        f"{size.text}, is {UM_PER_INCH / size.width:.0f} dpi of a screen or a printer and is not taken; "
+        f"source.pixel_size gives the µm per px where they are known"
+    )
 
 
 def ome_pixels(description: str) -> Element | None:
@@ -112,12 +156,16 @@ def _of_aperio(tags: Mapping[str, str]) -> PixelSize | None:
 
 
 def _of_resolution(tags: Mapping[str, str]) -> PixelSize | None:
+    size = _resolution(tags)
+    return size if size is not None and size.is_plausible else None
+
+
+def _resolution(tags: Mapping[str, str]) -> PixelSize | None:
     unit = TAGGED.get(tags.get("TIFFTAG_RESOLUTIONUNIT", "")[:1])
     if unit is None:
         return None
     height, width = (_number(_inverse(tags.get(f"TIFFTAG_{axis}RESOLUTION")), unit) for axis in "YX")
-    plausible = all(size is not None and PLAUSIBLE[0] <= size <= PLAUSIBLE[1] for size in (height, width))
-    return _size(height, width, "its resolution tags") if plausible else None
+    return _size(height, width, "its resolution tags")
 
 
 PIXEL_SIZE_READERS: tuple[Callable[[Mapping[str, str]], PixelSize | None], ...] = (

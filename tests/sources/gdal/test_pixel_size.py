@@ -9,6 +9,7 @@ import rasterio
 import tifffile
 
 from pipeline.config import SourceConfig
+from pipeline.errors import SourceError
 from pipeline.sources import open_source
 from pipeline.sources.gdal.pixel_size import pixel_size
 from tests import scenes
@@ -67,6 +68,46 @@ def test_a_printers_resolution_and_what_is_no_length_say_nothing(tmp_path: Path,
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((30, 40), "uint16"), **said)
     grid = open_source(SourceConfig(path=str(tmp_path / "a.tif"))).grid
     assert (grid.unit, grid.pixel_size) == ("px", (1.0, 1.0))
+
+
+@pytest.mark.parametrize("dpi", [72, 96])
+def test_the_resolution_of_a_screen_is_told_and_not_taken(tmp_path: Path, dpi: int) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((30, 40), "uint8"), resolution=(dpi, dpi), resolutionunit="INCH")
+    source = open_source(SourceConfig(path=str(tmp_path / "a.tif")))
+    assert source.grid.unit == "px"
+    assert any(f"is {dpi} dpi of a screen" in note and "source.pixel_size" in note for note in source.notes)
+
+
+def test_the_resolution_of_a_screen_that_ome_xml_repeats_is_taken_and_told(tmp_path: Path) -> None:
+    size = {"PhysicalSizeX": 25400 / 96, "PhysicalSizeY": 25400 / 96}
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((30, 40), "uint8"), ome=True, metadata={"axes": "YX", **size})
+    source = open_source(SourceConfig(path=str(tmp_path / "a.tif")))
+    assert source.grid.pixel_size == pytest.approx((264.583, 264.583), rel=1e-5)
+    assert any("the 96 dpi of a screen: source.pixel_size overrules it" in note for note in source.notes)
+
+
+def test_the_config_gives_or_overrules_the_size(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((30, 40), "uint8"))
+    tifffile.imwrite(tmp_path / "b.tif", np.zeros((30, 40), "uint8"), description=APERIO)
+    bare = open_source(SourceConfig(path=str(tmp_path / "a.tif"), pixel_size=0.5))
+    assert (bare.grid.unit, bare.grid.pixel_size) == ("um", (0.5, 0.5))
+    assert bare.notes == ("0.5 µm per px, by source.pixel_size",)
+    other = open_source(SourceConfig(path=str(tmp_path / "b.tif"), pixel_size=[0.5, 0.25]))
+    assert other.grid.pixel_size == (0.5, 0.25)
+    assert any("in place of 0.499 µm per px, by Aperio's MPP" in note for note in other.notes)
+
+
+def test_a_part_of_an_image_stays_as_many_pixels_from_its_corner(tmp_path: Path) -> None:
+    cut = {"crs": None, "transform": rasterio.Affine(0.5, 0, 50, 0, 0.5, 10)}
+    path = scenes.write(tmp_path / "a.tif", np.zeros((1, 30, 40), "uint8"), **cut)
+    grid = open_source(SourceConfig(path=str(path), pixel_size=0.2)).grid
+    assert (grid.transform, grid.unit) == ((0.2, 0.0, 20.0, 0.0, 0.2, 4.0), "um")
+
+
+def test_a_size_beside_a_crs_is_refused(tmp_path: Path) -> None:
+    path = scenes.write(tmp_path / "a.tif", np.zeros((1, 30, 40), "uint16"))
+    with pytest.raises(SourceError, match=r"source\.pixel_size is 0\.5 µm, but .* has a CRS"):
+        open_source(SourceConfig(path=str(path), pixel_size=0.5))
 
 
 def test_a_georeference_is_never_replaced(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_a_run_on_a_grid_equals_the_run_on_the_raster_warped_beforehand(tmp_path
     path = config(tmp_path)
     job = prepare_job(load_config(path))
     assert isinstance(job.source, Regridded)
-    assert "being warped" in job.plan.buffers
+    assert "being decoded or resampled" in job.plan.buffers
     assert any("it is warped to EPSG:32632 by bilinear: a pixel is 12 × 12 m" in text for _, text in plan_rows(job))
     assert job.fingerprint["source.warp"]["scale"] == list(job.source.scale)
     report = go(path)

@@ -1,0 +1,169 @@
+"""``kind: slide``: whole-slide images, at a level as it is stored or at any µm per px."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy.typing as npt
+
+from pipeline.config import SourceConfig
+from pipeline.errors import SourceError
+from pipeline.geometry.window import Window
+from pipeline.sources.gdal.pixel_size import PixelSize, given_size, printed_note
+from pipeline.sources.slide_files.measured_levels import measured_level
+from pipeline.sources.slide_files.opening import open_slide_file
+from pipeline.sources.slide_files.pyramid import MPP_TOLERANCE, Level, SlideFile, axes_by_size, coarsest_level
+from pipeline.sources.slide_files.region import read_region
+from pipeline.sources.slide_files.sampling import sampled_at, stored_pixels
+from pipeline.sources.slide_files.slide_source import SlideSource
+from pipeline.sources.slide_files.tile_cache import TileCache
+
+PROBE_CACHE = 64 * 2**20
+"""Bytes of tiles that are held while levels are compared."""
+
+
+def open_source(config: SourceConfig, timeout: float | None = None) -> SlideSource:
+    """Open a slide, and choose the level that is read.
+
+    Parameters
+    ----------
+    config
+        Which slide, and at which level or µm per px.
+    timeout
+        Nothing: a slide lies on a disk.
+
+    Raises
+    ------
+    SourceError
+        It is missing, no slide, has no such level or band, or says nothing of its µm per px where these are asked for.
+    ExtraError
+        A library of the extra ``slides`` is missing.
+    """
+    if config.scale_tags:
+        raise SourceError(
+            "source.scale_tags is true, but slides have no scale and offset. Leave source.scale_tags out."
+        )
+    file = open_slide_file(config.file)
+    try:
+        return _opened(config, file)
+    finally:
+        file.close()
+
+
+def _opened(config: SourceConfig, file: SlideFile) -> SlideSource:
+    levels = _levels(file)
+    size, size_notes = _size(config, file)
+    channels = _channels(config, file)
+    level = _level(config, file, levels, size)
+    if level.index:
+        level = measured_level(_band_reader(file, levels, channels[0]), file.shapes[0], level)
+    sampling = stored_pixels(level) if config.mpp is None else sampled_at(config.mpp, level, file.shapes[0], size)
+    return SlideSource(
+        path=config.file,
+        level=level,
+        grid=sampling.grid(size),
+        step=sampling.step,
+        corner=sampling.corner,
+        method=config.resampling,
+        channels=channels,
+        dtype=file.dtype,
+        nodata=config.nodata,
+        rule=config.nodata_rule,
+        rgb=tuple(channels.index(k) for k in range(3)) if file.rgb and {0, 1, 2} <= set(channels) else (),
+        notes=(*size_notes, *_level_notes(config, levels, level, size), *file.notes),
+    )
+
+
+def _levels(file: SlideFile) -> list[Level]:
+    """All levels, where their sizes say that they lie."""
+    slide, levels = file.shapes[0], []
+    for index, shape in enumerate(file.shapes):
+        rows, cols = axes_by_size(slide, shape)
+        levels.append(Level(index=index, rows=rows, cols=cols, tile=file.tile_shape(index)))
+    return levels
+
+
+def _size(config: SourceConfig, file: SlideFile) -> tuple[PixelSize | None, list[str]]:
+    """The size of a pixel of level 0, and what is to be said of it."""
+    given, stated = given_size(config.pixel_size), file.stated_size
+    if given is not None:
+        instead = f", in place of {stated.text}" if stated else ""
+        return given, [f"{given.text}{instead}"]
+    if stated is None or stated.is_plausible:
+        return stated, [] if stated is None else [stated.note]
+    return None, [printed_note(stated)]
+
+
+def _channels(config: SourceConfig, file: SlideFile) -> tuple[int, ...]:
+    """Bands that are read, from 0: those that are named, else all but alpha."""
+    every = [k for k in range(file.bands) if k != file.alpha]
+    channels = every if config.numbers is None else [number - 1 for number in config.numbers]
+    missing = [channel + 1 for channel in channels if channel >= file.bands]
+    if missing:
+        raise SourceError(
+            f"source.bands asks for band {missing[0]}, but {config.file} has {file.bands} bands. Bands count from 1."
+        )
+    return tuple(channels)
+
+
+def _level(config: SourceConfig, file: SlideFile, levels: Sequence[Level], size: PixelSize | None) -> Level:
+    """The level that pixels are taken from."""
+    if config.mpp is not None:
+        _require_size(config, file, size)
+        assert size is not None
+        sizes, usable = (size.height, size.width), list(levels)
+        while not file.is_exact((level := coarsest_level(usable, sizes, config.mpp)).index):
+            usable.remove(level)
+        return level
+    index = config.level or 0
+    if index >= len(levels):
+        shapes = ", ".join(f"{k} of {rows} × {cols} px" for k, (rows, cols) in enumerate(file.shapes))
+        raise SourceError(f"source.level is {index}, but {config.file} has the levels {shapes}. Give one of these.")
+    if not file.is_exact(index):
+        raise SourceError(
+            f"source.level is {index}, whose pixels OpenSlide interpolates anew for each window of {config.file}: "
+            f"windows would differ from the whole. Give source.mpp, about {_mpp_of(levels[index], size)}, which is "
+            f"made of level 0."
+        )
+    return levels[index]
+
+
+def _mpp_of(level: Level, size: PixelSize | None) -> str:
+    return f"{level.cols.scale:.4g} times that of level 0" if size is None else f"{level.cols.scale * size.width:.4g}"
+
+
+def _require_size(config: SourceConfig, file: SlideFile, size: PixelSize | None) -> None:
+    """Raise SourceError where nothing says how large a pixel is."""
+    if size is None:
+        stated = file.stated_size
+        problem = f"says nothing plausible of it ({stated.text})" if stated else "says nothing of it"
+        raise SourceError(
+            f"source.mpp is {config.mpp:g} µm per px, which needs the size of the slide's own pixels, and "
+            f"{config.file} {problem}. Give source.pixel_size, the µm per px of level 0, such as 0.25 of a 40× scan; "
+            f"or source.level."
+        )
+
+
+def _level_notes(config: SourceConfig, levels: Sequence[Level], level: Level, size: PixelSize | None) -> list[str]:
+    """Which level is read, and how it becomes what is asked for."""
+    rows, cols = level.shape
+    scale = f", {level.cols.scale:.5g} px of level 0 per px" if level.index else ""
+    notes = [f"level {level.index} of {len(levels)} is read, {rows} × {cols} px{scale}"]
+    if config.mpp is None or size is None:
+        return notes
+    finest = max(size.height, size.width)
+    how = f"brought to {config.mpp:g} µm per px by {config.resampling}"
+    finer = f", finer than the slide's own {finest:g}: what lies between its pixels is made up"
+    return [*notes, f"it is {how}{finer if config.mpp < finest / (1 + MPP_TOLERANCE) else ''}"]
+
+
+def _band_reader(file: SlideFile, levels: Sequence[Level], band: int) -> Any:
+    """A reader of one band of any level, for windows of which all pixels are valid."""
+    caches = [TileCache(PROBE_CACHE if level.index == 0 else 0) for level in levels]
+
+    def read(level: int, window: Window) -> npt.NDArray[Any] | None:
+        data, causes = read_region(file, levels[level], window, (band,), caches[level])
+        return data[0] if causes is None else None
+
+    return read

@@ -1,0 +1,1 @@
+"""Slides as scanners store them: levels, tiles, and where each level lies on the slide."""

@@ -1,0 +1,102 @@
+"""Jobs whose source is a slide, and what of it reaches their files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+import tifffile
+import torch
+import zarr
+from typer.testing import CliRunner
+
+from pipeline.cli import app
+from pipeline.config.load import load_config
+from pipeline.planning.describe import plan_rows
+from pipeline.quality.verify.verify import job_of, verify
+from pipeline.running.execute import prepare_job
+from pipeline.sources.slide_files.slide_source import SlideSource
+from tests import scenes, slides
+from tests.running.test_execute import digest, go, mask
+
+
+def network(folder: Path) -> Path:
+    """Two convolutions of 3 px, whose classes are about as frequent."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 4, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv2d(4, 3, 3, padding=1)
+        ).eval()
+        with torch.no_grad():
+            noise = torch.from_numpy(np.moveaxis(slides.tissue(96), -1, 0)[None] / np.float32(255))
+            net[2].bias -= net(noise)[0].flatten(1).median(1).values
+    return scenes.script(net, folder / "net.pt")
+
+
+def config(folder: Path, name: str = "job", source: Any = None, **sections: Any) -> Path:
+    slide = folder / "a.svs"
+    if not slide.exists():
+        tissue = slides.tissue(400)
+        slides.aperio(slide, [tissue, slides.squares(tissue, 4)])
+    model = {"path": str(network(folder)), "input": {"scale": 1 / 255}, "classes": scenes.CLASSES[:3]}
+    source = source or {"kind": "slide", "path": str(slide), "mpp": 0.5}
+    return scenes.config(folder, name, source=source, model=model, **sections)
+
+
+@pytest.mark.slow
+def test_a_run_at_any_size_equals_the_run_on_the_slide_resampled_beforehand(tmp_path: Path) -> None:
+    path = config(tmp_path)
+    job = prepare_job(load_config(path))
+    assert isinstance(job.source, SlideSource)
+    assert any("0.2528 µm per px, by Aperio's MPP" in text for _, text in plan_rows(job))
+    assert go(path).complete
+    step = 0.5 / 0.2528
+    whole = slides.averaged(tifffile.imread(tmp_path / "a.svs", key=0), (step, step), (202, 202))
+    beforehand = np.floor(whole + 0.5).astype("uint8").transpose(2, 0, 1)
+    place = rasterio.Affine(0.5, 0, 0, 0, 0.5, 0)
+    with rasterio.open(
+        tmp_path / "b.tif", "w", driver="GTiff", count=3, height=202, width=202, dtype="uint8", transform=place
+    ) as out:
+        out.update_tags(WHOLECLOTH_UNIT="um")
+        out.write(beforehand)
+    go(config(tmp_path, "file", source={"path": str(tmp_path / "b.tif")}))
+    assert (mask(tmp_path) == mask(tmp_path, "file")).all()
+    assert len(np.unique(mask(tmp_path))) == 3
+    roots = [zarr.open(str(tmp_path / f"{name}.zarr"), mode="r").attrs.asdict() for name in ("job", "file")]
+    assert roots[0]["ome"]["multiscales"] == roots[1]["ome"]["multiscales"]
+    assert roots[0]["spatial:transform"] == roots[1]["spatial:transform"] == [0.5, 0, 0, 0, 0.5, 0]
+    go(config(tmp_path, "tiles", tile={"size": 48}, output={"chunk": 32, "block": 32}))
+    assert (mask(tmp_path) == mask(tmp_path, "tiles")).all()
+    go(config(tmp_path, "threads", execution={"engine": "threads", "workers": 3}))
+    assert digest(tmp_path / "threads.zarr") == digest(tmp_path / "job.zarr")
+    assert verify(job_of(tmp_path / "job.zarr", []), lambda line: None, windows=1)["passed"]
+
+
+@pytest.mark.slow
+def test_files_of_a_slide_lie_on_level_0_and_tell_nothing_of_the_patient(tmp_path: Path) -> None:
+    source = {"kind": "slide", "path": str(tmp_path / "a.svs"), "level": 1}
+    go(config(tmp_path, source=source, output={"exports": ["cog", "qupath"], "report": True, "picture": True}))
+    document = json.loads((tmp_path / "job.qupath.geojson").read_text())
+    rings = [ring for part in document["features"] for ring in part["geometry"]["coordinates"]]
+    assert {0, 400} <= {x for ring in rings for x, _ in ring} <= set(range(0, 401, 4))
+    with rasterio.open(tmp_path / "job.mask.tif") as cog:
+        assert cog.transform.a * 100 == pytest.approx(0.2528 * 400)
+    files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.name != "a.svs"]
+    assert len(files) > 10
+    assert not any(b"secret-name" in content for content in files)
+
+
+def test_init_reads_a_slide_and_says_who_tells_its_size(tmp_path: Path) -> None:
+    slides.aperio(tmp_path / "a.svs", [slides.tissue(256)])
+    done = CliRunner().invoke(
+        app, ["init", str(network(tmp_path)), str(tmp_path / "a.svs"), "--out", str(tmp_path / "job.yaml")]
+    )
+    assert done.exit_code == 0, done.output
+    text = (tmp_path / "job.yaml").read_text()
+    assert "kind: slide" in text
+    assert "0.2528 µm per px, by Aperio's MPP" in " ".join(text.replace("#", "").split())
+    assert isinstance(prepare_job(load_config(tmp_path / "job.yaml")).source, SlideSource)
