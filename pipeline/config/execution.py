@@ -123,6 +123,9 @@ class OutputConfig(ConfigSection):
         "counted from 1 among those read",
     )
     report: bool = Field(True, description="leave a page of the run beside the store, NAME.report.html")
+    redact: bool = Field(
+        False, description="keep names of images out of everything that is written: stand-ins take their place"
+    )
     certificate: bool = Field(False, description="verify the store at the end of run")
     zarr_format: Literal[2, 3] = 3
 

@@ -11,6 +11,7 @@ from pipeline.interfaces import Network, Source
 from pipeline.locations import Place
 from pipeline.planning.option import Resolved, requested_values, resolved_values
 from pipeline.planning.options import FINGERPRINT_OPTIONS, OLD_DEFAULTS
+from pipeline.privacy.stand_in import stand_in
 from pipeline.redact import redacted_document
 
 if TYPE_CHECKING:
@@ -139,13 +140,20 @@ def unplaced(grid: Mapping[str, Any]) -> bool:
     return grid.get("unit") == "px" and grid.get("transform") == list(Grid(height=1, width=1).transform)
 
 
-def input_identity(source: Source, area: Area | None, network: Network) -> Fingerprint:
-    """What a job is made of: the source, the area that is inferred, and the network."""
+def input_identity(source: Source, area: Area | None, network: Network, redact: bool = False) -> Fingerprint:
+    """What a job is made of: the source, the area that is inferred, and the network.
+
+    With ``redact``, where the source lies and since when are stand-ins: a plain hash of a path and a time could be
+    guessed.
+    """
     sections = {
         "source": {"warp": None, **source.identity(), "aoi": area.digest if area else None},
         "model": network.identity(),
     }
-    return {f"{name}.{key}": value for name, section in sections.items() for key, value in section.items()}
+    identity = {f"{name}.{key}": value for name, section in sections.items() for key, value in section.items()}
+    if not redact:
+        return identity
+    return {key: stand_in(value) if key in MOVED else value for key, value in identity.items()}
 
 
 def _short(value: object) -> str:

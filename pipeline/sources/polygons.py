@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from pipeline.errors import InputError, LabelsError
 from pipeline.geometry.crs import Box
+from pipeline.privacy.concealed import conceal_opened
 from pipeline.runtime.optional_imports import require
 
 GeometryArray = npt.NDArray[np.object_]
@@ -173,6 +174,7 @@ def open_polygons(
         The libraries are not installed.
     """
     pyogrio, _ = _libraries()
+    conceal_opened([path])
     description = f"{role.name} {path}"
     try:
         name = _layer(description, role, [str(row[0]) for row in pyogrio.list_layers(path)], layer)

@@ -22,6 +22,7 @@ from pipeline.errors import ReadError, SourceError
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.interfaces import CAUSES, Pixels
+from pipeline.privacy.concealed import conceal_opened
 from pipeline.runtime.resources import GDAL_CACHE
 from pipeline.sources.gdal.colours import AS_STORED, Picture, picture_of, rgb_of
 from pipeline.sources.gdal.file_identity import identity_of
@@ -224,6 +225,7 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> RasterSou
     """
     path, bands = _resolve(config.file), config.numbers
     with gdal_env(gdal_options(path, [], timeout)), open_dataset(path) as dataset:
+        conceal_opened(dataset.files)
         picture = AS_STORED if config.scale_tags else picture_of(dataset, mask_urls(path), bands)
         indexes, parts = bands_of(path, dataset, bands), parts_of(path, dataset.files)
         place = georeference_of(dataset, path)

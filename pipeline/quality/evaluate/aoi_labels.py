@@ -13,6 +13,7 @@ from pipeline.errors import SourceError, StoreError
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.interfaces import IGNORE, Labels
+from pipeline.privacy.stand_in import stand_ins_in
 from pipeline.sources.aoi import open_area
 from pipeline.store.lifecycle import read_store_meta
 from pipeline.store.reader import StoreLevel, open_store
@@ -40,7 +41,7 @@ class AoiLabels:
         return codes
 
 
-def labels_in_aoi(labels: Labels, store: StoreLevel) -> Labels:
+def labels_in_aoi(labels: Labels, store: StoreLevel, aoi: str | None = None) -> Labels:
     """Labels as far as the store was asked for.
 
     Parameters
@@ -49,17 +50,19 @@ def labels_in_aoi(labels: Labels, store: StoreLevel) -> Labels:
         On the grid of the store.
     store
         One level of it.
+    aoi
+        As for `store_area`.
 
     Raises
     ------
     StoreError
         Its area of interest is gone or changed.
     """
-    area = store_area(store, "judge it")
+    area = store_area(store, "judge it", aoi)
     return labels if area is None else AoiLabels(labels=labels, area=area)
 
 
-def store_area(store: StoreLevel, purpose: str) -> Area | None:
+def store_area(store: StoreLevel, purpose: str, aoi: str | None = None) -> Area | None:
     """The area that a store was asked for; None where that is everything.
 
     Parameters
@@ -68,6 +71,8 @@ def store_area(store: StoreLevel, purpose: str) -> Area | None:
         One level of it.
     purpose
         What the area is needed for, as the message says it.
+    aoi
+        File of its polygons now, where they lie elsewhere or the store does not say where.
 
     Raises
     ------
@@ -78,7 +83,12 @@ def store_area(store: StoreLevel, purpose: str) -> Area | None:
     recorded = meta.get("fingerprint", {}).get("source.aoi")
     if recorded is None:
         return None
-    aoi_config = SourceConfig.model_validate(meta["config"]["source"]).aoi
+    if aoi is None and stand_ins_in({"aoi": meta["config"]["source"].get("aoi")}):
+        raise StoreError(
+            f"{store.path} was made within an area of interest, which is needed to {purpose}, and does not say which "
+            f"file holds it (output.redact). Give --aoi FILE."
+        )
+    aoi_config = SourceConfig.model_validate(meta["config"]["source"]).aoi if aoi is None else aoi
     try:
         full_area, area = open_area(aoi_config, open_store(store.path).grid), open_area(aoi_config, store.grid)
     except SourceError as error:
