@@ -1,0 +1,19 @@
+"""Each test begins in a process that conceals nothing, with a user's folder of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.privacy.commands import forget
+
+
+@pytest.fixture(autouse=True)
+def _conceals_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    monkeypatch.setenv("WHOLECLOTH_STATE", str(tmp_path / "state"))
+    monkeypatch.delenv("WHOLECLOTH_REDACT_KEY", raising=False)
+    forget()
+    yield
+    forget()
