@@ -15,17 +15,10 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.errors import PipelineError
-from pipeline.privacy import concealed, key
+from pipeline.privacy import concealed
 from tests import scenes
 from tests.privacy import planted
-
-
-def forget() -> None:
-    """What a process conceals, and its key."""
-    for table in (concealed._paths, concealed._beginnings, concealed._names, concealed._shown):
-        table.clear()
-    concealed._pattern.cache_clear()
-    key._users_key.cache_clear()
+from tests.privacy.forget import forget
 
 
 class Commands:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.privacy.commands import forget
+from tests.privacy.forget import forget
 
 
 @pytest.fixture(autouse=True)
@@ -16,4 +16,3 @@ def _conceals_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterat
     monkeypatch.delenv("WHOLECLOTH_REDACT_KEY", raising=False)
     forget()
     yield
-    forget()
