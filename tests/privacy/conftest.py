@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,7 @@ from tests.privacy.forget import forget
 
 
 @pytest.fixture(autouse=True)
-def _conceals_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def _conceals_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("WHOLECLOTH_STATE", str(tmp_path / "state"))
     monkeypatch.delenv("WHOLECLOTH_REDACT_KEY", raising=False)
     forget()
-    yield
