@@ -21,7 +21,17 @@ if TYPE_CHECKING:
     from pipeline.config import AddressConfig, SlurmConfig
 
 
-CAUSES = ("", "nodata", "never written", "mask", "alpha", "NaN or infinity", "beyond float32", "quality")
+CAUSES = (
+    "",
+    "nodata",
+    "never written",
+    "mask",
+    "alpha",
+    "NaN or infinity",
+    "beyond float32",
+    "quality",
+    "unreadable",
+)
 """What makes pixels invalid, by its code in `Pixels.causes`; 0 is nothing."""
 
 

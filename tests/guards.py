@@ -29,6 +29,8 @@ GUARDS = {
         "pipeline/planning/",
         "pipeline/quality/verify/",
         "pipeline/sources/aoi/",
+        "pipeline/sources/only/",
+        "pipeline/sources/tissue/",
         "pipeline/runtime/import_faults.py",
         "pipeline/running/",
         "pipeline/exports/",

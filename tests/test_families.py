@@ -178,6 +178,9 @@ def test_kinds_that_a_program_adds_are_named_by_messages_and_by_the_schema(tmp_p
     assert Config.model_json_schema()["$defs"]["SourceConfig"]["properties"]["kind"]["enum"] == [
         "raster",
         "bands",
+        "mosaic",
+        "stack",
+        "zarr",
         "negative",
     ]
 
@@ -193,5 +196,7 @@ def test_what_is_no_kind_is_refused_as_before(tmp_path: Path) -> None:
         ConfigError, match=r"execution.engine is 'slrm': input should be 'serial', .* \(did you mean slurm\?\)"
     ):
         load_config(scenes.config(tmp_path, execution={"engine": "slrm"}))
-    with pytest.raises(ConfigError, match=r"source.kind is 3: input should be 'raster' or 'bands'"):
+    with pytest.raises(
+        ConfigError, match=r"source.kind is 3: input should be 'raster', 'bands', 'mosaic', 'stack' or 'zarr'"
+    ):
         load_config(scenes.config(tmp_path, source={"kind": 3}))

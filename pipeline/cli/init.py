@@ -15,7 +15,9 @@ def init(
     model: Annotated[
         Path | None, typer.Argument(metavar="MODEL", help="File with the weights or the whole network.")
     ] = None,
-    scene: Annotated[str | None, typer.Argument(metavar="SCENE", help="Path or URL of a raster.")] = None,
+    scene: Annotated[
+        str | None, typer.Argument(metavar="SCENE", help="Path or URL of a raster; a folder or a glob of several.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write it there instead of printing it.")
     ] = None,

@@ -8,7 +8,9 @@ from pipeline.config.cluster import AddressConfig, SlurmConfig, TlsConfig
 from pipeline.config.execution import ExecutionConfig, OutputConfig, TileConfig, ToleranceConfig
 from pipeline.config.frozen import FrozenPlanConfig
 from pipeline.config.model import ClassConfig, InputConfig, ModelConfig, ModelOutputConfig
-from pipeline.config.source import AreaConfig, GridConfig, LabelsConfig, SourceConfig
+from pipeline.config.normalise import NormaliseConfig
+from pipeline.config.source import AreaConfig, GridConfig, LabelsConfig, OnlyConfig, SourceConfig
+from pipeline.config.tissue import TissueConfig
 from pipeline.config.training import (
     AugmentConfig,
     LossConfig,
@@ -34,12 +36,15 @@ __all__ = [
     "LossConfig",
     "ModelConfig",
     "ModelOutputConfig",
+    "NormaliseConfig",
+    "OnlyConfig",
     "OptimiserConfig",
     "OutputConfig",
     "SceneConfig",
     "SlurmConfig",
     "SourceConfig",
     "TileConfig",
+    "TissueConfig",
     "TlsConfig",
     "ToleranceConfig",
     "TrainingConfig",

@@ -111,6 +111,9 @@ SOURCE_FACTS: dict[str, SourceFacts] = {
     "bands": SourceFacts(
         keys=("resolution", "radiometry", "valid"), forms=(str, dict), names_bands=True, resamples=True
     ),
+    "mosaic": SourceFacts(keys=("overlap", "unreadable"), forms=(str, list)),
+    "stack": SourceFacts(keys=("align", "stack_rule"), forms=(list,), resamples=True),
+    "zarr": SourceFacts(keys=("variable", "select", "axes", "georeference"), names_bands=True),
 }
 """By name, as in ``source.kind``."""
 

@@ -19,5 +19,6 @@ class FrozenPlanConfig(ConfigSection):
     locality: dict[str, Any] = Field(description="what was measured of the network")
     device: str = Field(description="kind of device: cpu or cuda")
     levels: Count = Field(description="full resolution and overviews")
+    tissue: dict[str, Any] | None = Field(None, description="the tissue of source.only: tissue")
     versions: dict[str, str] = Field({}, description="with which it was frozen")
     hardware: str = Field("", description="on which it was frozen")

@@ -18,6 +18,7 @@ from pipeline.config.families import ENGINE_FACTS
 from pipeline.config.paths import is_there
 from pipeline.config.postprocess import Postprocess, StepConfig
 from pipeline.config.private_names import conceal_private_names, require_no_stand_ins
+from pipeline.config.source import TISSUE
 from pipeline.errors import ConfigError
 from pipeline.locations import Place
 
@@ -56,13 +57,15 @@ OTHER_TOOLS_TRAINING_KEYS = {
     "num_classes": "model.classes",
 }
 """The same within the section of training."""
-PLANNED_KEYS = {"source.only"}
-"""Keys that are planned and not there yet."""
 PATHS = (
     ("source", "path"),
     ("source", "path", "*"),
+    ("source", "path", "*", "path"),
+    ("source", "path", "*", "path", "*"),
     ("source", "aoi"),
     ("source", "aoi", "path"),
+    ("source", "only"),
+    ("source", "only", "path"),
     ("source", "grid", "like"),
     ("model", "path"),
     ("output", "path"),
@@ -70,17 +73,20 @@ PATHS = (
     ("model", "factory"),
     ("training", "start"),
     ("model", "input", "transform"),
-    ("training", "scenes", "*", "path"),
+    *(
+        ("training", *scenes, "*", "path", *inner)
+        for scenes in (("scenes",), ("validation", "scenes"))
+        for inner in ((), ("*",), ("*", "*"))
+    ),
     ("training", "scenes", "*", "labels", "path"),
     *(
         ("execution", engine, *key)
         for engine in ENGINE_FACTS
         for key in (("tls", "ca"), ("tls", "cert"), ("tls", "key"), ("logs",))
     ),
-    ("training", "validation", "scenes", "*", "path"),
     ("training", "validation", "scenes", "*", "labels", "path"),
 )
-"""Keys that hold a path; * is each of a list, and at the end each value of a mapping."""
+"""Keys that hold a path; * is each of a list, and at the end each value of a mapping or a list."""
 
 
 def load_config(path: Path, overrides: tuple[str, ...] | list[str] = ()) -> Config:
@@ -211,16 +217,23 @@ def _variable(match: re.Match[str]) -> str:
 def _anchored(document: dict[str, Any], folder: Path) -> dict[str, Any]:
     for path in PATHS:
         for part in _parts(document, path[:-1]):
-            for key in part if path[-1] == "*" else path[-1:]:
-                if isinstance(part.get(key), str):
-                    part[key] = _anchor(path[-1], part[key], folder)
+            for key, value in _entries(part, path[-1]):
+                if isinstance(value, str):
+                    part[key] = _anchor(path[-1], value, folder)
     return document
 
 
-def _parts(document: Any, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    """The sections that a path of keys leads to, as far as they are there."""
+def _entries(part: Any, name: str) -> list[tuple[Any, Any]]:
+    """The keys of a section or places of a list that a name or * stands for, with their values."""
+    if name == "*":
+        return [*(part.items() if isinstance(part, dict) else enumerate(part))]
+    return [(name, part.get(name))] if isinstance(part, dict) else []
+
+
+def _parts(document: Any, names: tuple[str, ...]) -> Iterator[Any]:
+    """The sections and lists that a path of keys leads to, as far as they are there."""
     if not names:
-        sections = [document] if isinstance(document, dict) else []
+        sections = [document] if isinstance(document, dict | list) else []
     elif names[0] == "*":
         sections = [
             inner for entry in (document if isinstance(document, list) else []) for inner in _parts(entry, names[1:])
@@ -231,6 +244,8 @@ def _parts(document: Any, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
 
 
 def _anchor(key: str, value: str, folder: Path) -> str:
+    if key == "only" and value == TISSUE:
+        return value
     return (
         factory.anchored_factory(value, folder)
         if key in ("factory", "transform")
@@ -344,8 +359,6 @@ def _options(message: str) -> list[str]:
 
 def _unknown_key(key: str) -> str:
     section, _, name = key.rpartition(".")
-    if key in PLANNED_KEYS:
-        return f"{key} is not available in this version"
     foreign = OTHER_TOOLS_TRAINING_KEYS if section.startswith("training") else OTHER_TOOLS_KEYS
     if name in foreign:
         return f"{key} is not a key of the config; here it is {foreign[name]}"

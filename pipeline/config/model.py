@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from pipeline.config.families import MODEL_KINDS, OneOf
+from pipeline.config.normalise import NormaliseConfig, contradiction
 from pipeline.config.values import ConfigSection, Count, PerBand
 
 
@@ -35,7 +36,7 @@ class ClassConfig(ConfigSection):
 class InputConfig(ConfigSection):
     """Normalisation: (raw·scale + offset − mean) / std, each a number or one per band.
 
-    Of what the transform returns, where there is one.
+    Of what the transform returns, where there is one, and of what ``normalise`` makes of that.
     """
 
     scale: PerBand = 1.0
@@ -48,7 +49,17 @@ class InputConfig(ConfigSection):
         "cols) before all else, each by itself; "
         "its code is executed",
     )
+    normalise: NormaliseConfig | None = Field(
+        None, description="numbers of the raster itself, applied after the transform and before all else"
+    )
     size: Count | None = Field(None, description="training size, px: the tile size of networks that are not local")
+
+    @model_validator(mode="after")
+    def _compatible(self) -> InputConfig:
+        given = {name: getattr(self, name) for name in ("scale", "offset", "mean", "std")}
+        if self.normalise is not None and (reason := contradiction(self.normalise, given)) is not None:
+            raise ValueError(reason)
+        return self
 
 
 class ModelOutputConfig(ConfigSection):

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
 
+from pipeline.config.source import TISSUE
 from pipeline.errors import ConfigError
 from pipeline.privacy.concealed import conceal
-from pipeline.privacy.stand_in import PREFIX, stand_ins_in, with_stand_ins
+from pipeline.privacy.stand_in import PREFIX, stand_in, stand_ins_in
 
-PRIVATE_SECTIONS = (("source", "path"), ("source", "aoi"), ("source", "only"), ("source", "grid", "like"))
-"""Every text below these is private: paths, but also a condition on the attributes of polygons."""
-COMMON_WORDS = {"layer"}
-"""Keys below them whose values get a stand-in, but are words that messages may hold."""
+PRIVATE_KEYS = (("source", "path"), ("source", "aoi"), ("source", "only"), ("source", "grid", "like"))
+"""Keys of paths of images, and of polygons and masks of them."""
+PRIVATE_OF_AREAS = ("path", "where", "layer")
+"""Of a section of polygons: a condition names people, too."""
 
 
 def is_redacting(meta: Mapping[str, Any]) -> bool:
@@ -24,10 +25,7 @@ def is_redacting(meta: Mapping[str, Any]) -> bool:
 
 def without_private_names(document: dict[str, Any]) -> dict[str, Any]:
     """A dumped config with stand-ins for private values; scenes of a training are left out, since `run` reads none."""
-    for *sections, name in PRIVATE_SECTIONS:
-        section = _section(document, sections)
-        if section is not None and section.get(name) is not None:
-            section[name] = with_stand_ins(section[name])
+    _replace(document, stand_in)
     return {name: section for name, section in document.items() if name != "training"}
 
 
@@ -39,10 +37,11 @@ def conceal_private_names(config: BaseModel) -> None:
     config
         A whole config, of which `output.redact` is set.
     """
-    document = config.model_dump(mode="json")
-    sections = [(_section(document, parents) or {}).get(name) for *parents, name in PRIVATE_SECTIONS]
-    scenes = [place for scene in _scenes(document.get("training") or {}) for place in _places(scene)]
-    conceal(_texts([*sections, *scenes]), [document["output"]["path"]])
+    document, names = config.model_dump(mode="json"), list[str]()
+    _replace(document, lambda name: names.append(name) or name)  # type: ignore[func-returns-value]
+    for scene in _scenes(document.get("training") or {}):
+        _in_path([scene["path"], scene["labels"]["path"]], lambda name: names.append(name) or name)  # type: ignore[func-returns-value]
+    conceal(names, [document["output"]["path"]])
 
 
 def require_no_stand_ins(document: Mapping[str, Any], place: object) -> None:
@@ -68,8 +67,39 @@ def _way(key: str) -> str:
     """The option that names what a key stands for."""
     if key == "source.path":
         return "--source FILE"
-    section = "source.aoi" if key.startswith("source.aoi") else key
+    if key.startswith("source.path"):
+        return "--set source.path=… as the config has it"
+    section = key if key.startswith("source.grid") else ".".join(key.split(".")[:2])
     return f"--set {section}=FILE"
+
+
+def _replace(document: dict[str, Any], function: Callable[[str], str]) -> None:
+    """Replace every private text of a dumped config, in place."""
+    for *sections, name in PRIVATE_KEYS:
+        section = _section(document, sections)
+        if section is not None and section.get(name) is not None:
+            section[name] = (_in_path if name == "path" else _in_area)(section[name], function)
+
+
+def _in_path(value: Any, function: Callable[[str], str]) -> Any:
+    """A path, several, one of each name, or sources of a stack, of each of which the path."""
+    if isinstance(value, list):
+        return [
+            {**part, "path": _in_path(part["path"], function)}
+            if isinstance(part, dict) and "path" in part
+            else _in_path(part, function)
+            for part in value
+        ]
+    if isinstance(value, dict):
+        return {name: _in_path(part, function) for name, part in value.items()}
+    return function(value) if isinstance(value, str) else value
+
+
+def _in_area(value: Any, function: Callable[[str], str]) -> Any:
+    """A file of polygons or of a mask, or the word tissue."""
+    if isinstance(value, dict):
+        return {name: _in_path(part, function) if name in PRIVATE_OF_AREAS else part for name, part in value.items()}
+    return value if value == TISSUE else _in_path(value, function)
 
 
 def _section(document: Any, names: list[str]) -> dict[str, Any] | None:
@@ -81,18 +111,3 @@ def _section(document: Any, names: list[str]) -> dict[str, Any] | None:
 def _scenes(training: dict[str, Any]) -> list[dict[str, Any]]:
     validation = training.get("validation") or {}
     return [*(training.get("scenes") or []), *(validation.get("scenes") or [])]
-
-
-def _places(scene: dict[str, Any]) -> tuple[str, str]:
-    return scene["path"], scene["labels"]["path"]
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """Every text in plain values that is no common word."""
-    if isinstance(value, dict):
-        value = [part for name, part in value.items() if name not in COMMON_WORDS]
-    if isinstance(value, list):
-        for part in value:
-            yield from _texts(part)
-    elif isinstance(value, str):
-        yield value

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.config.source import LabelsConfig
+from pipeline.config.source import LabelsConfig, ScenePath
 from pipeline.config.values import Auto, ConfigSection, Count
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -15,9 +15,12 @@ Extent = Annotated[list[int], Field(min_length=4, max_length=4)]
 
 
 class SceneConfig(ConfigSection):
-    """One image and what is known of it. Bands, nodata and scale tags are those of ``source``."""
+    """One image and what is known of it. All but its path is as ``source`` has it."""
 
-    path: str = Field(description="path, URL, /vsi… path or sample://NAME")
+    path: ScenePath = Field(
+        description="path, URL, /vsi… path or sample://NAME; of other kinds of source in the form of source.path, "
+        "of a stack a path for each of its sources"
+    )
     labels: LabelsConfig
     area: Extent | None = Field(
         None, description="[row, col, height, width], px: the part that is used; all by default"

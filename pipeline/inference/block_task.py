@@ -37,7 +37,7 @@ from pipeline.store.invalid_counts import InvalidCounts
 from pipeline.store.picture_spec import PictureSpec
 
 if TYPE_CHECKING:
-    from pipeline.sources.aoi.aoi import Area
+    from pipeline.sources.only.area import RequestedArea
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ class BlockTask:
     store: Place
     device: str
     retries: int
-    area: Area | None = None
+    area: RequestedArea | None = None
     """What is asked for, or None for everything."""
     streams: int = 1
     """Blocks that are inferred at once in each process."""

@@ -16,6 +16,28 @@ Parts = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """(raw − shift) / span per band, by numbers of the raster itself, before all else; clipped to 0…1 where asked."""
+
+    shift: tuple[float, ...]
+    """The low end, or the mean."""
+    span: tuple[float, ...]
+    """From the low to the high end, or the deviation; above 0."""
+    clip: bool
+    record: dict[str, Any]
+    """How the numbers were found, and the numbers, as plain values: what the fingerprint has."""
+    provisional: bool = False
+    """Whether they are of a few windows alone, until a pass over the raster finds them."""
+
+    def apply_to(self, x: torch.Tensor) -> None:
+        """Change (channels, rows, cols) float32 in place."""
+        for band, shift, span in zip(x, self.shift, self.span, strict=True):
+            band.sub_(shift).div_(span)
+        if self.clip:
+            x.clamp_(0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Normalisation:
     """(raw·scale + offset − mean) / std, per band; of what a transform makes of the raw pixels, where there is one."""
 
@@ -24,6 +46,8 @@ class Normalisation:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     transform: Transform | None = None
+    stretch: Stretch | None = None
+    """What is done between the transform and the rest."""
 
     @property
     def channels(self) -> int:
@@ -38,7 +62,11 @@ class Normalisation:
             "mean": list(self.mean),
             "std": list(self.std),
         }
-        return {**per_band, "transform": None if self.transform is None else self.transform.identity()}
+        return {
+            **per_band,
+            "transform": None if self.transform is None else self.transform.identity(),
+            "normalise": None if self.stretch is None else self.stretch.record,
+        }
 
 
 def normalise(
@@ -66,6 +94,8 @@ def normalise(
     x = data.to(device).to(torch.float32, copy=True)
     if normalisation.transform is not None:
         x = normalisation.transform(x)
+    if normalisation.stretch is not None:
+        normalisation.stretch.apply_to(x)
     for band, (scale, offset, mean, std) in zip(
         x,
         zip(normalisation.scale, normalisation.offset, normalisation.mean, normalisation.std, strict=True),

@@ -183,6 +183,8 @@ def _short(value: float) -> str:
 
 def _advice(normalisation: Normalisation, raw: Mapping[int, float], dtype: np.dtype[np.generic]) -> str:
     """What to change of a normalisation by which values come to lie far from 0."""
+    if normalisation.stretch is not None:
+        return "Check model.input.normalise, and mean and std beside it, against the network's training"
     if normalisation.transform is not None:
         return "Set model.input.mean and std for values as model.input.transform returns them"
     if normalisation == Normalisation(

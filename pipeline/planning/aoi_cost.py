@@ -16,7 +16,7 @@ from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window, bounding_window
 
 if TYPE_CHECKING:
-    from pipeline.sources.aoi.aoi import Area
+    from pipeline.sources.only.area import RequestedArea
 
 MAX_SAMPLED_BLOCKS = 256
 """Blocks that are looked at; where there are more, they stand for the others."""
@@ -38,7 +38,7 @@ class AoiCost:
 
 @functools.lru_cache(maxsize=4)
 def cost_of_aoi(
-    area: Area,
+    area: RequestedArea,
     layout: BlockGrid,
     count: int,
     source_block: tuple[int, int] = (1, 1),
@@ -81,7 +81,7 @@ def cost_of_aoi(
 class _Parts:
     """What the blocks of an area read, each looked at once while it may still be asked for."""
 
-    def __init__(self, area: Area, layout: BlockGrid) -> None:
+    def __init__(self, area: RequestedArea, layout: BlockGrid) -> None:
         self._layout = layout
         self.requested_window = functools.lru_cache(maxsize=MAX_SAMPLED_BLOCKS)(
             lambda index: bounding_window(area.read(layout.window(index)), layout.window(index))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import colorsys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.config import ClassConfig, Config, ModelConfig, ModelOutputConfig
 from pipeline.errors import ConfigError
 from pipeline.inference.decode import ClassDecoding
-from pipeline.inference.normalise import Normalisation
+from pipeline.inference.normalise import Normalisation, Stretch
 from pipeline.inference.recipe import Recipe
 from pipeline.models import KINDS
 from pipeline.models.input_transform import Transform, transform
@@ -35,6 +35,10 @@ class ResolvedModel:
     model: ModelConfig
     normalisation: Normalisation
     classes: list[ClassConfig] | None
+
+    def with_stretch(self, stretch: Stretch) -> ResolvedModel:
+        """The same with numbers of its raster."""
+        return replace(self, normalisation=replace(self.normalisation, stretch=stretch))
 
 
 def resolve_model(model: ModelConfig, bands: int, dtype: np.dtype[Any]) -> ResolvedModel:
@@ -126,11 +130,15 @@ def _numbers(activation: Activation) -> ClassDecoding:
 
 
 def input_normalisation(model: ModelConfig, meta: ModelMeta | None, bands: int, dtype: np.dtype[Any]) -> Normalisation:
-    """What the config says of the input, else what the file says.
+    """What the config says of the input, else what the file says; of the raster's own numbers nothing yet.
+
+    What the file says is of raw values, so that ``normalise`` of the config takes its place.
 
     Raises ConfigError where a list has another length than the bands.
     """
     values = dict(meta.input) if meta else {}
+    if model.input is not None and model.input.normalise is not None:
+        values = {name: value for name, value in values.items() if name not in NORMALISATION_FIELDS}
     changed = _transform(model, values.pop("transform", None), bands, dtype)
     count = bands if changed is None else changed.channels
     if model.input is not None:
@@ -138,10 +146,10 @@ def input_normalisation(model: ModelConfig, meta: ModelMeta | None, bands: int, 
             name: getattr(model.input, name) for name in NORMALISATION_FIELDS if name in model.input.model_fields_set
         }
     defaults = {"scale": 1.0, "offset": 0.0, "mean": 0.0, "std": 1.0}
-    return Normalisation(
-        **{name: _per_band(name, values.get(name, defaults[name]), count, bands) for name in NORMALISATION_FIELDS},
-        transform=changed,
+    scale, offset, mean, std = (
+        _per_band(name, values.get(name, defaults[name]), count, bands) for name in NORMALISATION_FIELDS
     )
+    return Normalisation(scale=scale, offset=offset, mean=mean, std=std, transform=changed)
 
 
 def _transform(model: ModelConfig, trained: str | None, bands: int, dtype: np.dtype[Any]) -> Transform | None:

@@ -6,13 +6,16 @@ from dataclasses import asdict
 from typing import Any
 
 from pipeline.config.families import ENGINE_FACTS, EngineFacts
+from pipeline.inference.normalise import Stretch
 from pipeline.planning.aoi_cost import AoiCost, cost_of_aoi
 from pipeline.planning.job import Job
+from pipeline.planning.normalise_text import normalise_sentence
 from pipeline.planning.option import option_sentences, plan_values
 from pipeline.planning.options import OPTIONS
 from pipeline.planning.sameness import source_change
 from pipeline.planning.types import VIEWS_PER_TILE
 from pipeline.runtime.resources import human
+from pipeline.sources.only.area import RequestedArea
 
 STORED = 4 / 3
 """Bytes stored per byte of full resolution: overviews add a third."""
@@ -38,6 +41,7 @@ def describe(job: Job) -> dict[str, Any]:
             "crs": grid.code or grid.wkt,
             "notes": list(job.source.notes),
             "transform": option_sentences(OPTIONS, job.resolved).get("model.input.transform"),
+            **({} if job.stretch is None else {"normalise": _normalise(job.stretch)}),
             "moved": source_change(job),
         },
         "network": {
@@ -62,9 +66,7 @@ def describe(job: Job) -> dict[str, Any]:
             "shard": tiles.shard,
         },
         "postprocess": None if job.cleaning is None else [step.sentence for step in job.cleaning.steps],
-        "area": {"path": job.task.area.layer.path, "pixels": cost.requested, "share": cost.requested / pixels}
-        if job.task.area
-        else None,
+        "area": _described_area(job.task.area, cost, pixels) if job.task.area else None,
         "arithmetic_overhead": round(work, 4),
         "recomputed": round(layout.blend_recompute_share(), 4),
         "read_amplification": round(cost.read / cost.requested, 4),
@@ -92,6 +94,15 @@ def room(job: Job) -> int:
     Those of the largest tile that the job has, not of the largest that it may have.
     """
     return int(job.plan.tensors * min(_cost(job).largest / job.plan.tiles.size**2, 1.0))
+
+
+def _normalise(stretch: Stretch) -> dict[str, Any]:
+    """Numbers of the raster, how they were found, and the same in words."""
+    return {
+        **stretch.record,
+        "provisional": stretch.provisional,
+        "text": normalise_sentence(stretch.record, stretch.provisional),
+    }
 
 
 def _exports(job: Job) -> list[str]:
@@ -208,7 +219,7 @@ def plan_rows(job: Job) -> list[tuple[str, str]]:
         rows.append(
             (
                 "time",
-                f"about {_duration(said['estimated_seconds'])} of the network alone, from one small image just now",
+                f"about {duration_text(said['estimated_seconds'])} of the network alone, from one small image just now",
             )
         )
     return rows
@@ -250,13 +261,21 @@ def _made(network: dict[str, Any]) -> str:
     return f"{network['fold']}; compiled" if network["compile"] else str(network["fold"])
 
 
+def _described_area(area: RequestedArea, cost: AoiCost, pixels: int) -> dict[str, Any]:
+    return {
+        "path": area.place,
+        "pixels": cost.requested,
+        "share": cost.requested / pixels,
+        "notes": list(area.notes),
+    }
+
+
 def _area(said: dict[str, Any]) -> list[tuple[str, str]]:
     area = said["area"]
-    return (
-        []
-        if area is None
-        else [("area", f"{area['pixels']:,} px, {area['share']:.2%} of the raster, in {area['path']}")]
-    )
+    if area is None:
+        return []
+    row = f"{area['pixels']:,} px, {area['share']:.2%} of the raster, in {area['path']}"
+    return [("area", row), *(("", note) for note in area["notes"])]
 
 
 def _blocks(said: dict[str, Any]) -> str:
@@ -328,7 +347,8 @@ def _radius(job: Job) -> int | str:
     return job.locality.radius.largest if job.locality.radius else "unbounded"
 
 
-def _duration(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
+    """Seconds as a person reads them."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     return (

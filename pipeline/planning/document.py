@@ -9,6 +9,7 @@ from pipeline.inspect.invalid_pixels import Invalid, invalid
 from pipeline.planning.describe import describe, plan_rows
 from pipeline.planning.halo_saving import Saving, tolerance_saving
 from pipeline.planning.job import Job
+from pipeline.planning.pass_cost import PassCost, pass_cost
 from pipeline.planning.warnings import job_warnings
 
 
@@ -19,14 +20,18 @@ class PlanMeasurements:
     saving: Saving | None
     invalid: Invalid
     warnings: tuple[str, ...]
+    estimate: PassCost | None = None
+    """Of the pass for ``model.input.normalise``, where its numbers are not found yet."""
 
 
 def measure_plan(job: Job) -> PlanMeasurements:
     """Measure what a tolerance would save, and how many pixels are invalid.
 
-    It is measured as well whether network and raster fit each other.
+    It is measured as well whether network and raster fit each other, and what a pass over the raster would take.
     """
-    return PlanMeasurements(saving=tolerance_saving(job), invalid=invalid(job.source), warnings=job_warnings(job))
+    return PlanMeasurements(
+        saving=tolerance_saving(job), invalid=invalid(job.source), warnings=job_warnings(job), estimate=pass_cost(job)
+    )
 
 
 def plan_document(job: Job, measurements: PlanMeasurements | None = None) -> dict[str, Any]:
@@ -45,6 +50,7 @@ def plan_document(job: Job, measurements: PlanMeasurements | None = None) -> dic
         "saving": asdict(measured.saving) if measured.saving else None,
         "warnings": list(measured.warnings),
         "invalid": asdict(measured.invalid),
+        **({"estimate": asdict(measured.estimate)} if measured.estimate else {}),
     }
 
 
@@ -55,6 +61,7 @@ def outlook_rows(job: Job, measured: PlanMeasurements) -> list[tuple[str, str]]:
         raster,
         ("invalid", str(measured.invalid)),
         *rest,
+        *([("estimate", str(measured.estimate))] if measured.estimate else []),
         *([("saving", str(measured.saving))] if measured.saving else []),
         *(("warning", text) for text in measured.warnings),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +14,18 @@ from pipeline.planning.option import Resolved, requested_values, resolved_values
 from pipeline.planning.options import FINGERPRINT_OPTIONS, OLD_DEFAULTS
 from pipeline.privacy.stand_in import stand_in
 from pipeline.redact import redacted_document
+from pipeline.sources.mosaics.history import piece_changes
 
 if TYPE_CHECKING:
-    from pipeline.sources.aoi.aoi import Area
+    from pipeline.sources.only.area import SourceAreas
 
 Fingerprint = dict[str, Any]
 
 DEFAULTS_OF_OLD_STORES: Fingerprint = {
     **OLD_DEFAULTS,
     "source.aoi": None,
+    "source.only": None,
+    "source.tissue": None,
     "source.as": [],
     "source.warp": None,
     "model.revision": 1,
@@ -52,7 +56,7 @@ def resolved_fingerprint(identity: Fingerprint, resolved: Resolved) -> Fingerpri
     Parameters
     ----------
     identity
-        Of the source, the area and the network, from `input_identity`.
+        Of the source, its areas and the network, from `input_identity`.
     resolved
         What the options are read from.
     """
@@ -75,10 +79,24 @@ def completed(meta: Mapping[str, Any]) -> Fingerprint:
 def differing(then: Mapping[str, Any], now: Fingerprint) -> list[str]:
     """Keys of what is wanted now that were otherwise; what could not be known then is no difference."""
     then = without_own_sources({**DEFAULTS_OF_OLD_STORES, **redacted_document(dict(then))})
-    passed_over = (OPTIONAL_REMOTE_KEYS - then.keys()) | {
-        old for old, new in INSTEAD.items() if new in then and new in now
-    }
-    return [key for key, value in now.items() if not same(key, then.get(key), value) and key not in passed_over]
+    replaced = {old for old, new in INSTEAD.items() if new in then and new in now}
+    return [
+        key
+        for key, value in now.items()
+        if not same(key, then.get(key), value)
+        and key not in replaced
+        and (key in then or of_one_source(key) not in OPTIONAL_REMOTE_KEYS)
+    ]
+
+
+def is_move(key: str) -> bool:
+    """Whether a key says where a raster lies, or since when, and nothing of its pixels."""
+    return of_one_source(key) in MOVED
+
+
+def of_one_source(key: str) -> str:
+    """The key that a source has alone, of one that it has in a stack: ``source.size`` of ``source.path.1.size``."""
+    return re.sub(r"^source\.path\.\d+\.", "source.", key)
 
 
 def compare(stored: Mapping[str, Any], now: Fingerprint, path: Place) -> bool:
@@ -90,16 +108,32 @@ def compare(stored: Mapping[str, Any], now: Fingerprint, path: Place) -> bool:
         Whether the source lies elsewhere, or was written anew, and nothing else differs: then its pixels decide.
     """
     keys = differing(stored, now)
-    if set(keys) <= MOVED:
+    if all(map(is_move, keys)):
         return bool(keys)
     stored = {**DEFAULTS_OF_OLD_STORES, **redacted_document(dict(stored))}
-    said = "; ".join(f"{key} was {_short(stored.get(key))} and is now {_short(now[key])}" for key in keys[:3])
+    pieces = piece_changes(stored.get("source.files"), now.get("source.files"))
+    keys = [key for key in keys if not pieces or key != "source.files"]
+    changes = {key: differing_parts(stored.get(key), now[key]) for key in keys[:3]}
+    said = "; ".join(
+        f"{key}{_of_source(key, now)} was {_short(was)} and is now {_short(now_)}"
+        for key, (was, now_) in changes.items()
+    )
     more = f" (and {len(keys) - 3} more)" if len(keys) > 3 else ""
+    if pieces:
+        more += f"; of the pieces of the mosaic {pieces}"
     raise StoreError(
         f"{path} was made by another job: {said}{more}. Resuming would mix two results in one store. Undo "
         f"the change, give another "
         "output.path, or run with --fresh, which deletes the store and starts over."
     )
+
+
+def differing_parts(then: object, now: object) -> tuple[object, object]:
+    """Of two mappings the entries that differ; of anything else both as they are."""
+    if not (isinstance(then, Mapping) and isinstance(now, Mapping)):
+        return then, now
+    names = [name for name in {**then, **now} if then.get(name) != now.get(name)]
+    return {name: then.get(name) for name in names}, {name: now.get(name) for name in names}
 
 
 def without_own_sources(stored: Fingerprint) -> Fingerprint:
@@ -140,20 +174,27 @@ def unplaced(grid: Mapping[str, Any]) -> bool:
     return grid.get("unit") == "px" and grid.get("transform") == list(Grid(height=1, width=1).transform)
 
 
-def input_identity(source: Source, area: Area | None, network: Network, redact: bool = False) -> Fingerprint:
-    """What a job is made of: the source, the area that is inferred, and the network.
+def input_identity(source: Source, areas: SourceAreas, network: Network, redact: bool = False) -> Fingerprint:
+    """What a job is made of: the source, the areas that are inferred, and the network.
 
     With ``redact``, where the source lies and since when are stand-ins: a plain hash of a path and a time could be
     guessed.
     """
     sections = {
-        "source": {"warp": None, **source.identity(), "aoi": area.digest if area else None},
+        "source": {"warp": None, **source.identity(), **areas.identity()},
         "model": network.identity(),
     }
     identity = {f"{name}.{key}": value for name, section in sections.items() for key, value in section.items()}
     if not redact:
         return identity
-    return {key: stand_in(value) if key in MOVED else value for key, value in identity.items()}
+    return {key: stand_in(value) if is_move(key) else value for key, value in identity.items()}
+
+
+def _of_source(key: str, now: Fingerprint) -> str:
+    """Which source of a stack a key is of, in words; nothing of other keys."""
+    number = re.match(r"source\.path\.(\d+)\.(?!path$)", key)
+    path = now.get(f"source.path.{number[1]}.path") if number else None
+    return f", of {path}," if path else ""
 
 
 def _short(value: object) -> str:

@@ -44,9 +44,14 @@ def freeze(job: Job, config: Path, file: Path) -> Path:
     Raises
     ------
     ConfigError
-        It cannot be written, or is something else than a frozen plan.
+        It cannot be written, or is something else than a frozen plan; or numbers of the raster are not found yet.
     """
     _check(file)
+    if job.provisional:
+        raise ConfigError(
+            "--freeze writes all that is decided, and the numbers of model.input.normalise are not found yet: that "
+            "takes a pass over the raster. Add --estimate."
+        )
     text = f"{_head(job, config, file)}\n{_block(json.loads(json.dumps(document(job), default=str)))}\n"
     try:
         files_at(file.parent).put(file.name, text.encode())
@@ -69,7 +74,7 @@ def document(job: Job) -> dict[str, Any]:
         *sections, name = field.split(".")
         reduce(lambda section, key: section.setdefault(key, {}), sections, said)[name] = value
     meta, device = job.meta(), job.task.device
-    held = {name: meta[name] for name in frozen_plan.FROZEN_KEYS}
+    held = {name: meta[name] for name in (*frozen_plan.FROZEN_KEYS, "tissue") if name in meta}
     return {**said, "locked": {**held, "device": device.partition(":")[0], "hardware": frozen_plan.hardware(device)}}
 
 

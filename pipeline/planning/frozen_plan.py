@@ -12,7 +12,7 @@ from pipeline.errors import ConfigError, StoreError
 from pipeline.interfaces import Locality
 from pipeline.locations import Place
 from pipeline.planning import memory
-from pipeline.planning.fingerprint import DEFAULTS_OF_OLD_STORES, MOVED, OPTIONAL_REMOTE_KEYS, Fingerprint, differing
+from pipeline.planning.fingerprint import DEFAULTS_OF_OLD_STORES, OPTIONAL_REMOTE_KEYS, Fingerprint, differing, is_move
 from pipeline.planning.option import Resolved, locked_values
 from pipeline.planning.options import FROZEN_PLANS, MEMORY_FORMAT, OPTIONS, RECIPE_OPTIONS
 from pipeline.planning.types import TilePlan
@@ -141,6 +141,7 @@ def _usable(locked: FrozenPlanConfig) -> Stored:
         "recipe": recipe,
         "fingerprint": locked.fingerprint,
         "levels": locked.levels,
+        **({"tissue": locked.tissue} if locked.tissue else {}),
     }
 
 
@@ -174,7 +175,7 @@ def _same_plan(stored: Fingerprint, held: Fingerprint, path: Place) -> None:
 
 def _beyond_moves(keys: list[str]) -> list[str]:
     """Without those of a raster that lies elsewhere: of a store that is there, its pixels decide."""
-    return [key for key in keys if key not in MOVED]
+    return [key for key in keys if not is_move(key)]
 
 
 def _keep(held: Fingerprint, now: Fingerprint, moved: bool) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 import torch
 
 from pipeline import __version__
-from pipeline.config import Config
+from pipeline.config import Config, NormaliseConfig, ToleranceConfig
 from pipeline.errors import SourceError
 from pipeline.inference.block_task import BlockTask
+from pipeline.inference.normalise import Stretch
 from pipeline.inspect.cache import cached
 from pipeline.inspect.memory import activation_memory
 from pipeline.inspect.memory.limit import Room
@@ -27,6 +28,7 @@ from pipeline.planning import (
     folding,
     frozen_plan,
     limits,
+    normalisation,
     picture,
     planner,
     precisions,
@@ -34,8 +36,10 @@ from pipeline.planning import (
     store_spec,
     workers,
 )
+from pipeline.planning.area_meta import area_meta
 from pipeline.planning.fingerprint import Fingerprint
 from pipeline.planning.load_network import network_on_source
+from pipeline.planning.normalise_text import NORMALISE_KEY
 from pipeline.planning.option import Resolved
 from pipeline.planning.options import RECIPE_OPTIONS, recipe_of_store
 from pipeline.planning.planner import PlanInputs
@@ -44,7 +48,8 @@ from pipeline.planning.types import Plan
 from pipeline.postprocess.cleaning import Cleaning, resolve_cleaning
 from pipeline.runtime.device import no_jit_reoptimisation, run_on_device_thread, select_device
 from pipeline.sources import open_source
-from pipeline.sources.aoi import open_area
+from pipeline.sources.only import open_areas
+from pipeline.sources.only.area import SourceAreas
 from pipeline.sources.wrappers.shared_reads import share_reads
 from pipeline.store.spec import StoreSpec
 
@@ -66,6 +71,7 @@ class Job:
     """None where the store was made before, or the plan frozen: it is reused."""
     plan: Plan
     task: BlockTask
+    areas: SourceAreas
     blocks: int
     """Blocks that hold anything that is asked for."""
     spec: StoreSpec
@@ -105,6 +111,36 @@ class Job:
             device=self.task.device,
         )
 
+    @property
+    def stretch(self) -> Stretch | None:
+        """Numbers of the raster itself that its pixels are normalised by."""
+        return self.task.recipe.normalisation.stretch
+
+    @property
+    def normalise(self) -> NormaliseConfig:
+        """What asks for them. Of a job with such numbers alone."""
+        model_input = self.config.model.input
+        assert model_input is not None, "a job with numbers of its raster asks for them"
+        assert model_input.normalise is not None, "the same"
+        return model_input.normalise
+
+    @property
+    def provisional(self) -> bool:
+        """Whether these are still to be found by a pass over the raster."""
+        return self.stretch is not None and self.stretch.provisional
+
+    def with_stretch(self, stretch: Stretch) -> Job:
+        """The job with the numbers that a pass has found; a halo that was measured with others is measured anew."""
+        if isinstance(self.config.tile.halo, ToleranceConfig):
+            return prepare_job(self.config, fresh=True, same_source=self.same_source, stretch=stretch)
+        recipe = self.task.recipe
+        normalised = replace(recipe, normalisation=replace(recipe.normalisation, stretch=stretch))
+        return replace(
+            self,
+            task=replace(self.task, recipe=normalised),
+            fingerprint={**self.fingerprint, NORMALISE_KEY: stretch.record},
+        )
+
     def meta(self) -> dict[str, Any]:
         """What the store says of itself; nothing of it changes from run to run of one job."""
         return {
@@ -123,6 +159,7 @@ class Job:
             "blocks": list(self.task.layout.shape),
             "levels": self.spec.levels,
             **({"asked": self.blocks} if self.task.area else {}),
+            **area_meta(self.areas, self.source.grid, keeps_picture=self.config.output.picture is not False),
             **({"picture": self.spec.picture.as_dict()} if self.spec.picture else {}),
             "config": stored_config(self.config),
             "given": stored_config(self.config, exclude_unset=True),
@@ -130,7 +167,7 @@ class Job:
         }
 
 
-def prepare_job(config: Config, fresh: bool = False, same_source: bool = False) -> Job:
+def prepare_job(config: Config, fresh: bool = False, same_source: bool = False, stretch: Stretch | None = None) -> Job:
     """Decide everything about a job.
 
     Parameters
@@ -142,6 +179,8 @@ def prepare_job(config: Config, fresh: bool = False, same_source: bool = False) 
     same_source
         Take the source for the one that the store, or the frozen plan, was made with, where it has the same size and
         grid.
+    stretch
+        The raster's own numbers, once a pass has found them.
 
     Raises
     ------
@@ -151,21 +190,26 @@ def prepare_job(config: Config, fresh: bool = False, same_source: bool = False) 
         The plan does not fit the memory.
     """
     activation_memory.start_profiler()
-    return run_on_device_thread(lambda: _prepared(config, fresh, same_source))
+    return run_on_device_thread(lambda: _prepared(config, fresh, same_source, stretch))
 
 
 @no_jit_reoptimisation()
-def _prepared(config: Config, fresh: bool, same_source: bool) -> Job:
+def _prepared(config: Config, fresh: bool, same_source: bool, stretch: Stretch | None) -> Job:
     existing = previous_store.read_plan(config.output.path, fresh)
     stored = frozen_plan.plan_to_reuse(config, existing)
     source = open_source(config.source, config.execution.read_timeout, stored["fingerprint"] if stored else None)
-    area = open_area(config.source.aoi, source.grid)
+    areas = open_areas(config.source, source, stored.get("tissue") if stored else None)
     resolved = classes.resolve_model(config.model, source.bands, source.dtype)
+    resolved = (
+        normalisation.with_stretch(resolved, source, areas, stored["fingerprint"] if stored else None)
+        if stretch is None
+        else resolved.with_stretch(stretch)
+    )
     device = select_device(config.execution.device)
     finite.check_transform(source, resolved.normalisation.transform)
     network = network_on_source(resolved.model, source, resolved.normalisation, device)
     mark = network.mark
-    identity = fingerprint.input_identity(source, area, network, config.output.redact)
+    identity = fingerprint.input_identity(source, areas, network, config.output.redact)
     moved = same_source or existing is not None
     frozen_locality = (
         None if config.locked is None else frozen_plan.locality(config.locked, identity, device.type, moved)
@@ -190,7 +234,7 @@ def _prepared(config: Config, fresh: bool, same_source: bool) -> Job:
     inputs = PlanInputs(
         config=config,
         source=source,
-        area=area,
+        areas=areas,
         network=folded.network,
         locality=locality,
         device=device,
@@ -261,7 +305,7 @@ def _job(
         picture=picture.choose_picture(config.output, source, plan.tiles.block, stored if inputs.resumes else None),
     )
     store_fingerprint = fingerprint.resolved_fingerprint(
-        fingerprint.input_identity(source, inputs.area, inputs.network, config.output.redact), options
+        fingerprint.input_identity(source, inputs.areas, inputs.network, config.output.redact), options
     )
     if stored:  # a store keeps what it says; one that a frozen plan makes also says what plans of before do not know
         store_fingerprint = (
@@ -278,6 +322,7 @@ def _job(
         footprint=cost,
         plan=plan,
         task=task,
+        areas=inputs.areas,
         blocks=_count(task),
         spec=spec,
         fingerprint=store_fingerprint,
@@ -302,7 +347,7 @@ def _moved(inputs: PlanInputs, options: Resolved) -> Fingerprint:
     """
     config, stored = inputs.config, fingerprint.completed(inputs.stored or {})
     current = fingerprint.requested_fingerprint(
-        fingerprint.input_identity(inputs.source, inputs.area, inputs.network, config.output.redact), options
+        fingerprint.input_identity(inputs.source, inputs.areas, inputs.network, config.output.redact), options
     )
     if (stored_key := stored.get("model.key")) is not None and inputs.network.returns_same_output(stored_key):
         current["model.key"] = stored_key
@@ -321,7 +366,7 @@ def _count(task: BlockTask) -> int:
     count = sum(1 for _ in task.blocks())
     if not count:
         raise SourceError(
-            f"{task.area.layer.description} hold no pixel's centre of the raster, so that there is nothing "
+            f"{task.area.description} hold no pixel's centre of the raster, so that there is nothing "
             f"to infer. Give a larger area."
         )
     return count

@@ -19,14 +19,15 @@ from pipeline.models import load
 from pipeline.models.loaded import Loaded
 from pipeline.planning import activation, classes, edges, finite, workers
 from pipeline.planning.classes import ResolvedModel
+from pipeline.planning.normalisation import stored_numbers, with_stretch
 from pipeline.planning.types import TilePlan
 from pipeline.runtime.device import no_jit_reoptimisation, run_on_device_thread, select_device
 from pipeline.sources import open_source, with_notes
-from pipeline.sources.aoi import open_area
+from pipeline.sources.only import open_areas
 from pipeline.store.spec import ClassRow
 
 if TYPE_CHECKING:
-    from pipeline.sources.aoi.aoi import Area
+    from pipeline.sources.only.area import RequestedArea, SourceAreas
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +37,7 @@ class LoadedNetwork:
     config: Config
     source: Source
     """As tiles see it: padded where the config asks for that."""
-    area: Area | None
-    """What is asked for, or None for everything."""
+    areas: SourceAreas
     network: Network
     locality: Locality
     """As an earlier plan measured it, else what a first look shows."""
@@ -46,6 +46,11 @@ class LoadedNetwork:
     device: torch.device
     room: Room
     """Memory of the job."""
+
+    @property
+    def area(self) -> RequestedArea | None:
+        """What is asked for; None where everything is."""
+        return self.areas.area
 
     @property
     def multiple(self) -> int:
@@ -71,6 +76,7 @@ class LoadedNetwork:
             Classes, thresholds or normalisation do not fit the network or the raster.
         """
         resolved = classes.resolve_model(config.model, self.source.bands, self.source.dtype)
+        resolved = with_stretch(resolved, self.source, self.areas, stored_numbers(config))
         # before the activation: a wrong list is the likelier mistake
         classes.rows_of_job(resolved, config, self.locality.classes)
         chosen = activation.choose_activation(
@@ -108,7 +114,7 @@ def load_network(config: Config) -> LoadedNetwork:
 @no_jit_reoptimisation()
 def _load_network(config: Config) -> LoadedNetwork:
     source = open_source(config.source, config.execution.read_timeout)
-    area = open_area(config.source.aoi, source.grid)
+    areas = open_areas(config.source, source)
     resolved = classes.resolve_model(config.model, source.bands, source.dtype)
     device = select_device(config.execution.device)
     finite.check_transform(source, resolved.normalisation.transform)
@@ -119,7 +125,7 @@ def _load_network(config: Config) -> LoadedNetwork:
     return LoadedNetwork(
         config=config.model_copy(update={"model": resolved.model}),
         source=edges.padded_source(source, config.tile.pad),
-        area=area,
+        areas=areas,
         network=locality.apply_to(network),
         locality=locality,
         measured=measured,

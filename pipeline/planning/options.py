@@ -14,6 +14,7 @@ from pipeline.geometry.span import round_up
 from pipeline.inference.decode import ClassDecoding
 from pipeline.planning.candidates import blend_size, blend_step
 from pipeline.planning.channels import values_sentence
+from pipeline.planning.normalise_text import normalise_sentence
 from pipeline.planning.option import AUTO, NO_DEFAULT, Option, Resolved
 
 FIRST_STORES = "2026-11-21 03:24"
@@ -38,6 +39,11 @@ def _transform_sentence(job: Resolved) -> str | None:
         f"{normalisation.transform.place} changes the raw pixels first: {bands} bands give {channels} "
         f"channels, each pixel by itself"
     )
+
+
+def _normalise_sentence(job: Resolved) -> str | None:
+    stretch = job.recipe.normalisation.stretch
+    return None if stretch is None else normalise_sentence(stretch.record, stretch.provisional)
 
 
 def _activation(job: Resolved) -> str:
@@ -153,6 +159,14 @@ OPTIONS: tuple[Option, ...] = (
         resolved=_input("transform"),
         old_default=None,
         sentence=_transform_sentence,
+    ),
+    Option(
+        key="model.input.normalise",
+        since="2026-11-30 08:00",
+        explanation="numbers of the raster itself, and what they are of, applied before the factor",
+        resolved=_input("normalise"),
+        old_default=None,
+        sentence=_normalise_sentence,
     ),
     Option(
         key="model.output.activation",

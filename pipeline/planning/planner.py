@@ -19,6 +19,7 @@ from pipeline.inspect.memory.limit import Room
 from pipeline.interfaces import Locality, Network, Source
 from pipeline.planning import edges, halo, memory, workers
 from pipeline.planning.candidates import DEFAULT_BLEND_SIZE
+from pipeline.planning.chunk_limit import check_source_chunks
 from pipeline.planning.search import fit_workers, over_budget, search_plan
 from pipeline.planning.types import Plan, PlanRequest, TilePlan, WorkerLayout
 from pipeline.runtime import resources
@@ -30,7 +31,7 @@ from pipeline.store.layers import layer_spec
 from pipeline.store.values import ValuesSpec
 
 if TYPE_CHECKING:
-    from pipeline.sources.aoi.aoi import Area
+    from pipeline.sources.only.area import RequestedArea, SourceAreas
 
 BATCH_PX = 2**22
 """Pixels of all tiles of a batch, on a GPU; a CPU gains nothing from more than one tile."""
@@ -42,7 +43,7 @@ class PlanInputs:
 
     config: Config
     source: Source
-    area: Area | None
+    areas: SourceAreas
     network: Network
     locality: Locality
     device: torch.device
@@ -57,6 +58,11 @@ class PlanInputs:
     """Of the network as it was loaded."""
     same_source: bool = False
     """Whether the source is taken for the one of the store without a look at its pixels."""
+
+    @property
+    def area(self) -> RequestedArea | None:
+        """What is asked for; None where everything is."""
+        return self.areas.area
 
     @property
     def multiple(self) -> int:
@@ -87,6 +93,7 @@ def make_plan(inputs: PlanInputs, classes: int) -> tuple[Plan, activation_memory
         Nothing fits the memory.
     """
     budget, worker_layout = workers.budget(inputs.config), workers.worker_layout(inputs.config, inputs.device)
+    check_source_chunks(inputs.source, budget, _libraries(inputs.compiles))
     if inputs.stored:
         current = {
             "libraries": _libraries(inputs.compiles),

@@ -18,7 +18,7 @@ from pipeline.runtime.resources import MIB, human
 from pipeline.sources.overview import Overview, read_overview
 
 if TYPE_CHECKING:
-    from pipeline.sources.aoi.aoi import Area
+    from pipeline.sources.only.area import RequestedArea
 
 MAX_DECODED = 256 * MIB
 """Bytes that are decoded of a raster without overviews to choose a window."""
@@ -82,7 +82,7 @@ def centred(grid: Grid, row: int, col: int, side: int) -> Window:
     )
 
 
-def most_varied(source: Source, area: Area | None, side: int) -> ChosenWindow:
+def most_varied(source: Source, area: RequestedArea | None, side: int) -> ChosenWindow:
     """The most varied window on an overview, or of sixteen fixed places where there is none.
 
     With an area, of sixteen places in it that a fixed draw gives.
@@ -101,7 +101,7 @@ def most_varied(source: Source, area: Area | None, side: int) -> ChosenWindow:
     return _of_places(source, area, side)
 
 
-def _on_overview(overview: Overview, grid: Grid, area: Area | None, side: int) -> ChosenWindow:
+def _on_overview(overview: Overview, grid: Grid, area: RequestedArea | None, side: int) -> ChosenWindow:
     step, (rows, cols) = overview.step, overview.valid.shape
     height, width = (min(max(side // step, 1), length) for length in (rows, cols))
     variety = overview_variety(overview, height, width)
@@ -114,7 +114,7 @@ def _on_overview(overview: Overview, grid: Grid, area: Area | None, side: int) -
         _windows_of_area(grid, area, side),
         key=lambda place: variety[min(place.row // step, last_row), min(place.col // step, last_col)],
     )
-    reason = f"the most varied on the raster's overview 1:{step}, of {len(READ_ORDER)} places in source.aoi"
+    reason = f"the most varied on the raster's overview 1:{step}, of {len(READ_ORDER)} places in the area"
     return ChosenWindow(window=window, reason=reason)
 
 
@@ -123,7 +123,7 @@ def _within(grid: Grid, row: int, col: int, side: int) -> Window:
     return centred(grid, row + side // 2, col + side // 2, side)
 
 
-def _of_places(source: Source, area: Area | None, side: int) -> ChosenWindow:
+def _of_places(source: Source, area: RequestedArea | None, side: int) -> ChosenWindow:
     grid = source.grid
     windows = list(dict.fromkeys(_lattice(grid, side) if area is None else _windows_of_area(grid, area, side)))
     affordable, size = _affordable(source, windows)
@@ -136,7 +136,7 @@ def _of_places(source: Source, area: Area | None, side: int) -> ChosenWindow:
     except ReadError as error:
         raise SourceError(f"{str(error).rstrip('.')}. Mend the file, or choose a window by --at or --pixel.") from error
     window = affordable[int(np.argmax(varieties))]
-    kind = "fixed places" if area is None else "places in source.aoi"
+    kind = "fixed places" if area is None else "places in the area"
     reason = f"{lack}: the most varied of {len(affordable)} {kind}, {human(size)} decoded"
     return ChosenWindow(window=window, reason=reason)
 
@@ -149,7 +149,7 @@ def _lattice(grid: Grid, side: int) -> Iterator[Window]:
         )
 
 
-def _windows_of_area(grid: Grid, area: Area, side: int) -> list[Window]:
+def _windows_of_area(grid: Grid, area: RequestedArea, side: int) -> list[Window]:
     rng = np.random.default_rng(0)
     return [centred(grid, *area.random_pixel(rng), side) for _ in READ_ORDER]
 

@@ -9,6 +9,7 @@ from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.inference.recipe import Recipe
 from pipeline.planning.load_network import LoadedNetwork
+from pipeline.planning.normalise_text import normalise_sentence
 from pipeline.preview.choose_window import ChosenWindow
 from pipeline.preview.one_pass import Extent, WindowPixels
 from pipeline.preview.page import percent
@@ -94,4 +95,6 @@ def _normalisation(recipe: Recipe) -> str:
         same = len(set(values)) == 1
         parts.append(f"{name} {values[0]:g}" if same else f"{name} [{', '.join(f'{value:g}' for value in values)}]")
     transform = f"transform {normalisation.transform.place}, then " if normalisation.transform else ""
-    return f"{transform}{', '.join(parts)}"
+    stretch = normalisation.stretch
+    stretched = "" if stretch is None else f"{normalise_sentence(stretch.record, stretch.provisional)}; then "
+    return f"{transform}{stretched}{', '.join(parts)}"

@@ -55,7 +55,7 @@ def window_warnings(read: WindowPixels, recipe: Recipe, shares: list[ClassShare]
     if not read.valid.any():
         return ["no pixel of the window is valid: choose another window by --at or --pixel, or look at source.nodata"]
     if not read.requested.any():
-        return ["no valid pixel of the window is asked for: choose a window in source.aoi by --at or --pixel"]
+        return ["no valid pixel of the window is asked for: choose a window in the area by --at or --pixel"]
     image = normalise(
         torch.from_numpy(np.ascontiguousarray(read.raw)), torch.from_numpy(read.valid), recipe.normalisation, CPU_DEVICE
     )

@@ -13,9 +13,12 @@ from PIL.PngImagePlugin import PngInfo
 from pipeline.exports.quicklook import chequered, class_colors
 from pipeline.exports.stretch import MAX_CHANNELS, Entry, stretch
 from pipeline.inference.recipe import Recipe
+from pipeline.interfaces import Source
+from pipeline.preview.choose_window import MAX_DECODED
 from pipeline.preview.one_pass import WindowPixels
 from pipeline.runtime.transfer.base import Arrays
 from pipeline.sources.band_tags import BandTags
+from pipeline.sources.lattice import overview_lattice, pixel_lattice
 from pipeline.store.spec import ClassRow
 from pipeline.store.values import ValuesSpec
 
@@ -75,12 +78,33 @@ def png_of(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
+def raster_image(source: Source, tags: BandTags, side: int) -> Colors | None:
+    """All of a raster, (rows, cols, 3), of about so many px; None where that takes long to read."""
+    grid, bands = source.grid, _shown_bands(tags, source.bands)
+    step = max(max(grid.height, grid.width) // side, 1)
+    lattice = overview_lattice(source, bands, step)
+    if lattice is None and grid.height * grid.width * source.bands * source.dtype.itemsize <= MAX_DECODED:
+        lattice = pixel_lattice(source, bands, step)
+    if lattice is None:
+        return None
+    shown = stretch(np.where(lattice.valid, lattice.data, np.nan), _named(tags, bands))
+    return over_pattern(shown.colors, shown.valid)
+
+
 def _image(read: WindowPixels, tags: BandTags) -> tuple[Colors, tuple[Entry, ...]]:
     """By the file's own red, green and blue; else by the first three bands, or the first one of two."""
-    bands = tags.rgb or tuple(range(MAX_CHANNELS if len(read.raw) >= MAX_CHANNELS else 1))
+    bands = _shown_bands(tags, len(read.raw))
     planes = np.where(read.valid, read.raw[list(bands)].astype(np.float32), np.nan)
-    shown = stretch(planes, ValuesSpec(channels=tuple(band_label(tags, k) for k in bands)))
+    shown = stretch(planes, _named(tags, bands))
     return over_pattern(shown.colors, shown.valid), tuple(shown.legend)
+
+
+def _shown_bands(tags: BandTags, count: int) -> tuple[int, ...]:
+    return tags.rgb or tuple(range(MAX_CHANNELS if count >= MAX_CHANNELS else 1))
+
+
+def _named(tags: BandTags, bands: tuple[int, ...]) -> ValuesSpec:
+    return ValuesSpec(channels=tuple(band_label(tags, k) for k in bands))
 
 
 def band_label(tags: BandTags, k: int) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from pipeline.config import Config
 from pipeline.errors import ConfigError
 from pipeline.inference.recipe import Recipe
+from pipeline.planning.area_meta import small_mask
 from pipeline.planning.load_network import LoadedNetwork, load_network
 from pipeline.preview.band_numbers import band_numbers
 from pipeline.preview.choose_window import ChosenWindow, most_varied, window_at, window_at_pixel
@@ -17,10 +18,13 @@ from pipeline.preview.describe_pass import Description, describe_pass
 from pipeline.preview.one_pass import WindowPixels, choose_extent, infer_window, read_pixels
 from pipeline.preview.outcome import ClassShare, class_shares, mean_confidence, window_warnings
 from pipeline.preview.page import Figure, PageContent, percent, render_preview, short_number
-from pipeline.preview.pictures import PREVIEW_MARK, Pictures, band_label, draw_pictures, png, png_of
+from pipeline.preview.pictures import PREVIEW_MARK, Pictures, band_label, draw_pictures, png, png_of, raster_image
 from pipeline.preview.sweep import KeySweep
+from pipeline.reports.area_picture import draw_area, tissue_image
 from pipeline.runtime.transfer.base import Arrays
 from pipeline.sources.band_tags import BandTags, read_band_tags
+from pipeline.sources.gdal.options import mask_urls
+from pipeline.sources.only.packed import PackedMask
 from pipeline.store.files import belongs_to_others, files_at
 from pipeline.store.spec import ClassRow
 
@@ -95,7 +99,7 @@ def make_preview(config: Config, request: PreviewRequest) -> Preview:
     content = PageContent(
         title=Path(str(config.output.path)).stem,
         warnings=warnings,
-        figures=_figures(shown, description),
+        figures=[*_figures(shown, description), *_area_figure(loaded, tags)],
         facts=description.facts,
         bands=band_numbers(read, recipe.normalisation, names),
         classes=shown.classes,
@@ -160,6 +164,18 @@ def _figures(shown: Pass, description: Description) -> list[Figure]:
     ]
 
 
+def _area_figure(loaded: LoadedNetwork, tags: BandTags) -> list[Figure]:
+    """What is asked for over the raster; none where everything is."""
+    if loaded.area is None:
+        return []
+    mask = PackedMask.from_dict(small_mask(loaded.area, loaded.source.grid)).all()
+    image = tissue_image(loaded.areas.tissue)
+    colours = draw_area(mask, raster_image(loaded.source, tags, max(mask.shape)) if image is None else image)
+    caption = "; ".join([f"{percent(float(mask.mean()))} of the raster, in {loaded.area.place}", *loaded.area.notes])
+    alt = "what of the raster is asked for, outlined; the rest is pale"
+    return [Figure(png=png(colours), title="area", caption=mask_urls(caption), alt=alt)]
+
+
 def _sweep(loaded: LoadedNetwork, request: PreviewRequest, read: WindowPixels, tags: BandTags) -> Iterator[Cell]:
     if request.sweep is None or request.swept is None:
         return
@@ -188,7 +204,7 @@ def _cell_figure(cell: Cell) -> Figure:
 
 def _require_free(request: PreviewRequest) -> None:
     """Raise ConfigError where a file of somebody else would be replaced, before anything is read."""
-    names = ("image.png", "mask.png", "confidence.png", "values.png", "contact.png", PAGE_NAME)
+    names = ("image.png", "mask.png", "confidence.png", "values.png", "area.png", "contact.png", PAGE_NAME)
     foreign = [name for name in names if belongs_to_others(request.folder / name, PREVIEW_MARK)]
     if foreign:
         raise ConfigError(

@@ -16,6 +16,9 @@ from typing import Any
 from pipeline.privacy.stand_in import PUBLIC_PREFIXES, stand_in
 from pipeline.redact import redacted, redacted_document
 
+MIN_BEGINNING = 3
+"""Characters of what files of a glob begin with; fewer begin too much else."""
+
 _paths: dict[str, str] = {}
 """Whole paths, with their stand-ins."""
 _beginnings: dict[str, str] = {}
@@ -73,9 +76,8 @@ def safe_document(document: Any) -> Any:
 
 def _register(name: str) -> None:
     token = stand_in(name)
-    beginning, template, _ = name.partition("{")
-    if template:
-        _beginnings.setdefault(beginning, token)
+    if pattern := re.search(r"[{*?\[]", (name.partition("://")[2] and name.partition("?")[0]) or name):
+        _beginnings.setdefault(name[: pattern.start()], token)
         return
     if "/" not in name and os.sep not in name and not os.path.exists(name):
         _names.setdefault(name, token)

@@ -24,15 +24,6 @@ def stand_in(name: object) -> str:
     return PREFIX + hashlib.blake2b(text.encode(), digest_size=DIGEST_BYTES, key=key).hexdigest()
 
 
-def with_stand_ins(value: Any) -> Any:
-    """Plain values with a stand-in for every text; keys, numbers and null stay."""
-    if isinstance(value, dict):
-        return {key: with_stand_ins(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [with_stand_ins(part) for part in value]
-    return stand_in(value) if isinstance(value, str) else value
-
-
 def stand_ins_in(value: Any, key: str = "") -> list[str]:
     """Dotted keys of all stand-ins in plain values, each with its section before it."""
     if isinstance(value, Mapping):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from html import escape
+from typing import Any
 
 import xarray
 
 from pipeline.geometry.grid import Grid
 from pipeline.locations import Place
+from pipeline.planning.normalise_text import NORMALISE_KEY
 from pipeline.quality.scene_html import scene_html
 from pipeline.quality.scene_summary import scene_summary
 from pipeline.quality.stats.rows import StatsRow
@@ -47,6 +49,12 @@ class StoreDataset(xarray.Dataset):  # type: ignore[no-untyped-call]  # of xarra
     def classes(self) -> tuple[ClassRow, ...]:
         """Code, name and colour of each class; empty where there is no mask."""
         return self._level.classes
+
+    @property
+    def normalised_by(self) -> dict[str, Any] | None:
+        """Numbers of the raster that its pixels were normalised by, and what they are of; None where there are none."""
+        record: dict[str, Any] | None = read_store_meta(self.path, "fingerprint")["fingerprint"].get(NORMALISE_KEY)
+        return record
 
     @property
     def layers(self) -> tuple[str, ...]:

@@ -110,12 +110,14 @@ def page_context(store: Place, spec: StoreSpec, meta: dict[str, Any], document: 
         "name": store.name,
         "kind": "report",
         "complete": complete,
-        "facts": _facts(spec, document),
+        "facts": _facts(spec, meta, document),
         "failures": document.get("failures", [])[:MAX_FAILURES],
         "failure_count": len(document.get("failures", [])),
         "blocks": document["blocks"],
         "image": image,
         "image_bands": () if picture is None else picture.names,
+        "area": parts.read("the picture of the area", pictures.area_picture, meta, picture),
+        "requested_text": rows.requested_text(meta, document),
         "layer": layer,
         "layer_name": main_layer(spec),
         "bar": (length / spec.grid.width, bar_text),
@@ -162,7 +164,7 @@ def _document(store: Place, meta: dict[str, Any]) -> dict[str, Any]:
     return {**nothing, **document} if isinstance(document, dict) else nothing
 
 
-def _facts(spec: StoreSpec, document: dict[str, Any]) -> list[rows.Row]:
+def _facts(spec: StoreSpec, meta: dict[str, Any], document: dict[str, Any]) -> list[rows.Row]:
     grid = spec.grid
     raster = document.get("plan", {}).get("raster", {})
     bands = f", {raster['bands']} bands of {raster['dtype']}" if raster else ""
@@ -170,6 +172,7 @@ def _facts(spec: StoreSpec, document: dict[str, Any]) -> list[rows.Row]:
         ("raster", f"{grid.height:,} × {grid.width:,} px{bands}"),
         ("CRS", grid.code or ("one without a code" if grid.wkt else "none")),
         ("layers", ", ".join(spec.layers)),
+        *([("area", text)] if (text := rows.requested_text(meta, document)) else []),
         ("blocks", f"{document['blocks']:,}, of which this run made {document['done']:,}"),
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from pipeline.exports.stretch import stretch
 from pipeline.exports.task import main_layer
 from pipeline.geometry.window import Window
 from pipeline.locations import Place
+from pipeline.reports.area_picture import draw_area, stored_area, tissue_image
 from pipeline.store.lifecycle import open_layer
 from pipeline.store.picture import SourcePicture, percentile_range
 from pipeline.store.spec import StoreSpec
@@ -55,6 +56,26 @@ def source_picture(picture: SourcePicture) -> PagePicture:
     """The source as the network read it, stretched band by band."""
     values, valid, _ = picture.overview(MAX_PAGE_SIDE)
     return _source(picture.stretch, values, valid, MAX_PICTURE_BYTES)
+
+
+def area_picture(meta: Mapping[str, Any], picture: SourcePicture | None) -> PagePicture | None:
+    """What was asked for over the source; None where everything was.
+
+    Parameters
+    ----------
+    meta
+        What the root of the store says.
+    picture
+        Of the source, where the store keeps one; tissue has a picture of its own, which shows all of the raster.
+    """
+    mask, image = stored_area(meta), tissue_image(meta.get("tissue"))
+    if mask is None:
+        return None
+    if image is None and picture is not None:
+        values, valid, _ = picture.overview(max(mask.shape))
+        image = _stretched(values, valid, picture.stretch)
+        image[~valid] = INVALID
+    return _encoded(_enlarged(Image.fromarray(draw_area(mask, image))), "PNG")
 
 
 def source_map(picture: SourcePicture, window: Window, max_side: int) -> PagePicture:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.planning.normalise_text import NORMALISE_KEY, normalise_sentence
+from pipeline.reports.area_picture import stored_area
 from pipeline.runtime.resources import human
 
 Row = tuple[str, str]
@@ -56,11 +58,26 @@ def decision_rows(meta: dict[str, Any], document: dict[str, Any]) -> list[Row]:
         ("blocks", f"{document['blocks']:,} of {tiles.get('block', '?')} px, chunks of {tiles.get('chunk', '?')} px"),
         ("precision", f"{recipe.get('precision', '?')}, {recipe.get('threads', '?')} threads a tile"),
     ]
+    if (record := meta.get("fingerprint", {}).get(NORMALISE_KEY)) is not None:
+        rows.append(("input", normalise_sentence(record)))
     if plan:
         engine = f"{plan.get('engine', '?')} on {plan.get('device', '?')}, {plan['blocks']['in_flight']} in flight"
         rows += [("arithmetic", f"{plan['arithmetic_overhead']:g} × that of the pixels"), ("engine", engine)]
         rows += [("note", note) for note in plan.get("raster", {}).get("notes", ())]
     return rows
+
+
+def requested_text(meta: dict[str, Any], document: dict[str, Any]) -> str:
+    """How much of the raster was asked for, and where; empty where everything was."""
+    if "area" not in meta:
+        return ""
+    source, plan = meta["config"]["source"], (document.get("plan") or {}).get("area")
+    mask = stored_area(meta)
+    share = plan["share"] if plan else 0.0 if mask is None else float(mask.mean())
+    names = [f"source.{key}" for key in ("aoi", "only") if source.get(key)]
+    notes = "; ".join(plan.get("notes", ())) if plan else ""
+    about = "" if plan else "about "
+    return f"{about}{share_text(share)} of the raster, by {' and '.join(names)}{f'; {notes}' if notes else ''}"
 
 
 def version_rows(meta: dict[str, Any]) -> list[Row]:

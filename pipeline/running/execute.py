@@ -17,6 +17,7 @@ from pipeline.reports.page import page_place
 from pipeline.running import engine_options
 from pipeline.running.blocks import prefault_tile_memory, run_blocks
 from pipeline.running.disk import check_job_disk
+from pipeline.running.estimate import estimate_numbers
 from pipeline.running.hold_store import hold_store
 from pipeline.running.publish import ensure_certificate, failure_message, publish_run, write_shard_report
 from pipeline.running.report import Report
@@ -75,6 +76,7 @@ def _execute(job: Job, progress: Progress, fresh: bool, trace: Trace | None, sha
     check_exports(job.path, job.finished_spec, job.meta())
     if job.config.output.report:
         page_place(job.path)  # refused now, rather than when all is done
+    job = estimate_numbers(job, progress, shard, fresh)
     if not job.resumes:
         prefault_tile_memory(job)
     with hold_store(job, progress.say, fresh, shard) as held_job:

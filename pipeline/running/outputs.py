@@ -13,6 +13,7 @@ from pipeline.exports import sidecars, write_exports
 from pipeline.locations import Place
 from pipeline.reports import page
 from pipeline.running.report import Report
+from pipeline.statistics.records import delete_records
 from pipeline.store import shards
 from pipeline.store.files import files_at
 from pipeline.store.spec import StoreSpec
@@ -21,7 +22,8 @@ from pipeline.store.spec import StoreSpec
 def write_outputs(path: Place, spec: StoreSpec, meta: dict[str, Any], unchanged: bool = False) -> dict[str, Place]:
     """Mark a store complete and write its exports.
 
-    The notes of shards go first and the exports come last: stopped anywhere and begun again, it gives the same bytes.
+    The notes of shards and the records of a pass go first and the exports come last: stopped anywhere and begun again,
+    it gives the same bytes.
 
     Parameters
     ----------
@@ -38,6 +40,7 @@ def write_outputs(path: Place, spec: StoreSpec, meta: dict[str, Any], unchanged:
         The exports, by what a report calls them.
     """
     shards.delete_shard_notes(path)
+    delete_records(path)
     sidecars.finish_store(path, spec, meta)
     return write_exports(path, spec, meta, unchanged)
 

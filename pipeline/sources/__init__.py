@@ -8,15 +8,19 @@ from typing import Any
 from pipeline.config import SourceConfig
 from pipeline.config.families import SOURCE_KINDS
 from pipeline.interfaces import Source
-from pipeline.sources import bands, raster
+from pipeline.sources import bands, mosaic, raster, stack, zarr
 from pipeline.sources.gdal.options import mask_urls
 from pipeline.sources.regrid import on_grid
+from pipeline.sources.stacked.stacked_source import StackedSource
 from pipeline.sources.wrappers.read_timeout import with_timeout
 
 KINDS: dict[str, Callable[[SourceConfig, float | None], Source]] = {
     "raster": raster.open_source,
     "bands": bands.open_source,
+    "mosaic": mosaic.open_source,
+    "zarr": zarr.open_source,
 }
+KINDS["stack"] = stack.opener(KINDS)
 SOURCE_KINDS.register(KINDS)
 
 
@@ -41,7 +45,10 @@ def open_source(config: SourceConfig, timeout: float | None = None, stored: Mapp
     """
 
     def open_() -> Source:
-        return on_grid(KINDS[config.kind](config, timeout), config, stored)
+        source = KINDS[config.kind](config, timeout)
+        if isinstance(source, StackedSource):  # each of its sources is on the grid already
+            return source.with_stored_grid(stored or {})
+        return on_grid(source, config, stored)
 
     return open_() if timeout is None else with_timeout(open_, timeout, mask_urls(config.place))
 

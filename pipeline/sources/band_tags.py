@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from pipeline.interfaces import Source
 from pipeline.sources.gdal.opening import open_dataset
 from pipeline.sources.gdal.options import gdal_env
-from pipeline.sources.overview import raster_of
+from pipeline.sources.mosaics.mosaic_source import MosaicSource
+from pipeline.sources.overview import raster_of, without_wrappers
+from pipeline.sources.stacked.stacked_source import StackedSource
 
 RGB = ("red", "green", "blue")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BandTags:
-    """Of the bands that are read, in their order; other kinds of sources than ``raster`` have no tags here."""
+    """Of the bands that are read, in their order; those of the first piece of a mosaic, and names at most of others."""
 
     names: tuple[str, ...]
-    """Descriptions; empty where the file gives none."""
+    """Descriptions; empty where the file gives none. Of a stack ``source:band``."""
     rgb: tuple[int, ...] = ()
     """Places of red, green and blue among them, counted from 0; empty where the file names
     them neither by colour nor by description."""
@@ -35,7 +37,11 @@ class BandTags:
 
 def read_band_tags(source: Source) -> BandTags:
     """The tags of the bands of a source."""
+    if (stack := stack_of(source)) is not None:
+        return BandTags(names=stack.band_names, rgb=stack.rgb, all_names=stack.band_names)
     raster = raster_of(source)
+    if raster is None and isinstance(inner := without_wrappers(source), MosaicSource):
+        return read_band_tags(inner.first_piece())
     if raster is None or raster.bands != len(raster.indexes):
         return BandTags(names=("",) * source.bands)
     with gdal_env(raster.settings), open_dataset(raster.path) as dataset:
@@ -51,6 +57,12 @@ def read_band_tags(source: Source) -> BandTags:
             offsets=tuple(dataset.offsets[k] for k in places),
             all_names=all_names,
         )
+
+
+def stack_of(source: Source) -> StackedSource | None:
+    """The stack below wrappers; None of another kind of source."""
+    source = without_wrappers(source)
+    return source if isinstance(source, StackedSource) else None
 
 
 def _places(colours: list[str]) -> tuple[int, ...]:

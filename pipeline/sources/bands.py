@@ -102,9 +102,9 @@ def _qualities(
 
 def product_of(config: SourceConfig) -> Product | None:
     """The product that a folder or archive holds; None of templates, mappings, and whatever else there is."""
-    if isinstance(config.path, dict) or is_template(config.path):
+    if isinstance(config.path, dict) or is_template(config.file):
         return None
-    tree = tree_of(config.path)
+    tree = tree_of(config.file)
     return None if tree is None else sentinel2_product(tree) or landsat_product(tree)
 
 

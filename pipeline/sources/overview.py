@@ -18,7 +18,7 @@ from pipeline.sources.raster import RasterSource
 from pipeline.sources.wrappers.wrapper import SourceWrapper
 
 OVERVIEW_READ_BYTES = 2**24
-"""Of all bands of an overview that is read, as float32."""
+"""Of all bands of an overview that is read, as float32, unless more is allowed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +33,8 @@ class Overview:
     """Px of the raster per px of the overview."""
 
 
-def read_overview(source: Source, largest_step: int) -> Overview | None:
-    """Read the coarsest overview whose pixels are wide enough apart, in at most 16 MiB.
+def read_overview(source: Source, largest_step: int, max_bytes: int = OVERVIEW_READ_BYTES) -> Overview | None:
+    """Read the coarsest overview whose pixels are wide enough apart.
 
     Parameters
     ----------
@@ -42,6 +42,8 @@ def read_overview(source: Source, largest_step: int) -> Overview | None:
         Any source; other kinds than ``raster`` have no overviews here.
     largest_step
         Px of the raster per px of the overview, at most; a coarser one is taken where this is too large to read.
+    max_bytes
+        Of all bands of an overview that is read, as float32.
 
     Returns
     -------
@@ -58,7 +60,7 @@ def read_overview(source: Source, largest_step: int) -> Overview | None:
         return None
     try:
         with gdal_env(raster.settings), open_dataset(raster.path) as dataset:
-            step = _step(dataset, raster, largest_step)
+            step = _step(dataset, raster, largest_step, max_bytes)
             return None if step is None else _read(dataset, raster, step)
     except (RasterioError, OSError) as error:
         raise SourceError(
@@ -69,16 +71,22 @@ def read_overview(source: Source, largest_step: int) -> Overview | None:
 
 def raster_of(source: Source) -> RasterSource | None:
     """The raster below wrappers; None of another kind of source."""
-    while isinstance(source, SourceWrapper):
-        source = source.source
+    source = without_wrappers(source)
     return source if isinstance(source, RasterSource) else None
 
 
-def _step(dataset: DatasetReader, raster: RasterSource, largest: int) -> int | None:
+def without_wrappers(source: Source) -> Source:
+    """The source below all wrappers."""
+    while isinstance(source, SourceWrapper):
+        source = source.source
+    return source
+
+
+def _step(dataset: DatasetReader, raster: RasterSource, largest: int, max_bytes: int) -> int | None:
     steps = sorted(dataset.overviews(raster.indexes[0]))
     fine_enough = [step for step in steps if step <= largest]
     candidates = fine_enough[-1:] + [step for step in steps if step > largest]
-    return next((step for step in candidates if _size(dataset, raster, step) <= OVERVIEW_READ_BYTES), None)
+    return next((step for step in candidates if _size(dataset, raster, step) <= max_bytes), None)
 
 
 def _size(dataset: DatasetReader, raster: RasterSource, step: int) -> int:

@@ -6,6 +6,7 @@ import difflib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,24 @@ from pipeline.errors import InputError, LabelsError
 from pipeline.geometry.crs import Box
 from pipeline.privacy.concealed import conceal_opened
 from pipeline.runtime.optional_imports import require
+from pipeline.sources.qupath_class import qupath_class_name
 
 GeometryArray = npt.NDArray[np.object_]
+VECTOR = {
+    ".geojson",
+    ".json",
+    ".geojsonl",
+    ".gpkg",
+    ".fgb",
+    ".shp",
+    ".shz",
+    ".gdb",
+    ".kml",
+    ".gml",
+    ".sqlite",
+    ".parquet",
+}
+"""Endings of files that hold polygons; everything else is a raster."""
 NON_AREA_TYPES = ("Point", "LineString", "MultiPoint", "MultiLineString")
 """Kinds of geometry that cover no pixel."""
 
@@ -80,12 +97,22 @@ class PolygonFile:
     """GDAL says degrees of every GeoJSON, also where a program for slides wrote columns and rows."""
     where: str | None = None
     """Condition on the attributes, as GDAL's SQL says it."""
+    classes: tuple[str, ...] | None = None
+    """Values of the attribute that are read, as `qupath_class_name` has them; None for all."""
     role: PolygonUse = LABEL_POLYGONS
 
     @property
     def description(self) -> str:
         """What the polygons are and where they come from, in words."""
         return f"{self.role.name} {self.path}"
+
+    def field_names(self) -> list[str]:
+        """Names of the fields of its layer. Raises the error of its role."""
+        pyogrio, _ = _libraries()
+        try:
+            return [str(field) for field in pyogrio.read_info(self.path, layer=self.name)["fields"]]
+        except (RuntimeError, ValueError, OSError) as error:
+            raise self.role.error(f"{self.description} cannot be read ({_one_line(error)}). Mend the file.") from error
 
     def fields(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any] | None]:
         """Numbers of all features and the values of their attribute, in the order of the file; no polygon is read.
@@ -140,7 +167,15 @@ class PolygonFile:
                 f"{'the condition or ' * bool(condition)}the file."
             ) from error
         read = Polygons(fids=fids, polygons=polygons, values=fields[0] if self.attribute else None)
-        return read[(shapely.get_dimensions(polygons) == 2) & ~shapely.is_empty(polygons)]
+        chosen = (shapely.get_dimensions(polygons) == 2) & ~shapely.is_empty(polygons)
+        if self.classes is not None and read.values is not None:
+            chosen &= np.isin([str(qupath_class_name(value)) for value in read.values], self.classes)
+        return read[chosen]
+
+
+def is_vector(path: str) -> bool:
+    """Whether a path names polygons, by its ending."""
+    return PurePosixPath(path.split("?", 1)[0]).suffix.lower() in VECTOR
 
 
 def open_polygons(

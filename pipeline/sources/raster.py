@@ -6,8 +6,9 @@ import os
 import threading
 import uuid
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -81,6 +82,10 @@ class RasterSource:
         }
         return process_singleton.get_or_create, (type(self), self.name, spec)
 
+    def with_settings(self, more: Settings) -> RasterSource:
+        """The same, with more that GDAL is told around its handles."""
+        return replace(self, settings=(*self.settings, *more), name=uuid.uuid4().hex)
+
     @property
     def bands(self) -> int:
         """Number of bands read."""
@@ -89,11 +94,7 @@ class RasterSource:
     @cached_property
     def dtype(self) -> np.dtype[Any]:
         """The smallest dtype that holds the raw pixels of all bands; float32 where scale and offset are applied."""
-        if self.scale_tags:
-            return np.dtype("float32")
-        if self.picture.table:
-            return np.dtype("uint8")
-        return np.result_type(*(self._dataset.dtypes[i - 1] for i in self.indexes))
+        return self.dtype_of(self._dataset)
 
     @cached_property
     def block(self) -> tuple[int, int]:
@@ -115,6 +116,14 @@ class RasterSource:
     def working_bytes(self) -> int:
         """0: pixels are returned as they are read."""
         return 0
+
+    def dtype_of(self, dataset: DatasetReader) -> np.dtype[Any]:
+        """Dtype of the raw pixels, by a handle that is open."""
+        if self.scale_tags:
+            return np.dtype("float32")
+        if self.picture.table:
+            return np.dtype("uint8")
+        return np.result_type(*(dataset.dtypes[i - 1] for i in self.indexes))
 
     def identity(self) -> dict[str, Any]:
         """Path, files, grid and what is read of them."""
@@ -223,32 +232,39 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> RasterSou
     SourceError
         It is missing, no raster, has no such band, is of complex numbers, or of colours that are not known how to show.
     """
+    with open_with_handle(config, timeout) as (source, _):
+        return source
+
+
+@contextmanager
+def open_with_handle(
+    config: SourceConfig, timeout: float | None = None
+) -> Iterator[tuple[RasterSource, DatasetReader]]:
+    """A raster, and the handle by which it was looked at, for whoever asks more of it; as `open_source` otherwise."""
     path, bands = _resolve(config.file), config.numbers
     with gdal_env(gdal_options(path, [], timeout)), open_dataset(path) as dataset:
         conceal_opened(dataset.files)
         picture = AS_STORED if config.scale_tags else picture_of(dataset, mask_urls(path), bands)
         indexes, parts = bands_of(path, dataset, bands), parts_of(path, dataset.files)
         place = georeference_of(dataset, path)
-        notes = (*place.notes, *notes_of(dataset, indexes, config, picture))
-        news = tuple(news_of(dataset, indexes, config, picture))
-        rgb = rgb_of(dataset, indexes, picture)
-    options = (*gdal_options(path, parts, timeout), *place.settings)
-    with gdal_env(options):
-        mosaic = mosaic_of(parts)
-    return RasterSource(
-        path=path,
-        indexes=indexes,
-        nodata=config.nodata,
-        rule=config.nodata_rule,
-        scale_tags=config.scale_tags,
-        settings=(*options, *mosaic.settings),
-        mosaic=mosaic,
-        grid=place.grid,
-        picture=picture,
-        notes=notes,
-        rgb=rgb,
-        news=news,
-    )
+        options = (*gdal_options(path, parts, timeout), *place.settings)
+        with gdal_env(options):
+            mosaic = mosaic_of(parts)
+        source = RasterSource(
+            path=path,
+            indexes=indexes,
+            nodata=config.nodata,
+            rule=config.nodata_rule,
+            scale_tags=config.scale_tags,
+            settings=(*options, *mosaic.settings),
+            mosaic=mosaic,
+            grid=place.grid,
+            picture=picture,
+            notes=(*place.notes, *notes_of(dataset, indexes, config, picture)),
+            rgb=rgb_of(dataset, indexes, picture),
+            news=tuple(news_of(dataset, indexes, config, picture)),
+        )
+        yield source, dataset
 
 
 def _resolve(path: str) -> str:

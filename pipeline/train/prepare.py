@@ -25,7 +25,7 @@ from pipeline.train.class_counts import ClassCounts, complete, count_classes, pa
 from pipeline.train.dataset import Windows, WindowSampler, measure_normalisation
 from pipeline.train.losses import Loss, class_weights
 from pipeline.train.preflight import check_devices, common_pixel_size, training_warnings
-from pipeline.train.scenes import Scene, index_table, open_scene
+from pipeline.train.scenes import Scene, index_table, open_scene, source_of_scene
 
 DECIDES_NOTHING = {"loaders"}
 """Keys of the training that change no weight."""
@@ -156,6 +156,12 @@ def _training_config(config: Config) -> TrainingConfig:
         raise ConfigError(
             "model.classes is missing; list the classes that the labels hold: [{name: water, color: '#2b83ba'}, …]."
         )
+    if config.model.input is not None and config.model.input.normalise is not None:
+        raise ConfigError(
+            "model.input.normalise takes numbers of one raster, and a training has many windows of several: each scene "
+            "would be normalised by numbers that the file of the network cannot hold. Leave it out, and train measures "
+            "mean and std of all scenes together; or give mean and std."
+        )
     if training.batch % training.devices:
         raise ConfigError(
             f"training.batch is {training.batch}, which {training.devices} devices cannot share evenly. "
@@ -165,7 +171,7 @@ def _training_config(config: Config) -> TrainingConfig:
 
 
 def _first(config: Config, scene: SceneConfig) -> Source:
-    return open_source(config.source.model_copy(update={"path": scene.path}))
+    return open_source(source_of_scene(scene, config.source))
 
 
 def _model(config: Config, bands: int) -> tuple[ModelConfig, tuple[ClassRow, ...], list[int]]:

@@ -15,12 +15,12 @@ from pipeline.geometry.window import Window
 from pipeline.interfaces import IGNORE, Labels, Source
 from pipeline.quality.labels import from_config
 from pipeline.sources import open_source
-from pipeline.sources.aoi import open_area
 from pipeline.sources.gdal.file_identity import identity_of
+from pipeline.sources.only import open_areas
 from pipeline.store.spec import ClassRow
 
 if TYPE_CHECKING:
-    from pipeline.sources.aoi.aoi import Area
+    from pipeline.sources.only.area import RequestedArea
 
 UNKNOWN_INDEX = 255
 """Index of pixels that teach nothing; channels are counted from 0 and number fewer."""
@@ -34,12 +34,14 @@ class Scene:
     """One image, its labels on the image's grid, and the part of it that is used."""
 
     name: str
+    source: SourceConfig
+    """How the image is read."""
     image: Source
     labels: Labels
     area: Window
     truth: str
     """What makes the labels these labels: path, size and modification time, and the area of interest."""
-    aoi: Area | None
+    aoi: RequestedArea | None
     """Area of interest: labels outside it say nothing."""
     block: int
     """Side of the blocks that are held out, px; they count from the image's corner."""
@@ -110,8 +112,9 @@ def open_scene(
     SourceError, LabelsError
         One of them cannot be opened, or they lie in different places.
     """
+    placed = source_of_scene(config, source)
     try:
-        image = open_source(source.model_copy(update={"path": config.path}))
+        image = open_source(placed)
     except SourceError as error:
         raise SourceError(f"A scene of the training: {str(error).replace('source.path is', 'its path is')}") from error
     grid = image.grid
@@ -119,18 +122,19 @@ def open_scene(
     area = Window(row=row, col=col, height=height, width=width)
     if area.clip(grid.height, grid.width) != area:
         raise ConfigError(
-            f"The area {config.area} of {config.path} reaches beyond its {grid.height} × {grid.width} px. "
+            f"The area {config.area} of {placed.place} reaches beyond its {grid.height} × {grid.width} px. "
             f"Write [row, col, height, width] within it."
         )
     if bands not in (None, image.bands):
         raise ConfigError(
-            f"{config.path} has {image.bands} bands and the first scene {bands}. Name those that all scenes "
+            f"{placed.place} has {image.bands} bands and the first scene {bands}. Name those that all scenes "
             f"have with source.bands."
         )
-    aoi = open_area(source.aoi, grid)
+    aoi = open_areas(source, image).area
     truth = str(sorted(identity_of(config.labels.path, []).items())) + (f" within {aoi.digest}" if aoi else "")
     return Scene(
-        name=config.path,
+        name=placed.place,
+        source=placed,
         image=image,
         labels=from_config(config.labels, grid, classes),
         area=area,
@@ -138,6 +142,23 @@ def open_scene(
         block=block,
         truth=truth,
     )
+
+
+def source_of_scene(config: SceneConfig, source: SourceConfig) -> SourceConfig:
+    """How a scene is read: as ``source`` is, in another place.
+
+    Raises
+    ------
+    ConfigError
+        ``source`` is of a kind that has no such path.
+    """
+    try:
+        return source.at(config.path)
+    except ValueError as error:
+        raise ConfigError(
+            f"The path of a scene of the training is given in another form than source.path: {error}. Give it in the "
+            f"form of source.path."
+        ) from error
 
 
 def index_table(classes: Sequence[ClassRow], codes: Sequence[int]) -> npt.NDArray[np.uint8]:

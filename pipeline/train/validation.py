@@ -124,9 +124,7 @@ def plan_validation(
 
 
 def _task(config: Config, model: ModelConfig, scene: Scene, folder: Path, threads: int) -> BlockTask:
-    source = config.source.model_copy(update={"path": scene.name})
     output = OutputConfig(path=folder / "validation.zarr", chunk=scene.block, block=scene.block, pyramid=False)
-    task = prepare_job(
-        config.model_copy(update={"source": source, "model": model, "output": output, "training": None}), fresh=True
-    ).task
+    sections = {"source": scene.source, "model": model, "output": output, "training": None}
+    task = prepare_job(config.model_copy(update=sections), fresh=True).task
     return replace(task, recipe=replace(task.recipe, threads=threads))

@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline.geometry.window import Window
 from pipeline.interfaces import Source
+from pipeline.sources.band_tags import read_band_tags
 from pipeline.viewer.image import ImagePart
 from pipeline.viewer.tile_grid import MAX_READ_BYTES, TILE_PX, MapTile, enlarged
 
@@ -23,8 +24,8 @@ class SourceImage:
 
     @property
     def bands(self) -> tuple[str, ...]:
-        """Numbers of the bands."""
-        return tuple(f"band {i + 1}" for i in range(self.source.bands))
+        """Names of the bands where there are some, else their numbers."""
+        return tuple(name or f"band {i}" for i, name in enumerate(read_band_tags(self.source).names, 1))
 
     def read(self, tile: MapTile, bands: Sequence[int]) -> ImagePart | None:
         """Bands of a tile; None where that would take too much. Raises ReadError where it cannot be read."""

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.inference.normalise import Normalisation, normalise
+from pipeline.inference.normalise import Normalisation, Stretch, normalise
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "uint16", "int32", "float32", "float64"])
@@ -36,3 +36,13 @@ def test_what_changes_nothing_is_left_out_bit_for_bit() -> None:
         for band, a, b, c, d in zip(x, how.scale, how.offset, how.mean, how.std, strict=True)
     ]
     assert torch.equal(made, torch.stack(each))
+
+
+def test_numbers_of_the_raster_come_before_the_rest_and_are_clipped_where_asked() -> None:
+    data = torch.tensor([[[100, 150, 300]], [[0, 5, 10]]], dtype=torch.int16)
+    for clip, first in ((False, [0.0, 0.5, 2.0]), (True, [0.0, 0.5, 1.0])):
+        stretch = Stretch(shift=(100.0, 0.0), span=(100.0, 10.0), clip=clip, record={})
+        how = Normalisation(scale=(1.0,) * 2, offset=(0.0,) * 2, mean=(0.5, 0.0), std=(0.5, 1.0), stretch=stretch)
+        x = normalise(data, torch.tensor([[True, True, True]]), how, torch.device("cpu"))
+        assert x[0, 0, 0].tolist() == [(value - 0.5) / 0.5 for value in first]
+        assert x[0, 1, 0].tolist() == [0.0, 0.5, 1.0]

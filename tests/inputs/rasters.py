@@ -15,6 +15,7 @@ from pipeline.geometry.window import Window
 from pipeline.sources import open_source
 from tests import scenes
 from tests.inputs.rows import row
+from tests.sources.array_files import forms
 from tests.sources.gdal import test_ome_zarr as ome_zarr
 
 
@@ -162,6 +163,25 @@ def slide(folder: Path) -> str:
 def array(folder: Path) -> str:
     np.save(folder / "scene.npy", data())
     return opened(folder / "scene.npy")
+
+
+@row("raster", "an array of numpy, with `kind: zarr`, `axes: cyx` and `georeference: {crs: EPSG:32633, bounds: …}`")
+def named_numpy(folder: Path) -> str:
+    np.save(folder / "scene.npy", data())
+    place = {"crs": "EPSG:32633", "bounds": [500_000, 4_599_600, 500_500, 4_600_000]}
+    return opened(folder / "scene.npy", kind="zarr", axes="cyx", georeference=place)
+
+
+@row("raster", "a cube of xarray in Zarr, with `kind: zarr` and `select: {time: 2024-06-01}`")
+def cube(folder: Path) -> str:
+    forms.xarray_v2(folder / "cube.zarr", data())
+    return opened(folder / "cube.zarr", kind="zarr", variable="reflectance", select={"time": "2024-06-01"})
+
+
+@row("raster", "a cube of xarray in Zarr, with `kind: zarr` and nothing selected")
+def open_cube(folder: Path) -> str:
+    forms.xarray_v2(folder / "cube.zarr", data())
+    return opened(folder / "cube.zarr", kind="zarr")
 
 
 @row("raster", "a text")

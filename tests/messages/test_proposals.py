@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 
 from pipeline.cli import app
 from pipeline.config import Config, LabelsConfig
+from pipeline.config.families import kinds_with
 from pipeline.config.load import _inner, validated_config
 from pipeline.errors import ConfigError
 from tests.messages import proposals
@@ -115,6 +116,8 @@ def test_values_that_are_proposed_are_taken() -> None:
 def accepted(key: str, value: str) -> bool:
     """Whether the config takes it, as ``--set`` gives it."""
     config: dict[str, Any] = copy.deepcopy(SHORTEST)
+    if "mosaic" in kinds_with(key.removeprefix("source.")):
+        config["source"]["kind"] = "mosaic"
     if key.startswith("labels."):
         labels = config["training"]["scenes"][0]["labels"]
         labels[key.removeprefix("labels.")] = YAML(typ="safe", pure=True).load(value)

@@ -16,6 +16,7 @@ from pipeline.planning.job import Job
 from pipeline.planning.option import AUTO, NO_DEFAULT, Option
 from pipeline.planning.options import FINGERPRINT_OPTIONS, OPTIONS
 from pipeline.running.execute import prepare_job
+from pipeline.sources.only.area import SourceAreas
 from tests import scenes
 
 NO_ROW = {
@@ -56,6 +57,7 @@ OLD_DEFAULTS = {
     "execution.fold": False,
     "execution.compile": False,
     "model.input.transform": None,
+    "model.input.normalise": None,
 }
 """What stores were made with that lack the key: the code of their time knew nothing else, so that no value of this list
 ever changes."""
@@ -108,7 +110,7 @@ def test_the_fingerprint_is_the_identity_and_the_rows_in_the_order_of_the_table(
     identity = [key for key in job.fingerprint if key not in {row.key for row in OPTIONS}]
     assert list(job.fingerprint) == [*identity, *(row.key for row in FINGERPRINT_OPTIONS)]
     assert all(IDENTITY.fullmatch(key) for key in identity)
-    assert list(fingerprint.input_identity(job.source, None, job.loaded)) == identity
+    assert list(fingerprint.input_identity(job.source, SourceAreas(), job.loaded)) == identity
 
 
 def test_what_stores_lack_is_what_the_code_of_their_time_knew() -> None:
@@ -116,7 +118,8 @@ def test_what_stores_lack_is_what_the_code_of_their_time_knew() -> None:
     identity = {
         key: value for key, value in fingerprint.DEFAULTS_OF_OLD_STORES.items() if key not in options.OLD_DEFAULTS
     }
-    assert identity == {"source.aoi": None, "source.as": [], "source.warp": None, "model.revision": 1}
+    areas = {"source.aoi": None, "source.only": None, "source.tissue": None}
+    assert identity == {**areas, "source.as": [], "source.warp": None, "model.revision": 1}
 
 
 def test_a_recipe_of_an_old_store_is_completed_and_of_a_new_one_is_not() -> None:
@@ -134,7 +137,7 @@ def test_an_option_that_is_younger_than_the_first_stores_has_a_default_for_them_
 
 def test_a_config_that_names_no_option_goes_on_with_the_oldest_store(job: Job) -> None:
     oldest = {key: value for key, value in job.fingerprint.items() if key not in options.OLD_DEFAULTS}
-    identity = fingerprint.input_identity(job.source, None, job.network)
+    identity = fingerprint.input_identity(job.source, SourceAreas(), job.network)
     assert fingerprint.differing(oldest, fingerprint.requested_fingerprint(identity, job.resolved)) == []
     folded = fingerprint.differing(oldest, job.fingerprint)  # what was decided since counts: folding is on by default
     assert folded == (["execution.fold"] if job.task.recipe.fold else [])

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.errors import ConfigError
 from pipeline.privacy.key import _users_key, redaction_key
-from pipeline.privacy.stand_in import stand_in, stand_ins_in, with_stand_ins
+from pipeline.privacy.stand_in import stand_in, stand_ins_in
 
 
 def test_a_key_is_made_once_and_kept_for_its_user_alone(tmp_path: Path) -> None:
@@ -47,9 +47,10 @@ def test_without_a_folder_the_key_is_that_of_the_process(tmp_path: Path) -> None
     assert redaction_key() != key
 
 
-def test_plain_values_get_stand_ins_for_texts_alone_and_say_where() -> None:
-    values = {"path": {"red": "/p/1.tif", "nir": "sample://ihc"}, "bands": [1, None], "aoi": {"path": "/p/a.gpkg"}}
-    replaced = with_stand_ins(values)
-    assert stand_ins_in({"source": replaced}) == ["source.path.red", "source.aoi.path"]
-    assert (replaced["path"]["nir"], replaced["bands"]) == ("sample://ihc", [1, None])
-    assert with_stand_ins(replaced) == replaced
+def test_stand_ins_are_met_by_their_keys() -> None:
+    token = stand_in("/p/1.tif")
+    assert stand_ins_in({"source": {"path": {"red": token}, "aoi": {"path": token}, "bands": [1]}}) == [
+        "source.path.red",
+        "source.aoi.path",
+    ]
+    assert (stand_in(token), stand_in("sample://ihc")) == (token, "sample://ihc")

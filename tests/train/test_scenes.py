@@ -14,6 +14,8 @@ from pipeline.train.scenes import UNKNOWN_INDEX, Scene, index_table, open_scene
 from tests import scenes, vector_files
 from tests.train.conftest import ROWS, opened
 
+WHOLE = Window(row=0, col=0, height=160, width=200)
+
 
 def test_labels_of_held_out_blocks_and_beyond_the_area_are_unknown(pair: tuple[Path, Path]) -> None:
     scene = replace(opened(pair, area=[10, 20, 100, 120]), validation_cells=frozenset({(1, 2)}))
@@ -90,3 +92,34 @@ def test_what_lies_outside_an_area_of_interest_teaches_nothing_and_the_area_is_p
     expected = (rows >= 10) & (rows < 70) & (cols >= 50) & (cols < 91)
     np.testing.assert_array_equal(scene.label_codes(Window(row=-5, col=3, height=165, width=190)) != IGNORE, expected)
     assert scene.truth != open_scene(said, SourceConfig(path="unused"), ROWS, 32).truth
+
+
+def test_scenes_are_read_in_the_form_of_the_source(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    """A stack, a mapping and a template of the image's bands give its pixels."""
+    data = scenes.read(pair[0]).astype("uint16")
+    files = [str(scenes.write(tmp_path / f"B{k}.tif", band[np.newaxis], nodata=0)) for k, band in enumerate(data, 1)]
+    named = dict(zip("abc", files, strict=True))
+    expected = opened(pair).image.read(WHOLE)
+    for source, path in (
+        ({"kind": "stack", "path": ["x.tif", "y.tif", "z.tif"]}, files),
+        ({"kind": "stack", "path": ["x.tif", {"kind": "bands", "path": {"a": "y.tif", "b": "z.tif"}}]}, None),
+        ({"kind": "bands", "path": {"a": "x.tif"}, "bands": ["a", "b", "c"]}, named),
+        ({"kind": "bands", "path": "x", "bands": [1, 2, 3]}, str(tmp_path / "B{band}.tif")),
+    ):
+        path = path or [files[0], {"a": files[1], "b": files[2]}]
+        config = SceneConfig(path=path, labels=LabelsConfig(path=str(pair[1])))
+        got = open_scene(config, SourceConfig(**source), ROWS, 32)
+        assert (got.image.read(WHOLE).data == expected.data).all()
+        assert (got.image.read(WHOLE).valid == expected.valid).all()
+
+
+def test_a_scene_in_another_form_than_the_source_is_refused(pair: tuple[Path, Path]) -> None:
+    for source, path in (
+        ({"path": "x.tif"}, [str(pair[0])]),
+        ({"path": "x.tif"}, {"red": str(pair[0])}),
+        ({"kind": "stack", "path": ["x.tif", "y.tif"]}, str(pair[0])),
+        ({"kind": "stack", "path": ["x.tif", "y.tif"]}, [str(pair[0])]),
+    ):
+        config = SceneConfig(path=path, labels=LabelsConfig(path=str(pair[1])))
+        with pytest.raises(ConfigError, match=r"in another form than source.path"):
+            open_scene(config, SourceConfig(**source), ROWS, 32)

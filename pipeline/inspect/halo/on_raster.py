@@ -15,7 +15,7 @@ from pipeline.inspect.halo.raster_windows import ProbeWindow, probe_windows
 from pipeline.interfaces import Locality, Network, Source
 
 if TYPE_CHECKING:
-    from pipeline.sources.aoi.aoi import Area
+    from pipeline.sources.only.area import RequestedArea
 
 MAX_PROFILE_REACH = 512
 """How far a profile goes where the reach has no bound, px."""
@@ -36,7 +36,7 @@ class NetworkOnRaster:
     """Sizes are multiples of this, px."""
     room: int
     """Longest window that the memory allows, px."""
-    area: Area | None = None
+    area: RequestedArea | None = None
     """What is asked for, or None for everything."""
 
     @property

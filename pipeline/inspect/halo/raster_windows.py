@@ -13,7 +13,7 @@ from pipeline.inference.normalise import Normalisation, normalise
 from pipeline.interfaces import Pixels, Source
 
 if TYPE_CHECKING:
-    from pipeline.sources.aoi.aoi import Area
+    from pipeline.sources.only.area import RequestedArea
 
 WINDOW_TRIES = 24
 """Places that are read before the best of them are taken."""
@@ -35,7 +35,7 @@ def probe_windows(
     multiple: int,
     count: int,
     seed: int,
-    area: Area | None = None,
+    area: RequestedArea | None = None,
     tries: int = WINDOW_TRIES,
     patience: int = EMPTY_RASTER_TRIES,
 ) -> list[ProbeWindow]:
@@ -78,7 +78,7 @@ def probe_windows(
     ]
 
 
-def _window(source: Source, area: Area | None, side: int, multiple: int, rng: np.random.Generator) -> Window:
+def _window(source: Source, area: RequestedArea | None, side: int, multiple: int, rng: np.random.Generator) -> Window:
     """Anywhere on the raster, or around a pixel of the area."""
     rows, cols = (max(length - side, 0) // multiple for length in (source.grid.height, source.grid.width))
     if area is None:

@@ -20,8 +20,8 @@ from pipeline.planning.contradictions.source import source_contradictions
 from pipeline.planning.contradictions.values import value_contradictions
 from pipeline.planning.load_network import LoadedNetwork, load_network
 from pipeline.sources import open_source
-from pipeline.sources.aoi import open_area
 from pipeline.sources.band_tags import read_band_tags
+from pipeline.sources.only import open_areas
 
 T = TypeVar("T")
 
@@ -65,11 +65,12 @@ def find_contradictions(config: Config) -> Findings:
         return findings
     findings.add(source_contradictions(config.source, source))
     findings.add(model_file_contradictions(config.model, source, read_band_tags(source)))
-    area = config.source.aoi
-    if area is None or findings.attempt(lambda: open_area(area, source.grid), "area of interest") is not None:
+    limits = config.source.aoi is not None or config.source.only is not None
+    if not limits or findings.attempt(lambda: open_areas(config.source, source), "area of interest") is not None:
         _check_network(findings, config, source)
     else:  # the network is looked at all the same
-        rest = config.model_copy(update={"source": config.source.model_copy(update={"aoi": None})})
+        everything = {"aoi": None, "only": None, "tissue": None}
+        rest = config.model_copy(update={"source": config.source.model_copy(update=everything)})
         _check_network(findings, rest, source)
     return findings
 

@@ -11,11 +11,15 @@ from pipeline.errors import ReadError
 from pipeline.inspect.scene_values import lattice
 from pipeline.interfaces import Source
 from pipeline.redact import redacted
-from pipeline.sources.band_tags import BandTags, read_band_tags
+from pipeline.sources.band_tags import BandTags, read_band_tags, stack_of
 
 
 def source_contradictions(config: SourceConfig, source: Source) -> Iterator[str]:
-    """A paragraph each."""
+    """A paragraph each; of a stack those of each of its sources."""
+    if (stack := stack_of(source)) is not None:
+        for entry, part in zip(config.sources, stack.parts, strict=True):
+            yield from source_contradictions(entry, part.source)
+        return
     tags, file = read_band_tags(source), redacted(config.place)
     impossible = list(_impossible_nodata(config, source, file))
     yield from impossible or _ignored_nodata(config, source, tags, file)

@@ -14,6 +14,7 @@ from pipeline.models.architectures import NETWORKS
 from pipeline.planning.first_config.facts import ModelFacts
 from pipeline.planning.first_config.model_file import read_model_file
 from pipeline.planning.first_config.network import NetworkFacts, run_network
+from pipeline.planning.first_config.scene import scene_settings
 from pipeline.planning.first_config.trial import config_warnings
 from pipeline.planning.first_config.yaml_sections import header_comments, model_section, output_section, source_section
 from pipeline.planning.first_config.yaml_text import comment
@@ -53,7 +54,7 @@ def suggest(
     model
         File with the weights or the whole network.
     scene
-        Path or URL of a raster.
+        Path or URL of a raster, or a folder or glob of several that lie beside each other.
     folder
         Where the config will lie; its paths are relative to that.
     factory
@@ -68,20 +69,21 @@ def suggest(
         One of them is missing, is nothing that can be used, or does not fit the other.
     """
     hints = hints or UserHints()
-    source, model_facts = open_source(SourceConfig(path=scene, bands=hints.bands)), _facts(model, factory, hints)
+    settings = scene_settings(scene)
+    source, model_facts = open_source(SourceConfig(**settings, bands=hints.bands)), _facts(model, factory, hints)
     network_facts = _network_facts(model, model_facts, scene, source, hints)
     bands = network_facts.bands if network_facts else model_facts.bands
     values = sample(source)
     parts = [
         header_comments(source, values, model_facts, network_facts),
-        source_section(scene, source.bands, bands, folder, hints.bands),
+        source_section(settings, source.bands, bands, folder, hints.bands),
         model_section(model, folder, model_facts, network_facts, source.dtype, values, bands, _typed(factory, hints)),
         output_section(scene),
     ]
     if network_facts is not None:
         parts[0] += [
             comment(f"WARNING: {warning}")
-            for warning in config_warnings(network_facts, scene, hints.bands, model, parts[2])
+            for warning in config_warnings(network_facts, settings, hints.bands, model, parts[2])
         ]
     return Suggestion(text="\n".join("\n".join(part) for part in parts) + "\n", todo=model_facts.todo)
 

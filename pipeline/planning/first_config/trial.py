@@ -5,8 +5,9 @@ The network that was seen, with the normalisation and the classes that were writ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -23,7 +24,11 @@ from pipeline.sources import open_source
 
 
 def config_warnings(
-    network_facts: NetworkFacts, scene: str, bands: list[int] | None, path: Path, section: Sequence[str]
+    network_facts: NetworkFacts,
+    settings: Mapping[str, Any],
+    bands: list[int] | None,
+    path: Path,
+    section: Sequence[str],
 ) -> tuple[str, ...]:
     """What does not look right, a sentence each.
 
@@ -31,15 +36,15 @@ def config_warnings(
     ----------
     network_facts
         The network.
-    scene, bands
-        The raster, and its bands where they were asked for.
+    settings, bands
+        The section ``source`` of the scene, and its bands where they were asked for.
     path
         File with the weights or the whole network.
     section
         Lines of the config's section ``model``.
     """
     written = YAML(typ="safe").load("\n".join(section))["model"]
-    source = open_source(SourceConfig(path=scene, bands=bands or list(range(1, network_facts.bands + 1))))
+    source = open_source(SourceConfig(**settings, bands=bands or list(range(1, network_facts.bands + 1))))
     resolved = classes.resolve_model(ModelConfig(**{**written, "path": path}), network_facts.bands, source.dtype)
     rows = classes.class_rows(resolved.classes, network_facts.locality.classes, resolved.model.output)
     chosen = activation.choose_activation(resolved.model.output, network_facts.locality)

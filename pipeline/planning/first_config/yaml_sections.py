@@ -20,6 +20,7 @@ from pipeline.planning import edges
 from pipeline.planning.first_config.facts import EIGHT_BITS, ModelFacts
 from pipeline.planning.first_config.network import NetworkFacts
 from pipeline.planning.first_config.yaml_text import comment, key_line, section
+from pipeline.sources.mosaics.listing import is_pattern
 
 MAX_LISTED_BANDS = 20
 """Bands whose values are told one by one."""
@@ -72,10 +73,21 @@ def _network_subject(network_facts: NetworkFacts | None) -> str:
 
 
 def source_section(
-    scene: str, scene_bands: int, network_bands: int | None, folder: Path, requested: list[int] | None = None
+    settings: Mapping[str, Any],
+    scene_bands: int,
+    network_bands: int | None,
+    folder: Path,
+    requested: list[int] | None = None,
 ) -> list[str]:
-    """Where the scene is, and its bands where they were asked for, or the network takes fewer."""
-    lines = [key_line(2, "path", _relative(scene, folder), "given: SCENE")]
+    """Where the scene is, and its bands where they were asked for, or the network takes fewer.
+
+    ``settings`` are the kind, the path and the grid, as far as a config has to say them.
+    """
+    lines = [key_line(2, "kind", settings["kind"], "SCENE names several rasters")] if "kind" in settings else []
+    lines.append(key_line(2, "path", _relative(settings["path"], folder), "given: SCENE"))
+    if "grid" in settings:
+        note = "GUESS: the pieces lie on several lattices, and this is about that of the first"
+        lines.append(key_line(2, "grid", settings["grid"], note))
     if requested is not None:
         lines.append(key_line(2, "bands", requested, "given: --bands"))
     elif network_bands is not None and network_bands != scene_bands:
@@ -142,6 +154,7 @@ def _path_origin(model_facts: ModelFacts) -> str:
 def output_section(scene: str) -> list[str]:
     """Where the store goes."""
     parts = scene.replace('"', "").split(":")[1:] if is_gdal_name(scene) else [scene.partition("?")[0]]
+    parts = [str(Path(part).parent) if is_pattern(part) else part for part in parts]
     name = "_".join(stem for part in parts if (stem := Path(part).stem)) or "scene"
     lines = [
         key_line(2, "path", f"out/{name}.zarr", "default: named after the scene"),
@@ -275,7 +288,7 @@ def _relative(path: str, folder: Path) -> str:
     """
     if path.startswith(("/vsi", "vrt://")) or is_gdal_name(path):
         return anchored_path(path, Path.cwd())
-    if "://" in path or not Path(path.rpartition(":")[0] if ".py:" in path else path).exists():
+    if "://" in path or not (is_pattern(path) or Path(path.rpartition(":")[0] if ".py:" in path else path).exists()):
         return path
     near = os.path.relpath(path, folder)
     return str(Path(path).resolve()) if near.startswith(os.path.join("..", "..", "..")) else near

@@ -14,12 +14,24 @@ from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.interfaces import IGNORE, Labels
 from pipeline.privacy.stand_in import stand_ins_in
-from pipeline.sources.aoi import open_area
+from pipeline.sources.only import areas_on_grid
 from pipeline.store.lifecycle import read_store_meta
 from pipeline.store.reader import StoreLevel, open_store
 
 if TYPE_CHECKING:
-    from pipeline.sources.aoi.aoi import Area
+    from pipeline.sources.only.area import RequestedArea
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreArea:
+    """What a store was asked for, on the grid of one of its levels."""
+
+    area: RequestedArea
+    level: int
+
+    def read(self, window: Window) -> npt.NDArray[np.bool_]:
+        """(rows, cols) whether a pixel of the level was asked for: whether its middle was. Raises SourceError."""
+        return self.area.read(window, 2**self.level)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +39,7 @@ class AoiLabels:
     """Labels that know nothing outside an area."""
 
     labels: Labels
-    area: Area
+    area: StoreArea
 
     @property
     def grid(self) -> Grid:
@@ -62,7 +74,7 @@ def labels_in_aoi(labels: Labels, store: StoreLevel, aoi: str | None = None) -> 
     return labels if area is None else AoiLabels(labels=labels, area=area)
 
 
-def store_area(store: StoreLevel, purpose: str, aoi: str | None = None) -> Area | None:
+def store_area(store: StoreLevel, purpose: str, aoi: str | None = None) -> StoreArea | None:
     """The area that a store was asked for; None where that is everything.
 
     Parameters
@@ -77,27 +89,31 @@ def store_area(store: StoreLevel, purpose: str, aoi: str | None = None) -> Area 
     Raises
     ------
     StoreError
-        Its area of interest is gone or changed.
+        The polygons or the mask of its area are gone or changed.
     """
     meta = read_store_meta(store.path)
-    recorded = meta.get("fingerprint", {}).get("source.aoi")
-    if recorded is None:
+    recorded = {key: meta.get("fingerprint", {}).get(f"source.{key}") for key in ("aoi", "only")}
+    if not any(recorded.values()):
         return None
-    if aoi is None and stand_ins_in({"aoi": meta["config"]["source"].get("aoi")}):
+    section = {**meta["config"]["source"], **({} if aoi is None else {"aoi": aoi})}
+    hidden = {name: section.get(name) for name in recorded}
+    if stand_ins_in(hidden):
         raise StoreError(
             f"{store.path} was made within an area of interest, which is needed to {purpose}, and does not say which "
-            f"file holds it (output.redact). Give --aoi FILE."
+            f"file holds it (output.redact). Give --aoi FILE, of its polygons."
         )
-    aoi_config = SourceConfig.model_validate(meta["config"]["source"]).aoi if aoi is None else aoi
+    source = SourceConfig.model_validate(section)
     try:
-        full_area, area = open_area(aoi_config, open_store(store.path).grid), open_area(aoi_config, store.grid)
+        areas = areas_on_grid(source, open_store(store.path).grid, meta.get("tissue"))
     except SourceError as error:
         raise StoreError(
             f"{store.path} was made within an area of interest, which is needed to {purpose}. {error}"
         ) from error
-    if full_area is None or area is None or full_area.digest != recorded:
+    identity = areas.identity()
+    changed = [key for key, digest in recorded.items() if identity[key] != digest]
+    if changed or areas.area is None:
         raise StoreError(
             f"{store.path} was made within an area of interest that has changed since. Put the file back: "
-            f"it was {aoi_config}."
+            f"it was {getattr(source, changed[0])}."
         )
-    return area
+    return StoreArea(area=areas.area, level=store.level)

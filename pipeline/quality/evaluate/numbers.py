@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from pipeline.errors import InputError
 from pipeline.geometry.window import Window
+from pipeline.quality.evaluate.aoi_labels import StoreArea
 from pipeline.quality.evaluate.evaluate import piece_side, pieces, require_committed, whole_window
 from pipeline.quality.evaluate.samples import PairSamples
 from pipeline.quality.labels.numbers import NumberLabels
-from pipeline.sources.aoi.aoi import Area
 from pipeline.store.reader import StoreLevel
 
 Numbers = npt.NDArray[np.float64]
@@ -97,7 +97,7 @@ def evaluate_numbers(
     labels: NumberLabels,
     *,
     window: Window | None = None,
-    area: Area | None = None,
+    area: StoreArea | None = None,
     partial: bool = False,
     samples: Sequence[PairSamples] = (),
     side: int | None = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from pipeline.config import LabelsConfig
 from pipeline.errors import LabelsError
@@ -11,25 +11,10 @@ from pipeline.geometry.grid import Grid
 from pipeline.interfaces import IGNORE, Labels
 from pipeline.quality.labels.class_codes import Value, label_mapping
 from pipeline.runtime.optional_imports import require
+from pipeline.sources.polygons import is_vector
 from pipeline.store.spec import ClassRow
 
 __all__ = ["IGNORE", "Labels", "from_config", "open_labels"]
-
-VECTOR = {
-    ".geojson",
-    ".json",
-    ".geojsonl",
-    ".gpkg",
-    ".fgb",
-    ".shp",
-    ".shz",
-    ".gdb",
-    ".kml",
-    ".gml",
-    ".sqlite",
-    ".parquet",
-}
-"""Endings of files that hold polygons; everything else is a raster."""
 
 
 def open_labels(
@@ -116,11 +101,6 @@ def from_config(config: LabelsConfig, grid: Grid, classes: Sequence[ClassRow]) -
         burn=config.burn,
         layer=config.layer,
     )
-
-
-def is_vector(path: str) -> bool:
-    """Whether a path names polygons, by its ending."""
-    return PurePosixPath(path.split("?", 1)[0]).suffix.lower() in VECTOR
 
 
 def _resolve(path: str) -> str:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from pipeline.errors import LabelsError
 from pipeline.interfaces import IGNORE
+from pipeline.sources.qupath_class import qupath_class_name
 from pipeline.store.spec import ClassRow
 
 Value = int | str
@@ -76,21 +77,6 @@ class LabelMapping:
             f"with --values {typed}=CLASS "
             f"(labels.values: {{{key}: CLASS}}; then every value must be listed)."
         )
-
-
-def qupath_class_name(value: Any) -> Any:
-    """The name in a classification as QuPath writes it; others as they are.
-
-    QuPath writes ``{"name": "Tumor", "color": […]}`` or ``{"names": ["Tumor", "Positive"]}``.
-    """
-    if not isinstance(value, str) or not value.lstrip().startswith("{"):
-        return value
-    try:
-        entry = json.loads(value)
-    except ValueError:
-        return value
-    names = entry.get("names")
-    return ": ".join(map(str, names)) if isinstance(names, list) and names else entry.get("name", value)
 
 
 def label_mapping(

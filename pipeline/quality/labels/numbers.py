@@ -16,9 +16,9 @@ from pipeline.errors import LabelsError
 from pipeline.geometry.crs import bbox_of, turns
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
-from pipeline.quality.labels import is_vector
 from pipeline.quality.labels.raster import has_image_grid, open_file
 from pipeline.sources.gdal.georeference import grid_of
+from pipeline.sources.polygons import is_vector
 from pipeline.sources.warp import WarpedRaster
 
 EXPECTED = "a raster of numbers with one band per channel"

@@ -21,8 +21,8 @@ from pipeline.quality.stats.rows import Denominator, StatsRow, stats_rows
 from pipeline.store.reader import StoreLevel
 
 if TYPE_CHECKING:
+    from pipeline.quality.evaluate.aoi_labels import StoreArea
     from pipeline.quality.stats.zones import Zones
-    from pipeline.sources.aoi.aoi import Area
 
 NOISE = 1e-9
 """Share of a zone below which what is left of it is rounding."""
@@ -89,7 +89,9 @@ def _check_finished(store: StoreLevel) -> None:
         )
 
 
-def _count(sums: ClassSums, blocks: MaskBlocks, areas: PixelAreas, zones: Zones | None, asked: Area | None) -> None:
+def _count(
+    sums: ClassSums, blocks: MaskBlocks, areas: PixelAreas, zones: Zones | None, asked: StoreArea | None
+) -> None:
     for run in _runs(blocks):
         near = zones.near(_around(run)) if zones else None
         for window in run:

@@ -27,7 +27,7 @@ from pipeline.store.ledger import ABSENT_CHUNK, Ledger, changed_chunks, chunk_ke
 from pipeline.store.lifecycle import open_layer
 from pipeline.store.spec import StoreSpec
 
-OUTSIDE = "the block lies outside source.aoi"
+OUTSIDE = "the block lies outside source.aoi or source.only"
 CACHED_BLOCKS = 2**12
 """Blocks of which is remembered whether they are asked for."""
 _CHUNK_KEY = re.compile(r"(?:\d+[./])*(\d+)[./](\d+)")

@@ -50,22 +50,47 @@ class Area:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
 
-    def read(self, window: Window) -> npt.NDArray[np.bool_]:
+    @property
+    def description(self) -> str:
+        """The polygons, for messages."""
+        return self.layer.description
+
+    @property
+    def place(self) -> str:
+        """Path of the file."""
+        return self.layer.path
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    def read(self, window: Window, step: int = 1) -> npt.NDArray[np.bool_]:
         """(rows, cols) whether a pixel's centre lies in the area; False beyond the raster.
+
+        Parameters
+        ----------
+        window
+            px of the raster, or of an overview of it.
+        step
+            Px of the raster per px of that overview.
 
         Raises
         ------
         SourceError
             The file cannot be read any more, or holds other polygons than it did.
         """
-        inside, shape = window.clip(self.grid.height, self.grid.width), (window.height, window.width)
+        frame = Window(
+            row=window.row * step, col=window.col * step, height=window.height * step, width=window.width * step
+        )
+        inside, shape = frame.clip(self.grid.height, self.grid.width), (window.height, window.width)
         near = self._aoi_pieces.near(inside)
         if not inside.pixels or not len(near):
             return np.zeros(shape, dtype=bool)
         burned = rasterize(
             ((piece, 1) for piece in near),
             out_shape=shape,
-            transform=Affine.translation(window.col, window.row),
+            transform=Affine.translation(frame.col, frame.row) * Affine.scale(step),
             dtype="uint8",
         )
         return np.asarray(burned.view(bool))

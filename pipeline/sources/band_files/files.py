@@ -44,10 +44,10 @@ def files_of(config: SourceConfig) -> list[BandFile]:
     """
     if isinstance(config.path, dict):
         return _of_mapping(config.path, config.bands)
-    if is_template(config.path):
-        return _of_template(config.path, config.bands)
+    if is_template(config.file):
+        return _of_template(config.file, config.bands)
     raise SourceError(
-        f"source.path is {mask_urls(config.path)}, which names no file per band. With kind: bands it is a template "
+        f"source.path is {mask_urls(config.file)}, which names no file per band. With kind: bands it is a template "
         f"such as B{{band}}.tif, a mapping such as {{red: B04.tif, nir: B08.tif}}, or a product of Sentinel-2 "
         f"(a SAFE folder or zip) or Landsat (a folder or tar with its MTL file). One file with all bands is kind: "
         f"raster."

@@ -11,7 +11,7 @@ from typing import BinaryIO, Protocol, cast
 
 from pipeline.errors import SourceError
 from pipeline.locations import Place, Remote
-from pipeline.sources.band_files.remote_files import open_remote, product_place, read_remote, remote_names
+from pipeline.sources.band_files.remote_files import open_archive, product_place, read_remote, remote_names
 from pipeline.sources.gdal.options import is_remote, mask_urls
 
 COMPRESSED_TARS = (".gz", ".tgz", ".bz2", ".xz")
@@ -140,7 +140,7 @@ def _archive(place: Place) -> Archive | None:
 
 
 def _opened(place: Place) -> AbstractContextManager[BinaryIO]:
-    return open_remote(place) if isinstance(place, Remote) else place.open("rb")
+    return open_archive(place) if isinstance(place, Remote) else place.open("rb")
 
 
 def _gdal_file(place: Place) -> str:

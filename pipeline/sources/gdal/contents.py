@@ -27,7 +27,8 @@ def left_out(dataset: DatasetReader) -> list[str]:
         )
         return [f"the file has {len(inner)} pages{same_size}{described}, and only the first is read: {names}"]
     if inner:
-        return [f"the file has {len(inner)} subdatasets beside what is read, such as {mask_urls(inner[0])}"]
+        by_name = "; kind: zarr reads its arrays by name" if dataset.driver in ("Zarr", "netCDF", "HDF5") else ""
+        return [f"the file has {len(inner)} subdatasets beside what is read, such as {mask_urls(inner[0])}{by_name}"]
     if described:
         return [
             f"the file holds more planes than its {dataset.count} bands{described}, which GDAL does not "

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import rasterio
@@ -62,15 +63,22 @@ def grid_of(dataset: DatasetReader) -> Grid:
     """
     a, b, c, d, e, f = tuple(dataset.transform)[:6]
     crs = dataset.crs if dataset.crs else None
+    wkt, code = crs_texts(crs) if crs else (None, None)
     unit = "crs" if crs else "um" if dataset.tags().get(UNIT_TAG) == "um" else "px"
     return Grid(
         height=dataset.height,
         width=dataset.width,
         transform=(a, b, c, d, e, f),
-        wkt=_wkt(crs) if crs else None,
-        code=_code(crs) if crs else None,
+        wkt=wkt,
+        code=code,
         unit=unit,  # type: ignore[arg-type]  # one of the three literals above
     )
+
+
+def crs_texts(crs: CRS) -> tuple[str, str | None]:
+    """A CRS as WKT, and as AUTHORITY:CODE where it has one."""
+    wkt = _wkt(crs)
+    return wkt, _code(_Crs(wkt=wkt, crs=crs))
 
 
 def _wkt(crs: CRS) -> str:
@@ -80,8 +88,18 @@ def _wkt(crs: CRS) -> str:
         return str(crs.to_wkt())
 
 
-def _code(crs: CRS) -> str | None:
-    """AUTHORITY:CODE, only where it is the same CRS and no nearest match."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Crs:
+    """A CRS that is told from others by its text."""
+
+    wkt: str
+    crs: CRS = field(compare=False)
+
+
+@functools.lru_cache(maxsize=64)
+def _code(named: _Crs) -> str | None:
+    """AUTHORITY:CODE, only where it is the same CRS and no nearest match; thousands of files have one in common."""
+    crs = named.crs
     authority = crs.to_authority(confidence_threshold=100)
     if authority is None:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,23 +30,58 @@ def ome_size(dataset: DatasetReader) -> PixelSize | None:
         return None
     for group in list(array.absolute().parents)[:DEPTH]:
         inner = array.absolute().relative_to(group).as_posix()
-        for image in _images(group):
-            for level in _rows(image.get("datasets")):
-                if str(level.get("path", "")).strip("/") == inner:
-                    return _size(image, level)
+        for attributes in _attributes(group):
+            if (size := level_size(images_of(attributes), inner)) is not None:
+                return size
     return None
 
 
-def _images(group: Path) -> Iterator[Mapping[str, Any]]:
-    """The entries of ``multiscales`` of a group, whether Zarr v2 or v3 wrote them."""
+def images_of(attributes: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The entries of ``multiscales`` among the attributes of a group, of OME-Zarr 0.4 or 0.5."""
+    ome = attributes.get("ome")
+    document = ome if isinstance(ome, Mapping) else attributes
+    return [image for image in _rows(document.get("multiscales")) if _rows(image.get("datasets"))]
+
+
+def channels_of(attributes: Mapping[str, Any]) -> list[str] | None:
+    """Labels of the channels by ``omero`` among the attributes of a group; None where not all have one."""
+    ome = attributes.get("ome")
+    document = ome if isinstance(ome, Mapping) else attributes
+    omero = document.get("omero")
+    channels = _rows(omero.get("channels")) if isinstance(omero, Mapping) else []
+    labels = [str(channel.get("label", "")) for channel in channels]
+    return labels if labels and all(labels) else None
+
+
+def level_size(images: Sequence[Mapping[str, Any]], inner: str) -> PixelSize | None:
+    """The size of a pixel of the level whose array has a path below the group; None where none is said."""
+    return next((_size(image, level) for image, level in _levels(images, inner)), None)
+
+
+def level_axes(images: Sequence[Mapping[str, Any]], inner: str) -> list[str] | None:
+    """Names of the dimensions of that array; None where none is said."""
+    return next(
+        ([str(axis.get("name")) for axis in _rows(image.get("axes"))] for image, _ in _levels(images, inner)), None
+    )
+
+
+def _levels(images: Sequence[Mapping[str, Any]], inner: str) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    for image in images:
+        for level in _rows(image.get("datasets")):
+            if str(level.get("path", "")).strip("/") == inner:
+                yield image, level
+
+
+def _attributes(group: Path) -> Iterator[Mapping[str, Any]]:
+    """Attributes of a group, whether Zarr v2 or v3 wrote them."""
     for name in GROUP_METADATA:
         try:
             document = json.loads((group / name).read_bytes())
-            attributes = document.get("attributes", {}).get("ome", {}) if name == "zarr.json" else document
-            images = attributes.get("multiscales")
-        except (OSError, ValueError, AttributeError):  # no group, or none of OME's
+            attributes = document.get("attributes", {}) if name == "zarr.json" else document
+        except (OSError, ValueError, AttributeError):  # no group
             continue
-        yield from _rows(images)
+        if isinstance(attributes, Mapping):
+            yield attributes
 
 
 def _rows(value: object) -> list[Mapping[str, Any]]:

@@ -30,6 +30,8 @@ def open_dataset(path: str) -> DatasetReader:
         raise SourceError(f"source.path is {mask_urls(path)}, which {_problem(path, error)}. {advice}") from error
     if dataset.count == 0:
         inner = f" Name one of its subdatasets: {', '.join(inner_names(dataset)[:3])}." if dataset.subdatasets else ""
+        if dataset.driver in ARRAY_DRIVERS:
+            inner += f" {ARRAYS_BY_NAME}"
         raise SourceError(f"source.path is {mask_urls(path)}, which has no bands of its own.{inner}")
     return dataset
 
@@ -80,11 +82,17 @@ def _problem(path: str, error: BaseException) -> str:
 
 
 ANY_RASTER = "Give anything GDAL opens: GeoTIFF, COG, VRT, JPEG 2000, PNG, https://…, /vsis3/…."
+ARRAYS_BY_NAME = "kind: zarr reads arrays by name, with source.variable and source.select."
+ARRAY_OF_NUMPY = "kind: zarr reads it, with source.axes and source.georeference."
+ARRAY_DRIVERS = ("Zarr", "netCDF", "HDF5", "HDF5Image")
+"""GDAL's names of the drivers of files that hold arrays."""
 JPEG_2000 = ("33003", "33005", "34712", "JP2000")
 """How GDAL names this compression of a TIFF: by Aperio's two numbers, and by its own."""
 MICROSCOPES = (".czi", ".nd2", ".lif", ".oib", ".oif", ".vsi", ".lsm", ".zvi", ".dv", ".ims")
 SLIDES = (".mrxs", ".ndpi", ".scn", ".bif", ".svslide", ".svs", ".vms")
-ARRAY_FILES = (".npy", ".npz", ".mat", ".pkl", ".pt", ".pth", ".onnx", ".csv", ".parquet")
+NAMED_ARRAYS = (".zarr", ".nc", ".nc4", ".h5", ".hdf5", ".he5", ".npy")
+"""Names of files whose arrays another kind of source reads by name."""
+ARRAY_FILES = (".npz", ".mat", ".pkl", ".pt", ".pth", ".onnx", ".csv", ".parquet")
 RASTERS = (".tif", ".tiff", ".vrt", ".jp2", ".img", ".png", ".jpg", ".nc")
 """What is looked for in a folder."""
 
@@ -100,6 +108,8 @@ def remedy(path: str, message: str) -> str:
         What GDAL says of it.
     """
     place, ending = Path(path), Path(path).suffix.lower()
+    if ending in NAMED_ARRAYS or ".zarr/" in path or _is_zarr(place):
+        return ARRAYS_BY_NAME if ending != ".npy" else ARRAY_OF_NUMPY
     if place.is_dir():
         return _folder(place)
     codec = re.search(r"missing codec (?:of code )?(\w+)", message)
@@ -125,6 +135,10 @@ def remedy(path: str, message: str) -> str:
     return ANY_RASTER
 
 
+def _is_zarr(place: Path) -> bool:
+    return any((place / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray"))
+
+
 def _vips(place: Path) -> str:
     return (
         f"vips tiffsave {_pair(place, '.jpeg.tif')} --tile --pyramid --bigtiff --compression jpeg "
@@ -142,6 +156,6 @@ def _folder(place: Path) -> str:
     if not inside:
         return "It is a folder without a raster in it: give a file."
     return (
-        f"It is a folder: give one of the files in it, such as {', '.join(map(str, inside))}; kind: bands reads files "
-        f"of one band each as one raster."
+        f"It is a folder: give one of the files in it, such as {', '.join(map(str, inside))}; kind: mosaic reads files "
+        f"that lie beside each other as one raster, and kind: bands files of one band each."
     )

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from pipeline.config import SourceConfig
+from pipeline.geometry.grid import Grid
 from pipeline.interfaces import Source
-from pipeline.sources.regrid.placement import placement_of
+from pipeline.sources.regrid.placement import Placement, placement_of
 from pipeline.sources.regrid.regridded import Regridded
 from pipeline.sources.regrid.scale import kernel_scale
 from pipeline.sources.regrid.target import check_grid_overlap, target_grid
 
-__all__ = ["on_grid"]
+__all__ = ["on_grid", "regridded"]
+
+
+@runtime_checkable
+class OnNamedGrid(Protocol):
+    """A source that lies on the grid of its config already."""
+
+    def with_stored_grid(self, stored: Mapping[str, Any]) -> Source:
+        """The same with the grid that a store was made with, as for `Regridded`."""
 
 
 def on_grid(source: Source, config: SourceConfig, stored: Mapping[str, Any] | None = None) -> Source:
@@ -34,14 +43,15 @@ def on_grid(source: Source, config: SourceConfig, stored: Mapping[str, Any] | No
     """
     if config.grid is None:
         return source
+    if isinstance(source, OnNamedGrid):
+        return source.with_stored_grid(stored or {})
     placement = placement_of(source)
     grid = target_grid(config.grid, source, placement)
     check_grid_overlap(grid, source, placement)
-    regridded = Regridded(
-        source=source,
-        placement=placement,
-        target=grid,
-        resampling=config.resampling,
-        scale=kernel_scale(grid, source, placement),
-    )
-    return regridded.with_stored_grid(stored or {})
+    return regridded(source, placement, grid, config.resampling).with_stored_grid(stored or {})
+
+
+def regridded(source: Source, placement: Placement, grid: Grid, resampling: str) -> Regridded:
+    """A source on a grid, of which it covers some."""
+    scale = kernel_scale(grid, source, placement)
+    return Regridded(source=source, placement=placement, target=grid, resampling=resampling, scale=scale)

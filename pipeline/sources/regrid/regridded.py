@@ -82,10 +82,14 @@ class Regridded(SourceWrapper):
     @cached_property
     def working_bytes(self) -> int:
         """Bytes that a reader holds at most while it warps a unit, beside the pixels that it returns."""
+        return self.bytes_to_warp(Window(row=0, col=0, height=self.target.height, width=self.target.width))
+
+    def bytes_to_warp(self, part: Window) -> int:
+        """The same of the units of a part of the target."""
         size = self.source.grid.height, self.source.grid.width
-        largest = max((need.window.pixels for unit in self._probe() for need in self._needs(unit, size)), default=0)
+        largest = max((need.window.pixels for unit in self._probe(part) for need in self._needs(unit, size)), default=0)
         per_pixel = DATA_COPIES * self.bands * self.dtype.itemsize + MASK_BYTES
-        return (largest + self.unit**2) * per_pixel
+        return (largest + self.unit**2) * per_pixel + self.source.working_bytes
 
     def with_stored_grid(self, stored: Mapping[str, Any]) -> Regridded:
         """The same with the grid and the scale that a store was made with, where only their last digits differ.
@@ -193,11 +197,16 @@ class Regridded(SourceWrapper):
     def _needs(self, unit: Window, size: tuple[int, int]) -> list[Need]:
         return needs(self.placement, self.target, unit, size, kernel_reach(self.resampling, self.scale))
 
-    def _probe(self) -> Iterator[Window]:
-        """Units that show what the others need: all of a small grid, evenly chosen ones of a large one."""
-        rows, cols = (_chosen(-(-length // self.unit)) for length in (self.target.height, self.target.width))
+    def _probe(self, part: Window) -> Iterator[Window]:
+        """Units that show what the others need: all of a small part, evenly chosen ones of a large one."""
+        first = part.row // self.unit, part.col // self.unit
+        rows, cols = (
+            _chosen(-(-span.stop // self.unit) - start)
+            for span, start in zip((part.rows, part.cols), first, strict=True)
+        )
         for row, col in product(rows, cols):
-            unit = Window(row=row * self.unit, col=col * self.unit, height=self.unit, width=self.unit)
+            corner = (first[0] + row) * self.unit, (first[1] + col) * self.unit
+            unit = Window(row=corner[0], col=corner[1], height=self.unit, width=self.unit)
             yield unit.clip(self.target.height, self.target.width)
 
 

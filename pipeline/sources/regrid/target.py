@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from rasterio.crs import CRS
@@ -29,7 +30,9 @@ BOUND_NAMES = ("left", "bottom", "right", "top")
 """Sides of bounds, in the order in which a config lists them."""
 
 
-def target_grid(config: GridConfig, source: Source, placement: Placement) -> Grid:
+def target_grid(
+    config: GridConfig, source: Source, placement: Placement, covered_in: Callable[[str], Box] | None = None
+) -> Grid:
     """The grid that a config asks for.
 
     Parameters
@@ -40,6 +43,8 @@ def target_grid(config: GridConfig, source: Source, placement: Placement) -> Gri
         On its own grid.
     placement
         Where its pixels lie.
+    covered_in
+        What is covered in a CRS, where that is more than the source alone.
 
     Raises
     ------
@@ -51,11 +56,10 @@ def target_grid(config: GridConfig, source: Source, placement: Placement) -> Gri
     wkt, code = _crs(config.crs, source, placement)
     size = source.grid.height, source.grid.width
     resolution = _pair(config.resolution) or native_resolution(wkt, source, placement)
-    covered = (
-        covered_box(wkt, placement, size)
-        if config.bounds is None
-        else Box(**dict(zip(BOUND_NAMES, config.bounds, strict=True)))
-    )
+    if config.bounds is not None:
+        covered = Box(**dict(zip(BOUND_NAMES, config.bounds, strict=True)))
+    else:
+        covered = covered_in(wkt) if covered_in else covered_box(wkt, placement, size)
     snap = _pair(config.snap) or (resolution if config.bounds is None else None)
     if snap is not None:
         covered = _snapped(covered, snap)

@@ -1,0 +1,1 @@
+"""Numbers of a whole raster: percentiles, extremes, mean and deviation, counted cell by cell in passes over it."""
