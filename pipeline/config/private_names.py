@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pipeline.config.source import TISSUE
 from pipeline.errors import ConfigError
 from pipeline.privacy.concealed import conceal
-from pipeline.privacy.stand_in import PREFIX, stand_in, stand_ins_in
+from pipeline.privacy.stand_in import STAND_IN_PREFIX, stand_in, stand_ins_in
 
 PRIVATE_KEYS = (("source", "path"), ("source", "aoi"), ("source", "only"), ("source", "grid", "like"))
 """Keys of paths of images, and of polygons and masks of them."""
@@ -58,7 +58,7 @@ def require_no_stand_ins(document: Mapping[str, Any], place: object) -> None:
     if keys:
         ways = dict.fromkeys(_way(key) for key in keys)
         raise ConfigError(
-            f"{place} keeps a stand-in ({PREFIX}…) for {' and '.join(keys)}, since it was made with output.redact, so "
+            f"{place} keeps a stand-in ({STAND_IN_PREFIX}…) for {' and '.join(keys)}, since it was made with output.redact, so "
             f"that the file has to be named. Give {' and '.join(ways)}."
         )
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from pipeline.privacy.key import redaction_key
 
-PREFIX = "redacted://"
+STAND_IN_PREFIX = "redacted://"
 """How each stand-in begins. It reads as a URL, so that nobody takes it for a path relative to a folder."""
 DIGEST_BYTES = 16
-PUBLIC_PREFIXES = ("sample://", PREFIX)
+PUBLIC_PREFIXES = ("sample://", STAND_IN_PREFIX)
 """Beginnings of names that tell nothing of anybody."""
 
 
@@ -21,7 +21,7 @@ def stand_in(name: object) -> str:
     if text.startswith(PUBLIC_PREFIXES):
         return text
     key = hashlib.blake2b(redaction_key()).digest()  # of any length a key of 64 bytes
-    return PREFIX + hashlib.blake2b(text.encode(), digest_size=DIGEST_BYTES, key=key).hexdigest()
+    return STAND_IN_PREFIX + hashlib.blake2b(text.encode(), digest_size=DIGEST_BYTES, key=key).hexdigest()
 
 
 def stand_ins_in(value: Any, key: str = "") -> list[str]:
@@ -30,4 +30,4 @@ def stand_ins_in(value: Any, key: str = "") -> list[str]:
         return [place for name, part in value.items() for place in stand_ins_in(part, f"{key}.{name}".lstrip("."))]
     if isinstance(value, list | tuple):
         return [place for part in value for place in stand_ins_in(part, key)]
-    return [key] if isinstance(value, str) and value.startswith(PREFIX) else []
+    return [key] if isinstance(value, str) and value.startswith(STAND_IN_PREFIX) else []
