@@ -58,8 +58,8 @@ def require_no_stand_ins(document: Mapping[str, Any], place: object) -> None:
     if keys:
         ways = dict.fromkeys(_way(key) for key in keys)
         raise ConfigError(
-            f"{place} keeps a stand-in ({STAND_IN_PREFIX}…) for {' and '.join(keys)}, since it was made with output.redact, so "
-            f"that the file has to be named. Give {' and '.join(ways)}."
+            f"{place} keeps a stand-in ({STAND_IN_PREFIX}…) for {' and '.join(keys)}, since it was made with "
+            f"output.redact, so that the file has to be named. Give {' and '.join(ways)}."
         )
 
 

@@ -74,6 +74,8 @@ def document(job: Job) -> dict[str, Any]:
         *sections, name = field.split(".")
         reduce(lambda section, key: section.setdefault(key, {}), sections, said)[name] = value
     meta, device = job.meta(), job.task.device
+    if job.config.output.redact:  # the store that is there may name its source
+        meta["fingerprint"] = {**meta["fingerprint"], **job.moved}
     held = {name: meta[name] for name in (*frozen_plan.FROZEN_KEYS, "tissue") if name in meta}
     return {**said, "locked": {**held, "device": device.partition(":")[0], "hardware": frozen_plan.hardware(device)}}
 
