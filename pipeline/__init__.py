@@ -136,7 +136,9 @@ def run(config: Config | str | Path | Mapping[str, Any], *, fresh: bool = False,
         return execute(prepare_job(config_of(config), fresh), progress, fresh)
 
 
-def verify(store: str | Path | Remote, *, windows: int = 16, seed: int = 0) -> dict[str, Any]:
+def verify(
+    store: str | Path | Remote, *, windows: int = 16, seed: int = 0, source: str | Path | None = None
+) -> dict[str, Any]:
     """Read every chunk of a store and infer seams again with wider halos; nothing is written.
 
     Parameters
@@ -147,6 +149,8 @@ def verify(store: str | Path | Remote, *, windows: int = 16, seed: int = 0) -> d
         Seams that are looked at, and as many places far from seams.
     seed
         Of the draw of windows.
+    source
+        Where the source lies now, which a store of ``output.redact`` does not say.
 
     Returns
     -------
@@ -168,7 +172,8 @@ def verify(store: str | Path | Remote, *, windows: int = 16, seed: int = 0) -> d
     from pipeline.quality.verify.verify import verify as certificate_of
     from pipeline.store.reader import store_location
 
-    return certificate_of(job_of(store_location(store), []), lambda _: None, windows=windows, seed=seed)
+    job = job_of(store_location(store), [], None if source is None else str(source))
+    return certificate_of(job, lambda _: None, windows=windows, seed=seed)
 
 
 def __getattr__(name: str) -> Any:

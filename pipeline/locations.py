@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -98,3 +99,16 @@ def parse_place(value: object) -> Place:
     if not parts or ".." in parts:
         raise ValueError("give a bucket and a name in it, such as s3://bucket/scene.zarr")
     return Remote(f"{scheme}://{'/'.join((bucket, *parts))}")
+
+
+def state_folder() -> Path:
+    """What is remembered of a user: ``$WHOLECLOTH_STATE``, or ``wholecloth`` where the system keeps such files.
+
+    Raises RuntimeError for a user without a home.
+    """
+    folder = os.environ.get("WHOLECLOTH_STATE")
+    if folder:
+        return Path(folder)
+    from platformdirs import user_state_path
+
+    return user_state_path("wholecloth", appauthor=False)

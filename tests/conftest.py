@@ -30,6 +30,7 @@ from torch.jit import _builtins  # noqa: E402
 from pipeline.runtime import allocator  # noqa: E402
 from pipeline.runtime.cancellation import CANCELLED  # noqa: E402
 from tests.commands import read_at_start  # noqa: E402
+from tests.privacy.forget import forget  # noqa: E402
 from tests.temporary import Temporary, pytest_runtest_makereport, pytest_runtest_teardown  # noqa: E402
 from tests.tiers import pytest_addoption, pytest_collection_modifyitems  # noqa: E402
 
@@ -112,6 +113,13 @@ def _operations_stay() -> None:
     """
     register, kept = _builtins._register_builtin, []
     _builtins._register_builtin = lambda operation, name: (kept.append(operation), register(operation, name))[1]
+
+
+@pytest.fixture(autouse=True)
+def _names_are_forgotten() -> Iterator[None]:
+    """What a command concealed in this process: with the command its process would have ended."""
+    yield
+    forget()
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import typer
 
 from pipeline import __version__
 from pipeline.locations import Place, parse_place
-from pipeline.redact import redacted, redacted_document
+from pipeline.privacy.concealed import safe_document, safe_text
 
 app = typer.Typer(
     add_completion=False,
@@ -26,6 +26,16 @@ Overrides = Annotated[
     typer.Option("--set", metavar="KEY.PATH=VALUE", help="Override a value of the config; may be repeated."),
 ]
 Out = Annotated[str | None, typer.Option("--out", metavar="PATH", help="The store, instead of output.path.")]
+SourceFile = Annotated[
+    str | None,
+    typer.Option(
+        "--source", metavar="FILE", help="Where the source lies, instead of source.path; its pixels are compared."
+    ),
+]
+AreaFile = Annotated[
+    str | None,
+    typer.Option("--aoi", metavar="FILE", help="Polygons of source.aoi, where the store does not say where they lie."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 if TYPE_CHECKING:
     StorePath = Place
@@ -65,14 +75,26 @@ def global_options(
     """Segmentation of images too large for memory."""
 
 
-def overriding(overrides: list[str] | None, out: str | None) -> list[str]:
-    """Overrides of the config, the store last.
+def overriding(overrides: list[str] | None, out: str | None, source: str | None = None) -> list[str]:
+    """Overrides of the config, those of options of their own last.
 
-    The store's path stands as JSON, since names may hold what YAML reads as more than a text.
+    Paths stand as JSON, since names may hold what YAML reads as more than a text.
     """
     import json
 
-    return [*(overrides or []), *([f"output.path={json.dumps(out, ensure_ascii=False)}"] if out is not None else [])]
+    paths = {"source.path": source, "output.path": out}
+    own = [f"{key}={json.dumps(path, ensure_ascii=False)}" for key, path in paths.items() if path is not None]
+    return [*(overrides or []), *own]
+
+
+def conceal_for_store(store: Place, *files: str | None) -> None:
+    """Keep files of a command out of its output, where the store keeps names out of its own."""
+    from pipeline.config.private_names import is_redacting
+    from pipeline.privacy.concealed import conceal
+    from pipeline.store.lifecycle import read_store_meta
+
+    if is_redacting(read_store_meta(store)):
+        conceal(file for file in files if file is not None)
 
 
 def print_rows(rows: list[tuple[str, str]], document: object | None) -> None:
@@ -80,8 +102,8 @@ def print_rows(rows: list[tuple[str, str]], document: object | None) -> None:
     import json
 
     if document is not None:
-        print(json.dumps(redacted_document(document), indent=2, default=str))
+        print(json.dumps(safe_document(document), indent=2, default=str))
         return
     width = max(len(name) for name, _ in rows)
     for name, text in rows:
-        print(f"{name:<{width}}  {redacted(text)}")
+        print(f"{name:<{width}}  {safe_text(text)}")

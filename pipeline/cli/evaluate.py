@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.app import StorePath
+from pipeline.cli.app import AreaFile, StorePath, conceal_for_store
 from pipeline.errors import InputError
 
 if TYPE_CHECKING:
@@ -71,11 +71,13 @@ def evaluate(
     channel: Annotated[
         str | None, typer.Option(metavar="NAME", help="Judge one channel of the values, by labels of one band.")
     ] = None,
+    aoi: AreaFile = None,
 ) -> None:
     """Compare the mask of a store with labels, or its values with numbers."""
     from pipeline.store.reader import open_store
 
     judged = _judged_layer(store, layer)
+    conceal_for_store(store, labels, aoi)
     store_level = open_store(store, level, judged)
     if html is not None:
         from pipeline.reports.evaluation import require_evaluation_page
@@ -102,7 +104,7 @@ def evaluate(
             "--boundary": boundary if boundary != DEFAULT_BOUNDARY else None,
         }
         _require_unset(unused, "is for classes, and numbers are judged")
-        _evaluate_numbers(store_level, labels, channel, ignore, area, partial, as_json, html, _option_rows(given))
+        _evaluate_numbers(store_level, labels, channel, ignore, area, aoi, partial, as_json, html, _option_rows(given))
         return
     _require_unset({"--channel": channel}, f"is for values, and the layer {judged} is judged")
     from pipeline.quality.evaluate.aoi_labels import labels_in_aoi
@@ -129,7 +131,7 @@ def evaluate(
         burn=burn,
         layer=labels_layer,
     )
-    reference, mask = labels_in_aoi(reference, store_level), store_level
+    reference, mask = labels_in_aoi(reference, store_level, aoi), store_level
     if class_grouping:
         reference, mask = class_grouping.labels(reference), class_grouping.mask(store_level)
     window = area_of(area, store_level.grid) or whole_window(mask)
@@ -179,6 +181,7 @@ def _evaluate_numbers(
     channel: str | None,
     ignore: list[str] | None,
     area: str | None,
+    aoi: str | None,
     partial: bool,
     as_json: str | None,
     html: Path | None,
@@ -199,7 +202,7 @@ def _evaluate_numbers(
     window, mapped = area_of(area, store.grid) or whole_window(store), reference.channels[:MAX_MAPPED_CHANNELS]
     samples = [] if html is None else [PairSamples.of_numbers(window) for _ in mapped]
     result = evaluate_numbers(
-        store, reference, window=window, area=store_area(store, "judge it"), partial=partial, samples=samples
+        store, reference, window=window, area=store_area(store, "judge it", aoi), partial=partial, samples=samples
     )
     if html is not None:
         write_number_page(html, store, result, samples, labels, options)

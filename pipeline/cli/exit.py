@@ -21,7 +21,7 @@ from typing import NoReturn
 
 from pipeline import __version__
 from pipeline.errors import PipelineError
-from pipeline.redact import redacted
+from pipeline.privacy.concealed import concealed, safe_text
 from pipeline.runtime import log
 from pipeline.runtime.cancellation import CANCELLED
 from pipeline.runtime.import_faults import fault
@@ -52,7 +52,8 @@ def run_and_exit(command: Callable[[], int | None]) -> NoReturn:
         code = _stopped(_received[0])
     except Exception as error:
         if "--debug" in sys.argv and not _received and not _to_machines():
-            raise
+            print(concealed("".join(traceback.format_exception(error))), end="", file=sys.stderr)
+            _leave(1)
         # what breaks while a run is stopped, breaks by that
         code = _stopped(_received[0]) if _received else _print_error(*_explain(error), error)
     _leave(code or 0)
@@ -130,10 +131,10 @@ def _exhausted(error: Exception) -> bool:
 
 
 def _print_error(message: str, code: int, error: Exception | None = None) -> int:
-    paragraph = redacted(" ".join(message.split()))
+    paragraph = safe_text(" ".join(message.split()))
     if _to_machines():
         where = (
-            {"traceback": redacted("".join(traceback.format_exception(error)))}
+            {"traceback": safe_text("".join(traceback.format_exception(error)))}
             if error is not None and "--debug" in sys.argv
             else {}
         )

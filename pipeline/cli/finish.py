@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from pipeline.cli.app import Format, LogFormat, Quiet, StorePath
+from pipeline.cli.app import Format, LogFormat, Quiet, SourceFile, StorePath
 from pipeline.cli.exit import install_signal_handlers
 from pipeline.cli.look import look_line
 
 
-def finish(store: StorePath, log_format: LogFormat = Format.TEXT, quiet: Quiet = False) -> None:
+def finish(
+    store: StorePath, source: SourceFile = None, log_format: LogFormat = Format.TEXT, quiet: Quiet = False
+) -> None:
     """Finish a store whose blocks are all there, such as one that shards made: overviews, sidecars, picture, report."""
     install_signal_handlers()
     from pipeline.running.finish import complete_store as complete
     from pipeline.runtime.progress import progress_as
 
     with progress_as(log_format, quiet) as progress:
-        report = complete(store, progress.say, progress.overviews)
+        report = complete(store, progress.say, progress.overviews, source)
     if quiet:
         return
     print(f"{report.blocks} blocks, all committed")

@@ -83,11 +83,11 @@ def _check(config: Path) -> None:
     """Print a paragraph for each contradiction; exit code 2 where there is one."""
     from pipeline.config.load import load_config
     from pipeline.planning.contradictions import find_contradictions
-    from pipeline.redact import redacted
+    from pipeline.privacy.concealed import safe_text
 
     findings = find_contradictions(load_config(config))
     for paragraph in findings.paragraphs:
-        print(f"{redacted(' '.join(paragraph.split()))}\n")
+        print(f"{safe_text(' '.join(paragraph.split()))}\n")
     checked = f"Looked at: {', '.join(findings.checked) or 'nothing that could be opened'}."
     if findings.paragraphs:
         print(f"{config}: {len(findings.paragraphs)} to mend. {checked}")

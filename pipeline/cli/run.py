@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.app import ConfigPath, Format, LogFormat, Out, Overrides, Quiet, overriding
+from pipeline.cli.app import ConfigPath, Format, LogFormat, Out, Overrides, Quiet, SourceFile, overriding
 from pipeline.cli.exit import install_signal_handlers, time_limit
 from pipeline.cli.look import look_line
 from pipeline.errors import ConfigError
@@ -26,6 +26,7 @@ def run(
     config: ConfigPath,
     overrides: Overrides = None,
     out: Out = None,
+    source: SourceFile = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the store first, if it is one of ours.")] = False,
     locked: Annotated[
         bool, typer.Option("--locked", help="Refuse a config whose plan was not frozen by `plan --freeze`.")
@@ -53,7 +54,7 @@ def run(
     from pipeline.config.load import load_config
 
     own_shard = None if shard is None else _parse_shard(shard, fresh)
-    job_config = load_config(config, overriding(overrides, out))
+    job_config = load_config(config, overriding(overrides, out, source))
     _require_frozen(job_config, locked, config)
     install_signal_handlers()
     from pipeline.planning.frozen_plan import environment_differences

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.app import StorePath
+from pipeline.cli.app import AreaFile, StorePath, conceal_for_store
 
 
 class Denominators(StrEnum):
@@ -40,6 +40,7 @@ def stats(
         typer.Option(help="What shares are of: pixels with a class, pixels that were asked for, or all pixels."),
     ] = Denominators.VALID,
     objects: Annotated[bool, typer.Option("--objects", help="Count connected objects as well.")] = False,
+    aoi: AreaFile = None,
     form: Annotated[TableFormat, typer.Option("--format", help="How rows are printed.")] = TableFormat.TABLE,
 ) -> None:
     """Print pixels and area of each class, in the whole scene or by zones."""
@@ -51,6 +52,7 @@ def stats(
     if zones is None and (field is not None or zones_layer is not None):
         option = "--field" if field is not None else "--zones-layer"
         raise InputError(f"{option} tells of a file of zones, and none is given. Give --zones FILE as well.")
+    conceal_for_store(store, aoi, zones)
     level = open_store(store)
     zone_file = None
     if zones is not None:
@@ -61,4 +63,4 @@ def stats(
         from pipeline.quality.stats.zones import open_zones
 
         zone_file = open_zones(zones, field, zones_layer, level.grid)
-    print(format_rows(store_stats(level, zone_file, of.value, objects), form.value, objects))
+    print(format_rows(store_stats(level, zone_file, of.value, objects, aoi), form.value, objects))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.app import AsJson, Format, LogFormat, Overrides, Quiet, StorePath, print_rows
+from pipeline.cli.app import AsJson, Format, LogFormat, Overrides, Quiet, SourceFile, StorePath, print_rows
 from pipeline.cli.exit import install_signal_handlers
 
 
@@ -24,6 +24,7 @@ def verify(
     tolerance: Annotated[
         float | None, typer.Option(min=0.0, help="Largest error at seams, in standard deviations of the logits.")
     ] = None,
+    source: SourceFile = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
     log_format: LogFormat = Format.TEXT,
@@ -39,7 +40,7 @@ def verify(
     from pipeline.runtime.progress import progress_as
 
     with progress_as(log_format, quiet) as progress:
-        job = job_of(store, overrides or [])
+        job = job_of(store, overrides or [], source, progress.say)
         keep = partial(write_examples, store)
         result = look(
             job, progress.say, windows=windows, seed=seed, tolerance=tolerance, notify=progress.status, keep=keep

@@ -124,6 +124,9 @@ class OutputConfig(ConfigSection):
     )
     report: bool = Field(True, description="leave a page of the run beside the store, NAME.report.html")
     stac: bool = Field(False, description="leave an item of STAC beside the store, NAME.stac.json")
+    redact: bool = Field(
+        False, description="keep names of images out of everything that is written: stand-ins take their place"
+    )
     certificate: bool = Field(False, description="verify the store at the end of run")
     zarr_format: Literal[2, 3] = 3
 

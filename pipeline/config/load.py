@@ -17,6 +17,7 @@ from pipeline.config import Config, factory, paths
 from pipeline.config.families import ENGINE_FACTS
 from pipeline.config.paths import is_there
 from pipeline.config.postprocess import Postprocess, StepConfig
+from pipeline.config.private_names import conceal_private_names, require_no_stand_ins
 from pipeline.config.search import SearchConfig
 from pipeline.config.source import TISSUE
 from pipeline.errors import ConfigError
@@ -115,10 +116,14 @@ def validated_config(document: dict[str, Any], overrides: tuple[str, ...] | list
     """A config from plain values, with overrides as for `load_config`; raises ConfigError, which names ``path``."""
     for override in overrides:
         _apply(document, override)
+    require_no_stand_ins(document, path)
     try:
-        return Config.model_validate(document)
+        config = Config.model_validate(document)
     except ValidationError as error:
         raise ConfigError(f"{path}: {_explain(error)}") from error
+    if config.output.redact:
+        conceal_private_names(config)
+    return config
 
 
 def config_of(source: Config | str | Path | Mapping[str, Any]) -> Config:

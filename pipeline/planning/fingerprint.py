@@ -12,6 +12,7 @@ from pipeline.interfaces import Network, Source
 from pipeline.locations import Place
 from pipeline.planning.option import Resolved, requested_values, resolved_values
 from pipeline.planning.options import FINGERPRINT_OPTIONS, OLD_DEFAULTS
+from pipeline.privacy.stand_in import stand_in
 from pipeline.redact import redacted_document
 from pipeline.sources.mosaics.history import MAX_CHANGES, piece_changes
 
@@ -171,13 +172,20 @@ def unplaced(grid: Mapping[str, Any]) -> bool:
     return grid.get("unit") == "px" and grid.get("transform") == list(Grid(height=1, width=1).transform)
 
 
-def input_identity(source: Source, areas: SourceAreas, network: Network) -> Fingerprint:
-    """What a job is made of: the source, the areas that are inferred, and the network."""
+def input_identity(source: Source, areas: SourceAreas, network: Network, redact: bool = False) -> Fingerprint:
+    """What a job is made of: the source, the areas that are inferred, and the network.
+
+    With ``redact``, where the source lies and since when are stand-ins: a plain hash of a path and a time could be
+    guessed.
+    """
     sections = {
         "source": {"warp": None, **source.identity(), **areas.identity()},
         "model": network.identity(),
     }
-    return {f"{name}.{key}": value for name, section in sections.items() for key, value in section.items()}
+    identity = {f"{name}.{key}": value for name, section in sections.items() for key, value in section.items()}
+    if not redact:
+        return identity
+    return {key: stand_in(value) if is_move(key) else value for key, value in identity.items()}
 
 
 def _difference(key: str, then: object, now: Fingerprint) -> str:

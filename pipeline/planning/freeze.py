@@ -15,6 +15,7 @@ from pipeline.planning import frozen_plan
 from pipeline.planning.job import Job
 from pipeline.planning.option import frozen_values
 from pipeline.planning.options import OPTIONS, frozen_fields
+from pipeline.planning.stored_config import stored_config
 from pipeline.store.files import files_at
 
 MARK = "# A frozen plan of wholecloth"
@@ -64,11 +65,17 @@ def freeze(job: Job, config: Path, file: Path) -> Path:
 
 def document(job: Job) -> dict[str, Any]:
     """The config of a job with every ``auto`` resolved that decides a byte, and what was decided beside it."""
-    said = job.config.model_dump(mode="json", exclude_unset=True, exclude={"locked"})
+    said = (
+        stored_config(job.config, exclude_unset=True)
+        if job.config.output.redact
+        else job.config.model_dump(mode="json", exclude_unset=True, exclude={"locked"})
+    )
     for field, value in frozen_values(OPTIONS, job.resolved).items():
         *sections, name = field.split(".")
         reduce(lambda section, key: section.setdefault(key, {}), sections, said)[name] = value
     meta, device = job.meta(), job.task.device
+    if job.config.output.redact:  # the store that is there may name its source
+        meta["fingerprint"] = {**meta["fingerprint"], **job.moved}
     held = {name: meta[name] for name in (*frozen_plan.FROZEN_KEYS, "tissue") if name in meta}
     return {**said, "locked": {**held, "device": device.partition(":")[0], "hardware": frozen_plan.hardware(device)}}
 
@@ -89,12 +96,15 @@ def _check(file: Path) -> None:
 
 def _head(job: Job, config: Path, file: Path) -> str:
     versions, (*fields, last) = job.meta()["versions"], frozen_fields("execution")
+    redact = job.config.output.redact
+    name, command = ("a config", "CONFIG") if redact else (config.name, shlex.quote(str(config)))
+    source = " --source FILE" if redact else ""
     return f"""\
-{MARK}: {config.name} with nothing left to decide.
+{MARK}: {name} with nothing left to decide.
 # Frozen {datetime.now(UTC):%Y-%m-%d %H:%M} UTC with wholecloth {versions["wholecloth"]}, torch {versions["torch"]}, by
-#     wholecloth plan {shlex.quote(str(config))} --freeze {shlex.quote(str(file))}
+#     wholecloth plan {command} --freeze {shlex.quote(str(file))}
 # Run it where its source and its network are, on any number of nodes, each into a store of its own or all into one:
-#     wholecloth run {shlex.quote(str(file))} --locked
+#     wholecloth run {shlex.quote(str(file))} --locked{source}
 # It is needed where runs that share no store must make the same bytes, on nodes of unlike memory and cores.
 # It is not needed to resume a run, nor for shards of one store: whoever makes the store fixes its plan in it, and all
 # others take that up.

@@ -43,9 +43,9 @@ from pipeline.planning.normalise_text import NORMALISE_KEY
 from pipeline.planning.option import Resolved
 from pipeline.planning.options import RECIPE_OPTIONS, recipe_of_store
 from pipeline.planning.planner import PlanInputs
+from pipeline.planning.stored_config import stored_config
 from pipeline.planning.types import Plan
 from pipeline.postprocess.cleaning import Cleaning, resolve_cleaning
-from pipeline.redact import redacted_document
 from pipeline.runtime.device import no_jit_reoptimisation, run_on_device_thread, select_device
 from pipeline.sources import open_source
 from pipeline.sources.only import open_areas
@@ -161,8 +161,8 @@ class Job:
             **({"asked": self.blocks} if self.task.area else {}),
             **area_meta(self.areas, self.source.grid, keeps_picture=self.config.output.picture is not False),
             **({"picture": self.spec.picture.as_dict()} if self.spec.picture else {}),
-            "config": redacted_document(self.config.model_dump(mode="json", exclude={"locked"})),
-            "given": redacted_document(self.config.model_dump(mode="json", exclude_unset=True, exclude={"locked"})),
+            "config": stored_config(self.config),
+            "given": stored_config(self.config, exclude_unset=True),
             "versions": {"wholecloth": __version__, "torch": str(torch.__version__)},
         }
 
@@ -209,7 +209,8 @@ def _prepared(config: Config, fresh: bool, same_source: bool, stretch: Stretch |
     finite.check_transform(source, resolved.normalisation.transform)
     network = network_on_source(resolved.model, source, resolved.normalisation, device)
     mark = network.mark
-    identity, moved = fingerprint.input_identity(source, areas, network), same_source or existing is not None
+    identity = fingerprint.input_identity(source, areas, network, config.output.redact)
+    moved = same_source or existing is not None
     frozen_locality = (
         None if config.locked is None else frozen_plan.locality(config.locked, identity, device.type, moved)
     )
@@ -304,7 +305,7 @@ def _job(
         picture=picture.choose_picture(config.output, source, plan.tiles.block, stored if inputs.resumes else None),
     )
     store_fingerprint = fingerprint.resolved_fingerprint(
-        fingerprint.input_identity(source, inputs.areas, inputs.network), options
+        fingerprint.input_identity(source, inputs.areas, inputs.network, config.output.redact), options
     )
     if stored:  # a store keeps what it says; one that a frozen plan makes also says what plans of before do not know
         store_fingerprint = (
@@ -346,7 +347,7 @@ def _moved(inputs: PlanInputs, options: Resolved) -> Fingerprint:
     """
     config, stored = inputs.config, fingerprint.completed(inputs.stored or {})
     current = fingerprint.requested_fingerprint(
-        fingerprint.input_identity(inputs.source, inputs.areas, inputs.network), options
+        fingerprint.input_identity(inputs.source, inputs.areas, inputs.network, config.output.redact), options
     )
     if (stored_key := stored.get("model.key")) is not None and inputs.network.returns_same_output(stored_key):
         current["model.key"] = stored_key

@@ -13,7 +13,7 @@ from pipeline.planning.normalise_text import normalise_sentence
 from pipeline.preview.choose_window import ChosenWindow
 from pipeline.preview.one_pass import Extent, WindowPixels
 from pipeline.preview.page import percent
-from pipeline.redact import redacted
+from pipeline.privacy.concealed import safe_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ def describe_pass(
         ("device", f"{loaded.device}, {recipe.precision}"),
         ("next", "wholecloth plan tells what a run takes, and wholecloth inspect explains the network"),
     ]
-    return Description(window=str(read.window), facts=tuple((name, redacted(text)) for name, text in facts))
+    return Description(window=str(read.window), facts=tuple((name, safe_text(text)) for name, text in facts))
 
 
 def _bands(loaded: LoadedNetwork) -> str:

@@ -16,7 +16,7 @@ from pipeline.exports.places import default_place, fallback_place
 from pipeline.exports.scale_bar import scale_bar
 from pipeline.exports.task import main_layer
 from pipeline.locations import Place
-from pipeline.redact import redacted_document
+from pipeline.privacy.concealed import safe_document
 from pipeline.reports import pictures, rows
 from pipeline.reports.classes import class_areas, confidence_histogram
 from pipeline.reports.render import render_page
@@ -208,5 +208,5 @@ def _seams(
 def yaml_text(document: dict[str, Any]) -> str:
     """A config as YAML, without secrets of URLs."""
     buffer, yaml = io.StringIO(), YAML()
-    yaml.dump(redacted_document(document), buffer)
+    yaml.dump(safe_document(document), buffer)
     return buffer.getvalue()

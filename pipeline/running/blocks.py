@@ -15,6 +15,7 @@ from pipeline.inference.block_task import BlockResult, reuse_network
 from pipeline.locations import Remote
 from pipeline.planning.describe import describe, room
 from pipeline.planning.job import Job
+from pipeline.privacy.concealed import concealed
 from pipeline.running import engine_options
 from pipeline.running.report import Failure, Report
 from pipeline.runtime.backends import backend_of
@@ -55,7 +56,7 @@ class RunCounts:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
         if outcome.error is not None:
             block = (outcome.index.row, outcome.index.col)
-            self.ledger.fail(block, outcome.error)
+            self.ledger.fail(block, concealed(outcome.error))
             self.failures.append(Failure(block=block, pixels=str(outcome.window), why=outcome.error))
             return
         self.done += 1

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from pipeline.config.families import ENGINE_FACTS, EngineFacts
+from pipeline.config.private_names import require_no_stand_ins
 from pipeline.engines import KINDS as ENGINES
 from pipeline.errors import Unfinished
 from pipeline.locations import Place, Remote
@@ -34,7 +35,9 @@ _Say = Callable[[str], None]
 _Count = Callable[[int, int], None]
 
 
-def complete_store(path: Place, say: _Say, count: _Count = lambda done, total: None) -> Report:
+def complete_store(
+    path: Place, say: _Say, count: _Count = lambda done, total: None, source: str | None = None
+) -> Report:
     """Make overviews, the layer ``cleaned``, sidecars, picture and report, and mark the store complete.
 
     The store is certified where its config wants that.
@@ -49,9 +52,13 @@ def complete_store(path: Place, say: _Say, count: _Count = lambda done, total: N
         Told how far it is.
     count
         Told the blocks of overviews that are done, and all of them.
+    source
+        Where the source lies now, for a certificate.
 
     Raises
     ------
+    ConfigError
+        The store wants a certificate and keeps its source to itself, and none is given.
     Unfinished
         Blocks are missing, somebody is at work on the store, or it was stopped.
     StoreError
@@ -61,10 +68,18 @@ def complete_store(path: Place, say: _Say, count: _Count = lambda done, total: N
     """
     store.clear_open_arrays()
     with outage_as_unfinished(path):
-        return _finish_held_store(path, read_spec(path).inferred, say, count)
+        _require_source(path, source)
+        return _finish_held_store(path, read_spec(path).inferred, say, count, source)
 
 
-def _finish_held_store(path: Place, spec: StoreSpec, say: _Say, count: _Count) -> Report:
+def _require_source(path: Place, source: str | None) -> None:
+    """Raise ConfigError now, rather than when all else is done, where a certificate needs a source that is unknown."""
+    meta = store.read_store_meta(path)
+    if source is None and meta["config"]["output"].get("certificate") and "given" in meta:
+        require_no_stand_ins(meta["given"], path)
+
+
+def _finish_held_store(path: Place, spec: StoreSpec, say: _Say, count: _Count, source: str | None) -> Report:
     _require_all_blocks(path)  # who waits for others is told of them before they are asked whether they are alive
     with acquire(path, None, "finish", say):
         meta = store.read_store_meta(path)
@@ -73,7 +88,7 @@ def _finish_held_store(path: Place, spec: StoreSpec, say: _Say, count: _Count) -
         unchanged = not build_missing(path, spec, meta, say, count) and bool(meta.get("complete"))
         assert_held(path)
         report = publish_finished(path, spec, blocks, unchanged)
-        return _ensure_certificate(path, report, say) if meta["config"]["output"].get("certificate") else report
+        return _ensure_certificate(path, report, say, source) if meta["config"]["output"].get("certificate") else report
 
 
 def _require_all_blocks(path: Place, is_locked: bool = False) -> int:
@@ -192,13 +207,13 @@ def _whole(path: Place) -> dict[str, Any] | None:
     return None if total is None else total.recorded()
 
 
-def _ensure_certificate(path: Place, report: Report, say: _Say) -> Report:
+def _ensure_certificate(path: Place, report: Report, say: _Say, source: str | None) -> Report:
     """With a certificate that passes. It infers, which nothing else here does."""
 
     def verified() -> dict[str, Any]:
         from pipeline.quality.verify.seam_examples import write_examples
         from pipeline.quality.verify.verify import job_of, verify
 
-        return verify(job_of(path, []), say, keep=partial(write_examples, path))
+        return verify(job_of(path, [], source, say), say, keep=partial(write_examples, path))
 
     return with_certificate(path, report, verified, say)

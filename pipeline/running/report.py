@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from pipeline.redact import redacted_document
+from pipeline.privacy.concealed import safe_document
 from pipeline.runtime.device_time import DeviceTime
 
 
@@ -87,11 +87,11 @@ class Report:
         return self.decoded / self.pixels if self.pixels else 0.0
 
     def text(self) -> str:
-        """As JSON, without the secrets of URLs."""
+        """As JSON, without the secrets of URLs and without concealed names."""
         document = {
             **asdict(self),
             "complete": self.complete,
             "mpx_per_s": round(self.speed, 3),
             "read_amplification": round(self.read_amplification, 4),
         }
-        return json.dumps(redacted_document(document), indent=2, default=str) + "\n"
+        return json.dumps(safe_document(document), indent=2, default=str) + "\n"

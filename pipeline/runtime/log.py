@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from pipeline.redact import redacted_document
+from pipeline.privacy.concealed import safe_document
 
 MIN_LEVEL = logging.WARNING
 """Of what libraries log."""
@@ -21,7 +21,7 @@ def json_line(event: str, level: str = "info", **fields: Any) -> str:
     ASCII, so that no locale can spoil it.
     """
     time = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return json.dumps(redacted_document({"time": time, "level": level, "event": event, **fields}), default=str)
+    return json.dumps(safe_document({"time": time, "level": level, "event": event, **fields}), default=str)
 
 
 @contextmanager

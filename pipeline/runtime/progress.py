@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self, TextIO
 
+from pipeline.privacy.concealed import concealed
 from pipeline.runtime import log
 from pipeline.runtime.block_rate import BlockRate, TimeLeft
 from pipeline.runtime.device_time import longest_wait, recent_activity
@@ -121,7 +122,7 @@ class Progress:
         if event == "stage":
             self._view.close()
         if not self._quiet or _level(line, level) != "info":
-            self._view.say(line)
+            self._view.say(concealed(line))
 
     def note(self, event: str, level: str = "info", **fields: Any) -> None:
         """What is told to machines alone."""

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from pipeline.errors import InputError, LabelsError
 from pipeline.geometry.crs import Box
+from pipeline.privacy.concealed import conceal_opened
 from pipeline.runtime.optional_imports import require
 from pipeline.sources.qupath_class import qupath_class_name
 
@@ -208,6 +209,7 @@ def open_polygons(
         The libraries are not installed.
     """
     pyogrio, _ = _libraries()
+    conceal_opened([path])
     description = f"{role.name} {path}"
     try:
         name = _layer(description, role, [str(row[0]) for row in pyogrio.list_layers(path)], layer)

@@ -22,6 +22,7 @@ from pipeline.errors import ReadError, SourceError
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.interfaces import CAUSES, Pixels
+from pipeline.privacy.concealed import conceal_opened
 from pipeline.runtime.resources import GDAL_CACHE
 from pipeline.sources.gdal.access import FileAccess, look_at_file
 from pipeline.sources.gdal.colours import AS_STORED, Picture, picture_of, rgb_of
@@ -275,6 +276,7 @@ def open_with_handle(
     """A raster, and the handle by which it was looked at, for whoever asks more of it; as `open_source` otherwise."""
     path, bands = without_sample(config.file), config.numbers
     with gdal_env(gdal_options(path, [], timeout)), look_at_file(path, access) as dataset:
+        conceal_opened(dataset.files)
         picture = AS_STORED if config.scale_tags else picture_of(dataset, mask_urls(path), bands)
         indexes = bands_of(path, dataset, bands)
         parts = parts_of(path, dataset.files) if access is None else []

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_state_path
+from pipeline.locations import state_folder
 
 _ID = re.compile(r"[0-9a-f]{32}")
 
@@ -47,9 +46,7 @@ def is_made_here(meta: Mapping[str, Any]) -> bool:
 
 
 def _folder() -> Path:
-    """``$WHOLECLOTH_STATE``, or ``wholecloth`` where the system keeps what programs remember."""
-    folder = os.environ.get("WHOLECLOTH_STATE")
-    return (Path(folder) if folder else user_state_path("wholecloth", appauthor=False)) / "stores"
+    return state_folder() / "stores"
 
 
 def _name(meta: Mapping[str, Any]) -> str | None:

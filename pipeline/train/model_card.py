@@ -7,6 +7,7 @@ import json
 from pipeline import __version__
 from pipeline.config import TrainingConfig
 from pipeline.models.weights import ModelMeta
+from pipeline.privacy.concealed import safe_text
 from pipeline.train.class_counts import ClassCounts
 from pipeline.train.history import Row
 
@@ -59,7 +60,7 @@ def card(
         "",
         "## What it was taught",
         "",
-        *[f"- {scene.name}, {scene.area}" for scene in train_counts.scenes],
+        *[f"- {safe_text(scene.name)}, {scene.area}" for scene in train_counts.scenes],
         *[f"- {note}" for note in notes],
         f"- {best.step} of {training.rounds * training.steps} steps of {training.batch} windows of "
         f"{training.window} px, seed {training.seed}",

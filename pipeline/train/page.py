@@ -8,6 +8,7 @@ import torch
 from pipeline import __version__
 from pipeline.models.weights import load_into
 from pipeline.planning.picture import picture_bands
+from pipeline.privacy.concealed import safe_text
 from pipeline.quality.evaluate.confusion import Confusion
 from pipeline.quality.evaluate.samples import PairSamples
 from pipeline.reports.training import Curve, HeldOutBlock, TrainingContent, render_training
@@ -50,7 +51,7 @@ def training_page(prepared: Prepared, keep: Keep, where: TrainingFiles) -> str:
     facts = [
         ("network", str(prepared.meta.kind)),
         ("bands", ", ".join(prepared.meta.bands)),
-        *(("scene", f"{scene.name}, {scene.area}") for scene in taught.scenes),
+        *(("scene", f"{safe_text(scene.name)}, {scene.area}") for scene in taught.scenes),
         ("steps", f"{keep.rows[-1].step} of {training.rounds * training.steps}, {training.batch} windows each"),
         ("windows", f"{training.window} px, seed {training.seed}"),
         ("judged", f"{int(prepared.validation_counts.counts.sum()):,} labelled px of held-out blocks"),
@@ -108,7 +109,7 @@ def _example(prepared: Prepared, validator: Validator, number: int, inferred: In
     bands = list(picture_bands(prepared.config.output, scene.image))
     pixels = inferred.block.pixels
     return HeldOutBlock(
-        place=f"{scene.name}, {window}",
+        place=f"{safe_text(scene.name)}, {window}",
         values=pixels.data[bands][(slice(None), *core)][:, every, every].astype(np.float32),
         valid=pixels.valid[core][every, every],
         samples=samples,

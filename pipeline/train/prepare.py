@@ -17,6 +17,7 @@ from pipeline.models.architectures import NETWORKS
 from pipeline.models.native import build_native, network_arguments
 from pipeline.models.weights import ModelMeta
 from pipeline.planning import classes, finite
+from pipeline.privacy.stand_in import stand_in
 from pipeline.sources import open_source
 from pipeline.store.spec import ClassRow
 from pipeline.train import pretrained
@@ -28,6 +29,8 @@ from pipeline.train.scenes import Scene, index_table, open_scene, source_of_scen
 
 DECIDES_NOTHING = {"loaders"}
 """Keys of the training that change no weight."""
+NAMES_SCENES = {"training.scenes", "training.validation", "scenes and labels"}
+"""Keys of its fingerprint that hold paths."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +73,8 @@ class Prepared:
             "scenes and labels": scenes,
             "execution.precision": self.config.execution.precision,
         }
-        return {key: str(value) for key, value in values.items()}
+        redact = self.config.output.redact
+        return {key: stand_in(value) if redact and key in NAMES_SCENES else str(value) for key, value in values.items()}
 
 
 def prepare_training(config: Config, notify: Callable[[str], None]) -> Prepared:

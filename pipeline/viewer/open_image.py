@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from pipeline.config import SourceConfig
 from pipeline.errors import PipelineError
 from pipeline.interfaces import Source
+from pipeline.privacy.stand_in import stand_ins_in
 from pipeline.redact import redacted
 from pipeline.sources import open_source
 from pipeline.sources.raster import RasterSource
@@ -45,6 +46,8 @@ def open_image(scene: StoreScene, allow_source: bool) -> Image:
 def _source(scene: StoreScene, allow_source: bool) -> tuple[Source | None, str]:
     """The source, or None and why it is not opened."""
     config = scene.meta["config"].get("source", {})
+    if stand_ins_in(config):
+        return None, "The source is not opened, since the store does not say where it lies (output.redact)."
     if not allow_source and not is_made_here(scene.meta):
         name = redacted(str(config.get("path", "")))
         return None, f"The source is not opened, since this store was made elsewhere. To open {name}, use --source."

@@ -30,6 +30,7 @@ NO_ROW = {
     "output.postprocess": "makes the layer cleaned of the mask, under a fingerprint of its own",
     "output.picture": "a picture of the source beside the layers, which a store keeps as it was made",
     "output.report": "a page beside the store, made of what is in it",
+    "output.redact": "names in what is written; where the source lies is a stand-in, and its pixels decide",
     "output.certificate": "is made from a store that is complete",
     "execution.engine": "decides who computes a block",
     "execution.workers": "decides how many blocks are in flight",

@@ -13,6 +13,7 @@ from pipeline.errors import SourceError, StoreError
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.interfaces import IGNORE, Labels
+from pipeline.privacy.stand_in import stand_ins_in
 from pipeline.sources.only import areas_on_grid
 from pipeline.store.lifecycle import read_store_meta
 from pipeline.store.reader import StoreLevel, open_store
@@ -52,7 +53,7 @@ class AoiLabels:
         return codes
 
 
-def labels_in_aoi(labels: Labels, store: StoreLevel) -> Labels:
+def labels_in_aoi(labels: Labels, store: StoreLevel, aoi: str | None = None) -> Labels:
     """Labels as far as the store was asked for.
 
     Parameters
@@ -61,17 +62,19 @@ def labels_in_aoi(labels: Labels, store: StoreLevel) -> Labels:
         On the grid of the store.
     store
         One level of it.
+    aoi
+        As for `store_area`.
 
     Raises
     ------
     StoreError
         Its area of interest is gone or changed.
     """
-    area = store_area(store, "judge it")
+    area = store_area(store, "judge it", aoi)
     return labels if area is None else AoiLabels(labels=labels, area=area)
 
 
-def store_area(store: StoreLevel, purpose: str) -> StoreArea | None:
+def store_area(store: StoreLevel, purpose: str, aoi: str | None = None) -> StoreArea | None:
     """The area that a store was asked for; None where that is everything.
 
     Parameters
@@ -80,6 +83,8 @@ def store_area(store: StoreLevel, purpose: str) -> StoreArea | None:
         One level of it.
     purpose
         What the area is needed for, as the message says it.
+    aoi
+        File of its polygons now, where they lie elsewhere or the store does not say where.
 
     Raises
     ------
@@ -90,7 +95,14 @@ def store_area(store: StoreLevel, purpose: str) -> StoreArea | None:
     recorded = {key: meta.get("fingerprint", {}).get(f"source.{key}") for key in ("aoi", "only")}
     if not any(recorded.values()):
         return None
-    source = SourceConfig.model_validate(meta["config"]["source"])
+    section = {**meta["config"]["source"], **({} if aoi is None else {"aoi": aoi})}
+    hidden = {name: section.get(name) for name in recorded}
+    if stand_ins_in(hidden):
+        raise StoreError(
+            f"{store.path} was made within an area of interest, which is needed to {purpose}, and does not say which "
+            f"file holds it (output.redact). Give --aoi FILE, of its polygons."
+        )
+    source = SourceConfig.model_validate(section)
     try:
         areas = areas_on_grid(source, open_store(store.path).grid, meta.get("tissue"))
     except SourceError as error:

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pipeline.privacy.concealed import safe_document, safe_text
 from pipeline.quality.evaluate.numbers import ChannelScore, NumberEvaluation
 from pipeline.quality.evaluate.report import json_number, write_file
-from pipeline.redact import redacted, redacted_document
 from pipeline.store.reader import StoreLevel
 
 NUMBER_NOTE = "Errors are stored numbers less labels; missed are labelled pixels that hold no number."
@@ -46,7 +46,7 @@ def number_lines(evaluation: NumberEvaluation, store: StoreLevel, labels: str) -
 
 def number_facts(evaluation: NumberEvaluation, store: StoreLevel, labels: str) -> list[tuple[str, str]]:
     """What was judged: names and values."""
-    facts = [("store", f"{store.path}, level {store.level}"), ("layer", store.layer), ("labels", redacted(labels))]
+    facts = [("store", f"{store.path}, level {store.level}"), ("layer", store.layer), ("labels", safe_text(labels))]
     if evaluation.committed < evaluation.blocks:
         partial = f"{evaluation.committed} of {evaluation.blocks} blocks are committed; the others do not count"
         facts.append(("partial", partial))
@@ -58,7 +58,7 @@ def print_numbers(evaluation: NumberEvaluation, store: StoreLevel, labels: str, 
 
     Raises InputError where the file cannot be written.
     """
-    text = json.dumps(redacted_document(number_document(evaluation, store, labels)), indent=2)
+    text = json.dumps(safe_document(number_document(evaluation, store, labels)), indent=2)
     if to_json is not None and to_json != "-":
         write_file(Path(to_json), f"{text}\n".encode())
     print(text if to_json == "-" else "\n".join(number_lines(evaluation, store, labels)))

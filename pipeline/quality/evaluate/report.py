@@ -11,9 +11,9 @@ import numpy as np
 from pipeline.errors import InputError
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
+from pipeline.privacy.concealed import safe_document, safe_text
 from pipeline.quality.evaluate.plot import draw_evaluation
 from pipeline.quality.evaluate.result import Evaluation, evaluation_lines
-from pipeline.redact import redacted_document
 from pipeline.store.reader import StoreLevel
 
 
@@ -66,8 +66,8 @@ def print_evaluation(
         The picture needs the extra ``plots``.
     """
     if png is not None:
-        write_file(png, draw_evaluation(evaluation, f"{store.path.name} against {PurePath(labels).name}"))
-    text = json.dumps(redacted_document(evaluation_document(evaluation, store, labels)), indent=2)
+        write_file(png, draw_evaluation(evaluation, f"{store.path.name} against {PurePath(safe_text(labels)).name}"))
+    text = json.dumps(safe_document(evaluation_document(evaluation, store, labels)), indent=2)
     if to_json is not None and to_json != "-":
         write_file(Path(to_json), f"{text}\n".encode())
     print(text if to_json == "-" else "\n".join(evaluation_lines(evaluation, store, labels)))

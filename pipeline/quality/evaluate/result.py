@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.privacy.concealed import safe_text
 from pipeline.quality.evaluate.boundary_f1 import Boundaries
 from pipeline.quality.evaluate.confusion import Confusion, PerClass, mean
-from pipeline.redact import redacted
 from pipeline.store.reader import StoreLevel
 from pipeline.store.spec import ClassRow
 
@@ -77,7 +77,7 @@ def fact_rows(evaluation: Evaluation, store: StoreLevel, labels: str) -> list[tu
     rows = [
         ("store", f"{store.path}, level {store.level}"),
         ("layer", store.layer),
-        ("labels", redacted(labels)),
+        ("labels", safe_text(labels)),
         ("judged", f"{count:,} labelled pixels of {store.grid.height * store.grid.width:,}"),
         ("missed", f"{evaluation.nodata:,} of them are nodata in it ({evaluation.nodata / count:.2%})"),
     ]

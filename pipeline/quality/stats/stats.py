@@ -29,7 +29,11 @@ NOISE = 1e-9
 
 
 def store_stats(
-    store: StoreLevel, zones: Zones | None = None, of: Denominator = "valid", objects: bool = False
+    store: StoreLevel,
+    zones: Zones | None = None,
+    of: Denominator = "valid",
+    objects: bool = False,
+    aoi: str | None = None,
 ) -> list[StatsRow]:
     """Pixels and areas of each class.
 
@@ -64,7 +68,7 @@ def store_stats(
         # it reads polygons, and a store is counted without
         from pipeline.quality.evaluate.aoi_labels import store_area
 
-        asked = store_area(store, "count what was asked for")
+        asked = store_area(store, "count what was asked for", aoi)
     sums = ClassSums(len(zones.names) if zones else 1, store.classes)
     _count(sums, blocks, areas, zones, asked)
     if of == "raster" and store.requested_blocks is not None:

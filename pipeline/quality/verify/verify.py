@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from random import Random
@@ -11,6 +12,7 @@ from pipeline.errors import StoreError
 from pipeline.inference.block_task import reuse_network
 from pipeline.locations import Place
 from pipeline.planning.job import Job, prepare_job
+from pipeline.planning.sameness import check_pixels
 from pipeline.quality.verify import wide_halo_reference
 from pipeline.quality.verify.certificate import Certificate, full_certificate, incomplete_certificate
 from pipeline.quality.verify.coverage import check_coverage
@@ -86,7 +88,9 @@ def verify(
     return full_certificate(job, coverage, check, seam_limit(job, tolerance, check.control), seed, windows)
 
 
-def job_of(store: Place, overrides: list[str]) -> Job:
+def job_of(
+    store: Place, overrides: list[str], source: str | None = None, say: Callable[[str], None] = lambda line: None
+) -> Job:
     """The job that a store was made by.
 
     Parameters
@@ -95,6 +99,10 @@ def job_of(store: Place, overrides: list[str]) -> Job:
         May have been moved since.
     overrides
         ``key.path=value``, as for `run`.
+    source
+        Where its source lies now. Pixels of all committed blocks are compared, unless it lies as it lay.
+    say
+        Told that pixels are compared.
 
     Raises
     ------
@@ -109,8 +117,12 @@ def job_of(store: Place, overrides: list[str]) -> Job:
             f"{store} was made before stores kept their config as it was given. Run its job once more, "
             f"which changes no pixel, and verify it then."
         )
-    config = validated_config(meta["given"], overrides, store)
-    return prepare_job(config.model_copy(update={"output": config.output.model_copy(update={"path": store})}))
+    named = [] if source is None else [f"source.path={json.dumps(source, ensure_ascii=False)}"]
+    config = validated_config(meta["given"], [*overrides, *named], store)
+    job = prepare_job(config.model_copy(update={"output": config.output.model_copy(update={"path": store})}))
+    if source is not None and job.moved:
+        check_pixels(job, None, say)
+    return job
 
 
 def _throttled(say: Callable[[str], None]) -> Callable[[str], None]:

@@ -1,0 +1,84 @@
+"""A name planted in a source is searched in everything that every command leaves and says, in both modes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+from tests import scenes
+from tests.privacy import planted
+from tests.privacy.commands import Commands, job, look, places_of, plant
+
+EXPORTS = ["cog", "png", "ome-tiff", "gpkg", "geoparquet", "flatgeobuf", "geojson", "qupath", "zarr-labels"]
+NEEDS_CRS = {"gpkg", "geoparquet", "flatgeobuf", "geojson"}
+LABELS = "marigold"
+"""The name in the path of labels."""
+STORE_AND_REPORT = {"job.zarr/zarr.json", "job.report.html"}
+OF_PAGES = {"job.report.json", "said by run"}
+"""Where a note says how the other pages of a file are read, each by its path."""
+EXPECTED = {
+    planted.IN_PATH: {
+        *STORE_AND_REPORT,
+        *OF_PAGES,
+        "shards.zarr/zarr.json",
+        "shards.report.html",
+        "shards.shard-001-of-001.report.json",
+        "plan.yaml",
+        "said by plan",
+        "job.preview/preview.html",
+    },
+    LABELS: {"evaluation.json", "evaluation.html", "said by evaluate"},
+    planted.IN_FILE: set(),
+}
+"""Where each name stands without `output.redact`. With it, no name stands anywhere."""
+
+
+@pytest.mark.slow
+@pytest.mark.nightly("jobs")
+@pytest.mark.parametrize("redact", [False, True])
+def test_every_command_tells_planted_names_only_where_they_are_listed(tmp_path: Path, redact: bool) -> None:
+    source = plant(tmp_path, "tiff")
+    config, commands, work = job(tmp_path, source, redact), Commands(), tmp_path / "work"
+    labels = scenes.write(tmp_path / f"{LABELS}.tif", np.ones((1, planted.HEIGHT, planted.WIDTH), "uint8"))
+    commands("plan", config, "--freeze", work / "plan.yaml")
+    commands("run", config, "--log-format", "json", "--profile", work / "trace.json")
+    commands("run", config)
+    commands("run", config, "--shard", "1/1", "--out", work / "shards.zarr")
+    commands("finish", work / "shards.zarr")
+    commands("verify", work / "job.zarr", "--windows", "1", *(["--source", source] if redact else []))
+    commands("preview", config, "--size", "64")
+    pages = ("--json", work / "evaluation.json", "--html", work / "evaluation.html", "--png", work / "evaluation.png")
+    commands("evaluate", work / "job.zarr", "--labels", labels, *pages)
+    for form in EXPORTS:
+        commands("export", work / "job.zarr", "--to", form)
+    commands("stats", work / "job.zarr")
+    commands("status", work / "job.zarr", "--json")
+    look(work, commands.said)
+    for name, expected in EXPECTED.items():
+        assert places_of(name, work, commands.said) ^ (set() if redact else expected) == set()
+
+
+@pytest.mark.slow
+@pytest.mark.nightly("jobs", after=2)
+@pytest.mark.parametrize("redact", [False, True])
+@pytest.mark.parametrize("maker", planted.MAKERS)
+def test_no_form_of_a_source_brings_its_names_into_outputs(tmp_path: Path, maker: str, redact: bool) -> None:
+    source = plant(tmp_path, maker)
+    assert planted.IN_FILE in str(metadata(source))
+    config, commands, work = job(tmp_path, source, redact), Commands(), tmp_path / "work"
+    commands("run", config, "--log-format", "json")
+    with rasterio.open(source) as file:
+        forms = [form for form in EXPORTS if file.crs or form not in NEEDS_CRS]
+    for form in forms if maker != "tiff" else ["cog", "ome-tiff", "qupath"]:
+        commands("export", work / "job.zarr", "--to", form)
+    expected = STORE_AND_REPORT | (OF_PAGES if maker == "tiff" else set())
+    assert places_of(planted.IN_PATH, work, commands.said) == (set() if redact else expected)
+    assert places_of(planted.IN_FILE, work, commands.said) == set()
+
+
+def metadata(source: Path) -> list[dict[str, str]]:
+    with rasterio.open(source) as file:
+        return [file.tags(ns=space) for space in (None, *file.tag_namespaces())]
