@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.geometry.grid import Grid
+from pipeline.geometry.packed_mask import PackedMask
 from pipeline.geometry.window import Window
 from pipeline.sources.only.area import RequestedArea, SourceAreas
-from pipeline.sources.only.packed import PackedMask
 
 SMALL_MASK_SIDE = 512
 """Longest side of the small mask, px."""

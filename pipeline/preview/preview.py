@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.config import Config
 from pipeline.errors import ConfigError
+from pipeline.geometry.packed_mask import PackedMask
 from pipeline.inference.recipe import Recipe
 from pipeline.planning.area_meta import small_mask
 from pipeline.planning.load_network import LoadedNetwork, load_network
@@ -24,7 +25,6 @@ from pipeline.reports.area_picture import draw_area, tissue_image
 from pipeline.runtime.transfer.base import Arrays
 from pipeline.sources.band_tags import BandTags, read_band_tags
 from pipeline.sources.gdal.options import mask_urls
-from pipeline.sources.only.packed import PackedMask
 from pipeline.store.files import belongs_to_others, files_at
 from pipeline.store.spec import ClassRow
 

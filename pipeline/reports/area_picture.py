@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 from scipy.ndimage import binary_erosion
 
-from pipeline.sources.only.packed import PackedMask
+from pipeline.geometry.packed_mask import PackedMask
 
 _Colours = npt.NDArray[np.uint8]
 OUTLINE = (0, 110, 60)

@@ -275,13 +275,15 @@ def open_with_handle(
 ) -> Iterator[tuple[RasterSource, DatasetReader]]:
     """A raster, and the handle by which it was looked at, for whoever asks more of it; as `open_source` otherwise."""
     path, bands = without_sample(config.file), config.numbers
-    with gdal_env(gdal_options(path, [], timeout)), look_at_file(path, access) as dataset:
+    alone = gdal_options(path, [], timeout)
+    with gdal_env(alone), look_at_file(path, access) as dataset:
         conceal_opened(dataset.files)
         picture = AS_STORED if config.scale_tags else picture_of(dataset, mask_urls(path), bands)
         indexes = bands_of(path, dataset, bands)
         parts = parts_of(path, dataset.files) if access is None else []
         place = georeference_of(dataset, path, given_size(config.pixel_size))
-        options = (*gdal_options(path, parts, timeout), *place.settings)
+        # what GDAL is told in this thread already is not named again
+        options = (*({**dict(alone), **dict(gdal_options(path, parts, timeout))}).items(), *place.settings)
         with gdal_env(options):
             mosaic = mosaic_of(parts)
         source = RasterSource(

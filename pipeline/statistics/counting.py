@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from pipeline.statistics.sort_keys import sort_keys
 
@@ -128,5 +127,7 @@ def _merge_moments(counts: PlaneCounts, other: PlaneCounts) -> None:
 
 def _counts(digits: npt.NDArray[Any], bins: int) -> npt.NDArray[np.int64]:
     """How often each digit occurs. By torch, which lets other threads run meanwhile."""
+    import torch
+
     numbers = digits if digits.dtype == np.uint8 else digits.astype(np.int32)
     return np.asarray(torch.bincount(torch.from_numpy(np.ascontiguousarray(numbers)), minlength=bins).numpy())

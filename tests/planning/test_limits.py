@@ -19,6 +19,7 @@ from pipeline.models.loaded import Loaded
 from pipeline.planning.limits import with_size_limit
 from pipeline.planning.planner import PlanInputs
 from pipeline.running.execute import prepare_job
+from pipeline.sources.only.area import SourceAreas
 from tests import networks, scenes
 
 
@@ -42,7 +43,7 @@ def opened(module: nn.Module, multiple: int = 1, **more: Any) -> PlanInputs:
     said = {
         "config": Config.model_construct(),
         "source": SimpleNamespace(bands=3),
-        "area": None,
+        "areas": SourceAreas(),
         "network": Loaded(module=module.eval(), identity_fields={}),
         "locality": Locality(verdict="local", stride=multiple, radius=None, bands=3, classes=4, minimum=1),
         "device": torch.device("cpu"),

@@ -82,16 +82,12 @@ def test_variety_is_that_of_each_window_by_hand() -> None:
     assert np.allclose(made, expected)
 
 
-def test_overviews_that_are_too_coarse_or_too_large_are_not_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_overviews_that_are_too_coarse_or_too_large_are_not_used(tmp_path: Path) -> None:
     source = opened(raster(tmp_path / "a.tif", 64, 64, (2, 4, 8)))
     assert [read_overview(source, step).step for step in (1, 2, 5, 100)] == [2, 2, 4, 8]
     size = 2 * 4 * (640 // 4) * (768 // 4)
-    monkeypatch.setattr("pipeline.sources.overview.OVERVIEW_READ_BYTES", size)
-    assert read_overview(source, 2).step == 4
-    monkeypatch.setattr("pipeline.sources.overview.OVERVIEW_READ_BYTES", 100)
-    assert read_overview(source, 2) is None
+    assert read_overview(source, 2, size).step == 4
+    assert read_overview(source, 2, 100) is None
     assert not read_overview(opened(raster(tmp_path / "b.tif", 64, 64)), 8)
 
 

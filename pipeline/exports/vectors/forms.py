@@ -70,7 +70,7 @@ def _pixels_of_image(meta: Mapping[str, Any]) -> PixelsOfImage:
     """How the mask of a slide lies on level 0, by the fingerprint of its store; on itself for other images."""
     from pipeline.objects.features import PixelsOfImage
 
-    return PixelsOfImage(*meta["fingerprint"].get("source.level_0_px", ()))
+    return PixelsOfImage(*meta.get("fingerprint", {}).get("source.level_0_px", ()))
 
 
 def feature_options(task: ExportTask) -> FeatureOptions:

@@ -21,7 +21,7 @@ SAME_PX = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lattice:
+class CoordinateAxis:
     """Centres of pixels along one axis."""
 
     first: float
@@ -31,9 +31,9 @@ class Lattice:
     count: int
 
     @property
-    def reversed(self) -> Lattice:
+    def reversed(self) -> CoordinateAxis:
         """The same pixels from the other end."""
-        return Lattice(first=self.first + (self.count - 1) * self.step, step=-self.step, count=self.count)
+        return CoordinateAxis(first=self.first + (self.count - 1) * self.step, step=-self.step, count=self.count)
 
     @property
     def edge(self) -> float:
@@ -46,7 +46,7 @@ class Lattice:
         return drift <= SAME_PX * abs(self.step)
 
 
-def lattice_of(values: npt.NDArray[Any], name: str) -> Lattice | None:
+def axis_of(values: npt.NDArray[Any], name: str) -> CoordinateAxis | None:
     """The lattice of a coordinate; None of a single one, which has no step.
 
     Raises
@@ -64,7 +64,7 @@ def lattice_of(values: npt.NDArray[Any], name: str) -> Lattice | None:
     off = np.abs(numbers[0] + step * np.arange(len(numbers)) - numbers)
     if step == 0 or not bool((off <= allowed).all()):
         raise SourceError(_uneven(numbers, off, name))
-    return Lattice(first=float(numbers[0]), step=step, count=len(numbers))
+    return CoordinateAxis(first=float(numbers[0]), step=step, count=len(numbers))
 
 
 def _uneven(numbers: npt.NDArray[np.float64], off: npt.NDArray[np.float64], name: str) -> str:

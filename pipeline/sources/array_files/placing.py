@@ -13,7 +13,7 @@ from pipeline.config.source import GeoreferenceConfig
 from pipeline.errors import SourceError
 from pipeline.geometry.grid import Grid, Transform
 from pipeline.sources.array_files.array_crs import DEGREES, crs_of_array, gdal_crs
-from pipeline.sources.array_files.lattice import Lattice, lattice_of
+from pipeline.sources.array_files.lattice import CoordinateAxis, axis_of
 from pipeline.sources.gdal.georeference import crs_texts
 from pipeline.sources.gdal.pixel_size import PixelSize
 
@@ -121,16 +121,20 @@ def _is_geographic(facts: PlaceFacts) -> bool:
     return all(entry is not None and str(entry.attributes.get("units")) in DEGREES for entry in coordinates)
 
 
-def _lattices(facts: PlaceFacts) -> tuple[Lattice, Lattice] | None:
+def _lattices(facts: PlaceFacts) -> tuple[CoordinateAxis, CoordinateAxis] | None:
     """Lattices of rows and columns; None where one has no coordinate, or a single one."""
     if facts.rows is None or facts.columns is None:
         return None
-    rows, columns = (lattice_of(entry.values, entry.name) for entry in (facts.rows, facts.columns))
+    rows, columns = (axis_of(entry.values, entry.name) for entry in (facts.rows, facts.columns))
     return None if rows is None or columns is None else (rows, columns)
 
 
 def _on_lattices(
-    facts: PlaceFacts, plain: Grid, lattices: tuple[Lattice, Lattice], crs: rasterio.crs.CRS | None, note: str
+    facts: PlaceFacts,
+    plain: Grid,
+    lattices: tuple[CoordinateAxis, CoordinateAxis],
+    crs: rasterio.crs.CRS | None,
+    note: str,
 ) -> ArrayPlace:
     """Northern rows first and western columns first, whatever the order in the file."""
     rows, columns = lattices
@@ -146,7 +150,7 @@ def _on_lattices(
     return ArrayPlace(grid=grid, from_bottom=rows.step > 0, from_right=columns.step < 0, notes=notes)
 
 
-def _same(transform: Transform, down: Lattice, across: Lattice) -> bool:
+def _same(transform: Transform, down: CoordinateAxis, across: CoordinateAxis) -> bool:
     a, _, c, _, e, f = transform
     return across.near(c, a) and down.near(f, e)
 

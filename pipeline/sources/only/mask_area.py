@@ -16,9 +16,9 @@ from typing import Protocol
 import numpy as np
 
 from pipeline.geometry.blocks import BlockGrid, BlockIndex
+from pipeline.geometry.packed_mask import CellNumbers, MaskCells, PackedMask
 from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window
-from pipeline.sources.only.packed import CellNumbers, MaskCells, PackedMask
 
 _PIXEL_TRIES = 32
 """Pixels that are drawn in cells of the mask; that none lies in the raster is rare."""

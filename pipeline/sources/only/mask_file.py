@@ -17,12 +17,12 @@ from rasterio.windows import Window as RasterioWindow
 from pipeline.errors import SourceError
 from pipeline.geometry.crs import crs_mismatch_error, same_crs
 from pipeline.geometry.grid import Grid
+from pipeline.geometry.packed_mask import MaskCells, PackedMask
 from pipeline.sources.gdal.georeference import grid_of
 from pipeline.sources.gdal.opening import last_line
 from pipeline.sources.gdal.options import mask_urls
 from pipeline.sources.only.mask_area import AxisMap, MaskArea
-from pipeline.sources.only.mask_georeference import lattice_of, lattice_step, parallel_axes, warped_mask
-from pipeline.sources.only.packed import MaskCells, PackedMask
+from pipeline.sources.only.mask_georeference import coarser_grid, lattice_step, parallel_axes, warped_mask
 
 MAX_MASK_PX = 2**28
 """Pixels of a mask, at most: 32 MiB in memory."""
@@ -99,7 +99,7 @@ def _georeferenced(path: str, digest: str, mask: Grid, grid: Grid) -> MaskArea:
     if same_crs(mask.wkt, grid.wkt) and (axes := parallel_axes(mask, grid)) is not None:
         return _area(MaskFile(path=path, digest=digest), grid, *axes)
     step = lattice_step(mask, grid)
-    target = lattice_of(grid, step)
+    target = coarser_grid(grid, step)
     _check_size(path, target.height, target.width)
     axis = AxisMap(scale=1 / step)
     return _area(MaskFile(path=path, digest=digest, target=target), grid, axis, axis)

@@ -7,8 +7,8 @@ from rasterio.transform import Affine, array_bounds
 from rasterio.warp import Resampling, calculate_default_transform, reproject
 
 from pipeline.geometry.grid import Grid
+from pipeline.geometry.packed_mask import PackedMask
 from pipeline.sources.only.mask_area import AxisMap
-from pipeline.sources.only.packed import PackedMask
 
 FINER = 2
 """Cells of the lattice per pixel of a mask that is warped, on each axis."""
@@ -31,7 +31,7 @@ def lattice_step(mask: Grid, grid: Grid) -> int:
     return max(int(abs(transform.a) / max(grid.pixel_size) / FINER), 1)
 
 
-def lattice_of(grid: Grid, step: int) -> Grid:
+def coarser_grid(grid: Grid, step: int) -> Grid:
     """The grid of the raster with pixels of so many px."""
     a, b, c, d, e, f = grid.transform
     return Grid(

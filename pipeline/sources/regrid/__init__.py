@@ -13,7 +13,7 @@ from pipeline.sources.regrid.regridded import Regridded
 from pipeline.sources.regrid.scale import kernel_scale
 from pipeline.sources.regrid.target import check_grid_overlap, target_grid
 
-__all__ = ["on_grid", "regridded"]
+__all__ = ["on_grid", "place_on_grid"]
 
 
 @runtime_checkable
@@ -48,10 +48,10 @@ def on_grid(source: Source, config: SourceConfig, stored: Mapping[str, Any] | No
     placement = placement_of(source)
     grid = target_grid(config.grid, source, placement)
     check_grid_overlap(grid, source, placement)
-    return regridded(source, placement, grid, config.resampling).with_stored_grid(stored or {})
+    return place_on_grid(source, placement, grid, config.resampling).with_stored_grid(stored or {})
 
 
-def regridded(source: Source, placement: Placement, grid: Grid, resampling: str) -> Regridded:
+def place_on_grid(source: Source, placement: Placement, grid: Grid, resampling: str) -> Regridded:
     """A source on a grid, of which it covers some."""
     scale = kernel_scale(grid, source, placement)
     return Regridded(source=source, placement=placement, target=grid, resampling=resampling, scale=scale)

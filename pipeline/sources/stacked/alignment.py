@@ -10,7 +10,7 @@ from pipeline.geometry.crs import same_grid
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.interfaces import Source
-from pipeline.sources.regrid import regridded
+from pipeline.sources.regrid import place_on_grid
 from pipeline.sources.regrid.placement import Placement, placement_of
 from pipeline.sources.regrid.scale import common_places
 from pipeline.sources.stacked.grid_difference import difference, whole_shift
@@ -118,7 +118,7 @@ def _resampled(opened: ListedSource, target: Grid, other: str) -> Source:
     placement = placement_of(source)
     if not common_places(target, (source.grid.height, source.grid.width), placement).rows.size:
         raise _apart(opened)
-    return regridded(source, placement, target, opened.resampling)
+    return place_on_grid(source, placement, target, opened.resampling)
 
 
 def _apart(opened: ListedSource) -> SourceError:

@@ -12,9 +12,9 @@ from PIL import Image
 from pipeline.config.tissue import TissueConfig, parse_measure
 from pipeline.errors import SourceError
 from pipeline.geometry.grid import Grid
+from pipeline.geometry.packed_mask import PackedMask
 from pipeline.interfaces import Source
 from pipeline.sources.lattice import Lattice, read_lattice
-from pipeline.sources.only.packed import PackedMask
 from pipeline.sources.tissue.rule import Tissue, tissue_of
 
 __all__ = ["estimate_tissue"]

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.geometry.grid import Grid
+from pipeline.geometry.packed_mask import PackedMask
 from pipeline.sources.only.mask_area import AxisMap, MaskArea
-from pipeline.sources.only.packed import PackedMask
 
 LITTLE = 0.001
 """Share of tissue below which a person is told."""

@@ -23,9 +23,9 @@ def opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     monkeypatch.setenv("WHOLECLOTH_CACHE", str(tmp_path / "cache"))
     looked, look = list[str](), raster.open_with_handle
 
-    def counted(config: Any, timeout: float | None = None) -> Any:
+    def counted(config: Any, *more: Any) -> Any:
         looked.append(Path(config.path).name)
-        return look(config, timeout)
+        return look(config, *more)
 
     monkeypatch.setattr(raster, "open_with_handle", counted)
     return looked

@@ -20,13 +20,13 @@ from pipeline.config import SourceConfig
 from pipeline.errors import SourceError
 from pipeline.geometry.blocks import BlockGrid
 from pipeline.geometry.grid import Grid
+from pipeline.geometry.packed_mask import PackedMask
 from pipeline.geometry.tiling import HaloTiling
 from pipeline.geometry.window import Window
 from pipeline.sources.only import areas_on_grid, mask_file
 from pipeline.sources.only.area import RequestedArea
 from pipeline.sources.only.mask_area import AxisMap, MaskArea
 from pipeline.sources.only.mask_file import open_mask
-from pipeline.sources.only.packed import PackedMask
 from tests.quality.labels.places import DEGREES, LAEA, UTM, cut, whole, windows
 from tests.sources.aoi.shapes import OF, placed, write
 
