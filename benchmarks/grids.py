@@ -28,7 +28,7 @@ from rasterio.vrt import WarpedVRT
 from benchmarks.odd_files import SKIPPED
 from benchmarks.scaling import table
 from pipeline.config import SourceConfig
-from pipeline.config.source import GridConfig
+from pipeline.config.grids import GridConfig
 from pipeline.errors import PipelineError
 from pipeline.geometry.window import Window
 from pipeline.interfaces import Pixels, Source

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from pipeline.config.areas import AreaConfig, OnlyConfig
 from pipeline.config.cluster import AddressConfig, SlurmConfig, TlsConfig
 from pipeline.config.execution import ExecutionConfig, OutputConfig, TileConfig, ToleranceConfig
 from pipeline.config.frozen import FrozenPlanConfig
+from pipeline.config.grids import GridConfig
+from pipeline.config.labels import LabelsConfig
 from pipeline.config.model import ClassConfig, InputConfig, ModelConfig, ModelOutputConfig
 from pipeline.config.normalise import NormaliseConfig
-from pipeline.config.source import AreaConfig, GridConfig, LabelsConfig, OnlyConfig, SourceConfig
+from pipeline.config.source import SourceConfig
 from pipeline.config.tissue import TissueConfig
 from pipeline.config.training import (
     AugmentConfig,

@@ -14,12 +14,12 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.config import Config, factory, paths
+from pipeline.config.areas import TISSUE
 from pipeline.config.families import ENGINE_FACTS
 from pipeline.config.paths import is_there
 from pipeline.config.postprocess import Postprocess, StepConfig
 from pipeline.config.private_names import conceal_private_names, require_no_stand_ins
 from pipeline.config.search import SearchConfig
-from pipeline.config.source import TISSUE
 from pipeline.errors import ConfigError
 from pipeline.locations import Place
 

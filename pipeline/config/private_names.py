@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pipeline.config.source import TISSUE
+from pipeline.config.areas import TISSUE
 from pipeline.errors import ConfigError
 from pipeline.privacy.concealed import conceal
 from pipeline.privacy.stand_in import STAND_IN_PREFIX, stand_in, stand_ins_in

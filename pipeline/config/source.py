@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
     Tag,
     ValidationInfo,
-    WithJsonSchema,
     field_validator,
     model_validator,
 )
 
+from pipeline.config.areas import TISSUE, AreaConfig, OnlyConfig
 from pipeline.config.families import SOURCE_KINDS, OneOf, facts_of, kinds_with
+from pipeline.config.grids import GeoreferenceConfig, GridConfig, PixelSizes, Positive, Resampling
 from pipeline.config.search import SearchConfig, search_of
+from pipeline.config.selection import SelectValue
 from pipeline.config.tissue import TissueConfig
 from pipeline.config.values import Auto, ConfigSection, Count
 
@@ -26,126 +26,6 @@ MAX_NAMED_FILES = 4
 """Files that a message names."""
 SHARED_KEYS = ("nodata", "nodata_rule", "scale_tags", "resampling")
 """Keys of a stack that hold for each of its sources which does not give them itself."""
-
-
-TISSUE = "tissue"
-"""Value of ``source.only`` that is no file."""
-
-
-class AreaConfig(ConfigSection):
-    """The part of a raster that is asked for."""
-
-    path: str = Field(description="polygons in any CRS: GeoJSON, GeoPackage, FlatGeobuf, shapefile …")
-    layer: str | None = Field(None, description="layer of a file that has several")
-    where: str | None = Field(None, description="condition on the attributes, such as: name = 'north'")
-
-
-class OnlyConfig(AreaConfig):
-    """Polygons that limit what is inferred, some of them by their class."""
-
-    classes: Annotated[list[str], Field(min_length=1)] | None = Field(
-        None, description="names of classes, as QuPath's classification has them; all polygons by default"
-    )
-
-
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-PerAxis = Positive | Annotated[list[Positive], Field(min_length=2, max_length=2)]
-"""A number for both axes, or [x, y]."""
-PixelSizes = Positive | Annotated[list[Positive], Field(min_length=2, max_length=2)]
-"""A number for both axes, or [y, x], as arrays and microscopes have them."""
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-
-
-_Method = Literal["nearest", "bilinear", "cubic", "lanczos", "average"]
-Resampling = Annotated[
-    _Method,
-    BeforeValidator(lambda value: "average" if value == "area" else value),
-    WithJsonSchema({"enum": [*get_args(_Method), "area"], "type": "string"}),
-]
-"""How pixels are brought to another grid; area is another word for average."""
-
-
-class GridConfig(ConfigSection):
-    """The grid on which the network sees a raster."""
-
-    crs: str | None = Field(None, description="AUTHORITY:CODE or WKT; the source's by default")
-    resolution: PerAxis | None = Field(
-        None, description="size of a pixel in units of the grid's CRS, or [x, y]; about the source's by default"
-    )
-    bounds: Annotated[list[Finite], Field(min_length=4, max_length=4)] | None = Field(
-        None, description="[left, bottom, right, top] in the grid's CRS; what covers the source by default"
-    )
-    snap: PerAxis | None = Field(
-        None,
-        description="sides are moved outwards to multiples of it, or of [x, y]; the resolution by default, and nothing "
-        "where bounds are given",
-    )
-    like: str | None = Field(None, description="a raster that has the grid; then nothing else is given")
-
-    @model_validator(mode="after")
-    def _consistent(self) -> GridConfig:
-        others = [name for name in ("crs", "resolution", "bounds", "snap") if getattr(self, name) is not None]
-        if self.like is not None and others:
-            raise ValueError(
-                f"like gives the whole grid, and {' and '.join(others)} would give it anew; give like alone, or leave "
-                f"it out"
-            )
-        if self.like is None and not others:
-            raise ValueError("it is empty; give crs, resolution, bounds, snap, or like: FILE, or leave it out")
-        if self.bounds is not None and (self.bounds[0] >= self.bounds[2] or self.bounds[1] >= self.bounds[3]):
-            raise ValueError(
-                f"bounds are {self.bounds}, which hold no pixel; give [left, bottom, right, top] with left below right "
-                f"and bottom below top, across the antimeridian as [179, -20, 181, -18]"
-            )
-        return self
-
-
-def date_text(value: object) -> object:
-    """A date of YAML as ISO 8601, and what is no label refused."""
-    if isinstance(value, bool) or value is None:
-        raise ValueError("it is no label; give a number, a text or a date")
-    return value.isoformat() if isinstance(value, date) else value
-
-
-class GeoreferenceConfig(ConfigSection):
-    """Where the pixels of an array lie."""
-
-    crs: str | None = Field(None, description="AUTHORITY:CODE or WKT")
-    transform: Annotated[list[Finite], Field(min_length=6, max_length=6)] | None = Field(
-        None, description="[a, b, c, d, e, f]: x = a·col + b·row + c and y = d·col + e·row + f at the corner of a pixel"
-    )
-    bounds: Annotated[list[Finite], Field(min_length=4, max_length=4)] | None = Field(
-        None, description="[left, bottom, right, top] of all pixels, of which the first row is the top"
-    )
-
-    @model_validator(mode="after")
-    def _one_place(self) -> GeoreferenceConfig:
-        if self.transform is not None and self.bounds is not None:
-            raise ValueError("transform and bounds both say where the pixels lie; give one of them")
-        if self.crs is None and self.transform is None and self.bounds is None:
-            raise ValueError("it is empty; give crs, transform or bounds, or leave it out")
-        if self.bounds is not None and (self.bounds[0] >= self.bounds[2] or self.bounds[1] >= self.bounds[3]):
-            raise ValueError(f"bounds are {self.bounds}; give [left, bottom, right, top], left below right")
-        if self.transform is not None:
-            a, b, _, d, e, _ = self.transform
-            if a * e == b * d:
-                raise ValueError(f"transform is {self.transform}, by which pixels have no area")
-        return self
-
-    def transform_of(self, height: int, width: int) -> tuple[float, float, float, float, float, float] | None:
-        """The transform of an array of so many px; None where a CRS alone is given."""
-        if self.bounds is not None:
-            left, bottom, right, top = self.bounds
-            return (right - left) / width, 0.0, left, 0.0, (bottom - top) / height, top
-        if self.transform is None:
-            return None
-        a, b, c, d, e, f = self.transform
-        return a, b, c, d, e, f
-
-
-SelectLabel = Annotated[int | float | str, BeforeValidator(date_text)]
-SelectValue = SelectLabel | Annotated[list[SelectLabel], Field(min_length=1)]
-"""What of a dimension is read: a label, or a list of those that are bands."""
 
 
 class NotConfig(ConfigSection):
@@ -455,20 +335,3 @@ def one_raster(names: list[str]) -> str:
         f"as B{{band}}.tif or a mapping such as {{red: B04.tif}} as path; where each is a date or a sensor, "
         f"kind: stack puts their bands side by side"
     )
-
-
-class LabelsConfig(ConfigSection):
-    """What is known of an image: a raster of class codes, or polygons."""
-
-    path: str = Field(
-        description="raster of one band, polygons (GeoJSON, GeoPackage, FlatGeobuf, shapefile …), or sample://NAME"
-    )
-    values: dict[int | str, int | str] | None = Field(
-        None,
-        description="value of the labels → code or name of its class, such as {0: 0, 255: 1}; then every "
-        "value is listed",
-    )
-    ignore: list[int | str] = Field([], description="values that say nothing, or names of classes that are passed over")
-    attribute: str | None = Field(None, description="field of the polygons that holds the class")
-    burn: int | str | None = Field(None, description="name or code of the class that all polygons mean")
-    layer: str | None = Field(None, description="layer of a file that has several")

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.config.source import LabelsConfig, ScenePath
+from pipeline.config.labels import LabelsConfig
+from pipeline.config.source import ScenePath
 from pipeline.config.values import Auto, ConfigSection, Count
 
 Share = Annotated[float, Field(gt=0, lt=1)]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy.typing as npt
 import rasterio.crs
 
-from pipeline.config.source import GeoreferenceConfig
+from pipeline.config.grids import GeoreferenceConfig
 from pipeline.errors import SourceError
 from pipeline.geometry.grid import Grid, Transform
 from pipeline.sources.array_files.array_crs import DEGREES, crs_of_array, gdal_crs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.config.source import SelectValue
+from pipeline.config.selection import SelectValue
 from pipeline.errors import SourceError
 from pipeline.sources.array_files.dimensions import same_dimension
 from pipeline.sources.array_files.labels import Label, listed_labels, position_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from pipeline.config.source import GridConfig
+from pipeline.config.grids import GridConfig
 from pipeline.errors import SourceError
 from pipeline.geometry.crs import Box, bbox_of, name_of
 from pipeline.geometry.grid import Grid

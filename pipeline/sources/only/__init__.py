@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.config import OnlyConfig, SourceConfig
-from pipeline.config.source import TISSUE
+from pipeline.config.areas import TISSUE
 from pipeline.config.tissue import TissueConfig
 from pipeline.geometry.grid import Grid
 from pipeline.interfaces import Source

@@ -10,7 +10,7 @@ from rasterio.crs import CRS
 from rasterio.enums import WktVersion
 from rasterio.errors import CRSError
 
-from pipeline.config.source import GridConfig
+from pipeline.config.grids import GridConfig
 from pipeline.errors import SourceError
 from pipeline.geometry.crs import Box, bbox_of, name_of
 from pipeline.geometry.grid import Grid
