@@ -20,7 +20,7 @@ PRIVATE_OF_AREAS = ("path", "where", "layer")
 
 def is_redacting(meta: Mapping[str, Any]) -> bool:
     """Whether the config of a store keeps names out of it; stores of before say nothing, and do not."""
-    return bool(meta["config"]["output"].get("redact", False))
+    return bool(meta.get("config", {}).get("output", {}).get("redact", False))
 
 
 def without_private_names(document: dict[str, Any]) -> dict[str, Any]:

@@ -122,6 +122,7 @@ def test_polygons_of_a_redacted_store_are_named_when_they_are_needed(tmp_path: P
     assert places_of(planted.IN_PATH, work, commands.said) == set()
 
 
+@pytest.mark.nightly("jobs")
 @pytest.mark.slow
 def test_a_block_that_cannot_be_read_is_told_without_the_name_of_its_file(tmp_path: Path) -> None:
     source = plant(tmp_path, "ome")

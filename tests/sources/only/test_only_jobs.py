@@ -138,6 +138,7 @@ def test_the_area_is_the_same_whatever_the_engine_the_workers_and_the_blocks(
     assert (asked_for(tmp_path) == asked).all()
 
 
+@pytest.mark.nightly("kills")
 @pytest.mark.slow
 def test_a_run_that_dies_goes_on_without_another_estimate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     go(config(tmp_path, "reference", source=TISSUE))

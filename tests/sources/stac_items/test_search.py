@@ -96,6 +96,7 @@ def test_an_item_of_a_search_that_plants_an_address_is_refused(server: Served) -
         open_source(SourceConfig(**given))
 
 
+@pytest.mark.nightly("storage")
 @pytest.mark.slow
 def test_a_store_and_a_frozen_plan_are_made_of_no_other_items(server: Served, tmp_path: Path) -> None:
     given = publish(server, (0, 1))

@@ -179,7 +179,8 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["serial", pytest.param("processes", marks=pytest.mark.nightly("storage"))])
+@pytest.mark.nightly("storage")
+@pytest.mark.parametrize("engine", ["serial", "processes"])
 def test_a_run_signs_anew_in_its_workers_and_writes_no_signature_anywhere(
     server: Served, hasty: None, tmp_path: Path, engine: str
 ) -> None:
