@@ -138,10 +138,10 @@ class RasterSource:
 
     def identity(self) -> dict[str, Any]:
         """Path, files, grid and what is read of them."""
-        signed = self._handle.signed
-        url, headers = (None, ()) if signed is None else (signed.url, signed.headers)
+        files = self.dataset.files
+        file = identity_of(self.path, files) if self.access is None else self.access.identity(self.path, files)
         return {
-            **identity_of(self.path, self.dataset.files, url, headers),
+            **file,
             "grid": self.grid.as_dict(),
             "bands": list(self.indexes),
             "nodata": str(self.nodata),

@@ -6,11 +6,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import rasterio
 from rasterio.io import DatasetReader
 
 from pipeline.errors import SourceError
+from pipeline.sources.gdal.file_identity import identity_of
 from pipeline.sources.gdal.opening import open_dataset
 from pipeline.sources.gdal.options import Settings, gdal_env
 from pipeline.sources.gdal.refusals import refusal_of
@@ -57,6 +59,15 @@ class FileAccess:
             if not self.may_succeed_now(href, signed):
                 raise
         return self.open(href)
+
+    def identity(self, href: str, files: list[str]) -> dict[str, Any]:
+        """What makes the file this file; asked once more under a new signature where the server refuses this one."""
+        signed = self.signed(href)
+        identity = identity_of(href, files, signed.url, signed.headers)
+        if set(identity) > {"path"} or not self.may_succeed_now(href, signed):
+            return identity
+        signed = self.signed(href)
+        return identity_of(href, files, signed.url, signed.headers)
 
     @contextmanager
     def env(self, signed: Signed) -> Iterator[None]:

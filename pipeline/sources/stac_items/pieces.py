@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline.config import SourceConfig
 from pipeline.redact import redacted
+from pipeline.sources.gdal.access import FileAccess
 from pipeline.sources.gdal.file_identity import identity_of
 from pipeline.sources.gdal.signer import signer_named
 from pipeline.sources.mosaics.piece import Piece
@@ -61,5 +62,4 @@ def _mark(scene: ItemScene, config: SourceConfig) -> str:
 def _identity(file: str, config: SourceConfig) -> dict[str, Any]:
     if config.sign is None:
         return identity_of(file, [])
-    signed = signer_named(config.sign).signed(file)
-    return identity_of(file, [], signed.url, signed.headers)
+    return FileAccess(signer=signer_named(config.sign)).identity(file, [])
