@@ -53,10 +53,10 @@ class Box:
 
 
 def bbox_of(grid: Grid, window: Window | None = None) -> Box:
-    """The outline of a grid or one of its windows, in the CRS of the grid; without a CRS, in pixels."""
+    """The outline of a grid or one of its windows, in the CRS of the grid; without a CRS, in pixels of the image."""
     if window is None:
         window = Window(row=0, col=0, height=grid.height, width=grid.width)
-    a, b, c, d, e, f = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0) if grid.wkt is None else grid.transform
+    a, b, c, d, e, f = grid.of_polygons
     moved = (a, b, a * window.col + b * window.row + c, d, e, d * window.col + e * window.row + f)
     left, bottom, right, top = Grid(height=window.height, width=window.width, transform=moved).bounds
     return Box(left=left, bottom=bottom, right=right, top=top)

@@ -46,25 +46,6 @@ class FeatureOptions(ObjectChoice):
     object_limit: int = OBJECT_LIMIT
 
 
-@dataclass(frozen=True, slots=True)
-class PixelsOfImage:
-    """Where pixels of a mask lie on the full resolution of its image, which a slide is read below of."""
-
-    height: float = 1.0
-    """Of a pixel of the mask, px of the image."""
-    width: float = 1.0
-    row: float = 0.0
-    """Of the mask's corner, px of the image."""
-    col: float = 0.0
-
-    def points(self, cols: npt.NDArray[Any], rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """(n, 2) x and y of lattice points of the mask, px of the image to 1/1000; whole numbers where they are."""
-        if self == PixelsOfImage():
-            return np.stack([cols, rows], axis=1)
-        points = np.stack([self.col + self.width * cols, self.row + self.height * rows], axis=1)
-        return np.round(points, 3)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureFields:
     """What all features have in common."""
@@ -78,8 +59,6 @@ class FeatureFields:
     has_confidence: bool
     multi: bool
     """Whether geometries are MultiPolygons."""
-    image_px: PixelsOfImage = PixelsOfImage()
-    """Where the pixels of the mask lie on the image that a viewer opens."""
 
     @property
     def names(self) -> tuple[str, ...]:

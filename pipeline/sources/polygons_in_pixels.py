@@ -190,7 +190,7 @@ def polygon_parts(shapes: Any) -> GeometryArray:
 
 def _moved(polygons: GeometryArray, layer: PolygonFile, grid: Grid) -> GeometryArray:
     """Every vertex in columns and rows."""
-    a, b, c, d, e, f = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0) if grid.wkt is None else grid.transform
+    a, b, c, d, e, f = grid.of_polygons
     inverse = np.linalg.inv(np.array([[a, b], [d, e]]))
 
     box = bbox_of(grid)

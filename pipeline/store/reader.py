@@ -12,7 +12,7 @@ import zarr
 
 from pipeline.errors import StoreError
 from pipeline.geometry.blocks import overview_blocks_above
-from pipeline.geometry.grid import Grid
+from pipeline.geometry.grid import IDENTITY, Grid, Transform, slide_px
 from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window
 from pipeline.locations import Place, parse_place
@@ -129,7 +129,7 @@ def open_store(path: Place, level: int = 0, layer: str = "mask") -> StoreLevel:
     return StoreLevel(
         path=path,
         level=level,
-        grid=_grid(path, level, array.shape[-2:]),
+        grid=_grid(path, level, array.shape[-2:], meta),
         classes=tuple(ClassRow(**row) for row in meta["classes"]),
         nodata=np.asarray(array.fill_value).item(),
         chunk=array.chunks[-1],
@@ -185,7 +185,7 @@ def _requested_blocks(path: Place, meta: dict[str, Any], level: int, side: int) 
     return meta.get("asked")
 
 
-def _grid(path: Place, level: int, shape: tuple[int, ...]) -> Grid:
+def _grid(path: Place, level: int, shape: tuple[int, ...], meta: dict[str, Any]) -> Grid:
     attributes: dict[str, Any] = dict(
         zarr.open_group(zarr_path(path, str(level)), mode="r", use_consolidated=False).attrs
     )
@@ -198,7 +198,14 @@ def _grid(path: Place, level: int, shape: tuple[int, ...]) -> Grid:
         wkt=wkt,
         code=attributes.get("proj:code"),
         unit="crs" if wkt else _unit(path, level),
+        image_px=Grid(height=1, width=1, image_px=_image_px(meta)).level(level).image_px,
     )
+
+
+def _image_px(meta: dict[str, Any]) -> Transform:
+    """Of the full resolution of a store: of a slide that was read below its own, px of level 0."""
+    place = meta.get("fingerprint", {}).get("source.level_0_px")
+    return IDENTITY if place is None else slide_px((place[0], place[1]), (place[2], place[3]))
 
 
 def _unit(path: Place, level: int) -> Any:

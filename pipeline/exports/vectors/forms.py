@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import importlib
 import shutil
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ from pipeline.store.lifecycle import open_layer
 from pipeline.store.reader import open_store
 
 if TYPE_CHECKING:
-    from pipeline.objects.features import FeatureBatch, FeatureFields, FeatureOptions, PixelsOfImage
+    from pipeline.objects.features import FeatureBatch, FeatureFields, FeatureOptions
 
 _PROCESS_BYTES = 230 * 2**20
 """What the process takes before it traces anything."""
@@ -59,18 +58,10 @@ def _write(writer: str, ending: str, task: ExportTask, file: Path) -> None:
                 f"{simplification.unchanged_arcs} of {simplification.arcs} arcs stay as they are: "
                 f"simplified, they would touch another"
             )
-        fields = replace(features.fields, image_px=_pixels_of_image(task.meta))
-        _writer(writer)(features.batches(simplification), scratch / f"objects{ending}", fields, str(task.mark))
+        _writer(writer)(features.batches(simplification), scratch / f"objects{ending}", features.fields, str(task.mark))
         (scratch / f"objects{ending}").replace(file)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _pixels_of_image(meta: Mapping[str, Any]) -> PixelsOfImage:
-    """How the mask of a slide lies on level 0, by the fingerprint of its store; on itself for other images."""
-    from pipeline.objects.features import PixelsOfImage
-
-    return PixelsOfImage(*meta.get("fingerprint", {}).get("source.level_0_px", ()))
 
 
 def feature_options(task: ExportTask) -> FeatureOptions:

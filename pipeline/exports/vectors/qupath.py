@@ -5,8 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from pipeline.exports.vectors.json_text import compact, object_shapes, write_polygons
+from pipeline.geometry.grid import IDENTITY, Grid
 from pipeline.objects.features import FeatureBatch, FeatureFields
 
 NAMESPACE = uuid.UUID("9a1f3c52-6a0b-5d0e-8c55-2f6f1a7f6f10")
@@ -46,7 +51,7 @@ def write_qupath(batches: Iterable[FeatureBatch], path: Path, fields: FeatureFie
         separator = "\n"
         for batch in batches:
             columns = {name: batch.attributes[name].tolist() for name in ("id", "code", *numbers)}
-            points = fields.image_px.points(batch.cols, batch.rows)
+            points = image_points(fields.grid, batch.cols, batch.rows)
             for at, shapes in enumerate(object_shapes(batch, points)):
                 identifier = uuid.uuid5(NAMESPACE, f"{mark} {columns['id'][at]}")
                 properties = {
@@ -60,3 +65,11 @@ def write_qupath(batches: Iterable[FeatureBatch], path: Path, fields: FeatureFie
                 file.write(f',"properties":{compact(properties, ascii_only=True)}}}')
                 separator = ",\n"
         file.write("\n]}\n")
+
+
+def image_points(grid: Grid, cols: npt.NDArray[Any], rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """(n, 2) x and y of lattice points of a mask, px of its image to 1/1000; whole numbers where they are."""
+    if grid.image_px == IDENTITY:
+        return np.stack([cols, rows], axis=1)
+    a, b, c, d, e, f = grid.image_px
+    return np.round(np.stack([a * cols + b * rows + c, d * cols + e * rows + f], axis=1), 3)

@@ -14,7 +14,7 @@ from rasterio.errors import CRSError, RasterioError
 from rasterio.io import DatasetReader
 
 from pipeline.errors import SourceError
-from pipeline.geometry.grid import UNIT_TAG, Grid, Transform
+from pipeline.geometry.grid import IDENTITY, UNIT_TAG, Grid, Transform
 from pipeline.sources.gdal.ome_zarr import ome_size
 from pipeline.sources.gdal.options import Settings, mask_urls
 from pipeline.sources.gdal.pixel_size import PixelSize, pixel_size, printed_note, printed_size
@@ -25,7 +25,6 @@ TOP_DOWN: Settings = (("GDAL_NETCDF_BOTTOMUP", "NO"),)
 """GDAL takes a variable of which it knows no coordinates for one whose first row is its lowest."""
 EVEN = 1e-3
 """Share of a step by which coordinates may be off an even lattice."""
-IDENTITY_TRANSFORM = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +58,7 @@ def georeference_of(dataset: DatasetReader, path: str, given: PixelSize | None =
     grid = grid_of(dataset)
     if given is not None:
         return _with_given(grid, given, path, pixel_size(dataset.tags()) or ome_size(dataset))
-    if grid.wkt is not None or grid.transform != IDENTITY_TRANSFORM:
+    if grid.wkt is not None or grid.transform != IDENTITY:
         return Georeference(grid=grid)
     if (place := netcdf_transform(dataset, path)) is not None:
         return Georeference(
@@ -149,7 +148,7 @@ def netcdf_transform(dataset: DatasetReader, path: str) -> tuple[Transform, Sett
     tuple or None
         None where GDAL knows the place, or nothing says it.
     """
-    if dataset.driver != "netCDF" or tuple(dataset.transform)[:6] != IDENTITY_TRANSFORM:
+    if dataset.driver != "netCDF" or tuple(dataset.transform)[:6] != IDENTITY:
         return None
     name = re.sub(r'^netcdf:"?([^"]+?)"?:[^:]+$', r"\1", path, flags=re.I)
     for names in AXIS_NAMES:

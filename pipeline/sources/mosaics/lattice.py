@@ -18,8 +18,7 @@ import numpy.typing as npt
 from rasterio.transform import Affine
 
 from pipeline.geometry.crs import CORNER_TOLERANCE_PX, same_crs
-from pipeline.geometry.grid import Grid
-from pipeline.sources.gdal.georeference import IDENTITY_TRANSFORM
+from pipeline.geometry.grid import IDENTITY, Grid
 
 Windows = npt.NDArray[np.int64]
 """(pieces, 4): first row, first column, rows and columns of each, px of the mosaic."""
@@ -37,7 +36,7 @@ class Mismatch:
 def mismatch_of(grids: Sequence[Grid]) -> Mismatch | None:
     """The first piece that lies on no lattice with the first of all, and why; None where all do."""
     first, known = grids[0], dict[str | None, bool]()
-    if len(grids) > 1 and first.transform == IDENTITY_TRANSFORM and first.unit == "px":
+    if len(grids) > 1 and first.transform == IDENTITY and first.unit == "px":
         return Mismatch(piece=0, reason="has no georeference, so that nobody knows where it lies beside the others")
     for k, grid in enumerate(grids):
         if grid.wkt not in known:

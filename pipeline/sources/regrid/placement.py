@@ -20,9 +20,8 @@ from rasterio.transform import Affine, GCPTransformer, RPCTransformer
 
 from pipeline.errors import SourceError
 from pipeline.geometry.crs import same_crs, transformer, turn_of
-from pipeline.geometry.grid import Transform
+from pipeline.geometry.grid import IDENTITY, Transform
 from pipeline.interfaces import Source
-from pipeline.sources.gdal.georeference import IDENTITY_TRANSFORM
 from pipeline.sources.gdal.opening import open_dataset
 from pipeline.sources.gdal.options import gdal_env, mask_urls
 from pipeline.sources.raster import RasterSource
@@ -148,7 +147,7 @@ def placement_of(source: Source) -> Placement:
 
 def _control_of(source: RasterSource) -> Placement | None:
     """Ground control points or polynomials of a raster that has no transform."""
-    if source.grid.transform != IDENTITY_TRANSFORM:
+    if source.grid.transform != IDENTITY:
         return None
     with gdal_env(source.settings), open_dataset(source.path) as dataset:
         points, crs = dataset.gcps

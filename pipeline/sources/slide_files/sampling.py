@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline.geometry.grid import Grid
+from pipeline.geometry.grid import Grid, slide_px
 from pipeline.sources.gdal.pixel_size import PixelSize
 from pipeline.sources.slide_files.pyramid import Level, LevelAxis
 
@@ -33,7 +33,8 @@ class Sampling:
         (down, across), (top, left) = self.step, self.corner
         transform = (across * width, 0.0, left * width, 0.0, down * height, top * height)
         unit: Literal["px", "um"] = "px" if size is None else "um"
-        return Grid(height=self.shape[0], width=self.shape[1], transform=transform, unit=unit)
+        rows, cols = self.shape
+        return Grid(height=rows, width=cols, transform=transform, unit=unit, image_px=slide_px(self.step, self.corner))
 
 
 def stored_pixels(level: Level) -> Sampling:

@@ -15,13 +15,20 @@ import zarr
 from typer.testing import CliRunner
 
 from pipeline.cli import app
+from pipeline.config import LabelsConfig
 from pipeline.config.load import load_config
+from pipeline.geometry.window import Window
 from pipeline.planning.describe import plan_rows
+from pipeline.quality.labels import from_config
 from pipeline.quality.verify.verify import job_of, verify
 from pipeline.running.execute import prepare_job
 from pipeline.sources.slide_files.slide_source import SlideSource
+from pipeline.store.reader import open_store
+from pipeline.store.spec import ClassRow
 from tests import scenes, slides
 from tests.running.test_execute import digest, go, mask
+
+ROWS = [ClassRow(code=code, name=name, color="#000000") for code, name in enumerate("ab")]
 
 
 def network(folder: Path) -> Path:
@@ -88,6 +95,27 @@ def test_files_of_a_slide_lie_on_level_0_and_tell_nothing_of_the_patient(tmp_pat
     files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.name != "a.svs"]
     assert len(files) > 10
     assert not any(b"secret-name" in content for content in files)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("keys", [{"level": 1}, {"mpp": 0.5}])
+def test_polygons_of_qupath_lie_on_level_0_whatever_is_read(tmp_path: Path, keys: dict[str, Any]) -> None:
+    left, top, right, bottom = 101, 49, 261, 301
+    ring = [[left, top], [right, top], [right, bottom], [left, bottom], [left, top]]
+    drawn = {"type": "Feature", "properties": {"class": "a"}, "geometry": {"type": "Polygon", "coordinates": [ring]}}
+    (tmp_path / "drawn.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [drawn]}))
+    source = {"kind": "slide", "path": str(tmp_path / "a.svs"), "only": str(tmp_path / "drawn.geojson"), **keys}
+    go(config(tmp_path, source=source))
+    step = 4 if "level" in keys else 0.5 / 0.2528
+    for level in (0, 1):
+        grid = open_store(tmp_path / "job.zarr", level).grid
+        rows, cols = ((np.arange(count) + 0.5) * step * 2**level for count in (grid.height, grid.width))
+        inside = ((rows > top) & (rows < bottom))[:, None] & ((cols > left) & (cols < right))
+        labels = from_config(LabelsConfig(path=str(tmp_path / "drawn.geojson"), burn="a"), grid, ROWS)
+        whole = Window(row=0, col=0, height=grid.height, width=grid.width)
+        assert ((labels.read(whole) == 0) == inside).all()
+        if level == 0:
+            assert ((mask(tmp_path) != 255) == inside).all()
 
 
 def test_init_reads_a_slide_and_says_who_tells_its_size(tmp_path: Path) -> None:
