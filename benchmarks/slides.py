@@ -51,10 +51,10 @@ def write(path: Path, side: int) -> Path:
     if path.exists():
         return path
     text = f"Aperio Image Library v12\r\n{side}x{side}|AppMag = 40|MPP = 0.25"
-    how = {"dtype": "uint8", "tile": (TILE, TILE), "photometric": "rgb", "compression": "jpeg", "metadata": None}
+    options = {"dtype": "uint8", "tile": (TILE, TILE), "photometric": "rgb", "compression": "jpeg", "metadata": None}
     with tifffile.TiffWriter(path, bigtiff=True) as file:
         for length in (side, side // 4):
-            file.write(tiles((-(-length // TILE)) ** 2), shape=(length, length, 3), description=text, **how)
+            file.write(tiles((-(-length // TILE)) ** 2), shape=(length, length, 3), description=text, **options)
     return path
 
 

@@ -115,12 +115,12 @@ def compare(stored: Mapping[str, Any], now: Fingerprint, path: Place) -> bool:
     stored = {**DEFAULTS_OF_OLD_STORES, **redacted_document(dict(stored))}
     pieces = piece_changes(stored.get("source.files"), now.get("source.files"))
     keys = [key for key in keys if not pieces or key != "source.files"]
-    said = "; ".join(_difference(key, stored.get(key), now) for key in keys[:3])
+    changes = "; ".join(_difference(key, stored.get(key), now) for key in keys[:3])
     more = f" (and {len(keys) - 3} more)" if len(keys) > 3 else ""
     if pieces:
         more += f"; of the pieces of the mosaic {pieces}"
     raise StoreError(
-        f"{path} was made by another job: {said}{more}. Resuming would mix two results in one store. Undo "
+        f"{path} was made by another job: {changes}{more}. Resuming would mix two results in one store. Undo "
         f"the change, give another "
         "output.path, or run with --fresh, which deletes the store and starts over."
     )

@@ -65,19 +65,22 @@ def freeze(job: Job, config: Path, file: Path) -> Path:
 
 def document(job: Job) -> dict[str, Any]:
     """The config of a job with every ``auto`` resolved that decides a byte, and what was decided beside it."""
-    said = (
+    content = (
         stored_config(job.config, exclude_unset=True)
         if job.config.output.redact
         else job.config.model_dump(mode="json", exclude_unset=True, exclude={"locked"})
     )
     for field, value in frozen_values(OPTIONS, job.resolved).items():
         *sections, name = field.split(".")
-        reduce(lambda section, key: section.setdefault(key, {}), sections, said)[name] = value
+        reduce(lambda section, key: section.setdefault(key, {}), sections, content)[name] = value
     meta, device = job.meta(), job.task.device
     if job.config.output.redact:  # the store that is there may name its source
         meta["fingerprint"] = {**meta["fingerprint"], **job.moved}
-    held = {name: meta[name] for name in (*frozen_plan.FROZEN_KEYS, "tissue") if name in meta}
-    return {**said, "locked": {**held, "device": device.partition(":")[0], "hardware": frozen_plan.hardware(device)}}
+    stored = {name: meta[name] for name in (*frozen_plan.FROZEN_KEYS, "tissue") if name in meta}
+    return {
+        **content,
+        "locked": {**stored, "device": device.partition(":")[0], "hardware": frozen_plan.hardware(device)},
+    }
 
 
 def _check(file: Path) -> None:
@@ -113,10 +116,10 @@ def _head(job: Job, config: Path, file: Path) -> str:
 """
 
 
-def _block(said: dict[str, Any], depth: int = 0) -> str:
+def _block(section: dict[str, Any], depth: int = 0) -> str:
     """YAML: a line for each key; what lies deeper is written as JSON, which YAML takes as it is."""
     lines = []
-    for key, value in said.items():
+    for key, value in section.items():
         name = (
             key if re.fullmatch(r"(?!null|true|false)[a-z_][a-z0-9_.]*", key) else json.dumps(key, ensure_ascii=False)
         )

@@ -148,8 +148,8 @@ def _stretch(
         return _fixed(normalise, normalisation.channels)
     request = _request(normalise)
     if stored is not None:
-        known = numbers_known(normalise, stored)
-        return _stretch_of(stored[NORMALISE_KEY]) if known else _unknown(request, normalisation.channels)
+        has_numbers = numbers_known(normalise, stored)
+        return _stretch_of(stored[NORMALISE_KEY]) if has_numbers else _unknown(request, normalisation.channels)
     if normalise.resolution == "overview":
         overview = _overview(source, normalisation)
         measure = measure_of(normalise, normalisation, source)

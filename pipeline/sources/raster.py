@@ -80,7 +80,7 @@ class RasterSource:
     """Handles that it has in common with sources of other bands of the file; None where it has its own."""
     name: str = field(default_factory=lambda: uuid.uuid4().hex, repr=False, compare=False)
     """By which its handles are found again where it comes by pickle once more."""
-    _own: Handles = field(default_factory=Handles, repr=False, compare=False, init=False)
+    _unshared: Handles = field(default_factory=Handles, repr=False, compare=False, init=False)
 
     def __post_init__(self) -> None:
         process_singleton.register(self.name, self)
@@ -225,7 +225,7 @@ class RasterSource:
 
     @property
     def _handles(self) -> Handles:
-        return self._own if self.shared is None else self.shared
+        return self._unshared if self.shared is None else self.shared
 
     @property
     def _handle(self) -> Handle:

@@ -153,9 +153,9 @@ def _level_notes(config: SourceConfig, levels: Sequence[Level], level: Level, si
     if config.mpp is None or size is None:
         return notes
     finest = max(size.height, size.width)
-    how = f"brought to {config.mpp:g} µm per px by {config.resampling}"
+    method_text = f"brought to {config.mpp:g} µm per px by {config.resampling}"
     finer = f", finer than the slide's own {finest:g}: what lies between its pixels is made up"
-    return [*notes, f"it is {how}{finer if config.mpp < finest / (1 + MPP_TOLERANCE) else ''}"]
+    return [*notes, f"it is {method_text}{finer if config.mpp < finest / (1 + MPP_TOLERANCE) else ''}"]
 
 
 def _band_reader(file: SlideFile, levels: Sequence[Level], band: int) -> Any:

@@ -58,7 +58,7 @@ class OrderSearch:
         return replace(
             self,
             places=tuple(
-                {place: _next_digit(known, counting, plane, counts) for place, known in sought.items()}
+                {place: _next_digit(prefix, counting, plane, counts) for place, prefix in sought.items()}
                 for plane, sought in enumerate(self.places)
             ),
         )
@@ -74,8 +74,8 @@ class OrderSearch:
         return place.between(*(key_value(self.places[plane][at][0], dtype) for at in (place.lower, place.upper)))
 
 
-def _next_digit(known: tuple[int, int], counting: Counting, plane: int, counts: PlaneCounts) -> tuple[int, int]:
-    bits, place = known
+def _next_digit(prefix: tuple[int, int], counting: Counting, plane: int, counts: PlaneCounts) -> tuple[int, int]:
+    bits, place = prefix
     row = counting.prefixes[plane].index(bits) if counting.prefixes else 0
     sums = np.cumsum(counts["bins"][plane, row])
     digit = int(np.searchsorted(sums, place, side="right"))

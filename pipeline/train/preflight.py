@@ -72,10 +72,10 @@ def training_warnings(
 def common_pixel_size(scenes: Sequence[Scene]) -> float | None:
     """Mean pixel size of scenes, m on the ground; None where one has none, or two differ by more than a quarter."""
     sizes = [pixel_metres(scene.image.grid) for scene in scenes]
-    known = [size for size in sizes if size is not None]
-    if len(known) < len(sizes) or size_ratio(min(known), max(known)) > ALLOWED_RATIO:
+    stated = [size for size in sizes if size is not None]
+    if len(stated) < len(sizes) or size_ratio(min(stated), max(stated)) > ALLOWED_RATIO:
         return None
-    return float(f"{sum(known) / len(known):.6g}")
+    return float(f"{sum(stated) / len(stated):.6g}")
 
 
 def _share_ground(scene: Scene, other: Scene) -> bool:

@@ -50,25 +50,27 @@ def entries_of(pieces: Sequence[Piece], config: SourceConfig, timeout: float | N
         ``execution.read_timeout``, s.
     """
     path = _place(pieces, config)
-    known = read_index(path)
+    indexed = read_index(path)
     sidecars = {piece.name: sidecars_of(piece) for piece in pieces}
-    kept = _still_true(pieces, known, sidecars)
-    unknown = [piece for piece in pieces if piece.name not in kept]
+    unchanged = _unchanged_entries(pieces, indexed, sidecars)
+    unknown = [piece for piece in pieces if piece.name not in unchanged]
     looked: dict[str, Entry | SourceError] = dict(_looked_at(unknown, sidecars, timeout))
-    entries = [kept.get(piece.name) or looked[piece.name] for piece in pieces]
-    if unknown or len(known) != len(kept):
+    entries = [unchanged.get(piece.name) or looked[piece.name] for piece in pieces]
+    if unknown or len(indexed) != len(unchanged):
         write_index(path, {p.name: e for p, e in zip(pieces, entries, strict=True) if isinstance(e, Entry)})
     return entries
 
 
-def _still_true(pieces: Sequence[Piece], known: Mapping[str, Entry], sidecars: Mapping[str, str]) -> dict[str, Entry]:
+def _unchanged_entries(
+    pieces: Sequence[Piece], indexed: Mapping[str, Entry], sidecars: Mapping[str, str]
+) -> dict[str, Entry]:
     """The entries of pieces whose files are as they were."""
-    old = [piece for piece in pieces if piece.name in known and piece.facts is None]
-    marks = marks_of(old, [known[piece.name].facts.files for piece in old])
+    old = [piece for piece in pieces if piece.name in indexed and piece.facts is None]
+    marks = marks_of(old, [indexed[piece.name].facts.files for piece in old])
     return {
         piece.name: entry
         for piece, mark in zip(old, marks, strict=True)
-        if (entry := known[piece.name]).mark == mark and entry.sidecars == sidecars[piece.name]
+        if (entry := indexed[piece.name]).mark == mark and entry.sidecars == sidecars[piece.name]
     }
 
 
@@ -106,10 +108,10 @@ def read_index(path: Path) -> dict[str, Entry]:
         return {}
 
 
-def write_index(path: Path, known: Mapping[str, Entry]) -> None:
+def write_index(path: Path, indexed: Mapping[str, Entry]) -> None:
     """Write whole or not at all; a cache that cannot be written costs time alone."""
     texts: dict[str, int] = {}
-    rows = {name: _row(entry, texts) for name, entry in known.items()}
+    rows = {name: _row(entry, texts) for name, entry in indexed.items()}
     body = json.dumps({"texts": list(texts), "pieces": rows}, separators=(",", ":"))
     partial = path.with_suffix(f".{uuid.uuid4().hex}.partial")
     with suppress(OSError):

@@ -35,13 +35,13 @@ class Mismatch:
 
 def mismatch_of(grids: Sequence[Grid]) -> Mismatch | None:
     """The first piece that lies on no lattice with the first of all, and why; None where all do."""
-    first, known = grids[0], dict[str | None, bool]()
+    first, is_same = grids[0], dict[str | None, bool]()
     if len(grids) > 1 and first.transform == IDENTITY and first.unit == "px":
         return Mismatch(piece=0, reason="has no georeference, so that nobody knows where it lies beside the others")
     for k, grid in enumerate(grids):
-        if grid.wkt not in known:
-            known[grid.wkt] = same_crs(first.wkt, grid.wkt)
-        if not known[grid.wkt]:
+        if grid.wkt not in is_same:
+            is_same[grid.wkt] = same_crs(first.wkt, grid.wkt)
+        if not is_same[grid.wkt]:
             names = [other.code or ("another CRS" if other.wkt else "no CRS") for other in (grid, first)]
             return Mismatch(piece=k, reason=f"has {names[0]}, and {{first}} {names[1]}")
     offsets, far = _corners(grids)

@@ -66,13 +66,13 @@ def outlines_in(wkt: str, grids: Sequence[Grid]) -> PieceOutlines:
     xs, ys = _edges(grids)
     whole = np.zeros(len(grids), bool)
     turn = turn_of(wkt)
-    for own in dict.fromkeys(grid.wkt for grid in grids):
-        assert own is not None
-        rows = np.array([grid.wkt == own for grid in grids])
+    for native in dict.fromkeys(grid.wkt for grid in grids):
+        assert native is not None
+        rows = np.array([grid.wkt == native for grid in grids])
         if turn:
-            whole[rows] = _hold_pole(own, [grid for grid in grids if grid.wkt == own])
-        if not same_crs(own, wkt):
-            new_xs, new_ys = transformer(own, wkt).transform(xs[rows].ravel(), ys[rows].ravel())
+            whole[rows] = _hold_pole(native, [grid for grid in grids if grid.wkt == native])
+        if not same_crs(native, wkt):
+            new_xs, new_ys = transformer(native, wkt).transform(xs[rows].ravel(), ys[rows].ravel())
             xs[rows], ys[rows] = (np.reshape(values, xs[rows].shape) for values in (new_xs, new_ys))
     whole |= ~(np.isfinite(xs) & np.isfinite(ys)).all(1)
     if turn:

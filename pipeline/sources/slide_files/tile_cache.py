@@ -36,21 +36,21 @@ class TileCache:
                 return self._tiles[place]
             pending = self._pending.get(place)
             if pending is None:
-                own = self._pending[place] = Future()
-        return self._decode(place, decode, own) if pending is None else pending.result()
+                future = self._pending[place] = Future()
+        return self._decode(place, decode, future) if pending is None else pending.result()
 
-    def _decode(self, place: TilePlace, decode: Callable[[], StoredTile], own: Future[StoredTile]) -> StoredTile:
+    def _decode(self, place: TilePlace, decode: Callable[[], StoredTile], future: Future[StoredTile]) -> StoredTile:
         try:
             tile = decode()
         except BaseException as error:
             with self._lock:
                 del self._pending[place]
-            own.set_exception(error)
+            future.set_exception(error)
             raise
         with self._lock:
             del self._pending[place]
             self._hold(place, tile)
-        own.set_result(tile)
+        future.set_result(tile)
         return tile
 
     def _hold(self, place: TilePlace, tile: StoredTile) -> None:
