@@ -59,7 +59,7 @@ def _only_array(file: ArrayFile, path: str) -> ArrayReader:
     """The file's own array, the finest level of an OME-Zarr, or the one array that can be an image."""
     try:
         return file.array(file.inner)
-    except KeyError:
+    except KeyError:  # a group, of which one array may be meant
         pass
     for image in images_of(file.group_attributes(file.inner)):
         for level in image.get("datasets", [])[:1]:
