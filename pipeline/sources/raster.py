@@ -89,7 +89,7 @@ class RasterSource:
         spec = {
             attribute.name: getattr(self, attribute.name)
             for attribute in fields(self)
-            if attribute.name not in ("name", "_own")
+            if attribute.name not in ("name", "_unshared")
         }
         return process_singleton.get_or_create, (type(self), self.name, spec)
 
