@@ -11,7 +11,7 @@ from pipeline.config.areas import TISSUE
 from pipeline.config.families import ENGINE_FACTS
 from pipeline.config.search import SearchConfig
 
-PATHS = (
+PATH_KEYS = (
     ("source", "path"),
     ("source", "path", "*"),
     ("source", "sign"),
@@ -42,16 +42,16 @@ PATHS = (
     ("training", "validation", "scenes", "*", "labels", "path"),
 )
 """Keys that hold a path; * is each of a list, and at the end each value of a mapping or a list."""
-FILES = ("source", "path", "*")
+NAMED_FILES = ("source", "path", "*")
 """Files by band, or the parts of a search, which are no paths."""
 
 
 def anchored(document: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The document, changed in place, with paths that are relative to a folder made absolute."""
-    for path in PATHS:
+    for path in PATH_KEYS:
         for part in _parts(document, path[:-1]):
             for key, value in _entries(part, path[-1]):
-                if isinstance(value, str) and not (path == FILES and key in SearchConfig.model_fields):
+                if isinstance(value, str) and not (path == NAMED_FILES and key in SearchConfig.model_fields):
                     part[key] = _anchor(path[-1], value, folder)
     return document
 

@@ -15,7 +15,7 @@ from pipeline.sources.stac_items.catalogue import read_document
 from pipeline.sources.stac_items.choice import named_band
 from pipeline.sources.stac_items.item import StacItem, item_of
 
-USUAL = {3: ("red", "green", "blue"), 4: ("red", "green", "blue", "nir")}
+COLOURS_OF = {3: ("red", "green", "blue"), 4: ("red", "green", "blue", "nir")}
 """Common names that networks of so many bands mostly take."""
 
 
@@ -57,13 +57,14 @@ class NamedBands:
         count = len(self.names) if count is None else count
         if len(trained) == count and all(self._has(name) for name in trained):
             return BandChoice(bands=list(trained), origin="the model's file: the bands of its training")
-        usual = USUAL.get(count, ())
+        usual = COLOURS_OF.get(count, ())
         chosen = usual if usual and all(self._has(name) for name in usual) else self.names[:count]
-        takes = f"the network takes {count} bands and " if count != len(self.names) else ""
-        return BandChoice(
-            bands=list(chosen),
-            origin=f"GUESS: {takes}the scene has {len(self.names)}; name them in the network's order",
+        guess = (
+            "the bands in the order of the scene"
+            if count == len(self.names)
+            else f"the network takes {count} bands and the scene has {len(self.names)}"
         )
+        return BandChoice(bands=list(chosen), origin=f"GUESS: {guess}; name them in the network's order")
 
     def _images(self) -> list[tuple[str, str]]:
         """Name and common name."""
