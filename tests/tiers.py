@@ -52,7 +52,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Deselect what is above the tier, and keep on one worker what shares a server or an import."""
     height, groups = TIERS.index(config.getoption("--tier")), set(config.getoption("--group"))
     chosen = [item for item in items if (group_of(item) in groups if groups else height_of(item) <= height)]
-    config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+    left = set(items).difference(chosen)
+    config.hook.pytest_deselected(items=[item for item in items if item in left])
     for item in chosen:
         if config.pluginmanager.hasplugin("xdist") and (shared := shares(item)):
             item.add_marker(pytest.mark.xdist_group(shared))
