@@ -174,6 +174,7 @@ def test_a_helper_that_comes_late_replaces_nothing(place: Remote, monkeypatch: p
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("storage")
 def test_of_many_creators_with_unlike_plans_one_makes_the_whole_store(place: Remote, tmp_path: Path) -> None:
     plans = [{"chunk": 32}, {"chunk": 64}, {"zarr_format": 2}, {"layers": ("mask", "confidence")}]
     made, start = [], threading.Barrier(8)
@@ -196,6 +197,7 @@ def test_of_many_creators_with_unlike_plans_one_makes_the_whole_store(place: Rem
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("storage")
 def test_a_deletion_that_is_killed_anywhere_leaves_no_store_and_can_be_taken_up(
     place: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,11 +38,17 @@ Job = Callable[..., Path]
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def trained(config: Path, *overrides: str, fresh: bool = False) -> tuple[Trained, list[str]]:
-    from pipeline.train.train import train  # which imports Lightning, for seconds
+def trained(
+    config: Path, *overrides: str, fresh: bool = False, with_picture: bool = False
+) -> tuple[Trained, list[str]]:
+    """One training; the picture of its curves, which takes as long, is drawn where a test asks for it."""
+    from pipeline.train import train  # which imports Lightning, for seconds
 
     said: list[str] = []
-    return train(load_config(config, list(overrides)), said.append, fresh), said
+    with pytest.MonkeyPatch.context() as patch:
+        if not with_picture:
+            patch.setattr(train, "draw_curves", lambda rows, colors, path: path)
+        return train.train(load_config(config, list(overrides)), said.append, fresh), said
 
 
 def equal(one: Path, other: Path) -> bool:
@@ -84,7 +90,7 @@ def test_weights_say_all_that_run_needs_and_the_task_is_learnt(job: Job, tmp_pat
 
 @pytest.mark.slow
 def test_card_and_curves_stand_beside_the_weights(job: Job, tmp_path: Path) -> None:
-    made, said = trained(job())
+    made, said = trained(job(), with_picture=True)
     assert sorted(made.files) == ["card", "curves", "page", "table", "weights"]
     card = made.files["card"].read_text()
     assert f"mean IoU {made.mean_iou:.4f}" in card
@@ -96,6 +102,7 @@ def test_card_and_curves_stand_beside_the_weights(job: Job, tmp_path: Path) -> N
     assert "12 of 12 steps" in card or f"{made.best * 4} of 12 steps" in card
     assert len(made.files["table"].read_text().splitlines()) == 4
     assert sum("the best so far" in line for line in said) >= 1
+    assert made.files["curves"].stat().st_size > 1000
     assert not list(tmp_path.glob(".*partial"))
 
 
@@ -212,6 +219,7 @@ def test_two_processes_share_each_batch_and_judge_what_one_does(job: Job, tmp_pa
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("training")
 def test_without_progress_it_stops(job: Job) -> None:
     made, _ = trained(job(rounds=9, patience=2, optimiser={"rate": 1e-12}))
     assert made.rounds < 9
@@ -326,6 +334,7 @@ def test_weights_name_the_code_that_changed_their_pixels_and_run_only_with_it(jo
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("training")
 def test_a_list_of_thresholds_travels_with_the_weights_and_is_no_matter_of_labels(job: Job, tmp_path: Path) -> None:
     args = "model.args={width: 4, output_stride: 2, classes: 1}"
     with pytest.raises(ConfigError, match="Train with one"):
@@ -397,6 +406,7 @@ def test_fresh_deletes_nothing_of_others(job: Job) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("training")
 def test_labels_that_changed_since_are_noticed(job: Job, tmp_path: Path) -> None:
     config = job()
     trained(config)
@@ -447,6 +457,7 @@ def test_the_shortest_trainings_end_well(job: Job, rounds: int, steps: int) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("training")
 def test_a_class_that_is_passed_over_weighs_nothing(job: Job) -> None:
     config, classes = (
         job(loss={"cross_entropy": 1, "classes": "balanced"}),
@@ -460,6 +471,7 @@ def test_a_class_that_is_passed_over_weighs_nothing(job: Job) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("training")
 def test_what_flatters_and_what_nobody_judges_is_said(job: Job, tmp_path: Path) -> None:
     scene = {"path": str(tmp_path / "image.tif"), "labels": {"path": str(tmp_path / "labels.tif")}}
     _, said = trained(job(validation={"scenes": [{**scene, "area": [0, 0, 60, 200]}], "block": 32}))
