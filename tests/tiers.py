@@ -14,7 +14,7 @@ import pytest
 TIERS = ("quick", "test", "nightly")
 GROUPS = {
     "kills": "every moment, signal and engine of a run that is ended, frozen or cut off",
-    "jobs": "whole jobs in every variation: of stores, tiles, layers, areas, plans and certificates",
+    "jobs": "whole jobs in every variation: of sources, stores, tiles, layers, areas, plans and certificates",
     "storage": "stores and rasters on object storage, whatever goes wrong there",
     "networks": "networks in every form that people save them in, and the classics in full size",
     "training": "a training on several devices, and ended by each signal",
