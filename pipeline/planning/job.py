@@ -10,7 +10,7 @@ import torch
 from pipeline import __version__
 from pipeline.config import Config, NormaliseConfig
 from pipeline.inference.block_task import BlockTask
-from pipeline.inference.normalise import Stretch
+from pipeline.inference.normalise import Adjustment
 from pipeline.inspect.memory import activation_memory
 from pipeline.interfaces import Locality, Network, Source
 from pipeline.locations import Place
@@ -83,7 +83,7 @@ class Job:
         )
 
     @property
-    def stretch(self) -> Stretch | None:
+    def stretch(self) -> Adjustment | None:
         """Numbers of the raster itself that its pixels are normalised by."""
         return self.task.recipe.normalisation.stretch
 

@@ -15,7 +15,7 @@ import torch
 from pipeline.config import Config, ToleranceConfig
 from pipeline.errors import SourceError
 from pipeline.inference.block_task import BlockTask
-from pipeline.inference.normalise import Stretch
+from pipeline.inference.normalise import Adjustment
 from pipeline.inference.recipe import Recipe
 from pipeline.inspect.cache import cached
 from pipeline.inspect.memory import activation_memory
@@ -90,7 +90,9 @@ class _Opened:
         return fingerprint.input_identity(self.source, self.areas, network, self.config.output.redact)
 
 
-def prepare_job(config: Config, fresh: bool = False, same_source: bool = False, stretch: Stretch | None = None) -> Job:
+def prepare_job(
+    config: Config, fresh: bool = False, same_source: bool = False, stretch: Adjustment | None = None
+) -> Job:
     """Decide everything about a job.
 
     Parameters
@@ -116,7 +118,7 @@ def prepare_job(config: Config, fresh: bool = False, same_source: bool = False, 
     return run_on_device_thread(lambda: _prepare(config, fresh, same_source, stretch))
 
 
-def with_numbers(job: Job, stretch: Stretch) -> Job:
+def with_numbers(job: Job, stretch: Adjustment) -> Job:
     """The job with the numbers that a pass has found; a halo that was measured with others is measured anew."""
     if isinstance(job.config.tile.halo, ToleranceConfig):
         return prepare_job(job.config, fresh=True, same_source=job.same_source, stretch=stretch)
@@ -130,7 +132,7 @@ def with_numbers(job: Job, stretch: Stretch) -> Job:
 
 
 @no_jit_reoptimisation()
-def _prepare(config: Config, fresh: bool, same_source: bool, stretch: Stretch | None) -> Job:
+def _prepare(config: Config, fresh: bool, same_source: bool, stretch: Adjustment | None) -> Job:
     opened = _open(config, fresh, same_source, stretch)
     locality = _locality(opened)
     network = locality.apply_to(opened.network)
@@ -144,7 +146,7 @@ def _prepare(config: Config, fresh: bool, same_source: bool, stretch: Stretch | 
     return _job(opened, network, inputs, folded, chosen, plan, cost)
 
 
-def _open(config: Config, fresh: bool, same_source: bool, stretch: Stretch | None) -> _Opened:
+def _open(config: Config, fresh: bool, same_source: bool, stretch: Adjustment | None) -> _Opened:
     existing = previous_store.read_plan(config.output.path, fresh)
     stored = frozen_plan.plan_to_reuse(config, existing)
     stored_fingerprint = stored["fingerprint"] if stored else None
@@ -152,7 +154,7 @@ def _open(config: Config, fresh: bool, same_source: bool, stretch: Stretch | Non
     areas = open_areas(config.source, source, stored.get("tissue") if stored else None)
     resolved = classes.resolve_model(config.model, source.bands, source.dtype)
     resolved = (
-        normalisation.with_stretch(resolved, source, areas, stored_fingerprint)
+        normalisation.with_stretch(resolved, config.source, source, areas, stored_fingerprint)
         if stretch is None
         else resolved.with_stretch(stretch)
     )
