@@ -81,7 +81,8 @@ def give_workers_memory() -> None:
 def pytest_collection_finish() -> None:
     """Leave what collecting made out of every later search for garbage: it is the most of what there is, and stays.
 
-    Search rarely, too: libraries that a test imports are looked through each time, and one test lost eight seconds by it.
+    Search rarely, too: each search goes through the libraries that tests have imported since, and one test of a second
+    took nine.
     """
     gc.collect()
     gc.freeze()
