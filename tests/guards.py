@@ -43,6 +43,7 @@ GUARDS = {
         "pipeline/store/",
         "pipeline/sources/",
         "pipeline/locations.py",
+        "pipeline/running/disk.py",
         "pipeline/running/publish.py",
         "pipeline/running/outputs.py",
         "pipeline/exports/",

@@ -219,7 +219,6 @@ def test_two_processes_share_each_batch_and_judge_what_one_does(job: Job, tmp_pa
 
 
 @pytest.mark.slow
-@pytest.mark.nightly("training")
 def test_without_progress_it_stops(job: Job) -> None:
     made, _ = trained(job(rounds=9, patience=2, optimiser={"rate": 1e-12}))
     assert made.rounds < 9
@@ -334,7 +333,6 @@ def test_weights_name_the_code_that_changed_their_pixels_and_run_only_with_it(jo
 
 
 @pytest.mark.slow
-@pytest.mark.nightly("training")
 def test_a_list_of_thresholds_travels_with_the_weights_and_is_no_matter_of_labels(job: Job, tmp_path: Path) -> None:
     args = "model.args={width: 4, output_stride: 2, classes: 1}"
     with pytest.raises(ConfigError, match="Train with one"):
@@ -406,7 +404,6 @@ def test_fresh_deletes_nothing_of_others(job: Job) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.nightly("training")
 def test_labels_that_changed_since_are_noticed(job: Job, tmp_path: Path) -> None:
     config = job()
     trained(config)
@@ -457,7 +454,6 @@ def test_the_shortest_trainings_end_well(job: Job, rounds: int, steps: int) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.nightly("training")
 def test_a_class_that_is_passed_over_weighs_nothing(job: Job) -> None:
     config, classes = (
         job(loss={"cross_entropy": 1, "classes": "balanced"}),
@@ -471,7 +467,6 @@ def test_a_class_that_is_passed_over_weighs_nothing(job: Job) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.nightly("training")
 def test_what_flatters_and_what_nobody_judges_is_said(job: Job, tmp_path: Path) -> None:
     scene = {"path": str(tmp_path / "image.tif"), "labels": {"path": str(tmp_path / "labels.tif")}}
     _, said = trained(job(validation={"scenes": [{**scene, "area": [0, 0, 60, 200]}], "block": 32}))
