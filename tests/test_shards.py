@@ -122,6 +122,8 @@ def test_a_shard_commits_its_own_blocks_and_no_other(tmp_path: Path, calm: Path)
     runs.go(path, shard=Shard(index=2, count=2))
     there = Ledger(store).committed()
     assert there == {(1, 2), (1, 3), (2, 0), (2, 1), (2, 2), (2, 3)}
+    assert (store / "1" / "mask" / "zarr.json").exists()
+    assert not [file for file in (store / "1" / "mask").rglob("c/*/*") if file.is_file()]  # overviews are not yet due
     runs.go(path, shard=Shard(index=1, count=2))
     assert Ledger(store).committed() - there == {(0, 0), (0, 1), (0, 2), (0, 3), (1, 0), (1, 1)}
 
