@@ -19,15 +19,21 @@ def inspect(
 ) -> None:
     """Explain the network: costs, stride, radius, verdict, layers to blame, and what each halo would leave and cost."""
     from pipeline.config.load import load_config
+    from pipeline.errors import ModelError
     from pipeline.inspect.report.plot import draw_halo_profile
     from pipeline.inspect.report.report import inspect_network
     from pipeline.inspect.report.text import rows
     from pipeline.planning.prepare import prepare_job
+    from pipeline.planning.reference_image import compare_reference_image
     from pipeline.planning.subject import subject
 
     job = prepare_job(load_config(config, overrides or []), fresh=True)
     report = inspect_network(subject(job), seed)
-    table = rows(report)
+    table, document = rows(report), report.as_dict()
+    comparison = compare_reference_image(job)
+    if comparison is not None:
+        table.append(("test image", comparison.text))
+        document["test_image"] = comparison.as_dict()
     if png is not None:
         table.append(
             (
@@ -39,4 +45,6 @@ def inspect(
                 ),
             )
         )
-    print_rows(table, report.as_dict() if as_json else None)
+    print_rows(table, document if as_json else None)
+    if comparison is not None and comparison.passed is False:
+        raise ModelError(f"The test image of {job.config.model.path} does not come out: {comparison.text}.")

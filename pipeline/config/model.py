@@ -122,7 +122,9 @@ class ModelConfig(ConfigSection):
 
     kind: Annotated[str, OneOf(MODEL_KINDS)] | None = Field(None, description="a file of ours says its own kind")
     path: Annotated[Path | None, BeforeValidator(_located)] = Field(
-        None, description="the weights or the whole network: a file, or package://module/file of an installed package"
+        None,
+        description="the weights or the whole network: a file, package://module/file of an installed package, or a "
+        "model description of bioimage.io (folder, rdf.yaml or zip)",
     )
     factory: str | None = Field(
         None,
@@ -142,6 +144,19 @@ class ModelConfig(ConfigSection):
 
     _address: str | None = PrivateAttr(None)
     """``package://…``, where the path was given so: that holds on other machines too."""
+    _described: tuple[str, ...] = PrivateAttr(())
+    """What was taken from a description at ``path``, a sentence each; empty before anything was."""
+
+    @property
+    def described(self) -> tuple[str, ...]:
+        """What was taken from the description at ``path``, a sentence each."""
+        return self._described
+
+    def filled(self, values: dict[str, Any], sentences: tuple[str, ...]) -> Self:
+        """The same with values of its description, which ``sentences`` tell."""
+        model = self.model_copy(update=values)
+        model._described = sentences
+        return model
 
     @model_validator(mode="wrap")
     @classmethod

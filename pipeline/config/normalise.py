@@ -31,6 +31,9 @@ class NormaliseConfig(ConfigSection):
     )
     high: PerBand | None = Field(None, description="becomes 1: likewise, 98 by default")
     clip: bool = Field(False, description="whether values beyond 0 and 1 become 0 and 1")
+    eps: float = Field(
+        0.0, ge=0, le=0.1, description="added to high − low or std before anything is divided, as some trainings do"
+    )
     resolution: Literal["full", "overview"] = Field(
         "full", description="every pixel, or those of the file's finest overview of at most 16 MiB, which is not exact"
     )
@@ -83,7 +86,7 @@ class NormaliseConfig(ConfigSection):
     def _check_fixed(self) -> None:
         if self.low is None or self.high is None:
             raise ValueError("fixed needs low and high: the raw values that become 0 and 1, each a number or a list")
-        given = {"over", "channels", "resolution"} & self.model_fields_set
+        given = {"over", "channels", "resolution", "eps"} & self.model_fields_set
         if given:
             raise ValueError(f"fixed looks at no pixel, so that {', '.join(sorted(given))} means nothing. Leave it out")
         lows, highs = _listed(self.low), _listed(self.high)

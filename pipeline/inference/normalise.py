@@ -23,7 +23,7 @@ class Stretch:
     shift: tuple[float, ...]
     """The low end, or the mean."""
     span: tuple[float, ...]
-    """From the low to the high end, or the deviation; above 0."""
+    """From the low to the high end, or the deviation, and the small number that is added; above 0."""
     clip: bool
     record: dict[str, Any]
     """How the numbers were found, and the numbers, as plain values: what the fingerprint has."""

@@ -12,6 +12,7 @@ from pipeline.config.families import MODEL_KINDS
 from pipeline.errors import ModelError
 from pipeline.models import classifier, exported, native, onnx, python, smp, torchscript
 from pipeline.models.architectures import NETWORKS
+from pipeline.models.bioimage.weights import with_weights_file
 from pipeline.models.check_bands import check_bands
 from pipeline.models.loaded import Loaded
 from pipeline.models.weights.file_type import check_file
@@ -46,11 +47,13 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     Raises
     ------
     ModelError
-        The file is missing, is something else, or does not fit the bands.
+        The file is missing, is something else, or does not fit the bands. Of a package, its description cannot be
+        used, or its weights are others than that states.
     """
-    assert model.kind is not None, "the kind is resolved before a network is loaded"
     if model.path is None and model.kind not in FACTORIES:
         raise ModelError(f"model.path is missing: kind {model.kind} needs the file that holds the network.")
+    model = with_weights_file(model, bands)
+    assert model.kind is not None, "the kind is resolved before a network is loaded"
     if model.path is not None:
         check_file(model.path)
     network = replace(KINDS[model.kind](model, bands, device), bands=bands)

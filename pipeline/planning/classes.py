@@ -21,6 +21,7 @@ from pipeline.models.weights import ModelMeta, read_model_meta
 from pipeline.models.weights.file_type import check_file
 from pipeline.planning.activation import Activation, by_channels
 from pipeline.planning.channels import resolve_values
+from pipeline.planning.described import with_description
 from pipeline.planning.types import TilePlan
 from pipeline.store.spec import UNUSED_NODATA, ClassRow
 
@@ -43,14 +44,15 @@ class ResolvedModel:
 
 
 def resolve_model(model: ModelConfig, bands: int, dtype: np.dtype[Any]) -> ResolvedModel:
-    """Merge the config's model with what the weights file says of itself, for so many bands of a dtype.
+    """Merge the config's model with what its description or file says, for so many bands of a dtype.
 
     Raises
     ------
     ConfigError, ModelError
         No kind is known, or a list has another length than the bands.
     """
-    if model.path is not None:
+    model = with_description(model)
+    if model.path is not None and not model.described:
         check_file(model.path)
     meta = read_model_meta(model.path) if model.path is not None and model.path.suffix == ".safetensors" else None
     kind = model.kind or (meta.kind if meta else None)

@@ -53,6 +53,7 @@ def describe(job: Job) -> dict[str, Any]:
             "fold": job.fold,
             "compile": job.task.recipe.compile,
             "remarks": list(job.remarks),
+            **({"description": list(job.config.model.described)} if job.config.model.described else {}),
         },
         "halo": {"px": tiles.halo, "exact": tiles.exact, "why": tiles.why},
         "tile": {"size": tiles.size, "core": tiles.core, **plan_values(OPTIONS, job.resolved, tile=True)},
@@ -190,6 +191,7 @@ def plan_rows(job: Job) -> list[tuple[str, str]]:
             f"{network['verdict']}, stride {network['stride']} px, radius {network['radius']} px{blame}; "
             f"{_made(network)}",
         ),
+        *_description(said),
         *_area(said),
         *[("weights", note) for note in said["network"]["notes"]],
         *[("answer", remark) for remark in said["network"]["remarks"]],
@@ -223,6 +225,12 @@ def plan_rows(job: Job) -> list[tuple[str, str]]:
             )
         )
     return rows
+
+
+def _description(said: dict[str, Any]) -> list[tuple[str, str]]:
+    """What the model's description stated, and what of it the config overrides."""
+    sentences = said["network"].get("description", [])
+    return [("description" if number == 0 else "", sentence) for number, sentence in enumerate(sentences)]
 
 
 def _postprocess(job: Job) -> list[tuple[str, str]]:

@@ -19,6 +19,7 @@ from pipeline.models import load
 from pipeline.models.loaded import Loaded
 from pipeline.planning import activation, classes, edges, finite, workers
 from pipeline.planning.classes import ResolvedModel
+from pipeline.planning.described import described_config
 from pipeline.planning.normalisation import stored_numbers, with_stretch
 from pipeline.planning.types import TilePlan
 from pipeline.runtime.device import no_jit_reoptimisation, run_on_device_thread, select_device
@@ -75,6 +76,7 @@ class LoadedNetwork:
         ConfigError, ModelError
             Classes, thresholds or normalisation do not fit the network or the raster.
         """
+        config = described_config(config)
         resolved = classes.resolve_model(config.model, self.source.bands, self.source.dtype)
         resolved = with_stretch(resolved, config.source, self.source, self.areas, stored_numbers(config))
         # before the activation: a wrong list is the likelier mistake
@@ -113,6 +115,7 @@ def load_network(config: Config) -> LoadedNetwork:
 
 @no_jit_reoptimisation()
 def _load_network(config: Config) -> LoadedNetwork:
+    config = described_config(config)
     source = open_source(config.source, config.execution.read_timeout)
     areas = open_areas(config.source, source)
     resolved = classes.resolve_model(config.model, source.bands, source.dtype)

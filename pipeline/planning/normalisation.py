@@ -114,7 +114,7 @@ def measured_stretch(normalise: NormaliseConfig, statistics: BandStatistics, sub
 def numbers_known(normalise: NormaliseConfig, stored: Mapping[str, Any]) -> bool:
     """Whether a fingerprint holds the numbers that are asked for."""
     record, request = stored.get(NORMALISE_KEY) or {}, _request(normalise)
-    return {name: record.get(name) for name in request} == request
+    return {name: record.get(name) for name in request} == request and record.get("eps", 0) == request.get("eps", 0)
 
 
 def stored_numbers(config: Config) -> Mapping[str, Any] | None:
@@ -179,7 +179,9 @@ def _request(normalise: NormaliseConfig) -> dict[str, Any]:
     if normalise.method in STAIN_METHODS:
         return stain_request(normalise)
     asked = normalise.model_dump(mode="json", include={"method", "over", "channels", "clip", "resolution"})
-    return {**asked, **({"percentages": list(normalise.percentages)} if normalise.method == "percentile" else {})}
+    percentages = {"percentages": list(normalise.percentages)} if normalise.method == "percentile" else {}
+    # stores of before have no such key
+    return {**asked, **percentages, **({"eps": normalise.eps} if normalise.eps else {})}
 
 
 def _stretch_of(record: Mapping[str, Any]) -> Stretch:
@@ -188,7 +190,8 @@ def _stretch_of(record: Mapping[str, Any]) -> Stretch:
     else:
         shift = record["low"]
         span = [high - low for low, high in zip(record["low"], record["high"], strict=True)]
-    return Stretch(shift=tuple(shift), span=tuple(span), clip=record["clip"], record=dict(record))
+    divisors = tuple(length + record.get("eps", 0.0) for length in span)
+    return Stretch(shift=tuple(shift), span=divisors, clip=record["clip"], record=dict(record))
 
 
 def _unknown(request: dict[str, Any], channels: int) -> Stretch:

@@ -28,7 +28,8 @@ def normalise_sentence(record: Mapping[str, Any], provisional: bool = False) -> 
     if "target" in record:
         return stain_sentence(record)
     clipped = ", clipped to 0…1" if record["clip"] else ""
-    return f"{_method_text(record)}: {_numbers_text(record)}{clipped}; {_origin_text(record, provisional)}"
+    added = f", divided with {record['eps']:g} added" if record.get("eps") else ""
+    return f"{_method_text(record)}: {_numbers_text(record)}{clipped}{added}; {_origin_text(record, provisional)}"
 
 
 def stain_sentence(record: Mapping[str, Any]) -> str:

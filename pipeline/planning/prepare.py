@@ -41,6 +41,7 @@ from pipeline.planning import (
     store_spec,
     workers,
 )
+from pipeline.planning.described import described_config
 from pipeline.planning.fingerprint import Fingerprint
 from pipeline.planning.job import Job
 from pipeline.planning.load_network import network_on_source
@@ -134,6 +135,7 @@ def with_numbers(job: Job, stretch: Adjustment) -> Job:
 @no_jit_reoptimisation()
 def _prepare(config: Config, fresh: bool, same_source: bool, stretch: Adjustment | None) -> Job:
     opened = _open(config, fresh, same_source, stretch)
+    config = opened.config
     locality = _locality(opened)
     network = locality.apply_to(opened.network)
     inputs, folded = _plan_inputs(opened, network, locality)
@@ -147,6 +149,7 @@ def _prepare(config: Config, fresh: bool, same_source: bool, stretch: Adjustment
 
 
 def _open(config: Config, fresh: bool, same_source: bool, stretch: Adjustment | None) -> _Opened:
+    config = described_config(config)
     existing = previous_store.read_plan(config.output.path, fresh)
     stored = frozen_plan.plan_to_reuse(config, existing)
     stored_fingerprint = stored["fingerprint"] if stored else None

@@ -8,7 +8,6 @@ from typing import Any
 from pipeline.config import ModelConfig
 from pipeline.errors import PipelineError
 from pipeline.interfaces import Source
-from pipeline.models.weights import read_model_meta
 from pipeline.planning.classes import NORMALISATION_FIELDS
 from pipeline.planning.first_config.facts import ModelFacts
 from pipeline.planning.first_config.model_file import read_model_file
@@ -22,14 +21,12 @@ def model_file_contradictions(model: ModelConfig, source: Source, tags: BandTags
         return
     try:
         facts = read_model_file(model.path)
-        meta = read_model_meta(model.path) if facts.is_native else None
     except PipelineError:  # loading the network says what is wrong
         return
     yield from _normalisation(model, facts)
     yield from _classes(model, facts)
     yield from pixel_size_warnings(facts, source)
-    if meta is not None:
-        yield from _band_names(meta.bands, tags)
+    yield from _band_names(list(facts.band_names), tags)
 
 
 def _normalisation(model: ModelConfig, facts: ModelFacts) -> Iterator[str]:
@@ -65,6 +62,8 @@ def _classes(model: ModelConfig, facts: ModelFacts) -> Iterator[str]:
 
 def _band_names(trained: list[str], tags: BandTags) -> Iterator[str]:
     """Bands in another order than the training's, where both sides name them."""
+    if not trained:
+        return
     wanted, read, present = ([name.lower() for name in names] for names in (trained, tags.names, tags.all_names))
     if not all(wanted) or len(set(present)) < len(present) or not set(wanted) <= set(present) or read == wanted:
         return

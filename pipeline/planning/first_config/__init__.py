@@ -18,7 +18,7 @@ from pipeline.planning.first_config.scene import at_training_size, scene_setting
 from pipeline.planning.first_config.scene_bands import band_choice, named_bands
 from pipeline.planning.first_config.trial import config_warnings
 from pipeline.planning.first_config.yaml_sections import header_comments, model_section, output_section, source_section
-from pipeline.planning.first_config.yaml_text import comment
+from pipeline.planning.yaml_text import comment
 from pipeline.sources import open_source, with_notes
 
 WITH_ARGS = {"python", "classifier", "smp", *NETWORKS}
@@ -120,7 +120,7 @@ def _facts(model: Path, factory: str | None, hints: UserHints) -> ModelFacts:
     return replace(
         facts,
         output=output,
-        is_native=False,
+        is_native=facts.is_native and "factory" in facts.model,
         model={**facts.model, "args": {**facts.model.get("args", {}), **hints.args}},
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline.config.package_files import PACKAGE_SCHEME, package_file
 from pipeline.errors import ModelError
 from pipeline.models import KINDS
+from pipeline.models.bioimage.read import read_description
 from pipeline.models.weights import read_model_meta
 from pipeline.models.weights.file_type import (
     EXPORTED,
@@ -19,7 +20,7 @@ from pipeline.models.weights.file_type import (
     folder_error,
     wrong_file_error,
 )
-from pipeline.planning.first_config import deepness, wsinfer
+from pipeline.planning.first_config import bioimage, deepness, wsinfer
 from pipeline.planning.first_config.facts import ModelFacts
 from pipeline.planning.first_config.state_dict import facts_from_state_dict
 
@@ -42,15 +43,19 @@ def read_model_file(path: Path, factory: str | None = None) -> ModelFacts:
     Parameters
     ----------
     path
-        File with the weights or the whole network.
+        File with the weights or the whole network, or a description of bioimage.io.
     factory
         What builds the network, where the file holds weights alone.
 
     Raises
     ------
     ModelError
-        It is missing, nothing that a network can be made of, or whole although there is a factory.
+        It is missing, nothing that a network can be made of, a description that cannot be used, or whole although
+        there is a factory.
     """
+    description = read_description(path)
+    if description is not None:
+        return bioimage.facts(description, factory)
     if path.is_dir():
         raise folder_error(path, "MODEL")
     if not path.is_file():

@@ -20,7 +20,7 @@ from pipeline.planning import edges
 from pipeline.planning.first_config.facts import EIGHT_BITS, ModelFacts
 from pipeline.planning.first_config.network import NetworkFacts
 from pipeline.planning.first_config.scene_bands import BandChoice
-from pipeline.planning.first_config.yaml_text import comment, key_line, section
+from pipeline.planning.yaml_text import comment, key_line, section
 from pipeline.sources.mosaics.listing import is_pattern
 
 KIND_ORIGINS = {
@@ -125,7 +125,9 @@ def model_section(
     """
     todo = " ".join(model_facts.todo)
     lines = []
-    for key, value in {} if model_facts.is_native else model_facts.model.items():
+    for key, value in model_facts.model.items():
+        if model_facts.is_native and key not in typed and f"model.{key}" not in todo:
+            continue
         lines.append(
             key_line(
                 2,

@@ -1,0 +1,129 @@
+"""What a description states of a model, whichever format it is written in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.models.bioimage.package import Package
+
+Numbers = float | list[float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileReference:
+    """A file of the package, and its digest where one is stated."""
+
+    source: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """One axis of a tensor."""
+
+    letter: str
+    """b, c, y, x, z, t, or i for anything else."""
+    size: int | None = None
+    """Where it is fixed."""
+    minimum: int | None = None
+    step: int | None = None
+    """Of a size that may be ``minimum`` + n · ``step``."""
+    names: tuple[str, ...] = ()
+    """Of channels."""
+    pixel_size: float | None = None
+    """m, where a unit of length is stated."""
+    halo: int = 0
+    """px that are to be cut off on both sides."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step before or after the network."""
+
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    """As the document has them, axes as letters."""
+    code: str | None = None
+    """The file that would have to be executed for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tensor:
+    """An input or output."""
+
+    name: str
+    axes: tuple[Axis, ...]
+    steps: tuple[Step, ...] = ()
+    range: tuple[float, float] | None = None
+    """Between which its values lie, where both ends are stated."""
+    is_label: bool = False
+    """Whether its values are names of classes."""
+    test: FileReference | None = None
+    """A test image."""
+    optional: bool = False
+
+    @property
+    def letters(self) -> str:
+        """The axes in order, such as ``bcyx``."""
+        return "".join(axis.letter for axis in self.axes)
+
+    def axis(self, letter: str) -> Axis | None:
+        """One of its axes; None where it has no such axis."""
+        return next((axis for axis in self.axes if axis.letter == letter), None)
+
+    @property
+    def channels(self) -> int | None:
+        """Length of the axis of channels, where it is fixed."""
+        axis = self.axis("c")
+        return None if axis is None else axis.size or len(axis.names) or None
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """Names that say more than a number."""
+        axis = self.axis("c")
+        names = () if axis is None else axis.names
+        plain = all(name.removeprefix("channel").strip("_ -").isdecimal() for name in names)
+        return () if plain or len(set(names)) < len(names) else names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """One file of weights."""
+
+    format: str
+    file: FileReference
+    external: FileReference | None = None
+    """Weights beside an ONNX file."""
+    architecture: str | None = None
+    """The code that builds the network, in words."""
+    arguments: dict[str, Any] = field(default_factory=dict)
+    """Of that code."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerance:
+    """By how much a test image may differ: absolute + relative · |expected|, but for a few elements."""
+
+    relative: float = 1e-3
+    absolute: float = 1e-3
+    mismatched: float = 100.0
+    """Elements per million that may differ by more."""
+    output: tuple[str, ...] = ()
+    """Tensors that it holds for; empty for all."""
+    formats: tuple[str, ...] = ()
+    """Formats of weights that it holds for; empty for all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """A model of a package."""
+
+    package: Package
+    name: str
+    version: str
+    """Of the format."""
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    weights: dict[str, Weights]
+    tolerances: tuple[Tolerance, ...] = ()

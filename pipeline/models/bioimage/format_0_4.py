@@ -1,0 +1,136 @@
+"""Format 0.4: axes are letters, and test images are listed beside the tensors."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import AliasChoices, Field
+
+from pipeline.models.bioimage.description import Axis, Description, FileReference, Step, Tensor
+from pipeline.models.bioimage.package import Package
+from pipeline.models.bioimage.parts import ConfigPart, FilePart, Part, explained, weights_of
+
+
+class StepPart(Part):
+    """A step before or after the network."""
+
+    name: str
+    arguments: dict[str, Any] = Field(default_factory=dict, validation_alias=AliasChoices("kwargs"))
+
+
+class SizesPart(Part):
+    """Sizes that may grow by steps."""
+
+    min: list[int]
+    step: list[int]
+
+
+class ReferencePart(Part):
+    """Sizes that follow from another tensor's."""
+
+    reference_tensor: str
+
+
+class TensorPart(Part):
+    """An input or output."""
+
+    name: str
+    axes: str = Field(pattern="^[bitczyx]+$")
+    shape: list[int] | SizesPart | ReferencePart
+    data_type: str = "float32"
+    data_range: tuple[float | None, float | None] | None = None
+    preprocessing: tuple[StepPart, ...] = ()
+    postprocessing: tuple[StepPart, ...] = ()
+    halo: tuple[int, ...] = ()
+
+
+class WeightsPart(FilePart):
+    """A file of weights, with the code that builds its network where it needs any."""
+
+    architecture: str | None = None
+    arguments: dict[str, Any] = Field(default_factory=dict, validation_alias=AliasChoices("kwargs"))
+
+    @property
+    def architecture_text(self) -> str | None:
+        """The code, for messages."""
+        return self.architecture
+
+    @property
+    def architecture_arguments(self) -> dict[str, Any]:
+        """What the code is called with."""
+        return self.arguments
+
+
+class ModelPart(Part):
+    """The document."""
+
+    name: str = "a model without a name"
+    type: Literal["model"] = "model"
+    format_version: str
+    inputs: list[TensorPart] = Field(min_length=1)
+    outputs: list[TensorPart] = Field(min_length=1)
+    test_inputs: tuple[str, ...] = ()
+    test_outputs: tuple[str, ...] = ()
+    weights: dict[str, dict[str, Any] | None] = Field(min_length=1)
+    config: ConfigPart = ConfigPart()
+
+
+def description_of(document: dict[str, Any], package: Package) -> Description:
+    """What a document of this format states; raises ModelError where a part is missing or is something else."""
+    with explained(package.name):
+        part = ModelPart.model_validate(document)
+    inputs = [_tensor(tensor, tensor.preprocessing, _nth(part.test_inputs, k)) for k, tensor in enumerate(part.inputs)]
+    outputs = [
+        _tensor(tensor, tensor.postprocessing, _nth(part.test_outputs, k)) for k, tensor in enumerate(part.outputs)
+    ]
+    return Description(
+        package=package,
+        name=part.name,
+        version=part.format_version,
+        inputs=tuple(inputs),
+        outputs=tuple(outputs),
+        weights=weights_of(part.weights, WeightsPart, package.name),
+        tolerances=part.config.tolerances,
+    )
+
+
+def _nth(sources: tuple[str, ...], number: int) -> FileReference | None:
+    return FileReference(source=sources[number]) if number < len(sources) else None
+
+
+def _tensor(part: TensorPart, steps: tuple[StepPart, ...], test: FileReference | None) -> Tensor:
+    return Tensor(
+        name=part.name,
+        axes=tuple(_axis(part, k, letter) for k, letter in enumerate(part.axes)),
+        steps=tuple(Step(name=step.name, arguments=_with_letters(step.arguments)) for step in steps),
+        range=_range(part.data_range),
+        is_label=False,
+        test=test,
+    )
+
+
+def _axis(part: TensorPart, number: int, letter: str) -> Axis:
+    halo = part.halo[number] if number < len(part.halo) else 0
+    if isinstance(part.shape, list):
+        return Axis(letter=letter, size=_entry(part.shape, number), halo=halo)
+    if isinstance(part.shape, ReferencePart):
+        return Axis(letter=letter, halo=halo)
+    minimum, step = _entry(part.shape.min, number), _entry(part.shape.step, number)
+    return (
+        Axis(letter=letter, minimum=minimum, step=step, halo=halo)
+        if step
+        else Axis(letter=letter, size=minimum, halo=halo)
+    )
+
+
+def _entry(lengths: list[int], number: int) -> int | None:
+    return lengths[number] if number < len(lengths) else None
+
+
+def _with_letters(arguments: dict[str, Any]) -> dict[str, Any]:
+    axes = arguments.get("axes")
+    return {**arguments, "axes": list(axes)} if isinstance(axes, str) else dict(arguments)
+
+
+def _range(ends: tuple[float | None, float | None] | None) -> tuple[float, float] | None:
+    return None if ends is None or ends[0] is None or ends[1] is None else (ends[0], ends[1])

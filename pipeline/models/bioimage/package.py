@@ -1,0 +1,129 @@
+"""Where the files of a model description lie: in a folder, or in a zip file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from pipeline.errors import ModelError
+from pipeline.models.bioimage import archive
+from pipeline.models.bioimage.document import MAX_BYTES
+
+NAMES = ("rdf.yaml", "bioimageio.yaml")
+"""Of descriptions, the first that is there."""
+ENDINGS = (".yaml", ".yml")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
+DOWNLOAD = "Download the whole package (on bioimage.io: Download, a zip file) and give that as model.path."
+
+
+class Package(Protocol):
+    """The files of a description; packages can be compared and are keys of caches."""
+
+    def __hash__(self) -> int:
+        """Of where it lies."""
+
+    @property
+    def path(self) -> Path:
+        """As ``model.path`` has it."""
+
+    @property
+    def name(self) -> str:
+        """The description, for messages."""
+
+    def content(self) -> bytes:
+        """The bytes of the description, cut off beyond what is allowed."""
+
+    def file(self, source: str) -> Path:
+        """A file that the description names, on disk; raises ModelError where it is not in the package."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderPackage:
+    """Files beside a description."""
+
+    path: Path
+    document: Path
+
+    @property
+    def name(self) -> str:
+        """The description, for messages."""
+        return str(self.document)
+
+    def content(self) -> bytes:
+        """The bytes of the description, cut off beyond what is allowed; raises ModelError where it cannot be read."""
+        try:
+            with self.document.open("rb") as file:
+                return file.read(MAX_BYTES + 1)
+        except OSError as error:
+            raise ModelError(
+                f"model.path {self.document} cannot be read: {error.strerror}. Give another file."
+            ) from error
+
+    def file(self, source: str) -> Path:
+        """A file that the description names; raises ModelError where it does not lie in the description's folder."""
+        folder = self.document.parent.resolve()
+        path = folder / _local_name(source, self.name)
+        if not path.resolve().is_relative_to(folder):
+            raise ModelError(f"{self.name} names {source}, which is a link out of its folder. Copy the file there.")
+        if not path.is_file():
+            raise ModelError(f"{self.name} names {source}, which is not beside it. {DOWNLOAD}")
+        return path
+
+
+@dataclass(frozen=True, slots=True)
+class ZipPackage:
+    """Files of a zip archive, unpacked one by one when they are asked for."""
+
+    path: Path
+    member: str
+
+    @property
+    def name(self) -> str:
+        """The description, for messages."""
+        return f"{self.member} in {self.path}"
+
+    def content(self) -> bytes:
+        """The bytes of the description, cut off beyond what is allowed; raises ModelError where they are damaged."""
+        return archive.read_member(self.path, archive.members(self.path)[self.member], MAX_BYTES)
+
+    def file(self, source: str) -> Path:
+        """A file that the description names, unpacked; raises ModelError where the archive does not hold it."""
+        name = str(PurePosixPath(self.member).parent / _local_name(source, self.name))
+        entry = archive.members(self.path).get(name)
+        if entry is None:
+            raise ModelError(f"{self.name} names {source}, which the zip file does not hold. {DOWNLOAD}")
+        return archive.unpacked(self.path, entry)
+
+
+def find_package(path: Path) -> Package | None:
+    """The package of ``model.path``; None where that is something else.
+
+    Parameters
+    ----------
+    path
+        A folder with a description, the description itself, or a zip file that holds one.
+
+    Raises
+    ------
+    ModelError
+        A zip file with a description is not safe to read.
+    """
+    if path.is_dir():
+        document = next((path / name for name in NAMES if (path / name).is_file()), None)
+        return None if document is None else FolderPackage(path, document)
+    if path.suffix.lower() in ENDINGS and path.is_file():
+        return FolderPackage(path, path)
+    if not path.is_file() or not archive.is_package(path, NAMES):
+        return None
+    found = sorted(archive.members(path), key=lambda name: (len(PurePosixPath(name).parts), name))
+    return ZipPackage(path, next(name for name in found if archive.top_name(name) in NAMES))
+
+
+def _local_name(source: str, name: str) -> str:
+    if _ADDRESS.match(source):
+        raise ModelError(f"{name} names {source}, which would have to be fetched; nothing is. {DOWNLOAD}")
+    if reason := archive.name_fault(source):
+        raise ModelError(f"{name} names {source}, which {reason}. {DOWNLOAD}")
+    return str(PurePosixPath(source))

@@ -1,0 +1,118 @@
+"""What both formats have in common: parts of a document with checked values, and what is wrong in one paragraph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from pipeline.errors import ModelError
+from pipeline.models.bioimage.description import FileReference, Tolerance, Weights
+
+EXECUTING = "pytorch_state_dict"
+"""The format whose network only code can build."""
+
+
+class Part(BaseModel):
+    """A part of a document; keys that do not decide how a network is run are not read."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+Sha256 = Annotated[str, BeforeValidator(_lower), Field(pattern="^[0-9a-f]{64}$")]
+
+
+class FilePart(Part):
+    """A file and its digest."""
+
+    source: str
+    sha256: Sha256 | None = None
+
+    @property
+    def reference(self) -> FileReference:
+        """The same as a plain value."""
+        return FileReference(source=self.source, sha256=self.sha256)
+
+
+class TolerancePart(Part):
+    """How far a test image may be off."""
+
+    relative_tolerance: float = Field(1e-3, ge=0)
+    absolute_tolerance: float = Field(1e-3, ge=0)
+    mismatched_elements_per_million: float = Field(100, ge=0)
+    output_ids: list[str] | str = []
+    weights_formats: list[str] = []
+
+    @property
+    def tolerance(self) -> Tolerance | None:
+        """The same as a plain value; None where it is of discrete outputs, which have no scores."""
+        if self.output_ids == "any_discrete_output":
+            return None
+        return Tolerance(
+            relative=self.relative_tolerance,
+            absolute=self.absolute_tolerance,
+            mismatched=self.mismatched_elements_per_million,
+            output=() if isinstance(self.output_ids, str) else tuple(self.output_ids),
+            formats=tuple(self.weights_formats),
+        )
+
+
+class ToolConfigPart(Part):
+    """Section ``config.bioimageio``."""
+
+    reproducibility_tolerance: list[TolerancePart] = []
+
+
+class ConfigPart(Part):
+    """Section ``config``."""
+
+    bioimageio: ToolConfigPart = ToolConfigPart()
+
+    @property
+    def tolerances(self) -> tuple[Tolerance, ...]:
+        """In the order in which they count."""
+        parts = self.bioimageio.reproducibility_tolerance
+        return tuple(part.tolerance for part in parts if part.tolerance is not None)
+
+
+@contextmanager
+def explained(name: str) -> Iterator[None]:
+    """Turn what pydantic does not like into one paragraph about the description ``name``."""
+    try:
+        yield
+    except ValidationError as error:
+        first, *others = error.errors()
+        where = ".".join(str(part) for part in first["loc"] if not str(part).endswith("Part"))
+        more = f" ({len(others)} more places are wrong)" if others else ""
+        raise ModelError(
+            f"{name} is no description that can be used: {where or 'it'}: {first['msg']}{more}. Mend it, or download "
+            f"the package again."
+        ) from error
+
+
+def weights_of(parts: dict[str, dict[str, Any] | None], read: type[FilePart], name: str) -> dict[str, Weights]:
+    """The entries of section ``weights`` by format, each read as ``read``, which knows the format's own keys."""
+    entries: dict[str, Weights] = {}
+    for format_name, part in parts.items():
+        if part is not None:
+            with explained(f"{name}, weights.{format_name},"):
+                entries[format_name] = as_weights(format_name, read.model_validate(part))
+    return entries
+
+
+def as_weights(format_name: str, part: FilePart) -> Weights:
+    """One entry as a plain value; parts of both formats answer to the same names."""
+    external: FilePart | None = getattr(part, "external_data", None)
+    return Weights(
+        format=format_name,
+        file=part.reference,
+        external=None if external is None else external.reference,
+        architecture=getattr(part, "architecture_text", None),
+        arguments=dict(getattr(part, "architecture_arguments", {})),
+    )
