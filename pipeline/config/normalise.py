@@ -32,7 +32,10 @@ class NormaliseConfig(ConfigSection):
     high: PerBand | None = Field(None, description="becomes 1: likewise, 98 by default")
     clip: bool = Field(False, description="whether values beyond 0 and 1 become 0 and 1")
     eps: float = Field(
-        0.0, ge=0, le=0.1, description="added to high − low or std before anything is divided, as some trainings do"
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="added to high − low or std before anything is divided, as some trainings do",
     )
     resolution: Literal["full", "overview"] = Field(
         "full", description="every pixel, or those of the file's finest overview of at most 16 MiB, which is not exact"

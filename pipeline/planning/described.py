@@ -21,6 +21,7 @@ from pipeline.planning.yaml_text import flow
 
 LINEAR = {"scale", "offset", "mean", "std"}
 BACKGROUND = "background"
+OVERRIDDEN = "the config gives"
 ORIGIN = "the model's description"
 Section = TypeVar("Section", InputConfig, ModelOutputConfig)
 
@@ -195,7 +196,7 @@ def _overridden(model: ModelConfig) -> Iterator[str]:
     ]
     keys += [f"model.{key}" for key in ("kind", "factory", "classes", "channels") if getattr(model, key) is not None]
     if keys:
-        yield f"the config gives {', '.join(keys)}, whatever the description states"
+        yield f"{OVERRIDDEN} {', '.join(keys)}, whatever the description states"
 
 
 def _alternatives(description: Description, kind: str) -> str:

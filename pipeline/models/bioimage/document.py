@@ -14,8 +14,8 @@ MAX_BYTES = 2**18
 """Of the text; descriptions of published models have up to 40 KiB."""
 MAX_DEPTH = 40
 """Sections within sections."""
-MAX_ALIASES = 100
-"""References to what stands elsewhere in the document; none may lie within what is referred to."""
+MAX_VALUES = 50_000
+"""Of the document, with all that its references repeat."""
 
 
 def parse_document(content: bytes, name: str) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def parse_document(content: bytes, name: str) -> dict[str, Any]:
         raise ModelError(f"{name} has {len(content):,} bytes, and a description may have {MAX_BYTES:,}. {_SHORTEN}")
     try:
         text = content.decode("utf-8")
-        _check_references(text, name)
+        _check_size(text, name)
         document = YAML(typ="safe", pure=True).load(text)
     except (YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
@@ -52,20 +52,25 @@ def parse_document(content: bytes, name: str) -> dict[str, Any]:
 _SHORTEN = "Leave out what is no part of the model, such as long texts."
 
 
-def _check_references(text: str, name: str) -> None:
-    """Refuse what a few lines could blow up: references within what is referred to, many of them, deep nests."""
-    anchored: list[bool] = []
-    aliases = 0
+def _check_size(text: str, name: str) -> None:
+    """Refuse what grows when it is read: references to long parts, to parts with references, and deep nests."""
+    sizes: dict[str, int] = {}
+    open_parts: list[tuple[str | None, int]] = []
     for event in YAML(typ="safe", pure=True).parse(text):
+        values = 1
         if isinstance(event, CollectionStartEvent):
-            anchored.append(event.anchor is not None)
+            open_parts.append((event.anchor, 1))
+            continue
+        if isinstance(event, AliasEvent):
+            values = sizes.get(event.anchor, MAX_VALUES + 1)  # of a part that refers to itself there is no end
         elif isinstance(event, CollectionEndEvent):
-            anchored.pop()
-        elif isinstance(event, AliasEvent):
-            aliases += 1
-            if any(anchored) or aliases > MAX_ALIASES:
-                raise ModelError(f"{name} refers to parts of itself in a way that could fill the memory. {_WRITE_OUT}")
-        if len(anchored) > MAX_DEPTH:
+            anchor, values = open_parts.pop()
+            sizes |= {anchor: values} if anchor is not None else {}
+        if open_parts:
+            open_parts[-1] = (open_parts[-1][0], open_parts[-1][1] + values)
+        if values > MAX_VALUES:
+            raise ModelError(f"{name} refers to parts of itself in a way that could fill the memory. {_WRITE_OUT}")
+        if len(open_parts) > MAX_DEPTH:
             raise ModelError(f"{name} nests more than {MAX_DEPTH} sections, which no description does. {_WRITE_OUT}")
 
 

@@ -18,7 +18,7 @@ class StepError(Exception):
 class Arguments(BaseModel):
     """Arguments of a step; one that is unknown is refused, since it would change numbers."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Nothing(Arguments):

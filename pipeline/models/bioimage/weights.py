@@ -100,9 +100,9 @@ def _no_weights_error(description: Description) -> ModelError:
             f"{name} has weights of {', '.join(description.weights)} alone, and onnx and torchscript are run. Convert "
             f"them (python -m tf2onnx.convert), and give the file with model.kind: onnx."
         )
+    code = weights.architecture or "which is not named"
     return ModelError(
-        f"{name} has weights of {EXECUTING} alone, whose network is built by code, "
-        f"{weights.architecture or 'which is not named'}. No code of a package is executed. If you trust it, name it as "
-        f"model.factory (file.py:callable or package.module:callable); its arguments are taken from the description. "
-        f"Or take a package with torchscript or onnx weights."
+        f"{name} has weights of {EXECUTING} alone, whose network is built by code, {code}. No code of a package is "
+        f"executed. If you trust it, name it as model.factory (file.py:callable or package.module:callable); its "
+        f"arguments are taken from the description. Or take a package with torchscript or onnx weights."
     )

@@ -18,9 +18,11 @@ from pipeline.inspect.halo.on_raster import NetworkOnRaster
 from pipeline.interfaces import Source
 from pipeline.planning import activation, classes
 from pipeline.planning.first_config.network import CPU_DEVICE, NetworkFacts
+from pipeline.planning.normalisation import with_stretch
 from pipeline.runtime import resources
 from pipeline.runtime.device import fixed_numerics
 from pipeline.sources import open_source
+from pipeline.sources.only import open_areas
 
 
 def config_warnings(
@@ -44,8 +46,10 @@ def config_warnings(
         Lines of the config's section ``model``.
     """
     written = YAML(typ="safe").load("\n".join(section))["model"]
-    source = open_source(SourceConfig(**settings, bands=bands or list(range(1, network_facts.bands + 1))))
+    config = SourceConfig(**settings, bands=bands or list(range(1, network_facts.bands + 1)))
+    source = open_source(config)
     resolved = classes.resolve_model(ModelConfig(**{**written, "path": path}), network_facts.bands, source.dtype)
+    resolved = with_stretch(resolved, config, source, open_areas(config, source), None)
     rows = classes.class_rows(resolved.classes, network_facts.locality.classes, resolved.model.output)
     chosen = activation.choose_activation(resolved.model.output, network_facts.locality)
     decoding = classes.decoding(resolved.model.output, rows, network_facts.locality.classes, chosen)
