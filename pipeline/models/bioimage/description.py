@@ -8,6 +8,8 @@ from typing import Any
 from pipeline.models.bioimage.package import Package
 
 Numbers = float | list[float]
+PLAIN_NAMES = {"", "channel", "c", "class", "logits", "mask", "output", "prediction", "probability", "raw", "score"}
+"""Of channels that say nothing of what is in them, but for a number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +85,7 @@ class Tensor:
         """Names that say more than a number."""
         axis = self.axis("c")
         names = () if axis is None else axis.names
-        plain = all(name.removeprefix("channel").strip("_ -").isdecimal() for name in names)
+        plain = all(name.rstrip("0123456789_ -").lower() in PLAIN_NAMES for name in names)
         return () if plain or len(set(names)) < len(names) else names
 
 

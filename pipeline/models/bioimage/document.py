@@ -6,7 +6,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
-from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, ScalarEvent
 
 from pipeline.errors import ModelError
 
@@ -61,7 +61,9 @@ def _check_size(text: str, name: str) -> None:
         if isinstance(event, CollectionStartEvent):
             open_parts.append((event.anchor, 1))
             continue
-        if isinstance(event, AliasEvent):
+        if isinstance(event, ScalarEvent) and event.anchor is not None:
+            sizes[event.anchor] = 1
+        elif isinstance(event, AliasEvent):
             values = sizes.get(event.anchor, MAX_VALUES + 1)  # of a part that refers to itself there is no end
         elif isinstance(event, CollectionEndEvent):
             anchor, values = open_parts.pop()

@@ -51,8 +51,12 @@ class AxisPart(Part):
     @property
     def letter(self) -> str:
         """As format 0.4 writes it."""
-        name = self.id or "x"
-        return LETTERS.get(self.type) or (name if name in ("x", "y", "z") else "i")
+        return LETTERS.get(self.type) or (self.name if self.name in ("x", "y", "z") else "i")
+
+    @property
+    def name(self) -> str:
+        """By which steps call it; the format gives each type a default."""
+        return self.id or ("x" if self.type == "space" else self.type)
 
     @property
     def axis(self) -> Axis:
@@ -166,7 +170,7 @@ def _tensor(part: TensorPart, steps: tuple[StepPart, ...], default: str, name: s
 
 
 def _step(part: StepPart, tensor: TensorPart, name: str) -> Step:
-    letters: dict[object, str] = {axis.id or axis.type: axis.letter for axis in tensor.axes}
+    letters: dict[object, str] = {axis.name: axis.letter for axis in tensor.axes}
     arguments = dict(part.arguments)
     for key in ("axes", "axis"):
         given = arguments.get(key)

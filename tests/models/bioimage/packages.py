@@ -165,6 +165,7 @@ def _format_0_5(
 ) -> dict[str, Any]:
     size = {"min": 16, "step": 8}
     space = [{"type": "space", "id": name, "size": size, "unit": "micrometer", "scale": 0.5} for name in "yx"]
+    del space[1]["id"]  # x is the default
     same = [
         {
             "type": "space",

@@ -28,5 +28,5 @@ def test_what_is_no_description_is_refused(text: str, reason: str) -> None:
 
 
 def test_a_part_may_be_referred_to_as_writers_of_yaml_do() -> None:
-    read = parse_document(b"a: &id001 [{name: A}]\nb: &id002 [*id001]\nc: *id002\n", "rdf.yaml")
-    assert read["c"] == [[{"name": "A"}]]
+    read = parse_document(b"a: &id001 [{name: A}]\nb: &id002 [*id001]\nc: *id002\nd: &x y\ne: *x\n", "rdf.yaml")
+    assert (read["c"], read["e"]) == ([[{"name": "A"}]], "y")
