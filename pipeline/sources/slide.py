@@ -13,6 +13,7 @@ from pipeline.geometry.window import Window
 from pipeline.sources.gdal.pixel_size import PixelSize, given_size, printed_note
 from pipeline.sources.slide_files.measured_levels import measured_level
 from pipeline.sources.slide_files.opening import open_slide_file
+from pipeline.sources.slide_files.plane_choice import PlaneChoice
 from pipeline.sources.slide_files.pyramid import MPP_TOLERANCE, Level, SlideFile, axes_by_size, coarsest_level
 from pipeline.sources.slide_files.region import read_region
 from pipeline.sources.slide_files.sampling import sampled_at, stored_pixels
@@ -44,7 +45,7 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> SlideSour
         raise SourceError(
             "source.scale_tags is true, but slides have no scale and offset. Leave source.scale_tags out."
         )
-    file = open_slide_file(config.file)
+    file = open_slide_file(config.file, PlaneChoice.of(config))
     try:
         return _opened(config, file)
     finally:
@@ -52,9 +53,9 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> SlideSour
 
 
 def _opened(config: SourceConfig, file: SlideFile) -> SlideSource:
-    levels = _levels(file)
-    size, size_notes = _size(config, file)
-    channels = _channels(config, file)
+    levels = levels_of(file)
+    size, size_notes = size_of(config, file)
+    channels = channels_of(config, file)
     level = _level(config, file, levels, size)
     if level.index:
         level = measured_level(_band_reader(file, levels, channels[0]), file.shapes[0], level)
@@ -70,12 +71,13 @@ def _opened(config: SourceConfig, file: SlideFile) -> SlideSource:
         dtype=file.dtype,
         nodata=config.nodata,
         rule=config.nodata_rule,
+        choice=PlaneChoice.of(config),
         rgb=tuple(channels.index(k) for k in range(3)) if file.rgb and {0, 1, 2} <= set(channels) else (),
         notes=(*size_notes, *_level_notes(config, levels, level, size), *file.notes),
     )
 
 
-def _levels(file: SlideFile) -> list[Level]:
+def levels_of(file: SlideFile) -> list[Level]:
     """All levels, where their sizes say that they lie."""
     slide, levels = file.shapes[0], []
     for index, shape in enumerate(file.shapes):
@@ -84,7 +86,7 @@ def _levels(file: SlideFile) -> list[Level]:
     return levels
 
 
-def _size(config: SourceConfig, file: SlideFile) -> tuple[PixelSize | None, list[str]]:
+def size_of(config: SourceConfig, file: SlideFile) -> tuple[PixelSize | None, list[str]]:
     """The size of a pixel of level 0, and what is to be said of it."""
     given, stated = given_size(config.pixel_size), file.stated_size
     if given is not None:
@@ -95,7 +97,7 @@ def _size(config: SourceConfig, file: SlideFile) -> tuple[PixelSize | None, list
     return None, [printed_note(stated)]
 
 
-def _channels(config: SourceConfig, file: SlideFile) -> tuple[int, ...]:
+def channels_of(config: SourceConfig, file: SlideFile) -> tuple[int, ...]:
     """Bands that are read, from 0: those that are named, else all but alpha."""
     every = [k for k in range(file.bands) if k != file.alpha]
     channels = every if config.numbers is None else [number - 1 for number in config.numbers]

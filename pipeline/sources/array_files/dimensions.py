@@ -105,8 +105,9 @@ def _role(name: str, attributes: Mapping[str, Any], spatial: object) -> str:
     if isinstance(spatial, list) and name in spatial and len(spatial) == 2:
         return ("rows", "columns")[spatial.index(name)]
     by_cf = STANDARD_NAMES.get(str(attributes.get("standard_name"))) or AXES.get(str(attributes.get("axis")).upper())
-    return by_cf or _role_by_name(name.lower())
+    return by_cf or role_by_name(name.lower())
 
 
-def _role_by_name(name: str) -> str:
+def role_by_name(name: str) -> str:
+    """What a dimension of a usual name is, in lower case; nothing of one that is not usual."""
     return next((role for role, names in USUAL_NAMES.items() if name in names), "")
