@@ -94,7 +94,7 @@ def _page(config: SourceConfig, timeout: float | None, dataset: DatasetReader, p
     path = without_sample(config.file)
     if page >= pages:
         raise SourceError(
-            f"source.select is {{page: {page}}}, but {mask_urls(path)} has {pages}. Pages count from 0; give one of 0 "
+            f"source.select is {{page: {page}}}, but {mask_urls(path)} has {pages}. The first is page 0; give one of 0 "
             f"to {pages - 1}."
         )
     source = raster.open_source(config.model_copy(update={"path": page_path(path, page), "select": None}), timeout)

@@ -14,6 +14,7 @@ from pipeline.models.architectures import NETWORKS
 from pipeline.planning.first_config.facts import ModelFacts
 from pipeline.planning.first_config.model_file import read_model_file
 from pipeline.planning.first_config.network import NetworkFacts, run_network
+from pipeline.planning.first_config.planes import ORIGIN
 from pipeline.planning.first_config.scene import at_training_size, scene_settings
 from pipeline.planning.first_config.trial import config_warnings
 from pipeline.planning.first_config.yaml_sections import header_comments, model_section, output_section, source_section
@@ -70,6 +71,7 @@ def suggest(
     """
     hints = hints or UserHints()
     settings = scene_settings(scene)
+    select_origin = settings.pop(ORIGIN, "")
     source, model_facts = open_source(SourceConfig(**settings, bands=hints.bands)), _facts(model, factory, hints)
     if "level" in settings and (sized := at_training_size(settings, source, model_facts)) != settings:
         settings, source = sized, open_source(SourceConfig(**sized, bands=hints.bands))
@@ -78,7 +80,7 @@ def suggest(
     values = sample(source)
     parts = [
         header_comments(source, values, model_facts, network_facts),
-        source_section(settings, source.bands, bands, folder, hints.bands),
+        source_section(settings, source.bands, bands, folder, hints.bands, select_origin),
         model_section(model, folder, model_facts, network_facts, source.dtype, values, bands, _typed(factory, hints)),
         output_section(scene),
     ]

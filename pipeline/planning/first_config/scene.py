@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.config import SourceConfig
 from pipeline.interfaces import Source
 from pipeline.planning.first_config.facts import ModelFacts
+from pipeline.planning.first_config.planes import tiff_select, zarr_settings
 from pipeline.sources import bands, open_source
 from pipeline.sources.gdal.opening import SLIDES
 from pipeline.sources.mosaics.group import LatticeError
@@ -25,12 +26,14 @@ def scene_settings(scene: str) -> dict[str, Any]:
     """The section ``source`` of a scene.
 
     Several rasters are a mosaic, on a grid that the first of them suggests where they have none in common. A slide is
-    one by its name, where OpenSlide is there to read it.
+    one by its name, where OpenSlide is there to read it. Of a file of several planes the first ones are selected.
     """
     if Path(scene).suffix.lower() in SLIDES and importlib.util.find_spec("openslide") is not None:
         return {"kind": "slide", "path": scene, "level": 0}
+    if (settings := zarr_settings(scene)) is not None:
+        return settings
     if not _is_several(scene):
-        return {"path": scene}
+        return {"path": scene, **tiff_select(scene)}
     settings = {"kind": "mosaic", "path": scene}
     try:
         open_source(SourceConfig(**settings))

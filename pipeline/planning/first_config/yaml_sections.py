@@ -22,7 +22,11 @@ from pipeline.planning.first_config.network import NetworkFacts
 from pipeline.planning.first_config.yaml_text import comment, key_line, section
 from pipeline.sources.mosaics.listing import is_pattern
 
-KIND_ORIGINS = {"mosaic": "SCENE names several rasters", "slide": "SCENE is named as slides are"}
+KIND_ORIGINS = {
+    "mosaic": "SCENE names several rasters",
+    "slide": "SCENE is named as slides are",
+    "zarr": "SCENE is a Zarr",
+}
 SLIDE_ORIGINS = {
     "level": "default: as the scanner took it; mpp: 0.5 reads it at 0.5 µm per px",
     "mpp": "the model's file: what it was trained at",
@@ -83,14 +87,18 @@ def source_section(
     network_bands: int | None,
     folder: Path,
     requested: list[int] | None = None,
+    select_origin: str = "",
 ) -> list[str]:
     """Where the scene is, and its bands where they were asked for, or the network takes fewer.
 
-    ``settings`` are the kind, the path, the grid, and level or mpp of a slide, as far as a config has to say them.
+    ``settings`` are the kind, the path, the grid, what is selected, and level or mpp of a slide, as far as a config has
+    to say them.
     """
     lines = [key_line(2, "kind", settings["kind"], KIND_ORIGINS[settings["kind"]])] if "kind" in settings else []
     lines.append(key_line(2, "path", _relative(settings["path"], folder), "given: SCENE"))
     lines += [key_line(2, key, settings[key], origin) for key, origin in SLIDE_ORIGINS.items() if key in settings]
+    if "select" in settings:
+        lines.append(key_line(2, "select", settings["select"], select_origin))
     if "grid" in settings:
         note = "GUESS: the pieces lie on several lattices, and this is about that of the first"
         lines.append(key_line(2, "grid", settings["grid"], note))

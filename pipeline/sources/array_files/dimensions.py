@@ -65,8 +65,15 @@ def named_dimensions(info: ArrayInfo, axes: str | list[str] | None, ome_axes: Se
         return "y", "x"
     raise SourceError(
         f"{info.name or 'The array'} has {count} dimensions ({shape}), and nothing names them. Name them in "
-        f"source.axes, in order, such as [band, y, x] or [y, x, band]."
+        f"source.axes, in order, such as {_likely_axes(info.shape)}."
     )
+
+
+def _likely_axes(shape: Sequence[int]) -> str:
+    """Axes by the lengths, as a message proposes them: what is short is no row or column."""
+    if len(shape) == 3:
+        return "[y, x, band]" if shape[-1] == min(shape) else "[band, y, x]"
+    return "[time, z, band, y, x] or [y, x, band]"
 
 
 def roles_of(names: Sequence[str], coordinates: Mapping[str, Mapping[str, Any]], spatial: object) -> tuple[str, ...]:

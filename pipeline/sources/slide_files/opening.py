@@ -15,6 +15,7 @@ from pipeline.sources.slide_files.by_tifffile import TiffSlideFile
 from pipeline.sources.slide_files.chosen_planes import ChosenPlanes, chosen_planes
 from pipeline.sources.slide_files.plane_choice import PlaneChoice
 from pipeline.sources.slide_files.pyramid import SlideFile
+from pipeline.sources.slide_files.tiff_axes import TiffAxes, tiff_axes
 from pipeline.sources.slide_files.tiff_colours import picture_of_page
 from pipeline.sources.slide_files.tiff_levels import tiff_levels
 
@@ -78,6 +79,18 @@ def open_planes(path: str, choice: PlaneChoice) -> ChosenPlanes:
     except (SourceError, ExtraError):
         tiff.close()
         raise
+
+
+def axes_of_tiff(path: str) -> TiffAxes | None:
+    """The planes of the first image of a TIFF; None where it is none, or where they cannot be told."""
+    tiff = _open_tiff(path)
+    if tiff is None:
+        return None
+    with tiff:
+        try:
+            return tiff_axes(tiff, path, {})
+        except SourceError:
+            return None
 
 
 def _by_tifffile(tiff: Any, path: str, choice: PlaneChoice) -> SlideFile:
