@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import rasterio
+from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
@@ -20,8 +21,9 @@ from pipeline.errors import SourceError
 from pipeline.geometry.grid import IDENTITY, Grid
 from pipeline.interfaces import Source
 from pipeline.sources import raster, slide
+from pipeline.sources.gdal.contents import left_out
 from pipeline.sources.gdal.georeference import Georeference, georeference_of
-from pipeline.sources.gdal.opening import open_dataset, page_path, without_sample
+from pipeline.sources.gdal.opening import open_dataset, without_sample
 from pipeline.sources.gdal.options import gdal_env, gdal_options, is_remote, mask_urls
 from pipeline.sources.gdal.pixel_size import given_size
 from pipeline.sources.raster import RasterSource
@@ -97,14 +99,27 @@ def _page(config: SourceConfig, timeout: float | None, dataset: DatasetReader, p
             f"source.select is {{page: {page}}}, but {mask_urls(path)} has {pages}. The first is page 0; give one of 0 "
             f"to {pages - 1}."
         )
-    source = raster.open_source(config.model_copy(update={"path": page_path(path, page), "select": None}), timeout)
+    # the first page is the file, with its masks; names of the others pass over overviews and masks
+    name = dataset.subdatasets[page] if page else path
+    source = raster.open_source(config.model_copy(update={"path": name, "select": None}), timeout)
     note = f"its page is {page} of 0 to {pages - 1}"
+    if page == 0:
+        rest = [text for text in source.notes if text not in left_out(dataset)]
+        return replace(source, notes=(note, *rest), name=uuid4().hex)
+    if config.nodata is not None and has_mask(dataset):
+        note += "; the mask is that of the first page, and hides nothing of this one"
     own, first = (georeference_of(each, path, given_size(config.pixel_size)) for each in (source.dataset, dataset))
     if not _holds_for(first.grid, own.grid):
         return replace(source, notes=(note, *source.notes), name=uuid4().hex)
     rest = [text for text in source.notes if text not in own.notes]
     lies = ("it lies where the first page does",) if first.grid.unit == "crs" else first.notes
     return replace(source, grid=first.grid, notes=(note, *lies, *rest), name=uuid4().hex)
+
+
+def has_mask(dataset: DatasetReader) -> bool:
+    """Whether a raster has a mask in its file or beside it."""
+    flags = dataset.mask_flag_enums[0]
+    return MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
 
 
 def _holds_for(first: Grid, page: Grid) -> bool:
@@ -168,6 +183,12 @@ def _place(config: SourceConfig, path: str, shape: tuple[int, int]) -> Georefere
     except RasterioError:
         return None
     with dataset:
+        if config.nodata is not None and has_mask(dataset):
+            raise SourceError(
+                f"source.select chooses among the planes of {path}, which has a mask, and a mask hides pixels of one "
+                f"page alone. Select the first page, with source.select: {{page: 0}}, or give source.nodata: null, by "
+                f"which nothing is hidden."
+            )
         if dataset.shape != shape:
             return None
         return georeference_of(dataset, path, given_size(config.pixel_size))

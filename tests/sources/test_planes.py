@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 import tifffile
 from PIL import Image
 
@@ -18,6 +19,7 @@ from pipeline.interfaces import CAUSES
 from pipeline.sources import open_source
 from pipeline.sources.raster import RasterSource
 from pipeline.sources.slide_files.slide_source import SlideSource
+from tests import scenes
 
 RNG = np.random.default_rng(0)
 NAMES = ["DAPI", "GFP"]
@@ -187,6 +189,32 @@ def test_pages_of_another_size_keep_their_numbers(tmp_path: Path) -> None:
     assert image(tmp_path / "a.tif", select={"page": 1}).shape == (1, HEIGHT // 2, WIDTH // 2)
     with pytest.raises(SourceError, match=r"asks for page 1, but there is none\. It has 0, 2"):
         opened(tmp_path / "a.tif", select={"page": [0, 1]})
+
+
+def test_overviews_and_masks_are_no_pages(tmp_path: Path) -> None:
+    data = numbers(2)
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        for page in data:
+            file.write(page, photometric="minisblack", metadata=None)
+            file.write(page[::2, ::2], photometric="minisblack", subfiletype=1, metadata=None)
+    for select in ({"page": 1}, {"page": [1]}, {"page": "max"}):
+        expected = data.max(0) if "max" in str(select) else data[1]
+        assert (image(tmp_path / "a.tif", select=select)[0] == expected).all()
+
+
+def test_a_mask_hides_pixels_of_the_first_page_alone(tmp_path: Path) -> None:
+    data = numbers(2)
+    scenes.write(tmp_path / "a.tif", data[:1])
+    with rasterio.open(tmp_path / "a.tif", "r+") as file:
+        file.write_mask(data[0] > 2**15)
+    scenes.write(tmp_path / "a.tif", data[1:], append_subdataset="YES")
+    assert (whole(opened(tmp_path / "a.tif", select={"page": 0})).valid == (data[0] > 2**15)).all()
+    second = opened(tmp_path / "a.tif", select={"page": 1})
+    assert whole(second).valid.all()
+    assert "the mask is that of the first page" in second.notes[0]
+    with pytest.raises(SourceError, match=r"which has a mask.*\{page: 0\}.*nodata: null"):
+        opened(tmp_path / "a.tif", select={"page": "max"})
+    assert (image(tmp_path / "a.tif", select={"page": "max"}, nodata=None) == data.max(0)).all()
 
 
 def test_images_of_a_file_are_chosen_by_number_and_name(tmp_path: Path) -> None:

@@ -59,19 +59,9 @@ def open_dataset(path: str, name: str = "", drivers: tuple[str, ...] = ()) -> Da
 
 def _opened_by(path: str, drivers: tuple[str, ...]) -> DatasetReader:
     """A file opened by some drivers alone, for which `rasterio.open` has no form."""
-    with rasterio.Env():
-        return DatasetReader(gdal_path(path), driver=drivers)
-
-
-def gdal_path(path: str) -> str:
-    """A path or URL by GDAL's own name."""
     scheme, separator, rest = path.partition("://")
-    return f"{_VSI[scheme]}{path if scheme in WEB else rest}" if separator and scheme in _VSI else path
-
-
-def page_path(path: str, page: int) -> str:
-    """GDAL's name of a page of a TIFF, which counts from 0."""
-    return f"GTIFF_DIR:{page + 1}:{gdal_path(path)}"
+    with rasterio.Env():
+        return DatasetReader(f"{_VSI[scheme]}{path if scheme in WEB else rest}" if separator else path, driver=drivers)
 
 
 def _unread_file(path: str, name: str, drivers: tuple[str, ...], error: BaseException) -> str:

@@ -74,7 +74,7 @@ class TiffSlideFile:
     @property
     def notes(self) -> Sequence[str]:
         """Pages that are not read, and what is done about colours."""
-        return [*self.levels.notes, *([self.picture.note] if self.picture.note else [])]
+        return [*self.levels.notes, *([self.picture.note] if self.picture.name else [])]
 
     @property
     def changes(self) -> Sequence[str]:

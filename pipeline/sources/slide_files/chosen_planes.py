@@ -162,8 +162,8 @@ class ChosenPlanes:
         return tile.data, [with_unusable(band, _marked(band, self.values, causes)) for band in tile.data]
 
     def _index_text(self, band: int) -> str:
-        names = [dimension.name for dimension in self.axes.dimensions]
-        return ", ".join(f"{name} {place}" for name, place in zip(names, self.selection.index(band), strict=True))
+        places = zip(self.axes.dimensions[:-2], self.selection.index(band), strict=False)
+        return ", ".join(f"{dimension.name} {place}" for dimension, place in places)
 
 
 def chosen_planes(file: Any, path: str, choice: PlaneChoice) -> ChosenPlanes:

@@ -22,6 +22,8 @@ WORDS = {"T": "time", "C": "channel", "Z": "z"}
 """What tifffile's letters of dimensions are called in `source.select`."""
 PAGE, IMAGE = "page", "image"
 """Names of the dimension of pages of which nothing is known, and of what a file has several of."""
+NO_PAGE = 1 | 4
+"""Bits of NewSubfileType by which an image is an overview or a mask, which count as no pages, as they do in GDAL."""
 PIXEL_AXES = ("y", "x", "s", "sample", "samples")
 """Names of the dimensions within a page."""
 
@@ -113,7 +115,8 @@ def _lengths(series: Any) -> dict[str, int]:
     for letter, size in zip(axes, shape, strict=True):
         if letter not in "YXS":
             lengths[letter if letter not in lengths else f"{letter}{len(lengths)}"] = size
-    if "C" in lengths and not series.is_truncated and prod(lengths.values()) == len(series) * lengths["C"]:
+    channels = 0 if series.is_truncated else lengths.get("C", 0)
+    if channels > 1 and prod(lengths.values()) == len(series) * channels:
         del lengths["C"]
     return lengths
 
@@ -134,7 +137,8 @@ def _pages(file: Any, planes: Sequence[Sequence[Any]]) -> tuple[list[int], list[
     if len(file.pages) == 1:
         pages = list(planes[0])
         return [len(pages)], [pages], {}
-    pages = [file.pages[k].aspage() for k in range(len(file.pages))]
+    every = [file.pages[k].aspage() for k in range(len(file.pages))]
+    pages = [page for page in every if not int(page.subfiletype) & NO_PAGE]
     alike = [k for k, page in enumerate(pages) if page.hash == pages[0].hash]
     labels: dict[str, list[Label]] = {} if len(alike) == len(pages) else {PAGE: [float(k) for k in alike]}
     return [len(alike)], [[pages[k] for k in alike]], labels

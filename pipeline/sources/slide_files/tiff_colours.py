@@ -10,9 +10,9 @@ import numpy as np
 from pipeline.errors import SourceError
 from pipeline.sources.gdal.colours import AS_STORED, Picture
 
-MIN_IS_WHITE, PALETTE = 0, 3
+MIN_IS_WHITE, PALETTE, YCBCR = 0, 3, 6
 """TIFF's numbers of these photometric interpretations."""
-COLOURS = (MIN_IS_WHITE, 1, 2, PALETTE, 6, 32803)
+COLOURS = (MIN_IS_WHITE, 1, 2, PALETTE, YCBCR, 32803)
 """TIFF's numbers of those that are read: beside these, dark as 0, RGB, YCbCr, and colour filters, as which microscopes
 write channels."""
 DECODED_COLOURS = (6, 7, 33003, 33005, 34712)
@@ -37,6 +37,8 @@ def picture_of_page(page: Any, path: str) -> Picture:
     check_colours(page, path)
     if page.photometric == MIN_IS_WHITE:
         return _inverted(page, path)
+    if page.photometric == YCBCR:
+        return Picture(note="its YCbCr colours are read as red, green and blue")
     return _palette(page) if page.photometric == PALETTE else AS_STORED
 
 
@@ -47,7 +49,7 @@ def without_entry(picture: Picture, number: int | float) -> Picture:
 
 def check_colours(page: Any, path: str) -> None:
     """Raise SourceError where pixels are no brightness, nor decoded to one."""
-    coloured = page.photometric == 6 and page.compression not in DECODED_COLOURS
+    coloured = page.photometric == YCBCR and page.compression not in DECODED_COLOURS
     if page.photometric not in COLOURS or coloured:
         raise SourceError(
             f"source.path is {path}, whose colours are {page.photometric.name}, which tifffile does not bring to red, "
