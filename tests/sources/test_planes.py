@@ -20,6 +20,7 @@ from pipeline.sources import open_source
 from pipeline.sources.raster import RasterSource
 from pipeline.sources.slide_files.slide_source import SlideSource
 from tests import scenes
+from tests.sources.served import served
 
 RNG = np.random.default_rng(0)
 NAMES = ["DAPI", "GFP"]
@@ -215,6 +216,18 @@ def test_a_mask_hides_pixels_of_the_first_page_alone(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"which has a mask.*\{page: 0\}.*nodata: null"):
         opened(tmp_path / "a.tif", select={"page": "max"})
     assert (image(tmp_path / "a.tif", select={"page": "max"}, nodata=None) == data.max(0)).all()
+
+
+@pytest.mark.slow
+def test_a_page_is_read_from_a_server_too(tmp_path: Path) -> None:
+    data = numbers(3)
+    plain(tmp_path / "a.tif", data, tile=(32, 32))
+    with served(tmp_path, tmp_path / "log") as server:
+        source = opened(f"{server.url}/a.tif", select={"page": 2})
+        assert (whole(source).data == data[2]).all()
+        assert source.identity()["size"] == str((tmp_path / "a.tif").stat().st_size)
+        with pytest.raises(SourceError, match=r"page: 3.*has 3"):
+            opened(f"{server.url}/a.tif", select={"page": 3})
 
 
 def test_images_of_a_file_are_chosen_by_number_and_name(tmp_path: Path) -> None:
