@@ -187,7 +187,8 @@ def open_cube(folder: Path) -> str:
 @row("raster", "a hyperstack of ImageJ, of which nothing is selected")
 def hyperstack(folder: Path) -> str:
     _hyperstack(folder)
-    return opened(folder / "stack.tif")
+    (note,) = open_source(SourceConfig(path=str(folder / "stack.tif"))).notes
+    return f"{opened(folder / 'stack.tif')}; {note}"
 
 
 @row("raster", "a hyperstack of ImageJ, with `select: {channel: 1, z: max}`")

@@ -10,8 +10,7 @@ import pytest
 import tifffile
 import torch
 
-from pipeline.planning.first_config.planes import tiff_select, zarr_settings
-from pipeline.planning.first_config.scene import scene_settings
+from pipeline.planning.first_config.planes import plane_select
 from pipeline.sources import open_source
 from tests import scenes
 from tests.planning.first_config.first import written
@@ -49,10 +48,9 @@ def test_planes_of_a_tiff_are_selected(tmp_path: Path, how: dict[str, Any], sele
 
 def test_a_tiff_of_one_plane_needs_no_select(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", DATA[0, 0])
-    assert tiff_select(str(tmp_path / "a.tif")) == {}
+    assert plane_select({"path": str(tmp_path / "a.tif")}) is None
     (tmp_path / "b.tif").write_text("no picture")
-    assert tiff_select(str(tmp_path / "b.tif")) == {}
-    assert zarr_settings(str(tmp_path)) is None
+    assert plane_select({"path": str(tmp_path / "b.tif")}) is None
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
@@ -63,4 +61,5 @@ def test_planes_of_an_ome_zarr_are_selected(tmp_path: Path, version: str) -> Non
     assert config.source.select == {"t": 0, "z": 0}
     assert f"c (3: {', '.join(NAMES)}), as bands" in made.text
     assert open_source(config.source).bands == 3
-    assert scene_settings(str(tmp_path / "a.zarr"))["select"] == {"t": 0, "z": 0}
+    given = {"kind": "zarr", "path": str(tmp_path / "a.zarr"), "select": {"z": "max"}}
+    assert plane_select(given) is None
