@@ -32,7 +32,7 @@ from pipeline.sources.slide_files.opening import open_planes
 from pipeline.sources.slide_files.plane_choice import PlaneChoice
 from pipeline.sources.slide_files.sampling import stored_pixels
 from pipeline.sources.slide_files.slide_source import SlideSource
-from pipeline.sources.slide_files.tiff_axes import PAGE
+from pipeline.sources.slide_files.tiff_axes import PAGE_KEY
 
 
 def open_source(config: SourceConfig, timeout: float | None = None) -> Source:
@@ -76,7 +76,7 @@ def _check_path(path: str) -> None:
 
 def _one_page(config: SourceConfig) -> int | None:
     """The page that is all that a config selects; None where it selects otherwise."""
-    page = (config.select or {}).get(PAGE)
+    page = (config.select or {}).get(PAGE_KEY)
     is_alone = config.axes is None and len(config.select or {}) == 1
     return page if is_alone and isinstance(page, int) and page >= 0 else None
 
@@ -153,9 +153,9 @@ def _check_file(path: str) -> None:
 
 
 def _opened(config: SourceConfig, path: str, choice: PlaneChoice, file: ChosenPlanes) -> SlideSource:
-    level = slide.levels_of(file)[0]
+    level = slide.levels_by_size(file)[0]
     sampling = stored_pixels(level)
-    channels = slide.channels_of(config, file)
+    channels = slide.chosen_channels(config, file)
     place = None if file.axes.image else _place(config, path, level.shape)
     size, size_notes = (None, []) if place else slide.size_of(config, file)
     return SlideSource(

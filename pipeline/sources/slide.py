@@ -53,9 +53,9 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> SlideSour
 
 
 def _opened(config: SourceConfig, file: SlideFile) -> SlideSource:
-    levels = levels_of(file)
+    levels = levels_by_size(file)
     size, size_notes = size_of(config, file)
-    channels = channels_of(config, file)
+    channels = chosen_channels(config, file)
     level = _level(config, file, levels, size)
     if level.index:
         level = measured_level(_band_reader(file, levels, channels[0]), file.shapes[0], level)
@@ -77,7 +77,7 @@ def _opened(config: SourceConfig, file: SlideFile) -> SlideSource:
     )
 
 
-def levels_of(file: SlideFile) -> list[Level]:
+def levels_by_size(file: SlideFile) -> list[Level]:
     """All levels, where their sizes say that they lie."""
     slide, levels = file.shapes[0], []
     for index, shape in enumerate(file.shapes):
@@ -97,7 +97,7 @@ def size_of(config: SourceConfig, file: SlideFile) -> tuple[PixelSize | None, li
     return None, [printed_note(stated)]
 
 
-def channels_of(config: SourceConfig, file: SlideFile) -> tuple[int, ...]:
+def chosen_channels(config: SourceConfig, file: SlideFile) -> tuple[int, ...]:
     """Bands that are read, from 0: those that are named, else all but alpha."""
     every = [k for k in range(file.bands) if k != file.alpha]
     channels = every if config.numbers is None else [number - 1 for number in config.numbers]

@@ -10,11 +10,10 @@ from typing import Any
 from pipeline.sources.array_files.labels import listed_labels
 from pipeline.sources.array_files.layout import layout_of
 from pipeline.sources.array_files.opening import open_array_file
-from pipeline.sources.array_files.plates import FIELD, WELL, chosen_image, well_names
-from pipeline.sources.array_files.selection import Dimension
+from pipeline.sources.array_files.plates import FIELD_KEY, WELL_KEY, chosen_image, well_names
+from pipeline.sources.array_files.selection import IMAGE_KEY, Dimension
 from pipeline.sources.array_files.variables import chosen_arrays
 from pipeline.sources.slide_files.opening import axes_of_tiff
-from pipeline.sources.slide_files.tiff_axes import IMAGE
 
 TIFFS = (".tif", ".tiff", ".btf", ".tf8", ".lsm", ".stk")
 """Names of files whose planes tifffile tells apart."""
@@ -52,7 +51,7 @@ def _of_tiff(path: str) -> PlaneSelect | None:
     several = [] if axes is None else [entry for entry in axes.dimensions[:-2] if entry.length > 1]
     if axes is None or not (several or axes.notes):
         return None
-    select = {**({IMAGE: 0} if axes.notes else {}), **_first_places(several)}
+    select = {**({IMAGE_KEY: 0} if axes.notes else {}), **_first_places(several)}
     channels = {entry.name: entry.labels or list(range(entry.length)) for entry in several if entry.role == "bands"}
     return PlaneSelect(select={**select, **channels}, origin=_origin(several, axes.notes))
 
@@ -61,7 +60,7 @@ def _of_arrays(settings: Mapping[str, Any]) -> PlaneSelect | None:
     path = settings["path"]
     file = open_array_file(path)
     wells = well_names(file)
-    place: dict[str, Any] = {WELL: wells[0], FIELD: 0} if wells else {}
+    place: dict[str, Any] = {WELL_KEY: wells[0], FIELD_KEY: 0} if wells else {}
     image = chosen_image(file, path, place)
     path = f"{path.rstrip('/')}/{image.path}" if image.path else path
     file = open_array_file(path)

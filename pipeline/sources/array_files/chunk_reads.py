@@ -26,8 +26,8 @@ from pipeline.sources.array_files.selection import Selection
 
 AT_ONCE_BYTES = 2**25
 """Of chunks that are decoded by one read, unless one chunk is larger."""
-Numbers = npt.NDArray[Any]
-Missing = npt.NDArray[np.bool_] | None
+RawNumbers = npt.NDArray[Any]
+Unwritten = npt.NDArray[np.bool_] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +36,9 @@ class PlanePart:
 
     where: tuple[slice, slice, slice]
     """Bands, rows and columns of it in the window."""
-    numbers: Numbers
+    numbers: RawNumbers
     """(bands, rows, cols) in the dtype of the file."""
-    missing: Missing
+    missing: Unwritten
     """The same shape, True where nothing was written; None where all was."""
 
 
@@ -63,7 +63,7 @@ def read_chunks(
         all was.
     """
     data = np.empty((len(selection.bands), window.height, window.width), reader.info.dtype)
-    missing: Missing = None
+    missing: Unwritten = None
     for part in read_planes(reader, selection, window):
         data[part.where] = part.numbers
         if part.missing is not None:
@@ -140,7 +140,7 @@ def _band_runs(info: ArrayInfo, selection: Selection) -> Iterator[slice]:
             start = band
 
 
-def _read(reader: ArrayReader, selection: Selection, bands: slice, part: Window, planes: range) -> Numbers:
+def _read(reader: ArrayReader, selection: Selection, bands: slice, part: Window, planes: range) -> RawNumbers:
     """(planes, bands, rows, cols) of some chunks."""
     index: list[slice | list[int]] = [slice(place, place + 1) for place in selection.places]
     index[selection.rows], index[selection.columns] = part.slices
@@ -155,13 +155,13 @@ def _read(reader: ArrayReader, selection: Selection, bands: slice, part: Window,
         order.insert(0, selection.folded)
     remaining = [axis for axis in range(len(index)) if axis not in order]
     numbers = reader.read(index).transpose(*order, *remaining)
-    stacked: Numbers = numbers.reshape(len(planes), -1, part.height, part.width)
+    stacked: RawNumbers = numbers.reshape(len(planes), -1, part.height, part.width)
     return stacked
 
 
 def _unwritten(
-    reader: ArrayReader, selection: Selection, bands: slice, part: Window, numbers: Numbers, plane: int
-) -> Missing:
+    reader: ArrayReader, selection: Selection, bands: slice, part: Window, numbers: RawNumbers, plane: int
+) -> Unwritten:
     """(bands, rows, cols) True where a chunk of a plane was never written; None where all were.
 
     A chunk of which a number differs from the fill value was written, so that storage is asked for few of them.

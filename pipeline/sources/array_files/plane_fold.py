@@ -17,7 +17,7 @@ from pipeline.sources.validity.band_causes import CauseCodes
 Projection = Literal["max", "mean"]
 PROJECTIONS: tuple[Projection, ...] = ("max", "mean")
 """What `source.select` may ask of a dimension in place of one of its places."""
-Place = tuple[slice, slice, slice]
+PartIndex = tuple[slice, slice, slice]
 """Bands, rows and columns of a part."""
 _HALF = 32
 """Bits of each half of an integer of 64 bits: sums of halves do not overflow."""
@@ -40,7 +40,7 @@ class PlaneFold:
         self._valid = np.zeros(shape, np.int32)
         self._causes = np.zeros(shape, np.uint8)
 
-    def add(self, numbers: npt.NDArray[Any], codes: Sequence[CauseCodes | None], where: Place) -> None:
+    def add(self, numbers: npt.NDArray[Any], codes: Sequence[CauseCodes | None], where: PartIndex) -> None:
         """Add a part of a plane.
 
         Parameters
@@ -80,7 +80,7 @@ class _Largest:
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self._largest = np.full(shape, -np.inf if dtype.kind == "f" else np.iinfo(dtype).min, dtype)
 
-    def add(self, numbers: npt.NDArray[Any], where: Place, valid: Any) -> None:
+    def add(self, numbers: npt.NDArray[Any], where: PartIndex, valid: Any) -> None:
         part = self._largest[where]
         np.maximum(part, numbers, out=part, where=valid)
 
@@ -92,7 +92,7 @@ class _MeanOfFloats:
     def __init__(self, shape: tuple[int, ...]) -> None:
         self._sum = np.zeros(shape, np.float64)
 
-    def add(self, numbers: npt.NDArray[Any], where: Place, valid: Any) -> None:
+    def add(self, numbers: npt.NDArray[Any], where: PartIndex, valid: Any) -> None:
         part = self._sum[where]
         np.add(part, numbers, out=part, where=valid)
 
@@ -106,7 +106,7 @@ class _MeanOfIntegers:
     def __init__(self, shape: tuple[int, ...]) -> None:
         self._sum = np.zeros(shape, np.int64)
 
-    def add(self, numbers: npt.NDArray[Any], where: Place, valid: Any) -> None:
+    def add(self, numbers: npt.NDArray[Any], where: PartIndex, valid: Any) -> None:
         part = self._sum[where]
         np.add(part, numbers, out=part, where=valid)
 
@@ -120,7 +120,7 @@ class _MeanOfLongIntegers:
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self._high, self._low, self._dtype = np.zeros(shape, np.int64), np.zeros(shape, np.int64), dtype
 
-    def add(self, numbers: npt.NDArray[Any], where: Place, valid: Any) -> None:
+    def add(self, numbers: npt.NDArray[Any], where: PartIndex, valid: Any) -> None:
         bits = numbers.dtype.type
         halves = numbers >> bits(_HALF), numbers & bits(2**_HALF - 1)
         for total, half in zip((self._high[where], self._low[where]), halves, strict=True):

@@ -21,9 +21,10 @@ from pipeline.errors import SourceError
 from pipeline.redact import mask_urls
 from pipeline.sources.array_files.array_file import ArrayFile, joined_path
 from pipeline.sources.array_files.labels import listed_labels, position_of
+from pipeline.sources.array_files.selection import IMAGE_KEY
 from pipeline.sources.gdal.ome_zarr import ome_document
 
-WELL, FIELD, ACQUISITION, IMAGE = "well", "field", "acquisition", "image"
+WELL_KEY, FIELD_KEY, ACQUISITION_KEY = "well", "field", "acquisition"
 """Keys of ``source.select`` that name no dimension."""
 SERIES_LAYOUT = "bioformats2raw.layout"
 """Attribute of a group whose groups 0, 1, … are images."""
@@ -60,7 +61,7 @@ def chosen_image(file: ArrayFile, path: str, select: Mapping[str, SelectValue] |
     remaining, inner, notes = dict(select or {}), "", list[str]()
     document = ome_document(file.group_attributes(file.inner))
     if isinstance(plate := document.get("plate"), Mapping):
-        name, inner = _well(plate, path, remaining.pop(WELL, None))
+        name, inner = _well(plate, path, remaining.pop(WELL_KEY, None))
         notes.append(f"its well is {name}")
         document = ome_document(file.group_attributes(joined_path(file.inner, inner)))
     if isinstance(well := document.get("well"), Mapping):
@@ -68,7 +69,7 @@ def chosen_image(file: ArrayFile, path: str, select: Mapping[str, SelectValue] |
         inner = joined_path(inner, place)
         notes.append(note)
     elif SERIES_LAYOUT in document:
-        inner = _series(file, path, remaining.pop(IMAGE, None))
+        inner = _series(file, path, remaining.pop(IMAGE_KEY, None))
     return ImageChoice(path=inner, select=remaining, notes=tuple(notes))
 
 
@@ -113,22 +114,22 @@ def _plain(name: str) -> str:
 
 def _field(images: Sequence[Mapping[str, Any]], path: str, remaining: dict[str, SelectValue]) -> tuple[str, str]:
     """Path of a field in its well, the first by default, and what is said of it."""
-    chosen = _of_acquisition(images, path, remaining.pop(ACQUISITION, None))
-    value = remaining.pop(FIELD, 0)
+    chosen = _of_acquisition(images, path, remaining.pop(ACQUISITION_KEY, None))
+    value = remaining.pop(FIELD_KEY, 0)
     if isinstance(value, list):
         raise SourceError("source.select names several fields, which are no bands of one raster. Name one.")
     paths = [str(image.get("path", "")).strip("/") for image in chosen]
-    place = paths.index(value) if value in paths else position_of(value, None, FIELD, len(paths))
-    several = len({str(image.get(ACQUISITION)) for image in chosen}) > 1
+    place = paths.index(value) if value in paths else position_of(value, None, FIELD_KEY, len(paths))
+    several = len({str(image.get(ACQUISITION_KEY)) for image in chosen}) > 1
     counted = f"of 0 to {len(paths) - 1}, those of all acquisitions one after the other" if several else ""
     return paths[place], f"its field is {place} {counted or f'of 0 to {len(paths) - 1}'}"
 
 
 def _of_acquisition(images: Sequence[Mapping[str, Any]], path: str, value: object) -> list[Mapping[str, Any]]:
     """Fields of an acquisition; all where none is named."""
-    chosen = [image for image in images if value is None or str(image.get(ACQUISITION)) == str(value)]
+    chosen = [image for image in images if value is None or str(image.get(ACQUISITION_KEY)) == str(value)]
     if not chosen:
-        names = dict.fromkeys(str(image[ACQUISITION]) for image in images if ACQUISITION in image)
+        names = dict.fromkeys(str(image[ACQUISITION_KEY]) for image in images if ACQUISITION_KEY in image)
         raise SourceError(
             f"source.path is {mask_urls(path)}, a well of {len(images)} fields of the acquisitions "
             f"{', '.join(names) or 'without names'}, and source.select asks for acquisition {value}. Name one of them, "
@@ -149,7 +150,7 @@ def _series(file: ArrayFile, path: str, value: SelectValue | None) -> str:
         )
     if isinstance(value, list):
         raise SourceError("source.select names several images, which are no bands of one raster. Name one.")
-    return str(position_of(value or 0, None, IMAGE, max(count, 1)))
+    return str(position_of(value or 0, None, IMAGE_KEY, max(count, 1)))
 
 
 def _rows(value: object) -> list[Mapping[str, Any]]:

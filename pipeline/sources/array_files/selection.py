@@ -11,6 +11,9 @@ from pipeline.sources.array_files.dimensions import same_dimension
 from pipeline.sources.array_files.labels import Label, listed_labels, position_of
 from pipeline.sources.array_files.plane_fold import PROJECTIONS, Projection
 
+IMAGE_KEY = "image"
+"""Key of `source.select` that names no dimension, but one of several images of a file."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dimension:

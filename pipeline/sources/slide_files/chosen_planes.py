@@ -22,21 +22,20 @@ import numpy.typing as npt
 from pipeline.errors import SourceError
 from pipeline.interfaces import CAUSES
 from pipeline.sources.array_files.plane_fold import PlaneFold, fold_bytes
-from pipeline.sources.array_files.selection import Selection, selection_of
+from pipeline.sources.array_files.selection import IMAGE_KEY, Selection, selection_of
 from pipeline.sources.gdal.colours import AS_STORED
 from pipeline.sources.gdal.pixel_size import PixelSize, ome_pixels, size_of_ome_pixels
 from pipeline.sources.slide_files.by_tifffile import TiffSlideFile
 from pipeline.sources.slide_files.plane_choice import PlaneChoice
 from pipeline.sources.slide_files.pyramid import StoredTile
-from pipeline.sources.slide_files.tiff_axes import IMAGE, TiffAxes, tiff_axes
+from pipeline.sources.slide_files.tiff_axes import TiffAxes, tiff_axes
 from pipeline.sources.slide_files.tiff_colours import picture_of_page, without_entry
-from pipeline.sources.slide_files.tiff_levels import TiffLevels, check_pixels
+from pipeline.sources.slide_files.tiff_levels import TiffLevels, check_stored_pixels
 from pipeline.sources.slide_files.tiff_segments import check_codecs
 from pipeline.sources.validity.band_causes import CauseCodes, joined, with_unusable
 from pipeline.sources.validity.nodata import Nodata, Number, nodata_interval
 
-NODATA = CAUSES.index("nodata")
-GDAL_NODATA = 42113
+GDAL_NODATA_TAG = 42113
 """The tag by which GDAL says the nodata of a TIFF."""
 
 
@@ -187,10 +186,10 @@ def chosen_planes(file: Any, path: str, choice: PlaneChoice) -> ChosenPlanes:
     """
     select = choice.select or {}
     axes = tiff_axes(file, path, select, choice.axes)
-    selection = selection_of(axes.dimensions, {key: value for key, value in select.items() if key != IMAGE}, None)
+    selection = selection_of(axes.dimensions, {key: value for key, value in select.items() if key != IMAGE_KEY}, None)
     groups = [_places(axes, selection, band) for band in selection.bands]
     page = axes.levels[0][groups[0][0]]
-    check_pixels(page, path)
+    check_stored_pixels(page, path)
     check_codecs(page, "source.select of a compressed TIFF")
     picture = AS_STORED if choice.as_stored else picture_of_page(page.keyframe, path)
     if picture.table and selection.folded is not None:
@@ -236,7 +235,7 @@ def _nodata_number(page: Any, choice: PlaneChoice) -> Number | None:
     """The number that means nothing: that of the config, else of the file."""
     if choice.nodata != "auto":
         return choice.nodata
-    tag = page.tags.get(GDAL_NODATA)
+    tag = page.tags.get(GDAL_NODATA_TAG)
     try:
         number = None if tag is None else float(str(tag.value).strip("\0 "))
     except ValueError:
@@ -256,6 +255,6 @@ def _marked(band: npt.NDArray[Any], values: Sequence[Nodata], causes: CauseCodes
         marks = value.marks(band)
         if marks.any():
             codes = np.zeros(band.shape, np.uint8) if causes is None else causes.copy()
-            codes[marks & (codes == 0)] = NODATA
+            codes[marks & (codes == 0)] = CAUSES.index("nodata")
             causes = codes
     return causes

@@ -14,14 +14,14 @@ from pipeline.config.selection import SelectValue
 from pipeline.errors import SourceError
 from pipeline.sources.array_files.dimensions import role_by_name
 from pipeline.sources.array_files.labels import Label, listed_labels, position_of
-from pipeline.sources.array_files.selection import Dimension
+from pipeline.sources.array_files.selection import IMAGE_KEY, Dimension
 from pipeline.sources.gdal.pixel_size import ome_pixels
 from pipeline.sources.slide_files.tiff_segments import ContiguousPlane
 
-WORDS = {"T": "time", "C": "channel", "Z": "z"}
+DIMENSIONS_BY_LETTER = {"T": "time", "C": "channel", "Z": "z"}
 """What tifffile's letters of dimensions are called in `source.select`."""
-PAGE, IMAGE = "page", "image"
-"""Names of the dimension of pages of which nothing is known, and of what a file has several of."""
+PAGE_KEY = "page"
+"""Name of the dimension of pages of which nothing is known."""
 NO_PAGE = 1 | 4
 """Bits of NewSubfileType by which an image is an overview or a mask, which count as no pages, as they do in GDAL."""
 PIXEL_AXES = ("y", "x", "s", "sample", "samples")
@@ -76,8 +76,8 @@ def tiff_axes(
     sizes, labels = list(lengths.values()), _labels(file, image, lengths)
     if axes is not None:
         names, sizes, labels = _named(axes, sizes), [size for size in sizes if size > 1], {}
-    elif image == 0 and (PAGE in select or PAGE in names):
-        names, sizes, planes, labels = [PAGE], *_pages(file, planes)
+    elif image == 0 and (PAGE_KEY in select or PAGE_KEY in names):
+        names, sizes, planes, labels = [PAGE_KEY], *_pages(file, planes)
     dimensions = [
         Dimension(name=name, length=size, role=role_by_name(name), labels=labels.get(name))
         for name, size in zip(names, sizes, strict=True)
@@ -95,14 +95,14 @@ def _image(file: Any, select: Mapping[str, SelectValue]) -> tuple[int, list[str]
     names: list[Label] | None = [str(series.name) for series in file.series]
     if not all(names or []) or len(set(names or [])) < count:
         names = None
-    if IMAGE in select:
-        value = select[IMAGE]
+    if IMAGE_KEY in select:
+        value = select[IMAGE_KEY]
         if isinstance(value, list):
             raise SourceError("source.select names several images, which are no bands of one raster. Name one.")
-        return position_of(value, names, IMAGE, count), []
+        return position_of(value, names, IMAGE_KEY, count), []
     listed = f" ({listed_labels(names)})" if names else ""
     several = f"the file has {count} images{listed}, and only the first is read; select: {{image: 1}} reads the next"
-    return 0, [several] if count > 1 and PAGE not in select else []
+    return 0, [several] if count > 1 and PAGE_KEY not in select else []
 
 
 def _lengths(series: Any) -> dict[str, int]:
@@ -140,13 +140,13 @@ def _pages(file: Any, planes: Sequence[Sequence[Any]]) -> tuple[list[int], list[
     every = [file.pages[k].aspage() for k in range(len(file.pages))]
     pages = [page for page in every if not int(page.subfiletype) & NO_PAGE]
     alike = [k for k, page in enumerate(pages) if page.hash == pages[0].hash]
-    labels: dict[str, list[Label]] = {} if len(alike) == len(pages) else {PAGE: [float(k) for k in alike]}
+    labels: dict[str, list[Label]] = {} if len(alike) == len(pages) else {PAGE_KEY: [float(k) for k in alike]}
     return [len(alike)], [[pages[k] for k in alike]], labels
 
 
 def _name(letter: str) -> str:
     """What a dimension is called; those of which nothing is known are pages."""
-    return PAGE if letter[0] in "IQ" else WORDS.get(letter, letter.lower())
+    return PAGE_KEY if letter[0] in "IQ" else DIMENSIONS_BY_LETTER.get(letter, letter.lower())
 
 
 def _named(axes: str | Sequence[str], sizes: Sequence[int]) -> list[str]:

@@ -51,7 +51,7 @@ def tiff_levels(file: Any, path: str) -> TiffLevels:
         Its pixels are none that a slide has.
     """
     levels = _of_ome(file, path) if file.is_ome else _of_pages(file, path)
-    check_pixels(levels.pages[0][0], path)
+    check_stored_pixels(levels.pages[0][0], path)
     return levels
 
 
@@ -117,7 +117,7 @@ def _first_planes(axes: TiffAxes) -> Iterator[int]:
         yield int(np.ravel_multi_index(index, tuple(lengths.values()))) if lengths else 0
 
 
-def check_pixels(page: Any, path: str) -> None:
+def check_stored_pixels(page: Any, path: str) -> None:
     """Raise SourceError where pixels are no numbers, or are decoded too many at once."""
     key = page.keyframe
     if key.dtype is None or np.dtype(key.dtype).kind not in "iuf" or key.imagedepth > 1:
