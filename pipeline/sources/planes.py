@@ -60,7 +60,8 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> Source:
     if page is not None:
         with gdal_env(gdal_options(path, [], timeout)), open_dataset(path) as dataset:
             pages = _pages(dataset, path)
-            if page < pages or is_remote(path):
+            # a stack of ImageJ beyond 4 GiB has planes without pages, which GDAL does not see
+            if is_remote(path) or (page < pages and not (pages == 1 and left_out(dataset))):
                 return _page(config, timeout, dataset, page, pages)
     return _planes(config, path)
 
@@ -104,8 +105,8 @@ def _page(config: SourceConfig, timeout: float | None, dataset: DatasetReader, p
     source = raster.open_source(config.model_copy(update={"path": name, "select": None}), timeout)
     note = f"its page is {page} of 0 to {pages - 1}"
     if page == 0:
-        rest = [text for text in source.notes if text not in left_out(dataset)]
-        return replace(source, notes=(note, *rest), name=uuid4().hex)
+        others = left_out(dataset) if pages > 1 else []
+        return replace(source, notes=(note, *(text for text in source.notes if text not in others)), name=uuid4().hex)
     if config.nodata is not None and has_mask(dataset):
         note += "; the mask is that of the first page, and hides nothing of this one"
     own, first = (georeference_of(each, path, given_size(config.pixel_size)) for each in (source.dataset, dataset))
@@ -132,6 +133,11 @@ def _holds_for(first: Grid, page: Grid) -> bool:
 def _planes(config: SourceConfig, path: str) -> SlideSource:
     """Planes as tifffile reads them."""
     _check_file(path)
+    if config.scale_tags:
+        raise SourceError(
+            "source.scale_tags is true, but scale and offset are those of pages as GDAL reads them. Leave "
+            "source.scale_tags out, or select one page, such as source.select: {page: 0}."
+        )
     choice = PlaneChoice.of(config)
     file = open_planes(path, choice)
     try:

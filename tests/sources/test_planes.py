@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import pickle
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import tifffile
 from PIL import Image
 
 from pipeline.config import SourceConfig
-from pipeline.errors import ReadError, SourceError
+from pipeline.errors import ExtraError, ReadError, SourceError
 from pipeline.geometry.window import Window
 from pipeline.interfaces import CAUSES
 from pipeline.sources import open_source
@@ -367,7 +368,7 @@ def test_a_slide_says_which_planes_it_leaves_out(hyperstack: Path) -> None:
     notes = " ".join(opened(hyperstack, kind="slide").notes)
     assert "time (2)" in notes
     assert "z (3)" in notes
-    assert "only the first is read; source.select" in notes
+    assert "only the first is read; source.select, such as {time: 0, z: 0" in notes
 
 
 def test_what_is_chosen_is_part_of_the_identity(hyperstack: Path) -> None:
@@ -409,6 +410,38 @@ def test_files_of_which_no_plane_can_be_chosen_are_refused(
     (tmp_path / "text.tif").write_text("no pixels")
     with pytest.raises(SourceError, match=words):
         opened(path, select={"channel": 0})
+
+
+def test_planes_without_pages_are_pages_too(tmp_path: Path) -> None:
+    path = beyond_4_gib(tmp_path / "a.tif")
+    for page in (0, 7):
+        source = opened(path, select={"page": page})
+        assert (whole(source).data[0] == TZC.reshape(-1, HEIGHT, WIDTH)[page]).all()
+        assert source.notes[0] == f"its page is {page} of 0 to 11"
+
+
+def test_a_library_that_is_missing_is_asked_for_where_it_decodes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(name: str, *args: Any) -> Any:
+        if name == "imagecodecs":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return plain_import(name, *args)
+
+    plain_import = importlib.import_module
+    plain(tmp_path / "lzw.tif", numbers(2), compression="lzw")
+    plain(tmp_path / "flat.tif", numbers(2))
+    monkeypatch.setattr("importlib.import_module", absent)
+    assert opened(tmp_path / "flat.tif", select={"page": "max"}).bands == 1
+    with pytest.raises(ExtraError, match=r"wholecloth\[slides\]"):
+        opened(tmp_path / "lzw.tif", select={"page": "max"})
+
+
+def test_scale_and_offset_are_those_of_one_page(tmp_path: Path) -> None:
+    plain(tmp_path / "a.tif", numbers(2))
+    assert opened(tmp_path / "a.tif", select={"page": 1}, scale_tags=True).dtype == "float32"
+    with pytest.raises(SourceError, match="scale_tags is true"):
+        opened(tmp_path / "a.tif", select={"page": "max"}, scale_tags=True)
 
 
 def test_select_of_a_png_is_refused(tmp_path: Path) -> None:

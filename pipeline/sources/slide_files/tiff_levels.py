@@ -19,8 +19,6 @@ SIDE_IMAGE = re.compile(r"\b(label|macro|thumbnail|overview)\b", re.IGNORECASE)
 """Words by which scanners describe what shows the glass, and names on it."""
 MACRO = 8
 """Bit of NewSubfileType by which Aperio marks such an image."""
-SELECT = "source.select, such as {z: 0}, chooses another"
-"""How other planes are read, in words."""
 ASPECT_PX = 1.5
 """Pixels of a level by which its sides may be off those of the slide."""
 
@@ -79,14 +77,20 @@ def _of_pages(file: Any, path: str) -> TiffLevels:
         notes = _left_out(tiff_axes(file, path, {}), ())
     else:
         alike = sum(page.shape == first.shape for page in others)
-        notes = [f"the file has {alike + 1} pages of its size, and only the first is read; {SELECT}"] if alike else []
+        notes = [f"the file has {alike + 1} pages of its size, and {_first_of(['page'])}"] if alike else []
     return TiffLevels(pages=tuple((levels[shape],) for shape in sorted(levels, reverse=True)), notes=tuple(notes))
 
 
 def _left_out(axes: TiffAxes, bands: Sequence[str]) -> list[str]:
     """Planes of which the first alone is read, in words."""
-    several = [d.description for d in axes.dimensions[:-2] if d.length > 1 and d.name not in bands]
-    return [f"it has {'; '.join(several)}, and only the first is read; {SELECT}"] if several else []
+    several = [entry for entry in axes.dimensions[:-2] if entry.length > 1 and entry.name not in bands]
+    listed = "; ".join(entry.description for entry in several)
+    return [f"it has {listed}, and {_first_of([entry.name for entry in several])}"] if several else []
+
+
+def _first_of(names: Sequence[str]) -> str:
+    example = ", ".join(f"{name}: 0" for name in names)
+    return f"only the first is read; source.select, such as {{{example}}}, chooses another"
 
 
 def _is_level(page: Any, first: Any) -> bool:
