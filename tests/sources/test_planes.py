@@ -152,6 +152,16 @@ def test_the_size_of_a_pixel_is_kept(hyperstack: Path) -> None:
         assert grid.pixel_size == (0.5, 0.25)
 
 
+def test_the_first_page_says_more_of_the_size_than_a_resolution_does(tmp_path: Path) -> None:
+    ome(tmp_path / "a.tif", resolution=(10_000, 10_000), resolutionunit="CENTIMETER")
+    with rasterio.open(f"GTIFF_DIR:4:{tmp_path}/a.tif") as page:
+        assert page.tags()["TIFFTAG_XRESOLUTION"] == "10000"
+    source = opened(tmp_path / "a.tif", select={"page": 3})
+    assert source.grid.pixel_size == (0.5, 0.25)
+    assert "by its OME-XML" in " ".join(source.notes)
+    assert "by its resolution tags" not in " ".join(source.notes)
+
+
 def plain(path: Path, data: np.ndarray, **more: Any) -> Path:
     tifffile.imwrite(path, data, photometric="minisblack", metadata=None, **more)
     return path
