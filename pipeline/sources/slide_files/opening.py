@@ -12,8 +12,9 @@ from pipeline.sources.gdal.colours import AS_STORED
 from pipeline.sources.gdal.options import mask_urls
 from pipeline.sources.slide_files.by_openslide import open_by_openslide, vendor_of
 from pipeline.sources.slide_files.by_tifffile import TiffSlideFile
-from pipeline.sources.slide_files.chosen_planes import ChosenPlanes, chosen_planes
+from pipeline.sources.slide_files.chosen_planes import ChosenPlanes
 from pipeline.sources.slide_files.plane_choice import PlaneChoice
+from pipeline.sources.slide_files.plane_search import chosen_planes
 from pipeline.sources.slide_files.pyramid import SlideFile
 from pipeline.sources.slide_files.tiff_axes import TiffAxes, tiff_axes
 from pipeline.sources.slide_files.tiff_colours import picture_of_page
