@@ -120,9 +120,10 @@ def _decoded(page: Any, index: int, lock: threading.Lock) -> npt.NDArray[Any] | 
     if page.databytecounts[index] == 0:
         return None
     key, file = page.keyframe, page.parent.filehandle
-    tables = {"jpegtables": page.jpegtables, "jpegheader": key.jpegheader} if key.compression in JPEG else {}
-    with lock:
+    with lock:  # tifffile looks into the file when it is first asked how to decode a page
+        decode = key.decode
+        tables = {"jpegtables": page.jpegtables, "jpegheader": key.jpegheader} if key.compression in JPEG else {}
         file.seek(page.dataoffsets[index])
         data = file.read(page.databytecounts[index])
-    segment: npt.NDArray[Any] = key.decode(data, index, **tables)[0][0]
+    segment: npt.NDArray[Any] = decode(data, index, **tables)[0][0]
     return segment
