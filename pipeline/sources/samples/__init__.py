@@ -31,7 +31,7 @@ class Kind:
     seed: int
     size: int
     ending: str = ".tif"
-    """Of the raster's name."""
+    """Of the raster's file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

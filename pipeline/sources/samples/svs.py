@@ -6,11 +6,11 @@ which the coarser ones and the thumbnail are made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -55,7 +55,7 @@ class SideImages:
 
 
 def write_svs(
-    path: Path, size: int, rows: Iterator[list[EncodedPiece]], sides: SideImages, properties: dict[str, str]
+    path: Path, size: int, rows: Iterable[list[EncodedPiece]], sides: SideImages, properties: dict[str, str]
 ) -> None:
     """Write a slide of ``size`` × ``size`` px.
 
@@ -74,10 +74,10 @@ def write_svs(
     """
     import tifffile
 
-    with _level_file(path, size // SQUARE_SIDE) as level, tifffile.TiffWriter(path, bigtiff=size >= LARGE_FILE) as file:
+    with _gathering_file(path) as gathering, tifffile.TiffWriter(path, bigtiff=size >= LARGE_FILE) as file:
         write = _PageWriter(file, size, properties)
-        write.tiled(_gathered(rows, level), size, f" ({TILE_SIDE}x{TILE_SIDE}) JPEG/YCC Q={JPEG_QUALITY}")
-        levels = _levels(level)
+        write.tiled(_gathered(rows, gathering), size, f" ({TILE_SIDE}x{TILE_SIDE}) JPEG/YCC Q={JPEG_QUALITY}")
+        levels = _levels(_gathered_level(gathering, size // SQUARE_SIDE))
         thumbnail = np.asarray(_resized(levels[-1], THUMBNAIL_SIDE))
         write.strips(thumbnail, f" -> {thumbnail.shape[1]}x{thumbnail.shape[0]} -|", "jpeg", 0)
         for image in levels:
@@ -167,28 +167,29 @@ class _PageWriter:
 
 
 @contextmanager
-def _level_file(path: Path, side: int) -> Iterator[Any]:
-    """A level that gathers beside the slide; the file is deleted in the end."""
-    gathering = path.with_name(f"{path.name}.level")
+def _gathering_file(path: Path) -> Iterator[BinaryIO]:
+    """A file beside the slide, which is deleted in the end."""
+    place = path.with_name(f"{path.name}.level")
     try:
-        yield np.memmap(gathering, dtype=np.uint8, mode="w+", shape=(side, side, 3))
+        with place.open("wb") as file:
+            yield file
     finally:
-        gathering.unlink(missing_ok=True)
+        place.unlink(missing_ok=True)
 
 
-def _gathered(rows: Iterator[list[EncodedPiece]], level: Rgb) -> Iterator[bytes]:
+def _gathered(rows: Iterable[list[EncodedPiece]], gathering: BinaryIO) -> Iterator[bytes]:
     """Tiles of level 0 in the order of the file, while the next level gathers."""
-    top = 0
     for pieces in rows:
-        left = 0
-        for piece in pieces:
-            height, width = piece.reduced.shape[:2]
-            level[top : top + height, left : left + width] = piece.reduced
-            left += width
-        top += height
+        gathering.write(np.concatenate([piece.reduced for piece in pieces], axis=1).tobytes())
         for row in range(len(pieces[0].tiles)):
             for piece in pieces:
                 yield from piece.tiles[row]
+
+
+def _gathered_level(gathering: BinaryIO, side: int) -> Rgb:
+    """The level that was gathered, which stays on the disk."""
+    gathering.flush()
+    return np.memmap(gathering.name, dtype=np.uint8, mode="r", shape=(side, side, 3))
 
 
 def _levels(first: Rgb) -> list[Rgb]:
