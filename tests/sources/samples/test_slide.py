@@ -58,6 +58,15 @@ def test_a_level_is_the_mean_of_whole_squares_of_the_one_before(svs_file: Path) 
     assert svs.reduced(square).tolist() == np.floor(square[:4, :4].mean((0, 1)) + 0.5)[None, None].tolist()
 
 
+def test_pieces_lie_where_they_were_made(svs_file: Path) -> None:
+    """All but the loss of JPEG, and that of colours at half the resolution."""
+    window = Window(row=svs.STREAM_SIDE, col=0, height=3 * svs.TILE_SIDE, width=svs.STREAM_SIDE)
+    picture, label = slide.render_slide(window, SlideLayout.of(104, SIDE))
+    stored = tifffile.imread(svs_file, key=0)[window.row :, : window.width]
+    assert len(np.unique(label)) > 1
+    assert np.abs(stored.astype(float) - picture[: len(stored)]).mean() < 4
+
+
 def test_the_label_shows_a_name_that_stands_in_the_header_too(svs_file: Path) -> None:
     with openslide.OpenSlide(svs_file) as image:
         assert image.properties["aperio.Title"] == glass.INVENTED_NAME
