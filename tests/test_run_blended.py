@@ -19,7 +19,8 @@ from pipeline.inference.block_task import inference
 from pipeline.inference.read import read_with_retries
 from pipeline.inference.recipe import Block
 from pipeline.inference.tta import TTA_GROUPS
-from pipeline.planning.job import Job, prepare_job
+from pipeline.planning.job import Job
+from pipeline.planning.prepare import prepare_job
 from pipeline.running import execute
 from pipeline.runtime.progress import Progress
 from tests import networks, scenes, zoo

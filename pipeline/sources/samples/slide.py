@@ -31,7 +31,7 @@ from pipeline.sources.samples import glass, svs
 from pipeline.sources.samples.histology import regions
 from pipeline.sources.samples.histology.ink import inked, strokes_near
 from pipeline.sources.samples.histology.layout import SlideLayout
-from pipeline.sources.samples.histology.stains import GLASS, colours, stained
+from pipeline.sources.samples.histology.stains import GLASS, colours, stain_window
 from pipeline.sources.slide_files.pyramid import Level, axes_by_size
 from pipeline.sources.slide_files.sampling import sampled_at
 
@@ -90,7 +90,7 @@ def _glass(window: Window) -> tuple[Any, npt.NDArray[np.uint8]]:
 
 def _tissue(window: Window, layout: SlideLayout) -> tuple[Any, npt.NDArray[np.uint8]]:
     """Pixels, as numbers of 0…255 that are not rounded yet, and labels."""
-    tissue = stained(window, layout)
+    tissue = stain_window(window, layout)
     rng = np.random.default_rng((layout.seed, window.row, window.col))
     noise = 1 + np.float32(DENSITY_NOISE) * rng.standard_normal(tissue.label.shape, dtype=np.float32)
     return colours(tissue, layout, noise), tissue.label

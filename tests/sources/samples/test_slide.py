@@ -20,7 +20,7 @@ from pipeline.sources.samples import glass, slide, svs
 from pipeline.sources.samples.histology.glands import glands_near
 from pipeline.sources.samples.histology.layout import SlideLayout
 from pipeline.sources.samples.histology.regions import BACKGROUND, GLAND, STROMA, TUMOUR
-from pipeline.sources.samples.histology.stains import GLASS, stained
+from pipeline.sources.samples.histology.stains import GLASS, stain_window
 
 URI = "sample://slide?seed=104&size=1501"
 SIDE, LEVEL_SIDE = 1501, 375
@@ -111,11 +111,11 @@ def test_windows_of_the_tissue_fit_together_to_the_bit() -> None:
     layout = SlideLayout.of(3, 3000)
     row, col = int(layout.tumour.row) - 200, int(layout.tumour.col) - 400
     window = Window(row=row, col=col, height=330, width=420)
-    whole = stained(window, layout)
+    whole = stain_window(window, layout)
     assert {STROMA, TUMOUR} <= set(np.unique(whole.label))
     inner = Window(row=row + 91, col=col + 133, height=200, width=150)
     for part in (inner, Window(row=row, col=col, height=9, width=420)):
-        piece, at = stained(part, layout), part.index_in(window)
+        piece, at = stain_window(part, layout), part.index_in(window)
         assert (piece.haematoxylin == whole.haematoxylin[at]).all()
         assert (piece.eosin == whole.eosin[at]).all()
         assert (piece.label == whole.label[at]).all()
@@ -126,7 +126,7 @@ def test_a_gland_has_a_pale_lumen_within_a_ring_of_nuclei() -> None:
     glands = glands_near(Window(row=0, col=0, height=6000, width=6000), layout)
     gland = glands[len(glands) // 2]
     near = Window(row=int(gland.row) - 130, col=int(gland.col) - 130, height=260, width=260)
-    tissue = stained(near, layout)
+    tissue = stain_window(near, layout)
     share = gland.share(np.arange(near.row, near.row + 260)[:, None], np.arange(near.col, near.col + 260)[None, :])
     inner, ring = (tissue.haematoxylin[(low < share) & (share < high)].mean() for low, high in ((0, 0.25), (0.75, 0.9)))
     assert ring > 4 * inner
@@ -139,7 +139,7 @@ def test_no_window_that_is_passed_over_has_tissue() -> None:
         for col in range(0, 2000, 250):
             window = Window(row=row, col=col, height=250, width=250)
             if not layout.may_have_tissue(window):
-                assert (stained(window, layout).label == BACKGROUND).all()
+                assert (stain_window(window, layout).label == BACKGROUND).all()
 
 
 def test_the_same_seed_gives_the_same_bytes_however_many_work_and_another_seed_others(

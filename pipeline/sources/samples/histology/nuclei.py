@@ -18,7 +18,7 @@ from pipeline.sources.samples.noise import Field, pixels
 
 NUCLEUS_REACH = 20
 """Farthest pixel of a nucleus from its centre, px: half the side of its picture."""
-ANGLES, VARIANTS = 16, 6
+DIRECTIONS, VARIANTS = 16, 6
 """Pictures of a kind: directions, and nuclei in each."""
 
 
@@ -116,7 +116,7 @@ def stamp(
         Of the nuclei.
     """
     pictures, side = _pictures(kind), 2 * NUCLEUS_REACH + 1
-    turn = np.floor(angles / pi * ANGLES + 0.5).astype(np.int64) % ANGLES
+    turn = np.floor(angles / pi * DIRECTIONS + 0.5).astype(np.int64) % DIRECTIONS
     picture = turn * VARIANTS + (rows * 31 + cols * 17) % VARIANTS
     places = zip((rows - window.row).tolist(), (cols - window.col).tolist(), picture.tolist(), strict=True)
     for row, col, index in places:
@@ -151,7 +151,7 @@ def _scattered(
 def _pictures(kind: NucleusKind) -> Field:
     """(pictures, side, side) optical densities."""
     rng = np.random.default_rng(kind.number)
-    pictures = [_picture(rng, kind, pi * turn / ANGLES) for turn in range(ANGLES) for _ in range(VARIANTS)]
+    pictures = [_picture(rng, kind, pi * turn / DIRECTIONS) for turn in range(DIRECTIONS) for _ in range(VARIANTS)]
     return np.stack(pictures).astype(np.float32)
 
 

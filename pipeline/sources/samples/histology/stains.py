@@ -1,7 +1,7 @@
 """Haematoxylin and eosin: how much of each a place has taken, and the colour that light of the lamp comes through in.
 
-Optical densities add, and light falls exponentially with them (Beer and Lambert); the colours of both stains are those
-that Macenko et al. (ISBI 2009) measured.
+Optical densities add, and light falls exponentially with them (Beer and Lambert). The colour of haematoxylin is that
+of Ruifrok & Johnston (Anal. Quant. Cytol. Histol. 2001); that of eosin is chosen by eye.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ HAEMATOXYLIN, EOSIN = (0.650, 0.704, 0.286), (0.268, 0.790, 0.452)
 BLUR = 0.9
 """Standard deviation of the lens, px."""
 CENTRE_MARGIN = nuclei.NUCLEUS_REACH + 4
-"""px around a window in which centres of nuclei and blurred pixels still matter."""
+"""Px around a window in which centres of nuclei and blurred pixels still matter."""
 CLEFT = -0.72
 """Of the bundles of fibres, below which they have come apart."""
 CYTOPLASM = {GLAND: (0.24, 0.42), TUMOUR: (0.3, 0.46), LYMPHOCYTES: (0.2, 0.3)}
@@ -36,7 +36,7 @@ CYTOPLASM = {GLAND: (0.24, 0.42), TUMOUR: (0.3, 0.46), LYMPHOCYTES: (0.2, 0.3)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stained:
+class StainedWindow:
     """A window of stained tissue."""
 
     haematoxylin: Field
@@ -46,7 +46,7 @@ class Stained:
     """(rows, cols) classes."""
 
 
-def stained(window: Window, layout: SlideLayout) -> Stained:
+def stain_window(window: Window, layout: SlideLayout) -> StainedWindow:
     """Stains and classes of a window of the tissue."""
     grown = Window.of(window.rows.grow(CENTRE_MARGIN), window.cols.grow(CENTRE_MARGIN))
     plane, glands = WindowPlane(grown), glands_near(grown, layout)
@@ -56,14 +56,14 @@ def stained(window: Window, layout: SlideLayout) -> Stained:
     haematoxylin += _nuclei(grown, layout, label, angles, gland_nuclei(glands, layout), depth.tissue > 0)
     solid = np.clip(depth.tissue / 5 + 0.5, 0, 1)
     core = window.index_in(grown)
-    return Stained(
+    return StainedWindow(
         haematoxylin=_through_lens(haematoxylin * solid)[core],
         eosin=_through_lens(eosin * solid)[core],
         label=label[core],
     )
 
 
-def colours(tissue: Stained, layout: SlideLayout, noise: Field) -> PlaneArray:
+def colours(tissue: StainedWindow, layout: SlideLayout, noise: Field) -> PlaneArray:
     """(rows, cols, 3) float32 red, green and blue of stained tissue.
 
     Parameters
