@@ -139,7 +139,7 @@ TILE_OPTIONS: tuple[Option, ...] = (
     Option(
         key="tile.pad",
         since="2026-11-29 13:10",
-        explanation="how the raster is padded for an unpadded network",
+        explanation="how the raster is padded for an unpadded network, or for blended tiles",
         resolved=lambda job: job.tiles.pad,
         requested=lambda job: job.config.tile.pad,
         frozen=lambda job: job.tiles.pad,
