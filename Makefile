@@ -11,7 +11,7 @@ GROUPS :=
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 
 TIERS := quick test nightly
-.PHONY: run slide $(TIERS) $(TIERS:%=pytest-%) groups programs lint docs clean
+.PHONY: run slide clouds $(TIERS) $(TIERS:%=pytest-%) groups programs lint docs clean
 
 run: .venv/run.stamp
 	$(PY) -m pipeline run configs/satellite.yaml
@@ -20,6 +20,10 @@ run: .venv/run.stamp
 slide: .venv/slide.stamp
 	$(PY) -m pipeline sample slide out/sample
 	$(PY) -m pipeline run configs/slide.yaml
+
+# clouds and shadows by a real public network, on the built-in scene
+clouds: .venv/clouds.stamp
+	$(PY) -m pipeline run configs/clouds.yaml
 
 # types are checked beside the tests, on the core that pytest leaves idle while it collects
 $(TIERS): .venv/dev.stamp
@@ -65,6 +69,10 @@ docs: .venv/docs.stamp
 .venv/dev.stamp: .venv/uv.stamp pyproject.toml constraints.txt
 	$(UV) -e ".[dev,readers,dashboard]"
 	touch $@ .venv/run.stamp .venv/slide.stamp
+
+.venv/clouds.stamp: .venv/uv.stamp pyproject.toml constraints.txt
+	$(UV) -e ".[clouds]"
+	touch $@ .venv/run.stamp
 
 # apart from dev, since no test needs it and it takes 140 MB
 .venv/docs.stamp: .venv/uv.stamp pyproject.toml constraints.txt
