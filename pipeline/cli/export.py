@@ -26,6 +26,10 @@ Simplify = Annotated[
 Classes = Annotated[
     str | None, typer.Option("--classes", metavar="NAME,NAME", help="Classes of objects; else all but the background.")
 ]
+Into = Annotated[
+    str | None, typer.Option("--into", metavar="IMAGE", help="OME-Zarr of image-labels, instead of the source.")
+]
+Name = Annotated[str | None, typer.Option("--name", help="Of a label image in it, instead of the store's.")]
 
 
 def export(
@@ -39,12 +43,15 @@ def export(
     min_area: MinArea = None,
     simplify: Simplify = None,
     classes: Classes = None,
+    into: Into = None,
+    name: Name = None,
     overwrite: Overwrite = False,
     log_format: LogFormat = Format.TEXT,
     quiet: Quiet = False,
 ) -> None:
     """Write a complete store, or a layer of it, as a file for other programs."""
     install_signal_handlers()
+    _check_place(to, out, into, name)
     from pipeline.config.values import parse_bytes
     from pipeline.exports.task import ExportRequest
     from pipeline.locations import parse_place
@@ -58,16 +65,29 @@ def export(
         "min_area": min_area,
         "simplify": simplify,
         "classes": names,
+        "name": name,
     }
     request = ExportRequest(
         to=to,
         layer=layer,
-        out=parse_place(out) if out else None,
+        out=parse_place(place) if (place := into or out) else None,
         memory=parse_bytes(memory),
-        options={name: value for name, value in options.items() if value is not None},
+        options={key: value for key, value in options.items() if value is not None},
     )
     with progress_as(log_format, quiet) as progress:
         progress.status(f"writing {to}")
         written = export_store(store, request, overwrite, progress.say)
     if not quiet:
         print(written)
+
+
+def _check_place(to: str, out: str | None, into: str | None, name: str | None) -> None:
+    """Raise ConfigError where a file is named for a form that lies in an image, or an image for a file."""
+    from pipeline.errors import ConfigError
+
+    inside = to == "image-labels"
+    if inside and out is not None:
+        raise ConfigError(f"--out is {out}, and image-labels writes no file. Give --into IMAGE.zarr for the image.")
+    if not inside and (into is not None or name is not None):
+        option = "--into" if into is not None else "--name"
+        raise ConfigError(f"{option} is of --to image-labels alone. Leave it out, or give --out FILE for a file.")

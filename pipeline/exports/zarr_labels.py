@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline.errors import ConfigError
 from pipeline.exports.objects import object_choice
 from pipeline.exports.task import ExportTask
-from pipeline.exports.write import Form, StoreGroup
+from pipeline.exports.write import Form, GroupForm
 from pipeline.locations import Place
 from pipeline.store.instances import INSTANCES_GROUP, is_foreign_label
 from pipeline.store.lifecycle import is_mask_store
@@ -29,7 +29,12 @@ def _check(task: ExportTask) -> None:
     object_choice(task)
 
 
-def _require_own(store: Place) -> None:
+def _place(task: ExportTask) -> Place:
+    return task.store / INSTANCES_GROUP
+
+
+def _require_own(task: ExportTask) -> None:
+    store = task.store
     if is_mask_store(store) and is_foreign_label(store):
         raise ConfigError(
             f"{store / INSTANCES_GROUP} exists, was not written by an export, and was left as it is. Move it away, "
@@ -37,4 +42,4 @@ def _require_own(store: Place) -> None:
         )
 
 
-ZARR_LABELS = Form(check=_check, group=StoreGroup(key=INSTANCES_GROUP, write=_write, require_own=_require_own))
+ZARR_LABELS = Form(check=_check, group=GroupForm(place=_place, write=_write, require_own=_require_own, is_inside=True))
