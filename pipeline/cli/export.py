@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from pipeline.cli.app import Format, LogFormat, Quiet, StorePath
 from pipeline.cli.exit import install_signal_handlers
+
+
+class ObjectTypes(StrEnum):
+    """What QuPath takes an object for."""
+
+    ANNOTATION = "annotation"
+    DETECTION = "detection"
+
 
 To = Annotated[str, typer.Option("--to", metavar="FORM", help="Form of the file, such as cog.")]
 Layer = Annotated[str | None, typer.Option("--layer", help="Layer of the store, instead of the one it is made for.")]
@@ -23,8 +32,14 @@ MinArea = Annotated[str | None, typer.Option("--min-area", help="Smaller objects
 Simplify = Annotated[
     float | None, typer.Option("--simplify", min=0, help="Thin outlines: points within a triangle of so many px go.")
 ]
+MaxVertices = Annotated[
+    int | None, typer.Option("--max-vertices", min=16, help="Objects of more vertices are cut into pieces.")
+]
 Classes = Annotated[
     str | None, typer.Option("--classes", metavar="NAME,NAME", help="Classes of objects; else all but the background.")
+]
+ObjectType = Annotated[
+    ObjectTypes | None, typer.Option("--object-type", help="Of QuPath's objects, instead of annotation.")
 ]
 Into = Annotated[
     str | None, typer.Option("--into", metavar="IMAGE", help="OME-Zarr of image-labels, instead of the source.")
@@ -42,7 +57,9 @@ def export(
     connectivity: ConnectivityOption = None,
     min_area: MinArea = None,
     simplify: Simplify = None,
+    max_vertices: MaxVertices = None,
     classes: Classes = None,
+    object_type: ObjectType = None,
     into: Into = None,
     name: Name = None,
     overwrite: Overwrite = False,
@@ -64,7 +81,9 @@ def export(
         "connectivity": connectivity,
         "min_area": min_area,
         "simplify": simplify,
+        "max_vertices": max_vertices,
         "classes": names,
+        "object_type": None if object_type is None else object_type.value,
         "name": name,
     }
     request = ExportRequest(

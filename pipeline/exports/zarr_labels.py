@@ -24,8 +24,12 @@ def _check(task: ExportTask) -> None:
             f"zarr-labels was given the file {task.request.out}, and lies inside its store, as {INSTANCES_GROUP}. "
             f"Leave the file out."
         )
-    if "simplify" in task.request.options:
-        raise ConfigError("--simplify thins polygons, and zarr-labels has none. Leave it out, or export --to gpkg.")
+    for option, does in (("simplify", "thins"), ("max_vertices", "cuts")):
+        if option in task.request.options:
+            raise ConfigError(
+                f"--{option.replace('_', '-')} {does} polygons, and zarr-labels has none. Leave it out, or export "
+                f"--to gpkg."
+            )
     object_choice(task)
 
 

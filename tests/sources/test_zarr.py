@@ -118,7 +118,7 @@ def change(scale: float, *translation: float) -> list[dict[str, Any]]:
 
 
 def test_a_level_of_an_ome_zarr_lies_on_its_level_0_and_from_its_origin(tmp_path: Path) -> None:
-    """OME counts from centres: the first pixel of level 1 has its own half a pixel of level 0 behind that of level 0."""
+    """OME counts from centres: that of the first pixel of level 1 is half a pixel of level 0 behind that of level 0."""
     true = placed_levels(
         tmp_path / "a.zarr", [change(250, 1000, 2000), change(500, 1125, 2125), change(1000, 1000, 2000)]
     )

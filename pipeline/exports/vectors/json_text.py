@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.exports.vectors.gzip_writer import GzipWriter
 from pipeline.objects.features import FeatureBatch
 
 TEXT_PIECE = 2**14
@@ -19,6 +23,28 @@ TEXT_PIECE = 2**14
 def compact(value: Any, ascii_only: bool = False) -> str:
     """JSON without spaces, with letters as they are, or as escapes of ASCII."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=ascii_only)
+
+
+@contextmanager
+def open_text(path: Path, mark: str) -> Iterator[TextIO]:
+    """A new file of text in UTF-8, compressed where its name ends in ``.gz``; the mark is found in either."""
+    if path.suffix != ".gz":
+        with path.open("w", encoding="utf-8") as file:
+            yield file
+        return
+    with path.open("wb") as raw, io.TextIOWrapper(io.BufferedWriter(GzipWriter(raw, mark)), encoding="utf-8") as text:
+        yield text
+
+
+def object_name(columns: Mapping[str, list[Any]], at: int) -> str:
+    """The id of an object as text; of a piece of one with its number, such as ``17 (2 of 5)``."""
+    name, parts = str(columns["id"][at]), columns["parts"][at] if "parts" in columns else 1
+    return name if parts == 1 else f"{name} ({columns['part'][at]} of {parts})"
+
+
+def id_member(columns: Mapping[str, list[Any]], at: int) -> str:
+    """The member ``id`` of a feature with its comma; a piece has none, since other features have its object's."""
+    return f'"id":{columns["id"][at]},' if "parts" not in columns or columns["parts"][at] == 1 else ""
 
 
 Shapes = Iterable[Iterable[npt.NDArray[Any]]]
