@@ -164,7 +164,7 @@ def publish_label(image: OmeImage, name: str, attributes: Mapping[str, Any], doc
 
 
 def ome_attributes(
-    image: OmeImage, name: str, levels: Sequence[Sequence[Mapping[str, Any]]], classes: Sequence[ClassRow], nodata: int
+    image: OmeImage, name: str, levels: Sequence[Sequence[Mapping[str, Any]]], classes: Sequence[ClassRow]
 ) -> dict[str, Any]:
     """What OME's readers are told of a label image.
 
@@ -176,8 +176,6 @@ def ome_attributes(
         ``coordinateTransformations`` of each.
     classes
         Of the mask. Those of role ``background`` are clear, so that the image is seen through them.
-    nodata
-        Is clear, too.
     """
     datasets = [
         {"path": str(level), "coordinateTransformations": [dict(change) for change in changes]}
@@ -188,14 +186,11 @@ def ome_attributes(
     if image.changes:
         multiscale["coordinateTransformations"] = [dict(change) for change in without_channels(image, image.changes)]
     label = {
+        # readers want properties of the same values, and nodata is no class
         "colors": [
-            *({"label-value": row.code, "rgba": [*row.rgb, 0 if row.role == "background" else 255]} for row in classes),
-            {"label-value": nodata, "rgba": [0, 0, 0, 0]},
+            {"label-value": row.code, "rgba": [*row.rgb, 0 if row.role == "background" else 255]} for row in classes
         ],
-        "properties": [
-            *({"label-value": row.code, "class": row.name} for row in classes),
-            {"label-value": nodata, "class": "nodata"},
-        ],
+        "properties": [{"label-value": row.code, "class": row.name} for row in classes],
         "source": {"image": "../../"},
     }
     if image.zarr_format == 2:

@@ -151,13 +151,11 @@ def test_names_and_colours_are_those_of_the_classes_and_the_background_is_clear(
         0: "open water",
         3: "<fields & co>",
         7: "forest",
-        255: "nodata",
     }
     assert {row["label-value"]: row["rgba"] for row in entry["colors"]} == {
         0: [0x11, 0x22, 0x33, 255],
         3: [0x44, 0x55, 0x66, 255],
         7: [0x77, 0x88, 0x99, 0],
-        255: [0, 0, 0, 0],
     }
 
 

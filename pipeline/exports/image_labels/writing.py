@@ -64,8 +64,7 @@ def write_image_label(task: ExportTask, *, keep: bool = False) -> None:
         for number in range(len(image.levels)):
             _write_level(task, target, number)
         changes = [_changes(target, number) for number in range(len(image.levels))]
-        spec = task.spec
-        attributes = label.ome_attributes(image, name, changes, spec.classes, spec.nodata)
+        attributes = label.ome_attributes(image, name, changes, task.spec.classes)
         assert_held(image.place)
         label.publish_label(image, name, attributes, document)
 
