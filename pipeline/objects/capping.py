@@ -13,16 +13,14 @@ whole pixels.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.objects.columns import Int64s
-
-if TYPE_CHECKING:
-    from pipeline.objects.features import FeatureBatch
+from pipeline.objects.rings import Int32s
 
 MIN_VERTICES = 16
 """Fewer are refused: a pixel has five, and shapes of few pixels would be cut into these."""
@@ -32,24 +30,47 @@ Rings = Sequence[Points]
 """The closed rings of a polygon, (n, 2) cols and rows; the outer one first."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """Polygons of objects by the vertices of their closed rings, one after the other."""
+
+    cols: npt.NDArray[Any]
+    rows: npt.NDArray[Any]
+    ring_sizes: Int64s
+    """Vertices of each ring."""
+    polygon_rings: Int64s
+    object_polygons: Int64s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutlinePieces(Outline):
+    """Pieces of objects, each in the place of an object."""
+
+    objects: Int64s
+    """(pieces,) the object of each."""
+    part: Int32s
+    """(pieces,) its number from 1."""
+    parts: Int32s
+    """(pieces,) of how many."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Pieces:
-    """What a batch becomes."""
+    """Pieces as they come."""
 
     points: list[npt.NDArray[Any]] = field(default_factory=list)
     ring_sizes: list[int] = field(default_factory=list)
     polygon_rings: list[int] = field(default_factory=list)
     object_polygons: list[int] = field(default_factory=list)
     objects: list[int] = field(default_factory=list)
-    """Of each piece, its object in the batch."""
-    parts: list[tuple[int, int]] = field(default_factory=list)
-    """Of each piece, its number from 1, and of how many."""
+    numbers: list[tuple[int, int]] = field(default_factory=list)
+    """Of each its number from 1, and of how many."""
 
     def add(self, number: int, pieces: Sequence[Sequence[Rings]]) -> None:
         """Add the pieces of an object, each of some polygons."""
         for place, polygons in enumerate(pieces):
             self.objects.append(number)
-            self.parts.append((place + 1, len(pieces)))
+            self.numbers.append((place + 1, len(pieces)))
             self.object_polygons.append(len(polygons))
             for rings in polygons:
                 self.polygon_rings.append(len(rings))
@@ -57,36 +78,36 @@ class _Pieces:
                 self.points.extend(rings)
 
 
-def capped(batch: FeatureBatch, limit: int) -> FeatureBatch:
-    """Objects in pieces of few vertices, with the attributes of their object, ``part`` and ``parts``.
+def capped(outline: Outline, limit: int) -> OutlinePieces:
+    """Objects in pieces of few vertices.
 
     Parameters
     ----------
-    batch
-        Objects.
+    outline
+        Objects, in columns and rows of the mask.
     limit
         Vertices of a piece, rings closed: at least `MIN_VERTICES`.
     """
     pieces = _Pieces()
-    for number, polygons in enumerate(_objects(batch)):
+    for number, polygons in enumerate(_objects(outline)):
         if sum(len(ring) for rings in polygons for ring in rings) <= limit:
             pieces.add(number, [polygons])
         else:
             # one by one: several in one feature would touch along a cut, which OGC forbids
             pieces.add(number, [[piece] for rings in polygons for piece in _cut(rings, limit)])
-    taken, numbers = np.array(pieces.objects, dtype=np.int64), np.array(pieces.parts, dtype=np.int32).reshape(-1, 2)
+    numbers = np.array(pieces.numbers, dtype=np.int32).reshape(-1, 2)
     points = np.concatenate(pieces.points) if pieces.points else np.zeros((0, 2))
     if (points == np.floor(points)).all():
         points = points.astype(np.int32)
-    attributes = {name: values[taken] for name, values in batch.attributes.items()}
-    return replace(
-        batch,
-        attributes={**attributes, "part": numbers[:, 0], "parts": numbers[:, 1]},
+    return OutlinePieces(
+        cols=points[:, 0],
+        rows=points[:, 1],
         ring_sizes=_counts(pieces.ring_sizes),
         polygon_rings=_counts(pieces.polygon_rings),
         object_polygons=_counts(pieces.object_polygons),
-        cols=points[:, 0],
-        rows=points[:, 1],
+        objects=_counts(pieces.objects),
+        part=numbers[:, 0],
+        parts=numbers[:, 1],
     )
 
 
@@ -94,14 +115,14 @@ def _counts(numbers: list[int]) -> Int64s:
     return np.array(numbers, dtype=np.int64)
 
 
-def _objects(batch: FeatureBatch) -> Iterator[list[Rings]]:
+def _objects(outline: Outline) -> Iterator[list[Rings]]:
     """The polygons of each object."""
-    points = np.stack([batch.cols, batch.rows], axis=1)
-    rings = np.split(points, np.cumsum(batch.ring_sizes)[:-1]) if len(batch.ring_sizes) else []
+    points = np.stack([outline.cols, outline.rows], axis=1)
+    rings = np.split(points, np.cumsum(outline.ring_sizes)[:-1]) if len(outline.ring_sizes) else []
     ring = polygon = 0
-    for count in batch.object_polygons.tolist():
+    for count in outline.object_polygons.tolist():
         polygons: list[Rings] = []
-        for size in batch.polygon_rings[polygon : polygon + count].tolist():
+        for size in outline.polygon_rings[polygon : polygon + count].tolist():
             polygons.append(rings[ring : ring + size])
             ring += size
         polygon += count

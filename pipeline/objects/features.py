@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from pipeline.errors import PlanError
 from pipeline.geometry.areas import PixelAreas, pixel_areas
 from pipeline.geometry.grid import Grid, Transform
+from pipeline.objects.capping import Outline, capped
 from pipeline.objects.choice import ObjectChoice
 from pipeline.objects.columns import Columns, ConfidenceOf, Int64s, Measures
 from pipeline.objects.corners import STRAIGHT
@@ -189,10 +190,15 @@ class Features:
         )
 
     def _capped(self, batch: FeatureBatch) -> FeatureBatch:
-        from pipeline.objects.capping import capped  # shapely is of an extra
-
         assert self.max_vertices is not None
-        return capped(batch, self.max_vertices)
+        names = ("cols", "rows", "ring_sizes", "polygon_rings", "object_polygons")
+        pieces = capped(Outline(**{name: getattr(batch, name) for name in names}), self.max_vertices)
+        attributes = {name: values[pieces.objects] for name, values in batch.attributes.items()}
+        return replace(
+            batch,
+            attributes={**attributes, "part": pieces.part, "parts": pieces.parts},
+            **{name: getattr(pieces, name) for name in names},
+        )
 
     def _attributes(self, table: Columns, perimeters: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[Any]]:
         objects, fields = self.found.objects, self.fields

@@ -18,7 +18,7 @@ from pipeline.geometry.length_units import um_per
 
 PLANE = ("y", "x")
 """Axes of rows and columns."""
-SAME_PX = 1e-6
+SNAP_PX = 1e-6
 """Pixels of level 0 by which rounding may move a level."""
 
 
@@ -46,13 +46,15 @@ def mappings_of(value: object) -> list[Mapping[str, Any]]:
     return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
 
 
-def axes_of(image: Mapping[str, Any]) -> dict[str, tuple[int, str]]:
+def image_axes(image: Mapping[str, Any]) -> dict[str, tuple[int, str]]:
     """Place and unit of each axis, by its name."""
     rows = enumerate(mappings_of(image.get("axes")))
     return {str(axis.get("name")): (place, str(axis.get("unit", ""))) for place, axis in rows}
 
 
-def levels_of(images: Sequence[Mapping[str, Any]], inner: str) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+def image_levels(
+    images: Sequence[Mapping[str, Any]], inner: str
+) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
     """The images with a level whose array has a path below the group, each with that level."""
     for image in images:
         for level in mappings_of(image.get("datasets")):
@@ -85,7 +87,7 @@ def level_place(image: Mapping[str, Any], level: Mapping[str, Any]) -> LevelPlac
 
     A level without a translation has the corner of level 0: many programs write none.
     """
-    axes = axes_of(image)
+    axes = image_axes(image)
     if not set(PLANE) <= axes.keys():
         return None
     pairs = [_axis_place(image, level, axes[name][0]) for name in PLANE]
@@ -98,7 +100,7 @@ def level_place(image: Mapping[str, Any], level: Mapping[str, Any]) -> LevelPlac
 
 def um_per_axis(image: Mapping[str, Any]) -> tuple[float, float] | None:
     """µm in the units of rows and columns; None where these are no lengths."""
-    axes = axes_of(image)
+    axes = image_axes(image)
     down, across = (um_per(axes[name][1]) if name in axes else None for name in PLANE)
     return None if down is None or across is None else (down, across)
 
@@ -116,7 +118,7 @@ def _axis_place(image: Mapping[str, Any], level: Mapping[str, Any], place: int) 
 
 def _snapped(number: float) -> float:
     """A whole number where rounding alone keeps it from being one."""
-    return float(round(number)) if abs(number - round(number)) < SAME_PX else number
+    return float(round(number)) if abs(number - round(number)) < SNAP_PX else number
 
 
 def _part(part: Mapping[str, Any], kind: str, place: int) -> float | None:

@@ -309,7 +309,7 @@ def test_what_it_cannot_be_is_refused_before_anything_is_written(tmp_path: Path)
     for words, options in cases:
         with pytest.raises(ConfigError, match=words):
             export(path, **options)
-    with pytest.raises(PlanError, match=r"Give --memory 3\d\dMiB"):
+    with pytest.raises(PlanError, match=r"Give --memory 1\d\dMiB"):
         export(path, memory=2**20)
     with acquire_image(picture, "another", ignore), pytest.raises(Unfinished, match="is in use"):
         export(path)

@@ -22,7 +22,7 @@ from pipeline.store.ome_image import ImageLevel
 TIE = 1e-6
 """Pixels by which rounding may move a centre that lies on an edge: it belongs to the pixel behind it."""
 
-Positions = npt.NDArray[np.int64]
+PixelIndices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class AxisSampling:
     """Of the mask, px."""
     is_flipped: bool
 
-    def positions(self, span: Span) -> Positions:
+    def positions(self, span: Span) -> PixelIndices:
         """Pixels of the mask under those of a span of the image; -1 where there is none."""
         centres = (np.arange(span.start, span.stop) + 0.5) * self.scale + self.start
         positions = np.floor(centres + TIE).astype(np.int64)

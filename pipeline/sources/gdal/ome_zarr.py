@@ -14,11 +14,11 @@ from pipeline.sources.gdal.pixel_size import PixelSize, length
 from pipeline.store.ome_levels import (
     PLANE,
     LevelPlace,
-    axes_of,
     axis_scale,
+    image_axes,
+    image_levels,
     images_of,
     level_place,
-    levels_of,
     mappings_of,
     um_per_axis,
 )
@@ -60,13 +60,16 @@ def channels_of(attributes: Mapping[str, Any]) -> list[str] | None:
 
 def level_size(images: Sequence[Mapping[str, Any]], inner: str) -> PixelSize | None:
     """The size of a pixel of the level whose array has a path below the group; None where none is said."""
-    return next((_size(image, level) for image, level in levels_of(images, inner)), None)
+    return next((_size(image, level) for image, level in image_levels(images, inner)), None)
 
 
 def level_axes(images: Sequence[Mapping[str, Any]], inner: str) -> list[str] | None:
     """Names of the dimensions of that array; None where none is said."""
     return next(
-        ([str(axis.get("name")) for axis in mappings_of(image.get("axes"))] for image, _ in levels_of(images, inner)),
+        (
+            [str(axis.get("name")) for axis in mappings_of(image.get("axes"))]
+            for image, _ in image_levels(images, inner)
+        ),
         None,
     )
 
@@ -84,7 +87,7 @@ def _attributes(group: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def _size(image: Mapping[str, Any], level: Mapping[str, Any]) -> PixelSize | None:
-    axes = axes_of(image)
+    axes = image_axes(image)
     if not set(PLANE) <= axes.keys():
         return None
     sizes = []
@@ -102,7 +105,7 @@ def _size(image: Mapping[str, Any], level: Mapping[str, Any]) -> PixelSize | Non
 
 def place_of_level(images: Sequence[Mapping[str, Any]], inner: str) -> LevelPlace | None:
     """Where the level lies whose array has a path below the group, with its origin in µm; None where none is stated."""
-    for image, level in levels_of(images, inner):
+    for image, level in image_levels(images, inner):
         place, units = level_place(image, level), um_per_axis(image)
         if place is not None and units is not None:
             return replace(place, origin=(place.origin[0] * units[0], place.origin[1] * units[1]))
