@@ -11,7 +11,11 @@ import numpy as np
 import pytest
 import yaozarrs
 import zarr
+from pydantic import ValidationError
+from typer.testing import CliRunner
 
+from pipeline.cli import app
+from pipeline.config.exports import ExportConfig
 from pipeline.errors import ConfigError, PlanError, Unfinished
 from pipeline.exports.image_labels import writing
 from pipeline.exports.task import ExportRequest
@@ -23,6 +27,7 @@ from pipeline.store.files.objects import zarr_path
 from pipeline.store.lease.lease import acquire_image
 from pipeline.store.lifecycle import clear_open_arrays, open_layer, read_store_meta, restate
 from pipeline.store.spec import StoreSpec
+from tests import runs, scenes
 from tests.exports.test_zarr_labels import ignore, make
 from tests.sources.test_zarr import upload
 from tests.storage import BUCKET, Storage, contents
@@ -351,10 +356,11 @@ def test_it_lies_on_object_storage_as_on_disk(s3: Storage, tmp_path: Path, zarr_
     spec = specs.spec(grid())
     places: list[Place] = [Remote(f"s3://{BUCKET}/{tmp_path.name}/a.zarr"), tmp_path / "a.zarr"]
     upload(image(tmp_path / "a.zarr", zarr_format=zarr_format), f"{tmp_path.name}/a.zarr")
+    for place in places:
+        zarr.consolidate_metadata(zarr_path(place))
     before = contents(Remote(f"s3://{BUCKET}"))
     for place in places:
         path = store(tmp_path / str(isinstance(place, Remote)) / "mask.zarr", place, spec)
-        zarr.consolidate_metadata(zarr_path(place))
         export(path)
         export(path)
     remote, local = (contents(place) for place in places)
@@ -362,3 +368,32 @@ def test_it_lies_on_object_storage_as_on_disk(s3: Storage, tmp_path: Path, zarr_
     assert [key for key in local if local[key] != remote[key]] == []
     added = contents(Remote(f"s3://{BUCKET}")).keys() - before.keys()
     assert all(f"{tmp_path.name}/a.zarr/labels/" in key for key in added)  # no group above the image
+
+
+@pytest.mark.slow
+@pytest.mark.nightly("jobs", after=1)
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_a_job_on_a_level_leaves_its_mask_in_the_image(tmp_path: Path, zarr_format: int) -> None:
+    picture = image(tmp_path / "a.zarr", axes="cyx", zarr_format=zarr_format)
+    source = {"kind": "zarr", "path": str(picture), "variable": "s1"}
+    runs.go(scenes.config(tmp_path, source=source, output={"exports": [{"to": "image-labels", "name": "cells"}]}))
+    pixels = mask(tmp_path / "job.zarr")
+    assert pixels.shape == (50, 65)
+    labels = zarr.open_group(picture / "labels" / "cells", mode="r")
+    assert (labels["1"][:] == pixels).all()  # type: ignore[index]
+    assert (labels["0"][:] == np.kron(pixels, np.ones((2, 2), pixels.dtype))).all()  # type: ignore[index]
+    root = zarr.open_group(tmp_path / "job.zarr", mode="r")
+    scale, moved = ome(root)["multiscales"][0]["datasets"][0]["coordinateTransformations"]
+    assert (scale["scale"], moved["translation"]) == ([0.5, 0.5], [10.125, 20.125])
+
+
+def test_options_of_files_and_of_images_do_not_mix() -> None:
+    for arguments, words in (
+        (["--to", "image-labels", "--out", "a.zarr"], "Give --into IMAGE.zarr"),
+        (["--to", "cog", "--into", "a.zarr"], "--into is of --to image-labels alone"),
+        (["--to", "cog", "--name", "cells"], "--name is of --to image-labels alone"),
+    ):
+        done = CliRunner().invoke(app, ["export", "a.zarr", *arguments])
+        assert words in str(done.exception)
+    with pytest.raises(ValidationError, match="name is of image-labels alone"):
+        ExportConfig.model_validate({"to": "cog", "name": "cells"})
