@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -107,16 +108,26 @@ def to_file(folder: Path, to: str, name: str, **options: Any) -> Path:
     return folder / name
 
 
+def unpacked(file: Path) -> bytes:
+    if file.suffix == ".gz":
+        return gzip.decompress(file.read_bytes())
+    with zipfile.ZipFile(file) as archive:
+        (name,) = archive.namelist()
+        assert name.endswith(".geojson")
+        return archive.read(name)
+
+
 @pytest.mark.parametrize("to", ["geojson", "qupath"])
-def test_text_is_compressed_by_its_ending_and_bears_its_mark(tmp_path: Path, to: str) -> None:
-    plain, packed = (to_file(tmp_path, to, name) for name in ("a.geojson", "a.geojson.gz"))
-    assert gzip.decompress(packed.read_bytes()) == plain.read_bytes()
+@pytest.mark.parametrize("ending", [".gz", ".zip"])
+def test_text_is_compressed_by_its_ending_and_bears_its_mark(tmp_path: Path, to: str, ending: str) -> None:
+    plain, packed = (to_file(tmp_path, to, name) for name in ("a.geojson", f"a.geojson{ending}"))
+    assert unpacked(packed) == plain.read_bytes()
     assert packed.stat().st_size < plain.stat().st_size / 4
     assert not is_foreign(packed, "a.zarr")
     assert is_foreign(packed, "b.zarr")
     before = packed.read_bytes()
-    assert to_file(tmp_path, to, "a.geojson.gz").read_bytes() == before
-    assert before[4:8] == bytes(4)  # no time
+    assert to_file(tmp_path, to, f"a.geojson{ending}").read_bytes() == before
+    assert ending == ".zip" or before[4:8] == bytes(4)  # no time
     with pytest.raises(ConfigError, match="is compressed by itself"):
         to_file(tmp_path, "gpkg", "a.gpkg.gz")
 

@@ -36,8 +36,8 @@ _RING_BYTES = 190
 _OBJECT_BYTES = 200
 """Of each object while objects are put in order."""
 
-GZIP = ".gz"
-"""Ending of the name of a file that is compressed."""
+COMPRESSED = (".gz", ".zip")
+"""Endings of the names of files that are compressed."""
 TEXT_FORMS = ("geojson", "qupath")
 """Forms of text, which compress to a tenth."""
 
@@ -49,7 +49,7 @@ def _write(writer: str, ending: str, task: ExportTask, file: Path) -> None:
     from pipeline.objects.features import find_features
     from pipeline.objects.mask import LayerMask, store_blocks
 
-    scratch, ending = file.with_name(f".{file.name}"), ending + (GZIP if _is_compressed(task) else "")
+    scratch, ending = file.with_name(f".{file.name}"), ending + _compression(task)
     level = open_store(task.store)
     try:
         features = find_features(
@@ -101,17 +101,20 @@ def _confidence(task: ExportTask, window: Window) -> npt.NDArray[Any]:
 
 def _check(task: ExportTask) -> None:
     object_choice(task)
-    if _is_compressed(task) and task.request.to not in TEXT_FORMS:
+    ending = _compression(task)
+    if ending and task.request.to not in TEXT_FORMS:
         raise ConfigError(
-            f"{task.request.out} ends in {GZIP}, and {task.request.to} is compressed by itself. Leave the ending out, "
-            f"or export one of {', '.join(TEXT_FORMS)}."
+            f"{task.request.out} ends in {ending}, and {task.request.to} is compressed by itself. Leave the ending "
+            f"out, or export one of {', '.join(TEXT_FORMS)}."
         )
     if "object_type" in task.request.options and task.request.to != "qupath":
         raise ConfigError(f"--object-type is of QuPath's objects, and {task.request.to} has none. Leave it out.")
 
 
-def _is_compressed(task: ExportTask) -> bool:
-    return task.request.out is not None and task.request.out.name.endswith(GZIP)
+def _compression(task: ExportTask) -> str:
+    """The ending of a file that is compressed, or nothing."""
+    ending = "" if task.request.out is None else task.request.out.suffix
+    return ending if ending in COMPRESSED else ""
 
 
 def _check_place(task: ExportTask) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any, TextIO
 
 import numpy as np
 import numpy.typing as npt
@@ -27,13 +28,31 @@ def compact(value: Any, ascii_only: bool = False) -> str:
 
 @contextmanager
 def open_text(path: Path, mark: str) -> Iterator[TextIO]:
-    """A new file of text in UTF-8, compressed where its name ends in ``.gz``; the mark is found in either."""
-    if path.suffix != ".gz":
+    """A new file of text in UTF-8, compressed where its name ends in ``.gz`` or ``.zip``; each shows the mark."""
+    opened = {".gz": _in_gzip, ".zip": _in_zip}.get(path.suffix)
+    if opened is None:
         with path.open("w", encoding="utf-8") as file:
             yield file
         return
-    with path.open("wb") as raw, io.TextIOWrapper(io.BufferedWriter(GzipWriter(raw, mark)), encoding="utf-8") as text:
+    with opened(path, mark) as packed, io.TextIOWrapper(packed, encoding="utf-8") as text:
         yield text
+
+
+@contextmanager
+def _in_gzip(path: Path, mark: str) -> Iterator[IO[bytes]]:
+    with path.open("wb") as file, io.BufferedWriter(GzipWriter(file, mark)) as packed:
+        yield packed
+
+
+@contextmanager
+def _in_zip(path: Path, mark: str) -> Iterator[IO[bytes]]:
+    """One entry without a time: QuPath reads archives, and no gzip."""
+    entry = zipfile.ZipInfo(path.stem)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.comment = mark.encode()
+        with archive.open(entry, "w", force_zip64=True) as packed:
+            yield packed
 
 
 def object_name(columns: Mapping[str, list[Any]], at: int) -> str:
