@@ -17,7 +17,7 @@ from typing import Any
 
 import zarr
 from zarr.codecs import ZstdCodec
-from zarr.errors import ZarrUserWarning
+from zarr.errors import ContainsArrayError, ZarrUserWarning
 
 from pipeline.locations import Place
 from pipeline.store.files import files_at
@@ -51,7 +51,10 @@ def label_folder(name: str) -> str:
 
 def written_by(image: Place, name: str) -> dict[str, Any] | None:
     """What a label image says of the store that it was written for; None where it says nothing of one."""
-    document = node_attributes(image, label_folder(name)).get(META_KEY)
+    try:
+        document = node_attributes(image, label_folder(name)).get(META_KEY)
+    except ContainsArrayError:
+        return None
     return document if isinstance(document, dict) else None
 
 
@@ -82,6 +85,8 @@ def begin_label(image: OmeImage, name: str, document: Mapping[str, Any]) -> None
         sync_nodes(image.place, (LABELS,))
         _consolidate(image.place)
     folder = label_folder(name)
+    if written_by(image.place, name) is None:  # it is to be replaced, whatever it is
+        delete_node(image.place, folder)
     for group in (LABELS, folder):
         if not has_node(image.place, group):
             put_nodes(image.place, partial(make_group, group, image.zarr_format))

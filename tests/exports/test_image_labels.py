@@ -213,6 +213,16 @@ def test_flipped_rows_lie_where_they_lie_in_the_array(tmp_path: Path) -> None:
     assert (labels["0"][:] == mask(path)[::-1]).all()
 
 
+def test_flipped_rows_of_an_odd_number_lie_right_at_every_level(tmp_path: Path) -> None:
+    """The last row of an overview is a quarter of a pixel, and the first one of the image."""
+    picture = image(tmp_path / "a.zarr", (101, 130))
+    path = store(tmp_path / "mask.zarr", picture, specs.spec(grid((101, 130))), **{"source.axes": [1, 2, True, False]})
+    export(path)
+    centres = 101 - 4 * (np.arange(25) + 0.5)
+    labels = zarr.open_group(picture / "labels" / "mask", mode="r")
+    assert (labels["2"][:] == mask(path, 2)[np.floor(centres / 4).astype(int), :32]).all()
+
+
 def test_an_image_with_more_levels_than_its_store_takes_single_pixels(tmp_path: Path) -> None:
     picture = image(tmp_path / "a.zarr")
     path = store(tmp_path / "mask.zarr", picture, specs.spec(grid(), levels=1))
@@ -290,6 +300,10 @@ def test_labels_of_others_stay_and_are_replaced_where_that_is_asked_for(tmp_path
     other = store(tmp_path / "other.zarr", picture, specs.spec(grid()))
     with pytest.raises(ConfigError, match=r"was not written for other\.zarr"):
         export(other, name="mask")
+    labels.create_array("array", shape=(4,), dtype="u1")[:] = 1
+    with pytest.raises(ConfigError, match="was left as it is"):
+        export(path, name="array")
+    assert export(path, overwrite=True, name="array") == picture / "labels" / "array"
     (picture / "labels" / "other").mkdir()
     (picture / "labels" / "other" / "notes.txt").write_text("of a person")
     with pytest.raises(ConfigError, match="was left as it is"):

@@ -35,16 +35,16 @@ class AxisSampling:
     """Edge of the first pixel of the image, px of the mask."""
     length: int
     """Of the mask, px."""
-    is_flipped: bool
+    end: float | None = None
+    """Far edge of the mask, px of it, where the image counts from there; its last pixel may reach beyond it."""
 
     def positions(self, span: Span) -> PixelIndices:
         """Pixels of the mask under those of a span of the image; -1 where there is none."""
         centres = (np.arange(span.start, span.stop) + 0.5) * self.scale + self.start
+        if self.end is not None:
+            centres = self.end - centres
         positions = np.floor(centres + TIE).astype(np.int64)
-        inside = (positions >= 0) & (positions < self.length)
-        if self.is_flipped:
-            positions = self.length - 1 - positions
-        return np.where(inside, positions, -1)
+        return np.where((positions >= 0) & (positions < self.length), positions, -1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +75,15 @@ def level_sampling(target: LabelTarget, level: ImageLevel, part: LayerPart) -> L
             scale=ratio / 2**mask_level,
             start=(corner - mask_corner) / (step * 2**mask_level),
             length=length,
-            is_flipped=is_flipped,
+            end=whole / 2**mask_level if is_flipped else None,
         )
-        for ratio, corner, mask_corner, step, length, is_flipped in zip(
+        for ratio, corner, mask_corner, step, length, whole, is_flipped in zip(
             ratios,
             level.place.corner,
             target.corner,
             target.step,
             part.size(mask_level),
+            part.size(0),
             target.flipped,
             strict=True,
         )
