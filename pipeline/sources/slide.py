@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.config import SourceConfig
-from pipeline.errors import SourceError
+from pipeline.errors import ReadError, SourceError
 from pipeline.sources.gdal.pixel_size import PixelSize, given_size, printed_note
 from pipeline.sources.slide_files.measured_levels import band_reader, measured_level
 from pipeline.sources.slide_files.opening import open_slide_file
@@ -38,6 +38,11 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> SlideSour
     file = open_slide_file(config.file)
     try:
         return _opened(config, file)
+    except ReadError as error:
+        raise SourceError(
+            f"{str(error).rstrip('.')}. Its levels were compared with each other; give a whole copy of the slide, or "
+            f"another source.level or source.mpp."
+        ) from error
     finally:
         file.close()
 

@@ -37,7 +37,7 @@ def coarse_slide(source: SlideSource, step: int) -> CoarseSlide | None:
     SourceError
         The slide is gone.
     ReadError
-        Tiles that show where the level lies cannot be decoded.
+        A level of it cannot be read.
     """
     cell = source.step[0] * step, source.step[1] * step
     file = open_slide_file(source.path)

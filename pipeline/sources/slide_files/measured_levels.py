@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.errors import ReadError
 from pipeline.geometry.resampling import Axis, Method, resampled
 from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window
@@ -21,7 +22,7 @@ from pipeline.sources.slide_files.region import read_region
 from pipeline.sources.slide_files.tile_cache import TileCache
 
 ReadBand = Callable[[int, Window], npt.NDArray[Any] | None]
-"""(rows, cols) of a band in a window of a level; None where some of it is invalid."""
+"""(rows, cols) of a band in a window of a level; None where some of it is invalid or unreadable."""
 PLACES = (1 / 3, 2 / 3, 1.0)
 """Shares of a level's sides at which windows end."""
 SIDE_ON_SLIDE = 512
@@ -127,11 +128,14 @@ def _errors(
 
 
 def band_reader(file: SlideFile, levels: Sequence[Level], band: int) -> ReadBand:
-    """A reader of one band of any level, for windows of which all pixels are valid."""
+    """A reader of one band of any level: None where a pixel of a window is invalid, or cannot be read."""
     caches = [TileCache(PROBE_CACHE if level.index == 0 else 0) for level in levels]
 
     def read(level: int, window: Window) -> npt.NDArray[Any] | None:
-        data, causes = read_region(file, levels[level], window, (band,), caches[level])
+        try:
+            data, causes = read_region(file, levels[level], window, (band,), caches[level])
+        except ReadError:  # what is damaged there fails its own blocks, and the level may do without
+            return None
         return data[0] if causes is None else None
 
     return read
